@@ -1,0 +1,132 @@
+/**
+ * Names that infrastructure and runtime share. Imports nothing, so that `lib/` may read it
+ * without pulling in a line of what ships to Lambda.
+ */
+
+/** A lane is a queue with its dead-letter queue and its worker function. */
+export const LANES = ['ai', 'documents', 'demo', 'email', 'urgent'] as const
+export type Lane = (typeof LANES)[number]
+
+/** Tasks of this priority and above run in the `urgent` lane, whatever their type's lane. */
+export const URGENT_PRIORITY = 8
+
+/** Environment names. `lib/constructs/task-function.ts` sets them, `functions/hosts/config.ts` reads them. */
+export const ENV = {
+  stage: 'STAGE',
+  tableName: 'TABLE_NAME',
+  payloadBucket: 'PAYLOAD_BUCKET',
+  /** JSON object: lane → queue URL. */
+  queueUrls: 'QUEUE_URLS',
+  /** JSON object: lane → URL of the lane's dead-letter queue. */
+  deadLetterQueueUrls: 'DEAD_LETTER_QUEUE_URLS',
+  /** The one lane a worker function serves. */
+  lane: 'LANE',
+  /** JSON object: model name or prefix ending in `*` → provider. The first match in order of writing wins. */
+  modelRoutes: 'MODEL_ROUTES',
+  defaultModel: 'DEFAULT_MODEL',
+  /** Days a finished row is kept. */
+  retentionDays: 'RETENTION_DAYS',
+  /** Start of the SSM parameter names of the model keys, e.g. `/taskrunner/dev/`. */
+  parameterPrefix: 'PARAMETER_PREFIX',
+  openaiBaseUrl: 'OPENAI_BASE_URL',
+  anthropicBaseUrl: 'ANTHROPIC_BASE_URL',
+  /** The version `GET /health` answers with. */
+  serviceVersion: 'SERVICE_VERSION',
+} as const
+export type EnvName = (typeof ENV)[keyof typeof ENV]
+
+/** SSM parameter names under `PARAMETER_PREFIX`, one SecureString per provider that wants a key. */
+export const PROVIDER_KEY_PARAMETERS = { openai: 'openai-api-key', anthropic: 'anthropic-api-key' } as const
+
+export const PROVIDERS = ['simulated', 'openai', 'anthropic', 'bedrock'] as const
+export type ProviderName = (typeof PROVIDERS)[number]
+
+/** Keys and indexes of the one table. Sort key is constant for task rows; other items use other values. */
+export const TABLE = {
+  partitionKey: 'pk',
+  sortKey: 'sk',
+  ttl: 'ttl',
+  /** Newest first by tenant; projects what `GET /tasks` filters by. */
+  listIndex: {
+    name: 'list',
+    partitionKey: 'tenant',
+    sortKey: 'createdKey',
+    include: ['status', 'type', 'lane', 'tags'],
+  },
+  /** Sparse: a row is in it only while something must happen later. */
+  dueIndex: {
+    name: 'due',
+    partitionKey: 'dueShard',
+    sortKey: 'dueAt',
+    include: ['status', 'epoch', 'lane', 'tenant', 'queuedAt', 'sends', 'startBy'],
+  },
+  /** Shards of the due index per lane and kind of wait. */
+  dueShards: 4,
+} as const
+
+/** One Lambda bundle per entry. Workers share one bundle; each lane has its own function of it. */
+export const BUNDLES = {
+  'api-writes': 'functions/api/groups/writes.ts',
+  'api-reads': 'functions/api/groups/reads.ts',
+  'api-public': 'functions/api/groups/public.ts',
+  'run-task': 'functions/workers/run-task.ts',
+  sweep: 'functions/workers/sweep.ts',
+} as const
+export type BundleName = keyof typeof BUNDLES
+
+export const API_BASE = '/api/v1'
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Below `API_BASE`, path parameters in braces. */
+  readonly path: string
+  readonly bundle: BundleName
+  /** Needs no API key on a deployed stage. */
+  readonly open?: true
+}
+
+/** `lib/constructs/task-api.ts` builds the API from this list; every other path or method falls to `api-public`. */
+export const ROUTES = [
+  { method: 'POST', path: '/tasks', bundle: 'api-writes' },
+  { method: 'GET', path: '/tasks', bundle: 'api-reads' },
+  { method: 'POST', path: '/tasks/example', bundle: 'api-writes' },
+  { method: 'POST', path: '/tasks/add', bundle: 'api-writes' },
+  { method: 'GET', path: '/tasks/status/{id}', bundle: 'api-reads' },
+  { method: 'GET', path: '/tasks/{id}', bundle: 'api-reads' },
+  { method: 'POST', path: '/tasks/{id}/cancel', bundle: 'api-writes' },
+  { method: 'POST', path: '/tasks/{id}/retry', bundle: 'api-writes' },
+  { method: 'GET', path: '/task-types', bundle: 'api-public' },
+  { method: 'GET', path: '/health', bundle: 'api-public', open: true },
+  { method: 'GET', path: '/openapi.json', bundle: 'api-public', open: true },
+  { method: 'GET', path: '/docs', bundle: 'api-public', open: true },
+  { method: 'GET', path: '/docs/{file}', bundle: 'api-public', open: true },
+] as const satisfies readonly Route[]
+
+export const LIMITS = {
+  /** Request bodies above this are 413. Lambda takes 6 MB per event, JSON escapes included. */
+  bodyBytes: 4 * 1024 * 1024,
+  /**
+   * Inputs and results up to this stay in the row; larger ones go to the bucket. Every write of a row is billed
+   * by the whole row's size at $0.625/M per kB, so 8 kB in the row cost as much as one $5/M bucket put.
+   */
+  inlineBytes: 8 * 1024,
+  maxTags: 20,
+  /** SQS `DelaySeconds` and our longest wait by visibility. */
+  queueDelaySeconds: 900,
+  pageSize: 100,
+} as const
+
+/** A worker's lease and the heartbeat that renews it; see the lease section of functions/DECISIONS.md. */
+export const LEASE = {
+  leaseMs: 60_000,
+  heartbeatMs: 20_000,
+  /** Visibility a message is shrunk to at first sight, renewed by each heartbeat. */
+  visibilitySeconds: 90,
+  /** How often the rows of running attempts are read to notice a cancel. */
+  cancelCheckMs: 2_000,
+  /** An attempt ends this long before its function would. */
+  reserveMs: 10_000,
+} as const
+
+/** Path the payload bucket keeps inputs and results under; its lifecycle rule expires them after the row. */
+export const PAYLOAD_PREFIX = 'payload/'

@@ -1,0 +1,132 @@
+/**
+ * Every error the product raises on purpose. A code is the same word in code, JSON, logs and metrics.
+ *
+ * `retry` answers one question: may the same attempt be tried again? `never`, `later` (after a backoff) or
+ * `now` (the infrastructure stumbled before anything was paid; burns no attempt).
+ */
+export type Retry = 'never' | 'later' | 'now'
+
+export interface ErrorOptions {
+  readonly cause?: unknown
+  /** Milliseconds after which a retry is welcome, as told by whoever refused. */
+  readonly retryAfterMs?: number
+  /** Safe to show to a caller: no prompt, no key, no stack. */
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+export abstract class TaskRunnerError extends Error {
+  readonly code: string
+  readonly retry: Retry
+  readonly retryAfterMs: number | undefined
+  readonly detail: Readonly<Record<string, unknown>>
+
+  constructor(code: string, message: string, retry: Retry, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.code = code
+    this.retry = retry
+    this.retryAfterMs = options.retryAfterMs
+    this.detail = options.detail ?? {}
+  }
+}
+
+export interface FieldError {
+  /** Dotted path into the body, query or header, e.g. `input.prompt`. */
+  readonly path: string
+  readonly message: string
+}
+
+export type RequestErrorCode =
+  | 'malformed_json'
+  | 'invalid_request'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'wrong_state'
+  | 'payload_too_large'
+  | 'unsupported_media_type'
+  | 'idempotency_key_reused'
+
+/** The caller's fault; becomes problem+json, never a task failure. */
+export class RequestError extends TaskRunnerError {
+  declare readonly code: RequestErrorCode
+  readonly errors: readonly FieldError[]
+
+  constructor(
+    code: RequestErrorCode,
+    message: string,
+    errors: readonly FieldError[] = [],
+    options: ErrorOptions = {},
+  ) {
+    super(code, message, 'never', options)
+    this.errors = errors
+  }
+}
+
+/** A store, queue or bucket did not answer; the caller may come back. */
+export class UnavailableError extends TaskRunnerError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super('unavailable', message, 'now', { retryAfterMs: 1_000, ...options })
+  }
+}
+
+/** A task author says how the task ended: `never` is final, `later` asks for another attempt. */
+export class TaskError extends TaskRunnerError {
+  constructor(message: string, options: ErrorOptions & { code?: string; retry?: 'never' | 'later' } = {}) {
+    super(options.code ?? 'task_failed', message, options.retry ?? 'never', options)
+  }
+}
+
+/** The attempt's deadline passed and its signal fired. */
+export class TaskTimeoutError extends TaskRunnerError {
+  constructor(timeoutMs: number) {
+    super('timeout', `The attempt did not finish within ${Math.round(timeoutMs / 1000)} s.`, 'later')
+  }
+}
+
+export type ProviderErrorCode =
+  | 'provider_rate_limited'
+  | 'provider_unavailable'
+  | 'provider_timeout'
+  | 'provider_unreachable'
+  | 'provider_bad_answer'
+  | 'provider_rejected'
+  | 'provider_unauthorized'
+  | 'provider_not_configured'
+  | 'content_refused'
+
+/** A model call failed. Adapters build it through `core/domain/provider-failure.ts`, the one place that classifies. */
+export class ProviderError extends TaskRunnerError {
+  declare readonly code: ProviderErrorCode
+  readonly provider: string
+  readonly status: number | undefined
+
+  constructor(
+    code: ProviderErrorCode,
+    message: string,
+    retry: Retry,
+    provider: string,
+    options: ErrorOptions & { status?: number } = {},
+  ) {
+    super(code, message, retry, options)
+    this.provider = provider
+    this.status = options.status
+  }
+}
+
+export type ConflictCode = 'lease_lost' | 'cancelled'
+
+/** Somebody else owns the row. The attempt stops and writes nothing. */
+export class ConflictError extends TaskRunnerError {
+  declare readonly code: ConflictCode
+
+  constructor(code: ConflictCode) {
+    super(code, code === 'cancelled' ? 'The task was cancelled.' : 'Another attempt holds the task.', 'never')
+  }
+}
+
+/** An invariant is broken; always worth waking somebody. */
+export class BugError extends TaskRunnerError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super('internal_error', message, 'later', options)
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Glossary. **Task**: one piece of work a caller asked for; one row. **Task type**: what kind of work; one
+ * folder under `functions/tasks`. **Lane**: a queue, its dead-letter queue and its worker. **Attempt**: one try
+ * at running a task. **Lease**: the right of one attempt to write the row until a time. **Epoch**: grows by one
+ * each time a finished task is retried by hand. **Sweeper**: the timer function that repairs whatever is
+ * overdue. **Provider**: who answers a model call. **Tenant**: whose task it is, set by the authorizer.
+ *
+ * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
+ */
+import type { Lane } from '../../contract.ts'
+
+export const STATUSES = [
+  'SCHEDULED',
+  'PENDING',
+  'PROCESSING',
+  'RETRYING',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'EXPIRED',
+] as const
+export type Status = (typeof STATUSES)[number]
+
+export const OPEN_STATUSES = [
+  'SCHEDULED',
+  'PENDING',
+  'PROCESSING',
+  'RETRYING',
+] as const satisfies readonly Status[]
+/** What `POST /tasks/{id}/retry` accepts. A finished result is never paid for twice, so COMPLETED is not among them. */
+export const RETRYABLE_STATUSES = ['FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly Status[]
+
+export const isFinal = (status: Status): boolean => !(OPEN_STATUSES as readonly Status[]).includes(status)
+
+/** JSON text kept in the row, or a pointer to the bucket. */
+export type Payload =
+  | { readonly json: string }
+  | { readonly key: string; readonly bytes: number; readonly sha256: string }
+
+export interface TaskFailure {
+  readonly code: string
+  readonly message: string
+  readonly retryable: boolean
+}
+
+export interface Progress {
+  /** 0–100. */
+  readonly percent: number
+  readonly message: string
+}
+
+export interface Usage {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** Null when the model's price is not known. */
+  readonly costMicroUsd: number | null
+  readonly provider: string
+}
+
+/** One line of the permanent record of what was tried. */
+export interface AttemptRecord {
+  readonly epoch: number
+  readonly attempt: number
+  readonly startedAt: number
+  readonly endedAt: number
+  /** `completed`, or the error code that ended it. */
+  readonly outcome: string
+  readonly provider?: string
+}
+
+export interface TaskKey {
+  readonly tenant: string
+  readonly id: string
+}
+
+/** Why a row is in the due index: `queued` rows wait for a message to be taken, `timed` ones for a clock. */
+export type DueKind = 'queued' | 'timed'
+
+export interface Task extends TaskKey {
+  readonly type: string
+  readonly lane: Lane
+  readonly priority: number
+  readonly model: string | null
+  readonly status: Status
+  readonly epoch: number
+  /** Attempts begun in this epoch. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** Soft limit of one attempt. */
+  readonly timeoutMs: number
+  readonly input: Payload
+  readonly result?: Payload
+  readonly error?: TaskFailure
+  readonly progress?: Progress
+  readonly usage?: Usage
+  readonly tags: readonly string[]
+  /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
+  readonly bodyHash: string
+  readonly createdAt: number
+  readonly updatedAt?: number
+  readonly startedAt?: number
+  readonly finishedAt?: number
+  /** When the caller asked it to run. */
+  readonly runAt?: number
+  /** Start deadline as the caller gave it. */
+  readonly expiresAt?: number
+  /** Start deadline still in force; removed by the first claim. */
+  readonly startBy?: number
+  /**
+   * No claim before this instant: the run time while SCHEDULED or RETRYING, the lease's end while PROCESSING.
+   * One field for both keeps the claim's condition a plain conjunction.
+   */
+  readonly heldUntil: number
+  /** Who holds the lease; stays in the row so that a lost answer to the last write can be recognised. */
+  readonly token?: string
+  readonly dueKind?: DueKind
+  /** When the sweeper must look at the row; every open row has one, a final row only while its dead letter is unsent. */
+  readonly dueAt?: number
+  /** When a message for this row was last put into its queue (or became visible there). */
+  readonly queuedAt: number
+  /** Messages sent for this epoch. */
+  readonly sends: number
+  readonly history: readonly AttemptRecord[]
+  /** Seconds since 1970; the row is invisible from then on, whenever it is deleted. */
+  readonly ttl: number
+  /** Identifies the last write; a refused condition whose row carries our own id was our own lost answer. */
+  readonly writeId: string
+}
+
+/** What travels through the queue. Bodies never do: SQS bills per 64 kB and the row is the truth. */
+export interface TaskMessage extends TaskKey {
+  readonly v: 1
+  readonly epoch: number
+  /** Marks a dead letter: a redrive of it starts epoch + 1. */
+  readonly dead?: DeadLetterMark
+}
+
+export interface DeadLetterMark {
+  readonly code: string
+  readonly attempts: number
+}
+
+/**
+ * The epoch a message speaks for. A dead letter of epoch e that comes back by a redrive stands for e + 1, also
+ * when it returns again because the first attempt of e + 1 backed off.
+ */
+export const messageEpoch = (message: TaskMessage): number => message.epoch + (message.dead ? 1 : 0)

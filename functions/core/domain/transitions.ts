@@ -1,0 +1,328 @@
+/**
+ * The state machine. A transition is data: what must hold in the stored row, and what changes if it does. A store
+ * applies it as one conditional write; a transition that does not fit changes nothing.
+ *
+ *   SCHEDULED ─┐                       ┌─▶ COMPLETED
+ *   PENDING ───┼─claim─▶ PROCESSING ───┼─▶ FAILED ────┐
+ *   RETRYING ◀─┴─────────────┘ (retry) ├─▶ CANCELLED ─┼─restart (epoch + 1)─▶ PENDING
+ *                                      └─▶ EXPIRED ───┘
+ */
+import { LEASE } from '../../contract.ts'
+import {
+  type AttemptRecord,
+  OPEN_STATUSES,
+  type Payload,
+  type Progress,
+  RETRYABLE_STATUSES,
+  type Status,
+  type Task,
+  type TaskFailure,
+  type Usage,
+} from './task.ts'
+
+/** All parts given must hold. */
+export interface Guard {
+  readonly statuses: readonly Status[]
+  readonly epoch?: number
+  readonly token?: string
+  /** `heldUntil` is at or before this instant. */
+  readonly heldUntilAtMost?: number
+  /** `startBy` is absent or after this instant. */
+  readonly startByAfter?: number
+  /** `startBy` is at or before this instant. */
+  readonly startByAtMost?: number
+  /** Fewer attempts were begun than the task may have. */
+  readonly hasAttemptsLeft?: true
+  /** `dueAt` is exactly this: the row is as the sweeper saw it. */
+  readonly dueAt?: number
+}
+
+type Optional = {
+  [K in keyof Task]-?: undefined extends Task[K] ? K : never
+}[keyof Task]
+
+export interface Transition {
+  readonly name: string
+  readonly when: Guard
+  readonly set: Partial<Omit<Task, 'tenant' | 'id' | 'createdAt' | 'writeId' | 'attempt' | 'history'>> & {
+    readonly attempt?: number
+  }
+  readonly remove?: readonly Optional[]
+  /** Begins an attempt: the store adds one to `attempt`. */
+  readonly beginsAttempt?: true
+  /** Appended to `history`. */
+  readonly record?: AttemptRecord
+}
+
+/** The first wait of the sweeper for a sent message to be taken; doubles with every further send. */
+export const QUEUED_PATIENCE_MS = 60_000
+const MAX_PATIENCE_MS = 60 * 60_000
+/** How long after the failing write the sweeper sends a dead letter that nobody confirmed. */
+const DEAD_LETTER_PATIENCE_MS = 60_000
+
+/** When a row whose `sends`-th message just went out is worth a look. */
+export const patienceMs = (sends: number): number =>
+  Math.min(QUEUED_PATIENCE_MS * 2 ** Math.max(0, sends - 1), MAX_PATIENCE_MS)
+
+/** Takes the lease for one attempt. */
+export function claim(epoch: number, token: string, now: number): Transition {
+  return {
+    name: 'claim',
+    when: { statuses: OPEN_STATUSES, epoch, heldUntilAtMost: now, startByAfter: now, hasAttemptsLeft: true },
+    set: {
+      status: 'PROCESSING',
+      token,
+      heldUntil: now + LEASE.leaseMs,
+      dueKind: 'timed',
+      dueAt: now + LEASE.leaseMs,
+      startedAt: now,
+      updatedAt: now,
+    },
+    remove: ['startBy', 'progress'],
+    beginsAttempt: true,
+  }
+}
+
+/** Renews the lease; carries progress when there is some to tell. */
+export function renew(token: string, now: number, progress?: Progress): Transition {
+  return {
+    name: 'renew',
+    when: { statuses: ['PROCESSING'], token },
+    set: {
+      heldUntil: now + LEASE.leaseMs,
+      dueAt: now + LEASE.leaseMs,
+      updatedAt: now,
+      ...(progress ? { progress } : {}),
+    },
+  }
+}
+
+/** Tells progress without touching the lease, so that the due index is not rewritten. */
+export function report(token: string, now: number, progress: Progress): Transition {
+  return { name: 'report', when: { statuses: ['PROCESSING'], token }, set: { progress, updatedAt: now } }
+}
+
+export function complete(
+  token: string,
+  now: number,
+  result: Payload,
+  usage: Usage | undefined,
+  record: AttemptRecord,
+  ttl: number,
+): Transition {
+  return {
+    name: 'complete',
+    when: { statuses: ['PROCESSING'], token },
+    set: {
+      status: 'COMPLETED',
+      result,
+      progress: { percent: 100, message: '' },
+      finishedAt: now,
+      updatedAt: now,
+      ttl,
+      ...(usage ? { usage } : {}),
+    },
+    remove: ['dueAt', 'dueKind', 'error'],
+    record,
+  }
+}
+
+export interface Wait {
+  readonly until: number
+  /** The message itself comes back at `until`; a parked row is sent by the sweeper instead. */
+  readonly by: 'message' | 'sweeper'
+}
+
+/** Ends an attempt that may be tried again. */
+export function retryLater(
+  token: string,
+  now: number,
+  wait: Wait,
+  error: TaskFailure,
+  usage: Usage | undefined,
+  record: AttemptRecord,
+): Transition {
+  const isParked = wait.by === 'sweeper'
+  return {
+    name: 'retryLater',
+    when: { statuses: ['PROCESSING'], token },
+    set: {
+      status: 'RETRYING',
+      error,
+      heldUntil: wait.until,
+      queuedAt: wait.until,
+      dueKind: isParked ? 'timed' : 'queued',
+      dueAt: isParked ? wait.until : wait.until + QUEUED_PATIENCE_MS,
+      updatedAt: now,
+      ...(usage ? { usage } : {}),
+    },
+    record,
+  }
+}
+
+/** Ends the task by the attempt that holds it. Stays due until its dead letter is known to be sent. */
+export function fail(
+  token: string,
+  now: number,
+  error: TaskFailure,
+  usage: Usage | undefined,
+  record: AttemptRecord,
+  ttl: number,
+): Transition {
+  return {
+    name: 'fail',
+    when: { statuses: ['PROCESSING'], token },
+    set: { ...failed(now, error, ttl), ...(usage ? { usage } : {}) },
+    record,
+  }
+}
+
+/** Ends a task that nobody holds any more: its worker is gone, or never could load. */
+export function failAbandoned(
+  seen: Pick<Task, 'epoch' | 'dueAt'>,
+  now: number,
+  error: TaskFailure,
+  record: AttemptRecord | undefined,
+  ttl: number,
+): Transition {
+  return {
+    name: 'failAbandoned',
+    when: { statuses: OPEN_STATUSES, epoch: seen.epoch, heldUntilAtMost: now, ...seenDue(seen) },
+    set: failed(now, error, ttl),
+    ...(record ? { record } : {}),
+  }
+}
+
+const failed = (now: number, error: TaskFailure, ttl: number) =>
+  ({
+    status: 'FAILED',
+    error,
+    finishedAt: now,
+    updatedAt: now,
+    dueKind: 'timed',
+    dueAt: now + DEAD_LETTER_PATIENCE_MS,
+    ttl,
+  }) as const
+
+/** The dead letter of this epoch is in its queue: nothing is left to do. */
+export function settleDeadLetter(epoch: number): Transition {
+  return {
+    name: 'settleDeadLetter',
+    when: { statuses: ['FAILED'], epoch },
+    set: {},
+    remove: ['dueAt', 'dueKind'],
+  }
+}
+
+export function cancel(now: number, ttl: number): Transition {
+  return {
+    name: 'cancel',
+    when: { statuses: OPEN_STATUSES },
+    set: { status: 'CANCELLED', finishedAt: now, updatedAt: now, ttl },
+    remove: ['dueAt', 'dueKind', 'startBy'],
+  }
+}
+
+/** A cancelled attempt adds what it had spent. Touches nothing else, whatever became of the row. */
+export function account(epoch: number, token: string, usage: Usage, record: AttemptRecord): Transition {
+  return { name: 'account', when: { statuses: ['CANCELLED'], epoch, token }, set: { usage }, record }
+}
+
+export function expire(seen: Pick<Task, 'epoch'>, now: number, ttl: number): Transition {
+  return {
+    name: 'expire',
+    when: { statuses: ['SCHEDULED', 'PENDING'], epoch: seen.epoch, startByAtMost: now },
+    set: {
+      status: 'EXPIRED',
+      error: { code: 'expired', message: 'The task did not start before its deadline.', retryable: false },
+      finishedAt: now,
+      updatedAt: now,
+      ttl,
+    },
+    remove: ['dueAt', 'dueKind', 'startBy'],
+  }
+}
+
+/** Starts the next epoch of a finished task. The message goes out after this write. */
+export function restart(
+  epoch: number,
+  now: number,
+  statuses: readonly Status[] = RETRYABLE_STATUSES,
+  ttl: number,
+): Transition {
+  return {
+    name: 'restart',
+    when: { statuses, epoch },
+    set: {
+      status: 'PENDING',
+      epoch: epoch + 1,
+      attempt: 0,
+      heldUntil: now,
+      queuedAt: now,
+      sends: 1,
+      dueKind: 'queued',
+      dueAt: now + QUEUED_PATIENCE_MS,
+      updatedAt: now,
+      ttl,
+    },
+    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token'],
+  }
+}
+
+/** The sweeper sent another message for a row whose own seems lost, or whose time has come. */
+export function sentAgain(
+  seen: Pick<Task, 'epoch' | 'dueAt' | 'sends'>,
+  queuedAt: number,
+  now: number,
+): Transition {
+  const sends = seen.sends + 1
+  return {
+    name: 'sentAgain',
+    when: { statuses: ['SCHEDULED', 'PENDING', 'RETRYING'], epoch: seen.epoch, ...seenDue(seen) },
+    set: { sends, queuedAt, dueKind: 'queued', dueAt: queuedAt + patienceMs(sends), updatedAt: now },
+  }
+}
+
+/** The lease ran out and nobody finished: the task goes back to its queue. Burns the attempt that was begun. */
+export function takeOver(seen: Task, now: number, record: AttemptRecord): Transition {
+  return {
+    name: 'takeOver',
+    when: { statuses: ['PROCESSING'], epoch: seen.epoch, heldUntilAtMost: now, ...seenDue(seen) },
+    set: {
+      status: 'PENDING',
+      queuedAt: now,
+      sends: seen.sends + 1,
+      dueKind: 'queued',
+      dueAt: now + QUEUED_PATIENCE_MS,
+      updatedAt: now,
+    },
+    remove: ['token'],
+    record,
+  }
+}
+
+/** The first send failed: let the next sweep do it instead of the patient one. */
+export function unsent(epoch: number, now: number): Transition {
+  return {
+    name: 'unsent',
+    when: { statuses: ['SCHEDULED', 'PENDING'], epoch },
+    set: { sends: 0, dueKind: 'timed', dueAt: now },
+  }
+}
+
+const seenDue = (seen: Pick<Task, 'dueAt'>) => (seen.dueAt === undefined ? {} : { dueAt: seen.dueAt })
+
+/** What a store's condition says, in memory: the second implementation that the property test compares with. */
+export function fits(task: Task, when: Guard): boolean {
+  return (
+    when.statuses.includes(task.status) &&
+    (when.epoch === undefined || task.epoch === when.epoch) &&
+    (when.token === undefined || task.token === when.token) &&
+    (when.heldUntilAtMost === undefined || task.heldUntil <= when.heldUntilAtMost) &&
+    (when.startByAfter === undefined || task.startBy === undefined || task.startBy > when.startByAfter) &&
+    (when.startByAtMost === undefined ||
+      (task.startBy !== undefined && task.startBy <= when.startByAtMost)) &&
+    (!when.hasAttemptsLeft || task.attempt < task.maxAttempts) &&
+    (when.dueAt === undefined || task.dueAt === when.dueAt)
+  )
+}

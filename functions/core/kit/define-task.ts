@@ -1,0 +1,109 @@
+import type * as z from 'zod'
+import type { Lane } from '../../contract.ts'
+
+/** Everything one attempt may use. */
+export interface TaskContext<Input> {
+  readonly input: Input
+  readonly taskId: string
+  /** 1 for the first try. */
+  readonly attempt: number
+  /** Fires at the soft time limit and when the task is cancelled; pass it on to whatever waits. */
+  readonly signal: AbortSignal
+  readonly model: ModelClient
+  /** Cheap to call often: what is told is written at most about once a second. */
+  readonly progress: (percent: number, message?: string) => void
+  /** Resolves after the time; rejects with the signal's reason when that fires first. */
+  readonly sleep: (ms: number) => Promise<void>
+}
+
+/** Calls the model the task asked for (or the stage's default) and books what it used. */
+export interface ModelClient {
+  /** The model's name as the task resolved it. */
+  readonly name: string
+  /**
+   * @returns the whole text.
+   * @throws ProviderError; let it pass: the runner decides about the retry.
+   */
+  complete(call: {
+    readonly prompt: string
+    readonly system?: string
+    readonly temperature?: number
+    readonly maxTokens?: number
+    readonly onDelta?: (text: string) => void
+  }): Promise<string>
+}
+
+export interface RetryPolicy {
+  /** First try included. Default 4, at most 10. */
+  readonly maxAttempts: number
+  /** First backoff. Default 2,000. */
+  readonly baseMs: number
+  /** Longest backoff, unless a provider asks for more. Default 60,000. */
+  readonly capMs: number
+}
+
+export interface TaskDefinition<Input = unknown, Output = unknown> {
+  /** `noun.verb`; written out, so that moving the folder does not orphan queued work. */
+  readonly name: string
+  /** One sentence for the docs page. */
+  readonly summary: string
+  readonly version: number
+  readonly lane: Lane
+  /** True when the task calls a model; `model` is then validated and defaulted. */
+  readonly usesModel: boolean
+  readonly input: z.ZodType<Input>
+  readonly output: z.ZodType<Output>
+  readonly retry: RetryPolicy
+  readonly limits: {
+    /** Soft limit of one attempt; also the most a caller may ask for. Default 240,000. */
+    readonly timeoutMs: number
+  }
+  readonly run: (context: TaskContext<Input>) => Promise<Output>
+}
+
+/** What an author writes: names, shapes and `run`; the rest has defaults. */
+export type TaskDeclaration<Input, Output> = Pick<
+  TaskDefinition<Input, Output>,
+  'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'run'
+> & {
+  readonly usesModel?: boolean
+  readonly retry?: Partial<RetryPolicy>
+  readonly limits?: Partial<TaskDefinition['limits']>
+}
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+
+/**
+ * Declares a task type. Put it in `functions/tasks/<name>/task.ts` as the default export; the folder is the
+ * registration.
+ *
+ * @throws Error at load when the name is not `noun.verb` or a limit is out of bounds.
+ * @example
+ * export default defineTask({
+ *   name: 'text.translate',
+ *   summary: 'Translates a text.',
+ *   version: 1,
+ *   lane: 'ai',
+ *   usesModel: true,
+ *   input: z.object({ text: z.string().max(20_000), to: z.enum(['de', 'fr']) }),
+ *   output: z.string(),
+ *   run: async ({ input, model }) =>
+ *     await model.complete({ system: `Translate to ${input.to}.`, prompt: input.text }),
+ * })
+ */
+export function defineTask<Input, Output>(
+  declaration: TaskDeclaration<Input, Output>,
+): TaskDefinition<Input, Output> {
+  const { name } = declaration
+  if (!NAME.test(name))
+    throw new Error(`Task type "${name}" must be named noun.verb, in lower case, e.g. "text.translate".`)
+  const retry = { maxAttempts: 4, baseMs: 2_000, capMs: 60_000, ...declaration.retry }
+  const limits = { timeoutMs: 240_000, ...declaration.limits }
+  if (retry.maxAttempts < 1 || retry.maxAttempts > 10)
+    throw new Error(`Task type "${name}": retry.maxAttempts must be 1 to 10, not ${retry.maxAttempts}.`)
+  if (limits.timeoutMs < 1_000 || limits.timeoutMs > 840_000)
+    throw new Error(
+      `Task type "${name}": limits.timeoutMs must be 1,000 to 840,000, not ${limits.timeoutMs}.`,
+    )
+  return { usesModel: false, ...declaration, retry, limits }
+}

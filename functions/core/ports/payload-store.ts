@@ -1,0 +1,16 @@
+import type { Payload, TaskKey } from '../domain/task.ts'
+
+/**
+ * Keeps inputs and results that are too large for the row. Objects are written once and expire with the task.
+ *
+ * @throws UnavailableError when the bucket does not answer.
+ */
+export interface PayloadStore {
+  /**
+   * Small JSON comes back as is; larger JSON is stored and comes back as a pointer.
+   * @param part names the object under the task, e.g. `input-<hash>`: a repeated write of the same part is harmless.
+   */
+  keep(key: TaskKey, part: string, json: string): Promise<Payload>
+  /** The JSON text behind a payload. */
+  read(payload: Payload): Promise<string>
+}

@@ -1,0 +1,26 @@
+import type { Lane } from '../../contract.ts'
+import type { TaskMessage } from '../domain/task.ts'
+
+/**
+ * Carries task ids to workers, at least once, in no promised order. The row is the truth; a message is only a nudge.
+ *
+ * @throws UnavailableError when the queue does not answer; the message may or may not be in it then.
+ */
+export interface TaskQueue {
+  /** Sends one message, fair by tenant, to be seen after the delay (whole seconds, at most 900). */
+  send(lane: Lane, message: TaskMessage, delaySeconds?: number): Promise<void>
+  /** Puts a marked message into the lane's dead-letter queue. */
+  sendDead(lane: Lane, message: TaskMessage): Promise<void>
+  /** Hides a received message for whole seconds from the time of the call (at most 43,200). */
+  hold(lane: Lane, receipt: string, seconds: number): Promise<void>
+  /** Hides many received messages at once; used as a worker's first act. Best effort: never throws. */
+  holdAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void>
+  /** Roughly what waits; the numbers lag by up to a minute. */
+  depth(lane: Lane): Promise<QueueDepth>
+}
+
+export interface QueueDepth {
+  readonly visible: number
+  readonly inFlight: number
+  readonly delayed: number
+}

@@ -1,0 +1,85 @@
+import type { Lane } from '../../contract.ts'
+import type { Status, Task, TaskKey } from '../domain/task.ts'
+import type { Transition } from '../domain/transitions.ts'
+
+/**
+ * Keeps the one true row of every task.
+ *
+ * Every write is one conditional write. An implementation must apply a transition atomically or not at all:
+ * two workers holding the same task is a normal event here, not an error case. A lost answer to a write that
+ * landed must come back as `changed`, never as `refused`. A row whose `ttl` has passed does not exist, whether
+ * or not it is still stored.
+ *
+ * @throws UnavailableError when the store does not answer; nothing is known then about the write.
+ */
+export interface TaskStore {
+  /**
+   * Creates the row unless one is there.
+   * @returns `created`, or the row that was there first.
+   */
+  create(
+    task: Task,
+  ): Promise<{ readonly created: true } | { readonly created: false; readonly existing: Task }>
+  /** Reads one row, strongly consistent. */
+  get(key: TaskKey): Promise<Task | undefined>
+  /** Reads what tells a running attempt whether to go on, for at most 100 rows in one call. */
+  getHolders(keys: readonly TaskKey[]): Promise<readonly Holder[]>
+  /**
+   * Applies the transition if the stored row fits it. Never throws for a lost race.
+   * @returns the row after the write, or the row that refused it (undefined when there is none).
+   */
+  change(key: TaskKey, transition: Transition): Promise<Changed>
+  /** One page of a tenant's tasks, newest first. */
+  list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage>
+  /**
+   * Entries of the due index of one lane up to an instant, oldest first, page by page.
+   * The index lags behind the rows: a transition built from an entry states what it saw.
+   */
+  due(lane: Lane, upTo: number): AsyncIterable<readonly DueEntry[]>
+  /** Notes how far a lane's worker has come with one tenant's queue. Forward only. */
+  noteClaimed(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
+  /** What `noteClaimed` told about a lane. */
+  claimedMarks(lane: Lane): Promise<readonly ClaimedMark[]>
+}
+
+export type Changed =
+  | { readonly changed: true; readonly task: Task }
+  | { readonly changed: false; readonly task: Task | undefined }
+
+export interface Holder extends TaskKey {
+  readonly status: Status
+  readonly epoch: number
+  readonly token: string | undefined
+}
+
+export interface ListFilter {
+  readonly status?: Status
+  readonly type?: string
+  readonly lane?: Lane
+  readonly tag?: string
+  readonly createdAfter?: number
+  readonly createdBefore?: number
+}
+
+export interface TaskPage {
+  readonly tasks: readonly Task[]
+  /** Opaque; absent on the last page. */
+  readonly cursor?: string
+}
+
+export interface DueEntry extends TaskKey {
+  readonly status: Status
+  readonly epoch: number
+  readonly lane: Lane
+  readonly dueAt: number
+  readonly queuedAt: number
+  readonly sends: number
+  readonly startBy?: number
+}
+
+export interface ClaimedMark {
+  readonly tenant: string
+  /** `queuedAt` of the youngest row claimed so far. */
+  readonly queuedAt: number
+  readonly notedAt: number
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+
+const project = (name: string, options: Record<string, unknown> = {}) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
+})
+
+// Suites that start the local runtime run one file at a time: two cores carry one runtime well, not three.
+const heavy = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/*.test.ts'] } },
+      project('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('contracts', { testTimeout: 30_000 }),
+      project('integration', heavy),
+      project('faults', heavy),
+      project('e2e', heavy),
+    ],
+  },
+})
