@@ -121,8 +121,8 @@ export interface Task extends TaskKey {
   /** Messages sent for this epoch. */
   readonly sends: number
   readonly history: readonly AttemptRecord[]
-  /** Seconds since 1970; the row is invisible from then on, whenever it is deleted. */
-  readonly ttl: number
+  /** Seconds since 1970; the row is invisible from then on, whenever it is deleted. Only final rows have one. */
+  readonly ttl?: number
   /** Identifies the last write; a refused condition whose row carries our own id was our own lost answer. */
   readonly writeId: string
 }

@@ -133,7 +133,7 @@ export interface Wait {
   readonly by: 'message' | 'sweeper'
 }
 
-/** Ends an attempt that may be tried again. */
+/** Ends an attempt that may be tried again. `attempt` is what counts as begun: one less when the stumble was ours. */
 export function retryLater(
   token: string,
   now: number,
@@ -141,6 +141,7 @@ export function retryLater(
   error: TaskFailure,
   usage: Usage | undefined,
   record: AttemptRecord,
+  attempt: number,
 ): Transition {
   const isParked = wait.by === 'sweeper'
   return {
@@ -149,6 +150,7 @@ export function retryLater(
     set: {
       status: 'RETRYING',
       error,
+      attempt,
       heldUntil: wait.until,
       queuedAt: wait.until,
       dueKind: isParked ? 'timed' : 'queued',
@@ -248,7 +250,6 @@ export function restart(
   epoch: number,
   now: number,
   statuses: readonly Status[] = RETRYABLE_STATUSES,
-  ttl: number,
 ): Transition {
   return {
     name: 'restart',
@@ -263,15 +264,14 @@ export function restart(
       dueKind: 'queued',
       dueAt: now + QUEUED_PATIENCE_MS,
       updatedAt: now,
-      ttl,
     },
-    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token'],
+    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'ttl'],
   }
 }
 
 /** The sweeper sent another message for a row whose own seems lost, or whose time has come. */
 export function sentAgain(
-  seen: Pick<Task, 'epoch' | 'dueAt' | 'sends'>,
+  seen: Pick<Task, 'epoch' | 'dueAt' | 'sends' | 'startBy'>,
   queuedAt: number,
   now: number,
 ): Transition {
@@ -279,7 +279,13 @@ export function sentAgain(
   return {
     name: 'sentAgain',
     when: { statuses: ['SCHEDULED', 'PENDING', 'RETRYING'], epoch: seen.epoch, ...seenDue(seen) },
-    set: { sends, queuedAt, dueKind: 'queued', dueAt: queuedAt + patienceMs(sends), updatedAt: now },
+    set: {
+      sends,
+      queuedAt,
+      dueKind: 'queued',
+      dueAt: soonest(queuedAt + patienceMs(sends), seen.startBy),
+      updatedAt: now,
+    },
   }
 }
 
@@ -309,6 +315,10 @@ export function unsent(epoch: number, now: number): Transition {
     set: { sends: 0, dueKind: 'timed', dueAt: now },
   }
 }
+
+/** A start deadline is a due time too. */
+export const soonest = (dueAt: number, startBy: number | undefined): number =>
+  Math.min(dueAt, startBy ?? dueAt)
 
 const seenDue = (seen: Pick<Task, 'dueAt'>) => (seen.dueAt === undefined ? {} : { dueAt: seen.dueAt })
 

@@ -1,5 +1,6 @@
 import type { Lane } from '../../contract.ts'
-import type { Status, Task, TaskKey } from '../domain/task.ts'
+import type { Mark } from '../domain/overdue.ts'
+import type { DueKind, Status, Task, TaskKey } from '../domain/task.ts'
 import type { Transition } from '../domain/transitions.ts'
 
 /**
@@ -32,14 +33,14 @@ export interface TaskStore {
   /** One page of a tenant's tasks, newest first. */
   list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage>
   /**
-   * Entries of the due index of one lane up to an instant, oldest first, page by page.
+   * Entries of the due index up to an instant, of all lanes, shard by shard, oldest first, page by page.
    * The index lags behind the rows: a transition built from an entry states what it saw.
    */
-  due(lane: Lane, upTo: number): AsyncIterable<readonly DueEntry[]>
+  due(kind: DueKind, upTo: number): AsyncIterable<readonly DueEntry[]>
   /** Notes how far a lane's worker has come with one tenant's queue. Forward only. */
   noteClaimed(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
   /** What `noteClaimed` told about a lane. */
-  claimedMarks(lane: Lane): Promise<readonly ClaimedMark[]>
+  claimedMarks(lane: Lane): Promise<readonly Mark[]>
 }
 
 export type Changed =
@@ -75,11 +76,4 @@ export interface DueEntry extends TaskKey {
   readonly queuedAt: number
   readonly sends: number
   readonly startBy?: number
-}
-
-export interface ClaimedMark {
-  readonly tenant: string
-  /** `queuedAt` of the youngest row claimed so far. */
-  readonly queuedAt: number
-  readonly notedAt: number
 }

@@ -1,0 +1,17 @@
+import manifestFile from '../tasks/manifest.gen.json' with { type: 'json' }
+
+/** What is known of a task type without loading its code. */
+export interface ManifestEntry {
+  readonly name: string
+  readonly summary: string
+  readonly version: number
+  readonly lane: string
+  readonly usesModel: boolean
+  readonly maxAttempts: number
+  readonly timeoutMs: number
+  readonly input: Readonly<Record<string, unknown>>
+  readonly output: Readonly<Record<string, unknown>>
+  readonly examples: readonly unknown[]
+}
+
+export const manifest: readonly ManifestEntry[] = manifestFile as unknown as readonly ManifestEntry[]

@@ -1,0 +1,72 @@
+/** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
+import { API_BASE } from '../../contract.ts'
+import type { Payload, Task } from '../../core/domain/task.ts'
+
+export type TaskJson = Readonly<Record<string, unknown>>
+
+/** Lambda answers at most 6 MB; beyond this sum the input stays out, since the caller has it already. */
+const MAX_ANSWER_BYTES = 5_000_000
+
+const iso = (instant: number | undefined): string | null =>
+  instant === undefined ? null : new Date(instant).toISOString()
+
+const sizeOf = (payload: Payload): number => ('json' in payload ? payload.json.length : payload.bytes)
+
+/**
+ * @param read fetches a payload that lies in the bucket; without it such payloads are null (as in lists).
+ */
+export async function toTaskJson(
+  task: Task,
+  read?: (payload: Payload) => Promise<string>,
+): Promise<TaskJson> {
+  const load = async (payload: Payload | undefined): Promise<unknown> => {
+    if (!payload) return null
+    if ('json' in payload) return JSON.parse(payload.json)
+    return read ? JSON.parse(await read(payload)) : null
+  }
+  const isTooLarge = task.result !== undefined && sizeOf(task.input) + sizeOf(task.result) > MAX_ANSWER_BYTES
+  const [input, result] = await Promise.all([isTooLarge ? null : load(task.input), load(task.result)])
+  const self = `${API_BASE}/tasks/${task.id}`
+  const prompt =
+    task.type === 'text.generate' ? ((input as { prompt?: string } | null)?.prompt ?? null) : null
+  return {
+    id: task.id,
+    type: task.type,
+    status: task.status,
+    lane: task.lane,
+    priority: task.priority,
+    model: task.model,
+    prompt,
+    input,
+    result,
+    error: task.error ?? null,
+    progress: task.progress ?? null,
+    attempts: task.attempt,
+    max_attempts: task.maxAttempts,
+    epoch: task.epoch,
+    usage: task.usage
+      ? {
+          input_tokens: task.usage.inputTokens,
+          output_tokens: task.usage.outputTokens,
+          cost_usd: task.usage.costMicroUsd === null ? null : task.usage.costMicroUsd / 1_000_000,
+          provider: task.usage.provider,
+        }
+      : null,
+    tags: task.tags,
+    created_at: iso(task.createdAt),
+    updated_at: iso(task.updatedAt),
+    started_at: iso(task.startedAt),
+    finished_at: iso(task.finishedAt),
+    run_at: iso(task.runAt),
+    expires_at: iso(task.expiresAt),
+    history: task.history.map((record) => ({
+      epoch: record.epoch,
+      attempt: record.attempt,
+      started_at: iso(record.startedAt),
+      ended_at: iso(record.endedAt),
+      outcome: record.outcome,
+      provider: record.provider ?? null,
+    })),
+    links: { self, cancel: `${self}/cancel`, retry: `${self}/retry` },
+  }
+}

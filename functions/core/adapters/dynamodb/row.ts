@@ -1,0 +1,43 @@
+/** How a task lies in the table. Attribute names are the task's own; only keys and the due shard are computed. */
+import { TABLE } from '../../../contract.ts'
+import type { DueKind, Task, TaskKey } from '../../domain/task.ts'
+
+export type Row = Record<string, unknown>
+
+/** The tenant is part of the key: no query, filter or bug below can reach another tenant's row. */
+export const keyOf = ({ tenant, id }: TaskKey): Row => ({
+  pk: `T#${encodeURIComponent(tenant)}#${id}`,
+  sk: 'S',
+})
+
+/** @returns the key behind an index entry's `pk`. */
+export function parseKey(pk: string): TaskKey {
+  const [, tenant = '', id = ''] = pk.split('#')
+  return { tenant: decodeURIComponent(tenant), id }
+}
+
+/** Sorts by creation and is unique, so that a page can start after any row. */
+export const createdKey = (createdAt: number, id = ''): string =>
+  `${String(createdAt).padStart(14, '0')}#${id}`
+
+export const dueShards = (kind: DueKind): readonly string[] =>
+  Array.from({ length: TABLE.dueShards }, (_, shard) => `${kind}#${shard}`)
+
+export const dueShard = (kind: DueKind, id: string): string =>
+  `${kind}#${(id.charCodeAt(id.length - 1) + id.charCodeAt(id.length - 2)) % TABLE.dueShards}`
+
+export function toRow(task: Task): Row {
+  const { dueKind, ...rest } = task
+  return {
+    ...keyOf(task),
+    ...rest,
+    createdKey: createdKey(task.createdAt, task.id),
+    ...(dueKind ? { dueShard: dueShard(dueKind, task.id) } : {}),
+  }
+}
+
+export function fromRow(row: Row): Task {
+  const { pk: _pk, sk: _sk, createdKey: _created, dueShard: shard, ...rest } = row
+  const task = rest as unknown as Task
+  return typeof shard === 'string' ? { ...task, dueKind: shard.split('#')[0] as DueKind } : task
+}

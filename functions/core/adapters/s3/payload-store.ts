@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import { LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
+import { UnavailableError } from '../../domain/errors.ts'
+import type { Payload, TaskKey } from '../../domain/task.ts'
+import type { PayloadStore } from '../../ports/payload-store.ts'
+
+type S3 = typeof import('@aws-sdk/client-s3')
+
+/**
+ * The S3 client is imported at the first large payload: it is 240 kB on top of the other two clients, and most
+ * tasks never need it.
+ */
+export class S3PayloadStore implements PayloadStore {
+  readonly #bucket: string
+  #loaded: Promise<{ sdk: S3; client: InstanceType<S3['S3Client']> }> | undefined
+
+  constructor(bucket: string) {
+    this.#bucket = bucket
+  }
+
+  async keep({ tenant, id }: TaskKey, part: string, json: string): Promise<Payload> {
+    const body = Buffer.from(json)
+    if (body.byteLength <= LIMITS.inlineBytes) return { json }
+    const key = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}/${part}.json`
+    await this.#guard('write', async ({ sdk, client }) =>
+      client.send(
+        new sdk.PutObjectCommand({
+          Bucket: this.#bucket,
+          Key: key,
+          Body: body,
+          ContentType: 'application/json',
+        }),
+      ),
+    )
+    return { key, bytes: body.byteLength, sha256: createHash('sha256').update(body).digest('hex') }
+  }
+
+  async read(payload: Payload): Promise<string> {
+    if ('json' in payload) return payload.json
+    return this.#guard('read', async ({ sdk, client }) => {
+      const answer = await client.send(new sdk.GetObjectCommand({ Bucket: this.#bucket, Key: payload.key }))
+      return (await answer.Body?.transformToString('utf-8')) ?? ''
+    })
+  }
+
+  #load() {
+    this.#loaded ??= import('@aws-sdk/client-s3').then((sdk) => ({
+      sdk,
+      client: new sdk.S3Client({ maxAttempts: 3 }),
+    }))
+    return this.#loaded
+  }
+
+  async #guard<Answer>(
+    what: string,
+    call: (loaded: { sdk: S3; client: InstanceType<S3['S3Client']> }) => Promise<Answer>,
+  ): Promise<Answer> {
+    try {
+      return await call(await this.#load())
+    } catch (cause) {
+      throw new UnavailableError(`The payload bucket did not answer (${what}).`, { cause })
+    }
+  }
+}

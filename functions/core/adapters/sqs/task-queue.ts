@@ -1,0 +1,120 @@
+import {
+  ChangeMessageVisibilityBatchCommand,
+  ChangeMessageVisibilityCommand,
+  GetQueueAttributesCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
+import type { Lane } from '../../../contract.ts'
+import { BugError, UnavailableError } from '../../domain/errors.ts'
+import type { TaskMessage } from '../../domain/task.ts'
+import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+
+export type QueueUrls = Partial<Readonly<Record<Lane, string>>>
+
+/** `useQueueUrlAsEndpoint` is off: the endpoint is the Region's or `AWS_ENDPOINT_URL_SQS`, never a URL out of data. */
+export const createSqsClient = (): SQSClient =>
+  new SQSClient({ useQueueUrlAsEndpoint: false, maxAttempts: 3 })
+
+export class SqsTaskQueue implements TaskQueue {
+  readonly #client: SQSClient
+  readonly #urls: QueueUrls
+  readonly #deadUrls: QueueUrls
+
+  constructor(client: SQSClient, urls: QueueUrls, deadUrls: QueueUrls) {
+    this.#client = client
+    this.#urls = urls
+    this.#deadUrls = deadUrls
+  }
+
+  async send(lane: Lane, message: TaskMessage, delaySeconds = 0): Promise<void> {
+    const command = new SendMessageCommand({
+      QueueUrl: this.#url(this.#urls, lane),
+      MessageBody: JSON.stringify(message),
+      MessageGroupId: groupOf(message.tenant),
+      ...(delaySeconds > 0 ? { DelaySeconds: delaySeconds } : {}),
+    })
+    await this.#guard('send', () => this.#client.send(command))
+  }
+
+  async sendDead(lane: Lane, message: TaskMessage): Promise<void> {
+    const mark = message.dead
+    if (!mark) throw new BugError('A dead letter needs its mark.')
+    const command = new SendMessageCommand({
+      QueueUrl: this.#url(this.#deadUrls, lane),
+      MessageBody: JSON.stringify(message),
+      MessageGroupId: groupOf(message.tenant),
+      // Attributes repeat the mark where the SQS console shows it.
+      MessageAttributes: {
+        ErrorCode: { DataType: 'String', StringValue: mark.code },
+        Attempts: { DataType: 'Number', StringValue: String(mark.attempts) },
+        Epoch: { DataType: 'Number', StringValue: String(message.epoch) },
+      },
+    })
+    await this.#guard('dead-letter', () => this.#client.send(command))
+  }
+
+  async hold(lane: Lane, receipt: string, seconds: number): Promise<void> {
+    const command = new ChangeMessageVisibilityCommand({
+      QueueUrl: this.#url(this.#urls, lane),
+      ReceiptHandle: receipt,
+      VisibilityTimeout: Math.max(0, Math.min(Math.ceil(seconds), 43_200)),
+    })
+    await this.#guard('hold', () => this.#client.send(command))
+  }
+
+  async holdAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void> {
+    const url = this.#url(this.#urls, lane)
+    const calls: Promise<unknown>[] = []
+    for (let start = 0; start < receipts.length; start += 10) {
+      const Entries = receipts
+        .slice(start, start + 10)
+        .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle, VisibilityTimeout: seconds }))
+      calls.push(this.#client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries })))
+    }
+    // The queue's own visibility is the net under this call: later, not lost.
+    await Promise.allSettled(calls)
+  }
+
+  async depth(lane: Lane): Promise<QueueDepth> {
+    const { Attributes } = await this.#guard('depth', () =>
+      this.#client.send(
+        new GetQueueAttributesCommand({
+          QueueUrl: this.#url(this.#urls, lane),
+          AttributeNames: [
+            'ApproximateNumberOfMessages',
+            'ApproximateNumberOfMessagesNotVisible',
+            'ApproximateNumberOfMessagesDelayed',
+          ],
+        }),
+      ),
+    )
+    const read = (name: keyof NonNullable<typeof Attributes>) => Number(Attributes?.[name] ?? 0)
+    return {
+      visible: read('ApproximateNumberOfMessages'),
+      inFlight: read('ApproximateNumberOfMessagesNotVisible'),
+      delayed: read('ApproximateNumberOfMessagesDelayed'),
+    }
+  }
+
+  #url(urls: QueueUrls, lane: Lane): string {
+    const url = urls[lane]
+    if (!url) throw new BugError(`This function has no queue URL of lane "${lane}".`)
+    return url
+  }
+
+  async #guard<Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await call()
+    } catch (cause) {
+      throw new UnavailableError(`The queue did not answer (${what}).`, { cause })
+    }
+  }
+}
+
+/** SQS allows 1–128 of a few characters in a group id; any other tenant name is spelled in base64url. */
+function groupOf(tenant: string): string {
+  return /^[\w!-/:-@[-`{-~]{1,128}$/.test(tenant)
+    ? tenant
+    : Buffer.from(tenant).toString('base64url').slice(0, 128)
+}

@@ -1,0 +1,45 @@
+import { UnavailableError } from '../../domain/errors.ts'
+
+/** A rotated key is in use within this time, without a deploy. */
+const MAX_AGE_MS = 5 * 60_000
+
+/**
+ * Reads model keys from SSM SecureString parameters and keeps them in memory for a while. A name under
+ * `/aws/reference/secretsmanager/` reads Secrets Manager through the same call.
+ */
+export class ParameterKeys {
+  readonly #prefix: string
+  readonly #now: () => number
+  readonly #cache = new Map<string, { readonly value: Promise<string | undefined>; readonly until: number }>()
+
+  constructor(prefix: string, now: () => number) {
+    this.#prefix = prefix
+    this.#now = now
+  }
+
+  /**
+   * @returns the key, or undefined when there is no such parameter.
+   * @throws UnavailableError when SSM does not answer.
+   */
+  read(name: string): Promise<string | undefined> {
+    const cached = this.#cache.get(name)
+    if (cached && cached.until > this.#now()) return cached.value
+    const value = this.#fetch(`${this.#prefix}${name}`)
+    this.#cache.set(name, { value, until: this.#now() + MAX_AGE_MS })
+    value.catch(() => this.#cache.delete(name))
+    return value
+  }
+
+  async #fetch(Name: string): Promise<string | undefined> {
+    const { GetParameterCommand, ParameterNotFound, SSMClient } = await import('@aws-sdk/client-ssm')
+    try {
+      const { Parameter } = await new SSMClient({ maxAttempts: 3 }).send(
+        new GetParameterCommand({ Name, WithDecryption: true }),
+      )
+      return Parameter?.Value
+    } catch (cause) {
+      if (cause instanceof ParameterNotFound) return undefined
+      throw new UnavailableError('The parameter store did not answer.', { cause })
+    }
+  }
+}

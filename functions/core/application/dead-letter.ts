@@ -1,0 +1,18 @@
+import type { Task } from '../domain/task.ts'
+import { settleDeadLetter } from '../domain/transitions.ts'
+import type { TaskQueue } from '../ports/task-queue.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+
+/**
+ * Puts a failed task into its lane's dead-letter queue, then clears its due time. The failing write came before, with
+ * a due time: dying between any two of the three is repaired by the sweeper, at the price of a second dead letter of
+ * the same epoch, which is harmless.
+ *
+ * @throws UnavailableError when either did not answer.
+ */
+export async function deadLetter(store: TaskStore, queue: TaskQueue, task: Task): Promise<void> {
+  const { tenant, id, epoch } = task
+  const dead = { code: task.error?.code ?? 'task_failed', attempts: task.attempt }
+  await queue.sendDead(task.lane, { v: 1, tenant, id, epoch, dead })
+  await store.change(task, settleDeadLetter(epoch))
+}

@@ -1,0 +1,17 @@
+import { RequestError } from '../domain/errors.ts'
+import type { Task, TaskKey } from '../domain/task.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+
+/** The one refusal for an unknown id, an expired row and another tenant's task: they must look the same. */
+export const noSuchTask = (id: string): RequestError =>
+  new RequestError(
+    'not_found',
+    `There is no task "${id}". It may have expired, or belong to another API key.`,
+  )
+
+/** @throws RequestError `not_found`. */
+export async function getTask({ store }: { readonly store: TaskStore }, key: TaskKey): Promise<Task> {
+  const task = await store.get(key)
+  if (!task) throw noSuchTask(key.id)
+  return task
+}

@@ -1,0 +1,174 @@
+import { type Lane, LEASE } from '../../contract.ts'
+import { ConflictError } from '../domain/errors.ts'
+import type { Progress, Task, TaskKey } from '../domain/task.ts'
+import { renew, report } from '../domain/transitions.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { TaskQueue } from '../ports/task-queue.ts'
+import type { Changed, TaskStore } from '../ports/task-store.ts'
+
+interface Dependencies {
+  readonly lane: Lane
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly clock: Clock
+}
+
+/** The attempts one invocation runs side by side, so that one batched read can look after all of them. */
+export type RunningAttempts = Map<string, RunningAttempt>
+
+export interface RunningAttempt {
+  readonly key: TaskKey
+  readonly token: string
+  readonly since: number
+  readonly abort: (reason: Error) => void
+}
+
+export interface AttemptHold {
+  readonly signal: AbortSignal
+  /** Rejects with the signal's reason. */
+  readonly aborted: Promise<never>
+  /** Tells progress; written when it is worth a write. */
+  readonly progress: (percent: number, message?: string) => void
+  /** Aborts with the reason after the time. */
+  readonly limit: (ms: number, reason: Error) => void
+  /** Stops heartbeat and progress, so that nothing is written beside the attempt's last write. */
+  readonly settle: () => void
+  readonly release: () => void
+}
+
+/** Progress is written after a second, and then when it moved by 5 points or 2 s have passed. */
+const PROGRESS_MS = 1_000
+const PROGRESS_LAZY_MS = 2_000
+const PROGRESS_STEP = 5
+
+/**
+ * Keeps an attempt's lease and message while it runs, carries its progress, and aborts it when the row says that it
+ * owns nothing any more.
+ */
+export function holdAttempt(
+  { lane, store, queue, clock }: Dependencies,
+  task: Task,
+  token: string,
+  receipt: string,
+  { running, shrunk }: { readonly running: RunningAttempts; readonly shrunk: Promise<void> },
+): AttemptHold {
+  const controller = new AbortController()
+  const settled = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
+  })
+  aborted.catch(() => undefined)
+  running.set(token, { key: task, token, since: clock.now(), abort: (reason) => controller.abort(reason) })
+
+  const follow = (written: Changed) => {
+    if (!written.changed && !settled.signal.aborted)
+      controller.abort(new ConflictError(written.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost'))
+  }
+  const told = new ProgressTold(clock.now())
+
+  const beat = async () => {
+    for (;;) {
+      await clock.sleep(LEASE.heartbeatMs, settled.signal)
+      if (settled.signal.aborted) return
+      // A store that stumbles costs a beat, not the attempt: the lease has two more beats in it.
+      await store
+        .change(task, renew(token, clock.now(), told.take(clock.now())))
+        .then(follow, () => undefined)
+      await shrunk
+      if (!settled.signal.aborted)
+        await queue.hold(lane, receipt, LEASE.visibilitySeconds).catch(() => undefined)
+    }
+  }
+  void beat()
+
+  let isTelling = false
+  const tell = async () => {
+    if (isTelling) return
+    isTelling = true
+    while (told.isPending && !settled.signal.aborted) {
+      await clock.sleep(told.waitMs(clock.now()), settled.signal)
+      if (settled.signal.aborted || told.waitMs(clock.now()) > 0) continue
+      const progress = told.take(clock.now())
+      if (progress)
+        await store.change(task, report(token, clock.now(), progress)).then(follow, () => undefined)
+    }
+    isTelling = false
+  }
+
+  return {
+    signal: controller.signal,
+    aborted,
+    progress: (percent, message = '') => {
+      told.note({ percent: Math.max(0, Math.min(100, Math.round(percent))), message: message.slice(0, 300) })
+      void tell()
+    },
+    limit: (ms, reason) => {
+      void clock.sleep(ms, settled.signal).then(() => settled.signal.aborted || controller.abort(reason))
+    },
+    settle: () => settled.abort(),
+    release: () => {
+      settled.abort()
+      running.delete(token)
+    },
+  }
+}
+
+class ProgressTold {
+  #pending: Progress | undefined
+  #written: Progress = { percent: 0, message: '' }
+  #writtenAt: number
+
+  constructor(now: number) {
+    this.#writtenAt = now
+  }
+
+  get isPending(): boolean {
+    return this.#pending !== undefined
+  }
+
+  note(progress: Progress): void {
+    this.#pending = progress
+  }
+
+  /** How long the pending progress should wait for its write. */
+  waitMs(now: number): number {
+    const moved = Math.abs((this.#pending?.percent ?? 0) - this.#written.percent)
+    return Math.max(0, this.#writtenAt + (moved >= PROGRESS_STEP ? PROGRESS_MS : PROGRESS_LAZY_MS) - now)
+  }
+
+  take(now: number): Progress | undefined {
+    const progress = this.#pending
+    if (!progress) return undefined
+    this.#pending = undefined
+    this.#written = progress
+    this.#writtenAt = now
+    return progress
+  }
+}
+
+/**
+ * Looks after all running attempts with one read every 2 s, as long as one of them runs that long. A cancelled task's
+ * provider call is aborted within about 2 s of the cancel.
+ */
+export async function watchHolders(
+  { store, clock }: Pick<Dependencies, 'store' | 'clock'>,
+  running: RunningAttempts,
+  until: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await clock.sleep(LEASE.cancelCheckMs, until)
+    if (until.aborted) return
+    const attempts = [...running.values()].filter(
+      ({ since }) => clock.now() - since >= LEASE.cancelCheckMs - 100,
+    )
+    if (attempts.length === 0) continue
+    const keys = attempts.slice(0, 100).map(({ key: { tenant, id } }) => ({ tenant, id }))
+    const holders = await store.getHolders(keys).catch(() => [])
+    for (const { key, token, abort } of attempts) {
+      const holder = holders.find(({ tenant, id }) => id === key.id && tenant === key.tenant)
+      if (holder?.status === 'CANCELLED') abort(new ConflictError('cancelled'))
+      else if (holder && (holder.token !== token || holder.status !== 'PROCESSING'))
+        abort(new ConflictError('lease_lost'))
+    }
+  }
+}

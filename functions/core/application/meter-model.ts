@@ -1,0 +1,59 @@
+import type { Task, Usage } from '../domain/task.ts'
+import type { ModelProviders } from '../ports/model-provider.ts'
+
+interface Dependencies {
+  readonly providers: ModelProviders
+  readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
+  readonly defaultModel: string
+}
+
+interface Call {
+  readonly prompt: string
+  readonly system?: string
+  readonly temperature?: number
+  readonly maxTokens?: number
+  readonly onDelta?: (text: string) => void
+}
+
+export interface ModelMeter {
+  readonly client: { readonly name: string; complete(call: Call): Promise<string> }
+  /** What the task used so far, earlier attempts included; undefined while no call was answered. */
+  readonly usage: () => Usage | undefined
+  /** The provider of this attempt's calls. */
+  readonly provider: () => string | undefined
+}
+
+/** Gives a task its model and books what each call used. */
+export function meterModel(
+  { providers, priceOf, defaultModel }: Dependencies,
+  task: Task,
+  signal: AbortSignal,
+): ModelMeter {
+  const name = task.model ?? defaultModel
+  let usage = task.usage
+  let provider: string | undefined
+  return {
+    usage: () => usage,
+    provider: () => provider,
+    client: {
+      name,
+      async complete({ onDelta, ...call }) {
+        const answerer = await providers.forModel(name)
+        provider = answerer.name
+        const request = { model: name, ...call, attempt: task.attempt }
+        const answer = await answerer.generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
+        const { inputTokens, outputTokens } = answer
+        // Unknown stays unknown: a sum with a hole in it is not a cost.
+        const cost = answerer.name === 'simulated' ? 0 : priceOf(name, inputTokens, outputTokens)
+        const before = usage ? usage.costMicroUsd : 0
+        usage = {
+          inputTokens: (usage?.inputTokens ?? 0) + inputTokens,
+          outputTokens: (usage?.outputTokens ?? 0) + outputTokens,
+          costMicroUsd: cost === null || before === null ? null : before + cost,
+          provider: answerer.name,
+        }
+        return answer.text
+      },
+    },
+  }
+}

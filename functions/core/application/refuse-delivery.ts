@@ -1,0 +1,61 @@
+import { type Lane, LIMITS } from '../../contract.ts'
+import { isFinal, messageEpoch, type Task, type TaskMessage } from '../domain/task.ts'
+import { expire } from '../domain/transitions.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { TaskQueue } from '../ports/task-queue.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+import { deadLetter } from './dead-letter.ts'
+import { ttlAfter } from './retention.ts'
+import { abandonment } from './sweep.ts'
+
+interface Dependencies {
+  readonly lane: Lane
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly clock: Clock
+  readonly log: Log
+  readonly retentionDays: number
+}
+
+/** Messages of a row that may not be claimed right now come back at least this much later. */
+const RACE_SECONDS = 2
+
+/**
+ * Decides about a message whose task could not be claimed (any more).
+ *
+ * Deleted: no such row, a final row, an older epoch, a parked row (the sweeper sends it when its time comes). Kept until
+ * the hold ends: a live lease or a wait that this very message ends; it may be the only copy.
+ */
+export async function refuseDelivery(
+  { lane, store, queue, clock, log, retentionDays }: Dependencies,
+  message: TaskMessage,
+  receipt: string,
+  task: Task | undefined,
+  shrunk: Promise<void>,
+): Promise<'done' | 'again'> {
+  const now = clock.now()
+  if (!task || isFinal(task.status) || task.epoch > messageEpoch(message)) return 'done'
+  const ttl = ttlAfter(now, retentionDays)
+  if (
+    task.startBy !== undefined &&
+    task.startBy <= now &&
+    (await store.change(task, expire(task, now, ttl))).changed
+  ) {
+    log('task.expired', { tenant: task.tenant, task_id: task.id, lane })
+    return 'done'
+  }
+  if (task.attempt >= task.maxAttempts && task.heldUntil <= now && task.status === 'PROCESSING') {
+    const failed = await store.change(task, abandonment(task, now, retentionDays))
+    if (failed.changed && failed.task) {
+      log('task.failed', { tenant: task.tenant, task_id: task.id, lane, code: 'worker_crashed' })
+      await deadLetter(store, queue, failed.task).catch(() => undefined)
+      return 'done'
+    }
+  }
+  if (task.dueKind === 'timed' && (task.status === 'RETRYING' || task.status === 'SCHEDULED')) return 'done'
+  const waitSeconds = Math.ceil((task.heldUntil - now) / 1_000)
+  await shrunk
+  await queue.hold(lane, receipt, Math.min(Math.max(waitSeconds, RACE_SECONDS), LIMITS.queueDelaySeconds))
+  return 'again'
+}

@@ -1,0 +1,67 @@
+import { LEASE } from '../../contract.ts'
+import { isNoteworthy } from '../domain/overdue.ts'
+import { type RunningAttempts, watchHolders } from './hold-attempt.ts'
+import { type Delivered, type Delivery, type RunDependencies, runTask } from './run-task.ts'
+
+/** When this environment last told how far it came, by tenant. Forgotten with the environment, which only costs a note. */
+const lastNoted = new Map<string, number>()
+const MAX_NOTED_TENANTS = 1_000
+
+/**
+ * Runs all deliveries of one invocation side by side, each under its own deadline.
+ *
+ * @param deadline when the function itself will be stopped.
+ * @returns the receipts that must come back. Never throws: one poisonous delivery is its own problem.
+ */
+export async function runBatch(
+  dependencies: RunDependencies,
+  deliveries: readonly Delivery[],
+  deadline: number,
+): Promise<ReadonlySet<string>> {
+  const { lane, store, queue, clock, log } = dependencies
+  const running: RunningAttempts = new Map()
+  const over = new AbortController()
+  // First act: from here on a crash costs 90 s, not the queue's own long visibility.
+  const shrunk = queue.holdAll(
+    lane,
+    deliveries.map(({ receipt }) => receipt),
+    LEASE.visibilitySeconds,
+  )
+  const watching = watchHolders(dependencies, running, over.signal)
+  const notes: Promise<void>[] = []
+  const noteClaim = ({ tenant, queuedAt }: { tenant: string; queuedAt: number }) => {
+    const now = clock.now()
+    const key = `${lane}#${tenant}`
+    const last = lastNoted.get(key)
+    if (last !== undefined && !isNoteworthy(queuedAt, last, now)) return
+    if (lastNoted.size >= MAX_NOTED_TENANTS) lastNoted.clear()
+    lastNoted.set(key, now)
+    if (isNoteworthy(queuedAt, last, now))
+      notes.push(store.noteClaimed(lane, tenant, queuedAt, now).catch(() => undefined))
+  }
+
+  const again = new Set<string>()
+  const runOne = async (delivery: Delivery): Promise<void> => {
+    const delivered: Delivered = await runTask(dependencies, delivery, {
+      deadline,
+      shrunk,
+      running,
+      noteClaim,
+    }).catch(async (error) => {
+      log('delivery.failed', {
+        tenant: delivery.message.tenant,
+        task_id: delivery.message.id,
+        cause: String(error),
+      })
+      await shrunk
+      // A stumbling table is asked again in some seconds, not all at once.
+      await queue.hold(lane, delivery.receipt, 5 + Math.floor(clock.random() * 10)).catch(() => undefined)
+      return 'again' as const
+    })
+    if (delivered === 'again') again.add(delivery.receipt)
+  }
+  await Promise.all(deliveries.map(runOne))
+  over.abort()
+  await Promise.all([watching, shrunk, ...notes])
+  return again
+}

@@ -1,0 +1,257 @@
+import { type Lane, LEASE, LIMITS } from '../../contract.ts'
+import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../domain/errors.ts'
+import { decide, describeFailure, providerOf } from '../domain/retry.ts'
+import {
+  type AttemptRecord,
+  messageEpoch,
+  type Payload,
+  type Task,
+  type TaskMessage,
+} from '../domain/task.ts'
+import { account, claim, complete, fail, restart, retryLater } from '../domain/transitions.ts'
+import type { Clock, Ids } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { ModelProviders } from '../ports/model-provider.ts'
+import type { PayloadStore } from '../ports/payload-store.ts'
+import type { TaskQueue } from '../ports/task-queue.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+import { deadLetter } from './dead-letter.ts'
+import { type AttemptHold, holdAttempt, type RunningAttempts } from './hold-attempt.ts'
+import { type ModelMeter, meterModel } from './meter-model.ts'
+import { refuseDelivery } from './refuse-delivery.ts'
+import { ttlAfter } from './retention.ts'
+
+/** The part of a task type that a worker needs; `defineTask` makes more of it. */
+export interface RunnableTask {
+  readonly name: string
+  readonly retry: { readonly baseMs: number; readonly capMs: number }
+  readonly input: { parse(value: unknown): unknown }
+  readonly output: { parse(value: unknown): unknown }
+  run(context: never): Promise<unknown>
+}
+
+/** One received message. */
+export interface Delivery {
+  readonly message: TaskMessage
+  readonly receipt: string
+}
+
+export interface RunDependencies {
+  readonly lane: Lane
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly payloads: PayloadStore
+  readonly providers: ModelProviders
+  readonly findTaskType: (name: string) => RunnableTask | undefined
+  readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
+  readonly defaultModel: string
+  readonly retentionDays: number
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Log
+}
+
+export interface BatchContext {
+  /** When the function itself will be stopped. */
+  readonly deadline: number
+  /** Resolves when the messages' visibility was shrunk; a later `hold` must not be overtaken by it. */
+  readonly shrunk: Promise<void>
+  readonly running: RunningAttempts
+  readonly noteClaim: (task: Task) => void
+}
+
+/** `done`: the message may be deleted. `again`: it must come back. */
+export type Delivered = 'done' | 'again'
+
+/**
+ * Runs one delivery to the end of its attempt.
+ *
+ * Between any two side effects the process may die. After the claim: the lease ends, message and sweeper bring the task
+ * back. After the provider answered and before `complete` landed: the attempt is paid for and made again; no order of
+ * the two avoids that. After `complete`: the message returns, meets a final row and is deleted.
+ *
+ * @throws UnavailableError when table or queue did not answer; the message then comes back by its visibility.
+ */
+export async function runTask(
+  dependencies: RunDependencies,
+  { message, receipt }: Delivery,
+  batch: BatchContext,
+): Promise<Delivered> {
+  const { store, clock, ids, log } = dependencies
+  const token = ids.token()
+  // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
+  if (message.dead) await store.change(message, restart(message.epoch, clock.now(), ['FAILED']))
+  const claimed = await store.change(message, claim(messageEpoch(message), token, clock.now()))
+  if (!claimed.changed || !claimed.task)
+    return refuseDelivery(dependencies, message, receipt, claimed.task, batch.shrunk)
+
+  const task = claimed.task
+  batch.noteClaim(task)
+  log('task.claimed', fields(task, { waited_ms: clock.now() - task.queuedAt }))
+  const attempt = holdAttempt(dependencies, task, token, receipt, batch)
+  const meter = meterModel(dependencies, task, attempt.signal)
+  try {
+    const result = await perform(dependencies, task, attempt, meter, batch.deadline)
+    return await finish(dependencies, task, token, attempt, meter, result)
+  } catch (error) {
+    return await endAttempt(dependencies, task, token, receipt, attempt, meter, error, batch)
+  } finally {
+    attempt.release()
+  }
+}
+
+/** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
+async function perform(
+  { findTaskType, payloads, clock }: RunDependencies,
+  task: Task,
+  attempt: AttemptHold,
+  meter: ModelMeter,
+  deadline: number,
+): Promise<Payload> {
+  const type = findTaskType(task.type)
+  // Not the caller's fault: an old worker meets a new type in the middle of a deploy.
+  if (!type)
+    throw new TaskError(`This worker does not know the task type "${task.type}".`, {
+      code: 'unknown_task_type',
+      retry: 'later',
+    })
+  const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - LEASE.reserveMs))
+  attempt.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
+  const input = type.input.parse(JSON.parse(await payloads.read(task.input)))
+  const context = {
+    input,
+    taskId: task.id,
+    attempt: task.attempt,
+    signal: attempt.signal,
+    model: meter.client,
+    progress: attempt.progress,
+    sleep: async (ms: number) => {
+      await clock.sleep(ms, attempt.signal)
+      attempt.signal.throwIfAborted()
+    },
+  }
+  const output = await Promise.race([type.run(context as never), attempt.aborted])
+  const parsed = parseOutput(type, output)
+  const json = JSON.stringify(parsed) ?? 'null'
+  if (Buffer.byteLength(json) > LIMITS.bodyBytes)
+    throw new TaskError(`The result is larger than ${LIMITS.bodyBytes} bytes.`, { code: 'result_too_large' })
+  return persist(clock, () => payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json))
+}
+
+function parseOutput(type: RunnableTask, output: unknown): unknown {
+  try {
+    return type.output.parse(output)
+  } catch (cause) {
+    throw new TaskError(`The task type "${type.name}" returned something that its output schema refuses.`, {
+      code: 'invalid_output',
+      cause,
+    })
+  }
+}
+
+async function finish(
+  { store, clock, log, retentionDays }: RunDependencies,
+  task: Task,
+  token: string,
+  attempt: AttemptHold,
+  meter: ModelMeter,
+  result: Payload,
+): Promise<Delivered> {
+  attempt.settle()
+  const now = clock.now()
+  const record = recordOf(task, now, 'completed', meter.provider())
+  const ttl = ttlAfter(now, retentionDays)
+  const done = await persist(clock, () =>
+    store.change(task, complete(token, now, result, meter.usage(), record, ttl)),
+  )
+  if (done.changed) {
+    log('task.completed', fields(task, { run_ms: now - (task.startedAt ?? now) }))
+    return 'done'
+  }
+  throw new ConflictError(done.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
+}
+
+/** Decides what a failed attempt leaves behind: nothing (somebody else owns the row), a later attempt, or the end. */
+async function endAttempt(
+  dependencies: RunDependencies,
+  task: Task,
+  token: string,
+  receipt: string,
+  attempt: AttemptHold,
+  meter: ModelMeter,
+  cause: unknown,
+  { shrunk }: BatchContext,
+): Promise<Delivered> {
+  const { store, queue, clock, log, findTaskType, retentionDays, lane } = dependencies
+  attempt.settle()
+  const now = clock.now()
+  const error = attempt.signal.aborted ? attempt.signal.reason : cause
+  const { code } = describeFailure(error)
+  const record = recordOf(task, now, code, meter.provider() ?? providerOf(error))
+  if (error instanceof ConflictError) {
+    log('task.stopped', fields(task, { code }))
+    const usage = meter.usage()
+    if (error.code === 'cancelled' && usage)
+      await store.change(task, account(task.epoch, token, usage, record))
+    if (error.code === 'cancelled') return 'done'
+    return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, await store.get(task), shrunk)
+  }
+  const policy = findTaskType(task.type)?.retry ?? { baseMs: 2_000, capMs: 60_000 }
+  const decision = decide(error, task.attempt, task.maxAttempts, policy, now, clock.random())
+  if (decision.outcome === 'fail') {
+    const ended = await persist(clock, () =>
+      store.change(
+        task,
+        fail(token, now, decision.error, meter.usage(), record, ttlAfter(now, retentionDays)),
+      ),
+    )
+    if (!ended.changed || !ended.task)
+      return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, ended.task, shrunk)
+    log('task.failed', fields(task, { code }))
+    // A dead letter that cannot be sent now is the sweeper's: the row stays due. The message has done its work.
+    await deadLetter(store, queue, ended.task).catch(() => undefined)
+    return 'done'
+  }
+  const { wait, burnsAttempt } = decision
+  const begun = burnsAttempt ? task.attempt : task.attempt - 1
+  const parked = await persist(clock, () =>
+    store.change(task, retryLater(token, now, wait, decision.error, meter.usage(), record, begun)),
+  )
+  if (!parked.changed) return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, parked.task, shrunk)
+  log('task.retrying', fields(task, { code, retry_in_ms: wait.until - now }))
+  if (wait.by === 'sweeper') return 'done'
+  await shrunk
+  await queue.hold(lane, receipt, Math.ceil((wait.until - clock.now()) / 1_000))
+  return 'again'
+}
+
+/** A result that was paid for is worth some patience with a stumbling store: about 8 s, well within the lease. */
+async function persist<Answer>(clock: Clock, write: () => Promise<Answer>): Promise<Answer> {
+  for (let waitMs = 250; ; waitMs *= 2) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || waitMs > 4_000) throw error
+      await clock.sleep(waitMs)
+    }
+  }
+}
+
+const recordOf = (task: Task, now: number, outcome: string, provider: string | undefined): AttemptRecord => ({
+  epoch: task.epoch,
+  attempt: task.attempt,
+  startedAt: task.startedAt ?? now,
+  endedAt: now,
+  outcome,
+  ...(provider ? { provider } : {}),
+})
+
+const fields = (task: Task, more: Readonly<Record<string, unknown>>) => ({
+  tenant: task.tenant,
+  task_id: task.id,
+  type: task.type,
+  lane: task.lane,
+  epoch: task.epoch,
+  attempt: task.attempt,
+  ...more,
+})

@@ -1,0 +1,117 @@
+import { type Lane, LIMITS, URGENT_PRIORITY } from '../../contract.ts'
+import { RequestError } from '../domain/errors.ts'
+import type { Task } from '../domain/task.ts'
+import { QUEUED_PATIENCE_MS, soonest, unsent } from '../domain/transitions.ts'
+import type { Clock, Ids } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { PayloadStore } from '../ports/payload-store.ts'
+import type { TaskQueue } from '../ports/task-queue.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+
+/** A request that was found valid: types checked, defaults filled in, model known. */
+export interface Submission {
+  readonly tenant: string
+  readonly type: string
+  /** The type's own lane; a high priority overrules it. */
+  readonly lane: Lane
+  readonly input: unknown
+  readonly model: string | null
+  readonly priority: number
+  readonly maxAttempts: number
+  readonly timeoutMs: number
+  readonly tags: readonly string[]
+  readonly runAt?: number
+  readonly delayMs?: number
+  readonly expiresInMs?: number
+  readonly idempotencyKey?: string
+  /** SHA-256 of the request in canonical form. */
+  readonly bodyHash: string
+}
+
+export interface SubmitDependencies {
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly payloads: PayloadStore
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Log
+}
+
+/**
+ * Accepts a task: one conditional write, one send.
+ *
+ * Dying after the write loses nothing: the row is due in a minute and the sweeper sends. So does a failed send,
+ * only sooner. Hence no failure after the write reaches the caller.
+ *
+ * @throws RequestError `idempotency_key_reused` when the key came with another body.
+ * @throws UnavailableError when the row could not be written; nothing was accepted then.
+ */
+export async function submitTask(
+  { store, queue, payloads, clock, ids, log }: SubmitDependencies,
+  submission: Submission,
+): Promise<{ readonly task: Task; readonly isReplay: boolean }> {
+  const { tenant, idempotencyKey, bodyHash } = submission
+  const now = clock.now()
+  const id = idempotencyKey === undefined ? ids.taskId() : ids.derivedTaskId(tenant, idempotencyKey)
+  const runAt = submission.runAt ?? (submission.delayMs ? now + submission.delayMs : undefined)
+  const isLater = runAt !== undefined && runAt > now
+  const startAt = isLater ? runAt : now
+  const isParked = startAt - now > LIMITS.queueDelaySeconds * 1_000
+  const expiresAt = submission.expiresInMs === undefined ? undefined : now + submission.expiresInMs
+
+  // The hash in the name keeps a reused key with another body from overwriting the first task's input.
+  const input = await payloads.keep(
+    { tenant, id },
+    `input-${bodyHash.slice(0, 16)}`,
+    JSON.stringify(submission.input),
+  )
+  const task: Task = {
+    tenant,
+    id,
+    type: submission.type,
+    lane: submission.priority >= URGENT_PRIORITY ? 'urgent' : submission.lane,
+    priority: submission.priority,
+    model: submission.model,
+    status: isLater ? 'SCHEDULED' : 'PENDING',
+    epoch: 1,
+    attempt: 0,
+    maxAttempts: submission.maxAttempts,
+    timeoutMs: submission.timeoutMs,
+    input,
+    tags: submission.tags,
+    bodyHash,
+    createdAt: now,
+    ...(runAt === undefined ? {} : { runAt }),
+    ...(expiresAt === undefined ? {} : { expiresAt, startBy: expiresAt }),
+    heldUntil: startAt,
+    dueKind: isParked ? 'timed' : 'queued',
+    dueAt: soonest(isParked ? startAt : startAt + QUEUED_PATIENCE_MS, expiresAt),
+    queuedAt: startAt,
+    sends: isParked ? 0 : 1,
+    history: [],
+    writeId: ids.token(),
+  }
+
+  const outcome = await store.create(task)
+  if (!outcome.created) {
+    if (outcome.existing.bodyHash !== bodyHash)
+      throw new RequestError(
+        'idempotency_key_reused',
+        'This Idempotency-Key was used with another request body. Use a new key for a new task.',
+        [{ path: 'Idempotency-Key', message: `belongs to task ${outcome.existing.id}` }],
+      )
+    return { task: outcome.existing, isReplay: true }
+  }
+
+  if (!isParked) {
+    const delaySeconds = Math.max(0, Math.ceil((startAt - now) / 1_000))
+    try {
+      await queue.send(task.lane, { v: 1, tenant, id, epoch: 1 }, delaySeconds)
+    } catch (error) {
+      log('task.unsent', { tenant, task_id: id, lane: task.lane, cause: String(error) })
+      await store.change(task, unsent(1, now)).catch(() => undefined)
+    }
+  }
+  log('task.submitted', { tenant, task_id: id, type: task.type, lane: task.lane, status: task.status })
+  return { task, isReplay: false }
+}

@@ -1,0 +1,199 @@
+import type { Lane } from '../../contract.ts'
+import { isLost, type Mark } from '../domain/overdue.ts'
+import type { AttemptRecord, Task, TaskMessage } from '../domain/task.ts'
+import { expire, failAbandoned, sentAgain, takeOver } from '../domain/transitions.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { TaskQueue } from '../ports/task-queue.ts'
+import type { DueEntry, TaskStore } from '../ports/task-store.ts'
+import { deadLetter } from './dead-letter.ts'
+import { ttlAfter } from './retention.ts'
+
+export interface SweepDependencies {
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly clock: Clock
+  readonly log: Log
+  readonly retentionDays: number
+}
+
+/** A parked task is sent this far ahead with a delay, so that it starts on its second and not on the sweep's. */
+const LOOK_AHEAD_MS = 75_000
+/** Messages of one epoch that nobody took although their queue was empty: the worker cannot even load. */
+const MAX_SENDS = 6
+const CONCURRENCY = 16
+
+export type Repair = 'sent' | 'resent' | 'taken_over' | 'crashed' | 'dead_lettered' | 'expired' | 'waiting'
+
+/**
+ * Repairs whatever is overdue: sends what was never queued or got lost, takes over expired leases, sends parked tasks
+ * whose time comes, expires late ones, sends missing dead letters. Two sweepers at once do no harm: every write states
+ * the due time it saw, and a message too many is a no-op.
+ *
+ * @returns how many rows each repair touched, `failed` for those the next sweep must try again.
+ */
+export async function sweep(
+  dependencies: SweepDependencies,
+  stopAt: number,
+): Promise<Readonly<Record<Repair | 'failed', number>>> {
+  const { store, clock, log } = dependencies
+  const counts = {
+    sent: 0,
+    resent: 0,
+    taken_over: 0,
+    crashed: 0,
+    dead_lettered: 0,
+    expired: 0,
+    waiting: 0,
+    failed: 0,
+  }
+  const lanes = new LaneSights(dependencies)
+  const repair = async (entry: DueEntry): Promise<void> => {
+    try {
+      const done = await repairOne(dependencies, lanes, entry)
+      if (done) counts[done] += 1
+      if (done && done !== 'waiting')
+        log(`task.${done}`, { tenant: entry.tenant, task_id: entry.id, lane: entry.lane })
+    } catch (error) {
+      counts.failed += 1
+      log('sweep.failed', { tenant: entry.tenant, task_id: entry.id, cause: String(error) })
+    }
+  }
+  // Clocks first: a lease must not wait behind a long look at a backlog.
+  for (const kind of ['timed', 'queued'] as const) {
+    const upTo = clock.now() + (kind === 'timed' ? LOOK_AHEAD_MS : 0)
+    for await (const page of store.due(kind, upTo)) {
+      for (let start = 0; start < page.length; start += CONCURRENCY)
+        await Promise.all(page.slice(start, start + CONCURRENCY).map(repair))
+      if (clock.now() > stopAt) return counts
+    }
+  }
+  return counts
+}
+
+/** What is known about each lane's queue, asked at most once per sweep. */
+class LaneSights {
+  readonly #dependencies: SweepDependencies
+  readonly #sights = new Map<Lane, Promise<{ visible: number; marks: readonly Mark[] }>>()
+
+  constructor(dependencies: SweepDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  of(lane: Lane) {
+    const known = this.#sights.get(lane)
+    if (known) return known
+    const { queue, store } = this.#dependencies
+    const asked = Promise.all([queue.depth(lane), store.claimedMarks(lane)]).then(([depth, marks]) => ({
+      visible: depth.visible,
+      marks,
+    }))
+    this.#sights.set(lane, asked)
+    return asked
+  }
+}
+
+async function repairOne(
+  dependencies: SweepDependencies,
+  lanes: LaneSights,
+  entry: DueEntry,
+): Promise<Repair | undefined> {
+  const { store, queue, clock } = dependencies
+  const now = clock.now()
+  const isStartTooLate = entry.startBy !== undefined && entry.startBy <= now
+  // The index alone decides about a healthy backlog: 100,000 waiting rows cost no read and no write each.
+  if (entry.status === 'PENDING' && entry.dueAt <= now && entry.sends > 0 && !isStartTooLate) {
+    const { visible, marks } = await lanes.of(entry.lane)
+    if (!isLost(entry, visible, marks, now)) return 'waiting'
+  }
+  if (entry.status === 'PROCESSING' && entry.dueAt > now) return undefined
+
+  const task = await store.get(entry)
+  if (!task || task.dueAt !== entry.dueAt || task.epoch !== entry.epoch) return undefined
+  if (
+    task.startBy !== undefined &&
+    task.startBy <= now &&
+    (task.status === 'PENDING' || task.status === 'SCHEDULED')
+  )
+    return (await store.change(task, expire(task, now, ttlAfter(now, dependencies.retentionDays)))).changed
+      ? 'expired'
+      : undefined
+
+  switch (task.status) {
+    case 'SCHEDULED':
+    case 'PENDING':
+    case 'RETRYING':
+      return resend(dependencies, lanes, task, now)
+    case 'PROCESSING': {
+      if (task.attempt >= task.maxAttempts) return abandon(dependencies, task, now)
+      const taken = await store.change(task, takeOver(task, now, crashRecord(task, now)))
+      if (!taken.changed) return undefined
+      await queue.send(task.lane, messageOf(task))
+      return 'taken_over'
+    }
+    case 'FAILED':
+      if (entry.dueAt > now) return undefined
+      await deadLetter(store, queue, task)
+      return 'dead_lettered'
+    default:
+      return undefined
+  }
+}
+
+async function resend(
+  dependencies: SweepDependencies,
+  lanes: LaneSights,
+  task: Task,
+  now: number,
+): Promise<Repair | undefined> {
+  const { store, queue } = dependencies
+  const isParked = task.dueKind === 'timed'
+  if (!isParked) {
+    if ((task.dueAt ?? now) > now) return undefined
+    const { visible, marks } = await lanes.of(task.lane)
+    if (!isLost(task, visible, marks, now)) return 'waiting'
+    if (task.sends >= MAX_SENDS) return abandon(dependencies, task, now)
+  }
+  // Send, then write: dying between the two costs a duplicate, which is a no-op; the other way round would cost a
+  // minute of the task's time.
+  const queuedAt = Math.max(now, task.heldUntil)
+  await queue.send(task.lane, messageOf(task), Math.min(900, Math.ceil((queuedAt - now) / 1_000)))
+  await store.change(task, sentAgain(task, queuedAt, now))
+  return isParked ? 'sent' : 'resent'
+}
+
+async function abandon(
+  dependencies: SweepDependencies,
+  task: Task,
+  now: number,
+): Promise<Repair | undefined> {
+  const { store, queue, retentionDays } = dependencies
+  const failed = await store.change(task, abandonment(task, now, retentionDays))
+  if (!failed.changed || !failed.task) return undefined
+  await deadLetter(store, queue, failed.task)
+  return 'crashed'
+}
+
+/** Ends a task whose attempts all ended with their worker. */
+export const abandonment = (task: Task, now: number, retentionDays: number) =>
+  failAbandoned(
+    task,
+    now,
+    {
+      code: 'worker_crashed',
+      message: 'Every worker that took the task ended before it did.',
+      retryable: true,
+    },
+    task.status === 'PROCESSING' ? crashRecord(task, now) : undefined,
+    ttlAfter(now, retentionDays),
+  )
+
+const crashRecord = (task: Task, now: number): AttemptRecord => ({
+  epoch: task.epoch,
+  attempt: task.attempt,
+  startedAt: task.startedAt ?? now,
+  endedAt: now,
+  outcome: 'worker_crashed',
+})
+
+const messageOf = ({ tenant, id, epoch }: Task): TaskMessage => ({ v: 1, tenant, id, epoch })

@@ -1,0 +1,56 @@
+import * as z from 'zod'
+import { ENV, LANES, PROVIDERS } from '../contract.ts'
+
+const json = <Shape extends z.ZodType>(shape: Shape) =>
+  z
+    .string()
+    .transform((text, context): z.input<Shape> => {
+      try {
+        return JSON.parse(text)
+      } catch {
+        context.addIssue({ code: 'custom', message: 'is not JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(shape as never) as unknown as z.ZodType<z.output<Shape>>
+
+const urls = json(z.partialRecord(z.enum(LANES), z.url()))
+const shapes = {
+  [ENV.stage]: z.string().min(1),
+  [ENV.serviceVersion]: z.string().min(1),
+  [ENV.tableName]: z.string().min(1),
+  [ENV.payloadBucket]: z.string().min(1),
+  [ENV.queueUrls]: urls,
+  [ENV.deadLetterQueueUrls]: urls,
+  [ENV.lane]: z.enum(LANES),
+  [ENV.modelRoutes]: json(z.record(z.string(), z.enum(PROVIDERS))),
+  [ENV.defaultModel]: z.string().min(1),
+  [ENV.retentionDays]: z.coerce.number().int().positive(),
+  [ENV.parameterPrefix]: z.string().startsWith('/').endsWith('/'),
+  [ENV.openaiBaseUrl]: z.url().optional(),
+  [ENV.anthropicBaseUrl]: z.url().optional(),
+}
+type Shapes = typeof shapes
+
+/**
+ * Reads the named settings from the environment, once, at cold start.
+ *
+ * @throws Error that names every setting that is missing or wrong: a function with half a configuration must not start.
+ */
+export function readConfig<Name extends keyof Shapes>(
+  names: readonly Name[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): { readonly [Key in Name]: z.output<Shapes[Key]> } {
+  const problems: string[] = []
+  const config: Record<string, unknown> = {}
+  for (const name of names) {
+    const parsed = shapes[name].safeParse(environment[name])
+    if (parsed.success) config[name] = parsed.data
+    else
+      problems.push(
+        `${name} ${environment[name] === undefined ? 'is missing' : parsed.error.issues[0]?.message}`,
+      )
+  }
+  if (problems.length > 0) throw new Error(`Bad function environment: ${problems.join('; ')}.`)
+  return config as never
+}

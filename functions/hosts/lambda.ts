@@ -1,0 +1,97 @@
+/**
+ * Composition root: the only place that chooses adapters. Clients are made once per execution environment, at cold
+ * start, and only those that the function asks for.
+ */
+
+import middy from '@middy/core'
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
+import { API_BASE, ENV } from '../contract.ts'
+import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
+import { toProblem } from '../core/adapters/http/problem.ts'
+import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
+import { createSqsClient, SqsTaskQueue } from '../core/adapters/sqs/task-queue.ts'
+import { systemClock } from '../core/adapters/system/clock.ts'
+import { createIds } from '../core/adapters/system/ids.ts'
+import { log } from '../core/adapters/system/log.ts'
+import { RequestError } from '../core/domain/errors.ts'
+import { readConfig } from './config.ts'
+import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
+
+export { log, readConfig, systemClock }
+export const clock = systemClock
+export const ids = createIds(systemClock.now)
+
+export function openStore(): DynamoTaskStore {
+  const config = readConfig([ENV.tableName])
+  return new DynamoTaskStore(createDynamoClient(), config.TABLE_NAME, systemClock.now, ids.token)
+}
+
+export const openPayloads = (): S3PayloadStore =>
+  new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
+
+/** @param isFailing the function also writes dead letters. */
+export function openQueue(isFailing: boolean): SqsTaskQueue {
+  const urls = readConfig([ENV.queueUrls]).QUEUE_URLS
+  return new SqsTaskQueue(
+    createSqsClient(),
+    urls,
+    isFailing ? readConfig([ENV.deadLetterQueueUrls]).DEAD_LETTER_QUEUE_URLS : {},
+  )
+}
+
+export type Door = (request: HttpRequest) => Promise<HttpAnswer>
+
+/**
+ * One Lambda handler for several doors. The key of a door is its line in `contract.ts`: method and path below the base.
+ *
+ * @param otherwise answers what no door fits.
+ */
+export function httpHandler(doors: Readonly<Record<string, Door>>, otherwise?: Door) {
+  const route = async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
+    const door = doors[`${event.httpMethod} ${event.resource.slice(API_BASE.length)}`] ?? otherwise
+    if (!door) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
+    return reply(await door(toRequest(event)), event)
+  }
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+    .use({
+      onError: (request) => {
+        const { problem, headers } = toProblem(request.error, request.event.path ?? '')
+        if (problem.status >= 500)
+          log('http.failed', {
+            status: problem.status,
+            path: request.event.resource,
+            cause: causeOf(request.error),
+          })
+        request.response = reply({ status: problem.status, headers, body: problem }, request.event)
+      },
+    })
+    .handler(route)
+}
+
+function reply(
+  { status, headers, body, text }: HttpAnswer,
+  event: APIGatewayProxyEvent,
+): APIGatewayProxyResult {
+  const answer = {
+    statusCode: status,
+    headers: {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': event.requestContext?.requestId ?? '',
+      ...headers,
+    },
+    body: text ?? (body === undefined ? '' : JSON.stringify(body)),
+  }
+  return answer
+}
+
+/** The chain of causes without values: messages of SDK errors name operations, never bodies. */
+function causeOf(error: unknown): string {
+  const chain: string[] = []
+  for (let cause = error; cause instanceof Error && chain.length < 5; cause = cause.cause)
+    chain.push(
+      `${cause.name}: ${cause.message.slice(0, 300)}${chain.length === 0 ? ` ${cause.stack?.split('\n')[1]?.trim() ?? ''}` : ''}`,
+    )
+  return chain.join(' ← ')
+}

@@ -1,0 +1,40 @@
+/** What a lane's worker is made of. Apart from `lambda.ts`, so that no API function carries a provider. */
+import { ENV, PROVIDER_KEY_PARAMETERS } from '../contract.ts'
+import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
+import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
+import type { RunDependencies } from '../core/application/run-task.ts'
+import { costMicroUsd } from '../core/domain/cost.ts'
+import { findTaskType } from '../tasks/registry.gen.ts'
+import { clock, ids, log, openPayloads, openQueue, openStore, readConfig } from './lambda.ts'
+
+export function openWorker(): RunDependencies {
+  const config = readConfig([
+    ENV.lane,
+    ENV.modelRoutes,
+    ENV.defaultModel,
+    ENV.retentionDays,
+    ENV.parameterPrefix,
+    ENV.openaiBaseUrl,
+    ENV.anthropicBaseUrl,
+  ])
+  const keys = new ParameterKeys(config.PARAMETER_PREFIX, clock.now)
+  return {
+    lane: config.LANE,
+    store: openStore(),
+    queue: openQueue(true),
+    payloads: openPayloads(),
+    providers: createModelProviders({
+      routes: config.MODEL_ROUTES,
+      readKey: (provider) => keys.read(PROVIDER_KEY_PARAMETERS[provider]),
+      baseUrls: { openai: config.OPENAI_BASE_URL, anthropic: config.ANTHROPIC_BASE_URL },
+      clock,
+    }),
+    findTaskType,
+    priceOf: costMicroUsd,
+    defaultModel: config.DEFAULT_MODEL,
+    retentionDays: config.RETENTION_DAYS,
+    clock,
+    ids,
+    log,
+  }
+}

@@ -1,0 +1,23 @@
+import type { TaskMessage } from '../core/domain/task.ts'
+
+/** The newest shape of message this code can read. */
+const VERSION = 1
+
+/** @returns the message, or undefined when it is of a shape or version that this code does not know. */
+export function parseMessage(body: string): TaskMessage | undefined {
+  try {
+    const { v, tenant, id, epoch, dead } = JSON.parse(body) as Partial<TaskMessage>
+    const isReadable =
+      v === VERSION &&
+      typeof tenant === 'string' &&
+      typeof id === 'string' &&
+      Number.isSafeInteger(epoch) &&
+      id !== ''
+    if (!isReadable) return undefined
+    if (dead === undefined) return { v, tenant, id, epoch: epoch as number }
+    if (typeof dead?.code !== 'string' || typeof dead.attempts !== 'number') return undefined
+    return { v, tenant, id, epoch: epoch as number, dead: { code: dead.code, attempts: dead.attempts } }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,25 @@
+import middy from '@middy/core'
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import { runBatch } from '../core/application/run-batch.ts'
+import { openWorker } from '../hosts/worker.ts'
+import { parseMessage } from './parse-message.ts'
+
+const dependencies = openWorker()
+
+/** The queue consumer of one lane: runs a whole batch side by side and reports the messages that must come back. */
+export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event, context: Context) => {
+  const { clock, log } = dependencies
+  const batchItemFailures: { itemIdentifier: string }[] = []
+  const deliveries = event.Records.flatMap((record) => {
+    const message = parseMessage(record.body)
+    if (message) return [{ message, receipt: record.receiptHandle, messageId: record.messageId }]
+    // Not ours to read, and not ours to drop: it goes to the dead-letter queue by its receive count.
+    log('message.unreadable', { message_id: record.messageId, bytes: record.body.length })
+    batchItemFailures.push({ itemIdentifier: record.messageId })
+    return []
+  })
+  const again = await runBatch(dependencies, deliveries, clock.now() + context.getRemainingTimeInMillis())
+  for (const { receipt, messageId } of deliveries)
+    if (again.has(receipt)) batchItemFailures.push({ itemIdentifier: messageId })
+  return { batchItemFailures }
+})

@@ -1,0 +1,22 @@
+import middy from '@middy/core'
+import type { Context } from 'aws-lambda'
+import { ENV } from '../contract.ts'
+import { sweep } from '../core/application/sweep.ts'
+import { clock, log, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+
+const dependencies = {
+  store: openStore(),
+  queue: openQueue(true),
+  clock,
+  log,
+  retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
+}
+
+/** The timer consumer: once a minute, repairs whatever is overdue. */
+export const handler = middy<unknown, Awaited<ReturnType<typeof sweep>>>().handler(
+  async (_event, context: Context) => {
+    const counts = await sweep(dependencies, clock.now() + context.getRemainingTimeInMillis() - 5_000)
+    log('sweep.finished', counts)
+    return counts
+  },
+)
