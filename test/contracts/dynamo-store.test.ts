@@ -1,0 +1,20 @@
+import { afterAll } from 'vitest'
+import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
+import { startDynalite } from '../fixtures/dynalite.ts'
+import { taskStoreContract } from './task-store.ts'
+
+const dynalite = await startDynalite()
+afterAll(() => dynalite.stop())
+
+let writes = 0
+taskStoreContract('the table in dynalite', async () => {
+  let now = 0
+  const table = await dynalite.createTable()
+  const store = new DynamoTaskStore(
+    dynalite.documents,
+    table,
+    () => now,
+    () => `write-${++writes}`,
+  )
+  return { store, setNow: (instant) => (now = instant) }
+})

@@ -1,0 +1,7 @@
+import { MemoryStore } from '../fixtures/memory-store.ts'
+import { taskStoreContract } from './task-store.ts'
+
+taskStoreContract('the store in memory', async () => {
+  let now = 0
+  return { store: new MemoryStore(() => now), setNow: (instant) => (now = instant) }
+})

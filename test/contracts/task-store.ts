@@ -1,0 +1,273 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { AttemptRecord } from '../../functions/core/domain/task.ts'
+import * as move from '../../functions/core/domain/transitions.ts'
+import type { TaskStore } from '../../functions/core/ports/task-store.ts'
+import { makeTask } from '../fixtures/make-task.ts'
+
+export interface Bench {
+  readonly store: TaskStore
+  /** Moves the clock the store was made with. */
+  readonly setNow: (now: number) => void
+}
+
+const NOW = 1_800_000_000_000
+const RECORD: AttemptRecord = { epoch: 1, attempt: 1, startedAt: NOW, endedAt: NOW + 5, outcome: 'completed' }
+const ERROR = { code: 'provider_unavailable', message: 'No answer.', retryable: true }
+const key = { tenant: 'acme', id: 'task0000000000000000000001' }
+
+/** What every task store must do. `open` gives an empty one. */
+export function taskStoreContract(name: string, open: () => Promise<Bench>): void {
+  describe(`${name} keeps the contract of a task store`, () => {
+    let bench: Bench
+    let store: TaskStore
+    beforeEach(async () => {
+      bench = await open()
+      bench.setNow(NOW)
+      store = bench.store
+    })
+    const change = (transition: move.Transition) => store.change(key, transition)
+    const claimed = async (token = 'token-1', now = NOW) => {
+      const outcome = await change(move.claim(1, token, now))
+      expect(outcome.changed).toBe(true)
+      return outcome.task
+    }
+
+    it('reads back exactly what was created', async () => {
+      const task = makeTask(NOW, { startBy: NOW + 9, expiresAt: NOW + 9 })
+      expect(await store.create(task)).toEqual({ created: true })
+      expect(await store.get(key)).toEqual(task)
+    })
+
+    it('a second create of the same id changes nothing and returns the first row', async () => {
+      await store.create(makeTask(NOW))
+      const second = await store.create(makeTask(NOW + 5, { bodyHash: 'other', writeId: 'second' }))
+      expect(second).toMatchObject({ created: false, existing: { bodyHash: 'hash', createdAt: NOW } })
+      expect(await store.get(key)).toMatchObject({ bodyHash: 'hash' })
+    })
+
+    it('of 20 concurrent creates one wins and 19 see its row', async () => {
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          store.create(makeTask(NOW, { writeId: `w${n}`, bodyHash: `h${n}` })),
+        ),
+      )
+      expect(outcomes.filter(({ created }) => created)).toHaveLength(1)
+      const stored = await store.get(key)
+      for (const outcome of outcomes)
+        if (!outcome.created) expect(outcome.existing.bodyHash).toBe(stored?.bodyHash)
+    })
+
+    it('of 20 concurrent claims one takes the lease', async () => {
+      await store.create(makeTask(NOW))
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => change(move.claim(1, `token-${n}`, NOW))),
+      )
+      expect(outcomes.filter(({ changed }) => changed)).toHaveLength(1)
+      expect(await store.get(key)).toMatchObject({ status: 'PROCESSING', attempt: 1 })
+    })
+
+    it('a claim returns the row with the attempt begun and the lease as its due time', async () => {
+      await store.create(makeTask(NOW, { startBy: NOW + 1 }))
+      const task = await claimed()
+      expect(task).toMatchObject({
+        status: 'PROCESSING',
+        attempt: 1,
+        token: 'token-1',
+        heldUntil: NOW + 60_000,
+        dueAt: NOW + 60_000,
+        dueKind: 'timed',
+        startedAt: NOW,
+        updatedAt: NOW,
+        input: { json: '{"prompt":"你好 👋"}' },
+      })
+      expect(task).not.toHaveProperty('startBy')
+    })
+
+    it('a live lease refuses a claim, an expired one gives way', async () => {
+      await store.create(makeTask(NOW))
+      await claimed('token-1')
+      const refused = await change(move.claim(1, 'token-2', NOW + 59_999))
+      expect(refused).toMatchObject({ changed: false, task: { token: 'token-1', heldUntil: NOW + 60_000 } })
+      expect(await claimed('token-2', NOW + 60_000)).toMatchObject({ attempt: 2, token: 'token-2' })
+    })
+
+    it('a worker that lost its lease cannot finish, fail, renew or report', async () => {
+      await store.create(makeTask(NOW))
+      await claimed('token-1')
+      await claimed('token-2', NOW + 60_000)
+      for (const stale of [
+        move.complete('token-1', NOW, { json: '"late"' }, undefined, RECORD, 9e9),
+        move.fail('token-1', NOW, ERROR, undefined, RECORD, 9e9),
+        move.retryLater('token-1', NOW, { until: NOW, by: 'message' }, ERROR, undefined, RECORD, 1),
+        move.renew('token-1', NOW),
+        move.report('token-1', NOW, { percent: 5, message: '' }),
+      ])
+        expect(await change(stale)).toMatchObject({ changed: false, task: { token: 'token-2' } })
+    })
+
+    it('a claim of an older or newer epoch is refused', async () => {
+      await store.create(makeTask(NOW, { epoch: 2 }))
+      for (const epoch of [1, 3])
+        expect(await change(move.claim(epoch, 'token', NOW))).toMatchObject({ changed: false })
+    })
+
+    it('no attempt begins beyond the limit', async () => {
+      await store.create(makeTask(NOW, { attempt: 4 }))
+      expect(await change(move.claim(1, 'token', NOW))).toMatchObject({
+        changed: false,
+        task: { attempt: 4 },
+      })
+    })
+
+    it('a start deadline that passed refuses the claim and allows the expiry', async () => {
+      await store.create(makeTask(NOW, { startBy: NOW }))
+      expect(await change(move.claim(1, 'token', NOW))).toMatchObject({ changed: false })
+      expect(await change(move.expire({ epoch: 1 }, NOW, 9e9))).toMatchObject({
+        changed: true,
+        task: { status: 'EXPIRED' },
+      })
+    })
+
+    it('a completed task leaves the due index, keeps its record and is final', async () => {
+      await store.create(makeTask(NOW))
+      await claimed()
+      const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: null, provider: 'simulated' }
+      const done = await change(move.complete('token-1', NOW + 5, { json: '"hi"' }, usage, RECORD, 9e9))
+      expect(done.task).toMatchObject({
+        status: 'COMPLETED',
+        result: { json: '"hi"' },
+        usage,
+        history: [RECORD],
+      })
+      expect(await due()).toEqual([])
+      for (const late of [move.cancel(NOW, 9e9), move.claim(1, 't', NOW + 1e9), move.restart(1, NOW)])
+        expect(await change(late)).toMatchObject({ changed: false, task: { status: 'COMPLETED' } })
+    })
+
+    it('after a cancel no result lands, and only the spending is written', async () => {
+      await store.create(makeTask(NOW))
+      await claimed()
+      expect(await change(move.cancel(NOW + 1, 9e9))).toMatchObject({
+        changed: true,
+        task: { status: 'CANCELLED' },
+      })
+      const late = await change(move.complete('token-1', NOW + 5, { json: '"hi"' }, undefined, RECORD, 9e9))
+      expect(late).toMatchObject({ changed: false, task: { status: 'CANCELLED' } })
+      const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: 7, provider: 'openai' }
+      const spent = await change(move.account(1, 'token-1', usage, { ...RECORD, outcome: 'cancelled' }))
+      expect(spent.task).toMatchObject({ status: 'CANCELLED', usage })
+      expect(spent.task).not.toHaveProperty('result')
+      expect(await due()).toEqual([])
+    })
+
+    it('a failed task stays due until its dead letter is settled; a restart starts the next epoch once', async () => {
+      await store.create(makeTask(NOW))
+      await claimed()
+      await change(move.fail('token-1', NOW, ERROR, undefined, RECORD, 9e9))
+      expect(await due('timed', NOW + 60_000)).toMatchObject([{ id: key.id, status: 'FAILED', epoch: 1 }])
+      await change(move.settleDeadLetter(1))
+      expect(await due()).toEqual([])
+      const both = await Promise.all([change(move.restart(1, NOW)), change(move.restart(1, NOW))])
+      expect(both.filter(({ changed }) => changed)).toHaveLength(1)
+      const task = await store.get(key)
+      expect(task).toMatchObject({ status: 'PENDING', epoch: 2, attempt: 0, history: [RECORD] })
+      expect(task).not.toHaveProperty('error')
+      expect(task).not.toHaveProperty('ttl')
+    })
+
+    it('the due index gives rows by kind up to an instant', async () => {
+      await store.create(makeTask(NOW))
+      await store.create(
+        makeTask(NOW, { id: 'parked', dueKind: 'timed', dueAt: NOW + 10, status: 'SCHEDULED', sends: 0 }),
+      )
+      expect(await due('queued', NOW + 59_999)).toEqual([])
+      expect(await due('queued', NOW + 60_000)).toMatchObject([
+        { ...key, status: 'PENDING', lane: 'ai', epoch: 1, dueAt: NOW + 60_000, queuedAt: NOW, sends: 1 },
+      ])
+      expect(await due('timed', NOW + 10)).toMatchObject([{ tenant: 'acme', id: 'parked', sends: 0 }])
+    })
+
+    it('a row whose retention is over does not exist and can be created again', async () => {
+      await store.create(makeTask(NOW, { status: 'CANCELLED', ttl: NOW / 1_000 + 10 }))
+      expect(await store.get(key)).toBeDefined()
+      bench.setNow(NOW + 10_000)
+      expect(await store.get(key)).toBeUndefined()
+      expect(await change(move.restart(1, NOW))).toEqual({ changed: false, task: undefined })
+      expect(await store.create(makeTask(NOW, { bodyHash: 'new' }))).toEqual({ created: true })
+    })
+
+    it('a tenant’s key with any characters never meets another tenant’s row', async () => {
+      await store.create(makeTask(NOW, { tenant: 'a#b', id: 'c' }))
+      expect(await store.get({ tenant: 'a', id: 'b#c' })).toBeUndefined()
+      expect(await store.get({ tenant: 'a#b', id: 'c' })).toBeDefined()
+      expect(await store.change({ tenant: 'x', id: 'c' }, move.cancel(NOW, 9e9))).toEqual({
+        changed: false,
+        task: undefined,
+      })
+    })
+
+    it('holders tell status and token of many rows at once', async () => {
+      await store.create(makeTask(NOW))
+      await store.create(makeTask(NOW, { id: 'other' }))
+      await claimed()
+      const holders = await store.getHolders([
+        key,
+        { tenant: 'acme', id: 'other' },
+        { tenant: 'acme', id: 'none' },
+      ])
+      expect(holders).toHaveLength(2)
+      expect(holders.find(({ id }) => id === key.id)).toMatchObject({
+        status: 'PROCESSING',
+        token: 'token-1',
+      })
+    })
+
+    it('lists newest first, page by page, each row once, whatever the filter', async () => {
+      for (let n = 0; n < 7; n += 1)
+        await store.create(
+          makeTask(NOW + n, {
+            id: `task-${n}`,
+            type: n % 2 ? 'odd.one' : 'even.one',
+            tags: n > 3 ? ['late'] : [],
+          }),
+        )
+      await store.create(makeTask(NOW, { tenant: 'other', id: 'foreign' }))
+      const ids = async (filter: Parameters<TaskStore['list']>[1], limit: number) => {
+        const pages: string[][] = []
+        let cursor: string | undefined
+        do {
+          const page = await store.list('acme', filter, limit, cursor)
+          pages.push(page.tasks.map(({ id }) => id))
+          cursor = page.cursor
+        } while (cursor)
+        return pages
+      }
+      expect(await ids({}, 3)).toEqual([
+        ['task-6', 'task-5', 'task-4'],
+        ['task-3', 'task-2', 'task-1'],
+        ['task-0'],
+      ])
+      expect((await ids({ type: 'odd.one' }, 2)).flat()).toEqual(['task-5', 'task-3', 'task-1'])
+      expect((await ids({ tag: 'late' }, 10)).flat()).toEqual(['task-6', 'task-5', 'task-4'])
+      expect((await ids({ status: 'COMPLETED' }, 10)).flat()).toEqual([])
+      expect((await ids({ createdAfter: NOW + 2, createdBefore: NOW + 4 }, 2)).flat()).toEqual([
+        'task-4',
+        'task-3',
+        'task-2',
+      ])
+    })
+
+    it('marks move forward only', async () => {
+      await store.noteClaimed('ai', 'acme', NOW, NOW + 1)
+      await store.noteClaimed('ai', 'acme', NOW - 5, NOW + 2)
+      await store.noteClaimed('demo', 'acme', NOW + 9, NOW + 2)
+      expect(await store.claimedMarks('ai')).toEqual([{ tenant: 'acme', queuedAt: NOW, notedAt: NOW + 1 }])
+    })
+
+    async function due(kind: 'queued' | 'timed' = 'timed', upTo = NOW + 1e9) {
+      const entries = []
+      for await (const page of store.due(kind, upTo)) entries.push(...page)
+      return entries
+    }
+  })
+}
