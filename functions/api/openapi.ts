@@ -44,15 +44,13 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 }
 const problems = (...codes: readonly number[]) =>
   Object.fromEntries(
-    [...codes, 403, 405, 429, 503]
-      .sort()
-      .map((code) => [
-        String(code),
-        {
-          description: PROBLEMS[code],
-          content: { 'application/problem+json': { schema: reference('Problem') } },
-        },
-      ]),
+    [...codes, 403, 405, 429, 503].sort().map((code) => [
+      String(code),
+      {
+        description: PROBLEMS[code],
+        content: { 'application/problem+json': { schema: reference('Problem') } },
+      },
+    ]),
   )
 
 const taskAnswer = (description: string) => ({ description, content: content(reference('Task')) })

@@ -33,6 +33,7 @@ export function openWorker(): RunDependencies {
     priceOf: costMicroUsd,
     defaultModel: config.DEFAULT_MODEL,
     retentionDays: config.RETENTION_DAYS,
+    lastNoted: new Map(),
     clock,
     ids,
     log,

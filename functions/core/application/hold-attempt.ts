@@ -40,6 +40,8 @@ export interface AttemptHold {
 const PROGRESS_MS = 1_000
 const PROGRESS_LAZY_MS = 2_000
 const PROGRESS_STEP = 5
+/** How soon a jump ends a lazy wait. */
+const PROGRESS_STEP_MS = 250
 
 /**
  * Keeps an attempt's lease and message while it runs, carries its progress, and aborts it when the row says that it
@@ -86,7 +88,7 @@ export function holdAttempt(
     if (isTelling) return
     isTelling = true
     while (told.isPending && !settled.signal.aborted) {
-      await clock.sleep(told.waitMs(clock.now()), settled.signal)
+      await clock.sleep(Math.min(told.waitMs(clock.now()), PROGRESS_STEP_MS), settled.signal)
       if (settled.signal.aborted || told.waitMs(clock.now()) > 0) continue
       const progress = told.take(clock.now())
       if (progress)

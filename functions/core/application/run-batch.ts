@@ -3,8 +3,6 @@ import { isNoteworthy } from '../domain/overdue.ts'
 import { type RunningAttempts, watchHolders } from './hold-attempt.ts'
 import { type Delivered, type Delivery, type RunDependencies, runTask } from './run-task.ts'
 
-/** When this environment last told how far it came, by tenant. Forgotten with the environment, which only costs a note. */
-const lastNoted = new Map<string, number>()
 const MAX_NOTED_TENANTS = 1_000
 
 /**
@@ -18,7 +16,7 @@ export async function runBatch(
   deliveries: readonly Delivery[],
   deadline: number,
 ): Promise<ReadonlySet<string>> {
-  const { lane, store, queue, clock, log } = dependencies
+  const { lane, store, queue, clock, log, lastNoted } = dependencies
   const running: RunningAttempts = new Map()
   const over = new AbortController()
   // First act: from here on a crash costs 90 s, not the queue's own long visibility.

@@ -46,6 +46,8 @@ export interface RunDependencies {
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
   readonly retentionDays: number
+  /** When this environment last told how far it came, by lane and tenant; lives as long as the environment. */
+  readonly lastNoted: Map<string, number>
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log

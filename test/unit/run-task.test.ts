@@ -1,0 +1,308 @@
+import { describe, expect, it } from 'vitest'
+import { cancelTask } from '../../functions/core/application/cancel-task.ts'
+import { runBatch } from '../../functions/core/application/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit-task.ts'
+import { sweep } from '../../functions/core/application/sweep.ts'
+import { ProviderError, TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
+import { makeWorld, type World } from '../fixtures/world.ts'
+
+const SUBMISSION = {
+  tenant: 'acme',
+  type: 'test.run',
+  lane: 'ai',
+  input: { prompt: 'hi' },
+  model: null,
+  priority: 0,
+  maxAttempts: 4,
+  timeoutMs: 240_000,
+  tags: [],
+  bodyHash: 'hash',
+} as const
+
+const submit = async (world: World, changes = {}) =>
+  (await submitTask(world, { ...SUBMISSION, ...changes })).task
+
+/** One poll of the lane as the event source does it: a whole batch, then deletes what was done. */
+async function poll(world: World) {
+  const deliveries = world.queue.receive('ai')
+  const batch = runBatch(world.worker, deliveries, world.clock.now() + 300_000).then((again) => {
+    for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
+    return again.size
+  })
+  return { batch, count: deliveries.length }
+}
+const pollToEnd = async (world: World, ms = 1_000) => {
+  const { batch } = await poll(world)
+  await world.clock.advance(ms)
+  return batch
+}
+const read = async (world: World, id: string) => {
+  const task = await world.store.get({ tenant: 'acme', id })
+  if (!task) throw new Error('no row')
+  return task
+}
+const waiting = (context: { sleep: (ms: number) => Promise<void> }, ms: number) => context.sleep(ms)
+
+describe('the life of a task', () => {
+  it('a submitted task runs to COMPLETED with two writes and leaves nothing behind', async () => {
+    const world = makeWorld(async () => 'the answer')
+    const { id } = await submit(world)
+    expect(await pollToEnd(world)).toBe(0)
+    const task = await read(world, id)
+    expect(task).toMatchObject({ status: 'COMPLETED', attempt: 1, result: { json: '"the answer"' } })
+    expect(task.dueAt).toBeUndefined()
+    expect(task.history).toMatchObject([{ attempt: 1, outcome: 'completed' }])
+    expect(world.queue.messages.ai).toHaveLength(0)
+  })
+
+  it('a retryable failure comes back by its own message after the backoff, exactly then', async () => {
+    let calls = 0
+    const world = makeWorld(async () => {
+      calls += 1
+      if (calls === 1)
+        throw new ProviderError('provider_unavailable', 'No answer.', 'later', 'openai', { status: 500 })
+      return 'ok'
+    })
+    world.clock.chance = 1
+    const { id } = await submit(world)
+    expect(await pollToEnd(world, 0)).toBe(1)
+    expect(await read(world, id)).toMatchObject({
+      status: 'RETRYING',
+      attempt: 1,
+      error: { code: 'provider_unavailable' },
+    })
+    await world.clock.advance(1_999)
+    expect(world.queue.receive('ai')).toHaveLength(0)
+    await world.clock.advance(1)
+    expect(await pollToEnd(world, 0)).toBe(0)
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 2 })
+    expect((await read(world, id)).error).toBeUndefined()
+  })
+
+  it('Retry-After beats the backoff; beyond 15 minutes the row is parked and the sweeper sends it on time', async () => {
+    let calls = 0
+    const world = makeWorld(async () => {
+      calls += 1
+      if (calls === 1)
+        throw new ProviderError('provider_rate_limited', 'Slow down.', 'later', 'openai', {
+          retryAfterMs: 1_200_000,
+        })
+      return 'ok'
+    })
+    world.clock.chance = 0
+    const { id } = await submit(world)
+    const start = world.clock.now()
+    expect(await pollToEnd(world, 0)).toBe(0)
+    expect(await read(world, id)).toMatchObject({
+      status: 'RETRYING',
+      dueKind: 'timed',
+      dueAt: start + 1_200_000,
+    })
+    await world.clock.advance(1_170_000)
+    expect(await sweep(world, world.clock.now() + 50_000)).toMatchObject({ sent: 1 })
+    await world.clock.advance(29_000)
+    expect(world.queue.receive('ai')).toHaveLength(0)
+    await world.clock.advance(1_000)
+    expect(await pollToEnd(world, 0)).toBe(0)
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 2 })
+  })
+
+  it('after the last attempt the row is FAILED, and its message lies in the dead-letter queue with its mark', async () => {
+    const world = makeWorld(async () => {
+      throw new ProviderError('provider_unavailable', 'No answer.', 'later', 'openai')
+    })
+    const { id } = await submit(world, { maxAttempts: 2 })
+    await pollToEnd(world, 60_000)
+    await pollToEnd(world, 0)
+    const task = await read(world, id)
+    expect(task).toMatchObject({ status: 'FAILED', attempt: 2, error: { code: 'provider_unavailable' } })
+    expect(task.dueAt).toBeUndefined()
+    expect(world.queue.dead.ai).toEqual([
+      { v: 1, tenant: 'acme', id, epoch: 1, dead: { code: 'provider_unavailable', attempts: 2 } },
+    ])
+  })
+
+  it('an error that is never retried ends the task at once', async () => {
+    const world = makeWorld(async () => {
+      throw new TaskError('No such document.')
+    })
+    const { id } = await submit(world)
+    await pollToEnd(world, 0)
+    expect(await read(world, id)).toMatchObject({ status: 'FAILED', attempt: 1, error: { retryable: false } })
+  })
+
+  it('a redriven dead letter starts epoch 2 once; its copies and strays are no-ops', async () => {
+    let calls = 0
+    const world = makeWorld(async () => {
+      calls += 1
+      if (calls === 1) throw new TaskError('No.')
+      return 'ok'
+    })
+    const { id } = await submit(world)
+    await pollToEnd(world, 0)
+    const [dead] = world.queue.dead.ai
+    if (!dead) throw new Error('no dead letter')
+    await world.queue.send('ai', dead)
+    await world.queue.send('ai', dead)
+    await world.queue.send('ai', { v: 1, tenant: 'acme', id, epoch: 1 })
+    await pollToEnd(world, 0)
+    await world.clock.advance(120_000)
+    await pollToEnd(world, 0)
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', epoch: 2, attempt: 1 })
+    expect(calls).toBe(2)
+    expect(world.queue.messages.ai).toHaveLength(0)
+  })
+
+  it('a duplicate that meets a live lease is kept until the lease ends, then deleted as done', async () => {
+    const world = makeWorld((context) => waiting(context, 30_000))
+    const { id } = await submit(world)
+    const first = await poll(world)
+    await world.clock.advance(5_000)
+    await world.queue.send('ai', { v: 1, tenant: 'acme', id, epoch: 1 })
+    const second = await poll(world)
+    expect(second.count).toBe(1)
+    expect(await second.batch).toBe(1)
+    await world.clock.advance(40_000)
+    expect(await first.batch).toBe(0)
+    await world.clock.advance(60_000)
+    expect(await pollToEnd(world, 0)).toBe(0)
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
+    expect(world.queue.messages.ai).toHaveLength(0)
+  })
+
+  it('a long attempt keeps its lease and message by its heartbeat', async () => {
+    const world = makeWorld((context) => waiting(context, 200_000))
+    const { id } = await submit(world)
+    const { batch } = await poll(world)
+    for (let second = 0; second < 199; second += 1) {
+      await world.clock.advance(1_000)
+      expect(world.queue.receive('ai')).toHaveLength(0)
+      const { heldUntil } = await read(world, id)
+      expect(heldUntil).toBeGreaterThan(world.clock.now())
+    }
+    await world.clock.advance(2_000)
+    await batch
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
+  })
+
+  it('a hanging attempt ends at its soft limit and is retried', async () => {
+    const world = makeWorld(() => new Promise(() => undefined))
+    const { id } = await submit(world, { timeoutMs: 5_000 })
+    const { batch } = await poll(world)
+    await world.clock.advance(4_999)
+    expect(await read(world, id)).toMatchObject({ status: 'PROCESSING' })
+    await world.clock.advance(1)
+    expect(await batch).toBe(1)
+    expect(await read(world, id)).toMatchObject({ status: 'RETRYING', error: { code: 'timeout' } })
+  })
+
+  it('one hanging record does not hold the results of the nine others', async () => {
+    const world = makeWorld((context: { input: { n: number }; sleep: (ms: number) => Promise<void> }) =>
+      context.input.n === 0 ? new Promise(() => undefined) : waiting(context, 1_000),
+    )
+    const tasks = []
+    for (let n = 0; n < 10; n += 1) tasks.push(await submit(world, { input: { n }, timeoutMs: 60_000 }))
+    const { batch } = await poll(world)
+    await world.clock.advance(1_500)
+    const statuses = await Promise.all(tasks.map(async ({ id }) => (await read(world, id)).status))
+    expect(statuses).toEqual(['PROCESSING', ...Array(9).fill('COMPLETED')])
+    await world.clock.advance(60_000)
+    expect(await batch).toBe(1)
+  })
+
+  it('a cancel stops the running attempt within 3 s and no result lands', async () => {
+    let reason: unknown
+    const world = makeWorld(
+      async (context: { signal: AbortSignal; sleep: (ms: number) => Promise<void> }) => {
+        context.signal.addEventListener('abort', () => {
+          reason = context.signal.reason
+        })
+        await context.sleep(60_000)
+        return 'late'
+      },
+    )
+    const { id } = await submit(world)
+    const { batch } = await poll(world)
+    await world.clock.advance(5_300)
+    await cancelTask(world, { tenant: 'acme', id })
+    await world.clock.advance(3_000)
+    expect(reason).toMatchObject({ code: 'cancelled' })
+    expect(await batch).toBe(0)
+    const task = await read(world, id)
+    expect(task).toMatchObject({ status: 'CANCELLED' })
+    expect(task.result).toBeUndefined()
+  })
+
+  it('a cancelled attempt books what it had spent', async () => {
+    const world = makeWorld(
+      async (context: {
+        model: { complete: (call: object) => Promise<string> }
+        sleep: (ms: number) => Promise<void>
+      }) => {
+        await context.model.complete({ prompt: 'x' })
+        await context.sleep(60_000)
+      },
+    )
+    const { id } = await submit(world)
+    const { batch } = await poll(world)
+    await world.clock.advance(5_000)
+    await cancelTask(world, { tenant: 'acme', id })
+    await world.clock.advance(3_000)
+    await batch
+    expect(await read(world, id)).toMatchObject({
+      status: 'CANCELLED',
+      usage: { inputTokens: 1, outputTokens: 2 },
+    })
+  })
+
+  it('progress is written about once a second, not once a word', async () => {
+    const world = makeWorld(
+      async (context: { progress: (percent: number) => void; sleep: (ms: number) => Promise<void> }) => {
+        for (let n = 1; n <= 100; n += 1) {
+          await context.sleep(50)
+          context.progress(n)
+        }
+      },
+    )
+    const change = world.store.change.bind(world.store)
+    const writes: string[] = []
+    world.store.change = (key, transition) => {
+      writes.push(transition.name)
+      return change(key, transition)
+    }
+    await submit(world)
+    await pollToEnd(world, 6_000)
+    const reports = writes.filter((name) => name === 'report')
+    expect(reports.length).toBeGreaterThanOrEqual(3)
+    expect(reports.length).toBeLessThanOrEqual(5)
+  })
+
+  it('a stumble of our own store burns no attempt', async () => {
+    const world = makeWorld(async () => 'ok')
+    let failures = 1
+    const worker = {
+      ...world.worker,
+      payloads: {
+        ...world.payloads,
+        read: async (payload: { json: string } | { key: string; bytes: number; sha256: string }) => {
+          if (failures-- > 0) throw new UnavailableError('The payload bucket did not answer (read).')
+          return 'json' in payload ? payload.json : ''
+        },
+      },
+    }
+    const broken = { ...world, worker }
+    const { id } = await submit(world, { maxAttempts: 1 })
+    expect(await pollToEnd(broken, 0)).toBe(1)
+    expect(await read(world, id)).toMatchObject({ status: 'RETRYING', attempt: 0 })
+    await world.clock.advance(5_000)
+    await pollToEnd(broken, 0)
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
+  })
+
+  it('a task type that this worker does not know yet is tried later, not failed', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world, { type: 'new.thing' })
+    await pollToEnd(world, 0)
+    expect(await read(world, id)).toMatchObject({ status: 'RETRYING', error: { code: 'unknown_task_type' } })
+  })
+})

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest'
+import { runBatch } from '../../functions/core/application/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit-task.ts'
+import { sweep } from '../../functions/core/application/sweep.ts'
+import { claim, fail } from '../../functions/core/domain/transitions.ts'
+import { makeTask } from '../fixtures/make-task.ts'
+import { makeWorld, type World } from '../fixtures/world.ts'
+
+const SUBMISSION = {
+  tenant: 'acme',
+  type: 'test.run',
+  lane: 'ai',
+  input: {},
+  model: null,
+  priority: 0,
+  maxAttempts: 2,
+  timeoutMs: 240_000,
+  tags: [],
+  bodyHash: 'hash',
+} as const
+const submit = async (world: World, changes = {}) =>
+  (await submitTask(world, { ...SUBMISSION, ...changes })).task
+const sweepNow = (world: World) => sweep(world, world.clock.now() + 50_000)
+const statusOf = async (world: World, id: string) => (await world.store.get({ tenant: 'acme', id }))?.status
+
+describe('the sweeper', () => {
+  it('a submit while the queue is down is accepted, and the next sweep sends it', async () => {
+    const world = makeWorld()
+    world.queue.isDown = true
+    const task = await submit(world)
+    expect(task.status).toBe('PENDING')
+    expect(await sweepNow(world)).toMatchObject({ failed: 1 })
+    world.queue.isDown = false
+    expect(await sweepNow(world)).toMatchObject({ sent: 1 })
+    expect(world.queue.receive('ai')).toHaveLength(1)
+  })
+
+  it('a lost message of an idle lane is sent again within 2 minutes', async () => {
+    const world = makeWorld()
+    await submit(world)
+    world.queue.messages.ai = []
+    await world.clock.advance(59_000)
+    expect(await sweepNow(world)).toMatchObject({ resent: 0 })
+    await world.clock.advance(60_000)
+    expect(await sweepNow(world)).toMatchObject({ resent: 1 })
+    expect(await sweepNow(world)).toMatchObject({ resent: 0 })
+  })
+
+  it('messages that nobody can take end the task as worker_crashed, with a dead letter, within about an hour', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world)
+    let minutes = 0
+    while ((await statusOf(world, id)) === 'PENDING' && minutes < 120) {
+      world.queue.receive('ai')
+      await world.clock.advance(60_000)
+      await sweepNow(world)
+      minutes += 1
+    }
+    expect(minutes).toBeGreaterThan(30)
+    expect(minutes).toBeLessThan(75)
+    expect(await world.store.get({ tenant: 'acme', id })).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'worker_crashed' },
+    })
+    expect(world.queue.dead.ai).toHaveLength(1)
+  })
+
+  it('a lease that ran out goes back to its queue, and to FAILED when no attempt is left', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world)
+    const key = { tenant: 'acme', id }
+    await world.store.change(key, claim(1, 'dead-worker', world.clock.now()))
+    world.queue.messages.ai = []
+    await world.clock.advance(60_000)
+    expect(await sweepNow(world)).toMatchObject({ taken_over: 1 })
+    expect(world.queue.receive('ai')).toHaveLength(1)
+    expect(await world.store.get(key)).toMatchObject({ status: 'PENDING', attempt: 1 })
+    await world.store.change(key, claim(1, 'dead-worker-2', world.clock.now()))
+    await world.clock.advance(60_000)
+    expect(await sweepNow(world)).toMatchObject({ crashed: 1 })
+    expect(await world.store.get(key)).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'worker_crashed' },
+      history: [{ outcome: 'worker_crashed' }, { outcome: 'worker_crashed', attempt: 2 }],
+    })
+  })
+
+  it('dying between the failing write and the dead letter is repaired', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world)
+    const now = world.clock.now()
+    await world.store.change({ tenant: 'acme', id }, claim(1, 'token', now))
+    const record = { epoch: 1, attempt: 1, startedAt: now, endedAt: now, outcome: 'task_failed' }
+    const error = { code: 'task_failed', message: 'No.', retryable: false }
+    await world.store.change({ tenant: 'acme', id }, fail('token', now, error, undefined, record, 9e9))
+    expect(await sweepNow(world)).toMatchObject({ dead_lettered: 0 })
+    await world.clock.advance(60_000)
+    expect(await sweepNow(world)).toMatchObject({ dead_lettered: 1 })
+    expect(world.queue.dead.ai).toMatchObject([{ id, dead: { code: 'task_failed', attempts: 1 } }])
+    expect(await sweepNow(world)).toMatchObject({ dead_lettered: 0 })
+  })
+
+  it('a parked task starts on its second', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world, { delayMs: 3_600_000 })
+    expect(await statusOf(world, id)).toBe('SCHEDULED')
+    expect(world.queue.messages.ai).toHaveLength(0)
+    const start = world.clock.now()
+    while (world.queue.receive('ai').length === 0) {
+      if ((world.clock.now() - start) % 60_000 === 0) await sweepNow(world)
+      await world.clock.advance(1_000)
+    }
+    expect(world.clock.now() - start).toBe(3_600_000)
+  })
+
+  it('a task whose start deadline passed is EXPIRED', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world, { expiresInMs: 30_000 })
+    await world.clock.advance(30_000)
+    expect(await sweepNow(world)).toMatchObject({ expired: 1 })
+    expect(await statusOf(world, id)).toBe('EXPIRED')
+    const again = await runBatch(world.worker, world.queue.receive('ai'), world.clock.now() + 300_000)
+    expect(again.size).toBe(0)
+    expect(await statusOf(world, id)).toBe('EXPIRED')
+  })
+
+  it('of a healthy backlog of 5,000, an hour deep, less than 5 % is sent again', async () => {
+    const world = makeWorld()
+    const start = world.clock.now()
+    const total = 5_000
+    for (let n = 0; n < total; n += 1) {
+      const id = `task-${String(n).padStart(6, '0')}`
+      await world.store.create(makeTask(start + n, { id, type: 'test.run', dueAt: start + n + 60_000 }))
+      await world.queue.send('ai', { v: 1, tenant: 'acme', id, epoch: 1 })
+    }
+    const sentBefore = world.queue.sent
+    // 84 a minute for an hour, a sweep each minute.
+    for (let minute = 0; minute < 60; minute += 1) {
+      for (let batch = 0; batch < 9; batch += 1) {
+        const deliveries = world.queue.receive('ai')
+        const running = runBatch(world.worker, deliveries, world.clock.now() + 300_000)
+        await world.clock.advance(6_000)
+        const again = await running
+        for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
+      }
+      await world.clock.advance(6_000)
+      await sweepNow(world)
+    }
+    expect(world.queue.sent - sentBefore).toBeLessThan(total * 0.05)
+  })
+
+  it('in a busy lane a message that was passed over is sent again within 15 minutes', async () => {
+    const world = makeWorld()
+    const lost = await submit(world)
+    world.queue.messages.ai = []
+    let minutes = 0
+    const isBack = () => world.queue.messages.ai.some(({ message }) => message.id === lost.id)
+    while (!isBack() && minutes < 30) {
+      // Always more in the queue than is taken, so that it is never seen empty.
+      for (let n = 0; n < 15; n += 1) await submit(world)
+      const deliveries = world.queue.receive('ai')
+      const running = runBatch(world.worker, deliveries, world.clock.now() + 300_000)
+      await world.clock.advance(60_000)
+      await running
+      for (const { receipt } of deliveries) world.queue.delete('ai', receipt)
+      await sweepNow(world)
+      minutes += 1
+    }
+    expect(minutes).toBeLessThanOrEqual(15)
+  })
+})
