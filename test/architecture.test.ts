@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+
+const sources = ['bin', 'lib', 'functions'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(folder, file)),
+)
+
+const importsOf = (file: string): readonly string[] => {
+  const text = readFileSync(join(root, file), 'utf8')
+  const found = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
+  return found.map((target) =>
+    target.startsWith('.') ? relative(root, resolve(root, dirname(file), target)) : target,
+  )
+}
+
+/** From a place to the places it may import; third-party packages are named without a slash rule by `packages`. */
+const ARROWS: readonly {
+  readonly from: RegExp
+  readonly to: readonly RegExp[]
+  /** Packages allowed; `any` leaves them free. */
+  readonly packages: readonly RegExp[] | 'any'
+}[] = [
+  { from: /^functions\/contract\.ts$/, to: [], packages: [] },
+  {
+    from: /^functions\/core\/domain\//,
+    to: [/^functions\/core\/domain\//, /^functions\/contract\.ts$/],
+    packages: [],
+  },
+  {
+    from: /^functions\/core\/ports\//,
+    to: [/^functions\/core\/(domain|ports)\//, /^functions\/contract\.ts$/],
+    packages: [],
+  },
+  {
+    from: /^functions\/core\/application\//,
+    to: [/^functions\/core\/(domain|ports|application)\//, /^functions\/contract\.ts$/],
+    packages: [],
+  },
+  {
+    from: /^functions\/core\/kit\//,
+    to: [/^functions\/core\/(domain|ports|kit)\//, /^functions\/contract\.ts$/],
+    packages: [/^zod$/],
+  },
+  {
+    from: /^functions\/tasks\/[^/]+\//,
+    to: [/^functions\/core\/kit\//, /^functions\/tasks\//],
+    packages: 'any',
+  },
+  {
+    from: /^functions\/(api|workers|ops)\//,
+    to: [
+      /^functions\/(api|workers|ops|hosts|tasks)\//,
+      /^functions\/core\/(application|domain|ports)\//,
+      /^functions\/contract\.ts$/,
+    ],
+    packages: [/^zod$/, /^@middy\/core$/, /^aws-lambda$/, /^node:/],
+  },
+  {
+    from: /^lib\//,
+    to: [
+      /^lib\//,
+      /^functions\/contract\.ts$/,
+      /^functions\/tasks\/manifest\.gen\.json$/,
+      /^bin\/generate-tasks\.ts$/,
+    ],
+    packages: 'any',
+  },
+  {
+    from: /^bin\//,
+    to: [
+      /^bin\//,
+      /^lib\//,
+      /^functions\/contract\.ts$/,
+      /^functions\/api\/schemas\//,
+      /^functions\/tasks\//,
+      /^functions\/core\/kit\//,
+    ],
+    packages: 'any',
+  },
+]
+
+describe('the arrows between folders', () => {
+  for (const { from, to, packages } of ARROWS)
+    it(`${from.source} imports only what it may`, () => {
+      const wrong = sources
+        .filter((file) => from.test(file))
+        .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
+        .filter(({ target }) => {
+          const isOurs = /^(bin|lib|functions|test)\//.test(target)
+          if (isOurs) return !to.some((place) => place.test(target))
+          return packages !== 'any' && !packages.some((name) => name.test(target))
+        })
+      expect(wrong).toEqual([])
+    })
+
+  it('an adapter never imports another adapter’s folder, nor a use case', () => {
+    const wrong = sources
+      .filter((file) => file.startsWith('functions/core/adapters/'))
+      .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
+      .filter(({ file, target }) => {
+        if (target.startsWith('functions/core/application/')) return true
+        const own = file.split('/')[3]
+        return target.startsWith('functions/core/adapters/') && target.split('/')[3] !== own
+      })
+    expect(wrong).toEqual([])
+  })
+
+  it('only hosts choose adapters', () => {
+    const wrong = sources
+      .filter((file) => file.startsWith('functions/') && !/^functions\/(hosts|core\/adapters)\//.test(file))
+      .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
+      .filter(({ target }) => target.startsWith('functions/core/adapters/'))
+    expect(wrong).toEqual([])
+  })
+
+  it('no function reads the environment but the two that are meant to', () => {
+    const readers = sources.filter(
+      (file) => file.startsWith('functions/') && /process\.env/.test(readFileSync(join(root, file), 'utf8')),
+    )
+    expect(readers).toEqual(['functions/hosts/config.ts'])
+  })
+
+  it('the domain has no clock, no chance and no environment of its own', () => {
+    const wrong = sources
+      .filter((file) => file.startsWith('functions/core/domain/'))
+      .filter((file) =>
+        /Date\.now\(|new Date\(\)|Math\.random\(|process\./.test(readFileSync(join(root, file), 'utf8')),
+      )
+    expect(wrong).toEqual([])
+  })
+
+  it('zod is imported as a namespace in what ships: the named import carries 350 kB of locales', () => {
+    const wrong = sources
+      .filter((file) => file.startsWith('functions/'))
+      .filter((file) =>
+        /import\s+(type\s+)?\{[^}]*\}\s+from 'zod'/.test(readFileSync(join(root, file), 'utf8')),
+      )
+    expect(wrong).toEqual([])
+  })
+})

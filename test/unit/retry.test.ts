@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import {
+  ProviderError,
+  TaskError,
+  TaskTimeoutError,
+  UnavailableError,
+} from '../../functions/core/domain/errors.ts'
+import { backoffMs, decide } from '../../functions/core/domain/retry.ts'
+
+const POLICY = { baseMs: 2_000, capMs: 60_000 }
+const NOW = 1_000_000
+const later = (options = {}) =>
+  new ProviderError('provider_unavailable', 'No answer.', 'later', 'openai', options)
+const decideAt = (error: unknown, attempt = 1, random = 1) => decide(error, attempt, 4, POLICY, NOW, random)
+
+describe('the retry decision', () => {
+  it('draws the backoff from 0 to base × 2^(attempt − 1), capped', () => {
+    expect([1, 2, 3, 4, 5, 6, 7].map((attempt) => backoffMs(attempt, POLICY, 1))).toEqual([
+      2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000,
+    ])
+    expect(backoffMs(3, POLICY, 0)).toBe(0)
+  })
+
+  it('waits whole seconds, at least one, by the message itself', () => {
+    expect(decideAt(later(), 2, 0.3)).toMatchObject({
+      outcome: 'retry',
+      wait: { until: NOW + 2_000, by: 'message' },
+    })
+    expect(decideAt(later(), 1, 0)).toMatchObject({ wait: { until: NOW + 1_000 } })
+  })
+
+  it('obeys Retry-After and adds the jitter on top', () => {
+    expect(decideAt(later({ retryAfterMs: 10_000 }), 1, 0)).toMatchObject({ wait: { until: NOW + 10_000 } })
+    expect(decideAt(later({ retryAfterMs: 10_000 }), 1, 1)).toMatchObject({ wait: { until: NOW + 12_000 } })
+  })
+
+  it('parks what must wait longer than a queue can hold', () => {
+    expect(decideAt(later({ retryAfterMs: 900_000 }), 1, 0)).toMatchObject({ wait: { by: 'message' } })
+    expect(decideAt(later({ retryAfterMs: 901_000 }), 1, 0)).toMatchObject({ wait: { by: 'sweeper' } })
+  })
+
+  it('does not wait for a provider that asks for days', () => {
+    expect(decideAt(later({ retryAfterMs: 9e9 }), 1, 0)).toMatchObject({
+      wait: { until: NOW + 6 * 3_600_000 },
+    })
+  })
+
+  it('ends at the last attempt, and at once for what is never retried', () => {
+    expect(decideAt(later(), 4)).toMatchObject({ outcome: 'fail', error: { retryable: true } })
+    expect(decideAt(new TaskError('No.'))).toEqual({
+      outcome: 'fail',
+      error: { code: 'task_failed', message: 'No.', retryable: false },
+    })
+  })
+
+  it('a time-out and an author’s bug are tried again', () => {
+    expect(decideAt(new TaskTimeoutError(5_000))).toMatchObject({
+      outcome: 'retry',
+      error: { code: 'timeout' },
+    })
+    expect(decideAt(new TypeError('x is undefined'))).toMatchObject({
+      outcome: 'retry',
+      error: { code: 'task_failed' },
+    })
+  })
+
+  it('our own stumble burns no attempt, not even the last', () => {
+    expect(decideAt(new UnavailableError('The table did not answer.'), 4)).toMatchObject({
+      outcome: 'retry',
+      burnsAttempt: false,
+    })
+  })
+
+  it('anything thrown is described, a string or nothing too', () => {
+    expect(decideAt('boom')).toMatchObject({ error: { code: 'task_failed', message: 'boom' } })
+    expect(decideAt(undefined)).toMatchObject({ error: { code: 'task_failed', message: 'undefined' } })
+  })
+})
