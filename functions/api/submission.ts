@@ -1,10 +1,11 @@
 import { ENV } from '../contract.ts'
 import { submitTask } from '../core/application/submit-task.ts'
 import { describeModels, routeModel } from '../core/domain/model-routes.ts'
+import { nearestName } from '../core/domain/nearest-name.ts'
 import type { Task } from '../core/domain/task.ts'
 import type { HttpAnswer, HttpRequest } from '../hosts/http.ts'
 import { clock, ids, log, openPayloads, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
-import { findTaskType, nearestTaskType, taskTypes } from '../tasks/registry.gen.ts'
+import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
 import { hashOf, invalid, type SubmitBody, toFieldErrors } from './schemas/submit.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 
@@ -32,7 +33,10 @@ export async function accept(request: HttpRequest, body: SubmitBody): Promise<Ht
     throw invalid([
       {
         path: 'type',
-        message: `"${body.type.slice(0, 100)}" is not a task type. Nearest: "${nearestTaskType(body.type)}". Known: ${taskTypes.map(({ name }) => name).join(', ')}.`,
+        message: `"${body.type.slice(0, 100)}" is not a task type. Nearest: "${nearestName(
+          body.type,
+          taskTypes.map(({ name }) => name),
+        )}". Known: ${taskTypes.map(({ name }) => name).join(', ')}.`,
       },
     ])
   const input = type.input.safeParse(body.input ?? {})

@@ -16,6 +16,8 @@ export interface ModelRequest {
   readonly system?: string
   readonly temperature?: number
   readonly maxTokens?: number
+  /** The task's attempt, 1 for the first; only `simulated` looks at it, to fail on purpose. */
+  readonly attempt?: number
 }
 
 export interface GenerateOptions {

@@ -1,0 +1,130 @@
+import { ProviderError } from '../../../domain/errors.ts'
+import { badAnswer, failedStatus, refused } from '../../../domain/provider-failure.ts'
+import type { Clock } from '../../../ports/clock.ts'
+import type { GenerateOptions, ModelProvider, ModelRequest } from '../../../ports/model-provider.ts'
+
+const NAME = 'simulated'
+/** Pace of a usual answer: some two seconds, long enough to watch. */
+const WORD_MS = 40
+const SLOW_SECONDS = 20
+
+/** What a model name can ask for behind `simulated-`. */
+const BEHAVIOURS =
+  'fast, slow, slow-<seconds>, fail-<status>, flaky-<n>, 429, 429-<seconds>, hang, refuse, cut'
+
+/**
+ * A provider for trying things without a key. The same prompt and model give the same text; the model's name can ask
+ * for trouble. Never routed to in a deployed stage unless its file says so.
+ */
+export function createSimulatedProvider(clock: Clock): ModelProvider {
+  return { name: NAME, generate: (request, options) => generate(clock, request, options) }
+}
+
+async function generate(clock: Clock, request: ModelRequest, options: GenerateOptions) {
+  const { signal } = options
+  const [, kind, argument] = /^simulated-([a-z]+|429)(?:-(\d{1,4}))?$/.exec(request.model) ?? []
+  const number = argument === undefined ? undefined : Number(argument)
+  const words = answerTo(request)
+  const limit = request.maxTokens ?? words.length
+  const fail = (status: number, retryAfter?: number) =>
+    failedStatus({
+      provider: NAME,
+      status,
+      message: 'as the model name asked.',
+      retryAfter: retryAfter === undefined ? null : String(retryAfter),
+      now: clock.now(),
+    })
+  if (!request.model.startsWith('simulated-')) return stream(clock, request, words, limit, WORD_MS, options)
+  switch (kind) {
+    case 'fast':
+      return stream(clock, request, words, limit, 0, options)
+    case 'slow':
+      return stream(
+        clock,
+        request,
+        words,
+        limit,
+        ((number ?? SLOW_SECONDS) * 1_000) / Math.min(limit, words.length),
+        options,
+      )
+    case 'fail':
+      throw fail(number ?? 500)
+    case 'flaky':
+      if ((request.attempt ?? 1) <= (number ?? 1)) throw fail(500)
+      return stream(clock, request, words, limit, 0, options)
+    case '429':
+      throw fail(429, number)
+    case 'hang':
+      await clock.sleep(3_600_000, signal)
+      signal.throwIfAborted()
+      throw fail(504)
+    case 'refuse':
+      throw refused(NAME)
+    case 'cut':
+      await stream(clock, request, words.slice(0, 5), 5, WORD_MS, options)
+      throw badAnswer(NAME, 'the stream ended early')
+    default:
+      throw new ProviderError(
+        'provider_rejected',
+        `simulated knows no model "${request.model.slice(0, 60)}"; behind "simulated-" may stand ${BEHAVIOURS}.`,
+        'never',
+        NAME,
+      )
+  }
+}
+
+async function stream(
+  clock: Clock,
+  request: ModelRequest,
+  words: readonly string[],
+  limit: number,
+  wordMs: number,
+  { signal, onDelta }: GenerateOptions,
+) {
+  const said = words.slice(0, limit)
+  for (const word of said) {
+    if (wordMs > 0) await clock.sleep(wordMs, signal)
+    signal.throwIfAborted()
+    onDelta?.(word)
+  }
+  return {
+    text: said.join(''),
+    // About four characters a token, as the common rule of thumb has it.
+    inputTokens: Math.ceil(((request.system?.length ?? 0) + request.prompt.length) / 4),
+    outputTokens: said.length,
+    finishReason: said.length < words.length ? ('length' as const) : ('stop' as const),
+  }
+}
+
+const ENGLISH = [
+  'It begins with a clear question and a few plain facts.',
+  'Each part can be looked at on its own before the whole is put together.',
+  'The details differ from case to case, yet the shape stays the same.',
+  'A small example usually says more than a long definition.',
+  'What matters most is to test the idea against something real.',
+  'From there, the next step tends to suggest itself.',
+]
+const CHINESE = [
+  '先从一个清楚的问题和几个简单的事实开始。',
+  '每个部分都可以单独看，再合成整体。',
+  '细节因情况而异，但结构相同。',
+  '一个小例子往往胜过长长的定义。',
+  '最重要的是用真实的情况来检验想法。',
+  '下一步通常会自然浮现。',
+]
+
+/** Words (or characters of a language without spaces), in an order drawn from the prompt. */
+function answerTo({ model, prompt }: ModelRequest): readonly string[] {
+  const isChinese = /\p{Script=Han}/u.test(prompt.slice(0, 2_000))
+  const sentences = isChinese ? CHINESE : ENGLISH
+  let seed = 0
+  for (const character of `${model}\n${prompt.slice(0, 10_000)}`)
+    seed = (seed * 31 + (character.codePointAt(0) ?? 0)) >>> 0
+  const about = prompt.replace(/\s+/g, ' ').slice(0, 40)
+  const opening = isChinese ? `［模拟回答］关于“${about}”：` : `[simulated answer] About "${about}": `
+  const body = [0, 1, 2, 3].map(
+    (step) => sentences[(seed + step * 7 + (seed >>> 8) * step) % sentences.length] ?? '',
+  )
+  const text = opening + body.join(isChinese ? '' : ' ')
+  return isChinese ? [...text] : text.split(/(?<= )/)
+}

@@ -1,0 +1,11 @@
+// Written by "npm run tasks" from the folders beside it. Do not edit.
+import type { TaskDefinition } from '../core/kit/define-task.ts'
+import exampleAdd from './example-add/task.ts'
+import exampleRun from './example-run/task.ts'
+import textGenerate from './text-generate/task.ts'
+
+export const taskTypes = [exampleAdd, exampleRun, textGenerate] as unknown as readonly TaskDefinition[]
+
+const byName = new Map(taskTypes.map((type) => [type.name, type]))
+
+export const findTaskType = (name: string): TaskDefinition | undefined => byName.get(name)

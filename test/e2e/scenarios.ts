@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest'
+import type { Client, TaskView } from '../fixtures/client.ts'
+
+/**
+ * What any running stage must do, over HTTP alone. Uses the `simulated` models and the example types, so that it runs
+ * against whatever answers at the base URL.
+ *
+ * @param open gives the client; called inside the tests.
+ */
+export function scenarios(name: string, open: () => Client): void {
+  describe(`${name}: the life of a task over HTTP`, () => {
+    it('answers its health', async () => {
+      const { status, body } = await open().get<Record<string, string>>('/health')
+      expect(status).toBe(200)
+      expect(body).toMatchObject({ status: 'healthy', app_name: 'Async AI Task Runner' })
+      expect(Date.parse(body.timestamp ?? '')).toBeGreaterThan(0)
+    })
+
+    it('the first curl: PENDING at once, then PROCESSING, then COMPLETED with the text', async () => {
+      const client = open()
+      const answer = await client.post('/tasks', { prompt: '什么是量子计算？', model: 'gpt-3.5-turbo' })
+      expect(answer.status).toBe(202)
+      expect(answer.body).toMatchObject({
+        status: 'PENDING',
+        type: 'text.generate',
+        lane: 'ai',
+        prompt: '什么是量子计算？',
+        model: 'gpt-3.5-turbo',
+        priority: 0,
+        result: null,
+        updated_at: null,
+      })
+      expect(answer.headers.get('location')).toBe(`/api/v1/tasks/${answer.body.id}`)
+      expect(answer.headers.get('retry-after')).toBe('1')
+      const seen = new Set<string>()
+      const done = await client.until(answer.body.id, ({ status }) => {
+        seen.add(status)
+        return status === 'COMPLETED'
+      })
+      expect(seen).toContain('PROCESSING')
+      expect(done.result).toBeTypeOf('string')
+      expect(String(done.result).length).toBeGreaterThan(10)
+      expect(done.usage?.provider).toBe('simulated')
+    })
+
+    it('adds 10 and 20, by the older routes too', async () => {
+      const client = open()
+      const answer = await client.post<TaskView & { task_id: string }>('/tasks/add', { x: 10, y: 20 })
+      expect(answer.status).toBe(202)
+      expect(answer.body.task_id).toBe(answer.body.id)
+      await client.done(answer.body.id)
+      const { body } = await client.get(`/tasks/status/${answer.body.id}`)
+      expect(body).toMatchObject({ status: 'COMPLETED', result: 30, attempts: 1 })
+    })
+
+    it('the example task tells its progress', async () => {
+      const client = open()
+      const answer = await client.post('/tasks/example?name=test&seconds=4')
+      expect(answer.status).toBe(202)
+      const midway = await client.until(answer.body.id, ({ progress }) => (progress?.percent ?? 0) > 0)
+      expect(midway.status).toBe('PROCESSING')
+      const done = await client.done(answer.body.id)
+      expect(done).toMatchObject({ status: 'COMPLETED', progress: { percent: 100 }, result: { name: 'test' } })
+    })
+
+    it('a provider that fails once is tried again', async () => {
+      const client = open()
+      const { id } = await client.submit({ prompt: `flaky ${Date.now()}`, model: 'simulated-flaky-1' })
+      const done = await client.done(id, 60_000)
+      expect(done).toMatchObject({ status: 'COMPLETED', attempts: 2 })
+      expect(done.history.map(({ outcome }) => outcome)).toEqual(['provider_unavailable', 'completed'])
+    })
+
+    it('a refused key ends the task at once; a retry by hand starts epoch 2', async () => {
+      const client = open()
+      const { id } = await client.submit({ prompt: 'x', model: 'simulated-fail-401' })
+      const failed = await client.done(id)
+      expect(failed).toMatchObject({
+        status: 'FAILED',
+        attempts: 1,
+        epoch: 1,
+        error: { code: 'provider_unauthorized', retryable: false },
+      })
+      const retried = await client.post(`/tasks/${id}/retry`)
+      expect(retried).toMatchObject({ status: 200, body: { status: 'PENDING', epoch: 2, attempts: 0, error: null } })
+      expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 2 })
+    })
+
+    it('a cancel stops a running task within 3 s and no result lands', async () => {
+      const client = open()
+      const { id } = await client.submit({ prompt: 'x', model: 'simulated-slow' })
+      await client.until(id, ({ status }) => status === 'PROCESSING')
+      const cancelled = await client.post(`/tasks/${id}/cancel`)
+      expect(cancelled).toMatchObject({ status: 200, body: { status: 'CANCELLED' } })
+      await new Promise((resolve) => setTimeout(resolve, 3_500))
+      expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'CANCELLED', result: null })
+    })
+
+    it('a finished task can neither be cancelled nor retried', async () => {
+      const client = open()
+      const answer = await client.post('/tasks/add', { x: 1, y: 2 })
+      await client.done(answer.body.id)
+      expect((await client.post(`/tasks/${answer.body.id}/cancel`)).status).toBe(409)
+      expect((await client.post(`/tasks/${answer.body.id}/retry`)).status).toBe(409)
+    })
+
+    it('a delayed task waits, and can be cancelled while it does', async () => {
+      const client = open()
+      const soon = await client.submit({ type: 'example.add', input: { x: 1, y: 1 }, delay_seconds: 2 })
+      const later = await client.submit({ type: 'example.add', input: { x: 1, y: 1 }, delay_seconds: 3_600 })
+      expect([soon.status, later.status]).toEqual(['SCHEDULED', 'SCHEDULED'])
+      expect((await client.post(`/tasks/${later.id}/cancel`)).body.status).toBe('CANCELLED')
+      const done = await client.done(soon.id)
+      const waitedMs = Date.parse(done.started_at ?? '') - Date.parse(done.created_at)
+      expect(waitedMs).toBeGreaterThanOrEqual(1_990)
+      expect(waitedMs).toBeLessThan(10_000)
+    })
+
+    it('the same key from 50 clients at once is one task; another body is refused and changes nothing', async () => {
+      const client = open()
+      const key = { 'idempotency-key': `key-${Date.now()}` }
+      const body = { type: 'example.add', input: { x: 20, y: 22 } }
+      const tasks = await Promise.all(Array.from({ length: 50 }, () => client.submit(body, key)))
+      expect(new Set(tasks.map(({ id }) => id)).size).toBe(1)
+      const other = await client.post<{ code: string }>('/tasks', { ...body, priority: 1 }, key)
+      expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } })
+      const done = await client.done(tasks[0]?.id ?? '')
+      expect(done).toMatchObject({ status: 'COMPLETED', result: 42, attempts: 1 })
+    })
+
+    it('a high priority goes to the urgent lane', async () => {
+      const client = open()
+      const task = await client.submit({ prompt: 'now', model: 'simulated-fast', priority: 9 })
+      expect(task.lane).toBe('urgent')
+      expect(await client.done(task.id)).toMatchObject({ status: 'COMPLETED' })
+    })
+
+    it('lists what was submitted, newest first, by filter and page', async () => {
+      const client = open()
+      const tag = `tag-${Date.now()}`
+      const ids: string[] = []
+      for (let n = 0; n < 3; n += 1)
+        ids.unshift((await client.submit({ type: 'example.add', input: { x: n, y: 0 }, tags: [tag] })).id)
+      for (const id of ids) await client.done(id)
+      type Page = { tasks: TaskView[]; next_cursor: string | null }
+      const first = await client.get<Page>(`/tasks?tag=${tag}&limit=2`)
+      expect(first.body.tasks.map(({ id }) => id)).toEqual(ids.slice(0, 2))
+      const second = await client.get<Page>(`/tasks?tag=${tag}&limit=2&cursor=${first.body.next_cursor}`)
+      expect(second.body.tasks.map(({ id }) => id)).toEqual(ids.slice(2))
+      const failed = await client.get<Page>(`/tasks?tag=${tag}&status=FAILED`)
+      expect(failed.body).toEqual({ tasks: [], next_cursor: null })
+    })
+
+    it('a 900 kB prompt with Chinese text and emoji comes back byte for byte', async () => {
+      const client = open()
+      const prompt = `你好👩‍👩‍👧 "\\\n\u0000`.repeat(30_000)
+      expect(Buffer.byteLength(prompt)).toBeGreaterThan(900_000)
+      const { id } = await client.submit({ prompt, model: 'simulated-fast' })
+      const done = await client.done(id)
+      expect(done.status).toBe('COMPLETED')
+      expect(done.prompt === prompt).toBe(true)
+    })
+
+    it('says what is wrong with a request, and never that it is our fault', async () => {
+      const client = open()
+      const cases: [string, string, unknown, Record<string, string> | undefined, number][] = [
+        ['POST', '/tasks', '{', undefined, 400],
+        ['POST', '/tasks', { prompt: '' }, undefined, 422],
+        ['POST', '/tasks', { prompt: 'x', model: 'no-such-model' }, undefined, 422],
+        ['POST', '/tasks', { type: 'text.generat', input: {} }, undefined, 422],
+        ['POST', '/tasks', 'prompt=x', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+        ['POST', '/tasks', { prompt: 'x'.repeat(4_300_000) }, undefined, 413],
+        ['POST', '/tasks/example?seconds=soon', undefined, undefined, 422],
+        ['GET', '/tasks/none', undefined, undefined, 404],
+        ['POST', '/tasks/none/cancel', undefined, undefined, 404],
+        ['POST', '/tasks/none/retry', undefined, undefined, 404],
+        ['GET', '/tasks?status=SLEEPING', undefined, undefined, 422],
+        ['GET', '/tasks?cursor=!!!', undefined, undefined, 422],
+        ['DELETE', '/tasks', undefined, undefined, 405],
+        ['PUT', '/health', undefined, undefined, 405],
+        ['GET', '/nowhere', undefined, undefined, 404],
+      ]
+      for (const [method, path, body, headers, status] of cases) {
+        const answer = await client.call<{ status: number; code: string }>(method, path, body, headers)
+        expect([method, path, answer.status]).toEqual([method, path, status])
+        expect(answer.headers.get('content-type')).toContain('application/problem+json')
+        expect(answer.body.status).toBe(status)
+        expect(answer.body.code).toMatch(/^[a-z_]+$/)
+        if (status === 405) expect(answer.headers.get('allow')).toMatch(/GET|POST/)
+      }
+    })
+
+    it('describes itself: task types, an OpenAPI document, a page', async () => {
+      const client = open()
+      const types = await client.get<{ task_types: { name: string }[] }>('/task-types')
+      expect(types.body.task_types.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['example.add', 'example.run', 'text.generate']),
+      )
+      const document = await client.get<{ openapi: string; paths: object }>('/openapi.json')
+      expect(document.body.openapi).toBe('3.1.0')
+      expect(Object.keys(document.body.paths)).toContain('/tasks/{id}/cancel')
+      const page = await client.get<string>('/docs')
+      expect(page.headers.get('content-type')).toContain('text/html')
+      expect(page.body).toContain('swagger-ui')
+      const script = await client.get<string>('/docs/swagger-ui-bundle.js')
+      expect(script.status).toBe(200)
+      expect(script.body.length).toBeGreaterThan(500_000)
+    })
+  })
+}
