@@ -1,0 +1,35 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import * as sqs from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import type { Lane } from '../../functions/contract.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+
+/**
+ * Physical name of a lane's queue, the one physical name there is: the dead-letter queue in the stateful stack must
+ * name its only source, and the source in turn needs the dead-letter queue to exist first.
+ */
+export const laneQueueName = (stage: StageSettings, lane: Lane): string => `TaskRunner-${stage.name}-${lane}`
+
+/** Where a lane's failed tasks are listed until somebody brings them back, for the 14 days that SQS can keep them. */
+export class DeadLetterQueue extends Construct {
+  readonly queue: sqs.Queue
+
+  constructor(scope: Construct, id: string, { stage, lane }: { stage: StageSettings; lane: Lane }) {
+    super(scope, id)
+    const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: laneQueueName(stage, lane) })
+    this.queue = new sqs.Queue(this, 'Queue', {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      redriveAllowPolicy: {
+        redrivePermission: sqs.RedrivePermission.BY_QUEUE,
+        sourceQueues: [sqs.Queue.fromQueueArn(this, 'Source', sourceArn)],
+      },
+      removalPolicy: stage.protection.isRetained ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    })
+    acknowledge(this, {
+      'Serverless-SQSRedrivePolicy': 'It is the end of the line: a lane’s queue redrives into it.',
+    })
+  }
+}

@@ -1,0 +1,85 @@
+import { type BundleName, ENV, type EnvName } from '../../functions/contract.ts'
+
+export interface Access {
+  /** Environment names the function must have. */
+  readonly environment: readonly EnvName[]
+  /** Environment names it has only where the stage sets them. */
+  readonly optionalEnvironment?: readonly EnvName[]
+  /** DynamoDB actions on the table itself. */
+  readonly table?: readonly string[]
+  /** DynamoDB actions on one index each. */
+  readonly indexes?: { readonly list?: readonly string[]; readonly due?: readonly string[] }
+  /** S3 actions below the payload prefix. */
+  readonly payloads?: readonly string[]
+  /** SQS actions on the queues of the lanes that the function serves: all of them, or a worker's own. */
+  readonly queues?: readonly string[]
+  /** The same for those lanes' dead-letter queues. */
+  readonly deadLetters?: readonly string[]
+  /** May read the model keys and call Bedrock, on lanes and stages that have models. */
+  readonly models?: true
+}
+
+/**
+ * What each bundle may do and what it is told: the one table behind every function's role and environment. Read it
+ * as a review would; a test compares it with the synthesized template.
+ */
+export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
+  'api-writes': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.payloadBucket,
+      ENV.queueUrls,
+      ENV.modelRoutes,
+      ENV.defaultModel,
+      ENV.retentionDays,
+      ENV.serviceVersion,
+    ],
+    table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
+    payloads: ['s3:GetObject', 's3:PutObject'],
+    queues: ['sqs:SendMessage'],
+  },
+  'api-reads': {
+    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion],
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
+    indexes: { list: ['dynamodb:Query'] },
+    payloads: ['s3:GetObject'],
+  },
+  'api-public': {
+    environment: [ENV.stage, ENV.modelRoutes, ENV.defaultModel, ENV.serviceVersion],
+  },
+  'run-task': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.payloadBucket,
+      ENV.queueUrls,
+      ENV.deadLetterQueueUrls,
+      ENV.lane,
+      ENV.modelRoutes,
+      ENV.defaultModel,
+      ENV.retentionDays,
+      ENV.parameterPrefix,
+    ],
+    optionalEnvironment: [ENV.openaiBaseUrl, ENV.anthropicBaseUrl],
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    payloads: ['s3:GetObject', 's3:PutObject'],
+    queues: [
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ReceiveMessage',
+    ],
+    deadLetters: ['sqs:SendMessage'],
+    models: true,
+  },
+  sweep: {
+    environment: [ENV.stage, ENV.tableName, ENV.queueUrls, ENV.deadLetterQueueUrls, ENV.retentionDays],
+    // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.
+    table: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    indexes: { due: ['dynamodb:Query'] },
+    queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
+    deadLetters: ['sqs:SendMessage'],
+  },
+}

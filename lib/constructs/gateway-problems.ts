@@ -1,0 +1,123 @@
+import * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import type { Construct } from 'constructs'
+
+interface GatewayProblem {
+  readonly status: number
+  readonly code: string
+  readonly title: string
+  readonly detail: string
+  readonly retryAfterSeconds?: number
+}
+
+const keyRefused: GatewayProblem = {
+  status: 403,
+  code: 'forbidden',
+  title: 'Forbidden',
+  detail: 'A valid API key is needed. Send it in the header x-api-key.',
+}
+const refused = { ...keyRefused, detail: 'This request is not allowed.' }
+const malformed = { status: 400, code: 'malformed_request', title: 'Malformed request' }
+const unavailable = {
+  status: 503,
+  code: 'unavailable',
+  title: 'Temporarily unavailable',
+  retryAfterSeconds: 1,
+}
+
+/**
+ * What API Gateway answers by itself, before or instead of a function, in the shape of every other error.
+ *
+ * The gateway says "missing authentication token" of any path and method it does not know, hence the 404.
+ */
+export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
+  MISSING_AUTHENTICATION_TOKEN: {
+    status: 404,
+    code: 'not_found',
+    title: 'Not found',
+    detail: 'There is nothing at this path.',
+  },
+  RESOURCE_NOT_FOUND: {
+    status: 404,
+    code: 'not_found',
+    title: 'Not found',
+    detail: 'There is nothing at this path.',
+  },
+  INVALID_API_KEY: keyRefused,
+  UNAUTHORIZED: { ...keyRefused, status: 401, code: 'unauthorized', title: 'Unauthorized' },
+  ACCESS_DENIED: refused,
+  WAF_FILTERED: refused,
+  THROTTLED: {
+    status: 429,
+    code: 'throttled',
+    title: 'Too many requests',
+    detail: 'Requests come faster than this stage allows.',
+    retryAfterSeconds: 1,
+  },
+  QUOTA_EXCEEDED: {
+    status: 429,
+    code: 'quota_exceeded',
+    title: 'Too many requests',
+    detail: 'The quota of this API key is used up.',
+    retryAfterSeconds: 3_600,
+  },
+  REQUEST_TOO_LARGE: {
+    status: 413,
+    code: 'payload_too_large',
+    title: 'Too large',
+    detail: 'The request is larger than the gateway takes.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    code: 'unsupported_media_type',
+    title: 'Unsupported media type',
+    detail: 'The body is read as JSON only.',
+  },
+  BAD_REQUEST_BODY: { ...malformed, detail: 'The body cannot be read.' },
+  BAD_REQUEST_PARAMETERS: { ...malformed, detail: 'A parameter cannot be read.' },
+  INTEGRATION_FAILURE: {
+    ...unavailable,
+    detail: 'The service did not answer. The request may be sent again.',
+  },
+  INTEGRATION_TIMEOUT: {
+    status: 504,
+    code: 'timeout',
+    title: 'Timeout',
+    detail: 'The service did not answer in time. The request may be sent again.',
+    retryAfterSeconds: 1,
+  },
+  DEFAULT_4XX: { ...malformed, detail: 'The gateway refused the request.' },
+  DEFAULT_5XX: {
+    status: 500,
+    code: 'internal_error',
+    title: 'Internal error',
+    detail: 'Something failed on our side. The request id leads to the log line.',
+  },
+}
+
+/** Gives an API the answers above. */
+export function addGatewayProblems(scope: Construct, restApi: apigateway.IRestApi): void {
+  for (const [type, { retryAfterSeconds, ...problem }] of Object.entries(GATEWAY_PROBLEMS))
+    new apigateway.GatewayResponse(scope, type, {
+      restApi,
+      type: apigateway.ResponseType.of(type),
+      statusCode: String(problem.status),
+      responseHeaders: {
+        'Content-Type': "'application/problem+json'",
+        'Cache-Control': "'no-store'",
+        'x-request-id': 'context.requestId',
+        ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': `'${retryAfterSeconds}'` }),
+      },
+      // The key picks the template and is no header: the gateway knows no "+json" and would not choose it.
+      templates: { 'application/json': toTemplate(problem) },
+    })
+}
+
+const toTemplate = ({ status, code, title, detail }: GatewayProblem): string =>
+  JSON.stringify({
+    type: `urn:problem:task-runner:${code}`,
+    title,
+    status,
+    detail,
+    instance: '$context.path',
+    code,
+  })

@@ -1,0 +1,75 @@
+import { Stack } from 'aws-cdk-lib'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
+import { type BundleName, PROVIDER_KEY_PARAMETERS, TABLE } from '../../functions/contract.ts'
+import { bedrockResources } from '../stages/model-routes.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+import { FUNCTION_ACCESS } from './function-access.ts'
+import type { PayloadBucket } from './payload-bucket.ts'
+import type { TaskFunction } from './task-function.ts'
+import type { TaskTable } from './task-table.ts'
+
+export interface Reach {
+  readonly stage: StageSettings
+  readonly table: TaskTable
+  readonly payloads: PayloadBucket
+  /** Queues of the lanes this function serves. */
+  readonly queues: readonly sqs.IQueue[]
+  readonly deadLetters: readonly sqs.IQueue[]
+  readonly hasModels: boolean
+}
+
+/** Where the stage's model keys lie in SSM; whoever deploys puts them there, no template ever holds one. */
+export const parameterPrefix = (stageName: string): string => `/taskrunner/${stageName}/`
+
+/** Gives a function what the access table says for its bundle, on exactly the resources it can reach. */
+export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Reach): void {
+  const access = FUNCTION_ACCESS[bundle]
+  target.allow(access.table ?? [], [reach.table.table.tableArn])
+  target.allow(access.indexes?.list ?? [], [reach.table.indexArn(TABLE.listIndex.name)])
+  target.allow(access.indexes?.due ?? [], [reach.table.indexArn(TABLE.dueIndex.name)])
+  target.allow(
+    access.queues ?? [],
+    reach.queues.map(({ queueArn }) => queueArn),
+  )
+  target.allow(
+    access.deadLetters ?? [],
+    reach.deadLetters.map(({ queueArn }) => queueArn),
+  )
+  if (access.payloads) {
+    target.allow(access.payloads, [reach.payloads.payloadArn])
+    acceptWildcard(
+      target,
+      reach.payloads.payloadArnIn(target),
+      'The key of a payload is not known before its task is.',
+    )
+  }
+  if (access.models && reach.hasModels) allowModels(target, reach.stage)
+}
+
+function allowModels(target: TaskFunction, { name, models }: StageSettings): void {
+  const stack = Stack.of(target)
+  const keyed = (['openai', 'anthropic'] as const).filter((provider) => models.providers.includes(provider))
+  target.allow(
+    ['ssm:GetParameter'],
+    keyed.map((provider) =>
+      stack.formatArn({
+        service: 'ssm',
+        resource: 'parameter',
+        resourceName: `${parameterPrefix(name).slice(1)}${PROVIDER_KEY_PARAMETERS[provider]}`,
+      }),
+    ),
+  )
+  const place = { partition: stack.partition, region: stack.region, account: stack.account }
+  target.allow(
+    ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'],
+    bedrockResources(models.bedrockModels, place),
+  )
+  const printed = { partition: '<AWS::Partition>', region: '<AWS::Region>', account: '<AWS::AccountId>' }
+  for (const arn of bedrockResources(models.bedrockModels, printed).filter((text) => text.includes('*')))
+    acceptWildcard(target, arn, 'A cross-Region profile may run its model in any of its Regions.')
+}
+
+/** @param arn as the rule prints it. */
+const acceptWildcard = (target: TaskFunction, arn: string, reason: string) =>
+  acknowledge(target, { [`AwsSolutions-IAM5[Resource::${arn}]`]: reason })

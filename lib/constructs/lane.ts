@@ -1,0 +1,94 @@
+import { Duration, Stack } from 'aws-cdk-lib'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import * as sqs from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { ENV, type Lane as LaneName } from '../../functions/contract.ts'
+import { modelRoutes } from '../stages/model-routes.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+import { laneQueueName } from './dead-letter-queue.ts'
+import { grantAccess, parameterPrefix } from './grant-access.ts'
+import type { PayloadBucket } from './payload-bucket.ts'
+import { TaskFunction } from './task-function.ts'
+import type { TaskTable } from './task-table.ts'
+
+export interface LaneProps {
+  readonly stage: StageSettings
+  readonly lane: LaneName
+  readonly table: TaskTable
+  readonly payloads: PayloadBucket
+  readonly deadLetters: sqs.Queue
+  readonly bundleRoot: string
+}
+
+/**
+ * One lane: a queue, the worker function that consumes it, and the event source between them.
+ *
+ * A standard queue; tenants share it fairly by message group. The event source limits concurrency rather than the
+ * function, because a throttled function would count receives against healthy messages; it reports single failures,
+ * and is attached to the alias, so that a shifted alias shifts the work.
+ */
+export class Lane extends Construct {
+  readonly queue: sqs.Queue
+  readonly worker: TaskFunction
+
+  constructor(scope: Construct, id: string, { stage, lane, ...props }: LaneProps) {
+    super(scope, id)
+    const settings = stage.lanes[lane]
+    this.queue = new sqs.Queue(this, 'Queue', {
+      queueName: laneQueueName(stage, lane),
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(4),
+      visibilityTimeout: Duration.seconds(settings.visibilitySeconds),
+      deadLetterQueue: { queue: props.deadLetters, maxReceiveCount: settings.maxReceiveCount },
+    })
+    const { openaiBaseUrl, anthropicBaseUrl } = stage.models
+    const urls = (queue: sqs.Queue) => Stack.of(this).toJsonString({ [lane]: queue.queueUrl })
+    this.worker = new TaskFunction(this, 'Worker', {
+      stage,
+      bundle: 'run-task',
+      bundleRoot: props.bundleRoot,
+      description: `Runs the tasks of lane ${lane}`,
+      memoryMb: settings.memoryMb,
+      timeoutSeconds: settings.timeoutSeconds,
+      environment: {
+        [ENV.stage]: stage.name,
+        [ENV.tableName]: props.table.table.tableName,
+        [ENV.payloadBucket]: props.payloads.bucket.bucketName,
+        [ENV.queueUrls]: urls(this.queue),
+        [ENV.deadLetterQueueUrls]: urls(props.deadLetters),
+        [ENV.lane]: lane,
+        [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
+        [ENV.defaultModel]: stage.models.defaultModel,
+        [ENV.retentionDays]: String(stage.retentionDays),
+        [ENV.parameterPrefix]: parameterPrefix(stage.name),
+        ...(openaiBaseUrl ? { [ENV.openaiBaseUrl]: openaiBaseUrl } : {}),
+        ...(anthropicBaseUrl ? { [ENV.anthropicBaseUrl]: anthropicBaseUrl } : {}),
+      },
+    })
+    grantAccess(this.worker, 'run-task', {
+      stage,
+      table: props.table,
+      payloads: props.payloads,
+      queues: [this.queue],
+      deadLetters: [props.deadLetters],
+      hasModels: settings.hasModels,
+    })
+    const window = settings.batchingWindowSeconds
+    this.worker.live.addEventSource(
+      new SqsEventSource(this.queue, {
+        batchSize: settings.batchSize,
+        ...(window > 0 ? { maxBatchingWindow: Duration.seconds(window) } : {}),
+        maxConcurrency: settings.maxConcurrency,
+        reportBatchItemFailures: true,
+        metricsConfig: { metrics: [lambda.MetricType.EVENT_COUNT] },
+      }),
+    )
+    acknowledge(this, {
+      'Serverless-LambdaEventSourceMappingDestination':
+        'The queue itself sends what fails to its dead-letter queue.',
+    })
+  }
+}

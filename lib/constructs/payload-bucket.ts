@@ -1,0 +1,54 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import { Construct } from 'constructs'
+import { PAYLOAD_PREFIX } from '../../functions/contract.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+
+/**
+ * Inputs and results too large for a row.
+ *
+ * Each object is written once and never replaced, so there are no versions to keep; it expires some days after the
+ * row that points at it. Emptying it before a destroy is left to whoever destroys: the CDK's automatic emptying
+ * brings a function with rights to delete everything.
+ */
+export class PayloadBucket extends Construct {
+  readonly bucket: s3.Bucket
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { protection, payloadExpiryDays }: Pick<StageSettings, 'protection' | 'payloadExpiryDays'>,
+  ) {
+    super(scope, id)
+    this.bucket = new s3.Bucket(this, 'Bucket', {
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      lifecycleRules: [
+        {
+          prefix: PAYLOAD_PREFIX,
+          expiration: Duration.days(payloadExpiryDays),
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+        },
+      ],
+      removalPolicy: protection.isRetained ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    })
+    acknowledge(this, {
+      'AwsSolutions-S1':
+        'Only our own functions reach it, each with its own role; access logs would need a second bucket to say so.',
+    })
+  }
+
+  /** The only objects that anything may be granted. */
+  get payloadArn(): string {
+    return this.bucket.arnForObjects(`${PAYLOAD_PREFIX}*`)
+  }
+
+  /** `payloadArn` as another stack of this stage sees it, in the spelling of the security rules. */
+  payloadArnIn(reader: Construct): string {
+    const seen = Stack.of(reader).resolve(Stack.of(this).exportValue(this.bucket.bucketArn))
+    return `${seen['Fn::ImportValue']}/${PAYLOAD_PREFIX}*`
+  }
+}

@@ -1,0 +1,95 @@
+import { Duration, Stack } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { ENV, type Lane } from '../../functions/contract.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+import { grantAccess } from './grant-access.ts'
+import type { PayloadBucket } from './payload-bucket.ts'
+import { TaskFunction } from './task-function.ts'
+import type { TaskTable } from './task-table.ts'
+
+export interface SweeperProps {
+  readonly stage: StageSettings
+  readonly table: TaskTable
+  readonly payloads: PayloadBucket
+  readonly queues: Readonly<Record<Lane, sqs.Queue>>
+  readonly deadLetters: Readonly<Record<Lane, sqs.Queue>>
+  readonly bundleRoot: string
+}
+
+/**
+ * The timer function that repairs whatever is overdue.
+ *
+ * A sweep that fails is not repeated and leaves no dead letter: the next one, a minute later, finds the same rows.
+ * That it runs at all is watched by an alarm.
+ */
+export class Sweeper extends Construct {
+  readonly sweep: TaskFunction
+
+  constructor(scope: Construct, id: string, { stage, ...props }: SweeperProps) {
+    super(scope, id)
+    this.sweep = new TaskFunction(this, 'Sweep', {
+      stage,
+      bundle: 'sweep',
+      bundleRoot: props.bundleRoot,
+      description: 'Repairs overdue tasks',
+      memoryMb: stage.sweeper.memoryMb,
+      timeoutSeconds: stage.sweeper.timeoutSeconds,
+      environment: {
+        [ENV.stage]: stage.name,
+        [ENV.tableName]: props.table.table.tableName,
+        [ENV.queueUrls]: queueUrls(this, props.queues),
+        [ENV.deadLetterQueueUrls]: queueUrls(this, props.deadLetters),
+        [ENV.retentionDays]: String(stage.retentionDays),
+      },
+    })
+    grantAccess(this.sweep, 'sweep', {
+      stage,
+      table: props.table,
+      payloads: props.payloads,
+      queues: Object.values(props.queues),
+      deadLetters: Object.values(props.deadLetters),
+      hasModels: false,
+    })
+    this.sweep.live.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
+
+    acknowledge(this, {
+      'Serverless-LambdaAsyncFailureDestination':
+        'A failed sweep leaves nothing behind: the next one finds the same rows.',
+    })
+
+    const role = new iam.Role(this, 'TimerRole', {
+      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+      description: 'Invokes the sweeper',
+    })
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ['lambda:InvokeFunction'],
+        resources: [this.sweep.live.functionArn],
+      }),
+    )
+    const timer = new Schedule(this, 'Timer', {
+      description: 'Sweeps overdue tasks',
+      schedule: ScheduleExpression.rate(Duration.minutes(stage.sweeper.everyMinutes)),
+      target: new LambdaInvoke(this.sweep.live as lambda.IFunction, {
+        role: role.withoutPolicyUpdates(),
+        retryAttempts: 0,
+        maxEventAge: Duration.minutes(1),
+      }),
+    })
+    timer.node.addDependency(role)
+  }
+}
+
+/** JSON object of lane → URL, as the functions read it. */
+export const queueUrls = (scope: Construct, queues: Readonly<Record<Lane, sqs.Queue>>): string =>
+  Stack.of(scope).toJsonString(
+    Object.fromEntries(Object.entries(queues).map(([lane, queue]) => [lane, queue.queueUrl])),
+  )

@@ -1,0 +1,169 @@
+import { RemovalPolicy } from 'aws-cdk-lib'
+import * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as logs from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import { API_BASE, ROUTES, type Route } from '../../functions/contract.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+import { addGatewayProblems } from './gateway-problems.ts'
+import type { TaskFunction } from './task-function.ts'
+
+export type ApiBundle = (typeof ROUTES)[number]['bundle']
+
+export interface TaskApiProps {
+  readonly stage: StageSettings
+  readonly functions: Readonly<Record<ApiBundle, TaskFunction>>
+}
+
+/** The gateway's own stage; ours is the environment. The API's version is part of the path. */
+const GATEWAY_STAGE = 'live'
+
+/**
+ * The HTTP API, built from the list of routes.
+ *
+ * Every path that exists answers every other method, and every path that does not exist answers anything, through
+ * `api-public`, so that 404 and 405 have one shape and one author. On a deployed stage all of it wants an API key,
+ * except the routes marked open.
+ */
+export class TaskApi extends Construct {
+  readonly api: apigateway.RestApi
+  readonly key: apigateway.ApiKey | undefined
+  readonly #isOpen: boolean
+  readonly #functions: TaskApiProps['functions']
+
+  constructor(scope: Construct, id: string, { stage, functions }: TaskApiProps) {
+    super(scope, id)
+    this.#isOpen = stage.isOpen
+    this.#functions = functions
+    const accessLog = new logs.LogGroup(this, 'AccessLog', {
+      retention: stage.logs.retentionDays as logs.RetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    })
+    this.api = new apigateway.RestApi(this, 'Api', {
+      restApiName: `TaskRunner-${stage.name}`,
+      description: `Async AI Task Runner, ${stage.name}`,
+      endpointTypes: [apigateway.EndpointType.REGIONAL],
+      cloudWatchRole: false,
+      deployOptions: {
+        stageName: GATEWAY_STAGE,
+        throttlingRateLimit: stage.api.requestsPerSecond,
+        throttlingBurstLimit: stage.api.burst,
+        metricsEnabled: true,
+        accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
+        accessLogFormat: ACCESS_LOG,
+      },
+    })
+    if (stage.api.setsAccountLogRole) this.#setAccountLogRole()
+    this.#addRoutes()
+    addGatewayProblems(this.#child('Problems'), this.api as apigateway.IRestApi)
+    for (const [bundle, target] of Object.entries(functions))
+      target.live.addPermission('Gateway', {
+        principal: new iam.ServicePrincipal('apigateway.amazonaws.com'),
+        sourceArn: this.api.arnForExecuteApi('*', '/*', GATEWAY_STAGE),
+        scope: this.#child(bundle),
+      })
+    this.key = stage.isOpen ? undefined : this.#addKey(stage)
+    acknowledge(this, ACCEPTED)
+    if (stage.isOpen) acknowledge(this, OPEN)
+  }
+
+  #child(id: string): Construct {
+    return new Construct(this, id)
+  }
+
+  #addRoutes(): void {
+    const openPaths = new Set<string>()
+    for (const route of ROUTES as readonly Route[]) {
+      const resource = this.api.root.resourceForPath(`${API_BASE}${route.path}`)
+      const isOpen = route.open === true
+      if (isOpen) openPaths.add(resource.path)
+      this.#addMethod(resource, route.method, route.bundle as ApiBundle, isOpen)
+    }
+    this.api.root.addResource('{proxy+}')
+    for (const resource of this.#resources())
+      this.#addMethod(resource, 'ANY', 'api-public', openPaths.has(resource.path))
+  }
+
+  #addMethod(resource: apigateway.IResource, method: string, bundle: ApiBundle, isOpen: boolean): void {
+    // Not `LambdaIntegration`: it adds two permissions to each method, and thirty methods overflow the 20 kB that
+    // a function's policy may have.
+    const { functionArn } = this.#functions[bundle].live
+    const integration = new apigateway.AwsIntegration({
+      proxy: true,
+      service: 'lambda',
+      path: `2015-03-31/functions/${functionArn}/invocations`,
+    })
+    resource.addMethod(method, integration, { apiKeyRequired: !this.#isOpen && !isOpen })
+  }
+
+  #resources(): apigateway.IResource[] {
+    const below = (parent: apigateway.IResource): apigateway.IResource[] => [
+      parent,
+      ...parent.node.children
+        .filter((child) => apigateway.Resource.isResource(child) && 'addMethod' in child)
+        .flatMap((child) => below(child as apigateway.Resource)),
+    ]
+    return below(this.api.root)
+  }
+
+  #addKey({ name, api }: StageSettings): apigateway.ApiKey {
+    const key = new apigateway.ApiKey(this, 'Key', { description: `First key of TaskRunner-${name}` })
+    const plan = this.api.addUsagePlan('Plan', {
+      description: `Callers of TaskRunner-${name}`,
+      throttle: { rateLimit: api.requestsPerSecond, burstLimit: api.burst },
+      apiStages: [{ stage: this.api.deploymentStage }],
+    })
+    plan.addApiKey(key)
+    return key
+  }
+
+  /** Stays when the stage goes: other APIs of the account may log through it by then. */
+  #setAccountLogRole(): void {
+    const policy = 'service-role/AmazonAPIGatewayPushToCloudWatchLogs'
+    const role = new iam.Role(this, 'AccountLogRole', {
+      assumedBy: new iam.ServicePrincipal('apigateway.amazonaws.com'),
+      managedPolicies: [iam.ManagedPolicy.fromAwsManagedPolicyName(policy)],
+      description: 'Lets API Gateway write logs, for the whole account and Region',
+    })
+    role.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    acknowledge(role, {
+      [`AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`]:
+        'The role belongs to the account, not to this API; this is the policy AWS names for it.',
+    })
+    const account = new apigateway.CfnAccount(this, 'Account', { cloudWatchRoleArn: role.roleArn })
+    account.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    account.node.addDependency(role)
+    this.api.deploymentStage.node.addDependency(account)
+  }
+}
+
+/** Paths as patterns, never as sent: an id in a log line is enough, and it is in the function's own. */
+const ACCESS_LOG = apigateway.AccessLogFormat.custom(
+  JSON.stringify({
+    requestId: '$context.requestId',
+    time: '$context.requestTime',
+    method: '$context.httpMethod',
+    resource: '$context.resourcePath',
+    status: '$context.status',
+    apiKeyId: '$context.identity.apiKeyId',
+    sourceIp: '$context.identity.sourceIp',
+    responseBytes: '$context.responseLength',
+    latencyMs: '$context.responseLatency',
+    integrationMs: '$context.integration.latency',
+    error: '$context.error.responseType',
+  }),
+)
+
+const ACCEPTED = {
+  'AwsSolutions-APIG2':
+    'Bodies are checked by the task type’s own schema in the function, with an error per field.',
+  'AwsSolutions-APIG3':
+    'A web ACL is $5 a month and more per stage; the stage throttle and the key come first.',
+  'AwsSolutions-APIG4': 'Closed by API key on every route but health and docs.',
+  'AwsSolutions-APIG6':
+    'Execution logs would repeat the access log and the functions’ own, and can hold bodies.',
+  'Serverless-APIGWXrayEnabled': 'A task id leads through every log line; no function carries a tracer.',
+  'AwsSolutions-COG4': 'Callers are programs with an API key, not people of a user pool.',
+}
+const OPEN = { 'AwsSolutions-APIG4': 'Runs on loopback only.' }

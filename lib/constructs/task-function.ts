@@ -1,0 +1,105 @@
+import { join } from 'node:path'
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import * as logs from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import type { BundleName, EnvName } from '../../functions/contract.ts'
+import { nearestName } from '../stages/nearest-name.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+import { FUNCTION_ACCESS } from './function-access.ts'
+
+export interface TaskFunctionProps {
+  readonly stage: StageSettings
+  readonly bundle: BundleName
+  /** Folder that holds one folder per bundle. */
+  readonly bundleRoot: string
+  readonly description: string
+  readonly environment: Partial<Readonly<Record<EnvName, string>>>
+  readonly memoryMb: number
+  readonly timeoutSeconds: number
+}
+
+/**
+ * One Lambda function of one bundle, with a role and a log group of its own and the alias `live`, which is what
+ * queues, API and timers call.
+ *
+ * Its environment is exactly what the access table says: a missing or an extra name fails here, not at cold start.
+ * It starts with no permission but to write its own log.
+ */
+export class TaskFunction extends Construct {
+  readonly function: lambda.Function
+  readonly live: lambda.Alias
+  readonly role: iam.Role
+
+  constructor(scope: Construct, id: string, props: TaskFunctionProps) {
+    super(scope, id)
+    const { stage, bundle } = props
+    const logGroup = new logs.LogGroup(this, 'Log', {
+      retention: stage.logs.retentionDays as logs.RetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    })
+    this.role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      description: props.description,
+    })
+    this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn])
+    this.function = new lambda.Function(this, 'Function', {
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      code: lambda.Code.fromAsset(join(props.bundleRoot, bundle)),
+      handler: 'index.handler',
+      description: props.description,
+      memorySize: props.memoryMb,
+      timeout: Duration.seconds(props.timeoutSeconds),
+      // Closed to the CDK's own grants, which are wider than the access table and would come on top of it.
+      role: this.role.withoutPolicyUpdates(),
+      logGroup,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
+      systemLogLevelV2: lambda.SystemLogLevel.WARN,
+      environment: checkEnvironment(bundle, props.environment),
+    })
+    this.live = new lambda.Alias(this, 'Live', {
+      aliasName: 'live',
+      version: this.function.currentVersion as lambda.IVersion,
+    })
+    // Lambda refuses an event source whose role cannot read the queue yet.
+    this.live.node.addDependency(this.role)
+    acknowledge(this, ACCEPTED)
+  }
+
+  /** Adds one statement to the function's role. Resources are whole ARNs; a wildcard needs its own acknowledgement. */
+  allow(actions: readonly string[], resources: readonly string[]): void {
+    if (actions.length === 0 || resources.length === 0) return
+    this.role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources] }))
+  }
+}
+
+const ACCEPTED = {
+  'Serverless-LambdaDLQ':
+    'Nothing calls it asynchronously but the timer, whose next tick repairs; a lane has its queue’s dead letters.',
+  'Serverless-LambdaTracing':
+    'A task id leads through every log line; tracing would need a right on all resources and a tracer in each bundle.',
+}
+
+function checkEnvironment(
+  bundle: BundleName,
+  given: TaskFunctionProps['environment'],
+): Record<string, string> {
+  const { environment, optionalEnvironment = [] } = FUNCTION_ACCESS[bundle]
+  const set = Object.entries(given).filter(([, value]) => value !== undefined) as [EnvName, string][]
+  const known = [...environment, ...optionalEnvironment]
+  const missing = environment.filter((name) => !set.some(([key]) => key === name))
+  const unknown = set.filter(([name]) => !known.includes(name))
+  const problems = [
+    ...missing.map((name) => `${name} is missing`),
+    ...unknown.map(([name]) => `${name} is not among its names; nearest: ${nearestName(name, known)}`),
+  ]
+  if (problems.length > 0)
+    throw new Error(
+      `The environment of "${bundle}" is wrong: ${problems.join('; ')}. Its names are listed in lib/constructs/function-access.ts.`,
+    )
+  return Object.fromEntries(set)
+}

@@ -1,0 +1,58 @@
+import { RemovalPolicy } from 'aws-cdk-lib'
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import { Construct } from 'constructs'
+import { TABLE } from '../../functions/contract.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+
+const text = (name: string) => ({ name, type: dynamodb.AttributeType.STRING })
+
+/**
+ * The one table: every task's row, and what the sweeper finds overdue.
+ *
+ * On demand, because the load of a task runner is bursts and silence. No stream: what must happen later hangs on the
+ * due index. Both indexes project only what their readers filter by, since each projected attribute is written again
+ * with every change of the row.
+ */
+export class TaskTable extends Construct {
+  readonly table: dynamodb.TableV2
+
+  constructor(scope: Construct, id: string, { protection }: Pick<StageSettings, 'protection'>) {
+    super(scope, id)
+    this.table = new dynamodb.TableV2(this, 'Table', {
+      partitionKey: text(TABLE.partitionKey),
+      sortKey: text(TABLE.sortKey),
+      timeToLiveAttribute: TABLE.ttl,
+      billing: dynamodb.Billing.onDemand(),
+      globalSecondaryIndexes: [
+        {
+          indexName: TABLE.listIndex.name,
+          partitionKey: text(TABLE.listIndex.partitionKey),
+          sortKey: text(TABLE.listIndex.sortKey),
+          projectionType: dynamodb.ProjectionType.INCLUDE,
+          nonKeyAttributes: [...TABLE.listIndex.include],
+        },
+        {
+          indexName: TABLE.dueIndex.name,
+          partitionKey: text(TABLE.dueIndex.partitionKey),
+          sortKey: { name: TABLE.dueIndex.sortKey, type: dynamodb.AttributeType.NUMBER },
+          projectionType: dynamodb.ProjectionType.INCLUDE,
+          nonKeyAttributes: [...TABLE.dueIndex.include],
+        },
+      ],
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: protection.hasPointInTimeRecovery },
+      deletionProtection: protection.hasDeletionProtection,
+      removalPolicy: protection.isRetained ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    })
+    if (!protection.hasPointInTimeRecovery)
+      acknowledge(this, {
+        'AwsSolutions-DDB3': 'This stage holds nothing worth restoring.',
+        'Serverless-DynamoDBPITREnabled': 'This stage holds nothing worth restoring.',
+      })
+  }
+
+  /** ARN of one index, written out: a policy that names an index names no other. */
+  indexArn(name: string): string {
+    return `${this.table.tableArn}/index/${name}`
+  }
+}

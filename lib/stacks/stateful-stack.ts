@@ -1,0 +1,28 @@
+import { Stack, type StackProps } from 'aws-cdk-lib'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
+import type { Construct } from 'constructs'
+import { LANES, type Lane } from '../../functions/contract.ts'
+import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts'
+import { PayloadBucket } from '../constructs/payload-bucket.ts'
+import { TaskTable } from '../constructs/task-table.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+
+/**
+ * What holds data: the table, the payload bucket, the dead-letter queues. Apart from everything else, so that no
+ * change of code or routes can touch it. A lane's own queue is not here: every message in it can be sent again from
+ * its row.
+ */
+export class StatefulStack extends Stack {
+  readonly table: TaskTable
+  readonly payloads: PayloadBucket
+  readonly deadLetters: Readonly<Record<Lane, sqs.Queue>>
+
+  constructor(scope: Construct, id: string, { stage, ...props }: StackProps & { stage: StageSettings }) {
+    super(scope, id, { ...props, terminationProtection: stage.protection.hasTerminationProtection })
+    this.table = new TaskTable(this, 'Tasks', stage)
+    this.payloads = new PayloadBucket(this, 'Payloads', stage)
+    this.deadLetters = Object.fromEntries(
+      LANES.map((lane) => [lane, new DeadLetterQueue(this, `dead-letters-${lane}`, { stage, lane }).queue]),
+    ) as Record<Lane, sqs.Queue>
+  }
+}

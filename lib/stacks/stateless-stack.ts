@@ -1,0 +1,105 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
+import type { Construct } from 'constructs'
+import { API_BASE, ENV, type EnvName, LANES, type Lane as LaneName } from '../../functions/contract.ts'
+import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
+import { grantAccess } from '../constructs/grant-access.ts'
+import { Lane } from '../constructs/lane.ts'
+import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
+import { type ApiBundle, TaskApi } from '../constructs/task-api.ts'
+import { TaskFunction } from '../constructs/task-function.ts'
+import { modelRoutes } from '../stages/model-routes.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import type { StatefulStack } from './stateful-stack.ts'
+
+export interface StatelessStackProps extends StackProps {
+  readonly stage: StageSettings
+  readonly stateful: StatefulStack
+  readonly bundleRoot: string
+  readonly version: string
+}
+
+/** What can be torn down and built again without loss: the API, the lanes and the sweeper. */
+export class StatelessStack extends Stack {
+  readonly lanes: Readonly<Record<LaneName, Lane>>
+  readonly functions: Readonly<Record<ApiBundle, TaskFunction>>
+  readonly sweeper: Sweeper
+  readonly taskApi: TaskApi
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { stage, stateful, bundleRoot, version, ...props }: StatelessStackProps,
+  ) {
+    super(scope, id, props)
+    const { table, payloads, deadLetters } = stateful
+    this.lanes = Object.fromEntries(
+      LANES.map((lane) => [
+        lane,
+        new Lane(this, `lane-${lane}`, {
+          stage,
+          lane,
+          table,
+          payloads,
+          deadLetters: deadLetters[lane],
+          bundleRoot,
+        }),
+      ]),
+    ) as Record<LaneName, Lane>
+    const queues = Object.fromEntries(LANES.map((lane) => [lane, this.lanes[lane].queue])) as Record<
+      LaneName,
+      sqs.Queue
+    >
+    const values: Partial<Record<EnvName, string>> = {
+      [ENV.stage]: stage.name,
+      [ENV.tableName]: table.table.tableName,
+      [ENV.payloadBucket]: payloads.bucket.bucketName,
+      [ENV.queueUrls]: queueUrls(this, queues),
+      [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
+      [ENV.defaultModel]: stage.models.defaultModel,
+      [ENV.retentionDays]: String(stage.retentionDays),
+      [ENV.serviceVersion]: version,
+    }
+    const apiFunction = (functionId: string, bundle: ApiBundle, description: string): TaskFunction => {
+      const target = new TaskFunction(this, functionId, {
+        stage,
+        bundle,
+        bundleRoot,
+        description,
+        memoryMb: stage.api.memoryMb,
+        // API Gateway gives up after 29 s; a function that outlives it only costs.
+        timeoutSeconds: 29,
+        environment: Object.fromEntries(
+          FUNCTION_ACCESS[bundle].environment.map((name) => [name, values[name]]),
+        ),
+      })
+      const hasModels = false
+      grantAccess(target, bundle, {
+        stage,
+        table,
+        payloads,
+        queues: Object.values(queues),
+        deadLetters: [],
+        hasModels,
+      })
+      return target
+    }
+    this.functions = {
+      'api-writes': apiFunction('Writes', 'api-writes', 'Accepts, cancels and retries tasks'),
+      'api-reads': apiFunction('Reads', 'api-reads', 'Shows and lists tasks'),
+      'api-public': apiFunction('Public', 'api-public', 'Health, docs, task types, and what no route has'),
+    }
+    this.sweeper = new Sweeper(this, 'Sweeper', { stage, table, payloads, queues, deadLetters, bundleRoot })
+    this.taskApi = new TaskApi(this, 'TaskApi', { stage, functions: this.functions })
+
+    new CfnOutput(this, 'ApiUrl', {
+      value: this.taskApi.api.urlForPath(API_BASE),
+      description: 'Base of every route',
+    })
+    if (this.taskApi.key)
+      new CfnOutput(this, 'ApiKeyId', {
+        value: this.taskApi.key.keyId,
+        description: 'aws apigateway get-api-key --include-value --api-key <this>',
+      })
+  }
+}

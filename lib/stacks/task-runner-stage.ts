@@ -1,0 +1,42 @@
+import { Stage, Tags } from 'aws-cdk-lib'
+import type { Construct } from 'constructs'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { ObservabilityStack } from './observability-stack.ts'
+import { StatefulStack } from './stateful-stack.ts'
+import { StatelessStack } from './stateless-stack.ts'
+
+export interface TaskRunnerStageProps {
+  readonly stage: StageSettings
+  readonly bundleRoot: string
+  readonly version: string
+}
+
+/** One environment. Stacks are named after it, e.g. `TaskRunner-dev-stateful`. */
+export class TaskRunnerStage extends Stage {
+  readonly stateful: StatefulStack
+  readonly stateless: StatelessStack
+
+  constructor(scope: Construct, id: string, { stage, bundleRoot, version }: TaskRunnerStageProps) {
+    super(scope, id)
+    this.stateful = new StatefulStack(this, 'stateful', {
+      stage,
+      description: `Async AI Task Runner, ${stage.name}: table, payload bucket, dead-letter queues`,
+    })
+    this.stateless = new StatelessStack(this, 'stateless', {
+      stage,
+      stateful: this.stateful,
+      bundleRoot,
+      version,
+      description: `Async AI Task Runner, ${stage.name}: API, lanes, sweeper`,
+    })
+    if (stage.hasObservability)
+      new ObservabilityStack(this, 'observability', {
+        stage,
+        stateful: this.stateful,
+        stateless: this.stateless,
+        description: `Async AI Task Runner, ${stage.name}: dashboard and alarms`,
+      })
+    Tags.of(this).add('application', 'task-runner')
+    Tags.of(this).add('stage', stage.name)
+  }
+}

@@ -1,0 +1,33 @@
+import {
+  anthropicRoutes,
+  DEFAULT_MODEL,
+  deployedLanes,
+  openaiRoutes,
+  simulatedRoutes,
+} from './deployed-defaults.ts'
+import type { StageInput } from './stage-schema.ts'
+
+/** A deployed place to try things: small, cheap, and gone without a trace when destroyed. */
+export const dev: StageInput = {
+  name: 'dev',
+  isOpen: false,
+  lanes: deployedLanes,
+  models: {
+    providers: ['simulated', 'openai', 'anthropic', 'bedrock'],
+    routes: { ...simulatedRoutes, ...openaiRoutes, ...anthropicRoutes },
+    defaultModel: DEFAULT_MODEL,
+    bedrockModels: ['amazon.nova-micro-v1:0', 'amazon.nova-lite-v1:0'],
+  },
+  retentionDays: 7,
+  payloadExpiryDays: 14,
+  logs: { retentionDays: 7, level: 'DEBUG' },
+  protection: {
+    isRetained: false,
+    hasDeletionProtection: false,
+    hasTerminationProtection: false,
+    hasPointInTimeRecovery: false,
+  },
+  api: { requestsPerSecond: 50, burst: 100, memoryMb: 512, setsAccountLogRole: true },
+  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  hasObservability: true,
+}

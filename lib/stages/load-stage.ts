@@ -1,0 +1,69 @@
+import type * as z from 'zod'
+import { dev } from './dev.ts'
+import { local } from './local.ts'
+import { nearestName } from './nearest-name.ts'
+import { prod } from './prod.ts'
+import {
+  STAGE_NAMES,
+  type StageInput,
+  type StageName,
+  type StageSettings,
+  stageSchema,
+} from './stage-schema.ts'
+import { staging } from './staging.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const FILES: Readonly<Record<StageName, (environment: Environment) => StageInput>> = {
+  local,
+  dev: () => dev,
+  staging: () => staging,
+  prod: () => prod,
+}
+
+/**
+ * Reads and checks one stage's configuration.
+ *
+ * @param environment seen by `local` only: a deployed stage is what its file says, whoever synthesizes it.
+ * @throws Error that names every wrong setting, and the nearest right name of an unknown one.
+ */
+export function loadStage(name: string, environment: Environment = {}): StageSettings {
+  const known = STAGE_NAMES.find((stage) => stage === name)
+  if (!known)
+    throw new Error(
+      `There is no stage "${name}". Nearest: "${nearestName(name, STAGE_NAMES)}". Known: ${STAGE_NAMES.join(', ')}.`,
+    )
+  return parseStage(known, FILES[known](environment))
+}
+
+/** @throws Error, see `loadStage`. */
+export function parseStage(name: string, input: unknown): StageSettings {
+  const parsed = stageSchema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const lines = parsed.error.issues.flatMap((issue) => describe(issue, input))
+  throw new Error(
+    `Stage "${name}" (lib/stages/${name}.ts) is wrong:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+  )
+}
+
+function describe(issue: z.core.$ZodIssue, input: unknown): string[] {
+  const place = issue.path.join('.')
+  if (issue.code !== 'unrecognized_keys') return [`${place}: ${issue.message}`]
+  const present = Object.keys(valueAt(input, issue.path))
+  const free = keysAt(issue.path).filter((key) => !present.includes(key))
+  return issue.keys.map((key) => {
+    const nearest = nearestName(key, free.length > 0 ? free : keysAt(issue.path))
+    return `${[...issue.path, key].join('.')}: there is no such setting${nearest ? `. Nearest: "${nearest}"` : ''}`
+  })
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): object {
+  return path.reduce((value, key) => (value as Record<PropertyKey, unknown>)?.[key], input) as object
+}
+
+/** The settings the schema knows at a path. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = stageSchema
+  for (const key of path) schema = (schema as { shape?: Record<PropertyKey, unknown> }).shape?.[key]
+  return Object.keys((schema as { shape?: object } | undefined)?.shape ?? {})
+}

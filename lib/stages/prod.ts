@@ -1,0 +1,27 @@
+import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes } from './deployed-defaults.ts'
+import type { StageInput } from './stage-schema.ts'
+
+/** Production: what holds data stays when a stack goes, and cannot be deleted by one command. */
+export const prod: StageInput = {
+  name: 'prod',
+  isOpen: false,
+  lanes: deployedLanes,
+  models: {
+    providers: ['openai', 'anthropic', 'bedrock'],
+    routes: { ...openaiRoutes, ...anthropicRoutes },
+    defaultModel: DEFAULT_MODEL,
+    bedrockModels: ['amazon.nova-micro-v1:0', 'amazon.nova-lite-v1:0'],
+  },
+  retentionDays: 30,
+  payloadExpiryDays: 45,
+  logs: { retentionDays: 90, level: 'INFO' },
+  protection: {
+    isRetained: true,
+    hasDeletionProtection: true,
+    hasTerminationProtection: true,
+    hasPointInTimeRecovery: true,
+  },
+  api: { requestsPerSecond: 500, burst: 1_000, memoryMb: 512, setsAccountLogRole: true },
+  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  hasObservability: true,
+}

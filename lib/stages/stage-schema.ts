@@ -1,0 +1,130 @@
+import * as z from 'zod'
+import { LANES, type Lane, PROVIDERS } from '../../functions/contract.ts'
+
+export const STAGE_NAMES = ['local', 'dev', 'staging', 'prod'] as const
+export type StageName = (typeof STAGE_NAMES)[number]
+
+/** What CloudWatch Logs accepts, in days; anything else is refused at deploy time, so refuse it here. */
+const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] as const
+
+const whole = z.number().int()
+
+const laneSchema = z
+  .strictObject({
+    batchSize: whole.min(1).max(10_000),
+    batchingWindowSeconds: whole.min(0).max(300),
+    /** Invocations at once. Times `batchSize` this is the number of tasks, and of model calls, at once. */
+    maxConcurrency: whole.min(2).max(1_000),
+    memoryMb: whole.min(128).max(10_240),
+    /** The hard limit of one invocation; a task's own limit is below it. */
+    timeoutSeconds: whole.min(1).max(900),
+    /** Not the retry budget, which is the row's: it ends messages that no worker lives long enough to handle. */
+    maxReceiveCount: whole.min(1).max(1_000),
+    visibilitySeconds: whole.min(0).max(43_200),
+    /** Tasks of this lane call models, so its worker may read the model keys. */
+    hasModels: z.boolean(),
+  })
+  .refine((lane) => lane.batchSize <= 10 || lane.batchingWindowSeconds >= 1, {
+    path: ['batchSize'],
+    error: 'above 10 needs batchingWindowSeconds of at least 1',
+  })
+  .refine((lane) => lane.visibilitySeconds >= lane.timeoutSeconds, {
+    path: ['visibilitySeconds'],
+    error: 'must not be below timeoutSeconds: Lambda refuses such an event source',
+  })
+export type LaneSettings = z.output<typeof laneSchema>
+
+const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) as Record<
+  Lane,
+  typeof laneSchema
+>
+
+/**
+ * Everything in which one environment may differ from another. Strict: an unknown key is a mistake, and a mistake
+ * in a stage file has to fail at synth, not at three in the morning.
+ */
+export const stageSchema = z
+  .strictObject({
+    name: z.enum(STAGE_NAMES),
+    /** No API key is asked for. Loopback only. */
+    isOpen: z.boolean(),
+    lanes: z.strictObject(lanesShape),
+    models: z.strictObject({
+      /** Providers this stage may call at all. */
+      providers: z.array(z.enum(PROVIDERS)).min(1),
+      /** Model name, or prefix ending in `*` → provider; the first match in order of writing wins. */
+      routes: z.record(z.string().min(1), z.enum(PROVIDERS)),
+      defaultModel: z.string().min(1),
+      /** Bedrock model or inference profile ids. Each is routed to Bedrock and named in the workers' permissions. */
+      bedrockModels: z.array(z.string().min(1)),
+      openaiBaseUrl: z.url().optional(),
+      anthropicBaseUrl: z.url().optional(),
+    }),
+    /** Days a finished row is kept. */
+    retentionDays: whole.min(1).max(3_650),
+    /** Payload objects expire this many days after submission; later than any row that points at them. */
+    payloadExpiryDays: whole.min(1).max(3_660),
+    logs: z.strictObject({
+      retentionDays: z.literal(LOG_DAYS),
+      level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']),
+    }),
+    protection: z.strictObject({
+      /** Stateful resources outlive their stack. */
+      isRetained: z.boolean(),
+      /** The table refuses to be deleted. */
+      hasDeletionProtection: z.boolean(),
+      /** The stateful stack refuses to be deleted. */
+      hasTerminationProtection: z.boolean(),
+      hasPointInTimeRecovery: z.boolean(),
+    }),
+    api: z.strictObject({
+      requestsPerSecond: whole.min(1),
+      burst: whole.min(1),
+      memoryMb: whole.min(128).max(10_240),
+      /**
+       * API Gateway writes access logs with one role per account and Region. True: this stage sets it, and leaves it
+       * in place when deleted. False where somebody else governs the account.
+       */
+      setsAccountLogRole: z.boolean(),
+    }),
+    sweeper: z.strictObject({
+      everyMinutes: whole.min(1).max(60),
+      timeoutSeconds: whole.min(10).max(900),
+      memoryMb: whole.min(128).max(10_240),
+    }),
+    /** Dashboard, alarms and their topic. */
+    hasObservability: z.boolean(),
+  })
+  .refine((stage) => stage.payloadExpiryDays > stage.retentionDays, {
+    path: ['payloadExpiryDays'],
+    error: 'must be above retentionDays: a row must not point at an object that is gone',
+  })
+  .superRefine(({ name, models }, context) => {
+    const refuse = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: ['models', path], message })
+    const isReal = name === 'staging' || name === 'prod'
+    if (isReal && models.providers.includes('simulated'))
+      refuse('providers', `"simulated" must not be active in ${name}: it answers without a model`)
+    for (const [model, provider] of Object.entries(models.routes))
+      if (!models.providers.includes(provider))
+        refuse('routes', `"${model}" goes to "${provider}", which is not among this stage's providers`)
+    if (models.bedrockModels.length > 0 && !models.providers.includes('bedrock'))
+      refuse('bedrockModels', `need "bedrock" among this stage's providers`)
+    if (!isRouted(models, models.defaultModel))
+      refuse(
+        'defaultModel',
+        `"${models.defaultModel}" fits no route (${Object.keys(models.routes).join(', ')})`,
+      )
+  })
+export type StageSettings = z.output<typeof stageSchema>
+export type StageInput = z.input<typeof stageSchema>
+
+function isRouted(
+  models: { routes: Record<string, string>; bedrockModels: string[] },
+  model: string,
+): boolean {
+  const patterns = [...models.bedrockModels, ...Object.keys(models.routes)]
+  return patterns.some((pattern) =>
+    pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern,
+  )
+}

@@ -1,0 +1,27 @@
+import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes } from './deployed-defaults.ts'
+import type { StageInput } from './stage-schema.ts'
+
+/** Like production in all that behaves; its data is kept only long enough to look into a failed release. */
+export const staging: StageInput = {
+  name: 'staging',
+  isOpen: false,
+  lanes: deployedLanes,
+  models: {
+    providers: ['openai', 'anthropic', 'bedrock'],
+    routes: { ...openaiRoutes, ...anthropicRoutes },
+    defaultModel: DEFAULT_MODEL,
+    bedrockModels: ['amazon.nova-micro-v1:0', 'amazon.nova-lite-v1:0'],
+  },
+  retentionDays: 14,
+  payloadExpiryDays: 21,
+  logs: { retentionDays: 30, level: 'INFO' },
+  protection: {
+    isRetained: false,
+    hasDeletionProtection: false,
+    hasTerminationProtection: true,
+    hasPointInTimeRecovery: true,
+  },
+  api: { requestsPerSecond: 200, burst: 400, memoryMb: 512, setsAccountLogRole: true },
+  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  hasObservability: true,
+}
