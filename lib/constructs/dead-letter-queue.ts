@@ -28,8 +28,7 @@ export class DeadLetterQueue extends Construct {
       },
       removalPolicy: stage.protection.isRetained ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
-    acknowledge(this, {
-      'Serverless-SQSRedrivePolicy': 'It is the end of the line: a lane’s queue redrives into it.',
-    })
+    const reason = 'It is the end of the line: a lane’s queue redrives into it.'
+    acknowledge(this, { 'AwsSolutions-SQS3': reason, 'Serverless-SQSRedrivePolicy': reason })
   }
 }

@@ -1,0 +1,132 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { build, type Metafile } from 'esbuild'
+import { BUNDLES, type BundleName } from '../functions/contract.ts'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const ENTRY = 'index.mjs'
+
+/** Files that a bundle reads at run time, beside its code. */
+const STATIC_FILES: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
+  'api-public': {
+    'docs/swagger-ui.css': 'node_modules/swagger-ui-dist/swagger-ui.css',
+    'docs/swagger-ui-bundle.js': 'node_modules/swagger-ui-dist/swagger-ui-bundle.js',
+  },
+}
+
+export interface BundleReport {
+  readonly bundle: BundleName
+  readonly directory: string
+  /** Loaded at cold start: the entry and what it imports statically. */
+  readonly coldBytes: number
+  /** All code, with the chunks that are loaded when first needed. */
+  readonly codeBytes: number
+  /** Something was written; false when the folder had all of it already. */
+  readonly isChanged: boolean
+}
+
+export interface BundleOptions {
+  readonly only?: readonly BundleName[]
+  readonly outRoot?: string
+}
+
+/**
+ * Writes what is uploaded to Lambda, one folder per bundle: minified ESM with everything in it, AWS SDK included.
+ *
+ * A folder is changed file by file, new chunks before the entry that names them, and not at all when it is right
+ * already, so that a running copy and a second bundler at the same time do no harm.
+ */
+export async function bundleFunctions(options: BundleOptions = {}): Promise<readonly BundleReport[]> {
+  const outRoot = options.outRoot ?? join(ROOT, '.build')
+  await generateRegistry()
+  const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
+  return Promise.all(names.map((name) => bundleOne(name, outRoot)))
+}
+
+/** In a process of its own: this one may be a watcher that has the task modules of a minute ago in memory. */
+async function generateRegistry(): Promise<void> {
+  const generator = join(ROOT, 'bin/generate-tasks.ts')
+  if (!existsSync(generator)) return
+  await promisify(execFile)(process.execPath, [generator], { cwd: ROOT }).catch((cause) => {
+    throw new Error(`The registry of task types cannot be written:\n${cause.stderr}`, { cause })
+  })
+}
+
+async function bundleOne(bundle: BundleName, outRoot: string): Promise<BundleReport> {
+  const directory = join(outRoot, bundle)
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { index: BUNDLES[bundle] },
+    outdir: directory,
+    write: false,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    outExtension: { '.js': '.mjs' },
+    // The SDKs of models and of S3 are imported where they are first used; as chunks they cost no cold start.
+    splitting: true,
+    minify: true,
+    metafile: true,
+    legalComments: 'none',
+    logLevel: 'silent',
+    mainFields: ['module', 'main'],
+    alias: { '@aws-sdk/credential-provider-node': join(ROOT, 'lib/bundle/env-credentials.ts') },
+    // CommonJS packages inside an ES module still call `require` for Node's own modules.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+  })
+  const files = new Map<string, Uint8Array>()
+  for (const [name, source] of Object.entries(STATIC_FILES[bundle] ?? {}))
+    files.set(name, await readFile(join(ROOT, source)))
+  const code = outputFiles.toSorted((a, b) => Number(a.path.endsWith(ENTRY)) - Number(b.path.endsWith(ENTRY)))
+  for (const { path, contents } of code) files.set(relative(directory, path), contents)
+  const isChanged = await writeFolder(directory, files)
+  await writeFile(join(outRoot, `${bundle}.meta.json`), JSON.stringify(metafile))
+  return {
+    bundle,
+    directory,
+    coldBytes: coldBytes(metafile),
+    codeBytes: outputFiles.reduce((sum, { contents }) => sum + contents.byteLength, 0),
+    isChanged,
+  }
+}
+
+/** Makes a folder hold exactly these files, in this order. @returns whether anything had to be written. */
+async function writeFolder(directory: string, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
+  let isChanged = false
+  for (const [name, contents] of files) {
+    const path = join(directory, name)
+    const present = await readFile(path).catch(() => undefined)
+    if (present?.equals(contents)) continue
+    isChanged = true
+    await mkdir(dirname(path), { recursive: true })
+    const draft = `${path}.${process.pid}.draft`
+    await writeFile(draft, contents)
+    await rename(draft, path)
+  }
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isFile() || files.has(relative(directory, path)) || path.endsWith('.draft')) continue
+    isChanged = true
+    await rm(path, { force: true })
+  }
+  return isChanged
+}
+
+function coldBytes({ outputs }: Metafile): number {
+  const entry = Object.keys(outputs).find((path) => path.endsWith(`/${ENTRY}`))
+  const seen = new Set<string>()
+  const pending = entry ? [entry] : []
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    if (seen.has(path)) continue
+    seen.add(path)
+    for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+      if (kind === 'import-statement' && !external) pending.push(next)
+  }
+  return [...seen].reduce((sum, path) => sum + (outputs[path]?.bytes ?? 0), 0)
+}
