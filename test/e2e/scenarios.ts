@@ -60,7 +60,11 @@ export function scenarios(name: string, open: () => Client): void {
       const midway = await client.until(answer.body.id, ({ progress }) => (progress?.percent ?? 0) > 0)
       expect(midway.status).toBe('PROCESSING')
       const done = await client.done(answer.body.id)
-      expect(done).toMatchObject({ status: 'COMPLETED', progress: { percent: 100 }, result: { name: 'test' } })
+      expect(done).toMatchObject({
+        status: 'COMPLETED',
+        progress: { percent: 100 },
+        result: { name: 'test' },
+      })
     })
 
     it('a provider that fails once is tried again', async () => {
@@ -82,7 +86,10 @@ export function scenarios(name: string, open: () => Client): void {
         error: { code: 'provider_unauthorized', retryable: false },
       })
       const retried = await client.post(`/tasks/${id}/retry`)
-      expect(retried).toMatchObject({ status: 200, body: { status: 'PENDING', epoch: 2, attempts: 0, error: null } })
+      expect(retried).toMatchObject({
+        status: 200,
+        body: { status: 'PENDING', epoch: 2, attempts: 0, error: null },
+      })
       expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 2 })
     })
 
