@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import type { SQSClient } from '@aws-sdk/client-sqs'
+import { EventSource } from './lambda/event-source.ts'
+import { dropOldLog, FunctionLog } from './lambda/function-log.ts'
+import { FunctionPool } from './lambda/function-pool.ts'
+import { Timer } from './lambda/timer.ts'
+import type { Plan } from './template/plan.ts'
+
+export interface DeploymentOptions {
+  readonly plan: Plan
+  readonly region: string
+  readonly stateDir: string
+  readonly sqs: SQSClient
+  /** Added to what the template sets: endpoints, credentials, Region. */
+  readonly functionEnv: Readonly<Record<string, string>>
+  /** Environments per function that no event source limits. */
+  readonly environmentLimit: number
+  readonly warn: (text: string) => void
+}
+
+/** One version of the code, running: the functions of a plan, their event sources and timers. */
+export class Deployment {
+  readonly plan: Plan
+  readonly pools: ReadonlyMap<string, FunctionPool>
+  readonly timers: readonly Timer[]
+  readonly #sources: readonly EventSource[]
+
+  static async create(options: DeploymentOptions): Promise<Deployment> {
+    for (const { name } of options.plan.functions) await dropOldLog(logPath(options.stateDir, name))
+    return new Deployment(options)
+  }
+
+  private constructor({
+    plan,
+    region,
+    stateDir,
+    sqs,
+    functionEnv,
+    environmentLimit,
+    warn,
+  }: DeploymentOptions) {
+    this.plan = plan
+    const served = new Set(plan.api.methods.map(({ functionName }) => functionName))
+    const limits = new Map(plan.eventSources.map((source) => [source.functionName, source.maxConcurrency]))
+    this.pools = new Map(
+      plan.functions.map((item) => [
+        item.functionName,
+        new FunctionPool(item, {
+          env: {
+            ...functionEnv,
+            ...item.environment,
+            AWS_LAMBDA_FUNCTION_NAME: item.functionName,
+            AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(item.memoryMb),
+          },
+          compileCache: join(stateDir, 'compile-cache'),
+          log: new FunctionLog(logPath(stateDir, item.name)),
+          limit: limits.get(item.functionName) ?? environmentLimit,
+          keep: served.has(item.functionName) ? 1 : 0,
+        }),
+      ]),
+    )
+    this.#sources = plan.eventSources.map((source) => {
+      const queue = plan.queues.find(({ arn }) => arn === source.queueArn)
+      if (!queue) throw new Error(`An event source reads ${source.queueArn}, which is not in the assembly.`)
+      const pool = this.pool(source.functionName)
+      return new EventSource({ plan: source, queueUrl: queue.url, region, pool, sqs, warn })
+    })
+    this.timers = plan.timers.map((timer) => new Timer(timer, this.pool(timer.functionName), warn))
+  }
+
+  start(): void {
+    for (const pool of this.pools.values()) pool.warm()
+    for (const source of this.#sources) source.start()
+  }
+
+  pool(functionName: string): FunctionPool {
+    const pool = this.pools.get(functionName)
+    if (!pool) throw new Error(`There is no function ${functionName} in the assembly.`)
+    return pool
+  }
+
+  /** @param graceMs that batches and requests in hand have to finish. */
+  async stop(graceMs: number): Promise<void> {
+    for (const timer of this.timers) timer.stop()
+    await Promise.all(this.#sources.map((source) => source.stop()))
+    await Promise.all([...this.pools.values()].map((pool) => pool.close(graceMs)))
+    await Promise.all(this.#sources.map((source) => source.drained()))
+  }
+}
+
+const logPath = (stateDir: string, name: string) => join(stateDir, 'logs', `${name}.log`)

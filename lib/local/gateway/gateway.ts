@@ -1,0 +1,177 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { ApiPlan } from '../template/plan.ts'
+import { newRequestId, toProxyEvent } from './proxy-event.ts'
+import { Routes } from './routes.ts'
+
+/** API Gateway's own limits: the whole request, and the time an integration has. */
+const BODY_BYTES = 10 * 1024 * 1024
+const INTEGRATION_MS = 29_000
+/** Lambda's limit of an event and of an answer. */
+const LAMBDA_BYTES = 6 * 1024 * 1024
+
+export interface GatewayOptions {
+  readonly port: number
+  /** Where `/` leads: the API itself has nothing there. */
+  readonly home: string
+}
+
+/** Calls a function by its name. @throws when it did not answer. */
+export type Invoke = (functionName: string, event: unknown) => Promise<unknown>
+
+interface ProxyResult {
+  readonly statusCode: number
+  readonly headers?: Readonly<Record<string, string | number | boolean>>
+  readonly multiValueHeaders?: Readonly<Record<string, readonly string[]>>
+  readonly body?: string
+  readonly isBase64Encoded?: boolean
+}
+
+/** The REST API of a plan, on one loopback port. */
+export class Gateway {
+  readonly #server: Server
+  readonly #options: GatewayOptions
+  #api: { readonly plan: ApiPlan; readonly routes: Routes; readonly invoke: Invoke } | undefined
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    this.#server = createServer((request, response) => {
+      this.#handle(request, response).catch((cause) => {
+        if (!response.headersSent) this.#answer(response, 'DEFAULT_5XX', newRequestId(), request.url ?? '/')
+        else response.destroy(cause as Error)
+      })
+    })
+    this.#server.on('clientError', (_, socket) =>
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
+    )
+  }
+
+  /** Takes the port at once, so that a second instance fails before it touches any state. @throws Error code EADDRINUSE */
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(this.#options.port, '127.0.0.1', () => resolve())
+    })
+    return (this.#server.address() as { port: number }).port
+  }
+
+  /** Serves this API from the next request on. */
+  serve(plan: ApiPlan, invoke: Invoke): void {
+    this.#api = { plan, invoke, routes: new Routes(plan) }
+  }
+
+  async close(): Promise<void> {
+    const isClosed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    setTimeout(() => this.#server.closeAllConnections(), 1_000).unref()
+    await isClosed
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const requestId = newRequestId()
+    const { method = 'GET' } = request
+    const url = toUrl(request.url)
+    if (!this.#api) {
+      response.writeHead(503, { 'retry-after': '1' }).end()
+      return
+    }
+    if (method === 'GET' && url.pathname === '/') {
+      response.writeHead(302, { location: this.#options.home }).end()
+      return
+    }
+    const fail = (type: string) => this.#answer(response, type, requestId, url.pathname)
+    const { plan, routes, invoke } = this.#api
+    const match = routes.find(method, url.pathname)
+    if (!match) return fail('MISSING_AUTHENTICATION_TOKEN')
+    const body = await readBody(request)
+    if (body === undefined) return fail('REQUEST_TOO_LARGE')
+    const event = toProxyEvent({ request, requestId, url, match, body, stageName: plan.stageName })
+    if (Buffer.byteLength(JSON.stringify(event)) > LAMBDA_BYTES) return fail('REQUEST_TOO_LARGE')
+    const result = await withLimit(invoke(match.functionName, event), INTEGRATION_MS)
+    if (result === 'timeout') return fail('INTEGRATION_TIMEOUT')
+    if (result === 'failed' || !isProxyResult(result)) return fail('INTEGRATION_FAILURE')
+    send(response, result, method)
+  }
+
+  /** A gateway response of the template, or AWS's own where the template has none. */
+  #answer(response: ServerResponse, type: string, requestId: string, path: string): void {
+    const answers = this.#api?.plan.answers ?? {}
+    const fallback = DEFAULTS[type] ?? DEFAULT
+    const own = answers[type] ?? answers[fallback.status < 500 ? 'DEFAULT_4XX' : 'DEFAULT_5XX']
+    const values: Readonly<Record<string, string>> = {
+      'context.requestId': requestId,
+      'context.path': path,
+      'context.error.messageString': JSON.stringify(fallback.message),
+    }
+    const headers = Object.entries(own?.headers ?? {}).map(([name, value]) => [
+      name,
+      values[value] ?? value.replace(/^'(.*)'$/s, '$1'),
+    ])
+    const body = (own?.template ?? '{"message":$context.error.messageString}').replace(
+      /\$(context\.[\w.]*\w)/g,
+      (text, name: string) => escapeJson(values[name] ?? text),
+    )
+    response.writeHead(own?.status ?? fallback.status, {
+      'content-type': 'application/json',
+      ...Object.fromEntries(headers),
+    })
+    response.end(body)
+  }
+}
+
+const DEFAULT = { status: 500, message: 'Internal server error' }
+const DEFAULTS: Readonly<Record<string, { status: number; message: string }>> = {
+  MISSING_AUTHENTICATION_TOKEN: { status: 403, message: 'Missing Authentication Token' },
+  REQUEST_TOO_LARGE: { status: 413, message: 'Request Too Long' },
+  INTEGRATION_FAILURE: { status: 504, message: 'Internal server error' },
+  INTEGRATION_TIMEOUT: { status: 504, message: 'Endpoint request timed out' },
+}
+
+const escapeJson = (text: string) => (text.startsWith('"') ? text : JSON.stringify(text).slice(1, -1))
+
+/** A request line may hold anything; what is no path at all is the root of nothing. */
+function toUrl(target = '/'): URL {
+  try {
+    return new URL(
+      target.startsWith('/') ? `http://localhost${target.replace(/^\/+/, '/')}` : target,
+      'http://localhost',
+    )
+  } catch {
+    return new URL('http://localhost/-')
+  }
+}
+
+/** Text of the body, null for none, undefined for too much. The rest of what is too much is not read. */
+async function readBody(request: IncomingMessage): Promise<string | null | undefined> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length
+    if (bytes <= BODY_BYTES) chunks.push(chunk as Buffer)
+    // Reading on a little lets the client see the answer rather than a reset.
+    else if (bytes > 4 * BODY_BYTES) return undefined
+  }
+  if (bytes > BODY_BYTES) return undefined
+  return bytes === 0 ? null : Buffer.concat(chunks).toString('utf8')
+}
+
+async function withLimit(work: Promise<unknown>, limitMs: number): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<'timeout'>((resolve) => {
+    timer = setTimeout(() => resolve('timeout'), limitMs)
+  })
+  return Promise.race([work.catch(() => 'failed' as const), limit]).finally(() => clearTimeout(timer))
+}
+
+const isProxyResult = (value: unknown): value is ProxyResult =>
+  Number.isInteger((value as { statusCode?: unknown } | null)?.statusCode)
+
+function send(response: ServerResponse, result: ProxyResult, method: string): void {
+  response.statusCode = result.statusCode
+  for (const [name, value] of Object.entries(result.headers ?? {})) response.setHeader(name, String(value))
+  for (const [name, values] of Object.entries(result.multiValueHeaders ?? {}))
+    response.setHeader(name, [...values])
+  const body = Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8')
+  const hasNone = result.statusCode === 204 || result.statusCode === 304
+  if (!hasNone) response.setHeader('content-length', body.byteLength)
+  response.end(hasNone || method === 'HEAD' ? undefined : body)
+}

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { FunctionPlan } from '../template/plan.ts'
+import type { EnvironmentReply, InvocationOrder, LambdaError } from './environment-thread.ts'
+import type { FunctionLog } from './function-log.ts'
+
+/** What a caller of Lambda sees when the function did not answer: it threw, timed out, ran out of memory or died. */
+export class InvocationError extends Error {
+  readonly error: LambdaError
+
+  constructor(error: LambdaError) {
+    super(`${error.errorType}: ${error.errorMessage}`)
+    this.name = 'InvocationError'
+    this.error = error
+  }
+}
+
+export interface EnvironmentOptions {
+  /** Everything in `process.env` of the function. */
+  readonly env: Readonly<Record<string, string>>
+  readonly compileCache: string
+  readonly log: FunctionLog
+}
+
+/** Lambda gives a function 10 s to load. */
+const INIT_MS = 10_000
+
+/**
+ * One execution environment: a worker thread that has loaded one bundle and takes one event at a time. It is gone
+ * after a timeout or a crash, as an environment of Lambda is.
+ */
+export class Environment {
+  readonly id = randomUUID().slice(0, 8)
+  readonly startedAt = Date.now()
+  readonly #plan: FunctionPlan
+  readonly #log: FunctionLog
+  readonly #thread: Worker
+  readonly #isLoaded: Promise<void>
+  #settle: ((reply: EnvironmentReply) => void) | undefined
+  #isDead = false
+  invocations = 0
+  idleSince = Date.now()
+
+  constructor(plan: FunctionPlan, { env, compileCache, log }: EnvironmentOptions) {
+    this.#plan = plan
+    this.#log = log
+    this.#thread = new Worker(join(import.meta.dirname, 'environment-thread.ts'), {
+      env: { ...env },
+      workerData: {
+        functionName: plan.functionName,
+        functionArn: plan.arn,
+        codeDirectory: plan.codeDirectory,
+        handler: plan.handler,
+        memoryMb: plan.memoryMb,
+        compileCache,
+      },
+      resourceLimits: { maxOldGenerationSizeMb: plan.memoryMb },
+      stdout: true,
+      stderr: true,
+      execArgv: [],
+    })
+    this.#thread.stdout.on('data', (chunk: Buffer) => log.write(chunk))
+    this.#thread.stderr.on('data', (chunk: Buffer) => log.write(chunk))
+    this.#thread.on('message', (reply: EnvironmentReply) => this.#settle?.(reply))
+    this.#thread.on('error', (cause: Error & { code?: string }) =>
+      this.#die(
+        cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
+          ? {
+              errorType: 'Runtime.OutOfMemory',
+              errorMessage: `The function used more than ${plan.memoryMb} MB`,
+            }
+          : { errorType: 'Runtime.UnhandledError', errorMessage: cause.message },
+      ),
+    )
+    this.#thread.on('exit', () =>
+      this.#die({ errorType: 'Runtime.ExitError', errorMessage: 'The environment is gone' }),
+    )
+    this.#isLoaded = this.#wait(INIT_MS, 'Runtime.InitTimeout').then((reply) => {
+      if (reply.kind === 'ready') return
+      this.stop()
+      throw new InvocationError(
+        reply.kind === 'broken' ? reply.error : { errorType: 'Runtime.InitError', errorMessage: reply.kind },
+      )
+    })
+    this.#isLoaded.catch(() => undefined)
+  }
+
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
+  get isBusy(): boolean {
+    return this.#settle !== undefined
+  }
+
+  /** @throws InvocationError */
+  async invoke(event: unknown): Promise<unknown> {
+    await this.#isLoaded
+    if (this.#isDead)
+      throw new InvocationError({ errorType: 'Runtime.ExitError', errorMessage: 'The environment is gone' })
+    const { timeoutMs } = this.#plan
+    const order: InvocationOrder = { requestId: randomUUID(), event, deadlineMs: Date.now() + timeoutMs }
+    const startedAt = performance.now()
+    this.invocations += 1
+    this.#thread.postMessage(order)
+    try {
+      const reply = await this.#wait(timeoutMs, 'Sandbox.Timedout')
+      if (reply.kind === 'result') return reply.result
+      throw new InvocationError(
+        reply.kind === 'error' ? reply.error : { errorType: 'Runtime.Unknown', errorMessage: reply.kind },
+      )
+    } finally {
+      this.idleSince = Date.now()
+      this.#log.report(order.requestId, { durationMs: performance.now() - startedAt, environment: this.id })
+    }
+  }
+
+  /** Ends it at once, in the middle of whatever it does. */
+  stop(): void {
+    void this.#thread.terminate()
+    this.#die({ errorType: 'Runtime.Killed', errorMessage: 'The environment was ended' })
+  }
+
+  #die(error: LambdaError): void {
+    if (this.#isDead) return
+    this.#isDead = true
+    this.#settle?.({ kind: 'error', error })
+  }
+
+  async #wait(limitMs: number, errorType: string): Promise<EnvironmentReply> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        const errorMessage = `Task timed out after ${(limitMs / 1_000).toFixed(2)} seconds`
+        this.#settle?.({ kind: 'error', error: { errorType, errorMessage } })
+        this.stop()
+      }, limitMs)
+      this.#settle = (reply) => {
+        clearTimeout(timer)
+        this.#settle = undefined
+        resolve(reply)
+      }
+    })
+  }
+}

@@ -1,0 +1,176 @@
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
+import type { EventSourcePlan } from '../template/plan.ts'
+import type { FunctionPool } from './function-pool.ts'
+
+const RECEIVE_MAX = 10
+const LONG_POLL_SECONDS = 20
+
+export interface EventSourceOptions {
+  readonly plan: EventSourcePlan
+  readonly queueUrl: string
+  readonly region: string
+  readonly pool: FunctionPool
+  readonly sqs: SQSClient
+  /** Told of a batch that failed as a whole, and of a queue that does not answer. */
+  readonly warn: (text: string) => void
+}
+
+/**
+ * What Lambda's poller does for a queue: receives batches, invokes the function for each, as many at once as the
+ * template allows, and deletes what the function does not report as failed.
+ */
+export class EventSource {
+  readonly #options: EventSourceOptions
+  readonly #abort = new AbortController()
+  readonly #inFlight = new Set<Promise<void>>()
+  #loop: Promise<void> | undefined
+
+  constructor(options: EventSourceOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#loop = this.#poll()
+  }
+
+  /** Receives nothing more. Batches in hand go on; `drained` waits for them. */
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    await this.#loop
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all(this.#inFlight)
+  }
+
+  async #poll(): Promise<void> {
+    const { plan, warn } = this.#options
+    while (!this.#abort.signal.aborted) {
+      if (this.#inFlight.size >= plan.maxConcurrency) {
+        await Promise.race(this.#inFlight)
+        continue
+      }
+      try {
+        const messages = await this.#receive()
+        if (messages.length === 0) continue
+        const batch = this.#run(messages).finally(() => this.#inFlight.delete(batch))
+        this.#inFlight.add(batch)
+      } catch (cause) {
+        if (this.#abort.signal.aborted) return
+        warn(`Queue ${plan.queueArn} does not answer: ${(cause as Error).message}`)
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+    }
+  }
+
+  /** One batch: the first messages that come, then what else comes within the batching window. */
+  async #receive(): Promise<Message[]> {
+    const { batchSize, windowMs } = this.#options.plan
+    const messages = await this.#receiveOnce(Math.min(batchSize, RECEIVE_MAX), LONG_POLL_SECONDS)
+    const end = Date.now() + windowMs
+    while (messages.length > 0 && messages.length < batchSize && Date.now() < end) {
+      const waitSeconds = Math.ceil((end - Date.now()) / 1_000)
+      messages.push(
+        ...(await this.#receiveOnce(Math.min(batchSize - messages.length, RECEIVE_MAX), waitSeconds)),
+      )
+    }
+    return messages
+  }
+
+  async #receiveOnce(count: number, waitSeconds: number): Promise<Message[]> {
+    const { sqs, queueUrl } = this.#options
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: queueUrl,
+        MaxNumberOfMessages: count,
+        WaitTimeSeconds: waitSeconds,
+        MessageSystemAttributeNames: ['All'],
+        MessageAttributeNames: ['All'],
+      }),
+      { abortSignal: this.#abort.signal },
+    )
+    if (!this.#abort.signal.aborted) return Messages
+    // Received while stopping: back into the queue at once, rather than after its visibility timeout.
+    await this.#release(Messages)
+    return []
+  }
+
+  async #run(messages: readonly Message[]): Promise<void> {
+    const { pool, warn, plan } = this.#options
+    try {
+      const answer = await pool.invoke({ Records: messages.map((message) => this.#toRecord(message)) })
+      const kept = plan.reportsFailures ? failuresOf(answer) : []
+      if (kept === 'all')
+        return warn(`${pool.plan.name} reported failures without a message id: the batch comes again`)
+      await this.#delete(messages.filter(({ MessageId }) => !kept.includes(MessageId ?? '')))
+    } catch (cause) {
+      warn(`${pool.plan.name} failed a batch of ${messages.length}: ${(cause as Error).message}`)
+    }
+  }
+
+  async #delete(messages: readonly Message[]): Promise<void> {
+    const { sqs, queueUrl } = this.#options
+    for (let index = 0; index < messages.length; index += 10)
+      await sqs.send(
+        new DeleteMessageBatchCommand({
+          QueueUrl: queueUrl,
+          Entries: messages.slice(index, index + 10).map(({ MessageId, ReceiptHandle }) => ({
+            Id: MessageId ?? '',
+            ReceiptHandle: ReceiptHandle ?? '',
+          })),
+        }),
+      )
+  }
+
+  async #release(messages: readonly Message[]): Promise<void> {
+    if (messages.length === 0) return
+    const { sqs, queueUrl } = this.#options
+    const entries = messages.map(({ MessageId, ReceiptHandle }) => ({
+      Id: MessageId ?? '',
+      ReceiptHandle: ReceiptHandle ?? '',
+      VisibilityTimeout: 0,
+    }))
+    await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries: entries }))
+  }
+
+  #toRecord({
+    MessageId,
+    ReceiptHandle,
+    Body,
+    MD5OfBody,
+    Attributes,
+    MessageAttributes = {},
+  }: Message): unknown {
+    return {
+      messageId: MessageId,
+      receiptHandle: ReceiptHandle,
+      body: Body,
+      md5OfBody: MD5OfBody,
+      attributes: Attributes ?? {},
+      messageAttributes: Object.fromEntries(
+        Object.entries(MessageAttributes).map(([name, { StringValue, DataType }]) => [
+          name,
+          { stringValue: StringValue, dataType: DataType, stringListValues: [], binaryListValues: [] },
+        ]),
+      ),
+      eventSource: 'aws:sqs',
+      eventSourceARN: this.#options.plan.queueArn,
+      awsRegion: this.#options.region,
+    }
+  }
+}
+
+/** Ids of the messages that failed; `all` for an answer that Lambda takes as a failed batch: an empty or missing id. */
+function failuresOf(answer: unknown): string[] | 'all' {
+  const failures = (answer as { batchItemFailures?: unknown } | null)?.batchItemFailures
+  if (failures === undefined || failures === null) return []
+  if (!Array.isArray(failures)) return 'all'
+  const ids = failures.map((failure) => (failure as { itemIdentifier?: unknown } | null)?.itemIdentifier)
+  return ids.every((id): id is string => typeof id === 'string' && id !== '') ? ids : 'all'
+}

@@ -1,0 +1,37 @@
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
+import { stat, truncate } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+const KEEP_BYTES = 20 * 1024 * 1024
+
+/** One function's log: the lines it writes, and one report per invocation, as JSON lines in one file. */
+export class FunctionLog {
+  readonly path: string
+  readonly #stream: WriteStream
+
+  constructor(path: string) {
+    this.path = path
+    mkdirSync(dirname(path), { recursive: true })
+    this.#stream = createWriteStream(path, { flags: 'a' })
+    this.#stream.on('error', () => undefined)
+  }
+
+  write(chunk: Buffer | string): void {
+    this.#stream.write(chunk)
+  }
+
+  report(requestId: string, { durationMs, environment }: { durationMs: number; environment: string }): void {
+    const record = { requestId, environment, metrics: { durationMs: Math.round(durationMs * 100) / 100 } }
+    this.write(`${JSON.stringify({ time: new Date().toISOString(), type: 'platform.report', record })}\n`)
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#stream.end(() => resolve()))
+  }
+}
+
+/** A log that has grown for weeks is started anew. */
+export async function dropOldLog(path: string): Promise<void> {
+  const { size } = await stat(path).catch(() => ({ size: 0 }))
+  if (size > KEEP_BYTES) await truncate(path)
+}

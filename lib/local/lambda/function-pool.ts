@@ -1,0 +1,108 @@
+import type { FunctionPlan } from '../template/plan.ts'
+import { Environment, type EnvironmentOptions } from './environment.ts'
+
+/** An environment nobody has used for so long is ended; Lambda waits minutes, a laptop wants its memory back. */
+const IDLE_MS = 30_000
+
+export interface PoolOptions extends EnvironmentOptions {
+  /** At most so many environments at once; further invocations wait. */
+  readonly limit: number
+  /** So many stay when idle, so that the next call is warm. */
+  readonly keep: number
+}
+
+/** A function and its execution environments: started when needed, one event each at a time, reused, reaped when idle. */
+export class FunctionPool {
+  readonly plan: FunctionPlan
+  readonly #options: PoolOptions
+  readonly #environments = new Set<Environment>()
+  readonly #idle: Environment[] = []
+  readonly #waiting: ((environment: Environment | undefined) => void)[] = []
+  readonly #reaper: NodeJS.Timeout
+  #isClosed = false
+  #running = 0
+
+  constructor(plan: FunctionPlan, options: PoolOptions) {
+    this.plan = plan
+    this.#options = options
+    this.#reaper = setInterval(() => this.#reap(), 5_000).unref()
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  get environments(): readonly Environment[] {
+    return [...this.#environments]
+  }
+
+  /** @throws InvocationError when the function does not answer. */
+  async invoke(event: unknown): Promise<unknown> {
+    const environment = await this.#take()
+    this.#running += 1
+    try {
+      return await environment.invoke(event)
+    } finally {
+      this.#running -= 1
+      this.#giveBack(environment)
+    }
+  }
+
+  /** Starts the environments that are kept, so that the first call is warm. */
+  warm(): void {
+    for (let index = this.#environments.size; index < this.#options.keep; index += 1)
+      this.#idle.push(this.#start())
+  }
+
+  /** Ends one running environment in the middle of its work, for tests of just that. */
+  kill(): boolean {
+    const victim = [...this.#environments].find((environment) => environment.isBusy)
+    victim?.stop()
+    return victim !== undefined
+  }
+
+  /** Lets what runs finish, then ends every environment. @param graceMs after which the rest is cut off. */
+  async close(graceMs: number): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#reaper)
+    const end = Date.now() + graceMs
+    while (this.#running > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20))
+    for (const environment of this.#environments) environment.stop()
+    for (const give of this.#waiting.splice(0)) give(undefined)
+    await this.#options.log.close()
+  }
+
+  async #take(): Promise<Environment> {
+    for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
+      if (!idle.isDead) return idle
+      this.#environments.delete(idle)
+    }
+    if (this.#environments.size < this.#options.limit && !this.#isClosed) return this.#start()
+    const environment = await new Promise<Environment | undefined>((resolve) => this.#waiting.push(resolve))
+    if (!environment) throw new Error(`${this.plan.name} is being stopped`)
+    return environment
+  }
+
+  #start(): Environment {
+    const environment = new Environment(this.plan, this.#options)
+    this.#environments.add(environment)
+    return environment
+  }
+
+  #giveBack(environment: Environment): void {
+    if (environment.isDead) this.#environments.delete(environment)
+    const next = this.#waiting.shift()
+    if (next) next(environment.isDead ? this.#start() : environment)
+    else if (!environment.isDead) this.#idle.push(environment)
+  }
+
+  #reap(): void {
+    for (const environment of [...this.#idle]) {
+      if (this.#environments.size <= this.#options.keep) return
+      if (Date.now() - environment.idleSince < IDLE_MS) continue
+      this.#idle.splice(this.#idle.indexOf(environment), 1)
+      this.#environments.delete(environment)
+      environment.stop()
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { Deployment } from './deployment.ts'
+import { Gateway } from './gateway/gateway.ts'
+import type { FunctionPool } from './lambda/function-pool.ts'
+import { expireItems, expireObjects } from './services/expiry.ts'
+import { startParameters } from './services/parameters.ts'
+import { provision } from './services/provision.ts'
+import { startService } from './services/service.ts'
+import { readAssembly } from './template/assembly.ts'
+import { type Plan, planAssembly } from './template/plan.ts'
+
+export interface RuntimeOptions {
+  /** Gives the folder of a synthesized assembly; awaited while the services start. */
+  readonly assemblyDir: string | Promise<string>
+  /** Everything that survives a restart, and the logs. */
+  readonly stateDir: string
+  /** 0 for any free one. */
+  readonly port: number
+  /** Model keys and, for Bedrock, AWS credentials are taken from here. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Forget all state first. */
+  readonly isFresh?: boolean
+  /** Added to every function's environment. */
+  readonly functionEnv?: Readonly<Record<string, string>>
+  /** Environments per function that no event source limits. */
+  readonly environmentLimit: number
+  readonly warn?: (text: string) => void
+}
+
+export interface Runtime {
+  readonly url: string
+  readonly endpoints: {
+    readonly dynamodb: string
+    readonly sqs: string
+    readonly s3: string
+    readonly ssm: string
+  }
+  readonly plan: Plan
+  /** By readable name, e.g. `SweeperSweep`. */
+  pool(name: string): FunctionPool
+  /** Runs another assembly from here on; what is in hand finishes on the old one. */
+  deploy(assemblyDir: string): Promise<void>
+  stop(): Promise<void>
+}
+
+const REGION = 'eu-central-1'
+const ACCOUNT = '000000000000'
+const EXPIRY_EVERY_MS = 10 * 60_000
+const STOP_GRACE_MS = 3_000
+
+/**
+ * Runs a synthesized assembly on this machine: embedded services with the real protocols, what the template declares
+ * in them, its functions, event sources and timers, its REST API on one loopback port.
+ *
+ * @throws Error with code EADDRINUSE when the port is taken, before any state is touched.
+ */
+export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { stateDir, env = {}, warn = () => undefined } = options
+  const gateway = new Gateway({ port: options.port, home: '/api/v1/docs' })
+  const port = await gateway.listen()
+  const stops: (() => Promise<unknown>)[] = [() => gateway.close()]
+  const stopAll = async () => {
+    for (const stop of stops.splice(0)) await stop()
+  }
+  try {
+    if (options.isFresh) await forget(stateDir)
+    await mkdir(stateDir, { recursive: true })
+    const [dynamo, queues, parameters] = await Promise.all([
+      startService({ kind: 'dynamodb', directory: join(stateDir, 'dynamodb'), region: REGION }),
+      startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION }),
+      startParameters((name) => env[KEY_OF[name.split('/').at(-1) ?? ''] ?? ''] || undefined),
+    ])
+    const services = [dynamo, queues, parameters]
+    const endpoints = {
+      dynamodb: dynamo.endpoint,
+      sqs: queues.endpoint,
+      s3: queues.endpoint,
+      ssm: parameters.endpoint,
+    }
+    const clients = openClients(endpoints)
+    const toPlan = async (directory: string) =>
+      planAssembly(await readAssembly(directory), {
+        region: REGION,
+        accountId: ACCOUNT,
+        sqsEndpoint: endpoints.sqs,
+      })
+    stops.push(async () => {
+      for (const client of Object.values(clients)) client.destroy()
+      await Promise.all(services.map((service) => service.stop()))
+    })
+
+    const bring = async (directory: string): Promise<Deployment> => {
+      const plan = await toPlan(directory)
+      await provision(plan, clients)
+      const functionEnv = { ...environmentOf(endpoints, env), ...options.functionEnv }
+      const { environmentLimit } = options
+      const next = await Deployment.create({
+        plan,
+        region: REGION,
+        stateDir,
+        sqs: clients.sqs,
+        functionEnv,
+        environmentLimit,
+        warn,
+      })
+      next.start()
+      gateway.serve(plan.api, (name, event) => next.pool(name).invoke(event))
+      return next
+    }
+    let current = await bring(await options.assemblyDir)
+    const expire = async () => {
+      for (const table of current.plan.tables) await expireItems(table, clients.dynamo)
+      for (const bucket of current.plan.buckets) await expireObjects(bucket, clients.s3)
+    }
+    const expiry = setInterval(
+      () => expire().catch((cause: Error) => warn(`Expiry: ${cause.message}`)),
+      EXPIRY_EVERY_MS,
+    )
+    // In this order: the gateway takes nothing more, what runs may finish, then the services go.
+    stops.splice(1, 0, async () => {
+      clearInterval(expiry)
+      await current.stop(STOP_GRACE_MS)
+    })
+    return {
+      url: `http://127.0.0.1:${port}`,
+      endpoints,
+      get plan() {
+        return current.plan
+      },
+      pool: (name) => {
+        const found = [...current.pools.values()].find(({ plan }) => plan.name === name)
+        if (!found)
+          throw new Error(
+            `There is no function "${name}". There are: ${current.plan.functions.map((item) => item.name).join(', ')}.`,
+          )
+        return found
+      },
+      async deploy(directory) {
+        const previous = current
+        current = await bring(directory)
+        await previous.stop(STOP_GRACE_MS)
+      },
+      stop: stopAll,
+    }
+  } catch (cause) {
+    await stopAll()
+    throw cause
+  }
+}
+
+/** What a start leaves behind, without what the next one can use: assemblies and caches of code. */
+async function forget(stateDir: string): Promise<void> {
+  for (const name of ['dynamodb', 'sqs-s3', 'logs'])
+    await rm(join(stateDir, name), { recursive: true, force: true })
+}
+
+/** Last part of an SSM parameter's name → the variable that holds it on a laptop. */
+const KEY_OF: Readonly<Record<string, string>> = {
+  'openai-api-key': 'OPENAI_API_KEY',
+  'anthropic-api-key': 'ANTHROPIC_API_KEY',
+}
+
+function openClients({ dynamodb, sqs, s3 }: Runtime['endpoints']) {
+  const common = { region: REGION, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
+  return {
+    dynamo: new DynamoDBClient({ ...common, endpoint: dynamodb }),
+    // A long poll holds its connection for 20 s, one per lane; the default of 50 is plenty, the time-out is not.
+    sqs: new SQSClient({ ...common, endpoint: sqs }),
+    s3: new S3Client({ ...common, endpoint: s3, forcePathStyle: true }),
+  }
+}
+
+/** What Lambda would put into the environment, with the SDK's own names for other endpoints. */
+function environmentOf(
+  { dynamodb, sqs, s3, ssm }: Runtime['endpoints'],
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const own = env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY ? env : undefined
+  return {
+    AWS_REGION: env.AWS_REGION ?? REGION,
+    // The embedded services take any credentials; Bedrock takes only those of an account.
+    AWS_ACCESS_KEY_ID: own?.AWS_ACCESS_KEY_ID ?? 'local',
+    AWS_SECRET_ACCESS_KEY: own?.AWS_SECRET_ACCESS_KEY ?? 'local',
+    ...(own?.AWS_SESSION_TOKEN ? { AWS_SESSION_TOKEN: own.AWS_SESSION_TOKEN } : {}),
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
+    AWS_ENDPOINT_URL_SQS: sqs,
+    AWS_ENDPOINT_URL_S3: s3,
+    AWS_ENDPOINT_URL_SSM: ssm,
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    TZ: ':UTC',
+    NODE_OPTIONS: '',
+  }
+}

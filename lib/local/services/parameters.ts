@@ -1,0 +1,39 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Service } from './service.ts'
+
+/**
+ * The one call of SSM that the functions make, `GetParameter`, over its real protocol: no embeddable SSM is kept well
+ * enough to add 30 MB for it.
+ *
+ * @param find the parameter's value, read at each call.
+ */
+export async function startParameters(find: (name: string) => string | undefined): Promise<Service> {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const operation = String(request.headers['x-amz-target'] ?? '').split('.')[1]
+    const answer = (status: number, body: unknown) => {
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' })
+      response.end(JSON.stringify(body))
+    }
+    if (operation !== 'GetParameter')
+      return answer(400, {
+        __type: 'InvalidAction',
+        message: `${operation} is not known to the local runtime`,
+      })
+    const { Name } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { Name: string }
+    const value = find(Name)
+    if (value === undefined) return answer(400, { __type: 'ParameterNotFound', message: Name })
+    answer(200, { Parameter: { Name, Type: 'SecureString', Value: value, Version: 1 } })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Entry of a worker thread that holds one embedded service, so that the gateway's event loop never waits for a
+ * database. Tells its port when it listens, closes when told to.
+ */
+import { Server } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+
+export interface ServiceOrder {
+  readonly kind: 'dynamodb' | 'sqs-s3'
+  /** Folder of its state. */
+  readonly directory: string
+  readonly region: string
+}
+
+const LOOPBACK = '127.0.0.1'
+
+async function startDynamo({
+  directory,
+}: ServiceOrder): Promise<{ port: number; stop: () => Promise<void> }> {
+  // @ts-expect-error dynalite ships no types
+  const { default: dynalite } = await import('dynalite')
+  const server = dynalite({ path: directory, createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, LOOPBACK, resolve)
+  })
+  return {
+    port: (server.address() as { port: number }).port,
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+  }
+}
+
+async function startQueues({
+  directory,
+  region,
+}: ServiceOrder): Promise<{ port: number; stop: () => Promise<void> }> {
+  // fauxqs listens on every interface and has no setting for it; nothing else listens in this thread.
+  const listen = Server.prototype.listen
+  Server.prototype.listen = function (this: Server, ...[options, ...rest]: unknown[]) {
+    const own = options !== null && typeof options === 'object' ? { ...options, host: LOOPBACK } : options
+    return (listen as (...all: unknown[]) => Server).call(this, own, ...rest)
+  } as typeof listen
+  const { startFauxqs } = await import('fauxqs')
+  const server = await startFauxqs({ port: 0, dataDir: directory, logger: false, defaultRegion: region })
+  return { port: server.port, stop: async () => void (await server.stop()) }
+}
+
+const order = workerData as ServiceOrder
+const service = await (order.kind === 'dynamodb' ? startDynamo(order) : startQueues(order))
+parentPort?.on('message', async () => {
+  await service.stop()
+  parentPort?.postMessage({ isStopped: true })
+  parentPort?.close()
+})
+parentPort?.postMessage({ port: service.port })

@@ -1,0 +1,41 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { ServiceOrder } from './service-thread.ts'
+
+export interface Service {
+  readonly endpoint: string
+  stop(): Promise<void>
+}
+
+/** Starts one embedded service in a thread of its own. @throws Error when its state cannot be opened. */
+export async function startService(order: ServiceOrder): Promise<Service> {
+  await mkdir(order.directory, { recursive: true })
+  const thread = new Worker(join(import.meta.dirname, 'service-thread.ts'), { workerData: order })
+  const port = await new Promise<number>((resolve, reject) => {
+    thread.once('error', (cause) =>
+      reject(
+        new Error(
+          `The embedded ${order.kind} does not start (state in ${order.directory}): ${cause.message}`,
+          {
+            cause,
+          },
+        ),
+      ),
+    )
+    thread.once('message', ({ port: own }: { port: number }) => resolve(own))
+  })
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    async stop() {
+      const isStopped = new Promise<void>((resolve) => {
+        thread.once('exit', () => resolve())
+        thread.once('message', () => resolve())
+      })
+      thread.postMessage('stop')
+      // Idle keep-alive connections hold a server open; whoever uses them is stopped by then.
+      await Promise.race([isStopped, new Promise((resolve) => setTimeout(resolve, 1_000))])
+      await thread.terminate()
+    },
+  }
+}

@@ -1,0 +1,12 @@
+/** Bundles and synthesizes stage `local`, in a process of its own: the CDK would stay in memory, 150 MB of it. */
+import { buildApp } from '../app.ts'
+import { bundleFunctions } from '../bundle.ts'
+
+const [outdir = '', bundleRoot = ''] = process.argv.slice(2)
+try {
+  await bundleFunctions({ outRoot: bundleRoot })
+  buildApp({ stages: ['local'], outdir, bundleRoot, env: process.env }).synth()
+} catch (cause) {
+  console.error((cause as Error).message)
+  process.exit(1)
+}

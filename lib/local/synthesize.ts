@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+/** Settings of `.env` that change the template of stage `local`. */
+const SETTINGS = [
+  'OPENAI_API_KEY',
+  'OPENAI_BASE_URL',
+  'OPENAI_MODELS',
+  'ANTHROPIC_API_KEY',
+  'ANTHROPIC_BASE_URL',
+  'BEDROCK_MODELS',
+  'DEFAULT_MODEL',
+] as const
+
+/** Folders and files that bundles and template are made of. */
+const SOURCES = ['functions', 'lib', 'bin/generate-tasks.ts', 'package-lock.json'] as const
+
+/**
+ * Gives a synthesized assembly of stage `local`, made anew only when its sources or settings have changed.
+ *
+ * @returns its folder, named after the hash of what it was made from.
+ * @throws Error with the compiler's or the CDK's own words.
+ */
+export async function synthesize(
+  stateDir: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<string> {
+  const folder = join(stateDir, 'assemblies')
+  const directory = join(folder, await hashSources(env))
+  if (existsSync(join(directory, 'manifest.json'))) return directory
+  await mkdir(folder, { recursive: true })
+  const draft = `${directory}.${process.pid}.draft`
+  const script = join(import.meta.dirname, 'synthesize-process.ts')
+  await promisify(execFile)(process.execPath, [script, draft, join(stateDir, 'bundles')], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    maxBuffer: 16 * 1024 * 1024,
+  }).catch((cause: { stderr?: string; message: string }) => {
+    throw new Error(cause.stderr?.trim() || cause.message, { cause })
+  })
+  await rename(draft, directory)
+  await dropOthers(folder, directory)
+  return directory
+}
+
+/** The two newest stay: the one that runs, and the one before it, whose environments may still be finishing. */
+async function dropOthers(folder: string, newest: string): Promise<void> {
+  const names = (await readdir(folder)).map((name) => join(folder, name)).filter((path) => path !== newest)
+  for (const path of names.slice(0, -1)) await rm(path, { recursive: true, force: true })
+}
+
+async function hashSources(env: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const hash = createHash('sha256')
+  for (const source of SOURCES)
+    for (const path of await filesOf(join(ROOT, source))) {
+      hash.update(`${relative(ROOT, path)}\0`)
+      hash.update(await readFile(path))
+    }
+  // Only whether there is a key matters to the template, and a key is nothing to keep on disk, not even hashed.
+  for (const name of SETTINGS)
+    hash.update(`${name}=${name.endsWith('_KEY') ? Boolean(env[name]) : (env[name] ?? '')}\0`)
+  return hash.digest('hex').slice(0, 16)
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => undefined)
+  if (!entries) return [path]
+  return entries
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes(join('lib', 'local')))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+}

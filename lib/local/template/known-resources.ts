@@ -1,0 +1,98 @@
+/**
+ * Every resource type the local runtime knows, with every property it knows of it. What is not listed is an error:
+ * a template that runs here must not silently mean something else in the cloud.
+ *
+ * Properties under `runs` change what happens on this machine. Those under `cloudOnly` are read by AWS alone:
+ * permissions, encryption, logs and metrics of the services themselves, names and descriptions.
+ */
+interface Known {
+  readonly runs?: readonly string[]
+  readonly cloudOnly?: readonly string[]
+  /** Nothing of this type has an effect here, whatever its properties. */
+  readonly isCloudOnly?: true
+}
+
+export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
+  'AWS::DynamoDB::GlobalTable': {
+    runs: ['AttributeDefinitions', 'GlobalSecondaryIndexes', 'KeySchema', 'TimeToLiveSpecification'],
+    // Replicas: of the one Region, and what is set there is protection and tags.
+    cloudOnly: ['BillingMode', 'Replicas', 'SSESpecification', 'TableName', 'WarmThroughput'],
+  },
+  'AWS::S3::Bucket': {
+    runs: ['LifecycleConfiguration'],
+    cloudOnly: ['BucketEncryption', 'OwnershipControls', 'PublicAccessBlockConfiguration', 'Tags'],
+  },
+  'AWS::S3::BucketPolicy': { isCloudOnly: true },
+  'AWS::SQS::Queue': {
+    runs: ['QueueName', 'MessageRetentionPeriod', 'RedrivePolicy', 'RedriveAllowPolicy', 'VisibilityTimeout'],
+    cloudOnly: ['SqsManagedSseEnabled', 'Tags'],
+  },
+  'AWS::SQS::QueuePolicy': { isCloudOnly: true },
+  'AWS::IAM::Role': { isCloudOnly: true },
+  'AWS::IAM::Policy': { isCloudOnly: true },
+  'AWS::Logs::LogGroup': { isCloudOnly: true },
+  'AWS::Lambda::Function': {
+    runs: ['Code', 'Environment', 'Handler', 'MemorySize', 'Runtime', 'Timeout'],
+    cloudOnly: ['Architectures', 'Description', 'FunctionName', 'LoggingConfig', 'Role', 'Tags'],
+  },
+  'AWS::Lambda::Version': { runs: ['FunctionName'], cloudOnly: ['Description'] },
+  'AWS::Lambda::Alias': { runs: ['FunctionName', 'FunctionVersion', 'Name'] },
+  'AWS::Lambda::Permission': { isCloudOnly: true },
+  // Nobody invokes asynchronously here but the timers, and those do not retry.
+  'AWS::Lambda::EventInvokeConfig': { isCloudOnly: true },
+  'AWS::Lambda::EventSourceMapping': {
+    runs: [
+      'BatchSize',
+      'Enabled',
+      'EventSourceArn',
+      'FunctionName',
+      'FunctionResponseTypes',
+      'MaximumBatchingWindowInSeconds',
+      'ScalingConfig',
+    ],
+    cloudOnly: ['MetricsConfig', 'Tags'],
+  },
+  'AWS::Scheduler::Schedule': {
+    runs: ['FlexibleTimeWindow', 'ScheduleExpression', 'ScheduleExpressionTimezone', 'State', 'Target'],
+    cloudOnly: ['Description', 'Name'],
+  },
+  'AWS::ApiGateway::RestApi': {
+    runs: ['BinaryMediaTypes'],
+    cloudOnly: ['Description', 'EndpointConfiguration', 'Name', 'Tags'],
+  },
+  'AWS::ApiGateway::Resource': { runs: ['ParentId', 'PathPart', 'RestApiId'] },
+  'AWS::ApiGateway::Method': {
+    runs: ['ApiKeyRequired', 'AuthorizationType', 'HttpMethod', 'Integration', 'ResourceId', 'RestApiId'],
+  },
+  'AWS::ApiGateway::GatewayResponse': {
+    runs: ['ResponseParameters', 'ResponseTemplates', 'ResponseType', 'RestApiId', 'StatusCode'],
+  },
+  'AWS::ApiGateway::Deployment': { isCloudOnly: true },
+  'AWS::ApiGateway::Stage': {
+    runs: ['StageName'],
+    // MethodSettings: throttling of a whole stage; one laptop is slower than it.
+    cloudOnly: ['AccessLogSetting', 'DeploymentId', 'MethodSettings', 'RestApiId', 'Tags'],
+  },
+  'AWS::CDK::Metadata': { isCloudOnly: true },
+}
+
+/** @throws Error that names stack, resource, type and property. */
+export function checkKnown(
+  stackName: string,
+  logicalId: string,
+  { Type, Properties = {} }: { Type: string; Properties?: Readonly<Record<string, unknown>> },
+): void {
+  const place = `${stackName}: ${logicalId}`
+  const known = KNOWN_RESOURCES[Type]
+  if (!known)
+    throw new Error(
+      `${place} is a ${Type}, which the local runtime does not know. Teach it in lib/local/template/known-resources.ts, or leave it out of stage "local".`,
+    )
+  if (known.isCloudOnly) return
+  const names = [...(known.runs ?? []), ...(known.cloudOnly ?? [])]
+  for (const name of Object.keys(Properties))
+    if (!names.includes(name))
+      throw new Error(
+        `${place} (${Type}) sets ${name}, which the local runtime does not know. Teach it in lib/local/template/known-resources.ts, or leave it out of stage "local".`,
+      )
+}

@@ -1,0 +1,360 @@
+import type { AssembledStack, Assembly, TemplateResource } from './assembly.ts'
+import { type Place, resolveValue, type Scope } from './intrinsics.ts'
+import { checkKnown } from './known-resources.ts'
+
+/** What a template asks for, in the words of this machine: everything resolved, nothing of CloudFormation left. */
+export interface Plan {
+  readonly tables: readonly TablePlan[]
+  readonly buckets: readonly BucketPlan[]
+  readonly queues: readonly QueuePlan[]
+  readonly functions: readonly FunctionPlan[]
+  readonly eventSources: readonly EventSourcePlan[]
+  readonly timers: readonly TimerPlan[]
+  readonly api: ApiPlan
+}
+
+export interface TablePlan {
+  readonly name: string
+  /** As `CreateTable` takes them. */
+  readonly AttributeDefinitions: unknown
+  readonly KeySchema: unknown
+  readonly GlobalSecondaryIndexes: unknown
+  readonly ttlAttribute: string | undefined
+}
+export interface BucketPlan {
+  readonly name: string
+  readonly expiry: readonly { readonly prefix: string; readonly days: number }[]
+}
+export interface QueuePlan {
+  readonly name: string
+  readonly url: string
+  readonly arn: string
+  /** As `CreateQueue` takes them. */
+  readonly attributes: Readonly<Record<string, string>>
+}
+export interface FunctionPlan {
+  readonly arn: string
+  readonly functionName: string
+  /** Logical id without its hash: `laneaiWorkerFunction`. */
+  readonly name: string
+  readonly codeDirectory: string
+  /** `file.export`. */
+  readonly handler: string
+  readonly memoryMb: number
+  readonly timeoutMs: number
+  readonly environment: Readonly<Record<string, string>>
+}
+export interface EventSourcePlan {
+  readonly queueArn: string
+  readonly functionName: string
+  readonly batchSize: number
+  readonly windowMs: number
+  readonly maxConcurrency: number
+  readonly reportsFailures: boolean
+}
+export interface TimerPlan {
+  readonly name: string
+  readonly expression: string
+  readonly timeZone: string
+  readonly functionName: string
+  readonly input: unknown
+}
+export interface ApiPlan {
+  readonly stageName: string
+  readonly methods: readonly {
+    /** Template of the path: `/api/v1/tasks/{id}`. */
+    readonly path: string
+    readonly method: string
+    readonly functionName: string
+  }[]
+  readonly answers: Readonly<Record<string, GatewayAnswerPlan>>
+}
+export interface GatewayAnswerPlan {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly template: string
+}
+
+export interface PlanOptions extends Place {
+  /** `http://127.0.0.1:port` of the embedded SQS: queue URLs start with it. */
+  readonly sqsEndpoint: string
+}
+
+interface Placed {
+  readonly stack: string
+  readonly id: string
+  readonly type: string
+  readonly properties: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Resolves an assembly.
+ *
+ * @throws Error that names stack and resource, for anything this machine cannot run as the cloud would.
+ */
+export function planAssembly(assembly: Assembly, options: PlanOptions): Plan {
+  const naming = new Naming(options)
+  const exported = new Map<string, unknown>()
+  const placed: Placed[] = []
+  for (const stack of assembly.stacks) {
+    const scope = scopeOf(stack, naming, exported)
+    for (const [id, resource] of Object.entries(stack.template.Resources)) {
+      checkKnown(stack.stackName, id, resource)
+      placed.push(place(stack, id, resource, scope))
+    }
+    for (const { Value, Export } of Object.values(stack.template.Outputs ?? {}))
+      if (Export) exported.set(String(resolveValue(Export.Name, scope)), resolveValue(Value, scope))
+  }
+  const of = (type: string) => placed.filter((resource) => resource.type === type)
+  const functions = of('AWS::Lambda::Function').map((item) => toFunction(item, naming, assembly.assets))
+  return {
+    tables: of('AWS::DynamoDB::GlobalTable').map((item) => toTable(item, naming)),
+    buckets: of('AWS::S3::Bucket').map((item) => toBucket(item, naming)),
+    queues: of('AWS::SQS::Queue').map((item) => toQueue(item, naming)),
+    functions,
+    eventSources: of('AWS::Lambda::EventSourceMapping')
+      .map(toEventSource)
+      .filter((source) => source !== undefined),
+    timers: of('AWS::Scheduler::Schedule')
+      .map(toTimer)
+      .filter((timer) => timer !== undefined),
+    api: toApi(of),
+  }
+}
+
+function scopeOf(stack: AssembledStack, naming: Naming, exported: ReadonlyMap<string, unknown>): Scope {
+  const { Resources } = stack.template
+  const find = (id: string): TemplateResource => {
+    const resource = Resources[id]
+    if (!resource) throw new Error(`${stack.stackName} refers to ${id}, which is not in it.`)
+    return resource
+  }
+  return {
+    place: naming.place,
+    ref: (id) => naming.ref(stack.stackName, id, find(id)),
+    attribute: (id, name) => naming.attribute(stack.stackName, id, find(id), name),
+    imported: (name) => {
+      if (!exported.has(name))
+        throw new Error(`${stack.stackName} imports ${name}, which no stack before it exports.`)
+      return exported.get(name)
+    },
+  }
+}
+
+function place(stack: AssembledStack, id: string, resource: TemplateResource, scope: Scope): Placed {
+  try {
+    return {
+      stack: stack.stackName,
+      id,
+      type: resource.Type,
+      properties: resolveValue(resource.Properties ?? {}, scope) as Record<string, unknown>,
+    }
+  } catch (cause) {
+    throw new Error(`${stack.stackName}: ${id} (${resource.Type}): ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** Names, ARNs and URLs that a deployment would invent; here they follow from stack and logical id, so that state survives. */
+class Naming {
+  readonly place: Place
+  readonly #sqsEndpoint: string
+
+  constructor({ sqsEndpoint, region, accountId }: PlanOptions) {
+    this.place = { region, accountId }
+    this.#sqsEndpoint = sqsEndpoint
+  }
+
+  arn(service: string, resource: string): string {
+    const isGlobal = service === 's3'
+    return `arn:aws:${service}:${isGlobal ? '' : this.place.region}:${isGlobal ? '' : this.place.accountId}:${resource}`
+  }
+
+  physicalName(stack: string, id: string, { Type, Properties = {} }: TemplateResource): string {
+    if (Type === 'AWS::SQS::Queue' && typeof Properties.QueueName === 'string') return Properties.QueueName
+    const name = `${stack}-${id}`
+    return Type === 'AWS::S3::Bucket' ? name.toLowerCase().slice(-63) : name
+  }
+
+  ref(stack: string, id: string, resource: TemplateResource): unknown {
+    const name = this.physicalName(stack, id, resource)
+    switch (resource.Type) {
+      case 'AWS::SQS::Queue':
+        return this.queueUrl(name)
+      case 'AWS::Lambda::Version':
+        return `${this.functionArnOf(stack, resource)}:1`
+      case 'AWS::Lambda::Alias':
+        return `${this.functionArnOf(stack, resource)}:${resource.Properties?.Name}`
+      // Queue names are known before the queue is: both stacks name the other's. The rest is only ever passed on.
+      default:
+        return name
+    }
+  }
+
+  attribute(stack: string, id: string, resource: TemplateResource, attribute: string): unknown {
+    const name = this.physicalName(stack, id, resource)
+    const { Type } = resource
+    if (attribute === 'Arn') {
+      if (Type === 'AWS::SQS::Queue') return this.arn('sqs', name)
+      if (Type === 'AWS::DynamoDB::GlobalTable') return this.arn('dynamodb', `table/${name}`)
+      if (Type === 'AWS::S3::Bucket') return this.arn('s3', name)
+      if (Type === 'AWS::Lambda::Function') return this.functionArn(name)
+      if (Type === 'AWS::IAM::Role') return this.arn('iam', `role/${name}`)
+      if (Type === 'AWS::Logs::LogGroup') return this.arn('logs', `log-group:${name}:*`)
+    }
+    if (Type === 'AWS::SQS::Queue' && attribute === 'QueueName') return name
+    if (Type === 'AWS::Lambda::Version' && attribute === 'Version') return '1'
+    if (Type === 'AWS::ApiGateway::RestApi' && attribute === 'RootResourceId') return `${name}/root`
+    throw new Error(
+      `Fn::GetAtt ${id}.${attribute} is not known to the local runtime (lib/local/template/plan.ts)`,
+    )
+  }
+
+  queueUrl = (name: string): string => `${this.#sqsEndpoint}/${this.place.accountId}/${name}`
+  functionArn = (name: string): string => this.arn('lambda', `function:${name}`)
+
+  functionArnOf(stack: string, { Properties = {} }: TemplateResource): string {
+    const target =
+      (Properties.FunctionName as { Ref?: string } | undefined)?.Ref ?? String(Properties.FunctionName)
+    return this.functionArn(`${stack}-${target}`)
+  }
+}
+
+/** Name of a function, from an ARN or `name:alias`: there is one version here. */
+const FUNCTION = /(?:^|function:)([^:/]+)(?::[^:/]+)?(?:\/invocations)?$/
+const unqualified = (reference: unknown): string => FUNCTION.exec(String(reference))?.[1] ?? String(reference)
+
+/** What a person calls a resource: its logical id without the hash at its end. */
+const readable = (id: string): string => id.replace(/[0-9A-F]{8}$/, '')
+
+function toTable({ stack, id, type, properties: p }: Placed, naming: Naming): TablePlan {
+  const ttl = p.TimeToLiveSpecification as { AttributeName: string; Enabled: boolean } | undefined
+  return {
+    name: naming.physicalName(stack, id, { Type: type, Properties: p }),
+    AttributeDefinitions: p.AttributeDefinitions,
+    KeySchema: p.KeySchema,
+    GlobalSecondaryIndexes: p.GlobalSecondaryIndexes,
+    ttlAttribute: ttl?.Enabled ? ttl.AttributeName : undefined,
+  }
+}
+
+function toBucket({ stack, id, type, properties: p }: Placed, naming: Naming): BucketPlan {
+  const rules =
+    (p.LifecycleConfiguration as { Rules?: { Prefix?: string; ExpirationInDays?: number }[] })?.Rules ?? []
+  return {
+    name: naming.physicalName(stack, id, { Type: type, Properties: p }),
+    expiry: rules.flatMap(({ Prefix = '', ExpirationInDays: days }) =>
+      days === undefined ? [] : [{ prefix: Prefix, days }],
+    ),
+  }
+}
+
+function toQueue({ stack, id, type, properties: p }: Placed, naming: Naming): QueuePlan {
+  const name = naming.physicalName(stack, id, { Type: type, Properties: p })
+  const attributes: Record<string, string> = {}
+  for (const key of ['MessageRetentionPeriod', 'VisibilityTimeout'])
+    if (p[key] !== undefined) attributes[key] = String(p[key])
+  for (const key of ['RedrivePolicy', 'RedriveAllowPolicy'])
+    if (p[key] !== undefined) attributes[key] = JSON.stringify(p[key])
+  return { name, url: naming.queueUrl(name), arn: naming.arn('sqs', name), attributes }
+}
+
+function toFunction(
+  { stack, id, properties: p }: Placed,
+  naming: Naming,
+  assets: ReadonlyMap<string, string>,
+): FunctionPlan {
+  const place = `${stack}: ${id}`
+  const runtime = String(p.Runtime)
+  const own = `nodejs${process.versions.node.split('.')[0]}.x`
+  if (runtime !== own) throw new Error(`${place} wants ${runtime}; the local runtime has ${own}.`)
+  const { S3Key } = p.Code as { S3Key?: string }
+  const codeDirectory = assets.get(S3Key ?? '')
+  if (!codeDirectory) throw new Error(`${place} has no code asset in the assembly.`)
+  return {
+    arn: naming.functionArn(`${stack}-${id}`),
+    functionName: `${stack}-${id}`,
+    name: readable(id).replace(/Function$/, ''),
+    codeDirectory,
+    handler: String(p.Handler),
+    memoryMb: Number(p.MemorySize ?? 128),
+    timeoutMs: Number(p.Timeout ?? 3) * 1_000,
+    environment: ((p.Environment as { Variables?: Record<string, string> })?.Variables ?? {}) as Record<
+      string,
+      string
+    >,
+  }
+}
+
+function toEventSource({ properties: p }: Placed): EventSourcePlan | undefined {
+  if (p.Enabled === false) return undefined
+  const scaling = p.ScalingConfig as { MaximumConcurrency?: number } | undefined
+  return {
+    queueArn: String(p.EventSourceArn),
+    functionName: unqualified(p.FunctionName),
+    batchSize: Number(p.BatchSize ?? 10),
+    windowMs: Number(p.MaximumBatchingWindowInSeconds ?? 0) * 1_000,
+    maxConcurrency: scaling?.MaximumConcurrency ?? 1_000,
+    reportsFailures: ((p.FunctionResponseTypes ?? []) as string[]).includes('ReportBatchItemFailures'),
+  }
+}
+
+function toTimer({ stack, id, properties: p }: Placed): TimerPlan | undefined {
+  if (p.State === 'DISABLED') return undefined
+  const target = p.Target as { Arn: string; Input?: string }
+  if ((p.FlexibleTimeWindow as { Mode?: string })?.Mode !== 'OFF')
+    throw new Error(`${stack}: ${id} has a flexible time window, which the local runtime does not know.`)
+  return {
+    name: readable(id),
+    expression: String(p.ScheduleExpression),
+    timeZone: String(p.ScheduleExpressionTimezone ?? 'UTC'),
+    functionName: unqualified(target.Arn),
+    input: target.Input === undefined ? {} : JSON.parse(target.Input),
+  }
+}
+
+function toApi(of: (type: string) => Placed[]): ApiPlan {
+  const apis = of('AWS::ApiGateway::RestApi')
+  if (apis.length !== 1)
+    throw new Error(`The local runtime serves exactly one REST API; the assembly has ${apis.length}.`)
+  if (apis[0]?.properties.BinaryMediaTypes)
+    throw new Error('Binary media types are not known to the local runtime.')
+  const resources = new Map(
+    of('AWS::ApiGateway::Resource').map((item) => [`${item.stack}-${item.id}`, item.properties]),
+  )
+  const pathOf = (reference: string): string => {
+    const resource = resources.get(reference)
+    return resource ? `${pathOf(String(resource.ParentId))}/${resource.PathPart}` : ''
+  }
+  return {
+    stageName: String(of('AWS::ApiGateway::Stage')[0]?.properties.StageName ?? 'local'),
+    methods: of('AWS::ApiGateway::Method').map(({ stack, id, properties: p }) => {
+      const { Type, Uri } = p.Integration as { Type: string; Uri: string }
+      if (Type !== 'AWS_PROXY')
+        throw new Error(`${stack}: ${id} has a ${Type} integration; only AWS_PROXY runs locally.`)
+      if (p.ApiKeyRequired || p.AuthorizationType !== 'NONE')
+        throw new Error(`${stack}: ${id} wants an API key or an authorizer; the local runtime has neither.`)
+      return {
+        path: pathOf(String(p.ResourceId)) || '/',
+        method: String(p.HttpMethod),
+        functionName: unqualified(Uri),
+      }
+    }),
+    answers: Object.fromEntries(
+      of('AWS::ApiGateway::GatewayResponse').map(({ properties: p }) => [p.ResponseType, toAnswer(p)]),
+    ),
+  }
+}
+
+function toAnswer(p: Placed['properties']): GatewayAnswerPlan {
+  const prefix = 'gatewayresponse.header.'
+  return {
+    status: Number(p.StatusCode),
+    headers: Object.fromEntries(
+      Object.entries((p.ResponseParameters ?? {}) as Record<string, string>).map(([name, value]) => [
+        name.slice(prefix.length),
+        value,
+      ]),
+    ),
+    template: Object.values((p.ResponseTemplates ?? {}) as Record<string, string>)[0] ?? '',
+  }
+}
