@@ -113,6 +113,8 @@ export const LIMITS = {
   maxTags: 20,
   /** SQS `DelaySeconds` and our longest wait by visibility. */
   queueDelaySeconds: 900,
+  /** How far ahead a task may be put; its payload waits in the bucket for as long. */
+  maxDelayDays: 30,
   pageSize: 100,
 } as const
 

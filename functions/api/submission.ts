@@ -1,4 +1,4 @@
-import { ENV } from '../contract.ts'
+import { ENV, LIMITS } from '../contract.ts'
 import { submitTask } from '../core/application/submit-task.ts'
 import { describeModels, routeModel } from '../core/domain/model-routes.ts'
 import { nearestName } from '../core/domain/nearest-name.ts'
@@ -11,6 +11,7 @@ import { toTaskJson } from './schemas/task-json.ts'
 
 /** When a client should look again; most model calls take seconds. */
 const POLL_SECONDS = 1
+const DAY_MS = 86_400_000
 
 const config = readConfig([ENV.modelRoutes, ENV.defaultModel])
 const dependencies = {
@@ -46,6 +47,8 @@ export async function accept(request: HttpRequest, body: SubmitBody): Promise<Ht
     throw invalid([
       { path: 'timeout_seconds', message: `is at most ${type.limits.timeoutMs / 1_000} for "${type.name}".` },
     ])
+  if (body.run_at !== undefined && Date.parse(body.run_at) > clock.now() + LIMITS.maxDelayDays * DAY_MS)
+    throw invalid([{ path: 'run_at', message: `is at most ${LIMITS.maxDelayDays} days from now.` }])
   const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
   const { isSeedForm: _form, ...canonical } = body
 

@@ -19,7 +19,7 @@ export const dev: StageInput = {
     bedrockModels: ['amazon.nova-micro-v1:0', 'amazon.nova-lite-v1:0'],
   },
   retentionDays: 7,
-  payloadExpiryDays: 14,
+  payloadExpiryDays: 40,
   logs: { retentionDays: 7, level: 'DEBUG' },
   protection: {
     isRetained: false,

@@ -3,6 +3,9 @@ import { anthropicRoutes, DEFAULT_MODEL, lane, openaiRoutes, simulatedRoutes } f
 import type { Environment } from './load-stage.ts'
 import type { StageInput } from './stage-schema.ts'
 
+/** Environments of a function that no queue limits: two cores answer no faster with more. */
+export const ENVIRONMENT_LIMIT = 4
+
 /** Nothing else consumes these queues, so a delivery is never throttled and 6 × the timeout would only slow repair. */
 const localLane = (maxConcurrency: number, hasModels = false) =>
   lane({ maxConcurrency, hasModels, memoryMb: 256, visibilitySeconds: 330 })
@@ -20,7 +23,7 @@ export function local(environment: Environment): StageInput {
     name: 'local',
     isOpen: true,
     lanes: {
-      ai: localLane(20, true),
+      ai: localLane(10, true),
       documents: localLane(2, true),
       demo: localLane(2),
       email: localLane(2),
@@ -40,7 +43,7 @@ export function local(environment: Environment): StageInput {
       ...(anthropicBaseUrl ? { anthropicBaseUrl } : {}),
     },
     retentionDays: 7,
-    payloadExpiryDays: 14,
+    payloadExpiryDays: 40,
     logs: { retentionDays: 1, level: 'INFO' },
     protection: {
       isRetained: false,

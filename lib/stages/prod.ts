@@ -13,7 +13,7 @@ export const prod: StageInput = {
     bedrockModels: ['amazon.nova-micro-v1:0', 'amazon.nova-lite-v1:0'],
   },
   retentionDays: 30,
-  payloadExpiryDays: 45,
+  payloadExpiryDays: 65,
   logs: { retentionDays: 90, level: 'INFO' },
   protection: {
     isRetained: true,

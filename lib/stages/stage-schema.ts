@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { LANES, type Lane, PROVIDERS } from '../../functions/contract.ts'
+import { LANES, type Lane, LIMITS, PROVIDERS } from '../../functions/contract.ts'
 
 export const STAGE_NAMES = ['local', 'dev', 'staging', 'prod'] as const
 export type StageName = (typeof STAGE_NAMES)[number]
@@ -95,9 +95,9 @@ export const stageSchema = z
     /** Dashboard, alarms and their topic. */
     hasObservability: z.boolean(),
   })
-  .refine((stage) => stage.payloadExpiryDays > stage.retentionDays, {
+  .refine((stage) => stage.payloadExpiryDays > stage.retentionDays + LIMITS.maxDelayDays, {
     path: ['payloadExpiryDays'],
-    error: 'must be above retentionDays: a row must not point at an object that is gone',
+    error: `must be above retentionDays + ${LIMITS.maxDelayDays}, the longest delay: a row must not point at an object that is gone`,
   })
   .superRefine(({ name, models }, context) => {
     const refuse = (path: string, message: string) =>

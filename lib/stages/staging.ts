@@ -13,7 +13,7 @@ export const staging: StageInput = {
     bedrockModels: ['amazon.nova-micro-v1:0', 'amazon.nova-lite-v1:0'],
   },
   retentionDays: 14,
-  payloadExpiryDays: 21,
+  payloadExpiryDays: 50,
   logs: { retentionDays: 30, level: 'INFO' },
   protection: {
     isRetained: false,

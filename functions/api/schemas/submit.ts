@@ -3,12 +3,17 @@ import * as z from 'zod'
 import { LIMITS } from '../../contract.ts'
 import { type FieldError, RequestError } from '../../core/domain/errors.ts'
 
-const YEAR_SECONDS = 366 * 86_400
+const LONGEST_SECONDS = LIMITS.maxDelayDays * 86_400
 
 const options = {
   model: z.string().min(1).max(200).optional().describe('Name of the model; the stage has a default.'),
   priority: z.int().min(0).max(10).default(0).describe('8 and above go to the urgent lane.'),
-  delay_seconds: z.number().min(0).max(YEAR_SECONDS).optional().describe('Run this many seconds from now.'),
+  delay_seconds: z
+    .number()
+    .min(0)
+    .max(LONGEST_SECONDS)
+    .optional()
+    .describe('Run this many seconds from now.'),
   run_at: z.iso
     .datetime({ offset: true })
     .optional()
@@ -16,7 +21,7 @@ const options = {
   expires_in_seconds: z
     .number()
     .min(1)
-    .max(YEAR_SECONDS)
+    .max(LONGEST_SECONDS)
     .optional()
     .describe('Do not start later than this; the task is EXPIRED then.'),
   timeout_seconds: z

@@ -1,0 +1,125 @@
+/** `npm run quick-test`: does a running stage do its work? `--base URL` and `--key KEY` for a deployed one. */
+import { parseArgs, styleText } from 'node:util'
+import { API_BASE } from '../functions/contract.ts'
+
+interface Task {
+  readonly id: string
+  readonly status: string
+  readonly result: unknown
+  readonly error: { readonly code: string; readonly message: string } | null
+  readonly usage: { readonly provider: string } | null
+}
+
+const FINAL = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED']
+const CONCURRENT = 10
+const GIVE_UP_MS = 120_000
+
+const { values } = parseArgs({
+  options: {
+    base: { type: 'string', default: `http://127.0.0.1:${process.env.PORT?.trim() || 3_000}` },
+    key: { type: 'string', default: process.env.TASKRUNNER_API_KEY ?? '' },
+    model: { type: 'string' },
+  },
+})
+const base = `${values.base.replace(/\/+$/, '').replace(new RegExp(`${API_BASE}$`), '')}${API_BASE}`
+
+async function call<Body>(method: string, path: string, body?: unknown): Promise<Body> {
+  const response = await fetch(`${base}${path}`, {
+    method,
+    headers: {
+      ...(values.key ? { 'x-api-key': values.key } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(30_000),
+  }).catch((cause: Error) => {
+    throw new Error(`Nothing answers at ${base}. Is "npm start" running? (${cause.message})`, { cause })
+  })
+  const text = await response.text()
+  if (response.status === 401 || response.status === 403)
+    throw new Error(
+      `${response.status}: this stage wants an API key. Give it with --key or TASKRUNNER_API_KEY.`,
+    )
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text.slice(0, 300)}`)
+  return JSON.parse(text) as Body
+}
+
+async function finish({ id }: Task): Promise<Task> {
+  const end = Date.now() + GIVE_UP_MS
+  for (;;) {
+    const task = await call<Task>('GET', `/tasks/${id}`)
+    if (task.status === 'COMPLETED') return task
+    if (FINAL.includes(task.status))
+      throw new Error(`task ${id} is ${task.status}: ${task.error?.message ?? ''}`)
+    if (Date.now() > end) throw new Error(`task ${id} is still ${task.status} after ${GIVE_UP_MS / 1_000} s`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+const tick = (text: string) => console.log(`${styleText('green', '✅')} ${text}`)
+const model = values.model === undefined ? {} : { model: values.model }
+
+const checks: readonly [name: string, run: () => Promise<void>][] = [
+  [
+    'Health',
+    async () => {
+      const { status, version } = await call<Record<string, string>>('GET', '/health')
+      if (status !== 'healthy') throw new Error(`health says ${status}`)
+      tick(`The service is healthy: ${base}, version ${version}`)
+    },
+  ],
+  [
+    'Worker',
+    async () => {
+      const { result } = await finish(await call<Task>('POST', '/tasks/add', { x: 10, y: 20 }))
+      if (result !== 30) throw new Error(`10 + 20 came out as ${JSON.stringify(result)}`)
+      tick('Sum worked out by a worker: 10 + 20 = 30')
+    },
+  ],
+  [
+    'Text task',
+    async () => {
+      const task = await call<Task>('POST', '/tasks', { prompt: 'What is quantum computing?', ...model })
+      tick(`Task submitted: ID=${task.id}, status=${task.status}`)
+      const { result, usage } = await finish(task)
+      if (typeof result !== 'string' || result.length === 0) throw new Error('its result is no text')
+      tick(`Task completed: ${result.length} characters from "${usage?.provider}"`)
+    },
+  ],
+  [
+    'Ten at once',
+    async () => {
+      const startedAt = performance.now()
+      const submitted = await Promise.all(
+        Array.from({ length: CONCURRENT }, (_, index) =>
+          call<Task>('POST', '/tasks', { prompt: `Concurrent task ${index + 1}`, ...model }),
+        ),
+      )
+      const acceptedMs = performance.now() - startedAt
+      if (new Set(submitted.map(({ id }) => id)).size !== CONCURRENT) throw new Error('two tasks have one id')
+      await Promise.all(submitted.map(finish))
+      tick(
+        `${CONCURRENT} tasks at once: accepted in ${Math.round(acceptedMs)} ms, done in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`,
+      )
+    },
+  ],
+]
+
+console.log(`🧪 Async AI Task Runner, quick test\n${'='.repeat(50)}`)
+const results: [name: string, isGood: boolean][] = []
+for (const [name, run] of checks) {
+  const failure = await run().then(
+    () => undefined,
+    (cause: Error) => cause,
+  )
+  if (failure) console.log(`${styleText('red', '❌')} ${name}: ${failure.message}`)
+  results.push([name, !failure])
+  // Without an answer at all the rest would say the same again.
+  if (failure && results.length === 1) break
+}
+console.log('📊 Results:')
+for (const [name, isGood] of results)
+  console.log(`  ${name.padEnd(12)} ${isGood ? '✅ passed' : '❌ failed'}`)
+const isGood = results.every(([, good]) => good)
+console.log(isGood ? '🎉 All tests passed. The system works.' : '💥 The system does not work as it should.')
+process.exitCode = isGood ? 0 : 1
