@@ -8,7 +8,8 @@ import { parseArgs, styleText } from 'node:util'
 import type { Runtime } from '../lib/local/runtime.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const STATE = join(ROOT, '.taskrunner')
+/** Another place for it lets two of them run side by side. */
+const STATE = resolve(process.env.TASKRUNNER_STATE?.trim() || join(ROOT, '.taskrunner'))
 const LOCK = join(STATE, 'running.json')
 const DEFAULT_PORT = 3_000
 

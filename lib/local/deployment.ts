@@ -69,7 +69,6 @@ export class Deployment {
   }
 
   start(): void {
-    for (const pool of this.pools.values()) pool.warm()
     for (const source of this.#sources) source.start()
   }
 

@@ -160,7 +160,7 @@ export function scenarios(name: string, open: () => Client): void {
 
     it('a 900 kB prompt with Chinese text and emoji comes back byte for byte', async () => {
       const client = open()
-      const prompt = `你好👩‍👩‍👧 "\\\n\u0000`.repeat(30_000)
+      const prompt = `你好👩‍👩‍👧 "\\\n\u0000`.repeat(32_000)
       expect(Buffer.byteLength(prompt)).toBeGreaterThan(900_000)
       const { id } = await client.submit({ prompt, model: 'simulated-fast' })
       const done = await client.done(id)

@@ -26,6 +26,9 @@ export interface EnvironmentOptions {
 /** Lambda gives a function 10 s to load. */
 const INIT_MS = 10_000
 
+/** Space for short-lived objects. V8's own choice of 48 is 20 MB more per environment under load, and no faster. */
+const YOUNG_MB = 8
+
 /**
  * One execution environment: a worker thread that has loaded one bundle and takes one event at a time. It is gone
  * after a timeout or a crash, as an environment of Lambda is.
@@ -55,7 +58,7 @@ export class Environment {
         memoryMb: plan.memoryMb,
         compileCache,
       },
-      resourceLimits: { maxOldGenerationSizeMb: plan.memoryMb },
+      resourceLimits: { maxOldGenerationSizeMb: plan.memoryMb, maxYoungGenerationSizeMb: YOUNG_MB },
       stdout: true,
       stderr: true,
       execArgv: [],
@@ -78,7 +81,7 @@ export class Environment {
     )
     this.#isLoaded = this.#wait(INIT_MS, 'Runtime.InitTimeout').then((reply) => {
       if (reply.kind === 'ready') return
-      this.stop()
+      void this.stop()
       throw new InvocationError(
         reply.kind === 'broken' ? reply.error : { errorType: 'Runtime.InitError', errorMessage: reply.kind },
       )
@@ -117,9 +120,9 @@ export class Environment {
   }
 
   /** Ends it at once, in the middle of whatever it does. */
-  stop(): void {
-    void this.#thread.terminate()
+  async stop(): Promise<void> {
     this.#die({ errorType: 'Runtime.Killed', errorMessage: 'The environment was ended' })
+    await this.#thread.terminate()
   }
 
   #die(error: LambdaError): void {
@@ -133,7 +136,7 @@ export class Environment {
       const timer = setTimeout(() => {
         const errorMessage = `Task timed out after ${(limitMs / 1_000).toFixed(2)} seconds`
         this.#settle?.({ kind: 'error', error: { errorType, errorMessage } })
-        this.stop()
+        void this.stop()
       }, limitMs)
       this.#settle = (reply) => {
         clearTimeout(timer)

@@ -7,7 +7,7 @@ const IDLE_MS = 30_000
 export interface PoolOptions extends EnvironmentOptions {
   /** At most so many environments at once; further invocations wait. */
   readonly limit: number
-  /** So many stay when idle, so that the next call is warm. */
+  /** So many stay when idle, once started, so that the next call is warm. */
   readonly keep: number
 }
 
@@ -48,16 +48,10 @@ export class FunctionPool {
     }
   }
 
-  /** Starts the environments that are kept, so that the first call is warm. */
-  warm(): void {
-    for (let index = this.#environments.size; index < this.#options.keep; index += 1)
-      this.#idle.push(this.#start())
-  }
-
   /** Ends one running environment in the middle of its work, for tests of just that. */
   kill(): boolean {
     const victim = [...this.#environments].find((environment) => environment.isBusy)
-    victim?.stop()
+    void victim?.stop()
     return victim !== undefined
   }
 
@@ -67,7 +61,7 @@ export class FunctionPool {
     clearInterval(this.#reaper)
     const end = Date.now() + graceMs
     while (this.#running > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20))
-    for (const environment of this.#environments) environment.stop()
+    await Promise.all([...this.#environments].map((environment) => environment.stop()))
     for (const give of this.#waiting.splice(0)) give(undefined)
     await this.#options.log.close()
   }
@@ -102,7 +96,7 @@ export class FunctionPool {
       if (Date.now() - environment.idleSince < IDLE_MS) continue
       this.#idle.splice(this.#idle.indexOf(environment), 1)
       this.#environments.delete(environment)
-      environment.stop()
+      void environment.stop()
     }
   }
 }

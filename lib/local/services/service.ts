@@ -11,7 +11,10 @@ export interface Service {
 /** Starts one embedded service in a thread of its own. @throws Error when its state cannot be opened. */
 export async function startService(order: ServiceOrder): Promise<Service> {
   await mkdir(order.directory, { recursive: true })
-  const thread = new Worker(join(import.meta.dirname, 'service-thread.ts'), { workerData: order })
+  const thread = new Worker(join(import.meta.dirname, 'service-thread.ts'), {
+    workerData: order,
+    resourceLimits: { maxYoungGenerationSizeMb: 16 },
+  })
   const port = await new Promise<number>((resolve, reject) => {
     thread.once('error', (cause) =>
       reject(

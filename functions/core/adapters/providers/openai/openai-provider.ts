@@ -19,7 +19,14 @@ export function createOpenaiProvider(
   baseURL: string | undefined,
   now: () => number,
 ): ModelProvider {
-  const client = new OpenAI({ apiKey, maxRetries: 0, timeout: NEVER_MS, ...(baseURL ? { baseURL } : {}) })
+  // `off`: the SDK would print chunks that it cannot parse, and those can hold a prompt.
+  const client = new OpenAI({
+    apiKey,
+    maxRetries: 0,
+    timeout: NEVER_MS,
+    logLevel: 'off',
+    ...(baseURL ? { baseURL } : {}),
+  })
   return {
     name: NAME,
     async generate(request, options) {

@@ -1,0 +1,216 @@
+import { connect } from 'node:net'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API_BASE, ROUTES } from '../../functions/contract.ts'
+import { Client, type TaskView } from '../fixtures/client.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+let client: Client
+let known: TaskView
+beforeAll(async () => {
+  running = await startTestRuntime()
+  client = new Client(running.url)
+  known = await client.submit({ type: 'example.add', input: { x: 1, y: 1 } })
+})
+afterAll(() => running.stop())
+
+interface Problem {
+  readonly status: number
+  readonly title: string
+  readonly code: string
+  readonly type: string
+  readonly detail: string
+  readonly instance: string
+}
+
+const send = async (
+  method: string,
+  path: string,
+  body?: string | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string> = {},
+) => {
+  const response = await fetch(`${running.url}${path}`, {
+    method,
+    headers,
+    redirect: 'manual',
+    ...(body === undefined || method === 'GET' || method === 'HEAD' ? {} : { body }),
+  })
+  return {
+    status: response.status,
+    type: response.headers.get('content-type') ?? '',
+    text: await response.text(),
+  }
+}
+
+/** A 4xx is a problem document whose status is the answer's, and a 5xx never happens. */
+function expectFair({ status, type, text }: Awaited<ReturnType<typeof send>>): void {
+  expect(status, text).toBeLessThan(500)
+  if (status < 400) return
+  expect(type).toContain('application/problem+json')
+  const problem = JSON.parse(text) as Problem
+  expect(problem).toMatchObject({ status, code: expect.any(String), title: expect.any(String) })
+  expect(text).not.toMatch(/node_modules|\bat \w+ \(|TypeError|\.mjs/)
+}
+
+const paths = () =>
+  ROUTES.map(({ method, path }) => ({ method, path: `${API_BASE}${path.replace('{id}', known.id)}` }))
+const json = { 'content-type': 'application/json' }
+
+describe('whatever is sent, the answer is fair', () => {
+  it('random bytes as a body, on every route', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...paths()),
+        fc.uint8Array({ maxLength: 300 }),
+        fc.constantFrom(
+          'application/json',
+          'text/plain',
+          'application/octet-stream',
+          'application/json; charset=x',
+        ),
+        async ({ method, path }, bytes, type) => {
+          const target = path.replace('{file}', 'swagger-ui.css')
+          expectFair(await send(method, target, new Uint8Array(bytes), { 'content-type': type }))
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  it('any JSON as a body, on every route that takes one', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...paths().filter(({ method }) => method === 'POST')),
+        fc.jsonValue(),
+        async (route, value) => {
+          expectFair(await send(route.method, route.path, JSON.stringify(value), json))
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  it('the fields of a task with anything in them', async () => {
+    const anything = fc.oneof(
+      fc.jsonValue(),
+      fc.string(),
+      fc.double(),
+      fc.integer(),
+      fc.constant('__proto__'),
+    )
+    const names = [
+      'prompt',
+      'type',
+      'input',
+      'model',
+      'priority',
+      'tags',
+      'delay_seconds',
+      'run_at',
+      'max_attempts',
+    ]
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.constantFrom(...names), anything), async (body) => {
+        expectFair(await send('POST', `${API_BASE}/tasks`, JSON.stringify(body), json))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('any path, query, id, cursor and filter', async () => {
+    const text = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }).map(encodeURIComponentSafe),
+      fc.constant('%zz'),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('GET', 'POST', 'DELETE', 'PATCH', 'HEAD'),
+        text,
+        text,
+        async (method, one, two) => {
+          const a = encodeURIComponentSafe(one)
+          const b = encodeURIComponentSafe(two)
+          for (const path of [
+            `${API_BASE}/tasks/${a}`,
+            `${API_BASE}/tasks?status=${a}&cursor=${b}&limit=${b}`,
+            `${API_BASE}/tasks?created_after=${a}&tag=${b}`,
+            `${API_BASE}/tasks/example?name=${a}&seconds=${b}`,
+            `${API_BASE}/docs/${a}`,
+            `/${a}/${b}`,
+          ]) {
+            const answer = await send(method, path, undefined, json)
+            if (method === 'HEAD') expect(answer.status).toBeLessThan(500)
+            else expectFair(answer)
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it.each([
+    ['{"prompt":"x","prompt":"y"}', 202],
+    ['{"prompt":"\\ud800"}', 202],
+    [`{"prompt":"${'\\u0000'.repeat(1000)}"}`, 202],
+    ['{"__proto__":{"prompt":"x"}}', 422],
+    ['{"constructor":{"prototype":{"x":1}},"prompt":"x"}', 422],
+    [`${'['.repeat(100_000)}`, 400],
+    [`{"type":"example.add","input":${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}}`, 400],
+    ['{"type":"example.add","input":{"x":1e400,"y":1}}', 422],
+    ['{"prompt":"x","priority":11}', 422],
+    ['{"prompt":"x","model":"nobody-knows"}', 422],
+    ['{"prompt":"x","run_at":"2999-01-01T00:00:00Z"}', 422],
+    ['\ufeff{"prompt":"x"}', 400],
+    ['', 400],
+    ['null', 422],
+    ['"prompt"', 422],
+  ])('a body that looks like mischief (%#)', async (body, status) => {
+    const answer = await send('POST', `${API_BASE}/tasks`, body, json)
+    expectFair(answer)
+    expect(answer.status, answer.text).toBe(status)
+  })
+
+  it.each([
+    ['a body of 5 MB', 'POST', '/tasks', 'x'.repeat(5 * 1024 * 1024), 413],
+    ['a body of 11 MB', 'POST', '/tasks', 'x'.repeat(11 * 1024 * 1024), 413],
+    ['a route that is not there', 'GET', '/nothing', undefined, 404],
+    ['a task that is not there', 'GET', '/tasks/01m86jy46debemzsagpzpjb0cz', undefined, 404],
+    ['a method that the route has not', 'DELETE', '/tasks', undefined, 405],
+  ] as const)('%s', async (_, method, path, body, status) => {
+    const answer = await send(method, `${API_BASE}${path}`, body, json)
+    expectFair(answer)
+    expect(answer.status).toBe(status)
+  })
+
+  it('a wrong content type is 415, a wrong method 405 with Allow', async () => {
+    expect(
+      (await send('POST', `${API_BASE}/tasks`, '{"prompt":"x"}', { 'content-type': 'text/plain' })).status,
+    ).toBe(415)
+    const response = await fetch(`${running.url}${API_BASE}/tasks`, { method: 'PUT' })
+    expect(response.status).toBe(405)
+    expect(response.headers.get('allow')?.split(', ').sort()).toEqual(['GET', 'POST'])
+  })
+
+  it('what is no HTTP at all is hung up on, and the service lives', async () => {
+    const { port } = new URL(running.url)
+    for (const bytes of [
+      '\0\0\0\0',
+      'GET\r\n\r\n',
+      'POST /api/v1/tasks HTTP/1.1\r\nContent-Length: abc\r\n\r\n',
+    ])
+      await new Promise<void>((resolve) => {
+        const socket = connect(Number(port), '127.0.0.1', () => socket.end(bytes))
+        socket
+          .on('close', () => resolve())
+          .on('error', () => resolve())
+          .on('data', () => undefined)
+      })
+    expect((await client.get('/health')).status).toBe(200)
+  })
+})
+
+function encodeURIComponentSafe(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+}

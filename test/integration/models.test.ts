@@ -1,0 +1,125 @@
+import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client } from '../fixtures/client.ts'
+import { startModelServer } from '../fixtures/model-server.ts'
+import { openSqs, startTestRuntime } from '../fixtures/running.ts'
+
+let server: Awaited<ReturnType<typeof startModelServer>>
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+let client: Client
+
+beforeAll(async () => {
+  server = await startModelServer()
+  running = await startTestRuntime({
+    OPENAI_BASE_URL: server.openaiUrl,
+    OPENAI_API_KEY: 'test-openai-key',
+    OPENAI_MODELS: 'stub-*',
+    ANTHROPIC_BASE_URL: server.anthropicUrl,
+    ANTHROPIC_API_KEY: 'test-anthropic-key',
+  })
+  client = new Client(running.url)
+})
+afterAll(async () => {
+  await running.stop()
+  await server.stop()
+})
+
+describe('tasks answered by a model server', () => {
+  it('a text task brings the model’s text, tokens and provider', async () => {
+    const { id } = await client.submit({ prompt: 'What is a qubit?', model: 'stub-1000' })
+    const task = await client.done(id)
+    expect(task).toMatchObject({
+      status: 'COMPLETED',
+      result: 'echo: What is a qubit?',
+      usage: { provider: 'openai', input_tokens: 7, output_tokens: 3 },
+      attempts: 1,
+    })
+    expect(server.callsOf('What is a qubit?')).toMatchObject([{ apiKey: 'test-openai-key' }])
+  })
+
+  it('a Claude model is asked over Anthropic’s protocol with its own key', async () => {
+    const { id } = await client.submit({ prompt: 'claude?', model: 'claude-0' })
+    expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', usage: { provider: 'anthropic' } })
+    expect(server.callsOf('claude?')).toMatchObject([{ apiKey: 'test-anthropic-key' }])
+  })
+
+  it('a provider that fails once is asked again: two calls, two attempts', async () => {
+    const { id } = await client.submit({ prompt: 'once', model: 'stub-500-once' })
+    const task = await client.done(id)
+    expect(task).toMatchObject({ status: 'COMPLETED', attempts: 2 })
+    expect(task.history.map(({ outcome }) => outcome)).toEqual(['provider_unavailable', 'completed'])
+    expect(server.callsOf('once')).toHaveLength(2)
+  })
+
+  it('a refused key fails the task at once, and its dead letter is in the queue', async () => {
+    const { id } = await client.submit({ prompt: 'locked', model: 'stub-401' })
+    const task = await client.done(id)
+    expect(task).toMatchObject({
+      status: 'FAILED',
+      attempts: 1,
+      error: { code: 'provider_unauthorized', retryable: false },
+    })
+    expect(JSON.stringify(task)).not.toContain('aaaaaa')
+    expect(server.callsOf('locked')).toHaveLength(1)
+    const queue = running.plan.queues.find(({ name }) => name.includes('deadlettersai'))
+    const sqs = openSqs(running.endpoints.sqs)
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: queue?.url ?? '',
+        WaitTimeSeconds: 5,
+        MessageAttributeNames: ['All'],
+      }),
+    )
+    sqs.destroy()
+    expect(Messages.map(({ Body }) => JSON.parse(Body ?? ''))).toMatchObject([{ id, epoch: 1, v: 1 }])
+    expect(Messages[0]?.Body).toContain('provider_unauthorized')
+  })
+
+  it.each([
+    ['seconds', 'stub-429-once', 2_900],
+    ['a date', 'stub-429-date-once', 2_500],
+  ])('Retry-After in %s is obeyed', async (_, model, atLeastMs) => {
+    const prompt = `wait ${model}`
+    const { id } = await client.submit({ prompt, model })
+    expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', attempts: 2 })
+    const [first, second] = server.callsOf(prompt)
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(atLeastMs)
+  })
+
+  it('a provider that hangs is hung up on at the time limit, and tried again until the attempts are used up', async () => {
+    const body = { prompt: 'hang', model: 'stub-hang', timeout_seconds: 1, max_attempts: 2 }
+    const { id } = await client.submit(body)
+    expect(await client.done(id)).toMatchObject({ status: 'FAILED', attempts: 2, error: { code: 'timeout' } })
+    await expect.poll(() => server.callsOf('hang').map(({ isAborted }) => isAborted)).toEqual([true, true])
+  })
+
+  it('a cancel hangs up on the provider within 3 s', async () => {
+    const { id } = await client.submit({ prompt: 'cancel me', model: 'stub-hang' })
+    await expect.poll(() => server.callsOf('cancel me').length, { timeout: 5_000 }).toBe(1)
+    const cancelledAt = Date.now()
+    expect((await client.post(`/tasks/${id}/cancel`)).body.status).toBe('CANCELLED')
+    await expect.poll(() => server.callsOf('cancel me')[0]?.isAborted, { timeout: 5_000 }).toBe(true)
+    expect(Date.now() - cancelledAt).toBeLessThan(3_000)
+    expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'CANCELLED', result: null })
+  })
+
+  it('50 clients with one key: one task, one call', async () => {
+    const body = { prompt: 'one call', model: 'stub-0' }
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => client.post('/tasks', body, { 'idempotency-key': 'k-50' })),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]))
+    const ids = new Set(answers.map((answer) => answer.body.id))
+    expect(ids.size).toBe(1)
+    await client.done([...ids][0] ?? '')
+    expect(server.callsOf('one call')).toHaveLength(1)
+  })
+
+  it('a burst of 200: every prompt is asked exactly once', async () => {
+    const prompts = Array.from({ length: 200 }, (_, index) => `burst ${index}`)
+    const tasks = await Promise.all(prompts.map((prompt) => client.submit({ prompt, model: 'stub-1000' })))
+    const done = await Promise.all(tasks.map(({ id }) => client.done(id, 60_000)))
+    expect(done.map(({ result }) => result)).toEqual(prompts.map((prompt) => `echo: ${prompt}`))
+    expect(prompts.filter((prompt) => server.callsOf(prompt).length !== 1)).toEqual([])
+  })
+})

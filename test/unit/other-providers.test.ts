@@ -1,0 +1,94 @@
+import {
+  BedrockRuntimeClient,
+  ConverseStreamCommand,
+  ThrottlingException,
+} from '@aws-sdk/client-bedrock-runtime'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createBedrockProvider } from '../../functions/core/adapters/providers/bedrock/bedrock-provider.ts'
+import { createSimulatedProvider } from '../../functions/core/adapters/providers/simulated/simulated-provider.ts'
+import { systemClock } from '../../functions/core/adapters/system/clock.ts'
+
+const signal = new AbortController().signal
+
+describe('bedrock', () => {
+  const bedrock = mockClient(BedrockRuntimeClient)
+  const provider = createBedrockProvider(Date.now, bedrock as unknown as BedrockRuntimeClient)
+  beforeEach(() => void bedrock.reset())
+  const streamOf = async function* (events: readonly object[]) {
+    yield* events
+  }
+  const text = (piece: string) => ({ contentBlockDelta: { delta: { text: piece } } })
+
+  it('streams the text and counts the tokens', async () => {
+    bedrock.on(ConverseStreamCommand).resolvesOnce({
+      stream: streamOf([
+        text('hel'),
+        text('lo'),
+        { messageStop: { stopReason: 'end_turn' } },
+        { metadata: { usage: { inputTokens: 5, outputTokens: 2 } } },
+      ]),
+    } as never)
+    const pieces: string[] = []
+    const answer = await provider.generate(
+      { model: 'amazon.nova-micro-v1:0', prompt: 'hi', maxTokens: 9 },
+      { signal, onDelta: (piece) => pieces.push(piece) },
+    )
+    expect(answer).toEqual({ text: 'hello', inputTokens: 5, outputTokens: 2, finishReason: 'stop' })
+    expect(pieces).toEqual(['hel', 'lo'])
+    expect(bedrock.commandCalls(ConverseStreamCommand)[0]?.args[0].input).toEqual({
+      modelId: 'amazon.nova-micro-v1:0',
+      messages: [{ role: 'user', content: [{ text: 'hi' }] }],
+      inferenceConfig: { maxTokens: 9 },
+    })
+  })
+
+  it.each([
+    [[text('half')], { code: 'provider_bad_answer', retry: 'later' }],
+    [[{ messageStop: { stopReason: 'guardrail_intervened' } }], { code: 'content_refused', retry: 'never' }],
+  ])('a stream that is no whole answer is the right error (%#)', async (events, expected) => {
+    bedrock.on(ConverseStreamCommand).resolvesOnce({ stream: streamOf(events) } as never)
+    await expect(provider.generate({ model: 'm', prompt: 'hi' }, { signal })).rejects.toMatchObject(expected)
+  })
+
+  it('a throttled call is tried again later', async () => {
+    bedrock
+      .on(ConverseStreamCommand)
+      .rejectsOnce(new ThrottlingException({ message: 'too fast', $metadata: { httpStatusCode: 429 } }))
+    await expect(provider.generate({ model: 'm', prompt: 'hi' }, { signal })).rejects.toMatchObject({
+      code: 'provider_rate_limited',
+      retry: 'later',
+    })
+  })
+})
+
+describe('simulated', () => {
+  const provider = createSimulatedProvider(systemClock)
+  const ask = (model: string, prompt = 'Why?', attempt = 1) =>
+    provider.generate({ model, prompt, attempt }, { signal })
+
+  it('gives the same text for the same prompt, another for another', async () => {
+    const [one, same, other] = await Promise.all([
+      ask('simulated-fast'),
+      ask('simulated-fast'),
+      ask('simulated-fast', 'How?'),
+    ])
+    expect(same).toEqual(one)
+    expect(other.text).not.toBe(one.text)
+  })
+
+  it.each([
+    ['simulated-fail-503', { code: 'provider_unavailable', retry: 'later' }],
+    ['simulated-fail-401', { code: 'provider_unauthorized', retry: 'never' }],
+    ['simulated-429-7', { code: 'provider_rate_limited', retryAfterMs: 7_000 }],
+    ['simulated-refuse', { code: 'content_refused', retry: 'never' }],
+    ['simulated-dance', { code: 'provider_rejected', retry: 'never' }],
+  ])('%s does what its name says', async (model, expected) => {
+    await expect(ask(model)).rejects.toMatchObject(expected)
+  })
+
+  it('flaky-2 fails twice, then answers', async () => {
+    await expect(ask('simulated-flaky-2', 'x', 2)).rejects.toMatchObject({ code: 'provider_unavailable' })
+    await expect(ask('simulated-flaky-2', 'x', 3)).resolves.toMatchObject({ finishReason: 'stop' })
+  })
+})
