@@ -1,5 +1,7 @@
 import { Stack, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
+import { LANES } from '../../functions/contract.ts'
+import { Overview } from '../observability/overview.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import type { StatefulStack } from './stateful-stack.ts'
 import type { StatelessStack } from './stateless-stack.ts'
@@ -18,5 +20,17 @@ export class ObservabilityStack extends Stack {
     { stage, stateful, stateless, ...props }: ObservabilityStackProps,
   ) {
     super(scope, id, props)
+    new Overview(this, 'Overview', {
+      stageName: stage.name,
+      api: stateless.taskApi.api,
+      sweeper: stateless.sweeper.sweep.function,
+      sweepEveryMinutes: stage.sweeper.everyMinutes,
+      lanes: LANES.map((name) => ({
+        name,
+        queue: stateless.lanes[name].queue,
+        deadLetters: stateful.deadLetters[name],
+        worker: stateless.lanes[name].worker.function,
+      })),
+    })
   }
 }
