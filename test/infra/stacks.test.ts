@@ -1,0 +1,202 @@
+import { Match } from 'aws-cdk-lib/assertions'
+import { describe, expect, it } from 'vitest'
+import { API_BASE, LANES, ROUTES, type Route, TABLE } from '../../functions/contract.ts'
+import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
+import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
+import { templatesOf } from '../fixtures/templates.ts'
+
+const stages = new Map(STAGE_NAMES.map((name) => [name, templatesOf(name)]))
+const of = (name: (typeof STAGE_NAMES)[number]) => {
+  const found = stages.get(name)
+  if (!found) throw new Error(name)
+  return found
+}
+
+describe.each(STAGE_NAMES)('stage %s', (name) => {
+  const { stateful, stateless } = of(name)
+
+  it('has one table with both indexes and a time to live', () => {
+    const [table, ...more] = Object.values(stateful.byType('AWS::DynamoDB::GlobalTable'))
+    expect(more).toEqual([])
+    expect(table?.Properties).toMatchObject({
+      BillingMode: 'PAY_PER_REQUEST',
+      TimeToLiveSpecification: { AttributeName: TABLE.ttl, Enabled: true },
+      GlobalSecondaryIndexes: [{ IndexName: TABLE.listIndex.name }, { IndexName: TABLE.dueIndex.name }],
+    })
+  })
+
+  it('gives every lane a queue, a dead-letter queue that only it may use, and TLS only on both', () => {
+    expect(Object.keys(stateful.byType('AWS::SQS::Queue'))).toHaveLength(LANES.length)
+    for (const lane of LANES)
+      stateless.template.hasResourceProperties('AWS::SQS::Queue', {
+        QueueName: `TaskRunner-${name}-${lane}`,
+        SqsManagedSseEnabled: true,
+        RedrivePolicy: { maxReceiveCount: 10 },
+      })
+    for (const queue of Object.values(stateful.byType('AWS::SQS::Queue')))
+      expect(queue.Properties).toMatchObject({
+        SqsManagedSseEnabled: true,
+        MessageRetentionPeriod: 1_209_600,
+        RedriveAllowPolicy: { redrivePermission: 'byQueue' },
+      })
+    for (const { byType } of [stateful, stateless]) {
+      const policies = Object.values(byType('AWS::SQS::QueuePolicy'))
+      expect(policies).toHaveLength(LANES.length)
+      for (const policy of policies) {
+        const { Statement } = policy.Properties.PolicyDocument as { Statement: object[] }
+        expect(Statement).toMatchObject([
+          { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+        ])
+      }
+    }
+  })
+
+  it('feeds each lane’s worker from its own queue, failures one by one, at most as many at once as the stage says', () => {
+    const sources = Object.values(stateless.byType('AWS::Lambda::EventSourceMapping'))
+    expect(sources).toHaveLength(LANES.length)
+    for (const source of sources)
+      expect(source.Properties).toMatchObject({
+        BatchSize: 10,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        ScalingConfig: { MaximumConcurrency: expect.any(Number) },
+      })
+  })
+
+  it('runs every function on the runtime’s Node, arm64, with JSON logs that are kept for a time', () => {
+    const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
+    expect(functions).toHaveLength(LANES.length + 4)
+    for (const item of functions)
+      expect(item.Properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        LoggingConfig: { LogFormat: 'JSON' },
+      })
+    for (const group of Object.values(stateless.byType('AWS::Logs::LogGroup')))
+      expect(group.Properties.RetentionInDays).toBeGreaterThan(0)
+    expect(Object.keys(stateless.byType('AWS::Lambda::Alias'))).toHaveLength(functions.length)
+  })
+
+  it('sweeps by a timer', () => {
+    stateless.template.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'rate(1 minute)',
+      State: 'ENABLED',
+    })
+  })
+
+  it('serves every route, and on a deployed stage closes all but the open ones', () => {
+    const resources = stateless.byType('AWS::ApiGateway::Resource')
+    const pathOf = (reference: unknown): string => {
+      const id = (reference as { Ref?: string }).Ref ?? ''
+      const resource = resources[id]
+      return resource ? `${pathOf(resource.Properties.ParentId)}/${resource.Properties.PathPart}` : ''
+    }
+    const methods = new Map(
+      Object.values(stateless.byType('AWS::ApiGateway::Method')).map(({ Properties }) => [
+        `${Properties.HttpMethod} ${pathOf(Properties.ResourceId) || '/'}`,
+        Properties.ApiKeyRequired,
+      ]),
+    )
+    for (const route of ROUTES as readonly Route[])
+      expect([route.path, methods.get(`${route.method} ${API_BASE}${route.path}`)]).toEqual([
+        route.path,
+        name !== 'local' && !route.open,
+      ])
+    expect(methods.get('ANY /{proxy+}')).toBe(name !== 'local')
+    const open = [...methods].filter(([, isClosed]) => !isClosed).map(([key]) => key.split(' ')[1])
+    if (name !== 'local')
+      expect([...new Set(open)].sort()).toEqual(
+        (ROUTES as readonly Route[])
+          .filter((route) => route.open)
+          .map((route) => `${API_BASE}${route.path}`)
+          .sort(),
+      )
+    expect(Object.keys(stateless.byType('AWS::ApiGateway::UsagePlan'))).toHaveLength(name === 'local' ? 0 : 1)
+  })
+
+  it('gives every function exactly the actions of the access table, on no wildcard but the payloads', () => {
+    const functions = stateless.byType('AWS::Lambda::Function')
+    const roles = new Map<string, { actions: Set<string>; resources: string[] }>()
+    for (const policy of Object.values(stateless.byType('AWS::IAM::Policy'))) {
+      const { Roles, PolicyDocument } = policy.Properties as {
+        Roles: { Ref: string }[]
+        PolicyDocument: { Statement: { Action: string | string[]; Resource: unknown; Effect: string }[] }
+      }
+      const role = roles.get(Roles[0]?.Ref ?? '') ?? { actions: new Set<string>(), resources: [] }
+      for (const { Action, Resource } of PolicyDocument.Statement) {
+        for (const action of [Action].flat()) role.actions.add(action)
+        role.resources.push(...[Resource].flat().map((resource) => JSON.stringify(resource)))
+      }
+      roles.set(Roles[0]?.Ref ?? '', role)
+    }
+    for (const [id, { Properties }] of Object.entries(functions)) {
+      const bundle = BUNDLE_OF.find(([pattern]) => pattern.test(id))?.[1]
+      if (!bundle) throw new Error(id)
+      const access = FUNCTION_ACCESS[bundle]
+      const role = roles.get((Properties.Role as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0])
+      const models = role?.actions.has('ssm:GetParameter') ? MODEL_ACTIONS : []
+      const expected = [
+        'logs:CreateLogStream',
+        'logs:PutLogEvents',
+        ...(access.table ?? []),
+        ...(access.indexes?.list ?? []),
+        ...(access.indexes?.due ?? []),
+        ...(access.payloads ?? []),
+        ...(access.queues ?? []),
+        ...(access.deadLetters ?? []),
+        ...models,
+      ]
+      const optional = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream']
+      expect([id, [...(role?.actions ?? [])].filter((action) => !optional.includes(action)).sort()]).toEqual([
+        id,
+        [...new Set(expected)].sort(),
+      ])
+      const wild = role?.resources.filter((resource) => resource.includes('*')) ?? []
+      expect(wild.filter((resource) => !resource.includes('/payload/*'))).toEqual([])
+      const { Variables } = Properties.Environment as { Variables: object }
+      expect([id, Object.keys(Variables).sort()]).toEqual([id, [...access.environment].sort()])
+    }
+  })
+})
+
+const MODEL_ACTIONS = ['ssm:GetParameter']
+const BUNDLE_OF = [
+  [/^lane/, 'run-task'],
+  [/^Writes/, 'api-writes'],
+  [/^Reads/, 'api-reads'],
+  [/^Public/, 'api-public'],
+  [/^Sweeper/, 'sweep'],
+] as const
+
+describe('what holds data', () => {
+  it('keeps its logical ids: a changed id would replace the table', () => {
+    expect(
+      Object.keys(of('prod').stateful.all)
+        .filter((id) => !/Policy/.test(id))
+        .sort(),
+    ).toEqual([
+      'PayloadsBucket1715615A',
+      'TasksTable45D1B62D',
+      'deadlettersaiQueue70E3E6FE',
+      'deadlettersdemoQueueFD58F042',
+      'deadlettersdocumentsQueue491CE598',
+      'deadlettersemailQueue3A7BA2AB',
+      'deadlettersurgentQueueBB5DE9B1',
+    ])
+  })
+
+  it('outlives its stack in prod, is protected and can be restored; dev leaves nothing', () => {
+    of('prod').stateful.template.hasResource('AWS::DynamoDB::GlobalTable', {
+      DeletionPolicy: 'Retain',
+      Properties: {
+        Replicas: [
+          Match.objectLike({
+            DeletionProtectionEnabled: true,
+            PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+          }),
+        ],
+      },
+    })
+    expect(of('prod').stage.stateful.terminationProtection).toBe(true)
+    of('dev').stateful.template.hasResource('AWS::DynamoDB::GlobalTable', { DeletionPolicy: 'Delete' })
+  })
+})

@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { dev } from '../../lib/stages/dev.ts'
+import { loadStage, parseStage } from '../../lib/stages/load-stage.ts'
+import { prod } from '../../lib/stages/prod.ts'
+import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+describe('stage files', () => {
+  it.each(STAGE_NAMES)('%s is right', (name) => {
+    expect(loadStage(name).name).toBe(name)
+  })
+
+  it('an unknown setting fails with its place and the nearest right name', () => {
+    expect(() => parseStage('dev', { ...dev, retensionDays: 7 })).toThrow(
+      'retensionDays: there is no such setting. Nearest: "retentionDays"',
+    )
+    const lanes = { ...dev.lanes, ai: { ...dev.lanes.ai, batchsize: 5 } }
+    expect(() => parseStage('dev', { ...dev, lanes })).toThrow('lanes.ai.batchsize: there is no such setting')
+  })
+
+  it('an unknown stage fails with the nearest one', () => {
+    expect(() => loadStage('prd')).toThrow('Nearest: "prod"')
+  })
+
+  it.each([
+    [{ ...dev, payloadExpiryDays: 8 }, 'payloadExpiryDays: must be above'],
+    [
+      { ...dev, lanes: { ...dev.lanes, ai: { ...dev.lanes.ai, visibilitySeconds: 10 } } },
+      'visibilitySeconds',
+    ],
+    [{ ...dev, logs: { ...dev.logs, retentionDays: 8 } }, 'logs.retentionDays'],
+    [{ ...dev, models: { ...dev.models, defaultModel: 'nobody' } }, 'fits no route'],
+  ])('a setting out of bounds fails (%#)', (input, message) => {
+    expect(() => parseStage('dev', input)).toThrow(message)
+  })
+
+  it('the simulated provider never answers in prod', () => {
+    const models = { ...prod.models, providers: [...prod.models.providers, 'simulated' as const] }
+    expect(() => parseStage('prod', { ...prod, models })).toThrow('must not be active in prod')
+    expect(Object.values(loadStage('prod').models.routes)).not.toContain('simulated')
+    expect(Object.values(loadStage('staging').models.routes)).not.toContain('simulated')
+  })
+
+  it('local asks OpenAI only when there is a key or a server', () => {
+    expect(loadStage('local').models.routes['gpt-*']).toBe('simulated')
+    expect(loadStage('local', { OPENAI_API_KEY: 'k' }).models.routes['gpt-*']).toBe('openai')
+    expect(loadStage('local', { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' }).models.routes['gpt-*']).toBe(
+      'openai',
+    )
+  })
+})
+
+describe('the CDK command line', () => {
+  it('lists every stack of every stage, without an account', async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [
+        join(root, 'node_modules/aws-cdk/bin/cdk'),
+        'list',
+        '--no-notices',
+        '--output',
+        '/tmp/taskrunner-cdk-list',
+      ],
+      { cwd: root, env: { ...process.env, AWS_EC2_METADATA_DISABLED: 'true' } },
+    )
+    expect(stdout.match(/^TaskRunner-\S+/gm)).toEqual(
+      STAGE_NAMES.flatMap((stage) =>
+        ['stateful', 'stateless', ...(stage === 'local' ? [] : ['observability'])].map(
+          (stack) => `TaskRunner-${stage}/${stack}`,
+        ),
+      ),
+    )
+  })
+
+  it('is pinned: a newer major writes what the library cannot read', () => {
+    const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    expect(devDependencies['aws-cdk']).toMatch(/^2\.1148\.\d+$/)
+  })
+})
