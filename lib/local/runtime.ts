@@ -24,21 +24,24 @@ export interface RuntimeOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Forget all state first. */
   readonly isFresh?: boolean
-  /** Added to every function's environment. */
-  readonly functionEnv?: Readonly<Record<string, string>>
+  /** Added to every function's environment, given where the services are: a test puts a proxy before one of them. */
+  readonly functionEnv?: (endpoints: Endpoints) => Promise<Readonly<Record<string, string>>>
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
   readonly warn?: (text: string) => void
 }
 
+/** Where the embedded services listen. */
+export interface Endpoints {
+  readonly dynamodb: string
+  readonly sqs: string
+  readonly s3: string
+  readonly ssm: string
+}
+
 export interface Runtime {
   readonly url: string
-  readonly endpoints: {
-    readonly dynamodb: string
-    readonly sqs: string
-    readonly s3: string
-    readonly ssm: string
-  }
+  readonly endpoints: Endpoints
   readonly plan: Plan
   /** By readable name, e.g. `SweeperSweep`. */
   pool(name: string): FunctionPool
@@ -96,7 +99,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const bring = async (directory: string): Promise<Deployment> => {
       const plan = await toPlan(directory)
       await provision(plan, clients)
-      const functionEnv = { ...environmentOf(endpoints, env), ...options.functionEnv }
+      const functionEnv = { ...environmentOf(endpoints, env), ...(await options.functionEnv?.(endpoints)) }
       const { environmentLimit } = options
       const next = await Deployment.create({
         plan,
@@ -164,7 +167,7 @@ const KEY_OF: Readonly<Record<string, string>> = {
   'anthropic-api-key': 'ANTHROPIC_API_KEY',
 }
 
-function openClients({ dynamodb, sqs, s3 }: Runtime['endpoints']) {
+function openClients({ dynamodb, sqs, s3 }: Endpoints) {
   const common = { region: REGION, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
   return {
     dynamo: new DynamoDBClient({ ...common, endpoint: dynamodb }),
@@ -176,7 +179,7 @@ function openClients({ dynamodb, sqs, s3 }: Runtime['endpoints']) {
 
 /** What Lambda would put into the environment, with the SDK's own names for other endpoints. */
 function environmentOf(
-  { dynamodb, sqs, s3, ssm }: Runtime['endpoints'],
+  { dynamodb, sqs, s3, ssm }: Endpoints,
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   const own = env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY ? env : undefined

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Client } from '../fixtures/client.ts'
+import { startCountingProxy } from '../fixtures/counting-proxy.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+type Proxy = Awaited<ReturnType<typeof startCountingProxy>>
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+let client: Client
+let dynamo: Proxy
+let sqs: Proxy
+
+beforeAll(async () => {
+  running = await startTestRuntime({}, async (endpoints) => {
+    dynamo = await startCountingProxy(endpoints.dynamodb)
+    sqs = await startCountingProxy(endpoints.sqs)
+    return { AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint, AWS_ENDPOINT_URL_SQS: sqs.endpoint }
+  })
+  client = new Client(running.url)
+  // The first task wakes the functions, and marks the lane as active, which it does once in a while only.
+  await client.done((await client.submit({ prompt: 'first', model: 'simulated-fast' })).id)
+})
+beforeEach(() => {
+  dynamo.reset()
+  sqs.reset()
+})
+afterAll(async () => {
+  await running.stop()
+  await Promise.all([dynamo.stop(), sqs.stop()])
+})
+
+describe('calls to AWS', () => {
+  it('a submit is one conditional write and one send, and nothing else', async () => {
+    await client.submit({ prompt: 'later', model: 'simulated-fast', delay_seconds: 600 })
+    expect(dynamo.counts()).toEqual({ PutItem: 1 })
+    expect(sqs.counts()).toEqual({ SendMessage: 1 })
+  })
+
+  it('a replayed submit is the refused write alone, with a read where the service gives no old item', async () => {
+    const key = { 'idempotency-key': 'again' }
+    await client.submit({ prompt: 'keyed', model: 'simulated-fast', delay_seconds: 600 }, key)
+    dynamo.reset()
+    sqs.reset()
+    await client.submit({ prompt: 'keyed', model: 'simulated-fast', delay_seconds: 600 }, key)
+    expect(sqs.counts()).toEqual({})
+    expect(dynamo.counts()).toEqual({ GetItem: 1, PutItem: 1 })
+  })
+
+  it('a short task costs the worker two writes', async () => {
+    const { id } = await client.submit({ prompt: 'short', model: 'simulated-fast' })
+    // Not polled: every look would be a read.
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    expect(dynamo.counts()).toEqual({ PutItem: 1, UpdateItem: 2 })
+    expect(sqs.counts()).toEqual({ ChangeMessageVisibilityBatch: 1, SendMessage: 1 })
+    expect((await client.get(`/tasks/${id}`)).body.status).toBe('COMPLETED')
+  })
+})

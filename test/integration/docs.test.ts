@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { chromium } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API_BASE, ROUTES } from '../../functions/contract.ts'
+import { Client } from '../fixtures/client.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
+const ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+beforeAll(async () => {
+  running = await startTestRuntime()
+})
+afterAll(() => running.stop())
+
+interface Document {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+describe('the API describes itself', () => {
+  it('in a valid OpenAPI 3.1 document with every route in it, and no other', async () => {
+    const { body } = await new Client(running.url).get<Document>('/openapi.json')
+    expect(body.openapi).toMatch(/^3\.1/)
+    const { valid, errors } = await new Validator().validate(structuredClone(body) as never)
+    expect(errors).toBeUndefined()
+    expect(valid).toBe(true)
+    const described = Object.entries(body.paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    const served = ROUTES.map(({ method, path }) => `${method} ${path}`)
+    expect(described.sort()).toEqual(served.sort())
+  })
+})
+
+describe.skipIf(!existsSync(CHROMIUM))('the docs page in Chromium', () => {
+  it('shows every route, loads nothing from elsewhere, and sends a task when tried', async () => {
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS })
+    try {
+      const page = await browser.newPage()
+      const foreign: string[] = []
+      const failures: string[] = []
+      page.on('request', (request) => {
+        if (!request.url().startsWith(running.url) && !request.url().startsWith('data:'))
+          foreign.push(request.url())
+      })
+      page.on('pageerror', (error) => failures.push(error.message))
+      page.on('console', (message) => message.type() === 'error' && failures.push(message.text()))
+      await page.goto(`${running.url}/`)
+      expect(page.url()).toBe(`${running.url}${API_BASE}/docs`)
+      const submit = page
+        .locator('.opblock', { has: page.locator('[data-path="/tasks"]') })
+        .locator('visible=true')
+        .first()
+      await submit.waitFor()
+      expect(await page.locator('.opblock').count()).toBe(ROUTES.length)
+      const post = page.locator('.opblock-post', { has: page.locator('[data-path="/tasks"]') }).first()
+      await post.locator('.opblock-summary').click()
+      await post.locator('textarea').fill('{"type": "example.add", "input": {"x": 20, "y": 22}}')
+      await post.locator('button.execute').click()
+      await post.locator('.live-responses-table .response-col_status').filter({ hasText: '202' }).waitFor()
+      expect(foreign).toEqual([])
+      expect(failures).toEqual([])
+    } finally {
+      await browser.close()
+    }
+  })
+})
