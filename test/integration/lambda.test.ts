@@ -1,0 +1,197 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { EventSource } from '../../lib/local/lambda/event-source.ts'
+import { FunctionLog } from '../../lib/local/lambda/function-log.ts'
+import { FunctionPool } from '../../lib/local/lambda/function-pool.ts'
+import { type Service, startService } from '../../lib/local/services/service.ts'
+import { openSqs } from '../fixtures/running.ts'
+
+let folder: string
+let queues: Service
+let sqs: SQSClient
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lambda-'))
+  queues = await startService({ kind: 'sqs-s3', directory: join(folder, 'queues'), region: 'eu-central-1' })
+  sqs = openSqs(queues.endpoint)
+})
+afterAll(async () => {
+  sqs.destroy()
+  await queues.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** A function of this source, in an environment of its own. */
+async function makePool(source: string, { limit = 2, timeoutMs = 2_000, memoryMb = 128, env = {} } = {}) {
+  const codeDirectory = await mkdtemp(join(folder, 'code-'))
+  await mkdir(codeDirectory, { recursive: true })
+  await writeFile(join(codeDirectory, 'index.mjs'), source)
+  const plan = {
+    arn: 'arn:aws:lambda:eu-central-1:000000000000:function:f',
+    functionName: 'f',
+    name: 'f',
+    codeDirectory,
+    handler: 'index.handler',
+    memoryMb,
+    timeoutMs,
+    environment: {},
+  }
+  const log = new FunctionLog(join(codeDirectory, 'f.log'))
+  return new FunctionPool(plan, { env, compileCache: join(folder, 'cache'), log, limit, keep: 0 })
+}
+
+describe('an execution environment', () => {
+  it('has an environment of its own and one event at a time, and is reused', async () => {
+    const pool = await makePool(
+      'let n = 0; export const handler = async (event) => ({ n: ++n, own: process.env.OWN, path: process.env.PATH, event })',
+      { env: { OWN: 'mine' } },
+    )
+    expect(await pool.invoke({ a: 1 })).toEqual({ n: 1, own: 'mine', event: { a: 1 } })
+    expect(await pool.invoke({ a: 2 })).toMatchObject({ n: 2 })
+    expect(pool.environments).toHaveLength(1)
+    await pool.close(0)
+  })
+
+  it('their number is capped; what does not fit waits', async () => {
+    const pool = await makePool(
+      'export const handler = async () => { await new Promise((r) => setTimeout(r, 100)); return Date.now() }',
+      { limit: 2 },
+    )
+    await Promise.all(Array.from({ length: 6 }, () => pool.invoke({})))
+    expect(pool.environments).toHaveLength(2)
+    await pool.close(0)
+  })
+
+  it.each([
+    [
+      'throws',
+      'export const handler = async () => { throw new RangeError("too far") }',
+      'RangeError: too far',
+    ],
+    ['does not end in time', 'export const handler = () => new Promise(() => {})', 'Sandbox.Timedout'],
+    ['ends itself', 'export const handler = async () => { process.exit(3) }', 'Runtime.ExitError'],
+    [
+      'crashes beside the handler',
+      'export const handler = () => new Promise(() => setTimeout(() => { throw new Error("loose") }, 10))',
+      'loose',
+    ],
+    [
+      'uses up its memory',
+      'export const handler = async () => { const a = []; for (;;) a.push(new Array(1e5).fill(Math.random())) }',
+      'Runtime.OutOfMemory',
+    ],
+    ['cannot be loaded', 'throw new Error("bad config")', 'bad config'],
+  ])(
+    'a function that %s is an error to its caller, and the next call finds a fresh one',
+    async (_, source, message) => {
+      const pool = await makePool(source, { timeoutMs: 1_500, memoryMb: 32 })
+      await expect(pool.invoke({})).rejects.toThrow(message)
+      await expect(pool.invoke({})).rejects.toThrow(message)
+      await pool.close(0)
+    },
+  )
+})
+
+describe('an event source', () => {
+  const depth = async (url: string) => {
+    const { Attributes } = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
+    )
+    return (
+      Number(Attributes?.ApproximateNumberOfMessages) +
+      Number(Attributes?.ApproximateNumberOfMessagesNotVisible)
+    )
+  }
+  const run = async (name: string, source: string, bodies: readonly string[], maxConcurrency = 2) => {
+    const { QueueUrl: queueUrl = '' } = await sqs.send(
+      new CreateQueueCommand({ QueueName: name, Attributes: { VisibilityTimeout: '1' } }),
+    )
+    for (const body of bodies)
+      await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }))
+    const pool = await makePool(source, { limit: maxConcurrency })
+    const warnings: string[] = []
+    const plan = {
+      queueArn: 'arn',
+      functionName: 'f',
+      batchSize: 10,
+      windowMs: 0,
+      maxConcurrency,
+      reportsFailures: true,
+    }
+    const options = {
+      plan,
+      queueUrl,
+      region: 'eu-central-1',
+      pool,
+      sqs,
+      warn: (text: string) => warnings.push(text),
+    }
+    const eventSource = new EventSource(options)
+    eventSource.start()
+    return {
+      queueUrl,
+      warnings,
+      pool,
+      stop: async () => {
+        await eventSource.stop()
+        await eventSource.drained()
+        await pool.close(0)
+      },
+    }
+  }
+
+  it('deletes what went well and lets the rest come again', async () => {
+    const source = `const seen = new Map()
+      export const handler = async ({ Records }) => {
+        const failed = []
+        for (const { messageId, body } of Records) {
+          seen.set(body, (seen.get(body) ?? 0) + 1)
+          if (body === 'twice' && seen.get(body) < 2) failed.push({ itemIdentifier: messageId })
+        }
+        return { batchItemFailures: failed }
+      }`
+    const running = await run('partial', source, ['once', 'twice', 'other'], 1)
+    await expect.poll(() => depth(running.queueUrl), { timeout: 10_000 }).toBe(0)
+    expect(running.warnings).toEqual([])
+    await running.stop()
+  })
+
+  it('a batch that fails as a whole comes again as a whole', async () => {
+    const source =
+      'let n = 0; export const handler = async () => { if (++n === 1) throw new Error("first"); return {} }'
+    const running = await run('whole', source, ['a', 'b'], 1)
+    await expect.poll(() => running.warnings.length, { timeout: 5_000 }).toBeGreaterThan(0)
+    expect(await depth(running.queueUrl)).toBe(2)
+    await expect.poll(() => depth(running.queueUrl), { timeout: 10_000 }).toBe(0)
+    await running.stop()
+  })
+
+  it('a failure without a message id fails the batch, as on Lambda', async () => {
+    const source = 'export const handler = async () => ({ batchItemFailures: [{ itemIdentifier: "" }] })'
+    const running = await run('empty-id', source, ['a'], 1)
+    await expect.poll(() => running.warnings[0], { timeout: 5_000 }).toContain('without a message id')
+    expect(await depth(running.queueUrl)).toBe(1)
+    await running.stop()
+  })
+
+  it('runs at most as many batches at once as it may', async () => {
+    const source = 'export const handler = async () => { await new Promise((r) => setTimeout(r, 300)) }'
+    const bodies = Array.from({ length: 40 }, (_, index) => String(index))
+    const running = await run('concurrency', source, bodies, 2)
+    let most = 0
+    const watch = setInterval(() => {
+      most = Math.max(most, running.pool.running)
+    }, 10)
+    await expect.poll(() => depth(running.queueUrl), { timeout: 15_000 }).toBe(0)
+    clearInterval(watch)
+    expect(most).toBe(2)
+    await running.stop()
+  })
+})

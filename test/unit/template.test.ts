@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { Routes } from '../../lib/local/gateway/routes.ts'
+import { rateMs } from '../../lib/local/lambda/timer.ts'
+import type { Assembly, Template } from '../../lib/local/template/assembly.ts'
+import { resolveValue, type Scope } from '../../lib/local/template/intrinsics.ts'
+import { planAssembly } from '../../lib/local/template/plan.ts'
+
+const scope: Scope = {
+  place: { region: 'eu-central-1', accountId: '000000000000' },
+  ref: (id) => `ref-${id}`,
+  attribute: (id, name) => `${id}-${name}`,
+  imported: (name) => `imported-${name}`,
+}
+
+describe('intrinsic functions', () => {
+  it.each([
+    [{ Ref: 'Queue' }, 'ref-Queue'],
+    [{ Ref: 'AWS::Region' }, 'eu-central-1'],
+    [{ 'Fn::GetAtt': ['Queue', 'Arn'] }, 'Queue-Arn'],
+    [{ 'Fn::GetAtt': 'Queue.Nested.Arn' }, 'Queue-Nested.Arn'],
+    [{ 'Fn::Join': [':', ['a', { Ref: 'B' }]] }, 'a:ref-B'],
+    [{ 'Fn::Select': [1, { 'Fn::Split': [':', 'a:b:c'] }] }, 'b'],
+    [{ 'Fn::ImportValue': 'x' }, 'imported-x'],
+    [{ 'Fn::Sub': 'a-${AWS::AccountId}-${Queue.Arn}-${!literal}' }, 'a-000000000000-Queue-Arn-${literal}'],
+    [{ 'Fn::Sub': ['${own}', { own: { Ref: 'B' } }] }, 'ref-B'],
+    [{ plain: [1, true, null, { Ref: 'B' }] }, { plain: [1, true, null, 'ref-B'] }],
+  ])('%j', (value, expected) => {
+    expect(resolveValue(value, scope)).toEqual(expected)
+  })
+
+  it('names the function it does not know', () => {
+    expect(() => resolveValue({ 'Fn::Cidr': [] }, scope)).toThrow('Fn::Cidr is not known')
+  })
+})
+
+const assembly = (Resources: Template['Resources']): Assembly => ({
+  stacks: [{ stackName: 'Test', template: { Resources } }],
+  assets: new Map(),
+})
+const plan = (Resources: Template['Resources']) =>
+  planAssembly(assembly(Resources), { ...scope.place, sqsEndpoint: 'http://127.0.0.1:1' })
+
+describe('what the local runtime does not know is an error with its name', () => {
+  it('a resource type', () => {
+    expect(() => plan({ Bus: { Type: 'AWS::Events::EventBus' } })).toThrow(
+      'Test: Bus is a AWS::Events::EventBus, which the local runtime does not know.',
+    )
+  })
+
+  it('a property', () => {
+    expect(() => plan({ Queue: { Type: 'AWS::SQS::Queue', Properties: { FifoQueue: true } } })).toThrow(
+      'Test: Queue (AWS::SQS::Queue) sets FifoQueue',
+    )
+  })
+
+  it('an attribute', () => {
+    const broken = { 'Fn::GetAtt': ['Queue', 'Colour'] }
+    expect(() => plan({ Queue: { Type: 'AWS::SQS::Queue', Properties: { QueueName: broken } } })).toThrow(
+      'Test: Queue (AWS::SQS::Queue): Fn::GetAtt Queue.Colour is not known',
+    )
+  })
+
+  it('a schedule that is no rate', () => {
+    expect(rateMs('rate(5 minutes)')).toBe(300_000)
+    expect(() => rateMs('cron(0 2 * * ? *)')).toThrow('it runs rates only')
+  })
+})
+
+describe('routes', () => {
+  const method = (path: string, verb: string, functionName: string) => ({ path, method: verb, functionName })
+  const routes = new Routes({
+    stageName: 'live',
+    answers: {},
+    methods: [
+      method('/tasks', 'POST', 'submit'),
+      method('/tasks/{id}', 'GET', 'get'),
+      method('/tasks/add', 'POST', 'add'),
+      method('/tasks/add', 'ANY', 'other'),
+      method('/tasks/{id}', 'ANY', 'other'),
+      method('/{proxy+}', 'ANY', 'other'),
+    ],
+  })
+
+  it.each([
+    ['POST', '/tasks', { functionName: 'submit', resource: '/tasks' }],
+    ['GET', '/tasks/7', { functionName: 'get', parameters: { id: '7' } }],
+    ['GET', '/tasks/a%2Fb', { functionName: 'get', parameters: { id: 'a/b' } }],
+    ['GET', '/tasks/%zz', { functionName: 'get', parameters: { id: '%zz' } }],
+    ['POST', '/tasks/add', { functionName: 'add', parameters: {} }],
+    ['GET', '/tasks/add', { functionName: 'other', resource: '/tasks/add' }],
+    ['GET', '/a/b', { functionName: 'other', parameters: { proxy: 'a/b' } }],
+  ])('%s %s', (verb, path, expected) => {
+    expect(routes.find(verb, path)).toMatchObject(expected)
+  })
+
+  it('has nothing where the API has nothing', () => {
+    expect(routes.find('GET', '/')).toBeUndefined()
+  })
+})
