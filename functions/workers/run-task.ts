@@ -6,18 +6,24 @@ import { parseMessage } from './parse-message.ts'
 
 const dependencies = openWorker()
 
+/** Ten receives of an unreadable message in some two minutes: time for the old version of a deploy to go away. */
+const UNREADABLE_SECONDS = 10
+
 /** The queue consumer of one lane: runs a whole batch side by side and reports the messages that must come back. */
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event, context: Context) => {
   const { clock, log } = dependencies
   const batchItemFailures: { itemIdentifier: string }[] = []
+  const unreadable: string[] = []
   const deliveries = event.Records.flatMap((record) => {
     const message = parseMessage(record.body)
     if (message) return [{ message, receipt: record.receiptHandle, messageId: record.messageId }]
     // Not ours to read, and not ours to drop: it goes to the dead-letter queue by its receive count.
     log('message.unreadable', { message_id: record.messageId, bytes: record.body.length })
     batchItemFailures.push({ itemIdentifier: record.messageId })
+    unreadable.push(record.receiptHandle)
     return []
   })
+  await dependencies.queue.holdAll(dependencies.lane, unreadable, UNREADABLE_SECONDS)
   const again = await runBatch(dependencies, deliveries, clock.now() + context.getRemainingTimeInMillis())
   for (const { receipt, messageId } of deliveries)
     if (again.has(receipt)) batchItemFailures.push({ itemIdentifier: messageId })

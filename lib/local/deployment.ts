@@ -18,6 +18,9 @@ export interface DeploymentOptions {
   readonly warn: (text: string) => void
 }
 
+/** Lambda's longest invocation: nothing of an old version runs longer. */
+const RETIRE_MS = 900_000
+
 /** One version of the code, running: the functions of a plan, their event sources and timers. */
 export class Deployment {
   readonly plan: Plan
@@ -78,10 +81,21 @@ export class Deployment {
     return pool
   }
 
+  /** Hands over to another deployment: takes no new work, and ends when what is in hand has ended. */
+  async retire(): Promise<void> {
+    for (const timer of this.timers) timer.stop()
+    await Promise.all(this.#sources.map((source) => source.retire()))
+    await this.#end(RETIRE_MS)
+  }
+
   /** @param graceMs that batches and requests in hand have to finish. */
   async stop(graceMs: number): Promise<void> {
     for (const timer of this.timers) timer.stop()
     await Promise.all(this.#sources.map((source) => source.stop()))
+    await this.#end(graceMs)
+  }
+
+  async #end(graceMs: number): Promise<void> {
     await Promise.all([...this.pools.values()].map((pool) => pool.close(graceMs)))
     await Promise.all(this.#sources.map((source) => source.drained()))
   }

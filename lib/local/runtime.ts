@@ -114,6 +114,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       gateway.serve(plan.api, (name, event) => next.pool(name).invoke(event))
       return next
     }
+    const retiring = new Map<Deployment, Promise<void>>()
     let current = await bring(await options.assemblyDir)
     const expire = async () => {
       for (const table of current.plan.tables) await expireItems(table, clients.dynamo)
@@ -126,7 +127,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     // In this order: the gateway takes nothing more, what runs may finish, then the services go.
     stops.splice(1, 0, async () => {
       clearInterval(expiry)
-      await current.stop(STOP_GRACE_MS)
+      await Promise.all([current, ...retiring.keys()].map((item) => item.stop(STOP_GRACE_MS)))
     })
     return {
       url: `http://127.0.0.1:${port}`,
@@ -145,7 +146,11 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       async deploy(directory) {
         const previous = current
         current = await bring(directory)
-        await previous.stop(STOP_GRACE_MS)
+        const retirement = previous
+          .retire()
+          .catch((cause: Error) => warn(`The old version: ${cause.message}`))
+          .finally(() => retiring.delete(previous))
+        retiring.set(previous, retirement)
       },
       stop: stopAll,
     }

@@ -58,7 +58,7 @@ export class SqsTaskQueue implements TaskQueue {
     const command = new ChangeMessageVisibilityCommand({
       QueueUrl: this.#url(this.#urls, lane),
       ReceiptHandle: receipt,
-      VisibilityTimeout: Math.max(0, Math.min(Math.ceil(seconds), 43_200)),
+      VisibilityTimeout: Math.max(1, Math.min(Math.ceil(seconds), 43_200)),
     })
     await this.#guard('hold', () => this.#client.send(command))
   }
