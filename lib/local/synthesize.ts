@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -33,7 +33,10 @@ export async function synthesize(
 ): Promise<string> {
   const folder = join(stateDir, 'assemblies')
   const directory = join(folder, await hashSources(env))
-  if (existsSync(join(directory, 'manifest.json'))) return directory
+  if (existsSync(join(directory, 'manifest.json'))) {
+    await utimes(directory, new Date(), new Date())
+    return directory
+  }
   await mkdir(folder, { recursive: true })
   const draft = `${directory}.${process.pid}.draft`
   const script = join(import.meta.dirname, 'synthesize-process.ts')
@@ -45,14 +48,18 @@ export async function synthesize(
     throw new Error(cause.stderr?.trim() || cause.message, { cause })
   })
   await rename(draft, directory)
-  await dropOthers(folder, directory)
+  await dropOld(folder)
   return directory
 }
 
-/** The two newest stay: the one that runs, and the one before it, whose environments may still be finishing. */
-async function dropOthers(folder: string, newest: string): Promise<void> {
-  const names = (await readdir(folder)).map((name) => join(folder, name)).filter((path) => path !== newest)
-  for (const path of names.slice(0, -1)) await rm(path, { recursive: true, force: true })
+/** Versions on disk: the one that runs, those that are still finishing, and room to switch back without a synth. */
+const KEPT = 6
+
+async function dropOld(folder: string): Promise<void> {
+  const paths = (await readdir(folder)).map((name) => join(folder, name))
+  const dated = await Promise.all(paths.map(async (path) => ({ path, usedAt: (await stat(path)).mtimeMs })))
+  for (const { path } of dated.toSorted((a, b) => b.usedAt - a.usedAt).slice(KEPT))
+    await rm(path, { recursive: true, force: true })
 }
 
 async function hashSources(env: Readonly<Record<string, string | undefined>>): Promise<string> {
