@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Fn::Sub has its own templates.
 import { describe, expect, it } from 'vitest'
 import { Routes } from '../../lib/local/gateway/routes.ts'
 import { rateMs } from '../../lib/local/lambda/timer.ts'
