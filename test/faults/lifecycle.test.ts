@@ -121,6 +121,22 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
   }
   const world = makeWorld(undefined, openStore)
   const { clock, queue } = world
+  const ownerOf = new Map<string, Life>()
+  /** Invariant 3 as the table sees it: only the process that claimed last writes what an attempt writes. */
+  const observed = (life: Life): TaskStore =>
+    new Proxy(world.store, {
+      get: (target, name) => {
+        if (name !== 'change') return bound(target, name)
+        return async (...[key, transition]: Parameters<TaskStore['change']>) => {
+          const answer = await target.change(key, transition)
+          if (!answer.changed) return answer
+          if (transition.name === 'claim') ownerOf.set(key.id, life)
+          else if (OWNERS_WRITES.includes(transition.name) && ownerOf.get(key.id) !== life)
+            violations.push(`3: ${transition.name} of ${key.id} landed without the lease`)
+          return answer
+        }
+      },
+    })
   const mortal = (how: Death | undefined) => {
     const life = new Life(how, clock.sleep)
     const own = {
@@ -128,7 +144,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
       findTaskType: (name: string) => (name === 'test.run' ? { ...world.type, run: runIn(life) } : undefined),
       // Its timers die with a process, too.
       clock: { now: clock.now, random: clock.random, sleep: life.wrap({ sleep: clock.sleep }).sleep },
-      store: life.wrap(world.store),
+      store: life.wrap(observed(life)),
       queue: life.wrap(world.queue),
     }
     return { life, own }
@@ -240,6 +256,13 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
         'a failed task is in the dead-letter queue',
       ).toBe(true)
   }
+}
+
+const OWNERS_WRITES = ['complete', 'fail', 'retryLater', 'renew', 'report']
+
+const bound = (target: object, name: string | symbol): unknown => {
+  const value = Reflect.get(target, name, target)
+  return typeof value === 'function' ? value.bind(target) : value
 }
 
 const seed = process.env.FAULT_SEED === undefined ? {} : { seed: Number(process.env.FAULT_SEED) }
