@@ -1,5 +1,5 @@
 /** `npm start`: the whole product on this machine. `--fresh` forgets all tasks, `--port N`, `--watch` reloads on change. */
-import { existsSync, watch } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   await writeFile(LOCK, JSON.stringify({ pid: process.pid, url: runtime.url }))
   stopOnSignal(runtime)
   printBanner(runtime.url, performance.now() - startedAt)
-  if (settings.isWatching) reloadOnChange(runtime, synthesize)
+  if (settings.isWatching) await reloadOnChange(runtime, synthesize)
 }
 
 function readSettings(): Settings {
@@ -160,7 +160,11 @@ function printBanner(url: string, tookMs: number): void {
 /** Sources change in bursts: an editor writes several files, a checkout hundreds. */
 const SETTLE_MS = 200
 
-function reloadOnChange(runtime: Runtime, synthesize: (stateDir: string) => Promise<string>): void {
+async function reloadOnChange(
+  runtime: Runtime,
+  synthesize: (stateDir: string) => Promise<string>,
+): Promise<void> {
+  const { watch } = await import('chokidar')
   let timer: NodeJS.Timeout | undefined
   let work = Promise.resolve()
   let running = ''
@@ -176,15 +180,15 @@ function reloadOnChange(runtime: Runtime, synthesize: (stateDir: string) => Prom
       console.error(styleText('red', `Not reloaded, the old code runs on: ${(cause as Error).message}`))
     }
   }
-  for (const folder of ['functions', 'lib'])
-    watch(join(ROOT, folder), { recursive: true }, (_, file) => {
-      // Written by the reload itself.
-      if (file?.includes('.gen.')) return
-      clearTimeout(timer)
-      timer = setTimeout(() => {
-        work = work.then(reload)
-      }, SETTLE_MS)
-    })
+  // Written by the reload itself, or by nobody's hand.
+  const ignored = (path: string) => path.includes('.gen.') || path.includes('node_modules')
+  const watcher = watch(['functions', 'lib'], { cwd: ROOT, ignoreInitial: true, ignored })
+  watcher.on('all', () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      work = work.then(reload)
+    }, SETTLE_MS)
+  })
   console.log(styleText('dim', '  Watching functions/ and lib/. A change of lib/local/ wants a restart.\n'))
 }
 
