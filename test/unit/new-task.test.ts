@@ -33,23 +33,23 @@ describe('the registry of task types', () => {
 
 describe('npm run new-task', () => {
   it('writes the folder and its test, and registers it', async () => {
-    const files = await newTask('text.translate', 'documents', root)
+    const files = await newTask('unicorn.groom', 'documents', root)
     expect(files).toEqual([
-      'functions/tasks/text-translate/task.ts',
-      'functions/tasks/text-translate/examples.json',
-      'test/unit/tasks/text-translate.test.ts',
+      'functions/tasks/unicorn-groom/task.ts',
+      'functions/tasks/unicorn-groom/examples.json',
+      'test/unit/tasks/unicorn-groom.test.ts',
       'functions/tasks/registry.gen.ts',
       'functions/tasks/manifest.gen.json',
     ])
     expect(await readFile(join(root, 'functions/tasks/registry.gen.ts'), 'utf8')).toContain(
-      "'./text-translate/task.ts'",
+      "'./unicorn-groom/task.ts'",
     )
     const manifest = JSON.parse(await readFile(join(root, 'functions/tasks/manifest.gen.json'), 'utf8'))
-    expect(manifest).toContainEqual(expect.objectContaining({ name: 'text.translate', lane: 'documents' }))
-    await expect(newTask('text.translate', 'ai', root)).rejects.toThrow('is there already')
+    expect(manifest).toContainEqual(expect.objectContaining({ name: 'unicorn.groom', lane: 'documents' }))
+    await expect(newTask('unicorn.groom', 'ai', root)).rejects.toThrow('is there already')
   })
 
-  it.each(['', 'translate', 'Text.Translate', 'text.', '../evil.x', 'text.translate.twice'])(
+  it.each(['', 'translate', 'Text.Translate', 'text.', '../evil.x', 'unicorn.groom.twice'])(
     'refuses the name "%s" and says what a name is',
     async (name) => {
       await expect(newTask(name, 'ai', root)).rejects.toThrow('noun.verb')
@@ -57,6 +57,6 @@ describe('npm run new-task', () => {
   )
 
   it('refuses a lane that does not exist', async () => {
-    await expect(newTask('text.translate', 'fast', root)).rejects.toThrow('Lanes: ai, documents')
+    await expect(newTask('unicorn.groom', 'fast', root)).rejects.toThrow('Lanes: ai, documents')
   })
 })
