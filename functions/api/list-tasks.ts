@@ -18,7 +18,7 @@ export const listTasksDoor: Door = async ({ tenant, query }) => {
     ...(created_after ? { createdAfter: Date.parse(created_after) } : {}),
     ...(created_before ? { createdBefore: Date.parse(created_before) } : {}),
   }
-  const page = await store.list(tenant, filter, limit, cursor && Buffer.from(cursor, 'base64url').toString())
+  const page = await store.list(tenant, filter, limit, readCursor(cursor))
   return {
     status: 200,
     body: {
@@ -26,4 +26,20 @@ export const listTasksDoor: Door = async ({ tenant, query }) => {
       next_cursor: page.cursor ? Buffer.from(page.cursor).toString('base64url') : null,
     },
   }
+}
+
+/** What a cursor stands for: the place of the last row given, its time and id. */
+const PLACE = /^\d{14}#[\w-]{1,64}$/
+
+function readCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined
+  const place = Buffer.from(cursor, 'base64url').toString()
+  if (!PLACE.test(place))
+    throw invalid([
+      {
+        path: 'cursor',
+        message: 'is not a cursor of this API; send next_cursor of the page before as it came.',
+      },
+    ])
+  return place
 }

@@ -193,6 +193,19 @@ describe('whatever is sent, the answer is fair', () => {
     expect(response.headers.get('allow')?.split(', ').sort()).toEqual(['GET', 'POST'])
   })
 
+  it.each(['abc', 'W10', 'eyJwayI6IngifQ', '~'])('the cursor "%s" is refused', async (cursor) => {
+    const answer = await client.get<Problem>(`/tasks?cursor=${cursor}`)
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_request' } })
+    expect(answer.body.detail).toContain('cursor')
+  })
+
+  it('a time that ends before it begins is an empty page', async () => {
+    const { body } = await client.get<{ tasks: unknown[] }>(
+      '/tasks?created_after=2026-02-01T00:00:00Z&created_before=2026-01-01T00:00:00Z',
+    )
+    expect(body).toEqual({ tasks: [], next_cursor: null })
+  })
+
   it('what is no HTTP at all is hung up on, and the service lives', async () => {
     const { port } = new URL(running.url)
     for (const bytes of [

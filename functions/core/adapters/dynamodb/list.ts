@@ -15,13 +15,14 @@ export async function readPage(
   limit: number,
   cursor: string | undefined,
 ): Promise<{ ids: readonly string[]; cursor?: string }> {
+  // "~" sorts after every id; a cursor is the key of the last row given and is dropped below.
+  const newest = createdKey(filter.createdBefore ?? 99_999_999_999_999, '~')
   const conditions: string[] = []
   const names: Record<string, string> = {}
   const values: Record<string, unknown> = {
     ':tenant': tenant,
     ':low': createdKey(filter.createdAfter ?? 0),
-    // "~" sorts after every id; a cursor is the key of the last row given and is dropped below.
-    ':high': cursor ?? createdKey(filter.createdBefore ?? 99_999_999_999_999, '~'),
+    ':high': cursor !== undefined && cursor < newest ? cursor : newest,
   }
   for (const field of ['status', 'type', 'lane'] as const) {
     if (filter[field] === undefined) continue
@@ -37,7 +38,7 @@ export async function readPage(
   let scanned = 0
   let ExclusiveStartKey: Row | undefined
   let last = cursor
-  if ((cursor ?? '~') < String(values[':low'])) return { ids: [] }
+  if (String(values[':high']) < String(values[':low'])) return { ids: [] }
   do {
     const answer = await client.send(
       new QueryCommand({
