@@ -3,8 +3,8 @@ import { App, Validations } from 'aws-cdk-lib'
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
 import packageJson from '../package.json' with { type: 'json' }
 import { TaskRunnerStage } from './stacks/task-runner-stage.ts'
-import { type Environment, loadStage } from './stages/load-stage.ts'
-import type { StageName } from './stages/stage-schema.ts'
+import { loadStage } from './stages/load-stage.ts'
+import type { Environment, StageName } from './stages/stage-schema.ts'
 
 export interface AppOptions {
   readonly stages: readonly StageName[]

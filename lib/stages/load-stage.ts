@@ -4,6 +4,7 @@ import { local } from './local.ts'
 import { nearestName } from './nearest-name.ts'
 import { prod } from './prod.ts'
 import {
+  type Environment,
   STAGE_NAMES,
   type StageInput,
   type StageName,
@@ -11,8 +12,6 @@ import {
   stageSchema,
 } from './stage-schema.ts'
 import { staging } from './staging.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 const FILES: Readonly<Record<StageName, (environment: Environment) => StageInput>> = {
   local,

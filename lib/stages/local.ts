@@ -1,7 +1,6 @@
 import type { ProviderName } from '../../functions/contract.ts'
 import { anthropicRoutes, DEFAULT_MODEL, lane, openaiRoutes, simulatedRoutes } from './deployed-defaults.ts'
-import type { Environment } from './load-stage.ts'
-import type { StageInput } from './stage-schema.ts'
+import type { Environment, StageInput } from './stage-schema.ts'
 
 /** Environments of a function that no queue limits: two cores answer no faster with more. */
 export const ENVIRONMENT_LIMIT = 4

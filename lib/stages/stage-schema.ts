@@ -4,6 +4,9 @@ import { LANES, type Lane, LIMITS, PROVIDERS } from '../../functions/contract.ts
 export const STAGE_NAMES = ['local', 'dev', 'staging', 'prod'] as const
 export type StageName = (typeof STAGE_NAMES)[number]
 
+/** What stage `local` reads from the shell and `.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 /** What CloudWatch Logs accepts, in days; anything else is refused at deploy time, so refuse it here. */
 const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] as const
 
