@@ -6,6 +6,7 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { API_BASE, ENV } from '../contract.ts'
+import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
@@ -21,10 +22,17 @@ export { log, readConfig, systemClock }
 export const clock = systemClock
 export const ids = createIds(systemClock.now)
 
-export function openStore(): DynamoTaskStore {
-  const config = readConfig([ENV.tableName])
-  return new DynamoTaskStore(createDynamoClient(), config.TABLE_NAME, systemClock.now, ids.token)
+let dynamo: ReturnType<typeof createDynamoClient> | undefined
+const openDynamo = () => {
+  dynamo ??= createDynamoClient()
+  return dynamo
 }
+
+export const openStore = (): DynamoTaskStore =>
+  new DynamoTaskStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
+
+export const openCircuits = (): DynamoCircuitStore =>
+  new DynamoCircuitStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now)
 
 export const openPayloads = (): S3PayloadStore =>
   new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)

@@ -2,10 +2,11 @@
 import { ENV, PROVIDER_KEY_PARAMETERS } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
+import { ProviderGate } from '../core/application/guard-provider.ts'
 import type { RunDependencies } from '../core/application/run-task.ts'
 import { costMicroUsd } from '../core/domain/cost.ts'
 import { findTaskType } from '../tasks/registry.gen.ts'
-import { clock, ids, log, openPayloads, openQueue, openStore, readConfig } from './lambda.ts'
+import { clock, ids, log, openCircuits, openPayloads, openQueue, openStore, readConfig } from './lambda.ts'
 
 export function openWorker(): RunDependencies {
   const config = readConfig([
@@ -29,6 +30,7 @@ export function openWorker(): RunDependencies {
       baseUrls: { openai: config.OPENAI_BASE_URL, anthropic: config.ANTHROPIC_BASE_URL },
       clock,
     }),
+    gate: new ProviderGate({ circuits: openCircuits(), clock, log }),
     findTaskType,
     priceOf: costMicroUsd,
     defaultModel: config.DEFAULT_MODEL,

@@ -63,7 +63,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.parameterPrefix,
     ],
     optionalEnvironment: [ENV.openaiBaseUrl, ENV.anthropicBaseUrl],
-    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    // Query on the table itself: the circuits are items of one partition.
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: [
       'sqs:ChangeMessageVisibility',

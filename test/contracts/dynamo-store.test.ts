@@ -1,6 +1,8 @@
 import { afterAll } from 'vitest'
+import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { startDynalite } from '../fixtures/dynalite.ts'
+import { circuitStoreContract } from './circuit-store.ts'
 import { taskStoreContract } from './task-store.ts'
 
 const dynalite = await startDynalite()
@@ -18,3 +20,8 @@ taskStoreContract('the table in dynalite', async () => {
   )
   return { store, setNow: (instant) => (now = instant) }
 })
+
+circuitStoreContract(
+  'the table in dynalite',
+  async () => new DynamoCircuitStore(dynalite.documents, await dynalite.createTable(), () => 0),
+)

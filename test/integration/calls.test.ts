@@ -49,7 +49,10 @@ describe('calls to AWS', () => {
     const { id } = await client.submit({ prompt: 'short', model: 'simulated-fast' })
     // Not polled: every look would be a read.
     await new Promise((resolve) => setTimeout(resolve, 1_000))
-    expect(dynamo.counts()).toEqual({ PutItem: 1, UpdateItem: 2 })
+    // And now and then, at most every 5 s, a look at the circuits.
+    const { Query = 0, ...others } = dynamo.counts()
+    expect(Query).toBeLessThanOrEqual(1)
+    expect(others).toEqual({ PutItem: 1, UpdateItem: 2 })
     expect(sqs.counts()).toEqual({ ChangeMessageVisibilityBatch: 1, SendMessage: 1 })
     expect((await client.get(`/tasks/${id}`)).body.status).toBe('COMPLETED')
   })

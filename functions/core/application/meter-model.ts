@@ -1,8 +1,10 @@
 import type { Task, Usage } from '../domain/task.ts'
 import type { ModelProviders } from '../ports/model-provider.ts'
+import type { ProviderGate } from './guard-provider.ts'
 
 interface Dependencies {
   readonly providers: ModelProviders
+  readonly gate: ProviderGate
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
 }
@@ -25,7 +27,7 @@ export interface ModelMeter {
 
 /** Gives a task its model and books what each call used. */
 export function meterModel(
-  { providers, priceOf, defaultModel }: Dependencies,
+  { providers, gate, priceOf, defaultModel }: Dependencies,
   task: Task,
   signal: AbortSignal,
 ): ModelMeter {
@@ -41,7 +43,14 @@ export function meterModel(
         const answerer = await providers.forModel(name)
         provider = answerer.name
         const request = { model: name, ...call, attempt: task.attempt }
-        const answer = await answerer.generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
+        const circuit = circuitOf(answerer.name, name)
+        const entered = await gate.enter(circuit)
+        const answer = await answerer
+          .generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
+          .catch(async (error) => {
+            throw await gate.failed(circuit, error, entered)
+          })
+        await gate.succeeded(circuit)
         const { inputTokens, outputTokens } = answer
         // Unknown stays unknown: a sum with a hole in it is not a cost.
         const cost = answerer.name === 'simulated' ? 0 : priceOf(name, inputTokens, outputTokens)
@@ -57,3 +66,7 @@ export function meterModel(
     },
   }
 }
+
+/** A simulated model that fails on purpose plays a provider of its own: it must not pause the others. */
+export const circuitOf = (provider: string, model: string): string =>
+  provider === 'simulated' ? `simulated:${model}` : provider

@@ -16,6 +16,7 @@ import type { PayloadStore } from '../ports/payload-store.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 import { deadLetter } from './dead-letter.ts'
+import type { ProviderGate } from './guard-provider.ts'
 import { type AttemptHold, holdAttempt, type RunningAttempts } from './hold-attempt.ts'
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
@@ -42,6 +43,7 @@ export interface RunDependencies {
   readonly queue: TaskQueue
   readonly payloads: PayloadStore
   readonly providers: ModelProviders
+  readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
@@ -217,7 +219,11 @@ async function endAttempt(
   const { wait, burnsAttempt } = decision
   const begun = burnsAttempt ? task.attempt : task.attempt - 1
   const parked = await persist(clock, () =>
-    store.change(task, retryLater(token, now, wait, decision.error, meter.usage(), record, begun)),
+    store.change(
+      task,
+      // The record is of attempts: what spent none, however often it happens, leaves no line.
+      retryLater(token, now, wait, decision.error, meter.usage(), burnsAttempt ? record : undefined, begun),
+    ),
   )
   if (!parked.changed) return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, parked.task, shrunk)
   log('task.retrying', fields(task, { code, retry_in_ms: wait.until - now }))

@@ -93,6 +93,7 @@ export type ProviderErrorCode =
   | 'provider_unauthorized'
   | 'provider_not_configured'
   | 'content_refused'
+  | 'circuit_open'
 
 /** A model call failed. Adapters build it through `core/domain/provider-failure.ts`, the one place that classifies. */
 export class ProviderError extends TaskRunnerError {

@@ -69,6 +69,16 @@ export const notConfigured = (provider: string, keyName: string): ProviderError 
     provider,
   )
 
+/** The provider kept failing, and its calls are paused: nothing was called, so no attempt is spent. */
+export const circuitOpen = (provider: string, waitMs: number): ProviderError =>
+  new ProviderError(
+    'circuit_open',
+    `${provider} keeps failing; its calls are paused for ${Math.ceil(waitMs / 1_000)} s.`,
+    'now',
+    provider,
+    { retryAfterMs: waitMs },
+  )
+
 /** RFC 9110 §10.2.3: whole seconds, or a date. A date in the past, or nonsense, is no wish. */
 function readRetryAfter({ retryAfter, retryAfterMs, now }: HttpFailure): number | undefined {
   if (retryAfterMs && /^\d+(\.\d+)?$/.test(retryAfterMs)) return Math.ceil(Number(retryAfterMs))

@@ -140,7 +140,7 @@ export function retryLater(
   wait: Wait,
   error: TaskFailure,
   usage: Usage | undefined,
-  record: AttemptRecord,
+  record: AttemptRecord | undefined,
   attempt: number,
 ): Transition {
   const isParked = wait.by === 'sweeper'
@@ -158,7 +158,7 @@ export function retryLater(
       updatedAt: now,
       ...(usage ? { usage } : {}),
     },
-    record,
+    ...(record ? { record } : {}),
   }
 }
 

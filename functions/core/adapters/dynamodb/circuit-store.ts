@@ -1,0 +1,85 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { TABLE } from '../../../contract.ts'
+import type { Circuit } from '../../domain/circuit.ts'
+import { UnavailableError } from '../../domain/errors.ts'
+import type { CircuitStore, StoredCircuit } from '../../ports/circuit-store.ts'
+
+/** All circuits lie in one partition, so that one query of one read unit brings them. */
+const PARTITION = 'CIRCUITS'
+/** An item nobody has written for so long is no trouble any more. */
+const FORGOTTEN_SECONDS = 86_400
+
+export class DynamoCircuitStore implements CircuitStore {
+  readonly #client: DynamoDBDocumentClient
+  readonly #table: string
+  readonly #now: () => number
+
+  constructor(client: DynamoDBDocumentClient, table: string, now: () => number) {
+    this.#client = client
+    this.#table = table
+    this.#now = now
+  }
+
+  async readAll(): Promise<ReadonlyMap<string, StoredCircuit>> {
+    const query = new QueryCommand({
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk',
+      ExpressionAttributeValues: { ':pk': PARTITION },
+      ConsistentRead: true,
+    })
+    const { Items = [] } = await this.#guard(() => this.#client.send(query))
+    return new Map(
+      Items.map(({ pk: _pk, sk, [TABLE.ttl]: _ttl, ...circuit }) => [
+        String(sk),
+        circuit as unknown as StoredCircuit,
+      ]),
+    )
+  }
+
+  // An update, not a put: a worker has no permission to put, so that it can never replace a task's row.
+  async replace(name: string, seen: StoredCircuit | undefined, next: Circuit): Promise<boolean> {
+    const { until, probeUntil, ...always } = next
+    const fields = {
+      ...always,
+      ...(until === undefined ? {} : { until }),
+      ...(probeUntil === undefined ? {} : { probeUntil }),
+      version: (seen?.version ?? 0) + 1,
+      [TABLE.ttl]: Math.floor(this.#now() / 1_000) + FORGOTTEN_SECONDS,
+    }
+    const gone = ['until', 'probeUntil'].filter((field) => !(field in fields))
+    const names = [...Object.keys(fields), ...gone]
+    const update = new UpdateCommand({
+      TableName: this.#table,
+      Key: { pk: PARTITION, sk: name },
+      UpdateExpression: [
+        `SET ${Object.keys(fields)
+          .map((field) => `#${field} = :${field}`)
+          .join(', ')}`,
+        ...(gone.length ? [`REMOVE ${gone.map((field) => `#${field}`).join(', ')}`] : []),
+      ].join(' '),
+      ConditionExpression: seen ? '#version = :seen' : 'attribute_not_exists(#version)',
+      ExpressionAttributeNames: Object.fromEntries(names.map((field) => [`#${field}`, field])),
+      ExpressionAttributeValues: {
+        ...Object.fromEntries(Object.entries(fields).map(([field, value]) => [`:${field}`, value])),
+        ...(seen ? { ':seen': seen.version } : {}),
+      },
+    })
+    try {
+      await this.#guard(() => this.#client.send(update))
+      return true
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false
+      throw error
+    }
+  }
+
+  async #guard<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await call()
+    } catch (cause) {
+      if (cause instanceof ConditionalCheckFailedException) throw cause
+      throw new UnavailableError('The table did not answer (circuit).', { cause })
+    }
+  }
+}
