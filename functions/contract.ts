@@ -45,7 +45,8 @@ export type ProviderName = (typeof PROVIDERS)[number]
 export const TABLE = {
   partitionKey: 'pk',
   sortKey: 'sk',
-  ttl: 'ttl',
+  /** What DynamoDB deletes by. Rows are invisible earlier, from their `ttl` on. */
+  ttl: 'reapAt',
   /** Newest first by tenant; projects what `GET /tasks` filters by. */
   listIndex: {
     name: 'list',
@@ -71,6 +72,7 @@ export const BUNDLES = {
   'api-public': 'functions/api/groups/public.ts',
   'run-task': 'functions/workers/run-task.ts',
   sweep: 'functions/workers/sweep.ts',
+  'clean-up': 'functions/workers/clean-up.ts',
 } as const
 export type BundleName = keyof typeof BUNDLES
 

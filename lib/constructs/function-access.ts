@@ -83,4 +83,9 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     deadLetters: ['sqs:SendMessage'],
   },
+  'clean-up': {
+    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
+    table: ['dynamodb:DeleteItem', 'dynamodb:Scan'],
+    payloads: ['s3:DeleteObject'],
+  },
 }

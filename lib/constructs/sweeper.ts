@@ -1,13 +1,10 @@
 import { Duration, Stack } from 'aws-cdk-lib'
-import * as iam from 'aws-cdk-lib/aws-iam'
-import type * as lambda from 'aws-cdk-lib/aws-lambda'
-import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
-import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { ENV, type Lane } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
-import { acknowledge } from './acknowledge.ts'
+import { FunctionTimer } from './function-timer.ts'
 import { grantAccess } from './grant-access.ts'
 import type { PayloadBucket } from './payload-bucket.ts'
 import { TaskFunction } from './task-function.ts'
@@ -22,12 +19,7 @@ export interface SweeperProps {
   readonly bundleRoot: string
 }
 
-/**
- * The timer function that repairs whatever is overdue.
- *
- * A sweep that fails is not repeated and leaves no dead letter: the next one, a minute later, finds the same rows.
- * That it runs at all is watched by an alarm.
- */
+/** The timer function that repairs whatever is overdue. That it runs at all is watched by an alarm. */
 export class Sweeper extends Construct {
   readonly sweep: TaskFunction
 
@@ -56,35 +48,11 @@ export class Sweeper extends Construct {
       deadLetters: Object.values(props.deadLetters),
       hasModels: false,
     })
-    this.sweep.live.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
-
-    acknowledge(this, {
-      'Serverless-LambdaAsyncFailureDestination':
-        'A failed sweep leaves nothing behind: the next one finds the same rows.',
-    })
-
-    const role = new iam.Role(this, 'TimerRole', {
-      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
-      }),
-      description: 'Invokes the sweeper',
-    })
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ['lambda:InvokeFunction'],
-        resources: [this.sweep.live.functionArn],
-      }),
-    )
-    const timer = new Schedule(this, 'Timer', {
-      description: 'Sweeps overdue tasks',
+    new FunctionTimer(this, 'Timer', {
+      target: this.sweep,
       schedule: ScheduleExpression.rate(Duration.minutes(stage.sweeper.everyMinutes)),
-      target: new LambdaInvoke(this.sweep.live as lambda.IFunction, {
-        role: role.withoutPolicyUpdates(),
-        retryAttempts: 0,
-        maxEventAge: Duration.minutes(1),
-      }),
+      description: 'Sweeps overdue tasks',
     })
-    timer.node.addDependency(role)
   }
 }
 

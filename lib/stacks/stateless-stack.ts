@@ -2,6 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { API_BASE, ENV, type EnvName, LANES, type Lane as LaneName } from '../../functions/contract.ts'
+import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
 import { grantAccess } from '../constructs/grant-access.ts'
 import { Lane } from '../constructs/lane.ts'
@@ -24,6 +25,7 @@ export class StatelessStack extends Stack {
   readonly lanes: Readonly<Record<LaneName, Lane>>
   readonly functions: Readonly<Record<ApiBundle, TaskFunction>>
   readonly sweeper: Sweeper
+  readonly cleaner: Cleaner
   readonly taskApi: TaskApi
 
   constructor(
@@ -90,6 +92,7 @@ export class StatelessStack extends Stack {
       'api-public': apiFunction('Public', 'api-public', 'Health, docs, task types, and what no route has'),
     }
     this.sweeper = new Sweeper(this, 'Sweeper', { stage, table, payloads, queues, deadLetters, bundleRoot })
+    this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
     this.taskApi = new TaskApi(this, 'TaskApi', { stage, functions: this.functions })
 
     new CfnOutput(this, 'ApiUrl', {

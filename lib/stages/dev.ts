@@ -29,5 +29,6 @@ export const dev: StageInput = {
   },
   api: { requestsPerSecond: 50, burst: 100, memoryMb: 512, setsAccountLogRole: true },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
 }

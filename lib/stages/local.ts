@@ -52,6 +52,7 @@ export function local(environment: Environment): StageInput {
     },
     api: { requestsPerSecond: 1_000, burst: 2_000, memoryMb: 256, setsAccountLogRole: false },
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+    cleanup: { hour: 2, timeZone: 'UTC' },
     hasObservability: false,
   }
 }

@@ -23,5 +23,6 @@ export const prod: StageInput = {
   },
   api: { requestsPerSecond: 500, burst: 1_000, memoryMb: 512, setsAccountLogRole: true },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
 }

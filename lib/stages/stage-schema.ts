@@ -95,6 +95,16 @@ export const stageSchema = z
       timeoutSeconds: whole.min(10).max(900),
       memoryMb: whole.min(128).max(10_240),
     }),
+    /** When old tasks are deleted, every day. */
+    cleanup: z.strictObject({
+      hour: whole.min(0).max(23),
+      /** IANA name, e.g. `Europe/Berlin`. */
+      timeZone: z
+        .string()
+        .refine((name) => Intl.supportedValuesOf('timeZone').includes(name) || name === 'UTC', {
+          error: 'must be an IANA time zone, e.g. Europe/Berlin',
+        }),
+    }),
     /** Dashboard, alarms and their topic. */
     hasObservability: z.boolean(),
   })

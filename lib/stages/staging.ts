@@ -23,5 +23,6 @@ export const staging: StageInput = {
   },
   api: { requestsPerSecond: 200, burst: 400, memoryMb: 512, setsAccountLogRole: true },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
 }

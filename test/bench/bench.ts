@@ -151,6 +151,7 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-public': 'Public',
     'run-task': 'laneaiWorker',
     sweep: 'SweeperSweep',
+    'clean-up': 'CleanerCleanUp',
   }
   const rows = []
   for (const { bundle, directory, coldBytes, codeBytes } of reports) {

@@ -13,6 +13,7 @@ export interface Bench {
 const NOW = 1_800_000_000_000
 const RECORD: AttemptRecord = { epoch: 1, attempt: 1, startedAt: NOW, endedAt: NOW + 5, outcome: 'completed' }
 const ERROR = { code: 'provider_unavailable', message: 'No answer.', retryable: true }
+const FOREVER = { ttl: 9e9, reapAt: 9e9 }
 const key = { tenant: 'acme', id: 'task0000000000000000000001' }
 
 /** What every task store must do. `open` gives an empty one. */
@@ -96,8 +97,8 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await claimed('token-1')
       await claimed('token-2', NOW + 60_000)
       for (const stale of [
-        move.complete('token-1', NOW, { json: '"late"' }, undefined, RECORD, 9e9),
-        move.fail('token-1', NOW, ERROR, undefined, RECORD, 9e9),
+        move.complete('token-1', NOW, { json: '"late"' }, undefined, RECORD, FOREVER),
+        move.fail('token-1', NOW, ERROR, undefined, RECORD, FOREVER),
         move.retryLater('token-1', NOW, { until: NOW, by: 'message' }, ERROR, undefined, RECORD, 1),
         move.renew('token-1', NOW),
         move.report('token-1', NOW, { percent: 5, message: '' }),
@@ -122,7 +123,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     it('a start deadline that passed refuses the claim and allows the expiry', async () => {
       await store.create(makeTask(NOW, { startBy: NOW }))
       expect(await change(move.claim(1, 'token', NOW))).toMatchObject({ changed: false })
-      expect(await change(move.expire({ epoch: 1 }, NOW, 9e9))).toMatchObject({
+      expect(await change(move.expire({ epoch: 1 }, NOW, FOREVER))).toMatchObject({
         changed: true,
         task: { status: 'EXPIRED' },
       })
@@ -132,7 +133,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await store.create(makeTask(NOW))
       await claimed()
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: null, provider: 'simulated' }
-      const done = await change(move.complete('token-1', NOW + 5, { json: '"hi"' }, usage, RECORD, 9e9))
+      const done = await change(move.complete('token-1', NOW + 5, { json: '"hi"' }, usage, RECORD, FOREVER))
       expect(done.task).toMatchObject({
         status: 'COMPLETED',
         result: { json: '"hi"' },
@@ -140,18 +141,20 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         history: [RECORD],
       })
       expect(await due()).toEqual([])
-      for (const late of [move.cancel(NOW, 9e9), move.claim(1, 't', NOW + 1e9), move.restart(1, NOW)])
+      for (const late of [move.cancel(NOW, FOREVER), move.claim(1, 't', NOW + 1e9), move.restart(1, NOW)])
         expect(await change(late)).toMatchObject({ changed: false, task: { status: 'COMPLETED' } })
     })
 
     it('after a cancel no result lands, and only the spending is written', async () => {
       await store.create(makeTask(NOW))
       await claimed()
-      expect(await change(move.cancel(NOW + 1, 9e9))).toMatchObject({
+      expect(await change(move.cancel(NOW + 1, FOREVER))).toMatchObject({
         changed: true,
         task: { status: 'CANCELLED' },
       })
-      const late = await change(move.complete('token-1', NOW + 5, { json: '"hi"' }, undefined, RECORD, 9e9))
+      const late = await change(
+        move.complete('token-1', NOW + 5, { json: '"hi"' }, undefined, RECORD, FOREVER),
+      )
       expect(late).toMatchObject({ changed: false, task: { status: 'CANCELLED' } })
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: 7, provider: 'openai' }
       const spent = await change(move.account(1, 'token-1', usage, { ...RECORD, outcome: 'cancelled' }))
@@ -163,7 +166,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     it('a failed task stays due until its dead letter is settled; a restart starts the next epoch once', async () => {
       await store.create(makeTask(NOW))
       await claimed()
-      await change(move.fail('token-1', NOW, ERROR, undefined, RECORD, 9e9))
+      await change(move.fail('token-1', NOW, ERROR, undefined, RECORD, FOREVER))
       expect(await due('timed', NOW + 60_000)).toMatchObject([{ id: key.id, status: 'FAILED', epoch: 1 }])
       await change(move.settleDeadLetter(1))
       expect(await due()).toEqual([])
@@ -200,7 +203,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await store.create(makeTask(NOW, { tenant: 'a#b', id: 'c' }))
       expect(await store.get({ tenant: 'a', id: 'b#c' })).toBeUndefined()
       expect(await store.get({ tenant: 'a#b', id: 'c' })).toBeDefined()
-      expect(await store.change({ tenant: 'x', id: 'c' }, move.cancel(NOW, 9e9))).toEqual({
+      expect(await store.change({ tenant: 'x', id: 'c' }, move.cancel(NOW, FOREVER))).toEqual({
         changed: false,
         task: undefined,
       })
@@ -269,5 +272,26 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       for await (const page of store.due(kind, upTo)) entries.push(...page)
       return entries
     }
+
+    it('lists and deletes what has expired, and nothing that was written to since', async () => {
+      const end = NOW / 1_000 + 10
+      const kept = { status: 'COMPLETED', ttl: end + 100, reapAt: end + 100 } as const
+      await store.create(makeTask(NOW))
+      await store.create(makeTask(NOW, { id: 'kept', ...kept }))
+      for (const id of ['old-1', 'old-2'])
+        await store.create(makeTask(NOW, { id, status: 'COMPLETED', ttl: end, reapAt: end, writeId: id }))
+      bench.setNow((end + 1) * 1_000)
+      const found = []
+      for await (const page of store.expired()) found.push(...page)
+      expect(found.map(({ id }) => id).sort()).toEqual(['old-1', 'old-2'])
+      const [first] = found
+      if (!first) throw new Error('nothing expired')
+      // The same id was submitted again in the meantime: another row.
+      await store.create(makeTask(NOW, { id: 'old-2', writeId: 'again' }))
+      expect(await store.removeExpired({ ...first, id: 'old-1', writeId: 'old-1' })).toBe(true)
+      expect(await store.removeExpired({ ...first, id: 'old-2', writeId: 'old-2' })).toBe(false)
+      expect(await store.get({ ...key, id: 'old-2' })).toMatchObject({ writeId: 'again' })
+      expect(await store.get({ ...key, id: 'kept' })).toMatchObject(kept)
+    })
   })
 }

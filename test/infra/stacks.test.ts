@@ -64,7 +64,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('runs every function on the runtime’s Node, arm64, with JSON logs that are kept for a time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
-    expect(functions).toHaveLength(LANES.length + 4)
+    expect(functions).toHaveLength(LANES.length + 5)
     for (const item of functions)
       expect(item.Properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -165,6 +165,7 @@ const BUNDLE_OF = [
   [/^Reads/, 'api-reads'],
   [/^Public/, 'api-public'],
   [/^Sweeper/, 'sweep'],
+  [/^Cleaner/, 'clean-up'],
 ] as const
 
 describe('what holds data', () => {

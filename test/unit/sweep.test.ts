@@ -3,7 +3,6 @@ import { runBatch } from '../../functions/core/application/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit-task.ts'
 import { sweep } from '../../functions/core/application/sweep.ts'
 import { claim, fail } from '../../functions/core/domain/transitions.ts'
-import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld, type World } from '../fixtures/world.ts'
 
 const SUBMISSION = {
@@ -92,7 +91,10 @@ describe('the sweeper', () => {
     await world.store.change({ tenant: 'acme', id }, claim(1, 'token', now))
     const record = { epoch: 1, attempt: 1, startedAt: now, endedAt: now, outcome: 'task_failed' }
     const error = { code: 'task_failed', message: 'No.', retryable: false }
-    await world.store.change({ tenant: 'acme', id }, fail('token', now, error, undefined, record, 9e9))
+    await world.store.change(
+      { tenant: 'acme', id },
+      fail('token', now, error, undefined, record, { ttl: 9e9, reapAt: 9e9 }),
+    )
     expect(await sweepNow(world)).toMatchObject({ dead_lettered: 0 })
     await world.clock.advance(60_000)
     expect(await sweepNow(world)).toMatchObject({ dead_lettered: 1 })

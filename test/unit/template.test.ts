@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Fn::Sub has its own templates.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Routes } from '../../lib/local/gateway/routes.ts'
-import { rateMs } from '../../lib/local/lambda/timer.ts'
+import { startTicker } from '../../lib/local/lambda/timer.ts'
 import type { Assembly, Template } from '../../lib/local/template/assembly.ts'
 import { resolveValue, type Scope } from '../../lib/local/template/intrinsics.ts'
 import { planAssembly } from '../../lib/local/template/plan.ts'
@@ -61,9 +61,23 @@ describe('what the local runtime does not know is an error with its name', () =>
     )
   })
 
-  it('a schedule that is no rate', () => {
-    expect(rateMs('rate(5 minutes)')).toBe(300_000)
-    expect(() => rateMs('cron(0 2 * * ? *)')).toThrow('it runs rates only')
+  it('a schedule that is neither a rate nor a cron', () => {
+    const nextOf = (expression: string, zone = 'UTC') => {
+      const ticker = startTicker(expression, zone, () => undefined)
+      const next = new Date(ticker.nextAt())
+      ticker.stop()
+      return next
+    }
+    vi.useFakeTimers({ now: Date.parse('2030-01-01T12:00:00Z') })
+    try {
+      expect(nextOf('rate(5 minutes)').toISOString()).toBe('2030-01-01T12:05:00.000Z')
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(nextOf('cron(0 2 * * ? *)').getUTCHours()).toBe(2)
+    expect(nextOf('cron(30 2 * * ? *)', 'Asia/Kolkata').toISOString()).toMatch(/T21:00:00.000Z$/)
+    expect(nextOf('cron(0 12 ? * 2 *)').getUTCDay()).toBe(1)
+    expect(() => nextOf('at(2030-01-01T00:00:00)')).toThrow('is not known to the local runtime')
   })
 })
 

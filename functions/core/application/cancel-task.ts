@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 import { noSuchTask } from './get-task.ts'
-import { ttlAfter } from './retention.ts'
+import { retain } from './retention.ts'
 
 export interface CancelDependencies {
   readonly store: TaskStore
@@ -25,7 +25,7 @@ export async function cancelTask(
   key: TaskKey,
 ): Promise<Task> {
   const now = clock.now()
-  const { changed, task } = await store.change(key, cancel(now, ttlAfter(now, retentionDays)))
+  const { changed, task } = await store.change(key, cancel(now, retain(now, retentionDays)))
   if (!task) throw noSuchTask(key.id)
   if (!changed && task.status !== 'CANCELLED')
     throw new RequestError(

@@ -6,7 +6,7 @@ import type { Log } from '../ports/log.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 import { deadLetter } from './dead-letter.ts'
-import { ttlAfter } from './retention.ts'
+import { retain } from './retention.ts'
 import { abandonment } from './sweep.ts'
 
 interface Dependencies {
@@ -36,11 +36,10 @@ export async function refuseDelivery(
 ): Promise<'done' | 'again'> {
   const now = clock.now()
   if (!task || isFinal(task.status) || task.epoch > messageEpoch(message)) return 'done'
-  const ttl = ttlAfter(now, retentionDays)
   if (
     task.startBy !== undefined &&
     task.startBy <= now &&
-    (await store.change(task, expire(task, now, ttl))).changed
+    (await store.change(task, expire(task, now, retain(now, retentionDays, task)))).changed
   ) {
     log('task.expired', { tenant: task.tenant, task_id: task.id, lane })
     return 'done'

@@ -1,3 +1,15 @@
-/** Seconds since 1970 at which a row that ends now stops to exist. */
-export const ttlAfter = (now: number, retentionDays: number): number =>
-  Math.floor(now / 1_000) + retentionDays * 86_400
+import type { Payload, Task } from '../domain/task.ts'
+import type { Retention } from '../domain/transitions.ts'
+
+/** A row with objects waits so much longer for the daily cleanup, which takes the objects with it. */
+const CLEANUP_DAYS = 3
+const DAY_SECONDS = 86_400
+
+const isObject = (payload: Payload | undefined): boolean => payload !== undefined && 'key' in payload
+
+/** @param task what the row will point at; without it, it may be anything. */
+export function retain(now: number, days: number, task?: Pick<Task, 'input' | 'result'>): Retention {
+  const ttl = Math.floor(now / 1_000) + days * DAY_SECONDS
+  const hasObjects = !task || isObject(task.input) || isObject(task.result)
+  return { ttl, reapAt: hasObjects ? ttl + CLEANUP_DAYS * DAY_SECONDS : ttl }
+}

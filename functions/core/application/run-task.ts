@@ -20,7 +20,7 @@ import type { ProviderGate } from './guard-provider.ts'
 import { type AttemptHold, holdAttempt, type RunningAttempts } from './hold-attempt.ts'
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
-import { ttlAfter } from './retention.ts'
+import { retain } from './retention.ts'
 
 /** The part of a task type that a worker needs; `defineTask` makes more of it. */
 export interface RunnableTask {
@@ -164,9 +164,9 @@ async function finish(
   attempt.settle()
   const now = clock.now()
   const record = recordOf(task, now, 'completed', meter.provider())
-  const ttl = ttlAfter(now, retentionDays)
+  const retention = retain(now, retentionDays, { ...task, result })
   const done = await persist(clock, () =>
-    store.change(task, complete(token, now, result, meter.usage(), record, ttl)),
+    store.change(task, complete(token, now, result, meter.usage(), record, retention)),
   )
   if (done.changed) {
     log('task.completed', fields(task, { run_ms: now - (task.startedAt ?? now) }))
@@ -206,7 +206,7 @@ async function endAttempt(
     const ended = await persist(clock, () =>
       store.change(
         task,
-        fail(token, now, decision.error, meter.usage(), record, ttlAfter(now, retentionDays)),
+        fail(token, now, decision.error, meter.usage(), record, retain(now, retentionDays, task)),
       ),
     )
     if (!ended.changed || !ended.task)

@@ -59,12 +59,8 @@ export async function submitTask(
   const isParked = startAt - now > LIMITS.queueDelaySeconds * 1_000
   const expiresAt = submission.expiresInMs === undefined ? undefined : now + submission.expiresInMs
 
-  // The hash in the name keeps a reused key with another body from overwriting the first task's input.
-  const input = await payloads.keep(
-    { tenant, id },
-    `input-${bodyHash.slice(0, 16)}`,
-    JSON.stringify(submission.input),
-  )
+  // A name of its own: neither a reused key nor the cleanup of an expired row with this id can touch another's input.
+  const input = await payloads.keep({ tenant, id }, `input-${ids.token()}`, JSON.stringify(submission.input))
   const task: Task = {
     tenant,
     id,

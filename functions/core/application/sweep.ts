@@ -7,7 +7,7 @@ import type { Log } from '../ports/log.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { DueEntry, TaskStore } from '../ports/task-store.ts'
 import { deadLetter } from './dead-letter.ts'
-import { ttlAfter } from './retention.ts'
+import { retain } from './retention.ts'
 
 export interface SweepDependencies {
   readonly store: TaskStore
@@ -115,7 +115,8 @@ async function repairOne(
     task.startBy <= now &&
     (task.status === 'PENDING' || task.status === 'SCHEDULED')
   )
-    return (await store.change(task, expire(task, now, ttlAfter(now, dependencies.retentionDays)))).changed
+    return (await store.change(task, expire(task, now, retain(now, dependencies.retentionDays, task))))
+      .changed
       ? 'expired'
       : undefined
 
@@ -185,7 +186,7 @@ export const abandonment = (task: Task, now: number, retentionDays: number) =>
       retryable: true,
     },
     task.status === 'PROCESSING' ? crashRecord(task, now) : undefined,
-    ttlAfter(now, retentionDays),
+    retain(now, retentionDays, task),
   )
 
 const crashRecord = (task: Task, now: number): AttemptRecord => ({

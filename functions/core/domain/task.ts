@@ -123,6 +123,8 @@ export interface Task extends TaskKey {
   readonly history: readonly AttemptRecord[]
   /** Seconds since 1970; the row is invisible from then on, whenever it is deleted. Only final rows have one. */
   readonly ttl?: number
+  /** Seconds since 1970; from then on the table may delete the row by itself. Later than `ttl` where objects hang on it. */
+  readonly reapAt?: number
   /** Identifies the last write; a refused condition whose row carries our own id was our own lost answer. */
   readonly writeId: string
 }

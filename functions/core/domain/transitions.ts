@@ -54,6 +54,9 @@ export interface Transition {
   readonly record?: AttemptRecord
 }
 
+/** How long a row that ends is kept. */
+export type Retention = Required<Pick<Task, 'ttl' | 'reapAt'>>
+
 /** The first wait of the sweeper for a sent message to be taken; doubles with every further send. */
 export const QUEUED_PATIENCE_MS = 60_000
 const MAX_PATIENCE_MS = 60 * 60_000
@@ -108,7 +111,7 @@ export function complete(
   result: Payload,
   usage: Usage | undefined,
   record: AttemptRecord,
-  ttl: number,
+  retention: Retention,
 ): Transition {
   return {
     name: 'complete',
@@ -119,7 +122,7 @@ export function complete(
       progress: { percent: 100, message: '' },
       finishedAt: now,
       updatedAt: now,
-      ttl,
+      ...retention,
       ...(usage ? { usage } : {}),
     },
     remove: ['dueAt', 'dueKind', 'error'],
@@ -169,12 +172,12 @@ export function fail(
   error: TaskFailure,
   usage: Usage | undefined,
   record: AttemptRecord,
-  ttl: number,
+  retention: Retention,
 ): Transition {
   return {
     name: 'fail',
     when: { statuses: ['PROCESSING'], token },
-    set: { ...failed(now, error, ttl), ...(usage ? { usage } : {}) },
+    set: { ...failed(now, error, retention), ...(usage ? { usage } : {}) },
     record,
   }
 }
@@ -185,17 +188,17 @@ export function failAbandoned(
   now: number,
   error: TaskFailure,
   record: AttemptRecord | undefined,
-  ttl: number,
+  retention: Retention,
 ): Transition {
   return {
     name: 'failAbandoned',
     when: { statuses: OPEN_STATUSES, epoch: seen.epoch, heldUntilAtMost: now, ...seenDue(seen) },
-    set: failed(now, error, ttl),
+    set: failed(now, error, retention),
     ...(record ? { record } : {}),
   }
 }
 
-const failed = (now: number, error: TaskFailure, ttl: number) =>
+const failed = (now: number, error: TaskFailure, retention: Retention) =>
   ({
     status: 'FAILED',
     error,
@@ -203,7 +206,7 @@ const failed = (now: number, error: TaskFailure, ttl: number) =>
     updatedAt: now,
     dueKind: 'timed',
     dueAt: now + DEAD_LETTER_PATIENCE_MS,
-    ttl,
+    ...retention,
   }) as const
 
 /** The dead letter of this epoch is in its queue: nothing is left to do. */
@@ -216,11 +219,11 @@ export function settleDeadLetter(epoch: number): Transition {
   }
 }
 
-export function cancel(now: number, ttl: number): Transition {
+export function cancel(now: number, retention: Retention): Transition {
   return {
     name: 'cancel',
     when: { statuses: OPEN_STATUSES },
-    set: { status: 'CANCELLED', finishedAt: now, updatedAt: now, ttl },
+    set: { status: 'CANCELLED', finishedAt: now, updatedAt: now, ...retention },
     remove: ['dueAt', 'dueKind', 'startBy'],
   }
 }
@@ -230,7 +233,7 @@ export function account(epoch: number, token: string, usage: Usage, record: Atte
   return { name: 'account', when: { statuses: ['CANCELLED'], epoch, token }, set: { usage }, record }
 }
 
-export function expire(seen: Pick<Task, 'epoch'>, now: number, ttl: number): Transition {
+export function expire(seen: Pick<Task, 'epoch'>, now: number, retention: Retention): Transition {
   return {
     name: 'expire',
     when: { statuses: ['SCHEDULED', 'PENDING'], epoch: seen.epoch, startByAtMost: now },
@@ -239,7 +242,7 @@ export function expire(seen: Pick<Task, 'epoch'>, now: number, ttl: number): Tra
       error: { code: 'expired', message: 'The task did not start before its deadline.', retryable: false },
       finishedAt: now,
       updatedAt: now,
-      ttl,
+      ...retention,
     },
     remove: ['dueAt', 'dueKind', 'startBy'],
   }
@@ -265,7 +268,7 @@ export function restart(
       dueAt: now + QUEUED_PATIENCE_MS,
       updatedAt: now,
     },
-    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'ttl'],
+    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'ttl', 'reapAt'],
   }
 }
 

@@ -8,9 +8,11 @@ import type { Payload, TaskKey } from '../domain/task.ts'
 export interface PayloadStore {
   /**
    * Small JSON comes back as is; larger JSON is stored and comes back as a pointer.
-   * @param part names the object under the task, e.g. `input-<hash>`: a repeated write of the same part is harmless.
+   * @param part names the object under the task, e.g. `input-<token>`: a repeated write of the same part is harmless.
    */
   keep(key: TaskKey, part: string, json: string): Promise<Payload>
   /** The JSON text behind a payload. */
   read(payload: Payload): Promise<string>
+  /** Deletes what `keep` stored; one that is gone already is fine. */
+  remove(payload: Payload): Promise<void>
 }

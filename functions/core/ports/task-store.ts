@@ -37,6 +37,13 @@ export interface TaskStore {
    * The index lags behind the rows: a transition built from an entry states what it saw.
    */
   due(kind: DueKind, upTo: number): AsyncIterable<readonly DueEntry[]>
+  /** All rows whose `ttl` has passed and that are still stored, page by page. */
+  expired(): AsyncIterable<readonly ExpiredTask[]>
+  /**
+   * Deletes an expired row, if nothing has been written to it since.
+   * @returns whether it did.
+   */
+  removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId'>): Promise<boolean>
   /** Notes how far a lane's worker has come with one tenant's queue. Forward only. */
   noteClaimed(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
   /** What `noteClaimed` told about a lane. */
@@ -46,6 +53,8 @@ export interface TaskStore {
 export type Changed =
   | { readonly changed: true; readonly task: Task }
   | { readonly changed: false; readonly task: Task | undefined }
+
+export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result'>
 
 export interface Holder extends TaskKey {
   readonly status: Status

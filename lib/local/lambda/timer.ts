@@ -1,36 +1,62 @@
+import { Cron } from 'croner'
 import type { TimerPlan } from '../template/plan.ts'
 import type { FunctionPool } from './function-pool.ts'
 
 const UNIT_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
 
-/** @throws Error for an expression that is no rate. */
-export function rateMs(expression: string): number {
-  const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? []
-  if (!count || !unit)
-    throw new Error(
-      `The schedule ${expression} is not known to the local runtime: it runs rates only, e.g. rate(1 minute).`,
-    )
-  return Number(count) * (UNIT_MS[unit] ?? 0)
+/** Runs an action whenever an expression of EventBridge Scheduler says so. */
+export interface Ticker {
+  readonly nextAt: () => number
+  readonly stop: () => void
 }
 
-/** What EventBridge Scheduler does with a rate: invokes a function at a steady pace, late or failed calls are not repeated. */
+/** @throws Error for an expression that is neither a rate nor a cron. */
+export function startTicker(expression: string, timeZone: string, act: () => void): Ticker {
+  const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? []
+  if (count && unit) return everyMs(Number(count) * (UNIT_MS[unit] ?? 0), act)
+  const [, fields] = /^cron\((\S+ \S+ \S+ \S+ \S+ \S+)\)$/.exec(expression) ?? []
+  if (fields) return byCron(fields, timeZone, act)
+  throw new Error(
+    `The schedule ${expression} is not known to the local runtime: it runs rate(…) and cron(…) of six fields.`,
+  )
+}
+
+function everyMs(ms: number, act: () => void): Ticker {
+  let nextAt = Date.now() + ms
+  const timer = setInterval(() => {
+    nextAt = Date.now() + ms
+    act()
+  }, ms)
+  return { nextAt: () => nextAt, stop: () => clearInterval(timer) }
+}
+
+/** AWS writes minute first and year last, a question mark for "any", and Sunday as 1. */
+function byCron(fields: string, timezone: string, act: () => void): Ticker {
+  const cron = new Cron(
+    `0 ${fields.replaceAll('?', '*')}`,
+    { mode: '7-part', alternativeWeekdays: true, timezone },
+    act,
+  )
+  return { nextAt: () => cron.nextRun()?.getTime() ?? Number.POSITIVE_INFINITY, stop: () => cron.stop() }
+}
+
+/** What EventBridge Scheduler does: invokes a function by the clock; late or failed calls are not repeated. */
 export class Timer {
   readonly plan: TimerPlan
-  readonly everyMs: number
-  readonly #timer: NodeJS.Timeout
-  nextAt: number
+  readonly #ticker: Ticker
 
   constructor(plan: TimerPlan, pool: FunctionPool, warn: (text: string) => void) {
     this.plan = plan
-    this.everyMs = rateMs(plan.expression)
-    this.nextAt = Date.now() + this.everyMs
-    this.#timer = setInterval(() => {
-      this.nextAt = Date.now() + this.everyMs
+    this.#ticker = startTicker(plan.expression, plan.timeZone, () => {
       pool.invoke(plan.input).catch((cause: Error) => warn(`Timer ${plan.name}: ${cause.message}`))
-    }, this.everyMs)
+    })
+  }
+
+  get nextAt(): number {
+    return this.#ticker.nextAt()
   }
 
   stop(): void {
-    clearInterval(this.#timer)
+    this.#ticker.stop()
   }
 }

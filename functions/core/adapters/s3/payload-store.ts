@@ -43,6 +43,13 @@ export class S3PayloadStore implements PayloadStore {
     })
   }
 
+  async remove(payload: Payload): Promise<void> {
+    if (!('key' in payload)) return
+    await this.#guard('delete', ({ sdk, client }) =>
+      client.send(new sdk.DeleteObjectCommand({ Bucket: this.#bucket, Key: payload.key })),
+    )
+  }
+
   #load() {
     this.#loaded ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,

@@ -1,0 +1,56 @@
+import type { Payload, Task } from '../domain/task.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { PayloadStore } from '../ports/payload-store.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+
+export interface CleanUpDependencies {
+  readonly store: TaskStore
+  readonly payloads: PayloadStore
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface CleanedUp {
+  /** Rows deleted. */
+  readonly tasks: number
+  /** Payload objects deleted with them. */
+  readonly objects: number
+  /** Rows that could not be deleted; the next cleanup tries again. */
+  readonly failed: number
+  /** False when time ran out first; the next cleanup goes on. */
+  readonly isComplete: boolean
+}
+
+const CONCURRENCY = 16
+
+/**
+ * Deletes every task whose retention is over and that the table has not deleted by itself, objects first: dying between
+ * the two leaves an invisible row that the next cleanup finds.
+ */
+export async function cleanUp(
+  { store, payloads, clock, log }: CleanUpDependencies,
+  stopAt: number,
+): Promise<CleanedUp> {
+  const counts = { tasks: 0, objects: 0, failed: 0 }
+  const cleanOne = async (task: Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result'>) => {
+    try {
+      for (const payload of [task.input, task.result]) if (await removeObject(payload)) counts.objects += 1
+      if (await store.removeExpired(task)) counts.tasks += 1
+    } catch (error) {
+      counts.failed += 1
+      log('cleanup.failed', { tenant: task.tenant, task_id: task.id, cause: String(error) })
+    }
+  }
+  const removeObject = async (payload: Payload | undefined): Promise<boolean> => {
+    if (!payload || !('key' in payload)) return false
+    await payloads.remove(payload)
+    return true
+  }
+  for await (const page of store.expired()) {
+    for (let start = 0; start < page.length; start += CONCURRENCY)
+      await Promise.all(page.slice(start, start + CONCURRENCY).map(cleanOne))
+    if (clock.now() > stopAt) return { ...counts, isComplete: false }
+  }
+  return { ...counts, isComplete: true }
+}

@@ -1,0 +1,53 @@
+import { Duration, Stack } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import { Schedule, type ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
+import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
+import type { TaskFunction } from './task-function.ts'
+
+export interface FunctionTimerProps {
+  readonly target: TaskFunction
+  readonly schedule: ScheduleExpression
+  readonly description: string
+}
+
+/**
+ * Invokes a function by the clock, with a role that can do nothing else.
+ *
+ * A call that fails is not repeated and leaves no dead letter: whatever runs by a timer finds the same rows the next
+ * time.
+ */
+export class FunctionTimer extends Construct {
+  constructor(scope: Construct, id: string, { target, schedule, description }: FunctionTimerProps) {
+    super(scope, id)
+    target.live.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
+    acknowledge(target, {
+      'Serverless-LambdaAsyncFailureDestination':
+        'A failed call leaves nothing behind: the next one finds the same rows.',
+    })
+    const role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+      description,
+    })
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ['lambda:InvokeFunction'],
+        resources: [target.live.functionArn],
+      }),
+    )
+    const timer = new Schedule(this, 'Schedule', {
+      description,
+      schedule,
+      target: new LambdaInvoke(target.live as lambda.IFunction, {
+        role: role.withoutPolicyUpdates(),
+        retryAttempts: 0,
+        maxEventAge: Duration.minutes(1),
+      }),
+    })
+    timer.node.addDependency(role)
+  }
+}
