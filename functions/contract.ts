@@ -19,6 +19,8 @@ export const ENV = {
   queueUrls: 'QUEUE_URLS',
   /** JSON object: lane → URL of the lane's dead-letter queue. */
   deadLetterQueueUrls: 'DEAD_LETTER_QUEUE_URLS',
+  /** JSON object: lane → id of the event source mapping that feeds its worker. */
+  eventSourceIds: 'EVENT_SOURCE_IDS',
   /** The one lane a worker function serves. */
   lane: 'LANE',
   /** JSON object: model name or prefix ending in `*` → provider. The first match in order of writing wins. */
@@ -69,6 +71,7 @@ export const TABLE = {
 export const BUNDLES = {
   'api-writes': 'functions/api/groups/writes.ts',
   'api-reads': 'functions/api/groups/reads.ts',
+  'api-operate': 'functions/api/groups/operate.ts',
   'api-public': 'functions/api/groups/public.ts',
   'run-task': 'functions/workers/run-task.ts',
   sweep: 'functions/workers/sweep.ts',
@@ -97,6 +100,13 @@ export const ROUTES = [
   { method: 'GET', path: '/tasks/{id}', bundle: 'api-reads' },
   { method: 'POST', path: '/tasks/{id}/cancel', bundle: 'api-writes' },
   { method: 'POST', path: '/tasks/{id}/retry', bundle: 'api-writes' },
+  { method: 'GET', path: '/tasks/{id}/explain', bundle: 'api-operate' },
+  { method: 'GET', path: '/queues', bundle: 'api-operate' },
+  { method: 'POST', path: '/queues/{lane}/redrive', bundle: 'api-operate' },
+  { method: 'POST', path: '/queues/{lane}/pause', bundle: 'api-operate' },
+  { method: 'POST', path: '/queues/{lane}/resume', bundle: 'api-operate' },
+  { method: 'GET', path: '/stats', bundle: 'api-operate' },
+  { method: 'GET', path: '/usage', bundle: 'api-operate' },
   { method: 'GET', path: '/task-types', bundle: 'api-public' },
   { method: 'GET', path: '/health', bundle: 'api-public', open: true },
   { method: 'GET', path: '/openapi.json', bundle: 'api-public', open: true },

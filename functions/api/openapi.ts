@@ -1,8 +1,9 @@
 import * as z from 'zod'
-import { API_BASE, ENV, ROUTES } from '../contract.ts'
+import { API_BASE, ENV, LANES, ROUTES } from '../contract.ts'
 import { type Door, readConfig } from '../hosts/lambda.ts'
 import { manifest } from './manifest.ts'
 import { listQuery } from './schemas/list.ts'
+import * as operate from './schemas/operate.ts'
 import { generalForm, seedForm } from './schemas/submit.ts'
 import { healthSchema, problemSchema, taskSchema } from './schemas/task.ts'
 
@@ -64,6 +65,17 @@ const accepted = {
       description: '"true" when the key had a task already.',
     },
   },
+}
+const answer = (description: string, schema: z.ZodType) => ({
+  description,
+  content: content(schemaOf(schema, 'output')),
+})
+const lane = { name: 'lane', in: 'path', required: true, schema: { type: 'string', enum: LANES } }
+const hours = {
+  name: 'hours',
+  in: 'query',
+  description: 'How far to look back.',
+  schema: { type: 'number', minimum: 0.1, maximum: 720, default: 24 },
 }
 const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
 const idempotencyKey = {
@@ -155,6 +167,52 @@ function operations(): Readonly<Record<string, Json>> {
       parameters: [idempotencyKey],
       requestBody: { content: content(inputOf('example.add')) },
       responses: { 202: accepted, ...problems(400, 415, 422) },
+    },
+    'GET /tasks/{id}/explain': {
+      summary: 'Why a task waits, and until when',
+      parameters: [id],
+      responses: { 200: answer('In words.', operate.explainAnswer), ...problems(404) },
+    },
+    'GET /queues': {
+      summary: 'What waits in every lane',
+      responses: { 200: answer('One entry per lane.', operate.queuesAnswer), ...problems() },
+    },
+    'POST /queues/{lane}/redrive': {
+      summary: 'Run the failed tasks of a lane again',
+      parameters: [lane],
+      requestBody: {
+        content: content(schemaOf(operate.redriveBody), {
+          look: { summary: 'Look first', value: { dry_run: true } },
+          some: {
+            summary: 'One error, ten a second',
+            value: { error_code: 'provider_unavailable', pace_per_second: 10 },
+          },
+        }),
+      },
+      responses: {
+        200: answer('What fit and what was started.', operate.redriveAnswer),
+        ...problems(400, 404, 415, 422),
+      },
+    },
+    'POST /queues/{lane}/pause': {
+      summary: 'Let a lane take no more work',
+      parameters: [lane],
+      responses: { 200: answer('The lane is paused.', operate.laneAnswer), ...problems(404) },
+    },
+    'POST /queues/{lane}/resume': {
+      summary: 'Let a paused lane go on',
+      parameters: [lane],
+      responses: { 200: answer('The lane goes on.', operate.laneAnswer), ...problems(404) },
+    },
+    'GET /stats': {
+      summary: 'Counts, success rate, waits and run times',
+      parameters: [hours],
+      responses: { 200: answer('Of the tasks created in that time.', operate.statsAnswer), ...problems(422) },
+    },
+    'GET /usage': {
+      summary: 'Tokens and cost by model',
+      parameters: [hours],
+      responses: { 200: answer('Of the tasks created in that time.', operate.usageAnswer), ...problems(422) },
     },
     'GET /task-types': {
       summary: 'What can be submitted',

@@ -11,6 +11,8 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly tenant: string
+  /** When the gateway had it, milliseconds since 1970; earlier than a cold start lets the door know. */
+  readonly receivedAt: number
   /**
    * Parses the body.
    * @throws RequestError for a wrong content type, a body that is too large, or one that is not JSON.
@@ -44,6 +46,7 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
     parameters: (event.pathParameters ?? {}) as Record<string, string>,
     query: (event.queryStringParameters ?? {}) as Record<string, string>,
     headers,
+    receivedAt: event.requestContext.requestTimeEpoch,
     tenant: String(authorizer?.tenant ?? identity?.apiKeyId ?? ANYBODY),
     json: () => parseBody(raw, headers['content-type']),
     optionalJson: () => (raw?.trim() ? parseBody(raw, headers['content-type']) : {}),

@@ -7,6 +7,7 @@ import middy from '@middy/core'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { API_BASE, ENV } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
+import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
@@ -34,19 +35,23 @@ export const openStore = (): DynamoTaskStore =>
 export const openCircuits = (): DynamoCircuitStore =>
   new DynamoCircuitStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now)
 
+export const openLanes = (): DynamoLaneStore =>
+  new DynamoLaneStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+
 export const openPayloads = (): S3PayloadStore =>
   new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
 
-/** @param isFailing the function also writes dead letters. */
-export function openQueue(isFailing: boolean): SqsTaskQueue {
+/** @param hasDeadLetters the function also writes or reads dead letters. */
+export function openQueue(hasDeadLetters: boolean): SqsTaskQueue {
   const urls = readConfig([ENV.queueUrls]).QUEUE_URLS
   return new SqsTaskQueue(
     createSqsClient(),
     urls,
-    isFailing ? readConfig([ENV.deadLetterQueueUrls]).DEAD_LETTER_QUEUE_URLS : {},
+    hasDeadLetters ? readConfig([ENV.deadLetterQueueUrls]).DEAD_LETTER_QUEUE_URLS : {},
   )
 }
 
+export type { HttpRequest }
 export type Door = (request: HttpRequest) => Promise<HttpAnswer>
 
 /**

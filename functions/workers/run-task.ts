@@ -1,8 +1,8 @@
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { runBatch } from '../core/application/run-batch.ts'
+import { parseMessage } from '../core/domain/parse-message.ts'
 import { openWorker } from '../hosts/worker.ts'
-import { parseMessage } from './parse-message.ts'
 
 const dependencies = openWorker()
 

@@ -2,11 +2,12 @@ import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { ENV } from '../contract.ts'
 import { sweep } from '../core/application/sweep.ts'
-import { clock, log, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import { clock, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
 
 const dependencies = {
   store: openStore(),
   queue: openQueue(true),
+  lanes: openLanes(),
   clock,
   log,
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,

@@ -15,9 +15,19 @@ export interface Access {
   readonly queues?: readonly string[]
   /** The same for those lanes' dead-letter queues. */
   readonly deadLetters?: readonly string[]
+  /** Lambda actions on the event sources of all lanes. */
+  readonly eventSources?: readonly string[]
   /** May read the model keys and call Bedrock, on lanes and stages that have models. */
   readonly models?: true
 }
+
+/** Looking through dead letters and taking those away whose task has moved on. */
+const TIDY = [
+  'sqs:ChangeMessageVisibility',
+  'sqs:DeleteMessage',
+  'sqs:GetQueueAttributes',
+  'sqs:ReceiveMessage',
+]
 
 /**
  * What each bundle may do and what it is told: the one table behind every function's role and environment. Read it
@@ -45,6 +55,23 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
     indexes: { list: ['dynamodb:Query'] },
     payloads: ['s3:GetObject'],
+  },
+  'api-operate': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.queueUrls,
+      ENV.deadLetterQueueUrls,
+      ENV.modelRoutes,
+      ENV.eventSourceIds,
+      ENV.serviceVersion,
+    ],
+    // Query on the table itself: circuits and paused lanes are items of one partition each.
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
+    queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
+    deadLetters: TIDY,
+    eventSources: ['lambda:UpdateEventSourceMapping'],
   },
   'api-public': {
     environment: [ENV.stage, ENV.modelRoutes, ENV.defaultModel, ENV.serviceVersion],
@@ -81,7 +108,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
-    deadLetters: ['sqs:SendMessage'],
+    // Receive and delete: letters whose task has moved on are taken away.
+    deadLetters: [...TIDY, 'sqs:SendMessage'],
   },
   'clean-up': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],

@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib'
+import { ArnFormat, Stack } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { type BundleName, PROVIDER_KEY_PARAMETERS, TABLE } from '../../functions/contract.ts'
 import { bedrockResources } from '../stages/model-routes.ts'
@@ -17,6 +17,8 @@ export interface Reach {
   readonly queues: readonly sqs.IQueue[]
   readonly deadLetters: readonly sqs.IQueue[]
   readonly hasModels: boolean
+  /** Ids of the event source mappings that the function may turn. */
+  readonly eventSourceIds?: readonly string[]
 }
 
 /** Where the stage's model keys lie in SSM; whoever deploys puts them there, no template ever holds one. */
@@ -35,6 +37,17 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
   target.allow(
     access.deadLetters ?? [],
     reach.deadLetters.map(({ queueArn }) => queueArn),
+  )
+  target.allow(
+    access.eventSources ?? [],
+    (reach.eventSourceIds ?? []).map((id) =>
+      Stack.of(target).formatArn({
+        service: 'lambda',
+        resource: 'event-source-mapping',
+        resourceName: id,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+    ),
   )
   if (access.payloads) {
     target.allow(access.payloads, [reach.payloads.payloadArn])

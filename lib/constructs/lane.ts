@@ -32,6 +32,8 @@ export interface LaneProps {
 export class Lane extends Construct {
   readonly queue: sqs.Queue
   readonly worker: TaskFunction
+  /** Id of the event source mapping. */
+  readonly eventSourceId: string
 
   constructor(scope: Construct, id: string, { stage, lane, ...props }: LaneProps) {
     super(scope, id)
@@ -77,15 +79,15 @@ export class Lane extends Construct {
       hasModels: settings.hasModels,
     })
     const window = settings.batchingWindowSeconds
-    this.worker.live.addEventSource(
-      new SqsEventSource(this.queue, {
-        batchSize: settings.batchSize,
-        ...(window > 0 ? { maxBatchingWindow: Duration.seconds(window) } : {}),
-        maxConcurrency: settings.maxConcurrency,
-        reportBatchItemFailures: true,
-        metricsConfig: { metrics: [lambda.MetricType.EVENT_COUNT] },
-      }),
-    )
+    const source = new SqsEventSource(this.queue, {
+      batchSize: settings.batchSize,
+      ...(window > 0 ? { maxBatchingWindow: Duration.seconds(window) } : {}),
+      maxConcurrency: settings.maxConcurrency,
+      reportBatchItemFailures: true,
+      metricsConfig: { metrics: [lambda.MetricType.EVENT_COUNT] },
+    })
+    this.worker.live.addEventSource(source)
+    this.eventSourceId = source.eventSourceMappingId
     acknowledge(this, {
       'Serverless-LambdaEventSourceMappingDestination':
         'The queue itself sends what fails to its dead-letter queue.',

@@ -4,7 +4,7 @@ import { EventSource } from './lambda/event-source.ts'
 import { dropOldLog, FunctionLog } from './lambda/function-log.ts'
 import { FunctionPool } from './lambda/function-pool.ts'
 import { Timer } from './lambda/timer.ts'
-import type { Plan } from './template/plan.ts'
+import type { EventSourcePlan, Plan } from './template/plan.ts'
 
 export interface DeploymentOptions {
   readonly plan: Plan
@@ -15,6 +15,8 @@ export interface DeploymentOptions {
   readonly functionEnv: Readonly<Record<string, string>>
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
+  /** Ids of event sources that somebody turned off. */
+  readonly pausedSources: ReadonlySet<string>
   readonly warn: (text: string) => void
 }
 
@@ -26,7 +28,7 @@ export class Deployment {
   readonly plan: Plan
   readonly pools: ReadonlyMap<string, FunctionPool>
   readonly timers: readonly Timer[]
-  readonly #sources: readonly EventSource[]
+  readonly #sources: ReadonlyMap<string, EventSource>
 
   static async create(options: DeploymentOptions): Promise<Deployment> {
     for (const { name } of options.plan.functions) await dropOldLog(logPath(options.stateDir, name))
@@ -40,6 +42,7 @@ export class Deployment {
     sqs,
     functionEnv,
     environmentLimit,
+    pausedSources,
     warn,
   }: DeploymentOptions) {
     this.plan = plan
@@ -62,17 +65,25 @@ export class Deployment {
         }),
       ]),
     )
-    this.#sources = plan.eventSources.map((source) => {
+    const toSource = (source: EventSourcePlan) => {
       const queue = plan.queues.find(({ arn }) => arn === source.queueArn)
       if (!queue) throw new Error(`An event source reads ${source.queueArn}, which is not in the assembly.`)
       const pool = this.pool(source.functionName)
-      return new EventSource({ plan: source, queueUrl: queue.url, region, pool, sqs, warn })
-    })
+      const isOn = !pausedSources.has(source.id)
+      return new EventSource({ plan: source, queueUrl: queue.url, region, pool, sqs, isOn, warn })
+    }
+    this.#sources = new Map(plan.eventSources.map((source) => [source.id, toSource(source)]))
     this.timers = plan.timers.map((timer) => new Timer(timer, this.pool(timer.functionName), warn))
   }
 
   start(): void {
-    for (const source of this.#sources) source.start()
+    for (const source of this.#sources.values()) source.start()
+  }
+
+  /** @returns false when there is no event source of that id. */
+  turnSource(id: string, isOn: boolean): boolean {
+    this.#sources.get(id)?.turn(isOn)
+    return this.#sources.has(id)
   }
 
   pool(functionName: string): FunctionPool {
@@ -84,20 +95,24 @@ export class Deployment {
   /** Hands over to another deployment: takes no new work, and ends when what is in hand has ended. */
   async retire(): Promise<void> {
     for (const timer of this.timers) timer.stop()
-    await Promise.all(this.#sources.map((source) => source.retire()))
+    await Promise.all(this.#eachSource((source) => source.retire()))
     await this.#end(RETIRE_MS)
   }
 
   /** @param graceMs that batches and requests in hand have to finish. */
   async stop(graceMs: number): Promise<void> {
     for (const timer of this.timers) timer.stop()
-    await Promise.all(this.#sources.map((source) => source.stop()))
+    await Promise.all(this.#eachSource((source) => source.stop()))
     await this.#end(graceMs)
+  }
+
+  #eachSource(act: (source: EventSource) => Promise<void>): Promise<void>[] {
+    return [...this.#sources.values()].map(act)
   }
 
   async #end(graceMs: number): Promise<void> {
     await Promise.all([...this.pools.values()].map((pool) => pool.close(graceMs)))
-    await Promise.all(this.#sources.map((source) => source.drained()))
+    await Promise.all(this.#eachSource((source) => source.drained()))
   }
 }
 

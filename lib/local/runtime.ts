@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -6,6 +6,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { Deployment } from './deployment.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { FunctionPool } from './lambda/function-pool.ts'
+import { startControl } from './services/control.ts'
 import { expireItems, expireObjects } from './services/expiry.ts'
 import { startParameters } from './services/parameters.ts'
 import { provision } from './services/provision.ts'
@@ -37,6 +38,8 @@ export interface Endpoints {
   readonly sqs: string
   readonly s3: string
   readonly ssm: string
+  /** Lambda's own API. */
+  readonly lambda: string
 }
 
 export interface Runtime {
@@ -72,17 +75,26 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   try {
     if (options.isFresh) await forget(stateDir)
     await mkdir(stateDir, { recursive: true })
-    const [dynamo, queues, parameters] = await Promise.all([
+    let current: Deployment | undefined
+    const paused = new PausedSources(join(stateDir, 'paused-sources.json'))
+    await paused.load()
+    const [dynamo, queues, parameters, control] = await Promise.all([
       startService({ kind: 'dynamodb', directory: join(stateDir, 'dynamodb'), region: REGION }),
       startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION }),
       startParameters((name) => env[KEY_OF[name.split('/').at(-1) ?? ''] ?? ''] || undefined),
+      startControl((id, isOn) => {
+        if (!current?.turnSource(id, isOn)) return false
+        paused.note(id, isOn)
+        return true
+      }),
     ])
-    const services = [dynamo, queues, parameters]
+    const services = [dynamo, queues, parameters, control]
     const endpoints = {
       dynamodb: dynamo.endpoint,
       sqs: queues.endpoint,
       s3: queues.endpoint,
       ssm: parameters.endpoint,
+      lambda: control.endpoint,
     }
     const clients = openClients(endpoints)
     const toPlan = async (directory: string) =>
@@ -108,6 +120,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         sqs: clients.sqs,
         functionEnv,
         environmentLimit,
+        pausedSources: paused.ids,
         warn,
       })
       next.start()
@@ -115,10 +128,11 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       return next
     }
     const retiring = new Map<Deployment, Promise<void>>()
-    let current = await bring(await options.assemblyDir)
+    let serving = await bring(await options.assemblyDir)
+    current = serving
     const expire = async () => {
-      for (const table of current.plan.tables) await expireItems(table, clients.dynamo)
-      for (const bucket of current.plan.buckets) await expireObjects(bucket, clients.s3)
+      for (const table of serving.plan.tables) await expireItems(table, clients.dynamo)
+      for (const bucket of serving.plan.buckets) await expireObjects(bucket, clients.s3)
     }
     const expiry = setInterval(
       () => expire().catch((cause: Error) => warn(`Expiry: ${cause.message}`)),
@@ -127,25 +141,26 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     // In this order: the gateway takes nothing more, what runs may finish, then the services go.
     stops.splice(1, 0, async () => {
       clearInterval(expiry)
-      await Promise.all([current, ...retiring.keys()].map((item) => item.stop(STOP_GRACE_MS)))
+      await Promise.all([serving, ...retiring.keys()].map((item) => item.stop(STOP_GRACE_MS)))
     })
     return {
       url: `http://127.0.0.1:${port}`,
       endpoints,
       get plan() {
-        return current.plan
+        return serving.plan
       },
       pool: (name) => {
-        const found = [...current.pools.values()].find(({ plan }) => plan.name === name)
+        const found = [...serving.pools.values()].find(({ plan }) => plan.name === name)
         if (!found)
           throw new Error(
-            `There is no function "${name}". There are: ${current.plan.functions.map((item) => item.name).join(', ')}.`,
+            `There is no function "${name}". There are: ${serving.plan.functions.map((item) => item.name).join(', ')}.`,
           )
         return found
       },
       async deploy(directory) {
-        const previous = current
-        current = await bring(directory)
+        const previous = serving
+        serving = await bring(directory)
+        current = serving
         const retirement = previous
           .retire()
           .catch((cause: Error) => warn(`The old version: ${cause.message}`))
@@ -162,7 +177,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 /** What a start leaves behind, without what the next one can use: assemblies and caches of code. */
 async function forget(stateDir: string): Promise<void> {
-  for (const name of ['dynamodb', 'sqs-s3', 'logs'])
+  for (const name of ['dynamodb', 'sqs-s3', 'logs', 'paused-sources.json'])
     await rm(join(stateDir, name), { recursive: true, force: true })
 }
 
@@ -170,6 +185,27 @@ async function forget(stateDir: string): Promise<void> {
 const KEY_OF: Readonly<Record<string, string>> = {
   'openai-api-key': 'OPENAI_API_KEY',
   'anthropic-api-key': 'ANTHROPIC_API_KEY',
+}
+
+/** Which event sources are off: Lambda remembers that, so a restart must too. */
+class PausedSources {
+  readonly ids = new Set<string>()
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async load(): Promise<void> {
+    const text = await readFile(this.#path, 'utf8').catch(() => '[]')
+    for (const id of JSON.parse(text) as string[]) this.ids.add(id)
+  }
+
+  note(id: string, isOn: boolean): void {
+    if (isOn) this.ids.delete(id)
+    else this.ids.add(id)
+    void writeFile(this.#path, JSON.stringify([...this.ids]))
+  }
 }
 
 function openClients({ dynamodb, sqs, s3 }: Endpoints) {
@@ -184,7 +220,7 @@ function openClients({ dynamodb, sqs, s3 }: Endpoints) {
 
 /** What Lambda would put into the environment, with the SDK's own names for other endpoints. */
 function environmentOf(
-  { dynamodb, sqs, s3, ssm }: Endpoints,
+  { dynamodb, sqs, s3, ssm, lambda }: Endpoints,
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   const own = env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY ? env : undefined
@@ -198,6 +234,7 @@ function environmentOf(
     AWS_ENDPOINT_URL_SQS: sqs,
     AWS_ENDPOINT_URL_S3: s3,
     AWS_ENDPOINT_URL_SSM: ssm,
+    AWS_ENDPOINT_URL_LAMBDA: lambda,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     TZ: ':UTC',
     NODE_OPTIONS: '',

@@ -57,6 +57,10 @@ export class StatelessStack extends Stack {
       [ENV.tableName]: table.table.tableName,
       [ENV.payloadBucket]: payloads.bucket.bucketName,
       [ENV.queueUrls]: queueUrls(this, queues),
+      [ENV.deadLetterQueueUrls]: queueUrls(this, deadLetters),
+      [ENV.eventSourceIds]: this.toJsonString(
+        Object.fromEntries(LANES.map((lane) => [lane, this.lanes[lane].eventSourceId])),
+      ),
       [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
       [ENV.defaultModel]: stage.models.defaultModel,
       [ENV.retentionDays]: String(stage.retentionDays),
@@ -81,7 +85,8 @@ export class StatelessStack extends Stack {
         table,
         payloads,
         queues: Object.values(queues),
-        deadLetters: [],
+        deadLetters: Object.values(deadLetters),
+        eventSourceIds: Object.values(this.lanes).map(({ eventSourceId }) => eventSourceId),
         hasModels,
       })
       return target
@@ -89,6 +94,11 @@ export class StatelessStack extends Stack {
     this.functions = {
       'api-writes': apiFunction('Writes', 'api-writes', 'Accepts, cancels and retries tasks'),
       'api-reads': apiFunction('Reads', 'api-reads', 'Shows and lists tasks'),
+      'api-operate': apiFunction(
+        'Operate',
+        'api-operate',
+        'Shows queues, redrives, pauses and resumes lanes',
+      ),
       'api-public': apiFunction('Public', 'api-public', 'Health, docs, task types, and what no route has'),
     }
     this.sweeper = new Sweeper(this, 'Sweeper', { stage, table, payloads, queues, deadLetters, bundleRoot })

@@ -149,6 +149,7 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-writes': 'Writes',
     'api-reads': 'Reads',
     'api-public': 'Public',
+    'api-operate': 'Operate',
     'run-task': 'laneaiWorker',
     sweep: 'SweeperSweep',
     'clean-up': 'CleanerCleanUp',

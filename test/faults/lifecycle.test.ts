@@ -141,6 +141,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
     const life = new Life(how, clock.sleep)
     const own = {
       ...world.worker,
+      lanes: world.lanes,
       findTaskType: (name: string) => (name === 'test.run' ? { ...world.type, run: runIn(life) } : undefined),
       // Its timers die with a process, too.
       clock: { now: clock.now, random: clock.random, sleep: life.wrap({ sleep: clock.sleep }).sleep },

@@ -64,7 +64,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('runs every function on the runtime’s Node, arm64, with JSON logs that are kept for a time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
-    expect(functions).toHaveLength(LANES.length + 5)
+    expect(functions).toHaveLength(LANES.length + 6)
     for (const item of functions)
       expect(item.Properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -143,6 +143,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         ...(access.payloads ?? []),
         ...(access.queues ?? []),
         ...(access.deadLetters ?? []),
+        ...(access.eventSources ?? []),
         ...models,
       ]
       const optional = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream']
@@ -163,6 +164,7 @@ const BUNDLE_OF = [
   [/^lane/, 'run-task'],
   [/^Writes/, 'api-writes'],
   [/^Reads/, 'api-reads'],
+  [/^Operate/, 'api-operate'],
   [/^Public/, 'api-public'],
   [/^Sweeper/, 'sweep'],
   [/^Cleaner/, 'clean-up'],

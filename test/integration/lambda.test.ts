@@ -118,6 +118,7 @@ describe('an event source', () => {
     const pool = await makePool(source, { limit: maxConcurrency })
     const warnings: string[] = []
     const plan = {
+      id: 'source',
       queueArn: 'arn',
       functionName: 'f',
       batchSize: 10,

@@ -4,8 +4,8 @@ import { allowedAt } from '../../functions/api/answer-otherwise.ts'
 import { hashOf, parseSubmitBody } from '../../functions/api/schemas/submit.ts'
 import { PROBLEM_STATUS, toProblem } from '../../functions/core/adapters/http/problem.ts'
 import { RequestError, UnavailableError } from '../../functions/core/domain/errors.ts'
+import { parseMessage } from '../../functions/core/domain/parse-message.ts'
 import { toRequest } from '../../functions/hosts/http.ts'
-import { parseMessage } from '../../functions/workers/parse-message.ts'
 
 const event = (changes: Partial<APIGatewayProxyEvent>): APIGatewayProxyEvent =>
   ({

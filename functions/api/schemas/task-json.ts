@@ -7,7 +7,7 @@ export type TaskJson = Readonly<Record<string, unknown>>
 /** Lambda answers at most 6 MB; beyond this sum the input stays out, since the caller has it already. */
 const MAX_ANSWER_BYTES = 5_000_000
 
-const iso = (instant: number | undefined): string | null =>
+export const iso = (instant: number | undefined): string | null =>
   instant === undefined ? null : new Date(instant).toISOString()
 
 const sizeOf = (payload: Payload): number => ('json' in payload ? payload.json.length : payload.bytes)

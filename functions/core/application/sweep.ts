@@ -1,17 +1,20 @@
-import type { Lane } from '../../contract.ts'
+import { LANES, type Lane } from '../../contract.ts'
 import { isLost, type Mark } from '../domain/overdue.ts'
 import type { AttemptRecord, Task, TaskMessage } from '../domain/task.ts'
 import { expire, failAbandoned, sentAgain, takeOver } from '../domain/transitions.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { LaneStore } from '../ports/lane-store.ts'
 import type { Log } from '../ports/log.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { DueEntry, TaskStore } from '../ports/task-store.ts'
 import { deadLetter } from './dead-letter.ts'
 import { retain } from './retention.ts'
+import { tidyDeadLetters } from './tidy-dead-letters.ts'
 
 export interface SweepDependencies {
   readonly store: TaskStore
   readonly queue: TaskQueue
+  readonly lanes: LaneStore
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number
@@ -68,19 +71,42 @@ export async function sweep(
       if (clock.now() > stopAt) return counts
     }
   }
+  await Promise.all(LANES.map((lane) => tidyLane(dependencies, lane)))
   return counts
 }
 
-/** What is known about each lane's queue, asked at most once per sweep. */
+/** Ten letters each: a lane's thousand is walked through in half an hour. */
+const TIDY_ROUNDS = 3
+
+async function tidyLane({ store, queue, log }: SweepDependencies, lane: Lane): Promise<void> {
+  try {
+    if ((await queue.deadDepth(lane)) === 0) return
+    const taken = await tidyDeadLetters({ store, queue }, lane, TIDY_ROUNDS)
+    if (taken > 0) log('dead_letters.tidied', { lane, taken })
+  } catch (error) {
+    log('sweep.failed', { lane, cause: String(error) })
+  }
+}
+
+/** What is known about each lane, asked at most once per sweep. */
 class LaneSights {
   readonly #dependencies: SweepDependencies
   readonly #sights = new Map<Lane, Promise<{ visible: number; marks: readonly Mark[] }>>()
+  #paused: Promise<ReadonlyMap<Lane, number>> | undefined
 
   constructor(dependencies: SweepDependencies) {
     this.#dependencies = dependencies
   }
 
-  of(lane: Lane) {
+  /** Tells a lost message from one that waits; into a paused lane nothing is sent, whatever became of its messages. */
+  async isLost(row: { tenant: string; queuedAt: number; lane: Lane }, now: number): Promise<boolean> {
+    this.#paused ??= this.#dependencies.lanes.paused()
+    if ((await this.#paused).has(row.lane)) return false
+    const { visible, marks } = await this.#of(row.lane)
+    return isLost(row, visible, marks, now)
+  }
+
+  #of(lane: Lane) {
     const known = this.#sights.get(lane)
     if (known) return known
     const { queue, store } = this.#dependencies
@@ -103,8 +129,7 @@ async function repairOne(
   const isStartTooLate = entry.startBy !== undefined && entry.startBy <= now
   // The index alone decides about a healthy backlog: 100,000 waiting rows cost no read and no write each.
   if (entry.status === 'PENDING' && entry.dueAt <= now && entry.sends > 0 && !isStartTooLate) {
-    const { visible, marks } = await lanes.of(entry.lane)
-    if (!isLost(entry, visible, marks, now)) return 'waiting'
+    if (!(await lanes.isLost(entry, now))) return 'waiting'
   }
   if (entry.status === 'PROCESSING' && entry.dueAt > now) return undefined
 
@@ -151,8 +176,7 @@ async function resend(
   const isParked = task.dueKind === 'timed'
   if (!isParked) {
     if ((task.dueAt ?? now) > now) return undefined
-    const { visible, marks } = await lanes.of(task.lane)
-    if (!isLost(task, visible, marks, now)) return 'waiting'
+    if (!(await lanes.isLost(task, now))) return 'waiting'
     if (task.sends >= MAX_SENDS) return abandon(dependencies, task, now)
   }
   // Send, then write: dying between the two costs a duplicate, which is a no-op; the other way round would cost a

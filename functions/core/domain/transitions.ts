@@ -248,11 +248,12 @@ export function expire(seen: Pick<Task, 'epoch'>, now: number, retention: Retent
   }
 }
 
-/** Starts the next epoch of a finished task. The message goes out after this write. */
+/** Starts the next epoch of a finished task, at once or a little later. The message goes out after this write. */
 export function restart(
   epoch: number,
   now: number,
   statuses: readonly Status[] = RETRYABLE_STATUSES,
+  startAt = now,
 ): Transition {
   return {
     name: 'restart',
@@ -261,11 +262,11 @@ export function restart(
       status: 'PENDING',
       epoch: epoch + 1,
       attempt: 0,
-      heldUntil: now,
-      queuedAt: now,
+      heldUntil: startAt,
+      queuedAt: startAt,
       sends: 1,
       dueKind: 'queued',
-      dueAt: now + QUEUED_PATIENCE_MS,
+      dueAt: startAt + QUEUED_PATIENCE_MS,
       updatedAt: now,
     },
     remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'ttl', 'reapAt'],

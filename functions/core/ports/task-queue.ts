@@ -17,6 +17,18 @@ export interface TaskQueue {
   holdAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void>
   /** Roughly what waits; the numbers lag by up to a minute. */
   depth(lane: Lane): Promise<QueueDepth>
+  /** Roughly how many dead letters there are, those that somebody looks at included. */
+  deadDepth(lane: Lane): Promise<number>
+  /** Up to ten dead letters, hidden for some seconds; without a message where the body is not one of ours. */
+  receiveDead(lane: Lane): Promise<readonly DeadDelivery[]>
+  deleteDead(lane: Lane, receipts: readonly string[]): Promise<void>
+  /** Ends the hiding of received dead letters. Best effort: never throws. */
+  showDead(lane: Lane, receipts: readonly string[]): Promise<void>
+}
+
+export interface DeadDelivery {
+  readonly message: TaskMessage | undefined
+  readonly receipt: string
 }
 
 export interface QueueDepth {

@@ -35,8 +35,9 @@ export interface TaskStore {
   /**
    * Entries of the due index up to an instant, of all lanes, shard by shard, oldest first, page by page.
    * The index lags behind the rows: a transition built from an entry states what it saw.
+   * @param perShard only so many of each shard, in one page.
    */
-  due(kind: DueKind, upTo: number): AsyncIterable<readonly DueEntry[]>
+  due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly DueEntry[]>
   /** All rows whose `ttl` has passed and that are still stored, page by page. */
   expired(): AsyncIterable<readonly ExpiredTask[]>
   /**

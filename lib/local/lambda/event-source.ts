@@ -17,6 +17,8 @@ export interface EventSourceOptions {
   readonly region: string
   readonly pool: FunctionPool
   readonly sqs: SQSClient
+  /** Whether it takes messages once started; by default it does. */
+  readonly isOn?: boolean
   /** Told of a batch that failed as a whole, and of a queue that does not answer. */
   readonly warn: (text: string) => void
 }
@@ -30,14 +32,23 @@ export class EventSource {
   readonly #abort = new AbortController()
   readonly #inFlight = new Set<Promise<void>>()
   #loop: Promise<void> | undefined
-  #isStopping = false
+  #isEnded = false
+  #isOn: boolean
 
   constructor(options: EventSourceOptions) {
     this.#options = options
+    this.#isOn = options.isOn ?? true
   }
 
   start(): void {
     this.#loop = this.#poll()
+  }
+
+  /** Off, it ends with the poll that is under way and puts back what that still brings. Batches in hand go on. */
+  turn(isOn: boolean): void {
+    if (isOn === this.#isOn) return
+    this.#isOn = isOn
+    if (isOn) this.#loop = Promise.resolve(this.#loop).then(() => this.#poll())
   }
 
   /**
@@ -45,13 +56,13 @@ export class EventSource {
    * not notice that a poll was hung up on, and would give the next message to nobody. Batches in hand go on.
    */
   async retire(): Promise<void> {
-    this.#isStopping = true
+    this.#isEnded = true
     await this.#loop
   }
 
   /** Ends at once, for when the queues end too. */
   async stop(): Promise<void> {
-    this.#isStopping = true
+    this.#isEnded = true
     this.#abort.abort()
     await this.#loop
   }
@@ -60,9 +71,13 @@ export class EventSource {
     await Promise.all(this.#inFlight)
   }
 
+  get #isTaking(): boolean {
+    return this.#isOn && !this.#isEnded
+  }
+
   async #poll(): Promise<void> {
     const { plan, warn } = this.#options
-    while (!this.#isStopping) {
+    while (this.#isTaking) {
       if (this.#inFlight.size >= plan.maxConcurrency) {
         await Promise.race(this.#inFlight)
         continue
@@ -73,7 +88,7 @@ export class EventSource {
         const batch = this.#run(messages).finally(() => this.#inFlight.delete(batch))
         this.#inFlight.add(batch)
       } catch (cause) {
-        if (this.#isStopping) return
+        if (this.#isEnded) return
         warn(`Queue ${plan.queueArn} does not answer: ${(cause as Error).message}`)
         await new Promise((resolve) => setTimeout(resolve, 500))
       }
@@ -106,7 +121,7 @@ export class EventSource {
       }),
       { abortSignal: this.#abort.signal },
     )
-    if (!this.#isStopping) return Messages
+    if (this.#isTaking) return Messages
     await this.#release(Messages)
     return []
   }

@@ -46,6 +46,8 @@ export interface FunctionPlan {
   readonly environment: Readonly<Record<string, string>>
 }
 export interface EventSourcePlan {
+  /** What `Ref` of it gives. */
+  readonly id: string
   readonly queueArn: string
   readonly functionName: string
   readonly batchSize: number
@@ -216,10 +218,11 @@ function toFunction(
   }
 }
 
-function toEventSource({ properties: p }: Placed): EventSourcePlan | undefined {
+function toEventSource({ stack, id, properties: p }: Placed): EventSourcePlan | undefined {
   if (p.Enabled === false) return undefined
   const scaling = p.ScalingConfig as { MaximumConcurrency?: number } | undefined
   return {
+    id: `${stack}-${id}`,
     queueArn: String(p.EventSourceArn),
     functionName: unqualified(p.FunctionName),
     batchSize: Number(p.BatchSize ?? 10),

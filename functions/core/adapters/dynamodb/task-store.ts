@@ -116,7 +116,7 @@ export class DynamoTaskStore implements TaskStore {
     })
   }
 
-  async *due(kind: DueKind, upTo: number): AsyncIterable<readonly DueEntry[]> {
+  async *due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly DueEntry[]> {
     for (const shard of dueShards(kind)) {
       let ExclusiveStartKey: Row | undefined
       do {
@@ -128,12 +128,13 @@ export class DynamoTaskStore implements TaskStore {
               KeyConditionExpression: 'dueShard = :shard AND dueAt <= :upTo',
               ExpressionAttributeValues: { ':shard': shard, ':upTo': upTo },
               ExclusiveStartKey,
+              ...(perShard ? { Limit: perShard } : {}),
             }),
           ),
         )
         const rows = (answer.Items ?? []) as (DueEntry & { pk: string })[]
         if (rows.length) yield rows.map((row) => ({ ...row, ...parseKey(row.pk) }))
-        ExclusiveStartKey = answer.LastEvaluatedKey
+        ExclusiveStartKey = perShard ? undefined : answer.LastEvaluatedKey
       } while (ExclusiveStartKey)
     }
   }

@@ -1,14 +1,20 @@
 import {
   ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
+  DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
+  ReceiveMessageCommand,
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import type { Lane } from '../../../contract.ts'
 import { BugError, UnavailableError } from '../../domain/errors.ts'
+import { parseMessage } from '../../domain/parse-message.ts'
 import type { TaskMessage } from '../../domain/task.ts'
-import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+import type { DeadDelivery, QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+
+/** Long enough to walk through a queue without meeting the same letter again. */
+const LETTER_HIDDEN_SECONDS = 20
 
 export type QueueUrls = Partial<Readonly<Record<Lane, string>>>
 
@@ -64,16 +70,7 @@ export class SqsTaskQueue implements TaskQueue {
   }
 
   async holdAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void> {
-    const url = this.#url(this.#urls, lane)
-    const calls: Promise<unknown>[] = []
-    for (let start = 0; start < receipts.length; start += 10) {
-      const Entries = receipts
-        .slice(start, start + 10)
-        .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle, VisibilityTimeout: seconds }))
-      calls.push(this.#client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries })))
-    }
-    // The queue's own visibility is the net under this call: later, not lost.
-    await Promise.allSettled(calls)
+    await this.#hideAll(this.#url(this.#urls, lane), receipts, seconds)
   }
 
   async depth(lane: Lane): Promise<QueueDepth> {
@@ -95,6 +92,52 @@ export class SqsTaskQueue implements TaskQueue {
       inFlight: read('ApproximateNumberOfMessagesNotVisible'),
       delayed: read('ApproximateNumberOfMessagesDelayed'),
     }
+  }
+
+  async deadDepth(lane: Lane): Promise<number> {
+    const command = new GetQueueAttributesCommand({
+      QueueUrl: this.#url(this.#deadUrls, lane),
+      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+    })
+    const { Attributes } = await this.#guard('depth', () => this.#client.send(command))
+    const { ApproximateNumberOfMessages = 0, ApproximateNumberOfMessagesNotVisible = 0 } = Attributes ?? {}
+    return Number(ApproximateNumberOfMessages) + Number(ApproximateNumberOfMessagesNotVisible)
+  }
+
+  async receiveDead(lane: Lane): Promise<readonly DeadDelivery[]> {
+    const command = new ReceiveMessageCommand({
+      QueueUrl: this.#url(this.#deadUrls, lane),
+      MaxNumberOfMessages: 10,
+      VisibilityTimeout: LETTER_HIDDEN_SECONDS,
+    })
+    const { Messages = [] } = await this.#guard('receive', () => this.#client.send(command))
+    return Messages.map(({ Body = '', ReceiptHandle = '' }) => ({
+      message: parseMessage(Body),
+      receipt: ReceiptHandle,
+    }))
+  }
+
+  async deleteDead(lane: Lane, receipts: readonly string[]): Promise<void> {
+    if (receipts.length === 0) return
+    const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
+    const command = new DeleteMessageBatchCommand({ QueueUrl: this.#url(this.#deadUrls, lane), Entries })
+    await this.#guard('delete', () => this.#client.send(command))
+  }
+
+  async showDead(lane: Lane, receipts: readonly string[]): Promise<void> {
+    await this.#hideAll(this.#url(this.#deadUrls, lane), receipts, 1)
+  }
+
+  async #hideAll(QueueUrl: string, receipts: readonly string[], seconds: number): Promise<void> {
+    const calls: Promise<unknown>[] = []
+    for (let start = 0; start < receipts.length; start += 10) {
+      const Entries = receipts
+        .slice(start, start + 10)
+        .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle, VisibilityTimeout: seconds }))
+      calls.push(this.#client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries })))
+    }
+    // The queue's own visibility is the net under this call: later, not lost.
+    await Promise.allSettled(calls)
   }
 
   #url(urls: QueueUrls, lane: Lane): string {

@@ -1,4 +1,4 @@
-import type { TaskMessage } from '../core/domain/task.ts'
+import type { TaskMessage } from './task.ts'
 
 /** The newest shape of message this code can read. */
 const VERSION = 1

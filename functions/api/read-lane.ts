@@ -1,0 +1,13 @@
+import { LANES, type Lane } from '../contract.ts'
+import { RequestError } from '../core/domain/errors.ts'
+import { nearestName } from '../core/domain/nearest-name.ts'
+
+/** @throws RequestError `not_found` for a lane that is none. */
+export function readLane(name = ''): Lane {
+  const lane = LANES.find((known) => known === name)
+  if (lane) return lane
+  throw new RequestError(
+    'not_found',
+    `There is no lane "${name.slice(0, 100)}". Nearest: "${nearestName(name, LANES)}". There are: ${LANES.join(', ')}.`,
+  )
+}

@@ -1,0 +1,30 @@
+import { LambdaClient, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda'
+import type { Lane } from '../../../contract.ts'
+import { BugError, UnavailableError } from '../../domain/errors.ts'
+import type { LaneSwitch } from '../../ports/lane-store.ts'
+
+export type EventSourceIds = Partial<Readonly<Record<Lane, string>>>
+
+/** Enables and disables a lane's event source mapping; Lambda takes some seconds to follow. */
+export class EventSourceSwitch implements LaneSwitch {
+  readonly #client = new LambdaClient({ maxAttempts: 3 })
+  readonly #ids: EventSourceIds
+
+  constructor(ids: EventSourceIds) {
+    this.#ids = ids
+  }
+
+  async turn(lane: Lane, isOn: boolean): Promise<void> {
+    const UUID = this.#ids[lane]
+    if (!UUID) throw new BugError(`This function has no event source of lane "${lane}".`)
+    try {
+      await this.#client.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: isOn }))
+    } catch (cause) {
+      // Among others: a mapping that is still following an earlier change refuses the next for some seconds.
+      throw new UnavailableError(`The event source of lane "${lane}" cannot be turned now.`, {
+        cause,
+        retryAfterMs: 5_000,
+      })
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { admit, type Circuit } from '../domain/circuit.ts'
+import { isFinal, type Task, type TaskKey } from '../domain/task.ts'
+import type { CircuitStore } from '../ports/circuit-store.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { LaneStore } from '../ports/lane-store.ts'
+import type { QueueDepth, TaskQueue } from '../ports/task-queue.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+import { getTask } from './get-task.ts'
+
+export interface ExplainDependencies {
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly circuits: CircuitStore
+  readonly lanes: LaneStore
+  readonly clock: Clock
+  /** Name of the circuit that a model's calls pass; undefined for a model nobody answers. */
+  readonly circuitOf: (model: string) => string | undefined
+}
+
+export const GATES = [
+  'finished',
+  'running',
+  'schedule',
+  'queue',
+  'retry',
+  'circuit',
+  'paused',
+  'lost',
+] as const
+export type Gate = (typeof GATES)[number]
+
+export interface Explanation {
+  readonly task: Task
+  /** What holds it. */
+  readonly gate: Gate
+  readonly message: string
+  /** When it can next run, as far as a clock knows. */
+  readonly nextAt?: number
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+interface Sight {
+  readonly task: Task
+  readonly now: number
+  readonly depth: QueueDepth
+  readonly circuitName: string | undefined
+  readonly circuit: Circuit | undefined
+  readonly pausedSince: number | undefined
+}
+
+type Answer = Pick<Explanation, 'gate' | 'message' | 'nextAt'>
+
+/** The sweeper comes by once a minute. */
+const SWEEP_MS = 60_000
+
+/**
+ * Says in words which gate holds a task and when it can next run.
+ *
+ * @throws RequestError `not_found`.
+ */
+export async function explainTask(dependencies: ExplainDependencies, key: TaskKey): Promise<Explanation> {
+  const { store, queue, circuits, lanes, clock, circuitOf } = dependencies
+  const task = await getTask({ store }, key)
+  const [depth, known, paused] = await Promise.all([
+    queue.depth(task.lane),
+    circuits.readAll(),
+    lanes.paused(),
+  ])
+  const circuitName = task.model === null ? undefined : circuitOf(task.model)
+  const circuit = circuitName === undefined ? undefined : known.get(circuitName)
+  const now = clock.now()
+  const pausedSince = paused.get(task.lane)
+  const answer = explain({ task, now, depth, circuitName, circuit, pausedSince })
+  return {
+    task,
+    ...answer,
+    facts: {
+      lane: task.lane,
+      epoch: task.epoch,
+      attempts: task.attempt,
+      max_attempts: task.maxAttempts,
+      messages_sent: task.sends,
+      waiting_in_lane: depth.visible,
+      running_in_lane: depth.inFlight,
+      lane_paused: pausedSince !== undefined,
+      ...(circuitName && circuit?.until !== undefined
+        ? { circuit: circuitName, circuit_open_until: iso(circuit.until), circuit_code: circuit.code }
+        : {}),
+      ...(task.dueAt === undefined ? {} : { looked_at_again: iso(task.dueAt) }),
+      ...(task.error ? { last_error: task.error.code } : {}),
+    },
+  }
+}
+
+function explain(sight: Sight): Answer {
+  const { task, now, pausedSince } = sight
+  if (isFinal(task.status)) return { gate: 'finished', message: finished(task) }
+  if (task.status === 'PROCESSING') return running(sight)
+  if (task.heldUntil > now) return waitingForTime(sight)
+  if (pausedSince !== undefined)
+    return {
+      gate: 'paused',
+      message: `Lane ${task.lane} is paused since ${iso(pausedSince)}. Resume it with POST /queues/${task.lane}/resume.`,
+    }
+  return queued(sight)
+}
+
+function finished(task: Task): string {
+  switch (task.status) {
+    case 'COMPLETED':
+      return `It completed at ${iso(task.finishedAt)}, in attempt ${task.attempt}.`
+    case 'FAILED':
+      return `It failed at ${iso(task.finishedAt)} after ${count(task.attempt, 'attempt')}: ${task.error?.code}, ${task.error?.message} POST /tasks/${task.id}/retry runs it again, POST /queues/${task.lane}/redrive many at once.`
+    case 'EXPIRED':
+      return `Its start deadline, ${iso(task.expiresAt)}, passed before a worker took it. POST /tasks/${task.id}/retry runs it without the deadline.`
+    default:
+      return `It was cancelled at ${iso(task.finishedAt)}. POST /tasks/${task.id}/retry runs it again.`
+  }
+}
+
+function running({ task, now }: Sight): Answer {
+  if (task.heldUntil > now)
+    return {
+      gate: 'running',
+      message: `Attempt ${task.attempt} of ${task.maxAttempts} runs since ${iso(task.startedAt)}; its worker renews its lease until it is done.`,
+    }
+  return {
+    gate: 'lost',
+    message: `The worker of attempt ${task.attempt} is gone: its lease ended at ${iso(task.heldUntil)}. The message or the sweeper brings the task back within two minutes.`,
+    nextAt: Math.max(task.heldUntil, now) + SWEEP_MS,
+  }
+}
+
+function waitingForTime({ task, circuitName }: Sight): Answer {
+  const nextAt = task.heldUntil
+  if (task.status !== 'RETRYING')
+    return { gate: 'schedule', message: `It is to run at ${iso(nextAt)}.`, nextAt }
+  if (task.error?.code === 'circuit_open')
+    return {
+      gate: 'circuit',
+      message: `${circuitName ?? 'The provider'} keeps failing, so its calls are paused and no attempt is spent. At ${iso(nextAt)} the task looks again; the first call then shows whether the provider is back.`,
+      nextAt,
+    }
+  return {
+    gate: 'retry',
+    message: `Attempt ${task.attempt} of ${task.maxAttempts} ended with ${task.error?.code}; the next begins at ${iso(nextAt)}.`,
+    nextAt,
+  }
+}
+
+function queued({ task, now, depth, circuitName, circuit }: Sight): Answer {
+  const waited = Math.round((now - task.queuedAt) / 1_000)
+  if (depth.visible === 0 && task.dueAt !== undefined && task.dueAt <= now)
+    return {
+      gate: 'lost',
+      message: `Its message is not in the queue any more, ${waited} s after it was sent. The sweeper sends another within a minute.`,
+      nextAt: now + SWEEP_MS,
+    }
+  const admission = admit(circuit, now)
+  const paused =
+    admission.kind === 'refuse'
+      ? ` ${circuitName} keeps failing; its calls are paused until ${iso(admission.until)}.`
+      : ''
+  return {
+    gate: admission.kind === 'refuse' ? 'circuit' : 'queue',
+    message: `It waits for a worker of lane ${task.lane} since ${waited} s; about ${count(depth.visible, 'message')} wait and ${depth.inFlight} are being worked on.${paused}`,
+    ...(admission.kind === 'refuse' ? { nextAt: admission.until } : {}),
+  }
+}
+
+const iso = (instant: number | undefined): string =>
+  instant === undefined ? 'an unknown time' : new Date(instant).toISOString()
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`

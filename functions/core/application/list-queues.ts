@@ -1,0 +1,59 @@
+import { LANES, type Lane } from '../../contract.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { LaneStore } from '../ports/lane-store.ts'
+import type { QueueDepth, TaskQueue } from '../ports/task-queue.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+
+export interface ListQueuesDependencies {
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly lanes: LaneStore
+  readonly clock: Clock
+}
+
+export interface LaneSight extends QueueDepth {
+  readonly lane: Lane
+  readonly deadLetters: number
+  /** How long the longest waiting task has waited; undefined when none waits. */
+  readonly oldestMs: number | undefined
+  readonly pausedSince: number | undefined
+}
+
+/** Entries of each due shard that are looked at for the oldest. */
+const LOOKED_AT = 200
+
+/** What waits in every lane, all tenants together. The queues' numbers lag by up to a minute. */
+export async function listQueues({
+  store,
+  queue,
+  lanes,
+  clock,
+}: ListQueuesDependencies): Promise<readonly LaneSight[]> {
+  const now = clock.now()
+  const [paused, oldest, depths] = await Promise.all([
+    lanes.paused(),
+    oldestByLane(store, now),
+    Promise.all(LANES.map((lane) => Promise.all([queue.depth(lane), queue.deadDepth(lane)]))),
+  ])
+  return LANES.map((lane, index) => {
+    const [depth, deadLetters] = depths[index] ?? [{ visible: 0, inFlight: 0, delayed: 0 }, 0]
+    const since = oldest.get(lane)
+    return {
+      lane,
+      ...depth,
+      deadLetters,
+      oldestMs: since === undefined ? undefined : now - since,
+      pausedSince: paused.get(lane),
+    }
+  })
+}
+
+/** Lane → `queuedAt` of the row that waits longest. SQS has that age in CloudWatch only, a minute late. */
+async function oldestByLane(store: TaskStore, now: number): Promise<ReadonlyMap<Lane, number>> {
+  const oldest = new Map<Lane, number>()
+  for await (const page of store.due('queued', Number.MAX_SAFE_INTEGER, LOOKED_AT))
+    for (const { lane, queuedAt } of page)
+      if (queuedAt <= now && queuedAt < (oldest.get(lane) ?? Number.POSITIVE_INFINITY))
+        oldest.set(lane, queuedAt)
+  return oldest
+}

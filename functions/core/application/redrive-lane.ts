@@ -1,0 +1,126 @@
+import type { Lane } from '../../contract.ts'
+import type { Task } from '../domain/task.ts'
+import { restart, unsent } from '../domain/transitions.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { TaskQueue } from '../ports/task-queue.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+import { tidyDeadLetters } from './tidy-dead-letters.ts'
+
+export interface RedriveDependencies {
+  readonly store: TaskStore
+  readonly queue: TaskQueue
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface RedriveRequest {
+  readonly tenant: string
+  readonly lane: Lane
+  readonly type?: string
+  readonly errorCode?: string
+  readonly failedAfter?: number
+  /** Not after the request itself, lest it start again what just failed again. */
+  readonly failedBefore: number
+  /** Only counts. */
+  readonly isDryRun: boolean
+  /** At most so many are started. */
+  readonly limit: number
+  /** Starts are spread so that no more than this many begin in a second; at most 900 s in all. */
+  readonly pacePerSecond?: number
+}
+
+export interface Redriven {
+  readonly matched: number
+  readonly redriven: number
+  /** Matched and not started: over the limit, or time ran out. Call again for them. */
+  readonly remaining: number
+  readonly byError: Readonly<Record<string, number>>
+  readonly ids: readonly string[]
+  /** False when time ran out before every failed task was looked at. */
+  readonly isComplete: boolean
+}
+
+const PAGE = 100
+const CONCURRENCY = 16
+/** Ten letters each. */
+const TIDY_ROUNDS = 100
+
+/**
+ * Starts the next epoch of every failed task of a tenant's lane that fits the filter. The rows are asked, not the
+ * dead-letter queue: a purged queue hides nothing, and a dry run moves nothing. Two operators at once start one epoch of
+ * each task: the write is conditional on the epoch that was read, and `failedBefore` leaves alone what fails again.
+ */
+export async function redriveLane(
+  dependencies: RedriveDependencies,
+  request: RedriveRequest,
+  stopAt: number,
+): Promise<Redriven> {
+  const { store, queue, clock, log } = dependencies
+  const { tenant, lane, type, isDryRun, limit } = request
+  const byError: Record<string, number> = {}
+  const ids: string[] = []
+  let matched = 0
+  let given = 0
+  let isComplete = true
+  const startNow = clock.now()
+  const redriveOne = async (task: Task): Promise<void> => {
+    if (given >= limit) return
+    const startAt = startNow + startDelayMs(given, request.pacePerSecond)
+    given += 1
+    if (await startAgain(dependencies, task, startAt)) ids.push(task.id)
+  }
+  let cursor: string | undefined
+  do {
+    const page = await store.list(tenant, { status: 'FAILED', lane, ...(type ? { type } : {}) }, PAGE, cursor)
+    const found = page.tasks.filter((task) => task.status === 'FAILED' && fits(task, request))
+    matched += found.length
+    for (const { error } of found) {
+      const code = error?.code ?? 'task_failed'
+      byError[code] = (byError[code] ?? 0) + 1
+    }
+    for (let start = 0; start < found.length && !isDryRun; start += CONCURRENCY)
+      await Promise.all(found.slice(start, start + CONCURRENCY).map(redriveOne))
+    cursor = page.cursor
+    if (clock.now() > stopAt) isComplete = cursor === undefined
+  } while (cursor !== undefined && isComplete)
+  if (!isDryRun && clock.now() < stopAt)
+    await tidyDeadLetters({ store, queue }, lane, TIDY_ROUNDS).catch(() => 0)
+  log('lane.redriven', { tenant, lane, matched, redriven: ids.length, is_dry_run: isDryRun })
+  const redriven = ids.length
+  return { matched, redriven, remaining: matched - redriven, byError, ids, isComplete }
+}
+
+const startDelayMs = (index: number, pacePerSecond: number | undefined): number =>
+  pacePerSecond === undefined ? 0 : Math.floor(index / pacePerSecond) * 1_000
+
+function fits(
+  { error, finishedAt = 0 }: Task,
+  { errorCode, failedAfter, failedBefore }: RedriveRequest,
+): boolean {
+  return (
+    (errorCode === undefined || error?.code === errorCode) &&
+    (failedAfter === undefined || finishedAt >= failedAfter) &&
+    finishedAt <= failedBefore
+  )
+}
+
+/** Dying after the write loses nothing: the row is due, and the sweeper sends. */
+async function startAgain(
+  { store, queue, clock, log }: RedriveDependencies,
+  { tenant, id, lane, epoch }: Task,
+  startAt: number,
+): Promise<boolean> {
+  const now = clock.now()
+  const { changed, task } = await store.change({ tenant, id }, restart(epoch, now, ['FAILED'], startAt))
+  if (!changed || !task) return false
+  try {
+    const delaySeconds = Math.max(0, Math.ceil((startAt - now) / 1_000))
+    await queue.send(lane, { v: 1, tenant, id, epoch: task.epoch }, delaySeconds)
+  } catch (error) {
+    log('task.unsent', { tenant, task_id: id, lane, cause: String(error) })
+    await store.change({ tenant, id }, unsent(task.epoch, now)).catch(() => undefined)
+  }
+  log('task.restarted', { tenant, task_id: id, lane, epoch: task.epoch })
+  return true
+}

@@ -1,0 +1,7 @@
+/** What only the operators' function needs, apart from `lambda.ts`, so that no other carries the Lambda client. */
+import { ENV } from '../contract.ts'
+import { EventSourceSwitch } from '../core/adapters/lambda/lane-switch.ts'
+import { readConfig } from './config.ts'
+
+export const openLaneSwitch = (): EventSourceSwitch =>
+  new EventSourceSwitch(readConfig([ENV.eventSourceIds]).EVENT_SOURCE_IDS)
