@@ -89,6 +89,11 @@ export class Environment {
     this.#isLoaded.catch(() => undefined)
   }
 
+  /** As the thread itself knows it. */
+  get threadId(): number {
+    return this.#thread.threadId
+  }
+
   get isDead(): boolean {
     return this.#isDead
   }
