@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Client, type TaskView } from '../fixtures/client.ts'
+import { Client } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
-import { assemblyOf } from '../fixtures/running.ts'
+import { redrive } from '../fixtures/redrive.ts'
+import { assemblyOf, openSqs } from '../fixtures/running.ts'
 import { breakBundle, changeAssembly } from './kit/change-assembly.ts'
 import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
 
 const DAY_MS = 86_400_000
-const FINAL = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED']
 
 let server: Awaited<ReturnType<typeof startModelServer>>
 const folders: string[] = []
@@ -71,16 +71,11 @@ describe('an environment that runs out of time, memory or luck', () => {
   it.concurrent('an environment that stood still past its lease cannot land its result', async () => {
     const model = 'stub-block-75-once'
     const { id } = await client.submit({ prompt: 'frozen', model, priority: 9, delay_seconds: 14 })
-    const statuses: TaskView[] = []
-    // The sweeper takes it over when the lease is over, long before the frozen one wakes.
-    const task = await client.until(
-      id,
-      (seen) => {
-        statuses.push(seen)
-        return FINAL.includes(seen.status)
-      },
-      200_000,
-    )
+    await client.until(id, ({ status }) => status === 'PROCESSING', 60_000)
+    await new Promise((resolve) => setTimeout(resolve, 61_000))
+    // The lease is over, the frozen one has 14 s to sleep.
+    await harmed.sweep()
+    const task = await done(id)
     expect(task).toMatchObject({ status: 'COMPLETED', attempts: 2, result: 'echo: frozen' })
     const landed = task.finished_at
     await new Promise((resolve) => setTimeout(resolve, 25_000))
@@ -175,8 +170,12 @@ describe('a worker bundle that cannot even load', () => {
         )
         .toMatchObject({ status: 'FAILED', attempts: 0, error: { code: 'worker_crashed', retryable: true } })
       await harmed.runtime.deploy(good)
-      const { body } = await client.post('/queues/ai/redrive', { error_code: 'worker_crashed' })
-      expect(body).toMatchObject({ matched: 1, redriven: 1 })
+      const urlOf = (part: string) =>
+        harmed.runtime.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
+      const sqs = openSqs(harmed.runtime.endpoints.sqs)
+      // Marked and unmarked letters alike, as the console would.
+      expect(await redrive(sqs, urlOf('deadlettersai'), urlOf('local-ai'), 100)).toBeGreaterThanOrEqual(1)
+      sqs.destroy()
       expect(await client.done(id, 60_000)).toMatchObject({
         status: 'COMPLETED',
         epoch: 2,

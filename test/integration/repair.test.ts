@@ -1,5 +1,4 @@
 import {
-  DeleteMessageCommand,
   PurgeQueueCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
@@ -7,6 +6,7 @@ import {
 } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
+import { redrive } from '../fixtures/redrive.ts'
 import { openSqs, startTestRuntime } from '../fixtures/running.ts'
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
@@ -27,28 +27,6 @@ afterAll(async () => {
 
 const queueUrl = (part: string) => running.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
 
-/** What the SQS console's redrive does: each message, with its attributes, back into the queue it came from. */
-async function redrive(from: string, to: string, count: number): Promise<number> {
-  let moved = 0
-  while (moved < count) {
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl: from,
-        MaxNumberOfMessages: 10,
-        WaitTimeSeconds: 1,
-        MessageAttributeNames: ['All'],
-      }),
-    )
-    if (Messages.length === 0) return moved
-    for (const { Body, MessageAttributes, ReceiptHandle } of Messages) {
-      await sqs.send(new SendMessageCommand({ QueueUrl: to, MessageBody: Body, MessageAttributes }))
-      await sqs.send(new DeleteMessageCommand({ QueueUrl: from, ReceiptHandle }))
-      moved += 1
-    }
-  }
-  return moved
-}
-
 describe('repair', () => {
   it('a plain SQS redrive runs a failed task again, once; a second copy of the message does nothing', async () => {
     const { id } = await client.submit({ prompt: 'redrive me', model: 'simulated-fail-401' })
@@ -61,7 +39,7 @@ describe('repair', () => {
         MessageAttributeNames: ['All'],
       }),
     )
-    expect(await redrive(queueUrl('deadlettersai'), queueUrl('local-ai'), 1)).toBe(1)
+    expect(await redrive(sqs, queueUrl('deadlettersai'), queueUrl('local-ai'), 1)).toBe(1)
     await client.until(id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
     // The old message once more, as a late duplicate.
     const [copy] = Messages
