@@ -122,9 +122,9 @@ describe('payloads and retention', () => {
     expect(await objects()).toBe(3)
     const cleanUp = () => harmed.runtime.pool('CleanerCleanUp').invoke({})
     // Seven days are kept.
-    await harmed.moveSweeper(7 * DAY_MS - 3_600_000)
+    await harmed.moveClock(7 * DAY_MS - 3_600_000)
     expect(await cleanUp()).toEqual({ tasks: 0, objects: 0, failed: 0, isComplete: true })
-    await harmed.moveSweeper(7 * DAY_MS + 60_000)
+    await harmed.moveClock(7 * DAY_MS + 60_000)
     expect(await cleanUp()).toEqual({ tasks: 3, objects: 3, failed: 0, isComplete: true })
     expect(await cleanUp()).toEqual({ tasks: 0, objects: 0, failed: 0, isComplete: true })
     expect(await objects()).toBe(0)
@@ -154,12 +154,12 @@ describe('a worker bundle that cannot even load', () => {
       const { id } = await client.submit({ prompt: 'nobody home', model: 'stub-0' })
       // An hour of sweeps: each finds the message gone and sends another, ever more patiently, until it gives up.
       for (let minutes = 2; minutes < 90; minutes += 4) {
-        await harmed.moveSweeper(minutes * 60_000)
+        await harmed.moveClock(minutes * 60_000)
         await harmed.sweep()
         // Three receives of a second each, and it is dead-lettered.
         await new Promise((resolve) => setTimeout(resolve, 250))
       }
-      await harmed.moveSweeper(3 * 3_600_000)
+      await harmed.moveClock(3 * 3_600_000)
       await expect
         .poll(
           async () => {

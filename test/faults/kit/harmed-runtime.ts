@@ -15,6 +15,8 @@ export interface Harm {
   readonly queueShare: number
   /** Clocks of the workers and of the sweeper are this much ahead and behind. */
   readonly skewMs?: number
+  /** `moveClock` moves everybody's clock, not the sweeper's and cleaner's alone. */
+  readonly movesAllClocks?: boolean
   readonly stateDir: string
   readonly port?: number
   readonly env?: Settings
@@ -23,13 +25,21 @@ export interface Harm {
 }
 
 /** The real local runtime, with faults between its functions, its queues and its services. */
-export async function startHarmedRuntime({ seed, share, queueShare, skewMs = 0, stateDir, ...rest }: Harm) {
+export async function startHarmedRuntime({
+  seed,
+  share,
+  queueShare,
+  skewMs = 0,
+  movesAllClocks,
+  stateDir,
+  ...rest
+}: Harm) {
   const env = rest.env ?? {}
   let dynamo: FaultProxy | undefined
   let sqs: FaultProxy | undefined
   let s3: FaultProxy | undefined
   let queue: Awaited<ReturnType<typeof startQueueProxy>> | undefined
-  const clockFile = join(stateDir, 'sweeper-clock')
+  const clockFile = join(stateDir, 'moved-clock')
   const preload = `--import ${pathToFileURL(join(import.meta.dirname, 'saboteur.mjs')).href}`
   const options: RuntimeOptions = {
     assemblyDir: rest.assemblyDir ?? (await assemblyOf(env)),
@@ -50,10 +60,8 @@ export async function startHarmedRuntime({ seed, share, queueShare, skewMs = 0, 
       AWS_ENDPOINT_URL_SQS: sqs?.endpoint ?? '',
       AWS_ENDPOINT_URL_S3: s3?.endpoint ?? '',
       NODE_OPTIONS: preload,
-      ...(name.startsWith('lane') ? { TEST_CLOCK_SKEW_MS: String(skewMs) } : {}),
-      ...(/Sweep|Clean/.test(name)
-        ? { TEST_CLOCK_FILE: clockFile, TEST_CLOCK_SKEW_MS: String(-skewMs) }
-        : {}),
+      TEST_CLOCK_SKEW_MS: String(name.startsWith('lane') ? skewMs : /Sweep|Clean/.test(name) ? -skewMs : 0),
+      ...(movesAllClocks || /Sweep|Clean/.test(name) ? { TEST_CLOCK_FILE: clockFile } : {}),
     }),
     sourceEndpoint: () => queue?.endpoint ?? '',
   }
@@ -67,8 +75,7 @@ export async function startHarmedRuntime({ seed, share, queueShare, skewMs = 0, 
     sqs,
     s3,
     queue,
-    /** Moves the clock of sweeper and cleaner. */
-    moveSweeper: async (ms: number) => {
+    moveClock: async (ms: number) => {
       await writeFile(clockFile, String(ms))
       await new Promise((resolve) => setTimeout(resolve, 60))
     },

@@ -33,15 +33,16 @@ function stand(seconds) {
 }
 
 const systemNow = Date.now
-let skewMs = Number(TEST_CLOCK_SKEW_MS ?? 0)
+const fixedMs = Number(TEST_CLOCK_SKEW_MS ?? 0)
+let movedMs = 0
 let readAt = 0
 /** A file, so that a test can move the clock of a running environment. */
 function skew() {
-  if (!TEST_CLOCK_FILE || systemNow() - readAt < 50) return skewMs
+  if (!TEST_CLOCK_FILE || systemNow() - readAt < 50) return fixedMs + movedMs
   readAt = systemNow()
   try {
-    skewMs = Number(readFileSync(TEST_CLOCK_FILE, 'utf8'))
+    movedMs = Number(readFileSync(TEST_CLOCK_FILE, 'utf8'))
   } catch {}
-  return skewMs
+  return fixedMs + movedMs
 }
 if (TEST_CLOCK_SKEW_MS || TEST_CLOCK_FILE) Date.now = () => systemNow() + skew()
