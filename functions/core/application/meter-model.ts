@@ -21,6 +21,8 @@ export interface ModelMeter {
   readonly client: { readonly name: string; complete(call: Call): Promise<string> }
   /** What the task used so far, earlier attempts included; undefined while no call was answered. */
   readonly usage: () => Usage | undefined
+  /** Whether a call of this attempt was answered. */
+  readonly isPaid: () => boolean
   /** The provider of this attempt's calls. */
   readonly provider: () => string | undefined
 }
@@ -34,8 +36,10 @@ export function meterModel(
   const name = task.model ?? defaultModel
   let usage = task.usage
   let provider: string | undefined
+  let isPaid = false
   return {
     usage: () => usage,
+    isPaid: () => isPaid,
     provider: () => provider,
     client: {
       name,
@@ -50,6 +54,7 @@ export function meterModel(
           .catch(async (error) => {
             throw await gate.failed(circuit, error, entered)
           })
+        isPaid = true
         await gate.succeeded(circuit)
         const { inputTokens, outputTokens } = answer
         // Unknown stays unknown: a sum with a hole in it is not a cost.

@@ -201,7 +201,8 @@ async function endAttempt(
     return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, await store.get(task), shrunk)
   }
   const policy = findTaskType(task.type)?.retry ?? { baseMs: 2_000, capMs: 60_000 }
-  const decision = decide(error, task.attempt, task.maxAttempts, policy, now, clock.random())
+  const { attempt: begunAttempt, maxAttempts } = task
+  const decision = decide(error, begunAttempt, maxAttempts, policy, now, clock.random(), meter.isPaid())
   if (decision.outcome === 'fail') {
     const ended = await persist(clock, () =>
       store.change(
