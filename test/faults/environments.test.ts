@@ -112,20 +112,59 @@ describe('payloads and retention', () => {
     return (await s3.send(new ListObjectsV2Command({ Bucket }))).KeyCount ?? 0
   }
 
+  const SIZES = [1, 8_100, 8_300, 1_000_000, 5_900_000]
+
+  it.each(SIZES)('a result of %i bytes comes back whole', async (bytes) => {
+    const { id } = await client.submit({ prompt: `give ${bytes}`, model: `stub-bytes-${bytes}` })
+    const task = await client.done(id, 60_000)
+    expect(task.status).toBe('COMPLETED')
+    const whole = await (await fetch(`${client.base}/tasks/${id}/result`)).text()
+    expect(whole === JSON.stringify('a'.repeat(bytes))).toBe(true)
+    // What does not fit into an answer is null there, and its link leads to it.
+    if (bytes < 5_000_000) expect(task.result === 'a'.repeat(bytes)).toBe(true)
+    else expect(task.result).toBeNull()
+  })
+
+  it.each(SIZES)('an input of %i bytes comes back whole', async (bytes) => {
+    const prompt = 'p'.repeat(bytes)
+    const { id } = await client.submit({ prompt, model: 'stub-bytes-1' })
+    const task = await client.done(id, 60_000)
+    expect(task.status).toBe('COMPLETED')
+    expect(server.calls.at(-1)?.prompt === prompt).toBe(true)
+    const whole = await (await fetch(`${client.base}/tasks/${id}/input`)).text()
+    expect(whole === JSON.stringify({ prompt })).toBe(true)
+    if (bytes < 2_000_000) expect(task.prompt === prompt).toBe(true)
+    else expect(task.prompt).toBeNull()
+  })
+
+  it('text that needs escapes, at the size where its answer would burst', async () => {
+    const prompt = '"\\\n你'.repeat(400_000)
+    const { id } = await client.submit({ prompt, model: 'stub-bytes-1' })
+    const task = await client.done(id, 60_000)
+    expect(task.status).toBe('COMPLETED')
+    expect(task.prompt).toBeNull()
+    const whole = (await (await fetch(`${client.base}/tasks/${id}/input`)).json()) as { prompt: string }
+    expect(whole.prompt === prompt).toBe(true)
+  })
+
   it('goes out of sight at the end of its retention; the daily cleanup deletes row and objects and counts them', async () => {
+    const before = await objects()
+    const rows = 2 * SIZES.length + 1
     const kept = await client.submit({ type: 'example.add', input: { x: 1, y: 1 }, delay_seconds: 86_400 })
     const small = await client.submit({ prompt: 'small', model: 'stub-0' })
     const large = await client.submit({ prompt: 'y'.repeat(20_000), model: 'stub-0' })
     const gone = await client.submit({ prompt: 'z'.repeat(20_000), model: 'stub-0', delay_seconds: 600 })
     for (const { id } of [small, large]) expect((await client.done(id)).status).toBe('COMPLETED')
     await client.post(`/tasks/${gone.id}/cancel`)
-    expect(await objects()).toBe(3)
+    expect((await objects()) - before).toBe(3)
     const cleanUp = () => harmed.runtime.pool('CleanerCleanUp').invoke({})
     // Seven days are kept.
     await harmed.moveClock(7 * DAY_MS - 3_600_000)
     expect(await cleanUp()).toEqual({ tasks: 0, objects: 0, failed: 0, isComplete: true })
     await harmed.moveClock(7 * DAY_MS + 60_000)
-    expect(await cleanUp()).toEqual({ tasks: 3, objects: 3, failed: 0, isComplete: true })
+    expect(await cleanUp()).toEqual({
+      ...{ tasks: rows + 3, objects: before + 3, failed: 0, isComplete: true },
+    })
     expect(await cleanUp()).toEqual({ tasks: 0, objects: 0, failed: 0, isComplete: true })
     expect(await objects()).toBe(0)
     for (const { id } of [small, large, gone]) expect((await client.get(`/tasks/${id}`)).status).toBe(404)

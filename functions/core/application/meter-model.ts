@@ -48,7 +48,7 @@ export function meterModel(
         provider = answerer.name
         const request = { model: name, ...call, attempt: task.attempt }
         const circuit = circuitOf(answerer.name, name)
-        const entered = await gate.enter(circuit)
+        const entered = await gate.enter(circuit, task.parkedSince)
         const answer = await answerer
           .generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
           .catch(async (error) => {

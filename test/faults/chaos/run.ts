@@ -77,7 +77,7 @@ const MODELS: readonly (readonly [model: string, weight: number])[] = [
   ['stub-400', 2],
   ['stub-401', 2],
   ['stub-refused', 2],
-  ['stub-500', 2],
+  ['stub-500-4x', 2],
 ]
 
 interface Job {
