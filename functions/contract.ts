@@ -134,6 +134,18 @@ export const LIMITS = {
   pageSize: 100,
 } as const
 
+/**
+ * How long one try of a call to AWS may take; the SDK tries three times. A service that hangs must not use up the 29 s
+ * that a request has, or the lease that an attempt has. DynamoDB and SQS answer within some 10 ms; an upload of 16 MB
+ * takes longer.
+ */
+export const CALL_LIMITS = {
+  connectionTimeout: 1_000,
+  requestTimeout: 4_000,
+  throwOnRequestTimeout: true,
+} as const
+export const PAYLOAD_CALL_LIMITS = { ...CALL_LIMITS, requestTimeout: 15_000 } as const
+
 /** A worker's lease and the heartbeat that renews it; see the lease section of functions/DECISIONS.md. */
 export const LEASE = {
   leaseMs: 60_000,

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client, type TaskView } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
+import type { Fault, FaultProxy } from './kit/fault-proxy.ts'
 import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
 import { SEED } from './kit/seeded.ts'
 
@@ -81,3 +82,53 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
   // A fault kit that did no harm proves nothing.
   for (const count of harm) expect(count).toBeGreaterThan(10)
 }, 260_000)
+
+describe('a service that is down altogether', () => {
+  const isDown = (proxy: FaultProxy, faults: readonly Fault[]) => proxy.set(1, undefined, faults)
+
+  it.each([
+    ['throttles everything', ['throttled']],
+    ['answers 500', ['broken']],
+    ['resets every connection', ['reset']],
+    ['does not answer at all', ['timeout']],
+  ] as const)(
+    'the table %s: 503 with Retry-After, and nothing half-made',
+    async (_name, faults) => {
+      const client = new Client(harmed.runtime.url)
+      harmed.heal()
+      isDown(harmed.dynamo, faults)
+      const refused = await client.post<{ code: string }>(
+        '/tasks',
+        { prompt: 'x' },
+        { 'idempotency-key': 'once' },
+      )
+      expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect((await client.get('/tasks')).status).toBe(503)
+      harmed.heal()
+      const { body } = await client.get<{ tasks: TaskView[] }>(`/tasks?tag=${faults[0]}`)
+      expect(body.tasks).toEqual([])
+    },
+    60_000,
+  )
+
+  it('the queues are down: accepted all the same, and sent by the sweeper when they are back', async () => {
+    const client = new Client(harmed.runtime.url)
+    harmed.heal()
+    isDown(harmed.sqs, ['broken', 'reset'])
+    const { id, status } = await client.submit({ type: 'example.add', input: { x: 1, y: 1 } })
+    expect(status).toBe('PENDING')
+    harmed.heal()
+    await harmed.sweep()
+    expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', result: 2, attempts: 1 })
+  }, 60_000)
+
+  it('the bucket is down: a large input is refused, a small one is not', async () => {
+    const client = new Client(harmed.runtime.url)
+    harmed.heal()
+    isDown(harmed.s3, ['broken'])
+    expect((await client.post('/tasks', { prompt: 'x'.repeat(20_000) })).status).toBe(503)
+    expect((await client.post('/tasks', { prompt: 'x', model: 'simulated-fast' })).status).toBe(202)
+    harmed.heal()
+  }, 60_000)
+})

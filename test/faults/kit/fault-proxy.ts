@@ -6,8 +6,8 @@ import { seeded } from './seeded.ts'
  * What goes wrong between a function and a service. `lost-answer`: the call took effect, its answer never came.
  * `timeout`: neither effect nor answer for as long as anybody waits.
  */
-export const FAULTS = ['throttled', 'broken', 'reset', 'lost-answer', 'slow'] as const
-export type Fault = (typeof FAULTS)[number] | 'timeout'
+export const FAULTS = ['throttled', 'broken', 'reset', 'lost-answer', 'timeout', 'slow'] as const
+export type Fault = (typeof FAULTS)[number]
 
 export interface FaultOptions {
   /** Share of calls that meet a fault, 0 to 1. */
@@ -49,7 +49,7 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
   let kill: (threadId: number) => void = () => undefined
   const { hostname, port } = new URL(target)
   const random = seeded(options.seed)
-  const faults = options.faults ?? FAULTS
+  let faults: readonly Fault[] = options.faults ?? FAULTS
 
   const server = createServer(async (incoming, outgoing) => {
     incoming.on('error', () => undefined)
@@ -138,8 +138,9 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
       options.share = 0
     },
     /** Changes what goes wrong from here on. */
-    set: (share: number, only?: RegExp) => {
+    set: (share: number, only?: RegExp, kinds: readonly Fault[] = FAULTS) => {
       options.share = share
+      faults = kinds
       if (only) options.only = only
       else delete options.only
     },

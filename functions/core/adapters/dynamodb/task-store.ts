@@ -10,7 +10,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { type Lane, TABLE } from '../../../contract.ts'
+import { CALL_LIMITS, type Lane, TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import type { Mark } from '../../domain/overdue.ts'
 import type { DueKind, Task, TaskKey } from '../../domain/task.ts'
@@ -30,7 +30,7 @@ import { toUpdate } from './write-expression.ts'
 
 /** Undefined fields are left out: an optional field is absent in the row, never null. */
 export const createDynamoClient = (): DynamoDBDocumentClient =>
-  DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 3 }), {
+  DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }), {
     marshallOptions: { removeUndefinedValues: true },
   })
 

@@ -1,5 +1,5 @@
 import { LambdaClient, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda'
-import type { Lane } from '../../../contract.ts'
+import { CALL_LIMITS, type Lane } from '../../../contract.ts'
 import { BugError, UnavailableError } from '../../domain/errors.ts'
 import type { LaneSwitch } from '../../ports/lane-store.ts'
 
@@ -7,7 +7,7 @@ export type EventSourceIds = Partial<Readonly<Record<Lane, string>>>
 
 /** Enables and disables a lane's event source mapping; Lambda takes some seconds to follow. */
 export class EventSourceSwitch implements LaneSwitch {
-  readonly #client = new LambdaClient({ maxAttempts: 3 })
+  readonly #client = new LambdaClient({ maxAttempts: 3, requestHandler: CALL_LIMITS })
   readonly #ids: EventSourceIds
 
   constructor(ids: EventSourceIds) {

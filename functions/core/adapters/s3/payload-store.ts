@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
+import { LIMITS, PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
 import { BugError, UnavailableError } from '../../domain/errors.ts'
 import type { Payload, TaskKey } from '../../domain/task.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
@@ -62,7 +62,7 @@ export class S3PayloadStore implements PayloadStore {
   #load() {
     this.#loaded ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,
-      client: new sdk.S3Client({ maxAttempts: 3 }),
+      client: new sdk.S3Client({ maxAttempts: 3, requestHandler: PAYLOAD_CALL_LIMITS }),
     }))
     return this.#loaded
   }

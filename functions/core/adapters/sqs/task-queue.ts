@@ -7,7 +7,7 @@ import {
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs'
-import type { Lane } from '../../../contract.ts'
+import { CALL_LIMITS, type Lane } from '../../../contract.ts'
 import { BugError, UnavailableError } from '../../domain/errors.ts'
 import { parseMessage } from '../../domain/parse-message.ts'
 import type { TaskMessage } from '../../domain/task.ts'
@@ -20,7 +20,7 @@ export type QueueUrls = Partial<Readonly<Record<Lane, string>>>
 
 /** `useQueueUrlAsEndpoint` is off: the endpoint is the Region's or `AWS_ENDPOINT_URL_SQS`, never a URL out of data. */
 export const createSqsClient = (): SQSClient =>
-  new SQSClient({ useQueueUrlAsEndpoint: false, maxAttempts: 3 })
+  new SQSClient({ useQueueUrlAsEndpoint: false, maxAttempts: 3, requestHandler: CALL_LIMITS })
 
 export class SqsTaskQueue implements TaskQueue {
   readonly #client: SQSClient

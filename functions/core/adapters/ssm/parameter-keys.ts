@@ -1,3 +1,4 @@
+import { CALL_LIMITS } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 
 /** A rotated key is in use within this time, without a deploy. */
@@ -33,7 +34,7 @@ export class ParameterKeys {
   async #fetch(Name: string): Promise<string | undefined> {
     const { GetParameterCommand, ParameterNotFound, SSMClient } = await import('@aws-sdk/client-ssm')
     try {
-      const { Parameter } = await new SSMClient({ maxAttempts: 3 }).send(
+      const { Parameter } = await new SSMClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }).send(
         new GetParameterCommand({ Name, WithDecryption: true }),
       )
       return Parameter?.Value
