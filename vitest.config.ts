@@ -7,6 +7,21 @@ const project = (name: string, options: Record<string, unknown> = {}) => ({
 // Suites that start the local runtime run one file at a time: two cores carry one runtime well, not three.
 const heavy = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
 
+// Against what runs elsewhere or takes minutes to set up: bin/e2e.ts asks for one, `npm test` for none.
+const asked = process.env.E2E_SUITE
+const onDemand = asked
+  ? [
+      {
+        test: {
+          name: `e2e-${asked}`,
+          include: [`test/e2e/${asked}.suite.ts`],
+          ...heavy,
+          testTimeout: 180_000,
+        },
+      },
+    ]
+  : []
+
 export default defineConfig({
   test: {
     projects: [
@@ -16,6 +31,7 @@ export default defineConfig({
       project('integration', heavy),
       project('faults', heavy),
       project('e2e', heavy),
+      ...onDemand,
     ],
   },
 })
