@@ -10,7 +10,7 @@ export async function startMinistack(): Promise<Emulator> {
   return startEmulator(join(directory, 'bin/python'), ['-m', 'ministack'], {
     port,
     // It listens on all interfaces unless told.
-    env: environment({ BIND_HOST: '127.0.0.1', GATEWAY_PORT: String(port) }),
+    env: () => environment({ BIND_HOST: '127.0.0.1', GATEWAY_PORT: String(port) }),
     readyPath: '/_ministack/health',
     timeoutMs: 30_000,
   })

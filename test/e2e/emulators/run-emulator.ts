@@ -87,7 +87,8 @@ export async function startEmulator(
   args: readonly string[],
   options: {
     readonly port: number
-    readonly env: Record<string, string>
+    /** @param directory is empty and gone after the end. */
+    readonly env: (directory: string) => Record<string, string>
     readonly readyPath: string
     readonly timeoutMs: number
   },
@@ -95,7 +96,7 @@ export async function startEmulator(
   const directory = await mkdtemp(join(tmpdir(), 'emulator-'))
   const child = spawn(command, args, {
     cwd: directory,
-    env: { ...options.env, TMPDIR: directory },
+    env: { ...options.env(directory), TMPDIR: directory },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
