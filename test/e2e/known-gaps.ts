@@ -10,5 +10,10 @@ export type CloudName = 'ministack' | 'localstack'
 
 export const KNOWN_GAPS: Readonly<Record<CloudName, readonly Gap[]>> = {
   ministack: [],
-  localstack: [],
+  localstack: [
+    {
+      scenario: 'a message that was lost is sent again by the sweeper, which the timer starts',
+      reason: 'EventBridge Scheduler stores schedules and fires none',
+    },
+  ],
 }

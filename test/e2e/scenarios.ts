@@ -10,6 +10,9 @@ export interface ScenarioOptions {
   readonly gaps?: readonly Gap[]
 }
 
+/** Shows that schedules fire at all; an emulator whose do not is swept by hand. */
+export const TIMER_SCENARIO = 'a message that was lost is sent again by the sweeper, which the timer starts'
+
 /** Declares a scenario; one that is a known gap of this cloud has to fail. */
 function declare(gaps: readonly Gap[]) {
   return (title: string, body: () => Promise<void>, timeoutMs?: number) => {
@@ -277,24 +280,31 @@ export function scenarios(
       })
     })
 
-    it('a message that was lost is sent again by the sweeper', async () => {
+    /** @param sweep is nothing where the timer has to do it. */
+    const repairsLost = async (sweep?: () => Promise<void>) => {
       const client = open()
       // In the queue but not to be received yet, so that the purge is sure to take it.
-      const { id } = await client.submit({
-        type: 'example.add',
-        input: { x: 4, y: 5 },
-        delay_seconds: 3,
-      })
+      const { id } = await client.submit({ type: 'example.add', input: { x: 4, y: 5 }, delay_seconds: 3 })
       await behind().purge('demo')
       await new Promise((resolve) => setTimeout(resolve, 5_000))
       expect((await client.get(`/tasks/${id}`)).body.status).toMatch(/SCHEDULED|PENDING/)
-      const end = Date.now() + 125_000
+      const end = Date.now() + 140_000
       while (Date.now() < end && (await client.get(`/tasks/${id}`)).body.status !== 'COMPLETED') {
-        await behind().sweep()
+        await sweep?.()
         await new Promise((resolve) => setTimeout(resolve, 3_000))
       }
       expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'COMPLETED', result: 9 })
-    }, 150_000)
+    }
+
+    it(TIMER_SCENARIO, () => repairsLost(), 170_000)
+
+    // Where the timer does it this would only be the same wait again.
+    if (gaps.some(({ scenario }) => scenario === TIMER_SCENARIO))
+      it(
+        'a message that was lost is sent again by a sweep started by hand',
+        () => repairsLost(() => behind().sweep()),
+        170_000,
+      )
 
     it('an unreadable message in a lane stops nothing else', async () => {
       const client = open()
@@ -305,11 +315,11 @@ export function scenarios(
   })
 
   describe(`${name}: many at once`, () => {
-    it('60 tasks from 10 callers are all done, each once', async () => {
+    it('200 tasks from 10 callers are all done, each once', async () => {
       const client = open()
       const tag = `burst-${Date.now()}`
       const startedAt = Date.now()
-      const numbers = Array.from({ length: 60 }, (_, n) => n)
+      const numbers = Array.from({ length: 200 }, (_, n) => n)
       const ids: string[] = []
       await Promise.all(
         Array.from({ length: 10 }, async () => {
@@ -320,7 +330,7 @@ export function scenarios(
       const submittedMs = Date.now() - startedAt
       for (const id of ids)
         expect(await client.done(id, 90_000)).toMatchObject({ status: 'COMPLETED', attempts: 1 })
-      console.info(`${name}: 60 tasks submitted in ${submittedMs} ms, done in ${Date.now() - startedAt} ms`)
+      console.info(`${name}: 200 tasks submitted in ${submittedMs} ms, done in ${Date.now() - startedAt} ms`)
     }, 120_000)
   })
 }

@@ -1,7 +1,7 @@
 """Starts LocalStack without Docker: functions and DynamoDB Local run as child processes of this one.
 
 LocalStack ships one way to run a function, a container. This module gives it another: a Node process per execution
-environment, which gets events on its standard input and answers on file descriptor 3.
+environment, which gets events on its standard input and answers on a pipe of its own.
 """
 
 import json
@@ -40,10 +40,9 @@ class LocalProcess(runtime_executor.RuntimeExecutor):
         try:
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(
-                    # The child's end of the pipe becomes its descriptor 3 by way of the shell.
-                    ["sh", "-c", f'exec node "$0" 3>&{child_end}', str(HERE / "runtime.mjs")],
+                    ["node", str(HERE / "runtime.mjs")],
                     cwd=self.env["LAMBDA_TASK_ROOT"],
-                    env=self.env,
+                    env={**self.env, "ANSWERS_DESCRIPTOR": str(child_end)},
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,

@@ -1,15 +1,16 @@
 /**
  * An execution environment of launch.py: loads the handler, then answers each line of standard input with a line on
- * descriptor 3. What the function prints goes to its log.
+ * a pipe of its own. What the function prints goes to its log.
  */
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
+const answers = Number(process.env.ANSWERS_DESCRIPTOR)
 const say = (answer) => {
   let bytes = Buffer.from(`${JSON.stringify(answer)}\n`)
-  while (bytes.length > 0) bytes = bytes.subarray(writeSync(3, bytes))
+  while (bytes.length > 0) bytes = bytes.subarray(writeSync(answers, bytes))
 }
 const { _HANDLER: name = '', LAMBDA_TASK_ROOT: root = '', AWS_LAMBDA_FUNCTION_NAME } = process.env
 const [file, exported] = name.split('.')
