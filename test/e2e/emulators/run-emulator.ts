@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
@@ -42,9 +42,11 @@ export async function pythonMissing(): Promise<string | undefined> {
 }
 
 /**
- * A virtual environment with exactly these packages, kept in `.taskrunner/`.
+ * A virtual environment with exactly these packages, kept in `.taskrunner/`. Its programs are to be started as
+ * `bin/python -m`: what pip writes into `bin/` knows only the folder it was installed in.
  *
- * It gets its final name when it is complete, so that a broken download is not taken for one.
+ * It is made beside its place and moved there when complete, so that neither a broken download nor a second suite
+ * that wants the same one at the same time does harm.
  *
  * @param prepare changes it once, after the install.
  */
@@ -54,16 +56,20 @@ export async function pythonEnvironment(
   prepare: (directory: string) => Promise<void> = async () => undefined,
 ): Promise<string> {
   const directory = join(STATE, name)
-  const ready = join(directory, 'complete')
-  if (existsSync(ready)) return directory
+  if (existsSync(directory)) return directory
   await mkdir(STATE, { recursive: true })
-  await rm(directory, { recursive: true, force: true })
-  await run('python3', ['-m', 'venv', directory])
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages]
-  await run(join(directory, 'bin/python'), pip, { maxBuffer: 16 * 1024 * 1024 })
-  await prepare(directory)
-  await writeFile(`${ready}.draft`, packages.join('\n'))
-  await rename(`${ready}.draft`, ready)
+  const draft = await mkdtemp(`${directory}.draft-`)
+  try {
+    await run('python3', ['-m', 'venv', draft])
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages]
+    await run(join(draft, 'bin/python'), pip, { maxBuffer: 16 * 1024 * 1024 })
+    await prepare(draft)
+    await rename(draft, directory)
+  } catch (cause) {
+    await rm(draft, { recursive: true, force: true })
+    // The other suite was first.
+    if (!existsSync(directory)) throw cause
+  }
   return directory
 }
 
@@ -81,7 +87,12 @@ export interface Emulator {
   stop(): Promise<void>
 }
 
-/** Starts an emulator as the head of a process group, so that its functions' processes end with it. */
+/** Ends the whole group when the emulator, or the test that started it, is gone, however it went. */
+const GUARD = `"$@" & child=$!
+while kill -0 ${process.pid} 2>/dev/null && kill -0 $child 2>/dev/null; do sleep 1; done
+kill -KILL 0`
+
+/** Starts an emulator in a process group of its own, so that its functions' processes end with it. */
 export async function startEmulator(
   command: string,
   args: readonly string[],
@@ -94,7 +105,7 @@ export async function startEmulator(
   },
 ): Promise<Emulator> {
   const directory = await mkdtemp(join(tmpdir(), 'emulator-'))
-  const child = spawn(command, args, {
+  const child = spawn('sh', ['-c', GUARD, 'sh', command, ...args], {
     cwd: directory,
     env: { ...options.env(directory), TMPDIR: directory },
     detached: true,
@@ -105,21 +116,17 @@ export async function startEmulator(
     stream.on('data', (chunk: Buffer) => {
       text = `${text}${chunk.toString('utf8')}`.slice(-200_000)
     })
-  const endAtExit = () => endGroup(child, 'SIGKILL')
-  process.once('exit', endAtExit)
   const endpoint = `http://127.0.0.1:${options.port}`
   const emulator: Emulator = {
     endpoint,
     output: () => text,
     stop: async () => {
-      const gone = new Promise((done) => child.once('exit', done))
-      if (child.exitCode === null && child.signalCode === null) {
-        endGroup(child, 'SIGTERM')
-        await Promise.race([gone, new Promise((done) => setTimeout(done, 5_000))])
+      // Nothing of it is kept, so it need not end well.
+      if (isRunning(child)) {
+        const gone = new Promise((done) => child.once('exit', done))
+        process.kill(-(child.pid ?? 0), 'SIGKILL')
+        await gone
       }
-      // Whatever the emulator started and did not end.
-      endGroup(child, 'SIGKILL')
-      process.off('exit', endAtExit)
       await rm(directory, { recursive: true, force: true, maxRetries: 5 })
     },
   }
@@ -127,7 +134,7 @@ export async function startEmulator(
     const answer = await fetch(`${endpoint}${options.readyPath}`).catch(() => undefined)
     await answer?.body?.cancel()
     if (answer?.ok) return emulator
-    if (child.exitCode !== null || Date.now() > end) {
+    if (!isRunning(child) || Date.now() > end) {
       await emulator.stop()
       throw new Error(`${command} did not start:\n${text.slice(-4_000)}`)
     }
@@ -135,13 +142,8 @@ export async function startEmulator(
   }
 }
 
-function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  try {
-    if (child.pid) process.kill(-child.pid, signal)
-  } catch {
-    // Nobody of the group is left.
-  }
-}
+const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode === null && signalCode === null
 
 /** Stage `emulated`, synthesized into a folder of its own: `cdk bootstrap` would overwrite `cdk.out`. */
 export async function synthesizeEmulated(): Promise<string> {

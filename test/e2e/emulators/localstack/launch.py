@@ -152,9 +152,14 @@ def use_local_processes():
     installer.get_installed_dir = lambda self: DYNAMODB_LOCAL
     installer.get_java_env_vars = lambda self: {}
     with_agent = server.DynamodbServer._create_shell_command
-    server.DynamodbServer._create_shell_command = lambda self: [
-        part for part in with_agent(self) if not part.startswith("-javaagent:")
-    ]
+
+    def command(self):
+        parts = [part for part in with_agent(self) if not part.startswith("-javaagent:")]
+        # LocalStack starts it in a session of its own, where it would outlive a LocalStack that is killed.
+        guard = f'"$@" & child=$!; while kill -0 {os.getpid()}; do sleep 1; done; kill -KILL $child'
+        return ["sh", "-c", guard, "sh", *parts]
+
+    server.DynamodbServer._create_shell_command = command
 
 
 if __name__ == "__main__":
