@@ -28,5 +28,6 @@ describe.skipIf(missing !== undefined)('the real template on LocalStack, without
   scenarios('LocalStack', () => new Client(deployed.url, deployed.key), {
     backdoor: () => deployed.backdoor,
     gaps: KNOWN_GAPS.localstack,
+    callers: 10,
   })
 })

@@ -16,6 +16,7 @@ if (stage) {
   scenarios(`stage ${stage}`, () => new Client(deployed.url, deployed.key), {
     backdoor: () => deployed.backdoor,
     gaps: isLocalstack ? KNOWN_GAPS.localstack : [],
+    ...(isLocalstack ? { callers: 10 } : {}),
   })
 } else {
   scenarios(base ?? '', () => new Client(base ?? '', key))
