@@ -5,7 +5,8 @@ const project = (name: string, options: Record<string, unknown> = {}) => ({
 })
 
 // Suites that start the local runtime run one file at a time: two cores carry one runtime well, not three.
-const heavy = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
+// What waits for leases and messages to come back waits side by side, though.
+const heavy = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false, maxConcurrency: 20 }
 
 // Against what runs elsewhere or takes minutes to set up: bin/e2e.ts asks for one, `npm test` for none.
 const asked = process.env.E2E_SUITE

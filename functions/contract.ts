@@ -98,6 +98,8 @@ export const ROUTES = [
   { method: 'POST', path: '/tasks/add', bundle: 'api-writes' },
   { method: 'GET', path: '/tasks/status/{id}', bundle: 'api-reads' },
   { method: 'GET', path: '/tasks/{id}', bundle: 'api-reads' },
+  { method: 'GET', path: '/tasks/{id}/input', bundle: 'api-reads' },
+  { method: 'GET', path: '/tasks/{id}/result', bundle: 'api-reads' },
   { method: 'POST', path: '/tasks/{id}/cancel', bundle: 'api-writes' },
   { method: 'POST', path: '/tasks/{id}/retry', bundle: 'api-writes' },
   { method: 'GET', path: '/tasks/{id}/explain', bundle: 'api-operate' },
@@ -115,8 +117,10 @@ export const ROUTES = [
 ] as const satisfies readonly Route[]
 
 export const LIMITS = {
-  /** Request bodies above this are 413. Lambda takes 6 MB per event, JSON escapes included. */
-  bodyBytes: 4 * 1024 * 1024,
+  /** Request bodies above this are 413; so are those whose event, JSON escapes included, is above Lambda's 6 MB. */
+  bodyBytes: 6_000_000,
+  /** A task whose result is larger fails. */
+  resultBytes: 16_000_000,
   /**
    * Inputs and results up to this stay in the row; larger ones go to the bucket. Every write of a row is billed
    * by the whole row's size at $0.625/M per kB, so 8 kB in the row cost as much as one $5/M bucket put.

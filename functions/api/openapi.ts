@@ -77,6 +77,14 @@ const hours = {
   description: 'How far to look back.',
   schema: { type: 'number', minimum: 0.1, maximum: 720, default: 24 },
 }
+const payloadAnswers = {
+  200: { description: 'Up to 8 kB.', content: content({}) },
+  303: {
+    description: 'Larger ones are fetched from where they lie, within five minutes.',
+    headers: { Location: { schema: { type: 'string' } } },
+  },
+  ...problems(404),
+}
 const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
 const idempotencyKey = {
   name: 'Idempotency-Key',
@@ -137,6 +145,16 @@ function operations(): Readonly<Record<string, Json>> {
       summary: 'Read a task',
       parameters: [id, { name: 'If-None-Match', in: 'header', schema: { type: 'string' } }],
       responses: { 200: taskAnswer('The task.'), 304: { description: 'Unchanged.' }, ...problems(404) },
+    },
+    'GET /tasks/{id}/input': {
+      summary: 'The input alone, whatever its size',
+      parameters: [id],
+      responses: payloadAnswers,
+    },
+    'GET /tasks/{id}/result': {
+      summary: 'The result alone, whatever its size',
+      parameters: [id],
+      responses: payloadAnswers,
     },
     'GET /tasks/status/{id}': {
       summary: 'Read a task (the older path)',

@@ -11,8 +11,8 @@ export interface DeploymentOptions {
   readonly region: string
   readonly stateDir: string
   readonly sqs: SQSClient
-  /** Added to what the template sets: endpoints, credentials, Region. */
-  readonly functionEnv: Readonly<Record<string, string>>
+  /** Added to what the template sets, by a function's readable name: endpoints, credentials, Region. */
+  readonly functionEnv: (name: string) => Readonly<Record<string, string>>
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
   /** Ids of event sources that somebody turned off. */
@@ -53,7 +53,7 @@ export class Deployment {
         item.functionName,
         new FunctionPool(item, {
           env: {
-            ...functionEnv,
+            ...functionEnv(item.name),
             ...item.environment,
             AWS_LAMBDA_FUNCTION_NAME: item.functionName,
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(item.memoryMb),

@@ -25,8 +25,15 @@ export interface RuntimeOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Forget all state first. */
   readonly isFresh?: boolean
-  /** Added to every function's environment, given where the services are: a test puts a proxy before one of them. */
-  readonly functionEnv?: (endpoints: Endpoints) => Promise<Readonly<Record<string, string>>>
+  /**
+   * Added to a function's environment, given where the services are and its readable name: a test puts a proxy before
+   * one of them.
+   */
+  readonly functionEnv?: (endpoints: Endpoints, functionName: string) => Readonly<Record<string, string>>
+  /** Where the event sources find SQS, given where it is. */
+  readonly sourceEndpoint?: (endpoint: string) => string
+  /** Awaited once the services stand and before anything uses them. */
+  readonly onServices?: (endpoints: Endpoints) => Promise<void>
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
   readonly warn?: (text: string) => void
@@ -96,7 +103,11 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       ssm: parameters.endpoint,
       lambda: control.endpoint,
     }
+    await options.onServices?.(endpoints)
     const clients = openClients(endpoints)
+    const sourceSqs = options.sourceEndpoint
+      ? openClients({ ...endpoints, sqs: options.sourceEndpoint(endpoints.sqs) }).sqs
+      : clients.sqs
     const toPlan = async (directory: string) =>
       planAssembly(await readAssembly(directory), {
         region: REGION,
@@ -104,20 +115,21 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         sqsEndpoint: endpoints.sqs,
       })
     stops.push(async () => {
-      for (const client of Object.values(clients)) client.destroy()
+      for (const client of [...Object.values(clients), sourceSqs]) client.destroy()
       await Promise.all(services.map((service) => service.stop()))
     })
 
     const bring = async (directory: string): Promise<Deployment> => {
       const plan = await toPlan(directory)
       await provision(plan, clients)
-      const functionEnv = { ...environmentOf(endpoints, env), ...(await options.functionEnv?.(endpoints)) }
+      const common = environmentOf(endpoints, env)
+      const functionEnv = (name: string) => ({ ...common, ...options.functionEnv?.(endpoints, name) })
       const { environmentLimit } = options
       const next = await Deployment.create({
         plan,
         region: REGION,
         stateDir,
-        sqs: clients.sqs,
+        sqs: sourceSqs,
         functionEnv,
         environmentLimit,
         pausedSources: paused.ids,

@@ -100,15 +100,19 @@ async function measureProcess(): Promise<void> {
 
 async function measureCalls(): Promise<void> {
   const proxies: Awaited<ReturnType<typeof startCountingProxy>>[] = []
-  const running = await startTestRuntime({}, async ({ dynamodb, sqs, s3 }) => {
-    for (const target of [dynamodb, sqs, s3]) proxies.push(await startCountingProxy(target))
-    const [dynamo, queues, objects] = proxies.map(({ endpoint }) => endpoint)
-    return {
-      AWS_ENDPOINT_URL_DYNAMODB: dynamo ?? '',
-      AWS_ENDPOINT_URL_SQS: queues ?? '',
-      AWS_ENDPOINT_URL_S3: objects ?? '',
-    }
-  })
+  const running = await startTestRuntime(
+    {},
+    {
+      onServices: async ({ dynamodb, sqs, s3 }) => {
+        for (const target of [dynamodb, sqs, s3]) proxies.push(await startCountingProxy(target))
+      },
+      functionEnv: () => ({
+        AWS_ENDPOINT_URL_DYNAMODB: proxies[0]?.endpoint ?? '',
+        AWS_ENDPOINT_URL_SQS: proxies[1]?.endpoint ?? '',
+        AWS_ENDPOINT_URL_S3: proxies[2]?.endpoint ?? '',
+      }),
+    },
+  )
   const client = new Client(running.url)
   await client.done((await client.submit({ prompt: 'first', model: 'simulated-fast' })).id)
   const kinds: readonly [string, Record<string, unknown>, number][] = [

@@ -215,7 +215,7 @@ export function scenarios(
         ['POST', '/tasks', { prompt: 'x', model: 'no-such-model' }, undefined, 422],
         ['POST', '/tasks', { type: 'text.generat', input: {} }, undefined, 422],
         ['POST', '/tasks', 'prompt=x', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
-        ['POST', '/tasks', { prompt: 'x'.repeat(4_300_000) }, undefined, 413],
+        ['POST', '/tasks', { prompt: 'x'.repeat(6_300_000) }, undefined, 413],
         ['POST', '/tasks/example?seconds=soon', undefined, undefined, 422],
         ['GET', '/tasks/none', undefined, undefined, 404],
         ['POST', '/tasks/none/cancel', undefined, undefined, 404],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { runBatch } from '../../functions/core/application/run-batch.ts'
 import { sweep } from '../../functions/core/application/sweep.ts'
+import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld, type World } from '../fixtures/world.ts'
 
@@ -68,6 +69,30 @@ describe('a backlog, by a moved clock', () => {
     expect(await openTasks(world, ids)).toBe(0)
   })
 
+  it('a provider that is down for good holds a task for an hour, then its attempts are spent and it fails', async () => {
+    const world = makeWorld()
+    world.type.run = async (context) => {
+      const { model } = context as { model: { complete(call: object): Promise<string> } }
+      return model.complete({ prompt: 'x' })
+    }
+    const generate = async () => {
+      throw failedStatus({ provider: 'openai', status: 500, message: 'down', now: world.clock.now() })
+    }
+    Object.assign(world.worker.providers, { forModel: async () => ({ name: 'openai', generate }) })
+    const ids = await fill(world, 20, { model: 'gpt-3.5-turbo', maxAttempts: 4 })
+    const rows = () => Promise.all(ids.map((id) => world.store.get({ tenant: 'acme', id })))
+    let minutes = 0
+    while (!(await rows()).every((row) => row?.status === 'FAILED') && minutes < 180) {
+      await minute(world, 600, 10)
+      minutes += 1
+    }
+    console.info(`20 tasks, provider down for good: all failed after ${minutes} min`)
+    expect(minutes).toBeGreaterThan(55)
+    expect(minutes).toBeLessThan(90)
+    for (const row of await rows())
+      expect(row).toMatchObject({ attempt: 4, error: { code: 'provider_unavailable' } })
+  }, 60_000)
+
   it('a provider that is down for half an hour: tasks are parked, none fails, none is sent again', async () => {
     const world = makeWorld()
     let isDown = true
@@ -75,7 +100,6 @@ describe('a backlog, by a moved clock', () => {
       const { model } = context as { model: { complete(call: object): Promise<string> } }
       return model.complete({ prompt: 'x' })
     }
-    const { failedStatus } = await import('../../functions/core/domain/provider-failure.ts')
     let calls = 0
     const provider = {
       name: 'openai',

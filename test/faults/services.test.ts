@@ -1,44 +1,38 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Client, type TaskView } from '../fixtures/client.ts'
-import { startFaultProxy } from '../fixtures/fault-proxy.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
-import { startTestRuntime } from '../fixtures/running.ts'
+import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
+import { SEED } from './kit/seeded.ts'
 
-const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 100_000)
 const SHARE = Number(process.env.FAULT_SHARE ?? 0.15)
 const TASKS = 60
 
-type Proxy = Awaited<ReturnType<typeof startFaultProxy>>
 let server: Awaited<ReturnType<typeof startModelServer>>
-let running: Awaited<ReturnType<typeof startTestRuntime>>
-let proxies: readonly Proxy[] = []
+let stateDir: string
+let harmed: HarmedRuntime
 
 beforeAll(async () => {
   server = await startModelServer()
-  const models = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
-  running = await startTestRuntime(models, async (endpoints) => {
-    const dynamo = await startFaultProxy(endpoints.dynamodb, {
-      share: SHARE,
-      seed: SEED,
-      throttling: 'ProvisionedThroughputExceededException',
-    })
-    const sqs = await startFaultProxy(endpoints.sqs, {
-      share: SHARE,
-      seed: SEED + 1,
-      throttling: 'ThrottlingException',
-    })
-    proxies = [dynamo, sqs]
-    return { AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint, AWS_ENDPOINT_URL_SQS: sqs.endpoint }
+  stateDir = await mkdtemp(join(tmpdir(), 'runner-'))
+  harmed = await startHarmedRuntime({
+    seed: SEED,
+    share: SHARE,
+    queueShare: 0,
+    stateDir,
+    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' },
   })
 })
 afterAll(async () => {
-  await running.stop()
-  await Promise.all(proxies.map((proxy) => proxy.stop()))
+  await harmed.stop()
   await server.stop()
+  await rm(stateDir, { recursive: true, force: true })
 })
 
 it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing doubled, nothing stuck`, async () => {
-  const client = new Client(running.url)
+  const client = new Client(harmed.runtime.url)
   /** As a careful caller does: the same key again until there is an answer. */
   const submit = async (body: object, key: string): Promise<TaskView> => {
     for (let round = 0; round < 20; round += 1) {
@@ -69,12 +63,9 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
   let rows: (TaskView | undefined)[] = []
   while (!rows.length || !rows.every(isOver)) {
     if (Date.now() > end) break
-    if (Date.now() > harmUntil) for (const proxy of proxies) proxy.heal()
+    if (Date.now() > harmUntil) harmed.heal()
     // The timer would do it once a minute.
-    await running
-      .pool('SweeperSweep')
-      .invoke({})
-      .catch(() => undefined)
+    await harmed.sweep().catch(() => undefined)
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     rows = await Promise.all(tasks.map(({ id }) => read(id)))
   }
@@ -84,7 +75,9 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
     // An attempt may be paid for without landing, but never more than there were attempts.
     expect(server.callsOf(prompts[index] ?? '').length).toBeLessThanOrEqual(row?.attempts ?? 0)
   }
-  const harm = proxies.map(({ done }) => Object.values(done).reduce((sum, count) => sum + count, 0))
+  const harm = [harmed.dynamo, harmed.sqs].map(({ done }) =>
+    Object.values(done).reduce((sum, count) => sum + count, 0),
+  )
   // A fault kit that did no harm proves nothing.
   for (const count of harm) expect(count).toBeGreaterThan(10)
 }, 260_000)

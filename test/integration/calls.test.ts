@@ -10,11 +10,16 @@ let dynamo: Proxy
 let sqs: Proxy
 
 beforeAll(async () => {
-  running = await startTestRuntime({}, async (endpoints) => {
-    dynamo = await startCountingProxy(endpoints.dynamodb)
-    sqs = await startCountingProxy(endpoints.sqs)
-    return { AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint, AWS_ENDPOINT_URL_SQS: sqs.endpoint }
-  })
+  running = await startTestRuntime(
+    {},
+    {
+      onServices: async (endpoints) => {
+        dynamo = await startCountingProxy(endpoints.dynamodb)
+        sqs = await startCountingProxy(endpoints.sqs)
+      },
+      functionEnv: () => ({ AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint, AWS_ENDPOINT_URL_SQS: sqs.endpoint }),
+    },
+  )
   client = new Client(running.url)
   // The first task wakes the functions, and marks the lane as active, which it does once in a while only.
   await client.done((await client.submit({ prompt: 'first', model: 'simulated-fast' })).id)

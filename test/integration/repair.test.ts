@@ -1,11 +1,12 @@
 import {
-  DeleteMessageCommand,
+  PurgeQueueCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
+import { redrive } from '../fixtures/redrive.ts'
 import { openSqs, startTestRuntime } from '../fixtures/running.ts'
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
@@ -26,28 +27,6 @@ afterAll(async () => {
 
 const queueUrl = (part: string) => running.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
 
-/** What the SQS console's redrive does: each message, with its attributes, back into the queue it came from. */
-async function redrive(from: string, to: string, count: number): Promise<number> {
-  let moved = 0
-  while (moved < count) {
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl: from,
-        MaxNumberOfMessages: 10,
-        WaitTimeSeconds: 1,
-        MessageAttributeNames: ['All'],
-      }),
-    )
-    if (Messages.length === 0) return moved
-    for (const { Body, MessageAttributes, ReceiptHandle } of Messages) {
-      await sqs.send(new SendMessageCommand({ QueueUrl: to, MessageBody: Body, MessageAttributes }))
-      await sqs.send(new DeleteMessageCommand({ QueueUrl: from, ReceiptHandle }))
-      moved += 1
-    }
-  }
-  return moved
-}
-
 describe('repair', () => {
   it('a plain SQS redrive runs a failed task again, once; a second copy of the message does nothing', async () => {
     const { id } = await client.submit({ prompt: 'redrive me', model: 'simulated-fail-401' })
@@ -60,7 +39,7 @@ describe('repair', () => {
         MessageAttributeNames: ['All'],
       }),
     )
-    expect(await redrive(queueUrl('deadlettersai'), queueUrl('local-ai'), 1)).toBe(1)
+    expect(await redrive(sqs, queueUrl('deadlettersai'), queueUrl('local-ai'), 1)).toBe(1)
     await client.until(id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
     // The old message once more, as a late duplicate.
     const [copy] = Messages
@@ -74,6 +53,22 @@ describe('repair', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'FAILED', epoch: 2, attempts: 1 })
   })
+
+  it('a message that was lost is sent again by the sweeper', async () => {
+    // In the queue but not to be received yet, so that the purge is sure to take it.
+    const { id } = await client.submit({ type: 'example.add', input: { x: 4, y: 5 }, delay_seconds: 2 })
+    await sqs.send(new PurgeQueueCommand({ QueueUrl: queueUrl('local-demo') }))
+    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    expect((await client.get(`/tasks/${id}`)).body.status).toMatch(/SCHEDULED|PENDING/)
+    const sweeper = running.pool('SweeperSweep')
+    const end = Date.now() + 125_000
+    // The timer would do it once a minute.
+    while (Date.now() < end && (await client.get(`/tasks/${id}`)).body.status !== 'COMPLETED') {
+      await sweeper.invoke({})
+      await new Promise((resolve) => setTimeout(resolve, 3_000))
+    }
+    expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'COMPLETED', result: 9 })
+  }, 150_000)
 
   it('garbage in a lane is dead-lettered, not dropped, and stops nothing else', async () => {
     const { id } = await client.submit({ type: 'example.add', input: { x: 2, y: 3 } })

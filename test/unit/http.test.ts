@@ -38,7 +38,7 @@ describe('the body of a request', () => {
     ['\u0000', 'malformed_json'],
     ['['.repeat(100_000), 'malformed_json'],
     ['['.repeat(5_000) + ']'.repeat(5_000), 'malformed_json'],
-    [`"${'x'.repeat(4 * 1024 * 1024)}"`, 'payload_too_large'],
+    [`"${'x'.repeat(6_000_001)}"`, 'payload_too_large'],
   ])('%.20s is refused as %s', (body, code) => {
     expect(refused(() => toRequest(event({ body })).json()).code).toBe(code)
   })

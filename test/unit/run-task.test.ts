@@ -277,6 +277,22 @@ describe('the life of a task', () => {
     expect(reports.length).toBeLessThanOrEqual(5)
   })
 
+  it('an answer that was paid for and could not be kept spends its attempt: no endless paying', async () => {
+    let calls = 0
+    const world = makeWorld(async (context) => {
+      calls += 1
+      return (context as { model: { complete(call: object): Promise<string> } }).model.complete({
+        prompt: 'x',
+      })
+    })
+    const down = async () => Promise.reject(new UnavailableError('The payload bucket did not answer.'))
+    Object.assign(world.worker, { payloads: { ...world.payloads, keep: down } })
+    const { id } = await submit(world, { model: 'gpt-3.5-turbo', maxAttempts: 2 })
+    for (let round = 0; round < 12; round += 1) await pollToEnd(world, 30_000)
+    expect(await read(world, id)).toMatchObject({ status: 'FAILED', attempt: 2 })
+    expect(calls).toBe(2)
+  })
+
   it('a stumble of our own store burns no attempt', async () => {
     const world = makeWorld(async () => 'ok')
     let failures = 1

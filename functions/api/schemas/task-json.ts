@@ -4,13 +4,14 @@ import type { Payload, Task } from '../../core/domain/task.ts'
 
 export type TaskJson = Readonly<Record<string, unknown>>
 
-/** Lambda answers at most 6 MB; beyond this sum the input stays out, since the caller has it already. */
-const MAX_ANSWER_BYTES = 5_000_000
+/** Lambda answers at most 6 MB, and the body is a JSON string in it, so that its quotes count twice. */
+const MAX_ANSWER_BYTES = 5_500_000
 
 export const iso = (instant: number | undefined): string | null =>
   instant === undefined ? null : new Date(instant).toISOString()
 
-const sizeOf = (payload: Payload): number => ('json' in payload ? payload.json.length : payload.bytes)
+const sizeOf = (payload: Payload): number =>
+  'json' in payload ? Buffer.byteLength(payload.json) : payload.bytes
 
 /**
  * @param read fetches a payload that lies in the bucket; without it such payloads are null (as in lists).
@@ -19,16 +20,23 @@ export async function toTaskJson(
   task: Task,
   read?: (payload: Payload) => Promise<string>,
 ): Promise<TaskJson> {
-  const load = async (payload: Payload | undefined): Promise<unknown> => {
-    if (!payload) return null
-    if ('json' in payload) return JSON.parse(payload.json)
-    return read ? JSON.parse(await read(payload)) : null
+  const isText = task.type === 'text.generate'
+  let left = MAX_ANSWER_BYTES
+  /** The payload as JSON text, if it fits into the answer so many times. */
+  const load = async (payload: Payload | undefined, times: number): Promise<string> => {
+    // Escapes only add: what is too large already need not be read.
+    if (!payload || sizeOf(payload) * times > left) return 'null'
+    const text = 'json' in payload ? payload.json : await (read?.(payload) ?? 'null')
+    const bytes = Buffer.byteLength(JSON.stringify(text)) * times
+    if (bytes > left) return 'null'
+    left -= bytes
+    return text
   }
-  const isTooLarge = task.result !== undefined && sizeOf(task.input) + sizeOf(task.result) > MAX_ANSWER_BYTES
-  const [input, result] = await Promise.all([isTooLarge ? null : load(task.input), load(task.result)])
+  // The result first: the input, the caller has. A prompt stands in the answer twice.
+  const result: unknown = JSON.parse(await load(task.result, 1))
+  const input: unknown = JSON.parse(await load(task.input, isText ? 2 : 1))
   const self = `${API_BASE}/tasks/${task.id}`
-  const prompt =
-    task.type === 'text.generate' ? ((input as { prompt?: string } | null)?.prompt ?? null) : null
+  const prompt = isText ? ((input as { prompt?: string } | null)?.prompt ?? null) : null
   return {
     id: task.id,
     type: task.type,
@@ -67,6 +75,12 @@ export async function toTaskJson(
       outcome: record.outcome,
       provider: record.provider ?? null,
     })),
-    links: { self, cancel: `${self}/cancel`, retry: `${self}/retry` },
+    links: {
+      self,
+      input: `${self}/input`,
+      result: `${self}/result`,
+      cancel: `${self}/cancel`,
+      retry: `${self}/retry`,
+    },
   }
 }

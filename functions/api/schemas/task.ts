@@ -13,10 +13,16 @@ export const taskSchema = z.object({
   priority: z.int().min(0).max(10),
   model: z.string().nullable(),
   prompt: z.string().nullable().describe('For text.generate.'),
-  input: z.unknown().describe('Null in lists when it is larger than 8 kB.'),
+  input: z
+    .unknown()
+    .describe(
+      'Null in lists when it is larger than 8 kB, and when the answer would be too large; see links.',
+    ),
   result: z
     .unknown()
-    .describe('For text.generate the text itself. Null in lists when it is larger than 8 kB.'),
+    .describe(
+      'For text.generate the text itself. Null in lists when it is larger than 8 kB, and when the answer would be too large; see links.',
+    ),
   error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
   progress: z.object({ percent: z.number(), message: z.string() }).nullable(),
   attempts: z.int().describe('Attempts begun in this epoch.'),
@@ -47,7 +53,13 @@ export const taskSchema = z.object({
       provider: z.string().nullable(),
     }),
   ),
-  links: z.object({ self: z.string(), cancel: z.string(), retry: z.string() }),
+  links: z.object({
+    self: z.string(),
+    input: z.string(),
+    result: z.string(),
+    cancel: z.string(),
+    retry: z.string(),
+  }),
 })
 
 export const problemSchema = z.object({

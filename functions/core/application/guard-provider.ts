@@ -1,4 +1,4 @@
-import { admit, afterFailure, closed, TROUBLE_CODES } from '../domain/circuit.ts'
+import { admit, afterFailure, closed, LONGEST_HOLD_MS, TROUBLE_CODES } from '../domain/circuit.ts'
 import { ProviderError } from '../domain/errors.ts'
 import { circuitOpen } from '../domain/provider-failure.ts'
 import type { CircuitStore, StoredCircuit } from '../ports/circuit-store.ts'
@@ -54,15 +54,16 @@ export class ProviderGate {
   }
 
   /**
+   * @param parkedSince when a circuit first held this task; after too long, it may call all the same.
    * @returns whether this call is the one that finds out if the provider is back.
    * @throws ProviderError `circuit_open` while the provider's calls are paused.
    */
-  async enter(provider: string): Promise<'pass' | 'probe'> {
+  async enter(provider: string, parkedSince?: number): Promise<'pass' | 'probe'> {
     await this.refresh()
     for (let left = TRIES; ; left -= 1) {
       const now = this.#dependencies.clock.now()
       const admission = admit(this.#known.get(provider), now)
-      if (admission.kind === 'pass') return 'pass'
+      if (admission.kind === 'pass' || now - (parkedSince ?? now) > LONGEST_HOLD_MS) return 'pass'
       if (admission.kind === 'refuse') throw circuitOpen(provider, admission.until - now)
       const isMine = await this.#dependencies.circuits
         .replace(provider, this.#known.get(provider), admission.circuit)

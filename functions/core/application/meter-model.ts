@@ -21,6 +21,8 @@ export interface ModelMeter {
   readonly client: { readonly name: string; complete(call: Call): Promise<string> }
   /** What the task used so far, earlier attempts included; undefined while no call was answered. */
   readonly usage: () => Usage | undefined
+  /** Whether a call of this attempt was answered. */
+  readonly isPaid: () => boolean
   /** The provider of this attempt's calls. */
   readonly provider: () => string | undefined
 }
@@ -34,8 +36,10 @@ export function meterModel(
   const name = task.model ?? defaultModel
   let usage = task.usage
   let provider: string | undefined
+  let isPaid = false
   return {
     usage: () => usage,
+    isPaid: () => isPaid,
     provider: () => provider,
     client: {
       name,
@@ -44,12 +48,13 @@ export function meterModel(
         provider = answerer.name
         const request = { model: name, ...call, attempt: task.attempt }
         const circuit = circuitOf(answerer.name, name)
-        const entered = await gate.enter(circuit)
+        const entered = await gate.enter(circuit, task.parkedSince)
         const answer = await answerer
           .generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
           .catch(async (error) => {
             throw await gate.failed(circuit, error, entered)
           })
+        isPaid = true
         await gate.succeeded(circuit)
         const { inputTokens, outputTokens } = answer
         // Unknown stays unknown: a sum with a hole in it is not a cost.

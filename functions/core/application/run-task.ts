@@ -137,8 +137,10 @@ async function perform(
   const output = await Promise.race([type.run(context as never), attempt.aborted])
   const parsed = parseOutput(type, output)
   const json = JSON.stringify(parsed) ?? 'null'
-  if (Buffer.byteLength(json) > LIMITS.bodyBytes)
-    throw new TaskError(`The result is larger than ${LIMITS.bodyBytes} bytes.`, { code: 'result_too_large' })
+  if (Buffer.byteLength(json) > LIMITS.resultBytes)
+    throw new TaskError(`The result is larger than ${LIMITS.resultBytes} bytes.`, {
+      code: 'result_too_large',
+    })
   return persist(clock, () => payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json))
 }
 
@@ -201,7 +203,8 @@ async function endAttempt(
     return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, await store.get(task), shrunk)
   }
   const policy = findTaskType(task.type)?.retry ?? { baseMs: 2_000, capMs: 60_000 }
-  const decision = decide(error, task.attempt, task.maxAttempts, policy, now, clock.random())
+  const { attempt: begunAttempt, maxAttempts } = task
+  const decision = decide(error, begunAttempt, maxAttempts, policy, now, clock.random(), meter.isPaid())
   if (decision.outcome === 'fail') {
     const ended = await persist(clock, () =>
       store.change(
@@ -222,7 +225,16 @@ async function endAttempt(
     store.change(
       task,
       // The record is of attempts: what spent none, however often it happens, leaves no line.
-      retryLater(token, now, wait, decision.error, meter.usage(), burnsAttempt ? record : undefined, begun),
+      retryLater(
+        token,
+        now,
+        wait,
+        decision.error,
+        meter.usage(),
+        burnsAttempt ? record : undefined,
+        begun,
+        code === 'circuit_open' ? (task.parkedSince ?? now) : undefined,
+      ),
     ),
   )
   if (!parked.changed) return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, parked.task, shrunk)

@@ -76,6 +76,12 @@ export function afterFailure(
   return { ...seen, opens: opens + 1, until: now + Math.max(ownMs, retryAfterMs ?? 0) }
 }
 
+/**
+ * How long after it first did an open circuit may hold a task. Then it calls all the same and spends its attempts:
+ * otherwise a prompt that makes its provider fail would wait, and probe, for ever.
+ */
+export const LONGEST_HOLD_MS = 60 * 60_000
+
 /** What a success leaves. */
 export const closed = (now: number): Circuit => ({
   failures: 0,

@@ -53,6 +53,7 @@ export function describeFailure(
 /**
  * @param attempt the attempt that failed, 1 for the first.
  * @param random uniform in [0, 1).
+ * @param isPaid a provider answered in this attempt: whatever stumbled afterwards, the attempt is spent.
  */
 export function decide(
   error: unknown,
@@ -61,8 +62,10 @@ export function decide(
   policy: Policy,
   now: number,
   random: number,
+  isPaid = false,
 ): Decision {
-  const { retryAfterMs, burnsAttempt, ...failure } = describeFailure(error)
+  const { retryAfterMs, burnsAttempt: isOwnFault, ...failure } = describeFailure(error)
+  const burnsAttempt = isOwnFault || isPaid
   if (!failure.retryable || (burnsAttempt && attempt >= maxAttempts))
     return { outcome: 'fail', error: failure }
   // A provider's own word beats our backoff, never undercuts it, and gets the jitter on top: everybody who

@@ -106,6 +106,8 @@ export interface Task extends TaskKey {
   readonly expiresAt?: number
   /** Start deadline still in force; removed by the first claim. */
   readonly startBy?: number
+  /** When an open circuit first held it, in this epoch. */
+  readonly parkedSince?: number
   /**
    * No claim before this instant: the run time while SCHEDULED or RETRYING, the lease's end while PROCESSING.
    * One field for both keeps the claim's condition a plain conjunction.

@@ -136,7 +136,12 @@ export interface Wait {
   readonly by: 'message' | 'sweeper'
 }
 
-/** Ends an attempt that may be tried again. `attempt` is what counts as begun: one less when the stumble was ours. */
+/**
+ * Ends an attempt that may be tried again.
+ *
+ * @param attempt what counts as begun: one less when the stumble was ours.
+ * @param parkedSince when an open circuit first held the task, if that is what ended the attempt.
+ */
 export function retryLater(
   token: string,
   now: number,
@@ -145,6 +150,7 @@ export function retryLater(
   usage: Usage | undefined,
   record: AttemptRecord | undefined,
   attempt: number,
+  parkedSince?: number,
 ): Transition {
   const isParked = wait.by === 'sweeper'
   return {
@@ -160,6 +166,7 @@ export function retryLater(
       dueAt: isParked ? wait.until : wait.until + QUEUED_PATIENCE_MS,
       updatedAt: now,
       ...(usage ? { usage } : {}),
+      ...(parkedSince === undefined ? {} : { parkedSince }),
     },
     ...(record ? { record } : {}),
   }
@@ -269,7 +276,7 @@ export function restart(
       dueAt: startAt + QUEUED_PATIENCE_MS,
       updatedAt: now,
     },
-    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'ttl', 'reapAt'],
+    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'parkedSince', 'ttl', 'reapAt'],
   }
 }
 

@@ -13,6 +13,8 @@ export interface PayloadStore {
   keep(key: TaskKey, part: string, json: string): Promise<Payload>
   /** The JSON text behind a payload. */
   read(payload: Payload): Promise<string>
+  /** An address from which whoever has it may read a stored payload for so many seconds. */
+  link(payload: Payload, seconds: number): Promise<string>
   /** Deletes what `keep` stored; one that is gone already is fine. */
   remove(payload: Payload): Promise<void>
 }

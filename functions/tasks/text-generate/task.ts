@@ -11,7 +11,7 @@ export default defineTask({
   lane: 'ai',
   usesModel: true,
   input: z.strictObject({
-    prompt: z.string().min(1).max(1_000_000).describe('What to ask.'),
+    prompt: z.string().min(1).max(6_000_000).describe('What to ask.'),
     system: z.string().max(100_000).optional().describe('How to answer.'),
     temperature: z.number().min(0).max(2).optional(),
     max_tokens: z.int().min(1).max(200_000).optional(),

@@ -20,7 +20,8 @@ export interface EnvironmentOrder {
 export interface InvocationOrder {
   readonly requestId: string
   readonly event: unknown
-  readonly deadlineMs: number
+  /** How long the invocation may take. */
+  readonly timeoutMs: number
 }
 
 export type EnvironmentReply =
@@ -75,7 +76,9 @@ async function load(): Promise<Handler> {
   return module[name]
 }
 
-function contextOf({ requestId, deadlineMs }: InvocationOrder): unknown {
+function contextOf({ requestId, timeoutMs }: InvocationOrder): unknown {
+  // By the monotonic clock: a clock that is set meanwhile must not end the invocation.
+  const end = performance.now() + timeoutMs
   return {
     awsRequestId: requestId,
     functionName: order.functionName,
@@ -85,7 +88,7 @@ function contextOf({ requestId, deadlineMs }: InvocationOrder): unknown {
     logGroupName: order.functionName,
     logStreamName: 'local',
     callbackWaitsForEmptyEventLoop: true,
-    getRemainingTimeInMillis: () => Math.max(0, deadlineMs - Date.now()),
+    getRemainingTimeInMillis: () => Math.max(0, Math.round(end - performance.now())),
   }
 }
 

@@ -89,6 +89,11 @@ export class Environment {
     this.#isLoaded.catch(() => undefined)
   }
 
+  /** As the thread itself knows it. */
+  get threadId(): number {
+    return this.#thread.threadId
+  }
+
   get isDead(): boolean {
     return this.#isDead
   }
@@ -103,7 +108,7 @@ export class Environment {
     if (this.#isDead)
       throw new InvocationError({ errorType: 'Runtime.ExitError', errorMessage: 'The environment is gone' })
     const { timeoutMs } = this.#plan
-    const order: InvocationOrder = { requestId: randomUUID(), event, deadlineMs: Date.now() + timeoutMs }
+    const order: InvocationOrder = { requestId: randomUUID(), event, timeoutMs }
     const startedAt = performance.now()
     this.invocations += 1
     this.#thread.postMessage(order)

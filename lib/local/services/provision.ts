@@ -65,7 +65,7 @@ async function provisionQueues(queues: readonly QueuePlan[], sqs: SQSClient): Pr
       .send(new CreateQueueCommand({ QueueName: queue.name, Attributes: queue.attributes }))
       .catch((cause: Error) => {
         // It exists with other attributes: the template decides.
-        if (cause.name !== 'QueueNameExists') throw cause
+        if (!cause.name.endsWith('QueueNameExists')) throw cause
         return sqs.send(new SetQueueAttributesCommand({ QueueUrl: queue.url, Attributes: queue.attributes }))
       })
   }

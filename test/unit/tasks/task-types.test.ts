@@ -23,7 +23,7 @@ describe('text.generate', () => {
     [{ prompt: '' }, 'prompt'],
     [{ prompt: 'x', temperature: 3 }, 'temperature'],
     [{ prompt: 'x', max_tokens: 0 }, 'max_tokens'],
-    [{ prompt: 'x'.repeat(1_000_001) }, 'prompt'],
+    [{ prompt: 'x'.repeat(6_000_001) }, 'prompt'],
   ])('refuses an input that is out of bounds (%#)', (input, field) => {
     expect(text.input.safeParse(input).error?.issues[0]?.path).toEqual([field])
   })

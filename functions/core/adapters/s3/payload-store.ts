@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
-import { UnavailableError } from '../../domain/errors.ts'
+import { BugError, UnavailableError } from '../../domain/errors.ts'
 import type { Payload, TaskKey } from '../../domain/task.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 
@@ -40,6 +40,15 @@ export class S3PayloadStore implements PayloadStore {
     return this.#guard('read', async ({ sdk, client }) => {
       const answer = await client.send(new sdk.GetObjectCommand({ Bucket: this.#bucket, Key: payload.key }))
       return (await answer.Body?.transformToString('utf-8')) ?? ''
+    })
+  }
+
+  async link(payload: Payload, seconds: number): Promise<string> {
+    if ('json' in payload) throw new BugError('What lies in the row has no address.')
+    return this.#guard('link', async ({ sdk, client }) => {
+      const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner')
+      const command = new sdk.GetObjectCommand({ Bucket: this.#bucket, Key: payload.key })
+      return getSignedUrl(client, command, { expiresIn: seconds })
     })
   }
 

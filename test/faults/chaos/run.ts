@@ -1,0 +1,354 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client, type TaskView } from '../../fixtures/client.ts'
+import { startModelServer } from '../../fixtures/model-server.ts'
+import { assemblyOf } from '../../fixtures/running.ts'
+import { seeded } from '../kit/seeded.ts'
+import type { Command, Order, Report } from './process.ts'
+
+export interface ChaosOptions {
+  readonly tasks: number
+  readonly seed: number
+  /** Times the whole process is killed and started again. */
+  readonly kills: number
+  /** Moves everybody's clock once the harm is over, in place of waiting for leases. */
+  readonly isFast: boolean
+  readonly tell?: (text: string) => void
+}
+
+/** Zeros where zeros belong are asserted by whoever asked for the run. */
+export interface ChaosReport {
+  readonly accepted: number
+  readonly completed: number
+  readonly cancelled: number
+  readonly failed: number
+  readonly failedBy: Readonly<Record<string, number>>
+  /** Accepted, and gone. */
+  readonly lost: number
+  /** Not final although everything has been well for minutes. */
+  readonly stuck: number
+  /** Calls of the provider for a task whose result had been seen. */
+  readonly paidTwice: number
+  readonly beyondLimit: number
+  readonly withoutDueTime: number
+  /** Keys that led to two tasks. */
+  readonly doubledKeys: number
+  /** COMPLETED with something else than what was asked. */
+  readonly wrongResults: number
+  readonly providerCalls: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly seconds: number
+}
+
+export const ZEROS = [
+  'lost',
+  'stuck',
+  'paidTwice',
+  'beyondLimit',
+  'withoutDueTime',
+  'doubledKeys',
+  'wrongResults',
+] as const satisfies readonly (keyof ChaosReport)[]
+
+const FINAL = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED']
+const MAX_ATTEMPTS = 10
+/** One lease and one sweep per lost attempt, and up to a dozen of those for an unlucky task. */
+const PATIENCE_MS = 15 * 60_000
+const SKEW_MS = 5_000
+
+/** What the providers are made to do; the share of tasks is the weight. */
+const MODELS: readonly (readonly [model: string, weight: number])[] = [
+  ['stub-50', 20],
+  ['stub-800', 15],
+  ['stub-2000', 10],
+  ['stub-500-once', 8],
+  ['stub-503-once', 5],
+  ['stub-429-once', 5],
+  ['stub-429-date-once', 4],
+  ['stub-429-plain-once', 4],
+  ['stub-reset-once', 5],
+  ['stub-cut-once', 5],
+  ['stub-not-json-once', 5],
+  ['stub-slow-start', 4],
+  ['stub-hang-once', 2],
+  ['stub-400', 2],
+  ['stub-401', 2],
+  ['stub-refused', 2],
+  ['stub-500-4x', 2],
+]
+
+interface Job {
+  readonly key: string
+  readonly body: Readonly<Record<string, unknown>>
+  readonly expected: unknown
+  readonly isCancelled: boolean
+  readonly repeats: number
+}
+
+/** Submits a mix of tasks while everything fails, kills the process, heals, and counts what became of them. */
+export async function runChaos({ tasks, seed, kills, isFast, tell }: ChaosOptions): Promise<ChaosReport> {
+  const startedAt = Date.now()
+  const random = seeded(seed)
+  const server = await startModelServer()
+  const stateDir = await mkdtemp(join(tmpdir(), 'chaos-'))
+  const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
+  const order: Order = {
+    seed,
+    share: 0.08,
+    queueShare: 0.15,
+    skewMs: SKEW_MS,
+    movesAllClocks: isFast,
+    stateDir,
+    port: await freePort(),
+    env,
+    assemblyDir: await assemblyOf(env),
+    killEveryMs: 4_000,
+  }
+  let faults: Record<string, number> = {}
+  let withoutDueTime = 0
+  let life = await Life.start(order)
+  const client = new Client(life.url)
+  const audit = async () => {
+    const report = await life.ask({ kind: 'audit' }).catch(() => undefined)
+    if (report?.kind !== 'audit') return
+    withoutDueTime = Math.max(withoutDueTime, report.withoutDueTime)
+    return report.faults
+  }
+  const killed: Promise<void>[] = []
+  try {
+    const jobs = Array.from({ length: tasks }, (_, index) => makeJob(index, random))
+    const ids = new Map<string, Set<string>>()
+    const killAt = Array.from({ length: kills }, (_, n) => Math.floor(((n + 1) * tasks) / (kills + 1)))
+    let submitted = 0
+    const submitNext = async (): Promise<void> => {
+      for (let job = jobs.shift(); job; job = jobs.shift()) {
+        const found = new Set<string>()
+        ids.set(job.key, found)
+        for (let n = 0; n < job.repeats; n += 1) found.add(await submit(client, job))
+        if (job.isCancelled) void cancel(client, [...found][0] ?? '', random() * 4_000)
+        submitted += 1
+        if (killAt.includes(submitted)) killed.push(restart())
+        done.push(job)
+        await new Promise((resolve) => setTimeout(resolve, random() * 200))
+      }
+    }
+    const restart = async () => {
+      merge(faults, await audit())
+      tell?.(`process killed at ${submitted} of ${tasks} submitted`)
+      life.kill()
+      life = await Life.start({ ...order, seed: seed + killed.length * 100 })
+    }
+    const done: Job[] = []
+    await Promise.all(Array.from({ length: 12 }, submitNext))
+    await Promise.all(killed)
+    tell?.(`${tasks} accepted after ${Math.round((Date.now() - startedAt) / 1_000)} s`)
+
+    const rows = new Map<string, TaskView | 'lost'>()
+    const seenAt = new Map<string, number>()
+    const isOver = (id: string) => {
+      const row = rows.get(id)
+      return row === 'lost' || (row !== undefined && FINAL.includes(row.status))
+    }
+    const all = [...ids.values()].flatMap((found) => [...found])
+    const harmUntil = Date.now() + (isFast ? 4_000 : 45_000)
+    const end = Date.now() + PATIENCE_MS
+    let isHealed = false
+    let movedMs = 0
+    while (!all.every(isOver) && Date.now() < end) {
+      if (!isHealed && Date.now() > harmUntil) {
+        merge(faults, await audit())
+        await life.ask({ kind: 'heal' })
+        isHealed = true
+        tell?.('healed')
+      }
+      // Nobody may be in the middle of a call when the clock jumps over its lease.
+      if (isHealed && isFast && server.underway() === 0) {
+        movedMs += 65_000
+        await life.ask({ kind: 'move-clock', ms: movedMs })
+      }
+      if (isFast) await life.ask({ kind: 'sweep' }).catch(() => undefined)
+      for (const id of all.filter((one) => !isOver(one))) {
+        const row = await look(client, id)
+        if (!row) continue
+        rows.set(id, row)
+        if (row !== 'lost' && row.status === 'COMPLETED') seenAt.set(id, Date.now())
+      }
+      await audit()
+      tell?.(`${all.filter(isOver).length} of ${all.length} are over`)
+      await new Promise((resolve) => setTimeout(resolve, isFast ? 700 : 3_000))
+    }
+    if (!isHealed) faults = merge(faults, await audit())
+    // Long enough for what was held back or forgotten by the queues to come back and do harm, if it could.
+    await life.ask({ kind: 'heal' })
+    await new Promise((resolve) => setTimeout(resolve, isFast ? 3_000 : 15_000))
+    const found = [...rows.values()].filter((row): row is TaskView => row !== 'lost')
+    const having = (status: string) => found.filter((row) => row.status === status)
+    const byId = new Map(done.map((job) => [[...(ids.get(job.key) ?? [])][0] ?? '', job]))
+    const paidTwice = [...seenAt].filter(([id, at]) => {
+      const prompt = byId.get(id)?.body.prompt
+      return typeof prompt === 'string' && server.callsOf(prompt).some((call) => call.at > at)
+    })
+    return {
+      accepted: all.length,
+      completed: having('COMPLETED').length,
+      cancelled: having('CANCELLED').length,
+      failed: having('FAILED').length,
+      failedBy: countBy(having('FAILED'), ({ error }) => error?.code ?? '?'),
+      lost: [...rows.values()].filter((row) => row === 'lost').length,
+      stuck: all.filter((id) => !isOver(id)).length,
+      paidTwice: paidTwice.length,
+      beyondLimit: found.filter(({ attempts }) => attempts > MAX_ATTEMPTS).length,
+      withoutDueTime,
+      doubledKeys: [...ids.values()].filter(({ size }) => size > 1).length,
+      wrongResults: having('COMPLETED').filter(
+        ({ id, result }) => JSON.stringify(result) !== JSON.stringify(byId.get(id)?.expected),
+      ).length,
+      providerCalls: server.calls.length,
+      faults,
+      seconds: Math.round((Date.now() - startedAt) / 1_000),
+    }
+  } finally {
+    await Promise.allSettled(killed)
+    await life.stop()
+    await server.stop()
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
+
+function makeJob(index: number, random: () => number): Job {
+  const key = `chaos-${index}`
+  const options = {
+    max_attempts: MAX_ATTEMPTS,
+    ...(random() < 0.1 ? { delay_seconds: 1 + Math.floor(random() * 6) } : {}),
+    ...(random() < 0.1 ? { priority: 9 } : {}),
+  }
+  const common = { key, isCancelled: random() < 0.05, repeats: random() < 0.2 ? 2 : 1 }
+  const dice = random()
+  if (dice < 0.1) {
+    const input = { x: index, y: 1 }
+    return { ...common, body: { type: 'example.add', input, ...options }, expected: index + 1 }
+  }
+  if (dice < 0.2) {
+    const input = { name: key, seconds: 1 + Math.floor(random() * 3) }
+    const message = `Task ${key} completed in ${input.seconds} seconds`
+    return { ...common, body: { type: 'example.run', input, ...options }, expected: { ...input, message } }
+  }
+  // Some of them too large for the row.
+  const prompt = `${key} ${random() < 0.1 ? 'large '.repeat(4_000) : ''}`
+  const model = choose(random)
+  const timeout = model.includes('hang') ? { timeout_seconds: 5 } : {}
+  return { ...common, body: { prompt, model, ...options, ...timeout }, expected: `echo: ${prompt}` }
+}
+
+function choose(random: () => number): string {
+  let left = random() * MODELS.reduce((sum, [, weight]) => sum + weight, 0)
+  for (const [model, weight] of MODELS) {
+    left -= weight
+    if (left < 0) return model
+  }
+  return 'stub-50'
+}
+
+/** As a careful caller does: the same key until there is an answer. */
+async function submit(client: Client, { key, body }: Job): Promise<string> {
+  for (;;) {
+    const answer = await client.post('/tasks', body, { 'idempotency-key': key }).catch(() => undefined)
+    if (answer?.status === 202) return answer.body.id
+    if (answer && ![429, 502, 503, 504].includes(answer.status))
+      throw new Error(`${key}: ${answer.status} ${JSON.stringify(answer.body)}`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+async function cancel(client: Client, id: string, afterMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, afterMs))
+  for (let round = 0; round < 50; round += 1) {
+    const answer = await client.post(`/tasks/${id}/cancel`).catch(() => undefined)
+    if (answer && answer.status < 500) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+async function look(client: Client, id: string): Promise<TaskView | 'lost' | undefined> {
+  const answer = await client.get(`/tasks/${id}`).catch(() => undefined)
+  if (answer?.status === 404) return 'lost'
+  return answer?.status === 200 ? answer.body : undefined
+}
+
+function merge(into: Record<string, number>, more: Readonly<Record<string, number>> | undefined) {
+  for (const [name, count] of Object.entries(more ?? {})) into[name] = (into[name] ?? 0) + count
+  return into
+}
+
+function countBy<Item>(items: readonly Item[], nameOf: (item: Item) => string): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const item of items) counts[nameOf(item)] = (counts[nameOf(item)] ?? 0) + 1
+  return counts
+}
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number }
+      probe.close(() => resolve(port))
+    })
+  })
+
+/** One run of the process. */
+class Life {
+  readonly url: string
+  readonly #child: ChildProcess
+
+  static async start(order: Order): Promise<Life> {
+    const child = fork(join(import.meta.dirname, 'process.ts'), [JSON.stringify(order)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: [],
+    })
+    const url = await new Promise<string>((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`the process ended with ${code}`)))
+      child.on('message', (report: Report) => report.kind === 'ready' && resolve(report.url))
+    })
+    return new Life(child, url)
+  }
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child
+    this.url = url
+  }
+
+  /** One question at a time. @throws Error when the process is gone. */
+  async ask(command: Command): Promise<Report> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#child.off('message', onMessage)
+        this.#child.off('exit', onExit)
+      }
+      const onMessage = (report: Report) => {
+        settle()
+        resolve(report)
+      }
+      const onExit = () => {
+        settle()
+        reject(new Error('the process is gone'))
+      }
+      this.#child.on('message', onMessage)
+      this.#child.once('exit', onExit)
+      this.#child.send(command, (error) => error && onExit())
+    })
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.send({ kind: 'stop' } satisfies Command)
+    setTimeout(() => this.#child.kill('SIGKILL'), 10_000).unref()
+    await gone
+  }
+}

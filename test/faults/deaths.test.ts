@@ -1,0 +1,185 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client, type TaskView } from '../fixtures/client.ts'
+import { startModelServer } from '../fixtures/model-server.ts'
+import type { DeathPoint } from './kit/fault-proxy.ts'
+import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
+
+let server: Awaited<ReturnType<typeof startModelServer>>
+let stateDir: string
+let harmed: HarmedRuntime
+let client: Client
+
+beforeAll(async () => {
+  server = await startModelServer()
+  stateDir = await mkdtemp(join(tmpdir(), 'runner-'))
+  harmed = await startHarmedRuntime({
+    seed: 1,
+    share: 0,
+    queueShare: 0,
+    stateDir,
+    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' },
+  })
+  client = new Client(harmed.runtime.url)
+})
+afterAll(async () => {
+  await harmed.stop()
+  await server.stop()
+  await rm(stateDir, { recursive: true, force: true })
+})
+
+type Point = Omit<DeathPoint, 'about'>
+interface Case {
+  readonly name: string
+  readonly service: 'dynamo' | 'sqs' | 's3'
+  readonly point: Point
+  readonly model?: string
+  readonly prompt?: string
+  readonly end?: 'COMPLETED' | 'FAILED'
+  /** Calls of the provider. */
+  readonly calls: number
+  readonly attempts: number
+}
+
+const update = (nth: number, isApplied: boolean): Point => ({ operation: 'UpdateItem', nth, isApplied })
+const LARGE = 'x'.repeat(20_000)
+
+/** Each line between two side effects of an attempt, and the death of the environment on that very line. */
+const CASES: readonly Case[] = [
+  { name: 'before the claim', service: 'dynamo', point: update(1, false), calls: 1, attempts: 1 },
+  { name: 'after the claim', service: 'dynamo', point: update(1, true), calls: 1, attempts: 2 },
+  {
+    name: 'after the model answered, before the result is stored',
+    service: 'dynamo',
+    point: update(2, false),
+    // The one that cannot be avoided: paid twice.
+    calls: 2,
+    attempts: 2,
+  },
+  {
+    name: 'after the result is stored, before the queue’s delete',
+    service: 'dynamo',
+    point: update(2, true),
+    calls: 1,
+    attempts: 1,
+  },
+  {
+    name: 'before a large input is read',
+    service: 's3',
+    prompt: LARGE,
+    point: { operation: 'GetObject', nth: 1, isApplied: false },
+    calls: 1,
+    attempts: 2,
+  },
+  {
+    name: 'after a large result is in the bucket, before the row knows',
+    service: 's3',
+    prompt: LARGE,
+    point: { operation: 'PutObject', nth: 1, isApplied: true },
+    calls: 2,
+    attempts: 2,
+  },
+  {
+    name: 'before the next attempt is noted',
+    service: 'dynamo',
+    model: 'stub-500-once',
+    point: update(2, false),
+    calls: 2,
+    attempts: 2,
+  },
+  {
+    name: 'after the next attempt is noted, before the message is held',
+    service: 'dynamo',
+    model: 'stub-500-once',
+    point: update(2, true),
+    calls: 2,
+    attempts: 2,
+  },
+  {
+    name: 'before the failure is noted',
+    service: 'dynamo',
+    model: 'stub-401',
+    point: update(2, false),
+    end: 'FAILED',
+    calls: 2,
+    attempts: 2,
+  },
+  {
+    name: 'after the failure is noted, before the dead letter',
+    service: 'dynamo',
+    model: 'stub-401',
+    point: update(2, true),
+    end: 'FAILED',
+    calls: 1,
+    attempts: 1,
+  },
+  {
+    name: 'before the dead letter is sent',
+    service: 'sqs',
+    model: 'stub-401',
+    point: { operation: 'SendMessage', nth: 1, isApplied: false },
+    end: 'FAILED',
+    calls: 1,
+    attempts: 1,
+  },
+  {
+    name: 'after the dead letter is sent, before it is settled',
+    service: 'sqs',
+    model: 'stub-401',
+    point: { operation: 'SendMessage', nth: 1, isApplied: true },
+    end: 'FAILED',
+    calls: 1,
+    attempts: 1,
+  },
+]
+
+describe('an environment that dies', () => {
+  // Side by side: each has to wait for a lease or a message to come back, a minute and a half.
+  it.concurrent.each(CASES)(
+    '$name: the task ends as it should',
+    async (one) => {
+      const prompt = `${one.name} ${one.prompt ?? ''}`
+      // Later, so that the point is set before anything happens; one after the other, so that each dies alone.
+      const delay_seconds = 2 + 2 * CASES.indexOf(one)
+      const { id } = await client.submit({ prompt, model: one.model ?? 'stub-50', delay_seconds })
+      const proxy = harmed[one.service]
+      // The dead letter is the worker's send; the submit's own has happened.
+      proxy.dieAt({ ...one.point, about: id })
+      const end = one.end ?? 'COMPLETED'
+      const task = await until(id, ({ status }) => status === end)
+      expect(proxy.deaths.filter(({ about }) => about === id)).toHaveLength(1)
+      if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
+      else expect(task.error?.code).toBe('provider_unauthorized')
+      expect([server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
+    },
+    240_000,
+  )
+
+  it('every failed one has its dead letter', async () => {
+    await expect
+      .poll(
+        async () => {
+          await harmed.sweep()
+          const { body } = await client.get<{ queues: { lane: string; dead_letters: number }[] }>('/queues')
+          return body.queues.find(({ lane }) => lane === 'ai')?.dead_letters
+        },
+        { timeout: 150_000, interval: 5_000 },
+      )
+      .toBeGreaterThanOrEqual(4)
+    const { body } = await client.post<{ by_error: object }>('/queues/ai/redrive', { dry_run: true })
+    expect(body.by_error).toEqual({ provider_unauthorized: 4 })
+  }, 180_000)
+})
+
+/** Looks without reading a payload: that would be the bucket's first read. */
+async function until(id: string, isThere: (task: { status: string }) => boolean): Promise<TaskView> {
+  const end = Date.now() + 200_000
+  for (;;) {
+    const { body } = await client.get<{ status: string }>(`/tasks/${id}/explain`)
+    if (isThere(body)) return (await client.get(`/tasks/${id}`)).body
+    if (Date.now() > end) throw new Error(`task ${id} is still ${JSON.stringify(body)}`)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}

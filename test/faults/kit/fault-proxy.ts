@@ -1,0 +1,160 @@
+import { createServer, type IncomingHttpHeaders, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { seeded } from './seeded.ts'
+
+/**
+ * What goes wrong between a function and a service. `lost-answer`: the call took effect, its answer never came.
+ * `timeout`: neither effect nor answer for as long as anybody waits.
+ */
+export const FAULTS = ['throttled', 'broken', 'reset', 'lost-answer', 'slow'] as const
+export type Fault = (typeof FAULTS)[number] | 'timeout'
+
+export interface FaultOptions {
+  /** Share of calls that meet a fault, 0 to 1. */
+  share: number
+  /** Same seed, same faults in the same order of calls. */
+  readonly seed: number
+  /** Name of the service's own throttling error. */
+  readonly throttling: string
+  /** Only these operations meet faults, e.g. `UpdateItem`. */
+  only?: RegExp
+  /** Only these faults happen. */
+  readonly faults?: readonly Fault[]
+}
+
+/** A call at which the environment that makes it is killed. */
+export interface DeathPoint {
+  readonly operation: string
+  /** Part of the call's body or path, e.g. a task's id. */
+  readonly about: string
+  /** Which of those calls: 1 is the first. */
+  readonly nth: number
+  /** Whether the call takes effect before the death. */
+  readonly isApplied: boolean
+}
+
+interface Call {
+  readonly method: string | undefined
+  readonly path: string | undefined
+  readonly headers: IncomingHttpHeaders
+  readonly operation: string
+  readonly body: Buffer
+}
+
+/** Stands between functions and one embedded service, speaks its protocol, and does it harm. */
+export async function startFaultProxy(target: string, options: FaultOptions) {
+  const done: Record<string, number> = {}
+  const points = new Map<DeathPoint, number>()
+  const deaths: DeathPoint[] = []
+  let kill: (threadId: number) => void = () => undefined
+  const { hostname, port } = new URL(target)
+  const random = seeded(options.seed)
+  const faults = options.faults ?? FAULTS
+
+  const server = createServer(async (incoming, outgoing) => {
+    incoming.on('error', () => undefined)
+    outgoing.on('error', () => undefined)
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of incoming) chunks.push(chunk as Buffer)
+    } catch {
+      return
+    }
+    const { method, url: path, headers } = incoming
+    const body = Buffer.concat(chunks)
+    const call = { method, path, headers, operation: operationOf(method, headers), body }
+    const point = pointOf(call)
+    if (point) {
+      deaths.push(point)
+      const die = () => kill(Number(headers['x-thread']))
+      return point.isApplied ? forward(call, undefined, die) : die()
+    }
+    const isMeant = options.only === undefined || options.only.test(call.operation)
+    const fault =
+      isMeant && random() < options.share ? faults[Math.floor(random() * faults.length)] : undefined
+    if (fault) done[fault] = (done[fault] ?? 0) + 1
+    const fail = (status: number, type: string) => {
+      outgoing.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' })
+      outgoing.end(JSON.stringify({ __type: `com.amazonaws#${type}`, message: 'A fault of the test.' }))
+    }
+    switch (fault) {
+      case 'throttled':
+        return fail(400, options.throttling)
+      case 'broken':
+        return fail(500, 'InternalServerError')
+      case 'reset':
+        return void incoming.socket.destroy()
+      case 'timeout':
+        return
+      case 'slow':
+        return void setTimeout(() => forward(call, outgoing), 300)
+      case 'lost-answer':
+        return forward(call, undefined, () => incoming.socket.destroy())
+      default:
+        return forward(call, outgoing)
+    }
+  })
+  /** The first point this call is, counted. */
+  const pointOf = ({ operation, path, body }: Call): DeathPoint | undefined => {
+    for (const [point, seen] of points) {
+      if (point.operation !== operation) continue
+      if (!body.includes(point.about) && !path?.includes(point.about)) continue
+      points.set(point, seen + 1)
+      if (seen + 1 === point.nth) return point
+    }
+    return undefined
+  }
+  const forward = (
+    { method, path, headers, body }: Call,
+    outgoing?: ServerResponse,
+    onApplied?: () => void,
+  ) => {
+    const call = request({ hostname, port, method, path, headers }, (answer) => {
+      if (!outgoing) {
+        answer.resume()
+        answer.on('end', () => onApplied?.())
+        return
+      }
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
+    call.on('error', () => outgoing?.destroy())
+    call.end(body)
+  }
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Faults done, by kind. */
+    done,
+    /** Points that were reached. */
+    deaths,
+    /** @param killer ends the environment of a thread. */
+    killBy: (killer: typeof kill) => {
+      kill = killer
+    },
+    dieAt: (point: DeathPoint) => void points.set(point, 0),
+    /** From here on nothing goes wrong by chance. */
+    heal: () => {
+      options.share = 0
+    },
+    /** Changes what goes wrong from here on. */
+    set: (share: number, only?: RegExp) => {
+      options.share = share
+      if (only) options.only = only
+      else delete options.only
+    },
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
+export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>
+
+/** `UpdateItem`, `SendMessage` …; S3 has its operation in the method. */
+function operationOf(method: string | undefined, headers: IncomingHttpHeaders): string {
+  const target = headers['x-amz-target']
+  if (typeof target === 'string') return target.split('.').at(-1) ?? ''
+  return { PUT: 'PutObject', GET: 'GetObject', DELETE: 'DeleteObject' }[method ?? ''] ?? String(method)
+}

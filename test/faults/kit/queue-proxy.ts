@@ -1,0 +1,117 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { seeded } from './seeded.ts'
+
+export const QUEUE_FAULTS = ['duplicated', 'lost', 'held-back', 'undeleted'] as const
+export type QueueFault = (typeof QUEUE_FAULTS)[number]
+
+interface Received {
+  readonly MessageId: string
+  readonly ReceiptHandle: string
+  readonly Body: string
+}
+interface Kept {
+  readonly message: Received
+  readonly url: string
+  readonly at: number
+}
+
+/**
+ * Stands between the event sources and SQS and does what a standard queue may do, only more of it: delivers a message
+ * twice, at once or after its delete; keeps one back so that others overtake it; loses one; forgets a delete.
+ */
+export async function startQueueProxy(target: string, options: { share: number; readonly seed: number }) {
+  const random = seeded(options.seed)
+  const done: Record<string, number> = {}
+  const note = (fault: QueueFault) => {
+    done[fault] = (done[fault] ?? 0) + 1
+  }
+  let kept: Kept[] = []
+  const call = async (operation: string, headers: Record<string, string>, body: string) =>
+    fetch(target, {
+      method: 'POST',
+      headers: { ...headers, 'x-amz-target': `AmazonSQS.${operation}` },
+      body,
+    })
+
+  const server = createServer(async (incoming, outgoing) => {
+    incoming.on('error', () => undefined)
+    outgoing.on('error', () => undefined)
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of incoming) chunks.push(chunk as Buffer)
+      const body = Buffer.concat(chunks).toString('utf8')
+      const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? ''
+      const headers = Object.fromEntries(
+        Object.entries(incoming.headers).filter(
+          (entry): entry is [string, string] =>
+            typeof entry[1] === 'string' &&
+            !['host', 'connection', 'content-length', 'transfer-encoding'].includes(entry[0]),
+        ),
+      )
+      const hangUp = new AbortController()
+      outgoing.on('close', () => hangUp.abort())
+      const send = (status: number, text: string) => {
+        outgoing.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' })
+        outgoing.end(text)
+      }
+      if (operation === 'DeleteMessageBatch' && random() < options.share / 2) {
+        note('undeleted')
+        const { Entries } = JSON.parse(body) as { Entries: { Id: string }[] }
+        return send(200, JSON.stringify({ Successful: Entries.map(({ Id }) => ({ Id })), Failed: [] }))
+      }
+      const answer = await fetch(target, {
+        method: 'POST',
+        headers,
+        body,
+        signal: hangUp.signal,
+      })
+      const text = await answer.text()
+      if (operation !== 'ReceiveMessage' || !answer.ok) return send(answer.status, text)
+      const { QueueUrl } = JSON.parse(body) as { QueueUrl: string }
+      const { Messages = [] } = JSON.parse(text) as { Messages?: Received[] }
+      const given: Received[] = []
+      for (const message of Messages) {
+        const dice = random()
+        if (dice < options.share / 4) {
+          note('lost')
+          await call(
+            'DeleteMessage',
+            headers,
+            JSON.stringify({ QueueUrl, ReceiptHandle: message.ReceiptHandle }),
+          )
+        } else if (dice < options.share / 2) {
+          note('held-back')
+          kept.push({ message, url: QueueUrl, at: Date.now() + 500 + random() * 4_000 })
+        } else {
+          given.push(message)
+          if (dice > options.share) continue
+          note('duplicated')
+          kept.push({ message, url: QueueUrl, at: Date.now() + random() * 8_000 })
+        }
+      }
+      const ready = kept
+        .filter(({ url, at }) => url === QueueUrl && at <= Date.now())
+        .slice(0, 10 - given.length)
+      kept = kept.filter((one) => !ready.includes(one))
+      given.push(...ready.map(({ message }) => message))
+      send(200, JSON.stringify(given.length > 0 ? { Messages: given } : {}))
+    } catch {
+      outgoing.destroy()
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    done,
+    /** From here on nothing goes wrong; what is kept back is still given. */
+    heal: () => {
+      options.share = 0
+    },
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
