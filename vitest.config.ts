@@ -8,6 +8,21 @@ const project = (name: string, options: Record<string, unknown> = {}) => ({
 // What waits for leases and messages to come back waits side by side, though.
 const heavy = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false, maxConcurrency: 20 }
 
+// Against what runs elsewhere or takes minutes to set up: bin/e2e.ts asks for one, `npm test` for none.
+const asked = process.env.E2E_SUITE
+const onDemand = asked
+  ? [
+      {
+        test: {
+          name: `e2e-${asked}`,
+          include: [`test/e2e/${asked}.suite.ts`],
+          ...heavy,
+          testTimeout: 180_000,
+        },
+      },
+    ]
+  : []
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,6 +32,7 @@ export default defineConfig({
       project('integration', heavy),
       project('faults', heavy),
       project('e2e', heavy),
+      ...onDemand,
     ],
   },
 })

@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { dev } from './dev.ts'
+import { emulated } from './emulated.ts'
 import { local } from './local.ts'
 import { nearestName } from './nearest-name.ts'
 import { prod } from './prod.ts'
@@ -15,6 +16,7 @@ import { staging } from './staging.ts'
 
 const FILES: Readonly<Record<StageName, (environment: Environment) => StageInput>> = {
   local,
+  emulated: () => emulated,
   dev: () => dev,
   staging: () => staging,
   prod: () => prod,

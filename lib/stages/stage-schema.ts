@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { LANES, type Lane, LIMITS, PROVIDERS } from '../../functions/contract.ts'
 
-export const STAGE_NAMES = ['local', 'dev', 'staging', 'prod'] as const
+export const STAGE_NAMES = ['local', 'emulated', 'dev', 'staging', 'prod'] as const
 export type StageName = (typeof STAGE_NAMES)[number]
 
 /** What stage `local` reads from the shell and `.env`. */

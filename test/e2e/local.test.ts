@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest'
 import { Client } from '../fixtures/client.ts'
-import { startTestRuntime } from '../fixtures/running.ts'
+import { openSqs, startTestRuntime } from '../fixtures/running.ts'
+import { queueDoor } from './backdoor.ts'
 import { scenarios } from './scenarios.ts'
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
@@ -9,4 +10,16 @@ beforeAll(async () => {
 })
 afterAll(() => running.stop())
 
-scenarios('local runtime', () => new Client(running.url))
+const urlOf = (part: string) => running.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
+
+scenarios('local runtime', () => new Client(running.url), {
+  backdoor: () => ({
+    ...queueDoor(openSqs(running.endpoints.sqs), {
+      queue: async (lane) => urlOf(`local-${lane}`),
+      deadLetters: async (lane) => urlOf(`deadletters${lane}`),
+    }),
+    sweep: async () => {
+      await running.pool('SweeperSweep').invoke({})
+    },
+  }),
+})

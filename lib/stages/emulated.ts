@@ -1,0 +1,41 @@
+import { lane, simulatedRoutes } from './deployed-defaults.ts'
+import type { StageInput } from './stage-schema.ts'
+
+/**
+ * An emulator of AWS on one machine: deployed like `dev`, closed by key like `dev`, but nothing leaves the machine.
+ * Every model name is played by `simulated`. An environment there is a process of 70 MB and more, hence the small
+ * concurrency; the shorter visibility is what the sweeper's tests wait for.
+ */
+const emulatedLane = (hasModels = false) =>
+  lane({ maxConcurrency: 3, memoryMb: 256, visibilitySeconds: 330, hasModels })
+
+export const emulated: StageInput = {
+  name: 'emulated',
+  isOpen: false,
+  lanes: {
+    ai: emulatedLane(true),
+    documents: emulatedLane(true),
+    demo: emulatedLane(),
+    email: emulatedLane(),
+    urgent: emulatedLane(true),
+  },
+  models: {
+    providers: ['simulated'],
+    routes: { ...simulatedRoutes, 'gpt-*': 'simulated', 'claude-*': 'simulated' },
+    defaultModel: 'simulated',
+    bedrockModels: [],
+  },
+  retentionDays: 7,
+  payloadExpiryDays: 40,
+  logs: { retentionDays: 1, level: 'INFO' },
+  protection: {
+    isRetained: false,
+    hasDeletionProtection: false,
+    hasTerminationProtection: false,
+    hasPointInTimeRecovery: false,
+  },
+  api: { requestsPerSecond: 1_000, burst: 2_000, memoryMb: 256, setsAccountLogRole: true },
+  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  cleanup: { hour: 2, timeZone: 'UTC' },
+  hasObservability: true,
+}

@@ -1,0 +1,30 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { afterAll, expect, it } from 'vitest'
+import { startService } from '../../lib/local/services/service.ts'
+import { taskQueueContract } from './task-queue.ts'
+
+const directory = await mkdtemp(join(tmpdir(), 'queues-'))
+const service = await startService({ kind: 'sqs-s3', directory, region: 'eu-central-1' })
+const sqs = new SQSClient({
+  endpoint: service.endpoint,
+  useQueueUrlAsEndpoint: false,
+  region: 'eu-central-1',
+  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+})
+afterAll(async () => {
+  sqs.destroy()
+  await service.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+taskQueueContract('SQS in fauxqs', async () => sqs)
+
+it('fauxqs refuses characters beyond U+FFFF, which SQS takes: nothing we send may hold one unescaped', async () => {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'emoji' }))
+  await expect(sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: '👋' }))).rejects.toThrow(
+    'Invalid characters found',
+  )
+})

@@ -1,0 +1,137 @@
+import { APIGatewayClient, GetApiKeyCommand } from '@aws-sdk/client-api-gateway'
+import {
+  CloudFormationClient,
+  DescribeStackResourcesCommand,
+  DescribeStacksCommand,
+  type StackResource,
+} from '@aws-sdk/client-cloudformation'
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import {
+  DeleteMessageCommand,
+  GetQueueUrlCommand,
+  type Message,
+  PurgeQueueCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
+import type { Lane } from '../../functions/contract.ts'
+
+/** What the scenarios do to a stage behind its API's back: what an operator or a timer does. */
+export interface Backdoor {
+  /** One sweep, as the timer would start it. */
+  sweep(): Promise<void>
+  /** Forgets what waits in a lane's queue. */
+  purge(lane: Lane): Promise<void>
+  /** Sends a raw message into a lane. */
+  send(lane: Lane, message: DeadLetter): Promise<void>
+  /** Takes one message that holds the text out of a lane's dead-letter queue. */
+  takeDead(lane: Lane, text: string): Promise<DeadLetter | undefined>
+}
+
+/** A message without its receipt. */
+export type DeadLetter = Pick<Message, 'Body' | 'MessageAttributes'>
+
+export interface QueueNames {
+  readonly queue: (lane: Lane) => Promise<string>
+  readonly deadLetters: (lane: Lane) => Promise<string>
+}
+
+/** The part of a backdoor that is SQS alone, the same on every cloud. */
+export function queueDoor(sqs: SQSClient, urls: QueueNames): Omit<Backdoor, 'sweep'> {
+  const wanted = { WaitTimeSeconds: 1, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }
+  return {
+    purge: async (lane) => {
+      await sqs.send(new PurgeQueueCommand({ QueueUrl: await urls.queue(lane) }))
+    },
+    send: async (lane, { Body, MessageAttributes }) => {
+      const QueueUrl = await urls.queue(lane)
+      await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: Body, MessageAttributes }))
+    },
+    takeDead: async (lane, text) => {
+      const QueueUrl = await urls.deadLetters(lane)
+      // Others' dead letters stay hidden for the two seconds that it takes to look through the queue.
+      const command = new ReceiveMessageCommand({ ...wanted, QueueUrl, VisibilityTimeout: 2 })
+      for (const end = Date.now() + 20_000; Date.now() < end; ) {
+        const { Messages = [] } = await sqs.send(command)
+        const found = Messages.find(({ Body }) => Body?.includes(text))
+        if (!found) continue
+        await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: found.ReceiptHandle }))
+        return { Body: found.Body, MessageAttributes: found.MessageAttributes }
+      }
+      return undefined
+    },
+  }
+}
+
+export interface Deployed {
+  /** The API's base, to be called from here. */
+  readonly url: string
+  readonly key: string
+  readonly backdoor: Backdoor
+}
+
+export interface Place {
+  readonly stage: string
+  /** An emulator's; without it the real cloud, with the Region and credentials of the shell. */
+  readonly endpoint?: string
+}
+
+/** Settings of a client of AWS, or of an emulator that takes any credentials. */
+export const clientOptions = (endpoint: string | undefined) =>
+  endpoint
+    ? { endpoint, region: 'eu-central-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } }
+    : {}
+
+/** Finds a deployed stage through CloudFormation: address, first key, queues and the sweeper. */
+export async function findDeployed({ stage, endpoint }: Place): Promise<Deployed> {
+  const options = clientOptions(endpoint)
+  const cloudformation = new CloudFormationClient(options)
+  const resourcesOf = async (stack: string): Promise<readonly StackResource[]> => {
+    const StackName = `TaskRunner-${stage}-${stack}`
+    return (await cloudformation.send(new DescribeStackResourcesCommand({ StackName }))).StackResources ?? []
+  }
+  const outputs = await cloudformation.send(
+    new DescribeStacksCommand({ StackName: `TaskRunner-${stage}-stateless` }),
+  )
+  const [stateful, stateless] = await Promise.all([resourcesOf('stateful'), resourcesOf('stateless')])
+  const physical = (resources: readonly StackResource[], type: string, logical: RegExp): string => {
+    const found = resources.find(
+      ({ ResourceType, LogicalResourceId }) => ResourceType === type && logical.test(LogicalResourceId ?? ''),
+    )
+    if (!found?.PhysicalResourceId)
+      throw new Error(`Stage "${stage}" has no ${type} named like ${logical.source}. Is it deployed?`)
+    return found.PhysicalResourceId
+  }
+  const apiId = physical(stateless, 'AWS::ApiGateway::RestApi', /^TaskApi/)
+  const apiUrl = outputs.Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'ApiUrl')?.OutputValue
+  const { value: key = '' } = await new APIGatewayClient(options).send(
+    new GetApiKeyCommand({
+      apiKey: physical(stateless, 'AWS::ApiGateway::ApiKey', /^TaskApi/),
+      includeValue: true,
+    }),
+  )
+  const sqs = new SQSClient({ ...options, useQueueUrlAsEndpoint: endpoint === undefined })
+  const lambda = new LambdaClient(options)
+  // An emulator may give a queue's name where AWS gives its URL.
+  const urlOf = async (id: string) =>
+    id.startsWith('http') ? id : ((await sqs.send(new GetQueueUrlCommand({ QueueName: id }))).QueueUrl ?? id)
+  const queue = (resources: readonly StackResource[], prefix: string) => (lane: Lane) =>
+    urlOf(physical(resources, 'AWS::SQS::Queue', new RegExp(`^${prefix}${lane}Queue`)))
+  return {
+    // The host in an emulator's output does not resolve; the path form works on all of them.
+    url: endpoint
+      ? `${endpoint}/_aws/execute-api/${apiId}/live`
+      : (apiUrl ?? '').replace(/\/api\/v1\/?$/, ''),
+    key,
+    backdoor: {
+      ...queueDoor(sqs, { queue: queue(stateless, 'lane'), deadLetters: queue(stateful, 'deadletters') }),
+      sweep: async () => {
+        const FunctionName = physical(stateless, 'AWS::Lambda::Function', /^SweeperSweep/)
+        const answer = await lambda.send(new InvokeCommand({ FunctionName, Payload: '{}' }))
+        if (answer.FunctionError)
+          throw new Error(`The sweep failed: ${Buffer.from(answer.Payload ?? []).toString('utf8')}`)
+      },
+    },
+  }
+}
