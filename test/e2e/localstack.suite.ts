@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { Client } from '../fixtures/client.ts'
 import { type Deployed, findDeployed } from './backdoor.ts'
@@ -20,8 +21,8 @@ describe.skipIf(missing !== undefined)('the real template on LocalStack, without
     deployed = await findDeployed({ stage: 'emulated', endpoint: emulator.endpoint })
   }, 600_000)
   afterAll(async () => {
-    if (process.env.E2E_LOG && emulator)
-      (await import('node:fs')).writeFileSync(process.env.E2E_LOG, emulator.output())
+    // For whoever looks into the emulator: its own log, and with E2E_TRACE a line per invocation.
+    if (process.env.E2E_LOG && emulator) await writeFile(process.env.E2E_LOG, emulator.output())
     await emulator?.stop()
   })
 

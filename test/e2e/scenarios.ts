@@ -236,6 +236,36 @@ export function scenarios(
       }
     })
 
+    it('a redrive over the API starts each failed task of one error again, once', async () => {
+      const client = open()
+      const body = { prompt: 'redrive us', model: 'simulated-fail-401' }
+      const failed = [await client.submit(body), await client.submit(body)]
+      for (const { id } of failed) expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 1 })
+      const redrive = () =>
+        client.post<{ redriven: number }>('/queues/ai/redrive', { error_code: 'provider_unauthorized' })
+      const answers = await Promise.all([redrive(), redrive()])
+      expect(answers.map(({ status }) => status)).toEqual([200, 200])
+      expect(answers.reduce((sum, answer) => sum + answer.body.redriven, 0)).toBeGreaterThanOrEqual(2)
+      for (const { id } of failed)
+        await client.until(id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
+    })
+
+    it('a paused lane takes nothing; resumed, it does what waited', async () => {
+      const client = open()
+      expect((await client.post('/queues/demo/pause')).status).toBe(200)
+      try {
+        // The poll under way ends first.
+        await new Promise((resolve) => setTimeout(resolve, 3_000))
+        const { id } = await client.submit({ type: 'example.add', input: { x: 1, y: 2 } })
+        await new Promise((resolve) => setTimeout(resolve, 3_000))
+        expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'PENDING', attempts: 0 })
+        expect((await client.post('/queues/demo/resume')).status).toBe(200)
+        expect(await client.done(id, 60_000)).toMatchObject({ status: 'COMPLETED', attempts: 1, result: 3 })
+      } finally {
+        await client.post('/queues/demo/resume')
+      }
+    })
+
     it('describes itself: task types, an OpenAPI document, a page', async () => {
       const client = open()
       const types = await client.get<{ task_types: { name: string }[] }>('/task-types')
