@@ -50,7 +50,13 @@ export function local(environment: Environment): StageInput {
       hasTerminationProtection: false,
       hasPointInTimeRecovery: false,
     },
-    api: { requestsPerSecond: 1_000, burst: 2_000, memoryMb: 256, setsAccountLogRole: false },
+    api: {
+      requestsPerSecond: 1_000,
+      burst: 2_000,
+      memoryMb: 256,
+      setsAccountLogRole: false,
+      hasCanary: false,
+    },
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
     hasObservability: false,
   }
