@@ -1,29 +1,39 @@
-/** `npm run deploy -- dev`: all stacks of one stage, in order. Further arguments go to `cdk deploy`. */
+/** `npm run deploy|diff|destroy -- <stage>`: all stacks of one stage. Further arguments go to the CDK. */
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
-import { loadStage } from '../lib/stages/load-stage.ts'
+import { createInterface } from 'node:readline/promises'
+import { type Command, readCommand } from '../lib/deploy/command.ts'
+import { emptyBuckets } from '../lib/deploy/empty-bucket.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const [name = '', ...rest] = process.argv.slice(2)
 
-function deploy(): number {
-  if (name === '' || name.startsWith('-')) throw new Error('Which stage? npm run deploy -- dev')
-  const { name: stage } = loadStage(name)
-  if (stage === 'local') throw new Error('Stage "local" runs on this machine: npm start')
-  const cdk = join(ROOT, 'node_modules/aws-cdk/bin/cdk')
-  const { status } = spawnSync(
-    process.execPath,
-    [cdk, 'deploy', `TaskRunner-${stage}/*`, '--no-notices', ...rest],
-    {
-      cwd: ROOT,
-      stdio: 'inherit',
-    },
-  )
-  return status ?? 1
+function cdk(args: readonly string[]): number {
+  const file = join(ROOT, 'node_modules/aws-cdk/bin/cdk')
+  return spawnSync(process.execPath, [file, ...args], { cwd: ROOT, stdio: 'inherit' }).status ?? 1
+}
+
+/** The CDK asks too, but a "no" there ends with code 0, which would look like a yes to what follows. */
+async function confirm({ stage, isForced }: Command): Promise<void> {
+  if (isForced) return
+  if (!process.stdin.isTTY) throw new Error(`Nobody is here to ask. Add --force to destroy "${stage.name}".`)
+  const question = createInterface({ input: process.stdin, output: process.stdout })
+  const answer = await question.question(`Everything in "${stage.name}" will be gone. Type its name: `)
+  question.close()
+  if (answer.trim() !== stage.name) throw new Error('Not destroyed.')
+}
+
+async function run(command: Command): Promise<number> {
+  const [first = [], second] = command.runs
+  if (command.verb === 'destroy') await confirm(command)
+  const code = cdk(first)
+  if (code !== 0 || !second) return code
+  const deleted = await emptyBuckets(`TaskRunner-${command.stage.name}-stateful`)
+  console.log(`${deleted} payload objects deleted`)
+  return cdk(second)
 }
 
 try {
-  process.exitCode = deploy()
+  process.exitCode = await run(readCommand(process.argv.slice(2)))
 } catch (cause) {
   console.error((cause as Error).message)
   process.exitCode = 2

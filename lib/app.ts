@@ -25,7 +25,10 @@ const FEATURE_FLAGS = {
   '@aws-cdk/core:checkSecretUsage': true,
 }
 
-/** Describes the given environments, one CDK stage each. Nothing is looked up; bundles must exist. */
+/**
+ * Describes the given environments, one CDK stage each, and the preview stage that the CLI asks for with
+ * `--context preview=<name>`. Nothing is looked up; bundles must exist.
+ */
 export function buildApp({
   stages,
   outdir,
@@ -38,7 +41,8 @@ export function buildApp({
     postCliContext: FEATURE_FLAGS,
   })
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app))
-  for (const name of stages)
+  const preview = app.node.tryGetContext('preview')
+  for (const name of preview === undefined ? stages : [...stages, `preview-${preview}`])
     new TaskRunnerStage(app, `TaskRunner-${name}`, {
       stage: loadStage(name, env),
       bundleRoot,

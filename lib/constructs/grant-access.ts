@@ -22,7 +22,8 @@ export interface Reach {
 }
 
 /** Where the stage's model keys lie in SSM; whoever deploys puts them there, no template ever holds one. */
-export const parameterPrefix = (stageName: string): string => `/taskrunner/${stageName}/`
+export const parameterPrefix = ({ name, models }: StageSettings): string =>
+  `/taskrunner/${models.keysOfStage ?? name}/`
 
 /** Gives a function what the access table says for its bundle, on exactly the resources it can reach. */
 export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Reach): void {
@@ -60,7 +61,8 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
   if (access.models && reach.hasModels) allowModels(target, reach.stage)
 }
 
-function allowModels(target: TaskFunction, { name, models }: StageSettings): void {
+function allowModels(target: TaskFunction, stage: StageSettings): void {
+  const { models } = stage
   const stack = Stack.of(target)
   const keyed = (['openai', 'anthropic'] as const).filter((provider) => models.providers.includes(provider))
   target.allow(
@@ -69,7 +71,7 @@ function allowModels(target: TaskFunction, { name, models }: StageSettings): voi
       stack.formatArn({
         service: 'ssm',
         resource: 'parameter',
-        resourceName: `${parameterPrefix(name).slice(1)}${PROVIDER_KEY_PARAMETERS[provider]}`,
+        resourceName: `${parameterPrefix(stage).slice(1)}${PROVIDER_KEY_PARAMETERS[provider]}`,
       }),
     ),
   )

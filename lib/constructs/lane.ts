@@ -65,7 +65,7 @@ export class Lane extends Construct {
         [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
         [ENV.defaultModel]: stage.models.defaultModel,
         [ENV.retentionDays]: String(stage.retentionDays),
-        [ENV.parameterPrefix]: parameterPrefix(stage.name),
+        [ENV.parameterPrefix]: parameterPrefix(stage),
         ...(openaiBaseUrl ? { [ENV.openaiBaseUrl]: openaiBaseUrl } : {}),
         ...(anthropicBaseUrl ? { [ENV.anthropicBaseUrl]: anthropicBaseUrl } : {}),
       },

@@ -26,7 +26,8 @@ export interface TaskFunctionProps {
  * queues, API and timers call.
  *
  * Its environment is exactly what the access table says: a missing or an extra name fails here, not at cold start.
- * It starts with no permission but to write its own log.
+ * It starts with no permission but to write its own log. The alias moves all at once, which suits a worker: its
+ * running batches end on the version that began them; an API function's moves by `Canary`.
  */
 export class TaskFunction extends Construct {
   readonly function: lambda.Function
@@ -60,6 +61,9 @@ export class TaskFunction extends Construct {
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
       systemLogLevelV2: lambda.SystemLogLevel.WARN,
       environment: checkEnvironment(bundle, props.environment),
+      // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A
+      // version of a deployment that failed goes: Lambda refuses to publish the same code twice in a row.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     })
     this.live = new lambda.Alias(this, 'Live', {
       aliasName: 'live',

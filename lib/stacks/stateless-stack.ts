@@ -2,6 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { API_BASE, ENV, type EnvName, LANES, type Lane as LaneName } from '../../functions/contract.ts'
+import { Canary } from '../constructs/canary.ts'
 import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
 import { grantAccess } from '../constructs/grant-access.ts'
@@ -104,15 +105,20 @@ export class StatelessStack extends Stack {
     this.sweeper = new Sweeper(this, 'Sweeper', { stage, table, payloads, queues, deadLetters, bundleRoot })
     this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
     this.taskApi = new TaskApi(this, 'TaskApi', { stage, functions: this.functions })
+    if (stage.api.hasCanary)
+      new Canary(this, 'Canary', { stage, api: this.taskApi.api, functions: this.functions })
 
     new CfnOutput(this, 'ApiUrl', {
       value: this.taskApi.api.urlForPath(API_BASE),
       description: 'Base of every route',
     })
-    if (this.taskApi.key)
-      new CfnOutput(this, 'ApiKeyId', {
-        value: this.taskApi.key.keyId,
-        description: 'aws apigateway get-api-key --include-value --api-key <this>',
+    if (this.taskApi.key) {
+      const { keyId } = this.taskApi.key
+      new CfnOutput(this, 'ApiKeyId', { value: keyId, description: 'Id of the first key' })
+      new CfnOutput(this, 'ShowApiKey', {
+        value: `aws apigateway get-api-key --include-value --query value --output text --api-key ${keyId}`,
+        description: 'Command that shows the first key',
       })
+    }
   }
 }

@@ -27,7 +27,7 @@ export const dev: StageInput = {
     hasTerminationProtection: false,
     hasPointInTimeRecovery: false,
   },
-  api: { requestsPerSecond: 50, burst: 100, memoryMb: 512, setsAccountLogRole: true },
+  api: { requestsPerSecond: 50, burst: 100, memoryMb: 512, setsAccountLogRole: true, hasCanary: false },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,

@@ -34,7 +34,7 @@ export const emulated: StageInput = {
     hasTerminationProtection: false,
     hasPointInTimeRecovery: false,
   },
-  api: { requestsPerSecond: 1_000, burst: 2_000, memoryMb: 256, setsAccountLogRole: true },
+  api: { requestsPerSecond: 1_000, burst: 2_000, memoryMb: 256, setsAccountLogRole: true, hasCanary: false },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,

@@ -3,18 +3,20 @@ import { dev } from './dev.ts'
 import { emulated } from './emulated.ts'
 import { local } from './local.ts'
 import { nearestName } from './nearest-name.ts'
+import { preview } from './preview.ts'
 import { prod } from './prod.ts'
 import {
   type Environment,
+  isPreviewName,
+  PREVIEW_RULE,
   STAGE_NAMES,
   type StageInput,
-  type StageName,
   type StageSettings,
   stageSchema,
 } from './stage-schema.ts'
 import { staging } from './staging.ts'
 
-const FILES: Readonly<Record<StageName, (environment: Environment) => StageInput>> = {
+const FILES: Readonly<Record<(typeof STAGE_NAMES)[number], (environment: Environment) => StageInput>> = {
   local,
   emulated: () => emulated,
   dev: () => dev,
@@ -29,6 +31,7 @@ const FILES: Readonly<Record<StageName, (environment: Environment) => StageInput
  * @throws Error that names every wrong setting, and the nearest right name of an unknown one.
  */
 export function loadStage(name: string, environment: Environment = {}): StageSettings {
+  if (name.startsWith('preview')) return loadPreview(name)
   const known = STAGE_NAMES.find((stage) => stage === name)
   if (!known)
     throw new Error(
@@ -37,13 +40,21 @@ export function loadStage(name: string, environment: Environment = {}): StageSet
   return parseStage(known, FILES[known](environment))
 }
 
+function loadPreview(name: string): StageSettings {
+  if (!isPreviewName(name))
+    throw new Error(
+      `"${name.replace(/^preview-?/, '')}" cannot name a preview stage. It takes ${PREVIEW_RULE}.`,
+    )
+  return parseStage(name, preview(name))
+}
+
 /** @throws Error, see `loadStage`. */
 export function parseStage(name: string, input: unknown): StageSettings {
   const parsed = stageSchema.safeParse(input)
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.flatMap((issue) => describe(issue, input))
   throw new Error(
-    `Stage "${name}" (lib/stages/${name}.ts) is wrong:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+    `Stage "${name}" (lib/stages/${isPreviewName(name) ? 'preview' : name}.ts) is wrong:\n${lines.map((line) => `  ${line}`).join('\n')}`,
   )
 }
 

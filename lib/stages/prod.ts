@@ -21,7 +21,7 @@ export const prod: StageInput = {
     hasTerminationProtection: true,
     hasPointInTimeRecovery: true,
   },
-  api: { requestsPerSecond: 500, burst: 1_000, memoryMb: 512, setsAccountLogRole: true },
+  api: { requestsPerSecond: 500, burst: 1_000, memoryMb: 512, setsAccountLogRole: true, hasCanary: true },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,

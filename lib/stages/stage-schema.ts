@@ -1,8 +1,19 @@
 import * as z from 'zod'
 import { LANES, type Lane, LIMITS, PROVIDERS } from '../../functions/contract.ts'
 
+/** Stages with a file of their own. */
 export const STAGE_NAMES = ['local', 'emulated', 'dev', 'staging', 'prod'] as const
-export type StageName = (typeof STAGE_NAMES)[number]
+
+/** A copy of stage `dev` for one branch or pull request, under a name of its own. */
+export type PreviewName = `preview-${string}`
+export type StageName = (typeof STAGE_NAMES)[number] | PreviewName
+
+/** The name becomes part of every physical name; a queue's may have 80 characters, and people type it. */
+const PREVIEW_NAME = /^preview-[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}$/
+export const PREVIEW_RULE =
+  'lower-case letters, digits and single hyphens, a letter first, at most 24 characters, e.g. "pr-123"'
+
+export const isPreviewName = (name: string): name is PreviewName => PREVIEW_NAME.test(name)
 
 /** What stage `local` reads from the shell and `.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -48,7 +59,7 @@ const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) a
  */
 export const stageSchema = z
   .strictObject({
-    name: z.enum(STAGE_NAMES),
+    name: z.union([z.enum(STAGE_NAMES), z.custom<PreviewName>((name) => isPreviewName(String(name)))]),
     /** No API key is asked for. Loopback only. */
     isOpen: z.boolean(),
     lanes: z.strictObject(lanesShape),
@@ -60,6 +71,8 @@ export const stageSchema = z
       defaultModel: z.string().min(1),
       /** Bedrock model or inference profile ids. Each is routed to Bedrock and named in the workers' permissions. */
       bedrockModels: z.array(z.string().min(1)),
+      /** The stage whose keys in SSM this one uses. Left out, it has its own. */
+      keysOfStage: z.enum(STAGE_NAMES).optional(),
       openaiBaseUrl: z.url().optional(),
       anthropicBaseUrl: z.url().optional(),
     }),
@@ -89,6 +102,11 @@ export const stageSchema = z
        * in place when deleted. False where somebody else governs the account.
        */
       setsAccountLogRole: z.boolean(),
+      /**
+       * A new version of an API function gets a tenth of the requests for five minutes first; an alarm in that time
+       * takes all of them back to the old one and fails the deployment.
+       */
+      hasCanary: z.boolean(),
     }),
     sweeper: z.strictObject({
       everyMinutes: whole.min(1).max(60),

@@ -1,0 +1,68 @@
+import { loadStage } from '../stages/load-stage.ts'
+import { nearestName } from '../stages/nearest-name.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+
+export const VERBS = ['deploy', 'diff', 'destroy'] as const
+export type Verb = (typeof VERBS)[number]
+
+export interface Command {
+  readonly verb: Verb
+  readonly stage: StageSettings
+  /** Whoever calls has answered the question "are you sure" already. */
+  readonly isForced: boolean
+  /** What the CDK's command line gets, one list per run, in order. */
+  readonly runs: readonly (readonly string[])[]
+}
+
+/**
+ * Reads `deploy dev`, `diff preview pr-123`, `destroy dev --force`. Everything after the stage goes to the CDK.
+ *
+ * @throws Error with what is wrong and what to type instead.
+ */
+export function readCommand([verb = '', ...args]: readonly string[]): Command {
+  if (!VERBS.some((known) => known === verb))
+    throw new Error(`There is no "${verb}". Nearest: "${nearestName(verb, VERBS)}".`)
+  const [name = '', ...more] = args
+  if (name === '' || name.startsWith('-')) throw new Error(`Which stage? npm run ${verb} -- dev`)
+  const isPreview = name === 'preview'
+  const [branch = '', ...others] = more
+  if (isPreview && (branch === '' || branch.startsWith('-')))
+    throw new Error(`Which preview stage? npm run ${verb} -- preview pr-123`)
+  const stage = loadStage(isPreview ? `preview-${branch}` : name)
+  if (stage.name === 'local') throw new Error('Stage "local" runs on this machine: npm start')
+  const rest = isPreview ? others : more
+  const context = stage.name.startsWith('preview-') ? ['--context', `preview=${stage.name.slice(8)}`] : []
+  const run = (...stacks: string[]) => [
+    verb,
+    ...stacks.map((stack) => `TaskRunner-${stage.name}/${stack}`),
+    '--no-notices',
+    ...context,
+    ...rest,
+  ]
+  const isForced = rest.includes('--force') || rest.includes('-f')
+  if (verb !== 'destroy') return { verb: verb as Verb, stage, isForced, runs: [run('*')] }
+  refuseProtected(stage)
+  const force = isForced ? [] : ['--force']
+  // What writes goes first, so that the bucket, emptied in between, stays empty.
+  return {
+    verb,
+    stage,
+    isForced,
+    runs: [
+      [...run('stateless'), ...force],
+      [...run('stateful'), ...force],
+    ],
+  }
+}
+
+function refuseProtected({ name, protection }: StageSettings): void {
+  const reasons = [
+    ...(protection.hasTerminationProtection ? ['its stateful stack has termination protection'] : []),
+    ...(protection.hasDeletionProtection ? ['its table has deletion protection'] : []),
+    ...(protection.isRetained ? ['its data is to outlive its stacks'] : []),
+  ]
+  if (reasons.length === 0) return
+  throw new Error(
+    `Stage "${name}" is not destroyed: ${reasons.join(', ')}. If that is really meant, change "protection" in lib/stages/${name}.ts, deploy it, and ask again.`,
+  )
+}
