@@ -142,6 +142,14 @@ export function scenarios(
       expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'CANCELLED', result: null })
     })
 
+    it('a task can be cancelled while it waits for its next attempt', async () => {
+      const client = open()
+      const { id } = await client.submit({ prompt: 'x', model: 'simulated-429-60' })
+      await client.until(id, ({ status }) => status === 'RETRYING')
+      const cancelled = await client.post(`/tasks/${id}/cancel`)
+      expect(cancelled).toMatchObject({ status: 200, body: { status: 'CANCELLED', attempts: 1 } })
+    })
+
     it('a finished task can neither be cancelled nor retried', async () => {
       const client = open()
       const answer = await client.post('/tasks/add', { x: 1, y: 2 })

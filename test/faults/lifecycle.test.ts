@@ -1,5 +1,7 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DeleteCommand, DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { cancelTask } from '../../functions/core/application/cancel-task.ts'
 import { retryTask } from '../../functions/core/application/retry-task.ts'
@@ -9,9 +11,15 @@ import { sweep } from '../../functions/core/application/sweep.ts'
 import { TaskError } from '../../functions/core/domain/errors.ts'
 import { isFinal, type Task } from '../../functions/core/domain/task.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
+import { clientOptions } from '../e2e/backdoor.ts'
+import { startMinistack } from '../e2e/emulators/ministack.ts'
+import { pythonMissing } from '../e2e/emulators/run-emulator.ts'
 import { startDynalite } from '../fixtures/dynalite.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
+import { createTaskTable } from '../fixtures/task-table.ts'
 import { type ManualClock, makeWorld } from '../fixtures/world.ts'
+
+const missing = await pythonMissing()
 
 const TENANT = 'acme'
 const SUBMISSION = {
@@ -276,38 +284,41 @@ describe('whatever happens between submits, workers that die at any call, sweeps
     )
   })
 
-  const dynalite = startDynalite()
-  afterAll(async () => (await dynalite).stop())
-
   it('the same against a table over the real protocol', async () => {
-    const { documents, createTable } = await dynalite
-    let writes = 0
-    const table = await createTable()
-    let worlds = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 20 }), async (steps) => {
-        worlds += 1
-        const prefix = `world-${worlds}-`
-        await play(steps, (clock) =>
-          counted(clock, new DynamoTaskStore(documents, table, clock.now, () => `${prefix}${++writes}`)),
-        )
-        for (const { pk, sk } of await scan()) await remove(pk, sk)
-      }),
-      { numRuns: 8, ...seed },
-    )
-    async function scan(): Promise<{ pk: string; sk: string }[]> {
-      const { ScanCommand } = await import('@aws-sdk/lib-dynamodb')
-      return ((await documents.send(new ScanCommand({ TableName: table }))).Items ?? []) as {
-        pk: string
-        sk: string
-      }[]
-    }
-    async function remove(pk: string, sk: string): Promise<void> {
-      const { DeleteCommand } = await import('@aws-sdk/lib-dynamodb')
-      await documents.send(new DeleteCommand({ TableName: table, Key: { pk, sk } }))
-    }
+    const { documents, createTable, stop } = await startDynalite()
+    await playOn(documents, await createTable(), 8).finally(stop)
   })
+
+  it.skipIf(missing !== undefined)(
+    'the same against another table, by other authors',
+    async () => {
+      const emulator = await startMinistack()
+      const client = new DynamoDBClient(clientOptions(emulator.endpoint))
+      const documents = DynamoDBDocumentClient.from(client, {
+        marshallOptions: { removeUndefinedValues: true },
+      })
+      await playOn(documents, await createTaskTable(client, 'tasks'), 4).finally(() => emulator.stop())
+    },
+    180_000,
+  )
 })
+
+async function playOn(documents: DynamoDBDocumentClient, TableName: string, numRuns: number): Promise<void> {
+  let writes = 0
+  let worlds = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 20 }), async (steps) => {
+      worlds += 1
+      const prefix = `world-${worlds}-`
+      await play(steps, (clock) =>
+        counted(clock, new DynamoTaskStore(documents, TableName, clock.now, () => `${prefix}${++writes}`)),
+      )
+      const { Items = [] } = await documents.send(new ScanCommand({ TableName }))
+      for (const { pk, sk } of Items) await documents.send(new DeleteCommand({ TableName, Key: { pk, sk } }))
+    }),
+    { numRuns, ...seed },
+  )
+}
 
 /** Tells the clock what is under way, so that time does not pass a call that has not answered. */
 function counted(clock: ManualClock, store: TaskStore): TaskStore {

@@ -50,6 +50,16 @@ describe('npm start as a process', () => {
     expect(server.calls.length - 200).toBeLessThanOrEqual(100)
   }, 240_000)
 
+  it('stopped in the middle of an attempt and started again: the task ends COMPLETED', async () => {
+    const first = await start()
+    const { id } = await new Client(first.url).submit({ prompt: 'in hand', model: 'stub-20000-once' })
+    await expect.poll(() => server.callsOf('in hand').length).toBe(1)
+    // It has some seconds to finish what it does, and this takes longer.
+    expect(await first.end('SIGTERM')).toBe(0)
+    const task = await new Client((await start()).url).done(id, 150_000)
+    expect(task).toMatchObject({ status: 'COMPLETED', result: 'echo: in hand', attempts: 2 })
+  }, 200_000)
+
   it('keeps finished tasks over a clean stop; --fresh forgets them', async () => {
     const first = await start()
     const client = new Client(first.url)
