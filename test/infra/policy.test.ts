@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { templatesOf } from '../fixtures/templates.ts'
+import { contentsOf, problemsOf, rightsOf, type Templates } from './policy.ts'
+
+const { stateful, stateless } = templatesOf('prod')
+const prod: Templates = { stateful: stateful.all, stateless: stateless.all }
+const snapshot = (name: string) => join(import.meta.dirname, 'snapshots', name)
+
+describe('the templates of production', () => {
+  it('give every function the rights and the environment that were reviewed, and no more', async () => {
+    await expect(`${rightsOf(prod).join('\n')}\n`).toMatchFileSnapshot(snapshot('rights.txt'))
+  })
+
+  it('are made of what was reviewed', async () => {
+    const text = ['stateful', ...contentsOf(prod.stateful), '', 'stateless', ...contentsOf(prod.stateless)]
+    await expect(`${text.join('\n')}\n`).toMatchFileSnapshot(snapshot('contents.txt'))
+  })
+
+  it('keep every rule', () => {
+    expect(problemsOf(prod, readFileSync(snapshot('rights.txt'), 'utf8'))).toEqual([])
+  })
+})
+
+type Loose = Record<string, { Type: string; DeletionPolicy?: string; Properties: Record<string, never> }>
+/** Changes properties of the first resource of a type whose id fits. */
+const spoil =
+  (stack: keyof Templates, type: string, id: RegExp, change: (properties: Record<string, unknown>) => void) =>
+  (templates: Record<keyof Templates, Loose>) => {
+    const [, resource] =
+      Object.entries(templates[stack]).find(([name, { Type }]) => Type === type && id.test(name)) ?? []
+    if (!resource) throw new Error(`nothing to spoil: ${type} ${id}`)
+    change(resource.Properties)
+  }
+const statementsOf = (properties: Record<string, unknown>) =>
+  (properties.PolicyDocument as { Statement: { Action: string | string[]; Resource: unknown }[] }).Statement
+const replaceText = (properties: Record<string, unknown>, from: string, to: string) => {
+  const text = JSON.stringify(properties)
+  if (!text.includes(from)) throw new Error(`no ${from} to replace`)
+  Object.assign(properties, JSON.parse(text.replaceAll(from, to)))
+}
+
+const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => void][] = [
+  [
+    'a permission is removed',
+    spoil('stateless', 'AWS::IAM::Policy', /^Writes/, (p) => {
+      for (const statement of statementsOf(p))
+        statement.Action = [statement.Action].flat().filter((action) => action !== 'dynamodb:PutItem')
+    }),
+  ],
+  [
+    'a permission is added',
+    spoil('stateless', 'AWS::IAM::Policy', /^Reads/, (p) => {
+      statementsOf(p)[0]?.Action && statementsOf(p).push({ Action: 'sqs:PurgeQueue', Resource: 'arn' })
+    }),
+  ],
+  [
+    'a permission on everything',
+    spoil('stateless', 'AWS::IAM::Policy', /^Sweeper/, (p) => {
+      Object.assign(statementsOf(p)[0] ?? {}, { Resource: '*' })
+    }),
+  ],
+  [
+    'an environment name is changed',
+    spoil('stateless', 'AWS::Lambda::Function', /^laneai/, (p) => replaceText(p, 'TABLE_NAME', 'TABLENAME')),
+  ],
+  [
+    'a policy names another index',
+    spoil('stateless', 'AWS::IAM::Policy', /^Sweeper/, (p) => replaceText(p, '/index/due', '/index/list')),
+  ],
+  [
+    'an index has another name',
+    spoil('stateful', 'AWS::DynamoDB::GlobalTable', /./, (p) =>
+      replaceText(p, '"IndexName":"due"', '"IndexName":"dew"'),
+    ),
+  ],
+  [
+    'the table has another sort key',
+    spoil('stateful', 'AWS::DynamoDB::GlobalTable', /./, (p) => replaceText(p, '"sk"', '"sort"')),
+  ],
+  [
+    'a queue shows its messages again before its function ends',
+    spoil('stateless', 'AWS::SQS::Queue', /^laneai/, (p) => Object.assign(p, { VisibilityTimeout: 30 })),
+  ],
+  [
+    'an event source fails whole batches',
+    spoil('stateless', 'AWS::Lambda::EventSourceMapping', /./, (p) => delete p.FunctionResponseTypes),
+  ],
+  [
+    'an event source calls the function, not its alias',
+    spoil('stateless', 'AWS::Lambda::EventSourceMapping', /./, (p) =>
+      Object.assign(p, { FunctionName: { Ref: 'laneaiWorkerFunction' } }),
+    ),
+  ],
+  [
+    'a queue has no dead letters',
+    spoil('stateless', 'AWS::SQS::Queue', /^lane/, (p) => delete p.RedrivePolicy),
+  ],
+  [
+    'a handler is misspelt',
+    spoil('stateless', 'AWS::Lambda::Function', /^Sweeper/, (p) =>
+      Object.assign(p, { Handler: 'index.handle' }),
+    ),
+  ],
+  [
+    'the bucket can be made public',
+    spoil('stateful', 'AWS::S3::Bucket', /./, (p) =>
+      replaceText(p, '"BlockPublicPolicy":true', '"BlockPublicPolicy":false'),
+    ),
+  ],
+  [
+    'a route wants no key',
+    spoil('stateless', 'AWS::ApiGateway::Method', /tasks.*POST/, (p) =>
+      Object.assign(p, { ApiKeyRequired: false }),
+    ),
+  ],
+  [
+    'the sweeper’s timer is off',
+    spoil('stateless', 'AWS::Scheduler::Schedule', /^Sweeper/, (p) =>
+      Object.assign(p, { State: 'DISABLED' }),
+    ),
+  ],
+  [
+    'the table goes with its stack',
+    ({ stateful: resources }) => {
+      const found = Object.values(resources).find(({ Type }) => Type === 'AWS::DynamoDB::GlobalTable')
+      if (found) found.DeletionPolicy = 'Delete'
+    },
+  ],
+  [
+    'a queue takes calls without TLS',
+    ({ stateless: resources }) => {
+      const [id = ''] =
+        Object.entries(resources).find(([, { Type }]) => Type === 'AWS::SQS::QueuePolicy') ?? []
+      delete resources[id]
+    },
+  ],
+]
+
+describe('templates that were spoilt on purpose', () => {
+  const reviewed = readFileSync(snapshot('rights.txt'), 'utf8')
+
+  it.each(MUTANTS)('%s: some rule is broken', (_name, mutate) => {
+    const spoilt = structuredClone(prod) as unknown as Record<keyof Templates, Loose>
+    mutate(spoilt)
+    expect(problemsOf(spoilt as unknown as Templates, reviewed)).not.toEqual([])
+  })
+})

@@ -1,0 +1,279 @@
+/**
+ * What a template of a deployed stage must say, as checks over its resources: so that they can be run on a template
+ * that was spoilt on purpose, too (`policy.test.ts`). Written from the outside: nothing here comes from `lib/`.
+ */
+import type { Resource, Resources } from '../fixtures/templates.ts'
+
+export interface Templates {
+  readonly stateful: Resources
+  readonly stateless: Resources
+}
+
+type Check = (templates: Templates) => readonly string[]
+
+const ofType = (resources: Resources, type: string) =>
+  Object.entries(resources).filter(([, resource]) => resource.Type === type)
+
+/** A logical id without its hash. */
+const plain = (id: string) => id.replace(/[0-9A-F]{8}$/, '')
+
+/** A value of a template as a person would write it: references by name, joined parts joined. */
+export function readable(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  const [name = '', argument] = Object.entries(value)[0] ?? []
+  switch (name) {
+    case 'Ref':
+      return String(argument).startsWith('AWS::') ? '' : plain(String(argument))
+    case 'Fn::GetAtt':
+      return plain(String((argument as string[])[0]))
+    case 'Fn::ImportValue': {
+      const [, id = ''] = /ExportsOutput(?:FnGetAtt|Ref)(\w+?)(?:Arn[0-9A-F]*)?$/.exec(String(argument)) ?? []
+      return plain(id.replace(/[0-9A-F]{8}$/, ''))
+    }
+    case 'Fn::Join': {
+      const [separator, parts] = argument as [string, unknown[]]
+      return parts.map(readable).join(separator)
+    }
+    default:
+      return JSON.stringify(value)
+  }
+}
+
+interface Statement {
+  readonly Action: string | string[]
+  readonly Resource: unknown
+  readonly Effect: string
+}
+
+/** One line per function, action and resource, and its environment names: what a review of rights reads. */
+export function rightsOf({ stateless }: Templates): string[] {
+  const byRole = new Map<string, string[]>()
+  for (const [, { Properties }] of ofType(stateless, 'AWS::IAM::Policy')) {
+    const { Roles, PolicyDocument } = Properties as {
+      Roles: { Ref: string }[]
+      PolicyDocument: { Statement: Statement[] }
+    }
+    const lines = PolicyDocument.Statement.flatMap(({ Action, Resource, Effect }) =>
+      [Action]
+        .flat()
+        .flatMap((action) =>
+          [Resource]
+            .flat()
+            .map((resource) => `${Effect === 'Allow' ? '' : `${Effect} `}${action} on ${readable(resource)}`),
+        ),
+    )
+    for (const { Ref } of Roles) byRole.set(Ref, [...(byRole.get(Ref) ?? []), ...lines])
+  }
+  return ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, { Properties }]) => {
+    const role = (Properties.Role as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0]
+    const { Variables = {} } = (Properties.Environment ?? {}) as { Variables?: object }
+    return [
+      plain(id),
+      ...(byRole.get(role) ?? []).toSorted().map((line) => `  may ${line}`),
+      `  is told ${Object.keys(Variables).toSorted().join(', ')}`,
+    ]
+  })
+}
+
+const table: Check = ({ stateful }) => {
+  const [[, found] = []] = ofType(stateful, 'AWS::DynamoDB::GlobalTable')
+  const said = JSON.stringify([
+    found?.Properties.KeySchema,
+    (found?.Properties.GlobalSecondaryIndexes as { IndexName: string; KeySchema: unknown }[])?.map(
+      ({ IndexName, KeySchema }) => [IndexName, KeySchema],
+    ),
+    found?.Properties.TimeToLiveSpecification,
+    found?.Properties.BillingMode,
+  ])
+  const keys = (hash: string, range: string) => [
+    { AttributeName: hash, KeyType: 'HASH' },
+    { AttributeName: range, KeyType: 'RANGE' },
+  ]
+  const wanted = JSON.stringify([
+    keys('pk', 'sk'),
+    [
+      ['list', keys('tenant', 'createdKey')],
+      ['due', keys('dueShard', 'dueAt')],
+    ],
+    { AttributeName: 'reapAt', Enabled: true },
+    'PAY_PER_REQUEST',
+  ])
+  return said === wanted ? [] : [`the table is ${said}`]
+}
+
+const bucket: Check = ({ stateful }) =>
+  ofType(stateful, 'AWS::S3::Bucket').flatMap(([id, { Properties }]) => {
+    const block = Object.values((Properties.PublicAccessBlockConfiguration ?? {}) as object)
+    const policies = ofType(stateful, 'AWS::S3::BucketPolicy')
+    const isTlsOnly = policies.some(([, policy]) => {
+      const text = JSON.stringify(policy.Properties)
+      return text.includes(id) && text.includes('"aws:SecureTransport":"false"') && text.includes('"Deny"')
+    })
+    return [
+      ...(block.length === 4 && block.every((value) => value === true) ? [] : [`${id} can be made public`]),
+      ...(Properties.BucketEncryption ? [] : [`${id} is not encrypted`]),
+      ...(isTlsOnly ? [] : [`${id} takes calls without TLS`]),
+    ]
+  })
+
+const queues: Check = ({ stateful, stateless }) => {
+  const all = { ...stateful, ...stateless }
+  return ofType(all, 'AWS::SQS::Queue').flatMap(([id, { Properties }]) => {
+    const isDead = id.startsWith('deadletters')
+    const isTlsOnly = ofType(all, 'AWS::SQS::QueuePolicy').some(([, policy]) => {
+      const text = JSON.stringify(policy.Properties)
+      return (
+        text.includes(`"${id}"`) && text.includes('"aws:SecureTransport":"false"') && text.includes('"Deny"')
+      )
+    })
+    const { maxReceiveCount = 0 } = (Properties.RedrivePolicy ?? {}) as { maxReceiveCount?: number }
+    return [
+      ...(Properties.SqsManagedSseEnabled === true ? [] : [`${id} is not encrypted`]),
+      ...(isTlsOnly ? [] : [`${id} takes calls without TLS`]),
+      ...(isDead || maxReceiveCount >= 3 ? [] : [`${id} has no dead-letter queue`]),
+      ...(!isDead || Properties.RedriveAllowPolicy ? [] : [`${id} takes any queue's dead letters`]),
+      ...(!isDead || Properties.MessageRetentionPeriod === 1_209_600 ? [] : [`${id} forgets too early`]),
+    ]
+  })
+}
+
+const eventSources: Check = ({ stateless }) => {
+  const problems = ofType(stateless, 'AWS::Lambda::EventSourceMapping').flatMap(([id, { Properties }]) => {
+    const queue = find(stateless, Properties.EventSourceArn, 'AWS::SQS::Queue')
+    const alias = find(stateless, Properties.FunctionName, 'AWS::Lambda::Alias')
+    const target = find(stateless, alias?.Properties.FunctionName, 'AWS::Lambda::Function')
+    const visibility = Number(queue?.Properties.VisibilityTimeout ?? 30)
+    const { MaximumConcurrency = 0 } = (Properties.ScalingConfig ?? {}) as { MaximumConcurrency?: number }
+    return [
+      ...(JSON.stringify(Properties.FunctionResponseTypes) === '["ReportBatchItemFailures"]'
+        ? []
+        : [`${id} fails whole batches`]),
+      ...(alias ? [] : [`${id} does not call an alias`]),
+      ...(visibility >= Number(target?.Properties.Timeout ?? 0)
+        ? []
+        : [`${id}: visibility below the timeout`]),
+      ...(MaximumConcurrency >= 2 ? [] : [`${id} has no limit`]),
+    ]
+  })
+  const count = ofType(stateless, 'AWS::Lambda::EventSourceMapping').length
+  return count === 5 ? problems : [...problems, `${count} event sources, not one per lane`]
+}
+
+const functions: Check = ({ stateless }) =>
+  ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, { Properties: p }]) => [
+    ...(p.Runtime === 'nodejs24.x' ? [] : [`${id} runs on ${p.Runtime}`]),
+    ...(JSON.stringify(p.Architectures) === '["arm64"]' ? [] : [`${id} is not arm64`]),
+    ...(p.Handler === 'index.handler' ? [] : [`${id} has the handler ${p.Handler}`]),
+    ...(p.LoggingConfig ? [] : [`${id} logs into a group without an end`]),
+    ...(/^(Writes|Reads|Operate|Public)/.test(id) && Number(p.Timeout) > 29
+      ? [`${id} outlives the gateway`]
+      : []),
+  ])
+
+const api: Check = ({ stateless }) => {
+  const open = ['/api/v1/health', '/api/v1/openapi.json', '/api/v1/docs', '/api/v1/docs/{file}']
+  const resources = Object.fromEntries(ofType(stateless, 'AWS::ApiGateway::Resource'))
+  const pathOf = (id: string): string => {
+    const { ParentId, PathPart } = resources[id]?.Properties ?? {}
+    return PathPart === undefined ? '' : `${pathOf((ParentId as { Ref?: string }).Ref ?? '')}/${PathPart}`
+  }
+  return ofType(stateless, 'AWS::ApiGateway::Method').flatMap(([id, { Properties: p }]) => {
+    const path = pathOf((p.ResourceId as { Ref?: string }).Ref ?? '')
+    return p.ApiKeyRequired === true || open.includes(path)
+      ? []
+      : [`${p.HttpMethod} ${path || '/'} (${id}) is open`]
+  })
+}
+
+const rights: Check = ({ stateful, stateless }) => {
+  const all = { ...stateful, ...stateless }
+  const statements = ofType(all, 'AWS::IAM::Policy').flatMap(([id, { Properties }]) =>
+    (Properties.PolicyDocument as { Statement: Statement[] }).Statement.map((statement) => ({
+      id,
+      ...statement,
+    })),
+  )
+  const wide = statements.flatMap(({ id, Action, Resource }) => [
+    ...[Action]
+      .flat()
+      .filter((action) => action.includes('*'))
+      .map((action) => `${id} allows ${action}`),
+    ...[Resource]
+      .flat()
+      .filter((resource) => resource === '*')
+      .map(() => `${id} allows something on everything`),
+  ])
+  const permissions = ofType(stateless, 'AWS::Lambda::Permission').flatMap(([id, { Properties }]) =>
+    Properties.SourceArn ? [] : [`${id} lets anybody of that service call`],
+  )
+  return [...wide, ...permissions]
+}
+
+const timers: Check = ({ stateless }) => {
+  const said = ofType(stateless, 'AWS::Scheduler::Schedule')
+    .map(([, { Properties: p }]) => `${p.State} ${p.ScheduleExpression}`)
+    .toSorted()
+  return said.join() === 'ENABLED cron(0 2 * * ? *),ENABLED rate(1 minute)'
+    ? []
+    : [`timers: ${said.join('; ')}`]
+}
+
+const protection: Check = ({ stateful }) =>
+  Object.entries(stateful)
+    .filter(([, { Type }]) => ['AWS::DynamoDB::GlobalTable', 'AWS::S3::Bucket'].includes(Type))
+    .flatMap(([id, { DeletionPolicy, UpdateReplacePolicy, Properties }]) => {
+      const [replica] = (Properties.Replicas ?? [{}]) as Record<string, unknown>[]
+      const isTable = Properties.Replicas !== undefined
+      return [
+        ...(DeletionPolicy === 'Retain' && UpdateReplacePolicy === 'Retain'
+          ? []
+          : [`${id} goes with its stack`]),
+        ...(isTable && replica?.DeletionProtectionEnabled !== true ? [`${id} can be deleted`] : []),
+        ...(isTable && !JSON.stringify(replica).includes('"PointInTimeRecoveryEnabled":true')
+          ? [`${id} cannot be restored`]
+          : []),
+      ]
+    })
+
+const alarms: Check = ({ stateless }) =>
+  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 4 ? [] : ['an API function has no canary']
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  table,
+  bucket,
+  queues,
+  eventSources,
+  functions,
+  api,
+  rights,
+  timers,
+  protection,
+  alarms,
+}
+
+/**
+ * Everything that is wrong with the templates of production.
+ *
+ * @param expectedRights the reviewed lines of `rightsOf`.
+ */
+export function problemsOf(templates: Templates, expectedRights: string): string[] {
+  const found = Object.entries(CHECKS).flatMap(([name, check]) =>
+    check(templates).map((problem) => `${name}: ${problem}`),
+  )
+  const rightsNow = `${rightsOf(templates).join('\n')}\n`
+  return rightsNow === expectedRights ? found : [...found, 'rights: not what was reviewed']
+}
+
+/** The first resource of a type that a value names, however it is wrapped. */
+function find(resources: Resources, reference: unknown, type: string): Resource | undefined {
+  const named = JSON.stringify(reference ?? '').matchAll(/"(?:Ref|Fn::GetAtt)":\[?"(\w+)"/g)
+  for (const [, id = ''] of named) if (resources[id]?.Type === type) return resources[id]
+  return undefined
+}
+
+/** What a stack is made of, one line per type. */
+export const contentsOf = (resources: Resources): string[] => {
+  const counts = new Map<string, number>()
+  for (const { Type } of Object.values(resources)) counts.set(Type, (counts.get(Type) ?? 0) + 1)
+  return [...counts].map(([type, count]) => `${type} × ${count}`).toSorted()
+}
