@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { dev } from '../../lib/stages/dev.ts'
 import { loadStage, parseStage } from '../../lib/stages/load-stage.ts'
@@ -9,6 +10,20 @@ import { prod } from '../../lib/stages/prod.ts'
 import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
 
 const root = resolve(import.meta.dirname, '../..')
+
+interface Setting {
+  readonly path: readonly string[]
+  readonly key: string
+}
+/** Names that people invent, and so cannot misspell, are left out. */
+function settingsOf(value: object, path: readonly string[] = []): Setting[] {
+  return Object.entries(value).flatMap(([key, inner]) => [
+    ...(path.includes('routes') ? [] : [{ path, key }]),
+    ...(inner !== null && typeof inner === 'object' && !Array.isArray(inner) && key !== 'routes'
+      ? settingsOf(inner, [...path, key])
+      : []),
+  ])
+}
 
 describe('stage files', () => {
   it.each(STAGE_NAMES)('%s is right', (name) => {
@@ -21,6 +36,24 @@ describe('stage files', () => {
     )
     const lanes = { ...dev.lanes, ai: { ...dev.lanes.ai, batchsize: 5 } }
     expect(() => parseStage('dev', { ...dev, lanes })).toThrow('lanes.ai.batchsize: there is no such setting')
+  })
+
+  it('whatever setting is misspelt, wherever it stands, fails with its place and the right name', () => {
+    const places = settingsOf(dev)
+    expect(places.length).toBeGreaterThan(40)
+    fc.assert(
+      fc.property(fc.constantFrom(...places), fc.nat(), ({ path, key }, at) => {
+        const misspelt = `${key.slice(0, at % key.length)}x${key.slice(at % key.length)}`
+        const spoilt = structuredClone(dev) as Record<string, unknown>
+        const holder = path.reduce((value, step) => value[step] as Record<string, unknown>, spoilt)
+        holder[misspelt] = holder[key]
+        delete holder[key]
+        const place = [...path, misspelt].join('.')
+        expect(() => parseStage('dev', spoilt)).toThrow(
+          `${place}: there is no such setting. Nearest: "${key}"`,
+        )
+      }),
+    )
   })
 
   it('an unknown stage fails with the nearest one', () => {

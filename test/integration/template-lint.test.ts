@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
+import { pythonEnvironment, pythonMissing } from '../e2e/emulators/run-emulator.ts'
+import { assembleOf } from '../fixtures/templates.ts'
+
+const missing = await pythonMissing()
+if (missing) console.warn(`SKIPPED, cfn-lint: ${missing}.`)
+
+/** Rules that are wrong here, and why. */
+const IGNORED: Readonly<Record<string, string>> = {
+  W3005: 'The CDK states dependencies that a reference implies; CloudFormation does not mind.',
+}
+
+/** The package is no module to run, and its command knows only the folder it was installed in. */
+const MAIN = 'import sys; from cfnlint.runner import main; sys.exit(main())'
+
+/** AWS's own linter, by its own schemas of every resource: what deploys nowhere is found without an account. */
+describe.skipIf(missing !== undefined)('cfn-lint', () => {
+  it.each(STAGE_NAMES)(
+    'finds nothing in the templates of stage %s',
+    async (name) => {
+      const directory = await pythonEnvironment('cfn-lint-1.58.0', ['cfn-lint==1.58.0'])
+      const assembly = assembleOf(name)
+      const files = (await readdir(assembly, { recursive: true })).filter((file) =>
+        file.endsWith('.template.json'),
+      )
+      expect(files.length).toBeGreaterThanOrEqual(2)
+      const args = [
+        '-c',
+        MAIN,
+        '--ignore-checks',
+        ...Object.keys(IGNORED),
+        '--',
+        ...files.map((file) => join(assembly, file)),
+      ]
+      const { stdout } = await promisify(execFile)(join(directory, 'bin/python'), args).catch(
+        (cause: { stdout?: string }) => ({ stdout: cause.stdout || String(cause) }),
+      )
+      expect(stdout).toBe('')
+    },
+    180_000,
+  )
+})
