@@ -1,0 +1,69 @@
+/** `npm run cost -- --tasks-per-month 1e6 --seconds 10 --batch 10 [--stage prod]`: what a month costs, model tokens apart. */
+import { parseArgs, styleText } from 'node:util'
+import { estimate } from '../lib/costs/estimate.ts'
+import { PRICES } from '../lib/costs/prices.ts'
+import { loadStage } from '../lib/stages/load-stage.ts'
+
+function read(name: string, text: string, isRight: (value: number) => boolean, rule: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && isRight(value)) return value
+  throw new Error(`--${name} ${rule}, not "${text}".`)
+}
+
+function run(): void {
+  const { values } = parseArgs({
+    options: {
+      'tasks-per-month': { type: 'string', default: '1e6' },
+      seconds: { type: 'string', default: '10' },
+      batch: { type: 'string', default: '10' },
+      stage: { type: 'string', default: 'prod' },
+    },
+  })
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1
+  const tasksPerMonth = read(
+    'tasks-per-month',
+    values['tasks-per-month'],
+    isCount,
+    'is a whole number from 1',
+  )
+  const seconds = read(
+    'seconds',
+    values.seconds,
+    (value) => value > 0 && value <= 900,
+    'is above 0 and at most 900',
+  )
+  const batch = read(
+    'batch',
+    values.batch,
+    (value) => isCount(value) && value <= 1_000,
+    'is a whole number from 1 to 1000',
+  )
+  const stage = loadStage(values.stage)
+  const lines = estimate(stage, { tasksPerMonth, seconds, batch })
+  const total = lines.reduce((sum, { usdPerMonth }) => sum + usdPerMonth, 0)
+  const usd = (value: number) => value.toFixed(2).padStart(12)
+  const millions = tasksPerMonth / 1e6
+  const title = `${'USD a month'.padStart(36)}${'a million tasks'.padStart(17)}`
+  console.log(
+    `Stage ${stage.name}: ${tasksPerMonth.toLocaleString('en')} tasks of ${seconds} s, ${batch} at once\n`,
+  )
+  console.log(styleText('dim', title))
+  for (const { name, usdPerMonth, basis } of lines)
+    console.log(
+      `${name.padEnd(24)}${usd(usdPerMonth)}${usd(usdPerMonth / millions)}     ${styleText('dim', basis)}`,
+    )
+  console.log(styleText('bold', `${'Sum'.padEnd(24)}${usd(total)}${usd(total / millions)}`))
+  console.log(
+    styleText(
+      'dim',
+      `\nList prices of ${PRICES.region}, ${PRICES.asOf}, without free tiers: ${PRICES.sources.join(', ')}`,
+    ),
+  )
+}
+
+try {
+  run()
+} catch (cause) {
+  console.error((cause as Error).message)
+  process.exitCode = 2
+}

@@ -1,0 +1,31 @@
+/**
+ * List prices in USD, us-east-1, without free tiers, as the AWS pricing pages of each service gave them in 2026-11.
+ * The one place to change when one changes.
+ */
+export const PRICES = {
+  asOf: '2026-11',
+  region: 'us-east-1',
+  sources: [
+    'aws.amazon.com/api-gateway/pricing',
+    'aws.amazon.com/lambda/pricing',
+    'aws.amazon.com/dynamodb/pricing/on-demand',
+    'aws.amazon.com/sqs/pricing',
+    'aws.amazon.com/cloudwatch/pricing',
+  ],
+  /** Per REST API request. */
+  restRequest: 3.5e-6,
+  lambdaRequest: 0.2e-6,
+  /** Per GB and second, arm64. */
+  lambdaGbSecond: 1.33334e-5,
+  /** Per write unit: up to 1 kB of a row or of an index entry. */
+  dynamoWriteUnit: 0.625e-6,
+  /** Per read unit: up to 4 kB, read consistently. */
+  dynamoReadUnit: 0.125e-6,
+  sqsRequest: 0.4e-6,
+  /** Per request that names a message group on a standard queue. */
+  sqsFairRequest: 0.1e-6,
+  logsGb: 0.5,
+  logsGbMonth: 0.03,
+  dashboard: 3,
+  alarm: 0.1,
+} as const
