@@ -2,7 +2,7 @@
  * `npm run e2e`: the end-to-end suite against what already runs.
  *
  * `--base URL [--key K]` uses HTTP alone; `--stage NAME [--endpoint URL]` finds a deployed stage through
- * CloudFormation and so can also redrive and sweep. `--start localstack` brings its own.
+ * CloudFormation and so can also redrive and sweep.
  */
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
@@ -17,16 +17,13 @@ function run(): number {
       key: { type: 'string', default: process.env.TASKRUNNER_API_KEY ?? '' },
       stage: { type: 'string' },
       endpoint: { type: 'string' },
-      start: { type: 'string' },
     },
   })
-  const { base, key, stage, endpoint, start } = values
-  if ([base, stage, start].filter((value) => value !== undefined).length !== 1)
+  const { base, key, stage, endpoint } = values
+  if ((base === undefined) === (stage === undefined))
     throw new Error('Against what? npm run e2e -- --base URL [--key K], or --stage NAME [--endpoint URL].')
-  if (start !== undefined && start !== 'localstack')
-    throw new Error(`"${start}" cannot be started. Known: localstack.`)
   const settings = {
-    E2E_SUITE: start ?? 'remote',
+    E2E_SUITE: 'remote',
     E2E_BASE: base?.replace(/\/+$/, '').replace(/\/api\/v1$/, '') ?? '',
     E2E_KEY: key,
     E2E_STAGE: stage ?? '',
@@ -35,7 +32,7 @@ function run(): number {
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
   const { status } = spawnSync(
     process.execPath,
-    [vitest, 'run', '--project', `e2e-${settings.E2E_SUITE}`, '--reporter=verbose'],
+    [vitest, 'run', '--project', 'e2e-remote', '--reporter=verbose'],
     { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...settings } },
   )
   return status ?? 1

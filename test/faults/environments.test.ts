@@ -215,7 +215,7 @@ describe('a worker bundle that cannot even load', () => {
       // Marked and unmarked letters alike, as the console would.
       expect(await redrive(sqs, urlOf('deadlettersai'), urlOf('local-ai'), 100)).toBeGreaterThanOrEqual(1)
       sqs.destroy()
-      expect(await client.done(id, 60_000)).toMatchObject({
+      expect(await client.until(id, ({ status }) => status === 'COMPLETED', 60_000)).toMatchObject({
         status: 'COMPLETED',
         epoch: 2,
         attempts: 1,

@@ -1,9 +1,4 @@
-import {
-  PurgeQueueCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  type SQSClient,
-} from '@aws-sdk/client-sqs'
+import { ReceiveMessageCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
 import { redrive } from '../fixtures/redrive.ts'
@@ -53,22 +48,6 @@ describe('repair', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'FAILED', epoch: 2, attempts: 1 })
   })
-
-  it('a message that was lost is sent again by the sweeper', async () => {
-    // In the queue but not to be received yet, so that the purge is sure to take it.
-    const { id } = await client.submit({ type: 'example.add', input: { x: 4, y: 5 }, delay_seconds: 2 })
-    await sqs.send(new PurgeQueueCommand({ QueueUrl: queueUrl('local-demo') }))
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
-    expect((await client.get(`/tasks/${id}`)).body.status).toMatch(/SCHEDULED|PENDING/)
-    const sweeper = running.pool('SweeperSweep')
-    const end = Date.now() + 125_000
-    // The timer would do it once a minute.
-    while (Date.now() < end && (await client.get(`/tasks/${id}`)).body.status !== 'COMPLETED') {
-      await sweeper.invoke({})
-      await new Promise((resolve) => setTimeout(resolve, 3_000))
-    }
-    expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'COMPLETED', result: 9 })
-  }, 150_000)
 
   it('garbage in a lane is dead-lettered, not dropped, and stops nothing else', async () => {
     const { id } = await client.submit({ type: 'example.add', input: { x: 2, y: 3 } })
