@@ -41,7 +41,9 @@ export class Api {
   ): Promise<Answer<Body>> {
     const { base, key } = this.target
     const asked = Object.entries(query ?? {}).filter(([, value]) => value !== undefined)
-    const search = new URLSearchParams(asked.map(([name, value]) => [name, String(value)])).toString()
+    const search = new URLSearchParams(
+      asked.map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString()
     const request = {
       method,
       headers: {

@@ -21,7 +21,7 @@ const STATUS_STYLES: Readonly<Record<Status, Style>> = {
 export const paintStatus = (paint: Paint, status: Status): string => paint(STATUS_STYLES[status], status)
 
 // Prompts and results are other people's text: an escape sequence in one must not steer the terminal.
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+const CONTROL = /(?![\t\n])\p{Cc}/gu
 
 /** @returns the text without control characters but tab and line end. */
 export const safe = (text: string): string => text.replace(CONTROL, '')
@@ -92,4 +92,5 @@ export function span(ms: number): string {
   return `${Math.floor(positive / 86_400_000)} d`
 }
 
-export const dollars = (usd: number | null): string => (usd === null ? 'price not known' : `$${usd.toFixed(6)}`)
+export const dollars = (usd: number | null): string =>
+  usd === null ? 'price not known' : `$${usd.toFixed(6)}`
