@@ -108,8 +108,10 @@ export async function followLoudly(
 /** The result on stdout, or why there is none on stderr. */
 export function tellEnd(session: Session, task: TaskAnswer): void {
   if (task.status !== 'COMPLETED') session.exit(EXIT.taskFailed)
-  if (session.isJson) return session.out(JSON.stringify(task, null, 2))
-  if (task.status === 'COMPLETED') return session.out(resultText(task))
+  if (session.isJson || task.status === 'COMPLETED') {
+    session.out(session.isJson ? JSON.stringify(task, null, 2) : resultText(task))
+    return
+  }
   const why = task.error ? ` (${oneLine(`${task.error.code}: ${task.error.message}`)})` : ''
   session.note(`Task ${task.id} is ${task.status}${why}. Run it again: npx taskrunner retry ${task.id}`)
 }
