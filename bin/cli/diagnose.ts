@@ -1,0 +1,276 @@
+/** The troubleshooting list as checks: facts in, findings with a way out. Pure, so that each can be shown to fire. */
+import type { Explanation, Health, LaneAnswer, TaskAnswer, TaskPage, TaskTypes } from './answers.ts'
+import { CliError } from './failure.ts'
+import type { Target } from './profile.ts'
+import { oneLine, span } from './screen.ts'
+
+export interface Finding {
+  readonly check: string
+  /** `fail` stops tasks; `warn` may. */
+  readonly level: 'ok' | 'warn' | 'fail'
+  readonly says: string
+  readonly todo?: string
+}
+
+/** What could not be asked is an error or absent; the checks that want it stay silent. */
+export interface Facts {
+  readonly target: Target
+  readonly health: Health | CliError
+  readonly readAt?: number
+  readonly access?: TaskPage | CliError
+  readonly types?: TaskTypes['task_types']
+  readonly queues?: readonly LaneAnswer[] | undefined
+  /** PENDING, PROCESSING and RETRYING. */
+  readonly open?: readonly TaskAnswer[]
+  /** Of the last hour. */
+  readonly failed?: readonly TaskAnswer[]
+  /** Of the last hour; local stages only. */
+  readonly errors?: readonly string[] | undefined
+  readonly task?: TaskAnswer | CliError | undefined
+  readonly explanation?: Explanation | undefined
+  readonly trial?: TaskAnswer | CliError | undefined
+}
+
+const CLOCK_MS = 5_000
+/** A healthy idle lane starts a task in well under a second. */
+const SLOW_MS = 30_000
+/** The sweeper comes every minute. */
+const OVERDUE_SECONDS = 180
+
+export function diagnose(facts: Facts, now: number): readonly Finding[] {
+  const { health, access, target } = facts
+  if (health instanceof CliError) return [{ check: 'stage', level: 'fail', says: health.message }]
+  const stage: Finding[] = [
+    { check: 'stage', level: 'ok', says: `${health.app_name} ${health.version} at ${target.base}.` },
+    ...clock(health, facts.readAt ?? now),
+    ...(target.isProfileOpen
+      ? [
+          finding(
+            'profile',
+            'warn',
+            'Others on this machine can read the profile file and its keys.',
+            'chmod 600 ~/.config/taskrunner/profiles.json',
+          ),
+        ]
+      : []),
+  ]
+  if (access instanceof CliError) return [...stage, { check: 'key', level: 'fail', says: access.message }]
+  return [
+    ...stage,
+    ...registered(facts),
+    ...lanes(facts),
+    ...workers(facts, now),
+    ...failures(facts),
+    ...logs(facts),
+    ...task(facts),
+    ...trial(facts),
+  ]
+}
+
+const finding = (check: string, level: Finding['level'], says: string, todo?: string): Finding => ({
+  check,
+  level,
+  says,
+  ...(todo ? { todo } : {}),
+})
+
+function clock({ timestamp }: Health, readAt: number): Finding[] {
+  const offMs = readAt - Date.parse(timestamp)
+  if (Math.abs(offMs) < CLOCK_MS) return []
+  const side = offMs > 0 ? 'ahead of' : 'behind'
+  return [
+    finding(
+      'clock',
+      'warn',
+      `This machine’s clock is ${span(Math.abs(offMs))} ${side} the stage’s.`,
+      'Set it: --run-at and --since are read by the stage’s clock.',
+    ),
+  ]
+}
+
+function registered({ types = [], task }: Facts): Finding[] {
+  const names = types.map(({ name }) => name)
+  if (names.length === 0)
+    return [
+      finding(
+        'registered',
+        'fail',
+        'No task type is registered.',
+        'npm run tasks, then start or deploy again',
+      ),
+    ]
+  if (task && !(task instanceof CliError) && !names.includes(task.type))
+    return [
+      finding(
+        'registered',
+        'fail',
+        `No worker knows the type "${task.type}" any more.`,
+        'Deploy a version that has its folder.',
+      ),
+    ]
+  return [finding('registered', 'ok', `${names.length} task types: ${names.join(', ')}.`)]
+}
+
+function lanes({ queues }: Facts): Finding[] {
+  if (!queues)
+    return [
+      finding('queues', 'warn', 'This stage’s version has no GET /queues, so its lanes are not looked at.'),
+    ]
+  const found = queues.flatMap((lane) => [
+    ...(lane.is_paused
+      ? [
+          finding(
+            'queues',
+            lane.visible > 0 ? 'fail' : 'warn',
+            `Lane ${lane.lane} is paused, ${lane.visible} wait.`,
+            `npx taskrunner resume ${lane.lane}`,
+          ),
+        ]
+      : []),
+    ...(!lane.is_paused && (lane.oldest_due_age_seconds ?? 0) > OVERDUE_SECONDS
+      ? [
+          finding(
+            'sweeper',
+            'fail',
+            `In lane ${lane.lane} something is overdue by ${span((lane.oldest_due_age_seconds ?? 0) * 1_000)}.`,
+            'The sweeper does not come: npx taskrunner logs --function SweeperSweep',
+          ),
+        ]
+      : []),
+    ...(lane.dead_letters > 0
+      ? [
+          finding(
+            'dead',
+            'warn',
+            `Lane ${lane.lane} has ${lane.dead_letters} dead letters.`,
+            `npx taskrunner redrive ${lane.lane} --dry-run`,
+          ),
+        ]
+      : []),
+  ])
+  const waiting = queues.reduce((sum, lane) => sum + lane.visible, 0)
+  return found.length > 0
+    ? found
+    : [finding('queues', 'ok', `${waiting} messages wait, no lane is paused, no dead letters.`)]
+}
+
+function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
+  const paused = queues.filter((lane) => lane.is_paused).map(({ lane }) => lane)
+  const busy = new Set(open.filter(({ status }) => status === 'PROCESSING').map(({ lane }) => lane))
+  const waiting = open.filter(({ status, lane }) => status === 'PENDING' && !paused.includes(lane))
+  const late = [...new Set(waiting.map(({ lane }) => lane))].flatMap((lane) => {
+    // A retry by hand or an early start of a delayed task makes it pending later than it was created.
+    const since = waiting
+      .filter((task) => task.lane === lane)
+      .map((task) => Date.parse(task.updated_at ?? task.created_at))
+    const ageMs = now - Math.min(...since)
+    if (ageMs < SLOW_MS) return []
+    return busy.has(lane)
+      ? [
+          finding(
+            'workers',
+            'warn',
+            `Lane ${lane} works through a backlog, ${since.length} or more wait, one for ${span(ageMs)}.`,
+            'Raise maxConcurrency of the lane in lib/stages/, or wait.',
+          ),
+        ]
+      : [
+          finding(
+            'workers',
+            'fail',
+            `In lane ${lane} a task is PENDING for ${span(ageMs)} and none runs.`,
+            `npx taskrunner logs --errors --function lane${lane}Worker`,
+          ),
+        ]
+  })
+  const running = open.filter(({ status }) => status === 'PROCESSING').length
+  const retrying = open.filter(({ status }) => status === 'RETRYING')
+  const again = countCodes(retrying).map(([code, count]) =>
+    finding('retrying', 'warn', `${count} wait for another try after ${code}.`, adviceOn(code)),
+  )
+  return late.length + again.length > 0
+    ? [...late, ...again]
+    : [finding('workers', 'ok', `${running} run, ${waiting.length} are PENDING, none for long.`)]
+}
+
+function countCodes(tasks: readonly TaskAnswer[]): [string, number][] {
+  const counts = new Map<string, number>()
+  for (const { error } of tasks)
+    counts.set(error?.code ?? 'unknown', (counts.get(error?.code ?? 'unknown') ?? 0) + 1)
+  return [...counts].sort(([, left], [, right]) => right - left)
+}
+
+const KEYS = 'Check the model key: .env locally, the SSM parameter below /taskrunner/<stage>/ when deployed.'
+const ADVICE: Readonly<Record<string, string>> = {
+  provider_unauthorized: KEYS,
+  provider_not_configured: KEYS,
+  provider_rate_limited:
+    'The provider asks for less; it goes on by itself. Lower maxConcurrency of the lane if it stays.',
+  provider_unavailable: 'The provider is down; tasks go on by themselves. Look at its status page.',
+  provider_unreachable: 'Check OPENAI_BASE_URL or ANTHROPIC_BASE_URL, and the network.',
+  provider_timeout: 'The model is slow: a smaller max_tokens, or another model.',
+  provider_rejected:
+    'The provider refuses the request itself: npx taskrunner list --status failed shows why.',
+  content_refused: 'The model declines the prompt. Change it.',
+  timeout: 'The attempt’s limit is too short for the work: submit with --timeout.',
+  worker_crashed: 'The worker dies, mostly of memory: raise memoryMb of the lane in lib/stages/.',
+}
+
+const adviceOn = (code: string): string =>
+  ADVICE[code] ?? 'npx taskrunner list --status failed, then get <id>'
+
+function failures({ failed = [] }: Facts): Finding[] {
+  if (failed.length === 0) return [finding('failures', 'ok', 'No task of the last hour failed.')]
+  return countCodes(failed).map(([code, count]) =>
+    finding('failures', 'warn', `${count} tasks of the last hour failed with ${code}.`, adviceOn(code)),
+  )
+}
+
+function logs({ errors }: Facts): Finding[] {
+  if (!errors) return []
+  const last = errors.at(-1)
+  if (last === undefined) return [finding('logs', 'ok', 'No error in the logs of the last hour.')]
+  return [
+    finding(
+      'logs',
+      'warn',
+      `${errors.length} errors in the last hour; the last: ${oneLine(last).slice(0, 200)}`,
+      'npx taskrunner logs --errors',
+    ),
+  ]
+}
+
+const GATES: Readonly<Record<string, (task: TaskAnswer) => string>> = {
+  queue: () => 'It waits its turn: npx taskrunner queues',
+  paused: ({ lane }) => `npx taskrunner resume ${lane}`,
+  circuit: () => 'Its provider keeps failing; it goes on by itself when a trial call succeeds.',
+  lost: () => 'Its message was lost; the sweeper sends another within 2 minutes.',
+  running: ({ id }) => `npx taskrunner watch ${id}`,
+}
+
+function task({ task, explanation }: Facts): Finding[] {
+  if (!task) return []
+  if (task instanceof CliError) return [finding('task', 'fail', task.message)]
+  const isBad = task.status === 'FAILED' || task.status === 'EXPIRED'
+  const reason = explanation?.message ?? (task.error ? `${task.error.code}: ${task.error.message}` : '')
+  const todo = isBad
+    ? `${task.error ? `${adviceOn(task.error.code)} Then: ` : ''}npx taskrunner retry ${task.id}`
+    : GATES[explanation?.gate ?? '']?.(task)
+  return [
+    finding(
+      'task',
+      isBad ? 'fail' : 'ok',
+      oneLine(`It is ${task.status}${reason ? `: ${reason}` : '.'}`),
+      todo,
+    ),
+  ]
+}
+
+function trial({ trial }: Facts): Finding[] {
+  if (!trial) return []
+  if (trial instanceof CliError) return [finding('trial', 'fail', trial.message)]
+  if (trial.status !== 'COMPLETED' || trial.result !== 3)
+    return [finding('trial', 'fail', `A small task ended ${trial.status}.`, `npx taskrunner get ${trial.id}`)]
+  const tookMs = Date.parse(trial.finished_at ?? trial.created_at) - Date.parse(trial.created_at)
+  return [finding('trial', 'ok', `A small task ran all the way in ${span(tookMs)}.`)]
+}

@@ -1,0 +1,96 @@
+/** Text for people: colours, columns, bars, ages. Pure, so that a test can read what a terminal shows. */
+import stringWidth from 'string-width'
+import type { Status } from './answers.ts'
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'magenta'
+export type Paint = (style: Style, text: string) => string
+
+export const plain: Paint = (_, text) => text
+
+const STATUS_STYLES: Readonly<Record<Status, Style>> = {
+  SCHEDULED: 'dim',
+  PENDING: 'yellow',
+  PROCESSING: 'cyan',
+  RETRYING: 'magenta',
+  COMPLETED: 'green',
+  FAILED: 'red',
+  CANCELLED: 'yellow',
+  EXPIRED: 'yellow',
+}
+
+export const paintStatus = (paint: Paint, status: Status): string => paint(STATUS_STYLES[status], status)
+
+// Prompts and results are other people's text: an escape sequence in one must not steer the terminal.
+const CONTROL = /(?![\t\n])\p{Cc}/gu
+
+/** @returns the text without control characters but tab and line end. */
+export const safe = (text: string): string => text.replace(CONTROL, '')
+
+/** One line of it. */
+export const oneLine = (text: string): string => safe(text.replace(/\s+/g, ' ')).trim()
+
+const graphemes = new Intl.Segmenter()
+
+/** Cut to a width in columns; Chinese characters and emoji take two. Not for painted text. */
+export function clip(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text
+  let clipped = ''
+  let used = 0
+  for (const { segment } of graphemes.segment(text)) {
+    used += stringWidth(segment)
+    if (used > width - 1) break
+    clipped += segment
+  }
+  return `${clipped}…`
+}
+
+const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)))
+
+/**
+ * Columns as wide as their widest cell, two blanks between. Cells may be painted.
+ *
+ * @param columns the last column's plain text is cut to this width of the screen.
+ */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { paint = plain, columns = Number.POSITIVE_INFINITY }: { paint?: Paint; columns?: number } = {},
+): string {
+  const widths = head.map((title, index) =>
+    Math.max(stringWidth(title), ...rows.map((row) => stringWidth(row[index] ?? ''))),
+  )
+  const left = columns - widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, index) =>
+        index === head.length - 1 ? clip(cell, Math.max(10, left)) : pad(cell, widths[index] ?? 0),
+      )
+      .join('  ')
+      .trimEnd()
+  return [paint('bold', line(head)), ...rows.map(line)].join('\n')
+}
+
+/** `name   value` lines, names aligned. */
+export function facts(pairs: readonly (readonly [string, string | undefined])[], paint: Paint): string {
+  const given = pairs.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
+  const width = Math.max(0, ...given.map(([name]) => stringWidth(name)))
+  return given.map(([name, value]) => `${paint('dim', pad(name, width))}  ${value}`).join('\n')
+}
+
+export function bar(percent: number, width = 20): string {
+  const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
+  return '█'.repeat(full) + '░'.repeat(width - full)
+}
+
+/** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d`. */
+export function span(ms: number): string {
+  const positive = Math.max(0, ms)
+  if (positive < 1_000) return `${Math.round(positive)} ms`
+  if (positive < 120_000) return `${Math.floor(positive / 1_000)} s`
+  if (positive < 7_200_000) return `${Math.floor(positive / 60_000)} min`
+  if (positive < 172_800_000) return `${Math.floor(positive / 3_600_000)} h`
+  return `${Math.floor(positive / 86_400_000)} d`
+}
+
+export const dollars = (usd: number | null): string =>
+  usd === null ? 'price not known' : `$${usd.toFixed(6)}`

@@ -1,0 +1,59 @@
+import { styleText } from 'node:util'
+import type { Command } from 'commander'
+import { Api } from './api.ts'
+import { type ExitCode, MissingRouteError } from './failure.ts'
+import { type Environment, type Flags, readTarget, type Target } from './profile.ts'
+import type { Paint } from './screen.ts'
+
+/** What a command has to work with. */
+export interface Session {
+  readonly api: Api
+  readonly target: Target
+  readonly env: Environment
+  readonly isJson: boolean
+  readonly paint: Paint
+  /** Width of the terminal; endless when the output goes elsewhere, where nothing must be cut. */
+  readonly columns: number
+  /** A person watches: lines may be redrawn. */
+  readonly isLive: boolean
+  /** A line of the answer, on stdout. */
+  out(text: string): void
+  /** A line beside the answer, on stderr: progress, hints. */
+  note(text: string): void
+  /** The answer as JSON on stdout, or else as text. */
+  show(answer: unknown, asText: () => string): void
+  exit(code: ExitCode): void
+}
+
+/** Adds one command to the program. */
+export type AddCommand = (program: Command) => void
+
+/** Read once per command, from the flags that stand before or after its name. */
+export async function openSession(command: Command): Promise<Session> {
+  const flags = command.optsWithGlobals<Flags & { json?: boolean }>()
+  const target = await readTarget(flags, process.env)
+  const isJson = flags.json === true
+  const out = (text: string) => void process.stdout.write(`${text}\n`)
+  return {
+    api: new Api(target),
+    target,
+    env: process.env,
+    isJson,
+    paint: (style, text) => styleText(style, text, { stream: process.stdout }),
+    columns: process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
+    isLive: process.stdout.isTTY === true && !isJson,
+    out,
+    note: (text) => void process.stderr.write(`${text}\n`),
+    show: (answer, asText) => out(isJson ? JSON.stringify(answer, null, 2) : asText()),
+    exit: (code) => {
+      process.exitCode = code
+    },
+  }
+}
+
+/** @returns undefined when this stage's version has no such route. */
+export const ifThere = <Body>(call: Promise<Body>): Promise<Body | undefined> =>
+  call.catch((cause: unknown) => {
+    if (cause instanceof MissingRouteError) return undefined
+    throw cause
+  })

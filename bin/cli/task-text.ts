@@ -1,0 +1,81 @@
+/** A task as a person reads it. */
+import type { TaskAnswer } from './answers.ts'
+import { bar, clip, dollars, facts, oneLine, type Paint, paintStatus, safe, span, table } from './screen.ts'
+
+/** What a list shows of it: how far, why not, or what was asked. */
+export function about({ status, progress, error, prompt, input }: TaskAnswer): string {
+  if (status === 'PROCESSING' && progress) return oneLine(`${progress.percent} % ${progress.message}`)
+  if (error && status !== 'COMPLETED') return oneLine(`${error.code}: ${error.message}`)
+  return oneLine(prompt ?? (input === null ? '' : JSON.stringify(input))).slice(0, 500)
+}
+
+export function taskTable(
+  tasks: readonly TaskAnswer[],
+  { now, paint, columns }: { now: number; paint: Paint; columns: number },
+): string {
+  return table(
+    ['ID', 'STATUS', 'TYPE', 'LANE', 'TRIES', 'AGE', 'ABOUT'],
+    tasks.map((task) => [
+      task.id,
+      paintStatus(paint, task.status),
+      task.type,
+      task.lane,
+      `${task.attempts}/${task.max_attempts}`,
+      span(now - Date.parse(task.created_at)),
+      about(task),
+    ]),
+    { paint, columns },
+  )
+}
+
+export const resultText = ({ result }: TaskAnswer): string =>
+  typeof result === 'string' ? result : JSON.stringify(result, null, 2)
+
+export function taskDetail(task: TaskAnswer, { now, paint }: { now: number; paint: Paint }): string {
+  const { usage, progress, error } = task
+  const ran =
+    task.started_at && task.finished_at
+      ? ` (ran ${span(Date.parse(task.finished_at) - Date.parse(task.started_at))})`
+      : ''
+  const model = task.model && `${task.model}${usage ? ` (answered by ${usage.provider})` : ''}`
+  const lines = facts(
+    [
+      ['lane', `${task.lane}, priority ${task.priority}`],
+      ['model', model ?? undefined],
+      [
+        'attempts',
+        `${task.attempts} of ${task.max_attempts}${task.epoch > 1 ? `, epoch ${task.epoch}` : ''}`,
+      ],
+      ['created', `${task.created_at} (${span(now - Date.parse(task.created_at))} ago)`],
+      ['runs at', task.run_at ?? undefined],
+      ['expires', task.expires_at ?? undefined],
+      ['started', task.started_at ?? undefined],
+      ['finished', task.finished_at ? `${task.finished_at}${ran}` : undefined],
+      ['progress', progress ? `${progress.percent} % ${oneLine(progress.message)}` : undefined],
+      [
+        'tokens',
+        usage
+          ? `${usage.input_tokens} in, ${usage.output_tokens} out, ${dollars(usage.cost_usd)}`
+          : undefined,
+      ],
+      ['tags', task.tags.length > 0 ? oneLine(task.tags.join(', ')) : undefined],
+      ['input', task.input === null ? undefined : oneLine(task.prompt ?? JSON.stringify(task.input))],
+      ['error', error ? paint('red', oneLine(`${error.code}: ${error.message}`)) : undefined],
+    ],
+    paint,
+  )
+  const head = `${paint('bold', task.id)}  ${paintStatus(paint, task.status)}  ${task.type}`
+  const result = task.status === 'COMPLETED' ? `\n\n${safe(resultText(task))}` : ''
+  return `${head}\n${lines}${result}`
+}
+
+/** One line of a task on its way; the same words on a terminal and in a log. */
+export function progressLine(task: TaskAnswer, { now, columns }: { now: number; columns: number }): string {
+  const age = span(now - Date.parse(task.created_at))
+  const { progress, status } = task
+  const text =
+    status === 'PROCESSING' && progress
+      ? `${status} ${bar(progress.percent)} ${progress.percent} % ${oneLine(progress.message)}`
+      : `${status} ${status === 'RETRYING' && task.error ? oneLine(`after ${task.error.code}`) : ''}`.trim()
+  return clip(`${text}  ${age}`, columns)
+}

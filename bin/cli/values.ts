@@ -1,0 +1,70 @@
+/** What may stand after an option, read into what the API takes. */
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { InvalidArgumentError } from 'commander'
+import { usageError } from './failure.ts'
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, min: 60, h: 3_600, d: 86_400 }
+
+/** `90`, `90s`, `15m`, `2h`, `1d`. @returns seconds. */
+export function seconds(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(s|min|m|h|d)?$/.exec(value.trim())
+  if (!match) throw new InvalidArgumentError('It is a time span: 90, 90s, 15m, 2h or 1d.')
+  return Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1)
+}
+
+/** `2026-11-24T09:00:00Z`, or a span before now. @returns RFC 3339. */
+export function instant(value: string): string {
+  if (/^\d{4}-\d\d-\d\d/.test(value)) {
+    // A bare date, or a time without a zone, is read as UTC, like every time the API shows.
+    const zoned = value.includes('T') && !/(Z|[+-]\d\d:?\d\d)$/i.test(value) ? `${value}Z` : value
+    const at = Date.parse(zoned)
+    if (!Number.isNaN(at)) return new Date(at).toISOString()
+  }
+  try {
+    return new Date(Date.now() - seconds(value) * 1_000).toISOString()
+  } catch {
+    throw new InvalidArgumentError('It is a time (2026-11-24T09:00:00Z), or a span before now: 15m, 2h, 1d.')
+  }
+}
+
+export function wholeNumber(value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('It is a whole number.')
+  return Number(value)
+}
+
+export function positive(value: string): number {
+  const number = Number(value)
+  if (!(number > 0) || !Number.isFinite(number)) throw new InvalidArgumentError('It is a number above 0.')
+  return number
+}
+
+/** For options that may come several times. */
+export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [
+  ...earlier,
+  value,
+]
+
+/** Text as given, `@file`, or `-` for what is piped in. */
+export async function textOf(given: string): Promise<string> {
+  if (given === '-' || given === '@-') return text(process.stdin)
+  if (!given.startsWith('@')) return given
+  return readFile(given.slice(1), 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw usageError(`Cannot read ${given.slice(1)} (${cause.code}).`)
+  })
+}
+
+/** JSON as given, `@file`, or `-`. */
+export async function jsonOf(given: string): Promise<unknown> {
+  const found = await textOf(given)
+  try {
+    return JSON.parse(found)
+  } catch (cause) {
+    throw usageError(
+      `--input is no JSON: ${(cause as Error).message}. Give JSON, @file.json, or - for what is piped in.`,
+    )
+  }
+}
+
+/** An id goes into a path as it is. */
+export const idPath = (id: string): string => `/tasks/${encodeURIComponent(id)}`

@@ -1,0 +1,135 @@
+import { Argument } from 'commander'
+import type { Health, Queues, Stats, TaskAnswer, TaskPage, TaskTypes } from '../cli/answers.ts'
+import { facts, type Paint, table } from '../cli/screen.ts'
+import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
+import { taskTable } from '../cli/task-text.ts'
+
+const WHAT = ['active', 'reserved', 'scheduled', 'registered', 'stats', 'conf'] as const
+const PAGE = 100
+
+/** `inspect`: Celery's words. active = PROCESSING, reserved = PENDING, scheduled = SCHEDULED and RETRYING. */
+export const addInspect: AddCommand = (program) => {
+  program
+    .command('inspect')
+    .description('look inside, in Celery’s words: active, reserved, scheduled, registered, stats, conf')
+    .addArgument(new Argument('<what>').choices(WHAT))
+    .action(async (what: (typeof WHAT)[number], _options, command) => {
+      const session = await openSession(command)
+      await INSPECT[what](session)
+    })
+}
+
+const INSPECT: Readonly<Record<(typeof WHAT)[number], (session: Session) => Promise<void>>> = {
+  active: (session) => showTasks(session, ['PROCESSING']),
+  reserved: (session) => showTasks(session, ['PENDING']),
+  scheduled: (session) => showTasks(session, ['SCHEDULED', 'RETRYING']),
+  registered: async (session) => {
+    const answer = await session.api.get<TaskTypes>('/task-types')
+    session.show(answer, () => typeTable(answer, session.paint))
+  },
+  stats: async (session) => {
+    const answer = await session.api.get<Stats>('/stats', { hours: 24 })
+    session.show(answer, () => statsText(answer, session.paint))
+  },
+  conf: showConf,
+}
+
+/** Newest first, one page of each status. */
+export async function tasksOf(session: Session, statuses: readonly string[]): Promise<readonly TaskAnswer[]> {
+  const pages = await Promise.all(
+    statuses.map((status) => session.api.get<TaskPage>('/tasks', { status, limit: PAGE })),
+  )
+  return pages.flatMap(({ tasks }) => tasks)
+}
+
+async function showTasks(session: Session, statuses: readonly string[]): Promise<void> {
+  const tasks = await tasksOf(session, statuses)
+  const { paint, columns } = session
+  session.show({ tasks }, () =>
+    tasks.length === 0
+      ? `No task is ${statuses.join(' or ')}.`
+      : taskTable(tasks, { now: Date.now(), paint, columns }),
+  )
+}
+
+export const typeTable = ({ task_types: types }: TaskTypes, paint: Paint): string =>
+  table(
+    ['TYPE', 'LANE', 'TRIES', 'TIMEOUT', 'INPUT', 'DOES'],
+    types.map((type) => [
+      type.name,
+      type.lane,
+      String(type.max_attempts),
+      `${type.timeout_seconds} s`,
+      Object.keys(type.input_schema.properties ?? {})
+        .map((name) => (type.input_schema.required?.includes(name) ? name : `${name}?`))
+        .join(' '),
+      type.summary,
+    ]),
+    { paint },
+  )
+
+export function statsText(answer: Stats, paint: Paint): string {
+  const quantiles = (value: Stats['run_seconds']) =>
+    value ? `p50 ${value.p50} s, p95 ${value.p95} s, p99 ${value.p99} s` : undefined
+  const counts = (of: Readonly<Record<string, number>>) =>
+    Object.entries(of)
+      .filter(([, count]) => count > 0)
+      .map(([status, count]) => `${count} ${status}`)
+      .join(', ') || 'none'
+  return facts(
+    [
+      [
+        'since',
+        `${answer.since}${answer.is_partial ? ' (counted in part: there are more tasks than were read)' : ''}`,
+      ],
+      ['tasks', counts(answer.counts)],
+      ['success', answer.success_rate === null ? undefined : `${(answer.success_rate * 100).toFixed(1)} %`],
+      ['run time', quantiles(answer.run_seconds)],
+      ['wait', quantiles(answer.wait_seconds)],
+      ...Object.entries(answer.by_type).map(([type, of]) => [type, counts(of)] as const),
+    ],
+    paint,
+  )
+}
+
+/** What the stage says of itself, and how this CLI reaches it. The key is never shown. */
+async function showConf(session: Session): Promise<void> {
+  const { api, target, paint } = session
+  const [health, types, queues] = await Promise.all([
+    api.get<Health>('/health'),
+    api.get<TaskTypes>('/task-types'),
+    ifThere(api.get<Queues>('/queues')),
+  ])
+  const conf = {
+    base: target.base,
+    from: target.source,
+    key: target.key ? 'given' : 'none',
+    app_name: health.app_name,
+    version: health.version,
+    paused_lanes: queues?.queues.filter((lane) => lane.is_paused).map(({ lane }) => lane) ?? null,
+    task_types: types.task_types.map(({ name, lane, max_attempts, timeout_seconds }) => ({
+      name,
+      lane,
+      max_attempts,
+      timeout_seconds,
+    })),
+  }
+  session.show(conf, () =>
+    facts(
+      [
+        ['base', `${conf.base} (${conf.from})`],
+        ['key', conf.key],
+        ['version', `${conf.app_name} ${conf.version}`],
+        ['paused', conf.paused_lanes ? conf.paused_lanes.join(', ') || 'no lane' : undefined],
+        ...conf.task_types.map(
+          (type) =>
+            [
+              type.name,
+              `lane ${type.lane}, ${type.max_attempts} tries of ${type.timeout_seconds} s`,
+            ] as const,
+        ),
+      ],
+      paint,
+    ),
+  )
+}

@@ -1,0 +1,16 @@
+import { Argument } from 'commander'
+import { LANES } from '../../functions/contract.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+
+/** `pause`: a lane takes tasks in and starts none. */
+export const addPause: AddCommand = (program) => {
+  program
+    .command('pause')
+    .description('let a lane start no task; what runs goes on')
+    .addArgument(new Argument('<lane>').choices(LANES))
+    .action(async (lane: string, _options, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.post<{ lane: string; is_paused: boolean }>(`/queues/${lane}/pause`)
+      session.show(answer, () => `Lane ${answer.lane} is ${answer.is_paused ? 'paused' : 'open'}.`)
+    })
+}

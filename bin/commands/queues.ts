@@ -1,0 +1,30 @@
+import type { Queues } from '../cli/answers.ts'
+import { type Paint, span, table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+
+/** `queues`: what waits in every lane. */
+export const addQueues: AddCommand = (program) => {
+  program
+    .command('queues')
+    .description('show what waits in every lane')
+    .action(async (_options, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.get<Queues>('/queues')
+      session.show(answer, () => queueTable(answer, session.paint))
+    })
+}
+
+export const queueTable = ({ queues }: Queues, paint: Paint): string =>
+  table(
+    ['LANE', 'WAITING', 'IN FLIGHT', 'DELAYED', 'DEAD', 'OVERDUE', 'STATE'],
+    queues.map((lane) => [
+      lane.lane,
+      String(lane.visible),
+      String(lane.in_flight),
+      String(lane.delayed),
+      lane.dead_letters > 0 ? paint('red', String(lane.dead_letters)) : '0',
+      lane.oldest_due_age_seconds === null ? '-' : span(lane.oldest_due_age_seconds * 1_000),
+      lane.is_paused ? 'paused' : 'open',
+    ]),
+    { paint },
+  )

@@ -1,0 +1,16 @@
+import { Argument } from 'commander'
+import { LANES } from '../../functions/contract.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+
+/** `resume`: a paused lane starts tasks again. */
+export const addResume: AddCommand = (program) => {
+  program
+    .command('resume')
+    .description('let a paused lane start tasks again')
+    .addArgument(new Argument('<lane>').choices(LANES))
+    .action(async (lane: string, _options, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.post<{ lane: string; is_paused: boolean }>(`/queues/${lane}/resume`)
+      session.show(answer, () => `Lane ${answer.lane} is ${answer.is_paused ? 'paused' : 'open'}.`)
+    })
+}

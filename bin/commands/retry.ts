@@ -1,0 +1,20 @@
+import type { TaskAnswer } from '../cli/answers.ts'
+import { followLoudly, tellEnd } from '../cli/follow.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+import { idPath, positive } from '../cli/values.ts'
+
+/** `retry`: the next epoch of a task that failed, was cancelled or expired. */
+export const addRetry: AddCommand = (program) => {
+  program
+    .command('retry')
+    .description('run a failed, cancelled or expired task again')
+    .argument('<id>')
+    .option('-w, --wait', 'wait for the end and print the result')
+    .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', positive)
+    .action(async (id: string, options: { wait?: boolean; giveUp?: number }, command) => {
+      const session = await openSession(command)
+      const task = await session.api.post<TaskAnswer>(`${idPath(id)}/retry`)
+      if (options.wait) return tellEnd(session, await followLoudly(session, id, options.giveUp))
+      session.show(task, () => `${task.id} is ${task.status}, epoch ${task.epoch}.`)
+    })
+}

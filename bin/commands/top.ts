@@ -1,0 +1,82 @@
+import type { Queues, TaskAnswer } from '../cli/answers.ts'
+import { CliError, EXIT } from '../cli/failure.ts'
+import { bar, type Paint, span, table } from '../cli/screen.ts'
+import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
+import { about } from '../cli/task-text.ts'
+import { positive } from '../cli/values.ts'
+import { tasksOf } from './inspect.ts'
+import { queueTable } from './queues.ts'
+
+export interface Snapshot {
+  readonly queues: Queues['queues'] | null
+  readonly active: readonly TaskAnswer[]
+}
+
+/** `top`: queues and running tasks, redrawn on a terminal; elsewhere, or with `--once`, printed once. */
+export const addTop: AddCommand = (program) => {
+  program
+    .command('top')
+    .description('watch queues and running tasks')
+    .option('--every <seconds>', 'redraw so often', positive, 2)
+    .option('--once', 'print once')
+    .action(async (options: { every: number; once?: boolean }, command) => {
+      const session = await openSession(command)
+      if (!session.isLive || options.once) {
+        const snapshot = await look(session)
+        return session.show(snapshot, () => topText(snapshot, { ...session, now: Date.now() }))
+      }
+      await redraw(session, options.every * 1_000)
+    })
+}
+
+async function look(session: Session): Promise<Snapshot> {
+  const [queues, active] = await Promise.all([
+    ifThere(session.api.get<Queues>('/queues')),
+    tasksOf(session, ['PROCESSING']),
+  ])
+  return { queues: queues?.queues ?? null, active }
+}
+
+async function redraw(session: Session, everyMs: number): Promise<void> {
+  const { stdout } = process
+  // The other screen: what stood on the terminal comes back at the end.
+  stdout.write('\x1b[?1049h\x1b[?25l')
+  process.once('exit', () => stdout.write('\x1b[?25h\x1b[?1049l'))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+  for (;;) {
+    const text = await look(session).then(
+      (snapshot) => topText(snapshot, { paint: session.paint, columns: stdout.columns, now: Date.now() }),
+      (cause: unknown) => {
+        // A stage that restarts comes back; a key that is refused does not.
+        if (cause instanceof CliError && cause.exitCode === EXIT.unreachable) return cause.message
+        throw cause
+      },
+    )
+    const head = `${session.target.base}  ${new Date().toISOString().slice(11, 19)}  Ctrl-C ends`
+    const lines = [head, '', ...text.split('\n')].slice(0, stdout.rows - 1)
+    stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`)
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
+  }
+}
+
+export function topText(
+  { queues, active }: Snapshot,
+  { now, paint, columns }: { now: number; paint: Paint; columns: number },
+): string {
+  const above = queues ? queueTable({ queues }, paint) : 'This stage’s version has no GET /queues.'
+  if (active.length === 0) return `${above}\n\nNo task runs.`
+  const running = table(
+    ['ID', 'TYPE', 'LANE', 'TRY', 'RUNS', 'PROGRESS', 'ABOUT'],
+    active.map((task) => [
+      task.id,
+      task.type,
+      task.lane,
+      `${task.attempts}/${task.max_attempts}`,
+      task.started_at ? span(now - Date.parse(task.started_at)) : '-',
+      bar(task.progress?.percent ?? 0, 10),
+      about(task),
+    ]),
+    { paint, columns },
+  )
+  return `${above}\n\n${running}`
+}

@@ -1,0 +1,22 @@
+import { EXIT } from '../cli/failure.ts'
+import { follow, followLoudly, tellEnd } from '../cli/follow.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+import { positive } from '../cli/values.ts'
+
+/** `watch`: progress until the end, then the result. With `--json` one line per change. */
+export const addWatch: AddCommand = (program) => {
+  program
+    .command('watch')
+    .description('follow a task to its end and print its result')
+    .argument('<id>')
+    .option('--give-up <seconds>', 'exit with 6 when it runs longer', positive)
+    .action(async (id: string, options: { giveUp?: number }, command) => {
+      const session = await openSession(command)
+      if (!session.isJson) return tellEnd(session, await followLoudly(session, id, options.giveUp))
+      const task = await follow(session, id, {
+        giveUpSeconds: options.giveUp,
+        onChange: (change) => session.out(JSON.stringify(change)),
+      })
+      if (task.status !== 'COMPLETED') session.exit(EXIT.taskFailed)
+    })
+}
