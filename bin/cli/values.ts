@@ -13,14 +13,20 @@ export function seconds(value: string): number {
   return Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1)
 }
 
-/** `2026-11-24T09:00:00Z`, or a span before now. @returns RFC 3339. */
-export function instant(value: string): string {
+/** `2026-11-24T09:00:00Z`. @returns RFC 3339. */
+export function time(value: string): string {
   if (/^\d{4}-\d\d-\d\d/.test(value)) {
     // A bare date, or a time without a zone, is read as UTC, like every time the API shows.
     const zoned = value.includes('T') && !/(Z|[+-]\d\d:?\d\d)$/i.test(value) ? `${value}Z` : value
     const at = Date.parse(zoned)
     if (!Number.isNaN(at)) return new Date(at).toISOString()
   }
+  throw new InvalidArgumentError('It is a time: 2026-11-24T09:00:00Z.')
+}
+
+/** A time, or a span before now. @returns RFC 3339. */
+export function instant(value: string): string {
+  if (/^\d{4}-/.test(value)) return time(value)
   try {
     return new Date(Date.now() - seconds(value) * 1_000).toISOString()
   } catch {

@@ -2,7 +2,7 @@ import type { TaskAnswer } from '../cli/answers.ts'
 import { usageError } from '../cli/failure.ts'
 import { followLoudly, tellEnd } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { collect, instant, jsonOf, positive, seconds, textOf, wholeNumber } from '../cli/values.ts'
+import { collect, jsonOf, positive, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
 
 export interface SubmitOptions {
   readonly type?: string
@@ -31,7 +31,7 @@ export const addSubmit: AddCommand = (program) => {
     .option('-m, --model <name>', 'name of the model')
     .option('-p, --priority <0-10>', '8 and above go to the urgent lane', wholeNumber)
     .option('--delay <span>', 'run this much later: 90s, 15m, 2h', seconds)
-    .option('--run-at <time>', 'run at this time (RFC 3339)', instant)
+    .option('--run-at <time>', 'run at this time (RFC 3339)', time)
     .option('--expires-in <span>', 'do not start later than this', seconds)
     .option('--timeout <span>', 'limit of one attempt', seconds)
     .option('--max-attempts <n>', 'first try included', wholeNumber)

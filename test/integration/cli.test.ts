@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client } from '../fixtures/client.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+const program = join(resolve(import.meta.dirname, '../..'), 'bin/taskrunner.mjs')
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+beforeAll(async () => {
+  running = await startTestRuntime()
+})
+afterAll(() => running.stop())
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** What a person types, with pipes in place of a terminal. */
+function type(...args: string[]): Promise<Ended> {
+  return at(running.url, ...args)
+}
+function at(base: string, ...args: string[]): Promise<Ended> {
+  const { TASKRUNNER_BASE: _base, TASKRUNNER_PROFILE: _profile, TASKRUNNER_KEY: _key, ...env } = process.env
+  const child = spawn(process.execPath, [program, '--base', base, ...args], {
+    env: { ...env, TASKRUNNER_STATE: running.stateDir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [out, err] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString('utf8')
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk.toString('utf8')
+  })
+  return new Promise((done) => child.once('close', (code) => done({ code, out, err })))
+}
+const json = async <Body = Record<string, unknown>>(...args: string[]): Promise<Body> => {
+  const { code, out, err } = await type(...args, '--json')
+  expect([code, code === 0 ? '' : err]).toEqual([0, ''])
+  return JSON.parse(out) as Body
+}
+
+describe('the command line', () => {
+  it('submit, watch, get and list: the life of a task', async () => {
+    const { id } = await json<{ id: string }>('submit', '什么是量子计算？', '--model', 'simulated-fast')
+    const watched = await type('watch', id)
+    expect(watched.code).toBe(0)
+    expect(watched.out).toContain('什么是量子计算？')
+    const task = await json('get', id)
+    expect(task).toMatchObject({ id, status: 'COMPLETED', prompt: '什么是量子计算？' })
+    expect((await type('get', id)).out).toContain('COMPLETED')
+    const { out } = await type('list')
+    expect(out).toContain(id)
+    expect(out).toContain('COMPLETED')
+  })
+
+  it('submit --wait gives the result alone; a failed task is exit code 1', async () => {
+    const done = await type('submit', '--type', 'example.add', '--input', '{"x":20,"y":22}', '--wait')
+    expect([done.code, done.out.trim()]).toEqual([0, '42'])
+    const failed = await type('submit', 'x', '--model', 'simulated-fail-401', '--wait')
+    expect(failed.code).toBe(1)
+    expect(failed.err).toContain('provider_unauthorized')
+  })
+
+  it('cancel, explain and retry', async () => {
+    const { id } = await json<{ id: string }>('submit', 'x', '--model', 'simulated-slow')
+    await new Client(running.url).until(id, ({ status }) => status === 'PROCESSING')
+    expect((await type('explain', id)).out).toContain('Attempt 1 of 4')
+    expect((await type('cancel', id)).code).toBe(0)
+    expect(await json('get', id)).toMatchObject({ status: 'CANCELLED' })
+    expect((await type('retry', id)).code).toBe(0)
+    expect(await json('get', id)).toMatchObject({ epoch: 2 })
+    expect((await type('cancel', id)).code).toBe(0)
+  })
+
+  it('queues, redrive --dry-run and redrive, pause and resume', async () => {
+    const { queues } = await json<{ queues: { lane: string }[] }>('queues')
+    expect(queues).toHaveLength(5)
+    expect((await type('queues')).out).toMatch(/documents/)
+    const dry = await json('redrive', 'ai', '--dry-run')
+    expect(dry).toMatchObject({ dry_run: true, matched: 1, redriven: 0 })
+    expect(await json('redrive', 'ai')).toMatchObject({ redriven: 1 })
+    expect((await type('pause', 'email')).code).toBe(0)
+    expect((await type('queues')).out).toContain('paused')
+    expect((await type('resume', 'email')).code).toBe(0)
+    expect((await type('redrive', 'nolane')).code).not.toBe(0)
+  })
+
+  it('inspect, usage, doctor, top and logs tell what there is', async () => {
+    for (const what of ['active', 'reserved', 'scheduled', 'registered', 'stats', 'conf']) {
+      const { code, err } = await type('inspect', what)
+      expect([what, code, err]).toEqual([what, 0, ''])
+    }
+    expect((await type('inspect', 'registered')).out).toContain('text.generate')
+    expect((await type('usage')).out).toContain('simulated-fast')
+    const doctor = await type('doctor')
+    expect([doctor.code, doctor.err]).toEqual([0, ''])
+    expect((await type('top')).out).toContain('ai')
+    for (const shell of ['bash', 'zsh', 'fish'])
+      expect((await type('completion', shell)).out).toContain('taskrunner')
+  })
+
+  it('every mistake has its exit code and one line that tells the way out', async () => {
+    const lines = ({ err }: Ended) => err.trim().split('\n').length
+    const unknown = await type('get', 'none')
+    expect([unknown.code, lines(unknown)]).toEqual([3, 1])
+    const refused = await type('submit', 'x', '--model', 'no-such-model')
+    expect([refused.code, lines(refused)]).toEqual([4, 1])
+    expect(refused.err).toContain('simulated')
+    const wrong = await type('sumbit', 'x')
+    expect([wrong.code, lines(wrong)]).toEqual([2, 1])
+    const past = await type('submit', 'x', '--run-at', '15m')
+    expect([past.code, lines(past)]).toEqual([2, 1])
+    const nobody = await at('http://127.0.0.1:9', 'queues')
+    expect([nobody.code, lines(nobody)]).toEqual([5, 1])
+    const { code, err } = await type('get', 'none', '--json')
+    expect(code).toBe(3)
+    expect(JSON.parse(err)).toMatchObject({ exit_code: 3, problem: { code: 'not_found' } })
+  })
+})
