@@ -155,8 +155,9 @@ def use_local_processes():
 
     def command(self):
         parts = [part for part in with_agent(self) if not part.startswith("-javaagent:")]
-        # LocalStack starts it in a session of its own, where it would outlive a LocalStack that is killed.
-        guard = f'"$@" & child=$!; while kill -0 {os.getpid()}; do sleep 1; done; kill -KILL $child'
+        # LocalStack starts it in a session of its own, where it would outlive a LocalStack that is killed. Silent, since
+        # its standard error is a pipe that ends with LocalStack, and a guard that writes there ends too.
+        guard = f'"$@" & child=$!; while kill -0 {os.getpid()} 2>/dev/null; do sleep 1; done; kill -KILL $child'
         return ["sh", "-c", guard, "sh", *parts]
 
     server.DynamodbServer._create_shell_command = command
