@@ -35,7 +35,7 @@ const CLOCK_MS = 5_000
 /** A healthy idle lane starts a task in well under a second. */
 const SLOW_MS = 30_000
 /** The sweeper comes every minute. */
-const OVERDUE_SECONDS = 180
+const LONG_WAIT_SECONDS = 180
 
 export function diagnose(facts: Facts, now: number): readonly Finding[] {
   const { health, access, target } = facts
@@ -127,16 +127,7 @@ function lanes({ queues }: Facts): Finding[] {
           ),
         ]
       : []),
-    ...(!lane.is_paused && (lane.oldest_due_age_seconds ?? 0) > OVERDUE_SECONDS
-      ? [
-          finding(
-            'sweeper',
-            'fail',
-            `In lane ${lane.lane} something is overdue by ${span((lane.oldest_due_age_seconds ?? 0) * 1_000)}.`,
-            'The sweeper does not come: npx taskrunner logs --function SweeperSweep',
-          ),
-        ]
-      : []),
+    ...(!lane.is_paused && (lane.oldest_due_age_seconds ?? 0) > LONG_WAIT_SECONDS ? [longWait(lane)] : []),
     ...(lane.dead_letters > 0
       ? [
           finding(
@@ -152,6 +143,24 @@ function lanes({ queues }: Facts): Finding[] {
   return found.length > 0
     ? found
     : [finding('queues', 'ok', `${waiting} messages wait, no lane is paused, no dead letters.`)]
+}
+
+/** With messages in the queue it is a backlog; without one the message is lost, and the sweeper should have sent another. */
+function longWait({ lane, visible, oldest_due_age_seconds }: NonNullable<Facts['queues']>[number]): Finding {
+  const waits = `In lane ${lane} a task waits for ${span((oldest_due_age_seconds ?? 0) * 1_000)}`
+  return visible > 0
+    ? finding(
+        'queues',
+        'warn',
+        `${waits}, ${visible} messages are before it or behind it.`,
+        'Raise maxConcurrency of the lane in lib/stages/, or wait.',
+      )
+    : finding(
+        'sweeper',
+        'fail',
+        `${waits}, and its queue is empty.`,
+        'The sweeper does not come: npx taskrunner logs --function SweeperSweep',
+      )
 }
 
 function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {

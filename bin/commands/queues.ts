@@ -16,7 +16,7 @@ export const addQueues: AddCommand = (program) => {
 
 export const queueTable = ({ queues }: Queues, paint: Paint): string =>
   table(
-    ['LANE', 'WAITING', 'IN FLIGHT', 'DELAYED', 'DEAD', 'OVERDUE', 'STATE'],
+    ['LANE', 'WAITING', 'IN FLIGHT', 'DELAYED', 'DEAD', 'OLDEST', 'STATE'],
     queues.map((lane) => [
       lane.lane,
       String(lane.visible),
