@@ -45,6 +45,16 @@ describe('the sweeper', () => {
     expect(await sweepNow(world)).toMatchObject({ resent: 0 })
   })
 
+  it('what the sweep itself sends does not make an empty lane look busy', async () => {
+    const world = makeWorld()
+    const taken = await submit(world)
+    await world.store.change({ tenant: 'acme', id: taken.id }, claim(1, 'dead-worker', world.clock.now()))
+    await submit(world)
+    world.queue.messages.ai = []
+    await world.clock.advance(65_000)
+    expect(await sweepNow(world)).toMatchObject({ taken_over: 1, resent: 1, waiting: 0 })
+  })
+
   it('messages that nobody can take end the task as worker_crashed, with a dead letter, within about an hour', async () => {
     const world = makeWorld()
     const { id } = await submit(world)

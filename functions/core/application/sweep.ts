@@ -51,6 +51,8 @@ export async function sweep(
     failed: 0,
   }
   const lanes = new LaneSights(dependencies)
+  // Before anything is sent: what the sweep itself sends would make an empty lane look busy, and its lost wait longer.
+  await lanes.look()
   const repair = async (entry: DueEntry): Promise<void> => {
     try {
       const done = await repairOne(dependencies, lanes, entry)
@@ -88,33 +90,43 @@ async function tidyLane({ store, queue, log }: SweepDependencies, lane: Lane): P
   }
 }
 
-/** What is known about each lane, asked at most once per sweep. */
+/** What is known about each lane, asked once per sweep. */
 class LaneSights {
   readonly #dependencies: SweepDependencies
-  readonly #sights = new Map<Lane, Promise<{ visible: number; marks: readonly Mark[] }>>()
+  readonly #visible = new Map<Lane, number>()
+  readonly #marks = new Map<Lane, Promise<readonly Mark[]>>()
   #paused: Promise<ReadonlyMap<Lane, number>> | undefined
 
   constructor(dependencies: SweepDependencies) {
     this.#dependencies = dependencies
   }
 
+  /** Notes how much waits in each lane. A queue that does not answer is taken for a busy one. */
+  async look(): Promise<void> {
+    const { queue, log } = this.#dependencies
+    const lookAt = async (lane: Lane) => {
+      try {
+        this.#visible.set(lane, (await queue.depth(lane)).visible)
+      } catch (error) {
+        log('sweep.failed', { lane, cause: String(error) })
+      }
+    }
+    await Promise.all(LANES.map(lookAt))
+  }
+
   /** Tells a lost message from one that waits; into a paused lane nothing is sent, whatever became of its messages. */
   async isLost(row: { tenant: string; queuedAt: number; lane: Lane }, now: number): Promise<boolean> {
     this.#paused ??= this.#dependencies.lanes.paused()
     if ((await this.#paused).has(row.lane)) return false
-    const { visible, marks } = await this.#of(row.lane)
-    return isLost(row, visible, marks, now)
+    const visible = this.#visible.get(row.lane)
+    return visible === undefined ? false : isLost(row, visible, await this.#marksOf(row.lane), now)
   }
 
-  #of(lane: Lane) {
-    const known = this.#sights.get(lane)
+  #marksOf(lane: Lane): Promise<readonly Mark[]> {
+    const known = this.#marks.get(lane)
     if (known) return known
-    const { queue, store } = this.#dependencies
-    const asked = Promise.all([queue.depth(lane), store.claimedMarks(lane)]).then(([depth, marks]) => ({
-      visible: depth.visible,
-      marks,
-    }))
-    this.#sights.set(lane, asked)
+    const asked = this.#dependencies.store.claimedMarks(lane)
+    this.#marks.set(lane, asked)
     return asked
   }
 }
