@@ -25,7 +25,7 @@ const ARROWS: readonly {
   /** Packages allowed; `any` leaves them free. */
   readonly packages: readonly RegExp[] | 'any'
 }[] = [
-  { from: /^functions\/contract\.ts$/, to: [], packages: [] },
+  { from: /^functions\/(contract|metrics)\.ts$/, to: [], packages: [] },
   {
     from: /^functions\/core\/domain\//,
     to: [/^functions\/core\/domain\//, /^functions\/contract\.ts$/],
@@ -64,7 +64,9 @@ const ARROWS: readonly {
     from: /^lib\//,
     to: [
       /^lib\//,
-      /^functions\/contract\.ts$/,
+      /^functions\/(contract|metrics)\.ts$/,
+      // Names of models, to count what metrics cost.
+      /^functions\/core\/domain\/cost\.ts$/,
       /^functions\/tasks\/manifest\.gen\.json$/,
       /^bin\/generate-tasks\.ts$/,
     ],

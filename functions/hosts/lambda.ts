@@ -14,13 +14,14 @@ import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
 import { createSqsClient, SqsTaskQueue } from '../core/adapters/sqs/task-queue.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
-import { log } from '../core/adapters/system/log.ts'
+import { createLog } from '../core/adapters/system/log.ts'
 import { RequestError } from '../core/domain/errors.ts'
 import { readConfig } from './config.ts'
 import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
 
-export { log, readConfig, systemClock }
+export { readConfig, systemClock }
 export const clock = systemClock
+export const log = createLog(readConfig([ENV.stage]).STAGE)
 export const ids = createIds(systemClock.now)
 
 let dynamo: ReturnType<typeof createDynamoClient> | undefined

@@ -4,7 +4,7 @@ import { createModelProviders } from '../core/adapters/providers/model-providers
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
 import { ProviderGate } from '../core/application/guard-provider.ts'
 import type { RunDependencies } from '../core/application/run-task.ts'
-import { costMicroUsd } from '../core/domain/cost.ts'
+import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
 import { findTaskType } from '../tasks/registry.gen.ts'
 import { clock, ids, log, openCircuits, openPayloads, openQueue, openStore, readConfig } from './lambda.ts'
 
@@ -32,6 +32,7 @@ export function openWorker(): RunDependencies {
     }),
     gate: new ProviderGate({ circuits: openCircuits(), clock, log }),
     findTaskType,
+    labelOf: (model) => pricedName(model) ?? 'other',
     priceOf: costMicroUsd,
     defaultModel: config.DEFAULT_MODEL,
     retentionDays: config.RETENTION_DAYS,

@@ -32,6 +32,7 @@ export async function cancelTask(
       'wrong_state',
       `The task is ${task.status}; only an unfinished task can be cancelled.`,
     )
-  if (changed) log('task.cancelled', { tenant: key.tenant, task_id: key.id, epoch: task.epoch })
+  if (changed)
+    log('task.cancelled', { tenant: key.tenant, task_id: key.id, lane: task.lane, epoch: task.epoch })
   return task
 }

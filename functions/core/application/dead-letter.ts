@@ -1,5 +1,6 @@
 import type { Task } from '../domain/task.ts'
 import { settleDeadLetter } from '../domain/transitions.ts'
+import type { Log } from '../ports/log.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 
@@ -10,9 +11,13 @@ import type { TaskStore } from '../ports/task-store.ts'
  *
  * @throws UnavailableError when either did not answer.
  */
-export async function deadLetter(store: TaskStore, queue: TaskQueue, task: Task): Promise<void> {
+export async function deadLetter(
+  { store, queue, log }: { readonly store: TaskStore; readonly queue: TaskQueue; readonly log: Log },
+  task: Task,
+): Promise<void> {
   const { tenant, id, epoch } = task
   const dead = { code: task.error?.code ?? 'task_failed', attempts: task.attempt }
   await queue.sendDead(task.lane, { v: 1, tenant, id, epoch, dead })
   await store.change(task, settleDeadLetter(epoch))
+  log('task.dead_lettered', { tenant, task_id: id, lane: task.lane, epoch, code: dead.code })
 }

@@ -1,12 +1,19 @@
+import { describeFailure } from '../domain/retry.ts'
 import type { Task, Usage } from '../domain/task.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
 import type { ModelProviders } from '../ports/model-provider.ts'
 import type { ProviderGate } from './guard-provider.ts'
 
 interface Dependencies {
   readonly providers: ModelProviders
   readonly gate: ProviderGate
+  /** Name of a model's entry in the price list, or `other`: a caller's own words must not become a dimension. */
+  readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
+  readonly clock: Clock
+  readonly log: Log
 }
 
 interface Call {
@@ -29,7 +36,7 @@ export interface ModelMeter {
 
 /** Gives a task its model and books what each call used. */
 export function meterModel(
-  { providers, gate, priceOf, defaultModel }: Dependencies,
+  { providers, gate, labelOf, priceOf, defaultModel, clock, log }: Dependencies,
   task: Task,
   signal: AbortSignal,
 ): ModelMeter {
@@ -49,9 +56,21 @@ export function meterModel(
         const request = { model: name, ...call, attempt: task.attempt }
         const circuit = circuitOf(answerer.name, name)
         const entered = await gate.enter(circuit, task.parkedSince)
+        const startedAt = clock.now()
+        const told = () => ({
+          tenant: task.tenant,
+          task_id: task.id,
+          lane: task.lane,
+          epoch: task.epoch,
+          attempt: task.attempt,
+          provider: answerer.name,
+          model: labelOf(name),
+          call_ms: clock.now() - startedAt,
+        })
         const answer = await answerer
           .generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
           .catch(async (error) => {
+            log('model.failed', { ...told(), code: describeFailure(error).code })
             throw await gate.failed(circuit, error, entered)
           })
         isPaid = true
@@ -59,6 +78,12 @@ export function meterModel(
         const { inputTokens, outputTokens } = answer
         // Unknown stays unknown: a sum with a hole in it is not a cost.
         const cost = answerer.name === 'simulated' ? 0 : priceOf(name, inputTokens, outputTokens)
+        log('model.answered', {
+          ...told(),
+          input_tokens: inputTokens,
+          output_tokens: outputTokens,
+          ...(cost === null ? {} : { cost_usd: cost / 1_000_000 }),
+        })
         const before = usage ? usage.costMicroUsd : 0
         usage = {
           inputTokens: (usage?.inputTokens ?? 0) + inputTokens,

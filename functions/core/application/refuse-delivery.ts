@@ -48,7 +48,7 @@ export async function refuseDelivery(
     const failed = await store.change(task, abandonment(task, now, retentionDays))
     if (failed.changed && failed.task) {
       log('task.failed', { tenant: task.tenant, task_id: task.id, lane, code: 'worker_crashed' })
-      await deadLetter(store, queue, failed.task).catch(() => undefined)
+      await deadLetter({ store, queue, log }, failed.task).catch(() => undefined)
       return 'done'
     }
   }

@@ -40,6 +40,6 @@ export async function retryTask(
     log('task.unsent', { tenant: key.tenant, task_id: key.id, lane: task.lane, cause: String(error) })
     await store.change(key, unsent(task.epoch, now)).catch(() => undefined)
   }
-  log('task.restarted', { tenant: key.tenant, task_id: key.id, epoch: task.epoch })
+  log('task.restarted', { tenant: key.tenant, task_id: key.id, lane: task.lane, epoch: task.epoch })
   return task
 }

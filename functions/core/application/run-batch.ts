@@ -19,6 +19,7 @@ export async function runBatch(
   const { lane, store, queue, clock, log, lastNoted } = dependencies
   const running: RunningAttempts = new Map()
   const over = new AbortController()
+  log('batch.received', { lane, messages: deliveries.length })
   // First act: from here on a crash costs 90 s, not the queue's own long visibility.
   const shrunk = queue.holdAll(
     lane,

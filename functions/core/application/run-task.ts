@@ -45,6 +45,7 @@ export interface RunDependencies {
   readonly providers: ModelProviders
   readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined
+  readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
   readonly retentionDays: number
@@ -171,7 +172,8 @@ async function finish(
     store.change(task, complete(token, now, result, meter.usage(), record, retention)),
   )
   if (done.changed) {
-    log('task.completed', fields(task, { run_ms: now - (task.startedAt ?? now) }))
+    const askedFor = Math.max(task.createdAt, task.runAt ?? 0)
+    log('task.completed', fields(task, { run_ms: now - (task.startedAt ?? now), total_ms: now - askedFor }))
     return 'done'
   }
   throw new ConflictError(done.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
@@ -216,7 +218,7 @@ async function endAttempt(
       return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, ended.task, shrunk)
     log('task.failed', fields(task, { code }))
     // A dead letter that cannot be sent now is the sweeper's: the row stays due. The message has done its work.
-    await deadLetter(store, queue, ended.task).catch(() => undefined)
+    await deadLetter(dependencies, ended.task).catch(() => undefined)
     return 'done'
   }
   const { wait, burnsAttempt } = decision

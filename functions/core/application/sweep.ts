@@ -1,6 +1,6 @@
 import { LANES, type Lane } from '../../contract.ts'
 import { isLost, type Mark } from '../domain/overdue.ts'
-import type { AttemptRecord, Task, TaskMessage } from '../domain/task.ts'
+import type { AttemptRecord, DueKind, Task, TaskMessage } from '../domain/task.ts'
 import { expire, failAbandoned, sentAgain, takeOver } from '../domain/transitions.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LaneStore } from '../ports/lane-store.ts'
@@ -39,7 +39,7 @@ export async function sweep(
   dependencies: SweepDependencies,
   stopAt: number,
 ): Promise<Readonly<Record<Repair | 'failed', number>>> {
-  const { store, clock, log } = dependencies
+  const { clock, log } = dependencies
   const counts = {
     sent: 0,
     resent: 0,
@@ -53,28 +53,51 @@ export async function sweep(
   const lanes = new LaneSights(dependencies)
   // Before anything is sent: what the sweep itself sends would make an empty lane look busy, and its lost wait longer.
   await lanes.look()
+  const begunAt = clock.now()
+  const oldest = new Map<Lane, number>()
   const repair = async (entry: DueEntry): Promise<void> => {
+    oldest.set(entry.lane, Math.min(entry.dueAt, oldest.get(entry.lane) ?? begunAt))
     try {
       const done = await repairOne(dependencies, lanes, entry)
       if (done) counts[done] += 1
-      if (done && done !== 'waiting')
-        log(`task.${done}`, { tenant: entry.tenant, task_id: entry.id, lane: entry.lane })
+      // A dead letter is logged where it is sent.
+      if (done && done !== 'waiting' && done !== 'dead_lettered')
+        log(`task.${done}`, {
+          tenant: entry.tenant,
+          task_id: entry.id,
+          lane: entry.lane,
+          ...(done === 'crashed' ? { code: 'worker_crashed' } : {}),
+        })
     } catch (error) {
       counts.failed += 1
       log('sweep.failed', { tenant: entry.tenant, task_id: entry.id, cause: String(error) })
     }
   }
   // Clocks first: a lease must not wait behind a long look at a backlog.
-  for (const kind of ['timed', 'queued'] as const) {
-    const upTo = clock.now() + (kind === 'timed' ? LOOK_AHEAD_MS : 0)
-    for await (const page of store.due(kind, upTo)) {
-      for (let start = 0; start < page.length; start += CONCURRENCY)
-        await Promise.all(page.slice(start, start + CONCURRENCY).map(repair))
-      if (clock.now() > stopAt) return counts
-    }
+  for (const kind of ['timed', 'queued'] as const)
+    await walk(dependencies, kind, stopAt, (page) => Promise.all(page.map(repair)))
+  for (const lane of LANES) {
+    const overdueMs = Math.max(0, begunAt - (oldest.get(lane) ?? begunAt))
+    log('lane.swept', { lane, oldest_due_seconds: Math.round(overdueMs / 1_000) })
   }
-  await Promise.all(LANES.map((lane) => tidyLane(dependencies, lane)))
+  if (clock.now() <= stopAt) await Promise.all(LANES.map((lane) => tidyLane(dependencies, lane)))
   return counts
+}
+
+/** Walks through what is due, some entries side by side, until the time is over. */
+async function walk(
+  { store, clock }: SweepDependencies,
+  kind: DueKind,
+  stopAt: number,
+  act: (entries: readonly DueEntry[]) => Promise<unknown>,
+): Promise<void> {
+  if (clock.now() > stopAt) return
+  const upTo = clock.now() + (kind === 'timed' ? LOOK_AHEAD_MS : 0)
+  for await (const page of store.due(kind, upTo)) {
+    for (let start = 0; start < page.length; start += CONCURRENCY)
+      await act(page.slice(start, start + CONCURRENCY))
+    if (clock.now() > stopAt) return
+  }
 }
 
 /** Ten letters each: a lane's thousand is walked through in half an hour. */
@@ -171,7 +194,7 @@ async function repairOne(
     }
     case 'FAILED':
       if (entry.dueAt > now) return undefined
-      await deadLetter(store, queue, task)
+      await deadLetter(dependencies, task)
       return 'dead_lettered'
     default:
       return undefined
@@ -204,10 +227,10 @@ async function abandon(
   task: Task,
   now: number,
 ): Promise<Repair | undefined> {
-  const { store, queue, retentionDays } = dependencies
+  const { store, retentionDays } = dependencies
   const failed = await store.change(task, abandonment(task, now, retentionDays))
   if (!failed.changed || !failed.task) return undefined
-  await deadLetter(store, queue, failed.task)
+  await deadLetter(dependencies, failed.task)
   return 'crashed'
 }
 

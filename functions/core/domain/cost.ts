@@ -17,9 +17,14 @@ const PRICES: Readonly<Record<string, readonly [input: number, output: number]>>
 
 /** @returns millionths of a dollar, or null when the price is not known. */
 export function costMicroUsd(model: string, inputTokens: number, outputTokens: number): number | null {
-  const prefix = Object.keys(PRICES)
-    .filter((name) => model.startsWith(name))
-    .sort((left, right) => right.length - left.length)[0]
+  const prefix = pricedName(model)
   const price = prefix === undefined ? undefined : PRICES[prefix]
   return price ? Math.round(inputTokens * price[0] + outputTokens * price[1]) : null
 }
+
+/** The entry of the price list that a model falls under; undefined for one that has no price. */
+export const pricedName = (model: string): string | undefined =>
+  PRICED.filter((name) => model.startsWith(name)).sort((left, right) => right.length - left.length)[0]
+
+/** All entries of the price list. */
+export const PRICED: readonly string[] = Object.keys(PRICES)

@@ -1,0 +1,253 @@
+/**
+ * Every metric of ours: its name, unit and dimensions, and which log event carries it. The functions' log adapter turns
+ * these events into CloudWatch's embedded metric format (no call to AWS, no buffer that a crash could lose); dashboards
+ * and alarms in `lib/observability` may name no other. Imports nothing, like `contract.ts`.
+ *
+ * A combination of dimension values that was seen in an hour costs like a metric of its own, so each dimension has few
+ * values and none is chosen by a caller: lane, task type, provider, model by its entry in the price list, error code.
+ * Tenant and task id are log fields.
+ */
+export const DIMENSIONS = {
+  Lane: 'lane',
+  Type: 'type',
+  Provider: 'provider',
+  Model: 'model',
+  Code: 'code',
+} as const
+export type Dimension = keyof typeof DIMENSIONS
+
+/** As CloudWatch spells them. US dollars have none there. */
+export type Unit = 'Count' | 'Milliseconds' | 'Seconds' | 'None'
+
+export interface MetricDefinition {
+  readonly name: string
+  readonly unit: Unit
+  /** Log events that carry it. */
+  readonly events: readonly string[]
+  /** Field of the event that is the value; left out, each event counts 1. */
+  readonly value?: string
+  /** Only events whose field says so. */
+  readonly when?: { readonly field: string; readonly is: string }
+  /** Each list is one set of dimensions that the value is kept under. */
+  readonly dimensions: readonly (readonly Dimension[])[]
+  readonly means: string
+}
+
+const define = <const Name extends string>(
+  definition: Omit<MetricDefinition, 'name'> & { readonly name: Name },
+): MetricDefinition & { readonly name: Name } => definition
+
+export const METRICS = [
+  define({
+    name: 'Submitted',
+    unit: 'Count',
+    events: ['task.submitted'],
+    dimensions: [[], ['Lane'], ['Type']],
+    means: 'Tasks accepted.',
+  }),
+  define({
+    name: 'Started',
+    unit: 'Count',
+    events: ['task.claimed'],
+    dimensions: [['Lane']],
+    means: 'Attempts begun.',
+  }),
+  define({
+    name: 'Completed',
+    unit: 'Count',
+    events: ['task.completed'],
+    dimensions: [[], ['Lane'], ['Type']],
+    means: 'Tasks that ended with a result.',
+  }),
+  define({
+    name: 'Failed',
+    unit: 'Count',
+    events: ['task.failed', 'task.crashed'],
+    dimensions: [[], ['Lane'], ['Code']],
+    means: 'Tasks that failed for good.',
+  }),
+  define({
+    name: 'Retried',
+    unit: 'Count',
+    events: ['task.retrying'],
+    dimensions: [['Lane'], ['Code']],
+    means: 'Attempts that failed and are made again.',
+  }),
+  define({
+    name: 'Cancelled',
+    unit: 'Count',
+    events: ['task.cancelled'],
+    dimensions: [['Lane']],
+    means: 'Tasks that a caller cancelled.',
+  }),
+  define({
+    name: 'Expired',
+    unit: 'Count',
+    events: ['task.expired'],
+    dimensions: [['Lane']],
+    means: 'Tasks that were not started by their deadline.',
+  }),
+  define({
+    name: 'DeadLettered',
+    unit: 'Count',
+    events: ['task.dead_lettered'],
+    dimensions: [['Lane']],
+    means: 'Dead letters sent.',
+  }),
+  define({
+    name: 'QueueWait',
+    unit: 'Milliseconds',
+    events: ['task.claimed'],
+    value: 'waited_ms',
+    dimensions: [[], ['Lane']],
+    means: 'From when a task could start to when an attempt of it did.',
+  }),
+  define({
+    name: 'RunTime',
+    unit: 'Milliseconds',
+    events: ['task.completed'],
+    value: 'run_ms',
+    dimensions: [['Lane'], ['Type']],
+    means: 'Length of the attempt that succeeded.',
+  }),
+  define({
+    name: 'EndToEnd',
+    unit: 'Milliseconds',
+    events: ['task.completed'],
+    value: 'total_ms',
+    dimensions: [[], ['Lane']],
+    means: 'From submit, or from the time the caller asked for, to the result.',
+  }),
+  define({
+    name: 'BatchFill',
+    unit: 'Count',
+    events: ['batch.received'],
+    value: 'messages',
+    dimensions: [['Lane']],
+    means: 'Messages that one worker invocation was given.',
+  }),
+  define({
+    name: 'LeaseLost',
+    unit: 'Count',
+    events: ['task.stopped'],
+    when: { field: 'code', is: 'lease_lost' },
+    dimensions: [[], ['Lane']],
+    means: 'Attempts that another attempt took the task from: work paid twice.',
+  }),
+  define({
+    name: 'OldestDueAge',
+    unit: 'Seconds',
+    events: ['lane.swept'],
+    value: 'oldest_due_seconds',
+    dimensions: [['Lane']],
+    means: 'How long the most overdue task of a lane has been overdue; 0 when none is.',
+  }),
+  define({
+    name: 'Heartbeat',
+    unit: 'Count',
+    events: ['sweep.finished'],
+    dimensions: [[]],
+    means: 'Rounds that the sweeper finished.',
+  }),
+  define({
+    name: 'Resent',
+    unit: 'Count',
+    events: ['sweep.finished'],
+    value: 'resent',
+    dimensions: [[]],
+    means: 'Messages that were lost and sent again.',
+  }),
+  define({
+    name: 'TakenOver',
+    unit: 'Count',
+    events: ['sweep.finished'],
+    value: 'taken_over',
+    dimensions: [[]],
+    means: 'Attempts whose worker died, given to another.',
+  }),
+  define({
+    name: 'ModelCalls',
+    unit: 'Count',
+    events: ['model.answered', 'model.failed'],
+    dimensions: [['Provider']],
+    means: 'Calls made to a provider.',
+  }),
+  define({
+    name: 'ModelThrottled',
+    unit: 'Count',
+    events: ['model.failed'],
+    when: { field: 'code', is: 'provider_rate_limited' },
+    dimensions: [['Provider']],
+    means: 'Calls that a provider answered with 429.',
+  }),
+  define({
+    name: 'CircuitOpened',
+    unit: 'Count',
+    events: ['circuit.opened'],
+    dimensions: [[]],
+    means: 'Pauses of the calls to a provider that kept failing.',
+  }),
+  define({
+    name: 'InputTokens',
+    unit: 'Count',
+    events: ['model.answered'],
+    value: 'input_tokens',
+    dimensions: [['Provider'], ['Provider', 'Model']],
+    means: 'Tokens sent to models.',
+  }),
+  define({
+    name: 'OutputTokens',
+    unit: 'Count',
+    events: ['model.answered'],
+    value: 'output_tokens',
+    dimensions: [['Provider'], ['Provider', 'Model']],
+    means: 'Tokens that models answered with.',
+  }),
+  define({
+    name: 'Cost',
+    unit: 'None',
+    events: ['model.answered'],
+    value: 'cost_usd',
+    dimensions: [[], ['Provider'], ['Provider', 'Model']],
+    means: 'US dollars, at list prices; calls of models without a known price are not in it.',
+  }),
+] as const satisfies readonly MetricDefinition[]
+
+export type MetricName = (typeof METRICS)[number]['name']
+
+/** One namespace per environment: cheaper than a dimension on every metric, and no dashboard can mix two. */
+export const metricNamespace = (stage: string): string => `TaskRunner/${stage}`
+
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * What a log event adds to its line in the embedded metric format: the values and dimensions at the top, and `_aws`,
+ * which tells CloudWatch what of it is a metric.
+ *
+ * @returns undefined for an event that carries none.
+ */
+export function toEmbeddedMetrics(
+  namespace: string,
+  event: string,
+  fields: Fields,
+  now: number,
+): Fields | undefined {
+  const values: Record<string, number> = {}
+  const directives: object[] = []
+  const used = new Set<Dimension>()
+  for (const { name, unit, events, value, when, dimensions } of METRICS as readonly MetricDefinition[]) {
+    if (!events.includes(event) || (when && fields[when.field] !== when.is)) continue
+    const number = value === undefined ? 1 : fields[value]
+    if (typeof number !== 'number' || !Number.isFinite(number)) continue
+    const known = dimensions.filter((set) => set.every((dimension) => isLabel(fields[DIMENSIONS[dimension]])))
+    if (known.length === 0) continue
+    for (const dimension of known.flat()) used.add(dimension)
+    values[name] = number
+    directives.push({ Namespace: namespace, Dimensions: known, Metrics: [{ Name: name, Unit: unit }] })
+  }
+  if (directives.length === 0) return undefined
+  const labels = Object.fromEntries([...used].map((dimension) => [dimension, fields[DIMENSIONS[dimension]]]))
+  return { ...labels, ...values, _aws: { Timestamp: now, CloudWatchMetrics: directives } }
+}
+
+const isLabel = (value: unknown): boolean => typeof value === 'string' && value !== ''
