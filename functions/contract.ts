@@ -34,6 +34,12 @@ export const ENV = {
   anthropicBaseUrl: 'ANTHROPIC_BASE_URL',
   /** The version `GET /health` answers with. */
   serviceVersion: 'SERVICE_VERSION',
+  /** ARN of the function behind the buttons of the dashboard's task table. */
+  opsActionArn: 'OPS_ACTION_ARN',
+  /** Whose tasks the dashboard's task table shows before anybody chooses. */
+  defaultTenant: 'DEFAULT_TENANT',
+  /** `true`: inputs are shown to whoever may see the dashboard. */
+  showsPrompts: 'SHOWS_PROMPTS',
 } as const
 export type EnvName = (typeof ENV)[keyof typeof ENV]
 
@@ -76,6 +82,8 @@ export const BUNDLES = {
   'run-task': 'functions/workers/run-task.ts',
   sweep: 'functions/workers/sweep.ts',
   'clean-up': 'functions/workers/clean-up.ts',
+  'ops-view': 'functions/ops/view.ts',
+  'ops-action': 'functions/ops/action.ts',
 } as const
 export type BundleName = keyof typeof BUNDLES
 

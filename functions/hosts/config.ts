@@ -28,6 +28,9 @@ const shapes = {
   [ENV.defaultModel]: z.string().min(1),
   [ENV.retentionDays]: z.coerce.number().int().positive(),
   [ENV.parameterPrefix]: z.string().startsWith('/').endsWith('/'),
+  [ENV.opsActionArn]: z.string().min(1),
+  [ENV.defaultTenant]: z.string().min(1),
+  [ENV.showsPrompts]: z.enum(['true', 'false']).transform((text) => text === 'true'),
   [ENV.openaiBaseUrl]: z.url().optional(),
   [ENV.anthropicBaseUrl]: z.url().optional(),
 }

@@ -111,6 +111,36 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // Receive and delete: letters whose task has moved on are taken away.
     deadLetters: [...TIDY, 'sqs:SendMessage'],
   },
+  'ops-view': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.queueUrls,
+      ENV.deadLetterQueueUrls,
+      ENV.opsActionArn,
+      ENV.defaultTenant,
+      ENV.showsPrompts,
+    ],
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
+    indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
+    queues: ['sqs:GetQueueAttributes'],
+    deadLetters: ['sqs:GetQueueAttributes'],
+  },
+  'ops-action': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.queueUrls,
+      ENV.deadLetterQueueUrls,
+      ENV.eventSourceIds,
+      ENV.retentionDays,
+    ],
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    indexes: { list: ['dynamodb:Query'] },
+    queues: ['sqs:SendMessage'],
+    deadLetters: TIDY,
+    eventSources: ['lambda:UpdateEventSourceMapping'],
+  },
   'clean-up': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
     table: ['dynamodb:DeleteItem', 'dynamodb:Scan'],

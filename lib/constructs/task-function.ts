@@ -33,6 +33,7 @@ export class TaskFunction extends Construct {
   readonly function: lambda.Function
   readonly live: lambda.Alias
   readonly role: iam.Role
+  readonly logGroupName: string
 
   constructor(scope: Construct, id: string, props: TaskFunctionProps) {
     super(scope, id)
@@ -41,6 +42,7 @@ export class TaskFunction extends Construct {
       retention: stage.logs.retentionDays as logs.RetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
     })
+    this.logGroupName = logGroup.logGroupName
     this.role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       description: props.description,

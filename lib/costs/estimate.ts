@@ -1,4 +1,7 @@
 import { LANES, LEASE } from '../../functions/contract.ts'
+import { PRICED } from '../../functions/core/domain/cost.ts'
+import { type Dimension, METRICS } from '../../functions/metrics.ts'
+import manifest from '../../functions/tasks/manifest.gen.json' with { type: 'json' }
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { PRICES } from './prices.ts'
 
@@ -55,8 +58,9 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   const sweeps = SECONDS_PER_MONTH / 60 / stage.sweeper.everyMinutes
   const logGb = (tasks * LOG_BYTES) / 1e9
   const storedGb = logGb * Math.min(1, stage.logs.retentionDays / 30.4)
-  const alarms = stage.hasObservability ? 2 * LANES.length + 2 : 0
   const canary = stage.api.hasCanary ? 5 : 0
+  const { dashboards, alarmMetrics, composites } = watchOf(stage)
+  const metrics = metricCount(stage)
   return [
     {
       name: 'API Gateway',
@@ -101,12 +105,52 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
       basis: `every ${stage.sweeper.everyMinutes} min, fixed`,
     },
     {
-      name: 'Dashboard and alarms',
-      usdPerMonth: (stage.hasObservability ? PRICES.dashboard : 0) + (alarms + canary) * PRICES.alarm,
-      basis: `${stage.hasObservability ? 1 : 0} and ${alarms + canary}, fixed`,
+      name: 'Dashboards and alarms',
+      usdPerMonth:
+        dashboards * PRICES.dashboard +
+        (alarmMetrics + canary) * PRICES.alarm +
+        composites * PRICES.compositeAlarm,
+      basis: `${dashboards} dashboards, ${alarmMetrics + canary} alarm metrics, ${composites} composites, fixed`,
+    },
+    {
+      name: 'Metrics',
+      usdPerMonth: metrics * PRICES.metric,
+      basis: `at most: all ${metrics} combinations seen all month`,
     },
   ]
 }
+
+/** What the observability stack has; a test holds it against the template. */
+function watchOf({ hasObservability, models }: StageSettings) {
+  if (!hasObservability) return { dashboards: 0, alarmMetrics: 0, composites: 0 }
+  // Three per lane, the workers' throttles; ratios of two metrics: failures, four burn windows, one per provider; the
+  // rest: leases, sweeper, 5xx, latency, circuits, spend.
+  const alarmMetrics = 4 * LANES.length + 2 * (5 + models.providers.length) + 6
+  return { dashboards: 2, alarmMetrics, composites: 2 }
+}
+
+/** Combinations of dimension values that a stage's metrics can have: what they cost when all are seen all month. */
+export function metricCount({ models }: StageSettings): number {
+  const values: Readonly<Record<Dimension, number>> = {
+    Lane: LANES.length,
+    Type: manifest.length,
+    Provider: models.providers.length,
+    // Each priced model has one provider, and every provider may have models without a price.
+    Model: PRICED.length + 1,
+    Code: ERROR_CODES,
+  }
+  const combinations = (set: readonly Dimension[]) =>
+    set.includes('Model')
+      ? PRICED.length + values.Provider
+      : set.reduce((product, dimension) => product * values[dimension], 1)
+  return METRICS.flatMap(({ dimensions }) => dimensions as readonly (readonly Dimension[])[]).reduce(
+    (sum, set) => sum + combinations(set),
+    0,
+  )
+}
+
+/** Codes that a stage meets: the runner's own and the providers', about; task types may add some. */
+const ERROR_CODES = 15
 
 /** Mean of the longest of `count` log-normal lengths whose own mean is 1: the integral of 1 − F(x)^count. */
 export function longestOf(count: number): number {

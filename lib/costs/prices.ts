@@ -27,5 +27,9 @@ export const PRICES = {
   logsGb: 0.5,
   logsGbMonth: 0.03,
   dashboard: 3,
+  /** Per metric that an alarm reads. */
   alarm: 0.1,
+  compositeAlarm: 0.5,
+  /** Per metric and combination of dimension values that was seen all month. */
+  metric: 0.3,
 } as const

@@ -1,7 +1,10 @@
-import { Stack, type StackProps } from 'aws-cdk-lib'
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { LANES } from '../../functions/contract.ts'
-import { Overview } from '../observability/overview.ts'
+import { Alarms } from '../observability/alarms.ts'
+import { Dashboards } from '../observability/dashboards.ts'
+import { QUERIES } from '../observability/queries.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import type { StatefulStack } from './stateful-stack.ts'
 import type { StatelessStack } from './stateless-stack.ts'
@@ -12,7 +15,7 @@ export interface ObservabilityStackProps extends StackProps {
   readonly stateless: StatelessStack
 }
 
-/** Watches the other two stacks and can be replaced without touching them: dashboard, alarms and their topic. */
+/** Watches the other two stacks and can be replaced without touching them: dashboards, alarms, topics, saved queries. */
 export class ObservabilityStack extends Stack {
   constructor(
     scope: Construct,
@@ -20,17 +23,48 @@ export class ObservabilityStack extends Stack {
     { stage, stateful, stateless, ...props }: ObservabilityStackProps,
   ) {
     super(scope, id, props)
-    new Overview(this, 'Overview', {
+    const { spendUsdPerHour, runbookUrl } = stage.observability
+    const watched = {
       stageName: stage.name,
       api: stateless.taskApi.api,
-      sweeper: stateless.sweeper.sweep.function,
-      sweepEveryMinutes: stage.sweeper.everyMinutes,
+      providers: stage.models.providers,
       lanes: LANES.map((name) => ({
         name,
         queue: stateless.lanes[name].queue,
         deadLetters: stateful.deadLetters[name],
         worker: stateless.lanes[name].worker.function,
       })),
+    }
+    const logs = {
+      workers: LANES.map((lane) => stateless.lanes[lane].worker.logGroupName),
+      api: Object.values(stateless.functions).map(({ logGroupName }) => logGroupName),
+    }
+    const alarms = new Alarms(this, 'Alarms', {
+      ...watched,
+      sweepEveryMinutes: stage.sweeper.everyMinutes,
+      spendUsdPerHour,
+      runbookUrl,
     })
+    const { overview } = new Dashboards(this, 'Dashboards', {
+      ...watched,
+      alarms,
+      spendUsdPerHour,
+      runbookUrl,
+      workerLogs: logs.workers,
+      taskTableArn: stateless.ops['ops-view'].live.functionArn,
+    })
+    for (const [key, { title, from, lines }] of Object.entries(QUERIES))
+      new CfnQueryDefinition(this, `Query-${key}`, {
+        name: `TaskRunner-${stage.name}/${title}`,
+        queryString: lines.join('\n| '),
+        logGroupNames:
+          from === 'all'
+            ? [...logs.workers, ...logs.api, stateless.sweeper.sweep.logGroupName]
+            : [...logs[from]],
+      })
+    const url = `https://${this.region}.console.aws.amazon.com/cloudwatch/home#dashboards:name=${overview.dashboardName}`
+    new CfnOutput(this, 'DashboardUrl', { value: url })
+    for (const [severity, { topicArn }] of Object.entries(alarms.topics))
+      new CfnOutput(this, `${severity}TopicArn`, { value: topicArn, description: 'Subscribe to be told' })
   }
 }

@@ -21,10 +21,13 @@ export interface StatelessStackProps extends StackProps {
   readonly version: string
 }
 
+type OpsBundle = 'ops-view' | 'ops-action'
+
 /** What can be torn down and built again without loss: the API, the lanes and the sweeper. */
 export class StatelessStack extends Stack {
   readonly lanes: Readonly<Record<LaneName, Lane>>
   readonly functions: Readonly<Record<ApiBundle, TaskFunction>>
+  readonly ops: Readonly<Record<OpsBundle, TaskFunction>>
   readonly sweeper: Sweeper
   readonly cleaner: Cleaner
   readonly taskApi: TaskApi
@@ -67,7 +70,11 @@ export class StatelessStack extends Stack {
       [ENV.retentionDays]: String(stage.retentionDays),
       [ENV.serviceVersion]: version,
     }
-    const apiFunction = (functionId: string, bundle: ApiBundle, description: string): TaskFunction => {
+    const apiFunction = (
+      functionId: string,
+      bundle: ApiBundle | OpsBundle,
+      description: string,
+    ): TaskFunction => {
       const target = new TaskFunction(this, functionId, {
         stage,
         bundle,
@@ -105,6 +112,19 @@ export class StatelessStack extends Stack {
     this.sweeper = new Sweeper(this, 'Sweeper', { stage, table, payloads, queues, deadLetters, bundleRoot })
     this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
     this.taskApi = new TaskApi(this, 'TaskApi', { stage, functions: this.functions })
+    // Nobody's key on an open stage: everybody is this tenant there.
+    values[ENV.defaultTenant] = this.taskApi.key?.keyId ?? 'default'
+    values[ENV.showsPrompts] = String(stage.observability.showsPrompts)
+    const action = apiFunction(
+      'OpsAction',
+      'ops-action',
+      'Retries, cancels, redrives and pauses from the dashboard',
+    )
+    values[ENV.opsActionArn] = action.live.functionArn
+    this.ops = {
+      'ops-action': action,
+      'ops-view': apiFunction('OpsView', 'ops-view', 'Shows tasks and queues in the dashboard'),
+    }
     if (stage.api.hasCanary)
       new Canary(this, 'Canary', { stage, api: this.taskApi.api, functions: this.functions })
 

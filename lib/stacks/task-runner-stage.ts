@@ -15,6 +15,7 @@ export interface TaskRunnerStageProps {
 export class TaskRunnerStage extends Stage {
   readonly stateful: StatefulStack
   readonly stateless: StatelessStack
+  readonly observability: ObservabilityStack | undefined
 
   constructor(scope: Construct, id: string, { stage, bundleRoot, version }: TaskRunnerStageProps) {
     super(scope, id)
@@ -29,13 +30,14 @@ export class TaskRunnerStage extends Stage {
       version,
       description: `Async AI Task Runner, ${stage.name}: API, lanes, sweeper`,
     })
-    if (stage.hasObservability)
-      new ObservabilityStack(this, 'observability', {
-        stage,
-        stateful: this.stateful,
-        stateless: this.stateless,
-        description: `Async AI Task Runner, ${stage.name}: dashboard and alarms`,
-      })
+    this.observability = stage.hasObservability
+      ? new ObservabilityStack(this, 'observability', {
+          stage,
+          stateful: this.stateful,
+          stateless: this.stateless,
+          description: `Async AI Task Runner, ${stage.name}: dashboards and alarms`,
+        })
+      : undefined
     Tags.of(this).add('application', 'task-runner')
     Tags.of(this).add('stage', stage.name)
   }

@@ -31,3 +31,6 @@ export const anthropicRoutes = { 'claude-*': 'anthropic' } as const
 export const simulatedRoutes = { simulated: 'simulated', 'simulated-*': 'simulated' } as const
 
 export const DEFAULT_MODEL = 'gpt-3.5-turbo'
+
+/** The page of the runbook; a stage may name where its people read it instead. */
+export const RUNBOOK = 'lib/observability/RUNBOOK.md'

@@ -3,6 +3,7 @@ import {
   DEFAULT_MODEL,
   deployedLanes,
   openaiRoutes,
+  RUNBOOK,
   simulatedRoutes,
 } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
@@ -31,4 +32,5 @@ export const dev: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
+  observability: { spendUsdPerHour: 5, runbookUrl: RUNBOOK, showsPrompts: true },
 }

@@ -1,4 +1,4 @@
-import { lane, simulatedRoutes } from './deployed-defaults.ts'
+import { lane, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
 /**
@@ -38,4 +38,5 @@ export const emulated: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
+  observability: { spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: true },
 }

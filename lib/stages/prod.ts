@@ -1,4 +1,4 @@
-import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes } from './deployed-defaults.ts'
+import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes, RUNBOOK } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
 /** Production: what holds data stays when a stack goes, and cannot be deleted by one command. */
@@ -25,4 +25,5 @@ export const prod: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
+  observability: { spendUsdPerHour: 50, runbookUrl: RUNBOOK, showsPrompts: false },
 }

@@ -123,8 +123,16 @@ export const stageSchema = z
           error: 'must be an IANA time zone, e.g. Europe/Berlin',
         }),
     }),
-    /** Dashboard, alarms and their topic. */
+    /** Dashboards, alarms, their topics and saved queries. */
     hasObservability: z.boolean(),
+    observability: z.strictObject({
+      /** Models may cost this many US dollars in an hour before an alarm. */
+      spendUsdPerHour: z.number().positive(),
+      /** Where alarms and dashboards say that the runbook is. */
+      runbookUrl: z.string().min(1),
+      /** Whoever may see the dashboard may read inputs there. */
+      showsPrompts: z.boolean(),
+    }),
   })
   .refine((stage) => stage.payloadExpiryDays > stage.retentionDays + LIMITS.maxDelayDays, {
     path: ['payloadExpiryDays'],

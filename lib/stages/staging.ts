@@ -1,4 +1,4 @@
-import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes } from './deployed-defaults.ts'
+import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes, RUNBOOK } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
 /** Like production in all that behaves; its data is kept only long enough to look into a failed release. */
@@ -25,4 +25,5 @@ export const staging: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
+  observability: { spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: false },
 }

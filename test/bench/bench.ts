@@ -157,6 +157,8 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'run-task': 'laneaiWorker',
     sweep: 'SweeperSweep',
     'clean-up': 'CleanerCleanUp',
+    'ops-view': 'OpsView',
+    'ops-action': 'OpsAction',
   }
   const rows = []
   for (const { bundle, directory, coldBytes, codeBytes } of reports) {

@@ -64,7 +64,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('runs every function on the runtime’s Node, arm64, with JSON logs that are kept for a time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
-    expect(functions).toHaveLength(LANES.length + 6)
+    expect(functions).toHaveLength(LANES.length + 8)
     for (const item of functions)
       expect(item.Properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -168,6 +168,8 @@ const BUNDLE_OF = [
   [/^Public/, 'api-public'],
   [/^Sweeper/, 'sweep'],
   [/^Cleaner/, 'clean-up'],
+  [/^OpsView/, 'ops-view'],
+  [/^OpsAction/, 'ops-action'],
 ] as const
 
 describe('what holds data', () => {

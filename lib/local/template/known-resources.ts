@@ -73,6 +73,34 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
     // MethodSettings: throttling of a whole stage; one laptop is slower than it.
     cloudOnly: ['AccessLogSetting', 'DeploymentId', 'MethodSettings', 'RestApiId', 'Tags'],
   },
+  // Drawn and evaluated by the console, from the same definitions.
+  'AWS::CloudWatch::Dashboard': { runs: ['DashboardBody', 'DashboardName'] },
+  'AWS::CloudWatch::Alarm': {
+    runs: [
+      'AlarmDescription',
+      'AlarmName',
+      'ComparisonOperator',
+      'DatapointsToAlarm',
+      'Dimensions',
+      'EvaluationPeriods',
+      'ExtendedStatistic',
+      'MetricName',
+      'Metrics',
+      'Namespace',
+      'Period',
+      'Statistic',
+      'Threshold',
+      'TreatMissingData',
+    ],
+    cloudOnly: ['AlarmActions', 'OKActions', 'Tags'],
+  },
+  'AWS::CloudWatch::CompositeAlarm': {
+    runs: ['AlarmDescription', 'AlarmName', 'AlarmRule'],
+    cloudOnly: ['AlarmActions', 'OKActions', 'Tags'],
+  },
+  'AWS::SNS::Topic': { isCloudOnly: true },
+  'AWS::SNS::TopicPolicy': { isCloudOnly: true },
+  'AWS::Logs::QueryDefinition': { isCloudOnly: true },
   'AWS::CDK::Metadata': { isCloudOnly: true },
 }
 

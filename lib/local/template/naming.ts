@@ -23,6 +23,8 @@ export class Naming {
 
   physicalName(stack: string, id: string, { Type, Properties = {} }: TemplateResource): string {
     if (Type === 'AWS::SQS::Queue' && typeof Properties.QueueName === 'string') return Properties.QueueName
+    if (Type.startsWith('AWS::CloudWatch::') && typeof Properties.AlarmName === 'string')
+      return Properties.AlarmName
     const name = `${stack}-${id}`
     return Type === 'AWS::S3::Bucket' ? name.toLowerCase().slice(-63) : name
   }
@@ -50,6 +52,7 @@ export class Naming {
       if (Type === 'AWS::DynamoDB::GlobalTable') return this.arn('dynamodb', `table/${name}`)
       if (Type === 'AWS::S3::Bucket') return this.arn('s3', name)
       if (Type === 'AWS::Lambda::Function') return this.functionArn(name)
+      if (Type.startsWith('AWS::CloudWatch::')) return this.arn('cloudwatch', `alarm:${name}`)
       if (Type === 'AWS::IAM::Role') return this.arn('iam', `role/${name}`)
       if (Type === 'AWS::Logs::LogGroup') return this.arn('logs', `log-group:${name}:*`)
     }

@@ -12,6 +12,8 @@ export interface Plan {
   readonly eventSources: readonly EventSourcePlan[]
   readonly timers: readonly TimerPlan[]
   readonly api: ApiPlan
+  readonly dashboards: readonly DashboardPlan[]
+  readonly alarms: readonly AlarmPlan[]
 }
 
 export interface TablePlan {
@@ -61,6 +63,17 @@ export interface TimerPlan {
   readonly timeZone: string
   readonly functionName: string
   readonly input: unknown
+}
+export interface DashboardPlan {
+  readonly name: string
+  /** As CloudWatch keeps it: `{ widgets: [...] }`. */
+  readonly body: unknown
+}
+export interface AlarmPlan {
+  readonly name: string
+  readonly description: string
+  /** As CloudFormation has them; `AlarmRule` is there for a composite. */
+  readonly properties: Readonly<Record<string, unknown>>
 }
 export interface ApiPlan {
   readonly stageName: string
@@ -117,6 +130,17 @@ export function planAssembly(assembly: Assembly, options: PlanOptions): Plan {
       .map(toTimer)
       .filter((timer) => timer !== undefined),
     api: toApi(of),
+    dashboards: of('AWS::CloudWatch::Dashboard').map(({ properties: p }) => ({
+      name: String(p.DashboardName),
+      body: JSON.parse(String(p.DashboardBody)),
+    })),
+    alarms: [...of('AWS::CloudWatch::Alarm'), ...of('AWS::CloudWatch::CompositeAlarm')].map(
+      ({ properties: p }) => ({
+        name: String(p.AlarmName),
+        description: String(p.AlarmDescription ?? ''),
+        properties: p,
+      }),
+    ),
   }
 }
 

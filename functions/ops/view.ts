@@ -1,0 +1,76 @@
+import middy from '@middy/core'
+import type { Context } from 'aws-lambda'
+import { ENV } from '../contract.ts'
+import { listQueues } from '../core/application/list-queues.ts'
+import { listRunning } from '../core/application/list-running.ts'
+import { STATUSES, type Status } from '../core/domain/task.ts'
+import { clock, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import { type ViewEvent, viewEvent } from './event.ts'
+import { type Html, html } from './html.ts'
+import { type Desk, note, renderQueues, renderSearch, renderTask, renderTasks } from './render.ts'
+
+const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant])
+const store = openStore()
+const dependencies = { store, queue: openQueue(true), lanes: openLanes(), clock }
+
+const SHOWN = 25
+
+const ABOUT = `### Tasks and queues, live
+Shows what waits in each lane, what runs, what failed last, and any task by its id. It only reads; its buttons call
+another function, which asks for a right of its own.
+
+| parameter | |
+|---|---|
+| \`tenant\` | whose failed and found tasks are shown; by default the stage's first |
+| \`view\` | \`overview\`, \`search\` or \`task\` |
+`
+
+/** The custom widget of the dashboard. Reads only; returns HTML without a script. */
+export const handler = middy<unknown, string | { markdown: string }>().handler(
+  async (event, { invokedFunctionArn }: Context) => {
+    const parsed = viewEvent.safeParse(event ?? {})
+    if (!parsed.success)
+      return note(`This cannot be shown: ${parsed.error.issues[0]?.path.join('.')} is wrong.`).text
+    if (parsed.data.describe) return { markdown: ABOUT }
+    const desk: Desk = {
+      viewArn: invokedFunctionArn,
+      actionArn: config.OPS_ACTION_ARN,
+      showsPrompts: config.SHOWS_PROMPTS,
+      now: clock.now(),
+    }
+    return (await show(desk, parsed.data)).text
+  },
+)
+
+async function show(desk: Desk, event: ViewEvent): Promise<Html> {
+  // What stands in the form counts where the click itself says nothing.
+  const form = event.view === 'search' ? (event.widgetContext?.forms?.all ?? {}) : {}
+  const read = (name: 'id' | 'status' | 'type' | 'tag') => form[name]?.trim() || event[name] || undefined
+  const tenant = form.tenant?.trim() || event.tenant || config.DEFAULT_TENANT
+  const search = { tenant, status: read('status'), type: read('type'), tag: read('tag') }
+  const id = read('id')
+  if (id !== undefined) {
+    const task = await store.get({ tenant, id })
+    return html`${renderSearch(desk, { ...search, id })}${task ? renderTask(desk, task) : note(`Tenant ${tenant} has no task ${id}.`)}`
+  }
+  const list = (status?: Status) =>
+    store.list(
+      tenant,
+      {
+        ...(status ? { status } : {}),
+        ...(event.view === 'search' && search.type ? { type: search.type } : {}),
+        ...(event.view === 'search' && search.tag ? { tag: search.tag } : {}),
+      },
+      SHOWN,
+    )
+  if (event.view === 'search') {
+    const { tasks } = await list(STATUSES.find((status) => status === search.status))
+    return html`${renderSearch(desk, search)}${renderTasks(desk, 'Found, newest first', tasks, 'Nothing fits.')}`
+  }
+  const [sights, running, failed] = await Promise.all([
+    listQueues(dependencies),
+    listRunning(dependencies, SHOWN),
+    list('FAILED'),
+  ])
+  return html`${renderQueues(desk, tenant, sights)}${renderTasks(desk, 'Running now, all tenants', running, 'Nothing runs.')}${renderTasks(desk, `Failed last, tenant ${tenant}`, failed.tasks, 'Nothing has failed.')}${renderSearch(desk, { tenant })}`
+}

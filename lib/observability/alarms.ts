@@ -1,0 +1,274 @@
+import { Duration } from 'aws-cdk-lib'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
+import * as sns from 'aws-cdk-lib/aws-sns'
+import { Construct } from 'constructs'
+import { FIVE_MINUTES, MINUTE, StageMetrics, type Watched, type WatchedLane } from './metrics.ts'
+
+export interface AlarmsProps extends Watched {
+  readonly sweepEveryMinutes: number
+  /** US dollars for models in an hour that somebody must look at. */
+  readonly spendUsdPerHour: number
+  /** Where the runbook is read, e.g. its page in the repository's web view. */
+  readonly runbookUrl: string
+}
+
+/** Where each alarm begins; dashboards draw these on the graphs they guard. */
+export const THRESHOLDS = {
+  deadLetters: 1,
+  oldestDueSeconds: 900,
+  queueAgeSeconds: 900,
+  failurePercent: 20,
+  apiServerErrors: 5,
+  apiP99Ms: 3_000,
+  throttles: 1,
+  leaseLost: 3,
+  providerThrottledPercent: 20,
+} as const
+
+/** Fewer ended tasks, or calls, than this say nothing about a ratio. */
+const VOLUME = 20
+/** Of all ended tasks in 30 days. */
+const SUCCESS_PERCENT = 99
+/**
+ * How many times faster than evenly the 30 days' failures are used up, over a long and a short window: 2 % of them in an
+ * hour, 5 % in six. The short one lets the alarm end soon. Google, The Site Reliability Workbook, chapter 5, table 5-8.
+ */
+const BURNS = [
+  { id: 'Fast', factor: 14.4, long: Duration.hours(1), short: Duration.minutes(5) },
+  { id: 'Slow', factor: 6, long: Duration.hours(6), short: Duration.minutes(30) },
+] as const
+
+/** `urgent`: somebody is woken. `notice`: somebody looks at it in the morning. `none`: a part of another one. */
+type Severity = 'urgent' | 'notice' | 'none'
+
+type AlarmOptions = Pick<
+  cloudwatch.AlarmProps,
+  'metric' | 'threshold' | 'evaluationPeriods' | 'datapointsToAlarm'
+> & {
+  readonly severity: Severity
+  readonly means: string
+  readonly isMissingBad?: true
+  readonly isBelow?: true
+  /** Heading of the runbook, where it is not the id up to its hyphen. */
+  readonly heading?: string
+}
+
+/**
+ * Every alarm of a stage, to one topic per severity. Each description ends with the heading of the runbook that says
+ * what to do; a test holds the two together.
+ */
+export class Alarms extends Construct {
+  readonly topics: Readonly<Record<'urgent' | 'notice', sns.Topic>>
+  /** All of them, in order of severity. */
+  readonly all: readonly cloudwatch.IAlarm[]
+  readonly #made: { readonly alarm: cloudwatch.AlarmBase; readonly severity: Severity }[] = []
+  readonly #props: AlarmsProps
+
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
+    super(scope, id)
+    this.#props = props
+    const topic = (name: string, text: string) =>
+      new sns.Topic(this, name, { displayName: `TaskRunner ${props.stageName}: ${text}`, enforceSSL: true })
+    this.topics = { urgent: topic('Urgent', 'act now'), notice: topic('Notice', 'look today') }
+    const metrics = new StageMetrics(props.stageName)
+    for (const lane of props.lanes) this.#watchLane(metrics, lane)
+    this.#watchTasks(metrics)
+    this.#watchApi()
+    this.#watchProviders(metrics)
+    this.#watchBudget(metrics)
+    const urgent = this.#made.filter(({ severity }) => severity === 'urgent').map(({ alarm }) => alarm)
+    this.#composite(
+      'Unhealthy',
+      'none',
+      cloudwatch.AlarmRule.anyOf(...urgent),
+      'Something needs a person now.',
+    )
+    const order = ['urgent', 'notice', 'none']
+    this.all = this.#made
+      .toSorted((left, right) => order.indexOf(left.severity) - order.indexOf(right.severity))
+      .map(({ alarm }) => alarm)
+  }
+
+  #watchLane(metrics: StageMetrics, { name, queue, deadLetters }: WatchedLane): void {
+    const maximum = { period: MINUTE, statistic: 'Maximum' }
+    this.#alarm(`DeadLetters-${name}`, {
+      severity: 'notice',
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible(maximum),
+      threshold: THRESHOLDS.deadLetters,
+      evaluationPeriods: 1,
+      means: `Tasks of lane ${name} have failed for good.`,
+    })
+    this.#alarm(`OldestDue-${name}`, {
+      severity: 'urgent',
+      metric: metrics.own('OldestDueAge', { statistic: 'Maximum', by: { Lane: name } }),
+      threshold: THRESHOLDS.oldestDueSeconds,
+      evaluationPeriods: 5,
+      datapointsToAlarm: 3,
+      means: `A task of lane ${name} is overdue by more than ${THRESHOLDS.oldestDueSeconds / 60} minutes.`,
+    })
+    this.#alarm(`QueueAge-${name}`, {
+      severity: 'notice',
+      metric: queue.metricApproximateAgeOfOldestMessage(maximum),
+      threshold: THRESHOLDS.queueAgeSeconds,
+      evaluationPeriods: 3,
+      means: `Lane ${name} has work older than ${THRESHOLDS.queueAgeSeconds / 60} minutes.`,
+    })
+  }
+
+  #watchTasks(metrics: StageMetrics): void {
+    const { lanes, sweepEveryMinutes } = this.#props
+    this.#alarm('FailureRatio', {
+      severity: 'urgent',
+      metric: metrics.failureRatio(FIVE_MINUTES, VOLUME),
+      threshold: THRESHOLDS.failurePercent,
+      evaluationPeriods: 1,
+      means: `${THRESHOLDS.failurePercent} % or more of the tasks that ended in five minutes failed.`,
+    })
+    this.#alarm('LeaseLost', {
+      severity: 'notice',
+      metric: metrics.own('LeaseLost', { statistic: 'Sum', period: FIVE_MINUTES }),
+      threshold: THRESHOLDS.leaseLost,
+      evaluationPeriods: 1,
+      means: 'Attempts lose their tasks to others: work is paid for twice.',
+    })
+    this.#alarm('SweeperSilent', {
+      severity: 'urgent',
+      metric: metrics.own('Heartbeat', { statistic: 'Sum' }),
+      threshold: 1,
+      evaluationPeriods: Math.max(5, sweepEveryMinutes * 3),
+      isMissingBad: true,
+      isBelow: true,
+      means: 'Nothing repairs overdue tasks: the sweeper has not finished a round.',
+    })
+    this.#alarm('Throttled', {
+      severity: 'notice',
+      metric: new cloudwatch.MathExpression({
+        expression: `SUM([${lanes.map(({ name }) => `m_${name}`).join(', ')}])`,
+        usingMetrics: Object.fromEntries(
+          lanes.map(({ name, worker }) => [
+            `m_${name}`,
+            worker.metricThrottles({ period: MINUTE, statistic: 'Sum' }),
+          ]),
+        ),
+        period: MINUTE,
+        label: 'throttled invocations',
+      }),
+      threshold: THRESHOLDS.throttles,
+      evaluationPeriods: 5,
+      datapointsToAlarm: 3,
+      means: 'Lambda refuses invocations of the workers: the account has no concurrency left.',
+    })
+  }
+
+  #watchApi(): void {
+    const { api } = this.#props
+    this.#alarm('ApiFails', {
+      severity: 'urgent',
+      metric: api.metricServerError({ period: MINUTE, statistic: 'Sum' }),
+      threshold: THRESHOLDS.apiServerErrors,
+      evaluationPeriods: 3,
+      datapointsToAlarm: 2,
+      means: 'The API answers 5xx.',
+    })
+    this.#alarm('ApiSlow', {
+      severity: 'notice',
+      metric: api.metricLatency({ period: MINUTE, statistic: 'p99' }),
+      threshold: THRESHOLDS.apiP99Ms,
+      evaluationPeriods: 5,
+      datapointsToAlarm: 3,
+      means: `One request in a hundred takes longer than ${THRESHOLDS.apiP99Ms / 1_000} s.`,
+    })
+  }
+
+  #watchProviders(metrics: StageMetrics): void {
+    const { providers } = this.#props
+    this.#alarm('ProviderDown', {
+      severity: 'urgent',
+      metric: metrics.own('CircuitOpened', { statistic: 'Sum' }),
+      threshold: 1,
+      // A circuit stays open five minutes at most, then its next call is counted again.
+      evaluationPeriods: 6,
+      datapointsToAlarm: 1,
+      means: 'A provider keeps failing; its calls are paused and its tasks wait.',
+    })
+    for (const provider of providers)
+      this.#alarm(`ProviderThrottles-${provider}`, {
+        severity: 'notice',
+        metric: metrics.throttledRatio(provider, FIVE_MINUTES, VOLUME),
+        threshold: THRESHOLDS.providerThrottledPercent,
+        evaluationPeriods: 1,
+        means: `${provider} refuses ${THRESHOLDS.providerThrottledPercent} % or more of the calls with 429.`,
+      })
+  }
+
+  #watchBudget(metrics: StageMetrics): void {
+    const { spendUsdPerHour } = this.#props
+    this.#alarm('Spend', {
+      severity: 'urgent',
+      metric: metrics.own('Cost', { statistic: 'Sum', period: Duration.hours(1) }),
+      threshold: spendUsdPerHour,
+      evaluationPeriods: 1,
+      means: `Models cost ${spendUsdPerHour} US dollars or more within an hour.`,
+    })
+    const burns = BURNS.map(({ id, factor, long, short }) => {
+      const windows = [long, short].map((period, index) =>
+        this.#alarm(`Burn${id}${index === 0 ? 'Long' : 'Short'}`, {
+          severity: 'none',
+          heading: 'SuccessBudget',
+          metric: metrics.failureRatio(period, VOLUME),
+          threshold: Math.round(factor * (100 - SUCCESS_PERCENT) * 10) / 10,
+          evaluationPeriods: 1,
+          means: `Failures over ${period.toHumanString()} use up the month's budget ${factor} times too fast.`,
+        }),
+      )
+      return cloudwatch.AlarmRule.allOf(...windows)
+    })
+    this.#composite(
+      'SuccessBudget',
+      'urgent',
+      cloudwatch.AlarmRule.anyOf(...burns),
+      `Failures are using up what ${SUCCESS_PERCENT} % success in 30 days allows, too fast.`,
+    )
+  }
+
+  #alarm(id: string, options: AlarmOptions): cloudwatch.Alarm {
+    const { severity, means, isMissingBad, isBelow, heading = id.split('-')[0] ?? id, ...props } = options
+    const operators = cloudwatch.ComparisonOperator
+    const alarm = new cloudwatch.Alarm(this, id, {
+      ...props,
+      alarmName: this.#name(id),
+      alarmDescription: this.#describe(means, heading),
+      comparisonOperator: isBelow
+        ? operators.LESS_THAN_THRESHOLD
+        : operators.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: isMissingBad
+        ? cloudwatch.TreatMissingData.BREACHING
+        : cloudwatch.TreatMissingData.NOT_BREACHING,
+    })
+    return this.#notify(alarm, severity)
+  }
+
+  #composite(id: string, severity: Severity, alarmRule: cloudwatch.IAlarmRule, means: string): void {
+    const alarm = new cloudwatch.CompositeAlarm(this, id, {
+      alarmRule,
+      compositeAlarmName: this.#name(id),
+      alarmDescription: this.#describe(means, id),
+    })
+    this.#notify(alarm, severity)
+  }
+
+  #notify<Made extends cloudwatch.AlarmBase>(alarm: Made, severity: Severity): Made {
+    if (severity !== 'none') {
+      const action = new SnsAction(this.topics[severity])
+      alarm.addAlarmAction(action)
+      alarm.addOkAction(action)
+    }
+    this.#made.push({ alarm, severity })
+    return alarm
+  }
+
+  #name = (id: string) => `TaskRunner-${this.#props.stageName}-${id}`
+  #describe = (means: string, heading: string) =>
+    `${means} Runbook: ${this.#props.runbookUrl}#${heading.toLowerCase()}`
+}

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Template } from 'aws-cdk-lib/assertions'
+import { describe, expect, it } from 'vitest'
+import { METRICS, type MetricDefinition } from '../../functions/metrics.ts'
+import { estimate } from '../../lib/costs/estimate.ts'
+import { StageMetrics } from '../../lib/observability/metrics.ts'
+import { loadStage } from '../../lib/stages/load-stage.ts'
+import { alarmsOf, dashboardsOf, namedMetrics, type TemplateJson } from '../fixtures/dashboards.ts'
+import { templatesOf } from '../fixtures/templates.ts'
+
+const RUNBOOK = readFileSync(join(import.meta.dirname, '../../lib/observability/RUNBOOK.md'), 'utf8')
+const { stage } = templatesOf('prod')
+if (!stage.observability) throw new Error('prod has no observability stack')
+const template = Template.fromStack(stage.observability).toJSON() as TemplateJson
+const alarms = alarmsOf(template)
+
+describe('the runbook', () => {
+  const headings = [...RUNBOOK.matchAll(/^## (\w+)$/gm)].map((match) => match[1] ?? '')
+
+  it('has a heading for every alarm, and an alarm for every heading', () => {
+    const linked = alarms.map(({ description }) => /Runbook: \S+#(\w+)$/.exec(description)?.[1])
+    expect([...new Set(linked)].sort()).toEqual(headings.map((heading) => heading.toLowerCase()).sort())
+  })
+
+  it.each(headings)('%s says what it means, where to look, what to do, and what then', (heading) => {
+    const text = RUNBOOK.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+    const parts = [...text.matchAll(/^\*\*([^*]+)\.\*\*/gm)].map((match) => match[1])
+    expect(parts).toEqual(['Means', 'Look', 'Do', 'If that did not help'])
+  })
+
+  it('names only commands that the CLI has', () => {
+    const help = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+    const commands = new Set([...RUNBOOK.matchAll(/`taskrunner (\w+)/g)].map((match) => match[1] ?? ''))
+    expect([...commands].filter((command) => !help.includes(command))).toEqual([])
+  })
+})
+
+describe('dashboards and alarms', () => {
+  it('name only metrics of ours that functions/metrics.ts defines, with dimensions it keeps them under', () => {
+    const definitions = METRICS as readonly MetricDefinition[]
+    const wrong = namedMetrics(template)
+      .filter(({ namespace }) => namespace.startsWith('TaskRunner'))
+      .filter(({ namespace, name, dimensions }) => {
+        const kept = definitions.find((metric) => metric.name === name)?.dimensions ?? []
+        return (
+          namespace !== 'TaskRunner/prod' ||
+          !kept.some(
+            (set) =>
+              [...set].sort().join() ===
+              dimensions
+                .map(([key]) => key)
+                .sort()
+                .join(),
+          )
+        )
+      })
+    expect(wrong).toEqual([])
+  })
+
+  it('refuse a metric by dimensions that it is not kept under', () => {
+    const metrics = new StageMetrics('prod')
+    expect(() => metrics.own('QueueWait', { statistic: 'p50', by: { Type: 'text.generate' } })).toThrow(
+      'Metric QueueWait is not kept by [Type]; it is by [], [Lane]',
+    )
+  })
+
+  it('put every urgent and every other alarm to its topic; a silent sweeper is no good news', () => {
+    const silent = alarms.filter(({ actions }) => actions === 0).map(({ name }) => name.split('-')[2])
+    expect(silent.sort()).toEqual([
+      'BurnFastLong',
+      'BurnFastShort',
+      'BurnSlowLong',
+      'BurnSlowShort',
+      'Unhealthy',
+    ])
+    const missingBad = alarms.filter(({ missing }) => missing === 'breaching').map(({ name }) => name)
+    expect(missingBad).toEqual(['TaskRunner-prod-SweeperSilent'])
+  })
+
+  it('draw the threshold on every graph that shows what an alarm watches', () => {
+    const graphs = dashboardsOf(template)[0]?.widgets ?? []
+    const drawn = graphs.filter(({ properties }) => properties.annotations?.horizontal).length
+    expect(drawn).toBeGreaterThanOrEqual(11)
+  })
+
+  it('cost what the cost page says', () => {
+    const line = estimate(loadStage('prod'), { tasksPerMonth: 1e6, seconds: 10, batch: 10 }).find(
+      ({ name }) => name === 'Dashboards and alarms',
+    )
+    const canary = 5
+    const single = alarms.filter(({ isComposite }) => !isComposite)
+    const metrics = single.reduce((sum, { metricCount }) => sum + metricCount, 0) + canary
+    const composites = alarms.length - single.length
+    expect(line?.basis).toBe(`2 dashboards, ${metrics} alarm metrics, ${composites} composites, fixed`)
+  })
+})
