@@ -7,6 +7,8 @@ import { FIVE_MINUTES, MINUTE, StageMetrics, type Watched, type WatchedLane } fr
 
 export interface AlarmsProps extends Watched {
   readonly sweepEveryMinutes: number
+  /** With composite alarms; without, urgent parts tell for themselves and burn rates nobody. */
+  readonly hasComposites: boolean
   /** US dollars for models in an hour that somebody must look at. */
   readonly spendUsdPerHour: number
   /** Where the runbook is read, e.g. its page in the repository's web view. */
@@ -250,6 +252,7 @@ export class Alarms extends Construct {
   }
 
   #composite(id: string, severity: Severity, alarmRule: cloudwatch.IAlarmRule, means: string): void {
+    if (!this.#props.hasComposites) return
     const alarm = new cloudwatch.CompositeAlarm(this, id, {
       alarmRule,
       compositeAlarmName: this.#name(id),

@@ -23,7 +23,7 @@ export class ObservabilityStack extends Stack {
     { stage, stateful, stateless, ...props }: ObservabilityStackProps,
   ) {
     super(scope, id, props)
-    const { spendUsdPerHour, runbookUrl } = stage.observability
+    const { isFull, spendUsdPerHour, runbookUrl } = stage.observability
     const watched = {
       stageName: stage.name,
       api: stateless.taskApi.api,
@@ -42,6 +42,7 @@ export class ObservabilityStack extends Stack {
     const alarms = new Alarms(this, 'Alarms', {
       ...watched,
       sweepEveryMinutes: stage.sweeper.everyMinutes,
+      hasComposites: isFull,
       spendUsdPerHour,
       runbookUrl,
     })
@@ -53,7 +54,7 @@ export class ObservabilityStack extends Stack {
       workerLogs: logs.workers,
       taskTableArn: stateless.ops['ops-view'].live.functionArn,
     })
-    for (const [key, { title, from, lines }] of Object.entries(QUERIES))
+    for (const [key, { title, from, lines }] of isFull ? Object.entries(QUERIES) : [])
       new CfnQueryDefinition(this, `Query-${key}`, {
         name: `TaskRunner-${stage.name}/${title}`,
         queryString: lines.join('\n| '),

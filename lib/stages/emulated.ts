@@ -38,5 +38,5 @@ export const emulated: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
-  observability: { spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: true },
+  observability: { isFull: false, spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: true },
 }

@@ -67,7 +67,7 @@ export function local(environment: Environment): StageInput {
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
     cleanup: { hour: 2, timeZone: 'UTC' },
     hasObservability: true,
-    observability: { spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: true },
+    observability: { isFull: true, spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: true },
   }
 }
 

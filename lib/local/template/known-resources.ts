@@ -74,7 +74,7 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
     cloudOnly: ['AccessLogSetting', 'DeploymentId', 'MethodSettings', 'RestApiId', 'Tags'],
   },
   // Drawn and evaluated by the console, from the same definitions.
-  'AWS::CloudWatch::Dashboard': { runs: ['DashboardBody', 'DashboardName'] },
+  'AWS::CloudWatch::Dashboard': { runs: ['DashboardBody', 'DashboardName'], cloudOnly: ['Tags'] },
   'AWS::CloudWatch::Alarm': {
     runs: [
       'AlarmDescription',

@@ -1,0 +1,206 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { METRICS, type MetricDefinition } from '../../functions/metrics.ts'
+import { Client } from '../fixtures/client.ts'
+import { namedMetrics } from '../fixtures/dashboards.ts'
+import { type LogLine, readLogs } from '../fixtures/function-logs.ts'
+import { startModelServer } from '../fixtures/model-server.ts'
+import { assemblyOf, startTestRuntime } from '../fixtures/running.ts'
+
+let server: Awaited<ReturnType<typeof startModelServer>>
+let runtime: Awaited<ReturnType<typeof startTestRuntime>>
+let client: Client
+let env: Record<string, string>
+
+beforeAll(async () => {
+  server = await startModelServer()
+  env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
+  runtime = await startTestRuntime(env)
+  client = new Client(runtime.url)
+})
+afterAll(async () => {
+  await runtime.stop()
+  await server.stop()
+})
+
+const sweep = () => runtime.pool('SweeperSweep').invoke({})
+const view = async (event: object) => String(await runtime.pool('OpsView').invoke(event))
+const act = async (event: object) => String(await runtime.pool('OpsAction').invoke(event))
+
+/** Gives the row of a running task to somebody else. */
+async function stealLease(id: string): Promise<void> {
+  const dynamo = new DynamoDBClient({
+    endpoint: runtime.endpoints.dynamodb,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  })
+  const TableName = runtime.plan.tables[0]?.name
+  const { Items = [] } = await dynamo.send(new ScanCommand({ TableName }))
+  const row = Items.find((item) => item.id?.S === id || item.pk?.S?.endsWith(id))
+  if (!row) throw new Error(`no row of ${id}`)
+  await dynamo.send(
+    new UpdateItemCommand({
+      TableName,
+      Key: { pk: row.pk ?? { S: '' }, sk: row.sk ?? { S: '' } },
+      UpdateExpression: 'SET #t = :t',
+      ExpressionAttributeNames: { '#t': 'token' },
+      ExpressionAttributeValues: { ':t': { S: 'somebody-else' } },
+    }),
+  )
+  dynamo.destroy()
+}
+
+describe('the task table of the dashboard', () => {
+  const FORBIDDEN = /<(script|iframe|use|object|embed|link|style)\b|<[^>]*\son\w+=|javascript:/i
+
+  it('shows lanes, what runs and what failed, in HTML that CloudWatch keeps', async () => {
+    await client.done((await client.submit({ prompt: 'shown', model: 'stub-401' })).id)
+    const text = await view({})
+    expect(text).not.toMatch(FORBIDDEN)
+    for (const lane of ['ai', 'documents', 'demo', 'email', 'urgent'])
+      expect(text).toContain(`<b>${lane}</b>`)
+    expect(text).toContain('provider_unauthorized')
+    expect(await runtime.pool('OpsView').invoke({ describe: true })).toMatchObject({
+      markdown: expect.stringContaining('Tasks and queues'),
+    })
+  })
+
+  it('escapes whatever a caller wrote', async () => {
+    const evil = '<img src=x onerror=alert(1)>"\'</td>'
+    const { id } = await client.submit({ prompt: evil, model: 'stub-0', tags: ['<b>tag'] })
+    await client.done(id)
+    const text = await view({ view: 'task', tenant: 'default', id })
+    expect(text).not.toMatch(FORBIDDEN)
+    expect(text).not.toContain('<img')
+    expect(text).toContain('&lt;img src=x')
+    expect(text).toContain('&lt;b&gt;tag')
+    expect(await view({ view: 'task', tenant: '"><script>', id: '<script>' })).not.toMatch(FORBIDDEN)
+  })
+
+  it('finds tasks by id, status, type and tag, as typed into its form', async () => {
+    const { id } = await client.submit({ type: 'example.add', input: { x: 20, y: 22 }, tags: ['findme'] })
+    await client.done(id)
+    const search = (all: Record<string, string>) =>
+      view({ view: 'search', tenant: 'default', widgetContext: { forms: { all } } })
+    expect(await search({ id })).toContain(`Task ${id}`)
+    expect(await search({ tag: 'findme' })).toContain(id)
+    expect(await search({ status: 'COMPLETED', type: 'example.add' })).toContain(id)
+    expect(await search({ status: 'FAILED', type: 'example.add' })).not.toContain(id)
+    expect(await search({ id: 'nosuch' })).toContain('has no task nosuch')
+  })
+
+  it('has buttons that ask first, and do what they say through the other function', async () => {
+    const { id } = await client.submit({ prompt: 'button', model: 'stub-401' })
+    await client.done(id)
+    const text = await view({ view: 'task', tenant: 'default', id })
+    const [, attributes = '', json = ''] =
+      /<cwdb-action ([^>]*confirmation=[^>]*)>([^<]*)<\/cwdb-action>/.exec(text) ?? []
+    expect(attributes).toContain('OpsAction')
+    const event = JSON.parse(json.replaceAll('&quot;', '"'))
+    expect(event).toMatchObject({ action: 'retry', id })
+    expect(await act(event)).toContain('runs again (epoch 2)')
+    expect(await client.done(id)).toMatchObject({ epoch: 2 })
+    expect(await act({ action: 'cancel', tenant: 'default', id })).toContain('Nothing was done')
+    expect(await act({ action: 'redrive', tenant: 'default', lane: 'ai', dry_run: true })).toMatch(
+      /\d+ failed tasks of lane ai would run again \(.*provider_unauthorized: \d+.*\)\. Nothing was moved\./,
+    )
+    expect(await act({ action: 'pause', lane: 'email' })).toContain('takes no more work')
+    expect(await view({})).toContain('<b>email</b> (paused)')
+    expect(await act({ action: 'resume', lane: 'email' })).toContain('takes work again')
+    expect(await act({ action: 'pause', lane: 'nolane' })).toContain('There is no lane')
+    expect(await act({ action: 'drop everything' })).toContain('Nothing was done')
+  })
+})
+
+describe('metrics', () => {
+  let lines: readonly LogLine[]
+  const emitted = () =>
+    new Set(
+      lines.flatMap(({ _aws }) =>
+        (_aws?.CloudWatchMetrics ?? []).flatMap(({ Namespace, Dimensions, Metrics }) =>
+          Metrics.flatMap(({ Name, Unit }) =>
+            Dimensions.map((set) => `${Namespace} ${Name} ${Unit} [${[...set].sort().join()}]`),
+          ),
+        ),
+      ),
+    )
+
+  beforeAll(async () => {
+    const priced = await client.submit({ prompt: 'priced', model: 'gpt-4o-mini' })
+    const retried = await client.submit({ prompt: 'retried', model: 'stub-429-once' })
+    const failed = await client.submit({ prompt: 'failed', model: 'stub-401' })
+    const cancelled = await client.submit({ type: 'example.run', input: { name: 'long', seconds: 30 } })
+    const stolen = await client.submit({ prompt: 'stolen', model: 'stub-8000-once' })
+    await client.until(cancelled.id, ({ status }) => status === 'PROCESSING')
+    await client.post(`/tasks/${cancelled.id}/cancel`)
+    await client.until(stolen.id, ({ status }) => status === 'PROCESSING')
+    await stealLease(stolen.id)
+    await client.post('/queues/demo/pause')
+    const late = await client.submit({
+      type: 'example.add',
+      input: { x: 1, y: 2 },
+      expires_in_seconds: 1,
+    })
+    for (const { id } of [priced, retried, failed]) await client.done(id)
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await sweep()
+    await client.done(late.id)
+    await client.post('/queues/demo/resume')
+    server.trouble = 503
+    await Promise.all(
+      Array.from({ length: 6 }, (_, index) => client.submit({ prompt: `down ${index}`, model: 'stub-0' })),
+    )
+    const isSeen = (key: string, value: string) => lines.some(({ message }) => message?.[key] === value)
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      lines = await readLogs(runtime.stateDir)
+    } while (!isSeen('event', 'circuit.opened') || !isSeen('code', 'lease_lost'))
+    server.trouble = undefined
+  }, 120_000)
+
+  it('are all emitted, in their units and under their dimensions', () => {
+    const promised = (METRICS as readonly MetricDefinition[]).flatMap(({ name, unit, dimensions }) =>
+      dimensions.map((set) => `TaskRunner/local ${name} ${unit} [${[...set].sort().join()}]`),
+    )
+    expect(promised.filter((metric) => !emitted().has(metric))).toEqual([])
+    expect([...emitted()].filter((metric) => !promised.includes(metric))).toEqual([])
+  })
+
+  it('are every one that a dashboard or an alarm of the template names', async () => {
+    const folder = join(await assemblyOf(env), 'assembly-TaskRunner-local')
+    const file = readdirSync(folder).find((name) => /observability.*\.template\.json$/.test(name)) ?? ''
+    const named = namedMetrics(JSON.parse(readFileSync(join(folder, file), 'utf8')))
+      .filter(({ namespace }) => namespace.startsWith('TaskRunner'))
+      .map(({ namespace, name, dimensions }) => ({
+        name: `${namespace} ${name}`,
+        set: `[${dimensions
+          .map(([key]) => key)
+          .sort()
+          .join()}]`,
+      }))
+    expect(named.length).toBeGreaterThan(50)
+    const known = [...emitted()]
+    const dark = named.filter(
+      ({ name, set }) => !known.some((metric) => metric.startsWith(`${name} `) && metric.endsWith(set)),
+    )
+    expect(dark).toEqual([])
+  })
+
+  it('carry numbers and short labels, never a tenant, an id or a prompt', () => {
+    for (const { _aws, ...line } of lines)
+      for (const { Dimensions, Metrics } of _aws?.CloudWatchMetrics ?? []) {
+        for (const { Name } of Metrics) expect(line[Name]).toEqual(expect.any(Number))
+        for (const label of Dimensions.flat()) expect(line[label]).toMatch(/^[a-z][\w.-]{0,40}$/)
+      }
+    expect(JSON.stringify(lines)).not.toContain('priced"')
+  })
+
+  it('name a model by its entry in the price list, whatever the caller wrote', () => {
+    const models = lines
+      .filter(({ message }) => message?.event === 'model.answered')
+      .map(({ Model }) => Model)
+    expect([...new Set(models)].sort()).toEqual(['gpt-4o-mini', 'other'])
+  })
+})
