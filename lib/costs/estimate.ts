@@ -123,10 +123,12 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
 /** What the observability stack has; a test holds it against the template. */
 function watchOf({ hasObservability, observability, models }: StageSettings) {
   if (!hasObservability) return { dashboards: 0, alarmMetrics: 0, composites: 0 }
-  // Three per lane, the workers' throttles; ratios of two metrics: failures, four burn windows, one per provider; the
-  // rest: leases, sweeper, 5xx, latency, circuits, spend.
-  const alarmMetrics = 4 * LANES.length + 2 * (5 + models.providers.length) + 6
-  return { dashboards: 2, alarmMetrics, composites: observability.isFull ? 2 : 0 }
+  // Three per lane; leases, sweeper, 5xx, latency, circuits, spend.
+  const plain = 3 * LANES.length + 6
+  if (!observability.isFull) return { dashboards: 2, alarmMetrics: plain, composites: 0 }
+  // The workers' throttles; ratios of two metrics: failures, four burn windows, one per provider.
+  const ratios = LANES.length + 2 * (5 + models.providers.length)
+  return { dashboards: 2, alarmMetrics: plain + ratios, composites: 2 }
 }
 
 /** Combinations of dimension values that a stage's metrics can have: what they cost when all are seen all month. */

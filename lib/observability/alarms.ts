@@ -7,8 +7,8 @@ import { FIVE_MINUTES, MINUTE, StageMetrics, type Watched, type WatchedLane } fr
 
 export interface AlarmsProps extends Watched {
   readonly sweepEveryMinutes: number
-  /** With composite alarms; without, urgent parts tell for themselves and burn rates nobody. */
-  readonly hasComposites: boolean
+  /** With alarms on ratios and on other alarms, which emulators refuse. */
+  readonly isFull: boolean
   /** US dollars for models in an hour that somebody must look at. */
   readonly spendUsdPerHour: number
   /** Where the runbook is read, e.g. its page in the repository's web view. */
@@ -64,7 +64,8 @@ export class Alarms extends Construct {
   readonly topics: Readonly<Record<'urgent' | 'notice', sns.Topic>>
   /** All of them, in order of severity. */
   readonly all: readonly cloudwatch.IAlarm[]
-  readonly #made: { readonly alarm: cloudwatch.AlarmBase; readonly severity: Severity }[] = []
+  readonly #made: { readonly alarm: cloudwatch.AlarmBase; readonly severity: Severity; isPlain: boolean }[] =
+    []
   readonly #props: AlarmsProps
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
@@ -86,8 +87,11 @@ export class Alarms extends Construct {
       cloudwatch.AlarmRule.anyOf(...urgent),
       'Something needs a person now.',
     )
+    for (const { alarm, isPlain } of this.#made)
+      if (!props.isFull && !isPlain) this.node.tryRemoveChild(alarm.node.id)
     const order = ['urgent', 'notice', 'none']
     this.all = this.#made
+      .filter(({ isPlain }) => props.isFull || isPlain)
       .toSorted((left, right) => order.indexOf(left.severity) - order.indexOf(right.severity))
       .map(({ alarm }) => alarm)
   }
@@ -248,26 +252,25 @@ export class Alarms extends Construct {
         ? cloudwatch.TreatMissingData.BREACHING
         : cloudwatch.TreatMissingData.NOT_BREACHING,
     })
-    return this.#notify(alarm, severity)
+    return this.#notify(alarm, severity, !(props.metric instanceof cloudwatch.MathExpression))
   }
 
   #composite(id: string, severity: Severity, alarmRule: cloudwatch.IAlarmRule, means: string): void {
-    if (!this.#props.hasComposites) return
     const alarm = new cloudwatch.CompositeAlarm(this, id, {
       alarmRule,
       compositeAlarmName: this.#name(id),
       alarmDescription: this.#describe(means, id),
     })
-    this.#notify(alarm, severity)
+    this.#notify(alarm, severity, false)
   }
 
-  #notify<Made extends cloudwatch.AlarmBase>(alarm: Made, severity: Severity): Made {
+  #notify<Made extends cloudwatch.AlarmBase>(alarm: Made, severity: Severity, isPlain: boolean): Made {
     if (severity !== 'none') {
       const action = new SnsAction(this.topics[severity])
       alarm.addAlarmAction(action)
       alarm.addOkAction(action)
     }
-    this.#made.push({ alarm, severity })
+    this.#made.push({ alarm, severity, isPlain })
     return alarm
   }
 

@@ -42,7 +42,7 @@ export class ObservabilityStack extends Stack {
     const alarms = new Alarms(this, 'Alarms', {
       ...watched,
       sweepEveryMinutes: stage.sweeper.everyMinutes,
-      hasComposites: isFull,
+      isFull,
       spendUsdPerHour,
       runbookUrl,
     })

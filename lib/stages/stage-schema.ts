@@ -128,7 +128,7 @@ export const stageSchema = z
     observability: z.strictObject({
       /** Models may cost this many US dollars in an hour before an alarm. */
       spendUsdPerHour: z.number().positive(),
-      /** Composite alarms and saved queries too; emulators do not know them. */
+      /** Alarms on ratios and on other alarms, and saved queries, too; emulators refuse them. */
       isFull: z.boolean(),
       /** Where alarms and dashboards say that the runbook is. */
       runbookUrl: z.string().min(1),
