@@ -41,6 +41,7 @@ async function main(): Promise<void> {
     isFresh: settings.isFresh,
     environmentLimit: ENVIRONMENT_LIMIT,
     warn: (text) => console.warn(styleText('yellow', text)),
+    tell: (text, isBad) => console.log(styleText(isBad ? 'red' : 'green', text)),
   })
   await mkdir(STATE, { recursive: true })
   await writeFile(LOCK, JSON.stringify({ pid: process.pid, url: runtime.url }))
@@ -137,6 +138,7 @@ function printBanner(url: string, tookMs: number): void {
       '',
       line('API', styleText('cyan', `${base}/api/v1`)),
       line('Docs', styleText('cyan', `${base}/api/v1/docs`)),
+      line('Console', styleText('cyan', `${base}/console`)),
       line('Logs', '.taskrunner/logs/'),
       ...(simulated.length > 0
         ? [

@@ -74,6 +74,13 @@ export const METRICS = [
     means: 'Attempts that failed and are made again.',
   }),
   define({
+    name: 'Parked',
+    unit: 'Count',
+    events: ['task.parked'],
+    dimensions: [['Lane']],
+    means: 'Times that a task was put off because its provider does not answer; no attempt is spent.',
+  }),
+  define({
     name: 'Cancelled',
     unit: 'Count',
     events: ['task.cancelled'],

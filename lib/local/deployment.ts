@@ -4,6 +4,7 @@ import { EventSource } from './lambda/event-source.ts'
 import { dropOldLog, FunctionLog } from './lambda/function-log.ts'
 import { FunctionPool } from './lambda/function-pool.ts'
 import { Timer } from './lambda/timer.ts'
+import type { Observer } from './observer.ts'
 import type { EventSourcePlan, Plan } from './template/plan.ts'
 
 export interface DeploymentOptions {
@@ -18,6 +19,7 @@ export interface DeploymentOptions {
   /** Ids of event sources that somebody turned off. */
   readonly pausedSources: ReadonlySet<string>
   readonly warn: (text: string) => void
+  readonly observer: Observer
 }
 
 /** Lambda's longest invocation: nothing of an old version runs longer. */
@@ -44,6 +46,7 @@ export class Deployment {
     environmentLimit,
     pausedSources,
     warn,
+    observer,
   }: DeploymentOptions) {
     this.plan = plan
     const served = new Set(plan.api.methods.map(({ functionName }) => functionName))
@@ -59,7 +62,8 @@ export class Deployment {
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(item.memoryMb),
           },
           compileCache: join(stateDir, 'compile-cache'),
-          log: new FunctionLog(logPath(stateDir, item.name)),
+          log: new FunctionLog(logPath(stateDir, item.name), (line) => observer.wrote(item.name, line)),
+          onInvoked: (outcome) => observer.invoked(item.name, outcome),
           limit: limits.get(item.functionName) ?? environmentLimit,
           keep: served.has(item.functionName) ? 1 : 0,
         }),
@@ -74,6 +78,10 @@ export class Deployment {
     }
     this.#sources = new Map(plan.eventSources.map((source) => [source.id, toSource(source)]))
     this.timers = plan.timers.map((timer) => new Timer(timer, this.pool(timer.functionName), warn))
+  }
+
+  get sources(): readonly EventSource[] {
+    return [...this.#sources.values()]
   }
 
   start(): void {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
+import { LocalConsole } from './console/console.ts'
 import { Deployment } from './deployment.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { FunctionPool } from './lambda/function-pool.ts'
@@ -10,7 +11,7 @@ import { startControl } from './services/control.ts'
 import { expireItems, expireObjects } from './services/expiry.ts'
 import { startParameters } from './services/parameters.ts'
 import { provision } from './services/provision.ts'
-import { startService } from './services/service.ts'
+import { type ServiceThread, startService } from './services/service.ts'
 import { readAssembly } from './template/assembly.ts'
 import { type Plan, planAssembly } from './template/plan.ts'
 
@@ -37,6 +38,8 @@ export interface RuntimeOptions {
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
   readonly warn?: (text: string) => void
+  /** Told of alarms that go on and off. */
+  readonly tell?: (text: string, isBad: boolean) => void
 }
 
 /** Where the embedded services listen. */
@@ -73,7 +76,20 @@ const STOP_GRACE_MS = 3_000
  */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { stateDir, env = {}, warn = () => undefined } = options
-  const gateway = new Gateway({ port: options.port, home: '/api/v1/docs' })
+  let current: Deployment | undefined
+  let look: ServiceThread['look'] = async () => []
+  const own = new LocalConsole({
+    stateDir,
+    deployment: () => current,
+    look: (names) => look(names),
+    tell: options.tell ?? (() => undefined),
+  })
+  const gateway = new Gateway({
+    port: options.port,
+    home: '/api/v1/docs',
+    aside: (request, response, url) => own.handle(request, response, url),
+    onAnswered: (status, latencyMs) => own.observer.answered(status, latencyMs),
+  })
   const port = await gateway.listen()
   const stops: (() => Promise<unknown>)[] = [() => gateway.close()]
   const stopAll = async () => {
@@ -82,7 +98,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   try {
     if (options.isFresh) await forget(stateDir)
     await mkdir(stateDir, { recursive: true })
-    let current: Deployment | undefined
+    await own.load()
     const paused = new PausedSources(join(stateDir, 'paused-sources.json'))
     await paused.load()
     const [dynamo, queues, parameters, control] = await Promise.all([
@@ -95,6 +111,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         return true
       }),
     ])
+    look = (names) => queues.look(names)
     const services = [dynamo, queues, parameters, control]
     const endpoints = {
       dynamodb: dynamo.endpoint,
@@ -134,7 +151,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         environmentLimit,
         pausedSources: paused.ids,
         warn,
+        observer: own.observer,
       })
+      own.watch(plan)
       next.start()
       gateway.serve(plan.api, (name, event) => next.pool(name).invoke(event))
       return next
@@ -142,6 +161,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const retiring = new Map<Deployment, Promise<void>>()
     let serving = await bring(await options.assemblyDir)
     current = serving
+    own.start()
     const expire = async () => {
       for (const table of serving.plan.tables) await expireItems(table, clients.dynamo)
       for (const bucket of serving.plan.buckets) await expireObjects(bucket, clients.s3)
@@ -154,6 +174,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     stops.splice(1, 0, async () => {
       clearInterval(expiry)
       await Promise.all([serving, ...retiring.keys()].map((item) => item.stop(STOP_GRACE_MS)))
+      await own.stop()
     })
     return {
       url: `http://127.0.0.1:${port}`,
@@ -189,7 +210,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 /** What a start leaves behind, without what the next one can use: assemblies and caches of code. */
 async function forget(stateDir: string): Promise<void> {
-  for (const name of ['dynamodb', 'sqs-s3', 'logs', 'paused-sources.json'])
+  for (const name of ['dynamodb', 'sqs-s3', 'logs', 'metrics.jsonl', 'paused-sources.json'])
     await rm(join(stateDir, name), { recursive: true, force: true })
 }
 

@@ -63,27 +63,29 @@ export class Dashboards extends Construct {
           width: 12,
           height: 6,
         }),
-        new cloudwatch.SingleValueWidget({
-          title: 'Now',
-          width: 12,
-          height: 3,
-          metrics: [
-            metrics.failureRatio(FIVE_MINUTES, 1, 'failed in 5 min, %'),
-            this.#sum('dead letters', (lane) =>
-              lane.deadLetters.metricApproximateNumberOfMessagesVisible(MAXIMUM),
-            ),
-            this.#sum('waiting', (lane) => lane.queue.metricApproximateNumberOfMessagesVisible(MAXIMUM)),
-          ],
-        }),
-        new cloudwatch.SingleValueWidget({
-          title: 'Spend on models',
-          width: 12,
-          height: 3,
-          metrics: [
-            metrics.own('Cost', { statistic: 'Sum', period: Duration.days(1), label: 'today, USD' }),
-            metrics.own('Cost', { statistic: 'Sum', period: Duration.hours(1), label: 'this hour, USD' }),
-          ],
-        }),
+        new cloudwatch.Column(
+          new cloudwatch.SingleValueWidget({
+            title: 'Now',
+            width: 12,
+            height: 3,
+            metrics: [
+              metrics.failureRatio(FIVE_MINUTES, 1, 'failed in 5 min, %'),
+              this.#sum('dead letters', (lane) =>
+                lane.deadLetters.metricApproximateNumberOfMessagesVisible(MAXIMUM),
+              ),
+              this.#sum('waiting', (lane) => lane.queue.metricApproximateNumberOfMessagesVisible(MAXIMUM)),
+            ],
+          }),
+          new cloudwatch.SingleValueWidget({
+            title: 'Spend on models',
+            width: 12,
+            height: 3,
+            metrics: [
+              metrics.own('Cost', { statistic: 'Sum', period: Duration.days(1), label: 'today, USD' }),
+              metrics.own('Cost', { statistic: 'Sum', period: Duration.hours(1), label: 'this hour, USD' }),
+            ],
+          }),
+        ),
       ],
       [
         new cloudwatch.CustomWidget({
@@ -197,7 +199,16 @@ export class Dashboards extends Construct {
     return this.#props.lanes.flatMap((lane) => {
       const by = { Lane: lane.name }
       const counted = (
-        ['Submitted', 'Completed', 'Failed', 'Retried', 'Cancelled', 'Expired', 'DeadLettered'] as const
+        [
+          'Submitted',
+          'Completed',
+          'Failed',
+          'Retried',
+          'Parked',
+          'Cancelled',
+          'Expired',
+          'DeadLettered',
+        ] as const
       ).map((name) => metrics.own(name, { ...SUM, by, label: name }))
       return [
         [text(`## Lane ${lane.name}`, 24, 1)],

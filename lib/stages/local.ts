@@ -1,12 +1,5 @@
 import type { ProviderName } from '../../functions/contract.ts'
-import {
-  anthropicRoutes,
-  DEFAULT_MODEL,
-  lane,
-  openaiRoutes,
-  RUNBOOK,
-  simulatedRoutes,
-} from './deployed-defaults.ts'
+import { anthropicRoutes, DEFAULT_MODEL, lane, openaiRoutes, simulatedRoutes } from './deployed-defaults.ts'
 import type { Environment, StageInput } from './stage-schema.ts'
 
 /** Environments of a function that no queue limits: two cores answer no faster with more. */
@@ -67,7 +60,7 @@ export function local(environment: Environment): StageInput {
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
     cleanup: { hour: 2, timeZone: 'UTC' },
     hasObservability: true,
-    observability: { isFull: true, spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: true },
+    observability: { isFull: true, spendUsdPerHour: 10, runbookUrl: '/console/runbook', showsPrompts: true },
   }
 }
 

@@ -42,6 +42,7 @@ async function makePool(source: string, { limit = 2, timeoutMs = 2_000, memoryMb
     memoryMb,
     timeoutMs,
     environment: {},
+    logGroup: 'group',
   }
   const log = new FunctionLog(join(codeDirectory, 'f.log'))
   return new FunctionPool(plan, { env, compileCache: join(folder, 'cache'), log, limit, keep: 0 })

@@ -156,7 +156,11 @@ describe('metrics', () => {
     do {
       await new Promise((resolve) => setTimeout(resolve, 500))
       lines = await readLogs(runtime.stateDir)
-    } while (!isSeen('event', 'circuit.opened') || !isSeen('code', 'lease_lost'))
+    } while (
+      !isSeen('event', 'circuit.opened') ||
+      !isSeen('event', 'task.parked') ||
+      !isSeen('code', 'lease_lost')
+    )
     server.trouble = undefined
   }, 120_000)
 

@@ -84,6 +84,7 @@ describe('what the local runtime does not know is an error with its name', () =>
 describe('routes', () => {
   const method = (path: string, verb: string, functionName: string) => ({ path, method: verb, functionName })
   const routes = new Routes({
+    name: 'api',
     stageName: 'live',
     answers: {},
     methods: [

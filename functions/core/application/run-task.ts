@@ -240,7 +240,7 @@ async function endAttempt(
     ),
   )
   if (!parked.changed) return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, parked.task, shrunk)
-  log('task.retrying', fields(task, { code, retry_in_ms: wait.until - now }))
+  log(burnsAttempt ? 'task.retrying' : 'task.parked', fields(task, { code, retry_in_ms: wait.until - now }))
   if (wait.by === 'sweeper') return 'done'
   await shrunk
   await queue.hold(lane, receipt, Math.ceil((wait.until - clock.now()) / 1_000))

@@ -13,6 +13,10 @@ export interface GatewayOptions {
   readonly port: number
   /** Where `/` leads: the API itself has nothing there. */
   readonly home: string
+  /** Answers what is not the API's at all. @returns false to leave a request to the API. */
+  readonly aside?: (request: IncomingMessage, response: ServerResponse, url: URL) => boolean
+  /** Told of every answer of the API. */
+  readonly onAnswered?: (status: number, latencyMs: number) => void
 }
 
 /** Calls a function by its name. @throws when it did not answer. */
@@ -70,6 +74,7 @@ export class Gateway {
     const requestId = newRequestId()
     const { method = 'GET' } = request
     const url = toUrl(request.url)
+    if (this.#options.aside?.(request, response, url)) return
     if (!this.#api) {
       response.writeHead(503, { 'retry-after': '1' }).end()
       return
@@ -78,6 +83,10 @@ export class Gateway {
       response.writeHead(302, { location: this.#options.home }).end()
       return
     }
+    const startedAt = performance.now()
+    response.once('finish', () =>
+      this.#options.onAnswered?.(response.statusCode, performance.now() - startedAt),
+    )
     const fail = (type: string) => this.#answer(response, type, requestId, url.pathname)
     const { plan, routes, invoke } = this.#api
     const match = routes.find(method, url.pathname)

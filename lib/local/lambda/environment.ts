@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import type { FunctionPlan } from '../template/plan.ts'
 import type { EnvironmentReply, InvocationOrder, LambdaError } from './environment-thread.ts'
@@ -63,8 +64,9 @@ export class Environment {
       stderr: true,
       execArgv: [],
     })
-    this.#thread.stdout.on('data', (chunk: Buffer) => log.write(chunk))
-    this.#thread.stderr.on('data', (chunk: Buffer) => log.write(chunk))
+    // By the line: environments of one function share its file.
+    for (const input of [this.#thread.stdout, this.#thread.stderr])
+      createInterface({ input }).on('line', (line) => log.write(line))
     this.#thread.on('message', (reply: EnvironmentReply) => this.#settle?.(reply))
     this.#thread.on('error', (cause: Error & { code?: string }) =>
       this.#die(

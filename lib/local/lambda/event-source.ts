@@ -28,6 +28,7 @@ export interface EventSourceOptions {
  * template allows, and deletes what the function does not report as failed.
  */
 export class EventSource {
+  readonly plan: EventSourcePlan
   readonly #options: EventSourceOptions
   readonly #abort = new AbortController()
   readonly #inFlight = new Set<Promise<void>>()
@@ -36,8 +37,17 @@ export class EventSource {
   #isOn: boolean
 
   constructor(options: EventSourceOptions) {
+    this.plan = options.plan
     this.#options = options
     this.#isOn = options.isOn ?? true
+  }
+
+  get isOn(): boolean {
+    return this.#isOn
+  }
+
+  get batchesInHand(): number {
+    return this.#inFlight.size
   }
 
   start(): void {

@@ -8,21 +8,24 @@ const KEEP_BYTES = 20 * 1024 * 1024
 export class FunctionLog {
   readonly path: string
   readonly #stream: WriteStream
+  readonly #onLine: (line: string) => void
 
-  constructor(path: string) {
+  constructor(path: string, onLine: (line: string) => void = () => undefined) {
     this.path = path
+    this.#onLine = onLine
     mkdirSync(dirname(path), { recursive: true })
     this.#stream = createWriteStream(path, { flags: 'a' })
     this.#stream.on('error', () => undefined)
   }
 
-  write(chunk: Buffer | string): void {
-    this.#stream.write(chunk)
+  write(line: string): void {
+    this.#stream.write(`${line}\n`)
+    this.#onLine(line)
   }
 
   report(requestId: string, { durationMs, environment }: { durationMs: number; environment: string }): void {
     const record = { requestId, environment, metrics: { durationMs: Math.round(durationMs * 100) / 100 } }
-    this.write(`${JSON.stringify({ time: new Date().toISOString(), type: 'platform.report', record })}\n`)
+    this.write(JSON.stringify({ time: new Date().toISOString(), type: 'platform.report', record }))
   }
 
   close(): Promise<void> {

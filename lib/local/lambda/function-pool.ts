@@ -9,6 +9,8 @@ export interface PoolOptions extends EnvironmentOptions {
   readonly limit: number
   /** So many stay when idle, once started, so that the next call is warm. */
   readonly keep: number
+  /** Told of every invocation once it has ended. */
+  readonly onInvoked?: (outcome: { readonly durationMs: number; readonly isError: boolean }) => void
 }
 
 /** A function and its execution environments: started when needed, one event each at a time, reused, reaped when idle. */
@@ -32,6 +34,15 @@ export class FunctionPool {
     return this.#running
   }
 
+  /** Invocations that wait for an environment. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  get limit(): number {
+    return this.#options.limit
+  }
+
   get environments(): readonly Environment[] {
     return [...this.#environments]
   }
@@ -39,12 +50,17 @@ export class FunctionPool {
   /** @throws InvocationError when the function does not answer. */
   async invoke(event: unknown): Promise<unknown> {
     const environment = await this.#take()
+    const startedAt = performance.now()
+    let isError = true
     this.#running += 1
     try {
-      return await environment.invoke(event)
+      const answer = await environment.invoke(event)
+      isError = false
+      return answer
     } finally {
       this.#running -= 1
       this.#giveBack(environment)
+      this.#options.onInvoked?.({ durationMs: performance.now() - startedAt, isError })
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { QueueSight } from './service.ts'
 
 export interface ServiceOrder {
   readonly kind: 'dynamodb' | 'sqs-s3'
@@ -12,11 +13,17 @@ export interface ServiceOrder {
   readonly region: string
 }
 
+export type ThreadOrder = 'stop' | { readonly look: readonly string[] }
+
+interface Running {
+  readonly port: number
+  readonly stop: () => Promise<void>
+  readonly look?: (name: string) => QueueSight
+}
+
 const LOOPBACK = '127.0.0.1'
 
-async function startDynamo({
-  directory,
-}: ServiceOrder): Promise<{ port: number; stop: () => Promise<void> }> {
+async function startDynamo({ directory }: ServiceOrder): Promise<Running> {
   // @ts-expect-error dynalite ships no types
   const { default: dynalite } = await import('dynalite')
   const server = dynalite({ path: directory, createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 })
@@ -30,10 +37,7 @@ async function startDynamo({
   }
 }
 
-async function startQueues({
-  directory,
-  region,
-}: ServiceOrder): Promise<{ port: number; stop: () => Promise<void> }> {
+async function startQueues({ directory, region }: ServiceOrder): Promise<Running> {
   // fauxqs listens on every interface and has no setting for it; nothing else listens in this thread.
   const listen = Server.prototype.listen
   Server.prototype.listen = function (this: Server, ...[options, ...rest]: unknown[]) {
@@ -42,12 +46,27 @@ async function startQueues({
   } as typeof listen
   const { startFauxqs } = await import('fauxqs')
   const server = await startFauxqs({ port: 0, dataDir: directory, logger: false, defaultRegion: region })
-  return { port: server.port, stop: async () => void (await server.stop()) }
+  const look = (name: string): QueueSight => {
+    const { ready = [], delayed = [], inflight = [] } = server.inspectQueue(name)?.messages ?? {}
+    const sent = [...ready, ...inflight.map(({ message }) => message)].map(
+      ({ sentTimestamp }) => sentTimestamp,
+    )
+    const oldest = sent.reduce((least, at) => Math.min(least, at), Date.now())
+    return {
+      name,
+      visible: ready.length,
+      inFlight: inflight.length,
+      delayed: delayed.length,
+      oldestMs: Date.now() - oldest,
+    }
+  }
+  return { port: server.port, look, stop: async () => void (await server.stop()) }
 }
 
 const order = workerData as ServiceOrder
 const service = await (order.kind === 'dynamodb' ? startDynamo(order) : startQueues(order))
-parentPort?.on('message', async () => {
+parentPort?.on('message', async (told: ThreadOrder) => {
+  if (told !== 'stop') return parentPort?.postMessage(told.look.map((name) => service.look?.(name)))
   await service.stop()
   parentPort?.postMessage({ isStopped: true })
   parentPort?.close()

@@ -1,15 +1,30 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { ServiceOrder } from './service-thread.ts'
+import type { ServiceOrder, ThreadOrder } from './service-thread.ts'
 
 export interface Service {
   readonly endpoint: string
   stop(): Promise<void>
 }
 
+/** What is in a queue right now. */
+export interface QueueSight {
+  readonly name: string
+  readonly visible: number
+  readonly inFlight: number
+  readonly delayed: number
+  /** How long the oldest message that is in it has been; 0 for none. */
+  readonly oldestMs: number
+}
+
+export interface ServiceThread extends Service {
+  /** Of the service that holds queues. */
+  look(names: readonly string[]): Promise<readonly QueueSight[]>
+}
+
 /** Starts one embedded service in a thread of its own. @throws Error when its state cannot be opened. */
-export async function startService(order: ServiceOrder): Promise<Service> {
+export async function startService(order: ServiceOrder): Promise<ServiceThread> {
   await mkdir(order.directory, { recursive: true })
   const thread = new Worker(join(import.meta.dirname, 'service-thread.ts'), {
     workerData: order,
@@ -30,12 +45,17 @@ export async function startService(order: ServiceOrder): Promise<Service> {
   })
   return {
     endpoint: `http://127.0.0.1:${port}`,
+    look: (names) =>
+      new Promise((resolve) => {
+        thread.once('message', resolve)
+        thread.postMessage({ look: names } satisfies ThreadOrder)
+      }),
     async stop() {
       const isStopped = new Promise<void>((resolve) => {
         thread.once('exit', () => resolve())
         thread.once('message', () => resolve())
       })
-      thread.postMessage('stop')
+      thread.postMessage('stop' satisfies ThreadOrder)
       // Idle keep-alive connections hold a server open; whoever uses them is stopped by then.
       await Promise.race([isStopped, new Promise((resolve) => setTimeout(resolve, 1_000))])
       await thread.terminate()

@@ -46,6 +46,8 @@ export interface FunctionPlan {
   readonly memoryMb: number
   readonly timeoutMs: number
   readonly environment: Readonly<Record<string, string>>
+  /** Where the cloud keeps its lines. */
+  readonly logGroup: string
 }
 export interface EventSourcePlan {
   /** What `Ref` of it gives. */
@@ -76,6 +78,7 @@ export interface AlarmPlan {
   readonly properties: Readonly<Record<string, unknown>>
 }
 export interface ApiPlan {
+  readonly name: string
   readonly stageName: string
   readonly methods: readonly {
     /** Template of the path: `/api/v1/tasks/{id}`. */
@@ -239,6 +242,7 @@ function toFunction(
       string,
       string
     >,
+    logGroup: String((p.LoggingConfig as { LogGroup?: string } | undefined)?.LogGroup ?? ''),
   }
 }
 
@@ -284,6 +288,7 @@ function toApi(of: (type: string) => Placed[]): ApiPlan {
     return resource ? `${pathOf(String(resource.ParentId))}/${resource.PathPart}` : ''
   }
   return {
+    name: String(apis[0]?.properties.Name),
     stageName: String(of('AWS::ApiGateway::Stage')[0]?.properties.StageName ?? 'local'),
     methods: of('AWS::ApiGateway::Method').map(({ stack, id, properties: p }) => {
       const { Type, Uri } = p.Integration as { Type: string; Uri: string }

@@ -1,0 +1,217 @@
+import jsep from 'jsep'
+import type { AlarmPlan } from '../template/plan.ts'
+import { MetricMath } from './metric-math.ts'
+import type { MetricId, MetricStore } from './metric-store.ts'
+
+export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
+
+export interface AlarmSight {
+  readonly name: string
+  readonly description: string
+  /** Topics that it tells, by the readable ends of their names: `Urgent`, `Notice`. */
+  readonly tells: readonly string[]
+  readonly state: AlarmState
+  readonly since: number
+  /** What it was last compared with the threshold; undefined for a composite and when there is none. */
+  readonly value: number | undefined
+  readonly threshold: number | undefined
+}
+
+export interface Change {
+  readonly name: string
+  readonly at: number
+  readonly from: AlarmState
+  readonly to: AlarmState
+  readonly value: number | undefined
+}
+
+interface Evaluation {
+  readonly state: AlarmState
+  readonly value?: number | undefined
+}
+
+const KEPT_CHANGES = 200
+
+/**
+ * Evaluates a template's own alarms, as CloudWatch does, but over windows that end now instead of with the last whole
+ * minute: who looks at a laptop does not want to wait.
+ */
+export class AlarmWatch {
+  readonly #metrics: MetricStore
+  readonly #startedAt: number
+  readonly #sights = new Map<string, AlarmSight>()
+  readonly #changes: Change[] = []
+  readonly #tell: (change: Change, sight: AlarmSight) => void
+
+  /** @param startedAt nothing can be missing from before. @param tell is told of every change but the first. */
+  constructor(
+    metrics: MetricStore,
+    startedAt: number,
+    tell: (change: Change, sight: AlarmSight) => void = () => undefined,
+  ) {
+    this.#metrics = metrics
+    this.#startedAt = startedAt
+    this.#tell = tell
+  }
+
+  get sights(): readonly AlarmSight[] {
+    return [...this.#sights.values()]
+  }
+
+  /** Newest first. */
+  get changes(): readonly Change[] {
+    return this.#changes.toReversed()
+  }
+
+  evaluate(alarms: readonly AlarmPlan[], now: number): void {
+    const names = new Set(alarms.map(({ name }) => name))
+    for (const name of this.#sights.keys()) if (!names.has(name)) this.#sights.delete(name)
+    // Alarms on metrics first: composites look at them. A composite may look at one made after it, hence twice.
+    const isComposite = ({ properties }: AlarmPlan) => properties.AlarmRule !== undefined
+    const composites = alarms.filter(isComposite)
+    for (const alarm of alarms)
+      if (!isComposite(alarm)) this.#note(alarm, this.#measure(alarm.properties, now), now)
+    for (const alarm of [...composites, ...composites])
+      this.#note(alarm, this.#combine(String(alarm.properties.AlarmRule)), now)
+  }
+
+  #note(alarm: AlarmPlan, { state, value }: Evaluation, now: number): void {
+    const { name, description, properties } = alarm
+    const before = this.#sights.get(name)
+    const sight: AlarmSight = {
+      name,
+      description,
+      tells: ((properties.AlarmActions ?? []) as string[]).map((topic) =>
+        topic.replace(/^.*-Alarms(\w+?)[0-9A-F]{8}$/, '$1'),
+      ),
+      state,
+      since: before?.state === state ? before.since : now,
+      value,
+      threshold: properties.Threshold as number | undefined,
+    }
+    this.#sights.set(name, sight)
+    if (!before || before.state === state) return
+    const change = { name, at: now, from: before.state, to: state, value }
+    this.#changes.push(change)
+    this.#changes.splice(0, this.#changes.length - KEPT_CHANGES)
+    this.#tell(change, sight)
+  }
+
+  /** The last `EvaluationPeriods` windows; the newest ends now. */
+  #measure(properties: AlarmPlan['properties'], now: number): Evaluation {
+    const { read, periodMs } = metricOf(properties, this.#metrics)
+    const periods = Number(properties.EvaluationPeriods)
+    const needed = Number(properties.DatapointsToAlarm ?? periods)
+    const threshold = Number(properties.Threshold)
+    const breaches = COMPARISONS[String(properties.ComparisonOperator)]
+    if (!breaches)
+      throw new Error(`${properties.ComparisonOperator} is not known to the local console's alarms.`)
+    const windows = Array.from({ length: periods }, (_, index) => {
+      const to = now - index * periodMs
+      const value = read(to - periodMs, to)
+      if (value !== undefined) return { value, isBad: breaches(value, threshold) }
+      // Before the start nothing could have been measured.
+      if (to - periodMs < this.#startedAt) return { value, isBad: undefined }
+      return { value, isBad: MISSING[String(properties.TreatMissingData ?? 'missing')] }
+    })
+    const value = windows[0]?.value
+    const bad = windows.filter(({ isBad }) => isBad === true).length
+    if (bad >= needed) return { state: 'ALARM', value }
+    const unknown = windows.filter(({ isBad }) => isBad === undefined).length
+    const isQuiet = properties.TreatMissingData === 'notBreaching'
+    if (!isQuiet && bad + unknown >= needed && unknown > 0) return { state: 'INSUFFICIENT_DATA', value }
+    return { state: 'OK', value }
+  }
+
+  #combine(rule: string): Evaluation {
+    const stateOf = (arn: string) => this.#sights.get(arn.split(':').at(-1) ?? '')?.state
+    return { state: isTrue(toTree(rule), stateOf) ? 'ALARM' : 'OK' }
+  }
+}
+
+const COMPARISONS: Readonly<Record<string, (value: number, threshold: number) => boolean>> = {
+  GreaterThanOrEqualToThreshold: (value, threshold) => value >= threshold,
+  GreaterThanThreshold: (value, threshold) => value > threshold,
+  LessThanThreshold: (value, threshold) => value < threshold,
+  LessThanOrEqualToThreshold: (value, threshold) => value <= threshold,
+}
+
+const MISSING: Readonly<Record<string, boolean | undefined>> = { breaching: true, notBreaching: false }
+
+interface StatJson {
+  readonly Metric: {
+    readonly Namespace: string
+    readonly MetricName: string
+    readonly Dimensions?: readonly { readonly Name: string; readonly Value: string }[]
+  }
+  readonly Period: number
+  readonly Stat: string
+}
+interface MetricJson {
+  readonly Id: string
+  readonly MetricStat?: StatJson
+  readonly Expression?: string
+  readonly ReturnData?: boolean
+}
+
+interface Readable {
+  readonly periodMs: number
+  readonly read: (from: number, to: number) => number | undefined
+}
+
+/** What an alarm watches: a metric by itself, or an expression over several. */
+function metricOf(properties: AlarmPlan['properties'], store: MetricStore): Readable {
+  const { Metrics } = properties as { Metrics?: readonly MetricJson[] }
+  if (!Metrics) {
+    const { Period, ...metric } = properties as unknown as StatJson['Metric'] & { Period: number }
+    const statistic = String(properties.ExtendedStatistic ?? properties.Statistic)
+    return readerOf({ Metric: metric, Period, Stat: statistic }, store)
+  }
+  const returned = Metrics.find(({ ReturnData }) => ReturnData !== false)
+  if (returned?.MetricStat) return readerOf(returned.MetricStat, store)
+  const parts = new Map(
+    Metrics.flatMap(({ Id, MetricStat }) => (MetricStat ? [[Id, readerOf(MetricStat, store)] as const] : [])),
+  )
+  const math = new MetricMath(returned?.Expression ?? '')
+  return {
+    periodMs: Math.max(...[...parts.values()].map(({ periodMs }) => periodMs)),
+    read: (from, to) => math.evaluate((id) => [parts.get(id)?.read(from, to)], 1)[0],
+  }
+}
+
+function readerOf({ Metric, Period, Stat }: StatJson, store: MetricStore): Readable {
+  const id: MetricId = {
+    namespace: Metric.Namespace,
+    name: Metric.MetricName,
+    dimensions: Object.fromEntries((Metric.Dimensions ?? []).map(({ Name, Value }) => [Name, Value])),
+  }
+  return { periodMs: Period * 1_000, read: (from, to) => store.value(id, Stat, from, to) }
+}
+
+/** @param rule such as `(ALARM("arn…") AND NOT OK("arn…")) OR TRUE`. */
+const toTree = (rule: string): jsep.Expression =>
+  jsep(
+    rule
+      .replaceAll(/\bAND\b/g, '&&')
+      .replaceAll(/\bOR\b/g, '||')
+      .replaceAll(/\bNOT\b/g, '!'),
+  )
+
+function isTrue(node: jsep.Expression, stateOf: (arn: string) => AlarmState | undefined): boolean {
+  const visit = (child: unknown) => isTrue(child as jsep.Expression, stateOf)
+  switch (node.type) {
+    case 'BinaryExpression':
+      return node.operator === '&&'
+        ? visit(node.left) && visit(node.right)
+        : visit(node.left) || visit(node.right)
+    case 'UnaryExpression':
+      return !visit(node.argument)
+    case 'Identifier':
+      return node.name === 'TRUE'
+    case 'CallExpression': {
+      const [argument] = node.arguments as { value?: unknown }[]
+      return stateOf(String(argument?.value)) === (node.callee as { name?: unknown }).name
+    }
+  }
+  throw new Error(`${node.type} in an alarm rule is not known to the local console.`)
+}

@@ -1,0 +1,95 @@
+import type { Observer } from '../observer.ts'
+import type { QueueSight } from '../services/service.ts'
+import type { Plan } from '../template/plan.ts'
+import type { LogStore } from './log-store.ts'
+import type { MetricStore } from './metric-store.ts'
+
+interface Embedded {
+  readonly Timestamp: number
+  readonly CloudWatchMetrics: readonly {
+    readonly Namespace: string
+    readonly Dimensions: readonly (readonly string[])[]
+    readonly Metrics: readonly { readonly Name: string }[]
+  }[]
+}
+
+/** Gathers what CloudWatch would: the functions' logs and metrics, and what AWS measures of Lambda, API Gateway and SQS. */
+export class Collector implements Observer {
+  readonly #metrics: MetricStore
+  readonly #logs: LogStore
+  #plan: Plan | undefined
+
+  constructor(metrics: MetricStore, logs: LogStore) {
+    this.#metrics = metrics
+    this.#logs = logs
+  }
+
+  watch(plan: Plan): void {
+    this.#plan = plan
+  }
+
+  wrote(functionName: string, line: string): void {
+    const { json } = this.#logs.add(functionName, line)
+    const embedded = json?._aws as Embedded | undefined
+    if (!json || !embedded) return
+    for (const { Namespace, Dimensions, Metrics } of embedded.CloudWatchMetrics)
+      for (const { Name } of Metrics)
+        for (const set of Dimensions) {
+          const dimensions = Object.fromEntries(set.map((key) => [key, String(json[key])]))
+          this.#metrics.add(
+            { namespace: Namespace, name: Name, dimensions },
+            Number(json[Name]),
+            embedded.Timestamp,
+          )
+        }
+  }
+
+  invoked(name: string, { durationMs, isError }: { durationMs: number; isError: boolean }): void {
+    const functionName = this.#plan?.functions.find((item) => item.name === name)?.functionName
+    if (!functionName) return
+    const dimensions = { FunctionName: functionName }
+    this.#add('AWS/Lambda', dimensions, {
+      Invocations: 1,
+      Errors: Number(isError),
+      Throttles: 0,
+      Duration: durationMs,
+    })
+  }
+
+  answered(status: number, latencyMs: number): void {
+    this.#add(
+      'AWS/ApiGateway',
+      { ApiName: this.#plan?.api.name ?? '' },
+      {
+        Count: 1,
+        '4XXError': Number(status >= 400 && status < 500),
+        '5XXError': Number(status >= 500),
+        Latency: latencyMs,
+      },
+    )
+  }
+
+  saw(queues: readonly QueueSight[]): void {
+    for (const { name, visible, inFlight, delayed, oldestMs } of queues)
+      this.#add(
+        'AWS/SQS',
+        { QueueName: name },
+        {
+          ApproximateNumberOfMessagesVisible: visible,
+          ApproximateNumberOfMessagesNotVisible: inFlight,
+          ApproximateNumberOfMessagesDelayed: delayed,
+          ApproximateAgeOfOldestMessage: Math.round(oldestMs / 1_000),
+        },
+      )
+  }
+
+  #add(
+    namespace: string,
+    dimensions: Readonly<Record<string, string>>,
+    values: Readonly<Record<string, number>>,
+  ) {
+    const now = Date.now()
+    for (const [name, value] of Object.entries(values))
+      this.#metrics.add({ namespace, name, dimensions }, value, now)
+  }
+}

@@ -1,0 +1,240 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import type { Deployment } from '../deployment.ts'
+import type { Observer } from '../observer.ts'
+import type { QueueSight } from '../services/service.ts'
+import type { Plan } from '../template/plan.ts'
+import { type AlarmSight, AlarmWatch, type Change } from './alarm-watch.ts'
+import { loadAsset, loadRunbook, PAGES, toPage } from './assets.ts'
+import { Collector } from './collector.ts'
+import { viewDashboard } from './dashboard-view.ts'
+import { LogStore } from './log-store.ts'
+import { MetricStore } from './metric-store.ts'
+
+export interface ConsoleOptions {
+  readonly stateDir: string
+  /** What runs now; undefined before the first deployment. */
+  readonly deployment: () => Deployment | undefined
+  readonly look: (queues: readonly string[]) => Promise<readonly QueueSight[]>
+  /** Told of alarms that go on and off. */
+  readonly tell: (text: string, isBad: boolean) => void
+}
+
+const BASE = '/console'
+const LOOK_EVERY_MS = 5_000
+const BODY_BYTES = 256 * 1024
+
+/**
+ * CloudWatch's place on this machine, under `/console`: the template's own dashboards and alarms with live data, logs,
+ * environments, timers and the runbook.
+ */
+export class LocalConsole {
+  readonly observer: Observer
+  readonly #options: ConsoleOptions
+  readonly #metrics: MetricStore
+  readonly #logs = new LogStore()
+  readonly #collector: Collector
+  readonly #alarms: AlarmWatch
+  #timer: NodeJS.Timeout | undefined
+  #savedAt = 0
+
+  constructor(options: ConsoleOptions) {
+    this.#options = options
+    this.#metrics = new MetricStore(join(options.stateDir, 'metrics.jsonl'))
+    this.#collector = new Collector(this.#metrics, this.#logs)
+    this.observer = this.#collector
+    this.#alarms = new AlarmWatch(this.#metrics, Date.now(), (change, sight) => this.#tell(change, sight))
+  }
+
+  /** Reads what earlier runs have measured and written. */
+  async load(): Promise<void> {
+    await Promise.all([this.#metrics.load(Date.now()), this.#logs.load(join(this.#options.stateDir, 'logs'))])
+  }
+
+  start(): void {
+    const look = () =>
+      this.#look()
+        .catch((cause: Error) => this.#options.tell(`Console: ${cause.message}`, true))
+        .finally(() => {
+          if (this.#timer) this.#timer = setTimeout(look, LOOK_EVERY_MS).unref()
+        })
+    this.#timer = setTimeout(look, 0)
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    await this.#metrics.save(Date.now(), true)
+  }
+
+  /** The template that runs from here on. */
+  watch(plan: Plan): void {
+    this.#collector.watch(plan)
+  }
+
+  /** @returns false for what is not the console's. */
+  handle(request: IncomingMessage, response: ServerResponse, url: URL): boolean {
+    const { pathname } = url
+    if (pathname !== BASE && !pathname.startsWith(`${BASE}/`)) return false
+    this.#answer(request, response, url).catch((cause: Error) => {
+      if (response.headersSent) response.destroy()
+      else send(response, 500, { message: cause.message })
+    })
+    return true
+  }
+
+  async #look(): Promise<void> {
+    const deployment = this.#options.deployment()
+    if (!deployment) return
+    const { queues, alarms } = deployment.plan
+    this.#collector.saw(await this.#options.look(queues.map(({ name }) => name)))
+    const now = Date.now()
+    this.#alarms.evaluate(alarms, now)
+    if (now - this.#savedAt < 60_000) return
+    this.#savedAt = now
+    await this.#metrics.save(now)
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    // A page elsewhere may make a browser send requests here: by a name that it points at this machine, or across sites.
+    if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
+      return send(response, 403, { message: 'The console answers to localhost only.' })
+    const deployment = this.#options.deployment()
+    if (!deployment) return send(response, 503, { message: 'Starting.' })
+    const path = url.pathname.slice(BASE.length).replace(/\/$/, '') || '/'
+    if (path === '/call') return this.#call(request, response, deployment)
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return send(response, 405, { message: `${request.method} is not known here.` })
+    if (PAGES.some((page) => page.path === path)) {
+      const names = deployment.plan.dashboards.map(({ name }) => name)
+      return sendText(response, 'text/html; charset=utf-8', toPage(path, names))
+    }
+    const asset = await loadAsset(path)
+    if (asset) return sendText(response, asset.type, asset.text)
+    const data = await this.#data(path, url.searchParams, deployment)
+    return data === undefined
+      ? send(response, 404, { message: `The console has no ${path}.` })
+      : send(response, 200, data)
+  }
+
+  async #data(path: string, query: URLSearchParams, deployment: Deployment): Promise<unknown> {
+    const { plan } = deployment
+    const now = Date.now()
+    switch (path) {
+      case '/data/dashboard': {
+        const index = Number(query.get('index') ?? 0)
+        const dashboard = plan.dashboards[index]
+        if (!dashboard) return undefined
+        const minutes = Math.min(1_440, Math.max(5, Number(query.get('minutes')) || 60))
+        const sources = { plan, metrics: this.#metrics, logs: this.#logs, alarms: this.#alarms.sights }
+        return viewDashboard(dashboard, sources, { from: now - minutes * 60_000, to: now })
+      }
+      case '/data/alarms':
+        return { now, alarms: this.#alarms.sights, changes: this.#alarms.changes }
+      case '/data/logs': {
+        const after = Number(query.get('after')) || 0
+        const from = query.get('from') || undefined
+        const text = query.get('text') || undefined
+        return {
+          names: plan.functions.map(({ name }) => name),
+          lines: this.#logs.find({ from, text, after, limit: 500 }),
+        }
+      }
+      case '/data/functions':
+        return { now, ...describe(deployment) }
+      case '/data/runbook':
+        return { html: await loadRunbook() }
+    }
+  }
+
+  /** What a custom widget's element does: calls a function that a dashboard, or its function's environment, names. */
+  async #call(request: IncomingMessage, response: ServerResponse, deployment: Deployment): Promise<void> {
+    // Only a page of this very origin can send JSON here without the browser asking first.
+    if (request.method !== 'POST' || request.headers['content-type'] !== 'application/json')
+      return send(response, 415, { message: 'Send a POST with JSON.' })
+    const site = request.headers['sec-fetch-site']
+    if (site !== undefined && site !== 'same-origin')
+      return send(response, 403, { message: 'Only the console itself may call functions.' })
+    const { endpoint, event } = JSON.parse(await readText(request)) as { endpoint: string; event: unknown }
+    const pool = [...deployment.pools.values()].find(({ plan }) => endpoint.startsWith(plan.arn))
+    const drawn = JSON.stringify(deployment.plan.dashboards)
+    const isNamed = (arn: string) =>
+      drawn.includes(arn) ||
+      deployment.plan.functions.some(
+        (item) =>
+          drawn.includes(item.arn) && Object.values(item.environment).some((value) => value === endpoint),
+      )
+    if (!pool || !isNamed(pool.plan.arn))
+      return send(response, 403, { message: 'No dashboard names this function.' })
+    send(response, 200, { result: await pool.invoke(event) })
+  }
+
+  #tell({ name, from, to }: Change, { description, tells }: AlarmSight): void {
+    if (tells.length === 0) return
+    if (to === 'ALARM') this.#options.tell(`Alarm ${name}: ${description}`, true)
+    else if (from === 'ALARM') this.#options.tell(`Alarm ${name} is over.`, false)
+  }
+}
+
+function describe({ plan, pools, sources, timers }: Deployment) {
+  const nameOf = (functionName: string) => pools.get(functionName)?.plan.name ?? functionName
+  return {
+    functions: [...pools.values()].map(({ plan: own, environments, running, waiting, limit }) => ({
+      name: own.name,
+      memoryMb: own.memoryMb,
+      timeoutMs: own.timeoutMs,
+      running,
+      waiting,
+      limit,
+      environments: environments.map(({ id, startedAt, isBusy, invocations, idleSince }) => ({
+        id,
+        startedAt,
+        isBusy,
+        invocations,
+        idleSince,
+      })),
+    })),
+    sources: sources.map(({ plan: own, isOn, batchesInHand }) => ({
+      queue: plan.queues.find(({ arn }) => arn === own.queueArn)?.name ?? own.queueArn,
+      functionName: nameOf(own.functionName),
+      isOn,
+      batchesInHand,
+      maxConcurrency: own.maxConcurrency,
+      batchSize: own.batchSize,
+    })),
+    timers: timers.map(({ plan: own, nextAt }) => ({
+      name: own.name,
+      expression: own.expression,
+      timeZone: own.timeZone,
+      functionName: nameOf(own.functionName),
+      nextAt,
+    })),
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length
+    if (bytes > BODY_BYTES) throw new Error('The request is too large.')
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+const send = (response: ServerResponse, status: number, body: unknown): void => {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  response.end(JSON.stringify(body))
+}
+
+const sendText = (response: ServerResponse, type: string, text: string): void => {
+  response.writeHead(200, {
+    'content-type': type,
+    'cache-control': 'no-store',
+    'content-security-policy':
+      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+  })
+  response.end(text)
+}

@@ -1,0 +1,100 @@
+import { open, readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+
+export interface LogEntry {
+  /** Grows with every line of a run. */
+  readonly sequence: number
+  /** Readable name of the function. */
+  readonly from: string
+  readonly at: number
+  /** What the line says, if it is JSON. */
+  readonly json: Readonly<Record<string, unknown>> | undefined
+  readonly text: string
+}
+
+export interface LogSearch {
+  readonly from?: string | undefined
+  /** Anywhere in the line, in any case. */
+  readonly text?: string | undefined
+  readonly after?: number | undefined
+  readonly limit: number
+}
+
+const KEPT = 20_000
+/** Of each file, at a start. */
+const TAIL_BYTES = 512 * 1024
+
+/** The latest lines of all functions, in memory: for searching, following and Logs Insights. */
+export class LogStore {
+  #entries: LogEntry[] = []
+  #sequence = 0
+
+  add(from: string, line: string): LogEntry {
+    const json = toJson(line)
+    this.#sequence += 1
+    const entry = { sequence: this.#sequence, from, at: timeOf(json) ?? Date.now(), json, text: line }
+    this.#entries.push(entry)
+    // In one piece now and then: dropping the first of many on every line would copy them all.
+    if (this.#entries.length > KEPT * 1.2) this.#entries = this.#entries.slice(-KEPT)
+    return entry
+  }
+
+  /** Reads the ends of the files that earlier runs have left. */
+  async load(folder: string): Promise<void> {
+    const names = await readdir(folder).catch(() => [])
+    const lines = await Promise.all(
+      names
+        .filter((name) => name.endsWith('.log'))
+        .map(async (name) =>
+          (await tailOf(join(folder, name))).map((line) => ({ from: basename(name, '.log'), line })),
+        ),
+    )
+    const all = lines.flat().map((item) => ({ ...item, at: timeOf(toJson(item.line)) ?? 0 }))
+    for (const { from, line } of all.sort((left, right) => left.at - right.at)) this.add(from, line)
+  }
+
+  /** Newest last. */
+  find({ from, text, after = 0, limit }: LogSearch): readonly LogEntry[] {
+    const wanted = text?.toLowerCase()
+    const found: LogEntry[] = []
+    for (let index = this.#entries.length - 1; index >= 0 && found.length < limit; index -= 1) {
+      const entry = this.#entries[index] as LogEntry
+      if (entry.sequence <= after) break
+      if (from && entry.from !== from) continue
+      if (!wanted || entry.text.toLowerCase().includes(wanted)) found.push(entry)
+    }
+    return found.reverse()
+  }
+
+  /** Lines of these functions since a time. */
+  *since(names: ReadonlySet<string>, from: number): Iterable<LogEntry> {
+    for (const entry of this.#entries) if (names.has(entry.from) && entry.at >= from) yield entry
+  }
+}
+
+function toJson(line: string): Readonly<Record<string, unknown>> | undefined {
+  if (!line.startsWith('{')) return undefined
+  try {
+    return JSON.parse(line) as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+}
+
+function timeOf(json: Readonly<Record<string, unknown>> | undefined): number | undefined {
+  const at = Date.parse(String(json?.timestamp ?? json?.time))
+  return Number.isNaN(at) ? undefined : at
+}
+
+async function tailOf(path: string): Promise<string[]> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const start = Math.max(0, size - TAIL_BYTES)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start)
+    const lines = buffer.subarray(0, bytesRead).toString('utf8').split('\n')
+    return lines.slice(start > 0 ? 1 : 0).filter((line) => line !== '')
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,95 @@
+/// <reference lib="dom" />
+import type { AlarmSight, AlarmState, Change } from '../alarm-watch.ts'
+import { clock, load, make, repeat, short, span, table } from './dom.ts'
+
+interface Data {
+  readonly now: number
+  readonly alarms: readonly AlarmSight[]
+  readonly changes: readonly Change[]
+}
+
+const MARKS: Readonly<Record<AlarmState, string>> = { ALARM: '✖', OK: '✔', INSUFFICIENT_DATA: '?' }
+const WORDS: Readonly<Record<AlarmState, string>> = {
+  ALARM: 'ALARM',
+  OK: 'OK',
+  INSUFFICIENT_DATA: 'no data yet',
+}
+const ORDER: readonly AlarmState[] = ['ALARM', 'INSUFFICIENT_DATA', 'OK']
+
+/** A sign next to the colour, for who does not see it. */
+export const stateMark = (state: AlarmState): HTMLElement =>
+  make('span', { class: 'mark', 'data-state': state, 'aria-label': WORDS[state], role: 'img' }, MARKS[state])
+
+export function showAlarms(main: HTMLElement): void {
+  const current = make('div', { 'data-part': 'alarms' })
+  const past = make('div', { 'data-part': 'changes' })
+  main.append(
+    make('h1', {}, 'Alarms'),
+    make(
+      'p',
+      { class: 'muted' },
+      'Those of the template, evaluated here every 5 s over windows that end now. In the cloud they tell their topic.',
+    ),
+    current,
+    make('h2', {}, 'What changed'),
+    past,
+  )
+  let isFirst = true
+  repeat(5_000, async () => {
+    const { now, alarms, changes } = await load<Data>('alarms')
+    const sorted = alarms.toSorted((left, right) => ORDER.indexOf(left.state) - ORDER.indexOf(right.state))
+    current.replaceChildren(
+      table(
+        ['State', 'Alarm', 'Since', 'Value', 'Threshold', 'Tells', 'Means'],
+        sorted.map(({ state, name, since, value, threshold, tells, description }) => [
+          make('span', { 'data-state': state, class: 'state' }, stateMark(state), WORDS[state]),
+          make('b', { id: name }, name),
+          span(now - since),
+          short(value),
+          short(threshold),
+          tells.join(', ') || 'nobody',
+          described(description),
+        ]),
+      ),
+    )
+    past.replaceChildren(
+      changes.length === 0
+        ? make('p', { class: 'muted' }, 'Nothing since the start.')
+        : table(
+            ['When', 'Alarm', 'From', 'To', 'Value'],
+            changes.map(({ at, name, from, to, value }) => [
+              clock(at),
+              name,
+              WORDS[from],
+              make('span', { 'data-state': to, class: 'state' }, stateMark(to), WORDS[to]),
+              short(value),
+            ]),
+          ),
+    )
+    if (isFirst && location.hash)
+      document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: 'center' })
+    isFirst = false
+  })
+}
+
+/** Its runbook's heading is a link. */
+function described(description: string): HTMLElement {
+  const [, text = description, link] = /^(.*) Runbook: (\S+)$/.exec(description) ?? []
+  return make('span', {}, `${text} `, link !== undefined && make('a', { href: link }, 'Runbook'))
+}
+
+/** In the head of every page. */
+export function showHealth(place: HTMLElement): void {
+  repeat(5_000, async () => {
+    const { alarms } = await load<Data>('alarms')
+    const bad = alarms.filter(({ state, tells }) => state === 'ALARM' && tells.length > 0)
+    place.dataset.state = bad.length > 0 ? 'ALARM' : 'OK'
+    place.replaceChildren(
+      make(
+        'a',
+        { href: '/console/alarms' },
+        bad.length > 0 ? `✖ ${bad.length} ${bad.length === 1 ? 'alarm' : 'alarms'}` : '✔ no alarm',
+      ),
+    )
+  })
+}

@@ -1,0 +1,91 @@
+/// <reference lib="dom" />
+import uPlot from 'uplot'
+import type { Content } from '../dashboard-view.ts'
+
+type Graph = Extract<Content, { kind: 'graph' | 'numbers' }>
+
+/** Readable on white and on black. */
+const COLORS = ['#2f80ed', '#e8590c', '#2b9348', '#9c36b5', '#c99700', '#0c8599', '#d6336c', '#868e96']
+
+/** One graph; `show` draws new values into it without losing what the reader points at. */
+export class Chart {
+  readonly element = document.createElement('div')
+  readonly #height: number
+  #plot: uPlot | undefined
+  #shape = ''
+
+  constructor(height: number) {
+    this.#height = height
+    this.element.className = 'chart'
+    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.element)
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#plot?.redraw())
+  }
+
+  show({ times, series, lines }: Graph): void {
+    const data = [
+      times,
+      ...series.map(({ values }) => values),
+      ...lines.map(({ value }) => times.map(() => value)),
+    ] as unknown as uPlot.AlignedData
+    const shape = JSON.stringify([series.map(({ label }) => label), lines])
+    if (this.#plot && shape === this.#shape) {
+      this.#plot.setData(data)
+      return
+    }
+    this.#shape = shape
+    this.#plot?.destroy()
+    this.#plot = new uPlot({ ...this.#options(series, lines), ...this.#size() }, data, this.element)
+  }
+
+  #size() {
+    return { width: Math.max(120, this.element.clientWidth), height: this.#height }
+  }
+
+  #options(series: Graph['series'], lines: Graph['lines']): Omit<uPlot.Options, 'width' | 'height'> {
+    // Asked at each drawing: light or dark may have changed.
+    const ink = (kind: 'color' | 'borderTopColor') => () => getComputedStyle(this.element)[kind]
+    const axis = {
+      stroke: ink('color'),
+      grid: { stroke: ink('borderTopColor'), width: 1 },
+      ticks: { show: false },
+      font: '11px system-ui, sans-serif',
+    }
+    return {
+      legend: { live: true },
+      cursor: { points: { size: 6 }, drag: { x: false, y: false } },
+      scales: {
+        // Up to the end of the newest period, which else would be drawn on the very edge.
+        x: { range: (plot, from, to) => [from, to + ((plot.data[0][1] ?? to) - (plot.data[0][0] ?? to))] },
+        y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] },
+      },
+      axes: [
+        { ...axis, size: 28, values: (_, at) => at.map((second) => timeOf(second)) },
+        { ...axis, size: 52, values: (_, values) => values.map((value) => compact(value)) },
+      ],
+      series: [
+        { value: (_, at) => (at === null ? '' : timeOf(at)) },
+        ...series.map(({ label }, index) => ({
+          label,
+          stroke: COLORS[index % COLORS.length] as string,
+          width: 1.5,
+          spanGaps: true,
+          value: (_: uPlot, value: number | null) => (value === null ? '–' : compact(value)),
+        })),
+        ...lines.map(({ label, color }) => ({
+          label,
+          stroke: color,
+          width: 1,
+          dash: [6, 4],
+          points: { show: false },
+          value: (_: uPlot, value: number | null) => (value === null ? '–' : compact(value)),
+        })),
+      ],
+    }
+  }
+}
+
+const timeOf = (second: number) =>
+  new Date(second * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false })
+
+const compact = (value: number) =>
+  value.toLocaleString('en', { notation: 'compact', maximumFractionDigits: value < 10 ? 2 : 1 })

@@ -1,0 +1,137 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+import DOMPurify from 'dompurify'
+import { make } from './dom.ts'
+
+interface Asked {
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** Fields of the widget's forms, by name. */
+  readonly forms: Readonly<Record<string, string>>
+}
+
+/** What CloudWatch keeps of a custom widget's HTML: no script, no frame, no SVG `use`; `cwdb-action` elements stay. */
+const KEPT = {
+  ADD_TAGS: ['cwdb-action'],
+  ADD_ATTR: ['action', 'endpoint', 'display', 'event', 'confirmation'],
+  FORBID_TAGS: ['script', 'iframe', 'use', 'object', 'embed'],
+}
+
+/**
+ * A custom widget as CloudWatch runs it: calls its function, shows the HTML, and makes the element before each
+ * `cwdb-action` do what that says. Source:
+ * docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_interactivity.html
+ */
+export class CustomWidget {
+  readonly element = make('div', { class: 'custom' })
+  readonly #endpoint: string
+  /** What it was last asked to show, so that a refresh shows the same. */
+  #last: Asked
+
+  constructor(endpoint: string, parameters: Asked['parameters']) {
+    this.#endpoint = endpoint
+    this.#last = { parameters, forms: {} }
+  }
+
+  async refresh(): Promise<void> {
+    // Whoever types into it must not lose the text.
+    if (this.element.contains(document.activeElement) && document.activeElement?.matches('input, select'))
+      return
+    await this.#show(this.#last)
+  }
+
+  async #show(asked: Asked): Promise<void> {
+    const html = await call(this.#endpoint, asked)
+    this.#last = asked
+    this.#draw(html)
+  }
+
+  #draw(html: string): void {
+    const focused = this.#indexOfFocus()
+    this.element.innerHTML = DOMPurify.sanitize(html, KEPT)
+    for (const form of this.element.querySelectorAll('form'))
+      form.addEventListener('submit', (event) => event.preventDefault())
+    for (const action of this.element.querySelectorAll('cwdb-action')) this.#bind(action)
+    if (focused >= 0)
+      (this.element.querySelectorAll('[tabindex]')[focused] as HTMLElement | undefined)?.focus()
+  }
+
+  #indexOfFocus(): number {
+    return [...this.element.querySelectorAll('[tabindex]')].indexOf(document.activeElement as Element)
+  }
+
+  #bind(action: Element): void {
+    const target = action.previousElementSibling
+    if (!(target instanceof HTMLElement) || action.getAttribute('action') !== 'call') return
+    target.setAttribute('role', 'button')
+    target.tabIndex = 0
+    const start = () => {
+      this.#do(action, target).catch((cause: Error) => popup(make('p', {}, cause.message)))
+    }
+    target.addEventListener('click', start)
+    target.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return
+      event.preventDefault()
+      start()
+    })
+    // Enter in a field of a search form does what the form's first element does.
+    const form = target.closest('form')
+    if (form && form.querySelector('cwdb-action') === action)
+      form.addEventListener('keydown', (event) => {
+        if (event.key === 'Enter' && (event.target as Element).matches('input, select')) start()
+      })
+  }
+
+  async #do(action: Element, target: HTMLElement): Promise<void> {
+    const question = action.getAttribute('confirmation')
+    if (question && !(await confirm(question))) return
+    target.setAttribute('aria-busy', 'true')
+    const parameters = JSON.parse(action.textContent || '{}') as Record<string, unknown>
+    const fields = [...this.element.querySelectorAll<HTMLInputElement | HTMLSelectElement>('[name]')]
+    const forms = Object.fromEntries(fields.map(({ name, value }) => [name, value]))
+    try {
+      if (action.getAttribute('display') === 'widget') return await this.#show({ parameters, forms })
+      const html = await call(action.getAttribute('endpoint') ?? '', { parameters, forms })
+      const body = make('div')
+      body.innerHTML = DOMPurify.sanitize(html, KEPT)
+      await popup(body)
+      await this.#show(this.#last)
+    } finally {
+      target.removeAttribute('aria-busy')
+    }
+  }
+}
+
+async function call(endpoint: string, { parameters, forms }: Asked): Promise<string> {
+  const event = { ...parameters, widgetContext: { forms: { all: forms } } }
+  const response = await fetch('/console/call', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ endpoint, event }),
+  })
+  const { result, message } = (await response.json()) as { result?: unknown; message?: string }
+  if (!response.ok) throw new Error(message ?? `The console answered ${response.status}.`)
+  return String(result)
+}
+
+const confirm = (question: string) =>
+  dialog(make('p', {}, question), [
+    make('button', { value: 'no' }, 'Cancel'),
+    make('button', { value: 'yes', class: 'primary' }, 'Yes, do it'),
+  ])
+
+const popup = (content: HTMLElement) =>
+  dialog(content, [make('button', { value: 'no', class: 'primary' }, 'Close')])
+
+/** @returns whether the answer was yes. */
+function dialog(content: HTMLElement, buttons: HTMLElement[]): Promise<boolean> {
+  const form = make('form', { method: 'dialog' }, content, make('div', { class: 'row' }, ...buttons))
+  const element = make('dialog', {}, form)
+  document.body.append(element)
+  element.showModal()
+  return new Promise((resolve) =>
+    element.addEventListener('close', () => {
+      element.remove()
+      resolve(element.returnValue === 'yes')
+    }),
+  )
+}

@@ -1,0 +1,78 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+
+type Child = Node | string | number | null | undefined | false
+
+/** An element with attributes and children; text stays text. Attributes that are false or undefined are left out. */
+export function make<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Name] {
+  const element = document.createElement(name)
+  for (const [key, value] of Object.entries(attributes))
+    if (value !== undefined && value !== false) element.setAttribute(key, value === true ? '' : String(value))
+  element.append(
+    ...children
+      .filter((child) => child !== null && child !== undefined && child !== false)
+      .map((child) => (child instanceof Node ? child : String(child))),
+  )
+  return element
+}
+
+export const table = (heads: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement =>
+  make(
+    'div',
+    { class: 'scroll' },
+    make(
+      'table',
+      {},
+      make('thead', {}, make('tr', {}, ...heads.map((head) => make('th', { scope: 'col' }, head)))),
+      make('tbody', {}, ...rows.map((row) => make('tr', {}, ...row.map((cell) => make('td', {}, cell))))),
+    ),
+  )
+
+/** @throws Error with the server's own words. */
+export async function load<Data>(path: string): Promise<Data> {
+  const response = await fetch(`/console/data/${path}`)
+  const body = (await response.json()) as Data & { message?: string }
+  if (!response.ok) throw new Error(body.message ?? `The console answered ${response.status}.`)
+  return body
+}
+
+/** Now and every so often, while the page can be seen. One call at a time. */
+export function repeat(everyMs: number, act: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  const once = () => {
+    running ??= act()
+      .then(() => fail(undefined), fail)
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+  setInterval(() => document.visibilityState === 'visible' && void once(), everyMs)
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && void once())
+  void once()
+  return once
+}
+
+function fail(cause: unknown): void {
+  document.body.toggleAttribute('data-lost', cause !== undefined)
+  if (cause !== undefined) console.warn(cause)
+}
+
+export const clock = (at: number): string => new Date(at).toLocaleTimeString([], { hour12: false })
+
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
+  return `${Math.round(seconds / 3_600)} h`
+}
+
+export const short = (value: number | null | undefined): string => {
+  if (value === null || value === undefined) return '–'
+  if (value !== 0 && Math.abs(value) < 0.01) return value.toPrecision(2)
+  return value.toLocaleString('en', { maximumFractionDigits: Math.abs(value) < 100 ? 2 : 0 })
+}

@@ -1,0 +1,80 @@
+/// <reference lib="dom" />
+import type { LogEntry } from '../log-store.ts'
+import { clock, load, make, repeat } from './dom.ts'
+
+interface Data {
+  readonly names: readonly string[]
+  readonly lines: readonly LogEntry[]
+}
+
+const SHOWN = 1_000
+
+/** The functions' lines, newest last: searched by the server, followed while the box is ticked. */
+export function showLogs(main: HTMLElement): void {
+  const asked = new URL(location.href).searchParams
+  const text = make('input', {
+    type: 'search',
+    placeholder: 'Task id, event, error code …',
+    'aria-label': 'Search',
+    value: asked.get('text') ?? '',
+  })
+  const from = make('select', { 'aria-label': 'Function' }, make('option', { value: '' }, 'all functions'))
+  const follow = make('input', { type: 'checkbox', id: 'follow', checked: true })
+  const list = make('ol', { class: 'log', tabindex: 0, 'aria-label': 'Log lines' })
+  main.append(
+    make('h1', {}, 'Logs'),
+    make('div', { class: 'row' }, text, from, make('label', { for: 'follow' }, follow, ' follow')),
+    list,
+  )
+  let after = 0
+  let wanted = ''
+  const refresh = repeat(1_000, async () => {
+    const query = new URLSearchParams({ text: text.value, from: from.value || (asked.get('from') ?? '') })
+    if (String(query) !== wanted) {
+      wanted = String(query)
+      after = 0
+      list.replaceChildren()
+    } else if (!follow.checked) return
+    const { names, lines } = await load<Data>(`logs?${query}&after=${after}`)
+    // Somebody has typed on meanwhile.
+    if (String(query) !== wanted) return
+    if (from.options.length === 1) {
+      from.append(...names.map((name) => make('option', { value: name }, name)))
+      from.value = asked.get('from') ?? ''
+      asked.delete('from')
+    }
+    after = lines.at(-1)?.sequence ?? after
+    list.append(...lines.map(toLine))
+    while (list.childElementCount > SHOWN) list.firstElementChild?.remove()
+    if (lines.length > 0 && follow.checked) list.scrollTop = list.scrollHeight
+  })
+  const search = () => {
+    asked.delete('from')
+    history.replaceState(null, '', `?${new URLSearchParams({ text: text.value, from: from.value })}`)
+    void refresh()
+  }
+  text.addEventListener('input', search)
+  from.addEventListener('change', search)
+}
+
+function toLine({ at, from, json, text }: LogEntry): HTMLElement {
+  const message = (json?.message ?? {}) as Readonly<Record<string, unknown>>
+  const level = String(json?.level ?? '')
+  const { event, ...rest } = typeof message === 'object' ? message : {}
+  const facts = Object.entries(rest)
+    .filter(([, value]) => typeof value !== 'object')
+    .map(([key, value]) => `${key}=${value}`)
+  const summary = make(
+    'summary',
+    {},
+    make('time', {}, clock(at)),
+    make('span', { class: 'from' }, from),
+    make('b', {}, String(event ?? json?.type ?? '')),
+    make('span', { class: 'facts' }, event || json?.type ? facts.join(' ') : text),
+  )
+  return make(
+    'li',
+    { 'data-level': level },
+    make('details', {}, summary, make('pre', {}, json ? JSON.stringify(json, null, 2) : text)),
+  )
+}

@@ -1,0 +1,297 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { AlarmWatch } from '../../lib/local/console/alarm-watch.ts'
+import { viewDashboard } from '../../lib/local/console/dashboard-view.ts'
+import { ask, splitSources } from '../../lib/local/console/insights.ts'
+import { LogStore } from '../../lib/local/console/log-store.ts'
+import { MetricMath } from '../../lib/local/console/metric-math.ts'
+import { type MetricId, MetricStore } from '../../lib/local/console/metric-store.ts'
+import type { AlarmPlan, Plan } from '../../lib/local/template/plan.ts'
+import { QUERIES } from '../../lib/observability/queries.ts'
+
+const MINUTE = 60_000
+const T0 = Date.parse('2030-01-01T12:00:00Z')
+const metric = (name: string, dimensions: Record<string, string> = {}): MetricId => ({
+  namespace: 'Test',
+  name,
+  dimensions,
+})
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'console-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('the console’s metrics', () => {
+  it('give each statistic over a window, percentiles within 1 %', () => {
+    const store = new MetricStore()
+    for (let value = 1; value <= 1_000; value += 1) store.add(metric('Latency'), value, T0 + value)
+    const read = (statistic: string) => store.value(metric('Latency'), statistic, T0, T0 + MINUTE)
+    expect(['Sum', 'Average', 'Minimum', 'Maximum', 'SampleCount'].map(read)).toEqual([
+      500_500, 500.5, 1, 1_000, 1_000,
+    ])
+    for (const [name, exact] of [
+      ['p50', 500],
+      ['p95', 950],
+      ['p99', 990],
+    ] as const)
+      expect(Math.abs(Number(read(name)) - exact) / exact).toBeLessThan(0.01)
+    expect(store.value(metric('Latency'), 'Sum', T0 + MINUTE, T0 + 2 * MINUTE)).toBeUndefined()
+    expect(store.value(metric('Latency', { Lane: 'ai' }), 'Sum', T0, T0 + MINUTE)).toBeUndefined()
+    expect(() => read('TM90')).toThrow('TM90 is not known to the local console')
+  })
+
+  it('come by period, with a gap where nothing was measured', () => {
+    const store = new MetricStore()
+    for (const at of [0, 1, 3]) store.add(metric('Sent'), 2, T0 + at * MINUTE)
+    expect(store.series(metric('Sent'), 'Sum', MINUTE, T0, T0 + 5 * MINUTE)).toEqual([
+      2,
+      2,
+      undefined,
+      2,
+      undefined,
+    ])
+    expect(store.series(metric('Sent'), 'Sum', 5 * MINUTE, T0, T0 + 5 * MINUTE)).toEqual([6])
+  })
+
+  it('survive a restart, even one that cut the file’s last line, and are forgotten after a day', async () => {
+    const path = join(folder, 'metrics.jsonl')
+    const first = new MetricStore(path)
+    for (const value of [5, 10, 0]) first.add(metric('Wait', { Lane: 'ai' }), value, T0)
+    first.add(metric('Wait'), 1, T0 - 25 * 60 * MINUTE)
+    await first.save(T0 + MINUTE)
+    first.add(metric('Wait', { Lane: 'ai' }), 15, T0 + MINUTE)
+    await first.save(T0 + MINUTE + 1, true)
+    await writeFile(path, `${await readFile(path, 'utf8')}["Test|Wa`)
+    const second = new MetricStore(path)
+    await second.load(T0 + 2 * MINUTE)
+    const read = (statistic: string) =>
+      second.value(metric('Wait', { Lane: 'ai' }), statistic, T0, T0 + 2 * MINUTE)
+    expect(['Sum', 'SampleCount', 'Minimum', 'Maximum'].map(read)).toEqual([30, 4, 0, 15])
+    expect(Number(read('p99'))).toBeCloseTo(15, 0)
+    expect(second.value(metric('Wait'), 'Sum', T0 - 26 * 60 * MINUTE, T0)).toBeUndefined()
+    // Loaded and saved again, nothing is there twice.
+    await second.save(T0 + 3 * MINUTE, true)
+    const third = new MetricStore(path)
+    await third.load(T0 + 3 * MINUTE)
+    expect(third.value(metric('Wait', { Lane: 'ai' }), 'Sum', T0, T0 + 2 * MINUTE)).toBe(30)
+  })
+})
+
+describe('metric math', () => {
+  const series: Readonly<Record<string, readonly (number | undefined)[]>> = {
+    failed: [undefined, 5, 1],
+    completed: [20, 15, undefined],
+  }
+  const evaluate = (expression: string) =>
+    new MetricMath(expression).evaluate((id) => series[id] ?? [undefined, undefined, undefined], 3)
+
+  it('fills, compares and chooses, period by period', () => {
+    expect(evaluate('FILL(failed, 0)')).toEqual([0, 5, 1])
+    expect(
+      evaluate(
+        'IF(FILL(failed, 0) + FILL(completed, 0) >= 20, 100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(completed, 0)), 0)',
+      ),
+    ).toEqual([0, 25, 0])
+    expect(evaluate('failed + completed')).toEqual([undefined, 20, undefined])
+    expect(evaluate('SUM([failed, completed])')).toEqual([20, 20, 1])
+    expect(evaluate('MAX([failed, completed]) - 1')).toEqual([19, 14, 0])
+    expect(evaluate('completed / 0')).toEqual([undefined, undefined, undefined])
+    expect(evaluate('IF(failed > 1 AND completed > 1, 1, 2)')).toEqual([undefined, 1, undefined])
+  })
+
+  it('names what it does not know', () => {
+    expect(() => evaluate('ANOMALY_DETECTION_BAND(failed)')).toThrow(
+      'ANOMALY_DETECTION_BAND in an expression',
+    )
+    expect(new MetricMath('SUM([a, b]) / FILL(c, 0)').ids).toEqual(['a', 'b', 'c'])
+  })
+})
+
+describe('alarms', () => {
+  const alarm = (name: string, properties: Record<string, unknown>): AlarmPlan => ({
+    name,
+    description: name,
+    properties: {
+      Namespace: 'Test',
+      MetricName: 'Bad',
+      Statistic: 'Sum',
+      Period: 60,
+      EvaluationPeriods: 1,
+      Threshold: 3,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      TreatMissingData: 'notBreaching',
+      ...properties,
+    },
+  })
+  const stateOf = (watch: AlarmWatch, name: string) =>
+    watch.sights.find((sight) => sight.name === name)?.state
+
+  it('go on at the threshold and off when the window has passed, and are told once', () => {
+    const store = new MetricStore()
+    const told: string[] = []
+    const watch = new AlarmWatch(store, T0, ({ from, to }) => told.push(`${from} → ${to}`))
+    const alarms = [alarm('Bad', { AlarmActions: ['TaskRunner-local-observability-AlarmsUrgent28E83BAC'] })]
+    watch.evaluate(alarms, T0 + MINUTE)
+    expect(watch.sights).toMatchObject([{ state: 'OK', tells: ['Urgent'], threshold: 3 }])
+    store.add(metric('Bad'), 3, T0 + MINUTE)
+    watch.evaluate(alarms, T0 + MINUTE + 5_000)
+    watch.evaluate(alarms, T0 + MINUTE + 10_000)
+    expect(watch.sights).toMatchObject([{ state: 'ALARM', value: 3, since: T0 + MINUTE + 5_000 }])
+    watch.evaluate(alarms, T0 + 3 * MINUTE)
+    expect(stateOf(watch, 'Bad')).toBe('OK')
+    expect(told).toEqual(['OK → ALARM', 'ALARM → OK'])
+    expect(watch.changes.map(({ to }) => to)).toEqual(['OK', 'ALARM'])
+  })
+
+  it('want as many bad windows as they say', () => {
+    const store = new MetricStore()
+    const watch = new AlarmWatch(store, T0)
+    const alarms = [alarm('TwoOfThree', { EvaluationPeriods: 3, DatapointsToAlarm: 2 })]
+    store.add(metric('Bad'), 5, T0 + MINUTE)
+    watch.evaluate(alarms, T0 + 4 * MINUTE)
+    expect(stateOf(watch, 'TwoOfThree')).toBe('OK')
+    store.add(metric('Bad'), 5, T0 + 3 * MINUTE)
+    watch.evaluate(alarms, T0 + 4 * MINUTE)
+    expect(stateOf(watch, 'TwoOfThree')).toBe('ALARM')
+  })
+
+  it('that watch for silence wait for a whole range after the start', () => {
+    const store = new MetricStore()
+    const watch = new AlarmWatch(store, T0)
+    const alarms = [
+      alarm('Silent', {
+        EvaluationPeriods: 3,
+        Threshold: 1,
+        ComparisonOperator: 'LessThanThreshold',
+        TreatMissingData: 'breaching',
+      }),
+    ]
+    watch.evaluate(alarms, T0 + MINUTE)
+    expect(stateOf(watch, 'Silent')).toBe('INSUFFICIENT_DATA')
+    store.add(metric('Bad'), 1, T0 + MINUTE)
+    watch.evaluate(alarms, T0 + 2 * MINUTE)
+    expect(stateOf(watch, 'Silent')).toBe('OK')
+    watch.evaluate(alarms, T0 + 6 * MINUTE)
+    expect(stateOf(watch, 'Silent')).toBe('ALARM')
+  })
+
+  it('on an expression and on other alarms follow those', () => {
+    const store = new MetricStore()
+    const watch = new AlarmWatch(store, T0)
+    const stat = (Id: string, MetricName: string) => ({
+      Id,
+      ReturnData: false,
+      MetricStat: { Metric: { Namespace: 'Test', MetricName }, Period: 300, Stat: 'Sum' },
+    })
+    const alarms = [
+      alarm('Ratio', {
+        Metrics: [
+          { Id: 'ratio', Expression: '100 * FILL(a, 0) / (FILL(a, 0) + FILL(b, 0))', ReturnData: true },
+          stat('a', 'A'),
+          stat('b', 'B'),
+        ],
+        Threshold: 20,
+      }),
+      alarm('Quiet', {}),
+      alarm('Both', { AlarmRule: 'ALARM("arn:x:alarm:Ratio") AND NOT ALARM("arn:x:alarm:Quiet")' }),
+      alarm('Either', { AlarmRule: '(ALARM("arn:x:alarm:Quiet") OR OK("arn:x:alarm:Ratio"))' }),
+    ]
+    store.add(metric('B'), 60, T0)
+    store.add(metric('A'), 40, T0)
+    watch.evaluate(alarms, T0 + MINUTE)
+    expect(['Ratio', 'Quiet', 'Both', 'Either'].map((name) => stateOf(watch, name))).toEqual([
+      'ALARM',
+      'OK',
+      'ALARM',
+      'OK',
+    ])
+    watch.evaluate(alarms.slice(0, 1), T0 + MINUTE)
+    expect(watch.sights).toHaveLength(1)
+  })
+})
+
+describe('Logs Insights', () => {
+  const logs = new LogStore()
+  const line = (event: string, fields: object, level = 'INFO') =>
+    logs.add(
+      'worker',
+      JSON.stringify({ timestamp: new Date(T0).toISOString(), level, message: { event, ...fields } }),
+    )
+  line('task.completed', { run_ms: 30, type: 'a', lane: 'ai', task_id: 'one' })
+  line('task.completed', { run_ms: 900, type: 'b', lane: 'ai', task_id: 'two' })
+  line('task.failed', { type: 'a', code: 'timeout', task_id: 'three' })
+  line('task.failed', { type: 'a', code: 'timeout', task_id: 'four' })
+  line('task.failed', { type: 'b', code: 'refused', task_id: 'five' })
+  line('task.retrying', { code: 'timeout', task_id: 'three' })
+  line('x', { errorType: 'Error', errorMessage: 'no' }, 'ERROR')
+  logs.add('worker', 'a line that is not JSON {')
+  const answer = (lines: readonly string[]) => ask(lines.join('\n| '), logs.since(new Set(['worker']), 0))
+
+  it('answers the saved queries', () => {
+    expect(answer(QUERIES.slowest.lines).rows.map((row) => [row[1], row.at(-1)])).toEqual([
+      ['900', 'two'],
+      ['30', 'one'],
+    ])
+    expect(answer(QUERIES.failing.lines)).toEqual({
+      columns: ['message.type', 'message.code', 'failures', 'last_task'],
+      rows: [
+        ['a', 'timeout', '2', 'four'],
+        ['b', 'refused', '1', 'five'],
+      ],
+    })
+    expect(answer(QUERIES.retried.lines).rows).toEqual([['three', '1', 'timeout']])
+    expect(answer(QUERIES.crashes.lines).rows).toHaveLength(1)
+    expect(answer(QUERIES.apiFailures.lines).rows).toEqual([])
+    expect(
+      answer(QUERIES.oneTask.lines.map((text) => text.replace(/put-.*-here/, 'three'))).rows,
+    ).toHaveLength(2)
+  })
+
+  it('names what it does not know', () => {
+    expect(() => answer(['parse @message "x"'])).toThrow('The command parse is not known')
+    expect(() => answer(['stats stddev(x)'])).toThrow('stddev(x) is not known')
+    expect(splitSources("SOURCE 'a' | SOURCE 'b' | fields x")).toEqual({
+      groups: ['a', 'b'],
+      query: '  fields x',
+    })
+  })
+
+  it('finds and follows lines', () => {
+    expect(logs.find({ text: 'THREE', limit: 10 }).map(({ sequence }) => sequence)).toEqual([3, 6])
+    expect(logs.find({ text: 'three', after: 3, limit: 10 })).toHaveLength(1)
+    expect(logs.find({ from: 'other', limit: 10 })).toEqual([])
+    expect(logs.find({ limit: 2 }).map(({ text }) => text)[1]).toBe('a line that is not JSON {')
+  })
+})
+
+describe('a dashboard', () => {
+  it('reads an expression’s parts by their longest period, beside metrics of shorter ones', () => {
+    const metrics = new MetricStore()
+    metrics.add(metric('Failed'), 1, T0 + MINUTE)
+    metrics.add(metric('Completed'), 3, T0 + 2 * MINUTE)
+    metrics.add(metric('Waiting'), 7, T0 + 4 * MINUTE)
+    const rows = [
+      [{ label: 'failed, %', expression: '100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(completed, 0))' }],
+      ['Test', 'Failed', { id: 'failed', visible: false, stat: 'Sum' }],
+      ['Test', 'Completed', { id: 'completed', visible: false, stat: 'Sum' }],
+      ['Test', 'Waiting', { label: 'waiting', period: 60, stat: 'Maximum' }],
+    ]
+    const widget = { type: 'metric', x: 0, y: 0, width: 6, height: 3 }
+    const body = {
+      widgets: [
+        { ...widget, properties: { view: 'singleValue', metrics: rows } },
+        { ...widget, properties: { view: 'timeSeries', metrics: rows } },
+      ],
+    }
+    const sources = { plan: {} as Plan, metrics, logs: new LogStore(), alarms: [] }
+    const [numbers, graph] = viewDashboard({ name: 'x', body }, sources, { from: T0, to: T0 + 5 * MINUTE })
+    expect(numbers?.content).toMatchObject({ series: [{ values: [25] }, { values: [7] }] })
+    expect(graph?.content).toMatchObject({
+      series: [{ values: [25, null, null, null, null] }, { values: [null, null, null, null, 7] }],
+    })
+  })
+})
