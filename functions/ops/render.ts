@@ -58,7 +58,10 @@ export function renderTasks(desk: Desk, title: string, tasks: readonly Task[], e
   return html`<h3>${title}</h3>${table(heads, rows, empty)}`
 }
 
-/** The form that finds tasks; CloudWatch sends its fields with any action of the widget. */
+/**
+ * The form that finds tasks; CloudWatch sends its fields with any action of the widget. No field is named `id`: sanitizers
+ * drop names that would hide a property of the form.
+ */
 export function renderSearch(desk: Desk, search: Search & { readonly id?: string | undefined }): Html {
   const input = (name: string, label: string, value: string | undefined, size: number) =>
     html`<label>${label} <input name="${name}" value="${value}" size="${size}"></label> `
@@ -76,7 +79,7 @@ export function renderSearch(desk: Desk, search: Search & { readonly id?: string
     display: 'widget',
     parameters: { view: 'overview', tenant: search.tenant },
   })
-  return html`<form>${input('tenant', 'Tenant', search.tenant, 14)}${input('id', 'Id', search.id, 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
+  return html`<form>${input('tenant', 'Tenant', search.tenant, 14)}${input('task_id', 'Id', search.id, 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
 }
 
 export function renderTask(desk: Desk, task: Task): Html {

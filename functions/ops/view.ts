@@ -45,10 +45,10 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
 async function show(desk: Desk, event: ViewEvent): Promise<Html> {
   // What stands in the form counts where the click itself says nothing.
   const form = event.view === 'search' ? (event.widgetContext?.forms?.all ?? {}) : {}
-  const read = (name: 'id' | 'status' | 'type' | 'tag') => form[name]?.trim() || event[name] || undefined
+  const read = (name: 'status' | 'type' | 'tag') => form[name]?.trim() || event[name] || undefined
   const tenant = form.tenant?.trim() || event.tenant || config.DEFAULT_TENANT
   const search = { tenant, status: read('status'), type: read('type'), tag: read('tag') }
-  const id = read('id')
+  const id = form.task_id?.trim() || event.id || undefined
   if (id !== undefined) {
     const task = await store.get({ tenant, id })
     return html`${renderSearch(desk, { ...search, id })}${task ? renderTask(desk, task) : note(`Tenant ${tenant} has no task ${id}.`)}`

@@ -1,21 +1,9 @@
-import { existsSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API_BASE, ROUTES } from '../../functions/contract.ts'
+import { hasBrowser, openBrowser, openPage } from '../fixtures/browser.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
-
-const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
-const ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 beforeAll(async () => {
@@ -43,19 +31,11 @@ describe('the API describes itself', () => {
   })
 })
 
-describe.skipIf(!existsSync(CHROMIUM))('the docs page in Chromium', () => {
+describe.skipIf(!hasBrowser)('the docs page in Chromium', () => {
   it('shows every route, loads nothing from elsewhere, and sends a task when tried', async () => {
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS })
+    const browser = await openBrowser()
     try {
-      const page = await browser.newPage()
-      const foreign: string[] = []
-      const failures: string[] = []
-      page.on('request', (request) => {
-        if (!request.url().startsWith(running.url) && !request.url().startsWith('data:'))
-          foreign.push(request.url())
-      })
-      page.on('pageerror', (error) => failures.push(error.message))
-      page.on('console', (message) => message.type() === 'error' && failures.push(message.text()))
+      const { page, faults } = await openPage(browser, running.url)
       await page.goto(`${running.url}/`)
       expect(page.url()).toBe(`${running.url}${API_BASE}/docs`)
       const submit = page
@@ -69,8 +49,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the docs page in Chromium', () => {
       await post.locator('textarea').fill('{"type": "example.add", "input": {"x": 20, "y": 22}}')
       await post.locator('button.execute').click()
       await post.locator('.live-responses-table .response-col_status').filter({ hasText: '202' }).waitFor()
-      expect(foreign).toEqual([])
-      expect(failures).toEqual([])
+      expect(faults).toEqual([])
     } finally {
       await browser.close()
     }

@@ -84,11 +84,11 @@ describe('the task table of the dashboard', () => {
     await client.done(id)
     const search = (all: Record<string, string>) =>
       view({ view: 'search', tenant: 'default', widgetContext: { forms: { all } } })
-    expect(await search({ id })).toContain(`Task ${id}`)
+    expect(await search({ task_id: id })).toContain(`Task ${id}`)
     expect(await search({ tag: 'findme' })).toContain(id)
     expect(await search({ status: 'COMPLETED', type: 'example.add' })).toContain(id)
     expect(await search({ status: 'FAILED', type: 'example.add' })).not.toContain(id)
-    expect(await search({ id: 'nosuch' })).toContain('has no task nosuch')
+    expect(await search({ task_id: 'nosuch' })).toContain('has no task nosuch')
   })
 
   it('has buttons that ask first, and do what they say through the other function', async () => {

@@ -155,7 +155,10 @@ export class LocalConsole {
     const site = request.headers['sec-fetch-site']
     if (site !== undefined && site !== 'same-origin')
       return send(response, 403, { message: 'Only the console itself may call functions.' })
-    const { endpoint, event } = JSON.parse(await readText(request)) as { endpoint: string; event: unknown }
+    const asked = toCall(await readText(request))
+    if (!asked)
+      return send(response, 400, { message: 'Send {"endpoint": "the ARN of a function", "event": …}.' })
+    const { endpoint, event } = asked
     const pool = [...deployment.pools.values()].find(({ plan }) => endpoint.startsWith(plan.arn))
     const drawn = JSON.stringify(deployment.plan.dashboards)
     const isNamed = (arn: string) =>
@@ -209,6 +212,15 @@ function describe({ plan, pools, sources, timers }: Deployment) {
       functionName: nameOf(own.functionName),
       nextAt,
     })),
+  }
+}
+
+function toCall(text: string): { readonly endpoint: string; readonly event: unknown } | undefined {
+  try {
+    const { endpoint, event } = JSON.parse(text) as { endpoint?: unknown; event?: unknown }
+    return typeof endpoint === 'string' ? { endpoint, event } : undefined
+  } catch {
+    return undefined
   }
 }
 

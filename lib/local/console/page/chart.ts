@@ -69,6 +69,8 @@ export class Chart {
           stroke: COLORS[index % COLORS.length] as string,
           width: 1.5,
           spanGaps: true,
+          // Else a single value, with gaps around it, is not seen.
+          points: { show: true, size: 4 },
           value: (_: uPlot, value: number | null) => (value === null ? '–' : compact(value)),
         })),
         ...lines.map(({ label, color }) => ({

@@ -13,6 +13,8 @@ interface Asked {
 const KEPT = {
   ADD_TAGS: ['cwdb-action'],
   ADD_ATTR: ['action', 'endpoint', 'display', 'event', 'confirmation'],
+  // An ARN looks like an address of an unknown kind.
+  ADD_URI_SAFE_ATTR: ['endpoint'],
   FORBID_TAGS: ['script', 'iframe', 'use', 'object', 'embed'],
 }
 

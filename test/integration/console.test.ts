@@ -1,0 +1,236 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasBrowser, openBrowser, openPage, takePicture } from '../fixtures/browser.ts'
+import { Client } from '../fixtures/client.ts'
+import { startModelServer } from '../fixtures/model-server.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+let server: Awaited<ReturnType<typeof startModelServer>>
+let runtime: Awaited<ReturnType<typeof startTestRuntime>>
+let client: Client
+let base: string
+const told: string[] = []
+
+beforeAll(async () => {
+  server = await startModelServer()
+  const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
+  runtime = await startTestRuntime(env, { tell: (text) => told.push(text) })
+  client = new Client(runtime.url)
+  base = `${runtime.url}/console`
+})
+afterAll(async () => {
+  await runtime.stop()
+  await server.stop()
+})
+
+const PAGES = ['', '/lanes', '/alarms', '/logs', '/functions', '/runbook'] as const
+
+describe('the console over HTTP', () => {
+  const call = (headers: Record<string, string>, body: object) =>
+    fetch(`${base}/call`, { method: 'POST', headers, body: JSON.stringify(body) })
+  const view = () => String(runtime.plan.functions.find(({ name }) => name === 'OpsView')?.arn)
+
+  it('calls only functions that a dashboard names, and only for its own page', async () => {
+    const json = { 'content-type': 'application/json' }
+    const good = await call(json, { endpoint: `${view()}:live`, event: {} })
+    expect(good.status).toBe(200)
+    expect(await good.text()).toContain('Running now')
+    const worker = String(runtime.plan.functions.find(({ name }) => name === 'SweeperSweep')?.arn)
+    expect((await call(json, { endpoint: worker, event: {} })).status).toBe(403)
+    expect((await call(json, { endpoint: 'arn:aws:lambda', event: {} })).status).toBe(403)
+    expect((await call({ 'content-type': 'text/plain' }, { endpoint: view(), event: {} })).status).toBe(415)
+    expect(
+      (await call({ ...json, 'sec-fetch-site': 'cross-site' }, { endpoint: view(), event: {} })).status,
+    ).toBe(403)
+    expect((await fetch(`${base}/call`)).status).toBe(415)
+  })
+
+  it('answers clearly to what it has not', async () => {
+    expect((await fetch(`${base}/nowhere`)).status).toBe(404)
+    expect((await fetch(`${base}/data/dashboard?index=9`)).status).toBe(404)
+    expect((await fetch(base, { method: 'DELETE' })).status).toBe(405)
+    const bad = await fetch(`${base}/call`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{',
+    })
+    expect(bad.status).toBe(400)
+    expect((await fetch(`${runtime.url}/consoles`)).status).toBe(404)
+  })
+})
+
+describe.skipIf(!hasBrowser)('the console in Chromium', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+    await Promise.all(
+      Array.from({ length: 6 }, async (_, index) =>
+        client.done((await client.submit({ prompt: `number ${index}`, model: 'stub-50' })).id),
+      ),
+    )
+  })
+  afterAll(() => browser.close())
+
+  const open = (options = {}) => openPage(browser, runtime.url, options)
+  const section = (page: Page, title: string) =>
+    page.locator('section', { has: page.locator('h2', { hasText: title }) })
+
+  it('draws every widget of the template’s dashboards', async () => {
+    const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
+    for (const [index, path] of ['', '/lanes'].entries()) {
+      const { widgets } = runtime.plan.dashboards.map(
+        ({ body }) => body as { widgets: { properties: { title?: string } }[] },
+      )[index] ?? { widgets: [] }
+      await page.goto(`${base}${path}?minutes=15`)
+      await page
+        .locator('section')
+        .nth(widgets.length - 1)
+        .waitFor()
+      const titles = await page.locator('section > h2').allTextContents()
+      expect(titles).toEqual(widgets.map(({ properties }) => properties.title).filter(Boolean))
+    }
+    await page.goto(`${base}?minutes=15`)
+    const tasks = section(page, 'Tasks a minute')
+    await expect.poll(() => tasks.locator('.u-legend .u-label').allTextContents()).toContain('submitted')
+    // Axes and grid are grey; what has a colour is a value.
+    const inked = () =>
+      tasks.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
+        const { width, height } = canvas
+        const pixels = canvas.getContext('2d')?.getImageData(0, 0, width, height).data ?? []
+        let count = 0
+        for (let at = 0; at < pixels.length; at += 4)
+          if (Math.abs((pixels[at + 2] ?? 0) - (pixels[at] ?? 0)) > 100) count += 1
+        return count
+      })
+    await expect.poll(inked).toBeGreaterThan(3)
+    await section(page, 'Slowest tasks').locator('tbody tr').first().waitFor()
+    await section(page, 'Tasks and queues, live').getByText('Running now').waitFor()
+    expect(await section(page, 'Are we healthy?').locator('li').count()).toBe(runtime.plan.alarms.length)
+    await takePicture(page, 'overview')
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('shows every page, in light and dark, without a sideways scroll on a phone', async () => {
+    for (const colorScheme of ['light', 'dark'] as const)
+      for (const width of [390, 1_280]) {
+        const { page, faults } = await open({ colorScheme, viewport: { width, height: 844 } })
+        for (const path of PAGES) {
+          await page.goto(`${base}${path}`)
+          await page.locator('#health a').waitFor()
+          await page.locator('main > *').first().waitFor()
+          await page.waitForLoadState('networkidle')
+          const overflow = await page.evaluate(
+            'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+          )
+          expect(`${path} ${width} ${overflow}`).toBe(`${path} ${width} 0`)
+          const paper = await page.evaluate('getComputedStyle(document.body).backgroundColor')
+          expect(paper).toBe(colorScheme === 'dark' ? 'rgb(20, 23, 28)' : 'rgb(246, 247, 249)')
+          if (path === '' || path === '/alarms')
+            await takePicture(page, `${path.slice(1) || 'first'}-${colorScheme}-${width}`)
+        }
+        expect(faults).toEqual([])
+        await page.close()
+      }
+  })
+
+  it('finds log lines and follows them', async () => {
+    const { page, faults } = await open()
+    await page.goto(`${base}/logs`)
+    await page.locator('ol.log li').first().waitFor()
+    const { id } = await client.submit({ type: 'example.add', input: { x: 1, y: 2 } })
+    await page.getByRole('searchbox').fill(id)
+    await page.locator('ol.log li', { hasText: 'task.completed' }).waitFor()
+    expect(await page.locator('ol.log li').filter({ hasNotText: id }).count()).toBe(0)
+    await page.getByRole('searchbox').fill('')
+    const next = await client.submit({ type: 'example.add', input: { x: 3, y: 4 } })
+    await page.locator('ol.log li', { hasText: next.id }).first().waitFor()
+    const line = page.locator('ol.log li', { hasText: next.id }).first()
+    await line.locator('summary').click()
+    await line.locator('pre', { hasText: '"task_id"' }).waitFor()
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('shows environments, event sources and timers', async () => {
+    const { page, faults } = await open()
+    const { id } = await client.submit({ type: 'example.run', input: { name: 'seen', seconds: 20 } })
+    await client.until(id, ({ status }) => status === 'PROCESSING')
+    await page.goto(`${base}/functions`)
+    await page
+      .locator('[data-part=environments] tr', { hasText: 'lanedemoWorker' })
+      .filter({ hasText: 'busy' })
+      .waitFor()
+    const timer = page.locator('[data-part=timers] tr', { hasText: 'rate(1 minute)' })
+    expect(await timer.textContent()).toMatch(/SweeperSweep.*in \d+ s/)
+    expect(await page.locator('[data-part=sources] tbody tr').count()).toBe(5)
+    await client.post(`/tasks/${id}/cancel`)
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('an outage by hand: the alarm goes on, its runbook says what to do, one redrive mends it, the alarm goes off', async () => {
+    const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
+    server.trouble = 401
+    const failed = await Promise.all(
+      Array.from({ length: 3 }, () => client.submit({ prompt: 'no key', model: 'stub-0' })),
+    )
+    for (const { id } of failed) expect((await client.done(id)).status).toBe('FAILED')
+    await page.goto(base)
+    const pill = section(page, 'Are we healthy?').locator('li', { hasText: 'DeadLetters-ai' })
+    await expect.poll(() => pill.getAttribute('data-state'), { timeout: 30_000 }).toBe('ALARM')
+    await page.locator('#health', { hasText: 'alarm' }).waitFor()
+    await expect.poll(() => told.join()).toContain('TaskRunner-local-DeadLetters-ai')
+    await takePicture(page, 'outage')
+    await pill.locator('a').click()
+    await page.locator('tr', { hasText: 'TaskRunner-local-DeadLetters-ai' }).getByText('Runbook').click()
+    await page.waitForURL(/runbook#deadletters/)
+    await page.locator('#deadletters').waitFor()
+    await takePicture(page, 'outage-runbook')
+
+    server.trouble = undefined
+    await page.goto(base)
+    const table = section(page, 'Tasks and queues, live')
+    const lane = table.locator('tr', { has: page.locator('b', { hasText: /^ai$/ }) })
+    await lane.getByRole('button', { name: 'Count failed' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Yes, do it' }).click()
+    await page.getByText('3 failed tasks of lane ai would run again').waitFor()
+    await takePicture(page, 'outage-dry-run')
+    await page.getByRole('button', { name: 'Close' }).click()
+    await lane.getByRole('button', { name: 'Redrive' }).click()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    expect((await client.get<{ epoch: number }>(`/tasks/${failed[0]?.id}`)).body.epoch).toBe(1)
+    await lane.getByRole('button', { name: 'Redrive' }).click()
+    await page.getByRole('button', { name: 'Yes, do it' }).click()
+    await page.getByText('3 failed tasks of lane ai run again').waitFor()
+    await page.getByRole('button', { name: 'Close' }).click()
+    for (const { id } of failed)
+      expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', epoch: 2 })
+    await expect.poll(() => pill.getAttribute('data-state'), { timeout: 90_000 }).toBe('OK')
+    await page.goto(`${base}/alarms`)
+    await page.locator('[data-part=changes] tr', { hasText: 'DeadLetters-ai' }).nth(1).waitFor()
+    await takePicture(page, 'outage-over')
+    expect(faults).toEqual([])
+    await page.close()
+  }, 180_000)
+
+  it('finds a task from the keyboard, shows its history, and keeps showing it', async () => {
+    const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
+    const { id } = await client.submit({ prompt: '<img src=x onerror=alert(1)>', model: 'stub-0' })
+    await client.done(id)
+    await page.goto(base)
+    const table = section(page, 'Tasks and queues, live')
+    await table.locator('input[name=task_id]').fill(id)
+    await page.keyboard.press('Enter')
+    await table.getByText(`Task ${id}`).waitFor()
+    await table.getByText('<img src=x onerror=alert(1)>').waitFor()
+    await page.locator('h2', { hasText: 'Are we healthy?' }).click()
+    await page.waitForTimeout(11_000)
+    expect(await table.getByText(`Task ${id}`).count()).toBe(1)
+    await table.getByRole('button', { name: 'Overview' }).click()
+    await table.getByText('Running now').waitFor()
+    expect(faults).toEqual([])
+    await page.close()
+  })
+})
