@@ -4,7 +4,7 @@ import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
 import packageJson from '../package.json' with { type: 'json' }
 import { TaskRunnerStage } from './stacks/task-runner-stage.ts'
 import { loadStage } from './stages/load-stage.ts'
-import type { Environment, StageName } from './stages/stage-schema.ts'
+import type { Environment, StageName, StageSettings } from './stages/stage-schema.ts'
 
 export interface AppOptions {
   readonly stages: readonly StageName[]
@@ -13,6 +13,8 @@ export interface AppOptions {
   readonly env?: Environment
   /** Folder with one folder per bundle. */
   readonly bundleRoot?: string
+  /** What a test wants otherwise than the stage's file says. */
+  readonly adjust?: (stage: StageSettings) => StageSettings
 }
 
 /** Set here and not in cdk.json, so that a synth from the CLI and one in process give the same template. */
@@ -34,6 +36,7 @@ export function buildApp({
   outdir,
   env,
   bundleRoot = join(import.meta.dirname, '../.build'),
+  adjust = (stage) => stage,
 }: AppOptions): App {
   const app = new App({
     ...(outdir === undefined ? {} : { outdir }),
@@ -44,7 +47,7 @@ export function buildApp({
   const preview = app.node.tryGetContext('preview')
   for (const name of preview === undefined ? stages : [...stages, `preview-${preview}`])
     new TaskRunnerStage(app, `TaskRunner-${name}`, {
-      stage: loadStage(name, env),
+      stage: adjust(loadStage(name, env)),
       bundleRoot,
       version: packageJson.version,
     })

@@ -92,6 +92,12 @@ const idempotencyKey = {
   description: 'The same key and body give the same task, also when sent at the same time.',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 }
+const traceparent = {
+  name: 'traceparent',
+  in: 'header',
+  description: 'W3C Trace Context: the task’s log lines and model calls become part of this trace.',
+  schema: { type: 'string', examples: ['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'] },
+}
 
 const typeExamples = () =>
   Object.fromEntries(
@@ -107,7 +113,7 @@ function operations(): Readonly<Record<string, Json>> {
   return {
     'POST /tasks': {
       summary: 'Submit a task',
-      parameters: [idempotencyKey],
+      parameters: [idempotencyKey, traceparent],
       requestBody: {
         required: true,
         content: content(
@@ -177,12 +183,13 @@ function operations(): Readonly<Record<string, Json>> {
         { name: 'name', in: 'query', schema: { type: 'string' } },
         { name: 'seconds', in: 'query', schema: { type: 'number' } },
         idempotencyKey,
+        traceparent,
       ],
       responses: { 202: accepted, ...problems(422) },
     },
     'POST /tasks/add': {
       summary: 'Submit an addition',
-      parameters: [idempotencyKey],
+      parameters: [idempotencyKey, traceparent],
       requestBody: { content: content(inputOf('example.add')) },
       responses: { 202: accepted, ...problems(400, 415, 422) },
     },

@@ -3,6 +3,7 @@ import { submitTask } from '../core/application/submit-task.ts'
 import { describeModels, routeModel } from '../core/domain/model-routes.ts'
 import { nearestName } from '../core/domain/nearest-name.ts'
 import type { Task } from '../core/domain/task.ts'
+import { parseTrace } from '../core/domain/trace.ts'
 import type { HttpAnswer, HttpRequest } from '../hosts/http.ts'
 import { clock, ids, log, openPayloads, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
 import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
@@ -50,6 +51,7 @@ export async function accept(request: HttpRequest, body: SubmitBody): Promise<Ht
   if (body.run_at !== undefined && Date.parse(body.run_at) > clock.now() + LIMITS.maxDelayDays * DAY_MS)
     throw invalid([{ path: 'run_at', message: `is at most ${LIMITS.maxDelayDays} days from now.` }])
   const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
+  const trace = parseTrace(request.headers.traceparent)
   const { isSeedForm: _form, ...canonical } = body
 
   const { task, isReplay } = await submitTask(dependencies, {
@@ -66,6 +68,7 @@ export async function accept(request: HttpRequest, body: SubmitBody): Promise<Ht
     ...(body.delay_seconds === undefined ? {} : { delayMs: body.delay_seconds * 1_000 }),
     ...(body.expires_in_seconds === undefined ? {} : { expiresInMs: body.expires_in_seconds * 1_000 }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(trace === undefined ? {} : { trace }),
     bodyHash: hashOf(canonical),
   })
   return accepted(task, isReplay)

@@ -52,6 +52,7 @@ export class TaskApi extends Construct {
         metricsEnabled: true,
         accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
         accessLogFormat: ACCESS_LOG,
+        ...(stage.observability.tracing === 'off' ? {} : { tracingEnabled: true }),
       },
     })
     if (stage.api.setsAccountLogRole) this.#setAccountLogRole()

@@ -38,6 +38,7 @@ export class TaskFunction extends Construct {
   constructor(scope: Construct, id: string, props: TaskFunctionProps) {
     super(scope, id)
     const { stage, bundle } = props
+    const { tracing } = stage.observability
     const logGroup = new logs.LogGroup(this, 'Log', {
       retention: stage.logs.retentionDays as logs.RetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -48,6 +49,7 @@ export class TaskFunction extends Construct {
       description: props.description,
     })
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn])
+    if (tracing !== 'off') this.allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], ['*'])
     this.function = new lambda.Function(this, 'Function', {
       runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,
@@ -63,6 +65,8 @@ export class TaskFunction extends Construct {
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
       systemLogLevelV2: lambda.SystemLogLevel.WARN,
       environment: checkEnvironment(bundle, props.environment),
+      ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
+      ...(tracing === 'adot' ? { adotInstrumentation: ADOT } : {}),
       // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A
       // version of a deployment that failed goes: Lambda refuses to publish the same code twice in a row.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
@@ -73,7 +77,7 @@ export class TaskFunction extends Construct {
     })
     // Lambda refuses an event source whose role cannot read the queue yet.
     this.live.node.addDependency(this.role)
-    acknowledge(this, ACCEPTED)
+    acknowledge(this, tracing === 'off' ? { ...ACCEPTED, ...UNTRACED } : { ...ACCEPTED, ...TRACED })
   }
 
   /** Adds one statement to the function's role. Resources are whole ARNs; a wildcard needs its own acknowledgement. */
@@ -86,8 +90,18 @@ export class TaskFunction extends Construct {
 const ACCEPTED = {
   'Serverless-LambdaDLQ':
     'Nothing calls it asynchronously but the timer, whose next tick repairs; a lane has its queue’s dead letters.',
+}
+const UNTRACED = {
   'Serverless-LambdaTracing':
-    'A task id leads through every log line; tracing would need a right on all resources and a tracer in each bundle.',
+    'A trace id leads through every log line; X-Ray needs a right on all resources. The stage can turn it on.',
+}
+const TRACED = { 'AwsSolutions-IAM5[Resource::*]': 'X-Ray has no resources: its actions are granted on all.' }
+
+const ADOT: lambda.AdotInstrumentationConfig = {
+  layerVersion: lambda.AdotLayerVersion.fromJavaScriptSdkLayerVersion(
+    lambda.AdotLambdaLayerJavaScriptSdkVersion.LATEST,
+  ),
+  execWrapper: lambda.AdotLambdaExecWrapper.REGULAR_HANDLER,
 }
 
 function checkEnvironment(

@@ -32,5 +32,11 @@ export const dev: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
-  observability: { isFull: true, spendUsdPerHour: 5, runbookUrl: RUNBOOK, showsPrompts: true },
+  observability: {
+    tracing: 'off',
+    isFull: true,
+    spendUsdPerHour: 5,
+    runbookUrl: RUNBOOK,
+    showsPrompts: true,
+  },
 }

@@ -38,5 +38,11 @@ export const emulated: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
-  observability: { isFull: false, spendUsdPerHour: 10, runbookUrl: RUNBOOK, showsPrompts: true },
+  observability: {
+    tracing: 'off',
+    isFull: false,
+    spendUsdPerHour: 10,
+    runbookUrl: RUNBOOK,
+    showsPrompts: true,
+  },
 }

@@ -60,7 +60,13 @@ export function local(environment: Environment): StageInput {
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
     cleanup: { hour: 2, timeZone: 'UTC' },
     hasObservability: true,
-    observability: { isFull: true, spendUsdPerHour: 10, runbookUrl: '/console/runbook', showsPrompts: true },
+    observability: {
+      tracing: 'off',
+      isFull: true,
+      spendUsdPerHour: 10,
+      runbookUrl: '/console/runbook',
+      showsPrompts: true,
+    },
   }
 }
 

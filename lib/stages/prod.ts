@@ -25,5 +25,11 @@ export const prod: StageInput = {
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
-  observability: { isFull: true, spendUsdPerHour: 50, runbookUrl: RUNBOOK, showsPrompts: false },
+  observability: {
+    tracing: 'off',
+    isFull: true,
+    spendUsdPerHour: 50,
+    runbookUrl: RUNBOOK,
+    showsPrompts: false,
+  },
 }

@@ -128,6 +128,11 @@ export const stageSchema = z
     observability: z.strictObject({
       /** Models may cost this many US dollars in an hour before an alarm. */
       spendUsdPerHour: z.number().positive(),
+      /**
+       * `xray`: Lambda and API Gateway tell X-Ray of each call. `adot`: so do the functions of theirs, by AWS's layer for
+       * OpenTelemetry, at some 100 ms more of a cold start.
+       */
+      tracing: z.enum(['off', 'xray', 'adot']),
       /** Alarms on ratios and on other alarms, and saved queries, too; emulators refuse them. */
       isFull: z.boolean(),
       /** Where alarms and dashboards say that the runbook is. */

@@ -31,6 +31,17 @@ export function modelProviderContract(
       expect(server.callsOf(prompt)).toHaveLength(1)
     })
 
+    it('sends the trace along', async () => {
+      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+      const { provider, server } = open()
+      const prompt = `${name} traced`
+      await provider.generate(
+        { model: 'stub-0', prompt },
+        { signal: new AbortController().signal, traceparent },
+      )
+      expect(server.callsOf(prompt)).toMatchObject([{ traceparent }])
+    })
+
     it.each([
       ['stub-500', { code: 'provider_unavailable', retry: 'later' }],
       ['stub-401', { code: 'provider_unauthorized', retry: 'never' }],

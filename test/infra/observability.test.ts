@@ -95,3 +95,37 @@ describe('dashboards and alarms', () => {
     expect(line?.basis).toBe(`2 dashboards, ${metrics} alarm metrics, ${composites} composites, fixed`)
   })
 })
+
+describe('tracing', () => {
+  const traced = (tracing: 'xray' | 'adot') =>
+    templatesOf('dev', (stage) => ({ ...stage, observability: { ...stage.observability, tracing } }))
+      .stateless.template
+  const functionsOf = (found: Template) =>
+    Object.values(found.findResources('AWS::Lambda::Function')).filter(({ Properties }) =>
+      String(Properties.Runtime).startsWith('nodejs24'),
+    )
+
+  it('is off unless a stage asks for it', () => {
+    for (const { Properties } of functionsOf(templatesOf('prod').stateless.template))
+      expect(Properties).not.toHaveProperty('TracingConfig')
+  })
+
+  it('by X-Ray is on for every function and the API, with the right to tell it', () => {
+    const found = traced('xray')
+    expect(functionsOf(found).length).toBeGreaterThan(10)
+    for (const { Properties } of functionsOf(found)) {
+      expect(Properties.TracingConfig).toEqual({ Mode: 'Active' })
+      expect(Properties.Layers).toBeUndefined()
+    }
+    found.hasResourceProperties('AWS::ApiGateway::Stage', { TracingEnabled: true })
+    const telling = JSON.stringify(found.findResources('AWS::IAM::Policy')).match(/xray:PutTraceSegments/g)
+    expect(telling).toHaveLength(functionsOf(found).length)
+  })
+
+  it('by OpenTelemetry adds AWS’s layer', () => {
+    for (const { Properties } of functionsOf(traced('adot'))) {
+      expect(Properties.Layers).toHaveLength(1)
+      expect(Properties.Environment.Variables).toMatchObject({ AWS_LAMBDA_EXEC_WRAPPER: '/opt/otel-handler' })
+    }
+  })
+})

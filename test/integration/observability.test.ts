@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { METRICS, type MetricDefinition } from '../../functions/metrics.ts'
 import { Client } from '../fixtures/client.ts'
 import { namedMetrics } from '../fixtures/dashboards.ts'
 import { type LogLine, readLogs } from '../fixtures/function-logs.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
-import { assemblyOf, startTestRuntime } from '../fixtures/running.ts'
+import { assemblyOf, openSqs, startTestRuntime } from '../fixtures/running.ts'
 
 let server: Awaited<ReturnType<typeof startModelServer>>
 let runtime: Awaited<ReturnType<typeof startTestRuntime>>
@@ -111,6 +112,72 @@ describe('the task table of the dashboard', () => {
     expect(await act({ action: 'resume', lane: 'email' })).toContain('takes work again')
     expect(await act({ action: 'pause', lane: 'nolane' })).toContain('There is no lane')
     expect(await act({ action: 'drop everything' })).toContain('Nothing was done')
+  })
+})
+
+describe('a trace', () => {
+  const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const traceparent = `00-${TRACE_ID}-00f067aa0ba902b7-01`
+
+  it('leads from the request through the queue and every step to the provider, also of the next epoch', async () => {
+    const body = { prompt: 'traced', model: 'stub-401' }
+    const { body: task } = await client.call<{ id: string; trace_id: string }>('POST', '/tasks', body, {
+      traceparent,
+    })
+    expect(task.trace_id).toBe(TRACE_ID)
+    await client.done(task.id)
+    await client.post(`/tasks/${task.id}/retry`)
+    await client.until(task.id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
+    const calls = server.callsOf('traced').map((call) => call.traceparent ?? '')
+    expect(calls).toHaveLength(2)
+    for (const call of calls) expect(call).toMatch(new RegExp(`^00-${TRACE_ID}-[0-9a-f]{16}-01$`))
+    expect(new Set([traceparent, ...calls]).size).toBe(3)
+    const messages = (await readLogs(runtime.stateDir))
+      .map(({ message }) => message)
+      .filter((message) => message?.task_id === task.id)
+    expect(messages.map((message) => message?.event)).toEqual(
+      expect.arrayContaining([
+        'task.submitted',
+        'task.claimed',
+        'model.failed',
+        'task.failed',
+        'task.dead_lettered',
+        'task.restarted',
+      ]),
+    )
+    for (const message of messages)
+      expect(message).toMatchObject({
+        trace_id: TRACE_ID,
+        lane: 'ai',
+        epoch: expect.any(Number),
+        attempt: expect.any(Number),
+      })
+    const spans = messages.filter((message) => message?.event === 'model.failed')
+    expect(spans.map((message) => message?.span_id).sort()).toEqual(
+      calls.map((call) => call.slice(36, 52)).sort(),
+    )
+    const sqs = openSqs(runtime.endpoints.sqs)
+    const letters = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: runtime.plan.queues.find(({ name }) => name.includes('deadlettersai'))?.url,
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: 1,
+      }),
+    )
+    sqs.destroy()
+    expect(letters.Messages?.map(({ Body }) => JSON.parse(Body ?? ''))).toContainEqual(
+      expect.objectContaining({ id: task.id, trace: traceparent }),
+    )
+  })
+
+  it('is made for a task that came without one, and for one whose header is none', async () => {
+    for (const headers of [{}, { traceparent: 'not one' }]) {
+      const body = { type: 'example.add', input: { x: 1, y: 2 } }
+      const { status, body: task } = await client.call<{ trace_id: string }>('POST', '/tasks', body, headers)
+      expect(status).toBe(202)
+      expect(task.trace_id).toMatch(/^[0-9a-f]{32}$/)
+      expect(task.trace_id).not.toBe(TRACE_ID)
+    }
   })
 })
 

@@ -118,7 +118,14 @@ describe('the life of a task', () => {
     expect(task).toMatchObject({ status: 'FAILED', attempt: 2, error: { code: 'provider_unavailable' } })
     expect(task.dueAt).toBeUndefined()
     expect(world.queue.dead.ai).toEqual([
-      { v: 1, tenant: 'acme', id, epoch: 1, dead: { code: 'provider_unavailable', attempts: 2 } },
+      {
+        v: 1,
+        tenant: 'acme',
+        id,
+        epoch: 1,
+        trace: task.trace,
+        dead: { code: 'provider_unavailable', attempts: 2 },
+      },
     ])
   })
 

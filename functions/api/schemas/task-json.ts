@@ -1,6 +1,7 @@
 /** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
 import { API_BASE } from '../../contract.ts'
 import type { Payload, Task } from '../../core/domain/task.ts'
+import { traceIdOf } from '../../core/domain/trace.ts'
 
 export type TaskJson = Readonly<Record<string, unknown>>
 
@@ -52,6 +53,7 @@ export async function toTaskJson(
     attempts: task.attempt,
     max_attempts: task.maxAttempts,
     epoch: task.epoch,
+    trace_id: traceIdOf(task) ?? null,
     usage: task.usage
       ? {
           input_tokens: task.usage.inputTokens,

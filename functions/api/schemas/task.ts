@@ -28,6 +28,10 @@ export const taskSchema = z.object({
   attempts: z.int().describe('Attempts begun in this epoch.'),
   max_attempts: z.int(),
   epoch: z.int().describe('Grows by one with each retry by hand.'),
+  trace_id: z
+    .string()
+    .nullable()
+    .describe('Of the traceparent header that it came with, or its own; in every log line.'),
   usage: z
     .object({
       input_tokens: z.int(),

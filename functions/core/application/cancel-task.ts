@@ -6,6 +6,7 @@ import type { Log } from '../ports/log.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 import { noSuchTask } from './get-task.ts'
 import { retain } from './retention.ts'
+import { factsOf } from './task-facts.ts'
 
 export interface CancelDependencies {
   readonly store: TaskStore
@@ -32,7 +33,6 @@ export async function cancelTask(
       'wrong_state',
       `The task is ${task.status}; only an unfinished task can be cancelled.`,
     )
-  if (changed)
-    log('task.cancelled', { tenant: key.tenant, task_id: key.id, lane: task.lane, epoch: task.epoch })
+  if (changed) log('task.cancelled', factsOf(task))
   return task
 }

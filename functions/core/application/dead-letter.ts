@@ -1,8 +1,9 @@
-import type { Task } from '../domain/task.ts'
+import { messageOf, type Task } from '../domain/task.ts'
 import { settleDeadLetter } from '../domain/transitions.ts'
 import type { Log } from '../ports/log.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { TaskStore } from '../ports/task-store.ts'
+import { factsOf } from './task-facts.ts'
 
 /**
  * Puts a failed task into its lane's dead-letter queue, then clears its due time. The failing write came before, with
@@ -15,9 +16,8 @@ export async function deadLetter(
   { store, queue, log }: { readonly store: TaskStore; readonly queue: TaskQueue; readonly log: Log },
   task: Task,
 ): Promise<void> {
-  const { tenant, id, epoch } = task
   const dead = { code: task.error?.code ?? 'task_failed', attempts: task.attempt }
-  await queue.sendDead(task.lane, { v: 1, tenant, id, epoch, dead })
-  await store.change(task, settleDeadLetter(epoch))
-  log('task.dead_lettered', { tenant, task_id: id, lane: task.lane, epoch, code: dead.code })
+  await queue.sendDead(task.lane, { ...messageOf(task), dead })
+  await store.change(task, settleDeadLetter(task.epoch))
+  log('task.dead_lettered', { ...factsOf(task), code: dead.code })
 }

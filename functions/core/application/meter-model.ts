@@ -1,9 +1,11 @@
 import { describeFailure } from '../domain/retry.ts'
 import type { Task, Usage } from '../domain/task.ts'
-import type { Clock } from '../ports/clock.ts'
+import { childTrace } from '../domain/trace.ts'
+import type { Clock, Ids } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { ModelProviders } from '../ports/model-provider.ts'
 import type { ProviderGate } from './guard-provider.ts'
+import { factsOf } from './task-facts.ts'
 
 interface Dependencies {
   readonly providers: ModelProviders
@@ -13,6 +15,7 @@ interface Dependencies {
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
   readonly clock: Clock
+  readonly ids: Ids
   readonly log: Log
 }
 
@@ -36,7 +39,7 @@ export interface ModelMeter {
 
 /** Gives a task its model and books what each call used. */
 export function meterModel(
-  { providers, gate, labelOf, priceOf, defaultModel, clock, log }: Dependencies,
+  { providers, gate, labelOf, priceOf, defaultModel, clock, ids, log }: Dependencies,
   task: Task,
   signal: AbortSignal,
 ): ModelMeter {
@@ -57,18 +60,20 @@ export function meterModel(
         const circuit = circuitOf(answerer.name, name)
         const entered = await gate.enter(circuit, task.parkedSince)
         const startedAt = clock.now()
+        const spanId = ids.spanId()
         const told = () => ({
-          tenant: task.tenant,
-          task_id: task.id,
-          lane: task.lane,
-          epoch: task.epoch,
-          attempt: task.attempt,
+          ...factsOf(task),
+          span_id: spanId,
           provider: answerer.name,
           model: labelOf(name),
           call_ms: clock.now() - startedAt,
         })
         const answer = await answerer
-          .generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
+          .generate(request, {
+            signal,
+            ...(onDelta ? { onDelta } : {}),
+            ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
+          })
           .catch(async (error) => {
             log('model.failed', { ...told(), code: describeFailure(error).code })
             throw await gate.failed(circuit, error, entered)

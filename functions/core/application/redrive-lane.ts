@@ -1,10 +1,11 @@
 import type { Lane } from '../../contract.ts'
-import type { Task } from '../domain/task.ts'
+import { messageOf, type Task } from '../domain/task.ts'
 import { restart, unsent } from '../domain/transitions.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { TaskStore } from '../ports/task-store.ts'
+import { factsOf } from './task-facts.ts'
 import { tidyDeadLetters } from './tidy-dead-letters.ts'
 
 export interface RedriveDependencies {
@@ -116,11 +117,11 @@ async function startAgain(
   if (!changed || !task) return false
   try {
     const delaySeconds = Math.max(0, Math.ceil((startAt - now) / 1_000))
-    await queue.send(lane, { v: 1, tenant, id, epoch: task.epoch }, delaySeconds)
+    await queue.send(lane, messageOf(task), delaySeconds)
   } catch (error) {
-    log('task.unsent', { tenant, task_id: id, lane, cause: String(error) })
+    log('task.unsent', { ...factsOf(task), cause: String(error) })
     await store.change({ tenant, id }, unsent(task.epoch, now)).catch(() => undefined)
   }
-  log('task.restarted', { tenant, task_id: id, lane, epoch: task.epoch })
+  log('task.restarted', factsOf(task))
   return true
 }

@@ -8,6 +8,7 @@ import type { TaskStore } from '../ports/task-store.ts'
 import { deadLetter } from './dead-letter.ts'
 import { retain } from './retention.ts'
 import { abandonment } from './sweep.ts'
+import { factsOf } from './task-facts.ts'
 
 interface Dependencies {
   readonly lane: Lane
@@ -41,13 +42,13 @@ export async function refuseDelivery(
     task.startBy <= now &&
     (await store.change(task, expire(task, now, retain(now, retentionDays, task)))).changed
   ) {
-    log('task.expired', { tenant: task.tenant, task_id: task.id, lane })
+    log('task.expired', factsOf(task))
     return 'done'
   }
   if (task.attempt >= task.maxAttempts && task.heldUntil <= now && task.status === 'PROCESSING') {
     const failed = await store.change(task, abandonment(task, now, retentionDays))
     if (failed.changed && failed.task) {
-      log('task.failed', { tenant: task.tenant, task_id: task.id, lane, code: 'worker_crashed' })
+      log('task.failed', { ...factsOf(task), code: 'worker_crashed' })
       await deadLetter({ store, queue, log }, failed.task).catch(() => undefined)
       return 'done'
     }

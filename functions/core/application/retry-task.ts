@@ -1,11 +1,12 @@
 import { RequestError } from '../domain/errors.ts'
-import { RETRYABLE_STATUSES, type Task, type TaskKey } from '../domain/task.ts'
+import { messageOf, RETRYABLE_STATUSES, type Task, type TaskKey } from '../domain/task.ts'
 import { restart, unsent } from '../domain/transitions.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 import { getTask } from './get-task.ts'
+import { factsOf } from './task-facts.ts'
 
 export interface RetryDependencies {
   readonly store: TaskStore
@@ -35,11 +36,11 @@ export async function retryTask(
     )
   }
   try {
-    await queue.send(task.lane, { v: 1, ...key, epoch: task.epoch })
+    await queue.send(task.lane, messageOf(task))
   } catch (error) {
-    log('task.unsent', { tenant: key.tenant, task_id: key.id, lane: task.lane, cause: String(error) })
+    log('task.unsent', { ...factsOf(task), cause: String(error) })
     await store.change(key, unsent(task.epoch, now)).catch(() => undefined)
   }
-  log('task.restarted', { tenant: key.tenant, task_id: key.id, lane: task.lane, epoch: task.epoch })
+  log('task.restarted', factsOf(task))
   return task
 }

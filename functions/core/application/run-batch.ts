@@ -1,5 +1,6 @@
 import { LEASE } from '../../contract.ts'
 import { isNoteworthy } from '../domain/overdue.ts'
+import { traceIdOf } from '../domain/trace.ts'
 import { type RunningAttempts, watchHolders } from './hold-attempt.ts'
 import { type Delivered, type Delivery, type RunDependencies, runTask } from './run-task.ts'
 
@@ -50,6 +51,7 @@ export async function runBatch(
       log('delivery.failed', {
         tenant: delivery.message.tenant,
         task_id: delivery.message.id,
+        trace_id: traceIdOf(delivery.message),
         cause: String(error),
       })
       await shrunk

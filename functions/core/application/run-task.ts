@@ -21,6 +21,7 @@ import { type AttemptHold, holdAttempt, type RunningAttempts } from './hold-atte
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
 import { retain } from './retention.ts'
+import { factsOf } from './task-facts.ts'
 
 /** The part of a task type that a worker needs; `defineTask` makes more of it. */
 export interface RunnableTask {
@@ -92,7 +93,7 @@ export async function runTask(
 
   const task = claimed.task
   batch.noteClaim(task)
-  log('task.claimed', fields(task, { waited_ms: clock.now() - task.queuedAt }))
+  log('task.claimed', { ...factsOf(task), waited_ms: clock.now() - task.queuedAt })
   const attempt = holdAttempt(dependencies, task, token, receipt, batch)
   const meter = meterModel(dependencies, task, attempt.signal)
   try {
@@ -173,7 +174,11 @@ async function finish(
   )
   if (done.changed) {
     const askedFor = Math.max(task.createdAt, task.runAt ?? 0)
-    log('task.completed', fields(task, { run_ms: now - (task.startedAt ?? now), total_ms: now - askedFor }))
+    log('task.completed', {
+      ...factsOf(task),
+      run_ms: now - (task.startedAt ?? now),
+      total_ms: now - askedFor,
+    })
     return 'done'
   }
   throw new ConflictError(done.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
@@ -197,7 +202,7 @@ async function endAttempt(
   const { code } = describeFailure(error)
   const record = recordOf(task, now, code, meter.provider() ?? providerOf(error))
   if (error instanceof ConflictError) {
-    log('task.stopped', fields(task, { code }))
+    log('task.stopped', { ...factsOf(task), code })
     const usage = meter.usage()
     if (error.code === 'cancelled' && usage)
       await store.change(task, account(task.epoch, token, usage, record))
@@ -216,7 +221,7 @@ async function endAttempt(
     )
     if (!ended.changed || !ended.task)
       return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, ended.task, shrunk)
-    log('task.failed', fields(task, { code }))
+    log('task.failed', { ...factsOf(task), code })
     // A dead letter that cannot be sent now is the sweeper's: the row stays due. The message has done its work.
     await deadLetter(dependencies, ended.task).catch(() => undefined)
     return 'done'
@@ -240,7 +245,11 @@ async function endAttempt(
     ),
   )
   if (!parked.changed) return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, parked.task, shrunk)
-  log(burnsAttempt ? 'task.retrying' : 'task.parked', fields(task, { code, retry_in_ms: wait.until - now }))
+  log(burnsAttempt ? 'task.retrying' : 'task.parked', {
+    ...factsOf(task),
+    code,
+    retry_in_ms: wait.until - now,
+  })
   if (wait.by === 'sweeper') return 'done'
   await shrunk
   await queue.hold(lane, receipt, Math.ceil((wait.until - clock.now()) / 1_000))
@@ -266,14 +275,4 @@ const recordOf = (task: Task, now: number, outcome: string, provider: string | u
   endedAt: now,
   outcome,
   ...(provider ? { provider } : {}),
-})
-
-const fields = (task: Task, more: Readonly<Record<string, unknown>>) => ({
-  tenant: task.tenant,
-  task_id: task.id,
-  type: task.type,
-  lane: task.lane,
-  epoch: task.epoch,
-  attempt: task.attempt,
-  ...more,
 })

@@ -1,12 +1,13 @@
 import { type Lane, LIMITS, URGENT_PRIORITY } from '../../contract.ts'
 import { RequestError } from '../domain/errors.ts'
-import type { Task } from '../domain/task.ts'
+import { messageOf, type Task } from '../domain/task.ts'
 import { QUEUED_PATIENCE_MS, soonest, unsent } from '../domain/transitions.ts'
 import type { Clock, Ids } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { PayloadStore } from '../ports/payload-store.ts'
 import type { TaskQueue } from '../ports/task-queue.ts'
 import type { TaskStore } from '../ports/task-store.ts'
+import { factsOf } from './task-facts.ts'
 
 /** A request that was found valid: types checked, defaults filled in, model known. */
 export interface Submission {
@@ -24,6 +25,8 @@ export interface Submission {
   readonly delayMs?: number
   readonly expiresInMs?: number
   readonly idempotencyKey?: string
+  /** A valid `traceparent`; left out, the task begins a trace of its own. */
+  readonly trace?: string
   /** SHA-256 of the request in canonical form. */
   readonly bodyHash: string
 }
@@ -75,6 +78,7 @@ export async function submitTask(
     timeoutMs: submission.timeoutMs,
     input,
     tags: submission.tags,
+    trace: submission.trace ?? ids.trace(),
     bodyHash,
     createdAt: now,
     ...(runAt === undefined ? {} : { runAt }),
@@ -102,12 +106,12 @@ export async function submitTask(
   if (!isParked) {
     const delaySeconds = Math.max(0, Math.ceil((startAt - now) / 1_000))
     try {
-      await queue.send(task.lane, { v: 1, tenant, id, epoch: 1 }, delaySeconds)
+      await queue.send(task.lane, messageOf(task), delaySeconds)
     } catch (error) {
-      log('task.unsent', { tenant, task_id: id, lane: task.lane, cause: String(error) })
+      log('task.unsent', { ...factsOf(task), cause: String(error) })
       await store.change(task, unsent(1, now)).catch(() => undefined)
     }
   }
-  log('task.submitted', { tenant, task_id: id, type: task.type, lane: task.lane, status: task.status })
+  log('task.submitted', { ...factsOf(task), status: task.status })
   return { task, isReplay: false }
 }

@@ -1,6 +1,6 @@
 import { LANES, type Lane } from '../../contract.ts'
 import { isLost, type Mark } from '../domain/overdue.ts'
-import type { AttemptRecord, DueKind, Task, TaskMessage } from '../domain/task.ts'
+import { type AttemptRecord, type DueKind, messageOf, type Task } from '../domain/task.ts'
 import { expire, failAbandoned, sentAgain, takeOver } from '../domain/transitions.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LaneStore } from '../ports/lane-store.ts'
@@ -9,6 +9,7 @@ import type { TaskQueue } from '../ports/task-queue.ts'
 import type { DueEntry, TaskStore } from '../ports/task-store.ts'
 import { deadLetter } from './dead-letter.ts'
 import { retain } from './retention.ts'
+import { factsOf } from './task-facts.ts'
 import { tidyDeadLetters } from './tidy-dead-letters.ts'
 
 export interface SweepDependencies {
@@ -58,16 +59,13 @@ export async function sweep(
   const repair = async (entry: DueEntry): Promise<void> => {
     oldest.set(entry.lane, Math.min(entry.dueAt, oldest.get(entry.lane) ?? begunAt))
     try {
-      const done = await repairOne(dependencies, lanes, entry)
+      const task = await lookAt(dependencies, lanes, entry)
+      if (task === undefined) return
+      const done = task === 'waiting' ? task : await repairOne(dependencies, lanes, entry, task)
       if (done) counts[done] += 1
       // A dead letter is logged where it is sent.
-      if (done && done !== 'waiting' && done !== 'dead_lettered')
-        log(`task.${done}`, {
-          tenant: entry.tenant,
-          task_id: entry.id,
-          lane: entry.lane,
-          ...(done === 'crashed' ? { code: 'worker_crashed' } : {}),
-        })
+      if (task !== 'waiting' && done && done !== 'waiting' && done !== 'dead_lettered')
+        log(`task.${done}`, { ...factsOf(task), ...(done === 'crashed' ? { code: 'worker_crashed' } : {}) })
     } catch (error) {
       counts.failed += 1
       log('sweep.failed', { tenant: entry.tenant, task_id: entry.id, cause: String(error) })
@@ -154,12 +152,12 @@ class LaneSights {
   }
 }
 
-async function repairOne(
-  dependencies: SweepDependencies,
+/** @returns the task that may need repair, `waiting` for one of a healthy backlog, undefined when it moved on. */
+async function lookAt(
+  { store, clock }: SweepDependencies,
   lanes: LaneSights,
   entry: DueEntry,
-): Promise<Repair | undefined> {
-  const { store, queue, clock } = dependencies
+): Promise<Task | 'waiting' | undefined> {
   const now = clock.now()
   const isStartTooLate = entry.startBy !== undefined && entry.startBy <= now
   // The index alone decides about a healthy backlog: 100,000 waiting rows cost no read and no write each.
@@ -169,7 +167,17 @@ async function repairOne(
   if (entry.status === 'PROCESSING' && entry.dueAt > now) return undefined
 
   const task = await store.get(entry)
-  if (!task || task.dueAt !== entry.dueAt || task.epoch !== entry.epoch) return undefined
+  return task?.dueAt === entry.dueAt && task.epoch === entry.epoch ? task : undefined
+}
+
+async function repairOne(
+  dependencies: SweepDependencies,
+  lanes: LaneSights,
+  entry: DueEntry,
+  task: Task,
+): Promise<Repair | undefined> {
+  const { store, queue, clock } = dependencies
+  const now = clock.now()
   if (
     task.startBy !== undefined &&
     task.startBy <= now &&
@@ -255,5 +263,3 @@ const crashRecord = (task: Task, now: number): AttemptRecord => ({
   endedAt: now,
   outcome: 'worker_crashed',
 })
-
-const messageOf = ({ tenant, id, epoch }: Task): TaskMessage => ({ v: 1, tenant, id, epoch })

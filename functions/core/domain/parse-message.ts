@@ -1,4 +1,5 @@
 import type { TaskMessage } from './task.ts'
+import { parseTrace } from './trace.ts'
 
 /** The newest shape of message this code can read. */
 const VERSION = 1
@@ -6,7 +7,7 @@ const VERSION = 1
 /** @returns the message, or undefined when it is of a shape or version that this code does not know. */
 export function parseMessage(body: string): TaskMessage | undefined {
   try {
-    const { v, tenant, id, epoch, dead } = JSON.parse(body) as Partial<TaskMessage>
+    const { v, tenant, id, epoch, trace: sent, dead } = JSON.parse(body) as Partial<TaskMessage>
     const isReadable =
       v === VERSION &&
       typeof tenant === 'string' &&
@@ -14,9 +15,11 @@ export function parseMessage(body: string): TaskMessage | undefined {
       Number.isSafeInteger(epoch) &&
       id !== ''
     if (!isReadable) return undefined
-    if (dead === undefined) return { v, tenant, id, epoch: epoch as number }
+    const trace = typeof sent === 'string' ? parseTrace(sent) : undefined
+    const message = { v, tenant, id, epoch: epoch as number, ...(trace === undefined ? {} : { trace }) }
+    if (dead === undefined) return message
     if (typeof dead?.code !== 'string' || typeof dead.attempts !== 'number') return undefined
-    return { v, tenant, id, epoch: epoch as number, dead: { code: dead.code, attempts: dead.attempts } }
+    return { ...message, dead: { code: dead.code, attempts: dead.attempts } }
   } catch {
     return undefined
   }

@@ -94,6 +94,8 @@ export interface Task extends TaskKey {
   readonly progress?: Progress
   readonly usage?: Usage
   readonly tags: readonly string[]
+  /** `traceparent` of the request that submitted it, or one made for it. */
+  readonly trace?: string
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number
@@ -135,6 +137,8 @@ export interface Task extends TaskKey {
 export interface TaskMessage extends TaskKey {
   readonly v: 1
   readonly epoch: number
+  /** `traceparent`, for whoever reads the message without the row. */
+  readonly trace?: string
   /** Marks a dead letter: a redrive of it starts epoch + 1. */
   readonly dead?: DeadLetterMark
 }
@@ -143,6 +147,15 @@ export interface DeadLetterMark {
   readonly code: string
   readonly attempts: number
 }
+
+/** The message that tells a worker of a task. */
+export const messageOf = ({ tenant, id, epoch, trace }: Task): TaskMessage => ({
+  v: 1,
+  tenant,
+  id,
+  epoch,
+  ...(trace === undefined ? {} : { trace }),
+})
 
 /**
  * The epoch a message speaks for. A dead letter of epoch e that comes back by a redrive stands for e + 1, also

@@ -15,4 +15,8 @@ export interface Ids {
   derivedTaskId(tenant: string, idempotencyKey: string): string
   /** Unguessable enough never to collide: attempt tokens, write ids. */
   token(): string
+  /** A `traceparent` of a new trace. */
+  trace(): string
+  /** 16 hexadecimal digits. */
+  spanId(): string
 }

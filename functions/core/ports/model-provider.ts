@@ -24,6 +24,8 @@ export interface GenerateOptions {
   readonly signal: AbortSignal
   /** Called with each piece of text as it arrives. Must not throw. */
   readonly onDelta?: (text: string) => void
+  /** Sent along as the header of that name. */
+  readonly traceparent?: string
 }
 
 export interface ModelAnswer {

@@ -25,5 +25,7 @@ export function createIds(now: () => number): Ids {
         26,
       ),
     token: () => randomBytes(12).toString('base64url'),
+    trace: () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
+    spanId: () => randomBytes(8).toString('hex'),
   }
 }

@@ -42,7 +42,7 @@ export function createAnthropicProvider(
 async function ask(
   client: Anthropic,
   request: ModelRequest,
-  { signal, onDelta }: GenerateOptions,
+  { signal, onDelta, traceparent }: GenerateOptions,
 ): Promise<ModelAnswer> {
   const stream = await client.messages.create(
     {
@@ -53,7 +53,7 @@ async function ask(
       ...(request.system === undefined ? {} : { system: request.system }),
       ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     },
-    { signal },
+    { signal, ...(traceparent === undefined ? {} : { headers: { traceparent } }) },
   )
   let text = ''
   let stop: string | null = null

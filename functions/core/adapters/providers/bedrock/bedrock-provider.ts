@@ -35,20 +35,26 @@ export function createBedrockProvider(
 async function ask(
   client: BedrockRuntimeClient,
   request: ModelRequest,
-  { signal, onDelta }: GenerateOptions,
+  { signal, onDelta, traceparent }: GenerateOptions,
 ): Promise<ModelAnswer> {
-  const { stream } = await client.send(
-    new ConverseStreamCommand({
-      modelId: request.model,
-      messages: [{ role: 'user', content: [{ text: request.prompt }] }],
-      ...(request.system === undefined ? {} : { system: [{ text: request.system }] }),
-      inferenceConfig: {
-        ...(request.maxTokens === undefined ? {} : { maxTokens: request.maxTokens }),
-        ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+  const command = new ConverseStreamCommand({
+    modelId: request.model,
+    messages: [{ role: 'user', content: [{ text: request.prompt }] }],
+    ...(request.system === undefined ? {} : { system: [{ text: request.system }] }),
+    inferenceConfig: {
+      ...(request.maxTokens === undefined ? {} : { maxTokens: request.maxTokens }),
+      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    },
+  })
+  if (traceparent !== undefined)
+    command.middlewareStack.add(
+      (next) => (args) => {
+        Object.assign((args.request as { headers: Record<string, string> }).headers, { traceparent })
+        return next(args)
       },
-    }),
-    { abortSignal: signal },
-  )
+      { step: 'build' },
+    )
+  const { stream } = await client.send(command, { abortSignal: signal })
   let text = ''
   let stop: string | undefined
   let inputTokens = 0

@@ -43,7 +43,7 @@ export function createOpenaiProvider(
 async function ask(
   client: OpenAI,
   request: ModelRequest,
-  { signal, onDelta }: GenerateOptions,
+  { signal, onDelta, traceparent }: GenerateOptions,
 ): Promise<ModelAnswer> {
   const stream = await client.chat.completions.create(
     {
@@ -58,7 +58,7 @@ async function ask(
       // The older name: newer OpenAI models still take it on most routes, and compatible servers know no other.
       ...(request.maxTokens === undefined ? {} : { max_tokens: request.maxTokens }),
     },
-    { signal },
+    { signal, ...(traceparent === undefined ? {} : { headers: { traceparent } }) },
   )
   let text = ''
   let finish: string | null = null
