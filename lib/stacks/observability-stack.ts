@@ -1,7 +1,9 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { LANES } from '../../functions/contract.ts'
+import { metricCount } from '../costs/estimate.ts'
+import { PRICES } from '../costs/prices.ts'
 import { Alarms } from '../observability/alarms.ts'
 import { Dashboards } from '../observability/dashboards.ts'
 import { QUERIES } from '../observability/queries.ts'
@@ -24,6 +26,12 @@ export class ObservabilityStack extends Stack {
   ) {
     super(scope, id, props)
     const { isFull, spendUsdPerHour, runbookUrl } = stage.observability
+    if (!stage.isOpen) {
+      const count = metricCount(stage)
+      Annotations.of(this).addInfo(
+        `${count} metrics of ours can arise, which cost ${(count * PRICES.metric).toFixed(2)} USD a month if all are seen all the time. The whole bill: npm run cost.`,
+      )
+    }
     const watched = {
       stageName: stage.name,
       api: stateless.taskApi.api,

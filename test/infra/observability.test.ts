@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Stack } from 'aws-cdk-lib'
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
 import { METRICS, type MetricDefinition } from '../../functions/metrics.ts'
 import { estimate } from '../../lib/costs/estimate.ts'
@@ -94,6 +95,13 @@ describe('dashboards and alarms', () => {
     const composites = alarms.length - single.length
     expect(line?.basis).toBe(`2 dashboards, ${metrics} alarm metrics, ${composites} composites, fixed`)
   })
+})
+
+it('the cost of the metrics is told at synth', () => {
+  const infos = Annotations.fromStack(stage.observability as Stack).findInfo('*', Match.anyValue())
+  expect(infos.map(({ entry }) => String(entry.data)).join()).toMatch(
+    /176 metrics of ours can arise, which cost 52\.80 USD a month/,
+  )
 })
 
 describe('tracing', () => {
