@@ -98,7 +98,6 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   try {
     if (options.isFresh) await forget(stateDir)
     await mkdir(stateDir, { recursive: true })
-    await own.load()
     const paused = new PausedSources(join(stateDir, 'paused-sources.json'))
     await paused.load()
     const [dynamo, queues, parameters, control] = await Promise.all([
@@ -110,6 +109,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         paused.note(id, isOn)
         return true
       }),
+      own.load(),
     ])
     look = (names) => queues.look(names)
     const services = [dynamo, queues, parameters, control]

@@ -1,5 +1,5 @@
 import type { Observer } from '../observer.ts'
-import type { QueueSight } from '../services/service.ts'
+import type { QueueSight } from '../services/orders.ts'
 import type { Plan } from '../template/plan.ts'
 import type { LogStore } from './log-store.ts'
 import type { MetricStore } from './metric-store.ts'

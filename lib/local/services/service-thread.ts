@@ -4,16 +4,7 @@
  */
 import { Server } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { QueueSight } from './service.ts'
-
-export interface ServiceOrder {
-  readonly kind: 'dynamodb' | 'sqs-s3'
-  /** Folder of its state. */
-  readonly directory: string
-  readonly region: string
-}
-
-export type ThreadOrder = 'stop' | { readonly look: readonly string[] }
+import type { QueueSight, ServiceOrder, ThreadOrder } from './orders.ts'
 
 interface Running {
   readonly port: number

@@ -1,21 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { ServiceOrder, ThreadOrder } from './service-thread.ts'
+import type { QueueSight, ServiceOrder, ThreadOrder } from './orders.ts'
 
 export interface Service {
   readonly endpoint: string
   stop(): Promise<void>
-}
-
-/** What is in a queue right now. */
-export interface QueueSight {
-  readonly name: string
-  readonly visible: number
-  readonly inFlight: number
-  readonly delayed: number
-  /** How long the oldest message that is in it has been; 0 for none. */
-  readonly oldestMs: number
 }
 
 export interface ServiceThread extends Service {
