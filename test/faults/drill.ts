@@ -1,7 +1,8 @@
 /**
  * An outage as an operator meets it, with pictures: `npm run drill -- --minutes 5 --status 401`. Tasks come in steadily
  * while the provider answers with an error; the console's overview, alarms, runbook and buttons are used to find and
- * repair it. Prints when each alarm went on and off. Exit code 1 when none did, one stays on, or a task is not done.
+ * repair it. Prints when each alarm went on and off. Exit code 1 when none did, one stays on but those of the error budget,
+ * which look back for half an hour, or a task is not done.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -19,6 +20,8 @@ const { values } = parseArgs({
 })
 const STATUS = Number(values.status)
 const MINUTE = 60_000
+/** Over windows of up to six hours, and what is made of them. */
+const LOOKS_BACK = /SuccessBudget|Burn|Unhealthy/
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 interface Seen {
@@ -106,9 +109,14 @@ try {
   for (const id of ids) if ((await client.done(id, 15 * MINUTE)).status === 'COMPLETED') done += 1
   say(`${done} of ${ids.length} tasks are COMPLETED`)
   const patience = Date.now() + 10 * MINUTE
-  while ((await on()).length > 0 && Date.now() < patience) await sleep(5_000)
-  const left = await on()
-  say(left.length === 0 ? 'no alarm is on' : `still on: ${left.join(', ')}`)
+  const short = async () => (await on()).filter((name) => !LOOKS_BACK.test(name))
+  while ((await short()).length > 0 && Date.now() < patience) await sleep(5_000)
+  const left = await short()
+  say(
+    left.length === 0
+      ? 'no alarm is on that looks back less than half an hour'
+      : `still on: ${left.join(', ')}`,
+  )
   await page.goto(`${console_}?minutes=60`)
   await sleep(2_000)
   await picture('5-after')

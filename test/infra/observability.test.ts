@@ -38,6 +38,25 @@ describe('the runbook', () => {
 })
 
 describe('dashboards and alarms', () => {
+  it.each(['TaskRunner-prod', 'TaskRunner-prod-lanes'])('%s is laid out as CloudWatch takes it', (name) => {
+    const index = name.endsWith('lanes') ? 1 : 0
+    const widgets = dashboardsOf(template)[index]?.widgets ?? []
+    // docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    expect(widgets.length).toBeGreaterThan(20)
+    expect(widgets.length).toBeLessThanOrEqual(500)
+    const taken = new Set<string>()
+    for (const { type, x, y, width, height, properties } of widgets) {
+      expect(['metric', 'text', 'log', 'alarm', 'custom']).toContain(type)
+      expect(x + width).toBeLessThanOrEqual(24)
+      for (let column = x; column < x + width; column += 1)
+        for (let row = y; row < y + height; row += 1) {
+          expect(taken).not.toContain(`${column},${row}`)
+          taken.add(`${column},${row}`)
+        }
+      if (type === 'metric') expect(properties.metrics?.length).toBeGreaterThan(0)
+    }
+  })
+
   it('name only metrics of ours that functions/metrics.ts defines, with dimensions it keeps them under', () => {
     const definitions = METRICS as readonly MetricDefinition[]
     const wrong = namedMetrics(template)

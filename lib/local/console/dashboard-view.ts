@@ -21,7 +21,10 @@ export type Content =
   | { readonly kind: 'alarms'; readonly alarms: readonly AlarmSight[] }
   | {
       readonly kind: 'graph' | 'numbers'
-      /** Beginnings of the periods, in s since 1970, for all series. */
+      /** What is shown, in s since 1970. */
+      readonly from: number
+      readonly to: number
+      /** Beginnings of the periods, for all series; of the first, where the graph begins. */
       readonly times: readonly number[]
       readonly series: readonly { readonly label: string; readonly values: readonly (number | null)[] }[]
       readonly lines: readonly { readonly label: string; readonly value: number; readonly color: string }[]
@@ -149,7 +152,12 @@ function metricsOf(
   const isGraph = view !== 'singleValue'
   return {
     kind: isGraph ? 'graph' : 'numbers',
-    times: Array.from({ length }, (_, index) => ((Math.floor(from / periodMs) + index) * periodMs) / 1_000),
+    from: from / 1_000,
+    to: to / 1_000,
+    times: Array.from(
+      { length },
+      (_, index) => Math.max(from, (Math.floor(from / periodMs) + index) * periodMs) / 1_000,
+    ),
     series: shown.map((row) => {
       const values = isGraph
         ? spread(row.values, row.periodMs, periodMs, from, length)

@@ -13,6 +13,7 @@ export class Chart {
   readonly #height: number
   #plot: uPlot | undefined
   #shape = ''
+  #range: [number, number] = [0, 0]
 
   constructor(height: number) {
     this.#height = height
@@ -21,11 +22,13 @@ export class Chart {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#plot?.redraw())
   }
 
-  show({ times, series, lines }: Graph): void {
+  show({ from, to, times, series, lines }: Graph): void {
+    this.#range = [from, to]
+    // Lines go from edge to edge, however few values there are between.
     const data = [
-      times,
-      ...series.map(({ values }) => values),
-      ...lines.map(({ value }) => times.map(() => value)),
+      [from, ...times, to],
+      ...series.map(({ values }) => [null, ...values, null]),
+      ...lines.map(({ value }) => [value, ...times.map(() => value), value]),
     ] as unknown as uPlot.AlignedData
     const shape = JSON.stringify([series.map(({ label }) => label), lines])
     if (this.#plot && shape === this.#shape) {
@@ -54,9 +57,8 @@ export class Chart {
       legend: { live: true },
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: {
-        // Up to the end of the newest period, which else would be drawn on the very edge.
-        x: { range: (plot, from, to) => [from, to + ((plot.data[0][1] ?? to) - (plot.data[0][0] ?? to))] },
-        y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] },
+        x: { range: () => this.#range },
+        y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
       },
       axes: [
         { ...axis, size: 28, values: (_, at) => at.map((second) => timeOf(second)) },
