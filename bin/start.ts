@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { loadEnvFile } from 'node:process'
 import { parseArgs, styleText } from 'node:util'
 import type { Runtime } from '../lib/local/runtime.ts'
@@ -12,6 +12,8 @@ const ROOT = resolve(import.meta.dirname, '..')
 const STATE = resolve(process.env.TASKRUNNER_STATE?.trim() || join(ROOT, '.taskrunner'))
 const LOCK = join(STATE, 'running.json')
 const DEFAULT_PORT = 3_000
+/** A stop gives what runs 3 s, and the services one. */
+const STOPPING_MS = 6_000
 
 interface Settings {
   readonly port: number
@@ -73,10 +75,14 @@ async function refuseSecond(): Promise<void> {
     (text) => JSON.parse(text) as { pid: number; url: string },
     () => undefined,
   )
-  if (other && isAlive(other.pid) && (await answers(other.url)))
+  if (!other) return
+  if (isAlive(other.pid) && (await answers(other.url)))
     throw new Error(
       `It runs already, at ${other.url} (process ${other.pid}). Stop that one first: kill ${other.pid}`,
     )
+  // It is on its way out, with the database still open.
+  for (const end = Date.now() + STOPPING_MS; isAlive(other.pid) && Date.now() < end; )
+    await new Promise((resolve) => setTimeout(resolve, 100))
 }
 
 function isAlive(pid: number): boolean {
@@ -125,6 +131,7 @@ function stopOnSignal(runtime: Runtime): void {
 
 function printBanner(url: string, tookMs: number): void {
   const base = url.replace('127.0.0.1', 'localhost')
+  const isUsual = base.endsWith(`:${DEFAULT_PORT}`)
   const hasOpenai = Boolean(process.env.OPENAI_API_KEY?.trim() || process.env.OPENAI_BASE_URL?.trim())
   const hasAnthropic = Boolean(
     process.env.ANTHROPIC_API_KEY?.trim() || process.env.ANTHROPIC_BASE_URL?.trim(),
@@ -139,7 +146,7 @@ function printBanner(url: string, tookMs: number): void {
       line('API', styleText('cyan', `${base}/api/v1`)),
       line('Docs', styleText('cyan', `${base}/api/v1/docs`)),
       line('Console', styleText('cyan', `${base}/console`)),
-      line('Logs', '.taskrunner/logs/'),
+      line('Logs', `${relative(process.cwd(), join(STATE, 'logs'))}/`),
       ...(simulated.length > 0
         ? [
             line(
@@ -150,7 +157,7 @@ function printBanner(url: string, tookMs: number): void {
           ]
         : []),
       '',
-      `  Try it:   ${styleText('green', 'npm run quick-test')}   or`,
+      `  Try it:   ${styleText('green', `npm run quick-test${isUsual ? '' : ` -- --base ${base}`}`)}   or`,
       '',
       `  curl -X POST ${base}/api/v1/tasks -H 'Content-Type: application/json' \\`,
       `    -d '{"prompt": "What is quantum computing?", "model": "gpt-3.5-turbo"}'`,

@@ -147,7 +147,8 @@ export const METRICS = [
     events: ['lane.swept'],
     value: 'oldest_due_seconds',
     dimensions: [['Lane']],
-    means: 'How long the most overdue task of a lane has been overdue; 0 when none is.',
+    means:
+      'How long the most overdue task of a lane has been overdue; 0 when none is, and while the lane is paused.',
   }),
   define({
     name: 'Heartbeat',

@@ -1,9 +1,9 @@
 import { pauseLane, resumeLane } from '../core/application/switch-lane.ts'
-import { clock, type Door, log, openLanes } from '../hosts/lambda.ts'
+import { clock, type Door, ids, log, openLanes } from '../hosts/lambda.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 import { readLane } from './read-lane.ts'
 
-const dependencies = { lanes: openLanes(), laneSwitch: openLaneSwitch(), clock, log }
+const dependencies = { lanes: openLanes(), laneSwitch: openLaneSwitch(), clock, ids, log }
 
 /** POST /queues/{lane}/pause — the lane takes no more work; what runs goes on, what is submitted waits. */
 export const pauseLaneDoor: Door = async ({ parameters }) => {

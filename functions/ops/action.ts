@@ -1,14 +1,16 @@
 import middy from '@middy/core'
+import type { Context } from 'aws-lambda'
 import { ENV, LANES } from '../contract.ts'
 import { cancelTask } from '../core/application/cancel-task.ts'
 import { redriveLane } from '../core/application/redrive-lane.ts'
 import { retryTask } from '../core/application/retry-task.ts'
 import { pauseLane, resumeLane } from '../core/application/switch-lane.ts'
 import { RequestError } from '../core/domain/errors.ts'
-import { clock, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import { clock, ids, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 import { actionEvent } from './event.ts'
-import { html } from './html.ts'
+import { button, type Html, html } from './html.ts'
+import { note } from './render.ts'
 
 const dependencies = {
   store: openStore(),
@@ -17,6 +19,7 @@ const dependencies = {
   laneSwitch: openLaneSwitch(),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
   clock,
+  ids,
   log,
 }
 
@@ -25,33 +28,33 @@ const REDRIVE_LIMIT = 1_000
 const WORK_MS = 20_000
 
 /** What the buttons of the custom widget do. Each is the same use case as its API route, under a role of its own. */
-export const handler = middy<unknown, string>().handler(async (event) => {
+export const handler = middy<unknown, string>().handler(async (event, { invokedFunctionArn }: Context) => {
   const parsed = actionEvent.safeParse(event ?? {})
   if (!parsed.success) return html`<p>Nothing was done: the request is not one of this widget's.</p>`.text
   try {
-    const told = await act(parsed.data)
+    const told = await act(parsed.data, invokedFunctionArn)
     log('operator.acted', {
       action: parsed.data.action,
       ...('id' in parsed.data
         ? { tenant: parsed.data.tenant, task_id: parsed.data.id }
         : { lane: parsed.data.lane }),
     })
-    return html`<p>${told}</p>`.text
+    return told.text
   } catch (error) {
     if (error instanceof RequestError) return html`<p>Nothing was done: ${error.message}</p>`.text
     throw error
   }
 })
 
-async function act(event: ReturnType<typeof actionEvent.parse>): Promise<string> {
+async function act(event: ReturnType<typeof actionEvent.parse>, ownArn: string): Promise<Html> {
   switch (event.action) {
     case 'retry': {
       const { id, epoch } = await retryTask(dependencies, { tenant: event.tenant, id: event.id })
-      return `Task ${id} runs again (epoch ${epoch}).`
+      return note(`Task ${id} runs again (epoch ${epoch}).`)
     }
     case 'cancel': {
       const { id } = await cancelTask(dependencies, { tenant: event.tenant, id: event.id })
-      return `Task ${id} is cancelled.`
+      return note(`Task ${id} is cancelled.`)
     }
     case 'redrive': {
       const now = clock.now()
@@ -61,6 +64,7 @@ async function act(event: ReturnType<typeof actionEvent.parse>): Promise<string>
         isDryRun: event.dry_run,
         limit: REDRIVE_LIMIT,
         failedBefore: now,
+        ...(event.error_code === undefined ? {} : { errorCode: event.error_code }),
       }
       const { matched, redriven, remaining, byError } = await redriveLane(
         dependencies,
@@ -69,16 +73,25 @@ async function act(event: ReturnType<typeof actionEvent.parse>): Promise<string>
       )
       const classes = Object.entries(byError).map(([code, count]) => `${code}: ${count}`)
       const why = classes.length > 0 ? ` (${classes.join(', ')})` : ''
-      return event.dry_run
-        ? `${matched} failed tasks of lane ${event.lane} would run again${why}. Nothing was moved.`
-        : `${redriven} failed tasks of lane ${event.lane} run again${why}; ${remaining} are left.`
+      if (!event.dry_run)
+        return note(`${redriven} failed tasks of lane ${event.lane} run again${why}; ${remaining} are left.`)
+      const only = Object.keys(byError).map((code) => {
+        const { tenant, lane } = event
+        return html`<p>${button(`Redrive ${code} only`, {
+          endpoint: ownArn,
+          display: 'popup',
+          parameters: { action: 'redrive', tenant, lane, dry_run: false, error_code: code },
+          confirmation: `Run the ${byError[code] ?? 0} tasks of lane ${lane} that failed with ${code} again?`,
+        })}</p>`
+      })
+      return html`<p>${`${matched} failed tasks of lane ${event.lane} would run again${why}. Nothing was moved.`}</p>${only}`
     }
     case 'pause':
       await pauseLane(dependencies, readLane(event.lane))
-      return `Lane ${event.lane} takes no more work. What runs goes on; what comes waits.`
+      return note(`Lane ${event.lane} takes no more work. What runs goes on; what comes waits.`)
     case 'resume':
       await resumeLane(dependencies, readLane(event.lane))
-      return `Lane ${event.lane} takes work again.`
+      return note(`Lane ${event.lane} takes work again.`)
   }
 }
 

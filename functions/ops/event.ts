@@ -1,17 +1,18 @@
 import * as z from 'zod'
 
-/** What CloudWatch sends a custom widget's function: the widget's parameters, or those of the action that was clicked. */
-const context = z.looseObject({
-  forms: z.looseObject({ all: z.record(z.string(), z.string()).optional() }).optional(),
-})
+const text = z
+  .string()
+  .max(200)
+  .refine((value) => value.isWellFormed())
+const name = text.min(1)
 
 /** An empty field of a form is the same as none. */
-const field = z
-  .string()
-  .trim()
-  .max(200)
-  .transform((text) => text || undefined)
-  .optional()
+const field = text.transform((value) => value.trim() || undefined).optional()
+
+/** What CloudWatch sends a custom widget's function: the widget's parameters, or those of the action that was clicked. */
+const context = z.looseObject({
+  forms: z.looseObject({ all: z.record(z.string(), text).optional() }).optional(),
+})
 
 export const viewEvent = z.looseObject({
   describe: z.boolean().optional(),
@@ -28,14 +29,15 @@ export type ViewEvent = z.output<typeof viewEvent>
 export const actionEvent = z.discriminatedUnion('action', [
   z.looseObject({
     action: z.enum(['retry', 'cancel']),
-    tenant: z.string().min(1).max(200),
-    id: z.string().min(1).max(200),
+    tenant: name,
+    id: name,
   }),
   z.looseObject({
     action: z.literal('redrive'),
-    tenant: z.string().min(1).max(200),
-    lane: z.string(),
+    tenant: name,
+    lane: name,
     dry_run: z.boolean(),
+    error_code: name.optional(),
   }),
-  z.looseObject({ action: z.enum(['pause', 'resume']), lane: z.string() }),
+  z.looseObject({ action: z.enum(['pause', 'resume']), lane: name }),
 ])

@@ -1,5 +1,6 @@
 import type { LaneSight } from '../core/application/list-queues.ts'
 import { isFinal, RETRYABLE_STATUSES, STATUSES, type Task } from '../core/domain/task.ts'
+import { traceIdOf } from '../core/domain/trace.ts'
 import { button, call, type Html, html } from './html.ts'
 
 /** Whom the buttons call, and what may be shown. */
@@ -33,7 +34,7 @@ export function renderQueues(desk: Desk, tenant: string, sights: readonly LaneSi
       ...(confirmation ? { confirmation } : {}),
     })
     const isPaused = pausedSince !== undefined
-    return html`<tr><td><b>${lane}</b>${isPaused && html` (paused)`}</td><td>${visible}</td><td>${inFlight}</td><td>${delayed}</td><td>${deadLetters}</td><td>${oldestMs === undefined ? '–' : span(oldestMs)}</td><td>${
+    return html`<tr><td><b>${lane}</b>${isPaused && html` (paused)`}</td><td>${
       isPaused
         ? button('Resume', act({ action: 'resume' }, `Let lane ${lane} take work again?`))
         : button('Pause', act({ action: 'pause' }, `Stop lane ${lane} from taking work? What runs goes on.`))
@@ -41,20 +42,20 @@ export function renderQueues(desk: Desk, tenant: string, sights: readonly LaneSi
       'Redrive',
       act(
         { action: 'redrive', dry_run: false },
-        `Run all failed tasks of lane ${lane} of tenant ${tenant} again? Count them first.`,
+        `Run all failed tasks of lane ${lane} of tenant ${tenant} again, whatever their error? ${deadLetters} dead letters of all tenants are there. “Count failed” shows them by error.`,
       ),
-    )}</td></tr>`
+    )}</td><td>${visible}</td><td>${inFlight}</td><td>${delayed}</td><td>${deadLetters}</td><td>${oldestMs === undefined ? '–' : span(oldestMs)}</td></tr>`
   })
-  const heads = ['Lane', 'Waiting', 'In flight', 'Delayed', 'Dead letters', 'Oldest waits', 'Do']
+  const heads = ['Lane', 'Do', 'Waiting', 'In flight', 'Delayed', 'Dead letters', 'Oldest waits']
   return html`<h3>Lanes</h3>${table(heads, rows, 'There are no lanes.')}`
 }
 
 export function renderTasks(desk: Desk, title: string, tasks: readonly Task[], empty: string): Html {
   const rows = tasks.map(
     (task) =>
-      html`<tr><td>${link(desk, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.status}</td><td>${progressOf(task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${ago(desk.now, task.createdAt)}</td><td>${reasonOf(task)}</td><td>${buttons(desk, task)}</td></tr>`,
+      html`<tr><td>${link(desk, task)}</td><td>${buttons(desk, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.status}</td><td>${progressOf(desk, task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${ago(desk.now, task.createdAt)}</td><td>${reasonOf(desk, task)}</td></tr>`,
   )
-  const heads = ['Task', 'Type', 'Lane', 'Status', 'Progress', 'Attempts', 'Submitted', 'Reason', 'Do']
+  const heads = ['Task', 'Do', 'Type', 'Lane', 'Status', 'Progress', 'Attempts', 'Submitted', 'Reason']
   return html`<h3>${title}</h3>${table(heads, rows, empty)}`
 }
 
@@ -62,7 +63,7 @@ export function renderTasks(desk: Desk, title: string, tasks: readonly Task[], e
  * The form that finds tasks; CloudWatch sends its fields with any action of the widget. No field is named `id`: sanitizers
  * drop names that would hide a property of the form.
  */
-export function renderSearch(desk: Desk, search: Search & { readonly id?: string | undefined }): Html {
+export function renderSearch(desk: Desk, search: Search): Html {
   const input = (name: string, label: string, value: string | undefined, size: number) =>
     html`<label>${label} <input name="${name}" value="${value}" size="${size}"></label> `
   const choices = ['', ...STATUSES].map(
@@ -79,7 +80,7 @@ export function renderSearch(desk: Desk, search: Search & { readonly id?: string
     display: 'widget',
     parameters: { view: 'overview', tenant: search.tenant },
   })
-  return html`<form>${input('tenant', 'Tenant', search.tenant, 14)}${input('task_id', 'Id', search.id, 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
+  return html`<form>${input('tenant', 'Tenant', search.tenant, 14)}${input('task_id', 'Id', '', 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
 }
 
 export function renderTask(desk: Desk, task: Task): Html {
@@ -90,12 +91,13 @@ export function renderTask(desk: Desk, task: Task): Html {
     ['Lane', task.lane],
     ['Model', task.model ?? '–'],
     ['Status', task.status],
-    ['Progress', progressOf(task)],
+    ['Progress', progressOf(desk, task)],
     ['Attempts', `${task.attempt} of ${task.maxAttempts}, epoch ${task.epoch}`],
     ['Submitted', iso(task.createdAt)],
     ['Started', iso(task.startedAt)],
     ['Finished', iso(task.finishedAt)],
-    ['Reason', reasonOf(task) || '–'],
+    ['Reason', reasonOf(desk, task) || '–'],
+    ['Trace', traceIdOf(task) ?? '–'],
     ['Tags', task.tags.join(', ') || '–'],
     ['Input', desk.showsPrompts ? inputOf(task) : 'hidden on this stage'],
     [
@@ -128,9 +130,17 @@ function buttons(desk: Desk, { tenant, id, status }: Task): Html {
     : html``
 }
 
-const progressOf = ({ status, progress }: Task): string =>
-  status === 'COMPLETED' ? '100 %' : progress ? `${progress.percent} % ${progress.message}` : '–'
-const reasonOf = ({ error }: Task): string => (error ? `${error.code}: ${error.message}` : '')
+/** A message may hold the end of an answer so far, an error what a model or the author's code said: both are content. */
+const progressOf = ({ showsPrompts }: Desk, { status, progress }: Task): string => {
+  if (status === 'COMPLETED') return '100 %'
+  if (!progress) return '–'
+  return showsPrompts ? `${progress.percent} % ${progress.message}` : `${progress.percent} %`
+}
+const reasonOf = ({ showsPrompts }: Desk, { error, status }: Task): string => {
+  if (!error) return ''
+  const reason = showsPrompts ? `${error.code}: ${error.message}` : error.code
+  return isFinal(status) ? reason : `last attempt: ${reason}`
+}
 const inputOf = ({ input }: Task): string =>
   'json' in input ? input.json.slice(0, 2_000) : `${input.bytes} bytes, in the bucket`
 const iso = (at: number | undefined): string => (at === undefined ? '–' : new Date(at).toISOString())

@@ -51,7 +51,7 @@ async function show(desk: Desk, event: ViewEvent): Promise<Html> {
   const id = form.task_id?.trim() || event.id || undefined
   if (id !== undefined) {
     const task = await store.get({ tenant, id })
-    return html`${renderSearch(desk, { ...search, id })}${task ? renderTask(desk, task) : note(`Tenant ${tenant} has no task ${id}.`)}`
+    return html`${renderSearch(desk, search)}${task ? renderTask(desk, task) : note(`Tenant ${tenant} has no task ${id}.`)}`
   }
   const list = (status?: Status) =>
     store.list(
@@ -72,5 +72,5 @@ async function show(desk: Desk, event: ViewEvent): Promise<Html> {
     listRunning(dependencies, SHOWN),
     list('FAILED'),
   ])
-  return html`${renderQueues(desk, tenant, sights)}${renderTasks(desk, 'Running now, all tenants', running, 'Nothing runs.')}${renderTasks(desk, `Failed last, tenant ${tenant}`, failed.tasks, 'Nothing has failed.')}${renderSearch(desk, { tenant })}`
+  return html`${renderSearch(desk, { tenant })}${renderQueues(desk, tenant, sights)}${renderTasks(desk, 'Running, and waiting to run again; all tenants', running, 'Nothing runs.')}${renderTasks(desk, `Failed last, tenant ${tenant}`, failed.tasks, 'Nothing has failed.')}`
 }

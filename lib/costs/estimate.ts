@@ -126,8 +126,8 @@ function watchOf({ hasObservability, observability, models }: StageSettings) {
   // Three per lane; leases, sweeper, 5xx, latency, circuits, spend.
   const plain = 3 * LANES.length + 6
   if (!observability.isFull) return { dashboards: 2, alarmMetrics: plain, composites: 0 }
-  // The workers' throttles; ratios of two metrics: failures, four burn windows, one per provider.
-  const ratios = LANES.length + 2 * (5 + models.providers.length)
+  // The workers' throttles; ratios of three metrics: failures, four burn windows; of two: one per provider.
+  const ratios = LANES.length + 3 * 5 + 2 * models.providers.length
   return { dashboards: 2, alarmMetrics: plain + ratios, composites: 2 }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -98,7 +98,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   try {
     if (options.isFresh) await forget(stateDir)
     await mkdir(stateDir, { recursive: true })
-    const paused = new PausedSources(join(stateDir, 'paused-sources.json'))
+    const paused = new PausedSources(join(stateDir, 'paused-sources.json'), warn)
     await paused.load()
     const [dynamo, queues, parameters, control] = await Promise.all([
       startService({ kind: 'dynamodb', directory: join(stateDir, 'dynamodb'), region: REGION }),
@@ -210,7 +210,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 /** What a start leaves behind, without what the next one can use: assemblies and caches of code. */
 async function forget(stateDir: string): Promise<void> {
-  for (const name of ['dynamodb', 'sqs-s3', 'logs', 'metrics.jsonl', 'paused-sources.json'])
+  for (const name of ['dynamodb', 'sqs-s3', 'logs', 'metrics.jsonl', 'alarms.json', 'paused-sources.json'])
     await rm(join(stateDir, name), { recursive: true, force: true })
 }
 
@@ -224,20 +224,32 @@ const KEY_OF: Readonly<Record<string, string>> = {
 class PausedSources {
   readonly ids = new Set<string>()
   readonly #path: string
+  readonly #warn: (text: string) => void
+  #writing = Promise.resolve()
 
-  constructor(path: string) {
+  constructor(path: string, warn: (text: string) => void) {
     this.#path = path
+    this.#warn = warn
   }
 
   async load(): Promise<void> {
     const text = await readFile(this.#path, 'utf8').catch(() => '[]')
-    for (const id of JSON.parse(text) as string[]) this.ids.add(id)
+    try {
+      for (const id of JSON.parse(text) as string[]) this.ids.add(String(id))
+    } catch {
+      this.#warn(`${this.#path} cannot be read: all lanes are on. Pause again those that should not be.`)
+    }
   }
 
+  /** One write after the other, each whole or not at all. */
   note(id: string, isOn: boolean): void {
     if (isOn) this.ids.delete(id)
     else this.ids.add(id)
-    void writeFile(this.#path, JSON.stringify([...this.ids]))
+    const text = JSON.stringify([...this.ids])
+    this.#writing = this.#writing
+      .then(() => writeFile(`${this.#path}.new`, text))
+      .then(() => rename(`${this.#path}.new`, this.#path))
+      .catch((cause: Error) => this.#warn(`What is paused will be forgotten: ${cause.message}`))
   }
 }
 

@@ -129,7 +129,7 @@ export class Alarms extends Construct {
       metric: metrics.failureRatio(FIVE_MINUTES, VOLUME),
       threshold: THRESHOLDS.failurePercent,
       evaluationPeriods: 1,
-      means: `${THRESHOLDS.failurePercent} % or more of the tasks that ended in five minutes failed.`,
+      means: `${THRESHOLDS.failurePercent} % or more of the tasks that ended in five minutes failed; of ${VOLUME} or more.`,
     })
     this.#alarm('LeaseLost', {
       severity: 'notice',

@@ -100,7 +100,7 @@ export class Dashboards extends Construct {
       ],
       [
         graph('Tasks a minute', [total('Submitted'), total('Completed'), total('Failed')]),
-        graph('Failed, % of ended', [metrics.failureRatio(FIVE_MINUTES, 20)], THRESHOLDS.failurePercent),
+        graph('Failed, % of ended', [metrics.failureRatio(FIVE_MINUTES, 1)], THRESHOLDS.failurePercent),
       ],
       [
         graph(

@@ -63,12 +63,16 @@ export class StageMetrics {
     })
   }
 
-  /** Failed out of ended, in percent; 0 while fewer than `atLeast` ended, so that one bad task at night wakes nobody. */
+  /**
+   * Failed out of ended, in percent; 0 while fewer than `atLeast` ended, so that one bad task at night wakes nobody. A model
+   * that declines a caller's prompt is no failure of ours.
+   */
   failureRatio(period: Duration, atLeast: number, label = 'failed, %'): cloudwatch.MathExpression {
     return new cloudwatch.MathExpression({
-      expression: `IF(FILL(failed, 0) + FILL(completed, 0) >= ${atLeast}, 100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(completed, 0)), 0)`,
+      expression: `IF(FILL(failed, 0) + FILL(completed, 0) >= ${atLeast}, 100 * (FILL(failed, 0) - FILL(refused, 0)) / (FILL(failed, 0) + FILL(completed, 0)), 0)`,
       usingMetrics: {
         failed: this.own('Failed', { statistic: 'Sum', period }),
+        refused: this.own('Failed', { statistic: 'Sum', period, by: { Code: 'content_refused' } }),
         completed: this.own('Completed', { statistic: 'Sum', period }),
       },
       period,

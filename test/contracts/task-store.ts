@@ -39,6 +39,15 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await store.get(key)).toEqual(task)
     })
 
+    it('has nothing under an id that is longer than a key can be', async () => {
+      const endless = { tenant: 'acme', id: 'x'.repeat(3_000) }
+      expect(await store.get(endless)).toBeUndefined()
+      expect(await store.change(endless, move.cancel(NOW, FOREVER))).toEqual({
+        changed: false,
+        task: undefined,
+      })
+    })
+
     it('a second create of the same id changes nothing and returns the first row', async () => {
       await store.create(makeTask(NOW))
       const second = await store.create(makeTask(NOW + 5, { bodyHash: 'other', writeId: 'second' }))

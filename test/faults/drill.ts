@@ -73,7 +73,7 @@ try {
   server.trouble = STATUS
   await sleep(Number(values.minutes) * MINUTE)
   await page.goto(`${console_}?minutes=15`)
-  await section('Tasks and queues, live').getByText('Running now').waitFor()
+  await section('Tasks and queues, live').getByText('Running, and waiting').waitFor()
   await sleep(2_000)
   await picture('1-overview')
   const during = await on()

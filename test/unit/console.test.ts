@@ -44,6 +44,16 @@ describe('the console’s metrics', () => {
     expect(() => read('TM90')).toThrow('TM90 is not known to the local console')
   })
 
+  it('lie in one of two neighbouring windows, never in both', () => {
+    const store = new MetricStore()
+    store.add(metric('Failed'), 5, T0 + 3_000)
+    for (let now = T0 + 4_000; now < T0 + 4 * MINUTE; now += 1_000) {
+      const windows = [0, 1, 2].map((index) => now - index * MINUTE)
+      const seen = windows.filter((to) => store.value(metric('Failed'), 'Sum', to - MINUTE, to) !== undefined)
+      expect(seen.length).toBeLessThanOrEqual(1)
+    }
+  })
+
   it('come by period, with a gap where nothing was measured', () => {
     const store = new MetricStore()
     for (const at of [0, 1, 3]) store.add(metric('Sent'), 2, T0 + at * MINUTE)
@@ -64,20 +74,35 @@ describe('the console’s metrics', () => {
     first.add(metric('Wait'), 1, T0 - 25 * 60 * MINUTE)
     await first.save(T0 + MINUTE)
     first.add(metric('Wait', { Lane: 'ai' }), 15, T0 + MINUTE)
-    await first.save(T0 + MINUTE + 1, true)
-    await writeFile(path, `${await readFile(path, 'utf8')}["Test|Wa`)
+    await first.save(T0 + MINUTE + 1)
+    // A cut line, lines of somebody else, and values that came late.
+    first.add(metric('Wait', { Lane: 'ai' }), 12, T0)
+    await first.save(T0 + MINUTE + 2)
+    const strange = ['["Test|Wait|Lane=ai",1893499200000,"abc",1,1,1]', '{"a":1}', '[]', 'null']
+    await writeFile(path, `${await readFile(path, 'utf8')}${strange.join('\n')}\n["Test|Wa`)
     const second = new MetricStore(path)
     await second.load(T0 + 2 * MINUTE)
     const read = (statistic: string) =>
       second.value(metric('Wait', { Lane: 'ai' }), statistic, T0, T0 + 2 * MINUTE)
-    expect(['Sum', 'SampleCount', 'Minimum', 'Maximum'].map(read)).toEqual([30, 4, 0, 15])
+    expect(['Sum', 'SampleCount', 'Minimum', 'Maximum'].map(read)).toEqual([42, 5, 0, 15])
     expect(Number(read('p99'))).toBeCloseTo(15, 0)
     expect(second.value(metric('Wait'), 'Sum', T0 - 26 * 60 * MINUTE, T0)).toBeUndefined()
     // Loaded and saved again, nothing is there twice.
-    await second.save(T0 + 3 * MINUTE, true)
+    await second.save(T0 + 3 * MINUTE)
     const third = new MetricStore(path)
     await third.load(T0 + 3 * MINUTE)
-    expect(third.value(metric('Wait', { Lane: 'ai' }), 'Sum', T0, T0 + 2 * MINUTE)).toBe(30)
+    expect(third.value(metric('Wait', { Lane: 'ai' }), 'Sum', T0, T0 + 2 * MINUTE)).toBe(42)
+  })
+
+  it('are kept from the moment of the start on', async () => {
+    const path = join(folder, 'start.jsonl')
+    const first = new MetricStore(path)
+    await first.load(T0 + 5_000)
+    first.add(metric('Sent'), 1, T0 + 6_000)
+    await first.save(T0 + 70_000)
+    const second = new MetricStore(path)
+    await second.load(T0 + 80_000)
+    expect(second.value(metric('Sent'), 'Sum', T0, T0 + MINUTE)).toBe(1)
   })
 })
 
@@ -147,6 +172,21 @@ describe('alarms', () => {
     expect(watch.changes.map(({ to }) => to)).toEqual(['OK', 'ALARM'])
   })
 
+  it('go on after a restart from where they were', () => {
+    const store = new MetricStore()
+    store.add(metric('Bad'), 3, T0)
+    const first = new AlarmWatch(store, T0 - MINUTE)
+    first.evaluate([alarm('Bad', {})], T0 - MINUTE)
+    first.evaluate([alarm('Bad', {})], T0 + 5_000)
+    const told: string[] = []
+    const second = new AlarmWatch(store, T0 + 20_000, ({ to }) => told.push(to))
+    second.restore(JSON.parse(JSON.stringify(first.memory)))
+    second.evaluate([alarm('Bad', {})], T0 + 25_000)
+    expect(second.sights).toMatchObject([{ state: 'ALARM', since: T0 + 5_000 }])
+    expect(told).toEqual([])
+    expect(second.changes).toHaveLength(1)
+  })
+
   it('want as many bad windows as they say', () => {
     const store = new MetricStore()
     const watch = new AlarmWatch(store, T0)
@@ -177,6 +217,19 @@ describe('alarms', () => {
     expect(stateOf(watch, 'Silent')).toBe('OK')
     watch.evaluate(alarms, T0 + 6 * MINUTE)
     expect(stateOf(watch, 'Silent')).toBe('ALARM')
+  })
+
+  it('that cannot be evaluated say why and leave the others alone', () => {
+    const watch = new AlarmWatch(new MetricStore(), T0)
+    const broken = alarm('Broken', {
+      Metrics: [{ Id: 'e', Expression: 'ANOMALY(m)', ReturnData: true }],
+    })
+    watch.evaluate([broken, alarm('Good', {})], T0 + MINUTE)
+    expect(stateOf(watch, 'Good')).toBe('OK')
+    expect(watch.sights[0]).toMatchObject({
+      state: 'INSUFFICIENT_DATA',
+      problem: expect.stringContaining('ANOMALY'),
+    })
   })
 
   it('on an expression and on other alarms follow those', () => {
@@ -264,11 +317,31 @@ describe('Logs Insights', () => {
     expect(logs.find({ text: 'THREE', limit: 10 }).map(({ sequence }) => sequence)).toEqual([3, 6])
     expect(logs.find({ text: 'three', after: 3, limit: 10 })).toHaveLength(1)
     expect(logs.find({ from: 'other', limit: 10 })).toEqual([])
+    expect(logs.find({ text: 'task.failed code=refused', limit: 10 })).toHaveLength(1)
+    expect(logs.find({ text: 'refused task.retrying', limit: 10 })).toEqual([])
+    expect(logs.find({ isError: true, limit: 10 }).map(({ sequence }) => sequence)).toEqual([7])
     expect(logs.find({ limit: 2 }).map(({ text }) => text)[1]).toBe('a line that is not JSON {')
   })
 })
 
 describe('a dashboard', () => {
+  it('shows what is wrong with one widget in its place', () => {
+    const widget = { type: 'metric', x: 0, y: 0, width: 6, height: 3 }
+    const body = {
+      widgets: [
+        { ...widget, properties: { metrics: [['Test', 'Latency', { stat: 'tm99' }]] } },
+        { ...widget, type: 'text', properties: { markdown: 'fine' } },
+        { ...widget, type: 'explorer', properties: {} },
+      ],
+    }
+    const metrics = new MetricStore()
+    metrics.add(metric('Latency'), 1, T0)
+    const sources = { plan: {} as Plan, metrics, logs: new LogStore(), alarms: [] }
+    const views = viewDashboard({ name: 'x', body }, sources, { from: T0, to: T0 + MINUTE })
+    expect(views.map(({ content }) => content.kind)).toEqual(['problem', 'text', 'problem'])
+    expect(views[0]?.content).toMatchObject({ text: expect.stringContaining('tm99') })
+  })
+
   it('reads an expression’s parts by their longest period, beside metrics of shorter ones', () => {
     const metrics = new MetricStore()
     metrics.add(metric('Failed'), 1, T0 + MINUTE)

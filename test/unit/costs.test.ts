@@ -25,7 +25,7 @@ describe('what a month costs', () => {
       Logs: 1.33,
       'Idle pollers': 1.31,
       Sweeper: 0.34,
-      'Dashboards and alarms': 11.7,
+      'Dashboards and alarms': 12.2,
       Metrics: 52.8,
     })
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { html } from '../../functions/ops/html.ts'
-import { renderTask } from '../../functions/ops/render.ts'
+import { renderTask, renderTasks } from '../../functions/ops/render.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 
 const desk = { viewArn: 'view', actionArn: 'action', showsPrompts: false, now: 0 }
@@ -10,6 +10,21 @@ describe('the task table', () => {
     const task = makeTask(0, { input: { json: '{"prompt":"a secret"}' } })
     expect(renderTask(desk, task).text).not.toContain('secret')
     expect(renderTask({ ...desk, showsPrompts: true }, task).text).toContain('a secret')
+  })
+
+  it('shows an answer so far, and what an error said, only where it shows inputs', () => {
+    const task = makeTask(0, {
+      status: 'RETRYING',
+      progress: { percent: 40, message: 'secret answer' },
+      error: { code: 'task_failed', message: 'secret input', retryable: true },
+    })
+    for (const text of [renderTask(desk, task).text, renderTasks(desk, '', [task], '').text]) {
+      expect(text).not.toContain('secret')
+      expect(text).toContain('40 %')
+      expect(text).toContain('last attempt: task_failed')
+    }
+    const open = { ...desk, showsPrompts: true }
+    expect(renderTasks(open, '', [task], '').text).toMatch(/40 % secret answer.*task_failed: secret input/)
   })
 
   it('escapes what is put into a template, and only that', () => {

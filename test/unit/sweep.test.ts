@@ -55,6 +55,21 @@ describe('the sweeper', () => {
     expect(await sweepNow(world)).toMatchObject({ taken_over: 1, resent: 1, waiting: 0 })
   })
 
+  it('what waits in a paused lane is not overdue', async () => {
+    const world = makeWorld()
+    await submit(world)
+    await world.clock.advance(300_000)
+    const overdue = () =>
+      world.events.filter(({ event, fields }) => event === 'lane.swept' && fields.lane === 'ai').at(-1)
+        ?.fields.oldest_due_seconds
+    await sweepNow(world)
+    expect(overdue()).toBeGreaterThan(0)
+    await world.lanes.beginPause('ai', world.clock.now())
+    await world.clock.advance(300_000)
+    await sweepNow(world)
+    expect(overdue()).toBe(0)
+  })
+
   it('messages that nobody can take end the task as worker_crashed, with a dead letter, within about an hour', async () => {
     const world = makeWorld()
     const { id } = await submit(world)

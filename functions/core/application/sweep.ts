@@ -74,8 +74,10 @@ export async function sweep(
   // Clocks first: a lease must not wait behind a long look at a backlog.
   for (const kind of ['timed', 'queued'] as const)
     await walk(dependencies, kind, stopAt, (page) => Promise.all(page.map(repair)))
+  // What waits because somebody paused its lane is not overdue; the age of the queue itself tells of a forgotten pause.
+  const paused = await lanes.paused().catch(() => new Map())
   for (const lane of LANES) {
-    const overdueMs = Math.max(0, begunAt - (oldest.get(lane) ?? begunAt))
+    const overdueMs = paused.has(lane) ? 0 : Math.max(0, begunAt - (oldest.get(lane) ?? begunAt))
     log('lane.swept', { lane, oldest_due_seconds: Math.round(overdueMs / 1_000) })
   }
   if (clock.now() <= stopAt) await Promise.all(LANES.map((lane) => tidyLane(dependencies, lane)))
@@ -135,10 +137,14 @@ class LaneSights {
     await Promise.all(LANES.map(lookAt))
   }
 
+  paused(): Promise<ReadonlyMap<Lane, number>> {
+    this.#paused ??= this.#dependencies.lanes.paused()
+    return this.#paused
+  }
+
   /** Tells a lost message from one that waits; into a paused lane nothing is sent, whatever became of its messages. */
   async isLost(row: { tenant: string; queuedAt: number; lane: Lane }, now: number): Promise<boolean> {
-    this.#paused ??= this.#dependencies.lanes.paused()
-    if ((await this.#paused).has(row.lane)) return false
+    if ((await this.paused()).has(row.lane)) return false
     const visible = this.#visible.get(row.lane)
     return visible === undefined ? false : isLost(row, visible, await this.#marksOf(row.lane), now)
   }

@@ -231,7 +231,8 @@ export function cancel(now: number, retention: Retention): Transition {
     name: 'cancel',
     when: { statuses: OPEN_STATUSES },
     set: { status: 'CANCELLED', finishedAt: now, updatedAt: now, ...retention },
-    remove: ['dueAt', 'dueKind', 'startBy'],
+    // An earlier attempt's error is in the history; it is not why the task ended.
+    remove: ['dueAt', 'dueKind', 'startBy', 'error'],
   }
 }
 

@@ -8,8 +8,14 @@ import type { Lane } from '../../contract.ts'
 export interface LaneStore {
   /** Lane → since when. */
   paused(): Promise<ReadonlyMap<Lane, number>>
-  /** @param since when the pause began; undefined ends it. */
-  setPaused(lane: Lane, since: number | undefined): Promise<void>
+  /** Of two who pause a lane the first began the pause. Forgets a resume that is under way. */
+  beginPause(lane: Lane, since: number): Promise<void>
+  /** Notes that somebody is ending the pause, if there is one. */
+  beginResume(lane: Lane, token: string): Promise<void>
+  /** Ends the pause, unless somebody has paused, or begun to resume, after `beginResume` of that token. */
+  endPause(lane: Lane, token: string): Promise<void>
+  /** Not paused, or just being resumed. */
+  isMeantToRun(lane: Lane): Promise<boolean>
 }
 
 /**

@@ -27,7 +27,10 @@ export default defineTask({
       ...(input.max_tokens === undefined ? {} : { maxTokens: input.max_tokens }),
       onDelta: (delta) => {
         text += delta
-        progress(Math.min(95, (text.length / expected) * 100), text.slice(-120))
+        progress(
+          Math.min(95, (text.length / expected) * 100),
+          text.length > 120 ? `…${text.slice(-119)}` : text,
+        )
       },
     })
   },

@@ -15,6 +15,8 @@ export interface AlarmSight {
   /** What it was last compared with the threshold; undefined for a composite and when there is none. */
   readonly value: number | undefined
   readonly threshold: number | undefined
+  /** Why it cannot be evaluated here. */
+  readonly problem: string | undefined
 }
 
 export interface Change {
@@ -25,9 +27,15 @@ export interface Change {
   readonly value: number | undefined
 }
 
+export interface AlarmMemory {
+  readonly states: readonly { readonly name: string; readonly state: AlarmState; readonly since: number }[]
+  readonly changes: readonly Change[]
+}
+
 interface Evaluation {
   readonly state: AlarmState
   readonly value?: number | undefined
+  readonly problem?: string
 }
 
 const KEPT_CHANGES = 200
@@ -40,6 +48,8 @@ export class AlarmWatch {
   readonly #metrics: MetricStore
   readonly #startedAt: number
   readonly #sights = new Map<string, AlarmSight>()
+  /** States of an earlier run, until each alarm is evaluated again. */
+  readonly #before = new Map<string, { readonly state: AlarmState; readonly since: number }>()
   readonly #changes: Change[] = []
   readonly #tell: (change: Change, sight: AlarmSight) => void
 
@@ -52,6 +62,20 @@ export class AlarmWatch {
     this.#metrics = metrics
     this.#startedAt = startedAt
     this.#tell = tell
+  }
+
+  /** What `restore` takes. */
+  get memory(): AlarmMemory {
+    return {
+      states: [...this.#sights.values()].map(({ name, state, since }) => ({ name, state, since })),
+      changes: this.#changes,
+    }
+  }
+
+  /** Goes on from where an earlier run ended. */
+  restore({ states, changes }: AlarmMemory): void {
+    for (const { name, state, since } of states) this.#before.set(name, { state, since })
+    this.#changes.push(...changes)
   }
 
   get sights(): readonly AlarmSight[] {
@@ -70,14 +94,23 @@ export class AlarmWatch {
     const isComposite = ({ properties }: AlarmPlan) => properties.AlarmRule !== undefined
     const composites = alarms.filter(isComposite)
     for (const alarm of alarms)
-      if (!isComposite(alarm)) this.#note(alarm, this.#measure(alarm.properties, now), now)
+      if (!isComposite(alarm))
+        this.#note(
+          alarm,
+          attempt(() => this.#measure(alarm.properties, now)),
+          now,
+        )
     for (const alarm of [...composites, ...composites])
-      this.#note(alarm, this.#combine(String(alarm.properties.AlarmRule)), now)
+      this.#note(
+        alarm,
+        attempt(() => this.#combine(String(alarm.properties.AlarmRule))),
+        now,
+      )
   }
 
-  #note(alarm: AlarmPlan, { state, value }: Evaluation, now: number): void {
+  #note(alarm: AlarmPlan, { state, value, problem }: Evaluation, now: number): void {
     const { name, description, properties } = alarm
-    const before = this.#sights.get(name)
+    const before = this.#sights.get(name) ?? this.#before.get(name)
     const sight: AlarmSight = {
       name,
       description,
@@ -88,6 +121,7 @@ export class AlarmWatch {
       since: before?.state === state ? before.since : now,
       value,
       threshold: properties.Threshold as number | undefined,
+      problem,
     }
     this.#sights.set(name, sight)
     if (!before || before.state === state) return
@@ -126,6 +160,15 @@ export class AlarmWatch {
   #combine(rule: string): Evaluation {
     const stateOf = (arn: string) => this.#sights.get(arn.split(':').at(-1) ?? '')?.state
     return { state: isTrue(toTree(rule), stateOf) ? 'ALARM' : 'OK' }
+  }
+}
+
+/** One alarm that the console cannot evaluate is no reason to forget the others. */
+function attempt(evaluate: () => Evaluation): Evaluation {
+  try {
+    return evaluate()
+  } catch (cause) {
+    return { state: 'INSUFFICIENT_DATA', problem: (cause as Error).message }
   }
 }
 

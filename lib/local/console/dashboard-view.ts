@@ -18,6 +18,8 @@ export interface WidgetView {
 
 export type Content =
   | { readonly kind: 'text'; readonly html: string }
+  /** The widget cannot be drawn here. */
+  | { readonly kind: 'problem'; readonly text: string }
   | { readonly kind: 'alarms'; readonly alarms: readonly AlarmSight[] }
   | {
       readonly kind: 'graph' | 'numbers'
@@ -76,11 +78,7 @@ interface RowOptions {
 
 const DEFAULT_PERIOD_S = 300
 
-/**
- * Draws a dashboard of the template with live data.
- *
- * @throws Error for a kind of widget, a statistic or an expression that the local console does not know.
- */
+/** Draws a dashboard of the template with live data. A widget that the console does not know says so in its place. */
 export function viewDashboard(
   { body }: DashboardPlan,
   sources: Sources,
@@ -89,9 +87,26 @@ export function viewDashboard(
   return (body as { widgets: readonly WidgetJson[] }).widgets.map((widget) => {
     const { x, y, width, height, properties, type } = widget
     const { title = '' } = properties
-    return { x, y, width, height, title, content: contentOf(type, properties, sources, from, to) }
+    return {
+      x,
+      y,
+      width,
+      height,
+      title,
+      content: attempt(() => contentOf(type, properties, sources, from, to)),
+    }
   })
 }
+
+function attempt(draw: () => Content): Content {
+  try {
+    return draw()
+  } catch (cause) {
+    return { kind: 'problem', text: (cause as Error).message }
+  }
+}
+
+/** @throws Error for a kind of widget, a statistic or an expression that the local console does not know. */
 
 function contentOf(
   type: string,

@@ -10,12 +10,16 @@ export interface LogEntry {
   /** What the line says, if it is JSON. */
   readonly json: Readonly<Record<string, unknown>> | undefined
   readonly text: string
+  /** The same for people: event and `key=value`. */
+  readonly summary: string
+  readonly isError: boolean
 }
 
 export interface LogSearch {
   readonly from?: string | undefined
-  /** Anywhere in the line, in any case. */
+  /** Words, each anywhere in the line or its summary, in any case. */
   readonly text?: string | undefined
+  readonly isError?: boolean
   readonly after?: number | undefined
   readonly limit: number
 }
@@ -32,7 +36,15 @@ export class LogStore {
   add(from: string, line: string): LogEntry {
     const json = toJson(line)
     this.#sequence += 1
-    const entry = { sequence: this.#sequence, from, at: timeOf(json) ?? Date.now(), json, text: line }
+    const entry = {
+      sequence: this.#sequence,
+      from,
+      at: timeOf(json) ?? Date.now(),
+      json,
+      text: line,
+      summary: summaryOf(json) ?? line,
+      isError: /^(ERROR|FATAL)$/.test(String(json?.level)),
+    }
     this.#entries.push(entry)
     // In one piece now and then: dropping the first of many on every line would copy them all.
     if (this.#entries.length > KEPT * 1.2) this.#entries = this.#entries.slice(-KEPT)
@@ -46,7 +58,10 @@ export class LogStore {
       names
         .filter((name) => name.endsWith('.log'))
         .map(async (name) =>
-          (await tailOf(join(folder, name))).map((line) => ({ from: basename(name, '.log'), line })),
+          (await tailOf(join(folder, name)).catch(() => [])).map((line) => ({
+            from: basename(name, '.log'),
+            line,
+          })),
         ),
     )
     const all = lines.flat().map((item) => ({ ...item, at: timeOf(toJson(item.line)) ?? 0 }))
@@ -54,14 +69,16 @@ export class LogStore {
   }
 
   /** Newest last. */
-  find({ from, text, after = 0, limit }: LogSearch): readonly LogEntry[] {
-    const wanted = text?.toLowerCase()
+  find({ from, text = '', isError, after = 0, limit }: LogSearch): readonly LogEntry[] {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean)
     const found: LogEntry[] = []
     for (let index = this.#entries.length - 1; index >= 0 && found.length < limit; index -= 1) {
       const entry = this.#entries[index] as LogEntry
       if (entry.sequence <= after) break
       if (from && entry.from !== from) continue
-      if (!wanted || entry.text.toLowerCase().includes(wanted)) found.push(entry)
+      if (isError && !entry.isError) continue
+      const all = words.length > 0 ? `${entry.text}\n${entry.summary}`.toLowerCase() : ''
+      if (words.every((word) => all.includes(word))) found.push(entry)
     }
     return found.reverse()
   }
@@ -79,6 +96,14 @@ function toJson(line: string): Readonly<Record<string, unknown>> | undefined {
   } catch {
     return undefined
   }
+}
+
+function summaryOf(json: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const { message, type } = json ?? {}
+  if (message === null || typeof message !== 'object') return typeof type === 'string' ? type : undefined
+  const { event, ...facts } = message as Readonly<Record<string, unknown>>
+  const said = Object.entries(facts).filter(([, value]) => typeof value !== 'object')
+  return [event, ...said.map(([key, value]) => `${key}=${value}`)].join(' ')
 }
 
 function timeOf(json: Readonly<Record<string, unknown>> | undefined): number | undefined {

@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, rename, writeFile } from 'node:fs/promises'
 
 export interface MetricId {
   readonly namespace: string
@@ -19,7 +19,11 @@ interface Bucket {
   readonly spread: Map<number, number>
 }
 
+/** By series and by its beginning. */
+type AllSeries = Map<string, Map<number, Bucket>>
+
 const BUCKET_MS = 10_000
+const MINUTE_MS = 60_000
 const KEEP_MS = 24 * 3_600_000
 /** Neighbouring steps differ by 2 %: a percentile is off by 1 % at most. */
 const STEP = Math.log(1.02)
@@ -28,10 +32,10 @@ const NONE = -1e9
 
 /** What CloudWatch keeps of metrics, for a day and in memory, with a file that survives a restart. */
 export class MetricStore {
-  readonly #series = new Map<string, Map<number, Bucket>>()
+  readonly #series: AllSeries = new Map()
+  /** By the minute, since the last save. */
+  readonly #unsaved: AllSeries = new Map()
   readonly #path: string | undefined
-  /** Buckets before this one are in the file. */
-  #savedUntil = 0
 
   /** @param path of the file; none for a store that forgets. */
   constructor(path?: string) {
@@ -39,13 +43,11 @@ export class MetricStore {
   }
 
   add(metric: MetricId, value: number, at: number): void {
-    const bucket = this.#bucket(keyOf(metric), at)
-    bucket.sum += value
-    bucket.count += 1
-    bucket.min = Math.min(bucket.min, value)
-    bucket.max = Math.max(bucket.max, value)
     const step = value > 0 ? Math.round(Math.log(value) / STEP) : NONE
-    bucket.spread.set(step, (bucket.spread.get(step) ?? 0) + 1)
+    const one = { sum: value, count: 1, min: value, max: value, spread: new Map([[step, 1]]) }
+    const key = keyOf(metric)
+    merge(bucketOf(this.#series, key, at, BUCKET_MS), one)
+    merge(bucketOf(this.#unsaved, key, at, MINUTE_MS), one)
   }
 
   /**
@@ -67,63 +69,62 @@ export class MetricStore {
     return parts.map((buckets) => statisticOf(buckets, statistic))
   }
 
-  /** Reads what an earlier run has saved. */
+  /** Reads what earlier runs have saved. */
   async load(now: number): Promise<void> {
     if (!this.#path) return
     const text = await readFile(this.#path, 'utf8').catch(() => '')
-    const kept = text.split('\n').filter((line) => this.#restore(line, now - KEEP_MS))
-    await writeFile(this.#path, kept.map((line) => `${line}\n`).join(''))
-    this.#savedUntil = now
+    const kept = text.split('\n').filter((line) => this.#restore(line, now - KEEP_MS, now))
+    await writeFile(`${this.#path}.new`, kept.map((line) => `${line}\n`).join(''))
+    await rename(`${this.#path}.new`, this.#path)
   }
 
   /** Appends what has been measured since, a line per series and minute, and forgets what is older than a day. */
-  async save(now: number, isLast = false): Promise<void> {
-    const until = isLast ? Number.POSITIVE_INFINITY : Math.floor(now / 60_000) * 60_000
-    const lines: string[] = []
-    for (const [key, buckets] of this.#series) {
-      const minutes = new Map<number, Bucket>()
-      for (const [at, bucket] of buckets) {
-        if (at < now - KEEP_MS) buckets.delete(at)
-        if (at < this.#savedUntil || at >= until) continue
-        const minute = Math.floor(at / 60_000) * 60_000
-        minutes.set(minute, merge(minutes.get(minute) ?? newBucket(), bucket))
-      }
-      for (const [at, { sum, count, min, max, spread }] of minutes)
-        lines.push(`${JSON.stringify([key, at, sum, count, min, max, ...[...spread].flat()])}\n`)
-    }
-    this.#savedUntil = until
+  async save(now: number): Promise<void> {
+    for (const buckets of this.#series.values())
+      for (const at of buckets.keys()) if (at < now - KEEP_MS) buckets.delete(at)
+    const lines = [...this.#unsaved].flatMap(([key, minutes]) =>
+      [...minutes].map(
+        ([at, { sum, count, min, max, spread }]) =>
+          `${JSON.stringify([key, at, sum, count, min, max, ...[...spread].flat()])}\n`,
+      ),
+    )
+    this.#unsaved.clear()
     if (this.#path && lines.length > 0) await appendFile(this.#path, lines.join(''))
   }
 
-  #restore(line: string, since: number): boolean {
+  /** @returns whether the line is one of ours, and not too old. A kill may have cut it, a person may have written it. */
+  #restore(line: string, since: number, now: number): boolean {
     try {
-      const [key, at, sum, count, min, max, ...steps] = JSON.parse(line) as [string, ...number[]]
-      if (at === undefined || at < since) return false
+      const [key, ...numbers] = JSON.parse(line) as [string, ...number[]]
+      const [at = 0, sum = 0, count = 0, min = 0, max = 0, ...steps] = numbers
+      if (typeof key !== 'string' || !numbers.every(Number.isFinite) || steps.length === 0) return false
+      if (at < since || at > now) return false
       const spread = new Map<number, number>()
       for (let index = 0; index + 1 < steps.length; index += 2)
         spread.set(steps[index] as number, steps[index + 1] as number)
-      merge(this.#bucket(key, at), { sum, count, min, max, spread } as Bucket)
+      merge(bucketOf(this.#series, key, at, BUCKET_MS), { sum, count, min, max, spread })
       return true
     } catch {
-      // A line that was cut by a kill.
       return false
     }
   }
 
-  #bucket(key: string, at: number): Bucket {
-    const buckets = this.#series.get(key) ?? new Map<number, Bucket>()
-    this.#series.set(key, buckets)
-    const start = Math.floor(at / BUCKET_MS) * BUCKET_MS
-    const bucket = buckets.get(start) ?? newBucket()
-    buckets.set(start, bucket)
-    return bucket
-  }
-
   #within(key: string, from: number, to: number): Bucket[] {
+    // By its beginning, so that of neighbouring windows just one has it.
     return [...(this.#series.get(key) ?? [])]
-      .filter(([at]) => at + BUCKET_MS > from && at < to)
+      .filter(([at]) => at >= from && at < to)
       .map(([, bucket]) => bucket)
   }
+}
+
+/** The bucket of a time, made if need be. */
+function bucketOf(series: AllSeries, key: string, at: number, sizeMs: number): Bucket {
+  const buckets = series.get(key) ?? new Map<number, Bucket>()
+  series.set(key, buckets)
+  const start = Math.floor(at / sizeMs) * sizeMs
+  const bucket = buckets.get(start) ?? newBucket()
+  buckets.set(start, bucket)
+  return bucket
 }
 
 const newBucket = (): Bucket => ({

@@ -74,6 +74,13 @@ export class Gateway {
     const requestId = newRequestId()
     const { method = 'GET' } = request
     const url = toUrl(request.url)
+    const refusal = refusalOf(request)
+    if (refusal) {
+      response
+        .writeHead(403, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ message: refusal }))
+      return
+    }
     if (this.#options.aside?.(request, response, url)) return
     if (!this.#api) {
       response.writeHead(503, { 'retry-after': '1' }).end()
@@ -125,6 +132,20 @@ export class Gateway {
     })
     response.end(body)
   }
+}
+
+/**
+ * Any page in a browser may send requests to this machine: under a name of its own that it points here, or across sites.
+ * The local stage has no keys, so these are refused. @returns why.
+ */
+function refusalOf({ method = 'GET', headers }: IncomingMessage): string | undefined {
+  if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(headers.host ?? 'localhost'))
+    return 'The local stage answers to localhost only.'
+  const site = headers['sec-fetch-site']
+  const isSafe = method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+  if (!isSafe && site !== undefined && site !== 'same-origin' && site !== 'none')
+    return 'The local stage takes no orders from pages of other sites.'
+  return undefined
 }
 
 const DEFAULT = { status: 500, message: 'Internal server error' }

@@ -38,17 +38,19 @@ async function startQueues({ directory, region }: ServiceOrder): Promise<Running
   const { startFauxqs } = await import('fauxqs')
   const server = await startFauxqs({ port: 0, dataDir: directory, logger: false, defaultRegion: region })
   const look = (name: string): QueueSight => {
+    const now = Date.now()
     const { ready = [], delayed = [], inflight = [] } = server.inspectQueue(name)?.messages ?? {}
+    // fauxqs puts a message back only when the next receive comes by; SQS does it at the time.
+    const held = inflight.filter(({ visibilityDeadline }) => visibilityDeadline > now).length
     const sent = [...ready, ...inflight.map(({ message }) => message)].map(
       ({ sentTimestamp }) => sentTimestamp,
     )
-    const oldest = sent.reduce((least, at) => Math.min(least, at), Date.now())
     return {
       name,
-      visible: ready.length,
-      inFlight: inflight.length,
+      visible: ready.length + inflight.length - held,
+      inFlight: held,
       delayed: delayed.length,
-      oldestMs: Date.now() - oldest,
+      oldestMs: now - sent.reduce((least, at) => Math.min(least, at), now),
     }
   }
   return { port: server.port, look, stop: async () => void (await server.stop()) }

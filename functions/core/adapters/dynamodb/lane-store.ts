@@ -1,4 +1,11 @@
-import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import {
+  type DynamoDBDocumentClient,
+  GetCommand,
+  QueryCommand,
+  UpdateCommand,
+  type UpdateCommandInput,
+} from '@aws-sdk/lib-dynamodb'
 import type { Lane } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
@@ -30,17 +37,45 @@ export class DynamoLaneStore implements LaneStore {
     )
   }
 
-  async setPaused(lane: Lane, since: number | undefined): Promise<void> {
-    const change =
-      since === undefined
-        ? { UpdateExpression: 'REMOVE pausedAt' }
-        : {
-            // The first of two people who pause a lane began the pause.
-            UpdateExpression: 'SET pausedAt = if_not_exists(pausedAt, :since)',
-            ExpressionAttributeValues: { ':since': since },
-          }
+  async beginPause(lane: Lane, since: number): Promise<void> {
+    await this.#update(lane, {
+      UpdateExpression: 'SET pausedAt = if_not_exists(pausedAt, :since) REMOVE resuming',
+      ExpressionAttributeValues: { ':since': since },
+    })
+  }
+
+  async beginResume(lane: Lane, token: string): Promise<void> {
+    await this.#update(lane, {
+      UpdateExpression: 'SET resuming = :token',
+      ConditionExpression: 'attribute_exists(pausedAt)',
+      ExpressionAttributeValues: { ':token': token },
+    })
+  }
+
+  async endPause(lane: Lane, token: string): Promise<void> {
+    await this.#update(lane, {
+      UpdateExpression: 'REMOVE pausedAt, resuming',
+      ConditionExpression: 'resuming = :token',
+      ExpressionAttributeValues: { ':token': token },
+    })
+  }
+
+  async isMeantToRun(lane: Lane): Promise<boolean> {
+    const get = new GetCommand({
+      TableName: this.#table,
+      Key: { pk: PARTITION, sk: lane },
+      ConsistentRead: true,
+    })
+    const { Item } = await this.#guard(() => this.#client.send(get))
+    return Item?.pausedAt === undefined || Item.resuming !== undefined
+  }
+
+  /** A condition that does not hold is no failure: then there is nothing to change. */
+  async #update(lane: Lane, change: Omit<UpdateCommandInput, 'TableName' | 'Key'>): Promise<void> {
     const update = new UpdateCommand({ TableName: this.#table, Key: { pk: PARTITION, sk: lane }, ...change })
-    await this.#guard(() => this.#client.send(update))
+    await this.#guard(() => this.#client.send(update)).catch((error: UnavailableError) => {
+      if (!(error.cause instanceof ConditionalCheckFailedException)) throw error
+    })
   }
 
   async #guard<Answer>(call: () => Promise<Answer>): Promise<Answer> {

@@ -10,6 +10,12 @@ export const keyOf = ({ tenant, id }: TaskKey): Row => ({
   sk: 'S',
 })
 
+/** DynamoDB's limit of a partition key. */
+const KEY_BYTES = 2_048
+
+/** Whether there can be a row of this key at all; the table answers a longer one as a broken request. */
+export const isKey = (key: TaskKey): boolean => Buffer.byteLength(String(keyOf(key).pk)) <= KEY_BYTES
+
 /** @returns the key behind an index entry's `pk`. */
 export function parseKey(pk: string): TaskKey {
   const [, tenant = '', id = ''] = pk.split('#')

@@ -25,7 +25,7 @@ import type {
   TaskStore,
 } from '../../ports/task-store.ts'
 import { readPage } from './list.ts'
-import { dueShards, fromRow, keyOf, parseKey, type Row, toRow } from './row.ts'
+import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow } from './row.ts'
 import { toUpdate } from './write-expression.ts'
 
 /** Undefined fields are left out: an optional field is absent in the row, never null. */
@@ -71,6 +71,7 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async get(key: TaskKey): Promise<Task | undefined> {
+    if (!isKey(key)) return undefined
     const task = await this.#read(key)
     return task && !this.#isGone(task) ? task : undefined
   }
@@ -95,6 +96,7 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async change(key: TaskKey, transition: Transition): Promise<Changed> {
+    if (!isKey(key)) return { changed: false, task: undefined }
     const writeId = this.#writeId()
     const update = new UpdateCommand(toUpdate(this.#table, key, transition, writeId, this.#now()))
     const answer = await this.#refusable(transition.name, () => this.#client.send(update))

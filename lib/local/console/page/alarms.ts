@@ -20,6 +20,9 @@ const ORDER: readonly AlarmState[] = ['ALARM', 'INSUFFICIENT_DATA', 'OK']
 export const stateMark = (state: AlarmState): HTMLElement =>
   make('span', { class: 'mark', 'data-state': state, 'aria-label': WORDS[state], role: 'img' }, MARKS[state])
 
+export const redFirst = (alarms: readonly AlarmSight[]): readonly AlarmSight[] =>
+  alarms.toSorted((left, right) => ORDER.indexOf(left.state) - ORDER.indexOf(right.state))
+
 export function showAlarms(main: HTMLElement): void {
   const current = make('div', { 'data-part': 'alarms' })
   const past = make('div', { 'data-part': 'changes' })
@@ -28,7 +31,7 @@ export function showAlarms(main: HTMLElement): void {
     make(
       'p',
       { class: 'muted' },
-      'Those of the template, evaluated here every 5 s over windows that end now. In the cloud they tell their topic.',
+      'Those of the template, evaluated here every 5 s over windows that end now. In the cloud they tell their topic; the number in the head counts those that tell somebody.',
     ),
     current,
     make('h2', {}, 'What changed'),
@@ -37,18 +40,23 @@ export function showAlarms(main: HTMLElement): void {
   let isFirst = true
   repeat(5_000, async () => {
     const { now, alarms, changes } = await load<Data>('alarms')
-    const sorted = alarms.toSorted((left, right) => ORDER.indexOf(left.state) - ORDER.indexOf(right.state))
+    const sorted = redFirst(alarms)
     current.replaceChildren(
       table(
         ['State', 'Alarm', 'Since', 'Value', 'Threshold', 'Tells', 'Means'],
-        sorted.map(({ state, name, since, value, threshold, tells, description }) => [
+        sorted.map(({ state, name, since, value, threshold, tells, description, problem }) => [
           make('span', { 'data-state': state, class: 'state' }, stateMark(state), WORDS[state]),
           make('b', { id: name }, name),
           span(now - since),
           short(value),
           short(threshold),
-          tells.join(', ') || 'nobody',
-          described(description),
+          tells.join(', ') || 'nobody: part of others',
+          make(
+            'span',
+            {},
+            described(description),
+            problem !== undefined && ` Not evaluated here: ${problem}`,
+          ),
         ]),
       ),
     )

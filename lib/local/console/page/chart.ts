@@ -33,15 +33,32 @@ export class Chart {
     const shape = JSON.stringify([series.map(({ label }) => label), lines])
     if (this.#plot && shape === this.#shape) {
       this.#plot.setData(data)
+      this.#rest(this.#plot)
       return
     }
     this.#shape = shape
     this.#plot?.destroy()
     this.#plot = new uPlot({ ...this.#options(series, lines), ...this.#size() }, data, this.element)
+    // A legend of two lines must not push the graph out of its widget.
+    this.#plot.setSize(this.#size())
+    this.#rest(this.#plot)
+  }
+
+  /** Nobody points at the graph: the legend shows the newest values. */
+  #rest(plot: uPlot): void {
+    const last = plot.data.map((values) => {
+      for (let index = values.length - 1; index > 0; index -= 1) if (values[index] != null) return index
+      return null
+    })
+    if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idxs: last })
   }
 
   #size() {
-    return { width: Math.max(120, this.element.clientWidth), height: this.#height }
+    const legend = this.element.querySelector('.u-legend')
+    return {
+      width: Math.max(120, this.element.clientWidth),
+      height: Math.max(80, this.#height - (legend?.clientHeight ?? 0)),
+    }
   }
 
   #options(series: Graph['series'], lines: Graph['lines']): Omit<uPlot.Options, 'width' | 'height'> {
@@ -55,6 +72,7 @@ export class Chart {
     }
     return {
       legend: { live: true },
+      hooks: { setCursor: [(plot) => (plot.cursor.left ?? -1) < 0 && this.#rest(plot)] },
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: {
         x: { range: () => this.#range },

@@ -32,6 +32,15 @@ export class CustomWidget {
   constructor(endpoint: string, parameters: Asked['parameters']) {
     this.#endpoint = endpoint
     this.#last = { parameters, forms: {} }
+    const recall = () => {
+      this.#last = readHash() ?? { parameters, forms: {} }
+    }
+    recall()
+    // Back and forward go through what was looked at; a link to it can be shared.
+    addEventListener('popstate', () => {
+      recall()
+      void this.#show(this.#last)
+    })
   }
 
   async refresh(): Promise<void> {
@@ -91,15 +100,28 @@ export class CustomWidget {
     const fields = [...this.element.querySelectorAll<HTMLInputElement | HTMLSelectElement>('[name]')]
     const forms = Object.fromEntries(fields.map(({ name, value }) => [name, value]))
     try {
-      if (action.getAttribute('display') === 'widget') return await this.#show({ parameters, forms })
+      if (action.getAttribute('display') === 'widget') {
+        history.pushState(null, '', `#show=${encodeURIComponent(JSON.stringify({ parameters, forms }))}`)
+        return await this.#show({ parameters, forms })
+      }
       const html = await call(action.getAttribute('endpoint') ?? '', { parameters, forms })
       const body = make('div')
       body.innerHTML = DOMPurify.sanitize(html, KEPT)
+      for (const inner of body.querySelectorAll('cwdb-action')) this.#bind(inner)
       await popup(body)
       await this.#show(this.#last)
     } finally {
       target.removeAttribute('aria-busy')
     }
+  }
+}
+
+function readHash(): Asked | undefined {
+  const [, text] = /^#show=(.+)$/.exec(location.hash) ?? []
+  try {
+    return text === undefined ? undefined : (JSON.parse(decodeURIComponent(text)) as Asked)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,13 +1,13 @@
 /// <reference lib="dom" />
 import type { Content, WidgetView } from '../dashboard-view.ts'
-import { stateMark } from './alarms.ts'
+import { redFirst, stateMark } from './alarms.ts'
 import { Chart } from './chart.ts'
 import { CustomWidget } from './custom-widget.ts'
 import { clock, load, make, repeat, short, table } from './dom.ts'
 
 const ROW_PX = 46
-/** Head, legend and edges of a graph. */
-const AROUND_PX = 86
+/** Head and edges of a graph. */
+const AROUND_PX = 52
 /** CloudWatch's own fastest: each refresh is an invocation and some queries. */
 const CUSTOM_EVERY_MS = 9_000
 const RANGES = [
@@ -101,7 +101,7 @@ function draw(content: Content): Node {
       return make(
         'ul',
         { class: 'pills' },
-        ...content.alarms.map(({ name, state }) =>
+        ...redFirst(content.alarms).map(({ name, state }) =>
           make(
             'li',
             { 'data-state': state },
@@ -129,6 +129,8 @@ function draw(content: Content): Node {
             content.columns.map((column) => column.replace('message.', '')),
             content.rows.map((row) => row.map((cell, at) => toCell(content.columns[at] ?? '', cell))),
           )
+    case 'problem':
+      return make('p', { class: 'muted' }, content.text)
     default:
       return make('p', {}, '')
   }
@@ -138,7 +140,9 @@ function draw(content: Content): Node {
 function toCell(column: string, cell: string): Node | string {
   if (column === '@timestamp') return clock(Date.parse(cell))
   const isTask = /task/.test(column) && cell !== ''
-  return isTask ? make('a', { href: `/console/logs?text=${encodeURIComponent(cell)}` }, cell) : cell
+  return isTask
+    ? make('a', { href: `/console/logs?text=${encodeURIComponent(cell.toWellFormed())}` }, cell)
+    : cell
 }
 
 const plainName = (name: string) => name.replace(/^TaskRunner-[^-]+-/, '')

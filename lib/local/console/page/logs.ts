@@ -20,16 +20,27 @@ export function showLogs(main: HTMLElement): void {
   })
   const from = make('select', { 'aria-label': 'Function' }, make('option', { value: '' }, 'all functions'))
   const follow = make('input', { type: 'checkbox', id: 'follow', checked: true })
+  const errors = make('input', { type: 'checkbox', id: 'errors', checked: asked.has('errors') })
+  const none = make('p', { class: 'none', hidden: true }, 'Nothing found. All words must be in a line.')
   const list = make('ol', { class: 'log', tabindex: 0, 'aria-label': 'Log lines' })
   main.append(
     make('h1', {}, 'Logs'),
-    make('div', { class: 'row' }, text, from, make('label', { for: 'follow' }, follow, ' follow')),
+    make(
+      'div',
+      { class: 'row' },
+      text,
+      from,
+      make('label', { for: 'errors' }, errors, ' errors only'),
+      make('label', { for: 'follow' }, follow, ' follow'),
+    ),
+    none,
     list,
   )
   let after = 0
   let wanted = ''
   const refresh = repeat(1_000, async () => {
     const query = new URLSearchParams({ text: text.value, from: from.value || (asked.get('from') ?? '') })
+    if (errors.checked) query.set('errors', '')
     if (String(query) !== wanted) {
       wanted = String(query)
       after = 0
@@ -45,6 +56,7 @@ export function showLogs(main: HTMLElement): void {
     }
     after = lines.at(-1)?.sequence ?? after
     list.append(...lines.map(toLine))
+    none.hidden = list.childElementCount > 0
     while (list.childElementCount > SHOWN) list.firstElementChild?.remove()
     if (lines.length > 0 && follow.checked) list.scrollTop = list.scrollHeight
   })
@@ -55,26 +67,26 @@ export function showLogs(main: HTMLElement): void {
   }
   text.addEventListener('input', search)
   from.addEventListener('change', search)
+  errors.addEventListener('change', search)
 }
 
-function toLine({ at, from, json, text }: LogEntry): HTMLElement {
-  const message = (json?.message ?? {}) as Readonly<Record<string, unknown>>
-  const level = String(json?.level ?? '')
-  const { event, ...rest } = typeof message === 'object' ? message : {}
-  const facts = Object.entries(rest)
-    .filter(([, value]) => typeof value !== 'object')
-    .map(([key, value]) => `${key}=${value}`)
-  const summary = make(
-    'summary',
-    {},
-    make('time', {}, clock(at)),
-    make('span', { class: 'from' }, from),
-    make('b', {}, String(event ?? json?.type ?? '')),
-    make('span', { class: 'facts' }, event || json?.type ? facts.join(' ') : text),
-  )
+function toLine({ at, from, json, text, summary, isError }: LogEntry): HTMLElement {
+  const [event = '', facts = ''] = json ? summary.split(/ (.*)/s) : ['', summary]
   return make(
     'li',
-    { 'data-level': level },
-    make('details', {}, summary, make('pre', {}, json ? JSON.stringify(json, null, 2) : text)),
+    { class: isError && 'error' },
+    make(
+      'details',
+      {},
+      make(
+        'summary',
+        {},
+        make('time', {}, clock(at)),
+        make('span', { class: 'from' }, from),
+        make('b', {}, event),
+        make('span', { class: 'facts' }, facts),
+      ),
+      make('pre', {}, json ? JSON.stringify(json, null, 2) : text),
+    ),
   )
 }
