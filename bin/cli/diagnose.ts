@@ -1,4 +1,5 @@
 /** The troubleshooting list as checks: facts in, findings with a way out. Pure, so that each can be shown to fire. */
+import { API_BASE } from '../../functions/contract.ts'
 import type { Explanation, Health, LaneAnswer, TaskAnswer, TaskPage, TaskTypes } from './answers.ts'
 import { CliError } from './failure.ts'
 import type { Target } from './profile.ts'
@@ -24,8 +25,8 @@ export interface Facts {
   readonly open?: readonly TaskAnswer[]
   /** Of the last hour. */
   readonly failed?: readonly TaskAnswer[]
-  /** Of the last hour; local stages only. */
-  readonly errors?: readonly string[] | undefined
+  /** Of the last hour; local stages only. `none`: there is no folder of logs. */
+  readonly errors?: readonly string[] | 'none' | undefined
   readonly task?: TaskAnswer | CliError | undefined
   readonly explanation?: Explanation | undefined
   readonly trial?: TaskAnswer | CliError | undefined
@@ -38,6 +39,19 @@ const SLOW_MS = 30_000
 const LONG_WAIT_SECONDS = 180
 
 export function diagnose(facts: Facts, now: number): readonly Finding[] {
+  const flags = flagsOf(facts.target)
+  const aim = (text: string) => text.replaceAll('npx taskrunner ', `npx taskrunner ${flags}`)
+  return findings(facts, now).map(({ todo, ...rest }) => (todo ? { ...rest, todo: aim(todo) } : rest))
+}
+
+/** What leads a command to the same stage, where the command would not find it by itself. */
+function flagsOf({ source, base }: Target): string {
+  const [, profile] = /^profile "(.+)"$/.exec(source) ?? []
+  if (profile) return `--profile ${profile} `
+  return source === '--base' ? `--base ${base.replace(API_BASE, '')} ` : ''
+}
+
+function findings(facts: Facts, now: number): readonly Finding[] {
   const { health, access, target } = facts
   if (health instanceof CliError) return [{ check: 'stage', level: 'fail', says: health.message }]
   const stage: Finding[] = [
@@ -122,7 +136,7 @@ function lanes({ queues }: Facts): Finding[] {
           finding(
             'queues',
             lane.visible > 0 ? 'fail' : 'warn',
-            `Lane ${lane.lane} is paused, ${lane.visible} wait.`,
+            `Lane ${lane.lane} is paused, ${many(lane.visible, 'message waits', 'messages wait')}.`,
             `npx taskrunner resume ${lane.lane}`,
           ),
         ]
@@ -133,7 +147,7 @@ function lanes({ queues }: Facts): Finding[] {
           finding(
             'dead',
             'warn',
-            `Lane ${lane.lane} has ${lane.dead_letters} dead letters.`,
+            `Lane ${lane.lane} has ${many(lane.dead_letters, 'dead letter')}.`,
             `npx taskrunner redrive ${lane.lane} --dry-run`,
           ),
         ]
@@ -142,7 +156,13 @@ function lanes({ queues }: Facts): Finding[] {
   const waiting = queues.reduce((sum, lane) => sum + lane.visible, 0)
   return found.length > 0
     ? found
-    : [finding('queues', 'ok', `${waiting} messages wait, no lane is paused, no dead letters.`)]
+    : [
+        finding(
+          'queues',
+          'ok',
+          `${many(waiting, 'message waits', 'messages wait')}, no lane is paused, no dead letters.`,
+        ),
+      ]
 }
 
 /** With messages in the queue it is a backlog; without one the message is lost, and the sweeper should have sent another. */
@@ -195,11 +215,22 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
   const running = open.filter(({ status }) => status === 'PROCESSING').length
   const retrying = open.filter(({ status }) => status === 'RETRYING')
   const again = countCodes(retrying).map(([code, count]) =>
-    finding('retrying', 'warn', `${count} wait for another try after ${code}.`, adviceOn(code)),
+    finding(
+      'retrying',
+      'warn',
+      `${many(count, 'task waits', 'tasks wait')} for another try after ${code}; it comes by itself.`,
+      ADVICE[code] ?? 'npx taskrunner list --status retrying, then get <id>',
+    ),
   )
   return late.length + again.length > 0
     ? [...late, ...again]
-    : [finding('workers', 'ok', `${running} run, ${waiting.length} are PENDING, none for long.`)]
+    : [
+        finding(
+          'workers',
+          'ok',
+          `${running} PROCESSING, ${waiting.length} PENDING in lanes that work, none for long.`,
+        ),
+      ]
 }
 
 function countCodes(tasks: readonly TaskAnswer[]): [string, number][] {
@@ -213,13 +244,12 @@ const KEYS = 'Check the model key: .env locally, the SSM parameter below /taskru
 const ADVICE: Readonly<Record<string, string>> = {
   provider_unauthorized: KEYS,
   provider_not_configured: KEYS,
-  provider_rate_limited:
-    'The provider asks for less; it goes on by itself. Lower maxConcurrency of the lane if it stays.',
-  provider_unavailable: 'The provider is down; tasks go on by themselves. Look at its status page.',
+  provider_rate_limited: 'The provider asks for less. Lower maxConcurrency of the lane if it stays.',
+  provider_unavailable: 'The provider is down. Look at its status page.',
   provider_unreachable: 'Check OPENAI_BASE_URL or ANTHROPIC_BASE_URL, and the network.',
   provider_timeout: 'The model is slow: a smaller max_tokens, or another model.',
   provider_rejected:
-    'The provider refuses the request itself: npx taskrunner list --status failed shows why.',
+    'The provider refuses the request itself: npx taskrunner list --status failed, then get <id>, shows why.',
   content_refused: 'The model declines the prompt. Change it.',
   timeout: 'The attempt’s limit is too short for the work: submit with --timeout.',
   worker_crashed: 'The worker dies, mostly of memory: raise memoryMb of the lane in lib/stages/.',
@@ -228,22 +258,41 @@ const ADVICE: Readonly<Record<string, string>> = {
 const adviceOn = (code: string): string =>
   ADVICE[code] ?? 'npx taskrunner list --status failed, then get <id>'
 
+/** They are over: nothing brings them back but a person. */
 function failures({ failed = [] }: Facts): Finding[] {
   if (failed.length === 0) return [finding('failures', 'ok', 'No task of the last hour failed.')]
-  return countCodes(failed).map(([code, count]) =>
-    finding('failures', 'warn', `${count} tasks of the last hour failed with ${code}.`, adviceOn(code)),
+  return [...Map.groupBy(failed, ({ lane }) => lane)].flatMap(([lane, tasks]) =>
+    countCodes(tasks).map(([code, count]) =>
+      finding(
+        'failures',
+        'warn',
+        `${many(count, 'task')} of lane ${lane} failed for good in the last hour with ${code}.`,
+        `${adviceOn(code)} Then: npx taskrunner redrive ${lane} --error-code ${code} --dry-run`,
+      ),
+    ),
   )
 }
 
+const many = (count: number, one: string, more = `${one}s`): string => `${count} ${count === 1 ? one : more}`
+
 function logs({ errors }: Facts): Finding[] {
   if (!errors) return []
+  if (errors === 'none')
+    return [
+      finding(
+        'logs',
+        'warn',
+        'The logs of this stage are not where this command looks.',
+        'Set TASKRUNNER_STATE to the folder that npm start was given.',
+      ),
+    ]
   const last = errors.at(-1)
   if (last === undefined) return [finding('logs', 'ok', 'No error in the logs of the last hour.')]
   return [
     finding(
       'logs',
       'warn',
-      `${errors.length} errors in the last hour; the last: ${oneLine(last).slice(0, 200)}`,
+      `${many(errors.length, 'error')} in the last hour; the last: ${oneLine(last).slice(0, 200)}`,
       'npx taskrunner logs --errors',
     ),
   ]

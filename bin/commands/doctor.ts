@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Explanation, Health, Queues, TaskAnswer, TaskPage, TaskTypes } from '../cli/answers.ts'
 import { diagnose, type Facts, type Finding } from '../cli/diagnose.ts'
@@ -93,8 +94,10 @@ async function runTrial(session: Session): Promise<TaskAnswer> {
   return follow(session, id, { giveUpSeconds: TRIAL_SECONDS })
 }
 
-async function logErrors(session: Session, since: string): Promise<readonly string[]> {
-  const lines = await new LogReader(join(stateDirectory(session.env), 'logs'), FUNCTIONS).next()
+async function logErrors(session: Session, since: string): Promise<readonly string[] | 'none'> {
+  const folder = join(stateDirectory(session.env), 'logs')
+  if (!existsSync(folder)) return 'none'
+  const lines = await new LogReader(folder, FUNCTIONS).next()
   return lines
     .filter(({ level, time }) => /^(ERROR|FATAL)$/.test(level) && time >= since)
     .map(({ name, text }) => `${name}: ${text}`)

@@ -172,7 +172,7 @@ export class Dashboards extends Construct {
       [
         graph(
           'Refused by the provider with 429, %',
-          providers.map((provider) => metrics.throttledRatio(provider, FIVE_MINUTES, 20)),
+          providers.map((provider) => metrics.throttledRatio(provider, FIVE_MINUTES, 1)),
           THRESHOLDS.providerThrottledPercent,
         ),
         graph('Pauses of a provider', [metrics.own('CircuitOpened', { ...SUM, label: 'opened' })], 1),

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import type { LaneAnswer, TaskAnswer } from '../../bin/cli/answers.ts'
+import { diagnose, type Facts } from '../../bin/cli/diagnose.ts'
+
+const NOW = Date.parse('2030-01-01T12:00:00Z')
+const ask = (facts: Partial<Facts>, source = 'the local stage that runs') =>
+  diagnose(
+    {
+      target: {
+        base: 'http://localhost:3201/api/v1',
+        key: undefined,
+        source,
+        isLocal: true,
+        stage: undefined,
+        region: undefined,
+        isProfileOpen: false,
+      },
+      health: { app_name: 'x', version: '1', timestamp: new Date(NOW).toISOString() } as Facts['health'],
+      readAt: NOW,
+      types: [{ name: 'text.generate' }] as unknown as NonNullable<Facts['types']>,
+      ...facts,
+    },
+    NOW,
+  )
+const task = (changes: object) =>
+  ({
+    id: 'x',
+    lane: 'ai',
+    status: 'FAILED',
+    created_at: new Date(NOW).toISOString(),
+    ...changes,
+  }) as TaskAnswer
+const lane = (changes: object) =>
+  ({ lane: 'ai', is_paused: false, visible: 0, dead_letters: 0, ...changes }) as LaneAnswer
+const failed = (code: string) => task({ error: { code, message: '', retryable: true } })
+const of = (check: string, facts: Partial<Facts>, source?: string) =>
+  ask(facts, source).filter((finding) => finding.check === check)
+
+describe('the doctor', () => {
+  it('tells how to bring back what failed for good, by lane and code, and never that it comes by itself', () => {
+    const found = of('failures', {
+      failed: [failed('provider_rate_limited'), failed('provider_unavailable')],
+    })
+    expect(found.map(({ says }) => says)).toEqual([
+      '1 task of lane ai failed for good in the last hour with provider_rate_limited.',
+      '1 task of lane ai failed for good in the last hour with provider_unavailable.',
+    ])
+    for (const { todo } of found)
+      expect(todo).toMatch(/npx taskrunner redrive ai --error-code \w+ --dry-run$/)
+    expect(JSON.stringify(found)).not.toMatch(/by (it|them)sel/)
+  })
+
+  it('tells that what is tried again comes by itself', () => {
+    const [found] = of('retrying', {
+      open: [task({ status: 'RETRYING', error: { code: 'provider_bad_answer' } })],
+    })
+    expect(found?.says).toBe('1 task waits for another try after provider_bad_answer; it comes by itself.')
+    expect(found?.todo).toContain('--status retrying')
+  })
+
+  it('names the stage in every command, when it was told which', () => {
+    const facts = { queues: [lane({ dead_letters: 2 })] }
+    expect(of('dead', facts)[0]).toMatchObject({
+      says: 'Lane ai has 2 dead letters.',
+      todo: 'npx taskrunner redrive ai --dry-run',
+    })
+    expect(of('dead', facts, '--base')[0]?.todo).toBe(
+      'npx taskrunner --base http://localhost:3201 redrive ai --dry-run',
+    )
+    expect(of('dead', facts, 'profile "prod"')[0]?.todo).toBe(
+      'npx taskrunner --profile prod redrive ai --dry-run',
+    )
+  })
+
+  it('does not call logs clean that it cannot find', () => {
+    expect(of('logs', { errors: [] })[0]?.level).toBe('ok')
+    expect(of('logs', { errors: 'none' })[0]).toMatchObject({
+      level: 'warn',
+      todo: expect.stringContaining('TASKRUNNER_STATE'),
+    })
+  })
+
+  it('counts what waits in a paused lane with that lane', () => {
+    const findings = ask({
+      queues: [lane({ lane: 'demo', is_paused: true, visible: 1 })],
+      open: [task({ lane: 'demo', status: 'PENDING' })],
+    })
+    expect(findings.map(({ says }) => says)).toEqual(
+      expect.arrayContaining([
+        'Lane demo is paused, 1 message waits.',
+        '0 PROCESSING, 0 PENDING in lanes that work, none for long.',
+      ]),
+    )
+  })
+})
