@@ -154,6 +154,19 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         expect(await change(late)).toMatchObject({ changed: false, task: { status: 'COMPLETED' } })
     })
 
+    it('a cancelled task does not show the error of an earlier attempt', async () => {
+      await store.create(makeTask(NOW))
+      await claimed()
+      await change(
+        move.retryLater('token-1', NOW, { until: NOW, by: 'message' }, ERROR, undefined, RECORD, 1),
+      )
+      expect((await store.get(key))?.error).toEqual(ERROR)
+      await change(move.cancel(NOW + 1, FOREVER))
+      const task = await store.get(key)
+      expect(task).toMatchObject({ status: 'CANCELLED', history: [RECORD] })
+      expect(task?.error).toBeUndefined()
+    })
+
     it('after a cancel no result lands, and only the spending is written', async () => {
       await store.create(makeTask(NOW))
       await claimed()
