@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -7,6 +7,7 @@ import { LocalConsole } from './console/console.ts'
 import { Deployment } from './deployment.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { FunctionPool } from './lambda/function-pool.ts'
+import { replaceFile } from './replace-file.ts'
 import { startControl } from './services/control.ts'
 import { expireItems, expireObjects } from './services/expiry.ts'
 import { startParameters } from './services/parameters.ts'
@@ -247,8 +248,7 @@ class PausedSources {
     else this.ids.add(id)
     const text = JSON.stringify([...this.ids])
     this.#writing = this.#writing
-      .then(() => writeFile(`${this.#path}.new`, text))
-      .then(() => rename(`${this.#path}.new`, this.#path))
+      .then(() => replaceFile(this.#path, text))
       .catch((cause: Error) => this.#warn(`What is paused will be forgotten: ${cause.message}`))
   }
 }

@@ -64,8 +64,11 @@ export class Alarms extends Construct {
   readonly topics: Readonly<Record<'urgent' | 'notice', sns.Topic>>
   /** All of them, in order of severity. */
   readonly all: readonly cloudwatch.IAlarm[]
-  readonly #made: { readonly alarm: cloudwatch.AlarmBase; readonly severity: Severity; isPlain: boolean }[] =
-    []
+  readonly #made: {
+    readonly alarm: cloudwatch.AlarmBase
+    readonly severity: Severity
+    readonly isPlain: boolean
+  }[] = []
   readonly #props: AlarmsProps
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {

@@ -130,7 +130,7 @@ export const stageSchema = z
       spendUsdPerHour: z.number().positive(),
       /**
        * `xray`: Lambda and API Gateway tell X-Ray of each call. `adot`: so do the functions of theirs, by AWS's layer for
-       * OpenTelemetry, at some 100 ms more of a cold start.
+       * OpenTelemetry, at the price of a longer cold start.
        */
       tracing: z.enum(['off', 'xray', 'adot']),
       /** Alarms on ratios and on other alarms, and saved queries, too; emulators refuse them. */

@@ -2,26 +2,15 @@
  * How fast operators see things with many tasks in the table: `npm run bench:operate -- --tasks 10000`. Submits them over
  * HTTP to a runtime of its own, waits until all have ended, then asks each view 20 times and loads each page 5 times.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startRuntime } from '../../lib/local/runtime.ts'
-import { ENVIRONMENT_LIMIT } from '../../lib/stages/local.ts'
 import { hasBrowser, openBrowser, openPage } from '../fixtures/browser.ts'
-import { assemblyOf } from '../fixtures/running.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
 
 const { values } = parseArgs({ options: { tasks: { type: 'string', default: '10000' } } })
 const TASKS = Number(values.tasks)
 const CLIENTS = 16
 
-const stateDir = await mkdtemp(join(tmpdir(), 'operate-'))
-const runtime = await startRuntime({
-  assemblyDir: await assemblyOf({}),
-  stateDir,
-  port: 0,
-  environmentLimit: ENVIRONMENT_LIMIT,
-})
+const runtime = await startTestRuntime()
 const api = `${runtime.url}/api/v1`
 const json = { 'content-type': 'application/json' }
 try {
@@ -75,7 +64,6 @@ try {
   }
 } finally {
   await runtime.stop()
-  await rm(stateDir, { recursive: true, force: true })
 }
 
 async function submitAll(): Promise<string[]> {

@@ -4,16 +4,11 @@
  * repair it. Prints when each alarm went on and off. Exit code 1 when none did, one stays on but those of the error budget,
  * which look back for half an hour, or a task is not done.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startRuntime } from '../../lib/local/runtime.ts'
-import { ENVIRONMENT_LIMIT } from '../../lib/stages/local.ts'
 import { openBrowser, openPage, takePicture } from '../fixtures/browser.ts'
 import { Client } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
-import { assemblyOf } from '../fixtures/running.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '5' }, status: { type: 'string', default: '401' } },
@@ -35,18 +30,10 @@ interface Seen {
 
 const server = await startModelServer()
 const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
-const stateDir = await mkdtemp(join(tmpdir(), 'drill-'))
 const startedAt = Date.now()
 const say = (text: string) =>
   console.log(`${String(Math.round((Date.now() - startedAt) / 1_000)).padStart(5)} s  ${text}`)
-const runtime = await startRuntime({
-  assemblyDir: await assemblyOf(env),
-  stateDir,
-  port: 0,
-  env,
-  environmentLimit: ENVIRONMENT_LIMIT,
-  tell: (text) => say(text),
-})
+const runtime = await startTestRuntime(env, { tell: say })
 const client = new Client(runtime.url)
 const console_ = `${runtime.url}/console`
 const browser = await openBrowser()
@@ -138,6 +125,5 @@ try {
   await browser.close()
   await runtime.stop()
   await server.stop()
-  await rm(stateDir, { recursive: true, force: true })
 }
 process.exit(isGood ? 0 : 1)

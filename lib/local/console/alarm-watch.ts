@@ -1,5 +1,6 @@
-import jsep from 'jsep'
+import type jsep from 'jsep'
 import type { AlarmPlan } from '../template/plan.ts'
+import { parse } from './expression.ts'
 import { MetricMath } from './metric-math.ts'
 import type { MetricId, MetricStore } from './metric-store.ts'
 
@@ -159,7 +160,7 @@ export class AlarmWatch {
 
   #combine(rule: string): Evaluation {
     const stateOf = (arn: string) => this.#sights.get(arn.split(':').at(-1) ?? '')?.state
-    return { state: isTrue(toTree(rule), stateOf) ? 'ALARM' : 'OK' }
+    return { state: isTrue(parse(rule), stateOf) ? 'ALARM' : 'OK' }
   }
 }
 
@@ -231,15 +232,7 @@ function readerOf({ Metric, Period, Stat }: StatJson, store: MetricStore): Reada
   return { periodMs: Period * 1_000, read: (from, to) => store.value(id, Stat, from, to) }
 }
 
-/** @param rule such as `(ALARM("arn…") AND NOT OK("arn…")) OR TRUE`. */
-const toTree = (rule: string): jsep.Expression =>
-  jsep(
-    rule
-      .replaceAll(/\bAND\b/g, '&&')
-      .replaceAll(/\bOR\b/g, '||')
-      .replaceAll(/\bNOT\b/g, '!'),
-  )
-
+/** @param node of a rule such as `(ALARM("arn…") AND NOT OK("arn…")) OR TRUE`. */
 function isTrue(node: jsep.Expression, stateOf: (arn: string) => AlarmState | undefined): boolean {
   const visit = (child: unknown) => isTrue(child as jsep.Expression, stateOf)
   switch (node.type) {

@@ -55,7 +55,7 @@ export async function loadRunbook(): Promise<string> {
   return marked.parse(await readFile(RUNBOOK, 'utf8'))
 }
 
-export function toPage(path: string, dashboards: readonly string[]): string {
+export function toPage(path: string): string {
   const page = PAGES.find((item) => item.path === path) ?? PAGES[0]
   const links = PAGES.map(
     (item) =>
@@ -72,7 +72,7 @@ export function toPage(path: string, dashboards: readonly string[]): string {
 <link rel="stylesheet" href="/console/style.css">
 <script type="module" src="/console/main.js"></script>
 </head>
-<body data-page="${page.path}" data-dashboards="${dashboards.join(' ')}">
+<body data-page="${page.path}">
 <header>
 <strong>Task runner</strong>
 <nav aria-label="Console">${links.join('')}<a href="/api/v1/docs">API</a></nav>

@@ -1,8 +1,9 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Deployment } from '../deployment.ts'
 import type { Observer } from '../observer.ts'
+import { replaceFile } from '../replace-file.ts'
 import type { QueueSight } from '../services/orders.ts'
 import type { Plan } from '../template/plan.ts'
 import { type AlarmMemory, type AlarmSight, AlarmWatch, type Change } from './alarm-watch.ts'
@@ -107,8 +108,7 @@ export class LocalConsole {
 
   async #save(now: number): Promise<void> {
     await this.#metrics.save(now)
-    await writeFile(`${this.#memoryPath}.new`, JSON.stringify(this.#alarms.memory))
-    await rename(`${this.#memoryPath}.new`, this.#memoryPath)
+    await replaceFile(this.#memoryPath, JSON.stringify(this.#alarms.memory))
   }
 
   async #recall(): Promise<void> {
@@ -127,10 +127,8 @@ export class LocalConsole {
     if (path === '/call') return this.#call(request, response, deployment)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { message: `${request.method} is not known here.` })
-    if (PAGES.some((page) => page.path === path)) {
-      const names = deployment.plan.dashboards.map(({ name }) => name)
-      return sendText(response, 'text/html; charset=utf-8', toPage(path, names))
-    }
+    if (PAGES.some((page) => page.path === path))
+      return sendText(response, 'text/html; charset=utf-8', toPage(path))
     const asset = await loadAsset(path)
     if (asset) return sendText(response, asset.type, asset.text)
     const data = await this.#data(path, url.searchParams, deployment)
@@ -163,7 +161,7 @@ export class LocalConsole {
         }
       }
       case '/data/functions':
-        return { now, ...describe(deployment) }
+        return describe(deployment, now)
       case '/data/runbook':
         return { html: await loadRunbook() }
     }
@@ -203,9 +201,13 @@ export class LocalConsole {
   }
 }
 
-function describe({ plan, pools, sources, timers }: Deployment) {
+/** What the page of functions shows. */
+export type FunctionsData = ReturnType<typeof describe>
+
+function describe({ plan, pools, sources, timers }: Deployment, now: number) {
   const nameOf = (functionName: string) => pools.get(functionName)?.plan.name ?? functionName
   return {
+    now,
     functions: [...pools.values()].map(({ plan: own, environments, running, waiting, limit }) => ({
       name: own.name,
       memoryMb: own.memoryMb,

@@ -41,7 +41,8 @@ export interface Sources {
   readonly alarms: readonly AlarmSight[]
 }
 
-interface WidgetJson {
+/** As a dashboard's body has it. */
+export interface WidgetJson {
   readonly type: string
   readonly x: number
   readonly y: number

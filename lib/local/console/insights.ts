@@ -1,4 +1,5 @@
-import jsep from 'jsep'
+import type jsep from 'jsep'
+import { parse } from './expression.ts'
 import type { LogEntry } from './log-store.ts'
 
 export interface Answer {
@@ -76,11 +77,9 @@ function toRow(entry: LogEntry): Row {
 
 /** @param text such as `message.event = "x" or record.status in ["a", "b"]`. */
 function condition(text: string): (row: Row) => boolean {
-  const tree = jsep(
+  const tree = parse(
     text
       .replaceAll('@', '$')
-      .replaceAll(/\band\b/g, '&&')
-      .replaceAll(/\bor\b/g, '||')
       .replaceAll(/\bin\s*\[/g, '== [')
       .replaceAll(/(?<![!<>=])=(?!=)/g, '=='),
   )

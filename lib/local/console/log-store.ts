@@ -33,8 +33,7 @@ export class LogStore {
   #entries: LogEntry[] = []
   #sequence = 0
 
-  add(from: string, line: string): LogEntry {
-    const json = toJson(line)
+  add(from: string, line: string, json = toJson(line)): LogEntry {
     this.#sequence += 1
     const entry = {
       sequence: this.#sequence,
@@ -64,8 +63,12 @@ export class LogStore {
           })),
         ),
     )
-    const all = lines.flat().map((item) => ({ ...item, at: timeOf(toJson(item.line)) ?? 0 }))
-    for (const { from, line } of all.sort((left, right) => left.at - right.at)) this.add(from, line)
+    const all = lines.flat().map((item) => {
+      const json = toJson(item.line)
+      return { ...item, json, at: timeOf(json) ?? 0 }
+    })
+    for (const { from, line, json } of all.sort((left, right) => left.at - right.at))
+      this.add(from, line, json)
   }
 
   /** Newest last. */

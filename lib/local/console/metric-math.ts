@@ -1,4 +1,5 @@
-import jsep from 'jsep'
+import type jsep from 'jsep'
+import { parse } from './expression.ts'
 import type { Series } from './metric-store.ts'
 
 type Value = number | Series | readonly Series[]
@@ -10,7 +11,7 @@ export class MetricMath {
 
   /** @throws Error for what is no expression. */
   constructor(expression: string) {
-    this.#tree = jsep(expression.replaceAll(/\bAND\b/g, '&&').replaceAll(/\bOR\b/g, '||'))
+    this.#tree = parse(expression)
   }
 
   /** Ids of the metrics and expressions that it is made of. */

@@ -1,4 +1,5 @@
-import { appendFile, readFile, rename, writeFile } from 'node:fs/promises'
+import { appendFile, readFile } from 'node:fs/promises'
+import { replaceFile } from '../replace-file.ts'
 
 export interface MetricId {
   readonly namespace: string
@@ -57,14 +58,19 @@ export class MetricStore {
    * @returns undefined when nothing was measured.
    */
   value(metric: MetricId, statistic: string, from: number, to: number): number | undefined {
-    return statisticOf(this.#within(keyOf(metric), from, to), statistic)
+    const buckets = [...this.#within(keyOf(metric), from, to)].map(([, bucket]) => bucket)
+    return statisticOf(buckets, statistic)
   }
 
   /** One value per whole period that begins in the range. */
   series(metric: MetricId, statistic: string, periodMs: number, from: number, to: number): Series {
     const first = Math.floor(from / periodMs)
     const parts: Bucket[][] = Array.from({ length: Math.ceil(to / periodMs) - first }, () => [])
-    for (const [at, bucket] of this.#series.get(keyOf(metric)) ?? [])
+    for (const [at, bucket] of this.#within(
+      keyOf(metric),
+      first * periodMs,
+      (first + parts.length) * periodMs,
+    ))
       parts[Math.floor(at / periodMs) - first]?.push(bucket)
     return parts.map((buckets) => statisticOf(buckets, statistic))
   }
@@ -74,8 +80,7 @@ export class MetricStore {
     if (!this.#path) return
     const text = await readFile(this.#path, 'utf8').catch(() => '')
     const kept = text.split('\n').filter((line) => this.#restore(line, now - KEEP_MS, now))
-    await writeFile(`${this.#path}.new`, kept.map((line) => `${line}\n`).join(''))
-    await rename(`${this.#path}.new`, this.#path)
+    await replaceFile(this.#path, kept.map((line) => `${line}\n`).join(''))
   }
 
   /** Appends what has been measured since, a line per series and minute, and forgets what is older than a day. */
@@ -109,11 +114,14 @@ export class MetricStore {
     }
   }
 
-  #within(key: string, from: number, to: number): Bucket[] {
-    // By its beginning, so that of neighbouring windows just one has it.
-    return [...(this.#series.get(key) ?? [])]
-      .filter(([at]) => at >= from && at < to)
-      .map(([, bucket]) => bucket)
+  /** By its beginning, so that of neighbouring windows just one has a bucket. A day's worth is not walked for a minute's. */
+  *#within(key: string, from: number, to: number): Iterable<readonly [number, Bucket]> {
+    const buckets = this.#series.get(key)
+    if (!buckets) return
+    for (let at = Math.ceil(from / BUCKET_MS) * BUCKET_MS; at < to; at += BUCKET_MS) {
+      const bucket = buckets.get(at)
+      if (bucket) yield [at, bucket]
+    }
   }
 }
 

@@ -1,39 +1,6 @@
 /// <reference lib="dom" />
+import type { FunctionsData } from '../console.ts'
 import { load, make, repeat, span, table } from './dom.ts'
-
-interface Data {
-  readonly now: number
-  readonly functions: readonly {
-    readonly name: string
-    readonly memoryMb: number
-    readonly timeoutMs: number
-    readonly running: number
-    readonly waiting: number
-    readonly limit: number
-    readonly environments: readonly {
-      readonly id: string
-      readonly startedAt: number
-      readonly isBusy: boolean
-      readonly invocations: number
-      readonly idleSince: number
-    }[]
-  }[]
-  readonly sources: readonly {
-    readonly queue: string
-    readonly functionName: string
-    readonly isOn: boolean
-    readonly batchesInHand: number
-    readonly maxConcurrency: number
-    readonly batchSize: number
-  }[]
-  readonly timers: readonly {
-    readonly name: string
-    readonly expression: string
-    readonly timeZone: string
-    readonly functionName: string
-    readonly nextAt: number
-  }[]
-}
 
 /** What runs: functions with their environments, event sources and timers. */
 export function showFunctions(main: HTMLElement): void {
@@ -53,7 +20,7 @@ export function showFunctions(main: HTMLElement): void {
     timers,
   )
   repeat(2_000, async () => {
-    const data = await load<Data>('functions')
+    const data = await load<FunctionsData>('functions')
     const { now } = data
     functions.replaceChildren(
       table(

@@ -1,0 +1,7 @@
+import { rename, writeFile } from 'node:fs/promises'
+
+/** Writes a file whole or not at all: whoever dies in the middle leaves the old one. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text)
+  await rename(`${path}.new`, path)
+}
