@@ -1,5 +1,5 @@
 import { ENV } from '../contract.ts'
-import { cancelTask } from '../core/application/cancel-task.ts'
+import { cancelTask } from '../core/application/tasks/cancel-task.ts'
 import { clock, type Door, log, openStore, readConfig } from '../hosts/lambda.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 

@@ -1,6 +1,6 @@
 import { ENV } from '../contract.ts'
-import { explainTask } from '../core/application/explain-task.ts'
-import { circuitOf } from '../core/application/meter-model.ts'
+import { explainTask } from '../core/application/operate/explain-task.ts'
+import { circuitOf } from '../core/application/run/meter-model.ts'
 import { routeModel } from '../core/domain/model-routes.ts'
 import {
   clock,

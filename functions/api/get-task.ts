@@ -1,4 +1,4 @@
-import { getTask } from '../core/application/get-task.ts'
+import { getTask } from '../core/application/tasks/get-task.ts'
 import { type Door, openPayloads, openStore } from '../hosts/lambda.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 

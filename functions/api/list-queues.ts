@@ -1,4 +1,4 @@
-import { listQueues } from '../core/application/list-queues.ts'
+import { listQueues } from '../core/application/operate/list-queues.ts'
 import { clock, type Door, openLanes, openQueue, openStore } from '../hosts/lambda.ts'
 import { iso } from './schemas/task-json.ts'
 

@@ -1,5 +1,5 @@
 import { LIMITS } from '../contract.ts'
-import { redriveLane } from '../core/application/redrive-lane.ts'
+import { redriveLane } from '../core/application/operate/redrive-lane.ts'
 import { clock, type Door, log, openQueue, openStore } from '../hosts/lambda.ts'
 import { readLane } from './read-lane.ts'
 import { redriveBody } from './schemas/operate.ts'

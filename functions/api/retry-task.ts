@@ -1,4 +1,4 @@
-import { retryTask } from '../core/application/retry-task.ts'
+import { retryTask } from '../core/application/tasks/retry-task.ts'
 import { clock, type Door, log, openQueue, openStore } from '../hosts/lambda.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 

@@ -1,5 +1,5 @@
 import { ENV, LIMITS } from '../contract.ts'
-import { submitTask } from '../core/application/submit-task.ts'
+import { submitTask } from '../core/application/submit/submit-task.ts'
 import { describeModels, routeModel } from '../core/domain/model-routes.ts'
 import { nearestName } from '../core/domain/nearest-name.ts'
 import type { Task } from '../core/domain/task.ts'

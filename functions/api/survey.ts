@@ -1,4 +1,4 @@
-import { type Quantiles, type Survey, surveyTasks } from '../core/application/survey-tasks.ts'
+import { type Quantiles, type Survey, surveyTasks } from '../core/application/operate/survey-tasks.ts'
 import { clock, type Door, type HttpRequest, openStore } from '../hosts/lambda.ts'
 import { hoursQuery } from './schemas/operate.ts'
 import { invalid, toFieldErrors } from './schemas/submit.ts'

@@ -1,4 +1,4 @@
-import { pauseLane, resumeLane } from '../core/application/switch-lane.ts'
+import { pauseLane, resumeLane } from '../core/application/operate/switch-lane.ts'
 import { clock, type Door, ids, log, openLanes } from '../hosts/lambda.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 import { readLane } from './read-lane.ts'

@@ -2,8 +2,8 @@
 import { ENV, PROVIDER_KEY_PARAMETERS } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
-import { ProviderGate } from '../core/application/guard-provider.ts'
-import type { RunDependencies } from '../core/application/run-task.ts'
+import { ProviderGate } from '../core/application/run/guard-provider.ts'
+import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
 import { findTaskType } from '../tasks/registry.gen.ts'
 import { clock, ids, log, openCircuits, openPayloads, openQueue, openStore, readConfig } from './lambda.ts'
@@ -36,7 +36,7 @@ export function openWorker(): RunDependencies {
     priceOf: costMicroUsd,
     defaultModel: config.DEFAULT_MODEL,
     retentionDays: config.RETENTION_DAYS,
-    lastNoted: new Map(),
+    lastWatermarkAt: new Map(),
     clock,
     ids,
     log,

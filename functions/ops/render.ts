@@ -1,4 +1,4 @@
-import type { LaneSight } from '../core/application/list-queues.ts'
+import type { LaneStatus } from '../core/application/operate/list-queues.ts'
 import { isFinal, RETRYABLE_STATUSES, STATUSES, type Task } from '../core/domain/task.ts'
 import { traceIdOf } from '../core/domain/trace.ts'
 import { button, call, type Html, html } from './html.ts'
@@ -25,7 +25,7 @@ const table = (heads: readonly string[], rows: readonly Html[], empty: string): 
 
 export const note = (text: string): Html => html`<p>${text}</p>`
 
-export function renderQueues(desk: Desk, tenant: string, sights: readonly LaneSight[]): Html {
+export function renderQueues(desk: Desk, tenant: string, sights: readonly LaneStatus[]): Html {
   const rows = sights.map(({ lane, visible, inFlight, delayed, deadLetters, oldestMs, pausedSince }) => {
     const act = (parameters: Readonly<Record<string, unknown>>, confirmation?: string) => ({
       endpoint: desk.actionArn,

@@ -1,6 +1,6 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
-import { type CleanedUp, cleanUp } from '../core/application/clean-up.ts'
+import { type CleanedUp, cleanUp } from '../core/application/repair/clean-up.ts'
 import { clock, log, openPayloads, openStore } from '../hosts/lambda.ts'
 
 const dependencies = { store: openStore(), payloads: openPayloads(), clock, log }

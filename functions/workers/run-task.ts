@@ -1,6 +1,6 @@
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
-import { runBatch } from '../core/application/run-batch.ts'
+import { runBatch } from '../core/application/run/run-batch.ts'
 import { parseMessage } from '../core/domain/parse-message.ts'
 import { openWorker } from '../hosts/worker.ts'
 
@@ -23,7 +23,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event,
     unreadable.push(record.receiptHandle)
     return []
   })
-  await dependencies.queue.holdAll(dependencies.lane, unreadable, UNREADABLE_SECONDS)
+  await dependencies.queue.changeVisibilityOfAll(dependencies.lane, unreadable, UNREADABLE_SECONDS)
   const again = await runBatch(dependencies, deliveries, clock.now() + context.getRemainingTimeInMillis())
   for (const { receipt, messageId } of deliveries)
     if (again.has(receipt)) batchItemFailures.push({ itemIdentifier: messageId })

@@ -1,7 +1,7 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { ENV } from '../contract.ts'
-import { sweep } from '../core/application/sweep.ts'
+import { sweep } from '../core/application/repair/sweep.ts'
 import { clock, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
 
 const dependencies = {

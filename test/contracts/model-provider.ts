@@ -43,13 +43,13 @@ export function modelProviderContract(
     })
 
     it.each([
-      ['stub-500', { code: 'provider_unavailable', retry: 'later' }],
+      ['stub-500', { code: 'provider_unavailable', retry: 'counted' }],
       ['stub-401', { code: 'provider_unauthorized', retry: 'never' }],
       ['stub-400', { code: 'provider_rejected', retry: 'never' }],
-      ['stub-429', { code: 'provider_rate_limited', retry: 'later', retryAfterMs: 3_000 }],
-      ['stub-reset', { code: 'provider_unreachable', retry: 'later' }],
-      ['stub-cut', { code: 'provider_bad_answer', retry: 'later' }],
-      ['stub-not-json', { code: 'provider_bad_answer', retry: 'later' }],
+      ['stub-429', { code: 'provider_rate_limited', retry: 'counted', retryAfterMs: 3_000 }],
+      ['stub-reset', { code: 'provider_unreachable', retry: 'counted' }],
+      ['stub-cut', { code: 'provider_bad_answer', retry: 'counted' }],
+      ['stub-not-json', { code: 'provider_bad_answer', retry: 'counted' }],
     ])('%s is the right error, after one call', async (model, expected) => {
       const prompt = `${name} ${model}`
       await expect(call(model, prompt)).rejects.toMatchObject(expected)

@@ -80,10 +80,10 @@ export function taskQueueContract(name: string, open: () => Promise<SQSClient>):
       await queue.send('ai', message('held'))
       const [first] = await receive()
       expect(await receive(url, 0)).toEqual([])
-      await queue.hold('ai', first?.ReceiptHandle ?? '', 1)
+      await queue.changeVisibility('ai', first?.ReceiptHandle ?? '', 1)
       const [second] = await receive(url, 10)
       expect(second?.MessageId).toBe(first?.MessageId)
-      await queue.hold('ai', second?.ReceiptHandle ?? '', 60)
+      await queue.changeVisibility('ai', second?.ReceiptHandle ?? '', 60)
       await new Promise((resolve) => setTimeout(resolve, 1_200))
       expect(await receive(url, 0)).toEqual([])
     })
@@ -95,7 +95,7 @@ export function taskQueueContract(name: string, open: () => Promise<SQSClient>):
         receipts.push(...(await receive()).map(({ ReceiptHandle = '' }) => ReceiptHandle))
       expect(receipts).toHaveLength(12)
       await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receipts[0] }))
-      await queue.holdAll('ai', receipts, 1)
+      await queue.changeVisibilityOfAll('ai', receipts, 1)
       let again = 0
       for (let n = 0; n < 10 && again < 11; n += 1) again += (await receive()).length
       expect(again).toBe(11)
@@ -128,7 +128,7 @@ export function taskQueueContract(name: string, open: () => Promise<SQSClient>):
     it('a queue that does not exist is an unavailable one', async () => {
       const lost = new SqsTaskQueue(sqs, { ai: `${url}-none` }, {})
       await expect(lost.send('ai', message('x'))).rejects.toMatchObject({ code: 'unavailable' })
-      await expect(lost.holdAll('ai', ['x'], 1)).resolves.toBeUndefined()
+      await expect(lost.changeVisibilityOfAll('ai', ['x'], 1)).resolves.toBeUndefined()
     })
   })
 }

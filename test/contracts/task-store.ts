@@ -83,7 +83,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         status: 'PROCESSING',
         attempt: 1,
         token: 'token-1',
-        heldUntil: NOW + 60_000,
+        claimableFrom: NOW + 60_000,
         dueAt: NOW + 60_000,
         dueKind: 'timed',
         startedAt: NOW,
@@ -97,7 +97,10 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await store.create(makeTask(NOW))
       await claimed('token-1')
       const refused = await change(move.claim(1, 'token-2', NOW + 59_999))
-      expect(refused).toMatchObject({ changed: false, task: { token: 'token-1', heldUntil: NOW + 60_000 } })
+      expect(refused).toMatchObject({
+        changed: false,
+        task: { token: 'token-1', claimableFrom: NOW + 60_000 },
+      })
       expect(await claimed('token-2', NOW + 60_000)).toMatchObject({ attempt: 2, token: 'token-2' })
     })
 
@@ -179,7 +182,9 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       )
       expect(late).toMatchObject({ changed: false, task: { status: 'CANCELLED' } })
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: 7, provider: 'openai' }
-      const spent = await change(move.account(1, 'token-1', usage, { ...RECORD, outcome: 'cancelled' }))
+      const spent = await change(
+        move.recordCancelledUsage(1, 'token-1', usage, { ...RECORD, outcome: 'cancelled' }),
+      )
       expect(spent.task).toMatchObject({ status: 'CANCELLED', usage })
       expect(spent.task).not.toHaveProperty('result')
       expect(await due()).toEqual([])
@@ -190,7 +195,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await claimed()
       await change(move.fail('token-1', NOW, ERROR, undefined, RECORD, FOREVER))
       expect(await due('timed', NOW + 60_000)).toMatchObject([{ id: key.id, status: 'FAILED', epoch: 1 }])
-      await change(move.settleDeadLetter(1))
+      await change(move.markDeadLetterSent(1))
       expect(await due()).toEqual([])
       const both = await Promise.all([change(move.restart(1, NOW)), change(move.restart(1, NOW))])
       expect(both.filter(({ changed }) => changed)).toHaveLength(1)
@@ -231,17 +236,17 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
     })
 
-    it('holders tell status and token of many rows at once', async () => {
+    it('leases tell status and token of many rows at once', async () => {
       await store.create(makeTask(NOW))
       await store.create(makeTask(NOW, { id: 'other' }))
       await claimed()
-      const holders = await store.getHolders([
+      const leases = await store.readLeases([
         key,
         { tenant: 'acme', id: 'other' },
         { tenant: 'acme', id: 'none' },
       ])
-      expect(holders).toHaveLength(2)
-      expect(holders.find(({ id }) => id === key.id)).toMatchObject({
+      expect(leases).toHaveLength(2)
+      expect(leases.find(({ id }) => id === key.id)).toMatchObject({
         status: 'PROCESSING',
         token: 'token-1',
       })
@@ -283,10 +288,12 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     })
 
     it('marks move forward only', async () => {
-      await store.noteClaimed('ai', 'acme', NOW, NOW + 1)
-      await store.noteClaimed('ai', 'acme', NOW - 5, NOW + 2)
-      await store.noteClaimed('demo', 'acme', NOW + 9, NOW + 2)
-      expect(await store.claimedMarks('ai')).toEqual([{ tenant: 'acme', queuedAt: NOW, notedAt: NOW + 1 }])
+      await store.recordWatermark('ai', 'acme', NOW, NOW + 1)
+      await store.recordWatermark('ai', 'acme', NOW - 5, NOW + 2)
+      await store.recordWatermark('demo', 'acme', NOW + 9, NOW + 2)
+      expect(await store.readWatermarks('ai')).toEqual([
+        { tenant: 'acme', queuedAt: NOW, recordedAt: NOW + 1 },
+      ])
     })
 
     async function due(kind: 'queued' | 'timed' = 'timed', upTo = NOW + 1e9) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { runBatch } from '../../functions/core/application/run-batch.ts'
-import { sweep } from '../../functions/core/application/sweep.ts'
+import { sweep } from '../../functions/core/application/repair/sweep.ts'
+import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld, type World } from '../fixtures/world.ts'

@@ -3,11 +3,11 @@ import { DeleteCommand, DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
-import { cancelTask } from '../../functions/core/application/cancel-task.ts'
-import { retryTask } from '../../functions/core/application/retry-task.ts'
-import { runBatch } from '../../functions/core/application/run-batch.ts'
-import { submitTask } from '../../functions/core/application/submit-task.ts'
-import { sweep } from '../../functions/core/application/sweep.ts'
+import { sweep } from '../../functions/core/application/repair/sweep.ts'
+import { runBatch } from '../../functions/core/application/run/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
+import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
+import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
 import { TaskError } from '../../functions/core/domain/errors.ts'
 import { isFinal, type Task } from '../../functions/core/domain/task.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
@@ -121,7 +121,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
     try {
       if (input === 'slow') await sleep(70_000)
       if (input === 'fails') throw new TaskError('never works')
-      if (input === 'stumbles' && attempt < 2) throw new TaskError('not yet', { retry: 'later' })
+      if (input === 'stumbles' && attempt < 2) throw new TaskError('not yet', { retry: 'counted' })
       return `result of ${taskId}`
     } finally {
       if (running.get(taskId) === own) running.delete(taskId)

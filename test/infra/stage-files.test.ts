@@ -45,9 +45,9 @@ describe('stage files', () => {
       fc.property(fc.constantFrom(...places), fc.nat(), ({ path, key }, at) => {
         const misspelt = `${key.slice(0, at % key.length)}x${key.slice(at % key.length)}`
         const spoilt = structuredClone(dev) as Record<string, unknown>
-        const holder = path.reduce((value, step) => value[step] as Record<string, unknown>, spoilt)
-        holder[misspelt] = holder[key]
-        delete holder[key]
+        const lease = path.reduce((value, step) => value[step] as Record<string, unknown>, spoilt)
+        lease[misspelt] = lease[key]
+        delete lease[key]
         const place = [...path, misspelt].join('.')
         expect(() => parseStage('dev', spoilt)).toThrow(
           `${place}: there is no such setting. Nearest: "${key}"`,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ProviderGate } from '../../functions/core/application/guard-provider.ts'
+import { ProviderGate } from '../../functions/core/application/run/guard-provider.ts'
 import { admit, afterFailure, type Circuit } from '../../functions/core/domain/circuit.ts'
 import { ProviderError } from '../../functions/core/domain/errors.ts'
 import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
@@ -84,7 +84,7 @@ describe('the gate of an execution environment', () => {
       await one.failed('openai', down())
       await clock.advance(300)
     }
-    await expect(two.enter('openai')).rejects.toMatchObject({ code: 'circuit_open', retry: 'now' })
+    await expect(two.enter('openai')).rejects.toMatchObject({ code: 'circuit_open', retry: 'uncounted' })
     await two.enter('anthropic')
     await clock.advance(14_700)
     // Both come at once: one is the probe, the other is told to wait.

@@ -44,7 +44,7 @@ describe('bedrock', () => {
   })
 
   it.each([
-    [[text('half')], { code: 'provider_bad_answer', retry: 'later' }],
+    [[text('half')], { code: 'provider_bad_answer', retry: 'counted' }],
     [[{ messageStop: { stopReason: 'guardrail_intervened' } }], { code: 'content_refused', retry: 'never' }],
   ])('a stream that is no whole answer is the right error (%#)', async (events, expected) => {
     bedrock.on(ConverseStreamCommand).resolvesOnce({ stream: streamOf(events) } as never)
@@ -57,7 +57,7 @@ describe('bedrock', () => {
       .rejectsOnce(new ThrottlingException({ message: 'too fast', $metadata: { httpStatusCode: 429 } }))
     await expect(provider.generate({ model: 'm', prompt: 'hi' }, { signal })).rejects.toMatchObject({
       code: 'provider_rate_limited',
-      retry: 'later',
+      retry: 'counted',
     })
   })
 })
@@ -78,7 +78,7 @@ describe('simulated', () => {
   })
 
   it.each([
-    ['simulated-fail-503', { code: 'provider_unavailable', retry: 'later' }],
+    ['simulated-fail-503', { code: 'provider_unavailable', retry: 'counted' }],
     ['simulated-fail-401', { code: 'provider_unauthorized', retry: 'never' }],
     ['simulated-429-7', { code: 'provider_rate_limited', retryAfterMs: 7_000 }],
     ['simulated-refuse', { code: 'content_refused', retry: 'never' }],

@@ -10,7 +10,7 @@ import { backoffMs, decide } from '../../functions/core/domain/retry.ts'
 const POLICY = { baseMs: 2_000, capMs: 60_000 }
 const NOW = 1_000_000
 const later = (options = {}) =>
-  new ProviderError('provider_unavailable', 'No answer.', 'later', 'openai', options)
+  new ProviderError('provider_unavailable', 'No answer.', 'counted', 'openai', options)
 const decideAt = (error: unknown, attempt = 1, random = 1) => decide(error, attempt, 4, POLICY, NOW, random)
 
 describe('the retry decision', () => {
@@ -67,7 +67,7 @@ describe('the retry decision', () => {
   it('our own stumble burns no attempt, not even the last', () => {
     expect(decideAt(new UnavailableError('The table did not answer.'), 4)).toMatchObject({
       outcome: 'retry',
-      burnsAttempt: false,
+      isCounted: false,
     })
   })
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { cancelTask } from '../../functions/core/application/cancel-task.ts'
-import { runBatch } from '../../functions/core/application/run-batch.ts'
-import { submitTask } from '../../functions/core/application/submit-task.ts'
-import { sweep } from '../../functions/core/application/sweep.ts'
+import { sweep } from '../../functions/core/application/repair/sweep.ts'
+import { runBatch } from '../../functions/core/application/run/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
+import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
 import { ProviderError, TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
 import { makeWorld, type World } from '../fixtures/world.ts'
 
@@ -60,7 +60,7 @@ describe('the life of a task', () => {
     const world = makeWorld(async () => {
       calls += 1
       if (calls === 1)
-        throw new ProviderError('provider_unavailable', 'No answer.', 'later', 'openai', { status: 500 })
+        throw new ProviderError('provider_unavailable', 'No answer.', 'counted', 'openai', { status: 500 })
       return 'ok'
     })
     world.clock.chance = 1
@@ -84,7 +84,7 @@ describe('the life of a task', () => {
     const world = makeWorld(async () => {
       calls += 1
       if (calls === 1)
-        throw new ProviderError('provider_rate_limited', 'Slow down.', 'later', 'openai', {
+        throw new ProviderError('provider_rate_limited', 'Slow down.', 'counted', 'openai', {
           retryAfterMs: 1_200_000,
         })
       return 'ok'
@@ -109,7 +109,7 @@ describe('the life of a task', () => {
 
   it('after the last attempt the row is FAILED, and its message lies in the dead-letter queue with its mark', async () => {
     const world = makeWorld(async () => {
-      throw new ProviderError('provider_unavailable', 'No answer.', 'later', 'openai')
+      throw new ProviderError('provider_unavailable', 'No answer.', 'counted', 'openai')
     })
     const { id } = await submit(world, { maxAttempts: 2 })
     await pollToEnd(world, 60_000)
@@ -184,8 +184,8 @@ describe('the life of a task', () => {
     for (let second = 0; second < 199; second += 1) {
       await world.clock.advance(1_000)
       expect(world.queue.receive('ai')).toHaveLength(0)
-      const { heldUntil } = await read(world, id)
-      expect(heldUntil).toBeGreaterThan(world.clock.now())
+      const { claimableFrom } = await read(world, id)
+      expect(claimableFrom).toBeGreaterThan(world.clock.now())
     }
     await world.clock.advance(2_000)
     await batch

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { runBatch } from '../../functions/core/application/run-batch.ts'
-import { submitTask } from '../../functions/core/application/submit-task.ts'
-import { sweep } from '../../functions/core/application/sweep.ts'
+import { sweep } from '../../functions/core/application/repair/sweep.ts'
+import { runBatch } from '../../functions/core/application/run/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { claim, fail } from '../../functions/core/domain/transitions.ts'
 import { makeWorld, type World } from '../fixtures/world.ts'
 

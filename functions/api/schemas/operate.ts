@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { LANES } from '../../contract.ts'
-import { GATES } from '../../core/application/explain-task.ts'
+import { GATES } from '../../core/application/operate/explain-task.ts'
 import { STATUSES } from '../../core/domain/task.ts'
 
 const time = z.iso.datetime({ offset: true })

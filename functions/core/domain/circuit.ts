@@ -80,7 +80,7 @@ export function afterFailure(
  * How long after it first did an open circuit may hold a task. Then it calls all the same and spends its attempts:
  * otherwise a prompt that makes its provider fail would wait, and probe, for ever.
  */
-export const LONGEST_HOLD_MS = 60 * 60_000
+export const MAX_CIRCUIT_WAIT_MS = 60 * 60_000
 
 /** What a success leaves. */
 export const closed = (now: number): Circuit => ({

@@ -1,10 +1,10 @@
 /**
  * Every error the product raises on purpose. A code is the same word in code, JSON, logs and metrics.
  *
- * `retry` answers one question: may the same attempt be tried again? `never`, `later` (after a backoff) or
- * `now` (the infrastructure stumbled before anything was paid; burns no attempt).
+ * `retry` answers one question: may the task be tried again? `never`, `counted` (after a backoff, as one of its attempts) or
+ * `uncounted` (after a backoff that costs no attempt: the infrastructure failed before anything was paid).
  */
-export type Retry = 'never' | 'later' | 'now'
+export type Retry = 'never' | 'counted' | 'uncounted'
 
 export interface ErrorOptions {
   readonly cause?: unknown
@@ -65,13 +65,13 @@ export class RequestError extends TaskRunnerError {
 /** A store, queue or bucket did not answer; the caller may come back. */
 export class UnavailableError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions = {}) {
-    super('unavailable', message, 'now', { retryAfterMs: 1_000, ...options })
+    super('unavailable', message, 'uncounted', { retryAfterMs: 1_000, ...options })
   }
 }
 
-/** A task author says how the task ended: `never` is final, `later` asks for another attempt. */
+/** A task author says how the task ended: `never` is final, `counted` asks for another attempt. */
 export class TaskError extends TaskRunnerError {
-  constructor(message: string, options: ErrorOptions & { code?: string; retry?: 'never' | 'later' } = {}) {
+  constructor(message: string, options: ErrorOptions & { code?: string; retry?: 'never' | 'counted' } = {}) {
     super(options.code ?? 'task_failed', message, options.retry ?? 'never', options)
   }
 }
@@ -79,7 +79,7 @@ export class TaskError extends TaskRunnerError {
 /** The attempt's deadline passed and its signal fired. */
 export class TaskTimeoutError extends TaskRunnerError {
   constructor(timeoutMs: number) {
-    super('timeout', `The attempt did not finish within ${Math.round(timeoutMs / 1000)} s.`, 'later')
+    super('timeout', `The attempt did not finish within ${Math.round(timeoutMs / 1000)} s.`, 'counted')
   }
 }
 
@@ -128,6 +128,6 @@ export class ConflictError extends TaskRunnerError {
 /** An invariant is broken; always worth waking somebody. */
 export class BugError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions = {}) {
-    super('internal_error', message, 'later', options)
+    super('internal_error', message, 'counted', options)
   }
 }

@@ -33,9 +33,9 @@ export function failedStatus(failure: HttpFailure): ProviderError {
 }
 
 function classify(status: number): readonly [ProviderErrorCode, Retry] {
-  if (status === 429) return ['provider_rate_limited', 'later']
-  if (status === 408) return ['provider_timeout', 'later']
-  if (status === 409 || status >= 500) return ['provider_unavailable', 'later']
+  if (status === 429) return ['provider_rate_limited', 'counted']
+  if (status === 408) return ['provider_timeout', 'counted']
+  if (status === 409 || status >= 500) return ['provider_unavailable', 'counted']
   if (status === 401 || status === 403) return ['provider_unauthorized', 'never']
   return ['provider_rejected', 'never']
 }
@@ -45,7 +45,7 @@ export const unreachable = (provider: string, detail: string): ProviderError =>
   new ProviderError(
     'provider_unreachable',
     `${provider} could not be reached: ${safe(detail)}`,
-    'later',
+    'counted',
     provider,
   )
 
@@ -54,7 +54,7 @@ export const badAnswer = (provider: string, detail: string): ProviderError =>
   new ProviderError(
     'provider_bad_answer',
     `${provider} gave no whole answer: ${safe(detail)}`,
-    'later',
+    'counted',
     provider,
   )
 
@@ -74,7 +74,7 @@ export const circuitOpen = (provider: string, waitMs: number): ProviderError =>
   new ProviderError(
     'circuit_open',
     `${provider} keeps failing; its calls are paused for ${Math.ceil(waitMs / 1_000)} s.`,
-    'now',
+    'uncounted',
     provider,
     { retryAfterMs: waitMs },
   )

@@ -15,7 +15,7 @@ export type Decision =
       readonly outcome: 'retry'
       readonly error: TaskFailure
       readonly wait: Wait
-      readonly burnsAttempt: boolean
+      readonly isCounted: boolean
     }
 
 /** A provider that asks for more than this is not waited for; the task waits this long and asks again. */
@@ -30,15 +30,13 @@ export function backoffMs(attempt: number, policy: Policy, random: number): numb
 }
 
 /** What a row, a dead letter and a log may say about an error. Unknown errors are an author's bug and retried. */
-export function describeFailure(
-  error: unknown,
-): TaskFailure & { retryAfterMs?: number; burnsAttempt: boolean } {
+export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: number; isCounted: boolean } {
   if (error instanceof TaskRunnerError)
     return {
       code: error.code,
       message: error.message.slice(0, 1_000),
       retryable: error.retry !== 'never',
-      burnsAttempt: error.retry !== 'now',
+      isCounted: error.retry !== 'uncounted',
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     }
   const message = error instanceof Error ? error.message : String(error)
@@ -46,7 +44,7 @@ export function describeFailure(
     code: 'task_failed',
     message: message.slice(0, 1_000) || 'The task failed.',
     retryable: true,
-    burnsAttempt: true,
+    isCounted: true,
   }
 }
 
@@ -64,10 +62,9 @@ export function decide(
   random: number,
   isPaid = false,
 ): Decision {
-  const { retryAfterMs, burnsAttempt: isOwnFault, ...failure } = describeFailure(error)
-  const burnsAttempt = isOwnFault || isPaid
-  if (!failure.retryable || (burnsAttempt && attempt >= maxAttempts))
-    return { outcome: 'fail', error: failure }
+  const { retryAfterMs, isCounted: isOwnFault, ...failure } = describeFailure(error)
+  const isCounted = isOwnFault || isPaid
+  if (!failure.retryable || (isCounted && attempt >= maxAttempts)) return { outcome: 'fail', error: failure }
   // A provider's own word beats our backoff, never undercuts it, and gets the jitter on top: everybody who
   // was refused in the same second must not come back in the same second.
   const own = backoffMs(attempt, policy, random)
@@ -78,7 +75,7 @@ export function decide(
   // Visibility counts whole seconds: round up, so that the message never returns before the row may be claimed.
   const delayMs = Math.max(1_000, Math.ceil(delay / 1_000) * 1_000)
   const by = delayMs <= LIMITS.queueDelaySeconds * 1_000 ? 'message' : 'sweeper'
-  return { outcome: 'retry', error: failure, wait: { until: now + delayMs, by }, burnsAttempt }
+  return { outcome: 'retry', error: failure, wait: { until: now + delayMs, by }, isCounted }
 }
 
 /** The provider named by the error, for the record of attempts. */

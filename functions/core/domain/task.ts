@@ -114,7 +114,7 @@ export interface Task extends TaskKey {
    * No claim before this instant: the run time while SCHEDULED or RETRYING, the lease's end while PROCESSING.
    * One field for both keeps the claim's condition a plain conjunction.
    */
-  readonly heldUntil: number
+  readonly claimableFrom: number
   /** Who holds the lease; stays in the row so that a lost answer to the last write can be recognised. */
   readonly token?: string
   readonly dueKind?: DueKind

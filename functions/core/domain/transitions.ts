@@ -25,8 +25,8 @@ export interface Guard {
   readonly statuses: readonly Status[]
   readonly epoch?: number
   readonly token?: string
-  /** `heldUntil` is at or before this instant. */
-  readonly heldUntilAtMost?: number
+  /** `claimableFrom` is at or before this instant. */
+  readonly claimableFromAtMost?: number
   /** `startBy` is absent or after this instant. */
   readonly startByAfter?: number
   /** `startBy` is at or before this instant. */
@@ -71,11 +71,17 @@ export const patienceMs = (sends: number): number =>
 export function claim(epoch: number, token: string, now: number): Transition {
   return {
     name: 'claim',
-    when: { statuses: OPEN_STATUSES, epoch, heldUntilAtMost: now, startByAfter: now, hasAttemptsLeft: true },
+    when: {
+      statuses: OPEN_STATUSES,
+      epoch,
+      claimableFromAtMost: now,
+      startByAfter: now,
+      hasAttemptsLeft: true,
+    },
     set: {
       status: 'PROCESSING',
       token,
-      heldUntil: now + LEASE.leaseMs,
+      claimableFrom: now + LEASE.leaseMs,
       dueKind: 'timed',
       dueAt: now + LEASE.leaseMs,
       startedAt: now,
@@ -92,7 +98,7 @@ export function renew(token: string, now: number, progress?: Progress): Transiti
     name: 'renew',
     when: { statuses: ['PROCESSING'], token },
     set: {
-      heldUntil: now + LEASE.leaseMs,
+      claimableFrom: now + LEASE.leaseMs,
       dueAt: now + LEASE.leaseMs,
       updatedAt: now,
       ...(progress ? { progress } : {}),
@@ -160,7 +166,7 @@ export function retryLater(
       status: 'RETRYING',
       error,
       attempt,
-      heldUntil: wait.until,
+      claimableFrom: wait.until,
       queuedAt: wait.until,
       dueKind: isParked ? 'timed' : 'queued',
       dueAt: isParked ? wait.until : wait.until + QUEUED_PATIENCE_MS,
@@ -199,7 +205,7 @@ export function failAbandoned(
 ): Transition {
   return {
     name: 'failAbandoned',
-    when: { statuses: OPEN_STATUSES, epoch: seen.epoch, heldUntilAtMost: now, ...seenDue(seen) },
+    when: { statuses: OPEN_STATUSES, epoch: seen.epoch, claimableFromAtMost: now, ...seenDue(seen) },
     set: failed(now, error, retention),
     ...(record ? { record } : {}),
   }
@@ -217,9 +223,9 @@ const failed = (now: number, error: TaskFailure, retention: Retention) =>
   }) as const
 
 /** The dead letter of this epoch is in its queue: nothing is left to do. */
-export function settleDeadLetter(epoch: number): Transition {
+export function markDeadLetterSent(epoch: number): Transition {
   return {
-    name: 'settleDeadLetter',
+    name: 'markDeadLetterSent',
     when: { statuses: ['FAILED'], epoch },
     set: {},
     remove: ['dueAt', 'dueKind'],
@@ -237,8 +243,18 @@ export function cancel(now: number, retention: Retention): Transition {
 }
 
 /** A cancelled attempt adds what it had spent. Touches nothing else, whatever became of the row. */
-export function account(epoch: number, token: string, usage: Usage, record: AttemptRecord): Transition {
-  return { name: 'account', when: { statuses: ['CANCELLED'], epoch, token }, set: { usage }, record }
+export function recordCancelledUsage(
+  epoch: number,
+  token: string,
+  usage: Usage,
+  record: AttemptRecord,
+): Transition {
+  return {
+    name: 'recordCancelledUsage',
+    when: { statuses: ['CANCELLED'], epoch, token },
+    set: { usage },
+    record,
+  }
 }
 
 export function expire(seen: Pick<Task, 'epoch'>, now: number, retention: Retention): Transition {
@@ -270,7 +286,7 @@ export function restart(
       status: 'PENDING',
       epoch: epoch + 1,
       attempt: 0,
-      heldUntil: startAt,
+      claimableFrom: startAt,
       queuedAt: startAt,
       sends: 1,
       dueKind: 'queued',
@@ -282,14 +298,14 @@ export function restart(
 }
 
 /** The sweeper sent another message for a row whose own seems lost, or whose time has come. */
-export function sentAgain(
+export function markResent(
   seen: Pick<Task, 'epoch' | 'dueAt' | 'sends' | 'startBy'>,
   queuedAt: number,
   now: number,
 ): Transition {
   const sends = seen.sends + 1
   return {
-    name: 'sentAgain',
+    name: 'markResent',
     when: { statuses: ['SCHEDULED', 'PENDING', 'RETRYING'], epoch: seen.epoch, ...seenDue(seen) },
     set: {
       sends,
@@ -305,7 +321,7 @@ export function sentAgain(
 export function takeOver(seen: Task, now: number, record: AttemptRecord): Transition {
   return {
     name: 'takeOver',
-    when: { statuses: ['PROCESSING'], epoch: seen.epoch, heldUntilAtMost: now, ...seenDue(seen) },
+    when: { statuses: ['PROCESSING'], epoch: seen.epoch, claimableFromAtMost: now, ...seenDue(seen) },
     set: {
       status: 'PENDING',
       queuedAt: now,
@@ -319,10 +335,10 @@ export function takeOver(seen: Task, now: number, record: AttemptRecord): Transi
   }
 }
 
-/** The first send failed: let the next sweep do it instead of the patient one. */
-export function unsent(epoch: number, now: number): Transition {
+/** The first SendMessage failed: make the row due now, so that the next sweep sends it without the 60 s wait. */
+export function markSendFailed(epoch: number, now: number): Transition {
   return {
-    name: 'unsent',
+    name: 'markSendFailed',
     when: { statuses: ['SCHEDULED', 'PENDING'], epoch },
     set: { sends: 0, dueKind: 'timed', dueAt: now },
   }
@@ -335,12 +351,12 @@ export const soonest = (dueAt: number, startBy: number | undefined): number =>
 const seenDue = (seen: Pick<Task, 'dueAt'>) => (seen.dueAt === undefined ? {} : { dueAt: seen.dueAt })
 
 /** What a store's condition says, in memory: the second implementation that the property test compares with. */
-export function fits(task: Task, when: Guard): boolean {
+export function guardHolds(task: Task, when: Guard): boolean {
   return (
     when.statuses.includes(task.status) &&
     (when.epoch === undefined || task.epoch === when.epoch) &&
     (when.token === undefined || task.token === when.token) &&
-    (when.heldUntilAtMost === undefined || task.heldUntil <= when.heldUntilAtMost) &&
+    (when.claimableFromAtMost === undefined || task.claimableFrom <= when.claimableFromAtMost) &&
     (when.startByAfter === undefined || task.startBy === undefined || task.startBy > when.startByAfter) &&
     (when.startByAtMost === undefined ||
       (task.startBy !== undefined && task.startBy <= when.startByAtMost)) &&

@@ -12,9 +12,9 @@ export interface TaskQueue {
   /** Puts a marked message into the lane's dead-letter queue. */
   sendDead(lane: Lane, message: TaskMessage): Promise<void>
   /** Hides a received message for whole seconds from the time of the call (at most 43,200). */
-  hold(lane: Lane, receipt: string, seconds: number): Promise<void>
+  changeVisibility(lane: Lane, receipt: string, seconds: number): Promise<void>
   /** Hides many received messages at once; used as a worker's first act. Best effort: never throws. */
-  holdAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void>
+  changeVisibilityOfAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void>
   /** Roughly what waits; the numbers lag by up to a minute. */
   depth(lane: Lane): Promise<QueueDepth>
   /** Roughly how many dead letters there are, those that somebody looks at included. */

@@ -1,5 +1,5 @@
 import type { Lane } from '../../contract.ts'
-import type { Mark } from '../domain/overdue.ts'
+import type { ClaimWatermark } from '../domain/overdue.ts'
 import type { DueKind, Status, Task, TaskKey } from '../domain/task.ts'
 import type { Transition } from '../domain/transitions.ts'
 
@@ -24,7 +24,7 @@ export interface TaskStore {
   /** Reads one row, strongly consistent. */
   get(key: TaskKey): Promise<Task | undefined>
   /** Reads what tells a running attempt whether to go on, for at most 100 rows in one call. */
-  getHolders(keys: readonly TaskKey[]): Promise<readonly Holder[]>
+  readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]>
   /**
    * Applies the transition if the stored row fits it. Never throws for a lost race.
    * @returns the row after the write, or the row that refused it (undefined when there is none).
@@ -46,9 +46,9 @@ export interface TaskStore {
    */
   removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId'>): Promise<boolean>
   /** Notes how far a lane's worker has come with one tenant's queue. Forward only. */
-  noteClaimed(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
-  /** What `noteClaimed` told about a lane. */
-  claimedMarks(lane: Lane): Promise<readonly Mark[]>
+  recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
+  /** What `recordWatermark` told about a lane. */
+  readWatermarks(lane: Lane): Promise<readonly ClaimWatermark[]>
 }
 
 export type Changed =
@@ -57,7 +57,7 @@ export type Changed =
 
 export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result'>
 
-export interface Holder extends TaskKey {
+export interface LeaseState extends TaskKey {
   readonly status: Status
   readonly epoch: number
   readonly token: string | undefined

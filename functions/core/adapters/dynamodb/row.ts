@@ -1,8 +1,13 @@
-/** How a task lies in the table. Attribute names are the task's own; only keys and the due shard are computed. */
+/** How a task lies in the table. Attribute names are the task's own, but for `STORED_AS`; keys and the due shard are computed. */
 import { TABLE } from '../../../contract.ts'
 import type { DueKind, Task, TaskKey } from '../../domain/task.ts'
 
 export type Row = Record<string, unknown>
+
+/** Fields whose attribute has another name: rows of earlier versions, and workers of one during a deploy, use it. */
+const STORED_AS: Readonly<Record<string, string>> = { claimableFrom: 'heldUntil' }
+
+export const attributeOf = (field: string): string => STORED_AS[field] ?? field
 
 /** The tenant is part of the key: no query, filter or bug below can reach another tenant's row. */
 export const keyOf = ({ tenant, id }: TaskKey): Row => ({
@@ -33,10 +38,11 @@ export const dueShard = (kind: DueKind, id: string): string =>
   `${kind}#${(id.charCodeAt(id.length - 1) + id.charCodeAt(id.length - 2)) % TABLE.dueShards}`
 
 export function toRow(task: Task): Row {
-  const { dueKind, ...rest } = task
+  const { dueKind, claimableFrom, ...rest } = task
   return {
     ...keyOf(task),
     ...rest,
+    [attributeOf('claimableFrom')]: claimableFrom,
     createdKey: createdKey(task.createdAt, task.id),
     ...(dueKind ? { dueShard: dueShard(dueKind, task.id) } : {}),
   }
@@ -44,6 +50,7 @@ export function toRow(task: Task): Row {
 
 export function fromRow(row: Row): Task {
   const { pk: _pk, sk: _sk, createdKey: _created, dueShard: shard, ...rest } = row
-  const task = rest as unknown as Task
+  const { [attributeOf('claimableFrom')]: claimableFrom, ...fields } = rest
+  const task = { ...fields, claimableFrom } as unknown as Task
   return typeof shard === 'string' ? { ...task, dueKind: shard.split('#')[0] as DueKind } : task
 }

@@ -12,14 +12,14 @@ import {
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { CALL_LIMITS, type Lane, TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
-import type { Mark } from '../../domain/overdue.ts'
+import type { ClaimWatermark } from '../../domain/overdue.ts'
 import type { DueKind, Task, TaskKey } from '../../domain/task.ts'
 import type { Transition } from '../../domain/transitions.ts'
 import type {
   Changed,
   DueEntry,
   ExpiredTask,
-  Holder,
+  LeaseState,
   ListFilter,
   TaskPage,
   TaskStore,
@@ -34,7 +34,7 @@ export const createDynamoClient = (): DynamoDBDocumentClient =>
     marshallOptions: { removeUndefinedValues: true },
   })
 
-const MARK_TTL_SECONDS = 3_600
+const WATERMARK_TTL_SECONDS = 3_600
 
 export class DynamoTaskStore implements TaskStore {
   readonly #client: DynamoDBDocumentClient
@@ -76,7 +76,7 @@ export class DynamoTaskStore implements TaskStore {
     return task && !this.#isGone(task) ? task : undefined
   }
 
-  async getHolders(keys: readonly TaskKey[]): Promise<readonly Holder[]> {
+  async readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]> {
     const { Responses } = await this.#guard('read', () =>
       this.#client.send(
         new BatchGetCommand({
@@ -92,7 +92,7 @@ export class DynamoTaskStore implements TaskStore {
       ),
     )
     // Keys left unprocessed under throttling are simply missing: the next check reads them.
-    return (Responses?.[this.#table] ?? []) as Holder[]
+    return (Responses?.[this.#table] ?? []) as LeaseState[]
   }
 
   async change(key: TaskKey, transition: Transition): Promise<Changed> {
@@ -180,27 +180,27 @@ export class DynamoTaskStore implements TaskStore {
     return !('refused' in answer)
   }
 
-  async noteClaimed(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void> {
+  async recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void> {
     await this.#refusable('note', () =>
       this.#client.send(
         new UpdateCommand({
           TableName: this.#table,
           Key: { pk: `L#${lane}`, sk: encodeURIComponent(tenant) },
-          UpdateExpression: 'SET queuedAt = :queuedAt, notedAt = :now, #ttl = :ttl',
+          UpdateExpression: 'SET queuedAt = :queuedAt, recordedAt = :now, #ttl = :ttl',
           ConditionExpression: 'attribute_not_exists(queuedAt) OR queuedAt <= :queuedAt',
           ExpressionAttributeNames: { '#ttl': TABLE.ttl },
           ExpressionAttributeValues: {
             ':queuedAt': queuedAt,
             ':now': now,
-            ':ttl': Math.floor(now / 1_000) + MARK_TTL_SECONDS,
+            ':ttl': Math.floor(now / 1_000) + WATERMARK_TTL_SECONDS,
           },
         }),
       ),
     )
   }
 
-  async claimedMarks(lane: Lane): Promise<readonly Mark[]> {
-    const { Items } = await this.#guard('marks', () =>
+  async readWatermarks(lane: Lane): Promise<readonly ClaimWatermark[]> {
+    const { Items } = await this.#guard('watermarks', () =>
       this.#client.send(
         new QueryCommand({
           TableName: this.#table,
@@ -212,7 +212,7 @@ export class DynamoTaskStore implements TaskStore {
     return (Items ?? []).map((item) => ({
       tenant: decodeURIComponent(String(item.sk)),
       queuedAt: Number(item.queuedAt),
-      notedAt: Number(item.notedAt),
+      recordedAt: Number(item.recordedAt),
     }))
   }
 

@@ -2,16 +2,16 @@
 import type { UpdateCommandInput } from '@aws-sdk/lib-dynamodb'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Guard, Transition } from '../../domain/transitions.ts'
-import { dueShard, keyOf } from './row.ts'
+import { attributeOf, dueShard, keyOf } from './row.ts'
 
 /** Collects names and values, so that no attribute name can be a reserved word by accident. */
 class Placeholders {
   readonly names: Record<string, string> = {}
   readonly values: Record<string, unknown> = {}
 
-  name(attribute: string): string {
-    const placeholder = `#${attribute}`
-    this.names[placeholder] = attribute
+  name(field: string): string {
+    const placeholder = `#${field}`
+    this.names[placeholder] = attributeOf(field)
     return placeholder
   }
 
@@ -74,7 +74,7 @@ function condition(use: Placeholders, when: Guard, now: number): string {
   compare('epoch', '=', when.epoch)
   compare('token', '=', when.token)
   compare('dueAt', '=', when.dueAt)
-  compare('heldUntil', '<=', when.heldUntilAtMost)
+  compare('claimableFrom', '<=', when.claimableFromAtMost)
   compare('startBy', '<=', when.startByAtMost)
   if (when.startByAfter !== undefined) {
     const startBy = use.name('startBy')

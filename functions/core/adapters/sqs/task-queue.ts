@@ -60,7 +60,7 @@ export class SqsTaskQueue implements TaskQueue {
     await this.#guard('dead-letter', () => this.#client.send(command))
   }
 
-  async hold(lane: Lane, receipt: string, seconds: number): Promise<void> {
+  async changeVisibility(lane: Lane, receipt: string, seconds: number): Promise<void> {
     const command = new ChangeMessageVisibilityCommand({
       QueueUrl: this.#url(this.#urls, lane),
       ReceiptHandle: receipt,
@@ -69,7 +69,7 @@ export class SqsTaskQueue implements TaskQueue {
     await this.#guard('hold', () => this.#client.send(command))
   }
 
-  async holdAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void> {
+  async changeVisibilityOfAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void> {
     await this.#hideAll(this.#url(this.#urls, lane), receipts, seconds)
   }
 

@@ -1,9 +1,9 @@
-import { messageOf, type Task } from '../domain/task.ts'
-import { settleDeadLetter } from '../domain/transitions.ts'
-import type { Log } from '../ports/log.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
-import { factsOf } from './task-facts.ts'
+import { messageOf, type Task } from '../../domain/task.ts'
+import { markDeadLetterSent } from '../../domain/transitions.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { taskFields } from './task-fields.ts'
 
 /**
  * Puts a failed task into its lane's dead-letter queue, then clears its due time. The failing write came before, with
@@ -18,6 +18,6 @@ export async function deadLetter(
 ): Promise<void> {
   const dead = { code: task.error?.code ?? 'task_failed', attempts: task.attempt }
   await queue.sendDead(task.lane, { ...messageOf(task), dead })
-  await store.change(task, settleDeadLetter(task.epoch))
-  log('task.dead_lettered', { ...factsOf(task), code: dead.code })
+  await store.change(task, markDeadLetterSent(task.epoch))
+  log('task.dead_lettered', { ...taskFields(task), code: dead.code })
 }

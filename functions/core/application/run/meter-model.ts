@@ -1,11 +1,11 @@
-import { describeFailure } from '../domain/retry.ts'
-import type { Task, Usage } from '../domain/task.ts'
-import { childTrace } from '../domain/trace.ts'
-import type { Clock, Ids } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { ModelProviders } from '../ports/model-provider.ts'
+import { describeFailure } from '../../domain/retry.ts'
+import type { Task, Usage } from '../../domain/task.ts'
+import { childTrace } from '../../domain/trace.ts'
+import type { Clock, Ids } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { ModelProviders } from '../../ports/model-provider.ts'
+import { taskFields } from '../shared/task-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
-import { factsOf } from './task-facts.ts'
 
 interface Dependencies {
   readonly providers: ModelProviders
@@ -61,8 +61,8 @@ export function meterModel(
         const entered = await gate.enter(circuit, task.parkedSince)
         const startedAt = clock.now()
         const spanId = ids.spanId()
-        const told = () => ({
-          ...factsOf(task),
+        const callFields = () => ({
+          ...taskFields(task),
           span_id: spanId,
           provider: answerer.name,
           model: labelOf(name),
@@ -75,7 +75,7 @@ export function meterModel(
             ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
           })
           .catch(async (error) => {
-            log('model.failed', { ...told(), code: describeFailure(error).code })
+            log('model.failed', { ...callFields(), code: describeFailure(error).code })
             throw await gate.failed(circuit, error, entered)
           })
         isPaid = true
@@ -84,7 +84,7 @@ export function meterModel(
         // Unknown stays unknown: a sum with a hole in it is not a cost.
         const cost = answerer.name === 'simulated' ? 0 : priceOf(name, inputTokens, outputTokens)
         log('model.answered', {
-          ...told(),
+          ...callFields(),
           input_tokens: inputTokens,
           output_tokens: outputTokens,
           ...(cost === null ? {} : { cost_usd: cost / 1_000_000 }),

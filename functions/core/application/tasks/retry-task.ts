@@ -1,12 +1,12 @@
-import { RequestError } from '../domain/errors.ts'
-import { messageOf, RETRYABLE_STATUSES, type Task, type TaskKey } from '../domain/task.ts'
-import { restart, unsent } from '../domain/transitions.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
+import { RequestError } from '../../domain/errors.ts'
+import { messageOf, RETRYABLE_STATUSES, type Task, type TaskKey } from '../../domain/task.ts'
+import { markSendFailed, restart } from '../../domain/transitions.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { taskFields } from '../shared/task-fields.ts'
 import { getTask } from './get-task.ts'
-import { factsOf } from './task-facts.ts'
 
 export interface RetryDependencies {
   readonly store: TaskStore
@@ -38,9 +38,9 @@ export async function retryTask(
   try {
     await queue.send(task.lane, messageOf(task))
   } catch (error) {
-    log('task.unsent', { ...factsOf(task), cause: String(error) })
-    await store.change(key, unsent(task.epoch, now)).catch(() => undefined)
+    log('task.unsent', { ...taskFields(task), cause: String(error) })
+    await store.change(key, markSendFailed(task.epoch, now)).catch(() => undefined)
   }
-  log('task.restarted', factsOf(task))
+  log('task.restarted', taskFields(task))
   return task
 }

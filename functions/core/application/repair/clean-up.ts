@@ -1,8 +1,8 @@
-import type { Payload, Task } from '../domain/task.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { PayloadStore } from '../ports/payload-store.ts'
-import type { TaskStore } from '../ports/task-store.ts'
+import type { Payload, Task } from '../../domain/task.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
 
 export interface CleanUpDependencies {
   readonly store: TaskStore

@@ -1,16 +1,16 @@
-import { LANES, type Lane } from '../../contract.ts'
-import { isLost, type Mark } from '../domain/overdue.ts'
-import { type AttemptRecord, type DueKind, messageOf, type Task } from '../domain/task.ts'
-import { expire, failAbandoned, sentAgain, takeOver } from '../domain/transitions.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { LaneStore } from '../ports/lane-store.ts'
-import type { Log } from '../ports/log.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { DueEntry, TaskStore } from '../ports/task-store.ts'
-import { deadLetter } from './dead-letter.ts'
-import { retain } from './retention.ts'
-import { factsOf } from './task-facts.ts'
-import { tidyDeadLetters } from './tidy-dead-letters.ts'
+import { LANES, type Lane } from '../../../contract.ts'
+import { type ClaimWatermark, isLost } from '../../domain/overdue.ts'
+import { type AttemptRecord, type DueKind, messageOf, type Task } from '../../domain/task.ts'
+import { expire, failAbandoned, markResent, takeOver } from '../../domain/transitions.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { LaneStore } from '../../ports/lane-store.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { DueEntry, TaskStore } from '../../ports/task-store.ts'
+import { deadLetter } from '../shared/dead-letter.ts'
+import { retentionFrom } from '../shared/retention.ts'
+import { taskFields } from '../shared/task-fields.ts'
+import { pruneDeadLetters } from './prune-dead-letters.ts'
 
 export interface SweepDependencies {
   readonly store: TaskStore
@@ -51,7 +51,7 @@ export async function sweep(
     waiting: 0,
     failed: 0,
   }
-  const lanes = new LaneSights(dependencies)
+  const lanes = new LaneSnapshot(dependencies)
   // Before anything is sent: what the sweep itself sends would make an empty lane look busy, and its lost wait longer.
   await lanes.look()
   const begunAt = clock.now()
@@ -65,7 +65,10 @@ export async function sweep(
       if (done) counts[done] += 1
       // A dead letter is logged where it is sent.
       if (task !== 'waiting' && done && done !== 'waiting' && done !== 'dead_lettered')
-        log(`task.${done}`, { ...factsOf(task), ...(done === 'crashed' ? { code: 'worker_crashed' } : {}) })
+        log(`task.${done}`, {
+          ...taskFields(task),
+          ...(done === 'crashed' ? { code: 'worker_crashed' } : {}),
+        })
     } catch (error) {
       counts.failed += 1
       log('sweep.failed', { tenant: entry.tenant, task_id: entry.id, cause: String(error) })
@@ -80,7 +83,7 @@ export async function sweep(
     const overdueMs = paused.has(lane) ? 0 : Math.max(0, begunAt - (oldest.get(lane) ?? begunAt))
     log('lane.swept', { lane, oldest_due_seconds: Math.round(overdueMs / 1_000) })
   }
-  if (clock.now() <= stopAt) await Promise.all(LANES.map((lane) => tidyLane(dependencies, lane)))
+  if (clock.now() <= stopAt) await Promise.all(LANES.map((lane) => pruneLane(dependencies, lane)))
   return counts
 }
 
@@ -101,23 +104,23 @@ async function walk(
 }
 
 /** Ten letters each: a lane's thousand is walked through in half an hour. */
-const TIDY_ROUNDS = 3
+const PRUNE_ROUNDS = 3
 
-async function tidyLane({ store, queue, log }: SweepDependencies, lane: Lane): Promise<void> {
+async function pruneLane({ store, queue, log }: SweepDependencies, lane: Lane): Promise<void> {
   try {
     if ((await queue.deadDepth(lane)) === 0) return
-    const taken = await tidyDeadLetters({ store, queue }, lane, TIDY_ROUNDS)
-    if (taken > 0) log('dead_letters.tidied', { lane, taken })
+    const deleted = await pruneDeadLetters({ store, queue }, lane, PRUNE_ROUNDS)
+    if (deleted > 0) log('dead_letters.tidied', { lane, deleted })
   } catch (error) {
     log('sweep.failed', { lane, cause: String(error) })
   }
 }
 
 /** What is known about each lane, asked once per sweep. */
-class LaneSights {
+class LaneSnapshot {
   readonly #dependencies: SweepDependencies
   readonly #visible = new Map<Lane, number>()
-  readonly #marks = new Map<Lane, Promise<readonly Mark[]>>()
+  readonly #watermarks = new Map<Lane, Promise<readonly ClaimWatermark[]>>()
   #paused: Promise<ReadonlyMap<Lane, number>> | undefined
 
   constructor(dependencies: SweepDependencies) {
@@ -149,11 +152,11 @@ class LaneSights {
     return visible === undefined ? false : isLost(row, visible, await this.#marksOf(row.lane), now)
   }
 
-  #marksOf(lane: Lane): Promise<readonly Mark[]> {
-    const known = this.#marks.get(lane)
+  #marksOf(lane: Lane): Promise<readonly ClaimWatermark[]> {
+    const known = this.#watermarks.get(lane)
     if (known) return known
-    const asked = this.#dependencies.store.claimedMarks(lane)
-    this.#marks.set(lane, asked)
+    const asked = this.#dependencies.store.readWatermarks(lane)
+    this.#watermarks.set(lane, asked)
     return asked
   }
 }
@@ -161,7 +164,7 @@ class LaneSights {
 /** @returns the task that may need repair, `waiting` for one of a healthy backlog, undefined when it moved on. */
 async function lookAt(
   { store, clock }: SweepDependencies,
-  lanes: LaneSights,
+  lanes: LaneSnapshot,
   entry: DueEntry,
 ): Promise<Task | 'waiting' | undefined> {
   const now = clock.now()
@@ -178,7 +181,7 @@ async function lookAt(
 
 async function repairOne(
   dependencies: SweepDependencies,
-  lanes: LaneSights,
+  lanes: LaneSnapshot,
   entry: DueEntry,
   task: Task,
 ): Promise<Repair | undefined> {
@@ -189,7 +192,7 @@ async function repairOne(
     task.startBy <= now &&
     (task.status === 'PENDING' || task.status === 'SCHEDULED')
   )
-    return (await store.change(task, expire(task, now, retain(now, dependencies.retentionDays, task))))
+    return (await store.change(task, expire(task, now, retentionFrom(now, dependencies.retentionDays, task))))
       .changed
       ? 'expired'
       : undefined
@@ -217,7 +220,7 @@ async function repairOne(
 
 async function resend(
   dependencies: SweepDependencies,
-  lanes: LaneSights,
+  lanes: LaneSnapshot,
   task: Task,
   now: number,
 ): Promise<Repair | undefined> {
@@ -230,9 +233,9 @@ async function resend(
   }
   // Send, then write: dying between the two costs a duplicate, which is a no-op; the other way round would cost a
   // minute of the task's time.
-  const queuedAt = Math.max(now, task.heldUntil)
+  const queuedAt = Math.max(now, task.claimableFrom)
   await queue.send(task.lane, messageOf(task), Math.min(900, Math.ceil((queuedAt - now) / 1_000)))
-  await store.change(task, sentAgain(task, queuedAt, now))
+  await store.change(task, markResent(task, queuedAt, now))
   return isParked ? 'sent' : 'resent'
 }
 
@@ -259,7 +262,7 @@ export const abandonment = (task: Task, now: number, retentionDays: number) =>
       retryable: true,
     },
     task.status === 'PROCESSING' ? crashRecord(task, now) : undefined,
-    retain(now, retentionDays, task),
+    retentionFrom(now, retentionDays, task),
   )
 
 const crashRecord = (task: Task, now: number): AttemptRecord => ({

@@ -1,8 +1,8 @@
-import { LANES, type Lane } from '../../contract.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { LaneStore } from '../ports/lane-store.ts'
-import type { QueueDepth, TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
+import { LANES, type Lane } from '../../../contract.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { LaneStore } from '../../ports/lane-store.ts'
+import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
 
 export interface ListQueuesDependencies {
   readonly store: TaskStore
@@ -11,7 +11,7 @@ export interface ListQueuesDependencies {
   readonly clock: Clock
 }
 
-export interface LaneSight extends QueueDepth {
+export interface LaneStatus extends QueueDepth {
   readonly lane: Lane
   readonly deadLetters: number
   /** How long the longest waiting task has waited; undefined when none waits. */
@@ -28,7 +28,7 @@ export async function listQueues({
   queue,
   lanes,
   clock,
-}: ListQueuesDependencies): Promise<readonly LaneSight[]> {
+}: ListQueuesDependencies): Promise<readonly LaneStatus[]> {
   const now = clock.now()
   const [paused, oldest, depths] = await Promise.all([
     lanes.paused(),

@@ -1,5 +1,5 @@
-import type { Status, Task } from '../domain/task.ts'
-import type { TaskStore } from '../ports/task-store.ts'
+import type { Status, Task } from '../../domain/task.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
 
 /** Entries of each due shard that are looked at. */
 const LOOKED_AT = 100

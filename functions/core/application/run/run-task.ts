@@ -1,27 +1,27 @@
-import { type Lane, LEASE, LIMITS } from '../../contract.ts'
-import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../domain/errors.ts'
-import { decide, describeFailure, providerOf } from '../domain/retry.ts'
+import { type Lane, LEASE, LIMITS } from '../../../contract.ts'
+import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../../domain/errors.ts'
+import { decide, describeFailure, providerOf } from '../../domain/retry.ts'
 import {
   type AttemptRecord,
   messageEpoch,
   type Payload,
   type Task,
   type TaskMessage,
-} from '../domain/task.ts'
-import { account, claim, complete, fail, restart, retryLater } from '../domain/transitions.ts'
-import type { Clock, Ids } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { ModelProviders } from '../ports/model-provider.ts'
-import type { PayloadStore } from '../ports/payload-store.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
-import { deadLetter } from './dead-letter.ts'
+} from '../../domain/task.ts'
+import { claim, complete, fail, recordCancelledUsage, restart, retryLater } from '../../domain/transitions.ts'
+import type { Clock, Ids } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { ModelProviders } from '../../ports/model-provider.ts'
+import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { deadLetter } from '../shared/dead-letter.ts'
+import { retentionFrom } from '../shared/retention.ts'
+import { taskFields } from '../shared/task-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
-import { type AttemptHold, holdAttempt, type RunningAttempts } from './hold-attempt.ts'
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
-import { retain } from './retention.ts'
-import { factsOf } from './task-facts.ts'
+import { type RunningAttempts, type SupervisedAttempt, superviseAttempt } from './supervise-attempt.ts'
 
 /** The part of a task type that a worker needs; `defineTask` makes more of it. */
 export interface RunnableTask {
@@ -50,8 +50,8 @@ export interface RunDependencies {
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
   readonly retentionDays: number
-  /** When this environment last told how far it came, by lane and tenant; lives as long as the environment. */
-  readonly lastNoted: Map<string, number>
+  /** Time of the last watermark write, by lane and tenant; lives as long as the execution environment. */
+  readonly lastWatermarkAt: Map<string, number>
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
@@ -63,7 +63,7 @@ export interface BatchContext {
   /** Resolves when the messages' visibility was shrunk; a later `hold` must not be overtaken by it. */
   readonly shrunk: Promise<void>
   readonly running: RunningAttempts
-  readonly noteClaim: (task: Task) => void
+  readonly recordClaim: (task: Task) => void
 }
 
 /** `done`: the message may be deleted. `again`: it must come back. */
@@ -92,9 +92,9 @@ export async function runTask(
     return refuseDelivery(dependencies, message, receipt, claimed.task, batch.shrunk)
 
   const task = claimed.task
-  batch.noteClaim(task)
-  log('task.claimed', { ...factsOf(task), waited_ms: clock.now() - task.queuedAt })
-  const attempt = holdAttempt(dependencies, task, token, receipt, batch)
+  batch.recordClaim(task)
+  log('task.claimed', { ...taskFields(task), waited_ms: clock.now() - task.queuedAt })
+  const attempt = superviseAttempt(dependencies, task, token, receipt, batch)
   const meter = meterModel(dependencies, task, attempt.signal)
   try {
     const result = await perform(dependencies, task, attempt, meter, batch.deadline)
@@ -110,7 +110,7 @@ export async function runTask(
 async function perform(
   { findTaskType, payloads, clock }: RunDependencies,
   task: Task,
-  attempt: AttemptHold,
+  attempt: SupervisedAttempt,
   meter: ModelMeter,
   deadline: number,
 ): Promise<Payload> {
@@ -119,7 +119,7 @@ async function perform(
   if (!type)
     throw new TaskError(`This worker does not know the task type "${task.type}".`, {
       code: 'unknown_task_type',
-      retry: 'later',
+      retry: 'counted',
     })
   const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - LEASE.reserveMs))
   attempt.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
@@ -143,7 +143,7 @@ async function perform(
     throw new TaskError(`The result is larger than ${LIMITS.resultBytes} bytes.`, {
       code: 'result_too_large',
     })
-  return persist(clock, () => payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json))
+  return retryUnavailable(clock, () => payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json))
 }
 
 function parseOutput(type: RunnableTask, output: unknown): unknown {
@@ -161,21 +161,21 @@ async function finish(
   { store, clock, log, retentionDays }: RunDependencies,
   task: Task,
   token: string,
-  attempt: AttemptHold,
+  attempt: SupervisedAttempt,
   meter: ModelMeter,
   result: Payload,
 ): Promise<Delivered> {
-  attempt.settle()
+  attempt.stopHeartbeat()
   const now = clock.now()
   const record = recordOf(task, now, 'completed', meter.provider())
-  const retention = retain(now, retentionDays, { ...task, result })
-  const done = await persist(clock, () =>
+  const retention = retentionFrom(now, retentionDays, { ...task, result })
+  const done = await retryUnavailable(clock, () =>
     store.change(task, complete(token, now, result, meter.usage(), record, retention)),
   )
   if (done.changed) {
     const askedFor = Math.max(task.createdAt, task.runAt ?? 0)
     log('task.completed', {
-      ...factsOf(task),
+      ...taskFields(task),
       run_ms: now - (task.startedAt ?? now),
       total_ms: now - askedFor,
     })
@@ -190,22 +190,22 @@ async function endAttempt(
   task: Task,
   token: string,
   receipt: string,
-  attempt: AttemptHold,
+  attempt: SupervisedAttempt,
   meter: ModelMeter,
   cause: unknown,
   { shrunk }: BatchContext,
 ): Promise<Delivered> {
   const { store, queue, clock, log, findTaskType, retentionDays, lane } = dependencies
-  attempt.settle()
+  attempt.stopHeartbeat()
   const now = clock.now()
   const error = attempt.signal.aborted ? attempt.signal.reason : cause
   const { code } = describeFailure(error)
   const record = recordOf(task, now, code, meter.provider() ?? providerOf(error))
   if (error instanceof ConflictError) {
-    log('task.stopped', { ...factsOf(task), code })
+    log('task.stopped', { ...taskFields(task), code })
     const usage = meter.usage()
     if (error.code === 'cancelled' && usage)
-      await store.change(task, account(task.epoch, token, usage, record))
+      await store.change(task, recordCancelledUsage(task.epoch, token, usage, record))
     if (error.code === 'cancelled') return 'done'
     return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, await store.get(task), shrunk)
   }
@@ -213,51 +213,51 @@ async function endAttempt(
   const { attempt: begunAttempt, maxAttempts } = task
   const decision = decide(error, begunAttempt, maxAttempts, policy, now, clock.random(), meter.isPaid())
   if (decision.outcome === 'fail') {
-    const ended = await persist(clock, () =>
+    const ended = await retryUnavailable(clock, () =>
       store.change(
         task,
-        fail(token, now, decision.error, meter.usage(), record, retain(now, retentionDays, task)),
+        fail(token, now, decision.error, meter.usage(), record, retentionFrom(now, retentionDays, task)),
       ),
     )
     if (!ended.changed || !ended.task)
       return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, ended.task, shrunk)
-    log('task.failed', { ...factsOf(task), code })
+    log('task.failed', { ...taskFields(task), code })
     // A dead letter that cannot be sent now is the sweeper's: the row stays due. The message has done its work.
     await deadLetter(dependencies, ended.task).catch(() => undefined)
     return 'done'
   }
-  const { wait, burnsAttempt } = decision
-  const begun = burnsAttempt ? task.attempt : task.attempt - 1
-  const parked = await persist(clock, () =>
+  const { wait, isCounted } = decision
+  const begun = isCounted ? task.attempt : task.attempt - 1
+  const parked = await retryUnavailable(clock, () =>
     store.change(
       task,
-      // The record is of attempts: what spent none, however often it happens, leaves no line.
+      // Only counted attempts go into `history`; waits at an open circuit do not.
       retryLater(
         token,
         now,
         wait,
         decision.error,
         meter.usage(),
-        burnsAttempt ? record : undefined,
+        isCounted ? record : undefined,
         begun,
         code === 'circuit_open' ? (task.parkedSince ?? now) : undefined,
       ),
     ),
   )
   if (!parked.changed) return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, parked.task, shrunk)
-  log(burnsAttempt ? 'task.retrying' : 'task.parked', {
-    ...factsOf(task),
+  log(isCounted ? 'task.retrying' : 'task.parked', {
+    ...taskFields(task),
     code,
     retry_in_ms: wait.until - now,
   })
   if (wait.by === 'sweeper') return 'done'
   await shrunk
-  await queue.hold(lane, receipt, Math.ceil((wait.until - clock.now()) / 1_000))
+  await queue.changeVisibility(lane, receipt, Math.ceil((wait.until - clock.now()) / 1_000))
   return 'again'
 }
 
-/** A result that was paid for is worth some patience with a stumbling store: about 8 s, well within the lease. */
-async function persist<Answer>(clock: Clock, write: () => Promise<Answer>): Promise<Answer> {
+/** Retries a write for about 8 s, well within the lease: a result that was paid for must not be lost to a short failure of the table. */
+async function retryUnavailable<Answer>(clock: Clock, write: () => Promise<Answer>): Promise<Answer> {
   for (let waitMs = 250; ; waitMs *= 2) {
     try {
       return await write()

@@ -1,13 +1,13 @@
-import { type Lane, LIMITS, URGENT_PRIORITY } from '../../contract.ts'
-import { RequestError } from '../domain/errors.ts'
-import { messageOf, type Task } from '../domain/task.ts'
-import { QUEUED_PATIENCE_MS, soonest, unsent } from '../domain/transitions.ts'
-import type { Clock, Ids } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { PayloadStore } from '../ports/payload-store.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
-import { factsOf } from './task-facts.ts'
+import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
+import { RequestError } from '../../domain/errors.ts'
+import { messageOf, type Task } from '../../domain/task.ts'
+import { markSendFailed, QUEUED_PATIENCE_MS, soonest } from '../../domain/transitions.ts'
+import type { Clock, Ids } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { taskFields } from '../shared/task-fields.ts'
 
 /** A request that was found valid: types checked, defaults filled in, model known. */
 export interface Submission {
@@ -83,7 +83,7 @@ export async function submitTask(
     createdAt: now,
     ...(runAt === undefined ? {} : { runAt }),
     ...(expiresAt === undefined ? {} : { expiresAt, startBy: expiresAt }),
-    heldUntil: startAt,
+    claimableFrom: startAt,
     dueKind: isParked ? 'timed' : 'queued',
     dueAt: soonest(isParked ? startAt : startAt + QUEUED_PATIENCE_MS, expiresAt),
     queuedAt: startAt,
@@ -108,10 +108,10 @@ export async function submitTask(
     try {
       await queue.send(task.lane, messageOf(task), delaySeconds)
     } catch (error) {
-      log('task.unsent', { ...factsOf(task), cause: String(error) })
-      await store.change(task, unsent(1, now)).catch(() => undefined)
+      log('task.unsent', { ...taskFields(task), cause: String(error) })
+      await store.change(task, markSendFailed(1, now)).catch(() => undefined)
     }
   }
-  log('task.submitted', { ...factsOf(task), status: task.status })
+  log('task.submitted', { ...taskFields(task), status: task.status })
   return { task, isReplay: false }
 }

@@ -1,12 +1,12 @@
-import { RequestError } from '../domain/errors.ts'
-import type { Task, TaskKey } from '../domain/task.ts'
-import { cancel } from '../domain/transitions.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { TaskStore } from '../ports/task-store.ts'
+import { RequestError } from '../../domain/errors.ts'
+import type { Task, TaskKey } from '../../domain/task.ts'
+import { cancel } from '../../domain/transitions.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { retentionFrom } from '../shared/retention.ts'
+import { taskFields } from '../shared/task-fields.ts'
 import { noSuchTask } from './get-task.ts'
-import { retain } from './retention.ts'
-import { factsOf } from './task-facts.ts'
 
 export interface CancelDependencies {
   readonly store: TaskStore
@@ -26,13 +26,13 @@ export async function cancelTask(
   key: TaskKey,
 ): Promise<Task> {
   const now = clock.now()
-  const { changed, task } = await store.change(key, cancel(now, retain(now, retentionDays)))
+  const { changed, task } = await store.change(key, cancel(now, retentionFrom(now, retentionDays)))
   if (!task) throw noSuchTask(key.id)
   if (!changed && task.status !== 'CANCELLED')
     throw new RequestError(
       'wrong_state',
       `The task is ${task.status}; only an unfinished task can be cancelled.`,
     )
-  if (changed) log('task.cancelled', factsOf(task))
+  if (changed) log('task.cancelled', taskFields(task))
   return task
 }

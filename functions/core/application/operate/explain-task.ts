@@ -1,11 +1,11 @@
-import { admit, type Circuit } from '../domain/circuit.ts'
-import { isFinal, type Task, type TaskKey } from '../domain/task.ts'
-import type { CircuitStore } from '../ports/circuit-store.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { LaneStore } from '../ports/lane-store.ts'
-import type { QueueDepth, TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
-import { getTask } from './get-task.ts'
+import { admit, type Circuit } from '../../domain/circuit.ts'
+import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
+import type { CircuitStore } from '../../ports/circuit-store.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { LaneStore } from '../../ports/lane-store.ts'
+import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { getTask } from '../tasks/get-task.ts'
 
 export interface ExplainDependencies {
   readonly store: TaskStore
@@ -39,7 +39,7 @@ export interface Explanation {
   readonly facts: Readonly<Record<string, unknown>>
 }
 
-interface Sight {
+interface ExplainInput {
   readonly task: Task
   readonly now: number
   readonly depth: QueueDepth
@@ -92,17 +92,17 @@ export async function explainTask(dependencies: ExplainDependencies, key: TaskKe
   }
 }
 
-function explain(sight: Sight): Answer {
-  const { task, now, pausedSince } = sight
+function explain(input: ExplainInput): Answer {
+  const { task, now, pausedSince } = input
   if (isFinal(task.status)) return { gate: 'finished', message: finished(task) }
-  if (task.status === 'PROCESSING') return running(sight)
-  if (task.heldUntil > now) return waitingForTime(sight)
+  if (task.status === 'PROCESSING') return running(input)
+  if (task.claimableFrom > now) return waitingForTime(input)
   if (pausedSince !== undefined)
     return {
       gate: 'paused',
       message: `Lane ${task.lane} is paused since ${iso(pausedSince)}. Resume it with POST /queues/${task.lane}/resume.`,
     }
-  return queued(sight)
+  return queued(input)
 }
 
 function finished(task: Task): string {
@@ -118,21 +118,21 @@ function finished(task: Task): string {
   }
 }
 
-function running({ task, now }: Sight): Answer {
-  if (task.heldUntil > now)
+function running({ task, now }: ExplainInput): Answer {
+  if (task.claimableFrom > now)
     return {
       gate: 'running',
       message: `Attempt ${task.attempt} of ${task.maxAttempts} runs since ${iso(task.startedAt)}; its worker renews its lease until it is done.`,
     }
   return {
     gate: 'lost',
-    message: `The worker of attempt ${task.attempt} is gone: its lease ended at ${iso(task.heldUntil)}. The message or the sweeper brings the task back within two minutes.`,
-    nextAt: Math.max(task.heldUntil, now) + SWEEP_MS,
+    message: `The worker of attempt ${task.attempt} is gone: its lease ended at ${iso(task.claimableFrom)}. The message or the sweeper brings the task back within two minutes.`,
+    nextAt: Math.max(task.claimableFrom, now) + SWEEP_MS,
   }
 }
 
-function waitingForTime({ task, circuitName }: Sight): Answer {
-  const nextAt = task.heldUntil
+function waitingForTime({ task, circuitName }: ExplainInput): Answer {
+  const nextAt = task.claimableFrom
   if (task.status !== 'RETRYING')
     return { gate: 'schedule', message: `It is to run at ${iso(nextAt)}.`, nextAt }
   if (task.error?.code === 'circuit_open')
@@ -148,7 +148,7 @@ function waitingForTime({ task, circuitName }: Sight): Answer {
   }
 }
 
-function queued({ task, now, depth, circuitName, circuit }: Sight): Answer {
+function queued({ task, now, depth, circuitName, circuit }: ExplainInput): Answer {
   const waited = Math.round((now - task.queuedAt) / 1_000)
   if (depth.visible === 0 && task.dueAt !== undefined && task.dueAt <= now)
     return {

@@ -1,10 +1,10 @@
-import { LEASE } from '../../contract.ts'
-import { isNoteworthy } from '../domain/overdue.ts'
-import { traceIdOf } from '../domain/trace.ts'
-import { type RunningAttempts, watchHolders } from './hold-attempt.ts'
+import { LEASE } from '../../../contract.ts'
+import { shouldRecordWatermark } from '../../domain/overdue.ts'
+import { traceIdOf } from '../../domain/trace.ts'
 import { type Delivered, type Delivery, type RunDependencies, runTask } from './run-task.ts'
+import { type RunningAttempts, watchLeases } from './supervise-attempt.ts'
 
-const MAX_NOTED_TENANTS = 1_000
+const MAX_WATERMARK_TENANTS = 1_000
 
 /**
  * Runs all deliveries of one invocation side by side, each under its own deadline.
@@ -17,27 +17,27 @@ export async function runBatch(
   deliveries: readonly Delivery[],
   deadline: number,
 ): Promise<ReadonlySet<string>> {
-  const { lane, store, queue, clock, log, lastNoted } = dependencies
+  const { lane, store, queue, clock, log, lastWatermarkAt } = dependencies
   const running: RunningAttempts = new Map()
   const over = new AbortController()
   log('batch.received', { lane, messages: deliveries.length })
   // First act: from here on a crash costs 90 s, not the queue's own long visibility.
-  const shrunk = queue.holdAll(
+  const shrunk = queue.changeVisibilityOfAll(
     lane,
     deliveries.map(({ receipt }) => receipt),
     LEASE.visibilitySeconds,
   )
-  const watching = watchHolders(dependencies, running, over.signal)
+  const watching = watchLeases(dependencies, running, over.signal)
   const notes: Promise<void>[] = []
-  const noteClaim = ({ tenant, queuedAt }: { tenant: string; queuedAt: number }) => {
+  const recordClaim = ({ tenant, queuedAt }: { tenant: string; queuedAt: number }) => {
     const now = clock.now()
     const key = `${lane}#${tenant}`
-    const last = lastNoted.get(key)
-    if (last !== undefined && !isNoteworthy(queuedAt, last, now)) return
-    if (lastNoted.size >= MAX_NOTED_TENANTS) lastNoted.clear()
-    lastNoted.set(key, now)
-    if (isNoteworthy(queuedAt, last, now))
-      notes.push(store.noteClaimed(lane, tenant, queuedAt, now).catch(() => undefined))
+    const last = lastWatermarkAt.get(key)
+    if (last !== undefined && !shouldRecordWatermark(queuedAt, last, now)) return
+    if (lastWatermarkAt.size >= MAX_WATERMARK_TENANTS) lastWatermarkAt.clear()
+    lastWatermarkAt.set(key, now)
+    if (shouldRecordWatermark(queuedAt, last, now))
+      notes.push(store.recordWatermark(lane, tenant, queuedAt, now).catch(() => undefined))
   }
 
   const again = new Set<string>()
@@ -46,7 +46,7 @@ export async function runBatch(
       deadline,
       shrunk,
       running,
-      noteClaim,
+      recordClaim,
     }).catch(async (error) => {
       log('delivery.failed', {
         tenant: delivery.message.tenant,
@@ -56,7 +56,9 @@ export async function runBatch(
       })
       await shrunk
       // A stumbling table is asked again in some seconds, not all at once.
-      await queue.hold(lane, delivery.receipt, 5 + Math.floor(clock.random() * 10)).catch(() => undefined)
+      await queue
+        .changeVisibility(lane, delivery.receipt, 5 + Math.floor(clock.random() * 10))
+        .catch(() => undefined)
       return 'again' as const
     })
     if (delivered === 'again') again.add(delivery.receipt)

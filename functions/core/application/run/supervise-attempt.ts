@@ -1,10 +1,10 @@
-import { type Lane, LEASE } from '../../contract.ts'
-import { ConflictError } from '../domain/errors.ts'
-import type { Progress, Task, TaskKey } from '../domain/task.ts'
-import { renew, report } from '../domain/transitions.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { Changed, TaskStore } from '../ports/task-store.ts'
+import { type Lane, LEASE } from '../../../contract.ts'
+import { ConflictError } from '../../domain/errors.ts'
+import type { Progress, Task, TaskKey } from '../../domain/task.ts'
+import { renew, report } from '../../domain/transitions.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { Changed, TaskStore } from '../../ports/task-store.ts'
 
 interface Dependencies {
   readonly lane: Lane
@@ -23,7 +23,7 @@ export interface RunningAttempt {
   readonly abort: (reason: Error) => void
 }
 
-export interface AttemptHold {
+export interface SupervisedAttempt {
   readonly signal: AbortSignal
   /** Rejects with the signal's reason. */
   readonly aborted: Promise<never>
@@ -32,7 +32,7 @@ export interface AttemptHold {
   /** Aborts with the reason after the time. */
   readonly limit: (ms: number, reason: Error) => void
   /** Stops heartbeat and progress, so that nothing is written beside the attempt's last write. */
-  readonly settle: () => void
+  readonly stopHeartbeat: () => void
   readonly release: () => void
 }
 
@@ -47,15 +47,15 @@ const PROGRESS_STEP_MS = 250
  * Keeps an attempt's lease and message while it runs, carries its progress, and aborts it when the row says that it
  * owns nothing any more.
  */
-export function holdAttempt(
+export function superviseAttempt(
   { lane, store, queue, clock }: Dependencies,
   task: Task,
   token: string,
   receipt: string,
   { running, shrunk }: { readonly running: RunningAttempts; readonly shrunk: Promise<void> },
-): AttemptHold {
+): SupervisedAttempt {
   const controller = new AbortController()
-  const settled = new AbortController()
+  const stopped = new AbortController()
   const aborted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
   })
@@ -63,59 +63,62 @@ export function holdAttempt(
   running.set(token, { key: task, token, since: clock.now(), abort: (reason) => controller.abort(reason) })
 
   const follow = (written: Changed) => {
-    if (!written.changed && !settled.signal.aborted)
+    if (!written.changed && !stopped.signal.aborted)
       controller.abort(new ConflictError(written.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost'))
   }
-  const told = new ProgressTold(clock.now())
+  const throttle = new ProgressThrottle(clock.now())
 
   const beat = async () => {
     for (;;) {
-      await clock.sleep(LEASE.heartbeatMs, settled.signal)
-      if (settled.signal.aborted) return
-      // A store that stumbles costs a beat, not the attempt: the lease has two more beats in it.
+      await clock.sleep(LEASE.heartbeatMs, stopped.signal)
+      if (stopped.signal.aborted) return
+      // Ignore a failed renewal: the 60 s lease leaves two more heartbeats.
       await store
-        .change(task, renew(token, clock.now(), told.take(clock.now())))
+        .change(task, renew(token, clock.now(), throttle.take(clock.now())))
         .then(follow, () => undefined)
       await shrunk
-      if (!settled.signal.aborted)
-        await queue.hold(lane, receipt, LEASE.visibilitySeconds).catch(() => undefined)
+      if (!stopped.signal.aborted)
+        await queue.changeVisibility(lane, receipt, LEASE.visibilitySeconds).catch(() => undefined)
     }
   }
   void beat()
 
-  let isTelling = false
-  const tell = async () => {
-    if (isTelling) return
-    isTelling = true
-    while (told.isPending && !settled.signal.aborted) {
-      await clock.sleep(Math.min(told.waitMs(clock.now()), PROGRESS_STEP_MS), settled.signal)
-      if (settled.signal.aborted || told.waitMs(clock.now()) > 0) continue
-      const progress = told.take(clock.now())
+  let isFlushing = false
+  const flushProgress = async () => {
+    if (isFlushing) return
+    isFlushing = true
+    while (throttle.isPending && !stopped.signal.aborted) {
+      await clock.sleep(Math.min(throttle.waitMs(clock.now()), PROGRESS_STEP_MS), stopped.signal)
+      if (stopped.signal.aborted || throttle.waitMs(clock.now()) > 0) continue
+      const progress = throttle.take(clock.now())
       if (progress)
         await store.change(task, report(token, clock.now(), progress)).then(follow, () => undefined)
     }
-    isTelling = false
+    isFlushing = false
   }
 
   return {
     signal: controller.signal,
     aborted,
     progress: (percent, message = '') => {
-      told.note({ percent: Math.max(0, Math.min(100, Math.round(percent))), message: message.slice(0, 300) })
-      void tell()
+      throttle.note({
+        percent: Math.max(0, Math.min(100, Math.round(percent))),
+        message: message.slice(0, 300),
+      })
+      void flushProgress()
     },
     limit: (ms, reason) => {
-      void clock.sleep(ms, settled.signal).then(() => settled.signal.aborted || controller.abort(reason))
+      void clock.sleep(ms, stopped.signal).then(() => stopped.signal.aborted || controller.abort(reason))
     },
-    settle: () => settled.abort(),
+    stopHeartbeat: () => stopped.abort(),
     release: () => {
-      settled.abort()
+      stopped.abort()
       running.delete(token)
     },
   }
 }
 
-class ProgressTold {
+class ProgressThrottle {
   #pending: Progress | undefined
   #written: Progress = { percent: 0, message: '' }
   #writtenAt: number
@@ -152,7 +155,7 @@ class ProgressTold {
  * Looks after all running attempts with one read every 2 s, as long as one of them runs that long. A cancelled task's
  * provider call is aborted within about 2 s of the cancel.
  */
-export async function watchHolders(
+export async function watchLeases(
   { store, clock }: Pick<Dependencies, 'store' | 'clock'>,
   running: RunningAttempts,
   until: AbortSignal,
@@ -165,11 +168,11 @@ export async function watchHolders(
     )
     if (attempts.length === 0) continue
     const keys = attempts.slice(0, 100).map(({ key: { tenant, id } }) => ({ tenant, id }))
-    const holders = await store.getHolders(keys).catch(() => [])
+    const leases = await store.readLeases(keys).catch(() => [])
     for (const { key, token, abort } of attempts) {
-      const holder = holders.find(({ tenant, id }) => id === key.id && tenant === key.tenant)
-      if (holder?.status === 'CANCELLED') abort(new ConflictError('cancelled'))
-      else if (holder && (holder.token !== token || holder.status !== 'PROCESSING'))
+      const lease = leases.find(({ tenant, id }) => id === key.id && tenant === key.tenant)
+      if (lease?.status === 'CANCELLED') abort(new ConflictError('cancelled'))
+      else if (lease && (lease.token !== token || lease.status !== 'PROCESSING'))
         abort(new ConflictError('lease_lost'))
     }
   }

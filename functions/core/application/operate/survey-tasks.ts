@@ -1,6 +1,6 @@
-import type { Task } from '../domain/task.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { TaskStore } from '../ports/task-store.ts'
+import type { Task } from '../../domain/task.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
 
 export interface Quantiles {
   readonly p50: number

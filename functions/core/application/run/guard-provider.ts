@@ -1,9 +1,9 @@
-import { admit, afterFailure, closed, LONGEST_HOLD_MS, TROUBLE_CODES } from '../domain/circuit.ts'
-import { ProviderError } from '../domain/errors.ts'
-import { circuitOpen } from '../domain/provider-failure.ts'
-import type { CircuitStore, StoredCircuit } from '../ports/circuit-store.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
+import { admit, afterFailure, closed, MAX_CIRCUIT_WAIT_MS, TROUBLE_CODES } from '../../domain/circuit.ts'
+import { ProviderError } from '../../domain/errors.ts'
+import { circuitOpen } from '../../domain/provider-failure.ts'
+import type { CircuitStore, StoredCircuit } from '../../ports/circuit-store.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
 
 interface Dependencies {
   readonly circuits: CircuitStore
@@ -63,7 +63,7 @@ export class ProviderGate {
     for (let left = TRIES; ; left -= 1) {
       const now = this.#dependencies.clock.now()
       const admission = admit(this.#known.get(provider), now)
-      if (admission.kind === 'pass' || now - (parkedSince ?? now) > LONGEST_HOLD_MS) return 'pass'
+      if (admission.kind === 'pass' || now - (parkedSince ?? now) > MAX_CIRCUIT_WAIT_MS) return 'pass'
       if (admission.kind === 'refuse') throw circuitOpen(provider, admission.until - now)
       const isMine = await this.#dependencies.circuits
         .replace(provider, this.#known.get(provider), admission.circuit)

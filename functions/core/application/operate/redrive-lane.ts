@@ -1,12 +1,12 @@
-import type { Lane } from '../../contract.ts'
-import { messageOf, type Task } from '../domain/task.ts'
-import { restart, unsent } from '../domain/transitions.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
-import { factsOf } from './task-facts.ts'
-import { tidyDeadLetters } from './tidy-dead-letters.ts'
+import type { Lane } from '../../../contract.ts'
+import { messageOf, type Task } from '../../domain/task.ts'
+import { markSendFailed, restart } from '../../domain/transitions.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { pruneDeadLetters } from '../repair/prune-dead-letters.ts'
+import { taskFields } from '../shared/task-fields.ts'
 
 export interface RedriveDependencies {
   readonly store: TaskStore
@@ -45,7 +45,7 @@ export interface Redriven {
 const PAGE = 100
 const CONCURRENCY = 16
 /** Ten letters each. */
-const TIDY_ROUNDS = 100
+const PRUNE_ROUNDS = 100
 
 /**
  * Starts the next epoch of every failed task of a tenant's lane that fits the filter. The rows are asked, not the
@@ -86,7 +86,7 @@ export async function redriveLane(
     if (clock.now() > stopAt) isComplete = cursor === undefined
   } while (cursor !== undefined && isComplete)
   if (!isDryRun && clock.now() < stopAt)
-    await tidyDeadLetters({ store, queue }, lane, TIDY_ROUNDS).catch(() => 0)
+    await pruneDeadLetters({ store, queue }, lane, PRUNE_ROUNDS).catch(() => 0)
   log('lane.redriven', { tenant, lane, matched, redriven: ids.length, is_dry_run: isDryRun })
   const redriven = ids.length
   return { matched, redriven, remaining: matched - redriven, byError, ids, isComplete }
@@ -119,9 +119,9 @@ async function startAgain(
     const delaySeconds = Math.max(0, Math.ceil((startAt - now) / 1_000))
     await queue.send(lane, messageOf(task), delaySeconds)
   } catch (error) {
-    log('task.unsent', { ...factsOf(task), cause: String(error) })
-    await store.change({ tenant, id }, unsent(task.epoch, now)).catch(() => undefined)
+    log('task.unsent', { ...taskFields(task), cause: String(error) })
+    await store.change({ tenant, id }, markSendFailed(task.epoch, now)).catch(() => undefined)
   }
-  log('task.restarted', factsOf(task))
+  log('task.restarted', taskFields(task))
   return true
 }

@@ -1,6 +1,6 @@
-import { RequestError } from '../domain/errors.ts'
-import type { Task, TaskKey } from '../domain/task.ts'
-import type { TaskStore } from '../ports/task-store.ts'
+import { RequestError } from '../../domain/errors.ts'
+import type { Task, TaskKey } from '../../domain/task.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
 
 /** The one refusal for an unknown id, an expired row and another tenant's task: they must look the same. */
 export const noSuchTask = (id: string): RequestError =>

@@ -1,14 +1,14 @@
-import { type Lane, LIMITS } from '../../contract.ts'
-import { isFinal, messageEpoch, type Task, type TaskMessage } from '../domain/task.ts'
-import { expire } from '../domain/transitions.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
-import type { TaskQueue } from '../ports/task-queue.ts'
-import type { TaskStore } from '../ports/task-store.ts'
-import { deadLetter } from './dead-letter.ts'
-import { retain } from './retention.ts'
-import { abandonment } from './sweep.ts'
-import { factsOf } from './task-facts.ts'
+import { type Lane, LIMITS } from '../../../contract.ts'
+import { isFinal, messageEpoch, type Task, type TaskMessage } from '../../domain/task.ts'
+import { expire } from '../../domain/transitions.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { abandonment } from '../repair/sweep.ts'
+import { deadLetter } from '../shared/dead-letter.ts'
+import { retentionFrom } from '../shared/retention.ts'
+import { taskFields } from '../shared/task-fields.ts'
 
 interface Dependencies {
   readonly lane: Lane
@@ -40,22 +40,26 @@ export async function refuseDelivery(
   if (
     task.startBy !== undefined &&
     task.startBy <= now &&
-    (await store.change(task, expire(task, now, retain(now, retentionDays, task)))).changed
+    (await store.change(task, expire(task, now, retentionFrom(now, retentionDays, task)))).changed
   ) {
-    log('task.expired', factsOf(task))
+    log('task.expired', taskFields(task))
     return 'done'
   }
-  if (task.attempt >= task.maxAttempts && task.heldUntil <= now && task.status === 'PROCESSING') {
+  if (task.attempt >= task.maxAttempts && task.claimableFrom <= now && task.status === 'PROCESSING') {
     const failed = await store.change(task, abandonment(task, now, retentionDays))
     if (failed.changed && failed.task) {
-      log('task.failed', { ...factsOf(task), code: 'worker_crashed' })
+      log('task.failed', { ...taskFields(task), code: 'worker_crashed' })
       await deadLetter({ store, queue, log }, failed.task).catch(() => undefined)
       return 'done'
     }
   }
   if (task.dueKind === 'timed' && (task.status === 'RETRYING' || task.status === 'SCHEDULED')) return 'done'
-  const waitSeconds = Math.ceil((task.heldUntil - now) / 1_000)
+  const waitSeconds = Math.ceil((task.claimableFrom - now) / 1_000)
   await shrunk
-  await queue.hold(lane, receipt, Math.min(Math.max(waitSeconds, RACE_SECONDS), LIMITS.queueDelaySeconds))
+  await queue.changeVisibility(
+    lane,
+    receipt,
+    Math.min(Math.max(waitSeconds, RACE_SECONDS), LIMITS.queueDelaySeconds),
+  )
   return 'again'
 }
