@@ -16,7 +16,12 @@ const remote = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/*.test.ts', 'functions/**/*.test.ts'],
+        },
+      },
       project('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
       project('contracts', { testTimeout: 30_000 }),
       project('integration', heavy),

@@ -10,12 +10,12 @@ const ROOT = resolve(import.meta.dirname, '..')
 /**
  * @param options.check compares only; nothing is written.
  * @param options.root the project, for tests.
- * @returns the files that are (or would be) rewritten.
+ * @returns the files that are (or would be) rewritten, and what an author should know.
  * @throws Error that names the folder at fault.
  */
 export async function generateTasks(
   options: { check?: boolean; root?: string } = {},
-): Promise<{ changed: string[] }> {
+): Promise<{ changed: string[]; warnings: string[] }> {
   const root = options.root ?? ROOT
   const folder = join(root, 'functions/tasks')
   const entries = await readdir(folder, { withFileTypes: true })
@@ -24,6 +24,7 @@ export async function generateTasks(
     readonly folder: string
     readonly definition: TaskDefinition
     readonly examples: unknown[]
+    readonly heavy: readonly string[]
   }[] = []
   for (const name of names.sort()) types.push(await load(folder, name))
   const byName = new Map<string, string>()
@@ -46,27 +47,83 @@ export async function generateTasks(
     changed.push(`functions/tasks/${file}`)
     if (!options.check) await writeFile(path, text)
   }
-  return { changed }
+  return { changed, warnings: types.flatMap(({ heavy }) => heavy) }
 }
 
 async function load(tasks: string, folder: string) {
   const file = join(tasks, folder, 'task.ts')
-  const module = (await import(pathToFileURL(file).href).catch((cause) => {
-    throw new Error(`functions/tasks/${folder}/task.ts does not load: ${cause.message}`, { cause })
+  const shown = `functions/tasks/${folder}/task.ts`
+  const module = (await import(pathToFileURL(file).href).catch(async (cause) => {
+    throw new Error(`${shown}${await placeOf(file, 'ts', cause)} does not load: ${cause.message}`, { cause })
   })) as { default?: TaskDefinition }
   if (typeof module.default?.run !== 'function')
-    throw new Error(`functions/tasks/${folder}/task.ts must default-export what defineTask({...}) returns.`)
-  const examples: unknown[] = JSON.parse(
-    await readFile(join(tasks, folder, 'examples.json'), 'utf8').catch(() => '[]'),
-  )
-  for (const [index, example] of examples.entries()) {
-    const parsed = module.default.input.safeParse(example)
-    if (!parsed.success)
-      throw new Error(
-        `functions/tasks/${folder}/examples.json: example ${index + 1} does not fit the input schema: ${parsed.error.issues[0]?.message}`,
-      )
+    throw new Error(`${shown} must default-export what defineTask({...}) returns.`)
+  const examples = await readExamples(tasks, folder, module.default)
+  return { folder, definition: module.default, examples, heavy: await heavyImports(file, shown) }
+}
+
+async function readExamples(tasks: string, folder: string, { input }: TaskDefinition): Promise<unknown[]> {
+  const shown = `functions/tasks/${folder}/examples.json`
+  const file = join(tasks, folder, 'examples.json')
+  const text = await readFile(file, 'utf8').catch(() => '[]')
+  let examples: unknown
+  try {
+    examples = JSON.parse(text)
+  } catch (cause) {
+    throw new Error(`${shown}${await placeOf(file, 'json', cause)} is not JSON.`, { cause })
   }
-  return { folder, definition: module.default, examples }
+  if (!Array.isArray(examples)) throw new Error(`${shown} must be a list of inputs: [{ … }].`)
+  for (const [index, example] of examples.entries()) {
+    const parsed = input.safeParse(example)
+    if (parsed.success) continue
+    const issues = parsed.error.issues.map(({ path, message }) =>
+      path.length > 0 ? `${path.join('.')}: ${message}` : message,
+    )
+    throw new Error(
+      `${shown}:${lineOfElement(text, index)}: example ${index + 1} does not fit the input schema: ${issues.join('; ')}`,
+    )
+  }
+  return examples
+}
+
+/** Line on which the n-th element of a JSON list begins. */
+function lineOfElement(text: string, index: number): number {
+  const tokens = text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},]|[^\s[\]{},"]+/g)
+  let depth = 0
+  let element = 0
+  for (const { 0: token, index: at } of tokens) {
+    if (depth === 1 && element === index && token !== ',') return text.slice(0, at).split('\n').length
+    if (token === '[' || token === '{') depth += 1
+    if (token === ']' || token === '}') depth -= 1
+    if (token === ',' && depth === 1) element += 1
+  }
+  return 1
+}
+
+/** `:line:column` of what keeps a file from loading: a mistake of syntax, or its own first line in the stack. */
+async function placeOf(file: string, loader: 'ts' | 'json', cause: unknown): Promise<string> {
+  const { transform } = await import('esbuild')
+  const failure = await transform(await readFile(file, 'utf8'), { loader, logLevel: 'silent' }).then(
+    () => undefined,
+    (error: { errors?: readonly { location?: { line: number; column: number } }[] }) => error,
+  )
+  const location = failure?.errors?.[0]?.location
+  if (location) return `:${location.line}:${location.column + 1}`
+  const [, after = ''] = (cause instanceof Error ? (cause.stack ?? '') : '').split(pathToFileURL(file).href)
+  return /^:\d+(?::\d+)?/.exec(after)?.[0] ?? ''
+}
+
+/** A package that a task imports at its top is loaded by every submit. */
+async function heavyImports(file: string, shown: string): Promise<readonly string[]> {
+  const text = await readFile(file, 'utf8')
+  const names = [...text.matchAll(/^import\s+(?!type\b)(?:[^'"]*?from\s*)?['"]([^'"./][^'"]*)['"]/gm)]
+  return names
+    .map(([, name = '']) => name)
+    .filter((name) => name !== 'zod' && !name.startsWith('node:'))
+    .map(
+      (name) =>
+        `${shown} imports "${name}" at its top, so every submit loads it. Inside run: const x = await import('${name}')`,
+    )
 }
 
 const camel = (folder: string): string =>
@@ -117,7 +174,8 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output') {
 if (import.meta.main) {
   const isCheck = process.argv.includes('--check')
   try {
-    const { changed } = await generateTasks({ check: isCheck })
+    const { changed, warnings } = await generateTasks({ check: isCheck })
+    for (const warning of warnings) console.warn(warning)
     if (changed.length > 0)
       console.log(
         `${isCheck ? 'Stale' : 'Wrote'}: ${changed.join(', ')}${isCheck ? '. Run "npm run tasks".' : ''}`,

@@ -50,9 +50,12 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
 async function generateRegistry(): Promise<void> {
   const generator = join(ROOT, 'bin/generate-tasks.ts')
   if (!existsSync(generator)) return
-  await promisify(execFile)(process.execPath, [generator], { cwd: ROOT }).catch((cause) => {
-    throw new Error(`The registry of task types cannot be written:\n${cause.stderr}`, { cause })
-  })
+  const { stderr } = await promisify(execFile)(process.execPath, [generator], { cwd: ROOT }).catch(
+    (cause) => {
+      throw new Error(`The registry of task types cannot be written:\n${cause.stderr}`, { cause })
+    },
+  )
+  if (stderr.trim() !== '') console.warn(stderr.trim())
 }
 
 async function bundleOne(bundle: BundleName, outRoot: string): Promise<BundleReport> {

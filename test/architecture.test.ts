@@ -6,7 +6,7 @@ const root = resolve(import.meta.dirname, '..')
 
 const sources = ['bin', 'lib', 'functions'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .map((file) => join(folder, file)),
 )
 
@@ -81,6 +81,7 @@ const ARROWS: readonly {
       /^functions\/api\/schemas\//,
       /^functions\/tasks\//,
       /^functions\/core\/kit\//,
+      /^functions\/core\/domain\/nearest-name\.ts$/,
     ],
     packages: 'any',
   },

@@ -141,14 +141,19 @@ export function metricCount({ models }: StageSettings): number {
     Model: PRICED.length + 1,
     Code: ERROR_CODES,
   }
+  return combinationsOf(METRICS, values)
+}
+
+/** How many metrics of these definitions there are when each dimension has so many values. */
+export function combinationsOf(
+  definitions: readonly { readonly dimensions: readonly (readonly Dimension[])[] }[],
+  values: Readonly<Record<Dimension, number>>,
+): number {
   const combinations = (set: readonly Dimension[]) =>
     set.includes('Model')
-      ? PRICED.length + values.Provider
+      ? values.Model - 1 + values.Provider
       : set.reduce((product, dimension) => product * values[dimension], 1)
-  return METRICS.flatMap(({ dimensions }) => dimensions as readonly (readonly Dimension[])[]).reduce(
-    (sum, set) => sum + combinations(set),
-    0,
-  )
+  return definitions.flatMap(({ dimensions }) => dimensions).reduce((sum, set) => sum + combinations(set), 0)
 }
 
 /** Codes that a stage meets: the runner's own and the providers', about; task types may add some. */

@@ -1,6 +1,8 @@
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { generateTasks } from '../../bin/generate-tasks.ts'
 import { newTask } from '../../bin/new-task.ts'
@@ -11,8 +13,6 @@ let root: string
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'new-task-'))
   await cp(join(project, 'functions'), join(root, 'functions'), { recursive: true })
-  await mkdir(join(root, 'test/fixtures'), { recursive: true })
-  await cp(join(project, 'test/fixtures/run-task-type.ts'), join(root, 'test/fixtures/run-task-type.ts'))
   await cp(join(project, 'package.json'), join(root, 'package.json'))
   await symlink(join(project, 'node_modules'), join(root, 'node_modules'))
 })
@@ -20,7 +20,7 @@ afterEach(() => rm(root, { recursive: true, force: true }))
 
 describe('the registry of task types', () => {
   it('is what the folders say; if this fails, run "npm run tasks"', async () => {
-    expect(await generateTasks({ check: true })).toEqual({ changed: [] })
+    expect((await generateTasks({ check: true })).changed).toEqual([])
   })
 
   it('refuses two folders with one name', async () => {
@@ -31,13 +31,85 @@ describe('the registry of task types', () => {
   })
 })
 
+/** A task folder with these files. */
+async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  await mkdir(join(root, 'functions/tasks', folder), { recursive: true })
+  for (const [name, text] of Object.entries(files))
+    await writeFile(join(root, 'functions/tasks', folder, name), text)
+}
+
+/** Of the command itself: the tests' own loader would hide where a module fails. */
+async function complaint(): Promise<string> {
+  await mkdir(join(root, 'bin'))
+  await cp(join(project, 'bin/generate-tasks.ts'), join(root, 'bin/generate-tasks.ts'))
+  const run = promisify(execFile)(process.execPath, [join(root, 'bin/generate-tasks.ts')])
+  return run.then(
+    () => '',
+    ({ stderr }: { stderr: string }) => stderr,
+  )
+}
+
+const taskText = (lane: string, before = '') => `import * as z from 'zod'
+${before}import { defineTask } from '../../core/kit/index.ts'
+
+export default defineTask({
+  name: 'unicorn.groom', summary: 'Grooms.', version: 1, lane: '${lane}',
+  input: z.strictObject({ name: z.string(), coat: z.strictObject({ length: z.number() }) }),
+  output: z.string(),
+  run: async ({ input }) => input.name,
+})
+`
+
+describe('what keeps a task type from loading is told with its place', () => {
+  it('a mistake of syntax: file, line and column', async () => {
+    await write('unicorn-groom', { 'task.ts': `${taskText('ai')}\nconst x = (\n` })
+    expect(await complaint()).toMatch(/^functions\/tasks\/unicorn-groom\/task\.ts:12:\d+ does not load/)
+  })
+
+  it('a throw at load: the line that threw', async () => {
+    await write('unicorn-groom', { 'task.ts': taskText('ai', "\nJSON.parse('{')\n") })
+    expect(await complaint()).toMatch(/task\.ts:3:\d+ does not load: Expected property name/)
+  })
+
+  it('a lane that does not exist: the nearest that does', async () => {
+    await write('unicorn-groom', { 'task.ts': taskText('docs') })
+    await expect(generateTasks({ root })).rejects.toThrow(/there is no lane "docs"\. Nearest: "documents"/)
+  })
+
+  it('an example: its line, and the path of each field', async () => {
+    const good = '{ "name": "a ] , {", "coat": { "length": 1 } }'
+    const bad = '{ "name": "b", "coat": { "length": "long" } }'
+    await write('unicorn-groom', {
+      'task.ts': taskText('ai'),
+      'examples.json': `[\n  ${good},\n  ${bad}\n]\n`,
+    })
+    await expect(generateTasks({ root })).rejects.toThrow(
+      /examples\.json:3: example 2 does not fit the input schema: coat\.length: .*expected number/,
+    )
+  })
+
+  it('examples that are no JSON: the file and the line', async () => {
+    await write('unicorn-groom', { 'task.ts': taskText('ai'), 'examples.json': '[\n{ "name": }\n]' })
+    await expect(generateTasks({ root })).rejects.toThrow(/examples\.json:2:11 is not JSON/)
+  })
+
+  it('a package imported at the top loads, with a warning', async () => {
+    await write('unicorn-groom', {
+      'task.ts': taskText('ai', "import { marked } from 'marked'\nvoid marked\n"),
+    })
+    expect((await generateTasks({ root })).warnings).toEqual([
+      expect.stringContaining('imports "marked" at its top'),
+    ])
+  })
+})
+
 describe('npm run new-task', () => {
   it('writes the folder and its test, and registers it', async () => {
-    const files = await newTask('unicorn.groom', 'documents', root)
+    const files = await newTask('unicorn.groom', { lane: 'documents' }, root)
     expect(files).toEqual([
       'functions/tasks/unicorn-groom/task.ts',
       'functions/tasks/unicorn-groom/examples.json',
-      'test/unit/tasks/unicorn-groom.test.ts',
+      'functions/tasks/unicorn-groom/task.test.ts',
       'functions/tasks/registry.gen.ts',
       'functions/tasks/manifest.gen.json',
     ])
@@ -46,17 +118,17 @@ describe('npm run new-task', () => {
     )
     const manifest = JSON.parse(await readFile(join(root, 'functions/tasks/manifest.gen.json'), 'utf8'))
     expect(manifest).toContainEqual(expect.objectContaining({ name: 'unicorn.groom', lane: 'documents' }))
-    await expect(newTask('unicorn.groom', 'ai', root)).rejects.toThrow('is there already')
+    await expect(newTask('unicorn.groom', {}, root)).rejects.toThrow('is there already')
   })
 
   it.each(['', 'translate', 'Text.Translate', 'text.', '../evil.x', 'unicorn.groom.twice'])(
     'refuses the name "%s" and says what a name is',
     async (name) => {
-      await expect(newTask(name, 'ai', root)).rejects.toThrow('noun.verb')
+      await expect(newTask(name, {}, root)).rejects.toThrow('noun.verb')
     },
   )
 
   it('refuses a lane that does not exist', async () => {
-    await expect(newTask('unicorn.groom', 'fast', root)).rejects.toThrow('Lanes: ai, documents')
+    await expect(newTask('unicorn.groom', { lane: 'docs' }, root)).rejects.toThrow('Nearest: "documents"')
   })
 })

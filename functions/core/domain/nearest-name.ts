@@ -1,8 +1,20 @@
-/** The candidate that takes the fewest edits to reach, for "did you mean" (Levenshtein distance). */
+/**
+ * The candidate that somebody most likely meant: fewest edits (Levenshtein distance), a common beginning counting
+ * double, so that "docs" is "documents" and not "demo".
+ */
 export function nearestName(word: string, candidates: readonly string[]): string {
   const asked = word.slice(0, 64)
-  const ranked = candidates.map((name) => ({ name, edits: distance(asked, name) }))
+  const ranked = candidates.map((name) => ({
+    name,
+    edits: distance(asked, name) - 2 * commonStart(asked, name),
+  }))
   return ranked.sort((left, right) => left.edits - right.edits)[0]?.name ?? ''
+}
+
+function commonStart(left: string, right: string): number {
+  let length = 0
+  while (length < left.length && left[length] === right[length]) length += 1
+  return length
 }
 
 function distance(left: string, right: string): number {

@@ -1,5 +1,6 @@
 import type * as z from 'zod'
-import type { Lane } from '../../contract.ts'
+import { LANES, type Lane } from '../../contract.ts'
+import { nearestName } from '../domain/nearest-name.ts'
 
 /** Everything one attempt may use. */
 export interface TaskContext<Input> {
@@ -12,6 +13,11 @@ export interface TaskContext<Input> {
   readonly model: ModelClient
   /** Cheap to call often: what is told is written at most about once a second. */
   readonly progress: (percent: number, message?: string) => void
+  /**
+   * Writes a line that `taskrunner logs --task <id>` and the console's task page find; `console.*` does the same with
+   * its own level. Never a prompt, a result or a key: logs are read by more people than tasks.
+   */
+  readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void
   /** Resolves after the time; rejects with the signal's reason when that fires first. */
   readonly sleep: (ms: number) => Promise<void>
 }
@@ -42,7 +48,8 @@ export interface RetryPolicy {
   readonly capMs: number
 }
 
-export interface TaskDefinition<Input = unknown, Output = unknown> {
+/** @typeParam Sent what a caller sends: fields with a default may be missing. */
+export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknown> {
   /** `noun.verb`; written out, so that moving the folder does not orphan queued work. */
   readonly name: string
   /** One sentence for the docs page. */
@@ -51,7 +58,7 @@ export interface TaskDefinition<Input = unknown, Output = unknown> {
   readonly lane: Lane
   /** True when the task calls a model; `model` is then validated and defaulted. */
   readonly usesModel: boolean
-  readonly input: z.ZodType<Input>
+  readonly input: z.ZodType<Input, Sent>
   readonly output: z.ZodType<Output>
   readonly retry: RetryPolicy
   readonly limits: {
@@ -62,8 +69,8 @@ export interface TaskDefinition<Input = unknown, Output = unknown> {
 }
 
 /** What an author writes: names, shapes and `run`; the rest has defaults. */
-export type TaskDeclaration<Input, Output> = Pick<
-  TaskDefinition<Input, Output>,
+export type TaskDeclaration<Input, Output, Sent> = Pick<
+  TaskDefinition<Input, Output, Sent>,
   'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'run'
 > & {
   readonly usesModel?: boolean
@@ -77,7 +84,7 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
  * Declares a task type. Put it in `functions/tasks/<name>/task.ts` as the default export; the folder is the
  * registration.
  *
- * @throws Error at load when the name is not `noun.verb` or a limit is out of bounds.
+ * @throws Error at load when the name is not `noun.verb`, there is no such lane, or a limit is out of bounds.
  * @example
  * export default defineTask({
  *   name: 'text.translate',
@@ -91,12 +98,17 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
  *     await model.complete({ system: `Translate to ${input.to}.`, prompt: input.text }),
  * })
  */
-export function defineTask<Input, Output>(
-  declaration: TaskDeclaration<Input, Output>,
-): TaskDefinition<Input, Output> {
-  const { name } = declaration
+export function defineTask<Input, Output, Sent>(
+  declaration: TaskDeclaration<Input, Output, Sent>,
+): TaskDefinition<Input, Output, Sent> {
+  const { name, lane } = declaration
   if (!NAME.test(name))
     throw new Error(`Task type "${name}" must be named noun.verb, in lower case, e.g. "text.translate".`)
+  // The types say so too, but `npm run dev` loads what does not compile.
+  if (!LANES.includes(lane))
+    throw new Error(
+      `Task type "${name}": there is no lane "${lane}". Nearest: "${nearestName(lane, LANES)}". Lanes: ${LANES.join(', ')}.`,
+    )
   const retry = { maxAttempts: 4, baseMs: 2_000, capMs: 60_000, ...declaration.retry }
   const limits = { timeoutMs: 240_000, ...declaration.limits }
   if (retry.maxAttempts < 1 || retry.maxAttempts > 10)

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { runTaskType } from '../../../functions/core/kit/run-task-type.ts'
 import add from '../../../functions/tasks/example-add/task.ts'
 import example from '../../../functions/tasks/example-run/task.ts'
 import text from '../../../functions/tasks/text-generate/task.ts'
-import { runTaskType } from '../../fixtures/run-task-type.ts'
 
 describe('text.generate', () => {
   it('answers with the model’s text and shows the latest words as progress', async () => {

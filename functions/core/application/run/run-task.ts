@@ -108,7 +108,7 @@ export async function runTask(
 
 /** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
 async function perform(
-  { findTaskType, payloads, clock }: RunDependencies,
+  { findTaskType, payloads, clock, log }: RunDependencies,
   task: Task,
   attempt: SupervisedAttempt,
   meter: ModelMeter,
@@ -131,6 +131,8 @@ async function perform(
     signal: attempt.signal,
     model: meter.client,
     progress: attempt.progress,
+    log: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      log('task.log', { ...fields, ...taskFields(task), attempt: task.attempt, message }),
     sleep: async (ms: number) => {
       await clock.sleep(ms, attempt.signal)
       attempt.signal.throwIfAborted()

@@ -1,0 +1,62 @@
+import type { TaskDefinition } from './define-task.ts'
+
+export interface RunTaskTypeSettings {
+  /** What the model says, in two pieces. */
+  readonly answer?: string
+  /** In place of `answer`: decides by the prompt, and may throw what a provider would. */
+  readonly complete?: (call: { readonly prompt: string; readonly system?: string }) => Promise<string>
+  readonly signal?: AbortSignal
+  /** Which try it is. Default 1. */
+  readonly attempt?: number
+}
+
+/** What a run left behind. */
+export interface RunTaskTypeResult<Output> {
+  readonly result: Output
+  readonly prompts: readonly string[]
+  readonly told: readonly { readonly percent: number; readonly message: string | undefined }[]
+  /** What `context.log` was called with. */
+  readonly logged: readonly { readonly message: string; readonly [field: string]: unknown }[]
+  readonly slept: readonly number[]
+}
+
+/**
+ * Runs a task type's own code in a test, with a model that says what it is told to. The input is what a caller would
+ * send: defaults are filled in, and what the schema refuses throws. Time does not pass in `sleep`.
+ *
+ * @example
+ * const { result, prompts } = await runTaskType(task, { text: 'hello' }, { answer: 'bonjour' })
+ */
+export async function runTaskType<Input, Output, Sent>(
+  task: TaskDefinition<Input, Output, Sent>,
+  input: NoInfer<Sent>,
+  { answer = '', complete, signal = new AbortController().signal, attempt = 1 }: RunTaskTypeSettings = {},
+): Promise<RunTaskTypeResult<Output>> {
+  const prompts: string[] = []
+  const told: { percent: number; message: string | undefined }[] = []
+  const logged: { message: string }[] = []
+  const slept: number[] = []
+  const result = await task.run({
+    input: task.input.parse(input),
+    taskId: 'task-1',
+    attempt,
+    signal,
+    model: {
+      name: 'test-model',
+      complete: async ({ prompt, system, onDelta }) => {
+        prompts.push(prompt)
+        const text = complete
+          ? await complete({ prompt, ...(system === undefined ? {} : { system }) })
+          : answer
+        const half = Math.ceil(text.length / 2)
+        onDelta?.(text.slice(0, half))
+        onDelta?.(text.slice(half))
+        return text
+      },
+    },
+    progress: (percent, message) => void told.push({ percent, message }),
+    log: (message, fields) => void logged.push({ ...fields, message }),
+    sleep: async (ms) => void slept.push(ms),
+  })
+  return { result: task.output.parse(result), prompts, told, logged, slept }
+}
