@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   // Imported here: a machine without `npm ci` gets a sentence, not a stack trace.
   const { startRuntime } = await import('../lib/local/runtime.ts').catch(explainMissing)
   const { synthesize } = await import('../lib/local/synthesize.ts')
-  const { ENVIRONMENT_LIMIT } = await import('../lib/stages/local.ts')
+  const { ENVIRONMENT_LIMIT, timingScale } = await import('../lib/stages/local.ts')
   let isWaiting = true
   const assemblyDir = synthesize(STATE).finally(() => {
     isWaiting = false
@@ -42,6 +42,7 @@ async function main(): Promise<void> {
     env: process.env,
     isFresh: settings.isFresh,
     environmentLimit: ENVIRONMENT_LIMIT,
+    timerScale: timingScale(process.env),
     warn: (text) => console.warn(styleText('yellow', text)),
     tell: (text, isBad) => console.log(styleText(isBad ? 'red' : 'green', text)),
   })

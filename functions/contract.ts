@@ -40,6 +40,8 @@ export const ENV = {
   defaultTenant: 'DEFAULT_TENANT',
   /** `true`: inputs are shown to whoever may see the dashboard. */
   showsPrompts: 'SHOWS_PROMPTS',
+  /** Set where leases and other waits are shorter than their full length. */
+  timingScale: 'TIMING_SCALE',
 } as const
 export type EnvName = (typeof ENV)[keyof typeof ENV]
 
@@ -153,18 +155,6 @@ export const CALL_LIMITS = {
   throwOnRequestTimeout: true,
 } as const
 export const PAYLOAD_CALL_LIMITS = { ...CALL_LIMITS, requestTimeout: 15_000 } as const
-
-/** A worker's lease and the heartbeat that renews it; see the lease section of functions/DECISIONS.md. */
-export const LEASE = {
-  leaseMs: 60_000,
-  heartbeatMs: 20_000,
-  /** Visibility a message is shrunk to at first sight, renewed by each heartbeat. */
-  visibilitySeconds: 90,
-  /** How often the rows of running attempts are read to notice a cancel. */
-  cancelCheckMs: 2_000,
-  /** An attempt ends this long before its function would. */
-  reserveMs: 10_000,
-} as const
 
 /** Path the payload bucket keeps inputs and results under; its lifecycle rule expires them after the row. */
 export const PAYLOAD_PREFIX = 'payload/'

@@ -18,6 +18,9 @@ const importsOf = (file: string): readonly string[] => {
   )
 }
 
+/** What infrastructure and runtime share. */
+const CONTRACT = /^functions\/contract(\.ts$|\/)/
+
 /** From a place to the places it may import; third-party packages are named without a slash rule by `packages`. */
 const ARROWS: readonly {
   readonly from: RegExp
@@ -25,25 +28,25 @@ const ARROWS: readonly {
   /** Packages allowed; `any` leaves them free. */
   readonly packages: readonly RegExp[] | 'any'
 }[] = [
-  { from: /^functions\/(contract|metrics)\.ts$/, to: [], packages: [] },
+  { from: /^functions\/(contract|metrics)\.ts$|^functions\/contract\//, to: [CONTRACT], packages: [] },
   {
     from: /^functions\/core\/domain\//,
-    to: [/^functions\/core\/domain\//, /^functions\/contract\.ts$/],
+    to: [/^functions\/core\/domain\//, CONTRACT],
     packages: [],
   },
   {
     from: /^functions\/core\/ports\//,
-    to: [/^functions\/core\/(domain|ports)\//, /^functions\/contract\.ts$/],
+    to: [/^functions\/core\/(domain|ports)\//, CONTRACT],
     packages: [],
   },
   {
     from: /^functions\/core\/application\//,
-    to: [/^functions\/core\/(domain|ports|application)\//, /^functions\/contract\.ts$/],
+    to: [/^functions\/core\/(domain|ports|application)\//, CONTRACT],
     packages: [],
   },
   {
     from: /^functions\/core\/kit\//,
-    to: [/^functions\/core\/(domain|ports|kit)\//, /^functions\/contract\.ts$/],
+    to: [/^functions\/core\/(domain|ports|kit)\//, CONTRACT],
     packages: [/^zod$/],
   },
   {
@@ -56,7 +59,7 @@ const ARROWS: readonly {
     to: [
       /^functions\/(api|workers|ops|hosts|tasks)\//,
       /^functions\/core\/(application|domain|ports)\//,
-      /^functions\/contract\.ts$/,
+      CONTRACT,
     ],
     packages: [/^zod$/, /^@middy\/core$/, /^aws-lambda$/, /^node:/],
   },
@@ -64,7 +67,8 @@ const ARROWS: readonly {
     from: /^lib\//,
     to: [
       /^lib\//,
-      /^functions\/(contract|metrics)\.ts$/,
+      CONTRACT,
+      /^functions\/metrics\.ts$/,
       // Names of models, to count what metrics cost.
       /^functions\/core\/domain\/cost\.ts$/,
       /^functions\/tasks\/manifest\.gen\.json$/,
@@ -77,7 +81,7 @@ const ARROWS: readonly {
     to: [
       /^bin\//,
       /^lib\//,
-      /^functions\/contract\.ts$/,
+      CONTRACT,
       /^functions\/api\/schemas\//,
       /^functions\/tasks\//,
       /^functions\/core\/kit\//,

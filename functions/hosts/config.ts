@@ -31,6 +31,7 @@ const shapes = {
   [ENV.opsActionArn]: z.string().min(1),
   [ENV.defaultTenant]: z.string().min(1),
   [ENV.showsPrompts]: z.enum(['true', 'false']).transform((text) => text === 'true'),
+  [ENV.timingScale]: z.coerce.number().positive().max(1).default(1),
   [ENV.openaiBaseUrl]: z.url().optional(),
   [ENV.anthropicBaseUrl]: z.url().optional(),
 }

@@ -5,6 +5,7 @@
 
 import middy from '@middy/core'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
+import { scaleTiming } from '../contract/timing.ts'
 import { API_BASE, ENV } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
@@ -23,6 +24,7 @@ export { readConfig, systemClock }
 export const clock = systemClock
 export const log = createLog(readConfig([ENV.stage]).STAGE)
 export const ids = createIds(systemClock.now)
+scaleTiming(readConfig([ENV.timingScale]).TIMING_SCALE)
 
 let dynamo: ReturnType<typeof createDynamoClient> | undefined
 const openDynamo = () => {

@@ -45,6 +45,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
+    optionalEnvironment: [ENV.timingScale],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -66,6 +67,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.serviceVersion,
     ],
+    optionalEnvironment: [ENV.timingScale],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
@@ -89,7 +91,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.parameterPrefix,
     ],
-    optionalEnvironment: [ENV.openaiBaseUrl, ENV.anthropicBaseUrl],
+    optionalEnvironment: [ENV.openaiBaseUrl, ENV.anthropicBaseUrl, ENV.timingScale],
     // Query on the table itself: the circuits are items of one partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -104,6 +106,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   sweep: {
     environment: [ENV.stage, ENV.tableName, ENV.queueUrls, ENV.deadLetterQueueUrls, ENV.retentionDays],
+    optionalEnvironment: [ENV.timingScale],
     // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.
     table: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { due: ['dynamodb:Query'] },
@@ -135,6 +138,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.retentionDays,
     ],
+    optionalEnvironment: [ENV.timingScale],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'] },
     queues: ['sqs:SendMessage'],

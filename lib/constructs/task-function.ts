@@ -4,7 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import type { BundleName, EnvName } from '../../functions/contract.ts'
+import { type BundleName, ENV, type EnvName } from '../../functions/contract.ts'
 import { nearestName } from '../stages/nearest-name.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
@@ -64,7 +64,7 @@ export class TaskFunction extends Construct {
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
       systemLogLevelV2: lambda.SystemLogLevel.WARN,
-      environment: checkEnvironment(bundle, props.environment),
+      environment: checkEnvironment(bundle, { ...props.environment, ...timingOf(stage, bundle) }),
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
       ...(tracing === 'adot' ? { adotInstrumentation: ADOT } : {}),
       // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A
@@ -103,6 +103,12 @@ const ADOT: lambda.AdotInstrumentationConfig = {
   ),
   execWrapper: lambda.AdotLambdaExecWrapper.REGULAR_HANDLER,
 }
+
+/** A full-length stage, as every deployed one is, says nothing about it. */
+const timingOf = ({ timing }: StageSettings, bundle: BundleName): TaskFunctionProps['environment'] =>
+  timing.scale !== 1 && FUNCTION_ACCESS[bundle].optionalEnvironment?.includes(ENV.timingScale)
+    ? { [ENV.timingScale]: String(timing.scale) }
+    : {}
 
 function checkEnvironment(
   bundle: BundleName,

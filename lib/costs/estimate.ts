@@ -1,4 +1,5 @@
-import { LANES, LEASE } from '../../functions/contract.ts'
+import { ATTEMPT, TIMING } from '../../functions/contract/timing.ts'
+import { LANES } from '../../functions/contract.ts'
 import { PRICED } from '../../functions/core/domain/cost.ts'
 import { type Dimension, METRICS } from '../../functions/metrics.ts'
 import manifest from '../../functions/tasks/manifest.gen.json' with { type: 'json' }
@@ -47,10 +48,10 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   const { tasksPerMonth: tasks, seconds, batch } = load
   const requests = tasks * REQUESTS_PER_TASK
   const apiGb = stage.api.memoryMb / 1_024
-  const beats = Math.floor(seconds / (LEASE.heartbeatMs / 1_000))
+  const beats = Math.floor(seconds / (TIMING.heartbeatMs / 1_000))
   const told = Math.floor(seconds / PROGRESS_SECONDS)
   const writes = WRITE_UNITS + beats * HEARTBEAT_UNITS + told
-  const looks = REQUESTS_PER_TASK - 1 + Math.floor(seconds / (LEASE.cancelCheckMs / 1_000))
+  const looks = REQUESTS_PER_TASK - 1 + Math.floor(seconds / (ATTEMPT.cancelCheckMs / 1_000))
   const sqsCalls = 1 + 1 / batch + 2 / Math.min(batch, 10) + beats
   const invocations = tasks / batch
   const longest = seconds * longestOf(batch)

@@ -16,6 +16,8 @@ export interface DeploymentOptions {
   readonly functionEnv: (name: string) => Readonly<Record<string, string>>
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
+  /** Shortens the rates of the timers. */
+  readonly timerScale: number
   /** Ids of event sources that somebody turned off. */
   readonly pausedSources: ReadonlySet<string>
   readonly warn: (text: string) => void
@@ -44,6 +46,7 @@ export class Deployment {
     sqs,
     functionEnv,
     environmentLimit,
+    timerScale,
     pausedSources,
     warn,
     observer,
@@ -77,7 +80,9 @@ export class Deployment {
       return new EventSource({ plan: source, queueUrl: queue.url, region, pool, sqs, isOn, warn })
     }
     this.#sources = new Map(plan.eventSources.map((source) => [source.id, toSource(source)]))
-    this.timers = plan.timers.map((timer) => new Timer(timer, this.pool(timer.functionName), warn))
+    this.timers = plan.timers.map(
+      (timer) => new Timer(timer, this.pool(timer.functionName), warn, timerScale),
+    )
   }
 
   get sources(): readonly EventSource[] {

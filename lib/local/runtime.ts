@@ -38,6 +38,8 @@ export interface RuntimeOptions {
   readonly onServices?: (endpoints: Endpoints) => Promise<void>
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
+  /** Shortens the rates of the timers, which a template cannot have below a minute. 1 when left out. */
+  readonly timerScale?: number
   readonly warn?: (text: string) => void
   /** Told of alarms that go on and off. */
   readonly tell?: (text: string, isBad: boolean) => void
@@ -142,7 +144,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       await provision(plan, clients)
       const common = environmentOf(endpoints, env)
       const functionEnv = (name: string) => ({ ...common, ...options.functionEnv?.(endpoints, name) })
-      const { environmentLimit } = options
+      const { environmentLimit, timerScale = 1 } = options
       const next = await Deployment.create({
         plan,
         region: REGION,
@@ -150,6 +152,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         sqs: sourceSqs,
         functionEnv,
         environmentLimit,
+        timerScale,
         pausedSources: paused.ids,
         warn,
         observer: own.observer,

@@ -16,6 +16,7 @@ const SETTINGS = [
   'ANTHROPIC_BASE_URL',
   'BEDROCK_MODELS',
   'DEFAULT_MODEL',
+  'TIMING_SCALE',
 ] as const
 
 /** Folders and files that bundles and template are made of. */

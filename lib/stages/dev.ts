@@ -30,6 +30,7 @@ export const dev: StageInput = {
   },
   api: { requestsPerSecond: 50, burst: 100, memoryMb: 512, setsAccountLogRole: true, hasCanary: false },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  timing: { scale: 1 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
   observability: {

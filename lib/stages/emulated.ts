@@ -36,6 +36,7 @@ export const emulated: StageInput = {
   },
   api: { requestsPerSecond: 1_000, burst: 2_000, memoryMb: 256, setsAccountLogRole: true, hasCanary: false },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  timing: { scale: 1 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
   observability: {

@@ -58,6 +58,7 @@ export function local(environment: Environment): StageInput {
       hasCanary: false,
     },
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+    timing: { scale: timingScale(environment) },
     cleanup: { hour: 2, timeZone: 'UTC' },
     hasObservability: true,
     observability: {
@@ -69,6 +70,9 @@ export function local(environment: Environment): StageInput {
     },
   }
 }
+
+/** Share of the usual waits, also of the timers' rates, which the template cannot have below a minute. */
+export const timingScale = (environment: Environment): number => Number(text(environment.TIMING_SCALE) ?? 1)
 
 /** An empty line in `.env` is the same as none. */
 const text = (value: string | undefined): string | undefined => value?.trim() || undefined

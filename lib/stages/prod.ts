@@ -23,6 +23,7 @@ export const prod: StageInput = {
   },
   api: { requestsPerSecond: 500, burst: 1_000, memoryMb: 512, setsAccountLogRole: true, hasCanary: true },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  timing: { scale: 1 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,
   observability: {

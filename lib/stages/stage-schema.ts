@@ -113,6 +113,13 @@ export const stageSchema = z
       timeoutSeconds: whole.min(10).max(900),
       memoryMb: whole.min(128).max(10_240),
     }),
+    timing: z.strictObject({
+      /**
+       * Length of leases, visibilities and the sweeper's waits as a share of the usual one. Below 1 for tests on one
+       * machine; deployed, a lease that short would be lost to any pause of a worker.
+       */
+      scale: z.number().min(0.1).max(1),
+    }),
     /** When old tasks are deleted, every day. */
     cleanup: z.strictObject({
       hour: whole.min(0).max(23),
@@ -144,6 +151,10 @@ export const stageSchema = z
   .refine((stage) => stage.payloadExpiryDays > stage.retentionDays + LIMITS.maxDelayDays, {
     path: ['payloadExpiryDays'],
     error: `must be above retentionDays + ${LIMITS.maxDelayDays}, the longest delay: a row must not point at an object that is gone`,
+  })
+  .refine(({ name, timing }) => name === 'local' || timing.scale === 1, {
+    path: ['timing', 'scale'],
+    error: 'must be 1 on a deployed stage: shorter leases are for tests on one machine',
   })
   .superRefine(({ name, models }, context) => {
     const refuse = (path: string, message: string) =>

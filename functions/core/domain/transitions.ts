@@ -7,7 +7,7 @@
  *   RETRYING ◀─┴─────────────┘ (retry) ├─▶ CANCELLED ─┼─restart (epoch + 1)─▶ PENDING
  *                                      └─▶ EXPIRED ───┘
  */
-import { LEASE } from '../../contract.ts'
+import { TIMING } from '../../contract/timing.ts'
 import {
   type AttemptRecord,
   OPEN_STATUSES,
@@ -57,15 +57,9 @@ export interface Transition {
 /** How long a row that ends is kept. */
 export type Retention = Required<Pick<Task, 'ttl' | 'reapAt'>>
 
-/** The first wait of the sweeper for a sent message to be taken; doubles with every further send. */
-export const QUEUED_PATIENCE_MS = 60_000
-const MAX_PATIENCE_MS = 60 * 60_000
-/** How long after the failing write the sweeper sends a dead letter that nobody confirmed. */
-const DEAD_LETTER_PATIENCE_MS = 60_000
-
 /** When a row whose `sends`-th message just went out is worth a look. */
 export const patienceMs = (sends: number): number =>
-  Math.min(QUEUED_PATIENCE_MS * 2 ** Math.max(0, sends - 1), MAX_PATIENCE_MS)
+  Math.min(TIMING.queuedPatienceMs * 2 ** Math.max(0, sends - 1), TIMING.maxPatienceMs)
 
 /** Takes the lease for one attempt. */
 export function claim(epoch: number, token: string, now: number): Transition {
@@ -81,9 +75,9 @@ export function claim(epoch: number, token: string, now: number): Transition {
     set: {
       status: 'PROCESSING',
       token,
-      claimableFrom: now + LEASE.leaseMs,
+      claimableFrom: now + TIMING.leaseMs,
       dueKind: 'timed',
-      dueAt: now + LEASE.leaseMs,
+      dueAt: now + TIMING.leaseMs,
       startedAt: now,
       updatedAt: now,
     },
@@ -98,8 +92,8 @@ export function renew(token: string, now: number, progress?: Progress): Transiti
     name: 'renew',
     when: { statuses: ['PROCESSING'], token },
     set: {
-      claimableFrom: now + LEASE.leaseMs,
-      dueAt: now + LEASE.leaseMs,
+      claimableFrom: now + TIMING.leaseMs,
+      dueAt: now + TIMING.leaseMs,
       updatedAt: now,
       ...(progress ? { progress } : {}),
     },
@@ -169,7 +163,7 @@ export function retryLater(
       claimableFrom: wait.until,
       queuedAt: wait.until,
       dueKind: isParked ? 'timed' : 'queued',
-      dueAt: isParked ? wait.until : wait.until + QUEUED_PATIENCE_MS,
+      dueAt: isParked ? wait.until : wait.until + TIMING.queuedPatienceMs,
       updatedAt: now,
       ...(usage ? { usage } : {}),
       ...(parkedSince === undefined ? {} : { parkedSince }),
@@ -218,7 +212,7 @@ const failed = (now: number, error: TaskFailure, retention: Retention) =>
     finishedAt: now,
     updatedAt: now,
     dueKind: 'timed',
-    dueAt: now + DEAD_LETTER_PATIENCE_MS,
+    dueAt: now + TIMING.deadLetterPatienceMs,
     ...retention,
   }) as const
 
@@ -290,7 +284,7 @@ export function restart(
       queuedAt: startAt,
       sends: 1,
       dueKind: 'queued',
-      dueAt: startAt + QUEUED_PATIENCE_MS,
+      dueAt: startAt + TIMING.queuedPatienceMs,
       updatedAt: now,
     },
     remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'parkedSince', 'ttl', 'reapAt'],
@@ -327,7 +321,7 @@ export function takeOver(seen: Task, now: number, record: AttemptRecord): Transi
       queuedAt: now,
       sends: seen.sends + 1,
       dueKind: 'queued',
-      dueAt: now + QUEUED_PATIENCE_MS,
+      dueAt: now + TIMING.queuedPatienceMs,
       updatedAt: now,
     },
     remove: ['token'],

@@ -10,10 +10,13 @@ export interface Ticker {
   readonly stop: () => void
 }
 
-/** @throws Error for an expression that is neither a rate nor a cron. */
-export function startTicker(expression: string, timeZone: string, act: () => void): Ticker {
+/**
+ * @param scale shortens a rate.
+ * @throws Error for an expression that is neither a rate nor a cron.
+ */
+export function startTicker(expression: string, timeZone: string, act: () => void, scale = 1): Ticker {
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? []
-  if (count && unit) return everyMs(Number(count) * (UNIT_MS[unit] ?? 0), act)
+  if (count && unit) return everyMs(Number(count) * (UNIT_MS[unit] ?? 0) * scale, act)
   const [, fields] = /^cron\((\S+ \S+ \S+ \S+ \S+ \S+)\)$/.exec(expression) ?? []
   if (fields) return byCron(fields, timeZone, act)
   throw new Error(
@@ -45,11 +48,12 @@ export class Timer {
   readonly plan: TimerPlan
   readonly #ticker: Ticker
 
-  constructor(plan: TimerPlan, pool: FunctionPool, warn: (text: string) => void) {
+  constructor(plan: TimerPlan, pool: FunctionPool, warn: (text: string) => void, scale: number) {
     this.plan = plan
-    this.#ticker = startTicker(plan.expression, plan.timeZone, () => {
+    const act = () => {
       pool.invoke(plan.input).catch((cause: Error) => warn(`Timer ${plan.name}: ${cause.message}`))
-    })
+    }
+    this.#ticker = startTicker(plan.expression, plan.timeZone, act, scale)
   }
 
   get nextAt(): number {

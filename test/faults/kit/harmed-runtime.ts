@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Runtime, type RuntimeOptions, startRuntime } from '../../../lib/local/runtime.ts'
 import { ENVIRONMENT_LIMIT } from '../../../lib/stages/local.ts'
-import { assemblyOf, type Settings } from '../../fixtures/running.ts'
+import { assemblyOf, type Settings, TIMING_SCALE } from '../../fixtures/running.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 import { startQueueProxy } from './queue-proxy.ts'
 
@@ -47,6 +47,7 @@ export async function startHarmedRuntime({
     port: rest.port ?? 0,
     env,
     environmentLimit: ENVIRONMENT_LIMIT,
+    timerScale: TIMING_SCALE,
     warn: rest.warn ?? (() => undefined),
     onServices: async (endpoints) => {
       const throttling = 'ProvisionedThroughputExceededException'

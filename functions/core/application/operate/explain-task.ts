@@ -1,3 +1,4 @@
+import { TIMING } from '../../../contract/timing.ts'
 import { admit, type Circuit } from '../../domain/circuit.ts'
 import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
 import type { CircuitStore } from '../../ports/circuit-store.ts'
@@ -49,9 +50,6 @@ interface ExplainInput {
 }
 
 type Answer = Pick<Explanation, 'gate' | 'message' | 'nextAt'>
-
-/** The sweeper comes by once a minute. */
-const SWEEP_MS = 60_000
 
 /**
  * Says in words which gate holds a task and when it can next run.
@@ -127,7 +125,7 @@ function running({ task, now }: ExplainInput): Answer {
   return {
     gate: 'lost',
     message: `The worker of attempt ${task.attempt} is gone: its lease ended at ${iso(task.claimableFrom)}. The message or the sweeper brings the task back within two minutes.`,
-    nextAt: Math.max(task.claimableFrom, now) + SWEEP_MS,
+    nextAt: Math.max(task.claimableFrom, now) + TIMING.sweepMs,
   }
 }
 
@@ -154,7 +152,7 @@ function queued({ task, now, depth, circuitName, circuit }: ExplainInput): Answe
     return {
       gate: 'lost',
       message: `Its message is not in the queue any more, ${waited} s after it was sent. The sweeper sends another within a minute.`,
-      nextAt: now + SWEEP_MS,
+      nextAt: now + TIMING.sweepMs,
     }
   const admission = admit(circuit, now)
   const paused =

@@ -1,3 +1,4 @@
+import { TIMING } from '../../../contract/timing.ts'
 import { LANES, type Lane } from '../../../contract.ts'
 import { type ClaimWatermark, isLost } from '../../domain/overdue.ts'
 import { type AttemptRecord, type DueKind, messageOf, type Task } from '../../domain/task.ts'
@@ -21,8 +22,6 @@ export interface SweepDependencies {
   readonly retentionDays: number
 }
 
-/** A parked task is sent this far ahead with a delay, so that it starts on its second and not on the sweep's. */
-const LOOK_AHEAD_MS = 75_000
 /** Messages of one epoch that nobody took although their queue was empty: the worker cannot even load. */
 const MAX_SENDS = 6
 const CONCURRENCY = 16
@@ -95,7 +94,7 @@ async function walk(
   act: (entries: readonly DueEntry[]) => Promise<unknown>,
 ): Promise<void> {
   if (clock.now() > stopAt) return
-  const upTo = clock.now() + (kind === 'timed' ? LOOK_AHEAD_MS : 0)
+  const upTo = clock.now() + (kind === 'timed' ? TIMING.lookAheadMs : 0)
   for await (const page of store.due(kind, upTo)) {
     for (let start = 0; start < page.length; start += CONCURRENCY)
       await act(page.slice(start, start + CONCURRENCY))

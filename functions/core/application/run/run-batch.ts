@@ -1,4 +1,4 @@
-import { LEASE } from '../../../contract.ts'
+import { TIMING } from '../../../contract/timing.ts'
 import { shouldRecordWatermark } from '../../domain/overdue.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 import { type Delivered, type Delivery, type RunDependencies, runTask } from './run-task.ts'
@@ -25,7 +25,7 @@ export async function runBatch(
   const shrunk = queue.changeVisibilityOfAll(
     lane,
     deliveries.map(({ receipt }) => receipt),
-    LEASE.visibilitySeconds,
+    TIMING.visibilitySeconds,
   )
   const watching = watchLeases(dependencies, running, over.signal)
   const notes: Promise<void>[] = []

@@ -1,4 +1,5 @@
-import { type Lane, LEASE, LIMITS } from '../../../contract.ts'
+import { ATTEMPT } from '../../../contract/timing.ts'
+import { type Lane, LIMITS } from '../../../contract.ts'
 import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../../domain/errors.ts'
 import { decide, describeFailure, providerOf } from '../../domain/retry.ts'
 import {
@@ -121,7 +122,7 @@ async function perform(
       code: 'unknown_task_type',
       retry: 'counted',
     })
-  const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - LEASE.reserveMs))
+  const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - ATTEMPT.reserveMs))
   attempt.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
   const input = type.input.parse(JSON.parse(await payloads.read(task.input)))
   const context = {

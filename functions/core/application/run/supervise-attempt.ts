@@ -1,4 +1,5 @@
-import { type Lane, LEASE } from '../../../contract.ts'
+import { ATTEMPT, TIMING } from '../../../contract/timing.ts'
+import type { Lane } from '../../../contract.ts'
 import { ConflictError } from '../../domain/errors.ts'
 import type { Progress, Task, TaskKey } from '../../domain/task.ts'
 import { renew, report } from '../../domain/transitions.ts'
@@ -70,7 +71,7 @@ export function superviseAttempt(
 
   const beat = async () => {
     for (;;) {
-      await clock.sleep(LEASE.heartbeatMs, stopped.signal)
+      await clock.sleep(TIMING.heartbeatMs, stopped.signal)
       if (stopped.signal.aborted) return
       // Ignore a failed renewal: the 60 s lease leaves two more heartbeats.
       await store
@@ -78,7 +79,7 @@ export function superviseAttempt(
         .then(follow, () => undefined)
       await shrunk
       if (!stopped.signal.aborted)
-        await queue.changeVisibility(lane, receipt, LEASE.visibilitySeconds).catch(() => undefined)
+        await queue.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(() => undefined)
     }
   }
   void beat()
@@ -161,10 +162,10 @@ export async function watchLeases(
   until: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    await clock.sleep(LEASE.cancelCheckMs, until)
+    await clock.sleep(ATTEMPT.cancelCheckMs, until)
     if (until.aborted) return
     const attempts = [...running.values()].filter(
-      ({ since }) => clock.now() - since >= LEASE.cancelCheckMs - 100,
+      ({ since }) => clock.now() - since >= ATTEMPT.cancelCheckMs - 100,
     )
     if (attempts.length === 0) continue
     const keys = attempts.slice(0, 100).map(({ key: { tenant, id } }) => ({ tenant, id }))

@@ -1,7 +1,8 @@
+import { TIMING } from '../../../contract/timing.ts'
 import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
 import { RequestError } from '../../domain/errors.ts'
 import { messageOf, type Task } from '../../domain/task.ts'
-import { markSendFailed, QUEUED_PATIENCE_MS, soonest } from '../../domain/transitions.ts'
+import { markSendFailed, soonest } from '../../domain/transitions.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
@@ -85,7 +86,7 @@ export async function submitTask(
     ...(expiresAt === undefined ? {} : { expiresAt, startBy: expiresAt }),
     claimableFrom: startAt,
     dueKind: isParked ? 'timed' : 'queued',
-    dueAt: soonest(isParked ? startAt : startAt + QUEUED_PATIENCE_MS, expiresAt),
+    dueAt: soonest(isParked ? startAt : startAt + TIMING.queuedPatienceMs, expiresAt),
     queuedAt: startAt,
     sends: isParked ? 0 : 1,
     history: [],
