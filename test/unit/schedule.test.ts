@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest'
+import {
+  checkCron,
+  describeTiming,
+  scheduleTimes,
+} from '../../functions/core/adapters/croner/schedule-times.ts'
+import { RequestError } from '../../functions/core/domain/errors.ts'
+import {
+  firingKey,
+  MAX_MADE_UP,
+  planFirings,
+  startOf,
+  type Timing,
+  upcoming,
+  withScheduledTime,
+} from '../../functions/core/domain/schedule.ts'
+
+const at = (text: string): number => Date.parse(text)
+const iso = (instants: readonly number[]): readonly string[] =>
+  instants.map((one) => new Date(one).toISOString())
+const cron = (expression: string, timezone = 'UTC'): Timing => ({ kind: 'cron', expression, timezone })
+const plannedAfter = (timing: Timing, from: string, count = 3) =>
+  iso(upcoming(scheduleTimes, { timing }, at(from), count))
+
+describe('the times of a schedule', () => {
+  it('follow the clock on the wall across both changes of daylight saving', () => {
+    const daily = cron('0 9 * * *', 'Europe/Berlin')
+    expect(plannedAfter(daily, '2027-03-27T00:00:00Z')).toEqual([
+      '2027-03-27T08:00:00.000Z',
+      '2027-03-28T07:00:00.000Z',
+      '2027-03-29T07:00:00.000Z',
+    ])
+    expect(plannedAfter(daily, '2027-10-30T00:00:00Z')).toEqual([
+      '2027-10-30T07:00:00.000Z',
+      '2027-10-31T08:00:00.000Z',
+      '2027-11-01T08:00:00.000Z',
+    ])
+  })
+
+  it('an hour that is skipped fires once, moved on; an hour that comes twice fires once', () => {
+    const half = cron('30 2 * * *', 'Europe/Berlin')
+    expect(plannedAfter(half, '2027-03-27T12:00:00Z', 2)).toEqual([
+      '2027-03-28T01:00:00.000Z',
+      '2027-03-29T00:30:00.000Z',
+    ])
+    expect(plannedAfter(half, '2027-10-30T12:00:00Z', 2)).toEqual([
+      '2027-10-31T00:30:00.000Z',
+      '2027-11-01T01:30:00.000Z',
+    ])
+  })
+
+  it('know 29 February, the last day of a month and the first Monday', () => {
+    expect(plannedAfter(cron('0 9 29 2 *'), '2026-01-01T00:00:00Z', 2)).toEqual([
+      '2028-02-29T09:00:00.000Z',
+      '2032-02-29T09:00:00.000Z',
+    ])
+    expect(plannedAfter(cron('0 0 L * *'), '2027-01-15T00:00:00Z', 2)).toEqual([
+      '2027-01-31T00:00:00.000Z',
+      '2027-02-28T00:00:00.000Z',
+    ])
+    expect(plannedAfter(cron('0 0 * * MON#1'), '2026-11-25T00:00:00Z', 1)).toEqual([
+      '2026-12-07T00:00:00.000Z',
+    ])
+  })
+
+  it('a zone that changed its law is followed on both sides of the change', () => {
+    // Mexico City gave up daylight saving in October 2022: 09:00 was 14:00 UTC in summer 2022 and is 15:00 in 2023.
+    const daily = cron('0 9 * * *', 'America/Mexico_City')
+    expect(plannedAfter(daily, '2022-07-01T00:00:00Z', 1)).toEqual(['2022-07-01T14:00:00.000Z'])
+    expect(plannedAfter(daily, '2023-07-01T00:00:00Z', 1)).toEqual(['2023-07-01T15:00:00.000Z'])
+  })
+
+  it('a rate counts from its anchor, so that a late firing moves none after it', () => {
+    const rate: Timing = { kind: 'rate', everyMs: 60_000, anchor: at('2026-11-25T00:00:30Z') }
+    expect(plannedAfter(rate, '2026-11-25T00:00:30Z', 2)).toEqual([
+      '2026-11-25T00:01:30.000Z',
+      '2026-11-25T00:02:30.000Z',
+    ])
+    expect(plannedAfter(rate, '2026-11-24T00:00:00Z', 1)).toEqual(['2026-11-25T00:00:30.000Z'])
+    expect(scheduleTimes.previous(rate, at('2026-11-25T00:02:30Z'))).toBe(at('2026-11-25T00:01:30Z'))
+  })
+
+  it('start and end bound them', () => {
+    const timing = cron('0 * * * *')
+    const bounds = { timing, startAt: at('2026-11-25T10:00:00Z'), endAt: at('2026-11-25T11:00:00Z') }
+    expect(iso(upcoming(scheduleTimes, bounds, 0, 5))).toEqual([
+      '2026-11-25T10:00:00.000Z',
+      '2026-11-25T11:00:00.000Z',
+    ])
+  })
+
+  it('are told in words', async () => {
+    expect(await describeTiming(cron('0 9 * * MON-FRI', 'Europe/Berlin'))).toBe(
+      'At 09:00, Monday through Friday (Europe/Berlin)',
+    )
+    expect(await describeTiming(cron('0 0 13 * FRI'))).toBe(
+      'At 00:00, on day 13 of the month, or on Friday (UTC)',
+    )
+    expect(await describeTiming({ kind: 'rate', everyMs: 90_000, anchor: 0 })).toBe('Every 90 seconds')
+  })
+})
+
+describe('a cron expression that is not valid', () => {
+  const messageOf = (expression: string, timezone = 'UTC'): string => {
+    try {
+      checkCron(expression, timezone)
+      return 'valid'
+    } catch (error) {
+      expect(error).toBeInstanceOf(RequestError)
+      return (error as RequestError).message
+    }
+  }
+  it.each([
+    ['61 0 * * *', /^cron .*minute/],
+    ['0 25 * * *', /^cron .*hour/],
+    ['0 0 32 * *', /^cron .*day/],
+    ['0 0 * 13 *', /^cron .*month/],
+    ['* * *', /five fields.*not 3/],
+    ['0 0 0 0 0 0 0', /not 7/],
+    ['', /five fields/],
+    ['@daily', /five fields/],
+    ['0 9 31 2 *', /never comes/],
+  ])('%s is refused with the field named', (expression, message) => {
+    expect(messageOf(expression)).toMatch(message)
+  })
+  it('names a time zone that is none', () => {
+    expect(messageOf('0 9 * * *', 'Europe/Berln')).toMatch(
+      /^timezone "Europe\/Berln" is not an IANA time zone/,
+    )
+    expect(messageOf('0 9 * * *', '+02:00')).toMatch(/^timezone/)
+  })
+})
+
+describe('what a look at a due schedule fires', () => {
+  const now = at('2026-11-25T12:00:00Z')
+  const horizon = now + 75_000
+  const minutely = cron('* * * * *')
+  const look = (plan: {
+    timing?: Timing
+    missed?: 'skip' | 'run_once' | 'run_all'
+    nextAt: number
+    endAt?: number
+  }) => planFirings(scheduleTimes, { timing: minutely, missed: 'skip', ...plan }, now, horizon)
+
+  it('fires ahead of time what is planned within the look-ahead, and moves on', () => {
+    const { planned, nextAt } = look({ nextAt: at('2026-11-25T12:00:00Z') })
+    expect(iso(planned)).toEqual(['2026-11-25T12:00:00.000Z', '2026-11-25T12:01:00.000Z'])
+    expect(iso([nextAt ?? 0])).toEqual(['2026-11-25T12:02:00.000Z'])
+  })
+
+  it('a firing late by less than five minutes is not missed', () => {
+    expect(look({ nextAt: at('2026-11-25T11:56:00Z') }).planned).toHaveLength(6)
+  })
+
+  it.each([
+    ['skip', 0],
+    ['run_once', 1],
+    ['run_all', MAX_MADE_UP],
+  ] as const)('after an outage of ten hours, %s makes up for %i', (missed, madeUp) => {
+    const { planned } = look({ nextAt: at('2026-11-25T02:00:00Z'), missed })
+    const old = planned.filter((one) => one < now - 5 * 60_000)
+    expect(old).toHaveLength(madeUp)
+    // The latest of them, oldest first, and each once.
+    if (madeUp) expect(iso([old.at(-1) ?? 0])).toEqual(['2026-11-25T11:54:00.000Z'])
+    expect(new Set(planned).size).toBe(planned.length)
+    expect([...planned].sort((left, right) => left - right)).toEqual(planned)
+  })
+
+  it('run_all after a short outage makes up for each', () => {
+    const { planned, missed } = look({ nextAt: at('2026-11-25T11:30:00Z'), missed: 'run_all' })
+    expect(planned).toHaveLength(32)
+    expect(missed).toBe(0)
+  })
+
+  it('a year of outage of a schedule that fires each second is no endless walk', () => {
+    const { planned, nextAt } = look({
+      timing: cron('* * * * * *'),
+      nextAt: at('2025-11-25T12:00:00Z'),
+      missed: 'run_all',
+    })
+    expect(planned.length).toBeLessThanOrEqual(200)
+    expect(nextAt).toBeGreaterThan(now - 5 * 60_000)
+  })
+
+  it('once fires once, also when it was missed and is to run once', () => {
+    const timing: Timing = { kind: 'once', at: at('2026-11-25T08:00:00Z') }
+    expect(look({ timing, nextAt: timing.at, missed: 'run_once' })).toEqual({
+      planned: [timing.at],
+      missed: 0,
+      nextAt: undefined,
+    })
+    expect(look({ timing, nextAt: timing.at, missed: 'skip' })).toEqual({
+      planned: [],
+      missed: 1,
+      nextAt: undefined,
+    })
+  })
+})
+
+describe('a firing', () => {
+  it('moves by its own jitter, the same each time', () => {
+    const schedule = { id: 's1', jitterMs: 30_000 }
+    const moves = [0, 60_000, 120_000].map((planned) => startOf(schedule, planned) - planned)
+    expect(moves).toEqual([0, 60_000, 120_000].map((planned) => startOf(schedule, planned) - planned))
+    expect(Math.max(...moves)).toBeLessThan(30_000)
+    expect(new Set(moves).size).toBeGreaterThan(1)
+  })
+  it('puts its planned time into every string of the input', () => {
+    expect(withScheduledTime({ a: ['on {{scheduled_time}}'], b: 1, c: null }, 0)).toEqual({
+      a: ['on 1970-01-01T00:00:00.000Z'],
+      b: 1,
+      c: null,
+    })
+  })
+  it('has a key that no Idempotency-Key can be', () => {
+    expect(firingKey('s1', 0)).toMatch(/^[^\x20-\x7e]/)
+  })
+})
