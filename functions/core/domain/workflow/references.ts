@@ -1,0 +1,116 @@
+/**
+ * References in a step's input: `{"$from": "a.result.text"}` stands for a value of an earlier step, and
+ * `{"$each": "a.result.items"}` for one item of an array, in a task for each. An object is a reference only when it has
+ * no other field (but `default`); `{"$literal": …}` keeps its content as it is.
+ */
+import type { FieldError } from '../errors.ts'
+
+export type Root = 'result' | 'results' | 'status' | 'error'
+const ROOTS: readonly Root[] = ['result', 'results', 'status', 'error']
+
+export interface Reference {
+  /** Name of the step, or `previous`. */
+  readonly step: string
+  readonly root: Root
+  readonly path: readonly string[]
+  readonly text: string
+}
+
+/** @returns the reference, or what is wrong with its text. */
+export function parseReference(text: unknown): Reference | string {
+  if (typeof text !== 'string' || text.length > 500) return 'must be a text such as "a.result.text"'
+  const [step = '', root = '', ...path] = text.replace(/\[(\d+)\]/g, '.$1').split('.')
+  if (!step || !(ROOTS as readonly string[]).includes(root))
+    return `"${text}" must be a step's name, then one of ${ROOTS.join(', ')}, then the field, e.g. "a.result.text"`
+  if (path.some((part) => part === '')) return `"${text}" has an empty part`
+  return { step, root: root as Root, path, text }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+
+const isMarked = (value: Record<string, unknown>, mark: string, ...extra: readonly string[]): boolean =>
+  Object.hasOwn(value, mark) && Object.keys(value).every((key) => key === mark || extra.includes(key))
+
+export interface Found {
+  readonly kind: 'from' | 'each'
+  readonly path: string
+  readonly text: unknown
+}
+
+/** All references of a value with the path of each. */
+export function findReferences(value: unknown, path: string): readonly Found[] {
+  if (Array.isArray(value)) return value.flatMap((item, index) => findReferences(item, `${path}.${index}`))
+  if (!isObject(value) || isMarked(value, '$literal')) return []
+  if (isMarked(value, '$from', 'default')) return [{ kind: 'from', path, text: value.$from }]
+  if (isMarked(value, '$each')) return [{ kind: 'each', path, text: value.$each }]
+  return Object.entries(value).flatMap(([key, item]) => findReferences(item, `${path}.${key}`))
+}
+
+/** What a step gave, as references see it. */
+export interface StepValue {
+  readonly status: string
+  /** Of a step with one task. */
+  readonly result?: unknown
+  /** Of a step with many tasks, in their order; null for one that did not complete. */
+  readonly results?: readonly unknown[]
+  readonly error?: unknown
+}
+
+/** A reference leads nowhere: the step that uses it cannot start. */
+export class MissingReferenceError extends Error {}
+
+/**
+ * @param valuesOf what a step gave, by name.
+ * @throws MissingReferenceError when a step that completed has no such value.
+ */
+export function readReference(
+  reference: Reference,
+  valuesOf: (step: string) => StepValue | undefined,
+  fallback: { readonly default?: unknown } = {},
+): unknown {
+  const step = valuesOf(reference.step)
+  const missing = (reason: string): unknown => {
+    if (Object.hasOwn(fallback, 'default')) return fallback.default
+    throw new MissingReferenceError(`"${reference.text}" leads nowhere: ${reason}.`)
+  }
+  if (!step) return missing(`there is no step "${reference.step}"`)
+  // A step that was left out, or failed where failures go on, gave nothing.
+  if (step.status !== 'COMPLETED' && reference.root !== 'status' && reference.root !== 'error')
+    return Object.hasOwn(fallback, 'default') ? fallback.default : null
+  let value: unknown = step[reference.root]
+  if (value === undefined && reference.root === 'result' && step.results) value = step.results
+  if (value === undefined && reference.root === 'results' && Object.hasOwn(step, 'result'))
+    value = [step.result]
+  if (reference.root === 'error' && value === undefined) value = null
+  for (const part of reference.path) {
+    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, part))
+      return missing(`the value has no "${part}"`)
+    value = (value as Record<string, unknown>)[part]
+  }
+  return value === undefined ? missing('the step has no such value') : value
+}
+
+/** Puts values in the place of references. `$each` is replaced by `item`. */
+export function resolve(
+  value: unknown,
+  read: (reference: Reference, fallback: { readonly default?: unknown }) => unknown,
+  item?: { readonly value: unknown },
+): unknown {
+  if (Array.isArray(value)) return value.map((one) => resolve(one, read, item))
+  if (!isObject(value)) return value
+  if (isMarked(value, '$literal')) return value.$literal
+  if (isMarked(value, '$from', 'default')) {
+    const reference = parseReference(value.$from)
+    if (typeof reference === 'string') throw new MissingReferenceError(reference)
+    return read(reference, Object.hasOwn(value, 'default') ? { default: value.default } : {})
+  }
+  if (isMarked(value, '$each') && item) return item.value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolve(one, read, item)]))
+}
+
+/** @returns what is wrong with the reference at a path, where something is. */
+export function referenceError(found: Found): FieldError | undefined {
+  const reference = parseReference(found.text)
+  return typeof reference === 'string' ? { path: found.path, message: reference } : undefined
+}

@@ -1,0 +1,254 @@
+/**
+ * A workflow's row and what follows from it. The row holds the state of each node; the tasks of a node are ordinary
+ * tasks, whose ids are derived from workflow, node and index, so that starting a node twice makes the same tasks.
+ */
+import type { Payload, TaskFailure, TaskKey } from '../task.ts'
+import type { FailurePolicy, Plan, PlanNode } from './plan.ts'
+
+export const WORKFLOW_STATUSES = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
+export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number]
+
+export const NODE_STATUSES = [
+  'WAITING',
+  'STARTING',
+  'RUNNING',
+  'COMPLETED',
+  'FAILED',
+  'SKIPPED',
+  'CANCELLED',
+] as const
+export type NodeStatus = (typeof NODE_STATUSES)[number]
+
+export interface NodeState {
+  readonly status: NodeStatus
+  /** Tasks of the node, once it started. */
+  readonly size?: number
+  /** Tasks made so far, while it starts. */
+  readonly started?: number
+  /** The workflow's epoch in which the node last started: its join belongs to that one. */
+  readonly epoch?: number
+  readonly startedAt?: number
+  readonly finishedAt?: number
+  readonly error?: TaskFailure
+  /** Why it was skipped. */
+  readonly reason?: 'condition' | 'upstream'
+}
+
+export interface Workflow extends TaskKey {
+  readonly name: string
+  readonly status: WorkflowStatus
+  /** Grows with each retry by hand. */
+  readonly epoch: number
+  /** Grows with every write. */
+  readonly version: number
+  readonly plan: Payload
+  readonly onFailure: FailurePolicy
+  readonly nodes: Readonly<Record<string, NodeState>>
+  /** Signals that came, by name; also those that came before anybody waited for them. */
+  readonly signals: Readonly<Record<string, { readonly at: number; readonly payload: Payload }>>
+  readonly tags: readonly string[]
+  readonly bodyHash: string
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly finishedAt?: number
+  /** When the whole must have ended. */
+  readonly expiresAt?: number
+  readonly error?: TaskFailure
+  /** When somebody must look at the row again; a final row has one until its open tasks are cancelled. */
+  readonly dueAt?: number
+  /** Seconds since 1970. Only final rows have one. */
+  readonly ttl?: number
+}
+
+/** Whose step a task is. */
+export interface Parent {
+  readonly workflow: string
+  readonly epoch: number
+  readonly node: string
+  readonly index: number
+  readonly size: number
+  /** The first failure ends the workflow, so the parent wants to know of it at once. */
+  readonly isFailFast: boolean
+}
+
+/** Indexes of a node's tasks that have ended. A set: adding twice changes nothing. */
+export interface Join {
+  readonly completed: ReadonlySet<number>
+  readonly failed: ReadonlySet<number>
+}
+
+/** Indexes in one item of a join: 500 numbers are about 3 kB. */
+export const JOIN_SHARD = 500
+export const shardOf = (index: number): number => Math.floor(index / JOIN_SHARD)
+export const shardsOf = (size: number): number => Math.ceil(size / JOIN_SHARD)
+export const shardSize = (size: number, shard: number): number =>
+  Math.min(JOIN_SHARD, size - shard * JOIN_SHARD)
+
+export const isEnded = (status: NodeStatus): boolean =>
+  status === 'COMPLETED' || status === 'FAILED' || status === 'SKIPPED' || status === 'CANCELLED'
+
+/**
+ * What a step's task id is derived from. Starts with a character that no Idempotency-Key may have, so that no caller can
+ * take a step's id.
+ */
+export const stepKey = (workflow: string, node: string, index: number): string =>
+  `\u0000workflow/${workflow}/${node}/${index}`
+
+/** How long a workflow in which nothing happens goes unlooked at: its tasks are due by themselves. */
+const SAFETY_MS = 60 * 60_000
+/** A node that starts, or a cascade of cancels, is taken up again after so long. */
+export const RESUME_MS = 60_000
+
+export interface Decision {
+  readonly workflow: Workflow
+  /** Nodes to start, in the order of the plan. */
+  readonly start: readonly PlanNode[]
+  readonly isChanged: boolean
+}
+
+/**
+ * Everything that follows from what is known, without side effect: nodes that ended, nodes to skip, nodes to start, the end
+ * of the workflow.
+ *
+ * @param joins of nodes that run.
+ */
+export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Join>, now: number): Decision {
+  if (seen.status !== 'RUNNING') return { workflow: seen, start: [], isChanged: false }
+  const nodes: Record<string, NodeState> = { ...seen.nodes }
+  const set = (name: string, state: NodeState) => {
+    nodes[name] = { ...nodes[name], ...state }
+  }
+  for (const node of plan.nodes) {
+    const state = nodes[node.name]
+    if (state?.status !== 'RUNNING') continue
+    const ended =
+      node.kind === 'wait' ? endOfWait(node, state, seen, now) : endOfTasks(state, joins.get(node.name), plan)
+    if (ended) set(node.name, { ...ended, finishedAt: now })
+  }
+  const failed = plan.nodes.find(({ name }) => nodes[name]?.status === 'FAILED')
+  if (seen.expiresAt !== undefined && seen.expiresAt <= now)
+    return end(seen, nodes, now, 'FAILED', {
+      code: 'workflow_timeout',
+      message: 'The workflow did not end within its time.',
+      retryable: true,
+    })
+  if (failed && plan.onFailure === 'fail_fast')
+    return end(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
+
+  // A skipped node can let others be skipped: the plan's order is the caller's, so go on until nothing moves.
+  const start: PlanNode[] = []
+  for (let isMoving = true; isMoving; ) {
+    isMoving = false
+    for (const node of plan.nodes) {
+      if (nodes[node.name]?.status !== 'WAITING' || start.includes(node)) continue
+      const before = node.after.map((name) => nodes[name])
+      if (!before.every((state) => state && isEnded(state.status))) continue
+      const isBlocked = before.some(
+        (state) =>
+          state?.status === 'FAILED' || state?.status === 'CANCELLED' || state?.reason === 'upstream',
+      )
+      if (isBlocked) {
+        set(node.name, { status: 'SKIPPED', reason: 'upstream', finishedAt: now })
+        isMoving = true
+      } else start.push(node)
+    }
+  }
+  if (start.length === 0 && plan.nodes.every(({ name }) => isEnded(nodes[name]?.status ?? 'WAITING')))
+    return failed
+      ? end(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
+      : end(seen, nodes, now, 'COMPLETED')
+  const workflow = { ...seen, nodes, dueAt: nextLook(plan, nodes, seen, now) }
+  return { workflow, start, isChanged: changed(seen.nodes, nodes) || workflow.dueAt !== seen.dueAt }
+}
+
+const changed = (before: Workflow['nodes'], after: Workflow['nodes']): boolean =>
+  Object.entries(after).some(([name, state]) => before[name]?.status !== state.status)
+
+function endOfTasks(state: NodeState, join: Join | undefined, { onFailure }: Plan): NodeState | undefined {
+  const completed = join?.completed.size ?? 0
+  const failed = join?.failed.size ?? 0
+  const size = state.size ?? 0
+  if (failed > 0 && onFailure === 'fail_fast') return { status: 'FAILED', error: failures(failed, size) }
+  if (completed + failed < size) return undefined
+  return failed === 0 ? { status: 'COMPLETED' } : { status: 'FAILED', error: failures(failed, size) }
+}
+
+const failures = (failed: number, size: number): TaskFailure => ({
+  code: 'step_failed',
+  message: size === 1 ? 'Its task did not complete.' : `${failed} of its ${size} tasks did not complete.`,
+  retryable: true,
+})
+
+function endOfWait(
+  node: Extract<PlanNode, { kind: 'wait' }>,
+  state: NodeState,
+  { signals }: Workflow,
+  now: number,
+): NodeState | undefined {
+  if (Object.hasOwn(signals, node.signal)) return { status: 'COMPLETED' }
+  if (node.timeoutMs === undefined || (state.startedAt ?? now) + node.timeoutMs > now) return undefined
+  if (node.onTimeout === 'continue') return { status: 'SKIPPED', reason: 'condition' }
+  return {
+    status: 'FAILED',
+    error: { code: 'signal_timeout', message: `No signal "${node.signal}" came in time.`, retryable: true },
+  }
+}
+
+const failureOf = (name: string, state: NodeState | undefined): TaskFailure => ({
+  code: state?.error?.code ?? 'step_failed',
+  message: `Step "${name}": ${state?.error?.message ?? 'failed.'}`.slice(0, 1_000),
+  retryable: true,
+})
+
+/** Ends the workflow: nodes that did not end are cancelled, and the row stays due until their tasks are. */
+export function end(
+  seen: Workflow,
+  nodes: Readonly<Record<string, NodeState>>,
+  now: number,
+  status: Exclude<WorkflowStatus, 'RUNNING'>,
+  error?: TaskFailure,
+): Decision {
+  const states = Object.entries(nodes).map(
+    ([name, state]) =>
+      [
+        name,
+        isEnded(state.status) ? state : { ...state, status: 'CANCELLED' as const, finishedAt: now },
+      ] as const,
+  )
+  const { dueAt: _due, error: _error, ...rest } = seen
+  return {
+    workflow: {
+      ...rest,
+      status,
+      nodes: Object.fromEntries(states),
+      finishedAt: now,
+      ...(error ? { error } : {}),
+      ...(hasOpenTasks(nodes) ? { dueAt: now } : {}),
+    },
+    start: [],
+    isChanged: true,
+  }
+}
+
+/** A node that failed early, or was cut short, may have tasks that still run. */
+const hasOpenTasks = (nodes: Readonly<Record<string, NodeState>>): boolean =>
+  Object.values(nodes).some(
+    ({ status, size = 0 }) =>
+      size > 0 && (status === 'STARTING' || status === 'RUNNING' || status === 'FAILED'),
+  )
+
+function nextLook(
+  plan: Plan,
+  nodes: Readonly<Record<string, NodeState>>,
+  { expiresAt }: Workflow,
+  now: number,
+): number {
+  const waits = plan.nodes.flatMap((node) => {
+    const state = nodes[node.name]
+    return node.kind === 'wait' && node.timeoutMs !== undefined && state?.status === 'RUNNING'
+      ? [(state.startedAt ?? now) + node.timeoutMs]
+      : []
+  })
+  const starting = Object.values(nodes).some(({ status }) => status === 'STARTING') ? [now + RESUME_MS] : []
+  return Math.min(now + SAFETY_MS, ...waits, ...starting, ...(expiresAt === undefined ? [] : [expiresAt]))
+}
