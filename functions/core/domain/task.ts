@@ -8,6 +8,7 @@
  * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
  */
 import type { Lane } from '../../contract.ts'
+import type { Parent } from './workflow/workflow.ts'
 
 export const STATUSES = [
   'SCHEDULED',
@@ -96,6 +97,8 @@ export interface Task extends TaskKey {
   readonly tags: readonly string[]
   /** `traceparent` of the request that submitted it, or one made for it. */
   readonly trace?: string
+  /** The workflow whose step this is: it is told of the end. */
+  readonly parent?: Parent
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number

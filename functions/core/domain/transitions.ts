@@ -19,6 +19,7 @@ import {
   type TaskFailure,
   type Usage,
 } from './task.ts'
+import type { Parent } from './workflow/workflow.ts'
 
 /** All parts given must hold. */
 export interface Guard {
@@ -226,10 +227,11 @@ export function markDeadLetterSent(epoch: number): Transition {
   }
 }
 
-export function cancel(now: number, retention: Retention): Transition {
+/** @param epoch cancels this epoch only; left out, whichever is open. */
+export function cancel(now: number, retention: Retention, epoch?: number): Transition {
   return {
     name: 'cancel',
-    when: { statuses: OPEN_STATUSES },
+    when: { statuses: OPEN_STATUSES, ...(epoch === undefined ? {} : { epoch }) },
     set: { status: 'CANCELLED', finishedAt: now, updatedAt: now, ...retention },
     // An earlier attempt's error is in the history; it is not why the task ended.
     remove: ['dueAt', 'dueKind', 'startBy', 'error'],
@@ -272,6 +274,7 @@ export function restart(
   now: number,
   statuses: readonly Status[] = RETRYABLE_STATUSES,
   startAt = now,
+  parent?: Parent,
 ): Transition {
   return {
     name: 'restart',
@@ -286,9 +289,15 @@ export function restart(
       dueKind: 'queued',
       dueAt: startAt + TIMING.queuedPatienceMs,
       updatedAt: now,
+      ...(parent ? { parent } : {}),
     },
     remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'parkedSince', 'ttl', 'reapAt'],
   }
+}
+
+/** An open task belongs to the workflow's new epoch. */
+export function adopt(epoch: number, parent: Parent): Transition {
+  return { name: 'adopt', when: { statuses: OPEN_STATUSES, epoch }, set: { parent } }
 }
 
 /** The sweeper sent another message for a row whose own seems lost, or whose time has come. */

@@ -3,6 +3,7 @@ import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
 import { RequestError } from '../../domain/errors.ts'
 import { messageOf, type Task } from '../../domain/task.ts'
 import { markSendFailed, soonest } from '../../domain/transitions.ts'
+import type { Parent } from '../../domain/workflow/workflow.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
@@ -26,6 +27,8 @@ export interface Submission {
   readonly delayMs?: number
   readonly expiresInMs?: number
   readonly idempotencyKey?: string
+  /** The workflow whose step this is. */
+  readonly parent?: Parent
   /** A valid `traceparent`; left out, the task begins a trace of its own. */
   readonly trace?: string
   /** SHA-256 of the request in canonical form. */
@@ -80,6 +83,7 @@ export async function submitTask(
     input,
     tags: submission.tags,
     trace: submission.trace ?? ids.trace(),
+    ...(submission.parent ? { parent: submission.parent } : {}),
     bodyHash,
     createdAt: now,
     ...(runAt === undefined ? {} : { runAt }),

@@ -23,6 +23,8 @@ export interface NodeState {
   readonly status: NodeStatus
   /** Tasks of the node, once it started. */
   readonly size?: number
+  /** Its value is a list: a group, or a task for each item. */
+  readonly isMany?: true
   /** Tasks made so far, while it starts. */
   readonly started?: number
   /** The workflow's epoch in which the node last started: its join belongs to that one. */

@@ -1,0 +1,137 @@
+import { UnavailableError } from '../../domain/errors.ts'
+import type { TaskFailure, TaskKey } from '../../domain/task.ts'
+import { conditionHolds } from '../../domain/workflow/condition.ts'
+import { MAX_TASKS, type Plan, type PlanNode } from '../../domain/workflow/plan.ts'
+import { MissingReferenceError } from '../../domain/workflow/references.ts'
+import { decide, type Join, type NodeState, shardsOf, type Workflow } from '../../domain/workflow/workflow.ts'
+import { retentionFrom } from '../shared/retention.ts'
+import { cancelOpenTasks } from './cancel-open-tasks.ts'
+import { startTasks, type WorkflowDependencies } from './start-tasks.ts'
+import { readValues } from './step-values.ts'
+
+/** Writers of one row that meet; each loses to another that moved the workflow on. */
+const TRIES = 30
+
+/** `unfinished`: the time was over first; the row is due, and whoever has time goes on. */
+export type Advanced = 'settled' | 'unfinished'
+
+/**
+ * Makes every next step of a workflow that can be made. Whoever learns of an end calls it, and the sweeper for each row
+ * that is due; two at once make the same steps, of which one write lands.
+ *
+ * Dying after a node is marked as starting: the row is due in a minute, and the tasks that were made are met again by
+ * their ids. Dying after a task was made: its own row is due.
+ *
+ * @throws UnavailableError when a store did not answer; the row stays due.
+ */
+export async function advanceWorkflow(
+  dependencies: WorkflowDependencies,
+  key: TaskKey,
+  stopAt: number,
+): Promise<Advanced> {
+  const { workflows, payloads, clock, log, retentionDays } = dependencies
+  let plan: Plan | undefined
+  for (let tries = 0; tries < TRIES; ) {
+    const seen = await workflows.get(key)
+    if (!seen) return 'settled'
+    if (seen.status !== 'RUNNING')
+      return seen.dueAt === undefined ? 'settled' : cancelOpenTasks(dependencies, seen, stopAt)
+    plan ??= JSON.parse(await payloads.read(seen.plan)) as Plan
+
+    const starting = plan.nodes.find(({ name }) => seen.nodes[name]?.status === 'STARTING')
+    let next: Workflow | undefined
+    if (starting) {
+      if (clock.now() > stopAt) return 'unfinished'
+      next = await startTasks(dependencies, seen, starting, stopAt)
+    } else {
+      const now = clock.now()
+      const decision = decide(plan, seen, await readJoins(dependencies, plan, seen), now)
+      next = decision.isChanged || decision.start.length ? decision.workflow : undefined
+      for (const node of decision.start)
+        if (next)
+          next = { ...next, nodes: { ...next.nodes, [node.name]: await begin(dependencies, next, node) } }
+      if (next && decision.start.length) next = { ...next, dueAt: Math.min(next.dueAt ?? now, now + 60_000) }
+      if (next && next.status !== 'RUNNING' && next.dueAt === undefined)
+        next = { ...next, ttl: retentionFrom(now, retentionDays).ttl }
+    }
+    if (!next) return 'settled'
+    if (!(await workflows.replace(seen, next))) {
+      tries += 1
+      await clock.sleep(Math.round(clock.random() * 20 * tries))
+      continue
+    }
+    if (next.status !== 'RUNNING')
+      log(`workflow.${next.status.toLowerCase()}`, {
+        tenant: key.tenant,
+        workflow_id: key.id,
+        run_ms: clock.now() - next.createdAt,
+      })
+  }
+  throw new UnavailableError('Too many at once move this workflow on.')
+}
+
+async function readJoins(
+  { workflows }: WorkflowDependencies,
+  plan: Plan,
+  seen: Workflow,
+): Promise<ReadonlyMap<string, Join>> {
+  const running = plan.nodes.filter(
+    ({ name }) => seen.nodes[name]?.status === 'RUNNING' && seen.nodes[name]?.size !== undefined,
+  )
+  const joins = await Promise.all(
+    running.map(async ({ name }) => {
+      const { size = 0, epoch = seen.epoch } = seen.nodes[name] ?? {}
+      return [name, await workflows.readJoin({ workflow: seen, epoch, node: name }, shardsOf(size))] as const
+    }),
+  )
+  return new Map(joins)
+}
+
+/** What a node becomes when its turn has come. Makes no task: those follow when this is written. */
+async function begin(
+  dependencies: WorkflowDependencies,
+  workflow: Workflow,
+  node: PlanNode,
+): Promise<NodeState> {
+  const now = dependencies.clock.now()
+  try {
+    const values = await readValues(dependencies, workflow, node)
+    if (node.if) {
+      const value = values.readText(
+        node.if.$from,
+        Object.hasOwn(node.if, 'default') ? { default: node.if.default } : {},
+      )
+      if (!conditionHolds(node.if, value)) return { status: 'SKIPPED', reason: 'condition', finishedAt: now }
+    }
+    if (node.kind === 'wait') return { status: 'RUNNING', startedAt: now }
+    const started = { status: 'STARTING', started: 0, startedAt: now, epoch: workflow.epoch } as const
+    if (node.kind === 'group') return { ...started, size: node.tasks.length, isMany: true }
+    if (node.each === undefined) return { ...started, size: 1 }
+    const items = values.readText(node.each)
+    if (!Array.isArray(items))
+      return failed(
+        now,
+        'not_a_list',
+        `"${node.each}" is no list, so there is no task for each of its items.`,
+      )
+    if (items.length > MAX_TASKS)
+      return failed(
+        now,
+        'too_many_tasks',
+        `"${node.each}" has ${items.length} items; at most ${MAX_TASKS} fit.`,
+      )
+    // Nothing to do is done.
+    if (items.length === 0)
+      return { status: 'COMPLETED', size: 0, isMany: true, startedAt: now, finishedAt: now }
+    return { ...started, size: items.length, isMany: true }
+  } catch (error) {
+    if (error instanceof MissingReferenceError) return failed(now, 'reference_missing', error.message)
+    throw error
+  }
+}
+
+const failed = (now: number, code: string, message: string): NodeState => ({
+  status: 'FAILED',
+  finishedAt: now,
+  error: { code, message, retryable: false } satisfies TaskFailure,
+})

@@ -1,0 +1,61 @@
+import { isFinal } from '../../domain/task.ts'
+import { cancel } from '../../domain/transitions.ts'
+import { stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
+import { retentionFrom } from '../shared/retention.ts'
+import { taskFields } from '../shared/task-fields.ts'
+import { sideBySide } from './side-by-side.ts'
+import type { WorkflowDependencies } from './start-tasks.ts'
+
+/**
+ * Longest life of a process that was starting tasks when the workflow ended: 15 minutes are Lambda's limit. After that nothing
+ * makes a task of this epoch any more, and what it made until then is cancelled by a second look.
+ */
+const STARTER_MS = 16 * 60_000
+
+/**
+ * Cancels what a workflow that ended left open, then clears its due time.
+ *
+ * A task that belongs to a later epoch of the workflow is left alone: a retry by hand came in between.
+ */
+export async function cancelOpenTasks(
+  dependencies: WorkflowDependencies,
+  seen: Workflow,
+  stopAt: number,
+): Promise<'settled' | 'unfinished'> {
+  const { store, workflows, clock, ids, log, retentionDays } = dependencies
+  const { tenant, id: workflowId, epoch } = seen
+  for (const [name, state] of Object.entries(seen.nodes)) {
+    const { status, size = 0 } = state
+    if (size === 0 || (status !== 'CANCELLED' && status !== 'FAILED')) continue
+    const done = await sideBySide(
+      size,
+      async (index) => {
+        const id = ids.derivedTaskId(tenant, stepKey(workflowId, name, index))
+        const task = await store.get({ tenant, id })
+        if (!task || isFinal(task.status) || task.parent?.epoch !== epoch) return
+        const now = clock.now()
+        const cancelled = await store.change(
+          task,
+          cancel(now, retentionFrom(now, retentionDays, task), task.epoch),
+        )
+        if (cancelled.changed) log('task.cancelled', taskFields(task))
+      },
+      0,
+      () => clock.now() > stopAt,
+    )
+    if (done < size) return 'unfinished'
+  }
+  const isFirstLook = seen.finishedAt !== undefined && (seen.dueAt ?? 0) < seen.finishedAt + STARTER_MS
+  const wasStarting = Object.values(seen.nodes).some(
+    ({ status, size = 0, started = size }) => status === 'CANCELLED' && started < size,
+  )
+  const { dueAt: _due, ...settled } = seen
+  const now = clock.now()
+  const next =
+    isFirstLook && wasStarting
+      ? { ...settled, dueAt: (seen.finishedAt ?? now) + STARTER_MS }
+      : { ...settled, ttl: retentionFrom(now, retentionDays).ttl }
+  // Lost to a retry by hand: then there is nothing to settle.
+  await workflows.replace(seen, next)
+  return 'settled'
+}

@@ -1,0 +1,158 @@
+import { RequestError } from '../../domain/errors.ts'
+import { isFinal, type Task } from '../../domain/task.ts'
+import { adopt, restart } from '../../domain/transitions.ts'
+import type { PlanNode, TaskBody } from '../../domain/workflow/plan.ts'
+import { MissingReferenceError } from '../../domain/workflow/references.ts'
+import { type Parent, RESUME_MS, shardOf, stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
+import type { WorkflowStore } from '../../ports/workflow-store.ts'
+import { type Submission, type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
+import { sideBySide } from './side-by-side.ts'
+import { readValues } from './step-values.ts'
+
+export interface WorkflowDependencies extends SubmitDependencies {
+  readonly workflows: WorkflowStore
+  readonly retentionDays: number
+  /**
+   * Finds a step's task valid, as `POST /tasks` would.
+   * @throws RequestError with a path per field.
+   */
+  readonly prepare: (tenant: string, body: TaskBody) => Submission
+  /** Sends a task's message, or leaves the row due for the sweeper. Never throws. */
+  readonly enqueue: (task: Task) => Promise<void>
+}
+
+/** The row is told of so many made tasks at once. */
+const CHUNK = 500
+
+type Started = Exclude<PlanNode, { kind: 'wait' }>
+
+/**
+ * Makes the tasks of a node that starts, from where it was left.
+ *
+ * @returns the workflow as it should be next: with the node running, or with some more of its tasks made.
+ */
+export async function startTasks(
+  dependencies: WorkflowDependencies,
+  workflow: Workflow,
+  node: PlanNode,
+  stopAt: number,
+): Promise<Workflow> {
+  const { clock } = dependencies
+  const state = workflow.nodes[node.name]
+  if (!state || node.kind === 'wait') return workflow
+  const { size = 0, started: from = 0 } = state
+  const set = (change: object): Workflow => ({
+    ...workflow,
+    nodes: { ...workflow.nodes, [node.name]: { ...state, ...change } },
+    dueAt: clock.now() + RESUME_MS,
+  })
+  try {
+    const bodyAt = await bodies(dependencies, workflow, node)
+    const until = Math.min(size, from + CHUNK)
+    let refused: RequestError | undefined
+    const made = await sideBySide(
+      until,
+      async (index) => {
+        try {
+          await startOne(dependencies, workflow, node, index, size, bodyAt(index))
+        } catch (error) {
+          if (!(error instanceof RequestError)) throw error
+          refused ??= error
+        }
+      },
+      from,
+      () => clock.now() > stopAt || refused !== undefined,
+    )
+    if (refused)
+      return set({
+        status: 'FAILED',
+        finishedAt: clock.now(),
+        error: { code: 'invalid_step', message: refused.message.slice(0, 1_000), retryable: false },
+      })
+    return made < size
+      ? { ...set({ started: made }), dueAt: clock.now() + RESUME_MS }
+      : set({ status: 'RUNNING', started: size })
+  } catch (error) {
+    if (!(error instanceof MissingReferenceError)) throw error
+    return set({
+      status: 'FAILED',
+      finishedAt: clock.now(),
+      error: { code: 'reference_missing', message: error.message, retryable: false },
+    })
+  }
+}
+
+/** The bodies of a node's tasks, with values in the place of references. */
+async function bodies(
+  dependencies: WorkflowDependencies,
+  workflow: Workflow,
+  node: Started,
+): Promise<(index: number) => TaskBody> {
+  const values = await readValues(dependencies, workflow, node)
+  const filled = (body: TaskBody, item?: { readonly value: unknown }): TaskBody => ({
+    ...body,
+    ...(body.input === undefined ? {} : { input: values.resolve(body.input, item) }),
+  })
+  if (node.kind === 'group') return (index) => filled(node.tasks[index] as TaskBody)
+  if (node.each === undefined) return () => filled(node.task)
+  const items = values.readText(node.each) as readonly unknown[]
+  return (index) => filled(node.task, { value: items[index] })
+}
+
+async function startOne(
+  dependencies: WorkflowDependencies,
+  workflow: Workflow,
+  node: Started,
+  index: number,
+  size: number,
+  body: TaskBody,
+): Promise<void> {
+  const { tenant, id, epoch, onFailure } = workflow
+  const parent: Parent = {
+    workflow: id,
+    epoch,
+    node: node.name,
+    index,
+    size,
+    isFailFast: onFailure === 'fail_fast',
+  }
+  const submission: Submission = {
+    ...dependencies.prepare(tenant, body),
+    tags: [...new Set([...workflow.tags, ...((body.tags as readonly string[] | undefined) ?? [])])].slice(
+      0,
+      20,
+    ),
+    idempotencyKey: stepKey(id, node.name, index),
+    // The same step is the same task, whatever an upstream value looks like by now.
+    bodyHash: stepKey(id, node.name, index),
+    parent,
+  }
+  const { task, isReplay } = await submitTask(dependencies, submission)
+  if (isReplay && task.parent?.epoch !== epoch) await takeUp(dependencies, workflow, parent, task)
+}
+
+/** A task of an earlier epoch of the workflow: what it gave is kept, what it did not give is tried again. */
+async function takeUp(
+  dependencies: WorkflowDependencies,
+  workflow: Workflow,
+  parent: Parent,
+  met: Task,
+): Promise<void> {
+  const { store, workflows, clock } = dependencies
+  let task: Task | undefined = met
+  while (task && task.parent?.epoch !== parent.epoch) {
+    if (task.status === 'COMPLETED') {
+      const place = { workflow, epoch: parent.epoch, node: parent.node, shard: shardOf(parent.index) }
+      await workflows.addToJoin(place, parent.index, true)
+      return
+    }
+    const now = clock.now()
+    // Refused when the task moved on in between: then what it is now decides.
+    const transition = isFinal(task.status)
+      ? restart(task.epoch, now, undefined, now, parent)
+      : adopt(task.epoch, parent)
+    const changed = await store.change(task, transition)
+    task = changed.task
+    if (changed.changed && task && transition.name === 'restart') await dependencies.enqueue(task)
+  }
+}

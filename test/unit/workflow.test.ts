@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest'
+import {
+  cancelWorkflow,
+  retryWorkflow,
+  signalWorkflow,
+} from '../../functions/core/application/workflow/change-workflow.ts'
+import type { Task } from '../../functions/core/domain/task.ts'
+import { makeWorkflowWorld, TENANT } from '../fixtures/workflow-world.ts'
+
+const step = (input: unknown = {}, more: object = {}) => ({ type: 'test.run', input, ...more })
+const inputOf = (task: Task) => JSON.parse('json' in task.input ? task.input.json : 'null')
+const states = (world: ReturnType<typeof makeWorkflowWorld>) =>
+  Object.fromEntries(Object.entries(world.read().nodes).map(([name, { status }]) => [name, status]))
+
+describe('a workflow', () => {
+  it('runs a chain in order, each step with what the one before gave', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      chain: [step(), step({ $from: 'previous.result' }), step({ last: { $from: '1.result.n' } })],
+    })
+    await world.advance(id)
+    for (const expected of [{}, { n: 1 }, { last: 1 }]) {
+      const [task, ...more] = world.open()
+      expect(more).toEqual([])
+      expect(inputOf(task as Task)).toEqual(expected)
+      await world.finish(task as Task, { result: { n: 1 } })
+      await world.report()
+    }
+    expect(world.read().status).toBe('COMPLETED')
+    expect(world.read().dueAt).toBeUndefined()
+  })
+
+  it('a chord of 1,200 joins once, with all results in order', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      chord: {
+        group: Array.from({ length: 1_200 }, (_, index) => step({ index })),
+        then: step({ all: { $from: 'previous.results' } }),
+      },
+    })
+    await world.advance(id)
+    const leaves = world.open()
+    expect(leaves).toHaveLength(1_200)
+    for (const leaf of [...leaves].reverse()) await world.finish(leaf, { result: inputOf(leaf).index })
+    await world.report()
+    const [body, ...more] = world.open()
+    expect(more).toEqual([])
+    expect(inputOf(body as Task).all).toEqual(Array.from({ length: 1_200 }, (_, index) => index))
+  })
+
+  it('fans out over a list: a task for each item, none for an empty one', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      steps: {
+        list: step(),
+        each: step({ item: { $each: 'list.result.items' } }),
+        none: step({ item: { $each: 'list.result.empty' } }),
+        sum: step({ all: { $from: 'each.results' }, none: { $from: 'none.results' } }),
+      },
+    })
+    await world.advance(id)
+    await world.finish(world.open()[0] as Task, { result: { items: ['a', 'b', 'c'], empty: [] } })
+    await world.report()
+    const leaves = world.open()
+    expect(leaves.map((leaf) => inputOf(leaf).item)).toEqual(['a', 'b', 'c'])
+    for (const leaf of leaves) await world.finish(leaf, { result: `${inputOf(leaf).item}!` })
+    await world.report()
+    expect(inputOf(world.open()[0] as Task)).toEqual({ all: ['a!', 'b!', 'c!'], none: [] })
+  })
+
+  it('what is no list, leads nowhere or is refused fails its step with its own code', async () => {
+    const codes: (string | undefined)[] = []
+    for (const second of [
+      step({ $each: 'a.result' }),
+      step({ $from: 'a.result.nothing' }),
+      { ...step({ $from: 'a.result' }), type: 'test.refused' },
+    ]) {
+      const world = makeWorkflowWorld()
+      const id = await world.create({ steps: { a: step(), b: second } })
+      await world.advance(id)
+      await world.finish(world.open()[0] as Task, { result: { n: 1 } })
+      await world.report()
+      codes.push(world.read().error?.code)
+      expect(world.read().status).toBe('FAILED')
+    }
+    expect(codes).toEqual(['not_a_list', 'reference_missing', 'invalid_step'])
+  })
+
+  it('fail_fast ends at the first failure and cancels what runs', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ steps: { a: step(), b: step(), c: step({ $from: 'b.result' }) } })
+    await world.advance(id)
+    const a = world.open().find(({ parent }) => parent?.node === 'a') as Task
+    await world.finish(a, 'fails')
+    await world.report()
+    expect(world.read()).toMatchObject({ status: 'FAILED', error: { code: 'step_failed' } })
+    expect(states(world)).toEqual({ a: 'FAILED', b: 'CANCELLED', c: 'CANCELLED' })
+    expect(world.open()).toEqual([])
+    expect(
+      world
+        .tasks()
+        .map(({ status }) => status)
+        .sort(),
+    ).toEqual(['CANCELLED', 'FAILED'])
+  })
+
+  it('continue goes on elsewhere and skips what stands behind the failure', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      on_failure: 'continue',
+      steps: {
+        a: step(),
+        b: step(),
+        c: step({ $from: 'a.result' }),
+        d: step({ $from: 'c.result' }),
+        e: step({ $from: 'b.result' }),
+      },
+    })
+    await world.advance(id)
+    for (const task of world.open())
+      await world.finish(task, task.parent?.node === 'a' ? 'fails' : { result: 1 })
+    await world.report()
+    for (const task of world.open()) await world.finish(task, { result: 1 })
+    await world.report()
+    expect(states(world)).toEqual({ a: 'FAILED', b: 'COMPLETED', c: 'SKIPPED', d: 'SKIPPED', e: 'COMPLETED' })
+    expect(world.read().status).toBe('FAILED')
+  })
+
+  it('a condition leaves a step out, and who refers to it gets null', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      steps: {
+        check: step(),
+        fix: step({}, { if: { $from: 'check.result.ok', equals: false } }),
+        end: step({ fixed: { $from: 'fix.result' } }),
+      },
+    })
+    await world.advance(id)
+    await world.finish(world.open()[0] as Task, { result: { ok: true } })
+    await world.report()
+    expect(inputOf(world.open()[0] as Task)).toEqual({ fixed: null })
+    expect(states(world).fix).toBe('SKIPPED')
+  })
+
+  it('a wait ends by its signal, also by one that came early; later ones change nothing', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      chain: [step(), { name: 'approval', wait: { signal: 'approve' } }, step()],
+    })
+    const key = { tenant: TENANT, id }
+    await world.advance(id)
+    const plan = JSON.parse((world.read().plan as { json: string }).json)
+    const ports = { workflows: world.workflows, clock: world.clock }
+    await expect(signalWorkflow(ports, key, 'aprove', { json: 'null' }, plan)).rejects.toThrow(
+      /It waits for: approve/,
+    )
+    await signalWorkflow(ports, key, 'approve', { json: '{"by":"kim"}' }, plan)
+    await signalWorkflow(ports, key, 'approve', { json: '{"by":"lee"}' }, plan)
+    await world.finish(world.open()[0] as Task, { result: 1 })
+    await world.report()
+    expect(world.open()).toHaveLength(1)
+    expect(world.read().signals.approve?.payload).toEqual({ json: '{"by":"kim"}' })
+  })
+
+  it('a wait that nobody ends fails at its deadline, or goes on where it says so', async () => {
+    for (const on_timeout of ['fail', 'continue'] as const) {
+      const world = makeWorkflowWorld()
+      const id = await world.create({
+        chain: [{ wait: { signal: 's', timeout_seconds: 60, on_timeout } }, step()],
+      })
+      await world.advance(id)
+      expect(world.read().dueAt).toBe(world.clock.now() + 60_000)
+      await world.clock.advance(60_000)
+      await world.repair()
+      if (on_timeout === 'fail')
+        expect(world.read()).toMatchObject({ status: 'FAILED', error: { code: 'signal_timeout' } })
+      else expect(world.open()).toHaveLength(1)
+    }
+  })
+
+  it('the time of the whole ends it and cancels what runs', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ chain: [step(), step()] }, 'w1', { expiresAt: world.clock.now() + 5_000 })
+    await world.advance(id)
+    await world.clock.advance(5_000)
+    await world.repair()
+    expect(world.read()).toMatchObject({ status: 'FAILED', error: { code: 'workflow_timeout' } })
+    expect(world.open()).toEqual([])
+  })
+
+  it('a retry keeps what completed and runs the rest, once', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      chord: {
+        group: [step({ n: 0 }), step({ n: 1 }), step({ n: 2 })],
+        then: step({ all: { $from: 'previous.results' } }),
+      },
+      on_failure: 'continue',
+    })
+    await world.advance(id)
+    for (const task of world.open())
+      await world.finish(task, inputOf(task).n === 1 ? 'fails' : { result: inputOf(task).n })
+    await world.report()
+    expect(world.read().status).toBe('FAILED')
+    await world.repair()
+    await retryWorkflow({ workflows: world.workflows, clock: world.clock }, { tenant: TENANT, id })
+    await world.repair()
+    const [only, ...more] = world.open()
+    expect(more).toEqual([])
+    expect(only).toMatchObject({ epoch: 2, parent: { index: 1, epoch: 2 } })
+    await world.finish(only as Task, { result: 1 })
+    await world.report()
+    expect(inputOf(world.open()[0] as Task).all).toEqual([0, 1, 2])
+    await world.finish(world.open()[0] as Task, { result: 'end' })
+    await world.report()
+    expect(world.read()).toMatchObject({ status: 'COMPLETED', epoch: 2 })
+  })
+
+  it('a cancel reaches queued tasks, and no step starts after it', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ chain: [{ group: [step(), step()] }, step()] })
+    await world.advance(id)
+    const running = world.open()
+    const ports = { workflows: world.workflows, clock: world.clock }
+    await cancelWorkflow(ports, { tenant: TENANT, id })
+    // Its tasks are still open: a retry now would meet the cancels that are under way.
+    await expect(retryWorkflow(ports, { tenant: TENANT, id })).rejects.toThrow(/being cancelled/)
+    await world.advance(id)
+    expect(world.tasks().map(({ status }) => status)).toEqual(['CANCELLED', 'CANCELLED'])
+    await world.report()
+    expect(world.open()).toEqual([])
+    expect(running).toHaveLength(2)
+    expect(states(world)).toEqual({ 1: 'CANCELLED', 2: 'CANCELLED' })
+  })
+
+  it('a fan-out of 10,000 costs two writes a leaf beside its own', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ group: Array.from({ length: 10_000 }, () => step()) })
+    await world.advance(id)
+    expect(world.open()).toHaveLength(10_000)
+    for (const leaf of world.open()) await world.finish(leaf, { result: 1 })
+    await world.report()
+    expect(world.read().status).toBe('COMPLETED')
+    // One for each leaf's join; the rest are the row's own.
+    expect(world.workflows.writes).toBeLessThan(10_000 * 1.01)
+  })
+})
