@@ -1,0 +1,178 @@
+import {
+  BatchGetCommand,
+  type DynamoDBDocumentClient,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb'
+import { TABLE } from '../../../contract.ts'
+import { UnavailableError } from '../../domain/errors.ts'
+import type { TaskKey } from '../../domain/task.ts'
+import type { Join, Workflow, WorkflowStatus } from '../../domain/workflow/workflow.ts'
+import type { JoinPlace, WorkflowStore } from '../../ports/workflow-store.ts'
+import { createdKey, dueShard, type Row } from './row.ts'
+import { VersionedRows } from './versioned-rows.ts'
+
+/** A workflow that nobody retries leaves its joins behind; the table deletes them after so long. */
+const JOIN_TTL_SECONDS = 60 * 86_400
+/** Keys of one BatchGetItem. */
+const BATCH = 100
+
+/** The tenant is part of the key: no query or bug below can reach another tenant's workflow. */
+const keyOf = ({ tenant, id }: TaskKey): Row => ({ pk: `W#${encodeURIComponent(tenant)}#${id}`, sk: 'W' })
+
+/** A partition for each shard: 10,000 tasks that end at once do not meet in one. */
+const joinKey = (
+  { workflow: { tenant, id }, epoch, node }: Omit<JoinPlace, 'shard'>,
+  shard: number | 'full',
+): Row => ({
+  pk: `W#${encodeURIComponent(tenant)}#${id}#${node}#${shard}`,
+  sk: `J#${epoch}`,
+})
+
+/** @returns the key behind a due entry's `pk`. */
+export function parseWorkflowKey(pk: string): TaskKey {
+  const [, tenant = '', id = ''] = pk.split('#')
+  return { tenant: decodeURIComponent(tenant), id }
+}
+
+const listPartition = (tenant: string): string => `W#${tenant}`
+
+function toRow(workflow: Workflow): Row {
+  const { tenant, ttl, ...rest } = workflow
+  return {
+    ...rest,
+    owner: tenant,
+    // The list index has a partition for each tenant's tasks, and another for its workflows.
+    tenant: listPartition(tenant),
+    createdKey: createdKey(workflow.createdAt, workflow.id),
+    ...(ttl === undefined ? {} : { ttl, [TABLE.ttl]: ttl }),
+    ...(workflow.dueAt === undefined ? {} : { dueShard: dueShard('timed', workflow.id) }),
+  }
+}
+
+function fromRow(row: Row): Workflow {
+  const { pk, sk, createdKey, dueShard, writeId, owner, [TABLE.ttl]: reapAt, ...rest } = row
+  return { ...rest, tenant: owner } as unknown as Workflow
+}
+
+export class DynamoWorkflowStore implements WorkflowStore {
+  readonly #client: DynamoDBDocumentClient
+  readonly #table: string
+  readonly #now: () => number
+  readonly #rows: VersionedRows<Workflow>
+
+  constructor(client: DynamoDBDocumentClient, table: string, now: () => number, writeId: () => string) {
+    this.#client = client
+    this.#table = table
+    this.#now = now
+    this.#rows = new VersionedRows(client, table, now, writeId, { keyOf, toRow, fromRow })
+  }
+
+  create(workflow: Workflow) {
+    return this.#rows.create(workflow)
+  }
+
+  get(key: TaskKey): Promise<Workflow | undefined> {
+    return this.#rows.get(key)
+  }
+
+  replace(seen: Workflow, next: Workflow): Promise<boolean> {
+    return this.#rows.replace(seen, next)
+  }
+
+  async addToJoin(place: JoinPlace, index: number, isCompleted: boolean): Promise<number> {
+    const added = isCompleted ? '#completed :index DELETE #failed :index' : '#failed :index'
+    const row = await this.#add(joinKey(place, place.shard), `ADD ${added}`, index, {
+      ...(isCompleted ? { '#completed': 'completed' } : {}),
+      '#failed': 'failed',
+    })
+    const { completed, failed } = joinOf(row)
+    return new Set([...completed, ...failed]).size
+  }
+
+  async addFullShard(place: JoinPlace): Promise<number> {
+    const row = await this.#add(joinKey(place, 'full'), 'ADD #full :index', place.shard, { '#full': 'full' })
+    return setOf(row.full).size
+  }
+
+  async readJoin(place: Omit<JoinPlace, 'shard'>, shards: number): Promise<Join> {
+    const keys = Array.from({ length: shards }, (_, shard) => joinKey(place, shard))
+    const completed = new Set<number>()
+    const failed = new Set<number>()
+    for (let start = 0; start < keys.length; start += BATCH) {
+      let Keys: Row[] | undefined = keys.slice(start, start + BATCH)
+      for (let tries = 0; Keys?.length; tries += 1) {
+        if (tries > 8) throw new UnavailableError('The table did not answer (join).')
+        if (tries) await new Promise((resolve) => setTimeout(resolve, 25 * 2 ** tries))
+        const request: BatchGetCommand = new BatchGetCommand({
+          RequestItems: { [this.#table]: { Keys, ConsistentRead: true } },
+        })
+        const answer = await this.#rows.call('join', () => this.#client.send(request))
+        for (const row of answer.Responses?.[this.#table] ?? []) {
+          const join = joinOf(row)
+          for (const index of join.completed) completed.add(index)
+          for (const index of join.failed) failed.add(index)
+        }
+        Keys = answer.UnprocessedKeys?.[this.#table]?.Keys
+      }
+    }
+    for (const index of completed) failed.delete(index)
+    return { completed, failed }
+  }
+
+  async list(tenant: string, filter: { readonly status?: WorkflowStatus }, limit: number, cursor?: string) {
+    const found: Workflow[] = []
+    let ExclusiveStartKey: Row | undefined
+    do {
+      const answer = await this.#rows.call('list', () =>
+        this.#client.send(
+          new QueryCommand({
+            TableName: this.#table,
+            IndexName: TABLE.listIndex.name,
+            KeyConditionExpression: `tenant = :tenant${cursor === undefined ? '' : ' AND createdKey < :cursor'}`,
+            ExpressionAttributeValues: {
+              ':tenant': listPartition(tenant),
+              ...(cursor === undefined ? {} : { ':cursor': cursor }),
+            },
+            ScanIndexForward: false,
+            Limit: Math.min(100, limit + 1),
+            ExclusiveStartKey,
+          }),
+        ),
+      )
+      // The rows are read by key: the index lags, and does not have what a page shows.
+      const rows = await Promise.all(
+        (answer.Items ?? []).map(({ pk }) => this.get(parseWorkflowKey(String(pk)))),
+      )
+      for (const row of rows)
+        if (row && (filter.status === undefined || row.status === filter.status)) found.push(row)
+      ExclusiveStartKey = answer.LastEvaluatedKey
+    } while (ExclusiveStartKey && found.length <= limit)
+    const workflows = found.slice(0, limit)
+    const last = workflows.at(-1)
+    return found.length > limit && last
+      ? { workflows, cursor: createdKey(last.createdAt, last.id) }
+      : { workflows }
+  }
+
+  async #add(Key: Row, expression: string, index: number, names: Record<string, string>): Promise<Row> {
+    const update = new UpdateCommand({
+      TableName: this.#table,
+      Key,
+      UpdateExpression: `${expression} SET #ttl = if_not_exists(#ttl, :ttl)`,
+      ExpressionAttributeNames: { ...names, '#ttl': TABLE.ttl },
+      ExpressionAttributeValues: {
+        ':index': new Set([index]),
+        ':ttl': Math.floor(this.#now() / 1_000) + JOIN_TTL_SECONDS,
+      },
+      ReturnValues: 'ALL_NEW',
+    })
+    const { Attributes = {} } = await this.#rows.call('join', () => this.#client.send(update))
+    return Attributes
+  }
+}
+
+const setOf = (value: unknown): ReadonlySet<number> =>
+  value instanceof Set ? new Set([...value].map(Number)) : new Set()
+
+const joinOf = ({ completed, failed }: Row): Join => ({ completed: setOf(completed), failed: setOf(failed) })

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import type { Schedule } from '../../functions/core/domain/schedule.ts'
+import type { Workflow } from '../../functions/core/domain/workflow/workflow.ts'
+import type { ScheduleStore } from '../../functions/core/ports/schedule-store.ts'
+import type { WorkflowStore } from '../../functions/core/ports/workflow-store.ts'
+
+const workflow = (id: string, more: Partial<Workflow> = {}): Workflow => ({
+  tenant: 'acme',
+  id,
+  name: id,
+  status: 'RUNNING',
+  epoch: 1,
+  version: 1,
+  plan: { json: '{}' },
+  onFailure: 'fail_fast',
+  nodes: { a: { status: 'WAITING' } },
+  signals: {},
+  tags: [],
+  bodyHash: 'h',
+  createdAt: 1_000,
+  updatedAt: 1_000,
+  dueAt: 2_000,
+  ...more,
+})
+
+/** What every store of workflows keeps. */
+export function workflowStoreContract(
+  name: string,
+  open: () => Promise<{ readonly store: WorkflowStore; readonly setNow: (now: number) => void }>,
+): void {
+  describe(`workflows in ${name}`, () => {
+    it('a created one is read back as it was; a second create gives the first', async () => {
+      const { store } = await open()
+      expect(await store.create(workflow('w1'))).toEqual({ created: true })
+      expect(await store.get({ tenant: 'acme', id: 'w1' })).toEqual(workflow('w1'))
+      const again = await store.create(workflow('w1', { name: 'other' }))
+      expect(again).toMatchObject({ created: false, existing: { name: 'w1' } })
+      expect(await store.get({ tenant: 'other', id: 'w1' })).toBeUndefined()
+    })
+
+    it('of many who replace one version, one lands', async () => {
+      const { store } = await open()
+      await store.create(workflow('w1'))
+      const seen = (await store.get({ tenant: 'acme', id: 'w1' })) as Workflow
+      const landed = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => store.replace(seen, { ...seen, name: `n${index}` })),
+      )
+      expect(landed.filter(Boolean)).toHaveLength(1)
+      expect((await store.get(seen))?.version).toBe(2)
+    })
+
+    it('a field that is left out is gone', async () => {
+      const { store } = await open()
+      await store.create(workflow('w1'))
+      const seen = (await store.get({ tenant: 'acme', id: 'w1' })) as Workflow
+      const { dueAt: _due, ...rest } = seen
+      await store.replace(seen, rest)
+      expect((await store.get(seen))?.dueAt).toBeUndefined()
+    })
+
+    it('a join is a set: adding twice counts once, and a task that failed and then completed moves', async () => {
+      const { store } = await open()
+      const place = { workflow: { tenant: 'acme', id: 'w1' }, epoch: 1, node: 'a', shard: 0 }
+      expect(await store.addToJoin(place, 3, true)).toBe(1)
+      expect(await store.addToJoin(place, 3, true)).toBe(1)
+      expect(await store.addToJoin(place, 4, false)).toBe(2)
+      expect(await store.addToJoin(place, 4, true)).toBe(2)
+      expect(await store.addToJoin({ ...place, shard: 1 }, 501, false)).toBe(1)
+      expect(await store.addToJoin({ ...place, epoch: 2 }, 7, true)).toBe(1)
+      expect(await store.readJoin(place, 2)).toEqual({ completed: new Set([3, 4]), failed: new Set([501]) })
+      expect(await store.addFullShard(place)).toBe(1)
+      expect(await store.addFullShard(place)).toBe(1)
+      expect(await store.addFullShard({ ...place, shard: 1 })).toBe(2)
+    })
+
+    it('a join of concurrent adds loses none', async () => {
+      const { store } = await open()
+      const place = { workflow: { tenant: 'acme', id: 'w2' }, epoch: 1, node: 'a', shard: 0 }
+      const sizes = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => store.addToJoin(place, index, index % 7 !== 0)),
+      )
+      expect(Math.max(...sizes)).toBe(50)
+      const join = await store.readJoin(place, 1)
+      expect([join.completed.size, join.failed.size]).toEqual([42, 8])
+    })
+
+    it('lists a tenant’s, newest first, page by page', async () => {
+      const { store } = await open()
+      for (let index = 0; index < 5; index += 1)
+        await store.create(
+          workflow(`w${index}`, { createdAt: index, status: index % 2 ? 'COMPLETED' : 'RUNNING' }),
+        )
+      await store.create(workflow('w9', { tenant: 'other' }))
+      const first = await store.list('acme', {}, 3)
+      expect(first.workflows.map(({ id }) => id)).toEqual(['w4', 'w3', 'w2'])
+      const second = await store.list('acme', {}, 3, first.cursor)
+      expect(second.workflows.map(({ id }) => id)).toEqual(['w1', 'w0'])
+      expect(second.cursor).toBeUndefined()
+      expect((await store.list('acme', { status: 'COMPLETED' }, 9)).workflows.map(({ id }) => id)).toEqual([
+        'w3',
+        'w1',
+      ])
+    })
+
+    it('one whose time is over does not exist', async () => {
+      const { store, setNow } = await open()
+      await store.create(workflow('w1', { ttl: 10 }))
+      expect(await store.get({ tenant: 'acme', id: 'w1' })).toBeDefined()
+      setNow(10_000)
+      expect(await store.get({ tenant: 'acme', id: 'w1' })).toBeUndefined()
+      expect(await store.create(workflow('w1'))).toEqual({ created: true })
+    })
+  })
+}
+
+const schedule = (id: string, more: Partial<Schedule> = {}): Schedule => ({
+  tenant: 'acme',
+  id,
+  name: id,
+  timing: { kind: 'cron', expression: '0 9 * * *', timezone: 'UTC' },
+  overlap: 'skip',
+  missed: 'skip',
+  jitterMs: 0,
+  task: '{}',
+  isPaused: false,
+  source: 'api',
+  createdAt: 1,
+  updatedAt: 1,
+  nextAt: 5_000,
+  fired: 0,
+  missedCount: 0,
+  version: 1,
+  ...more,
+})
+
+/** What every store of schedules keeps. */
+export function scheduleStoreContract(name: string, open: () => Promise<ScheduleStore>): void {
+  describe(`schedules in ${name}`, () => {
+    it('create, read, replace and remove state the version they saw', async () => {
+      const store = await open()
+      expect(await store.create(schedule('a'))).toEqual({ created: true })
+      expect(await store.create(schedule('a', { name: 'b' }))).toMatchObject({
+        created: false,
+        existing: { name: 'a' },
+      })
+      const seen = (await store.get({ tenant: 'acme', id: 'a' })) as Schedule
+      expect(seen).toEqual(schedule('a'))
+      expect(await store.replace(seen, { ...seen, name: 'c' })).toBe(true)
+      expect(await store.replace(seen, { ...seen, name: 'd' })).toBe(false)
+      expect(await store.remove(seen)).toBe(false)
+      expect(await store.remove((await store.get(seen)) as Schedule)).toBe(true)
+      expect(await store.get(seen)).toBeUndefined()
+    })
+
+    it('lists a tenant’s own', async () => {
+      const store = await open()
+      for (const id of ['c', 'a', 'b']) await store.create(schedule(id))
+      await store.create(schedule('z', { tenant: 'other' }))
+      const first = await store.list('acme', 2)
+      expect(first.schedules.map(({ id }) => id)).toEqual(['a', 'b'])
+      expect((await store.list('acme', 2, first.cursor)).schedules.map(({ id }) => id)).toEqual(['c'])
+    })
+  })
+}
