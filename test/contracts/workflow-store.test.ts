@@ -12,7 +12,12 @@ let writes = 0
 const writeId = () => `write-${++writes}`
 const withClock = async <Store>(make: (now: () => number) => Promise<Store>) => {
   let now = 0
-  return { store: await make(() => now), setNow: (instant: number) => void (now = instant) }
+  return {
+    store: await make(() => now),
+    setNow: (instant: number) => {
+      now = instant
+    },
+  }
 }
 
 workflowStoreContract('the table in dynalite', () =>
