@@ -12,7 +12,10 @@ const sources = ['bin', 'lib', 'functions'].flatMap((folder) =>
 
 const importsOf = (file: string): readonly string[] => {
   const text = readFileSync(join(root, file), 'utf8')
-  const found = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
+  // The words of a statement, not any text that happens to say "from".
+  const statements =
+    /^(?:import|export)\b[^'"`;]*?\bfrom\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm
+  const found = [...text.matchAll(statements)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
   return found.map((target) =>
     target.startsWith('.') ? relative(root, resolve(root, dirname(file), target)) : target,
   )
