@@ -4,17 +4,18 @@ const project = (name: string, options: Record<string, unknown> = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
 })
 
-// Suites that start the local runtime run one file at a time: two cores carry one runtime well, not three.
-// What waits for leases and messages to come back waits side by side, though.
-const heavy = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false, maxConcurrency: 20 }
+// Suites that start the local runtime: two files side by side, because they wait more than they compute, and what waits
+// for leases and messages to come back waits side by side within its file.
+const heavy = { testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 20 }
+const onMinistack = { globalSetup: ['test/fixtures/ministack.setup.ts'] }
 
-// Against what runs elsewhere: bin/e2e.ts asks for it, `npm test` does not.
-const remote = {
-  test: { name: 'e2e-remote', include: ['test/e2e/remote.suite.ts'], ...heavy, testTimeout: 180_000 },
-}
+// Only on request (`--project e2e-localstack`): against what already runs elsewhere, or too slow for every change.
+const onRequest = ['remote', 'localstack'].filter((name) => process.argv.includes(`e2e-${name}`))
 
 export default defineConfig({
   test: {
+    reporters: ['./test/reporter.ts'],
+    maxWorkers: 2,
     projects: [
       {
         test: {
@@ -23,11 +24,13 @@ export default defineConfig({
         },
       },
       project('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
-      project('contracts', { testTimeout: 30_000 }),
+      project('contracts', { testTimeout: 30_000, ...onMinistack }),
       project('integration', heavy),
-      project('faults', heavy),
-      project('e2e', { ...heavy, testTimeout: 180_000 }),
-      ...(process.env.E2E_SUITE === 'remote' ? [remote] : []),
+      project('faults', { ...heavy, ...onMinistack }),
+      project('e2e', { ...heavy, ...onMinistack, testTimeout: 180_000 }),
+      ...onRequest.map((name) => ({
+        test: { name: `e2e-${name}`, include: [`test/e2e/${name}.suite.ts`], ...heavy, testTimeout: 180_000 },
+      })),
     ],
   },
 })

@@ -23,7 +23,6 @@ function run(): number {
   if ((base === undefined) === (stage === undefined))
     throw new Error('Against what? npm run e2e -- --base URL [--key K], or --stage NAME [--endpoint URL].')
   const settings = {
-    E2E_SUITE: 'remote',
     E2E_BASE: base?.replace(/\/+$/, '').replace(/\/api\/v1$/, '') ?? '',
     E2E_KEY: key,
     E2E_STAGE: stage ?? '',

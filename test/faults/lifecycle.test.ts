@@ -12,14 +12,11 @@ import { TaskError } from '../../functions/core/domain/errors.ts'
 import { isFinal, type Task } from '../../functions/core/domain/task.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
 import { clientOptions } from '../e2e/backdoor.ts'
-import { startMinistack } from '../e2e/emulators/ministack.ts'
-import { pythonMissing } from '../e2e/emulators/run-emulator.ts'
 import { startDynalite } from '../fixtures/dynalite.ts'
+import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
 import { type ManualClock, makeWorld } from '../fixtures/world.ts'
-
-const missing = await pythonMissing()
 
 const TENANT = 'acme'
 const SUBMISSION = {
@@ -289,15 +286,14 @@ describe('whatever happens between submits, workers that die at any call, sweeps
     await playOn(documents, await createTable(), 8).finally(stop)
   })
 
-  it.skipIf(missing !== undefined)(
+  it.skipIf(!hasMinistack)(
     'the same against another table, by other authors',
     async () => {
-      const emulator = await startMinistack()
-      const client = new DynamoDBClient(clientOptions(emulator.endpoint))
+      const client = new DynamoDBClient(clientOptions(ministackEndpoint))
       const documents = DynamoDBDocumentClient.from(client, {
         marshallOptions: { removeUndefinedValues: true },
       })
-      await playOn(documents, await createTaskTable(client, 'tasks'), 4).finally(() => emulator.stop())
+      await playOn(documents, await createTaskTable(client, 'lifecycle'), 4).finally(() => client.destroy())
     },
     180_000,
   )
