@@ -1,4 +1,4 @@
-/** `npm run tasks`: writes the registry and the manifest of task types from the folders under `functions/tasks`. */
+/** Writes the registry and the manifest of task types from the folders under `functions/tasks`. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -131,7 +131,7 @@ const camel = (folder: string): string =>
 
 const registry = (
   folders: readonly string[],
-): string => `// Written by "npm run tasks" from the folders beside it. Do not edit.
+): string => `// Written by "npm run generate" from the folders beside it. Do not edit.
 import type { TaskDefinition } from '../core/kit/define-task.ts'
 ${folders.map((folder) => `import ${camel(folder)} from './${folder}/task.ts'`).join('\n')}
 
@@ -169,20 +169,4 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output') {
     unknown
   >
   return rest
-}
-
-if (import.meta.main) {
-  const isCheck = process.argv.includes('--check')
-  try {
-    const { changed, warnings } = await generateTasks({ check: isCheck })
-    for (const warning of warnings) console.warn(warning)
-    if (changed.length > 0)
-      console.log(
-        `${isCheck ? 'Stale' : 'Wrote'}: ${changed.join(', ')}${isCheck ? '. Run "npm run tasks".' : ''}`,
-      )
-    if (isCheck && changed.length > 0) process.exitCode = 1
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error)
-    process.exitCode = 1
-  }
 }

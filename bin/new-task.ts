@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import { LANES } from '../functions/contract.ts'
 import { nearestName } from '../functions/core/domain/nearest-name.ts'
+import { generateRoutes } from './generate-routes.ts'
 import { generateTasks } from './generate-tasks.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -108,7 +109,8 @@ export async function newTask(
     await mkdir(resolve(root, file, '..'), { recursive: true })
     await writeFile(join(root, file), text)
   }
-  const { changed } = await generateTasks({ root })
+  const { changed: ofTasks } = await generateTasks({ root })
+  const changed = [...ofTasks, ...(await generateRoutes({ root }))]
   return [...Object.keys(files), ...changed]
 }
 

@@ -77,10 +77,10 @@ export const TABLE = {
 
 /** One Lambda bundle per entry. Workers share one bundle; each lane has its own function of it. */
 export const BUNDLES = {
-  'api-writes': 'functions/api/groups/writes.ts',
-  'api-reads': 'functions/api/groups/reads.ts',
-  'api-operate': 'functions/api/groups/operate.ts',
-  'api-public': 'functions/api/groups/public.ts',
+  'api-writes': 'functions/api/groups/api-writes.gen.ts',
+  'api-reads': 'functions/api/groups/api-reads.gen.ts',
+  'api-operate': 'functions/api/groups/api-operate.gen.ts',
+  'api-public': 'functions/api/groups/api-public.gen.ts',
   'run-task': 'functions/workers/run-task.ts',
   sweep: 'functions/workers/sweep.ts',
   'clean-up': 'functions/workers/clean-up.ts',
@@ -91,40 +91,24 @@ export type BundleName = keyof typeof BUNDLES
 
 export const API_BASE = '/api/v1'
 
+/** Bundles that answer HTTP. Their entries are generated from the routes that name them. */
+export type ApiFunction = Extract<BundleName, `api-${string}`>
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** What a key may be allowed to do. `open` routes need no key, also on a deployed stage. */
+export const SCOPES = ['tasks:read', 'tasks:write', 'ops:read', 'ops:write', 'keys:admin'] as const
+export type Scope = (typeof SCOPES)[number] | 'open'
+
+/** One row of `functions/api/routes.gen.json`, which `lib/constructs/task-api.ts` builds the API from. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Name of the operation in the OpenAPI document and in the client. */
+  readonly name: string
+  readonly method: HttpMethod
   /** Below `API_BASE`, path parameters in braces. */
   readonly path: string
-  readonly bundle: BundleName
-  /** Needs no API key on a deployed stage. */
-  readonly open?: true
+  readonly function: ApiFunction
+  readonly scope: Scope
 }
-
-/** `lib/constructs/task-api.ts` builds the API from this list; every other path or method falls to `api-public`. */
-export const ROUTES = [
-  { method: 'POST', path: '/tasks', bundle: 'api-writes' },
-  { method: 'GET', path: '/tasks', bundle: 'api-reads' },
-  { method: 'POST', path: '/tasks/example', bundle: 'api-writes' },
-  { method: 'POST', path: '/tasks/add', bundle: 'api-writes' },
-  { method: 'GET', path: '/tasks/status/{id}', bundle: 'api-reads' },
-  { method: 'GET', path: '/tasks/{id}', bundle: 'api-reads' },
-  { method: 'GET', path: '/tasks/{id}/input', bundle: 'api-reads' },
-  { method: 'GET', path: '/tasks/{id}/result', bundle: 'api-reads' },
-  { method: 'POST', path: '/tasks/{id}/cancel', bundle: 'api-writes' },
-  { method: 'POST', path: '/tasks/{id}/retry', bundle: 'api-writes' },
-  { method: 'GET', path: '/tasks/{id}/explain', bundle: 'api-operate' },
-  { method: 'GET', path: '/queues', bundle: 'api-operate' },
-  { method: 'POST', path: '/queues/{lane}/redrive', bundle: 'api-operate' },
-  { method: 'POST', path: '/queues/{lane}/pause', bundle: 'api-operate' },
-  { method: 'POST', path: '/queues/{lane}/resume', bundle: 'api-operate' },
-  { method: 'GET', path: '/stats', bundle: 'api-operate' },
-  { method: 'GET', path: '/usage', bundle: 'api-operate' },
-  { method: 'GET', path: '/task-types', bundle: 'api-public' },
-  { method: 'GET', path: '/health', bundle: 'api-public', open: true },
-  { method: 'GET', path: '/openapi.json', bundle: 'api-public', open: true },
-  { method: 'GET', path: '/docs', bundle: 'api-public', open: true },
-  { method: 'GET', path: '/docs/{file}', bundle: 'api-public', open: true },
-] as const satisfies readonly Route[]
 
 export const LIMITS = {
   /** Request bodies above this are 413; so are those whose event, JSON escapes included, is above Lambda's 6 MB. */

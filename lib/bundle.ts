@@ -12,6 +12,7 @@ const ENTRY = 'index.mjs'
 /** Files that a bundle reads at run time, beside its code. */
 const STATIC_FILES: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
   'api-public': {
+    'openapi.json': 'functions/api/openapi.gen.json',
     'docs/swagger-ui.css': 'node_modules/swagger-ui-dist/swagger-ui.css',
     'docs/swagger-ui-bundle.js': 'node_modules/swagger-ui-dist/swagger-ui-bundle.js',
   },
@@ -41,18 +42,20 @@ export interface BundleOptions {
  */
 export async function bundleFunctions(options: BundleOptions = {}): Promise<readonly BundleReport[]> {
   const outRoot = options.outRoot ?? join(ROOT, '.build')
-  await generateRegistry()
+  await generateFiles()
   const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
   return Promise.all(names.map((name) => bundleOne(name, outRoot)))
 }
 
 /** In a process of its own: this one may be a watcher that has the task modules of a minute ago in memory. */
-async function generateRegistry(): Promise<void> {
-  const generator = join(ROOT, 'bin/generate-tasks.ts')
+async function generateFiles(): Promise<void> {
+  const generator = join(ROOT, 'bin/generate.ts')
   if (!existsSync(generator)) return
   const { stderr } = await promisify(execFile)(process.execPath, [generator], { cwd: ROOT }).catch(
     (cause) => {
-      throw new Error(`The registry of task types cannot be written:\n${cause.stderr}`, { cause })
+      throw new Error(`What is generated from task types and routes cannot be written:\n${cause.stderr}`, {
+        cause,
+      })
     },
   )
   if (stderr.trim() !== '') console.warn(stderr.trim())

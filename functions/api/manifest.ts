@@ -1,3 +1,4 @@
+import type { Lane } from '../contract.ts'
 import manifestFile from '../tasks/manifest.gen.json' with { type: 'json' }
 
 /** What is known of a task type without loading its code. */
@@ -5,7 +6,7 @@ export interface ManifestEntry {
   readonly name: string
   readonly summary: string
   readonly version: number
-  readonly lane: string
+  readonly lane: Lane
   readonly usesModel: boolean
   readonly maxAttempts: number
   readonly timeoutMs: number

@@ -1,17 +1,19 @@
-/** What a door sees of an API Gateway event, and what it gives back. */
+/** What a route handler sees of an API Gateway event, and what it gives back. */
 import type { APIGatewayProxyEvent } from 'aws-lambda'
-import { LIMITS } from '../contract.ts'
+import { API_BASE, LIMITS } from '../contract.ts'
 import { RequestError } from '../core/domain/errors.ts'
 
 export interface HttpRequest {
   readonly method: string
   readonly path: string
+  /** Path of the API as the caller sees it, up to and with `/api/v1`: links begin with it. */
+  readonly base: string
   readonly parameters: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string>>
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly tenant: string
-  /** When the gateway had it, milliseconds since 1970; earlier than a cold start lets the door know. */
+  /** When the gateway had it, milliseconds since 1970; earlier than a cold start lets the handler know. */
   readonly receivedAt: number
   /**
    * Parses the body.
@@ -43,6 +45,7 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
   return {
     method: event.httpMethod,
     path: event.path,
+    base: baseOf(event),
     parameters: (event.pathParameters ?? {}) as Record<string, string>,
     query: (event.queryStringParameters ?? {}) as Record<string, string>,
     headers,
@@ -51,6 +54,23 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
     json: () => parseBody(raw, headers['content-type']),
     optionalJson: () => (raw?.trim() ? parseBody(raw, headers['content-type']) : {}),
   }
+}
+
+/**
+ * On API Gateway's own host the stage's name stands before the API's base, on a custom domain a base path may; only
+ * `requestContext.path` has both. What the route matched is counted off from the end, because a base path may itself
+ * be called `api`.
+ */
+function baseOf({ requestContext, path, resource }: APIGatewayProxyEvent): string {
+  const sent = (requestContext.path ?? path).split('/').filter((part) => part !== '')
+  const below = resource
+    .slice(API_BASE.length)
+    .split('/')
+    .filter((part) => part !== '').length
+  const base = `/${sent.slice(0, sent.length - below).join('/')}`
+  if (base.endsWith(API_BASE)) return base
+  const at = `/${sent.join('/')}`.indexOf(API_BASE)
+  return at < 0 ? API_BASE : `/${sent.join('/')}`.slice(0, at + API_BASE.length)
 }
 
 /** `application/json`, or any `application/…+json`, with or without parameters. */

@@ -17,12 +17,19 @@ import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
 import { RequestError } from '../core/domain/errors.ts'
+import type { Log } from '../core/ports/log.ts'
 import { readConfig } from './config.ts'
 import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
 
 export { readConfig, systemClock }
 export const clock = systemClock
-export const log = createLog(readConfig([ENV.stage]).STAGE)
+
+/** Built with the first line, so that a declaration can be read where no stage is. */
+let written: Log | undefined
+export const log: Log = (event, fields) => {
+  written ??= createLog(readConfig([ENV.stage]).STAGE)
+  written(event, fields)
+}
 export const ids = createIds(systemClock.now)
 scaleTiming(readConfig([ENV.timingScale]).TIMING_SCALE)
 
@@ -55,18 +62,29 @@ export function openQueue(hasDeadLetters: boolean): SqsTaskQueue {
 }
 
 export type { HttpRequest }
-export type Door = (request: HttpRequest) => Promise<HttpAnswer>
+export type RouteHandler = (request: HttpRequest) => Promise<HttpAnswer>
+
+/** What a host needs of a route; `functions/api/define-route.ts` makes them. */
+export interface ServedRoute {
+  readonly method: string
+  /** Below `API_BASE`. */
+  readonly path: string
+  /** Opens what the handler works with. @throws Error when the environment lacks something: at cold start, not later. */
+  readonly start: () => RouteHandler
+}
 
 /**
- * One Lambda handler for several doors. The key of a door is its line in `contract.ts`: method and path below the base.
+ * One Lambda handler for several routes.
  *
- * @param otherwise answers what no door fits.
+ * @param fallback answers what no route fits.
  */
-export function httpHandler(doors: Readonly<Record<string, Door>>, otherwise?: Door) {
-  const route = async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
-    const door = doors[`${event.httpMethod} ${event.resource.slice(API_BASE.length)}`] ?? otherwise
-    if (!door) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
-    return reply(await door(toRequest(event)), event)
+export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHandler) {
+  readConfig([ENV.stage])
+  const handlers = new Map(routes.map((route) => [`${route.method} ${API_BASE}${route.path}`, route.start()]))
+  const handle = async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
+    const handler = handlers.get(`${event.httpMethod} ${event.resource}`) ?? fallback
+    if (!handler) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
+    return reply(await handler(toRequest(event)), event)
   }
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use({
@@ -81,7 +99,7 @@ export function httpHandler(doors: Readonly<Record<string, Door>>, otherwise?: D
         request.response = reply({ status: problem.status, headers, body: problem }, request.event)
       },
     })
-    .handler(route)
+    .handler(handle)
 }
 
 function reply(

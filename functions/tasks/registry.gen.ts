@@ -1,4 +1,4 @@
-// Written by "npm run tasks" from the folders beside it. Do not edit.
+// Written by "npm run generate" from the folders beside it. Do not edit.
 import type { TaskDefinition } from '../core/kit/define-task.ts'
 import exampleAdd from './example-add/task.ts'
 import exampleRun from './example-run/task.ts'

@@ -3,15 +3,15 @@ import type * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import * as codedeploy from 'aws-cdk-lib/aws-codedeploy'
 import { Construct } from 'constructs'
+import type { ApiFunction } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
-import type { ApiBundle } from './task-api.ts'
 import type { TaskFunction } from './task-function.ts'
 
 export interface CanaryProps {
   readonly stage: StageSettings
   readonly api: apigateway.RestApi
-  readonly functions: Readonly<Record<ApiBundle, TaskFunction>>
+  readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
 }
 
 const PERIOD = Duration.minutes(1)

@@ -3,17 +3,19 @@ import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import { API_BASE, ROUTES, type Route } from '../../functions/contract.ts'
+import routesFile from '../../functions/api/routes.gen.json' with { type: 'json' }
+import { API_BASE, type ApiFunction, type Route } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
 import { addGatewayProblems } from './gateway-problems.ts'
 import type { TaskFunction } from './task-function.ts'
 
-export type ApiBundle = (typeof ROUTES)[number]['bundle']
+/** Generated from the files under `functions/api/routes`. */
+export const ROUTES = routesFile as readonly Route[]
 
 export interface TaskApiProps {
   readonly stage: StageSettings
-  readonly functions: Readonly<Record<ApiBundle, TaskFunction>>
+  readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
 }
 
 /** The gateway's own stage; ours is the environment. The API's version is part of the path. */
@@ -75,18 +77,18 @@ export class TaskApi extends Construct {
 
   #addRoutes(): void {
     const openPaths = new Set<string>()
-    for (const route of ROUTES as readonly Route[]) {
+    for (const route of ROUTES) {
       const resource = this.api.root.resourceForPath(`${API_BASE}${route.path}`)
-      const isOpen = route.open === true
+      const isOpen = route.scope === 'open'
       if (isOpen) openPaths.add(resource.path)
-      this.#addMethod(resource, route.method, route.bundle as ApiBundle, isOpen)
+      this.#addMethod(resource, route.method, route.function, isOpen)
     }
     this.api.root.addResource('{proxy+}')
     for (const resource of this.#resources())
       this.#addMethod(resource, 'ANY', 'api-public', openPaths.has(resource.path))
   }
 
-  #addMethod(resource: apigateway.IResource, method: string, bundle: ApiBundle, isOpen: boolean): void {
+  #addMethod(resource: apigateway.IResource, method: string, bundle: ApiFunction, isOpen: boolean): void {
     // Not `LambdaIntegration`: it adds two permissions to each method, and thirty methods overflow the 20 kB that
     // a function's policy may have.
     const { functionArn } = this.#functions[bundle].live

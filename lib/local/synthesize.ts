@@ -20,7 +20,15 @@ const SETTINGS = [
 ] as const
 
 /** Folders and files that bundles and template are made of. */
-const SOURCES = ['functions', 'lib', 'bin/generate-tasks.ts', 'package-lock.json'] as const
+const SOURCES = [
+  'functions',
+  'lib',
+  'bin/generate.ts',
+  'bin/generate-tasks.ts',
+  'bin/generate-routes.ts',
+  'bin/describe-api.ts',
+  'package-lock.json',
+] as const
 
 /**
  * Gives a synthesized assembly of stage `local`, made anew only when its sources or settings have changed.

@@ -1,14 +1,21 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
-import { API_BASE, ENV, type EnvName, LANES, type Lane as LaneName } from '../../functions/contract.ts'
+import {
+  API_BASE,
+  type ApiFunction,
+  ENV,
+  type EnvName,
+  LANES,
+  type Lane as LaneName,
+} from '../../functions/contract.ts'
 import { Canary } from '../constructs/canary.ts'
 import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
 import { grantAccess } from '../constructs/grant-access.ts'
 import { Lane } from '../constructs/lane.ts'
 import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
-import { type ApiBundle, TaskApi } from '../constructs/task-api.ts'
+import { TaskApi } from '../constructs/task-api.ts'
 import { TaskFunction } from '../constructs/task-function.ts'
 import { modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
@@ -26,7 +33,7 @@ type OpsBundle = 'ops-view' | 'ops-action'
 /** What can be torn down and built again without loss: the API, the lanes and the sweeper. */
 export class StatelessStack extends Stack {
   readonly lanes: Readonly<Record<LaneName, Lane>>
-  readonly functions: Readonly<Record<ApiBundle, TaskFunction>>
+  readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
   readonly ops: Readonly<Record<OpsBundle, TaskFunction>>
   readonly sweeper: Sweeper
   readonly cleaner: Cleaner
@@ -72,7 +79,7 @@ export class StatelessStack extends Stack {
     }
     const apiFunction = (
       functionId: string,
-      bundle: ApiBundle | OpsBundle,
+      bundle: ApiFunction | OpsBundle,
       description: string,
     ): TaskFunction => {
       const target = new TaskFunction(this, functionId, {

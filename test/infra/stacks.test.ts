@@ -1,7 +1,8 @@
 import { Match } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
-import { API_BASE, LANES, ROUTES, type Route, TABLE } from '../../functions/contract.ts'
+import { API_BASE, LANES, TABLE } from '../../functions/contract.ts'
 import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
+import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
 import { templatesOf } from '../fixtures/templates.ts'
 
@@ -96,17 +97,16 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         Properties.ApiKeyRequired,
       ]),
     )
-    for (const route of ROUTES as readonly Route[])
+    for (const route of ROUTES)
       expect([route.path, methods.get(`${route.method} ${API_BASE}${route.path}`)]).toEqual([
         route.path,
-        name !== 'local' && !route.open,
+        name !== 'local' && route.scope !== 'open',
       ])
     expect(methods.get('ANY /{proxy+}')).toBe(name !== 'local')
     const open = [...methods].filter(([, isClosed]) => !isClosed).map(([key]) => key.split(' ')[1])
     if (name !== 'local')
       expect([...new Set(open)].sort()).toEqual(
-        (ROUTES as readonly Route[])
-          .filter((route) => route.open)
+        ROUTES.filter((route) => route.scope === 'open')
           .map((route) => `${API_BASE}${route.path}`)
           .sort(),
       )

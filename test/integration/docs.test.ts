@@ -1,6 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API_BASE, ROUTES } from '../../functions/contract.ts'
+import { API_BASE } from '../../functions/contract.ts'
+import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { hasBrowser, openBrowser, openPage } from '../fixtures/browser.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'

@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API_BASE, ROUTES } from '../../functions/contract.ts'
+import { API_BASE } from '../../functions/contract.ts'
+import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { Client, type TaskView } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 

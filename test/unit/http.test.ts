@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
-import { allowedAt } from '../../functions/api/answer-otherwise.ts'
+import { allowedAt } from '../../functions/api/fallback-route.ts'
 import { hashOf, parseSubmitBody } from '../../functions/api/schemas/submit.ts'
 import { PROBLEM_STATUS, toProblem } from '../../functions/core/adapters/http/problem.ts'
 import { RequestError, UnavailableError } from '../../functions/core/domain/errors.ts'
@@ -121,7 +121,7 @@ describe('problems', () => {
   })
 
   it('a path knows its methods, also behind a stage name', () => {
-    expect(allowedAt('/api/v1/tasks')).toEqual(['POST', 'GET'])
+    expect(allowedAt('/api/v1/tasks')).toEqual(['GET', 'POST'])
     expect(allowedAt('/v1/api/v1/tasks/abc/cancel')).toEqual(['POST'])
     expect(allowedAt('/api/v1/nothing')).toEqual([])
     expect(allowedAt('/api/v1/openapixjson')).toEqual([])

@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }))
 
 describe('the registry of task types', () => {
-  it('is what the folders say; if this fails, run "npm run tasks"', async () => {
+  it('is what the folders say; if this fails, run "npm run generate"', async () => {
     expect((await generateTasks({ check: true })).changed).toEqual([])
   })
 
@@ -41,8 +41,9 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
 /** Of the command itself: the tests' own loader would hide where a module fails. */
 async function complaint(): Promise<string> {
   await mkdir(join(root, 'bin'))
-  await cp(join(project, 'bin/generate-tasks.ts'), join(root, 'bin/generate-tasks.ts'))
-  const run = promisify(execFile)(process.execPath, [join(root, 'bin/generate-tasks.ts')])
+  for (const file of ['generate.ts', 'generate-tasks.ts', 'generate-routes.ts', 'describe-api.ts'])
+    await cp(join(project, 'bin', file), join(root, 'bin', file))
+  const run = promisify(execFile)(process.execPath, [join(root, 'bin/generate.ts')])
   return run.then(
     () => '',
     ({ stderr }: { stderr: string }) => stderr,
@@ -112,6 +113,7 @@ describe('npm run new-task', () => {
       'functions/tasks/unicorn-groom/task.test.ts',
       'functions/tasks/registry.gen.ts',
       'functions/tasks/manifest.gen.json',
+      'functions/api/openapi.gen.json',
     ])
     expect(await readFile(join(root, 'functions/tasks/registry.gen.ts'), 'utf8')).toContain(
       "'./unicorn-groom/task.ts'",

@@ -2,6 +2,8 @@ import * as z from 'zod'
 import { LANES, LIMITS } from '../../contract.ts'
 import { STATUSES } from '../../core/domain/task.ts'
 
+import { taskSchema } from './task.ts'
+
 export const listQuery = z.strictObject({
   status: z.enum(STATUSES).optional(),
   type: z.string().min(1).max(100).optional(),
@@ -16,3 +18,10 @@ export const listQuery = z.strictObject({
     .optional()
     .describe('next_cursor of the page before.'),
 })
+
+export const listAnswer = z
+  .object({
+    tasks: z.array(taskSchema),
+    next_cursor: z.string().nullable().describe('Null on the last page.'),
+  })
+  .meta({ id: 'TaskPage' })

@@ -6,96 +6,112 @@ import { STATUSES } from '../../core/domain/task.ts'
 const time = z.iso.datetime({ offset: true })
 const amount = z.int().min(0)
 
-export const laneParameter = z.enum(LANES)
+/** Any text: an unknown lane is 404 with the nearest name, not 422. */
+export const laneParams = z.object({ lane: z.string().meta({ enum: LANES }) })
 
 /** Tasks of one redrive; the rest is told as `remaining`. */
 const MOST_REDRIVEN = 5_000
 
-export const redriveBody = z.strictObject({
-  type: z.string().min(1).max(100).optional().describe('Only tasks of this type.'),
-  error_code: z.string().min(1).max(100).optional().describe('Only tasks that failed with this code.'),
-  failed_after: time.optional().describe('RFC 3339, inclusive.'),
-  failed_before: time.optional().describe('RFC 3339, inclusive.'),
-  dry_run: z.boolean().default(false).describe('Count and change nothing.'),
-  limit: z.int().min(1).max(MOST_REDRIVEN).default(1_000).describe('Start at most so many.'),
-  pace_per_second: z
-    .number()
-    .min(0.1)
-    .max(500)
-    .optional()
-    .describe('Begin no more than so many a second. limit / pace_per_second is at most 900 s.'),
-})
+export const redriveBody = z
+  .strictObject({
+    type: z.string().min(1).max(100).optional().describe('Only tasks of this type.'),
+    error_code: z.string().min(1).max(100).optional().describe('Only tasks that failed with this code.'),
+    failed_after: time.optional().describe('RFC 3339, inclusive.'),
+    failed_before: time.optional().describe('RFC 3339, inclusive.'),
+    dry_run: z.boolean().default(false).describe('Count and change nothing.'),
+    limit: z.int().min(1).max(MOST_REDRIVEN).default(1_000).describe('Start at most so many.'),
+    pace_per_second: z
+      .number()
+      .min(0.1)
+      .max(500)
+      .optional()
+      .describe('Begin no more than so many a second. limit / pace_per_second is at most 900 s.'),
+  })
+  .meta({ id: 'RedriveRequest' })
 
 export const hoursQuery = z.strictObject({
   hours: z.coerce.number().min(0.1).max(720).default(24).describe('How far to look back.'),
 })
 
-export const redriveAnswer = z.object({
-  lane: z.enum(LANES),
-  dry_run: z.boolean(),
-  matched: amount.describe('Failed tasks that fit the filter.'),
-  redriven: amount,
-  remaining: amount.describe('Fit, but were not started: over the limit, or time ran out.'),
-  by_error: z.record(z.string(), amount),
-  tasks: z.array(z.string()).describe('Ids of the tasks started.'),
-  is_complete: z.boolean().describe('False when time ran out before every failed task was looked at.'),
-})
+export const redriveAnswer = z
+  .object({
+    lane: z.enum(LANES),
+    dry_run: z.boolean(),
+    matched: amount.describe('Failed tasks that fit the filter.'),
+    redriven: amount,
+    remaining: amount.describe('Fit, but were not started: over the limit, or time ran out.'),
+    by_error: z.record(z.string(), amount),
+    tasks: z.array(z.string()).describe('Ids of the tasks started.'),
+    is_complete: z.boolean().describe('False when time ran out before every failed task was looked at.'),
+  })
+  .meta({ id: 'Redrive' })
 
-export const queuesAnswer = z.object({
-  queues: z.array(
-    z.object({
-      lane: z.enum(LANES),
-      visible: amount.describe('Messages that wait.'),
-      in_flight: amount.describe('Messages being worked on, or waiting for their next attempt.'),
-      delayed: amount,
-      dead_letters: amount,
-      oldest_due_age_seconds: z.number().nullable().describe('How long the longest waiting task has waited.'),
-      is_paused: z.boolean(),
-      paused_since: time.nullable(),
-    }),
-  ),
-})
+export const queuesAnswer = z
+  .object({
+    queues: z.array(
+      z.object({
+        lane: z.enum(LANES),
+        visible: amount.describe('Messages that wait.'),
+        in_flight: amount.describe('Messages being worked on, or waiting for their next attempt.'),
+        delayed: amount,
+        dead_letters: amount,
+        oldest_due_age_seconds: z
+          .number()
+          .nullable()
+          .describe('How long the longest waiting task has waited.'),
+        is_paused: z.boolean(),
+        paused_since: time.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Queues' })
 
-export const laneAnswer = z.object({ lane: z.enum(LANES), is_paused: z.boolean() })
+export const laneAnswer = z.object({ lane: z.enum(LANES), is_paused: z.boolean() }).meta({ id: 'LaneSwitch' })
 
-export const explainAnswer = z.object({
-  task_id: z.string(),
-  status: z.enum(STATUSES),
-  gate: z.enum(GATES).describe('What holds the task.'),
-  message: z.string(),
-  next_at: time.nullable().describe('When it can next run, as far as a clock knows.'),
-  facts: z.record(z.string(), z.unknown()),
-})
+export const explainAnswer = z
+  .object({
+    task_id: z.string(),
+    status: z.enum(STATUSES),
+    gate: z.enum(GATES).describe('What holds the task.'),
+    message: z.string(),
+    next_at: time.nullable().describe('When it can next run, as far as a clock knows.'),
+    facts: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Explanation' })
 
 const quantiles = z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable()
 const counts = z.record(z.string(), amount)
 
-export const statsAnswer = z.object({
-  since: time,
-  counts: counts.describe('Tasks by status.'),
-  success_rate: z.number().nullable().describe('COMPLETED among COMPLETED and FAILED.'),
-  run_seconds: quantiles,
-  wait_seconds: quantiles,
-  by_type: z.record(z.string(), counts),
-  is_partial: z
-    .boolean()
-    .describe('There were more tasks than one request looks at: the newest are counted.'),
-})
+export const statsAnswer = z
+  .object({
+    since: time,
+    counts: counts.describe('Tasks by status.'),
+    success_rate: z.number().nullable().describe('COMPLETED among COMPLETED and FAILED.'),
+    run_seconds: quantiles,
+    wait_seconds: quantiles,
+    by_type: z.record(z.string(), counts),
+    is_partial: z
+      .boolean()
+      .describe('There were more tasks than one request looks at: the newest are counted.'),
+  })
+  .meta({ id: 'Stats' })
 
-export const usageAnswer = z.object({
-  since: time,
-  input_tokens: amount,
-  output_tokens: amount,
-  cost_usd: z.number().nullable().describe('Null when the price of any model is not known.'),
-  by_model: z.record(
-    z.string(),
-    z.object({
-      tasks: amount,
-      input_tokens: amount,
-      output_tokens: amount,
-      cost_usd: z.number().nullable(),
-      provider: z.string(),
-    }),
-  ),
-  is_partial: z.boolean(),
-})
+export const usageAnswer = z
+  .object({
+    since: time,
+    input_tokens: amount,
+    output_tokens: amount,
+    cost_usd: z.number().nullable().describe('Null when the price of any model is not known.'),
+    by_model: z.record(
+      z.string(),
+      z.object({
+        tasks: amount,
+        input_tokens: amount,
+        output_tokens: amount,
+        cost_usd: z.number().nullable(),
+        provider: z.string(),
+      }),
+    ),
+    is_partial: z.boolean(),
+  })
+  .meta({ id: 'Usage' })

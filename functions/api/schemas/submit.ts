@@ -46,6 +46,8 @@ export const generalForm = z.strictObject({
   ...options,
 })
 
+export const submitBody = () => z.union([seedForm, generalForm])
+
 export type SubmitBody = z.output<typeof generalForm> & { readonly isSeedForm: boolean }
 
 /** @throws RequestError `invalid_request` with a path per field. */

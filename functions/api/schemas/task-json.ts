@@ -1,25 +1,31 @@
 /** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
-import { API_BASE } from '../../contract.ts'
+import type * as z from 'zod'
 import type { Payload, Task } from '../../core/domain/task.ts'
 import { traceIdOf } from '../../core/domain/trace.ts'
+import type { taskSchema } from './task.ts'
 
-export type TaskJson = Readonly<Record<string, unknown>>
+/** Held to what the OpenAPI document promises. */
+export type TaskJson = z.input<typeof taskSchema>
 
 /** Lambda answers at most 6 MB, and the body is a JSON string in it, so that its quotes count twice. */
 const MAX_ANSWER_BYTES = 5_500_000
 
-export const iso = (instant: number | undefined): string | null =>
-  instant === undefined ? null : new Date(instant).toISOString()
+export function iso(instant: number): string
+export function iso(instant: number | undefined): string | null
+export function iso(instant: number | undefined): string | null {
+  return instant === undefined ? null : new Date(instant).toISOString()
+}
 
 const sizeOf = (payload: Payload): number =>
   'json' in payload ? Buffer.byteLength(payload.json) : payload.bytes
 
 /**
- * @param read fetches a payload that lies in the bucket; without it such payloads are null (as in lists).
+ * @param answer.base path of the API as the caller sees it; links begin with it.
+ * @param answer.read fetches a payload that lies in the bucket; without it such payloads are null (as in lists).
  */
 export async function toTaskJson(
   task: Task,
-  read?: (payload: Payload) => Promise<string>,
+  { base, read }: { readonly base: string; readonly read?: (payload: Payload) => Promise<string> },
 ): Promise<TaskJson> {
   const isText = task.type === 'text.generate'
   let left = MAX_ANSWER_BYTES
@@ -36,10 +42,11 @@ export async function toTaskJson(
   // The result first: the input, the caller has. A prompt stands in the answer twice.
   const result: unknown = JSON.parse(await load(task.result, 1))
   const input: unknown = JSON.parse(await load(task.input, isText ? 2 : 1))
-  const self = `${API_BASE}/tasks/${task.id}`
+  const self = `${base}/tasks/${task.id}`
   const prompt = isText ? ((input as { prompt?: string } | null)?.prompt ?? null) : null
   return {
     id: task.id,
+    task_id: task.id,
     type: task.type,
     status: task.status,
     lane: task.lane,
@@ -62,7 +69,7 @@ export async function toTaskJson(
           provider: task.usage.provider,
         }
       : null,
-    tags: task.tags,
+    tags: [...task.tags],
     created_at: iso(task.createdAt),
     updated_at: iso(task.updatedAt),
     started_at: iso(task.startedAt),

@@ -5,80 +5,91 @@ import { STATUSES } from '../../core/domain/task.ts'
 
 const time = z.iso.datetime()
 
-export const taskSchema = z.object({
-  id: z.string(),
-  type: z.string(),
-  status: z.enum(STATUSES),
-  lane: z.enum(LANES),
-  priority: z.int().min(0).max(10),
-  model: z.string().nullable(),
-  prompt: z.string().nullable().describe('For text.generate.'),
-  input: z
-    .unknown()
-    .describe(
-      'Null in lists when it is larger than 8 kB, and when the answer would be too large; see links.',
+export const anyJson = z.unknown().describe('Any JSON.')
+
+export const taskParams = z.object({ id: z.string().describe('Id of the task.') })
+
+export const taskSchema = z
+  .object({
+    id: z.string(),
+    task_id: z.string().describe('The id again, as older clients read it.'),
+    type: z.string(),
+    status: z.enum(STATUSES),
+    lane: z.enum(LANES),
+    priority: z.int().min(0).max(10),
+    model: z.string().nullable(),
+    prompt: z.string().nullable().describe('For text.generate.'),
+    input: z
+      .unknown()
+      .describe(
+        'Null in lists when it is larger than 8 kB, and when the answer would be too large; see links.',
+      ),
+    result: z
+      .unknown()
+      .describe(
+        'For text.generate the text itself. Null in lists when it is larger than 8 kB, and when the answer would be too large; see links.',
+      ),
+    error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
+    progress: z.object({ percent: z.number(), message: z.string() }).nullable(),
+    attempts: z.int().describe('Attempts begun in this epoch.'),
+    max_attempts: z.int(),
+    epoch: z.int().describe('Grows by one with each retry by hand.'),
+    trace_id: z
+      .string()
+      .nullable()
+      .describe('Of the traceparent header that it came with, or its own; in every log line.'),
+    usage: z
+      .object({
+        input_tokens: z.int(),
+        output_tokens: z.int(),
+        cost_usd: z.number().nullable(),
+        provider: z.string(),
+      })
+      .nullable(),
+    tags: z.array(z.string()),
+    created_at: time,
+    updated_at: time.nullable().describe('Null until the first change.'),
+    started_at: time.nullable(),
+    finished_at: time.nullable(),
+    run_at: time.nullable(),
+    expires_at: time.nullable(),
+    history: z.array(
+      z.object({
+        epoch: z.int(),
+        attempt: z.int(),
+        started_at: time,
+        ended_at: time,
+        outcome: z.string().describe('completed, or the error code that ended the attempt.'),
+        provider: z.string().nullable(),
+      }),
     ),
-  result: z
-    .unknown()
-    .describe(
-      'For text.generate the text itself. Null in lists when it is larger than 8 kB, and when the answer would be too large; see links.',
-    ),
-  error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
-  progress: z.object({ percent: z.number(), message: z.string() }).nullable(),
-  attempts: z.int().describe('Attempts begun in this epoch.'),
-  max_attempts: z.int(),
-  epoch: z.int().describe('Grows by one with each retry by hand.'),
-  trace_id: z
-    .string()
-    .nullable()
-    .describe('Of the traceparent header that it came with, or its own; in every log line.'),
-  usage: z
-    .object({
-      input_tokens: z.int(),
-      output_tokens: z.int(),
-      cost_usd: z.number().nullable(),
-      provider: z.string(),
-    })
-    .nullable(),
-  tags: z.array(z.string()),
-  created_at: time,
-  updated_at: time.nullable().describe('Null until the first change.'),
-  started_at: time.nullable(),
-  finished_at: time.nullable(),
-  run_at: time.nullable(),
-  expires_at: time.nullable(),
-  history: z.array(
-    z.object({
-      epoch: z.int(),
-      attempt: z.int(),
-      started_at: time,
-      ended_at: time,
-      outcome: z.string().describe('completed, or the error code that ended the attempt.'),
-      provider: z.string().nullable(),
+    links: z.object({
+      self: z.string(),
+      input: z.string(),
+      result: z.string(),
+      cancel: z.string(),
+      retry: z.string(),
     }),
-  ),
-  links: z.object({
-    self: z.string(),
-    input: z.string(),
-    result: z.string(),
-    cancel: z.string(),
-    retry: z.string(),
-  }),
-})
+  })
+  .meta({ id: 'Task' })
 
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  instance: z.string(),
-  code: z.string(),
-  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-})
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem' })
 
-export const healthSchema = z.object({
-  status: z.literal('healthy'),
-  app_name: z.string(),
-  version: z.string(),
-  timestamp: time,
-})
+export const healthSchema = z
+  .object({
+    status: z.literal('healthy'),
+    app_name: z.string(),
+    version: z.string(),
+    timestamp: time,
+  })
+  .meta({ id: 'Health' })

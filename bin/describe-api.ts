@@ -1,0 +1,165 @@
+/** The OpenAPI document, made by zod-openapi from the schemas that check the requests. */
+import * as z from 'zod'
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+  type ZodOpenApiResponsesObject,
+} from 'zod-openapi'
+import type { AnswerShape, AnyRoute } from '../functions/api/define-route.ts'
+import { problemSchema } from '../functions/api/schemas/task.ts'
+import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
+import type { FoundRoute } from './generate-routes.ts'
+
+const PROBLEMS = {
+  400: ['MalformedRequest', 'The body is not JSON in UTF-8, or nested too deep.'],
+  401: ['Unauthorized', 'No key, or one that is not known (deployed stages).'],
+  403: ['Forbidden', 'The key may not do this (deployed stages).'],
+  404: ['NotFound', 'There is no such thing.'],
+  409: ['WrongState', 'The task’s state does not allow it.'],
+  413: ['TooLarge', 'The body is too large.'],
+  415: ['UnsupportedMediaType', 'The body must be application/json.'],
+  422: ['InvalidRequest', 'A field is wrong: each with its path, the rule and the way out.'],
+  429: ['TooManyRequests', 'Requests come faster than allowed, see Retry-After.'],
+  503: ['Unavailable', 'A backing service did not answer, see Retry-After.'],
+} as const
+type ProblemStatus = keyof typeof PROBLEMS
+
+const problemAnswers: Readonly<Record<string, ZodOpenApiResponseObject>> = Object.fromEntries(
+  Object.entries(PROBLEMS).map(([status, [id, description]]) => [
+    status,
+    { id, description, content: { 'application/problem+json': { schema: problemSchema } } },
+  ]),
+)
+
+const SUBJECTS: Readonly<Record<string, string>> = {
+  tasks: 'Submit work, look at it, stop it, run it again.',
+  queues: 'What waits in the lanes; for operators.',
+  usage: 'Counts, durations, tokens and cost.',
+  service: 'What the API is and whether it is reachable.',
+}
+
+/** @returns the document but for `servers` and the version, which are known only where it is served. */
+export function describeApi(routes: readonly FoundRoute[], types: readonly TaskDefinition[]): unknown {
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
+  for (const found of routes) {
+    const { method, path } = found.route
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationOf(found) }
+  }
+  const subjects = [...new Set(routes.map(({ subject }) => subject))].sort()
+  return createDocument(
+    {
+      openapi: '3.1.0',
+      info: {
+        title: 'Async AI Task Runner',
+        version: '0.0.0',
+        description:
+          'Submit slow AI work in milliseconds; it runs behind managed queues with retries, progress, cancel and a permanent record.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      security: [{ apiKey: [] }, {}],
+      tags: subjects.map((name) => ({ name, ...(SUBJECTS[name] ? { description: SUBJECTS[name] } : {}) })),
+      paths: paths as ZodOpenApiPathsObject,
+      components: {
+        securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' } },
+        schemas: Object.fromEntries(types.map(({ name, output }) => [`${pascal(name)}Result`, output])),
+      },
+    },
+    {
+      override: ({ jsonSchema }) => {
+        // Zod's safe integers as bounds, and its pattern beside each date, say nothing to a reader.
+        if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+        if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+        if (jsonSchema.format === 'date-time') delete jsonSchema.pattern
+      },
+      allowEmptySchema: { unknown: true, any: true, custom: true, transform: true },
+    },
+  )
+}
+
+function operationOf({ name, subject, route }: FoundRoute): ZodOpenApiOperationObject {
+  const { summary, description, params, query, headers, body, scope } = route
+  return {
+    operationId: name,
+    tags: [subject],
+    summary,
+    ...(description ? { description } : {}),
+    ...(scope === 'open' ? { security: [] } : {}),
+    requestParams: {
+      ...(params ? { path: params } : {}),
+      ...(query ? { query } : {}),
+      ...(headers ? { header: headers } : {}),
+    },
+    ...(body
+      ? {
+          requestBody: {
+            required: body.isOptional !== true,
+            content: {
+              'application/json': {
+                schema: typeof body.schema === 'function' ? body.schema() : body.schema,
+                ...(body.examples ? { examples: body.examples } : {}),
+              },
+            },
+          },
+        }
+      : {}),
+    responses: { ...Object.fromEntries(Object.entries(route.answers).map(toAnswer)), ...refusalsOf(route) },
+  }
+}
+
+const toAnswer = ([status, answer]: [string, AnswerShape]) => {
+  const { description, schema, mediaType, headers, examples } = answer
+  const type = mediaType ?? (schema ? 'application/json' : undefined)
+  return [
+    status,
+    {
+      description,
+      ...(headers
+        ? {
+            headers: Object.fromEntries(
+              Object.entries(headers).map(([header, text]) => [
+                header,
+                { description: text, schema: { type: 'string' } },
+              ]),
+            ),
+          }
+        : {}),
+      ...(type
+        ? {
+            content: {
+              [type]: {
+                schema: schema ?? z.string(),
+                ...(examples
+                  ? {
+                      examples: Object.fromEntries(
+                        Object.entries(examples).map(([key, value]) => [key, { value }]),
+                      ),
+                    }
+                  : {}),
+              },
+            },
+          }
+        : {}),
+    },
+  ]
+}
+
+/** Every route refuses unknown query fields; the rest follows from what it declares. */
+function refusalsOf({ problems = [], body, scope }: AnyRoute): ZodOpenApiResponsesObject {
+  const statuses: ProblemStatus[] = [
+    ...problems,
+    ...(body ? ([400, 413, 415] as const) : []),
+    ...(scope === 'open' ? [] : ([401, 403] as const)),
+    422,
+    429,
+    503,
+  ]
+  return Object.fromEntries(
+    statuses.map((status) => [String(status), problemAnswers[status]]),
+  ) as ZodOpenApiResponsesObject
+}
+
+/** `text.generate` → `TextGenerate`. */
+export const pascal = (name: string): string =>
+  name.replace(/(?:^|[.-])(\w)/g, (_, letter: string) => letter.toUpperCase())

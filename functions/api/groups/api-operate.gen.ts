@@ -1,0 +1,19 @@
+// Written by "npm run generate" from the files under functions/api/routes. Do not edit.
+import { httpHandler } from '../../hosts/lambda.ts'
+import { listQueuesRoute } from '../routes/queues/list-queues.ts'
+import { pauseQueueRoute } from '../routes/queues/pause-queue.ts'
+import { redriveQueueRoute } from '../routes/queues/redrive-queue.ts'
+import { resumeQueueRoute } from '../routes/queues/resume-queue.ts'
+import { explainTaskRoute } from '../routes/tasks/explain-task.ts'
+import { getStatsRoute } from '../routes/usage/get-stats.ts'
+import { getUsageRoute } from '../routes/usage/get-usage.ts'
+
+export const handler = httpHandler([
+  listQueuesRoute,
+  pauseQueueRoute,
+  redriveQueueRoute,
+  resumeQueueRoute,
+  explainTaskRoute,
+  getStatsRoute,
+  getUsageRoute,
+])

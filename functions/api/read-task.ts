@@ -1,0 +1,41 @@
+import * as z from 'zod'
+import { getTask } from '../core/application/tasks/get-task.ts'
+import { openPayloads, openStore } from '../hosts/lambda.ts'
+import { taskSchema } from './schemas/task.ts'
+import { toTaskJson } from './schemas/task-json.ts'
+
+export const openReader = () => ({ store: openStore(), payloads: openPayloads() })
+
+export const readHeaders = z.object({
+  'If-None-Match': z
+    .string()
+    .optional()
+    .describe('ETag of an earlier answer: 304 while the task is the same.'),
+})
+
+export const READ_ANSWERS = {
+  200: { description: 'The task.', schema: taskSchema, headers: { ETag: 'Changes with the task.' } },
+  304: { description: 'The task is as the caller knows it.', headers: { ETag: 'As sent.' } },
+} as const
+
+/** The task as it is now; 304 when the caller has it already. */
+export async function readTask(
+  { store, payloads }: ReturnType<typeof openReader>,
+  request: {
+    readonly tenant: string
+    readonly id: string
+    readonly base: string
+    readonly ifNoneMatch: string | undefined
+  },
+) {
+  const task = await getTask({ store }, request)
+  const etag = `W/"${task.writeId}"`
+  if (request.ifNoneMatch?.split(',').some((tag) => tag.trim() === etag))
+    return { status: 304, headers: { etag } } as const
+  const read = (payload: Parameters<typeof payloads.read>[0]) => payloads.read(payload)
+  return {
+    status: 200,
+    headers: { etag },
+    body: await toTaskJson(task, { base: request.base, read }),
+  } as const
+}

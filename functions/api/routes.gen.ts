@@ -1,0 +1,49 @@
+// Written by "npm run generate" from the files under functions/api/routes. Do not edit.
+import type { listQueuesRoute } from './routes/queues/list-queues.ts'
+import type { pauseQueueRoute } from './routes/queues/pause-queue.ts'
+import type { redriveQueueRoute } from './routes/queues/redrive-queue.ts'
+import type { resumeQueueRoute } from './routes/queues/resume-queue.ts'
+import type { getApiDocumentRoute } from './routes/service/get-api-document.ts'
+import type { getDocsFileRoute } from './routes/service/get-docs-file.ts'
+import type { getHealthRoute } from './routes/service/get-health.ts'
+import type { listTaskTypesRoute } from './routes/service/list-task-types.ts'
+import type { showDocsRoute } from './routes/service/show-docs.ts'
+import type { cancelTaskRoute } from './routes/tasks/cancel-task.ts'
+import type { explainTaskRoute } from './routes/tasks/explain-task.ts'
+import type { getTaskInputRoute } from './routes/tasks/get-task-input.ts'
+import type { getTaskResultRoute } from './routes/tasks/get-task-result.ts'
+import type { getTaskStatusRoute } from './routes/tasks/get-task-status.ts'
+import type { getTaskRoute } from './routes/tasks/get-task.ts'
+import type { listTasksRoute } from './routes/tasks/list-tasks.ts'
+import type { retryTaskRoute } from './routes/tasks/retry-task.ts'
+import type { submitAdditionRoute } from './routes/tasks/submit-addition.ts'
+import type { submitExampleRoute } from './routes/tasks/submit-example.ts'
+import type { submitTaskRoute } from './routes/tasks/submit-task.ts'
+import type { getStatsRoute } from './routes/usage/get-stats.ts'
+import type { getUsageRoute } from './routes/usage/get-usage.ts'
+
+/** Every operation with its declaration: types only, nothing of it is loaded. */
+export interface Routes {
+  readonly listQueues: typeof listQueuesRoute
+  readonly pauseQueue: typeof pauseQueueRoute
+  readonly redriveQueue: typeof redriveQueueRoute
+  readonly resumeQueue: typeof resumeQueueRoute
+  readonly getApiDocument: typeof getApiDocumentRoute
+  readonly getDocsFile: typeof getDocsFileRoute
+  readonly getHealth: typeof getHealthRoute
+  readonly listTaskTypes: typeof listTaskTypesRoute
+  readonly showDocs: typeof showDocsRoute
+  readonly cancelTask: typeof cancelTaskRoute
+  readonly explainTask: typeof explainTaskRoute
+  readonly getTaskInput: typeof getTaskInputRoute
+  readonly getTaskResult: typeof getTaskResultRoute
+  readonly getTaskStatus: typeof getTaskStatusRoute
+  readonly getTask: typeof getTaskRoute
+  readonly listTasks: typeof listTasksRoute
+  readonly retryTask: typeof retryTaskRoute
+  readonly submitAddition: typeof submitAdditionRoute
+  readonly submitExample: typeof submitExampleRoute
+  readonly submitTask: typeof submitTaskRoute
+  readonly getStats: typeof getStatsRoute
+  readonly getUsage: typeof getUsageRoute
+}

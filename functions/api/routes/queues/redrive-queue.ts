@@ -1,0 +1,72 @@
+import { LIMITS } from '../../../contract.ts'
+import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
+import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { defineRoute } from '../../define-route.ts'
+import { readLane } from '../../read-lane.ts'
+import { laneParams, redriveAnswer, redriveBody } from '../../schemas/operate.ts'
+import { invalid } from '../../schemas/submit.ts'
+
+/** The gateway gives up after 29 s. */
+const WORK_MS = 20_000
+
+export const redriveQueueRoute = defineRoute({
+  method: 'POST',
+  path: '/queues/{lane}/redrive',
+  function: 'api-operate',
+  scope: 'ops:write',
+  summary: 'Run the failed tasks of a lane again',
+  description: 'The next epoch of every failed task of the caller that fits the filter.',
+  params: laneParams,
+  body: {
+    schema: redriveBody,
+    isOptional: true,
+    examples: {
+      look: { summary: 'Look first', value: { dry_run: true } },
+      some: {
+        summary: 'One error, ten a second',
+        value: { error_code: 'provider_unavailable', pace_per_second: 10 },
+      },
+    },
+  },
+  answers: { 200: { description: 'What fit and what was started.', schema: redriveAnswer } },
+  problems: [404],
+  mcp: { tool: 'redrive' },
+  needs: () => ({ store: openStore(), queue: openQueue(true), clock, log }),
+  handle: async ({ tenant, params, receivedAt, body }, needs) => {
+    const lane = readLane(params.lane)
+    const { type, error_code, failed_after, failed_before, dry_run, limit, pace_per_second } = body
+    if (pace_per_second !== undefined && limit / pace_per_second > LIMITS.queueDelaySeconds)
+      throw invalid([
+        {
+          path: 'pace_per_second',
+          message: `spreads ${limit} starts over more than ${LIMITS.queueDelaySeconds} s; send a limit of at most ${Math.floor(pace_per_second * LIMITS.queueDelaySeconds)}, or a higher pace.`,
+        },
+      ])
+    const request = {
+      tenant,
+      lane,
+      isDryRun: dry_run,
+      limit,
+      ...(type ? { type } : {}),
+      ...(error_code ? { errorCode: error_code } : {}),
+      ...(failed_after ? { failedAfter: Date.parse(failed_after) } : {}),
+      // What fails again while this runs is left alone: two operators at once start one epoch of each task.
+      failedBefore: Math.min(receivedAt, failed_before ? Date.parse(failed_before) : receivedAt),
+      ...(pace_per_second ? { pacePerSecond: pace_per_second } : {}),
+    }
+    const done = await redriveLane(needs, request, clock.now() + WORK_MS)
+    return {
+      status: 200,
+      body: {
+        lane,
+        dry_run,
+        matched: done.matched,
+        redriven: done.redriven,
+        remaining: done.remaining,
+        by_error: done.byError,
+        tasks: done.ids,
+        is_complete: done.isComplete,
+      },
+    }
+  },
+})

@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises'
+import * as z from 'zod'
+import { ENV } from '../../../contract.ts'
+import { readConfig } from '../../../hosts/lambda.ts'
+import { defineRoute } from '../../define-route.ts'
+
+/** Written at build time from the route declarations; lies beside the bundle. */
+const FILE = new URL('./openapi.json', import.meta.url)
+
+export const getApiDocumentRoute = defineRoute({
+  method: 'GET',
+  path: '/openapi.json',
+  function: 'api-public',
+  scope: 'open',
+  summary: 'Get this document',
+  answers: { 200: { description: 'OpenAPI 3.1.', schema: z.record(z.string(), z.unknown()) } },
+  needs: () => {
+    const { SERVICE_VERSION: version } = readConfig([ENV.serviceVersion])
+    let document: Promise<Readonly<Record<string, unknown>>> | undefined
+    const load = async () => {
+      const read = JSON.parse(await readFile(FILE, 'utf8')) as { readonly info: object }
+      return { ...read, info: { ...read.info, version } }
+    }
+    return () => {
+      document ??= load()
+      return document
+    }
+  },
+  // Where the API stands, only the call knows: behind a stage's name, a base path, or neither.
+  handle: async ({ base }, document) => ({
+    status: 200,
+    body: { ...(await document()), servers: [{ url: base }] },
+  }),
+})

@@ -1,0 +1,49 @@
+import { ENV } from '../../../contract.ts'
+import { explainTask } from '../../../core/application/operate/explain-task.ts'
+import { circuitOf } from '../../../core/application/run/meter-model.ts'
+import { routeModel } from '../../../core/domain/model-routes.ts'
+import { clock, openCircuits, openLanes, openQueue, openStore, readConfig } from '../../../hosts/lambda.ts'
+import { defineRoute } from '../../define-route.ts'
+import { explainAnswer } from '../../schemas/operate.ts'
+import { taskParams } from '../../schemas/task.ts'
+import { iso } from '../../schemas/task-json.ts'
+
+export const explainTaskRoute = defineRoute({
+  method: 'GET',
+  path: '/tasks/{id}/explain',
+  function: 'api-operate',
+  scope: 'tasks:read',
+  summary: 'Explain why a task waits, and until when',
+  params: taskParams,
+  answers: { 200: { description: 'In words, with the facts behind them.', schema: explainAnswer } },
+  problems: [404],
+  mcp: { tool: 'explain_task' },
+  needs: () => {
+    const routes = readConfig([ENV.modelRoutes]).MODEL_ROUTES
+    return {
+      store: openStore(),
+      queue: openQueue(false),
+      circuits: openCircuits(),
+      lanes: openLanes(),
+      clock,
+      circuitOf: (model: string) => {
+        const provider = routeModel(routes, model)
+        return provider && circuitOf(provider, model)
+      },
+    }
+  },
+  handle: async ({ tenant, params: { id } }, needs) => {
+    const { task, gate, message, nextAt, facts } = await explainTask(needs, { tenant, id })
+    return {
+      status: 200,
+      body: {
+        task_id: task.id,
+        status: task.status,
+        gate,
+        message,
+        next_at: iso(nextAt),
+        facts: { ...facts },
+      },
+    }
+  },
+})

@@ -1,0 +1,19 @@
+import { defineRoute } from '../../define-route.ts'
+import { openReader, READ_ANSWERS, readHeaders, readTask } from '../../read-task.ts'
+import { taskParams } from '../../schemas/task.ts'
+
+export const getTaskRoute = defineRoute({
+  method: 'GET',
+  path: '/tasks/{id}',
+  function: 'api-reads',
+  scope: 'tasks:read',
+  summary: 'Get a task',
+  params: taskParams,
+  headers: readHeaders,
+  answers: READ_ANSWERS,
+  problems: [404],
+  mcp: { tool: 'get_task' },
+  needs: openReader,
+  handle: ({ tenant, base, params: { id }, headers }, needs) =>
+    readTask(needs, { tenant, id, base, ifNoneMatch: headers['If-None-Match'] }),
+})

@@ -1,0 +1,22 @@
+import { retryTask } from '../../../core/application/tasks/retry-task.ts'
+import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { defineRoute } from '../../define-route.ts'
+import { taskParams, taskSchema } from '../../schemas/task.ts'
+import { toTaskJson } from '../../schemas/task-json.ts'
+
+export const retryTaskRoute = defineRoute({
+  method: 'POST',
+  path: '/tasks/{id}/retry',
+  function: 'api-writes',
+  scope: 'tasks:write',
+  summary: 'Run a failed, cancelled or expired task again',
+  params: taskParams,
+  answers: { 200: { description: 'The task in its next epoch.', schema: taskSchema } },
+  problems: [404, 409],
+  mcp: { tool: 'retry_task' },
+  needs: () => ({ store: openStore(), queue: openQueue(false), clock, log }),
+  handle: async ({ tenant, base, params: { id } }, needs) => ({
+    status: 200,
+    body: await toTaskJson(await retryTask(needs, { tenant, id }), { base }),
+  }),
+})

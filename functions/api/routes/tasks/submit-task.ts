@@ -1,0 +1,17 @@
+import { defineRoute } from '../../define-route.ts'
+import { parseSubmitBody, submitBody } from '../../schemas/submit.ts'
+import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
+
+export const submitTaskRoute = defineRoute({
+  method: 'POST',
+  path: '/tasks',
+  function: 'api-writes',
+  scope: 'tasks:write',
+  summary: 'Submit a task',
+  description: 'Answers at once; the work runs behind a queue.',
+  headers: submitHeaders,
+  body: { schema: submitBody, parse: parseSubmitBody },
+  answers: ACCEPTED,
+  needs: openSubmission,
+  handle: (request, needs) => accept(needs, request, request.body),
+})

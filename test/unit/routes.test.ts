@@ -1,0 +1,63 @@
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { generateRoutes } from '../../bin/generate-routes.ts'
+
+const project = resolve(import.meta.dirname, '../..')
+let root: string
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'routes-'))
+  await cp(join(project, 'functions'), join(root, 'functions'), { recursive: true })
+  await symlink(join(project, 'node_modules'), join(root, 'node_modules'))
+})
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+const routeText = (changes: { path?: string; name?: string } = {}) => `import * as z from 'zod'
+import { defineRoute } from '../../define-route.ts'
+
+export const ${changes.name ?? 'groomUnicornRoute'} = defineRoute({
+  method: 'POST',
+  path: '${changes.path ?? '/unicorns/{id}/groom'}',
+  function: 'api-public',
+  scope: 'tasks:write',
+  summary: 'Groom a unicorn',
+  params: z.object({ id: z.string() }),
+  answers: { 200: { description: 'Groomed.', schema: z.object({ id: z.string() }) } },
+  needs: () => undefined,
+  handle: async ({ params }) => ({ status: 200, body: { id: params.id } }),
+})
+`
+const write = (file: string, text: string) => writeFile(join(root, 'functions/api/routes', file), text)
+
+describe('what is generated from the routes', () => {
+  it('is what the files say; if this fails, run "npm run generate"', async () => {
+    expect(await generateRoutes({ check: true })).toEqual([])
+  })
+
+  it('one file makes a route: its entry, its row for CDK, its type and its place in the document', async () => {
+    await write('tasks/groom-unicorn.ts', routeText())
+    expect((await generateRoutes({ root })).sort()).toEqual([
+      'functions/api/groups/api-public.gen.ts',
+      'functions/api/openapi.gen.json',
+      'functions/api/routes.gen.json',
+      'functions/api/routes.gen.ts',
+    ])
+    expect(await generateRoutes({ root, check: true })).toEqual([])
+  })
+
+  it.each([
+    ['a name that is not the file’s', routeText({ name: 'brushRoute' }), /must export groomUnicornRoute/],
+    ['a parameter that is not declared', routeText({ path: '/u/{name}' }), /path has \{name\}.*has \{id\}/],
+    [
+      'a path that another has',
+      routeText({ path: '/tasks/{id}/cancel' }),
+      /both "POST \/tasks\/\{id\}\/cancel"/,
+    ],
+    ['a mistake of syntax', 'export const = 1', /groom-unicorn\.ts does not load/],
+  ])('%s is refused by file', async (_, text, message) => {
+    await write('tasks/groom-unicorn.ts', text)
+    await expect(generateRoutes({ root })).rejects.toThrow(message)
+  })
+})
