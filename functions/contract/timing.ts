@@ -11,8 +11,8 @@ const FULL_LENGTH = {
   /** The first wait of the sweeper for a sent message to be taken; doubles with every further send. */
   queuedPatienceMs: 60_000,
   maxPatienceMs: 60 * 60_000,
-  /** How long after the failing write the sweeper sends a dead letter that nobody confirmed. */
-  deadLetterPatienceMs: 60_000,
+  /** How long after the ending write the sweeper does what must follow and nobody confirmed. */
+  followUpPatienceMs: 60_000,
   /** A parked task is sent this far ahead with a delay, so that it starts on its second and not on the sweep's. */
   lookAheadMs: 75_000,
   /** How often the sweeper comes by. */

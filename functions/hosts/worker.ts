@@ -6,6 +6,7 @@ import { ProviderGate } from '../core/application/run/guard-provider.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
 import { findTaskType } from '../tasks/registry.gen.ts'
+import { openFollowUps } from './follow-ups.ts'
 import { clock, ids, log, openCircuits, openPayloads, openQueue, openStore, readConfig } from './lambda.ts'
 
 export function openWorker(): RunDependencies {
@@ -18,11 +19,13 @@ export function openWorker(): RunDependencies {
     ENV.openaiBaseUrl,
     ENV.anthropicBaseUrl,
   ])
+  const queue = openQueue(true)
   const keys = new ParameterKeys(config.PARAMETER_PREFIX, clock.now)
   return {
     lane: config.LANE,
     store: openStore(),
-    queue: openQueue(true),
+    queue,
+    followUps: openFollowUps(queue),
     payloads: openPayloads(),
     providers: createModelProviders({
       routes: config.MODEL_ROUTES,

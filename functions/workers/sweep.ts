@@ -2,11 +2,15 @@ import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { ENV } from '../contract.ts'
 import { sweep } from '../core/application/repair/sweep.ts'
+import { openFollowUps } from '../hosts/follow-ups.ts'
 import { clock, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
 
+const queue = openQueue(true)
 const dependencies = {
   store: openStore(),
-  queue: openQueue(true),
+  queue,
+  followUps: openFollowUps(queue),
+  dueItems: {},
   lanes: openLanes(),
   clock,
   log,

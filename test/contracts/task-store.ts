@@ -13,7 +13,15 @@ export interface Bench {
 const NOW = 1_800_000_000_000
 const RECORD: AttemptRecord = { epoch: 1, attempt: 1, startedAt: NOW, endedAt: NOW + 5, outcome: 'completed' }
 const ERROR = { code: 'provider_unavailable', message: 'No answer.', retryable: true }
-const FOREVER = { ttl: 9e9, reapAt: 9e9 }
+const END: move.End = { retention: { ttl: 9e9, reapAt: 9e9 }, pending: [] }
+const EPOCH_1 = { epoch: 1 }
+const FAILED_END = {
+  ...END,
+  pending: ['dead_letter'],
+  error: ERROR,
+  usage: undefined,
+  record: RECORD,
+} as const
 const key = { tenant: 'acme', id: 'task0000000000000000000001' }
 
 /** What every task store must do. `open` gives an empty one. */
@@ -42,7 +50,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     it('has nothing under an id that is longer than a key can be', async () => {
       const endless = { tenant: 'acme', id: 'x'.repeat(3_000) }
       expect(await store.get(endless)).toBeUndefined()
-      expect(await store.change(endless, move.cancel(NOW, FOREVER))).toEqual({
+      expect(await store.change(endless, move.cancel(EPOCH_1, NOW, END))).toEqual({
         changed: false,
         task: undefined,
       })
@@ -109,8 +117,13 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await claimed('token-1')
       await claimed('token-2', NOW + 60_000)
       for (const stale of [
-        move.complete('token-1', NOW, { json: '"late"' }, undefined, RECORD, FOREVER),
-        move.fail('token-1', NOW, ERROR, undefined, RECORD, FOREVER),
+        move.complete('token-1', NOW, {
+          ...END,
+          result: { json: '"late"' },
+          usage: undefined,
+          record: RECORD,
+        }),
+        move.fail('token-1', NOW, FAILED_END),
         move.retryLater('token-1', NOW, { until: NOW, by: 'message' }, ERROR, undefined, RECORD, 1),
         move.renew('token-1', NOW),
         move.report('token-1', NOW, { percent: 5, message: '' }),
@@ -135,7 +148,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     it('a start deadline that passed refuses the claim and allows the expiry', async () => {
       await store.create(makeTask(NOW, { startBy: NOW }))
       expect(await change(move.claim(1, 'token', NOW))).toMatchObject({ changed: false })
-      expect(await change(move.expire({ epoch: 1 }, NOW, FOREVER))).toMatchObject({
+      expect(await change(move.expire(EPOCH_1, NOW, END))).toMatchObject({
         changed: true,
         task: { status: 'EXPIRED' },
       })
@@ -145,7 +158,9 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await store.create(makeTask(NOW))
       await claimed()
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: null, provider: 'simulated' }
-      const done = await change(move.complete('token-1', NOW + 5, { json: '"hi"' }, usage, RECORD, FOREVER))
+      const done = await change(
+        move.complete('token-1', NOW + 5, { ...END, result: { json: '"hi"' }, usage: usage, record: RECORD }),
+      )
       expect(done.task).toMatchObject({
         status: 'COMPLETED',
         result: { json: '"hi"' },
@@ -153,7 +168,11 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         history: [RECORD],
       })
       expect(await due()).toEqual([])
-      for (const late of [move.cancel(NOW, FOREVER), move.claim(1, 't', NOW + 1e9), move.restart(1, NOW)])
+      for (const late of [
+        move.cancel(EPOCH_1, NOW, END),
+        move.claim(1, 't', NOW + 1e9),
+        move.restart(1, NOW),
+      ])
         expect(await change(late)).toMatchObject({ changed: false, task: { status: 'COMPLETED' } })
     })
 
@@ -164,7 +183,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         move.retryLater('token-1', NOW, { until: NOW, by: 'message' }, ERROR, undefined, RECORD, 1),
       )
       expect((await store.get(key))?.error).toEqual(ERROR)
-      await change(move.cancel(NOW + 1, FOREVER))
+      await change(move.cancel(EPOCH_1, NOW + 1, END))
       const task = await store.get(key)
       expect(task).toMatchObject({ status: 'CANCELLED', history: [RECORD] })
       expect(task?.error).toBeUndefined()
@@ -173,12 +192,17 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     it('after a cancel no result lands, and only the spending is written', async () => {
       await store.create(makeTask(NOW))
       await claimed()
-      expect(await change(move.cancel(NOW + 1, FOREVER))).toMatchObject({
+      expect(await change(move.cancel(EPOCH_1, NOW + 1, END))).toMatchObject({
         changed: true,
         task: { status: 'CANCELLED' },
       })
       const late = await change(
-        move.complete('token-1', NOW + 5, { json: '"hi"' }, undefined, RECORD, FOREVER),
+        move.complete('token-1', NOW + 5, {
+          ...END,
+          result: { json: '"hi"' },
+          usage: undefined,
+          record: RECORD,
+        }),
       )
       expect(late).toMatchObject({ changed: false, task: { status: 'CANCELLED' } })
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: 7, provider: 'openai' }
@@ -190,12 +214,12 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await due()).toEqual([])
     })
 
-    it('a failed task stays due until its dead letter is settled; a restart starts the next epoch once', async () => {
+    it('a row stays due until what must follow its end is done; a restart starts the next epoch once', async () => {
       await store.create(makeTask(NOW))
       await claimed()
-      await change(move.fail('token-1', NOW, ERROR, undefined, RECORD, FOREVER))
+      await change(move.fail('token-1', NOW, FAILED_END))
       expect(await due('timed', NOW + 60_000)).toMatchObject([{ id: key.id, status: 'FAILED', epoch: 1 }])
-      await change(move.markDeadLetterSent(1))
+      await change(move.followUpsDone(1, NOW, []))
       expect(await due()).toEqual([])
       const both = await Promise.all([change(move.restart(1, NOW)), change(move.restart(1, NOW))])
       expect(both.filter(({ changed }) => changed)).toHaveLength(1)
@@ -203,6 +227,18 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(task).toMatchObject({ status: 'PENDING', epoch: 2, attempt: 0, history: [RECORD] })
       expect(task).not.toHaveProperty('error')
       expect(task).not.toHaveProperty('ttl')
+    })
+
+    it('what an end owes others is not overtaken by a restart; a dead letter is', async () => {
+      await store.create(makeTask(NOW))
+      await claimed()
+      await change(move.fail('token-1', NOW, { ...FAILED_END, pending: ['dead_letter', 'parent'] }))
+      expect(await change(move.restart(1, NOW))).toMatchObject({ changed: false })
+      await change(move.followUpsDone(1, NOW, ['dead_letter']))
+      expect(await due('timed', NOW + 60_000)).toMatchObject([{ id: key.id }])
+      expect(await change(move.restart(1, NOW))).toMatchObject({ changed: true, task: { epoch: 2 } })
+      expect(await store.get(key)).not.toHaveProperty('pending')
+      expect(await change(move.followUpsDone(1, NOW, []))).toMatchObject({ changed: false })
     })
 
     it('the due index gives rows by kind up to an instant', async () => {
@@ -230,7 +266,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await store.create(makeTask(NOW, { tenant: 'a#b', id: 'c' }))
       expect(await store.get({ tenant: 'a', id: 'b#c' })).toBeUndefined()
       expect(await store.get({ tenant: 'a#b', id: 'c' })).toBeDefined()
-      expect(await store.change({ tenant: 'x', id: 'c' }, move.cancel(NOW, FOREVER))).toEqual({
+      expect(await store.change({ tenant: 'x', id: 'c' }, move.cancel(EPOCH_1, NOW, END))).toEqual({
         changed: false,
         task: undefined,
       })

@@ -118,13 +118,19 @@ describe('the sweeper', () => {
     const error = { code: 'task_failed', message: 'No.', retryable: false }
     await world.store.change(
       { tenant: 'acme', id },
-      fail('token', now, error, undefined, record, { ttl: 9e9, reapAt: 9e9 }),
+      fail('token', now, {
+        error,
+        usage: undefined,
+        record,
+        retention: { ttl: 9e9, reapAt: 9e9 },
+        pending: ['dead_letter'],
+      }),
     )
-    expect(await sweepNow(world)).toMatchObject({ dead_lettered: 0 })
+    expect(await sweepNow(world)).toMatchObject({ followed_up: 0 })
     await world.clock.advance(60_000)
-    expect(await sweepNow(world)).toMatchObject({ dead_lettered: 1 })
+    expect(await sweepNow(world)).toMatchObject({ followed_up: 1 })
     expect(world.queue.dead.ai).toMatchObject([{ id, dead: { code: 'task_failed', attempts: 1 } }])
-    expect(await sweepNow(world)).toMatchObject({ dead_lettered: 0 })
+    expect(await sweepNow(world)).toMatchObject({ followed_up: 0 })
   })
 
   it('a parked task starts on its second', async () => {

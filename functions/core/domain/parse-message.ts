@@ -16,7 +16,13 @@ export function parseMessage(body: string): TaskMessage | undefined {
       id !== ''
     if (!isReadable) return undefined
     const trace = typeof sent === 'string' ? parseTrace(sent) : undefined
-    const message = { v, tenant, id, epoch: epoch as number, ...(trace === undefined ? {} : { trace }) }
+    const message = {
+      v,
+      tenant,
+      id,
+      epoch: epoch as number,
+      ...(trace === undefined ? {} : { trace }),
+    }
     if (dead === undefined) return message
     if (typeof dead?.code !== 'string' || typeof dead.attempts !== 'number') return undefined
     return { ...message, dead: { code: dead.code, attempts: dead.attempts } }

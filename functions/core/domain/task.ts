@@ -8,6 +8,7 @@
  * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
  */
 import type { Lane } from '../../contract.ts'
+import type { FollowUp } from './follow-ups.ts'
 import type { Parent } from './workflow/workflow.ts'
 
 export const STATUSES = [
@@ -31,7 +32,14 @@ export const OPEN_STATUSES = [
 /** What `POST /tasks/{id}/retry` accepts. A finished result is never paid for twice, so COMPLETED is not among them. */
 export const RETRYABLE_STATUSES = ['FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly Status[]
 
-export const isFinal = (status: Status): boolean => !(OPEN_STATUSES as readonly Status[]).includes(status)
+export const FINAL_STATUSES = [
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'EXPIRED',
+] as const satisfies readonly Status[]
+
+export const isFinal = (status: Status): boolean => (FINAL_STATUSES as readonly Status[]).includes(status)
 
 /** JSON text kept in the row, or a pointer to the bucket. */
 export type Payload =
@@ -97,6 +105,10 @@ export interface Task extends TaskKey {
   readonly tags: readonly string[]
   /** `traceparent` of the request that submitted it, or one made for it. */
   readonly trace?: string
+  /** What must still follow the end; only a final row has it. */
+  readonly pending?: readonly FollowUp[]
+  /** The schedule that made it. */
+  readonly firing?: Firing
   /** The workflow whose step this is: it is told of the end. */
   readonly parent?: Parent
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
@@ -121,7 +133,7 @@ export interface Task extends TaskKey {
   /** Who holds the lease; stays in the row so that a lost answer to the last write can be recognised. */
   readonly token?: string
   readonly dueKind?: DueKind
-  /** When the sweeper must look at the row; every open row has one, a final row only while its dead letter is unsent. */
+  /** When the sweeper must look at the row; every open row has one, a final row only while something must follow its end. */
   readonly dueAt?: number
   /** When a message for this row was last put into its queue (or became visible there). */
   readonly queuedAt: number
@@ -134,6 +146,16 @@ export interface Task extends TaskKey {
   readonly reapAt?: number
   /** Identifies the last write; a refused condition whose row carries our own id was our own lost answer. */
   readonly writeId: string
+}
+
+/** Which planned time of which schedule a task is. */
+export interface Firing {
+  readonly schedule: string
+  readonly plannedAt: number
+  /** Left out where firings may overlap. */
+  readonly overlap?: 'skip' | 'cancel_running'
+  /** Id of the firing before it, where there was one. */
+  readonly previous?: string
 }
 
 /** What travels through the queue. Bodies never do: SQS bills per 64 kB and the row is the truth. */

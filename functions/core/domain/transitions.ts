@@ -8,8 +8,11 @@
  *                                      └─▶ EXPIRED ───┘
  */
 import { TIMING } from '../../contract/timing.ts'
+import { type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
 import {
   type AttemptRecord,
+  FINAL_STATUSES,
+  type Firing,
   OPEN_STATUSES,
   type Payload,
   type Progress,
@@ -34,6 +37,8 @@ export interface Guard {
   readonly startByAtMost?: number
   /** Fewer attempts were begun than the task may have. */
   readonly hasAttemptsLeft?: true
+  /** None of these is in `pending`. */
+  readonly nonePendingOf?: readonly FollowUp[]
   /** `dueAt` is exactly this: the row is as the sweeper saw it. */
   readonly dueAt?: number
 }
@@ -106,27 +111,46 @@ export function report(token: string, now: number, progress: Progress): Transiti
   return { name: 'report', when: { statuses: ['PROCESSING'], token }, set: { progress, updatedAt: now } }
 }
 
+/** What every end of a task writes. */
+export interface End {
+  readonly retention: Retention
+  /** What must follow; see `followUpsOf`. */
+  readonly pending: readonly FollowUp[]
+}
+
+/** Fields of a row that ends: due while something must follow, out of the due index otherwise. */
+function ended(now: number, { retention, pending }: End) {
+  const set = { finishedAt: now, updatedAt: now, ...retention }
+  return pending.length
+    ? {
+        set: { ...set, pending, dueKind: 'timed' as const, dueAt: now + TIMING.followUpPatienceMs },
+        remove: [] as const,
+      }
+    : { set, remove: ['dueAt', 'dueKind'] as const }
+}
+
 export function complete(
   token: string,
   now: number,
-  result: Payload,
-  usage: Usage | undefined,
-  record: AttemptRecord,
-  retention: Retention,
+  {
+    result,
+    usage,
+    record,
+    ...end
+  }: End & { readonly result: Payload; readonly usage: Usage | undefined; readonly record: AttemptRecord },
 ): Transition {
+  const { set, remove } = ended(now, end)
   return {
     name: 'complete',
     when: { statuses: ['PROCESSING'], token },
     set: {
+      ...set,
       status: 'COMPLETED',
       result,
       progress: { percent: 100, message: '' },
-      finishedAt: now,
-      updatedAt: now,
-      ...retention,
       ...(usage ? { usage } : {}),
     },
-    remove: ['dueAt', 'dueKind', 'error'],
+    remove: [...remove, 'error'],
     record,
   }
 }
@@ -173,19 +197,23 @@ export function retryLater(
   }
 }
 
-/** Ends the task by the attempt that holds it. Stays due until its dead letter is known to be sent. */
+/** Ends the task by the attempt that holds it. */
 export function fail(
   token: string,
   now: number,
-  error: TaskFailure,
-  usage: Usage | undefined,
-  record: AttemptRecord,
-  retention: Retention,
+  {
+    error,
+    usage,
+    record,
+    ...end
+  }: End & { readonly error: TaskFailure; readonly usage: Usage | undefined; readonly record: AttemptRecord },
 ): Transition {
+  const { set, remove } = ended(now, end)
   return {
     name: 'fail',
     when: { statuses: ['PROCESSING'], token },
-    set: { ...failed(now, error, retention), ...(usage ? { usage } : {}) },
+    set: { ...set, status: 'FAILED', error, ...(usage ? { usage } : {}) },
+    remove,
     record,
   }
 }
@@ -194,47 +222,62 @@ export function fail(
 export function failAbandoned(
   seen: Pick<Task, 'epoch' | 'dueAt'>,
   now: number,
-  error: TaskFailure,
-  record: AttemptRecord | undefined,
-  retention: Retention,
+  {
+    error,
+    record,
+    ...end
+  }: End & { readonly error: TaskFailure; readonly record: AttemptRecord | undefined },
 ): Transition {
+  const { set, remove } = ended(now, end)
   return {
     name: 'failAbandoned',
     when: { statuses: OPEN_STATUSES, epoch: seen.epoch, claimableFromAtMost: now, ...seenDue(seen) },
-    set: failed(now, error, retention),
+    set: { ...set, status: 'FAILED', error },
+    remove,
     ...(record ? { record } : {}),
   }
 }
 
-const failed = (now: number, error: TaskFailure, retention: Retention) =>
-  ({
-    status: 'FAILED',
-    error,
-    finishedAt: now,
-    updatedAt: now,
-    dueKind: 'timed',
-    dueAt: now + TIMING.deadLetterPatienceMs,
-    ...retention,
-  }) as const
-
-/** The dead letter of this epoch is in its queue: nothing is left to do. */
-export function markDeadLetterSent(epoch: number): Transition {
+/** Takes what was done off the list of a final row. */
+export function followUpsDone(epoch: number, now: number, left: readonly FollowUp[]): Transition {
   return {
-    name: 'markDeadLetterSent',
-    when: { statuses: ['FAILED'], epoch },
-    set: {},
-    remove: ['dueAt', 'dueKind'],
+    name: 'followUpsDone',
+    when: { statuses: FINAL_STATUSES, epoch },
+    set: left.length ? { pending: left, dueAt: now + TIMING.followUpPatienceMs } : {},
+    remove: left.length ? [] : ['pending', 'dueAt', 'dueKind'],
   }
 }
 
-/** @param epoch cancels this epoch only; left out, whichever is open. */
-export function cancel(now: number, retention: Retention, epoch?: number): Transition {
+/** Cancels the epoch that was seen. */
+export function cancel(seen: Pick<Task, 'epoch'>, now: number, end: End): Transition {
+  const { set, remove } = ended(now, end)
   return {
     name: 'cancel',
-    when: { statuses: OPEN_STATUSES, ...(epoch === undefined ? {} : { epoch }) },
-    set: { status: 'CANCELLED', finishedAt: now, updatedAt: now, ...retention },
+    when: { statuses: OPEN_STATUSES, epoch: seen.epoch },
+    set: { ...set, status: 'CANCELLED' },
     // An earlier attempt's error is in the history; it is not why the task ended.
-    remove: ['dueAt', 'dueKind', 'startBy', 'error'],
+    remove: [...remove, 'startBy', 'error'],
+  }
+}
+
+/** Ends a firing of a schedule by the attempt that holds it: the one before it still runs. */
+export function skipFiring(token: string, now: number, blockedBy: Firing, end: End): Transition {
+  const { set, remove } = ended(now, end)
+  return {
+    name: 'skipFiring',
+    when: { statuses: ['PROCESSING'], token },
+    set: {
+      ...set,
+      status: 'CANCELLED',
+      error: {
+        code: 'schedule_overlap',
+        message: `Skipped: task ${blockedBy.previous} of the same schedule was still running.`,
+        retryable: false,
+      },
+      // Who comes next asks the task that runs, without a walk over all that were skipped.
+      firing: blockedBy,
+    },
+    remove,
   }
 }
 
@@ -253,18 +296,17 @@ export function recordCancelledUsage(
   }
 }
 
-export function expire(seen: Pick<Task, 'epoch'>, now: number, retention: Retention): Transition {
+export function expire(seen: Pick<Task, 'epoch'>, now: number, end: End): Transition {
+  const { set, remove } = ended(now, end)
   return {
     name: 'expire',
     when: { statuses: ['SCHEDULED', 'PENDING'], epoch: seen.epoch, startByAtMost: now },
     set: {
+      ...set,
       status: 'EXPIRED',
       error: { code: 'expired', message: 'The task did not start before its deadline.', retryable: false },
-      finishedAt: now,
-      updatedAt: now,
-      ...retention,
     },
-    remove: ['dueAt', 'dueKind', 'startBy'],
+    remove: [...remove, 'startBy'],
   }
 }
 
@@ -273,12 +315,13 @@ export function restart(
   epoch: number,
   now: number,
   statuses: readonly Status[] = RETRYABLE_STATUSES,
-  startAt = now,
+  startAt: number = now,
   parent?: Parent,
 ): Transition {
   return {
     name: 'restart',
-    when: { statuses, epoch },
+    // What an end owes others is not overtaken: it is done first, then the next epoch begins.
+    when: { statuses, epoch, nonePendingOf: OWED_BEFORE_RESTART },
     set: {
       status: 'PENDING',
       epoch: epoch + 1,
@@ -291,7 +334,18 @@ export function restart(
       updatedAt: now,
       ...(parent ? { parent } : {}),
     },
-    remove: ['error', 'result', 'progress', 'finishedAt', 'startBy', 'token', 'parkedSince', 'ttl', 'reapAt'],
+    remove: [
+      'error',
+      'result',
+      'progress',
+      'finishedAt',
+      'startBy',
+      'token',
+      'parkedSince',
+      'pending',
+      'ttl',
+      'reapAt',
+    ],
   }
 }
 
@@ -364,6 +418,7 @@ export function guardHolds(task: Task, when: Guard): boolean {
     (when.startByAtMost === undefined ||
       (task.startBy !== undefined && task.startBy <= when.startByAtMost)) &&
     (!when.hasAttemptsLeft || task.attempt < task.maxAttempts) &&
+    (when.nonePendingOf ?? []).every((step) => !task.pending?.includes(step)) &&
     (when.dueAt === undefined || task.dueAt === when.dueAt)
   )
 }

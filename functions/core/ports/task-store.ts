@@ -37,7 +37,7 @@ export interface TaskStore {
    * The index lags behind the rows: a transition built from an entry states what it saw.
    * @param perShard only so many of each shard, in one page.
    */
-  due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly DueEntry[]>
+  due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly (DueEntry | DueItem)[]>
   /** All rows whose `ttl` has passed and that are still stored, page by page. */
   expired(): AsyncIterable<readonly ExpiredTask[]>
   /**
@@ -79,6 +79,7 @@ export interface TaskPage {
 }
 
 export interface DueEntry extends TaskKey {
+  readonly item: 'task'
   readonly status: Status
   readonly epoch: number
   readonly lane: Lane
@@ -87,3 +88,11 @@ export interface DueEntry extends TaskKey {
   readonly sends: number
   readonly startBy?: number
 }
+
+/** Something other than a task that is due. */
+export interface DueItem extends TaskKey {
+  readonly item: 'workflow' | 'schedule'
+  readonly dueAt: number
+}
+
+export const isDueTask = (entry: DueEntry | DueItem): entry is DueEntry => entry.item === 'task'

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../../contract.ts'
 import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
+import { openFollowUps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { readLane } from '../../read-lane.ts'
@@ -31,7 +32,7 @@ export const redriveQueueRoute = defineRoute({
   answers: { 200: { description: 'What fit and what was started.', schema: redriveAnswer } },
   problems: [404],
   mcp: { tool: 'redrive' },
-  needs: () => ({ store: openStore(), queue: openQueue(true), clock, log }),
+  needs: () => ({ followUps: openFollowUps(), store: openStore(), queue: openQueue(true), clock, log }),
   handle: async ({ tenant, params, receivedAt, body }, needs) => {
     const lane = readLane(params.lane)
     const { type, error_code, failed_after, failed_before, dry_run, limit, pace_per_second } = body

@@ -1,4 +1,5 @@
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
+import { openFollowUps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
@@ -14,7 +15,7 @@ export const retryTaskRoute = defineRoute({
   answers: { 200: { description: 'The task in its next epoch.', schema: taskSchema } },
   problems: [404, 409],
   mcp: { tool: 'retry_task' },
-  needs: () => ({ store: openStore(), queue: openQueue(false), clock, log }),
+  needs: () => ({ followUps: openFollowUps(), store: openStore(), queue: openQueue(false), clock, log }),
   handle: async ({ tenant, base, params: { id } }, needs) => ({
     status: 200,
     body: await toTaskJson(await retryTask(needs, { tenant, id }), { base }),

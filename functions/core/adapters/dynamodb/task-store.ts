@@ -18,6 +18,7 @@ import type { Transition } from '../../domain/transitions.ts'
 import type {
   Changed,
   DueEntry,
+  DueItem,
   ExpiredTask,
   LeaseState,
   ListFilter,
@@ -26,6 +27,8 @@ import type {
 } from '../../ports/task-store.ts'
 import { readPage } from './list.ts'
 import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow } from './row.ts'
+import { parseScheduleKey } from './schedule-store.ts'
+import { parseWorkflowKey } from './workflow-store.ts'
 import { toUpdate } from './write-expression.ts'
 
 /** Undefined fields are left out: an optional field is absent in the row, never null. */
@@ -33,6 +36,14 @@ export const createDynamoClient = (): DynamoDBDocumentClient =>
   DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }), {
     marshallOptions: { removeUndefinedValues: true },
   })
+
+/** The prefix of the key tells what a row is. */
+function toDueEntry(row: Row): DueEntry | DueItem {
+  const { pk, sk, dueAt } = row as { pk: string; sk: string; dueAt: number }
+  if (pk.startsWith('W#')) return { item: 'workflow', ...parseWorkflowKey(pk), dueAt }
+  if (pk.startsWith('H#')) return { item: 'schedule', ...parseScheduleKey(pk, sk), dueAt }
+  return { ...(row as unknown as DueEntry), item: 'task', ...parseKey(pk) }
+}
 
 const WATERMARK_TTL_SECONDS = 3_600
 
@@ -118,7 +129,7 @@ export class DynamoTaskStore implements TaskStore {
     })
   }
 
-  async *due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly DueEntry[]> {
+  async *due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly (DueEntry | DueItem)[]> {
     for (const shard of dueShards(kind)) {
       let ExclusiveStartKey: Row | undefined
       do {
@@ -134,8 +145,7 @@ export class DynamoTaskStore implements TaskStore {
             }),
           ),
         )
-        const rows = (answer.Items ?? []) as (DueEntry & { pk: string })[]
-        if (rows.length) yield rows.map((row) => ({ ...row, ...parseKey(row.pk) }))
+        if (answer.Items?.length) yield answer.Items.map(toDueEntry)
         ExclusiveStartKey = perShard ? undefined : answer.LastEvaluatedKey
       } while (ExclusiveStartKey)
     }

@@ -80,6 +80,8 @@ function condition(use: Placeholders, when: Guard, now: number): string {
     const startBy = use.name('startBy')
     parts.push(`(attribute_not_exists(${startBy}) OR ${startBy} > ${use.value(when.startByAfter)})`)
   }
+  for (const step of when.nonePendingOf ?? [])
+    parts.push(`(NOT contains(${use.name('pending')}, ${use.value(step)}))`)
   if (when.hasAttemptsLeft) parts.push(`${use.name('attempt')} < ${use.name('maxAttempts')}`)
   return parts.join(' AND ')
 }

@@ -2,7 +2,7 @@ import { LANES, type Lane } from '../../../contract.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
 import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
-import type { TaskStore } from '../../ports/task-store.ts'
+import { isDueTask, type TaskStore } from '../../ports/task-store.ts'
 
 export interface ListQueuesDependencies {
   readonly store: TaskStore
@@ -52,7 +52,7 @@ export async function listQueues({
 async function oldestByLane(store: TaskStore, now: number): Promise<ReadonlyMap<Lane, number>> {
   const oldest = new Map<Lane, number>()
   for await (const page of store.due('queued', Number.MAX_SAFE_INTEGER, LOOKED_AT))
-    for (const { lane, queuedAt } of page)
+    for (const { lane, queuedAt } of page.filter(isDueTask))
       if (queuedAt <= now && queuedAt < (oldest.get(lane) ?? Number.POSITIVE_INFINITY))
         oldest.set(lane, queuedAt)
   return oldest

@@ -1,5 +1,5 @@
 import type { Status, Task } from '../../domain/task.ts'
-import type { TaskStore } from '../../ports/task-store.ts'
+import { isDueTask, type TaskStore } from '../../ports/task-store.ts'
 
 /** Entries of each due shard that are looked at. */
 const LOOKED_AT = 100
@@ -17,7 +17,7 @@ export async function listRunning(
   const found: Promise<Task | undefined>[] = []
   for (const kind of ['timed', 'queued'] as const)
     for await (const page of store.due(kind, Number.MAX_SAFE_INTEGER, LOOKED_AT))
-      for (const { status, tenant, id } of page)
+      for (const { status, tenant, id } of page.filter(isDueTask))
         if (isUnderWay(status) && found.length < limit) found.push(store.get({ tenant, id }))
   const tasks = await Promise.all(found)
   return tasks.filter((task) => isUnderWay(task?.status)) as Task[]

@@ -1,11 +1,13 @@
 import type { Lane } from '../../../contract.ts'
-import { messageOf, type Task } from '../../domain/task.ts'
-import { markSendFailed, restart } from '../../domain/transitions.ts'
+import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { pruneDeadLetters } from '../repair/prune-dead-letters.ts'
+import { enqueue } from '../shared/enqueue.ts'
+import type { FollowUpSteps } from '../shared/follow-up.ts'
+import { restartTask } from '../shared/restart-task.ts'
 import { taskFields } from '../shared/task-fields.ts'
 
 export interface RedriveDependencies {
@@ -13,6 +15,7 @@ export interface RedriveDependencies {
   readonly queue: TaskQueue
   readonly clock: Clock
   readonly log: Log
+  readonly followUps: FollowUpSteps
 }
 
 export interface RedriveRequest {
@@ -108,20 +111,14 @@ function fits(
 
 /** Dying after the write loses nothing: the row is due, and the sweeper sends. */
 async function startAgain(
-  { store, queue, clock, log }: RedriveDependencies,
-  { tenant, id, lane, epoch }: Task,
+  dependencies: RedriveDependencies,
+  { tenant, id, epoch }: Task,
   startAt: number,
 ): Promise<boolean> {
-  const now = clock.now()
-  const { changed, task } = await store.change({ tenant, id }, restart(epoch, now, ['FAILED'], startAt))
+  const key = { tenant, id }
+  const { changed, task } = await restartTask(dependencies, key, { epoch, statuses: ['FAILED'], startAt })
   if (!changed || !task) return false
-  try {
-    const delaySeconds = Math.max(0, Math.ceil((startAt - now) / 1_000))
-    await queue.send(lane, messageOf(task), delaySeconds)
-  } catch (error) {
-    log('task.unsent', { ...taskFields(task), cause: String(error) })
-    await store.change({ tenant, id }, markSendFailed(task.epoch, now)).catch(() => undefined)
-  }
-  log('task.restarted', taskFields(task))
+  await enqueue(dependencies, task, startAt)
+  dependencies.log('task.restarted', taskFields(task))
   return true
 }

@@ -1,14 +1,17 @@
 import { TIMING } from '../../../contract/timing.ts'
 import { LANES, type Lane } from '../../../contract.ts'
+import { BugError } from '../../domain/errors.ts'
+import { followUpsOf } from '../../domain/follow-ups.ts'
 import { type ClaimWatermark, isLost } from '../../domain/overdue.ts'
-import { type AttemptRecord, type DueKind, messageOf, type Task } from '../../domain/task.ts'
-import { expire, failAbandoned, markResent, takeOver } from '../../domain/transitions.ts'
+import { type DueKind, isFinal, messageOf, type Task, type TaskKey } from '../../domain/task.ts'
+import { expire, markResent, takeOver } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
-import type { DueEntry, TaskStore } from '../../ports/task-store.ts'
-import { deadLetter } from '../shared/dead-letter.ts'
+import type { DueEntry, DueItem, TaskStore } from '../../ports/task-store.ts'
+import { abandonment, crashRecord } from '../shared/abandonment.ts'
+import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { pruneDeadLetters } from './prune-dead-letters.ts'
@@ -20,17 +23,20 @@ export interface SweepDependencies {
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number
+  readonly followUps: FollowUpSteps
+  /** What to do with rows that are due and no tasks. Each is idempotent; a failure leaves the row due. */
+  readonly dueItems: { readonly [Item in DueItem['item']]?: (key: TaskKey) => Promise<void> }
 }
 
 /** Messages of one epoch that nobody took although their queue was empty: the worker cannot even load. */
 const MAX_SENDS = 6
 const CONCURRENCY = 16
 
-export type Repair = 'sent' | 'resent' | 'taken_over' | 'crashed' | 'dead_lettered' | 'expired' | 'waiting'
+export type Repair = 'sent' | 'resent' | 'taken_over' | 'crashed' | 'followed_up' | 'expired' | 'waiting'
 
 /**
  * Repairs whatever is overdue: sends what was never queued or got lost, takes over expired leases, sends parked tasks
- * whose time comes, expires late ones, sends missing dead letters. Two sweepers at once do no harm: every write states
+ * whose time comes, expires late ones, does what must still follow an end. Two sweepers at once do no harm: every write states
  * the due time it saw, and a message too many is a no-op.
  *
  * @returns how many rows each repair touched, `failed` for those the next sweep must try again.
@@ -38,16 +44,17 @@ export type Repair = 'sent' | 'resent' | 'taken_over' | 'crashed' | 'dead_letter
 export async function sweep(
   dependencies: SweepDependencies,
   stopAt: number,
-): Promise<Readonly<Record<Repair | 'failed', number>>> {
+): Promise<Readonly<Record<Repair | 'items' | 'failed', number>>> {
   const { clock, log } = dependencies
   const counts = {
     sent: 0,
     resent: 0,
     taken_over: 0,
     crashed: 0,
-    dead_lettered: 0,
+    followed_up: 0,
     expired: 0,
     waiting: 0,
+    items: 0,
     failed: 0,
   }
   const lanes = new LaneSnapshot(dependencies)
@@ -55,15 +62,29 @@ export async function sweep(
   await lanes.look()
   const begunAt = clock.now()
   const oldest = new Map<Lane, number>()
-  const repair = async (entry: DueEntry): Promise<void> => {
+  const repairItem = async (entry: DueItem): Promise<void> => {
+    const { item, tenant, id } = entry
+    try {
+      const act = dependencies.dueItems[item]
+      if (!act) throw new BugError(`Nothing here knows what to do with a ${item} that is due.`)
+      await act({ tenant, id })
+      counts.items += 1
+    } catch (error) {
+      counts.failed += 1
+      log('sweep.failed', { tenant, item, id, cause: String(error) })
+    }
+  }
+  const repair = async (due: DueEntry | DueItem): Promise<void> => {
+    if (due.item !== 'task') return repairItem(due)
+    const entry = due
     oldest.set(entry.lane, Math.min(entry.dueAt, oldest.get(entry.lane) ?? begunAt))
     try {
       const task = await lookAt(dependencies, lanes, entry)
       if (task === undefined) return
       const done = task === 'waiting' ? task : await repairOne(dependencies, lanes, entry, task)
       if (done) counts[done] += 1
-      // A dead letter is logged where it is sent.
-      if (task !== 'waiting' && done && done !== 'waiting' && done !== 'dead_lettered')
+      // A follow-up is logged where it is done.
+      if (task !== 'waiting' && done && done !== 'waiting' && done !== 'followed_up')
         log(`task.${done}`, {
           ...taskFields(task),
           ...(done === 'crashed' ? { code: 'worker_crashed' } : {}),
@@ -91,7 +112,7 @@ async function walk(
   { store, clock }: SweepDependencies,
   kind: DueKind,
   stopAt: number,
-  act: (entries: readonly DueEntry[]) => Promise<unknown>,
+  act: (entries: readonly (DueEntry | DueItem)[]) => Promise<unknown>,
 ): Promise<void> {
   if (clock.now() > stopAt) return
   const upTo = clock.now() + (kind === 'timed' ? TIMING.lookAheadMs : 0)
@@ -186,15 +207,17 @@ async function repairOne(
 ): Promise<Repair | undefined> {
   const { store, queue, clock } = dependencies
   const now = clock.now()
+  if (isFinal(task.status)) {
+    if (entry.dueAt > now) return undefined
+    const left = await followUp(dependencies, task)
+    return left.length ? undefined : 'followed_up'
+  }
   if (
     task.startBy !== undefined &&
     task.startBy <= now &&
     (task.status === 'PENDING' || task.status === 'SCHEDULED')
   )
-    return (await store.change(task, expire(task, now, retentionFrom(now, dependencies.retentionDays, task))))
-      .changed
-      ? 'expired'
-      : undefined
+    return expireOne(dependencies, task, now)
 
   switch (task.status) {
     case 'SCHEDULED':
@@ -208,13 +231,22 @@ async function repairOne(
       await queue.send(task.lane, messageOf(task))
       return 'taken_over'
     }
-    case 'FAILED':
-      if (entry.dueAt > now) return undefined
-      await deadLetter(dependencies, task)
-      return 'dead_lettered'
     default:
       return undefined
   }
+}
+
+async function expireOne(
+  dependencies: SweepDependencies,
+  task: Task,
+  now: number,
+): Promise<Repair | undefined> {
+  const { store, retentionDays } = dependencies
+  const end = { retention: retentionFrom(now, retentionDays, task), pending: followUpsOf(task, 'EXPIRED') }
+  const expired = await store.change(task, expire(task, now, end))
+  if (!expired.changed || !expired.task) return undefined
+  await followUp(dependencies, expired.task)
+  return 'expired'
 }
 
 async function resend(
@@ -246,28 +278,6 @@ async function abandon(
   const { store, retentionDays } = dependencies
   const failed = await store.change(task, abandonment(task, now, retentionDays))
   if (!failed.changed || !failed.task) return undefined
-  await deadLetter(dependencies, failed.task)
+  await followUp(dependencies, failed.task)
   return 'crashed'
 }
-
-/** Ends a task whose attempts all ended with their worker. */
-export const abandonment = (task: Task, now: number, retentionDays: number) =>
-  failAbandoned(
-    task,
-    now,
-    {
-      code: 'worker_crashed',
-      message: 'Every worker that took the task ended before it did.',
-      retryable: true,
-    },
-    task.status === 'PROCESSING' ? crashRecord(task, now) : undefined,
-    retentionFrom(now, retentionDays, task),
-  )
-
-const crashRecord = (task: Task, now: number): AttemptRecord => ({
-  epoch: task.epoch,
-  attempt: task.attempt,
-  startedAt: task.startedAt ?? now,
-  endedAt: now,
-  outcome: 'worker_crashed',
-})

@@ -1,12 +1,13 @@
 import { type Lane, LIMITS } from '../../../contract.ts'
+import { followUpsOf } from '../../domain/follow-ups.ts'
 import { isFinal, messageEpoch, type Task, type TaskMessage } from '../../domain/task.ts'
 import { expire } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
-import { abandonment } from '../repair/sweep.ts'
-import { deadLetter } from '../shared/dead-letter.ts'
+import { abandonment } from '../shared/abandonment.ts'
+import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
 
@@ -17,6 +18,7 @@ interface Dependencies {
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number
+  readonly followUps: FollowUpSteps
 }
 
 /** Messages of a row that may not be claimed right now come back at least this much later. */
@@ -29,27 +31,29 @@ const RACE_SECONDS = 2
  * the hold ends: a live lease or a wait that this very message ends; it may be the only copy.
  */
 export async function refuseDelivery(
-  { lane, store, queue, clock, log, retentionDays }: Dependencies,
+  dependencies: Dependencies,
   message: TaskMessage,
   receipt: string,
   task: Task | undefined,
   shrunk: Promise<void>,
 ): Promise<'done' | 'again'> {
+  const { lane, store, queue, clock, log, retentionDays } = dependencies
   const now = clock.now()
   if (!task || isFinal(task.status) || task.epoch > messageEpoch(message)) return 'done'
-  if (
-    task.startBy !== undefined &&
-    task.startBy <= now &&
-    (await store.change(task, expire(task, now, retentionFrom(now, retentionDays, task)))).changed
-  ) {
-    log('task.expired', taskFields(task))
-    return 'done'
+  if (task.startBy !== undefined && task.startBy <= now) {
+    const end = { retention: retentionFrom(now, retentionDays, task), pending: followUpsOf(task, 'EXPIRED') }
+    const expired = await store.change(task, expire(task, now, end))
+    if (expired.changed && expired.task) {
+      log('task.expired', taskFields(task))
+      await followUp(dependencies, expired.task)
+      return 'done'
+    }
   }
   if (task.attempt >= task.maxAttempts && task.claimableFrom <= now && task.status === 'PROCESSING') {
     const failed = await store.change(task, abandonment(task, now, retentionDays))
     if (failed.changed && failed.task) {
       log('task.failed', { ...taskFields(task), code: 'worker_crashed' })
-      await deadLetter({ store, queue, log }, failed.task).catch(() => undefined)
+      await followUp(dependencies, failed.task)
       return 'done'
     }
   }

@@ -1,6 +1,7 @@
 import { ATTEMPT } from '../../../contract/timing.ts'
 import { type Lane, LIMITS } from '../../../contract.ts'
 import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../../domain/errors.ts'
+import { followUpsOf } from '../../domain/follow-ups.ts'
 import { decide, describeFailure, providerOf } from '../../domain/retry.ts'
 import {
   type AttemptRecord,
@@ -9,14 +10,15 @@ import {
   type Task,
   type TaskMessage,
 } from '../../domain/task.ts'
-import { claim, complete, fail, recordCancelledUsage, restart, retryLater } from '../../domain/transitions.ts'
+import { claim, complete, fail, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
-import { deadLetter } from '../shared/dead-letter.ts'
+import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
+import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
@@ -51,6 +53,7 @@ export interface RunDependencies {
   readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
   readonly defaultModel: string
   readonly retentionDays: number
+  readonly followUps: FollowUpSteps
   /** Time of the last watermark write, by lane and tenant; lives as long as the execution environment. */
   readonly lastWatermarkAt: Map<string, number>
   readonly clock: Clock
@@ -87,7 +90,7 @@ export async function runTask(
   const { store, clock, ids, log } = dependencies
   const token = ids.token()
   // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
-  if (message.dead) await store.change(message, restart(message.epoch, clock.now(), ['FAILED']))
+  if (message.dead) await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
   const claimed = await store.change(message, claim(messageEpoch(message), token, clock.now()))
   if (!claimed.changed || !claimed.task)
     return refuseDelivery(dependencies, message, receipt, claimed.task, batch.shrunk)
@@ -161,20 +164,20 @@ function parseOutput(type: RunnableTask, output: unknown): unknown {
 }
 
 async function finish(
-  { store, clock, log, retentionDays }: RunDependencies,
+  dependencies: RunDependencies,
   task: Task,
   token: string,
   attempt: SupervisedAttempt,
   meter: ModelMeter,
   result: Payload,
 ): Promise<Delivered> {
+  const { store, clock, log, retentionDays } = dependencies
   attempt.stopHeartbeat()
   const now = clock.now()
   const record = recordOf(task, now, 'completed', meter.provider())
   const retention = retentionFrom(now, retentionDays, { ...task, result })
-  const done = await retryUnavailable(clock, () =>
-    store.change(task, complete(token, now, result, meter.usage(), record, retention)),
-  )
+  const end = { result, usage: meter.usage(), record, retention, pending: followUpsOf(task, 'COMPLETED') }
+  const done = await retryUnavailable(clock, () => store.change(task, complete(token, now, end)))
   if (done.changed) {
     const askedFor = Math.max(task.createdAt, task.runAt ?? 0)
     log('task.completed', {
@@ -182,6 +185,7 @@ async function finish(
       run_ms: now - (task.startedAt ?? now),
       total_ms: now - askedFor,
     })
+    if (done.task) await followUp(dependencies, done.task)
     return 'done'
   }
   throw new ConflictError(done.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
@@ -216,17 +220,19 @@ async function endAttempt(
   const { attempt: begunAttempt, maxAttempts } = task
   const decision = decide(error, begunAttempt, maxAttempts, policy, now, clock.random(), meter.isPaid())
   if (decision.outcome === 'fail') {
-    const ended = await retryUnavailable(clock, () =>
-      store.change(
-        task,
-        fail(token, now, decision.error, meter.usage(), record, retentionFrom(now, retentionDays, task)),
-      ),
-    )
+    const end = {
+      error: decision.error,
+      usage: meter.usage(),
+      record,
+      retention: retentionFrom(now, retentionDays, task),
+      pending: followUpsOf(task, 'FAILED'),
+    }
+    const ended = await retryUnavailable(clock, () => store.change(task, fail(token, now, end)))
     if (!ended.changed || !ended.task)
       return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, ended.task, shrunk)
     log('task.failed', { ...taskFields(task), code })
-    // A dead letter that cannot be sent now is the sweeper's: the row stays due. The message has done its work.
-    await deadLetter(dependencies, ended.task).catch(() => undefined)
+    // What cannot be done now is the sweeper's: the row stays due. The message has done its work.
+    await followUp(dependencies, ended.task)
     return 'done'
   }
   const { wait, isCounted } = decision

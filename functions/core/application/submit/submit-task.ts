@@ -1,14 +1,15 @@
 import { TIMING } from '../../../contract/timing.ts'
 import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
 import { RequestError } from '../../domain/errors.ts'
-import { messageOf, type Task } from '../../domain/task.ts'
-import { markSendFailed, soonest } from '../../domain/transitions.ts'
+import type { Firing, Task } from '../../domain/task.ts'
+import { soonest } from '../../domain/transitions.ts'
 import type { Parent } from '../../domain/workflow/workflow.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
+import { enqueue } from '../shared/enqueue.ts'
 import { taskFields } from '../shared/task-fields.ts'
 
 /** A request that was found valid: types checked, defaults filled in, model known. */
@@ -27,6 +28,8 @@ export interface Submission {
   readonly delayMs?: number
   readonly expiresInMs?: number
   readonly idempotencyKey?: string
+  /** The schedule that makes it. */
+  readonly firing?: Firing
   /** The workflow whose step this is. */
   readonly parent?: Parent
   /** A valid `traceparent`; left out, the task begins a trace of its own. */
@@ -83,6 +86,7 @@ export async function submitTask(
     input,
     tags: submission.tags,
     trace: submission.trace ?? ids.trace(),
+    ...(submission.firing ? { firing: submission.firing } : {}),
     ...(submission.parent ? { parent: submission.parent } : {}),
     bodyHash,
     createdAt: now,
@@ -108,15 +112,7 @@ export async function submitTask(
     return { task: outcome.existing, isReplay: true }
   }
 
-  if (!isParked) {
-    const delaySeconds = Math.max(0, Math.ceil((startAt - now) / 1_000))
-    try {
-      await queue.send(task.lane, messageOf(task), delaySeconds)
-    } catch (error) {
-      log('task.unsent', { ...taskFields(task), cause: String(error) })
-      await store.change(task, markSendFailed(1, now)).catch(() => undefined)
-    }
-  }
+  if (!isParked) await enqueue({ store, queue, clock, log }, task, startAt)
   log('task.submitted', { ...taskFields(task), status: task.status })
   return { task, isReplay: false }
 }

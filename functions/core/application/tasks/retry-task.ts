@@ -1,10 +1,12 @@
-import { RequestError } from '../../domain/errors.ts'
-import { messageOf, RETRYABLE_STATUSES, type Task, type TaskKey } from '../../domain/task.ts'
-import { markSendFailed, restart } from '../../domain/transitions.ts'
+import { RequestError, UnavailableError } from '../../domain/errors.ts'
+import { RETRYABLE_STATUSES, type Task, type TaskKey } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
+import { enqueue } from '../shared/enqueue.ts'
+import type { FollowUpSteps } from '../shared/follow-up.ts'
+import { restartTask } from '../shared/restart-task.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { getTask } from './get-task.ts'
 
@@ -13,6 +15,7 @@ export interface RetryDependencies {
   readonly queue: TaskQueue
   readonly clock: Clock
   readonly log: Log
+  readonly followUps: FollowUpSteps
 }
 
 /**
@@ -21,13 +24,12 @@ export interface RetryDependencies {
  *
  * @throws RequestError `not_found`, or `wrong_state` when the task is unfinished or has a result.
  */
-export async function retryTask(
-  { store, queue, clock, log }: RetryDependencies,
-  key: TaskKey,
-): Promise<Task> {
+export async function retryTask(dependencies: RetryDependencies, key: TaskKey): Promise<Task> {
+  const { store, log } = dependencies
   const seen = await getTask({ store }, key)
-  const now = clock.now()
-  const { changed, task } = await store.change(key, restart(seen.epoch, now))
+  const { changed, task } = await restartTask(dependencies, key, { epoch: seen.epoch })
+  if (!changed && task?.epoch === seen.epoch && task.pending)
+    throw new UnavailableError('What follows the end of this task is still under way. Try again in a minute.')
   if (!changed || !task) {
     const status = task?.status ?? seen.status
     throw new RequestError(
@@ -35,12 +37,7 @@ export async function retryTask(
       `The task is ${status}; only a task that is ${RETRYABLE_STATUSES.join(', ')} can be retried.`,
     )
   }
-  try {
-    await queue.send(task.lane, messageOf(task))
-  } catch (error) {
-    log('task.unsent', { ...taskFields(task), cause: String(error) })
-    await store.change(key, markSendFailed(task.epoch, now)).catch(() => undefined)
-  }
+  await enqueue(dependencies, task)
   log('task.restarted', taskFields(task))
   return task
 }

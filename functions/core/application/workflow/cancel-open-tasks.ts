@@ -36,7 +36,7 @@ export async function cancelOpenTasks(
         const now = clock.now()
         const cancelled = await store.change(
           task,
-          cancel(now, retentionFrom(now, retentionDays, task), task.epoch),
+          cancel(task, now, { retention: retentionFrom(now, retentionDays, task), pending: [] }),
         )
         if (cancelled.changed) log('task.cancelled', taskFields(task))
       },

@@ -1,0 +1,50 @@
+import { type FollowUp, pendingOf } from '../../domain/follow-ups.ts'
+import type { Task } from '../../domain/task.ts'
+import { followUpsDone } from '../../domain/transitions.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { taskFields } from './task-fields.ts'
+
+/**
+ * The steps that this function may do. Each is idempotent and throws when it could not be done. One that is left out stays
+ * pending for the sweeper, which may do all.
+ */
+export type FollowUpSteps = { readonly [Step in FollowUp]?: (task: Task) => Promise<void> }
+
+export interface FollowUpDependencies {
+  readonly store: TaskStore
+  readonly clock: Clock
+  readonly log: Log
+  readonly followUps: FollowUpSteps
+}
+
+/**
+ * Does what must follow the end of a task, and takes it off the row's list. The ending write came before, with a due
+ * time: dying anywhere here is repaired by the sweeper, at the price of a step done twice.
+ *
+ * @returns what is still to be done. Never throws: what failed stays on the list.
+ */
+export async function followUp(
+  { store, clock, log, followUps }: FollowUpDependencies,
+  task: Task,
+): Promise<readonly FollowUp[]> {
+  const pending = pendingOf(task)
+  if (pending.length === 0) return []
+  const left: FollowUp[] = []
+  for (const step of pending) {
+    try {
+      const perform = followUps[step]
+      if (perform) await perform(task)
+      else left.push(step)
+    } catch (error) {
+      left.push(step)
+      log('follow_up.failed', { ...taskFields(task), step, cause: String(error) })
+    }
+  }
+  if (left.length < pending.length)
+    await store
+      .change(task, followUpsDone(task.epoch, clock.now(), left))
+      .catch((error) => log('follow_up.failed', { ...taskFields(task), cause: String(error) }))
+  return left
+}
