@@ -6,7 +6,13 @@ const project = (name: string, options: Record<string, unknown> = {}) => ({
 
 // Suites that start the local runtime: two files side by side, because they wait more than they compute, and what waits
 // for leases and messages to come back waits side by side within its file.
-const heavy = { testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 20 }
+const heavy = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  maxConcurrency: 20,
+  // What is polled for comes within moments, and much later on a machine that does other things as well.
+  expect: { poll: { timeout: 30_000 } },
+}
 const onMinistack = { globalSetup: ['test/fixtures/ministack.setup.ts'] }
 
 // Only on request (`--project e2e-localstack`): against what already runs elsewhere, or too slow for every change.
@@ -24,7 +30,7 @@ export default defineConfig({
         },
       },
       project('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
-      project('contracts', { testTimeout: 30_000, ...onMinistack }),
+      project('contracts', { testTimeout: 60_000, expect: heavy.expect, ...onMinistack }),
       project('integration', heavy),
       project('faults', { ...heavy, ...onMinistack }),
       project('e2e', { ...heavy, ...onMinistack, testTimeout: 180_000 }),

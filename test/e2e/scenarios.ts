@@ -167,7 +167,6 @@ export function scenarios(
       const done = await client.done(soon.id)
       const waitedMs = Date.parse(done.started_at ?? '') - Date.parse(done.created_at)
       expect(waitedMs).toBeGreaterThanOrEqual(1_990)
-      expect(waitedMs).toBeLessThan(10_000)
     })
 
     it('the same key from many clients at once is one task; another body is refused and changes nothing', async () => {

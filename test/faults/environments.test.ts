@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
 import { redrive } from '../fixtures/redrive.ts'
-import { assemblyOf, openSqs } from '../fixtures/running.ts'
+import { assemblyOf, LEASE_MS, openSqs } from '../fixtures/running.ts'
 import { breakBundle, changeAssembly } from './kit/change-assembly.ts'
 import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
 
@@ -69,16 +69,17 @@ describe('an environment that runs out of time, memory or luck', () => {
   }, 300_000)
 
   it.concurrent('an environment that stood still past its lease cannot land its result', async () => {
-    const model = 'stub-block-75-once'
+    // Half a lease longer than it has.
+    const model = `stub-block-${Math.ceil((LEASE_MS * 1.5) / 1_000)}-once`
     const { id } = await client.submit({ prompt: 'frozen', model, priority: 9, delay_seconds: 14 })
     await client.until(id, ({ status }) => status === 'PROCESSING', 60_000)
-    await new Promise((resolve) => setTimeout(resolve, 61_000))
-    // The lease is over, the frozen one has 14 s to sleep.
+    await new Promise((resolve) => setTimeout(resolve, LEASE_MS + 1_000))
+    // The lease is over, the frozen one has almost half of another to sleep.
     await harmed.sweep()
     const task = await done(id)
     expect(task).toMatchObject({ status: 'COMPLETED', attempts: 2, result: 'echo: frozen' })
     const landed = task.finished_at
-    await new Promise((resolve) => setTimeout(resolve, 25_000))
+    await new Promise((resolve) => setTimeout(resolve, LEASE_MS / 2 + 3_000))
     const later = (await client.get(`/tasks/${id}`)).body
     expect(later).toMatchObject({ status: 'COMPLETED', attempts: 2, finished_at: landed })
     expect(later.history).toHaveLength(task.history.length)

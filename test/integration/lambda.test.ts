@@ -160,7 +160,7 @@ describe('an event source', () => {
         return { batchItemFailures: failed }
       }`
     const running = await run('partial', source, ['once', 'twice', 'other'], 1)
-    await expect.poll(() => depth(running.queueUrl), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => depth(running.queueUrl)).toBe(0)
     expect(running.warnings).toEqual([])
     await running.stop()
   })
@@ -169,16 +169,16 @@ describe('an event source', () => {
     const source =
       'let n = 0; export const handler = async () => { if (++n === 1) throw new Error("first"); return {} }'
     const running = await run('whole', source, ['a', 'b'], 1)
-    await expect.poll(() => running.warnings.length, { timeout: 5_000 }).toBeGreaterThan(0)
+    await expect.poll(() => running.warnings.length).toBeGreaterThan(0)
     expect(await depth(running.queueUrl)).toBe(2)
-    await expect.poll(() => depth(running.queueUrl), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => depth(running.queueUrl)).toBe(0)
     await running.stop()
   })
 
   it('a failure without a message id fails the batch, as on Lambda', async () => {
     const source = 'export const handler = async () => ({ batchItemFailures: [{ itemIdentifier: "" }] })'
     const running = await run('empty-id', source, ['a'], 1)
-    await expect.poll(() => running.warnings[0], { timeout: 5_000 }).toContain('without a message id')
+    await expect.poll(() => running.warnings[0]).toContain('without a message id')
     expect(await depth(running.queueUrl)).toBe(1)
     await running.stop()
   })
@@ -191,7 +191,7 @@ describe('an event source', () => {
     const watch = setInterval(() => {
       most = Math.max(most, running.pool.running)
     }, 10)
-    await expect.poll(() => depth(running.queueUrl), { timeout: 15_000 }).toBe(0)
+    await expect.poll(() => depth(running.queueUrl)).toBe(0)
     clearInterval(watch)
     expect(most).toBe(2)
     await running.stop()

