@@ -32,7 +32,15 @@ export interface BundleReport {
 export interface BundleOptions {
   readonly only?: readonly BundleName[]
   readonly outRoot?: string
+  /**
+   * Where sources are looked for by stacks and debuggers. Left out, they are named as paths below the bundle's own
+   * folder, so that a package is the same on every machine.
+   */
+  readonly sourceRoot?: string | undefined
 }
+
+/** Bundles that run authors' code, and whose stacks name their lines. */
+const MAPPED: readonly BundleName[] = ['run-task']
 
 /**
  * Writes what is uploaded to Lambda, one folder per bundle: minified ESM with everything in it, AWS SDK included.
@@ -44,7 +52,7 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
   const outRoot = options.outRoot ?? join(ROOT, '.build')
   await generateFiles()
   const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
-  return Promise.all(names.map((name) => bundleOne(name, outRoot)))
+  return Promise.all(names.map((name) => bundleOne(name, outRoot, options.sourceRoot)))
 }
 
 /** In a process of its own: this one may be a watcher that has the task modules of a minute ago in memory. */
@@ -61,7 +69,7 @@ async function generateFiles(): Promise<void> {
   if (stderr.trim() !== '') console.warn(stderr.trim())
 }
 
-async function bundleOne(bundle: BundleName, outRoot: string): Promise<BundleReport> {
+async function bundleOne(bundle: BundleName, outRoot: string, sourceRoot?: string): Promise<BundleReport> {
   const directory = join(outRoot, bundle)
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
@@ -77,6 +85,8 @@ async function bundleOne(bundle: BundleName, outRoot: string): Promise<BundleRep
     splitting: true,
     minify: true,
     metafile: true,
+    sourcemap: MAPPED.includes(bundle) ? 'linked' : false,
+    sourcesContent: false,
     legalComments: 'none',
     logLevel: 'silent',
     mainFields: ['module', 'main'],
@@ -90,16 +100,29 @@ async function bundleOne(bundle: BundleName, outRoot: string): Promise<BundleRep
   for (const [name, source] of Object.entries(STATIC_FILES[bundle] ?? {}))
     files.set(name, await readFile(join(ROOT, source)))
   const code = outputFiles.toSorted((a, b) => Number(a.path.endsWith(ENTRY)) - Number(b.path.endsWith(ENTRY)))
-  for (const { path, contents } of code) files.set(relative(directory, path), contents)
+  for (const { path, contents } of code)
+    files.set(
+      relative(directory, path),
+      path.endsWith('.map') ? fromRoot(contents, directory, sourceRoot) : contents,
+    )
   const isChanged = await writeFolder(directory, files)
   await writeFile(join(outRoot, `${bundle}.meta.json`), JSON.stringify(metafile))
   return {
     bundle,
     directory,
     coldBytes: coldBytes(metafile),
-    codeBytes: outputFiles.reduce((sum, { contents }) => sum + contents.byteLength, 0),
+    codeBytes: outputFiles
+      .filter(({ path }) => !path.endsWith('.map'))
+      .reduce((sum, { contents }) => sum + contents.byteLength, 0),
     isChanged,
   }
+}
+
+/** A source map whose sources are named from the project's root. */
+function fromRoot(map: Uint8Array, directory: string, sourceRoot = ''): Uint8Array {
+  const { sources, ...rest } = JSON.parse(new TextDecoder().decode(map)) as { sources: string[] }
+  const named = sources.map((source) => relative(ROOT, resolve(directory, source)).replaceAll('\\', '/'))
+  return new TextEncoder().encode(JSON.stringify({ ...rest, sourceRoot, sources: named }))
 }
 
 /** Makes a folder hold exactly these files, in this order. @returns whether anything had to be written. */

@@ -2,6 +2,7 @@
 import { ENV, PROVIDER_KEY_PARAMETERS } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
+import { openTaskConsole } from '../core/adapters/system/task-console.ts'
 import { ProviderGate } from '../core/application/run/guard-provider.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
@@ -43,5 +44,6 @@ export function openWorker(): RunDependencies {
     clock,
     ids,
     log,
+    inTaskScope: openTaskConsole(),
   }
 }

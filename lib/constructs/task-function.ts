@@ -64,7 +64,10 @@ export class TaskFunction extends Construct {
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
       systemLogLevelV2: lambda.SystemLogLevel.WARN,
-      environment: checkEnvironment(bundle, { ...props.environment, ...timingOf(stage, bundle) }),
+      environment: {
+        ...checkEnvironment(bundle, { ...props.environment, ...timingOf(stage, bundle) }),
+        ...SOURCE_MAPS[bundle],
+      },
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
       ...(tracing === 'adot' ? { adotInstrumentation: ADOT } : {}),
       // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A
@@ -96,6 +99,14 @@ const UNTRACED = {
     'A trace id leads through every log line; X-Ray needs a right on all resources. The stage can turn it on.',
 }
 const TRACED = { 'AwsSolutions-IAM5[Resource::*]': 'X-Ray has no resources: its actions are granted on all.' }
+
+/**
+ * A stack of a task's code names the author's file and line. Only where authors' code runs: the map adds 600 kB to the
+ * package and no measurable time to a worker's cold start, but 9 ms to an API function's.
+ */
+const SOURCE_MAPS: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
+  'run-task': { NODE_OPTIONS: '--enable-source-maps' },
+}
 
 const ADOT: lambda.AdotInstrumentationConfig = {
   layerVersion: lambda.AdotLayerVersion.fromJavaScriptSdkLayerVersion(

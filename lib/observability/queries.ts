@@ -55,7 +55,7 @@ export const QUERIES = {
     from: 'workers',
     lines: [
       'fields @timestamp, level, message.errorType, message.errorMessage, record.status',
-      'filter level = "ERROR" or record.status in ["error", "timeout", "failure"]',
+      'filter ispresent(message.errorType) or record.status in ["error", "timeout", "failure"]',
       'sort @timestamp desc',
       'limit 50',
     ],

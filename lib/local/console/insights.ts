@@ -96,6 +96,12 @@ function evaluate(node: jsep.Expression, row: Row): unknown {
       return row(fieldOf(node))
     case 'ArrayExpression':
       return (node.elements as unknown[]).map(visit)
+    case 'CallExpression': {
+      const [field] = node.arguments as jsep.Expression[]
+      if ((node.callee as jsep.Expression).name === 'ispresent' && field)
+        return row(fieldOf(field)) !== undefined
+      break
+    }
     case 'BinaryExpression': {
       const left = visit(node.left)
       if (node.operator === '&&') return left && visit(node.right)

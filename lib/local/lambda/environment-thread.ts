@@ -5,6 +5,7 @@
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { format } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 
 export interface EnvironmentOrder {
@@ -49,15 +50,38 @@ function toError(thrown: unknown): LambdaError {
   }
 }
 
-/** Lambda's JSON log format: one object per line, a single object argument as the message. */
+/** An error inside an object, as Lambda writes it. */
+const replaceError = (_: string, value: unknown): unknown =>
+  value instanceof Error
+    ? { errorType: value.name, errorMessage: value.message, stackTrace: value.stack?.split('\n'), ...value }
+    : value
+
+/**
+ * Lambda's JSON log format: one object per line. A single argument is the message as it is; several are formatted as
+ * Node's console does it, and the first error among them also has fields of its own.
+ */
 function logLine(level: string, values: unknown[]): void {
-  const message = values.length === 1 ? values[0] : values.map(String).join(' ')
-  const line = { timestamp: new Date().toISOString(), level, requestId: current, message }
-  process.stdout.write(`${JSON.stringify(line)}\n`)
+  const line = { timestamp: new Date().toISOString(), level, requestId: current }
+  process.stdout.write(`${toJson(line, values)}\n`)
+}
+
+function toJson(line: object, values: unknown[]): string {
+  const error = values.length > 1 ? values.find((value) => value instanceof Error) : undefined
+  const message = values.length === 1 ? values[0] : format(...values)
+  try {
+    return JSON.stringify(
+      { ...line, message, ...(error ? (replaceError('', error) as object) : {}) },
+      replaceError,
+    )
+  } catch {
+    // A circle, or a number too large for JSON.
+    return JSON.stringify({ ...line, message: format(...values) })
+  }
 }
 
 let current: string | undefined
 for (const [method, level] of [
+  ['trace', 'TRACE'],
   ['debug', 'DEBUG'],
   ['log', 'INFO'],
   ['info', 'INFO'],
@@ -70,6 +94,7 @@ type Handler = (event: unknown, context: unknown) => unknown
 
 async function load(): Promise<Handler> {
   enableCompileCache(order.compileCache)
+  if (process.env.NODE_OPTIONS?.includes('--enable-source-maps')) process.setSourceMapsEnabled(true)
   const [file = '', name = ''] = order.handler.split('.')
   const module = await import(pathToFileURL(join(order.codeDirectory, `${file}.mjs`)).href)
   if (typeof module[name] !== 'function') throw new Error(`${order.handler} is not exported by the bundle`)

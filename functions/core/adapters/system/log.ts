@@ -1,6 +1,21 @@
 import { metricNamespace, toEmbeddedMetrics } from '../../../metrics.ts'
 import type { Log } from '../../ports/log.ts'
 
+/** Everything else is INFO. "Errors only" of a log search finds these. */
+const LEVELS: Readonly<Record<string, 'WARN' | 'ERROR'>> = {
+  'task.failed': 'ERROR',
+  'task.crashed': 'ERROR',
+  'http.failed': 'ERROR',
+  'sweep.failed': 'ERROR',
+  'cleanup.failed': 'ERROR',
+  'message.unreadable': 'ERROR',
+  'delivery.failed': 'WARN',
+  'task.retrying': 'WARN',
+  'task.unsent': 'WARN',
+  'model.failed': 'WARN',
+  'circuit.opened': 'WARN',
+}
+
 /**
  * Writes each event as one line. Lambda's own JSON format wraps the object with time, level and request id: a logger
  * library would add 23 kB and 10 ms of import for the same line. An event that carries metrics is written past it, in
@@ -8,11 +23,18 @@ import type { Log } from '../../ports/log.ts'
  */
 export function createLog(stage: string): Log {
   const namespace = metricNamespace(stage)
+  // Lambda's own, before a task's scope wraps them: an event says itself which task it is about.
+  const write = {
+    INFO: console.info.bind(console),
+    WARN: console.warn.bind(console),
+    ERROR: console.error.bind(console),
+  }
   return (event, fields) => {
     const message = { event, ...fields }
+    const level = LEVELS[event] ?? 'INFO'
     const metrics = toEmbeddedMetrics(namespace, event, fields, Date.now())
-    if (!metrics) return console.info(message)
-    const line = { timestamp: new Date().toISOString(), level: 'INFO', message, ...metrics }
+    if (!metrics) return write[level](message)
+    const line = { timestamp: new Date().toISOString(), level, message, ...metrics }
     process.stdout.write(`${JSON.stringify(line)}\n`)
   }
 }

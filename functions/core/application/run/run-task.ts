@@ -16,11 +16,13 @@ import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { TaskScope } from '../../ports/task-scope.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import { failureFields } from './failure-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
@@ -59,6 +61,7 @@ export interface RunDependencies {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
+  readonly inTaskScope: TaskScope
 }
 
 export interface BatchContext {
@@ -112,7 +115,7 @@ export async function runTask(
 
 /** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
 async function perform(
-  { findTaskType, payloads, clock, log }: RunDependencies,
+  { findTaskType, payloads, clock, log, inTaskScope }: RunDependencies,
   task: Task,
   attempt: SupervisedAttempt,
   meter: ModelMeter,
@@ -136,13 +139,16 @@ async function perform(
     model: meter.client,
     progress: attempt.progress,
     log: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
-      log('task.log', { ...fields, ...taskFields(task), attempt: task.attempt, message }),
+      log('task.log', { ...fields, ...taskFields(task), message }),
     sleep: async (ms: number) => {
       await clock.sleep(ms, attempt.signal)
       attempt.signal.throwIfAborted()
     },
   }
-  const output = await Promise.race([type.run(context as never), attempt.aborted])
+  const output = await Promise.race([
+    inTaskScope(taskFields(task), async () => type.run(context as never)),
+    attempt.aborted,
+  ])
   const parsed = parseOutput(type, output)
   const json = JSON.stringify(parsed) ?? 'null'
   if (Buffer.byteLength(json) > LIMITS.resultBytes)
@@ -156,11 +162,21 @@ function parseOutput(type: RunnableTask, output: unknown): unknown {
   try {
     return type.output.parse(output)
   } catch (cause) {
-    throw new TaskError(`The task type "${type.name}" returned something that its output schema refuses.`, {
-      code: 'invalid_output',
-      cause,
-    })
+    throw new TaskError(
+      `The task type "${type.name}" returned something that its output schema refuses: ${issuesOf(cause)}.`,
+      { code: 'invalid_output', cause },
+    )
   }
+}
+
+/** A schema's complaints with the path of each field. */
+function issuesOf(cause: unknown): string {
+  const { issues } = cause as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }
+  if (!Array.isArray(issues)) return cause instanceof Error ? cause.message : String(cause)
+  return issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${['result', ...path.map(String)].join('.')}: ${message}`)
+    .join('; ')
 }
 
 async function finish(
@@ -230,7 +246,7 @@ async function endAttempt(
     const ended = await retryUnavailable(clock, () => store.change(task, fail(token, now, end)))
     if (!ended.changed || !ended.task)
       return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, ended.task, shrunk)
-    log('task.failed', { ...taskFields(task), code })
+    log('task.failed', { ...taskFields(task), code, ...failureFields(error) })
     // What cannot be done now is the sweeper's: the row stays due. The message has done its work.
     await followUp(dependencies, ended.task)
     return 'done'
@@ -257,6 +273,7 @@ async function endAttempt(
   log(isCounted ? 'task.retrying' : 'task.parked', {
     ...taskFields(task),
     code,
+    ...failureFields(error),
     retry_in_ms: wait.until - now,
   })
   if (wait.by === 'sweeper') return 'done'

@@ -1,0 +1,27 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { format } from 'node:util'
+import type { TaskScope } from '../../ports/task-scope.ts'
+
+const METHODS = ['trace', 'debug', 'log', 'info', 'warn', 'error'] as const
+
+/** CloudWatch takes lines of 1 MB; a line that size helps nobody. */
+const MAX_CHARACTERS = 32_000
+
+/**
+ * Wraps `console` once: inside a task's scope a line becomes an object with the task's fields, formatted as Node does
+ * it (format strings, objects, errors with their stacks). Outside everything stays as Lambda has made it.
+ */
+export function openTaskConsole(): TaskScope {
+  const running = new AsyncLocalStorage<Readonly<Record<string, unknown>>>()
+  for (const method of METHODS) {
+    const write = console[method].bind(console)
+    console[method] = (...values: unknown[]) => {
+      const fields = running.getStore()
+      if (!fields) return write(...values)
+      const text = format(...values)
+      const message = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text
+      write({ event: 'task.log', ...fields, message })
+    }
+  }
+  return (fields, run) => running.run(fields, run)
+}
