@@ -1,4 +1,4 @@
-/** `npm start`: the whole product on this machine. `--fresh` forgets all tasks, `--port N`, `--watch` reloads on change. */
+/** `npm start`: the whole product on this machine. `--help` tells the options. */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -6,19 +6,32 @@ import { join, relative, resolve } from 'node:path'
 import { loadEnvFile } from 'node:process'
 import { parseArgs, styleText } from 'node:util'
 import type { Runtime } from '../lib/local/runtime.ts'
+import { unusedNames } from './start/env-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 /** Another place for it lets two of them run side by side. */
 const STATE = resolve(process.env.TASKRUNNER_STATE?.trim() || join(ROOT, '.taskrunner'))
+const ENV_FILE = join(ROOT, '.env')
 const LOCK = join(STATE, 'running.json')
 const DEFAULT_PORT = 3_000
 /** A stop gives what runs 3 s, and the services one. */
 const STOPPING_MS = 6_000
 
+const HELP = `npm start -- [options], npm run dev -- [options]
+
+  --port <n>           another port than 3000 (or PORT in .env); 0 for any free one
+  --fresh              forget all tasks first
+  --quiet              no line per task in this terminal
+  --inspect            let a debugger in at 127.0.0.1:9229: breakpoints in functions/tasks/*/task.ts
+  --inspect-port <n>   at another port
+  --watch              take over every change that is saved (npm run dev)`
+
 interface Settings {
   readonly port: number
   readonly isFresh: boolean
   readonly isWatching: boolean
+  readonly isQuiet: boolean
+  readonly inspectPort: number | undefined
 }
 
 async function main(): Promise<void> {
@@ -29,12 +42,18 @@ async function main(): Promise<void> {
   const { startRuntime } = await import('../lib/local/runtime.ts').catch(explainMissing)
   const { synthesize } = await import('../lib/local/synthesize.ts')
   const { ENVIRONMENT_LIMIT, timingScale } = await import('../lib/stages/local.ts')
+  const { bannerText } = await import('./start/banner.ts')
   let isWaiting = true
-  const assemblyDir = synthesize(STATE).finally(() => {
+  const isReadable = settings.inspectPort !== undefined
+  if (settings.inspectPort !== undefined) await openInspector(settings.inspectPort)
+  const lines = settings.isQuiet ? undefined : await openTaskLines()
+  const assemblyDir = synthesize(STATE, process.env, { isReadable }).finally(() => {
     isWaiting = false
   })
   assemblyDir.catch(() => undefined)
-  setTimeout(() => isWaiting && console.log('Bundling and synthesizing stage local …'), 700).unref()
+  const sayWaiting = (text: string) => isWaiting && console.log(text)
+  setTimeout(sayWaiting, 700, 'Bundling and synthesizing stage local, some 10 s at a first start …').unref()
+  setTimeout(sayWaiting, 15_000, 'Still at it: this machine is busy …').unref()
   const runtime = await startRuntime({
     assemblyDir,
     stateDir: STATE,
@@ -45,29 +64,86 @@ async function main(): Promise<void> {
     timerScale: timingScale(process.env),
     warn: (text) => console.warn(styleText('yellow', text)),
     tell: (text, isBad) => console.log(styleText(isBad ? 'red' : 'green', text)),
+    onLine: (name, line) => {
+      for (const text of lines?.read(name, line) ?? []) console.log(text)
+    },
+    isInspected: isReadable,
   })
   await mkdir(STATE, { recursive: true })
   await writeFile(LOCK, JSON.stringify({ pid: process.pid, url: runtime.url }))
   stopOnSignal(runtime)
-  printBanner(runtime.url, performance.now() - startedAt)
-  if (settings.isWatching) await reloadOnChange(runtime, synthesize)
+  const banner = bannerText({
+    url: runtime.url,
+    tookMs: performance.now() - startedAt,
+    logs: relative(process.cwd(), join(STATE, 'logs')),
+    env: process.env,
+    hasEnvFile: existsSync(ENV_FILE),
+    isUsualPort: runtime.url.endsWith(`:${DEFAULT_PORT}`),
+  })
+  console.log(banner)
+  for (const text of await unusedNames(ENV_FILE)) console.warn(styleText('yellow', text))
+  if (!settings.isWatching) return
+  const { reloadOnChange } = await import('./start/reload.ts')
+  await reloadOnChange({
+    root: ROOT,
+    state: STATE,
+    runtime,
+    synthesize,
+    isReadable,
+    running: await assemblyDir,
+  })
+}
+
+async function openInspector(port: number): Promise<void> {
+  const { open, url } = await import('node:inspector')
+  open(port, '127.0.0.1')
+  if (!url())
+    throw new Error(
+      `No debugger can listen on port ${port}: it is taken. Choose another: --inspect-port 9230`,
+    )
+  console.log(
+    `Debugger: attach to ${new URL(url() ?? '').host}. Functions wait an hour at a breakpoint, a lease 60 s.`,
+  )
+}
+
+async function openTaskLines() {
+  const { TaskLines } = await import('./start/task-lines.ts')
+  return new TaskLines(styleText)
 }
 
 function readSettings(): Settings {
-  const file = join(ROOT, '.env')
-  if (existsSync(file)) loadEnvFile(file)
+  if (existsSync(ENV_FILE)) loadEnvFile(ENV_FILE)
   const { values } = parseArgs({
     options: {
       fresh: { type: 'boolean', default: false },
       watch: { type: 'boolean', default: false },
       port: { type: 'string' },
+      quiet: { type: 'boolean', default: false },
+      inspect: { type: 'boolean', default: false },
+      'inspect-port': { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   })
+  if (values.help) {
+    console.log(HELP)
+    process.exit(0)
+  }
   const given = values.port ?? (process.env.PORT?.trim() || String(DEFAULT_PORT))
+  const asked = values['inspect-port'] ?? (values.inspect ? '9229' : undefined)
+  return {
+    port: toPort('PORT', given),
+    isFresh: values.fresh,
+    isWatching: values.watch,
+    isQuiet: values.quiet,
+    inspectPort: asked === undefined ? undefined : toPort('--inspect-port', asked),
+  }
+}
+
+function toPort(name: string, given: string): number {
   const port = Number(given)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`PORT is "${given}"; it must be a whole number from 0 to 65535.`)
-  return { port, isFresh: values.fresh, isWatching: values.watch }
+    throw new Error(`${name} is "${given}"; it must be a whole number from 0 to 65535.`)
+  return port
 }
 
 /** Two runtimes on one state would open the same database twice. @throws Error when another one answers. */
@@ -122,84 +198,14 @@ function stopOnSignal(runtime: Runtime): void {
     if (isStopping) process.exit(130)
     isStopping = true
     console.log('\nStopping. Tasks that run go on at the next start; press Ctrl-C again to stop at once.')
+    // A thread that stands at a breakpoint does not end.
+    setTimeout(() => process.exit(0), STOPPING_MS).unref()
     await runtime.stop().catch((cause: Error) => console.error(cause.message))
     await rm(LOCK, { force: true })
     process.exit(0)
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
-}
-
-function printBanner(url: string, tookMs: number): void {
-  const base = url.replace('127.0.0.1', 'localhost')
-  const isUsual = base.endsWith(`:${DEFAULT_PORT}`)
-  const hasOpenai = Boolean(process.env.OPENAI_API_KEY?.trim() || process.env.OPENAI_BASE_URL?.trim())
-  const hasAnthropic = Boolean(
-    process.env.ANTHROPIC_API_KEY?.trim() || process.env.ANTHROPIC_BASE_URL?.trim(),
-  )
-  const simulated = [...(hasOpenai ? [] : ['gpt-*']), ...(hasAnthropic ? [] : ['claude-*'])]
-  const line = (name: string, value: string) => `  ${styleText('dim', name.padEnd(9))}${value}`
-  console.log(
-    [
-      '',
-      `  ${styleText('bold', 'Async AI Task Runner')} is up ${styleText('dim', `(${(tookMs / 1_000).toFixed(1)} s)`)}`,
-      '',
-      line('API', styleText('cyan', `${base}/api/v1`)),
-      line('Docs', styleText('cyan', `${base}/api/v1/docs`)),
-      line('Console', styleText('cyan', `${base}/console`)),
-      line('Logs', `${relative(process.cwd(), join(STATE, 'logs'))}/`),
-      ...(simulated.length > 0
-        ? [
-            line(
-              'Models',
-              styleText('yellow', `${simulated.join(' and ')} answered by "simulated": no key in .env`),
-            ),
-            line('', 'cp .env.example .env, put a key in, start again'),
-          ]
-        : []),
-      '',
-      `  Try it:   ${styleText('green', `npm run quick-test${isUsual ? '' : ` -- --base ${base}`}`)}   or`,
-      '',
-      `  curl -X POST ${base}/api/v1/tasks -H 'Content-Type: application/json' \\`,
-      `    -d '{"prompt": "What is quantum computing?", "model": "gpt-3.5-turbo"}'`,
-      '',
-    ].join('\n'),
-  )
-}
-
-/** Sources change in bursts: an editor writes several files, a checkout hundreds. */
-const SETTLE_MS = 200
-
-async function reloadOnChange(
-  runtime: Runtime,
-  synthesize: (stateDir: string) => Promise<string>,
-): Promise<void> {
-  const { watch } = await import('chokidar')
-  let timer: NodeJS.Timeout | undefined
-  let work = Promise.resolve()
-  let running = ''
-  const reload = async () => {
-    const startedAt = performance.now()
-    try {
-      const directory = await synthesize(STATE)
-      if (directory === running) return
-      running = directory
-      await runtime.deploy(directory)
-      console.log(styleText('green', `Reloaded (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`))
-    } catch (cause) {
-      console.error(styleText('red', `Not reloaded, the old code runs on: ${(cause as Error).message}`))
-    }
-  }
-  // Written by the reload itself, or by nobody's hand.
-  const ignored = (path: string) => path.includes('.gen.') || path.includes('node_modules')
-  const watcher = watch(['functions', 'lib'], { cwd: ROOT, ignoreInitial: true, ignored })
-  watcher.on('all', () => {
-    clearTimeout(timer)
-    timer = setTimeout(() => {
-      work = work.then(reload)
-    }, SETTLE_MS)
-  })
-  console.log(styleText('dim', '  Watching functions/ and lib/. A change of lib/local/ wants a restart.\n'))
 }
 
 main().catch((cause: NodeJS.ErrnoException) => {

@@ -89,6 +89,12 @@ export const BUNDLES = {
 } as const
 export type BundleName = keyof typeof BUNDLES
 
+/** As stack and constructs make the functions' names; log files, log groups and the command line have the same. */
+export const FUNCTION_NAMES: readonly string[] = [
+  ...['Writes', 'Reads', 'Operate', 'Public', 'SweeperSweep', 'CleanerCleanUp', 'OpsView', 'OpsAction'],
+  ...LANES.map((lane) => `lane${lane}Worker`),
+]
+
 export const API_BASE = '/api/v1'
 
 /** Bundles that answer HTTP. Their entries are generated from the routes that name them. */

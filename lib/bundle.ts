@@ -37,6 +37,8 @@ export interface BundleOptions {
    * folder, so that a package is the same on every machine.
    */
   readonly sourceRoot?: string | undefined
+  /** Not minified: what a debugger shows has the author's names. */
+  readonly isReadable?: boolean
 }
 
 /** Bundles that run authors' code, and whose stacks name their lines. */
@@ -52,7 +54,7 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
   const outRoot = options.outRoot ?? join(ROOT, '.build')
   await generateFiles()
   const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
-  return Promise.all(names.map((name) => bundleOne(name, outRoot, options.sourceRoot)))
+  return Promise.all(names.map((name) => bundleOne(name, outRoot, options)))
 }
 
 /** In a process of its own: this one may be a watcher that has the task modules of a minute ago in memory. */
@@ -69,7 +71,11 @@ async function generateFiles(): Promise<void> {
   if (stderr.trim() !== '') console.warn(stderr.trim())
 }
 
-async function bundleOne(bundle: BundleName, outRoot: string, sourceRoot?: string): Promise<BundleReport> {
+async function bundleOne(
+  bundle: BundleName,
+  outRoot: string,
+  { sourceRoot, isReadable = false }: BundleOptions,
+): Promise<BundleReport> {
   const directory = join(outRoot, bundle)
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
@@ -83,7 +89,7 @@ async function bundleOne(bundle: BundleName, outRoot: string, sourceRoot?: strin
     outExtension: { '.js': '.mjs' },
     // The SDKs of models and of S3 are imported where they are first used; as chunks they cost no cold start.
     splitting: true,
-    minify: true,
+    minify: !isReadable,
     metafile: true,
     sourcemap: MAPPED.includes(bundle) ? 'linked' : false,
     sourcesContent: false,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { FUNCTION_NAMES } from '../../functions/contract.ts'
 import type { Explanation, Health, Queues, TaskAnswer, TaskPage, TaskTypes } from '../cli/answers.ts'
 import { diagnose, type Facts, type Finding } from '../cli/diagnose.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
@@ -9,7 +10,7 @@ import type { Paint } from '../cli/screen.ts'
 import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
 import { idPath } from '../cli/values.ts'
 import { tasksOf } from './inspect.ts'
-import { FUNCTIONS, LogReader } from './logs.ts'
+import { LogReader } from './logs.ts'
 
 const HOUR_MS = 3_600_000
 const TRIAL_SECONDS = 60
@@ -97,7 +98,7 @@ async function runTrial(session: Session): Promise<TaskAnswer> {
 async function logErrors(session: Session, since: string): Promise<readonly string[] | 'none'> {
   const folder = join(stateDirectory(session.env), 'logs')
   if (!existsSync(folder)) return 'none'
-  const lines = await new LogReader(folder, FUNCTIONS).next()
+  const lines = await new LogReader(folder, FUNCTION_NAMES).next()
   return lines
     .filter(({ level, time }) => /^(ERROR|FATAL)$/.test(level) && time >= since)
     .map(({ name, text }) => `${name}: ${text}`)

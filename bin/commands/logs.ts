@@ -1,20 +1,12 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LANES } from '../../functions/contract.ts'
+import { FUNCTION_NAMES } from '../../functions/contract.ts'
 import { CliError, EXIT, usageError } from '../cli/failure.ts'
 import { stateDirectory } from '../cli/profile.ts'
-import { oneLine, type Paint } from '../cli/screen.ts'
+import { oneLine, type Paint, safe } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
 
-/** Functions as `lib/stacks/stateless-stack.ts` names them; log files and log groups carry the same names. */
-export const FUNCTIONS: readonly string[] = [
-  'Writes',
-  'Reads',
-  'Public',
-  'SweeperSweep',
-  ...LANES.map((lane) => `lane${lane}Worker`),
-]
 const FOLLOW_MS = 300
 /** Of each file at most so much of its end is read. */
 const TAIL_BYTES = 2 * 1024 * 1024
@@ -25,6 +17,7 @@ interface LogOptions {
   readonly function?: string
   readonly task?: string
   readonly errors?: boolean
+  readonly search?: string
   readonly stage?: string
 }
 
@@ -35,14 +28,17 @@ export const addLogs: AddCommand = (program) => {
     .description('show the functions’ logs (deployed stages: print the aws logs tail commands)')
     .option('-f, --follow', 'go on with what comes')
     .option('-n, --lines <n>', 'so many of the last lines', wholeNumber, 20)
-    .option('--function <name>', FUNCTIONS.join(', '))
+    .option('--function <name>', FUNCTION_NAMES.join(', '))
     .option('--task <id>', 'only lines of this task')
     .option('--errors', 'only warnings and errors')
+    .option('--search <words>', 'only lines with all of these words')
     .option('--stage <name>', 'of a deployed stage, where the profile does not say it')
     .action(async (options: LogOptions, command) => {
       const session = await openSession(command)
-      if (options.function !== undefined && !FUNCTIONS.includes(options.function))
-        throw usageError(`There is no function "${options.function}". There are: ${FUNCTIONS.join(', ')}.`)
+      if (options.function !== undefined && !FUNCTION_NAMES.includes(options.function))
+        throw usageError(
+          `There is no function "${options.function}". There are: ${FUNCTION_NAMES.join(', ')}.`,
+        )
       if (!session.target.isLocal) return showCommands(session, options)
       await showFiles(session, options)
     })
@@ -51,7 +47,7 @@ export const addLogs: AddCommand = (program) => {
 function showCommands(session: Session, options: LogOptions): void {
   const stage = options.stage ?? session.target.stage
   if (!stage) throw usageError('Whose logs? Add --stage dev, or "stage" to the profile.')
-  const commands = (options.function ? [options.function] : FUNCTIONS).map((name) =>
+  const commands = (options.function ? [options.function] : FUNCTION_NAMES).map((name) =>
     tailCommand({ stage, name, region: session.target.region, ...options }),
   )
   session.show({ commands }, () => commands.join('\n'))
@@ -65,15 +61,20 @@ export function tailCommand(options: {
   readonly follow?: boolean
   readonly task?: string
   readonly errors?: boolean
+  readonly search?: string
 }): string {
   const region = options.region ? ` --region ${options.region}` : ''
   const prefix = `TaskRunner-${options.stage}-stateless-${options.name}Log`
   const group = `$(aws logs describe-log-groups${region} --log-group-name-prefix ${prefix} --query 'logGroups[0].logGroupName' --output text)`
-  const filter = options.task
-    ? ` --filter-pattern '"${options.task.replace(/[^\w-]/g, '')}"'`
-    : options.errors
-      ? ` --filter-pattern '{ $.level = "ERROR" || $.level = "WARN" }'`
-      : ''
+  const words = [...(options.task ? [options.task] : []), ...(options.search ?? '').split(/\s+/)]
+    .map((word) => word.replaceAll(/[^\w.:-]/g, ''))
+    .filter(Boolean)
+  const filter =
+    words.length > 0
+      ? ` --filter-pattern '${words.map((word) => `"${word}"`).join(' ')}'`
+      : options.errors
+        ? ` --filter-pattern '{ $.level = "ERROR" || $.level = "WARN" }'`
+        : ''
   return `aws logs tail "${group}"${region} --since 1h${options.follow ? ' --follow' : ''}${filter}`
 }
 
@@ -82,6 +83,8 @@ export interface LogLine {
   readonly name: string
   readonly level: string
   readonly text: string
+  /** Further lines of it: a stack, or what an author wrote over several lines. */
+  readonly more: readonly string[]
   readonly raw: string
 }
 
@@ -91,33 +94,43 @@ export function readLine(name: string, raw: string): LogLine | undefined {
     const line = JSON.parse(raw) as Record<string, unknown>
     if (typeof line.type === 'string' && line.type.startsWith('platform.')) return undefined
     const message = line.message
-    const text =
-      message !== null && typeof message === 'object'
-        ? Object.entries(message)
-            .map(([key, value]) =>
-              key === 'event' ? value : `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-            )
-            .join(' ')
-        : String(message ?? line.errorMessage ?? raw)
+    const [text = '', ...more] = textOf(message ?? line.errorMessage ?? raw).split('\n')
     return {
       time: String(line.timestamp ?? line.time ?? ''),
       name,
       level: String(line.level ?? 'INFO'),
       text,
+      more,
       raw,
     }
   } catch {
-    return raw.trim() === '' ? undefined : { time: '', name, level: 'INFO', text: raw, raw }
+    return raw.trim() === '' ? undefined : { time: '', name, level: 'INFO', text: raw, more: [], raw }
   }
 }
 
-export const lineText = ({ time, name, level, text }: LogLine, paint: Paint): string =>
+/** An event as `key=value`, what a person wrote first; a stack comes after everything else. */
+function textOf(message: unknown): string {
+  if (message === null || typeof message !== 'object') return String(message)
+  const { event, stack, stackTrace, ...fields } = message as Readonly<Record<string, unknown>>
+  const { message: said, ...others } = event === 'task.log' ? fields : { message: undefined, ...fields }
+  const facts = Object.entries(others).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
+  const [first = '', ...rest] = String(said ?? '').split('\n')
+  const frames = Array.isArray(stackTrace) ? stackTrace.join('\n') : stack
+  return [[event, first, ...facts].filter(Boolean).join(' '), ...rest, frames].filter(Boolean).join('\n')
+}
+
+export const lineText = ({ time, name, level, text, more }: LogLine, paint: Paint): string =>
   [
-    paint('dim', time.slice(11, 23)),
-    paint('cyan', name),
-    ...(level === 'INFO' ? [] : [paint(level === 'WARN' ? 'yellow' : 'red', level)]),
-    oneLine(text),
-  ].join(' ')
+    [
+      paint('dim', time.slice(11, 23)),
+      paint('cyan', name),
+      ...(level === 'INFO' ? [] : [paint(level === 'WARN' ? 'yellow' : 'red', level)]),
+      oneLine(text),
+    ].join(' '),
+    ...more.map((line) => paint('dim', `             ${safe(line)}`)),
+  ].join('\n')
 
 /** New lines of some files, in the order of their times. */
 export class LogReader {
@@ -163,10 +176,13 @@ async function showFiles(session: Session, options: LogOptions): Promise<void> {
       EXIT.notFound,
       `There are no logs in ${directory}. Start the local stage with "npm start", or set TASKRUNNER_STATE to its place.`,
     )
+  const words = (options.search ?? '').toLowerCase().split(/\s+/).filter(Boolean)
   const isAsked = ({ raw, level }: LogLine) =>
-    (!options.task || raw.includes(options.task)) && (!options.errors || /^(WARN|ERROR|FATAL)$/.test(level))
+    (!options.task || raw.includes(options.task)) &&
+    (!options.errors || /^(WARN|ERROR|FATAL)$/.test(level)) &&
+    words.every((word) => raw.toLowerCase().includes(word))
   const print = (line: LogLine) => session.out(session.isJson ? line.raw : lineText(line, session.paint))
-  const reader = new LogReader(directory, options.function ? [options.function] : FUNCTIONS)
+  const reader = new LogReader(directory, options.function ? [options.function] : FUNCTION_NAMES)
   const last = (await reader.next()).filter(isAsked)
   for (const line of last.slice(Math.max(0, last.length - options.lines))) print(line)
   while (options.follow) {

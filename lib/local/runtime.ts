@@ -7,6 +7,7 @@ import { LocalConsole } from './console/console.ts'
 import { Deployment } from './deployment.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { FunctionPool } from './lambda/function-pool.ts'
+import type { Observer } from './observer.ts'
 import { replaceFile } from './replace-file.ts'
 import { startControl } from './services/control.ts'
 import { expireItems, expireObjects } from './services/expiry.ts'
@@ -43,6 +44,10 @@ export interface RuntimeOptions {
   readonly warn?: (text: string) => void
   /** Told of alarms that go on and off. */
   readonly tell?: (text: string, isBad: boolean) => void
+  /** Told of every line that a function writes. */
+  readonly onLine?: (functionName: string, line: string) => void
+  /** Somebody may hold a function at a breakpoint: none is ended for taking long. */
+  readonly isInspected?: boolean
 }
 
 /** Where the embedded services listen. */
@@ -70,6 +75,8 @@ const REGION = 'eu-central-1'
 const ACCOUNT = '000000000000'
 const EXPIRY_EVERY_MS = 10 * 60_000
 const STOP_GRACE_MS = 3_000
+/** A lunch at a breakpoint. */
+const INSPECTED_MS = 3_600_000
 
 /**
  * Runs a synthesized assembly on this machine: embedded services with the real protocols, what the template declares
@@ -128,12 +135,23 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const sourceSqs = options.sourceEndpoint
       ? openClients({ ...endpoints, sqs: options.sourceEndpoint(endpoints.sqs) }).sqs
       : clients.sqs
-    const toPlan = async (directory: string) =>
-      planAssembly(await readAssembly(directory), {
+    const toPlan = async (directory: string): Promise<Plan> => {
+      const plan = planAssembly(await readAssembly(directory), {
         region: REGION,
         accountId: ACCOUNT,
         sqsEndpoint: endpoints.sqs,
       })
+      if (!options.isInspected) return plan
+      return { ...plan, functions: plan.functions.map((item) => ({ ...item, timeoutMs: INSPECTED_MS })) }
+    }
+    const observer: Observer = {
+      wrote: (name, line) => {
+        own.observer.wrote(name, line)
+        options.onLine?.(name, line)
+      },
+      invoked: (name, outcome) => own.observer.invoked(name, outcome),
+      answered: (status, latencyMs) => own.observer.answered(status, latencyMs),
+    }
     stops.push(async () => {
       for (const client of [...Object.values(clients), sourceSqs]) client.destroy()
       await Promise.all(services.map((service) => service.stop()))
@@ -155,7 +173,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         timerScale,
         pausedSources: paused.ids,
         warn,
-        observer: own.observer,
+        observer,
       })
       own.watch(plan)
       next.start()

@@ -30,6 +30,14 @@ const SOURCES = [
   'package-lock.json',
 ] as const
 
+export interface SynthesizeOptions {
+  /** Code that a debugger can be read in: names as the author wrote them. */
+  readonly isReadable?: boolean
+  /** Files that have changed since `from` was made, below the project's root: the shorter way, where it is open. */
+  readonly changed?: readonly string[]
+  readonly from?: string
+}
+
 /**
  * Gives a synthesized assembly of stage `local`, made anew only when its sources or settings have changed.
  *
@@ -39,17 +47,27 @@ const SOURCES = [
 export async function synthesize(
   stateDir: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
+  { isReadable = false, changed = [], from }: SynthesizeOptions = {},
 ): Promise<string> {
   const folder = join(stateDir, 'assemblies')
-  const directory = join(folder, await hashSources(env))
+  const kind = isReadable ? '-readable' : ''
+  const bundleRoot = join(stateDir, `bundles${kind}`)
+  const directory = join(folder, `${await hashSources(env)}${kind}`)
   if (existsSync(join(directory, 'manifest.json'))) {
     await utimes(directory, new Date(), new Date())
     return directory
   }
   await mkdir(folder, { recursive: true })
   const draft = `${directory}.${process.pid}.draft`
+  if (from !== undefined && changed.length > 0) {
+    const { deriveAssembly } = await import('./derive-assembly.ts')
+    if (await deriveAssembly({ from, to: directory, bundleRoot, changed, isReadable })) {
+      await dropOld(folder)
+      return directory
+    }
+  }
   const script = join(import.meta.dirname, 'synthesize-process.ts')
-  await promisify(execFile)(process.execPath, [script, draft, join(stateDir, 'bundles')], {
+  await promisify(execFile)(process.execPath, [script, draft, bundleRoot, kind], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     maxBuffer: 16 * 1024 * 1024,
@@ -71,6 +89,8 @@ async function dropOld(folder: string): Promise<void> {
     await rm(path, { recursive: true, force: true })
 }
 
+export type Synthesize = typeof synthesize
+
 async function hashSources(env: Readonly<Record<string, string | undefined>>): Promise<string> {
   const hash = createHash('sha256')
   for (const source of SOURCES)
@@ -89,6 +109,7 @@ async function filesOf(path: string): Promise<string[]> {
   if (!entries) return [path]
   return entries
     .filter((entry) => entry.isFile() && !entry.parentPath.includes(join('lib', 'local')))
+    .filter(({ name }) => !name.endsWith('.test.ts') && !name.endsWith('.md'))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
 }

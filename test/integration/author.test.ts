@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process'
-import { appendFile, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { appendFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client } from '../fixtures/client.ts'
 
 const project = resolve(import.meta.dirname, '../..')
 let root: string
@@ -53,5 +54,155 @@ describe('who adds to the project in a copy of it', () => {
 
   it('new-task --help tells what there is to choose', async () => {
     expect(await run('new-task', '--help')).toMatch(/--lane <lane>.*ai, documents[\s\S]*--no-model/)
+  })
+})
+
+/** Throws on line 26, in a function of its own, after it has written to the console in every way. */
+const PROBE = `import * as z from 'zod'
+import { defineTask } from '../../core/kit/index.ts'
+
+export default defineTask({
+  name: 'probe.run',
+  summary: 'Shows what an author sees of it.',
+  version: 1,
+  lane: 'demo',
+  retry: { maxAttempts: 1 },
+  input: z.strictObject({ mode: z.enum(['throw', 'answer', 'wrong']) }),
+  output: z.strictObject({ text: z.string() }),
+  run: async ({ input, log, sleep }) => {
+    log('from the context', { step: 1 })
+    console.info('%s is %d', 'x', 4)
+    console.log('object', { a: 1 })
+    await sleep(1)
+    console.warn('warned \\u001b[2J')
+    console.error(new Error('alone'))
+    if (input.mode === 'throw') explode()
+    if (input.mode === 'wrong') return { text: 7 as unknown as string }
+    return { text: 'first' }
+  },
+})
+
+function explode(): never {
+  throw new TypeError('boom')
+}
+`
+
+describe('who works on a task type with npm run dev', () => {
+  const file = () => join(root, 'functions/tasks/probe-run/task.ts')
+  let child: ChildProcess
+  let output = ''
+  let url = ''
+  const printed = async (text: string | RegExp, from = 0) => {
+    for (;;) {
+      const match = output.slice(from).match(text)
+      if (match) return match
+      if (child.exitCode !== null) throw new Error(`npm run dev ended: ${output}`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  /** Saves, and waits for what the terminal says to it. */
+  const save = async (text: string, answer: string | RegExp) => {
+    const from = output.length
+    await writeFile(file(), text)
+    return printed(answer, from)
+  }
+
+  beforeAll(async () => {
+    await mkdir(join(root, 'functions/tasks/probe-run'), { recursive: true })
+    await writeFile(file(), PROBE)
+    const state = join(root, '.taskrunner')
+    child = spawn(process.execPath, ['bin/start.ts', '--watch', '--port', '0'], {
+      cwd: root,
+      env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1', TASKRUNNER_STATE: state, OPENAI_API_KEY: '' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        output += chunk.toString('utf8')
+      })
+    await printed('Watching functions/')
+    url = `http://127.0.0.1:${/localhost:(\d+)\/api\/v1\n/.exec(output)?.[1]}`
+  })
+  afterAll(async () => {
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('exit', resolve))
+  })
+
+  const logsOf = async (id: string) => {
+    const env = { ...process.env, NO_COLOR: '1', TASKRUNNER_STATE: join(root, '.taskrunner') }
+    const cli = promisify(execFile)(process.execPath, ['bin/taskrunner.ts', 'logs', '--task', id], {
+      cwd: root,
+      env,
+    })
+    return (await cli).stdout
+  }
+
+  const finish = async (mode: string) => {
+    const client = new Client(url)
+    const { id } = await client.submit({ type: 'probe.run', input: { mode } })
+    return client.done(id)
+  }
+
+  it('a throw: code and message for the caller, the stack with file and line for the author', async () => {
+    const task = await finish('throw')
+    expect(task).toMatchObject({ status: 'FAILED', error: { code: 'task_failed', message: 'boom' } })
+    expect(JSON.stringify(task)).not.toContain('task.ts')
+    const stack =
+      /│ TypeError\n.*at explode \(functions\/tasks\/probe-run\/task\.ts:26:9\)\n.*at .*functions\/tasks\/probe-run\/task\.ts:19:33/
+    await printed(/failed .* task_failed: boom/)
+    expect(output).toMatch(stack)
+    const logged = await logsOf(task.id)
+    expect(logged).toMatch(/task\.ts:26:9/)
+  })
+
+  it('lines of the console carry the task’s id, formatted as Node does it, with their level', async () => {
+    const { id } = await finish('answer')
+    const logged = await logsOf(id)
+    expect(logged).toContain('from the context')
+    expect(logged).toContain('x is 4')
+    expect(logged).toContain('object { a: 1 }')
+    expect(logged).toMatch(/WARN.*warned/)
+    expect(logged).toMatch(/ERROR.*Error: alone[\s\S]*task\.ts:18:19/)
+    expect(output).toContain('│ x is 4')
+    expect(output).not.toContain('\u001b[2J')
+  })
+
+  it('an output that the schema refuses names the field', async () => {
+    expect((await finish('wrong')).error).toMatchObject({
+      code: 'invalid_output',
+      message: expect.stringMatching(/result\.text: .*expected string/),
+    })
+  })
+
+  it('the terminal tells a task’s way, one line each', async () => {
+    const { id } = await finish('answer')
+    await printed(new RegExp(`done +${id} +in `))
+    const words = output.split('\n').flatMap((line) => (line.includes(id) ? [line.split(/ +/)[1]] : []))
+    expect(words).toEqual(['received', 'attempt', 'done'])
+  })
+
+  it('a change inside a task runs without a synth, and types are checked beside it', async () => {
+    await save(PROBE.replace("'first'", "'second'"), /Reloaded \(/)
+    expect((await finish('answer')).result).toEqual({ text: 'second' })
+    const wrong = PROBE.replace("text: 'first'", 'text: 1')
+    const [types] = await save(wrong, /Types:\n.*/)
+    expect(types).toContain('functions/tasks/probe-run/task.ts(')
+    await save(PROBE, /Types are right again/)
+  })
+
+  it('a change of the template’s part of a task: version, lane', async () => {
+    await save(PROBE.replace("lane: 'demo'", "lane: 'email'"), /Reloaded \(/)
+    expect(await finish('answer')).toMatchObject({ lane: 'email', result: { text: 'first' } })
+  })
+
+  it('what does not load leaves the old code, and says where the mistake is', async () => {
+    const [lane] = await save(PROBE.replace("'demo'", "'docs'"), /Not reloaded.*\n?.*Lanes:/)
+    expect(lane).toContain('there is no lane "docs". Nearest: "documents"')
+    await save(
+      PROBE.replace('run: async (', 'run: async (('),
+      /Not reloaded[\s\S]*probe-run\/task\.ts:\d+:\d+ does not load/,
+    )
+    expect((await finish('answer')).status).toBe('COMPLETED')
+    await save(PROBE, /Reloaded \(/)
   })
 })

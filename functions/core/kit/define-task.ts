@@ -71,8 +71,10 @@ export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknow
 /** What an author writes: names, shapes and `run`; the rest has defaults. */
 export type TaskDeclaration<Input, Output, Sent> = Pick<
   TaskDefinition<Input, Output, Sent>,
-  'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'run'
+  'name' | 'summary' | 'version' | 'lane' | 'input' | 'output'
 > & {
+  /** Held to what the schemas say. */
+  readonly run: (context: TaskContext<NoInfer<Input>>) => Promise<NoInfer<Output>>
   readonly usesModel?: boolean
   readonly retry?: Partial<RetryPolicy>
   readonly limits?: Partial<TaskDefinition['limits']>

@@ -4,6 +4,9 @@ import type { TaskScope } from '../../ports/task-scope.ts'
 
 const METHODS = ['trace', 'debug', 'log', 'info', 'warn', 'error'] as const
 
+/** What of a stack is below the author's code. */
+const MACHINERY = /\n\s+at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n\s+at [^\n]*)*/g
+
 /** CloudWatch takes lines of 1 MB; a line that size helps nobody. */
 const MAX_CHARACTERS = 32_000
 
@@ -18,7 +21,7 @@ export function openTaskConsole(): TaskScope {
     console[method] = (...values: unknown[]) => {
       const fields = running.getStore()
       if (!fields) return write(...values)
-      const text = format(...values)
+      const text = format(...values).replaceAll(MACHINERY, '')
       const message = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text
       write({ event: 'task.log', ...fields, message })
     }

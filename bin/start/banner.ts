@@ -1,0 +1,85 @@
+/** What a start tells: where it is, which model names go where, and what to try. */
+import { styleText } from 'node:util'
+import { local } from '../../lib/stages/local.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Banner {
+  readonly url: string
+  readonly tookMs: number
+  /** As a person in this folder would write it. */
+  readonly logs: string
+  readonly env: Environment
+  readonly hasEnvFile: boolean
+  readonly isUsualPort: boolean
+}
+
+export function bannerText({ url, tookMs, logs, env, hasEnvFile, isUsualPort }: Banner): string {
+  const base = url.replace('127.0.0.1', 'localhost')
+  const line = (name: string, value: string) => `  ${styleText('dim', name.padEnd(9))}${value}`
+  const routes = modelLines(env)
+  const isAllSimulated = routes.every(({ isReal }) => !isReal)
+  return [
+    '',
+    `  ${styleText('bold', 'Async AI Task Runner')} is up ${styleText('dim', `(${(tookMs / 1_000).toFixed(1)} s)`)}`,
+    '',
+    line('API', styleText('cyan', `${base}/api/v1`)),
+    line('Docs', styleText('cyan', `${base}/api/v1/docs`)),
+    line('Console', styleText('cyan', `${base}/console`)),
+    line('Logs', `${logs}/`),
+    ...routes.map(({ names, goesTo, isReal }, index) =>
+      line(
+        index === 0 ? 'Models' : '',
+        `${names.padEnd(22)} → ${isReal ? styleText('green', goesTo) : styleText('yellow', goesTo)}`,
+      ),
+    ),
+    ...(isAllSimulated
+      ? [
+          line(
+            '',
+            hasEnvFile
+              ? 'Put a key into .env and start again.'
+              : 'For real ones: copy .env.example to .env, put a key in, start again.',
+          ),
+        ]
+      : []),
+    '',
+    `  Try it:   ${styleText('green', `npm run quick-test${isUsualPort ? '' : ` -- --base ${base}`}`)}   or`,
+    '',
+    `  curl -X POST ${base}/api/v1/tasks -H 'Content-Type: application/json' \\`,
+    `    -d '{"prompt": "What is quantum computing?", "model": "gpt-3.5-turbo"}'`,
+    '',
+  ].join('\n')
+}
+
+const SETTINGS = {
+  openai: { key: 'OPENAI_API_KEY', base: 'OPENAI_BASE_URL' },
+  anthropic: { key: 'ANTHROPIC_API_KEY', base: 'ANTHROPIC_BASE_URL' },
+} as const
+
+/** Which names a caller may send, and who then answers: what the stage's own file makes of the environment. */
+export function modelLines(env: Environment) {
+  const given = (name: string) => env[name]?.trim() || undefined
+  const { routes, bedrockModels = [] } = local(env).models
+  const lines = (['openai', 'anthropic'] as const).flatMap((provider) => {
+    const { key, base } = SETTINGS[provider]
+    const real = Object.keys(routes).filter((name) => routes[name] === provider)
+    if (real.length === 0) return []
+    const at = given(base) ? ` at ${hostOf(given(base) ?? '')}` : ''
+    const keyless = given(key) ? '' : ` (no ${key})`
+    return [{ names: real.join(', '), goesTo: `${provider}${at}${keyless}`, isReal: true }]
+  })
+  if (bedrockModels.length > 0)
+    lines.push({ names: bedrockModels.join(', '), goesTo: 'bedrock', isReal: true })
+  const played = Object.keys(routes).filter(
+    (name) => routes[name] === 'simulated' && !name.startsWith('simulated'),
+  )
+  return played.length === 0
+    ? lines
+    : [...lines, { names: played.join(', '), goesTo: 'simulated: no key in .env', isReal: false }]
+}
+
+/** An address may carry a password. */
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : 'an address that cannot be read'
+}

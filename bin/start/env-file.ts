@@ -1,0 +1,50 @@
+/** What `.env` has: which names are used, and which somebody probably meant otherwise. */
+import { readFile } from 'node:fs/promises'
+import { parseEnv } from 'node:util'
+import { nearestName } from '../../functions/core/domain/nearest-name.ts'
+
+/** Every name that the local run or the command line reads. */
+const KNOWN = [
+  'OPENAI_API_KEY',
+  'OPENAI_BASE_URL',
+  'OPENAI_MODELS',
+  'ANTHROPIC_API_KEY',
+  'ANTHROPIC_BASE_URL',
+  'BEDROCK_MODELS',
+  'DEFAULT_MODEL',
+  'PORT',
+  'HOST',
+  'TASKRUNNER_STATE',
+  'TASKRUNNER_BASE',
+  'TASKRUNNER_KEY',
+  'TASKRUNNER_PROFILE',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_REGION',
+  'NO_COLOR',
+  'FORCE_COLOR',
+] as const
+
+/** Edits that a slip of the finger makes; further away it is a name of something else. */
+const SLIPS = 3
+
+/** @returns one sentence per name of the file that nothing reads, the file's values never among them. */
+export async function unusedNames(file: string): Promise<readonly string[]> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  return Object.keys(parseEnv(text)).flatMap((name) => {
+    if ((KNOWN as readonly string[]).includes(name)) return []
+    const nearest = nearestName(name.toUpperCase(), KNOWN)
+    return isSlip(name.toUpperCase(), nearest)
+      ? [`.env: ${name} is not used. Did you mean ${nearest}?`]
+      : [`.env: ${name} is not used.`]
+  })
+}
+
+function isSlip(word: string, name: string): boolean {
+  const letters = new Map<string, number>()
+  for (const letter of word) letters.set(letter, (letters.get(letter) ?? 0) + 1)
+  for (const letter of name) letters.set(letter, (letters.get(letter) ?? 0) - 1)
+  const apart = [...letters.values()].reduce((sum, count) => sum + Math.abs(count), 0)
+  return apart <= SLIPS
+}

@@ -1,0 +1,99 @@
+/** `npm run dev`: takes over what is saved, and checks the types beside it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { styleText } from 'node:util'
+import type { Runtime } from '../../lib/local/runtime.ts'
+import type { Synthesize } from '../../lib/local/synthesize.ts'
+
+/** Sources change in bursts: an editor writes several files, a checkout hundreds. */
+const SETTLE_MS = 150
+
+export interface ReloadOptions {
+  readonly root: string
+  readonly state: string
+  readonly runtime: Runtime
+  readonly synthesize: Synthesize
+  readonly isReadable: boolean
+  /** The assembly that runs. */
+  readonly running: string
+}
+
+export async function reloadOnChange(options: ReloadOptions): Promise<void> {
+  const { root, state, runtime, synthesize, isReadable } = options
+  const { watch } = await import('chokidar')
+  const types = new TypeCheck(root, state)
+  let { running } = options
+  let timer: NodeJS.Timeout | undefined
+  let work = Promise.resolve()
+  const changed = new Set<string>()
+  const reload = async () => {
+    const startedAt = performance.now()
+    const paths = [...changed]
+    changed.clear()
+    try {
+      const directory = await synthesize(state, process.env, { isReadable, changed: paths, from: running })
+      if (directory === running) return
+      await runtime.deploy(directory)
+      running = directory
+      console.log(styleText('green', `Reloaded (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`))
+    } catch (cause) {
+      // What failed to load must be looked at again, with whatever is saved next.
+      for (const path of paths) changed.add(path)
+      console.error(styleText('red', `Not reloaded, the old code runs on: ${(cause as Error).message}`))
+    }
+    types.start()
+  }
+  // Written by the reload itself, or by nobody's hand.
+  const ignored = (path: string) => path.includes('.gen.') || path.includes('node_modules')
+  const watcher = watch(['functions', 'lib'], { cwd: root, ignoreInitial: true, ignored })
+  watcher.on('all', (_, path) => {
+    changed.add(path)
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      work = work.then(reload)
+    }, SETTLE_MS)
+  })
+  await new Promise<void>((resolve) => watcher.once('ready', resolve))
+  console.log(
+    styleText('dim', '  Watching functions/ and lib/. A change of lib/local/ or .env wants a restart.\n'),
+  )
+}
+
+/** Runs the compiler after a reload, one at a time: what does not compile may run, but is said. */
+class TypeCheck {
+  readonly #root: string
+  readonly #state: string
+  #child: ChildProcess | undefined
+  #wasBad = false
+
+  constructor(root: string, state: string) {
+    this.#root = root
+    this.#state = state
+  }
+
+  start(): void {
+    this.#child?.kill()
+    const compiler = join(this.#root, 'node_modules/typescript/bin/tsc')
+    const info = join(this.#state, 'types.tsbuildinfo')
+    const child = spawn(
+      process.execPath,
+      [compiler, '--noEmit', '--incremental', '--tsBuildInfoFile', info, '--pretty', 'false'],
+      { cwd: this.#root, stdio: ['ignore', 'pipe', 'pipe'] },
+    )
+    this.#child = child
+    let text = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk))
+    child.on('error', () => undefined)
+    child.on('exit', (code) => {
+      if (this.#child !== child) return
+      const errors = text.trim().split('\n').slice(0, 10).join('\n')
+      if (code) console.error(styleText('yellow', `Types:\n${errors}`))
+      else if (this.#wasBad) console.log(styleText('green', 'Types are right again.'))
+      this.#wasBad = Boolean(code)
+    })
+  }
+
+  stop(): void {
+    this.#child?.kill()
+  }
+}
