@@ -8,6 +8,8 @@ const FULL_LENGTH = {
   heartbeatMs: 20_000,
   /** Visibility a message is shrunk to at first sight, renewed by each heartbeat. */
   visibilitySeconds: 90,
+  /** Ten receives of an unreadable message in some two minutes: time for the old version of a deploy to go away. */
+  unreadableSeconds: 10,
   /** The first wait of the sweeper for a sent message to be taken; doubles with every further send. */
   queuedPatienceMs: 60_000,
   maxPatienceMs: 60 * 60_000,
@@ -22,12 +24,13 @@ const FULL_LENGTH = {
 export type Timing = { readonly [Name in keyof typeof FULL_LENGTH]: number }
 
 /** The same waits, shorter. SQS counts in whole seconds, so a visibility is rounded up to one. */
-export const timingAt = (scale: number): Timing => ({
-  ...(Object.fromEntries(
-    Object.entries(FULL_LENGTH).map(([name, value]) => [name, Math.round(value * scale)]),
-  ) as Timing),
-  visibilitySeconds: Math.ceil(FULL_LENGTH.visibilitySeconds * scale),
-})
+export const timingAt = (scale: number): Timing =>
+  Object.fromEntries(
+    Object.entries(FULL_LENGTH).map(([name, value]) => [
+      name,
+      (name.endsWith('Seconds') ? Math.ceil : Math.round)(value * scale),
+    ]),
+  ) as Timing
 
 /** What holds in this process. Read it when it is needed: a copy made while modules load would miss the scale. */
 export const TIMING: Timing = timingAt(1)

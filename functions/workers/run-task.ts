@@ -1,13 +1,11 @@
 import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import { TIMING } from '../contract/timing.ts'
 import { runBatch } from '../core/application/run/run-batch.ts'
 import { parseMessage } from '../core/domain/parse-message.ts'
 import { openWorker } from '../hosts/worker.ts'
 
 const dependencies = openWorker()
-
-/** Ten receives of an unreadable message in some two minutes: time for the old version of a deploy to go away. */
-const UNREADABLE_SECONDS = 10
 
 /** The queue consumer of one lane: runs a whole batch side by side and reports the messages that must come back. */
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event, context: Context) => {
@@ -23,7 +21,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event,
     unreadable.push(record.receiptHandle)
     return []
   })
-  await dependencies.queue.changeVisibilityOfAll(dependencies.lane, unreadable, UNREADABLE_SECONDS)
+  await dependencies.queue.changeVisibilityOfAll(dependencies.lane, unreadable, TIMING.unreadableSeconds)
   const again = await runBatch(dependencies, deliveries, clock.now() + context.getRemainingTimeInMillis())
   for (const { receipt, messageId } of deliveries)
     if (again.has(receipt)) batchItemFailures.push({ itemIdentifier: messageId })

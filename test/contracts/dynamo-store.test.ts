@@ -1,8 +1,10 @@
 import { afterAll } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
+import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { startDynalite } from '../fixtures/dynalite.ts'
 import { circuitStoreContract } from './circuit-store.ts'
+import { laneStoreContract } from './lane-store.ts'
 import { taskStoreContract } from './task-store.ts'
 
 const dynalite = await startDynalite()
@@ -24,4 +26,9 @@ taskStoreContract('the table in dynalite', async () => {
 circuitStoreContract(
   'the table in dynalite',
   async () => new DynamoCircuitStore(dynalite.documents, await dynalite.createTable(), () => 0),
+)
+
+laneStoreContract(
+  'the table in dynalite',
+  async () => new DynamoLaneStore(dynalite.documents, await dynalite.createTable()),
 )

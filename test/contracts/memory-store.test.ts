@@ -1,6 +1,12 @@
 import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
+import { MemoryLanes } from '../fixtures/memory-lanes.ts'
+import { MemoryPayloads } from '../fixtures/memory-payloads.ts'
+import { MemoryQueue } from '../fixtures/memory-queue.ts'
 import { MemoryStore } from '../fixtures/memory-store.ts'
 import { circuitStoreContract } from './circuit-store.ts'
+import { laneStoreContract } from './lane-store.ts'
+import { payloadStoreContract } from './payload-store.ts'
+import { taskQueueContract } from './task-queue.ts'
 import { taskStoreContract } from './task-store.ts'
 
 taskStoreContract('the store in memory', async () => {
@@ -9,3 +15,26 @@ taskStoreContract('the store in memory', async () => {
 })
 
 circuitStoreContract('the store in memory', async () => new MemoryCircuits())
+
+laneStoreContract('the store in memory', async () => new MemoryLanes())
+payloadStoreContract('the store in memory', async () => new MemoryPayloads())
+
+taskQueueContract('the queue in memory', async () => {
+  let now = 1_800_000_000_000
+  const queue = new MemoryQueue(() => now)
+  return {
+    queue,
+    // The clock stands still but for who waits.
+    receive: async (waitSeconds) => {
+      for (const end = now + waitSeconds * 1_000; ; now += 100) {
+        const found = queue.receive('ai', 10, 30)
+        if (found.length > 0 || now >= end) return found
+      }
+    },
+    remove: async (receipt) => queue.delete('ai', receipt),
+    now: () => now,
+    pass: async (ms) => {
+      now += ms
+    },
+  }
+})

@@ -3,12 +3,15 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { afterAll, describe } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
+import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { clientOptions } from '../e2e/backdoor.ts'
 import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
 import { circuitStoreContract } from './circuit-store.ts'
-import { taskQueueContract } from './task-queue.ts'
+import { laneStoreContract } from './lane-store.ts'
+import { s3PayloadContract } from './s3-bench.ts'
+import { sqsQueueContract } from './sqs-bench.ts'
 import { taskStoreContract } from './task-store.ts'
 
 /** A second DynamoDB and a second SQS, by other authors: what both do alike is not a whim of one emulator. */
@@ -39,5 +42,7 @@ describe.skipIf(!hasMinistack)('MiniStack', () => {
     'the table in MiniStack',
     async () => new DynamoCircuitStore(documents, await createTable(), () => 0),
   )
-  taskQueueContract('SQS in MiniStack', async () => sqs)
+  laneStoreContract('the table in MiniStack', async () => new DynamoLaneStore(documents, await createTable()))
+  sqsQueueContract('SQS in MiniStack', sqs)
+  s3PayloadContract('S3 in MiniStack', ministackEndpoint)
 })

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Lane } from '../../functions/contract.ts'
 import { pauseLane, resumeLane } from '../../functions/core/application/operate/switch-lane.ts'
-import { ManualClock, MemoryLanes, makeWorld } from '../fixtures/world.ts'
+import { MemoryLanes } from '../fixtures/memory-lanes.ts'
+import { ManualClock, makeWorld } from '../fixtures/world.ts'
 
 /** Every step of note and switch is one that others may run between. */
 function makeLane(next: () => Promise<void>) {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, expect, it } from 'vitest'
 import { startService } from '../../lib/local/services/service.ts'
-import { taskQueueContract } from './task-queue.ts'
+import { s3PayloadContract } from './s3-bench.ts'
+import { sqsQueueContract } from './sqs-bench.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'queues-'))
 const service = await startService({ kind: 'sqs-s3', directory, region: 'eu-central-1' })
@@ -20,7 +21,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-taskQueueContract('SQS in fauxqs', async () => sqs)
+sqsQueueContract('SQS in fauxqs', sqs)
+s3PayloadContract('S3 in fauxqs', service.endpoint)
 
 it('fauxqs refuses characters beyond U+FFFF, which SQS takes: nothing we send may hold one unescaped', async () => {
   const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'emoji' }))

@@ -1,0 +1,77 @@
+import {
+  CreateQueueCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
+import { describe, expect, it } from 'vitest'
+import { SqsTaskQueue } from '../../functions/core/adapters/sqs/task-queue.ts'
+import type { TaskMessage } from '../../functions/core/domain/task.ts'
+import { message, type QueueBench, taskQueueContract } from './task-queue.ts'
+
+let queues = 0
+
+/** A lane of its own in a running SQS. */
+async function openSqsBench(sqs: SQSClient) {
+  queues += 1
+  const create = async (QueueName: string) => {
+    const Attributes = { VisibilityTimeout: '30' }
+    const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))
+    return QueueUrl ?? ''
+  }
+  const url = await create(`lane-${queues}`)
+  const deadUrl = await create(`dead-${queues}`)
+  const bench: QueueBench = {
+    queue: new SqsTaskQueue(sqs, { ai: url }, { ai: deadUrl }),
+    receive: async (waitSeconds) => {
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: waitSeconds }),
+      )
+      return Messages.map(({ Body = '', ReceiptHandle = '' }) => ({
+        message: JSON.parse(Body) as TaskMessage,
+        receipt: ReceiptHandle,
+      }))
+    },
+    remove: async (ReceiptHandle) => {
+      await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle }))
+    },
+    now: Date.now,
+    pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  }
+  return { ...bench, url, deadUrl }
+}
+
+/** The port's contract, and what only an SQS has. */
+export function sqsQueueContract(name: string, sqs: SQSClient): void {
+  taskQueueContract(name, () => openSqsBench(sqs))
+
+  describe(`${name} as SQS`, () => {
+    it('repeats the mark of a dead letter as attributes, where the console shows them', async () => {
+      const { queue, deadUrl } = await openSqsBench(sqs)
+      const dead = { code: 'provider_unauthorized', attempts: 3 } as NonNullable<TaskMessage['dead']>
+      await queue.sendDead('ai', message('dead', { dead, epoch: 2 }))
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl: deadUrl, WaitTimeSeconds: 5, MessageAttributeNames: ['All'] }),
+      )
+      expect(Messages[0]?.MessageAttributes).toMatchObject({
+        ErrorCode: { DataType: 'String', StringValue: 'provider_unauthorized' },
+        Attempts: { DataType: 'Number', StringValue: '3' },
+        Epoch: { DataType: 'Number', StringValue: '2' },
+      })
+    })
+
+    it('gives a dead letter that is not one of ours without a message', async () => {
+      const { queue, deadUrl } = await openSqsBench(sqs)
+      await sqs.send(new SendMessageCommand({ QueueUrl: deadUrl, MessageBody: 'not json' }))
+      await expect.poll(() => queue.receiveDead('ai')).toMatchObject([{ message: undefined }])
+    })
+
+    it('refuses to send to a queue that does not exist, and hides nothing there', async () => {
+      const { url } = await openSqsBench(sqs)
+      const lost = new SqsTaskQueue(sqs, { ai: `${url}-none` }, {})
+      await expect(lost.send('ai', message('x'))).rejects.toThrow('queue')
+      await expect(lost.changeVisibilityOfAll('ai', ['x'], 1)).resolves.toBeUndefined()
+    })
+  })
+}
