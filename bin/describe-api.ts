@@ -8,6 +8,7 @@ import {
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi'
 import type { AnswerShape, AnyRoute } from '../functions/api/define-route.ts'
+import { pascal } from '../functions/api/schemas/submit.ts'
 import { problemSchema } from '../functions/api/schemas/task.ts'
 import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
 import type { FoundRoute } from './generate-routes.ts'
@@ -67,7 +68,13 @@ export function describeApi(routes: readonly FoundRoute[], types: readonly TaskD
       },
     },
     {
-      override: ({ jsonSchema }) => {
+      override: ({ jsonSchema, io }) => {
+        // Generators make a field with a default a required one.
+        if (io === 'input' && jsonSchema.default !== undefined) {
+          const text = `Default: ${JSON.stringify(jsonSchema.default)}.`
+          jsonSchema.description = [jsonSchema.description, text].filter(Boolean).join(' ')
+          delete jsonSchema.default
+        }
         // Zod's safe integers as bounds, and its pattern beside each date, say nothing to a reader.
         if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
         if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
@@ -159,7 +166,3 @@ function refusalsOf({ problems = [], body, scope }: AnyRoute): ZodOpenApiRespons
     statuses.map((status) => [String(status), problemAnswers[status]]),
   ) as ZodOpenApiResponsesObject
 }
-
-/** `text.generate` → `TextGenerate`. */
-export const pascal = (name: string): string =>
-  name.replace(/(?:^|[.-])(\w)/g, (_, letter: string) => letter.toUpperCase())

@@ -21,7 +21,7 @@ export interface BodyShape<Schema extends z.ZodType = z.ZodType, Parsed = unknow
   /** As a function where building it costs time that only the document is worth. */
   readonly schema: Schema | (() => Schema)
   /** In place of the schema's own parsing, where its messages would not tell a caller what to do. */
-  readonly parse?: (json: unknown) => Parsed
+  readonly parse?: (json: unknown) => Parsed | Promise<Parsed>
   /** No body is an empty object. */
   readonly isOptional?: true
   readonly examples?: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>
@@ -141,10 +141,10 @@ export function defineRoute<
             path: request.path,
             base: request.base,
             receivedAt: request.receivedAt,
-            params: readParams(params, request) as Parsed<Params>,
-            query: readQuery(query, request) as Parsed<Query>,
-            headers: readHeaders(headers, request) as Parsed<Headers>,
-            body: readBody(body, request) as Body,
+            params: (await readParams(params, request)) as Parsed<Params>,
+            query: (await readQuery(query, request)) as Parsed<Query>,
+            headers: (await readHeaders(headers, request)) as Parsed<Headers>,
+            body: (await readBody(body, request)) as Body,
           },
           opened,
         )

@@ -1,35 +1,57 @@
 /** Reads the parts of a request by a route's schemas. */
 import * as z from 'zod'
-import type { FieldError } from '../core/domain/errors.ts'
+import { invalid } from '../core/application/submit/prepare-submission.ts'
+import { checkShape, type Shape } from '../core/domain/check-shape.ts'
+import { withoutNulls } from '../core/domain/without-nulls.ts'
 import type { HttpRequest } from '../hosts/http.ts'
 import type { BodyShape } from './define-route.ts'
-import { invalid, toFieldErrors } from './schemas/submit.ts'
 
-const NONE = z.strictObject({})
+const NOTHING = z.strictObject({})
+const ANYTHING = z.object({})
 
-export function readParams(schema: z.ZodObject | undefined, { parameters }: HttpRequest): unknown {
-  return parse(schema ?? z.object({}), parameters)
+export const readParams = (schema: z.ZodObject | undefined, { parameters }: HttpRequest): Promise<unknown> =>
+  check(schema ?? ANYTHING, parameters)
+
+/** @throws RequestError for a field that the route does not know, or that came more than once. */
+export async function readQuery(schema: z.ZodObject | undefined, { query }: HttpRequest): Promise<unknown> {
+  const repeated = Object.entries(query).filter(([, values]) => values.length > 1)
+  if (repeated.length > 0)
+    throw invalid(
+      repeated.slice(0, 20).map(([name, values]) => ({
+        path: name.slice(0, 100),
+        message: `came ${values.length} times. Send it once.`,
+      })),
+    )
+  return check(
+    schema ?? NOTHING,
+    Object.fromEntries(Object.entries(query).map(([name, [value]]) => [name, value])),
+  )
 }
 
-export function readQuery(schema: z.ZodObject | undefined, { query }: HttpRequest): unknown {
-  return parse(schema ?? NONE, query)
-}
-
-export function readHeaders(schema: z.ZodObject | undefined, { headers }: HttpRequest): unknown {
+export async function readHeaders(
+  schema: z.ZodObject | undefined,
+  { headers }: HttpRequest,
+): Promise<unknown> {
   if (!schema) return {}
   const named = Object.keys(schema.shape).map((name) => [name, headers[name.toLowerCase()]] as const)
-  return parse(schema, Object.fromEntries(named.filter(([, value]) => value !== undefined)))
+  return check(schema, Object.fromEntries(named.filter(([, value]) => value !== undefined)))
 }
 
-export function readBody(shape: BodyShape | undefined, request: HttpRequest): unknown {
+export async function readBody(shape: BodyShape | undefined, request: HttpRequest): Promise<unknown> {
   if (!shape) return undefined
   const json = shape.isOptional ? request.optionalJson() : request.json()
   if (shape.parse) return shape.parse(json)
-  return parse(typeof shape.schema === 'function' ? shape.schema() : shape.schema, json)
+  const schema: Shape = typeof shape.schema === 'function' ? shape.schema() : shape.schema
+  return check(schema, withoutNulls(schema, json))
 }
 
-function parse(schema: z.ZodType, value: unknown): unknown {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw invalid(toFieldErrors(parsed.error) as readonly FieldError[])
+/** A body's fields over those of the query: routes that take their input in either. */
+export function mergedInput({ query, body }: { readonly query: object; readonly body: unknown }): unknown {
+  return body !== null && typeof body === 'object' && !Array.isArray(body) ? { ...query, ...body } : body
+}
+
+async function check(shape: Shape, value: unknown): Promise<unknown> {
+  const checked = await checkShape(shape, value)
+  if (checked.isValid) return checked.value
+  throw invalid(checked.errors)
 }

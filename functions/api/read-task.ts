@@ -30,12 +30,17 @@ export async function readTask(
 ) {
   const task = await getTask({ store }, request)
   const etag = `W/"${task.writeId}"`
-  if (request.ifNoneMatch?.split(',').some((tag) => tag.trim() === etag))
-    return { status: 304, headers: { etag } } as const
+  if (isKnown(request.ifNoneMatch, etag)) return { status: 304, headers: { etag } } as const
   const read = (payload: Parameters<typeof payloads.read>[0]) => payloads.read(payload)
   return {
     status: 200,
     headers: { etag },
     body: await toTaskJson(task, { base: request.base, read }),
   } as const
+}
+
+/** By RFC 9110 the header is compared weakly: a tag is the same with and without its `W/`. */
+export function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
+  const strong = (tag: string) => tag.trim().replace(/^W\//, '')
+  return ifNoneMatch?.split(',').some((tag) => tag.trim() === '*' || strong(tag) === strong(etag)) ?? false
 }

@@ -6,10 +6,13 @@ import { RequestError } from '../core/domain/errors.ts'
 export interface HttpRequest {
   readonly method: string
   readonly path: string
+  /** Template of the path that the gateway matched, e.g. `/api/v1/tasks/{id}`. */
+  readonly resource: string
   /** Path of the API as the caller sees it, up to and with `/api/v1`: links begin with it. */
   readonly base: string
   readonly parameters: Readonly<Record<string, string>>
-  readonly query: Readonly<Record<string, string>>
+  /** Every value of each field, in order. */
+  readonly query: Readonly<Record<string, readonly string[]>>
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly tenant: string
@@ -36,24 +39,56 @@ export interface HttpAnswer {
 const ANYBODY = 'default'
 
 export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
-  const headers: Record<string, string> = {}
+  const headers = dictionary<string>()
   for (const [name, value] of Object.entries(event.headers ?? {}))
     if (value !== undefined) headers[name.toLowerCase()] = value
   const { authorizer, identity } = event.requestContext
-  const raw =
-    event.isBase64Encoded && event.body ? Buffer.from(event.body, 'base64').toString('utf8') : event.body
+  const body = () => readText(event, headers['content-length'])
   return {
     method: event.httpMethod,
     path: event.path,
+    resource: event.resource,
     base: baseOf(event),
-    parameters: (event.pathParameters ?? {}) as Record<string, string>,
-    query: (event.queryStringParameters ?? {}) as Record<string, string>,
+    parameters: Object.assign(dictionary<string>(), event.pathParameters),
+    query: queryOf(event),
     headers,
     receivedAt: event.requestContext.requestTimeEpoch,
     tenant: String(authorizer?.tenant ?? identity?.apiKeyId ?? ANYBODY),
-    json: () => parseBody(raw, headers['content-type']),
-    optionalJson: () => (raw?.trim() ? parseBody(raw, headers['content-type']) : {}),
+    json: () => parseBody(body(), headers['content-type']),
+    optionalJson: () => (event.body?.trim() ? parseBody(body(), headers['content-type']) : {}),
   }
+}
+
+/** Without a prototype: a field may be named `constructor` or `__proto__` and is no more than that. */
+const dictionary = <Value>(): Record<string, Value> => Object.create(null)
+
+function queryOf(event: APIGatewayProxyEvent): HttpRequest['query'] {
+  const query = dictionary<readonly string[]>()
+  for (const [name, value] of Object.entries(event.queryStringParameters ?? {})) query[name] = [value ?? '']
+  for (const [name, values] of Object.entries(event.multiValueQueryStringParameters ?? {}))
+    query[name] = values ?? []
+  return query
+}
+
+/**
+ * The gateway decodes a body before anybody can look at its bytes, and puts U+FFFD where they were no UTF-8. That
+ * character may also be meant; then the text is as long as the bytes that were sent.
+ *
+ * @throws RequestError for a body that was not UTF-8.
+ */
+function readText({ body, isBase64Encoded }: APIGatewayProxyEvent, sentBytes?: string): string | null {
+  if (!body) return body
+  const notUtf8 = () => new RequestError('malformed_json', 'The body is not UTF-8. Send JSON in UTF-8.')
+  if (isBase64Encoded) {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(body, 'base64'))
+    } catch {
+      throw notUtf8()
+    }
+  }
+  if (body.includes('\ufffd') && sentBytes !== undefined && Buffer.byteLength(body) !== Number(sentBytes))
+    throw notUtf8()
+  return body
 }
 
 /**
@@ -83,15 +118,28 @@ function parseBody(raw: string | null, contentType: string | undefined): unknown
       'payload_too_large',
       `The body is ${bytes} bytes; at most ${LIMITS.bodyBytes} are taken. Put large data elsewhere and send a reference.`,
     )
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType ?? '')?.[1]
+  if (charset !== undefined && !/^utf-?8$/i.test(charset))
+    throw new RequestError(
+      'unsupported_media_type',
+      `The body is read as UTF-8 only, not "${charset.slice(0, 40)}". Send it in UTF-8, without charset.`,
+    )
   if (!JSON_TYPE.test(contentType ?? ''))
     throw new RequestError(
       'unsupported_media_type',
       `The body is read as JSON only. Send the header "Content-Type: application/json"${contentType ? `, not "${contentType.slice(0, 100)}"` : ''}.`,
     )
   if (!raw?.trim()) throw new RequestError('malformed_json', 'The body is empty. Send a JSON object.')
-  let value: unknown
+  const value = parseJson(raw)
+  if (isDeeperThan(value, MAX_DEPTH))
+    throw new RequestError('malformed_json', `The body is nested deeper than ${MAX_DEPTH} levels.`)
+  refuseInexact(raw)
+  return value
+}
+
+function parseJson(raw: string): unknown {
   try {
-    value = JSON.parse(raw)
+    return JSON.parse(raw)
   } catch (cause) {
     // V8's message quotes the text around the mistake, which may be a prompt: only the position is passed on.
     const position = /position (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1]
@@ -100,9 +148,46 @@ function parseBody(raw: string | null, contentType: string | undefined): unknown
       `The body is not JSON${position ? ` (at position ${position})` : ''}.`,
     )
   }
-  if (isDeeperThan(value, MAX_DEPTH))
-    throw new RequestError('malformed_json', `The body is nested deeper than ${MAX_DEPTH} levels.`)
-  return value
+}
+
+/** Numbers of so many digits may be above 2^53, where JSON's readers begin to round. */
+const LONG_NUMBER = /\d{16}/
+
+/**
+ * An id of 19 digits that arrives as another id is worse than a refusal. Floating-point numbers are rounded by nature
+ * and pass.
+ *
+ * @throws RequestError with the path of each whole number that cannot be kept.
+ */
+function refuseInexact(raw: string): void {
+  if (!LONG_NUMBER.test(raw)) return
+  const inexact = Symbol('inexact')
+  // The third parameter is in the standard and in Node; the language's types lag behind.
+  const reviver = (_: string, value: unknown, { source }: { readonly source?: string } = {}) =>
+    typeof value === 'number' && /^-?\d+$/.test(source ?? '') && !Number.isSafeInteger(value)
+      ? inexact
+      : value
+  const marked: unknown = JSON.parse(raw, reviver as (key: string, value: unknown) => unknown)
+  const paths = pathsOf(marked, inexact)
+  if (paths.length === 0) return
+  const message = `is a whole number beyond ±${Number.MAX_SAFE_INTEGER} and would be rounded. Send it as a text.`
+  throw new RequestError(
+    'invalid_request',
+    `${paths[0] || 'The body'} ${message}`,
+    paths.map((path) => ({ path, message })),
+  )
+}
+
+function pathsOf(value: unknown, wanted: symbol): readonly string[] {
+  const found: string[] = []
+  const visit = (item: unknown, path: string): void => {
+    if (found.length >= 20) return
+    if (item === wanted) found.push(path)
+    else if (item !== null && typeof item === 'object')
+      for (const [key, field] of Object.entries(item)) visit(field, path === '' ? key : `${path}.${key}`)
+  }
+  visit(value, '')
+  return found
 }
 
 const MAX_DEPTH = 64

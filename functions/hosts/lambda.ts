@@ -82,7 +82,9 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
   readConfig([ENV.stage])
   const handlers = new Map(routes.map((route) => [`${route.method} ${API_BASE}${route.path}`, route.start()]))
   const handle = async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
-    const handler = handlers.get(`${event.httpMethod} ${event.resource}`) ?? fallback
+    // What a GET answers, less the body.
+    const method = event.httpMethod === 'HEAD' ? 'GET' : event.httpMethod
+    const handler = handlers.get(`${method} ${event.resource}`) ?? fallback
     if (!handler) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
     return reply(await handler(toRequest(event)), event)
   }
@@ -115,7 +117,7 @@ function reply(
       'x-request-id': event.requestContext?.requestId ?? '',
       ...headers,
     },
-    body: text ?? (body === undefined ? '' : JSON.stringify(body)),
+    body: event.httpMethod === 'HEAD' ? '' : (text ?? (body === undefined ? '' : JSON.stringify(body))),
   }
   return answer
 }

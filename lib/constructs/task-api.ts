@@ -82,6 +82,7 @@ export class TaskApi extends Construct {
       const isOpen = route.scope === 'open'
       if (isOpen) openPaths.add(resource.path)
       this.#addMethod(resource, route.method, route.function, isOpen)
+      if (route.method === 'GET') this.#addMethod(resource, 'HEAD', route.function, isOpen)
     }
     this.api.root.addResource('{proxy+}')
     for (const resource of this.#resources())

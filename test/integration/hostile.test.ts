@@ -191,7 +191,7 @@ describe('whatever is sent, the answer is fair', () => {
     ).toBe(415)
     const response = await fetch(`${running.url}${API_BASE}/tasks`, { method: 'PUT' })
     expect(response.status).toBe(405)
-    expect(response.headers.get('allow')?.split(', ').sort()).toEqual(['GET', 'POST'])
+    expect(response.headers.get('allow')?.split(', ').sort()).toEqual(['GET', 'HEAD', 'OPTIONS', 'POST'])
   })
 
   it.each(['abc', 'W10', 'eyJwayI6IngifQ', '~'])('the cursor "%s" is refused', async (cursor) => {

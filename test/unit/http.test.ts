@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
 import { allowedAt } from '../../functions/api/fallback-route.ts'
-import { hashOf, parseSubmitBody } from '../../functions/api/schemas/submit.ts'
+import { isKnown } from '../../functions/api/read-task.ts'
 import { PROBLEM_STATUS, toProblem } from '../../functions/core/adapters/http/problem.ts'
 import { RequestError, UnavailableError } from '../../functions/core/domain/errors.ts'
 import { parseMessage } from '../../functions/core/domain/parse-message.ts'
@@ -57,46 +57,40 @@ describe('the body of a request', () => {
     expect(toRequest(event({ body, isBase64Encoded: true, headers })).json()).toEqual({ a: 'é' })
   })
 
+  it.each(['iso-8859-1', 'GBK', '"utf-16"'])('charset %s is refused', (charset) => {
+    const headers = { 'content-type': `application/json; charset=${charset}` }
+    expect(refused(() => toRequest(event({ headers })).json()).code).toBe('unsupported_media_type')
+  })
+
+  it('bytes that are no UTF-8 are refused, the replacement character itself is not', () => {
+    const sent = Buffer.from([...Buffer.from('{"a":"'), 0xc4, 0xe3, ...Buffer.from('"}')])
+    const headers = { 'content-type': 'application/json', 'content-length': String(sent.length) }
+    const decoded = event({ body: sent.toString('utf8'), headers })
+    const encoded = event({ body: sent.toString('base64'), isBase64Encoded: true, headers })
+    for (const one of [decoded, encoded])
+      expect(refused(() => toRequest(one).json())).toMatchObject({
+        code: 'malformed_json',
+        message: expect.stringContaining('UTF-8'),
+      })
+    const meant = '{"a":"\ufffd"}'
+    const length = { ...headers, 'content-length': String(Buffer.byteLength(meant)) }
+    expect(toRequest(event({ body: meant, headers: length })).json()).toEqual({ a: '\ufffd' })
+  })
+
+  it('whole numbers that JSON would round are refused by path, others pass', () => {
+    const body = '{"input":{"ids":[1,9007199254740993],"n":-12345678901234567890}}'
+    expect(refused(() => toRequest(event({ body })).json()).errors.map(({ path }) => path)).toEqual([
+      'input.ids.1',
+      'input.n',
+    ])
+    const fine = '{"a":9007199254740991,"b":0.12345678901234567,"c":1e300,"d":"12345678901234567890"}'
+    expect(toRequest(event({ body: fine })).json()).toMatchObject({ a: 9007199254740991 })
+  })
+
   it('never quotes the text around a mistake', () => {
     expect(refused(() => toRequest(event({ body: '{"secret": oops}' })).json()).message).not.toContain(
       'secret',
     )
-  })
-})
-
-describe('a submission', () => {
-  it('the short form is text.generate', () => {
-    expect(parseSubmitBody({ prompt: 'hi', priority: 5 })).toMatchObject({
-      type: 'text.generate',
-      input: { prompt: 'hi' },
-      priority: 5,
-      tags: [],
-    })
-  })
-
-  it.each([
-    [{ prompt: 5 }, 'prompt'],
-    [{}, 'prompt'],
-    [{ prompt: 'x', priority: 11 }, 'priority'],
-    [{ prompt: 'x', priority: 1.5 }, 'priority'],
-    [{ prompt: 'x', promt: 'y' }, 'promt'],
-    [{ type: 'a.b', input: {}, tags: ['', 'x'] }, 'tags.0'],
-    [{ type: 'a.b', input: {}, delay_seconds: 1, run_at: '2030-01-01T00:00:00Z' }, 'run_at'],
-    [{ type: 'a.b', input: {}, run_at: 'tomorrow' }, 'run_at'],
-    [[], ''],
-    [null, ''],
-    ['x', ''],
-    [JSON.parse('{"prompt":"x","__proto__":{"a":1}}'), '__proto__'],
-  ])('%j is refused at %s', (body, path) => {
-    const error = refused(() => parseSubmitBody(body))
-    expect(error.code).toBe('invalid_request')
-    expect(error.errors.map((one) => one.path)).toContain(path)
-  })
-
-  it('the same request in another order of fields has the same hash', () => {
-    expect(hashOf({ a: 1, b: [{ c: 2, d: 3 }] })).toBe(hashOf({ b: [{ d: 3, c: 2 }], a: 1 }))
-    expect(hashOf({ a: 1 })).not.toBe(hashOf({ a: '1' }))
-    expect(hashOf([1, 2])).not.toBe(hashOf([2, 1]))
   })
 })
 
@@ -120,12 +114,69 @@ describe('problems', () => {
     })
   })
 
-  it('a path knows its methods, also behind a stage name', () => {
-    expect(allowedAt('/api/v1/tasks')).toEqual(['GET', 'POST'])
-    expect(allowedAt('/v1/api/v1/tasks/abc/cancel')).toEqual(['POST'])
-    expect(allowedAt('/api/v1/nothing')).toEqual([])
-    expect(allowedAt('/api/v1/openapixjson')).toEqual([])
+  it('a path knows its methods, by the template that the gateway matched', () => {
+    expect(allowedAt('/api/v1/tasks')).toEqual(['GET', 'POST', 'HEAD', 'OPTIONS'])
+    expect(allowedAt('/api/v1/tasks/{id}/cancel')).toEqual(['POST', 'OPTIONS'])
+    // GET /tasks/example is not GET /tasks/{id}: the gateway matches the literal path, which takes POST alone.
+    expect(allowedAt('/api/v1/tasks/example')).toEqual(['POST', 'OPTIONS'])
+    for (const other of ['/{proxy+}', '/api/v1', '/api/v1/tasks/status', '/'])
+      expect([other, allowedAt(other)]).toEqual([other, []])
   })
+})
+
+describe('the base of links', () => {
+  const base = (path: string, changes: Partial<APIGatewayProxyEvent> = {}) =>
+    toRequest(event({ ...changes, requestContext: { identity: {}, path } as never })).base
+  const one = { resource: '/api/v1/tasks/{id}/cancel', path: '/api/v1/tasks/x/cancel' }
+
+  it.each([
+    ['API Gateway’s own host, stage in front', '/live/api/v1/tasks', {}, '/live/api/v1'],
+    ['the same, deeper', '/live/api/v1/tasks/x/cancel', one, '/live/api/v1'],
+    ['a custom domain', '/api/v1/tasks/x/cancel', one, '/api/v1'],
+    ['a custom domain with a base path', '/tools/ai/api/v1/tasks/x/cancel', one, '/tools/ai/api/v1'],
+    ['a base path that is named as the API', '/api/v1/api/v1/tasks/x/cancel', one, '/api/v1/api/v1'],
+    ['a slash at the end', '/live/api/v1/tasks/', {}, '/live/api/v1'],
+    ['a path that no route has', '/live/api/v1/nothing/at/all', { resource: '/{proxy+}' }, '/live/api/v1'],
+    ['what is not the API’s', '/live/other', { resource: '/{proxy+}' }, '/api/v1'],
+  ])('%s', (_, path, changes, expected) => {
+    expect(base(path, changes)).toBe(expected)
+  })
+})
+
+describe('names that every object has', () => {
+  const names = [...Object.getOwnPropertyNames(Object.prototype)]
+
+  it('are fields like any other in query, headers and parameters', () => {
+    for (const name of names) {
+      const request = toRequest(
+        event({
+          queryStringParameters: JSON.parse(`{"${name}":"x"}`),
+          headers: JSON.parse(`{"${name}":"x"}`),
+          pathParameters: JSON.parse(`{"${name}":"x"}`),
+        }),
+      )
+      expect(Object.entries(request.query)).toEqual([[name, ['x']]])
+      expect(Object.keys(request.headers)).toEqual([name.toLowerCase()])
+    }
+    const nothing = toRequest(event({}))
+    for (const name of names) {
+      expect(nothing.query[name]).toBeUndefined()
+      expect(nothing.headers[name]).toBeUndefined()
+      expect(nothing.parameters[name]).toBeUndefined()
+    }
+  })
+})
+
+describe('If-None-Match', () => {
+  it.each([
+    ['W/"a"', true],
+    ['"a"', true],
+    ['"b", W/"a"', true],
+    ['*', true],
+    ['"b"', false],
+    ['a', false],
+    [undefined, false],
+  ])('%s', (header, expected) => expect(isKnown(header, 'W/"a"')).toBe(expected))
 })
 
 describe('a message', () => {

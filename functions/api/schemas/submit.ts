@@ -1,9 +1,20 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { LIMITS } from '../../contract.ts'
-import { type FieldError, RequestError } from '../../core/domain/errors.ts'
+import {
+  invalid,
+  type SubmittableType,
+  type TaskRequest,
+} from '../../core/application/submit/prepare-submission.ts'
+import { checkShape, fieldsOf, unknownField } from '../../core/domain/check-shape.ts'
+import type { FieldError } from '../../core/domain/errors.ts'
+import { withoutNulls } from '../../core/domain/without-nulls.ts'
+import { taskTypes } from '../../tasks/registry.gen.ts'
 
 const LONGEST_SECONDS = LIMITS.maxDelayDays * 86_400
+
+/** The type that a body without `type` asks for. */
+const SHORT_TYPE = 'text.generate'
 
 const options = {
   model: z.string().min(1).max(200).optional().describe('Name of the model; the stage has a default.'),
@@ -23,7 +34,7 @@ const options = {
     .min(1)
     .max(LONGEST_SECONDS)
     .optional()
-    .describe('Do not start later than this; the task is EXPIRED then.'),
+    .describe('Do not start later than this, counted from now; the task is EXPIRED then.'),
   timeout_seconds: z
     .number()
     .min(1)
@@ -37,62 +48,132 @@ const options = {
     .describe('Free words to filter the list by.'),
 }
 
-/** `{prompt, model?, priority?}`: shorthand for the type `text.generate`. */
-export const seedForm = z.strictObject({ prompt: z.string().describe('What to ask the model.'), ...options })
+/** `{prompt, …}`: the fields of `text.generate` beside the options. The type's own schema checks its fields. */
+const shortForm = z.object(options)
 /** `{type, input, …}`: any task type. */
-export const generalForm = z.strictObject({
-  type: z.string().describe('A task type of GET /task-types.'),
-  input: z.unknown().describe('What the task type’s own schema asks for.'),
-  ...options,
-})
+const generalForm = z.object({ type: z.string(), input: z.unknown().optional(), ...options })
 
-export const submitBody = () => z.union([seedForm, generalForm])
+/** Every form of a body by the name it has in the OpenAPI document; built for the document alone. */
+export function submitBody() {
+  const general = taskTypes.map((type) => {
+    const name = pascal(type.name)
+    const input = (type.input as z.ZodType).meta({ id: `${name}Input` })
+    return z
+      .strictObject({
+        type: z.literal(type.name),
+        input: type.input.safeParse({}).success ? input.optional() : input,
+        ...options,
+      })
+      .meta({ id: `${name}Request`, description: type.summary })
+  })
+  const fields = fieldsOf(
+    taskTypes.find(({ name }) => name === SHORT_TYPE)?.input,
+  ) as unknown as z.ZodRawShape
+  const short = z
+    .strictObject({ ...fields, ...options })
+    .meta({ id: 'TextRequest', description: `The short form: ${SHORT_TYPE} without type and input.` })
+  return z.union([short, ...general])
+}
 
-export type SubmitBody = z.output<typeof generalForm> & { readonly isSeedForm: boolean }
+/** `text.generate` → `TextGenerate`. */
+export const pascal = (name: string): string =>
+  name.replace(/(?:^|[.-])(\w)/g, (_, letter: string) => letter.toUpperCase())
+
+export type SubmitBody = Omit<TaskRequest, 'tenant'>
 
 /** @throws RequestError `invalid_request` with a path per field. */
-export function parseSubmitBody(body: unknown): SubmitBody {
-  if (body === null || typeof body !== 'object' || Array.isArray(body))
-    throw invalid([{ path: '', message: 'must be a JSON object' }])
-  const isSeedForm = !('type' in body)
-  if (isSeedForm && !('prompt' in body))
-    throw invalid([
-      {
-        path: 'prompt',
-        message: 'is missing. Send {"prompt": …}, or {"type": …, "input": …} for another task type.',
-      },
-    ])
-  const parsed = isSeedForm ? seedForm.safeParse(body) : generalForm.safeParse(body)
-  if (!parsed.success) throw invalid(toFieldErrors(parsed.error))
-  if (parsed.data.delay_seconds !== undefined && parsed.data.run_at !== undefined)
-    throw invalid([{ path: 'run_at', message: 'cannot go with delay_seconds; send one of them.' }])
-  if ('type' in parsed.data) return { ...parsed.data, isSeedForm }
-  const { prompt, ...rest } = parsed.data
-  return { ...rest, type: 'text.generate', input: { prompt }, isSeedForm }
-}
-
-export const invalid = (errors: readonly FieldError[]): RequestError =>
-  new RequestError(
-    'invalid_request',
-    errors
-      .map(({ path, message }) => `${path || 'The body'} ${message}`)
-      .join('; ')
-      .slice(0, 1_000),
-    errors,
+export async function readSubmitBody(
+  json: unknown,
+  types: readonly SubmittableType[] = taskTypes,
+): Promise<SubmitBody> {
+  if (json === null || typeof json !== 'object' || Array.isArray(json))
+    throw invalid([{ path: '', message: 'must be a JSON object.' }])
+  const body = new Map(Object.entries(json))
+  const isShort = (body.get('type') ?? body.get('input') ?? null) === null
+  const type = types.find(({ name }) => name === (isShort ? SHORT_TYPE : body.get('type')))
+  const inputNames = Object.keys(fieldsOf(type?.input) ?? {})
+  const form = isShort ? shortForm : generalForm
+  const ownNames = Object.keys(form.shape)
+  if (isShort) {
+    body.delete('type')
+    body.delete('input')
+  }
+  const own = Object.fromEntries([...body].filter(([name]) => ownNames.includes(name)))
+  const others = [...body].filter(([name]) => !ownNames.includes(name))
+  const checked = await checkShape(form, withoutNulls(form, own))
+  const input = isShort ? Object.fromEntries(others.filter(([name]) => inputNames.includes(name))) : own.input
+  const errors = [
+    ...(checked.isValid ? [] : checked.errors),
+    ...others.flatMap(([name]) => unknownName(name, { isShort, ownNames, inputNames, type: type?.name })),
+  ]
+  if (!checked.isValid || errors.length > 0) {
+    const ofInput = type
+      ? await checkShape(type.input, withoutNulls(type.input, input ?? {}), isShort ? '' : 'input')
+      : { isValid: true as const }
+    throw invalid(orMissingPrompt([...errors, ...(ofInput.isValid ? [] : ofInput.errors)], isShort))
+  }
+  if (isShort && (body.get('prompt') ?? null) === null)
+    throw invalid(orMissingPrompt([{ path: 'prompt', message: 'is missing.' }], true))
+  return toRequest(
+    checked.value,
+    isShort ? { type: SHORT_TYPE, input } : (own as { type: string; input: unknown }),
+    isShort,
   )
-
-/** @param prefix where the checked value sits in the body, e.g. `input`. */
-export function toFieldErrors(error: z.ZodError, prefix = ''): readonly FieldError[] {
-  return error.issues.slice(0, 20).flatMap((issue) => {
-    const at = (...more: PropertyKey[]) =>
-      [...(prefix ? [prefix] : []), ...issue.path, ...more].map(String).join('.')
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys
-        .slice(0, 20)
-        .map((key) => ({ path: at(key.slice(0, 100)), message: 'is not a known field.' }))
-    return [{ path: at(), message: issue.message }]
-  })
 }
+
+function toRequest(
+  asked: z.output<typeof shortForm>,
+  { type, input }: { readonly type: string; readonly input?: unknown },
+  isShort: boolean,
+): SubmitBody {
+  const seconds = (value: number | undefined) => (value === undefined ? undefined : value * 1_000)
+  return {
+    type,
+    input,
+    model: asked.model,
+    priority: asked.priority,
+    tags: asked.tags,
+    runAt: asked.run_at === undefined ? undefined : Date.parse(asked.run_at),
+    delayMs: seconds(asked.delay_seconds),
+    expiresInMs: seconds(asked.expires_in_seconds),
+    timeoutMs: seconds(asked.timeout_seconds),
+    maxAttempts: asked.max_attempts,
+    inputPath: isShort ? '' : 'input',
+  }
+}
+
+function unknownName(
+  name: string,
+  form: {
+    readonly isShort: boolean
+    readonly ownNames: readonly string[]
+    readonly inputNames: readonly string[]
+    readonly type: string | undefined
+  },
+): readonly FieldError[] {
+  const path = name.slice(0, 100)
+  if (form.inputNames.includes(name))
+    return form.isShort
+      ? []
+      : [{ path, message: `belongs into input: {"type": "${form.type}", "input": {"${name}": …}}.` }]
+  return [
+    {
+      path,
+      message: unknownField(name, form.isShort ? [...form.inputNames, ...form.ownNames] : form.ownNames),
+    },
+  ]
+}
+
+/** Who sends neither a prompt nor a type is told of both forms. */
+const orMissingPrompt = (errors: readonly FieldError[], isShort: boolean): readonly FieldError[] =>
+  errors.map((error) =>
+    isShort && error.path === 'prompt' && error.message === 'is missing.'
+      ? {
+          ...error,
+          message: 'is missing. Send {"prompt": …}, or {"type": …, "input": …} for another task type.',
+        }
+      : error,
+  )
 
 /** SHA-256 over the value with sorted keys: the same request in another order of fields is the same request. */
 export const hashOf = (value: unknown): string => createHash('sha256').update(canonical(value)).digest('hex')

@@ -14,3 +14,17 @@ export function routeModel(routes: ModelRoutes, model: string): ProviderName | u
 
 /** The names and prefixes a caller may use, for an error message. */
 export const describeModels = (routes: ModelRoutes): string => Object.keys(routes).join(', ')
+
+/** What a model name can ask the simulated provider for, behind `simulated-`. */
+export const SIMULATED_BEHAVIOURS =
+  'fast, slow, slow-<seconds>, fail-<status>, flaky-<n>, 429, 429-<seconds>, hang, refuse, cut'
+const SIMULATED = /^simulated-(?:fast|hang|refuse|cut|(?:slow|fail|flaky|429)(?:-\d{1,4})?)$/
+
+/** @returns why a task may not ask for this model, undefined when it may. */
+export function refusalOfModel(routes: ModelRoutes, model: string): string | undefined {
+  const provider = routeModel(routes, model)
+  if (provider === undefined) return `"${model}" is not known. Known: ${describeModels(routes)}.`
+  if (provider === 'simulated' && model.startsWith('simulated-') && !SIMULATED.test(model))
+    return `"${model}" is not known: behind "simulated-" may stand ${SIMULATED_BEHAVIOURS}.`
+  return undefined
+}

@@ -76,9 +76,16 @@ export class Gateway {
     const url = toUrl(request.url)
     const refusal = refusalOf(request)
     if (refusal) {
-      response
-        .writeHead(403, { 'content-type': 'application/json' })
-        .end(JSON.stringify({ message: refusal }))
+      response.writeHead(403, { 'content-type': 'application/problem+json' }).end(
+        JSON.stringify({
+          type: 'about:blank',
+          title: 'Forbidden',
+          status: 403,
+          detail: refusal,
+          instance: url.pathname,
+          code: 'forbidden',
+        }),
+      )
       return
     }
     if (this.#options.aside?.(request, response, url)) return
@@ -119,7 +126,7 @@ export class Gateway {
       'context.error.messageString': JSON.stringify(fallback.message),
     }
     const headers = Object.entries(own?.headers ?? {}).map(([name, value]) => [
-      name,
+      name.toLowerCase(),
       values[value] ?? value.replace(/^'(.*)'$/s, '$1'),
     ])
     const body = (own?.template ?? '{"message":$context.error.messageString}').replace(

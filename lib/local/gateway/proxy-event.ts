@@ -13,18 +13,21 @@ export interface ProxyRequest {
 
 export const newRequestId = randomUUID
 
+/** Without a prototype: a header or a field may be named `constructor`. */
+const dictionary = <Value>(): Record<string, Value> => Object.create(null)
+
 /** The event of a REST API's Lambda proxy integration, payload version 1.0. */
 export function toProxyEvent({ request, requestId, url, match, body, stageName }: ProxyRequest): unknown {
-  const headers: Record<string, string> = {}
-  const multiValueHeaders: Record<string, string[]> = {}
+  const headers = dictionary<string>()
+  const multiValueHeaders = dictionary<string[]>()
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
     const name = request.rawHeaders[index] as string
     const value = request.rawHeaders[index + 1] as string
     headers[name] = value
     multiValueHeaders[name] = [...(multiValueHeaders[name] ?? []), value]
   }
-  const query: Record<string, string> = {}
-  const multiValueQuery: Record<string, string[]> = {}
+  const query = dictionary<string>()
+  const multiValueQuery = dictionary<string[]>()
   for (const [name, value] of url.searchParams) {
     query[name] = value
     multiValueQuery[name] = [...(multiValueQuery[name] ?? []), value]

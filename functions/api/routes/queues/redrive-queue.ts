@@ -1,11 +1,11 @@
 import { LIMITS } from '../../../contract.ts'
 import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
+import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { readLane } from '../../read-lane.ts'
 import { laneParams, redriveAnswer, redriveBody } from '../../schemas/operate.ts'
-import { invalid } from '../../schemas/submit.ts'
 
 /** The gateway gives up after 29 s. */
 const WORK_MS = 20_000

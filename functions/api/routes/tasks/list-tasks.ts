@@ -1,7 +1,7 @@
+import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { listAnswer, listQuery } from '../../schemas/list.ts'
-import { invalid } from '../../schemas/submit.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
 
 export const listTasksRoute = defineRoute({

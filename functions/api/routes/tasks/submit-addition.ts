@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { defineRoute } from '../../define-route.ts'
 import { numberOrText } from '../../number-or-text.ts'
-import { parseSubmitBody } from '../../schemas/submit.ts'
+import { mergedInput } from '../../read-request.ts'
 import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
 
 export const submitAdditionRoute = defineRoute({
@@ -10,21 +10,17 @@ export const submitAdditionRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   summary: 'Submit an addition',
-  description: 'Two numbers, given as JSON or in the query string.',
+  description: 'Two numbers, in a JSON body or in the query string.',
   query: z.strictObject({ x: numberOrText.optional(), y: numberOrText.optional() }),
   headers: submitHeaders,
   body: {
     schema: z.strictObject({ x: z.number().optional(), y: z.number().optional() }),
+    // The task type's own schema says what is wrong.
     parse: (json) => json,
     isOptional: true,
   },
   answers: ACCEPTED,
-  problems: [422],
   needs: openSubmission,
-  handle: (request, needs) => {
-    const { body } = request
-    const input =
-      body !== null && typeof body === 'object' && !Array.isArray(body) ? { ...request.query, ...body } : body
-    return accept(needs, request, { ...parseSubmitBody({ type: 'example.add', input }), isSeedForm: true })
-  },
+  handle: (request, needs) =>
+    accept(needs, request, { type: 'example.add', input: mergedInput(request), inputPath: '' }),
 })

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { defineRoute } from '../../define-route.ts'
 import { numberOrText } from '../../number-or-text.ts'
-import { parseSubmitBody } from '../../schemas/submit.ts'
+import { mergedInput } from '../../read-request.ts'
 import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
 
 export const submitExampleRoute = defineRoute({
@@ -10,14 +10,17 @@ export const submitExampleRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   summary: 'Submit the demo task',
+  description: 'Its input stands in the query string, or in a JSON body.',
   query: z.strictObject({ name: z.string().optional(), seconds: numberOrText.optional() }),
   headers: submitHeaders,
+  body: {
+    schema: z.strictObject({ name: z.string().optional(), seconds: z.number().optional() }),
+    // The task type's own schema says what is wrong.
+    parse: (json) => json,
+    isOptional: true,
+  },
   answers: ACCEPTED,
-  problems: [422],
   needs: openSubmission,
   handle: (request, needs) =>
-    accept(needs, request, {
-      ...parseSubmitBody({ type: 'example.run', input: request.query }),
-      isSeedForm: true,
-    }),
+    accept(needs, request, { type: 'example.run', input: mergedInput(request), inputPath: '' }),
 })

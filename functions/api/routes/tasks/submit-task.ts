@@ -1,5 +1,5 @@
 import { defineRoute } from '../../define-route.ts'
-import { parseSubmitBody, submitBody } from '../../schemas/submit.ts'
+import { readSubmitBody, submitBody } from '../../schemas/submit.ts'
 import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
 
 export const submitTaskRoute = defineRoute({
@@ -10,7 +10,7 @@ export const submitTaskRoute = defineRoute({
   summary: 'Submit a task',
   description: 'Answers at once; the work runs behind a queue.',
   headers: submitHeaders,
-  body: { schema: submitBody, parse: parseSubmitBody },
+  body: { schema: submitBody, parse: readSubmitBody },
   answers: ACCEPTED,
   needs: openSubmission,
   handle: (request, needs) => accept(needs, request, request.body),

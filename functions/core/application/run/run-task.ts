@@ -32,7 +32,7 @@ import { type RunningAttempts, type SupervisedAttempt, superviseAttempt } from '
 export interface RunnableTask {
   readonly name: string
   readonly retry: { readonly baseMs: number; readonly capMs: number }
-  readonly input: { parse(value: unknown): unknown }
+  readonly input: { parseAsync(value: unknown): Promise<unknown> }
   readonly output: { parse(value: unknown): unknown }
   run(context: never): Promise<unknown>
 }
@@ -130,7 +130,7 @@ async function perform(
     })
   const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - ATTEMPT.reserveMs))
   attempt.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
-  const input = type.input.parse(JSON.parse(await payloads.read(task.input)))
+  const input = await type.input.parseAsync(JSON.parse(await payloads.read(task.input)))
   const context = {
     input,
     taskId: task.id,

@@ -16,7 +16,7 @@ export interface WorkflowDependencies extends SubmitDependencies {
    * Finds a step's task valid, as `POST /tasks` would.
    * @throws RequestError with a path per field.
    */
-  readonly prepare: (tenant: string, body: TaskBody) => Submission
+  readonly prepare: (tenant: string, body: TaskBody) => Submission | Promise<Submission>
   /** Sends a task's message, or leaves the row due for the sweeper. Never throws. */
   readonly enqueue: (task: Task) => Promise<void>
 }
@@ -117,7 +117,7 @@ async function startOne(
     isFailFast: onFailure === 'fail_fast',
   }
   const submission: Submission = {
-    ...dependencies.prepare(tenant, body),
+    ...(await dependencies.prepare(tenant, body)),
     tags: [...new Set([...workflow.tags, ...((body.tags as readonly string[] | undefined) ?? [])])].slice(
       0,
       20,

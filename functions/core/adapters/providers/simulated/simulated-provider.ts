@@ -1,4 +1,5 @@
 import { ProviderError } from '../../../domain/errors.ts'
+import { SIMULATED_BEHAVIOURS } from '../../../domain/model-routes.ts'
 import { badAnswer, failedStatus, refused } from '../../../domain/provider-failure.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import type { GenerateOptions, ModelProvider, ModelRequest } from '../../../ports/model-provider.ts'
@@ -7,10 +8,6 @@ const NAME = 'simulated'
 /** Pace of a usual answer: some two seconds, long enough to watch. */
 const WORD_MS = 40
 const SLOW_SECONDS = 20
-
-/** What a model name can ask for behind `simulated-`. */
-const BEHAVIOURS =
-  'fast, slow, slow-<seconds>, fail-<status>, flaky-<n>, 429, 429-<seconds>, hang, refuse, cut'
 
 /**
  * A provider for trying things without a key. The same prompt and model give the same text; the model's name can ask
@@ -66,7 +63,7 @@ async function generate(clock: Clock, request: ModelRequest, options: GenerateOp
     default:
       throw new ProviderError(
         'provider_rejected',
-        `simulated knows no model "${request.model.slice(0, 60)}"; behind "simulated-" may stand ${BEHAVIOURS}.`,
+        `simulated knows no model "${request.model.slice(0, 60)}"; behind "simulated-" may stand ${SIMULATED_BEHAVIOURS}.`,
         'never',
         NAME,
       )

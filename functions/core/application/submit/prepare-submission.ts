@@ -1,0 +1,147 @@
+import { type Lane, LIMITS } from '../../../contract.ts'
+import { checkShape, type Shape } from '../../domain/check-shape.ts'
+import { type FieldError, RequestError } from '../../domain/errors.ts'
+import { type ModelRoutes, refusalOfModel } from '../../domain/model-routes.ts'
+import { nearestName } from '../../domain/nearest-name.ts'
+import { storedInput } from '../../domain/stored-input.ts'
+import { withoutNulls } from '../../domain/without-nulls.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Submission } from './submit-task.ts'
+
+/** What somebody asks for: a caller over HTTP, a schedule, a workflow's step, an agent. */
+export interface TaskRequest {
+  readonly tenant: string
+  readonly type: string
+  /** As sent; the type's schema decides. */
+  readonly input?: unknown
+  readonly model?: string | undefined
+  readonly priority?: number | undefined
+  readonly maxAttempts?: number | undefined
+  readonly timeoutMs?: number | undefined
+  readonly tags?: readonly string[] | undefined
+  readonly runAt?: number | undefined
+  readonly delayMs?: number | undefined
+  readonly expiresInMs?: number | undefined
+  readonly idempotencyKey?: string | undefined
+  /** A valid `traceparent`. */
+  readonly trace?: string | undefined
+  /** Where the input's fields stand in what was sent; empty in the short form, where they are the body's own. */
+  readonly inputPath?: '' | 'input'
+}
+
+export interface SubmittableType {
+  readonly name: string
+  readonly lane: Lane
+  readonly usesModel: boolean
+  readonly input: Shape
+  readonly retry: { readonly maxAttempts: number }
+  readonly limits: { readonly timeoutMs: number }
+}
+
+export interface PrepareDependencies {
+  readonly types: readonly SubmittableType[]
+  readonly modelRoutes: ModelRoutes
+  readonly defaultModel: string
+  readonly clock: Clock
+  /** SHA-256 over the value with sorted keys. */
+  readonly hashOf: (value: unknown) => string
+}
+
+const DAY_MS = 86_400_000
+
+/**
+ * Decides type, input, model, limits and start of a task, free of HTTP: whatever comes to be a task passes here.
+ *
+ * @throws RequestError `invalid_request` with all that is wrong, each with its path.
+ */
+export async function prepareSubmission(
+  dependencies: PrepareDependencies,
+  request: TaskRequest,
+): Promise<Submission> {
+  const { types, clock, hashOf } = dependencies
+  const type = types.find(({ name }) => name === request.type)
+  if (!type) throw invalid([unknownType(request.type, types)])
+  const sent = withoutNulls(type.input, request.input ?? {})
+  const input = await checkShape(type.input, sent, request.inputPath ?? 'input')
+  const timeoutMs = request.timeoutMs ?? type.limits.timeoutMs
+  const model = chooseModel(dependencies, type, request.model)
+  const errors = [
+    ...(input.isValid ? [] : input.errors),
+    ...(timeoutMs > type.limits.timeoutMs
+      ? [
+          {
+            path: 'timeout_seconds',
+            message: `is at most ${type.limits.timeoutMs / 1_000} for "${type.name}".`,
+          },
+        ]
+      : []),
+    ...refusedTimes(request, clock.now()),
+    ...('message' in model ? [model] : []),
+  ]
+  if (!input.isValid || 'message' in model || errors.length > 0) throw invalid(errors)
+  const { tenant, idempotencyKey, trace, inputPath: _path, ...asked } = request
+  return {
+    tenant,
+    type: type.name,
+    lane: type.lane,
+    input: await storedInput(type.input, sent, input.value),
+    model: model.name,
+    priority: request.priority ?? 0,
+    maxAttempts: request.maxAttempts ?? type.retry.maxAttempts,
+    timeoutMs,
+    tags: [...new Set(request.tags)],
+    ...(request.runAt === undefined ? {} : { runAt: request.runAt }),
+    ...(request.delayMs === undefined ? {} : { delayMs: request.delayMs }),
+    ...(request.expiresInMs === undefined ? {} : { expiresInMs: request.expiresInMs }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(trace === undefined ? {} : { trace }),
+    bodyHash: hashOf(asked),
+  }
+}
+
+function unknownType(name: string, types: readonly SubmittableType[]): FieldError {
+  const names = types.map((type) => type.name)
+  return {
+    path: 'type',
+    message: `"${name.slice(0, 100)}" is not a task type. Nearest: "${nearestName(name, names)}". Known: ${names.join(', ')}.`,
+  }
+}
+
+function chooseModel(
+  { modelRoutes, defaultModel }: PrepareDependencies,
+  { usesModel, name }: SubmittableType,
+  asked: string | undefined,
+): { readonly name: string | null } | FieldError {
+  if (!usesModel)
+    return asked === undefined
+      ? { name: null }
+      : { path: 'model', message: `does not go with "${name}": it calls no model.` }
+  const model = asked ?? defaultModel
+  const refusal = refusalOfModel(modelRoutes, model)
+  return refusal === undefined ? { name: model } : { path: 'model', message: refusal }
+}
+
+function refusedTimes({ runAt, delayMs, expiresInMs }: TaskRequest, now: number): readonly FieldError[] {
+  const errors: FieldError[] = []
+  if (runAt !== undefined && delayMs !== undefined)
+    errors.push({ path: 'run_at', message: 'cannot go with delay_seconds; send one of them.' })
+  if (runAt !== undefined && runAt > now + LIMITS.maxDelayDays * DAY_MS)
+    errors.push({ path: 'run_at', message: `is at most ${LIMITS.maxDelayDays} days from now.` })
+  const waitMs = Math.max(0, runAt === undefined ? (delayMs ?? 0) : runAt - now)
+  if (expiresInMs !== undefined && expiresInMs <= waitMs)
+    errors.push({
+      path: 'expires_in_seconds',
+      message: `ends before the task may start, ${Math.ceil(waitMs / 1_000)} s from now. It counts from now; send more than that.`,
+    })
+  return errors
+}
+
+export const invalid = (errors: readonly FieldError[]): RequestError =>
+  new RequestError(
+    'invalid_request',
+    errors
+      .map(({ path, message }) => `${path || 'The body'} ${message}`)
+      .join(' ')
+      .slice(0, 1_000),
+    errors,
+  )
