@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
@@ -97,7 +98,7 @@ describe('the CDK command line', () => {
         'list',
         '--no-notices',
         '--output',
-        '/tmp/taskrunner-cdk-list',
+        join(tmpdir(), `taskrunner-cdk-list-${process.pid}`),
       ],
       { cwd: root, env: { ...process.env, AWS_EC2_METADATA_DISABLED: 'true' } },
     )
