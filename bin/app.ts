@@ -1,7 +1,10 @@
-/** The CDK's entry: `cdk synth`, `cdk deploy 'TaskRunner-dev/*'`. Every stage is described; none needs an account. */
+/**
+ * The CDK's entry: `cdk synth`, `cdk deploy 'TaskRunner-dev/*'`. Needs no account. It knows the stages that may be deployed,
+ * and no other: `cdk deploy '**'` must not put an API without keys on the internet.
+ */
 import { buildApp } from '../lib/app.ts'
 import { bundleFunctions } from '../lib/bundle.ts'
-import { STAGE_NAMES } from '../lib/stages/stage-schema.ts'
+import { DEPLOYABLE } from '../lib/stages/stage-schema.ts'
 
 await bundleFunctions()
-buildApp({ stages: STAGE_NAMES, env: {} }).synth()
+buildApp({ stages: DEPLOYABLE, env: {}, region: process.env.CDK_DEFAULT_REGION }).synth()

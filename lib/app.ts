@@ -3,6 +3,7 @@ import { App, Validations } from 'aws-cdk-lib'
 import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
 import packageJson from '../package.json' with { type: 'json' }
 import { TaskRunnerStage } from './stacks/task-runner-stage.ts'
+import { inRegion } from './stages/bedrock-region.ts'
 import { loadStage } from './stages/load-stage.ts'
 import type { Environment, StageName, StageSettings } from './stages/stage-schema.ts'
 
@@ -13,6 +14,8 @@ export interface AppOptions {
   readonly env?: Environment
   /** Folder with one folder per bundle. */
   readonly bundleRoot?: string
+  /** The Region the credentials lead to, as far as the CDK's command line knows it. */
+  readonly region?: string | undefined
   /** What a test wants otherwise than the stage's file says. */
   readonly adjust?: (stage: StageSettings) => StageSettings
 }
@@ -36,6 +39,7 @@ export function buildApp({
   outdir,
   env,
   bundleRoot = join(import.meta.dirname, '../.build'),
+  region,
   adjust = (stage) => stage,
 }: AppOptions): App {
   const app = new App({
@@ -45,11 +49,26 @@ export function buildApp({
   })
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app))
   const preview = app.node.tryGetContext('preview')
-  for (const name of preview === undefined ? stages : [...stages, `preview-${preview}`])
+  const asked = [
+    ...(preview === undefined ? [] : [`preview-${preview}`]),
+    ...(app.node.tryGetContext('emulated') === undefined ? [] : ['emulated']),
+  ]
+  for (const name of [...stages, ...asked]) {
+    const stage = inRegion(adjust(loadStage(name, env)), region)
     new TaskRunnerStage(app, `TaskRunner-${name}`, {
-      stage: adjust(loadStage(name, env)),
+      stage,
+      // The CDK refuses credentials of another account, and another Region, than a stage states.
+      ...(stage.account || stage.region
+        ? {
+            env: {
+              ...(stage.account ? { account: stage.account } : {}),
+              ...(stage.region ? { region: stage.region } : {}),
+            },
+          }
+        : {}),
       bundleRoot,
       version: packageJson.version,
     })
+  }
   return app
 }

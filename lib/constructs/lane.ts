@@ -1,5 +1,4 @@
 import { Duration, Stack } from 'aws-cdk-lib'
-import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
@@ -84,7 +83,6 @@ export class Lane extends Construct {
       ...(window > 0 ? { maxBatchingWindow: Duration.seconds(window) } : {}),
       maxConcurrency: settings.maxConcurrency,
       reportBatchItemFailures: true,
-      metricsConfig: { metrics: [lambda.MetricType.EVENT_COUNT] },
     })
     this.worker.live.addEventSource(source)
     this.eventSourceId = source.eventSourceMappingId

@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib'
+import { RemovalPolicy, Size } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as logs from 'aws-cdk-lib/aws-logs'
@@ -33,11 +33,13 @@ export class TaskApi extends Construct {
   readonly key: apigateway.ApiKey | undefined
   readonly #isOpen: boolean
   readonly #functions: TaskApiProps['functions']
+  readonly #docs: StageSettings['api']['docs']
 
   constructor(scope: Construct, id: string, { stage, functions }: TaskApiProps) {
     super(scope, id)
     this.#isOpen = stage.isOpen
     this.#functions = functions
+    this.#docs = stage.api.docs
     const accessLog = new logs.LogGroup(this, 'AccessLog', {
       retention: stage.logs.retentionDays as logs.RetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -47,11 +49,15 @@ export class TaskApi extends Construct {
       description: `Async AI Task Runner, ${stage.name}`,
       endpointTypes: [apigateway.EndpointType.REGIONAL],
       cloudWatchRole: false,
+      // The script of the docs page is 1.7 MB of text, and 0.4 MB compressed.
+      minCompressionSize: Size.kibibytes(8),
       deployOptions: {
         stageName: GATEWAY_STAGE,
         throttlingRateLimit: stage.api.requestsPerSecond,
         throttlingBurstLimit: stage.api.burst,
-        metricsEnabled: true,
+        // Metrics per method cost extra and no graph or alarm reads them; those of the whole API are free.
+        metricsEnabled: false,
+        methodOptions: throttledDocs(stage.api.docs),
         accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
         accessLogFormat: ACCESS_LOG,
         ...(stage.observability.tracing === 'off' ? {} : { tracingEnabled: true }),
@@ -78,8 +84,10 @@ export class TaskApi extends Construct {
   #addRoutes(): void {
     const openPaths = new Set<string>()
     for (const route of ROUTES) {
+      const isDocs = isDocsPath(route.path)
+      if (isDocs && this.#docs === 'off') continue
       const resource = this.api.root.resourceForPath(`${API_BASE}${route.path}`)
-      const isOpen = route.scope === 'open'
+      const isOpen = route.scope === 'open' && !(isDocs && this.#docs === 'key')
       if (isOpen) openPaths.add(resource.path)
       this.#addMethod(resource, route.method, route.function, isOpen)
       if (route.method === 'GET') this.#addMethod(resource, 'HEAD', route.function, isOpen)
@@ -140,6 +148,21 @@ export class TaskApi extends Construct {
     account.node.addDependency(role)
     this.api.deploymentStage.node.addDependency(account)
   }
+}
+
+const isDocsPath = (path: string): boolean => path.startsWith('/docs') || path === '/openapi.json'
+
+/** Open files are what an attacker would ask for: 500 requests a second of them are 280 USD an hour of transfer. */
+function throttledDocs(
+  docs: StageSettings['api']['docs'],
+): Record<string, apigateway.MethodDeploymentOptions> {
+  const paths = docs === 'off' ? [] : ROUTES.filter(({ path }) => isDocsPath(path))
+  return Object.fromEntries(
+    paths.map(({ method, path }) => [
+      `${API_BASE}${path}/${method}`,
+      { throttlingRateLimit: 5, throttlingBurstLimit: 20 },
+    ]),
+  )
 }
 
 /** Paths as patterns, never as sent: an id in a log line is enough, and it is in the function's own. */

@@ -63,13 +63,13 @@ export class TaskFunction extends Construct {
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
-      systemLogLevelV2: lambda.SystemLogLevel.WARN,
+      // REPORT lines, to which the runbook leads for memory and cold starts, are INFO: about 300 bytes an invocation.
+      systemLogLevelV2: lambda.SystemLogLevel.INFO,
       environment: {
         ...checkEnvironment(bundle, { ...props.environment, ...timingOf(stage, bundle) }),
         ...SOURCE_MAPS[bundle],
       },
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
-      ...(tracing === 'adot' ? { adotInstrumentation: ADOT } : {}),
       // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A
       // version of a deployment that failed goes: Lambda refuses to publish the same code twice in a row.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
@@ -106,13 +106,6 @@ const TRACED = { 'AwsSolutions-IAM5[Resource::*]': 'X-Ray has no resources: its 
  */
 const SOURCE_MAPS: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
   'run-task': { NODE_OPTIONS: '--enable-source-maps' },
-}
-
-const ADOT: lambda.AdotInstrumentationConfig = {
-  layerVersion: lambda.AdotLayerVersion.fromJavaScriptSdkLayerVersion(
-    lambda.AdotLambdaLayerJavaScriptSdkVersion.LATEST,
-  ),
-  execWrapper: lambda.AdotLambdaExecWrapper.REGULAR_HANDLER,
 }
 
 /** A full-length stage, as every deployed one is, says nothing about it. */

@@ -31,7 +31,11 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
   const stage = loadStage(isPreview ? `preview-${branch}` : name)
   if (stage.name === 'local') throw new Error('Stage "local" runs on this machine: npm start')
   const rest = isPreview ? others : more
-  const context = stage.name.startsWith('preview-') ? ['--context', `preview=${stage.name.slice(8)}`] : []
+  const context = stage.name.startsWith('preview-')
+    ? ['--context', `preview=${stage.name.slice(8)}`]
+    : stage.name === 'emulated'
+      ? ['--context', 'emulated=true']
+      : []
   const run = (...stacks: string[]) => [
     verb,
     ...stacks.map((stack) => `TaskRunner-${stage.name}/${stack}`),

@@ -1,8 +1,11 @@
-import { Duration } from 'aws-cdk-lib'
+import { Duration, Stack } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
+import * as iam from 'aws-cdk-lib/aws-iam'
 import * as sns from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription, UrlSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
+import type { StageSettings } from '../stages/stage-schema.ts'
 import { FIVE_MINUTES, MINUTE, StageMetrics, type Watched, type WatchedLane } from './metrics.ts'
 
 export interface AlarmsProps extends Watched {
@@ -11,6 +14,8 @@ export interface AlarmsProps extends Watched {
   readonly isFull: boolean
   /** US dollars for models in an hour that somebody must look at. */
   readonly spendUsdPerHour: number
+  /** Who is told of alarms. */
+  readonly subscriptions: StageSettings['observability']['alarmSubscriptions']
   /** Where the runbook is read, e.g. its page in the repository's web view. */
   readonly runbookUrl: string
 }
@@ -74,9 +79,10 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id)
     this.#props = props
-    const topic = (name: string, text: string) =>
-      new sns.Topic(this, name, { displayName: `TaskRunner ${props.stageName}: ${text}`, enforceSSL: true })
-    this.topics = { urgent: topic('Urgent', 'act now'), notice: topic('Notice', 'look today') }
+    this.topics = {
+      urgent: this.#topic('Urgent', 'act now', 'urgent'),
+      notice: this.#topic('Notice', 'look today', 'notice'),
+    }
     const metrics = new StageMetrics(props.stageName)
     for (const lane of props.lanes) this.#watchLane(metrics, lane)
     this.#watchTasks(metrics)
@@ -97,6 +103,26 @@ export class Alarms extends Construct {
       .filter(({ isPlain }) => props.isFull || isPlain)
       .toSorted((left, right) => order.indexOf(left.severity) - order.indexOf(right.severity))
       .map(({ alarm }) => alarm)
+  }
+
+  #topic(id: string, text: string, severity: 'urgent' | 'notice'): sns.Topic {
+    const { stageName, subscriptions } = this.#props
+    const topic = new sns.Topic(this, id, {
+      displayName: `TaskRunner ${stageName}: ${text}`,
+      enforceSSL: true,
+    })
+    // `enforceSSL` gives the topic a policy, and a policy of one's own takes the place of the default one, which let
+    // CloudWatch publish. Without this grant every alarm changes its colour and tells nobody.
+    topic.grantPublish(
+      new iam.ServicePrincipal('cloudwatch.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    )
+    for (const { protocol, endpoint } of subscriptions.filter((one) => one.severity === severity))
+      topic.addSubscription(
+        protocol === 'email' ? new EmailSubscription(endpoint) : new UrlSubscription(endpoint),
+      )
+    return topic
   }
 
   #watchLane(metrics: StageMetrics, { name, queue, deadLetters }: WatchedLane): void {

@@ -25,7 +25,7 @@ export class ObservabilityStack extends Stack {
     { stage, stateful, stateless, ...props }: ObservabilityStackProps,
   ) {
     super(scope, id, props)
-    const { isFull, spendUsdPerHour, runbookUrl } = stage.observability
+    const { isFull, spendUsdPerHour, runbookUrl, alarmSubscriptions } = stage.observability
     if (!stage.isOpen) {
       const count = metricCount(stage)
       Annotations.of(this).addInfo(
@@ -52,6 +52,7 @@ export class ObservabilityStack extends Stack {
       sweepEveryMinutes: stage.sweeper.everyMinutes,
       isFull,
       spendUsdPerHour,
+      subscriptions: alarmSubscriptions,
       runbookUrl,
     })
     const { overview } = new Dashboards(this, 'Dashboards', {

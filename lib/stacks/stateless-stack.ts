@@ -139,6 +139,12 @@ export class StatelessStack extends Stack {
       value: this.taskApi.api.urlForPath(API_BASE),
       description: 'Base of every route',
     })
+    for (const lane of LANES) {
+      const { queueArn } = this.lanes[lane].queue
+      new CfnOutput(this, `${lane}QueueArn`, { value: queueArn, description: `Queue of lane ${lane}` })
+      const description = `Dead letters of lane ${lane}; redrive them to the queue as a custom destination`
+      new CfnOutput(this, `${lane}DeadLettersArn`, { value: deadLetters[lane].queueArn, description })
+    }
     if (this.taskApi.key) {
       const { keyId } = this.taskApi.key
       new CfnOutput(this, 'ApiKeyId', { value: keyId, description: 'Id of the first key' })

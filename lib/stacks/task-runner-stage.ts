@@ -1,4 +1,4 @@
-import { Stage, Tags } from 'aws-cdk-lib'
+import { type Environment, Stage, Tags } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { ObservabilityStack } from './observability-stack.ts'
@@ -9,6 +9,7 @@ export interface TaskRunnerStageProps {
   readonly stage: StageSettings
   readonly bundleRoot: string
   readonly version: string
+  readonly env?: Environment
 }
 
 /** One environment. Stacks are named after it, e.g. `TaskRunner-dev-stateful`. */
@@ -17,8 +18,8 @@ export class TaskRunnerStage extends Stage {
   readonly stateless: StatelessStack
   readonly observability: ObservabilityStack | undefined
 
-  constructor(scope: Construct, id: string, { stage, bundleRoot, version }: TaskRunnerStageProps) {
-    super(scope, id)
+  constructor(scope: Construct, id: string, { stage, bundleRoot, version, env }: TaskRunnerStageProps) {
+    super(scope, id, env ? { env } : {})
     this.stateful = new StatefulStack(this, 'stateful', {
       stage,
       description: `Async AI Task Runner, ${stage.name}: table, payload bucket, dead-letter queues`,

@@ -11,7 +11,9 @@ export const lane = (settings: Partial<LaneSettings> = {}): LaneSettings => ({
   maxConcurrency: 5,
   memoryMb: 512,
   timeoutSeconds: 300,
-  maxReceiveCount: 10,
+  // A wait at an open circuit is a receive: an outage of an hour is up to 23 of them, and with 10 it moved every waiting
+  // task to the dead-letter queue (test/faults/backlog.test.ts). A crash loop is ended by the row's attempts.
+  maxReceiveCount: 100,
   visibilitySeconds: 1_800,
   hasModels: false,
   ...settings,

@@ -52,25 +52,19 @@ function loadPreview(name: string): StageSettings {
 export function parseStage(name: string, input: unknown): StageSettings {
   const parsed = stageSchema.safeParse(input)
   if (parsed.success) return parsed.data
-  const lines = parsed.error.issues.flatMap((issue) => describe(issue, input))
+  const lines = parsed.error.issues.flatMap((issue) => describe(issue))
   throw new Error(
     `Stage "${name}" (lib/stages/${isPreviewName(name) ? 'preview' : name}.ts) is wrong:\n${lines.map((line) => `  ${line}`).join('\n')}`,
   )
 }
 
-function describe(issue: z.core.$ZodIssue, input: unknown): string[] {
+function describe(issue: z.core.$ZodIssue): string[] {
   const place = issue.path.join('.')
   if (issue.code !== 'unrecognized_keys') return [`${place}: ${issue.message}`]
-  const present = Object.keys(valueAt(input, issue.path))
-  const free = keysAt(issue.path).filter((key) => !present.includes(key))
   return issue.keys.map((key) => {
-    const nearest = nearestName(key, free.length > 0 ? free : keysAt(issue.path))
+    const nearest = nearestName(key, keysAt(issue.path))
     return `${[...issue.path, key].join('.')}: there is no such setting${nearest ? `. Nearest: "${nearest}"` : ''}`
   })
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): object {
-  return path.reduce((value, key) => (value as Record<PropertyKey, unknown>)?.[key], input) as object
 }
 
 /** The settings the schema knows at a path. */

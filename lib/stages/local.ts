@@ -56,6 +56,7 @@ export function local(environment: Environment): StageInput {
       memoryMb: 256,
       setsAccountLogRole: false,
       hasCanary: false,
+      docs: 'open',
     },
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
     timing: { scale: timingScale(environment) },

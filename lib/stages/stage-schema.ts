@@ -4,6 +4,13 @@ import { LANES, type Lane, LIMITS, PROVIDERS } from '../../functions/contract.ts
 /** Stages with a file of their own. */
 export const STAGE_NAMES = ['local', 'emulated', 'dev', 'staging', 'prod'] as const
 
+/** Those that `cdk deploy` may see. `local` has no key; `emulated` is for an emulator, and must be asked for by name. */
+export const DEPLOYABLE = [
+  'dev',
+  'staging',
+  'prod',
+] as const satisfies readonly (typeof STAGE_NAMES)[number][]
+
 /** A copy of stage `dev` for one branch or pull request, under a name of its own. */
 export type PreviewName = `preview-${string}`
 export type StageName = (typeof STAGE_NAMES)[number] | PreviewName
@@ -59,6 +66,15 @@ const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) a
  */
 export const stageSchema = z
   .strictObject({
+    /** The one account, and Region, that this stage may be deployed to. Left out, whatever the credentials lead to. */
+    account: z
+      .string()
+      .regex(/^\d{12}$/, 'must be the 12 digits of an account')
+      .optional(),
+    region: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a Region, e.g. eu-central-1')
+      .optional(),
     name: z.union([z.enum(STAGE_NAMES), z.custom<PreviewName>((name) => isPreviewName(String(name)))]),
     /** No API key is asked for. Loopback only. */
     isOpen: z.boolean(),
@@ -69,7 +85,10 @@ export const stageSchema = z
       /** Model name, or prefix ending in `*` → provider; the first match in order of writing wins. */
       routes: z.record(z.string().min(1), z.enum(PROVIDERS)),
       defaultModel: z.string().min(1),
-      /** Bedrock model or inference profile ids. Each is routed to Bedrock and named in the workers' permissions. */
+      /**
+       * Bedrock model or inference profile ids, or model ids behind `{region}.`, which become the profile of the Region that is
+       * deployed to. Each is routed to Bedrock and named in the workers' permissions.
+       */
       bedrockModels: z.array(z.string().min(1)),
       /** The stage whose keys in SSM this one uses. Left out, it has its own. */
       keysOfStage: z.enum(STAGE_NAMES).optional(),
@@ -82,7 +101,8 @@ export const stageSchema = z
     payloadExpiryDays: whole.min(1).max(3_660),
     logs: z.strictObject({
       retentionDays: z.literal(LOG_DAYS),
-      level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']),
+      /** Metrics travel in INFO lines: with a higher level Lambda would drop every one of them. */
+      level: z.enum(['DEBUG', 'INFO']),
     }),
     protection: z.strictObject({
       /** Stateful resources outlive their stack. */
@@ -107,6 +127,8 @@ export const stageSchema = z
        * takes all of them back to the old one and fails the deployment.
        */
       hasCanary: z.boolean(),
+      /** Who may read the docs page and its files, 1.7 MB together: anybody, callers with a key, or nobody. */
+      docs: z.enum(['open', 'key', 'off']),
     }),
     sweeper: z.strictObject({
       everyMinutes: whole.min(1).max(60),
@@ -135,11 +157,23 @@ export const stageSchema = z
     observability: z.strictObject({
       /** Models may cost this many US dollars in an hour before an alarm. */
       spendUsdPerHour: z.number().positive(),
-      /**
-       * `xray`: Lambda and API Gateway tell X-Ray of each call. `adot`: so do the functions of theirs, by AWS's layer for
-       * OpenTelemetry, at the price of a longer cold start.
-       */
-      tracing: z.enum(['off', 'xray', 'adot']),
+      /** `xray`: Lambda and API Gateway tell X-Ray of each call. */
+      tracing: z.enum(['off', 'xray']),
+      /** Who is told when an alarm goes on or off. AWS asks each address to confirm. */
+      alarmSubscriptions: z
+        .array(
+          z
+            .strictObject({
+              severity: z.enum(['urgent', 'notice']),
+              protocol: z.enum(['email', 'https']),
+              endpoint: z.string().min(3),
+            })
+            .refine(({ protocol, endpoint }) => /^https:\/\//.test(endpoint) === (protocol === 'https'), {
+              path: ['endpoint'],
+              error: 'must be an https:// address for https, and a mail address for email',
+            }),
+        )
+        .default([]),
       /** Alarms on ratios and on other alarms, and saved queries, too; emulators refuse them. */
       isFull: z.boolean(),
       /** Where alarms and dashboards say that the runbook is. */

@@ -126,5 +126,40 @@ describe('a backlog, by a moved clock', () => {
     for (let n = 0; n < 30 && (await openTasks(world, ids)) > 0; n += 1) await minute(world, 600, 10)
     expect(await openTasks(world, ids)).toBe(0)
     expect(world.queue.sent - sent).toBe(0)
+    expect(world.queue.dead.ai).toEqual([])
   }, 60_000)
+
+  it.each([
+    [30, 100, 0],
+    [60, 100, 0],
+    // What the deployed lanes had: a healthy task would be called failed.
+    [30, 10, 60],
+  ])(
+    'an outage of %i minutes with %i receives moves %i healthy tasks to the dead-letter queue',
+    async (minutes, receives, moved) => {
+      const world = makeWorld()
+      world.queue.maxReceiveCount = receives
+      let isDown = true
+      world.type.run = async (context) =>
+        (context as { model: { complete(call: object): Promise<string> } }).model.complete({ prompt: 'x' })
+      const provider = {
+        name: 'openai',
+        generate: async () => {
+          if (isDown)
+            throw failedStatus({ provider: 'openai', status: 503, message: 'down', now: world.clock.now() })
+          return { text: 'answer', inputTokens: 1, outputTokens: 1, finishReason: 'stop' as const }
+        },
+      }
+      Object.assign(world.worker.providers, { forModel: async () => provider })
+      const ids = await fill(world, 60, { model: 'gpt-3.5-turbo', maxAttempts: 4 })
+      for (let n = 0; n < minutes; n += 1) await minute(world, 600, 10)
+      isDown = false
+      for (let n = 0; n < 30 && (await openTasks(world, ids)) > 0; n += 1) await minute(world, 600, 10)
+      expect(await openTasks(world, ids)).toBe(0)
+      console.info(`outage of ${minutes} min, ${receives} receives: ${world.queue.movedByCount} of 60 moved`)
+      if (moved === 0) expect(world.queue.movedByCount).toBe(0)
+      else expect(world.queue.movedByCount).toBeGreaterThanOrEqual(moved)
+    },
+    60_000,
+  )
 })

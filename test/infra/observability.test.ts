@@ -127,7 +127,7 @@ it('the cost of the metrics is told at synth', () => {
 })
 
 describe('tracing', () => {
-  const traced = (tracing: 'xray' | 'adot') =>
+  const traced = (tracing: 'xray') =>
     templatesOf('dev', (stage) => ({ ...stage, observability: { ...stage.observability, tracing } }))
       .stateless.template
   const functionsOf = (found: Template) =>
@@ -150,12 +150,5 @@ describe('tracing', () => {
     found.hasResourceProperties('AWS::ApiGateway::Stage', { TracingEnabled: true })
     const telling = JSON.stringify(found.findResources('AWS::IAM::Policy')).match(/xray:PutTraceSegments/g)
     expect(telling).toHaveLength(functionsOf(found).length)
-  })
-
-  it('by OpenTelemetry adds AWS’s layer', () => {
-    for (const { Properties } of functionsOf(traced('adot'))) {
-      expect(Properties.Layers).toHaveLength(1)
-      expect(Properties.Environment.Variables).toMatchObject({ AWS_LAMBDA_EXEC_WRAPPER: '/opt/otel-handler' })
-    }
   })
 })

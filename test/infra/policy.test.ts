@@ -4,8 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { templatesOf } from '../fixtures/templates.ts'
 import { contentsOf, problemsOf, rightsOf, type Templates } from './policy.ts'
 
-const { stateful, stateless } = templatesOf('prod')
-const prod: Templates = { stateful: stateful.all, stateless: stateless.all }
+const { stateful, stateless, observability } = templatesOf('prod')
+const prod: Templates = {
+  stateful: stateful.all,
+  stateless: stateless.all,
+  observability: observability?.all ?? {},
+}
 const snapshot = (name: string) => join(import.meta.dirname, 'snapshots', name)
 
 describe('the templates of production', () => {
@@ -42,6 +46,51 @@ const replaceText = (properties: Record<string, unknown>, from: string, to: stri
 }
 
 const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => void][] = [
+  [
+    'a topic refuses CloudWatch',
+    spoil('observability', 'AWS::SNS::TopicPolicy', /./, (p) => {
+      const document = p.PolicyDocument as { Statement: { Effect: string }[] }
+      document.Statement = document.Statement.filter(({ Effect }) => Effect === 'Deny')
+    }),
+  ],
+  [
+    'any account’s CloudWatch may publish',
+    spoil('observability', 'AWS::SNS::TopicPolicy', /./, (p) => {
+      for (const statement of (p.PolicyDocument as { Statement: { Condition?: unknown; Effect: string }[] })
+        .Statement)
+        if (statement.Effect === 'Allow') delete statement.Condition
+    }),
+  ],
+  [
+    'a lane gives up after ten receives',
+    spoil('stateless', 'AWS::SQS::Queue', /^laneai/, (p) => {
+      Object.assign(p.RedrivePolicy as object, { maxReceiveCount: 10 })
+    }),
+  ],
+  [
+    'a worker drops INFO lines',
+    spoil('stateless', 'AWS::Lambda::Function', /^laneai/, (p) =>
+      replaceText(p, '"ApplicationLogLevel":"INFO"', '"ApplicationLogLevel":"WARN"'),
+    ),
+  ],
+  [
+    'REPORT lines are filtered out',
+    spoil('stateless', 'AWS::Lambda::Function', /^laneai/, (p) =>
+      replaceText(p, '"SystemLogLevel":"INFO"', '"SystemLogLevel":"WARN"'),
+    ),
+  ],
+  [
+    'the docs page is open',
+    spoil('stateless', 'AWS::ApiGateway::Method', /docsfileGET/, (p) =>
+      Object.assign(p, { ApiKeyRequired: false }),
+    ),
+  ],
+  [
+    'the docs files have no throttle',
+    spoil('stateless', 'AWS::ApiGateway::Stage', /./, (p) => {
+      p.MethodSettings = (p.MethodSettings as { ResourcePath: string }[]).slice(0, 1)
+    }),
+  ],
   [
     'a permission is removed',
     spoil('stateless', 'AWS::IAM::Policy', /^Writes/, (p) => {

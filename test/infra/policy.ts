@@ -7,6 +7,7 @@ import type { Resource, Resources } from '../fixtures/templates.ts'
 export interface Templates {
   readonly stateful: Resources
   readonly stateless: Resources
+  readonly observability: Resources
 }
 
 type Check = (templates: Templates) => readonly string[]
@@ -171,7 +172,7 @@ const functions: Check = ({ stateless }) =>
   ])
 
 const api: Check = ({ stateless }) => {
-  const open = ['/api/v1/health', '/api/v1/openapi.json', '/api/v1/docs', '/api/v1/docs/{file}']
+  const open = ['/api/v1/health']
   const resources = Object.fromEntries(ofType(stateless, 'AWS::ApiGateway::Resource'))
   const pathOf = (id: string): string => {
     const { ParentId, PathPart } = resources[id]?.Properties ?? {}
@@ -238,6 +239,70 @@ const protection: Check = ({ stateful }) =>
 const alarms: Check = ({ stateless }) =>
   ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 4 ? [] : ['an API function has no canary']
 
+/** A topic with a policy of its own has lost the default one, by which CloudWatch may publish. */
+const topics: Check = ({ observability }) => {
+  const named = new Set(
+    ofType(observability, 'AWS::CloudWatch::Alarm')
+      .concat(ofType(observability, 'AWS::CloudWatch::CompositeAlarm'))
+      .flatMap(([, { Properties }]) => (Properties.AlarmActions ?? []) as { Ref: string }[])
+      .map(({ Ref }) => Ref),
+  )
+  const problems = [...named].flatMap((topic) => {
+    const policies = ofType(observability, 'AWS::SNS::TopicPolicy').filter(([, { Properties }]) =>
+      JSON.stringify(Properties.Topics).includes(`"${topic}"`),
+    )
+    const lets = policies.some(([, { Properties }]) =>
+      (
+        Properties.PolicyDocument as {
+          Statement: (Statement & { Principal?: unknown; Condition?: unknown })[]
+        }
+      ).Statement.some(
+        ({ Effect, Action, Principal, Condition }) =>
+          Effect === 'Allow' &&
+          [Action].flat().includes('sns:Publish') &&
+          JSON.stringify(Principal) === '{"Service":"cloudwatch.amazonaws.com"}' &&
+          JSON.stringify(Condition) === '{"StringEquals":{"aws:SourceAccount":{"Ref":"AWS::AccountId"}}}',
+      ),
+    )
+    return policies.length === 0 || lets ? [] : [`${topic} does not let CloudWatch publish`]
+  })
+  return named.size === 2 ? problems : [...problems, `alarms go to ${named.size} topics, not two`]
+}
+
+/** What a waiting task may be received before its queue gives it up: an outage of an hour is up to 23 receives. */
+const patience: Check = ({ stateless }) =>
+  ofType(stateless, 'AWS::SQS::Queue').flatMap(([id, { Properties }]) => {
+    const { maxReceiveCount = 0 } = (Properties.RedrivePolicy ?? {}) as { maxReceiveCount?: number }
+    return maxReceiveCount >= 50 ? [] : [`${id} gives up after ${maxReceiveCount} receives`]
+  })
+
+/** Lines below the level are dropped: metrics, and the REPORT lines that the runbook leads to, are INFO. */
+const levels: Check = ({ stateless }) =>
+  ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, { Properties }]) => {
+    const { ApplicationLogLevel, SystemLogLevel } = (Properties.LoggingConfig ?? {}) as Record<string, string>
+    const hears = (level: string | undefined) => level === 'INFO' || level === 'DEBUG'
+    return hears(ApplicationLogLevel) && hears(SystemLogLevel) ? [] : [`${id} drops INFO lines`]
+  })
+
+/** Files that anybody may ask for cost transfer: none in production, few in a second, and compressed. */
+const files: Check = ({ stateless }) => {
+  const [[, api] = []] = ofType(stateless, 'AWS::ApiGateway::RestApi')
+  const [[, stage] = []] = ofType(stateless, 'AWS::ApiGateway::Stage')
+  const settings = (stage?.Properties.MethodSettings ?? []) as {
+    ResourcePath: string
+    ThrottlingRateLimit?: number
+    MetricsEnabled?: boolean
+  }[]
+  const docs = settings.find(({ ResourcePath }) => /docs~1\{file\}|docs\/\{file\}/.test(ResourcePath))
+  return [
+    ...(Number(api?.Properties.MinimumCompressionSize ?? -1) >= 0 ? [] : ['answers are not compressed']),
+    ...((docs?.ThrottlingRateLimit ?? 1e9) <= 10 ? [] : ['the docs files have no throttle of their own']),
+    ...(settings.some(({ MetricsEnabled }) => MetricsEnabled)
+      ? ['metrics per method cost and nothing reads them']
+      : []),
+  ]
+}
+
 const CHECKS: Readonly<Record<string, Check>> = {
   table,
   bucket,
@@ -249,6 +314,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   timers,
   protection,
   alarms,
+  topics,
+  patience,
+  levels,
+  files,
 }
 
 /**

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { inRegion } from '../../lib/stages/bedrock-region.ts'
 import { dev } from '../../lib/stages/dev.ts'
 import { loadStage, parseStage } from '../../lib/stages/load-stage.ts'
 import { prod } from '../../lib/stages/prod.ts'
-import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
+import { DEPLOYABLE, STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -46,15 +47,44 @@ describe('stage files', () => {
       fc.property(fc.constantFrom(...places), fc.nat(), ({ path, key }, at) => {
         const misspelt = `${key.slice(0, at % key.length)}x${key.slice(at % key.length)}`
         const spoilt = structuredClone(dev) as Record<string, unknown>
-        const lease = path.reduce((value, step) => value[step] as Record<string, unknown>, spoilt)
-        lease[misspelt] = lease[key]
-        delete lease[key]
-        const place = [...path, misspelt].join('.')
+        const place = path.reduce((value, step) => value[step] as Record<string, unknown>, spoilt)
+        place[misspelt] = place[key]
+        delete place[key]
+        const named = [...path, misspelt].join('.')
         expect(() => parseStage('dev', spoilt)).toThrow(
-          `${place}: there is no such setting. Nearest: "${key}"`,
+          `${named}: there is no such setting. Nearest: "${key}"`,
         )
       }),
     )
+  })
+
+  it('metrics travel in INFO lines, so no higher level is taken', () => {
+    for (const level of ['WARN', 'ERROR'])
+      expect(() => parseStage('dev', { ...dev, logs: { ...dev.logs, level } })).toThrow('logs.level')
+  })
+
+  it('a subscription to alarms is an address of its kind', () => {
+    const withOne = (protocol: string, endpoint: string) => ({
+      ...dev,
+      observability: {
+        ...dev.observability,
+        alarmSubscriptions: [{ severity: 'urgent', protocol, endpoint }],
+      },
+    })
+    expect(() => parseStage('dev', withOne('email', 'ops@example.com'))).not.toThrow()
+    expect(() => parseStage('dev', withOne('https', 'http://example.com/hook'))).toThrow('endpoint')
+    expect(() => parseStage('dev', withOne('email', 'https://example.com'))).toThrow('endpoint')
+  })
+
+  it('Bedrock models get the inference profile of the Region that is deployed to', () => {
+    const idsIn = (region?: string) => inRegion(loadStage('prod'), region).models.bedrockModels
+    expect(idsIn('eu-central-1')).toEqual(['eu.amazon.nova-micro-v1:0', 'eu.amazon.nova-lite-v1:0'])
+    expect(idsIn('ap-south-1')[0]).toBe('apac.amazon.nova-micro-v1:0')
+    expect(idsIn('us-gov-west-1')[0]).toBe('amazon.nova-micro-v1:0')
+    expect(idsIn()[0]).toBe('us.amazon.nova-micro-v1:0')
+    expect(() => idsIn('sa-east-1')).toThrow('no inference profile for sa-east-1')
+    const fixed = { ...loadStage('prod'), region: 'eu-west-1' }
+    expect(inRegion(fixed, 'us-east-1').models.bedrockModels[0]).toBe('eu.amazon.nova-micro-v1:0')
   })
 
   it('an unknown stage fails with the nearest one', () => {
@@ -90,7 +120,7 @@ describe('stage files', () => {
 })
 
 describe('the CDK command line', () => {
-  it('lists every stack of every stage, without an account', async () => {
+  it('lists every stack of every stage that may be deployed, and no open one, without an account', async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [
@@ -103,7 +133,7 @@ describe('the CDK command line', () => {
       { cwd: root, env: { ...process.env, AWS_EC2_METADATA_DISABLED: 'true' } },
     )
     expect(stdout.match(/^TaskRunner-\S+/gm)).toEqual(
-      STAGE_NAMES.flatMap((stage) =>
+      DEPLOYABLE.flatMap((stage) =>
         ['stateful', 'stateless', 'observability'].map((stack) => `TaskRunner-${stage}/${stack}`),
       ),
     )

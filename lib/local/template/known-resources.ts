@@ -58,7 +58,8 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
   },
   'AWS::ApiGateway::RestApi': {
     runs: ['BinaryMediaTypes'],
-    cloudOnly: ['Description', 'EndpointConfiguration', 'Name', 'Tags'],
+    // MinimumCompressionSize: transfer on one machine is free.
+    cloudOnly: ['Description', 'EndpointConfiguration', 'MinimumCompressionSize', 'Name', 'Tags'],
   },
   'AWS::ApiGateway::Resource': { runs: ['ParentId', 'PathPart', 'RestApiId'] },
   'AWS::ApiGateway::Method': {
