@@ -26,10 +26,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          testTimeout: 30_000,
           include: ['test/unit/**/*.test.ts', 'test/*.test.ts', 'functions/**/*.test.ts'],
         },
       },
-      project('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('infra', { testTimeout: 240_000, hookTimeout: 240_000 }),
       project('contracts', { testTimeout: 60_000, expect: heavy.expect, ...onMinistack }),
       project('integration', heavy),
       project('faults', { ...heavy, ...onMinistack }),
