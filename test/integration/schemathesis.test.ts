@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API_BASE } from '../../functions/contract.ts'
+import { pythonEnvironment, pythonMissing } from '../e2e/emulators/run-emulator.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+const VERSION = '4.32.5'
+/** Always the same cases, so that a change is at fault when one fails; `SCHEMATHESIS_SEED` tries others. */
+const SEED = process.env.SCHEMATHESIS_SEED ?? '1'
+/** Of each operation; the bounds of every parameter come on top, some 900 cases in all. */
+const EXAMPLES = '8'
+
+/** Checks that do not fit, and why. */
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  positive_data_acceptance:
+    'What JSON Schema cannot say is refused all the same: a foreign cursor, run_at with delay_seconds, a pace too slow for its limit.',
+  negative_data_rejection:
+    'A null stands for a field that is left out, on purpose; the document does not say so.',
+  allow_header_conformance:
+    'GET /tasks/add is GET /tasks/{id} of a task named "add", so Allow names GET; the document lists it under {id}.',
+}
+
+const missing = await pythonMissing()
+if (missing) console.warn(`SKIPPED, schemathesis: ${missing}.`)
+
+describe.skipIf(missing !== undefined)('schemathesis', () => {
+  let running: Awaited<ReturnType<typeof startTestRuntime>>
+  let directory: string
+  beforeAll(async () => {
+    directory = await pythonEnvironment(`schemathesis-${VERSION}`, [`schemathesis==${VERSION}`])
+    running = await startTestRuntime()
+  }, 300_000)
+  afterAll(() => running?.stop())
+
+  it('finds no answer that our own OpenAPI document does not allow, and no 5xx', async () => {
+    const base = `${running.url}${API_BASE}`
+    const options = [
+      ...['--url', base, '--phases', 'examples,coverage,fuzzing', '--max-examples', EXAMPLES],
+      ...['--exclude-checks', Object.keys(LEFT_OUT).join(), '--warnings', 'off', '--request-timeout', '30'],
+      ...['--generation-database', 'none', '--continue-on-failure', '--seed', SEED],
+    ]
+    const command = ['-m', 'schemathesis.cli', '--no-color', 'run', `${base}/openapi.json`, ...options]
+    const { stdout } = await promisify(execFile)(join(directory, 'bin/python'), command, {
+      cwd: directory,
+      maxBuffer: 64 * 1024 * 1024,
+    }).catch((cause: { stdout?: string; stderr?: string }) => ({
+      stdout: `${cause.stdout ?? ''}${cause.stderr ?? ''}`,
+    }))
+    // A run that sends nothing finds nothing.
+    const cases = Number(/(\d+) generated/.exec(stdout)?.[1] ?? 0)
+    expect(cases, stdout).toBeGreaterThan(300)
+    expect(stdout.includes('found no problems') || /(\d+) generated, \1 passed/.test(stdout), stdout).toBe(
+      true,
+    )
+  }, 300_000)
+})
