@@ -27,6 +27,14 @@ export interface DeploymentOptions {
 /** Lambda's longest invocation: nothing of an old version runs longer. */
 const RETIRE_MS = 900_000
 
+type Variables = Readonly<Record<string, string>>
+
+/** The template's own value wins, but options of Node add up: a test preloads a module, the template wants source maps. */
+function mergeEnvironments(added: Variables, own: Variables): Variables {
+  const options = [added.NODE_OPTIONS, own.NODE_OPTIONS].filter(Boolean).join(' ')
+  return { ...added, ...own, NODE_OPTIONS: options }
+}
+
 /** One version of the code, running: the functions of a plan, their event sources and timers. */
 export class Deployment {
   readonly plan: Plan
@@ -59,8 +67,7 @@ export class Deployment {
         item.functionName,
         new FunctionPool(item, {
           env: {
-            ...functionEnv(item.name),
-            ...item.environment,
+            ...mergeEnvironments(functionEnv(item.name), item.environment),
             AWS_LAMBDA_FUNCTION_NAME: item.functionName,
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(item.memoryMb),
           },

@@ -69,7 +69,13 @@ export async function startHarmedRuntime({
   const runtime = await startRuntime(options)
   if (!dynamo || !sqs || !s3 || !queue) throw new Error('the runtime began without its services')
   const proxies = [dynamo, sqs, s3]
-  for (const proxy of proxies) proxy.killBy((threadId) => void environmentOf(runtime, threadId)?.stop())
+  for (const proxy of proxies)
+    proxy.killBy((threadId) => {
+      const environment = environmentOf(runtime, threadId)
+      // Nobody dies then, and a test of deaths would prove nothing.
+      if (!environment) throw new Error(`No environment has thread ${threadId}: is the saboteur loaded?`)
+      void environment.stop()
+    })
   return {
     runtime,
     dynamo,
