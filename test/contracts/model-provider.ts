@@ -10,7 +10,7 @@ export function modelProviderContract(
   open: () => { provider: ModelProvider; server: Server },
 ): void {
   const call = (model: string, prompt: string, signal = new AbortController().signal) =>
-    open().provider.generate({ model, prompt }, { signal })
+    open().provider.generate({ model, messages: [{ role: 'user', content: prompt }] }, { signal })
 
   describe(`${name} as a model provider`, () => {
     it('streams the text, counts the tokens, and calls once', async () => {
@@ -18,13 +18,18 @@ export function modelProviderContract(
       const { provider, server } = open()
       const prompt = `${name}: 你好 🌍`
       const answer = await provider.generate(
-        { model: 'stub-0', prompt, system: 'be brief', temperature: 0.5, maxTokens: 100 },
+        {
+          model: 'stub-0',
+          messages: [{ role: 'user', content: prompt }],
+          system: 'be brief',
+          temperature: 0.5,
+          maxTokens: 100,
+        },
         { signal: new AbortController().signal, onDelta: (text) => pieces.push(text) },
       )
       expect(answer).toEqual({
         text: `echo: ${prompt}`,
-        inputTokens: 7,
-        outputTokens: 3,
+        usage: { inputTokens: 7, outputTokens: 3, cachedTokens: null, reasoningTokens: null },
         finishReason: 'stop',
       })
       expect(pieces).toEqual(['echo: ', prompt])
@@ -36,7 +41,7 @@ export function modelProviderContract(
       const { provider, server } = open()
       const prompt = `${name} traced`
       await provider.generate(
-        { model: 'stub-0', prompt },
+        { model: 'stub-0', messages: [{ role: 'user', content: prompt }] },
         { signal: new AbortController().signal, traceparent },
       )
       expect(server.callsOf(prompt)).toMatchObject([{ traceparent }])

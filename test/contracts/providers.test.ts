@@ -14,11 +14,14 @@ afterAll(() => server.stop())
 
 modelProviderContract('openai', () => ({
   server,
-  provider: createOpenaiProvider('test-key', server.openaiUrl, Date.now),
+  provider: createOpenaiProvider({ name: 'openai', key: 'test-key', baseUrl: server.openaiUrl }, Date.now),
 }))
 modelProviderContract('anthropic', () => ({
   server,
-  provider: createAnthropicProvider('test-key', server.anthropicUrl, Date.now),
+  provider: createAnthropicProvider(
+    { name: 'anthropic', key: 'test-key', baseUrl: server.anthropicUrl },
+    Date.now,
+  ),
 }))
 
 it('bedrock sends the trace along, signed with the rest', async () => {
@@ -38,7 +41,7 @@ it('bedrock sends the trace along, signed with the rest', async () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
   await expect(
     createBedrockProvider(Date.now, client).generate(
-      { model: 'm', prompt: 'hi' },
+      { model: 'm', messages: [{ role: 'user', content: 'hi' }] },
       { signal: new AbortController().signal, traceparent },
     ),
   ).rejects.toMatchObject({ message: expect.stringContaining('socket closed') })

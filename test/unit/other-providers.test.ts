@@ -9,6 +9,7 @@ import { createBedrockProvider } from '../../functions/core/adapters/providers/b
 import { createSimulatedProvider } from '../../functions/core/adapters/providers/simulated/simulated-provider.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 
+const HI = [{ role: 'user' as const, content: 'hi' }]
 const signal = new AbortController().signal
 
 describe('bedrock', () => {
@@ -31,10 +32,14 @@ describe('bedrock', () => {
     } as never)
     const pieces: string[] = []
     const answer = await provider.generate(
-      { model: 'amazon.nova-micro-v1:0', prompt: 'hi', maxTokens: 9 },
+      { model: 'amazon.nova-micro-v1:0', messages: HI, maxTokens: 9 },
       { signal, onDelta: (piece) => pieces.push(piece) },
     )
-    expect(answer).toEqual({ text: 'hello', inputTokens: 5, outputTokens: 2, finishReason: 'stop' })
+    expect(answer).toEqual({
+      text: 'hello',
+      usage: { inputTokens: 5, outputTokens: 2, cachedTokens: null, reasoningTokens: null },
+      finishReason: 'stop',
+    })
     expect(pieces).toEqual(['hel', 'lo'])
     expect(bedrock.commandCalls(ConverseStreamCommand)[0]?.args[0].input).toEqual({
       modelId: 'amazon.nova-micro-v1:0',
@@ -48,14 +53,14 @@ describe('bedrock', () => {
     [[{ messageStop: { stopReason: 'guardrail_intervened' } }], { code: 'content_refused', retry: 'never' }],
   ])('a stream that is no whole answer is the right error (%#)', async (events, expected) => {
     bedrock.on(ConverseStreamCommand).resolvesOnce({ stream: streamOf(events) } as never)
-    await expect(provider.generate({ model: 'm', prompt: 'hi' }, { signal })).rejects.toMatchObject(expected)
+    await expect(provider.generate({ model: 'm', messages: HI }, { signal })).rejects.toMatchObject(expected)
   })
 
   it('a throttled call is tried again later', async () => {
     bedrock
       .on(ConverseStreamCommand)
       .rejectsOnce(new ThrottlingException({ message: 'too fast', $metadata: { httpStatusCode: 429 } }))
-    await expect(provider.generate({ model: 'm', prompt: 'hi' }, { signal })).rejects.toMatchObject({
+    await expect(provider.generate({ model: 'm', messages: HI }, { signal })).rejects.toMatchObject({
       code: 'provider_rate_limited',
       retry: 'counted',
     })
@@ -65,7 +70,7 @@ describe('bedrock', () => {
 describe('simulated', () => {
   const provider = createSimulatedProvider(systemClock)
   const ask = (model: string, prompt = 'Why?', attempt = 1) =>
-    provider.generate({ model, prompt, attempt }, { signal })
+    provider.generate({ model, messages: [{ role: 'user', content: prompt }], attempt }, { signal })
 
   it('gives the same text for the same prompt, another for another', async () => {
     const [one, same, other] = await Promise.all([

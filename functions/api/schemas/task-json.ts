@@ -67,6 +67,11 @@ export async function toTaskJson(
           output_tokens: task.usage.outputTokens,
           cost_usd: task.usage.costMicroUsd === null ? null : task.usage.costMicroUsd / 1_000_000,
           provider: task.usage.provider,
+          cached_tokens: task.usage.cachedTokens ?? 0,
+          reasoning_tokens: task.usage.reasoningTokens ?? 0,
+          model: task.usage.model ?? null,
+          finish_reason: task.usage.finishReason ?? null,
+          is_truncated: task.usage.isTruncated ?? false,
         }
       : null,
     tags: [...task.tags],

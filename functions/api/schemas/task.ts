@@ -40,10 +40,18 @@ export const taskSchema = z
       .describe('Of the traceparent header that it came with, or its own; in every log line.'),
     usage: z
       .object({
-        input_tokens: z.int(),
-        output_tokens: z.int(),
-        cost_usd: z.number().nullable(),
+        input_tokens: z.int().nullable().describe('Null when a provider did not say.'),
+        output_tokens: z.int().nullable(),
+        cost_usd: z.number().nullable().describe('Null when tokens or price are not known.'),
         provider: z.string(),
+        cached_tokens: z.int().describe('Part of the input.'),
+        reasoning_tokens: z.int().describe('Part of the output.'),
+        model: z.string().nullable().describe('Of the last call: the model that answered.'),
+        finish_reason: z
+          .string()
+          .nullable()
+          .describe('Of the last call: stop, length, or the code of the error it ended with.'),
+        is_truncated: z.boolean().describe('The last answer was cut at a limit of tokens.'),
       })
       .nullable(),
     tags: z.array(z.string()),

@@ -1,3 +1,5 @@
+import type { ModelUsage } from './model-usage.ts'
+
 /**
  * What a call cost. List prices in USD per million tokens, in and out, by prefix of the model's name; the longest
  * prefix wins. From the providers' public price pages, as known in 2026-11; a model that is not here has no price, and
@@ -16,10 +18,12 @@ const PRICES: Readonly<Record<string, readonly [input: number, output: number]>>
 }
 
 /** @returns millionths of a dollar, or null when the price is not known. */
-export function costMicroUsd(model: string, inputTokens: number, outputTokens: number): number | null {
+export function costMicroUsd(model: string, { inputTokens, outputTokens }: ModelUsage): number | null {
   const prefix = pricedName(model)
   const price = prefix === undefined ? undefined : PRICES[prefix]
-  return price ? Math.round(inputTokens * price[0] + outputTokens * price[1]) : null
+  return price && inputTokens !== null && outputTokens !== null
+    ? Math.round(inputTokens * price[0] + outputTokens * price[1])
+    : null
 }
 
 /** The entry of the price list that a model falls under; undefined for one that has no price. */

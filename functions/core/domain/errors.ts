@@ -1,3 +1,5 @@
+import type { ModelUsage } from './model-usage.ts'
+
 /**
  * Every error the product raises on purpose. A code is the same word in code, JSON, logs and metrics.
  *
@@ -92,7 +94,12 @@ export type ProviderErrorCode =
   | 'provider_rejected'
   | 'provider_unauthorized'
   | 'provider_not_configured'
+  | 'provider_quota_exhausted'
+  | 'model_not_found'
+  | 'context_too_long'
   | 'content_refused'
+  | 'answer_truncated'
+  | 'result_too_large'
   | 'circuit_open'
 
 /** A model call failed. Adapters build it through `core/domain/provider-failure.ts`, the one place that classifies. */
@@ -100,17 +107,20 @@ export class ProviderError extends TaskRunnerError {
   declare readonly code: ProviderErrorCode
   readonly provider: string
   readonly status: number | undefined
+  /** What the failed call used all the same, where the provider told. */
+  readonly usage: ModelUsage | undefined
 
   constructor(
     code: ProviderErrorCode,
     message: string,
     retry: Retry,
     provider: string,
-    options: ErrorOptions & { status?: number } = {},
+    options: ErrorOptions & { status?: number; usage?: ModelUsage | undefined } = {},
   ) {
     super(code, message, retry, options)
     this.provider = provider
     this.status = options.status
+    this.usage = options.usage
   }
 }
 

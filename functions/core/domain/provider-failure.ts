@@ -1,65 +1,151 @@
-/** The one place that says whether a failed model call may be tried again, and when. */
+/** Makes the errors of model calls. Which answer of a provider is which error, a table beside each provider says. */
 import { ProviderError, type ProviderErrorCode, type Retry } from './errors.ts'
+import type { ModelUsage } from './model-usage.ts'
+import { readWait } from './retry-after.ts'
 
-export interface HttpFailure {
+export interface CallFailure {
   readonly provider: string
-  readonly status: number
+  /** Of the answer, or as an error inside a stream tells it. */
+  readonly status?: number | undefined
+  /** Error code and type as the provider spells them. */
+  readonly code?: string | undefined
+  readonly type?: string | undefined
   /** What the provider said; shown to callers after trimming and masking. */
   readonly message: string
-  /** The `Retry-After` header: seconds or an HTTP date. */
-  readonly retryAfter?: string | null
-  /** The `retry-after-ms` header some providers send. */
-  readonly retryAfterMs?: string | null
-  /** True when the body says that the content itself was refused. */
-  readonly isRefusal?: boolean
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string | undefined>>
+  /** A wait told in the body, milliseconds. */
+  readonly waitMs?: number | undefined
+  readonly usage?: ModelUsage | undefined
   readonly now: number
 }
 
-/** @param failure an answer with a status of 400 or above. */
-export function failedStatus(failure: HttpFailure): ProviderError {
-  const { provider, status } = failure
-  const [code, retry] = failure.isRefusal ? (['content_refused', 'never'] as const) : classify(status)
-  const wait = retry === 'never' ? undefined : readRetryAfter(failure)
+/** One row of a provider's table. The first row of which all that it names fits decides. */
+export interface FailureRule {
+  readonly status?: readonly number[]
+  /** Fits the error's code or type. */
+  readonly word?: RegExp
+  readonly message?: RegExp
+  /** Only where the provider names a time to come back. */
+  readonly hasWait?: true
+  readonly is: ProviderErrorCode
+  readonly retry: Retry
+  /** Where the provider says so. */
+  readonly source: string
+}
+
+/**
+ * Says whether a failed call may be tried again, and when: by the provider's own table, else by the server's word
+ * (`x-should-retry`), else by the status.
+ */
+export function failedCall(failure: CallFailure, rules: readonly FailureRule[] = []): ProviderError {
+  const { provider, status, headers = {}, usage } = failure
+  const wait = readWait(failure)
+  const rule = rules.find(
+    (row) =>
+      (row.status === undefined || (status !== undefined && row.status.includes(status))) &&
+      (row.word === undefined || [failure.code, failure.type].some((word) => word && row.word?.test(word))) &&
+      (row.message === undefined || row.message.test(failure.message)) &&
+      (row.hasWait === undefined || wait !== undefined),
+  )
+  const [code, byStatus] = classify(status)
+  const isAsked = headers['x-should-retry']
+  const retry = rule?.retry ?? (isAsked === 'true' ? 'counted' : isAsked === 'false' ? 'never' : byStatus)
   return new ProviderError(
-    code,
-    `${provider} answered ${status}: ${safe(failure.message)}`,
+    rule?.is ?? code,
+    `${provider} answered ${status ?? 'with an error'}: ${readable(failure.message)}`,
     retry,
     provider,
     {
-      status,
-      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+      ...(status === undefined ? {} : { status }),
+      ...(wait === undefined || retry === 'never' ? {} : { retryAfterMs: wait }),
+      usage,
     },
   )
 }
 
-function classify(status: number): readonly [ProviderErrorCode, Retry] {
-  if (status === 429) return ['provider_rate_limited', 'counted']
-  if (status === 408) return ['provider_timeout', 'counted']
-  if (status === 409 || status >= 500) return ['provider_unavailable', 'counted']
-  if (status === 401 || status === 403) return ['provider_unauthorized', 'never']
-  return ['provider_rejected', 'never']
+/** An answer with a status of 400 or above of which no more is known. */
+export const failedStatus = (failure: {
+  readonly provider: string
+  readonly status: number
+  readonly message: string
+  readonly retryAfter?: string | null
+  readonly now: number
+}): ProviderError =>
+  failedCall({ ...failure, headers: failure.retryAfter ? { 'retry-after': failure.retryAfter } : {} })
+
+/** RFC 9110 §15, RFC 6585 (429), and what servers of models add: 424, 425, 498 and 529 are a server's trouble. */
+function classify(status: number | undefined): readonly [ProviderErrorCode, Retry] {
+  switch (status) {
+    case undefined:
+      return ['provider_bad_answer', 'counted']
+    case 401:
+    case 403:
+      return ['provider_unauthorized', 'never']
+    case 402:
+      return ['provider_quota_exhausted', 'never']
+    case 408:
+    case 504:
+      return ['provider_timeout', 'counted']
+    case 409:
+    case 424:
+    case 425:
+    case 499:
+      return ['provider_unavailable', 'counted']
+    case 429:
+    case 498:
+      return ['provider_rate_limited', 'counted']
+    case 501:
+    case 505:
+      return ['provider_rejected', 'never']
+    default:
+      return status >= 500 ? ['provider_unavailable', 'counted'] : ['provider_rejected', 'never']
+  }
 }
 
 /** The connection failed before or while an answer came. */
 export const unreachable = (provider: string, detail: string): ProviderError =>
   new ProviderError(
     'provider_unreachable',
-    `${provider} could not be reached: ${safe(detail)}`,
+    `${provider} could not be reached: ${readable(detail)}`,
     'counted',
     provider,
   )
 
 /** An answer came that is no answer: malformed, empty, or cut in the middle. */
-export const badAnswer = (provider: string, detail: string): ProviderError =>
+export const badAnswer = (
+  provider: string,
+  detail: string,
+  retry: Retry = 'counted',
+  usage?: ModelUsage,
+): ProviderError =>
   new ProviderError(
     'provider_bad_answer',
-    `${provider} gave no whole answer: ${safe(detail)}`,
-    'counted',
+    `${provider} gave no whole answer: ${readable(detail)}`,
+    retry,
     provider,
+    { usage },
   )
 
-export const refused = (provider: string): ProviderError =>
-  new ProviderError('content_refused', `${provider} refused the content.`, 'never', provider)
+export const refused = (provider: string, usage?: ModelUsage): ProviderError =>
+  new ProviderError('content_refused', `${provider} refused the content.`, 'never', provider, { usage })
+
+export const truncated = (provider: string, usage?: ModelUsage): ProviderError =>
+  new ProviderError(
+    'answer_truncated',
+    `${provider} cut the answer at a limit of tokens. Allow more tokens, or ask for less.`,
+    'never',
+    provider,
+    { usage },
+  )
+
+export const tooLarge = (provider: string, bytes: number): ProviderError =>
+  new ProviderError(
+    'result_too_large',
+    `${provider} sent more than ${bytes} bytes; reading stopped there.`,
+    'never',
+    provider,
+  )
 
 export const notConfigured = (provider: string, keyName: string): ProviderError =>
   new ProviderError(
@@ -70,27 +156,22 @@ export const notConfigured = (provider: string, keyName: string): ProviderError 
   )
 
 /** The provider kept failing, and its calls are paused: nothing was called, so no attempt is spent. */
-export const circuitOpen = (provider: string, waitMs: number): ProviderError =>
+export const circuitOpen = (circuit: string, waitMs: number): ProviderError =>
   new ProviderError(
     'circuit_open',
-    `${provider} keeps failing; its calls are paused for ${Math.ceil(waitMs / 1_000)} s.`,
+    `${circuit} keeps failing; its calls are paused for ${Math.ceil(waitMs / 1_000)} s.`,
     'uncounted',
-    provider,
+    circuit,
     { retryAfterMs: waitMs },
   )
 
-/** RFC 9110 §10.2.3: whole seconds, or a date. A date in the past, or nonsense, is no wish. */
-function readRetryAfter({ retryAfter, retryAfterMs, now }: HttpFailure): number | undefined {
-  if (retryAfterMs && /^\d+(\.\d+)?$/.test(retryAfterMs)) return Math.ceil(Number(retryAfterMs))
-  if (!retryAfter) return undefined
-  if (/^\s*\d+(\.\d+)?\s*$/.test(retryAfter)) return Math.ceil(Number(retryAfter) * 1_000)
-  const date = Date.parse(retryAfter)
-  return Number.isNaN(date) || date <= now ? undefined : date - now
-}
-
-/** Keys are masked: some servers repeat the one they refused. */
-const safe = (text: string): string =>
+/** One line of at most 300 characters, with what looks like a key masked: some servers repeat the one they refused. */
+const readable = (text: string): string =>
   text
-    .replace(/\b(sk|pk|key|xoxb|Bearer)[-_ ][\w-]{6,}/gi, '$1-…')
+    .replace(/\b(sk|pk|rk|xai|gsk|xoxb)-[\w*-]{4,}/gi, '$1-…')
+    .replace(/\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi, '$1 …')
+    .replace(/\/\/[^\s/@:]+:[^\s/@]*@/g, '//…@')
     .replace(/\s+/g, ' ')
+    .trim()
     .slice(0, 300)
+    .toWellFormed()

@@ -1,6 +1,7 @@
 /** The one place that decides what follows a failed attempt. */
 import { LIMITS } from '../../contract.ts'
 import { ProviderError, TaskRunnerError } from './errors.ts'
+import { MAX_RETRY_AFTER_MS } from './retry-after.ts'
 import type { TaskFailure } from './task.ts'
 import type { Wait } from './transitions.ts'
 
@@ -17,9 +18,6 @@ export type Decision =
       readonly wait: Wait
       readonly isCounted: boolean
     }
-
-/** A provider that asks for more than this is not waited for; the task waits this long and asks again. */
-const MAX_RETRY_AFTER_MS = 6 * 60 * 60_000
 
 /**
  * Full jitter: a wait drawn evenly from 0 to `base * 2^(attempt - 1)`, capped. Spreads a burst that failed

@@ -58,12 +58,21 @@ export interface Progress {
   readonly message: string
 }
 
+/** What a task's model calls used, all attempts together; of the last call, who gave it and how it ended. */
 export interface Usage {
-  readonly inputTokens: number
-  readonly outputTokens: number
-  /** Null when the model's price is not known. */
+  /** Null when a call's provider did not say. */
+  readonly inputTokens: number | null
+  readonly outputTokens: number | null
+  /** Part of the input. */
+  readonly cachedTokens?: number
+  /** Part of the output. */
+  readonly reasoningTokens?: number
+  /** Null when the tokens or the model's price are not known. */
   readonly costMicroUsd: number | null
   readonly provider: string
+  readonly model?: string
+  readonly finishReason?: string
+  readonly isTruncated?: boolean
 }
 
 /** One line of the permanent record of what was tried. */

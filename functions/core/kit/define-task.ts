@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { LANES, type Lane } from '../../contract.ts'
 import { nearestName } from '../domain/nearest-name.ts'
+import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-provider.ts'
 
 /** Everything one attempt may use. */
 export interface TaskContext<Input> {
@@ -30,13 +31,32 @@ export interface ModelClient {
    * @returns the whole text.
    * @throws ProviderError; let it pass: the runner decides about the retry.
    */
-  complete(call: {
-    readonly prompt: string
-    readonly system?: string
-    readonly temperature?: number
-    readonly maxTokens?: number
+  complete(call: ModelCall): Promise<string>
+  /** Like `complete`, and tells how the answer ended, who gave it and what it used. */
+  generate(call: ModelCall): Promise<ModelReply>
+}
+
+/** One call: a `prompt`, or `messages` for a conversation or images. */
+export type ModelCall = (
+  | { readonly prompt: string; readonly messages?: undefined }
+  | { readonly messages: readonly ModelMessage[]; readonly prompt?: undefined }
+) &
+  Pick<ModelRequest, 'system' | 'temperature' | 'maxTokens' | 'stop' | 'json'> & {
+    /**
+     * In place of the task's own model. Of several, the next is asked when one is down, paused or unknown; never after a
+     * refusal.
+     */
+    readonly model?: string | readonly string[]
+    /** Fail with `answer_truncated`, never retried, when the answer was cut at a limit of tokens. */
+    readonly failOnTruncation?: boolean
     readonly onDelta?: (text: string) => void
-  }): Promise<string>
+  }
+
+export interface ModelReply extends ModelAnswer {
+  readonly isTruncated: boolean
+  /** The model that answered. */
+  readonly model: string
+  readonly provider: string
 }
 
 export interface RetryPolicy {

@@ -1,3 +1,11 @@
 /** What a task author imports. */
 export { TaskError } from '../domain/errors.ts'
-export { defineTask, type ModelClient, type TaskContext, type TaskDefinition } from './define-task.ts'
+export type { ImageType, JsonShape, MessagePart, ModelMessage } from '../ports/model-provider.ts'
+export {
+  defineTask,
+  type ModelCall,
+  type ModelClient,
+  type ModelReply,
+  type TaskContext,
+  type TaskDefinition,
+} from './define-task.ts'

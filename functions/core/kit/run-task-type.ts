@@ -1,4 +1,7 @@
-import type { TaskDefinition } from './define-task.ts'
+import { textOf } from '../ports/model-provider.ts'
+import type { ModelCall, ModelReply, TaskDefinition } from './define-task.ts'
+
+const MODEL = 'test-model'
 
 export interface RunTaskTypeSettings {
   /** What the model says, in two pieces. */
@@ -36,24 +39,24 @@ export async function runTaskType<Input, Output, Sent>(
   const told: { percent: number; message: string | undefined }[] = []
   const logged: { message: string }[] = []
   const slept: number[] = []
+  const generate = async ({ prompt, messages, system, onDelta }: ModelCall): Promise<ModelReply> => {
+    const asked = prompt ?? (messages ?? []).map(textOf).join('\n')
+    prompts.push(asked)
+    const text = complete
+      ? await complete({ prompt: asked, ...(system === undefined ? {} : { system }) })
+      : answer
+    const half = Math.ceil(text.length / 2)
+    onDelta?.(text.slice(0, half))
+    onDelta?.(text.slice(half))
+    const usage = { inputTokens: null, outputTokens: null, cachedTokens: null, reasoningTokens: null }
+    return { text, usage, finishReason: 'stop', isTruncated: false, model: MODEL, provider: 'test' }
+  }
   const result = await task.run({
     input: task.input.parse(input),
     taskId: 'task-1',
     attempt,
     signal,
-    model: {
-      name: 'test-model',
-      complete: async ({ prompt, system, onDelta }) => {
-        prompts.push(prompt)
-        const text = complete
-          ? await complete({ prompt, ...(system === undefined ? {} : { system }) })
-          : answer
-        const half = Math.ceil(text.length / 2)
-        onDelta?.(text.slice(0, half))
-        onDelta?.(text.slice(half))
-        return text
-      },
-    },
+    model: { name: MODEL, generate, complete: async (call) => (await generate(call)).text },
     progress: (percent, message) => void told.push({ percent, message }),
     log: (message, fields) => void logged.push({ ...fields, message }),
     sleep: async (ms) => void slept.push(ms),

@@ -43,30 +43,27 @@ async function open(
     case 'openai': {
       const key = await keyOf('openai', readKey, baseUrls.openai)
       return (await import('./openai/openai-provider.ts')).createOpenaiProvider(
-        key,
-        baseUrls.openai,
+        { name, key, baseUrl: baseUrls.openai },
         clock.now,
       )
     }
     case 'anthropic': {
       const key = await keyOf('anthropic', readKey, baseUrls.anthropic)
       return (await import('./anthropic/anthropic-provider.ts')).createAnthropicProvider(
-        key,
-        baseUrls.anthropic,
+        { name, key, baseUrl: baseUrls.anthropic },
         clock.now,
       )
     }
   }
 }
 
-/** A server of one's own may want no key; the SDKs want some text. */
+/** A server of one's own may want no key. */
 async function keyOf(
   provider: 'openai' | 'anthropic',
   readKey: ProviderOptions['readKey'],
   baseUrl: string | undefined,
-): Promise<string> {
+): Promise<string | undefined> {
   const key = await readKey(provider)
-  if (key) return key
-  if (baseUrl) return 'none'
+  if (key || baseUrl) return key
   throw notConfigured(provider, `${provider}-api-key`)
 }

@@ -89,8 +89,8 @@ function countUse(tasks: readonly Task[]): Record<string, ModelUse> {
     }
     byModel[model] = use
     use.tasks += 1
-    use.inputTokens += usage.inputTokens
-    use.outputTokens += usage.outputTokens
+    use.inputTokens += usage.inputTokens ?? 0
+    use.outputTokens += usage.outputTokens ?? 0
     use.costMicroUsd =
       use.costMicroUsd === null || usage.costMicroUsd === null ? null : use.costMicroUsd + usage.costMicroUsd
   }

@@ -1,9 +1,13 @@
+import { TROUBLE_CODES } from '../../domain/circuit.ts'
+import { ProviderError, TaskError } from '../../domain/errors.ts'
+import { addCall, type ModelUsage } from '../../domain/model-usage.ts'
+import { truncated } from '../../domain/provider-failure.ts'
 import { describeFailure } from '../../domain/retry.ts'
 import type { Task, Usage } from '../../domain/task.ts'
 import { childTrace } from '../../domain/trace.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import type { ModelProviders } from '../../ports/model-provider.ts'
+import type { ModelAnswer, ModelMessage, ModelProviders, ModelRequest } from '../../ports/model-provider.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
 
@@ -12,23 +16,34 @@ interface Dependencies {
   readonly gate: ProviderGate
   /** Name of a model's entry in the price list, or `other`: a caller's own words must not become a dimension. */
   readonly labelOf: (model: string) => string
-  readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
+  readonly priceOf: (model: string, usage: ModelUsage) => number | null
   readonly defaultModel: string
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
 }
 
-interface Call {
-  readonly prompt: string
-  readonly system?: string
-  readonly temperature?: number
-  readonly maxTokens?: number
+/** As `core/kit/define-task.ts` shows it to authors. */
+interface Call extends Pick<ModelRequest, 'system' | 'temperature' | 'maxTokens' | 'stop' | 'json'> {
+  readonly prompt?: string | undefined
+  readonly messages?: readonly ModelMessage[] | undefined
+  readonly model?: string | readonly string[]
+  readonly failOnTruncation?: boolean
   readonly onDelta?: (text: string) => void
 }
 
+interface Reply extends ModelAnswer {
+  readonly isTruncated: boolean
+  readonly model: string
+  readonly provider: string
+}
+
 export interface ModelMeter {
-  readonly client: { readonly name: string; complete(call: Call): Promise<string> }
+  readonly client: {
+    readonly name: string
+    complete(call: Call): Promise<string>
+    generate(call: Call): Promise<Reply>
+  }
   /** What the task used so far, earlier attempts included; undefined while no call was answered. */
   readonly usage: () => Usage | undefined
   /** Whether a call of this attempt was answered. */
@@ -37,68 +52,103 @@ export interface ModelMeter {
   readonly provider: () => string | undefined
 }
 
+/** Codes after which the next model of a list is asked: this one cannot answer now, whatever the prompt. */
+const NEXT_MODEL_CODES: readonly string[] = [
+  ...TROUBLE_CODES,
+  'circuit_open',
+  'model_not_found',
+  'provider_not_configured',
+  'provider_quota_exhausted',
+]
+
 /** Gives a task its model and books what each call used. */
-export function meterModel(
-  { providers, gate, labelOf, priceOf, defaultModel, clock, ids, log }: Dependencies,
-  task: Task,
-  signal: AbortSignal,
-): ModelMeter {
+export function meterModel(dependencies: Dependencies, task: Task, signal: AbortSignal): ModelMeter {
+  const { providers, gate, labelOf, priceOf, defaultModel, clock, ids, log } = dependencies
   const name = task.model ?? defaultModel
   let usage = task.usage
   let provider: string | undefined
   let isPaid = false
+
+  const ask = async (model: string, { onDelta, failOnTruncation, ...call }: Call): Promise<Reply> => {
+    const answerer = await providers.forModel(model)
+    provider = answerer.name
+    const { prompt, messages, model: _models, ...rest } = call
+    const request = {
+      ...rest,
+      model,
+      messages: messages ?? [{ role: 'user' as const, content: prompt ?? '' }],
+      attempt: task.attempt,
+    }
+    const circuit = circuitOf(answerer.name, model)
+    const entered = await gate.enter(circuit, task.parkedSince)
+    const startedAt = clock.now()
+    const spanId = ids.spanId()
+    const callFields = () => ({
+      ...taskFields(task),
+      span_id: spanId,
+      provider: answerer.name,
+      model: labelOf(model),
+      call_ms: clock.now() - startedAt,
+    })
+    const book = (used: ModelUsage, end: { finishReason?: string; isTruncated?: boolean }) => {
+      const costMicroUsd = answerer.name === 'simulated' ? 0 : priceOf(model, used)
+      usage = addCall(usage, used, { ...end, costMicroUsd, provider: answerer.name, model })
+      return {
+        ...(used.inputTokens === null ? {} : { input_tokens: used.inputTokens }),
+        ...(used.outputTokens === null ? {} : { output_tokens: used.outputTokens }),
+        ...(costMicroUsd === null ? {} : { cost_usd: costMicroUsd / 1_000_000 }),
+      }
+    }
+    const answer = await answerer
+      .generate(request, {
+        signal,
+        ...(onDelta ? { onDelta } : {}),
+        ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
+      })
+      .catch(async (error) => {
+        const { code } = describeFailure(error)
+        // Refused or cut short, the call was made and is on the bill.
+        const booked =
+          error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
+        log('model.failed', { ...callFields(), code, ...booked })
+        throw await gate.failed(circuit, error, entered)
+      })
+    isPaid = true
+    await gate.succeeded(circuit)
+    const { finishReason } = answer
+    const isTruncated = finishReason === 'length'
+    log('model.answered', {
+      ...callFields(),
+      ...book(answer.usage, { finishReason, ...(isTruncated ? { isTruncated } : {}) }),
+    })
+    if (isTruncated && failOnTruncation) throw truncated(answerer.name)
+    return { ...answer, isTruncated, model, provider: answerer.name }
+  }
+
+  const generate = async (call: Call): Promise<Reply> => {
+    const models = call.model === undefined ? [name] : [call.model].flat()
+    const failures: ProviderError[] = []
+    for (const model of models)
+      try {
+        return await ask(model, call)
+      } catch (error) {
+        if (!(error instanceof ProviderError) || !NEXT_MODEL_CODES.includes(error.code)) throw error
+        failures.push(error)
+      }
+    // The task may be tried again if any of its models may; an attempt is spent if any of them was called.
+    throw (
+      failures.find(({ retry }) => retry === 'counted') ??
+      failures.find(({ retry }) => retry === 'uncounted') ??
+      failures[0] ??
+      new TaskError('The list of models is empty.')
+    )
+  }
+
   return {
     usage: () => usage,
     isPaid: () => isPaid,
     provider: () => provider,
-    client: {
-      name,
-      async complete({ onDelta, ...call }) {
-        const answerer = await providers.forModel(name)
-        provider = answerer.name
-        const request = { model: name, ...call, attempt: task.attempt }
-        const circuit = circuitOf(answerer.name, name)
-        const entered = await gate.enter(circuit, task.parkedSince)
-        const startedAt = clock.now()
-        const spanId = ids.spanId()
-        const callFields = () => ({
-          ...taskFields(task),
-          span_id: spanId,
-          provider: answerer.name,
-          model: labelOf(name),
-          call_ms: clock.now() - startedAt,
-        })
-        const answer = await answerer
-          .generate(request, {
-            signal,
-            ...(onDelta ? { onDelta } : {}),
-            ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
-          })
-          .catch(async (error) => {
-            log('model.failed', { ...callFields(), code: describeFailure(error).code })
-            throw await gate.failed(circuit, error, entered)
-          })
-        isPaid = true
-        await gate.succeeded(circuit)
-        const { inputTokens, outputTokens } = answer
-        // Unknown stays unknown: a sum with a hole in it is not a cost.
-        const cost = answerer.name === 'simulated' ? 0 : priceOf(name, inputTokens, outputTokens)
-        log('model.answered', {
-          ...callFields(),
-          input_tokens: inputTokens,
-          output_tokens: outputTokens,
-          ...(cost === null ? {} : { cost_usd: cost / 1_000_000 }),
-        })
-        const before = usage ? usage.costMicroUsd : 0
-        usage = {
-          inputTokens: (usage?.inputTokens ?? 0) + inputTokens,
-          outputTokens: (usage?.outputTokens ?? 0) + outputTokens,
-          costMicroUsd: cost === null || before === null ? null : before + cost,
-          provider: answerer.name,
-        }
-        return answer.text
-      },
-    },
+    client: { name, generate, complete: async (call) => (await generate(call)).text },
   }
 }
 

@@ -2,6 +2,7 @@ import { ATTEMPT } from '../../../contract/timing.ts'
 import { type Lane, LIMITS } from '../../../contract.ts'
 import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
+import type { ModelUsage } from '../../domain/model-usage.ts'
 import { decide, describeFailure, providerOf } from '../../domain/retry.ts'
 import {
   type AttemptRecord,
@@ -52,7 +53,7 @@ export interface RunDependencies {
   readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined
   readonly labelOf: (model: string) => string
-  readonly priceOf: (model: string, inputTokens: number, outputTokens: number) => number | null
+  readonly priceOf: (model: string, usage: ModelUsage) => number | null
   readonly defaultModel: string
   readonly retentionDays: number
   readonly followUps: FollowUpSteps

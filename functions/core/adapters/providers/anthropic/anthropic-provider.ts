@@ -1,103 +1,151 @@
-import Anthropic, { APIConnectionError, APIError } from '@anthropic-ai/sdk'
-import { ProviderError } from '../../../domain/errors.ts'
-import { badAnswer, failedStatus, refused, unreachable } from '../../../domain/provider-failure.ts'
+import * as z from 'zod'
+import { readTokens } from '../../../domain/model-usage.ts'
+import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
 import type {
   GenerateOptions,
   ModelAnswer,
+  ModelMessage,
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
+import { AnswerBuilder, collect, type Endings } from '../shared/answer.ts'
+import { asProvider, type Failing, post, secretsOf } from '../shared/as-provider.ts'
+import { type BodyPart, readBody } from '../shared/read-body.ts'
+import { readError } from '../shared/read-error.ts'
+import { ANTHROPIC_RULES } from './failures.ts'
 
-const NAME = 'anthropic'
-const NEVER_MS = 3_600_000
+const ANTHROPIC = 'https://api.anthropic.com'
+const VERSION = '2023-06-01'
 /** The API wants a limit; this is what the caller gets who names none. */
 const DEFAULT_MAX_TOKENS = 4_096
 
-export function createAnthropicProvider(
-  apiKey: string,
-  baseURL: string | undefined,
-  now: () => number,
-): ModelProvider {
-  // `off`: the SDK would print chunks that it cannot parse, and those can hold a prompt.
-  const client = new Anthropic({
-    apiKey,
-    maxRetries: 0,
-    timeout: NEVER_MS,
-    logLevel: 'off',
-    ...(baseURL ? { baseURL } : {}),
-  })
-  return {
-    name: NAME,
-    async generate(request, options) {
-      try {
-        return await ask(client, request, options)
-      } catch (error) {
-        options.signal.throwIfAborted()
-        throw translate(error, now())
-      }
-    },
+/** `stop_reason`: https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons */
+const ENDINGS: Endings = {
+  end_turn: { kind: 'stop' },
+  stop_sequence: { kind: 'stop' },
+  max_tokens: { kind: 'length' },
+  model_context_window_exceeded: { kind: 'length' },
+  // Paused to be gone on with: what is there is a beginning.
+  pause_turn: { kind: 'length' },
+  refusal: { kind: 'refused' },
+  tool_use: { kind: 'bad', retry: 'never' },
+}
+
+export interface AnthropicServer {
+  readonly name: string
+  readonly baseUrl?: string | undefined
+  readonly key?: string | undefined
+}
+
+/** Anthropic and servers that speak its messages API: https://platform.claude.com/docs/en/api/messages */
+export function createAnthropicProvider(server: AnthropicServer, now: () => number): ModelProvider {
+  const { name, key } = server
+  const base = new URL(server.baseUrl ?? ANTHROPIC)
+  const failing = { provider: name, rules: ANTHROPIC_RULES, now }
+  const call = async (
+    request: ModelRequest,
+    { signal, onDelta, traceparent }: GenerateOptions,
+  ): Promise<ModelAnswer> => {
+    const headers = {
+      'anthropic-version': VERSION,
+      ...(key ? { 'x-api-key': key } : {}),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    }
+    const reply = await post(failing, addressOf(base), headers, requestBody(request), signal)
+    const answer = new AnswerBuilder(name, ENDINGS, onDelta)
+    return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
+  }
+  return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], call)
+}
+
+function addressOf(base: URL): URL {
+  const url = new URL(base)
+  url.username = ''
+  url.password = ''
+  const path = url.pathname.replace(/\/+$/, '')
+  url.pathname = `${/\/v1$/.test(path) ? path : `${path}/v1`}/messages`
+  return url
+}
+
+const requestBody = (request: ModelRequest): Record<string, unknown> => ({
+  model: request.model,
+  max_tokens: request.maxTokens ?? DEFAULT_MAX_TOKENS,
+  messages: request.messages.map(toMessage),
+  stream: true,
+  ...(request.system === undefined ? {} : { system: request.system }),
+  ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+  ...(request.stop === undefined ? {} : { stop_sequences: request.stop }),
+  ...(request.json === undefined
+    ? {}
+    : { output_config: { format: { type: 'json_schema', schema: request.json.schema } } }),
+})
+
+const toMessage = ({ role, content }: ModelMessage) => ({
+  role,
+  content:
+    typeof content === 'string'
+      ? content
+      : content.map((part) =>
+          part.type === 'text'
+            ? { type: 'text', text: part.text }
+            : { type: 'image', source: { type: 'base64', media_type: part.mediaType, data: part.base64 } },
+        ),
+})
+
+const block = z.looseObject({ type: z.string().nullish(), text: z.string().nullish() })
+const numbers = z.looseObject({}).nullish().catch(undefined)
+const eventSchema = z.looseObject({
+  type: z.string(),
+  error: z.unknown().optional(),
+  message: z.looseObject({ usage: numbers }).nullish().or(z.string()),
+  content_block: block.nullish(),
+  delta: block.extend({ stop_reason: z.string().nullish() }).nullish(),
+  usage: numbers.optional(),
+  // Of a whole message that came in place of a stream.
+  content: z.array(block).nullish(),
+  stop_reason: z.string().nullish(),
+})
+
+function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now }: Failing): boolean {
+  const event = parseEvent(part.data, provider)
+  if (event.type === 'error' || event.error)
+    throw failedCall({ ...readError(event), provider, usage: answer.usage, now: now() }, rules)
+  if (typeof event.message === 'object') takeUsage(event.message?.usage, answer)
+  takeUsage(event.usage, answer)
+  const { delta, content_block: begun } = event
+  if (begun?.text) answer.add(begun.text)
+  if (begun?.type && begun.type !== 'text') answer.other = begun.type
+  if (delta?.type === 'text_delta') answer.add(delta.text ?? '')
+  for (const { type, text } of event.content ?? []) if (type === 'text') answer.add(text ?? '')
+  answer.end(delta?.stop_reason ?? event.stop_reason)
+  return part.isWhole || event.type === 'message_stop' || (event.type === 'message_delta' && answer.hasEnded)
+}
+
+function parseEvent(data: string, provider: string): z.output<typeof eventSchema> {
+  let value: unknown
+  try {
+    value = JSON.parse(data)
+  } catch {
+    // Never the parser's words: they quote the answer.
+    throw badAnswer(provider, 'a piece of it is not JSON')
+  }
+  const parsed = eventSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const path = parsed.error.issues[0]?.path.join('.') || 'a piece of it'
+  throw badAnswer(provider, `${path} is not what the protocol has there`)
+}
+
+/** `input_tokens` leaves out what was read from the cache and written to it; both are input all the same. */
+function takeUsage(usage: Readonly<Record<string, unknown>> | null | undefined, answer: AnswerBuilder): void {
+  if (!usage) return
+  const before = answer.usage
+  const fresh = readTokens(usage.input_tokens)
+  const cached = readTokens(usage.cache_read_input_tokens)
+  const written = readTokens(usage.cache_creation_input_tokens)
+  answer.usage = {
+    inputTokens: fresh === null ? before.inputTokens : fresh + (cached ?? 0) + (written ?? 0),
+    outputTokens: readTokens(usage.output_tokens) ?? before.outputTokens,
+    cachedTokens: cached ?? before.cachedTokens,
+    reasoningTokens: before.reasoningTokens,
   }
 }
-
-async function ask(
-  client: Anthropic,
-  request: ModelRequest,
-  { signal, onDelta, traceparent }: GenerateOptions,
-): Promise<ModelAnswer> {
-  const stream = await client.messages.create(
-    {
-      model: request.model,
-      max_tokens: request.maxTokens ?? DEFAULT_MAX_TOKENS,
-      messages: [{ role: 'user', content: request.prompt }],
-      stream: true,
-      ...(request.system === undefined ? {} : { system: request.system }),
-      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    },
-    { signal, ...(traceparent === undefined ? {} : { headers: { traceparent } }) },
-  )
-  let text = ''
-  let stop: string | null = null
-  let isWhole = false
-  let inputTokens = 0
-  let outputTokens = 0
-  for await (const event of stream) {
-    if (event.type === 'message_start') inputTokens = event.message.usage.input_tokens
-    if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
-      text += event.delta.text
-      onDelta?.(event.delta.text)
-    }
-    if (event.type === 'message_delta') {
-      stop = event.delta.stop_reason
-      outputTokens = event.usage.output_tokens
-    }
-    if (event.type === 'message_stop') isWhole = true
-  }
-  signal.throwIfAborted()
-  if (stop === 'refusal') throw refused(NAME)
-  if (!isWhole) throw badAnswer(NAME, 'the stream ended early')
-  const finishReason =
-    stop === 'end_turn' || stop === 'stop_sequence' ? 'stop' : stop === 'max_tokens' ? 'length' : 'other'
-  return { text, inputTokens, outputTokens, finishReason }
-}
-
-function translate(error: unknown, now: number): ProviderError {
-  if (error instanceof ProviderError) return error
-  if (error instanceof APIConnectionError) return unreachable(NAME, causeOf(error))
-  if (error instanceof APIError && error.status !== undefined)
-    return failedStatus({
-      provider: NAME,
-      status: error.status,
-      message: error.message.replace(/^\d+ /, ''),
-      retryAfter: error.headers?.get('retry-after') ?? null,
-      now,
-    })
-  // An `error` event in the middle of a stream has a type and no status.
-  if (error instanceof APIError && /overloaded|api_error|rate_limit/.test(error.message))
-    return failedStatus({ provider: NAME, status: 529, message: error.message, now })
-  return badAnswer(NAME, causeOf(error))
-}
-
-const causeOf = (error: unknown): string =>
-  error instanceof Error
-    ? `${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`
-    : String(error)

@@ -1,51 +1,62 @@
 import {
   BedrockRuntimeClient,
-  BedrockRuntimeServiceException,
+  type ContentBlock,
   ConverseStreamCommand,
+  type ConverseStreamCommandInput,
+  type ConverseStreamOutput,
 } from '@aws-sdk/client-bedrock-runtime'
-import { ProviderError } from '../../../domain/errors.ts'
-import { badAnswer, failedStatus, refused, unreachable } from '../../../domain/provider-failure.ts'
+import type { ProviderError } from '../../../domain/errors.ts'
+import { readTokens } from '../../../domain/model-usage.ts'
+import { badAnswer, failedCall, unreachable } from '../../../domain/provider-failure.ts'
 import type {
   GenerateOptions,
+  MessagePart,
   ModelAnswer,
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
+import { AnswerBuilder, collect, type Endings } from '../shared/answer.ts'
+import { asProvider } from '../shared/as-provider.ts'
+import { describeCauses } from '../shared/post-json.ts'
+import { BEDROCK_RULES } from './failures.ts'
 
 const NAME = 'bedrock'
+
+/** `stopReason`: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html */
+const ENDINGS: Endings = {
+  end_turn: { kind: 'stop' },
+  stop_sequence: { kind: 'stop' },
+  max_tokens: { kind: 'length' },
+  model_context_window_exceeded: { kind: 'length' },
+  guardrail_intervened: { kind: 'refused' },
+  content_filtered: { kind: 'refused' },
+  tool_use: { kind: 'bad', retry: 'never' },
+  malformed_tool_use: { kind: 'bad', retry: 'never' },
+  malformed_model_output: { kind: 'bad', retry: 'counted' },
+}
 
 /** Any model of Bedrock that Converse takes; credentials and Region are the function's own. */
 export function createBedrockProvider(
   now: () => number,
   client = new BedrockRuntimeClient({ maxAttempts: 1 }),
 ): ModelProvider {
-  return {
-    name: NAME,
-    async generate(request, options) {
-      try {
-        return await ask(client, request, options)
-      } catch (error) {
-        options.signal.throwIfAborted()
-        throw translate(error, now())
-      }
-    },
-  }
+  return asProvider(NAME, [], async (request, options) => {
+    const answer = new AnswerBuilder(NAME, ENDINGS, options.onDelta)
+    try {
+      return await callModel(client, request, options, answer)
+    } catch (error) {
+      throw translate(error, answer, now())
+    }
+  })
 }
 
-async function ask(
+async function callModel(
   client: BedrockRuntimeClient,
   request: ModelRequest,
-  { signal, onDelta, traceparent }: GenerateOptions,
+  { signal, traceparent }: GenerateOptions,
+  answer: AnswerBuilder,
 ): Promise<ModelAnswer> {
-  const command = new ConverseStreamCommand({
-    modelId: request.model,
-    messages: [{ role: 'user', content: [{ text: request.prompt }] }],
-    ...(request.system === undefined ? {} : { system: [{ text: request.system }] }),
-    inferenceConfig: {
-      ...(request.maxTokens === undefined ? {} : { maxTokens: request.maxTokens }),
-      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    },
-  })
+  const command = new ConverseStreamCommand(inputOf(request))
   if (traceparent !== undefined)
     command.middlewareStack.add(
       (next) => (args) => {
@@ -55,50 +66,99 @@ async function ask(
       { step: 'build' },
     )
   const { stream } = await client.send(command, { abortSignal: signal })
-  let text = ''
-  let stop: string | undefined
-  let inputTokens = 0
-  let outputTokens = 0
-  for await (const event of stream ?? []) {
-    const delta = event.contentBlockDelta?.delta?.text
-    if (delta) {
-      text += delta
-      onDelta?.(delta)
-    }
-    stop = event.messageStop?.stopReason ?? stop
-    inputTokens = event.metadata?.usage?.inputTokens ?? inputTokens
-    outputTokens = event.metadata?.usage?.outputTokens ?? outputTokens
-    const failed =
-      event.internalServerException ??
-      event.modelStreamErrorException ??
-      event.throttlingException ??
-      event.serviceUnavailableException ??
-      event.validationException
-    if (failed) throw failed
-    signal.throwIfAborted()
-  }
-  if (stop === 'content_filtered' || stop === 'guardrail_intervened') throw refused(NAME)
-  if (stop === undefined) throw badAnswer(NAME, 'the stream ended early')
-  const finishReason =
-    stop === 'end_turn' || stop === 'stop_sequence' ? 'stop' : stop === 'max_tokens' ? 'length' : 'other'
-  return { text, inputTokens, outputTokens, finishReason }
+  if (!stream) throw badAnswer(NAME, 'no stream came')
+  return collect(stream, answer, signal, (event) => takeEvent(event, answer))
 }
 
-function translate(error: unknown, now: number): ProviderError {
-  if (error instanceof ProviderError) return error
-  if (error instanceof BedrockRuntimeServiceException) {
-    const status = error.$metadata?.httpStatusCode ?? (error.name === 'ThrottlingException' ? 429 : 500)
-    const retryAfter = error.$response?.headers?.['retry-after'] ?? null
-    return failedStatus({
-      provider: NAME,
-      status,
-      message: `${error.name}: ${error.message}`,
-      retryAfter,
-      now,
-    })
+function inputOf(request: ModelRequest): ConverseStreamCommandInput {
+  const { system, maxTokens, temperature, stop, json } = request
+  return {
+    modelId: request.model,
+    messages: request.messages.map(({ role, content }) => ({
+      role,
+      content: typeof content === 'string' ? [{ text: content }] : content.map(toBlock),
+    })),
+    ...(system === undefined ? {} : { system: [{ text: system }] }),
+    inferenceConfig: {
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      ...(temperature === undefined ? {} : { temperature }),
+      ...(stop === undefined ? {} : { stopSequences: [...stop] }),
+    },
+    ...(json === undefined
+      ? {}
+      : {
+          outputConfig: {
+            textFormat: {
+              type: 'json_schema',
+              structure: { jsonSchema: { name: json.name, schema: JSON.stringify(json.schema) } },
+            },
+          },
+        }),
   }
-  const message = error instanceof Error ? error.message : String(error)
-  return /ECONN|socket|network|getaddrinfo|timeout/i.test(message)
-    ? unreachable(NAME, message)
-    : badAnswer(NAME, message)
+}
+
+const toBlock = (part: MessagePart): ContentBlock =>
+  part.type === 'text'
+    ? { text: part.text }
+    : {
+        image: {
+          format: part.mediaType.slice('image/'.length) as 'png' | 'jpeg' | 'gif' | 'webp',
+          source: { bytes: Buffer.from(part.base64, 'base64') },
+        },
+      }
+
+/** @returns whether nothing follows: the tokens come last, after the end. */
+function takeEvent(event: ConverseStreamOutput, answer: AnswerBuilder): boolean {
+  const failed =
+    event.internalServerException ??
+    event.modelStreamErrorException ??
+    event.throttlingException ??
+    event.serviceUnavailableException ??
+    event.validationException
+  if (failed) throw failed
+  const delta = event.contentBlockDelta?.delta
+  if (typeof delta?.text === 'string') answer.add(delta.text)
+  else if (delta?.text !== undefined) throw badAnswer(NAME, 'a piece of its text is no text')
+  if (delta?.reasoningContent) answer.other = 'reasoning'
+  if (delta?.toolUse) answer.other = 'a call of a tool'
+  answer.end(event.messageStop?.stopReason)
+  const usage = event.metadata?.usage
+  if (usage) {
+    const cached = readTokens(usage.cacheReadInputTokens)
+    const fresh = readTokens(usage.inputTokens)
+    answer.usage = {
+      inputTokens:
+        fresh === null ? null : fresh + (cached ?? 0) + (readTokens(usage.cacheWriteInputTokens) ?? 0),
+      outputTokens: readTokens(usage.outputTokens),
+      cachedTokens: cached,
+      reasoningTokens: null,
+    }
+  }
+  return usage !== undefined && answer.hasEnded
+}
+
+/** Exceptions are told by their name: inside a stream there is no status. Anything without one is the connection. */
+function translate(error: unknown, answer: AnswerBuilder, now: number): unknown {
+  if (!(error instanceof Error) || 'retry' in error) return error as ProviderError
+  const { $metadata, $response, name, message } = error as Error & {
+    readonly $metadata?: { readonly httpStatusCode?: number }
+    readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
+  }
+  const isNamed = $metadata !== undefined || /Exception$|Throttling|Token/.test(name)
+  if (name === 'CredentialsProviderError')
+    return failedCall({ provider: NAME, status: 401, message: 'this function has no AWS credentials.', now })
+  if (!isNamed || /^(TimeoutError|NetworkingError)$/.test(name))
+    return unreachable(NAME, describeCauses(error))
+  return failedCall(
+    {
+      provider: NAME,
+      status: $metadata?.httpStatusCode,
+      code: name,
+      message: `${name}: ${message}`,
+      headers: $response?.headers ?? {},
+      usage: answer.usage,
+      now,
+    },
+    BEDROCK_RULES,
+  )
 }

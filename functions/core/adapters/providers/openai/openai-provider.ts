@@ -1,110 +1,130 @@
-import OpenAI, { APIConnectionError, APIError } from 'openai'
 import { ProviderError } from '../../../domain/errors.ts'
-import { badAnswer, failedStatus, refused, unreachable } from '../../../domain/provider-failure.ts'
 import type {
   GenerateOptions,
   ModelAnswer,
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
+import { AnswerBuilder, collect } from '../shared/answer.ts'
+import { asProvider, post, secretsOf } from '../shared/as-provider.ts'
+import { readBody } from '../shared/read-body.ts'
+import { requestBody, takePart } from './chat.ts'
+import { type Dialect, firstDialect, learn } from './dialect.ts'
+import { OPENAI_ENDINGS } from './endings.ts'
+import { OPENAI_RULES } from './failures.ts'
 
-const NAME = 'openai'
-/** Above every limit of ours: the attempt's signal decides when a call ends. */
-const NEVER_MS = 3_600_000
-const REFUSALS = ['content_filter', 'content_policy_violation']
+const OPENAI = 'https://api.openai.com/v1'
+/** Azure wants a version; this one is generally available. */
+const AZURE_VERSION = '2024-10-21'
+
+export interface OpenaiServer {
+  /** As usage, circuits and errors call it. */
+  readonly name: string
+  /** Left out: OpenAI itself. */
+  readonly baseUrl?: string | undefined
+  /** Left out: the server wants none. */
+  readonly key?: string | undefined
+  /** What is known of its dialect; the rest is learned. */
+  readonly dialect?: Partial<Dialect> | undefined
+}
+
+/** What was learned of servers and their models; lives as long as the execution environment. */
+const learned = new Map<string, Dialect>()
+/** More models than any stage has: a caller's own names must not fill the memory. */
+const MOST_LEARNED = 1_000
 
 /** OpenAI and every server that speaks its chat completions. */
-export function createOpenaiProvider(
-  apiKey: string,
-  baseURL: string | undefined,
-  now: () => number,
-): ModelProvider {
-  // `off`: the SDK would print chunks that it cannot parse, and those can hold a prompt.
-  const client = new OpenAI({
-    apiKey,
-    maxRetries: 0,
-    timeout: NEVER_MS,
-    logLevel: 'off',
-    ...(baseURL ? { baseURL } : {}),
-  })
-  return {
-    name: NAME,
-    async generate(request, options) {
-      try {
-        return await ask(client, request, options)
-      } catch (error) {
-        options.signal.throwIfAborted()
-        throw translate(error, now())
-      }
-    },
-  }
-}
+export function createOpenaiProvider(server: OpenaiServer, now: () => number): ModelProvider {
+  const { name, key, baseUrl = OPENAI } = server
+  const base = new URL(baseUrl)
+  const failing = { provider: name, rules: OPENAI_RULES, now }
 
-async function ask(
-  client: OpenAI,
-  request: ModelRequest,
-  { signal, onDelta, traceparent }: GenerateOptions,
-): Promise<ModelAnswer> {
-  const stream = await client.chat.completions.create(
-    {
-      model: request.model,
-      messages: [
-        ...(request.system === undefined ? [] : [{ role: 'system' as const, content: request.system }]),
-        { role: 'user' as const, content: request.prompt },
-      ],
-      stream: true,
-      stream_options: { include_usage: true },
-      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-      // The older name: newer OpenAI models still take it on most routes, and compatible servers know no other.
-      ...(request.maxTokens === undefined ? {} : { max_tokens: request.maxTokens }),
-    },
-    { signal, ...(traceparent === undefined ? {} : { headers: { traceparent } }) },
-  )
-  let text = ''
-  let finish: string | null = null
-  let inputTokens = 0
-  let outputTokens = 0
-  for await (const chunk of stream) {
-    const choice = chunk.choices?.[0]
-    const delta = choice?.delta?.content
-    if (delta) {
-      text += delta
-      onDelta?.(delta)
+  const call = async (request: ModelRequest, dialect: Dialect, options: GenerateOptions) => {
+    const { signal, onDelta, traceparent } = options
+    const headers = { ...authorization(base, key), ...(traceparent === undefined ? {} : { traceparent }) }
+    const url = addressOf(base, request.model)
+    const reply = await post(failing, url, headers, requestBody(request, dialect), signal)
+    const answer = new AnswerBuilder(name, OPENAI_ENDINGS, onDelta)
+    return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
+  }
+
+  return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], async (request, options) => {
+    const place = `${base.href} ${request.model}`
+    const dialect = learned.get(place) ?? { ...firstDialect(baseUrl === OPENAI), ...server.dialect }
+    const next = (error: unknown): Dialect | undefined => {
+      const better =
+        error instanceof ProviderError && isRefusal(error) && learn(dialect, request, error.message)
+      if (!better) return undefined
+      if (learned.size >= MOST_LEARNED) learned.clear()
+      learned.set(place, better)
+      return better
     }
-    if (choice?.delta?.refusal) throw refused(NAME)
-    finish = choice?.finish_reason ?? finish
-    inputTokens = chunk.usage?.prompt_tokens ?? inputTokens
-    outputTokens = chunk.usage?.completion_tokens ?? outputTokens
-  }
-  signal.throwIfAborted()
-  if (finish === 'content_filter') throw refused(NAME)
-  // Half a text is not an answer: a stream that ends without a finish reason was cut.
-  if (finish === null) throw badAnswer(NAME, 'the stream ended early')
-  return {
-    text,
-    inputTokens,
-    outputTokens,
-    finishReason: finish === 'stop' || finish === 'length' ? finish : 'other',
-  }
+    try {
+      return await call(request, dialect, options)
+    } catch (error) {
+      const better = next(error)
+      if (!better) throw error
+      return await again(
+        () => call(request, better, options),
+        request,
+        better,
+        (found) => learned.set(place, found),
+      )
+    }
+  })
 }
 
-function translate(error: unknown, now: number): ProviderError {
-  if (error instanceof ProviderError) return error
-  if (error instanceof APIConnectionError) return unreachable(NAME, causeOf(error))
-  if (error instanceof APIError && error.status !== undefined)
-    return failedStatus({
-      provider: NAME,
-      status: error.status,
-      message: error.message.replace(/^\d+ /, ''),
-      retryAfter: error.headers?.get('retry-after') ?? null,
-      retryAfterMs: error.headers?.get('retry-after-ms') ?? null,
-      isRefusal: REFUSALS.includes(String(error.code)),
-      now,
+/** The one extra call. What its refusal teaches is for the next attempt, which is worth making then. */
+async function again(
+  call: () => Promise<ModelAnswer>,
+  request: ModelRequest,
+  dialect: Dialect,
+  note: (dialect: Dialect) => void,
+): Promise<ModelAnswer> {
+  try {
+    return await call()
+  } catch (error) {
+    const better =
+      error instanceof ProviderError && isRefusal(error) && learn(dialect, request, error.message)
+    if (!better) throw error
+    note(better)
+    throw new ProviderError(error.code, error.message, 'counted', error.provider, {
+      status: error.status ?? 400,
     })
-  return badAnswer(NAME, causeOf(error))
+  }
 }
 
-const causeOf = (error: unknown): string =>
-  error instanceof Error
-    ? `${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`
-    : String(error)
+const isRefusal = ({ code, status, retry }: ProviderError): boolean =>
+  code === 'provider_rejected' &&
+  retry === 'never' &&
+  status !== undefined &&
+  [400, 404, 405, 415, 422, 501].includes(status)
+
+const isAzure = ({ hostname }: URL): boolean =>
+  /\.(openai\.azure|cognitiveservices\.azure|services\.ai\.azure)\.(com|us|cn)$/.test(hostname)
+
+function authorization(base: URL, key: string | undefined): Record<string, string> {
+  if (key && isAzure(base)) return { 'api-key': key }
+  if (key) return { authorization: `Bearer ${key}` }
+  const [user, password] = [base.username, base.password].map(decodeURIComponent)
+  return user || password
+    ? { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }
+    : {}
+}
+
+/** https://learn.microsoft.com/azure/ai-foundry/openai/reference: a deployment's own address, unless the base is `/openai/v1`. */
+export function addressOf(base: URL, model: string): URL {
+  const url = new URL(base)
+  url.username = ''
+  url.password = ''
+  const path = url.pathname.replace(/\/+$/, '')
+  if (!isAzure(base) || /\/v1$/.test(path)) {
+    url.pathname = `${path}/chat/completions`
+    return url
+  }
+  const root = path.replace(/\/openai(\/deployments(\/[^/]+)?)?$/, '')
+  const deployment = /\/deployments\/([^/]+)$/.exec(path)?.[1] ?? encodeURIComponent(model)
+  url.pathname = `${root}/openai/deployments/${deployment}/chat/completions`
+  if (!url.searchParams.has('api-version')) url.searchParams.set('api-version', AZURE_VERSION)
+  return url
+}

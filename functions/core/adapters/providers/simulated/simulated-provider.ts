@@ -2,7 +2,12 @@ import { ProviderError } from '../../../domain/errors.ts'
 import { SIMULATED_BEHAVIOURS } from '../../../domain/model-routes.ts'
 import { badAnswer, failedStatus, refused } from '../../../domain/provider-failure.ts'
 import type { Clock } from '../../../ports/clock.ts'
-import type { GenerateOptions, ModelProvider, ModelRequest } from '../../../ports/model-provider.ts'
+import {
+  type GenerateOptions,
+  type ModelProvider,
+  type ModelRequest,
+  textOf,
+} from '../../../ports/model-provider.ts'
 
 const NAME = 'simulated'
 /** Pace of a usual answer: some two seconds, long enough to watch. */
@@ -86,12 +91,18 @@ async function stream(
   }
   return {
     text: said.join(''),
-    // About four characters a token, as the common rule of thumb has it.
-    inputTokens: Math.ceil(((request.system?.length ?? 0) + request.prompt.length) / 4),
-    outputTokens: said.length,
+    usage: {
+      // About four characters a token, as the common rule of thumb has it.
+      inputTokens: Math.ceil(((request.system?.length ?? 0) + promptOf(request).length) / 4),
+      outputTokens: said.length,
+      cachedTokens: null,
+      reasoningTokens: null,
+    },
     finishReason: said.length < words.length ? ('length' as const) : ('stop' as const),
   }
 }
+
+const promptOf = ({ messages }: ModelRequest): string => messages.map(textOf).join('\n')
 
 const ENGLISH = [
   'It begins with a clear question and a few plain facts.',
@@ -111,7 +122,9 @@ const CHINESE = [
 ]
 
 /** Words (or characters of a language without spaces), in an order drawn from the prompt. */
-function answerTo({ model, prompt }: ModelRequest): readonly string[] {
+function answerTo(request: ModelRequest): readonly string[] {
+  const { model } = request
+  const prompt = promptOf(request)
   const isChinese = /\p{Script=Han}/u.test(prompt.slice(0, 2_000))
   const sentences = isChinese ? CHINESE : ENGLISH
   let seed = 0

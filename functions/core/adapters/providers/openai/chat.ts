@@ -1,0 +1,164 @@
+/** OpenAI's chat completions as they are written and read: https://platform.openai.com/docs/api-reference/chat */
+import * as z from 'zod'
+import type { ProviderError } from '../../../domain/errors.ts'
+import { readTokens } from '../../../domain/model-usage.ts'
+import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
+import type { ModelMessage, ModelRequest } from '../../../ports/model-provider.ts'
+import type { AnswerBuilder } from '../shared/answer.ts'
+import type { Failing } from '../shared/as-provider.ts'
+import type { BodyPart } from '../shared/read-body.ts'
+import { readError } from '../shared/read-error.ts'
+import type { Dialect } from './dialect.ts'
+
+export function requestBody(request: ModelRequest, dialect: Dialect): Record<string, unknown> {
+  const { model, temperature, maxTokens, stop, json } = request
+  const asText = json && !dialect.hasJsonSchema
+  const system = [
+    request.system,
+    asText && `Answer with JSON of this schema and nothing else: ${JSON.stringify(json.schema)}`,
+  ]
+    .filter(Boolean)
+    .join('\n\n')
+  const messages = request.messages.map(toMessage)
+  if (system && dialect.hasSystem) messages.unshift({ role: 'system', content: system })
+  if (system && !dialect.hasSystem) messages[0] = withText(messages[0], system)
+  return {
+    model,
+    messages,
+    ...(dialect.streams ? { stream: true } : {}),
+    ...(dialect.streams && dialect.hasStreamOptions ? { stream_options: { include_usage: true } } : {}),
+    ...(temperature === undefined || !dialect.hasTemperature ? {} : { temperature }),
+    ...(maxTokens === undefined ? {} : { [dialect.maxTokensName]: maxTokens }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(json && dialect.hasJsonSchema
+      ? { response_format: { type: 'json_schema', json_schema: { ...json, strict: true } } }
+      : {}),
+  }
+}
+
+interface Message {
+  readonly role: string
+  readonly content: string | readonly object[]
+}
+
+const toMessage = ({ role, content }: ModelMessage): Message => ({
+  role,
+  content:
+    typeof content === 'string'
+      ? content
+      : content.map((part) =>
+          part.type === 'text'
+            ? { type: 'text', text: part.text }
+            : { type: 'image_url', image_url: { url: `data:${part.mediaType};base64,${part.base64}` } },
+        ),
+})
+
+function withText(message: Message | undefined, text: string): Message {
+  if (message?.role !== 'user') return { role: 'user', content: text }
+  const { content } = message
+  return {
+    role: 'user',
+    content: typeof content === 'string' ? `${text}\n\n${content}` : [{ type: 'text', text }, ...content],
+  }
+}
+
+/** Text, or parts of which the text counts; anything else is not an answer. */
+const content = z.union([
+  z.string(),
+  z
+    .array(z.looseObject({ type: z.string().optional(), text: z.string().nullish() }))
+    .transform((parts) => parts.map(({ type, text }) => (type === 'thinking' ? '' : (text ?? ''))).join('')),
+])
+const speech = z.looseObject({
+  content: content.nullish(),
+  refusal: z.string().nullish(),
+  reasoning: z.unknown().optional(),
+  reasoning_content: z.unknown().optional(),
+  tool_calls: z.unknown().optional(),
+  function_call: z.unknown().optional(),
+})
+const chunkSchema = z.looseObject({
+  error: z.unknown().optional(),
+  choices: z
+    .array(
+      z.looseObject({
+        index: z.number().nullish(),
+        delta: speech.nullish(),
+        message: speech.nullish(),
+        text: z.string().nullish(),
+        finish_reason: z.union([z.string(), z.null()]).optional(),
+        error: z.unknown().optional(),
+      }),
+    )
+    .nullish(),
+  usage: z.unknown().optional(),
+})
+
+/** Takes one piece of an answer. @returns whether it was the last. */
+export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing): boolean {
+  const { provider } = failing
+  if (part.data.trim() === '[DONE]') return true
+  const chunk = parseChunk(part.data, provider)
+  takeUsage(chunk.usage, answer)
+  const failed = chunk.error ?? chunk.choices?.find(({ error }) => error)?.error
+  if (failed || part.event === 'error') throw streamFailure(failed ?? chunk, answer, failing)
+  const choice = chunk.choices?.find(({ index }) => !index)
+  if (!choice) {
+    if (part.isWhole && !chunk.choices) throw streamFailure(chunk, answer, failing)
+    return part.isWhole
+  }
+  const { delta, message, text } = choice
+  const said = delta ?? message
+  if (said?.refusal) answer.isRefused = true
+  if (said?.tool_calls || said?.function_call) answer.other = 'a call of a tool'
+  else if (said?.reasoning || said?.reasoning_content) answer.other ||= 'reasoning'
+  if (delta?.content) answer.add(delta.content)
+  // Some repeat the whole text at the end as `message`.
+  else if (message?.content && !answer.hasText) answer.add(message.content)
+  else if (text) answer.add(text)
+  answer.end(choice.finish_reason)
+  return part.isWhole
+}
+
+function parseChunk(data: string, provider: string): z.output<typeof chunkSchema> {
+  let value: unknown
+  try {
+    value = JSON.parse(data)
+  } catch {
+    // Never the parser's words: they quote the answer.
+    throw badAnswer(provider, 'a piece of it is not JSON')
+  }
+  const parsed = chunkSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const path = parsed.error.issues[0]?.path.join('.') || 'a piece of it'
+  throw badAnswer(provider, `${path} is not what the protocol has there`)
+}
+
+function streamFailure(
+  value: unknown,
+  answer: AnswerBuilder,
+  { provider, rules, now }: Failing,
+): ProviderError {
+  return failedCall({ ...readError(value), provider, usage: answer.usage, now: now() }, rules)
+}
+
+const object = z.looseObject({}).catch({})
+const details = (value: unknown): Record<string, unknown> => object.parse(value)
+
+/** The last numbers count: some servers send running totals. */
+function takeUsage(value: unknown, answer: AnswerBuilder): void {
+  if (typeof value !== 'object' || value === null) return
+  const usage = details(value)
+  const before = answer.usage
+  const input = details(usage.prompt_tokens_details)
+  const output = details(usage.completion_tokens_details)
+  answer.usage = {
+    inputTokens: readTokens(usage.prompt_tokens) ?? readTokens(usage.input_tokens) ?? before.inputTokens,
+    outputTokens:
+      readTokens(usage.completion_tokens) ?? readTokens(usage.output_tokens) ?? before.outputTokens,
+    // DeepSeek names the cached part on its own.
+    cachedTokens:
+      readTokens(input.cached_tokens) ?? readTokens(usage.prompt_cache_hit_tokens) ?? before.cachedTokens,
+    reasoningTokens: readTokens(output.reasoning_tokens) ?? before.reasoningTokens,
+  }
+}

@@ -1,0 +1,56 @@
+/** In what a server that speaks like OpenAI differs from OpenAI. */
+import type { ModelRequest } from '../../../ports/model-provider.ts'
+
+export interface Dialect {
+  readonly streams: boolean
+  readonly hasStreamOptions: boolean
+  readonly maxTokensName: 'max_tokens' | 'max_completion_tokens'
+  readonly hasTemperature: boolean
+  readonly hasSystem: boolean
+  readonly hasJsonSchema: boolean
+}
+
+/** What compatible servers know. OpenAI's own newer models take only the newer name. */
+export const firstDialect = (isOpenai: boolean): Dialect => ({
+  streams: true,
+  hasStreamOptions: true,
+  maxTokensName: isOpenai ? 'max_completion_tokens' : 'max_tokens',
+  hasTemperature: true,
+  hasSystem: true,
+  hasJsonSchema: true,
+})
+
+const UNSUPPORTED =
+  /unsupported|not (supported|permitted|allowed|available|implemented|recognized)|n't (support|allow)|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|must (be (null|true|false|one of)|alternate)|can(not|'t| only)|instead|no such/i
+
+/**
+ * Reads what a refusal (400, 404, 405, 415, 422, 501) says about the dialect.
+ *
+ * @returns the dialect to try next, or undefined when the refusal is about something else.
+ */
+export function learn(
+  dialect: Dialect,
+  { system, temperature, maxTokens, json }: ModelRequest,
+  message: string,
+): Dialect | undefined {
+  if (!UNSUPPORTED.test(message)) return undefined
+  if (dialect.streams && dialect.hasStreamOptions && /stream_options|include_usage/i.test(message))
+    return { ...dialect, hasStreamOptions: false }
+  if (maxTokens !== undefined && new RegExp(`\\b${dialect.maxTokensName}\\b`, 'i').test(message))
+    return dialect.maxTokensName === 'max_tokens'
+      ? // Models that want the newer name are those that reason, and these take no temperature either.
+        { ...dialect, maxTokensName: 'max_completion_tokens', hasTemperature: false }
+      : { ...dialect, maxTokensName: 'max_tokens' }
+  if (temperature !== undefined && dialect.hasTemperature && /temperature/i.test(message))
+    return { ...dialect, hasTemperature: false }
+  if (json && dialect.hasJsonSchema && /response_format|json_schema|structured|guided/i.test(message))
+    return { ...dialect, hasJsonSchema: false }
+  if (
+    system !== undefined &&
+    dialect.hasSystem &&
+    /\b(system|developer)\b|roles? must alternate/i.test(message)
+  )
+    return { ...dialect, hasSystem: false }
+  if (dialect.streams && /\bstream(ing|ed)?\b/i.test(message)) return { ...dialect, streams: false }
+  return undefined
+}

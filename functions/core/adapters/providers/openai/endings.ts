@@ -1,0 +1,54 @@
+import type { Endings } from '../shared/answer.ts'
+
+const STOP = { kind: 'stop' } as const
+const LENGTH = { kind: 'length' } as const
+const REFUSED = { kind: 'refused' } as const
+const LATER = { kind: 'bad', retry: 'counted' } as const
+/** The model asked for a tool, and none was offered: it would again. */
+const NEVER = { kind: 'bad', retry: 'never' } as const
+
+/** `finish_reason` of OpenAI and of servers that speak like it, in lower case. */
+export const OPENAI_ENDINGS: Endings = {
+  // https://platform.openai.com/docs/api-reference/chat/object
+  stop: STOP,
+  length: LENGTH,
+  content_filter: REFUSED,
+  tool_calls: NEVER,
+  function_call: NEVER,
+  // https://docs.mistral.ai/api
+  model_length: LENGTH,
+  // https://huggingface.co/docs/text-generation-inference/reference/api_reference; https://docs.together.ai
+  eos_token: STOP,
+  eos: STOP,
+  stop_sequence: STOP,
+  // https://docs.cohere.com/reference/chat
+  complete: STOP,
+  max_tokens: LENGTH,
+  error_toxic: REFUSED,
+  // Gateways that pass on Anthropic's and Bedrock's words.
+  end_turn: STOP,
+  pause_turn: LENGTH,
+  model_context_window_exceeded: LENGTH,
+  refusal: REFUSED,
+  guardrail_intervened: REFUSED,
+  content_filtered: REFUSED,
+  tool_use: NEVER,
+  // https://ai.google.dev/api/generate-content#FinishReason
+  safety: REFUSED,
+  recitation: REFUSED,
+  blocklist: REFUSED,
+  prohibited_content: REFUSED,
+  spii: REFUSED,
+  image_safety: REFUSED,
+  malformed_function_call: NEVER,
+  unexpected_tool_call: NEVER,
+  // https://docs.bigmodel.cn
+  sensitive: REFUSED,
+  network_error: LATER,
+  // https://api-docs.deepseek.com/api/create-chat-completion
+  insufficient_system_resource: LATER,
+  // https://docs.vllm.ai, https://docs.sglang.ai
+  abort: LATER,
+  // https://openrouter.ai/docs/api-reference/overview
+  error: LATER,
+}

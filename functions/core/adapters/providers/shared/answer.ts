@@ -1,0 +1,140 @@
+/** Puts an answer together from its pieces and says whether its end was a good one. */
+import { LIMITS } from '../../../../contract.ts'
+import type { Retry } from '../../../domain/errors.ts'
+import type { ModelUsage } from '../../../domain/model-usage.ts'
+import { badAnswer, refused, tooLarge, truncated } from '../../../domain/provider-failure.ts'
+import type { GenerateOptions, ModelAnswer } from '../../../ports/model-provider.ts'
+
+export const NO_USAGE: ModelUsage = {
+  inputTokens: null,
+  outputTokens: null,
+  cachedTokens: null,
+  reasoningTokens: null,
+}
+
+/** What an end means. `stop` and `length` are answers; all else is an error. */
+export type Ending =
+  | { readonly kind: 'stop' | 'length' | 'refused' }
+  | { readonly kind: 'bad'; readonly retry: Retry }
+
+/** Ends by the provider's word in lower case: a closed list. A word that is not in it ends nothing well. */
+export type Endings = Readonly<Record<string, Ending>>
+
+/** Pieces joined at a time: a string of a million pieces costs more memory than its text. */
+const PIECES = 2_000
+
+export class AnswerBuilder {
+  readonly #provider: string
+  readonly #endings: Endings
+  readonly #onDelta: GenerateOptions['onDelta']
+  #parts: string[] = []
+  #bytes = 0
+  #reason: string | undefined
+  usage: ModelUsage = NO_USAGE
+  /** The model said that it will not answer. */
+  isRefused = false
+  /** Something came that is no text: reasoning, a call of a tool. */
+  other = ''
+
+  constructor(provider: string, endings: Endings, onDelta: GenerateOptions['onDelta']) {
+    this.#provider = provider
+    this.#endings = endings
+    this.#onDelta = onDelta
+  }
+
+  /** @throws ProviderError `result_too_large` as soon as there is more text than a result may have. */
+  add(text: string): void {
+    if (text === '') return
+    this.#bytes += Buffer.byteLength(text)
+    if (this.#bytes > LIMITS.resultBytes) throw tooLarge(this.#provider, LIMITS.resultBytes)
+    this.#parts.push(text)
+    if (this.#parts.length >= PIECES) this.#parts = [this.#parts.join('')]
+    // Some servers name a reason with every piece: what comes after it was not the end.
+    this.#reason = undefined
+    this.#onDelta?.(text)
+  }
+
+  end(reason: string | null | undefined): void {
+    if (reason) this.#reason = reason
+  }
+
+  get hasText(): boolean {
+    return this.#bytes > 0
+  }
+
+  get hasEnded(): boolean {
+    return this.#reason !== undefined
+  }
+
+  /** @throws ProviderError for every end that is not in the list of good ones. */
+  finish(): ModelAnswer {
+    const { usage } = this
+    const provider = this.#provider
+    if (this.isRefused) throw refused(provider, usage)
+    if (this.#reason === undefined) throw badAnswer(provider, 'the stream ended early', 'counted', usage)
+    const word = this.#reason.toLowerCase()
+    // `content_filter: self-harm`: the word before the colon counts.
+    const head = word.split(/[:;,\s]/)[0] ?? ''
+    const ending = own(this.#endings, word) ?? own(this.#endings, head)
+    if (!ending) throw badAnswer(provider, `it ended with "${clip(this.#reason)}"`, 'counted', usage)
+    if (ending.kind === 'refused') throw refused(provider, usage)
+    if (ending.kind === 'bad')
+      throw badAnswer(provider, `it ended with "${clip(this.#reason)}"`, ending.retry, usage)
+    if (!this.hasText) {
+      // All tokens went into reasoning: the same call would end the same way.
+      if (ending.kind === 'length') throw truncated(provider, usage)
+      throw badAnswer(
+        provider,
+        this.other ? `only ${this.other} came, and no text` : 'it is empty',
+        'counted',
+        usage,
+      )
+    }
+    return { text: this.#parts.join(''), usage, finishReason: ending.kind }
+  }
+}
+
+const own = (endings: Endings, word: string): Ending | undefined =>
+  Object.hasOwn(endings, word) ? endings[word] : undefined
+
+const clip = (word: string): string => word.slice(0, 60)
+
+/** How long the tokens may still come after the end was told; then the answer is taken without. */
+const AFTER_END_MS = 2_000
+
+/**
+ * Hands on parts until one says that nothing follows. An end that was told is the end: a connection that drops
+ * afterwards, or stays open, takes nothing from the answer.
+ *
+ * @param take returns true when nothing is missing any more.
+ */
+export async function collect<Part>(
+  parts: AsyncIterable<Part>,
+  answer: AnswerBuilder,
+  signal: AbortSignal,
+  take: (part: Part) => boolean,
+): Promise<ModelAnswer> {
+  const iterator = parts[Symbol.asyncIterator]()
+  let timer: NodeJS.Timeout | undefined
+  let late: Promise<'late'> | undefined
+  try {
+    for (;;) {
+      if (!answer.hasEnded) late = undefined
+      else
+        late ??= new Promise((resolve) => {
+          timer = setTimeout(resolve, AFTER_END_MS, 'late')
+        })
+      const next = iterator.next().catch((error) => {
+        if (answer.hasEnded && !signal.aborted) return { done: true as const, value: undefined }
+        throw error
+      })
+      const part = await (late ? Promise.race([next, late]) : next)
+      signal.throwIfAborted()
+      if (part === 'late' || part.done || take(part.value)) break
+    }
+    return answer.finish()
+  } finally {
+    clearTimeout(timer)
+    void iterator.return?.()?.catch(() => undefined)
+  }
+}

@@ -1,0 +1,88 @@
+import { ProviderError } from '../../../domain/errors.ts'
+import {
+  badAnswer,
+  type CallFailure,
+  type FailureRule,
+  failedCall,
+} from '../../../domain/provider-failure.ts'
+import type {
+  GenerateOptions,
+  ModelAnswer,
+  ModelProvider,
+  ModelRequest,
+} from '../../../ports/model-provider.ts'
+import { describeCauses, postJson, type Reply } from './post-json.ts'
+import { readStart } from './read-body.ts'
+import { readErrorText } from './read-error.ts'
+
+/** A provider from one function that makes the call: nothing but a `ProviderError` or the signal's reason leaves it. */
+export function asProvider(
+  name: string,
+  secrets: readonly string[],
+  call: (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>,
+): ModelProvider {
+  const mask = maskOf(secrets)
+  return {
+    name,
+    async generate(request, options) {
+      options.signal.throwIfAborted()
+      try {
+        return await call(request, options)
+      } catch (error) {
+        options.signal.throwIfAborted()
+        throw masked(error instanceof ProviderError ? error : badAnswer(name, describeCauses(error)), mask)
+      }
+    },
+  }
+}
+
+/** Values that must not stand in any text, the configured ones themselves: a key's shape is not known. */
+function maskOf(secrets: readonly string[]): (text: string) => string {
+  const values = secrets
+    .flatMap((secret) => [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')])
+    .filter((value) => value.length >= 4)
+    .toSorted((left, right) => right.length - left.length)
+  return (text) => values.reduce((masked, value) => masked.replaceAll(value, '…'), text)
+}
+
+function masked(error: ProviderError, mask: (text: string) => string): ProviderError {
+  const message = mask(error.message)
+  if (message === error.message) return error
+  const { code, retry, provider, status, usage, retryAfterMs } = error
+  return new ProviderError(code, message, retry, provider, {
+    usage,
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
+}
+
+/** User and password of a base URL. */
+export const secretsOf = (url: URL): string[] =>
+  [url.username, url.password].filter((part) => part !== '').map(decodeURIComponent)
+
+export interface Failing {
+  readonly provider: string
+  readonly rules: readonly FailureRule[]
+  readonly now: () => number
+}
+
+/** Posts, and gives the answer when its status is a good one. @throws ProviderError by the provider's table. */
+export async function post(
+  { provider, rules, now }: Failing,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const reply = await postJson(provider, url, headers, body, signal)
+  if (reply.status >= 200 && reply.status < 300) return reply
+  const { status: inner, ...read } = readErrorText(await readStart(reply.body))
+  const failure: CallFailure = {
+    ...read,
+    provider,
+    status: reply.status || inner,
+    headers: reply.headers,
+    now: now(),
+  }
+  throw failedCall(failure, rules)
+}

@@ -1,0 +1,129 @@
+/**
+ * Rows that fit every server that speaks like OpenAI, in order: what can never succeed first, then what passes. Codes
+ * are the providers' own words; messages count where a server sends no code, or the same code for two things.
+ */
+import type { FailureRule } from '../../../domain/provider-failure.ts'
+
+const OPENAI = 'https://platform.openai.com/docs/guides/error-codes'
+
+export const COMMON_RULES: readonly FailureRule[] = [
+  {
+    word: /^(insufficient_quota|billing_hard_limit_reached|billing_not_active|insufficient_(balance|credits?|funds)|access_terminated|account_deactivated)$/i,
+    is: 'provider_quota_exhausted',
+    retry: 'never',
+    source: OPENAI,
+  },
+  {
+    // Google says the same of a minute's quota, with a time to come back.
+    message: /exceeded your current quota/i,
+    hasWait: true,
+    is: 'provider_rate_limited',
+    retry: 'counted',
+    source: 'https://ai.google.dev/gemini-api/docs/rate-limits',
+  },
+  {
+    message:
+      /exceeded your current quota|insufficient[_ ](quota|balance|credits?|funds)|credit balance is too low|out of credits|requires more credits|not enough credits|billing hard limit|payment required|arrearage|account.{0,30}overdue/i,
+    is: 'provider_quota_exhausted',
+    retry: 'never',
+    source:
+      'https://api-docs.deepseek.com/quick_start/error_codes, https://openrouter.ai/docs/api-reference/errors',
+  },
+  {
+    // One request above a limit per minute: no later minute has room for it.
+    message: /request too large|reduce (your|the) (message|prompt|request|input)|tokens must be reduced/i,
+    is: 'context_too_long',
+    retry: 'never',
+    source: 'https://console.groq.com/docs/errors',
+  },
+  {
+    word: /^(context_length_exceeded|string_above_max_length|context_window_exceeded|exceed_context_size_error|request_too_large)$/i,
+    is: 'context_too_long',
+    retry: 'never',
+    source: OPENAI,
+  },
+  {
+    message:
+      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max)/i,
+    is: 'context_too_long',
+    retry: 'never',
+    source: 'https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html',
+  },
+  {
+    word: /^(content_filter(ed)?|content_policy_violation|moderation(_blocked)?|responsible_?ai_?policy_?violation|data_inspection_failed|prohibited_content|safety)$/i,
+    is: 'content_refused',
+    retry: 'never',
+    source: 'https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter',
+  },
+  {
+    message:
+      /content (management |usage )?polic|content filter|was flagged|flagged (by|for|as)|input moderation|moderation|safety (system|filter|settings)|inappropriate content|responsible ai/i,
+    is: 'content_refused',
+    retry: 'never',
+    source: 'https://openrouter.ai/docs/api-reference/errors',
+  },
+  {
+    word: /^(invalid_api_key|authentication_error|invalid_authentication|permission_error|permission_denied|unauthenticated|account_disabled|api_key_invalid|access_denied|unauthorized)$/i,
+    is: 'provider_unauthorized',
+    retry: 'never',
+    source: OPENAI,
+  },
+  {
+    message:
+      /(invalid|incorrect|missing|expired|wrong|no|disabled|bad) (\w+ )?api[ -_]?key|api[ -_]?key (is |was )?(not valid|invalid|missing|expired|not found|incorrect)|invalid (authentication|credentials|token)|authentication (failed|fails)|no auth credentials|user not found/i,
+    is: 'provider_unauthorized',
+    retry: 'never',
+    source: 'https://ai.google.dev/gemini-api/docs/troubleshooting',
+  },
+  {
+    word: /^(model_not_found|model_not_available|unknown_model|deploymentnotfound|invalid_model|not_found_error)$/i,
+    is: 'model_not_found',
+    retry: 'never',
+    source: OPENAI,
+  },
+  {
+    message:
+      /\bmodel\b.{0,120}(not found|does not exist|doesn't exist|not exist|no longer (exists|available)|decommissioned|not a valid|is unknown|isn't loaded|not supported for)|(no such|unknown|invalid|unsupported) model|no endpoints found|deployment .{0,60}does not exist|model_not_found/i,
+    is: 'model_not_found',
+    retry: 'never',
+    source: 'https://docs.ollama.com/api/errors, https://console.groq.com/docs/deprecations',
+  },
+  {
+    word: /^(rate_limit(_error|_exceeded|_reached)?|requests|tokens|too_many_requests|resource_exhausted|throttl\w*|capacity_exceeded|ratelimitreached)$/i,
+    is: 'provider_rate_limited',
+    retry: 'counted',
+    source: 'https://platform.openai.com/docs/guides/rate-limits',
+  },
+  {
+    message:
+      /rate[ -]?limit|too many (concurrent )?requests|throttl|tokens per (min|day)|requests per (min|sec|day)|slow down/i,
+    is: 'provider_rate_limited',
+    retry: 'counted',
+    source: 'https://docs.litellm.ai/docs/exception_mapping',
+  },
+  {
+    word: /^(overloaded(_error)?|server_(error|busy|overloaded)|api_error|internal(_server)?(_error)?|service_unavailable|unavailable|engine_overloaded|internalservererror)$/i,
+    is: 'provider_unavailable',
+    retry: 'counted',
+    source: OPENAI,
+  },
+  {
+    message:
+      /overloaded|server (is )?(currently )?busy|service (is )?(temporarily )?unavailable|temporarily unavailable|(model|engine) is (currently |still )?loading|loading model|try again (later|in)|internal (server )?error|upstream (error|connect)|bad gateway/i,
+    is: 'provider_unavailable',
+    retry: 'counted',
+    source: 'https://huggingface.co/docs/text-generation-inference/reference/api_reference',
+  },
+  {
+    word: /^(timeout(_error)?|deadline_exceeded|request_timeout)$/i,
+    is: 'provider_timeout',
+    retry: 'counted',
+    source: 'https://ai.google.dev/gemini-api/docs/troubleshooting',
+  },
+  {
+    word: /^(invalid_request_error|invalid_argument|bad_request|badrequesterror|unprocessable_entity|validation_error|failed_precondition)$/i,
+    is: 'provider_rejected',
+    retry: 'never',
+    source: OPENAI,
+  },
+]

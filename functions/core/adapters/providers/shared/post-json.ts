@@ -1,0 +1,149 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { ProviderError } from '../../../domain/errors.ts'
+import { unreachable } from '../../../domain/provider-failure.ts'
+
+export interface Reply {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Readable
+}
+
+export type ProxyEnvironment = Readonly<Record<string, string | undefined>>
+
+// No connection is kept: one that was idle while Lambda froze the environment is dead, and finding out costs an attempt.
+const openAgents = (proxyEnv: ProxyEnvironment) => ({
+  'http:': new HttpAgent({ proxyEnv }),
+  'https:': new HttpsAgent({ proxyEnv }),
+})
+let agents = openAgents({})
+
+/** Sends all later calls by the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name. */
+export function useProxy(proxyEnv: ProxyEnvironment): void {
+  agents = openAgents(proxyEnv)
+}
+
+/**
+ * Posts JSON and gives the answer as soon as its headers are there. Node's own request and not `fetch`, which gives up
+ * after 300 s without a byte and follows redirects, prompt and all, to another host.
+ *
+ * @throws ProviderError when there is no connection, or the answer is a redirect.
+ */
+export async function postJson(
+  provider: string,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const message = await send(url, headers, Buffer.from(JSON.stringify(body)), signal).catch((cause) => {
+    throw unreachable(provider, describeCauses(cause))
+  })
+  const status = message.statusCode ?? 0
+  const { location } = message.headers
+  if (status >= 300 && status < 400) {
+    message.destroy()
+    throw new ProviderError(
+      'provider_rejected',
+      `${provider} answered ${status} and points to ${location === undefined ? 'no address' : addressOf(location, url)}. Redirects are not followed: the prompt would go to another address. Set the base URL to the right one.`,
+      'never',
+      provider,
+      { status },
+    )
+  }
+  return { status, headers: message.headers as Reply['headers'], body: decoded(message) }
+}
+
+function send(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const isSecure = url.protocol === 'https:'
+    const request = (isSecure ? httpsRequest : httpRequest)(
+      url,
+      {
+        method: 'POST',
+        agent: agents[isSecure ? 'https:' : 'http:'],
+        signal,
+        headers: {
+          accept: 'text/event-stream, application/json',
+          'accept-encoding': 'identity',
+          'content-type': 'application/json',
+          'content-length': body.length,
+          ...headers,
+        },
+      },
+      resolve,
+    )
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+/** Compressed all the same, by a proxy in between. */
+function decoded(message: IncomingMessage): Readable {
+  const encoding = message.headers['content-encoding']?.trim().toLowerCase()
+  const decoder =
+    encoding === 'gzip' || encoding === 'x-gzip'
+      ? createGunzip()
+      : encoding === 'br'
+        ? createBrotliDecompress()
+        : encoding === 'deflate'
+          ? createInflate()
+          : undefined
+  if (!decoder) return message
+  message.on('error', (cause) => decoder.destroy(cause))
+  decoder.on('close', () => message.destroy())
+  return message.pipe(decoder)
+}
+
+/** Without user, password and query, which can be secrets. */
+function addressOf(location: string, base: URL): string {
+  try {
+    const { origin, pathname } = new URL(location, base)
+    return `${origin}${pathname}`.slice(0, 200)
+  } catch {
+    return 'an address that is none'
+  }
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there (connection refused)',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the name of the host could not be looked up just now',
+  ECONNRESET: 'the connection was dropped',
+  EPIPE: 'the connection was dropped',
+  ETIMEDOUT: 'no answer to the connection',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no network',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by somebody unknown',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is signed by somebody unknown',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is signed by somebody unknown',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
+  EPROTO: 'it does not speak TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+}
+
+/** All that is known of why there is no connection, causes of causes included. */
+export function describeCauses(error: unknown): string {
+  const parts: string[] = []
+  const queue: unknown[] = [error]
+  for (let next = queue.shift(); next !== undefined && parts.length < 4; next = queue.shift()) {
+    if (!(next instanceof Error)) continue
+    const { code } = next as { code?: unknown }
+    const words = typeof code === 'string' ? WORDS[code] : undefined
+    const text = [words, next.message || (typeof code === 'string' ? code : '')].filter(Boolean).join(': ')
+    if (text && !parts.includes(text)) parts.push(text)
+    if (next.cause) queue.push(next.cause)
+    if (next instanceof AggregateError) queue.push(...next.errors)
+  }
+  return parts.join('; ') || String(error)
+}

@@ -1,0 +1,106 @@
+import type { Readable } from 'node:stream'
+import { LIMITS } from '../../../../contract.ts'
+import { ProviderError } from '../../../domain/errors.ts'
+import { tooLarge, unreachable } from '../../../domain/provider-failure.ts'
+import { describeCauses } from './post-json.ts'
+
+/** One server-sent event, or a whole JSON document that came in place of a stream. */
+export interface BodyPart {
+  readonly data: string
+  /** Empty where the server names none. */
+  readonly event: string
+  readonly isWhole: boolean
+}
+
+/** One event, or a whole document: a text of the largest result, with each character escaped. */
+const MOST_CHARACTERS = 2 * LIMITS.resultBytes
+/** Larger documents are not tried before the server ends them. */
+const EARLY_CHARACTERS = 1_000_000
+
+/**
+ * Reads an answer as it comes and holds no more of it than one event. What it is, the first character says and not the
+ * content type: some servers answer a streaming request with a whole document.
+ *
+ * @throws ProviderError `result_too_large`, or `provider_unreachable` when the connection drops.
+ */
+export async function* readBody(provider: string, body: Readable): AsyncGenerator<BodyPart> {
+  const decoder = new TextDecoder()
+  let pieces: string[] = []
+  let held = 0
+  let isDocument: boolean | undefined
+  try {
+    for await (const bytes of body) {
+      const text = decoder.decode(bytes as Buffer, { stream: true })
+      isDocument ??= /\S/.test(text) ? /^\s*[{[]/.test(text) : undefined
+      pieces.push(text)
+      held += text.length
+      if (held > MOST_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
+      if (isDocument) {
+        // A server that leaves the connection open says its end by the last brace.
+        if (held < EARLY_CHARACTERS && /[}\]]\s*$/.test(text)) {
+          const document = pieces.join('')
+          if (isJson(document)) return yield { data: document, event: '', isWhole: true }
+        }
+        continue
+      }
+      if (!text.includes('\n') && !text.includes('\r')) continue
+      const events = pieces.join('').split(/\r\n\r\n|\n\n|\r\r/)
+      const rest = events.pop() ?? ''
+      for (const event of events) yield* readEvent(event)
+      pieces = [rest]
+      held = rest.length
+    }
+  } catch (cause) {
+    if (cause instanceof ProviderError) throw cause
+    const text = pieces.join('')
+    // All of it was there before the connection dropped.
+    if (isDocument && isJson(text)) return yield { data: text, event: '', isWhole: true }
+    throw unreachable(provider, describeCauses(cause))
+  } finally {
+    body.destroy()
+  }
+  const rest = pieces.join('')
+  if (isDocument) yield { data: rest, event: '', isWhole: true }
+  else yield* readEvent(rest)
+}
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
+function* readEvent(text: string): Generator<BodyPart> {
+  const data: string[] = []
+  let event = ''
+  for (const line of text.split(/\r\n|\n|\r/)) {
+    const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
+    if (name === 'data') data.push(value)
+    if (name === 'event') event = value
+  }
+  if (data.length > 0) yield { data: data.join('\n'), event, isWhole: false }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Enough of an error to tell what it is about. */
+const MOST_ERROR_CHARACTERS = 64_000
+
+/** The beginning of an answer that failed. What cannot be read is left out: the status says enough. */
+export async function readStart(body: Readable): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    for await (const bytes of body) {
+      text += decoder.decode(bytes as Buffer, { stream: true })
+      if (text.length > MOST_ERROR_CHARACTERS) break
+    }
+  } catch {
+    // Dropped in the middle.
+  } finally {
+    body.destroy()
+  }
+  return text
+}

@@ -1,0 +1,91 @@
+/** Reads when a provider wants to be asked again, from whatever place it says so. */
+
+/**
+ * A provider that asks for more than this is not waited for: the task waits this long and asks again, and so does an
+ * open circuit. One server's clock that is wrong must not pause its calls for years.
+ */
+export const MAX_RETRY_AFTER_MS = 60 * 60_000
+
+export interface Told {
+  readonly headers?: Readonly<Record<string, string | undefined>>
+  readonly message: string
+  /** A wait told in the body, milliseconds. */
+  readonly waitMs?: number | undefined
+  readonly status?: number | undefined
+  readonly now: number
+}
+
+/** @returns milliseconds, at most `MAX_RETRY_AFTER_MS`; undefined when nothing usable is said. */
+export function readWait(told: Told): number | undefined {
+  const { headers = {}, waitMs, now } = told
+  const wait =
+    readMilliseconds(headers['retry-after-ms']) ??
+    readRetryAfter(headers['retry-after'], now) ??
+    positive(waitMs) ??
+    readReset(headers, now) ??
+    readMessage(told.message)
+  return wait === undefined ? undefined : Math.min(Math.ceil(wait), MAX_RETRY_AFTER_MS)
+}
+
+const positive = (ms: number | undefined): number | undefined =>
+  ms !== undefined && ms > 0 && !Number.isNaN(ms) ? ms : undefined
+
+const readMilliseconds = (text: string | undefined): number | undefined =>
+  text && /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) : undefined
+
+/** RFC 9110 §10.2.3: whole seconds, or a date. A date in the past, or nonsense, is no wish. */
+function readRetryAfter(text: string | undefined, now: number): number | undefined {
+  if (!text) return undefined
+  if (/^\s*\d+(\.\d+)?\s*$/.test(text)) return Number(text) * 1_000
+  return untilDate(text, now)
+}
+
+/** RFC 3339 and HTTP dates only: `Date.parse` makes a year of many a number. */
+const untilDate = (text: string, now: number): number | undefined =>
+  /^\s*(\d{4}-\d\d-\d\dT|[A-Za-z]{3,9}, )/.test(text) ? positive(Date.parse(text) - now) : undefined
+
+/**
+ * Reset headers of limits that are used up: `x-ratelimit-remaining-tokens: 0` with `x-ratelimit-reset-tokens: 6m0s`
+ * (OpenAI, Azure, Groq), `anthropic-ratelimit-tokens-reset: <RFC 3339>`, `x-ratelimit-reset: <epoch>` (OpenRouter).
+ */
+function readReset(headers: Readonly<Record<string, string | undefined>>, now: number): number | undefined {
+  const waits: number[] = []
+  for (const [name, value] of Object.entries(headers)) {
+    if (!value || !/ratelimit/.test(name) || !/(^|-)reset(-|$)/.test(name)) continue
+    const remaining = headers[name.replace(/(^|-)reset(?=-|$)/, '$1remaining')]
+    if (remaining === undefined || Number(remaining) > 0) continue
+    const wait = readDuration(value) ?? untilEpoch(value, now) ?? untilDate(value, now)
+    if (wait !== undefined) waits.push(wait)
+  }
+  return waits.length > 0 ? Math.max(...waits) : undefined
+}
+
+/** Seconds or milliseconds since 1970; a smaller number is a wait in seconds. */
+function untilEpoch(text: string, now: number): number | undefined {
+  if (!/^\d+(\.\d+)?$/.test(text)) return undefined
+  const number = Number(text)
+  if (number > 1e11) return positive(number - now)
+  return number > 1e9 ? positive(number * 1_000 - now) : positive(number * 1_000)
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `1h6m0s`, `20ms`, `34.5s`. */
+export function readDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined
+  let sum = 0
+  for (const [, amount, unit = 's'] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
+    sum += Number(amount) * (UNITS[unit] ?? 0)
+  return positive(sum)
+}
+
+/** "Please try again in 6.2s", "retry after 26 seconds": Azure and OpenAI say it in words. */
+function readMessage(text: string): number | undefined {
+  const [, amount, unit = ''] =
+    /(?:try again in|retry after|retry in) (\d+(?:\.\d+)?) ?(ms|milliseconds?|m|minutes?|s|seconds?)\b/i.exec(
+      text,
+    ) ?? []
+  if (amount === undefined) return undefined
+  const factor = /^(ms|milli)/i.test(unit) ? 1 : /^m/i.test(unit) ? 60_000 : 1_000
+  return positive(Number(amount) * factor)
+}
