@@ -30,7 +30,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/*.test.ts', 'functions/**/*.test.ts'],
         },
       },
-      project('infra', { testTimeout: 240_000, hookTimeout: 240_000 }),
+      project('infra', { testTimeout: 180_000, hookTimeout: 180_000 }),
       project('contracts', { testTimeout: 60_000, expect: heavy.expect, ...onMinistack }),
       project('integration', heavy),
       project('faults', { ...heavy, ...onMinistack }),
