@@ -111,7 +111,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const paused = new PausedSources(join(stateDir, 'paused-sources.json'), warn)
     await paused.load()
     const [dynamo, queues, parameters, control] = await Promise.all([
-      startService({ kind: 'dynamodb', directory: join(stateDir, 'dynamodb'), region: REGION }),
+      startService({ kind: 'dynamodb', directory: join(stateDir, 'table'), region: REGION }),
       startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION }),
       startParameters((name) => env[KEY_OF[name.split('/').at(-1) ?? ''] ?? ''] || undefined),
       startControl((id, isOn) => {
@@ -232,7 +232,15 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 /** What a start leaves behind, without what the next one can use: assemblies and caches of code. */
 async function forget(stateDir: string): Promise<void> {
-  for (const name of ['dynamodb', 'sqs-s3', 'logs', 'metrics.jsonl', 'alarms.json', 'paused-sources.json'])
+  for (const name of [
+    'dynamodb',
+    'table',
+    'sqs-s3',
+    'logs',
+    'metrics.jsonl',
+    'alarms.json',
+    'paused-sources.json',
+  ])
     await rm(join(stateDir, name), { recursive: true, force: true })
 }
 

@@ -2,20 +2,20 @@ import { afterAll } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
-import { startDynalite } from '../fixtures/dynalite.ts'
+import { startLocalTable } from '../fixtures/local-table.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { taskStoreContract } from './task-store.ts'
 
-const dynalite = await startDynalite()
-afterAll(() => dynalite.stop())
+const local = await startLocalTable()
+afterAll(() => local.stop())
 
 let writes = 0
-taskStoreContract('the table in dynalite', async () => {
+taskStoreContract('the local table', async () => {
   let now = 0
-  const table = await dynalite.createTable()
+  const table = await local.createTable()
   const store = new DynamoTaskStore(
-    dynalite.documents,
+    local.documents,
     table,
     () => now,
     () => `write-${++writes}`,
@@ -24,8 +24,8 @@ taskStoreContract('the table in dynalite', async () => {
 })
 
 circuitStoreContract(
-  'the table in dynalite',
-  async () => new DynamoCircuitStore(dynalite.documents, await dynalite.createTable(), () => 0),
+  'the local table',
+  async () => new DynamoCircuitStore(local.documents, await local.createTable(), () => 0),
 )
 
 laneStoreContract(

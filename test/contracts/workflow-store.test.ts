@@ -1,13 +1,13 @@
 import { afterAll } from 'vitest'
 import { DynamoScheduleStore } from '../../functions/core/adapters/dynamodb/schedule-store.ts'
 import { DynamoWorkflowStore } from '../../functions/core/adapters/dynamodb/workflow-store.ts'
-import { startDynalite } from '../fixtures/dynalite.ts'
+import { startLocalTable } from '../fixtures/local-table.ts'
 import { MemorySchedules } from '../fixtures/memory-schedules.ts'
 import { MemoryWorkflows } from '../fixtures/memory-workflows.ts'
 import { scheduleStoreContract, workflowStoreContract } from './workflow-store.ts'
 
-const dynalite = await startDynalite()
-afterAll(() => dynalite.stop())
+const local = await startLocalTable()
+afterAll(() => local.stop())
 let writes = 0
 const writeId = () => `write-${++writes}`
 const withClock = async <Store>(make: (now: () => number) => Promise<Store>) => {
@@ -20,14 +20,12 @@ const withClock = async <Store>(make: (now: () => number) => Promise<Store>) => 
   }
 }
 
-workflowStoreContract('the table in dynalite', () =>
-  withClock(
-    async (now) => new DynamoWorkflowStore(dynalite.documents, await dynalite.createTable(), now, writeId),
-  ),
+workflowStoreContract('the local table', () =>
+  withClock(async (now) => new DynamoWorkflowStore(local.documents, await local.createTable(), now, writeId)),
 )
 workflowStoreContract('memory', () => withClock(async (now) => new MemoryWorkflows(now)))
 scheduleStoreContract(
-  'the table in dynalite',
-  async () => new DynamoScheduleStore(dynalite.documents, await dynalite.createTable(), () => 0, writeId),
+  'the local table',
+  async () => new DynamoScheduleStore(local.documents, await local.createTable(), () => 0, writeId),
 )
 scheduleStoreContract('memory', async () => new MemorySchedules())

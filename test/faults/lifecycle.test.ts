@@ -12,7 +12,7 @@ import { TaskError } from '../../functions/core/domain/errors.ts'
 import { isFinal, type Task } from '../../functions/core/domain/task.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
 import { clientOptions } from '../e2e/backdoor.ts'
-import { startDynalite } from '../fixtures/dynalite.ts'
+import { startLocalTable } from '../fixtures/local-table.ts'
 import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
@@ -282,7 +282,7 @@ describe('whatever happens between submits, workers that die at any call, sweeps
   })
 
   it('the same against a table over the real protocol', async () => {
-    const { documents, createTable, stop } = await startDynalite()
+    const { documents, createTable, stop } = await startLocalTable()
     await playOn(documents, await createTable(), 8).finally(stop)
   })
 

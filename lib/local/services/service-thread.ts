@@ -2,9 +2,12 @@
  * Entry of a worker thread that holds one embedded service, so that the gateway's event loop never waits for a
  * database. Tells its port when it listens, closes when told to.
  */
+import { createServer } from 'node:http'
 import { Server } from 'node:net'
+import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { QueueSight, ServiceOrder, ThreadOrder } from './orders.ts'
+import { openTableServer } from './table/server.ts'
 
 interface Running {
   readonly port: number
@@ -15,16 +18,19 @@ interface Running {
 const LOOPBACK = '127.0.0.1'
 
 async function startDynamo({ directory }: ServiceOrder): Promise<Running> {
-  // @ts-expect-error dynalite ships no types
-  const { default: dynalite } = await import('dynalite')
-  const server = dynalite({ path: directory, createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 })
+  const table = openTableServer(join(directory, 'table.sqlite'))
+  const server = createServer(table.handle)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, LOOPBACK, resolve)
   })
   return {
     port: (server.address() as { port: number }).port,
-    stop: () => new Promise((resolve) => server.close(() => resolve())),
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      table.close()
+    },
   }
 }
 
