@@ -29,6 +29,6 @@ circuitStoreContract(
 )
 
 laneStoreContract(
-  'the table in dynalite',
-  async () => new DynamoLaneStore(dynalite.documents, await dynalite.createTable()),
+  'the local table',
+  async () => new DynamoLaneStore(local.documents, await local.createTable()),
 )
