@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import { getTask } from '../core/application/tasks/get-task.ts'
-import { openPayloads, openStore } from '../hosts/lambda.ts'
+import { stepLifeOf } from '../core/domain/step.ts'
+import { openPayloads, openSteps, openStore } from '../hosts/lambda.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 
-export const openReader = () => ({ store: openStore(), payloads: openPayloads() })
+export const openReader = () => ({ store: openStore(), payloads: openPayloads(), steps: openSteps() })
 
 export const readHeaders = z.object({
   'If-None-Match': z
@@ -20,7 +21,7 @@ export const READ_ANSWERS = {
 
 /** The task as it is now; 304 when the caller has it already. */
 export async function readTask(
-  { store, payloads }: ReturnType<typeof openReader>,
+  { store, payloads, steps }: ReturnType<typeof openReader>,
   request: {
     readonly tenant: string
     readonly id: string
@@ -29,13 +30,19 @@ export async function readTask(
   },
 ) {
   const task = await getTask({ store }, request)
-  const etag = `W/"${task.writeId}"`
+  const kept = task.stepsSince === undefined ? [] : await steps.list(task, stepLifeOf(task))
+  // A checkpoint is an item of its own: it changes the answer and not the row.
+  const etag = `W/"${task.writeId}${kept.length ? `.${kept.length}` : ''}"`
   if (isKnown(request.ifNoneMatch, etag)) return { status: 304, headers: { etag } } as const
   const read = (payload: Parameters<typeof payloads.read>[0]) => payloads.read(payload)
   return {
     status: 200,
     headers: { etag },
-    body: await toTaskJson(task, { base: request.base, read }),
+    body: await toTaskJson(task, {
+      base: request.base,
+      read,
+      steps: kept,
+    }),
   } as const
 }
 

@@ -9,6 +9,7 @@ import { scaleTiming } from '../contract/timing.ts'
 import { API_BASE, ENV } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
+import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
@@ -41,6 +42,9 @@ const openDynamo = () => {
 
 export const openStore = (): DynamoTaskStore =>
   new DynamoTaskStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
+
+export const openSteps = (): DynamoStepStore =>
+  new DynamoStepStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openCircuits = (): DynamoCircuitStore =>
   new DynamoCircuitStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now)

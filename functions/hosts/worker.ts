@@ -2,13 +2,24 @@
 import { ENV, PROVIDER_KEY_PARAMETERS } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
+import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { openTaskConsole } from '../core/adapters/system/task-console.ts'
 import { ProviderGate } from '../core/application/run/guard-provider.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
 import { findTaskType } from '../tasks/registry.gen.ts'
 import { openFollowUps } from './follow-ups.ts'
-import { clock, ids, log, openCircuits, openPayloads, openQueue, openStore, readConfig } from './lambda.ts'
+import {
+  clock,
+  ids,
+  log,
+  openCircuits,
+  openPayloads,
+  openQueue,
+  openSteps,
+  openStore,
+  readConfig,
+} from './lambda.ts'
 
 export function openWorker(): RunDependencies {
   const config = readConfig([
@@ -28,6 +39,8 @@ export function openWorker(): RunDependencies {
     queue,
     followUps: openFollowUps(queue),
     payloads: openPayloads(),
+    steps: openSteps(),
+    stepScope,
     providers: createModelProviders({
       routes: config.MODEL_ROUTES,
       readKey: (provider) => keys.read(PROVIDER_KEY_PARAMETERS[provider]),

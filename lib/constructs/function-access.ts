@@ -53,7 +53,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-reads': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion],
-    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
+    // Query on the table itself: the checkpoints of a task lie beside its row.
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     indexes: { list: ['dynamodb:Query'] },
     payloads: ['s3:GetObject'],
   },
@@ -147,7 +148,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'clean-up': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
-    table: ['dynamodb:DeleteItem', 'dynamodb:Scan'],
+    // Query on the table itself: the checkpoints of a task lie beside its row.
+    table: ['dynamodb:DeleteItem', 'dynamodb:Query', 'dynamodb:Scan'],
     payloads: ['s3:DeleteObject'],
   },
 }

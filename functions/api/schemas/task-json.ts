@@ -1,5 +1,6 @@
 /** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
 import type * as z from 'zod'
+import type { KeptStep } from '../../core/domain/step.ts'
 import type { Payload, Task } from '../../core/domain/task.ts'
 import { traceIdOf } from '../../core/domain/trace.ts'
 import type { taskSchema } from './task.ts'
@@ -25,7 +26,15 @@ const sizeOf = (payload: Payload): number =>
  */
 export async function toTaskJson(
   task: Task,
-  { base, read }: { readonly base: string; readonly read?: (payload: Payload) => Promise<string> },
+  {
+    base,
+    read,
+    steps = [],
+  }: {
+    readonly base: string
+    readonly read?: (payload: Payload) => Promise<string>
+    readonly steps?: readonly KeptStep[]
+  },
 ): Promise<TaskJson> {
   const isText = task.type === 'text.generate'
   let left = MAX_ANSWER_BYTES
@@ -88,6 +97,14 @@ export async function toTaskJson(
       ended_at: iso(record.endedAt),
       outcome: record.outcome,
       provider: record.provider ?? null,
+    })),
+    steps: steps.map(({ name, startedAt, endedAt, epoch, attempt, usage }) => ({
+      name,
+      started_at: iso(startedAt),
+      seconds: (endedAt - startedAt) / 1_000,
+      epoch,
+      attempt,
+      cost_usd: typeof usage?.costMicroUsd === 'number' ? usage.costMicroUsd / 1_000_000 : null,
     })),
     links: {
       self,

@@ -71,6 +71,21 @@ export const taskSchema = z
         provider: z.string().nullable(),
       }),
     ),
+    steps: z
+      .array(
+        z.object({
+          name: z.string(),
+          started_at: time,
+          seconds: z.number(),
+          epoch: z.int(),
+          attempt: z.int().describe('The attempt that did it; later ones reuse what it gave.'),
+          cost_usd: z
+            .number()
+            .nullable()
+            .describe('Null when it called no model, or the price is not known.'),
+        }),
+      )
+      .describe('Finished steps that a retry does not repeat, oldest first. Not in lists.'),
     links: z.object({
       self: z.string(),
       input: z.string(),

@@ -149,6 +149,8 @@ export interface Task extends TaskKey {
   /** Messages sent for this epoch. */
   readonly sends: number
   readonly history: readonly AttemptRecord[]
+  /** The epoch from which on its checkpoints count; absent while it has none. See `step.ts`. */
+  readonly stepsSince?: number
   /** Seconds since 1970; the row is invisible from then on, whenever it is deleted. Only final rows have one. */
   readonly ttl?: number
   /** Seconds since 1970; from then on the table may delete the row by itself. Later than `ttl` where objects hang on it. */

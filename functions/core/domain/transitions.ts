@@ -317,6 +317,7 @@ export function restart(
   statuses: readonly Status[] = RETRYABLE_STATUSES,
   startAt: number = now,
   parent?: Parent,
+  isFromStart = false,
 ): Transition {
   return {
     name: 'restart',
@@ -345,6 +346,8 @@ export function restart(
       'pending',
       'ttl',
       'reapAt',
+      // Checkpoints of before no longer count.
+      ...(isFromStart ? (['stepsSince'] as const) : []),
     ],
   }
 }

@@ -12,6 +12,34 @@ export interface TaskContext<Input> {
   /** Fires at the soft time limit and when the task is cancelled; pass it on to whatever waits. */
   readonly signal: AbortSignal
   readonly model: ModelClient
+  /**
+   * A checkpoint: what `run` gives is kept before the next line runs, and an attempt that comes after a crash, a
+   * time-out or a retry by hand gets the kept value without running it. The value is JSON. Kept by name and inputs: name
+   * in `inputs` whatever the value depends on and the name does not say. A step inside a step is kept, too.
+   *
+   * @example
+   * const summary = await step('summary', () => model.complete({ prompt }), { inputs: prompt })
+   */
+  readonly step: <Value>(
+    name: string,
+    run: () => Value | Promise<Value>,
+    options?: { readonly inputs?: unknown },
+  ) => Promise<Value>
+  /**
+   * Runs every item as a step of its own, `concurrency` (4) side by side, and tells one progress for all of them.
+   *
+   * @example
+   * const notes = await map(parts, (part) => model.complete({ prompt: part }), { name: 'part', progress: [10, 80] })
+   */
+  readonly map: <Item, Value>(
+    items: readonly Item[],
+    run: (item: Item, index: number) => Promise<Value>,
+    options: {
+      readonly name: string
+      readonly concurrency?: number
+      readonly progress?: readonly [from: number, to: number]
+    },
+  ) => Promise<Value[]>
   /** Cheap to call often: what is told is written at most about once a second. */
   readonly progress: (percent: number, message?: string) => void
   /**

@@ -21,6 +21,8 @@ export interface RunTaskTypeResult<Output> {
   /** What `context.log` was called with. */
   readonly logged: readonly { readonly message: string; readonly [field: string]: unknown }[]
   readonly slept: readonly number[]
+  /** Names of the steps that ran, in order. */
+  readonly stepped: readonly string[]
 }
 
 /**
@@ -39,6 +41,13 @@ export async function runTaskType<Input, Output, Sent>(
   const told: { percent: number; message: string | undefined }[] = []
   const logged: { message: string }[] = []
   const slept: number[] = []
+  const stepped: string[] = []
+  const step = async <Value>(name: string, run: () => Value | Promise<Value>): Promise<Value> => {
+    stepped.push(name)
+    // As it comes back from where it is kept.
+    return (JSON.parse(JSON.stringify({ value: await run() })) as { value: Value }).value
+  }
+  const progress = (percent: number, message?: string) => void told.push({ percent, message })
   const generate = async ({ prompt, messages, system, onDelta }: ModelCall): Promise<ModelReply> => {
     const asked = prompt ?? (messages ?? []).map(textOf).join('\n')
     prompts.push(asked)
@@ -57,9 +66,19 @@ export async function runTaskType<Input, Output, Sent>(
     attempt,
     signal,
     model: { name: MODEL, generate, complete: async (call) => (await generate(call)).text },
-    progress: (percent, message) => void told.push({ percent, message }),
+    progress,
+    step,
+    map: async (items, run, { name, progress: [from, to] = [0, 100] }) => {
+      const values = []
+      for (const [index, item] of items.entries()) {
+        const label = `${name} ${index + 1} of ${items.length}`
+        values.push(await step(label, () => run(item, index)))
+        progress(from + ((index + 1) / items.length) * (to - from), label)
+      }
+      return values
+    },
     log: (message, fields) => void logged.push({ ...fields, message }),
     sleep: async (ms) => void slept.push(ms),
   })
-  return { result: task.output.parse(result), prompts, told, logged, slept }
+  return { result: task.output.parse(result), prompts, told, logged, slept, stepped }
 }

@@ -55,7 +55,7 @@ export type Changed =
   | { readonly changed: true; readonly task: Task }
   | { readonly changed: false; readonly task: Task | undefined }
 
-export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result'>
+export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result' | 'stepsSince'>
 
 export interface LeaseState extends TaskKey {
   readonly status: Status

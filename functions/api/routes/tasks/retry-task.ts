@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
@@ -11,13 +12,22 @@ export const retryTaskRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   summary: 'Run a failed, cancelled or expired task again',
+  description: 'What its finished steps have is kept and not paid for again.',
   params: taskParams,
+  body: {
+    schema: z.strictObject({
+      from_start: z.boolean().default(false).describe('Forget the finished steps and do everything again.'),
+    }),
+    isOptional: true,
+  },
   answers: { 200: { description: 'The task in its next epoch.', schema: taskSchema } },
-  problems: [404, 409],
+  problems: [404, 409, 422],
   mcp: { tool: 'retry_task' },
   needs: () => ({ followUps: openFollowUps(), store: openStore(), queue: openQueue(false), clock, log }),
-  handle: async ({ tenant, base, params: { id } }, needs) => ({
+  handle: async ({ tenant, base, params: { id }, body }, needs) => ({
     status: 200,
-    body: await toTaskJson(await retryTask(needs, { tenant, id }), { base }),
+    body: await toTaskJson(await retryTask(needs, { tenant, id }, { isFromStart: body.from_start }), {
+      base,
+    }),
   }),
 })

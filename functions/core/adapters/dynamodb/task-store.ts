@@ -160,7 +160,7 @@ export class DynamoTaskStore implements TaskStore {
           new ScanCommand({
             TableName: this.#table,
             FilterExpression: '#ttl <= :now AND sk = :row',
-            ProjectionExpression: 'tenant, id, writeId, #input, #result',
+            ProjectionExpression: 'tenant, id, writeId, #input, #result, stepsSince',
             ExpressionAttributeNames: { '#ttl': 'ttl', '#input': 'input', '#result': 'result' },
             ExpressionAttributeValues: {
               ':now': Math.floor(this.#now() / 1_000),

@@ -1,12 +1,14 @@
-import type { Payload, Task } from '../../domain/task.ts'
+import type { Payload } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
-import type { TaskStore } from '../../ports/task-store.ts'
+import type { StepStore } from '../../ports/step-store.ts'
+import type { ExpiredTask, TaskStore } from '../../ports/task-store.ts'
 
 export interface CleanUpDependencies {
   readonly store: TaskStore
   readonly payloads: PayloadStore
+  readonly steps: StepStore
   readonly clock: Clock
   readonly log: Log
 }
@@ -29,13 +31,17 @@ const CONCURRENCY = 16
  * the two leaves an invisible row that the next cleanup finds.
  */
 export async function cleanUp(
-  { store, payloads, clock, log }: CleanUpDependencies,
+  { store, payloads, steps, clock, log }: CleanUpDependencies,
   stopAt: number,
 ): Promise<CleanedUp> {
   const counts = { tasks: 0, objects: 0, failed: 0 }
-  const cleanOne = async (task: Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result'>) => {
+  const cleanOne = async (task: ExpiredTask) => {
     try {
       for (const payload of [task.input, task.result]) if (await removeObject(payload)) counts.objects += 1
+      // The row last: while it stands, the next cleanup finds what is left of the rest.
+      if (task.stepsSince !== undefined)
+        for (const { value } of await steps.removeAll(task))
+          if (await removeObject(value)) counts.objects += 1
       if (await store.removeExpired(task)) counts.tasks += 1
     } catch (error) {
       counts.failed += 1

@@ -8,12 +8,14 @@ import { childTrace } from '../../domain/trace.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelAnswer, ModelMessage, ModelProviders, ModelRequest } from '../../ports/model-provider.ts'
+import type { StepScope } from '../../ports/step-scope.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
 
 interface Dependencies {
   readonly providers: ModelProviders
   readonly gate: ProviderGate
+  readonly stepScope: StepScope
   /** Name of a model's entry in the price list, or `other`: a caller's own words must not become a dimension. */
   readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, usage: ModelUsage) => number | null
@@ -63,7 +65,7 @@ const NEXT_MODEL_CODES: readonly string[] = [
 
 /** Gives a task its model and books what each call used. */
 export function meterModel(dependencies: Dependencies, task: Task, signal: AbortSignal): ModelMeter {
-  const { providers, gate, labelOf, priceOf, defaultModel, clock, ids, log } = dependencies
+  const { providers, gate, stepScope, labelOf, priceOf, defaultModel, clock, ids, log } = dependencies
   const name = task.model ?? defaultModel
   let usage = task.usage
   let provider: string | undefined
@@ -92,7 +94,10 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     })
     const book = (used: ModelUsage, end: { finishReason?: string; isTruncated?: boolean }) => {
       const costMicroUsd = answerer.name === 'simulated' ? 0 : priceOf(model, used)
-      usage = addCall(usage, used, { ...end, costMicroUsd, provider: answerer.name, model })
+      const add = (before: Usage | undefined) =>
+        addCall(before, used, { ...end, costMicroUsd, provider: answerer.name, model })
+      usage = add(usage)
+      stepScope.book(add)
       return {
         ...(used.inputTokens === null ? {} : { input_tokens: used.inputTokens }),
         ...(used.outputTokens === null ? {} : { output_tokens: used.outputTokens }),

@@ -1,6 +1,6 @@
 import { ATTEMPT } from '../../../contract/timing.ts'
 import { type Lane, LIMITS } from '../../../contract.ts'
-import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../../domain/errors.ts'
+import { ConflictError, TaskError, TaskTimeoutError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import type { ModelUsage } from '../../domain/model-usage.ts'
 import { decide, describeFailure, providerOf } from '../../domain/retry.ts'
@@ -16,18 +16,23 @@ import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { StepScope } from '../../ports/step-scope.ts'
+import type { StepStore } from '../../ports/step-store.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
+import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { failureFields } from './failure-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
+import { openSteps, type TaskSteps } from './run-steps.ts'
 import { type RunningAttempts, type SupervisedAttempt, superviseAttempt } from './supervise-attempt.ts'
+import { makeTaskContext } from './task-context.ts'
 
 /** The part of a task type that a worker needs; `defineTask` makes more of it. */
 export interface RunnableTask {
@@ -49,6 +54,8 @@ export interface RunDependencies {
   readonly store: TaskStore
   readonly queue: TaskQueue
   readonly payloads: PayloadStore
+  readonly steps: StepStore
+  readonly stepScope: StepScope
   readonly providers: ModelProviders
   readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined
@@ -104,11 +111,12 @@ export async function runTask(
   log('task.claimed', { ...taskFields(task), waited_ms: clock.now() - task.queuedAt })
   const attempt = superviseAttempt(dependencies, task, token, receipt, batch)
   const meter = meterModel(dependencies, task, attempt.signal)
+  const steps = openSteps(dependencies, task, token, attempt.signal)
   try {
-    const result = await perform(dependencies, task, attempt, meter, batch.deadline)
-    return await finish(dependencies, task, token, attempt, meter, result)
+    const result = await perform(dependencies, task, attempt, meter, steps, batch.deadline)
+    return await finish(dependencies, steps.task(), token, attempt, meter, result)
   } catch (error) {
-    return await endAttempt(dependencies, task, token, receipt, attempt, meter, error, batch)
+    return await endAttempt(dependencies, steps.task(), token, receipt, attempt, meter, error, batch)
   } finally {
     attempt.release()
   }
@@ -116,12 +124,14 @@ export async function runTask(
 
 /** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
 async function perform(
-  { findTaskType, payloads, clock, log, inTaskScope }: RunDependencies,
+  dependencies: RunDependencies,
   task: Task,
   attempt: SupervisedAttempt,
   meter: ModelMeter,
+  steps: TaskSteps,
   deadline: number,
 ): Promise<Payload> {
+  const { findTaskType, payloads, clock, inTaskScope } = dependencies
   const type = findTaskType(task.type)
   // Not the caller's fault: an old worker meets a new type in the middle of a deploy.
   if (!type)
@@ -132,20 +142,7 @@ async function perform(
   const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - ATTEMPT.reserveMs))
   attempt.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
   const input = await type.input.parseAsync(JSON.parse(await payloads.read(task.input)))
-  const context = {
-    input,
-    taskId: task.id,
-    attempt: task.attempt,
-    signal: attempt.signal,
-    model: meter.client,
-    progress: attempt.progress,
-    log: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
-      log('task.log', { ...fields, ...taskFields(task), message }),
-    sleep: async (ms: number) => {
-      await clock.sleep(ms, attempt.signal)
-      attempt.signal.throwIfAborted()
-    },
-  }
+  const context = makeTaskContext(dependencies, { task, input, attempt, meter, steps })
   const output = await Promise.race([
     inTaskScope(taskFields(task), async () => type.run(context as never)),
     attempt.aborted,
@@ -281,18 +278,6 @@ async function endAttempt(
   await shrunk
   await queue.changeVisibility(lane, receipt, Math.ceil((wait.until - clock.now()) / 1_000))
   return 'again'
-}
-
-/** Retries a write for about 8 s, well within the lease: a result that was paid for must not be lost to a short failure of the table. */
-async function retryUnavailable<Answer>(clock: Clock, write: () => Promise<Answer>): Promise<Answer> {
-  for (let waitMs = 250; ; waitMs *= 2) {
-    try {
-      return await write()
-    } catch (error) {
-      if (!(error instanceof UnavailableError) || waitMs > 4_000) throw error
-      await clock.sleep(waitMs)
-    }
-  }
 }
 
 const recordOf = (task: Task, now: number, outcome: string, provider: string | undefined): AttemptRecord => ({

@@ -11,6 +11,8 @@ export interface Restart {
   /** When the next epoch may begin. */
   readonly startAt?: number
   readonly parent?: Parent
+  /** Forgets the checkpoints. */
+  readonly isFromStart?: boolean
 }
 
 /**
@@ -21,10 +23,10 @@ export interface Restart {
 export async function restartTask(
   dependencies: FollowUpDependencies,
   key: TaskKey,
-  { epoch, statuses, startAt, parent }: Restart,
+  { epoch, statuses, startAt, parent, isFromStart }: Restart,
 ): Promise<Changed> {
   const { store, clock } = dependencies
-  const write = () => store.change(key, restart(epoch, clock.now(), statuses, startAt, parent))
+  const write = () => store.change(key, restart(epoch, clock.now(), statuses, startAt, parent, isFromStart))
   const first = await write()
   if (first.changed || !isOwing(first.task, epoch)) return first
   await followUp(dependencies, first.task)

@@ -1,15 +1,19 @@
 import type { Payload, Task } from '../../domain/task.ts'
 import type { Retention } from '../../domain/transitions.ts'
 
-/** A row with objects waits so much longer for the daily cleanup, which takes the objects with it. */
+/** A row with objects or checkpoints waits so much longer for the daily cleanup, which takes them with it. */
 const CLEANUP_DAYS = 3
 const DAY_SECONDS = 86_400
 
 const isObject = (payload: Payload | undefined): boolean => payload !== undefined && 'key' in payload
 
 /** @param task what the row will point at; without it, it may be anything. */
-export function retentionFrom(now: number, days: number, task?: Pick<Task, 'input' | 'result'>): Retention {
+export function retentionFrom(
+  now: number,
+  days: number,
+  task?: Pick<Task, 'input' | 'result' | 'stepsSince'>,
+): Retention {
   const ttl = Math.floor(now / 1_000) + days * DAY_SECONDS
-  const hasObjects = !task || isObject(task.input) || isObject(task.result)
+  const hasObjects = !task || isObject(task.input) || isObject(task.result) || task.stepsSince !== undefined
   return { ttl, reapAt: hasObjects ? ttl + CLEANUP_DAYS * DAY_SECONDS : ttl }
 }

@@ -22,12 +22,17 @@ export interface RetryDependencies {
  * Starts the next epoch of a task that failed, was cancelled or expired. Two callers at once start one epoch: the
  * write is conditional on the epoch that was read.
  *
+ * @param options.isFromStart does again what checkpoints would spare it.
  * @throws RequestError `not_found`, or `wrong_state` when the task is unfinished or has a result.
  */
-export async function retryTask(dependencies: RetryDependencies, key: TaskKey): Promise<Task> {
+export async function retryTask(
+  dependencies: RetryDependencies,
+  key: TaskKey,
+  { isFromStart = false }: { readonly isFromStart?: boolean } = {},
+): Promise<Task> {
   const { store, log } = dependencies
   const seen = await getTask({ store }, key)
-  const { changed, task } = await restartTask(dependencies, key, { epoch: seen.epoch })
+  const { changed, task } = await restartTask(dependencies, key, { epoch: seen.epoch, isFromStart })
   if (!changed && task?.epoch === seen.epoch && task.pending)
     throw new UnavailableError('What follows the end of this task is still under way. Try again in a minute.')
   if (!changed || !task) {

@@ -1,0 +1,132 @@
+import { LIMITS } from '../../../contract.ts'
+import { TaskError } from '../../domain/errors.ts'
+import { type KeptStep, MAX_STEP_NAME, MAX_STEPS, markSteps, stepLifeOf } from '../../domain/step.ts'
+import type { Task } from '../../domain/task.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { StepScope } from '../../ports/step-scope.ts'
+import type { StepStore } from '../../ports/step-store.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { retryUnavailable } from '../shared/retry-unavailable.ts'
+import { taskFields } from '../shared/task-fields.ts'
+
+export interface StepDependencies {
+  readonly store: TaskStore
+  readonly steps: StepStore
+  readonly stepScope: StepScope
+  readonly payloads: PayloadStore
+  readonly retentionDays: number
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface TaskSteps {
+  readonly step: <Value>(
+    name: string,
+    run: () => Value | Promise<Value>,
+    options?: { readonly inputs?: unknown },
+  ) => Promise<Value>
+  /** The task as far as checkpoints go: from when on they count. */
+  readonly task: () => Task
+}
+
+/** A day's worth longer than any task can wait and be kept; the objects of large values go by the bucket's own rule. */
+const keptDays = (retentionDays: number): number => LIMITS.maxDelayDays + retentionDays
+
+/**
+ * The checkpoints of one attempt.
+ *
+ * The kept ones are read once, when the author first asks. A step that runs leaves: the mark on the row, a large value's
+ * object, the item. Dying before the item means the step is done again; dying after it, never.
+ */
+export function openSteps(
+  { store, steps, stepScope, payloads, retentionDays, clock, log }: StepDependencies,
+  claimed: Task,
+  token: string,
+  signal: AbortSignal,
+): TaskSteps {
+  let task = claimed
+  let life = stepLifeOf(task)
+  let kept: Promise<Map<string, KeptStep>> | undefined
+  let marked: Promise<void> | undefined
+  const running = new Map<string, Promise<unknown>>()
+
+  const readKept = async () => {
+    // Without the mark there is none: it is written before the first.
+    const list = task.stepsSince === undefined ? [] : await steps.list(task, life)
+    return new Map(list.map((step) => [nameOf(step), step]))
+  }
+  const mark = async () => {
+    if (task.stepsSince !== undefined) return
+    const { changed } = await retryUnavailable(clock, () =>
+      store.change(task, markSteps(token, claimed.epoch)),
+    )
+    // Refused means that the task is somebody else's; the signal says so to whoever listens, and the value is kept.
+    if (changed) task = { ...task, stepsSince: claimed.epoch }
+    life = stepLifeOf(task)
+  }
+  const readValue = async <Value>({ value }: KeptStep): Promise<Value> =>
+    (JSON.parse(await payloads.read(value)) as { value: Value }).value
+
+  const perform = async <Value>(key: string, name: string, inputsHash: string, run: () => unknown) => {
+    kept ??= readKept()
+    const known = await kept
+    const found = known.get(key)
+    if (found) {
+      log('step.reused', { ...taskFields(task), step: name })
+      return readValue<Value>(found)
+    }
+    if (known.size >= MAX_STEPS)
+      throw new TaskError(`The task has more than ${MAX_STEPS} steps.`, { code: 'too_many_steps' })
+    signal.throwIfAborted()
+    const startedAt = clock.now()
+    const { value: given, usage } = await stepScope.measure(run)
+    const json = JSON.stringify({ value: given })
+    if (Buffer.byteLength(json) > LIMITS.resultBytes)
+      throw new TaskError(`What step "${name}" gives is larger than ${LIMITS.resultBytes} bytes.`, {
+        code: 'step_too_large',
+      })
+    marked ??= mark()
+    await marked
+    const part = `step-${stepScope.fingerprint(`${life} ${key}`).slice(0, 32)}-${token}`
+    const value = await retryUnavailable(clock, () => payloads.keep(task, part, json))
+    const step: KeptStep = {
+      life,
+      name,
+      inputsHash,
+      value,
+      epoch: task.epoch,
+      attempt: task.attempt,
+      startedAt,
+      endedAt: clock.now(),
+      ...(usage ? { usage } : {}),
+    }
+    const reapAt = Math.floor(clock.now() / 1_000) + keptDays(retentionDays) * 86_400
+    const stands = await retryUnavailable(clock, () => steps.keep(task, step, reapAt))
+    known.set(key, stands)
+    log('step.kept', { ...taskFields(task), step: name, step_ms: step.endedAt - startedAt })
+    // After the value is safe: what was paid for stays paid for.
+    signal.throwIfAborted()
+    return readValue<Value>(stands)
+  }
+
+  return {
+    task: () => task,
+    step: <Value>(name: string, run: () => Value | Promise<Value>, { inputs }: { inputs?: unknown } = {}) => {
+      if (name === '' || name.length > MAX_STEP_NAME)
+        throw new TaskError(`A step's name has 1 to ${MAX_STEP_NAME} characters, not ${name.length}.`, {
+          code: 'invalid_step',
+        })
+      const inputsHash = stepScope.fingerprint(JSON.stringify(inputs) ?? '')
+      const key = nameOf({ name, inputsHash })
+      const under = running.get(key)
+      if (under) return under as Promise<Value>
+      const promise = perform<Value>(key, name, inputsHash, run).finally(() => running.delete(key))
+      running.set(key, promise)
+      return promise
+    },
+  }
+}
+
+const nameOf = ({ name, inputsHash }: Pick<KeptStep, 'name' | 'inputsHash'>) => `${name} ${inputsHash}`

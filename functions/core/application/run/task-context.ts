@@ -1,0 +1,41 @@
+import type { Task } from '../../domain/task.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import { taskFields } from '../shared/task-fields.ts'
+import { mapItems } from './map-items.ts'
+import type { ModelMeter } from './meter-model.ts'
+import type { TaskSteps } from './run-steps.ts'
+import type { SupervisedAttempt } from './supervise-attempt.ts'
+
+interface Parts {
+  readonly task: Task
+  /** As the type's schema gave it. */
+  readonly input: unknown
+  readonly attempt: SupervisedAttempt
+  readonly meter: ModelMeter
+  readonly steps: TaskSteps
+}
+
+/** What the author's code gets; its type is the kit's `TaskContext`. */
+export function makeTaskContext(
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { task, input, attempt, meter, steps }: Parts,
+) {
+  const { signal, progress } = attempt
+  return {
+    input,
+    taskId: task.id,
+    attempt: task.attempt,
+    signal,
+    model: meter.client,
+    step: steps.step,
+    map: mapItems({ step: steps.step, progress, signal }),
+    progress,
+    log: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      log('task.log', { ...fields, ...taskFields(task), message }),
+    sleep: async (ms: number) => {
+      await clock.sleep(ms, signal)
+      signal.throwIfAborted()
+    },
+  }
+}
