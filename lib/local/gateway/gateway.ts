@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { ApiPlan } from '../template/plan.ts'
-import { newRequestId, toProxyEvent } from './proxy-event.ts'
+import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
 import { Routes } from './routes.ts'
 
 /** API Gateway's own limits: the whole request, and the time an integration has. */
@@ -13,6 +13,8 @@ export interface GatewayOptions {
   readonly port: number
   /** Where `/` leads: the API itself has nothing there. */
   readonly home: string
+  /** Of a custom domain, e.g. `/runner`; the API is there as well. */
+  readonly basePath?: string
   /** Answers what is not the API's at all. @returns false to leave a request to the API. */
   readonly aside?: (request: IncomingMessage, response: ServerResponse, url: URL) => boolean
   /** Told of every answer of the API. */
@@ -103,11 +105,12 @@ export class Gateway {
     )
     const fail = (type: string) => this.#answer(response, type, requestId, url.pathname)
     const { plan, routes, invoke } = this.#api
-    const match = routes.find(method, url.pathname)
+    const entry = enter(url.pathname, plan.stageName, this.#options.basePath)
+    const match = routes.find(method, entry.routed)
     if (!match) return fail('MISSING_AUTHENTICATION_TOKEN')
     const body = await readBody(request)
     if (body === undefined) return fail('REQUEST_TOO_LARGE')
-    const event = toProxyEvent({ request, requestId, url, match, body, stageName: plan.stageName })
+    const event = toProxyEvent({ request, requestId, url, entry, match, body, stageName: plan.stageName })
     if (Buffer.byteLength(JSON.stringify(event)) > LAMBDA_BYTES) return fail('REQUEST_TOO_LARGE')
     const result = await withLimit(invoke(match.functionName, event), INTEGRATION_MS)
     if (result === 'timeout') return fail('INTEGRATION_TIMEOUT')

@@ -1,14 +1,44 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { decode, type Match } from './routes.ts'
 
 export interface ProxyRequest {
   readonly request: IncomingMessage
   readonly requestId: string
   readonly url: URL
+  readonly entry: Entry
   readonly match: Match
   readonly body: string | null
   readonly stageName: string
+}
+
+/** One path as three readers see it; percent signs and all. */
+export interface Entry {
+  /** By which the API finds its method. */
+  readonly routed: string
+  /** `event.path` */
+  readonly path: string
+  /** `event.requestContext.path`: what the caller typed, always. */
+  readonly contextPath: string
+}
+
+/**
+ * A REST API is reached in three ways, and each makes another event. On its own host the stage stands first, and
+ * `event.path` leaves it out. A custom domain has no stage in its address; its base path, where it has one, is in both
+ * fields. Seen in recorded events, `test/fixtures/gateway-events.ts`.
+ *
+ * This machine's address is a custom domain without a base path; below `/<stage>` it is the API's own host.
+ */
+export function enter(pathname: string, stageName: string, basePath = ''): Entry {
+  const own = below(pathname, `/${stageName}`)
+  if (own !== undefined) return { routed: own, path: own, contextPath: pathname }
+  return { routed: below(pathname, basePath) ?? pathname, path: pathname, contextPath: pathname }
+}
+
+const below = (path: string, prefix: string): string | undefined => {
+  if (path === prefix) return '/'
+  return prefix !== '' && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : undefined
 }
 
 export const newRequestId = randomUUID
@@ -17,7 +47,15 @@ export const newRequestId = randomUUID
 const dictionary = <Value>(): Record<string, Value> => Object.create(null)
 
 /** The event of a REST API's Lambda proxy integration, payload version 1.0. */
-export function toProxyEvent({ request, requestId, url, match, body, stageName }: ProxyRequest): unknown {
+export function toProxyEvent({
+  request,
+  requestId,
+  url,
+  entry,
+  match,
+  body,
+  stageName,
+}: ProxyRequest): APIGatewayProxyEvent {
   const headers = dictionary<string>()
   const multiValueHeaders = dictionary<string[]>()
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
@@ -26,6 +64,16 @@ export function toProxyEvent({ request, requestId, url, match, body, stageName }
     headers[name] = value
     multiValueHeaders[name] = [...(multiValueHeaders[name] ?? []), value]
   }
+  const { host = 'localhost' } = request.headers
+  const sourceIp = request.socket.remoteAddress ?? ''
+  for (const [name, value] of Object.entries({
+    'X-Forwarded-For': sourceIp,
+    'X-Forwarded-Port': /:(\d+)$/.exec(host)?.[1] ?? '80',
+    'X-Forwarded-Proto': 'http',
+  })) {
+    headers[name] = value
+    multiValueHeaders[name] = [value]
+  }
   const query = dictionary<string>()
   const multiValueQuery = dictionary<string[]>()
   for (const [name, value] of url.searchParams) {
@@ -33,11 +81,11 @@ export function toProxyEvent({ request, requestId, url, match, body, stageName }
     multiValueQuery[name] = [...(multiValueQuery[name] ?? []), value]
   }
   const orNull = <Value extends object>(value: Value) => (Object.keys(value).length > 0 ? value : null)
-  const path = decode(url.pathname)
+  const now = new Date()
   return {
     resource: match.resource,
-    path,
-    httpMethod: request.method,
+    path: decode(entry.path),
+    httpMethod: request.method ?? 'GET',
     headers,
     multiValueHeaders,
     queryStringParameters: orNull(query),
@@ -45,20 +93,47 @@ export function toProxyEvent({ request, requestId, url, match, body, stageName }
     pathParameters: orNull(match.parameters),
     stageVariables: null,
     requestContext: {
-      requestId,
-      path,
+      resourceId: match.resource,
       resourcePath: match.resource,
-      httpMethod: request.method,
-      stage: stageName,
+      httpMethod: request.method ?? 'GET',
+      extendedRequestId: requestId,
+      requestTime: logTime(now),
+      path: decode(entry.contextPath),
+      accountId: '000000000000',
       protocol: `HTTP/${request.httpVersion}`,
-      requestTimeEpoch: Date.now(),
-      domainName: request.headers.host ?? '',
-      identity: {
-        sourceIp: request.socket.remoteAddress ?? '',
-        userAgent: request.headers['user-agent'] ?? null,
-      },
+      stage: stageName,
+      domainPrefix: host.split('.')[0] ?? '',
+      requestTimeEpoch: now.getTime(),
+      requestId,
+      identity: { ...NOBODY, sourceIp, userAgent: request.headers['user-agent'] ?? null },
+      domainName: host,
+      apiId: 'local',
+      authorizer: null,
     },
     body,
     isBase64Encoded: false,
   }
+}
+
+/** Who calls, where neither IAM nor a user pool says it. */
+const NOBODY = {
+  accessKey: null,
+  accountId: null,
+  apiKey: null,
+  apiKeyId: null,
+  caller: null,
+  clientCert: null,
+  cognitoAuthenticationProvider: null,
+  cognitoAuthenticationType: null,
+  cognitoIdentityId: null,
+  cognitoIdentityPoolId: null,
+  principalOrgId: null,
+  user: null,
+  userArn: null,
+}
+
+/** As an access log writes it: `25/Nov/2026:12:34:56 +0000`. */
+function logTime(at: Date): string {
+  const [, day, month, year, time] = at.toUTCString().split(' ')
+  return `${day}/${month}/${year}:${time} +0000`
 }

@@ -1,0 +1,64 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda'
+import { afterEach, describe, expect, it } from 'vitest'
+import { toRequest } from '../../functions/hosts/http.ts'
+import { Gateway } from '../../lib/local/gateway/gateway.ts'
+import type { ApiPlan } from '../../lib/local/template/plan.ts'
+import { FIELDS, WAYS } from '../fixtures/gateway-events.ts'
+
+const plan: ApiPlan = {
+  name: 'TaskRunner-local',
+  stageName: 'live',
+  methods: [{ path: '/api/v1/tasks/{id}', method: 'GET', functionName: 'reads' }],
+  answers: {},
+}
+
+let gateway: Gateway | undefined
+afterEach(() => gateway?.close())
+
+/** Serves the API below a base path, and answers what the function was given. */
+async function serve(basePath: string): Promise<(path: string) => Promise<APIGatewayProxyEvent>> {
+  gateway = new Gateway({ port: 0, home: '/console', ...(basePath ? { basePath } : {}) })
+  gateway.serve(plan, async (_name, event) => ({ statusCode: 200, body: JSON.stringify(event) }))
+  const port = await gateway.listen()
+  return async (path) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`)
+    expect(answer.status).toBe(200)
+    return (await answer.json()) as APIGatewayProxyEvent
+  }
+}
+
+describe('the local gateway’s event', () => {
+  it.each(WAYS)('by $name has the paths that AWS sends, and leads to links that work', async (way) => {
+    const get = await serve(way.isCutFromPath ? '' : way.prefix)
+    const event = await get(`${way.prefix}/api/v1/tasks/abc`)
+    expect(event).toMatchObject({
+      resource: '/api/v1/tasks/{id}',
+      path: `${way.isCutFromPath ? '' : way.prefix}/api/v1/tasks/abc`,
+      pathParameters: { id: 'abc' },
+      requestContext: {
+        path: `${way.prefix}/api/v1/tasks/abc`,
+        resourcePath: '/api/v1/tasks/{id}',
+        stage: 'live',
+      },
+    })
+    expect(toRequest(event).base).toBe(`${way.prefix}/api/v1`)
+  })
+
+  it('has every field that an event of AWS has', async () => {
+    const event = await (await serve(''))('/api/v1/tasks/abc?a=1')
+    const { requestContext } = event
+    expect(Object.keys(event)).toEqual(expect.arrayContaining([...FIELDS.event]))
+    expect(Object.keys(requestContext)).toEqual(expect.arrayContaining([...FIELDS.requestContext]))
+    expect(Object.keys(requestContext.identity)).toEqual(expect.arrayContaining([...FIELDS.identity]))
+    expect(requestContext.requestTime).toMatch(/^\d{2}\/[A-Z][a-z]{2}\/\d{4}:\d{2}:\d{2}:\d{2} \+0000$/)
+    expect(event.headers).toMatchObject({ 'X-Forwarded-For': '127.0.0.1', 'X-Forwarded-Proto': 'http' })
+  })
+
+  it('does not take a path that only begins like the stage for the stage', async () => {
+    gateway = new Gateway({ port: 0, home: '/console' })
+    gateway.serve(plan, async () => ({ statusCode: 200 }))
+    const port = await gateway.listen()
+    const answer = await fetch(`http://127.0.0.1:${port}/lively/api/v1/tasks/abc`)
+    expect(answer.status).toBe(403)
+  })
+})
