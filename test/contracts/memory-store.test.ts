@@ -22,6 +22,7 @@ payloadStoreContract('the store in memory', async () => new MemoryPayloads())
 taskQueueContract('the queue in memory', async () => {
   let now = 1_800_000_000_000
   const queue = new MemoryQueue(() => now)
+  queue.maxReceiveCount = 3
   return {
     queue,
     // The clock stands still but for who waits.

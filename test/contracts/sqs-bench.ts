@@ -1,6 +1,7 @@
 import {
   CreateQueueCommand,
   DeleteMessageCommand,
+  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
@@ -15,13 +16,17 @@ let queues = 0
 /** A lane of its own in a running SQS. */
 async function openSqsBench(sqs: SQSClient) {
   queues += 1
-  const create = async (QueueName: string) => {
-    const Attributes = { VisibilityTimeout: '30' }
+  const create = async (QueueName: string, more: Record<string, string> = {}) => {
+    const Attributes = { VisibilityTimeout: '30', ...more }
     const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))
     return QueueUrl ?? ''
   }
-  const url = await create(`lane-${queues}`)
   const deadUrl = await create(`dead-${queues}`)
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: deadUrl, AttributeNames: ['QueueArn'] }),
+  )
+  const redrive = { deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: 3 }
+  const url = await create(`lane-${queues}`, { RedrivePolicy: JSON.stringify(redrive) })
   const bench: QueueBench = {
     queue: new SqsTaskQueue(sqs, { ai: url }, { ai: deadUrl }),
     receive: async (waitSeconds) => {

@@ -3,7 +3,7 @@ import type { TaskMessage } from '../../functions/core/domain/task.ts'
 import type { TaskQueue } from '../../functions/core/ports/task-queue.ts'
 
 export interface QueueBench {
-  /** With lane `ai`; its messages are hidden for 30 s when they are received. */
+  /** With lane `ai`; its messages are hidden for 30 s when they are received, and dead letters after three receives. */
   readonly queue: TaskQueue
   /** Up to ten messages as a worker gets them; waits so long for the first. */
   receive(
@@ -70,6 +70,21 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect(await receive(15)).toHaveLength(1)
       // Whole seconds: an emulator or AWS may round the start down.
       expect(bench.now() - sentAt).toBeGreaterThan(1_000)
+    })
+
+    it('a message that was received as often as it may be is a dead letter the next time, without a mark', async () => {
+      await queue.send('ai', message('too often'))
+      for (let n = 0; n < 3; n += 1) {
+        const [held] = await receive()
+        expect(held?.message.id).toBe('too often')
+        await queue.changeVisibility('ai', held?.receipt ?? '', 1)
+        await bench.pass(1_100)
+      }
+      for (let n = 0; n < 5; n += 1) {
+        expect(await receive(0)).toEqual([])
+        await bench.pass(200)
+      }
+      expect((await receiveAllDead(1)).map((one) => one.message)).toEqual([message('too often')])
     })
 
     it('a received message is hidden, and can be hidden for longer or shorter', async () => {
