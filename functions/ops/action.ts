@@ -79,7 +79,7 @@ async function act(event: ReturnType<typeof actionEvent.parse>, ownArn: string):
         return note(`${redriven} failed tasks of lane ${event.lane} run again${why}; ${remaining} are left.`)
       const only = Object.keys(byError).map((code) => {
         const { tenant, lane } = event
-        return html`<p>${button(`Redrive ${code} only`, {
+        return html`<p>${button(`Redrive ${byError[code] ?? 0} with ${code} only`, {
           endpoint: ownArn,
           display: 'popup',
           parameters: { action: 'redrive', tenant, lane, dry_run: false, error_code: code },

@@ -22,6 +22,8 @@ export const viewEvent = z.looseObject({
   status: field,
   type: field,
   tag: field,
+  /** Where the page before ended. */
+  before: field,
   widgetContext: context.optional(),
 })
 export type ViewEvent = z.output<typeof viewEvent>

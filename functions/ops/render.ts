@@ -1,13 +1,22 @@
 import type { LaneStatus } from '../core/application/operate/list-queues.ts'
-import { isFinal, RETRYABLE_STATUSES, STATUSES, type Task } from '../core/domain/task.ts'
+import {
+  isFinal,
+  type Payload,
+  RETRYABLE_STATUSES,
+  STATUSES,
+  type Status,
+  type Task,
+} from '../core/domain/task.ts'
 import { traceIdOf } from '../core/domain/trace.ts'
 import { button, call, type Html, html } from './html.ts'
 
 /** Whom the buttons call, and what may be shown. */
-export interface Desk {
+export interface RenderContext {
   readonly viewArn: string
   readonly actionArn: string
   readonly showsPrompts: boolean
+  /** False on a stage that has one tenant: then no word of it is shown. */
+  readonly hasTenants: boolean
   readonly now: number
 }
 
@@ -25,10 +34,10 @@ const table = (heads: readonly string[], rows: readonly Html[], empty: string): 
 
 export const note = (text: string): Html => html`<p>${text}</p>`
 
-export function renderQueues(desk: Desk, tenant: string, sights: readonly LaneStatus[]): Html {
-  const rows = sights.map(({ lane, visible, inFlight, delayed, deadLetters, oldestMs, pausedSince }) => {
+export function renderQueues(context: RenderContext, tenant: string, lanes: readonly LaneStatus[]): Html {
+  const rows = lanes.map(({ lane, visible, inFlight, delayed, deadLetters, oldestMs, pausedSince }) => {
     const act = (parameters: Readonly<Record<string, unknown>>, confirmation?: string) => ({
-      endpoint: desk.actionArn,
+      endpoint: context.actionArn,
       display: 'popup' as const,
       parameters: { lane, tenant, ...parameters },
       ...(confirmation ? { confirmation } : {}),
@@ -36,26 +45,37 @@ export function renderQueues(desk: Desk, tenant: string, sights: readonly LaneSt
     const isPaused = pausedSince !== undefined
     return html`<tr><td><b>${lane}</b>${isPaused && html` (paused)`}</td><td>${
       isPaused
-        ? button('Resume', act({ action: 'resume' }, `Let lane ${lane} take work again?`))
-        : button('Pause', act({ action: 'pause' }, `Stop lane ${lane} from taking work? What runs goes on.`))
+        ? button(`Resume ${lane}`, act({ action: 'resume' }, `Let lane ${lane} take work again?`))
+        : button(
+            `Pause ${lane}`,
+            act({ action: 'pause' }, `Stop lane ${lane} from taking work? What runs goes on.`),
+          )
     } ${button('Count failed', act({ action: 'redrive', dry_run: true }, `Count the failed tasks of lane ${lane}? Nothing is moved.`))} ${button(
-      'Redrive',
+      `Redrive ${deadLetters > 0 ? 'all failed' : ''}`.trim(),
       act(
         { action: 'redrive', dry_run: false },
-        `Run all failed tasks of lane ${lane} of tenant ${tenant} again, whatever their error? ${deadLetters} dead letters of all tenants are there. “Count failed” shows them by error.`,
+        `Run all failed tasks of lane ${lane}${context.hasTenants ? ` of tenant ${tenant}` : ''} again, whatever their error? ${deadLetters} dead letters${context.hasTenants ? ' of all tenants' : ''} are there. “Count failed” shows them by error.`,
       ),
     )}</td><td>${visible}</td><td>${inFlight}</td><td>${delayed}</td><td>${deadLetters}</td><td>${oldestMs === undefined ? '–' : span(oldestMs)}</td></tr>`
   })
-  const heads = ['Lane', 'Do', 'Waiting', 'In flight', 'Delayed', 'Dead letters', 'Oldest waits']
+  const heads = ['Lane', 'Do', 'Waiting', 'Running or parked', 'Delayed', 'Dead letters', 'Oldest waits']
   return html`<h3>Lanes</h3>${table(heads, rows, 'There are no lanes.')}`
 }
 
-export function renderTasks(desk: Desk, title: string, tasks: readonly Task[], empty: string): Html {
+export function renderTasks(
+  context: RenderContext,
+  title: string,
+  tasks: readonly Task[],
+  empty: string,
+): Html {
   const rows = tasks.map(
     (task) =>
-      html`<tr><td>${link(desk, task)}</td><td>${buttons(desk, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.status}</td><td>${progressOf(desk, task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${ago(desk.now, task.createdAt)}</td><td>${reasonOf(desk, task)}</td></tr>`,
+      html`<tr><td>${link(context, task)}</td><td>${buttons(context, task)}</td><td>${statusOf(task)}</td><td>${aboutOf(context, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.model ?? '–'}</td><td>${progressOf(context, task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${ranOf(context, task)}</td><td>${ago(context.now, task.createdAt)}</td><td>${reasonOf(context, task)}</td></tr>`,
   )
-  const heads = ['Task', 'Do', 'Type', 'Lane', 'Status', 'Progress', 'Attempts', 'Submitted', 'Reason']
+  const heads = [
+    ...['Task', 'Do', 'Status', 'About', 'Type', 'Lane', 'Model', 'Progress', 'Attempts', 'Ran', 'Submitted'],
+    'Reason',
+  ]
   return html`<h3>${title}</h3>${table(heads, rows, empty)}`
 }
 
@@ -63,7 +83,7 @@ export function renderTasks(desk: Desk, title: string, tasks: readonly Task[], e
  * The form that finds tasks; CloudWatch sends its fields with any action of the widget. No field is named `id`: sanitizers
  * drop names that would hide a property of the form.
  */
-export function renderSearch(desk: Desk, search: Search): Html {
+export function renderSearch(context: RenderContext, search: Search): Html {
   const input = (name: string, label: string, value: string | undefined, size: number) =>
     html`<label>${label} <input name="${name}" value="${value}" size="${size}"></label> `
   const choices = ['', ...STATUSES].map(
@@ -71,35 +91,39 @@ export function renderSearch(desk: Desk, search: Search): Html {
       html`<option value="${status}"${status === (search.status ?? '') ? html` selected` : html``}>${status || 'any'}</option>`,
   )
   const find = button('Search', {
-    endpoint: desk.viewArn,
+    endpoint: context.viewArn,
     display: 'widget',
     parameters: { view: 'search', tenant: search.tenant },
   })
   const back = button('Overview', {
-    endpoint: desk.viewArn,
+    endpoint: context.viewArn,
     display: 'widget',
     parameters: { view: 'overview', tenant: search.tenant },
   })
-  return html`<form>${input('tenant', 'Tenant', search.tenant, 14)}${input('task_id', 'Id', '', 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
+  return html`<form>${context.hasTenants ? input('tenant', 'Tenant', search.tenant, 14) : html``}${input('task_id', 'Id', '', 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
 }
 
-export function renderTask(desk: Desk, task: Task): Html {
+export function renderTask(context: RenderContext, task: Task): Html {
   const facts: readonly (readonly [string, string | number | Html])[] = [
     ['Id', task.id],
-    ['Tenant', task.tenant],
+    ...(context.hasTenants ? ([['Tenant', task.tenant]] as const) : []),
     ['Type', task.type],
     ['Lane', task.lane],
     ['Model', task.model ?? '–'],
-    ['Status', task.status],
-    ['Progress', progressOf(desk, task)],
+    ['Status', statusOf(task)],
+    ['Ran', ranOf(context, task)],
+    ['Progress', progressOf(context, task)],
     ['Attempts', `${task.attempt} of ${task.maxAttempts}, epoch ${task.epoch}`],
     ['Submitted', iso(task.createdAt)],
     ['Started', iso(task.startedAt)],
     ['Finished', iso(task.finishedAt)],
-    ['Reason', reasonOf(desk, task) || '–'],
+    ['Reason', reasonOf(context, task) || '–'],
     ['Trace', traceIdOf(task) ?? '–'],
     ['Tags', task.tags.join(', ') || '–'],
-    ['Input', desk.showsPrompts ? inputOf(task) : 'hidden on this stage'],
+    ['Input', context.showsPrompts ? payloadOf(task.input) : 'hidden on this stage'],
+    ...(task.result
+      ? ([['Result', context.showsPrompts ? payloadOf(task.result) : 'hidden on this stage']] as const)
+      : []),
     [
       'Tokens',
       task.usage
@@ -111,15 +135,15 @@ export function renderTask(desk: Desk, task: Task): Html {
     (line) =>
       html`<tr><td>${line.epoch}</td><td>${line.attempt}</td><td>${iso(line.startedAt)}</td><td>${span(line.endedAt - line.startedAt)}</td><td>${line.outcome}</td><td>${line.provider ?? '–'}</td></tr>`,
   )
-  return html`<h3>Task ${task.id}</h3><table><tbody>${facts.map(([name, value]) => html`<tr><th>${name}</th><td>${value}</td></tr>`)}</tbody></table><p>${buttons(desk, task)}</p><h3>Attempts</h3>${table(['Epoch', 'Attempt', 'Started', 'Took', 'Outcome', 'Provider'], history, 'None has ended yet.')}`
+  return html`<h3>Task ${task.id}</h3><table><tbody>${facts.map(([name, value]) => html`<tr><th>${name}</th><td>${value}</td></tr>`)}</tbody></table><p>${buttons(context, task)}</p><h3>Attempts</h3>${table(['Epoch', 'Attempt', 'Started', 'Took', 'Outcome', 'Provider'], history, 'None has ended yet.')}`
 }
 
-const link = (desk: Desk, { tenant, id }: Task): Html =>
-  html`<a>${id}</a>${call({ endpoint: desk.viewArn, display: 'widget', parameters: { view: 'task', tenant, id } })}`
+const link = (context: RenderContext, { tenant, id }: Task): Html =>
+  html`<a>${id}</a>${call({ endpoint: context.viewArn, display: 'widget', parameters: { view: 'task', tenant, id } })}`
 
-function buttons(desk: Desk, { tenant, id, status }: Task): Html {
+function buttons(context: RenderContext, { tenant, id, status }: Task): Html {
   const act = (action: string, confirmation: string) => ({
-    endpoint: desk.actionArn,
+    endpoint: context.actionArn,
     display: 'popup' as const,
     parameters: { action, tenant, id },
     confirmation,
@@ -131,23 +155,52 @@ function buttons(desk: Desk, { tenant, id, status }: Task): Html {
 }
 
 /** A message may hold the end of an answer so far, an error what a model or the author's code said: both are content. */
-const progressOf = ({ showsPrompts }: Desk, { status, progress }: Task): string => {
+const progressOf = ({ showsPrompts }: RenderContext, { status, progress }: Task): string => {
   if (status === 'COMPLETED') return '100 %'
   if (!progress) return '–'
   return showsPrompts ? `${progress.percent} % ${progress.message}` : `${progress.percent} %`
 }
-const reasonOf = ({ showsPrompts }: Desk, { error, status }: Task): string => {
+const reasonOf = ({ showsPrompts }: RenderContext, { error, status }: Task): string => {
   if (!error) return ''
   const reason = showsPrompts ? `${error.code}: ${error.message}` : error.code
   return isFinal(status) ? reason : `last attempt: ${reason}`
 }
-const inputOf = ({ input }: Task): string =>
-  'json' in input ? input.json.slice(0, 2_000) : `${input.bytes} bytes, in the bucket`
+/** Over several lines, as it was written, within the widget's width. */
+function payloadOf(payload: Payload): Html {
+  const text = 'json' in payload ? payload.json : `${payload.bytes} bytes, in the bucket`
+  return html`<div style="white-space: pre-wrap; overflow-wrap: anywhere">${text.slice(0, 2_000)}</div>`
+}
+
+/** The beginning of what was asked. */
+function aboutOf({ showsPrompts }: RenderContext, { input }: Task): string {
+  if (!showsPrompts || !('json' in input)) return '–'
+  const { prompt } = (JSON.parse(input.json) ?? {}) as { prompt?: unknown }
+  return (typeof prompt === 'string' ? prompt : input.json).slice(0, 60)
+}
+
+/** Readable on white and on black, with a shape for who does not see colours. */
+const LOOKS: Readonly<Record<Status, readonly [mark: string, color: string]>> = {
+  SCHEDULED: ['◷', '#868e96'],
+  PENDING: ['○', '#868e96'],
+  PROCESSING: ['◐', '#2f80ed'],
+  RETRYING: ['↻', '#c99700'],
+  COMPLETED: ['✔', '#2b9348'],
+  FAILED: ['✖', '#e03131'],
+  CANCELLED: ['⊘', '#c99700'],
+  EXPIRED: ['◌', '#c99700'],
+}
+const statusOf = ({ status }: Task): Html => {
+  const [mark, color] = LOOKS[status]
+  return html`<span style="color: ${color}; white-space: nowrap">${mark} ${status}</span>`
+}
+const ranOf = ({ now }: RenderContext, { startedAt, finishedAt }: Task): string =>
+  startedAt === undefined ? '–' : span((finishedAt ?? now) - startedAt)
 const iso = (at: number | undefined): string => (at === undefined ? '–' : new Date(at).toISOString())
 const ago = (now: number, at: number): string => `${span(now - at)} ago`
 
 function span(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1_000))
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
+  const seconds = Math.round(ms / 1_000)
   if (seconds < 120) return `${seconds} s`
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
   return `${Math.round(seconds / 3_600)} h`

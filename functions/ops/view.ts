@@ -6,8 +6,8 @@ import { listRunning } from '../core/application/operate/list-running.ts'
 import { STATUSES, type Status } from '../core/domain/task.ts'
 import { clock, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
 import { type ViewEvent, viewEvent } from './event.ts'
-import { type Html, html } from './html.ts'
-import { type Desk, note, renderQueues, renderSearch, renderTask, renderTasks } from './render.ts'
+import { button, type Html, html } from './html.ts'
+import { note, type RenderContext, renderQueues, renderSearch, renderTask, renderTasks } from './render.ts'
 
 const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant])
 const store = openStore()
@@ -32,17 +32,19 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
     if (!parsed.success)
       return note(`This cannot be shown: ${parsed.error.issues[0]?.path.join('.')} is wrong.`).text
     if (parsed.data.describe) return { markdown: ABOUT }
-    const desk: Desk = {
+    const context: RenderContext = {
       viewArn: invokedFunctionArn,
       actionArn: config.OPS_ACTION_ARN,
       showsPrompts: config.SHOWS_PROMPTS,
+      // Without keys everybody is the tenant of this name.
+      hasTenants: config.DEFAULT_TENANT !== 'default',
       now: clock.now(),
     }
-    return (await show(desk, parsed.data)).text
+    return (await show(context, parsed.data)).text
   },
 )
 
-async function show(desk: Desk, event: ViewEvent): Promise<Html> {
+async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
   // What stands in the form counts where the click itself says nothing.
   const form = event.view === 'search' ? (event.widgetContext?.forms?.all ?? {}) : {}
   const read = (name: 'status' | 'type' | 'tag') => form[name]?.trim() || event[name] || undefined
@@ -51,7 +53,7 @@ async function show(desk: Desk, event: ViewEvent): Promise<Html> {
   const id = form.task_id?.trim() || event.id || undefined
   if (id !== undefined) {
     const task = await store.get({ tenant, id })
-    return html`${renderSearch(desk, search)}${task ? renderTask(desk, task) : note(`Tenant ${tenant} has no task ${id}.`)}`
+    return html`${renderSearch(context, search)}${task ? renderTask(context, task) : note(context.hasTenants ? `Tenant ${tenant} has no task ${id}.` : `There is no task ${id}.`)}`
   }
   const list = (status?: Status) =>
     store.list(
@@ -62,15 +64,23 @@ async function show(desk: Desk, event: ViewEvent): Promise<Html> {
         ...(event.view === 'search' && search.tag ? { tag: search.tag } : {}),
       },
       SHOWN,
+      event.view === 'search' ? event.before : undefined,
     )
   if (event.view === 'search') {
-    const { tasks } = await list(STATUSES.find((status) => status === search.status))
-    return html`${renderSearch(desk, search)}${renderTasks(desk, 'Found, newest first', tasks, 'Nothing fits.')}`
+    const { tasks, cursor } = await list(STATUSES.find((status) => status === search.status))
+    const older = cursor
+      ? button(`Older than these ${tasks.length}`, {
+          endpoint: context.viewArn,
+          display: 'widget',
+          parameters: { view: 'search', ...search, before: cursor },
+        })
+      : html``
+    return html`${renderSearch(context, search)}${renderTasks(context, 'Found, newest first', tasks, 'Nothing fits.')}<p>${older}</p>`
   }
-  const [sights, running, failed] = await Promise.all([
+  const [lanes, running, failed] = await Promise.all([
     listQueues(dependencies),
     listRunning(dependencies, SHOWN),
     list('FAILED'),
   ])
-  return html`${renderSearch(desk, { tenant })}${renderQueues(desk, tenant, sights)}${renderTasks(desk, 'Running, and waiting to run again; all tenants', running, 'Nothing runs.')}${renderTasks(desk, `Failed last, tenant ${tenant}`, failed.tasks, 'Nothing has failed.')}`
+  return html`${renderSearch(context, { tenant })}${renderQueues(context, tenant, lanes)}${renderTasks(context, `Running, and waiting to run again${context.hasTenants ? '; all tenants' : ''}`, running, 'Nothing runs.')}${renderTasks(context, `Failed last${context.hasTenants ? `, tenant ${tenant}` : ''}`, failed.tasks, 'Nothing has failed.')}`
 }

@@ -91,6 +91,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const own = new LocalConsole({
     stateDir,
     deployment: () => current,
+    api: () => `http://127.0.0.1:${port}/api/v1`,
     look: (names) => look(names),
     tell: options.tell ?? (() => undefined),
   })

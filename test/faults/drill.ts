@@ -54,12 +54,12 @@ const sending = (async () => {
 let isGood = false
 try {
   say('a healthy minute')
-  await page.goto(`${console_}?minutes=15`)
+  await page.goto(`${console_}/dashboard?minutes=15`)
   await sleep(MINUTE)
   say(`the provider answers ${STATUS} from here on`)
   server.trouble = STATUS
   await sleep(Number(values.minutes) * MINUTE)
-  await page.goto(`${console_}?minutes=15`)
+  await page.goto(`${console_}/dashboard?minutes=15`)
   await section('Tasks and queues, live').getByText('Running, and waiting').waitFor()
   await sleep(2_000)
   await picture('1-overview')
@@ -77,13 +77,13 @@ try {
   server.trouble = undefined
   isSending = false
   await sending
-  await page.goto(`${console_}?minutes=15`)
+  await page.goto(`${console_}/dashboard?minutes=15`)
   const lane = section('Tasks and queues, live').locator('tr', {
     has: page.locator('b', { hasText: /^ai$/ }),
   })
   const press = async (name: string) => {
     await lane.getByRole('button', { name }).click()
-    await page.getByRole('button', { name: 'Yes, do it' }).click()
+    await page.locator('dialog').last().locator('button[value=yes]').click()
     await page.getByRole('button', { name: 'Close' }).waitFor()
     say(`${name}: ${await page.locator('dialog').last().locator('form > *').first().textContent()}`)
   }
@@ -104,7 +104,7 @@ try {
       ? 'no alarm is on that looks back less than half an hour'
       : `still on: ${left.join(', ')}`,
   )
-  await page.goto(`${console_}?minutes=60`)
+  await page.goto(`${console_}/dashboard?minutes=60`)
   await sleep(2_000)
   await picture('5-after')
   await page.goto(`${console_}/alarms`)

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { request } from 'node:http'
+import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasBrowser, openBrowser, openPage, takePicture } from '../fixtures/browser.ts'
@@ -24,7 +26,10 @@ afterAll(async () => {
   await server.stop()
 })
 
-const PAGES = ['', '/lanes', '/alarms', '/logs', '/functions', '/runbook'] as const
+const PAGES = [
+  ...['', '/tasks', '/submit', '/lanes', '/workers', '/logs', '/dashboard', '/dashboard/lanes'],
+  ...['/alarms', '/runbook'],
+] as const
 
 describe('the console over HTTP', () => {
   const call = (headers: Record<string, string>, body: object) =>
@@ -118,7 +123,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
 
   it('draws every widget of the template’s dashboards', async () => {
     const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
-    for (const [index, path] of ['', '/lanes'].entries()) {
+    for (const [index, path] of ['/dashboard', '/dashboard/lanes'].entries()) {
       const { widgets } = runtime.plan.dashboards.map(
         ({ body }) => body as { widgets: { properties: { title?: string } }[] },
       )[index] ?? { widgets: [] }
@@ -130,7 +135,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
       const titles = await page.locator('section > h2').allTextContents()
       expect(titles).toEqual(widgets.map(({ properties }) => properties.title).filter(Boolean))
     }
-    await page.goto(`${base}?minutes=15`)
+    await page.goto(`${base}/dashboard?minutes=15`)
     const tasks = section(page, 'Tasks a minute')
     await expect.poll(() => tasks.locator('.u-legend .u-label').allTextContents()).toContain('submitted')
     // Axes and grid are grey; what has a colour is a value.
@@ -175,6 +180,126 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
       }
   })
 
+  it('the first screen: numbers that lead to their tasks, and the newest of them', async () => {
+    const { page, faults } = await open()
+    const { id } = await client.submit({ prompt: 'the first of the day', model: 'stub-0' })
+    await client.done(id)
+    await page.goto(base)
+    await page
+      .locator('table.list tbody tr', { hasText: 'the first of the day' })
+      .getByText('completed')
+      .waitFor()
+    await page.locator('.tile', { hasText: 'ran today' }).locator('b').filter({ hasText: /[1-9]/ }).waitFor()
+    await page.locator('.tile', { hasText: 'failed' }).click()
+    await page.waitForURL(/status=FAILED/)
+    expect(await page.getByText('Tenant').count()).toBe(0)
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('the list finds by states, words, type and lane, counts, and loads further rows on the way down', async () => {
+    const { page, faults } = await open({ viewport: { width: 1280, height: 700 } })
+    const texts = Array.from({ length: 70 }, (_, index) => `needle number-${index}-`)
+    const made = await Promise.all(texts.map((prompt) => client.submit({ prompt, model: 'stub-0' })))
+    await Promise.all(made.map(({ id }) => client.done(id)))
+    await page.goto(`${base}/tasks`)
+    await page.getByRole('searchbox').fill('needle')
+    await page.getByText('50 of 70').or(page.getByText('70 of 70')).waitFor()
+    await page.locator('.count').scrollIntoViewIfNeeded()
+    await page.getByText('70 of 70').waitFor()
+    await page.getByRole('searchbox').fill('needle number-69-')
+    await page.getByText('1 of 1').waitFor()
+    await page.getByRole('searchbox').fill('needle')
+    await page.getByRole('button', { name: /failed/ }).click()
+    await page.getByText('No task fits these filters.').waitFor()
+    await page.getByRole('button', { name: /completed/ }).click()
+    await page.getByText('of 70').waitFor()
+    expect(new URL(page.url()).searchParams.get('status')).toBe('FAILED,COMPLETED')
+    await page.reload()
+    await page.getByText('of 70').waitFor()
+    await page.getByLabel('all types').selectOption('text.generate')
+    await page.getByLabel('all lanes').selectOption('ai')
+    await page.getByText('of 70').waitFor()
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('many tasks are retried at once, after it has been said which', async () => {
+    const { page, faults } = await open()
+    server.trouble = 401
+    const failed = await Promise.all(
+      [1, 2, 3].map((n) => client.submit({ prompt: `many ${n}`, model: 'stub-0' })),
+    )
+    for (const { id } of failed) await client.done(id)
+    server.trouble = undefined
+    const fine = await client.submit({ prompt: 'many fine', model: 'stub-0' })
+    await client.done(fine.id)
+    await page.goto(`${base}/tasks?text=many`)
+    await page.getByText('4 of 4').waitFor()
+    await page.getByLabel('Choose all shown').check()
+    await page.getByRole('button', { name: 'Retry …' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('Retry 3 of 4 tasks?').waitFor()
+    expect(await dialog.locator('tr', { hasText: 'completed' }).textContent()).toContain('is left alone')
+    expect((await client.get<{ epoch: number }>(`/tasks/${failed[0]?.id}`)).body.epoch).toBe(1)
+    await dialog.getByRole('button', { name: 'Retry 3' }).click()
+    await page.getByText('3 of 3 run again.').waitFor()
+    for (const { id } of failed)
+      expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', epoch: 2 })
+    expect(faults.filter((text) => !text.includes('favicon'))).toEqual([])
+    await page.close()
+  })
+
+  it('a task has a short address, and shows result, input, attempts, log lines', async () => {
+    const { page, faults } = await open({ permissions: ['clipboard-read', 'clipboard-write'] })
+    const { id } = await client.submit({ prompt: "it's <b>bold</b>", model: 'stub-0' })
+    const { result } = await client.done(id)
+    await page.goto(`${base}/tasks/${id}`)
+    await page.getByRole('region', { name: 'Result' }).getByText(String(result)).waitFor()
+    await page.getByRole('region', { name: 'Input' }).getByText("it's <b>bold</b>").waitFor()
+    await page.getByRole('region', { name: 'Attempts' }).getByText('attempt 1').waitFor()
+    await page.getByRole('region', { name: 'Log' }).getByText('task.completed').waitFor()
+    await page.getByRole('button', { name: 'Copy as curl' }).click()
+    const curl = String(await page.evaluate('navigator.clipboard.readText()'))
+    const { stdout } = await promisify(execFile)('sh', ['-c', `${curl} -s`])
+    expect(JSON.parse(stdout)).toMatchObject({ prompt: "it's <b>bold</b>", status: 'PENDING' })
+    await page.getByRole('link', { name: 'Retry with changes' }).click()
+    await page.waitForURL(/submit\?from=/)
+    await expect.poll(() => page.getByLabel('prompt').inputValue()).toBe("it's <b>bold</b>")
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('a form made of the type’s schema submits, and shows a refusal at its field', async () => {
+    const { page } = await open()
+    await page.goto(`${base}/submit`)
+    await page.getByLabel('Type').selectOption('example.add')
+    await page.getByLabel('x *').fill('4')
+    await page.getByLabel('y *').fill('many')
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await page.locator('label', { hasText: 'y *' }).locator('small.failure').waitFor()
+    await page.getByLabel('y *').fill('5')
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await page.waitForURL(/\/console\/tasks\/\w+$/)
+    await page.getByRole('region', { name: 'Result' }).getByText('9').waitFor()
+    await page.close()
+  })
+
+  it('the lanes page pauses and redrives in words, and folds what is empty', async () => {
+    const { page, faults } = await open()
+    await page.goto(`${base}/lanes`)
+    await page.getByText(/\d empty: .*email/).waitFor()
+    const lane = page.getByRole('region', { name: 'Lane ai' })
+    await lane.getByRole('button', { name: 'Pause' }).click()
+    await page.getByRole('button', { name: 'Pause ai' }).click()
+    await lane.getByText('paused').waitFor()
+    await lane.getByRole('button', { name: 'Resume' }).click()
+    await page.getByRole('button', { name: 'Resume ai' }).click()
+    await expect.poll(() => lane.getByText('paused').count()).toBe(0)
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
   it('finds log lines and follows them', async () => {
     const { page, faults } = await open()
     await page.goto(`${base}/logs`)
@@ -197,13 +322,14 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     const { page, faults } = await open()
     const { id } = await client.submit({ type: 'example.run', input: { name: 'seen', seconds: 20 } })
     await client.until(id, ({ status }) => status === 'PROCESSING')
-    await page.goto(`${base}/functions`)
+    await page.goto(`${base}/workers`)
     await page
-      .locator('[data-part=environments] tr', { hasText: 'lanedemoWorker' })
-      .filter({ hasText: 'busy' })
+      .locator('[data-part=environments] tr', { hasText: 'worker of lane demo' })
+      .filter({ hasText: id })
+      .filter({ hasText: 'MB' })
       .waitFor()
     const timer = page.locator('[data-part=timers] tr', { hasText: 'rate(1 minute)' })
-    expect(await timer.textContent()).toMatch(/SweeperSweep.*in \d+ s/)
+    expect(await timer.textContent()).toMatch(/SweeperSweep.*in \d+ s, at \d{4}-\d\d-\d\dT/)
     expect(await page.locator('[data-part=sources] tbody tr').count()).toBe(5)
     await client.post(`/tasks/${id}/cancel`)
     expect(faults).toEqual([])
@@ -217,7 +343,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
       Array.from({ length: 3 }, () => client.submit({ prompt: 'no key', model: 'stub-0' })),
     )
     for (const { id } of failed) expect((await client.done(id)).status).toBe('FAILED')
-    await page.goto(base)
+    await page.goto(`${base}/dashboard`)
     const pill = section(page, 'Are we healthy?').locator('li', { hasText: 'DeadLetters-ai' })
     await expect.poll(() => pill.getAttribute('data-state'), { timeout: 30_000 }).toBe('ALARM')
     await page.locator('#health', { hasText: 'alarm' }).waitFor()
@@ -232,28 +358,28 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await expect.poll(() => told.join()).toContain('TaskRunner-local-DeadLetters-ai')
     await takePicture(page, 'outage')
     await pill.locator('a').click()
-    await page.locator('tr', { hasText: 'TaskRunner-local-DeadLetters-ai' }).getByText('Runbook').click()
+    await page.locator('tr', { hasText: 'DeadLetters-ai' }).getByText('Runbook').click()
     await page.waitForURL(/runbook#deadletters/)
     await page.locator('#deadletters').waitFor()
     await takePicture(page, 'outage-runbook')
 
     server.trouble = undefined
-    await page.goto(base)
+    await page.goto(`${base}/dashboard`)
     const table = section(page, 'Tasks and queues, live')
     const lane = table.locator('tr', { has: page.locator('b', { hasText: /^ai$/ }) })
     await lane.getByRole('button', { name: 'Count failed' }).focus()
     await page.keyboard.press('Enter')
-    await page.getByRole('button', { name: 'Yes, do it' }).click()
+    await page.locator('dialog').getByRole('button', { name: 'Count failed' }).click()
     await page.getByText('3 failed tasks of lane ai would run again').waitFor()
     await takePicture(page, 'outage-dry-run')
     await page.getByRole('button', { name: 'Close' }).click()
-    await lane.getByRole('button', { name: 'Redrive' }).click()
+    await lane.getByRole('button', { name: 'Redrive all failed' }).click()
     await page.getByRole('button', { name: 'Cancel' }).click()
     expect((await client.get<{ epoch: number }>(`/tasks/${failed[0]?.id}`)).body.epoch).toBe(1)
     await lane.getByRole('button', { name: 'Count failed' }).click()
-    await page.getByRole('button', { name: 'Yes, do it' }).click()
-    await page.getByRole('button', { name: 'Redrive provider_unauthorized only' }).click()
-    await page.getByRole('button', { name: 'Yes, do it' }).last().click()
+    await page.locator('dialog').getByRole('button', { name: 'Count failed' }).click()
+    await page.getByRole('button', { name: 'Redrive 3 with provider_unauthorized only' }).click()
+    await page.locator('dialog').last().getByRole('button', { name: 'Redrive 3 with' }).click()
     await page.getByText('3 failed tasks of lane ai run again').waitFor()
     for (let open = await page.locator('dialog').count(); open > 0; open -= 1)
       await page.getByRole('button', { name: 'Close' }).last().click()
@@ -271,12 +397,12 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
     const { id } = await client.submit({ prompt: '<img src=x onerror=alert(1)>', model: 'stub-0' })
     await client.done(id)
-    await page.goto(base)
+    await page.goto(`${base}/dashboard`)
     const table = section(page, 'Tasks and queues, live')
     await table.locator('input[name=task_id]').fill(id)
     await page.keyboard.press('Enter')
     await table.getByText(`Task ${id}`).waitFor()
-    await table.getByText('<img src=x onerror=alert(1)>').waitFor()
+    await table.getByText('{"prompt":"<img src=x onerror=alert(1)>"}').waitFor()
     await page.locator('h2', { hasText: 'Are we healthy?' }).click()
     await page.waitForTimeout(11_000)
     expect(await table.getByText(`Task ${id}`).count()).toBe(1)

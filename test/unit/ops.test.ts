@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { html } from '../../functions/ops/html.ts'
-import { renderTask, renderTasks } from '../../functions/ops/render.ts'
+import { renderQueues, renderSearch, renderTask, renderTasks } from '../../functions/ops/render.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 
-const desk = { viewArn: 'view', actionArn: 'action', showsPrompts: false, now: 0 }
+const context = { viewArn: 'view', actionArn: 'action', showsPrompts: false, hasTenants: true, now: 0 }
 
 describe('the task table', () => {
   it('shows an input only where the stage allows it', () => {
     const task = makeTask(0, { input: { json: '{"prompt":"a secret"}' } })
-    expect(renderTask(desk, task).text).not.toContain('secret')
-    expect(renderTask({ ...desk, showsPrompts: true }, task).text).toContain('a secret')
+    expect(renderTask(context, task).text).not.toContain('secret')
+    expect(renderTask({ ...context, showsPrompts: true }, task).text).toContain('a secret')
   })
 
   it('shows an answer so far, and what an error said, only where it shows inputs', () => {
@@ -18,12 +18,12 @@ describe('the task table', () => {
       progress: { percent: 40, message: 'secret answer' },
       error: { code: 'task_failed', message: 'secret input', retryable: true },
     })
-    for (const text of [renderTask(desk, task).text, renderTasks(desk, '', [task], '').text]) {
+    for (const text of [renderTask(context, task).text, renderTasks(context, '', [task], '').text]) {
       expect(text).not.toContain('secret')
       expect(text).toContain('40 %')
       expect(text).toContain('last attempt: task_failed')
     }
-    const open = { ...desk, showsPrompts: true }
+    const open = { ...context, showsPrompts: true }
     expect(renderTasks(open, '', [task], '').text).toMatch(/40 % secret answer.*task_failed: secret input/)
   })
 
@@ -32,4 +32,16 @@ describe('the task table', () => {
       '<p title="&quot;x&#39;"><b>&lt;&amp;&gt;</b><i></i>0</p>',
     )
   })
+})
+
+it('no word of tenants stands where a stage has one', () => {
+  const one = { ...context, hasTenants: false }
+  const texts = [
+    renderTask(one, makeTask(0)).text,
+    renderSearch(one, { tenant: 'default' }).text,
+    renderQueues(one, 'default', []).text,
+  ]
+  // What a button sends is for the function, not for eyes.
+  for (const text of texts)
+    expect(text.replaceAll(/<cwdb-action[\s\S]*?<\/cwdb-action>/g, '')).not.toMatch(/tenant/i)
 })

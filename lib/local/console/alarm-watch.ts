@@ -6,7 +6,7 @@ import type { MetricId, MetricStore } from './metric-store.ts'
 
 export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
 
-export interface AlarmSight {
+export interface AlarmStatus {
   readonly name: string
   readonly description: string
   /** Topics that it tells, by the readable ends of their names: `Urgent`, `Notice`. */
@@ -48,17 +48,17 @@ const KEPT_CHANGES = 200
 export class AlarmWatch {
   readonly #metrics: MetricStore
   readonly #startedAt: number
-  readonly #sights = new Map<string, AlarmSight>()
+  readonly #sights = new Map<string, AlarmStatus>()
   /** States of an earlier run, until each alarm is evaluated again. */
   readonly #before = new Map<string, { readonly state: AlarmState; readonly since: number }>()
   readonly #changes: Change[] = []
-  readonly #tell: (change: Change, sight: AlarmSight) => void
+  readonly #tell: (change: Change, sight: AlarmStatus) => void
 
   /** @param startedAt nothing can be missing from before. @param tell is told of every change but the first. */
   constructor(
     metrics: MetricStore,
     startedAt: number,
-    tell: (change: Change, sight: AlarmSight) => void = () => undefined,
+    tell: (change: Change, sight: AlarmStatus) => void = () => undefined,
   ) {
     this.#metrics = metrics
     this.#startedAt = startedAt
@@ -79,7 +79,7 @@ export class AlarmWatch {
     this.#changes.push(...changes)
   }
 
-  get sights(): readonly AlarmSight[] {
+  get sights(): readonly AlarmStatus[] {
     return [...this.#sights.values()]
   }
 
@@ -112,7 +112,7 @@ export class AlarmWatch {
   #note(alarm: AlarmPlan, { state, value, problem }: Evaluation, now: number): void {
     const { name, description, properties } = alarm
     const before = this.#sights.get(name) ?? this.#before.get(name)
-    const sight: AlarmSight = {
+    const sight: AlarmStatus = {
       name,
       description,
       tells: ((properties.AlarmActions ?? []) as string[]).map((topic) =>

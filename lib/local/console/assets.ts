@@ -1,44 +1,63 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Marked } from 'marked'
 
 const PAGE = join(import.meta.dirname, 'page')
 const RUNBOOK = join(import.meta.dirname, '../../observability/RUNBOOK.md')
 
-export const PAGES = [
-  { path: '/', title: 'Overview' },
+/** Those with a title in the head's list stand there, in this order. */
+const PAGES = [
+  { path: '/', title: 'Home' },
+  { path: '/tasks', title: 'Tasks' },
+  { path: '/submit', title: 'Submit' },
   { path: '/lanes', title: 'Lanes' },
-  { path: '/alarms', title: 'Alarms' },
+  { path: '/workers', title: 'Workers' },
   { path: '/logs', title: 'Logs' },
-  { path: '/functions', title: 'Functions' },
+  { path: '/dashboard', title: 'Dashboard' },
+  { path: '/dashboard/lanes', title: 'Dashboard of lanes', isIn: '/dashboard' },
+  { path: '/alarms', title: 'Alarms' },
   { path: '/runbook', title: 'Runbook' },
+  { path: '/task', title: 'Task', isIn: '/tasks' },
 ] as const
 
-/** The page's own script and style, and the chart library's style. @returns undefined for anything else. */
+export type ConsolePage = (typeof PAGES)[number]
+
+/** @returns undefined for what is no page. The page of a task has its id in the path: short, to be typed and shared. */
+export const pageOf = (path: string): ConsolePage | undefined =>
+  PAGES.find((page) => page.path === (/^\/tasks\/[\w-]+$/.test(path) ? '/task' : path))
+
+/** The pages' own script and style, and the chart library's style. @returns undefined for anything else. */
 export async function loadAsset(path: string): Promise<{ type: string; text: string } | undefined> {
-  if (path === '/main.js') return { type: 'text/javascript; charset=utf-8', text: await bundled() }
+  if (path.endsWith('.js')) {
+    const text = (await bundled()).get(path.slice(1))
+    return text === undefined ? undefined : { type: 'text/javascript; charset=utf-8', text }
+  }
   if (path !== '/style.css') return undefined
   const uplot = createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css')
   const texts = await Promise.all([uplot, join(PAGE, 'style.css')].map((file) => readFile(file, 'utf8')))
   return { type: 'text/css; charset=utf-8', text: texts.join('\n') }
 }
 
-let bundle: Promise<string> | undefined
+let bundle: Promise<ReadonlyMap<string, string>> | undefined
 
-/** Built at the first look: most starts never open the console. */
-function bundled(): Promise<string> {
+/** Script files by their names. Built at the first look: most starts never open the console. */
+export function bundled(): Promise<ReadonlyMap<string, string>> {
   bundle ??= (async () => {
     const { build } = await import('esbuild')
     const { outputFiles } = await build({
-      entryPoints: [join(PAGE, 'main.ts')],
+      entryPoints: [join(PAGE, 'main.tsx')],
+      outdir: PAGE,
       bundle: true,
+      splitting: true,
       minify: true,
       write: false,
       format: 'esm',
       target: 'es2022',
+      jsx: 'automatic',
+      jsxImportSource: 'preact',
     })
-    return outputFiles[0]?.text ?? ''
+    return new Map(outputFiles.map(({ path, text }) => [basename(path), text]))
   })()
   return bundle
 }
@@ -55,11 +74,11 @@ export async function loadRunbook(): Promise<string> {
   return marked.parse(await readFile(RUNBOOK, 'utf8'))
 }
 
-export function toPage(path: string): string {
-  const page = PAGES.find((item) => item.path === path) ?? PAGES[0]
-  const links = PAGES.map(
+export function toPage(page: ConsolePage): string {
+  const place = 'isIn' in page ? page.isIn : page.path
+  const links = PAGES.filter((item) => !('isIn' in item)).map(
     (item) =>
-      `<a href="/console${item.path === '/' ? '' : item.path}"${item === page ? ' aria-current="page"' : ''}>${item.title}</a>`,
+      `<a href="/console${item.path === '/' ? '' : item.path}"${item.path === place ? ' aria-current="page"' : ''}>${item.title}</a>`,
   )
   return `<!doctype html>
 <html lang="en">
@@ -74,7 +93,7 @@ export function toPage(path: string): string {
 </head>
 <body data-page="${page.path}">
 <header>
-<strong>Task runner</strong>
+<a class="home" href="/console">Task runner</a>
 <nav aria-label="Console">${links.join('')}<a href="/api/v1/docs">API</a></nav>
 <span id="health" role="status"></span>
 </header>

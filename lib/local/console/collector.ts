@@ -1,7 +1,7 @@
 import type { Observer } from '../observer.ts'
-import type { QueueSight } from '../services/orders.ts'
+import type { QueueDepthSample } from '../services/orders.ts'
 import type { Plan } from '../template/plan.ts'
-import type { LogStore } from './log-store.ts'
+import type { LogEntry, LogStore } from './log-store.ts'
 import type { MetricStore } from './metric-store.ts'
 
 interface Embedded {
@@ -17,11 +17,13 @@ interface Embedded {
 export class Collector implements Observer {
   readonly #metrics: MetricStore
   readonly #logs: LogStore
+  readonly #onEntry: (entry: LogEntry) => void
   #plan: Plan | undefined
 
-  constructor(metrics: MetricStore, logs: LogStore) {
+  constructor(metrics: MetricStore, logs: LogStore, onEntry: (entry: LogEntry) => void = () => undefined) {
     this.#metrics = metrics
     this.#logs = logs
+    this.#onEntry = onEntry
   }
 
   watch(plan: Plan): void {
@@ -29,7 +31,9 @@ export class Collector implements Observer {
   }
 
   wrote(functionName: string, line: string): void {
-    const { json } = this.#logs.add(functionName, line)
+    const entry = this.#logs.add(functionName, line)
+    const { json } = entry
+    this.#onEntry(entry)
     const embedded = json?._aws as Embedded | undefined
     if (!json || !embedded || !Array.isArray(embedded.CloudWatchMetrics)) return
     for (const {
@@ -73,7 +77,7 @@ export class Collector implements Observer {
     )
   }
 
-  saw(queues: readonly QueueSight[]): void {
+  saw(queues: readonly QueueDepthSample[]): void {
     for (const { name, visible, inFlight, delayed, oldestMs } of queues)
       this.#add(
         'AWS/SQS',

@@ -4,20 +4,23 @@ import { join } from 'node:path'
 import type { Deployment } from '../deployment.ts'
 import type { Observer } from '../observer.ts'
 import { replaceFile } from '../replace-file.ts'
-import type { QueueSight } from '../services/orders.ts'
+import type { QueueDepthSample } from '../services/orders.ts'
 import type { Plan } from '../template/plan.ts'
-import { type AlarmMemory, type AlarmSight, AlarmWatch, type Change } from './alarm-watch.ts'
-import { loadAsset, loadRunbook, PAGES, toPage } from './assets.ts'
+import { type AlarmMemory, type AlarmStatus, AlarmWatch, type Change } from './alarm-watch.ts'
+import { loadAsset, loadRunbook, pageOf, toPage } from './assets.ts'
 import { Collector } from './collector.ts'
 import { viewDashboard } from './dashboard-view.ts'
 import { LogStore } from './log-store.ts'
 import { MetricStore } from './metric-store.ts'
+import { TaskIndex, type TaskQuestion } from './task-index.ts'
 
 export interface ConsoleOptions {
   readonly stateDir: string
   /** What runs now; undefined before the first deployment. */
   readonly deployment: () => Deployment | undefined
-  readonly look: (queues: readonly string[]) => Promise<readonly QueueSight[]>
+  /** Where the API is, with its base path. */
+  readonly api: () => string
+  readonly look: (queues: readonly string[]) => Promise<readonly QueueDepthSample[]>
   /** Told of alarms that go on and off. */
   readonly tell: (text: string, isBad: boolean) => void
 }
@@ -37,13 +40,15 @@ export class LocalConsole {
   readonly #logs = new LogStore()
   readonly #collector: Collector
   readonly #alarms: AlarmWatch
+  readonly #tasks: TaskIndex
   #timer: NodeJS.Timeout | undefined
   #savedAt = 0
 
   constructor(options: ConsoleOptions) {
     this.#options = options
     this.#metrics = new MetricStore(join(options.stateDir, 'metrics.jsonl'))
-    this.#collector = new Collector(this.#metrics, this.#logs)
+    this.#tasks = new TaskIndex((path) => this.#ask(path))
+    this.#collector = new Collector(this.#metrics, this.#logs, (entry) => this.#tasks.heard(entry))
     this.observer = this.#collector
     this.#alarms = new AlarmWatch(this.#metrics, Date.now(), (change, sight) => this.#tell(change, sight))
   }
@@ -90,6 +95,12 @@ export class LocalConsole {
     return true
   }
 
+  async #ask<Answer>(path: string): Promise<Answer> {
+    const response = await fetch(`${this.#options.api()}${path}`)
+    if (!response.ok) throw new Error(`The API answered ${response.status} to ${path.split('?')[0]}.`)
+    return (await response.json()) as Answer
+  }
+
   #complain(cause: Error): void {
     this.#options.tell(`Console: ${cause.message}`, true)
   }
@@ -127,8 +138,8 @@ export class LocalConsole {
     if (path === '/call') return this.#call(request, response, deployment)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { message: `${request.method} is not known here.` })
-    if (PAGES.some((page) => page.path === path))
-      return sendText(response, 'text/html; charset=utf-8', toPage(path))
+    const page = pageOf(path)
+    if (page) return sendText(response, 'text/html; charset=utf-8', toPage(page))
     const asset = await loadAsset(path)
     if (asset) return sendText(response, asset.type, asset.text)
     const data = await this.#data(path, url.searchParams, deployment)
@@ -160,6 +171,12 @@ export class LocalConsole {
           lines: this.#logs.find({ from, text, after, isError: query.has('errors'), limit: 500 }),
         }
       }
+      case '/data/tasks':
+        return this.#tasks.find(toQuestion(query))
+      case '/data/task-ids':
+        return this.#tasks.ids(toQuestion(query))
+      case '/data/facets':
+        return this.#tasks.facets()
       case '/data/functions':
         return describe(deployment, now)
       case '/data/runbook':
@@ -194,35 +211,71 @@ export class LocalConsole {
     send(response, 200, { result })
   }
 
-  #tell({ name, from, to }: Change, { description, tells }: AlarmSight): void {
+  #tell({ name, from, to }: Change, { description, tells }: AlarmStatus): void {
     if (tells.length === 0) return
     if (to === 'ALARM') this.#options.tell(`Alarm ${name}: ${description}`, true)
     else if (from === 'ALARM') this.#options.tell(`Alarm ${name} is over.`, false)
   }
 }
 
-/** What the page of functions shows. */
-export type FunctionsData = ReturnType<typeof describe>
+/** At most so many rows are drawn; a filter finds the others. */
+const MOST_ROWS = 2_000
 
-function describe({ plan, pools, sources, timers }: Deployment, now: number) {
+function toQuestion(query: URLSearchParams): TaskQuestion {
+  const text = (name: string) => query.get(name)?.trim() || undefined
+  const time = (name: string) => {
+    const at = Date.parse(text(name) ?? '')
+    return Number.isNaN(at) ? undefined : at
+  }
+  return {
+    status: query
+      .getAll('status')
+      .flatMap((value) => value.split(','))
+      .filter(Boolean),
+    type: text('type'),
+    lane: text('lane'),
+    model: text('model'),
+    tag: text('tag'),
+    text: text('text'),
+    since: time('since'),
+    until: time('until'),
+    sort: text('sort') ?? 'created',
+    isDescending: query.get('order') !== 'asc',
+    limit: Math.min(MOST_ROWS, Math.max(1, Number(query.get('limit')) || 50)),
+  }
+}
+
+/** Ids of the tasks in a batch that a worker has in hand. */
+function tasksIn(event: unknown): readonly string[] {
+  const { Records } = (event ?? {}) as { Records?: readonly { body?: string }[] }
+  if (!Array.isArray(Records)) return []
+  return Records.flatMap(({ body }) => /"id":"([^"]+)"/.exec(String(body))?.[1] ?? [])
+}
+
+/** What the page of workers shows. */
+export type FunctionsData = Awaited<ReturnType<typeof describe>>
+
+async function describe({ plan, pools, sources, timers }: Deployment, now: number) {
   const nameOf = (functionName: string) => pools.get(functionName)?.plan.name ?? functionName
   return {
     now,
-    functions: [...pools.values()].map(({ plan: own, environments, running, waiting, limit }) => ({
-      name: own.name,
-      memoryMb: own.memoryMb,
-      timeoutMs: own.timeoutMs,
-      running,
-      waiting,
-      limit,
-      environments: environments.map(({ id, startedAt, isBusy, invocations, idleSince }) => ({
-        id,
-        startedAt,
-        isBusy,
-        invocations,
-        idleSince,
+    functions: await Promise.all(
+      [...pools.values()].map(async ({ plan: own, environments, running, waiting, limit }) => ({
+        name: own.name,
+        memoryMb: own.memoryMb,
+        timeoutMs: own.timeoutMs,
+        running,
+        waiting,
+        limit,
+        environments: await Promise.all(
+          environments.map(async (environment) => {
+            const { id, startedAt, isBusy, invocations, idleSince, current } = environment
+            const usedMb = await environment.usedMb()
+            return { id, startedAt, isBusy, invocations, idleSince, usedMb, tasks: tasksIn(current) }
+          }),
+        ),
       })),
-    })),
+    ),
     sources: sources.map(({ plan: own, isOn, batchesInHand }) => ({
       queue: plan.queues.find(({ arn }) => arn === own.queueArn)?.name ?? own.queueArn,
       functionName: nameOf(own.functionName),

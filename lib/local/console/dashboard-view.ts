@@ -1,6 +1,6 @@
 import { marked } from 'marked'
 import type { DashboardPlan, Plan } from '../template/plan.ts'
-import type { AlarmSight } from './alarm-watch.ts'
+import type { AlarmStatus } from './alarm-watch.ts'
 import { type Answer, ask, splitSources } from './insights.ts'
 import type { LogStore } from './log-store.ts'
 import { MetricMath } from './metric-math.ts'
@@ -20,7 +20,7 @@ export type Content =
   | { readonly kind: 'text'; readonly html: string }
   /** The widget cannot be drawn here. */
   | { readonly kind: 'problem'; readonly text: string }
-  | { readonly kind: 'alarms'; readonly alarms: readonly AlarmSight[] }
+  | { readonly kind: 'alarms'; readonly alarms: readonly AlarmStatus[] }
   | {
       readonly kind: 'graph' | 'numbers'
       /** What is shown, in s since 1970. */
@@ -38,7 +38,7 @@ export interface Sources {
   readonly plan: Plan
   readonly metrics: MetricStore
   readonly logs: LogStore
-  readonly alarms: readonly AlarmSight[]
+  readonly alarms: readonly AlarmStatus[]
 }
 
 /** As a dashboard's body has it. */

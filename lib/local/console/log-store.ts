@@ -12,6 +12,7 @@ export interface LogEntry {
   readonly text: string
   /** The same for people: event and `key=value`. */
   readonly summary: string
+  /** Level WARN or worse. */
   readonly isError: boolean
 }
 
@@ -42,7 +43,7 @@ export class LogStore {
       json,
       text: line,
       summary: summaryOf(json) ?? line,
-      isError: /^(ERROR|FATAL)$/.test(String(json?.level)),
+      isError: /^(WARN|ERROR|FATAL)$/.test(String(json?.level)),
     }
     this.#entries.push(entry)
     // In one piece now and then: dropping the first of many on every line would copy them all.
@@ -80,6 +81,8 @@ export class LogStore {
       if (entry.sequence <= after) break
       if (from && entry.from !== from) continue
       if (isError && !entry.isError) continue
+      // One per invocation, and nobody's words.
+      if (String(entry.json?.type).startsWith('platform.')) continue
       const all = words.length > 0 ? `${entry.text}\n${entry.summary}`.toLowerCase() : ''
       if (words.every((word) => all.includes(word))) found.push(entry)
     }
@@ -104,9 +107,24 @@ function toJson(line: string): Readonly<Record<string, unknown>> | undefined {
 function summaryOf(json: Readonly<Record<string, unknown>> | undefined): string | undefined {
   const { message, type } = json ?? {}
   if (message === null || typeof message !== 'object') return typeof type === 'string' ? type : undefined
-  const { event, ...facts } = message as Readonly<Record<string, unknown>>
+  const {
+    event,
+    trace_id,
+    tenant,
+    stack,
+    message: words,
+    ...facts
+  } = message as Readonly<Record<string, unknown>>
   const said = Object.entries(facts).filter(([, value]) => typeof value !== 'object')
-  return [event, ...said.map(([key, value]) => `${key}=${value}`)].join(' ')
+  // What a person wants to read first; ids of other systems last.
+  return [
+    event,
+    words,
+    ...said.map(([key, value]) => `${key}=${value}`),
+    ...(trace_id === undefined ? [] : [`trace_id=${trace_id}`]),
+  ]
+    .filter((part) => part !== undefined)
+    .join(' ')
 }
 
 function timeOf(json: Readonly<Record<string, unknown>> | undefined): number | undefined {

@@ -44,6 +44,8 @@ export class Environment {
   #settle: ((reply: EnvironmentReply) => void) | undefined
   #isDead = false
   invocations = 0
+  /** The event in hand. */
+  current: unknown
   idleSince = Date.now()
 
   constructor(plan: FunctionPlan, { env, compileCache, log }: EnvironmentOptions) {
@@ -104,6 +106,16 @@ export class Environment {
     return this.#settle !== undefined
   }
 
+  /** What its code has in memory; undefined once it is gone. */
+  async usedMb(): Promise<number | undefined> {
+    if (this.#isDead) return undefined
+    // A thread that computes does not answer; a page must not wait for it.
+    const answer = this.#thread.getHeapStatistics().catch(() => undefined)
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, 200, undefined).unref())
+    const heap = await Promise.race([answer, late])
+    return heap && Math.round(heap.used_heap_size / 1_048_576)
+  }
+
   /** @throws InvocationError */
   async invoke(event: unknown): Promise<unknown> {
     await this.#isLoaded
@@ -113,6 +125,7 @@ export class Environment {
     const order: InvocationOrder = { requestId: randomUUID(), event, timeoutMs }
     const startedAt = performance.now()
     this.invocations += 1
+    this.current = event
     this.#thread.postMessage(order)
     try {
       const reply = await this.#wait(timeoutMs, 'Sandbox.Timedout')
@@ -122,6 +135,7 @@ export class Environment {
       )
     } finally {
       this.idleSince = Date.now()
+      this.current = undefined
       this.#log.report(order.requestId, { durationMs: performance.now() - startedAt, environment: this.id })
     }
   }

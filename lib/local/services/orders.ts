@@ -9,7 +9,7 @@ export interface ServiceOrder {
 export type ThreadOrder = 'stop' | { readonly look: readonly string[] }
 
 /** What is in a queue right now. */
-export interface QueueSight {
+export interface QueueDepthSample {
   readonly name: string
   readonly visible: number
   readonly inFlight: number

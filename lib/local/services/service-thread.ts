@@ -6,13 +6,13 @@ import { createServer } from 'node:http'
 import { Server } from 'node:net'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { QueueSight, ServiceOrder, ThreadOrder } from './orders.ts'
+import type { QueueDepthSample, ServiceOrder, ThreadOrder } from './orders.ts'
 import { openTableServer } from './table/server.ts'
 
 interface Running {
   readonly port: number
   readonly stop: () => Promise<void>
-  readonly look?: (name: string) => QueueSight
+  readonly look?: (name: string) => QueueDepthSample
 }
 
 const LOOPBACK = '127.0.0.1'
@@ -43,7 +43,7 @@ async function startQueues({ directory, region }: ServiceOrder): Promise<Running
   } as typeof listen
   const { startFauxqs } = await import('fauxqs')
   const server = await startFauxqs({ port: 0, dataDir: directory, logger: false, defaultRegion: region })
-  const look = (name: string): QueueSight => {
+  const look = (name: string): QueueDepthSample => {
     const now = Date.now()
     const { ready = [], delayed = [], inflight = [] } = server.inspectQueue(name)?.messages ?? {}
     // fauxqs puts a message back only when the next receive comes by; SQS does it at the time.

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { QueueSight, ServiceOrder, ThreadOrder } from './orders.ts'
+import type { QueueDepthSample, ServiceOrder, ThreadOrder } from './orders.ts'
 
 export interface Service {
   readonly endpoint: string
@@ -10,7 +10,7 @@ export interface Service {
 
 export interface ServiceThread extends Service {
   /** Of the service that holds queues. */
-  look(names: readonly string[]): Promise<readonly QueueSight[]>
+  look(names: readonly string[]): Promise<readonly QueueDepthSample[]>
 }
 
 /** Starts one embedded service in a thread of its own. @throws Error when its state cannot be opened. */

@@ -1,10 +1,10 @@
 /// <reference lib="dom" />
-import type { AlarmSight, AlarmState, Change } from '../alarm-watch.ts'
+import type { AlarmState, AlarmStatus, Change } from '../alarm-watch.ts'
 import { clock, load, make, repeat, short, span, table } from './dom.ts'
 
 interface Data {
   readonly now: number
-  readonly alarms: readonly AlarmSight[]
+  readonly alarms: readonly AlarmStatus[]
   readonly changes: readonly Change[]
 }
 
@@ -20,7 +20,7 @@ const ORDER: readonly AlarmState[] = ['ALARM', 'INSUFFICIENT_DATA', 'OK']
 export const stateMark = (state: AlarmState): HTMLElement =>
   make('span', { class: 'mark', 'data-state': state, 'aria-label': WORDS[state], role: 'img' }, MARKS[state])
 
-export const redFirst = (alarms: readonly AlarmSight[]): readonly AlarmSight[] =>
+export const redFirst = (alarms: readonly AlarmStatus[]): readonly AlarmStatus[] =>
   alarms.toSorted((left, right) => ORDER.indexOf(left.state) - ORDER.indexOf(right.state))
 
 export function showAlarms(main: HTMLElement): void {
@@ -43,20 +43,20 @@ export function showAlarms(main: HTMLElement): void {
     const sorted = redFirst(alarms)
     current.replaceChildren(
       table(
-        ['State', 'Alarm', 'Since', 'Value', 'Threshold', 'Tells', 'Means'],
+        ['State', 'Means', 'Since', 'Value', 'Threshold', 'Tells', 'Alarm'],
         sorted.map(({ state, name, since, value, threshold, tells, description, problem }) => [
           make('span', { 'data-state': state, class: 'state' }, stateMark(state), WORDS[state]),
-          make('b', { id: name }, name),
-          span(now - since),
-          short(value),
-          short(threshold),
-          tells.join(', ') || 'nobody: part of others',
           make(
             'span',
             {},
             described(description),
             problem !== undefined && ` Not evaluated here: ${problem}`,
           ),
+          span(now - since),
+          short(value),
+          short(threshold),
+          tells.join(', ') || 'nobody: part of others',
+          make('code', { id: name }, name.replace(/^TaskRunner-[^-]+-/, '')),
         ]),
       ),
     )

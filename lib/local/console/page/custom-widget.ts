@@ -94,7 +94,7 @@ export class CustomWidget {
 
   async #do(action: Element, target: HTMLElement): Promise<void> {
     const question = action.getAttribute('confirmation')
-    if (question && !(await confirm(question))) return
+    if (question && !(await confirm(question, target.textContent?.trim() || 'Do it'))) return
     target.setAttribute('aria-busy', 'true')
     const parameters = JSON.parse(action.textContent || '{}') as Record<string, unknown>
     const fields = [...this.element.querySelectorAll<HTMLInputElement | HTMLSelectElement>('[name]')]
@@ -137,10 +137,10 @@ async function call(endpoint: string, { parameters, forms }: Asked): Promise<str
   return String(result)
 }
 
-const confirm = (question: string) =>
+const confirm = (question: string, action: string) =>
   dialog(make('p', {}, question), [
     make('button', { value: 'no' }, 'Cancel'),
-    make('button', { value: 'yes', class: 'primary' }, 'Yes, do it'),
+    make('button', { value: 'yes', class: 'primary' }, action),
   ])
 
 const popup = (content: HTMLElement) =>

@@ -1,0 +1,114 @@
+/// <reference lib="dom" />
+/** The first screen: how it goes, in one look, and the list of tasks. */
+import type { AlarmStatus } from '../alarm-watch.ts'
+import { api, money, useData, useLive } from './client.ts'
+import { short } from './dom.ts'
+import { TaskList } from './task-list.tsx'
+
+interface Stats {
+  readonly counts: Readonly<Record<string, number>>
+  readonly success_rate: number | null
+}
+interface Usage {
+  readonly cost_usd: number | null
+}
+
+export function HomePage() {
+  const { data } = useLive(
+    async () => ({
+      stats: await api<Stats>('/stats?hours=24'),
+      usage: await api<Usage>('/usage?hours=24'),
+    }),
+    5_000,
+  )
+  const counts = data?.stats.counts ?? {}
+  const of = (...names: readonly string[]) => names.reduce((sum, name) => sum + (counts[name] ?? 0), 0)
+  const ended = of('COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED')
+  const link = (status: string) => `/console/tasks?status=${status}&minutes=1440`
+  return (
+    <>
+      <AlarmLine />
+      <div class="tiles">
+        <Tile label="ran today" value={ended} href={link('COMPLETED,FAILED,CANCELLED,EXPIRED')} />
+        <Tile label="failed" value={of('FAILED')} href={link('FAILED')} isBad={of('FAILED') > 0} />
+        <Tile label="running" value={of('PROCESSING')} href={link('PROCESSING')} />
+        <Tile
+          label="waiting"
+          value={of('PENDING', 'RETRYING', 'SCHEDULED')}
+          href={link('PENDING,RETRYING,SCHEDULED')}
+        />
+        <Tile label="cost today" value={money(data?.usage.cost_usd ?? (data ? null : 0))} />
+        <a class="button primary" href="/console/submit">
+          Submit a task
+        </a>
+      </div>
+      <TaskList isShort />
+    </>
+  )
+}
+
+const Tile = ({
+  label,
+  value,
+  href,
+  isBad = false,
+}: {
+  label: string
+  value: number | string
+  href?: string
+  isBad?: boolean
+}) => {
+  const content = (
+    <>
+      <b>{typeof value === 'number' ? value.toLocaleString('en') : value}</b>
+      <span>{label}</span>
+    </>
+  )
+  return href ? (
+    <a class={`tile${isBad ? ' bad' : ''}`} href={href}>
+      {content}
+    </a>
+  ) : (
+    <div class="tile">{content}</div>
+  )
+}
+
+/** What is wrong, in words, on one line that opens. */
+function AlarmLine() {
+  const { data } = useData<{ alarms: readonly AlarmStatus[] }>('alarms', 5_000)
+  const bad = (data?.alarms ?? []).filter(({ state, tells }) => state === 'ALARM' && tells.length > 0)
+  const [first] = bad
+  if (!first) return null
+  return (
+    <details class="alarm-line">
+      <summary>
+        <span aria-hidden="true">✖</span> {inWords(first)}
+        {bad.length > 1 && <b> and {bad.length - 1} more</b>}
+      </summary>
+      <ul>
+        {bad.map((alarm) => (
+          <li key={alarm.name}>
+            {inWords(alarm)} <a href={`/console/alarms#${alarm.name}`}>details</a>
+            {runbookOf(alarm) && (
+              <>
+                {' '}
+                · <a href={runbookOf(alarm) ?? ''}>what to do</a>
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+    </details>
+  )
+}
+
+const inWords = ({ description, value, threshold, name }: AlarmStatus): string => {
+  const [text = ''] = description.split(' Runbook: ')
+  const said = text.replace(/\.$/, '') || name
+  return value === undefined || value === null
+    ? said
+    : `${said}: ${short(value)}, alarm from ${short(threshold)}`
+}
+
+const runbookOf = ({ description }: AlarmStatus): string | undefined =>
+  / Runbook: (\S+)$/.exec(description)?.[1]

@@ -1,0 +1,39 @@
+/// <reference lib="dom" />
+import { type ComponentType, render } from 'preact'
+import { showAlarms, showHealth } from './alarms.ts'
+import { HomePage } from './home-page.tsx'
+import { LanesPage } from './lanes-page.tsx'
+import { showLogs } from './logs.ts'
+import { showRunbook } from './runbook.ts'
+import { SubmitPage } from './submit-page.tsx'
+import { TaskList } from './task-list.tsx'
+import { TaskPage } from './task-page.tsx'
+import { WorkersPage } from './workers-page.tsx'
+
+const draw = (Page: ComponentType) => (element: HTMLElement) => render(<Page />, element)
+
+/** Charts and a sanitizer are as large as everything else: only who looks at a dashboard loads them. */
+const dashboard = (index: number) => async (element: HTMLElement) =>
+  (await import('./dashboard.ts')).showDashboard(element, index)
+
+const main = document.getElementById('main') as HTMLElement
+const pages: Readonly<Record<string, (main: HTMLElement) => void | Promise<void>>> = {
+  '/': draw(HomePage),
+  '/tasks': draw(() => (
+    <>
+      <h1>Tasks</h1>
+      <TaskList />
+    </>
+  )),
+  '/task': draw(TaskPage),
+  '/submit': draw(SubmitPage),
+  '/lanes': draw(LanesPage),
+  '/workers': draw(WorkersPage),
+  '/dashboard': dashboard(0),
+  '/dashboard/lanes': dashboard(1),
+  '/alarms': showAlarms,
+  '/logs': showLogs,
+  '/runbook': showRunbook,
+}
+void pages[document.body.dataset.page ?? '/']?.(main)
+showHealth(document.getElementById('health') as HTMLElement)

@@ -1,0 +1,136 @@
+/// <reference lib="dom" />
+/** What several pages draw. */
+import { type ComponentChildren, render } from 'preact'
+import { ago, took } from './client.ts'
+
+/** A shape beside the colour, for who does not see it. */
+const MARKS: Readonly<Record<string, string>> = {
+  PENDING: '○',
+  SCHEDULED: '◷',
+  PROCESSING: '◐',
+  RETRYING: '↻',
+  COMPLETED: '✔',
+  FAILED: '✖',
+  CANCELLED: '⊘',
+  EXPIRED: '◌',
+}
+
+export const Status = ({ status, percent }: { status: string; percent?: number | undefined }) => (
+  <span class="status" data-status={status}>
+    <span aria-hidden="true">{MARKS[status] ?? '?'}</span> {status.toLowerCase()}
+    {status === 'PROCESSING' && percent !== undefined && ` ${percent} %`}
+  </span>
+)
+
+export const Age = ({ time }: { time: string }) => (
+  <time dateTime={time} title={time}>
+    {ago(time)}
+  </time>
+)
+
+export const durationOf = (task: { started_at: string | null; finished_at: string | null }): string => {
+  if (!task.started_at) return '–'
+  const end = task.finished_at ? Date.parse(task.finished_at) : Date.now()
+  return took(end - Date.parse(task.started_at))
+}
+
+export const Failure = ({ error }: { error: Error | undefined }) =>
+  error ? (
+    <p class="failure" role="alert">
+      {error.message}
+    </p>
+  ) : null
+
+export interface Question {
+  readonly title: string
+  readonly body?: ComponentChildren
+  /** What the button does, in words: "Redrive 24". */
+  readonly action?: string
+  readonly isDangerous?: boolean
+}
+
+/** A dialog. @returns whether its button was pressed. */
+export function ask({ title, body, action, isDangerous }: Question): Promise<boolean> {
+  const element = document.createElement('dialog')
+  element.setAttribute('aria-label', title)
+  document.body.append(element)
+  render(
+    <form method="dialog">
+      <h2>{title}</h2>
+      {body}
+      <div class="row end">
+        <button type="submit" value="no">
+          {action ? 'Cancel' : 'Close'}
+        </button>
+        {action && (
+          <button type="submit" value="yes" class={isDangerous ? 'danger' : 'primary'}>
+            {action}
+          </button>
+        )}
+      </div>
+    </form>,
+    element,
+  )
+  element.showModal()
+  return new Promise((resolve) =>
+    element.addEventListener('close', () => {
+      resolve(element.returnValue === 'yes')
+      render(null, element)
+      element.remove()
+    }),
+  )
+}
+
+/** Says what has been done, for some seconds. */
+export function say(text: string, isBad = false): void {
+  const element = document.createElement('p')
+  element.className = `toast${isBad ? ' bad' : ''}`
+  element.setAttribute('role', 'status')
+  element.textContent = text
+  document.body.append(element)
+  setTimeout(() => element.remove(), isBad ? 10_000 : 4_000)
+}
+
+export const Copy = ({ label, text }: { label: string; text: string }) => (
+  <button
+    type="button"
+    onClick={() =>
+      navigator.clipboard.writeText(text).then(
+        () => say('Copied.'),
+        () => ask({ title: label, body: <pre>{text}</pre> }),
+      )
+    }
+  >
+    {label}
+  </button>
+)
+
+/** A value folded at its second level. */
+export const Json = ({ value, depth = 0 }: { value: unknown; depth?: number }) => {
+  if (value === null || typeof value !== 'object')
+    return <code class={`json ${typeof value}`}>{JSON.stringify(value)}</code>
+  const entries = Object.entries(value)
+  if (entries.length === 0) return <code class="json">{Array.isArray(value) ? '[]' : '{}'}</code>
+  return (
+    <details class="json" open={depth < 2 && entries.length <= 50}>
+      <summary>
+        {Array.isArray(value)
+          ? `${entries.length} items`
+          : `{ ${entries
+              .map(([key]) => key)
+              .join(', ')
+              .slice(0, 80)} }`}
+      </summary>
+      <dl>
+        {entries.slice(0, 500).map(([key, item]) => (
+          <div key={key}>
+            <dt>{key}</dt>
+            <dd>
+              <Json value={item} depth={depth + 1} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  )
+}

@@ -1,0 +1,108 @@
+/// <reference lib="dom" />
+/** A result as what it is: text, data, a picture, a file, an e-mail. */
+import type { Task } from './client.ts'
+import { Copy, Json } from './parts.tsx'
+
+type Fields = Readonly<Record<string, unknown>>
+
+const IMAGE = /^data:image\/(?:png|jpeg|gif|webp);base64,/
+
+export function Result({ task }: { task: Task }) {
+  const { result } = task
+  if (result === null)
+    return (
+      <p>
+        It is too large for a page. <a href={`/api/v1/tasks/${task.id}/result`}>Download it</a>.
+      </p>
+    )
+  return (
+    <>
+      <One value={result} />
+      <p>
+        <Copy label="Copy" text={typeof result === 'string' ? result : JSON.stringify(result, null, 2)} />
+      </p>
+    </>
+  )
+}
+
+function One({ value }: { value: unknown }) {
+  if (typeof value === 'string') {
+    if (IMAGE.test(value)) return <img src={value} alt="The result" />
+    return <Text text={value} />
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return <Json value={value} />
+  const fields = value as Fields
+  if (isEmail(fields)) return <Email mail={fields} />
+  if (typeof fields.text === 'string' && Object.keys(fields).length === 1) return <Text text={fields.text} />
+  const pictures = Object.entries(fields).filter(([, item]) => typeof item === 'string' && IMAGE.test(item))
+  const file = fileOf(fields)
+  return (
+    <>
+      {pictures.map(([name, source]) => (
+        <img key={name} src={String(source)} alt={name} />
+      ))}
+      {file && (
+        <p>
+          <a href={file.href} download={file.name}>
+            {file.name}
+          </a>
+        </p>
+      )}
+      <Json value={value} />
+    </>
+  )
+}
+
+/** Paragraphs as they were written; headings, lists and code stand as marked. */
+const Text = ({ text }: { text: string }) => (
+  <div class="text">
+    {text.split(/```[^\n]*\n?/).map((part, index) =>
+      // Every second part is between fences.
+      index % 2 === 1 ? <pre key={index}>{part}</pre> : <span key={index}>{part}</span>,
+    )}
+  </div>
+)
+
+const isEmail = ({ to, subject, html, text, body }: Fields): boolean =>
+  to !== undefined &&
+  typeof subject === 'string' &&
+  [html, text, body].some((part) => typeof part === 'string')
+
+function Email({ mail }: { mail: Fields }) {
+  const html = typeof mail.html === 'string' ? mail.html : undefined
+  return (
+    <div class="mail">
+      <dl class="facts">
+        {['from', 'to', 'subject'].map((name) =>
+          mail[name] === undefined ? null : (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{Array.isArray(mail[name]) ? mail[name].join(', ') : String(mail[name])}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+      {/* Without any right: no script, no form, no way out. */}
+      {html ? (
+        <iframe sandbox="" srcDoc={html} title="The e-mail" />
+      ) : (
+        <div class="text">{String(mail.text ?? mail.body)}</div>
+      )}
+    </div>
+  )
+}
+
+/** An object that names a file and where it is, on this very origin or in itself. */
+function fileOf({
+  name,
+  filename,
+  url,
+  data,
+  content_type,
+}: Fields): { name: string; href: string } | undefined {
+  const called = typeof filename === 'string' ? filename : typeof name === 'string' ? name : undefined
+  if (!called) return undefined
+  if (typeof data === 'string' && typeof content_type === 'string' && /^[\w+/=\s]+$/.test(data))
+    return { name: called, href: `data:application/octet-stream;base64,${data}` }
+  return typeof url === 'string' && /^https?:\/\//.test(url) ? { name: called, href: url } : undefined
+}

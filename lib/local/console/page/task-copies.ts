@@ -1,0 +1,40 @@
+/// <reference lib="dom" />
+/** A task as something to paste elsewhere. */
+import type { Task } from './client.ts'
+
+/** What was asked, as a body of `POST /tasks`. */
+export function bodyOf({ type, input, model, priority, tags }: Task): Record<string, unknown> {
+  return {
+    type,
+    input,
+    ...(model === null ? {} : { model }),
+    ...(priority === 0 ? {} : { priority }),
+    ...(tags.length === 0 ? {} : { tags }),
+  }
+}
+
+/** For a POSIX shell: nothing within single quotes means anything but the quote itself. */
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+
+export const asCurl = (task: Task): string =>
+  `curl -X POST ${location.origin}/api/v1/tasks -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(bodyOf(task)))}`
+
+/** For the file beside the task: `functions/tasks/<name>/task.test.ts`. */
+export function asTest(task: Task): string {
+  const literal = (value: unknown) => JSON.stringify(value, null, 2).replaceAll('\n', '\n    ')
+  const answer = typeof task.result === 'string' ? `, { answer: ${JSON.stringify(task.result)} }` : ''
+  const name = JSON.stringify(task.error ? `does not fail with ${task.error.code}` : 'answers as it did')
+  const expectation =
+    task.status === 'COMPLETED'
+      ? `expect(result).toEqual(${literal(task.result)})`
+      : 'expect(result).toBeDefined()'
+  return `import { expect, it } from 'vitest'
+import { runTaskType } from '../../core/kit/run-task-type.ts'
+import task from './task.ts'
+
+it(${name}, async () => {
+  const { result } = await runTaskType(task, ${literal(task.input)}${answer})
+  ${expectation}
+})
+`
+}

@@ -1,0 +1,283 @@
+/// <reference lib="dom" />
+/** The list of tasks: filters, sorting, choosing many, further rows as one scrolls. Its whole state is in the address. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { TaskRow } from '../task-index.ts'
+import { money, STATUSES, useData } from './client.ts'
+import { Age, durationOf, Failure, Status } from './parts.tsx'
+import { actOnMany, idsOf } from './task-actions.tsx'
+
+interface Found {
+  readonly rows: readonly TaskRow[]
+  readonly total: number
+  readonly counts: Readonly<Record<string, number>>
+  readonly known: number
+  readonly kept: number
+}
+
+interface Facets {
+  readonly types: readonly string[]
+  readonly models: readonly string[]
+  readonly tags: readonly string[]
+  readonly lanes: Readonly<Record<string, unknown>>
+}
+
+const PAGE = 50
+const SPANS = [
+  { label: 'any time', minutes: 0 },
+  { label: 'last 15 min', minutes: 15 },
+  { label: 'last hour', minutes: 60 },
+  { label: 'last day', minutes: 1_440 },
+]
+
+const FIELDS = ['type', 'lane', 'model', 'tag', 'text', 'minutes', 'sort', 'order'] as const
+type Field = (typeof FIELDS)[number]
+
+function readAddress() {
+  const query = new URL(location.href).searchParams
+  const values = Object.fromEntries(FIELDS.map((field) => [field, query.get(field) ?? ''])) as Record<
+    Field,
+    string
+  >
+  return { ...values, status: (query.get('status') ?? '').split(',').filter(Boolean) }
+}
+
+export function TaskList({ isShort = false }: { isShort?: boolean }) {
+  const [asked, setAsked] = useState(readAddress)
+  const [limit, setLimit] = useState(isShort ? 15 : PAGE)
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const [since, setSince] = useState('')
+  const change = (part: Partial<typeof asked>) => {
+    const next = { ...asked, ...part }
+    setAsked(next)
+    setChosen(new Set())
+    if (!isShort) setLimit(PAGE)
+    const query = new URLSearchParams()
+    for (const field of FIELDS) if (next[field]) query.set(field, next[field])
+    if (next.status.length > 0) query.set('status', next.status.join(','))
+    history.replaceState(null, '', String(query) ? `?${query}` : location.pathname)
+  }
+  useEffect(() => {
+    const minutes = Number(asked.minutes)
+    setSince(minutes > 0 ? new Date(Date.now() - minutes * 60_000).toISOString() : '')
+  }, [asked.minutes])
+
+  const query = new URLSearchParams({ limit: String(limit) })
+  for (const field of ['type', 'lane', 'model', 'tag', 'text', 'sort', 'order'] as const)
+    if (asked[field]) query.set(field, asked[field])
+  if (since) query.set('since', since)
+  if (asked.status.length > 0) query.set('status', asked.status.join(','))
+  const { data, error, again } = useData<Found>(`tasks?${query}`, 1_500)
+  const { data: facets } = useData<Facets>('facets', 10_000)
+  const rows = data?.rows ?? []
+  const more = useRef<HTMLDivElement>(null)
+  const hasMore = data !== undefined && data.total > rows.length
+  useEffect(() => {
+    if (isShort || !more.current) return
+    const watch = new IntersectionObserver(([entry]) => {
+      if (entry?.isIntersecting && hasMore) setLimit((before) => before + PAGE)
+    })
+    watch.observe(more.current)
+    return () => watch.disconnect()
+  }, [hasMore, rows.length, isShort])
+
+  const toggle = (id: string) => {
+    const next = new Set(chosen)
+    if (!next.delete(id)) next.add(id)
+    setChosen(next)
+  }
+  const act = async (action: 'retry' | 'cancel') => {
+    await actOnMany(action, [...chosen])
+    setChosen(new Set())
+    again()
+  }
+  const select = (field: Field, label: string, values: readonly string[]) => (
+    <select
+      aria-label={label}
+      value={asked[field]}
+      onChange={(event) => change({ [field]: event.currentTarget.value })}
+    >
+      <option value="">{label}</option>
+      {values.map((value) => (
+        <option key={value} value={value}>
+          {value}
+        </option>
+      ))}
+    </select>
+  )
+  const head = (field: string, label: string, className = '') => {
+    const isSorted = (asked.sort || 'created') === field
+    const isUp = isSorted && asked.order === 'asc'
+    return (
+      <th
+        scope="col"
+        class={className}
+        aria-sort={isSorted ? (isUp ? 'ascending' : 'descending') : undefined}
+      >
+        <button
+          type="button"
+          class="plain"
+          onClick={() => change({ sort: field, order: isSorted && !isUp ? 'asc' : '' })}
+        >
+          {label}
+          {isSorted && <span aria-hidden="true">{isUp ? ' ↑' : ' ↓'}</span>}
+        </button>
+      </th>
+    )
+  }
+  return (
+    <section class="tasks" aria-label="Tasks">
+      <div class="filters">
+        <input
+          type="search"
+          aria-label="Search"
+          placeholder="Search: words, id, error …"
+          value={asked.text}
+          onInput={(event) => change({ text: event.currentTarget.value })}
+        />
+        {select('type', 'all types', facets?.types ?? [])}
+        {select('lane', 'all lanes', Object.keys(facets?.lanes ?? {}).sort())}
+        {select('model', 'all models', facets?.models ?? [])}
+        {(facets?.tags.length ?? 0) > 0 && select('tag', 'all tags', facets?.tags ?? [])}
+        <select
+          aria-label="Time"
+          value={asked.minutes}
+          onChange={(event) => change({ minutes: event.currentTarget.value })}
+        >
+          {SPANS.map(({ label, minutes }) => (
+            <option key={label} value={minutes || ''}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </div>
+      <fieldset class="chips" aria-label="Status">
+        {STATUSES.map((status) => {
+          const isOn = asked.status.includes(status)
+          return (
+            <button
+              type="button"
+              key={status}
+              aria-pressed={isOn}
+              onClick={() =>
+                change({
+                  status: isOn ? asked.status.filter((other) => other !== status) : [...asked.status, status],
+                })
+              }
+            >
+              <Status status={status} /> {data?.counts[status] ?? 0}
+            </button>
+          )
+        })}
+      </fieldset>
+      <Failure error={error} />
+      {chosen.size > 0 && (
+        <div class="bulk" role="toolbar" aria-label="Chosen tasks">
+          <b>{chosen.size} chosen</b>
+          {data && chosen.size < data.total && (
+            <button type="button" onClick={async () => setChosen(new Set(await idsOf(String(query))))}>
+              Choose all {data.total}
+            </button>
+          )}
+          <button type="button" class="primary" onClick={() => void act('retry')}>
+            Retry …
+          </button>
+          <button type="button" onClick={() => void act('cancel')}>
+            Cancel …
+          </button>
+          <button type="button" class="plain" onClick={() => setChosen(new Set())}>
+            Choose none
+          </button>
+        </div>
+      )}
+      {data && rows.length === 0 && (
+        <p class="empty">
+          {data.known === 0 ? (
+            <>
+              No task yet. <a href="/console/submit">Submit one</a>.
+            </>
+          ) : (
+            'No task fits these filters.'
+          )}
+        </p>
+      )}
+      {rows.length > 0 && (
+        <table class="list">
+          <thead>
+            <tr>
+              <th scope="col" class="choose">
+                <input
+                  type="checkbox"
+                  aria-label="Choose all shown"
+                  checked={rows.every(({ id }) => chosen.has(id))}
+                  onChange={(event) =>
+                    setChosen(new Set(event.currentTarget.checked ? rows.map(({ id }) => id) : []))
+                  }
+                />
+              </th>
+              {head('status', 'Status')}
+              <th scope="col">Task</th>
+              {head('type', 'Type', 'wide')}
+              {head('lane', 'Lane', 'wide')}
+              {head('model', 'Model', 'wide')}
+              {head('attempts', 'Tries', 'wide number')}
+              {head('duration', 'Ran', 'wide number')}
+              {head('cost', 'Cost', 'wide number')}
+              {head('created', 'Age', 'number')}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.id} class={chosen.has(row.id) ? 'chosen' : ''}>
+                <td class="choose">
+                  <input
+                    type="checkbox"
+                    aria-label={`Choose ${row.id}`}
+                    checked={chosen.has(row.id)}
+                    onChange={() => toggle(row.id)}
+                  />
+                </td>
+                <td>
+                  <Status status={row.status} percent={row.progress?.percent} />
+                </td>
+                <td class="about">
+                  <a href={`/console/tasks/${row.id}`}>{row.prompt || row.id}</a>
+                  {row.error && row.status !== 'COMPLETED' && (
+                    <span class="why">
+                      {row.error.code}
+                      {row.error.message && `: ${row.error.message}`}
+                    </span>
+                  )}
+                </td>
+                <td class="wide">{row.type}</td>
+                <td class="wide">{row.lane}</td>
+                <td class="wide">{row.model ?? '–'}</td>
+                <td class="wide number">
+                  {row.attempts}/{row.max_attempts}
+                </td>
+                <td class="wide number">{durationOf(row)}</td>
+                <td class="wide number">{money(row.usage?.cost_usd)}</td>
+                <td class="number">
+                  <Age time={row.created_at} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {data && (
+        <p class="count">
+          {rows.length} of {data.total}
+          {data.known >= data.kept &&
+            ` (the newest ${data.kept.toLocaleString('en')} tasks are looked through)`}
+          {isShort && hasMore && (
+            <>
+              {' '}
+              · <a href={`/console/tasks${location.search}`}>All tasks</a>
+            </>
+          )}
+        </p>
+      )}
+      <div ref={more} />
+    </section>
+  )
+}

@@ -1,0 +1,258 @@
+import type { LogEntry } from './log-store.ts'
+
+/** A row of the list: a task as the API lists it. */
+export interface TaskRow {
+  readonly id: string
+  readonly type: string
+  readonly status: string
+  readonly lane: string
+  readonly priority: number
+  readonly model: string | null
+  readonly prompt: string | null
+  readonly input: unknown
+  readonly error: { readonly code: string; readonly message: string } | null
+  readonly progress: { readonly percent: number; readonly message: string } | null
+  readonly attempts: number
+  readonly max_attempts: number
+  readonly usage: { readonly cost_usd: number | null; readonly provider: string } | null
+  readonly tags: readonly string[]
+  readonly created_at: string
+  readonly started_at: string | null
+  readonly finished_at: string | null
+  readonly run_at: string | null
+}
+
+export interface TaskQuestion {
+  readonly status: readonly string[]
+  readonly type?: string | undefined
+  readonly lane?: string | undefined
+  readonly model?: string | undefined
+  readonly tag?: string | undefined
+  /** Words, each anywhere in id, prompt, input, error or tags. */
+  readonly text?: string | undefined
+  /** Milliseconds since 1970. */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  readonly sort: string
+  readonly isDescending: boolean
+  readonly limit: number
+}
+
+/** How the API is asked. */
+export type Ask = <Answer>(path: string) => Promise<Answer>
+
+interface Page {
+  readonly tasks: readonly TaskRow[]
+  readonly next_cursor: string | null
+}
+
+/** Older ones are found by their id, and by the API's own list. */
+const KEPT = 20_000
+const PAGE = 100
+const SHOWN_CHARACTERS = 300
+/** How many rows of a page are asked for again at each look, and how many at once. */
+const REFRESHED = 40
+const AT_ONCE = 8
+
+const FINAL = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED'])
+
+/** What a log event says of its task's state. */
+const STATUS_AFTER: Readonly<Record<string, string>> = {
+  'task.claimed': 'PROCESSING',
+  'task.retrying': 'RETRYING',
+  'task.parked': 'RETRYING',
+  'task.completed': 'COMPLETED',
+  'task.failed': 'FAILED',
+  'task.crashed': 'FAILED',
+  'task.cancelled': 'CANCELLED',
+  'task.expired': 'EXPIRED',
+  'task.restarted': 'PENDING',
+}
+
+/**
+ * The tasks of the stage in memory, for what the API's list does not do: several states, words, sorting, a count. Read
+ * once through the API, then kept by the log lines that tell of tasks; what a page shows is asked for again.
+ */
+export class TaskIndex {
+  readonly #ask: Ask
+  readonly #rows = new Map<string, TaskRow>()
+  readonly #words = new Map<string, string>()
+  /** Rows that a log line has told of, and that have not been asked for since. */
+  readonly #told = new Set<string>()
+  #loading: Promise<void> | undefined
+  #isStale = true
+
+  constructor(ask: Ask) {
+    this.#ask = ask
+  }
+
+  /** A function has written a line. */
+  heard({ json }: LogEntry): void {
+    const fields = json?.message as Readonly<Record<string, unknown>> | undefined
+    if (typeof fields?.task_id !== 'string' || typeof fields.event !== 'string') return
+    const row = this.#rows.get(fields.task_id)
+    const status = STATUS_AFTER[fields.event]
+    if (!row) {
+      if (fields.event === 'task.submitted' || status) this.#isStale = true
+      return
+    }
+    if (!status) return
+    this.#told.add(row.id)
+    const isEnd = FINAL.has(status)
+    const code = typeof fields.code === 'string' ? fields.code : undefined
+    const message = typeof fields.message === 'string' ? fields.message : ''
+    this.#keep({
+      ...row,
+      status,
+      attempts: typeof fields.attempt === 'number' ? fields.attempt : row.attempts,
+      error: code ? { code, message } : status === 'COMPLETED' || status === 'PENDING' ? null : row.error,
+      finished_at: isEnd ? new Date().toISOString() : null,
+    })
+  }
+
+  /** @returns rows of one page, how many fit in all, and how many there are of each state. */
+  async find(question: TaskQuestion) {
+    await this.#load()
+    const fits = [...this.#rows.values()].filter((row) => this.#fits(row, { ...question, status: [] }))
+    const counts: Record<string, number> = {}
+    for (const { status } of fits) counts[status] = (counts[status] ?? 0) + 1
+    const found =
+      question.status.length > 0 ? fits.filter(({ status }) => question.status.includes(status)) : fits
+    const sorted = sort(found, question)
+    const page = await this.#fresh(sorted.slice(0, question.limit))
+    return { rows: page, total: found.length, counts, known: this.#rows.size, kept: KEPT }
+  }
+
+  /** Ids of all that fit, for acting on many. */
+  async ids(question: TaskQuestion): Promise<readonly string[]> {
+    await this.#load()
+    return [...this.#rows.values()].filter((row) => this.#fits(row, question)).map(({ id }) => id)
+  }
+
+  /** What there is to filter by, and how many of each state in each lane. */
+  async facets() {
+    await this.#load()
+    const rows = [...this.#rows.values()]
+    const values = (of: (row: TaskRow) => readonly (string | null)[]) =>
+      [...new Set(rows.flatMap((row) => of(row)))].filter((value) => value !== null).sort()
+    const lanes: Record<string, Record<string, number>> = {}
+    for (const { lane, status } of rows) {
+      lanes[lane] ??= {}
+      const own = lanes[lane]
+      own[status] = (own[status] ?? 0) + 1
+    }
+    return {
+      types: values(({ type }) => [type]),
+      models: values(({ model }) => [model]),
+      tags: values(({ tags }) => tags).slice(0, 200),
+      lanes,
+    }
+  }
+
+  #fits(row: TaskRow, { status, type, lane, model, tag, text, since, until }: TaskQuestion): boolean {
+    if (status.length > 0 && !status.includes(row.status)) return false
+    if (type && row.type !== type) return false
+    if (lane && row.lane !== lane) return false
+    if (model && row.model !== model) return false
+    if (tag && !row.tags.includes(tag)) return false
+    const at = since === undefined && until === undefined ? 0 : Date.parse(row.created_at)
+    if (since !== undefined && at < since) return false
+    if (until !== undefined && at > until) return false
+    const words = text?.toLowerCase().split(/\s+/).filter(Boolean) ?? []
+    const all = words.length > 0 ? (this.#words.get(row.id) ?? '') : ''
+    return words.every((word) => all.includes(word))
+  }
+
+  #keep(row: TaskRow): void {
+    const said = row.prompt ?? (row.input === null ? '' : JSON.stringify(row.input))
+    // What is searched for stays whole up to a point, what is shown is its beginning.
+    const { error, tags } = row
+    const words = [row.id, said.slice(0, 2_000), error?.code, error?.message, row.type, ...tags].join('\n')
+    this.#words.set(row.id, words.toLowerCase())
+    const { id, type, status, lane, priority, model, progress, attempts, max_attempts, usage } = row
+    const { created_at, started_at, finished_at, run_at } = row
+    this.#rows.set(id, {
+      ...{ id, type, status, lane, priority, model, error, progress, attempts, max_attempts, usage, tags },
+      ...{ created_at, started_at, finished_at, run_at },
+      prompt: said.slice(0, SHOWN_CHARACTERS),
+      input: null,
+    })
+  }
+
+  /** Everything at the first look; from then on what is newer than what is known. */
+  #load(): Promise<void> {
+    if (!this.#isStale) return this.#loading ?? Promise.resolve()
+    this.#loading ??= this.#pull().finally(() => {
+      this.#loading = undefined
+    })
+    return this.#loading
+  }
+
+  async #pull(): Promise<void> {
+    this.#isStale = false
+    const isFirst = this.#rows.size === 0
+    const pulled: TaskRow[] = []
+    let cursor: string | null = null
+    try {
+      do {
+        const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+        const page: Page = await this.#ask<Page>(`/tasks?limit=${PAGE}${after}`)
+        const known = page.tasks.findIndex(({ id }) => this.#rows.has(id))
+        pulled.push(...(isFirst || known < 0 ? page.tasks : page.tasks.slice(0, known)))
+        cursor = !isFirst && known >= 0 ? null : page.next_cursor
+      } while (cursor !== null && pulled.length < KEPT)
+    } catch (cause) {
+      this.#isStale = true
+      if (isFirst) throw cause
+    }
+    for (const row of pulled.reverse()) this.#keep(row)
+    for (const id of this.#rows.keys()) {
+      if (this.#rows.size <= KEPT) break
+      this.#rows.delete(id)
+      this.#words.delete(id)
+    }
+  }
+
+  /** Rows that may have moved, as they are at this moment; those the retention has taken are left out. */
+  async #fresh(rows: readonly TaskRow[]): Promise<readonly TaskRow[]> {
+    const moving = rows.filter(({ id, status }) => !FINAL.has(status) || this.#told.has(id))
+    const pending = moving.slice(0, REFRESHED)
+    const work = async () => {
+      for (let row = pending.pop(); row; row = pending.pop()) {
+        const { id } = row
+        this.#told.delete(id)
+        const found = await this.#ask<TaskRow>(`/tasks/${id}`).catch(() => undefined)
+        if (found) this.#keep(found)
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    return rows.map(({ id }) => this.#rows.get(id)).filter((row) => row !== undefined)
+  }
+}
+
+const ORDERS: Readonly<Record<string, (row: TaskRow) => number | string>> = {
+  created: ({ created_at }) => created_at,
+  status: ({ status }) => status,
+  type: ({ type }) => type,
+  lane: ({ lane }) => lane,
+  model: ({ model }) => model ?? '',
+  attempts: ({ attempts }) => attempts,
+  cost: ({ usage }) => usage?.cost_usd ?? -1,
+  duration: ({ started_at, finished_at }) =>
+    started_at === null
+      ? -1
+      : (finished_at === null ? Date.now() : Date.parse(finished_at)) - Date.parse(started_at),
+}
+
+function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuestion): readonly TaskRow[] {
+  const key = ORDERS[by] ?? ORDERS.created
+  if (!key) return rows
+  const sign = isDescending ? -1 : 1
+  // By age where the key is the same, newest first.
+  return rows
+    .map((row, index) => ({ row, index, key: key(row) }))
+    .sort((left, right) =>
+      left.key < right.key ? -sign : left.key > right.key ? sign : right.index - left.index,
+    )
+    .map(({ row }) => row)
+}
