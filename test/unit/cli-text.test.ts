@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest'
+import type { TaskAnswer } from '../../bin/cli/answers.ts'
+import {
+  bar,
+  clip,
+  dollars,
+  facts,
+  oneLine,
+  type Paint,
+  paintStatus,
+  plain,
+  safe,
+  span,
+  table,
+} from '../../bin/cli/screen.ts'
+import { about, progressLine, resultText, taskDetail, taskTable } from '../../bin/cli/task-text.ts'
+
+const NOW = Date.parse('2026-01-02T00:00:00Z')
+const marked: Paint = (style, text) => `<${style}>${text}</${style}>`
+const task = (changes: Partial<TaskAnswer> = {}): TaskAnswer =>
+  ({
+    id: '01k0000000000000000000000a',
+    type: 'text.generate',
+    status: 'PENDING',
+    lane: 'ai',
+    priority: 0,
+    model: 'gpt-3.5-turbo',
+    prompt: 'What is a qubit?',
+    input: { prompt: 'What is a qubit?' },
+    result: null,
+    error: null,
+    progress: null,
+    usage: null,
+    tags: [],
+    attempts: 0,
+    max_attempts: 4,
+    epoch: 1,
+    history: [],
+    created_at: new Date(NOW - 90_000).toISOString(),
+    updated_at: null,
+    run_at: null,
+    expires_at: null,
+    started_at: null,
+    finished_at: null,
+    ...changes,
+  }) as TaskAnswer
+const columns = Number.POSITIVE_INFINITY
+
+describe('text for the terminal', () => {
+  it.each([
+    ['\u001b[2J\u001b[31mred\u001b]0;title\u0007', '[2J[31mred]0;title'],
+    ['\u009b31m by one byte', '31m by one byte'],
+    ['line one\r\nline two\tend\u0000\u007f', 'line one\nline two\tend'],
+    ['你好 👩‍👩‍👧 é', '你好 👩‍👩‍👧 é'],
+  ])('%j cannot steer it', (text, expected) => {
+    expect(safe(text)).toBe(expected)
+  })
+
+  it('is one line when it has to be', () => {
+    expect(oneLine('  a\n\n b\t\u001b[1mc ')).toBe('a b [1mc')
+  })
+
+  it.each([
+    ['short', 10, 'short'],
+    ['exactly10!', 10, 'exactly10!'],
+    ['more than ten', 10, 'more than…'],
+    ['什么是量子计算', 8, '什么是…'],
+    ['👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧', 5, '👩‍👩‍👧👩‍👩‍👧…'],
+  ])('%j fits %i columns', (text, width, expected) => {
+    expect(clip(text, width)).toBe(expected)
+  })
+
+  it('stands in columns, whatever width its characters have', () => {
+    expect(
+      table(
+        ['NAME', 'NOTE'],
+        [
+          ['量子', 'two'],
+          ['a', 'a note that is longer than the screen'],
+        ],
+        { columns: 20 },
+      ),
+    ).toBe('NAME  NOTE\n量子  two\na     a note that i…')
+  })
+
+  it('leaves out facts that are not known, and aligns the rest', () => {
+    const pairs = [
+      ['lane', 'ai'],
+      ['model', undefined],
+      ['attempts', '1 of 4'],
+    ] as const
+    expect(facts(pairs, plain)).toBe('lane      ai\nattempts  1 of 4')
+    expect(facts([], plain)).toBe('')
+  })
+
+  it.each([
+    [-5, '0 ms'],
+    [999, '999 ms'],
+    [1_000, '1 s'],
+    [119_999, '119 s'],
+    [120_000, '2 min'],
+    [7_199_999, '119 min'],
+    [7_200_000, '2 h'],
+    [172_800_000, '2 d'],
+  ])('%i ms is %s', (ms, expected) => {
+    expect(span(ms)).toBe(expected)
+  })
+
+  it('has a bar that is never longer than its width', () => {
+    expect([bar(0, 4), bar(50, 4), bar(100, 4)]).toEqual(['░░░░', '██░░', '████'])
+    expect([bar(-20, 4), bar(300, 4)]).toEqual(['░░░░', '████'])
+  })
+
+  it('says when a price is not known, and colours each status', () => {
+    expect([dollars(null), dollars(0.0000123)]).toEqual(['price not known', '$0.000012'])
+    expect(paintStatus(marked, 'FAILED')).toBe('<red>FAILED</red>')
+    expect(paintStatus(marked, 'COMPLETED')).toBe('<green>COMPLETED</green>')
+  })
+})
+
+describe('a task as a person reads it', () => {
+  it('is about its progress, its error, or what was asked', () => {
+    expect(about(task())).toBe('What is a qubit?')
+    expect(about(task({ prompt: null, input: { x: 1 } }))).toBe('{"x":1}')
+    expect(about(task({ prompt: null, input: null }))).toBe('')
+    const progress = { percent: 40, message: 'page 2\u001b[2J\nof 5' }
+    expect(about(task({ status: 'PROCESSING', progress }))).toBe('40 % page 2[2J of 5')
+    const error = { code: 'provider_timeout', message: 'No answer\nin 30 s.', retryable: true }
+    expect(about(task({ status: 'FAILED', error }))).toBe('provider_timeout: No answer in 30 s.')
+    expect(about(task({ status: 'COMPLETED', error }))).toBe('What is a qubit?')
+  })
+
+  it('is a row of a table', () => {
+    const text = taskTable([task({ attempts: 2 })], { now: NOW, paint: plain, columns })
+    const [head, row] = text.split('\n')
+    expect(head).toMatch(/^ID +STATUS +TYPE +LANE +TRIES +AGE +ABOUT$/)
+    expect(row).toMatch(
+      /^01k0000000000000000000000a +PENDING +text\.generate +ai +2\/4 +90 s +What is a qubit\?$/,
+    )
+  })
+
+  it('tells everything that is known, and nothing that is not', () => {
+    const waiting = taskDetail(task(), { now: NOW, paint: plain })
+    expect(waiting).not.toMatch(/error|tokens|finished|tags|runs at/)
+    const done = taskDetail(
+      task({
+        status: 'COMPLETED',
+        result: 'A \u001b[31mqubit\u001b[0m.',
+        attempts: 2,
+        epoch: 3,
+        tags: ['a', 'b'],
+        started_at: new Date(NOW - 60_000).toISOString(),
+        finished_at: new Date(NOW - 57_000).toISOString(),
+        usage: { provider: 'openai', input_tokens: 7, output_tokens: 3, cost_usd: 0.001 },
+      } as Partial<TaskAnswer>),
+      { now: NOW, paint: plain },
+    )
+    expect(done).toContain('gpt-3.5-turbo (answered by openai)')
+    expect(done).toMatch(/attempts +2 of 4, epoch 3/)
+    expect(done).toContain('(ran 3 s)')
+    expect(done).toMatch(/tokens +7 in, 3 out, \$0\.001000/)
+    expect(done).toMatch(/tags +a, b/)
+    expect(done.endsWith('\n\nA [31mqubit[0m.')).toBe(true)
+  })
+
+  it('gives a text result as it is and any other as JSON', () => {
+    expect(resultText(task({ result: 'plain' }))).toBe('plain')
+    expect(resultText(task({ result: { sum: 3 } }))).toBe('{\n  "sum": 3\n}')
+    expect(resultText(task({ result: null }))).toBe('null')
+  })
+
+  it('has one line on its way, cut to the screen', () => {
+    const progress = { percent: 50, message: 'half' }
+    expect(progressLine(task({ status: 'PROCESSING', progress }), { now: NOW, columns })).toBe(
+      'PROCESSING ██████████░░░░░░░░░░ 50 % half  90 s',
+    )
+    const error = { code: 'provider_rate_limited', message: 'Slow down.', retryable: true }
+    expect(progressLine(task({ status: 'RETRYING', error }), { now: NOW, columns })).toBe(
+      'RETRYING after provider_rate_limited  90 s',
+    )
+    expect(progressLine(task({ status: 'RETRYING', error }), { now: NOW, columns: 20 })).toBe(
+      'RETRYING after prov…',
+    )
+  })
+})
