@@ -55,6 +55,23 @@ export function scenarios(
       expect(Date.parse(body.timestamp ?? '')).toBeGreaterThan(0)
     })
 
+    it('Location and links lead back to the task, as a client follows them', async () => {
+      const client = open()
+      const answer = await client.post<TaskView & { links: Record<string, string> }>('/tasks/add', {
+        x: 1,
+        y: 2,
+      })
+      const { id, links } = answer.body
+      for (const link of [answer.headers.get('location') ?? '', links.self ?? '', `${links.input}`]) {
+        const followed = await client.follow<TaskView>(link)
+        expect([link, followed.status]).toEqual([link, 200])
+        expect(followed.body).toMatchObject(link === links.input ? { x: 1, y: 2 } : { id })
+      }
+      const { body } = await client.get<{ servers: { url: string }[] }>('/openapi.json')
+      const server = new URL(`${body.servers[0]?.url}/tasks/${id}`, client.base)
+      expect(server.href).toBe(new URL(links.self ?? '', client.base).href)
+    })
+
     it('the first curl: PENDING at once, then PROCESSING, then COMPLETED with the text', async () => {
       const client = open()
       const answer = await client.post('/tasks', { prompt: '什么是量子计算？', model: 'gpt-3.5-turbo' })
@@ -69,7 +86,6 @@ export function scenarios(
         result: null,
         updated_at: null,
       })
-      expect(answer.headers.get('location')).toBe(`/api/v1/tasks/${answer.body.id}`)
       expect(answer.headers.get('retry-after')).toBe('1')
       const seen = new Set<string>()
       const done = await client.until(answer.body.id, ({ status }) => {
