@@ -32,6 +32,8 @@ export const ENV = {
   parameterPrefix: 'PARAMETER_PREFIX',
   openaiBaseUrl: 'OPENAI_BASE_URL',
   anthropicBaseUrl: 'ANTHROPIC_BASE_URL',
+  /** JSON list: origins of the pages that may call the API from a browser. */
+  corsOrigins: 'CORS_ORIGINS',
   /** The version `GET /health` answers with. */
   serviceVersion: 'SERVICE_VERSION',
   /** ARN of the function behind the buttons of the dashboard's task table. */

@@ -32,6 +32,7 @@ const shapes = {
   [ENV.defaultTenant]: z.string().min(1),
   [ENV.showsPrompts]: z.enum(['true', 'false']).transform((text) => text === 'true'),
   [ENV.timingScale]: z.coerce.number().positive().max(1).default(1),
+  [ENV.corsOrigins]: json(z.array(z.string().min(1))).default([]),
   [ENV.openaiBaseUrl]: z.url().optional(),
   [ENV.anthropicBaseUrl]: z.url().optional(),
 }

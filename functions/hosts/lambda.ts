@@ -20,6 +20,7 @@ import { createLog } from '../core/adapters/system/log.ts'
 import { RequestError } from '../core/domain/errors.ts'
 import type { Log } from '../core/ports/log.ts'
 import { readConfig } from './config.ts'
+import { corsHeaders } from './cors.ts'
 import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
 
 export { readConfig, systemClock }
@@ -83,14 +84,14 @@ export interface ServedRoute {
  * @param fallback answers what no route fits.
  */
 export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHandler) {
-  readConfig([ENV.stage])
+  const { CORS_ORIGINS } = readConfig([ENV.stage, ENV.corsOrigins])
   const handlers = new Map(routes.map((route) => [`${route.method} ${API_BASE}${route.path}`, route.start()]))
   const handle = async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
     // What a GET answers, less the body.
     const method = event.httpMethod === 'HEAD' ? 'GET' : event.httpMethod
     const handler = handlers.get(`${method} ${event.resource}`) ?? fallback
     if (!handler) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
-    return reply(await handler(toRequest(event)), event)
+    return reply(await handler(toRequest(event)), event, CORS_ORIGINS)
   }
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use({
@@ -102,7 +103,11 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
             path: request.event.resource,
             cause: causeOf(request.error),
           })
-        request.response = reply({ status: problem.status, headers, body: problem }, request.event)
+        request.response = reply(
+          { status: problem.status, headers, body: problem },
+          request.event,
+          CORS_ORIGINS,
+        )
       },
     })
     .handler(handle)
@@ -111,7 +116,9 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
 function reply(
   { status, headers, body, text }: HttpAnswer,
   event: APIGatewayProxyEvent,
+  origins: readonly string[],
 ): APIGatewayProxyResult {
+  const sent = Object.entries(event.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])
   const answer = {
     statusCode: status,
     headers: {
@@ -119,6 +126,7 @@ function reply(
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'x-request-id': event.requestContext?.requestId ?? '',
+      ...corsHeaders(origins, event.httpMethod, Object.fromEntries(sent)),
       ...headers,
     },
     body: event.httpMethod === 'HEAD' ? '' : (text ?? (body === undefined ? '' : JSON.stringify(body))),

@@ -45,7 +45,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.timingScale],
+    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -53,6 +53,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-reads': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion],
+    optionalEnvironment: [ENV.corsOrigins],
     // Query on the table itself: the checkpoints of a task lie beside its row.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     indexes: { list: ['dynamodb:Query'] },
@@ -68,7 +69,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.timingScale],
+    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
@@ -78,6 +79,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-public': {
     environment: [ENV.stage, ENV.modelRoutes, ENV.defaultModel, ENV.serviceVersion],
+    optionalEnvironment: [ENV.corsOrigins],
   },
   'run-task': {
     environment: [

@@ -32,12 +32,14 @@ export class TaskApi extends Construct {
   readonly api: apigateway.RestApi
   readonly key: apigateway.ApiKey | undefined
   readonly #isOpen: boolean
+  readonly #hasPreflights: boolean
   readonly #functions: TaskApiProps['functions']
   readonly #docs: StageSettings['api']['docs']
 
   constructor(scope: Construct, id: string, { stage, functions }: TaskApiProps) {
     super(scope, id)
     this.#isOpen = stage.isOpen
+    this.#hasPreflights = !stage.isOpen && stage.api.corsOrigins.length > 0
     this.#functions = functions
     this.#docs = stage.api.docs
     const accessLog = new logs.LogGroup(this, 'AccessLog', {
@@ -93,8 +95,11 @@ export class TaskApi extends Construct {
       if (route.method === 'GET') this.#addMethod(resource, 'HEAD', route.function, isOpen)
     }
     this.api.root.addResource('{proxy+}')
-    for (const resource of this.#resources())
+    for (const resource of this.#resources()) {
       this.#addMethod(resource, 'ANY', 'api-public', openPaths.has(resource.path))
+      // A browser asks before it sends the key.
+      if (this.#hasPreflights) this.#addMethod(resource, 'OPTIONS', 'api-public', true)
+    }
   }
 
   #addMethod(resource: apigateway.IResource, method: string, bundle: ApiFunction, isOpen: boolean): void {

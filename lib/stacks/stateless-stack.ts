@@ -76,6 +76,9 @@ export class StatelessStack extends Stack {
       [ENV.defaultModel]: stage.models.defaultModel,
       [ENV.retentionDays]: String(stage.retentionDays),
       [ENV.serviceVersion]: version,
+      ...(stage.api.corsOrigins.length > 0
+        ? { [ENV.corsOrigins]: JSON.stringify(stage.api.corsOrigins) }
+        : {}),
     }
     const apiFunction = (
       functionId: string,
@@ -91,7 +94,9 @@ export class StatelessStack extends Stack {
         // API Gateway gives up after 29 s; a function that outlives it only costs.
         timeoutSeconds: 29,
         environment: Object.fromEntries(
-          FUNCTION_ACCESS[bundle].environment.map((name) => [name, values[name]]),
+          [...FUNCTION_ACCESS[bundle].environment, ...(FUNCTION_ACCESS[bundle].optionalEnvironment ?? [])]
+            .map((name) => [name, values[name]])
+            .filter(([, value]) => value !== undefined),
         ),
       })
       const hasModels = false

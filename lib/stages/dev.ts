@@ -35,6 +35,7 @@ export const dev: StageInput = {
     setsAccountLogRole: true,
     hasCanary: false,
     docs: 'open',
+    corsOrigins: [],
   },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   timing: { scale: 1 },

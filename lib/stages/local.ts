@@ -57,6 +57,7 @@ export function local(environment: Environment): StageInput {
       setsAccountLogRole: false,
       hasCanary: false,
       docs: 'open',
+      corsOrigins: ['http://localhost:*', 'http://127.0.0.1:*'],
     },
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
     timing: { scale: timingScale(environment) },

@@ -28,6 +28,7 @@ export const prod: StageInput = {
     setsAccountLogRole: true,
     hasCanary: true,
     docs: 'key',
+    corsOrigins: [],
   },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
   timing: { scale: 1 },

@@ -129,6 +129,15 @@ export const stageSchema = z
       hasCanary: z.boolean(),
       /** Who may read the docs page and its files, 1.7 MB together: anybody, callers with a key, or nobody. */
       docs: z.enum(['open', 'key', 'off']),
+      /**
+       * Origins of pages that may call the API from a browser: `https://app.example.com`, `http://localhost:*` for any
+       * port, `*` for everybody. Their preflights need no key. Empty: browsers of other origins are kept out.
+       */
+      corsOrigins: z.array(
+        z
+          .string()
+          .regex(/^(\*|https?:\/\/[^/\s]+)$/, 'is an origin without a path, e.g. https://app.example.com'),
+      ),
     }),
     sweeper: z.strictObject({
       everyMinutes: whole.min(1).max(60),

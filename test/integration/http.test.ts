@@ -191,3 +191,47 @@ describe('what the gateway answers by itself', () => {
     expect(await answer.json()).toMatchObject({ status: 403, code: 'forbidden' })
   })
 })
+
+describe('pages in a browser', () => {
+  const page = (origin: string, method = 'POST') =>
+    send(method, '/tasks', {
+      headers:
+        method === 'OPTIONS'
+          ? { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-api-key' }
+          : { ...json, origin },
+      ...(method === 'POST' ? { body: '{"prompt":"x"}' } : {}),
+    })
+
+  it.each(['http://localhost:5173', 'http://127.0.0.1:8080', 'http://localhost'])(
+    'of %s may ask before, send and read',
+    async (origin) => {
+      const preflight = await page(origin, 'OPTIONS')
+      expect(preflight.status).toBe(204)
+      expect(preflight.headers.get('access-control-allow-origin')).toBe(origin)
+      expect(preflight.headers.get('access-control-allow-methods')).toContain('POST')
+      expect(preflight.headers.get('access-control-allow-headers')).toContain('x-api-key')
+      const answer = await page(origin)
+      expect(answer.status).toBe(202)
+      expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
+      expect(answer.headers.get('access-control-expose-headers')).toContain('location')
+      expect(answer.headers.get('vary')).toBe('origin')
+      const refused = await send('POST', '/tasks', { headers: { ...json, origin }, body: '{}' })
+      expect(refused.status).toBe(422)
+      expect(refused.headers.get('access-control-allow-origin')).toBe(origin)
+    },
+  )
+
+  it.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'http://evil.example:5173'])(
+    'of %s are told nothing, and their orders are refused',
+    async (origin) => {
+      expect((await page(origin, 'OPTIONS')).headers.get('access-control-allow-origin')).toBeNull()
+      expect((await page(origin)).status).toBe(403)
+    },
+  )
+
+  it('of another port reach the API alone, not the console', async () => {
+    const origin = 'http://localhost:5173'
+    const answer = await fetch(`${running.url}/console/api/state`, { headers: { origin } })
+    expect(answer.status).toBe(404)
+  })
+})

@@ -90,7 +90,8 @@ export class Gateway {
       )
       return
     }
-    if (this.#options.aside?.(request, response, url)) return
+    // A page of another port may call the API, as its CORS setting says, and nothing of the console.
+    if (pageOf(request) !== 'local' && this.#options.aside?.(request, response, url)) return
     if (!this.#api) {
       response.writeHead(503, { 'retry-after': '1' }).end()
       return
@@ -145,17 +146,30 @@ export class Gateway {
 }
 
 /**
- * Any page in a browser may send requests to this machine: under a name of its own that it points here, or across sites.
- * The local stage has no keys, so these are refused. @returns why.
+ * Any page in a browser may send requests to this machine: under a name of its own that it points here, or across
+ * sites. The local stage has no keys, so these are refused. @returns why.
  */
-function refusalOf({ method = 'GET', headers }: IncomingMessage): string | undefined {
-  if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(headers.host ?? 'localhost'))
+function refusalOf(request: IncomingMessage): string | undefined {
+  if (!LOCAL_HOST.test(request.headers.host ?? 'localhost'))
     return 'The local stage answers to localhost only.'
-  const site = headers['sec-fetch-site']
-  const isSafe = method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
-  if (!isSafe && site !== undefined && site !== 'same-origin' && site !== 'none')
+  const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(request.method ?? 'GET')
+  if (!isSafe && pageOf(request) === 'foreign')
     return 'The local stage takes no orders from pages of other sites.'
   return undefined
+}
+
+const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
+
+/** Whose page sent it: our own (or no page at all), one of this machine's other ports, or one from elsewhere. */
+function pageOf({ headers }: IncomingMessage): 'own' | 'local' | 'foreign' {
+  const { origin, host, 'sec-fetch-site': site } = headers
+  if (origin !== undefined) {
+    const from = /^https?:\/\/(.+)$/.exec(origin)?.[1] ?? ''
+    if (from === host) return 'own'
+    return LOCAL_HOST.test(from) ? 'local' : 'foreign'
+  }
+  if (site === undefined || site === 'same-origin' || site === 'none') return 'own'
+  return site === 'same-site' ? 'local' : 'foreign'
 }
 
 const DEFAULT = { status: 500, message: 'Internal server error' }

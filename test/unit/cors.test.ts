@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { corsHeaders } from '../../functions/hosts/cors.ts'
+
+const allowed = (origins: readonly string[], origin: string) =>
+  corsHeaders(origins, 'GET', { origin })['access-control-allow-origin']
+
+describe('the origins of a stage', () => {
+  it.each([
+    [['https://app.example.com'], 'https://app.example.com', true],
+    [['https://app.example.com'], 'https://app.example.com.evil.example', false],
+    [['https://app.example.com'], 'http://app.example.com', false],
+    [['https://app.example.com'], 'https://app.example.com:8443', false],
+    [['http://localhost:*'], 'http://localhost:5173', true],
+    [['http://localhost:*'], 'http://localhost', true],
+    [['http://localhost:*'], 'http://localhost:5173.evil.example', false],
+    [['http://localhost:*'], 'http://localhost.evil.example:80', false],
+    [['*'], 'https://anybody.example', true],
+    [['https://a.example', 'https://b.example'], 'https://b.example', true],
+  ] as const)('%j and %s', (origins, origin, expected) =>
+    expect(allowed(origins, origin)).toBe(expected ? origin : undefined),
+  )
+
+  it('a stage without origins says nothing at all, one with origins varies by them', () => {
+    expect(corsHeaders([], 'GET', { origin: 'https://app.example.com' })).toEqual({})
+    expect(corsHeaders(['https://a.example'], 'GET', {})).toEqual({ vary: 'origin' })
+  })
+})
