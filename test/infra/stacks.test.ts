@@ -1,6 +1,6 @@
 import { Match } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
-import { API_BASE, LANES, TABLE } from '../../functions/contract.ts'
+import { API_BASE, ENV, LANES, TABLE } from '../../functions/contract.ts'
 import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
 import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
@@ -163,7 +163,9 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       const { Variables } = Properties.Environment as { Variables: object }
       // For Node itself, and the same everywhere: no setting of ours.
       const names = Object.keys(Variables).filter((name) => name !== 'NODE_OPTIONS')
-      expect([id, names.sort()]).toEqual([id, [...access.environment].sort()])
+      const cors = name === 'local' && access.optionalEnvironment?.includes(ENV.corsOrigins)
+      const expectedNames = [...access.environment, ...(cors ? [ENV.corsOrigins] : [])]
+      expect([id, names.sort()]).toEqual([id, expectedNames.sort()])
     }
   })
 })
@@ -180,6 +182,24 @@ const BUNDLE_OF = [
   [/^OpsView/, 'ops-view'],
   [/^OpsAction/, 'ops-action'],
 ] as const
+
+describe('pages of other origins', () => {
+  it('ask before without a key, on a closed stage that names origins, and on no other', () => {
+    const preflights = (origins: string[]) => {
+      const { stateless } = templatesOf('dev', (stage) => ({
+        ...stage,
+        api: { ...stage.api, corsOrigins: origins },
+      }))
+      return Object.values(stateless.byType('AWS::ApiGateway::Method'))
+        .filter(({ Properties }) => Properties.HttpMethod === 'OPTIONS')
+        .map(({ Properties }) => Properties.ApiKeyRequired)
+    }
+    expect(preflights([])).toEqual([])
+    const asked = preflights(['https://app.example.com'])
+    expect(asked.length).toBeGreaterThan(ROUTES.length / 2)
+    expect(new Set(asked)).toEqual(new Set([false]))
+  })
+})
 
 describe('what holds data', () => {
   it('keeps its logical ids: a changed id would replace the table', () => {
