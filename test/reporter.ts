@@ -41,7 +41,13 @@ export default class ProgressReporter extends DefaultReporter {
 
   protected override printTestModule(module: TestModule): void {
     this.#ended += 1
-    if (module.state() === 'failed') super.printTestModule(module)
+    if (module.state() === 'failed') {
+      super.printTestModule(module)
+      // Again at the end, in full; whoever waits for ten minutes wants to know now.
+      for (const test of module.children.allTests('failed'))
+        for (const { message } of test.result().errors ?? [])
+          this.ctx.logger.log(`      ${test.name}: ${message.slice(0, 1_000)}`)
+    }
     const count = [...module.children.allTests()].length
     const place = `${String(this.#ended).padStart(String(this.#files).length)}/${this.#files}`
     this.ctx.logger.log(`${place}  ${mark(module)} ${nameOf(module)}  ${count} tests, ${seconds(module)} s`)

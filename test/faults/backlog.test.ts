@@ -151,7 +151,11 @@ describe('a backlog, by a moved clock', () => {
         generate: async () => {
           if (isDown)
             throw failedStatus({ provider: 'openai', status: 503, message: 'down', now: world.clock.now() })
-          return { text: 'answer', inputTokens: 1, outputTokens: 1, finishReason: 'stop' as const }
+          return {
+            text: 'answer',
+            usage: { inputTokens: 1, outputTokens: 1, cachedTokens: null, reasoningTokens: null },
+            finishReason: 'stop' as const,
+          }
         },
       }
       Object.assign(world.worker.providers, { forModel: async () => provider })

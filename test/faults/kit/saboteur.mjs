@@ -14,16 +14,11 @@ subscribe('http.client.request.created', ({ request }) => {
   if (!request.headersSent) request.setHeader('x-thread', threadId)
 })
 
-const plainFetch = globalThis.fetch
-globalThis.fetch = async (input, init) => {
-  const headers = new Headers(init?.headers)
-  headers.set('x-thread', String(threadId))
-  const answer = await plainFetch(input, { ...init, headers })
-  const [deed, seconds] = (answer.headers.get('x-sabotage') ?? '').split(' ')
+subscribe('http.client.response.finish', ({ response }) => {
+  const [deed, seconds] = String(response.headers['x-sabotage'] ?? '').split(' ')
   if (deed === 'out-of-memory') devour()
   if (deed === 'block') stand(Number(seconds))
-  return answer
-}
+})
 
 function devour() {
   const eaten = []
