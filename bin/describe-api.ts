@@ -37,6 +37,8 @@ const problemAnswers: Readonly<Record<string, ZodOpenApiResponseObject>> = Objec
 const SUBJECTS: Readonly<Record<string, string>> = {
   tasks: 'Submit work, look at it, stop it, run it again.',
   queues: 'What waits in the lanes; for operators.',
+  workflows: 'Chains, groups, chords and graphs of tasks.',
+  schedules: 'Tasks that come again by the clock.',
   usage: 'Counts, durations, tokens and cost.',
   service: 'What the API is and whether it is reachable.',
 }

@@ -19,6 +19,8 @@ export const ENV = {
   queueUrls: 'QUEUE_URLS',
   /** JSON object: lane → URL of the lane's dead-letter queue. */
   deadLetterQueueUrls: 'DEAD_LETTER_QUEUE_URLS',
+  /** URL of the queue whose messages ask for the next steps of a workflow. */
+  workflowQueueUrl: 'WORKFLOW_QUEUE_URL',
   /** JSON object: lane → id of the event source mapping that feeds its worker. */
   eventSourceIds: 'EVENT_SOURCE_IDS',
   /** The one lane a worker function serves. */
@@ -83,7 +85,9 @@ export const BUNDLES = {
   'api-reads': 'functions/api/groups/api-reads.gen.ts',
   'api-operate': 'functions/api/groups/api-operate.gen.ts',
   'api-public': 'functions/api/groups/api-public.gen.ts',
+  'api-flows': 'functions/api/groups/api-flows.gen.ts',
   'run-task': 'functions/workers/run-task.ts',
+  'advance-workflow': 'functions/workers/advance-workflow.ts',
   sweep: 'functions/workers/sweep.ts',
   'clean-up': 'functions/workers/clean-up.ts',
   'ops-view': 'functions/ops/view.ts',

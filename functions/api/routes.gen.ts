@@ -21,6 +21,12 @@ import type { submitExampleRoute } from './routes/tasks/submit-example.ts'
 import type { submitTaskRoute } from './routes/tasks/submit-task.ts'
 import type { getStatsRoute } from './routes/usage/get-stats.ts'
 import type { getUsageRoute } from './routes/usage/get-usage.ts'
+import type { cancelWorkflowRoute } from './routes/workflows/cancel-workflow.ts'
+import type { getWorkflowRoute } from './routes/workflows/get-workflow.ts'
+import type { listWorkflowsRoute } from './routes/workflows/list-workflows.ts'
+import type { retryWorkflowRoute } from './routes/workflows/retry-workflow.ts'
+import type { signalWorkflowRoute } from './routes/workflows/signal-workflow.ts'
+import type { submitWorkflowRoute } from './routes/workflows/submit-workflow.ts'
 
 /** Every operation with its declaration: types only, nothing of it is loaded. */
 export interface Routes {
@@ -46,4 +52,10 @@ export interface Routes {
   readonly submitTask: typeof submitTaskRoute
   readonly getStats: typeof getStatsRoute
   readonly getUsage: typeof getUsageRoute
+  readonly cancelWorkflow: typeof cancelWorkflowRoute
+  readonly getWorkflow: typeof getWorkflowRoute
+  readonly listWorkflows: typeof listWorkflowsRoute
+  readonly retryWorkflow: typeof retryWorkflowRoute
+  readonly signalWorkflow: typeof signalWorkflowRoute
+  readonly submitWorkflow: typeof submitWorkflowRoute
 }

@@ -90,7 +90,7 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
 }
 
 /** The header is a structured string, so quotes around it are not part of the key; most clients send none. */
-function readIdempotencyKey(header: string | undefined): string | undefined {
+export function readIdempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined
   const key = header.trim().replace(/^"(.*)"$/, '$1')
   if (!/^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(key))

@@ -22,6 +22,7 @@ const shapes = {
   [ENV.payloadBucket]: z.string().min(1),
   [ENV.queueUrls]: urls,
   [ENV.deadLetterQueueUrls]: urls,
+  [ENV.workflowQueueUrl]: z.url(),
   [ENV.eventSourceIds]: json(z.partialRecord(z.enum(LANES), z.string().min(1))),
   [ENV.lane]: z.enum(LANES),
   [ENV.modelRoutes]: json(z.record(z.string(), z.enum(PROVIDERS))),

@@ -1,13 +1,20 @@
 import { sendDeadLetter } from '../core/application/shared/dead-letter.ts'
 import type { FollowUpSteps } from '../core/application/shared/follow-up.ts'
+import { reportToWorkflow } from '../core/application/workflow/report-to-workflow.ts'
 import type { TaskQueue } from '../core/ports/task-queue.ts'
+import type { WorkflowQueue } from '../core/ports/workflow-queue.ts'
+import type { WorkflowStore } from '../core/ports/workflow-store.ts'
 import { log } from './lambda.ts'
 
-/**
- * What a function may do after a task's end. Steps that it has no right to do stay pending for the sweeper.
- *
- * @param queue with dead-letter queues, where the function may send to them.
- */
-export const openFollowUps = (queue?: TaskQueue): FollowUpSteps => ({
+interface Ports {
+  /** With dead-letter queues, where the function may send to them. */
+  readonly queue?: TaskQueue
+  readonly workflows?: WorkflowStore
+  readonly kicks?: WorkflowQueue
+}
+
+/** What a function may do after a task's end. Steps that it has no right to do stay pending for the sweeper. */
+export const openFollowUps = ({ queue, workflows, kicks }: Ports = {}): FollowUpSteps => ({
   ...(queue ? { dead_letter: (task) => sendDeadLetter({ queue, log }, task) } : {}),
+  ...(workflows && kicks ? { parent: (task) => reportToWorkflow({ workflows, queue: kicks }, task) } : {}),
 })

@@ -9,11 +9,14 @@ import { scaleTiming } from '../contract/timing.ts'
 import { API_BASE, ENV } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
+import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
+import { DynamoWorkflowStore } from '../core/adapters/dynamodb/workflow-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
 import { createSqsClient, SqsTaskQueue } from '../core/adapters/sqs/task-queue.ts'
+import { SqsWorkflowQueue } from '../core/adapters/sqs/workflow-queue.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
@@ -55,6 +58,15 @@ export const openLanes = (): DynamoLaneStore =>
 
 export const openPayloads = (): S3PayloadStore =>
   new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
+
+export const openWorkflows = (): DynamoWorkflowStore =>
+  new DynamoWorkflowStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
+
+export const openSchedules = (): DynamoScheduleStore =>
+  new DynamoScheduleStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
+
+export const openWorkflowQueue = (): SqsWorkflowQueue =>
+  new SqsWorkflowQueue(createSqsClient(), readConfig([ENV.workflowQueueUrl]).WORKFLOW_QUEUE_URL)
 
 /** @param hasDeadLetters the function also writes or reads dead letters. */
 export function openQueue(hasDeadLetters: boolean): SqsTaskQueue {

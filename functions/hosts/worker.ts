@@ -18,6 +18,8 @@ import {
   openQueue,
   openSteps,
   openStore,
+  openWorkflowQueue,
+  openWorkflows,
   readConfig,
 } from './lambda.ts'
 
@@ -37,7 +39,7 @@ export function openWorker(): RunDependencies {
     lane: config.LANE,
     store: openStore(),
     queue,
-    followUps: openFollowUps(queue),
+    followUps: openFollowUps({ queue, workflows: openWorkflows(), kicks: openWorkflowQueue() }),
     payloads: openPayloads(),
     steps: openSteps(),
     stepScope,

@@ -2,15 +2,46 @@ import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { ENV } from '../contract.ts'
 import { sweep } from '../core/application/repair/sweep.ts'
+import { fireSchedule } from '../core/application/schedule/fire-schedule.ts'
+import type { TaskKey } from '../core/domain/task.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
-import { clock, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import {
+  clock,
+  ids,
+  log,
+  openLanes,
+  openPayloads,
+  openQueue,
+  openSchedules,
+  openStore,
+  openWorkflowQueue,
+  openWorkflows,
+  readConfig,
+} from '../hosts/lambda.ts'
+import { scheduleTimes } from '../hosts/schedules.ts'
 
 const queue = openQueue(true)
-const dependencies = {
-  store: openStore(),
+const workflows = openWorkflows()
+const kicks = openWorkflowQueue()
+const store = openStore()
+const firing = {
+  store,
   queue,
-  followUps: openFollowUps(queue),
-  dueItems: {},
+  payloads: openPayloads(),
+  schedules: openSchedules(),
+  times: scheduleTimes,
+  clock,
+  ids,
+  log,
+}
+const dependencies = {
+  store,
+  queue,
+  followUps: openFollowUps({ queue, workflows, kicks }),
+  dueItems: {
+    workflow: (key: TaskKey) => kicks.kick(key),
+    schedule: (key: TaskKey) => fireSchedule(firing, key),
+  },
   lanes: openLanes(),
   clock,
   log,

@@ -6,18 +6,23 @@ import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
 
 /**
- * Physical name of a lane's queue, the one physical name there is: the dead-letter queue in the stateful stack must
+ * Physical name of a lane's queue, and the workflows', the one physical name there is: the dead-letter queue in the stateful stack must
  * name its only source, and the source in turn needs the dead-letter queue to exist first.
  */
-export const laneQueueName = (stage: StageSettings, lane: Lane): string => `TaskRunner-${stage.name}-${lane}`
+export const queueNameOf = (stage: StageSettings, source: Lane | 'workflows'): string =>
+  `TaskRunner-${stage.name}-${source}`
 
 /** Where a lane's failed tasks are listed until somebody brings them back, for the 14 days that SQS can keep them. */
 export class DeadLetterQueue extends Construct {
   readonly queue: sqs.Queue
 
-  constructor(scope: Construct, id: string, { stage, lane }: { stage: StageSettings; lane: Lane }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { stage, source }: { stage: StageSettings; source: Lane | 'workflows' },
+  ) {
     super(scope, id)
-    const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: laneQueueName(stage, lane) })
+    const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: queueNameOf(stage, source) })
     this.queue = new sqs.Queue(this, 'Queue', {
       encryption: sqs.QueueEncryption.SQS_MANAGED,
       enforceSSL: true,

@@ -15,6 +15,8 @@ export interface Access {
   readonly queues?: readonly string[]
   /** The same for those lanes' dead-letter queues. */
   readonly deadLetters?: readonly string[]
+  /** SQS actions on the queue that asks for the next steps of workflows. */
+  readonly workflows?: readonly string[]
   /** Lambda actions on the event sources of all lanes. */
   readonly eventSources?: readonly string[]
   /** May read the model keys and call Bedrock, on lanes and stages that have models. */
@@ -40,6 +42,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.tableName,
       ENV.payloadBucket,
       ENV.queueUrls,
+      ENV.workflowQueueUrl,
       ENV.modelRoutes,
       ENV.defaultModel,
       ENV.retentionDays,
@@ -50,6 +53,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:SendMessage'],
+    workflows: ['sqs:SendMessage'],
   },
   'api-reads': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion],
@@ -81,6 +85,56 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     environment: [ENV.stage, ENV.modelRoutes, ENV.defaultModel, ENV.serviceVersion],
     optionalEnvironment: [ENV.corsOrigins],
   },
+  'api-flows': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.payloadBucket,
+      ENV.queueUrls,
+      ENV.workflowQueueUrl,
+      ENV.modelRoutes,
+      ENV.defaultModel,
+      ENV.retentionDays,
+      ENV.serviceVersion,
+    ],
+    optionalEnvironment: [ENV.timingScale],
+    // Query on the table itself: a tenant's schedules are items of one partition.
+    table: [
+      'dynamodb:BatchGetItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ],
+    indexes: { list: ['dynamodb:Query'] },
+    payloads: ['s3:GetObject', 's3:PutObject'],
+    queues: ['sqs:SendMessage'],
+    workflows: ['sqs:SendMessage'],
+  },
+  'advance-workflow': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.payloadBucket,
+      ENV.queueUrls,
+      ENV.workflowQueueUrl,
+      ENV.modelRoutes,
+      ENV.defaultModel,
+      ENV.retentionDays,
+    ],
+    optionalEnvironment: [ENV.timingScale],
+    table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    payloads: ['s3:GetObject', 's3:PutObject'],
+    queues: ['sqs:SendMessage'],
+    workflows: [
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ReceiveMessage',
+      'sqs:SendMessage',
+    ],
+  },
   'run-task': {
     environment: [
       ENV.stage,
@@ -88,6 +142,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.payloadBucket,
       ENV.queueUrls,
       ENV.deadLetterQueueUrls,
+      ENV.workflowQueueUrl,
       ENV.lane,
       ENV.modelRoutes,
       ENV.defaultModel,
@@ -105,13 +160,25 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       'sqs:ReceiveMessage',
     ],
     deadLetters: ['sqs:SendMessage'],
+    workflows: ['sqs:SendMessage'],
     models: true,
   },
   sweep: {
-    environment: [ENV.stage, ENV.tableName, ENV.queueUrls, ENV.deadLetterQueueUrls, ENV.retentionDays],
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.payloadBucket,
+      ENV.queueUrls,
+      ENV.workflowQueueUrl,
+      ENV.deadLetterQueueUrls,
+      ENV.retentionDays,
+    ],
     optionalEnvironment: [ENV.timingScale],
     // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.
-    table: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    // Put, and the payloads: it submits the tasks of schedules.
+    table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    payloads: ['s3:PutObject'],
+    workflows: ['sqs:SendMessage'],
     indexes: { due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     // Receive and delete: letters whose task has moved on are taken away.

@@ -16,6 +16,8 @@ export interface Reach {
   /** Queues of the lanes this function serves. */
   readonly queues: readonly sqs.IQueue[]
   readonly deadLetters: readonly sqs.IQueue[]
+  /** The queue that asks for the next steps of workflows. */
+  readonly workflows?: sqs.IQueue
   readonly hasModels: boolean
   /** Ids of the event source mappings that the function may turn. */
   readonly eventSourceIds?: readonly string[]
@@ -35,6 +37,7 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
     access.queues ?? [],
     reach.queues.map(({ queueArn }) => queueArn),
   )
+  target.allow(access.workflows ?? [], reach.workflows ? [reach.workflows.queueArn] : [])
   target.allow(
     access.deadLetters ?? [],
     reach.deadLetters.map(({ queueArn }) => queueArn),

@@ -6,7 +6,7 @@ import { ENV, type Lane as LaneName } from '../../functions/contract.ts'
 import { modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
-import { laneQueueName } from './dead-letter-queue.ts'
+import { queueNameOf } from './dead-letter-queue.ts'
 import { grantAccess, parameterPrefix } from './grant-access.ts'
 import type { PayloadBucket } from './payload-bucket.ts'
 import { TaskFunction } from './task-function.ts'
@@ -18,6 +18,8 @@ export interface LaneProps {
   readonly table: TaskTable
   readonly payloads: PayloadBucket
   readonly deadLetters: sqs.Queue
+  /** Asked for the next step when a task of a workflow ends. */
+  readonly workflows: sqs.Queue
   readonly bundleRoot: string
 }
 
@@ -38,7 +40,7 @@ export class Lane extends Construct {
     super(scope, id)
     const settings = stage.lanes[lane]
     this.queue = new sqs.Queue(this, 'Queue', {
-      queueName: laneQueueName(stage, lane),
+      queueName: queueNameOf(stage, lane),
       encryption: sqs.QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: Duration.days(4),
@@ -60,6 +62,7 @@ export class Lane extends Construct {
         [ENV.payloadBucket]: props.payloads.bucket.bucketName,
         [ENV.queueUrls]: urls(this.queue),
         [ENV.deadLetterQueueUrls]: urls(props.deadLetters),
+        [ENV.workflowQueueUrl]: props.workflows.queueUrl,
         [ENV.lane]: lane,
         [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
         [ENV.defaultModel]: stage.models.defaultModel,
@@ -75,6 +78,7 @@ export class Lane extends Construct {
       payloads: props.payloads,
       queues: [this.queue],
       deadLetters: [props.deadLetters],
+      workflows: props.workflows,
       hasModels: settings.hasModels,
     })
     const window = settings.batchingWindowSeconds

@@ -16,6 +16,7 @@ export interface SweeperProps {
   readonly payloads: PayloadBucket
   readonly queues: Readonly<Record<Lane, sqs.Queue>>
   readonly deadLetters: Readonly<Record<Lane, sqs.Queue>>
+  readonly workflows: sqs.Queue
   readonly bundleRoot: string
 }
 
@@ -35,7 +36,9 @@ export class Sweeper extends Construct {
       environment: {
         [ENV.stage]: stage.name,
         [ENV.tableName]: props.table.table.tableName,
+        [ENV.payloadBucket]: props.payloads.bucket.bucketName,
         [ENV.queueUrls]: queueUrls(this, props.queues),
+        [ENV.workflowQueueUrl]: props.workflows.queueUrl,
         [ENV.deadLetterQueueUrls]: queueUrls(this, props.deadLetters),
         [ENV.retentionDays]: String(stage.retentionDays),
       },
@@ -46,6 +49,7 @@ export class Sweeper extends Construct {
       payloads: props.payloads,
       queues: Object.values(props.queues),
       deadLetters: Object.values(props.deadLetters),
+      workflows: props.workflows,
       hasModels: false,
     })
     new FunctionTimer(this, 'Timer', {

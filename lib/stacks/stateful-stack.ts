@@ -22,7 +22,10 @@ export class StatefulStack extends Stack {
     this.table = new TaskTable(this, 'Tasks', stage)
     this.payloads = new PayloadBucket(this, 'Payloads', stage)
     this.deadLetters = Object.fromEntries(
-      LANES.map((lane) => [lane, new DeadLetterQueue(this, `dead-letters-${lane}`, { stage, lane }).queue]),
+      LANES.map((lane) => [
+        lane,
+        new DeadLetterQueue(this, `dead-letters-${lane}`, { stage, source: lane }).queue,
+      ]),
     ) as Record<Lane, sqs.Queue>
   }
 }

@@ -17,6 +17,7 @@ import { Lane } from '../constructs/lane.ts'
 import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
 import { TaskApi } from '../constructs/task-api.ts'
 import { TaskFunction } from '../constructs/task-function.ts'
+import { WorkflowAdvancer, WorkflowQueue } from '../constructs/workflows.ts'
 import { modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import type { StatefulStack } from './stateful-stack.ts'
@@ -36,6 +37,7 @@ export class StatelessStack extends Stack {
   readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
   readonly ops: Readonly<Record<OpsBundle, TaskFunction>>
   readonly sweeper: Sweeper
+  readonly advancer: WorkflowAdvancer
   readonly cleaner: Cleaner
   readonly taskApi: TaskApi
 
@@ -46,6 +48,7 @@ export class StatelessStack extends Stack {
   ) {
     super(scope, id, props)
     const { table, payloads, deadLetters } = stateful
+    const workflows = new WorkflowQueue(this, 'Workflows', stage).queue
     this.lanes = Object.fromEntries(
       LANES.map((lane) => [
         lane,
@@ -55,6 +58,7 @@ export class StatelessStack extends Stack {
           table,
           payloads,
           deadLetters: deadLetters[lane],
+          workflows,
           bundleRoot,
         }),
       ]),
@@ -68,6 +72,7 @@ export class StatelessStack extends Stack {
       [ENV.tableName]: table.table.tableName,
       [ENV.payloadBucket]: payloads.bucket.bucketName,
       [ENV.queueUrls]: queueUrls(this, queues),
+      [ENV.workflowQueueUrl]: workflows.queueUrl,
       [ENV.deadLetterQueueUrls]: queueUrls(this, deadLetters),
       [ENV.eventSourceIds]: this.toJsonString(
         Object.fromEntries(LANES.map((lane) => [lane, this.lanes[lane].eventSourceId])),
@@ -106,6 +111,7 @@ export class StatelessStack extends Stack {
         payloads,
         queues: Object.values(queues),
         deadLetters: Object.values(deadLetters),
+        workflows,
         eventSourceIds: Object.values(this.lanes).map(({ eventSourceId }) => eventSourceId),
         hasModels,
       })
@@ -119,9 +125,26 @@ export class StatelessStack extends Stack {
         'api-operate',
         'Shows queues, redrives, pauses and resumes lanes',
       ),
+      'api-flows': apiFunction('Flows', 'api-flows', 'Starts and shows workflows and schedules'),
       'api-public': apiFunction('Public', 'api-public', 'Health, docs, task types, and what no route has'),
     }
-    this.sweeper = new Sweeper(this, 'Sweeper', { stage, table, payloads, queues, deadLetters, bundleRoot })
+    this.sweeper = new Sweeper(this, 'Sweeper', {
+      stage,
+      table,
+      payloads,
+      queues,
+      deadLetters,
+      workflows,
+      bundleRoot,
+    })
+    this.advancer = new WorkflowAdvancer(this, 'Advancer', {
+      stage,
+      table,
+      payloads,
+      queues,
+      workflows,
+      bundleRoot,
+    })
     this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
     this.taskApi = new TaskApi(this, 'TaskApi', { stage, functions: this.functions })
     // Nobody's key on an open stage: everybody is this tenant there.

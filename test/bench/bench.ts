@@ -154,6 +154,8 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-reads': 'Reads',
     'api-public': 'Public',
     'api-operate': 'Operate',
+    'api-flows': 'Flows',
+    'advance-workflow': 'AdvancerAdvance',
     'run-task': 'laneaiWorker',
     sweep: 'SweeperSweep',
     'clean-up': 'CleanerCleanUp',

@@ -122,6 +122,7 @@ const schedule = (id: string, more: Partial<Schedule> = {}): Schedule => ({
   missed: 'skip',
   jitterMs: 0,
   task: '{}',
+  submission: '{}',
   isPaused: false,
   source: 'api',
   createdAt: 1,

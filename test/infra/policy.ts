@@ -120,7 +120,7 @@ const bucket: Check = ({ stateful }) =>
 const queues: Check = ({ stateful, stateless }) => {
   const all = { ...stateful, ...stateless }
   return ofType(all, 'AWS::SQS::Queue').flatMap(([id, { Properties }]) => {
-    const isDead = id.startsWith('deadletters')
+    const isDead = /deadletters/.test(id)
     const isTlsOnly = ofType(all, 'AWS::SQS::QueuePolicy').some(([, policy]) => {
       const text = JSON.stringify(policy.Properties)
       return (
@@ -157,7 +157,9 @@ const eventSources: Check = ({ stateless }) => {
     ]
   })
   const count = ofType(stateless, 'AWS::Lambda::EventSourceMapping').length
-  return count === 5 ? problems : [...problems, `${count} event sources, not one per lane`]
+  return count === 6
+    ? problems
+    : [...problems, `${count} event sources, not one per lane and one for workflows`]
 }
 
 const functions: Check = ({ stateless }) =>
@@ -166,7 +168,7 @@ const functions: Check = ({ stateless }) =>
     ...(JSON.stringify(p.Architectures) === '["arm64"]' ? [] : [`${id} is not arm64`]),
     ...(p.Handler === 'index.handler' ? [] : [`${id} has the handler ${p.Handler}`]),
     ...(p.LoggingConfig ? [] : [`${id} logs into a group without an end`]),
-    ...(/^(Writes|Reads|Operate|Public)/.test(id) && Number(p.Timeout) > 29
+    ...(/^(Writes|Reads|Operate|Flows|Public)/.test(id) && Number(p.Timeout) > 29
       ? [`${id} outlives the gateway`]
       : []),
   ])
@@ -237,7 +239,7 @@ const protection: Check = ({ stateful }) =>
     })
 
 const alarms: Check = ({ stateless }) =>
-  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 4 ? [] : ['an API function has no canary']
+  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 5 ? [] : ['an API function has no canary']
 
 /** A topic with a policy of its own has lost the default one, by which CloudWatch may publish. */
 const topics: Check = ({ observability }) => {
@@ -273,7 +275,9 @@ const topics: Check = ({ observability }) => {
 const patience: Check = ({ stateless }) =>
   ofType(stateless, 'AWS::SQS::Queue').flatMap(([id, { Properties }]) => {
     const { maxReceiveCount = 0 } = (Properties.RedrivePolicy ?? {}) as { maxReceiveCount?: number }
-    return maxReceiveCount >= 50 ? [] : [`${id} gives up after ${maxReceiveCount} receives`]
+    return maxReceiveCount >= 50 || /deadletters/.test(id)
+      ? []
+      : [`${id} gives up after ${maxReceiveCount} receives`]
   })
 
 /** Lines below the level are dropped: metrics, and the REPORT lines that the runbook leads to, are INFO. */

@@ -1,6 +1,6 @@
 import { Match } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
-import { API_BASE, ENV, LANES, TABLE } from '../../functions/contract.ts'
+import { API_BASE, BUNDLES, ENV, LANES, TABLE } from '../../functions/contract.ts'
 import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
 import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
@@ -43,7 +43,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       })
     for (const { byType } of [stateful, stateless]) {
       const policies = Object.values(byType('AWS::SQS::QueuePolicy'))
-      expect(policies).toHaveLength(LANES.length)
+      expect(policies).toHaveLength(Object.keys(byType('AWS::SQS::Queue')).length)
       for (const policy of policies) {
         const { Statement } = policy.Properties.PolicyDocument as { Statement: object[] }
         expect(Statement).toMatchObject([
@@ -55,10 +55,11 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('feeds each lane’s worker from its own queue, failures one by one, at most as many at once as the stage says', () => {
     const sources = Object.values(stateless.byType('AWS::Lambda::EventSourceMapping'))
-    expect(sources).toHaveLength(LANES.length)
+    // And the workflows' own.
+    expect(sources).toHaveLength(LANES.length + 1)
     for (const source of sources)
       expect(source.Properties).toMatchObject({
-        BatchSize: 10,
+        BatchSize: expect.any(Number),
         FunctionResponseTypes: ['ReportBatchItemFailures'],
         ScalingConfig: { MaximumConcurrency: expect.any(Number) },
       })
@@ -66,7 +67,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('runs every function on the runtime’s Node, arm64, with JSON logs that are kept for a time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
-    expect(functions).toHaveLength(LANES.length + 8)
+    expect(functions).toHaveLength(LANES.length + Object.keys(BUNDLES).length - 1)
     for (const item of functions)
       expect(item.Properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -148,6 +149,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         ...(access.payloads ?? []),
         ...(access.queues ?? []),
         ...(access.deadLetters ?? []),
+        ...(access.workflows ?? []),
         ...(access.eventSources ?? []),
         ...models,
       ]
@@ -176,6 +178,8 @@ const BUNDLE_OF = [
   [/^Writes/, 'api-writes'],
   [/^Reads/, 'api-reads'],
   [/^Operate/, 'api-operate'],
+  [/^Flows/, 'api-flows'],
+  [/^Advancer/, 'advance-workflow'],
   [/^Public/, 'api-public'],
   [/^Sweeper/, 'sweep'],
   [/^Cleaner/, 'clean-up'],

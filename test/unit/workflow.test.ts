@@ -145,7 +145,7 @@ describe('a workflow', () => {
   it('a wait ends by its signal, also by one that came early; later ones change nothing', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
-      chain: [step(), { name: 'approval', wait: { signal: 'approve' } }, step()],
+      chain: [step(), { name: 'approval', wait: { signal: 'approve' } }, step({ $from: 'approval.result' })],
     })
     const key = { tenant: TENANT, id }
     await world.advance(id)
@@ -159,7 +159,7 @@ describe('a workflow', () => {
     await world.finish(world.open()[0] as Task, { result: 1 })
     await world.report()
     expect(world.open()).toHaveLength(1)
-    expect(world.read().signals.approve?.payload).toEqual({ json: '{"by":"kim"}' })
+    expect(inputOf(world.open()[0] as Task)).toEqual({ by: 'kim' })
   })
 
   it('a wait that nobody ends fails at its deadline, or goes on where it says so', async () => {

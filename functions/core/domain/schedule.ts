@@ -28,8 +28,10 @@ export interface Schedule extends TaskKey {
   readonly missed: Missed
   /** Each firing is moved by 0 to this many milliseconds, the same for the same planned time. */
   readonly jitterMs: number
-  /** JSON of the submission that each firing makes, as the caller sent it. */
+  /** JSON of the task's body as the caller sent it. */
   readonly task: string
+  /** JSON of the submission that each firing makes, found valid when the schedule was written. */
+  readonly submission: string
   readonly isPaused: boolean
   /** `stage`: declared by the stage, not editable by the API. */
   readonly source: 'api' | 'stage'
@@ -39,8 +41,6 @@ export interface Schedule extends TaskKey {
   readonly nextAt?: number
   readonly lastPlannedAt?: number
   readonly lastTaskId?: string
-  /** Why the last firing made no task. */
-  readonly lastError?: string
   readonly fired: number
   /** Planned times that passed without a firing, by the `missed` policy. */
   readonly missedCount: number

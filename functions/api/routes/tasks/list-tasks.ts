@@ -1,6 +1,6 @@
-import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
+import { readCursor, writeCursor } from '../../schemas/cursor.ts'
 import { listAnswer, listQuery } from '../../schemas/list.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
 
@@ -30,24 +30,8 @@ export const listTasksRoute = defineRoute({
       status: 200,
       body: {
         tasks: await Promise.all(page.tasks.map((task) => toTaskJson(task, { base }))),
-        next_cursor: page.cursor ? Buffer.from(page.cursor).toString('base64url') : null,
+        next_cursor: writeCursor(page.cursor),
       },
     }
   },
 })
-
-/** What a cursor stands for: the place of the last row given, its time and id. */
-const PLACE = /^\d{14}#[\w-]{1,64}$/
-
-function readCursor(cursor: string | undefined): string | undefined {
-  if (cursor === undefined) return undefined
-  const place = Buffer.from(cursor, 'base64url').toString()
-  if (!PLACE.test(place))
-    throw invalid([
-      {
-        path: 'cursor',
-        message: 'is not a cursor of this API; send next_cursor of the page before as it came.',
-      },
-    ])
-  return place
-}

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
-import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { clock, log, openQueue, openStore, openWorkflowQueue, openWorkflows } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
@@ -23,7 +23,13 @@ export const retryTaskRoute = defineRoute({
   answers: { 200: { description: 'The task in its next epoch.', schema: taskSchema } },
   problems: [404, 409, 422],
   mcp: { tool: 'retry_task' },
-  needs: () => ({ followUps: openFollowUps(), store: openStore(), queue: openQueue(false), clock, log }),
+  needs: () => ({
+    followUps: openFollowUps({ workflows: openWorkflows(), kicks: openWorkflowQueue() }),
+    store: openStore(),
+    queue: openQueue(false),
+    clock,
+    log,
+  }),
   handle: async ({ tenant, base, params: { id }, body }, needs) => ({
     status: 200,
     body: await toTaskJson(await retryTask(needs, { tenant, id }, { isFromStart: body.from_start }), {

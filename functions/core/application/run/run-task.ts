@@ -28,6 +28,7 @@ import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { failureFields } from './failure-fields.ts'
 import type { ProviderGate } from './guard-provider.ts'
+import { meetOverlap } from './meet-overlap.ts'
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
 import { openSteps, type TaskSteps } from './run-steps.ts'
@@ -109,6 +110,10 @@ export async function runTask(
   const task = claimed.task
   batch.recordClaim(task)
   log('task.claimed', { ...taskFields(task), waited_ms: clock.now() - task.queuedAt })
+  if (task.firing?.overlap) {
+    const isSkipped = await meetOverlap(dependencies, task, token)
+    if (isSkipped) return 'done'
+  }
   const attempt = superviseAttempt(dependencies, task, token, receipt, batch)
   const meter = meterModel(dependencies, task, attempt.signal)
   const steps = openSteps(dependencies, task, token, attempt.signal)

@@ -103,7 +103,7 @@ async function begin(
       )
       if (!conditionHolds(node.if, value)) return { status: 'SKIPPED', reason: 'condition', finishedAt: now }
     }
-    if (node.kind === 'wait') return { status: 'RUNNING', startedAt: now }
+    if (node.kind === 'wait') return { status: 'RUNNING', startedAt: now, signal: node.signal }
     const started = { status: 'STARTING', started: 0, startedAt: now, epoch: workflow.epoch } as const
     if (node.kind === 'group') return { ...started, size: node.tasks.length, isMany: true }
     if (node.each === undefined) return { ...started, size: 1 }

@@ -1,22 +1,21 @@
 import type { Task } from '../../domain/task.ts'
 import { JOIN_SHARD, shardOf, shardSize, shardsOf } from '../../domain/workflow/workflow.ts'
-import { advanceWorkflow } from './advance-workflow.ts'
-import type { WorkflowDependencies } from './start-tasks.ts'
+import type { WorkflowQueue } from '../../ports/workflow-queue.ts'
+import type { WorkflowStore } from '../../ports/workflow-store.ts'
 
 /**
  * Tells a workflow that one of its tasks ended: a follow-up of the task's end. Repeating it changes nothing. Who sees the
- * full set makes the next step; when that process dies, the follow-up is still pending, and its repair sees the full set too.
+ * full set asks for the next step; when that process dies, the follow-up is still pending, and its repair sees the full set
+ * too.
  *
  * @throws UnavailableError; the follow-up stays pending then.
  */
 export async function reportToWorkflow(
-  dependencies: WorkflowDependencies,
+  { workflows, queue }: { readonly workflows: WorkflowStore; readonly queue: WorkflowQueue },
   task: Task,
-  stopAt: number,
 ): Promise<void> {
   if (!task.parent) return
   const { workflow: id, epoch, node, index, size, isFailFast } = task.parent
-  const { workflows } = dependencies
   const workflow = { tenant: task.tenant, id }
   const shard = shardOf(index)
   const isCompleted = task.status === 'COMPLETED'
@@ -24,5 +23,5 @@ export async function reportToWorkflow(
   const isFull =
     ended >= shardSize(size, shard) &&
     (size <= JOIN_SHARD || (await workflows.addFullShard({ workflow, epoch, node, shard })) >= shardsOf(size))
-  if (isFull || (!isCompleted && isFailFast)) await advanceWorkflow(dependencies, workflow, stopAt)
+  if (isFull || (!isCompleted && isFailFast)) await queue.kick(workflow)
 }

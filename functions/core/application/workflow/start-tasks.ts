@@ -1,10 +1,14 @@
-import { RequestError } from '../../domain/errors.ts'
+import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import { isFinal, type Task } from '../../domain/task.ts'
-import { adopt, restart } from '../../domain/transitions.ts'
+import { adopt } from '../../domain/transitions.ts'
 import type { PlanNode, TaskBody } from '../../domain/workflow/plan.ts'
 import { MissingReferenceError } from '../../domain/workflow/references.ts'
 import { type Parent, RESUME_MS, shardOf, stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
+import type { Changed } from '../../ports/task-store.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
+import { enqueue } from '../shared/enqueue.ts'
+import type { FollowUpSteps } from '../shared/follow-up.ts'
+import { restartTask } from '../shared/restart-task.ts'
 import { type Submission, type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
 import { sideBySide } from './side-by-side.ts'
 import { readValues } from './step-values.ts'
@@ -17,8 +21,7 @@ export interface WorkflowDependencies extends SubmitDependencies {
    * @throws RequestError with a path per field.
    */
   readonly prepare: (tenant: string, body: TaskBody) => Submission | Promise<Submission>
-  /** Sends a task's message, or leaves the row due for the sweeper. Never throws. */
-  readonly enqueue: (task: Task) => Promise<void>
+  readonly followUps: FollowUpSteps
 }
 
 /** The row is told of so many made tasks at once. */
@@ -138,7 +141,7 @@ async function takeUp(
   parent: Parent,
   met: Task,
 ): Promise<void> {
-  const { store, workflows, clock } = dependencies
+  const { store, workflows } = dependencies
   let task: Task | undefined = met
   while (task && task.parent?.epoch !== parent.epoch) {
     if (task.status === 'COMPLETED') {
@@ -146,13 +149,14 @@ async function takeUp(
       await workflows.addToJoin(place, parent.index, true)
       return
     }
-    const now = clock.now()
     // Refused when the task moved on in between: then what it is now decides.
-    const transition = isFinal(task.status)
-      ? restart(task.epoch, now, undefined, now, parent)
-      : adopt(task.epoch, parent)
-    const changed = await store.change(task, transition)
+    const isOver = isFinal(task.status)
+    const changed: Changed = isOver
+      ? await restartTask(dependencies, task, { epoch: task.epoch, parent })
+      : await store.change(task, adopt(task.epoch, parent))
+    if (isOver && changed.changed && changed.task) await enqueue(dependencies, changed.task)
+    if (isOver && !changed.changed && changed.task?.epoch === task.epoch)
+      throw new UnavailableError('What follows the end of a step is still under way.')
     task = changed.task
-    if (changed.changed && task && transition.name === 'restart') await dependencies.enqueue(task)
   }
 }

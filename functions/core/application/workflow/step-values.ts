@@ -93,7 +93,7 @@ async function readStep(
   if (!state) return { status: 'WAITING' }
   const { status, error = null, size } = state
   if (status !== 'COMPLETED') return { status, error }
-  const signal = workflow.signals[name]
+  const signal = state.signal === undefined ? undefined : workflow.signals[state.signal]
   if (size === undefined)
     return { status, result: signal ? JSON.parse(await payloads.read(signal.payload)) : null, error }
   const results: unknown[] = new Array(size).fill(null)

@@ -35,7 +35,13 @@ export interface WorkflowBody {
   readonly on_failure?: FailurePolicy
 }
 
-export type Compiled = { readonly plan: Plan } | { readonly errors: readonly FieldError[] }
+export type Compiled =
+  | {
+      readonly plan: Plan
+      /** Node → path of the place where it was written. */
+      readonly paths: ReadonlyMap<string, string>
+    }
+  | { readonly errors: readonly FieldError[] }
 
 const FORMS = ['chain', 'group', 'chord', 'steps'] as const
 const NESTED = ['chain', 'group', 'chord'] as const
@@ -55,7 +61,10 @@ export function compile(body: WorkflowBody): Compiled {
   else compiler.step(body as StepBody, '', [], '')
   const errors = compiler.errors.length ? compiler.errors : check(compiler.nodes, compiler.paths)
   if (errors.length) return { errors: errors.slice(0, MAX_ERRORS) }
-  return { plan: { nodes: compiler.nodes, onFailure: body.on_failure ?? 'fail_fast' } }
+  return {
+    plan: { nodes: compiler.nodes, onFailure: body.on_failure ?? 'fail_fast' },
+    paths: compiler.paths,
+  }
 }
 
 /** Control fields of a step; the rest is the body of its task. */

@@ -34,6 +34,8 @@ export interface NodeState {
   readonly error?: TaskFailure
   /** Why it was skipped. */
   readonly reason?: 'condition' | 'upstream'
+  /** What a wait waits for. */
+  readonly signal?: string
 }
 
 export interface Workflow extends TaskKey {
@@ -97,7 +99,7 @@ export const stepKey = (workflow: string, node: string, index: number): string =
   `\u0000workflow/${workflow}/${node}/${index}`
 
 /** How long a workflow in which nothing happens goes unlooked at: its tasks are due by themselves. */
-const SAFETY_MS = 60 * 60_000
+const SAFETY_MS = 15 * 60_000
 /** A node that starts, or a cascade of cancels, is taken up again after so long. */
 export const RESUME_MS = 60_000
 

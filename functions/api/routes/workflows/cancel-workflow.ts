@@ -1,0 +1,23 @@
+import { cancelWorkflow } from '../../../core/application/workflow/change-workflow.ts'
+import { kickOrLeave } from '../../../core/application/workflow/submit-workflow.ts'
+import { defineRoute } from '../../define-route.ts'
+import { workflowParams, workflowSchema } from '../../schemas/workflow.ts'
+import { openWorkflowNeeds, toAnswer } from '../../workflows.ts'
+
+export const cancelWorkflowRoute = defineRoute({
+  method: 'POST',
+  path: '/workflows/{id}/cancel',
+  function: 'api-flows',
+  scope: 'tasks:write',
+  summary: 'Cancel a running workflow',
+  description: 'Queued and running tasks of its steps are cancelled, too.',
+  params: workflowParams,
+  answers: { 200: { description: 'The workflow.', schema: workflowSchema } },
+  problems: [404, 409],
+  needs: openWorkflowNeeds,
+  handle: async ({ tenant, base, params: { id } }, needs) => {
+    const workflow = await cancelWorkflow(needs, { tenant, id })
+    await kickOrLeave(needs, workflow)
+    return { status: 200, body: await toAnswer(needs, workflow, base) }
+  },
+})

@@ -1,0 +1,30 @@
+import * as z from 'zod'
+import { getWorkflow, signalWorkflow } from '../../../core/application/workflow/change-workflow.ts'
+import { kickOrLeave } from '../../../core/application/workflow/submit-workflow.ts'
+import type { Plan } from '../../../core/domain/workflow/plan.ts'
+import { defineRoute } from '../../define-route.ts'
+import { workflowParams, workflowSchema } from '../../schemas/workflow.ts'
+import { openWorkflowNeeds, toAnswer } from '../../workflows.ts'
+
+export const signalWorkflowRoute = defineRoute({
+  method: 'POST',
+  path: '/workflows/{id}/signals/{name}',
+  function: 'api-flows',
+  scope: 'tasks:write',
+  summary: 'End a wait of a workflow',
+  description:
+    'The body is the result of the step that waits. The first call counts, also one that comes early.',
+  params: workflowParams.extend({ name: z.string().describe('Name of the signal.') }),
+  body: { schema: z.looseObject({}), isOptional: true },
+  answers: { 200: { description: 'The workflow.', schema: workflowSchema } },
+  problems: [404, 409],
+  needs: openWorkflowNeeds,
+  handle: async ({ tenant, base, params: { id, name }, body }, needs) => {
+    const key = { tenant, id }
+    const plan = JSON.parse(await needs.payloads.read((await getWorkflow(needs, key)).plan)) as Plan
+    const payload = await needs.payloads.keep(key, `signal-${needs.ids.token()}`, JSON.stringify(body))
+    const workflow = await signalWorkflow(needs, key, name, payload, plan)
+    await kickOrLeave(needs, workflow)
+    return { status: 200, body: await toAnswer(needs, workflow, base) }
+  },
+})

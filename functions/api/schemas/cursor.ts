@@ -1,0 +1,21 @@
+import { invalid } from '../../core/application/submit/prepare-submission.ts'
+
+/** What a cursor stands for: the place of the last row given, its time and id. */
+const PLACE = /^\d{14}#[\w-]{1,64}$/
+
+/** @throws RequestError for a text that is no cursor of this API. */
+export function readCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined
+  const place = Buffer.from(cursor, 'base64url').toString()
+  if (!PLACE.test(place))
+    throw invalid([
+      {
+        path: 'cursor',
+        message: 'is not a cursor of this API; send next_cursor of the page before as it came.',
+      },
+    ])
+  return place
+}
+
+export const writeCursor = (place: string | undefined): string | null =>
+  place ? Buffer.from(place).toString('base64url') : null

@@ -1,0 +1,74 @@
+import { TIMING } from '../../../contract/timing.ts'
+import {
+  firingKey,
+  planFirings,
+  type Schedule,
+  type ScheduleTimes,
+  startOf,
+  withScheduledTime,
+} from '../../domain/schedule.ts'
+import type { TaskKey } from '../../domain/task.ts'
+import type { ScheduleStore } from '../../ports/schedule-store.ts'
+import { type Submission, type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
+
+export interface FireDependencies extends SubmitDependencies {
+  readonly schedules: ScheduleStore
+  readonly times: ScheduleTimes
+}
+
+/** What a schedule keeps of the submission that it makes: all that was decided when it was created. */
+export type ScheduledSubmission = Omit<
+  Submission,
+  'tenant' | 'idempotencyKey' | 'bodyHash' | 'runAt' | 'firing'
+>
+
+/**
+ * Submits what a due schedule plans up to the look-ahead, then moves the row on.
+ *
+ * Dying between the two repeats the submits, whose ids are derived from schedule and planned time: one task each. Two
+ * sweepers at once do the same, and one of their writes lands.
+ */
+export async function fireSchedule(dependencies: FireDependencies, key: TaskKey): Promise<void> {
+  const { schedules, times, clock, log } = dependencies
+  const seen = await schedules.get(key)
+  if (!seen || seen.isPaused || seen.nextAt === undefined) return
+  const now = clock.now()
+  const { planned, missed, nextAt } = planFirings(times, seen, now, now + TIMING.lookAheadMs)
+  if (planned.length === 0 && missed === 0 && nextAt === seen.nextAt) return
+  let last = seen
+  for (const plannedAt of planned) last = await fireOne(dependencies, last, plannedAt)
+  const { nextAt: _next, ...rest } = last
+  const moved = await schedules.replace(seen, {
+    ...rest,
+    ...(nextAt === undefined ? {} : { nextAt }),
+    fired: seen.fired + planned.length,
+    missedCount: seen.missedCount + missed,
+  })
+  if (moved && missed > 0) log('schedule.missed', { tenant: key.tenant, schedule_id: key.id, missed })
+}
+
+/** @returns the schedule with this firing as its last. */
+async function fireOne(
+  dependencies: FireDependencies,
+  schedule: Schedule,
+  plannedAt: number,
+): Promise<Schedule> {
+  const { tenant, id, overlap, lastTaskId } = schedule
+  const submission = JSON.parse(schedule.submission) as ScheduledSubmission
+  const { task } = await submitTask(dependencies, {
+    ...submission,
+    tenant,
+    input: withScheduledTime(submission.input, plannedAt),
+    runAt: startOf(schedule, plannedAt),
+    idempotencyKey: firingKey(id, plannedAt),
+    bodyHash: firingKey(id, plannedAt),
+    firing: {
+      schedule: id,
+      plannedAt,
+      ...(overlap === 'allow' ? {} : { overlap }),
+      ...(overlap === 'allow' || lastTaskId === undefined ? {} : { previous: lastTaskId }),
+    },
+  })
+  dependencies.log('schedule.fired', { tenant, schedule_id: id, task_id: task.id, planned_at: plannedAt })
+  return { ...schedule, lastPlannedAt: plannedAt, lastTaskId: task.id }
+}

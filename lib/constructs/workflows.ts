@@ -1,0 +1,93 @@
+import { Duration } from 'aws-cdk-lib'
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import * as sqs from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { ENV, type Lane } from '../../functions/contract.ts'
+import { modelRoutes } from '../stages/model-routes.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { acknowledge } from './acknowledge.ts'
+import { DeadLetterQueue, queueNameOf } from './dead-letter-queue.ts'
+import { grantAccess } from './grant-access.ts'
+import type { PayloadBucket } from './payload-bucket.ts'
+import { queueUrls } from './sweeper.ts'
+import { TaskFunction } from './task-function.ts'
+import type { TaskTable } from './task-table.ts'
+
+export interface WorkflowsProps {
+  readonly stage: StageSettings
+  readonly table: TaskTable
+  readonly payloads: PayloadBucket
+  readonly queues: Readonly<Record<Lane, sqs.Queue>>
+  readonly bundleRoot: string
+}
+
+/**
+ * The queue that asks for the next steps of workflows, and the function that makes them. Apart from the lanes: only this
+ * function may send to all of them, and a paused lane stops no workflow elsewhere.
+ */
+export class WorkflowQueue extends Construct {
+  readonly queue: sqs.Queue
+
+  constructor(scope: Construct, id: string, stage: StageSettings) {
+    super(scope, id)
+    const deadLetters = new DeadLetterQueue(this, 'dead-letters', { stage, source: 'workflows' })
+    this.queue = new sqs.Queue(this, 'Queue', {
+      queueName: queueNameOf(stage, 'workflows'),
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(4),
+      // Six times the function's time-out, as AWS asks. A message that is hidden so long is no delay: a workflow whose next
+      // step is missing is due in its row, and the sweeper asks anew.
+      visibilityTimeout: Duration.seconds(6 * TIMEOUT_SECONDS),
+      deadLetterQueue: { queue: deadLetters.queue, maxReceiveCount: 100 },
+    })
+  }
+}
+
+const TIMEOUT_SECONDS = 300
+
+export class WorkflowAdvancer extends Construct {
+  readonly advance: TaskFunction
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { stage, workflows, ...props }: WorkflowsProps & { readonly workflows: sqs.Queue },
+  ) {
+    super(scope, id)
+    this.advance = new TaskFunction(this, 'Advance', {
+      stage,
+      bundle: 'advance-workflow',
+      bundleRoot: props.bundleRoot,
+      description: 'Makes the next steps of workflows',
+      memoryMb: stage.api.memoryMb,
+      timeoutSeconds: TIMEOUT_SECONDS,
+      environment: {
+        [ENV.stage]: stage.name,
+        [ENV.tableName]: props.table.table.tableName,
+        [ENV.payloadBucket]: props.payloads.bucket.bucketName,
+        [ENV.queueUrls]: queueUrls(this, props.queues),
+        [ENV.workflowQueueUrl]: workflows.queueUrl,
+        [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
+        [ENV.defaultModel]: stage.models.defaultModel,
+        [ENV.retentionDays]: String(stage.retentionDays),
+      },
+    })
+    grantAccess(this.advance, 'advance-workflow', {
+      stage,
+      table: props.table,
+      payloads: props.payloads,
+      queues: Object.values(props.queues),
+      deadLetters: [],
+      workflows,
+      hasModels: false,
+    })
+    this.advance.live.addEventSource(
+      new SqsEventSource(workflows, { batchSize: 5, maxConcurrency: 10, reportBatchItemFailures: true }),
+    )
+    acknowledge(this, {
+      'Serverless-LambdaEventSourceMappingDestination':
+        'The queue itself sends what fails to its dead-letter queue.',
+    })
+  }
+}

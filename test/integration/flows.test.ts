@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client } from '../fixtures/client.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+let client: Client
+beforeAll(async () => {
+  running = await startTestRuntime()
+  client = new Client(running.url)
+})
+afterAll(() => running.stop())
+
+interface Shown {
+  readonly id: string
+  readonly status: string
+  readonly epoch: number
+  readonly tasks: number
+  readonly error: { code: string; message: string } | null
+  readonly steps: Record<
+    string,
+    { status: string; task_id: string | null; tasks: { total: number; completed: number } }
+  >
+}
+
+const start = async (body: object, headers: Record<string, string> = {}): Promise<Shown> => {
+  const answer = await client.post('/workflows', body, headers)
+  expect([answer.status, answer.body]).toEqual([202, expect.anything()])
+  return answer.body as unknown as Shown
+}
+const look = async (id: string) => (await client.get(`/workflows/${id}`)).body as unknown as Shown
+const ended = async (id: string): Promise<Shown> => {
+  await expect.poll(async () => (await look(id)).status, { timeout: 60_000 }).not.toBe('RUNNING')
+  return look(id)
+}
+const add = (x: unknown, y: unknown, more: object = {}) => ({ type: 'example.add', input: { x, y }, ...more })
+const resultOf = async (id: string | null) => (await client.get(`/tasks/${id}`)).body.result
+
+describe('workflows on the running product', () => {
+  it('a chain takes each result on', async () => {
+    const { id } = await start({
+      chain: [
+        add(1, 2),
+        add({ $from: 'previous.result' }, 10),
+        add({ $from: '1.result' }, { $from: '2.result' }),
+      ],
+    })
+    const done = await ended(id)
+    expect(done).toMatchObject({ status: 'COMPLETED', tasks: 3, error: null })
+    expect(await resultOf(done.steps['3']?.task_id ?? null)).toBe(16)
+  })
+
+  it('a chord joins once, and fans out over the joined results', async () => {
+    const { id } = await start({
+      steps: {
+        all: add(0, 0),
+        left: add(1, 1),
+        right: add({ $from: 'left.result' }, 5),
+        sum: add({ $from: 'left.result' }, { $from: 'right.result' }, { after: ['all'] }),
+      },
+    })
+    const done = await ended(id)
+    expect(done.status).toBe('COMPLETED')
+    expect(await resultOf(done.steps.sum?.task_id ?? null)).toBe(9)
+    const wide = await start({
+      chord: {
+        group: Array.from({ length: 40 }, (_, n) => add(n, 1)),
+        then: add({ $from: 'previous.results.39' }, 0),
+      },
+    })
+    const joined = await ended(wide.id)
+    expect(joined.steps.group?.tasks).toMatchObject({ total: 40, completed: 40 })
+    expect(await resultOf(joined.steps.then?.task_id ?? null)).toBe(40)
+  })
+
+  it('waits for a person, and draws itself', async () => {
+    const { id } = await start({
+      steps: { ask: { wait: { signal: 'approve' } }, go: add({ $from: 'ask.result.amount' }, 1) },
+    })
+    await expect.poll(async () => (await look(id)).steps.ask?.status).toBe('RUNNING')
+    expect((await client.post(`/workflows/${id}/signals/aprove`, {})).status).toBe(404)
+    expect((await client.post(`/workflows/${id}/signals/approve`, { amount: 41 })).status).toBe(200)
+    const done = await ended(id)
+    expect(await resultOf(done.steps.go?.task_id ?? null)).toBe(42)
+    const drawing = await fetch(`${running.url}/api/v1/workflows/${id}?format=mermaid`)
+    expect(drawing.headers.get('content-type')).toContain('text/plain')
+    expect(await drawing.text()).toMatch(/^flowchart TD\n {2}s0\(\["ask"\]\):::completed/)
+  })
+
+  it('a failed one is retried from its failed step; a cancelled one leaves nothing running', async () => {
+    const { id } = await start({
+      chain: [add(1, 1), { type: 'text.generate', input: { prompt: 'x' }, model: 'simulated-refuse' }],
+    })
+    const failed = await ended(id)
+    expect(failed).toMatchObject({
+      status: 'FAILED',
+      steps: { 1: { status: 'COMPLETED' }, 2: { status: 'FAILED' } },
+    })
+    await expect
+      .poll(async () => (await client.post(`/workflows/${id}/retry`)).status, { timeout: 30_000 })
+      .toBe(200)
+    const again = await ended(id)
+    expect(again).toMatchObject({ status: 'FAILED', epoch: 2, steps: { 1: { status: 'COMPLETED' } } })
+    expect((await client.get(`/tasks/${again.steps['2']?.task_id}`)).body).toMatchObject({ epoch: 2 })
+    expect((await client.get(`/tasks/${again.steps['1']?.task_id}`)).body).toMatchObject({ epoch: 1 })
+
+    const slow = await start({
+      group: [
+        { type: 'example.run', input: { name: 'a', seconds: 60 } },
+        { type: 'example.run', input: { name: 'b', seconds: 60 } },
+      ],
+    })
+    await expect.poll(async () => (await look(slow.id)).tasks).toBe(2)
+    expect((await client.post(`/workflows/${slow.id}/cancel`)).status).toBe(200)
+    expect((await client.post(`/workflows/${slow.id}/cancel`)).status).toBe(409)
+    const { tasks } = (await client.get('/tasks?type=example.run')).body as unknown as {
+      tasks: { id: string }[]
+    }
+    for (const task of tasks)
+      await expect
+        .poll(async () => (await client.get(`/tasks/${task.id}`)).body.status, { timeout: 30_000 })
+        .toBe('CANCELLED')
+  })
+
+  it('what is wrong is said at once, with its place; the same key gives the same workflow', async () => {
+    const wrong = await client.post('/workflows', {
+      steps: { a: add('one', 2), b: add({ $from: 'c.result' }, 1) },
+    })
+    expect(wrong.status).toBe(422)
+    expect(JSON.stringify(wrong.body)).toContain('steps.b.input.x')
+    const typed = await client.post('/workflows', {
+      chain: [add('one', 2), { type: 'nothing.here', input: {} }],
+    })
+    expect(typed.status).toBe(422)
+    expect(JSON.stringify(typed.body)).toMatch(/chain\.0\.input\.x.*chain\.1\.type/)
+    const key = { 'idempotency-key': 'flow-1' }
+    const first = await start({ chain: [add(1, 1)] }, key)
+    expect((await start({ chain: [add(1, 1)] }, key)).id).toBe(first.id)
+    expect((await client.post('/workflows', { chain: [add(1, 2)] }, key)).status).toBe(422)
+    expect((await client.get('/workflows/none')).status).toBe(404)
+    const page = (await client.get('/workflows?limit=1')).body as unknown as {
+      workflows: { id: string }[]
+      next_cursor: string
+    }
+    expect(page.workflows).toHaveLength(1)
+    expect((await client.get(`/workflows?limit=1&cursor=${page.next_cursor}`)).status).toBe(200)
+  })
+})
