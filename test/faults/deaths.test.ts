@@ -137,25 +137,21 @@ const CASES: readonly Case[] = [
 
 describe('an environment that dies', () => {
   // Side by side: each has to wait for a lease or a message to come back, a minute and a half.
-  it.concurrent.each(CASES)(
-    '$name: the task ends as it should',
-    async (one) => {
-      const prompt = `${one.name} ${one.prompt ?? ''}`
-      // Later, so that the point is set before anything happens; one after the other, so that each dies alone.
-      const delay_seconds = 2 + 2 * CASES.indexOf(one)
-      const { id } = await client.submit({ prompt, model: one.model ?? 'stub-50', delay_seconds })
-      const proxy = harmed[one.service]
-      // The dead letter is the worker's send; the submit's own has happened.
-      proxy.dieAt({ ...one.point, about: id })
-      const end = one.end ?? 'COMPLETED'
-      const task = await until(id, ({ status }) => status === end)
-      expect(proxy.deaths.filter(({ about }) => about === id)).toHaveLength(1)
-      if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
-      else expect(task.error?.code).toBe('provider_unauthorized')
-      expect([server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
-    },
-    240_000,
-  )
+  it.concurrent.each(CASES)('$name: the task ends as it should', async (one) => {
+    const prompt = `${one.name} ${one.prompt ?? ''}`
+    // Later, so that the point is set before anything happens; one after the other, so that each dies alone.
+    const delay_seconds = 2 + 2 * CASES.indexOf(one)
+    const { id } = await client.submit({ prompt, model: one.model ?? 'stub-50', delay_seconds })
+    const proxy = harmed[one.service]
+    // The dead letter is the worker's send; the submit's own has happened.
+    proxy.dieAt({ ...one.point, about: id })
+    const end = one.end ?? 'COMPLETED'
+    const task = await until(id, ({ status }) => status === end)
+    expect(proxy.deaths.filter(({ about }) => about === id)).toHaveLength(1)
+    if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
+    else expect(task.error?.code).toBe('provider_unauthorized')
+    expect([server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
+  })
 
   it('every failed one has its dead letter', async () => {
     await expect
@@ -170,7 +166,7 @@ describe('an environment that dies', () => {
       .toBeGreaterThanOrEqual(4)
     const { body } = await client.post<{ by_error: object }>('/queues/ai/redrive', { dry_run: true })
     expect(body.by_error).toEqual({ provider_unauthorized: 4 })
-  }, 180_000)
+  })
 })
 
 /** Looks without reading a payload: that would be the bucket's first read. */

@@ -286,17 +286,13 @@ describe('whatever happens between submits, workers that die at any call, sweeps
     await playOn(documents, await createTable(), 8).finally(stop)
   })
 
-  it.skipIf(!hasMinistack)(
-    'the same against another table, by other authors',
-    async () => {
-      const client = new DynamoDBClient(clientOptions(ministackEndpoint))
-      const documents = DynamoDBDocumentClient.from(client, {
-        marshallOptions: { removeUndefinedValues: true },
-      })
-      await playOn(documents, await createTaskTable(client, 'lifecycle'), 4).finally(() => client.destroy())
-    },
-    180_000,
-  )
+  it.skipIf(!hasMinistack)('the same against another table, by other authors', async () => {
+    const client = new DynamoDBClient(clientOptions(ministackEndpoint))
+    const documents = DynamoDBDocumentClient.from(client, {
+      marshallOptions: { removeUndefinedValues: true },
+    })
+    await playOn(documents, await createTaskTable(client, 'lifecycle'), 4).finally(() => client.destroy())
+  })
 })
 
 async function playOn(documents: DynamoDBDocumentClient, TableName: string, numRuns: number): Promise<void> {

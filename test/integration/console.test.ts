@@ -391,7 +391,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await takePicture(page, 'outage-over')
     expect(faults).toEqual([])
     await page.close()
-  }, 180_000)
+  })
 
   it('finds a task from the keyboard, shows its history, and keeps showing it', async () => {
     const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })

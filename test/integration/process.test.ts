@@ -57,7 +57,7 @@ describe('npm start as a process', () => {
     // Those in hand when it was killed are asked twice, no other: at most what the lane runs at once.
     expect(prompts.filter((prompt) => server.callsOf(prompt).length > 2)).toEqual([])
     expect(callsOfKilled() - 200).toBeLessThanOrEqual(100)
-  }, 240_000)
+  })
 
   it.concurrent('stopped in the middle of an attempt and started again: the task ends COMPLETED', async (context) => {
     const { expect } = context
@@ -69,7 +69,7 @@ describe('npm start as a process', () => {
     expect(await first.end('SIGTERM')).toBe(0)
     const task = await new Client((await start()).url).done(id, 150_000)
     expect(task).toMatchObject({ status: 'COMPLETED', result: 'echo: in hand', attempts: 2 })
-  }, 200_000)
+  })
 
   it('keeps finished tasks over a clean stop; --fresh forgets them', async (context) => {
     const start = await ownState(context)
@@ -113,6 +113,6 @@ describe('npm start as a process', () => {
     const start = await ownState(context, true)
     const { url, output } = await start()
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/)
-    expect(output()).toContain('claude-* answered by "simulated"')
+    expect(output()).toMatch(/claude-\* +→ simulated/)
   })
 })

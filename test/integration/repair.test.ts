@@ -1,14 +1,23 @@
+import { rm } from 'node:fs/promises'
 import { ReceiveMessageCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { changeAssembly } from '../faults/kit/change-assembly.ts'
 import { Client } from '../fixtures/client.ts'
 import { redrive } from '../fixtures/redrive.ts'
-import { openSqs, startTestRuntime } from '../fixtures/running.ts'
+import { assemblyOf, openSqs, startTestRuntime } from '../fixtures/running.ts'
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 let client: Client
+let assemblyDir: string
 let sqs: SQSClient
 beforeAll(async () => {
-  running = await startTestRuntime()
+  // The usual hundred receives take minutes.
+  assemblyDir = await changeAssembly(await assemblyOf({}), (resources) => {
+    for (const { Type, Properties } of Object.values(resources))
+      if (Type === 'AWS::SQS::Queue' && Properties.RedrivePolicy)
+        Object.assign(Properties.RedrivePolicy as object, { maxReceiveCount: 10 })
+  })
+  running = await startTestRuntime({}, { assemblyDir })
   client = new Client(running.url)
   sqs = openSqs(running.endpoints.sqs)
   // Ten receives take a while: sent first, looked at last.
@@ -18,6 +27,7 @@ beforeAll(async () => {
 afterAll(async () => {
   sqs.destroy()
   await running.stop()
+  await rm(assemblyDir, { recursive: true, force: true })
 })
 
 const queueUrl = (part: string) => running.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
@@ -63,5 +73,5 @@ describe('repair', () => {
       return Messages.map(({ Body }) => Body)
     }
     await expect.poll(async () => (await received()).length, { timeout: 150_000, interval: 1_000 }).toBe(4)
-  }, 180_000)
+  })
 })
