@@ -14,7 +14,7 @@ function run(): number {
   const { values } = parseArgs({
     options: {
       base: { type: 'string' },
-      key: { type: 'string', default: process.env.TASKRUNNER_API_KEY ?? '' },
+      key: { type: 'string', default: process.env.TASKRUNNER_KEY ?? '' },
       stage: { type: 'string' },
       endpoint: { type: 'string' },
     },

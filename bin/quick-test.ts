@@ -1,6 +1,6 @@
 /** `npm run quick-test`: does a running stage do its work? `--base URL` and `--key KEY` for a deployed one. */
 import { parseArgs, styleText } from 'node:util'
-import { API_BASE } from '../functions/contract.ts'
+import { readTarget } from './cli/profile.ts'
 
 interface Task {
   readonly id: string
@@ -16,30 +16,36 @@ const GIVE_UP_MS = 120_000
 
 const { values } = parseArgs({
   options: {
-    base: { type: 'string', default: `http://127.0.0.1:${process.env.PORT?.trim() || 3_000}` },
-    key: { type: 'string', default: process.env.TASKRUNNER_API_KEY ?? '' },
+    base: { type: 'string' },
+    key: { type: 'string' },
+    profile: { type: 'string' },
     model: { type: 'string' },
   },
 })
-const base = `${values.base.replace(/\/+$/, '').replace(new RegExp(`${API_BASE}$`), '')}${API_BASE}`
+// As the command line finds it: what is given, the profile, the stage that runs from this folder.
+const { base, key, source } = await readTarget(values, process.env).catch((cause: Error) => {
+  console.error(styleText('red', cause.message))
+  process.exit(2)
+})
 
 async function call<Body>(method: string, path: string, body?: unknown): Promise<Body> {
   const response = await fetch(`${base}${path}`, {
     method,
     headers: {
-      ...(values.key ? { 'x-api-key': values.key } : {}),
+      ...(key ? { 'x-api-key': key } : {}),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(30_000),
   }).catch((cause: Error) => {
-    throw new Error(`Nothing answers at ${base}. Is "npm start" running? (${cause.message})`, { cause })
+    throw new Error(
+      `Nothing answers at ${base} (${source}). Is "npm start" running? Another stage: --base <url>. (${cause.message})`,
+      { cause },
+    )
   })
   const text = await response.text()
   if (response.status === 401 || response.status === 403)
-    throw new Error(
-      `${response.status}: this stage wants an API key. Give it with --key or TASKRUNNER_API_KEY.`,
-    )
+    throw new Error(`${response.status}: this stage wants an API key. Give it with --key or TASKRUNNER_KEY.`)
   if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text.slice(0, 300)}`)
   return JSON.parse(text) as Body
 }

@@ -1,7 +1,9 @@
 /** `npx taskrunner`: the CLI, a client of the HTTP API. One file per command in `bin/commands/`. */
 import { styleText } from 'node:util'
 import { Command, CommanderError } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
 import { CliError, EXIT } from './cli/failure.ts'
+import { forTerminal } from './cli/screen.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -50,6 +52,7 @@ Stage:      --base, --profile, TASKRUNNER_BASE, TASKRUNNER_PROFILE, else the loc
 export function createProgram(): Command {
   const program = new Command('taskrunner')
     .description('Submit, follow and repair tasks of an Async AI Task Runner.')
+    .version(packageJson.version, '-V, --version', 'print the version')
     .option('--base <url>', 'address of the stage, e.g. its output ApiUrl')
     .option('--key <key>', 'its API key')
     .option('--profile <name>', 'address and key from the profile file')
@@ -85,7 +88,7 @@ async function main(args: readonly string[]): Promise<void> {
           problem: failure.problem ?? null,
         })
       : styleText('red', failure.message.replace(/\s*\n\s*/g, ' '), { stream: process.stderr })
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(`${forTerminal(text, process.stderr)}\n`)
   }
 }
 

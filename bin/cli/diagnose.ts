@@ -71,12 +71,13 @@ function findings(facts: Facts, now: number): readonly Finding[] {
   if (access instanceof CliError) return [...stage, { check: 'key', level: 'fail', says: access.message }]
   return [
     ...stage,
+    // Who asks about one task wants its cause, not those of its neighbours before it.
+    ...task(facts),
     ...registered(facts),
     ...lanes(facts),
     ...workers(facts, now),
-    ...failures(facts),
+    ...(facts.task && !(facts.task instanceof CliError) ? [] : failures(facts)),
     ...logs(facts),
-    ...task(facts),
     ...trial(facts),
   ]
 }
@@ -110,7 +111,7 @@ function registered({ types = [], task }: Facts): Finding[] {
         'registered',
         'fail',
         'No task type is registered.',
-        'npm run generate, then start or deploy again',
+        'npm run tasks, then start or deploy again',
       ),
     ]
   if (task && !(task instanceof CliError) && !names.includes(task.type))
@@ -125,7 +126,7 @@ function registered({ types = [], task }: Facts): Finding[] {
   return [finding('registered', 'ok', `${names.length} task types: ${names.join(', ')}.`)]
 }
 
-function lanes({ queues }: Facts): Finding[] {
+function lanes({ queues, open = [] }: Facts): Finding[] {
   if (!queues)
     return [
       finding('queues', 'warn', 'This stage’s version has no GET /queues, so its lanes are not looked at.'),
@@ -135,8 +136,8 @@ function lanes({ queues }: Facts): Finding[] {
       ? [
           finding(
             'queues',
-            lane.visible > 0 ? 'fail' : 'warn',
-            `Lane ${lane.lane} is paused, ${many(lane.visible, 'message waits', 'messages wait')}.`,
+            waitingIn(lane, open) > 0 ? 'fail' : 'warn',
+            `Lane ${lane.lane} is paused, ${many(waitingIn(lane, open), 'task waits', 'tasks wait')}.`,
             `npx taskrunner resume ${lane.lane}`,
           ),
         ]
@@ -164,6 +165,10 @@ function lanes({ queues }: Facts): Finding[] {
         ),
       ]
 }
+
+/** A queue's own count lags; the tasks themselves say it too. */
+const waitingIn = ({ lane, visible }: LaneAnswer, open: readonly TaskAnswer[]): number =>
+  Math.max(visible, open.filter((task) => task.lane === lane && task.status === 'PENDING').length)
 
 /** With messages in the queue it is a backlog; without one the message is lost, and the sweeper should have sent another. */
 function longWait({ lane, visible, oldest_due_age_seconds }: NonNullable<Facts['queues']>[number]): Finding {
@@ -252,8 +257,15 @@ const ADVICE: Readonly<Record<string, string>> = {
     'The provider refuses the request itself: npx taskrunner list --status failed, then get <id>, shows why.',
   content_refused: 'The model declines the prompt. Change it.',
   timeout: 'The attempt’s limit is too short for the work: submit with --timeout.',
+  invalid_output:
+    'The task type returns what its own output schema refuses: mend functions/tasks/<name>/task.ts.',
+  task_failed: 'The task’s own code threw: npx taskrunner logs --errors shows where.',
+  unknown_task_type: 'No worker knows the type: deploy a version that has its folder.',
   worker_crashed: 'The worker dies, mostly of memory: raise memoryMb of the lane in lib/stages/.',
 }
+
+/** The same input meets the same refusal: running it again costs and changes nothing. */
+const HOPELESS: readonly string[] = ['content_refused', 'provider_rejected', 'invalid_output']
 
 const adviceOn = (code: string): string =>
   ADVICE[code] ?? 'npx taskrunner list --status failed, then get <id>'
@@ -267,7 +279,9 @@ function failures({ failed = [] }: Facts): Finding[] {
         'failures',
         'warn',
         `${many(count, 'task')} of lane ${lane} failed for good in the last hour with ${code}.`,
-        `${adviceOn(code)} Then: npx taskrunner redrive ${lane} --error-code ${code} --dry-run`,
+        HOPELESS.includes(code)
+          ? adviceOn(code)
+          : `${adviceOn(code)} Then: npx taskrunner redrive ${lane} --error-code ${code} --dry-run`,
       ),
     ),
   )
@@ -306,18 +320,29 @@ const GATES: Readonly<Record<string, (task: TaskAnswer) => string>> = {
   running: ({ id }) => `npx taskrunner watch ${id}`,
 }
 
+/** Somebody must do something before it goes on. */
+const HELD: readonly string[] = ['paused']
+
+function endAdvice({ id, error }: TaskAnswer): string {
+  if (!error) return `npx taskrunner retry ${id}`
+  if (HOPELESS.includes(error.code)) return adviceOn(error.code)
+  const look =
+    error.code === 'task_failed'
+      ? `The task’s own code threw: npx taskrunner logs ${id}`
+      : adviceOn(error.code)
+  return `${look} Then: npx taskrunner retry ${id}`
+}
+
 function task({ task, explanation }: Facts): Finding[] {
   if (!task) return []
   if (task instanceof CliError) return [finding('task', 'fail', task.message)]
   const isBad = task.status === 'FAILED' || task.status === 'EXPIRED'
   const reason = explanation?.message ?? (task.error ? `${task.error.code}: ${task.error.message}` : '')
-  const todo = isBad
-    ? `${task.error ? `${adviceOn(task.error.code)} Then: ` : ''}npx taskrunner retry ${task.id}`
-    : GATES[explanation?.gate ?? '']?.(task)
+  const todo = isBad ? endAdvice(task) : GATES[explanation?.gate ?? '']?.(task)
   return [
     finding(
       'task',
-      isBad ? 'fail' : 'ok',
+      isBad || HELD.includes(explanation?.gate ?? '') ? 'fail' : 'ok',
       oneLine(`It is ${task.status}${reason ? `: ${reason}` : '.'}`),
       todo,
     ),

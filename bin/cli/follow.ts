@@ -67,6 +67,8 @@ export async function followLoudly(
   session: Session,
   id: string,
   giveUpSeconds?: number,
+  /** From when the time is counted, where it is not the submit: a retry by hand. */
+  since?: number,
 ): Promise<TaskAnswer> {
   const { stderr } = process
   if (!stderr.isTTY || session.isJson) {
@@ -74,7 +76,7 @@ export async function followLoudly(
     return follow(session, id, {
       giveUpSeconds,
       onChange: (task) => {
-        const line = progressLine(task, { now: Date.now(), columns: Number.POSITIVE_INFINITY })
+        const line = progressLine(task, { now: Date.now(), columns: Number.POSITIVE_INFINITY, since })
         const state = line.replace(/ {2}\S+ \S+$/, '')
         if (state !== last && !session.isJson) session.note(line)
         last = state
@@ -83,7 +85,8 @@ export async function followLoudly(
   }
   let seen: TaskAnswer | undefined
   const draw = () =>
-    seen && stderr.write(`\r\x1b[K${progressLine(seen, { now: Date.now(), columns: stderr.columns - 1 })}`)
+    seen &&
+    stderr.write(`\r\x1b[K${progressLine(seen, { now: Date.now(), columns: stderr.columns - 1, since })}`)
   const timer = setInterval(draw, REDRAW_MS)
   const onInterrupt = () => {
     stderr.write(`\nThe task goes on. Look again: npx taskrunner watch ${id}\n`)

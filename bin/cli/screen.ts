@@ -20,11 +20,27 @@ const STATUS_STYLES: Readonly<Record<Status, Style>> = {
 
 export const paintStatus = (paint: Paint, status: Status): string => paint(STATUS_STYLES[status], status)
 
-// Prompts and results are other people's text: an escape sequence in one must not steer the terminal.
-const CONTROL = /(?![\t\n])\p{Cc}/gu
+// Prompts and results are other people's text: neither an escape sequence nor a mark that turns the direction of
+// writing may steer the terminal.
+const CONTROL = /(?![\t\n])[\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
 /** @returns the text without control characters but tab and line end. */
 export const safe = (text: string): string => text.replace(CONTROL, '')
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the one sequence that is ours, a colour
+const COLOR = /(\u001B\[[\d;]*m)/
+
+/**
+ * What may reach a terminal: the one place that every command's output passes. Colours stay, every other control
+ * character goes, whoever sent it; what goes to a file or a pipe stays as it is.
+ */
+export const forTerminal = (text: string, { isTTY }: { readonly isTTY?: boolean }): string =>
+  isTTY
+    ? text
+        .split(COLOR)
+        .map((part) => (COLOR.test(part) ? part : safe(part)))
+        .join('')
+    : text
 
 /** One line of it. */
 export const oneLine = (text: string): string => safe(text.replace(/\s+/g, ' ')).trim()

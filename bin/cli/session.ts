@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { Api } from './api.ts'
 import { type ExitCode, MissingRouteError } from './failure.ts'
 import { type Environment, type Flags, readTarget, type Target } from './profile.ts'
-import type { Paint } from './screen.ts'
+import { forTerminal, type Paint } from './screen.ts'
 
 /** What a command has to work with. */
 export interface Session {
@@ -33,7 +33,9 @@ export async function openSession(command: Command): Promise<Session> {
   const flags = command.optsWithGlobals<Flags & { json?: boolean }>()
   const target = await readTarget(flags, process.env)
   const isJson = flags.json === true
-  const out = (text: string) => void process.stdout.write(`${text}\n`)
+  const to = (stream: NodeJS.WriteStream) => (text: string) =>
+    void stream.write(`${forTerminal(text, stream)}\n`)
+  const out = to(process.stdout)
   return {
     api: new Api(target),
     target,
@@ -43,7 +45,7 @@ export async function openSession(command: Command): Promise<Session> {
     columns: process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
     isLive: process.stdout.isTTY === true && !isJson,
     out,
-    note: (text) => void process.stderr.write(`${text}\n`),
+    note: to(process.stderr),
     show: (answer, asText) => out(isJson ? JSON.stringify(answer, null, 2) : asText()),
     exit: (code) => {
       process.exitCode = code

@@ -6,7 +6,8 @@ import { bar, clip, dollars, facts, oneLine, type Paint, paintStatus, safe, span
 export function about({ status, progress, error, prompt, input }: TaskAnswer): string {
   if (status === 'PROCESSING' && progress) return oneLine(`${progress.percent} % ${progress.message}`)
   if (error && status !== 'COMPLETED') return oneLine(`${error.code}: ${error.message}`)
-  return oneLine(prompt ?? (input === null ? '' : JSON.stringify(input))).slice(0, 500)
+  // Into a pipe, too: a list is for looking over, `get` shows the whole.
+  return clip(oneLine(prompt ?? (input === null ? '' : JSON.stringify(input))), 120)
 }
 
 export function taskTable(
@@ -70,8 +71,11 @@ export function taskDetail(task: TaskAnswer, { now, paint }: { now: number; pain
 }
 
 /** One line of a task on its way; the same words on a terminal and in a log. */
-export function progressLine(task: TaskAnswer, { now, columns }: { now: number; columns: number }): string {
-  const age = span(now - Date.parse(task.created_at))
+export function progressLine(
+  task: TaskAnswer,
+  { now, columns, since }: { now: number; columns: number; since?: number | undefined },
+): string {
+  const age = span(now - (since ?? Date.parse(task.created_at)))
   const { progress, status } = task
   const text =
     status === 'PROCESSING' && progress

@@ -17,7 +17,11 @@ export function seconds(value: string): number {
 export function time(value: string): string {
   if (/^\d{4}-\d\d-\d\d/.test(value)) {
     // A bare date, or a time without a zone, is read as UTC, like every time the API shows.
-    const zoned = value.includes('T') && !/(Z|[+-]\d\d:?\d\d)$/i.test(value) ? `${value}Z` : value
+    const text = value
+      .trim()
+      .replace(/^(\d{4}-\d\d-\d\d)\s+(\d)/, '$1T$2')
+      .replace(/\s+(Z|[+-]\d\d:?\d\d)$/i, '$1')
+    const zoned = text.includes('T') && !/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? `${text}Z` : text
     const at = Date.parse(zoned)
     if (!Number.isNaN(at)) return new Date(at).toISOString()
   }

@@ -42,6 +42,17 @@ ${commands.map(({ name, words }) => `      ${name}) words="${words.join(' ')}" ;
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
 complete -o default -F _taskrunner taskrunner
+# Most type \`npx taskrunner\`: completed as if npx were not there; another npx is left to whatever completed it.
+_npx_taskrunner() {
+  if [ "\${COMP_WORDS[1]}" = taskrunner ]; then
+    COMP_WORDS=("\${COMP_WORDS[@]:1}")
+    COMP_CWORD=$((COMP_CWORD - 1))
+    _taskrunner
+  elif [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W taskrunner -- "\${COMP_WORDS[1]}"))
+  fi
+}
+complete -o default -F _npx_taskrunner npx
 `,
   zsh: (commands) => `#compdef taskrunner
 _taskrunner() {
@@ -55,6 +66,16 @@ ${commands.map(({ name, words }) => `    ${name}) compadd -- ${words.join(' ')} 
   esac
 }
 compdef _taskrunner taskrunner
+_npx_taskrunner() {
+  if [[ "$words[2]" == taskrunner ]]; then
+    shift words
+    (( CURRENT -= 1 ))
+    _taskrunner
+  else
+    compadd taskrunner
+  fi
+}
+compdef _npx_taskrunner npx
 `,
   fish: (commands) =>
     `complete -c taskrunner -n __fish_use_subcommand -f
@@ -62,7 +83,10 @@ ${commands
   .flatMap(({ name, does, words }) => [
     `complete -c taskrunner -n __fish_use_subcommand -f -a ${name} -d '${does}'`,
     `complete -c taskrunner -n '__fish_seen_subcommand_from ${name}' -a '${words.join(' ')}'`,
+    `complete -c npx -n '__fish_seen_subcommand_from taskrunner; and not __fish_seen_subcommand_from ${commands.map((other) => other.name).join(' ')}' -f -a ${name} -d '${does}'`,
+    `complete -c npx -n '__fish_seen_subcommand_from taskrunner; and __fish_seen_subcommand_from ${name}' -a '${words.join(' ')}'`,
   ])
   .join('\n')}
+complete -c npx -f -a taskrunner -n __fish_use_subcommand
 `,
 }

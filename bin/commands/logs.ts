@@ -26,6 +26,7 @@ export const addLogs: AddCommand = (program) => {
   program
     .command('logs')
     .description('show the functions’ logs (deployed stages: print the aws logs tail commands)')
+    .argument('[id]', 'the same as --task')
     .option('-f, --follow', 'go on with what comes')
     .option('-n, --lines <n>', 'so many of the last lines', wholeNumber, 20)
     .option('--function <name>', FUNCTION_NAMES.join(', '))
@@ -33,7 +34,8 @@ export const addLogs: AddCommand = (program) => {
     .option('--errors', 'only warnings and errors')
     .option('--search <words>', 'only lines with all of these words')
     .option('--stage <name>', 'of a deployed stage, where the profile does not say it')
-    .action(async (options: LogOptions, command) => {
+    .action(async (id: string | undefined, given: LogOptions, command) => {
+      const options = id === undefined ? given : { ...given, task: id }
       const session = await openSession(command)
       if (options.function !== undefined && !FUNCTION_NAMES.includes(options.function))
         throw usageError(

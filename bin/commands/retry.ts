@@ -13,8 +13,9 @@ export const addRetry: AddCommand = (program) => {
     .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', positive)
     .action(async (id: string, options: { wait?: boolean; giveUp?: number }, command) => {
       const session = await openSession(command)
+      const since = Date.now()
       const task = await session.api.post<TaskAnswer>(`${idPath(id)}/retry`)
-      if (options.wait) return tellEnd(session, await followLoudly(session, id, options.giveUp))
+      if (options.wait) return tellEnd(session, await followLoudly(session, id, options.giveUp, since))
       session.show(task, () => `${task.id} is ${task.status}, epoch ${task.epoch}.`)
     })
 }

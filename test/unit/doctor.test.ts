@@ -87,9 +87,30 @@ describe('the doctor', () => {
     })
     expect(findings.map(({ says }) => says)).toEqual(
       expect.arrayContaining([
-        'Lane demo is paused, 1 message waits.',
+        'Lane demo is paused, 1 task waits.',
         '0 PROCESSING, 0 PENDING in lanes that work, none for long.',
       ]),
     )
   })
+
+  it('says a task’s own cause first, red while a paused lane holds it, and nothing of its neighbours', () => {
+    const found = ask({
+      queues: [lane({ lane: 'ai', is_paused: true })],
+      open: [task({ status: 'PENDING' })],
+      failed: [failed('provider_unavailable')],
+      task: task({ status: 'PENDING' }),
+      explanation: { gate: 'paused', message: 'Lane ai is paused.' } as NonNullable<Facts['explanation']>,
+    })
+    expect(found.map(({ check }) => check).slice(0, 2)).toEqual(['stage', 'task'])
+    expect(found[1]).toMatchObject({ level: 'fail', todo: 'npx taskrunner resume ai' })
+    expect(found.map(({ check }) => check)).not.toContain('failures')
+  })
+
+  it.each(['content_refused', 'provider_rejected', 'invalid_output'])(
+    'never advises to run again what would meet the same refusal: %s',
+    (code) => {
+      expect(JSON.stringify(of('failures', { failed: [failed(code)] }))).not.toMatch(/redrive|retry/)
+      expect(JSON.stringify(of('task', { task: failed(code) }))).not.toMatch(/taskrunner (redrive|retry)/)
+    },
+  )
 })

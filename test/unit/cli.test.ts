@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { forTerminal, oneLine } from '../../bin/cli/screen.ts'
+import { time } from '../../bin/cli/values.ts'
+import { bannerText, modelLines } from '../../bin/start/banner.ts'
+import { unusedNames } from '../../bin/start/env-file.ts'
+import { TaskLines } from '../../bin/start/task-lines.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const run = promisify(execFile)
+
+describe('what reaches a terminal', () => {
+  const hostile = 'a\u001b[2Jb\u001b]0;title\u0007c\u009bd\u202ee'
+
+  it('loses every control character but line ends, tabs and colours', () => {
+    expect(forTerminal(`\u001b[31mred\u001b[39m\t${hostile}\n`, { isTTY: true })).toBe(
+      '\u001b[31mred\u001b[39m\ta[2Jb]0;titlecde\n',
+    )
+  })
+
+  it('stays as it is on its way to a file', () => {
+    expect(forTerminal(hostile, { isTTY: false })).toBe(hostile)
+  })
+
+  it('is one line where one line is meant', () => {
+    expect(oneLine(`x\r\n${hostile}`)).toBe('x a[2Jb]0;titlecde')
+  })
+})
+
+describe('the command line', () => {
+  it('tells its version', async () => {
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    for (const flag of ['--version', '-V'])
+      expect((await run(process.execPath, [join(root, 'bin/taskrunner.ts'), flag])).stdout).toBe(
+        `${version}\n`,
+      )
+  })
+
+  it('a time with a blank, or without a zone, is UTC', () => {
+    const at = '2026-11-24T09:30:00.000Z'
+    for (const text of [
+      '2026-11-24T09:30:00',
+      '2026-11-24 09:30',
+      '2026-11-24 09:30:00',
+      '2026-11-24 10:30 +01:00',
+    ])
+      expect(time(text)).toBe(at)
+  })
+
+  it('completes npx taskrunner in bash: commands, then their options', async () => {
+    const { stdout: script } = await run(process.execPath, [
+      join(root, 'bin/taskrunner.ts'),
+      'completion',
+      'bash',
+    ])
+    const complete = async (...words: string[]) => {
+      const lines = `${script}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _npx_taskrunner
+echo "\${COMPREPLY[@]}"`
+      return (await run('bash', ['-c', lines])).stdout.trim().split(' ')
+    }
+    expect(await complete('npx', 'task')).toEqual(['taskrunner'])
+    expect(await complete('npx', 'taskrunner', 'do')).toEqual(['doctor'])
+    expect(await complete('npx', 'taskrunner', 'logs', '--t')).toEqual(['--task'])
+  })
+})
+
+describe('a start', () => {
+  it('names what of .env nobody reads, and what was meant; never a value', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'env-'))
+    const file = join(folder, '.env')
+    await writeFile(file, 'OPENAI_API_KY=sk-secret\nDATABASE_URL=postgres://x\nOPENAI_BASE_URL=http://y\n')
+    expect((await unusedNames(file)).toSorted()).toEqual([
+      '.env: DATABASE_URL is not used.',
+      '.env: OPENAI_API_KY is not used. Did you mean OPENAI_API_KEY?',
+    ])
+    expect(await unusedNames(join(folder, 'none'))).toEqual([])
+    await rm(folder, { recursive: true })
+  })
+
+  it('every name of .env.example is one that is read', async () => {
+    expect(await unusedNames(join(root, '.env.example'))).toEqual([])
+  })
+
+  it('tells which model names go where', () => {
+    const lines = (env: Record<string, string>) =>
+      modelLines(env).map(({ names, goesTo }) => `${names} → ${goesTo}`)
+    expect(lines({})).toEqual(['gpt-*, chatgpt-*, o*, claude-* → simulated: no key in .env'])
+    expect(
+      lines({
+        OPENAI_BASE_URL: 'http://user:pass@host:1/v1',
+        OPENAI_MODELS: 'llama3',
+        ANTHROPIC_API_KEY: 'k',
+      }),
+    ).toEqual(['llama3, gpt-*, chatgpt-*, o* → openai at host:1 (no OPENAI_API_KEY)', 'claude-* → anthropic'])
+  })
+
+  it('never tells to write over an .env that is there', () => {
+    const banner = (hasEnvFile: boolean) =>
+      bannerText({
+        url: 'http://127.0.0.1:3000',
+        tookMs: 1,
+        logs: 'logs',
+        env: {},
+        hasEnvFile,
+        isUsualPort: true,
+      })
+    expect(banner(true)).not.toMatch(/copy|cp /)
+    expect(banner(false)).toContain('copy .env.example to .env')
+  })
+})
+
+describe('the lines of a running stage', () => {
+  const line = (level: string, message: object) =>
+    JSON.stringify({ timestamp: '2026-11-25T12:00:00Z', level, message })
+  const about = { task_id: '01abc', type: 'text.generate', lane: 'ai', attempt: 1 }
+  const read = (lines: TaskLines, message: object, level = 'INFO') =>
+    lines
+      .read('laneaiWorker', line(level, { ...about, ...message }))
+      .map((text) => text.replace(/^\S+ +/, ''))
+
+  it('tell a retry with why, and an end with time, tokens and cost', () => {
+    const lines = new TaskLines()
+    expect(
+      read(lines, { event: 'task.retrying', retry_in_ms: 2_000, code: 'timeout', message: 'It took long.' }),
+    ).toEqual(['retry      01abc  in 2 s: timeout: It took long.'])
+    const call = {
+      event: 'model.answered',
+      provider: 'openai',
+      model: 'gpt-4o',
+      input_tokens: 3,
+      output_tokens: 4,
+    }
+    expect(read(lines, { ...call, cost_usd: 0.001 })).toEqual([])
+    expect(read(lines, { ...call, cost_usd: 0.002 })).toEqual([])
+    expect(read(lines, { event: 'task.completed', run_ms: 3_400 })).toEqual([
+      'done       01abc  in 3 s, gpt-4o, 14 tokens, $0.003000',
+    ])
+  })
+
+  it('a call without a price leaves the cost unknown, not zero', () => {
+    const lines = new TaskLines()
+    read(lines, {
+      event: 'model.answered',
+      provider: 'openai',
+      model: 'own',
+      input_tokens: 1,
+      output_tokens: 1,
+    })
+    expect(read(lines, { event: 'task.completed', run_ms: 10 })[0]).toContain('price not known')
+  })
+
+  it('nothing that an author or a provider writes steers the terminal', () => {
+    const lines = new TaskLines()
+    const texts = [
+      ...read(lines, { event: 'task.log', message: 'x\u001b[2J' }),
+      ...read(
+        lines,
+        { event: 'task.failed', code: 'task_failed', message: '\u001b]0;t\u0007', stack: 'E\n at \u009b2J' },
+        'ERROR',
+      ),
+      ...lines.read('laneaiWorker', 'raw \u001b[2J'),
+    ]
+    expect(texts.length).toBe(5)
+    for (const text of texts) expect(text).not.toMatch(/\p{Cc}/u)
+  })
+})
