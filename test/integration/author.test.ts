@@ -42,6 +42,24 @@ describe('who adds to the project in a copy of it', () => {
     expect(printed).toContain('functions/tasks/report-print/task.test.ts')
   })
 
+  it('the author’s page: every code block compiles, loads, and its test passes', async () => {
+    const page = await readFile(join(root, 'functions/tasks/README.md'), 'utf8')
+    const blocks = [...page.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)]
+    expect(blocks.length).toBe(3)
+    for (const [, path = '', text = ''] of blocks) {
+      await mkdir(join(root, path, '..'), { recursive: true })
+      await writeFile(join(root, path), text)
+    }
+    await rm(join(root, 'functions/tasks/text-translate/examples.json'), { force: true })
+    expect(await run('tasks')).toContain('registry.gen.ts')
+    await run('format')
+    await run('types')
+    const vitest = promisify(execFile)('npx', ['vitest', 'run', 'functions/tasks/text-translate'], {
+      cwd: root,
+    })
+    expect((await vitest).stdout).toMatch(/1 passed/)
+  })
+
   it('a file that is not formatted: the command that mends it is named, and mends it', async () => {
     const file = join(root, 'functions/tasks/report-print/task.ts')
     const text = await readFile(file, 'utf8')
