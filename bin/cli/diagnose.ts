@@ -111,7 +111,7 @@ function registered({ types = [], task }: Facts): Finding[] {
         'registered',
         'fail',
         'No task type is registered.',
-        'npm run tasks, then start or deploy again',
+        'npm run generate, then start or deploy again',
       ),
     ]
   if (task && !(task instanceof CliError) && !names.includes(task.type))

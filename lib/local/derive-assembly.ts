@@ -8,7 +8,7 @@ import { readAssembly } from './template/assembly.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Sources that the template itself is made of: `lib/` imports them. */
-const OF_TEMPLATE = /^functions\/(contract|metrics|core\/domain\/cost|tasks\/manifest\.gen)\b/
+const OF_TEMPLATE = /^functions\/(contract|metrics|core\/domain\/cost|tasks\/manifest\.gen|api)\b/
 
 export interface Derivation {
   /** The assembly to take the template from. */
