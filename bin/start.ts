@@ -58,6 +58,7 @@ async function main(): Promise<void> {
     assemblyDir,
     stateDir: STATE,
     port: settings.port,
+    host: process.env.HOST?.trim() || undefined,
     env: process.env,
     isFresh: settings.isFresh,
     environmentLimit: ENVIRONMENT_LIMIT,

@@ -21,6 +21,9 @@ else if (existsSync(own)) {
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
 } else {
-  console.error(`Node ${process.versions.node} runs this, not the project's own Node 24. Run: npm ci`)
+  console.error(
+    `Node ${process.versions.node} runs this, and the project's own Node 24 is missing: install scripts are off ` +
+      '(--ignore-scripts). Run: npm ci --ignore-scripts=false, or install Node 24.',
+  )
   process.exit(5)
 }

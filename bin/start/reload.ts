@@ -22,6 +22,7 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
   const { root, state, runtime, synthesize, isReadable } = options
   const { watch } = await import('chokidar')
   const types = new TypeCheck(root, state)
+  process.once('exit', () => types.stop())
   let { running } = options
   let timer: NodeJS.Timeout | undefined
   let work = Promise.resolve()
@@ -72,13 +73,14 @@ class TypeCheck {
   }
 
   start(): void {
-    this.#child?.kill()
+    this.stop()
     const compiler = join(this.#root, 'node_modules/typescript/bin/tsc')
     const info = join(this.#state, 'types.tsbuildinfo')
     const child = spawn(
       process.execPath,
       [compiler, '--noEmit', '--incremental', '--tsBuildInfoFile', info, '--pretty', 'false'],
-      { cwd: this.#root, stdio: ['ignore', 'pipe', 'pipe'] },
+      // A group of its own: the compiler starts another process, which must end with it.
+      { cwd: this.#root, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     )
     this.#child = child
     let text = ''
@@ -94,6 +96,12 @@ class TypeCheck {
   }
 
   stop(): void {
-    this.#child?.kill()
+    const child = this.#child
+    if (!child?.pid || child.exitCode !== null) return
+    try {
+      process.kill(-child.pid)
+    } catch {
+      // It has just ended.
+    }
   }
 }

@@ -24,6 +24,8 @@ export interface RuntimeOptions {
   readonly stateDir: string
   /** 0 for any free one. */
   readonly port: number
+  /** Where the API listens; loopback by default. */
+  readonly host?: string | undefined
   /** Model keys and, for Bedrock, AWS credentials are taken from here. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Forget all state first. */
@@ -97,6 +99,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   })
   const gateway = new Gateway({
     port: options.port,
+    host: options.host,
     home: '/api/v1/docs',
     aside: (request, response, url) => own.handle(request, response, url),
     onAnswered: (status, latencyMs) => own.observer.answered(status, latencyMs),

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import type { ApiPlan } from '../template/plan.ts'
 import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
 import { Routes } from './routes.ts'
@@ -11,6 +12,8 @@ const LAMBDA_BYTES = 6 * 1024 * 1024
 
 export interface GatewayOptions {
   readonly port: number
+  /** Where it listens. Default 127.0.0.1: the local stage is open to whoever reaches it. */
+  readonly host?: string | undefined
   /** Where `/` leads: the API itself has nothing there. */
   readonly home: string
   /** Of a custom domain, e.g. `/runner`; the API is there as well. */
@@ -55,7 +58,7 @@ export class Gateway {
   async listen(): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(this.#options.port, '127.0.0.1', () => resolve())
+      this.#server.listen(this.#options.port, this.#options.host ?? '127.0.0.1', () => resolve())
     })
     return (this.#server.address() as { port: number }).port
   }
@@ -76,7 +79,7 @@ export class Gateway {
     const requestId = newRequestId()
     const { method = 'GET' } = request
     const url = toUrl(request.url)
-    const refusal = refusalOf(request)
+    const refusal = refusalOf(request, this.#options.host)
     if (refusal) {
       response.writeHead(403, { 'content-type': 'application/problem+json' }).end(
         JSON.stringify({
@@ -149,9 +152,13 @@ export class Gateway {
  * Any page in a browser may send requests to this machine: under a name of its own that it points here, or across
  * sites. The local stage has no keys, so these are refused. @returns why.
  */
-function refusalOf(request: IncomingMessage): string | undefined {
-  if (!LOCAL_HOST.test(request.headers.host ?? 'localhost'))
-    return 'The local stage answers to localhost only.'
+function refusalOf(request: IncomingMessage, listensAt: string | undefined): string | undefined {
+  const host = request.headers.host ?? 'localhost'
+  const name = host.replace(/:\d+$/, '')
+  // A name of another site may be made to lead here; an address cannot.
+  const isAsked = listensAt !== undefined && (name === listensAt || isIP(name.replace(/^\[|\]$/g, '')) > 0)
+  if (!isAsked && !LOCAL_HOST.test(host))
+    return 'The local stage answers to localhost only. HOST in .env lets it listen elsewhere.'
   const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(request.method ?? 'GET')
   if (!isSafe && pageOf(request) === 'foreign')
     return 'The local stage takes no orders from pages of other sites.'
