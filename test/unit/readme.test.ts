@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { STATUSES } from '../../bin/cli/answers.ts'
+import { createProgram } from '../../bin/taskrunner.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -25,5 +27,78 @@ describe('the README', () => {
     expect(named.filter((name) => !(name in scripts))).toEqual([])
     const files = Object.values<string>(scripts).flatMap((line) => /node (\S+\.ts)/.exec(line)?.[1] ?? [])
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([])
+  })
+})
+
+describe('the README in Chinese', () => {
+  const chinese = readFileSync(join(root, 'README.zh.md'), 'utf8')
+  /** Commands of a page: lines of its blocks, and what stands in code signs and begins like one; without a remark. */
+  const commandsOf = (text: string) => {
+    const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+      block.split('\n'),
+    )
+    const inline = [...text.matchAll(/`((?:npm|npx|docker|node) [^`]+)`/g)].map(([, command = '']) => command)
+    return [...blocks, ...inline].map((line) => line.replace(/\s+#.*$/, '').trim()).filter(Boolean)
+  }
+
+  it('gives the commands that the README gives, as they are there', () => {
+    const known = commandsOf(readme)
+    const own = commandsOf(chinese)
+    expect(own.length).toBeGreaterThan(15)
+    expect(own.filter((command) => !known.includes(command))).toEqual([])
+  })
+
+  it('names only files that exist, and the states that there are', () => {
+    const named = [...chinese.matchAll(/(?:`|\]\()((?:functions|lib|bin|test)\/[\w./-]*)/g)].map(
+      ([, path = '']) => path,
+    )
+    expect(named.filter((path) => !MADE_BY_COMMAND.includes(path) && !existsSync(join(root, path)))).toEqual(
+      [],
+    )
+    for (const status of STATUSES) expect(chinese).toContain(`\`${status}\``)
+  })
+})
+
+describe('the page for who comes from Celery', () => {
+  const page = readFileSync(join(root, 'bin/FROM-CELERY.md'), 'utf8')
+
+  it('names only commands, options and words that the CLI has', async () => {
+    const program = createProgram()
+    const named = [...page.matchAll(/`npx taskrunner (\w+)([^`]*)`/g)]
+    expect(named.length).toBeGreaterThan(12)
+    for (const [text, name, rest = ''] of named) {
+      const command = program.commands.find((item) => item.name() === name)
+      expect(command, text).toBeDefined()
+      const flags = [...rest.matchAll(/--[\w-]+/g)].map(([flag]) => flag)
+      const has = command?.options.map(({ long }) => long) ?? []
+      expect(
+        flags.filter((flag) => !has.includes(flag)),
+        text,
+      ).toEqual([])
+    }
+    const kinds = program.commands.find((item) => item.name() === 'inspect')?.registeredArguments[0]
+      ?.argChoices
+    for (const [, kind] of page.matchAll(/npx taskrunner inspect (\w+)/g)) expect(kinds).toContain(kind)
+  })
+
+  it('tells every state', () => {
+    for (const status of STATUSES) expect(page).toContain(`\`${status}\``)
+  })
+})
+
+describe('the container', () => {
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8')
+  const compose = readFileSync(join(root, 'compose.yaml'), 'utf8')
+
+  it('copies and starts only files that exist, and takes every setting of .env.example', () => {
+    const files = [...dockerfile.matchAll(/(?:"|\s)((?:bin\/)?[\w-]+\.(?:json|ts|mjs))/g)].map(
+      ([, file = '']) => file,
+    )
+    expect(files.length).toBeGreaterThan(3)
+    expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([])
+    const names = [...readFileSync(join(root, '.env.example'), 'utf8').matchAll(/^([A-Z_]+)=/gm)].map(
+      ([, name = '']) => name,
+    )
+    expect(names.filter((name) => !compose.includes(`\${${name}:-`))).toEqual([])
   })
 })
