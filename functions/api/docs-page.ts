@@ -10,6 +10,7 @@ export const docsPage = (base: string): string => `<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Async AI Task Runner</title>
 <link rel="icon" href="data:,">
 <base href="${base.replace(/[^\w./~-]/g, '')}/">
@@ -23,7 +24,11 @@ export const docsPage = (base: string): string => `<!doctype html>
 </html>`
 
 // A file of its own, so that the page's policy needs no inline scripts.
-export const START_SCRIPT = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#docs', tryItOutEnabled: true, persistAuthorization: true,
+export const START_SCRIPT = `const dark = matchMedia('(prefers-color-scheme: dark)')
+const paint = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
+dark.addEventListener('change', paint)
+paint()
+SwaggerUIBundle({ url: 'openapi.json', dom_id: '#docs', tryItOutEnabled: true, persistAuthorization: true,
   displayRequestDuration: true, defaultModelsExpandDepth: 0, docExpansion: 'list' })`
 
 export const DOCS_HEADERS = {

@@ -36,6 +36,8 @@ try {
     'task table, by a rare tag': call(form({ tag: 'rare' })),
     'console, overview’s data': { path: '/console/data/dashboard?index=0&minutes=60' },
     'console, lanes’ data': { path: '/console/data/dashboard?index=1&minutes=60' },
+    'console, tasks': { path: '/console/data/tasks?limit=50' },
+    'console, tasks by a word': { path: '/console/data/tasks?limit=50&text=rare' },
     'console, log search': { path: `/console/data/logs?text=${ids[TASKS - 5]}` },
   }
   console.log(`\n${TASKS} tasks in the table, ms${' '.repeat(12)}p50     p95     slowest`)
@@ -50,13 +52,26 @@ try {
     )
   if (hasBrowser) {
     const browser = await openBrowser()
-    for (const page of ['', '/lanes', '/alarms', '/logs', '/functions', '/runbook'])
+    for (const page of [
+      '',
+      '/tasks',
+      '/submit',
+      '/lanes',
+      '/workers',
+      '/logs',
+      '/dashboard',
+      '/alarms',
+      '/runbook',
+    ])
       print(
         `page /console${page}`,
         await times(5, async () => {
           const { page: tab } = await openPage(browser, runtime.url)
           await tab.goto(`${runtime.url}/console${page}`)
-          await tab.locator('main table, main canvas, main li, main article h2').first().waitFor()
+          await tab
+            .locator('main table, main canvas, main li, main form, main section, main article h2')
+            .first()
+            .waitFor()
           await tab.close()
         }),
       )

@@ -55,4 +55,25 @@ describe.skipIf(!hasBrowser)('the docs page in Chromium', () => {
       await browser.close()
     }
   })
+
+  it('is dark where the reader’s system is', async () => {
+    const browser = await openBrowser()
+    try {
+      for (const [colorScheme, isDark] of [
+        ['dark', true],
+        ['light', false],
+      ] as const) {
+        const { page } = await openPage(browser, running.url, { colorScheme })
+        await page.goto(`${running.url}${API_BASE}/docs`)
+        await page.locator('.opblock').first().waitFor()
+        const ink = await page.evaluate<string>(
+          "getComputedStyle(document.querySelector('.info .title')).color",
+        )
+        expect([colorScheme, Number(/\d+/.exec(ink)?.[0]) > 128]).toEqual([colorScheme, isDark])
+        await page.close()
+      }
+    } finally {
+      await browser.close()
+    }
+  })
 })
