@@ -215,7 +215,8 @@ export class TaskIndex {
 
   /** Rows that may have moved, as they are at this moment; those the retention has taken are left out. */
   async #fresh(rows: readonly TaskRow[]): Promise<readonly TaskRow[]> {
-    const moving = rows.filter(({ id, status }) => !FINAL.has(status) || this.#told.has(id))
+    // Only progress has no log line of its own.
+    const moving = rows.filter(({ id, status }) => status === 'PROCESSING' || this.#told.has(id))
     const pending = moving.slice(0, REFRESHED)
     const work = async () => {
       for (let row = pending.pop(); row; row = pending.pop()) {
