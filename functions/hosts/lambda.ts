@@ -20,7 +20,7 @@ import { SqsWorkflowQueue } from '../core/adapters/sqs/workflow-queue.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
-import { RequestError } from '../core/domain/errors.ts'
+import { causeFields, RequestError } from '../core/domain/errors.ts'
 import type { Log } from '../core/ports/log.ts'
 import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
@@ -56,8 +56,13 @@ export const openCircuits = (): DynamoCircuitStore =>
 export const openLanes = (): DynamoLaneStore =>
   new DynamoLaneStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
-export const openPayloads = (): S3PayloadStore =>
-  new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
+let payloads: S3PayloadStore | undefined
+export const openPayloads = (): S3PayloadStore => {
+  payloads ??= new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
+  return payloads
+}
+
+let sqs: ReturnType<typeof createSqsClient> | undefined
 
 export const openWorkflows = (): DynamoWorkflowStore =>
   new DynamoWorkflowStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
@@ -71,8 +76,9 @@ export const openWorkflowQueue = (): SqsWorkflowQueue =>
 /** @param hasDeadLetters the function also writes or reads dead letters. */
 export function openQueue(hasDeadLetters: boolean): SqsTaskQueue {
   const urls = readConfig([ENV.queueUrls]).QUEUE_URLS
+  sqs ??= createSqsClient()
   return new SqsTaskQueue(
-    createSqsClient(),
+    sqs,
     urls,
     hasDeadLetters ? readConfig([ENV.deadLetterQueueUrls]).DEAD_LETTER_QUEUE_URLS : {},
   )
@@ -113,6 +119,7 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
           log('http.failed', {
             status: problem.status,
             path: request.event.resource,
+            code: causeFields(request.error).code,
             cause: causeOf(request.error),
           })
         request.response = reply(

@@ -176,6 +176,14 @@ export class Alarms extends Construct {
       isBelow: true,
       means: 'Nothing repairs overdue tasks: the sweeper has not finished a round.',
     })
+    this.#alarm('Misconfigured', {
+      severity: 'urgent',
+      metric: metrics.own('Misconfigured', { statistic: 'Sum' }),
+      threshold: 1,
+      evaluationPeriods: 5,
+      datapointsToAlarm: 1,
+      means: 'AWS refuses a function: a right, a resource or a key is not as deployed.',
+    })
     this.#alarm('Throttled', {
       severity: 'notice',
       metric: new cloudwatch.MathExpression({

@@ -1,5 +1,6 @@
 /** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
 import type * as z from 'zod'
+import { MissingError } from '../../core/domain/errors.ts'
 import type { KeptStep } from '../../core/domain/step.ts'
 import type { Payload, Task } from '../../core/domain/task.ts'
 import { traceIdOf } from '../../core/domain/trace.ts'
@@ -38,11 +39,22 @@ export async function toTaskJson(
 ): Promise<TaskJson> {
   const isText = task.type === 'text.generate'
   let left = MAX_ANSWER_BYTES
+  const missing: ('input' | 'result')[] = []
+  /** A row outlives an object that was deleted by hand or by a wrong lifecycle rule: the rest of it is still true. */
+  const readStored = async (payload: Payload): Promise<string> => {
+    try {
+      return (await read?.(payload)) ?? 'null'
+    } catch (error) {
+      if (!(error instanceof MissingError)) throw error
+      missing.push(payload === task.input ? 'input' : 'result')
+      return 'null'
+    }
+  }
   /** The payload as JSON text, if it fits into the answer so many times. */
   const load = async (payload: Payload | undefined, times: number): Promise<string> => {
     // Escapes only add: what is too large already need not be read.
     if (!payload || sizeOf(payload) * times > left) return 'null'
-    const text = 'json' in payload ? payload.json : await (read?.(payload) ?? 'null')
+    const text = 'json' in payload ? payload.json : await readStored(payload)
     const bytes = Buffer.byteLength(JSON.stringify(text)) * times
     if (bytes > left) return 'null'
     left -= bytes
@@ -106,6 +118,8 @@ export async function toTaskJson(
       attempt,
       cost_usd: typeof usage?.costMicroUsd === 'number' ? usage.costMicroUsd / 1_000_000 : null,
     })),
+    attempts_omitted: task.attemptsOmitted ?? 0,
+    ...(missing.length ? { missing } : {}),
     links: {
       self,
       input: `${self}/input`,

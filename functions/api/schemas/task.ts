@@ -86,6 +86,13 @@ export const taskSchema = z
         }),
       )
       .describe('Finished steps that a retry does not repeat, oldest first. Not in lists.'),
+    attempts_omitted: z
+      .int()
+      .describe('Attempts left out of a long history, between its first ten and the latest.'),
+    missing: z
+      .array(z.enum(['input', 'result']))
+      .optional()
+      .describe('What was stored beside the task and is not there any more; it is null here.'),
     links: z.object({
       self: z.string(),
       input: z.string(),

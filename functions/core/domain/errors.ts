@@ -71,6 +71,30 @@ export class UnavailableError extends TaskRunnerError {
   }
 }
 
+/** What a row points at is not there: it expired or was deleted. No retry brings it back. */
+export class MissingError extends TaskRunnerError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super('missing', message, 'never', options)
+  }
+}
+
+/** AWS refuses this function: a right, a resource or a key is not as deployed. Somebody must act; an alarm says so. */
+export class MisconfiguredError extends TaskRunnerError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super('misconfigured', message, 'never', options)
+  }
+}
+
+/** A value that no store can keep: an author's or our bug. */
+export class RefusedValueError extends TaskRunnerError {
+  readonly field: string | undefined
+
+  constructor(message: string, field: string | undefined, options: ErrorOptions = {}) {
+    super('refused_value', message, 'never', options)
+    this.field = field
+  }
+}
+
 /** A task author says how the task ended: `never` is final, `counted` asks for another attempt. */
 export class TaskError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions & { code?: string; retry?: 'never' | 'counted' } = {}) {
@@ -141,3 +165,9 @@ export class BugError extends TaskRunnerError {
     super('internal_error', message, 'counted', options)
   }
 }
+
+/** What a log line says of an error that was not let out. Alarms read the code. */
+export const causeFields = (error: unknown): { readonly code: string; readonly cause: string } => ({
+  code: error instanceof TaskRunnerError ? error.code : 'internal_error',
+  cause: String(error),
+})

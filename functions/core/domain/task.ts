@@ -132,7 +132,7 @@ export interface Task extends TaskKey {
   readonly expiresAt?: number
   /** Start deadline still in force; removed by the first claim. */
   readonly startBy?: number
-  /** When an open circuit first held it, in this epoch. */
+  /** When an open circuit, or a store that did not answer, first put it off, in this epoch. */
   readonly parkedSince?: number
   /**
    * No claim before this instant: the run time while SCHEDULED or RETRYING, the lease's end while PROCESSING.
@@ -148,9 +148,14 @@ export interface Task extends TaskKey {
   readonly queuedAt: number
   /** Messages sent for this epoch. */
   readonly sends: number
+  /** The first and the latest attempts; see `recorded`. */
   readonly history: readonly AttemptRecord[]
   /** The epoch from which on its checkpoints count; absent while it has none. See `step.ts`. */
   readonly stepsSince?: number
+  /** Attempts between the first and the latest of `history` that a long life left out. */
+  readonly attemptsOmitted?: number
+  /** Retries in this epoch that cost no attempt, since the infrastructure or an open circuit ended them. */
+  readonly uncounted?: number
   /** Seconds since 1970; the row is invisible from then on, whenever it is deleted. Only final rows have one. */
   readonly ttl?: number
   /** Seconds since 1970; from then on the table may delete the row by itself. Later than `ttl` where objects hang on it. */

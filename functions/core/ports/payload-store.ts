@@ -3,7 +3,8 @@ import type { Payload, TaskKey } from '../domain/task.ts'
 /**
  * Keeps inputs and results that are too large for the row. Objects are written once and expire with the task.
  *
- * @throws UnavailableError when the bucket does not answer.
+ * @throws UnavailableError when the bucket does not answer, MissingError for an object that is gone, MisconfiguredError
+ * when it refuses the function.
  */
 export interface PayloadStore {
   /**

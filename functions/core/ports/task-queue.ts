@@ -4,7 +4,8 @@ import type { TaskMessage } from '../domain/task.ts'
 /**
  * Carries task ids to workers, at least once, in no promised order. The row is the truth; a message is only a nudge.
  *
- * @throws UnavailableError when the queue does not answer; the message may or may not be in it then.
+ * @throws UnavailableError when the queue does not answer; the message may or may not be in it then. MisconfiguredError when
+ * it refuses the function.
  */
 export interface TaskQueue {
   /** Sends one message, fair by tenant, to be seen after the delay (whole seconds, at most 900). */

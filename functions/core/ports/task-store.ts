@@ -11,7 +11,8 @@ import type { Transition } from '../domain/transitions.ts'
  * landed must come back as `changed`, never as `refused`. A row whose `ttl` has passed does not exist, whether
  * or not it is still stored.
  *
- * @throws UnavailableError when the store does not answer; nothing is known then about the write.
+ * @throws UnavailableError when the store does not answer; nothing is known then about the write. MisconfiguredError when it
+ * refuses the function, RefusedValueError for a value it cannot keep.
  */
 export interface TaskStore {
   /**

@@ -1,9 +1,8 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { Circuit } from '../../domain/circuit.ts'
-import { UnavailableError } from '../../domain/errors.ts'
 import type { CircuitStore, StoredCircuit } from '../../ports/circuit-store.ts'
+import { Table } from './table.ts'
 
 /** All circuits lie in one partition, so that one query of one read unit brings them. */
 const PARTITION = 'CIRCUITS'
@@ -11,24 +10,22 @@ const PARTITION = 'CIRCUITS'
 const FORGOTTEN_SECONDS = 86_400
 
 export class DynamoCircuitStore implements CircuitStore {
-  readonly #client: DynamoDBDocumentClient
-  readonly #table: string
+  readonly #table: Table
   readonly #now: () => number
 
   constructor(client: DynamoDBDocumentClient, table: string, now: () => number) {
-    this.#client = client
-    this.#table = table
+    this.#table = new Table(client, table)
     this.#now = now
   }
 
   async readAll(): Promise<ReadonlyMap<string, StoredCircuit>> {
     const query = new QueryCommand({
-      TableName: this.#table,
+      TableName: this.#table.name,
       KeyConditionExpression: 'pk = :pk',
       ExpressionAttributeValues: { ':pk': PARTITION },
       ConsistentRead: true,
     })
-    const { Items = [] } = await this.#guard(() => this.#client.send(query))
+    const { Items = [] } = await this.#table.call('circuits', (client) => client.send(query))
     return new Map(
       Items.map(({ pk: _pk, sk, [TABLE.ttl]: _ttl, ...circuit }) => [
         String(sk),
@@ -50,7 +47,7 @@ export class DynamoCircuitStore implements CircuitStore {
     const gone = ['until', 'probeUntil'].filter((field) => !(field in fields))
     const names = [...Object.keys(fields), ...gone]
     const update = new UpdateCommand({
-      TableName: this.#table,
+      TableName: this.#table.name,
       Key: { pk: PARTITION, sk: name },
       UpdateExpression: [
         `SET ${Object.keys(fields)
@@ -65,21 +62,6 @@ export class DynamoCircuitStore implements CircuitStore {
         ...(seen ? { ':seen': seen.version } : {}),
       },
     })
-    try {
-      await this.#guard(() => this.#client.send(update))
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
-  }
-
-  async #guard<Answer>(call: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await call()
-    } catch (cause) {
-      if (cause instanceof ConditionalCheckFailedException) throw cause
-      throw new UnavailableError('The table did not answer (circuit).', { cause })
-    }
+    return !('refused' in (await this.#table.write('circuit', (client) => client.send(update), fields)))
   }
 }

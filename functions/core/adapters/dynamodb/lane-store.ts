@@ -1,4 +1,3 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
   type DynamoDBDocumentClient,
   GetCommand,
@@ -7,29 +6,27 @@ import {
   type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb'
 import type { Lane } from '../../../contract.ts'
-import { UnavailableError } from '../../domain/errors.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
+import { Table } from './table.ts'
 
 /** All lanes lie in one partition: one query tells about all of them. */
 const PARTITION = 'LANES'
 
 export class DynamoLaneStore implements LaneStore {
-  readonly #client: DynamoDBDocumentClient
-  readonly #table: string
+  readonly #table: Table
 
   constructor(client: DynamoDBDocumentClient, table: string) {
-    this.#client = client
-    this.#table = table
+    this.#table = new Table(client, table)
   }
 
   async paused(): Promise<ReadonlyMap<Lane, number>> {
     const query = new QueryCommand({
-      TableName: this.#table,
+      TableName: this.#table.name,
       KeyConditionExpression: 'pk = :pk',
       ExpressionAttributeValues: { ':pk': PARTITION },
       ConsistentRead: true,
     })
-    const { Items = [] } = await this.#guard(() => this.#client.send(query))
+    const { Items = [] } = await this.#table.call('lanes', (client) => client.send(query))
     return new Map(
       Items.flatMap(({ sk, pausedAt }) =>
         typeof pausedAt === 'number' ? [[String(sk) as Lane, pausedAt] as const] : [],
@@ -62,27 +59,18 @@ export class DynamoLaneStore implements LaneStore {
 
   async isMeantToRun(lane: Lane): Promise<boolean> {
     const get = new GetCommand({
-      TableName: this.#table,
+      TableName: this.#table.name,
       Key: { pk: PARTITION, sk: lane },
       ConsistentRead: true,
     })
-    const { Item } = await this.#guard(() => this.#client.send(get))
+    const { Item } = await this.#table.call('lanes', (client) => client.send(get))
     return Item?.pausedAt === undefined || Item.resuming !== undefined
   }
 
   /** A condition that does not hold is no failure: then there is nothing to change. */
   async #update(lane: Lane, change: Omit<UpdateCommandInput, 'TableName' | 'Key'>): Promise<void> {
-    const update = new UpdateCommand({ TableName: this.#table, Key: { pk: PARTITION, sk: lane }, ...change })
-    await this.#guard(() => this.#client.send(update)).catch((error: UnavailableError) => {
-      if (!(error.cause instanceof ConditionalCheckFailedException)) throw error
-    })
-  }
-
-  async #guard<Answer>(call: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await call()
-    } catch (cause) {
-      throw new UnavailableError('The table did not answer (lanes).', { cause })
-    }
+    const Key = { pk: PARTITION, sk: lane }
+    const update = new UpdateCommand({ TableName: this.#table.name, Key, ...change })
+    await this.#table.write('lane', (client) => client.send(update))
   }
 }

@@ -1,15 +1,15 @@
-import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { QueryCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { ListFilter } from '../../ports/task-store.ts'
 import { createdKey, type Row } from './row.ts'
+import type { Table } from './table.ts'
 
 /** Index entries looked at for one page, so that a rare filter answers a short page with a cursor, not a timeout. */
 const MAX_SCANNED = 20_000
 
 /** Reads ids from the list index; the rows themselves are read by key, so the index stays small and cheap to write. */
 export async function readPage(
-  client: DynamoDBDocumentClient,
-  TableName: string,
+  table: Table,
   tenant: string,
   filter: ListFilter,
   limit: number,
@@ -40,19 +40,18 @@ export async function readPage(
   let last = cursor
   if (String(values[':high']) < String(values[':low'])) return { ids: [] }
   do {
-    const answer = await client.send(
-      new QueryCommand({
-        TableName,
-        IndexName: TABLE.listIndex.name,
-        KeyConditionExpression: 'tenant = :tenant AND createdKey BETWEEN :low AND :high',
-        ...(conditions.length ? { FilterExpression: conditions.join(' AND ') } : {}),
-        ...(Object.keys(names).length ? { ExpressionAttributeNames: names } : {}),
-        ExpressionAttributeValues: values,
-        ScanIndexForward: false,
-        Limit: conditions.length ? 1_000 : limit + 2,
-        ExclusiveStartKey,
-      }),
-    )
+    const query = new QueryCommand({
+      TableName: table.name,
+      IndexName: TABLE.listIndex.name,
+      KeyConditionExpression: 'tenant = :tenant AND createdKey BETWEEN :low AND :high',
+      ...(conditions.length ? { FilterExpression: conditions.join(' AND ') } : {}),
+      ...(Object.keys(names).length ? { ExpressionAttributeNames: names } : {}),
+      ExpressionAttributeValues: values,
+      ScanIndexForward: false,
+      Limit: conditions.length ? 1_000 : limit + 2,
+      ExclusiveStartKey,
+    })
+    const answer = await table.call('list', (client) => client.send(query))
     scanned += answer.ScannedCount ?? 0
     for (const item of answer.Items ?? []) if (item.createdKey !== cursor) found.push(String(item.createdKey))
     ExclusiveStartKey = answer.LastEvaluatedKey

@@ -34,13 +34,9 @@ function fromRow(row: Row): Schedule {
 }
 
 export class DynamoScheduleStore implements ScheduleStore {
-  readonly #client: DynamoDBDocumentClient
-  readonly #table: string
   readonly #rows: VersionedRows<Schedule>
 
   constructor(client: DynamoDBDocumentClient, table: string, now: () => number, writeId: () => string) {
-    this.#client = client
-    this.#table = table
     this.#rows = new VersionedRows(client, table, now, writeId, { keyOf, toRow, fromRow })
   }
 
@@ -62,7 +58,7 @@ export class DynamoScheduleStore implements ScheduleStore {
 
   async list(tenant: string, limit: number, cursor?: string) {
     const query = new QueryCommand({
-      TableName: this.#table,
+      TableName: this.#rows.table.name,
       KeyConditionExpression: `pk = :pk${cursor === undefined ? '' : ' AND sk > :cursor'}`,
       ExpressionAttributeValues: {
         ':pk': partitionOf(tenant),
@@ -71,7 +67,7 @@ export class DynamoScheduleStore implements ScheduleStore {
       Limit: limit + 1,
       ConsistentRead: true,
     })
-    const { Items = [] } = await this.#rows.call('list', () => this.#client.send(query))
+    const { Items = [] } = await this.#rows.table.call('list', (client) => client.send(query))
     const schedules = Items.slice(0, limit).map(fromRow)
     const last = schedules.at(-1)
     return Items.length > limit && last ? { schedules, cursor: last.id } : { schedules }

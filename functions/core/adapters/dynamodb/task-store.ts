@@ -1,6 +1,5 @@
-import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import {
-  BatchGetCommand,
   DeleteCommand,
   DynamoDBDocumentClient,
   GetCommand,
@@ -9,9 +8,7 @@ import {
   ScanCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
-import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { CALL_LIMITS, type Lane, TABLE } from '../../../contract.ts'
-import { UnavailableError } from '../../domain/errors.ts'
 import type { ClaimWatermark } from '../../domain/overdue.ts'
 import type { DueKind, Task, TaskKey } from '../../domain/task.ts'
 import type { Transition } from '../../domain/transitions.ts'
@@ -28,6 +25,7 @@ import type {
 import { readPage } from './list.ts'
 import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow } from './row.ts'
 import { parseScheduleKey } from './schedule-store.ts'
+import { Table } from './table.ts'
 import { parseWorkflowKey } from './workflow-store.ts'
 import { toUpdate } from './write-expression.ts'
 
@@ -48,14 +46,12 @@ function toDueEntry(row: Row): DueEntry | DueItem {
 const WATERMARK_TTL_SECONDS = 3_600
 
 export class DynamoTaskStore implements TaskStore {
-  readonly #client: DynamoDBDocumentClient
-  readonly #table: string
+  readonly #table: Table
   readonly #now: () => number
   readonly #writeId: () => string
 
   constructor(client: DynamoDBDocumentClient, table: string, now: () => number, writeId: () => string) {
-    this.#client = client
-    this.#table = table
+    this.#table = new Table(client, table)
     this.#now = now
     this.#writeId = writeId
   }
@@ -64,7 +60,7 @@ export class DynamoTaskStore implements TaskStore {
   // the same write at half the price.
   async create(task: Task): Promise<{ created: true } | { created: false; existing: Task }> {
     const put = new PutCommand({
-      TableName: this.#table,
+      TableName: this.#table.name,
       Item: toRow(task),
       ConditionExpression: 'attribute_not_exists(pk) OR #ttl <= :now',
       ExpressionAttributeNames: { '#ttl': 'ttl' },
@@ -72,9 +68,9 @@ export class DynamoTaskStore implements TaskStore {
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     })
     for (;;) {
-      const refused = await this.#refusable('create', () => this.#client.send(put))
-      if (!('refused' in refused)) return { created: true }
-      const existing = refused.old ?? (await this.#read(task))
+      const answer = await this.#table.write('create', (client) => client.send(put), { ...task })
+      if (!('refused' in answer)) return { created: true }
+      const existing = answer.old ? fromRow(answer.old) : await this.#read(task)
       // No row any more: it was deleted between the put and the read, so the next put decides.
       if (!existing) continue
       return existing.writeId === task.writeId ? { created: true } : { created: false, existing }
@@ -88,55 +84,44 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]> {
-    const { Responses } = await this.#guard('read', () =>
-      this.#client.send(
-        new BatchGetCommand({
-          RequestItems: {
-            [this.#table]: {
-              Keys: keys.map(keyOf),
-              ConsistentRead: true,
-              ProjectionExpression: 'tenant, id, #status, epoch, #token',
-              ExpressionAttributeNames: { '#status': 'status', '#token': 'token' },
-            },
-          },
-        }),
-      ),
-    )
-    // Keys left unprocessed under throttling are simply missing: the next check reads them.
-    return (Responses?.[this.#table] ?? []) as LeaseState[]
+    const rows = await this.#table.readMany(keys.map(keyOf), {
+      ConsistentRead: true,
+      ProjectionExpression: 'tenant, id, #status, epoch, #token',
+      ExpressionAttributeNames: { '#status': 'status', '#token': 'token' },
+    })
+    return rows as unknown as readonly LeaseState[]
   }
 
   async change(key: TaskKey, transition: Transition): Promise<Changed> {
     if (!isKey(key)) return { changed: false, task: undefined }
     const writeId = this.#writeId()
-    const update = new UpdateCommand(toUpdate(this.#table, key, transition, writeId, this.#now()))
-    const answer = await this.#refusable(transition.name, () => this.#client.send(update))
+    const update = new UpdateCommand(toUpdate(this.#table.name, key, transition, writeId, this.#now()))
+    const written = { ...transition.set, ...(transition.record ? { history: transition.record } : {}) }
+    const answer = await this.#table.write(transition.name, (client) => client.send(update), written)
     if (!('refused' in answer)) return { changed: true, task: fromRow(answer.Attributes as Row) }
-    const task = answer.old ?? (await this.#read(key))
+    // Not every table sends the row that refused.
+    const task = answer.old ? fromRow(answer.old) : await this.#read(key)
     if (!task || this.#isGone(task)) return { changed: false, task: undefined }
     // Refused by our own write: it landed, its answer was lost, and the SDK sent it again.
     return { changed: task.writeId === writeId, task }
   }
 
-  list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage> {
-    return this.#guard('list', async () => {
-      const page = await readPage(this.#client, this.#table, tenant, filter, limit, cursor)
-      const tasks = await this.#readMany(page.ids.map((id) => ({ tenant, id })))
-      return {
-        tasks: tasks.filter((task) => !this.#isGone(task)),
-        ...(page.cursor ? { cursor: page.cursor } : {}),
-      }
-    })
+  async list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage> {
+    const page = await readPage(this.#table, tenant, filter, limit, cursor)
+    const rows = await this.#table.readMany(page.ids.map((id) => keyOf({ tenant, id })))
+    const found = new Map(rows.map((row) => [row.id, fromRow(row)]))
+    const tasks = page.ids.flatMap((id) => found.get(id) ?? []).filter((task) => !this.#isGone(task))
+    return { tasks, ...(page.cursor ? { cursor: page.cursor } : {}) }
   }
 
   async *due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly (DueEntry | DueItem)[]> {
     for (const shard of dueShards(kind)) {
       let ExclusiveStartKey: Row | undefined
       do {
-        const answer = await this.#guard('due', () =>
-          this.#client.send(
+        const answer = await this.#table.call('due', (client) =>
+          client.send(
             new QueryCommand({
-              TableName: this.#table,
+              TableName: this.#table.name,
               IndexName: TABLE.dueIndex.name,
               KeyConditionExpression: 'dueShard = :shard AND dueAt <= :upTo',
               ExpressionAttributeValues: { ':shard': shard, ':upTo': upTo },
@@ -155,10 +140,10 @@ export class DynamoTaskStore implements TaskStore {
   async *expired(): AsyncIterable<readonly ExpiredTask[]> {
     let ExclusiveStartKey: Row | undefined
     do {
-      const answer = await this.#guard('expired', () =>
-        this.#client.send(
+      const answer = await this.#table.call('expired', (client) =>
+        client.send(
           new ScanCommand({
-            TableName: this.#table,
+            TableName: this.#table.name,
             FilterExpression: '#ttl <= :now AND sk = :row',
             ProjectionExpression: 'tenant, id, writeId, #input, #result, stepsSince',
             ExpressionAttributeNames: { '#ttl': 'ttl', '#input': 'input', '#result': 'result' },
@@ -176,10 +161,10 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId'>): Promise<boolean> {
-    const answer = await this.#refusable('remove', () =>
-      this.#client.send(
+    const answer = await this.#table.write('remove', (client) =>
+      client.send(
         new DeleteCommand({
-          TableName: this.#table,
+          TableName: this.#table.name,
           Key: keyOf(task),
           ConditionExpression: 'writeId = :seen AND #ttl <= :now',
           ExpressionAttributeNames: { '#ttl': 'ttl' },
@@ -191,10 +176,10 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void> {
-    await this.#refusable('note', () =>
-      this.#client.send(
+    await this.#table.write('note', (client) =>
+      client.send(
         new UpdateCommand({
-          TableName: this.#table,
+          TableName: this.#table.name,
           Key: { pk: `L#${lane}`, sk: encodeURIComponent(tenant) },
           UpdateExpression: 'SET queuedAt = :queuedAt, recordedAt = :now, #ttl = :ttl',
           ConditionExpression: 'attribute_not_exists(queuedAt) OR queuedAt <= :queuedAt',
@@ -210,10 +195,10 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async readWatermarks(lane: Lane): Promise<readonly ClaimWatermark[]> {
-    const { Items } = await this.#guard('watermarks', () =>
-      this.#client.send(
+    const { Items } = await this.#table.call('watermarks', (client) =>
+      client.send(
         new QueryCommand({
-          TableName: this.#table,
+          TableName: this.#table.name,
           KeyConditionExpression: 'pk = :lane',
           ExpressionAttributeValues: { ':lane': `L#${lane}` },
         }),
@@ -231,47 +216,9 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async #read(key: TaskKey): Promise<Task | undefined> {
-    const { Item } = await this.#guard('read', () =>
-      this.#client.send(new GetCommand({ TableName: this.#table, Key: keyOf(key), ConsistentRead: true })),
+    const { Item } = await this.#table.call('read', (client) =>
+      client.send(new GetCommand({ TableName: this.#table.name, Key: keyOf(key), ConsistentRead: true })),
     )
     return Item && fromRow(Item)
-  }
-
-  async #readMany(keys: readonly TaskKey[]): Promise<readonly Task[]> {
-    const found = new Map<string, Task>()
-    let pending = keys.map(keyOf)
-    while (pending.length) {
-      const answer = await this.#client.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: pending } } }),
-      )
-      for (const row of answer.Responses?.[this.#table] ?? []) found.set(String(row.id), fromRow(row))
-      pending = answer.UnprocessedKeys?.[this.#table]?.Keys ?? []
-    }
-    return keys.flatMap(({ id }) => found.get(id) ?? [])
-  }
-
-  async #refusable<Answer extends object>(
-    what: string,
-    call: () => Promise<Answer>,
-  ): Promise<Answer | { refused: true; old: Task | undefined }> {
-    return this.#guard(what, async () => {
-      try {
-        return await call()
-      } catch (error) {
-        if (!(error instanceof ConditionalCheckFailedException)) throw error
-        // Not every store sends the old row along; who needs it then reads.
-        return { refused: true, old: error.Item && fromRow(unmarshall(error.Item)) }
-      }
-    })
-  }
-
-  async #guard<Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await call()
-    } catch (cause) {
-      throw cause instanceof UnavailableError
-        ? cause
-        : new UnavailableError(`The table did not answer (${what}).`, { cause })
-    }
   }
 }

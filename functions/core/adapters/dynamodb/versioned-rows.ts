@@ -1,8 +1,6 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
-import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { UnavailableError } from '../../domain/errors.ts'
 import type { Row } from './row.ts'
+import { Table } from './table.ts'
 
 interface Versioned {
   /** Grows with every write. */
@@ -20,8 +18,7 @@ export interface RowShape<Item extends Versioned> {
  * recognised by its `writeId`.
  */
 export class VersionedRows<Item extends Versioned> {
-  readonly #client: DynamoDBDocumentClient
-  readonly #table: string
+  readonly table: Table
   readonly #now: () => number
   readonly #writeId: () => string
   readonly #shape: RowShape<Item>
@@ -33,8 +30,7 @@ export class VersionedRows<Item extends Versioned> {
     writeId: () => string,
     shape: RowShape<Item>,
   ) {
-    this.#client = client
-    this.#table = table
+    this.table = new Table(client, table)
     this.#now = now
     this.#writeId = writeId
     this.#shape = shape
@@ -48,7 +44,7 @@ export class VersionedRows<Item extends Versioned> {
         ExpressionAttributeNames: { '#ttl': 'ttl' },
         ExpressionAttributeValues: { ':now': Math.floor(this.#now() / 1_000) },
       })
-      if (answer.isWritten) return { created: true }
+      if (!('refused' in answer)) return { created: true }
       const row = answer.old ?? (await this.#read(item as never))
       if (row)
         return row.writeId === writeId
@@ -71,57 +67,38 @@ export class VersionedRows<Item extends Versioned> {
       ConditionExpression: 'version = :seen',
       ExpressionAttributeValues: { ':seen': seen.version },
     })
+    if (!('refused' in answer)) return true
     // Refused by our own write: it landed, its answer was lost, and the SDK sent it again.
-    return answer.isWritten || (answer.old ?? (await this.#read(seen as never)))?.writeId === writeId
+    return (answer.old ?? (await this.#read(seen as never)))?.writeId === writeId
   }
 
   /** @returns false when there is none of that version. */
   async remove(seen: Item): Promise<boolean> {
     const remove = new DeleteCommand({
-      TableName: this.#table,
+      TableName: this.table.name,
       Key: this.#shape.keyOf(seen as never),
       ConditionExpression: 'version = :seen',
       ExpressionAttributeValues: { ':seen': seen.version },
     })
-    const answer = await this.call('remove', () => this.#refusable(() => this.#client.send(remove)))
-    return answer.isWritten
-  }
-
-  async call<Answer>(what: string, work: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await work()
-    } catch (cause) {
-      throw cause instanceof UnavailableError
-        ? cause
-        : new UnavailableError(`The table did not answer (${what}).`, { cause })
-    }
+    return !('refused' in (await this.table.write('remove', (client) => client.send(remove))))
   }
 
   async #read(key: never): Promise<Row | undefined> {
-    const get = new GetCommand({ TableName: this.#table, Key: this.#shape.keyOf(key), ConsistentRead: true })
-    return (await this.call('read', () => this.#client.send(get))).Item
+    const get = new GetCommand({
+      TableName: this.table.name,
+      Key: this.#shape.keyOf(key),
+      ConsistentRead: true,
+    })
+    return (await this.table.call('read', (client) => client.send(get))).Item
   }
 
   #put(item: Item, writeId: string, condition: object) {
     const put = new PutCommand({
-      TableName: this.#table,
+      TableName: this.table.name,
       Item: { ...this.#shape.toRow(item), ...this.#shape.keyOf(item as never), writeId },
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       ...condition,
     })
-    return this.call('put', () => this.#refusable(() => this.#client.send(put)))
-  }
-
-  async #refusable(
-    send: () => Promise<unknown>,
-  ): Promise<{ readonly isWritten: boolean; readonly old?: Row }> {
-    try {
-      await send()
-      return { isWritten: true }
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error
-      // Not every store sends the old row along; who needs it then reads.
-      return error.Item ? { isWritten: false, old: unmarshall(error.Item) } : { isWritten: false }
-    }
+    return this.table.write('put', (client) => client.send(put), this.#shape.toRow(item))
   }
 }

@@ -1,11 +1,5 @@
-import {
-  BatchGetCommand,
-  type DynamoDBDocumentClient,
-  QueryCommand,
-  UpdateCommand,
-} from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
-import { UnavailableError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Join, Workflow, WorkflowStatus } from '../../domain/workflow/workflow.ts'
 import type { JoinPlace, WorkflowStore } from '../../ports/workflow-store.ts'
@@ -56,14 +50,10 @@ function fromRow(row: Row): Workflow {
 }
 
 export class DynamoWorkflowStore implements WorkflowStore {
-  readonly #client: DynamoDBDocumentClient
-  readonly #table: string
   readonly #now: () => number
   readonly #rows: VersionedRows<Workflow>
 
   constructor(client: DynamoDBDocumentClient, table: string, now: () => number, writeId: () => string) {
-    this.#client = client
-    this.#table = table
     this.#now = now
     this.#rows = new VersionedRows(client, table, now, writeId, { keyOf, toRow, fromRow })
   }
@@ -100,20 +90,11 @@ export class DynamoWorkflowStore implements WorkflowStore {
     const completed = new Set<number>()
     const failed = new Set<number>()
     for (let start = 0; start < keys.length; start += BATCH) {
-      let Keys: Row[] | undefined = keys.slice(start, start + BATCH)
-      for (let tries = 0; Keys?.length; tries += 1) {
-        if (tries > 8) throw new UnavailableError('The table did not answer (join).')
-        if (tries) await new Promise((resolve) => setTimeout(resolve, 25 * 2 ** tries))
-        const request: BatchGetCommand = new BatchGetCommand({
-          RequestItems: { [this.#table]: { Keys, ConsistentRead: true } },
-        })
-        const answer = await this.#rows.call('join', () => this.#client.send(request))
-        for (const row of answer.Responses?.[this.#table] ?? []) {
-          const join = joinOf(row)
-          for (const index of join.completed) completed.add(index)
-          for (const index of join.failed) failed.add(index)
-        }
-        Keys = answer.UnprocessedKeys?.[this.#table]?.Keys
+      const rows = await this.#rows.table.readMany(keys.slice(start, start + BATCH), { ConsistentRead: true })
+      for (const row of rows) {
+        const join = joinOf(row)
+        for (const index of join.completed) completed.add(index)
+        for (const index of join.failed) failed.add(index)
       }
     }
     for (const index of completed) failed.delete(index)
@@ -124,10 +105,10 @@ export class DynamoWorkflowStore implements WorkflowStore {
     const found: Workflow[] = []
     let ExclusiveStartKey: Row | undefined
     do {
-      const answer = await this.#rows.call('list', () =>
-        this.#client.send(
+      const answer = await this.#rows.table.call('list', (client) =>
+        client.send(
           new QueryCommand({
-            TableName: this.#table,
+            TableName: this.#rows.table.name,
             IndexName: TABLE.listIndex.name,
             KeyConditionExpression: `tenant = :tenant${cursor === undefined ? '' : ' AND createdKey < :cursor'}`,
             ExpressionAttributeValues: {
@@ -157,7 +138,7 @@ export class DynamoWorkflowStore implements WorkflowStore {
 
   async #add(Key: Row, expression: string, index: number, names: Record<string, string>): Promise<Row> {
     const update = new UpdateCommand({
-      TableName: this.#table,
+      TableName: this.#rows.table.name,
       Key,
       UpdateExpression: `${expression} SET #ttl = if_not_exists(#ttl, :ttl)`,
       ExpressionAttributeNames: { ...names, '#ttl': TABLE.ttl },
@@ -167,7 +148,7 @@ export class DynamoWorkflowStore implements WorkflowStore {
       },
       ReturnValues: 'ALL_NEW',
     })
-    const { Attributes = {} } = await this.#rows.call('join', () => this.#client.send(update))
+    const { Attributes = {} } = await this.#rows.table.call('join', (client) => client.send(update))
     return Attributes
   }
 }

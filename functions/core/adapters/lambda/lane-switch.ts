@@ -2,6 +2,7 @@ import { LambdaClient, UpdateEventSourceMappingCommand } from '@aws-sdk/client-l
 import { CALL_LIMITS, type Lane } from '../../../contract.ts'
 import { BugError, UnavailableError } from '../../domain/errors.ts'
 import type { LaneSwitch } from '../../ports/lane-store.ts'
+import { toPortError } from '../aws/failures.ts'
 
 export type EventSourceIds = Partial<Readonly<Record<Lane, string>>>
 
@@ -21,10 +22,9 @@ export class EventSourceSwitch implements LaneSwitch {
       await this.#client.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: isOn }))
     } catch (cause) {
       // Among others: a mapping that is still following an earlier change refuses the next for some seconds.
-      throw new UnavailableError(`The event source of lane "${lane}" cannot be turned now.`, {
-        cause,
-        retryAfterMs: 5_000,
-      })
+      const error = toPortError(cause, { service: `The event source of lane "${lane}"`, what: 'switch' })
+      if (!(error instanceof UnavailableError)) throw error
+      throw new UnavailableError(error.message, { cause, retryAfterMs: 5_000 })
     }
   }
 }

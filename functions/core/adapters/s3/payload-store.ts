@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { LIMITS, PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
-import { BugError, UnavailableError } from '../../domain/errors.ts'
+import { BugError } from '../../domain/errors.ts'
 import type { Payload, TaskKey } from '../../domain/task.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
+import { callAws } from '../aws/failures.ts'
 
 type S3 = typeof import('@aws-sdk/client-s3')
 
@@ -67,14 +68,11 @@ export class S3PayloadStore implements PayloadStore {
     return this.#loaded
   }
 
-  async #guard<Answer>(
+  #guard<Answer>(
     what: string,
     call: (loaded: { sdk: S3; client: InstanceType<S3['S3Client']> }) => Promise<Answer>,
   ): Promise<Answer> {
-    try {
-      return await call(await this.#load())
-    } catch (cause) {
-      throw new UnavailableError(`The payload bucket did not answer (${what}).`, { cause })
-    }
+    const attempted = { service: 'The payload bucket', what, isObjectRead: what === 'read' }
+    return callAws(attempted, async () => call(await this.#load()))
   }
 }

@@ -8,10 +8,11 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { CALL_LIMITS, type Lane } from '../../../contract.ts'
-import { BugError, UnavailableError } from '../../domain/errors.ts'
+import { BugError } from '../../domain/errors.ts'
 import { parseMessage } from '../../domain/parse-message.ts'
 import type { TaskMessage } from '../../domain/task.ts'
 import type { DeadDelivery, QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+import { callAws } from '../aws/failures.ts'
 
 /** Long enough to walk through a queue without meeting the same letter again. */
 const LETTER_HIDDEN_SECONDS = 20
@@ -66,7 +67,7 @@ export class SqsTaskQueue implements TaskQueue {
       ReceiptHandle: receipt,
       VisibilityTimeout: Math.max(1, Math.min(Math.ceil(seconds), 43_200)),
     })
-    await this.#guard('hold', () => this.#client.send(command))
+    await this.#guard('visibility', () => this.#client.send(command))
   }
 
   async changeVisibilityOfAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void> {
@@ -146,18 +147,14 @@ export class SqsTaskQueue implements TaskQueue {
     return url
   }
 
-  async #guard<Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await call()
-    } catch (cause) {
-      throw new UnavailableError(`The queue did not answer (${what}).`, { cause })
-    }
+  #guard<Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> {
+    return callAws({ service: 'The queue', what }, call)
   }
 }
 
 /** SQS allows 1–128 of a few characters in a group id; any other tenant name is spelled in base64url. */
 function groupOf(tenant: string): string {
-  return /^[\w!-/:-@[-`{-~]{1,128}$/.test(tenant)
+  return /^[\x21-\x7e]{1,128}$/.test(tenant)
     ? tenant
     : Buffer.from(tenant).toString('base64url').slice(0, 128)
 }

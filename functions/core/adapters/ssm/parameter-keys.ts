@@ -1,5 +1,7 @@
 import { CALL_LIMITS } from '../../../contract.ts'
-import { UnavailableError } from '../../domain/errors.ts'
+import { toPortError } from '../aws/failures.ts'
+
+type Ssm = typeof import('@aws-sdk/client-ssm')
 
 /** A rotated key is in use within this time, without a deploy. */
 const MAX_AGE_MS = 5 * 60_000
@@ -11,6 +13,7 @@ const MAX_AGE_MS = 5 * 60_000
 export class ParameterKeys {
   readonly #prefix: string
   readonly #now: () => number
+  #loaded: Promise<{ sdk: Ssm; client: InstanceType<Ssm['SSMClient']> }> | undefined
   readonly #cache = new Map<string, { readonly value: Promise<string | undefined>; readonly until: number }>()
 
   constructor(prefix: string, now: () => number) {
@@ -20,7 +23,7 @@ export class ParameterKeys {
 
   /**
    * @returns the key, or undefined when there is no such parameter.
-   * @throws UnavailableError when SSM does not answer.
+   * @throws UnavailableError when SSM does not answer, MisconfiguredError when it refuses.
    */
   read(name: string): Promise<string | undefined> {
     const cached = this.#cache.get(name)
@@ -32,15 +35,17 @@ export class ParameterKeys {
   }
 
   async #fetch(Name: string): Promise<string | undefined> {
-    const { GetParameterCommand, ParameterNotFound, SSMClient } = await import('@aws-sdk/client-ssm')
+    this.#loaded ??= import('@aws-sdk/client-ssm').then((sdk) => ({
+      sdk,
+      client: new sdk.SSMClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }),
+    }))
+    const { sdk, client } = await this.#loaded
     try {
-      const { Parameter } = await new SSMClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }).send(
-        new GetParameterCommand({ Name, WithDecryption: true }),
-      )
+      const { Parameter } = await client.send(new sdk.GetParameterCommand({ Name, WithDecryption: true }))
       return Parameter?.Value
     } catch (cause) {
-      if (cause instanceof ParameterNotFound) return undefined
-      throw new UnavailableError('The parameter store did not answer.', { cause })
+      if (cause instanceof sdk.ParameterNotFound) return undefined
+      throw toPortError(cause, { service: 'The parameter store', what: 'read' })
     }
   }
 }

@@ -1,3 +1,4 @@
+import { causeFields } from '../../domain/errors.ts'
 import type { Payload } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -45,7 +46,7 @@ export async function cleanUp(
       if (await store.removeExpired(task)) counts.tasks += 1
     } catch (error) {
       counts.failed += 1
-      log('cleanup.failed', { tenant: task.tenant, task_id: task.id, cause: String(error) })
+      log('cleanup.failed', { tenant: task.tenant, task_id: task.id, ...causeFields(error) })
     }
   }
   const removeObject = async (payload: Payload | undefined): Promise<boolean> => {

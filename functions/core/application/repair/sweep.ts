@@ -1,6 +1,6 @@
 import { TIMING } from '../../../contract/timing.ts'
 import { LANES, type Lane } from '../../../contract.ts'
-import { BugError } from '../../domain/errors.ts'
+import { BugError, causeFields } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { type ClaimWatermark, isLost } from '../../domain/overdue.ts'
 import { type DueKind, isFinal, messageOf, type Task, type TaskKey } from '../../domain/task.ts'
@@ -71,7 +71,7 @@ export async function sweep(
       counts.items += 1
     } catch (error) {
       counts.failed += 1
-      log('sweep.failed', { tenant, item, id, cause: String(error) })
+      log('sweep.failed', { tenant, item, id, ...causeFields(error) })
     }
   }
   const repair = async (due: DueEntry | DueItem): Promise<void> => {
@@ -91,7 +91,7 @@ export async function sweep(
         })
     } catch (error) {
       counts.failed += 1
-      log('sweep.failed', { tenant: entry.tenant, task_id: entry.id, cause: String(error) })
+      log('sweep.failed', { tenant: entry.tenant, task_id: entry.id, ...causeFields(error) })
     }
   }
   // Clocks first: a lease must not wait behind a long look at a backlog.
@@ -132,7 +132,7 @@ async function pruneLane({ store, queue, log }: SweepDependencies, lane: Lane): 
     const deleted = await pruneDeadLetters({ store, queue }, lane, PRUNE_ROUNDS)
     if (deleted > 0) log('dead_letters.tidied', { lane, deleted })
   } catch (error) {
-    log('sweep.failed', { lane, cause: String(error) })
+    log('sweep.failed', { lane, ...causeFields(error) })
   }
 }
 
@@ -154,7 +154,7 @@ class LaneSnapshot {
       try {
         this.#visible.set(lane, (await queue.depth(lane)).visible)
       } catch (error) {
-        log('sweep.failed', { lane, cause: String(error) })
+        log('sweep.failed', { lane, ...causeFields(error) })
       }
     }
     await Promise.all(LANES.map(lookAt))

@@ -1,4 +1,5 @@
 import { TIMING } from '../../../contract/timing.ts'
+import { causeFields } from '../../domain/errors.ts'
 import { shouldRecordWatermark } from '../../domain/overdue.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 import { type Delivered, type Delivery, type RunDependencies, runTask } from './run-task.ts'
@@ -52,7 +53,7 @@ export async function runBatch(
         tenant: delivery.message.tenant,
         task_id: delivery.message.id,
         trace_id: traceIdOf(delivery.message),
-        cause: String(error),
+        ...causeFields(error),
       })
       await shrunk
       // A stumbling table is asked again in some seconds, not all at once.

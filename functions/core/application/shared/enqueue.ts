@@ -1,3 +1,4 @@
+import { causeFields } from '../../domain/errors.ts'
 import { messageOf, type Task } from '../../domain/task.ts'
 import { markSendFailed } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -29,7 +30,7 @@ export async function enqueue(
   try {
     await queue.send(task.lane, messageOf(task), delaySeconds)
   } catch (error) {
-    log('task.unsent', { ...taskFields(task), cause: String(error) })
+    log('task.unsent', { ...taskFields(task), ...causeFields(error) })
     await store.change(task, markSendFailed(task.epoch, now)).catch(() => undefined)
   }
 }

@@ -1,3 +1,4 @@
+import { causeFields } from '../../domain/errors.ts'
 import { type FollowUp, pendingOf } from '../../domain/follow-ups.ts'
 import type { Task } from '../../domain/task.ts'
 import { followUpsDone } from '../../domain/transitions.ts'
@@ -39,12 +40,12 @@ export async function followUp(
       else left.push(step)
     } catch (error) {
       left.push(step)
-      log('follow_up.failed', { ...taskFields(task), step, cause: String(error) })
+      log('follow_up.failed', { ...taskFields(task), step, ...causeFields(error) })
     }
   }
   if (left.length < pending.length)
     await store
       .change(task, followUpsDone(task.epoch, clock.now(), left))
-      .catch((error) => log('follow_up.failed', { ...taskFields(task), cause: String(error) }))
+      .catch((error) => log('follow_up.failed', { ...taskFields(task), ...causeFields(error) }))
   return left
 }

@@ -1,0 +1,99 @@
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { describe, expect, it } from 'vitest'
+import { callAws, toPortError } from '../../functions/core/adapters/aws/failures.ts'
+import { Table } from '../../functions/core/adapters/dynamodb/table.ts'
+import { ConflictError, RefusedValueError, type TaskRunnerError } from '../../functions/core/domain/errors.ts'
+
+const awsError = (name: string, httpStatusCode?: number, message = 'no') =>
+  Object.assign(new Error(message), {
+    name,
+    ...(httpStatusCode === undefined ? {} : { $metadata: { httpStatusCode } }),
+  })
+const codeOf = (cause: unknown, isObjectRead = false) =>
+  (toPortError(cause, { service: 'The table', what: 'read', isObjectRead }) as TaskRunnerError).code
+
+describe('a failed call to AWS', () => {
+  it.each([
+    ['ProvisionedThroughputExceededException', 400],
+    ['ThrottlingException', 400],
+    ['RequestLimitExceeded', 400],
+    ['SlowDown', 503],
+    ['InternalServerError', 500],
+    ['ServiceUnavailable', 503],
+    ['TooManyRequestsException', 429],
+    ['TransactionConflictException', 400],
+    ['ResourceInUseException', 400],
+    ['ExpiredTokenException', 400],
+    ['KMSThrottlingException', 400],
+    ['UnheardOf', 502],
+    ['TimeoutError', undefined],
+    ['Error', undefined],
+  ])('%s (%s) passes by itself', (name, status) => {
+    expect(codeOf(awsError(name, status))).toBe('unavailable')
+  })
+
+  it.each([
+    ['AccessDeniedException', 400],
+    ['AccessDenied', 403],
+    ['UnrecognizedClientException', 400],
+    ['InvalidSignatureException', 400],
+    ['ResourceNotFoundException', 400],
+    ['QueueDoesNotExist', 400],
+    ['AWS.SimpleQueueService.NonExistentQueue', 400],
+    ['NoSuchBucket', 404],
+    ['KMSDisabledException', 400],
+    ['CredentialsProviderError', undefined],
+    ['UnheardOf', 403],
+  ])('%s (%s) needs a person', (name, status) => {
+    expect(codeOf(awsError(name, status))).toBe('misconfigured')
+  })
+
+  it('an object that is gone is missing, also where S3 may not say so', () => {
+    expect(codeOf(awsError('NoSuchKey', 404), true)).toBe('missing')
+    expect(codeOf(awsError('AccessDenied', 403), true)).toBe('missing')
+    expect(codeOf(awsError('NoSuchBucket', 404), true)).toBe('misconfigured')
+  })
+
+  it('an error of the product stays what it is', () => {
+    const own = new ConflictError('lease_lost')
+    expect(toPortError(own, { service: 'The table', what: 'read' })).toBe(own)
+  })
+
+  it.each([
+    ['progress', { id: 'a', progress: { percent: Number.NaN, message: '' } }],
+    ['result', { id: 'a', result: { json: '\ud800' } }],
+    ['error', { id: 'a', error: { code: 'x', message: 'm'.repeat(400_000) } }],
+  ])('a refused value is named by its field: %s', async (field, written) => {
+    const refusal = awsError('ValidationException', 400, 'Item size has exceeded the maximum allowed size')
+    const error = await callAws({ service: 'The table', what: 'complete', written }, async () => {
+      if (field === 'progress') marshall(written)
+      throw refusal
+    }).catch((caught) => caught)
+    expect(error).toBeInstanceOf(RefusedValueError)
+    expect(error).toMatchObject({ code: 'refused_value', retry: 'never', field })
+    expect(error.message).toContain(`"${field}"`)
+  })
+})
+
+describe('a batch of keys', () => {
+  it('asks again for what a throttled table left out, and gives up after some rounds', async () => {
+    let asked = 0
+    const table = (left: number) =>
+      new Table(
+        {
+          send: async ({ input }: { input: { RequestItems: { t: { Keys: { pk: string }[] } } } }) => {
+            asked += 1
+            const { Keys } = input.RequestItems.t
+            const done = asked <= left ? [] : Keys
+            return { Responses: { t: done }, UnprocessedKeys: done.length ? {} : { t: { Keys } } }
+          },
+        } as never,
+        't',
+      )
+    expect(await table(2).readMany([{ pk: 'a' }])).toEqual([{ pk: 'a' }])
+    expect(asked).toBe(3)
+    asked = 0
+    await expect(table(99).readMany([{ pk: 'a' }])).rejects.toMatchObject({ code: 'unavailable' })
+    expect(asked).toBe(7)
+  })
+})
