@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { AttemptRecord } from '../../functions/core/domain/task.ts'
+import type { AttemptRecord, Task } from '../../functions/core/domain/task.ts'
 import * as move from '../../functions/core/domain/transitions.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
 import { makeTask } from '../fixtures/make-task.ts'
@@ -20,8 +20,15 @@ const FAILED_END = {
   pending: ['dead_letter'],
   error: ERROR,
   usage: undefined,
-  record: RECORD,
+  entry: { record: RECORD },
 } as const
+const LATER: move.Later = {
+  wait: { until: NOW, by: 'message' },
+  error: ERROR,
+  usage: undefined,
+  attempt: 1,
+  entry: { record: RECORD },
+}
 const key = { tenant: 'acme', id: 'task0000000000000000000001' }
 
 /** What every task store must do. `open` gives an empty one. */
@@ -35,8 +42,8 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       store = bench.store
     })
     const change = (transition: move.Transition) => store.change(key, transition)
-    const claimed = async (token = 'token-1', now = NOW) => {
-      const outcome = await change(move.claim(1, token, now))
+    const claimed = async (token = 'token-1', now = NOW, dead?: Task) => {
+      const outcome = await change(move.claim(1, token, now, dead))
       expect(outcome.changed).toBe(true)
       return outcome.task
     }
@@ -50,7 +57,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     it('has nothing under an id that is longer than a key can be', async () => {
       const endless = { tenant: 'acme', id: 'x'.repeat(3_000) }
       expect(await store.get(endless)).toBeUndefined()
-      expect(await store.change(endless, move.cancel(EPOCH_1, NOW, END))).toEqual({
+      expect(await store.change(endless, move.cancel(makeTask(NOW), NOW, END))).toEqual({
         changed: false,
         task: undefined,
       })
@@ -109,22 +116,31 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         changed: false,
         task: { token: 'token-1', claimableFrom: NOW + 60_000 },
       })
-      expect(await claimed('token-2', NOW + 60_000)).toMatchObject({ attempt: 2, token: 'token-2' })
+      expect(await change(move.claim(1, 'token-2', NOW + 60_000))).toMatchObject({ changed: false })
+      expect(await claimed('token-2', NOW + 60_000, refused.task)).toMatchObject({
+        attempt: 2,
+        token: 'token-2',
+        history: [{ attempt: 1, outcome: 'worker_crashed', startedAt: NOW }],
+      })
+      // A second one that saw the same dead attempt comes too late.
+      expect(await change(move.claim(1, 'token-3', NOW + 200_000, refused.task))).toMatchObject({
+        changed: false,
+      })
     })
 
     it('a worker that lost its lease cannot finish, fail, renew or report', async () => {
       await store.create(makeTask(NOW))
-      await claimed('token-1')
-      await claimed('token-2', NOW + 60_000)
+      const dead = await claimed('token-1')
+      await claimed('token-2', NOW + 60_000, dead)
       for (const stale of [
         move.complete('token-1', NOW, {
           ...END,
           result: { json: '"late"' },
           usage: undefined,
-          record: RECORD,
+          entry: { record: RECORD },
         }),
         move.fail('token-1', NOW, FAILED_END),
-        move.retryLater('token-1', NOW, { until: NOW, by: 'message' }, ERROR, undefined, RECORD, 1),
+        move.retryLater('token-1', NOW, LATER),
         move.renew('token-1', NOW),
         move.report('token-1', NOW, { percent: 5, message: '' }),
       ])
@@ -159,7 +175,12 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await claimed()
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: null, provider: 'simulated' }
       const done = await change(
-        move.complete('token-1', NOW + 5, { ...END, result: { json: '"hi"' }, usage: usage, record: RECORD }),
+        move.complete('token-1', NOW + 5, {
+          ...END,
+          result: { json: '"hi"' },
+          usage: usage,
+          entry: { record: RECORD },
+        }),
       )
       expect(done.task).toMatchObject({
         status: 'COMPLETED',
@@ -169,7 +190,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
       expect(await due()).toEqual([])
       for (const late of [
-        move.cancel(EPOCH_1, NOW, END),
+        move.cancel(makeTask(NOW), NOW, END),
         move.claim(1, 't', NOW + 1e9),
         move.restart(1, NOW),
       ])
@@ -179,11 +200,9 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
     it('a cancelled task does not show the error of an earlier attempt', async () => {
       await store.create(makeTask(NOW))
       await claimed()
-      await change(
-        move.retryLater('token-1', NOW, { until: NOW, by: 'message' }, ERROR, undefined, RECORD, 1),
-      )
+      await change(move.retryLater('token-1', NOW, LATER))
       expect((await store.get(key))?.error).toEqual(ERROR)
-      await change(move.cancel(EPOCH_1, NOW + 1, END))
+      await change(move.cancel(makeTask(NOW), NOW + 1, END))
       const task = await store.get(key)
       expect(task).toMatchObject({ status: 'CANCELLED', history: [RECORD] })
       expect(task?.error).toBeUndefined()
@@ -191,24 +210,23 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
 
     it('after a cancel no result lands, and only the spending is written', async () => {
       await store.create(makeTask(NOW))
-      await claimed()
-      expect(await change(move.cancel(EPOCH_1, NOW + 1, END))).toMatchObject({
+      const running = (await claimed()) as Task
+      expect(await change(move.cancel(makeTask(NOW), NOW + 1, END))).toMatchObject({ changed: false })
+      expect(await change(move.cancel(running, NOW + 1, END))).toMatchObject({
         changed: true,
-        task: { status: 'CANCELLED' },
+        task: { status: 'CANCELLED', history: [{ attempt: 1, outcome: 'cancelled', endedAt: NOW + 1 }] },
       })
       const late = await change(
         move.complete('token-1', NOW + 5, {
           ...END,
           result: { json: '"hi"' },
           usage: undefined,
-          record: RECORD,
+          entry: { record: RECORD },
         }),
       )
       expect(late).toMatchObject({ changed: false, task: { status: 'CANCELLED' } })
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: 7, provider: 'openai' }
-      const spent = await change(
-        move.recordCancelledUsage(1, 'token-1', usage, { ...RECORD, outcome: 'cancelled' }),
-      )
+      const spent = await change(move.recordCancelledUsage(1, 'token-1', usage))
       expect(spent.task).toMatchObject({ status: 'CANCELLED', usage })
       expect(spent.task).not.toHaveProperty('result')
       expect(await due()).toEqual([])
@@ -266,7 +284,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       await store.create(makeTask(NOW, { tenant: 'a#b', id: 'c' }))
       expect(await store.get({ tenant: 'a', id: 'b#c' })).toBeUndefined()
       expect(await store.get({ tenant: 'a#b', id: 'c' })).toBeDefined()
-      expect(await store.change({ tenant: 'x', id: 'c' }, move.cancel(EPOCH_1, NOW, END))).toEqual({
+      expect(await store.change({ tenant: 'x', id: 'c' }, move.cancel(makeTask(NOW), NOW, END))).toEqual({
         changed: false,
         task: undefined,
       })

@@ -5,13 +5,14 @@ import {
   TaskTimeoutError,
   UnavailableError,
 } from '../../functions/core/domain/errors.ts'
-import { backoffMs, decide } from '../../functions/core/domain/retry.ts'
+import { backoffMs, decide, MAX_UNCOUNTED_MS } from '../../functions/core/domain/retry.ts'
 
 const POLICY = { baseMs: 2_000, capMs: 60_000 }
 const NOW = 1_000_000
 const later = (options = {}) =>
   new ProviderError('provider_unavailable', 'No answer.', 'counted', 'openai', options)
-const decideAt = (error: unknown, attempt = 1, random = 1) => decide(error, attempt, 4, POLICY, NOW, random)
+const decideAt = (error: unknown, attempt = 1, random = 1, task = {}) =>
+  decide(error, { task: { attempt, maxAttempts: 4, ...task }, policy: POLICY, now: NOW, random })
 
 describe('the retry decision', () => {
   it('draws the backoff from 0 to base × 2^(attempt − 1), capped', () => {
@@ -69,6 +70,47 @@ describe('the retry decision', () => {
       outcome: 'retry',
       isCounted: false,
     })
+  })
+
+  it('an hour of such stumbles makes at most 16 receives, and then they spend attempts like any other', () => {
+    const error = new UnavailableError('The table did not answer.')
+    let now = NOW
+    let receives = 0
+    for (let uncounted = 0; ; uncounted += 1) {
+      const decision = decide(error, {
+        task: { attempt: 1, maxAttempts: 4, parkedSince: NOW, uncounted },
+        policy: POLICY,
+        now,
+        random: 0,
+      })
+      receives += 1
+      if (decision.outcome !== 'retry' || decision.isCounted) break
+      now = decision.wait.until
+    }
+    expect(now - NOW).toBeGreaterThan(MAX_UNCOUNTED_MS)
+    expect(receives).toBeLessThanOrEqual(16)
+    const task = { parkedSince: NOW - MAX_UNCOUNTED_MS - 1, uncounted: 16 }
+    expect(decideAt(error, 4, 1, task)).toMatchObject({ outcome: 'fail', error: { code: 'unavailable' } })
+  })
+
+  it('a long wait that costs nothing, or a message that came often, waits as a row without a message', () => {
+    const open = new ProviderError('circuit_open', 'Paused.', 'uncounted', 'openai', { retryAfterMs: 90_000 })
+    expect(decideAt(open)).toMatchObject({ isCounted: false, wait: { by: 'sweeper' } })
+    const often = { task: { attempt: 1, maxAttempts: 4 }, policy: POLICY, now: NOW, random: 0 }
+    expect(decide(later(), { ...often, receives: 5 })).toMatchObject({ wait: { by: 'message' } })
+    expect(decide(later(), { ...often, receives: 6 })).toMatchObject({ wait: { by: 'sweeper' } })
+  })
+
+  it.each(['', 'has space', 'ü', 'x'.repeat(70)])(
+    'an author’s code %j that no label can be becomes task_failed',
+    (code) => {
+      expect(decideAt(new TaskError('No.', { code }))).toMatchObject({ error: { code: 'task_failed' } })
+    },
+  )
+
+  it('a message is cut between characters', () => {
+    const { error } = decideAt(new TaskError(`${'x'.repeat(999)}\u{1f600}`))
+    expect(error.message.isWellFormed()).toBe(true)
   })
 
   it('anything thrown is described, a string or nothing too', () => {

@@ -3,7 +3,13 @@ import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
-import { ProviderError, TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
+import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
+import {
+  MisconfiguredError,
+  ProviderError,
+  TaskError,
+  UnavailableError,
+} from '../../functions/core/domain/errors.ts'
 import { makeWorld, type World } from '../fixtures/world.ts'
 
 const SUBMISSION = {
@@ -320,6 +326,122 @@ describe('the life of a task', () => {
     await world.clock.advance(5_000)
     await pollToEnd(broken, 0)
     expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
+  })
+
+  it('a missing input ends the task at once, by its true name', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world, { input: { text: 'x'.repeat(20_000) } })
+    world.payloads.objects.clear()
+    await pollToEnd(world, 0)
+    expect(await read(world, id)).toMatchObject({
+      status: 'FAILED',
+      attempt: 1,
+      error: { code: 'missing', retryable: false },
+      history: [{ outcome: 'missing', attempt: 1 }],
+    })
+    expect(world.queue.dead.ai).toMatchObject([{ dead: { code: 'missing' } }])
+  })
+
+  it('a bucket that never answers for one task ends it after an hour, by its true name', async () => {
+    const world = makeWorld()
+    let receives = 0
+    const down = async () => {
+      receives += 1
+      throw new UnavailableError('The payload bucket did not answer.')
+    }
+    Object.assign(world.worker, { payloads: { ...world.payloads, read: down } })
+    const { id } = await submit(world, { maxAttempts: 2 })
+    for (let minute = 0; minute < 120; minute += 1) {
+      await pollToEnd(world, 30_000)
+      await sweep({ ...world, ...world.worker }, world.clock.now() + 50_000)
+      await pollToEnd(world, 30_000)
+    }
+    const task = await read(world, id)
+    expect(task).toMatchObject({ status: 'FAILED', attempt: 2, error: { code: 'unavailable' } })
+    expect(task.history.map(({ outcome }) => outcome)).toEqual(['unavailable', 'unavailable'])
+    expect(task.uncounted).toBeLessThanOrEqual(16)
+    expect(receives).toBeLessThanOrEqual(20)
+  })
+
+  it('no progress an author reports costs the lease', async () => {
+    const world = makeWorld(async (context) => {
+      const { progress, sleep } = context as {
+        progress: (percent: unknown, message?: unknown) => void
+        sleep: (ms: number) => Promise<void>
+      }
+      for (const [percent, message] of [
+        [Number.NaN, 'a'],
+        [Number.POSITIVE_INFINITY, `${'x'.repeat(299)}\u{1f600}`],
+        ['50', { toString: () => '\ud800' }],
+        [undefined, null],
+      ]) {
+        progress(percent, message)
+        await sleep(20_000)
+      }
+      return 'done'
+    })
+    const { id } = await submit(world)
+    const written: string[] = []
+    const change = world.store.change.bind(world.store)
+    world.store.change = async (key, transition) => {
+      written.push(JSON.stringify(transition.set))
+      return change(key, transition)
+    }
+    await pollToEnd(world, 90_000)
+    expect((await read(world, id)).status).toBe('COMPLETED')
+    // JSON has no word for what is no number, and escapes half a character.
+    expect(written.join('')).not.toMatch(/"percent":null|\\ud[89a-f]/)
+  })
+
+  it('a heartbeat that fails leaves one line, with its cause', async () => {
+    const world = makeWorld(async (context) => waiting(context as never, 30_000))
+    const change = world.store.change.bind(world.store)
+    world.store.change = async (key, transition) => {
+      if (transition.name === 'renew')
+        throw new MisconfiguredError('The table refuses this function (renew).')
+      return change(key, transition)
+    }
+    await submit(world)
+    await pollToEnd(world, 30_000)
+    expect(world.events.filter(({ event }) => event === 'heartbeat.failed')).toMatchObject([
+      { fields: { code: 'misconfigured', what: 'lease' } },
+    ])
+  })
+
+  it('the history of a long life keeps its first and latest attempts, within what a row can hold', async () => {
+    const world = makeWorld(async () => {
+      throw new TaskError('No.'.repeat(1_000), { code: 'x'.repeat(64) })
+    })
+    const task = await submit(world, {
+      maxAttempts: 1,
+      input: { text: 'x'.repeat(8_000) },
+      tags: Array.from({ length: 20 }, (_, n) => `${n}`.padEnd(64, 'x')),
+    })
+    for (let epoch = 1; epoch <= 200; epoch += 1) {
+      await pollToEnd(world, 0)
+      if (epoch < 200) await retryTask(world.worker, task)
+    }
+    const row = await read(world, task.id)
+    expect(row).toMatchObject({ epoch: 200, attemptsOmitted: 170 })
+    expect(row.history.map(({ epoch }) => epoch)).toEqual([
+      ...Array.from({ length: 10 }, (_, n) => n + 1),
+      ...Array.from({ length: 20 }, (_, n) => n + 181),
+    ])
+    expect(Buffer.byteLength(JSON.stringify(row))).toBeLessThan(40_000)
+  })
+
+  it('a cancelled attempt is in the history', async () => {
+    const world = makeWorld(async (context) => waiting(context as never, 60_000))
+    const { id } = await submit(world)
+    const { batch } = await poll(world)
+    await world.clock.advance(1_000)
+    await cancelTask(world, { tenant: 'acme', id })
+    await world.clock.advance(5_000)
+    await batch
+    expect(await read(world, id)).toMatchObject({
+      status: 'CANCELLED',
+      history: [{ attempt: 1, outcome: 'cancelled' }],
+    })
   })
 
   it('a task type that this worker does not know yet is tried later, not failed', async () => {

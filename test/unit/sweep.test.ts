@@ -121,7 +121,7 @@ describe('the sweeper', () => {
       fail('token', now, {
         error,
         usage: undefined,
-        record,
+        entry: { record },
         retention: { ttl: 9e9, reapAt: 9e9 },
         pending: ['dead_letter'],
       }),

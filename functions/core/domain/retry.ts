@@ -1,8 +1,9 @@
 /** The one place that decides what follows a failed attempt. */
+import { TIMING } from '../../contract/timing.ts'
 import { LIMITS } from '../../contract.ts'
 import { ProviderError, TaskRunnerError } from './errors.ts'
 import { MAX_RETRY_AFTER_MS } from './retry-after.ts'
-import type { TaskFailure } from './task.ts'
+import type { Task, TaskFailure } from './task.ts'
 import type { Wait } from './transitions.ts'
 
 export interface Policy {
@@ -31,8 +32,9 @@ export function backoffMs(attempt: number, policy: Policy, random: number): numb
 export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: number; isCounted: boolean } {
   if (error instanceof TaskRunnerError)
     return {
-      code: error.code,
-      message: error.message.slice(0, 1_000),
+      // An author's own word: a queue refuses an empty attribute, and a label must stay one.
+      code: /^[A-Za-z][\w.-]{0,63}$/.test(error.code) ? error.code : 'task_failed',
+      message: textOf(error.message),
       retryable: error.retry !== 'never',
       isCounted: error.retry !== 'uncounted',
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
@@ -40,39 +42,62 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
   const message = error instanceof Error ? error.message : String(error)
   return {
     code: 'task_failed',
-    message: message.slice(0, 1_000) || 'The task failed.',
+    message: textOf(message) || 'The task failed.',
     retryable: true,
     isCounted: true,
   }
 }
 
+/** Half a character has no place in a row: the cut may go through one. */
+const textOf = (message: string): string => String(message).slice(0, 1_000).toWellFormed()
+
+export interface Failed {
+  readonly task: Pick<Task, 'attempt' | 'maxAttempts' | 'parkedSince' | 'uncounted'>
+  readonly policy: Policy
+  readonly now: number
+  /** Uniform in [0, 1). */
+  readonly random: number
+  /** A provider answered in this attempt: whatever stumbled afterwards, the attempt is spent. */
+  readonly isPaid?: boolean
+  /** How often the queue has handed out this message. */
+  readonly receives?: number
+}
+
 /**
- * @param attempt the attempt that failed, 1 for the first.
- * @param random uniform in [0, 1).
- * @param isPaid a provider answered in this attempt: whatever stumbled afterwards, the attempt is spent.
+ * How long after the first retry that cost nothing they go on costing nothing. Then they spend attempts: a prompt that
+ * breaks its provider, or a store that never answers for one task, must not keep it for ever.
  */
+export const MAX_UNCOUNTED_MS = 60 * 60_000
+
+/** 2, 6, 18, 54, 162 s, then every six minutes: an hour's outage makes 16 receives of a task. */
+const uncountedMs = (uncounted: number, random: number): number =>
+  Math.min(2_000 * 3 ** uncounted, 6 * 60_000) * (1 + random / 10)
+
+/** A message that was handed out so often waits as a row instead: the queue gives up one that comes ten times. */
+const MANY_RECEIVES = 6
+
 export function decide(
   error: unknown,
-  attempt: number,
-  maxAttempts: number,
-  policy: Policy,
-  now: number,
-  random: number,
-  isPaid = false,
+  { task, policy, now, random, isPaid = false, receives = 1 }: Failed,
 ): Decision {
+  const { attempt, maxAttempts, parkedSince = now, uncounted = 0 } = task
   const { retryAfterMs, isCounted: isOwnFault, ...failure } = describeFailure(error)
-  const isCounted = isOwnFault || isPaid
+  const isCounted = isOwnFault || isPaid || now - parkedSince > MAX_UNCOUNTED_MS
   if (!failure.retryable || (isCounted && attempt >= maxAttempts)) return { outcome: 'fail', error: failure }
   // A provider's own word beats our backoff, never undercuts it, and gets the jitter on top: everybody who
   // was refused in the same second must not come back in the same second.
-  const own = backoffMs(attempt, policy, random)
-  const delay =
+  const own = isCounted ? backoffMs(attempt, policy, random) : uncountedMs(uncounted, random)
+  const asked =
     retryAfterMs === undefined
-      ? own
+      ? undefined
       : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + Math.round(random * policy.baseMs)
+  const delay = isCounted ? (asked ?? own) : Math.max(asked ?? 0, own)
   // Visibility counts whole seconds: round up, so that the message never returns before the row may be claimed.
   const delayMs = Math.max(1_000, Math.ceil(delay / 1_000) * 1_000)
-  const by = delayMs <= LIMITS.queueDelaySeconds * 1_000 ? 'message' : 'sweeper'
+  // A message that is put off again and again ends among the dead letters. Where the sweeper comes by in time, the row
+  // waits without one, and the sweeper sends a fresh message.
+  const longest = isCounted ? LIMITS.queueDelaySeconds * 1_000 : TIMING.sweepMs
+  const by = delayMs <= longest && receives < MANY_RECEIVES ? 'message' : 'sweeper'
   return { outcome: 'retry', error: failure, wait: { until: now + delayMs, by }, isCounted }
 }
 

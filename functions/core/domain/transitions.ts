@@ -9,6 +9,7 @@
  */
 import { TIMING } from '../../contract/timing.ts'
 import { type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
+import { crashRecord, type Recorded, recorded } from './history.ts'
 import {
   type AttemptRecord,
   FINAL_STATUSES,
@@ -50,9 +51,7 @@ type Optional = {
 export interface Transition {
   readonly name: string
   readonly when: Guard
-  readonly set: Partial<Omit<Task, 'tenant' | 'id' | 'createdAt' | 'writeId' | 'attempt' | 'history'>> & {
-    readonly attempt?: number
-  }
+  readonly set: Partial<Omit<Task, 'tenant' | 'id' | 'createdAt' | 'writeId'>>
   readonly remove?: readonly Optional[]
   /** Begins an attempt: the store adds one to `attempt`. */
   readonly beginsAttempt?: true
@@ -67,18 +66,25 @@ export type Retention = Required<Pick<Task, 'ttl' | 'reapAt'>>
 export const patienceMs = (sends: number): number =>
   Math.min(TIMING.queuedPatienceMs * 2 ** Math.max(0, sends - 1), TIMING.maxPatienceMs)
 
-/** Takes the lease for one attempt. */
-export function claim(epoch: number, token: string, now: number): Transition {
+/**
+ * Takes the lease for one attempt.
+ *
+ * @param dead the row of an attempt whose lease ran out: its record goes into the history by the same write.
+ */
+export function claim(epoch: number, token: string, now: number, dead?: Task): Transition {
+  const { set, ...record } = dead ? noted(recorded(dead, crashRecord(dead, now))) : noted(undefined)
   return {
     name: 'claim',
     when: {
-      statuses: OPEN_STATUSES,
+      statuses: dead ? ['PROCESSING'] : CLAIMABLE_STATUSES,
+      ...(dead?.token === undefined ? {} : { token: dead.token }),
       epoch,
       claimableFromAtMost: now,
       startByAfter: now,
       hasAttemptsLeft: true,
     },
     set: {
+      ...set,
       status: 'PROCESSING',
       token,
       claimableFrom: now + TIMING.leaseMs,
@@ -89,7 +95,17 @@ export function claim(epoch: number, token: string, now: number): Transition {
     },
     remove: ['startBy', 'progress'],
     beginsAttempt: true,
+    ...record,
   }
+}
+
+/** Statuses that nobody holds. */
+const CLAIMABLE_STATUSES = ['SCHEDULED', 'PENDING', 'RETRYING'] as const satisfies readonly Status[]
+
+/** How a transition writes what `recorded` says. */
+function noted(entry: Recorded | undefined): Pick<Transition, 'set' | 'record'> {
+  if (entry === undefined) return { set: {} }
+  return 'trimmed' in entry ? { set: entry.trimmed } : { set: {}, record: entry.record }
 }
 
 /** Renews the lease; carries progress when there is some to tell. */
@@ -135,23 +151,25 @@ export function complete(
   {
     result,
     usage,
-    record,
+    entry,
     ...end
-  }: End & { readonly result: Payload; readonly usage: Usage | undefined; readonly record: AttemptRecord },
+  }: End & { readonly result: Payload; readonly usage: Usage | undefined; readonly entry: Recorded },
 ): Transition {
   const { set, remove } = ended(now, end)
+  const { set: history, ...record } = noted(entry)
   return {
     name: 'complete',
     when: { statuses: ['PROCESSING'], token },
     set: {
       ...set,
+      ...history,
       status: 'COMPLETED',
       result,
       progress: { percent: 100, message: '' },
       ...(usage ? { usage } : {}),
     },
     remove: [...remove, 'error'],
-    record,
+    ...record,
   }
 }
 
@@ -161,27 +179,31 @@ export interface Wait {
   readonly by: 'message' | 'sweeper'
 }
 
-/**
- * Ends an attempt that may be tried again.
- *
- * @param attempt what counts as begun: one less when the stumble was ours.
- * @param parkedSince when an open circuit first held the task, if that is what ended the attempt.
- */
+export interface Later {
+  readonly wait: Wait
+  readonly error: TaskFailure
+  readonly usage: Usage | undefined
+  /** What counts as begun: one less when the stumble was ours. */
+  readonly attempt: number
+  /** Left out where no attempt was spent. */
+  readonly entry?: Recorded
+  /** Since when, and how often, the task was put off without spending an attempt. */
+  readonly uncounted?: Required<Pick<Task, 'parkedSince' | 'uncounted'>>
+}
+
+/** Ends an attempt that may be tried again. */
 export function retryLater(
   token: string,
   now: number,
-  wait: Wait,
-  error: TaskFailure,
-  usage: Usage | undefined,
-  record: AttemptRecord | undefined,
-  attempt: number,
-  parkedSince?: number,
+  { wait, error, usage, attempt, entry, uncounted }: Later,
 ): Transition {
   const isParked = wait.by === 'sweeper'
+  const { set, ...record } = noted(entry)
   return {
     name: 'retryLater',
     when: { statuses: ['PROCESSING'], token },
     set: {
+      ...set,
       status: 'RETRYING',
       error,
       attempt,
@@ -191,9 +213,9 @@ export function retryLater(
       dueAt: isParked ? wait.until : wait.until + TIMING.queuedPatienceMs,
       updatedAt: now,
       ...(usage ? { usage } : {}),
-      ...(parkedSince === undefined ? {} : { parkedSince }),
+      ...uncounted,
     },
-    ...(record ? { record } : {}),
+    ...record,
   }
 }
 
@@ -204,17 +226,18 @@ export function fail(
   {
     error,
     usage,
-    record,
+    entry,
     ...end
-  }: End & { readonly error: TaskFailure; readonly usage: Usage | undefined; readonly record: AttemptRecord },
+  }: End & { readonly error: TaskFailure; readonly usage: Usage | undefined; readonly entry: Recorded },
 ): Transition {
   const { set, remove } = ended(now, end)
+  const { set: history, ...record } = noted(entry)
   return {
     name: 'fail',
     when: { statuses: ['PROCESSING'], token },
-    set: { ...set, status: 'FAILED', error, ...(usage ? { usage } : {}) },
+    set: { ...set, ...history, status: 'FAILED', error, ...(usage ? { usage } : {}) },
     remove,
-    record,
+    ...record,
   }
 }
 
@@ -222,19 +245,16 @@ export function fail(
 export function failAbandoned(
   seen: Pick<Task, 'epoch' | 'dueAt'>,
   now: number,
-  {
-    error,
-    record,
-    ...end
-  }: End & { readonly error: TaskFailure; readonly record: AttemptRecord | undefined },
+  { error, entry, ...end }: End & { readonly error: TaskFailure; readonly entry?: Recorded },
 ): Transition {
   const { set, remove } = ended(now, end)
+  const { set: history, ...record } = noted(entry)
   return {
     name: 'failAbandoned',
     when: { statuses: OPEN_STATUSES, epoch: seen.epoch, claimableFromAtMost: now, ...seenDue(seen) },
-    set: { ...set, status: 'FAILED', error },
+    set: { ...set, ...history, status: 'FAILED', error },
     remove,
-    ...(record ? { record } : {}),
+    ...record,
   }
 }
 
@@ -248,19 +268,25 @@ export function followUpsDone(epoch: number, now: number, left: readonly FollowU
   }
 }
 
-/** Cancels the epoch that was seen. */
-export function cancel(seen: Pick<Task, 'epoch'>, now: number, end: End): Transition {
+/** Cancels the epoch that was seen; an attempt that runs goes into the history by the same write. */
+export function cancel(seen: Task, now: number, end: End): Transition {
   const { set, remove } = ended(now, end)
+  const isRunning = seen.status === 'PROCESSING' && seen.token !== undefined
+  const attempt = { ...crashRecord(seen, now), outcome: 'cancelled' }
+  const { set: history, ...record } = noted(isRunning ? recorded(seen, attempt) : undefined)
   return {
     name: 'cancel',
-    when: { statuses: OPEN_STATUSES, epoch: seen.epoch },
-    set: { ...set, status: 'CANCELLED' },
+    when: isRunning
+      ? { statuses: ['PROCESSING'], epoch: seen.epoch, token: seen.token as string }
+      : { statuses: seen.status === 'PROCESSING' ? ['PROCESSING'] : CLAIMABLE_STATUSES, epoch: seen.epoch },
+    set: { ...set, ...history, status: 'CANCELLED' },
+    ...record,
     // An earlier attempt's error is in the history; it is not why the task ended.
     remove: [...remove, 'startBy', 'error'],
   }
 }
 
-/** Ends a firing of a schedule by the attempt that holds it: the one before it still runs. */
+/** Ends a firing of a schedule by the attempt that holds it: the one before it still runs. Its code never began. */
 export function skipFiring(token: string, now: number, blockedBy: Firing, end: End): Transition {
   const { set, remove } = ended(now, end)
   return {
@@ -282,18 +308,8 @@ export function skipFiring(token: string, now: number, blockedBy: Firing, end: E
 }
 
 /** A cancelled attempt adds what it had spent. Touches nothing else, whatever became of the row. */
-export function recordCancelledUsage(
-  epoch: number,
-  token: string,
-  usage: Usage,
-  record: AttemptRecord,
-): Transition {
-  return {
-    name: 'recordCancelledUsage',
-    when: { statuses: ['CANCELLED'], epoch, token },
-    set: { usage },
-    record,
-  }
+export function recordCancelledUsage(epoch: number, token: string, usage: Usage): Transition {
+  return { name: 'recordCancelledUsage', when: { statuses: ['CANCELLED'], epoch, token }, set: { usage } }
 }
 
 export function expire(seen: Pick<Task, 'epoch'>, now: number, end: End): Transition {
@@ -343,6 +359,7 @@ export function restart(
       'startBy',
       'token',
       'parkedSince',
+      'uncounted',
       'pending',
       'ttl',
       'reapAt',
@@ -378,11 +395,13 @@ export function markResent(
 }
 
 /** The lease ran out and nobody finished: the task goes back to its queue. Burns the attempt that was begun. */
-export function takeOver(seen: Task, now: number, record: AttemptRecord): Transition {
+export function takeOver(seen: Task, now: number): Transition {
+  const { set, ...record } = noted(recorded(seen, crashRecord(seen, now)))
   return {
     name: 'takeOver',
     when: { statuses: ['PROCESSING'], epoch: seen.epoch, claimableFromAtMost: now, ...seenDue(seen) },
     set: {
+      ...set,
       status: 'PENDING',
       queuedAt: now,
       sends: seen.sends + 1,
@@ -391,7 +410,7 @@ export function takeOver(seen: Task, now: number, record: AttemptRecord): Transi
       updatedAt: now,
     },
     remove: ['token'],
-    record,
+    ...record,
   }
 }
 

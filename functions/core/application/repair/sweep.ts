@@ -2,6 +2,7 @@ import { TIMING } from '../../../contract/timing.ts'
 import { LANES, type Lane } from '../../../contract.ts'
 import { BugError, causeFields } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
+import { isSpent } from '../../domain/history.ts'
 import { type ClaimWatermark, isLost } from '../../domain/overdue.ts'
 import { type DueKind, isFinal, messageOf, type Task, type TaskKey } from '../../domain/task.ts'
 import { expire, markResent, takeOver } from '../../domain/transitions.ts'
@@ -10,7 +11,7 @@ import type { LaneStore } from '../../ports/lane-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { DueEntry, DueItem, TaskStore } from '../../ports/task-store.ts'
-import { abandonment, crashRecord } from '../shared/abandonment.ts'
+import { abandonment } from '../shared/abandonment.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
@@ -225,8 +226,8 @@ async function repairOne(
     case 'RETRYING':
       return resend(dependencies, lanes, task, now)
     case 'PROCESSING': {
-      if (task.attempt >= task.maxAttempts) return abandon(dependencies, task, now)
-      const taken = await store.change(task, takeOver(task, now, crashRecord(task, now)))
+      if (isSpent(task)) return abandon(dependencies, task, now)
+      const taken = await store.change(task, takeOver(task, now))
       if (!taken.changed) return undefined
       await queue.send(task.lane, messageOf(task))
       return 'taken_over'

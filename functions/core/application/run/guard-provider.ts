@@ -1,5 +1,5 @@
 import { admit, afterFailure, closed, MAX_CIRCUIT_WAIT_MS, TROUBLE_CODES } from '../../domain/circuit.ts'
-import { ProviderError } from '../../domain/errors.ts'
+import { causeFields, ProviderError } from '../../domain/errors.ts'
 import { circuitOpen } from '../../domain/provider-failure.ts'
 import type { CircuitStore, StoredCircuit } from '../../ports/circuit-store.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -46,7 +46,7 @@ export class ProviderGate {
       .then((known) => {
         this.#known = known
       })
-      .catch(() => undefined)
+      .catch(this.#failed('read'))
       .finally(() => {
         this.#reading = undefined
       })
@@ -67,7 +67,7 @@ export class ProviderGate {
       if (admission.kind === 'refuse') throw circuitOpen(provider, admission.until - now)
       const isMine = await this.#dependencies.circuits
         .replace(provider, this.#known.get(provider), admission.circuit)
-        .catch(() => false)
+        .catch(this.#failed('probe', false))
       await this.refresh(0)
       if (isMine) return 'probe'
       if (left === 0) return 'pass'
@@ -79,7 +79,7 @@ export class ProviderGate {
     this.#succeededAt.set(provider, clock.now())
     const known = this.#known.get(provider)
     if (!known || known.failures === 0) return
-    await circuits.replace(provider, known, closed(clock.now())).catch(() => undefined)
+    await circuits.replace(provider, known, closed(clock.now())).catch(this.#failed('close'))
     if (known.until !== undefined) log('circuit.closed', { provider, opens: known.opens })
     await this.refresh(0)
   }
@@ -97,6 +97,14 @@ export class ProviderGate {
       : error
   }
 
+  /** A table that does not answer means no breaker; one line says so. */
+  #failed<Instead = undefined>(what: string, instead?: Instead) {
+    return (error: unknown): Instead => {
+      this.#dependencies.log('circuit.failed', { what, ...causeFields(error) })
+      return instead as Instead
+    }
+  }
+
   async #note(provider: string, error: ProviderError): Promise<void> {
     const { circuits, clock, log } = this.#dependencies
     const now = clock.now()
@@ -104,7 +112,7 @@ export class ProviderGate {
     for (let left = TRIES; left > 0; left -= 1) {
       const known = this.#known.get(provider)
       const next = afterFailure(known, error.code, error.retryAfterMs, now)
-      const isStored = await circuits.replace(provider, known, next).catch(() => undefined)
+      const isStored = await circuits.replace(provider, known, next).catch(this.#failed('note'))
       await this.refresh(0)
       if (isStored === undefined) return
       if (!isStored) continue

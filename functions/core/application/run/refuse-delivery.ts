@@ -1,5 +1,6 @@
 import { type Lane, LIMITS } from '../../../contract.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
+import { isSpent } from '../../domain/history.ts'
 import { isFinal, messageEpoch, type Task, type TaskMessage } from '../../domain/task.ts'
 import { expire } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -10,6 +11,7 @@ import { abandonment } from '../shared/abandonment.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import type { Delivery } from './run-task.ts'
 
 interface Dependencies {
   readonly lane: Lane
@@ -32,8 +34,7 @@ const RACE_SECONDS = 2
  */
 export async function refuseDelivery(
   dependencies: Dependencies,
-  message: TaskMessage,
-  receipt: string,
+  { message, receipt }: Delivery,
   task: Task | undefined,
   shrunk: Promise<void>,
 ): Promise<'done' | 'again'> {
@@ -49,10 +50,10 @@ export async function refuseDelivery(
       return 'done'
     }
   }
-  if (task.attempt >= task.maxAttempts && task.claimableFrom <= now && task.status === 'PROCESSING') {
+  if (isSpent(task) && task.claimableFrom <= now && task.status === 'PROCESSING') {
     const failed = await store.change(task, abandonment(task, now, retentionDays))
     if (failed.changed && failed.task) {
-      log('task.failed', { ...taskFields(task), code: 'worker_crashed' })
+      log('task.failed', { ...taskFields(task), code: failed.task.error?.code ?? 'worker_crashed' })
       await followUp(dependencies, failed.task)
       return 'done'
     }

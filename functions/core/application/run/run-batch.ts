@@ -1,4 +1,5 @@
 import { TIMING } from '../../../contract/timing.ts'
+import { LIMITS } from '../../../contract.ts'
 import { causeFields } from '../../domain/errors.ts'
 import { shouldRecordWatermark } from '../../domain/overdue.ts'
 import { traceIdOf } from '../../domain/trace.ts'
@@ -6,6 +7,10 @@ import { type Delivered, type Delivery, type RunDependencies, runTask } from './
 import { type RunningAttempts, watchLeases } from './supervise-attempt.ts'
 
 const MAX_WATERMARK_TENANTS = 1_000
+
+/** A stumbling table is asked again in some seconds, then twice as long each time, up to a quarter of an hour. */
+const failedSeconds = (receives: number, random: number): number =>
+  Math.min(Math.floor((5 + random * 10) * 2 ** Math.max(0, receives - 1)), LIMITS.queueDelaySeconds)
 
 /**
  * Runs all deliveries of one invocation side by side, each under its own deadline.
@@ -38,7 +43,11 @@ export async function runBatch(
     if (lastWatermarkAt.size >= MAX_WATERMARK_TENANTS) lastWatermarkAt.clear()
     lastWatermarkAt.set(key, now)
     if (shouldRecordWatermark(queuedAt, last, now))
-      notes.push(store.recordWatermark(lane, tenant, queuedAt, now).catch(() => undefined))
+      notes.push(
+        store
+          .recordWatermark(lane, tenant, queuedAt, now)
+          .catch((error) => log('watermark.failed', { lane, ...causeFields(error) })),
+      )
   }
 
   const again = new Set<string>()
@@ -56,10 +65,9 @@ export async function runBatch(
         ...causeFields(error),
       })
       await shrunk
-      // A stumbling table is asked again in some seconds, not all at once.
       await queue
-        .changeVisibility(lane, delivery.receipt, 5 + Math.floor(clock.random() * 10))
-        .catch(() => undefined)
+        .changeVisibility(lane, delivery.receipt, failedSeconds(delivery.receives ?? 1, clock.random()))
+        .catch((failure) => log('heartbeat.failed', { lane, what: 'visibility', ...causeFields(failure) }))
       return 'again' as const
     })
     if (delivered === 'again') again.add(delivery.receipt)

@@ -2,16 +2,10 @@ import { ATTEMPT } from '../../../contract/timing.ts'
 import { type Lane, LIMITS } from '../../../contract.ts'
 import { ConflictError, TaskError, TaskTimeoutError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
+import { isSpent, recorded } from '../../domain/history.ts'
 import type { ModelUsage } from '../../domain/model-usage.ts'
-import { decide, describeFailure, providerOf } from '../../domain/retry.ts'
-import {
-  type AttemptRecord,
-  messageEpoch,
-  type Payload,
-  type Task,
-  type TaskMessage,
-} from '../../domain/task.ts'
-import { claim, complete, fail, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
+import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
+import { claim, complete } from '../../domain/transitions.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
@@ -20,19 +14,19 @@ import type { StepScope } from '../../ports/step-scope.ts'
 import type { StepStore } from '../../ports/step-store.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
-import type { TaskStore } from '../../ports/task-store.ts'
+import type { Changed, TaskStore } from '../../ports/task-store.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { taskFields } from '../shared/task-fields.ts'
-import { failureFields } from './failure-fields.ts'
+import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import { meetOverlap } from './meet-overlap.ts'
 import { type ModelMeter, meterModel } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
 import { openSteps, type TaskSteps } from './run-steps.ts'
-import { type RunningAttempts, type SupervisedAttempt, superviseAttempt } from './supervise-attempt.ts'
+import { type RunningAttempts, superviseAttempt } from './supervise-attempt.ts'
 import { makeTaskContext } from './task-context.ts'
 
 /** The part of a task type that a worker needs; `defineTask` makes more of it. */
@@ -48,6 +42,8 @@ export interface RunnableTask {
 export interface Delivery {
   readonly message: TaskMessage
   readonly receipt: string
+  /** How often the queue has handed it out, this time included. */
+  readonly receives?: number
 }
 
 export interface RunDependencies {
@@ -96,16 +92,17 @@ export type Delivered = 'done' | 'again'
  */
 export async function runTask(
   dependencies: RunDependencies,
-  { message, receipt }: Delivery,
+  delivery: Delivery,
   batch: BatchContext,
 ): Promise<Delivered> {
+  const { message, receipt } = delivery
   const { store, clock, ids, log } = dependencies
   const token = ids.token()
   // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
   if (message.dead) await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
-  const claimed = await store.change(message, claim(messageEpoch(message), token, clock.now()))
+  const claimed = await claimTask(dependencies, message, token)
   if (!claimed.changed || !claimed.task)
-    return refuseDelivery(dependencies, message, receipt, claimed.task, batch.shrunk)
+    return refuseDelivery(dependencies, delivery, claimed.task, batch.shrunk)
 
   const task = claimed.task
   batch.recordClaim(task)
@@ -114,27 +111,39 @@ export async function runTask(
     const isSkipped = await meetOverlap(dependencies, task, token)
     if (isSkipped) return 'done'
   }
-  const attempt = superviseAttempt(dependencies, task, token, receipt, batch)
-  const meter = meterModel(dependencies, task, attempt.signal)
-  const steps = openSteps(dependencies, task, token, attempt.signal)
+  const supervised = superviseAttempt(dependencies, task, token, receipt, batch)
+  const meter = meterModel(dependencies, task, supervised.signal)
+  const steps = openSteps(dependencies, task, token, supervised.signal)
+  const attempt = () => ({ task: steps.task(), token, delivery, supervised, meter, batch })
   try {
-    const result = await perform(dependencies, task, attempt, meter, steps, batch.deadline)
-    return await finish(dependencies, steps.task(), token, attempt, meter, result)
+    const result = await perform(dependencies, attempt(), steps)
+    return await finish(dependencies, attempt(), result)
   } catch (error) {
-    return await endAttempt(dependencies, steps.task(), token, receipt, attempt, meter, error, batch)
+    return await endAttempt(dependencies, attempt(), error)
   } finally {
-    attempt.release()
+    supervised.release()
   }
+}
+
+/** A row whose lease ran out is claimed as it was seen, so that the attempt that died is in the history. */
+async function claimTask(
+  { store, clock }: RunDependencies,
+  message: TaskMessage,
+  token: string,
+): Promise<Changed> {
+  const epoch = messageEpoch(message)
+  const claimed = await store.change(message, claim(epoch, token, clock.now()))
+  const seen = claimed.task
+  if (claimed.changed || seen?.status !== 'PROCESSING' || seen.claimableFrom > clock.now() || isSpent(seen))
+    return claimed
+  return store.change(message, claim(epoch, token, clock.now(), seen))
 }
 
 /** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
 async function perform(
   dependencies: RunDependencies,
-  task: Task,
-  attempt: SupervisedAttempt,
-  meter: ModelMeter,
+  { task, supervised, meter, batch: { deadline } }: Attempt,
   steps: TaskSteps,
-  deadline: number,
 ): Promise<Payload> {
   const { findTaskType, payloads, clock, inTaskScope } = dependencies
   const type = findTaskType(task.type)
@@ -145,12 +154,12 @@ async function perform(
       retry: 'counted',
     })
   const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - ATTEMPT.reserveMs))
-  attempt.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
+  supervised.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
   const input = await type.input.parseAsync(JSON.parse(await payloads.read(task.input)))
-  const context = makeTaskContext(dependencies, { task, input, attempt, meter, steps })
+  const context = makeTaskContext(dependencies, { task, input, attempt: supervised, meter, steps })
   const output = await Promise.race([
     inTaskScope(taskFields(task), async () => type.run(context as never)),
-    attempt.aborted,
+    supervised.aborted,
   ])
   const parsed = parseOutput(type, output)
   const json = JSON.stringify(parsed) ?? 'null'
@@ -184,18 +193,15 @@ function issuesOf(cause: unknown): string {
 
 async function finish(
   dependencies: RunDependencies,
-  task: Task,
-  token: string,
-  attempt: SupervisedAttempt,
-  meter: ModelMeter,
+  { task, token, supervised, meter }: Attempt,
   result: Payload,
 ): Promise<Delivered> {
   const { store, clock, log, retentionDays } = dependencies
-  attempt.stopHeartbeat()
+  supervised.stopHeartbeat()
   const now = clock.now()
-  const record = recordOf(task, now, 'completed', meter.provider())
+  const entry = recorded(task, recordOf(task, now, 'completed', meter.provider()))
   const retention = retentionFrom(now, retentionDays, { ...task, result })
-  const end = { result, usage: meter.usage(), record, retention, pending: followUpsOf(task, 'COMPLETED') }
+  const end = { result, usage: meter.usage(), entry, retention, pending: followUpsOf(task, 'COMPLETED') }
   const done = await retryUnavailable(clock, () => store.change(task, complete(token, now, end)))
   if (done.changed) {
     const askedFor = Math.max(task.createdAt, task.runAt ?? 0)
@@ -209,87 +215,3 @@ async function finish(
   }
   throw new ConflictError(done.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
 }
-
-/** Decides what a failed attempt leaves behind: nothing (somebody else owns the row), a later attempt, or the end. */
-async function endAttempt(
-  dependencies: RunDependencies,
-  task: Task,
-  token: string,
-  receipt: string,
-  attempt: SupervisedAttempt,
-  meter: ModelMeter,
-  cause: unknown,
-  { shrunk }: BatchContext,
-): Promise<Delivered> {
-  const { store, queue, clock, log, findTaskType, retentionDays, lane } = dependencies
-  attempt.stopHeartbeat()
-  const now = clock.now()
-  const error = attempt.signal.aborted ? attempt.signal.reason : cause
-  const { code } = describeFailure(error)
-  const record = recordOf(task, now, code, meter.provider() ?? providerOf(error))
-  if (error instanceof ConflictError) {
-    log('task.stopped', { ...taskFields(task), code })
-    const usage = meter.usage()
-    if (error.code === 'cancelled' && usage)
-      await store.change(task, recordCancelledUsage(task.epoch, token, usage, record))
-    if (error.code === 'cancelled') return 'done'
-    return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, await store.get(task), shrunk)
-  }
-  const policy = findTaskType(task.type)?.retry ?? { baseMs: 2_000, capMs: 60_000 }
-  const { attempt: begunAttempt, maxAttempts } = task
-  const decision = decide(error, begunAttempt, maxAttempts, policy, now, clock.random(), meter.isPaid())
-  if (decision.outcome === 'fail') {
-    const end = {
-      error: decision.error,
-      usage: meter.usage(),
-      record,
-      retention: retentionFrom(now, retentionDays, task),
-      pending: followUpsOf(task, 'FAILED'),
-    }
-    const ended = await retryUnavailable(clock, () => store.change(task, fail(token, now, end)))
-    if (!ended.changed || !ended.task)
-      return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, ended.task, shrunk)
-    log('task.failed', { ...taskFields(task), code, ...failureFields(error) })
-    // What cannot be done now is the sweeper's: the row stays due. The message has done its work.
-    await followUp(dependencies, ended.task)
-    return 'done'
-  }
-  const { wait, isCounted } = decision
-  const begun = isCounted ? task.attempt : task.attempt - 1
-  const parked = await retryUnavailable(clock, () =>
-    store.change(
-      task,
-      // Only counted attempts go into `history`; waits at an open circuit do not.
-      retryLater(
-        token,
-        now,
-        wait,
-        decision.error,
-        meter.usage(),
-        isCounted ? record : undefined,
-        begun,
-        code === 'circuit_open' ? (task.parkedSince ?? now) : undefined,
-      ),
-    ),
-  )
-  if (!parked.changed) return refuseDelivery(dependencies, { ...task, v: 1 }, receipt, parked.task, shrunk)
-  log(isCounted ? 'task.retrying' : 'task.parked', {
-    ...taskFields(task),
-    code,
-    ...failureFields(error),
-    retry_in_ms: wait.until - now,
-  })
-  if (wait.by === 'sweeper') return 'done'
-  await shrunk
-  await queue.changeVisibility(lane, receipt, Math.ceil((wait.until - clock.now()) / 1_000))
-  return 'again'
-}
-
-const recordOf = (task: Task, now: number, outcome: string, provider: string | undefined): AttemptRecord => ({
-  epoch: task.epoch,
-  attempt: task.attempt,
-  startedAt: task.startedAt ?? now,
-  endedAt: now,
-  outcome,
-  ...(provider ? { provider } : {}),
-})

@@ -1,17 +1,20 @@
 import { ATTEMPT, TIMING } from '../../../contract/timing.ts'
 import type { Lane } from '../../../contract.ts'
-import { ConflictError } from '../../domain/errors.ts'
+import { ConflictError, causeFields } from '../../domain/errors.ts'
 import type { Progress, Task, TaskKey } from '../../domain/task.ts'
 import { renew, report } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { Changed, TaskStore } from '../../ports/task-store.ts'
+import { taskFields } from '../shared/task-fields.ts'
 
 interface Dependencies {
   readonly lane: Lane
   readonly store: TaskStore
   readonly queue: TaskQueue
   readonly clock: Clock
+  readonly log: Log
 }
 
 /** The attempts one invocation runs side by side, so that one batched read can look after all of them. */
@@ -49,7 +52,7 @@ const PROGRESS_STEP_MS = 250
  * owns nothing any more.
  */
 export function superviseAttempt(
-  { lane, store, queue, clock }: Dependencies,
+  { lane, store, queue, clock, log }: Dependencies,
   task: Task,
   token: string,
   receipt: string,
@@ -67,19 +70,21 @@ export function superviseAttempt(
     if (!written.changed && !stopped.signal.aborted)
       controller.abort(new ConflictError(written.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost'))
   }
+  const failed = (what: string) => (error: unknown) =>
+    log('heartbeat.failed', { ...taskFields(task), what, ...causeFields(error) })
   const throttle = new ProgressThrottle(clock.now())
 
   const beat = async () => {
     for (;;) {
       await clock.sleep(TIMING.heartbeatMs, stopped.signal)
       if (stopped.signal.aborted) return
-      // Ignore a failed renewal: the 60 s lease leaves two more heartbeats.
+      // Go on after a failed renewal: the 60 s lease leaves two more heartbeats.
       await store
         .change(task, renew(token, clock.now(), throttle.take(clock.now())))
-        .then(follow, () => undefined)
+        .then(follow, failed('lease'))
       await shrunk
       if (!stopped.signal.aborted)
-        await queue.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(() => undefined)
+        await queue.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(failed('visibility'))
     }
   }
   void beat()
@@ -93,7 +98,7 @@ export function superviseAttempt(
       if (stopped.signal.aborted || throttle.waitMs(clock.now()) > 0) continue
       const progress = throttle.take(clock.now())
       if (progress)
-        await store.change(task, report(token, clock.now(), progress)).then(follow, () => undefined)
+        await store.change(task, report(token, clock.now(), progress)).then(follow, failed('progress'))
     }
     isFlushing = false
   }
@@ -102,10 +107,7 @@ export function superviseAttempt(
     signal: controller.signal,
     aborted,
     progress: (percent, message = '') => {
-      throttle.note({
-        percent: Math.max(0, Math.min(100, Math.round(percent))),
-        message: message.slice(0, 300),
-      })
+      throttle.note(toProgress(percent, message))
       void flushProgress()
     },
     limit: (ms, reason) => {
@@ -116,6 +118,15 @@ export function superviseAttempt(
       stopped.abort()
       running.delete(token)
     },
+  }
+}
+
+/** An author may report anything; what no row can hold would take the lease's renewal along. */
+const toProgress = (percent: unknown, message: unknown): Progress => {
+  const number = Number(percent)
+  return {
+    percent: Number.isFinite(number) ? Math.max(0, Math.min(100, Math.round(number))) : 0,
+    message: String(message).slice(0, 300).toWellFormed(),
   }
 }
 
@@ -157,7 +168,7 @@ class ProgressThrottle {
  * provider call is aborted within about 2 s of the cancel.
  */
 export async function watchLeases(
-  { store, clock }: Pick<Dependencies, 'store' | 'clock'>,
+  { store, clock, log }: Pick<Dependencies, 'store' | 'clock' | 'log'>,
   running: RunningAttempts,
   until: AbortSignal,
 ): Promise<void> {
@@ -169,7 +180,10 @@ export async function watchLeases(
     )
     if (attempts.length === 0) continue
     const keys = attempts.slice(0, 100).map(({ key: { tenant, id } }) => ({ tenant, id }))
-    const leases = await store.readLeases(keys).catch(() => [])
+    const leases = await store.readLeases(keys).catch((error) => {
+      log('heartbeat.failed', { what: 'watch', ...causeFields(error) })
+      return []
+    })
     for (const { key, token, abort } of attempts) {
       const lease = leases.find(({ tenant, id }) => id === key.id && tenant === key.tenant)
       if (lease?.status === 'CANCELLED') abort(new ConflictError('cancelled'))

@@ -1,0 +1,135 @@
+import { ConflictError } from '../../domain/errors.ts'
+import { followUpsOf } from '../../domain/follow-ups.ts'
+import { recorded } from '../../domain/history.ts'
+import { type Decision, decide, describeFailure, providerOf } from '../../domain/retry.ts'
+import type { AttemptRecord, Task } from '../../domain/task.ts'
+import { fail, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
+import { followUp } from '../shared/follow-up.ts'
+import { retentionFrom } from '../shared/retention.ts'
+import { retryUnavailable } from '../shared/retry-unavailable.ts'
+import { taskFields } from '../shared/task-fields.ts'
+import { failureFields } from './failure-fields.ts'
+import type { ModelMeter } from './meter-model.ts'
+import { refuseDelivery } from './refuse-delivery.ts'
+import type { BatchContext, Delivered, Delivery, RunDependencies } from './run-task.ts'
+import type { SupervisedAttempt } from './supervise-attempt.ts'
+
+/** One attempt that holds its task. */
+export interface Attempt {
+  readonly task: Task
+  readonly token: string
+  readonly delivery: Delivery
+  readonly supervised: SupervisedAttempt
+  readonly meter: ModelMeter
+  readonly batch: BatchContext
+}
+
+const OTHER_POLICY = { baseMs: 2_000, capMs: 60_000 }
+
+/** Decides what a failed attempt leaves behind: nothing (somebody else owns the row), a later attempt, or the end. */
+export async function endAttempt(
+  dependencies: RunDependencies,
+  attempt: Attempt,
+  cause: unknown,
+): Promise<Delivered> {
+  const { task, supervised, meter, delivery } = attempt
+  const { clock, findTaskType } = dependencies
+  supervised.stopHeartbeat()
+  const error = supervised.signal.aborted ? supervised.signal.reason : cause
+  if (error instanceof ConflictError) return onConflict(dependencies, attempt, error)
+  const decision = decide(error, {
+    task,
+    policy: findTaskType(task.type)?.retry ?? OTHER_POLICY,
+    now: clock.now(),
+    random: clock.random(),
+    isPaid: meter.isPaid(),
+    ...(delivery.receives === undefined ? {} : { receives: delivery.receives }),
+  })
+  return decision.outcome === 'fail'
+    ? onFailure(dependencies, attempt, error, decision)
+    : onRetry(dependencies, attempt, error, decision)
+}
+
+/** Somebody else owns the row: a caller cancelled it, or another attempt took it over. */
+async function onConflict(
+  dependencies: RunDependencies,
+  { task, token, delivery, meter, batch }: Attempt,
+  { code }: ConflictError,
+): Promise<Delivered> {
+  const { store, log } = dependencies
+  log('task.stopped', { ...taskFields(task), code })
+  if (code === 'lease_lost')
+    return refuseDelivery(dependencies, delivery, await store.get(task), batch.shrunk)
+  const usage = meter.usage()
+  if (usage) await store.change(task, recordCancelledUsage(task.epoch, token, usage))
+  return 'done'
+}
+
+async function onFailure(
+  dependencies: RunDependencies,
+  { task, token, delivery, meter, batch }: Attempt,
+  cause: unknown,
+  { error }: Decision & { outcome: 'fail' },
+): Promise<Delivered> {
+  const { store, clock, log, retentionDays } = dependencies
+  const now = clock.now()
+  const end = {
+    error,
+    usage: meter.usage(),
+    entry: recorded(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))),
+    retention: retentionFrom(now, retentionDays, task),
+    pending: followUpsOf(task, 'FAILED'),
+  }
+  const ended = await retryUnavailable(clock, () => store.change(task, fail(token, now, end)))
+  if (!ended.changed || !ended.task) return refuseDelivery(dependencies, delivery, ended.task, batch.shrunk)
+  log('task.failed', { ...taskFields(task), code: error.code, ...failureFields(cause) })
+  // What cannot be done now is the sweeper's: the row stays due. The message has done its work.
+  await followUp(dependencies, ended.task)
+  return 'done'
+}
+
+async function onRetry(
+  dependencies: RunDependencies,
+  { task, token, delivery, meter, batch }: Attempt,
+  cause: unknown,
+  { error, wait, isCounted }: Decision & { outcome: 'retry' },
+): Promise<Delivered> {
+  const { store, queue, clock, log, lane } = dependencies
+  const now = clock.now()
+  const later = {
+    wait,
+    error,
+    usage: meter.usage(),
+    attempt: isCounted ? task.attempt : task.attempt - 1,
+    // What spent no attempt is counted, not listed: there may be many, and each says the same.
+    ...(isCounted
+      ? { entry: recorded(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))) }
+      : { uncounted: { parkedSince: task.parkedSince ?? now, uncounted: (task.uncounted ?? 0) + 1 } }),
+  }
+  const parked = await retryUnavailable(clock, () => store.change(task, retryLater(token, now, later)))
+  if (!parked.changed) return refuseDelivery(dependencies, delivery, parked.task, batch.shrunk)
+  log(isCounted ? 'task.retrying' : 'task.parked', {
+    ...taskFields(task),
+    code: error.code,
+    ...failureFields(cause),
+    retry_in_ms: wait.until - now,
+  })
+  if (wait.by === 'sweeper') return 'done'
+  await batch.shrunk
+  await queue.changeVisibility(lane, delivery.receipt, Math.ceil((wait.until - clock.now()) / 1_000))
+  return 'again'
+}
+
+export const recordOf = (
+  task: Task,
+  now: number,
+  outcome: string,
+  provider: string | undefined,
+): AttemptRecord => ({
+  epoch: task.epoch,
+  attempt: task.attempt,
+  startedAt: task.startedAt ?? now,
+  endedAt: now,
+  outcome,
+  ...(provider ? { provider } : {}),
+})
