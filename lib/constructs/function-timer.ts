@@ -48,6 +48,6 @@ export class FunctionTimer extends Construct {
         maxEventAge: Duration.minutes(1),
       }),
     })
-    timer.node.addDependency(role)
+    timer.node.addDependency(role.node.findChild('DefaultPolicy'))
   }
 }

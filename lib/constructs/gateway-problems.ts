@@ -95,7 +95,11 @@ export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
 }
 
 /** Gives an API the answers above. */
-export function addGatewayProblems(scope: Construct, restApi: apigateway.IRestApi): void {
+export function addGatewayProblems(
+  scope: Construct,
+  restApi: apigateway.IRestApi,
+  corsOrigins: readonly string[] = [],
+): void {
   for (const [type, { retryAfterSeconds, ...problem }] of Object.entries(GATEWAY_PROBLEMS))
     new apigateway.GatewayResponse(scope, type, {
       restApi,
@@ -105,12 +109,25 @@ export function addGatewayProblems(scope: Construct, restApi: apigateway.IRestAp
         'Content-Type': "'application/problem+json'",
         'Cache-Control': "'no-store'",
         'x-request-id': 'context.requestId',
+        ...allowOrigin(corsOrigins),
         ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': `'${retryAfterSeconds}'` }),
       },
       // The key picks the template and is no header: the gateway knows no "+json" and would not choose it.
       templates: { 'application/json': toTemplate(problem) },
     })
 }
+
+/** Without it a page cannot read why it was refused. The body says nothing that only some may know. */
+const allowOrigin = (origins: readonly string[]): Record<string, string> =>
+  origins.length === 0
+    ? {}
+    : {
+        'Access-Control-Allow-Origin':
+          origins.length === 1 && !origins[0]?.endsWith(':*')
+            ? `'${origins[0]}'`
+            : 'method.request.header.Origin',
+        Vary: "'Origin'",
+      }
 
 const toTemplate = ({ status, code, title, detail }: GatewayProblem): string =>
   JSON.stringify({

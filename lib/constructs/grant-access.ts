@@ -1,4 +1,4 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib'
+import { ArnFormat, Stack, Token } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { type BundleName, PROVIDER_KEY_PARAMETERS, TABLE } from '../../functions/contract.ts'
 import { bedrockResources } from '../stages/model-routes.ts'
@@ -78,12 +78,19 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
       }),
     ),
   )
+  target.allow(['kms:Decrypt'], models.keysKmsArn && keyed.length > 0 ? [models.keysKmsArn] : [])
   const place = { partition: stack.partition, region: stack.region, account: stack.account }
   target.allow(
     ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'],
     bedrockResources(models.bedrockModels, place),
   )
-  const printed = { partition: '<AWS::Partition>', region: '<AWS::Region>', account: '<AWS::AccountId>' }
+  // A stage that states its Region and account has them in its template, and the rule prints them.
+  const asPrinted = (value: string, name: string) => (Token.isUnresolved(value) ? `<AWS::${name}>` : value)
+  const printed = {
+    partition: asPrinted(stack.partition, 'Partition'),
+    region: asPrinted(stack.region, 'Region'),
+    account: asPrinted(stack.account, 'AccountId'),
+  }
   for (const arn of bedrockResources(models.bedrockModels, printed).filter((text) => text.includes('*')))
     acceptWildcard(target, arn, 'A cross-Region profile may run its model in any of its Regions.')
 }

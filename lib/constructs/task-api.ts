@@ -7,6 +7,7 @@ import routesFile from '../../functions/api/routes.gen.json' with { type: 'json'
 import { API_BASE, type ApiFunction, type Route } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
+import { ApiDoor, doorProps } from './api-door.ts'
 import { addGatewayProblems } from './gateway-problems.ts'
 import type { TaskFunction } from './task-function.ts'
 
@@ -33,6 +34,7 @@ export class TaskApi extends Construct {
   readonly key: apigateway.ApiKey | undefined
   readonly #isOpen: boolean
   readonly #hasPreflights: boolean
+  #isSigned = false
   readonly #functions: TaskApiProps['functions']
   readonly #docs: StageSettings['api']['docs']
 
@@ -49,7 +51,7 @@ export class TaskApi extends Construct {
     this.api = new apigateway.RestApi(this, 'Api', {
       restApiName: `TaskRunner-${stage.name}`,
       description: `Async AI Task Runner, ${stage.name}`,
-      endpointTypes: [apigateway.EndpointType.REGIONAL],
+      ...doorProps(this, stage.api),
       cloudWatchRole: false,
       // The script of the docs page is 1.7 MB of text, and 0.4 MB compressed.
       minCompressionSize: Size.kibibytes(8),
@@ -65,9 +67,11 @@ export class TaskApi extends Construct {
         ...(stage.observability.tracing === 'off' ? {} : { tracingEnabled: true }),
       },
     })
+    this.#isSigned = stage.api.auth === 'iam'
+    new ApiDoor(this, 'Door', this.api, stage.api)
     if (stage.api.setsAccountLogRole) this.#setAccountLogRole()
     this.#addRoutes()
-    addGatewayProblems(this.#child('Problems'), this.api as apigateway.IRestApi)
+    addGatewayProblems(this.#child('Problems'), this.api as apigateway.IRestApi, stage.api.corsOrigins)
     for (const [bundle, target] of Object.entries(functions))
       target.live.addPermission('Gateway', {
         principal: new iam.ServicePrincipal('apigateway.amazonaws.com'),
@@ -111,7 +115,10 @@ export class TaskApi extends Construct {
       service: 'lambda',
       path: `2015-03-31/functions/${functionArn}/invocations`,
     })
-    resource.addMethod(method, integration, { apiKeyRequired: !this.#isOpen && !isOpen })
+    resource.addMethod(method, integration, {
+      apiKeyRequired: !this.#isOpen && !isOpen,
+      ...(this.#isSigned && !isOpen ? { authorizationType: apigateway.AuthorizationType.IAM } : {}),
+    })
   }
 
   #resources(): apigateway.IResource[] {
@@ -150,7 +157,6 @@ export class TaskApi extends Construct {
     })
     const account = new apigateway.CfnAccount(this, 'Account', { cloudWatchRoleArn: role.roleArn })
     account.applyRemovalPolicy(RemovalPolicy.RETAIN)
-    account.node.addDependency(role)
     this.api.deploymentStage.node.addDependency(account)
   }
 }

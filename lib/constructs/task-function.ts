@@ -66,7 +66,10 @@ export class TaskFunction extends Construct {
       // REPORT lines, to which the runbook leads for memory and cold starts, are INFO: about 300 bytes an invocation.
       systemLogLevelV2: lambda.SystemLogLevel.INFO,
       environment: {
-        ...checkEnvironment(bundle, { ...props.environment, ...timingOf(stage, bundle) }),
+        ...checkEnvironment(bundle, {
+          ...props.environment,
+          ...timingOf(stage, bundle),
+        }),
         ...SOURCE_MAPS[bundle],
       },
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
@@ -74,12 +77,15 @@ export class TaskFunction extends Construct {
       // version of a deployment that failed goes: Lambda refuses to publish the same code twice in a row.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     })
+    // The CDK states what the reference to the role says; the rights must be there before anybody calls, not before.
+    const resource = this.function.node.defaultChild as lambda.CfnFunction
+    resource.addDeletionOverride('DependsOn')
     this.live = new lambda.Alias(this, 'Live', {
       aliasName: 'live',
       version: this.function.currentVersion as lambda.IVersion,
     })
     // Lambda refuses an event source whose role cannot read the queue yet.
-    this.live.node.addDependency(this.role)
+    this.live.node.addDependency(this.role.node.findChild('DefaultPolicy'))
     acknowledge(this, tracing === 'off' ? { ...ACCEPTED, ...UNTRACED } : { ...ACCEPTED, ...TRACED })
   }
 

@@ -17,13 +17,20 @@ const text = (name: string) => ({ name, type: dynamodb.AttributeType.STRING })
 export class TaskTable extends Construct {
   readonly table: dynamodb.TableV2
 
-  constructor(scope: Construct, id: string, { protection }: Pick<StageSettings, 'protection'>) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { protection, table }: Pick<StageSettings, 'protection' | 'table'>,
+  ) {
     super(scope, id)
     this.table = new dynamodb.TableV2(this, 'Table', {
       partitionKey: text(TABLE.partitionKey),
       sortKey: text(TABLE.sortKey),
       timeToLiveAttribute: TABLE.ttl,
-      billing: dynamodb.Billing.onDemand(),
+      billing: dynamodb.Billing.onDemand({
+        ...(table.maxReadUnits ? { maxReadRequestUnits: table.maxReadUnits } : {}),
+        ...(table.maxWriteUnits ? { maxWriteRequestUnits: table.maxWriteUnits } : {}),
+      }),
       globalSecondaryIndexes: [
         {
           indexName: TABLE.listIndex.name,

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib'
+import { Duration, Stack } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
 import { type Alarms, THRESHOLDS } from './alarms.ts'
@@ -39,8 +39,10 @@ export class Dashboards extends Construct {
         periodOverride: cloudwatch.PeriodOverride.AUTO,
         widgets,
       })
-    this.overview = dashboard('Overview', `TaskRunner-${props.stageName}`, this.#overview())
-    this.lanes = dashboard('Lanes', `TaskRunner-${props.stageName}-lanes`, this.#laneDetail())
+    // An account has one list of dashboards for all its Regions.
+    const title = `TaskRunner-${props.stageName}-${Stack.of(this).region}`
+    this.overview = dashboard('Overview', title, this.#overview())
+    this.lanes = dashboard('Lanes', `${title}-lanes`, this.#laneDetail())
   }
 
   #overview(): cloudwatch.IWidget[][] {
@@ -51,7 +53,7 @@ export class Dashboards extends Construct {
     return [
       [
         text(
-          `# Task runner, ${stageName}\nAn alarm's description links to its heading in the [runbook](${runbookUrl}). Each lane has its part of the dashboard **TaskRunner-${stageName}-lanes**.`,
+          `# Task runner, ${stageName}\nAn alarm's description links to its heading in the [runbook](${runbookUrl}). Each lane has its part of the dashboard **TaskRunner-${stageName}-${Stack.of(this).region}-lanes**.`,
           24,
           2,
         ),

@@ -5,6 +5,7 @@ import { LANES } from '../../functions/contract.ts'
 import { metricCount } from '../costs/estimate.ts'
 import { PRICES } from '../costs/prices.ts'
 import { Alarms } from '../observability/alarms.ts'
+import { addBudget } from '../observability/budget.ts'
 import { Dashboards } from '../observability/dashboards.ts'
 import { QUERIES } from '../observability/queries.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
@@ -72,9 +73,20 @@ export class ObservabilityStack extends Stack {
             ? [...logs.workers, ...logs.api, stateless.sweeper.sweep.logGroupName]
             : [...logs[from]],
       })
-    const url = `https://${this.region}.console.aws.amazon.com/cloudwatch/home#dashboards:name=${overview.dashboardName}`
+    const url = `https://${this.region}.${CONSOLES[partitionOf(stage.region)]}/cloudwatch/home#dashboards:name=${overview.dashboardName}`
+    if (stage.budget) addBudget(this, stage.name, stage.budget)
     new CfnOutput(this, 'DashboardUrl', { value: url })
     for (const [severity, { topicArn }] of Object.entries(alarms.topics))
       new CfnOutput(this, `${severity}TopicArn`, { value: topicArn, description: 'Subscribe to be told' })
   }
 }
+
+/** Hosts of the consoles, by partition. */
+const CONSOLES = {
+  aws: 'console.aws.amazon.com',
+  'aws-cn': 'console.amazonaws.cn',
+  'aws-us-gov': 'console.amazonaws-us-gov.com',
+} as const
+
+const partitionOf = (region = ''): keyof typeof CONSOLES =>
+  region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'

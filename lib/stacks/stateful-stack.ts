@@ -1,4 +1,4 @@
-import { Stack, type StackProps } from 'aws-cdk-lib'
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { LANES, type Lane } from '../../functions/contract.ts'
@@ -27,5 +27,10 @@ export class StatefulStack extends Stack {
         new DeadLetterQueue(this, `dead-letters-${lane}`, { stage, source: lane }).queue,
       ]),
     ) as Record<Lane, sqs.Queue>
+    for (const [lane, { queueArn }] of Object.entries(this.deadLetters))
+      new CfnOutput(this, `${lane}DeadLettersArn`, {
+        value: queueArn,
+        description: `Dead letters of lane ${lane}; redrive them to the queue as a custom destination`,
+      })
   }
 }

@@ -9,6 +9,7 @@ import {
   LANES,
   type Lane as LaneName,
 } from '../../functions/contract.ts'
+import { apiUrl } from '../constructs/api-door.ts'
 import { Canary } from '../constructs/canary.ts'
 import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
@@ -164,14 +165,12 @@ export class StatelessStack extends Stack {
       new Canary(this, 'Canary', { stage, api: this.taskApi.api, functions: this.functions })
 
     new CfnOutput(this, 'ApiUrl', {
-      value: this.taskApi.api.urlForPath(API_BASE),
+      value: apiUrl(this.taskApi.api, stage.api, API_BASE),
       description: 'Base of every route',
     })
     for (const lane of LANES) {
       const { queueArn } = this.lanes[lane].queue
       new CfnOutput(this, `${lane}QueueArn`, { value: queueArn, description: `Queue of lane ${lane}` })
-      const description = `Dead letters of lane ${lane}; redrive them to the queue as a custom destination`
-      new CfnOutput(this, `${lane}DeadLettersArn`, { value: deadLetters[lane].queueArn, description })
     }
     if (this.taskApi.key) {
       const { keyId } = this.taskApi.key

@@ -1,4 +1,4 @@
-import { type Environment, Stage, Tags } from 'aws-cdk-lib'
+import { type Environment, PermissionsBoundary, Stage, Tags } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { ObservabilityStack } from './observability-stack.ts'
@@ -12,6 +12,9 @@ export interface TaskRunnerStageProps {
   readonly env?: Environment
 }
 
+/** Read by every stack's synthesizer. */
+const QUALIFIER = '@aws-cdk/core:bootstrapQualifier'
+
 /** One environment. Stacks are named after it, e.g. `TaskRunner-dev-stateful`. */
 export class TaskRunnerStage extends Stage {
   readonly stateful: StatefulStack
@@ -19,7 +22,13 @@ export class TaskRunnerStage extends Stage {
   readonly observability: ObservabilityStack | undefined
 
   constructor(scope: Construct, id: string, { stage, bundleRoot, version, env }: TaskRunnerStageProps) {
-    super(scope, id, env ? { env } : {})
+    super(scope, id, {
+      ...(env ? { env } : {}),
+      ...(stage.permissionsBoundary
+        ? { permissionsBoundary: PermissionsBoundary.fromName(stage.permissionsBoundary) }
+        : {}),
+    })
+    if (stage.bootstrapQualifier) this.node.setContext(QUALIFIER, stage.bootstrapQualifier)
     this.stateful = new StatefulStack(this, 'stateful', {
       stage,
       description: `Async AI Task Runner, ${stage.name}: table, payload bucket, dead-letter queues`,
@@ -41,5 +50,6 @@ export class TaskRunnerStage extends Stage {
       : undefined
     Tags.of(this).add('application', 'task-runner')
     Tags.of(this).add('stage', stage.name)
+    for (const [name, value] of Object.entries(stage.tags)) Tags.of(this).add(name, value)
   }
 }

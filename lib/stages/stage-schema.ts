@@ -55,6 +55,30 @@ const laneSchema = z
   })
 export type LaneSettings = z.output<typeof laneSchema>
 
+/** How callers reach the API, where it is not the gateway's own address with a key. */
+const doorShape = {
+  /** A name of your own, with its certificate in the stage's Region. */
+  domain: z
+    .strictObject({
+      name: z.string().regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be a host name'),
+      certificateArn: z.string().startsWith('arn:'),
+      /** e.g. `ai/runner`; left out, the API has the name to itself. */
+      basePath: z
+        .string()
+        .regex(/^[\w$.+!*'()-]+(\/[\w$.+!*'()-]+)*$/, 'must be one or more names with slashes between them')
+        .optional(),
+      /** The gateway's own address answers nothing any more. */
+      isOnly: z.boolean().default(false),
+    })
+    .optional(),
+  /** A web ACL of yours in front of the stage. */
+  webAclArn: z.string().startsWith('arn:').optional(),
+  /** Only through these VPC endpoints of `execute-api`; nothing from the internet. */
+  vpcEndpointIds: z.array(z.string().regex(/^vpce-[0-9a-f]+$/, 'must be a VPC endpoint id')).default([]),
+  /** `iam`: callers sign with AWS credentials that may invoke it, and send their key: it names the tenant. */
+  auth: z.enum(['key', 'iam']).default('key'),
+}
+
 const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) as Record<
   Lane,
   typeof laneSchema
@@ -75,6 +99,19 @@ export const stageSchema = z
       .string()
       .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a Region, e.g. eu-central-1')
       .optional(),
+    /** Added to every resource, e.g. a cost centre. */
+    tags: z.record(z.string().regex(/^(?!aws:).{1,128}$/), z.string().max(256)).default({}),
+    /** Name of the managed policy that bounds every role. */
+    permissionsBoundary: z.string().min(1).optional(),
+    /** Where `cdk bootstrap --qualifier` was run with one. */
+    bootstrapQualifier: z
+      .string()
+      .regex(/^[a-z0-9]{1,10}$/, 'must be 1 to 10 lower-case letters and digits')
+      .optional(),
+    /** What everything with this stage's tag may cost in a month before these addresses are told. */
+    budget: z
+      .strictObject({ usdPerMonth: z.number().positive(), tell: z.array(z.email()).min(1) })
+      .optional(),
     name: z.union([z.enum(STAGE_NAMES), z.custom<PreviewName>((name) => isPreviewName(String(name)))]),
     /** No API key is asked for. Loopback only. */
     isOpen: z.boolean(),
@@ -92,9 +129,18 @@ export const stageSchema = z
       bedrockModels: z.array(z.string().min(1)),
       /** The stage whose keys in SSM this one uses. Left out, it has its own. */
       keysOfStage: z.enum(STAGE_NAMES).optional(),
+      /** The customer's key that encrypts the model keys in SSM; without it they are under the account's own. */
+      keysKmsArn: z
+        .string()
+        .regex(/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/, 'must be the ARN of a KMS key')
+        .optional(),
       openaiBaseUrl: z.url().optional(),
       anthropicBaseUrl: z.url().optional(),
     }),
+    /** The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. */
+    table: z
+      .strictObject({ maxWriteUnits: whole.min(1).optional(), maxReadUnits: whole.min(1).optional() })
+      .default({}),
     /** Days a finished row is kept. */
     retentionDays: whole.min(1).max(3_650),
     /** Payload objects expire this many days after submission; later than any row that points at them. */
@@ -127,6 +173,7 @@ export const stageSchema = z
        * takes all of them back to the old one and fails the deployment.
        */
       hasCanary: z.boolean(),
+      ...doorShape,
       /** Who may read the docs page and its files, 1.7 MB together: anybody, callers with a key, or nobody. */
       docs: z.enum(['open', 'key', 'off']),
       /**

@@ -10,11 +10,6 @@ import { assembleOf } from '../fixtures/templates.ts'
 const missing = await pythonMissing()
 if (missing) console.warn(`SKIPPED, cfn-lint: ${missing}.`)
 
-/** Rules that are wrong here, and why. */
-const IGNORED: Readonly<Record<string, string>> = {
-  W3005: 'The CDK states dependencies that a reference implies; CloudFormation does not mind.',
-}
-
 /** The package is no module to run, and its command knows only the folder it was installed in. */
 const MAIN = 'import sys; from cfnlint.runner import main; sys.exit(main())'
 
@@ -27,14 +22,7 @@ describe.skipIf(missing !== undefined)('cfn-lint', () => {
       file.endsWith('.template.json'),
     )
     expect(files.length).toBeGreaterThanOrEqual(2)
-    const args = [
-      '-c',
-      MAIN,
-      '--ignore-checks',
-      ...Object.keys(IGNORED),
-      '--',
-      ...files.map((file) => join(assembly, file)),
-    ]
+    const args = ['-c', MAIN, '--', ...files.map((file) => join(assembly, file))]
     const { stdout } = await promisify(execFile)(join(directory, 'bin/python'), args).catch(
       (cause: { stdout?: string }) => ({ stdout: cause.stdout || String(cause) }),
     )

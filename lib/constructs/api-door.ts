@@ -1,0 +1,79 @@
+import { CfnOutput } from 'aws-cdk-lib'
+import * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
+import { InterfaceVpcEndpoint } from 'aws-cdk-lib/aws-ec2'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
+import { Construct } from 'constructs'
+import type { StageSettings } from '../stages/stage-schema.ts'
+
+type Door = StageSettings['api']
+
+/** Settings of the API itself: where it can be reached from. */
+export function doorProps(
+  scope: Construct,
+  { vpcEndpointIds, domain }: Door,
+): Partial<apigateway.RestApiProps> {
+  return {
+    ...(vpcEndpointIds.length === 0
+      ? { endpointTypes: [apigateway.EndpointType.REGIONAL] }
+      : {
+          endpointConfiguration: {
+            types: [apigateway.EndpointType.PRIVATE],
+            vpcEndpoints: vpcEndpointIds.map((vpcEndpointId) =>
+              InterfaceVpcEndpoint.fromInterfaceVpcEndpointAttributes(scope, vpcEndpointId, {
+                vpcEndpointId,
+                port: 443,
+              }),
+            ),
+          },
+          policy: onlyThrough(vpcEndpointIds),
+        }),
+    ...(domain?.isOnly ? { disableExecuteApiEndpoint: true } : {}),
+  }
+}
+
+/** A private API answers nobody until a policy names who may call. */
+const onlyThrough = (vpcEndpointIds: readonly string[]) =>
+  new iam.PolicyDocument({
+    statements: [
+      new iam.PolicyStatement({
+        principals: [new iam.AnyPrincipal()],
+        actions: ['execute-api:Invoke'],
+        resources: ['execute-api:/*'],
+        conditions: { StringEquals: { 'aws:SourceVpce': [...vpcEndpointIds] } },
+      }),
+    ],
+  })
+
+/** What is put in front of an API: a name of its own with a base path, a web ACL. */
+export class ApiDoor extends Construct {
+  constructor(scope: Construct, id: string, api: apigateway.RestApi, { domain, webAclArn }: Door) {
+    super(scope, id)
+    if (webAclArn)
+      new CfnWebACLAssociation(this, 'WebAcl', { resourceArn: api.deploymentStage.stageArn, webAclArn })
+    if (!domain) return
+    const name = new apigateway.DomainName(this, 'Domain', {
+      domainName: domain.name,
+      certificate: Certificate.fromCertificateArn(this, 'Certificate', domain.certificateArn),
+      endpointType: apigateway.EndpointType.REGIONAL,
+      securityPolicy: apigateway.SecurityPolicy.TLS_1_2,
+    })
+    // Not a base path mapping: that takes one name, and a base path may have several.
+    name.addApiMapping(api.deploymentStage, domain.basePath ? { basePath: domain.basePath } : {})
+    new CfnOutput(this, 'DomainTarget', {
+      value: name.domainNameAliasDomainName,
+      description: `Let ${domain.name} point here, as CNAME or alias`,
+    }).overrideLogicalId('DomainTarget')
+    new CfnOutput(this, 'DomainTargetZone', {
+      value: name.domainNameAliasHostedZoneId,
+      description: 'Hosted zone id of the target, for an alias in Route 53',
+    }).overrideLogicalId('DomainTargetZone')
+  }
+}
+
+/** Address of the API as callers should use it. */
+export const apiUrl = (api: apigateway.RestApi, { domain }: Door, base: string): string =>
+  domain
+    ? `https://${domain.name}${domain.basePath ? `/${domain.basePath}` : ''}${base}`
+    : api.urlForPath(base)

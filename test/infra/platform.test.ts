@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import { dev } from '../../lib/stages/dev.ts'
+import { parseStage } from '../../lib/stages/load-stage.ts'
+import type { StageInput, StageSettings } from '../../lib/stages/stage-schema.ts'
+import { templatesOf } from '../fixtures/templates.ts'
+
+/** Stage dev as a platform team may have it otherwise. */
+const withSettings = (change: Partial<StageInput>) =>
+  templatesOf(
+    'dev',
+    (stage) => ({ ...parseStage('dev', { ...dev, ...change }), name: stage.name }) as StageSettings,
+  )
+const withDoor = (change: Partial<StageInput['api']>) => withSettings({ api: { ...dev.api, ...change } })
+const text = (value: unknown) => JSON.stringify(value)
+
+describe('what a platform team asks for is a setting', () => {
+  it('tags, a permissions boundary, the qualifier of its bootstrap', () => {
+    const { stage, stateful, stateless } = withSettings({
+      tags: { 'cost-center': '4711' },
+      permissionsBoundary: 'platform-boundary',
+      bootstrapQualifier: 'platform1',
+    })
+    for (const queue of Object.values(stateful.byType('AWS::SQS::Queue')))
+      expect(queue.Properties.Tags).toContainEqual({ Key: 'cost-center', Value: '4711' })
+    const roles = Object.values(stateless.byType('AWS::IAM::Role'))
+    expect(roles.length).toBeGreaterThan(10)
+    for (const role of roles)
+      expect(text(role.Properties.PermissionsBoundary)).toContain('policy/platform-boundary')
+    expect(text(stage.stateless.templateOptions) + text(stateless.template.toJSON())).toContain(
+      '/cdk-bootstrap/platform1/version',
+    )
+  })
+
+  it('a ceiling of the table, and a budget', () => {
+    const { stateful, observability } = withSettings({
+      table: { maxWriteUnits: 2_000, maxReadUnits: 1_000 },
+      budget: { usdPerMonth: 200, tell: ['finance@example.com'] },
+    })
+    const [table] = Object.values(stateful.byType('AWS::DynamoDB::GlobalTable'))
+    expect(text(table?.Properties)).toContain('"MaxWriteRequestUnits":2000')
+    expect(text(table?.Properties)).toContain('"MaxReadRequestUnits":1000')
+    const [budget] = Object.values(observability?.byType('AWS::Budgets::Budget') ?? {})
+    expect(budget?.Properties).toMatchObject({
+      Budget: { BudgetLimit: { Amount: 200, Unit: 'USD' }, CostFilters: { TagKeyValue: ['user:stage$dev'] } },
+    })
+  })
+
+  it('a domain with a base path of any depth, and no other address', () => {
+    const { stateless } = withDoor({
+      domain: {
+        name: 'api.example.com',
+        certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/1',
+        basePath: 'ai/runner',
+        isOnly: true,
+      },
+    })
+    const [mapping] = Object.values(stateless.byType('AWS::ApiGatewayV2::ApiMapping'))
+    expect(mapping?.Properties).toMatchObject({ ApiMappingKey: 'ai/runner' })
+    const [api] = Object.values(stateless.byType('AWS::ApiGateway::RestApi'))
+    expect(api?.Properties).toMatchObject({ DisableExecuteApiEndpoint: true })
+    const outputs = stateless.template.findOutputs('*')
+    expect(outputs.ApiUrl?.Value).toBe('https://api.example.com/ai/runner/api/v1')
+    expect(Object.keys(outputs)).toEqual(expect.arrayContaining(['DomainTarget', 'DomainTargetZone']))
+  })
+
+  it('a web ACL in front', () => {
+    const webAclArn = 'arn:aws:wafv2:eu-central-1:111122223333:regional/webacl/ours/1'
+    const [found] = Object.values(withDoor({ webAclArn }).stateless.byType('AWS::WAFv2::WebACLAssociation'))
+    expect(found?.Properties.WebACLArn).toBe(webAclArn)
+    expect(text(found?.Properties.ResourceArn)).toContain('/restapis/')
+  })
+
+  it('private: only through its VPC endpoints', () => {
+    const { stateless } = withDoor({ vpcEndpointIds: ['vpce-0123456789abcdef0'] })
+    const [api] = Object.values(stateless.byType('AWS::ApiGateway::RestApi'))
+    expect(api?.Properties.EndpointConfiguration).toEqual({
+      Types: ['PRIVATE'],
+      VpcEndpointIds: ['vpce-0123456789abcdef0'],
+    })
+    expect(text(api?.Properties.Policy)).toContain('"aws:SourceVpce":["vpce-0123456789abcdef0"]')
+  })
+
+  it('signed by AWS credentials, beside the key that names the tenant', () => {
+    const methods = Object.values(withDoor({ auth: 'iam' }).stateless.byType('AWS::ApiGateway::Method'))
+    const closed = methods.filter(({ Properties }) => Properties.ApiKeyRequired === true)
+    expect(closed.length).toBeGreaterThan(20)
+    for (const { Properties } of closed) expect(Properties.AuthorizationType).toBe('AWS_IAM')
+    for (const { Properties } of methods.filter((method) => !closed.includes(method)))
+      expect(Properties.AuthorizationType).toBe('NONE')
+  })
+
+  it('pages of other origins can read why the gateway itself refused them', () => {
+    const originOf = (corsOrigins: string[]) =>
+      Object.values(withDoor({ corsOrigins }).stateless.byType('AWS::ApiGateway::GatewayResponse')).map(
+        ({ Properties }) =>
+          (Properties.ResponseParameters as Record<string, string>)[
+            'gatewayresponse.header.Access-Control-Allow-Origin'
+          ],
+      )
+    expect([...new Set(originOf(['https://app.example.com']))]).toEqual(["'https://app.example.com'"])
+    // The gateway chooses none of several; who may not call reads no more than a refusal.
+    expect([...new Set(originOf(['https://a.example.com', 'https://b.example.com']))]).toEqual([
+      'method.request.header.Origin',
+    ])
+    expect([...new Set(originOf([]))]).toEqual([undefined])
+  })
+
+  it('the model keys’ own KMS key may be used to read them, by workers that have models', () => {
+    const keysKmsArn = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+    const { stateless } = withSettings({ models: { ...dev.models, keysKmsArn } })
+    const allowed = Object.entries(stateless.byType('AWS::IAM::Policy')).filter(([, policy]) =>
+      text(policy).includes(keysKmsArn),
+    )
+    expect(allowed.map(([id]) => id.replace(/WorkerRole.*/, '')).toSorted()).toEqual([
+      'laneai',
+      'lanedocuments',
+      'laneurgent',
+    ])
+  })
+
+  it('dashboards carry their Region, since an account has one list of them', () => {
+    const { observability } = templatesOf('prod')
+    for (const { Properties } of Object.values(observability?.byType('AWS::CloudWatch::Dashboard') ?? {}))
+      expect(text(Properties.DashboardName)).toContain('{"Ref":"AWS::Region"}')
+  })
+
+  it.each([
+    [
+      { api: { ...dev.api, vpcEndpointIds: ['endpoint'] } },
+      'api.vpcEndpointIds.0: must be a VPC endpoint id',
+    ],
+    [{ bootstrapQualifier: 'Not-One' }, 'bootstrapQualifier: must be 1 to 10'],
+    [{ tags: { 'aws:cost': 'x' } }, 'tags'],
+    [{ budget: { usdPerMonth: 0, tell: [] } }, 'budget.usdPerMonth'],
+  ])('a wrong one is refused by its name (%#)', (change, message) => {
+    expect(() => parseStage('dev', { ...dev, ...change })).toThrow(message)
+  })
+})
+
+describe('a stage that states its account and Region', () => {
+  it.each(['dev', 'staging', 'prod'] as const)(
+    '%s has both in its templates, and keeps every rule',
+    (name) => {
+      const { stage, stateless } = templatesOf(name, (settings) => ({
+        ...settings,
+        account: '111122223333',
+        region: 'eu-central-1',
+      }))
+      expect(stage.stateless).toMatchObject({ account: '111122223333', region: 'eu-central-1' })
+      expect(text(stateless.all)).toContain('inference-profile/eu.amazon.nova-micro-v1:0')
+    },
+  )
+})
+
+describe('one deployment', () => {
+  it('waits for rights, not for roles, which references state already', () => {
+    const { stateless } = templatesOf('prod')
+    for (const [id, resource] of Object.entries(stateless.all)) {
+      const { DependsOn = [] } = resource as { DependsOn?: string[] }
+      const named = [DependsOn].flat().filter((other) => stateless.all[other]?.Type === 'AWS::IAM::Role')
+      expect([id, named]).toEqual([id, []])
+    }
+  })
+})
