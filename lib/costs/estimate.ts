@@ -1,17 +1,17 @@
 import { ATTEMPT, TIMING } from '../../functions/contract/timing.ts'
-import { LANES } from '../../functions/contract.ts'
+import { LANES, TABLE } from '../../functions/contract.ts'
 import { PRICED } from '../../functions/core/domain/cost.ts'
 import { type Dimension, METRICS } from '../../functions/metrics.ts'
 import manifest from '../../functions/tasks/manifest.gen.json' with { type: 'json' }
-import type { StageSettings } from '../stages/stage-schema.ts'
+import type { LaneSettings, StageSettings } from '../stages/stage-schema.ts'
 import { PRICES } from './prices.ts'
 
 export interface Load {
   readonly tasksPerMonth: number
   /** Mean length of an attempt. */
   readonly seconds: number
-  /** Messages in a usual batch: 1 in a quiet lane, up to the lane's batch size in a busy one. */
-  readonly batch: number
+  /** Messages in a usual batch; left out, what the rate makes of the lane's settings. */
+  readonly batch?: number
 }
 
 export interface CostLine {
@@ -21,22 +21,33 @@ export interface CostLine {
   readonly basis: string
 }
 
-const SECONDS_PER_MONTH = 30.4 * 86_400
+export const SECONDS_PER_MONTH = 30.4 * 86_400
 /** A submit and two looks. */
-const REQUESTS_PER_TASK = 3
+export const REQUESTS_PER_TASK = 3
 const API_SECONDS = 0.012
 /** Spread of the lengths of model calls: p95 is then 1.9 times the mean. */
 const SIGMA = 0.45
-/** Put 3, claim 4, complete 4: the row of up to 2 kB and its entries in two indexes. */
-const WRITE_UNITS = 11
+/** Put: row, list and due entry. Claim: row, and a due entry in place of another. Complete: a row of 2 kB, one due entry less. */
+const WRITE_UNITS = 9
+/** Each change of a status that the list index projects. */
+const LIST_UNITS = (TABLE.listIndex.include as readonly string[]).includes('status') ? 2 : 0
 /** A heartbeat writes row and due index. */
 const HEARTBEAT_UNITS = 4
-/** Progress is told at most this often; it writes the row alone. */
+/** Progress is told at most this often; it writes the row alone, of up to 2 kB. */
 const PROGRESS_SECONDS = 2
-/** Five lines of 500 bytes, platform reports included. */
-const LOG_BYTES = 2_500
+const PROGRESS_UNITS = 2
+/** The five lines of a task, as long as they are: submitted, claimed, called, completed with its metrics, answered. */
+const LOG_BYTES = 3_344
+/** One line of the access log a request, one report an invocation. */
+const ACCESS_BYTES = 300
+const REPORT_BYTES = 300
+/** A row with its two index entries, prompt of 200 B, answer of 1 kB. */
+const ROW_BYTES = 2_400
+/** What leaves for the caller: three answers with their headers. */
+const ANSWER_BYTES = 3 * 2_000
 /** Long polls of an idle event source: five pollers, 20 s each. */
-const IDLE_POLLS_PER_SECOND = 5 / 20
+const POLLERS = 5
+const IDLE_POLLS_PER_SECOND = POLLERS / 20
 
 /**
  * What a stage costs in a month, model tokens apart.
@@ -45,23 +56,28 @@ const IDLE_POLLS_PER_SECOND = 5 / 20
  * once for all of them.
  */
 export function estimate(stage: StageSettings, load: Load): readonly CostLine[] {
-  const { tasksPerMonth: tasks, seconds, batch } = load
+  const { tasksPerMonth: tasks, seconds } = load
+  const batch = load.batch ?? usualBatch(stage.lanes.ai, tasks / SECONDS_PER_MONTH, seconds).batch
   const requests = tasks * REQUESTS_PER_TASK
   const apiGb = stage.api.memoryMb / 1_024
   const beats = Math.floor(seconds / (TIMING.heartbeatMs / 1_000))
   const told = Math.floor(seconds / PROGRESS_SECONDS)
-  const writes = WRITE_UNITS + beats * HEARTBEAT_UNITS + told
+  const writes = WRITE_UNITS + LIST_UNITS + beats * HEARTBEAT_UNITS + told * PROGRESS_UNITS
   const looks = REQUESTS_PER_TASK - 1 + Math.floor(seconds / (ATTEMPT.cancelCheckMs / 1_000))
   const sqsCalls = 1 + 1 / batch + 2 / Math.min(batch, 10) + beats
   const invocations = tasks / batch
   const longest = seconds * longestOf(batch)
   const workerGb = stage.lanes.ai.memoryMb / 1_024
   const sweeps = SECONDS_PER_MONTH / 60 / stage.sweeper.everyMinutes
-  const logGb = (tasks * LOG_BYTES) / 1e9
-  const storedGb = logGb * Math.min(1, stage.logs.retentionDays / 30.4)
+  const logGb =
+    (tasks * LOG_BYTES + requests * (ACCESS_BYTES + REPORT_BYTES) + invocations * REPORT_BYTES) / 1e9
+  const storedLogsGb = logGb * Math.min(1, stage.logs.retentionDays / 30.4)
+  const storedGb = ((tasks * ROW_BYTES) / 1e9) * (stage.retentionDays / 30.4)
+  const hasRecovery = stage.protection.hasPointInTimeRecovery
+  const scanUnits = (storedGb * 1e9) / 8_192
   const canary = stage.api.hasCanary ? 5 : 0
   const { dashboards, alarmMetrics, composites } = watchOf(stage)
-  const metrics = metricCount(stage)
+  const metrics = metricCount(stage, USUAL)
   return [
     {
       name: 'API Gateway',
@@ -79,6 +95,13 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
       basis: `${writes} write and ${looks} read units a task`,
     },
     {
+      name: 'Storage',
+      usdPerMonth:
+        storedGb * (PRICES.dynamoGbMonth + (hasRecovery ? PRICES.recoveryGbMonth : 0)) +
+        30.4 * scanUnits * PRICES.dynamoReadUnit,
+      basis: `${round(storedGb)} GB of rows for ${stage.retentionDays} days${hasRecovery ? ', with recovery' : ''}, scanned daily`,
+    },
+    {
       name: 'SQS',
       usdPerMonth: tasks * (sqsCalls * PRICES.sqsRequest + PRICES.sqsFairRequest),
       basis: `${round(sqsCalls)} requests a task`,
@@ -86,12 +109,17 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     {
       name: 'Workers',
       usdPerMonth: invocations * (PRICES.lambdaRequest + longest * workerGb * PRICES.lambdaGbSecond),
-      basis: `${round(longest)} s of ${stage.lanes.ai.memoryMb} MB for ${batch} at once`,
+      basis: `${round(longest)} s of ${stage.lanes.ai.memoryMb} MB for ${round(batch)} at once`,
     },
     {
       name: 'Logs',
-      usdPerMonth: logGb * PRICES.logsGb + storedGb * PRICES.logsGbMonth,
+      usdPerMonth: logGb * PRICES.logsGb + storedLogsGb * PRICES.logsGbMonth,
       basis: `${round(logGb)} GB, kept ${stage.logs.retentionDays} days`,
+    },
+    {
+      name: 'Transfer',
+      usdPerMonth: ((tasks * ANSWER_BYTES) / 1e9) * PRICES.transferGb,
+      basis: `${ANSWER_BYTES / 1_000} kB a task to the internet`,
     },
     {
       name: 'Idle pollers',
@@ -102,7 +130,7 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
       name: 'Sweeper',
       usdPerMonth:
         sweeps * (PRICES.lambdaRequest + 0.3 * (stage.sweeper.memoryMb / 1_024) * PRICES.lambdaGbSecond) +
-        sweeps * (20 * PRICES.dynamoReadUnit + 2 * LANES.length * PRICES.sqsRequest),
+        sweeps * (3 * TABLE.dueShards * PRICES.dynamoReadUnit + 2 * LANES.length * PRICES.sqsRequest),
       basis: `every ${stage.sweeper.everyMinutes} min, fixed`,
     },
     {
@@ -116,9 +144,55 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     {
       name: 'Metrics',
       usdPerMonth: metrics * PRICES.metric,
-      basis: `at most: all ${metrics} combinations seen all month`,
+      basis: `${metrics} combinations of ${USUAL.Type} types in ${USUAL.Lane} lanes; at most ${metricCount(stage)}`,
     },
   ]
+}
+
+export const totalOf = (lines: readonly CostLine[]): number =>
+  lines.reduce((sum, { usdPerMonth }) => sum + usdPerMonth, 0)
+
+/**
+ * How many messages a lane's worker usually gets at once. With no window a poller hands over what is there, which in a quiet
+ * lane is one message. Batches fill while a window gathers, or while no more invocations may run at once.
+ *
+ * @returns `isEnough` false where even full batches do not keep up, and the queue grows.
+ */
+export function usualBatch(
+  lane: Pick<LaneSettings, 'batchSize' | 'batchingWindowSeconds' | 'maxConcurrency'>,
+  perSecond: number,
+  seconds: number,
+): { readonly batch: number; readonly isEnough: boolean } {
+  const gathered = Math.min(lane.batchSize, Math.max(1, (perSecond * lane.batchingWindowSeconds) / POLLERS))
+  const keepsUp = (batch: number) => (perSecond / batch) * seconds * longestOf(batch) <= lane.maxConcurrency
+  for (let batch = gathered; batch < lane.batchSize; batch = Math.max(batch + 1, batch * 1.2))
+    if (keepsUp(batch)) return { batch, isEnough: true }
+  return { batch: lane.batchSize, isEnough: keepsUp(lane.batchSize) }
+}
+
+/**
+ * The settings of the workers that cost least at this load: their memory (waiting for a model needs little), and how many
+ * invocations may run at once, since fewer of them fill their batches. A task then may wait for a place, so one that would
+ * be busy all the time is not offered.
+ */
+export function cheapest(stage: StageSettings, load: Load): { stage: StageSettings; usdPerMonth: number } {
+  const perSecond = load.tasksPerMonth / SECONDS_PER_MONTH
+  const options = [256, 512].flatMap((memoryMb) =>
+    [2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000].map((maxConcurrency) => ({ memoryMb, maxConcurrency })),
+  )
+  const found = options
+    .map((option) => ({ ...stage.lanes.ai, ...option }))
+    // A tenth of the places stays free for what comes in bursts.
+    .filter(
+      (ai) =>
+        usualBatch({ ...ai, maxConcurrency: ai.maxConcurrency * 0.9 }, perSecond, load.seconds).isEnough,
+    )
+    .map((ai) => {
+      const changed = { ...stage, lanes: { ...stage.lanes, ai } }
+      return { stage: changed, usdPerMonth: totalOf(estimate(changed, load)) }
+    })
+    .toSorted((left, right) => left.usdPerMonth - right.usdPerMonth)
+  return found[0] ?? { stage, usdPerMonth: totalOf(estimate(stage, load)) }
 }
 
 /** What the observability stack has; a test holds it against the template. */
@@ -133,8 +207,8 @@ function watchOf({ hasObservability, observability, models }: StageSettings) {
 }
 
 /** Combinations of dimension values that a stage's metrics can have: what they cost when all are seen all month. */
-export function metricCount({ models }: StageSettings): number {
-  const values: Readonly<Record<Dimension, number>> = {
+export function metricCount({ models }: StageSettings, most: Partial<typeof USUAL> = {}): number {
+  const all: Readonly<Record<Dimension, number>> = {
     Lane: LANES.length,
     Type: manifest.length,
     Provider: models.providers.length,
@@ -142,8 +216,14 @@ export function metricCount({ models }: StageSettings): number {
     Model: PRICED.length + 1,
     Code: ERROR_CODES,
   }
+  const values = Object.fromEntries(
+    Object.entries(all).map(([name, count]) => [name, Math.min(count, most[name as Dimension] ?? count)]),
+  ) as Record<Dimension, number>
   return combinationsOf(METRICS, values)
 }
+
+/** What one product uses of it all month: a type or two, a model or two of one provider, and a few ways to fail. */
+const USUAL: Readonly<Record<Dimension, number>> = { Lane: 2, Type: 2, Provider: 1, Model: 2, Code: 3 }
 
 /** How many metrics of these definitions there are when each dimension has so many values. */
 export function combinationsOf(

@@ -11,6 +11,7 @@ export const PRICES = {
     'aws.amazon.com/dynamodb/pricing/on-demand',
     'aws.amazon.com/sqs/pricing',
     'aws.amazon.com/cloudwatch/pricing',
+    'aws.amazon.com/ec2/pricing/on-demand (transfer)',
   ],
   /** Per REST API request. */
   restRequest: 3.5e-6,
@@ -21,6 +22,11 @@ export const PRICES = {
   dynamoWriteUnit: 0.625e-6,
   /** Per read unit: up to 4 kB, read consistently. */
   dynamoReadUnit: 0.125e-6,
+  /** Per GB and month: a table, and its point-in-time recovery on top. */
+  dynamoGbMonth: 0.25,
+  recoveryGbMonth: 0.2,
+  /** Per GB that leaves for the internet. */
+  transferGb: 0.09,
   sqsRequest: 0.4e-6,
   /** Per request that names a message group on a standard queue. */
   sqsFairRequest: 0.1e-6,

@@ -1,0 +1,63 @@
+import { LANES, TABLE } from '../../functions/contract.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { longestOf, REQUESTS_PER_TASK } from './estimate.ts'
+
+/** Of one partition of a table or an index: docs.aws.amazon.com/amazondynamodb, "Designing partition keys". */
+const PARTITION_WRITE_UNITS = 1_000
+/** Invocations at once of an account that never asked for more: docs.aws.amazon.com/lambda, "Quotas". */
+const ACCOUNT_CONCURRENCY = 1_000
+/** Writes of the due index: put, claim (one entry in place of another), end; and each heartbeat moves an entry. */
+const DUE_WRITES = 4
+/** Writes of the list index: put, and each change of what it projects. */
+const LIST_WRITES = (TABLE.listIndex.include as readonly string[]).includes('status') ? 3 : 1
+const HEARTBEAT_SECONDS = 20
+
+export interface Limit {
+  readonly name: string
+  readonly tasksPerSecond: number
+  /** What moves it. */
+  readonly basis: string
+}
+
+/** What a stage bears of tasks of such a length, least first: what breaks first stands first. */
+export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[] {
+  const { ai } = stage.lanes
+  const longest = seconds * longestOf(ai.batchSize)
+  const dueWrites = DUE_WRITES + Math.floor(seconds / HEARTBEAT_SECONDS)
+  const reserved = invocationsAtOnce(stage)
+  return [
+    {
+      name: 'Lane ai',
+      tasksPerSecond: (ai.maxConcurrency * ai.batchSize) / longest,
+      basis: `lanes.ai: ${ai.maxConcurrency} batches of ${ai.batchSize}`,
+    },
+    {
+      name: 'One key',
+      tasksPerSecond: stage.api.requestsPerSecond / REQUESTS_PER_TASK,
+      basis: `api.requestsPerSecond ${stage.api.requestsPerSecond}, ${REQUESTS_PER_TASK} requests a task`,
+    },
+    {
+      name: 'One tenant’s list',
+      tasksPerSecond: PARTITION_WRITE_UNITS / LIST_WRITES,
+      basis: `${LIST_WRITES} writes a task into one partition of the list index`,
+    },
+    {
+      name: 'What is due',
+      tasksPerSecond: (TABLE.dueShards * PARTITION_WRITE_UNITS) / dueWrites,
+      basis: `${dueWrites} writes a task into ${TABLE.dueShards} partitions of the due index`,
+    },
+    {
+      name: 'The account',
+      tasksPerSecond: ((ACCOUNT_CONCURRENCY - reserved + ai.maxConcurrency) * ai.batchSize) / longest,
+      basis: `${ACCOUNT_CONCURRENCY} invocations at once, ${reserved} of them promised to the lanes and the API`,
+    },
+  ].toSorted((left, right) => left.tasksPerSecond - right.tasksPerSecond)
+}
+
+/** A request takes some 30 ms with its network, a poll of an operator longer; rounded up. */
+const API_SECONDS = 0.1
+
+/** Invocations that a stage may have at once when all of it is busy. */
+export const invocationsAtOnce = ({ lanes, api }: StageSettings): number =>
+  LANES.reduce((sum, lane) => sum + lanes[lane].maxConcurrency, 0) +
+  Math.ceil(api.requestsPerSecond * API_SECONDS)

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { invocationsAtOnce, limitsOf } from '../../lib/costs/capacity.ts'
+import { loadStage } from '../../lib/stages/load-stage.ts'
+import type { StageSettings } from '../../lib/stages/stage-schema.ts'
+
+const prod = loadStage('prod')
+const bears = (stage: StageSettings, seconds: number) =>
+  Object.fromEntries(
+    limitsOf(stage, seconds).map(({ name, tasksPerSecond }) => [name, Math.round(tasksPerSecond * 10) / 10]),
+  )
+
+/** Written down, so that whoever moves a setting sees what else moves with it. */
+describe('what production bears', () => {
+  it('of tasks of 10 s, a second', () => {
+    expect(bears(prod, 10)).toEqual({
+      'Lane ai': 10.7,
+      'One key': 166.7,
+      'One tenant’s list': 333.3,
+      'The account': 487.5,
+      'What is due': 4_000,
+    })
+  })
+
+  it('of tasks of a minute: heartbeats write the due index, too', () => {
+    expect(bears(prod, 60)).toMatchObject({ 'Lane ai': 1.8, 'What is due': 2_285.7 })
+  })
+
+  it('names first what breaks first', () => {
+    const rates = limitsOf(prod, 10).map(({ tasksPerSecond }) => tasksPerSecond)
+    expect(rates).toEqual(rates.toSorted((left, right) => left - right))
+    expect(limitsOf(prod, 10)[0]?.basis).toContain('20 batches of 10')
+  })
+
+  it('moves with the settings that it names', () => {
+    const ai = { ...prod.lanes.ai, maxConcurrency: 40 }
+    expect(bears({ ...prod, lanes: { ...prod.lanes, ai } }, 10)['Lane ai']).toBe(21.4)
+    const api = { ...prod.api, requestsPerSecond: 50 }
+    expect(bears({ ...prod, api }, 10)['One key']).toBe(16.7)
+  })
+
+  it('is at most so many invocations at once, which an account must grant', () => {
+    expect(invocationsAtOnce(prod)).toBe(107)
+    expect(invocationsAtOnce(loadStage('dev'))).toBe(62)
+  })
+
+  it('leaves room below the messages that SQS keeps in flight, and above the batches of every lane', () => {
+    for (const { batchSize, maxConcurrency } of Object.values(prod.lanes))
+      expect(batchSize * maxConcurrency).toBeLessThan(120_000 / 10)
+  })
+})
