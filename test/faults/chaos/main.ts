@@ -8,16 +8,24 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     kills: { type: 'string', default: '2' },
     fast: { type: 'boolean', default: false },
+    scarce: { type: 'string', default: process.platform === 'linux' ? '5' : '0' },
   },
 })
 const seed = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : Number(values.seed)
-const [tasks, kills] = [Number(values.tasks), Number(values.kills)]
-if (![seed, tasks, kills].every(Number.isInteger) || tasks < 1) {
-  console.error('Use: npm run chaos -- --tasks 500 --seed 1 [--kills 2] [--fast]')
+const [tasks, kills, scarceSeconds] = [Number(values.tasks), Number(values.kills), Number(values.scarce)]
+if (![seed, tasks, kills, scarceSeconds].every(Number.isInteger) || tasks < 1) {
+  console.error('Use: npm run chaos -- --tasks 500 --seed 1 [--kills 2] [--scarce 5] [--fast]')
   process.exit(2)
 }
 console.info(`${tasks} tasks, seed ${seed}: the same faults again with --seed ${seed}`)
-const report = await runChaos({ tasks, seed, kills, isFast: values.fast, tell: (text) => console.info(text) })
+const report = await runChaos({
+  tasks,
+  seed,
+  kills,
+  scarceSeconds,
+  isFast: values.fast,
+  tell: (text) => console.info(text),
+})
 
 const LABELS: readonly (readonly [keyof ChaosReport, string])[] = [
   ['accepted', 'accepted'],

@@ -1,8 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Client, type TaskView } from '../../fixtures/client.ts'
 import { startModelServer } from '../../fixtures/model-server.ts'
 import { assemblyOf } from '../../fixtures/running.ts'
@@ -16,6 +17,8 @@ export interface ChaosOptions {
   readonly kills: number
   /** Moves everybody's clock once the harm is over, in place of waiting for leases. */
   readonly isFast: boolean
+  /** Seconds of a full disk and of few descriptors while tasks come in; Linux only. 0 for none. */
+  readonly scarceSeconds?: number
   readonly tell?: (text: string) => void
 }
 
@@ -72,6 +75,9 @@ const MODELS: readonly (readonly [model: string, weight: number])[] = [
   ['stub-reset-once', 5],
   ['stub-cut-once', 5],
   ['stub-not-json-once', 5],
+  ['stub-mistyped-once', 4],
+  ['stub-huge', 2],
+  ['stub-drip-once', 2],
   ['stub-slow-start', 4],
   ['stub-hang-once', 2],
   ['stub-400', 2],
@@ -89,7 +95,14 @@ interface Job {
 }
 
 /** Submits a mix of tasks while everything fails, kills the process, heals, and counts what became of them. */
-export async function runChaos({ tasks, seed, kills, isFast, tell }: ChaosOptions): Promise<ChaosReport> {
+export async function runChaos({
+  tasks,
+  seed,
+  kills,
+  isFast,
+  scarceSeconds = 0,
+  tell,
+}: ChaosOptions): Promise<ChaosReport> {
   const startedAt = Date.now()
   const random = seeded(seed)
   const server = await startModelServer()
@@ -122,6 +135,11 @@ export async function runChaos({ tasks, seed, kills, isFast, tell }: ChaosOption
     const jobs = Array.from({ length: tasks }, (_, index) => makeJob(index, random))
     const ids = new Map<string, Set<string>>()
     const killAt = Array.from({ length: kills }, (_, n) => Math.floor(((n + 1) * tasks) / (kills + 1)))
+    // Between the kills: what is taken from a process that is killed would not have to be given back.
+    const scarceAt = new Map<number, Scarcity>([
+      [Math.max(1, Math.floor(tasks * 0.1)), 'full disk'],
+      [Math.max(2, Math.floor(tasks * 0.5)), 'few descriptors'],
+    ])
     let submitted = 0
     const submitNext = async (): Promise<void> => {
       for (let job = jobs.shift(); job; job = jobs.shift()) {
@@ -131,9 +149,20 @@ export async function runChaos({ tasks, seed, kills, isFast, tell }: ChaosOption
         if (job.isCancelled) void cancel(client, [...found][0] ?? '', random() * 4_000)
         submitted += 1
         if (killAt.includes(submitted)) killed.push(restart())
+        const scarce = scarceSeconds > 0 ? scarceAt.get(submitted) : undefined
+        if (scarce) killed.push(starve(scarce))
         done.push(job)
         await new Promise((resolve) => setTimeout(resolve, random() * 200))
       }
+    }
+    /** Takes a resource from the process that runs now, and gives it back. */
+    const starve = async (resource: Scarcity) => {
+      const { pid } = life
+      tell?.(`${resource} for ${scarceSeconds} s at ${submitted} of ${tasks} submitted`)
+      faults[resource] = (faults[resource] ?? 0) + 1
+      await limit(pid, resource, true)
+      await new Promise((resolve) => setTimeout(resolve, scarceSeconds * 1_000))
+      await limit(pid, resource, false)
     }
     const restart = async () => {
       merge(faults, await audit())
@@ -239,7 +268,7 @@ function makeJob(index: number, random: () => number): Job {
   // Some of them too large for the row.
   const prompt = `${key} ${random() < 0.1 ? 'large '.repeat(4_000) : ''}`
   const model = choose(random)
-  const timeout = model.includes('hang') ? { timeout_seconds: 5 } : {}
+  const timeout = /hang|drip/.test(model) ? { timeout_seconds: 5 } : {}
   return { ...common, body: { prompt, model, ...options, ...timeout }, expected: `echo: ${prompt}` }
 }
 
@@ -289,6 +318,18 @@ function countBy<Item>(items: readonly Item[], nameOf: (item: Item) => string): 
   return counts
 }
 
+type Scarcity = 'full disk' | 'few descriptors'
+
+/** A file may not grow, which is what a full disk means to whoever writes; or `ulimit -n 256`. */
+async function limit(pid: number, resource: Scarcity, isScarce: boolean): Promise<void> {
+  const option = resource === 'full disk' ? '--fsize' : '--nofile'
+  const soft = resource === 'full disk' ? '0' : '256'
+  // The soft limit alone: the hard one could not be raised again.
+  const value = isScarce ? `${soft}:` : resource === 'full disk' ? 'unlimited:' : '65536:'
+  // A process that was killed meanwhile needs nothing back.
+  await promisify(execFile)('prlimit', ['--pid', String(pid), `${option}=${value}`]).catch(() => undefined)
+}
+
 const freePort = () =>
   new Promise<number>((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
@@ -317,6 +358,10 @@ class Life {
   private constructor(child: ChildProcess, url: string) {
     this.#child = child
     this.url = url
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
   }
 
   /** One question at a time. @throws Error when the process is gone. */
