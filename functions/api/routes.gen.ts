@@ -3,6 +3,14 @@ import type { listQueuesRoute } from './routes/queues/list-queues.ts'
 import type { pauseQueueRoute } from './routes/queues/pause-queue.ts'
 import type { redriveQueueRoute } from './routes/queues/redrive-queue.ts'
 import type { resumeQueueRoute } from './routes/queues/resume-queue.ts'
+import type { createScheduleRoute } from './routes/schedules/create-schedule.ts'
+import type { deleteScheduleRoute } from './routes/schedules/delete-schedule.ts'
+import type { getScheduleRoute } from './routes/schedules/get-schedule.ts'
+import type { listSchedulesRoute } from './routes/schedules/list-schedules.ts'
+import type { pauseScheduleRoute } from './routes/schedules/pause-schedule.ts'
+import type { resumeScheduleRoute } from './routes/schedules/resume-schedule.ts'
+import type { runScheduleRoute } from './routes/schedules/run-schedule.ts'
+import type { updateScheduleRoute } from './routes/schedules/update-schedule.ts'
 import type { getApiDocumentRoute } from './routes/service/get-api-document.ts'
 import type { getDocsFileRoute } from './routes/service/get-docs-file.ts'
 import type { getHealthRoute } from './routes/service/get-health.ts'
@@ -34,6 +42,14 @@ export interface Routes {
   readonly pauseQueue: typeof pauseQueueRoute
   readonly redriveQueue: typeof redriveQueueRoute
   readonly resumeQueue: typeof resumeQueueRoute
+  readonly createSchedule: typeof createScheduleRoute
+  readonly deleteSchedule: typeof deleteScheduleRoute
+  readonly getSchedule: typeof getScheduleRoute
+  readonly listSchedules: typeof listSchedulesRoute
+  readonly pauseSchedule: typeof pauseScheduleRoute
+  readonly resumeSchedule: typeof resumeScheduleRoute
+  readonly runSchedule: typeof runScheduleRoute
+  readonly updateSchedule: typeof updateScheduleRoute
   readonly getApiDocument: typeof getApiDocumentRoute
   readonly getDocsFile: typeof getDocsFileRoute
   readonly getHealth: typeof getHealthRoute

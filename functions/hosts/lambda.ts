@@ -141,7 +141,8 @@ function reply(
   const answer = {
     statusCode: status,
     headers: {
-      'content-type': 'application/json; charset=utf-8',
+      // An answer without a body has no type of one.
+      ...(status === 204 ? {} : { 'content-type': 'application/json; charset=utf-8' }),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'x-request-id': event.requestContext?.requestId ?? '',

@@ -1,5 +1,13 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
 import { httpHandler } from '../../hosts/lambda.ts'
+import { createScheduleRoute } from '../routes/schedules/create-schedule.ts'
+import { deleteScheduleRoute } from '../routes/schedules/delete-schedule.ts'
+import { getScheduleRoute } from '../routes/schedules/get-schedule.ts'
+import { listSchedulesRoute } from '../routes/schedules/list-schedules.ts'
+import { pauseScheduleRoute } from '../routes/schedules/pause-schedule.ts'
+import { resumeScheduleRoute } from '../routes/schedules/resume-schedule.ts'
+import { runScheduleRoute } from '../routes/schedules/run-schedule.ts'
+import { updateScheduleRoute } from '../routes/schedules/update-schedule.ts'
 import { cancelWorkflowRoute } from '../routes/workflows/cancel-workflow.ts'
 import { getWorkflowRoute } from '../routes/workflows/get-workflow.ts'
 import { listWorkflowsRoute } from '../routes/workflows/list-workflows.ts'
@@ -8,6 +16,14 @@ import { signalWorkflowRoute } from '../routes/workflows/signal-workflow.ts'
 import { submitWorkflowRoute } from '../routes/workflows/submit-workflow.ts'
 
 export const handler = httpHandler([
+  createScheduleRoute,
+  deleteScheduleRoute,
+  getScheduleRoute,
+  listSchedulesRoute,
+  pauseScheduleRoute,
+  resumeScheduleRoute,
+  runScheduleRoute,
+  updateScheduleRoute,
   cancelWorkflowRoute,
   getWorkflowRoute,
   listWorkflowsRoute,

@@ -42,7 +42,7 @@ export async function submitWorkflow(
   dependencies: SubmitWorkflowDependencies,
   { tenant, name, body, tags, timeoutMs, idempotencyKey, bodyHash }: WorkflowRequest,
 ): Promise<{ readonly workflow: Workflow; readonly plan: Plan; readonly isReplay: boolean }> {
-  const { workflows, kicks, payloads, clock, ids, log } = dependencies
+  const { workflows, payloads, clock, ids, log } = dependencies
   const compiled = compile(body)
   if ('errors' in compiled) throw invalid(compiled.errors)
   const { plan, paths } = compiled

@@ -1,0 +1,41 @@
+import { createSchedule } from '../../../core/application/schedule/change-schedule.ts'
+import { defineRoute } from '../../define-route.ts'
+import { draftOf, openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
+import { scheduleBody, scheduleSchema } from '../../schemas/schedule.ts'
+import { readIdempotencyKey, submitHeaders } from '../../submission.ts'
+
+export const createScheduleRoute = defineRoute({
+  method: 'POST',
+  path: '/schedules',
+  function: 'api-flows',
+  scope: 'tasks:write',
+  summary: 'Make a schedule',
+  description: 'By cron, by rate or once. Each firing is an ordinary task that starts on its second.',
+  headers: submitHeaders,
+  body: {
+    schema: scheduleBody,
+    examples: {
+      weekdays: {
+        summary: 'Every weekday at nine in Berlin',
+        value: {
+          cron: '0 9 * * MON-FRI',
+          timezone: 'Europe/Berlin',
+          task: { type: 'text.generate', input: { prompt: 'The news before {{scheduled_time}}.' } },
+        },
+      },
+    },
+  },
+  answers: {
+    201: { description: 'The schedule.', schema: scheduleSchema, headers: { Location: 'Where it is read.' } },
+  },
+  needs: openScheduleNeeds,
+  handle: async ({ tenant, base, headers, body }, needs) => {
+    const key = readIdempotencyKey(headers['Idempotency-Key'])
+    // A name space of its own: the same key may make a task and a schedule.
+    const id =
+      key === undefined ? needs.ids.taskId() : needs.ids.derivedTaskId(tenant, `\u0000schedule-key/${key}`)
+    const schedule = await createSchedule(needs, { tenant, id }, await draftOf(needs, tenant, body))
+    const json = await toScheduleJson(schedule, base, needs.clock.now())
+    return { status: 201, headers: { location: json.links.self }, body: json }
+  },
+})

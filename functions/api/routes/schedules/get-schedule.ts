@@ -1,0 +1,21 @@
+import { getSchedule } from '../../../core/application/schedule/change-schedule.ts'
+import { defineRoute } from '../../define-route.ts'
+import { openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
+import { scheduleParams, scheduleSchema } from '../../schemas/schedule.ts'
+
+export const getScheduleRoute = defineRoute({
+  method: 'GET',
+  path: '/schedules/{id}',
+  function: 'api-flows',
+  scope: 'tasks:read',
+  summary: 'Get a schedule',
+  description: 'With its next five times, in words too.',
+  params: scheduleParams,
+  answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
+  problems: [404],
+  needs: openScheduleNeeds,
+  handle: async ({ tenant, base, params: { id } }, needs) => ({
+    status: 200,
+    body: await toScheduleJson(await getSchedule(needs, { tenant, id }), base, needs.clock.now()),
+  }),
+})

@@ -1,0 +1,21 @@
+import { resumeSchedule } from '../../../core/application/schedule/change-schedule.ts'
+import { defineRoute } from '../../define-route.ts'
+import { openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
+import { scheduleParams, scheduleSchema } from '../../schemas/schedule.ts'
+
+export const resumeScheduleRoute = defineRoute({
+  method: 'POST',
+  path: '/schedules/{id}/resume',
+  function: 'api-flows',
+  scope: 'tasks:write',
+  summary: 'Resume a schedule',
+  description: 'It goes on from the next time to come; what passed is not made up for.',
+  params: scheduleParams,
+  answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
+  problems: [404, 409],
+  needs: openScheduleNeeds,
+  handle: async ({ tenant, base, params: { id } }, needs) => ({
+    status: 200,
+    body: await toScheduleJson(await resumeSchedule(needs, { tenant, id }), base, needs.clock.now()),
+  }),
+})

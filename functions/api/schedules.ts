@@ -1,0 +1,141 @@
+/** What the routes of schedules work with. */
+
+import type * as z from 'zod'
+import { ENV } from '../contract.ts'
+import type { ScheduleDraft } from '../core/application/schedule/change-schedule.ts'
+import { invalid } from '../core/application/submit/prepare-submission.ts'
+import { type FieldError, RequestError } from '../core/domain/errors.ts'
+import { type Schedule, type Timing, upcoming } from '../core/domain/schedule.ts'
+import { openFollowUps } from '../hosts/follow-ups.ts'
+import { openSchedules, openWorkflowQueue, openWorkflows, readConfig } from '../hosts/lambda.ts'
+import { checkCron, describeTiming, scheduleTimes } from '../hosts/schedules.ts'
+import type * as shapes from './schemas/schedule.ts'
+import { openSubmission, prepareBody } from './submission.ts'
+
+export function openScheduleNeeds() {
+  const submission = openSubmission()
+  return {
+    ...submission,
+    schedules: openSchedules(),
+    times: scheduleTimes,
+    followUps: openFollowUps({ workflows: openWorkflows(), kicks: openWorkflowQueue() }),
+    retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
+    prepareTask: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
+  }
+}
+export type ScheduleNeeds = ReturnType<typeof openScheduleNeeds>
+
+type Body = z.output<typeof shapes.scheduleBody>
+
+/** @throws RequestError with a path per wrong field: exactly one timing, a cron that comes, a task that is valid. */
+export async function draftOf(needs: ScheduleNeeds, tenant: string, body: Body): Promise<ScheduleDraft> {
+  const timing = timingOf(body, needs.clock.now())
+  // These belong to each firing, not to the task.
+  const misplaced = ['delay_seconds', 'run_at'].filter((field) => Object.hasOwn(body.task, field))
+  const errors: FieldError[] = misplaced.map((field) => ({
+    path: `task.${field}`,
+    message: 'does not go with a schedule: the schedule says when.',
+  }))
+  const submission = await needs.prepareTask(tenant, body.task).catch((error) => {
+    if (!(error instanceof RequestError)) throw error
+    errors.push(
+      ...error.errors.map(({ path, message }) => ({ path: path ? `task.${path}` : 'task', message })),
+    )
+    return undefined
+  })
+  if (errors.length > 0 || !submission) throw invalid(errors)
+  const { tenant: _tenant, bodyHash: _hash, idempotencyKey: _key, runAt: _runAt, ...kept } = submission
+  return {
+    name: body.name ?? submission.type,
+    timing,
+    ...(body.start_at === undefined ? {} : { startAt: Date.parse(body.start_at) }),
+    ...(body.end_at === undefined ? {} : { endAt: Date.parse(body.end_at) }),
+    overlap: body.overlap ?? 'skip',
+    missed: body.missed ?? 'skip',
+    jitterMs: (body.jitter_seconds ?? 0) * 1_000,
+    task: JSON.stringify(body.task),
+    submission: JSON.stringify(kept),
+  }
+}
+
+function timingOf({ cron, rate_seconds, at, timezone }: Body, now: number): Timing {
+  const given = Object.entries({ cron, rate_seconds, at }).filter(([, value]) => value !== undefined)
+  if (given.length !== 1)
+    throw invalid([
+      {
+        path: given[1]?.[0] ?? 'cron',
+        message: `must have exactly one of cron, rate_seconds, at, not ${given.length}.`,
+      },
+    ])
+  if (timezone !== undefined && cron === undefined)
+    throw invalid([{ path: 'timezone', message: 'goes with cron only.' }])
+  if (cron !== undefined) {
+    checkCron(cron, timezone ?? 'UTC')
+    return { kind: 'cron', expression: cron, timezone: timezone ?? 'UTC' }
+  }
+  if (rate_seconds !== undefined)
+    return { kind: 'rate', everyMs: Math.round(rate_seconds * 1_000), anchor: now }
+  return { kind: 'once', at: Date.parse(at ?? '') }
+}
+
+/** What a caller would send to make this schedule: a change begins from it. */
+export const bodyOf = ({
+  name,
+  timing,
+  startAt,
+  endAt,
+  overlap,
+  missed,
+  jitterMs,
+  task,
+}: Schedule): Body => ({
+  name,
+  ...(timing.kind === 'cron' ? { cron: timing.expression, timezone: timing.timezone } : {}),
+  ...(timing.kind === 'rate' ? { rate_seconds: timing.everyMs / 1_000 } : {}),
+  ...(timing.kind === 'once' ? { at: new Date(timing.at).toISOString() } : {}),
+  ...(startAt === undefined ? {} : { start_at: new Date(startAt).toISOString() }),
+  ...(endAt === undefined ? {} : { end_at: new Date(endAt).toISOString() }),
+  overlap,
+  missed,
+  jitter_seconds: jitterMs / 1_000,
+  task: JSON.parse(task),
+})
+
+const iso = (instant: number | undefined): string | null =>
+  instant === undefined ? null : new Date(instant).toISOString()
+
+export async function toScheduleJson(
+  schedule: Schedule,
+  base: string,
+  now: number,
+): Promise<z.input<typeof shapes.scheduleSchema>> {
+  const { timing, isPaused } = schedule
+  const self = `${base}/schedules/${encodeURIComponent(schedule.id)}`
+  return {
+    id: schedule.id,
+    name: schedule.name,
+    cron: timing.kind === 'cron' ? timing.expression : null,
+    rate_seconds: timing.kind === 'rate' ? timing.everyMs / 1_000 : null,
+    at: timing.kind === 'once' ? iso(timing.at) : null,
+    timezone: timing.kind === 'cron' ? timing.timezone : null,
+    in_words: await describeTiming(timing),
+    start_at: iso(schedule.startAt),
+    end_at: iso(schedule.endAt),
+    overlap: schedule.overlap,
+    missed: schedule.missed,
+    jitter_seconds: schedule.jitterMs / 1_000,
+    paused: isPaused,
+    source: schedule.source,
+    next_times: isPaused
+      ? []
+      : upcoming(scheduleTimes, schedule, now, 5).map((at) => new Date(at).toISOString()),
+    fired: schedule.fired,
+    missed_count: schedule.missedCount,
+    last_planned_at: iso(schedule.lastPlannedAt),
+    last_task_id: schedule.lastTaskId ?? null,
+    task: JSON.parse(schedule.task),
+    created_at: new Date(schedule.createdAt).toISOString(),
+    updated_at: new Date(schedule.updatedAt).toISOString(),
+    links: { self, run: `${self}/run`, pause: `${self}/pause`, resume: `${self}/resume` },
+  }
+}

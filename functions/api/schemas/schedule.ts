@@ -1,0 +1,98 @@
+import * as z from 'zod'
+import { LIMITS } from '../../contract.ts'
+import { MISSED, OVERLAPS } from '../../core/domain/schedule.ts'
+
+const LONGEST_SECONDS = 366 * 86_400
+
+const timing = {
+  cron: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Five fields, or six with seconds first: "0 9 * * MON-FRI". Names, L, # and W are known.'),
+  rate_seconds: z.number().min(1).max(LONGEST_SECONDS).optional().describe('Every so many seconds.'),
+  at: z.iso.datetime({ offset: true }).optional().describe('Once, at this time (RFC 3339).'),
+  timezone: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('IANA time zone of cron; UTC where it is left out.'),
+}
+
+const rules = {
+  name: z.string().min(1).max(100).optional(),
+  start_at: z.iso.datetime({ offset: true }).optional(),
+  end_at: z.iso.datetime({ offset: true }).optional(),
+  overlap: z
+    .enum(OVERLAPS)
+    .optional()
+    .describe(
+      'While the firing before still runs: skip this one (default), allow both, or cancel the other.',
+    ),
+  missed: z
+    .enum(MISSED)
+    .optional()
+    .describe('For times that passed in an outage: skip (default), run_once, or run_all (at most 100).'),
+  jitter_seconds: z.number().min(0).max(3_600).optional().describe('Each firing moves by 0 to this.'),
+}
+
+export const scheduleBody = z
+  .strictObject({
+    ...timing,
+    ...rules,
+    task: z
+      .record(z.string(), z.unknown())
+      .describe('A body of POST /tasks. {{scheduled_time}} in its input becomes the planned time.'),
+  })
+  .meta({ id: 'ScheduleRequest' })
+
+export const schedulePatch = scheduleBody.partial().meta({ id: 'ScheduleChange' })
+
+export const scheduleParams = z.object({ id: z.string().describe('Id of the schedule.') })
+
+const time = z.iso.datetime()
+
+export const scheduleSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    cron: z.string().nullable(),
+    rate_seconds: z.number().nullable(),
+    at: time.nullable(),
+    timezone: z.string().nullable(),
+    in_words: z.string(),
+    start_at: time.nullable(),
+    end_at: time.nullable(),
+    overlap: z.enum(OVERLAPS),
+    missed: z.enum(MISSED),
+    jitter_seconds: z.number(),
+    paused: z.boolean(),
+    source: z.enum(['api', 'stage']),
+    next_times: z.array(time).describe('The next five, without jitter. Empty while paused.'),
+    fired: z.int(),
+    missed_count: z.int(),
+    last_planned_at: time.nullable(),
+    last_task_id: z.string().nullable(),
+    task: z.record(z.string(), z.unknown()),
+    created_at: time,
+    updated_at: time,
+    links: z.object({ self: z.string(), run: z.string(), pause: z.string(), resume: z.string() }),
+  })
+  .meta({ id: 'Schedule' })
+
+export const schedulePage = z
+  .object({ schedules: z.array(scheduleSchema), next_cursor: z.string().nullable() })
+  .meta({ id: 'SchedulePage' })
+
+export const scheduleQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
+  cursor: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, 'is not a cursor of this API')
+    .optional(),
+})
+
+/** Fields that an update replaces together: one timing, never half of two. */
+export const TIMING_FIELDS = ['cron', 'rate_seconds', 'at', 'timezone'] as const

@@ -1,0 +1,200 @@
+import { describe, expect, it } from 'vitest'
+import { scheduleTimes } from '../../functions/core/adapters/croner/schedule-times.ts'
+import { meetOverlap } from '../../functions/core/application/run/meet-overlap.ts'
+import {
+  createSchedule,
+  deleteSchedule,
+  pauseSchedule,
+  resumeSchedule,
+  runSchedule,
+  type ScheduleDraft,
+  updateSchedule,
+} from '../../functions/core/application/schedule/change-schedule.ts'
+import { fireSchedule } from '../../functions/core/application/schedule/fire-schedule.ts'
+import type { Task } from '../../functions/core/domain/task.ts'
+import { claim, complete } from '../../functions/core/domain/transitions.ts'
+import { MemorySchedules } from '../fixtures/memory-schedules.ts'
+import type { MemoryStore } from '../fixtures/memory-store.ts'
+import { type Death, Life } from '../fixtures/mortal.ts'
+import { makeWorld } from '../fixtures/world.ts'
+
+const key = { tenant: 'acme', id: 's1' }
+const submission = {
+  type: 'test.run',
+  lane: 'ai',
+  input: { at: '{{scheduled_time}}' },
+  model: null,
+  priority: 0,
+  maxAttempts: 1,
+  timeoutMs: 60_000,
+  tags: [],
+}
+const draft = (more: Partial<ScheduleDraft> = {}): ScheduleDraft => ({
+  name: 'each minute',
+  timing: { kind: 'cron', expression: '* * * * *', timezone: 'UTC' },
+  overlap: 'allow',
+  missed: 'skip',
+  jitterMs: 0,
+  task: '{}',
+  submission: JSON.stringify(submission),
+  ...more,
+})
+
+function open() {
+  const world = makeWorld()
+  const schedules = new MemorySchedules()
+  const dependencies = { ...world.worker, schedules, times: scheduleTimes }
+  const store = world.store as MemoryStore
+  const rows = () => [...store.rows.values()].sort((left, right) => (left.runAt ?? 0) - (right.runAt ?? 0))
+  return { world, schedules, dependencies, store, rows }
+}
+
+async function finish(store: MemoryStore, task: Task, now: number) {
+  const record = { epoch: 1, attempt: 1, startedAt: now, endedAt: now, outcome: 'completed' }
+  const end = { retention: { ttl: 9e9, reapAt: 9e9 }, pending: [], record, usage: undefined }
+  await store.change(task, complete(`t-${task.id}`, now, { ...end, result: { json: '1' } }))
+}
+
+describe('a schedule', () => {
+  it('fires ahead of time, each planned time once, however often it is looked at', async () => {
+    const { world, dependencies, schedules, rows } = open()
+    await createSchedule(dependencies, key, draft())
+    for (let minute = 0; minute < 5; minute += 1) {
+      await Promise.all([fireSchedule(dependencies, key), fireSchedule(dependencies, key)])
+      await fireSchedule(dependencies, key)
+      await world.clock.advance(60_000)
+    }
+    const planned = rows().map(({ firing }) => firing?.plannedAt)
+    expect(new Set(planned).size).toBe(planned.length)
+    expect(planned.length).toBeGreaterThanOrEqual(5)
+    for (const task of rows()) {
+      expect(task.runAt).toBe(task.firing?.plannedAt)
+      expect('json' in task.input && JSON.parse(task.input.json).at).toBe(
+        new Date(task.firing?.plannedAt ?? 0).toISOString(),
+      )
+    }
+    expect((await schedules.get(key))?.fired).toBe(planned.length)
+  })
+
+  it('a sweeper that dies between submit and write makes one task all the same', async () => {
+    for (const isApplied of [true, false])
+      for (let atCall = 1; atCall <= 8; atCall += 1) {
+        const { world, dependencies, schedules, store, rows } = open()
+        await createSchedule(dependencies, key, draft())
+        const death: Death = { atCall, isApplied }
+        const life = new Life(death, world.clock.sleep)
+        void fireSchedule(
+          {
+            ...dependencies,
+            store: life.wrap(store),
+            schedules: life.wrap(schedules),
+            queue: life.wrap(world.queue),
+          },
+          key,
+        )
+        await world.clock.settle()
+        await fireSchedule(dependencies, key)
+        expect(rows()).toHaveLength(1)
+        const { nextAt = 0 } = (await schedules.get(key)) ?? {}
+        expect(nextAt).toBeGreaterThan(rows().at(-1)?.runAt ?? 0)
+      }
+  })
+
+  it('a thousand that are due in the same second fire once each', async () => {
+    const { world, dependencies, schedules, rows } = open()
+    const first = await createSchedule(dependencies, { tenant: 'acme', id: 'first' }, draft())
+    for (let index = 0; index < 1_000; index += 1) await schedules.create({ ...first, id: `s${index}` })
+    const due = schedules.due(world.clock.now() + 75_000)
+    expect(due.length).toBe(1_001)
+    await Promise.all(due.map((one) => fireSchedule(dependencies, one)))
+    const fired = rows().map(({ firing }) => `${firing?.schedule}/${firing?.plannedAt}`)
+    expect(new Set(fired).size).toBe(fired.length)
+    expect(new Set(rows().map(({ firing }) => firing?.schedule)).size).toBe(1_001)
+  })
+
+  it('a pause takes back what was submitted ahead of time; a resume does not make up', async () => {
+    const { world, dependencies, schedules, rows } = open()
+    await createSchedule(dependencies, key, draft())
+    await fireSchedule(dependencies, key)
+    expect(rows().some(({ status }) => status === 'SCHEDULED')).toBe(true)
+    await pauseSchedule(dependencies, key)
+    expect(rows().filter(({ status }) => status === 'SCHEDULED')).toEqual([])
+    await world.clock.advance(3_600_000)
+    await fireSchedule(dependencies, key)
+    const before = rows().length
+    await resumeSchedule(dependencies, key)
+    expect((await schedules.get(key))?.nextAt).toBeGreaterThan(world.clock.now())
+    await fireSchedule(dependencies, key)
+    expect(rows().length).toBeLessThanOrEqual(before + 2)
+  })
+
+  it('a change counts from now, a delete leaves nothing to come, a run is beside the plan', async () => {
+    const { dependencies, schedules, rows } = open()
+    await createSchedule(dependencies, key, draft())
+    const changed = await updateSchedule(dependencies, key, async () =>
+      draft({ timing: { kind: 'rate', everyMs: 3_600_000, anchor: 0 } }),
+    )
+    expect(changed.timing.kind).toBe('rate')
+    const task = await runSchedule(dependencies, key)
+    expect(task).toMatchObject({ status: 'PENDING', type: 'test.run' })
+    await deleteSchedule(dependencies, key)
+    expect(schedules.rows.size).toBe(0)
+    await fireSchedule(dependencies, key)
+    expect(rows()).toHaveLength(1)
+    await expect(pauseSchedule(dependencies, key)).rejects.toThrow('There is no schedule "s1"')
+  })
+
+  it('one that never fires is refused, and a stage’s own is not changed', async () => {
+    const { dependencies, schedules } = open()
+    const past = draft({ timing: { kind: 'once', at: 1 } })
+    await expect(createSchedule(dependencies, key, past)).rejects.toThrow(/never fires/)
+    const made = await createSchedule(dependencies, key, draft())
+    await schedules.replace(made, { ...made, source: 'stage' })
+    await expect(pauseSchedule(dependencies, key)).rejects.toThrow(/belongs to the stage/)
+  })
+})
+
+describe('a firing that begins while the one before runs', () => {
+  const setUp = async (overlap: 'skip' | 'cancel_running') => {
+    const { world, dependencies, store, rows } = open()
+    await createSchedule(dependencies, key, draft({ overlap }))
+    for (let minute = 0; minute < 3; minute += 1) {
+      await fireSchedule(dependencies, key)
+      await world.clock.advance(60_000)
+    }
+    const begin = async (index: number) => {
+      const task = rows()[index] as Task
+      const { task: claimed } = await store.change(task, claim(1, `t-${task.id}`, world.clock.now()))
+      return claimed as Task
+    }
+    return { world, dependencies, store, rows, begin }
+  }
+
+  it('is skipped, and so is the next, until the running one ends', async () => {
+    const { world, dependencies, store, rows, begin } = await setUp('skip')
+    const first = await begin(0)
+    expect(await meetOverlap(dependencies, first, `t-${first.id}`)).toBe(false)
+    for (const index of [1, 2]) {
+      const task = await begin(index)
+      expect(await meetOverlap(dependencies, task, `t-${task.id}`)).toBe(true)
+      expect(rows()[index]).toMatchObject({ status: 'CANCELLED', error: { code: 'schedule_overlap' } })
+    }
+    await finish(store, first, world.clock.now())
+    await fireSchedule(dependencies, key)
+    await world.clock.advance(60_000)
+    const last = await begin(3)
+    expect(await meetOverlap(dependencies, last, `t-${last.id}`)).toBe(false)
+  })
+
+  it('cancels the other where the schedule says so', async () => {
+    const { dependencies, rows, begin } = await setUp('cancel_running')
+    await begin(0)
+    const second = await begin(1)
+    expect(await meetOverlap(dependencies, second, `t-${second.id}`)).toBe(false)
+    expect(
+      rows()
+        .map(({ status }) => status)
+        .slice(0, 2),
+    ).toEqual(['CANCELLED', 'PROCESSING'])
+  })
+})
