@@ -51,7 +51,7 @@ function open() {
 
 async function finish(store: MemoryStore, task: Task, now: number) {
   const record = { epoch: 1, attempt: 1, startedAt: now, endedAt: now, outcome: 'completed' }
-  const end = { retention: { ttl: 9e9, reapAt: 9e9 }, pending: [], record, usage: undefined }
+  const end = { retention: { ttl: 9e9, reapAt: 9e9 }, pending: [], entry: { record }, usage: undefined }
   await store.change(task, complete(`t-${task.id}`, now, { ...end, result: { json: '1' } }))
 }
 
