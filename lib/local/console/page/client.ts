@@ -112,6 +112,14 @@ export interface Task {
     readonly outcome: string
     readonly provider: string | null
   }[]
+  /** Of a version that keeps none, left out. */
+  readonly steps?: readonly {
+    readonly name: string
+    readonly epoch: number
+    readonly attempt: number
+    readonly started_at: string
+    readonly ended_at: string
+  }[]
 }
 
 export const FINAL: readonly string[] = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED']

@@ -63,7 +63,7 @@ function barsOf(task: Task, lines: readonly LogEntry[]): readonly Bar[] {
       to,
       note: [outcome, provider].filter(Boolean).join(', '),
     })
-    bars.push(...callsIn(lines, from, to))
+    bars.push(...stepsIn(task, from, to), ...callsIn(lines, from, to))
     free = to
   }
   const now = Date.now()
@@ -72,12 +72,19 @@ function barsOf(task: Task, lines: readonly LogEntry[]): readonly Bar[] {
   if (isRunning) {
     wait(from)
     bars.push({ name: `attempt ${task.attempts}`, kind: 'attempt', from, to: now, note: 'runs' })
-    bars.push(...callsIn(lines, from, now))
+    bars.push(...stepsIn(task, from, now), ...callsIn(lines, from, now))
   } else if (!FINAL.includes(task.status)) wait(now)
   return bars
 }
 
-/** What the workers' log lines tell of model calls and steps in a span. */
+/** Checkpoints that were kept in a span. */
+const stepsIn = ({ steps = [] }: Task, from: number, to: number): Bar[] =>
+  steps
+    .map((step) => ({ name: step.name, from: Date.parse(step.started_at), to: Date.parse(step.ended_at) }))
+    .filter((step) => step.from >= from - 50 && step.from <= to)
+    .map((step) => ({ ...step, kind: 'step', note: 'step, kept' }))
+
+/** What the workers' log lines tell of model calls in a span. */
 function callsIn(lines: readonly LogEntry[], from: number, to: number): Bar[] {
   return lines.flatMap(({ json, at }): Bar[] => {
     const fields = (json?.message ?? {}) as Readonly<Record<string, unknown>>
@@ -95,8 +102,6 @@ function callsIn(lines: readonly LogEntry[], from: number, to: number): Bar[] {
         },
       ]
     }
-    if (fields.event === 'step.finished' && typeof fields.step_ms === 'number')
-      return [{ name: `step ${fields.step}`, kind: 'step', from: at - fields.step_ms, to: at, note: '' }]
     return []
   })
 }
