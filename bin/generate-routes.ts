@@ -1,4 +1,5 @@
 /** Writes what follows from the route declarations: the functions' entries, the list for CDK, the OpenAPI document. */
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -38,14 +39,18 @@ export async function generateRoutes(options: { check?: boolean; root?: string }
     ['routes.gen.ts', typesOf(routes)],
     ['openapi.gen.json', toJson(describeApi(routes, taskTypes))],
   ])
+  const changed: string[] = []
+  const client = 'lib/client/operations.gen.ts'
+  if (
+    existsSync(join(root, 'lib/client')) &&
+    (await isStale(join(root, client), operationsOf(routes), options.check))
+  )
+    changed.push(client)
   for (const name of Object.keys(BUNDLES).filter((bundle) => bundle.startsWith('api-')) as ApiFunction[])
     files.set(`groups/${name}.gen.ts`, entryOf(name, routes))
-  const changed: string[] = []
   for (const [file, text] of files) {
     const path = join(root, API, file)
-    if ((await readFile(path, 'utf8').catch(() => '')) === text) continue
-    changed.push(`${API}/${file}`)
-    if (!options.check) await writeFile(path, text)
+    if (await isStale(path, text, options.check)) changed.push(`${API}/${file}`)
   }
   for (const file of await readdir(join(root, API, 'groups'))) {
     if (files.has(`groups/${file}`)) continue
@@ -53,6 +58,13 @@ export async function generateRoutes(options: { check?: boolean; root?: string }
     if (!options.check) await rm(join(root, API, 'groups', file))
   }
   return changed
+}
+
+/** Writes a file unless it holds the text already. */
+async function isStale(path: string, text: string, isCheck = false): Promise<boolean> {
+  if ((await readFile(path, 'utf8').catch(() => '')) === text) return false
+  if (!isCheck) await writeFile(path, text)
+  return true
 }
 
 async function findRoutes(root: string): Promise<readonly FoundRoute[]> {
@@ -124,4 +136,11 @@ const typesOf = (routes: readonly FoundRoute[]): string => `${NOTE}${routes
 export interface Routes {
 ${routes.map(({ name }) => `  readonly ${name}: typeof ${name}Route`).join('\n')}
 }
+`
+
+/** All that the client knows of the API at run time. */
+const operationsOf = (routes: readonly FoundRoute[]): string => `${NOTE}
+export const OPERATIONS = {
+${routes.map(({ name, route }) => `  ${name}: ['${route.method}', '${route.path}'],`).join('\n')}
+} as const
 `

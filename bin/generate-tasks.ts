@@ -37,7 +37,10 @@ export async function generateTasks(
     byName.set(definition.name, own)
   }
   const files = {
-    'registry.gen.ts': registry(types.map((type) => type.folder)),
+    'registry.gen.ts': registry(
+      types.map((type) => type.folder),
+      types.map((type) => type.definition.name),
+    ),
     'manifest.gen.json': manifest(types),
   }
   const changed: string[] = []
@@ -131,9 +134,15 @@ const camel = (folder: string): string =>
 
 const registry = (
   folders: readonly string[],
+  names: readonly string[],
 ): string => `// Written by "npm run generate" from the folders beside it. Do not edit.
 import type { TaskDefinition } from '../core/kit/define-task.ts'
 ${folders.map((folder) => `import ${camel(folder)} from './${folder}/task.ts'`).join('\n')}
+
+/** Every type by its name, for what is typed by it. */
+export interface TaskTypes {
+${folders.map((folder, index) => `  readonly '${names[index]}': typeof ${camel(folder)}`).join('\n')}
+}
 
 export const taskTypes = [${folders.map(camel).join(', ')}] as unknown as readonly TaskDefinition[]
 

@@ -4,6 +4,13 @@ import exampleAdd from './example-add/task.ts'
 import exampleRun from './example-run/task.ts'
 import textGenerate from './text-generate/task.ts'
 
+/** Every type by its name, for what is typed by it. */
+export interface TaskTypes {
+  readonly 'example.add': typeof exampleAdd
+  readonly 'example.run': typeof exampleRun
+  readonly 'text.generate': typeof textGenerate
+}
+
 export const taskTypes = [exampleAdd, exampleRun, textGenerate] as unknown as readonly TaskDefinition[]
 
 const byName = new Map(taskTypes.map((type) => [type.name, type]))

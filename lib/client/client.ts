@@ -1,0 +1,157 @@
+/**
+ * The typed client, made from the route declarations: for browsers, Node, Deno and Bun.
+ *
+ * @example
+ * const client = createClient({ url: 'http://localhost:3000' })
+ * const { id } = await client.tasks.submit('text.generate', { prompt: 'What is a queue?' })
+ * const { result } = await client.tasks.wait<'text.generate'>(id)
+ */
+import { type ClientOptions, pause, Transport } from './transport.ts'
+import {
+  type Call,
+  type InputOf,
+  isFinal,
+  type Json,
+  type Operation,
+  type ResultOf,
+  type SendOptions,
+  type SubmitOptions,
+  type Task,
+  type TaskOf,
+  type TaskType,
+} from './types.ts'
+
+export interface WaitOptions {
+  /** Left out, it waits as long as the task takes. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  /** Told of every change. */
+  readonly onChange?: (task: Task) => void
+}
+
+/** The time of `wait` was over before the task was. */
+export class StillRunningError extends Error {
+  readonly task: Task
+
+  constructor(task: Task) {
+    super(`Task ${task.id} is still ${task.status}.`)
+    this.name = 'StillRunningError'
+    this.task = task
+  }
+}
+
+/** A task of `run` ended without a result. */
+export class TaskFailedError extends Error {
+  readonly task: Task
+
+  constructor(task: Task) {
+    super(`Task ${task.id} is ${task.status}${task.error ? `: ${task.error.message}` : '.'}`)
+    this.name = 'TaskFailedError'
+    this.task = task
+  }
+}
+
+/** Looks grow apart: a quick task is seen at once, a long one costs a look every two seconds. */
+const FIRST_LOOK_MS = 100
+const LONGEST_LOOK_MS = 2_000
+
+export type Client = ReturnType<typeof createClient>
+
+export function createClient(options: ClientOptions) {
+  const transport = new Transport(options)
+  const json = async <Name extends Operation>(name: Name, call: Call<Name> = {}): Promise<Json<Name>> =>
+    (await transport.call(name, call)).body
+
+  /** Submits any body of `POST /tasks`; repeated on failures, and still one task. */
+  const submitBody = async (
+    body: object,
+    { idempotencyKey = newKey(), traceparent, signal }: SendOptions = {},
+  ): Promise<Task> => {
+    const headers = { 'idempotency-key': idempotencyKey, ...(traceparent ? { traceparent } : {}) }
+    return json('submitTask', { body: body as never, headers, signal })
+  }
+
+  const submit = async <Name extends TaskType>(
+    type: Name,
+    input: InputOf<Name>,
+    options: SubmitOptions = {},
+    send: SendOptions = {},
+  ): Promise<TaskOf<Name>> => (await submitBody({ ...options, type, input }, send)) as TaskOf<Name>
+
+  const wait = async <Name extends TaskType>(
+    id: string,
+    { timeoutMs = Number.POSITIVE_INFINITY, signal, onChange }: WaitOptions = {},
+  ): Promise<TaskOf<Name>> => {
+    const end = Date.now() + timeoutMs
+    let etag: string | null = null
+    let task: Task | undefined
+    for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(LONGEST_LOOK_MS, lookMs * 1.5)) {
+      const headers: Record<string, string> = etag ? { 'if-none-match': etag } : {}
+      const answer = await transport.call('getTask', { params: { id }, headers, signal })
+      if (answer.status !== 304) {
+        task = answer.body
+        etag = answer.headers.get('etag')
+        onChange?.(task)
+      }
+      if (task && isFinal(task.status)) return task as TaskOf<Name>
+      if (task && Date.now() + lookMs > end) throw new StillRunningError(task)
+      await pause(lookMs, signal)
+    }
+  }
+
+  return {
+    /** Any operation by its name, with status and headers. */
+    call: transport.call.bind(transport) as Transport['call'],
+    base: transport.base,
+    tasks: {
+      submit,
+      submitBody,
+      wait,
+      /** Submits, waits and gives the result. @throws TaskFailedError when there is none. */
+      run: async <Name extends TaskType>(
+        type: Name,
+        input: InputOf<Name>,
+        options: SubmitOptions = {},
+        waiting: WaitOptions & SendOptions = {},
+      ): Promise<ResultOf<Name>> => {
+        const { id } = await submit(type, input, options, waiting)
+        const task = await wait<Name>(id, waiting)
+        if (task.status !== 'COMPLETED') throw new TaskFailedError(task)
+        return task.result as ResultOf<Name>
+      },
+      get: (id: string) => json('getTask', { params: { id } }),
+      list: (query: Call<'listTasks'>['query'] = {}) => json('listTasks', { query }),
+      /** Every task that fits, page by page. */
+      all: async function* (query: Call<'listTasks'>['query'] = {}) {
+        let cursor: string | undefined
+        do {
+          const page: Json<'listTasks'> = await json('listTasks', { query: { ...query, cursor } })
+          yield* page.tasks
+          cursor = page.next_cursor ?? undefined
+        } while (cursor !== undefined)
+      },
+      cancel: (id: string) => json('cancelTask', { params: { id } }),
+      retry: (id: string) => json('retryTask', { params: { id } }),
+      explain: (id: string) => json('explainTask', { params: { id } }),
+      input: (id: string) => json('getTaskInput', { params: { id } }),
+      result: (id: string) => json('getTaskResult', { params: { id } }),
+    },
+    queues: {
+      list: () => json('listQueues'),
+      redrive: (lane: string, body: Call<'redriveQueue'>['body'] = {}) =>
+        json('redriveQueue', { params: { lane }, body }),
+      pause: (lane: string) => json('pauseQueue', { params: { lane } }),
+      resume: (lane: string) => json('resumeQueue', { params: { lane } }),
+    },
+    stats: (hours?: number) => json('getStats', { query: { hours } }),
+    usage: (hours?: number) => json('getUsage', { query: { hours } }),
+    taskTypes: () => json('listTaskTypes'),
+    health: () => json('getHealth'),
+  }
+}
+
+/** A random UUID; `crypto.randomUUID` is missing on pages that came over plain HTTP. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

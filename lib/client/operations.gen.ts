@@ -1,0 +1,26 @@
+// Written by "npm run generate" from the files under functions/api/routes. Do not edit.
+
+export const OPERATIONS = {
+  listQueues: ['GET', '/queues'],
+  pauseQueue: ['POST', '/queues/{lane}/pause'],
+  redriveQueue: ['POST', '/queues/{lane}/redrive'],
+  resumeQueue: ['POST', '/queues/{lane}/resume'],
+  getApiDocument: ['GET', '/openapi.json'],
+  getDocsFile: ['GET', '/docs/{file}'],
+  getHealth: ['GET', '/health'],
+  listTaskTypes: ['GET', '/task-types'],
+  showDocs: ['GET', '/docs'],
+  cancelTask: ['POST', '/tasks/{id}/cancel'],
+  explainTask: ['GET', '/tasks/{id}/explain'],
+  getTaskInput: ['GET', '/tasks/{id}/input'],
+  getTaskResult: ['GET', '/tasks/{id}/result'],
+  getTaskStatus: ['GET', '/tasks/status/{id}'],
+  getTask: ['GET', '/tasks/{id}'],
+  listTasks: ['GET', '/tasks'],
+  retryTask: ['POST', '/tasks/{id}/retry'],
+  submitAddition: ['POST', '/tasks/add'],
+  submitExample: ['POST', '/tasks/example'],
+  submitTask: ['POST', '/tasks'],
+  getStats: ['GET', '/stats'],
+  getUsage: ['GET', '/usage'],
+} as const

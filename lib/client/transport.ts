@@ -1,0 +1,157 @@
+/** One call over HTTP, repeated where repeating is safe. Only what browsers, Node, Deno and Bun share. */
+import { OPERATIONS } from './operations.gen.ts'
+import type { Answer, Call, Json, Operation, Problem } from './types.ts'
+
+export interface ClientOptions {
+  /** Of the stage, with or without `/api/v1`. */
+  readonly url: string
+  readonly key?: string | undefined
+  /** Of one try. API Gateway gives up after 29 s. Default 35,000. */
+  readonly timeoutMs?: number
+  /** Repetitions of a call that may be repeated. Default 3. */
+  readonly retries?: number
+  readonly fetch?: typeof fetch
+}
+
+/** The stage refused, or could not serve. */
+export class ApiError extends Error {
+  readonly status: number
+  /** Of the problem document, e.g. `invalid_request`. */
+  readonly code: string
+  readonly problem: Partial<Problem>
+  readonly headers: Headers
+
+  constructor(operation: Operation, status: number, headers: Headers, problem: Partial<Problem>) {
+    super(`${operation}: ${problem.title ?? 'Refused'} (${status}). ${problem.detail ?? ''}`.trim())
+    this.name = 'ApiError'
+    this.status = status
+    this.code = problem.code ?? 'unknown'
+    this.problem = problem
+    this.headers = headers
+  }
+}
+
+/** Nothing answered, or what answered is no Async AI Task Runner. */
+export class UnreachableError extends Error {
+  readonly reason: string
+
+  constructor(base: string, reason: string, cause?: unknown) {
+    super(`Nothing answers at ${base} (${reason}).`, { cause })
+    this.name = 'UnreachableError'
+    this.reason = reason
+  }
+}
+
+export const API_PATH = '/api/v1'
+
+/** Doing it twice is as good as once. */
+const REPEATABLE: readonly Operation[] = ['cancelTask', 'pauseQueue', 'resumeQueue']
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 30_000
+
+export class Transport {
+  readonly base: string
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.base = `${options.url.replace(/\/+$/, '').replace(new RegExp(`${API_PATH}$`), '')}${API_PATH}`
+    this.#options = options
+  }
+
+  /** @throws ApiError for every answer that is neither 2xx nor 304, UnreachableError where there is none. */
+  async call<Name extends Operation>(name: Name, call: Call<Name> = {}): Promise<Answer<Json<Name>>> {
+    const [method] = OPERATIONS[name]
+    const mayRepeat =
+      method === 'GET' || REPEATABLE.includes(name) || call.headers?.['idempotency-key'] !== undefined
+    const retries = mayRepeat ? (this.#options.retries ?? 3) : 0
+    for (let count = 0; ; count += 1) {
+      try {
+        return await this.#once(name, call)
+      } catch (error) {
+        if (count >= retries || call.signal?.aborted || !isPassing(error)) throw error
+        await pause(pauseOf(error, count), call.signal)
+      }
+    }
+  }
+
+  async #once<Name extends Operation>(name: Name, call: Call<Name>): Promise<Answer<Json<Name>>> {
+    const [method] = OPERATIONS[name]
+    const { timeoutMs = 35_000, key } = this.#options
+    const timeout = AbortSignal.timeout(timeoutMs)
+    const request: RequestInit = {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(key ? { 'x-api-key': key } : {}),
+        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...call.headers,
+      },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
+    }
+    const send = this.#options.fetch ?? fetch
+    const [response, text] = await send(this.base + pathOf(name, call), request)
+      .then(async (answer) => [answer, await answer.text()] as const)
+      .catch((cause: Error) => {
+        if (call.signal?.aborted) throw call.signal.reason
+        throw new UnreachableError(this.base, reasonOf(cause, timeoutMs), cause)
+      })
+    const body = parse(text)
+    const { status, headers } = response
+    if (!response.ok && status !== 304)
+      throw new ApiError(name, status, headers, (body ?? {}) as Partial<Problem>)
+    if (body === undefined && status !== 304)
+      throw new UnreachableError(this.base, 'what answers is no Async AI Task Runner')
+    return { status, headers, body: body as Json<Name> }
+  }
+}
+
+function pathOf<Name extends Operation>(name: Name, { params, query }: Call<Name>): string {
+  const values = (params ?? {}) as Readonly<Record<string, string>>
+  const path = OPERATIONS[name][1].replace(/\{(\w+)\}/g, (_, key: string) =>
+    encodeURIComponent(values[key] ?? ''),
+  )
+  const fields = Object.entries(query ?? {}).filter(([, value]) => value !== undefined)
+  const search = new URLSearchParams(fields.map(([key, value]) => [key, String(value)])).toString()
+  return search ? `${path}?${search}` : path
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf(cause: Error, timeoutMs: number): string {
+  if (cause.name === 'TimeoutError') return `no answer in ${timeoutMs / 1_000} s`
+  const inner = (cause.cause ?? cause) as { readonly code?: string; readonly message: string }
+  return inner.code ?? inner.message
+}
+
+const isPassing = (error: unknown): boolean =>
+  error instanceof UnreachableError ||
+  (error instanceof ApiError && [429, 502, 503, 504].includes(error.status))
+
+function pauseOf(error: unknown, count: number): number {
+  const asked =
+    error instanceof ApiError ? Number(error.headers.get('retry-after') ?? Number.NaN) : Number.NaN
+  const own = FIRST_PAUSE_MS * 2 ** count * (0.5 + Math.random() / 2)
+  return Math.min(LONGEST_PAUSE_MS, Number.isNaN(asked) ? own : Math.max(own, asked * 1_000))
+}
+
+/** @throws the signal's reason when it fires first. */
+export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer)
+      reject(signal?.reason)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    }, ms)
+    if (signal?.aborted) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
+  })

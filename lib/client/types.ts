@@ -1,0 +1,109 @@
+/** Types of every operation, from the route declarations; nothing of them is loaded at run time. */
+import type * as z from 'zod'
+import type { AnswerShape, BodyShape } from '../../functions/api/define-route.ts'
+import type { Routes } from '../../functions/api/routes.gen.ts'
+import type { TaskTypes } from '../../functions/tasks/registry.gen.ts'
+
+export type Operation = keyof Routes
+export type TaskType = keyof TaskTypes
+
+type Part<Name extends Operation, Key extends 'params' | 'query' | 'headers'> = NonNullable<Routes[Name][Key]>
+type BodyOf<Name extends Operation> =
+  NonNullable<Routes[Name]['body']> extends BodyShape<infer Schema, unknown> ? z.input<Schema> : never
+
+/** Fields of the query string; numbers and truth values are written as text. */
+type QueryOf<Schema> = Schema extends z.ZodType
+  ? { readonly [Key in keyof z.output<Schema>]?: z.output<Schema>[Key] | undefined }
+  : never
+
+export interface Call<Name extends Operation> {
+  readonly params?: Part<Name, 'params'> extends z.ZodType ? z.input<Part<Name, 'params'>> : never
+  readonly query?: QueryOf<Part<Name, 'query'>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: BodyOf<Name>
+  readonly signal?: AbortSignal | undefined
+}
+
+type AnswersOf<Name extends Operation> = Routes[Name]['answers']
+type JsonOf<Shape> = Shape extends AnswerShape & { readonly schema: infer Schema extends z.ZodType }
+  ? z.output<Schema>
+  : undefined
+
+/** The JSON of a good answer. */
+export type Json<Name extends Operation> = {
+  [Status in keyof AnswersOf<Name>]: Status extends 200 | 201 | 202 ? JsonOf<AnswersOf<Name>[Status]> : never
+}[keyof AnswersOf<Name>]
+
+export interface Answer<Body> {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Body
+}
+
+export type Task = Json<'getTask'>
+export type Status = Task['status']
+export type TaskPage = Json<'listTasks'>
+export type Queues = Json<'listQueues'>
+export type Queue = Queues['queues'][number]
+export type Redrive = Json<'redriveQueue'>
+export type Explanation = Json<'explainTask'>
+export type Stats = Json<'getStats'>
+export type Usage = Json<'getUsage'>
+export type Health = Json<'getHealth'>
+export type TaskTypeList = Json<'listTaskTypes'>
+
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly instance: string
+  readonly code: string
+  readonly errors?: readonly { readonly path: string; readonly message: string }[]
+}
+
+/** What a type's input may be, as a caller sends it: fields with a default may be missing. */
+export type InputOf<Name extends TaskType> = z.input<TaskTypes[Name]['input']>
+export type ResultOf<Name extends TaskType> = z.output<TaskTypes[Name]['output']>
+
+/** A task of a known type; its result is null until it is COMPLETED. */
+export type TaskOf<Name extends TaskType> = Omit<Task, 'type' | 'result'> & {
+  readonly type: Name
+  readonly result: ResultOf<Name> | null
+}
+
+export interface SubmitOptions {
+  readonly model?: string
+  /** 0 to 10; 8 and above go to the urgent lane. */
+  readonly priority?: number
+  readonly delay_seconds?: number
+  /** RFC 3339 with a zone. */
+  readonly run_at?: string
+  readonly expires_in_seconds?: number
+  readonly timeout_seconds?: number
+  readonly max_attempts?: number
+  readonly tags?: readonly string[]
+}
+
+export interface SendOptions {
+  /** Left out, the client makes one, so that its own repetitions give one task. */
+  readonly idempotencyKey?: string
+  /** W3C Trace Context. */
+  readonly traceparent?: string
+  readonly signal?: AbortSignal
+}
+
+// Written out: the schema's own list would load zod for eight words.
+export const STATUSES = [
+  'SCHEDULED',
+  'PENDING',
+  'PROCESSING',
+  'RETRYING',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'EXPIRED',
+] as const satisfies readonly Status[]
+
+export const isFinal = (status: Status): boolean =>
+  status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED' || status === 'EXPIRED'
