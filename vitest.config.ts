@@ -17,7 +17,7 @@ const heavy = {
 const onMinistack = { globalSetup: ['test/fixtures/ministack.setup.ts'] }
 
 // Only on request (`--project e2e-localstack`): against what already runs elsewhere, or too slow for every change.
-const onRequest = ['remote', 'localstack'].filter((name) => process.argv.includes(`e2e-${name}`))
+const onRequest = ['remote', 'localstack', 'clients'].filter((name) => process.argv.includes(`e2e-${name}`))
 
 export default defineConfig({
   test: {

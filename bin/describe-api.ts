@@ -9,8 +9,9 @@ import {
 } from 'zod-openapi'
 import type { AnswerShape, AnyRoute } from '../functions/api/define-route.ts'
 import { pascal } from '../functions/api/schemas/submit.ts'
-import { problemSchema } from '../functions/api/schemas/task.ts'
+import { problemSchema, taskSchema } from '../functions/api/schemas/task.ts'
 import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
+import { INVALID_EXAMPLE, TASK_EXAMPLES } from './api-examples.ts'
 import type { FoundRoute } from './generate-routes.ts'
 
 const PROBLEMS = {
@@ -30,7 +31,16 @@ type ProblemStatus = keyof typeof PROBLEMS
 const problemAnswers: Readonly<Record<string, ZodOpenApiResponseObject>> = Object.fromEntries(
   Object.entries(PROBLEMS).map(([status, [id, description]]) => [
     status,
-    { id, description, content: { 'application/problem+json': { schema: problemSchema } } },
+    {
+      id,
+      description,
+      content: {
+        'application/problem+json': {
+          schema: problemSchema,
+          ...(status === '422' ? { example: INVALID_EXAMPLE } : {}),
+        },
+      },
+    },
   ]),
 )
 
@@ -51,7 +61,7 @@ export function describeApi(routes: readonly FoundRoute[], types: readonly TaskD
     paths[path] = { ...paths[path], [method.toLowerCase()]: operationOf(found) }
   }
   const subjects = [...new Set(routes.map(({ subject }) => subject))].sort()
-  return createDocument(
+  const document = createDocument(
     {
       openapi: '3.1.0',
       info: {
@@ -85,6 +95,11 @@ export function describeApi(routes: readonly FoundRoute[], types: readonly TaskD
       allowEmptySchema: { unknown: true, any: true, custom: true, transform: true },
     },
   )
+  const task = document.components?.schemas?.Task as { properties: { result: object } }
+  // Of a type that this version does not have, anything.
+  const results = types.map((type) => ({ $ref: `#/components/schemas/${pascal(type.name)}Result` }))
+  task.properties.result = { ...task.properties.result, anyOf: [...results, {}] }
+  return document
 }
 
 function operationOf({ name, subject, route }: FoundRoute): ZodOpenApiOperationObject {
@@ -118,7 +133,9 @@ function operationOf({ name, subject, route }: FoundRoute): ZodOpenApiOperationO
 }
 
 const toAnswer = ([status, answer]: [string, AnswerShape]) => {
-  const { description, schema, mediaType, headers, examples } = answer
+  const { description, schema, mediaType, headers } = answer
+  const examples =
+    answer.examples ?? (schema === taskSchema ? TASK_EXAMPLES[Number(status) as 200] : undefined)
   const type = mediaType ?? (schema ? 'application/json' : undefined)
   return [
     status,

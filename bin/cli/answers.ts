@@ -1,6 +1,7 @@
 /** What the API answers, as far as the CLI reads it. */
 import type * as z from 'zod'
-import type { healthSchema, problemSchema, taskSchema } from '../../functions/api/schemas/task.ts'
+import type { healthSchema } from '../../functions/api/schemas/health.ts'
+import type { problemSchema, taskSchema } from '../../functions/api/schemas/task.ts'
 import type { Lane } from '../../functions/contract.ts'
 
 export type TaskAnswer = z.output<typeof taskSchema>

@@ -11,6 +11,7 @@ import type { pauseScheduleRoute } from './routes/schedules/pause-schedule.ts'
 import type { resumeScheduleRoute } from './routes/schedules/resume-schedule.ts'
 import type { runScheduleRoute } from './routes/schedules/run-schedule.ts'
 import type { updateScheduleRoute } from './routes/schedules/update-schedule.ts'
+import type { checkHealthRoute } from './routes/service/check-health.ts'
 import type { getApiDocumentRoute } from './routes/service/get-api-document.ts'
 import type { getDocsFileRoute } from './routes/service/get-docs-file.ts'
 import type { getHealthRoute } from './routes/service/get-health.ts'
@@ -50,6 +51,7 @@ export interface Routes {
   readonly resumeSchedule: typeof resumeScheduleRoute
   readonly runSchedule: typeof runScheduleRoute
   readonly updateSchedule: typeof updateScheduleRoute
+  readonly checkHealth: typeof checkHealthRoute
   readonly getApiDocument: typeof getApiDocumentRoute
   readonly getDocsFile: typeof getDocsFileRoute
   readonly getHealth: typeof getHealthRoute

@@ -8,6 +8,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { scaleTiming } from '../contract/timing.ts'
 import { API_BASE, ENV } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
+import { DynamoHealthStore } from '../core/adapters/dynamodb/health-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
@@ -52,6 +53,9 @@ export const openSteps = (): DynamoStepStore =>
 
 export const openCircuits = (): DynamoCircuitStore =>
   new DynamoCircuitStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now)
+
+export const openHealth = (): DynamoHealthStore =>
+  new DynamoHealthStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openLanes = (): DynamoLaneStore =>
   new DynamoLaneStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)

@@ -9,6 +9,7 @@ import {
   clock,
   ids,
   log,
+  openHealth,
   openLanes,
   openPayloads,
   openQueue,
@@ -21,6 +22,7 @@ import {
 import { scheduleTimes } from '../hosts/schedules.ts'
 
 const queue = openQueue(true)
+const health = openHealth()
 const workflows = openWorkflows()
 const kicks = openWorkflowQueue()
 const store = openStore()
@@ -53,6 +55,8 @@ export const handler = middy<unknown, Awaited<ReturnType<typeof sweep>>>().handl
   async (_event, context: Context) => {
     const counts = await sweep(dependencies, clock.now() + context.getRemainingTimeInMillis() - 5_000)
     log('sweep.finished', counts)
+    // Only the deep health check reads it: no reason to fail a sweep that is done.
+    await health.recordSweep(clock.now()).catch((cause) => log('sweep.unrecorded', { cause: String(cause) }))
     return counts
   },
 )

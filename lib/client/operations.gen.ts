@@ -5,6 +5,7 @@ export const OPERATIONS = {
   pauseQueue: ['POST', '/queues/{lane}/pause'],
   redriveQueue: ['POST', '/queues/{lane}/redrive'],
   resumeQueue: ['POST', '/queues/{lane}/resume'],
+  checkHealth: ['GET', '/health/deep'],
   getApiDocument: ['GET', '/openapi.json'],
   getDocsFile: ['GET', '/docs/{file}'],
   getHealth: ['GET', '/health'],
@@ -23,4 +24,10 @@ export const OPERATIONS = {
   submitTask: ['POST', '/tasks'],
   getStats: ['GET', '/stats'],
   getUsage: ['GET', '/usage'],
+  cancelWorkflow: ['POST', '/workflows/{id}/cancel'],
+  getWorkflow: ['GET', '/workflows/{id}'],
+  listWorkflows: ['GET', '/workflows'],
+  retryWorkflow: ['POST', '/workflows/{id}/retry'],
+  signalWorkflow: ['POST', '/workflows/{id}/signals/{name}'],
+  submitWorkflow: ['POST', '/workflows'],
 } as const

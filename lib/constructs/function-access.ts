@@ -67,6 +67,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     environment: [
       ENV.stage,
       ENV.tableName,
+      ENV.payloadBucket,
       ENV.queueUrls,
       ENV.deadLetterQueueUrls,
       ENV.modelRoutes,
@@ -77,6 +78,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
+    // The deep health check writes an object and reads it back.
+    payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     deadLetters: TIDY,
     eventSources: ['lambda:UpdateEventSourceMapping'],

@@ -27,6 +27,7 @@ const SOURCES = [
   'bin/generate-tasks.ts',
   'bin/generate-routes.ts',
   'bin/describe-api.ts',
+  'bin/api-examples.ts',
   'package-lock.json',
 ] as const
 

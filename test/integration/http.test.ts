@@ -235,3 +235,26 @@ describe('pages in a browser', () => {
     expect(answer.status).toBe(404)
   })
 })
+
+describe('the deep health check', () => {
+  it('tells table, queues, bucket and the sweeper, by the field as by its own path', async () => {
+    const shallow = await client.get<Record<string, unknown>>('/health?deep=0')
+    expect(shallow.body).not.toHaveProperty('checks')
+    const deep = await client.get<Record<string, unknown>>('/health?deep=1')
+    expect(deep).toMatchObject({
+      status: 200,
+      body: {
+        status: 'healthy',
+        checks: {
+          table: { status: 'ok' },
+          queues: { status: 'ok' },
+          bucket: { status: 'ok' },
+          sweeper: { status: 'ok' },
+        },
+      },
+    })
+    const moved = await send('GET', '/health?deep=1')
+    expect([moved.status, moved.headers.get('location')]).toEqual([307, `${API_BASE}/health/deep`])
+    expect(ROUTES.find(({ path }) => path === '/health/deep')?.scope).toBe('ops:read')
+  })
+})

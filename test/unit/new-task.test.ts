@@ -41,7 +41,13 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
 /** Of the command itself: the tests' own loader would hide where a module fails. */
 async function complaint(): Promise<string> {
   await mkdir(join(root, 'bin'))
-  for (const file of ['generate.ts', 'generate-tasks.ts', 'generate-routes.ts', 'describe-api.ts'])
+  for (const file of [
+    'generate.ts',
+    'generate-tasks.ts',
+    'generate-routes.ts',
+    'describe-api.ts',
+    'api-examples.ts',
+  ])
     await cp(join(project, 'bin', file), join(root, 'bin', file))
   const run = promisify(execFile)(process.execPath, [join(root, 'bin/generate.ts')])
   return run.then(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { generateRoutes } from '../../bin/generate-routes.ts'
+import { bundleFunctions } from '../../lib/bundle.ts'
 
 const project = resolve(import.meta.dirname, '../..')
 let root: string
@@ -59,5 +60,12 @@ describe('what is generated from the routes', () => {
   ])('%s is refused by file', async (_, text, message) => {
     await write('tasks/groom-unicorn.ts', text)
     await expect(generateRoutes({ root })).rejects.toThrow(message)
+  })
+})
+
+describe('the submit function', () => {
+  it('loads less than 450 kB at a cold start: task types and routes are light to import', async () => {
+    const [report] = await bundleFunctions({ only: ['api-writes'], outRoot: join(root, 'bundles') })
+    expect(report?.coldBytes).toBeLessThan(450_000)
   })
 })

@@ -4,6 +4,7 @@ import { listQueuesRoute } from '../routes/queues/list-queues.ts'
 import { pauseQueueRoute } from '../routes/queues/pause-queue.ts'
 import { redriveQueueRoute } from '../routes/queues/redrive-queue.ts'
 import { resumeQueueRoute } from '../routes/queues/resume-queue.ts'
+import { checkHealthRoute } from '../routes/service/check-health.ts'
 import { explainTaskRoute } from '../routes/tasks/explain-task.ts'
 import { getStatsRoute } from '../routes/usage/get-stats.ts'
 import { getUsageRoute } from '../routes/usage/get-usage.ts'
@@ -13,6 +14,7 @@ export const handler = httpHandler([
   pauseQueueRoute,
   redriveQueueRoute,
   resumeQueueRoute,
+  checkHealthRoute,
   explainTaskRoute,
   getStatsRoute,
   getUsageRoute,

@@ -1,13 +1,12 @@
 import * as z from 'zod'
-import { LANES, LIMITS } from '../../contract.ts'
-import { STATUSES } from '../../core/domain/task.ts'
+import { LIMITS } from '../../contract.ts'
 
-import { taskSchema } from './task.ts'
+import { laneName, taskSchema, taskStatus } from './task.ts'
 
 export const listQuery = z.strictObject({
-  status: z.enum(STATUSES).optional(),
+  status: taskStatus.optional(),
   type: z.string().min(1).max(100).optional(),
-  lane: z.enum(LANES).optional(),
+  lane: laneName.optional(),
   tag: z.string().min(1).max(64).optional(),
   created_after: z.iso.datetime({ offset: true }).optional().describe('RFC 3339, inclusive.'),
   created_before: z.iso.datetime({ offset: true }).optional().describe('RFC 3339, inclusive.'),

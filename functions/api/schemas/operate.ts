@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { LANES } from '../../contract.ts'
 import { GATES } from '../../core/application/operate/explain-task.ts'
-import { STATUSES } from '../../core/domain/task.ts'
+import { laneName, taskStatus } from './task.ts'
 
 const time = z.iso.datetime({ offset: true })
 const amount = z.int().min(0)
@@ -35,7 +35,7 @@ export const hoursQuery = z.strictObject({
 
 export const redriveAnswer = z
   .object({
-    lane: z.enum(LANES),
+    lane: laneName,
     dry_run: z.boolean(),
     matched: amount.describe('Failed tasks that fit the filter.'),
     redriven: amount,
@@ -50,7 +50,7 @@ export const queuesAnswer = z
   .object({
     queues: z.array(
       z.object({
-        lane: z.enum(LANES),
+        lane: laneName,
         visible: amount.describe('Messages that wait.'),
         in_flight: amount.describe('Messages being worked on, or waiting for their next attempt.'),
         delayed: amount,
@@ -66,12 +66,12 @@ export const queuesAnswer = z
   })
   .meta({ id: 'Queues' })
 
-export const laneAnswer = z.object({ lane: z.enum(LANES), is_paused: z.boolean() }).meta({ id: 'LaneSwitch' })
+export const laneAnswer = z.object({ lane: laneName, is_paused: z.boolean() }).meta({ id: 'LaneSwitch' })
 
 export const explainAnswer = z
   .object({
     task_id: z.string(),
-    status: z.enum(STATUSES),
+    status: taskStatus,
     gate: z.enum(GATES).describe('What holds the task.'),
     message: z.string(),
     next_at: time.nullable().describe('When it can next run, as far as a clock knows.'),

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { LANES } from '../../contract.ts'
+import { laneName } from './task.ts'
 
 const jsonSchema = z.record(z.string(), z.unknown()).describe('JSON Schema, draft 2020-12.')
 
@@ -10,7 +10,7 @@ export const taskTypesAnswer = z.object({
         name: z.string(),
         summary: z.string(),
         version: z.int().min(1),
-        lane: z.enum(LANES),
+        lane: laneName,
         uses_model: z.boolean(),
         max_attempts: z.int().min(1),
         timeout_seconds: z.number().describe('The most that one attempt may take.'),

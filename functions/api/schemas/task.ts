@@ -5,6 +5,9 @@ import { STATUSES } from '../../core/domain/task.ts'
 
 const time = z.iso.datetime()
 
+export const laneName = z.enum(LANES).meta({ id: 'Lane' })
+export const taskStatus = z.enum(STATUSES).meta({ id: 'Status' })
+
 export const anyJson = z.unknown().describe('Any JSON.')
 
 export const taskParams = z.object({ id: z.string().describe('Id of the task.') })
@@ -14,8 +17,8 @@ export const taskSchema = z
     id: z.string(),
     task_id: z.string().describe('The id again, as older clients read it.'),
     type: z.string(),
-    status: z.enum(STATUSES),
-    lane: z.enum(LANES),
+    status: taskStatus,
+    lane: laneName,
     priority: z.int().min(0).max(10),
     model: z.string().nullable(),
     prompt: z.string().nullable().describe('For text.generate.'),
@@ -114,12 +117,3 @@ export const problemSchema = z
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   })
   .meta({ id: 'Problem' })
-
-export const healthSchema = z
-  .object({
-    status: z.literal('healthy'),
-    app_name: z.string(),
-    version: z.string(),
-    timestamp: time,
-  })
-  .meta({ id: 'Health' })

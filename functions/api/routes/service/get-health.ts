@@ -1,7 +1,7 @@
 import { ENV } from '../../../contract.ts'
 import { clock, readConfig } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
-import { healthSchema } from '../../schemas/task.ts'
+import { healthQuery, healthSchema } from '../../schemas/health.ts'
 
 export const getHealthRoute = defineRoute({
   method: 'GET',
@@ -10,15 +10,26 @@ export const getHealthRoute = defineRoute({
   scope: 'open',
   summary: 'Check that the API is reachable',
   description: 'Touches nothing behind the API: a health check must not cost a table read.',
-  answers: { 200: { description: 'The API is reachable.', schema: healthSchema } },
+  query: healthQuery,
+  answers: {
+    200: { description: 'The API is reachable.', schema: healthSchema },
+    307: {
+      description: 'The deep check has a path of its own, because it wants a key.',
+      schema: healthSchema,
+      headers: { Location: 'GET /health/deep.' },
+    },
+  },
   needs: () => readConfig([ENV.serviceVersion]),
-  handle: async (_, { SERVICE_VERSION }) => ({
-    status: 200,
-    body: {
+  handle: async ({ query: { deep }, base }, { SERVICE_VERSION }) => {
+    const body = {
       status: 'healthy' as const,
       app_name: 'Async AI Task Runner',
       version: SERVICE_VERSION,
       timestamp: new Date(clock.now()).toISOString(),
-    },
-  }),
+    }
+    // API Gateway checks keys by path and method, so that what is open without a key cannot be closed by a field.
+    if (deep === '1' || deep === 'true')
+      return { status: 307, headers: { location: `${base}/health/deep` }, body }
+    return { status: 200, body }
+  },
 })

@@ -1,0 +1,39 @@
+import { checkHealth } from '../../../core/application/operate/check-health.ts'
+import { clock, openHealth, openPayloads, openQueue } from '../../../hosts/lambda.ts'
+import { defineRoute } from '../../define-route.ts'
+import { deepHealthSchema } from '../../schemas/health.ts'
+import { iso } from '../../schemas/task-json.ts'
+
+export const checkHealthRoute = defineRoute({
+  method: 'GET',
+  path: '/health/deep',
+  function: 'api-operate',
+  scope: 'ops:read',
+  summary: 'Check everything that a task needs',
+  description:
+    'Writes to and reads from table and bucket, asks every queue, and tells the sweeper’s last run. GET /health?deep=1 leads here.',
+  answers: {
+    200: { description: 'All of it works.', schema: deepHealthSchema },
+    503: { description: 'Some of it does not; the message says what.', schema: deepHealthSchema },
+  },
+  needs: () => ({ health: openHealth(), queue: openQueue(false), payloads: openPayloads(), clock }),
+  handle: async (_, needs) => {
+    const { isOk, checks, lastSweepAt } = await checkHealth(needs)
+    const body = {
+      status: isOk ? ('healthy' as const) : ('degraded' as const),
+      timestamp: new Date(clock.now()).toISOString(),
+      checks: Object.fromEntries(
+        Object.entries(checks).map(([name, check]) => [
+          name,
+          {
+            status: check.isOk ? ('ok' as const) : ('failed' as const),
+            message: check.message,
+            duration_ms: check.tookMs,
+          },
+        ]),
+      ),
+      sweeper_last_run_at: iso(lastSweepAt),
+    }
+    return isOk ? { status: 200, body } : { status: 503, headers: { 'retry-after': '5' }, body }
+  },
+})

@@ -1,0 +1,60 @@
+import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { UnavailableError } from '../../domain/errors.ts'
+import type { HealthStore } from '../../ports/health-store.ts'
+
+const PARTITION = 'HEALTH'
+
+export class DynamoHealthStore implements HealthStore {
+  readonly #client: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#client = client
+    this.#table = table
+  }
+
+  async probe(now: number): Promise<void> {
+    await this.#write('probe', now)
+    const at = await this.#read('probe')
+    // A check at the same time may have written a later one.
+    if (at === undefined || at < now) throw new UnavailableError('The table did not keep what was written.')
+  }
+
+  async recordSweep(now: number): Promise<void> {
+    await this.#write('sweep', now)
+  }
+
+  async lastSweep(): Promise<number | undefined> {
+    return this.#read('sweep')
+  }
+
+  async #write(name: string, now: number): Promise<void> {
+    await this.#guard(() =>
+      this.#client.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: { pk: PARTITION, sk: name },
+          UpdateExpression: 'SET checkedAt = :now',
+          ExpressionAttributeValues: { ':now': now },
+        }),
+      ),
+    )
+  }
+
+  async #read(name: string): Promise<number | undefined> {
+    const { Item } = await this.#guard(() =>
+      this.#client.send(
+        new GetCommand({ TableName: this.#table, Key: { pk: PARTITION, sk: name }, ConsistentRead: true }),
+      ),
+    )
+    return typeof Item?.checkedAt === 'number' ? Item.checkedAt : undefined
+  }
+
+  async #guard<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await call()
+    } catch (cause) {
+      throw new UnavailableError('The table did not answer (health).', { cause })
+    }
+  }
+}
