@@ -181,7 +181,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       })
       own.watch(plan)
       next.start()
-      gateway.serve(plan.api, (name, event) => next.pool(name).invoke(event))
+      gateway.serve(plan.api, (name, event, take) => next.pool(name).invokeText(event, take))
       return next
     }
     const retiring = new Map<Deployment, Promise<void>>()

@@ -8,6 +8,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Gateway } from '../../lib/local/gateway/gateway.ts'
 import { EventSource } from '../../lib/local/lambda/event-source.ts'
 import { FunctionLog } from '../../lib/local/lambda/function-log.ts'
 import { FunctionPool } from '../../lib/local/lambda/function-pool.ts'
@@ -195,5 +196,114 @@ describe('an event source', () => {
     clearInterval(watch)
     expect(most).toBe(2)
     await running.stop()
+  })
+})
+
+describe('an answer that is streamed', () => {
+  /** The REST API with this function behind one streamed path. */
+  async function serve(source: string, timeoutMs = 5_000) {
+    const pool = await makePool(source, { timeoutMs: 10_000 })
+    const gateway = new Gateway({ port: 0, home: '/' })
+    const method = { path: '/events', method: 'GET', functionName: 'f', isStreamed: true, timeoutMs }
+    gateway.serve({ name: 'api', stageName: 'local', methods: [method], answers: {} }, (_name, event, take) =>
+      pool.invokeText(event, take),
+    )
+    const url = `http://127.0.0.1:${await gateway.listen()}/events`
+    const stop = async () => {
+      await gateway.close()
+      await pool.close(0)
+    }
+    return { url, pool, stop }
+  }
+  const streaming = (body: string) => `
+    const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+    export const handler = awslambda.streamifyResponse(async (event, responseStream) => {
+      const open = (prelude) => awslambda.HttpResponseStream.from(responseStream, prelude)
+      ${body}
+    })`
+
+  it('begins before it has ended, with status, headers and cookies of its prelude', async () => {
+    const { url, stop } = await serve(
+      streaming(`
+        const stream = open({ statusCode: 201, headers: { 'content-type': 'text/event-stream' }, cookies: ['a=1'] })
+        stream.write('data: ' + event.path + '\\n\\n')
+        while (!globalThis.isReleased) await pause(5)
+        stream.end('data: last\\n\\n')`) + '\nsetTimeout(() => { globalThis.isReleased = true }, 1_500)',
+    )
+    const response = await fetch(url)
+    expect(response.status).toBe(201)
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+    expect(response.headers.get('set-cookie')).toBe('a=1')
+    const pieces: string[] = []
+    for await (const piece of response.body ?? []) pieces.push(Buffer.from(piece).toString())
+    expect(pieces[0]).toBe('data: /events\n\n')
+    expect(pieces.at(-1)).toContain('data: last')
+    expect(pieces.length).toBeGreaterThan(1)
+    await stop()
+  })
+
+  it('waits for a client that reads slowly, and brings all of it', async () => {
+    const { url, stop } = await serve(
+      streaming(`
+        const stream = open({ statusCode: 200 })
+        for (let n = 0; n < 200; n += 1)
+          if (!stream.write(Buffer.alloc(100_000, n))) await new Promise((resolve) => stream.once('drain', resolve))
+        stream.end()`),
+    )
+    const response = await fetch(url)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const bytes = Buffer.from(await response.arrayBuffer())
+    expect(bytes.length).toBe(20_000_000)
+    expect(bytes.at(-1)).toBe(199)
+    await stop()
+  })
+
+  it('that breaks off ends the connection; one that never began is an error of the gateway', async () => {
+    const begun = await serve(
+      streaming(`open({ statusCode: 200 }).write('half'); await pause(50); throw new Error('x')`),
+    )
+    const response = await fetch(begun.url)
+    expect(response.status).toBe(200)
+    await expect(response.text()).rejects.toThrow()
+    await begun.stop()
+    const never = await serve(streaming(`throw new Error('x')`))
+    expect((await fetch(never.url)).status).toBe(504)
+    await never.stop()
+    const plain = await serve('export const handler = async () => ({ statusCode: 200, body: "{}" })')
+    expect((await fetch(plain.url)).status).toBe(504)
+    await plain.stop()
+  })
+
+  it('ends at the time limit of its integration', async () => {
+    const { url, stop } = await serve(
+      streaming(`open({ statusCode: 200 }).write('a'); await pause(9_000)`),
+      300,
+    )
+    const response = await fetch(url)
+    await expect(response.text()).rejects.toThrow()
+    await stop()
+  })
+
+  it('goes on when its client has left, and the environment is used again', async () => {
+    const { url, pool, stop } = await serve(
+      streaming(`
+        const stream = open({ statusCode: 200 })
+        for (let n = 0; n < 20; n += 1) { stream.write('piece'); await pause(20) }
+        stream.end()`),
+    )
+    const hangUp = new AbortController()
+    const response = await fetch(url, { signal: hangUp.signal })
+    expect(response.status).toBe(200)
+    hangUp.abort()
+    await expect.poll(() => pool.running).toBe(0)
+    expect(await (await fetch(url)).text()).toBe('piece'.repeat(20))
+    expect(pool.environments).toHaveLength(1)
+    await stop()
+  })
+
+  it('is given whole to who invokes the function itself', async () => {
+    const pool = await makePool(streaming(`responseStream.write('a'); responseStream.end('b')`))
+    expect(await pool.invoke({})).toBe('ab')
+    await pool.close(0)
   })
 })

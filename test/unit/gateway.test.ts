@@ -8,7 +8,15 @@ import { FIELDS, WAYS } from '../fixtures/gateway-events.ts'
 const plan: ApiPlan = {
   name: 'TaskRunner-local',
   stageName: 'live',
-  methods: [{ path: '/api/v1/tasks/{id}', method: 'GET', functionName: 'reads' }],
+  methods: [
+    {
+      path: '/api/v1/tasks/{id}',
+      method: 'GET',
+      functionName: 'reads',
+      isStreamed: false,
+      timeoutMs: 29_000,
+    },
+  ],
   answers: {},
 }
 
@@ -18,7 +26,7 @@ afterEach(() => gateway?.close())
 /** Serves the API below a base path, and answers what the function was given. */
 async function serve(basePath: string): Promise<(path: string) => Promise<APIGatewayProxyEvent>> {
   gateway = new Gateway({ port: 0, home: '/console', ...(basePath ? { basePath } : {}) })
-  gateway.serve(plan, async (_name, event) => ({ statusCode: 200, body: JSON.stringify(event) }))
+  gateway.serve(plan, async (_name, event) => JSON.stringify({ statusCode: 200, body: event }))
   const port = await gateway.listen()
   return async (path) => {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`)
@@ -56,7 +64,7 @@ describe('the local gateway’s event', () => {
 
   it('does not take a path that only begins like the stage for the stage', async () => {
     gateway = new Gateway({ port: 0, home: '/console' })
-    gateway.serve(plan, async () => ({ statusCode: 200 }))
+    gateway.serve(plan, async () => JSON.stringify({ statusCode: 200 }))
     const port = await gateway.listen()
     const answer = await fetch(`http://127.0.0.1:${port}/lively/api/v1/tasks/abc`)
     expect(answer.status).toBe(403)

@@ -82,7 +82,13 @@ describe('what the local runtime does not know is an error with its name', () =>
 })
 
 describe('routes', () => {
-  const method = (path: string, verb: string, functionName: string) => ({ path, method: verb, functionName })
+  const method = (path: string, verb: string, functionName: string) => ({
+    path,
+    method: verb,
+    functionName,
+    isStreamed: false,
+    timeoutMs: 29_000,
+  })
   const routes = new Routes({
     name: 'api',
     stageName: 'live',
@@ -98,13 +104,13 @@ describe('routes', () => {
   })
 
   it.each([
-    ['POST', '/tasks', { functionName: 'submit', resource: '/tasks' }],
-    ['GET', '/tasks/7', { functionName: 'get', parameters: { id: '7' } }],
-    ['GET', '/tasks/a%2Fb', { functionName: 'get', parameters: { id: 'a/b' } }],
-    ['GET', '/tasks/%zz', { functionName: 'get', parameters: { id: '%zz' } }],
-    ['POST', '/tasks/add', { functionName: 'add', parameters: {} }],
-    ['GET', '/tasks/add', { functionName: 'other', resource: '/tasks/add' }],
-    ['GET', '/a/b', { functionName: 'other', parameters: { proxy: 'a/b' } }],
+    ['POST', '/tasks', { method: { functionName: 'submit' }, resource: '/tasks' }],
+    ['GET', '/tasks/7', { method: { functionName: 'get' }, parameters: { id: '7' } }],
+    ['GET', '/tasks/a%2Fb', { method: { functionName: 'get' }, parameters: { id: 'a/b' } }],
+    ['GET', '/tasks/%zz', { method: { functionName: 'get' }, parameters: { id: '%zz' } }],
+    ['POST', '/tasks/add', { method: { functionName: 'add' }, parameters: {} }],
+    ['GET', '/tasks/add', { method: { functionName: 'other' }, resource: '/tasks/add' }],
+    ['GET', '/a/b', { method: { functionName: 'other' }, parameters: { proxy: 'a/b' } }],
   ])('%s %s', (verb, path, expected) => {
     expect(routes.find(verb, path)).toMatchObject(expected)
   })

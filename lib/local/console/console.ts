@@ -246,8 +246,8 @@ function toQuestion(query: URLSearchParams): TaskQuestion {
 }
 
 /** Ids of the tasks in a batch that a worker has in hand. */
-function tasksIn(event: unknown): readonly string[] {
-  const { Records } = (event ?? {}) as { Records?: readonly { body?: string }[] }
+function tasksIn(event = '{}'): readonly string[] {
+  const { Records } = JSON.parse(event) as { Records?: readonly { body?: string }[] }
   if (!Array.isArray(Records)) return []
   return Records.flatMap(({ body }) => /"id":"([^"]+)"/.exec(String(body))?.[1] ?? [])
 }

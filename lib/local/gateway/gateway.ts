@@ -3,10 +3,10 @@ import { isIP } from 'node:net'
 import type { ApiPlan } from '../template/plan.ts'
 import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
 import { Routes } from './routes.ts'
+import { StreamedAnswer } from './streamed-answer.ts'
 
-/** API Gateway's own limits: the whole request, and the time an integration has. */
+/** API Gateway's own limit of a whole request. */
 const BODY_BYTES = 10 * 1024 * 1024
-const INTEGRATION_MS = 29_000
 /** Lambda's limit of an event and of an answer. */
 const LAMBDA_BYTES = 6 * 1024 * 1024
 
@@ -24,8 +24,17 @@ export interface GatewayOptions {
   readonly onAnswered?: (status: number, latencyMs: number) => void
 }
 
-/** Calls a function by its name. @throws when it did not answer. */
-export type Invoke = (functionName: string, event: unknown) => Promise<unknown>
+/**
+ * Calls a function by its name, with an event and an answer in JSON.
+ *
+ * @param take receives a streamed answer piece by piece.
+ * @throws when it did not answer.
+ */
+export type Invoke = (
+  functionName: string,
+  event: string,
+  take?: (bytes: Uint8Array) => Promise<void>,
+) => Promise<string>
 
 interface ProxyResult {
   readonly statusCode: number
@@ -114,11 +123,26 @@ export class Gateway {
     if (!match) return fail('MISSING_AUTHENTICATION_TOKEN')
     const body = await readBody(request)
     if (body === undefined) return fail('REQUEST_TOO_LARGE')
-    const event = toProxyEvent({ request, requestId, url, entry, match, body, stageName: plan.stageName })
-    if (Buffer.byteLength(JSON.stringify(event)) > LAMBDA_BYTES) return fail('REQUEST_TOO_LARGE')
-    const result = await withLimit(invoke(match.functionName, event), INTEGRATION_MS)
-    if (result === 'timeout') return fail('INTEGRATION_TIMEOUT')
-    if (result === 'failed' || !isProxyResult(result)) return fail('INTEGRATION_FAILURE')
+    const event = JSON.stringify(
+      toProxyEvent({ request, requestId, url, entry, match, body, stageName: plan.stageName }),
+    )
+    if (Buffer.byteLength(event) > LAMBDA_BYTES) return fail('REQUEST_TOO_LARGE')
+    const { functionName, timeoutMs, isStreamed } = match.method
+    if (isStreamed) {
+      const streamed = new StreamedAnswer(response, method)
+      const result = await withLimit(
+        invoke(functionName, event, (bytes) => streamed.take(bytes)),
+        timeoutMs,
+      )
+      if (result === 'timeout' || result === 'failed') {
+        if (!streamed.breakOff()) fail(result === 'timeout' ? 'INTEGRATION_TIMEOUT' : 'INTEGRATION_FAILURE')
+      } else if (!streamed.end()) fail('INTEGRATION_FAILURE')
+      return
+    }
+    const text = await withLimit(invoke(functionName, event), timeoutMs)
+    if (text === 'timeout') return fail('INTEGRATION_TIMEOUT')
+    const result = text === 'failed' ? undefined : (JSON.parse(text) as unknown)
+    if (!isProxyResult(result)) return fail('INTEGRATION_FAILURE')
     send(response, result, method)
   }
 
@@ -215,7 +239,7 @@ async function readBody(request: IncomingMessage): Promise<string | null | undef
   return bytes === 0 ? null : Buffer.concat(chunks).toString('utf8')
 }
 
-async function withLimit(work: Promise<unknown>, limitMs: number): Promise<unknown> {
+async function withLimit(work: Promise<string>, limitMs: number): Promise<string> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<'timeout'>((resolve) => {
     timer = setTimeout(() => resolve('timeout'), limitMs)

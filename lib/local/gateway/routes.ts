@@ -1,15 +1,17 @@
 import type { ApiPlan } from '../template/plan.ts'
 
+type Method = ApiPlan['methods'][number]
+
 export interface Match {
   /** Template of the path, e.g. `/api/v1/tasks/{id}`. */
   readonly resource: string
   readonly parameters: Readonly<Record<string, string>>
-  readonly functionName: string
+  readonly method: Method
 }
 
 interface Node {
   readonly children: Map<string, Node>
-  readonly methods: Map<string, string>
+  readonly methods: Map<string, Method>
   resource: string
 }
 
@@ -22,7 +24,8 @@ export class Routes {
   readonly #root = newNode()
 
   constructor({ methods }: ApiPlan) {
-    for (const { path, method, functionName } of methods) {
+    for (const one of methods) {
+      const { path, method } = one
       let node = this.#root
       for (const part of partsOf(path)) {
         const next = node.children.get(part) ?? newNode()
@@ -30,7 +33,7 @@ export class Routes {
         node = next
       }
       node.resource = path
-      node.methods.set(method, functionName)
+      node.methods.set(method, one)
     }
   }
 
@@ -48,8 +51,8 @@ function walk(
 ): Match | undefined {
   const [part, ...rest] = parts
   if (part === undefined) {
-    const functionName = node.methods.get(method) ?? node.methods.get('ANY')
-    return functionName ? { resource: node.resource, parameters, functionName } : undefined
+    const found = node.methods.get(method) ?? node.methods.get('ANY')
+    return found ? { resource: node.resource, parameters, method: found } : undefined
   }
   const literal = node.children.get(part)
   const own = literal && walk(literal, rest, method, parameters)

@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import type { FunctionPlan } from '../template/plan.ts'
-import type { EnvironmentReply, InvocationOrder, LambdaError } from './environment-thread.ts'
+import type {
+  EnvironmentMessage,
+  EnvironmentReply,
+  InvocationOrder,
+  LambdaError,
+  TakenOrder,
+} from './environment-messages.ts'
 import type { FunctionLog } from './function-log.ts'
 
 /** What a caller of Lambda sees when the function did not answer: it threw, timed out, ran out of memory or died. */
@@ -16,6 +21,9 @@ export class InvocationError extends Error {
     this.error = error
   }
 }
+
+/** Takes a streamed answer piece by piece; the next one comes when it has taken this one. */
+export type TakePiece = (bytes: Uint8Array) => Promise<void>
 
 export interface EnvironmentOptions {
   /** Everything in `process.env` of the function. */
@@ -42,16 +50,17 @@ export class Environment {
   readonly #thread: Worker
   readonly #isLoaded: Promise<void>
   #settle: ((reply: EnvironmentReply) => void) | undefined
+  #take: TakePiece | undefined
   #isDead = false
   invocations = 0
-  /** The event in hand. */
-  current: unknown
+  /** The event in hand, as JSON. */
+  current: string | undefined
   idleSince = Date.now()
 
   constructor(plan: FunctionPlan, { env, compileCache, log }: EnvironmentOptions) {
     this.#plan = plan
     this.#log = log
-    this.#thread = new Worker(join(import.meta.dirname, 'environment-thread.ts'), {
+    this.#thread = new Worker(join(import.meta.dirname, 'environment-thread.mjs'), {
       env: { ...env },
       workerData: {
         functionName: plan.functionName,
@@ -66,10 +75,16 @@ export class Environment {
       stderr: true,
       execArgv: [],
     })
-    // By the line: environments of one function share its file.
-    for (const input of [this.#thread.stdout, this.#thread.stderr])
-      createInterface({ input }).on('line', (line) => log.write(line))
-    this.#thread.on('message', (reply: EnvironmentReply) => this.#settle?.(reply))
+    // What the thread itself does not gather: warnings of Node, and the last words before it dies.
+    for (const output of [this.#thread.stdout, this.#thread.stderr])
+      output.on('data', (chunk: Buffer) => {
+        for (const line of chunk.toString().trimEnd().split('\n')) log.write(line)
+      })
+    this.#thread.on('message', (message: EnvironmentMessage) => {
+      if (message.kind === 'lines') for (const line of message.lines) log.write(line)
+      else if (message.kind === 'piece') void this.#pass(message.bytes)
+      else this.#settle?.(message)
+    })
     this.#thread.on('error', (cause: Error & { code?: string }) =>
       this.#die(
         cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
@@ -116,13 +131,20 @@ export class Environment {
     return heap && Math.round(heap.used_heap_size / 1_048_576)
   }
 
-  /** @throws InvocationError */
-  async invoke(event: unknown): Promise<unknown> {
+  /**
+   * @param event as JSON.
+   * @param take receives a streamed answer; without it such an answer is given whole, as text.
+   * @returns the answer as JSON; `null` for one that was streamed to `take`.
+   * @throws InvocationError
+   */
+  async invoke(event: string, take?: TakePiece): Promise<string> {
     await this.#isLoaded
     if (this.#isDead)
       throw new InvocationError({ errorType: 'Runtime.ExitError', errorMessage: 'The environment is gone' })
     const { timeoutMs } = this.#plan
-    const order: InvocationOrder = { requestId: randomUUID(), event, timeoutMs }
+    const pieces: Uint8Array[] = []
+    this.#take = take ?? (async (bytes) => void pieces.push(bytes))
+    const order: InvocationOrder = { kind: 'invoke', requestId: randomUUID(), event, timeoutMs }
     const startedAt = performance.now()
     this.invocations += 1
     this.current = event
@@ -130,10 +152,12 @@ export class Environment {
     try {
       const reply = await this.#wait(timeoutMs, 'Sandbox.Timedout')
       if (reply.kind === 'result') return reply.result
+      if (reply.kind === 'streamed') return take ? 'null' : JSON.stringify(Buffer.concat(pieces).toString())
       throw new InvocationError(
         reply.kind === 'error' ? reply.error : { errorType: 'Runtime.Unknown', errorMessage: reply.kind },
       )
     } finally {
+      this.#take = undefined
       this.idleSince = Date.now()
       this.current = undefined
       this.#log.report(order.requestId, { durationMs: performance.now() - startedAt, environment: this.id })
@@ -144,6 +168,12 @@ export class Environment {
   async stop(): Promise<void> {
     this.#die({ errorType: 'Runtime.Killed', errorMessage: 'The environment was ended' })
     await this.#thread.terminate()
+  }
+
+  /** A receiver that is gone changes nothing: Lambda does not tell a function either. */
+  async #pass(bytes: Uint8Array): Promise<void> {
+    await this.#take?.(bytes).catch(() => undefined)
+    this.#thread.postMessage({ kind: 'taken' } satisfies TakenOrder)
   }
 
   #die(error: LambdaError): void {

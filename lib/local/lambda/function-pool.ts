@@ -1,5 +1,5 @@
 import type { FunctionPlan } from '../template/plan.ts'
-import { Environment, type EnvironmentOptions } from './environment.ts'
+import { Environment, type EnvironmentOptions, type TakePiece } from './environment.ts'
 
 /** An environment nobody has used for so long is ended; Lambda waits minutes, a laptop wants its memory back. */
 const IDLE_MS = 30_000
@@ -49,12 +49,22 @@ export class FunctionPool {
 
   /** @throws InvocationError when the function does not answer. */
   async invoke(event: unknown): Promise<unknown> {
+    return JSON.parse(await this.invokeText(JSON.stringify(event ?? null)))
+  }
+
+  /**
+   * @param event as JSON.
+   * @param take receives a streamed answer.
+   * @returns the answer as JSON.
+   * @throws InvocationError when the function does not answer.
+   */
+  async invokeText(event: string, take?: TakePiece): Promise<string> {
     const environment = await this.#take()
     const startedAt = performance.now()
     let isError = true
     this.#running += 1
     try {
-      const answer = await environment.invoke(event)
+      const answer = await environment.invoke(event, take)
       isError = false
       return answer
     } finally {

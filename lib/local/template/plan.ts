@@ -85,6 +85,10 @@ export interface ApiPlan {
     readonly path: string
     readonly method: string
     readonly functionName: string
+    /** The answer goes to the client piece by piece. */
+    readonly isStreamed: boolean
+    /** How long the integration may take. */
+    readonly timeoutMs: number
   }[]
   readonly answers: Readonly<Record<string, GatewayAnswerPlan>>
 }
@@ -180,7 +184,10 @@ function place(stack: AssembledStack, id: string, resource: TemplateResource, sc
 }
 
 /** Name of a function, from an ARN or `name:alias`: there is one version here. */
-const FUNCTION = /(?:^|function:)([^:/]+)(?::[^:/]+)?(?:\/invocations)?$/
+/** API Gateway's own limit where a template names none. */
+const INTEGRATION_MS = 29_000
+
+const FUNCTION = /(?:^|function:)([^:/]+)(?::[^:/]+)?(?:\/(?:response-streaming-)?invocations)?$/
 const unqualified = (reference: unknown): string => FUNCTION.exec(String(reference))?.[1] ?? String(reference)
 
 /** What a person calls a resource: its logical id without the hash at its end. */
@@ -291,7 +298,12 @@ function toApi(of: (type: string) => Placed[]): ApiPlan {
     name: String(apis[0]?.properties.Name),
     stageName: String(of('AWS::ApiGateway::Stage')[0]?.properties.StageName ?? 'local'),
     methods: of('AWS::ApiGateway::Method').map(({ stack, id, properties: p }) => {
-      const { Type, Uri } = p.Integration as { Type: string; Uri: string }
+      const { Type, Uri, ResponseTransferMode, TimeoutInMillis } = p.Integration as {
+        Type: string
+        Uri: string
+        ResponseTransferMode?: string
+        TimeoutInMillis?: number
+      }
       if (Type !== 'AWS_PROXY')
         throw new Error(`${stack}: ${id} has a ${Type} integration; only AWS_PROXY runs locally.`)
       if (p.ApiKeyRequired || p.AuthorizationType !== 'NONE')
@@ -300,6 +312,8 @@ function toApi(of: (type: string) => Placed[]): ApiPlan {
         path: pathOf(String(p.ResourceId)) || '/',
         method: String(p.HttpMethod),
         functionName: unqualified(Uri),
+        isStreamed: ResponseTransferMode === 'STREAM',
+        timeoutMs: TimeoutInMillis ?? INTEGRATION_MS,
       }
     }),
     answers: Object.fromEntries(
