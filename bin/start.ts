@@ -35,6 +35,8 @@ interface Settings {
 }
 
 async function main(): Promise<void> {
+  // What it writes holds prompts and answers: for this user alone.
+  process.umask(0o077)
   const settings = readSettings()
   await refuseSecond()
   const startedAt = performance.now()

@@ -1,4 +1,5 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -14,6 +15,7 @@ import { expireItems, expireObjects } from './services/expiry.ts'
 import { startParameters } from './services/parameters.ts'
 import { provision } from './services/provision.ts'
 import { type ServiceThread, startService } from './services/service.ts'
+import type { Keys } from './services/signature.ts'
 import { readAssembly } from './template/assembly.ts'
 import { type Plan, planAssembly } from './template/plan.ts'
 
@@ -38,7 +40,7 @@ export interface RuntimeOptions {
   /** Where the event sources find SQS, given where it is. */
   readonly sourceEndpoint?: (endpoint: string) => string
   /** Awaited once the services stand and before anything uses them. */
-  readonly onServices?: (endpoints: Endpoints) => Promise<void>
+  readonly onServices?: (endpoints: Endpoints, credentials: Credentials) => Promise<void>
   /** Environments per function that no event source limits. */
   readonly environmentLimit: number
   /** Shortens the rates of the timers, which a template cannot have below a minute. 1 when left out. */
@@ -50,6 +52,11 @@ export interface RuntimeOptions {
   readonly onLine?: (functionName: string, line: string) => void
   /** Somebody may hold a function at a breakpoint: none is ended for taking long. */
   readonly isInspected?: boolean
+}
+
+export interface Credentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
 }
 
 /** Where the embedded services listen. */
@@ -65,6 +72,8 @@ export interface Endpoints {
 export interface Runtime {
   readonly url: string
   readonly endpoints: Endpoints
+  /** What the embedded services want requests to be signed with. */
+  readonly credentials: Credentials
   readonly plan: Plan
   /** By readable name, e.g. `SweeperSweep`. */
   pool(name: string): FunctionPool
@@ -111,18 +120,22 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   try {
     if (options.isFresh) await forget(stateDir)
-    await mkdir(stateDir, { recursive: true })
+    // Prompts, answers and logs lie in it: nobody else on this machine may look.
+    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    await chmod(stateDir, 0o700)
     const paused = new PausedSources(join(stateDir, 'paused-sources.json'), warn)
     await paused.load()
+    const credentials = newCredentials()
+    const keys = keysOf(credentials, env)
     const [dynamo, queues, parameters, control] = await Promise.all([
-      startService({ kind: 'dynamodb', directory: join(stateDir, 'table'), region: REGION }),
-      startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION }),
-      startParameters((name) => env[KEY_OF[name.split('/').at(-1) ?? ''] ?? ''] || undefined),
+      startService({ kind: 'dynamodb', directory: join(stateDir, 'table'), region: REGION, keys }),
+      startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION, keys }),
+      startParameters((name) => env[KEY_OF[name.split('/').at(-1) ?? ''] ?? ''] || undefined, keys),
       startControl((id, isOn) => {
         if (!current?.turnSource(id, isOn)) return false
         paused.note(id, isOn)
         return true
-      }),
+      }, keys),
       own.load(),
     ])
     look = (names) => queues.look(names)
@@ -134,10 +147,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       ssm: parameters.endpoint,
       lambda: control.endpoint,
     }
-    await options.onServices?.(endpoints)
-    const clients = openClients(endpoints)
+    await options.onServices?.(endpoints, credentials)
+    const clients = openClients(endpoints, credentials)
     const sourceSqs = options.sourceEndpoint
-      ? openClients({ ...endpoints, sqs: options.sourceEndpoint(endpoints.sqs) }).sqs
+      ? openClients({ ...endpoints, sqs: options.sourceEndpoint(endpoints.sqs) }, credentials).sqs
       : clients.sqs
     const toPlan = async (directory: string): Promise<Plan> => {
       const plan = planAssembly(await readAssembly(directory), {
@@ -164,7 +177,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const bring = async (directory: string): Promise<Deployment> => {
       const plan = await toPlan(directory)
       await provision(plan, clients)
-      const common = environmentOf(endpoints, env)
+      const common = environmentOf(endpoints, env, credentials)
       const functionEnv = (name: string) => ({ ...common, ...options.functionEnv?.(endpoints, name) })
       const { environmentLimit, timerScale = 1 } = options
       const next = await Deployment.create({
@@ -205,6 +218,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     return {
       url: `http://127.0.0.1:${port}`,
       endpoints,
+      credentials,
       get plan() {
         return serving.plan
       },
@@ -286,8 +300,23 @@ class PausedSources {
   }
 }
 
-function openClients({ dynamodb, sqs, s3 }: Endpoints) {
-  const common = { region: REGION, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
+/** A secret for one run: whoever has not got it from the runtime cannot call the embedded services. */
+const newCredentials = (): Credentials => ({
+  accessKeyId: `LOCAL${randomBytes(8).toString('hex').toUpperCase()}`,
+  secretAccessKey: randomBytes(30).toString('base64url'),
+})
+
+/** This run's, and the account's, with which functions sign everything when `.env` has it. */
+const keysOf = (
+  { accessKeyId, secretAccessKey }: Credentials,
+  { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }: Readonly<Record<string, string | undefined>>,
+): Keys => ({
+  [accessKeyId]: secretAccessKey,
+  ...(AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY ? { [AWS_ACCESS_KEY_ID]: AWS_SECRET_ACCESS_KEY } : {}),
+})
+
+function openClients({ dynamodb, sqs, s3 }: Endpoints, credentials: Credentials) {
+  const common = { region: REGION, credentials }
   return {
     dynamo: new DynamoDBClient({ ...common, endpoint: dynamodb }),
     // A long poll holds its connection for 20 s, one per lane; the default of 50 is plenty, the time-out is not.
@@ -300,13 +329,14 @@ function openClients({ dynamodb, sqs, s3 }: Endpoints) {
 function environmentOf(
   { dynamodb, sqs, s3, ssm, lambda }: Endpoints,
   env: Readonly<Record<string, string | undefined>>,
+  credentials: Credentials,
 ): Record<string, string> {
   const own = env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY ? env : undefined
   return {
     AWS_REGION: env.AWS_REGION ?? REGION,
-    // The embedded services take any credentials; Bedrock takes only those of an account.
-    AWS_ACCESS_KEY_ID: own?.AWS_ACCESS_KEY_ID ?? 'local',
-    AWS_SECRET_ACCESS_KEY: own?.AWS_SECRET_ACCESS_KEY ?? 'local',
+    // The embedded services take this run's and the account's; Bedrock takes only those of an account.
+    AWS_ACCESS_KEY_ID: own?.AWS_ACCESS_KEY_ID ?? credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: own?.AWS_SECRET_ACCESS_KEY ?? credentials.secretAccessKey,
     ...(own?.AWS_SESSION_TOKEN ? { AWS_SESSION_TOKEN: own.AWS_SESSION_TOKEN } : {}),
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
     AWS_ENDPOINT_URL_SQS: sqs,

@@ -8,7 +8,12 @@ import { s3PayloadContract } from './s3-bench.ts'
 import { sqsQueueContract } from './sqs-bench.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'queues-'))
-const service = await startService({ kind: 'sqs-s3', directory, region: 'eu-central-1' })
+const service = await startService({
+  kind: 'sqs-s3',
+  directory,
+  region: 'eu-central-1',
+  keys: { test: 'test' },
+})
 const sqs = new SQSClient({
   endpoint: service.endpoint,
   useQueueUrlAsEndpoint: false,

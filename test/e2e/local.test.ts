@@ -14,7 +14,7 @@ const urlOf = (part: string) => running.plan.queues.find(({ name }) => name.incl
 
 scenarios('local runtime', () => new Client(running.url), {
   backdoor: () => ({
-    ...queueDoor(openSqs(running.endpoints.sqs), {
+    ...queueDoor(openSqs(running.endpoints.sqs, running.credentials), {
       queue: async (lane) => urlOf(`local-${lane}`),
       deadLetters: async (lane) => urlOf(`deadletters${lane}`),
     }),

@@ -100,7 +100,7 @@ describe('payloads and retention', () => {
     s3 = new S3Client({
       endpoint: harmed.runtime.endpoints.s3,
       region: 'eu-central-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      credentials: harmed.runtime.credentials,
       forcePathStyle: true,
     })
   })
@@ -212,7 +212,7 @@ describe('a worker bundle that cannot even load', () => {
       await harmed.runtime.deploy(good)
       const urlOf = (part: string) =>
         harmed.runtime.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
-      const sqs = openSqs(harmed.runtime.endpoints.sqs)
+      const sqs = openSqs(harmed.runtime.endpoints.sqs, harmed.runtime.credentials)
       // Marked and unmarked letters alike, as the console would.
       expect(await redrive(sqs, urlOf('deadlettersai'), urlOf('local-ai'), 100)).toBeGreaterThanOrEqual(1)
       sqs.destroy()

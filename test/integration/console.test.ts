@@ -100,7 +100,14 @@ describe('pages of other sites', () => {
     expect(
       (await client.get<{ queues: { is_paused: boolean }[] }>('/queues')).body.queues,
     ).not.toContainEqual(expect.objectContaining({ is_paused: true }))
-    expect(await send('GET', '/api/v1/tasks', { 'sec-fetch-site': 'cross-site' })).toBe(200)
+    expect(await send('GET', '/api/v1/tasks', { 'sec-fetch-site': 'cross-site' })).toBe(403)
+    // A link on a page elsewhere that somebody follows.
+    const followed = {
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+    }
+    expect(await send('GET', '/api/v1/docs', followed)).toBe(200)
     expect(await send('GET', '/api/v1/tasks', { host: 'localhost:3000' })).toBe(200)
   })
 })

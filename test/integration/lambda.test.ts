@@ -20,8 +20,11 @@ let queues: Service
 let sqs: SQSClient
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lambda-'))
-  queues = await startService({ kind: 'sqs-s3', directory: join(folder, 'queues'), region: 'eu-central-1' })
-  sqs = openSqs(queues.endpoint)
+  const directory = join(folder, 'queues')
+  const [accessKeyId, secretAccessKey] = ['test', 'secret']
+  const keys = { [accessKeyId]: secretAccessKey }
+  queues = await startService({ kind: 'sqs-s3', directory, region: 'eu-central-1', keys })
+  sqs = openSqs(queues.endpoint, { accessKeyId, secretAccessKey })
 })
 afterAll(async () => {
   sqs.destroy()

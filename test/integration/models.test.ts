@@ -62,7 +62,7 @@ describe('tasks answered by a model server', () => {
     expect(JSON.stringify(task)).not.toContain('aaaaaa')
     expect(server.callsOf('locked')).toHaveLength(1)
     const queue = running.plan.queues.find(({ name }) => name.includes('deadlettersai'))
-    const sqs = openSqs(running.endpoints.sqs)
+    const sqs = openSqs(running.endpoints.sqs, running.credentials)
     const { Messages = [] } = await sqs.send(
       new ReceiveMessageCommand({
         QueueUrl: queue?.url ?? '',

@@ -35,7 +35,7 @@ async function stealLease(id: string): Promise<void> {
   const dynamo = new DynamoDBClient({
     endpoint: runtime.endpoints.dynamodb,
     region: 'eu-central-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials: runtime.credentials,
   })
   const TableName = runtime.plan.tables[0]?.name
   const { Items = [] } = await dynamo.send(new ScanCommand({ TableName }))
@@ -156,7 +156,7 @@ describe('a trace', () => {
     expect(spans.map((message) => message?.span_id).sort()).toEqual(
       calls.map((call) => call.slice(36, 52)).sort(),
     )
-    const sqs = openSqs(runtime.endpoints.sqs)
+    const sqs = openSqs(runtime.endpoints.sqs, runtime.credentials)
     const letters = await sqs.send(
       new ReceiveMessageCommand({
         QueueUrl: runtime.plan.queues.find(({ name }) => name.includes('deadlettersai'))?.url,

@@ -12,7 +12,7 @@ beforeAll(async () => {
   server = await startModelServer()
   running = await startTestRuntime({ OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' })
   client = new Client(running.url)
-  sqs = openSqs(running.endpoints.sqs)
+  sqs = openSqs(running.endpoints.sqs, running.credentials)
 })
 afterAll(async () => {
   sqs.destroy()

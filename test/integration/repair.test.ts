@@ -19,7 +19,7 @@ beforeAll(async () => {
   })
   running = await startTestRuntime({}, { assemblyDir })
   client = new Client(running.url)
-  sqs = openSqs(running.endpoints.sqs)
+  sqs = openSqs(running.endpoints.sqs, running.credentials)
   // Ten receives take a while: sent first, looked at last.
   for (const MessageBody of ['not json', '{}', '{"v":99,"tenant":"default","id":"x","epoch":1}', '[]'])
     await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl('local-email'), MessageBody }))

@@ -17,11 +17,11 @@ let TableName: string
 beforeAll(async () => {
   running = await startTestRuntime()
   client = new Client(running.url)
-  sqs = openSqs(running.endpoints.sqs)
+  sqs = openSqs(running.endpoints.sqs, running.credentials)
   const dynamo = new DynamoDBClient({
     endpoint: running.endpoints.dynamodb,
     region: 'eu-central-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials: running.credentials,
   })
   table = DynamoDBDocumentClient.from(dynamo)
   TableName = running.plan.tables[0]?.name ?? ''

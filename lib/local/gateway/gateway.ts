@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { isIP } from 'node:net'
+import { pageOf, refusalOf } from '../guard.ts'
 import type { ApiPlan } from '../template/plan.ts'
 import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
 import { Routes } from './routes.ts'
@@ -170,37 +170,6 @@ export class Gateway {
     })
     response.end(body)
   }
-}
-
-/**
- * Any page in a browser may send requests to this machine: under a name of its own that it points here, or across
- * sites. The local stage has no keys, so these are refused. @returns why.
- */
-function refusalOf(request: IncomingMessage, listensAt: string | undefined): string | undefined {
-  const host = request.headers.host ?? 'localhost'
-  const name = host.replace(/:\d+$/, '')
-  // A name of another site may be made to lead here; an address cannot.
-  const isAsked = listensAt !== undefined && (name === listensAt || isIP(name.replace(/^\[|\]$/g, '')) > 0)
-  if (!isAsked && !LOCAL_HOST.test(host))
-    return 'The local stage answers to localhost only. HOST in .env lets it listen elsewhere.'
-  const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(request.method ?? 'GET')
-  if (!isSafe && pageOf(request) === 'foreign')
-    return 'The local stage takes no orders from pages of other sites.'
-  return undefined
-}
-
-const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
-
-/** Whose page sent it: our own (or no page at all), one of this machine's other ports, or one from elsewhere. */
-function pageOf({ headers }: IncomingMessage): 'own' | 'local' | 'foreign' {
-  const { origin, host, 'sec-fetch-site': site } = headers
-  if (origin !== undefined) {
-    const from = /^https?:\/\/(.+)$/.exec(origin)?.[1] ?? ''
-    if (from === host) return 'own'
-    return LOCAL_HOST.test(from) ? 'local' : 'foreign'
-  }
-  if (site === undefined || site === 'same-origin' || site === 'none') return 'own'
-  return site === 'same-site' ? 'local' : 'foreign'
 }
 
 const DEFAULT = { status: 500, message: 'Internal server error' }

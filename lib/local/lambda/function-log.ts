@@ -14,7 +14,7 @@ export class FunctionLog {
     this.path = path
     this.#onLine = onLine
     mkdirSync(dirname(path), { recursive: true })
-    this.#stream = createWriteStream(path, { flags: 'a' })
+    this.#stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
     this.#stream.on('error', () => undefined)
   }
 

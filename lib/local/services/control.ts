@@ -1,6 +1,6 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { serveGuarded } from './guarded-server.ts'
 import type { Service } from './service.ts'
+import type { Keys } from './signature.ts'
 
 const PATH = /^\/2015-03-31\/event-source-mappings\/([^/?]+)\/?$/
 
@@ -9,8 +9,8 @@ const PATH = /^\/2015-03-31\/event-source-mappings\/([^/?]+)\/?$/
  *
  * @param turn turns an event source off or on; false when there is none of that id.
  */
-export async function startControl(turn: (id: string, isOn: boolean) => boolean): Promise<Service> {
-  const server = createServer(async (request, response) => {
+export const startControl = (turn: (id: string, isOn: boolean) => boolean, keys: Keys): Promise<Service> =>
+  serveGuarded(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const answer = (status: number, body: object, errorType?: string) => {
@@ -32,14 +32,4 @@ export async function startControl(turn: (id: string, isOn: boolean) => boolean)
     if (Enabled !== undefined && !turn(UUID, Enabled))
       return answer(404, { Message: `There is no event source ${UUID}` }, 'ResourceNotFoundException')
     answer(202, { UUID, State: Enabled ? 'Enabling' : 'Disabling' })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections()
-        server.close(() => resolve())
-      }),
-  }
-}
+  }, keys)

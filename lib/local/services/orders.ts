@@ -1,9 +1,13 @@
+import type { Keys } from './signature.ts'
+
 /** What a runtime and the thread of an embedded service tell each other. */
 export interface ServiceOrder {
   readonly kind: 'dynamodb' | 'sqs-s3'
   /** Folder of its state. */
   readonly directory: string
   readonly region: string
+  /** Of whoever may call. */
+  readonly keys: Keys
 }
 
 export type ThreadOrder = 'stop' | { readonly look: readonly string[] }

@@ -1,6 +1,6 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { serveGuarded } from './guarded-server.ts'
 import type { Service } from './service.ts'
+import type { Keys } from './signature.ts'
 
 /**
  * The one call of SSM that the functions make, `GetParameter`, over its real protocol: no embeddable SSM is kept well
@@ -8,8 +8,8 @@ import type { Service } from './service.ts'
  *
  * @param find the parameter's value, read at each call.
  */
-export async function startParameters(find: (name: string) => string | undefined): Promise<Service> {
-  const server = createServer(async (request, response) => {
+export const startParameters = (find: (name: string) => string | undefined, keys: Keys): Promise<Service> =>
+  serveGuarded(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const operation = String(request.headers['x-amz-target'] ?? '').split('.')[1]
@@ -26,14 +26,4 @@ export async function startParameters(find: (name: string) => string | undefined
     const value = find(Name)
     if (value === undefined) return answer(400, { __type: 'ParameterNotFound', message: Name })
     answer(200, { Parameter: { Name, Type: 'SecureString', Value: value, Version: 1 } })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections()
-        server.close(() => resolve())
-      }),
-  }
-}
+  }, keys)

@@ -2,10 +2,11 @@
  * Entry of a worker thread that holds one embedded service, so that the gateway's event loop never waits for a
  * database. Tells its port when it listens, closes when told to.
  */
-import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { Server } from 'node:net'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
+import { guarded, serveGuarded } from './guarded-server.ts'
 import type { QueueDepthSample, ServiceOrder, ThreadOrder } from './orders.ts'
 import { openTableServer } from './table/server.ts'
 
@@ -17,28 +18,26 @@ interface Running {
 
 const LOOPBACK = '127.0.0.1'
 
-async function startDynamo({ directory }: ServiceOrder): Promise<Running> {
+async function startDynamo({ directory, keys }: ServiceOrder): Promise<Running> {
   const table = openTableServer(join(directory, 'table.sqlite'))
-  const server = createServer(table.handle)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, LOOPBACK, resolve)
-  })
+  const { endpoint, stop } = await serveGuarded(table.handle, keys)
   return {
-    port: (server.address() as { port: number }).port,
+    port: Number(new URL(endpoint).port),
     stop: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await stop()
       table.close()
     },
   }
 }
 
-async function startQueues({ directory, region }: ServiceOrder): Promise<Running> {
-  // fauxqs listens on every interface and has no setting for it; nothing else listens in this thread.
+async function startQueues({ directory, region, keys }: ServiceOrder): Promise<Running> {
+  // fauxqs listens on every interface, for everybody, and has no setting for it; nothing else listens in this thread.
   const listen = Server.prototype.listen
   Server.prototype.listen = function (this: Server, ...[options, ...rest]: unknown[]) {
     const own = options !== null && typeof options === 'object' ? { ...options, host: LOOPBACK } : options
+    const handlers = this.listeners('request') as RequestListener[]
+    this.removeAllListeners('request')
+    for (const handle of handlers) this.on('request', guarded(handle, keys))
     return (listen as (...all: unknown[]) => Server).call(this, own, ...rest)
   } as typeof listen
   const { startFauxqs } = await import('fauxqs')

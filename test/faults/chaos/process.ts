@@ -35,7 +35,7 @@ void killSometimes()
 const table = new DynamoDBClient({
   endpoint: harmed.runtime.endpoints.dynamodb,
   region: 'eu-central-1',
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  credentials: harmed.runtime.credentials,
 })
 /** Rows that nothing would ever look at again. */
 async function countWithoutDueTime(): Promise<number> {

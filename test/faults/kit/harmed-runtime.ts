@@ -49,12 +49,12 @@ export async function startHarmedRuntime({
     environmentLimit: ENVIRONMENT_LIMIT,
     timerScale: TIMING_SCALE,
     warn: rest.warn ?? (() => undefined),
-    onServices: async (endpoints) => {
+    onServices: async (endpoints, credentials) => {
       const throttling = 'ProvisionedThroughputExceededException'
       dynamo = await startFaultProxy(endpoints.dynamodb, { share, seed, throttling })
       sqs = await startFaultProxy(endpoints.sqs, { share, seed: seed + 1, throttling: 'ThrottlingException' })
       s3 = await startFaultProxy(endpoints.s3, { share: share / 2, seed: seed + 2, throttling: 'SlowDown' })
-      queue = await startQueueProxy(endpoints.sqs, { share: queueShare, seed: seed + 3 })
+      queue = await startQueueProxy(endpoints.sqs, { share: queueShare, seed: seed + 3, credentials })
     },
     functionEnv: (_endpoints, name) => ({
       AWS_ENDPOINT_URL_DYNAMODB: dynamo?.endpoint ?? '',

@@ -1,5 +1,7 @@
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { DeleteMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import type { Credentials } from '../../../lib/local/runtime.ts'
 import { seeded } from './seeded.ts'
 
 export const QUEUE_FAULTS = ['duplicated', 'lost', 'held-back', 'undeleted'] as const
@@ -20,18 +22,33 @@ interface Kept {
  * Stands between the event sources and SQS and does what a standard queue may do, only more of it: delivers a message
  * twice, at once or after its delete; keeps one back so that others overtake it; loses one; forgets a delete.
  */
-export async function startQueueProxy(target: string, options: { share: number; readonly seed: number }) {
+export async function startQueueProxy(
+  target: string,
+  options: { share: number; readonly seed: number; readonly credentials: Credentials },
+) {
   const random = seeded(options.seed)
   const done: Record<string, number> = {}
   const note = (fault: QueueFault) => {
     done[fault] = (done[fault] ?? 0) + 1
   }
   let kept: Kept[] = []
-  const call = async (operation: string, headers: Record<string, string>, body: string) =>
-    fetch(target, {
-      method: 'POST',
-      headers: { ...headers, 'x-amz-target': `AmazonSQS.${operation}` },
-      body,
+  const { hostname, port } = new URL(target)
+  const sqs = new SQSClient({
+    endpoint: target,
+    useQueueUrlAsEndpoint: false,
+    region: 'eu-central-1',
+    credentials: options.credentials,
+  })
+  /** As it came, `Host` included: that is signed. */
+  const pass = (headers: Record<string, string>, body: string, signal: AbortSignal) =>
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
+      const call = request({ hostname, port, method: 'POST', headers, signal }, async (answer) => {
+        const chunks: Buffer[] = []
+        for await (const chunk of answer) chunks.push(chunk as Buffer)
+        resolve({ status: answer.statusCode ?? 502, text: Buffer.concat(chunks).toString('utf8') })
+      })
+      call.on('error', reject)
+      call.end(body)
     })
 
   const server = createServer(async (incoming, outgoing) => {
@@ -46,7 +63,7 @@ export async function startQueueProxy(target: string, options: { share: number; 
         Object.entries(incoming.headers).filter(
           (entry): entry is [string, string] =>
             typeof entry[1] === 'string' &&
-            !['host', 'connection', 'content-length', 'transfer-encoding'].includes(entry[0]),
+            !['connection', 'content-length', 'transfer-encoding'].includes(entry[0]),
         ),
       )
       const hangUp = new AbortController()
@@ -60,14 +77,8 @@ export async function startQueueProxy(target: string, options: { share: number; 
         const { Entries } = JSON.parse(body) as { Entries: { Id: string }[] }
         return send(200, JSON.stringify({ Successful: Entries.map(({ Id }) => ({ Id })), Failed: [] }))
       }
-      const answer = await fetch(target, {
-        method: 'POST',
-        headers,
-        body,
-        signal: hangUp.signal,
-      })
-      const text = await answer.text()
-      if (operation !== 'ReceiveMessage' || !answer.ok) return send(answer.status, text)
+      const { status, text } = await pass(headers, body, hangUp.signal)
+      if (operation !== 'ReceiveMessage' || status !== 200) return send(status, text)
       const { QueueUrl } = JSON.parse(body) as { QueueUrl: string }
       const { Messages = [] } = JSON.parse(text) as { Messages?: Received[] }
       const given: Received[] = []
@@ -75,11 +86,7 @@ export async function startQueueProxy(target: string, options: { share: number; 
         const dice = random()
         if (dice < options.share / 4) {
           note('lost')
-          await call(
-            'DeleteMessage',
-            headers,
-            JSON.stringify({ QueueUrl, ReceiptHandle: message.ReceiptHandle }),
-          )
+          await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }))
         } else if (dice < options.share / 2) {
           note('held-back')
           kept.push({ message, url: QueueUrl, at: Date.now() + 500 + random() * 4_000 })
@@ -110,6 +117,7 @@ export async function startQueueProxy(target: string, options: { share: number; 
     },
     stop: () =>
       new Promise<void>((resolve) => {
+        sqs.destroy()
         server.closeAllConnections()
         server.close(() => resolve())
       }),
