@@ -1,4 +1,5 @@
 /** Writes the registry and the manifest of task types from the folders under `functions/tasks`. */
+import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -42,6 +43,9 @@ export async function generateTasks(
       types.map((type) => type.definition.name),
     ),
     'manifest.gen.json': manifest(types),
+    'heavy.gen.ts': heavyRegistry(
+      types.map((type) => type.folder).filter((own) => existsSync(join(folder, own, 'heavy.ts'))),
+    ),
   }
   const changed: string[] = []
   for (const [file, text] of Object.entries(files)) {
@@ -149,6 +153,15 @@ export const taskTypes = [${folders.map(camel).join(', ')}] as unknown as readon
 const byName = new Map(taskTypes.map((type) => [type.name, type]))
 
 export const findTaskType = (name: string): TaskDefinition | undefined => byName.get(name)
+`
+
+/** Work for a thread of its own, each folder's loaded when it is first asked for. */
+const heavyRegistry = (
+  folders: readonly string[],
+): string => `// Written by "npm run generate" from the folders beside it. Do not edit.
+export const heavyModules: Readonly<Record<string, () => Promise<object>>> = {
+${folders.map((folder) => `  '${folder}': () => import('./${folder}/heavy.ts'),`).join('\n')}
+}
 `
 
 const manifest = (

@@ -26,6 +26,7 @@ import type { getTaskRoute } from './routes/tasks/get-task.ts'
 import type { listTasksRoute } from './routes/tasks/list-tasks.ts'
 import type { retryTaskRoute } from './routes/tasks/retry-task.ts'
 import type { submitAdditionRoute } from './routes/tasks/submit-addition.ts'
+import type { submitDocumentRoute } from './routes/tasks/submit-document.ts'
 import type { submitExampleRoute } from './routes/tasks/submit-example.ts'
 import type { submitTaskRoute } from './routes/tasks/submit-task.ts'
 import type { getStatsRoute } from './routes/usage/get-stats.ts'
@@ -66,6 +67,7 @@ export interface Routes {
   readonly listTasks: typeof listTasksRoute
   readonly retryTask: typeof retryTaskRoute
   readonly submitAddition: typeof submitAdditionRoute
+  readonly submitDocument: typeof submitDocumentRoute
   readonly submitExample: typeof submitExampleRoute
   readonly submitTask: typeof submitTaskRoute
   readonly getStats: typeof getStatsRoute

@@ -2,6 +2,7 @@
 import { ENV, PROVIDER_KEY_PARAMETERS } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
+import { openHeavyThread } from '../core/adapters/system/heavy-thread.ts'
 import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { openTaskConsole } from '../core/adapters/system/task-console.ts'
 import { ProviderGate } from '../core/application/run/guard-provider.ts'
@@ -43,6 +44,7 @@ export function openWorker(): RunDependencies {
     payloads: openPayloads(),
     steps: openSteps(),
     stepScope,
+    heavyWork: openHeavyThread(),
     providers: createModelProviders({
       routes: config.MODEL_ROUTES,
       readKey: (provider) => keys.read(PROVIDER_KEY_PARAMETERS[provider]),

@@ -3,6 +3,7 @@ import { httpHandler } from '../../hosts/lambda.ts'
 import { cancelTaskRoute } from '../routes/tasks/cancel-task.ts'
 import { retryTaskRoute } from '../routes/tasks/retry-task.ts'
 import { submitAdditionRoute } from '../routes/tasks/submit-addition.ts'
+import { submitDocumentRoute } from '../routes/tasks/submit-document.ts'
 import { submitExampleRoute } from '../routes/tasks/submit-example.ts'
 import { submitTaskRoute } from '../routes/tasks/submit-task.ts'
 
@@ -10,6 +11,7 @@ export const handler = httpHandler([
   cancelTaskRoute,
   retryTaskRoute,
   submitAdditionRoute,
+  submitDocumentRoute,
   submitExampleRoute,
   submitTaskRoute,
 ])

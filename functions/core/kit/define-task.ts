@@ -40,6 +40,17 @@ export interface TaskContext<Input> {
       readonly progress?: readonly [from: number, to: number]
     },
   ) => Promise<Value[]>
+  /**
+   * Runs an exported function of the type's `heavy.ts` in a thread of its own: reading a large file must not keep the
+   * heartbeats of the batch waiting, nor take its memory. Input and output are copied. One at a time.
+   *
+   * @example
+   * const rows = await heavy<typeof import('./heavy.ts').readRows>('table-read/readRows', { bytes })
+   */
+  readonly heavy: <Work extends (input: never) => unknown>(
+    name: string,
+    input: Parameters<Work>[0],
+  ) => Promise<Awaited<ReturnType<Work>>>
   /** Cheap to call often: what is told is written at most about once a second. */
   readonly progress: (percent: number, message?: string) => void
   /**

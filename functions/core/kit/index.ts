@@ -1,6 +1,7 @@
 /** What a task author imports. */
 export { TaskError } from '../domain/errors.ts'
 export type { ImageType, JsonShape, MessagePart, ModelMessage } from '../ports/model-provider.ts'
+export { type AskObject, askObject } from './ask-object.ts'
 export {
   defineTask,
   type ModelCall,

@@ -1,5 +1,5 @@
 import { textOf } from '../ports/model-provider.ts'
-import type { ModelCall, ModelReply, TaskDefinition } from './define-task.ts'
+import type { ModelCall, ModelReply, TaskContext, TaskDefinition } from './define-task.ts'
 
 const MODEL = 'test-model'
 
@@ -8,6 +8,8 @@ export interface RunTaskTypeSettings {
   readonly answer?: string
   /** In place of `answer`: decides by the prompt, and may throw what a provider would. */
   readonly complete?: (call: { readonly prompt: string; readonly system?: string }) => Promise<string>
+  /** The type's own `heavy.ts`, run in place. */
+  readonly heavy?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
   /** Which try it is. Default 1. */
   readonly attempt?: number
@@ -35,7 +37,13 @@ export interface RunTaskTypeResult<Output> {
 export async function runTaskType<Input, Output, Sent>(
   task: TaskDefinition<Input, Output, Sent>,
   input: NoInfer<Sent>,
-  { answer = '', complete, signal = new AbortController().signal, attempt = 1 }: RunTaskTypeSettings = {},
+  {
+    answer = '',
+    complete,
+    heavy,
+    signal = new AbortController().signal,
+    attempt = 1,
+  }: RunTaskTypeSettings = {},
 ): Promise<RunTaskTypeResult<Output>> {
   const prompts: string[] = []
   const told: { percent: number; message: string | undefined }[] = []
@@ -68,6 +76,7 @@ export async function runTaskType<Input, Output, Sent>(
     model: { name: MODEL, generate, complete: async (call) => (await generate(call)).text },
     progress,
     step,
+    heavy: heavyIn(heavy),
     map: async (items, run, { name, progress: [from, to] = [0, 100] }) => {
       const values = []
       for (const [index, item] of items.entries()) {
@@ -82,3 +91,11 @@ export async function runTaskType<Input, Output, Sent>(
   })
   return { result: task.output.parse(result), prompts, told, logged, slept, stepped }
 }
+
+const heavyIn =
+  (module: Readonly<Record<string, unknown>> | undefined): TaskContext<unknown>['heavy'] =>
+  async (name, input) => {
+    const work = module?.[name.split('/')[1] ?? '']
+    if (typeof work !== 'function') throw new Error(`Pass the module with "${name}" as the setting "heavy".`)
+    return work(input)
+  }

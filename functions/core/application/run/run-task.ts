@@ -7,6 +7,7 @@ import type { ModelUsage } from '../../domain/model-usage.ts'
 import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
 import { claim, complete } from '../../domain/transitions.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
+import type { HeavyWork } from '../../ports/heavy-work.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
@@ -53,6 +54,7 @@ export interface RunDependencies {
   readonly payloads: PayloadStore
   readonly steps: StepStore
   readonly stepScope: StepScope
+  readonly heavyWork: HeavyWork
   readonly providers: ModelProviders
   readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined

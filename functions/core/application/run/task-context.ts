@@ -1,5 +1,6 @@
 import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { HeavyWork } from '../../ports/heavy-work.ts'
 import type { Log } from '../../ports/log.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { mapItems } from './map-items.ts'
@@ -18,7 +19,7 @@ interface Parts {
 
 /** What the author's code gets; its type is the kit's `TaskContext`. */
 export function makeTaskContext(
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, heavyWork }: { readonly clock: Clock; readonly log: Log; readonly heavyWork: HeavyWork },
   { task, input, attempt, meter, steps }: Parts,
 ) {
   const { signal, progress } = attempt
@@ -30,6 +31,7 @@ export function makeTaskContext(
     model: meter.client,
     step: steps.step,
     map: mapItems({ step: steps.step, progress, signal }),
+    heavy: (name: string, input: unknown) => heavyWork({ name, input, signal }),
     progress,
     log: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
       log('task.log', { ...fields, ...taskFields(task), message }),

@@ -8,6 +8,7 @@ import {
   type ModelRequest,
   textOf,
 } from '../../../ports/model-provider.ts'
+import { jsonAnswer } from './json-answer.ts'
 
 const NAME = 'simulated'
 /** Pace of a usual answer: some two seconds, long enough to watch. */
@@ -26,7 +27,8 @@ async function generate(clock: Clock, request: ModelRequest, options: GenerateOp
   const { signal } = options
   const [, kind, argument] = /^simulated-([a-z]+|429)(?:-(\d{1,4}))?$/.exec(request.model) ?? []
   const number = argument === undefined ? undefined : Number(argument)
-  const words = answerTo(request)
+  const answer = answerTo(request)
+  const words = request.json ? [jsonAnswer(request.json.schema, answer.join(''))] : answer
   const limit = request.maxTokens ?? words.length
   const fail = (status: number, retryAfter?: number) =>
     failedStatus({

@@ -1,0 +1,22 @@
+import documentProcess from '../../../tasks/document-process/task.ts'
+import { defineRoute } from '../../define-route.ts'
+import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
+
+export const submitDocumentRoute = defineRoute({
+  method: 'POST',
+  path: '/tasks/process-document',
+  function: 'api-writes',
+  scope: 'tasks:write',
+  summary: 'Submit a document',
+  description: 'The input of document.process alone, in place of a whole task.',
+  headers: submitHeaders,
+  body: {
+    schema: () => documentProcess.input,
+    // The task type's own schema says what is wrong.
+    parse: (json) => json,
+  },
+  answers: ACCEPTED,
+  needs: openSubmission,
+  handle: (request, needs) =>
+    accept(needs, request, { type: documentProcess.name, input: request.body, inputPath: '' }),
+})

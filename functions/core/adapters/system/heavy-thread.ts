@@ -1,0 +1,73 @@
+import { Worker } from 'node:worker_threads'
+import { TaskError } from '../../domain/errors.ts'
+import type { HeavyWork } from '../../ports/heavy-work.ts'
+
+/**
+ * The heap that one piece of work may take; a 300-page PDF needs some 120 MB. Buffers come on top and are bounded by the
+ * work itself.
+ */
+const HEAP_MB = 256
+const TIMEOUT_MS = 120_000
+
+export interface HeavyReply {
+  readonly value?: unknown
+  readonly error?: { readonly code: string; readonly message: string; readonly retry: 'never' | 'counted' }
+}
+
+/** In the bundle the thread's entry lies beside the code that starts it; in the source it is a file of its own. */
+const entry = (): URL =>
+  import.meta.url.endsWith('.ts')
+    ? new URL('../../../workers/heavy.ts', import.meta.url)
+    : new URL('./heavy.mjs', import.meta.url)
+
+/**
+ * A thread per piece of work, one at a time in an execution environment: ten tasks of a batch that parse side by side
+ * would need the memory of ten. The event loop of the batch stays free, so that heartbeats, cancels and the other tasks
+ * go on; a thread that runs out of memory ends alone.
+ *
+ * Not an environment of the function per file (a lane of batch 1): waits on the model would then be paid one by one.
+ */
+export function openHeavyThread({ heapMb = HEAP_MB, timeoutMs = TIMEOUT_MS } = {}): HeavyWork {
+  let last: Promise<unknown> = Promise.resolve()
+  return ({ name, input, signal }) => {
+    const mine = last.then(() => runOne(name, input, signal, { heapMb, timeoutMs }))
+    last = mine.catch(() => undefined)
+    return mine
+  }
+}
+
+function runOne(
+  name: string,
+  input: unknown,
+  signal: AbortSignal,
+  { heapMb, timeoutMs }: { readonly heapMb: number; readonly timeoutMs: number },
+): Promise<unknown> {
+  signal.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(entry(), {
+      workerData: { name, input },
+      // No key, no queue: it reads files that strangers made.
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },
+    })
+    const tooComplex = (what: string) =>
+      new TaskError(`Reading the file took more ${what} than it may.`, { code: 'file_too_complex' })
+    const end = (settle: () => void) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      settle()
+      void thread.terminate()
+    }
+    const onAbort = () => end(() => reject(signal.reason))
+    const timer = setTimeout(() => end(() => reject(tooComplex('time'))), timeoutMs)
+    signal.addEventListener('abort', onAbort, { once: true })
+    thread.once('message', ({ value, error }: HeavyReply) =>
+      end(() => (error ? reject(new TaskError(error.message, error)) : resolve(value))),
+    )
+    thread.once('error', (error: Error & { code?: string }) =>
+      end(() => reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooComplex('memory') : error)),
+    )
+    thread.once('exit', (code) => end(() => reject(new Error(`The reading thread ended with ${code}.`))))
+  })
+}

@@ -1,0 +1,76 @@
+import * as z from 'zod'
+import { TaskError } from '../domain/errors.ts'
+import type { JsonShape, ModelMessage } from '../ports/model-provider.ts'
+import type { ModelClient } from './define-task.ts'
+
+export interface AskObject<Value> {
+  /** Letters, digits, `_` and `-`; some providers show it to the model. */
+  readonly name: string
+  readonly schema: z.ZodType<Value>
+  /** What the provider is told, where it is not the schema's own JSON Schema. */
+  readonly shape?: JsonShape['schema']
+  readonly prompt: string
+  readonly system?: string
+  readonly maxTokens?: number
+  /** A further check that a schema cannot say. @returns what is wrong, for the model to read. */
+  readonly check?: (value: Value) => string | undefined
+}
+
+/**
+ * Asks the model for JSON of a shape. An answer that does not fit is asked for again, once, with what is wrong.
+ *
+ * @throws TaskError `model_output_invalid`, worth another attempt, when the second answer does not fit either.
+ * @example
+ * const { city } = await askObject(model, { name: 'place', schema: z.strictObject({ city: z.string() }), prompt })
+ */
+export async function askObject<Value>(model: ModelClient, question: AskObject<Value>): Promise<Value> {
+  const { name, schema, prompt, system, maxTokens } = question
+  const { $schema: _draft, ...own } = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })
+  const shape = question.shape ?? own
+  const told = [system, `Answer with JSON alone, of this JSON Schema:\n${JSON.stringify(shape)}`]
+  const messages: ModelMessage[] = [{ role: 'user', content: prompt }]
+  for (let round = 1; ; round += 1) {
+    const { text } = await model.generate({
+      messages,
+      system: told.filter(Boolean).join('\n\n'),
+      json: { name, schema: shape },
+      failOnTruncation: true,
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    })
+    const read = readAnswer(text, question)
+    if ('value' in read) return read.value
+    if (round === 2)
+      throw new TaskError(`The model's answer does not fit "${name}": ${read.problem.slice(0, 400)}`, {
+        code: 'model_output_invalid',
+        retry: 'counted',
+      })
+    messages.push(
+      { role: 'assistant', content: text || '(nothing)' },
+      { role: 'user', content: `That does not fit: ${read.problem.slice(0, 4_000)}\nAnswer again.` },
+    )
+  }
+}
+
+function readAnswer<Value>(
+  text: string,
+  { schema, check }: AskObject<Value>,
+): { readonly value: Value } | { readonly problem: string } {
+  // Where a provider has no structured output, models like to put a fence around their JSON.
+  const bare = text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
+  let json: unknown
+  try {
+    json = JSON.parse(bare)
+  } catch {
+    return { problem: 'it is not JSON.' }
+  }
+  const parsed = schema.safeParse(json)
+  if (!parsed.success)
+    return {
+      problem: parsed.error.issues
+        .slice(0, 10)
+        .map(({ path, message }) => `${path.map(String).join('.') || 'the answer'}: ${message}`)
+        .join('; '),
+    }
+  const problem = check?.(parsed.data)
+  return problem === undefined ? { value: parsed.data } : { problem }
+}

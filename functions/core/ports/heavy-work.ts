@@ -1,0 +1,15 @@
+/**
+ * Runs what would block the heartbeats of a whole batch, or take memory without end, apart from it.
+ *
+ * @throws TaskError as the work threw it; `file_too_complex` when it took more memory or time than it may; the signal's
+ * reason when that fires first.
+ */
+export type HeavyWork = (work: HeavyOrder) => Promise<unknown>
+
+export interface HeavyOrder {
+  /** `<folder of the task type>/<exported function of its heavy.ts>`. */
+  readonly name: string
+  /** Copied to where the work runs. */
+  readonly input: unknown
+  readonly signal: AbortSignal
+}

@@ -1,0 +1,51 @@
+/** The caller's own schema: what is allowed in it, and how it is told to a provider. */
+import * as z from 'zod'
+
+export type CallerSchema = Readonly<Record<string, unknown>>
+
+const MAX_BYTES = 20_000
+/** A pattern of a stranger can take minutes to match; references can be endless. */
+const REFUSED = ['pattern', 'patternProperties', '$ref', '$dynamicRef']
+
+/** @returns what is wrong with the schema; undefined when it can be used. */
+export function checkExtraction(schema: CallerSchema): string | undefined {
+  if (JSON.stringify(schema).length > MAX_BYTES) return `is larger than ${MAX_BYTES} bytes`
+  if (schema.type !== 'object') return 'must be a JSON Schema with "type": "object"'
+  const refused = REFUSED.find((keyword) => uses(schema, keyword))
+  if (refused) return `must not use "${refused}"`
+  try {
+    toValidator(schema)
+    return undefined
+  } catch (error) {
+    return `is no JSON Schema that is understood: ${error instanceof Error ? error.message.slice(0, 200) : ''}`
+  }
+}
+
+export const toValidator = (schema: CallerSchema): z.ZodType<Record<string, unknown>> =>
+  z.fromJSONSchema(schema as never) as z.ZodType<Record<string, unknown>>
+
+/** Whether a schema has a keyword; a property may be called like one. */
+function uses(schema: unknown, keyword: string): boolean {
+  if (schema === null || typeof schema !== 'object') return false
+  if (Array.isArray(schema)) return schema.some((part) => uses(part, keyword))
+  return Object.entries(schema).some(([name, part]) => {
+    if (name === 'properties' && part !== null && typeof part === 'object')
+      return Object.values(part).some((property) => uses(property, keyword))
+    return (
+      name === keyword || (name !== 'enum' && name !== 'const' && name !== 'examples' && uses(part, keyword))
+    )
+  })
+}
+
+/** As providers insist: every object closed, every property asked for. */
+export function strict(schema: unknown): CallerSchema {
+  const walk = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(walk)
+    if (part === null || typeof part !== 'object') return part
+    const walked = Object.fromEntries(Object.entries(part).map(([name, value]) => [name, walk(value)]))
+    return walked.type === 'object' && walked.properties
+      ? { ...walked, required: Object.keys(walked.properties), additionalProperties: false }
+      : walked
+  }
+  return walk(schema) as CallerSchema
+}

@@ -1,0 +1,13 @@
+import { TaskError } from '../../core/kit/index.ts'
+
+/** More would cost a caller hundreds of model calls by mistake. */
+export const MAX_PAGES = 2_000
+export const MAX_CHARACTERS = 5_000_000
+
+export const tooLong = (what: string) =>
+  new TaskError(
+    `The document has ${what}; at most ${MAX_PAGES} pages and ${MAX_CHARACTERS} characters are read.`,
+    {
+      code: 'document_too_long',
+    },
+  )

@@ -1,0 +1,86 @@
+import type { Heading } from './heavy.ts'
+
+const HIDDEN = new Set([
+  'script',
+  'style',
+  'template',
+  'noscript',
+  'head',
+  'svg',
+  'iframe',
+  'object',
+  'select',
+])
+const BLOCKS = new Set(
+  'address article aside blockquote body dd div dl dt fieldset figcaption figure footer form header hr main nav ol p pre section table tr ul li br'.split(
+    ' ',
+  ),
+)
+/** Between them lies an empty line: a place where a text may be split. */
+const PARAGRAPHS = new Set('p blockquote pre table ul ol div section article'.split(' '))
+
+/** The words a reader would see, by a streaming parser: no depth of nesting can overflow a stack. Loads nothing. */
+export async function readHtml(html: string): Promise<{ text: string; headings: readonly Heading[] }> {
+  const { Parser } = await import('htmlparser2')
+  const pieces: string[] = []
+  let length = 0
+  let tail = '\n\n'
+  let hidden = 0
+  let verbatim = 0
+  let heading: { level: number; start: number; title: string } | undefined
+  const headings: Heading[] = []
+
+  const add = (text: string) => {
+    if (text === '') return
+    pieces.push(text)
+    length += text.length
+    tail = (tail + text).slice(-2)
+    if (heading) heading.title += text
+  }
+  const breakLines = (count: 1 | 2) => {
+    const there = tail.endsWith('\n\n') ? 2 : tail.endsWith('\n') ? 1 : 0
+    if (there < count) add('\n'.repeat(count - there))
+  }
+  const breakAt = (name: string) => {
+    if (BLOCKS.has(name)) breakLines(PARAGRAPHS.has(name) ? 2 : 1)
+  }
+  const levelOf = (name: string) => Number(/^h([1-6])$/.exec(name)?.[1] ?? 0)
+
+  const parser = new Parser({
+    onopentagname: (name) => {
+      if (HIDDEN.has(name)) hidden += 1
+      if (hidden > 0) return
+      breakAt(name)
+      if (name === 'pre') verbatim += 1
+      if (levelOf(name)) {
+        breakLines(2)
+        heading = { level: levelOf(name), start: length, title: '' }
+      }
+    },
+    ontext: (text) => {
+      if (hidden > 0) return
+      if (verbatim > 0) return add(text)
+      const squeezed = text.replace(/\s+/g, ' ')
+      add(tail.endsWith('\n') || tail.endsWith(' ') ? squeezed.trimStart() : squeezed)
+    },
+    onclosetag: (name) => {
+      if (HIDDEN.has(name)) {
+        hidden = Math.max(0, hidden - 1)
+        return
+      }
+      if (hidden > 0) return
+      if (name === 'pre') verbatim = Math.max(0, verbatim - 1)
+      if (name === 'td' || name === 'th') add('\t')
+      if (heading && levelOf(name)) {
+        const title = heading.title.trim()
+        if (title) headings.push({ level: heading.level, start: heading.start, title: title.slice(0, 300) })
+        heading = undefined
+        breakLines(2)
+      }
+      breakAt(name)
+    },
+  })
+  parser.write(html)
+  parser.end()
+  return { text: pieces.join(''), headings }
+}

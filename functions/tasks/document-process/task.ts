@@ -1,0 +1,124 @@
+import * as z from 'zod'
+import { defineTask, TaskError } from '../../core/kit/index.ts'
+import { checkExtraction } from './extraction.ts'
+import type { readDocument } from './heavy.ts'
+import { combine, type noteSchema, summarize } from './map-reduce.ts'
+import { contradiction, FORMATS, promisedFormat } from './sniff.ts'
+import { splitText } from './split.ts'
+
+/** Some 3,000 tokens: a model reads it with attention, and a part that fails costs little to ask again. */
+const PART_CHARACTERS = 12_000
+const MAX_PARTS = 500
+
+const file = z
+  .strictObject({
+    name: z.string().min(1).max(300).optional().describe('Only its ending is looked at.'),
+    base64: z.base64().min(1, 'is empty').max(6_000_000),
+  })
+  .superRefine(({ name, base64 }, context) => {
+    const wrong = contradiction(Buffer.from(base64.slice(0, 2_000), 'base64'), promisedFormat(name))
+    if (wrong) context.addIssue({ code: 'custom', path: ['base64'], message: wrong })
+  })
+
+const input = z
+  .strictObject({
+    text: z.string().min(1).max(5_000_000).optional().describe('The document itself, where it is text.'),
+    file: file.optional().describe('Text, Markdown, HTML, PDF or DOCX; told by its bytes.'),
+    format: z.enum(FORMATS).optional().describe('For text that is Markdown or HTML.'),
+    summary_words: z.int().min(20).max(2_000).default(200),
+    language: z.string().min(2).max(40).optional().describe('Of the answer; else that of the document.'),
+    extract: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('JSON Schema of an object that is filled from the document.'),
+    include_text: z.boolean().default(false).describe('Give the text back, to which the offsets belong.'),
+  })
+  .superRefine(({ text, file, extract }, context) => {
+    if ((text === undefined) === (file === undefined))
+      context.addIssue({ code: 'custom', path: ['text'], message: 'Send either text or file.' })
+    if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
+    const problem = extract && checkExtraction(extract)
+    if (problem) context.addIssue({ code: 'custom', path: ['extract'], message: problem })
+  })
+
+const output = z.object({
+  format: z.enum(FORMATS),
+  encoding: z.string().nullable(),
+  pages: z.int().nullable(),
+  characters: z.int(),
+  summary: z.string(),
+  key_points: z.array(z.string()),
+  entities: z.array(z.object({ name: z.string(), type: z.string(), parts: z.array(z.int()) })),
+  extracted: z.record(z.string(), z.unknown()).nullable(),
+  parts: z.array(
+    z.object({
+      heading: z.string(),
+      start: z.int().describe('Offset in the text, in UTF-16 code units.'),
+      end: z.int(),
+      summary: z.string(),
+    }),
+  ),
+  text: z.string().nullable(),
+})
+
+export default defineTask({
+  name: 'document.process',
+  summary:
+    'Reads a document, splits it, and sums it up with key points, entities and what a schema asks for.',
+  version: 1,
+  lane: 'documents',
+  usesModel: true,
+  limits: { timeoutMs: 280_000 },
+  input,
+  output,
+  run: async ({ input, model, step, map, heavy, progress }) => {
+    progress(1, 'reading')
+    const bytes = Buffer.from(input.file?.base64 ?? input.text ?? '', input.file ? 'base64' : 'utf8')
+    const hint = promisedFormat(input.file?.name) ?? input.format
+    const read = await step(
+      'read',
+      () => heavy<typeof readDocument>('document-process/readDocument', { bytes, hint }),
+      { inputs: [hint] },
+    )
+    const parts = splitText(read.text, read.headings, PART_CHARACTERS)
+    if (parts.length > MAX_PARTS)
+      throw new TaskError(`The document has ${parts.length} parts; at most ${MAX_PARTS} are processed.`, {
+        code: 'document_too_long',
+      })
+    const wish = { words: input.summary_words, language: input.language, extract: input.extract }
+    const notes = await map(
+      parts.map(({ heading, start, end }) => ({ heading, text: read.text.slice(start, end) })),
+      (part) => summarize(model, part, wish),
+      { name: 'part', progress: [5, 80] },
+    )
+    const whole = await combine({ model, step, progress }, notes, wish)
+    return {
+      format: read.format,
+      encoding: read.encoding,
+      pages: read.pages,
+      characters: read.text.length,
+      ...whole,
+      entities: mergeEntities(notes),
+      parts: parts.map(({ heading, start, end }, index) => ({
+        heading,
+        start,
+        end,
+        summary: notes[index]?.summary ?? '',
+      })),
+      text: input.include_text ? read.text : null,
+    }
+  },
+})
+
+/** The same name and type is one entity, in the parts that name it; most often named first. */
+function mergeEntities(notes: readonly z.output<typeof noteSchema>[]) {
+  const merged = new Map<string, { name: string; type: string; parts: number[] }>()
+  for (const [index, { entities }] of notes.entries())
+    for (const { name, type } of entities) {
+      const key = `${name.trim().toLowerCase()} ${type.trim().toLowerCase()}`
+      const entity = merged.get(key) ?? { name: name.trim(), type: type.trim(), parts: [] }
+      if (entity.parts.at(-1) !== index) entity.parts.push(index)
+      merged.set(key, entity)
+    }
+  return [...merged.values()].sort((left, right) => right.parts.length - left.parts.length).slice(0, 500)
+}

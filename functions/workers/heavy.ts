@@ -1,0 +1,21 @@
+/** Entry of the thread that does a task type's heavy work; see `core/adapters/system/heavy-thread.ts`. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { TaskError } from '../core/domain/errors.ts'
+import { heavyModules } from '../tasks/heavy.gen.ts'
+
+const { name, input } = workerData as { readonly name: string; readonly input: unknown }
+const [folder = '', call = ''] = name.split('/')
+
+try {
+  const module = (await heavyModules[folder]?.()) as Record<string, (input: unknown) => unknown> | undefined
+  const work = module?.[call]
+  if (!work) throw new Error(`There is no heavy work "${name}".`)
+  parentPort?.postMessage({ value: await work(input) })
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error)
+  const told =
+    error instanceof TaskError
+      ? { code: error.code, message, retry: error.retry }
+      : { code: 'task_failed', message: message.slice(0, 500), retry: 'counted' }
+  parentPort?.postMessage({ error: told })
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { openHeavyThread } from '../../functions/core/adapters/system/heavy-thread.ts'
+import type { ReadDocument } from '../../functions/tasks/document-process/heavy.ts'
+import { makeDocxBomb, makePdf } from '../fixtures/documents/make-documents.ts'
+
+const NAME = 'document-process/readDocument'
+const never = new AbortController().signal
+const pages = (count: number) =>
+  makePdf(
+    Array.from({ length: count }, (_, page) =>
+      Array.from({ length: 40 }, (_, line) => ({
+        text: `Page ${page} line ${line}`,
+        size: 11,
+        y: 790 - line * 14,
+      })),
+    ),
+  )
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error) => ({ code: error.code, retry: error.retry }),
+  )
+
+describe('heavy work in a thread', () => {
+  it('reads, while the loop of the batch goes on', async () => {
+    const heavy = openHeavyThread()
+    let beats = 0
+    const timer = setInterval(() => (beats += 1), 10)
+    const read = (await heavy({ name: NAME, input: { bytes: pages(100) }, signal: never })) as ReadDocument
+    clearInterval(timer)
+    expect(read.pages).toBe(100)
+    expect(read.text).toContain('Page 99 line 39')
+    expect(beats).toBeGreaterThan(5)
+  })
+
+  it('one file that is refused, runs out of memory or out of time leaves the next unharmed', async () => {
+    const html = Buffer.from(`<html>${'<p>word</p>'.repeat(200_000)}`)
+    const small = openHeavyThread({ heapMb: 16 })
+    const quick = openHeavyThread({ timeoutMs: 1 })
+    expect(
+      await Promise.all([
+        failure(small({ name: NAME, input: { bytes: makeDocxBomb() }, signal: never })),
+        failure(small({ name: NAME, input: { bytes: html }, signal: never })),
+        failure(small({ name: NAME, input: { bytes: Buffer.from('small') }, signal: never })),
+        failure(quick({ name: NAME, input: { bytes: html }, signal: never })),
+      ]),
+    ).toEqual([
+      { code: 'document_bomb', retry: 'never' },
+      { code: 'file_too_complex', retry: 'never' },
+      undefined,
+      { code: 'file_too_complex', retry: 'never' },
+    ])
+  })
+
+  it('ends with the signal’s reason, also while it waits for its turn', async () => {
+    const heavy = openHeavyThread()
+    const controller = new AbortController()
+    const both = [1, 2].map(() =>
+      heavy({ name: NAME, input: { bytes: pages(100) }, signal: controller.signal }),
+    )
+    controller.abort(new Error('cancelled'))
+    for (const one of both) await expect(one).rejects.toThrow('cancelled')
+  })
+})
