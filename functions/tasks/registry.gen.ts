@@ -1,5 +1,6 @@
 // Written by "npm run generate" from the folders beside it. Do not edit.
 import type { TaskDefinition } from '../core/kit/define-task.ts'
+import dataAnalyze from './data-analyze/task.ts'
 import documentProcess from './document-process/task.ts'
 import exampleAdd from './example-add/task.ts'
 import exampleRun from './example-run/task.ts'
@@ -7,13 +8,14 @@ import textGenerate from './text-generate/task.ts'
 
 /** Every type by its name, for what is typed by it. */
 export interface TaskTypes {
+  readonly 'data.analyze': typeof dataAnalyze
   readonly 'document.process': typeof documentProcess
   readonly 'example.add': typeof exampleAdd
   readonly 'example.run': typeof exampleRun
   readonly 'text.generate': typeof textGenerate
 }
 
-export const taskTypes = [documentProcess, exampleAdd, exampleRun, textGenerate] as unknown as readonly TaskDefinition[]
+export const taskTypes = [dataAnalyze, documentProcess, exampleAdd, exampleRun, textGenerate] as unknown as readonly TaskDefinition[]
 
 const byName = new Map(taskTypes.map((type) => [type.name, type]))
 

@@ -14,6 +14,9 @@ export function provenKind(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | 'other bi
   if (head.includes('%PDF-')) return 'pdf'
   if (startsWith(bytes, 0x50, 0x4b, 3, 4) || startsWith(bytes, 0x50, 0x4b, 5, 6)) return 'zip'
   if (startsWith(bytes, 0xd0, 0xcf, 0x11, 0xe0)) return 'ole'
+  // JPEG; and the boxes of AVIF, HEIC and MP4.
+  if (startsWith(bytes, 0xff, 0xd8, 0xff) || head.subarray(4, 8).toString('latin1') === 'ftyp')
+    return 'other binary'
   const isUtf16 = startsWith(bytes, 0xff, 0xfe) || startsWith(bytes, 0xfe, 0xff)
   const zeros = head.filter((byte) => byte === 0).length
   // UTF-16 without a mark has a zero in every other byte of plain Latin text.

@@ -1,0 +1,50 @@
+/** What the cells of a column are. */
+
+export type ColumnType = 'integer' | 'number' | 'boolean' | 'date' | 'text' | 'empty'
+
+/** What people write where there is nothing. */
+const MISSING = new Set(['', 'na', 'n/a', 'nan', 'null', 'none', '-', '--', '#n/a'])
+export const isMissing = (cell: string): boolean => MISSING.has(cell.trim().toLowerCase())
+
+const PLAIN = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i
+/** 1,234.5 and 1.234,5: groups of three, and then the other mark. */
+const GROUPED = /^[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/
+const EUROPEAN = /^[-+]?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+$/
+const DATE = /^\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[-+]\d{2}:?\d{2})?)?$/
+
+/** @returns the number a cell stands for; undefined for anything else. A ZIP code's leading zero makes it a word. */
+export function toNumber(cell: string): number | undefined {
+  const text = cell.trim()
+  if (/^[-+]?0\d/.test(text)) return undefined
+  if (PLAIN.test(text)) return finite(Number(text))
+  if (GROUPED.test(text)) return finite(Number(text.replaceAll(',', '')))
+  if (EUROPEAN.test(text)) return finite(Number(text.replaceAll('.', '').replace(',', '.')))
+  return undefined
+}
+const finite = (value: number) => (Number.isFinite(value) ? value : undefined)
+
+export const isNumber = (cell: string): boolean => toNumber(cell) !== undefined
+
+const isDate = (cell: string): boolean =>
+  DATE.test(cell.trim()) && !Number.isNaN(Date.parse(cell.trim().replaceAll('/', '-')))
+const isBoolean = (cell: string): boolean => /^(?:true|false|yes|no)$/i.test(cell.trim())
+
+/** The share of cells that must fit; the others are told as unfitting. */
+const MOSTLY = 0.95
+
+export function typeOf(cells: readonly string[]): { readonly type: ColumnType; readonly unfitting: number } {
+  const present = cells.filter((cell) => !isMissing(cell))
+  if (present.length === 0) return { type: 'empty', unfitting: 0 }
+  const tests: readonly [ColumnType, (cell: string) => boolean][] = [
+    ['integer', (cell) => Number.isInteger(toNumber(cell))],
+    ['number', isNumber],
+    ['boolean', isBoolean],
+    ['date', isDate],
+  ]
+  for (const [type, fits] of tests) {
+    const unfitting = present.filter((cell) => !fits(cell)).length
+    if (unfitting === 0 || (type !== 'integer' && unfitting <= present.length * (1 - MOSTLY)))
+      return { type, unfitting }
+  }
+  return { type: 'text', unfitting: 0 }
+}

@@ -1,0 +1,82 @@
+/** What the readers of a table agree on. */
+import { TaskError } from '../../core/kit/index.ts'
+
+export const TABLE_FORMATS = ['csv', 'tsv', 'jsonl', 'xlsx'] as const
+export type TableFormat = (typeof TABLE_FORMATS)[number]
+
+export interface BrokenRow {
+  /** Line in the file, 1 for the first. */
+  readonly line: number
+  readonly problem: string
+}
+
+export interface Table {
+  readonly columns: readonly string[]
+  /** As text; empty where there is nothing. */
+  readonly rows: readonly (readonly string[])[]
+  readonly hasHeader: boolean
+  readonly broken: { readonly count: number; readonly examples: readonly BrokenRow[] }
+}
+
+export const MAX_ROWS = 1_000_000
+export const MAX_COLUMNS = 1_000
+/** Of one row; a file whose rows never end is no table. */
+export const MAX_ROW_CHARACTERS = 1_000_000
+export const BROKEN_SHOWN = 20
+
+export const tooLarge = (what: string) =>
+  new TaskError(`The table has ${what}; at most ${MAX_ROWS} rows of ${MAX_COLUMNS} columns are read.`, {
+    code: 'table_too_large',
+  })
+
+export const damaged = (message: string, cause?: unknown) =>
+  new TaskError(message, { code: 'table_damaged', ...(cause === undefined ? {} : { cause }) })
+
+/** Counts what is broken and keeps some of it to show. */
+export class Broken {
+  count = 0
+  readonly examples: BrokenRow[] = []
+
+  add(line: number, problem: string): void {
+    this.count += 1
+    if (this.examples.length < BROKEN_SHOWN) this.examples.push({ line, problem: problem.slice(0, 200) })
+  }
+}
+
+/** Names the columns of a first row: unique, and never empty. */
+export function nameColumns(cells: readonly string[]): string[] {
+  if (cells.length > MAX_COLUMNS) throw tooLarge(`${cells.length} columns`)
+  const seen = new Map<string, number>()
+  return cells.map((cell, index) => {
+    const name = cell.trim().slice(0, 200) || `column ${index + 1}`
+    const count = (seen.get(name) ?? 0) + 1
+    seen.set(name, count)
+    return count === 1 ? name : `${name} (${count})`
+  })
+}
+
+/** A first row is a header when none of it is a number and no name stands there twice. */
+export function looksLikeHeader(first: readonly string[], isNumber: (cell: string) => boolean): boolean {
+  const filled = first.filter((cell) => cell.trim() !== '')
+  return filled.length > 0 && !filled.some(isNumber) && new Set(filled).size === filled.length
+}
+
+/** Rows that are as wide as most of them are; the others are broken. */
+export function toTable(
+  records: readonly { readonly cells: readonly string[]; readonly line: number }[],
+  broken: Broken,
+  isNumber: (cell: string) => boolean,
+): Table {
+  const [first, ...rest] = records
+  if (!first || records.every(({ cells }) => cells.every((cell) => cell.trim() === '')))
+    throw new TaskError('The table is empty.', { code: 'table_empty' })
+  const hasHeader = looksLikeHeader(first.cells, isNumber)
+  const columns = nameColumns(hasHeader ? first.cells : first.cells.map(() => ''))
+  const rows: (readonly string[])[] = []
+  for (const { cells, line } of hasHeader ? rest : records) {
+    if (cells.length === columns.length) rows.push(cells)
+    else broken.add(line, `has ${cells.length} cells, not ${columns.length}`)
+  }
+  if (rows.length > MAX_ROWS) throw tooLarge(`${rows.length} rows`)
+  return { columns, rows, hasHeader, broken: { count: broken.count, examples: broken.examples } }
+}

@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest'
+import { runTaskType } from '../../../functions/core/kit/run-task-type.ts'
+import * as heavy from '../../../functions/tasks/data-analyze/heavy.ts'
+import { unfoundedNumbers } from '../../../functions/tasks/data-analyze/narrative.ts'
+import task from '../../../functions/tasks/data-analyze/task.ts'
+import { makeDocx, makeEncryptedOffice, makePdf } from '../../fixtures/documents/make-documents.ts'
+import { makeXlsx } from '../../fixtures/documents/make-xlsx.ts'
+
+const analyze = (bytes: Buffer | string, groupBy?: string, hasCharts = false) =>
+  heavy.analyzeTable({ bytes: Buffer.from(bytes as string), groupBy, hasCharts })
+const codeOf = (bytes: Buffer | string, groupBy?: string) =>
+  analyze(bytes, groupBy).then(
+    () => 'read',
+    (error) => error.code,
+  )
+
+describe('a table is read', () => {
+  it('CSV with quotes, line breaks in cells and gaps', async () => {
+    const found = await analyze('name,note,age\n"Ann, B.","says ""hi""\nand more",31\nBo,NA,\n')
+    expect(found).toMatchObject({ format: 'csv', delimiter: ',', has_header: true, rows: 2 })
+    expect(found.columns.map(({ name, type, missing }) => [name, type, missing])).toEqual([
+      ['name', 'text', 0],
+      ['note', 'text', 1],
+      ['age', 'integer', 1],
+    ])
+  })
+
+  it.each([
+    ['a\tb\n1\t2\n', 'tsv', '\t'],
+    ['a;b\n1,5;2,25\n', 'csv', ';'],
+    ['a|b\n1|2\n', 'csv', '|'],
+  ])('the delimiter is found (%#)', async (text, format, delimiter) => {
+    const found = await analyze(text)
+    expect([found.format, found.delimiter, found.columns.length]).toEqual([format, delimiter, 2])
+    expect(found.columns.every(({ numbers }) => numbers !== null)).toBe(true)
+  })
+
+  it('without a header, in UTF-16 and in GBK', async () => {
+    const bare = await analyze('1,2\n3,4\n')
+    expect([bare.has_header, bare.rows, bare.columns[0]?.name]).toEqual([false, 2, 'column 1'])
+    const wide = await analyze(Buffer.from('\uFEFF城市,人口\n里昂,522250\n', 'utf16le'))
+    expect([wide.encoding, wide.columns.map(({ name }) => name)]).toEqual(['utf-16le', ['城市', '人口']])
+  })
+
+  it('broken rows are counted and shown, and not fatal', async () => {
+    const found = await analyze('a,b\n1,2\n3\n4,5,6\n7,8\n')
+    expect(found.rows).toBe(2)
+    expect(found.broken_rows).toEqual({
+      count: 2,
+      examples: [
+        { line: 3, problem: 'has 1 cells, not 2' },
+        { line: 4, problem: 'has 3 cells, not 2' },
+      ],
+    })
+  })
+
+  it('JSON lines, with other keys and a broken line', async () => {
+    const found = await analyze('{"a":1,"b":"x"}\n{"a":2,"c":[1]}\nno\n')
+    expect([found.format, found.rows, found.broken_rows.count]).toEqual(['jsonl', 2, 1])
+    expect(found.columns.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('XLSX: the values that were worked out, not the formulas', async () => {
+    const found = await analyze(
+      makeXlsx([
+        ['n', 'twice'],
+        [2, { formula: 'A2*2', value: 4 }],
+        [3, { formula: 'A3*2', value: 6 }],
+      ]),
+    )
+    expect([found.format, found.rows]).toEqual(['xlsx', 2])
+    expect(found.columns[1]?.numbers).toMatchObject({ min: 4, max: 6, mean: 5 })
+  })
+
+  it('a ZIP code is a word, a date a date, and few strangers do not change a column', async () => {
+    const numbers = Array.from({ length: 99 }, (_, row) => `${row},01234,2024-02-0${(row % 9) + 1},x`)
+    const found = await analyze(['n,zip,day,c', ...numbers, 'oops,01234,2024-02-01,x'].join('\n'))
+    expect(found.columns.map(({ type, unfitting }) => [type, unfitting])).toEqual([
+      ['number', 1],
+      ['text', 0],
+      ['date', 0],
+      ['text', 0],
+    ])
+  })
+})
+
+describe('its numbers', () => {
+  const TABLE = 'k,x,y\na,1,2\na,2,4\nb,3,6\nb,4,8\nb,100,200\n'
+
+  it('are those of the textbook', async () => {
+    const { columns, correlations, groups } = await analyze(TABLE, 'k')
+    expect(columns[1]?.numbers).toMatchObject({ min: 1, max: 100, mean: 22, median: 3, q1: 2, q3: 4 })
+    expect(columns[1]?.numbers?.standard_deviation).toBeCloseTo(43.6177)
+    expect(columns[1]?.numbers?.outliers).toEqual({ count: 1, examples: [{ row: 5, value: 100 }] })
+    expect(correlations).toEqual([{ columns: ['x', 'y'], r: expect.closeTo(1), rows: 5 }])
+    expect(groups).toEqual([
+      { value: 'b', count: 3, means: { x: expect.closeTo(35.667, 2), y: expect.closeTo(71.333, 2) } },
+      { value: 'a', count: 2, means: { x: 1.5, y: 3 } },
+    ])
+  })
+
+  it('are drawn, with what strangers wrote escaped', async () => {
+    const { charts } = await analyze(TABLE.replace('k,x', 'k,<script>alert(1)</script>'), undefined, true)
+    expect(charts).toHaveLength(4)
+    for (const { svg } of charts) {
+      expect(svg).toMatch(/^<svg /)
+      expect(svg).not.toContain('<script')
+    }
+  }, 30_000)
+})
+
+describe('a table that is refused, with a code of its own', () => {
+  it.each<[string, string, Buffer | string, string?]>([
+    ['a line without end', 'table_damaged', `a,b\n${'x'.repeat(4_000_000)}`],
+    ['nothing but blanks', 'table_empty', ' \n \n'],
+    ['a PDF', 'table_unsupported', makePdf([[]])],
+    ['a DOCX', 'table_unsupported', makeDocx([{ text: 'x' }])],
+    ['a workbook that wants a password', 'table_unsupported', makeEncryptedOffice()],
+    ['a damaged workbook', 'table_damaged', makeXlsx([['a']]).subarray(0, 500)],
+    ['a zip bomb', 'table_bomb', makeXlsx([['a']], { 'xl/bomb.xml': new Uint8Array(100_000_000) })],
+    ['a group by what is not there', 'unknown_column', 'a,b\n1,2\n', 'c'],
+  ])('%s', async (_name, code, bytes, groupBy) => {
+    expect(await codeOf(bytes, groupBy)).toBe(code)
+  })
+
+  it('formula cells are words, and counted', async () => {
+    const found = await analyze('a,b\n=HYPERLINK("x"),-5\n@SUM(A1),+x\n')
+    expect([found.formula_cells, found.columns[0]?.type]).toEqual([3, 'text'])
+  })
+})
+
+describe('data.analyze', () => {
+  const input = { text: 'x,y\n1,2\n2,4\n3,7\n', charts: false }
+
+  it('gives words whose numbers were all worked out', async () => {
+    const { result, stepped } = await runTaskType(task, input, {
+      heavy,
+      answer: '{"narrative":"x goes from 1 to 3, with a mean of 2; y has a mean of 4.33."}',
+    })
+    expect(stepped).toEqual(['analyze', 'narrative'])
+    expect(result.narrative).toContain('4.33')
+    expect(result.columns).toHaveLength(2)
+  })
+
+  it('a number of the model’s own is asked about, then the words are left out', async () => {
+    const { result, prompts } = await runTaskType(task, input, {
+      heavy,
+      answer: '{"narrative":"y will grow to 9876."}',
+    })
+    expect(prompts).toHaveLength(2)
+    expect(prompts[1]).toContain('9876')
+    expect([result.narrative, result.narrative_refused]).toEqual([null, ['9876']])
+  })
+
+  it('asks no model when no words are wanted', async () => {
+    const { prompts } = await runTaskType(task, { ...input, narrative: false }, { heavy })
+    expect(prompts).toEqual([])
+  })
+
+  it.each([
+    [{}, 'text'],
+    [{ text: ' ' }, 'text'],
+    [{ file: { name: 'a.xlsx', base64: 'YSxi' } }, 'file.base64'],
+    [{ file: { base64: makePdf([[]]).toString('base64') } }, 'file.base64'],
+  ])('refuses at submit (%#)', (sent, field) => {
+    expect(task.input.safeParse(sent).error?.issues[0]?.path.join('.')).toBe(field)
+  })
+})
+
+describe('unfoundedNumbers', () => {
+  const facts = { mean: 4.3333, share: 0.25, rows: 1_234, columns: [{ name: 'in 2024' }] }
+
+  it.each([
+    ['a mean of 4.33', []],
+    ['about 4', []],
+    ['25 % or 25.0%', []],
+    ['1,234 rows', []],
+    ['in 2024', []],
+    ['4.34', ['4.34']],
+    ['26 %', ['26 %']],
+    ['1,235', ['1,235']],
+  ])('%s', (text, expected) => {
+    expect(unfoundedNumbers(text, facts)).toEqual(expected)
+  })
+})
