@@ -30,6 +30,7 @@ const pending: z.input<typeof taskSchema> = {
   finished_at: null,
   run_at: null,
   expires_at: null,
+  attempts_omitted: 0,
   history: [],
   steps: [],
   links: {

@@ -1,17 +1,18 @@
 import * as z from 'zod'
 import { TaskError } from '../domain/errors.ts'
 import type { JsonShape, ModelMessage } from '../ports/model-provider.ts'
-import type { ModelClient } from './define-task.ts'
+import type { ModelCall, ModelClient } from './define-task.ts'
 
-export interface AskObject<Value> {
+export interface AskObject<Value> extends Pick<ModelCall, 'temperature' | 'maxTokens' | 'stop' | 'model'> {
   /** Letters, digits, `_` and `-`; some providers show it to the model. */
   readonly name: string
   readonly schema: z.ZodType<Value>
   /** What the provider is told, where it is not the schema's own JSON Schema. */
   readonly shape?: JsonShape['schema']
-  readonly prompt: string
+  readonly prompt?: string
+  /** In place of `prompt`: a conversation, or one with images. */
+  readonly messages?: readonly ModelMessage[]
   readonly system?: string
-  readonly maxTokens?: number
   /** A further check that a schema cannot say. @returns what is wrong, for the model to read. */
   readonly check?: (value: Value) => string | undefined
 }
@@ -24,18 +25,27 @@ export interface AskObject<Value> {
  * const { city } = await askObject(model, { name: 'place', schema: z.strictObject({ city: z.string() }), prompt })
  */
 export async function askObject<Value>(model: ModelClient, question: AskObject<Value>): Promise<Value> {
-  const { name, schema, prompt, system, maxTokens } = question
+  const {
+    name,
+    schema,
+    prompt = '',
+    system,
+    shape: given,
+    check: _check,
+    messages: asked,
+    ...call
+  } = question
   const { $schema: _draft, ...own } = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })
-  const shape = question.shape ?? own
+  const shape = given ?? own
   const told = [system, `Answer with JSON alone, of this JSON Schema:\n${JSON.stringify(shape)}`]
-  const messages: ModelMessage[] = [{ role: 'user', content: prompt }]
+  const messages: ModelMessage[] = asked ? [...asked] : [{ role: 'user', content: prompt }]
   for (let round = 1; ; round += 1) {
     const { text } = await model.generate({
+      ...call,
       messages,
       system: told.filter(Boolean).join('\n\n'),
       json: { name, schema: shape },
       failOnTruncation: true,
-      ...(maxTokens === undefined ? {} : { maxTokens }),
     })
     const read = readAnswer(text, question)
     if ('value' in read) return read.value

@@ -1,30 +1,97 @@
 import * as z from 'zod'
-import { defineTask } from '../../core/kit/index.ts'
+import { askObject, defineTask } from '../../core/kit/index.ts'
+import { checkExtraction, strict, toValidator } from '../document-process/extraction.ts'
 
 /** The length an answer is guessed at for the progress bar when the caller sets no limit. */
 const USUAL_CHARACTERS = 1_200
 
-export default defineTask({
-  name: 'text.generate',
-  summary: 'Asks a model and returns its text.',
-  version: 1,
-  lane: 'ai',
-  usesModel: true,
-  input: z.strictObject({
-    prompt: z.string().min(1).max(6_000_000).describe('What to ask.'),
+const imagePart = z.strictObject({
+  type: z.literal('image'),
+  media_type: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
+  base64: z.base64().min(1, 'is empty').max(5_000_000),
+})
+const message = z.strictObject({
+  role: z.enum(['user', 'assistant']),
+  content: z.union([
+    z.string().min(1).max(6_000_000),
+    z
+      .array(
+        z.discriminatedUnion('type', [
+          z.strictObject({ type: z.literal('text'), text: z.string().min(1).max(6_000_000) }),
+          imagePart,
+        ]),
+      )
+      .min(1)
+      .max(50),
+  ]),
+})
+
+const input = z
+  .strictObject({
+    prompt: z.string().min(1).max(6_000_000).optional().describe('What to ask.'),
+    messages: z
+      .array(message)
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('In place of prompt: a conversation, also with images; the last one is the user’s.'),
     system: z.string().max(100_000).optional().describe('How to answer.'),
     temperature: z.number().min(0).max(2).optional(),
     max_tokens: z.int().min(1).max(200_000).optional(),
-  }),
-  output: z.string(),
+    stop: z
+      .array(z.string().min(1).max(100))
+      .min(1)
+      .max(4)
+      .optional()
+      .describe('Texts at which the model stops.'),
+    json_schema: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('The answer is a JSON object of this schema. Every property is asked for.'),
+    fallback_models: z
+      .array(z.string().min(1).max(200))
+      .min(1)
+      .max(5)
+      .optional()
+      .describe(
+        'Asked in this order when the task’s own model is down, paused or unknown; never after a refusal.',
+      ),
+  })
+  .superRefine(({ prompt, messages, json_schema }, context) => {
+    const refuse = (path: string, text: string) =>
+      context.addIssue({ code: 'custom', path: [path], message: text })
+    if ((prompt === undefined) === (messages === undefined))
+      refuse(prompt === undefined ? 'prompt' : 'messages', 'Send either prompt or messages.')
+    if (messages && messages.at(-1)?.role !== 'user') refuse('messages', 'must end with the user’s')
+    const problem = json_schema && checkExtraction(json_schema)
+    if (problem) refuse('json_schema', problem)
+  })
+
+export default defineTask({
+  name: 'text.generate',
+  summary: 'Asks a model and returns its text, or the JSON that a schema asks for.',
+  version: 2,
+  lane: 'ai',
+  usesModel: true,
+  input,
+  output: z.union([z.string(), z.record(z.string(), z.unknown())]),
   run: async ({ input, model, progress }) => {
-    const expected = input.max_tokens === undefined ? USUAL_CHARACTERS : input.max_tokens * 4
-    let text = ''
-    return model.complete({
-      prompt: input.prompt,
+    const call = {
+      messages: input.messages?.map(toMessage) ?? [{ role: 'user' as const, content: input.prompt ?? '' }],
       ...(input.system === undefined ? {} : { system: input.system }),
       ...(input.temperature === undefined ? {} : { temperature: input.temperature }),
       ...(input.max_tokens === undefined ? {} : { maxTokens: input.max_tokens }),
+      ...(input.stop === undefined ? {} : { stop: input.stop }),
+      ...(input.fallback_models === undefined ? {} : { model: [model.name, ...input.fallback_models] }),
+    }
+    if (input.json_schema) {
+      const { json_schema: schema } = input
+      return askObject(model, { ...call, name: 'answer', schema: toValidator(schema), shape: strict(schema) })
+    }
+    const expected = input.max_tokens === undefined ? USUAL_CHARACTERS : input.max_tokens * 4
+    let text = ''
+    return model.complete({
+      ...call,
       onDelta: (delta) => {
         text += delta
         progress(
@@ -34,4 +101,16 @@ export default defineTask({
       },
     })
   },
+})
+
+const toMessage = ({ role, content }: z.output<typeof message>) => ({
+  role,
+  content:
+    typeof content === 'string'
+      ? content
+      : content.map((part) =>
+          part.type === 'text'
+            ? part
+            : { type: 'image' as const, mediaType: part.media_type, base64: part.base64 },
+        ),
 })

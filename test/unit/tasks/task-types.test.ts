@@ -23,9 +23,59 @@ describe('text.generate', () => {
     [{ prompt: '' }, 'prompt'],
     [{ prompt: 'x', temperature: 3 }, 'temperature'],
     [{ prompt: 'x', max_tokens: 0 }, 'max_tokens'],
+    [{}, 'prompt'],
+    [{ prompt: 'x', messages: [{ role: 'user', content: 'y' }] }, 'messages'],
+    [{ messages: [{ role: 'assistant', content: 'y' }] }, 'messages'],
+    [{ prompt: 'x', stop: ['1', '2', '3', '4', '5'] }, 'stop'],
+    [{ prompt: 'x', json_schema: { type: 'string' } }, 'json_schema'],
     [{ prompt: 'x'.repeat(6_000_001) }, 'prompt'],
   ])('refuses an input that is out of bounds (%#)', (input, field) => {
     expect(text.input.safeParse(input).error?.issues[0]?.path).toEqual([field])
+  })
+})
+
+describe('text.generate, in full', () => {
+  const json_schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] }
+
+  it('sends a conversation with images, and asks fallback models in their order', async () => {
+    const calls: unknown[] = []
+    const model = {
+      name: 'first',
+      generate: async () => {
+        throw new Error('not asked')
+      },
+      complete: async (call: unknown) => {
+        calls.push(call)
+        return 'ok'
+      },
+    }
+    const image = { type: 'image' as const, media_type: 'image/png' as const, base64: 'AAAA' }
+    const input = text.input.parse({
+      messages: [{ role: 'user', content: [image] }],
+      stop: ['END'],
+      fallback_models: ['second'],
+    })
+    expect(await text.run({ input, model, progress: () => undefined } as never)).toBe('ok')
+    expect(calls).toMatchObject([
+      {
+        messages: [{ role: 'user', content: [{ type: 'image', mediaType: 'image/png', base64: 'AAAA' }] }],
+        stop: ['END'],
+        model: ['first', 'second'],
+      },
+    ])
+  })
+
+  it('gives JSON that fits the caller’s schema, or asks once more', async () => {
+    const answers = ['{"n":"x"}', '{"n":3}']
+    const { result, prompts } = await runTaskType(
+      text,
+      { prompt: 'How many?', json_schema },
+      {
+        complete: async () => answers.shift() ?? '',
+      },
+    )
+    expect(result).toEqual({ n: 3 })
+    expect(prompts).toHaveLength(2)
   })
 })
 

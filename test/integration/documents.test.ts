@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client, type TaskView } from '../fixtures/client.ts'
+import { makeDocx, makeDocxBomb, makePdf } from '../fixtures/documents/make-documents.ts'
+import { makeXlsx } from '../fixtures/documents/make-xlsx.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+let client: Client
+beforeAll(async () => {
+  running = await startTestRuntime()
+  client = new Client(running.url)
+})
+afterAll(() => running.stop())
+
+const file = (name: string, bytes: Buffer) => ({ name, base64: bytes.toString('base64') })
+const document = (name: string, bytes: Buffer) => ({
+  type: 'document.process',
+  input: { file: file(name, bytes) },
+  model: 'simulated-fast',
+})
+
+describe('files, in the very bundles that are deployed', () => {
+  it('a bomb, a password and a lie end with codes of their own; the rest of their batch is unharmed', async () => {
+    const good = document('a.docx', makeDocx([{ text: 'Report', heading: 1 }, { text: 'All is well.' }]))
+    const sent = [
+      good,
+      document('bomb.docx', makeDocxBomb()),
+      document('locked.pdf', makePdf([[{ text: 'x', size: 11, y: 9 }]], { isEncrypted: true })),
+      document('long.pdf', makePdf(Array.from({ length: 5_000 }, () => []))),
+      document('fine.pdf', makePdf([[{ text: 'Some words.', size: 11, y: 700 }]])),
+    ]
+    const tasks = await Promise.all(sent.map((body) => client.submit(body)))
+    const ended = await Promise.all(tasks.map(({ id }) => client.done(id)))
+    expect(ended.map(({ status, error }) => error?.code ?? status)).toEqual([
+      'COMPLETED',
+      'document_bomb',
+      'document_encrypted',
+      'document_too_long',
+      'COMPLETED',
+    ])
+    expect(ended.every(({ attempts }) => attempts === 1)).toBe(true)
+    expect((await client.post('/tasks', document('lie.pdf', Buffer.from('text')))).status).toBe(422)
+    expect(ended[0]?.result).toMatchObject({ format: 'docx', parts: [{ heading: 'Report', start: 0 }] })
+  })
+
+  it('the older path takes the input alone, and the steps of the task are shown', async () => {
+    const { status, body } = await client.post('/tasks/process-document', { text: 'Acme met in Lyon.' })
+    expect([status, body.type, body.lane]).toEqual([202, 'document.process', 'documents'])
+    const task = (await client.done(body.id)) as TaskView & { steps: { name: string; seconds: number }[] }
+    expect(task.steps.map(({ name }) => name)).toEqual(['read', 'part 1 of 1', 'summary'])
+    expect((await client.post('/tasks/process-document', { text: '' })).status).toBe(422)
+  })
+
+  it('a workbook is worked out and drawn', async () => {
+    const { id } = await client.submit({
+      type: 'data.analyze',
+      input: {
+        file: file(
+          'a.xlsx',
+          makeXlsx([
+            ['x', 'y'],
+            [1, 2],
+            [2, 4],
+            [3, 6],
+          ]),
+        ),
+      },
+      model: 'simulated-fast',
+    })
+    const { result } = await client.done(id)
+    expect(result).toMatchObject({
+      format: 'xlsx',
+      rows: 3,
+      correlations: [{ columns: ['x', 'y'], r: 1, rows: 3 }],
+    })
+  })
+
+  it('text.generate gives JSON of the caller’s schema', async () => {
+    const json_schema = {
+      type: 'object',
+      properties: { city: { type: 'string' }, size: { type: 'integer' } },
+    }
+    const { id } = await client.submit({
+      type: 'text.generate',
+      input: { messages: [{ role: 'user', content: [{ type: 'text', text: 'Where?' }] }], json_schema },
+      model: 'simulated-fast',
+    })
+    expect((await client.done(id)).result).toEqual({ city: expect.any(String), size: expect.any(Number) })
+  })
+})
