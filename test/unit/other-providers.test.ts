@@ -6,6 +6,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createBedrockProvider } from '../../functions/core/adapters/providers/bedrock/bedrock-provider.ts'
+import { addressOf } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
 import { createSimulatedProvider } from '../../functions/core/adapters/providers/simulated/simulated-provider.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 
@@ -56,6 +57,68 @@ describe('bedrock', () => {
     await expect(provider.generate({ model: 'm', messages: HI }, { signal })).rejects.toMatchObject(expected)
   })
 
+  it.each<[string, number | undefined, string, object]>([
+    [
+      'ThrottlingException',
+      400,
+      'Too many tokens, please wait',
+      { code: 'provider_rate_limited', retry: 'counted' },
+    ],
+    [
+      'ValidationException',
+      400,
+      'Input is too long for requested model.',
+      { code: 'context_too_long', retry: 'never' },
+    ],
+    [
+      'ValidationException',
+      400,
+      'Too many requests, please wait before trying again.',
+      { code: 'provider_rate_limited', retry: 'counted' },
+    ],
+    [
+      'ValidationException',
+      400,
+      'The provided model identifier is invalid.',
+      { code: 'model_not_found', retry: 'never' },
+    ],
+    ['ServiceQuotaExceededException', 400, 'x', { code: 'provider_quota_exhausted', retry: 'never' }],
+    ['ModelErrorException', 424, 'x', { code: 'provider_unavailable', retry: 'counted' }],
+    ['AccessDeniedException', 403, 'x', { code: 'provider_unauthorized', retry: 'never' }],
+  ])(
+    '%s (%s, %s) is told by its name, before a stream and inside it',
+    async (name, httpStatusCode, message, expected) => {
+      const exception = Object.assign(new Error(message), { name, $metadata: { httpStatusCode } })
+      bedrock.on(ConverseStreamCommand).rejectsOnce(exception)
+      await expect(provider.generate({ model: 'm', messages: HI }, { signal })).rejects.toMatchObject(
+        expected,
+      )
+      bedrock.reset()
+      const inside = Object.assign(new Error(message), { name, $metadata: {} })
+      const field = `${name[0]?.toLowerCase()}${name.slice(1)}`
+      bedrock
+        .on(ConverseStreamCommand)
+        .resolvesOnce({ stream: streamOf([text('half'), { [field]: inside }]) } as never)
+      const known = ['throttlingException', 'validationException'].includes(field)
+      await expect(provider.generate({ model: 'm', messages: HI }, { signal })).rejects.toMatchObject(
+        known ? expected : { code: 'provider_bad_answer' },
+      )
+    },
+  )
+
+  it('a connection that drops after the end takes nothing from the answer', async () => {
+    const dropping = async function* () {
+      yield text('whole')
+      yield { messageStop: { stopReason: 'end_turn' } }
+      throw new Error('socket hang up')
+    }
+    bedrock.on(ConverseStreamCommand).resolvesOnce({ stream: dropping() } as never)
+    expect(await provider.generate({ model: 'm', messages: HI }, { signal })).toMatchObject({
+      text: 'whole',
+      usage: { outputTokens: null },
+    })
+  })
+
   it('a throttled call is tried again later', async () => {
     bedrock
       .on(ConverseStreamCommand)
@@ -95,5 +158,23 @@ describe('simulated', () => {
   it('flaky-2 fails twice, then answers', async () => {
     await expect(ask('simulated-flaky-2', 'x', 2)).rejects.toMatchObject({ code: 'provider_unavailable' })
     await expect(ask('simulated-flaky-2', 'x', 3)).resolves.toMatchObject({ finishReason: 'stop' })
+  })
+})
+
+describe('the address of a call', () => {
+  it.each([
+    ['https://api.openai.com/v1', 'https://api.openai.com/v1/chat/completions'],
+    ['http://127.0.0.1:11434/v1/', 'http://127.0.0.1:11434/v1/chat/completions'],
+    [
+      'https://x.openai.azure.com',
+      'https://x.openai.azure.com/openai/deployments/my%20model/chat/completions?api-version=2024-10-21',
+    ],
+    [
+      'https://x.openai.azure.com/openai/deployments/d?api-version=2025-01-01-preview',
+      'https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01-preview',
+    ],
+    ['https://x.openai.azure.com/openai/v1/', 'https://x.openai.azure.com/openai/v1/chat/completions'],
+  ])('of %s', (base, address) => {
+    expect(addressOf(new URL(base), 'my model').href).toBe(address)
   })
 })

@@ -451,3 +451,20 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'RETRYING', error: { code: 'unknown_task_type' } })
   })
 })
+
+describe('what an author returns', () => {
+  it.each([
+    ['a BigInt', { sum: 1n }, 'sum is a BigInt'],
+    ['a Map', { rows: [new Map()] }, 'rows.0 is a Map'],
+    ['NaN', { mean: Number.NaN }, 'mean is NaN'],
+  ])('%s in a result is invalid_output, named and never tried again', async (_, value, message) => {
+    const world = makeWorld(async () => value)
+    const { id } = await submit(world)
+    await pollToEnd(world)
+    expect(await read(world, id)).toMatchObject({
+      status: 'FAILED',
+      attempt: 1,
+      error: { code: 'invalid_output', message: expect.stringContaining(message), retryable: false },
+    })
+  })
+})

@@ -1,4 +1,5 @@
 /** Makes the errors of model calls. Which answer of a provider is which error, a table beside each provider says. */
+import { clipEnd } from './clip.ts'
 import { ProviderError, type ProviderErrorCode, type Retry } from './errors.ts'
 import type { ModelUsage } from './model-usage.ts'
 import { readWait } from './retry-after.ts'
@@ -167,11 +168,12 @@ export const circuitOpen = (circuit: string, waitMs: number): ProviderError =>
 
 /** One line of at most 300 characters, with what looks like a key masked: some servers repeat the one they refused. */
 const readable = (text: string): string =>
-  text
-    .replace(/\b(sk|pk|rk|xai|gsk|xoxb)-[\w*-]{4,}/gi, '$1-…')
-    .replace(/\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi, '$1 …')
-    .replace(/\/\/[^\s/@:]+:[^\s/@]*@/g, '//…@')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .slice(0, 300)
-    .toWellFormed()
+  clipEnd(
+    text
+      .replace(/\b(sk|pk|rk|xai|gsk|xoxb)-[\w*-]{4,}/gi, '$1-…')
+      .replace(/\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi, '$1 …')
+      .replace(/\/\/[^\s/@:]+:[^\s/@]*@/g, '//…@')
+      .replace(/\s+/g, ' ')
+      .trim(),
+    300,
+  )

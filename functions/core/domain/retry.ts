@@ -1,6 +1,7 @@
 /** The one place that decides what follows a failed attempt. */
 import { TIMING } from '../../contract/timing.ts'
 import { LIMITS } from '../../contract.ts'
+import { clipEnd } from './clip.ts'
 import { ProviderError, TaskRunnerError } from './errors.ts'
 import { MAX_RETRY_AFTER_MS } from './retry-after.ts'
 import type { Task, TaskFailure } from './task.ts'
@@ -39,17 +40,29 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
       isCounted: error.retry !== 'uncounted',
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     }
-  const message = error instanceof Error ? error.message : String(error)
   return {
     code: 'task_failed',
-    message: textOf(message) || 'The task failed.',
+    message: textOf(error instanceof Error ? error.message : describeThrown(error)) || 'The task failed.',
     retryable: true,
     isCounted: true,
   }
 }
 
+/** JavaScript throws anything; an object tells its fields. */
+function describeThrown(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown
+  if (typeof thrown !== 'object' || thrown === null) return `The task threw ${String(thrown)}.`
+  const { message } = thrown as { readonly message?: unknown }
+  if (typeof message === 'string' && message !== '') return message
+  try {
+    return `The task threw ${JSON.stringify(thrown)}.`
+  } catch {
+    return `The task threw an object with ${Object.keys(thrown).join(', ') || 'no fields'}.`
+  }
+}
+
 /** Half a character has no place in a row: the cut may go through one. */
-const textOf = (message: string): string => String(message).slice(0, 1_000).toWellFormed()
+const textOf = (message: string): string => clipEnd(String(message), 1_000)
 
 export interface Failed {
   readonly task: Pick<Task, 'attempt' | 'maxAttempts' | 'parkedSince' | 'uncounted'>

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { askObject, defineTask } from '../../core/kit/index.ts'
+import { askObject, clipStart, defineTask } from '../../core/kit/index.ts'
 import { checkExtraction, strict, toValidator } from '../document-process/extraction.ts'
 
 /** The length an answer is guessed at for the progress bar when the caller sets no limit. */
@@ -38,6 +38,10 @@ const input = z
     system: z.string().max(100_000).optional().describe('How to answer.'),
     temperature: z.number().min(0).max(2).optional(),
     max_tokens: z.int().min(1).max(200_000).optional(),
+    fail_on_truncation: z
+      .boolean()
+      .optional()
+      .describe('Fail with answer_truncated when the answer is cut at a limit of tokens.'),
     stop: z
       .array(z.string().min(1).max(100))
       .min(1)
@@ -81,6 +85,7 @@ export default defineTask({
       ...(input.system === undefined ? {} : { system: input.system }),
       ...(input.temperature === undefined ? {} : { temperature: input.temperature }),
       ...(input.max_tokens === undefined ? {} : { maxTokens: input.max_tokens }),
+      ...(input.fail_on_truncation === undefined ? {} : { failOnTruncation: input.fail_on_truncation }),
       ...(input.stop === undefined ? {} : { stop: input.stop }),
       ...(input.fallback_models === undefined ? {} : { model: [model.name, ...input.fallback_models] }),
     }
@@ -96,7 +101,7 @@ export default defineTask({
         text += delta
         progress(
           Math.min(95, (text.length / expected) * 100),
-          text.length > 120 ? `…${text.slice(-119)}` : text,
+          text.length > 120 ? `…${clipStart(text, 119)}` : clipStart(text, 120),
         )
       },
     })

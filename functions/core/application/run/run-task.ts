@@ -3,6 +3,7 @@ import { type Lane, LIMITS } from '../../../contract.ts'
 import { ConflictError, TaskError, TaskTimeoutError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { isSpent, recorded } from '../../domain/history.ts'
+import { findUnwritable } from '../../domain/json-value.ts'
 import type { ModelUsage } from '../../domain/model-usage.ts'
 import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
 import { claim, complete } from '../../domain/transitions.ts'
@@ -163,8 +164,7 @@ async function perform(
     inTaskScope(taskFields(task), async () => type.run(context as never)),
     supervised.aborted,
   ])
-  const parsed = parseOutput(type, output)
-  const json = JSON.stringify(parsed) ?? 'null'
+  const json = writeOutput(type, output)
   if (Buffer.byteLength(json) > LIMITS.resultBytes)
     throw new TaskError(`The result is larger than ${LIMITS.resultBytes} bytes.`, {
       code: 'result_too_large',
@@ -172,25 +172,25 @@ async function perform(
   return retryUnavailable(clock, () => payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json))
 }
 
-function parseOutput(type: RunnableTask, output: unknown): unknown {
+/** @throws TaskError `invalid_output`, never retried: the same code would give the same again. */
+function writeOutput(type: RunnableTask, output: unknown): string {
+  const invalid = (message: string, cause?: unknown) =>
+    new TaskError(`The task type "${type.name}" returned ${message}`, { code: 'invalid_output', cause })
+  let parsed: unknown
   try {
-    return type.output.parse(output)
+    parsed = type.output.parse(output)
   } catch (cause) {
-    throw new TaskError(
-      `The task type "${type.name}" returned something that its output schema refuses: ${issuesOf(cause)}.`,
-      { code: 'invalid_output', cause },
-    )
+    throw invalid('something that its output schema refuses.', cause)
   }
-}
-
-/** A schema's complaints with the path of each field. */
-function issuesOf(cause: unknown): string {
-  const { issues } = cause as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }
-  if (!Array.isArray(issues)) return cause instanceof Error ? cause.message : String(cause)
-  return issues
-    .slice(0, 5)
-    .map(({ path, message }) => `${['result', ...path.map(String)].join('.')}: ${message}`)
-    .join('; ')
+  try {
+    // A type that returns nothing, by its own schema.
+    if (parsed === undefined) return 'null'
+    const wrong = findUnwritable(parsed)
+    if (!wrong) return JSON.stringify(parsed)
+    throw invalid(`what JSON cannot hold: ${wrong.path || 'the result'} ${wrong.reason}.`)
+  } catch (cause) {
+    throw cause instanceof TaskError ? cause : invalid('what cannot be written as JSON.', cause)
+  }
 }
 
 async function finish(

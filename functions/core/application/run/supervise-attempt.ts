@@ -1,5 +1,6 @@
 import { ATTEMPT, TIMING } from '../../../contract/timing.ts'
 import type { Lane } from '../../../contract.ts'
+import { clipEnd } from '../../domain/clip.ts'
 import { ConflictError, causeFields } from '../../domain/errors.ts'
 import type { Progress, Task, TaskKey } from '../../domain/task.ts'
 import { renew, report } from '../../domain/transitions.ts'
@@ -126,7 +127,7 @@ const toProgress = (percent: unknown, message: unknown): Progress => {
   const number = Number(percent)
   return {
     percent: Number.isFinite(number) ? Math.max(0, Math.min(100, Math.round(number))) : 0,
-    message: String(message).slice(0, 300).toWellFormed(),
+    message: clipEnd(String(message), 300),
   }
 }
 

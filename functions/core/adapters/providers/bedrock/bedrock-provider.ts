@@ -147,8 +147,10 @@ function translate(error: unknown, answer: AnswerBuilder, now: number): unknown 
   const isNamed = $metadata !== undefined || /Exception$|Throttling|Token/.test(name)
   if (name === 'CredentialsProviderError')
     return failedCall({ provider: NAME, status: 401, message: 'this function has no AWS credentials.', now })
-  if (!isNamed || /^(TimeoutError|NetworkingError)$/.test(name))
-    return unreachable(NAME, describeCauses(error))
+  if (!isNamed || /^(TimeoutError|NetworkingError)$/.test(name)) {
+    const isConnection = 'code' in error || /socket|network|getaddrinfo|timeout|closed/i.test(message)
+    return isConnection ? unreachable(NAME, describeCauses(error)) : badAnswer(NAME, describeCauses(error))
+  }
   return failedCall(
     {
       provider: NAME,

@@ -1,0 +1,61 @@
+/** Finds what JSON would change or refuse in silence. */
+
+export interface Unwritable {
+  /** Dotted path from the value; empty for the value itself. */
+  readonly path: string
+  readonly reason: string
+}
+
+/** Deeper than any result means to be; the serializer's own stack ends at some thousands. */
+const MOST_DEPTH = 500
+
+/** Properties that are undefined are as good as absent; everything else must come back from JSON as it went in. */
+export function findUnwritable(value: unknown): Unwritable | undefined {
+  return look(value, [], new Set())
+}
+
+function look(value: unknown, path: readonly string[], above: Set<object>): Unwritable | undefined {
+  const is = (reason: string): Unwritable => ({ path: path.join('.'), reason })
+  switch (typeof value) {
+    case 'undefined':
+      return is('is undefined')
+    case 'bigint':
+      return is('is a BigInt; make it a string or a number')
+    case 'function':
+    case 'symbol':
+      return is(`is a ${typeof value}`)
+    case 'number':
+      return Number.isFinite(value) ? undefined : is(`is ${value}`)
+    case 'object':
+      break
+    default:
+      return undefined
+  }
+  if (value === null) return undefined
+  if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value)) return undefined
+  const kind = kindOf(value)
+  if (kind) return is(`is a ${kind}; make it an array or a plain object`)
+  if (above.has(value)) return is('holds itself')
+  if (path.length > MOST_DEPTH) return is(`is nested deeper than ${MOST_DEPTH} levels`)
+  above.add(value)
+  try {
+    // Entries of an array by index: holes count.
+    const entries: Iterable<[string | number, unknown]> = Array.isArray(value)
+      ? value.entries()
+      : Object.entries(value).filter(([, field]) => field !== undefined)
+    for (const [name, field] of entries) {
+      const found = look(field, [...path, String(name)], above)
+      if (found) return found
+    }
+  } finally {
+    above.delete(value)
+  }
+  return undefined
+}
+
+const KINDS = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error, ArrayBuffer]
+
+const kindOf = (value: object): string | undefined =>
+  KINDS.some((kind) => value instanceof kind) || ArrayBuffer.isView(value)
+    ? value.constructor.name
+    : undefined
