@@ -49,6 +49,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   queues: 'What waits in the lanes; for operators.',
   workflows: 'Chains, groups, chords and graphs of tasks.',
   schedules: 'Tasks that come again by the clock.',
+  circuits: 'Models whose calls are paused because they keep failing; for operators.',
   usage: 'Counts, durations, tokens and cost.',
   service: 'What the API is and whether it is reachable.',
 }

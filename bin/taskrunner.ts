@@ -5,6 +5,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { CliError, EXIT } from './cli/failure.ts'
 import { forTerminal } from './cli/screen.ts'
 import { addCancel } from './commands/cancel.ts'
+import { addCircuits } from './commands/circuits.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
@@ -34,6 +35,7 @@ const COMMANDS = [
   addTop,
   addInspect,
   addQueues,
+  addCircuits,
   addPause,
   addResume,
   addRedrive,

@@ -1,4 +1,6 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
+import type { closeCircuitRoute } from './routes/circuits/close-circuit.ts'
+import type { listCircuitsRoute } from './routes/circuits/list-circuits.ts'
 import type { listQueuesRoute } from './routes/queues/list-queues.ts'
 import type { pauseQueueRoute } from './routes/queues/pause-queue.ts'
 import type { redriveQueueRoute } from './routes/queues/redrive-queue.ts'
@@ -40,6 +42,8 @@ import type { submitWorkflowRoute } from './routes/workflows/submit-workflow.ts'
 
 /** Every operation with its declaration: types only, nothing of it is loaded. */
 export interface Routes {
+  readonly closeCircuit: typeof closeCircuitRoute
+  readonly listCircuits: typeof listCircuitsRoute
   readonly listQueues: typeof listQueuesRoute
   readonly pauseQueue: typeof pauseQueueRoute
   readonly redriveQueue: typeof redriveQueueRoute

@@ -7,12 +7,24 @@ const NOW = 1_800_000_000_000
 /** What every circuit store must do. `open` gives an empty one. */
 export function circuitStoreContract(name: string, open: () => Promise<CircuitStore>): void {
   describe(`${name} keeps the contract of a circuit store`, () => {
-    const first = afterFailure(undefined, 'provider_unavailable', undefined, NOW)
+    const first = afterFailure(
+      undefined,
+      'provider_unavailable',
+      { task: 't', tenant: 'acme', hasFailed: false, isLast: false },
+      undefined,
+      NOW,
+    )
 
     it('reads back what was written, under its name', async () => {
       const store = await open()
       expect(await store.readAll()).toEqual(new Map())
-      const opened = { ...first, opens: 1, until: NOW + 15_000, probeUntil: NOW + 60_000 }
+      const opened = {
+        ...first,
+        opens: 1,
+        until: NOW + 15_000,
+        laterUntil: NOW + 30_000,
+        probeUntil: NOW + 60_000,
+      }
       expect(await store.replace('openai', undefined, opened)).toBe(true)
       expect(await store.replace('simulated:simulated-429', undefined, first)).toBe(true)
       const all = await store.readAll()

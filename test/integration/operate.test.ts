@@ -199,7 +199,7 @@ describe('the circuit breaker', () => {
     const parked = (await Promise.all(tasks.map(({ id }) => explain(id)))).find(
       ({ gate }) => gate === 'circuit',
     )
-    expect(parked?.message).toContain('openai keeps failing')
+    expect(parked?.message).toContain('openai:stub-50 keeps failing')
     expect(Date.parse(parked?.next_at ?? '')).toBeGreaterThan(Date.now())
     // Longer than three backoffs, of 2, 4 and 8 s at most.
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, downAt + 16_000 - Date.now())))

@@ -1,60 +1,118 @@
 import { describe, expect, it } from 'vitest'
+import { closeCircuit, listCircuits } from '../../functions/core/application/operate/close-circuit.ts'
 import { ProviderGate } from '../../functions/core/application/run/guard-provider.ts'
-import { admit, afterFailure, type Circuit } from '../../functions/core/domain/circuit.ts'
+import {
+  admit,
+  afterFailure,
+  type Caller,
+  type Circuit,
+  closed,
+} from '../../functions/core/domain/circuit.ts'
 import { ProviderError } from '../../functions/core/domain/errors.ts'
 import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
 import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
 import { ManualClock } from '../fixtures/world.ts'
 
 const START = 1_800_000_000_000
+const caller = (task: string, more: Partial<Caller> = {}): Caller => ({
+  task,
+  tenant: 'acme',
+  hasFailed: false,
+  isLast: false,
+  ...more,
+})
+const PASS = { kind: 'pass', limit: Infinity }
+const NEW = caller('new')
 
-const failures = (times: readonly number[], retryAfterMs?: number): Circuit | undefined =>
+/** One failure of a task of its own at each time. */
+const failures = (times: readonly number[], retryAfterMs?: number, more: Partial<Caller> = {}) =>
   times.reduce<Circuit | undefined>(
-    (circuit, at) => afterFailure(circuit, 'provider_unavailable', retryAfterMs, START + at),
+    (circuit, at) =>
+      afterFailure(circuit, 'provider_unavailable', caller(`t-${at}`, more), retryAfterMs, START + at),
     undefined,
   )
+const opened = () => failures([0, 500, 1_500])
 
 describe('a circuit', () => {
-  it('opens for 15 s at the fifth failure in a row', () => {
-    expect(admit(failures([0, 500, 1_000, 1_500]), START + 1_600)).toEqual({ kind: 'pass' })
-    expect(admit(failures([0, 500, 1_000, 1_500, 2_000]), START + 2_100)).toEqual({
-      kind: 'refuse',
-      until: START + 17_000,
-    })
+  it('opens for 15 s at the third task that fails for its first time', () => {
+    expect(admit(failures([0, 1_500]), NEW, START + 1_600)).toEqual(PASS)
+    expect(admit(opened(), NEW, START + 1_600)).toEqual({ kind: 'refuse', until: START + 16_500 })
+  })
+
+  it('stays closed for one task, however often it fails, and for the eighth only of those that failed before', () => {
+    let one: Circuit | undefined
+    for (let n = 0; n < 50; n += 1)
+      one = afterFailure(
+        one,
+        'provider_unreachable',
+        caller('one', { hasFailed: n > 0 }),
+        undefined,
+        START + n * 1_000,
+      )
+    expect(admit(one, NEW, START + 50_000)).toEqual(PASS)
+    const times = [0, 1, 2, 3, 4, 5, 2_000]
+    expect(admit(failures(times, undefined, { hasFailed: true }), NEW, START + 2_100)).toEqual(PASS)
+    expect(admit(failures([...times, 2_050], undefined, { hasFailed: true }), NEW, START + 2_100).kind).toBe(
+      'refuse',
+    )
   })
 
   it('stays closed when a whole batch meets one hiccup, and when failures are minutes apart', () => {
-    expect(admit(failures([0, 1, 2, 3, 4, 5, 6, 7]), START + 10)).toEqual({ kind: 'pass' })
-    expect(admit(failures([0, 61_000, 122_000, 183_000, 244_000, 305_000]), START + 305_001)).toEqual({
-      kind: 'pass',
-    })
+    expect(admit(failures([0, 1, 2, 3, 4, 5, 6, 7]), NEW, START + 10)).toEqual(PASS)
+    expect(admit(failures([0, 61_000, 122_000, 183_000, 244_000]), NEW, START + 244_001)).toEqual(PASS)
   })
 
-  it('waits as long as the provider asks, when that is longer', () => {
-    expect(admit(failures([0, 500, 1_000, 1_500, 2_000], 120_000), START + 3_000)).toEqual({
-      kind: 'refuse',
-      until: START + 122_000,
-    })
-    expect(admit(failures([0, 500, 1_000, 1_500, 2_000], 100), START + 3_000)).toEqual({
-      kind: 'refuse',
-      until: START + 17_000,
-    })
+  it('waits as long as the provider asks, when that is longer, but never for years', () => {
+    const until = (retryAfterMs: number) => failures([0, 500, 1_500], retryAfterMs)?.until
+    expect(until(120_000)).toBe(START + 121_500)
+    expect(until(100)).toBe(START + 16_500)
+    expect(until(Number.MAX_SAFE_INTEGER)).toBe(START + 1_500 + 3_600_000)
+    const late = afterFailure(opened(), 'x', caller('late'), 1e15, START + 2_000)
+    expect(late.until).toBe(START + 2_000 + 3_600_000)
   })
 
-  it('half open, lets one call probe; its failure opens twice as long, up to 5 min', () => {
-    let circuit = failures([0, 500, 1_000, 1_500, 2_000])
-    const lengths: number[] = []
+  it('half open, a task that has not failed probes every 15 s; those that have, more and more rarely', () => {
+    let circuit = opened()
+    const laters: number[] = []
     for (let round = 0; round < 7; round += 1) {
       const until = circuit?.until ?? 0
-      const probe = admit(circuit, until)
+      const probe = admit(circuit, NEW, until)
       if (probe.kind !== 'probe') throw new Error(probe.kind)
-      expect(admit(probe.circuit, until + 1)).toEqual({ kind: 'refuse', until: until + 10_001 })
+      expect(admit(probe.circuit, NEW, until + 1)).toEqual({ kind: 'refuse', until: until + 3_001 })
       // The probe said nothing: somebody else may try.
-      expect(admit(probe.circuit, until + 60_000).kind).toBe('probe')
-      circuit = afterFailure(probe.circuit, 'provider_rate_limited', undefined, until + 1_000)
-      lengths.push((circuit.until ?? 0) - until - 1_000)
+      expect(admit(probe.circuit, NEW, until + 15_000).kind).toBe('probe')
+      laters.push((circuit?.laterUntil ?? 0) - (until - 15_000))
+      const failed = admit(circuit, caller('old', { hasFailed: true }), circuit?.laterUntil ?? 0)
+      expect(failed.kind).toBe('probe')
+      const last = caller('old', { hasFailed: true, isLast: true })
+      expect(admit(circuit, last, circuit?.laterUntil ?? 0)).toEqual({
+        kind: 'refuse',
+        until: (circuit?.laterUntil ?? 0) + 300_000,
+      })
+      circuit = afterFailure(probe.circuit, 'provider_rate_limited', NEW, undefined, until + 1_000)
+      expect((circuit.until ?? 0) - until).toBe(16_000)
     }
-    expect(lengths).toEqual([30_000, 60_000, 120_000, 240_000, 300_000, 300_000, 300_000])
+    expect(laters).toEqual([30_000, 60_000, 120_000, 240_000, 300_000, 300_000, 300_000])
+  })
+
+  it('opened by one tenant’s tasks it holds that tenant; a second one’s failure holds all', () => {
+    const one = opened()
+    expect(admit(one, caller('x', { tenant: 'other' }), START + 2_000)).toEqual(PASS)
+    const two = afterFailure(one, 'x', caller('x', { tenant: 'other' }), undefined, START + 2_100)
+    expect(admit(two, caller('y', { tenant: 'third' }), START + 2_200).kind).toBe('refuse')
+  })
+
+  it('closed by a probe, the load rises step by step', () => {
+    const back = closed(opened(), START)
+    const limits = [0, 2_000, 4_000, 6_000, 8_000, 10_000].map((ms) => admit(back, NEW, START + ms))
+    expect(limits.map((admission) => (admission.kind === 'pass' ? admission.limit : 0))).toEqual([
+      1,
+      2,
+      4,
+      8,
+      16,
+      Infinity,
+    ])
   })
 })
 
@@ -65,8 +123,17 @@ describe('the gate of an execution environment', () => {
     const events: string[] = []
     const log = (event: string) => void events.push(event)
     const gate = () => new ProviderGate({ circuits, clock, log })
-    return { clock, circuits, events, gate }
+    return { clock, circuits, events, gate, log }
   }
+  let tasks = 0
+  const task = (id = `task-${++tasks}`) => ({
+    id,
+    tenant: 'acme',
+    epoch: 1,
+    attempt: 1,
+    maxAttempts: 4,
+    history: [],
+  })
   const down = (status = 503, retryAfter?: string) =>
     failedStatus({
       provider: 'openai',
@@ -75,35 +142,63 @@ describe('the gate of an execution environment', () => {
       now: START,
       ...(retryAfter ? { retryAfter } : {}),
     })
+  const breakIt = async (gate: ProviderGate, clock: ManualClock, error = down()) => {
+    for (let n = 0; n < 5; n += 1) {
+      await gate.failed('openai:m', error, task())
+      await clock.advance(300)
+    }
+  }
 
   it('what one environment learned keeps the others away, and a probe brings all back', async () => {
     const { clock, gate, events } = open()
     const [one, two] = [gate(), gate()]
-    for (let n = 0; n < 5; n += 1) {
-      await one.enter('openai')
-      await one.failed('openai', down())
-      await clock.advance(300)
-    }
-    await expect(two.enter('openai')).rejects.toMatchObject({ code: 'circuit_open', retry: 'uncounted' })
-    await two.enter('anthropic')
-    await clock.advance(14_700)
+    await breakIt(one, clock)
+    await expect(two.enter('openai:m', task())).rejects.toMatchObject({
+      code: 'circuit_open',
+      retry: 'uncounted',
+    })
+    // Another model of the same provider goes on.
+    await two.enter('openai:other', task())
+    await clock.advance(15_000)
     // Both come at once: one is the probe, the other is told to wait.
-    const answers = await Promise.allSettled([one.enter('openai'), two.enter('openai')])
+    const answers = await Promise.allSettled([one.enter('openai:m', task()), two.enter('openai:m', task())])
     expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     const probe = answers[0]?.status === 'fulfilled' ? one : two
-    await probe.succeeded('openai')
+    await probe.succeeded('openai:m')
+    probe.leave('openai:m')
     await clock.advance(5_000)
-    await one.enter('openai')
-    await two.enter('openai')
+    await one.enter('openai:m', task())
+    await two.enter('openai:m', task())
     expect(events).toEqual(['circuit.opened', 'circuit.closed'])
+  })
+
+  it('after a probe the load rises: one call, then two, then all', async () => {
+    const { clock, gate } = open()
+    const one = gate()
+    await breakIt(one, clock)
+    await clock.advance(16_000)
+    await one.enter('openai:m', task())
+    await one.succeeded('openai:m')
+    one.leave('openai:m')
+    const enter = async (count: number) => {
+      const answers = await Promise.allSettled(
+        Array.from({ length: count }, () => one.enter('openai:m', task())),
+      )
+      return answers.filter(({ status }) => status === 'fulfilled').length
+    }
+    expect(await enter(10)).toBe(1)
+    await clock.advance(2_000)
+    expect(await enter(10)).toBe(1)
+    await clock.advance(8_000)
+    expect(await enter(50)).toBe(50)
   })
 
   it('a provider that answers others opens nothing, however many calls it fails', async () => {
     const { clock, circuits, gate } = open()
     const one = gate()
     for (let n = 0; n < 20; n += 1) {
-      await one.succeeded('openai')
-      await one.failed('openai', down())
+      await one.succeeded('openai:m')
+      await one.failed('openai:m', down(), task())
       await clock.advance(1_000)
     }
     expect(circuits.circuits.size).toBe(0)
@@ -113,25 +208,36 @@ describe('the gate of an execution environment', () => {
     const { clock, circuits, gate } = open()
     const one = gate()
     for (let n = 0; n < 20; n += 1) {
-      await one.failed('openai', down(400))
-      await one.failed('openai', down(401))
-      await one.failed('openai', new Error('a bug'))
+      await one.failed('openai:m', down(400), task())
+      await one.failed('openai:m', down(401), task())
+      await one.failed('openai:m', new Error('a bug'), task())
       await clock.advance(1_000)
     }
     expect(circuits.circuits.size).toBe(0)
   })
 
+  it('models with names of callers’ own do not fill the table', async () => {
+    const { clock, circuits, gate } = open()
+    const one = gate()
+    for (let n = 0; n < 400; n += 1) {
+      await one.failed(`openai:gpt-${n}`, down(), task())
+      await clock.advance(100)
+    }
+    expect(circuits.circuits.size).toBeLessThanOrEqual(301)
+  })
+
   it('without an answer of the table there is no breaker, and no failure either', async () => {
-    const { clock } = open()
+    const { clock, log } = open()
     const broken = {
       readAll: () => Promise.reject(new Error('down')),
       replace: () => Promise.reject(new Error('down')),
     }
-    const gate = new ProviderGate({ circuits: broken, clock, log: () => undefined })
+    const gate = new ProviderGate({ circuits: broken, clock, log })
     for (let n = 0; n < 10; n += 1) {
-      await gate.enter('openai')
-      await gate.failed('openai', down())
-      await gate.succeeded('openai')
+      await gate.enter('openai:m', task())
+      await gate.failed('openai:m', down(), task())
+      await gate.succeeded('openai:m')
+      gate.leave('openai:m')
       await clock.advance(300)
     }
   })
@@ -139,13 +245,25 @@ describe('the gate of an execution environment', () => {
   it('tells how long to wait', async () => {
     const { clock, gate } = open()
     const one = gate()
-    for (let n = 0; n < 6; n += 1) {
-      await one.failed('openai', down(429, '90'))
-      await clock.advance(300)
-    }
-    const refusal = await one.enter('openai').catch((error) => error)
+    await breakIt(one, clock, down(429, '90'))
+    const refusal = await one.enter('openai:m', task()).catch((error) => error)
     expect(refusal).toBeInstanceOf(ProviderError)
     expect(refusal.retryAfterMs).toBe(90_000 - 300)
-    expect(refusal.message).toBe('openai keeps failing; its calls are paused for 90 s.')
+    expect(refusal.message).toBe('openai:m keeps failing; its calls are paused for 90 s.')
+  })
+
+  it('a hand closes it, and is told the nearest name when there is none such', async () => {
+    const { clock, circuits, gate, log } = open()
+    const one = gate()
+    await breakIt(one, clock)
+    expect(await listCircuits({ circuits })).toMatchObject([{ name: 'openai:m', opens: 1 }])
+    await expect(closeCircuit({ circuits, clock, log }, 'openai:n')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('"openai:m"'),
+    })
+    await closeCircuit({ circuits, clock, log }, 'openai:m')
+    expect(await listCircuits({ circuits })).toEqual([])
+    await clock.advance(5_000)
+    await one.enter('openai:m', task())
   })
 })

@@ -115,6 +115,8 @@ describe('the retry decision', () => {
 
   it('anything thrown is described, a string or nothing too', () => {
     expect(decideAt('boom')).toMatchObject({ error: { code: 'task_failed', message: 'boom' } })
-    expect(decideAt(undefined)).toMatchObject({ error: { code: 'task_failed', message: 'undefined' } })
+    expect(decideAt(undefined)).toMatchObject({
+      error: { code: 'task_failed', message: 'The task threw undefined.' },
+    })
   })
 })

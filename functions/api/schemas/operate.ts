@@ -115,3 +115,27 @@ export const usageAnswer = z
     is_partial: z.boolean(),
   })
   .meta({ id: 'Usage' })
+
+export const circuitsAnswer = z
+  .object({
+    circuits: z.array(
+      z.object({
+        name: z.string().describe('Provider and model.'),
+        is_open: z.boolean(),
+        open_until: time.nullable().describe('When the next call may look whether the model is back.'),
+        opens: amount.describe('How often it opened without a success between.'),
+        code: z.string().describe('Of the last failure.'),
+        tasks: amount.describe('Tasks that failed without a success between, up to 8.'),
+        last_failed_at: time,
+      }),
+    ),
+  })
+  .meta({ id: 'Circuits' })
+
+export const closeCircuitBody = z
+  .strictObject({ name: z.string().min(1).max(300).describe('As GET /circuits names it.') })
+  .meta({ id: 'CloseCircuit' })
+
+export const closeCircuitAnswer = z
+  .object({ name: z.string(), is_open: z.boolean() })
+  .meta({ id: 'CircuitClosed' })

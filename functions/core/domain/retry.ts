@@ -103,7 +103,9 @@ export function decide(
   const asked =
     retryAfterMs === undefined
       ? undefined
-      : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + Math.round(random * policy.baseMs)
+      : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) +
+        // An open circuit lets one call through at a time and spreads the others itself.
+        (failure.code === 'circuit_open' ? 0 : Math.round(random * policy.baseMs))
   const delay = isCounted ? (asked ?? own) : Math.max(asked ?? 0, own)
   // Visibility counts whole seconds: round up, so that the message never returns before the row may be claimed.
   const delayMs = Math.max(1_000, Math.ceil(delay / 1_000) * 1_000)

@@ -1,6 +1,6 @@
 import { ENV } from '../../../contract.ts'
 import { explainTask } from '../../../core/application/operate/explain-task.ts'
-import { circuitOf } from '../../../core/application/run/meter-model.ts'
+import { circuitOf } from '../../../core/application/run/guard-provider.ts'
 import { routeModel } from '../../../core/domain/model-routes.ts'
 import { clock, openCircuits, openLanes, openQueue, openStore, readConfig } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'

@@ -29,22 +29,20 @@ export class DynamoCircuitStore implements CircuitStore {
     return new Map(
       Items.map(({ pk: _pk, sk, [TABLE.ttl]: _ttl, ...circuit }) => [
         String(sk),
-        circuit as unknown as StoredCircuit,
+        // A row of an earlier version has no tasks.
+        { tasks: [], fresh: 0, tenants: [], ...circuit } as unknown as StoredCircuit,
       ]),
     )
   }
 
   // An update, not a put: a worker has no permission to put, so that it can never replace a task's row.
   async replace(name: string, seen: StoredCircuit | undefined, next: Circuit): Promise<boolean> {
-    const { until, probeUntil, ...always } = next
-    const fields = {
-      ...always,
-      ...(until === undefined ? {} : { until }),
-      ...(probeUntil === undefined ? {} : { probeUntil }),
+    const fields: Record<string, unknown> = {
+      ...Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)),
       version: (seen?.version ?? 0) + 1,
       [TABLE.ttl]: Math.floor(this.#now() / 1_000) + FORGOTTEN_SECONDS,
     }
-    const gone = ['until', 'probeUntil'].filter((field) => !(field in fields))
+    const gone = ['until', 'laterUntil', 'probeUntil', 'reopenedAt'].filter((field) => !(field in fields))
     const names = [...Object.keys(fields), ...gone]
     const update = new UpdateCommand({
       TableName: this.#table.name,

@@ -154,7 +154,11 @@ function queued({ task, now, depth, circuitName, circuit }: ExplainInput): Answe
       message: `Its message is not in the queue any more, ${waited} s after it was sent. The sweeper sends another within a minute.`,
       nextAt: now + TIMING.sweepMs,
     }
-  const admission = admit(circuit, now)
+  const admission = admit(
+    circuit,
+    { task: task.id, tenant: task.tenant, hasFailed: false, isLast: false },
+    now,
+  )
   const paused =
     admission.kind === 'refuse'
       ? ` ${circuitName} keeps failing; its calls are paused until ${iso(admission.until)}.`

@@ -1,6 +1,16 @@
-import { admit, afterFailure, closed, MAX_CIRCUIT_WAIT_MS, TROUBLE_CODES } from '../../domain/circuit.ts'
+import {
+  admit,
+  afterFailure,
+  type Caller,
+  closed,
+  MAX_CIRCUIT_WAIT_MS,
+  RISE_WAIT_MS,
+  TROUBLE_CODES,
+  waitAtCircuit,
+} from '../../domain/circuit.ts'
 import { causeFields, ProviderError } from '../../domain/errors.ts'
 import { circuitOpen } from '../../domain/provider-failure.ts'
+import type { Task } from '../../domain/task.ts'
 import type { CircuitStore, StoredCircuit } from '../../ports/circuit-store.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -11,23 +21,35 @@ interface Dependencies {
   readonly log: Log
 }
 
+/** What the gate reads of a task. */
+export type GatedTask = Pick<
+  Task,
+  'id' | 'tenant' | 'epoch' | 'attempt' | 'maxAttempts' | 'history' | 'parkedSince'
+>
+
 /** How old what a worker knows of the circuits may be: the price of learning late is a few burnt attempts. */
 const FRESH_MS = 5_000
 /** A provider that answered so recently is not down, whatever one call met. */
 const RECENT_SUCCESS_MS = 10_000
 /** Races for one circuit that are worth another try. */
 const TRIES = 3
+/** More circuits are not kept apart: the models behind a prefix route are callers' own words. */
+const MOST_CIRCUITS = 300
+
+/** A model that fails must not pause the others of its provider. */
+export const circuitOf = (provider: string, model: string): string => `${provider}:${model.slice(0, 200)}`
 
 /**
- * Keeps an environment's calls away from providers that keep failing. One per execution environment.
+ * Keeps an environment's calls away from models that keep failing. One per execution environment.
  *
- * A failure counts only when this environment has seen no success of the provider in the last 10 s, so that one
- * failed call in a hundred never opens a busy circuit. The table is asked before a model call, at most every 5 s, and
- * written only in trouble.
+ * A failure counts only when this environment has seen no success of the model in the last 10 s, so that one failed
+ * call in a hundred never opens a busy circuit. The table is asked before a model call, at most every 5 s, and written
+ * only in trouble.
  */
 export class ProviderGate {
   readonly #dependencies: Dependencies
   readonly #succeededAt = new Map<string, number>()
+  readonly #underway = new Map<string, number>()
   #known: ReadonlyMap<string, StoredCircuit> = new Map()
   #readAt = Number.NEGATIVE_INFINITY
   #reading: Promise<void> | undefined
@@ -46,7 +68,7 @@ export class ProviderGate {
       .then((known) => {
         this.#known = known
       })
-      .catch(this.#failed('read'))
+      .catch((cause) => this.#unanswered('read', cause))
       .finally(() => {
         this.#reading = undefined
       })
@@ -54,71 +76,98 @@ export class ProviderGate {
   }
 
   /**
-   * @param parkedSince when a circuit first held this task; after too long, it may call all the same.
-   * @returns whether this call is the one that finds out if the provider is back.
-   * @throws ProviderError `circuit_open` while the provider's calls are paused.
+   * Every call that was let in says so by `leave` when it is over.
+   *
+   * @throws ProviderError `circuit_open` while the model's calls are paused.
    */
-  async enter(provider: string, parkedSince?: number): Promise<'pass' | 'probe'> {
+  async enter(circuit: string, task: GatedTask): Promise<void> {
     await this.refresh()
+    const name = this.#nameOf(circuit)
+    const caller = callerOf(task)
+    const { circuits, clock } = this.#dependencies
     for (let left = TRIES; ; left -= 1) {
-      const now = this.#dependencies.clock.now()
-      const admission = admit(this.#known.get(provider), now)
-      if (admission.kind === 'pass' || now - (parkedSince ?? now) > MAX_CIRCUIT_WAIT_MS) return 'pass'
-      if (admission.kind === 'refuse') throw circuitOpen(provider, admission.until - now)
-      const isMine = await this.#dependencies.circuits
-        .replace(provider, this.#known.get(provider), admission.circuit)
-        .catch(this.#failed('probe', false))
+      const now = clock.now()
+      const admission = admit(this.#known.get(name), caller, now)
+      const underway = this.#underway.get(name) ?? 0
+      const isHeldTooLong = now - (task.parkedSince ?? now) > MAX_CIRCUIT_WAIT_MS
+      if (isHeldTooLong || left === 0) break
+      if (admission.kind === 'pass') {
+        if (underway < admission.limit) break
+        throw circuitOpen(circuit, RISE_WAIT_MS)
+      }
+      if (admission.kind === 'refuse')
+        throw circuitOpen(circuit, waitAtCircuit(admission.until, task.parkedSince, now, clock.random()))
+      const isMine = await circuits.replace(name, this.#known.get(name), admission.circuit).catch((cause) => {
+          this.#unanswered('probe', cause)
+          return true
+        })
       await this.refresh(0)
-      if (isMine) return 'probe'
-      if (left === 0) return 'pass'
+      if (isMine) break
     }
+    this.#underway.set(name, (this.#underway.get(name) ?? 0) + 1)
   }
 
-  async succeeded(provider: string): Promise<void> {
+  leave(circuit: string): void {
+    const name = this.#nameOf(circuit)
+    const underway = (this.#underway.get(name) ?? 1) - 1
+    if (underway > 0) this.#underway.set(name, underway)
+    else this.#underway.delete(name)
+  }
+
+  async succeeded(circuit: string): Promise<void> {
     const { circuits, log, clock } = this.#dependencies
-    this.#succeededAt.set(provider, clock.now())
-    const known = this.#known.get(provider)
-    if (!known || known.failures === 0) return
-    await circuits.replace(provider, known, closed(clock.now())).catch(this.#failed('close'))
-    if (known.until !== undefined) log('circuit.closed', { provider, opens: known.opens })
+    const name = this.#nameOf(circuit)
+    if (this.#succeededAt.size > MOST_CIRCUITS) this.#succeededAt.clear()
+    this.#succeededAt.set(name, clock.now())
+    const known = this.#known.get(name)
+    if (!known || (known.tasks.length === 0 && known.until === undefined)) return
+    await circuits.replace(name, known, closed(known, clock.now())).catch((cause) => this.#unanswered('close', cause))
+    if (known.until !== undefined) log('circuit.closed', { provider: name, opens: known.opens })
     await this.refresh(0)
   }
 
-  /**
-   * @param entered what `enter` gave.
-   * @returns the error to go on with: a probe that found the provider still down has spent nothing of its task's.
-   */
-  async failed(provider: string, error: unknown, entered: 'pass' | 'probe' = 'pass'): Promise<unknown> {
-    if (!(error instanceof ProviderError) || !TROUBLE_CODES.includes(error.code)) return error
-    await this.#note(provider, error)
-    const until = this.#known.get(provider)?.until
-    return entered === 'probe' && until !== undefined
-      ? circuitOpen(provider, Math.max(0, until - this.#dependencies.clock.now()))
-      : error
-  }
-
-  /** A table that does not answer means no breaker; one line says so. */
-  #failed<Instead = undefined>(what: string, instead?: Instead) {
-    return (error: unknown): Instead => {
-      this.#dependencies.log('circuit.failed', { what, ...causeFields(error) })
-      return instead as Instead
-    }
-  }
-
-  async #note(provider: string, error: ProviderError): Promise<void> {
+  /** Notes what a call met. The failure is the task's own in any case: a prompt that poisons its calls must end. */
+  async failed(circuit: string, error: unknown, task: GatedTask): Promise<void> {
+    if (!(error instanceof ProviderError) || !TROUBLE_CODES.includes(error.code)) return
     const { circuits, clock, log } = this.#dependencies
+    const name = this.#nameOf(circuit)
     const now = clock.now()
-    if (now - (this.#succeededAt.get(provider) ?? Number.NEGATIVE_INFINITY) < RECENT_SUCCESS_MS) return
+    if (now - (this.#succeededAt.get(name) ?? Number.NEGATIVE_INFINITY) < RECENT_SUCCESS_MS) return
+    const caller = callerOf(task)
     for (let left = TRIES; left > 0; left -= 1) {
-      const known = this.#known.get(provider)
-      const next = afterFailure(known, error.code, error.retryAfterMs, now)
-      const isStored = await circuits.replace(provider, known, next).catch(this.#failed('note'))
+      const known = this.#known.get(name)
+      const next = afterFailure(known, error.code, caller, error.retryAfterMs, now)
+      const isStored = await circuits.replace(name, known, next).catch((cause) => this.#unanswered('note', cause))
       await this.refresh(0)
       if (isStored === undefined) return
       if (!isStored) continue
       if (next.until !== undefined && next.opens !== (known?.opens ?? 0))
-        log('circuit.opened', { provider, code: next.code, open_ms: next.until - now, opens: next.opens })
+        log('circuit.opened', {
+          provider: name,
+          code: next.code,
+          open_ms: next.until - now,
+          opens: next.opens,
+        })
       return
     }
+  }
+
+  #nameOf(circuit: string): string {
+    if (this.#known.size < MOST_CIRCUITS || this.#known.has(circuit)) return circuit
+    return `${circuit.slice(0, circuit.indexOf(':'))}:other`
+  }
+
+  /** A table that does not answer means no breaker; one line says so. */
+  #unanswered(what: string, cause: unknown): undefined {
+    this.#dependencies.log('circuit.failed', { what, ...causeFields(cause) })
+  }
+}
+
+function callerOf({ id, tenant, epoch, attempt, maxAttempts, history }: GatedTask): Caller {
+  return {
+    task: id,
+    tenant,
+    hasFailed: history.some((record) => record.epoch === epoch && TROUBLE_CODES.includes(record.outcome)),
+    isLast: attempt >= maxAttempts && maxAttempts > 1,
   }
 }

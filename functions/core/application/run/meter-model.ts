@@ -10,7 +10,7 @@ import type { Log } from '../../ports/log.ts'
 import type { ModelAnswer, ModelMessage, ModelProviders, ModelRequest } from '../../ports/model-provider.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
 import { taskFields } from '../shared/task-fields.ts'
-import type { ProviderGate } from './guard-provider.ts'
+import { circuitOf, type ProviderGate } from './guard-provider.ts'
 
 interface Dependencies {
   readonly providers: ModelProviders
@@ -82,7 +82,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       attempt: task.attempt,
     }
     const circuit = circuitOf(answerer.name, model)
-    const entered = await gate.enter(circuit, task.parkedSince)
+    await gate.enter(circuit, task)
     const startedAt = clock.now()
     const spanId = ids.spanId()
     const callFields = () => ({
@@ -116,8 +116,10 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
         const booked =
           error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
         log('model.failed', { ...callFields(), code, ...booked })
-        throw await gate.failed(circuit, error, entered)
+        await gate.failed(circuit, error, task)
+        throw error
       })
+      .finally(() => gate.leave(circuit))
     isPaid = true
     await gate.succeeded(circuit)
     const { finishReason } = answer
@@ -156,7 +158,3 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     client: { name, generate, complete: async (call) => (await generate(call)).text },
   }
 }
-
-/** A simulated model that fails on purpose plays a provider of its own: it must not pause the others. */
-export const circuitOf = (provider: string, model: string): string =>
-  provider === 'simulated' ? `simulated:${model}` : provider

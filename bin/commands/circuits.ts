@@ -1,0 +1,50 @@
+import { type Paint, table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+
+interface Circuits {
+  readonly circuits: readonly {
+    readonly name: string
+    readonly is_open: boolean
+    readonly open_until: string | null
+    readonly opens: number
+    readonly code: string
+    readonly tasks: number
+  }[]
+}
+
+/** `circuits`: the models whose calls are paused; `circuits close` lets them go on. */
+export const addCircuits: AddCommand = (program) => {
+  const circuits = program
+    .command('circuits')
+    .description('show the models whose calls are paused because they keep failing')
+    .action(async (_options, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.get<Circuits>('/circuits')
+      session.show(answer, () => circuitTable(answer, session.paint))
+    })
+  circuits
+    .command('close')
+    .description('let the calls of a model go on at once')
+    .argument('<name>', 'as `circuits` shows it, e.g. openai:gpt-4o')
+    .action(async (name: string, _options, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.post<{ name: string }>('/circuits/close', { name })
+      session.show(answer, () => `${answer.name} is closed: its calls go on, few at first.`)
+    })
+}
+
+export const circuitTable = ({ circuits }: Circuits, paint: Paint): string =>
+  circuits.length === 0
+    ? 'No model keeps failing.'
+    : table(
+        ['CIRCUIT', 'STATE', 'UNTIL', 'OPENED', 'TASKS', 'LAST ERROR'],
+        circuits.map(({ name, is_open, open_until, opens, tasks, code }) => [
+          name,
+          is_open ? paint('red', 'open') : 'closed',
+          open_until ?? '-',
+          `${opens}×`,
+          String(tasks),
+          code,
+        ]),
+        { paint },
+      )

@@ -1,0 +1,30 @@
+import { listCircuits } from '../../../core/application/operate/close-circuit.ts'
+import { openCircuits } from '../../../hosts/lambda.ts'
+import { defineRoute } from '../../define-route.ts'
+import { circuitsAnswer } from '../../schemas/operate.ts'
+import { iso } from '../../schemas/task-json.ts'
+
+export const listCircuitsRoute = defineRoute({
+  method: 'GET',
+  path: '/circuits',
+  function: 'api-operate',
+  scope: 'ops:read',
+  summary: 'List the models whose calls are paused',
+  description: 'One entry per provider and model that has lately failed, open ones first.',
+  answers: { 200: { description: 'None when all is well.', schema: circuitsAnswer } },
+  needs: () => ({ circuits: openCircuits() }),
+  handle: async (_, needs) => ({
+    status: 200,
+    body: {
+      circuits: (await listCircuits(needs)).map(({ name, code, until, opens, tasks, lastFailedAt }) => ({
+        name,
+        is_open: until !== undefined,
+        open_until: iso(until),
+        opens,
+        code,
+        tasks: tasks.length,
+        last_failed_at: iso(lastFailedAt),
+      })),
+    },
+  }),
+})

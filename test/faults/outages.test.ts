@@ -1,0 +1,147 @@
+/** Poison prompts and outages on the in-memory world, by a moved clock. */
+import { describe, expect, it } from 'vitest'
+import { runBatch } from '../../functions/core/application/run/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
+import { unreachable } from '../../functions/core/domain/provider-failure.ts'
+import { type ModelRequest, textOf } from '../../functions/core/ports/model-provider.ts'
+import { makeWorld, type World } from '../fixtures/world.ts'
+
+interface Call {
+  readonly at: number
+  readonly prompt: string
+}
+
+/** A world whose tasks call one model; the test says which prompts drop the connection. */
+function open(drops: (prompt: string) => boolean, answerMs = 500) {
+  const world = makeWorld(async (context) => {
+    const { input, model } = context as unknown as {
+      input: { prompt: string }
+      model: { complete(call: { prompt: string }): Promise<string> }
+    }
+    return model.complete({ prompt: input.prompt })
+  })
+  const calls: Call[] = []
+  Object.assign(world.worker.providers, {
+    forModel: async () => ({
+      name: 'openai',
+      generate: async ({ messages }: ModelRequest) => {
+        const prompt = messages.map(textOf).join('')
+        calls.push({ at: world.clock.now(), prompt })
+        await world.clock.sleep(drops(prompt) ? 100 : answerMs)
+        if (drops(prompt)) throw unreachable('openai', 'the connection was dropped')
+        const usage = { inputTokens: 1, outputTokens: 1, cachedTokens: null, reasoningTokens: null }
+        return { text: 'answer', usage, finishReason: 'stop' as const }
+      },
+    }),
+  })
+  const submit = async (prompt: string, tenant = 'acme') =>
+    (
+      await submitTask(world, {
+        tenant,
+        type: 'test.run',
+        lane: 'ai',
+        input: { prompt },
+        model: 'gpt-4o',
+        priority: 0,
+        maxAttempts: 4,
+        timeoutMs: 240_000,
+        tags: [],
+        bodyHash: prompt,
+      })
+    ).task
+  return { world, calls, submit }
+}
+
+/** The lane at work: what is visible is taken within half a second, twenty at a time. */
+async function work(world: World, ms: number): Promise<void> {
+  const end = world.clock.now() + ms
+  const underway: Promise<void>[] = []
+  while (world.clock.now() < end) {
+    world.clock.chance = (world.clock.chance * 7 + 0.31) % 1
+    const deliveries = world.queue.receive('ai', 20)
+    if (deliveries.length > 0)
+      underway.push(
+        runBatch(world.worker, deliveries, world.clock.now() + 300_000).then((again) => {
+          for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
+        }),
+      )
+    await world.clock.advance(500)
+  }
+}
+const rowOf = async (world: World, { tenant, id }: { tenant: string; id: string }) => {
+  const row = await world.store.get({ tenant, id })
+  if (!row) throw new Error('no row')
+  return row
+}
+
+describe('twenty prompts that drop the connection', () => {
+  it.each([1_000, 4_000, 12_000, 40_000, 120_000, 600_000])(
+    'hold a healthy task that comes after %d ms for at most 15 s',
+    async (after) => {
+      const { world, submit } = open((prompt) => prompt.startsWith('poison'))
+      for (let n = 0; n < 20; n += 1) await submit(`poison ${n}`)
+      await work(world, after)
+      const healthy = await submit('healthy')
+      await work(world, 60_000)
+      const row = await rowOf(world, healthy)
+      expect(row.status).toBe('COMPLETED')
+      const waited = (row.startedAt ?? 0) - row.createdAt
+      console.info(`healthy after ${after} ms: waited ${waited} ms`)
+      expect(waited).toBeLessThanOrEqual(15_000)
+      expect(row.attempt).toBe(1)
+    },
+  )
+
+  it('end themselves, after as many calls as they have attempts', async () => {
+    const { world, calls, submit } = open((prompt) => prompt.startsWith('poison'))
+    const poison: { readonly tenant: string; readonly id: string }[] = []
+    for (let n = 0; n < 20; n += 1) poison.push(await submit(`poison ${n}`))
+    await work(world, 2 * 60 * 60_000)
+    for (const task of poison) {
+      expect(await rowOf(world, task)).toMatchObject({ status: 'FAILED', attempt: 4 })
+      expect(calls.filter(({ prompt }) => prompt === `poison ${poison.indexOf(task)}`)).toHaveLength(4)
+    }
+  })
+
+  it('of one tenant hold no other tenant at all', async () => {
+    const { world, submit } = open((prompt) => prompt.startsWith('poison'))
+    for (let n = 0; n < 20; n += 1) await submit(`poison ${n}`, 'mallory')
+    await work(world, 4_000)
+    const healthy = await submit('healthy', 'acme')
+    await work(world, 10_000)
+    const row = await rowOf(world, healthy)
+    expect(row.status).toBe('COMPLETED')
+    expect((row.startedAt ?? 0) - row.createdAt).toBeLessThanOrEqual(1_000)
+  })
+})
+
+describe('an outage of half an hour', () => {
+  it('is asked at most once in 15 s, fails nothing, and is over soon after', async () => {
+    let isDown = true
+    const { world, calls, submit } = open(() => isDown)
+    const tasks: { readonly tenant: string; readonly id: string }[] = []
+    for (let n = 0; n < 200; n += 1) tasks.push(await submit(`task ${n}`))
+    const begunAt = world.clock.now()
+    await work(world, 30 * 60_000)
+    const first = calls.filter(({ at }) => at - begunAt < 30_000).length
+    const later = calls.map(({ at }) => at).filter((at) => at - begunAt >= 30_000)
+    const gaps = later.slice(1).map((at, index) => at - (later[index] ?? 0))
+    console.info(
+      `outage of 30 min, 200 tasks: ${first} calls in the first 30 s, then ${later.length}, closest ${Math.min(...gaps)} ms`,
+    )
+    expect(first).toBeLessThan(80)
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15_000)
+    isDown = false
+    const backAt = world.clock.now()
+    await work(world, 10 * 60_000)
+    const rows = await Promise.all(tasks.map((task) => rowOf(world, task)))
+    expect(rows.filter(({ status }) => status !== 'COMPLETED')).toEqual([])
+    const afterwards = calls.filter(({ at }) => at >= backAt).map(({ at }) => at - backAt)
+    console.info(
+      `back: all done ${Math.max(...rows.map(({ finishedAt = 0 }) => finishedAt)) - backAt} ms later`,
+    )
+    // The load rises: the second after the probe sees no burst.
+    const probeAt = Math.min(...afterwards)
+    expect(afterwards.filter((at) => at > probeAt && at < probeAt + 2_000).length).toBeLessThanOrEqual(4)
+  })
+})
