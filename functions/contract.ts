@@ -25,15 +25,19 @@ export const ENV = {
   eventSourceIds: 'EVENT_SOURCE_IDS',
   /** The one lane a worker function serves. */
   lane: 'LANE',
-  /** JSON object: model name or prefix ending in `*` → provider. The first match in order of writing wins. */
+  /** JSON object: model name or prefix ending in `*` → provider or further server. The first match in order of writing wins. */
   modelRoutes: 'MODEL_ROUTES',
   defaultModel: 'DEFAULT_MODEL',
   /** Days a finished row is kept. */
   retentionDays: 'RETENTION_DAYS',
   /** Start of the SSM parameter names of the model keys, e.g. `/taskrunner/dev/`. */
   parameterPrefix: 'PARAMETER_PREFIX',
-  openaiBaseUrl: 'OPENAI_BASE_URL',
-  anthropicBaseUrl: 'ANTHROPIC_BASE_URL',
+  /** JSON object: name of a provider or further server → where it is and how it speaks. */
+  modelServers: 'MODEL_SERVERS',
+  /** The proxy that model calls go by, and the hosts that they reach without it. */
+  httpsProxy: 'HTTPS_PROXY',
+  httpProxy: 'HTTP_PROXY',
+  noProxy: 'NO_PROXY',
   /** JSON list: origins of the pages that may call the API from a browser. */
   corsOrigins: 'CORS_ORIGINS',
   /** The version `GET /health` answers with. */
@@ -48,12 +52,6 @@ export const ENV = {
   timingScale: 'TIMING_SCALE',
 } as const
 export type EnvName = (typeof ENV)[keyof typeof ENV]
-
-/** SSM parameter names under `PARAMETER_PREFIX`, one SecureString per provider that wants a key. */
-export const PROVIDER_KEY_PARAMETERS = { openai: 'openai-api-key', anthropic: 'anthropic-api-key' } as const
-
-export const PROVIDERS = ['simulated', 'openai', 'anthropic', 'bedrock'] as const
-export type ProviderName = (typeof PROVIDERS)[number]
 
 /** Keys and indexes of the one table. Sort key is constant for task rows; other items use other values. */
 export const TABLE = {

@@ -1,5 +1,7 @@
 /** What a start tells: where it is, which model names go where, and what to try. */
+
 import { styleText } from 'node:util'
+import { baseUrlVariableOf, KEYED_PROVIDERS, keyVariableOf } from '../../functions/contract/providers.ts'
 import { local } from '../../lib/stages/local.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -52,23 +54,20 @@ export function bannerText({ url, tookMs, logs, env, hasEnvFile, isUsualPort }: 
   ].join('\n')
 }
 
-const SETTINGS = {
-  openai: { key: 'OPENAI_API_KEY', base: 'OPENAI_BASE_URL' },
-  anthropic: { key: 'ANTHROPIC_API_KEY', base: 'ANTHROPIC_BASE_URL' },
-} as const
-
 /** Which names a caller may send, and who then answers: what the stage's own file makes of the environment. */
 export function modelLines(env: Environment) {
   const given = (name: string) => env[name]?.trim() || undefined
-  const { routes, bedrockModels = [] } = local(env).models
-  const lines = (['openai', 'anthropic'] as const).flatMap((provider) => {
-    const { key, base } = SETTINGS[provider]
+  const { routes, bedrockModels = [], servers = [] } = local(env).models
+  const lines = KEYED_PROVIDERS.flatMap((provider) => {
+    const [key, base] = [keyVariableOf(provider), baseUrlVariableOf(provider)]
     const real = Object.keys(routes).filter((name) => routes[name] === provider)
     if (real.length === 0) return []
     const at = given(base) ? ` at ${hostOf(given(base) ?? '')}` : ''
     const keyless = given(key) ? '' : ` (no ${key})`
     return [{ names: real.join(', '), goesTo: `${provider}${at}${keyless}`, isReal: true }]
   })
+  for (const { name, baseUrl, models } of servers)
+    lines.push({ names: models.join(', '), goesTo: `${name} at ${hostOf(baseUrl)}`, isReal: true })
   if (bedrockModels.length > 0)
     lines.push({ names: bedrockModels.join(', '), goesTo: 'bedrock', isReal: true })
   const played = Object.keys(routes).filter(

@@ -1,17 +1,15 @@
 /** What `.env` has: which names are used, and which somebody probably meant otherwise. */
 import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
+import { MODEL_VARIABLES } from '../../functions/contract/providers.ts'
 import { nearestName } from '../../functions/core/domain/nearest-name.ts'
 
 /** Every name that the local run or the command line reads. */
 const KNOWN = [
-  'OPENAI_API_KEY',
-  'OPENAI_BASE_URL',
-  'OPENAI_MODELS',
-  'ANTHROPIC_API_KEY',
-  'ANTHROPIC_BASE_URL',
-  'BEDROCK_MODELS',
-  'DEFAULT_MODEL',
+  ...MODEL_VARIABLES,
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
+  'NO_PROXY',
   'PORT',
   'HOST',
   'TASKRUNNER_STATE',
@@ -24,7 +22,7 @@ const KNOWN = [
   'AWS_REGION',
   'NO_COLOR',
   'FORCE_COLOR',
-] as const
+]
 
 /** Edits that a slip of the finger makes; further away it is a name of something else. */
 const SLIPS = 3
@@ -33,7 +31,7 @@ const SLIPS = 3
 export async function unusedNames(file: string): Promise<readonly string[]> {
   const text = await readFile(file, 'utf8').catch(() => '')
   return Object.keys(parseEnv(text)).flatMap((name) => {
-    if ((KNOWN as readonly string[]).includes(name)) return []
+    if (KNOWN.includes(name) || name.endsWith('_API_KEY')) return []
     const nearest = nearestName(name.toUpperCase(), KNOWN)
     return isSlip(name.toUpperCase(), nearest)
       ? [`.env: ${name} is not used. Did you mean ${nearest}?`]

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { ENV, LANES, PROVIDERS } from '../contract.ts'
+import { PROVIDERS } from '../contract/providers.ts'
+import { ENV, LANES } from '../contract.ts'
 
 const json = <Shape extends z.ZodType>(shape: Shape) =>
   z
@@ -25,7 +26,7 @@ const shapes = {
   [ENV.workflowQueueUrl]: z.url(),
   [ENV.eventSourceIds]: json(z.partialRecord(z.enum(LANES), z.string().min(1))),
   [ENV.lane]: z.enum(LANES),
-  [ENV.modelRoutes]: json(z.record(z.string(), z.enum(PROVIDERS))),
+  [ENV.modelRoutes]: json(z.record(z.string(), z.string())),
   [ENV.defaultModel]: z.string().min(1),
   [ENV.retentionDays]: z.coerce.number().int().positive(),
   [ENV.parameterPrefix]: z.string().startsWith('/').endsWith('/'),
@@ -34,8 +35,20 @@ const shapes = {
   [ENV.showsPrompts]: z.enum(['true', 'false']).transform((text) => text === 'true'),
   [ENV.timingScale]: z.coerce.number().positive().max(1).default(1),
   [ENV.corsOrigins]: json(z.array(z.string().min(1))).default([]),
-  [ENV.openaiBaseUrl]: z.url().optional(),
-  [ENV.anthropicBaseUrl]: z.url().optional(),
+  [ENV.modelServers]: json(
+    z.record(
+      z.string(),
+      z.object({
+        speaks: z.enum(PROVIDERS),
+        baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+        isKeyless: z.boolean().optional(),
+        dialect: z.record(z.string(), z.unknown()).optional(),
+      }),
+    ),
+  ).optional(),
+  [ENV.httpsProxy]: z.string().optional(),
+  [ENV.httpProxy]: z.string().optional(),
+  [ENV.noProxy]: z.string().optional(),
 }
 type Shapes = typeof shapes
 

@@ -1,5 +1,6 @@
 /** What a lane's worker is made of. Apart from `lambda.ts`, so that no API function carries a provider. */
-import { ENV, PROVIDER_KEY_PARAMETERS } from '../contract.ts'
+import { keyParameterOf } from '../contract/providers.ts'
+import { ENV } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
 import { openHeavyThread } from '../core/adapters/system/heavy-thread.ts'
@@ -31,8 +32,10 @@ export function openWorker(): RunDependencies {
     ENV.defaultModel,
     ENV.retentionDays,
     ENV.parameterPrefix,
-    ENV.openaiBaseUrl,
-    ENV.anthropicBaseUrl,
+    ENV.modelServers,
+    ENV.httpsProxy,
+    ENV.httpProxy,
+    ENV.noProxy,
   ])
   const queue = openQueue(true)
   const keys = new ParameterKeys(config.PARAMETER_PREFIX, clock.now)
@@ -47,8 +50,13 @@ export function openWorker(): RunDependencies {
     heavyWork: openHeavyThread(),
     providers: createModelProviders({
       routes: config.MODEL_ROUTES,
-      readKey: (provider) => keys.read(PROVIDER_KEY_PARAMETERS[provider]),
-      baseUrls: { openai: config.OPENAI_BASE_URL, anthropic: config.ANTHROPIC_BASE_URL },
+      servers: config.MODEL_SERVERS ?? {},
+      readKey: (server) => keys.read(keyParameterOf(server)),
+      proxy: {
+        HTTPS_PROXY: config.HTTPS_PROXY,
+        HTTP_PROXY: config.HTTP_PROXY,
+        NO_PROXY: config.NO_PROXY,
+      },
       clock,
     }),
     gate: new ProviderGate({ circuits: openCircuits(), clock, log }),

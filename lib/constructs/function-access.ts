@@ -152,7 +152,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.parameterPrefix,
     ],
-    optionalEnvironment: [ENV.openaiBaseUrl, ENV.anthropicBaseUrl, ENV.timingScale],
+    optionalEnvironment: [ENV.modelServers, ENV.httpsProxy, ENV.httpProxy, ENV.noProxy, ENV.timingScale],
     // Query on the table itself: the circuits are items of one partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],

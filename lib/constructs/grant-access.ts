@@ -1,6 +1,7 @@
 import { ArnFormat, Stack, Token } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
-import { type BundleName, PROVIDER_KEY_PARAMETERS, TABLE } from '../../functions/contract.ts'
+import { KEYED_PROVIDERS, keyParameterOf } from '../../functions/contract/providers.ts'
+import { type BundleName, TABLE } from '../../functions/contract.ts'
 import { bedrockResources } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
@@ -67,14 +68,17 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
 function allowModels(target: TaskFunction, stage: StageSettings): void {
   const { models } = stage
   const stack = Stack.of(target)
-  const keyed = (['openai', 'anthropic'] as const).filter((provider) => models.providers.includes(provider))
+  const keyed = [
+    ...KEYED_PROVIDERS.filter((provider) => models.providers.includes(provider)),
+    ...models.servers.filter(({ isKeyless }) => !isKeyless).map(({ name }) => name),
+  ]
   target.allow(
     ['ssm:GetParameter'],
-    keyed.map((provider) =>
+    keyed.map((name) =>
       stack.formatArn({
         service: 'ssm',
         resource: 'parameter',
-        resourceName: `${parameterPrefix(stage).slice(1)}${PROVIDER_KEY_PARAMETERS[provider]}`,
+        resourceName: `${parameterPrefix(stage).slice(1)}${keyParameterOf(name)}`,
       }),
     ),
   )

@@ -3,7 +3,7 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { ENV, type Lane as LaneName } from '../../functions/contract.ts'
-import { modelRoutes } from '../stages/model-routes.ts'
+import { modelEnvironment, modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
 import { queueNameOf } from './dead-letter-queue.ts'
@@ -47,7 +47,6 @@ export class Lane extends Construct {
       visibilityTimeout: Duration.seconds(settings.visibilitySeconds),
       deadLetterQueue: { queue: props.deadLetters, maxReceiveCount: settings.maxReceiveCount },
     })
-    const { openaiBaseUrl, anthropicBaseUrl } = stage.models
     const urls = (queue: sqs.Queue) => Stack.of(this).toJsonString({ [lane]: queue.queueUrl })
     this.worker = new TaskFunction(this, 'Worker', {
       stage,
@@ -68,8 +67,7 @@ export class Lane extends Construct {
         [ENV.defaultModel]: stage.models.defaultModel,
         [ENV.retentionDays]: String(stage.retentionDays),
         [ENV.parameterPrefix]: parameterPrefix(stage),
-        ...(openaiBaseUrl ? { [ENV.openaiBaseUrl]: openaiBaseUrl } : {}),
-        ...(anthropicBaseUrl ? { [ENV.anthropicBaseUrl]: anthropicBaseUrl } : {}),
+        ...modelEnvironment(stage),
       },
     })
     grantAccess(this.worker, 'run-task', {

@@ -130,7 +130,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const [dynamo, queues, parameters, control] = await Promise.all([
       startService({ kind: 'dynamodb', directory: join(stateDir, 'table'), region: REGION, keys }),
       startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION, keys }),
-      startParameters((name) => env[KEY_OF[name.split('/').at(-1) ?? ''] ?? ''] || undefined, keys),
+      startParameters((name) => env[variableOf(name)] || undefined, keys),
       startControl((id, isOn) => {
         if (!current?.turnSource(id, isOn)) return false
         paused.note(id, isOn)
@@ -262,11 +262,9 @@ async function forget(stateDir: string): Promise<void> {
     await rm(join(stateDir, name), { recursive: true, force: true })
 }
 
-/** Last part of an SSM parameter's name → the variable that holds it on a laptop. */
-const KEY_OF: Readonly<Record<string, string>> = {
-  'openai-api-key': 'OPENAI_API_KEY',
-  'anthropic-api-key': 'ANTHROPIC_API_KEY',
-}
+/** The variable that holds a parameter's value on a laptop: `/taskrunner/local/openai-api-key` is `OPENAI_API_KEY`. */
+const variableOf = (parameter: string): string =>
+  (parameter.split('/').at(-1) ?? '').toUpperCase().replaceAll('-', '_')
 
 /** Which event sources are off: Lambda remembers that, so a restart must too. */
 class PausedSources {

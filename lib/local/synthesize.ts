@@ -4,20 +4,21 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { MODEL_VARIABLES } from '../../functions/contract/providers.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Settings of `.env` that change the template of stage `local`. */
 const SETTINGS = [
-  'OPENAI_API_KEY',
-  'OPENAI_BASE_URL',
-  'OPENAI_MODELS',
-  'ANTHROPIC_API_KEY',
-  'ANTHROPIC_BASE_URL',
-  'BEDROCK_MODELS',
-  'DEFAULT_MODEL',
+  ...MODEL_VARIABLES,
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
+  'NO_PROXY',
+  'https_proxy',
+  'http_proxy',
+  'no_proxy',
   'TIMING_SCALE',
-] as const
+]
 
 /** Folders and files that bundles and template are made of. */
 const SOURCES = [

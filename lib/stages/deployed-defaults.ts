@@ -1,3 +1,4 @@
+import { routesOf } from '../../functions/contract/providers.ts'
 import type { Lane } from '../../functions/contract.ts'
 import type { LaneSettings } from './stage-schema.ts'
 
@@ -28,9 +29,9 @@ export const deployedLanes: Record<Lane, LaneSettings> = {
   urgent: lane({ maxConcurrency: 20, hasModels: true }),
 }
 
-export const openaiRoutes = { 'gpt-*': 'openai', 'chatgpt-*': 'openai', 'o*': 'openai' } as const
-export const anthropicRoutes = { 'claude-*': 'anthropic' } as const
-export const simulatedRoutes = { simulated: 'simulated', 'simulated-*': 'simulated' } as const
+export const openaiRoutes = routesOf('openai')
+export const anthropicRoutes = routesOf('anthropic')
+export const simulatedRoutes = routesOf('simulated')
 
 export const DEFAULT_MODEL = 'gpt-3.5-turbo'
 

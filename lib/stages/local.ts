@@ -1,5 +1,13 @@
-import type { ProviderName } from '../../functions/contract.ts'
-import { anthropicRoutes, DEFAULT_MODEL, lane, openaiRoutes, simulatedRoutes } from './deployed-defaults.ts'
+import {
+  baseUrlVariableOf,
+  KEYED_PROVIDERS,
+  keyVariableOf,
+  modelsVariableOf,
+  PROVIDERS,
+  type ProviderName,
+  routesOf,
+} from '../../functions/contract/providers.ts'
+import { DEFAULT_MODEL, lane, simulatedRoutes } from './deployed-defaults.ts'
 import type { Environment, StageInput } from './stage-schema.ts'
 
 /** Environments of a function that no queue limits: two cores answer no faster with more. */
@@ -14,10 +22,13 @@ const localLane = (maxConcurrency: number, hasModels = false) =>
  * the same model names, so that the first request works.
  */
 export function local(environment: Environment): StageInput {
-  const openaiBaseUrl = text(environment.OPENAI_BASE_URL)
-  const anthropicBaseUrl = text(environment.ANTHROPIC_BASE_URL)
-  const hasOpenai = text(environment.OPENAI_API_KEY) !== undefined || openaiBaseUrl !== undefined
-  const hasAnthropic = text(environment.ANTHROPIC_API_KEY) !== undefined || anthropicBaseUrl !== undefined
+  const baseUrls = Object.fromEntries(
+    KEYED_PROVIDERS.flatMap((name) => {
+      const url = text(environment[baseUrlVariableOf(name)])
+      return url === undefined ? [] : [[name, url]]
+    }),
+  )
+  const has = (name: ProviderName) => keyOf(environment, name) !== undefined || name in baseUrls
   return {
     name: 'local',
     isOpen: true,
@@ -29,17 +40,18 @@ export function local(environment: Environment): StageInput {
       urgent: localLane(5, true),
     },
     models: {
-      providers: ['simulated', 'openai', 'anthropic', 'bedrock'],
-      routes: {
-        ...route(names(environment.OPENAI_MODELS), 'openai'),
-        ...simulatedRoutes,
-        ...route(Object.keys(openaiRoutes), hasOpenai ? 'openai' : 'simulated'),
-        ...route(Object.keys(anthropicRoutes), hasAnthropic ? 'anthropic' : 'simulated'),
-      },
+      providers: [...PROVIDERS],
+      routes: Object.assign(
+        {},
+        ...KEYED_PROVIDERS.map((name) => route(names(environment[modelsVariableOf(name)]), name)),
+        simulatedRoutes,
+        ...KEYED_PROVIDERS.map((name) => routesOf(name, has(name) ? name : 'simulated')),
+      ),
       defaultModel: text(environment.DEFAULT_MODEL) ?? DEFAULT_MODEL,
       bedrockModels: names(environment.BEDROCK_MODELS),
-      ...(openaiBaseUrl ? { openaiBaseUrl } : {}),
-      ...(anthropicBaseUrl ? { anthropicBaseUrl } : {}),
+      baseUrls,
+      servers: serversOf(environment.MODEL_SERVERS),
+      proxy: proxyOf(environment),
     },
     retentionDays: 7,
     payloadExpiryDays: 40,
@@ -85,5 +97,34 @@ const names = (list: string | undefined): string[] =>
     .map((name) => name.trim())
     .filter((name) => name !== '')
 
-const route = (models: readonly string[], provider: ProviderName): Record<string, ProviderName> =>
+/** @throws Error that names the place: what is wrong with a key shows only at its server otherwise. */
+function keyOf(environment: Environment, name: ProviderName): string | undefined {
+  const key = text(environment[keyVariableOf(name)])
+  const foreign = /[^\x21-\x7e]/.exec(key ?? '')
+  if (foreign)
+    throw new Error(
+      `${keyVariableOf(name)} has a character that no key has, an invisible one perhaps, at place ${foreign.index + 1}. Type it anew.`,
+    )
+  return key
+}
+
+/** @throws Error when it is no JSON; the stage's schema says what is wrong inside. */
+function serversOf(json: string | undefined): StageInput['models']['servers'] {
+  if (text(json) === undefined) return []
+  try {
+    return JSON.parse(json ?? '')
+  } catch {
+    throw new Error(
+      'MODEL_SERVERS is no JSON. It looks like [{"name": "ollama", "baseUrl": "http://localhost:11434/v1", "models": ["llama*"], "isKeyless": true}]',
+    )
+  }
+}
+
+function proxyOf(environment: Environment): StageInput['models']['proxy'] {
+  const read = (name: string) => text(environment[name]) ?? text(environment[name.toLowerCase()])
+  const [https, http, noProxy] = [read('HTTPS_PROXY'), read('HTTP_PROXY'), read('NO_PROXY')]
+  return { ...(https ? { https } : {}), ...(http ? { http } : {}), ...(noProxy ? { noProxy } : {}) }
+}
+
+const route = (models: readonly string[], provider: string): Record<string, string> =>
   Object.fromEntries(models.map((model) => [model, provider]))

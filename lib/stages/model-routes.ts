@@ -1,10 +1,30 @@
-import type { ProviderName } from '../../functions/contract.ts'
+import type { ServerSettings } from '../../functions/contract/providers.ts'
+import { ENV } from '../../functions/contract.ts'
 import type { StageSettings } from './stage-schema.ts'
 
 /** What the functions get as `MODEL_ROUTES`. Exact Bedrock ids come first: a prefix below must not swallow them. */
-export function modelRoutes({ models }: StageSettings): Readonly<Record<string, ProviderName>> {
-  const bedrock = Object.fromEntries(models.bedrockModels.map((id) => [id, 'bedrock' as const]))
-  return { ...bedrock, ...models.routes }
+export function modelRoutes({ models }: StageSettings): Readonly<Record<string, string>> {
+  const bedrock = Object.fromEntries(models.bedrockModels.map((id) => [id, 'bedrock']))
+  const servers = Object.fromEntries(
+    models.servers.flatMap((server) => server.models.map((model) => [model, server.name])),
+  )
+  return { ...bedrock, ...servers, ...models.routes }
+}
+
+/** What a worker is told of addresses, further servers and the proxy; nothing where the stage says nothing. */
+export function modelEnvironment({ models }: StageSettings): Readonly<Record<string, string>> {
+  const servers: Record<string, ServerSettings> = {}
+  for (const [name, baseUrl] of Object.entries(models.baseUrls))
+    servers[name] = { speaks: name as ServerSettings['speaks'], baseUrl }
+  for (const { name, speaks, baseUrl, isKeyless, dialect } of models.servers)
+    servers[name] = { speaks, baseUrl, ...(isKeyless ? { isKeyless } : {}), ...(dialect ? { dialect } : {}) }
+  const { https, http, noProxy } = models.proxy
+  return {
+    ...(Object.keys(servers).length > 0 ? { [ENV.modelServers]: JSON.stringify(servers) } : {}),
+    ...(https ? { [ENV.httpsProxy]: https } : {}),
+    ...(http ? { [ENV.httpProxy]: http } : {}),
+    ...(noProxy ? { [ENV.noProxy]: noProxy } : {}),
+  }
 }
 
 /** An inference profile's id is its model's id behind one of these. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { LANES, type Lane, LIMITS, PROVIDERS } from '../../functions/contract.ts'
+import { KEYED_PROVIDERS, PROVIDERS } from '../../functions/contract/providers.ts'
+import { LANES, type Lane, LIMITS } from '../../functions/contract.ts'
 
 /** Stages with a file of their own. */
 export const STAGE_NAMES = ['local', 'emulated', 'dev', 'staging', 'prod'] as const
@@ -84,6 +85,36 @@ const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) a
   typeof laneSchema
 >
 
+const address = z.url({
+  protocol: /^https?$/,
+  error: 'must be an address that begins with http:// or https://',
+})
+
+/** A server that speaks a provider's protocol. Its key is the parameter `<name>-api-key`. */
+const serverSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower case letters, digits and "-"')
+    .refine((name) => !(PROVIDERS as readonly string[]).includes(name), 'is the name of a provider'),
+  speaks: z.enum(KEYED_PROVIDERS as [(typeof KEYED_PROVIDERS)[number]]).default('openai'),
+  baseUrl: address,
+  /** Model names, or prefixes ending in `*`, that go to it. */
+  models: z.array(z.string().min(1)).min(1),
+  isKeyless: z.boolean().default(false),
+  /** What is known of its dialect; the rest is learned. */
+  dialect: z
+    .strictObject({
+      streams: z.boolean(),
+      hasStreamOptions: z.boolean(),
+      maxTokensName: z.enum(['max_tokens', 'max_completion_tokens']),
+      hasTemperature: z.boolean(),
+      hasSystem: z.boolean(),
+      hasJsonSchema: z.boolean(),
+    })
+    .partial()
+    .optional(),
+})
+
 /**
  * Everything in which one environment may differ from another. Strict: an unknown key is a mistake, and a mistake
  * in a stage file has to fail at synth, not at three in the morning.
@@ -120,7 +151,7 @@ export const stageSchema = z
       /** Providers this stage may call at all. */
       providers: z.array(z.enum(PROVIDERS)).min(1),
       /** Model name, or prefix ending in `*` → provider; the first match in order of writing wins. */
-      routes: z.record(z.string().min(1), z.enum(PROVIDERS)),
+      routes: z.record(z.string().min(1), z.string().min(1)),
       defaultModel: z.string().min(1),
       /**
        * Bedrock model or inference profile ids, or model ids behind `{region}.`, which become the profile of the Region that is
@@ -134,8 +165,14 @@ export const stageSchema = z
         .string()
         .regex(/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/, 'must be the ARN of a KMS key')
         .optional(),
-      openaiBaseUrl: z.url().optional(),
-      anthropicBaseUrl: z.url().optional(),
+      /** Providers that are reached at another address than their own. */
+      baseUrls: z.partialRecord(z.enum(PROVIDERS), address).default({}),
+      /** Further servers, each beside the others: Ollama, vLLM, a gateway, Azure. */
+      servers: z.array(serverSchema).default([]),
+      /** The proxy that model calls go by, but for Bedrock's, and the hosts reached without it, by commas. */
+      proxy: z
+        .strictObject({ https: address.optional(), http: address.optional(), noProxy: z.string().optional() })
+        .default({}),
     }),
     /** The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. */
     table: z
@@ -252,9 +289,14 @@ export const stageSchema = z
     const isReal = name === 'staging' || name === 'prod'
     if (isReal && models.providers.includes('simulated'))
       refuse('providers', `"simulated" must not be active in ${name}: it answers without a model`)
+    const answerers: readonly string[] = [...models.providers, ...models.servers.map((server) => server.name)]
     for (const [model, provider] of Object.entries(models.routes))
-      if (!models.providers.includes(provider))
+      if (!answerers.includes(provider))
         refuse('routes', `"${model}" goes to "${provider}", which is not among this stage's providers`)
+    const twice = models.servers.find(({ name }, index) =>
+      models.servers.slice(0, index).some((other) => other.name === name),
+    )
+    if (twice) refuse('servers', `"${twice.name}" is there twice`)
     if (models.bedrockModels.length > 0 && !models.providers.includes('bedrock'))
       refuse('bedrockModels', `need "bedrock" among this stage's providers`)
     if (!isRouted(models, models.defaultModel))
@@ -267,10 +309,14 @@ export type StageSettings = z.output<typeof stageSchema>
 export type StageInput = z.input<typeof stageSchema>
 
 function isRouted(
-  models: { routes: Record<string, string>; bedrockModels: string[] },
+  models: { routes: Record<string, string>; bedrockModels: string[]; servers: { models: string[] }[] },
   model: string,
 ): boolean {
-  const patterns = [...models.bedrockModels, ...Object.keys(models.routes)]
+  const patterns = [
+    ...models.bedrockModels,
+    ...models.servers.flatMap((server) => server.models),
+    ...Object.keys(models.routes),
+  ]
   return patterns.some((pattern) =>
     pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern,
   )

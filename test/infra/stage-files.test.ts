@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { inRegion } from '../../lib/stages/bedrock-region.ts'
 import { dev } from '../../lib/stages/dev.ts'
 import { loadStage, parseStage } from '../../lib/stages/load-stage.ts'
+import { modelEnvironment, modelRoutes } from '../../lib/stages/model-routes.ts'
 import { prod } from '../../lib/stages/prod.ts'
 import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
 
@@ -120,5 +121,51 @@ describe('the CDK command line', () => {
   it('is pinned: a newer major writes what the library cannot read', () => {
     const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     expect(devDependencies['aws-cdk']).toMatch(/^2\.1148\.\d+$/)
+  })
+})
+
+describe('further model servers', () => {
+  const SERVERS = JSON.stringify([
+    { name: 'ollama', baseUrl: 'http://localhost:11434/v1', models: ['llama*'], isKeyless: true },
+    {
+      name: 'my-azure',
+      baseUrl: 'https://x.openai.azure.com',
+      models: ['gpt-4o'],
+      dialect: { hasStreamOptions: false },
+    },
+  ])
+
+  it('stand beside OpenAI, each with its own models', () => {
+    const stage = loadStage('local', { OPENAI_API_KEY: 'k', MODEL_SERVERS: SERVERS })
+    expect(modelRoutes(stage)).toMatchObject({ 'llama*': 'ollama', 'gpt-4o': 'my-azure', 'gpt-*': 'openai' })
+    expect(JSON.parse(modelEnvironment(stage).MODEL_SERVERS ?? '')).toEqual({
+      ollama: { speaks: 'openai', baseUrl: 'http://localhost:11434/v1', isKeyless: true },
+      'my-azure': {
+        speaks: 'openai',
+        baseUrl: 'https://x.openai.azure.com',
+        dialect: { hasStreamOptions: false },
+      },
+    })
+  })
+
+  it('a proxy of the environment reaches the workers', () => {
+    const stage = loadStage('local', { https_proxy: 'http://proxy:3128', NO_PROXY: 'localhost' })
+    expect(modelEnvironment(stage)).toEqual({ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'localhost' })
+  })
+
+  it.each([
+    [{ OPENAI_BASE_URL: 'localhost:11434/v1' }, 'http:// or https://'],
+    [
+      { OPENAI_API_KEY: 'sk-abc\u200bdef' },
+      'OPENAI_API_KEY has a character that no key has, an invisible one perhaps, at place 7',
+    ],
+    [{ MODEL_SERVERS: '{' }, 'MODEL_SERVERS is no JSON'],
+    [
+      { MODEL_SERVERS: '[{"name": "openai", "baseUrl": "http://x", "models": ["a"]}]' },
+      'is the name of a provider',
+    ],
+    [{ MODEL_SERVERS: '[{"name": "x", "baseUrl": "ollama:11434", "models": ["a"]}]' }, 'http:// or https://'],
+  ])('%j is refused at the start, with the place', (environment, message) => {
+    expect(() => loadStage('local', environment)).toThrow(message)
   })
 })

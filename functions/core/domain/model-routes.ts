@@ -1,10 +1,9 @@
 /** Which provider answers for a model name, as the stage's file says. */
-import type { ProviderName } from '../../contract.ts'
-
-export type ModelRoutes = Readonly<Record<string, ProviderName>>
+/** Model name, or prefix ending in `*` → name of a provider or of a further server. */
+export type ModelRoutes = Readonly<Record<string, string>>
 
 /** @returns the provider of an exact name, else of the first prefix (`gpt-*`) that fits, in order of writing. */
-export function routeModel(routes: ModelRoutes, model: string): ProviderName | undefined {
+export function routeModel(routes: ModelRoutes, model: string): string | undefined {
   if (Object.hasOwn(routes, model) && !model.endsWith('*')) return routes[model]
   const pattern = Object.keys(routes).find(
     (name) => name.endsWith('*') && model.startsWith(name.slice(0, -1)),

@@ -1,69 +1,85 @@
-import type { ProviderName } from '../../../contract.ts'
+import {
+  keyParameterOf,
+  PROVIDERS,
+  type ProviderName,
+  type ServerSettings,
+} from '../../../contract/providers.ts'
 import { ProviderError } from '../../domain/errors.ts'
 import { type ModelRoutes, routeModel } from '../../domain/model-routes.ts'
 import { notConfigured } from '../../domain/provider-failure.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ModelProvider, ModelProviders } from '../../ports/model-provider.ts'
+import { type ProxyEnvironment, useProxy } from './shared/post-json.ts'
 
 export interface ProviderOptions {
   readonly routes: ModelRoutes
+  /** Providers at an address of their own, and further servers, by name. */
+  readonly servers: Readonly<Record<string, ServerSettings>>
   /** Undefined when there is no key. */
-  readonly readKey: (provider: 'openai' | 'anthropic') => Promise<string | undefined>
-  readonly baseUrls: { readonly openai?: string | undefined; readonly anthropic?: string | undefined }
+  readonly readKey: (server: string) => Promise<string | undefined>
+  readonly proxy: ProxyEnvironment
   readonly clock: Clock
 }
 
-/** Loads each provider's SDK at its first call: a lane that asks one provider never pays for the others. */
+interface Server extends ServerSettings {
+  readonly name: string
+}
+
+/** How each provider is opened; its code is loaded at its first call, so that no lane pays for the others. */
+const OPEN: Readonly<
+  Record<ProviderName, (server: Server, options: ProviderOptions) => Promise<ModelProvider>>
+> = {
+  simulated: async (_, { clock }) =>
+    (await import('./simulated/simulated-provider.ts')).createSimulatedProvider(clock),
+  bedrock: async (_, { clock }) =>
+    (await import('./bedrock/bedrock-provider.ts')).createBedrockProvider(clock.now),
+  openai: async (server, options) => {
+    const key = await keyOf(server, options)
+    const { createOpenaiProvider } = await import('./openai/openai-provider.ts')
+    return createOpenaiProvider({ ...server, key }, options.clock.now)
+  },
+  anthropic: async (server, options) => {
+    const key = await keyOf(server, options)
+    const { createAnthropicProvider } = await import('./anthropic/anthropic-provider.ts')
+    return createAnthropicProvider({ ...server, key }, options.clock.now)
+  },
+}
+
 export function createModelProviders(options: ProviderOptions): ModelProviders {
+  useProxy(options.proxy)
   return {
     async forModel(model) {
       const name = routeModel(options.routes, model)
       // Checked at submit; the stage's routes may have changed since.
-      if (!name)
-        throw new ProviderError(
-          'provider_not_configured',
-          `No provider answers for the model "${model}".`,
-          'never',
-          'none',
-        )
-      return open(name, options)
+      if (name === undefined) throw unknown(`No provider answers for the model "${model}".`)
+      const speaks = PROVIDERS.find((provider) => provider === name)
+      const server = Object.hasOwn(options.servers, name) ? options.servers[name] : speaks && { speaks }
+      if (!server) throw unknown(`The model "${model}" goes to "${name}", and no such server is set.`)
+      return OPEN[server.speaks]({ ...server, name }, options)
     },
   }
 }
 
-async function open(
-  name: ProviderName,
-  { readKey, baseUrls, clock }: ProviderOptions,
-): Promise<ModelProvider> {
-  switch (name) {
-    case 'simulated':
-      return (await import('./simulated/simulated-provider.ts')).createSimulatedProvider(clock)
-    case 'bedrock':
-      return (await import('./bedrock/bedrock-provider.ts')).createBedrockProvider(clock.now)
-    case 'openai': {
-      const key = await keyOf('openai', readKey, baseUrls.openai)
-      return (await import('./openai/openai-provider.ts')).createOpenaiProvider(
-        { name, key, baseUrl: baseUrls.openai },
-        clock.now,
-      )
-    }
-    case 'anthropic': {
-      const key = await keyOf('anthropic', readKey, baseUrls.anthropic)
-      return (await import('./anthropic/anthropic-provider.ts')).createAnthropicProvider(
-        { name, key, baseUrl: baseUrls.anthropic },
-        clock.now,
-      )
-    }
-  }
-}
+const unknown = (message: string) => new ProviderError('provider_not_configured', message, 'never', 'none')
 
 /** A server of one's own may want no key. */
 async function keyOf(
-  provider: 'openai' | 'anthropic',
-  readKey: ProviderOptions['readKey'],
-  baseUrl: string | undefined,
+  { name, baseUrl, isKeyless }: Server,
+  { readKey }: ProviderOptions,
 ): Promise<string | undefined> {
-  const key = await readKey(provider)
-  if (key || baseUrl) return key
-  throw notConfigured(provider, `${provider}-api-key`)
+  if (isKeyless) return undefined
+  const key = (await readKey(name))?.trim()
+  if (!key) {
+    if (baseUrl) return undefined
+    throw notConfigured(name, keyParameterOf(name))
+  }
+  const foreign = /[^\x21-\x7e]/.exec(key)
+  if (foreign)
+    throw new ProviderError(
+      'provider_unauthorized',
+      `The key "${keyParameterOf(name)}" has a character that no key has, an invisible one perhaps, at place ${foreign.index + 1}. Store it again.`,
+      'never',
+      name,
+    )
+  return key
 }
