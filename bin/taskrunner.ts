@@ -14,6 +14,7 @@ import { addInspect } from './commands/inspect.ts'
 import { addList } from './commands/list.ts'
 import { addLogs } from './commands/logs.ts'
 import { addPause } from './commands/pause.ts'
+import { addPrices } from './commands/prices.ts'
 import { addQueues } from './commands/queues.ts'
 import { addRedrive } from './commands/redrive.ts'
 import { addResume } from './commands/resume.ts'
@@ -40,6 +41,7 @@ const COMMANDS = [
   addResume,
   addRedrive,
   addUsage,
+  addPrices,
   addLogs,
   addCompletion,
 ]

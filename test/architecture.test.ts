@@ -100,7 +100,7 @@ const ARROWS: readonly {
       /^functions\/api\/define-route\.ts$/,
       /^functions\/tasks\//,
       /^functions\/core\/kit\//,
-      /^functions\/core\/domain\/nearest-name\.ts$/,
+      /^functions\/core\/domain\/(nearest-name|prices)\.ts$/,
     ],
     packages: 'any',
   },

@@ -1,0 +1,43 @@
+import { PRICES, priceOf } from '../../functions/core/domain/prices.ts'
+import { type Paint, table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+
+/** `prices`: what the list that costs are counted by says of models. */
+export const addPrices: AddCommand = (program) => {
+  program
+    .command('prices')
+    .description('show what models cost, by the list that usage is counted with')
+    .argument('[model...]', 'only of these models')
+    .action(async (models: string[], _options, command) => {
+      const session = await openSession(command)
+      const asked = models.length > 0 ? models : PRICES.map(({ model }) => model)
+      const answer = { usd_per_million_tokens: asked.map(priceRow) }
+      session.show(answer, () => priceTable(answer.usd_per_million_tokens, session.paint))
+    })
+}
+
+type Row = ReturnType<typeof priceRow>
+
+const priceRow = (model: string) => {
+  const price = priceOf(model)
+  return {
+    model,
+    input: price?.input ?? null,
+    cached_input: price?.cachedInput ?? null,
+    output: price?.output ?? null,
+    as_of: price?.asOf ?? null,
+    source: price?.source ?? null,
+  }
+}
+
+export const priceTable = (rows: readonly Row[], paint: Paint): string =>
+  table(
+    ['MODEL', 'INPUT', 'CACHED', 'OUTPUT', 'AS OF', 'SOURCE'],
+    rows.map(({ model, input, cached_input, output, as_of, source }) => [
+      model,
+      ...[input, cached_input, output].map((usd) => (usd === null ? 'unknown' : `$${usd}`)),
+      as_of ?? '-',
+      source ?? '-',
+    ]),
+    { paint },
+  )

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { plain } from '../../bin/cli/screen.ts'
+import { priceTable } from '../../bin/commands/prices.ts'
+import { costMicroUsd } from '../../functions/core/domain/cost.ts'
+import { PRICES, priceOf } from '../../functions/core/domain/prices.ts'
+
+const used = { inputTokens: 1_000_000, outputTokens: 100_000, cachedTokens: null, reasoningTokens: 90_000 }
+
+describe('the price of a call', () => {
+  it('counts cached input at its own price, and reasoning once', () => {
+    expect(costMicroUsd('gpt-4o', used)).toBe(3_500_000)
+    expect(costMicroUsd('gpt-4o', { ...used, cachedTokens: 800_000 })).toBe(2_500_000)
+    expect(costMicroUsd('gpt-4o', { ...used, cachedTokens: 9e8 })).toBe(2_250_000)
+  })
+
+  it('is unknown without tokens, and for a model that is not in the list', () => {
+    expect(costMicroUsd('gpt-4o', { ...used, outputTokens: null })).toBeNull()
+    for (const model of ['gpt-4o-audio-preview', 'gpt-5-pro', 'o3-pro', 'claude-opus-9', 'llama3', ''])
+      expect(costMicroUsd(model, used)).toBeNull()
+  })
+
+  it('is that of the model behind a date or a version', () => {
+    for (const [model, name] of [
+      ['gpt-4o-2024-08-06', 'gpt-4o'],
+      ['gpt-3.5-turbo-0125', 'gpt-3.5-turbo'],
+      ['claude-sonnet-4-20250514', 'claude-sonnet-4'],
+      ['claude-sonnet-4-5-20250929', 'claude-sonnet-4-5'],
+      ['claude-3-5-haiku-latest', 'claude-3-5-haiku'],
+      ['amazon.nova-micro-v1:0', 'amazon.nova-micro'],
+    ] as const)
+      expect(priceOf(model)?.model).toBe(name)
+  })
+
+  it('has a source and a date in every row, and no model twice', () => {
+    for (const price of PRICES) {
+      expect(price.source).toMatch(/^https:/)
+      expect(price.asOf).toMatch(/^\d{4}-\d{2}$/)
+      expect(price.cachedInput).toBeLessThanOrEqual(price.input)
+    }
+    expect(new Set(PRICES.map(({ model }) => model)).size).toBe(PRICES.length)
+  })
+
+  it('is printed, unknown where it is', () => {
+    const text = priceTable(
+      [{ model: 'mine', input: null, cached_input: null, output: null, as_of: null, source: null }],
+      plain,
+    )
+    expect(text).toContain('unknown')
+  })
+})
