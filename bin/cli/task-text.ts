@@ -56,7 +56,7 @@ export function taskDetail(task: TaskAnswer, { now, paint }: { now: number; pain
       [
         'tokens',
         usage
-          ? `${usage.input_tokens} in, ${usage.output_tokens} out, ${dollars(usage.cost_usd)}`
+          ? `${usage.input_tokens ?? 'unknown'} in, ${usage.output_tokens ?? 'unknown'} out, ${dollars(usage.cost_usd)}${usage.is_truncated ? ', cut at a limit of tokens' : ''}`
           : undefined,
       ],
       ['tags', task.tags.length > 0 ? oneLine(task.tags.join(', ')) : undefined],

@@ -127,7 +127,7 @@ export function renderTask(context: RenderContext, task: Task): Html {
     [
       'Tokens',
       task.usage
-        ? `${task.usage.inputTokens} in, ${task.usage.outputTokens} out, ${task.usage.provider}`
+        ? `${task.usage.inputTokens ?? 'unknown'} in, ${task.usage.outputTokens ?? 'unknown'} out, ${task.usage.provider}`
         : '–',
     ],
   ]
