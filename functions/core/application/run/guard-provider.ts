@@ -98,9 +98,9 @@ export class ProviderGate {
       if (admission.kind === 'refuse')
         throw circuitOpen(circuit, waitAtCircuit(admission.until, task.parkedSince, now, clock.random()))
       const isMine = await circuits.replace(name, this.#known.get(name), admission.circuit).catch((cause) => {
-          this.#unanswered('probe', cause)
-          return true
-        })
+        this.#unanswered('probe', cause)
+        return true
+      })
       await this.refresh(0)
       if (isMine) break
     }
@@ -121,7 +121,9 @@ export class ProviderGate {
     this.#succeededAt.set(name, clock.now())
     const known = this.#known.get(name)
     if (!known || (known.tasks.length === 0 && known.until === undefined)) return
-    await circuits.replace(name, known, closed(known, clock.now())).catch((cause) => this.#unanswered('close', cause))
+    await circuits
+      .replace(name, known, closed(known, clock.now()))
+      .catch((cause) => this.#unanswered('close', cause))
     if (known.until !== undefined) log('circuit.closed', { provider: name, opens: known.opens })
     await this.refresh(0)
   }
@@ -137,7 +139,9 @@ export class ProviderGate {
     for (let left = TRIES; left > 0; left -= 1) {
       const known = this.#known.get(name)
       const next = afterFailure(known, error.code, caller, error.retryAfterMs, now)
-      const isStored = await circuits.replace(name, known, next).catch((cause) => this.#unanswered('note', cause))
+      const isStored = await circuits
+        .replace(name, known, next)
+        .catch((cause) => this.#unanswered('note', cause))
       await this.refresh(0)
       if (isStored === undefined) return
       if (!isStored) continue
