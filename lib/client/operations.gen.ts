@@ -1,6 +1,8 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
 
 export const OPERATIONS = {
+  closeCircuit: ['POST', '/circuits/close'],
+  listCircuits: ['GET', '/circuits'],
   listQueues: ['GET', '/queues'],
   pauseQueue: ['POST', '/queues/{lane}/pause'],
   redriveQueue: ['POST', '/queues/{lane}/redrive'],

@@ -227,11 +227,11 @@ describe('an answer that is streamed', () => {
 
   it('begins before it has ended, with status, headers and cookies of its prelude', async () => {
     const { url, stop } = await serve(
-      streaming(`
+      `${streaming(`
         const stream = open({ statusCode: 201, headers: { 'content-type': 'text/event-stream' }, cookies: ['a=1'] })
         stream.write('data: ' + event.path + '\\n\\n')
         while (!globalThis.isReleased) await pause(5)
-        stream.end('data: last\\n\\n')`) + '\nsetTimeout(() => { globalThis.isReleased = true }, 1_500)',
+        stream.end('data: last\\n\\n')`)}\nsetTimeout(() => { globalThis.isReleased = true }, 1_500)`,
     )
     const response = await fetch(url)
     expect(response.status).toBe(201)

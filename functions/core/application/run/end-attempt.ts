@@ -1,7 +1,7 @@
 import { ConflictError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { recorded } from '../../domain/history.ts'
-import { type Decision, decide, describeFailure, providerOf } from '../../domain/retry.ts'
+import { type Decision, decide, providerOf } from '../../domain/retry.ts'
 import type { AttemptRecord, Task } from '../../domain/task.ts'
 import { fail, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
 import { followUp } from '../shared/follow-up.ts'

@@ -1,7 +1,7 @@
 import { type Lane, LIMITS } from '../../../contract.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { isSpent } from '../../domain/history.ts'
-import { isFinal, messageEpoch, type Task, type TaskMessage } from '../../domain/task.ts'
+import { isFinal, messageEpoch, type Task } from '../../domain/task.ts'
 import { expire } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
