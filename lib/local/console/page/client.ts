@@ -118,7 +118,7 @@ export interface Task {
     readonly epoch: number
     readonly attempt: number
     readonly started_at: string
-    readonly ended_at: string
+    readonly seconds: number
   }[]
 }
 

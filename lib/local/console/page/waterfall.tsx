@@ -80,7 +80,10 @@ function barsOf(task: Task, lines: readonly LogEntry[]): readonly Bar[] {
 /** Checkpoints that were kept in a span. */
 const stepsIn = ({ steps = [] }: Task, from: number, to: number): Bar[] =>
   steps
-    .map((step) => ({ name: step.name, from: Date.parse(step.started_at), to: Date.parse(step.ended_at) }))
+    .map(({ name, started_at, seconds }) => {
+      const at = Date.parse(started_at)
+      return { name, from: at, to: at + seconds * 1_000 }
+    })
     .filter((step) => step.from >= from - 50 && step.from <= to)
     .map((step) => ({ ...step, kind: 'step', note: 'step, kept' }))
 
