@@ -5,7 +5,6 @@ import { join, resolve } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import { LANES } from '../functions/contract.ts'
 import { nearestName } from '../functions/core/domain/nearest-name.ts'
-import { generateRoutes } from './generate-routes.ts'
 import { generateTasks } from './generate-tasks.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -110,6 +109,8 @@ export async function newTask(
     await writeFile(join(root, file), text)
   }
   const { changed: ofTasks } = await generateTasks({ root })
+  // Imported now: it loads the registry, which must have the new type already.
+  const { generateRoutes } = await import('./generate-routes.ts')
   const changed = [...ofTasks, ...(await generateRoutes({ root }))]
   return [...Object.keys(files), ...changed]
 }

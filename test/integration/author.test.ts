@@ -196,7 +196,9 @@ describe('who works on a task type with npm run dev', () => {
   it('the terminal tells a task’s way, one line each', async () => {
     const { id } = await finish('answer')
     await printed(new RegExp(`done +${id} +in `))
-    const words = output.split('\n').flatMap((line) => (line.includes(id) ? [line.split(/ +/)[1]] : []))
+    const words = output
+      .split('\n')
+      .flatMap((line) => (line.includes(id) && !line.includes('│') ? [line.split(/ +/)[1]] : []))
     expect(words).toEqual(['received', 'attempt', 'done'])
   })
 

@@ -89,7 +89,7 @@ describe('the task table of the dashboard', () => {
     expect(await search({ tag: 'findme' })).toContain(id)
     expect(await search({ status: 'COMPLETED', type: 'example.add' })).toContain(id)
     expect(await search({ status: 'FAILED', type: 'example.add' })).not.toContain(id)
-    expect(await search({ task_id: 'nosuch' })).toContain('has no task nosuch')
+    expect(await search({ task_id: 'nosuch' })).toContain('There is no task nosuch')
   })
 
   it('has buttons that ask first, and do what they say through the other function', async () => {
