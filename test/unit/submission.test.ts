@@ -59,7 +59,9 @@ describe('a submission', () => {
   it.each([
     [{}, { prompt: /^is missing\. Send \{"prompt": …\}, or/ }],
     [{ promt: 'hi' }, { prompt: /^is missing/, promt: /^is not a known field\. Nearest: "prompt"/ }],
-    [{ messages: [] }, { prompt: /^is missing/, messages: /^is not a known field/ }],
+    [{ messages: [] }, { messages: /^must not be empty|^must have at least/ }],
+    [{ prompt: 'x', messages: [{ role: 'user', content: 'y' }] }, { messages: /^cannot go with prompt/ }],
+    [{ mesages: [] }, { prompt: /^is missing/, mesages: /^is not a known field\. Nearest: "messages"/ }],
     [{ input: { prompt: 'hi' } }, { type: /^is missing/ }],
     [{ prompt: '' }, { prompt: /^must not be empty\.$/ }],
     [{ prompt: 5 }, { prompt: /^must be a text\.$/ }],

@@ -112,7 +112,8 @@ export async function readSubmitBody(
       : { isValid: true as const }
     throw invalid(orMissingPrompt([...errors, ...(ofInput.isValid ? [] : ofInput.errors)], isShort))
   }
-  if (isShort && (body.get('prompt') ?? null) === null)
+  // A conversation stands for the prompt.
+  if (isShort && (body.get('prompt') ?? body.get('messages') ?? null) === null)
     throw invalid(orMissingPrompt([{ path: 'prompt', message: 'is missing.' }], true))
   return toRequest(
     checked.value,

@@ -64,9 +64,10 @@ const input = z
   .superRefine(({ prompt, messages, json_schema }, context) => {
     const refuse = (path: string, text: string) =>
       context.addIssue({ code: 'custom', path: [path], message: text })
-    if ((prompt === undefined) === (messages === undefined))
-      refuse(prompt === undefined ? 'prompt' : 'messages', 'Send either prompt or messages.')
-    if (messages && messages.at(-1)?.role !== 'user') refuse('messages', 'must end with the user’s')
+    if (prompt === undefined && messages === undefined) refuse('prompt', 'is missing.')
+    if (prompt !== undefined && messages !== undefined)
+      refuse('messages', 'cannot go with prompt; send one of them.')
+    if (messages?.length && messages.at(-1)?.role !== 'user') refuse('messages', 'must end with the user’s')
     const problem = json_schema && checkExtraction(json_schema)
     if (problem) refuse('json_schema', problem)
   })
