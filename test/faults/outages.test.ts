@@ -1,5 +1,6 @@
 /** Poison prompts and outages on the in-memory world, by a moved clock. */
 import { describe, expect, it } from 'vitest'
+import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { unreachable } from '../../functions/core/domain/provider-failure.ts'
@@ -52,7 +53,7 @@ function open(drops: (prompt: string) => boolean, answerMs = 500) {
   return { world, calls, submit }
 }
 
-/** The lane at work: what is visible is taken within half a second, twenty at a time. */
+/** The lane at work: what is visible is taken within half a second, twenty at a time; the sweeper comes every minute. */
 async function work(world: World, ms: number): Promise<void> {
   const end = world.clock.now() + ms
   const underway: Promise<void>[] = []
@@ -66,6 +67,7 @@ async function work(world: World, ms: number): Promise<void> {
         }),
       )
     await world.clock.advance(500)
+    if (world.clock.now() % 60_000 < 500) await sweep(world, world.clock.now() + 50_000)
   }
 }
 const rowOf = async (world: World, { tenant, id }: { tenant: string; id: string }) => {
