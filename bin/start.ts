@@ -1,10 +1,11 @@
 /** `npm start`: the whole product on this machine. `--help` tells the options. */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, relative, resolve } from 'node:path'
 import { loadEnvFile } from 'node:process'
 import { parseArgs, styleText } from 'node:util'
+import { replaceFile } from '../lib/local/replace-file.ts'
 import type { Runtime } from '../lib/local/runtime.ts'
 import { unusedNames } from './start/env-file.ts'
 
@@ -73,7 +74,7 @@ async function main(): Promise<void> {
     isInspected: isReadable,
   })
   await mkdir(STATE, { recursive: true })
-  await writeFile(LOCK, JSON.stringify({ pid: process.pid, url: runtime.url }))
+  await replaceFile(LOCK, JSON.stringify({ pid: process.pid, url: runtime.url }))
   stopOnSignal(runtime)
   const banner = bannerText({
     url: runtime.url,
@@ -151,10 +152,7 @@ function toPort(name: string, given: string): number {
 
 /** Two runtimes on one state would open the same database twice. @throws Error when another one answers. */
 async function refuseSecond(): Promise<void> {
-  const other = await readFile(LOCK, 'utf8').then(
-    (text) => JSON.parse(text) as { pid: number; url: string },
-    () => undefined,
-  )
+  const other = await readFile(LOCK, 'utf8').then(toLock, () => undefined)
   if (!other) return
   if (isAlive(other.pid) && (await answers(other.url)))
     throw new Error(
@@ -163,6 +161,17 @@ async function refuseSecond(): Promise<void> {
   // It is on its way out, with the database still open.
   for (const end = Date.now() + STOPPING_MS; isAlive(other.pid) && Date.now() < end; )
     await new Promise((resolve) => setTimeout(resolve, 100))
+}
+
+/** Damaged, it names nobody: should another one run, the port or the database says so. */
+function toLock(text: string): { readonly pid: number; readonly url: string } | undefined {
+  try {
+    const { pid, url } = JSON.parse(text) as { pid: unknown; url: unknown }
+    return typeof pid === 'number' && typeof url === 'string' && URL.canParse(url) ? { pid, url } : undefined
+  } catch {
+    console.warn(styleText('yellow', `${LOCK} is damaged and is written anew.`))
+    return undefined
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -24,6 +24,9 @@ export interface DeploymentOptions {
   readonly observer: Observer
 }
 
+/** A stream holds its environment for as long as its client listens. */
+const STREAM_LIMIT = 40
+
 /** Lambda's longest invocation: nothing of an old version runs longer. */
 const RETIRE_MS = 900_000
 
@@ -62,6 +65,9 @@ export class Deployment {
     this.plan = plan
     const served = new Set(plan.api.methods.map(({ functionName }) => functionName))
     const limits = new Map(plan.eventSources.map((source) => [source.functionName, source.maxConcurrency]))
+    const streaming = new Set(
+      plan.api.methods.flatMap(({ functionName, isStreamed }) => (isStreamed ? functionName : [])),
+    )
     this.pools = new Map(
       plan.functions.map((item) => [
         item.functionName,
@@ -74,7 +80,9 @@ export class Deployment {
           compileCache: join(stateDir, 'compile-cache'),
           log: new FunctionLog(logPath(stateDir, item.name), (line) => observer.wrote(item.name, line)),
           onInvoked: (outcome) => observer.invoked(item.name, outcome),
-          limit: limits.get(item.functionName) ?? environmentLimit,
+          limit:
+            limits.get(item.functionName) ??
+            (streaming.has(item.functionName) ? STREAM_LIMIT : environmentLimit),
           keep: served.has(item.functionName) ? 1 : 0,
         }),
       ]),

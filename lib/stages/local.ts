@@ -15,7 +15,13 @@ export const ENVIRONMENT_LIMIT = 4
 
 /** Nothing else consumes these queues, so a delivery is never throttled and 6 × the timeout would only slow repair. */
 const localLane = (maxConcurrency: number, hasModels = false) =>
-  lane({ maxConcurrency, hasModels, memoryMb: 256, visibilitySeconds: 330 })
+  lane({
+    maxConcurrency,
+    hasModels,
+    // A bound, not a price: ten answers of 15 MB at once are 450 MB on their way from bytes to a result.
+    memoryMb: hasModels ? 1_024 : 256,
+    visibilitySeconds: 330,
+  })
 
 /**
  * One laptop, loopback only, no account and no keys: a provider whose key is absent is played by `simulated`, under

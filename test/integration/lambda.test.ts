@@ -202,6 +202,24 @@ describe('an event source', () => {
   })
 })
 
+describe('memory of an environment', () => {
+  const again =
+    '; globalThis.kept = kept; await new Promise((resolve) => setTimeout(resolve, 5_000)) } return "alive" }'
+  const hungry = (code: string) =>
+    `export const handler = async ({ isHungry }) => { if (isHungry) { ${code}${again}`
+  it.each([
+    ['many small objects', 'const kept = []; for (;;) kept.push(new Array(100_000).fill(Math.random()))'],
+    ['one large text', 'const kept = JSON.stringify(Buffer.alloc(150_000_000, 97).toString("latin1") + "x")'],
+    ['a large answer, parsed', 'const kept = JSON.parse("[" + "[1,2],".repeat(4_000_000) + "1]")'],
+    ['bytes outside of the heap', 'const kept = Buffer.alloc(400_000_000, 1)'],
+  ])('ends with it alone: %s', async (_name, code) => {
+    const pool = await makePool(hungry(code), { timeoutMs: 30_000, limit: 1 })
+    await expect(pool.invoke({ isHungry: true })).rejects.toThrow('The function used more than 128 MB')
+    expect(await pool.invoke({})).toBe('alive')
+    await pool.close(0)
+  })
+})
+
 describe('an answer that is streamed', () => {
   /** The REST API with this function behind one streamed path. */
   async function serve(source: string, timeoutMs = 5_000) {

@@ -124,7 +124,15 @@ export class LocalConsole {
 
   async #recall(): Promise<void> {
     const text = await readFile(this.#memoryPath, 'utf8').catch(() => undefined)
-    if (text !== undefined) this.#alarms.restore(JSON.parse(text) as AlarmMemory)
+    if (text === undefined) return
+    try {
+      this.#alarms.restore(JSON.parse(text) as AlarmMemory)
+    } catch (cause) {
+      throw new Error(
+        `${this.#memoryPath} is damaged (${(cause as Error).message}): alarms begin anew, and it is written again within a minute.`,
+        { cause },
+      )
+    }
   }
 
   get #memoryPath(): string {

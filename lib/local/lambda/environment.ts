@@ -35,6 +35,15 @@ export interface EnvironmentOptions {
 /** Lambda gives a function 10 s to load. */
 const INIT_MS = 10_000
 
+/**
+ * V8 ends the whole process, not the thread, when one large piece does not fit: an answer of 100 MB as a string did. So
+ * the thread's own limit stands this far above the function's memory, and the memory itself is watched from outside.
+ */
+const HEADROOM_MB = 1_024
+const WATCH_EVERY_MS = 250
+/** Looks in a row that find too much: what only waits to be collected goes between two of them. */
+const LOOKS = 3
+
 /** Space for short-lived objects. V8's own choice of 48 is 20 MB more per environment under load, and no faster. */
 const YOUNG_MB = 8
 
@@ -70,7 +79,10 @@ export class Environment {
         memoryMb: plan.memoryMb,
         compileCache,
       },
-      resourceLimits: { maxOldGenerationSizeMb: plan.memoryMb, maxYoungGenerationSizeMb: YOUNG_MB },
+      resourceLimits: {
+        maxOldGenerationSizeMb: plan.memoryMb + HEADROOM_MB,
+        maxYoungGenerationSizeMb: YOUNG_MB,
+      },
       stdout: true,
       stderr: true,
       execArgv: [],
@@ -88,10 +100,7 @@ export class Environment {
     this.#thread.on('error', (cause: Error & { code?: string }) =>
       this.#die(
         cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
-          ? {
-              errorType: 'Runtime.OutOfMemory',
-              errorMessage: `The function used more than ${plan.memoryMb} MB`,
-            }
+          ? this.#outOfMemory
           : { errorType: 'Runtime.UnhandledError', errorMessage: cause.message },
       ),
     )
@@ -128,7 +137,27 @@ export class Environment {
     const answer = this.#thread.getHeapStatistics().catch(() => undefined)
     const late = new Promise<undefined>((resolve) => setTimeout(resolve, 200, undefined).unref())
     const heap = await Promise.race([answer, late])
-    return heap && Math.round(heap.used_heap_size / 1_048_576)
+    return heap && Math.round((heap.used_heap_size + heap.external_memory) / 1_048_576)
+  }
+
+  get #outOfMemory(): LambdaError {
+    const errorMessage = `The function used more than ${this.#plan.memoryMb} MB`
+    return { errorType: 'Runtime.OutOfMemory', errorMessage }
+  }
+
+  /** Ends the environment when its function has more in memory than it may. @returns what ends the watch. */
+  #watch(): () => void {
+    const { memoryMb } = this.#plan
+    let found = 0
+    const look = async () => {
+      const used = (await this.usedMb()) ?? 0
+      found = used > memoryMb ? found + 1 : 0
+      if (found < LOOKS && used <= memoryMb + HEADROOM_MB / 2) return
+      this.#die(this.#outOfMemory)
+      await this.#thread.terminate()
+    }
+    const timer = setInterval(() => void look(), WATCH_EVERY_MS).unref()
+    return () => clearInterval(timer)
   }
 
   /**
@@ -149,6 +178,7 @@ export class Environment {
     this.invocations += 1
     this.current = event
     this.#thread.postMessage(order)
+    const unwatch = this.#watch()
     try {
       const reply = await this.#wait(timeoutMs, 'Sandbox.Timedout')
       if (reply.kind === 'result') return reply.result
@@ -157,6 +187,7 @@ export class Environment {
         reply.kind === 'error' ? reply.error : { errorType: 'Runtime.Unknown', errorMessage: reply.kind },
       )
     } finally {
+      unwatch()
       this.#take = undefined
       this.idleSince = Date.now()
       this.current = undefined

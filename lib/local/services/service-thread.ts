@@ -5,6 +5,7 @@
 import type { RequestListener } from 'node:http'
 import { Server } from 'node:net'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { guarded, serveGuarded } from './guarded-server.ts'
 import type { QueueDepthSample, ServiceOrder, ThreadOrder } from './orders.ts'
@@ -40,6 +41,13 @@ async function startQueues({ directory, region, keys }: ServiceOrder): Promise<R
     for (const handle of handlers) this.on('request', guarded(handle, keys))
     return (listen as (...all: unknown[]) => Server).call(this, own, ...rest)
   } as typeof listen
+  // It also syncs at every commit, four times for each task. Once per checkpoint survives a killed process as well.
+  const exec = DatabaseSync.prototype.exec
+  DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
+    exec.call(this, sql)
+    if (sql.includes('journal_mode = WAL'))
+      exec.call(this, 'PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304')
+  }
   const { startFauxqs } = await import('fauxqs')
   const server = await startFauxqs({ port: 0, dataDir: directory, logger: false, defaultRegion: region })
   const look = (name: string): QueueDepthSample => {

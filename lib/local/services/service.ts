@@ -24,7 +24,7 @@ export async function startService(order: ServiceOrder): Promise<ServiceThread> 
     thread.once('error', (cause) =>
       reject(
         new Error(
-          `The embedded ${order.kind} does not start (state in ${order.directory}): ${cause.message}`,
+          `The embedded ${order.kind} does not start: ${cause.message}. Its state lies in ${order.directory}: put a copy there, or start once with --fresh, which forgets all tasks.`,
           {
             cause,
           },

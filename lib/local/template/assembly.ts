@@ -89,5 +89,12 @@ async function readJson<Shape>(path: string): Promise<Shape> {
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw new Error(`There is no synthesized template at ${path}.`, { cause })
   })
-  return JSON.parse(text) as Shape
+  try {
+    return JSON.parse(text) as Shape
+  } catch (cause) {
+    throw new Error(
+      `${path} is damaged (${(cause as Error).message}). Delete the folder ${dirname(path)} and start again: it is made anew.`,
+      { cause },
+    )
+  }
 }

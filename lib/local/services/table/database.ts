@@ -30,10 +30,7 @@ export class Database {
         this.#remember(Number(id), JSON.parse(String(definition)) as Definition, Number(createdAt))
     } catch (cause) {
       this.#db.close()
-      throw new Error(
-        `${path} cannot be read (${(cause as Error).message}). Start once with --fresh, or put a copy of the file there.`,
-        { cause },
-      )
+      throw new Error(`${path} cannot be read (${(cause as Error).message})`, { cause })
     }
   }
 
