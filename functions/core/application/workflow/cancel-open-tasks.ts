@@ -31,14 +31,17 @@ export async function cancelOpenTasks(
       size,
       async (index) => {
         const id = ids.derivedTaskId(tenant, stepKey(workflowId, name, index))
-        const task = await store.get({ tenant, id })
-        if (!task || isFinal(task.status) || task.parent?.epoch !== epoch) return
-        const now = clock.now()
-        const cancelled = await store.change(
-          task,
-          cancel(task, now, { retention: retentionFrom(now, retentionDays, task), pending: [] }),
-        )
-        if (cancelled.changed) log('task.cancelled', taskFields(task))
+        for (;;) {
+          const task = await store.get({ tenant, id })
+          if (!task || isFinal(task.status) || task.parent?.epoch !== epoch) return
+          const now = clock.now()
+          const end = { retention: retentionFrom(now, retentionDays, task), pending: [] }
+          const cancelled = await store.change(task, cancel(task, now, end))
+          // Refused: an attempt began or ended between the two. The row as it is decides.
+          if (!cancelled.changed) continue
+          log('task.cancelled', taskFields(task))
+          return
+        }
       },
       0,
       () => clock.now() > stopAt,
