@@ -184,7 +184,7 @@ describe('a worker bundle that cannot even load', () => {
       }
     })
     folders.push(broken)
-    expect(await breakBundle(broken, 'batchItemFailures')).toBe(1)
+    expect(await breakBundle(broken, 'lane')).toBe(1)
     const harmed = await startHarmedRuntime({
       ...{ seed: 1, share: 0, queueShare: 0, assemblyDir: broken, env: envOf() },
       stateDir: await newFolder(),

@@ -21,15 +21,23 @@ export async function changeAssembly(
   return copy
 }
 
-/** Makes a bundle of a copied assembly fail as soon as it is loaded. */
-export async function breakBundle(directory: string, marker: string): Promise<number> {
-  let broken = 0
-  for (const path of await filesOf(directory, 'index.mjs')) {
-    if (!(await readFile(path, 'utf8')).includes(marker)) continue
-    await writeFile(path, "throw new Error('This bundle cannot load.')")
-    broken += 1
+/**
+ * Makes the bundle of some functions of a copied assembly fail as soon as it is loaded.
+ *
+ * @param id start of the functions' logical ids.
+ * @returns how many bundles those functions have.
+ */
+export async function breakBundle(directory: string, id: string): Promise<number> {
+  const folders = new Set<string>()
+  for (const path of await filesOf(directory, '.template.json')) {
+    const { Resources } = JSON.parse(await readFile(path, 'utf8')) as Template
+    for (const [name, { Type, Properties }] of Object.entries(Resources))
+      if (Type === 'AWS::Lambda::Function' && name.startsWith(id))
+        folders.add(`asset.${(Properties.Code as { S3Key: string }).S3Key.replace(/\.zip$/, '')}`)
   }
-  return broken
+  for (const folder of folders)
+    await writeFile(join(directory, folder, 'index.mjs'), "throw new Error('This bundle cannot load.')")
+  return folders.size
 }
 
 async function filesOf(directory: string, end: string): Promise<string[]> {
