@@ -12,8 +12,8 @@ export const lane = (settings: Partial<LaneSettings> = {}): LaneSettings => ({
   maxConcurrency: 5,
   memoryMb: 512,
   timeoutSeconds: 300,
-  // A wait at an open circuit is a receive: an outage of an hour is up to 23 of them, and with 10 it moved every waiting
-  // task to the dead-letter queue (test/faults/backlog.test.ts). A crash loop is ended by the row's attempts.
+  // A wait at an open circuit is a receive, up to six of one message before the sweeper carries the wait. Four would move every
+  // waiting task to the dead-letter queue in an outage (test/faults/backlog.test.ts). The row's attempts end a crash loop.
   maxReceiveCount: 100,
   visibilitySeconds: 1_800,
   hasModels: false,

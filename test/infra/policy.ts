@@ -271,7 +271,7 @@ const topics: Check = ({ observability }) => {
   return named.size === 2 ? problems : [...problems, `alarms go to ${named.size} topics, not two`]
 }
 
-/** What a waiting task may be received before its queue gives it up: an outage of an hour is up to 23 receives. */
+/** What a waiting task may be received before its queue gives it up: a margin above the six after which the sweeper carries it. */
 const patience: Check = ({ stateless }) =>
   ofType(stateless, 'AWS::SQS::Queue').flatMap(([id, { Properties }]) => {
     const { maxReceiveCount = 0 } = (Properties.RedrivePolicy ?? {}) as { maxReceiveCount?: number }
