@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
+import { DeleteQueueCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { METRICS, type MetricDefinition } from '../../functions/metrics.ts'
 import { Client } from '../fixtures/client.ts'
@@ -219,6 +219,12 @@ describe('metrics', () => {
     await Promise.all(
       Array.from({ length: 6 }, (_, index) => client.submit({ prompt: `down ${index}`, model: 'stub-0' })),
     )
+    // A queue that is not there: what a stage that was deployed by halves looks like.
+    const sqs = openSqs(runtime.endpoints.sqs, runtime.credentials)
+    const documents = runtime.plan.queues.find(({ name }) => name.endsWith('local-documents'))
+    await sqs.send(new DeleteQueueCommand({ QueueUrl: documents?.url }))
+    sqs.destroy()
+    await client.submit({ type: 'document.process', input: { text: 'A text of some words.' } })
     const isSeen = (key: string, value: string) => lines.some(({ message }) => message?.[key] === value)
     do {
       await new Promise((resolve) => setTimeout(resolve, 500))
@@ -226,7 +232,8 @@ describe('metrics', () => {
     } while (
       !isSeen('event', 'circuit.opened') ||
       !isSeen('event', 'task.parked') ||
-      !isSeen('code', 'lease_lost')
+      !isSeen('code', 'lease_lost') ||
+      !isSeen('code', 'misconfigured')
     )
     server.trouble = undefined
   })
