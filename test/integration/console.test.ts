@@ -277,7 +277,9 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     expect(JSON.parse(stdout)).toMatchObject({ prompt: "it's <b>bold</b>", status: 'PENDING' })
     await page.getByRole('link', { name: 'Retry with changes' }).click()
     await page.waitForURL(/submit\?from=/)
-    await expect.poll(() => page.getByLabel('prompt').inputValue()).toBe("it's <b>bold</b>")
+    await expect
+      .poll(() => page.getByRole('textbox', { name: /^prompt/ }).inputValue())
+      .toBe("it's <b>bold</b>")
     expect(faults).toEqual([])
     await page.close()
   })
