@@ -180,7 +180,7 @@ function writeOutput(type: RunnableTask, output: unknown): string {
   try {
     parsed = type.output.parse(output)
   } catch (cause) {
-    throw invalid('something that its output schema refuses.', cause)
+    throw invalid(`something that its output schema refuses: ${issuesOf(cause)}.`, cause)
   }
   try {
     // A type that returns nothing, by its own schema.
@@ -191,6 +191,16 @@ function writeOutput(type: RunnableTask, output: unknown): string {
   } catch (cause) {
     throw cause instanceof TaskError ? cause : invalid('what cannot be written as JSON.', cause)
   }
+}
+
+/** A schema's complaints with the path of each field. */
+function issuesOf(cause: unknown): string {
+  const { issues } = cause as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }
+  if (!Array.isArray(issues)) return cause instanceof Error ? cause.message : String(cause)
+  return issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${['result', ...path.map(String)].join('.')}: ${message}`)
+    .join('; ')
 }
 
 async function finish(
