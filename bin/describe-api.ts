@@ -134,7 +134,7 @@ function operationOf({ name, subject, route }: FoundRoute): ZodOpenApiOperationO
 }
 
 const toAnswer = ([status, answer]: [string, AnswerShape]) => {
-  const { description, schema, mediaType, headers } = answer
+  const { description, schema, mediaType, textAs, headers } = answer
   const examples =
     answer.examples ?? (schema === taskSchema ? TASK_EXAMPLES[Number(status) as 200] : undefined)
   const type = mediaType ?? (schema ? 'application/json' : undefined)
@@ -155,6 +155,7 @@ const toAnswer = ([status, answer]: [string, AnswerShape]) => {
       ...(type
         ? {
             content: {
+              ...(textAs ? { [textAs]: { schema: z.string() } } : {}),
               [type]: {
                 schema: schema ?? z.string(),
                 ...(examples

@@ -13,6 +13,8 @@ export interface AnswerShape<Schema extends z.ZodType = z.ZodType> {
   readonly schema?: Schema
   /** Of a body that is no JSON. */
   readonly mediaType?: string
+  /** Media type of the text that a query may ask for in place of the JSON. */
+  readonly textAs?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly examples?: Readonly<Record<string, unknown>>
 }

@@ -14,7 +14,7 @@ export const getWorkflowRoute = defineRoute({
   description: 'All steps with their states and counts; with format=mermaid a drawing of them as text.',
   params: workflowParams,
   query: z.strictObject({ format: z.enum(['json', 'mermaid']).default('json') }),
-  answers: { 200: { description: 'The workflow.', schema: workflowSchema } },
+  answers: { 200: { description: 'The workflow.', schema: workflowSchema, textAs: 'text/plain' } },
   problems: [404],
   mcp: { tool: 'get_workflow' },
   needs: openWorkflowNeeds,
