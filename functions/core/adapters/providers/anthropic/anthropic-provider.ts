@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { readTokens } from '../../../domain/model-usage.ts'
-import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
+import { failedCall } from '../../../domain/provider-failure.ts'
 import type {
   GenerateOptions,
   ModelAnswer,
@@ -10,6 +10,7 @@ import type {
 } from '../../../ports/model-provider.ts'
 import { AnswerBuilder, collect, type Endings } from '../shared/answer.ts'
 import { asProvider, type Failing, post, secretsOf } from '../shared/as-provider.ts'
+import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
 import { readError } from '../shared/read-error.ts'
 import { ANTHROPIC_RULES } from './failures.ts'
@@ -107,7 +108,7 @@ const eventSchema = z.looseObject({
 })
 
 function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now }: Failing): boolean {
-  const event = parseEvent(part.data, provider)
+  const event = parsePiece(eventSchema, part.data, provider)
   if (event.type === 'error' || event.error)
     throw failedCall({ ...readError(event), provider, usage: answer.usage, now: now() }, rules)
   if (typeof event.message === 'object') takeUsage(event.message?.usage, answer)
@@ -119,20 +120,6 @@ function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now 
   for (const { type, text } of event.content ?? []) if (type === 'text') answer.add(text ?? '')
   answer.end(delta?.stop_reason ?? event.stop_reason)
   return part.isWhole || event.type === 'message_stop' || (event.type === 'message_delta' && answer.hasEnded)
-}
-
-function parseEvent(data: string, provider: string): z.output<typeof eventSchema> {
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch {
-    // Never the parser's words: they quote the answer.
-    throw badAnswer(provider, 'a piece of it is not JSON')
-  }
-  const parsed = eventSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const path = parsed.error.issues[0]?.path.join('.') || 'a piece of it'
-  throw badAnswer(provider, `${path} is not what the protocol has there`)
 }
 
 /** `input_tokens` leaves out what was read from the cache and written to it; both are input all the same. */

@@ -2,10 +2,11 @@
 import * as z from 'zod'
 import type { ProviderError } from '../../../domain/errors.ts'
 import { readTokens } from '../../../domain/model-usage.ts'
-import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
+import { failedCall } from '../../../domain/provider-failure.ts'
 import type { ModelMessage, ModelRequest } from '../../../ports/model-provider.ts'
 import type { AnswerBuilder } from '../shared/answer.ts'
 import type { Failing } from '../shared/as-provider.ts'
+import { parsePiece } from '../shared/parse-piece.ts'
 import type { BodyPart } from '../shared/read-body.ts'
 import { readError } from '../shared/read-error.ts'
 import type { Dialect } from './dialect.ts'
@@ -98,7 +99,7 @@ const chunkSchema = z.looseObject({
 export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing): boolean {
   const { provider } = failing
   if (part.data.trim() === '[DONE]') return true
-  const chunk = parseChunk(part.data, provider)
+  const chunk = parsePiece(chunkSchema, part.data, provider)
   takeUsage(chunk.usage, answer)
   const failed = chunk.error ?? chunk.choices?.find(({ error }) => error)?.error
   if (failed || part.event === 'error') throw streamFailure(failed ?? chunk, answer, failing)
@@ -118,20 +119,6 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
   else if (text) answer.add(text)
   answer.end(choice.finish_reason)
   return part.isWhole
-}
-
-function parseChunk(data: string, provider: string): z.output<typeof chunkSchema> {
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch {
-    // Never the parser's words: they quote the answer.
-    throw badAnswer(provider, 'a piece of it is not JSON')
-  }
-  const parsed = chunkSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const path = parsed.error.issues[0]?.path.join('.') || 'a piece of it'
-  throw badAnswer(provider, `${path} is not what the protocol has there`)
 }
 
 function streamFailure(
