@@ -1,8 +1,10 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { UnavailableError } from '../../domain/errors.ts'
 import type { HealthStore } from '../../ports/health-store.ts'
+import { callAws } from '../aws/failures.ts'
 
 const PARTITION = 'HEALTH'
+const HEALTH = { service: 'The table', what: 'health' }
 
 export class DynamoHealthStore implements HealthStore {
   readonly #client: DynamoDBDocumentClient
@@ -29,7 +31,7 @@ export class DynamoHealthStore implements HealthStore {
   }
 
   async #write(name: string, now: number): Promise<void> {
-    await this.#guard(() =>
+    await callAws(HEALTH, () =>
       this.#client.send(
         new UpdateCommand({
           TableName: this.#table,
@@ -42,19 +44,11 @@ export class DynamoHealthStore implements HealthStore {
   }
 
   async #read(name: string): Promise<number | undefined> {
-    const { Item } = await this.#guard(() =>
+    const { Item } = await callAws(HEALTH, () =>
       this.#client.send(
         new GetCommand({ TableName: this.#table, Key: { pk: PARTITION, sk: name }, ConsistentRead: true }),
       ),
     )
     return typeof Item?.checkedAt === 'number' ? Item.checkedAt : undefined
-  }
-
-  async #guard<Answer>(call: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await call()
-    } catch (cause) {
-      throw new UnavailableError('The table did not answer (health).', { cause })
-    }
   }
 }

@@ -1,7 +1,7 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
-import { UnavailableError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { WorkflowQueue } from '../../ports/workflow-queue.ts'
+import { callAws } from '../aws/failures.ts'
 
 export class SqsWorkflowQueue implements WorkflowQueue {
   readonly #client: SQSClient
@@ -13,11 +13,8 @@ export class SqsWorkflowQueue implements WorkflowQueue {
   }
 
   async kick({ tenant, id }: TaskKey): Promise<void> {
-    try {
-      const body = JSON.stringify({ v: 1, tenant, id })
-      await this.#client.send(new SendMessageCommand({ QueueUrl: this.#url, MessageBody: body }))
-    } catch (cause) {
-      throw new UnavailableError('The workflow queue did not answer (send).', { cause })
-    }
+    const body = JSON.stringify({ v: 1, tenant, id })
+    const command = new SendMessageCommand({ QueueUrl: this.#url, MessageBody: body })
+    await callAws({ service: 'The workflow queue', what: 'send' }, () => this.#client.send(command))
   }
 }
