@@ -99,7 +99,7 @@ export async function runTask(
   batch: BatchContext,
 ): Promise<Delivered> {
   const { message, receipt } = delivery
-  const { store, clock, ids, log } = dependencies
+  const { clock, ids, log } = dependencies
   const token = ids.token()
   // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
   if (message.dead) await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
