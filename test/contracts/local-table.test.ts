@@ -18,6 +18,10 @@ const table = await local.createTable()
 await dynalite.createTable()
 afterAll(() => Promise.all([local.stop(), dynalite.stop()]))
 
+// The same inputs on every run: dynalite has faults of its own, and a red run must mean a change of ours. To look for
+// more, give another number: `SEED=7 npx vitest run test/contracts/local-table.test.ts`.
+fc.configureGlobal({ seed: Number(process.env['SEED'] ?? 1) })
+
 type Command = Parameters<DynamoDBClient['send']>[0]
 
 /** What a store answers: its values, or the name of its error. */
@@ -132,13 +136,27 @@ const assignment = fc.oneof(
     .tuple(attribute, fc.array(scalar, { maxLength: 2 }))
     .map(([name, L]) => join([`${name} = list_append(${name}, `, { text: ':?', values: [{ L }] }, ')'])),
 )
-const clause = fc.oneof(
+const anyClause = fc.oneof(
   assignment.map((one) => join(['SET ', one])),
   fc.tuple(assignment, assignment).map(([a, b]) => join(['SET ', a, ', ', b])),
   path.map((one) => join(['REMOVE ', one])),
   fc.tuple(attribute, value).map(([name, one]) => join([`ADD ${name} `, { text: ':?', values: [one] }])),
   fc.tuple(attribute, value).map(([name, one]) => join([`DELETE ${name} `, { text: ':?', values: [one] }])),
 )
+
+/**
+ * Whether an attribute would be put into itself, at once or by way of another (`SET p[1] = p`, `SET p.x = q, q.y = p`):
+ * dynalite then builds a value that has itself as a part and never answers. What is right is written out below.
+ */
+function isKnot({ text }: Part): boolean {
+  const inner = [...text.matchAll(/([pqr])[.[][^ =]* = ([pqr])\b/g)].map(
+    ([, to, from]) => [to, from] as const,
+  )
+  return inner.some(
+    ([to, from]) => to === from || inner.some(([other, back]) => other === from && back === to),
+  )
+}
+const clause = anyClause.filter((part) => !isKnot(part))
 
 function toExpression(part: Part, prefix: string) {
   let index = 0
@@ -154,6 +172,8 @@ describe('the local table says what dynalite says', () => {
   it('of conditions', async () => {
     await fc.assert(
       fc.asyncProperty(item, condition, async (row, part) => {
+        // dynalite takes an empty text for none there; what is right is written out below.
+        fc.pre(!(part.text.includes(' BETWEEN ') && JSON.stringify(row).includes('{"S":""}')))
         await put(row)
         const { text, values } = toExpression(part, 'c')
         await expectSame(
@@ -189,6 +209,39 @@ describe('the local table says what dynalite says', () => {
       }),
       { numRuns: 400 },
     )
+  })
+
+  it('of BETWEEN for an empty text: it is less than every other', async () => {
+    const lies = async (low: string, high: string) => {
+      await local.client.send(new PutItemCommand({ TableName, Item: { ...key, p: { S: '' } } }))
+      const remove = new DeleteItemCommand({
+        TableName,
+        Key: key,
+        ConditionExpression: 'p BETWEEN :low AND :high',
+        ExpressionAttributeValues: { ':low': { S: low }, ':high': { S: high } },
+      })
+      return (await ask(local.client, remove)) as object
+    }
+    expect(await lies('', '')).not.toHaveProperty('error')
+    expect(await lies('', 'a')).not.toHaveProperty('error')
+    expect(await lies('a', 'b')).toEqual({ error: 'ConditionalCheckFailedException' })
+  })
+
+  it('of updates that put an attribute into itself: what it was before the update', async () => {
+    const before = { p: { L: [{ S: 'a' }] }, q: { M: { x: { N: '1' } } } }
+    const resultOf = async (UpdateExpression: string) => {
+      await local.client.send(new PutItemCommand({ TableName, Item: { ...key, ...before } }))
+      const update = new UpdateItemCommand({ TableName, Key: key, UpdateExpression, ReturnValues: 'ALL_NEW' })
+      const { pk, sk, ...attributes } = (await local.client.send(update)).Attributes ?? {}
+      expect([pk, sk]).toEqual([key.pk, key.sk])
+      return attributes
+    }
+    expect(await resultOf('SET p[1] = p')).toEqual({ ...before, p: { L: [{ S: 'a' }, before.p] } })
+    expect(await resultOf('SET q.y = q')).toEqual({ ...before, q: { M: { x: { N: '1' }, y: before.q } } })
+    expect(await resultOf('SET p[1] = q, q.y = p')).toEqual({
+      p: { L: [{ S: 'a' }, before.q] },
+      q: { M: { x: { N: '1' }, y: before.p } },
+    })
   })
 
   const rows = fc.uniqueArray(
