@@ -20,7 +20,7 @@ afterAll(() => Promise.all([local.stop(), dynalite.stop()]))
 
 // The same inputs on every run: dynalite has faults of its own, and a red run must mean a change of ours. To look for
 // more, give another number: `SEED=7 npx vitest run test/contracts/local-table.test.ts`.
-fc.configureGlobal({ seed: Number(process.env['SEED'] ?? 1) })
+fc.configureGlobal({ seed: Number(process.env.SEED ?? 1) })
 
 type Command = Parameters<DynamoDBClient['send']>[0]
 

@@ -18,7 +18,8 @@ beforeAll(async () => {
   for (const name of tops) if (name) await cp(join(project, name), join(root, name), { recursive: true })
   await symlink(join(project, 'node_modules'), join(root, 'node_modules'))
 })
-afterAll(() => rm(root, { recursive: true, force: true }))
+// The killed process's own children may write for a moment still.
+afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }))
 
 /** @returns what it printed; its exit code is 0. */
 async function run(script: string, ...args: string[]): Promise<string> {

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AlarmWatch } from '../../lib/local/console/alarm-watch.ts'
 import { viewDashboard } from '../../lib/local/console/dashboard-view.ts'
 import { ask, splitSources } from '../../lib/local/console/insights.ts'
-import { LogStore } from '../../lib/local/console/log-store.ts'
+import { type LogEntry, LogStore } from '../../lib/local/console/log-store.ts'
 import { MetricMath } from '../../lib/local/console/metric-math.ts'
 import { type MetricId, MetricStore } from '../../lib/local/console/metric-store.ts'
+import { type Ask, TaskIndex } from '../../lib/local/console/task-index.ts'
 import type { AlarmPlan, Plan } from '../../lib/local/template/plan.ts'
 import { QUERIES } from '../../lib/observability/queries.ts'
 
@@ -24,6 +25,32 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'console-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
+
+describe('the console’s list of tasks', () => {
+  it('has a task that reaches the table behind a younger one that is known', async () => {
+    const stored: string[] = []
+    const row = (id: string) => ({ id, type: 'x', status: 'PENDING', input: null, tags: [], created_at: id })
+    const answer = (path: string) =>
+      path.includes('?')
+        ? { tasks: stored.toSorted().reverse().map(row), next_cursor: null }
+        : row(path.split('/').at(-1) ?? '')
+    const index = new TaskIndex((async (path) => answer(path)) as Ask)
+    const hear = (id: string) =>
+      index.heard({ json: { message: { event: 'task.submitted', task_id: id } } } as unknown as LogEntry)
+    const known = async () => {
+      const found = await index.find({ status: [], sort: 'created', isDescending: true, limit: 9 })
+      return found.rows.map(({ id }) => id)
+    }
+    stored.push('a')
+    expect(await known()).toEqual(['a'])
+    stored.push('c')
+    hear('c')
+    expect(await known()).toEqual(['c', 'a'])
+    stored.push('b')
+    hear('b')
+    expect(await known()).toEqual(['c', 'b', 'a'])
+  })
+})
 
 describe('the console’s metrics', () => {
   it('give each statistic over a window, percentiles within 1 %', () => {

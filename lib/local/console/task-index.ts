@@ -79,6 +79,8 @@ export class TaskIndex {
   readonly #words = new Map<string, string>()
   /** Rows that a log line has told of, and that have not been asked for since. */
   readonly #told = new Set<string>()
+  /** Tasks that a log line has told of, and that no page of the API's list has shown yet. */
+  readonly #unseen = new Set<string>()
   #loading: Promise<void> | undefined
   #isStale = true
 
@@ -93,7 +95,9 @@ export class TaskIndex {
     const row = this.#rows.get(fields.task_id)
     const status = STATUS_AFTER[fields.event]
     if (!row) {
-      if (fields.event === 'task.submitted' || status) this.#isStale = true
+      if (fields.event !== 'task.submitted' && !status) return
+      this.#unseen.add(fields.task_id)
+      this.#isStale = true
       return
     }
     if (!status) return
@@ -206,6 +210,10 @@ export class TaskIndex {
       if (isFirst) throw cause
     }
     for (const row of pulled.reverse()) this.#keep(row)
+    // Of two tasks submitted at once the older one can reach the table last, behind one that is known already.
+    const behind = [...this.#unseen].filter((id) => !this.#rows.has(id))
+    this.#unseen.clear()
+    if (!isFirst) await this.#askFor(behind)
     for (const id of this.#rows.keys()) {
       if (this.#rows.size <= KEPT) break
       this.#rows.delete(id)
@@ -217,17 +225,20 @@ export class TaskIndex {
   async #fresh(rows: readonly TaskRow[]): Promise<readonly TaskRow[]> {
     // Only progress has no log line of its own.
     const moving = rows.filter(({ id, status }) => status === 'PROCESSING' || this.#told.has(id))
-    const pending = moving.slice(0, REFRESHED)
+    await this.#askFor(moving.slice(0, REFRESHED).map(({ id }) => id))
+    return rows.map(({ id }) => this.#rows.get(id)).filter((row) => row !== undefined)
+  }
+
+  async #askFor(ids: readonly string[]): Promise<void> {
+    const pending = [...ids]
     const work = async () => {
-      for (let row = pending.pop(); row; row = pending.pop()) {
-        const { id } = row
+      for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
         this.#told.delete(id)
         const found = await this.#ask<TaskRow>(`/tasks/${id}`).catch(() => undefined)
         if (found) this.#keep(found)
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
-    return rows.map(({ id }) => this.#rows.get(id)).filter((row) => row !== undefined)
   }
 }
 
