@@ -25,6 +25,8 @@ export const ENV = {
   eventSourceIds: 'EVENT_SOURCE_IDS',
   /** The one lane a worker function serves. */
   lane: 'LANE',
+  /** Tasks that one invocation of a worker runs side by side. */
+  slots: 'SLOTS',
   /** JSON object: model name or prefix ending in `*` → provider or further server. The first match in order of writing wins. */
   modelRoutes: 'MODEL_ROUTES',
   defaultModel: 'DEFAULT_MODEL',

@@ -150,6 +150,8 @@ export const METRICS = [
       'delivery.failed',
       'follow_up.failed',
       'heartbeat.failed',
+      'refill.failed',
+      'delete.failed',
       'circuit.failed',
       'watermark.failed',
       'sweep.failed',

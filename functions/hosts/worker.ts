@@ -1,6 +1,6 @@
 /** What a lane's worker is made of. Apart from `lambda.ts`, so that no API function carries a provider. */
 import { keyParameterOf } from '../contract/providers.ts'
-import { ENV } from '../contract.ts'
+import { ENV, type Lane } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
 import { openHeavyThread } from '../core/adapters/system/heavy-thread.ts'
@@ -9,13 +9,14 @@ import { openTaskConsole } from '../core/adapters/system/task-console.ts'
 import { ProviderGate } from '../core/application/run/guard-provider.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
-import { findTaskType } from '../tasks/registry.gen.ts'
+import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
 import { openFollowUps } from './follow-ups.ts'
 import {
   clock,
   ids,
   log,
   openCircuits,
+  openLanes,
   openPayloads,
   openQueue,
   openSteps,
@@ -25,9 +26,19 @@ import {
   readConfig,
 } from './lambda.ts'
 
+/** Urgent tasks are of any type. */
+const longestAttemptMs = (lane: Lane): number =>
+  Math.max(
+    60_000,
+    ...taskTypes
+      .filter((type) => lane === 'urgent' || type.lane === lane)
+      .map(({ limits }) => limits.timeoutMs),
+  )
+
 export function openWorker(): RunDependencies {
   const config = readConfig([
     ENV.lane,
+    ENV.slots,
     ENV.modelRoutes,
     ENV.defaultModel,
     ENV.retentionDays,
@@ -38,9 +49,13 @@ export function openWorker(): RunDependencies {
     ENV.noProxy,
   ])
   const queue = openQueue(true)
+  const lanes = openLanes()
   const keys = new ParameterKeys(config.PARAMETER_PREFIX, clock.now)
   return {
     lane: config.LANE,
+    slots: config.SLOTS,
+    longestAttemptMs: longestAttemptMs(config.LANE),
+    isMeantToRun: () => lanes.isMeantToRun(config.LANE),
     store: openStore(),
     queue,
     followUps: openFollowUps({ queue, workflows: openWorkflows(), kicks: openWorkflowQueue() }),

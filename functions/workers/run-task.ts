@@ -1,11 +1,13 @@
 import middy from '@middy/core'
-import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { TIMING } from '../contract/timing.ts'
 import { runBatch } from '../core/application/run/run-batch.ts'
 import { parseMessage } from '../core/domain/parse-message.ts'
 import { openWorker } from '../hosts/worker.ts'
 
 const dependencies = openWorker()
+
+const receivesOf = ({ attributes }: SQSRecord): number => Number(attributes?.ApproximateReceiveCount) || 1
 
 /** The queue consumer of one lane: runs a whole batch side by side and reports the messages that must come back. */
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event, context: Context) => {
@@ -14,7 +16,10 @@ export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event,
   const unreadable: string[] = []
   const deliveries = event.Records.flatMap((record) => {
     const message = parseMessage(record.body)
-    if (message) return [{ message, receipt: record.receiptHandle, messageId: record.messageId }]
+    if (message)
+      return [
+        { message, receipt: record.receiptHandle, messageId: record.messageId, receives: receivesOf(record) },
+      ]
     // Not ours to read, and not ours to drop: it goes to the dead-letter queue by its receive count.
     log('message.unreadable', { message_id: record.messageId, bytes: record.body.length })
     batchItemFailures.push({ itemIdentifier: record.messageId })

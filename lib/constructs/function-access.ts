@@ -147,6 +147,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.deadLetterQueueUrls,
       ENV.workflowQueueUrl,
       ENV.lane,
+      ENV.slots,
       ENV.modelRoutes,
       ENV.defaultModel,
       ENV.retentionDays,

@@ -63,6 +63,7 @@ export class Lane extends Construct {
         [ENV.deadLetterQueueUrls]: urls(props.deadLetters),
         [ENV.workflowQueueUrl]: props.workflows.queueUrl,
         [ENV.lane]: lane,
+        [ENV.slots]: String(settings.batchSize),
         [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
         [ENV.defaultModel]: stage.models.defaultModel,
         [ENV.retentionDays]: String(stage.retentionDays),

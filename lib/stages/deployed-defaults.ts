@@ -3,19 +3,20 @@ import type { Lane } from '../../functions/contract.ts'
 import type { LaneSettings } from './stage-schema.ts'
 
 /**
- * A lane on AWS. The queue's visibility is 6 × the function's timeout, as AWS asks, so that throttled deliveries do
- * not return early; the worker shrinks it to 90 s at first sight, so that a crash is not waited out for half an hour.
+ * A lane on AWS. An invocation may live 15 minutes, because it goes on filling its free slots. The queue's visibility is
+ * just above that, as Lambda demands, not the 6 × that AWS advises: a delivery that Lambda throttled would be hidden for an
+ * hour and a half. Shorter costs a duplicate at most, which the row refuses; the worker shrinks it to 90 s at first sight.
  */
 export const lane = (settings: Partial<LaneSettings> = {}): LaneSettings => ({
   batchSize: 10,
   batchingWindowSeconds: 0,
   maxConcurrency: 5,
   memoryMb: 512,
-  timeoutSeconds: 300,
+  timeoutSeconds: 900,
   // A wait at an open circuit is a receive, up to six of one message before the sweeper carries the wait. Four would move every
   // waiting task to the dead-letter queue in an outage (test/faults/backlog.test.ts). The row's attempts end a crash loop.
   maxReceiveCount: 100,
-  visibilitySeconds: 1_800,
+  visibilitySeconds: 960,
   hasModels: false,
   ...settings,
 })

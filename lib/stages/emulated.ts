@@ -7,7 +7,7 @@ import type { StageInput } from './stage-schema.ts'
  * concurrency; the shorter visibility is what the sweeper's tests wait for.
  */
 const emulatedLane = (hasModels = false) =>
-  lane({ maxConcurrency: 3, memoryMb: 256, visibilitySeconds: 330, hasModels })
+  lane({ maxConcurrency: 3, memoryMb: 256, timeoutSeconds: 300, visibilitySeconds: 330, hasModels })
 
 export const emulated: StageInput = {
   name: 'emulated',

@@ -13,13 +13,14 @@ import type { Environment, StageInput } from './stage-schema.ts'
 /** Environments of a function that no queue limits: two cores answer no faster with more. */
 export const ENVIRONMENT_LIMIT = 4
 
-/** Nothing else consumes these queues, so a delivery is never throttled and 6 × the timeout would only slow repair. */
+/** Nothing else consumes these queues, so a delivery is never throttled; a shorter life makes repair quicker to see. */
 const localLane = (maxConcurrency: number, hasModels = false) =>
   lane({
     maxConcurrency,
     hasModels,
     // A bound, not a price: ten answers of 15 MB at once are 450 MB on their way from bytes to a result.
     memoryMb: hasModels ? 1_024 : 256,
+    timeoutSeconds: 300,
     visibilitySeconds: 330,
   })
 

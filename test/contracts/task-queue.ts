@@ -56,6 +56,35 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect((await receive()).map((one) => one.message)).toEqual([message('你好')])
     })
 
+    it('a worker takes more itself, hidden for as long as it says, told how often it came, and deletes what is done', async () => {
+      for (const id of ['a', 'b', 'c']) await queue.send('ai', message(id))
+      const taken: Awaited<ReturnType<TaskQueue['receiveMore']>>[number][] = []
+      for (let n = 0; n < 10 && taken.length < 3; n += 1)
+        taken.push(...(await queue.receiveMore('ai', 2, 1, 2)))
+      expect(taken.map((one) => one.message?.id).sort()).toEqual(['a', 'b', 'c'])
+      expect(taken.map(({ receives }) => receives)).toEqual([1, 1, 1])
+      await queue.deleteAll(
+        'ai',
+        taken.filter((one) => one.message?.id !== 'b').map(({ receipt }) => receipt),
+      )
+      await bench.pass(2_100)
+      const again: typeof taken = []
+      for (let n = 0; n < 5 && again.length < 1; n += 1)
+        again.push(...(await queue.receiveMore('ai', 10, 1, 2)))
+      expect(again).toMatchObject([{ message: { id: 'b' }, receives: 2 }])
+      await queue.deleteAll(
+        'ai',
+        again.map(({ receipt }) => receipt),
+      )
+      // A receipt that is spent is no failure.
+      await queue.deleteAll(
+        'ai',
+        taken.slice(0, 1).map(({ receipt }) => receipt),
+      )
+      await queue.deleteAll('ai', [])
+      expect(await queue.receiveMore('ai', 10, 1, 2)).toEqual([])
+    })
+
     it('any tenant name can be sent', async () => {
       const tenants = ['a', 'Ä ö', '你好', 'x'.repeat(300), 'a#b/c "d"', '!"#$%&()*+,-./:;<=>?@[]^_`{|}~']
       for (const tenant of tenants) await queue.send('ai', message('x', { tenant }))

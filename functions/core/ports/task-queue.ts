@@ -16,6 +16,18 @@ export interface TaskQueue {
   changeVisibility(lane: Lane, receipt: string, seconds: number): Promise<void>
   /** Hides many received messages at once; used as a worker's first act. Best effort: never throws. */
   changeVisibilityOfAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void>
+  /**
+   * Up to ten messages, hidden for so many seconds from now; waits so long for the first. Without a message where the body
+   * is not one of ours.
+   */
+  receiveMore(
+    lane: Lane,
+    most: number,
+    waitSeconds: number,
+    hiddenSeconds: number,
+  ): Promise<readonly ReceivedMessage[]>
+  /** Deletes up to ten received messages; one that is gone is fine. */
+  deleteAll(lane: Lane, receipts: readonly string[]): Promise<void>
   /** Roughly what waits; the numbers lag by up to a minute. */
   depth(lane: Lane): Promise<QueueDepth>
   /** Roughly how many dead letters there are, those that somebody looks at included. */
@@ -25,6 +37,13 @@ export interface TaskQueue {
   deleteDead(lane: Lane, receipts: readonly string[]): Promise<void>
   /** Ends the hiding of received dead letters. Best effort: never throws. */
   showDead(lane: Lane, receipts: readonly string[]): Promise<void>
+}
+
+export interface ReceivedMessage {
+  readonly message: TaskMessage | undefined
+  readonly receipt: string
+  /** How often it was received, this time included. */
+  readonly receives: number
 }
 
 export interface DeadDelivery {

@@ -74,6 +74,26 @@ export class SqsTaskQueue implements TaskQueue {
     await this.#hideAll(this.#url(this.#urls, lane), receipts, seconds)
   }
 
+  async receiveMore(lane: Lane, most: number, waitSeconds: number, hiddenSeconds: number) {
+    const command = new ReceiveMessageCommand({
+      QueueUrl: this.#url(this.#urls, lane),
+      MaxNumberOfMessages: most,
+      WaitTimeSeconds: waitSeconds,
+      VisibilityTimeout: hiddenSeconds,
+      MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+    })
+    const { Messages = [] } = await this.#guard('receive', () => this.#client.send(command))
+    return Messages.map(({ Body = '', ReceiptHandle = '', Attributes }) => ({
+      message: parseMessage(Body),
+      receipt: ReceiptHandle,
+      receives: Number(Attributes?.ApproximateReceiveCount ?? 1),
+    }))
+  }
+
+  async deleteAll(lane: Lane, receipts: readonly string[]): Promise<void> {
+    await this.#deleteFrom(this.#url(this.#urls, lane), receipts)
+  }
+
   async depth(lane: Lane): Promise<QueueDepth> {
     const { Attributes } = await this.#guard('depth', () =>
       this.#client.send(
@@ -119,9 +139,13 @@ export class SqsTaskQueue implements TaskQueue {
   }
 
   async deleteDead(lane: Lane, receipts: readonly string[]): Promise<void> {
+    await this.#deleteFrom(this.#url(this.#deadUrls, lane), receipts)
+  }
+
+  async #deleteFrom(QueueUrl: string, receipts: readonly string[]): Promise<void> {
     if (receipts.length === 0) return
     const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
-    const command = new DeleteMessageBatchCommand({ QueueUrl: this.#url(this.#deadUrls, lane), Entries })
+    const command = new DeleteMessageBatchCommand({ QueueUrl, Entries })
     await this.#guard('delete', () => this.#client.send(command))
   }
 

@@ -12,6 +12,8 @@ const LEVELS: Readonly<Record<string, 'WARN' | 'ERROR'>> = {
   'delivery.failed': 'WARN',
   'follow_up.failed': 'WARN',
   'heartbeat.failed': 'WARN',
+  'refill.failed': 'WARN',
+  'delete.failed': 'WARN',
   'watermark.failed': 'WARN',
   'circuit.failed': 'WARN',
   'task.retrying': 'WARN',

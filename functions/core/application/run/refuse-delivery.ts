@@ -68,3 +68,14 @@ export async function refuseDelivery(
   )
   return 'again'
 }
+
+/** Gives back a message that nobody has looked into: this invocation runs a suspect alone. */
+export async function refuseForNow(
+  { lane, queue }: Pick<Dependencies, 'lane' | 'queue'>,
+  { receipt }: Delivery,
+  shrunk: Promise<void>,
+): Promise<'again'> {
+  await shrunk
+  await queue.changeVisibility(lane, receipt, RACE_SECONDS)
+  return 'again'
+}

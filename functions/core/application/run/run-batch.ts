@@ -1,19 +1,29 @@
 import { TIMING } from '../../../contract/timing.ts'
-import { LIMITS } from '../../../contract.ts'
+import { type Lane, LIMITS } from '../../../contract.ts'
 import { causeFields } from '../../domain/errors.ts'
 import { shouldRecordWatermark } from '../../domain/overdue.ts'
+import type { Task } from '../../domain/task.ts'
 import { traceIdOf } from '../../domain/trace.ts'
-import { type Delivered, type Delivery, type RunDependencies, runTask } from './run-task.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { Isolation } from './isolation.ts'
+import { refill } from './refill.ts'
+import { type Delivery, type RunDependencies, runTask } from './run-task.ts'
 import { type RunningAttempts, watchLeases } from './supervise-attempt.ts'
 
 const MAX_WATERMARK_TENANTS = 1_000
+/** The most that one call deletes. */
+const DELETE_BATCH = 10
 
 /** A stumbling table is asked again in some seconds, then twice as long each time, up to a quarter of an hour. */
 const failedSeconds = (receives: number, random: number): number =>
   Math.min(Math.floor((5 + random * 10) * 2 ** Math.max(0, receives - 1)), LIMITS.queueDelaySeconds)
 
 /**
- * Runs all deliveries of one invocation side by side, each under its own deadline.
+ * Runs all deliveries of one invocation side by side, each under its own deadline, and gives free slots to further
+ * messages meanwhile.
+ *
+ * What is done is deleted here while the invocation goes on: the event source deletes only when it ends, and by then the
+ * messages would be visible again. What it delivered and is done at the end is left to it.
  *
  * @param deadline when the function itself will be stopped.
  * @returns the receipts that must come back. Never throws: one poisonous delivery is its own problem.
@@ -23,7 +33,8 @@ export async function runBatch(
   deliveries: readonly Delivery[],
   deadline: number,
 ): Promise<ReadonlySet<string>> {
-  const { lane, store, queue, clock, log, lastWatermarkAt } = dependencies
+  const { lane, queue, clock, log, slots } = dependencies
+  const begunAt = clock.now()
   const running: RunningAttempts = new Map()
   const over = new AbortController()
   log('batch.received', { lane, messages: deliveries.length })
@@ -34,8 +45,82 @@ export async function runBatch(
     TIMING.visibilitySeconds,
   )
   const watching = watchLeases(dependencies, running, over.signal)
-  const notes: Promise<void>[] = []
-  const recordClaim = ({ tenant, queuedAt }: { tenant: string; queuedAt: number }) => {
+  const isolation = new Isolation(clock)
+  const watermarks = new Watermarks(dependencies)
+  const again = new Set<string>()
+  const done: string[] = []
+  let busyMs = 0
+
+  const runOne = async (delivery: Delivery, isShrunk: Promise<void>): Promise<void> => {
+    const startedAt = clock.now()
+    const recordClaim = (task: Task) => watermarks.record(task)
+    const batch = { deadline, shrunk: isShrunk, running, isolation, recordClaim }
+    const delivered = await runTask(dependencies, delivery, batch).catch(async (error) => {
+      log('delivery.failed', {
+        tenant: delivery.message.tenant,
+        task_id: delivery.message.id,
+        trace_id: traceIdOf(delivery.message),
+        ...causeFields(error),
+      })
+      await isShrunk
+      await queue
+        .changeVisibility(lane, delivery.receipt, failedSeconds(delivery.receives ?? 1, clock.random()))
+        .catch((failure) => log('heartbeat.failed', { lane, what: 'visibility', ...causeFields(failure) }))
+      return 'again' as const
+    })
+    busyMs += clock.now() - startedAt
+    if (delivered === 'again') again.add(delivery.receipt)
+    else done.push(delivery.receipt)
+  }
+  const active = new Set<Promise<void>>()
+  const start = (delivery: Delivery, isShrunk: Promise<void>) => {
+    const run: Promise<void> = runOne(delivery, isShrunk).finally(() => active.delete(run))
+    active.add(run)
+  }
+  const flush = async (): Promise<void> => {
+    while (done.length > 0)
+      await queue
+        .deleteAll(lane, done.splice(0, DELETE_BATCH))
+        .catch((error) => log('delete.failed', { lane, ...causeFields(error) }))
+  }
+
+  for (const delivery of deliveries) start(delivery, shrunk)
+  const refilled = await refill(dependencies, {
+    deadline,
+    active,
+    isIsolating: () => isolation.isOn,
+    // Hidden for the right time by the receive itself.
+    start: (delivery) => start(delivery, Promise.resolve()),
+    flush,
+  })
+  while (active.size > 0) await Promise.race(active)
+  if (refilled > 0) await flush()
+  over.abort()
+  await Promise.all([watching, shrunk, watermarks.written()])
+  log('batch.finished', {
+    lane,
+    messages: deliveries.length + refilled,
+    refilled,
+    slot_ms: busyMs,
+    paid_slot_ms: (clock.now() - begunAt) * slots,
+  })
+  return again
+}
+
+/** Tells the sweeper how far the lane has come with a tenant's queue, no more often than it is worth a write. */
+class Watermarks {
+  readonly #dependencies: Pick<RunDependencies, 'clock' | 'log' | 'lastWatermarkAt'> & {
+    readonly lane: Lane
+    readonly store: Pick<TaskStore, 'recordWatermark'>
+  }
+  readonly #writes: Promise<void>[] = []
+
+  constructor(dependencies: RunDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  record({ tenant, queuedAt }: Pick<Task, 'tenant' | 'queuedAt'>): void {
+    const { lane, store, clock, log, lastWatermarkAt } = this.#dependencies
     const now = clock.now()
     const key = `${lane}#${tenant}`
     const last = lastWatermarkAt.get(key)
@@ -43,37 +128,14 @@ export async function runBatch(
     if (lastWatermarkAt.size >= MAX_WATERMARK_TENANTS) lastWatermarkAt.clear()
     lastWatermarkAt.set(key, now)
     if (shouldRecordWatermark(queuedAt, last, now))
-      notes.push(
+      this.#writes.push(
         store
           .recordWatermark(lane, tenant, queuedAt, now)
           .catch((error) => log('watermark.failed', { lane, ...causeFields(error) })),
       )
   }
 
-  const again = new Set<string>()
-  const runOne = async (delivery: Delivery): Promise<void> => {
-    const delivered: Delivered = await runTask(dependencies, delivery, {
-      deadline,
-      shrunk,
-      running,
-      recordClaim,
-    }).catch(async (error) => {
-      log('delivery.failed', {
-        tenant: delivery.message.tenant,
-        task_id: delivery.message.id,
-        trace_id: traceIdOf(delivery.message),
-        ...causeFields(error),
-      })
-      await shrunk
-      await queue
-        .changeVisibility(lane, delivery.receipt, failedSeconds(delivery.receives ?? 1, clock.random()))
-        .catch((failure) => log('heartbeat.failed', { lane, what: 'visibility', ...causeFields(failure) }))
-      return 'again' as const
-    })
-    if (delivered === 'again') again.add(delivery.receipt)
+  async written(): Promise<void> {
+    await Promise.all(this.#writes)
   }
-  await Promise.all(deliveries.map(runOne))
-  over.abort()
-  await Promise.all([watching, shrunk, ...notes])
-  return again
 }

@@ -1,8 +1,8 @@
 import { ATTEMPT } from '../../../contract/timing.ts'
-import { type Lane, LIMITS } from '../../../contract.ts'
-import { ConflictError, TaskError, TaskTimeoutError } from '../../domain/errors.ts'
+import { LIMITS } from '../../../contract.ts'
+import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { isSpent, recorded } from '../../domain/history.ts'
+import { isSpent, isSuspect, recorded } from '../../domain/history.ts'
 import { findUnwritable } from '../../domain/json-value.ts'
 import type { ModelUsage } from '../../domain/model-usage.ts'
 import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
@@ -24,9 +24,11 @@ import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
 import type { ProviderGate } from './guard-provider.ts'
+import type { Isolation } from './isolation.ts'
 import { meetOverlap } from './meet-overlap.ts'
 import { meterModel } from './meter-model.ts'
-import { refuseDelivery } from './refuse-delivery.ts'
+import type { RefillDependencies } from './refill.ts'
+import { refuseDelivery, refuseForNow } from './refuse-delivery.ts'
 import { openSteps, type TaskSteps } from './run-steps.ts'
 import { type RunningAttempts, superviseAttempt } from './supervise-attempt.ts'
 import { makeTaskContext } from './task-context.ts'
@@ -48,8 +50,7 @@ export interface Delivery {
   readonly receives?: number
 }
 
-export interface RunDependencies {
-  readonly lane: Lane
+export interface RunDependencies extends RefillDependencies {
   readonly store: TaskStore
   readonly queue: TaskQueue
   readonly payloads: PayloadStore
@@ -78,6 +79,7 @@ export interface BatchContext {
   /** Resolves when the messages' visibility was shrunk; a later `hold` must not be overtaken by it. */
   readonly shrunk: Promise<void>
   readonly running: RunningAttempts
+  readonly isolation: Isolation
   readonly recordClaim: (task: Task) => void
 }
 
@@ -98,9 +100,23 @@ export async function runTask(
   delivery: Delivery,
   batch: BatchContext,
 ): Promise<Delivered> {
+  const token = dependencies.ids.token()
+  if (!batch.isolation.enter(token)) return refuseForNow(dependencies, delivery, batch.shrunk)
+  try {
+    return await runAttempt(dependencies, delivery, token, batch)
+  } finally {
+    batch.isolation.leave(token)
+  }
+}
+
+async function runAttempt(
+  dependencies: RunDependencies,
+  delivery: Delivery,
+  token: string,
+  batch: BatchContext,
+): Promise<Delivered> {
   const { message, receipt } = delivery
-  const { clock, ids, log } = dependencies
-  const token = ids.token()
+  const { clock, log } = dependencies
   // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
   if (message.dead) await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
   const claimed = await claimTask(dependencies, message, token)
@@ -145,10 +161,19 @@ async function claimTask(
 /** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
 async function perform(
   dependencies: RunDependencies,
-  { task, supervised, meter, batch: { deadline } }: Attempt,
+  { task, token, supervised, meter, batch }: Attempt,
   steps: TaskSteps,
 ): Promise<Payload> {
-  const { findTaskType, payloads, clock, inTaskScope } = dependencies
+  const { findTaskType, payloads, clock, log, inTaskScope } = dependencies
+  const { deadline } = batch
+  if (isSuspect(task)) {
+    log('task.isolated', taskFields(task))
+    await batch.isolation.alone(token, supervised.signal)
+    supervised.signal.throwIfAborted()
+    // Others may have taken all of the invocation's time; alone in the next one it has it for itself.
+    if (deadline - clock.now() - ATTEMPT.reserveMs < Math.min(task.timeoutMs, dependencies.longestAttemptMs))
+      throw new UnavailableError('The invocation has too little time left to run the task alone.')
+  }
   const type = findTaskType(task.type)
   // Not the caller's fault: an old worker meets a new type in the middle of a deploy.
   if (!type)
