@@ -1,5 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { CopyObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { callAws, toPortError } from '../../functions/core/adapters/aws/failures.ts'
 import { Table } from '../../functions/core/adapters/dynamodb/table.ts'
 import { ConflictError, RefusedValueError, type TaskRunnerError } from '../../functions/core/domain/errors.ts'
@@ -47,6 +53,44 @@ describe('a failed call to AWS', () => {
   ])('%s (%s) needs a person', (name, status) => {
     expect(codeOf(awsError(name, status))).toBe('misconfigured')
   })
+
+  it.each([200, 400, 413, 500])(
+    'an answer of status %s that nobody can read passes by itself',
+    async (status) => {
+      const server = createServer((request, response) => {
+        request.resume()
+        response.writeHead(status, { 'content-type': 'text/html' }).end('<html><p>Sorry</html>')
+      }).listen(0, '127.0.0.1')
+      onTestFinished(() => void server.close())
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const settings = {
+        endpoint: `http://127.0.0.1:${port}`,
+        region: 'eu-central-1',
+        credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+        maxAttempts: 1,
+      }
+      const s3 = new S3Client({ ...settings, forcePathStyle: true })
+      const failures = await Promise.all(
+        [
+          () => s3.send(new CopyObjectCommand({ Bucket: 'b', Key: 'k', CopySource: 'b/k' })),
+          () =>
+            new DynamoDBClient(settings).send(
+              new GetItemCommand({ TableName: 't', Key: { pk: { S: 'a' } } }),
+            ),
+          () =>
+            new SQSClient(settings).send(new SendMessageCommand({ QueueUrl: 'http://q', MessageBody: 'm' })),
+        ].map((call) =>
+          callAws({ service: 'It', what: 'call' }, call as () => Promise<unknown>).catch((error) => error),
+        ),
+      )
+      expect(failures.map((failure) => (failure as TaskRunnerError).code)).toEqual([
+        'unavailable',
+        'unavailable',
+        'unavailable',
+      ])
+    },
+  )
 
   it('an object that is gone is missing, also where S3 may not say so', () => {
     expect(codeOf(awsError('NoSuchKey', 404), true)).toBe('missing')

@@ -29,6 +29,9 @@ const PASSES =
 const UNWRITABLE =
   /Special numeric value|Number\.(MAX|MIN)_SAFE_INTEGER|Unsupported type passed|removeUndefinedValues|convertClassInstanceToMap|convertEmptyValues|Only finite numbers|empty set/i
 
+/** Names of errors that no service gave: its answer could not be read, a proxy's page or half a document. */
+const UNREADABLE = /^(Error|SyntaxError|TypeError)$/
+
 function kindOf(cause: unknown): Kind {
   if (!(cause instanceof Error)) return 'unavailable'
   const { name } = cause
@@ -39,6 +42,7 @@ function kindOf(cause: unknown): Kind {
   const status = (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
   if (status === undefined) return UNWRITABLE.test(cause.message) ? 'refused' : 'unavailable'
   if (status === 401 || status === 403) return 'misconfigured'
+  if (UNREADABLE.test(name)) return 'unavailable'
   return status >= 400 && status < 500 && status !== 408 && status !== 429 ? 'refused' : 'unavailable'
 }
 
