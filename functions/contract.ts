@@ -27,6 +27,8 @@ export const ENV = {
   lane: 'LANE',
   /** Tasks that one invocation of a worker runs side by side. */
   slots: 'SLOTS',
+  /** Callers that may wait for a task at once. */
+  waitPlaces: 'WAIT_PLACES',
   /** JSON object: model name or prefix ending in `*` → provider or further server. The first match in order of writing wins. */
   modelRoutes: 'MODEL_ROUTES',
   defaultModel: 'DEFAULT_MODEL',
@@ -75,6 +77,8 @@ export const TABLE = {
     sortKey: 'dueAt',
     include: ['status', 'epoch', 'lane', 'tenant', 'queuedAt', 'sends', 'startBy'],
   },
+  /** The partition of those who wait for a task. */
+  waitPlaces: 'WAITS',
   /** Partitions of the due index per kind of wait; each takes 1,000 writes a second. */
   dueShards: 16,
 } as const
@@ -138,6 +142,8 @@ export const LIMITS = {
   /** How far ahead a task may be put; its payload waits in the bucket for as long. */
   maxDelayDays: 30,
   pageSize: 100,
+  /** How long a call may wait for a task, in seconds; API Gateway gives up after 29. */
+  waitSeconds: 25,
 } as const
 
 /**

@@ -1,11 +1,21 @@
 import * as z from 'zod'
+import { awaitChange } from '../core/application/tasks/await-change.ts'
 import { getTask } from '../core/application/tasks/get-task.ts'
 import { stepLifeOf } from '../core/domain/step.ts'
-import { openPayloads, openSteps, openStore } from '../hosts/lambda.ts'
+import { isFinal, type TaskKey } from '../core/domain/task.ts'
+import { clock, openPayloads, openSteps, openStore, openWaitPlaces } from '../hosts/lambda.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
+import { waitSeconds } from './schemas/wait.ts'
 
-export const openReader = () => ({ store: openStore(), payloads: openPayloads(), steps: openSteps() })
+export const openReader = () => ({
+  store: openStore(),
+  payloads: openPayloads(),
+  steps: openSteps(),
+  places: openWaitPlaces(),
+  clock,
+})
+type Reader = ReturnType<typeof openReader>
 
 export const readHeaders = z.object({
   'If-None-Match': z
@@ -14,36 +24,62 @@ export const readHeaders = z.object({
     .describe('ETag of an earlier answer: 304 while the task is the same.'),
 })
 
+export const readQuery = z.strictObject({
+  wait: waitSeconds.describe(
+    'Seconds to wait for the end of the task; with If-None-Match, for its next change. It is answered as it is when the time is over.',
+  ),
+})
+
 export const READ_ANSWERS = {
-  200: { description: 'The task.', schema: taskSchema, headers: { ETag: 'Changes with the task.' } },
+  200: {
+    description: 'The task.',
+    schema: taskSchema,
+    headers: {
+      ETag: 'Changes with the task.',
+      'Retry-After':
+        'Seconds after which to ask again: nobody more can wait now, and this is the task as it is.',
+    },
+  },
   304: { description: 'The task is as the caller knows it.', headers: { ETag: 'As sent.' } },
 } as const
 
-/** The task as it is now; 304 when the caller has it already. */
+/** When to ask again where there was no place to wait. */
+export const NO_PLACE = { 'retry-after': '2' } as const
+
+/** The task as it is now, or after its end or next change; 304 when the caller has it already. */
 export async function readTask(
-  { store, payloads, steps }: ReturnType<typeof openReader>,
+  reader: Reader,
   request: {
     readonly tenant: string
     readonly id: string
     readonly base: string
     readonly ifNoneMatch: string | undefined
+    /** Seconds. */
+    readonly wait: number
   },
 ) {
-  const task = await getTask({ store }, request)
-  const kept = task.stepsSince === undefined ? [] : await steps.list(task, stepLifeOf(task))
-  // A checkpoint is an item of its own: it changes the answer and not the row.
-  const etag = `W/"${task.writeId}${kept.length ? `.${kept.length}` : ''}"`
-  if (isKnown(request.ifNoneMatch, etag)) return { status: 304, headers: { etag } } as const
+  const { payloads } = reader
+  const isSeen = ({ task, etag }: Seen) =>
+    isFinal(task.status) || (request.ifNoneMatch !== undefined && !isKnown(request.ifNoneMatch, etag))
+  const { value, hasWaited } = await awaitChange(reader, request.wait, () => look(reader, request), isSeen)
+  const { task, kept, etag } = value
+  const headers = { etag, ...(hasWaited ? {} : NO_PLACE) }
+  if (isKnown(request.ifNoneMatch, etag)) return { status: 304, headers } as const
   const read = (payload: Parameters<typeof payloads.read>[0]) => payloads.read(payload)
   return {
     status: 200,
-    headers: { etag },
-    body: await toTaskJson(task, {
-      base: request.base,
-      read,
-      steps: kept,
-    }),
+    headers,
+    body: await toTaskJson(task, { base: request.base, read, steps: kept }),
   } as const
+}
+
+type Seen = Awaited<ReturnType<typeof look>>
+
+async function look({ store, steps }: Reader, key: TaskKey) {
+  const task = await getTask({ store }, key)
+  const kept = task.stepsSince === undefined ? [] : await steps.list(task, stepLifeOf(task))
+  // A checkpoint is an item of its own: it changes the answer and not the row.
+  return { task, kept, etag: `W/"${task.writeId}${kept.length ? `.${kept.length}` : ''}"` }
 }
 
 /** By RFC 9110 the header is compared weakly: a tag is the same with and without its `W/`. */

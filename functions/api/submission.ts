@@ -1,10 +1,20 @@
 import * as z from 'zod'
-import { ENV } from '../contract.ts'
+import { ENV, LIMITS } from '../contract.ts'
 import { invalid, prepareSubmission } from '../core/application/submit/prepare-submission.ts'
 import { type Submission, submitTask } from '../core/application/submit/submit-task.ts'
-import type { Payload } from '../core/domain/task.ts'
+import { awaitChange } from '../core/application/tasks/await-change.ts'
+import { isFinal, type Payload, type Task } from '../core/domain/task.ts'
 import { parseTrace } from '../core/domain/trace.ts'
-import { clock, ids, log, openPayloads, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import {
+  clock,
+  ids,
+  log,
+  openPayloads,
+  openQueue,
+  openStore,
+  openWaitPlaces,
+  readConfig,
+} from '../hosts/lambda.ts'
 import { taskTypes } from '../tasks/registry.gen.ts'
 import { hashOf, readSubmitBody, type SubmitBody } from './schemas/submit.ts'
 import { taskSchema } from './schemas/task.ts'
@@ -24,6 +34,7 @@ export function openSubmission() {
     clock,
     ids,
     log,
+    places: openWaitPlaces(),
   }
 }
 type Needs = ReturnType<typeof openSubmission>
@@ -35,21 +46,34 @@ export const submitHeaders = z.object({
     .describe(
       'The same key and body give the same task, also when sent at the same time. 1 to 255 characters.',
     ),
+  Prefer: z
+    .string()
+    .optional()
+    .describe(
+      '`wait=n`: waits up to n seconds, 25 at most, for the end of the task, and answers 200 with it if it came.',
+    ),
   traceparent: z
     .string()
     .optional()
     .describe('W3C Trace Context: the task’s log lines and model calls become part of this trace.'),
 })
 
+const ANSWER_HEADERS = {
+  Location: 'Where the task is read.',
+  'Idempotent-Replayed': '"true" when the key had a task already.',
+  'Preference-Applied': '`wait=n`, when it was waited for.',
+} as const
+
 export const ACCEPTED = {
+  200: {
+    description: 'The task has ended within the time of `Prefer: wait=n`.',
+    schema: taskSchema,
+    headers: ANSWER_HEADERS,
+  },
   202: {
     description: 'Accepted. The task, PENDING or SCHEDULED.',
     schema: taskSchema,
-    headers: {
-      Location: 'Where the task is read.',
-      'Retry-After': 'Seconds after which a look is worth it.',
-      'Idempotent-Replayed': '"true" when the key had a task already.',
-    },
+    headers: { ...ANSWER_HEADERS, 'Retry-After': 'Seconds after which a look is worth it.' },
   },
 } as const
 
@@ -75,18 +99,42 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
     idempotencyKey: readIdempotencyKey(headers['Idempotency-Key']),
     trace: parseTrace(headers.traceparent),
   })
-  const { task, isReplay } = await submitTask(needs, submission)
+  const { task: accepted, isReplay } = await submitTask(needs, submission)
+  const wait = readWait(headers.Prefer)
+  const { value: task, hasWaited } = await awaitEnd(needs, accepted, wait)
   const read = (payload: Payload) => needs.payloads.read(payload)
   const json = await toTaskJson(task, { base, read })
-  return {
-    status: 202,
-    headers: {
-      location: json.links.self,
-      'retry-after': String(POLL_SECONDS),
-      ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),
-    },
-    body: json,
-  } as const
+  const common = {
+    location: json.links.self,
+    ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),
+    ...(wait > 0 && hasWaited ? { 'preference-applied': `wait=${wait}` } : {}),
+  }
+  if (wait > 0 && isFinal(task.status)) return { status: 200, headers: common, body: json } as const
+  return { status: 202, headers: { ...common, 'retry-after': String(POLL_SECONDS) }, body: json } as const
+}
+
+/** The task is accepted whatever happens to the wait: a table that does not answer now costs the wait alone. */
+async function awaitEnd(needs: Needs, accepted: Task, wait: number) {
+  let seen = accepted
+  let isFirst = true
+  const look = async () => {
+    if (!isFirst) seen = (await needs.store.get(accepted)) ?? seen
+    isFirst = false
+    return seen
+  }
+  return awaitChange(needs, wait, look, ({ status }) => isFinal(status)).catch(() => ({
+    value: seen,
+    hasWaited: false,
+  }))
+}
+
+/** By RFC 7240 a preference that is not understood is passed over, and one that goes too far is met as far as can be. */
+export function readWait(prefer: string | undefined): number {
+  for (const preference of prefer?.split(',') ?? []) {
+    const found = /^\s*wait\s*=\s*"?(\d{1,6})"?\s*(?:;.*)?$/i.exec(preference)
+    if (found) return Math.min(Number(found[1]), LIMITS.waitSeconds)
+  }
+  return 0
 }
 
 /** The header is a structured string, so quotes around it are not part of the key; most clients send none. */

@@ -27,6 +27,7 @@ const shapes = {
   [ENV.eventSourceIds]: json(z.partialRecord(z.enum(LANES), z.string().min(1))),
   [ENV.lane]: z.enum(LANES),
   [ENV.slots]: z.coerce.number().int().positive(),
+  [ENV.waitPlaces]: z.coerce.number().int().nonnegative(),
   [ENV.modelRoutes]: json(z.record(z.string(), z.string())),
   [ENV.defaultModel]: z.string().min(1),
   [ENV.retentionDays]: z.coerce.number().int().positive(),

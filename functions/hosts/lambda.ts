@@ -13,6 +13,7 @@ import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
+import { DynamoWaitPlaces } from '../core/adapters/dynamodb/wait-places.ts'
 import { DynamoWorkflowStore } from '../core/adapters/dynamodb/workflow-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
@@ -59,6 +60,14 @@ export const openHealth = (): DynamoHealthStore =>
 
 export const openLanes = (): DynamoLaneStore =>
   new DynamoLaneStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+
+export const openWaitPlaces = (): DynamoWaitPlaces => {
+  const { TABLE_NAME, WAIT_PLACES } = readConfig([ENV.tableName, ENV.waitPlaces])
+  return new DynamoWaitPlaces(openDynamo(), TABLE_NAME, WAIT_PLACES, {
+    random: clock.random,
+    token: ids.token,
+  })
+}
 
 let payloads: S3PayloadStore | undefined
 export const openPayloads = (): S3PayloadStore => {

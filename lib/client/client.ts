@@ -8,6 +8,7 @@
  */
 import { type ClientOptions, pause, Transport } from './transport.ts'
 import {
+  type Answer,
   type Call,
   type InputOf,
   isFinal,
@@ -51,9 +52,11 @@ export class TaskFailedError extends Error {
   }
 }
 
-/** Looks grow apart: a quick task is seen at once, a long one costs a look every two seconds. */
-const FIRST_LOOK_MS = 100
-const LONGEST_LOOK_MS = 2_000
+/** Of one call. The stage waits 25 s at most. */
+const WAIT_SECONDS = 20
+/** Where the stage lets nobody more wait, looks grow apart. */
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 2_000
 
 export type Client = ReturnType<typeof createClient>
 
@@ -85,17 +88,24 @@ export function createClient(options: ClientOptions) {
     const end = Date.now() + timeoutMs
     let etag: string | null = null
     let task: Task | undefined
-    for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(LONGEST_LOOK_MS, lookMs * 1.5)) {
+    for (let pauseMs = FIRST_PAUSE_MS; ; ) {
+      const leftSeconds = Math.floor((end - Date.now()) / 1_000)
+      // The stage holds the call until the task changes; the first look is to be an answer at once.
+      const seconds: number = etag === null ? 0 : Math.max(0, Math.min(WAIT_SECONDS, leftSeconds))
       const headers: Record<string, string> = etag ? { 'if-none-match': etag } : {}
-      const answer = await transport.call('getTask', { params: { id }, headers, signal })
+      const query: Call<'getTask'>['query'] = seconds > 0 ? { wait: seconds } : {}
+      const answer: Answer<Task> = await transport.call('getTask', { params: { id }, query, headers, signal })
       if (answer.status !== 304) {
         task = answer.body
         etag = answer.headers.get('etag')
         onChange?.(task)
       }
       if (task && isFinal(task.status)) return task as TaskOf<Name>
-      if (task && Date.now() + lookMs > end) throw new StillRunningError(task)
-      await pause(lookMs, signal)
+      if (task && Date.now() + pauseMs > end) throw new StillRunningError(task)
+      if (seconds > 0 && !answer.headers.has('retry-after')) continue
+      // As many wait as the stage lets wait.
+      if (seconds > 0 || etag === null || leftSeconds < 1) await pause(pauseMs, signal)
+      pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)
     }
   }
 

@@ -1,4 +1,4 @@
-import { type BundleName, ENV, type EnvName } from '../../functions/contract.ts'
+import { type BundleName, ENV, type EnvName, TABLE } from '../../functions/contract.ts'
 
 export interface Access {
   /** Environment names the function must have. */
@@ -7,6 +7,8 @@ export interface Access {
   readonly optionalEnvironment?: readonly EnvName[]
   /** DynamoDB actions on the table itself. */
   readonly table?: readonly string[]
+  /** DynamoDB actions on the items of one partition alone. */
+  readonly partition?: { readonly key: string; readonly actions: readonly string[] }
   /** DynamoDB actions on one index each. */
   readonly indexes?: { readonly list?: readonly string[]; readonly due?: readonly string[] }
   /** S3 actions below the payload prefix. */
@@ -47,6 +49,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.defaultModel,
       ENV.retentionDays,
       ENV.serviceVersion,
+      ENV.waitPlaces,
     ],
     optionalEnvironment: [ENV.corsOrigins, ENV.timingScale],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
@@ -56,8 +59,10 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     workflows: ['sqs:SendMessage'],
   },
   'api-reads': {
-    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion],
+    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.waitPlaces],
     optionalEnvironment: [ENV.corsOrigins],
+    // Who waits holds a place; no task can be written with it.
+    partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // Query on the table itself: the checkpoints of a task lie beside its row.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     indexes: { list: ['dynamodb:Query'] },

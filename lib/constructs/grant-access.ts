@@ -32,6 +32,11 @@ export const parameterPrefix = ({ name, models }: StageSettings): string =>
 export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Reach): void {
   const access = FUNCTION_ACCESS[bundle]
   target.allow(access.table ?? [], [reach.table.table.tableArn])
+  if (access.partition)
+    // With `ForAllValues` alone a request that names no key would pass; UpdateItem always names one.
+    target.allow(access.partition.actions, [reach.table.table.tableArn], {
+      'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [access.partition.key] },
+    })
   target.allow(access.indexes?.list ?? [], [reach.table.indexArn(TABLE.listIndex.name)])
   target.allow(access.indexes?.due ?? [], [reach.table.indexArn(TABLE.dueIndex.name)])
   target.allow(

@@ -90,9 +90,15 @@ export class TaskFunction extends Construct {
   }
 
   /** Adds one statement to the function's role. Resources are whole ARNs; a wildcard needs its own acknowledgement. */
-  allow(actions: readonly string[], resources: readonly string[]): void {
+  allow(actions: readonly string[], resources: readonly string[], conditions?: iam.Conditions): void {
     if (actions.length === 0 || resources.length === 0) return
-    this.role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources] }))
+    this.role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: [...actions],
+        resources: [...resources],
+        ...(conditions ? { conditions } : {}),
+      }),
+    )
   }
 }
 

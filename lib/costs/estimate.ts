@@ -149,6 +149,22 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   ]
 }
 
+/** A typical wait; its request is the submission's or read's own. */
+const WAIT_SECONDS = 10
+/** Looks of a wait of that length: 100 ms apart at first, two seconds in the end. */
+const WAIT_LOOKS = 11
+
+/** What one second of a waiting call costs: its environment, its looks at the row, and its place taken and given back. */
+export function waitingOf(stage: StageSettings): { readonly usd: number; readonly basis: string } {
+  const looks = (WAIT_LOOKS / WAIT_SECONDS) * PRICES.dynamoReadUnit
+  const place = (2 / WAIT_SECONDS) * PRICES.dynamoWriteUnit
+  const usd = (stage.api.memoryMb / 1_024) * PRICES.lambdaGbSecond + looks + place
+  return {
+    usd,
+    basis: `${stage.api.memoryMb} MB, ${WAIT_LOOKS} looks and 2 writes in ${WAIT_SECONDS} s, at most ${stage.api.waitPlaces} at once`,
+  }
+}
+
 export const totalOf = (lines: readonly CostLine[]): number =>
   lines.reduce((sum, { usdPerMonth }) => sum + usdPerMonth, 0)
 

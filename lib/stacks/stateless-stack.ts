@@ -82,6 +82,7 @@ export class StatelessStack extends Stack {
       [ENV.defaultModel]: stage.models.defaultModel,
       [ENV.retentionDays]: String(stage.retentionDays),
       [ENV.serviceVersion]: version,
+      [ENV.waitPlaces]: String(stage.api.waitPlaces),
       ...(stage.api.corsOrigins.length > 0
         ? { [ENV.corsOrigins]: JSON.stringify(stage.api.corsOrigins) }
         : {}),

@@ -32,6 +32,7 @@ export const dev: StageInput = {
     requestsPerSecond: 50,
     burst: 100,
     memoryMb: 512,
+    waitPlaces: 20,
     setsAccountLogRole: true,
     hasCanary: false,
     docs: 'open',

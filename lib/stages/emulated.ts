@@ -38,6 +38,7 @@ export const emulated: StageInput = {
     requestsPerSecond: 1_000,
     burst: 2_000,
     memoryMb: 256,
+    waitPlaces: 2,
     setsAccountLogRole: true,
     hasCanary: false,
     docs: 'open',

@@ -73,6 +73,8 @@ export function local(environment: Environment): StageInput {
       requestsPerSecond: 1_000,
       burst: 2_000,
       memoryMb: 256,
+      // Of four environments, so that two are left for everybody else.
+      waitPlaces: 2,
       setsAccountLogRole: false,
       hasCanary: false,
       docs: 'open',

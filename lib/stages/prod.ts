@@ -25,6 +25,7 @@ export const prod: StageInput = {
     requestsPerSecond: 500,
     burst: 1_000,
     memoryMb: 512,
+    waitPlaces: 100,
     setsAccountLogRole: true,
     hasCanary: true,
     docs: 'key',

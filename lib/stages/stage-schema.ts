@@ -201,6 +201,11 @@ export const stageSchema = z
       burst: whole.min(1),
       memoryMb: whole.min(128).max(10_240),
       /**
+       * Callers that may wait at once (`Prefer: wait`, `?wait=`); further ones are answered at once. Each holds an
+       * environment of an API function, so that waiting can take no more of the account's concurrency than this.
+       */
+      waitPlaces: whole.min(0).max(1_000),
+      /**
        * API Gateway writes access logs with one role per account and Region. True: this stage sets it, and leaves it
        * in place when deleted. False where somebody else governs the account.
        */

@@ -25,6 +25,7 @@ export const staging: StageInput = {
     requestsPerSecond: 200,
     burst: 400,
     memoryMb: 512,
+    waitPlaces: 50,
     setsAccountLogRole: true,
     hasCanary: true,
     docs: 'key',

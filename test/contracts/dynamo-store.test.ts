@@ -2,10 +2,12 @@ import { afterAll } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
+import { DynamoWaitPlaces } from '../../functions/core/adapters/dynamodb/wait-places.ts'
 import { startLocalTable } from '../fixtures/local-table.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { taskStoreContract } from './task-store.ts'
+import { waitPlacesContract } from './wait-places.ts'
 
 const local = await startLocalTable()
 afterAll(() => local.stop())
@@ -32,3 +34,11 @@ laneStoreContract(
   'the local table',
   async () => new DynamoLaneStore(local.documents, await local.createTable()),
 )
+
+waitPlacesContract('the local table', async (places) => {
+  const table = await local.createTable()
+  return new DynamoWaitPlaces(local.documents, table, places, {
+    random: Math.random,
+    token: () => `holder-${++writes}`,
+  })
+})

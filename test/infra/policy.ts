@@ -44,7 +44,15 @@ interface Statement {
   readonly Action: string | string[]
   readonly Resource: unknown
   readonly Effect: string
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
+
+/** `where dynamodb:LeadingKeys is WAITS`, or nothing. */
+const whereOf = ({ Condition = {} }: Statement): string =>
+  Object.values(Condition)
+    .flatMap((fields) => Object.entries(fields))
+    .map(([field, value]) => ` where ${field} is ${[value].flat().join(', ')}`)
+    .join('')
 
 /** One line per function, action and resource, and its environment names: what a review of rights reads. */
 export function rightsOf({ stateless }: Templates): string[] {
@@ -54,13 +62,16 @@ export function rightsOf({ stateless }: Templates): string[] {
       Roles: { Ref: string }[]
       PolicyDocument: { Statement: Statement[] }
     }
-    const lines = PolicyDocument.Statement.flatMap(({ Action, Resource, Effect }) =>
-      [Action]
+    const lines = PolicyDocument.Statement.flatMap((statement) =>
+      [statement.Action]
         .flat()
         .flatMap((action) =>
-          [Resource]
+          [statement.Resource]
             .flat()
-            .map((resource) => `${Effect === 'Allow' ? '' : `${Effect} `}${action} on ${readable(resource)}`),
+            .map(
+              (resource) =>
+                `${statement.Effect === 'Allow' ? '' : `${statement.Effect} `}${action} on ${readable(resource)}${whereOf(statement)}`,
+            ),
         ),
     )
     for (const { Ref } of Roles) byRole.set(Ref, [...(byRole.get(Ref) ?? []), ...lines])

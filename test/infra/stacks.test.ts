@@ -144,6 +144,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         'logs:CreateLogStream',
         'logs:PutLogEvents',
         ...(access.table ?? []),
+        ...(access.partition?.actions ?? []),
         ...(access.indexes?.list ?? []),
         ...(access.indexes?.due ?? []),
         ...(access.payloads ?? []),

@@ -12,7 +12,9 @@ import {
   SECONDS_PER_MONTH,
   totalOf,
   usualBatch,
+  waitingOf,
 } from '../../lib/costs/estimate.ts'
+import { PRICES } from '../../lib/costs/prices.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -23,6 +25,17 @@ const cents = (load: Parameters<typeof estimate>[1]) =>
       Math.round(usdPerMonth * 100) / 100,
     ]),
   )
+
+describe('a call that waits', () => {
+  it('costs its environment for the most part', () => {
+    const stage = loadStage('prod')
+    const { usd, basis } = waitingOf(stage)
+    const environment = (stage.api.memoryMb / 1_024) * PRICES.lambdaGbSecond
+    expect(usd).toBeGreaterThan(environment)
+    expect(usd).toBeLessThan(environment * 1.5)
+    expect(basis).toContain(`at most ${stage.api.waitPlaces} at once`)
+  })
+})
 
 describe('what a month costs', () => {
   it('a million tasks of 10 s, ten at once', () => {

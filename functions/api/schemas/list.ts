@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { LIMITS } from '../../contract.ts'
-
 import { laneName, taskSchema, taskStatus } from './task.ts'
+import { waitSeconds } from './wait.ts'
 
 export const listQuery = z.strictObject({
   status: taskStatus.optional(),
@@ -16,6 +16,12 @@ export const listQuery = z.strictObject({
     .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API')
     .optional()
     .describe('next_cursor of the page before.'),
+  ids: z
+    .string()
+    .regex(/^[^,]{1,64}(,[^,]{1,64}){0,99}$/, 'must be 1 to 100 ids with commas between them')
+    .optional()
+    .describe('These tasks, in this order, in place of a page; an id that is not known is left out.'),
+  wait: waitSeconds.describe('With ids: seconds to wait until one of them has ended.'),
 })
 
 export const listAnswer = z

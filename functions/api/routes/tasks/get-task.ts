@@ -1,5 +1,5 @@
 import { defineRoute } from '../../define-route.ts'
-import { openReader, READ_ANSWERS, readHeaders, readTask } from '../../read-task.ts'
+import { openReader, READ_ANSWERS, readHeaders, readQuery, readTask } from '../../read-task.ts'
 import { taskParams } from '../../schemas/task.ts'
 
 export const getTaskRoute = defineRoute({
@@ -9,11 +9,12 @@ export const getTaskRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'Get a task',
   params: taskParams,
+  query: readQuery,
   headers: readHeaders,
   answers: READ_ANSWERS,
   problems: [404],
   mcp: { tool: 'get_task' },
   needs: openReader,
-  handle: ({ tenant, base, params: { id }, headers }, needs) =>
-    readTask(needs, { tenant, id, base, ifNoneMatch: headers['If-None-Match'] }),
+  handle: ({ tenant, base, params: { id }, query: { wait }, headers }, needs) =>
+    readTask(needs, { tenant, id, base, ifNoneMatch: headers['If-None-Match'], wait }),
 })

@@ -1,5 +1,7 @@
-import { openStore } from '../../../hosts/lambda.ts'
+import { clock, openStore, openWaitPlaces } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
+import { NO_PLACE } from '../../read-task.ts'
+import { checkTogether, readTasks } from '../../read-tasks.ts'
 import { readCursor, writeCursor } from '../../schemas/cursor.ts'
 import { listAnswer, listQuery } from '../../schemas/list.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
@@ -12,10 +14,30 @@ export const listTasksRoute = defineRoute({
   summary: 'List tasks, newest first',
   description: 'Inputs and results larger than 8 kB are null here.',
   query: listQuery,
-  answers: { 200: { description: 'One page.', schema: listAnswer } },
+  answers: {
+    200: {
+      description: 'One page.',
+      schema: listAnswer,
+      headers: { 'Retry-After': 'With wait: nobody more can wait now, and these are the tasks as they are.' },
+    },
+  },
   mcp: { tool: 'list_tasks' },
-  needs: () => ({ store: openStore() }),
-  handle: async ({ tenant, base, query }, { store }) => {
+  needs: () => ({ store: openStore(), places: openWaitPlaces(), clock }),
+  handle: async ({ tenant, base, query }, reader) => {
+    const { store } = reader
+    checkTogether(query)
+    if (query.ids !== undefined) {
+      const { wait } = query
+      const { tasks, hasWaited } = await readTasks(reader, { tenant, ids: query.ids.split(','), wait })
+      return {
+        status: 200,
+        headers: hasWaited ? {} : NO_PLACE,
+        body: {
+          tasks: await Promise.all(tasks.map((task) => toTaskJson(task, { base }))),
+          next_cursor: null,
+        },
+      }
+    }
     const { limit, cursor, created_after, created_before, status, type, lane, tag } = query
     const filter = {
       ...(status ? { status } : {}),

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import type { WaitPlaces } from '../../functions/core/ports/wait-places.ts'
+
+/** What all places to wait must do. */
+export function waitPlacesContract(name: string, open: (places: number) => Promise<WaitPlaces>): void {
+  describe(`${name} keeps the contract of places to wait`, () => {
+    it('gives each place to one, also when all ask at once', async () => {
+      const places = await open(3)
+      const taken = await Promise.all(Array.from({ length: 20 }, () => places.take(1_000, 26_000)))
+      expect(taken.filter((leave) => leave !== undefined).length).toBe(3)
+    })
+
+    it('a place is free when it was given back, or when its time is over', async () => {
+      const places = await open(1)
+      const leave = await places.take(1_000, 26_000)
+      expect(await places.take(2_000, 27_000)).toBeUndefined()
+      await leave?.()
+      expect(await places.take(3_000, 28_000)).toBeDefined()
+      expect(await places.take(27_999, 50_000)).toBeUndefined()
+      expect(await places.take(28_000, 53_000)).toBeDefined()
+    })
+
+    it('who gives back late takes nothing from the next holder', async () => {
+      const places = await open(1)
+      const late = await places.take(1_000, 26_000)
+      await places.take(26_000, 51_000)
+      await late?.()
+      expect(await places.take(30_000, 60_000)).toBeUndefined()
+    })
+
+    it('without places nobody waits', async () => {
+      const places = await open(0)
+      expect(await places.take(1_000, 26_000)).toBeUndefined()
+    })
+  })
+}

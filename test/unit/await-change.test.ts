@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { readWait } from '../../functions/api/submission.ts'
+import { awaitChange } from '../../functions/core/application/tasks/await-change.ts'
+import { MemoryWaitPlaces } from '../fixtures/memory-wait-places.ts'
+import { ManualClock } from '../fixtures/world.ts'
+
+function world(places: number) {
+  const clock = new ManualClock(1_800_000_000_000)
+  const looks: number[] = []
+  const begin = clock.now()
+  /** Waits for an instant, seen from the beginning. */
+  const waitFor = (ms: number, seconds: number) =>
+    awaitChange(
+      dependencies,
+      seconds,
+      async () => {
+        looks.push(clock.now() - begin)
+        return clock.now() - begin
+      },
+      (now) => now >= ms,
+    )
+  const dependencies = { clock, places: new MemoryWaitPlaces(places) }
+  return { clock, looks, waitFor, dependencies }
+}
+
+describe('waiting for a task', () => {
+  it('looks at once, then ever more rarely, and answers with the change', async () => {
+    const { clock, looks, waitFor } = world(1)
+    const waited = waitFor(5_000, 25)
+    await clock.advance(30_000)
+    expect(await waited).toEqual({ value: looks.at(-1), hasWaited: true })
+    expect(looks.slice(0, 4)).toEqual([0, 100, 250, 475])
+    expect(Math.max(...looks.map((at, index) => at - (looks[index - 1] ?? 0)))).toBeLessThanOrEqual(2_000)
+    expect(looks.length).toBeLessThan(12)
+  })
+
+  it('answers in time with the state as it is, and never waits longer than the gateway', async () => {
+    const { clock, looks, waitFor } = world(1)
+    const waited = waitFor(60_000, 90)
+    await clock.advance(25_000)
+    expect(await waited).toEqual({ value: 25_000, hasWaited: true })
+    expect(looks.length).toBeLessThan(25)
+  })
+
+  it('who need not wait takes no place', async () => {
+    const { dependencies, waitFor } = world(0)
+    expect(await waitFor(0, 25)).toEqual({ value: 0, hasWaited: true })
+    expect(await waitFor(5_000, 0)).toEqual({ value: 0, hasWaited: true })
+    expect(await dependencies.places.take(0, 1)).toBeUndefined()
+  })
+
+  it('where all places are taken the state comes at once; a place is free again after the wait, also one that fails', async () => {
+    const { clock, waitFor, dependencies } = world(1)
+    const first = waitFor(3_000, 25)
+    await clock.settle()
+    expect(await waitFor(3_000, 25)).toEqual({ value: 0, hasWaited: false })
+    await clock.advance(10_000)
+    expect((await first).hasWaited).toBe(true)
+    let looks = 0
+    const failing = awaitChange(
+      dependencies,
+      25,
+      async () => {
+        looks += 1
+        if (looks > 1) throw new Error('table away')
+      },
+      () => false,
+    )
+    const failed = expect(failing).rejects.toThrow('table away')
+    await clock.advance(1_000)
+    await failed
+    expect(await dependencies.places.take(clock.now(), clock.now() + 1)).toBeDefined()
+  })
+})
+
+describe('the header Prefer', () => {
+  it.each([
+    [undefined, 0],
+    ['wait=5', 5],
+    ['respond-async, Wait = 10', 10],
+    ['wait="7"; foo=bar, wait=9', 7],
+    ['wait=999999', 25],
+    ['wait', 0],
+    ['wait=-1', 0],
+    ['wait=1.5', 0],
+    ['return=minimal', 0],
+    ['', 0],
+  ])('%s: %s s', (header, seconds) => {
+    expect(readWait(header)).toBe(seconds)
+  })
+})
