@@ -47,6 +47,7 @@ const problemAnswers: Readonly<Record<string, ZodOpenApiResponseObject>> = Objec
 const SUBJECTS: Readonly<Record<string, string>> = {
   tasks: 'Submit work, look at it, stop it, run it again.',
   queues: 'What waits in the lanes; for operators.',
+  uploads: 'Files, sent past the API straight to where they are kept.',
   workflows: 'Chains, groups, chords and graphs of tasks.',
   schedules: 'Tasks that come again by the clock.',
   circuits: 'Models whose calls are paused because they keep failing; for operators.',

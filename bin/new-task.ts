@@ -36,7 +36,7 @@ export default defineTask({
   summary: 'Says in one line what it does.',
   version: 1,
   lane: '${lane}',
-${usesModel ? '  usesModel: true,\n' : ''}  input: z.strictObject({
+${usesModel ? "  needs: ['model'],\n" : ''}  input: z.strictObject({
     text: z.string().min(1).max(20_000).describe('What to work on.'),
   }),
   output: z.string(),

@@ -1,12 +1,14 @@
 import type { TaskAnswer } from '../cli/answers.ts'
 import { usageError } from '../cli/failure.ts'
 import { followLoudly, tellEnd } from '../cli/follow.ts'
-import { type AddCommand, openSession } from '../cli/session.ts'
+import { type AddCommand, openSession, type Session } from '../cli/session.ts'
+import { progressBar, uploadFile } from '../cli/upload.ts'
 import { collect, jsonOf, positive, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
 
 export interface SubmitOptions {
-  readonly type?: string
+  readonly type?: string | undefined
   readonly input?: string
+  readonly file?: string
   readonly model?: string
   readonly priority?: number
   readonly delay?: number
@@ -25,9 +27,13 @@ export const addSubmit: AddCommand = (program) => {
   program
     .command('submit')
     .description('submit a task: a prompt, or --type with --input')
-    .argument('[prompt]', 'what to ask the model; @file, or - for what is piped in')
+    .argument(
+      '[prompt]',
+      'what to ask the model; @file, or - for what is piped in; with --file, the task type',
+    )
     .option('-t, --type <name>', 'task type, see: inspect registered')
     .option('-i, --input <json>', 'its input: JSON, @file.json, or - for what is piped in')
+    .option('-f, --file <path>', 'a file for the task: uploaded, and its input\'s "file"')
     .option('-m, --model <name>', 'name of the model')
     .option('-p, --priority <0-10>', '8 and above go to the urgent lane', wholeNumber)
     .option('--delay <span>', 'run this much later: 90s, 15m, 2h', seconds)
@@ -40,8 +46,10 @@ export const addSubmit: AddCommand = (program) => {
     .option('-w, --wait', 'wait for the end and print the result')
     .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', positive)
     .action(async (prompt: string | undefined, options: SubmitOptions, command) => {
-      const body = await submission(prompt, options)
+      const asked = options.file === undefined ? options : { ...options, type: options.type ?? prompt }
+      const body = await submission(options.file === undefined ? prompt : undefined, asked)
       const session = await openSession(command)
+      if (options.file !== undefined) body.input = await withFile(session, options.file, body.input)
       const { body: task } = await session.api.call<TaskAnswer>('POST', '/tasks', {
         body,
         ...(options.idempotencyKey ? { headers: { 'idempotency-key': options.idempotencyKey } } : {}),
@@ -53,6 +61,17 @@ export const addSubmit: AddCommand = (program) => {
       session.show(task, () => task.id)
       session.note(`${task.status} in lane ${task.lane}. Follow it: npx taskrunner watch ${task.id}`)
     })
+}
+
+/** The input with the uploaded file in it. */
+async function withFile(session: Session, path: string, input: unknown): Promise<unknown> {
+  if (input === null || typeof input !== 'object' || Array.isArray(input))
+    throw usageError('With --file, --input is a JSON object.')
+  const isWatched = process.stderr.isTTY === true
+  const upload = await uploadFile(session.api, path, (done, total) => {
+    if (isWatched) process.stderr.write(`\r${progressBar(done, total)}${done === total ? '\n' : ''}`)
+  })
+  return { ...input, file: { upload } }
 }
 
 /** The request's body. @throws CliError when it is neither a prompt nor a type, or both. */

@@ -31,6 +31,8 @@ import type { submitAdditionRoute } from './routes/tasks/submit-addition.ts'
 import type { submitDocumentRoute } from './routes/tasks/submit-document.ts'
 import type { submitExampleRoute } from './routes/tasks/submit-example.ts'
 import type { submitTaskRoute } from './routes/tasks/submit-task.ts'
+import type { createUploadRoute } from './routes/uploads/create-upload.ts'
+import type { getUploadRoute } from './routes/uploads/get-upload.ts'
 import type { getStatsRoute } from './routes/usage/get-stats.ts'
 import type { getUsageRoute } from './routes/usage/get-usage.ts'
 import type { cancelWorkflowRoute } from './routes/workflows/cancel-workflow.ts'
@@ -74,6 +76,8 @@ export interface Routes {
   readonly submitDocument: typeof submitDocumentRoute
   readonly submitExample: typeof submitExampleRoute
   readonly submitTask: typeof submitTaskRoute
+  readonly createUpload: typeof createUploadRoute
+  readonly getUpload: typeof getUploadRoute
   readonly getStats: typeof getStatsRoute
   readonly getUsage: typeof getUsageRoute
   readonly cancelWorkflow: typeof cancelWorkflowRoute

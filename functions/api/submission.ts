@@ -3,15 +3,18 @@ import { ENV, LIMITS } from '../contract.ts'
 import { invalid, prepareSubmission } from '../core/application/submit/prepare-submission.ts'
 import { type Submission, submitTask } from '../core/application/submit/submit-task.ts'
 import { awaitChange } from '../core/application/tasks/await-change.ts'
+import { openUploadUse } from '../core/application/uploads/use-uploads.ts'
 import { isFinal, type Payload, type Task } from '../core/domain/task.ts'
 import { parseTrace } from '../core/domain/trace.ts'
 import {
   clock,
   ids,
   log,
+  openFiles,
   openPayloads,
   openQueue,
   openStore,
+  openUploads,
   openWaitPlaces,
   readConfig,
 } from '../hosts/lambda.ts'
@@ -25,9 +28,26 @@ const POLL_SECONDS = 1
 
 /** What every route that submits works with. */
 export function openSubmission() {
-  const { MODEL_ROUTES, DEFAULT_MODEL } = readConfig([ENV.modelRoutes, ENV.defaultModel])
+  const { MODEL_ROUTES, DEFAULT_MODEL, RETENTION_DAYS } = readConfig([
+    ENV.modelRoutes,
+    ENV.defaultModel,
+    ENV.retentionDays,
+  ])
+  const useUploads = openUploadUse({
+    uploads: openUploads(),
+    files: openFiles(),
+    retentionDays: RETENTION_DAYS,
+    clock,
+  })
   return {
-    prepare: { types: taskTypes, modelRoutes: MODEL_ROUTES, defaultModel: DEFAULT_MODEL, clock, hashOf },
+    prepare: {
+      types: taskTypes,
+      modelRoutes: MODEL_ROUTES,
+      defaultModel: DEFAULT_MODEL,
+      clock,
+      hashOf,
+      useUploads,
+    },
     store: openStore(),
     queue: openQueue(false),
     payloads: openPayloads(),

@@ -13,9 +13,11 @@ import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
+import { DynamoUploadStore } from '../core/adapters/dynamodb/upload-store.ts'
 import { DynamoWaitPlaces } from '../core/adapters/dynamodb/wait-places.ts'
 import { DynamoWorkflowStore } from '../core/adapters/dynamodb/workflow-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
+import { S3FileStore } from '../core/adapters/s3/file-store.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
 import { createSqsClient, SqsTaskQueue } from '../core/adapters/sqs/task-queue.ts'
 import { SqsWorkflowQueue } from '../core/adapters/sqs/workflow-queue.ts'
@@ -74,6 +76,15 @@ export const openPayloads = (): S3PayloadStore => {
   payloads ??= new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
   return payloads
 }
+
+let files: S3FileStore | undefined
+export const openFiles = (): S3FileStore => {
+  files ??= new S3FileStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
+  return files
+}
+
+export const openUploads = (): DynamoUploadStore =>
+  new DynamoUploadStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
 
 let sqs: ReturnType<typeof createSqsClient> | undefined
 

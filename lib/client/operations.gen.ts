@@ -33,6 +33,8 @@ export const OPERATIONS = {
   submitDocument: ['POST', '/tasks/process-document'],
   submitExample: ['POST', '/tasks/example'],
   submitTask: ['POST', '/tasks'],
+  createUpload: ['POST', '/uploads'],
+  getUpload: ['GET', '/uploads/{id}'],
   getStats: ['GET', '/stats'],
   getUsage: ['GET', '/usage'],
   cancelWorkflow: ['POST', '/workflows/{id}/cancel'],

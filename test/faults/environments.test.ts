@@ -161,12 +161,12 @@ describe('payloads and retention', () => {
     const cleanUp = () => harmed.runtime.pool('CleanerCleanUp').invoke({})
     // Seven days are kept.
     await harmed.moveClock(7 * DAY_MS - 3_600_000)
-    expect(await cleanUp()).toEqual({ tasks: 0, objects: 0, failed: 0, isComplete: true })
+    expect(await cleanUp()).toEqual({ tasks: 0, uploads: 0, objects: 0, failed: 0, isComplete: true })
     await harmed.moveClock(7 * DAY_MS + 60_000)
     expect(await cleanUp()).toEqual({
-      ...{ tasks: rows + 3, objects: before + 3, failed: 0, isComplete: true },
+      ...{ tasks: rows + 3, uploads: 0, objects: before + 3, failed: 0, isComplete: true },
     })
-    expect(await cleanUp()).toEqual({ tasks: 0, objects: 0, failed: 0, isComplete: true })
+    expect(await cleanUp()).toEqual({ tasks: 0, uploads: 0, objects: 0, failed: 0, isComplete: true })
     expect(await objects()).toBe(0)
     for (const { id } of [small, large, gone]) expect((await client.get(`/tasks/${id}`)).status).toBe(404)
     expect((await client.get(`/tasks/${kept.id}`)).body.status).toBe('SCHEDULED')

@@ -1,8 +1,23 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client, type TaskView } from '../fixtures/client.ts'
 import { makeDocx, makeDocxBomb, makePdf } from '../fixtures/documents/make-documents.ts'
 import { makeXlsx } from '../fixtures/documents/make-xlsx.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
+
+interface Upload {
+  readonly id: string
+  readonly url: string
+  readonly status: string
+  readonly media_type: string | null
+}
+interface Problem {
+  readonly errors: readonly { readonly path: string; readonly message: string }[]
+}
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 let client: Client
@@ -41,6 +56,44 @@ describe('files, in the very bundles that are deployed', () => {
     expect(ended.every(({ attempts }) => attempts === 1)).toBe(true)
     expect((await client.post('/tasks', document('lie.pdf', Buffer.from('text')))).status).toBe(422)
     expect(ended[0]?.result).toMatchObject({ format: 'docx', parts: [{ heading: 'Report', start: 0 }] })
+  })
+
+  it('an upload goes past the API to the bucket, is proven by its bytes, and is read by the task', async () => {
+    const bytes = makePdf([[{ text: 'Acme met in Lyon.', size: 11, y: 700 }]])
+    const asked = { name: 'report.pdf', content_type: 'application/pdf', bytes: bytes.byteLength }
+    const { status, body: upload } = await client.post<Upload>('/uploads', asked)
+    expect([status, upload.status, upload.media_type]).toEqual([201, 'waiting', null])
+    const use = { type: 'document.process', input: { file: { upload: upload.id } }, model: 'simulated-fast' }
+    const early = await client.post<Problem>('/tasks', use)
+    expect([early.status, early.body.errors[0]?.path]).toEqual([422, 'input.file.upload'])
+    const put = (body: Buffer, type = 'application/pdf') =>
+      fetch(upload.url, { method: 'PUT', body: new Uint8Array(body), headers: { 'content-type': type } })
+    expect((await put(Buffer.concat([bytes, Buffer.from('x')]))).status).toBe(403)
+    expect((await put(bytes, 'text/html')).status).toBe(403)
+    expect((await put(bytes)).status).toBe(200)
+    expect((await client.get<Upload>(`/uploads/${upload.id}`)).body).toMatchObject({
+      status: 'uploaded',
+      media_type: 'application/pdf',
+    })
+    const { id } = await client.submit(use)
+    expect((await client.done(id)).result).toMatchObject({ format: 'pdf', pages: 1 })
+    const lie = { type: 'data.analyze', input: { file: { upload: upload.id } }, model: 'simulated-fast' }
+    const refused = await client.post<Problem>('/tasks', lie)
+    expect([refused.status, refused.body.errors[0]?.message]).toEqual([
+      422,
+      expect.stringContaining('is application/pdf by its bytes'),
+    ])
+  })
+
+  it('the command line uploads a file and submits it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'upload-'))
+    const path = join(folder, 'numbers.csv')
+    await writeFile(path, 'x,y\n1,2\n2,4\n3,6\n')
+    const program = ['bin/taskrunner.ts', 'submit', 'data.analyze', '--base', running.url, '--wait']
+    const flags = ['--file', path, '--input', '{"charts": false, "narrative": false}']
+    const { stdout } = await promisify(execFile)(process.execPath, [...program, ...flags])
+    await rm(folder, { recursive: true })
+    expect(JSON.parse(stdout)).toMatchObject({ format: 'csv', rows: 3 })
   })
 
   it('the older path takes the input alone, and the steps of the task are shown', async () => {

@@ -5,6 +5,7 @@ import { getTaskResultRoute } from '../routes/tasks/get-task-result.ts'
 import { getTaskStatusRoute } from '../routes/tasks/get-task-status.ts'
 import { getTaskRoute } from '../routes/tasks/get-task.ts'
 import { listTasksRoute } from '../routes/tasks/list-tasks.ts'
+import { getUploadRoute } from '../routes/uploads/get-upload.ts'
 
 export const handler = httpHandler([
   getTaskInputRoute,
@@ -12,4 +13,5 @@ export const handler = httpHandler([
   getTaskStatusRoute,
   getTaskRoute,
   listTasksRoute,
+  getUploadRoute,
 ])

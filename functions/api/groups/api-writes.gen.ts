@@ -6,6 +6,7 @@ import { submitAdditionRoute } from '../routes/tasks/submit-addition.ts'
 import { submitDocumentRoute } from '../routes/tasks/submit-document.ts'
 import { submitExampleRoute } from '../routes/tasks/submit-example.ts'
 import { submitTaskRoute } from '../routes/tasks/submit-task.ts'
+import { createUploadRoute } from '../routes/uploads/create-upload.ts'
 
 export const handler = httpHandler([
   cancelTaskRoute,
@@ -14,4 +15,5 @@ export const handler = httpHandler([
   submitDocumentRoute,
   submitExampleRoute,
   submitTaskRoute,
+  createUploadRoute,
 ])

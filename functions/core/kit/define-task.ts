@@ -3,15 +3,25 @@ import { LANES, type Lane } from '../../contract.ts'
 import { nearestName } from '../domain/nearest-name.ts'
 import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-provider.ts'
 
+/** What a type may say it needs; rights, environment and the fields of the context follow from it. */
+export type Need = keyof Powers
+
+/** What a context has only where the type's `needs` say so. */
+export interface Powers {
+  readonly model: ModelClient
+  readonly files: TaskFiles
+}
+
 /** Everything one attempt may use. */
-export interface TaskContext<Input> {
+export type TaskContext<Input, Needs extends Need = Need> = BaseContext<Input> & Pick<Powers, Needs>
+
+export interface BaseContext<Input> {
   readonly input: Input
   readonly taskId: string
   /** 1 for the first try. */
   readonly attempt: number
   /** Fires at the soft time limit and when the task is cancelled; pass it on to whatever waits. */
   readonly signal: AbortSignal
-  readonly model: ModelClient
   /**
    * A checkpoint: what `run` gives is kept before the next line runs, and an attempt that comes after a crash, a
    * time-out or a retry by hand gets the kept value without running it. The value is JSON. Kept by name and inputs: name
@@ -44,12 +54,15 @@ export interface TaskContext<Input> {
    * Runs an exported function of the type's `heavy.ts` in a thread of its own: reading a large file must not keep the
    * heartbeats of the batch waiting, nor take its memory. Input and output are copied. One at a time.
    *
+   * A function in place of the input is called when the thread is free: of ten tasks that wait with files of 100 MB,
+   * one has its bytes in memory.
+   *
    * @example
    * const rows = await heavy<typeof import('./heavy.ts').readRows>('table-read/readRows', { bytes })
    */
   readonly heavy: <Work extends (input: never) => unknown>(
     name: string,
-    input: Parameters<Work>[0],
+    input: Parameters<Work>[0] | (() => Promise<Parameters<Work>[0]>),
   ) => Promise<Awaited<ReturnType<Work>>>
   /** Cheap to call often: what is told is written at most about once a second. */
   readonly progress: (percent: number, message?: string) => void
@@ -60,6 +73,47 @@ export interface TaskContext<Input> {
   readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void
   /** Resolves after the time; rejects with the signal's reason when that fires first. */
   readonly sleep: (ms: number) => Promise<void>
+}
+
+/** A file of the caller, as an input refers to it: `{"upload": id}` of `POST /uploads`. */
+export interface UploadRef {
+  readonly upload: string
+}
+
+/** A file that the task made. In a result it comes back to the caller with a `url` that works for an hour. */
+export interface FileRef {
+  readonly file: string
+  readonly name: string
+  readonly content_type: string
+  readonly bytes: number
+}
+
+/** Reads and writes whole files, up to 100 MB each. */
+export interface TaskFiles {
+  /**
+   * @throws TaskError `upload_missing` for one that is gone.
+   * @example
+   * const { bytes, mediaType } = await files.read(input.file)
+   */
+  read(file: UploadRef | FileRef): Promise<{
+    readonly bytes: Uint8Array
+    readonly name: string | null
+    /** By its bytes, whatever its name says. */
+    readonly mediaType: string
+  }>
+  /**
+   * Writing the same bytes under the same name again is harmless, so that a retry leaves no second copy.
+   *
+   * @example
+   * return { picture: await files.write({ name: 'small.png', contentType: 'image/png', bytes }) }
+   */
+  write(file: {
+    readonly name: string
+    readonly contentType: string
+    readonly bytes: Uint8Array
+  }): Promise<FileRef>
+  /** An address that works for an hour, for a provider that fetches a file itself. Whoever has it may read it. */
+  url(file: UploadRef | FileRef): Promise<string>
 }
 
 /** Calls the model the task asked for (or the stage's default) and books what it used. */
@@ -115,8 +169,11 @@ export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknow
   readonly summary: string
   readonly version: number
   readonly lane: Lane
-  /** True when the task calls a model; `model` is then validated and defaulted. */
+  readonly needs: readonly Need[]
+  /** True when it needs the model; `model` is then validated and defaulted. */
   readonly usesModel: boolean
+  /** Media types, by the bytes, that an upload in the input may have; others are refused at submit. */
+  readonly accepts?: readonly string[]
   readonly input: z.ZodType<Input, Sent>
   readonly output: z.ZodType<Output>
   readonly retry: RetryPolicy
@@ -128,17 +185,19 @@ export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknow
 }
 
 /** What an author writes: names, shapes and `run`; the rest has defaults. */
-export type TaskDeclaration<Input, Output, Sent> = Pick<
+export type TaskDeclaration<Input, Output, Sent, Needs extends Need> = Pick<
   TaskDefinition<Input, Output, Sent>,
-  'name' | 'summary' | 'version' | 'lane' | 'input' | 'output'
+  'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'accepts'
 > & {
   /** Held to what the schemas say. */
-  readonly run: (context: TaskContext<NoInfer<Input>>) => Promise<NoInfer<Output>>
-  readonly usesModel?: boolean
+  readonly run: (context: TaskContext<NoInfer<Input>, NoInfer<Needs>>) => Promise<NoInfer<Output>>
+  /** What `run` works with beside the input: `model`, `files`. */
+  readonly needs?: readonly Needs[]
   readonly retry?: Partial<RetryPolicy>
   readonly limits?: Partial<TaskDefinition['limits']>
 }
 
+const NEEDS: readonly Need[] = ['model', 'files']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /**
@@ -152,15 +211,15 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
  *   summary: 'Translates a text.',
  *   version: 1,
  *   lane: 'ai',
- *   usesModel: true,
+ *   needs: ['model'],
  *   input: z.object({ text: z.string().max(20_000), to: z.enum(['de', 'fr']) }),
  *   output: z.string(),
  *   run: async ({ input, model }) =>
  *     await model.complete({ system: `Translate to ${input.to}.`, prompt: input.text }),
  * })
  */
-export function defineTask<Input, Output, Sent>(
-  declaration: TaskDeclaration<Input, Output, Sent>,
+export function defineTask<Input, Output, Sent, const Needs extends Need = never>(
+  declaration: TaskDeclaration<Input, Output, Sent, Needs>,
 ): TaskDefinition<Input, Output, Sent> {
   const { name, lane } = declaration
   if (!NAME.test(name))
@@ -178,5 +237,11 @@ export function defineTask<Input, Output, Sent>(
     throw new Error(
       `Task type "${name}": limits.timeoutMs must be 1,000 to 840,000, not ${limits.timeoutMs}.`,
     )
-  return { usesModel: false, ...declaration, retry, limits }
+  const needs: readonly Need[] = declaration.needs ?? []
+  const unknown = needs.find((need) => !NEEDS.includes(need))
+  if (unknown !== undefined)
+    throw new Error(
+      `Task type "${name}": there is nothing called "${unknown}" to need. Nearest: "${nearestName(unknown, NEEDS)}". Known: ${NEEDS.join(', ')}.`,
+    )
+  return { ...declaration, needs, usesModel: needs.includes('model'), retry, limits }
 }

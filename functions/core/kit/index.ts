@@ -5,9 +5,13 @@ export type { ImageType, JsonShape, MessagePart, ModelMessage } from '../ports/m
 export { type AskObject, askObject } from './ask-object.ts'
 export {
   defineTask,
+  type FileRef,
   type ModelCall,
   type ModelClient,
   type ModelReply,
   type TaskContext,
   type TaskDefinition,
+  type TaskFiles,
+  type UploadRef,
 } from './define-task.ts'
+export { fileShape, uploadShape } from './file-shapes.ts'

@@ -1,5 +1,15 @@
+import { TaskError } from '../domain/errors.ts'
+import { PROOF_BYTES, provenMediaType } from '../domain/media-type.ts'
 import { textOf } from '../ports/model-provider.ts'
-import type { ModelCall, ModelReply, TaskContext, TaskDefinition } from './define-task.ts'
+import type {
+  FileRef,
+  ModelCall,
+  ModelReply,
+  TaskContext,
+  TaskDefinition,
+  TaskFiles,
+  UploadRef,
+} from './define-task.ts'
 
 const MODEL = 'test-model'
 
@@ -11,6 +21,8 @@ export interface RunTaskTypeSettings {
   /** The type's own `heavy.ts`, run in place. */
   readonly heavy?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
+  /** Uploads by their id. */
+  readonly uploads?: Readonly<Record<string, { readonly name?: string; readonly bytes: Uint8Array }>>
   /** Which try it is. Default 1. */
   readonly attempt?: number
 }
@@ -25,6 +37,12 @@ export interface RunTaskTypeResult<Output> {
   readonly slept: readonly number[]
   /** Names of the steps that ran, in order. */
   readonly stepped: readonly string[]
+  /** What `files.write` was given, in order. */
+  readonly written: readonly {
+    readonly name: string
+    readonly contentType: string
+    readonly bytes: Uint8Array
+  }[]
 }
 
 /**
@@ -41,6 +59,7 @@ export async function runTaskType<Input, Output, Sent>(
     answer = '',
     complete,
     heavy,
+    uploads = {},
     signal = new AbortController().signal,
     attempt = 1,
   }: RunTaskTypeSettings = {},
@@ -50,6 +69,7 @@ export async function runTaskType<Input, Output, Sent>(
   const logged: { message: string }[] = []
   const slept: number[] = []
   const stepped: string[] = []
+  const written: RunTaskTypeResult<Output>['written'][number][] = []
   const step = async <Value>(name: string, run: () => Value | Promise<Value>): Promise<Value> => {
     stepped.push(name)
     // As it comes back from where it is kept.
@@ -74,6 +94,7 @@ export async function runTaskType<Input, Output, Sent>(
     attempt,
     signal,
     model: { name: MODEL, generate, complete: async (call) => (await generate(call)).text },
+    files: filesIn(uploads, written),
     progress,
     step,
     heavy: heavyIn(heavy),
@@ -89,7 +110,38 @@ export async function runTaskType<Input, Output, Sent>(
     log: (message, fields) => void logged.push({ ...fields, message }),
     sleep: async (ms) => void slept.push(ms),
   })
-  return { result: task.output.parse(result), prompts, told, logged, slept, stepped }
+  return { result: task.output.parse(result), prompts, told, logged, slept, stepped, written }
+}
+
+const filesIn = (
+  uploads: NonNullable<RunTaskTypeSettings['uploads']>,
+  written: { readonly name: string; readonly contentType: string; readonly bytes: Uint8Array }[],
+): TaskFiles => {
+  const find = (ref: UploadRef | FileRef) => {
+    const found =
+      'upload' in ref ? uploads[ref.upload] : written.find((_, index) => ref.file === `file-${index}`)
+    if (!found) throw new TaskError('The file is not there any more.', { code: 'upload_missing' })
+    return found
+  }
+  return {
+    read: async (ref) => {
+      const { bytes, name = null } = find(ref)
+      return { bytes, name, mediaType: provenMediaType(bytes.subarray(0, PROOF_BYTES)) }
+    },
+    write: async (file) => {
+      written.push(file)
+      return {
+        file: `file-${written.length - 1}`,
+        name: file.name,
+        content_type: file.contentType,
+        bytes: file.bytes.byteLength,
+      }
+    },
+    url: async (ref) => {
+      find(ref)
+      return `https://files.example/${'upload' in ref ? ref.upload : ref.file}`
+    },
+  }
 }
 
 const heavyIn =
@@ -97,5 +149,5 @@ const heavyIn =
   async (name, input) => {
     const work = module?.[name.split('/')[1] ?? '']
     if (typeof work !== 'function') throw new Error(`Pass the module with "${name}" as the setting "heavy".`)
-    return work(input)
+    return work(typeof input === 'function' ? await (input as () => Promise<unknown>)() : input)
   }

@@ -9,7 +9,7 @@ export type HeavyWork = (work: HeavyOrder) => Promise<unknown>
 export interface HeavyOrder {
   /** `<folder of the task type>/<exported function of its heavy.ts>`. */
   readonly name: string
-  /** Copied to where the work runs. */
+  /** Copied to where the work runs; a function is called when its turn has come, and the bytes it gives are moved there. */
   readonly input: unknown
   readonly signal: AbortSignal
 }

@@ -7,5 +7,5 @@ export interface StepScope {
   /** Books a model call's use on the innermost step that it is made in, if there is one. */
   book(add: (before: Usage | undefined) => Usage): void
   /** A short name for a text of any length, the same for the same text only. */
-  fingerprint(text: string): string
+  fingerprint(content: string | Uint8Array): string
 }

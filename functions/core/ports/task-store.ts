@@ -45,7 +45,7 @@ export interface TaskStore {
    * Deletes an expired row, if nothing has been written to it since.
    * @returns whether it did.
    */
-  removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId'>): Promise<boolean>
+  removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId' | 'isUpload'>): Promise<boolean>
   /** Notes how far a lane's worker has come with one tenant's queue. Forward only. */
   recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
   /** What `recordWatermark` told about a lane. */
@@ -56,7 +56,10 @@ export type Changed =
   | { readonly changed: true; readonly task: Task }
   | { readonly changed: false; readonly task: Task | undefined }
 
-export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result' | 'stepsSince'>
+export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result' | 'stepsSince'> & {
+  /** The row of an upload, whose object goes with it. */
+  readonly isUpload?: true
+}
 
 export interface LeaseState extends TaskKey {
   readonly status: Status

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { askObject, defineTask, type ModelClient, TaskError } from '../../core/kit/index.ts'
+import { askObject, defineTask, type ModelClient, TaskError, uploadShape } from '../../core/kit/index.ts'
 import { provenKind } from '../document-process/sniff.ts'
 import type { AnalyzedTable, analyzeTable } from './heavy.ts'
 import { unfoundedNumbers } from './narrative.ts'
@@ -9,19 +9,23 @@ const input = z
   .strictObject({
     text: z.string().min(1).max(5_500_000).optional().describe('The table itself: CSV, TSV or JSON lines.'),
     file: z
-      .strictObject({
-        name: z.string().min(1).max(300).optional().describe('Only its ending is looked at.'),
-        base64: z.base64().min(1, 'is empty').max(6_000_000),
-      })
+      .union([
+        z.strictObject({
+          name: z.string().min(1).max(300).optional().describe('Only its ending is looked at.'),
+          base64: z.base64().min(1, 'is empty').max(6_000_000),
+        }),
+        uploadShape,
+      ])
       .optional()
-      .describe('CSV, TSV, JSON lines or XLSX; told by its bytes.'),
+      .describe('CSV, TSV, JSON lines or XLSX, up to 6 MB here or uploaded; told by its bytes.'),
     group_by: z.string().min(1).max(200).optional().describe('A column by whose values rows are grouped.'),
     question: z.string().min(1).max(2_000).optional().describe('What the narrative should look at.'),
     narrative: z.boolean().default(true).describe('Let the model put the numbers into words.'),
     charts: z.boolean().default(true),
   })
-  .superRefine(({ text, file }, context) => {
-    if ((text === undefined) === (file === undefined))
+  .superRefine(({ text, file: sent }, context) => {
+    const file = sent && 'base64' in sent ? sent : undefined
+    if ((text === undefined) === (sent === undefined))
       context.addIssue({ code: 'custom', path: ['text'], message: 'Send either text or file.' })
     if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
     const kind = file && provenKind(Buffer.from(file.base64.slice(0, 2_000), 'base64'))
@@ -78,14 +82,22 @@ export default defineTask({
     'Works out what is in a table: types, statistics, outliers, correlations, groups and charts, and says it in words.',
   version: 1,
   lane: 'documents',
-  usesModel: true,
+  needs: ['model', 'files'],
+  accepts: ['text/plain', 'application/zip', 'application/x-ole-storage'],
   input,
   output,
-  run: async ({ input, model, step, heavy, progress }) => {
+  run: async ({ input, model, files, step, heavy, progress }) => {
     progress(5, 'reading and calculating')
-    const bytes = Buffer.from(input.file?.base64 ?? input.text ?? '', input.file ? 'base64' : 'utf8')
-    const order = { bytes, groupBy: input.group_by, hasCharts: input.charts }
-    const table = await step('analyze', () => heavy<typeof analyzeTable>('data-analyze/analyzeTable', order))
+    const { file } = input
+    const open = async () => ({
+      bytes:
+        file && 'upload' in file
+          ? (await files.read(file)).bytes
+          : Buffer.from(file?.base64 ?? input.text ?? '', file ? 'base64' : 'utf8'),
+      groupBy: input.group_by,
+      hasCharts: input.charts,
+    })
+    const table = await step('analyze', () => heavy<typeof analyzeTable>('data-analyze/analyzeTable', open))
     const told = { narrative: null, narrative_refused: [] }
     if (!input.narrative) return toOutput(table, told)
     progress(60, 'putting it into words')

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { defineTask, TaskError } from '../../core/kit/index.ts'
+import { defineTask, TaskError, uploadShape } from '../../core/kit/index.ts'
 import { checkExtraction } from './extraction.ts'
 import type { readDocument } from './heavy.ts'
 import { combine, type noteSchema, summarize } from './map-reduce.ts'
@@ -23,7 +23,10 @@ const file = z
 const input = z
   .strictObject({
     text: z.string().min(1).max(5_000_000).optional().describe('The document itself, where it is text.'),
-    file: file.optional().describe('Text, Markdown, HTML, PDF or DOCX; told by its bytes.'),
+    file: z
+      .union([file, uploadShape])
+      .optional()
+      .describe('Text, Markdown, HTML, PDF or DOCX, up to 6 MB here or uploaded; told by its bytes.'),
     format: z.enum(FORMATS).optional().describe('For text that is Markdown or HTML.'),
     summary_words: z.int().min(20).max(2_000).default(200),
     language: z.string().min(2).max(40).optional().describe('Of the answer; else that of the document.'),
@@ -67,19 +70,25 @@ export default defineTask({
     'Reads a document, splits it, and sums it up with key points, entities and what a schema asks for.',
   version: 1,
   lane: 'documents',
-  usesModel: true,
+  needs: ['model', 'files'],
   limits: { timeoutMs: 280_000 },
   input,
   output,
-  run: async ({ input, model, step, map, heavy, progress }) => {
+  accepts: ['text/plain', 'application/pdf', 'application/zip', 'application/x-ole-storage'],
+  run: async ({ input, model, files, step, map, heavy, progress }) => {
     progress(1, 'reading')
-    const bytes = Buffer.from(input.file?.base64 ?? input.text ?? '', input.file ? 'base64' : 'utf8')
-    const hint = promisedFormat(input.file?.name) ?? input.format
-    const read = await step(
-      'read',
-      () => heavy<typeof readDocument>('document-process/readDocument', { bytes, hint }),
-      { inputs: [hint] },
-    )
+    const { file } = input
+    const open = async () => {
+      if (file && 'upload' in file) {
+        const { bytes, name } = await files.read(file)
+        return { bytes, hint: promisedFormat(name ?? undefined) ?? input.format }
+      }
+      const bytes = Buffer.from(file?.base64 ?? input.text ?? '', file ? 'base64' : 'utf8')
+      return { bytes, hint: promisedFormat(file?.name) ?? input.format }
+    }
+    const read = await step('read', () => heavy<typeof readDocument>('document-process/readDocument', open), {
+      inputs: [file && 'upload' in file ? file.upload : promisedFormat(file?.name), input.format],
+    })
     const parts = splitText(read.text, read.headings, PART_CHARACTERS)
     if (parts.length > MAX_PARTS)
       throw new TaskError(`The document has ${parts.length} parts; at most ${MAX_PARTS} are processed.`, {

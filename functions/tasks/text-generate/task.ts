@@ -77,7 +77,7 @@ export default defineTask({
   summary: 'Asks a model and returns its text, or the JSON that a schema asks for.',
   version: 2,
   lane: 'ai',
-  usesModel: true,
+  needs: ['model'],
   input,
   output: z.union([z.string(), z.record(z.string(), z.unknown())]),
   run: async ({ input, model, progress }) => {

@@ -15,6 +15,9 @@ export const keyOf = ({ tenant, id }: TaskKey): Row => ({
   sk: 'S',
 })
 
+/** Sort key of an upload's row, beside which a task of the same id could stand. */
+export const UPLOAD_SORT_KEY = 'U'
+
 /** DynamoDB's limit of a partition key. */
 const KEY_BYTES = 2_048
 

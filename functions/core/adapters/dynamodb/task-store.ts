@@ -23,7 +23,7 @@ import type {
   TaskStore,
 } from '../../ports/task-store.ts'
 import { readPage } from './list.ts'
-import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow } from './row.ts'
+import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow, UPLOAD_SORT_KEY } from './row.ts'
 import { parseScheduleKey } from './schedule-store.ts'
 import { Table } from './table.ts'
 import { parseWorkflowKey } from './workflow-store.ts'
@@ -42,6 +42,12 @@ function toDueEntry(row: Row): DueEntry | DueItem {
   if (pk.startsWith('H#')) return { item: 'schedule', ...parseScheduleKey(pk, sk), dueAt }
   return { ...(row as unknown as DueEntry), item: 'task', ...parseKey(pk) }
 }
+
+const toExpired = ({ pk, sk, ...row }: Row): ExpiredTask => ({
+  ...(row as unknown as ExpiredTask),
+  ...parseKey(String(pk)),
+  ...(sk === UPLOAD_SORT_KEY ? { isUpload: true } : {}),
+})
 
 const WATERMARK_TTL_SECONDS = 3_600
 
@@ -144,28 +150,29 @@ export class DynamoTaskStore implements TaskStore {
         client.send(
           new ScanCommand({
             TableName: this.#table.name,
-            FilterExpression: '#ttl <= :now AND sk = :row',
-            ProjectionExpression: 'tenant, id, writeId, #input, #result, stepsSince',
+            FilterExpression: '#ttl <= :now AND sk IN (:row, :upload)',
+            ProjectionExpression: 'pk, sk, id, writeId, #input, #result, stepsSince',
             ExpressionAttributeNames: { '#ttl': 'ttl', '#input': 'input', '#result': 'result' },
             ExpressionAttributeValues: {
               ':now': Math.floor(this.#now() / 1_000),
               ':row': keyOf({ tenant: '', id: '' }).sk,
+              ':upload': UPLOAD_SORT_KEY,
             },
             ExclusiveStartKey,
           }),
         ),
       )
-      if (answer.Items?.length) yield answer.Items as ExpiredTask[]
+      if (answer.Items?.length) yield answer.Items.map(toExpired)
       ExclusiveStartKey = answer.LastEvaluatedKey
     } while (ExclusiveStartKey)
   }
 
-  async removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId'>): Promise<boolean> {
+  async removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId' | 'isUpload'>): Promise<boolean> {
     const answer = await this.#table.write('remove', (client) =>
       client.send(
         new DeleteCommand({
           TableName: this.#table.name,
-          Key: keyOf(task),
+          Key: task.isUpload ? { ...keyOf(task), sk: UPLOAD_SORT_KEY } : keyOf(task),
           ConditionExpression: 'writeId = :seen AND #ttl <= :now',
           ExpressionAttributeNames: { '#ttl': 'ttl' },
           ExpressionAttributeValues: { ':seen': task.writeId, ':now': Math.floor(this.#now() / 1_000) },

@@ -30,15 +30,38 @@ const entry = (): URL =>
 export function openHeavyThread({ heapMb = HEAP_MB, timeoutMs = TIMEOUT_MS } = {}): HeavyWork {
   let last: Promise<unknown> = Promise.resolve()
   return ({ name, input, signal }) => {
-    const mine = last.then(() => runOne(name, input, signal, { heapMb, timeoutMs }))
+    const mine = last.then(async () => {
+      signal.throwIfAborted()
+      const isLate = typeof input === 'function'
+      const made: unknown = isLate ? await input() : input
+      return runOne({ name, input: made, moved: isLate ? ownBuffers(made) : [] }, signal, {
+        heapMb,
+        timeoutMs,
+      })
+    })
     last = mine.catch(() => undefined)
     return mine
   }
 }
 
+/** Buffers made for the thread alone: moving 100 MB costs nothing, copying it the same again. */
+const ownBuffers = (input: unknown): readonly ArrayBuffer[] =>
+  input === null || typeof input !== 'object'
+    ? []
+    : Object.values(input).flatMap((value) =>
+        value instanceof Uint8Array &&
+        value.buffer instanceof ArrayBuffer &&
+        value.byteLength === value.buffer.byteLength
+          ? [value.buffer]
+          : [],
+      )
+
 function runOne(
-  name: string,
-  input: unknown,
+  {
+    name,
+    input,
+    moved,
+  }: { readonly name: string; readonly input: unknown; readonly moved: readonly ArrayBuffer[] },
   signal: AbortSignal,
   { heapMb, timeoutMs }: { readonly heapMb: number; readonly timeoutMs: number },
 ): Promise<unknown> {
@@ -46,6 +69,7 @@ function runOne(
   return new Promise((resolve, reject) => {
     const thread = new Worker(entry(), {
       workerData: { name, input },
+      transferList: [...moved],
       // No key, no queue: it reads files that strangers made.
       env: {},
       execArgv: [],

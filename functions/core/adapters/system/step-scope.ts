@@ -15,5 +15,5 @@ export const stepScope: StepScope = {
     const step = spending.getStore()
     if (step) step.usage = add(step.usage)
   },
-  fingerprint: (text) => createHash('sha256').update(text).digest('hex'),
+  fingerprint: (content) => createHash('sha256').update(content).digest('hex'),
 }

@@ -1,6 +1,7 @@
 import { causeFields } from '../../domain/errors.ts'
 import type { Payload } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { FileStore } from '../../ports/file-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { StepStore } from '../../ports/step-store.ts'
@@ -10,6 +11,7 @@ export interface CleanUpDependencies {
   readonly store: TaskStore
   readonly payloads: PayloadStore
   readonly steps: StepStore
+  readonly files: Pick<FileStore, 'removeUpload'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -17,6 +19,8 @@ export interface CleanUpDependencies {
 export interface CleanedUp {
   /** Rows deleted. */
   readonly tasks: number
+  /** Uploads deleted that no task uses any more. */
+  readonly uploads: number
   /** Payload objects deleted with them. */
   readonly objects: number
   /** Rows that could not be deleted; the next cleanup tries again. */
@@ -32,12 +36,17 @@ const CONCURRENCY = 16
  * the two leaves an invisible row that the next cleanup finds.
  */
 export async function cleanUp(
-  { store, payloads, steps, clock, log }: CleanUpDependencies,
+  { store, payloads, steps, files, clock, log }: CleanUpDependencies,
   stopAt: number,
 ): Promise<CleanedUp> {
-  const counts = { tasks: 0, objects: 0, failed: 0 }
+  const counts = { tasks: 0, uploads: 0, objects: 0, failed: 0 }
   const cleanOne = async (task: ExpiredTask) => {
     try {
+      if (task.isUpload) {
+        await files.removeUpload(task)
+        if (await store.removeExpired(task)) counts.uploads += 1
+        return
+      }
       for (const payload of [task.input, task.result]) if (await removeObject(payload)) counts.objects += 1
       // The row last: while it stands, the next cleanup finds what is left of the rest.
       if (task.stepsSince !== undefined)

@@ -8,6 +8,7 @@ import type { ModelUsage } from '../../domain/model-usage.ts'
 import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
 import { claim, complete } from '../../domain/transitions.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
+import type { FileStore } from '../../ports/file-store.ts'
 import type { HeavyWork } from '../../ports/heavy-work.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
@@ -17,6 +18,7 @@ import type { StepStore } from '../../ports/step-store.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
 import type { Changed, TaskStore } from '../../ports/task-store.ts'
+import type { UploadStore } from '../../ports/upload-store.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
@@ -57,6 +59,8 @@ export interface RunDependencies extends RefillDependencies {
   readonly steps: StepStore
   readonly stepScope: StepScope
   readonly heavyWork: HeavyWork
+  readonly files: FileStore
+  readonly uploads: UploadStore
   readonly providers: ModelProviders
   readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined

@@ -7,6 +7,7 @@ import { mapItems } from './map-items.ts'
 import type { ModelMeter } from './meter-model.ts'
 import type { TaskSteps } from './run-steps.ts'
 import type { SupervisedAttempt } from './supervise-attempt.ts'
+import { type FileDependencies, openTaskFiles } from './task-files.ts'
 
 interface Parts {
   readonly task: Task
@@ -19,7 +20,16 @@ interface Parts {
 
 /** What the author's code gets; its type is the kit's `TaskContext`. */
 export function makeTaskContext(
-  { clock, log, heavyWork }: { readonly clock: Clock; readonly log: Log; readonly heavyWork: HeavyWork },
+  {
+    clock,
+    log,
+    heavyWork,
+    ...files
+  }: Omit<FileDependencies, 'clock'> & {
+    readonly clock: Clock
+    readonly log: Log
+    readonly heavyWork: HeavyWork
+  },
   { task, input, attempt, meter, steps }: Parts,
 ) {
   const { signal, progress } = attempt
@@ -29,6 +39,7 @@ export function makeTaskContext(
     attempt: task.attempt,
     signal,
     model: meter.client,
+    files: openTaskFiles({ ...files, clock }, task, signal),
     step: steps.step,
     map: mapItems({ step: steps.step, progress, signal }),
     heavy: (name: string, input: unknown) => heavyWork({ name, input, signal }),

@@ -6,6 +6,7 @@ import { nearestName } from '../../domain/nearest-name.ts'
 import { storedInput } from '../../domain/stored-input.ts'
 import { withoutNulls } from '../../domain/without-nulls.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { UseUploads } from '../uploads/use-uploads.ts'
 import type { Submission } from './submit-task.ts'
 
 /** What somebody asks for: a caller over HTTP, a schedule, a workflow's step, an agent. */
@@ -33,6 +34,10 @@ export interface SubmittableType {
   readonly name: string
   readonly lane: Lane
   readonly usesModel: boolean
+  /** What its code works with; uploads are looked for in the input of a type that needs files. */
+  readonly needs?: readonly string[]
+  /** Media types, proven by the bytes, that its uploads may have; without it, any. */
+  readonly accepts?: readonly string[]
   readonly input: Shape
   readonly retry: { readonly maxAttempts: number }
   readonly limits: { readonly timeoutMs: number }
@@ -45,6 +50,7 @@ export interface PrepareDependencies {
   readonly clock: Clock
   /** SHA-256 over the value with sorted keys. */
   readonly hashOf: (value: unknown) => string
+  readonly useUploads?: UseUploads
 }
 
 const DAY_MS = 86_400_000
@@ -79,6 +85,11 @@ export async function prepareSubmission(
     ...('message' in model ? [model] : []),
   ]
   if (!input.isValid || 'message' in model || errors.length > 0) throw invalid(errors)
+  // Last, as it reads and writes: only what else is right keeps an upload from going.
+  const refused = type.needs?.includes('files')
+    ? await dependencies.useUploads?.(request.tenant, type, input.value, request.inputPath ?? 'input')
+    : undefined
+  if (refused?.length) throw invalid(refused)
   const { tenant, idempotencyKey, trace, inputPath: _path, ...asked } = request
   return {
     tenant,

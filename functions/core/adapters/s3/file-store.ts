@@ -1,0 +1,128 @@
+import { PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
+import { MissingError } from '../../domain/errors.ts'
+import type { TaskKey } from '../../domain/task.ts'
+import type { FileStore } from '../../ports/file-store.ts'
+import { callAws } from '../aws/failures.ts'
+
+type S3 = typeof import('@aws-sdk/client-s3')
+interface Loaded {
+  readonly sdk: S3
+  readonly client: InstanceType<S3['S3Client']>
+}
+
+/** 100 MB take some seconds from S3 to a function; the attempt's own deadline ends what takes longer. */
+const TRANSFER_LIMITS = { ...PAYLOAD_CALL_LIMITS, requestTimeout: 60_000 }
+
+const folderOf = ({ tenant, id }: TaskKey) => `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}`
+/** Under the prefix of the payloads: the same rights, and the same rule deletes what everything else has left behind. */
+const uploadObjectOf = (key: TaskKey): string => `${folderOf(key)}/upload`
+const fileObjectOf = (key: TaskKey, file: string): string => `${folderOf(key)}/${file}`
+
+/** The S3 client is imported when a file is first touched, as in `payload-store.ts`. */
+export class S3FileStore implements FileStore {
+  readonly #bucket: string
+  #loaded: Promise<Loaded> | undefined
+
+  constructor(bucket: string) {
+    this.#bucket = bucket
+  }
+
+  uploadLink(
+    key: TaskKey,
+    { contentType, bytes }: { readonly contentType: string; readonly bytes: number },
+    seconds: number,
+  ): Promise<string> {
+    return this.#call('link', async ({ sdk, client }) => {
+      const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner')
+      const command = new sdk.PutObjectCommand({
+        Bucket: this.#bucket,
+        Key: uploadObjectOf(key),
+        ContentType: contentType,
+        ContentLength: bytes,
+      })
+      // Signed, both headers must come as they are here: S3 refuses another type, and one byte more.
+      const signableHeaders = new Set(['host', 'content-type', 'content-length'])
+      return getSignedUrl(client, command, { expiresIn: seconds, signableHeaders })
+    })
+  }
+
+  async peek(key: TaskKey, bytes: number) {
+    try {
+      return await this.#call('read', async ({ sdk, client }) => {
+        const Range = `bytes=0-${bytes - 1}`
+        const get = new sdk.GetObjectCommand({ Bucket: this.#bucket, Key: uploadObjectOf(key), Range })
+        const { Body, ContentRange, ContentLength = 0 } = await client.send(get)
+        const total = Number(/\/(\d+)$/.exec(ContentRange ?? '')?.[1] ?? ContentLength)
+        return { bytes: total, head: (await Body?.transformToByteArray()) ?? new Uint8Array() }
+      })
+    } catch (error) {
+      if (error instanceof MissingError) return undefined
+      throw error
+    }
+  }
+
+  readUpload(key: TaskKey): Promise<Uint8Array> {
+    return this.#get(uploadObjectOf(key))
+  }
+
+  async removeUpload(key: TaskKey): Promise<void> {
+    await this.#call('delete', ({ sdk, client }) =>
+      client.send(new sdk.DeleteObjectCommand({ Bucket: this.#bucket, Key: uploadObjectOf(key) })),
+    )
+  }
+
+  async write(key: TaskKey, file: string, bytes: Uint8Array, contentType: string): Promise<void> {
+    await this.#call('write', ({ sdk, client }) =>
+      client.send(
+        new sdk.PutObjectCommand({
+          Bucket: this.#bucket,
+          Key: fileObjectOf(key, file),
+          Body: bytes,
+          ContentType: contentType,
+        }),
+      ),
+    )
+  }
+
+  read(key: TaskKey, file: string): Promise<Uint8Array> {
+    return this.#get(fileObjectOf(key, file))
+  }
+
+  link(key: TaskKey, seconds: number, file?: string, downloadName?: string): Promise<string> {
+    return this.#call('link', async ({ sdk, client }) => {
+      const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner')
+      const command = new sdk.GetObjectCommand({
+        Bucket: this.#bucket,
+        Key: file === undefined ? uploadObjectOf(key) : fileObjectOf(key, file),
+        // Saved, never opened: an SVG or a page of a stranger must not run at the bucket's address.
+        ResponseContentDisposition: `attachment; filename*=UTF-8''${encodeURIComponent(downloadName ?? file ?? key.id).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)}`,
+      })
+      return getSignedUrl(client, command, { expiresIn: seconds })
+    })
+  }
+
+  #get(object: string): Promise<Uint8Array> {
+    return this.#call('read', async ({ sdk, client }) => {
+      const answer = await client.send(new sdk.GetObjectCommand({ Bucket: this.#bucket, Key: object }))
+      return (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
+    })
+  }
+
+  #load(): Promise<Loaded> {
+    this.#loaded ??= import('@aws-sdk/client-s3').then((sdk) => ({
+      sdk,
+      client: new sdk.S3Client({
+        maxAttempts: 3,
+        requestHandler: TRANSFER_LIMITS,
+        // Else a checksum of nothing is signed into the address, and the bucket refuses the file.
+        requestChecksumCalculation: 'WHEN_REQUIRED',
+      }),
+    }))
+    return this.#loaded
+  }
+
+  #call<Answer>(what: string, call: (loaded: Loaded) => Promise<Answer>): Promise<Answer> {
+    const attempted = { service: 'The payload bucket', what, isObjectRead: what === 'read' }
+    return callAws(attempted, async () => call(await this.#load()))
+  }
+}

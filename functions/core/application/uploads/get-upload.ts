@@ -1,0 +1,25 @@
+import { RequestError } from '../../domain/errors.ts'
+import { PROOF_BYTES, provenMediaType } from '../../domain/media-type.ts'
+import type { TaskKey } from '../../domain/task.ts'
+import type { Upload } from '../../domain/upload.ts'
+import type { FileStore } from '../../ports/file-store.ts'
+import type { UploadStore } from '../../ports/upload-store.ts'
+
+interface Dependencies {
+  readonly uploads: UploadStore
+  readonly files: FileStore
+}
+
+/** @returns the upload; with `mediaType` once its bytes have arrived. @throws RequestError `not_found`. */
+export async function getUpload({ uploads, files }: Dependencies, key: TaskKey): Promise<Upload> {
+  const upload = await uploads.get(key)
+  if (!upload) throw new RequestError('not_found', `There is no upload "${key.id.slice(0, 100)}".`)
+  return prove({ files }, upload)
+}
+
+/** Looks at the bytes unless somebody has: the name and the declared type may lie. */
+export async function prove({ files }: Pick<Dependencies, 'files'>, upload: Upload): Promise<Upload> {
+  if (upload.mediaType !== undefined) return upload
+  const seen = await files.peek(upload, PROOF_BYTES)
+  return seen ? { ...upload, mediaType: provenMediaType(seen.head) } : upload
+}
