@@ -29,6 +29,7 @@ import type { listTasksRoute } from './routes/tasks/list-tasks.ts'
 import type { retryTaskRoute } from './routes/tasks/retry-task.ts'
 import type { submitAdditionRoute } from './routes/tasks/submit-addition.ts'
 import type { submitDocumentRoute } from './routes/tasks/submit-document.ts'
+import type { submitEvidenceRoute } from './routes/tasks/submit-evidence.ts'
 import type { submitExampleRoute } from './routes/tasks/submit-example.ts'
 import type { submitTaskRoute } from './routes/tasks/submit-task.ts'
 import type { createUploadRoute } from './routes/uploads/create-upload.ts'
@@ -74,6 +75,7 @@ export interface Routes {
   readonly retryTask: typeof retryTaskRoute
   readonly submitAddition: typeof submitAdditionRoute
   readonly submitDocument: typeof submitDocumentRoute
+  readonly submitEvidence: typeof submitEvidenceRoute
   readonly submitExample: typeof submitExampleRoute
   readonly submitTask: typeof submitTaskRoute
   readonly createUpload: typeof createUploadRoute

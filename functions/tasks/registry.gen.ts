@@ -2,6 +2,7 @@
 import type { TaskDefinition } from '../core/kit/define-task.ts'
 import dataAnalyze from './data-analyze/task.ts'
 import documentProcess from './document-process/task.ts'
+import evidenceAnalyze from './evidence-analyze/task.ts'
 import exampleAdd from './example-add/task.ts'
 import exampleRun from './example-run/task.ts'
 import textGenerate from './text-generate/task.ts'
@@ -10,12 +11,13 @@ import textGenerate from './text-generate/task.ts'
 export interface TaskTypes {
   readonly 'data.analyze': typeof dataAnalyze
   readonly 'document.process': typeof documentProcess
+  readonly 'evidence.analyze': typeof evidenceAnalyze
   readonly 'example.add': typeof exampleAdd
   readonly 'example.run': typeof exampleRun
   readonly 'text.generate': typeof textGenerate
 }
 
-export const taskTypes = [dataAnalyze, documentProcess, exampleAdd, exampleRun, textGenerate] as unknown as readonly TaskDefinition[]
+export const taskTypes = [dataAnalyze, documentProcess, evidenceAnalyze, exampleAdd, exampleRun, textGenerate] as unknown as readonly TaskDefinition[]
 
 const byName = new Map(taskTypes.map((type) => [type.name, type]))
 

@@ -31,6 +31,7 @@ export const OPERATIONS = {
   retryTask: ['POST', '/tasks/{id}/retry'],
   submitAddition: ['POST', '/tasks/add'],
   submitDocument: ['POST', '/tasks/process-document'],
+  submitEvidence: ['POST', '/tasks/analyze-evidence'],
   submitExample: ['POST', '/tasks/example'],
   submitTask: ['POST', '/tasks'],
   createUpload: ['POST', '/uploads'],

@@ -115,3 +115,16 @@ function inGroups(notes: readonly Summed[]): Summed[][] {
   }
   return groups
 }
+
+/** The same name and type is one entity, in the parts that name it; most often named first. */
+export function mergeEntities(notes: readonly Note[]) {
+  const merged = new Map<string, { name: string; type: string; parts: number[] }>()
+  for (const [index, { entities }] of notes.entries())
+    for (const { name, type } of entities) {
+      const key = `${name.trim().toLowerCase()} ${type.trim().toLowerCase()}`
+      const entity = merged.get(key) ?? { name: name.trim(), type: type.trim(), parts: [] }
+      if (entity.parts.at(-1) !== index) entity.parts.push(index)
+      merged.set(key, entity)
+    }
+  return [...merged.values()].sort((left, right) => right.parts.length - left.parts.length).slice(0, 500)
+}

@@ -2,7 +2,6 @@ import * as z from 'zod'
 import { defineTask, TaskError, uploadShape } from '../../core/kit/index.ts'
 import { checkExtraction } from './extraction.ts'
 import type { readDocument } from './heavy.ts'
-import { combine, type noteSchema, summarize } from './map-reduce.ts'
 import { contradiction, FORMATS, promisedFormat } from './sniff.ts'
 import { splitText } from './split.ts'
 
@@ -94,6 +93,8 @@ export default defineTask({
       throw new TaskError(`The document has ${parts.length} parts; at most ${MAX_PARTS} are processed.`, {
         code: 'document_too_long',
       })
+    // Its code loads when it runs: every submit imports this file.
+    const { combine, mergeEntities, summarize } = await import('./map-reduce.ts')
     const wish = { words: input.summary_words, language: input.language, extract: input.extract }
     const notes = await map(
       parts.map(({ heading, start, end }) => ({ heading, text: read.text.slice(start, end) })),
@@ -118,16 +119,3 @@ export default defineTask({
     }
   },
 })
-
-/** The same name and type is one entity, in the parts that name it; most often named first. */
-function mergeEntities(notes: readonly z.output<typeof noteSchema>[]) {
-  const merged = new Map<string, { name: string; type: string; parts: number[] }>()
-  for (const [index, { entities }] of notes.entries())
-    for (const { name, type } of entities) {
-      const key = `${name.trim().toLowerCase()} ${type.trim().toLowerCase()}`
-      const entity = merged.get(key) ?? { name: name.trim(), type: type.trim(), parts: [] }
-      if (entity.parts.at(-1) !== index) entity.parts.push(index)
-      merged.set(key, entity)
-    }
-  return [...merged.values()].sort((left, right) => right.parts.length - left.parts.length).slice(0, 500)
-}

@@ -1,0 +1,22 @@
+import evidenceAnalyze from '../../../tasks/evidence-analyze/task.ts'
+import { defineRoute } from '../../define-route.ts'
+import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
+
+export const submitEvidenceRoute = defineRoute({
+  method: 'POST',
+  path: '/tasks/analyze-evidence',
+  function: 'api-writes',
+  scope: 'tasks:write',
+  summary: 'Submit statements and exhibits',
+  description: 'The input of evidence.analyze alone, in place of a whole task.',
+  headers: submitHeaders,
+  body: {
+    schema: () => evidenceAnalyze.input,
+    // The task type's own schema says what is wrong.
+    parse: (json) => json,
+  },
+  answers: ACCEPTED,
+  needs: openSubmission,
+  handle: (request, needs) =>
+    accept(needs, request, { type: evidenceAnalyze.name, input: request.body, inputPath: '' }),
+})
