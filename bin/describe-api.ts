@@ -51,6 +51,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   workflows: 'Chains, groups, chords and graphs of tasks.',
   schedules: 'Tasks that come again by the clock.',
   circuits: 'Models whose calls are paused because they keep failing; for operators.',
+  mcp: 'The same for agents, by the Model Context Protocol.',
   usage: 'Counts, durations, tokens and cost.',
   service: 'What the API is and whether it is reachable.',
 }
@@ -130,7 +131,8 @@ function operationOf({ name, subject, route }: FoundRoute): ZodOpenApiOperationO
           },
         }
       : {}),
-    responses: { ...Object.fromEntries(Object.entries(route.answers).map(toAnswer)), ...refusalsOf(route) },
+    // What a route answers itself, it describes itself.
+    responses: { ...refusalsOf(route), ...Object.fromEntries(Object.entries(route.answers).map(toAnswer)) },
   }
 }
 

@@ -7,6 +7,7 @@ import type { AnyRoute } from '../functions/api/define-route.ts'
 import { type ApiFunction, BUNDLES } from '../functions/contract.ts'
 import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
 import { describeApi } from './describe-api.ts'
+import { toolsOf } from './describe-tools.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const API = 'functions/api'
@@ -37,6 +38,7 @@ export async function generateRoutes(options: { check?: boolean; root?: string }
   const files = new Map<string, string>([
     ['routes.gen.json', toJson(routes.map(toRow))],
     ['routes.gen.ts', typesOf(routes)],
+    ['mcp/route-tools.gen.ts', toolsOf(routes)],
     ['openapi.gen.json', toJson(describeApi(routes, taskTypes))],
   ])
   const changed: string[] = []
@@ -112,7 +114,8 @@ const toRow = ({ name, route }: FoundRoute) => ({
   ...(route.mcp ? { tool: route.mcp.tool } : {}),
 })
 
-const NOTE = '// Written by "npm run generate" from the files under functions/api/routes. Do not edit.\n'
+export const NOTE =
+  '// Written by "npm run generate" from the files under functions/api/routes. Do not edit.\n'
 
 function entryOf(name: ApiFunction, routes: readonly FoundRoute[]): string {
   const own = routes.filter(({ route }) => route.function === name)

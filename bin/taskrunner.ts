@@ -13,6 +13,7 @@ import { addGet } from './commands/get.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addList } from './commands/list.ts'
 import { addLogs } from './commands/logs.ts'
+import { addMcp } from './commands/mcp.ts'
 import { addPause } from './commands/pause.ts'
 import { addPrices } from './commands/prices.ts'
 import { addQueues } from './commands/queues.ts'
@@ -43,6 +44,7 @@ const COMMANDS = [
   addUsage,
   addPrices,
   addLogs,
+  addMcp,
   addCompletion,
 ]
 

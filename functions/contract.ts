@@ -90,6 +90,7 @@ export const BUNDLES = {
   'api-operate': 'functions/api/groups/api-operate.gen.ts',
   'api-public': 'functions/api/groups/api-public.gen.ts',
   'api-flows': 'functions/api/groups/api-flows.gen.ts',
+  'api-mcp': 'functions/api/groups/api-mcp.gen.ts',
   'run-task': 'functions/workers/run-task.ts',
   'advance-workflow': 'functions/workers/advance-workflow.ts',
   sweep: 'functions/workers/sweep.ts',

@@ -64,7 +64,7 @@ const ARROWS: readonly {
       /^functions\/core\/(application|domain|ports)\//,
       CONTRACT,
     ],
-    packages: [/^zod$/, /^@middy\/core$/, /^aws-lambda$/, /^node:/],
+    packages: [/^zod$/, /^@middy\/core$/, /^aws-lambda$/, /^@modelcontextprotocol\/server$/, /^node:/],
   },
   {
     // Types alone cross the wall: test/unit/client.test.ts bundles the client and finds nothing of functions/ in it.

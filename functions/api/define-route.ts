@@ -26,7 +26,16 @@ export interface BodyShape<Schema extends z.ZodType = z.ZodType, Parsed = unknow
   readonly parse?: (json: unknown) => Parsed | Promise<Parsed>
   /** No body is an empty object. */
   readonly isOptional?: true
+  /** `parse` gets the text as it came: mistakes in it are answered in the words of another protocol. */
+  readonly isText?: true
   readonly examples?: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>
+}
+
+/** A route as a tool: its arguments are the route's parameters, query and body in one object. */
+export interface ToolShape {
+  readonly tool: string
+  /** Taken where an agent says nothing, in place of the route's own defaults. */
+  readonly defaults?: Readonly<Record<string, unknown>>
 }
 
 type Problem = 400 | 404 | 409 | 413 | 415 | 422
@@ -91,8 +100,8 @@ export interface RouteDeclaration<
   readonly answers: Answers
   /** Refusals of its own. Those that follow from params, query, body and scope are added. */
   readonly problems?: readonly Problem[]
-  /** Offered to agents under this tool name. */
-  readonly mcp?: { readonly tool: string }
+  /** Offered to agents. */
+  readonly mcp?: ToolShape
   /** Opens what the handler works with, once per execution environment. */
   readonly needs: () => Needs
   readonly handle: (
@@ -106,14 +115,14 @@ export interface AnyRoute extends ServedRoute {
   readonly function: ApiFunction
   readonly scope: Scope
   readonly summary: string
-  readonly description?: string
-  readonly params?: z.ZodObject
-  readonly query?: z.ZodObject
-  readonly headers?: z.ZodObject
-  readonly body?: BodyShape
+  readonly description?: string | undefined
+  readonly params?: z.ZodObject | undefined
+  readonly query?: z.ZodObject | undefined
+  readonly headers?: z.ZodObject | undefined
+  readonly body?: BodyShape | undefined
   readonly answers: Shapes
-  readonly problems?: readonly Problem[]
-  readonly mcp?: { readonly tool: string }
+  readonly problems?: readonly Problem[] | undefined
+  readonly mcp?: ToolShape | undefined
 }
 
 export type ProblemAnswer = z.output<typeof problemSchema>

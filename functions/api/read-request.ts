@@ -39,6 +39,7 @@ export async function readHeaders(
 
 export async function readBody(shape: BodyShape | undefined, request: HttpRequest): Promise<unknown> {
   if (!shape) return undefined
+  if (shape.isText) return shape.parse?.(request.text())
   const json = shape.isOptional ? request.optionalJson() : request.json()
   if (shape.parse) return shape.parse(json)
   const schema: Shape = typeof shape.schema === 'function' ? shape.schema() : shape.schema

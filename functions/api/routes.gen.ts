@@ -1,6 +1,7 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
 import type { closeCircuitRoute } from './routes/circuits/close-circuit.ts'
 import type { listCircuitsRoute } from './routes/circuits/list-circuits.ts'
+import type { callMcpRoute } from './routes/mcp/call-mcp.ts'
 import type { listQueuesRoute } from './routes/queues/list-queues.ts'
 import type { pauseQueueRoute } from './routes/queues/pause-queue.ts'
 import type { redriveQueueRoute } from './routes/queues/redrive-queue.ts'
@@ -47,6 +48,7 @@ import type { submitWorkflowRoute } from './routes/workflows/submit-workflow.ts'
 export interface Routes {
   readonly closeCircuit: typeof closeCircuitRoute
   readonly listCircuits: typeof listCircuitsRoute
+  readonly callMcp: typeof callMcpRoute
   readonly listQueues: typeof listQueuesRoute
   readonly pauseQueue: typeof pauseQueueRoute
   readonly redriveQueue: typeof redriveQueueRoute

@@ -25,6 +25,11 @@ export interface HttpRequest {
   json(): unknown
   /** Like `json`, but no body is an empty object. */
   optionalJson(): unknown
+  /**
+   * The body as it came, for who parses it himself.
+   * @throws RequestError for a body that is too large or no UTF-8.
+   */
+  text(): string
 }
 
 export interface HttpAnswer {
@@ -56,6 +61,7 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
     tenant: String(authorizer?.tenant ?? identity?.apiKeyId ?? ANYBODY),
     json: () => parseBody(body(), headers['content-type']),
     optionalJson: () => (event.body?.trim() ? parseBody(body(), headers['content-type']) : {}),
+    text: () => checkSize(body()) ?? '',
   }
 }
 
@@ -111,13 +117,19 @@ function baseOf({ requestContext, path, resource }: APIGatewayProxyEvent): strin
 /** `application/json`, or any `application/…+json`, with or without parameters. */
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
 
-function parseBody(raw: string | null, contentType: string | undefined): unknown {
+/** @throws RequestError for a body that is too large. */
+function checkSize(raw: string | null): string | null {
   const bytes = Buffer.byteLength(raw ?? '')
   if (bytes > LIMITS.bodyBytes)
     throw new RequestError(
       'payload_too_large',
       `The body is ${bytes} bytes; at most ${LIMITS.bodyBytes} are taken. Put large data elsewhere and send a reference.`,
     )
+  return raw
+}
+
+function parseBody(raw: string | null, contentType: string | undefined): unknown {
+  checkSize(raw)
   const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType ?? '')?.[1]
   if (charset !== undefined && !/^utf-?8$/i.test(charset))
     throw new RequestError(

@@ -30,7 +30,7 @@ import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
 import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
 
-export { readConfig, systemClock }
+export { readConfig, systemClock, toProblem }
 export const clock = systemClock
 
 /** Built with the first line, so that a declaration can be read where no stage is. */

@@ -3,6 +3,7 @@
 export const OPERATIONS = {
   closeCircuit: ['POST', '/circuits/close'],
   listCircuits: ['GET', '/circuits'],
+  callMcp: ['POST', '/mcp'],
   listQueues: ['GET', '/queues'],
   pauseQueue: ['POST', '/queues/{lane}/pause'],
   redriveQueue: ['POST', '/queues/{lane}/redrive'],

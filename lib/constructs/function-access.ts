@@ -120,6 +120,36 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     queues: ['sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],
   },
+  // Its tools are routes of the four functions above: what those may, together.
+  'api-mcp': {
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.payloadBucket,
+      ENV.queueUrls,
+      ENV.deadLetterQueueUrls,
+      ENV.workflowQueueUrl,
+      ENV.modelRoutes,
+      ENV.defaultModel,
+      ENV.retentionDays,
+      ENV.serviceVersion,
+      ENV.waitPlaces,
+    ],
+    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale],
+    // Query on the table itself: checkpoints, circuits, and the places of those who wait.
+    table: [
+      'dynamodb:BatchGetItem',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ],
+    indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
+    payloads: ['s3:GetObject', 's3:PutObject'],
+    queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
+    deadLetters: TIDY,
+    workflows: ['sqs:SendMessage'],
+  },
   'advance-workflow': {
     environment: [
       ENV.stage,

@@ -128,6 +128,7 @@ export class StatelessStack extends Stack {
         'Shows queues, redrives, pauses and resumes lanes',
       ),
       'api-flows': apiFunction('Flows', 'api-flows', 'Starts and shows workflows and schedules'),
+      'api-mcp': apiFunction('Mcp', 'api-mcp', 'Offers task types and operations to agents as tools'),
       'api-public': apiFunction('Public', 'api-public', 'Health, docs, task types, and what no route has'),
     }
     this.sweeper = new Sweeper(this, 'Sweeper', {

@@ -155,6 +155,7 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-public': 'Public',
     'api-operate': 'Operate',
     'api-flows': 'Flows',
+    'api-mcp': 'Mcp',
     'advance-workflow': 'AdvancerAdvance',
     'run-task': 'laneaiWorker',
     sweep: 'SweeperSweep',

@@ -180,6 +180,7 @@ const BUNDLE_OF = [
   [/^Reads/, 'api-reads'],
   [/^Operate/, 'api-operate'],
   [/^Flows/, 'api-flows'],
+  [/^Mcp/, 'api-mcp'],
   [/^Advancer/, 'advance-workflow'],
   [/^Public/, 'api-public'],
   [/^Sweeper/, 'sweep'],

@@ -31,7 +31,8 @@ export const redriveQueueRoute = defineRoute({
   },
   answers: { 200: { description: 'What fit and what was started.', schema: redriveAnswer } },
   problems: [404],
-  mcp: { tool: 'redrive' },
+  // An agent sees what would happen before it does it.
+  mcp: { tool: 'redrive', defaults: { dry_run: true } },
   needs: () => ({ followUps: openFollowUps(), store: openStore(), queue: openQueue(true), clock, log }),
   handle: async ({ tenant, params, receivedAt, body }, needs) => {
     const lane = readLane(params.lane)

@@ -1,0 +1,58 @@
+/** One message of the Model Context Protocol over HTTP: stateless, one JSON answer for each call. */
+import {
+  createMcpHandler,
+  isLegacyRequest,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server'
+import type { Caller } from './call-route.ts'
+import { createServer, type McpSettings } from './server.ts'
+
+/** The SDK refuses a client that does not take both; what comes is one JSON body in any case. */
+const ACCEPT = 'application/json, text/event-stream'
+
+export async function answerMessage(
+  caller: Caller,
+  settings: McpSettings,
+  { text, headers }: { readonly text: string; readonly headers: Readonly<Record<string, string>> },
+): Promise<{ readonly status: number; readonly contentType: string | undefined; readonly text: string }> {
+  // Only the path of this address is ever looked at.
+  const request = new Request('http://mcp.invalid/mcp', {
+    method: 'POST',
+    headers: { ...headers, accept: ACCEPT, 'content-type': 'application/json' },
+    body: text,
+  })
+  const response = (await isLegacyRequest(request))
+    ? await answerLegacy(caller, settings, request)
+    : await createMcpHandler(() => createServer(caller, settings, true), {
+        legacy: 'reject',
+        responseMode: 'json',
+        // A subscription is a stream without an end: a function would be paid for as long as it is open.
+        maxSubscriptions: 0,
+      }).fetch(request)
+  return {
+    status: response.status,
+    contentType: response.headers.get('content-type') ?? undefined,
+    text: withoutContent(await response.text()),
+  }
+}
+
+/** The SDK gives every result of a call some content; a task that stands in for a result has none. */
+function withoutContent(text: string): string {
+  if (!text.includes('"resultType":"task"')) return text
+  const message = JSON.parse(text) as {
+    readonly result?: { content?: unknown; readonly resultType?: string }
+  }
+  if (message.result?.resultType === 'task') delete message.result.content
+  return JSON.stringify(message)
+}
+
+/** The revisions before 2026-07-28, without sessions: each call is answered as if it were the first. */
+async function answerLegacy(caller: Caller, settings: McpSettings, request: Request): Promise<Response> {
+  const server = createServer(caller, settings, false)
+  const transport = new WebStandardStreamableHTTPServerTransport({
+    sessionIdGenerator: undefined,
+    enableJsonResponse: true,
+  })
+  await server.connect(transport)
+  return transport.handleRequest(request)
+}

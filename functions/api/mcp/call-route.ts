@@ -1,0 +1,93 @@
+/** Calls a route inside this function, as the gateway would: a tool can do no more and no less than the route. */
+import type { Scope } from '../../contract.ts'
+import type { HttpAnswer, HttpRequest } from '../../hosts/http.ts'
+import { log, type RouteHandler, toProblem } from '../../hosts/lambda.ts'
+import type { AnyRoute } from '../define-route.ts'
+
+/** A route that agents may call, with the JSON Schema of its arguments. */
+export interface RouteTool {
+  readonly route: AnyRoute
+  readonly input: Readonly<Record<string, unknown>>
+}
+
+/** Who called `/mcp`, and what of that call the routes must know. */
+export interface Caller {
+  readonly tenant: string
+  readonly base: string
+  readonly receivedAt: number
+  /** What the caller's key may do; left out where there are no keys. */
+  readonly scopes?: readonly Scope[]
+  readonly idempotencyKey?: string | undefined
+  readonly traceparent?: string | undefined
+}
+
+export type Arguments = Readonly<Record<string, unknown>>
+
+export const mayUse = ({ scopes }: Caller, scope: Scope): boolean =>
+  scope === 'open' || scopes === undefined || scopes.includes(scope)
+
+const started = new Map<AnyRoute, RouteHandler>()
+
+/** Opened when first used: most calls need one route of nine. */
+function handlerOf(route: AnyRoute): RouteHandler {
+  const handler = started.get(route) ?? route.start()
+  started.set(route, handler)
+  return handler
+}
+
+/** @returns what the route answers; a refusal as the problem document that a caller over HTTP would get. */
+export async function callRoute(
+  route: AnyRoute,
+  caller: Caller,
+  given: Arguments,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpAnswer> {
+  const request = toRequest(route, caller, { ...route.mcp?.defaults, ...given }, headers)
+  try {
+    return await handlerOf(route)(request)
+  } catch (error) {
+    const { problem, headers } = toProblem(error, request.path)
+    if (problem.status >= 500) log('mcp.failed', { status: problem.status, path: request.resource })
+    return { status: problem.status, headers, body: problem }
+  }
+}
+
+/** Arguments that are neither parameter nor query are the body; without a body they are refused with the query. */
+function toRequest(
+  route: AnyRoute,
+  { tenant, base, receivedAt }: Caller,
+  given: Arguments,
+  headers: Readonly<Record<string, string>>,
+): HttpRequest {
+  const isParameter = (name: string) => Object.hasOwn(route.params?.shape ?? {}, name)
+  const isQuery = (name: string) => Object.hasOwn(route.query?.shape ?? {}, name) || !route.body
+  const parameters: Record<string, string> = Object.create(null)
+  const query: Record<string, readonly string[]> = Object.create(null)
+  const body: Record<string, unknown> = Object.create(null)
+  for (const [name, value] of Object.entries(given)) {
+    if (isParameter(name)) parameters[name] = textOf(value)
+    else if (!isQuery(name)) body[name] = value
+    else if (value !== null && value !== undefined) query[name] = [textOf(value)]
+  }
+  const path = route.path.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(parameters[name] ?? ''),
+  )
+  const json = () => ({ ...body })
+  return {
+    method: route.method,
+    path: `${base}${path}`,
+    resource: `${base}${route.path}`,
+    base,
+    parameters,
+    query,
+    headers,
+    tenant,
+    receivedAt,
+    json,
+    optionalJson: json,
+    text: () => JSON.stringify(body),
+  }
+}
+
+/** As it would stand in an address. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))

@@ -1,0 +1,92 @@
+/** A task in the words of the Model Context Protocol: as the result of a tool, and as a task of its extension. */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import type { HttpAnswer } from '../../hosts/http.ts'
+import type { ProblemAnswer } from '../define-route.ts'
+import type { TaskJson } from '../schemas/task-json.ts'
+
+const DAY_MS = 86_400_000
+/** When a client should look again: most model calls take seconds. */
+const SHORT_POLL_MS = 1_000
+const LONG_POLL_MS = 30_000
+
+export const isFinal = ({ status }: TaskJson): boolean =>
+  status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED' || status === 'EXPIRED'
+
+const text = (words: string) => [{ type: 'text' as const, text: words }]
+
+/** Any answer of a route: its JSON as text for the model, and as data for the client. */
+export function toToolResult({ status, body, text: plain }: HttpAnswer): CallToolResult {
+  if (status >= 400) return refusalOf(body as ProblemAnswer)
+  if (body === undefined) return { content: text(plain ?? '') }
+  return {
+    content: text(JSON.stringify(body)),
+    structuredContent: body as CallToolResult['structuredContent'],
+  }
+}
+
+function refusalOf(problem: ProblemAnswer): CallToolResult {
+  const more = (problem.errors ?? [])
+    .filter(({ message }) => !problem.detail.includes(message))
+    .map(({ path, message }) => `${path || 'The arguments'} ${message}`)
+  return {
+    content: text([`${problem.title}: ${problem.detail}`, ...more].join('\n')),
+    structuredContent: { ...problem },
+    isError: true,
+  }
+}
+
+/** What the call of a task type gives: the result, why there is none, or how to go on asking. */
+export function resultOf(task: TaskJson): CallToolResult {
+  const data = { task_id: task.id, status: task.status }
+  if (task.status === 'COMPLETED') {
+    const { result } = task
+    // Null also stands for a result above 5.5 MB, which fits into no answer.
+    const words =
+      result === null ? `null, or too large for this answer: see ${task.links.result}` : wordsOf(result)
+    return {
+      content: text(words),
+      structuredContent: { ...data, result },
+    }
+  }
+  if (isFinal(task)) {
+    const { code = task.status.toLowerCase(), message = '' } = task.error ?? {}
+    const advice = task.status === 'FAILED' ? ` retry_task {"id": "${task.id}"} runs it again.` : ''
+    return {
+      content: text(`Task ${task.id} is ${task.status} (${code}). ${message}${advice}`),
+      structuredContent: { ...data, error: task.error },
+      isError: true,
+    }
+  }
+  return {
+    content: text(
+      `Task ${task.id} is ${task.status}${progressOf(task)} and goes on by itself. ` +
+        `Ask for it with get_task {"id": "${task.id}", "wait": 25}; cancel_task stops it.`,
+    ),
+    structuredContent: data,
+  }
+}
+
+const wordsOf = (result: unknown): string => (typeof result === 'string' ? result : JSON.stringify(result))
+const progressOf = ({ progress }: TaskJson): string =>
+  progress ? ` (${progress.percent} %${progress.message ? `, ${progress.message}` : ''})` : ''
+
+/** The state of a task of the extension `io.modelcontextprotocol/tasks`, without its result. */
+export function taskOf(task: TaskJson, now: number, retentionDays: number) {
+  const created = Date.parse(task.created_at)
+  return {
+    taskId: task.id,
+    // A task that failed is a tool that failed: `failed` is for mistakes of the protocol alone.
+    status: isFinal(task) ? (task.status === 'CANCELLED' ? 'cancelled' : 'completed') : 'working',
+    statusMessage: `${task.status}${progressOf(task)}`,
+    createdAt: task.created_at,
+    lastUpdatedAt: task.updated_at ?? task.created_at,
+    // Only a finished row is ever deleted.
+    ttlMs: task.finished_at ? Date.parse(task.finished_at) - created + retentionDays * DAY_MS : null,
+    pollIntervalMs: pollOf(task, now),
+  }
+}
+
+function pollOf({ status, run_at }: TaskJson, now: number): number {
+  if (status !== 'SCHEDULED' || !run_at) return SHORT_POLL_MS
+  return Math.min(LONG_POLL_MS, Math.max(SHORT_POLL_MS, Date.parse(run_at) - now))
+}

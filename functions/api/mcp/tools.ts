@@ -1,0 +1,82 @@
+/** What agents can call: every task type, and the routes that offer themselves. */
+import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
+import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
+import { LIMITS } from '../../contract.ts'
+import { type ManifestEntry, manifest } from '../manifest.ts'
+import { submitTaskRoute } from '../routes/tasks/submit-task.ts'
+import type { TaskJson } from '../schemas/task-json.ts'
+import { type Arguments, type Caller, callRoute, mayUse, type RouteTool } from './call-route.ts'
+import { ROUTE_TOOLS } from './route-tools.gen.ts'
+import type { McpSettings } from './server.ts'
+import { resultOf, taskOf, toToolResult } from './task-results.ts'
+
+interface ToolCall {
+  readonly name: string
+  readonly arguments: Arguments
+  /** The client takes a task in place of the result. */
+  readonly isTask: boolean
+}
+
+/** Some clients may only use letters, digits, hyphens and underscores: they may call `text_generate`. */
+const plain = (name: string): string => name.replaceAll('.', '_')
+
+export function listTools(caller: Caller): Tool[] {
+  const types = mayUse(caller, submitTaskRoute.scope) ? manifest.map(typeTool) : []
+  return [...types, ...ROUTE_TOOLS.filter(({ route }) => mayUse(caller, route.scope)).map(routeTool)]
+}
+
+const typeTool = (type: ManifestEntry): Tool => ({
+  name: type.name,
+  description: type.summary,
+  inputSchema: { ...type.input, type: 'object' },
+  annotations: { readOnlyHint: false, destructiveHint: false, openWorldHint: type.usesModel },
+})
+
+const routeTool = ({ route, input }: RouteTool): Tool => ({
+  name: route.mcp?.tool ?? '',
+  description: [route.summary, route.description].filter(Boolean).join('. '),
+  inputSchema: { ...input, type: 'object' },
+  annotations:
+    route.method === 'GET'
+      ? { readOnlyHint: true, openWorldHint: false }
+      : { readOnlyHint: false, openWorldHint: false },
+})
+
+/**
+ * A refused argument is a result that the model can read and mend, a tool that is not there a mistake of the client.
+ *
+ * @throws ProtocolError for an unknown tool.
+ */
+export async function callTool(
+  caller: Caller,
+  settings: McpSettings,
+  call: ToolCall,
+): Promise<CallToolResult> {
+  const type = manifest.find(({ name }) => name === call.name || plain(name) === call.name)
+  const tool = ROUTE_TOOLS.find(({ route }) => route.mcp?.tool === call.name)
+  const route = type ? submitTaskRoute : tool?.route
+  if (!route)
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${call.name.slice(0, 100)}".`)
+  if (!mayUse(caller, route.scope))
+    return { content: [{ type: 'text', text: `This key lacks the scope "${route.scope}".` }], isError: true }
+  if (!type) return toToolResult(await callRoute(route, caller, call.arguments, keyOf(caller)))
+  const answer = await callRoute(
+    submitTaskRoute,
+    caller,
+    { type: type.name, input: call.arguments },
+    {
+      ...keyOf(caller),
+      ...(caller.traceparent ? { traceparent: caller.traceparent } : {}),
+      ...(call.isTask ? {} : { prefer: `wait=${LIMITS.waitSeconds}` }),
+    },
+  )
+  if (answer.status >= 400) return toToolResult(answer)
+  const task = answer.body as TaskJson
+  if (!call.isTask) return resultOf(task)
+  // The row is written: `tasks/get` finds it from here on.
+  const state = taskOf(task, settings.now(), settings.retentionDays)
+  return { resultType: 'task', ...state } as unknown as CallToolResult
+}
+
+const keyOf = ({ idempotencyKey }: Caller): Record<string, string> =>
+  idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }
