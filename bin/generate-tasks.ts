@@ -81,7 +81,7 @@ async function readExamples(tasks: string, folder: string, { input }: TaskDefini
   }
   if (!Array.isArray(examples)) throw new Error(`${shown} must be a list of inputs: [{ … }].`)
   for (const [index, example] of examples.entries()) {
-    const parsed = input.safeParse(example)
+    const parsed = await input.safeParseAsync(example)
     if (parsed.success) continue
     const issues = parsed.error.issues.map(({ path, message }) =>
       path.length > 0 ? `${path.join('.')}: ${message}` : message,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { build, type Metafile } from 'esbuild'
+import { build, type Metafile, type Plugin } from 'esbuild'
 import { BUNDLES, type BundleName } from '../functions/contract.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -11,6 +11,13 @@ const ENTRY = 'index.mjs'
 
 /** Files that a bundle reads at run time, beside its code. */
 const STATIC_FILES: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
+  // libvips finds its parts beside itself, and starts its threads from its own file.
+  'run-task': Object.fromEntries(
+    ['vips-node.mjs', 'vips.wasm', 'vips-heif.wasm'].map((name) => [
+      `vips/${name}`,
+      `node_modules/wasm-vips/lib/${name}`,
+    ]),
+  ),
   'api-public': {
     'openapi.json': 'functions/api/openapi.gen.json',
     'docs/swagger-ui.css': 'node_modules/swagger-ui-dist/swagger-ui.css',
@@ -76,6 +83,23 @@ async function generateFiles(): Promise<void> {
   if (stderr.trim() !== '') console.warn(stderr.trim())
 }
 
+/** An SDK client sends its version and reads nothing else of its package's file, of 2 kB each. */
+const packageFacts: Plugin = {
+  name: 'package-facts',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /node_modules\/@aws-sdk\/[\w-]+\/package\.json$/ }, async ({ path }) => {
+      const { name, version } = JSON.parse(await readFile(path, 'utf8')) as { name: string; version: string }
+      return { contents: JSON.stringify({ name, version }), loader: 'json' }
+    }),
+}
+
+/** Imported from the copy beside the bundle. */
+const imageLibrary: Plugin = {
+  name: 'image-library',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^wasm-vips$/ }, () => ({ path: './vips/vips-node.mjs', external: true })),
+}
+
 async function bundleOne(
   bundle: BundleName,
   outRoot: string,
@@ -101,6 +125,7 @@ async function bundleOne(
     legalComments: 'none',
     logLevel: 'silent',
     mainFields: ['module', 'main'],
+    plugins: [imageLibrary, packageFacts],
     alias: { '@aws-sdk/credential-provider-node': join(ROOT, 'lib/bundle/env-credentials.ts') },
     // CommonJS packages inside an ES module still call `require` for Node's own modules.
     banner: {

@@ -1,12 +1,23 @@
 import { getTask } from '../core/application/tasks/get-task.ts'
 import { RequestError } from '../core/domain/errors.ts'
-import { openPayloads, openStore } from '../hosts/lambda.ts'
+import { withFileLinks } from '../core/domain/file-links.ts'
+import type { TaskKey } from '../core/domain/task.ts'
+import { openFiles, openPayloads, openStore } from '../hosts/lambda.ts'
 import { anyJson } from './schemas/task.ts'
 
 /** The link is for one download, begun soon. */
 const LINK_SECONDS = 300
 
-export const openParts = () => ({ store: openStore(), payloads: openPayloads() })
+export const openParts = () => ({ store: openStore(), payloads: openPayloads(), files: openFiles() })
+
+/** A person may look at a result for a while before the download. */
+const FILE_LINK_SECONDS = 3_600
+
+/** Addresses of the files that a task has written. */
+export const linkIn =
+  (files: Pick<ReturnType<typeof openFiles>, 'link'>, { tenant, id }: TaskKey) =>
+  (file: string, name: string): Promise<string> =>
+    files.link({ tenant, id }, FILE_LINK_SECONDS, file, name)
 
 export const PAYLOAD_ANSWERS = {
   200: { description: 'Up to 8 kB.', schema: anyJson },
@@ -18,14 +29,20 @@ export const PAYLOAD_ANSWERS = {
 
 /** Lambda answers at most 6 MB, so that what lies in the bucket is fetched from there, by a link that ends soon. */
 export async function givePayload(
-  { store, payloads }: ReturnType<typeof openParts>,
+  { store, payloads, files }: ReturnType<typeof openParts>,
   key: { readonly tenant: string; readonly id: string },
   part: 'input' | 'result',
 ) {
   const task = await getTask({ store }, key)
   const payload = task[part]
   if (!payload) throw new RequestError('not_found', `The task is ${task.status} and has no ${part}.`)
-  if ('json' in payload) return { status: 200, text: payload.json } as const
+  // The text itself where there is no file in it: a number of twenty digits stays what it is.
+  if ('json' in payload && (part === 'input' || !payload.json.includes('"file":"file-')))
+    return { status: 200, text: payload.json } as const
+  if ('json' in payload) {
+    const linked = await withFileLinks(JSON.parse(payload.json), linkIn(files, task))
+    return { status: 200, text: JSON.stringify(linked) } as const
+  }
   const location = await payloads.link(payload, LINK_SECONDS)
   return { status: 303, headers: { location } } as const
 }

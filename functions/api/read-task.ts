@@ -3,7 +3,8 @@ import { awaitChange } from '../core/application/tasks/await-change.ts'
 import { getTask } from '../core/application/tasks/get-task.ts'
 import { stepLifeOf } from '../core/domain/step.ts'
 import { isFinal, type TaskKey } from '../core/domain/task.ts'
-import { clock, openPayloads, openSteps, openStore, openWaitPlaces } from '../hosts/lambda.ts'
+import { clock, openFiles, openPayloads, openSteps, openStore, openWaitPlaces } from '../hosts/lambda.ts'
+import { linkIn } from './give-payload.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 import { waitSeconds } from './schemas/wait.ts'
@@ -11,6 +12,7 @@ import { waitSeconds } from './schemas/wait.ts'
 export const openReader = () => ({
   store: openStore(),
   payloads: openPayloads(),
+  files: openFiles(),
   steps: openSteps(),
   places: openWaitPlaces(),
   clock,
@@ -58,7 +60,7 @@ export async function readTask(
     readonly wait: number
   },
 ) {
-  const { payloads } = reader
+  const { payloads, files } = reader
   const isSeen = ({ task, etag }: Seen) =>
     isFinal(task.status) || (request.ifNoneMatch !== undefined && !isKnown(request.ifNoneMatch, etag))
   const { value, hasWaited } = await awaitChange(reader, request.wait, () => look(reader, request), isSeen)
@@ -69,7 +71,7 @@ export async function readTask(
   return {
     status: 200,
     headers,
-    body: await toTaskJson(task, { base: request.base, read, steps: kept }),
+    body: await toTaskJson(task, { base: request.base, read, linkOf: linkIn(files, task), steps: kept }),
   } as const
 }
 

@@ -19,6 +19,7 @@ import {
   readConfig,
 } from '../hosts/lambda.ts'
 import { taskTypes } from '../tasks/registry.gen.ts'
+import { linkIn } from './give-payload.ts'
 import { hashOf, readSubmitBody, type SubmitBody } from './schemas/submit.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
@@ -49,6 +50,7 @@ export function openSubmission() {
       useUploads,
     },
     store: openStore(),
+    files: openFiles(),
     queue: openQueue(false),
     payloads: openPayloads(),
     clock,
@@ -123,7 +125,7 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
   const wait = readWait(headers.Prefer)
   const { value: task, hasWaited } = await awaitEnd(needs, accepted, wait)
   const read = (payload: Payload) => needs.payloads.read(payload)
-  const json = await toTaskJson(task, { base, read })
+  const json = await toTaskJson(task, { base, read, linkOf: linkIn(needs.files, task) })
   const common = {
     location: json.links.self,
     ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),

@@ -2,4 +2,5 @@
 export const heavyModules: Readonly<Record<string, () => Promise<object>>> = {
   'data-analyze': () => import('./data-analyze/heavy.ts'),
   'document-process': () => import('./document-process/heavy.ts'),
+  'image-transform': () => import('./image-transform/heavy.ts'),
 }

@@ -5,6 +5,8 @@ import documentProcess from './document-process/task.ts'
 import evidenceAnalyze from './evidence-analyze/task.ts'
 import exampleAdd from './example-add/task.ts'
 import exampleRun from './example-run/task.ts'
+import imageDescribe from './image-describe/task.ts'
+import imageTransform from './image-transform/task.ts'
 import textGenerate from './text-generate/task.ts'
 
 /** Every type by its name, for what is typed by it. */
@@ -14,10 +16,12 @@ export interface TaskTypes {
   readonly 'evidence.analyze': typeof evidenceAnalyze
   readonly 'example.add': typeof exampleAdd
   readonly 'example.run': typeof exampleRun
+  readonly 'image.describe': typeof imageDescribe
+  readonly 'image.transform': typeof imageTransform
   readonly 'text.generate': typeof textGenerate
 }
 
-export const taskTypes = [dataAnalyze, documentProcess, evidenceAnalyze, exampleAdd, exampleRun, textGenerate] as unknown as readonly TaskDefinition[]
+export const taskTypes = [dataAnalyze, documentProcess, evidenceAnalyze, exampleAdd, exampleRun, imageDescribe, imageTransform, textGenerate] as unknown as readonly TaskDefinition[]
 
 const byName = new Map(taskTypes.map((type) => [type.name, type]))
 

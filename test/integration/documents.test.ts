@@ -85,6 +85,27 @@ describe('files, in the very bundles that are deployed', () => {
     ])
   })
 
+  it('a picture comes back as a file, with a link that works', async () => {
+    const png =
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=='
+    const input = { file: { name: 'dot.png', base64: png }, format: 'avif' }
+    const { id } = await client.submit({ type: 'image.transform', input })
+    const { result, status, error } = await client.done(id)
+    expect([status, error]).toEqual(['COMPLETED', null])
+    const { file } = result as { file: { name: string; url: string; bytes: number } }
+    const response = await fetch(file.url)
+    expect(file.name).toBe('dot.avif')
+    // Saved, never opened at the bucket's address.
+    const asked = new URL(file.url).searchParams.get('response-content-disposition')
+    expect(asked).toBe("attachment; filename*=UTF-8''dot.avif")
+    const bytes = Buffer.from(await response.arrayBuffer())
+    expect([bytes.byteLength, bytes.subarray(4, 12).toString()]).toEqual([file.bytes, 'ftypavif'])
+    const { body: alone } = await client.get<{ file: { url: string } }>(`/tasks/${id}/result`)
+    expect((await fetch(alone.file.url)).status).toBe(200)
+    const told = await client.submit({ type: 'image.describe', input: { file: { base64: png } } })
+    expect((await client.done(told.id)).result).toMatchObject({ width: 1, height: 1, format: 'png' })
+  })
+
   it('the command line uploads a file and submits it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'upload-'))
     const path = join(folder, 'numbers.csv')

@@ -5,6 +5,7 @@ import { openTaskFiles } from '../../functions/core/application/run/task-files.t
 import { createUpload } from '../../functions/core/application/uploads/create-upload.ts'
 import { getUpload } from '../../functions/core/application/uploads/get-upload.ts'
 import { openUploadUse } from '../../functions/core/application/uploads/use-uploads.ts'
+import { withFileLinks } from '../../functions/core/domain/file-links.ts'
 import { provenMediaType } from '../../functions/core/domain/media-type.ts'
 import { uploadsIn } from '../../functions/core/domain/upload.ts'
 import { makeTask } from '../fixtures/make-task.ts'
@@ -109,6 +110,20 @@ describe('an upload', () => {
 
   it('shows how far it is', () => {
     expect(progressBar(6_000_000, 12_000_000)).toBe('[===============               ]  50 %  6.0 of 12.0 MB')
+  })
+})
+
+describe('a file in a result', () => {
+  const file = { file: `file-${'a'.repeat(32)}`, name: 'a.png', content_type: 'image/png', bytes: 3 }
+  const linkOf = async (name: string) => `https://bucket/${name}`
+
+  it('gets its address, wherever it stands; what only looks like one gets none', async () => {
+    const result = { list: [{ picture: file }], other: { file: 'file-../../other', name: 'x' }, n: null }
+    expect(await withFileLinks(result, linkOf)).toEqual({
+      list: [{ picture: { ...file, url: `https://bucket/${file.file}` } }],
+      other: { file: 'file-../../other', name: 'x' },
+      n: null,
+    })
   })
 })
 

@@ -1,6 +1,7 @@
 /** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
 import type * as z from 'zod'
 import { MissingError } from '../../core/domain/errors.ts'
+import { withFileLinks } from '../../core/domain/file-links.ts'
 import type { KeptStep } from '../../core/domain/step.ts'
 import type { Payload, Task } from '../../core/domain/task.ts'
 import { traceIdOf } from '../../core/domain/trace.ts'
@@ -30,10 +31,13 @@ export async function toTaskJson(
   {
     base,
     read,
+    linkOf,
     steps = [],
   }: {
     readonly base: string
     readonly read?: (payload: Payload) => Promise<string>
+    /** Gives a file in the result its address. */
+    readonly linkOf?: (file: string, name: string) => Promise<string>
     readonly steps?: readonly KeptStep[]
   },
 ): Promise<TaskJson> {
@@ -61,7 +65,8 @@ export async function toTaskJson(
     return text
   }
   // The result first: the input, the caller has. A prompt stands in the answer twice.
-  const result: unknown = JSON.parse(await load(task.result, 1))
+  const loaded: unknown = JSON.parse(await load(task.result, 1))
+  const result = linkOf ? await withFileLinks(loaded, linkOf) : loaded
   const input: unknown = JSON.parse(await load(task.input, isText ? 2 : 1))
   const self = `${base}/tasks/${task.id}`
   const prompt = isText ? ((input as { prompt?: string } | null)?.prompt ?? null) : null

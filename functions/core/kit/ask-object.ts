@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { TaskError } from '../domain/errors.ts'
 import type { JsonShape, ModelMessage } from '../ports/model-provider.ts'
 import type { ModelCall, ModelClient } from './define-task.ts'
@@ -35,8 +35,7 @@ export async function askObject<Value>(model: ModelClient, question: AskObject<V
     messages: asked,
     ...call
   } = question
-  const { $schema: _draft, ...own } = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })
-  const shape = given ?? own
+  const shape = given ?? (await import('./json-schema-of.ts')).jsonSchemaOf(schema)
   const told = [system, `Answer with JSON alone, of this JSON Schema:\n${JSON.stringify(shape)}`]
   const messages: ModelMessage[] = asked ? [...asked] : [{ role: 'user', content: prompt }]
   for (let round = 1; ; round += 1) {

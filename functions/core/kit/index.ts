@@ -1,6 +1,9 @@
 /** What a task author imports. */
+/** What a file is by its first bytes, whatever its name says. */
+
 export { clipEnd, clipStart } from '../domain/clip.ts'
 export { TaskError } from '../domain/errors.ts'
+export { provenMediaType } from '../domain/media-type.ts'
 export type { ImageType, JsonShape, MessagePart, ModelMessage } from '../ports/model-provider.ts'
 export { type AskObject, askObject } from './ask-object.ts'
 export {

@@ -89,7 +89,7 @@ export async function runTaskType<Input, Output, Sent>(
     return { text, usage, finishReason: 'stop', isTruncated: false, model: MODEL, provider: 'test' }
   }
   const result = await task.run({
-    input: task.input.parse(input),
+    input: await task.input.parseAsync(input),
     taskId: 'task-1',
     attempt,
     signal,

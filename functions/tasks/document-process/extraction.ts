@@ -1,6 +1,4 @@
 /** The caller's own schema: what is allowed in it, and how it is told to a provider. */
-import * as z from 'zod'
-
 export type CallerSchema = Readonly<Record<string, unknown>>
 
 const MAX_BYTES = 20_000
@@ -8,21 +6,19 @@ const MAX_BYTES = 20_000
 const REFUSED = ['pattern', 'patternProperties', '$ref', '$dynamicRef']
 
 /** @returns what is wrong with the schema; undefined when it can be used. */
-export function checkExtraction(schema: CallerSchema): string | undefined {
+export async function checkExtraction(schema: CallerSchema): Promise<string | undefined> {
   if (JSON.stringify(schema).length > MAX_BYTES) return `is larger than ${MAX_BYTES} bytes`
   if (schema.type !== 'object') return 'must be a JSON Schema with "type": "object"'
   const refused = REFUSED.find((keyword) => uses(schema, keyword))
   if (refused) return `must not use "${refused}"`
   try {
+    const { toValidator } = await import('./validator.ts')
     toValidator(schema)
     return undefined
   } catch (error) {
     return `is no JSON Schema that is understood: ${error instanceof Error ? error.message.slice(0, 200) : ''}`
   }
 }
-
-export const toValidator = (schema: CallerSchema): z.ZodType<Record<string, unknown>> =>
-  z.fromJSONSchema(schema as never) as z.ZodType<Record<string, unknown>>
 
 /** Whether a schema has a keyword; a property may be called like one. */
 function uses(schema: unknown, keyword: string): boolean {

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { askObject, type ModelClient, type TaskContext } from '../../core/kit/index.ts'
-import { type CallerSchema, strict, toValidator } from './extraction.ts'
+import { type CallerSchema, strict } from './extraction.ts'
+import { toValidator } from './validator.ts'
 
 /** What the notes that one call combines may have together; more are combined in groups first. */
 const GROUP_CHARACTERS = 16_000

@@ -39,8 +39,13 @@ const input = z
     if ((text === undefined) === (file === undefined))
       context.addIssue({ code: 'custom', path: ['text'], message: 'Send either text or file.' })
     if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
-    const problem = extract && checkExtraction(extract)
-    if (problem) context.addIssue({ code: 'custom', path: ['extract'], message: problem })
+    // A promise only where there is a schema, so that everything else is checked at once.
+    return (
+      extract &&
+      checkExtraction(extract).then((problem) => {
+        if (problem) context.addIssue({ code: 'custom', path: ['extract'], message: problem })
+      })
+    )
   })
 
 const output = z.object({

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { askObject, clipStart, defineTask } from '../../core/kit/index.ts'
-import { checkExtraction, strict, toValidator } from '../document-process/extraction.ts'
+import { checkExtraction, strict } from '../document-process/extraction.ts'
 
 /** The length an answer is guessed at for the progress bar when the caller sets no limit. */
 const USUAL_CHARACTERS = 1_200
@@ -68,8 +68,13 @@ const input = z
     if (prompt !== undefined && messages !== undefined)
       refuse('messages', 'cannot go with prompt; send one of them.')
     if (messages?.length && messages.at(-1)?.role !== 'user') refuse('messages', 'must end with the user’s')
-    const problem = json_schema && checkExtraction(json_schema)
-    if (problem) refuse('json_schema', problem)
+    // A promise only where there is a schema, so that everything else is checked at once.
+    return (
+      json_schema &&
+      checkExtraction(json_schema).then((problem) => {
+        if (problem) refuse('json_schema', problem)
+      })
+    )
   })
 
 export default defineTask({
@@ -92,6 +97,7 @@ export default defineTask({
     }
     if (input.json_schema) {
       const { json_schema: schema } = input
+      const { toValidator } = await import('../document-process/validator.ts')
       return askObject(model, { ...call, name: 'answer', schema: toValidator(schema), shape: strict(schema) })
     }
     const expected = input.max_tokens === undefined ? USUAL_CHARACTERS : input.max_tokens * 4

@@ -121,14 +121,14 @@ describe('document.process', () => {
     [{ text: 'a', extract: { type: 'object', properties: { a: { pattern: '(a+)+$' } } } }, 'extract'],
     [{ text: 'a', extract: { type: 'object', properties: { a: { type: 'nonsense' } } } }, 'extract'],
     [{ text: 'a', extract: { type: 'object', description: 'x'.repeat(30_000) } }, 'extract'],
-  ])('refuses at submit (%#)', (input, field) => {
-    const { error } = task.input.safeParse(input)
+  ])('refuses at submit (%#)', async (input, field) => {
+    const { error } = await task.input.safeParseAsync(input)
     expect(error?.issues[0]?.path.join('.')).toBe(field)
   })
 
-  it('a property of the caller’s schema may be called like a keyword', () => {
+  it('a property of the caller’s schema may be called like a keyword', async () => {
     const extract = { type: 'object', properties: { pattern: { type: 'string' } } }
-    expect(task.input.safeParse({ text: 'a', extract }).success).toBe(true)
+    expect((await task.input.safeParseAsync({ text: 'a', extract })).success).toBe(true)
   })
 })
 

@@ -29,8 +29,8 @@ describe('text.generate', () => {
     [{ prompt: 'x', stop: ['1', '2', '3', '4', '5'] }, 'stop'],
     [{ prompt: 'x', json_schema: { type: 'string' } }, 'json_schema'],
     [{ prompt: 'x'.repeat(6_000_001) }, 'prompt'],
-  ])('refuses an input that is out of bounds (%#)', (input, field) => {
-    expect(text.input.safeParse(input).error?.issues[0]?.path).toEqual([field])
+  ])('refuses an input that is out of bounds (%#)', async (input, field) => {
+    expect((await text.input.safeParseAsync(input)).error?.issues[0]?.path).toEqual([field])
   })
 })
 

@@ -1,4 +1,5 @@
 import { MissingError, TaskError } from '../../domain/errors.ts'
+import { FILE_NAME } from '../../domain/file-links.ts'
 import { PROOF_BYTES, provenMediaType } from '../../domain/media-type.ts'
 import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -26,8 +27,6 @@ interface FileRef {
 
 const LINK_SECONDS = 3_600
 const MAX_BYTES = 100_000_000
-/** What `write` names a file; nothing else of a task's folder in the bucket can be reached by a reference. */
-const FILE_NAME = /^file-[0-9a-f]{32}$/
 
 /** The files of one attempt, as `core/kit/define-task.ts` shows them to authors. Everything lies in the task's tenant. */
 export function openTaskFiles(
