@@ -27,7 +27,7 @@ import { toTaskJson } from './schemas/task-json.ts'
 /** When a client should look again; most model calls take seconds. */
 const POLL_SECONDS = 1
 
-/** What every route that submits works with. */
+/** What checks and sends a submission: also those of workflows and schedules. */
 export function openSubmission() {
   const { MODEL_ROUTES, DEFAULT_MODEL, RETENTION_DAYS } = readConfig([
     ENV.modelRoutes,
@@ -56,10 +56,12 @@ export function openSubmission() {
     clock,
     ids,
     log,
-    places: openWaitPlaces(),
   }
 }
-type Needs = ReturnType<typeof openSubmission>
+
+/** What every route that submits works with: its caller may wait for the end. */
+export const openAcceptance = () => ({ ...openSubmission(), places: openWaitPlaces() })
+type Needs = ReturnType<typeof openAcceptance>
 
 export const submitHeaders = z.object({
   'Idempotency-Key': z
@@ -106,8 +108,11 @@ interface SubmitRequest {
 }
 
 /** Finds a body valid, as `POST /tasks` would: what workflows and schedules are checked with. */
-export const prepareBody = async (needs: Needs, tenant: string, body: unknown): Promise<Submission> =>
-  prepareSubmission(needs.prepare, { tenant, ...(await readSubmitBody(body)) })
+export const prepareBody = async (
+  needs: ReturnType<typeof openSubmission>,
+  tenant: string,
+  body: unknown,
+): Promise<Submission> => prepareSubmission(needs.prepare, { tenant, ...(await readSubmitBody(body)) })
 
 /**
  * Checks a request against its task type and accepts it. All submitting routes end here.

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defineRoute } from '../../define-route.ts'
 import { numberOrText } from '../../number-or-text.ts'
 import { mergedInput } from '../../read-request.ts'
-import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
+import { ACCEPTED, accept, openAcceptance, submitHeaders } from '../../submission.ts'
 
 export const submitAdditionRoute = defineRoute({
   method: 'POST',
@@ -20,7 +20,7 @@ export const submitAdditionRoute = defineRoute({
     isOptional: true,
   },
   answers: ACCEPTED,
-  needs: openSubmission,
+  needs: openAcceptance,
   handle: (request, needs) =>
     accept(needs, request, { type: 'example.add', input: mergedInput(request), inputPath: '' }),
 })

@@ -1,6 +1,6 @@
 import documentProcess from '../../../tasks/document-process/task.ts'
 import { defineRoute } from '../../define-route.ts'
-import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
+import { ACCEPTED, accept, openAcceptance, submitHeaders } from '../../submission.ts'
 
 export const submitDocumentRoute = defineRoute({
   method: 'POST',
@@ -16,7 +16,7 @@ export const submitDocumentRoute = defineRoute({
     parse: (json) => json,
   },
   answers: ACCEPTED,
-  needs: openSubmission,
+  needs: openAcceptance,
   handle: (request, needs) =>
     accept(needs, request, { type: documentProcess.name, input: request.body, inputPath: '' }),
 })

@@ -1,6 +1,6 @@
 import evidenceAnalyze from '../../../tasks/evidence-analyze/task.ts'
 import { defineRoute } from '../../define-route.ts'
-import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
+import { ACCEPTED, accept, openAcceptance, submitHeaders } from '../../submission.ts'
 
 export const submitEvidenceRoute = defineRoute({
   method: 'POST',
@@ -16,7 +16,7 @@ export const submitEvidenceRoute = defineRoute({
     parse: (json) => json,
   },
   answers: ACCEPTED,
-  needs: openSubmission,
+  needs: openAcceptance,
   handle: (request, needs) =>
     accept(needs, request, { type: evidenceAnalyze.name, input: request.body, inputPath: '' }),
 })

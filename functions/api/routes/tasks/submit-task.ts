@@ -1,6 +1,6 @@
 import { defineRoute } from '../../define-route.ts'
 import { readSubmitBody, submitBody } from '../../schemas/submit.ts'
-import { ACCEPTED, accept, openSubmission, submitHeaders } from '../../submission.ts'
+import { ACCEPTED, accept, openAcceptance, submitHeaders } from '../../submission.ts'
 
 export const submitTaskRoute = defineRoute({
   method: 'POST',
@@ -12,6 +12,6 @@ export const submitTaskRoute = defineRoute({
   headers: submitHeaders,
   body: { schema: submitBody, parse: readSubmitBody },
   answers: ACCEPTED,
-  needs: openSubmission,
+  needs: openAcceptance,
   handle: (request, needs) => accept(needs, request, request.body),
 })

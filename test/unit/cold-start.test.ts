@@ -1,0 +1,40 @@
+import { join, resolve } from 'node:path'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { BUNDLES, type BundleName, ENV, type EnvName, LANES } from '../../functions/contract.ts'
+import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const urls = JSON.stringify(Object.fromEntries(LANES.map((lane) => [lane, 'https://sqs.example.com/1/q'])))
+
+/** A good value of each setting. */
+const VALUES: Readonly<Partial<Record<EnvName, string>>> = {
+  [ENV.queueUrls]: urls,
+  [ENV.deadLetterQueueUrls]: urls,
+  [ENV.workflowQueueUrl]: 'https://sqs.example.com/1/w',
+  [ENV.eventSourceIds]: '{}',
+  [ENV.lane]: 'ai',
+  [ENV.slots]: '10',
+  [ENV.waitPlaces]: '10',
+  [ENV.modelRoutes]: '{}',
+  [ENV.retentionDays]: '7',
+  [ENV.parameterPrefix]: '/taskrunner/test/',
+  [ENV.showsPrompts]: 'false',
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.resetModules()
+})
+
+describe('a function that is told what the table of rights says, and no more', () => {
+  it.each(Object.keys(BUNDLES) as BundleName[])('%s starts', async (bundle) => {
+    vi.resetModules()
+    for (const name of Object.values(ENV)) vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_REGION', 'eu-central-1')
+    for (const name of FUNCTION_ACCESS[bundle].environment) vi.stubEnv(name, VALUES[name] ?? 'x')
+    const { handler } = (await import(/* @vite-ignore */ join(root, BUNDLES[bundle]))) as {
+      readonly handler: unknown
+    }
+    expect(handler).toBeTypeOf('function')
+  })
+})
