@@ -174,6 +174,7 @@ const manifest = (
       version: definition.version,
       lane: definition.lane,
       usesModel: definition.usesModel,
+      needs: definition.needs,
       maxAttempts: definition.retry.maxAttempts,
       timeoutMs: definition.limits.timeoutMs,
       input: schemaOf(definition.input, 'input'),

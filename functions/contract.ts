@@ -42,6 +42,8 @@ export const ENV = {
   httpsProxy: 'HTTPS_PROXY',
   httpProxy: 'HTTP_PROXY',
   noProxy: 'NO_PROXY',
+  /** The address that mail is sent from; a stage without one sends none. */
+  mailFrom: 'MAIL_FROM',
   /** JSON list: origins of the pages that may call the API from a browser. */
   corsOrigins: 'CORS_ORIGINS',
   /** The version `GET /health` answers with. */

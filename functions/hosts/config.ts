@@ -51,6 +51,7 @@ const shapes = {
   [ENV.httpsProxy]: z.string().optional(),
   [ENV.httpProxy]: z.string().optional(),
   [ENV.noProxy]: z.string().optional(),
+  [ENV.mailFrom]: z.string().optional(),
 }
 type Shapes = typeof shapes
 

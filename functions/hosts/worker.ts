@@ -2,6 +2,7 @@
 import { keyParameterOf } from '../contract/providers.ts'
 import { ENV, type Lane } from '../contract.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
+import { SesMailer } from '../core/adapters/ses/mailer.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
 import { openHeavyThread } from '../core/adapters/system/heavy-thread.ts'
 import { stepScope } from '../core/adapters/system/step-scope.ts'
@@ -49,6 +50,7 @@ export function openWorker(): RunDependencies {
     ENV.httpsProxy,
     ENV.httpProxy,
     ENV.noProxy,
+    ENV.mailFrom,
   ])
   const queue = openQueue(true)
   const lanes = openLanes()
@@ -67,6 +69,7 @@ export function openWorker(): RunDependencies {
     heavyWork: openHeavyThread(),
     files: openFiles(),
     uploads: openUploads(),
+    mailer: new SesMailer(config.MAIL_FROM),
     providers: createModelProviders({
       routes: config.MODEL_ROUTES,
       servers: config.MODEL_SERVERS ?? {},

@@ -2,6 +2,7 @@
 import type { TaskDefinition } from '../core/kit/define-task.ts'
 import dataAnalyze from './data-analyze/task.ts'
 import documentProcess from './document-process/task.ts'
+import emailSend from './email-send/task.ts'
 import evidenceAnalyze from './evidence-analyze/task.ts'
 import exampleAdd from './example-add/task.ts'
 import exampleRun from './example-run/task.ts'
@@ -13,6 +14,7 @@ import textGenerate from './text-generate/task.ts'
 export interface TaskTypes {
   readonly 'data.analyze': typeof dataAnalyze
   readonly 'document.process': typeof documentProcess
+  readonly 'email.send': typeof emailSend
   readonly 'evidence.analyze': typeof evidenceAnalyze
   readonly 'example.add': typeof exampleAdd
   readonly 'example.run': typeof exampleRun
@@ -21,7 +23,7 @@ export interface TaskTypes {
   readonly 'text.generate': typeof textGenerate
 }
 
-export const taskTypes = [dataAnalyze, documentProcess, evidenceAnalyze, exampleAdd, exampleRun, imageDescribe, imageTransform, textGenerate] as unknown as readonly TaskDefinition[]
+export const taskTypes = [dataAnalyze, documentProcess, emailSend, evidenceAnalyze, exampleAdd, exampleRun, imageDescribe, imageTransform, textGenerate] as unknown as readonly TaskDefinition[]
 
 const byName = new Map(taskTypes.map((type) => [type.name, type]))
 

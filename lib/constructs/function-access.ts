@@ -21,6 +21,8 @@ export interface Access {
   readonly workflows?: readonly string[]
   /** Lambda actions on the event sources of all lanes. */
   readonly eventSources?: readonly string[]
+  /** May send mail, on lanes whose types need it and stages that have an address. */
+  readonly mail?: true
   /** May read the model keys and call Bedrock, on lanes and stages that have models. */
   readonly models?: true
 }
@@ -188,7 +190,14 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.parameterPrefix,
     ],
-    optionalEnvironment: [ENV.modelServers, ENV.httpsProxy, ENV.httpProxy, ENV.noProxy, ENV.timingScale],
+    optionalEnvironment: [
+      ENV.modelServers,
+      ENV.httpsProxy,
+      ENV.httpProxy,
+      ENV.noProxy,
+      ENV.mailFrom,
+      ENV.timingScale,
+    ],
     // Query on the table itself: the circuits are items of one partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -201,6 +210,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     deadLetters: ['sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],
     models: true,
+    mail: true,
   },
   sweep: {
     environment: [

@@ -20,6 +20,7 @@ export interface Reach {
   /** The queue that asks for the next steps of workflows. */
   readonly workflows?: sqs.IQueue
   readonly hasModels: boolean
+  readonly hasMail?: boolean
   /** Ids of the event source mappings that the function may turn. */
   readonly eventSourceIds?: readonly string[]
 }
@@ -68,6 +69,7 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
     )
   }
   if (access.models && reach.hasModels) allowModels(target, reach.stage)
+  if (access.mail && reach.hasMail) allowMail(target, reach.stage)
 }
 
 function allowModels(target: TaskFunction, stage: StageSettings): void {
@@ -102,6 +104,15 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
   }
   for (const arn of bedrockResources(models.bedrockModels, printed).filter((text) => text.includes('*')))
     acceptWildcard(target, arn, 'A cross-Region profile may run its model in any of its Regions.')
+}
+
+function allowMail(target: TaskFunction, { mail }: StageSettings): void {
+  if (!mail) return
+  const resourceName = mail.identity ?? mail.from
+  target.allow(
+    ['ses:SendEmail'],
+    [Stack.of(target).formatArn({ service: 'ses', resource: 'identity', resourceName })],
+  )
 }
 
 /** @param arn as the rule prints it. */

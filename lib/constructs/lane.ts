@@ -8,6 +8,7 @@ import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
 import { queueNameOf } from './dead-letter-queue.ts'
 import { grantAccess, parameterPrefix } from './grant-access.ts'
+import { checkLane, laneNeeds } from './lane-needs.ts'
 import type { PayloadBucket } from './payload-bucket.ts'
 import { TaskFunction } from './task-function.ts'
 import type { TaskTable } from './task-table.ts'
@@ -39,6 +40,8 @@ export class Lane extends Construct {
   constructor(scope: Construct, id: string, { stage, lane, ...props }: LaneProps) {
     super(scope, id)
     const settings = stage.lanes[lane]
+    const hasMail = laneNeeds(lane, 'mail')
+    checkLane(stage, lane)
     this.queue = new sqs.Queue(this, 'Queue', {
       queueName: queueNameOf(stage, lane),
       encryption: sqs.QueueEncryption.SQS_MANAGED,
@@ -69,6 +72,7 @@ export class Lane extends Construct {
         [ENV.retentionDays]: String(stage.retentionDays),
         [ENV.parameterPrefix]: parameterPrefix(stage),
         ...modelEnvironment(stage),
+        ...(hasMail && stage.mail ? { [ENV.mailFrom]: stage.mail.from } : {}),
       },
     })
     grantAccess(this.worker, 'run-task', {
@@ -79,6 +83,7 @@ export class Lane extends Construct {
       deadLetters: [props.deadLetters],
       workflows: props.workflows,
       hasModels: settings.hasModels,
+      hasMail,
     })
     const window = settings.batchingWindowSeconds
     const source = new SqsEventSource(this.queue, {

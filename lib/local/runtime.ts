@@ -12,6 +12,7 @@ import type { Observer } from './observer.ts'
 import { replaceFile } from './replace-file.ts'
 import { startControl } from './services/control.ts'
 import { expireItems, expireObjects } from './services/expiry.ts'
+import { startOutbox } from './services/outbox.ts'
 import { startParameters } from './services/parameters.ts'
 import { provision } from './services/provision.ts'
 import { type ServiceThread, startService } from './services/service.ts'
@@ -67,6 +68,7 @@ export interface Endpoints {
   readonly ssm: string
   /** Lambda's own API. */
   readonly lambda: string
+  readonly ses: string
 }
 
 export interface Runtime {
@@ -127,10 +129,11 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     await paused.load()
     const credentials = newCredentials()
     const keys = keysOf(credentials, env)
-    const [dynamo, queues, parameters, control] = await Promise.all([
+    const [dynamo, queues, parameters, outbox, control] = await Promise.all([
       startService({ kind: 'dynamodb', directory: join(stateDir, 'table'), region: REGION, keys }),
       startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION, keys }),
       startParameters((name) => env[variableOf(name)] || undefined, keys),
+      startOutbox(join(stateDir, 'outbox'), keys),
       startControl((id, isOn) => {
         if (!current?.turnSource(id, isOn)) return false
         paused.note(id, isOn)
@@ -139,13 +142,14 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       own.load(),
     ])
     look = (names) => queues.look(names)
-    const services = [dynamo, queues, parameters, control]
+    const services = [dynamo, queues, parameters, outbox, control]
     const endpoints = {
       dynamodb: dynamo.endpoint,
       sqs: queues.endpoint,
       s3: queues.endpoint,
       ssm: parameters.endpoint,
       lambda: control.endpoint,
+      ses: outbox.endpoint,
     }
     await options.onServices?.(endpoints, credentials)
     const clients = openClients(endpoints, credentials)
@@ -254,6 +258,7 @@ async function forget(stateDir: string): Promise<void> {
     'dynamodb',
     'table',
     'sqs-s3',
+    'outbox',
     'logs',
     'metrics.jsonl',
     'alarms.json',
@@ -325,7 +330,7 @@ function openClients({ dynamodb, sqs, s3 }: Endpoints, credentials: Credentials)
 
 /** What Lambda would put into the environment, with the SDK's own names for other endpoints. */
 function environmentOf(
-  { dynamodb, sqs, s3, ssm, lambda }: Endpoints,
+  { dynamodb, sqs, s3, ssm, lambda, ses }: Endpoints,
   env: Readonly<Record<string, string | undefined>>,
   credentials: Credentials,
 ): Record<string, string> {
@@ -341,6 +346,7 @@ function environmentOf(
     AWS_ENDPOINT_URL_S3: s3,
     AWS_ENDPOINT_URL_SSM: ssm,
     AWS_ENDPOINT_URL_LAMBDA: lambda,
+    AWS_ENDPOINT_URL_SESV2: ses,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     TZ: ':UTC',
     NODE_OPTIONS: '',

@@ -24,7 +24,8 @@ export const lane = (settings: Partial<LaneSettings> = {}): LaneSettings => ({
 /** Batches of ten waiting on models side by side: 20 invocations are up to 200 calls at once. */
 export const deployedLanes: Record<Lane, LaneSettings> = {
   ai: lane({ maxConcurrency: 20, hasModels: true }),
-  documents: lane({ maxConcurrency: 10, hasModels: true }),
+  // One file at a time is read beside ten tasks that wait: a picture of 24 megapixels takes 650 MB at most.
+  documents: lane({ maxConcurrency: 10, hasModels: true, memoryMb: 1_024 }),
   demo: lane({ maxConcurrency: 2 }),
   email: lane(),
   urgent: lane({ maxConcurrency: 20, hasModels: true }),

@@ -60,6 +60,8 @@ export function local(environment: Environment): StageInput {
       servers: serversOf(environment.MODEL_SERVERS),
       proxy: proxyOf(environment),
     },
+    // It reaches nobody: what is sent lies in the console's outbox.
+    mail: { from: 'tasks@taskrunner.example' },
     retentionDays: 7,
     payloadExpiryDays: 40,
     logs: { retentionDays: 1, level: 'INFO' },

@@ -252,6 +252,14 @@ export const stageSchema = z
     }),
     /** Dashboards, alarms, their topics and saved queries. */
     hasObservability: z.boolean(),
+    /** Mail by SES. Left out, tasks that send mail fail and say so. */
+    mail: z
+      .strictObject({
+        from: z.email(),
+        /** The verified identity that `from` belongs to, where it is the whole domain. */
+        identity: z.string().min(3).optional(),
+      })
+      .optional(),
     observability: z.strictObject({
       /** Models may cost this many US dollars in an hour before an alarm. */
       spendUsdPerHour: z.number().positive(),

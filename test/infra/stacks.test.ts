@@ -4,7 +4,7 @@ import { API_BASE, BUNDLES, ENV, LANES, TABLE } from '../../functions/contract.t
 import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
 import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
-import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
+import { STAGE_NAMES, type StageSettings } from '../../lib/stages/stage-schema.ts'
 import { templatesOf } from '../fixtures/templates.ts'
 
 const stages = new Map(STAGE_NAMES.map((name) => [name, templatesOf(name)]))
@@ -140,6 +140,8 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       const access = FUNCTION_ACCESS[bundle]
       const role = roles.get((Properties.Role as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0])
       const models = role?.actions.has('ssm:GetParameter') ? MODEL_ACTIONS : []
+      // The lanes of a type that needs mail, on a stage that has an address.
+      const sendsMail = name === 'local' && /^lane(email|urgent)/.test(id)
       const expected = [
         'logs:CreateLogStream',
         'logs:PutLogEvents',
@@ -153,6 +155,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         ...(access.workflows ?? []),
         ...(access.eventSources ?? []),
         ...models,
+        ...(sendsMail ? ['ses:SendEmail'] : []),
       ]
       const optional = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream']
       expect([id, [...(role?.actions ?? [])].filter((action) => !optional.includes(action)).sort()]).toEqual([
@@ -167,7 +170,11 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       // For Node itself, and the same everywhere: no setting of ours.
       const names = Object.keys(Variables).filter((name) => name !== 'NODE_OPTIONS')
       const cors = name === 'local' && access.optionalEnvironment?.includes(ENV.corsOrigins)
-      const expectedNames = [...access.environment, ...(cors ? [ENV.corsOrigins] : [])]
+      const expectedNames = [
+        ...access.environment,
+        ...(cors ? [ENV.corsOrigins] : []),
+        ...(sendsMail ? [ENV.mailFrom] : []),
+      ]
       expect([id, names.sort()]).toEqual([id, expectedNames.sort()])
     }
   })
@@ -188,6 +195,39 @@ const BUNDLE_OF = [
   [/^OpsView/, 'ops-view'],
   [/^OpsAction/, 'ops-action'],
 ] as const
+
+describe('what a task type needs', () => {
+  it('is checked at synth: the model in a lane without one fails, with both names', () => {
+    const without = (stage: StageSettings) => ({
+      ...stage,
+      lanes: { ...stage.lanes, documents: { ...stage.lanes.documents, hasModels: false } },
+    })
+    expect(() => templatesOf('dev', without)).toThrow(
+      /"data\.analyze" needs the model, and lane "documents" of stage "dev" has none/,
+    )
+  })
+
+  it('gives the lanes of mail, and no others, the right and the address of a stage that has one', () => {
+    const senders = (mail: StageSettings['mail']) => {
+      const { stateless } = templatesOf('dev', (stage) => ({ ...stage, mail }))
+      const text = Object.entries(stateless.byType('AWS::IAM::Policy'))
+        .filter(([, { Properties }]) => JSON.stringify(Properties).includes('ses:SendEmail'))
+        .map(([id, { Properties }]) => [
+          id.replace(/Worker.*/, ''),
+          JSON.stringify(Properties).includes('identity/example.com'),
+        ])
+      const told = Object.entries(stateless.byType('AWS::Lambda::Function'))
+        .filter(([, { Properties }]) => JSON.stringify(Properties.Environment).includes('MAIL_FROM'))
+        .map(([id]) => id.replace(/Worker.*/, ''))
+      return { rights: Object.fromEntries(text), told: told.sort() }
+    }
+    expect(senders({ from: 'tasks@example.com', identity: 'example.com' })).toEqual({
+      rights: { laneemail: true, laneurgent: true },
+      told: ['laneemail', 'laneurgent'],
+    })
+    expect(senders(undefined)).toEqual({ rights: {}, told: [] })
+  })
+})
 
 describe('pages of other origins', () => {
   it('ask before without a key, on a closed stage that names origins, and on no other', () => {

@@ -106,6 +106,22 @@ describe('files, in the very bundles that are deployed', () => {
     expect((await client.done(told.id)).result).toMatchObject({ width: 1, height: 1, format: 'png' })
   })
 
+  it('a mail goes to the outbox and nowhere else, with its attachment', async () => {
+    const { body: upload } = await client.post<Upload>('/uploads', { content_type: 'text/plain', bytes: 2 })
+    await fetch(upload.url, { method: 'PUT', body: 'hi', headers: { 'content-type': 'text/plain' } })
+    const mail = {
+      ...{ to: ['ada@example.com'], subject: 'Hello {{name}}', html: '<p>{{name}}</p>' },
+      ...{ values: { name: '<Ada>' }, attachments: [{ upload: upload.id, name: 'note.txt' }] },
+    }
+    const { id } = await client.submit({ type: 'email.send', input: mail })
+    const { status, error, result } = await client.done(id)
+    expect([status, error]).toEqual(['COMPLETED', null])
+    expect(result).toMatchObject({ message_id: expect.any(String), html: '<p>&lt;Ada&gt;</p>' })
+    const outbox = await (await fetch(`${running.url}/console/outbox`)).text()
+    expect(outbox).toContain('Hello &#60;Ada&#62;')
+    expect(outbox).toContain('note.txt (text/plain')
+  })
+
   it('the command line uploads a file and submits it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'upload-'))
     const path = join(folder, 'numbers.csv')

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { LANES, type Lane } from '../../contract.ts'
 import { nearestName } from '../domain/nearest-name.ts'
+import type { Mail } from '../ports/mailer.ts'
 import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-provider.ts'
 
 /** What a type may say it needs; rights, environment and the fields of the context follow from it. */
@@ -10,6 +11,7 @@ export type Need = keyof Powers
 export interface Powers {
   readonly model: ModelClient
   readonly files: TaskFiles
+  readonly mail: TaskMail
 }
 
 /** Everything one attempt may use. */
@@ -116,6 +118,19 @@ export interface TaskFiles {
   url(file: UploadRef | FileRef): Promise<string>
 }
 
+/** Sends mail from the stage's address. */
+export interface TaskMail {
+  /**
+   * At most once for each `name` ("mail") in a task's life, over all its attempts: a second call gets the first one's
+   * answer. Of a mail in whose sending an attempt died it says that it does not know.
+   *
+   * @throws TaskError `delivery_unknown`, `mail_refused`; `mail_deferred`, worth another attempt.
+   * @example
+   * const { messageId } = await mail.send({ to: ['ada@example.com'], subject: 'Done', text })
+   */
+  send(mail: Mail, options?: { readonly name?: string }): Promise<{ readonly messageId: string }>
+}
+
 /** Calls the model the task asked for (or the stage's default) and books what it used. */
 export interface ModelClient {
   /** The model's name as the task resolved it. */
@@ -191,13 +206,13 @@ export type TaskDeclaration<Input, Output, Sent, Needs extends Need> = Pick<
 > & {
   /** Held to what the schemas say. */
   readonly run: (context: TaskContext<NoInfer<Input>, NoInfer<Needs>>) => Promise<NoInfer<Output>>
-  /** What `run` works with beside the input: `model`, `files`. */
+  /** What `run` works with beside the input: `model`, `files`, `mail`. */
   readonly needs?: readonly Needs[]
   readonly retry?: Partial<RetryPolicy>
   readonly limits?: Partial<TaskDefinition['limits']>
 }
 
-const NEEDS: readonly Need[] = ['model', 'files']
+const NEEDS: readonly Need[] = ['model', 'files', 'mail']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /**

@@ -15,6 +15,7 @@ export {
   type TaskContext,
   type TaskDefinition,
   type TaskFiles,
+  type TaskMail,
   type UploadRef,
 } from './define-task.ts'
 export { fileShape, uploadShape } from './file-shapes.ts'

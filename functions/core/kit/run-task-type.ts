@@ -1,5 +1,6 @@
 import { TaskError } from '../domain/errors.ts'
 import { PROOF_BYTES, provenMediaType } from '../domain/media-type.ts'
+import type { Mail } from '../ports/mailer.ts'
 import { textOf } from '../ports/model-provider.ts'
 import type {
   FileRef,
@@ -37,6 +38,8 @@ export interface RunTaskTypeResult<Output> {
   readonly slept: readonly number[]
   /** Names of the steps that ran, in order. */
   readonly stepped: readonly string[]
+  /** What `mail.send` was given, in order. */
+  readonly mails: readonly Mail[]
   /** What `files.write` was given, in order. */
   readonly written: readonly {
     readonly name: string
@@ -69,6 +72,7 @@ export async function runTaskType<Input, Output, Sent>(
   const logged: { message: string }[] = []
   const slept: number[] = []
   const stepped: string[] = []
+  const mails: Mail[] = []
   const written: RunTaskTypeResult<Output>['written'][number][] = []
   const step = async <Value>(name: string, run: () => Value | Promise<Value>): Promise<Value> => {
     stepped.push(name)
@@ -95,6 +99,12 @@ export async function runTaskType<Input, Output, Sent>(
     signal,
     model: { name: MODEL, generate, complete: async (call) => (await generate(call)).text },
     files: filesIn(uploads, written),
+    mail: {
+      send: async (mail) => {
+        mails.push(mail)
+        return { messageId: `mail-${mails.length}` }
+      },
+    },
     progress,
     step,
     heavy: heavyIn(heavy),
@@ -110,7 +120,7 @@ export async function runTaskType<Input, Output, Sent>(
     log: (message, fields) => void logged.push({ ...fields, message }),
     sleep: async (ms) => void slept.push(ms),
   })
-  return { result: task.output.parse(result), prompts, told, logged, slept, stepped, written }
+  return { result: task.output.parse(result), prompts, told, logged, slept, stepped, written, mails }
 }
 
 const filesIn = (

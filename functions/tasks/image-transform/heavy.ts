@@ -9,6 +9,8 @@ type Image = ReturnType<Library['Image']['newFromBuffer']>
 
 /** Decoded, 50 million pixels are 150 to 200 MB where a format cannot be read in lines; a large camera has 48. */
 const MAX_PIXELS = 50_000_000
+/** Encoding 25 million pixels as PNG takes 650 MB of the lane's 1,024, measured with 24 million. */
+const MAX_WRITTEN_PIXELS = 25_000_000
 /** A side above it comes from a bomb, or from a scanner that a thumbnail of 16 kB cannot serve. */
 const MAX_SIDE = 30_000
 
@@ -60,6 +62,11 @@ export async function transformImage({ bytes, wish }: { readonly bytes: Uint8Arr
   return inLibrary(() => {
     const image = shape(vips, bytes, wish, isKept)
     const frames = isKept ? source.frames : 1
+    if (image.width * image.height > MAX_WRITTEN_PIXELS)
+      throw refused(
+        'image_too_large',
+        `The result has ${image.width} × ${image.height} pixels; at most ${MAX_WRITTEN_PIXELS} are written. Send a smaller "resize".`,
+      )
     return {
       bytes: encode(image, format, wish),
       format,

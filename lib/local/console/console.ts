@@ -5,6 +5,7 @@ import type { Deployment } from '../deployment.ts'
 import type { Observer } from '../observer.ts'
 import { replaceFile } from '../replace-file.ts'
 import type { QueueDepthSample } from '../services/orders.ts'
+import { readOutbox } from '../services/outbox.ts'
 import type { Plan } from '../template/plan.ts'
 import { type AlarmMemory, type AlarmStatus, AlarmWatch, type Change } from './alarm-watch.ts'
 import { loadAsset, loadRunbook, pageOf, toPage } from './assets.ts'
@@ -12,6 +13,7 @@ import { Collector } from './collector.ts'
 import { viewDashboard } from './dashboard-view.ts'
 import { LogStore } from './log-store.ts'
 import { MetricStore } from './metric-store.ts'
+import { outboxPage } from './outbox-page.ts'
 import { TaskIndex, type TaskQuestion } from './task-index.ts'
 
 export interface ConsoleOptions {
@@ -146,6 +148,10 @@ export class LocalConsole {
     if (path === '/call') return this.#call(request, response, deployment)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { message: `${request.method} is not known here.` })
+    if (path === '/outbox') {
+      const mails = await readOutbox(join(this.#options.stateDir, 'outbox'))
+      return sendText(response, 'text/html; charset=utf-8', outboxPage(mails))
+    }
     const page = pageOf(path)
     if (page) return sendText(response, 'text/html; charset=utf-8', toPage(page))
     const asset = await loadAsset(path)

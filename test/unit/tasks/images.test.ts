@@ -142,6 +142,10 @@ describe('image.transform', () => {
     for (const wish of [{}, { thumbnail: 16 }]) expect(await codeOf(bytes(), wish)).toBe(code)
   })
 
+  it('a result of more pixels than the memory bears is refused before it is made', async () => {
+    expect(await codeOf(saved('png'), { resize: { width: 9_000, enlarge: true } })).toBe('image_too_large')
+  })
+
   it('a crop beyond the picture is told with both sizes', async () => {
     await expect(
       run(saved('png'), { crop: { left: 50, top: 0, width: 20, height: 5 } }),

@@ -27,6 +27,13 @@ export interface TaskSteps {
     run: () => Value | Promise<Value>,
     options?: { readonly inputs?: unknown },
   ) => Promise<Value>
+  /** Keeps a value under a name unless one is there. @returns what stands, and whether this very call has kept it. */
+  readonly once: (
+    name: string,
+    value: unknown,
+  ) => Promise<{ readonly value: unknown; readonly isOwn: boolean }>
+  /** What `once` has kept under a name, by whatever attempt; undefined when nothing. */
+  readonly kept: (name: string) => Promise<unknown>
   /** The task as far as checkpoints go: from when on they count. */
   readonly task: () => Task
 }
@@ -102,8 +109,7 @@ export function openSteps(
       endedAt: clock.now(),
       ...(usage ? { usage } : {}),
     }
-    const reapAt = Math.floor(clock.now() / 1_000) + keptDays(retentionDays) * 86_400
-    const stands = await retryUnavailable(clock, () => steps.keep(task, step, reapAt))
+    const stands = await retryUnavailable(clock, () => steps.keep(task, step, reapTime()))
     known.set(key, stands)
     log('step.kept', { ...taskFields(task), step: name, step_ms: step.endedAt - startedAt })
     // After the value is safe: what was paid for stays paid for.
@@ -111,7 +117,36 @@ export function openSteps(
     return readValue<Value>(stands)
   }
 
+  let calls = 0
+  const onceHash = stepScope.fingerprint('once')
+  const reapTime = () => Math.floor(clock.now() / 1_000) + keptDays(retentionDays) * 86_400
+
   return {
+    once: async (name, value) => {
+      marked ??= mark()
+      await marked
+      // Of this call: an answer that was lost is asked for again, and then it is still its own value that stands.
+      const by = `${token}.${++calls}`
+      const now = clock.now()
+      const step: KeptStep = {
+        life,
+        name,
+        inputsHash: onceHash,
+        value: { json: JSON.stringify({ value, by }) },
+        epoch: task.epoch,
+        attempt: task.attempt,
+        startedAt: now,
+        endedAt: now,
+      }
+      const stands = await retryUnavailable(clock, () => steps.keep(task, step, reapTime()))
+      const found = JSON.parse(await payloads.read(stands.value)) as { value: unknown; by: string }
+      return { value: found.value, isOwn: found.by === by }
+    },
+    kept: async (name) => {
+      const list = await retryUnavailable(clock, () => steps.list(task, life))
+      const found = list.find((step) => step.name === name && step.inputsHash === onceHash)
+      return found && (JSON.parse(await payloads.read(found.value)) as { value: unknown }).value
+    },
     task: () => task,
     step: <Value>(name: string, run: () => Value | Promise<Value>, { inputs }: { inputs?: unknown } = {}) => {
       if (name === '' || name.length > MAX_STEP_NAME)

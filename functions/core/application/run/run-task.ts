@@ -11,6 +11,7 @@ import type { Clock, Ids } from '../../ports/clock.ts'
 import type { FileStore } from '../../ports/file-store.ts'
 import type { HeavyWork } from '../../ports/heavy-work.ts'
 import type { Log } from '../../ports/log.ts'
+import type { Mailer } from '../../ports/mailer.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
@@ -61,6 +62,7 @@ export interface RunDependencies extends RefillDependencies {
   readonly heavyWork: HeavyWork
   readonly files: FileStore
   readonly uploads: UploadStore
+  readonly mailer: Mailer
   readonly providers: ModelProviders
   readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined

@@ -2,12 +2,14 @@ import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HeavyWork } from '../../ports/heavy-work.ts'
 import type { Log } from '../../ports/log.ts'
+import type { Mailer } from '../../ports/mailer.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { mapItems } from './map-items.ts'
 import type { ModelMeter } from './meter-model.ts'
 import type { TaskSteps } from './run-steps.ts'
 import type { SupervisedAttempt } from './supervise-attempt.ts'
 import { type FileDependencies, openTaskFiles } from './task-files.ts'
+import { openTaskMail } from './task-mail.ts'
 
 interface Parts {
   readonly task: Task
@@ -24,11 +26,13 @@ export function makeTaskContext(
     clock,
     log,
     heavyWork,
+    mailer,
     ...files
   }: Omit<FileDependencies, 'clock'> & {
     readonly clock: Clock
     readonly log: Log
     readonly heavyWork: HeavyWork
+    readonly mailer: Mailer
   },
   { task, input, attempt, meter, steps }: Parts,
 ) {
@@ -40,6 +44,7 @@ export function makeTaskContext(
     signal,
     model: meter.client,
     files: openTaskFiles({ ...files, clock }, task, signal),
+    mail: openTaskMail(mailer, steps, signal),
     step: steps.step,
     map: mapItems({ step: steps.step, progress, signal }),
     heavy: (name: string, input: unknown) => heavyWork({ name, input, signal }),

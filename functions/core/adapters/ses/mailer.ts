@@ -1,0 +1,96 @@
+import { CALL_LIMITS } from '../../../contract.ts'
+import type { Delivery, Mail, Mailer } from '../../ports/mailer.ts'
+
+type Ses = typeof import('@aws-sdk/client-sesv2')
+
+/** A mail with 25 MB of attachments takes some seconds. */
+const LIMITS = { ...CALL_LIMITS, requestTimeout: 30_000 }
+
+/** Errors of a connection that never stood: nothing was sent over it. */
+const NEVER_REACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CredentialsProviderError)$/
+/** Refusals that pass: too fast, or sending is paused for the moment. */
+const PASSES = /TooManyRequests|Throttl|LimitExceeded|SendingPaused|ExpiredToken|RequestExpired/
+
+/** SES, its second API. The client is imported with the first mail. */
+export class SesMailer implements Mailer {
+  readonly #from: string | undefined
+  #loaded: Promise<{ sdk: Ses; client: InstanceType<Ses['SESv2Client']> }> | undefined
+
+  /** @param from the stage's address; without it, every mail is refused. */
+  constructor(from: string | undefined) {
+    this.#from = from
+  }
+
+  async send(mail: Mail): Promise<Delivery> {
+    const from = this.#from
+    if (from === undefined)
+      return {
+        outcome: 'refused',
+        when: 'never',
+        message:
+          'This stage sends no mail: its file in lib/stages has no "mail" with an address to send from.',
+      }
+    const { sdk, client } = await this.#load()
+    try {
+      const { MessageId = '' } = await client.send(new sdk.SendEmailCommand(toRequest(from, mail)))
+      return { outcome: 'sent', messageId: MessageId }
+    } catch (cause) {
+      return toDelivery(cause)
+    }
+  }
+
+  #load() {
+    this.#loaded ??= import('@aws-sdk/client-sesv2').then((sdk) => ({
+      sdk,
+      // One try: the SDK would send a second time when the first answer was lost.
+      client: new sdk.SESv2Client({ maxAttempts: 1, requestHandler: LIMITS }),
+    }))
+    return this.#loaded
+  }
+}
+
+const utf8 = (Data: string) => ({ Data, Charset: 'UTF-8' })
+
+const toRequest = (from: string, mail: Mail) => ({
+  FromEmailAddress: from,
+  Destination: {
+    ToAddresses: [...mail.to],
+    CcAddresses: [...(mail.cc ?? [])],
+    BccAddresses: [...(mail.bcc ?? [])],
+  },
+  ReplyToAddresses: [...(mail.replyTo ?? [])],
+  Content: {
+    Simple: {
+      Subject: utf8(mail.subject),
+      Body: {
+        ...(mail.text === undefined ? {} : { Text: utf8(mail.text) }),
+        ...(mail.html === undefined ? {} : { Html: utf8(mail.html) }),
+      },
+      Attachments: (mail.attachments ?? []).map(({ name, contentType, bytes }) => ({
+        FileName: name,
+        ContentType: contentType,
+        RawContent: bytes,
+      })),
+    },
+  },
+})
+
+/** A 4xx is SES's own word that it did not take the mail; of a 5xx or a broken connection nothing is known. */
+export function toDelivery(cause: unknown): Delivery {
+  const {
+    name = '',
+    code = '',
+    $metadata,
+  } = cause as {
+    readonly name?: string
+    readonly code?: string
+    readonly $metadata?: { readonly httpStatusCode?: number }
+  }
+  const status = $metadata?.httpStatusCode
+  const told = `SES: ${name || code || 'no answer'}`
+  if (NEVER_REACHED.test(code) || NEVER_REACHED.test(name))
+    return { outcome: 'refused', when: 'later', message: told }
+  if (status === undefined || status >= 500 || status < 400 || status === 408)
+    return { outcome: 'unknown', message: told }
+  return { outcome: 'refused', when: status === 429 || PASSES.test(name) ? 'later' : 'never', message: told }
+}

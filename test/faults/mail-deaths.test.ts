@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest'
+import { sweep } from '../../functions/core/application/repair/sweep.ts'
+import { runBatch } from '../../functions/core/application/run/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
+import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
+import type { TaskContext } from '../../functions/core/kit/index.ts'
+import type { Delivery, Mailer } from '../../functions/core/ports/mailer.ts'
+import { type Death, Life } from '../fixtures/mortal.ts'
+import { makeWorld } from '../fixtures/world.ts'
+
+const KEY = { tenant: 'acme', id: 'derived-acme-key' }
+const MAIL = { to: ['ada@example.com'], subject: 'Hello', text: 'x' }
+
+function makeMailWorld(answers: readonly Delivery[] = []) {
+  const world = makeWorld((async ({ mail }: TaskContext<unknown>) => mail.send(MAIL)) as never)
+  let sends = 0
+  const mailer: Mailer = {
+    send: async () => {
+      sends += 1
+      return answers[sends - 1] ?? { outcome: 'sent', messageId: `mail-${sends}` }
+    },
+  }
+  const work = (death?: Death) => {
+    const life = new Life(death, (ms) => world.clock.sleep(ms))
+    const { worker } = world
+    const mortal = {
+      ...worker,
+      store: life.wrap(worker.store),
+      queue: life.wrap(worker.queue),
+      steps: life.wrap(worker.steps),
+      mailer: life.wrap(mailer),
+    }
+    const deliveries = world.queue.receive('ai')
+    void runBatch(mortal, deliveries, world.clock.now() + 300_000).then((again) => {
+      for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
+    })
+  }
+  const heal = async () => {
+    for (let round = 0; round < 12; round += 1) {
+      await sweep({ ...world.worker, lanes: world.lanes }, world.clock.now() + 60_000)
+      work()
+      await world.clock.advance(61_000)
+    }
+  }
+  const submit = () =>
+    submitTask(world, {
+      ...{
+        tenant: KEY.tenant,
+        idempotencyKey: 'key',
+        type: 'test.run',
+        lane: 'ai',
+        input: null,
+        model: null,
+      },
+      ...{ priority: 0, maxAttempts: 3, timeoutMs: 120_000, tags: [], bodyHash: 'hash' },
+    })
+  return { ...world, work, heal, submit, sends: () => sends, row: () => world.store.get(KEY) }
+}
+
+describe('a task that sends a mail and whose process dies', () => {
+  const deaths = Array.from({ length: 40 }, (_, index) => ({
+    atCall: 1 + Math.floor(index / 2),
+    isApplied: index % 2 === 1,
+  }))
+
+  it.each(deaths)(
+    'at call $atCall, applied: $isApplied, sends at most once and never lies',
+    async (death) => {
+      const world = makeMailWorld()
+      await world.submit()
+      world.work(death)
+      await world.clock.settle()
+      await world.heal()
+      const task = await world.row()
+      expect(world.sends()).toBeLessThanOrEqual(1)
+      if (task?.status === 'COMPLETED') {
+        expect(world.sends()).toBe(1)
+        expect(task.result).toEqual({ json: '{"messageId":"mail-1"}' })
+      } else expect([task?.status, task?.error?.code]).toEqual(['FAILED', 'delivery_unknown'])
+    },
+  )
+
+  it('is unknown in some of these deaths, and known in most', async () => {
+    const ends = new Map<string, number>()
+    for (const death of deaths) {
+      const world = makeMailWorld()
+      await world.submit()
+      world.work(death)
+      await world.clock.settle()
+      await world.heal()
+      const end = (await world.row())?.status ?? ''
+      ends.set(end, (ends.get(end) ?? 0) + 1)
+    }
+    expect(ends.get('FAILED')).toBeGreaterThanOrEqual(2)
+    expect(ends.get('COMPLETED')).toBeGreaterThan(ends.get('FAILED') ?? 0)
+  })
+
+  it('a frozen process that wakes up beside its successor does not send a second one', async () => {
+    for (let atCall = 3; atCall < 12; atCall += 1) {
+      const world = makeMailWorld()
+      await world.submit()
+      world.work({ atCall, isApplied: false, stallMs: 200_000 })
+      await world.clock.advance(1_000)
+      await world.heal()
+      expect(world.sends()).toBeLessThanOrEqual(1)
+    }
+  })
+})
+
+describe('a mail that is not taken', () => {
+  it('is tried again by the task’s own attempts where that may help, and sent once', async () => {
+    const later: Delivery = { outcome: 'refused', when: 'later', message: 'SES: TooManyRequests' }
+    const world = makeMailWorld([later, later])
+    await world.submit()
+    await world.heal()
+    expect([(await world.row())?.status, world.sends()]).toEqual(['COMPLETED', 3])
+  })
+
+  it.each<[Delivery, string]>([
+    [{ outcome: 'refused', when: 'never', message: 'SES: MessageRejected' }, 'mail_refused'],
+    [{ outcome: 'unknown', message: 'SES: TimeoutError' }, 'delivery_unknown'],
+  ])('ends the task: %j', async (answer, code) => {
+    const world = makeMailWorld([answer])
+    await world.submit()
+    await world.heal()
+    expect([(await world.row())?.error?.code, world.sends()]).toEqual([code, 1])
+    // By hand, too, unless it is told to begin anew.
+    await retryTask(world, KEY, { isFromStart: false })
+    await world.heal()
+    expect([(await world.row())?.error?.code, world.sends()]).toEqual([code, 1])
+    await retryTask(world, KEY, { isFromStart: true })
+    await world.heal()
+    expect([(await world.row())?.status, world.sends()]).toEqual(['COMPLETED', 2])
+  })
+})
