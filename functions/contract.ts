@@ -81,6 +81,8 @@ export const TABLE = {
   },
   /** The partition of those who wait for a task. */
   waitPlaces: 'WAITS',
+  /** The partition of what running workers say about their slots. */
+  workerSlots: 'SLOTS',
   /** Partitions of the due index per kind of wait; each takes 1,000 writes a second. */
   dueShards: 16,
 } as const

@@ -17,7 +17,7 @@ export const DIMENSIONS = {
 export type Dimension = keyof typeof DIMENSIONS
 
 /** As CloudWatch spells them. US dollars have none there. */
-export type Unit = 'Count' | 'Milliseconds' | 'Seconds' | 'None'
+export type Unit = 'Percent' | 'Count' | 'Milliseconds' | 'Seconds' | 'None'
 
 export interface MetricDefinition {
   readonly name: string
@@ -134,6 +134,15 @@ export const METRICS = [
     means: 'Messages that one worker invocation was given.',
   }),
   define({
+    name: 'SlotsUsed',
+    unit: 'Percent',
+    events: ['slots.used'],
+    value: 'percent',
+    dimensions: [['Lane']],
+    means:
+      'Slots that ran a task, of those that were paid for; said by each worker every 20 s, and at the end of a short one.',
+  }),
+  define({
     name: 'LeaseLost',
     unit: 'Count',
     events: ['task.stopped'],
@@ -152,6 +161,7 @@ export const METRICS = [
       'heartbeat.failed',
       'refill.failed',
       'delete.failed',
+      'slots.failed',
       'circuit.failed',
       'watermark.failed',
       'sweep.failed',

@@ -51,6 +51,8 @@ export interface LaneAnswer {
   readonly in_flight: number
   readonly delayed: number
   readonly dead_letters: number
+  readonly slots_used: number
+  readonly slots_paid: number
   readonly oldest_due_age_seconds: number | null
   readonly is_paused: boolean
 }

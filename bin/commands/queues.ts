@@ -16,13 +16,14 @@ export const addQueues: AddCommand = (program) => {
 
 export const queueTable = ({ queues }: Queues, paint: Paint): string =>
   table(
-    ['LANE', 'WAITING', 'IN FLIGHT', 'DELAYED', 'DEAD', 'OLDEST', 'STATE'],
+    ['LANE', 'WAITING', 'IN FLIGHT', 'DELAYED', 'DEAD', 'SLOTS', 'OLDEST', 'STATE'],
     queues.map((lane) => [
       lane.lane,
       String(lane.visible),
       String(lane.in_flight),
       String(lane.delayed),
       lane.dead_letters > 0 ? paint('red', String(lane.dead_letters)) : '0',
+      lane.slots_paid > 0 ? `${lane.slots_used}/${lane.slots_paid}` : '-',
       lane.oldest_due_age_seconds === null ? '-' : span(lane.oldest_due_age_seconds * 1_000),
       lane.is_paused ? 'paused' : 'open',
     ]),

@@ -15,6 +15,7 @@ import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
 import { DynamoUploadStore } from '../core/adapters/dynamodb/upload-store.ts'
 import { DynamoWaitPlaces } from '../core/adapters/dynamodb/wait-places.ts'
+import { DynamoWorkerSlots } from '../core/adapters/dynamodb/worker-slots.ts'
 import { DynamoWorkflowStore } from '../core/adapters/dynamodb/workflow-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3FileStore } from '../core/adapters/s3/file-store.ts'
@@ -62,6 +63,9 @@ export const openHealth = (): DynamoHealthStore =>
 
 export const openLanes = (): DynamoLaneStore =>
   new DynamoLaneStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+
+export const openWorkerSlots = (): DynamoWorkerSlots =>
+  new DynamoWorkerSlots(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openWaitPlaces = (): DynamoWaitPlaces => {
   const { TABLE_NAME, WAIT_PLACES } = readConfig([ENV.tableName, ENV.waitPlaces])

@@ -24,6 +24,7 @@ import {
   openSteps,
   openStore,
   openUploads,
+  openWorkerSlots,
   openWorkflowQueue,
   openWorkflows,
   readConfig,
@@ -58,6 +59,7 @@ export function openWorker(): RunDependencies {
   return {
     lane: config.LANE,
     slots: config.SLOTS,
+    workerSlots: openWorkerSlots(),
     longestAttemptMs: longestAttemptMs(config.LANE),
     isMeantToRun: () => lanes.isMeantToRun(config.LANE),
     store: openStore(),

@@ -35,30 +35,41 @@ const table = (heads: readonly string[], rows: readonly Html[], empty: string): 
 export const note = (text: string): Html => html`<p>${text}</p>`
 
 export function renderQueues(context: RenderContext, tenant: string, lanes: readonly LaneStatus[]): Html {
-  const rows = lanes.map(({ lane, visible, inFlight, delayed, deadLetters, oldestMs, pausedSince }) => {
-    const act = (parameters: Readonly<Record<string, unknown>>, confirmation?: string) => ({
-      endpoint: context.actionArn,
-      display: 'popup' as const,
-      parameters: { lane, tenant, ...parameters },
-      ...(confirmation ? { confirmation } : {}),
-    })
-    const isPaused = pausedSince !== undefined
-    return html`<tr><td><b>${lane}</b>${isPaused && html` (paused)`}</td><td>${
-      isPaused
-        ? button(`Resume ${lane}`, act({ action: 'resume' }, `Let lane ${lane} take work again?`))
-        : button(
-            `Pause ${lane}`,
-            act({ action: 'pause' }, `Stop lane ${lane} from taking work? What runs goes on.`),
-          )
-    } ${button('Count failed', act({ action: 'redrive', dry_run: true }, `Count the failed tasks of lane ${lane}? Nothing is moved.`))} ${button(
-      `Redrive ${deadLetters > 0 ? 'all failed' : ''}`.trim(),
-      act(
-        { action: 'redrive', dry_run: false },
-        `Run all failed tasks of lane ${lane}${context.hasTenants ? ` of tenant ${tenant}` : ''} again, whatever their error? ${deadLetters} dead letters${context.hasTenants ? ' of all tenants' : ''} are there. “Count failed” shows them by error.`,
-      ),
-    )}</td><td>${visible}</td><td>${inFlight}</td><td>${delayed}</td><td>${deadLetters}</td><td>${oldestMs === undefined ? '–' : span(oldestMs)}</td></tr>`
-  })
-  const heads = ['Lane', 'Do', 'Waiting', 'Running or parked', 'Delayed', 'Dead letters', 'Oldest waits']
+  const rows = lanes.map(
+    ({ lane, visible, inFlight, delayed, deadLetters, oldestMs, pausedSince, slots }) => {
+      const act = (parameters: Readonly<Record<string, unknown>>, confirmation?: string) => ({
+        endpoint: context.actionArn,
+        display: 'popup' as const,
+        parameters: { lane, tenant, ...parameters },
+        ...(confirmation ? { confirmation } : {}),
+      })
+      const isPaused = pausedSince !== undefined
+      return html`<tr><td><b>${lane}</b>${isPaused && html` (paused)`}</td><td>${
+        isPaused
+          ? button(`Resume ${lane}`, act({ action: 'resume' }, `Let lane ${lane} take work again?`))
+          : button(
+              `Pause ${lane}`,
+              act({ action: 'pause' }, `Stop lane ${lane} from taking work? What runs goes on.`),
+            )
+      } ${button('Count failed', act({ action: 'redrive', dry_run: true }, `Count the failed tasks of lane ${lane}? Nothing is moved.`))} ${button(
+        `Redrive ${deadLetters > 0 ? 'all failed' : ''}`.trim(),
+        act(
+          { action: 'redrive', dry_run: false },
+          `Run all failed tasks of lane ${lane}${context.hasTenants ? ` of tenant ${tenant}` : ''} again, whatever their error? ${deadLetters} dead letters${context.hasTenants ? ' of all tenants' : ''} are there. “Count failed” shows them by error.`,
+        ),
+      )}</td><td>${visible}</td><td>${inFlight}</td><td>${delayed}</td><td>${deadLetters}</td><td>${slots.paid === 0 ? '–' : `${slots.used} of ${slots.paid}`}</td><td>${oldestMs === undefined ? '–' : span(oldestMs)}</td></tr>`
+    },
+  )
+  const heads = [
+    'Lane',
+    'Do',
+    'Waiting',
+    'Running or parked',
+    'Delayed',
+    'Dead letters',
+    'Slots used',
+    'Oldest waits',
+  ]
   return html`<h3>Lanes</h3>${table(heads, rows, 'There are no lanes.')}`
 }
 

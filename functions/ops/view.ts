@@ -4,14 +4,20 @@ import { ENV } from '../contract.ts'
 import { listQueues } from '../core/application/operate/list-queues.ts'
 import { listRunning } from '../core/application/operate/list-running.ts'
 import { STATUSES, type Status } from '../core/domain/task.ts'
-import { clock, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import { clock, openLanes, openQueue, openStore, openWorkerSlots, readConfig } from '../hosts/lambda.ts'
 import { type ViewEvent, viewEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
 import { note, type RenderContext, renderQueues, renderSearch, renderTask, renderTasks } from './render.ts'
 
 const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant])
 const store = openStore()
-const dependencies = { store, queue: openQueue(true), lanes: openLanes(), clock }
+const dependencies = {
+  store,
+  queue: openQueue(true),
+  lanes: openLanes(),
+  workerSlots: openWorkerSlots(),
+  clock,
+}
 
 const SHOWN = 25
 

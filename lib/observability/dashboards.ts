@@ -116,6 +116,16 @@ export class Dashboards extends Construct {
       ],
       [
         graph(
+          'Slots used, % of slots paid',
+          this.#each((lane) =>
+            metrics.own('SlotsUsed', { statistic: 'Average', period: MINUTE, by: { Lane: lane.name } }),
+          ),
+          undefined,
+          24,
+        ),
+      ],
+      [
+        graph(
           'Oldest overdue task, s',
           this.#each((lane) => metrics.own('OldestDueAge', { ...MAXIMUM, by: { Lane: lane.name } })),
           THRESHOLDS.oldestDueSeconds,

@@ -3,11 +3,13 @@ import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circu
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { DynamoWaitPlaces } from '../../functions/core/adapters/dynamodb/wait-places.ts'
+import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker-slots.ts'
 import { startLocalTable } from '../fixtures/local-table.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { taskStoreContract } from './task-store.ts'
 import { waitPlacesContract } from './wait-places.ts'
+import { workerSlotsContract } from './worker-slots.ts'
 
 const local = await startLocalTable()
 afterAll(() => local.stop())
@@ -33,6 +35,11 @@ circuitStoreContract(
 laneStoreContract(
   'the local table',
   async () => new DynamoLaneStore(local.documents, await local.createTable()),
+)
+
+workerSlotsContract(
+  'the local table',
+  async () => new DynamoWorkerSlots(local.documents, await local.createTable()),
 )
 
 waitPlacesContract('the local table', async (places) => {

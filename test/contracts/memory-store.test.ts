@@ -4,12 +4,14 @@ import { MemoryPayloads } from '../fixtures/memory-payloads.ts'
 import { MemoryQueue } from '../fixtures/memory-queue.ts'
 import { MemoryStore } from '../fixtures/memory-store.ts'
 import { MemoryWaitPlaces } from '../fixtures/memory-wait-places.ts'
+import { MemoryWorkerSlots } from '../fixtures/memory-worker-slots.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { payloadStoreContract } from './payload-store.ts'
 import { taskQueueContract } from './task-queue.ts'
 import { taskStoreContract } from './task-store.ts'
 import { waitPlacesContract } from './wait-places.ts'
+import { workerSlotsContract } from './worker-slots.ts'
 
 taskStoreContract('the store in memory', async () => {
   let now = 0
@@ -18,6 +20,7 @@ taskStoreContract('the store in memory', async () => {
 
 circuitStoreContract('the store in memory', async () => new MemoryCircuits())
 
+workerSlotsContract('the reports in memory', async () => new MemoryWorkerSlots())
 waitPlacesContract('the places in memory', async (places) => new MemoryWaitPlaces(places))
 laneStoreContract('the store in memory', async () => new MemoryLanes())
 payloadStoreContract('the store in memory', async () => new MemoryPayloads())

@@ -5,6 +5,7 @@ import { afterAll, describe } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
+import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker-slots.ts'
 import { clientOptions } from '../e2e/backdoor.ts'
 import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
@@ -13,6 +14,7 @@ import { laneStoreContract } from './lane-store.ts'
 import { s3PayloadContract } from './s3-bench.ts'
 import { sqsQueueContract } from './sqs-bench.ts'
 import { taskStoreContract } from './task-store.ts'
+import { workerSlotsContract } from './worker-slots.ts'
 
 /** A second DynamoDB and a second SQS, by other authors: what both do alike is not a whim of one emulator. */
 describe.skipIf(!hasMinistack)('MiniStack', () => {
@@ -41,6 +43,10 @@ describe.skipIf(!hasMinistack)('MiniStack', () => {
   circuitStoreContract(
     'the table in MiniStack',
     async () => new DynamoCircuitStore(documents, await createTable(), () => 0),
+  )
+  workerSlotsContract(
+    'the table in MiniStack',
+    async () => new DynamoWorkerSlots(documents, await createTable()),
   )
   laneStoreContract('the table in MiniStack', async () => new DynamoLaneStore(documents, await createTable()))
   sqsQueueContract('SQS in MiniStack', sqs)

@@ -129,6 +129,46 @@ describe('refill', () => {
     expect(world.began.filter((id) => id === second)).toHaveLength(1)
   })
 
+  it('says how many of its slots it uses while it runs, and takes that back at its end', async () => {
+    const world = open(4)
+    const slots = async () => (await world.workerSlots.read(world.clock.now())).get('ai')
+    await submit(world, 30_000)
+    const { state } = invoke(world)
+    await world.clock.advance(2_500)
+    expect(await slots()).toBeUndefined()
+    await submit(world, 15_000)
+    await world.clock.advance(3_500)
+    expect(await slots()).toEqual({ used: 2, paid: 4 })
+    await world.clock.advance(30_000)
+    expect(state.isOver).toBe(true)
+    expect(await slots()).toBeUndefined()
+    const percents = world.events.flatMap(({ event, fields }) =>
+      event === 'slots.used' ? [fields.percent] : [],
+    )
+    // 25 s: one of four all the time, another for 15 s. Then one for the 5 s that it still runs, and the last poll.
+    expect(percents).toHaveLength(2)
+    expect(percents[0]).toBeCloseTo(40, 0)
+    const ended = world.events.find(({ event }) => event === 'batch.finished')?.fields
+    expect(ended?.slot_ms).toBeGreaterThanOrEqual(45_000)
+    expect(ended?.slot_ms).toBeLessThanOrEqual(45_500)
+  })
+
+  it('a worker that died is forgotten by the clock, and one that cannot tell works on', async () => {
+    const world = open(4)
+    const { report } = world.workerSlots
+    await world.workerSlots.report('ai', 'dead', { used: 4, paid: 4 }, world.clock.now() + 25_000)
+    world.workerSlots.report = async () => {
+      throw new MisconfiguredError('The table refuses this function (worker slots).')
+    }
+    const id = await submit(world, 30_000)
+    invoke(world)
+    await world.clock.advance(40_000)
+    world.workerSlots.report = report
+    expect(await statusOf(world, id)).toBe('COMPLETED')
+    expect(world.events.some(({ event }) => event === 'slots.failed')).toBe(true)
+    expect([...(await world.workerSlots.read(world.clock.now()))]).toEqual([])
+  })
+
   it('a receive that fails leaves a line and is made again', async () => {
     const world = open()
     await submit(world, 20_000)

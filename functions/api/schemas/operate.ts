@@ -59,6 +59,10 @@ export const queuesAnswer = z
           .number()
           .nullable()
           .describe('How long the longest waiting task has waited.'),
+        slots_used: amount.describe(
+          'Slots of running workers that run a task. A worker is counted from its fifth second on, every 20 s.',
+        ),
+        slots_paid: amount.describe('All slots of running workers.'),
         is_paused: z.boolean(),
         paused_since: time.nullable(),
       }),

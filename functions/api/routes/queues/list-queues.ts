@@ -1,5 +1,5 @@
 import { listQueues } from '../../../core/application/operate/list-queues.ts'
-import { clock, openLanes, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { clock, openLanes, openQueue, openStore, openWorkerSlots } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { queuesAnswer } from '../../schemas/operate.ts'
 import { iso } from '../../schemas/task-json.ts'
@@ -12,7 +12,13 @@ export const listQueuesRoute = defineRoute({
   summary: 'List the lanes and what waits in them',
   description: 'All callers together.',
   answers: { 200: { description: 'One entry per lane.', schema: queuesAnswer } },
-  needs: () => ({ store: openStore(), queue: openQueue(true), lanes: openLanes(), clock }),
+  needs: () => ({
+    store: openStore(),
+    queue: openQueue(true),
+    lanes: openLanes(),
+    workerSlots: openWorkerSlots(),
+    clock,
+  }),
   handle: async (_, needs) => ({
     status: 200,
     body: {
@@ -24,6 +30,8 @@ export const listQueuesRoute = defineRoute({
         dead_letters: snapshot.deadLetters,
         oldest_due_age_seconds:
           snapshot.oldestMs === undefined ? null : Math.round(snapshot.oldestMs / 1_000),
+        slots_used: snapshot.slots.used,
+        slots_paid: snapshot.slots.paid,
         is_paused: snapshot.pausedSince !== undefined,
         paused_since: iso(snapshot.pausedSince),
       })),

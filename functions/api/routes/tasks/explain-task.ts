@@ -2,7 +2,15 @@ import { ENV } from '../../../contract.ts'
 import { explainTask } from '../../../core/application/operate/explain-task.ts'
 import { circuitOf } from '../../../core/application/run/guard-provider.ts'
 import { routeModel } from '../../../core/domain/model-routes.ts'
-import { clock, openCircuits, openLanes, openQueue, openStore, readConfig } from '../../../hosts/lambda.ts'
+import {
+  clock,
+  openCircuits,
+  openLanes,
+  openQueue,
+  openStore,
+  openWorkerSlots,
+  readConfig,
+} from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { explainAnswer } from '../../schemas/operate.ts'
 import { taskParams } from '../../schemas/task.ts'
@@ -25,6 +33,7 @@ export const explainTaskRoute = defineRoute({
       queue: openQueue(false),
       circuits: openCircuits(),
       lanes: openLanes(),
+      workerSlots: openWorkerSlots(),
       clock,
       circuitOf: (model: string) => {
         const provider = routeModel(routes, model)

@@ -14,6 +14,7 @@ const LEVELS: Readonly<Record<string, 'WARN' | 'ERROR'>> = {
   'heartbeat.failed': 'WARN',
   'refill.failed': 'WARN',
   'delete.failed': 'WARN',
+  'slots.failed': 'WARN',
   'watermark.failed': 'WARN',
   'circuit.failed': 'WARN',
   'task.retrying': 'WARN',

@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
 import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
+import type { WorkerSlots } from '../../ports/worker-slots.ts'
 import { getTask } from '../tasks/get-task.ts'
 
 export interface ExplainDependencies {
@@ -13,6 +14,7 @@ export interface ExplainDependencies {
   readonly queue: TaskQueue
   readonly circuits: CircuitStore
   readonly lanes: LaneStore
+  readonly workerSlots: WorkerSlots
   readonly clock: Clock
   /** Name of the circuit that a model's calls pass; undefined for a model nobody answers. */
   readonly circuitOf: (model: string) => string | undefined
@@ -57,16 +59,17 @@ type Answer = Pick<Explanation, 'gate' | 'message' | 'nextAt'>
  * @throws RequestError `not_found`.
  */
 export async function explainTask(dependencies: ExplainDependencies, key: TaskKey): Promise<Explanation> {
-  const { store, queue, circuits, lanes, clock, circuitOf } = dependencies
+  const { store, queue, circuits, lanes, workerSlots, clock, circuitOf } = dependencies
   const task = await getTask({ store }, key)
-  const [depth, known, paused] = await Promise.all([
+  const now = clock.now()
+  const [depth, known, paused, slots] = await Promise.all([
     queue.depth(task.lane),
     circuits.readAll(),
     lanes.paused(),
+    workerSlots.read(now, task.lane),
   ])
   const circuitName = task.model === null ? undefined : circuitOf(task.model)
   const circuit = circuitName === undefined ? undefined : known.get(circuitName)
-  const now = clock.now()
   const pausedSince = paused.get(task.lane)
   const answer = explain({ task, now, depth, circuitName, circuit, pausedSince })
   return {
@@ -80,6 +83,8 @@ export async function explainTask(dependencies: ExplainDependencies, key: TaskKe
       messages_sent: task.sends,
       waiting_in_lane: depth.visible,
       running_in_lane: depth.inFlight,
+      slots_used: slots.get(task.lane)?.used ?? 0,
+      slots_paid: slots.get(task.lane)?.paid ?? 0,
       lane_paused: pausedSince !== undefined,
       ...(circuitName && circuit?.until !== undefined
         ? { circuit: circuitName, circuit_open_until: iso(circuit.until), circuit_code: circuit.code }

@@ -3,11 +3,13 @@ import type { Clock } from '../../ports/clock.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
 import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
 import { isDueTask, type TaskStore } from '../../ports/task-store.ts'
+import type { SlotCount, WorkerSlots } from '../../ports/worker-slots.ts'
 
 export interface ListQueuesDependencies {
   readonly store: TaskStore
   readonly queue: TaskQueue
   readonly lanes: LaneStore
+  readonly workerSlots: WorkerSlots
   readonly clock: Clock
 }
 
@@ -17,6 +19,8 @@ export interface LaneStatus extends QueueDepth {
   /** How long the longest waiting task has waited; undefined when none waits. */
   readonly oldestMs: number | undefined
   readonly pausedSince: number | undefined
+  /** Of the workers that run for five seconds or longer. */
+  readonly slots: SlotCount
 }
 
 /** Entries of each due shard that are looked at for the oldest. */
@@ -27,12 +31,14 @@ export async function listQueues({
   store,
   queue,
   lanes,
+  workerSlots,
   clock,
 }: ListQueuesDependencies): Promise<readonly LaneStatus[]> {
   const now = clock.now()
-  const [paused, oldest, depths] = await Promise.all([
+  const [paused, oldest, slots, depths] = await Promise.all([
     lanes.paused(),
     oldestByLane(store, now),
+    workerSlots.read(now),
     Promise.all(LANES.map((lane) => Promise.all([queue.depth(lane), queue.deadDepth(lane)]))),
   ])
   return LANES.map((lane, index) => {
@@ -44,6 +50,7 @@ export async function listQueues({
       deadLetters,
       oldestMs: since === undefined ? undefined : now - since,
       pausedSince: paused.get(lane),
+      slots: slots.get(lane) ?? { used: 0, paid: 0 },
     }
   })
 }

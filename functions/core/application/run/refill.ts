@@ -4,6 +4,7 @@ import { causeFields } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { WorkerSlots } from '../../ports/worker-slots.ts'
 import type { Delivery } from './run-task.ts'
 
 export interface RefillDependencies {
@@ -11,6 +12,7 @@ export interface RefillDependencies {
   readonly queue: TaskQueue
   readonly clock: Clock
   readonly log: Log
+  readonly workerSlots: WorkerSlots
   /** Tasks that one invocation runs side by side. With one there is never a free slot beside a running task. */
   readonly slots: number
   /** The longest that an attempt of this lane may take. */

@@ -8,6 +8,7 @@ import type { TaskStore } from '../../ports/task-store.ts'
 import { Isolation } from './isolation.ts'
 import { refill } from './refill.ts'
 import { type Delivery, type RunDependencies, runTask } from './run-task.ts'
+import { SlotMeter } from './slot-meter.ts'
 import { type RunningAttempts, watchLeases } from './supervise-attempt.ts'
 
 const MAX_WATERMARK_TENANTS = 1_000
@@ -33,8 +34,7 @@ export async function runBatch(
   deliveries: readonly Delivery[],
   deadline: number,
 ): Promise<ReadonlySet<string>> {
-  const { lane, queue, clock, log, slots } = dependencies
-  const begunAt = clock.now()
+  const { lane, queue, clock, log, ids } = dependencies
   const running: RunningAttempts = new Map()
   const over = new AbortController()
   log('batch.received', { lane, messages: deliveries.length })
@@ -49,10 +49,11 @@ export async function runBatch(
   const watermarks = new Watermarks(dependencies)
   const again = new Set<string>()
   const done: string[] = []
-  let busyMs = 0
+  const meter = new SlotMeter(dependencies)
+  const metering = meter.watch(ids.token(), over.signal)
 
   const runOne = async (delivery: Delivery, isShrunk: Promise<void>): Promise<void> => {
-    const startedAt = clock.now()
+    meter.enter()
     const recordClaim = (task: Task) => watermarks.record(task)
     const batch = { deadline, shrunk: isShrunk, running, isolation, recordClaim }
     const delivered = await runTask(dependencies, delivery, batch).catch(async (error) => {
@@ -68,7 +69,7 @@ export async function runBatch(
         .catch((failure) => log('heartbeat.failed', { lane, what: 'visibility', ...causeFields(failure) }))
       return 'again' as const
     })
-    busyMs += clock.now() - startedAt
+    meter.leave()
     if (delivered === 'again') again.add(delivery.receipt)
     else done.push(delivery.receipt)
   }
@@ -96,13 +97,14 @@ export async function runBatch(
   while (active.size > 0) await Promise.race(active)
   if (refilled > 0) await flush()
   over.abort()
-  await Promise.all([watching, shrunk, watermarks.written()])
+  await Promise.all([watching, metering, shrunk, watermarks.written()])
+  const { usedMs, paidMs } = meter.total()
   log('batch.finished', {
     lane,
     messages: deliveries.length + refilled,
     refilled,
-    slot_ms: busyMs,
-    paid_slot_ms: (clock.now() - begunAt) * slots,
+    slot_ms: usedMs,
+    paid_slot_ms: paidMs,
   })
   return again
 }
