@@ -21,6 +21,8 @@ export const ENV = {
   deadLetterQueueUrls: 'DEAD_LETTER_QUEUE_URLS',
   /** URL of the queue whose messages ask for the next steps of a workflow. */
   workflowQueueUrl: 'WORKFLOW_QUEUE_URL',
+  /** URL of the queue whose messages ask for a webhook delivery to be sent. */
+  webhookQueueUrl: 'WEBHOOK_QUEUE_URL',
   /** JSON object: lane → id of the event source mapping that feeds its worker. */
   eventSourceIds: 'EVENT_SOURCE_IDS',
   /** The one lane a worker function serves. */
@@ -97,6 +99,7 @@ export const BUNDLES = {
   'api-mcp': 'functions/api/groups/api-mcp.gen.ts',
   'run-task': 'functions/workers/run-task.ts',
   'advance-workflow': 'functions/workers/advance-workflow.ts',
+  'send-webhooks': 'functions/workers/send-webhooks.ts',
   sweep: 'functions/workers/sweep.ts',
   'clean-up': 'functions/workers/clean-up.ts',
   'ops-view': 'functions/ops/view.ts',

@@ -37,6 +37,14 @@ import type { createUploadRoute } from './routes/uploads/create-upload.ts'
 import type { getUploadRoute } from './routes/uploads/get-upload.ts'
 import type { getStatsRoute } from './routes/usage/get-stats.ts'
 import type { getUsageRoute } from './routes/usage/get-usage.ts'
+import type { createWebhookRoute } from './routes/webhooks/create-webhook.ts'
+import type { deleteWebhookRoute } from './routes/webhooks/delete-webhook.ts'
+import type { getWebhookSecretRoute } from './routes/webhooks/get-webhook-secret.ts'
+import type { listDeliveriesRoute } from './routes/webhooks/list-deliveries.ts'
+import type { listWebhooksRoute } from './routes/webhooks/list-webhooks.ts'
+import type { resendDeliveriesRoute } from './routes/webhooks/resend-deliveries.ts'
+import type { resendDeliveryRoute } from './routes/webhooks/resend-delivery.ts'
+import type { rotateWebhookSecretRoute } from './routes/webhooks/rotate-webhook-secret.ts'
 import type { cancelWorkflowRoute } from './routes/workflows/cancel-workflow.ts'
 import type { getWorkflowRoute } from './routes/workflows/get-workflow.ts'
 import type { listWorkflowsRoute } from './routes/workflows/list-workflows.ts'
@@ -84,6 +92,14 @@ export interface Routes {
   readonly getUpload: typeof getUploadRoute
   readonly getStats: typeof getStatsRoute
   readonly getUsage: typeof getUsageRoute
+  readonly createWebhook: typeof createWebhookRoute
+  readonly deleteWebhook: typeof deleteWebhookRoute
+  readonly getWebhookSecret: typeof getWebhookSecretRoute
+  readonly listDeliveries: typeof listDeliveriesRoute
+  readonly listWebhooks: typeof listWebhooksRoute
+  readonly resendDeliveries: typeof resendDeliveriesRoute
+  readonly resendDelivery: typeof resendDeliveryRoute
+  readonly rotateWebhookSecret: typeof rotateWebhookSecretRoute
   readonly cancelWorkflow: typeof cancelWorkflowRoute
   readonly getWorkflow: typeof getWorkflowRoute
   readonly listWorkflows: typeof listWorkflowsRoute

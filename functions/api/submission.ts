@@ -16,8 +16,10 @@ import {
   openStore,
   openUploads,
   openWaitPlaces,
+  openWebhooks,
   readConfig,
 } from '../hosts/lambda.ts'
+import { openEndpointCheck, refusalOfUrl } from '../hosts/webhooks.ts'
 import { taskTypes } from '../tasks/registry.gen.ts'
 import { linkIn } from './give-payload.ts'
 import { hashOf, readSubmitBody, type SubmitBody } from './schemas/submit.ts'
@@ -48,6 +50,7 @@ export function openSubmission() {
       clock,
       hashOf,
       useUploads,
+      refusalOfUrl,
     },
     store: openStore(),
     files: openFiles(),
@@ -56,6 +59,7 @@ export function openSubmission() {
     clock,
     ids,
     log,
+    hasEndpoints: openEndpointCheck(openWebhooks()),
   }
 }
 

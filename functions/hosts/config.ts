@@ -24,6 +24,7 @@ const shapes = {
   [ENV.queueUrls]: urls,
   [ENV.deadLetterQueueUrls]: urls,
   [ENV.workflowQueueUrl]: z.url(),
+  [ENV.webhookQueueUrl]: z.url(),
   [ENV.eventSourceIds]: json(z.partialRecord(z.enum(LANES), z.string().min(1))),
   [ENV.lane]: z.enum(LANES),
   [ENV.slots]: z.coerce.number().int().positive(),

@@ -1,20 +1,39 @@
 import { sendDeadLetter } from '../core/application/shared/dead-letter.ts'
 import type { FollowUpSteps } from '../core/application/shared/follow-up.ts'
+import { notifyWebhooks } from '../core/application/webhook/notify-webhooks.ts'
 import { reportToWorkflow } from '../core/application/workflow/report-to-workflow.ts'
+import { endEventOf } from '../core/domain/webhook.ts'
 import type { TaskQueue } from '../core/ports/task-queue.ts'
+import type { WebhookQueue, WebhookStore } from '../core/ports/webhook-store.ts'
 import type { WorkflowQueue } from '../core/ports/workflow-queue.ts'
 import type { WorkflowStore } from '../core/ports/workflow-store.ts'
-import { log } from './lambda.ts'
+import { clock, ids, log } from './lambda.ts'
 
 interface Ports {
   /** With dead-letter queues, where the function may send to them. */
   readonly queue?: TaskQueue
   readonly workflows?: WorkflowStore
   readonly kicks?: WorkflowQueue
+  readonly webhooks?: WebhookStore
+  readonly webhookQueue?: WebhookQueue
 }
 
 /** What a function may do after a task's end. Steps that it has no right to do stay pending for the sweeper. */
-export const openFollowUps = ({ queue, workflows, kicks }: Ports = {}): FollowUpSteps => ({
+export const openFollowUps = ({
+  queue,
+  workflows,
+  kicks,
+  webhooks,
+  webhookQueue,
+}: Ports = {}): FollowUpSteps => ({
   ...(queue ? { dead_letter: (task) => sendDeadLetter({ queue, log }, task) } : {}),
   ...(workflows && kicks ? { parent: (task) => reportToWorkflow({ workflows, queue: kicks }, task) } : {}),
+  ...(webhooks && webhookQueue
+    ? {
+        webhook: async (task) => {
+          const event = endEventOf(task.status)
+          if (event) await notifyWebhooks({ webhooks, webhookQueue, clock, ids, log }, task, event)
+        },
+      }
+    : {}),
 })

@@ -15,12 +15,14 @@ import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
 import { DynamoUploadStore } from '../core/adapters/dynamodb/upload-store.ts'
 import { DynamoWaitPlaces } from '../core/adapters/dynamodb/wait-places.ts'
+import { DynamoWebhookStore } from '../core/adapters/dynamodb/webhook-store.ts'
 import { DynamoWorkerSlots } from '../core/adapters/dynamodb/worker-slots.ts'
 import { DynamoWorkflowStore } from '../core/adapters/dynamodb/workflow-store.ts'
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3FileStore } from '../core/adapters/s3/file-store.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
 import { createSqsClient, SqsTaskQueue } from '../core/adapters/sqs/task-queue.ts'
+import { SqsWebhookQueue } from '../core/adapters/sqs/webhook-queue.ts'
 import { SqsWorkflowQueue } from '../core/adapters/sqs/workflow-queue.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
@@ -100,6 +102,12 @@ export const openSchedules = (): DynamoScheduleStore =>
 
 export const openWorkflowQueue = (): SqsWorkflowQueue =>
   new SqsWorkflowQueue(createSqsClient(), readConfig([ENV.workflowQueueUrl]).WORKFLOW_QUEUE_URL)
+
+export const openWebhooks = (): DynamoWebhookStore =>
+  new DynamoWebhookStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
+
+export const openWebhookQueue = (): SqsWebhookQueue =>
+  new SqsWebhookQueue(createSqsClient(), readConfig([ENV.webhookQueueUrl]).WEBHOOK_QUEUE_URL)
 
 /** @param hasDeadLetters the function also writes or reads dead letters. */
 export function openQueue(hasDeadLetters: boolean): SqsTaskQueue {

@@ -5,7 +5,15 @@ import { ENV } from '../contract.ts'
 import { advanceWorkflow } from '../core/application/workflow/advance-workflow.ts'
 import { parseKick } from '../core/domain/workflow/parse-kick.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
-import { clock, log, openWorkflowQueue, openWorkflows, readConfig } from '../hosts/lambda.ts'
+import {
+  clock,
+  log,
+  openWebhookQueue,
+  openWebhooks,
+  openWorkflowQueue,
+  openWorkflows,
+  readConfig,
+} from '../hosts/lambda.ts'
 
 const submission = openSubmission()
 const workflows = openWorkflows()
@@ -14,7 +22,7 @@ const dependencies = {
   ...submission,
   workflows,
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
-  followUps: openFollowUps({ workflows, kicks }),
+  followUps: openFollowUps({ workflows, kicks, webhooks: openWebhooks(), webhookQueue: openWebhookQueue() }),
   prepare: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
 }
 

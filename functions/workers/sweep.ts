@@ -15,16 +15,21 @@ import {
   openQueue,
   openSchedules,
   openStore,
+  openWebhookQueue,
+  openWebhooks,
   openWorkflowQueue,
   openWorkflows,
   readConfig,
 } from '../hosts/lambda.ts'
 import { scheduleTimes } from '../hosts/schedules.ts'
+import { openEndpointCheck } from '../hosts/webhooks.ts'
 
 const queue = openQueue(true)
 const health = openHealth()
 const workflows = openWorkflows()
 const kicks = openWorkflowQueue()
+const webhooks = openWebhooks()
+const webhookQueue = openWebhookQueue()
 const store = openStore()
 const firing = {
   store,
@@ -35,14 +40,17 @@ const firing = {
   clock,
   ids,
   log,
+  hasEndpoints: openEndpointCheck(webhooks),
 }
 const dependencies = {
   store,
   queue,
-  followUps: openFollowUps({ queue, workflows, kicks }),
+  followUps: openFollowUps({ queue, workflows, kicks, webhooks, webhookQueue }),
   dueItems: {
     workflow: (key: TaskKey) => kicks.kick(key),
     schedule: (key: TaskKey) => fireSchedule(firing, key),
+    delivery: (key: TaskKey, dueAt: number) =>
+      webhookQueue.kick(key, Math.max(0, Math.ceil((dueAt - clock.now()) / 1_000))),
   },
   lanes: openLanes(),
   clock,

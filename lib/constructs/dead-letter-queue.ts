@@ -9,7 +9,7 @@ import { acknowledge } from './acknowledge.ts'
  * Physical name of a lane's queue, and the workflows', the one physical name there is: the dead-letter queue in the stateful stack must
  * name its only source, and the source in turn needs the dead-letter queue to exist first.
  */
-export const queueNameOf = (stage: StageSettings, source: Lane | 'workflows'): string =>
+export const queueNameOf = (stage: StageSettings, source: Lane | 'workflows' | 'webhooks'): string =>
   `TaskRunner-${stage.name}-${source}`
 
 /** Where a lane's failed tasks are listed until somebody brings them back, for the 14 days that SQS can keep them. */
@@ -19,7 +19,7 @@ export class DeadLetterQueue extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { stage, source }: { stage: StageSettings; source: Lane | 'workflows' },
+    { stage, source }: { stage: StageSettings; source: Lane | 'workflows' | 'webhooks' },
   ) {
     super(scope, id)
     const sourceArn = Stack.of(this).formatArn({ service: 'sqs', resource: queueNameOf(stage, source) })

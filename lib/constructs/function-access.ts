@@ -19,6 +19,8 @@ export interface Access {
   readonly deadLetters?: readonly string[]
   /** SQS actions on the queue that asks for the next steps of workflows. */
   readonly workflows?: readonly string[]
+  /** SQS actions on the queue that asks for webhook deliveries. */
+  readonly webhooks?: readonly string[]
   /** Lambda actions on the event sources of all lanes. */
   readonly eventSources?: readonly string[]
   /** May send mail, on lanes whose types need it and stages that have an address. */
@@ -47,6 +49,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.payloadBucket,
       ENV.queueUrls,
       ENV.workflowQueueUrl,
+      ENV.webhookQueueUrl,
       ENV.modelRoutes,
       ENV.defaultModel,
       ENV.retentionDays,
@@ -59,6 +62,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],
+    webhooks: ['sqs:SendMessage'],
   },
   'api-reads': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.waitPlaces],
@@ -102,6 +106,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.payloadBucket,
       ENV.queueUrls,
       ENV.workflowQueueUrl,
+      ENV.webhookQueueUrl,
       ENV.modelRoutes,
       ENV.defaultModel,
       ENV.retentionDays,
@@ -121,6 +126,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],
+    webhooks: ['sqs:SendMessage'],
   },
   // Its tools are routes of the four functions above: what those may, together.
   'api-mcp': {
@@ -131,6 +137,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.queueUrls,
       ENV.deadLetterQueueUrls,
       ENV.workflowQueueUrl,
+      ENV.webhookQueueUrl,
       ENV.modelRoutes,
       ENV.defaultModel,
       ENV.retentionDays,
@@ -151,6 +158,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     deadLetters: TIDY,
     workflows: ['sqs:SendMessage'],
+    webhooks: ['sqs:SendMessage'],
   },
   'advance-workflow': {
     environment: [
@@ -159,6 +167,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.payloadBucket,
       ENV.queueUrls,
       ENV.workflowQueueUrl,
+      ENV.webhookQueueUrl,
       ENV.modelRoutes,
       ENV.defaultModel,
       ENV.retentionDays,
@@ -174,6 +183,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       'sqs:ReceiveMessage',
       'sqs:SendMessage',
     ],
+    webhooks: ['sqs:SendMessage'],
   },
   'run-task': {
     environment: [
@@ -183,6 +193,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.queueUrls,
       ENV.deadLetterQueueUrls,
       ENV.workflowQueueUrl,
+      ENV.webhookQueueUrl,
       ENV.lane,
       ENV.slots,
       ENV.modelRoutes,
@@ -209,8 +220,23 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     ],
     deadLetters: ['sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],
+    webhooks: ['sqs:SendMessage'],
     models: true,
     mail: true,
+  },
+  'send-webhooks': {
+    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.webhookQueueUrl],
+    optionalEnvironment: [ENV.timingScale],
+    // Put: deliveries and a tenant's endpoints are rows that are replaced whole.
+    table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    payloads: ['s3:GetObject'],
+    webhooks: [
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ReceiveMessage',
+      'sqs:SendMessage',
+    ],
   },
   sweep: {
     environment: [
@@ -219,6 +245,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.payloadBucket,
       ENV.queueUrls,
       ENV.workflowQueueUrl,
+      ENV.webhookQueueUrl,
       ENV.deadLetterQueueUrls,
       ENV.retentionDays,
     ],
@@ -228,6 +255,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     payloads: ['s3:PutObject'],
     workflows: ['sqs:SendMessage'],
+    webhooks: ['sqs:SendMessage'],
     indexes: { due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     // Receive and delete: letters whose task has moved on are taken away.

@@ -19,6 +19,8 @@ export interface Reach {
   readonly deadLetters: readonly sqs.IQueue[]
   /** The queue that asks for the next steps of workflows. */
   readonly workflows?: sqs.IQueue
+  /** The queue that asks for webhook deliveries. */
+  readonly webhooks?: sqs.IQueue
   readonly hasModels: boolean
   readonly hasMail?: boolean
   /** Ids of the event source mappings that the function may turn. */
@@ -45,6 +47,7 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
     reach.queues.map(({ queueArn }) => queueArn),
   )
   target.allow(access.workflows ?? [], reach.workflows ? [reach.workflows.queueArn] : [])
+  target.allow(access.webhooks ?? [], reach.webhooks ? [reach.webhooks.queueArn] : [])
   target.allow(
     access.deadLetters ?? [],
     reach.deadLetters.map(({ queueArn }) => queueArn),

@@ -21,6 +21,8 @@ export interface LaneProps {
   readonly deadLetters: sqs.Queue
   /** Asked for the next step when a task of a workflow ends. */
   readonly workflows: sqs.Queue
+  /** Asked for a delivery when somebody is told of an end. */
+  readonly webhooks: sqs.Queue
   readonly bundleRoot: string
 }
 
@@ -65,6 +67,7 @@ export class Lane extends Construct {
         [ENV.queueUrls]: urls(this.queue),
         [ENV.deadLetterQueueUrls]: urls(props.deadLetters),
         [ENV.workflowQueueUrl]: props.workflows.queueUrl,
+        [ENV.webhookQueueUrl]: props.webhooks.queueUrl,
         [ENV.lane]: lane,
         [ENV.slots]: String(settings.batchSize),
         [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
@@ -82,6 +85,7 @@ export class Lane extends Construct {
       queues: [this.queue],
       deadLetters: [props.deadLetters],
       workflows: props.workflows,
+      webhooks: props.webhooks,
       hasModels: settings.hasModels,
       hasMail,
     })

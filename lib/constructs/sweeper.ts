@@ -17,6 +17,8 @@ export interface SweeperProps {
   readonly queues: Readonly<Record<Lane, sqs.Queue>>
   readonly deadLetters: Readonly<Record<Lane, sqs.Queue>>
   readonly workflows: sqs.Queue
+  /** Asked for a delivery when somebody is told of an end. */
+  readonly webhooks: sqs.Queue
   readonly bundleRoot: string
 }
 
@@ -39,6 +41,7 @@ export class Sweeper extends Construct {
         [ENV.payloadBucket]: props.payloads.bucket.bucketName,
         [ENV.queueUrls]: queueUrls(this, props.queues),
         [ENV.workflowQueueUrl]: props.workflows.queueUrl,
+        [ENV.webhookQueueUrl]: props.webhooks.queueUrl,
         [ENV.deadLetterQueueUrls]: queueUrls(this, props.deadLetters),
         [ENV.retentionDays]: String(stage.retentionDays),
       },
@@ -50,6 +53,7 @@ export class Sweeper extends Construct {
       queues: Object.values(props.queues),
       deadLetters: Object.values(props.deadLetters),
       workflows: props.workflows,
+      webhooks: props.webhooks,
       hasModels: false,
     })
     new FunctionTimer(this, 'Timer', {

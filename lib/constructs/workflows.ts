@@ -18,6 +18,7 @@ export interface WorkflowsProps {
   readonly table: TaskTable
   readonly payloads: PayloadBucket
   readonly queues: Readonly<Record<Lane, sqs.Queue>>
+  readonly webhooks: sqs.Queue
   readonly bundleRoot: string
 }
 
@@ -68,6 +69,7 @@ export class WorkflowAdvancer extends Construct {
         [ENV.payloadBucket]: props.payloads.bucket.bucketName,
         [ENV.queueUrls]: queueUrls(this, props.queues),
         [ENV.workflowQueueUrl]: workflows.queueUrl,
+        [ENV.webhookQueueUrl]: props.webhooks.queueUrl,
         [ENV.modelRoutes]: JSON.stringify(modelRoutes(stage)),
         [ENV.defaultModel]: stage.models.defaultModel,
         [ENV.retentionDays]: String(stage.retentionDays),
@@ -80,6 +82,7 @@ export class WorkflowAdvancer extends Construct {
       queues: Object.values(props.queues),
       deadLetters: [],
       workflows,
+      webhooks: props.webhooks,
       hasModels: false,
     })
     this.advance.live.addEventSource(

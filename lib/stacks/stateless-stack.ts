@@ -18,6 +18,7 @@ import { Lane } from '../constructs/lane.ts'
 import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
 import { TaskApi } from '../constructs/task-api.ts'
 import { TaskFunction } from '../constructs/task-function.ts'
+import { WebhookQueue, WebhookSender } from '../constructs/webhooks.ts'
 import { WorkflowAdvancer, WorkflowQueue } from '../constructs/workflows.ts'
 import { modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
@@ -39,6 +40,7 @@ export class StatelessStack extends Stack {
   readonly ops: Readonly<Record<OpsBundle, TaskFunction>>
   readonly sweeper: Sweeper
   readonly advancer: WorkflowAdvancer
+  readonly sender: WebhookSender
   readonly cleaner: Cleaner
   readonly taskApi: TaskApi
 
@@ -50,6 +52,7 @@ export class StatelessStack extends Stack {
     super(scope, id, props)
     const { table, payloads, deadLetters } = stateful
     const workflows = new WorkflowQueue(this, 'Workflows', stage).queue
+    const webhooks = new WebhookQueue(this, 'Webhooks', stage).queue
     this.lanes = Object.fromEntries(
       LANES.map((lane) => [
         lane,
@@ -60,6 +63,7 @@ export class StatelessStack extends Stack {
           payloads,
           deadLetters: deadLetters[lane],
           workflows,
+          webhooks,
           bundleRoot,
         }),
       ]),
@@ -74,6 +78,7 @@ export class StatelessStack extends Stack {
       [ENV.payloadBucket]: payloads.bucket.bucketName,
       [ENV.queueUrls]: queueUrls(this, queues),
       [ENV.workflowQueueUrl]: workflows.queueUrl,
+      [ENV.webhookQueueUrl]: webhooks.queueUrl,
       [ENV.deadLetterQueueUrls]: queueUrls(this, deadLetters),
       [ENV.eventSourceIds]: this.toJsonString(
         Object.fromEntries(LANES.map((lane) => [lane, this.lanes[lane].eventSourceId])),
@@ -114,6 +119,7 @@ export class StatelessStack extends Stack {
         queues: Object.values(queues),
         deadLetters: Object.values(deadLetters),
         workflows,
+        webhooks,
         eventSourceIds: Object.values(this.lanes).map(({ eventSourceId }) => eventSourceId),
         hasModels,
       })
@@ -138,6 +144,7 @@ export class StatelessStack extends Stack {
       queues,
       deadLetters,
       workflows,
+      webhooks,
       bundleRoot,
     })
     this.advancer = new WorkflowAdvancer(this, 'Advancer', {
@@ -146,8 +153,10 @@ export class StatelessStack extends Stack {
       payloads,
       queues,
       workflows,
+      webhooks,
       bundleRoot,
     })
+    this.sender = new WebhookSender(this, 'Webhook', { stage, table, payloads, webhooks, bundleRoot })
     this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
     this.taskApi = new TaskApi(this, 'TaskApi', { stage, functions: this.functions })
     // Nobody's key on an open stage: everybody is this tenant there.

@@ -157,6 +157,7 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-flows': 'Flows',
     'api-mcp': 'Mcp',
     'advance-workflow': 'AdvancerAdvance',
+    'send-webhooks': 'WebhookSend',
     'run-task': 'laneaiWorker',
     sweep: 'SweeperSweep',
     'clean-up': 'CleanerCleanUp',

@@ -168,9 +168,9 @@ const eventSources: Check = ({ stateless }) => {
     ]
   })
   const count = ofType(stateless, 'AWS::Lambda::EventSourceMapping').length
-  return count === 6
+  return count === 7
     ? problems
-    : [...problems, `${count} event sources, not one per lane and one for workflows`]
+    : [...problems, `${count} event sources, not one per lane and one each for workflows and webhooks`]
 }
 
 const functions: Check = ({ stateless }) =>

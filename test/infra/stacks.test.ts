@@ -55,8 +55,8 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('feeds each lane’s worker from its own queue, failures one by one, at most as many at once as the stage says', () => {
     const sources = Object.values(stateless.byType('AWS::Lambda::EventSourceMapping'))
-    // And the workflows' own.
-    expect(sources).toHaveLength(LANES.length + 1)
+    // And those of workflows and webhooks.
+    expect(sources).toHaveLength(LANES.length + 2)
     for (const source of sources)
       expect(source.Properties).toMatchObject({
         BatchSize: expect.any(Number),
@@ -153,6 +153,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         ...(access.queues ?? []),
         ...(access.deadLetters ?? []),
         ...(access.workflows ?? []),
+        ...(access.webhooks ?? []),
         ...(access.eventSources ?? []),
         ...models,
         ...(sendsMail ? ['ses:SendEmail'] : []),
@@ -189,6 +190,7 @@ const BUNDLE_OF = [
   [/^Flows/, 'api-flows'],
   [/^Mcp/, 'api-mcp'],
   [/^Advancer/, 'advance-workflow'],
+  [/^WebhookSend/, 'send-webhooks'],
   [/^Public/, 'api-public'],
   [/^Sweeper/, 'sweep'],
   [/^Cleaner/, 'clean-up'],

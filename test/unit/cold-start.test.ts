@@ -11,6 +11,7 @@ const VALUES: Readonly<Partial<Record<EnvName, string>>> = {
   [ENV.queueUrls]: urls,
   [ENV.deadLetterQueueUrls]: urls,
   [ENV.workflowQueueUrl]: 'https://sqs.example.com/1/w',
+  [ENV.webhookQueueUrl]: 'https://sqs.example.com/1/h',
   [ENV.eventSourceIds]: '{}',
   [ENV.lane]: 'ai',
   [ENV.slots]: '10',

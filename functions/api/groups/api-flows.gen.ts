@@ -8,6 +8,14 @@ import { pauseScheduleRoute } from '../routes/schedules/pause-schedule.ts'
 import { resumeScheduleRoute } from '../routes/schedules/resume-schedule.ts'
 import { runScheduleRoute } from '../routes/schedules/run-schedule.ts'
 import { updateScheduleRoute } from '../routes/schedules/update-schedule.ts'
+import { createWebhookRoute } from '../routes/webhooks/create-webhook.ts'
+import { deleteWebhookRoute } from '../routes/webhooks/delete-webhook.ts'
+import { getWebhookSecretRoute } from '../routes/webhooks/get-webhook-secret.ts'
+import { listDeliveriesRoute } from '../routes/webhooks/list-deliveries.ts'
+import { listWebhooksRoute } from '../routes/webhooks/list-webhooks.ts'
+import { resendDeliveriesRoute } from '../routes/webhooks/resend-deliveries.ts'
+import { resendDeliveryRoute } from '../routes/webhooks/resend-delivery.ts'
+import { rotateWebhookSecretRoute } from '../routes/webhooks/rotate-webhook-secret.ts'
 import { cancelWorkflowRoute } from '../routes/workflows/cancel-workflow.ts'
 import { getWorkflowRoute } from '../routes/workflows/get-workflow.ts'
 import { listWorkflowsRoute } from '../routes/workflows/list-workflows.ts'
@@ -24,6 +32,14 @@ export const handler = httpHandler([
   resumeScheduleRoute,
   runScheduleRoute,
   updateScheduleRoute,
+  createWebhookRoute,
+  deleteWebhookRoute,
+  getWebhookSecretRoute,
+  listDeliveriesRoute,
+  listWebhooksRoute,
+  resendDeliveriesRoute,
+  resendDeliveryRoute,
+  rotateWebhookSecretRoute,
   cancelWorkflowRoute,
   getWorkflowRoute,
   listWorkflowsRoute,

@@ -10,6 +10,7 @@ import { checkShape, fieldsOf, unknownField } from '../../core/domain/check-shap
 import type { FieldError } from '../../core/domain/errors.ts'
 import { withoutNulls } from '../../core/domain/without-nulls.ts'
 import { taskTypes } from '../../tasks/registry.gen.ts'
+import { webhookShape } from './webhook.ts'
 
 const LONGEST_SECONDS = LIMITS.maxDelayDays * 86_400
 
@@ -46,6 +47,9 @@ const options = {
     .max(LIMITS.maxTags)
     .default([])
     .describe('Free words to filter the list by.'),
+  webhook: webhookShape
+    .optional()
+    .describe('Is told of the task’s events, beside the tenant’s own endpoints.'),
 }
 
 /** `{prompt, …}`: the fields of `text.generate` beside the options. The type's own schema checks its fields. */
@@ -139,6 +143,7 @@ function toRequest(
     expiresInMs: seconds(asked.expires_in_seconds),
     timeoutMs: seconds(asked.timeout_seconds),
     maxAttempts: asked.max_attempts,
+    webhook: asked.webhook,
     inputPath: isShort ? '' : 'input',
   }
 }

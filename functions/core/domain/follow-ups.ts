@@ -3,17 +3,23 @@
  * idempotent, is taken off the list when it is done, and is repaired by the sweeper until then.
  */
 import type { Status, Task } from './task.ts'
+import { endEventOf, isHeard } from './webhook.ts'
 
 /**
  * `dead_letter`: the lane's dead-letter queue lists the failure. `parent`: the workflow learns of its step's end.
+ * `webhook`: a delivery is made for each URL that is told of the end.
  */
-export const FOLLOW_UPS = ['dead_letter', 'parent'] as const
+export const FOLLOW_UPS = ['dead_letter', 'parent', 'webhook'] as const
 export type FollowUp = (typeof FOLLOW_UPS)[number]
 
 /** What follows when a task ends with this status. Nothing, for most: then the end costs no further write. */
-export const followUpsOf = (task: Pick<Task, 'parent'>, status: Status): readonly FollowUp[] => [
+export const followUpsOf = (
+  task: Pick<Task, 'parent' | 'webhook' | 'hasEndpoints'>,
+  status: Status,
+): readonly FollowUp[] => [
   ...(status === 'FAILED' ? (['dead_letter'] as const) : []),
   ...(task.parent ? (['parent'] as const) : []),
+  ...(isHeard(task, endEventOf(status)) ? (['webhook'] as const) : []),
 ]
 
 /** What is still to be done. A row of an earlier version has no list: when it is due, its dead letter is missing. */

@@ -9,6 +9,7 @@
  */
 import type { Lane } from '../../contract.ts'
 import type { FollowUp } from './follow-ups.ts'
+import type { Webhook } from './webhook.ts'
 import type { Parent } from './workflow/workflow.ts'
 
 export const STATUSES = [
@@ -120,6 +121,10 @@ export interface Task extends TaskKey {
   readonly firing?: Firing
   /** The workflow whose step this is: it is told of the end. */
   readonly parent?: Parent
+  /** Who is told of its events beside the tenant's endpoints. */
+  readonly webhook?: Webhook
+  /** Its tenant had webhook endpoints when it was submitted. */
+  readonly hasEndpoints?: true
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number

@@ -95,7 +95,7 @@ export interface DueEntry extends TaskKey {
 
 /** Something other than a task that is due. */
 export interface DueItem extends TaskKey {
-  readonly item: 'workflow' | 'schedule'
+  readonly item: 'workflow' | 'schedule' | 'delivery'
   readonly dueAt: number
 }
 

@@ -1,7 +1,16 @@
 import { ENV } from '../../../contract.ts'
 import { cancelTask } from '../../../core/application/tasks/cancel-task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
-import { clock, log, openStore, openWorkflowQueue, openWorkflows, readConfig } from '../../../hosts/lambda.ts'
+import {
+  clock,
+  log,
+  openStore,
+  openWebhookQueue,
+  openWebhooks,
+  openWorkflowQueue,
+  openWorkflows,
+  readConfig,
+} from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
@@ -18,7 +27,12 @@ export const cancelTaskRoute = defineRoute({
   problems: [404, 409],
   mcp: { tool: 'cancel_task' },
   needs: () => ({
-    followUps: openFollowUps({ workflows: openWorkflows(), kicks: openWorkflowQueue() }),
+    followUps: openFollowUps({
+      workflows: openWorkflows(),
+      kicks: openWorkflowQueue(),
+      webhooks: openWebhooks(),
+      webhookQueue: openWebhookQueue(),
+    }),
     store: openStore(),
     clock,
     log,

@@ -1,7 +1,16 @@
 import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
-import { clock, log, openQueue, openStore, openWorkflowQueue, openWorkflows } from '../../../hosts/lambda.ts'
+import {
+  clock,
+  log,
+  openQueue,
+  openStore,
+  openWebhookQueue,
+  openWebhooks,
+  openWorkflowQueue,
+  openWorkflows,
+} from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
@@ -24,7 +33,12 @@ export const retryTaskRoute = defineRoute({
   problems: [404, 409, 422],
   mcp: { tool: 'retry_task' },
   needs: () => ({
-    followUps: openFollowUps({ workflows: openWorkflows(), kicks: openWorkflowQueue() }),
+    followUps: openFollowUps({
+      workflows: openWorkflows(),
+      kicks: openWorkflowQueue(),
+      webhooks: openWebhooks(),
+      webhookQueue: openWebhookQueue(),
+    }),
     store: openStore(),
     queue: openQueue(false),
     clock,

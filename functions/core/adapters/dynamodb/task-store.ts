@@ -26,6 +26,7 @@ import { readPage } from './list.ts'
 import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow, UPLOAD_SORT_KEY } from './row.ts'
 import { parseScheduleKey } from './schedule-store.ts'
 import { Table } from './table.ts'
+import { parseDeliveryKey } from './webhook-store.ts'
 import { parseWorkflowKey } from './workflow-store.ts'
 import { toUpdate } from './write-expression.ts'
 
@@ -40,6 +41,7 @@ function toDueEntry(row: Row): DueEntry | DueItem {
   const { pk, sk, dueAt } = row as { pk: string; sk: string; dueAt: number }
   if (pk.startsWith('W#')) return { item: 'workflow', ...parseWorkflowKey(pk), dueAt }
   if (pk.startsWith('H#')) return { item: 'schedule', ...parseScheduleKey(pk, sk), dueAt }
+  if (pk.startsWith('D#')) return { item: 'delivery', ...parseDeliveryKey(pk), dueAt }
   return { ...(row as unknown as DueEntry), item: 'task', ...parseKey(pk) }
 }
 

@@ -26,7 +26,7 @@ export interface SweepDependencies {
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
   /** What to do with rows that are due and no tasks. Each is idempotent; a failure leaves the row due. */
-  readonly dueItems: { readonly [Item in DueItem['item']]?: (key: TaskKey) => Promise<void> }
+  readonly dueItems: { readonly [Item in DueItem['item']]?: (key: TaskKey, dueAt: number) => Promise<void> }
 }
 
 /** Messages of one epoch that nobody took although their queue was empty: the worker cannot even load. */
@@ -68,7 +68,7 @@ export async function sweep(
     try {
       const act = dependencies.dueItems[item]
       if (!act) throw new BugError(`Nothing here knows what to do with a ${item} that is due.`)
-      await act({ tenant, id })
+      await act({ tenant, id }, entry.dueAt)
       counts.items += 1
     } catch (error) {
       counts.failed += 1

@@ -4,6 +4,7 @@ import { type FieldError, RequestError } from '../../domain/errors.ts'
 import { type ModelRoutes, refusalOfModel } from '../../domain/model-routes.ts'
 import { nearestName } from '../../domain/nearest-name.ts'
 import { storedInput } from '../../domain/stored-input.ts'
+import type { Webhook } from '../../domain/webhook.ts'
 import { withoutNulls } from '../../domain/without-nulls.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { UseUploads } from '../uploads/use-uploads.ts'
@@ -20,6 +21,7 @@ export interface TaskRequest {
   readonly maxAttempts?: number | undefined
   readonly timeoutMs?: number | undefined
   readonly tags?: readonly string[] | undefined
+  readonly webhook?: Webhook | undefined
   readonly runAt?: number | undefined
   readonly delayMs?: number | undefined
   readonly expiresInMs?: number | undefined
@@ -51,6 +53,8 @@ export interface PrepareDependencies {
   /** SHA-256 over the value with sorted keys. */
   readonly hashOf: (value: unknown) => string
   readonly useUploads?: UseUploads
+  /** Says what is wrong with the URL of a webhook. */
+  readonly refusalOfUrl?: (url: string) => Promise<string | undefined>
 }
 
 const DAY_MS = 86_400_000
@@ -83,6 +87,7 @@ export async function prepareSubmission(
       : []),
     ...refusedTimes(request, clock.now()),
     ...('message' in model ? [model] : []),
+    ...(await refusedWebhook(dependencies, request.webhook)),
   ]
   if (!input.isValid || 'message' in model || errors.length > 0) throw invalid(errors)
   // Last, as it reads and writes: only what else is right keeps an upload from going.
@@ -104,10 +109,19 @@ export async function prepareSubmission(
     ...(request.runAt === undefined ? {} : { runAt: request.runAt }),
     ...(request.delayMs === undefined ? {} : { delayMs: request.delayMs }),
     ...(request.expiresInMs === undefined ? {} : { expiresInMs: request.expiresInMs }),
+    ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(trace === undefined ? {} : { trace }),
     bodyHash: hashOf(asked),
   }
+}
+
+async function refusedWebhook(
+  { refusalOfUrl }: PrepareDependencies,
+  webhook: Webhook | undefined,
+): Promise<readonly FieldError[]> {
+  const message = webhook && (await refusalOfUrl?.(webhook.url))
+  return message ? [{ path: 'webhook.url', message }] : []
 }
 
 function unknownType(name: string, types: readonly SubmittableType[]): FieldError {

@@ -3,6 +3,7 @@ import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
 import { RequestError } from '../../domain/errors.ts'
 import type { Firing, Task } from '../../domain/task.ts'
 import { soonest } from '../../domain/transitions.ts'
+import type { Webhook } from '../../domain/webhook.ts'
 import type { Parent } from '../../domain/workflow/workflow.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -32,6 +33,7 @@ export interface Submission {
   readonly firing?: Firing
   /** The workflow whose step this is. */
   readonly parent?: Parent
+  readonly webhook?: Webhook
   /** A valid `traceparent`; left out, the task begins a trace of its own. */
   readonly trace?: string
   /** SHA-256 of the request in canonical form. */
@@ -45,6 +47,8 @@ export interface SubmitDependencies {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
+  /** Whether the tenant has webhook endpoints; asked from memory but for once in a while. */
+  readonly hasEndpoints?: (tenant: string) => Promise<boolean>
 }
 
 /**
@@ -57,7 +61,7 @@ export interface SubmitDependencies {
  * @throws UnavailableError when the row could not be written; nothing was accepted then.
  */
 export async function submitTask(
-  { store, queue, payloads, clock, ids, log }: SubmitDependencies,
+  { store, queue, payloads, clock, ids, log, hasEndpoints }: SubmitDependencies,
   submission: Submission,
 ): Promise<{ readonly task: Task; readonly isReplay: boolean }> {
   const { tenant, idempotencyKey, bodyHash } = submission
@@ -88,6 +92,8 @@ export async function submitTask(
     trace: submission.trace ?? ids.trace(),
     ...(submission.firing ? { firing: submission.firing } : {}),
     ...(submission.parent ? { parent: submission.parent } : {}),
+    ...(submission.webhook ? { webhook: submission.webhook } : {}),
+    ...((await hasEndpoints?.(tenant)) ? { hasEndpoints: true } : {}),
     bodyHash,
     createdAt: now,
     ...(runAt === undefined ? {} : { runAt }),

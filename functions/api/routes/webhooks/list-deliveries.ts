@@ -1,0 +1,41 @@
+import * as z from 'zod'
+import { defineRoute } from '../../define-route.ts'
+import { readCursor, writeCursor } from '../../schemas/cursor.ts'
+import { deliverySchema, deliveryStatus, toDeliveryJson } from '../../schemas/webhook.ts'
+import { openWebhookNeeds } from '../../webhooks.ts'
+
+export const listDeliveriesRoute = defineRoute({
+  method: 'GET',
+  path: '/webhooks/deliveries',
+  function: 'api-flows',
+  scope: 'tasks:read',
+  summary: 'List webhook deliveries',
+  description:
+    'Newest first, each with its tries; kept for seven days. status=FAILED lists what was given up.',
+  query: z.strictObject({
+    status: deliveryStatus.optional(),
+    task_id: z.string().min(1).max(100).optional(),
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: z
+      .string()
+      .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API')
+      .optional(),
+  }),
+  answers: {
+    200: {
+      description: 'One page.',
+      schema: z
+        .object({ deliveries: z.array(deliverySchema), next_cursor: z.string().nullable() })
+        .meta({ id: 'WebhookDeliveryPage' }),
+    },
+  },
+  needs: openWebhookNeeds,
+  handle: async ({ tenant, query: { status, task_id: taskId, limit, cursor } }, { webhooks }) => {
+    const filter = { ...(status ? { status } : {}), ...(taskId ? { taskId } : {}) }
+    const page = await webhooks.listDeliveries(tenant, filter, limit, readCursor(cursor))
+    return {
+      status: 200,
+      body: { deliveries: page.deliveries.map(toDeliveryJson), next_cursor: writeCursor(page.cursor) },
+    }
+  },
+})

@@ -1,0 +1,34 @@
+import * as z from 'zod'
+import { MAX_RESENT, resendFailed } from '../../../core/application/webhook/resend-webhook.ts'
+import { defineRoute } from '../../define-route.ts'
+import { openWebhookNeeds } from '../../webhooks.ts'
+
+export const resendDeliveriesRoute = defineRoute({
+  method: 'POST',
+  path: '/webhooks/deliveries/resend',
+  function: 'api-flows',
+  scope: 'tasks:write',
+  summary: 'Send webhook deliveries again that were given up',
+  description: `The latest ${MAX_RESENT} that fit. Call it again for more.`,
+  body: {
+    isOptional: true,
+    schema: z.strictObject({
+      task_id: z.string().min(1).max(100).optional(),
+      endpoint: z.string().min(1).max(100).optional().describe('Id of an endpoint.'),
+    }),
+  },
+  answers: {
+    202: {
+      description: 'How many are on their way.',
+      schema: z.object({ resent: z.int() }).meta({ id: 'WebhookDeliveriesResent' }),
+    },
+  },
+  needs: openWebhookNeeds,
+  handle: async ({ tenant, body }, needs) => {
+    const filter = {
+      ...(body.task_id ? { taskId: body.task_id } : {}),
+      ...(body.endpoint ? { endpoint: body.endpoint } : {}),
+    }
+    return { status: 202, body: { resent: (await resendFailed(needs, tenant, filter)).length } }
+  },
+})

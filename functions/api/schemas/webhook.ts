@@ -1,0 +1,105 @@
+import * as z from 'zod'
+import {
+  DELIVERY_STATUSES,
+  type Delivery,
+  WEBHOOK_EVENTS,
+  type WebhookEndpoint,
+  type WebhookSettings,
+} from '../../core/domain/webhook.ts'
+
+const time = z.iso.datetime()
+
+export const webhookEvent = z.enum(WEBHOOK_EVENTS).meta({ id: 'WebhookEvent' })
+
+export const webhookShape = z.strictObject({
+  url: z
+    .string()
+    .min(1)
+    .max(2_000)
+    .describe('https, to a public address; on stage local also http to this machine.'),
+  events: z
+    .array(webhookEvent)
+    .min(1)
+    .max(10)
+    .optional()
+    .describe('Left out: every end, which is completed, failed, cancelled and expired.'),
+})
+
+export const endpointParams = z.object({ id: z.string().describe('Id of the endpoint.') })
+
+export const endpointSchema = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    events: z.array(webhookEvent).nullable().describe('Null: every end.'),
+    created_at: time,
+    gone_at: time.nullable().describe('When its receiver answered 410; nothing is sent there since.'),
+  })
+  .meta({ id: 'WebhookEndpoint' })
+
+export const secretSchema = z
+  .object({
+    secret: z.string().describe('What receivers check signatures with; begins with whsec_.'),
+    previous_valid_until: time.nullable().describe('Until then the secret before signs too.'),
+  })
+  .meta({ id: 'WebhookSecret' })
+
+export const deliveryParams = z.object({ id: z.string().describe('Id of the delivery, its webhook-id.') })
+
+export const deliveryStatus = z.enum(DELIVERY_STATUSES).meta({ id: 'DeliveryStatus' })
+
+export const deliverySchema = z
+  .object({
+    id: z.string(),
+    task_id: z.string(),
+    event: webhookEvent,
+    url: z.string(),
+    endpoint: z.string().nullable().describe('Null where the task itself named the URL.'),
+    status: deliveryStatus.describe('FAILED: given up; resend it by hand.'),
+    attempts: z.int().describe('Tries since it was made or resent.'),
+    next_at: time.nullable(),
+    created_at: time,
+    log: z.array(
+      z.object({
+        at: time,
+        seconds: z.number(),
+        status: z.int().nullable().describe('What the receiver answered.'),
+        error: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'WebhookDelivery' })
+
+const iso = (instant: number | undefined): string | null =>
+  instant === undefined ? null : new Date(instant).toISOString()
+
+export const toEndpointJson = ({ id, url, events, createdAt, goneAt }: WebhookEndpoint) => ({
+  id,
+  url,
+  events: events ? [...events] : null,
+  created_at: new Date(createdAt).toISOString(),
+  gone_at: iso(goneAt),
+})
+
+export const toDeliveryJson = (delivery: Delivery) => ({
+  id: delivery.id,
+  task_id: delivery.taskId,
+  event: delivery.event,
+  url: delivery.url,
+  endpoint: delivery.endpoint ?? null,
+  status: delivery.status,
+  attempts: delivery.attempts,
+  next_at: iso(delivery.nextAt),
+  created_at: new Date(delivery.createdAt).toISOString(),
+  log: delivery.log.map(({ at, ms, status, error }) => ({
+    at: new Date(at).toISOString(),
+    seconds: ms / 1_000,
+    status: status ?? null,
+    error: error ?? null,
+  })),
+})
+
+export const toSecretJson = ({ secret, previousSecret }: WebhookSettings, now: number) => ({
+  secret,
+  previous_valid_until: previousSecret && previousSecret.until > now ? iso(previousSecret.until) : null,
+})

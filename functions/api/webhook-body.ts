@@ -1,0 +1,49 @@
+import type { Payload, Task } from '../core/domain/task.ts'
+import type { Delivery } from '../core/domain/webhook.ts'
+import { toTaskJson } from './schemas/task-json.ts'
+
+/** A larger result is fetched by its link. */
+const INLINE_BYTES = 20_000
+
+/**
+ * The event as its receiver reads it: type, time, and the task without its input.
+ *
+ * @param task undefined when the row is gone; its id and what happened are still told.
+ */
+export async function webhookBody(
+  delivery: Delivery,
+  task: Task | undefined,
+  { base, read }: { readonly base: string; readonly read: (payload: Payload) => Promise<string> },
+): Promise<string> {
+  const { event, epoch } = delivery
+  // A retry by hand may have begun another epoch since: what is there now is not what happened then.
+  const isSame = task?.epoch === epoch && (event === 'started' || task.status === event.toUpperCase())
+  return JSON.stringify({
+    type: `task.${event}`,
+    timestamp: new Date(delivery.occurredAt).toISOString(),
+    data: task && isSame ? await dataOf(task, base, read) : { ...briefOf(delivery, base) },
+  })
+}
+
+const briefOf = ({ taskId: id, event, epoch }: Delivery, base: string) => ({
+  id,
+  task_id: id,
+  epoch,
+  ...(event === 'started' ? {} : { status: event.toUpperCase() }),
+  links: { self: `${base}/tasks/${id}` },
+})
+
+async function dataOf(task: Task, base: string, read: (payload: Payload) => Promise<string>) {
+  const { result, ...row } = task
+  const text = result && sizeOf(result) < INLINE_BYTES ? await read(result) : undefined
+  const told: Task = {
+    ...row,
+    input: { json: 'null' },
+    ...(text === undefined ? {} : { result: { json: text } }),
+  }
+  const { input, prompt, history, steps, attempts_omitted, ...json } = await toTaskJson(told, { base })
+  return { ...json, is_result_omitted: result !== undefined && text === undefined }
+}
+
+const sizeOf = (payload: Payload): number =>
+  'json' in payload ? Buffer.byteLength(payload.json) : payload.bytes

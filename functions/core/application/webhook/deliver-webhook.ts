@@ -1,0 +1,105 @@
+import { causeFields } from '../../domain/errors.ts'
+import type { Task, TaskKey } from '../../domain/task.ts'
+import { afterAttempt, DELIVERY_LEASE_MS, type Delivery, due, MESSAGE_WAIT_MS } from '../../domain/webhook.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import type { SignWebhook, WebhookSender } from '../../ports/webhook-sender.ts'
+import type { WebhookQueue } from '../../ports/webhook-store.ts'
+import { markGone, openSettings, secretsAt, type WebhookSettingsDependencies } from './webhook-settings.ts'
+
+export interface DeliverDependencies extends WebhookSettingsDependencies {
+  readonly store: Pick<TaskStore, 'get'>
+  readonly webhookQueue: WebhookQueue
+  readonly sender: WebhookSender
+  readonly sign: SignWebhook
+  /** The event as its receiver reads it. @param task undefined when the row is gone. */
+  readonly bodyOf: (delivery: Delivery, task: Task | undefined) => Promise<string>
+}
+
+/** A message may come a little early. */
+const EARLY_MS = 1_000
+/** How long one waits for a place at a host that answers slowly, at least. */
+const BUSY_MS = 2_000
+
+/**
+ * Sends one delivery, if it is due and nobody else is sending it.
+ *
+ * Dying after the lease was written: the row is due when the lease ends. Dying after the receiver answered: it is sent
+ * again under the same `webhook-id`, by which a receiver knows it. Dying before the next message: the row is due.
+ *
+ * @throws UnavailableError when a store did not answer; the row stays due.
+ */
+export async function deliverWebhook(dependencies: DeliverDependencies, key: TaskKey): Promise<void> {
+  const { webhooks, clock, log } = dependencies
+  const seen = await webhooks.delivery(key)
+  const now = clock.now()
+  if (seen?.status !== 'PENDING' || (seen.nextAt ?? 0) > now + EARLY_MS || (seen.leaseUntil ?? 0) > now)
+    return
+  const leaseUntil = now + DELIVERY_LEASE_MS
+  const leased = { ...seen, leaseUntil, dueAt: leaseUntil }
+  if (!(await webhooks.replaceDelivery(seen, leased))) return
+  const held = { ...leased, version: seen.version + 1 }
+
+  const leave = await webhooks.takePlace(hostOf(seen.url), now, leaseUntil)
+  if (!leave) {
+    const { leaseUntil: _lease, ...rest } = held
+    await write(dependencies, held, {
+      ...rest,
+      ...due(now + Math.round(BUSY_MS * (1 + 2 * clock.random())), now),
+    })
+    return
+  }
+  try {
+    const outcome = await sendOnce(dependencies, seen)
+    const after = afterAttempt(held, outcome, now, clock.now(), clock.random())
+    // First, as it is repeated with the delivery should this process die between the two.
+    if ('status' in outcome && outcome.status === 410 && seen.endpoint)
+      await markGone(dependencies, seen.tenant, seen.endpoint)
+    await write(dependencies, held, after)
+    log(`webhook.${after.status === 'PENDING' ? 'retrying' : after.status.toLowerCase()}`, {
+      tenant: seen.tenant,
+      task_id: seen.taskId,
+      delivery_id: seen.id,
+      attempt: after.attempts,
+      ...after.log.at(-1),
+    })
+  } finally {
+    await leave().catch(() => undefined)
+  }
+}
+
+async function sendOnce(dependencies: DeliverDependencies, delivery: Delivery) {
+  const { store, sender, sign, bodyOf, clock } = dependencies
+  const task = await store.get({ tenant: delivery.tenant, id: delivery.taskId })
+  const body = await bodyOf(delivery, task)
+  const settings = await openSettings(dependencies, delivery.tenant)
+  const timestamp = Math.floor(clock.now() / 1_000)
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'webhook-id': delivery.id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': sign(secretsAt(settings, clock.now()), delivery.id, timestamp, body),
+  }
+  return sender.send(delivery.url, headers, body)
+}
+
+/** Writes what comes next, and asks for it where a message can wait so long. */
+async function write(
+  { webhooks, webhookQueue, clock, log }: DeliverDependencies,
+  held: Delivery,
+  next: Delivery,
+) {
+  if (!(await webhooks.replaceDelivery(held, next)) || next.nextAt === undefined) return
+  const waitMs = Math.max(0, next.nextAt - clock.now())
+  if (waitMs > MESSAGE_WAIT_MS) return
+  await webhookQueue
+    .kick(next, Math.ceil(waitMs / 1_000))
+    .catch((error) => log('webhook.unsent', { delivery_id: next.id, ...causeFields(error) }))
+}
+
+const hostOf = (url: string): string => {
+  try {
+    return new URL(url).host
+  } catch {
+    return 'invalid'
+  }
+}

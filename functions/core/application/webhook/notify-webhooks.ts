@@ -1,0 +1,64 @@
+import type { Task } from '../../domain/task.ts'
+import {
+  DELIVERY_DAYS,
+  type Delivery,
+  deliveryKey,
+  due,
+  type WebhookEvent,
+  wants,
+} from '../../domain/webhook.ts'
+import type { Clock, Ids } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { WebhookQueue, WebhookStore } from '../../ports/webhook-store.ts'
+
+export interface NotifyDependencies {
+  readonly webhooks: WebhookStore
+  readonly webhookQueue: WebhookQueue
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Log
+}
+
+/**
+ * Makes a delivery for each URL that wants to hear of an event. Repeating it makes none twice: their ids are derived.
+ *
+ * Dying between a row and its message loses nothing: the row is due.
+ *
+ * @throws UnavailableError when a delivery could not be made.
+ */
+export async function notifyWebhooks(
+  { webhooks, webhookQueue, clock, ids, log }: NotifyDependencies,
+  task: Task,
+  event: WebhookEvent,
+): Promise<void> {
+  const { tenant, id: taskId, epoch } = task
+  const endpoints = task.hasEndpoints ? ((await webhooks.settings(tenant))?.endpoints ?? []) : []
+  const targets = [
+    ...(task.webhook ? [{ ...task.webhook, id: undefined }] : []),
+    ...endpoints.filter(({ goneAt }) => goneAt === undefined),
+  ].filter((target) => wants(target, event))
+  const now = clock.now()
+  for (const { url, id: endpoint } of targets) {
+    const delivery: Delivery = {
+      tenant,
+      id: ids.derivedTaskId(tenant, deliveryKey({ taskId, epoch, event }, endpoint)),
+      taskId,
+      epoch,
+      event,
+      url,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      status: 'PENDING',
+      occurredAt: (event === 'started' ? task.startedAt : task.finishedAt) ?? now,
+      createdAt: now,
+      attempts: 0,
+      log: [],
+      ...due(now, now),
+      ttl: Math.floor(now / 1_000) + DELIVERY_DAYS * 86_400,
+      version: 1,
+    }
+    await webhooks.createDelivery(delivery)
+    await webhookQueue
+      .kick(delivery)
+      .catch((error) => log('webhook.unsent', { tenant, delivery_id: delivery.id, cause: String(error) }))
+  }
+}

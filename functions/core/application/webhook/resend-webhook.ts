@@ -1,0 +1,61 @@
+import { RequestError } from '../../domain/errors.ts'
+import type { TaskKey } from '../../domain/task.ts'
+import { type Delivery, due } from '../../domain/webhook.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { WebhookQueue, WebhookStore } from '../../ports/webhook-store.ts'
+
+export interface ResendDependencies {
+  readonly webhooks: WebhookStore
+  readonly webhookQueue: WebhookQueue
+  readonly clock: Clock
+}
+
+/**
+ * Sends a delivery again under its id, with a day of tries before it.
+ *
+ * @throws RequestError `not_found`; `wrong_state` while it is being tried.
+ */
+export async function resendWebhook(dependencies: ResendDependencies, key: TaskKey): Promise<Delivery> {
+  const seen = await dependencies.webhooks.delivery(key)
+  if (!seen) throw new RequestError('not_found', `There is no delivery "${key.id}".`)
+  const next = await begin(dependencies, seen)
+  if (!next)
+    throw new RequestError(
+      'wrong_state',
+      'The delivery is being tried. Look at it, and resend it once it has ended.',
+    )
+  return next
+}
+
+/** At most so many at once: each is a read and two writes, and a request has 29 s. */
+export const MAX_RESENT = 100
+
+/** Sends again what was given up. @returns the deliveries that are on their way. */
+export async function resendFailed(
+  dependencies: ResendDependencies,
+  tenant: string,
+  filter: { readonly taskId?: string; readonly endpoint?: string },
+): Promise<readonly Delivery[]> {
+  const { taskId, endpoint } = filter
+  const page = await dependencies.webhooks.listDeliveries(
+    tenant,
+    { status: 'FAILED', ...(taskId === undefined ? {} : { taskId }) },
+    MAX_RESENT,
+  )
+  const wanted = page.deliveries.filter((one) => endpoint === undefined || one.endpoint === endpoint)
+  const begun = await Promise.all(wanted.map((one) => begin(dependencies, one)))
+  return begun.filter((one) => one !== undefined)
+}
+
+/** Dying between the row and its message loses nothing: the row is due. */
+async function begin(
+  { webhooks, webhookQueue, clock }: ResendDependencies,
+  seen: Delivery,
+): Promise<Delivery | undefined> {
+  if (seen.status === 'PENDING') return undefined
+  const now = clock.now()
+  const next: Delivery = { ...seen, status: 'PENDING', attempts: 0, ...due(now, now) }
+  if (!(await webhooks.replaceDelivery(seen, next))) return undefined
+  await webhookQueue.kick(next).catch(() => undefined)
+  return next
+}

@@ -1,0 +1,49 @@
+import type { TaskKey } from '../domain/task.ts'
+import type { Delivery, DeliveryStatus, WebhookSettings } from '../domain/webhook.ts'
+
+export interface DeliveryPage {
+  readonly deliveries: readonly Delivery[]
+  /** Opaque; absent on the last page. */
+  readonly cursor?: string
+}
+
+/**
+ * Keeps endpoints, signing keys and deliveries. Every write is one conditional write in the place of the version that was
+ * seen.
+ *
+ * @throws UnavailableError when the store does not answer.
+ */
+export interface WebhookStore {
+  /** Undefined until the tenant first needs them. */
+  settings(tenant: string): Promise<WebhookSettings | undefined>
+  /** @returns those that are there now: the given ones, or those that were there first. */
+  createSettings(settings: WebhookSettings): Promise<WebhookSettings>
+  replaceSettings(seen: WebhookSettings, next: WebhookSettings): Promise<boolean>
+  /** Makes a delivery, unless it is there: making it again changes nothing. */
+  createDelivery(delivery: Delivery): Promise<void>
+  delivery(key: TaskKey): Promise<Delivery | undefined>
+  replaceDelivery(seen: Delivery, next: Delivery): Promise<boolean>
+  /** One page of a tenant's deliveries, newest first. */
+  listDeliveries(
+    tenant: string,
+    filter: DeliveryFilter,
+    limit: number,
+    cursor?: string,
+  ): Promise<DeliveryPage>
+  /**
+   * Takes one of a host's places, which is free again at an instant whatever happens to its holder.
+   * @returns gives it back earlier; undefined when all are taken.
+   */
+  takePlace(host: string, now: number, until: number): Promise<(() => Promise<void>) | undefined>
+}
+
+export interface DeliveryFilter {
+  readonly status?: DeliveryStatus
+  readonly taskId?: string
+}
+
+/** Asks for a delivery to be sent. A message is only a nudge: a delivery that is not sent is due in its row. */
+export interface WebhookQueue {
+  /** @throws UnavailableError when the queue does not answer. */
+  kick(delivery: TaskKey, delaySeconds?: number): Promise<void>
+}

@@ -1,0 +1,8 @@
+/** What the function that sends webhooks is made of, and who hands out its keys. */
+import { HttpSender } from '../core/adapters/webhooks/http-sender.ts'
+import { newSecret, signWebhook } from '../core/adapters/webhooks/sign.ts'
+import { allowsLoopback } from './webhooks.ts'
+
+export { newSecret, signWebhook }
+
+export const openSender = (): HttpSender => new HttpSender({ allowsLoopback: allowsLoopback() })
