@@ -1,14 +1,7 @@
-/** `npm run cost -- --tasks-per-month 1e6 --seconds 10 [--batch 10] [--stage prod]`: what a month costs, model tokens apart, and what it bears. */
+/** `npm run cost -- --tasks-per-month 1e6 --seconds 10 [--stage prod]`: what a month costs, model tokens apart, and what it bears. */
 import { parseArgs, styleText } from 'node:util'
 import { limitsOf } from '../lib/costs/capacity.ts'
-import {
-  cheapest,
-  estimate,
-  SECONDS_PER_MONTH,
-  totalOf,
-  usualBatch,
-  waitingOf,
-} from '../lib/costs/estimate.ts'
+import { cheapest, estimate, laneRate, SECONDS_PER_MONTH, totalOf, waitingOf } from '../lib/costs/estimate.ts'
 import { PRICES } from '../lib/costs/prices.ts'
 import { loadStage } from '../lib/stages/load-stage.ts'
 
@@ -23,7 +16,6 @@ function run(): void {
     options: {
       'tasks-per-month': { type: 'string', default: '1e6' },
       seconds: { type: 'string', default: '10' },
-      batch: { type: 'string' },
       stage: { type: 'string', default: 'prod' },
     },
   })
@@ -40,26 +32,16 @@ function run(): void {
     (value) => value > 0 && value <= 900,
     'is above 0 and at most 900',
   )
-  const asked =
-    values.batch === undefined
-      ? undefined
-      : read(
-          'batch',
-          values.batch,
-          (value) => isCount(value) && value <= 1_000,
-          'is a whole number from 1 to 1000',
-        )
   const stage = loadStage(values.stage)
   const perSecond = tasksPerMonth / SECONDS_PER_MONTH
-  const usual = usualBatch(stage.lanes.ai, perSecond, seconds)
-  const load = { tasksPerMonth, seconds, ...(asked === undefined ? {} : { batch: asked }) }
+  const load = { tasksPerMonth, seconds }
   const lines = estimate(stage, load)
   const total = totalOf(lines)
   const usd = (value: number) => value.toFixed(2).padStart(12)
   const millions = tasksPerMonth / 1e6
   const title = `${'USD a month'.padStart(36)}${'a million tasks'.padStart(17)}`
   console.log(
-    `Stage ${stage.name}: ${tasksPerMonth.toLocaleString('en')} tasks of ${seconds} s (${perSecond.toFixed(2)} a second), ${asked ?? Math.round(usual.batch * 10) / 10} at once\n`,
+    `Stage ${stage.name}: ${tasksPerMonth.toLocaleString('en')} tasks of ${seconds} s (${perSecond.toFixed(2)} a second)\n`,
   )
   console.log(styleText('dim', title))
   for (const { name, usdPerMonth, basis } of lines)
@@ -67,7 +49,7 @@ function run(): void {
       `${name.padEnd(24)}${usd(usdPerMonth)}${usd(usdPerMonth / millions)}     ${styleText('dim', basis)}`,
     )
   console.log(styleText('bold', `${'Sum'.padEnd(24)}${usd(total)}${usd(total / millions)}`))
-  if (asked === undefined && !usual.isEnough)
+  if (laneRate(stage.lanes.ai, seconds) < perSecond)
     console.log(
       styleText(
         'yellow',
@@ -75,7 +57,7 @@ function run(): void {
       ),
     )
   const best = cheapest(stage, load)
-  if (asked === undefined && best.usdPerMonth < total * 0.95) {
+  if (best.usdPerMonth < total * 0.95) {
     const { memoryMb, maxConcurrency } = best.stage.lanes.ai
     console.log(
       `\nCheapest for this load: ${best.usdPerMonth.toFixed(2)} (${(best.usdPerMonth / millions).toFixed(2)} a million) with lanes.ai.memoryMb ${memoryMb} and maxConcurrency ${maxConcurrency}`,

@@ -1,6 +1,6 @@
 import { LANES, TABLE } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
-import { longestOf, REQUESTS_PER_TASK } from './estimate.ts'
+import { laneRate, REQUESTS_PER_TASK } from './estimate.ts'
 
 /** Of one partition of a table or an index: docs.aws.amazon.com/amazondynamodb, "Designing partition keys". */
 const PARTITION_WRITE_UNITS = 1_000
@@ -22,14 +22,13 @@ export interface Limit {
 /** What a stage bears of tasks of such a length, least first: what breaks first stands first. */
 export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[] {
   const { ai } = stage.lanes
-  const longest = seconds * longestOf(ai.batchSize)
   const dueWrites = DUE_WRITES + Math.floor(seconds / HEARTBEAT_SECONDS)
   const reserved = invocationsAtOnce(stage)
   return [
     {
       name: 'Lane ai',
-      tasksPerSecond: (ai.maxConcurrency * ai.batchSize) / longest,
-      basis: `lanes.ai: ${ai.maxConcurrency} batches of ${ai.batchSize}`,
+      tasksPerSecond: laneRate(ai, seconds),
+      basis: `lanes.ai: nine tenths of ${ai.maxConcurrency} × ${ai.batchSize} slots`,
     },
     {
       name: 'One key',
@@ -48,7 +47,10 @@ export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[
     },
     {
       name: 'The account',
-      tasksPerSecond: ((ACCOUNT_CONCURRENCY - reserved + ai.maxConcurrency) * ai.batchSize) / longest,
+      tasksPerSecond: laneRate(
+        { ...ai, maxConcurrency: ACCOUNT_CONCURRENCY - reserved + ai.maxConcurrency },
+        seconds,
+      ),
       basis: `${ACCOUNT_CONCURRENCY} invocations at once, ${reserved} of them promised to the lanes and the API`,
     },
   ].toSorted((left, right) => left.tasksPerSecond - right.tasksPerSecond)

@@ -5,13 +5,12 @@ import { type Dimension, METRICS } from '../../functions/metrics.ts'
 import manifest from '../../functions/tasks/manifest.gen.json' with { type: 'json' }
 import type { LaneSettings, StageSettings } from '../stages/stage-schema.ts'
 import { PRICES } from './prices.ts'
+import { type SlotUse, simulateSlots } from './slots.ts'
 
 export interface Load {
   readonly tasksPerMonth: number
   /** Mean length of an attempt. */
   readonly seconds: number
-  /** Messages in a usual batch; left out, what the rate makes of the lane's settings. */
-  readonly batch?: number
 }
 
 export interface CostLine {
@@ -48,25 +47,26 @@ const ANSWER_BYTES = 3 * 2_000
 /** Long polls of an idle event source: five pollers, 20 s each. */
 const POLLERS = 5
 const IDLE_POLLS_PER_SECOND = POLLERS / 20
+/** A worker takes nothing more when it has no time for an attempt of this length, a poll, and its reserve. */
+const LONGEST_SECONDS = 240 + 2 + ATTEMPT.reserveMs / 1_000
 
 /**
  * What a stage costs in a month, model tokens apart.
  *
- * A worker is billed for the slowest of its batch, so the expected longest of `batch` log-normal lengths is counted
- * once for all of them.
+ * A worker is billed while one of its slots is used, however many: `slots.ts` says how many are.
  */
 export function estimate(stage: StageSettings, load: Load): readonly CostLine[] {
   const { tasksPerMonth: tasks, seconds } = load
-  const batch = load.batch ?? usualBatch(stage.lanes.ai, tasks / SECONDS_PER_MONTH, seconds).batch
+  const use = slotUse(stage.lanes.ai, tasks / SECONDS_PER_MONTH, seconds)
   const requests = tasks * REQUESTS_PER_TASK
   const apiGb = stage.api.memoryMb / 1_024
   const beats = Math.floor(seconds / (TIMING.heartbeatMs / 1_000))
   const told = Math.floor(seconds / PROGRESS_SECONDS)
   const writes = WRITE_UNITS + LIST_UNITS + beats * HEARTBEAT_UNITS + told * PROGRESS_UNITS
   const looks = REQUESTS_PER_TASK - 1 + Math.floor(seconds / (ATTEMPT.cancelCheckMs / 1_000))
-  const sqsCalls = 1 + 1 / batch + 2 / Math.min(batch, 10) + beats
-  const invocations = tasks / batch
-  const longest = seconds * longestOf(batch)
+  // Sent and deleted once each, at most; the event source's receive and the hiding of what it brought; the worker's own polls.
+  const sqsCalls = 2 + 2 * use.invocations + use.polls + beats
+  const invocations = tasks * use.invocations
   const workerGb = stage.lanes.ai.memoryMb / 1_024
   const sweeps = SECONDS_PER_MONTH / 60 / stage.sweeper.everyMinutes
   const logGb =
@@ -104,12 +104,13 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     {
       name: 'SQS',
       usdPerMonth: tasks * (sqsCalls * PRICES.sqsRequest + PRICES.sqsFairRequest),
-      basis: `${round(sqsCalls)} requests a task`,
+      basis: `${round(sqsCalls)} requests a task, ${round(use.polls)} of them a worker’s own polls`,
     },
     {
       name: 'Workers',
-      usdPerMonth: invocations * (PRICES.lambdaRequest + longest * workerGb * PRICES.lambdaGbSecond),
-      basis: `${round(longest)} s of ${stage.lanes.ai.memoryMb} MB for ${round(batch)} at once`,
+      usdPerMonth:
+        invocations * PRICES.lambdaRequest + tasks * use.paidSeconds * workerGb * PRICES.lambdaGbSecond,
+      basis: `${round(use.paidSeconds)} s of ${stage.lanes.ai.memoryMb} MB a task, ${Math.round(100 * use.used)} % of their slots used, ${Math.round(100 * use.refilled)} % refilled`,
     },
     {
       name: 'Logs',
@@ -168,23 +169,26 @@ export function waitingOf(stage: StageSettings): { readonly usd: number; readonl
 export const totalOf = (lines: readonly CostLine[]): number =>
   lines.reduce((sum, { usdPerMonth }) => sum + usdPerMonth, 0)
 
-/**
- * How many messages a lane's worker usually gets at once. With no window a poller hands over what is there, which in a quiet
- * lane is one message. Batches fill while a window gathers, or while no more invocations may run at once.
- *
- * @returns `isEnough` false where even full batches do not keep up, and the queue grows.
- */
-export function usualBatch(
-  lane: Pick<LaneSettings, 'batchSize' | 'batchingWindowSeconds' | 'maxConcurrency'>,
-  perSecond: number,
-  seconds: number,
-): { readonly batch: number; readonly isEnough: boolean } {
-  const gathered = Math.min(lane.batchSize, Math.max(1, (perSecond * lane.batchingWindowSeconds) / POLLERS))
-  const keepsUp = (batch: number) => (perSecond / batch) * seconds * longestOf(batch) <= lane.maxConcurrency
-  for (let batch = gathered; batch < lane.batchSize; batch = Math.max(batch + 1, batch * 1.2))
-    if (keepsUp(batch)) return { batch, isEnough: true }
-  return { batch: lane.batchSize, isEnough: keepsUp(lane.batchSize) }
-}
+/** Of a lane's slots, what may be busy for long: the rest is for what comes in bursts, and for workers near their end. */
+const MOST_BUSY = 0.9
+
+type LaneShape = Pick<LaneSettings, 'batchSize' | 'maxConcurrency' | 'timeoutSeconds'>
+
+/** Tasks a second that a lane keeps up with. */
+export const laneRate = ({ batchSize, maxConcurrency }: LaneShape, seconds: number): number =>
+  (MOST_BUSY * maxConcurrency * batchSize) / seconds
+
+/** Beyond what the lane bears all its slots are used, and its queue grows. */
+export const slotUse = (lane: LaneShape, perSecond: number, seconds: number): SlotUse =>
+  simulateSlots(
+    { perSecond: Math.min(perSecond, laneRate(lane, seconds)), seconds, sigma: SIGMA },
+    {
+      slots: lane.batchSize,
+      invocations: lane.maxConcurrency,
+      pollers: POLLERS,
+      refillSeconds: Math.max(0, lane.timeoutSeconds - LONGEST_SECONDS),
+    },
+  )
 
 /**
  * The settings of the workers that cost least at this load: their memory (waiting for a model needs little), and how many
@@ -198,11 +202,7 @@ export function cheapest(stage: StageSettings, load: Load): { stage: StageSettin
   )
   const found = options
     .map((option) => ({ ...stage.lanes.ai, ...option }))
-    // A tenth of the places stays free for what comes in bursts.
-    .filter(
-      (ai) =>
-        usualBatch({ ...ai, maxConcurrency: ai.maxConcurrency * 0.9 }, perSecond, load.seconds).isEnough,
-    )
+    .filter((ai) => laneRate(ai, load.seconds) >= perSecond)
     .map((ai) => {
       const changed = { ...stage, lanes: { ...stage.lanes, ai } }
       return { stage: changed, usdPerMonth: totalOf(estimate(changed, load)) }
@@ -255,25 +255,5 @@ export function combinationsOf(
 
 /** Codes that a stage meets: the runner's own and the providers', about; task types may add some. */
 const ERROR_CODES = 15
-
-/** Mean of the longest of `count` log-normal lengths whose own mean is 1: the integral of 1 − F(x)^count. */
-export function longestOf(count: number): number {
-  const location = -(SIGMA ** 2) / 2
-  const step = 0.002
-  let sum = 0
-  for (let x = step / 2; x < 12; x += step)
-    sum += (1 - normal((Math.log(x) - location) / SIGMA) ** count) * step
-  return sum
-}
-
-/** Normal distribution; Abramowitz and Stegun 26.2.17, error below 7.5e-8. */
-function normal(z: number): number {
-  const t = 1 / (1 + 0.2316419 * Math.abs(z))
-  const tail =
-    ((((1.330274429 * t - 1.821255978) * t + 1.781477937) * t - 0.356563782) * t + 0.31938153) *
-    t *
-    (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI))
-  return z > 0 ? 1 - tail : tail
-}
 
 const round = (value: number) => Math.round(value * 100) / 100

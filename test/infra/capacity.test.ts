@@ -13,27 +13,27 @@ const bears = (stage: StageSettings, seconds: number) =>
 describe('what production bears', () => {
   it('of tasks of 10 s, a second', () => {
     expect(bears(prod, 10)).toEqual({
-      'Lane ai': 10.7,
+      'Lane ai': 18,
       'One key': 166.7,
       'One tenant’s list': 333.3,
-      'The account': 487.5,
+      'The account': 821.7,
       'What is due': 4_000,
     })
   })
 
   it('of tasks of a minute: heartbeats write the due index, too', () => {
-    expect(bears(prod, 60)).toMatchObject({ 'Lane ai': 1.8, 'What is due': 2_285.7 })
+    expect(bears(prod, 60)).toMatchObject({ 'Lane ai': 3, 'What is due': 2_285.7 })
   })
 
   it('names first what breaks first', () => {
     const rates = limitsOf(prod, 10).map(({ tasksPerSecond }) => tasksPerSecond)
     expect(rates).toEqual(rates.toSorted((left, right) => left - right))
-    expect(limitsOf(prod, 10)[0]?.basis).toContain('20 batches of 10')
+    expect(limitsOf(prod, 10)[0]?.basis).toContain('nine tenths of 20 × 10 slots')
   })
 
   it('moves with the settings that it names', () => {
     const ai = { ...prod.lanes.ai, maxConcurrency: 40 }
-    expect(bears({ ...prod, lanes: { ...prod.lanes, ai } }, 10)['Lane ai']).toBe(21.4)
+    expect(bears({ ...prod, lanes: { ...prod.lanes, ai } }, 10)['Lane ai']).toBe(36)
     const api = { ...prod.api, requestsPerSecond: 50 }
     expect(bears({ ...prod, api }, 10)['One key']).toBe(16.7)
   })

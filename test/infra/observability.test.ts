@@ -106,7 +106,7 @@ describe('dashboards and alarms', () => {
   })
 
   it('cost what the cost page says', () => {
-    const line = estimate(loadStage('prod'), { tasksPerMonth: 1e6, seconds: 10, batch: 10 }).find(
+    const line = estimate(loadStage('prod'), { tasksPerMonth: 1e6, seconds: 10 }).find(
       ({ name }) => name === 'Dashboards and alarms',
     )
     const canary = 5

@@ -7,11 +7,10 @@ import {
   cheapest,
   combinationsOf,
   estimate,
-  longestOf,
+  laneRate,
   metricCount,
   SECONDS_PER_MONTH,
   totalOf,
-  usualBatch,
   waitingOf,
 } from '../../lib/costs/estimate.ts'
 import { PRICES } from '../../lib/costs/prices.ts'
@@ -38,7 +37,7 @@ describe('a call that waits', () => {
 })
 
 describe('what a month costs', () => {
-  it('a million tasks of 10 s, ten at once', () => {
+  it('a million tasks of 10 s', () => {
     // What grows with the types and lanes that a team adds is told apart, per piece.
     const {
       Metrics,
@@ -46,7 +45,7 @@ describe('what a month costs', () => {
       'Idle pollers': pollers,
       'Dashboards and alarms': watched,
       ...perTask
-    } = cents({ tasksPerMonth: 1e6, seconds: 10, batch: 10 })
+    } = cents({ tasksPerMonth: 1e6, seconds: 10 })
     expect(Metrics).toBeLessThan(metricCount(loadStage('prod')) * 0.3)
     expect(pollers).toBeCloseTo(LANES.length * 0.2627, 1)
     expect(Sweeper).toBeLessThan(1)
@@ -57,39 +56,25 @@ describe('what a month costs', () => {
       // Nine units for the row and its due entries, two for the status in the list, ten for progress; seven reads.
       DynamoDB: 14,
       Storage: 2.16,
-      SQS: 0.62,
-      Workers: 12.5,
-      Logs: 2.74,
+      SQS: 3.11,
+      // Five pollers of the event source beside one worker or two: six of ten tasks begin an invocation of their own.
+      Workers: 57.39,
+      Logs: 2.82,
       Transfer: 0.54,
     })
   })
 
-  it('one at a time the workers cost five times as much: nobody shares their waiting', () => {
-    const { Workers: alone = 0 } = cents({ tasksPerMonth: 1e6, seconds: 10, batch: 1 })
-    expect(alone).toBe(66.87)
-  })
-
-  it('the longest of many, by the means of normal order statistics', () => {
-    expect(longestOf(1)).toBeCloseTo(1, 4)
-    expect(longestOf(2)).toBeCloseTo(1.2497, 3)
-    expect(longestOf(10)).toBeGreaterThan(longestOf(5))
-  })
-
   it('no tasks cost what is fixed', () => {
-    const lines = cents({ tasksPerMonth: 1, seconds: 1, batch: 1 })
+    const lines = cents({ tasksPerMonth: 1, seconds: 1 })
     const fixed = ['Idle pollers', 'Sweeper', 'Dashboards and alarms', 'Metrics']
     const others = Object.entries(lines).filter(([name]) => !fixed.includes(name))
     expect(others.reduce((sum, [, usd]) => sum + usd, 0)).toBe(0)
   })
 
-  it('a quiet lane hands over one message at a time; a window, or too few places, fill the batches', () => {
+  it('a lane keeps up with nine tenths of what its slots hold', () => {
     const { ai } = loadStage('prod').lanes
-    const monthly = (tasks: number) => tasks / SECONDS_PER_MONTH
-    expect(usualBatch(ai, monthly(1e6), 10)).toEqual({ batch: 1, isEnough: true })
-    expect(usualBatch({ ...ai, maxConcurrency: 2 }, monthly(1e6), 10).batch).toBe(3)
-    expect(usualBatch({ ...ai, batchingWindowSeconds: 30 }, monthly(1e6), 10).batch).toBeCloseTo(2.28, 1)
-    // Ten at once in twenty places are 10.7 tasks a second; 100 million a month are 38.
-    expect(usualBatch(ai, monthly(1e8), 10)).toEqual({ batch: 10, isEnough: false })
+    expect(laneRate(ai, 10)).toBe(18)
+    expect(laneRate(ai, 60)).toBe(3)
   })
 
   it('finds settings that cost less and still keep up', () => {
@@ -99,7 +84,7 @@ describe('what a month costs', () => {
     expect(usdPerMonth).toBeLessThan(now * 0.7)
     expect(totalOf(estimate(stage, load))).toBe(usdPerMonth)
     const many = cheapest(loadStage('prod'), { tasksPerMonth: 1e8, seconds: 10 }).stage.lanes.ai
-    expect(usualBatch(many, 1e8 / SECONDS_PER_MONTH, 10).isEnough).toBe(true)
+    expect(laneRate(many, 10)).toBeGreaterThan(1e8 / SECONDS_PER_MONTH)
   })
 
   it('a metric counts once for each combination of its dimensions’ values', () => {
@@ -116,13 +101,13 @@ describe('what a month costs', () => {
         env: { ...process.env, NO_COLOR: '1' },
       })
     const { stdout } = await cost('--tasks-per-month', '2e6', '--stage', 'staging')
-    expect(stdout).toContain('Stage staging: 2,000,000 tasks of 10 s (0.76 a second), 1 at once')
+    expect(stdout).toContain('Stage staging: 2,000,000 tasks of 10 s (0.76 a second)')
     expect(stdout).toMatch(/^API Gateway +21\.00 +10\.50 +3 requests a task$/m)
     expect(stdout).toMatch(/^Cheapest for this load: [\d.]+ /m)
-    expect(stdout).toMatch(/^Lane ai +10\.7 /m)
-    await expect(cost('--batch', 'many')).rejects.toMatchObject({
+    expect(stdout).toMatch(/^Lane ai +18\.0 /m)
+    await expect(cost('--seconds', 'many')).rejects.toMatchObject({
       code: 2,
-      stderr: '--batch is a whole number from 1 to 1000, not "many".\n',
+      stderr: '--seconds is above 0 and at most 900, not "many".\n',
     })
   })
 })
