@@ -24,6 +24,7 @@ import { addSubmit } from './commands/submit.ts'
 import { addTop } from './commands/top.ts'
 import { addUsage } from './commands/usage.ts'
 import { addWatch } from './commands/watch.ts'
+import { addWebhooks } from './commands/webhooks.ts'
 
 const COMMANDS = [
   addSubmit,
@@ -41,6 +42,7 @@ const COMMANDS = [
   addPause,
   addResume,
   addRedrive,
+  addWebhooks,
   addUsage,
   addPrices,
   addLogs,

@@ -9,7 +9,10 @@ import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { openTaskConsole } from '../core/adapters/system/task-console.ts'
 import { ProviderGate } from '../core/application/run/guard-provider.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
+import { notifyWebhooks } from '../core/application/webhook/notify-webhooks.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
+import { causeFields } from '../core/domain/errors.ts'
+import { isHeard } from '../core/domain/webhook.ts'
 import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
 import { openFollowUps } from './follow-ups.ts'
 import {
@@ -58,6 +61,8 @@ export function openWorker(): RunDependencies {
   const queue = openQueue(true)
   const lanes = openLanes()
   const keys = new ParameterKeys(config.PARAMETER_PREFIX, clock.now)
+  const webhooks = openWebhooks()
+  const webhookQueue = openWebhookQueue()
   return {
     lane: config.LANE,
     slots: config.SLOTS,
@@ -70,9 +75,15 @@ export function openWorker(): RunDependencies {
       queue,
       workflows: openWorkflows(),
       kicks: openWorkflowQueue(),
-      webhooks: openWebhooks(),
-      webhookQueue: openWebhookQueue(),
+      webhooks,
+      webhookQueue,
     }),
+    tellStarted: async (task) => {
+      if (!isHeard(task, 'started')) return
+      await notifyWebhooks({ webhooks, webhookQueue, clock, ids, log }, task, 'started').catch((error) =>
+        log('webhook.unsent', { tenant: task.tenant, task_id: task.id, ...causeFields(error) }),
+      )
+    },
     payloads: openPayloads(),
     steps: openSteps(),
     stepScope,

@@ -107,3 +107,12 @@ export const STATUSES = [
 
 export const isFinal = (status: Status): boolean =>
   status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED' || status === 'EXPIRED'
+
+/** What a webhook tells; `verifyWebhook` gives it. */
+export interface TaskWebhook {
+  readonly type: `task.${'started' | 'completed' | 'failed' | 'cancelled' | 'expired'}`
+  readonly timestamp: string
+  /** The task without its input; of a task that went on since, only what happened. */
+  readonly data: Pick<Task, 'id' | 'task_id' | 'status'> &
+    Partial<Task> & { readonly is_result_omitted?: boolean }
+}

@@ -30,12 +30,14 @@ describe('webhooks on the running product', () => {
     const submitted = await client.post('/tasks', {
       type: 'example.add',
       input: { x: 1, y: 2 },
-      webhook: { url: receiver.url },
+      webhook: { url: receiver.url, events: ['started', 'completed'] },
     })
     expect(submitted.status).toBe(202)
     const { id } = submitted.body
-    await expect.poll(() => of(id).length, { timeout: 30_000 }).toBe(1)
-    const [received] = of(id)
+    await expect.poll(() => of(id).length, { timeout: 30_000 }).toBe(2)
+    const types = of(id).map(({ body }) => (JSON.parse(body) as Told).type)
+    expect(types.toSorted()).toEqual(['task.completed', 'task.started'])
+    const received = of(id)[types.indexOf('task.completed')]
     const told = new Webhook(secret).verify(received?.body ?? '', received?.headers ?? {}) as Told
     expect(told).toMatchObject({ type: 'task.completed', data: { id, status: 'COMPLETED', result: 3 } })
     expect(told.data).not.toHaveProperty('input')

@@ -71,6 +71,8 @@ export interface RunDependencies extends RefillDependencies {
   readonly defaultModel: string
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
+  /** Tells whoever wants to hear of it that a task's first attempt began. */
+  readonly tellStarted?: (task: Task) => Promise<void>
   /** Time of the last watermark write, by lane and tenant; lives as long as the execution environment. */
   readonly lastWatermarkAt: Map<string, number>
   readonly clock: Clock
@@ -136,6 +138,8 @@ async function runAttempt(
     const isSkipped = await meetOverlap(dependencies, task, token)
     if (isSkipped) return 'done'
   }
+  // Beside the attempt, which waits for nobody; who dies here has told nobody, and the next attempt tells it no more.
+  const told = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
   const supervised = superviseAttempt(dependencies, task, token, receipt, batch)
   const meter = meterModel(dependencies, task, supervised.signal)
   const steps = openSteps(dependencies, task, token, supervised.signal)
@@ -147,6 +151,7 @@ async function runAttempt(
     return await endAttempt(dependencies, attempt(), error)
   } finally {
     supervised.release()
+    await told
   }
 }
 

@@ -1,0 +1,119 @@
+import { type Paint, table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+
+interface Endpoint {
+  readonly id: string
+  readonly url: string
+  readonly events: readonly string[] | null
+  readonly gone_at: string | null
+}
+interface Delivery {
+  readonly id: string
+  readonly task_id: string
+  readonly event: string
+  readonly url: string
+  readonly status: string
+  readonly attempts: number
+  readonly next_at: string | null
+  readonly log: readonly { readonly status: number | null; readonly error: string | null }[]
+}
+
+/** `webhooks`: who is told of what happens to tasks, what was sent, and what was given up. */
+export const addWebhooks: AddCommand = (program) => {
+  const webhooks = program
+    .command('webhooks')
+    .description('show the endpoints that are told of every task')
+    .action(async (_options, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.get<{ webhooks: readonly Endpoint[] }>('/webhooks')
+      session.show(answer, () => endpointTable(answer.webhooks, session.paint))
+    })
+  webhooks
+    .command('add')
+    .description('tell a URL of every task from now on')
+    .argument('<url>', 'https, to a public address')
+    .option('--event <event...>', 'started, completed, failed, cancelled, expired; all ends when left out')
+    .action(async (url: string, { event }: { event?: string[] }, command) => {
+      const session = await openSession(command)
+      const made = await session.api.post<Endpoint>('/webhooks', { url, ...(event ? { events: event } : {}) })
+      session.show(made, () => `${made.id} is told of every task that is submitted from ten seconds on.`)
+    })
+  webhooks
+    .command('secret')
+    .description('show the secret that receivers check signatures with')
+    .option('--rotate', 'make a new one; the one before signs too for a day')
+    .action(async ({ rotate }: { rotate?: boolean }, command) => {
+      const session = await openSession(command)
+      const answer = await (rotate
+        ? session.api.post<{ secret: string }>('/webhooks/secret/rotate', {})
+        : session.api.get<{ secret: string }>('/webhooks/secret'))
+      session.show(answer, () => answer.secret)
+    })
+  webhooks
+    .command('deliveries')
+    .description('show what was sent, newest first')
+    .option('--failed', 'only what was given up')
+    .option('--task <id>', 'only of this task')
+    .action(async ({ failed, task }: { failed?: boolean; task?: string }, command) => {
+      const session = await openSession(command)
+      const query = new URLSearchParams({
+        ...(failed ? { status: 'FAILED' } : {}),
+        ...(task ? { task_id: task } : {}),
+      })
+      const answer = await session.api.get<{ deliveries: readonly Delivery[] }>(
+        `/webhooks/deliveries?${query}`,
+      )
+      session.show(answer, () => deliveryTable(answer.deliveries, session.paint))
+    })
+  webhooks
+    .command('resend')
+    .description('send a delivery again, or all that were given up')
+    .argument('[delivery]', 'id; all that were given up when left out')
+    .action(async (id: string | undefined, _options, command) => {
+      const session = await openSession(command)
+      if (id === undefined) {
+        const { resent } = await session.api.post<{ resent: number }>('/webhooks/deliveries/resend', {})
+        session.show({ resent }, () => `${resent} on their way.`)
+        return
+      }
+      const one = await session.api.post<Delivery>(
+        `/webhooks/deliveries/${encodeURIComponent(id)}/resend`,
+        {},
+      )
+      session.show(one, () => `${one.id} is on its way.`)
+    })
+}
+
+export const endpointTable = (endpoints: readonly Endpoint[], paint: Paint): string =>
+  endpoints.length === 0
+    ? 'No endpoint. Tasks may name a URL of their own.'
+    : table(
+        ['ENDPOINT', 'URL', 'EVENTS', 'STATE'],
+        endpoints.map(({ id, url, events, gone_at }) => [
+          id,
+          url,
+          events?.join(', ') ?? 'every end',
+          gone_at ? paint('red', `gone since ${gone_at}`) : 'told',
+        ]),
+        { paint },
+      )
+
+export const deliveryTable = (deliveries: readonly Delivery[], paint: Paint): string =>
+  deliveries.length === 0
+    ? 'Nothing was sent.'
+    : table(
+        ['DELIVERY', 'TASK', 'EVENT', 'STATUS', 'TRIES', 'LAST ANSWER', 'URL'],
+        deliveries.map(({ id, task_id, event, status, attempts, log, url }) => {
+          const last = log.at(-1)
+          return [
+            id,
+            task_id,
+            event,
+            status === 'FAILED' ? paint('red', status) : status,
+            String(attempts),
+            [last?.status, last?.error].filter((part) => part != null).join(' ') || '-',
+            url,
+          ]
+        }),
+        { paint },
+      )
