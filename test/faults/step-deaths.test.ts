@@ -107,6 +107,9 @@ describe('a task with steps whose process dies', () => {
       expect([prompt, world.calls.get(prompt)]).toEqual([prompt, paidBefore.get(prompt)])
     }
     const total = [...world.calls.values()].reduce((sum, count) => sum + count, 0)
+    // What was paid for and kept is in the sum, whoever died over it; nothing is in it twice.
+    expect(task?.usage?.inputTokens).toBeLessThanOrEqual(total)
+    expect(task?.usage?.inputTokens).toBeGreaterThanOrEqual(PARTS.length + 2)
     expect(total).toBeLessThanOrEqual(life.isOver ? PARTS.length + 3 : PARTS.length + 2)
   })
 

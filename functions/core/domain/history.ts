@@ -35,6 +35,15 @@ export const crashRecord = (task: Task, now: number): AttemptRecord => ({
 const crashesOf = ({ epoch, history }: Task): number =>
   history.filter((record) => record.epoch === epoch && record.outcome === 'worker_crashed').length
 
+/**
+ * The attempts right before this one that ended with their worker. What they had used was in its memory and is in no
+ * row: of it, their checkpoints alone tell.
+ */
+export function unbookedAttempts({ history }: Pick<Task, 'history'>): readonly AttemptRecord[] {
+  const lastBooked = history.findLastIndex(({ outcome }) => outcome !== 'worker_crashed')
+  return history.slice(lastBooked + 1)
+}
+
 /** Two environments died with it: it may be what kills them, and must take no other task along a third time. */
 const SUSPECT_AFTER = 2
 export const isSuspect = (task: Task): boolean => crashesOf(task) >= SUSPECT_AFTER

@@ -38,5 +38,12 @@ export function addCall(
   }
 }
 
+/** Two usages of one task together; the later one's words stand. */
+export function addUsage(earlier: Usage, later: Usage | undefined): Usage {
+  if (!later) return earlier
+  const { inputTokens, outputTokens, cachedTokens = null, reasoningTokens = null, ...call } = later
+  return addCall(earlier, { inputTokens, outputTokens, cachedTokens, reasoningTokens }, call)
+}
+
 const addKnown = (left: number | null, right: number | null): number | null =>
   left === null || right === null ? null : left + right

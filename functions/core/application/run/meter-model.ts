@@ -1,6 +1,6 @@
 import { TROUBLE_CODES } from '../../domain/circuit.ts'
 import { ProviderError, TaskError } from '../../domain/errors.ts'
-import { addCall, type ModelUsage } from '../../domain/model-usage.ts'
+import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
 import { truncated } from '../../domain/provider-failure.ts'
 import { describeFailure } from '../../domain/retry.ts'
 import type { Task, Usage } from '../../domain/task.ts'
@@ -48,6 +48,8 @@ export interface ModelMeter {
   }
   /** What the task used so far, earlier attempts included; undefined while no call was answered. */
   readonly usage: () => Usage | undefined
+  /** Adds what attempts used whose worker ended before it could say so. */
+  readonly bookEarlier: (earlier: Usage) => void
   /** Whether a call of this attempt was answered. */
   readonly isPaid: () => boolean
   /** The provider of this attempt's calls. */
@@ -153,6 +155,9 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
 
   return {
     usage: () => usage,
+    bookEarlier: (earlier) => {
+      usage = addUsage(earlier, usage)
+    },
     isPaid: () => isPaid,
     provider: () => provider,
     client: { name, generate, complete: async (call) => (await generate(call)).text },

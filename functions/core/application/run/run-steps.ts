@@ -1,7 +1,8 @@
 import { LIMITS } from '../../../contract.ts'
 import { TaskError } from '../../domain/errors.ts'
+import { unbookedAttempts } from '../../domain/history.ts'
 import { type KeptStep, MAX_STEP_NAME, MAX_STEPS, markSteps, stepLifeOf } from '../../domain/step.ts'
-import type { Task } from '../../domain/task.ts'
+import type { Task, Usage } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
@@ -52,6 +53,7 @@ export function openSteps(
   claimed: Task,
   token: string,
   signal: AbortSignal,
+  bookEarlier: (usage: Usage) => void = () => undefined,
 ): TaskSteps {
   let task = claimed
   let life = stepLifeOf(task)
@@ -62,6 +64,10 @@ export function openSteps(
   const readKept = async () => {
     // Without the mark there is none: it is written before the first.
     const list = task.stepsSince === undefined ? [] : await steps.list(task, life)
+    const lost = unbookedAttempts(claimed)
+    for (const { usage, epoch, attempt } of list)
+      if (usage && lost.some((record) => record.epoch === epoch && record.attempt === attempt))
+        bookEarlier(usage)
     return new Map(list.map((step) => [nameOf(step), step]))
   }
   const mark = async () => {

@@ -142,7 +142,7 @@ async function runAttempt(
   const told = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
   const supervised = superviseAttempt(dependencies, task, token, receipt, batch)
   const meter = meterModel(dependencies, task, supervised.signal)
-  const steps = openSteps(dependencies, task, token, supervised.signal)
+  const steps = openSteps(dependencies, task, token, supervised.signal, meter.bookEarlier)
   const attempt = () => ({ task: steps.task(), token, delivery, supervised, meter, batch })
   try {
     const result = await perform(dependencies, attempt(), steps)
