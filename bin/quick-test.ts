@@ -65,6 +65,47 @@ async function finish({ id }: Task): Promise<Task> {
 const tick = (text: string) => console.log(`${styleText('green', '✅')} ${text}`)
 const model = values.model === undefined ? {} : { model: values.model }
 
+interface TaskType {
+  readonly name: string
+  readonly uses_model: boolean
+  readonly examples: readonly unknown[]
+}
+
+/** Each type with its own first example: what somebody adds is tried without a word here. */
+async function tryTypes(): Promise<void> {
+  const { task_types: types } = await call<{ task_types: readonly TaskType[] }>('GET', '/task-types')
+  await Promise.all(
+    types.map(async ({ name, uses_model, examples: [input] }) => {
+      if (input === undefined) return console.log(`   ${name} has no example and is left out`)
+      const task = await call<Task>('POST', '/tasks', { type: name, input, ...(uses_model ? model : {}) })
+      await finish(task).catch((cause: Error) => {
+        throw new Error(`${name}: ${cause.message}`, { cause })
+      })
+      tick(name)
+    }),
+  )
+}
+
+/** A file past the API to the bucket, and a task that reads it. */
+async function tryUpload(): Promise<void> {
+  const bytes = Buffer.from('city,people\nLyon,522250\nGhent,265086\n')
+  const upload = await call<{ id: string; url: string; headers: Record<string, string> }>(
+    'POST',
+    '/uploads',
+    {
+      content_type: 'text/csv',
+      bytes: bytes.byteLength,
+    },
+  )
+  const put = await fetch(upload.url, { method: 'PUT', body: bytes, headers: { 'content-type': 'text/csv' } })
+  if (!put.ok) throw new Error(`the upload was answered with ${put.status}`)
+  const input = { file: { upload: upload.id }, narrative: false, charts: false }
+  const { result } = await finish(await call<Task>('POST', '/tasks', { type: 'data.analyze', input }))
+  const { rows } = result as { rows?: number }
+  if (rows !== 2) throw new Error(`its table of two rows came out with ${rows}`)
+  tick('A file uploaded, proven by its bytes, and read by a worker')
+}
+
 const checks: readonly [name: string, run: () => Promise<void>][] = [
   [
     'Health',
@@ -109,6 +150,8 @@ const checks: readonly [name: string, run: () => Promise<void>][] = [
       )
     },
   ],
+  ['Upload', tryUpload],
+  ['Every type', tryTypes],
 ]
 
 console.log(`🧪 Async AI Task Runner, quick test\n${'='.repeat(50)}`)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { taskTypes } from '../../functions/tasks/registry.gen.ts'
 import { Client, type TaskView } from '../fixtures/client.ts'
 import { makeDocx, makeDocxBomb, makePdf } from '../fixtures/documents/make-documents.ts'
 import { makeXlsx } from '../fixtures/documents/make-xlsx.ts'
@@ -120,6 +121,13 @@ describe('files, in the very bundles that are deployed', () => {
     const outbox = await (await fetch(`${running.url}/console/outbox`)).text()
     expect(outbox).toContain('Hello &#60;Ada&#62;')
     expect(outbox).toContain('note.txt (text/plain')
+  })
+
+  it('the quick test tries every type and finds all well', async () => {
+    const program = ['bin/quick-test.ts', '--base', `${running.url}/api/v1`, '--model', 'simulated-fast']
+    const { stdout } = await promisify(execFile)(process.execPath, program)
+    for (const { name } of taskTypes) expect(stdout).toContain(`✅ ${name}\n`)
+    expect(stdout).toContain('All tests passed')
   })
 
   it('the command line uploads a file and submits it', async () => {
