@@ -56,6 +56,8 @@ export const ENV = {
   defaultTenant: 'DEFAULT_TENANT',
   /** `true`: inputs are shown to whoever may see the dashboard. */
   showsPrompts: 'SHOWS_PROMPTS',
+  /** `keys`: every request comes by the authorizer, and one that does not is refused. */
+  auth: 'AUTH',
   /** Set where leases and other waits are shorter than their full length. */
   timingScale: 'TIMING_SCALE',
 } as const

@@ -1,6 +1,7 @@
 /** A route is one declaration. From it come the function's entry, API Gateway's methods, the OpenAPI document and the client. */
 import type * as z from 'zod'
 import type { ApiFunction, HttpMethod, Scope } from '../contract.ts'
+import type { Principal } from '../core/domain/principal.ts'
 import type { HttpAnswer, HttpRequest } from '../hosts/http.ts'
 import type { ServedRoute } from '../hosts/lambda.ts'
 import { readBody, readHeaders, readParams, readQuery } from './read-request.ts'
@@ -46,6 +47,7 @@ type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Readonly<Rec
 /** What a handler gets: the parts of the request that the route declares, checked, and who sent it. */
 export interface RouteRequest<Params, Query, Headers, Body> {
   readonly tenant: string
+  readonly principal: Principal
   readonly path: string
   /** Path of the API as the caller sees it, up to and with `/api/v1`. */
   readonly base: string
@@ -149,6 +151,7 @@ export function defineRoute<
         handle(
           {
             tenant: request.tenant,
+            principal: request.principal,
             path: request.path,
             base: request.base,
             receivedAt: request.receivedAt,

@@ -53,6 +53,7 @@ const shapes = {
   [ENV.httpProxy]: z.string().optional(),
   [ENV.noProxy]: z.string().optional(),
   [ENV.mailFrom]: z.string().optional(),
+  [ENV.auth]: z.enum(['open', 'key', 'iam', 'keys']).default('key'),
 }
 type Shapes = typeof shapes
 

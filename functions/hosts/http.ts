@@ -1,7 +1,8 @@
 /** What a route handler sees of an API Gateway event, and what it gives back. */
 import type { APIGatewayProxyEvent } from 'aws-lambda'
-import { API_BASE, LIMITS } from '../contract.ts'
+import { API_BASE, LIMITS, SCOPES } from '../contract.ts'
 import { RequestError } from '../core/domain/errors.ts'
+import { type Principal, parseScopes } from '../core/domain/principal.ts'
 
 export interface HttpRequest {
   readonly method: string
@@ -16,6 +17,7 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly tenant: string
+  readonly principal: Principal
   /** When the gateway had it, milliseconds since 1970; earlier than a cold start lets the handler know. */
   readonly receivedAt: number
   /**
@@ -47,7 +49,7 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
   const headers = dictionary<string>()
   for (const [name, value] of Object.entries(event.headers ?? {}))
     if (value !== undefined) headers[name.toLowerCase()] = value
-  const { authorizer, identity } = event.requestContext
+  const principal = principalOf(event)
   const body = () => readText(event, headers['content-length'])
   return {
     method: event.httpMethod,
@@ -58,11 +60,25 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
     query: queryOf(event),
     headers,
     receivedAt: event.requestContext.requestTimeEpoch,
-    tenant: String(authorizer?.tenant ?? identity?.apiKeyId ?? ANYBODY),
+    tenant: principal.tenant,
+    principal,
     json: () => parseBody(body(), headers['content-type']),
     optionalJson: () => (event.body?.trim() ? parseBody(body(), headers['content-type']) : {}),
     text: () => checkSize(body()) ?? '',
   }
+}
+
+/** What the authorizer found; where the stage has none, the gateway's own key is the tenant and may do everything. */
+export function principalOf({ requestContext }: APIGatewayProxyEvent): Principal {
+  const { authorizer, identity } = requestContext
+  if (authorizer?.tenant)
+    return {
+      tenant: String(authorizer.tenant),
+      keyId: authorizer.keyId === undefined ? undefined : String(authorizer.keyId),
+      scopes: parseScopes(String(authorizer.scopes ?? '')),
+    }
+  const keyId = identity?.apiKeyId ?? undefined
+  return { tenant: keyId ?? ANYBODY, keyId, scopes: SCOPES }
 }
 
 /** Without a prototype: a field may be named `constructor` or `__proto__` and is no more than that. */

@@ -6,7 +6,7 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { scaleTiming } from '../contract/timing.ts'
-import { API_BASE, ENV } from '../contract.ts'
+import { API_BASE, ENV, type Scope } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
 import { DynamoHealthStore } from '../core/adapters/dynamodb/health-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
@@ -28,6 +28,7 @@ import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
 import { causeFields, RequestError } from '../core/domain/errors.ts'
+import { mayUse } from '../core/domain/principal.ts'
 import type { Log } from '../core/ports/log.ts'
 import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
@@ -128,6 +129,8 @@ export interface ServedRoute {
   readonly method: string
   /** Below `API_BASE`. */
   readonly path: string
+  /** What the caller must be allowed to do. */
+  readonly scope: Scope
   /** Opens what the handler works with. @throws Error when the environment lacks something: at cold start, not later. */
   readonly start: () => RouteHandler
 }
@@ -138,14 +141,22 @@ export interface ServedRoute {
  * @param fallback answers what no route fits.
  */
 export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHandler) {
-  const { CORS_ORIGINS } = readConfig([ENV.stage, ENV.corsOrigins])
-  const handlers = new Map(routes.map((route) => [`${route.method} ${API_BASE}${route.path}`, route.start()]))
+  const { CORS_ORIGINS, AUTH } = readConfig([ENV.stage, ENV.corsOrigins, ENV.auth])
+  const served = new Map(
+    routes.map((route) => [
+      `${route.method} ${API_BASE}${route.path}`,
+      { scope: route.scope, answer: route.start() },
+    ]),
+  )
   const handle = async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
     // What a GET answers, less the body.
     const method = event.httpMethod === 'HEAD' ? 'GET' : event.httpMethod
-    const handler = handlers.get(`${method} ${event.resource}`) ?? fallback
+    const route = served.get(`${method} ${event.resource}`)
+    const handler = route?.answer ?? fallback
     if (!handler) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
-    return reply(await handler(toRequest(event)), event, CORS_ORIGINS)
+    const request = toRequest(event)
+    if (route) checkScope(request, route.scope, AUTH === 'keys' && !event.requestContext.authorizer?.tenant)
+    return reply(await handler(request), event, CORS_ORIGINS)
   }
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use({
@@ -166,6 +177,22 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
       },
     })
     .handler(handle)
+}
+
+/**
+ * Here and not in the authorizer's policy: the gateway may use one answer of it for several routes.
+ *
+ * @param isUnknown the stage has an authorizer, and this request did not come by it.
+ * @throws RequestError for a caller without the route's scope.
+ */
+function checkScope({ principal }: HttpRequest, scope: Scope, isUnknown: boolean): void {
+  if (scope === 'open') return
+  if (isUnknown) throw new RequestError('forbidden', 'A valid key is needed.')
+  if (!mayUse(principal, scope))
+    throw new RequestError(
+      'forbidden',
+      `This key lacks the scope "${scope}". It has: ${principal.scopes.join(', ') || 'none'}.`,
+    )
 }
 
 function reply(

@@ -1,5 +1,6 @@
 /** Calls a route inside this function, as the gateway would: a tool can do no more and no less than the route. */
 import type { Scope } from '../../contract.ts'
+import { mayUse as may, type Principal } from '../../core/domain/principal.ts'
 import type { HttpAnswer, HttpRequest } from '../../hosts/http.ts'
 import { log, type RouteHandler, toProblem } from '../../hosts/lambda.ts'
 import type { AnyRoute } from '../define-route.ts'
@@ -12,19 +13,16 @@ export interface RouteTool {
 
 /** Who called `/mcp`, and what of that call the routes must know. */
 export interface Caller {
-  readonly tenant: string
+  readonly principal: Principal
   readonly base: string
   readonly receivedAt: number
-  /** What the caller's key may do; left out where there are no keys. */
-  readonly scopes?: readonly Scope[]
   readonly idempotencyKey?: string | undefined
   readonly traceparent?: string | undefined
 }
 
 export type Arguments = Readonly<Record<string, unknown>>
 
-export const mayUse = ({ scopes }: Caller, scope: Scope): boolean =>
-  scope === 'open' || scopes === undefined || scopes.includes(scope)
+export const mayUse = ({ principal }: Caller, scope: Scope): boolean => may(principal, scope)
 
 const started = new Map<AnyRoute, RouteHandler>()
 
@@ -55,7 +53,7 @@ export async function callRoute(
 /** Arguments that are neither parameter nor query are the body; without a body they are refused with the query. */
 function toRequest(
   route: AnyRoute,
-  { tenant, base, receivedAt }: Caller,
+  { principal, base, receivedAt }: Caller,
   given: Arguments,
   headers: Readonly<Record<string, string>>,
 ): HttpRequest {
@@ -81,7 +79,8 @@ function toRequest(
     parameters,
     query,
     headers,
-    tenant,
+    tenant: principal.tenant,
+    principal,
     receivedAt,
     json,
     optionalJson: json,

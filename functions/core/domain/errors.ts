@@ -42,6 +42,7 @@ export type RequestErrorCode =
   | 'malformed_json'
   | 'invalid_request'
   | 'not_found'
+  | 'forbidden'
   | 'method_not_allowed'
   | 'wrong_state'
   | 'payload_too_large'

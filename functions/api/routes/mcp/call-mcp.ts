@@ -39,9 +39,9 @@ export const callMcpRoute = defineRoute({
     const { RETENTION_DAYS, SERVICE_VERSION } = readConfig([ENV.retentionDays, ENV.serviceVersion])
     return { version: SERVICE_VERSION, retentionDays: RETENTION_DAYS, now: clock.now }
   },
-  handle: async ({ tenant, base, receivedAt, headers, body }, needs) => {
+  handle: async ({ principal, base, receivedAt, headers, body }, needs) => {
     const { 'Idempotency-Key': idempotencyKey, traceparent, ...rest } = headers
-    const caller = { tenant, base, receivedAt, idempotencyKey, traceparent }
+    const caller = { principal, base, receivedAt, idempotencyKey, traceparent }
     const given = Object.entries(rest).filter((entry): entry is [string, string] => entry[1] !== undefined)
     const { status, contentType, text } = await answerMessage(caller, needs, {
       text: body,

@@ -9,6 +9,7 @@ import {
 export const PROBLEM_STATUS: Readonly<Record<RequestErrorCode | 'unavailable' | 'internal_error', number>> = {
   malformed_json: 400,
   invalid_request: 422,
+  forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
   wrong_state: 409,
@@ -21,6 +22,7 @@ export const PROBLEM_STATUS: Readonly<Record<RequestErrorCode | 'unavailable' | 
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Malformed request',
+  403: 'Forbidden',
   404: 'Not found',
   405: 'Method not allowed',
   409: 'Wrong state',

@@ -1,0 +1,73 @@
+import type { APIGatewayProxyEvent, Context } from 'aws-lambda'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import routesFile from '../../functions/api/routes.gen.json' with { type: 'json' }
+import { API_BASE, type Route, SCOPES, type Scope } from '../../functions/contract.ts'
+import { parseScopes } from '../../functions/core/domain/principal.ts'
+import { httpHandler } from '../../functions/hosts/lambda.ts'
+
+const ROUTES = routesFile as readonly Route[]
+
+afterEach(() => vi.unstubAllEnvs())
+
+/** Every declared route behind one handler, so that a new route is covered without anybody remembering. */
+function serve(auth: string) {
+  vi.stubEnv('STAGE', 'test')
+  vi.stubEnv('AUTH', auth)
+  const handler = httpHandler(
+    ROUTES.map((route) => ({
+      ...route,
+      start:
+        () =>
+        async ({ principal }) => ({ status: 200, body: principal }),
+    })),
+  )
+  return async (route: Route, authorizer: object | null) => {
+    const event = {
+      httpMethod: route.method,
+      path: `${API_BASE}${route.path}`,
+      resource: `${API_BASE}${route.path}`,
+      headers: {},
+      requestContext: { requestId: 'r', path: `${API_BASE}${route.path}`, authorizer, identity: {} },
+    } as unknown as APIGatewayProxyEvent
+    const answer = (await handler(event, {} as Context)) as { statusCode: number; body: string }
+    return { status: answer.statusCode, body: JSON.parse(answer.body) as Record<string, unknown> }
+  }
+}
+
+const context = (scopes: readonly Scope[]) => ({ tenant: 'a', keyId: 'k1', scopes: scopes.join(' ') })
+
+describe('a stage that wants keys', () => {
+  it.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    '%s takes a key with its scope alone',
+    async (_name, route) => {
+      const call = serve('keys')
+      const others = SCOPES.filter((scope) => scope !== route.scope)
+      const isOpen = route.scope === 'open'
+      expect((await call(route, context(others))).status).toBe(isOpen ? 200 : 403)
+      expect((await call(route, context([]))).status).toBe(isOpen ? 200 : 403)
+      // An answer of the authorizer that got lost on the way opens nothing.
+      expect((await call(route, null)).status).toBe(isOpen ? 200 : 403)
+      expect((await call(route, {})).status).toBe(isOpen ? 200 : 403)
+      const answer = await call(route, context([route.scope]))
+      expect(answer).toMatchObject({ status: 200, body: { tenant: 'a', keyId: 'k1' } })
+    },
+  )
+
+  it('a refusal names the scope', async () => {
+    const route = ROUTES.find(({ scope }) => scope === 'ops:write') as Route
+    expect((await serve('keys')(route, context(['tasks:read']))).body).toMatchObject({
+      code: 'forbidden',
+      detail: 'This key lacks the scope "ops:write". It has: tasks:read.',
+    })
+  })
+})
+
+it('a stage without keys lets everybody in, as one tenant with every scope', async () => {
+  const route = ROUTES.find(({ scope }) => scope === 'keys:admin') as Route
+  const answer = await serve('open')(route, null)
+  expect(answer).toMatchObject({ status: 200, body: { tenant: 'default', scopes: [...SCOPES] } })
+})
+
+it('words that are no scope give no right', () => {
+  expect(parseScopes('tasks:read * admin ops tasks:read,ops:write')).toEqual(['tasks:read'])
+})
