@@ -46,6 +46,8 @@ export const ENV = {
   noProxy: 'NO_PROXY',
   /** The address that mail is sent from; a stage without one sends none. */
   mailFrom: 'MAIL_FROM',
+  /** JSON object: what each tenant may do at most. */
+  tenantLimits: 'TENANT_LIMITS',
   /** JSON list: origins of the pages that may call the API from a browser. */
   corsOrigins: 'CORS_ORIGINS',
   /** The version `GET /health` answers with. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { ENV, LIMITS } from '../contract.ts'
+import { admitTask } from '../core/application/submit/admit-task.ts'
 import { invalid, prepareSubmission } from '../core/application/submit/prepare-submission.ts'
 import { type Submission, submitTask } from '../core/application/submit/submit-task.ts'
 import { awaitChange } from '../core/application/tasks/await-change.ts'
@@ -11,6 +12,7 @@ import {
   ids,
   log,
   openFiles,
+  openMeter,
   openPayloads,
   openQueue,
   openStore,
@@ -64,7 +66,17 @@ export function openSubmission() {
 }
 
 /** What every route that submits works with: its caller may wait for the end. */
-export const openAcceptance = () => ({ ...openSubmission(), places: openWaitPlaces() })
+export function openAcceptance() {
+  const submission = openSubmission()
+  const limits = readConfig([ENV.tenantLimits]).TENANT_LIMITS
+  const meter = openMeter()
+  return {
+    ...submission,
+    places: openWaitPlaces(),
+    admit: (tenant: string, taskId: string) => admitTask({ ...submission, meter, limits }, tenant, taskId),
+    release: (tenant: string, taskId: string) => meter.release(tenant, taskId),
+  }
+}
 type Needs = ReturnType<typeof openAcceptance>
 
 export const submitHeaders = z.object({

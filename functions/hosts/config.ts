@@ -37,6 +37,13 @@ const shapes = {
   [ENV.defaultTenant]: z.string().min(1),
   [ENV.showsPrompts]: z.enum(['true', 'false']).transform((text) => text === 'true'),
   [ENV.timingScale]: z.coerce.number().positive().max(1).default(1),
+  [ENV.tenantLimits]: json(
+    z.object({
+      openTasks: z.int().positive().optional(),
+      submitsPerMinute: z.int().positive().optional(),
+      burst: z.int().positive().optional(),
+    }),
+  ).default({}),
   [ENV.corsOrigins]: json(z.array(z.string().min(1))).default([]),
   [ENV.modelServers]: json(
     z.record(

@@ -7,7 +7,7 @@ import type { TaskQueue } from '../core/ports/task-queue.ts'
 import type { WebhookQueue, WebhookStore } from '../core/ports/webhook-store.ts'
 import type { WorkflowQueue } from '../core/ports/workflow-queue.ts'
 import type { WorkflowStore } from '../core/ports/workflow-store.ts'
-import { clock, ids, log } from './lambda.ts'
+import { clock, ids, log, openMeter } from './lambda.ts'
 
 interface Ports {
   /** With dead-letter queues, where the function may send to them. */
@@ -26,6 +26,7 @@ export const openFollowUps = ({
   webhooks,
   webhookQueue,
 }: Ports = {}): FollowUpSteps => ({
+  release: ({ tenant, id }) => openMeter().release(tenant, id),
   ...(queue ? { dead_letter: (task) => sendDeadLetter({ queue, log }, task) } : {}),
   ...(workflows && kicks ? { parent: (task) => reportToWorkflow({ workflows, queue: kicks }, task) } : {}),
   ...(webhooks && webhookQueue

@@ -13,6 +13,7 @@ import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
+import { DynamoTenantMeter } from '../core/adapters/dynamodb/tenant-meter.ts'
 import { DynamoUploadStore } from '../core/adapters/dynamodb/upload-store.ts'
 import { DynamoWaitPlaces } from '../core/adapters/dynamodb/wait-places.ts'
 import { DynamoWebhookStore } from '../core/adapters/dynamodb/webhook-store.ts'
@@ -103,6 +104,12 @@ export const openSchedules = (): DynamoScheduleStore =>
 
 export const openWorkflowQueue = (): SqsWorkflowQueue =>
   new SqsWorkflowQueue(createSqsClient(), readConfig([ENV.workflowQueueUrl]).WORKFLOW_QUEUE_URL)
+
+let meter: DynamoTenantMeter | undefined
+export const openMeter = (): DynamoTenantMeter => {
+  meter ??= new DynamoTenantMeter(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+  return meter
+}
 
 export const openWebhooks = (): DynamoWebhookStore =>
   new DynamoWebhookStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)

@@ -56,7 +56,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale],
+    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -144,7 +144,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale],
+    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: checkpoints, circuits, and the places of those who wait.
     table: [
       'dynamodb:BatchGetItem',

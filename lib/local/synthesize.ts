@@ -18,6 +18,7 @@ const SETTINGS = [
   'http_proxy',
   'no_proxy',
   'TIMING_SCALE',
+  'TENANT_LIMITS',
 ]
 
 /** Folders and files that bundles and template are made of. */

@@ -88,6 +88,9 @@ export class StatelessStack extends Stack {
       [ENV.retentionDays]: String(stage.retentionDays),
       [ENV.serviceVersion]: version,
       [ENV.waitPlaces]: String(stage.api.waitPlaces),
+      ...(Object.keys(stage.tenantLimits).length > 0
+        ? { [ENV.tenantLimits]: JSON.stringify(stage.tenantLimits) }
+        : {}),
       ...(stage.api.corsOrigins.length > 0
         ? { [ENV.corsOrigins]: JSON.stringify(stage.api.corsOrigins) }
         : {}),

@@ -60,6 +60,7 @@ export function local(environment: Environment): StageInput {
       servers: serversOf(environment.MODEL_SERVERS),
       proxy: proxyOf(environment),
     },
+    tenantLimits: jsonOf(environment.TENANT_LIMITS, 'TENANT_LIMITS', '{"openTasks": 10}') ?? {},
     // It reaches nobody: what is sent lies in the console's outbox.
     mail: { from: 'tasks@taskrunner.example' },
     retentionDays: 7,
@@ -128,6 +129,17 @@ function serversOf(json: string | undefined): StageInput['models']['servers'] {
     throw new Error(
       'MODEL_SERVERS is no JSON. It looks like [{"name": "ollama", "baseUrl": "http://localhost:11434/v1", "models": ["llama*"], "isKeyless": true}]',
     )
+  }
+}
+
+/** @throws Error when it is no JSON; the stage's schema says what is wrong inside. */
+function jsonOf<Value>(json: string | undefined, name: string, example: string): Value | undefined {
+  const given = text(json)
+  if (given === undefined) return undefined
+  try {
+    return JSON.parse(given)
+  } catch {
+    throw new Error(`${name} is no JSON. It looks like ${example}`)
   }
 }
 

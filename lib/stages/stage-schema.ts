@@ -174,6 +174,17 @@ export const stageSchema = z
         .strictObject({ https: address.optional(), http: address.optional(), noProxy: z.string().optional() })
         .default({}),
     }),
+    /**
+     * What each tenant may do at most; left out, as much as the stage bears. Open tasks are counted in one row, which each
+     * submit and each end pays for by its size, 40 bytes a task: hence the bound.
+     */
+    tenantLimits: z
+      .strictObject({
+        openTasks: whole.min(1).max(5_000).optional(),
+        submitsPerMinute: whole.min(1).max(60_000).optional(),
+        burst: whole.min(1).max(60_000).optional(),
+      })
+      .default({}),
     /** The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. */
     table: z
       .strictObject({ maxWriteUnits: whole.min(1).optional(), maxReadUnits: whole.min(1).optional() })

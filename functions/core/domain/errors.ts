@@ -48,6 +48,7 @@ export type RequestErrorCode =
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'idempotency_key_reused'
+  | 'limit_reached'
 
 /** The caller's fault; becomes problem+json, never a task failure. */
 export class RequestError extends TaskRunnerError {

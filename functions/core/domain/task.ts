@@ -125,6 +125,8 @@ export interface Task extends TaskKey {
   readonly webhook?: Webhook
   /** Its tenant had webhook endpoints when it was submitted. */
   readonly hasEndpoints?: true
+  /** It holds one of its tenant's places for open tasks, until its first end. */
+  readonly isCounted?: true
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number

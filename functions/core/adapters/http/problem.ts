@@ -16,6 +16,7 @@ export const PROBLEM_STATUS: Readonly<Record<RequestErrorCode | 'unavailable' | 
   payload_too_large: 413,
   unsupported_media_type: 415,
   idempotency_key_reused: 422,
+  limit_reached: 429,
   unavailable: 503,
   internal_error: 500,
 }
@@ -29,6 +30,7 @@ const TITLES: Readonly<Record<number, string>> = {
   413: 'Too large',
   415: 'Unsupported media type',
   422: 'Invalid request',
+  429: 'Too many requests',
   500: 'Internal error',
   503: 'Temporarily unavailable',
 }
@@ -64,9 +66,13 @@ export function toProblem(
     ...(error instanceof RequestError && error.errors.length > 0 ? { errors: error.errors } : {}),
   }
   const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' }
-  if (status === 503) {
+  if (status === 503 || status === 429) {
     const waitMs = error instanceof TaskRunnerError ? (error.retryAfterMs ?? 1_000) : 1_000
     headers['retry-after'] = String(Math.ceil(waitMs / 1_000))
+  }
+  if (error instanceof RequestError && error.detail.rateLimit !== undefined) {
+    headers.ratelimit = String(error.detail.rateLimit)
+    headers['ratelimit-policy'] = String(error.detail.rateLimitPolicy)
   }
   if (error instanceof RequestError && Array.isArray(error.detail.allow))
     headers.allow = error.detail.allow.join(', ')

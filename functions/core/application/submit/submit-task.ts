@@ -1,7 +1,7 @@
 import { TIMING } from '../../../contract/timing.ts'
 import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
 import { RequestError } from '../../domain/errors.ts'
-import type { Firing, Task } from '../../domain/task.ts'
+import { type Firing, isFinal, type Task } from '../../domain/task.ts'
 import { soonest } from '../../domain/transitions.ts'
 import type { Webhook } from '../../domain/webhook.ts'
 import type { Parent } from '../../domain/workflow/workflow.ts'
@@ -49,6 +49,9 @@ export interface SubmitDependencies {
   readonly log: Log
   /** Whether the tenant has webhook endpoints; asked from memory but for once in a while. */
   readonly hasEndpoints?: (tenant: string) => Promise<boolean>
+  /** Lets it in by its tenant's limits. @returns whether it holds a place. @throws RequestError `limit_reached`. */
+  readonly admit?: (tenant: string, taskId: string) => Promise<boolean>
+  readonly release?: (tenant: string, taskId: string) => Promise<void>
 }
 
 /**
@@ -61,7 +64,7 @@ export interface SubmitDependencies {
  * @throws UnavailableError when the row could not be written; nothing was accepted then.
  */
 export async function submitTask(
-  { store, queue, payloads, clock, ids, log, hasEndpoints }: SubmitDependencies,
+  { store, queue, payloads, clock, ids, log, hasEndpoints, admit, release }: SubmitDependencies,
   submission: Submission,
 ): Promise<{ readonly task: Task; readonly isReplay: boolean }> {
   const { tenant, idempotencyKey, bodyHash } = submission
@@ -73,6 +76,11 @@ export async function submitTask(
   const isParked = startAt - now > LIMITS.queueDelaySeconds * 1_000
   const expiresAt = submission.expiresInMs === undefined ? undefined : now + submission.expiresInMs
 
+  const isCounted = await Promise.resolve(admit?.(tenant, id) ?? false).catch(async (error: unknown) => {
+    // A replay is no new task: it is answered at the limit too.
+    if (idempotencyKey !== undefined && (await store.get({ tenant, id }))) return false
+    throw error
+  })
   // A name of its own: neither a reused key nor the cleanup of an expired row with this id can touch another's input.
   const input = await payloads.keep({ tenant, id }, `input-${ids.token()}`, JSON.stringify(submission.input))
   const task: Task = {
@@ -93,6 +101,7 @@ export async function submitTask(
     ...(submission.firing ? { firing: submission.firing } : {}),
     ...(submission.parent ? { parent: submission.parent } : {}),
     ...(submission.webhook ? { webhook: submission.webhook } : {}),
+    ...(isCounted ? { isCounted: true } : {}),
     ...((await hasEndpoints?.(tenant)) ? { hasEndpoints: true } : {}),
     bodyHash,
     createdAt: now,
@@ -109,6 +118,8 @@ export async function submitTask(
 
   const outcome = await store.create(task)
   if (!outcome.created) {
+    // Of a first task that is still open it is the very place that was taken then, and stays.
+    if (isCounted && isFinal(outcome.existing.status)) await release?.(tenant, id).catch(() => undefined)
     if (outcome.existing.bodyHash !== bodyHash)
       throw new RequestError(
         'idempotency_key_reused',

@@ -1,0 +1,56 @@
+/** What a stage lets each of its tenants do. A limit that is left out costs nothing. */
+import { RequestError } from './errors.ts'
+
+export interface TenantLimits {
+  /** Tasks that have not ended, waiting ones included. */
+  readonly openTasks?: number | undefined
+  readonly submitsPerMinute?: number | undefined
+  /** Submits that may come at once; as many as in a minute when left out. */
+  readonly burst?: number | undefined
+}
+
+export type LimitName = 'open_tasks' | 'submits'
+
+/** Who was refused, and what would have to change. */
+export interface LimitReached {
+  readonly limit: LimitName
+  readonly retryAfterMs: number
+}
+
+/** Between two submits of a steady stream. */
+export const submitIntervalMs = ({ submitsPerMinute = 1 }: TenantLimits): number => 60_000 / submitsPerMinute
+
+/**
+ * How far ahead of now the next submit's planned time may lie (the generic cell rate algorithm): one number is the whole
+ * state, so that one conditional write both asks and takes.
+ */
+export const submitToleranceMs = (limits: TenantLimits): number =>
+  ((limits.burst ?? limits.submitsPerMinute ?? 1) - 1) * submitIntervalMs(limits)
+
+/** How soon a look at open tasks is worth it: they end when they end. */
+export const OPEN_TASKS_RETRY_MS = 5_000
+
+/** The refusal as a caller sees it, with the headers of the RateLimit draft. */
+export function limitReached({ limit, retryAfterMs }: LimitReached, limits: TenantLimits): RequestError {
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
+  const [quota, policy, message] =
+    limit === 'open_tasks'
+      ? [limits.openTasks, '', `at most ${limits.openTasks} of your tasks may be unfinished at once`]
+      : [
+          limits.burst ?? limits.submitsPerMinute,
+          ';w=60',
+          `at most ${limits.submitsPerMinute} submits a minute`,
+        ]
+  return new RequestError(
+    'limit_reached',
+    `Your limit is reached: ${message}. Try again in ${seconds} s.`,
+    [{ path: '', message: `limit ${limit}: ${message}.` }],
+    {
+      retryAfterMs,
+      detail: {
+        rateLimit: `"${limit}";r=0;t=${seconds}`,
+        rateLimitPolicy: `"${limit}";q=${quota}${policy}`,
+      },
+    },
+  )
+}
