@@ -1,16 +1,9 @@
 /** `npm run quick-test`: does a running stage do its work? `--base URL` and `--key KEY` for a deployed one. */
 import { parseArgs, styleText } from 'node:util'
+import { ApiError, createClient, StillRunningError, UnreachableError } from '../lib/client/client.ts'
+import type { Task } from '../lib/client/types.ts'
 import { readTarget } from './cli/profile.ts'
 
-interface Task {
-  readonly id: string
-  readonly status: string
-  readonly result: unknown
-  readonly error: { readonly code: string; readonly message: string } | null
-  readonly usage: { readonly provider: string } | null
-}
-
-const FINAL = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED']
 const CONCURRENT = 10
 const GIVE_UP_MS = 120_000
 
@@ -28,56 +21,36 @@ const { base, key, source } = await readTarget(values, process.env).catch((cause
   process.exit(2)
 })
 
-async function call<Body>(method: string, path: string, body?: unknown): Promise<Body> {
-  const response = await fetch(`${base}${path}`, {
-    method,
-    headers: {
-      ...(key ? { 'x-api-key': key } : {}),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(30_000),
-  }).catch((cause: Error) => {
-    throw new Error(
-      `Nothing answers at ${base} (${source}). Is "npm start" running? Another stage: --base <url>. (${cause.message})`,
-      { cause },
-    )
-  })
-  const text = await response.text()
-  if (response.status === 401 || response.status === 403)
-    throw new Error(`${response.status}: this stage wants an API key. Give it with --key or TASKRUNNER_KEY.`)
-  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text.slice(0, 300)}`)
-  return JSON.parse(text) as Body
+const client = createClient({ url: base, key, retries: 0 })
+
+async function finish({ id }: Pick<Task, 'id'>): Promise<Task> {
+  const task = await client.tasks.wait(id, { timeoutMs: GIVE_UP_MS })
+  if (task.status !== 'COMPLETED')
+    throw new Error(`task ${id} is ${task.status}: ${task.error?.message ?? ''}`)
+  return task
 }
 
-async function finish({ id }: Task): Promise<Task> {
-  const end = Date.now() + GIVE_UP_MS
-  for (;;) {
-    const task = await call<Task>('GET', `/tasks/${id}`)
-    if (task.status === 'COMPLETED') return task
-    if (FINAL.includes(task.status))
-      throw new Error(`task ${id} is ${task.status}: ${task.error?.message ?? ''}`)
-    if (Date.now() > end) throw new Error(`task ${id} is still ${task.status} after ${GIVE_UP_MS / 1_000} s`)
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
+function reasonOf(cause: Error): string {
+  if (cause instanceof UnreachableError)
+    return `Nothing answers at ${base} (${source}). Is "npm start" running? Another stage: --base <url>. (${cause.reason})`
+  if (cause instanceof ApiError && (cause.status === 401 || cause.status === 403))
+    return `${cause.status}: this stage wants an API key. Give it with --key or TASKRUNNER_KEY.`
+  if (cause instanceof StillRunningError)
+    return `task ${cause.task.id} is still ${cause.task.status} after ${GIVE_UP_MS / 1_000} s`
+  return cause.message
 }
 
 const tick = (text: string) => console.log(`${styleText('green', '✅')} ${text}`)
 const model = values.model === undefined ? {} : { model: values.model }
-
-interface TaskType {
-  readonly name: string
-  readonly uses_model: boolean
-  readonly examples: readonly unknown[]
-}
+const ask = (prompt: string) => client.tasks.submit('text.generate', { prompt }, model)
 
 /** Each type with its own first example: what somebody adds is tried without a word here. */
 async function tryTypes(): Promise<void> {
-  const { task_types: types } = await call<{ task_types: readonly TaskType[] }>('GET', '/task-types')
+  const { task_types: types } = await client.taskTypes()
   await Promise.all(
     types.map(async ({ name, uses_model, examples: [input] }) => {
       if (input === undefined) return console.log(`   ${name} has no example and is left out`)
-      const task = await call<Task>('POST', '/tasks', { type: name, input, ...(uses_model ? model : {}) })
+      const task = await client.tasks.submitBody({ type: name, input, ...(uses_model ? model : {}) })
       await finish(task).catch((cause: Error) => {
         throw new Error(`${name}: ${cause.message}`, { cause })
       })
@@ -89,18 +62,13 @@ async function tryTypes(): Promise<void> {
 /** A file past the API to the bucket, and a task that reads it. */
 async function tryUpload(): Promise<void> {
   const bytes = Buffer.from('city,people\nLyon,522250\nGhent,265086\n')
-  const upload = await call<{ id: string; url: string; headers: Record<string, string> }>(
-    'POST',
-    '/uploads',
-    {
-      content_type: 'text/csv',
-      bytes: bytes.byteLength,
-    },
-  )
+  const { body: upload } = await client.call('createUpload', {
+    body: { content_type: 'text/csv', bytes: bytes.byteLength },
+  })
   const put = await fetch(upload.url, { method: 'PUT', body: bytes, headers: { 'content-type': 'text/csv' } })
   if (!put.ok) throw new Error(`the upload was answered with ${put.status}`)
   const input = { file: { upload: upload.id }, narrative: false, charts: false }
-  const { result } = await finish(await call<Task>('POST', '/tasks', { type: 'data.analyze', input }))
+  const { result } = await finish(await client.tasks.submit('data.analyze', input))
   const { rows } = result as { rows?: number }
   if (rows !== 2) throw new Error(`its table of two rows came out with ${rows}`)
   tick('A file uploaded, proven by its bytes, and read by a worker')
@@ -110,7 +78,7 @@ const checks: readonly [name: string, run: () => Promise<void>][] = [
   [
     'Health',
     async () => {
-      const { status, version } = await call<Record<string, string>>('GET', '/health')
+      const { status, version } = await client.health()
       if (status !== 'healthy') throw new Error(`health says ${status}`)
       tick(`The service is healthy: ${base}, version ${version}`)
     },
@@ -118,7 +86,7 @@ const checks: readonly [name: string, run: () => Promise<void>][] = [
   [
     'Worker',
     async () => {
-      const { result } = await finish(await call<Task>('POST', '/tasks/add', { x: 10, y: 20 }))
+      const { result } = await finish((await client.call('submitAddition', { body: { x: 10, y: 20 } })).body)
       if (result !== 30) throw new Error(`10 + 20 came out as ${JSON.stringify(result)}`)
       tick('Sum worked out by a worker: 10 + 20 = 30')
     },
@@ -126,7 +94,7 @@ const checks: readonly [name: string, run: () => Promise<void>][] = [
   [
     'Text task',
     async () => {
-      const task = await call<Task>('POST', '/tasks', { prompt: 'What is quantum computing?', ...model })
+      const task = await ask('What is quantum computing?')
       tick(`Task submitted: ID=${task.id}, status=${task.status}`)
       const { result, usage } = await finish(task)
       if (typeof result !== 'string' || result.length === 0) throw new Error('its result is no text')
@@ -138,9 +106,7 @@ const checks: readonly [name: string, run: () => Promise<void>][] = [
     async () => {
       const startedAt = performance.now()
       const submitted = await Promise.all(
-        Array.from({ length: CONCURRENT }, (_, index) =>
-          call<Task>('POST', '/tasks', { prompt: `Concurrent task ${index + 1}`, ...model }),
-        ),
+        Array.from({ length: CONCURRENT }, (_, index) => ask(`Concurrent task ${index + 1}`)),
       )
       const acceptedMs = performance.now() - startedAt
       if (new Set(submitted.map(({ id }) => id)).size !== CONCURRENT) throw new Error('two tasks have one id')
@@ -161,7 +127,7 @@ for (const [name, run] of checks) {
     () => undefined,
     (cause: Error) => cause,
   )
-  if (failure) console.log(`${styleText('red', '❌')} ${name}: ${failure.message}`)
+  if (failure) console.log(`${styleText('red', '❌')} ${name}: ${reasonOf(failure)}`)
   results.push([name, !failure])
   // Without an answer at all the rest would say the same again.
   if (failure && results.length === 1) break

@@ -20,11 +20,13 @@ import { addQueues } from './commands/queues.ts'
 import { addRedrive } from './commands/redrive.ts'
 import { addResume } from './commands/resume.ts'
 import { addRetry } from './commands/retry.ts'
+import { addSchedules } from './commands/schedules.ts'
 import { addSubmit } from './commands/submit.ts'
 import { addTop } from './commands/top.ts'
 import { addUsage } from './commands/usage.ts'
 import { addWatch } from './commands/watch.ts'
 import { addWebhooks } from './commands/webhooks.ts'
+import { addWorkflow } from './commands/workflow.ts'
 
 const COMMANDS = [
   addSubmit,
@@ -36,6 +38,8 @@ const COMMANDS = [
   addExplain,
   addDoctor,
   addTop,
+  addWorkflow,
+  addSchedules,
   addInspect,
   addQueues,
   addCircuits,

@@ -1,6 +1,6 @@
 /** The troubleshooting list as checks: facts in, findings with a way out. Pure, so that each can be shown to fire. */
 import { API_BASE } from '../../functions/contract.ts'
-import type { Explanation, Health, LaneAnswer, TaskAnswer, TaskPage, TaskTypes } from './answers.ts'
+import type { Explanation, Health, Queue, Task, TaskPage, TaskTypeList } from '../../lib/client/types.ts'
 import { CliError } from './failure.ts'
 import type { Target } from './profile.ts'
 import { oneLine, span } from './screen.ts'
@@ -19,17 +19,17 @@ export interface Facts {
   readonly health: Health | CliError
   readonly readAt?: number
   readonly access?: TaskPage | CliError
-  readonly types?: TaskTypes['task_types']
-  readonly queues?: readonly LaneAnswer[] | undefined
+  readonly types?: TaskTypeList['task_types']
+  readonly queues?: readonly Queue[] | undefined
   /** PENDING, PROCESSING and RETRYING. */
-  readonly open?: readonly TaskAnswer[]
+  readonly open?: readonly Task[]
   /** Of the last hour. */
-  readonly failed?: readonly TaskAnswer[]
+  readonly failed?: readonly Task[]
   /** Of the last hour; local stages only. `none`: there is no folder of logs. */
   readonly errors?: readonly string[] | 'none' | undefined
-  readonly task?: TaskAnswer | CliError | undefined
+  readonly task?: Task | CliError | undefined
   readonly explanation?: Explanation | undefined
-  readonly trial?: TaskAnswer | CliError | undefined
+  readonly trial?: Task | CliError | undefined
 }
 
 const CLOCK_MS = 5_000
@@ -167,7 +167,7 @@ function lanes({ queues, open = [] }: Facts): Finding[] {
 }
 
 /** A queue's own count lags; the tasks themselves say it too. */
-const waitingIn = ({ lane, visible }: LaneAnswer, open: readonly TaskAnswer[]): number =>
+const waitingIn = ({ lane, visible }: Queue, open: readonly Task[]): number =>
   Math.max(visible, open.filter((task) => task.lane === lane && task.status === 'PENDING').length)
 
 /** With messages in the queue it is a backlog; without one the message is lost, and the sweeper should have sent another. */
@@ -238,7 +238,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
       ]
 }
 
-function countCodes(tasks: readonly TaskAnswer[]): [string, number][] {
+function countCodes(tasks: readonly Task[]): [string, number][] {
   const counts = new Map<string, number>()
   for (const { error } of tasks)
     counts.set(error?.code ?? 'unknown', (counts.get(error?.code ?? 'unknown') ?? 0) + 1)
@@ -312,7 +312,7 @@ function logs({ errors }: Facts): Finding[] {
   ]
 }
 
-const GATES: Readonly<Record<string, (task: TaskAnswer) => string>> = {
+const GATES: Readonly<Record<string, (task: Task) => string>> = {
   queue: () => 'It waits its turn: npx taskrunner queues',
   paused: ({ lane }) => `npx taskrunner resume ${lane}`,
   circuit: () => 'Its provider keeps failing; it goes on by itself when a trial call succeeds.',
@@ -323,7 +323,7 @@ const GATES: Readonly<Record<string, (task: TaskAnswer) => string>> = {
 /** Somebody must do something before it goes on. */
 const HELD: readonly string[] = ['paused']
 
-function endAdvice({ id, error }: TaskAnswer): string {
+function endAdvice({ id, error }: Task): string {
   if (!error) return `npx taskrunner retry ${id}`
   if (HOPELESS.includes(error.code)) return adviceOn(error.code)
   const look =

@@ -1,11 +1,12 @@
 /** Waits for a task's end, showing its way there. */
-import { isFinal, type TaskAnswer } from './answers.ts'
+import { isFinal, type Task } from '../../lib/client/types.ts'
 import { CliError, EXIT } from './failure.ts'
 import { oneLine } from './screen.ts'
 import type { Session } from './session.ts'
 import { progressLine, resultText } from './task-text.ts'
-import { idPath } from './values.ts'
 
+/** Of one call; a stage waits 25 s at most. */
+const WAIT_SECONDS = 20
 const FIRST_MS = 200
 const LONGEST_MS = 1_000
 /** A stage that stumbles for so long while somebody watches has gone. */
@@ -14,7 +15,7 @@ const PATIENCE_MS = 30_000
 export interface FollowOptions {
   readonly giveUpSeconds?: number | undefined
   /** Called with every new state of the task. */
-  readonly onChange?: (task: TaskAnswer) => void
+  readonly onChange?: (task: Task) => void
 }
 
 /** @throws CliError when it is not known, or still runs at the end of the time. */
@@ -22,16 +23,22 @@ export async function follow(
   session: Session,
   id: string,
   { giveUpSeconds, onChange }: FollowOptions,
-): Promise<TaskAnswer> {
+): Promise<Task> {
   const startedAt = Date.now()
-  let task: TaskAnswer | undefined
+  let task: Task | undefined
   let etag: string | undefined
   let waitMs = FIRST_MS
   let answeredAt = Date.now()
   for (;;) {
     try {
-      // An unchanged task costs no body: 304.
-      const answer = await session.api.call<TaskAnswer>('GET', idPath(id), {
+      // The stage holds the call until the task changes; the first look is answered at once.
+      const leftSeconds = Math.floor(
+        (giveUpSeconds ?? Number.POSITIVE_INFINITY) - (Date.now() - startedAt) / 1_000,
+      )
+      const wait = etag === undefined ? 0 : Math.max(0, Math.min(WAIT_SECONDS, leftSeconds))
+      const answer = await session.api.call('getTask', {
+        params: { id },
+        query: wait > 0 ? { wait } : {},
         headers: etag ? { 'if-none-match': etag } : {},
       })
       answeredAt = Date.now()
@@ -69,7 +76,7 @@ export async function followLoudly(
   giveUpSeconds?: number,
   /** From when the time is counted, where it is not the submit: a retry by hand. */
   since?: number,
-): Promise<TaskAnswer> {
+): Promise<Task> {
   const { stderr } = process
   if (!stderr.isTTY || session.isJson) {
     let last = ''
@@ -83,7 +90,7 @@ export async function followLoudly(
       },
     })
   }
-  let seen: TaskAnswer | undefined
+  let seen: Task | undefined
   const draw = () =>
     seen &&
     stderr.write(`\r\x1b[K${progressLine(seen, { now: Date.now(), columns: stderr.columns - 1, since })}`)
@@ -109,7 +116,7 @@ export async function followLoudly(
 }
 
 /** The result on stdout, or why there is none on stderr. */
-export function tellEnd(session: Session, task: TaskAnswer): void {
+export function tellEnd(session: Session, task: Task): void {
   if (task.status !== 'COMPLETED') session.exit(EXIT.taskFailed)
   if (session.isJson || task.status === 'COMPLETED') {
     session.out(session.isJson ? JSON.stringify(task, null, 2) : resultText(task))

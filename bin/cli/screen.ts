@@ -1,6 +1,6 @@
 /** Text for people: colours, columns, bars, ages. Pure, so that a test can read what a terminal shows. */
 import stringWidth from 'string-width'
-import type { Status } from './answers.ts'
+import type { Status } from '../../lib/client/types.ts'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'magenta'
 export type Paint = (style: Style, text: string) => string

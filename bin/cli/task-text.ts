@@ -1,9 +1,9 @@
 /** A task as a person reads it. */
-import type { TaskAnswer } from './answers.ts'
+import type { Task } from '../../lib/client/types.ts'
 import { bar, clip, dollars, facts, oneLine, type Paint, paintStatus, safe, span, table } from './screen.ts'
 
 /** What a list shows of it: how far, why not, or what was asked. */
-export function about({ status, progress, error, prompt, input }: TaskAnswer): string {
+export function about({ status, progress, error, prompt, input }: Task): string {
   if (status === 'PROCESSING' && progress) return oneLine(`${progress.percent} % ${progress.message}`)
   if (error && status !== 'COMPLETED') return oneLine(`${error.code}: ${error.message}`)
   // Into a pipe, too: a list is for looking over, `get` shows the whole.
@@ -11,7 +11,7 @@ export function about({ status, progress, error, prompt, input }: TaskAnswer): s
 }
 
 export function taskTable(
-  tasks: readonly TaskAnswer[],
+  tasks: readonly Task[],
   { now, paint, columns }: { now: number; paint: Paint; columns: number },
 ): string {
   return table(
@@ -29,10 +29,10 @@ export function taskTable(
   )
 }
 
-export const resultText = ({ result }: TaskAnswer): string =>
+export const resultText = ({ result }: Task): string =>
   typeof result === 'string' ? result : JSON.stringify(result, null, 2)
 
-export function taskDetail(task: TaskAnswer, { now, paint }: { now: number; paint: Paint }): string {
+export function taskDetail(task: Task, { now, paint }: { now: number; paint: Paint }): string {
   const { usage, progress, error } = task
   const ran =
     task.started_at && task.finished_at
@@ -72,7 +72,7 @@ export function taskDetail(task: TaskAnswer, { now, paint }: { now: number; pain
 
 /** One line of a task on its way; the same words on a terminal and in a log. */
 export function progressLine(
-  task: TaskAnswer,
+  task: Task,
   { now, columns, since }: { now: number; columns: number; since?: number | undefined },
 ): string {
   const age = span(now - (since ?? Date.parse(task.created_at)))

@@ -5,6 +5,7 @@ import { request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
 import { basename, extname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { Json } from '../../lib/client/types.ts'
 import type { Api } from './api.ts'
 import { CliError, EXIT, usageError } from './failure.ts'
 
@@ -27,12 +28,6 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.gif': 'image/gif',
 }
 
-interface CreatedUpload {
-  readonly id: string
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-}
-
 /** Only on a terminal, redrawn in place. */
 export type ShowProgress = (done: number, total: number) => void
 
@@ -42,16 +37,18 @@ export async function uploadFile(api: Api, path: string, show: ShowProgress): Pr
     throw usageError(`Cannot read ${path} (${cause.code}).`)
   })
   if (!found.isFile()) throw usageError(`${path} is no file.`)
-  const upload = await api.post<CreatedUpload>('/uploads', {
-    name: basename(path),
-    content_type: MEDIA_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
-    bytes: found.size,
+  const upload = await api.json('createUpload', {
+    body: {
+      name: basename(path),
+      content_type: MEDIA_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
+      bytes: found.size,
+    },
   })
   await put(upload, path, found.size, show)
   return upload.id
 }
 
-async function put({ url, headers }: CreatedUpload, path: string, total: number, show: ShowProgress) {
+async function put({ url, headers }: Json<'createUpload'>, path: string, total: number, show: ShowProgress) {
   const send = url.startsWith('https:') ? requestSecure : requestPlain
   const call = send(url, { method: 'PUT', headers })
   const answered = new Promise<{ status: number; text: string }>((resolve, reject) => {

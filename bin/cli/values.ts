@@ -75,6 +75,3 @@ export async function jsonOf(given: string): Promise<unknown> {
     )
   }
 }
-
-/** An id goes into a path as it is. */
-export const idPath = (id: string): string => `/tasks/${encodeURIComponent(id)}`

@@ -1,6 +1,4 @@
-import type { TaskAnswer } from '../cli/answers.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { idPath } from '../cli/values.ts'
 
 /** `cancel`: from its answer on no result lands. */
 export const addCancel: AddCommand = (program) => {
@@ -10,7 +8,7 @@ export const addCancel: AddCommand = (program) => {
     .argument('<id>')
     .action(async (id: string, _options, command) => {
       const session = await openSession(command)
-      const task = await session.api.post<TaskAnswer>(`${idPath(id)}/cancel`)
+      const task = await session.api.json('cancelTask', { params: { id } })
       session.show(task, () => `${task.id} is ${task.status}.`)
     })
 }

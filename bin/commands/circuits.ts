@@ -1,16 +1,8 @@
+import type { Json } from '../../lib/client/types.ts'
 import { type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-interface Circuits {
-  readonly circuits: readonly {
-    readonly name: string
-    readonly is_open: boolean
-    readonly open_until: string | null
-    readonly opens: number
-    readonly code: string
-    readonly tasks: number
-  }[]
-}
+type Circuits = Json<'listCircuits'>
 
 /** `circuits`: the models whose calls are paused; `circuits close` lets them go on. */
 export const addCircuits: AddCommand = (program) => {
@@ -19,7 +11,7 @@ export const addCircuits: AddCommand = (program) => {
     .description('show the models whose calls are paused because they keep failing')
     .action(async (_options, command) => {
       const session = await openSession(command)
-      const answer = await session.api.get<Circuits>('/circuits')
+      const answer = await session.api.json('listCircuits')
       session.show(answer, () => circuitTable(answer, session.paint))
     })
   circuits
@@ -28,7 +20,7 @@ export const addCircuits: AddCommand = (program) => {
     .argument('<name>', 'as `circuits` shows it, e.g. openai:gpt-4o')
     .action(async (name: string, _options, command) => {
       const session = await openSession(command)
-      const answer = await session.api.post<{ name: string }>('/circuits/close', { name })
+      const answer = await session.api.json('closeCircuit', { body: { name } })
       session.show(answer, () => `${answer.name} is closed: its calls go on, few at first.`)
     })
 }

@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { FUNCTION_NAMES } from '../../functions/contract.ts'
-import type { Explanation, Health, Queues, TaskAnswer, TaskPage, TaskTypes } from '../cli/answers.ts'
+import type { Task } from '../../lib/client/types.ts'
 import { diagnose, type Facts, type Finding } from '../cli/diagnose.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
 import { follow } from '../cli/follow.ts'
 import { stateDirectory } from '../cli/profile.ts'
 import type { Paint } from '../cli/screen.ts'
 import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
-import { idPath } from '../cli/values.ts'
 import { tasksOf } from './inspect.ts'
 import { LogReader } from './logs.ts'
 
@@ -50,24 +49,24 @@ async function gather(session: Session, id: string | undefined, isTrial: boolean
       if (cause instanceof CliError) return cause
       throw cause
     })
-  const health = await asked(api.get<Health>('/health'))
+  const health = await asked(api.json('getHealth'))
   if (health instanceof CliError) return { target, health }
   const readAt = Date.now()
-  const access = await asked(api.get<TaskPage>('/tasks', { limit: 1 }))
+  const access = await asked(api.json('listTasks', { query: { limit: 1 } }))
   if (access instanceof CliError) return { target, health, readAt, access }
   const since = new Date(readAt - HOUR_MS).toISOString()
   const [types, queues, open, failed, errors] = await Promise.all([
-    api.get<TaskTypes>('/task-types'),
-    ifThere(api.get<Queues>('/queues')),
+    api.json('listTaskTypes'),
+    ifThere(api.json('listQueues')),
     tasksOf(session, ['PENDING', 'PROCESSING', 'RETRYING']),
-    api.get<TaskPage>('/tasks', { status: 'FAILED', created_after: since, limit: 100 }),
+    api.json('listTasks', { query: { status: 'FAILED', created_after: since, limit: 100 } }),
     target.isLocal ? logErrors(session, since) : undefined,
   ])
-  const task = id === undefined ? undefined : await asked(api.get<TaskAnswer>(idPath(id)))
+  const task = id === undefined ? undefined : await asked(api.json('getTask', { params: { id } }))
   const explanation =
     id === undefined || task instanceof CliError
       ? undefined
-      : await ifThere(api.get<Explanation>(`${idPath(id)}/explain`))
+      : await ifThere(api.json('explainTask', { params: { id } }))
   const trial = isTrial ? await asked(runTrial(session)) : undefined
   return {
     target,
@@ -86,11 +85,13 @@ async function gather(session: Session, id: string | undefined, isTrial: boolean
 }
 
 /** The seeds' fourth step: does a task go all the way? */
-async function runTrial(session: Session): Promise<TaskAnswer> {
-  const { id } = await session.api.post<TaskAnswer>('/tasks', {
-    type: 'example.add',
-    input: { x: 1, y: 2 },
-    tags: ['doctor'],
+async function runTrial(session: Session): Promise<Task> {
+  const { id } = await session.api.json('submitTask', {
+    body: {
+      type: 'example.add',
+      input: { x: 1, y: 2 },
+      tags: ['doctor'],
+    } as never,
   })
   return follow(session, id, { giveUpSeconds: TRIAL_SECONDS })
 }

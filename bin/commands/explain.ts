@@ -1,7 +1,6 @@
-import type { Explanation } from '../cli/answers.ts'
+import type { Explanation } from '../../lib/client/types.ts'
 import { facts, oneLine, type Paint, paintStatus } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { idPath } from '../cli/values.ts'
 
 /** `explain`: which gate holds the task, and when it can next run. */
 export const addExplain: AddCommand = (program) => {
@@ -11,7 +10,7 @@ export const addExplain: AddCommand = (program) => {
     .argument('<id>')
     .action(async (id: string, _options, command) => {
       const session = await openSession(command)
-      const answer = await session.api.get<Explanation>(`${idPath(id)}/explain`)
+      const answer = await session.api.json('explainTask', { params: { id } })
       session.show(answer, () => explanationText(answer, session.paint))
     })
 }

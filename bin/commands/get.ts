@@ -1,8 +1,6 @@
-import type { TaskAnswer } from '../cli/answers.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { resultText, taskDetail } from '../cli/task-text.ts'
-import { idPath } from '../cli/values.ts'
 
 /** `get`: the task as it is. */
 export const addGet: AddCommand = (program) => {
@@ -13,7 +11,7 @@ export const addGet: AddCommand = (program) => {
     .option('--result', 'print the result alone, as it is')
     .action(async (id: string, options: { result?: boolean }, command) => {
       const session = await openSession(command)
-      const task = await session.api.get<TaskAnswer>(idPath(id))
+      const task = await session.api.json('getTask', { params: { id } })
       if (!options.result)
         return session.show(task, () => taskDetail(task, { now: Date.now(), paint: session.paint }))
       if (task.status !== 'COMPLETED')

@@ -1,5 +1,5 @@
 import { Argument } from 'commander'
-import type { Health, Queues, Stats, TaskAnswer, TaskPage, TaskTypes } from '../cli/answers.ts'
+import type { Stats, Status, Task, TaskTypeList } from '../../lib/client/types.ts'
 import { facts, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
 import { taskTable } from '../cli/task-text.ts'
@@ -24,25 +24,25 @@ const INSPECT: Readonly<Record<(typeof WHAT)[number], (session: Session) => Prom
   reserved: (session) => showTasks(session, ['PENDING']),
   scheduled: (session) => showTasks(session, ['SCHEDULED', 'RETRYING']),
   registered: async (session) => {
-    const answer = await session.api.get<TaskTypes>('/task-types')
+    const answer = await session.api.json('listTaskTypes')
     session.show(answer, () => typeTable(answer, session.paint))
   },
   stats: async (session) => {
-    const answer = await session.api.get<Stats>('/stats', { hours: 24 })
+    const answer = await session.api.json('getStats', { query: { hours: 24 } })
     session.show(answer, () => statsText(answer, session.paint))
   },
   conf: showConf,
 }
 
 /** Newest first, one page of each status. */
-export async function tasksOf(session: Session, statuses: readonly string[]): Promise<readonly TaskAnswer[]> {
+export async function tasksOf(session: Session, statuses: readonly Status[]): Promise<readonly Task[]> {
   const pages = await Promise.all(
-    statuses.map((status) => session.api.get<TaskPage>('/tasks', { status, limit: PAGE })),
+    statuses.map((status) => session.api.json('listTasks', { query: { status, limit: PAGE } })),
   )
   return pages.flatMap(({ tasks }) => tasks)
 }
 
-async function showTasks(session: Session, statuses: readonly string[]): Promise<void> {
+async function showTasks(session: Session, statuses: readonly Status[]): Promise<void> {
   const tasks = await tasksOf(session, statuses)
   const { paint, columns } = session
   session.show({ tasks }, () =>
@@ -52,7 +52,7 @@ async function showTasks(session: Session, statuses: readonly string[]): Promise
   )
 }
 
-export const typeTable = ({ task_types: types }: TaskTypes, paint: Paint): string =>
+export const typeTable = ({ task_types: types }: TaskTypeList, paint: Paint): string =>
   table(
     ['TYPE', 'LANE', 'TRIES', 'TIMEOUT', 'INPUT', 'DOES'],
     types.map((type) => [
@@ -60,13 +60,22 @@ export const typeTable = ({ task_types: types }: TaskTypes, paint: Paint): strin
       type.lane,
       String(type.max_attempts),
       `${type.timeout_seconds} s`,
-      Object.keys(type.input_schema.properties ?? {})
-        .map((name) => (type.input_schema.required?.includes(name) ? name : `${name}?`))
-        .join(' '),
+      fieldsOf(type.input_schema),
       type.summary,
     ]),
     { paint },
   )
+
+/** Names of the fields, those that may be missing with a question mark. */
+function fieldsOf(schema: Readonly<Record<string, unknown>>): string {
+  const { properties = {}, required = [] } = schema as {
+    readonly properties?: object
+    readonly required?: readonly string[]
+  }
+  return Object.keys(properties)
+    .map((name) => (required.includes(name) ? name : `${name}?`))
+    .join(' ')
+}
 
 export function statsText(answer: Stats, paint: Paint): string {
   const quantiles = (value: Stats['run_seconds']) =>
@@ -96,9 +105,9 @@ export function statsText(answer: Stats, paint: Paint): string {
 async function showConf(session: Session): Promise<void> {
   const { api, target, paint } = session
   const [health, types, queues] = await Promise.all([
-    api.get<Health>('/health'),
-    api.get<TaskTypes>('/task-types'),
-    ifThere(api.get<Queues>('/queues')),
+    api.json('getHealth'),
+    api.json('listTaskTypes'),
+    ifThere(api.json('listQueues')),
   ])
   const conf = {
     base: target.base,

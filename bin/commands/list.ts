@@ -1,14 +1,14 @@
 import { Option } from 'commander'
-import { LANES, LIMITS } from '../../functions/contract.ts'
-import { STATUSES, type TaskAnswer, type TaskPage } from '../cli/answers.ts'
+import { LANES, type Lane, LIMITS } from '../../functions/contract.ts'
+import { STATUSES, type Status, type Task } from '../../lib/client/types.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { taskTable } from '../cli/task-text.ts'
 import { instant, wholeNumber } from '../cli/values.ts'
 
 interface ListOptions {
-  readonly status?: string
+  readonly status?: Status
   readonly type?: string
-  readonly lane?: string
+  readonly lane?: Lane
   readonly tag?: string
   readonly since?: string
   readonly until?: string
@@ -35,18 +35,20 @@ export const addList: AddCommand = (program) => {
     .option('-q, --ids', 'print ids alone, one a line')
     .action(async (options: ListOptions, command) => {
       const session = await openSession(command)
-      const tasks: TaskAnswer[] = []
+      const tasks: Task[] = []
       let cursor = options.cursor ?? null
       do {
-        const page = await session.api.get<TaskPage>('/tasks', {
-          status: options.status,
-          type: options.type,
-          lane: options.lane,
-          tag: options.tag,
-          created_after: options.since,
-          created_before: options.until,
-          limit: Math.max(1, Math.min(LIMITS.pageSize, options.limit - tasks.length)),
-          cursor: cursor ?? undefined,
+        const page = await session.api.json('listTasks', {
+          query: {
+            status: options.status,
+            type: options.type,
+            lane: options.lane,
+            tag: options.tag,
+            created_after: options.since,
+            created_before: options.until,
+            limit: Math.max(1, Math.min(LIMITS.pageSize, options.limit - tasks.length)),
+            cursor: cursor ?? undefined,
+          },
         })
         tasks.push(...page.tasks)
         cursor = page.next_cursor

@@ -1,4 +1,4 @@
-import type { Queues } from '../cli/answers.ts'
+import type { Queues } from '../../lib/client/types.ts'
 import { type Paint, span, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
@@ -9,7 +9,7 @@ export const addQueues: AddCommand = (program) => {
     .description('show what waits in every lane')
     .action(async (_options, command) => {
       const session = await openSession(command)
-      const answer = await session.api.get<Queues>('/queues')
+      const answer = await session.api.json('listQueues')
       session.show(answer, () => queueTable(answer, session.paint))
     })
 }

@@ -1,6 +1,6 @@
 import { Argument } from 'commander'
 import { LANES } from '../../functions/contract.ts'
-import type { Redriven } from '../cli/answers.ts'
+import type { Redrive } from '../../lib/client/types.ts'
 import { facts, type Paint } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { instant, positive, wholeNumber } from '../cli/values.ts'
@@ -30,20 +30,23 @@ export const addRedrive: AddCommand = (program) => {
     .option('--pace <per-second>', 'so many a second, to spare a provider that recovers', positive)
     .action(async (lane: string, options: RedriveOptions, command) => {
       const session = await openSession(command)
-      const answer = await session.api.post<Redriven>(`/queues/${lane}/redrive`, {
-        ...(options.type ? { type: options.type } : {}),
-        ...(options.errorCode ? { error_code: options.errorCode } : {}),
-        ...(options.failedAfter ? { failed_after: options.failedAfter } : {}),
-        ...(options.failedBefore ? { failed_before: options.failedBefore } : {}),
-        ...(options.limit === undefined ? {} : { limit: options.limit }),
-        ...(options.pace === undefined ? {} : { pace_per_second: options.pace }),
-        dry_run: options.dryRun === true,
+      const answer = await session.api.json('redriveQueue', {
+        params: { lane },
+        body: {
+          ...(options.type ? { type: options.type } : {}),
+          ...(options.errorCode ? { error_code: options.errorCode } : {}),
+          ...(options.failedAfter ? { failed_after: options.failedAfter } : {}),
+          ...(options.failedBefore ? { failed_before: options.failedBefore } : {}),
+          ...(options.limit === undefined ? {} : { limit: options.limit }),
+          ...(options.pace === undefined ? {} : { pace_per_second: options.pace }),
+          dry_run: options.dryRun === true,
+        },
       })
       session.show(answer, () => redriveText(answer, session.paint))
     })
 }
 
-export function redriveText(answer: Redriven, paint: Paint): string {
+export function redriveText(answer: Redrive, paint: Paint): string {
   const { lane, matched, redriven, remaining, by_error: byError, tasks } = answer
   const head = answer.dry_run
     ? `${matched} failed tasks of lane ${lane} would run again. Nothing was changed.`

@@ -10,7 +10,7 @@ export const addResume: AddCommand = (program) => {
     .addArgument(new Argument('<lane>').choices(LANES))
     .action(async (lane: string, _options, command) => {
       const session = await openSession(command)
-      const answer = await session.api.post<{ lane: string; is_paused: boolean }>(`/queues/${lane}/resume`)
+      const answer = await session.api.json('resumeQueue', { params: { lane } })
       session.show(answer, () => `Lane ${answer.lane} is ${answer.is_paused ? 'paused' : 'open'}.`)
     })
 }

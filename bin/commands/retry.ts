@@ -1,7 +1,6 @@
-import type { TaskAnswer } from '../cli/answers.ts'
 import { followLoudly, tellEnd } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { idPath, positive } from '../cli/values.ts'
+import { positive } from '../cli/values.ts'
 
 /** `retry`: the next epoch of a task that failed, was cancelled or expired. */
 export const addRetry: AddCommand = (program) => {
@@ -14,7 +13,7 @@ export const addRetry: AddCommand = (program) => {
     .action(async (id: string, options: { wait?: boolean; giveUp?: number }, command) => {
       const session = await openSession(command)
       const since = Date.now()
-      const task = await session.api.post<TaskAnswer>(`${idPath(id)}/retry`)
+      const task = await session.api.json('retryTask', { params: { id } })
       if (options.wait) return tellEnd(session, await followLoudly(session, id, options.giveUp, since))
       session.show(task, () => `${task.id} is ${task.status}, epoch ${task.epoch}.`)
     })

@@ -1,4 +1,4 @@
-import type { TaskAnswer } from '../cli/answers.ts'
+import { newKey } from '../../lib/client/client.ts'
 import { usageError } from '../cli/failure.ts'
 import { followLoudly, tellEnd } from '../cli/follow.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
@@ -50,9 +50,10 @@ export const addSubmit: AddCommand = (program) => {
       const body = await submission(options.file === undefined ? prompt : undefined, asked)
       const session = await openSession(command)
       if (options.file !== undefined) body.input = await withFile(session, options.file, body.input)
-      const { body: task } = await session.api.call<TaskAnswer>('POST', '/tasks', {
-        body,
-        ...(options.idempotencyKey ? { headers: { 'idempotency-key': options.idempotencyKey } } : {}),
+      const task = await session.api.json('submitTask', {
+        body: body as never,
+        // A key of its own makes a call whose answer was lost safe to repeat.
+        headers: { 'idempotency-key': options.idempotencyKey ?? newKey() },
       })
       if (options.wait) {
         session.note(`Task ${task.id}`)

@@ -1,4 +1,4 @@
-import type { Queues, TaskAnswer } from '../cli/answers.ts'
+import type { Queues, Task } from '../../lib/client/types.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
 import { bar, type Paint, span, table } from '../cli/screen.ts'
 import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
@@ -9,7 +9,7 @@ import { queueTable } from './queues.ts'
 
 export interface Snapshot {
   readonly queues: Queues['queues'] | null
-  readonly active: readonly TaskAnswer[]
+  readonly active: readonly Task[]
 }
 
 /** `top`: queues and running tasks, redrawn on a terminal; elsewhere, or with `--once`, printed once. */
@@ -31,7 +31,7 @@ export const addTop: AddCommand = (program) => {
 
 async function look(session: Session): Promise<Snapshot> {
   const [queues, active] = await Promise.all([
-    ifThere(session.api.get<Queues>('/queues')),
+    ifThere(session.api.json('listQueues')),
     tasksOf(session, ['PROCESSING']),
   ])
   return { queues: queues?.queues ?? null, active }

@@ -1,4 +1,4 @@
-import type { UsageAnswer } from '../cli/answers.ts'
+import type { Usage } from '../../lib/client/types.ts'
 import { dollars, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
@@ -11,12 +11,12 @@ export const addUsage: AddCommand = (program) => {
     .option('--hours <n>', 'of the last so many hours', wholeNumber, 24)
     .action(async (options: { hours: number }, command) => {
       const session = await openSession(command)
-      const answer = await session.api.get<UsageAnswer>('/usage', { hours: options.hours })
+      const answer = await session.api.json('getUsage', { query: { hours: options.hours } })
       session.show(answer, () => usageText(answer, session.paint))
     })
 }
 
-export function usageText(answer: UsageAnswer, paint: Paint): string {
+export function usageText(answer: Usage, paint: Paint): string {
   const rows = Object.entries(answer.by_model).map(([model, usage]) => [
     model,
     usage.provider,

@@ -1,22 +1,9 @@
+import type { Call, Json } from '../../lib/client/types.ts'
 import { type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-interface Endpoint {
-  readonly id: string
-  readonly url: string
-  readonly events: readonly string[] | null
-  readonly gone_at: string | null
-}
-interface Delivery {
-  readonly id: string
-  readonly task_id: string
-  readonly event: string
-  readonly url: string
-  readonly status: string
-  readonly attempts: number
-  readonly next_at: string | null
-  readonly log: readonly { readonly status: number | null; readonly error: string | null }[]
-}
+type Endpoint = Json<'listWebhooks'>['webhooks'][number]
+type Delivery = Json<'listDeliveries'>['deliveries'][number]
 
 /** `webhooks`: who is told of what happens to tasks, what was sent, and what was given up. */
 export const addWebhooks: AddCommand = (program) => {
@@ -25,7 +12,7 @@ export const addWebhooks: AddCommand = (program) => {
     .description('show the endpoints that are told of every task')
     .action(async (_options, command) => {
       const session = await openSession(command)
-      const answer = await session.api.get<{ webhooks: readonly Endpoint[] }>('/webhooks')
+      const answer = await session.api.json('listWebhooks')
       session.show(answer, () => endpointTable(answer.webhooks, session.paint))
     })
   webhooks
@@ -35,7 +22,9 @@ export const addWebhooks: AddCommand = (program) => {
     .option('--event <event...>', 'started, completed, failed, cancelled, expired; all ends when left out')
     .action(async (url: string, { event }: { event?: string[] }, command) => {
       const session = await openSession(command)
-      const made = await session.api.post<Endpoint>('/webhooks', { url, ...(event ? { events: event } : {}) })
+      const made = await session.api.json('createWebhook', {
+        body: { url, ...(event ? { events: event } : {}) } as NonNullable<Call<'createWebhook'>['body']>,
+      })
       session.show(made, () => `${made.id} is told of every task that is submitted from ten seconds on.`)
     })
   webhooks
@@ -45,8 +34,8 @@ export const addWebhooks: AddCommand = (program) => {
     .action(async ({ rotate }: { rotate?: boolean }, command) => {
       const session = await openSession(command)
       const answer = await (rotate
-        ? session.api.post<{ secret: string }>('/webhooks/secret/rotate', {})
-        : session.api.get<{ secret: string }>('/webhooks/secret'))
+        ? session.api.json('rotateWebhookSecret')
+        : session.api.json('getWebhookSecret'))
       session.show(answer, () => answer.secret)
     })
   webhooks
@@ -56,13 +45,9 @@ export const addWebhooks: AddCommand = (program) => {
     .option('--task <id>', 'only of this task')
     .action(async ({ failed, task }: { failed?: boolean; task?: string }, command) => {
       const session = await openSession(command)
-      const query = new URLSearchParams({
-        ...(failed ? { status: 'FAILED' } : {}),
-        ...(task ? { task_id: task } : {}),
+      const answer = await session.api.json('listDeliveries', {
+        query: { status: failed ? 'FAILED' : undefined, task_id: task },
       })
-      const answer = await session.api.get<{ deliveries: readonly Delivery[] }>(
-        `/webhooks/deliveries?${query}`,
-      )
       session.show(answer, () => deliveryTable(answer.deliveries, session.paint))
     })
   webhooks
@@ -72,14 +57,11 @@ export const addWebhooks: AddCommand = (program) => {
     .action(async (id: string | undefined, _options, command) => {
       const session = await openSession(command)
       if (id === undefined) {
-        const { resent } = await session.api.post<{ resent: number }>('/webhooks/deliveries/resend', {})
+        const { resent } = await session.api.json('resendDeliveries', { body: {} })
         session.show({ resent }, () => `${resent} on their way.`)
         return
       }
-      const one = await session.api.post<Delivery>(
-        `/webhooks/deliveries/${encodeURIComponent(id)}/resend`,
-        {},
-      )
+      const one = await session.api.json('resendDelivery', { params: { id } })
       session.show(one, () => `${one.id} is on its way.`)
     })
 }

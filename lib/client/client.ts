@@ -6,7 +6,7 @@
  * const { id } = await client.tasks.submit('text.generate', { prompt: 'What is a queue?' })
  * const { result } = await client.tasks.wait<'text.generate'>(id)
  */
-import { type ClientOptions, pause, Transport } from './transport.ts'
+import { ApiError, type ClientOptions, pause, Transport, UnreachableError } from './transport.ts'
 import {
   type Answer,
   type Call,
@@ -21,6 +21,8 @@ import {
   type TaskOf,
   type TaskType,
 } from './types.ts'
+
+export { ApiError, UnreachableError }
 
 export interface WaitOptions {
   /** Left out, it waits as long as the task takes. */
@@ -161,7 +163,7 @@ export function createClient(options: ClientOptions) {
 }
 
 /** A random UUID; `crypto.randomUUID` is missing on pages that came over plain HTTP. */
-function newKey(): string {
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -34,11 +34,18 @@ export class ApiError extends Error {
 /** Nothing answered, or what answered is no Async AI Task Runner. */
 export class UnreachableError extends Error {
   readonly reason: string
+  /** Something answers, and it is not what was looked for. */
+  readonly isForeign: boolean
 
-  constructor(base: string, reason: string, cause?: unknown) {
-    super(`Nothing answers at ${base} (${reason}).`, { cause })
+  constructor(
+    base: string,
+    reason: string,
+    options: { readonly cause?: unknown; readonly isForeign?: boolean } = {},
+  ) {
+    super(`Nothing answers at ${base} (${reason}).`, { cause: options.cause })
     this.name = 'UnreachableError'
     this.reason = reason
+    this.isForeign = options.isForeign ?? false
   }
 }
 
@@ -94,14 +101,15 @@ export class Transport {
       .then(async (answer) => [answer, await answer.text()] as const)
       .catch((cause: Error) => {
         if (call.signal?.aborted) throw call.signal.reason
-        throw new UnreachableError(this.base, reasonOf(cause, timeoutMs), cause)
+        throw new UnreachableError(this.base, reasonOf(cause, timeoutMs), { cause })
       })
-    const body = parse(text)
     const { status, headers } = response
+    const isText = headers.get('content-type')?.startsWith('text/plain') ?? false
+    const body = parse(text) ?? (isText ? text : undefined)
     if (!response.ok && status !== 304)
       throw new ApiError(name, status, headers, (body ?? {}) as Partial<Problem>)
-    if (body === undefined && status !== 304)
-      throw new UnreachableError(this.base, 'what answers is no Async AI Task Runner')
+    if (body === undefined && status !== 304 && status !== 204)
+      throw new UnreachableError(this.base, 'what answers is no Async AI Task Runner', { isForeign: true })
     return { status, headers, body: body as Json<Name> }
   }
 }
@@ -131,7 +139,7 @@ function reasonOf(cause: Error, timeoutMs: number): string {
 }
 
 const isPassing = (error: unknown): boolean =>
-  error instanceof UnreachableError ||
+  (error instanceof UnreachableError && !error.isForeign) ||
   (error instanceof ApiError && [429, 502, 503, 504].includes(error.status))
 
 function pauseOf(error: unknown, count: number): number {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
@@ -118,5 +119,80 @@ describe('the command line', () => {
     const { code, err } = await type('get', 'none', '--json')
     expect(code).toBe(3)
     expect(JSON.parse(err)).toMatchObject({ exit_code: 3, problem: { code: 'not_found' } })
+  })
+})
+
+describe('workflows and schedules', () => {
+  it('a workflow of a YAML file is run, watched as a tree and found again', async () => {
+    const file = join(running.stateDir, 'flow.yaml')
+    await writeFile(
+      file,
+      [
+        'name: sums',
+        'steps:',
+        '  first: {type: example.add, input: {x: 1, y: 2}}',
+        '  second:',
+        '    type: example.add',
+        '    input: {x: {$from: first.result}, y: 10}',
+      ].join('\n'),
+    )
+    const watched = await type('workflow', 'run', file, '--watch')
+    expect([watched.code, watched.err]).toEqual([0, ''])
+    const trees = watched.out.trim().split(/\n(?=\S+ {2}(?:RUNNING|COMPLETED))/)
+    expect(trees.at(-1)).toMatch(/COMPLETED {2}sums {2}2 tasks[\s\S]*✔ first[\s\S]*\n {2}✔ second/)
+    const id = watched.out.split(' ')[0] ?? ''
+    expect((await type('workflow', 'list')).out).toContain(id)
+    expect(await json('workflow', 'show', id)).toMatchObject({ id, status: 'COMPLETED' })
+    expect((await type('workflow', 'show', id, '--mermaid')).out).toContain('flowchart TD')
+    expect((await type('workflow', 'retry', id)).code).toBe(4)
+  })
+
+  it('an approval is given, and a mistake in a file named', async () => {
+    const file = join(running.stateDir, 'wait.json')
+    await writeFile(file, JSON.stringify({ chain: [{ wait: { signal: 'ok' } }] }))
+    const { id } = await json<{ id: string }>('workflow', 'run', file)
+    await expect
+      .poll(async () => (await type('workflow', 'show', id)).out)
+      .toContain(`workflow signal ${id} ok`)
+    expect((await type('workflow', 'signal', id, 'ok')).code).toBe(0)
+    expect((await type('workflow', 'show', id, '--watch')).code).toBe(0)
+    await writeFile(file, 'chain: [')
+    expect(await type('workflow', 'run', file)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('YAML'),
+    })
+    await writeFile(file, 'chain: []')
+    expect(await type('workflow', 'run', file)).toMatchObject({
+      code: 4,
+      err: expect.stringContaining('chain'),
+    })
+  })
+
+  it('a schedule is made, shown, paused, run and deleted', async () => {
+    const made = await json<{ id: string }>(
+      ...[
+        'schedules',
+        'create',
+        '--cron',
+        '0 9 * * MON-FRI',
+        '--timezone',
+        'Europe/Berlin',
+        '--name',
+        'daily',
+      ],
+      ...['--type', 'example.add', '--input', '{"x":1,"y":2}'],
+    )
+    const { id } = made
+    expect(made).toMatchObject({ name: 'daily', timezone: 'Europe/Berlin', next_times: { length: 5 } })
+    expect((await type('schedules')).out).toContain(id)
+    expect((await type('schedules', 'pause', id)).out).toContain('paused')
+    expect(await json('schedules', 'show', id)).toMatchObject({ paused: true })
+    expect((await type('schedules', 'resume', id)).out).toContain('fires in')
+    const task = await json<{ id: string }>('schedules', 'run', id)
+    expect((await type('watch', task.id)).out.trim()).toBe('3')
+    expect((await type('schedules', 'delete', id)).code).toBe(0)
+    expect((await type('schedules', 'show', id)).code).toBe(3)
+    const bad = await type('schedules', 'create', '--cron', '0 25 * * *', '--prompt', 'x')
+    expect(bad).toMatchObject({ code: 4, err: expect.stringContaining('cron') })
   })
 })

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { TaskAnswer } from '../../bin/cli/answers.ts'
 import {
   bar,
   clip,
@@ -14,10 +13,11 @@ import {
   table,
 } from '../../bin/cli/screen.ts'
 import { about, progressLine, resultText, taskDetail, taskTable } from '../../bin/cli/task-text.ts'
+import type { Task } from '../../lib/client/types.ts'
 
 const NOW = Date.parse('2026-01-02T00:00:00Z')
 const marked: Paint = (style, text) => `<${style}>${text}</${style}>`
-const task = (changes: Partial<TaskAnswer> = {}): TaskAnswer =>
+const task = (changes: Partial<Task> = {}): Task =>
   ({
     id: '01k0000000000000000000000a',
     type: 'text.generate',
@@ -43,7 +43,7 @@ const task = (changes: Partial<TaskAnswer> = {}): TaskAnswer =>
     started_at: null,
     finished_at: null,
     ...changes,
-  }) as TaskAnswer
+  }) as Task
 const columns = Number.POSITIVE_INFINITY
 
 describe('text for the terminal', () => {
@@ -152,7 +152,7 @@ describe('a task as a person reads it', () => {
         started_at: new Date(NOW - 60_000).toISOString(),
         finished_at: new Date(NOW - 57_000).toISOString(),
         usage: { provider: 'openai', input_tokens: 7, output_tokens: 3, cost_usd: 0.001 },
-      } as Partial<TaskAnswer>),
+      } as Partial<Task>),
       { now: NOW, paint: plain },
     )
     expect(done).toContain('gpt-3.5-turbo (answered by openai)')

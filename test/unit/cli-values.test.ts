@@ -2,14 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { TaskAnswer } from '../../bin/cli/answers.ts'
 import { CliError, EXIT } from '../../bin/cli/failure.ts'
 import { follow } from '../../bin/cli/follow.ts'
 import { type Environment, readTarget } from '../../bin/cli/profile.ts'
 import type { Session } from '../../bin/cli/session.ts'
 import {
   collect,
-  idPath,
   instant,
   jsonOf,
   positive,
@@ -18,6 +16,7 @@ import {
   time,
   wholeNumber,
 } from '../../bin/cli/values.ts'
+import type { Task } from '../../lib/client/types.ts'
 
 const folders: string[] = []
 const newFolder = async () => {
@@ -83,10 +82,6 @@ describe('what may stand after an option', () => {
     expect(await jsonOf('[1]')).toEqual([1])
     await expect(textOf(`@${file}.none`)).rejects.toThrow('(ENOENT)')
     await expect(jsonOf('{x: 1}')).rejects.toThrow('is no JSON')
-  })
-
-  it('an id cannot leave its place in the path', () => {
-    expect(idPath('../queues/ai/pause?x#y')).toBe('/tasks/..%2Fqueues%2Fai%2Fpause%3Fx%23y')
   })
 })
 
@@ -174,7 +169,7 @@ describe('which stage a command talks to', () => {
 describe('following a task', () => {
   interface Step {
     readonly status?: number
-    readonly body?: Partial<TaskAnswer>
+    readonly body?: Partial<Task>
     readonly failure?: CliError
   }
   /** A stage that answers with these, the last one for ever. */
@@ -182,7 +177,7 @@ describe('following a task', () => {
     const asked: Record<string, string>[] = []
     let at = 0
     const api = {
-      call: async (_method: string, _path: string, { headers }: { headers: Record<string, string> }) => {
+      call: async (_name: string, { headers }: { headers: Record<string, string> }) => {
         asked.push(headers)
         const step = steps[Math.min(at, steps.length - 1)] ?? {}
         at += 1

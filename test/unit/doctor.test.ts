@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { LaneAnswer, TaskAnswer } from '../../bin/cli/answers.ts'
 import { diagnose, type Facts } from '../../bin/cli/diagnose.ts'
+import type { Queue, Task } from '../../lib/client/types.ts'
 
 const NOW = Date.parse('2030-01-01T12:00:00Z')
 const ask = (facts: Partial<Facts>, source = 'the local stage that runs') =>
@@ -29,9 +29,9 @@ const task = (changes: object) =>
     status: 'FAILED',
     created_at: new Date(NOW).toISOString(),
     ...changes,
-  }) as TaskAnswer
+  }) as Task
 const lane = (changes: object) =>
-  ({ lane: 'ai', is_paused: false, visible: 0, dead_letters: 0, ...changes }) as LaneAnswer
+  ({ lane: 'ai', is_paused: false, visible: 0, dead_letters: 0, ...changes }) as Queue
 const failed = (code: string) => task({ error: { code, message: '', retryable: true } })
 const of = (check: string, facts: Partial<Facts>, source?: string) =>
   ask(facts, source).filter((finding) => finding.check === check)

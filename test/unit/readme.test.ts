@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { STATUSES } from '../../bin/cli/answers.ts'
 import { createProgram } from '../../bin/taskrunner.ts'
+import { STATUSES } from '../../lib/client/types.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')

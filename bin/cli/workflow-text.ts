@@ -1,0 +1,114 @@
+/** A workflow as a person reads it: its steps as a tree, with what each waits for. */
+import type { Json } from '../../lib/client/types.ts'
+import { bar, clip, dollars, oneLine, type Paint, type Style, span } from './screen.ts'
+
+export type Workflow = Json<'getWorkflow'>
+type Step = Workflow['steps'][string]
+
+const MARKS: Readonly<Record<Step['status'], readonly [Style, string]>> = {
+  WAITING: ['dim', '○'],
+  STARTING: ['cyan', '◐'],
+  RUNNING: ['cyan', '●'],
+  COMPLETED: ['green', '✔'],
+  FAILED: ['red', '✘'],
+  SKIPPED: ['dim', '–'],
+  CANCELLED: ['yellow', '■'],
+}
+const STATES: Readonly<Record<Workflow['status'], Style>> = {
+  RUNNING: 'cyan',
+  COMPLETED: 'green',
+  FAILED: 'red',
+  CANCELLED: 'yellow',
+}
+const BAR_WIDTH = 10
+
+/** Each step below the last of those it comes after, so that what runs side by side stands side by side. */
+export function workflowTree(
+  workflow: Workflow,
+  { now, paint, columns }: { now: number; paint: Paint; columns: number },
+): string {
+  const { steps } = workflow
+  const depths = depthsOf(steps)
+  const lines = inOrder(steps).map((name) => {
+    const step = steps[name] as Step
+    const [style, mark] = MARKS[step.status]
+    const text = clip(
+      `${name}  ${aboutStep(step, now)}`,
+      Math.max(20, columns - 4 - 2 * (depths.get(name) ?? 0)),
+    )
+    return `${'  '.repeat(depths.get(name) ?? 0)}${paint(style, mark)} ${text}`
+  })
+  const cost = workflow.cost_usd ? `, ${dollars(workflow.cost_usd)}` : ''
+  const age = span(
+    (workflow.finished_at ? Date.parse(workflow.finished_at) : now) - Date.parse(workflow.created_at),
+  )
+  const head = `${paint('bold', workflow.id)}  ${paint(STATES[workflow.status], workflow.status)}  ${oneLine(workflow.name)}  ${workflow.tasks} tasks, ${age}${cost}`
+  return [head, ...lines, ...holdsOf(workflow, paint)].join('\n')
+}
+
+function aboutStep(
+  { status, kind, type, tasks, error, reason, started_at, finished_at }: Step,
+  now: number,
+): string {
+  const many =
+    tasks.total > 1
+      ? `${bar((100 * tasks.completed) / tasks.total, BAR_WIDTH)} ${tasks.completed}/${tasks.total}`
+      : ''
+  const ran = started_at ? span((finished_at ? Date.parse(finished_at) : now) - Date.parse(started_at)) : ''
+  const why = error
+    ? oneLine(`${error.code}: ${error.message}`)
+    : reason === 'condition'
+      ? 'its condition does not hold'
+      : reason
+        ? 'what it needs failed'
+        : ''
+  return [type ?? kind, status, many, ran, why].filter(Boolean).join('  ')
+}
+
+/** What a person can do, or what is waited for. */
+function holdsOf({ id, status, steps }: Workflow, paint: Paint): readonly string[] {
+  const waits = Object.entries(steps).filter(([, step]) => step.kind === 'wait' && step.status === 'RUNNING')
+  const hints = waits.map(
+    ([name, { signal }]) =>
+      `${name} waits for a signal: npx taskrunner workflow signal ${id} ${signal ?? '<name>'}`,
+  )
+  if (status === 'FAILED' || status === 'CANCELLED')
+    hints.push(`The steps that did not finish run again with: npx taskrunner workflow retry ${id}`)
+  return hints.map((hint) => paint('yellow', `→ ${hint}`))
+}
+
+function depthsOf(steps: Workflow['steps']): ReadonlyMap<string, number> {
+  const depths = new Map<string, number>()
+  const depthOf = (name: string): number => {
+    const known = depths.get(name)
+    if (known !== undefined) return known
+    const depth = Math.max(-1, ...(steps[name]?.after ?? []).map(depthOf)) + 1
+    depths.set(name, depth)
+    return depth
+  }
+  // Shallow ones first: a chain of 500 steps is then never walked down at once.
+  for (const name of Object.keys(steps)) depthOf(name)
+  return depths
+}
+
+/** Depth first: a step right below the last of those it needs. */
+function inOrder(steps: Workflow['steps']): readonly string[] {
+  const left = new Map(Object.entries(steps).map(([name, { after }]) => [name, after.length]))
+  const followers = Map.groupBy(
+    Object.entries(steps).flatMap(([name, { after }]) => after.map((before) => [before, name] as const)),
+    ([before]) => before,
+  )
+  const ordered: string[] = []
+  const stack = Object.keys(steps)
+    .filter((name) => left.get(name) === 0)
+    .reverse()
+  for (let name = stack.pop(); name !== undefined; name = stack.pop()) {
+    ordered.push(name)
+    for (const [, next] of (followers.get(name) ?? []).toReversed()) {
+      const open = (left.get(next) ?? 1) - 1
+      left.set(next, open)
+      if (open === 0) stack.push(next)
+    }
+  }
+  return ordered
+}

@@ -1,0 +1,179 @@
+import { newKey } from '../../lib/client/client.ts'
+import type { Json } from '../../lib/client/types.ts'
+import { usageError } from '../cli/failure.ts'
+import { facts, oneLine, type Paint, span, table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+import { jsonOf, seconds, textOf, time } from '../cli/values.ts'
+
+export type Schedule = Json<'getSchedule'>
+
+interface CreateOptions {
+  readonly cron?: string
+  readonly every?: number
+  readonly at?: string
+  readonly timezone?: string
+  readonly type?: string
+  readonly input?: string
+  readonly prompt?: string
+  readonly name?: string
+  readonly overlap?: Schedule['overlap']
+  readonly missed?: Schedule['missed']
+  readonly jitter?: number
+  readonly idempotencyKey?: string
+}
+
+/** `schedules`: tasks that come again by the clock. */
+export const addSchedules: AddCommand = (program) => {
+  const schedules = program
+    .command('schedules')
+    .description('show, make and change tasks that come again by the clock')
+    .action(async (_options, command) => {
+      const session = await openSession(command)
+      const found: Schedule[] = []
+      let cursor: string | undefined
+      do {
+        const page: Json<'listSchedules'> = await session.api.json('listSchedules', {
+          query: { limit: 100, cursor },
+        })
+        found.push(...page.schedules)
+        cursor = page.next_cursor ?? undefined
+      } while (cursor !== undefined)
+      session.show({ schedules: found }, () => scheduleTable(found, Date.now(), session.paint))
+    })
+  schedules
+    .command('create')
+    .description('make one: --cron, --every or --at, and --prompt or --type with --input')
+    .option('--cron <expression>', 'five fields, or six with seconds first: "0 9 * * MON-FRI"')
+    .option('--every <span>', 'this far apart: 90s, 15m, 2h', seconds)
+    .option('--at <time>', 'once, at this time (RFC 3339)', time)
+    .option('--timezone <zone>', 'of --cron, e.g. Europe/Berlin; UTC where it is left out')
+    .option('--prompt <text>', 'what to ask the model; {{scheduled_time}} becomes the planned time')
+    .option('-t, --type <name>', 'task type, see: inspect registered')
+    .option('-i, --input <json>', 'its input: JSON, @file.json, or - for what is piped in')
+    .option('--name <text>', 'what it is called in lists')
+    .option('--overlap <rule>', 'while the one before runs: skip, allow or cancel_running')
+    .option('--missed <rule>', 'for times that passed in an outage: skip, run_once or run_all')
+    .option('--jitter <span>', 'each firing moves by up to this', seconds)
+    .option('-k, --idempotency-key <key>', 'the same key gives the same schedule back')
+    .action(async (options: CreateOptions, command) => {
+      const body = await bodyOf(options)
+      const session = await openSession(command)
+      const made = await session.api.json('createSchedule', {
+        body,
+        headers: { 'idempotency-key': options.idempotencyKey ?? newKey() },
+      })
+      session.show(made, () => scheduleText(made, Date.now(), session.paint))
+    })
+  schedules
+    .command('show')
+    .description('show one, with its next times and what holds it')
+    .argument('<id>')
+    .action(async (id: string, _options, command) => {
+      const session = await openSession(command)
+      const found = await session.api.json('getSchedule', { params: { id } })
+      session.show(found, () => scheduleText(found, Date.now(), session.paint))
+    })
+  for (const [name, operation, does] of [
+    ['pause', 'pauseSchedule', 'stop firing; times that pass are not made up for'],
+    ['resume', 'resumeSchedule', 'fire again'],
+  ] as const)
+    schedules
+      .command(name)
+      .description(does)
+      .argument('<id>')
+      .action(async (id: string, _options, command) => {
+        const session = await openSession(command)
+        const changed = await session.api.json(operation, { params: { id } })
+        session.show(changed, () => scheduleText(changed, Date.now(), session.paint))
+      })
+  schedules
+    .command('run')
+    .description('submit its task now, beside its times')
+    .argument('<id>')
+    .action(async (id: string, _options, command) => {
+      const session = await openSession(command)
+      const task = await session.api.json('runSchedule', { params: { id } })
+      session.show(task, () => task.id)
+    })
+  schedules
+    .command('delete')
+    .description('delete one; tasks that it made stay')
+    .argument('<id>')
+    .action(async (id: string, _options, command) => {
+      const session = await openSession(command)
+      await session.api.call('deleteSchedule', { params: { id } })
+      session.show({ id, deleted: true }, () => `${id} is deleted.`)
+    })
+}
+
+async function bodyOf(options: CreateOptions) {
+  if ((options.prompt === undefined) === (options.type === undefined))
+    throw usageError('Give what it runs: --prompt, or --type with --input.')
+  const task =
+    options.type === undefined
+      ? { prompt: await textOf(options.prompt ?? '') }
+      : { type: options.type, input: options.input === undefined ? {} : await jsonOf(options.input) }
+  const fields = {
+    cron: options.cron,
+    rate_seconds: options.every,
+    at: options.at,
+    timezone: options.timezone,
+    name: options.name,
+    overlap: options.overlap,
+    missed: options.missed,
+    jitter_seconds: options.jitter,
+  }
+  return { task, ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) }
+}
+
+export const scheduleTable = (schedules: readonly Schedule[], now: number, paint: Paint): string =>
+  schedules.length === 0
+    ? 'No schedules.'
+    : table(
+        ['ID', 'NAME', 'NEXT', 'FIRED', 'WHEN'],
+        schedules.map((schedule) => [
+          schedule.id,
+          oneLine(schedule.name),
+          nextOf(schedule, now),
+          String(schedule.fired),
+          oneLine(schedule.in_words),
+        ]),
+        { paint },
+      )
+
+function nextOf({ paused, next_times: [next] }: Schedule, now: number): string {
+  if (paused) return 'paused'
+  return next === undefined ? 'never again' : `in ${span(Date.parse(next) - now)}`
+}
+
+export function scheduleText(schedule: Schedule, now: number, paint: Paint): string {
+  const { next_times: next, source } = schedule
+  const lines = facts(
+    [
+      ['when', oneLine(schedule.in_words)],
+      ['next', next.length > 0 ? next.join('\n      ') : undefined],
+      [
+        'rules',
+        `overlap ${schedule.overlap}, missed ${schedule.missed}${schedule.jitter_seconds > 0 ? `, jitter ${schedule.jitter_seconds} s` : ''}`,
+      ],
+      [
+        'fired',
+        `${schedule.fired} times${schedule.missed_count > 0 ? `, ${schedule.missed_count} passed by` : ''}`,
+      ],
+      ['last task', schedule.last_task_id ?? undefined],
+      ['runs', oneLine(JSON.stringify(schedule.task))],
+      ['from', source === 'stage' ? 'the stage file: change it there and deploy' : undefined],
+    ],
+    paint,
+  )
+  return `${paint('bold', schedule.id)}  ${oneLine(schedule.name)}  ${holdOf(schedule, now)}\n${lines}`
+}
+
+/** What stands between it and its next firing. */
+function holdOf(schedule: Schedule, now: number): string {
+  if (schedule.paused) return `paused; goes on with: npx taskrunner schedules resume ${schedule.id}`
+  const [next] = schedule.next_times
+  return next === undefined
+    ? 'has no time left and fires never again'
+    : `fires in ${span(Date.parse(next) - now)}${schedule.start_at && Date.parse(schedule.start_at) > now ? ', not before its start' : ''}`
+}

@@ -1,0 +1,165 @@
+import { parse as parseYaml } from 'yaml'
+import { newKey } from '../../lib/client/client.ts'
+import { CliError, EXIT, usageError } from '../cli/failure.ts'
+import { forTerminal, oneLine, span, table } from '../cli/screen.ts'
+import { type AddCommand, openSession, type Session } from '../cli/session.ts'
+import { collect, jsonOf, positive, textOf } from '../cli/values.ts'
+import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
+
+const FIRST_MS = 200
+const LONGEST_MS = 2_000
+
+interface RunOptions {
+  readonly name?: string
+  readonly tag?: readonly string[]
+  readonly idempotencyKey?: string
+  readonly watch?: boolean
+  readonly giveUp?: number
+}
+
+/** `workflow`: chains, groups, chords and graphs of tasks, from a file of YAML or JSON. */
+export const addWorkflow: AddCommand = (program) => {
+  const workflow = program
+    .command('workflow')
+    .description('run and follow chains, groups, chords and graphs of tasks')
+  workflow
+    .command('run')
+    .description('start the workflow of a file')
+    .argument('<file>', 'YAML or JSON as POST /workflows takes it; - for what is piped in')
+    .option('--name <text>', 'another name than the file says')
+    .option('--tag <word>', 'a word to find it by; may come several times', collect)
+    .option('-k, --idempotency-key <key>', 'the same key gives the same workflow back')
+    .option('-w, --watch', 'show its steps until it ends')
+    .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', positive)
+    .action(async (file: string, options: RunOptions, command) => {
+      const body = readWorkflow(await textOf(file === '-' ? file : `@${file}`), file)
+      const session = await openSession(command)
+      const started = await session.api.json('submitWorkflow', {
+        body: {
+          ...body,
+          ...(options.name ? { name: options.name } : {}),
+          ...(options.tag ? { tags: [...options.tag] } : {}),
+        },
+        headers: { 'idempotency-key': options.idempotencyKey ?? newKey() },
+      })
+      if (options.watch) return watch(session, started.id, options.giveUp)
+      session.show(started, () => started.id)
+      session.note(`Follow it: npx taskrunner workflow show ${started.id} --watch`)
+    })
+  workflow
+    .command('show')
+    .description('show the steps of a workflow')
+    .argument('<id>')
+    .option('-w, --watch', 'until it ends')
+    .option('--mermaid', 'as a drawing in Mermaid’s language')
+    .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', positive)
+    .action(async (id: string, options: { watch?: boolean; mermaid?: boolean; giveUp?: number }, command) => {
+      const session = await openSession(command)
+      if (options.watch) return watch(session, id, options.giveUp)
+      if (options.mermaid) {
+        const { body } = await session.api.call('getWorkflow', {
+          params: { id },
+          query: { format: 'mermaid' },
+        })
+        return session.out(String(body))
+      }
+      show(session, await session.api.json('getWorkflow', { params: { id } }))
+    })
+  workflow
+    .command('list')
+    .description('list workflows, newest first')
+    .action(async (_options, command) => {
+      const session = await openSession(command)
+      const page = await session.api.json('listWorkflows')
+      session.show(page, () => listText(page.workflows, Date.now()))
+    })
+  for (const [name, operation, does] of [
+    ['cancel', 'cancelWorkflow', 'cancel a workflow with its queued and running tasks'],
+    ['retry', 'retryWorkflow', 'run the failed steps again; finished ones are kept'],
+  ] as const)
+    workflow
+      .command(name)
+      .description(does)
+      .argument('<id>')
+      .action(async (id: string, _options, command) => {
+        const session = await openSession(command)
+        show(session, await session.api.json(operation, { params: { id } }))
+      })
+  workflow
+    .command('signal')
+    .description('end a wait of a workflow: an approval')
+    .argument('<id>')
+    .argument('<name>', 'of the signal')
+    .option('-p, --payload <json>', 'what the steps after it may read', '{}')
+    .action(async (id: string, name: string, options: { payload: string }, command) => {
+      const body = await jsonOf(options.payload)
+      const session = await openSession(command)
+      show(session, await session.api.json('signalWorkflow', { params: { id, name }, body: body as never }))
+    })
+}
+
+/** JSON is YAML as well. @throws CliError that names the line. */
+function readWorkflow(text: string, file: string): Record<string, unknown> {
+  let body: unknown
+  try {
+    body = parseYaml(text)
+  } catch (cause) {
+    throw usageError(`${file} is neither YAML nor JSON: ${oneLine((cause as Error).message)}`)
+  }
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw usageError(`${file} holds no workflow: give "chain", "group", "chord" or "steps".`)
+  return body as Record<string, unknown>
+}
+
+const asText = (workflow: Workflow, { paint, columns }: Session): string =>
+  workflowTree(workflow, { now: Date.now(), paint, columns })
+
+const show = (session: Session, workflow: Workflow): void =>
+  session.show(workflow, () => asText(workflow, session))
+
+/** On a terminal the tree is redrawn in place, else it is written whenever a step has changed. */
+async function watch(session: Session, id: string, giveUpSeconds = Number.POSITIVE_INFINITY): Promise<void> {
+  const end = Date.now() + giveUpSeconds * 1_000
+  let drawn = 0
+  let last = ''
+  for (let waitMs = FIRST_MS; ; waitMs = Math.min(LONGEST_MS, waitMs * 1.3)) {
+    const workflow = await session.api.json('getWorkflow', { params: { id } })
+    const state = JSON.stringify([workflow.status, workflow.steps])
+    const text = session.isJson ? JSON.stringify(workflow) : asText(workflow, session)
+    if (session.isLive) {
+      drawn = redraw(text, drawn)
+    } else if (state !== last) session.out(text)
+    if (state !== last) waitMs = FIRST_MS
+    last = state
+    if (workflow.status !== 'RUNNING') {
+      if (workflow.status !== 'COMPLETED') session.exit(EXIT.taskFailed)
+      return
+    }
+    if (Date.now() > end)
+      throw new CliError(EXIT.stillRunning, `Workflow ${id} still runs after ${giveUpSeconds} s. It goes on.`)
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+  }
+}
+
+/** @returns lines on the screen. What is below its last line could not be drawn over again. */
+function redraw(text: string, drawn: number): number {
+  const { stdout } = process
+  const lines = text.split('\n').slice(0, Math.max(1, stdout.rows - 1))
+  const back = drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''
+  stdout.write(`${back}${lines.map((line) => forTerminal(line, stdout)).join('\n')}\n`)
+  return lines.length
+}
+
+const listText = (workflows: readonly ListedWorkflow[], now: number): string =>
+  workflows.length === 0
+    ? 'No workflows.'
+    : table(
+        ['ID', 'STATUS', 'AGE', 'NAME'],
+        workflows.map(({ id, status, created_at, name }) => [
+          id,
+          status,
+          span(now - Date.parse(created_at)),
+          oneLine(name),
+        ]),
+      )
+type ListedWorkflow = Pick<Workflow, 'id' | 'status' | 'created_at' | 'name'>

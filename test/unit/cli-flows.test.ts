@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest'
+import { plain } from '../../bin/cli/screen.ts'
+import { type Workflow, workflowTree } from '../../bin/cli/workflow-text.ts'
+import { type Schedule, scheduleTable, scheduleText } from '../../bin/commands/schedules.ts'
+
+const NOW = Date.parse('2026-11-25T12:00:00Z')
+const at = (seconds: number) => new Date(NOW + seconds * 1_000).toISOString()
+
+type Step = Workflow['steps'][string]
+const step = (more: Partial<Step> = {}): Step => ({
+  status: 'WAITING',
+  kind: 'task',
+  type: 'example.add',
+  after: [],
+  tasks: { total: 0, completed: 0, failed: 0 },
+  signal: null,
+  task_id: null,
+  error: null,
+  reason: null,
+  started_at: null,
+  finished_at: null,
+  ...more,
+})
+const workflow = (steps: Workflow['steps'], more: Partial<Workflow> = {}): Workflow => ({
+  id: 'w1',
+  name: 'report',
+  status: 'RUNNING',
+  epoch: 1,
+  on_failure: 'fail_fast',
+  error: null,
+  tags: [],
+  created_at: at(-90),
+  updated_at: at(0),
+  finished_at: null,
+  expires_at: null,
+  steps,
+  tasks: 3,
+  cost_usd: 0,
+  links: { self: '', cancel: '', retry: '', mermaid: '' },
+  ...more,
+})
+const tree = (shown: Workflow, columns = 80) => workflowTree(shown, { now: NOW, paint: plain, columns })
+
+describe('a workflow as a tree', () => {
+  it('steps stand below what they need, with their state, their tasks and their time', () => {
+    const text = tree(
+      workflow({
+        join: step({ after: ['left', 'right'] }),
+        left: step({ status: 'COMPLETED', started_at: at(-60), finished_at: at(-50) }),
+        right: step({
+          status: 'RUNNING',
+          kind: 'each',
+          tasks: { total: 4, completed: 2, failed: 0 },
+          started_at: at(-60),
+        }),
+      }),
+    )
+    expect(text.split('\n')).toEqual([
+      'w1  RUNNING  report  3 tasks, 90 s',
+      '✔ left  example.add  COMPLETED  10 s',
+      '● right  example.add  RUNNING  █████░░░░░ 2/4  60 s',
+      '  ○ join  example.add  WAITING',
+    ])
+  })
+
+  it('says what is waited for, why a step failed or was left out, and what to do', () => {
+    const text = tree(
+      workflow(
+        {
+          approve: step({ kind: 'wait', type: null, status: 'RUNNING', signal: 'ok', started_at: at(-5) }),
+          bad: step({ status: 'FAILED', error: { code: 'boom', message: 'no\nway', retryable: false } }),
+          not: step({ status: 'SKIPPED', reason: 'condition' }),
+        },
+        { status: 'FAILED' },
+      ),
+      200,
+    )
+    expect(text).toContain('approve waits for a signal: npx taskrunner workflow signal w1 ok')
+    expect(text).toContain('boom: no way')
+    expect(text).toContain('its condition does not hold')
+    expect(text).toContain('npx taskrunner workflow retry w1')
+  })
+
+  it('a chain of 500 steps has its lines in order, whatever the order of their names', () => {
+    const names = Array.from({ length: 500 }, (_, index) => `s${index}`)
+    const steps = Object.fromEntries(
+      names.map((name, index) => [name, step({ after: index === 0 ? [] : [`s${index - 1}`] })]).reverse(),
+    )
+    const lines = tree(workflow(steps), 2_000).split('\n').slice(1)
+    expect(lines.map((line) => /○ (\w+)/.exec(line)?.[1])).toEqual(names)
+  })
+})
+
+describe('schedules', () => {
+  const schedule = (more: Partial<Schedule> = {}): Schedule => ({
+    id: 's1',
+    name: 'news',
+    cron: '0 9 * * *',
+    rate_seconds: null,
+    at: null,
+    timezone: 'UTC',
+    in_words: 'At 09:00, UTC',
+    start_at: null,
+    end_at: null,
+    overlap: 'skip',
+    missed: 'skip',
+    jitter_seconds: 0,
+    paused: false,
+    source: 'api',
+    next_times: [at(7_200), at(93_600)],
+    fired: 2,
+    missed_count: 1,
+    last_planned_at: null,
+    last_task_id: null,
+    task: { prompt: 'hi' },
+    created_at: at(0),
+    updated_at: at(0),
+    links: { self: '', run: '', pause: '', resume: '' },
+    ...more,
+  })
+
+  it.each([
+    ['fires next', schedule(), 'in 2 h', 'fires in 2 h'],
+    ['is paused', schedule({ paused: true, next_times: [] }), 'paused', 'schedules resume s1'],
+    ['has ended', schedule({ next_times: [] }), 'never again', 'fires never again'],
+  ])('one that %s says so', (_, shown, inTable, inText) => {
+    expect(scheduleTable([shown], NOW, plain)).toContain(inTable)
+    expect(scheduleText(shown, NOW, plain)).toContain(inText)
+  })
+
+  it('one of the stage file says where it is changed', () => {
+    expect(scheduleText(schedule({ source: 'stage' }), NOW, plain)).toContain('change it there and deploy')
+  })
+})
