@@ -86,6 +86,20 @@ describe('files, in the very bundles that are deployed', () => {
     ])
   })
 
+  it('an upload may have 100 MB', async () => {
+    const bytes = Buffer.alloc(100_000_000, 'a,b\n1,2\n')
+    const { body } = await client.post<Upload>('/uploads', {
+      content_type: 'text/csv',
+      bytes: bytes.byteLength,
+    })
+    const put = await fetch(body.url, { method: 'PUT', body: bytes, headers: { 'content-type': 'text/csv' } })
+    expect(put.status).toBe(200)
+    const { body: seen } = await client.get<Upload>(`/uploads/${body.id}`)
+    expect(seen).toMatchObject({ status: 'uploaded', media_type: 'text/plain' })
+    const over = { content_type: 'text/csv', bytes: 100_000_001 }
+    expect((await client.post('/uploads', over)).status).toBe(422)
+  })
+
   it('a picture comes back as a file, with a link that works', async () => {
     const png =
       'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=='

@@ -3,6 +3,7 @@
  * database. Tells its port when it listens, closes when told to.
  */
 import type { RequestListener } from 'node:http'
+import { registerHooks } from 'node:module'
 import { Server } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -31,6 +32,23 @@ async function startDynamo({ directory, keys }: ServiceOrder): Promise<Running> 
   }
 }
 
+/** Of an upload, and some room for what a client sends beside it. */
+const LARGEST_BODY = 110_000_000
+
+/** fauxqs takes bodies of 11 MiB, S3 takes 5 GB, and there is no setting: the one number in its source is another here. */
+function raiseBodyLimit(): void {
+  registerHooks({
+    load: (url, context, next) => {
+      const loaded = next(url, context)
+      if (!url.endsWith('/fauxqs/dist/app.js')) return loaded
+      const source = String(loaded.source)
+      const raised = source.replace(/bodyLimit: 11 \* 1_048_576/, `bodyLimit: ${LARGEST_BODY}`)
+      if (raised === source) throw new Error('This fauxqs has its body limit elsewhere: see raiseBodyLimit.')
+      return { ...loaded, source: raised }
+    },
+  })
+}
+
 async function startQueues({ directory, region, keys }: ServiceOrder): Promise<Running> {
   // fauxqs listens on every interface, for everybody, and has no setting for it; nothing else listens in this thread.
   const listen = Server.prototype.listen
@@ -48,6 +66,7 @@ async function startQueues({ directory, region, keys }: ServiceOrder): Promise<R
     if (sql.includes('journal_mode = WAL'))
       exec.call(this, 'PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304')
   }
+  raiseBodyLimit()
   const { startFauxqs } = await import('fauxqs')
   const server = await startFauxqs({ port: 0, dataDir: directory, logger: false, defaultRegion: region })
   const look = (name: string): QueueDepthSample => {
