@@ -133,6 +133,15 @@ describe('a name', () => {
     server.close()
   })
 
+  it('that has both goes by IPv4, as a function outside a VPC must', async () => {
+    const server = createServer((_request, response) => response.end()).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as AddressInfo
+    const sender = new HttpSender({ allowsLoopback: true, lookup: async () => ['::1', '127.0.0.1'] })
+    expect(await sender.send(`http://localhost:${port}/`, {}, '{}')).toMatchObject({ status: 200 })
+    server.close()
+  })
+
   it('whose server never answers ends in time', async () => {
     const sender = new HttpSender({
       allowsLoopback: false,

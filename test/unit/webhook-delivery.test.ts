@@ -1,8 +1,12 @@
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { webhookBody } from '../../functions/api/webhook-body.ts'
 import { deliverWebhook } from '../../functions/core/application/webhook/deliver-webhook.ts'
 import { resendFailed, resendWebhook } from '../../functions/core/application/webhook/resend-webhook.ts'
 import { addEndpoint, rotateSecret } from '../../functions/core/application/webhook/webhook-settings.ts'
+import { BugError, MissingError, UnavailableError } from '../../functions/core/domain/errors.ts'
+import type { Payload } from '../../functions/core/domain/task.ts'
+import { makeTask } from '../fixtures/make-task.ts'
 import { makeWebhookWorld, NOW, startReceiver } from '../fixtures/webhook-world.ts'
 
 let receiver: Awaited<ReturnType<typeof startReceiver>>
@@ -196,6 +200,23 @@ describe('a delivery', () => {
     expect(world.all().every(({ status, attempts }) => status === 'DELIVERED' && attempts === 1)).toBe(true)
   })
 
+  it('whose event cannot be made uses up its tries; a store that does not answer costs none', async () => {
+    const world = makeWebhookWorld()
+    await world.notify(ownWebhook())
+    const [key] = world.webhookQueue.take()
+    const failing = (error: Error) => ({ ...world.dependencies, bodyOf: () => Promise.reject(error) })
+    if (!key) throw new Error('No message.')
+    await deliverWebhook(failing(new BugError('Broken.')), key)
+    expect(world.all()).toMatchObject([
+      { attempts: 1, log: [{ error: 'the event could not be made (internal_error)' }] },
+    ])
+    await world.clock.advance(60_000)
+    await expect(deliverWebhook(failing(new UnavailableError('Away.')), key)).rejects.toThrow('Away.')
+    expect(world.all()).toMatchObject([{ attempts: 1 }])
+    await world.pass(120_000)
+    expect(world.all()).toMatchObject([{ status: 'DELIVERED', attempts: 2 }])
+  })
+
   it('says nothing of the receiver’s answer in row or log', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => response.writeHead(500, 'secret-reason').end('secret-body'))
@@ -244,5 +265,42 @@ describe('a sender that dies on any line', () => {
       await world.work()
       expect(world.all()).toMatchObject([{ status: 'DELIVERED' }])
     }
+  })
+})
+
+describe('the event of a delivery', () => {
+  const told = async (
+    changes: object,
+    read = async (payload: Payload) =>
+      'json' in payload ? payload.json : JSON.stringify('x'.repeat(10_000)),
+  ) => {
+    const world = makeWebhookWorld()
+    await world.notify(ownWebhook())
+    const [delivery] = world.all()
+    if (!delivery) throw new Error('No delivery.')
+    const task = makeTask(NOW, { status: 'COMPLETED', finishedAt: NOW, ...changes })
+    return JSON.parse(await webhookBody(delivery, task, { base: '/api/v1', read })).data
+  }
+  const stored = (bytes: number) => ({ result: { key: 'payload/a', bytes, sha256: 'a' } })
+
+  it('has a result below 20 kB, from the bucket too, and a link in place of a larger one', async () => {
+    expect(await told({ result: { json: '3' } })).toMatchObject({ result: 3, is_result_omitted: false })
+    expect((await told(stored(10_002))).result).toHaveLength(10_000)
+    const refuse = () => Promise.reject(new Error('read'))
+    expect(await told(stored(20_000), refuse)).toMatchObject({ result: null, is_result_omitted: true })
+    expect(await told(stored(20_000), refuse)).toHaveProperty('links.result')
+  })
+
+  it('tells the end of a task whose result is gone', async () => {
+    const gone = () => Promise.reject(new MissingError('Gone.'))
+    expect(await told(stored(10_002), gone)).toMatchObject({ status: 'COMPLETED', is_result_omitted: true })
+  })
+
+  it('has no input, and of a task that was begun anew only what happened then', async () => {
+    expect(JSON.stringify(await told({}))).not.toContain('你好')
+    expect(await told({ epoch: 2, status: 'PENDING' })).toMatchObject({ status: 'COMPLETED', epoch: 1 })
+    expect(await told({ epoch: 2, status: 'PENDING', result: { json: '"new"' } })).not.toHaveProperty(
+      'result',
+    )
   })
 })

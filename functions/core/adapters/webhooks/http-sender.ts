@@ -1,7 +1,7 @@
 import { lookup as resolve } from 'node:dns/promises'
 import { type ClientRequest, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP, isIPv4, type LookupFunction } from 'node:net'
 import type { SendOutcome } from '../../domain/webhook.ts'
 import type { WebhookSender } from '../../ports/webhook-sender.ts'
 import { isLoopback, isPublicAddress, refusalOfUrl } from './public-address.ts'
@@ -67,7 +67,8 @@ export class HttpSender implements WebhookSender {
     const addresses = isIP(host) === 0 ? await lookup(host) : [host]
     const isOwnMachine = allowsLoopback && (host === 'localhost' || isLoopback(host))
     const isAllowed = isOwnMachine ? isLoopback : isPublicAddress
-    return addresses.length > 0 && addresses.every(isAllowed) ? addresses[0] : undefined
+    // A function outside a VPC has no way out by IPv6.
+    return addresses.every(isAllowed) ? (addresses.find(isIPv4) ?? addresses[0]) : undefined
   }
 }
 

@@ -1,6 +1,13 @@
-import { causeFields } from '../../domain/errors.ts'
+import { causeFields, UnavailableError } from '../../domain/errors.ts'
 import type { Task, TaskKey } from '../../domain/task.ts'
-import { afterAttempt, DELIVERY_LEASE_MS, type Delivery, due, MESSAGE_WAIT_MS } from '../../domain/webhook.ts'
+import {
+  afterAttempt,
+  DELIVERY_LEASE_MS,
+  type Delivery,
+  due,
+  MESSAGE_WAIT_MS,
+  type SendOutcome,
+} from '../../domain/webhook.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import type { SignWebhook, WebhookSender } from '../../ports/webhook-sender.ts'
 import type { WebhookQueue } from '../../ports/webhook-store.ts'
@@ -49,7 +56,11 @@ export async function deliverWebhook(dependencies: DeliverDependencies, key: Tas
     return
   }
   try {
-    const outcome = await sendOnce(dependencies, seen)
+    // A store that does not answer costs no try; whatever else keeps the event from being made does, or it would come back for days.
+    const outcome = await sendOnce(dependencies, seen).catch((error: unknown): SendOutcome => {
+      if (error instanceof UnavailableError) throw error
+      return { error: `the event could not be made (${causeFields(error).code})`, ms: 0 }
+    })
     const after = afterAttempt(held, outcome, now, clock.now(), clock.random())
     // First, as it is repeated with the delivery should this process die between the two.
     if ('status' in outcome && outcome.status === 410 && seen.endpoint)
