@@ -143,6 +143,7 @@ describe('operating by tools', () => {
     const redrive = async (given: object) =>
       (await client.callTool({ name: 'redrive', arguments: { lane: 'ai', ...given } })).structuredContent
     expect(await redrive({})).toMatchObject({ dry_run: true, matched: 1, redriven: 0 })
+    expect(await redrive({ dry_run: null })).toMatchObject({ dry_run: true, redriven: 0 })
     expect((await api.get(`/tasks/${body.id}`)).body).toMatchObject({ status: 'FAILED', epoch: 1 })
     expect(await redrive({ dry_run: false })).toMatchObject({ dry_run: false, redriven: 1 })
     const explained = await client.callTool({ name: 'explain_task', arguments: { id: body.id } })

@@ -40,7 +40,7 @@ export async function callRoute(
   given: Arguments,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<HttpAnswer> {
-  const request = toRequest(route, caller, { ...route.mcp?.defaults, ...given }, headers)
+  const request = toRequest(route, caller, withDefaults(route, given), headers)
   try {
     return await handlerOf(route)(request)
   } catch (error) {
@@ -49,6 +49,14 @@ export async function callRoute(
     return { status: problem.status, headers, body: problem }
   }
 }
+
+/** A null says nothing, as in any body: it must not put the route's own default in the place of the tool's. */
+const withDefaults = (route: AnyRoute, given: Arguments): Arguments => ({
+  ...given,
+  ...Object.fromEntries(
+    Object.entries(route.mcp?.defaults ?? {}).filter(([name]) => (given[name] ?? null) === null),
+  ),
+})
 
 /** Arguments that are neither parameter nor query are the body; without a body they are refused with the query. */
 function toRequest(
