@@ -30,6 +30,7 @@ import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
 import { causeFields, RequestError } from '../core/domain/errors.ts'
 import { mayUse } from '../core/domain/principal.ts'
+import { SecretValues } from '../core/domain/secret-values.ts'
 import type { Log } from '../core/ports/log.ts'
 import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
@@ -38,10 +39,13 @@ import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
 export { readConfig, systemClock, toProblem }
 export const clock = systemClock
 
+/** What this environment has read and no text may tell. */
+export const secrets = new SecretValues()
+
 /** Built with the first line, so that a declaration can be read where no stage is. */
 let written: Log | undefined
 export const log: Log = (event, fields) => {
-  written ??= createLog(readConfig([ENV.stage]).STAGE)
+  written ??= createLog(readConfig([ENV.stage]).STAGE, secrets.maskAll)
   written(event, fields)
 }
 export const ids = createIds(systemClock.now)

@@ -33,6 +33,7 @@ import {
   openWorkflowQueue,
   openWorkflows,
   readConfig,
+  secrets,
 } from './lambda.ts'
 
 /** Urgent tasks are of any type. */
@@ -100,8 +101,10 @@ export function openWorker(): RunDependencies {
         HTTP_PROXY: config.HTTP_PROXY,
         NO_PROXY: config.NO_PROXY,
       },
+      secrets,
       clock,
     }),
+    mask: secrets.mask,
     gate: new ProviderGate({ circuits: openCircuits(), clock, log }),
     findTaskType,
     labelOf: (model) => pricedName(model) ?? 'other',
@@ -112,6 +115,6 @@ export function openWorker(): RunDependencies {
     clock,
     ids,
     log,
-    inTaskScope: openTaskConsole(),
+    inTaskScope: openTaskConsole(secrets.maskAll),
   }
 }

@@ -4,6 +4,7 @@ import { afterAll, expect, it } from 'vitest'
 import { createModelProviders } from '../../functions/core/adapters/providers/model-providers.ts'
 import { useProxy } from '../../functions/core/adapters/providers/shared/post-json.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
+import { SecretValues } from '../../functions/core/domain/secret-values.ts'
 import { sse } from '../fixtures/raw-server.ts'
 
 afterAll(() => useProxy({}))
@@ -21,6 +22,7 @@ it('model calls go by the proxy of the environment, but to the hosts that are le
       routes: { m: 'far' },
       servers: { far: { speaks: 'openai', baseUrl: 'http://model.invalid/v1', isKeyless: true } },
       readKey: async () => undefined,
+      secrets: new SecretValues(),
       proxy: { HTTP_PROXY: address, HTTPS_PROXY: undefined, NO_PROXY: noProxy },
       clock: systemClock,
     })
@@ -43,6 +45,7 @@ it('a key is trimmed, and one with an invisible character is refused with its pl
       routes: { m: 'openai' },
       servers: {},
       readKey: async () => key,
+      secrets: new SecretValues(),
       proxy: {},
       clock: systemClock,
     }).forModel('m')

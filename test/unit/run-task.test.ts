@@ -50,6 +50,23 @@ const read = async (world: World, id: string) => {
 const waiting = (context: { sleep: (ms: number) => Promise<void> }, ms: number) => context.sleep(ms)
 
 describe('the life of a task', () => {
+  it("an author's error and progress leave without this environment's secrets", async () => {
+    const world = makeWorld(async (context: never) => {
+      const { progress } = context as { progress: (percent: number, message: string) => void }
+      progress(40, 'asking with qq7-secret')
+      await waiting(context, 5_000)
+      throw new TaskError('fetch failed with header qq7-secret')
+    })
+    const worker = { ...world.worker, mask: (text: string) => text.replaceAll('qq7-secret', '…') }
+    const { id } = await submit(world)
+    const batch = runBatch(worker, world.queue.receive('ai'), world.clock.now() + 300_000)
+    await world.clock.advance(3_000)
+    expect((await read(world, id)).progress).toEqual({ percent: 40, message: 'asking with …' })
+    await world.clock.advance(3_000)
+    await batch
+    expect((await read(world, id)).error).toMatchObject({ message: 'fetch failed with header …' })
+  })
+
   it('a submitted task runs to COMPLETED with two writes and leaves nothing behind', async () => {
     const world = makeWorld(async () => 'the answer')
     const { id } = await submit(world)

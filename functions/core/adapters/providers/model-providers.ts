@@ -7,6 +7,7 @@ import {
 import { ProviderError } from '../../domain/errors.ts'
 import { type ModelRoutes, routeModel } from '../../domain/model-routes.ts'
 import { notConfigured } from '../../domain/provider-failure.ts'
+import type { SecretValues } from '../../domain/secret-values.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ModelProvider, ModelProviders } from '../../ports/model-provider.ts'
 import { type ProxyEnvironment, useProxy } from './shared/post-json.ts'
@@ -18,6 +19,8 @@ export interface ProviderOptions {
   /** Undefined when there is no key. */
   readonly readKey: (server: string) => Promise<string | undefined>
   readonly proxy: ProxyEnvironment
+  /** Learns every key and every password of an address, so that no text leaves with one. */
+  readonly secrets: Pick<SecretValues, 'add' | 'addFromUrl'>
   readonly clock: Clock
 }
 
@@ -47,6 +50,8 @@ const OPEN: Readonly<
 
 export function createModelProviders(options: ProviderOptions): ModelProviders {
   useProxy(options.proxy)
+  for (const url of Object.values(options.proxy)) options.secrets.addFromUrl(url)
+  for (const { baseUrl } of Object.values(options.servers)) options.secrets.addFromUrl(baseUrl)
   return {
     async forModel(model) {
       const name = routeModel(options.routes, model)
@@ -65,10 +70,11 @@ const unknown = (message: string) => new ProviderError('provider_not_configured'
 /** A server of one's own may want no key. */
 async function keyOf(
   { name, baseUrl, isKeyless }: Server,
-  { readKey }: ProviderOptions,
+  { readKey, secrets }: ProviderOptions,
 ): Promise<string | undefined> {
   if (isKeyless) return undefined
   const key = (await readKey(name))?.trim()
+  secrets.add(key)
   if (!key) {
     if (baseUrl) return undefined
     throw notConfigured(name, keyParameterOf(name))

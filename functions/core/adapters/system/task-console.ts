@@ -12,16 +12,17 @@ const MAX_CHARACTERS = 32_000
 
 /**
  * Wraps `console` once: inside a task's scope a line becomes an object with the task's fields, formatted as Node does
- * it (format strings, objects, errors with their stacks). Outside everything stays as Lambda has made it.
+ * it (format strings, objects, errors with their stacks). Outside everything stays as Lambda has made it. Secrets that the
+ * environment has read are hidden in both.
  */
-export function openTaskConsole(): TaskScope {
+export function openTaskConsole(maskAll: (value: unknown) => unknown = (value) => value): TaskScope {
   const running = new AsyncLocalStorage<Readonly<Record<string, unknown>>>()
   for (const method of METHODS) {
     const write = console[method].bind(console)
     console[method] = (...values: unknown[]) => {
       const fields = running.getStore()
-      if (!fields) return write(...values)
-      const text = format(...values).replaceAll(MACHINERY, '')
+      if (!fields) return write(...values.map((value) => maskAll(value)))
+      const text = String(maskAll(format(...values))).replaceAll(MACHINERY, '')
       const message = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text
       write({ event: 'task.log', ...fields, message })
     }

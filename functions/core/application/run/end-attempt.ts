@@ -45,9 +45,12 @@ export async function endAttempt(
     isPaid: meter.isPaid(),
     ...(delivery.receives === undefined ? {} : { receives: delivery.receives }),
   })
+  // An author's error may repeat the headers it sent; the caller reads it in the task.
+  const { mask = (text: string) => text } = dependencies
+  const told = { ...decision.error, message: mask(decision.error.message) }
   return decision.outcome === 'fail'
-    ? onFailure(dependencies, attempt, error, decision)
-    : onRetry(dependencies, attempt, error, decision)
+    ? onFailure(dependencies, attempt, error, { ...decision, error: told })
+    : onRetry(dependencies, attempt, error, { ...decision, error: told })
 }
 
 /** Somebody else owns the row: a caller cancelled it, or another attempt took it over. */

@@ -69,6 +69,8 @@ export interface RunDependencies extends RefillDependencies {
   readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, usage: ModelUsage) => number | null
   readonly defaultModel: string
+  /** Hides the secrets of this environment in a text that a caller will read. */
+  readonly mask?: (text: string) => string
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
   /** Tells whoever wants to hear of it that a task's first attempt began. */

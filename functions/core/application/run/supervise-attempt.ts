@@ -16,6 +16,7 @@ interface Dependencies {
   readonly queue: TaskQueue
   readonly clock: Clock
   readonly log: Log
+  readonly mask?: (text: string) => string
 }
 
 /** The attempts one invocation runs side by side, so that one batched read can look after all of them. */
@@ -53,7 +54,7 @@ const PROGRESS_STEP_MS = 250
  * owns nothing any more.
  */
 export function superviseAttempt(
-  { lane, store, queue, clock, log }: Dependencies,
+  { lane, store, queue, clock, log, mask = (text) => text }: Dependencies,
   task: Task,
   token: string,
   receipt: string,
@@ -108,7 +109,7 @@ export function superviseAttempt(
     signal: controller.signal,
     aborted,
     progress: (percent, message = '') => {
-      throttle.note(toProgress(percent, message))
+      throttle.note(toProgress(percent, mask(String(message))))
       void flushProgress()
     },
     limit: (ms, reason) => {

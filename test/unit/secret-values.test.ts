@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { createModelProviders } from '../../functions/core/adapters/providers/model-providers.ts'
+import { systemClock } from '../../functions/core/adapters/system/clock.ts'
+import { createLog } from '../../functions/core/adapters/system/log.ts'
+import { openTaskConsole } from '../../functions/core/adapters/system/task-console.ts'
+import { SecretValues } from '../../functions/core/domain/secret-values.ts'
+
+const KEY = 'qq7/Zr"1.no:known=shape'
+
+function withKey(): SecretValues {
+  const secrets = new SecretValues()
+  secrets.add(KEY)
+  return secrets
+}
+
+describe('SecretValues', () => {
+  it.each([
+    ['as it is', KEY],
+    ['in a URL', encodeURIComponent(KEY)],
+    ['in JSON', JSON.stringify(KEY)],
+    ['in base64', Buffer.from(KEY).toString('base64')],
+    ['twice', `${KEY} ${KEY}`],
+  ])('hides a secret %s', (_, text) => {
+    const masked = withKey().mask(`before ${text} after`)
+    expect(masked).toMatch(/^before .*….* after$/s)
+    expect(masked).not.toContain('Zr')
+    expect(masked).not.toContain(Buffer.from(KEY).toString('base64'))
+  })
+
+  it('hides every text of a value, however deep, and leaves the rest', () => {
+    expect(withKey().maskAll({ a: [{ b: `x${KEY}` }], n: 3, none: null })).toEqual({
+      a: [{ b: 'x…' }],
+      n: 3,
+      none: null,
+    })
+  })
+
+  it('takes user, password and query of an address', () => {
+    const secrets = new SecretValues()
+    secrets.addFromUrl('https://robot-7:p%40ssw0rd-1@proxy.test:8080/?sig=AbC123xyz')
+    secrets.addFromUrl('not an address')
+    secrets.addFromUrl(undefined)
+    expect(secrets.mask('p@ssw0rd-1 p%40ssw0rd-1 AbC123xyz')).toBe('… … …')
+  })
+
+  it('takes the longer of two secrets first', () => {
+    const secrets = new SecretValues()
+    secrets.add('abcdefg1')
+    secrets.add('abcdefg1-and-more')
+    expect(secrets.mask('abcdefg1-and-more')).toBe('…')
+  })
+
+  it.each(['', 'demo', 'lm-studio', 'ollama', '1234567'])('leaves the word %j alone', (word) => {
+    const secrets = new SecretValues()
+    secrets.add(word)
+    expect(secrets.mask(`lane demo, lm-studio, ollama, 1234567`)).toBe(
+      'lane demo, lm-studio, ollama, 1234567',
+    )
+  })
+})
+
+describe('what is written', () => {
+  function capture(run: () => void): string {
+    const lines: unknown[] = []
+    const methods = ['info', 'warn', 'error', 'log'] as const
+    const before = methods.map((method) => console[method])
+    const write = process.stdout.write
+    for (const method of methods) console[method] = (...values: unknown[]) => lines.push(values)
+    process.stdout.write = ((text: string) => lines.push(text)) as never
+    try {
+      run()
+    } finally {
+      methods.forEach((method, at) => {
+        console[method] = before[at] as never
+      })
+      process.stdout.write = write
+    }
+    return JSON.stringify(lines)
+  }
+
+  it('is masked in every event, with metrics and without', () => {
+    const secrets = withKey()
+    const written = capture(() => {
+      const log = createLog('test', secrets.maskAll)
+      log('http.failed', { cause: `Error: header ${KEY}` })
+      log('task.failed', { type: 'text.generate', lane: 'ai', tenant: 't', message: KEY, stack: [KEY] })
+    })
+    expect(written).toContain('http.failed')
+    expect(written).toContain('task.failed')
+    expect(written).not.toContain('Zr')
+  })
+
+  it("is masked in an author's own console lines, inside a task and outside", () => {
+    const secrets = withKey()
+    const written = capture(() => {
+      const inScope = openTaskConsole(secrets.maskAll)
+      void inScope({ task_id: 't1' }, async () => console.log('key is %s', KEY, { key: KEY }))
+      console.warn(`outside ${KEY}`, { key: KEY })
+    })
+    expect(written).toContain('key is …')
+    expect(written).toContain('outside …')
+    expect(written).not.toContain('Zr')
+  })
+
+  it('knows a key, and the passwords of addresses and proxies, from the moment they are read', async () => {
+    const secrets = new SecretValues()
+    const providers = createModelProviders({
+      routes: { 'm-*': 'mine' },
+      servers: { mine: { speaks: 'openai', baseUrl: 'http://user:base-pass-1@localhost:1/v1' } },
+      readKey: async () => KEY,
+      proxy: { HTTPS_PROXY: 'http://user:proxy-pass-1@localhost:2' },
+      secrets,
+      clock: systemClock,
+    })
+    await providers.forModel('m-1')
+    expect(secrets.mask(`${KEY} base-pass-1 proxy-pass-1`)).toBe('… … …')
+  })
+})
