@@ -14,6 +14,7 @@ import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
 import { DynamoTenantMeter } from '../core/adapters/dynamodb/tenant-meter.ts'
+import { DynamoTextStream } from '../core/adapters/dynamodb/text-stream.ts'
 import { DynamoUploadStore } from '../core/adapters/dynamodb/upload-store.ts'
 import { DynamoWaitPlaces } from '../core/adapters/dynamodb/wait-places.ts'
 import { DynamoWebhookStore } from '../core/adapters/dynamodb/webhook-store.ts'
@@ -62,6 +63,9 @@ export const openStore = (): DynamoTaskStore =>
 
 export const openSteps = (): DynamoStepStore =>
   new DynamoStepStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+
+export const openText = (): DynamoTextStream =>
+  new DynamoTextStream(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openCircuits = (): DynamoCircuitStore =>
   new DynamoCircuitStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now)

@@ -2,12 +2,14 @@ import { afterAll } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
+import { DynamoTextStream } from '../../functions/core/adapters/dynamodb/text-stream.ts'
 import { DynamoWaitPlaces } from '../../functions/core/adapters/dynamodb/wait-places.ts'
 import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker-slots.ts'
 import { startLocalTable } from '../fixtures/local-table.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { taskStoreContract } from './task-store.ts'
+import { textStreamContract } from './text-stream.ts'
 import { waitPlacesContract } from './wait-places.ts'
 import { workerSlotsContract } from './worker-slots.ts'
 
@@ -49,3 +51,8 @@ waitPlacesContract('the local table', async (places) => {
     token: () => `holder-${++writes}`,
   })
 })
+
+textStreamContract(
+  'the local table',
+  async () => new DynamoTextStream(local.documents, await local.createTable()),
+)

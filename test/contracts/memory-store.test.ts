@@ -3,6 +3,7 @@ import { MemoryLanes } from '../fixtures/memory-lanes.ts'
 import { MemoryPayloads } from '../fixtures/memory-payloads.ts'
 import { MemoryQueue } from '../fixtures/memory-queue.ts'
 import { MemoryStore } from '../fixtures/memory-store.ts'
+import { MemoryText } from '../fixtures/memory-text.ts'
 import { MemoryWaitPlaces } from '../fixtures/memory-wait-places.ts'
 import { MemoryWorkerSlots } from '../fixtures/memory-worker-slots.ts'
 import { circuitStoreContract } from './circuit-store.ts'
@@ -10,6 +11,7 @@ import { laneStoreContract } from './lane-store.ts'
 import { payloadStoreContract } from './payload-store.ts'
 import { taskQueueContract } from './task-queue.ts'
 import { taskStoreContract } from './task-store.ts'
+import { textStreamContract } from './text-stream.ts'
 import { waitPlacesContract } from './wait-places.ts'
 import { workerSlotsContract } from './worker-slots.ts'
 
@@ -21,6 +23,7 @@ taskStoreContract('the store in memory', async () => {
 circuitStoreContract('the store in memory', async () => new MemoryCircuits())
 
 workerSlotsContract('the reports in memory', async () => new MemoryWorkerSlots())
+textStreamContract('the text in memory', async () => new MemoryText())
 waitPlacesContract('the places in memory', async (places) => new MemoryWaitPlaces(places))
 laneStoreContract('the store in memory', async () => new MemoryLanes())
 payloadStoreContract('the store in memory', async () => new MemoryPayloads())

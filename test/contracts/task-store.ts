@@ -306,6 +306,16 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
     })
 
+    it('leases tell until when somebody watches; the task is as it was', async () => {
+      await store.create(makeTask(NOW))
+      const before = await store.get(key)
+      await store.markWatched(key, NOW + 30_000)
+      await store.markWatched({ tenant: 'acme', id: 'none' }, NOW + 30_000)
+      expect(await store.get(key)).toEqual(before)
+      expect((await store.readLeases([key]))[0]?.watchedUntil).toBe(NOW + 30_000)
+      expect(await store.get({ tenant: 'acme', id: 'none' })).toBeUndefined()
+    })
+
     it('lists newest first, page by page, each row once, whatever the filter', async () => {
       for (let n = 0; n < 7; n += 1)
         await store.create(

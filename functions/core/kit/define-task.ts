@@ -69,6 +69,14 @@ export interface BaseContext<Input> {
   /** Cheap to call often: what is told is written at most about once a second. */
   readonly progress: (percent: number, message?: string) => void
   /**
+   * The result's text as it comes, for those who watch the task's events; all pieces together are the result. `restart`
+   * takes back what was written. Costs nothing while nobody watches.
+   *
+   * @example
+   * await model.complete({ prompt, onDelta: stream.write, onRestart: stream.restart })
+   */
+  readonly stream: { readonly write: (text: string) => void; readonly restart: () => void }
+  /**
    * Writes a line that `taskrunner logs --task <id>` and the console's task page find; `console.*` does the same with
    * its own level. Never a prompt, a result or a key: logs are read by more people than tasks.
    */
@@ -158,6 +166,8 @@ export type ModelCall = (
     /** Fail with `answer_truncated`, never retried, when the answer was cut at a limit of tokens. */
     readonly failOnTruncation?: boolean
     readonly onDelta?: (text: string) => void
+    /** What `onDelta` has given is void: another model of the list begins its answer. */
+    readonly onRestart?: () => void
   }
 
 export interface ModelReply extends ModelAnswer {

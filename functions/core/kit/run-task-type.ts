@@ -46,6 +46,8 @@ export interface RunTaskTypeResult<Output> {
     readonly contentType: string
     readonly bytes: Uint8Array
   }[]
+  /** What those who watch have seen as text. */
+  readonly streamed: string
 }
 
 /**
@@ -74,6 +76,7 @@ export async function runTaskType<Input, Output, Sent>(
   const stepped: string[] = []
   const mails: Mail[] = []
   const written: RunTaskTypeResult<Output>['written'][number][] = []
+  let streamed = ''
   const step = async <Value>(name: string, run: () => Value | Promise<Value>): Promise<Value> => {
     stepped.push(name)
     // As it comes back from where it is kept.
@@ -106,6 +109,14 @@ export async function runTaskType<Input, Output, Sent>(
       },
     },
     progress,
+    stream: {
+      write: (text) => {
+        streamed += text
+      },
+      restart: () => {
+        streamed = ''
+      },
+    },
     step,
     heavy: heavyIn(heavy),
     map: async (items, run, { name, progress: [from, to] = [0, 100] }) => {
@@ -120,7 +131,17 @@ export async function runTaskType<Input, Output, Sent>(
     log: (message, fields) => void logged.push({ ...fields, message }),
     sleep: async (ms) => void slept.push(ms),
   })
-  return { result: task.output.parse(result), prompts, told, logged, slept, stepped, written, mails }
+  return {
+    result: task.output.parse(result),
+    prompts,
+    told,
+    logged,
+    slept,
+    stepped,
+    streamed,
+    written,
+    mails,
+  }
 }
 
 const filesIn = (

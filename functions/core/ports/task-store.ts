@@ -26,6 +26,8 @@ export interface TaskStore {
   get(key: TaskKey): Promise<Task | undefined>
   /** Reads what tells a running attempt whether to go on, for at most 100 rows in one call. */
   readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]>
+  /** Says until when somebody watches a task, for its worker to see; not a change of the task. Nothing where there is none. */
+  markWatched(key: TaskKey, until: number): Promise<void>
   /**
    * Applies the transition if the stored row fits it. Never throws for a lost race.
    * @returns the row after the write, or the row that refused it (undefined when there is none).
@@ -65,6 +67,8 @@ export interface LeaseState extends TaskKey {
   readonly status: Status
   readonly epoch: number
   readonly token: string | undefined
+  /** Somebody watches until then, milliseconds since 1970. */
+  readonly watchedUntil?: number
 }
 
 export interface ListFilter {

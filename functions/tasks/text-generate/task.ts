@@ -85,7 +85,7 @@ export default defineTask({
   needs: ['model'],
   input,
   output: z.union([z.string(), z.record(z.string(), z.unknown())]),
-  run: async ({ input, model, progress }) => {
+  run: async ({ input, model, progress, stream }) => {
     const call = {
       messages: input.messages?.map(toMessage) ?? [{ role: 'user' as const, content: input.prompt ?? '' }],
       ...(input.system === undefined ? {} : { system: input.system }),
@@ -106,10 +106,15 @@ export default defineTask({
       ...call,
       onDelta: (delta) => {
         text += delta
+        stream.write(delta)
         progress(
           Math.min(95, (text.length / expected) * 100),
           text.length > 120 ? `…${clipStart(text, 119)}` : clipStart(text, 120),
         )
+      },
+      onRestart: () => {
+        text = ''
+        stream.restart()
       },
     })
   },

@@ -52,7 +52,7 @@ export function toRow(task: Task): Row {
 }
 
 export function fromRow(row: Row): Task {
-  const { pk: _pk, sk: _sk, createdKey: _created, dueShard: shard, ...rest } = row
+  const { pk: _pk, sk: _sk, createdKey: _created, dueShard: shard, watchedUntil: _watched, ...rest } = row
   const { [attributeOf('claimableFrom')]: claimableFrom, ...fields } = rest
   const task = { ...fields, claimableFrom } as unknown as Task
   return typeof shard === 'string' ? { ...task, dueKind: shard.split('#')[0] as DueKind } : task

@@ -92,12 +92,25 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]> {
-    const rows = await this.#table.readMany(keys.map(keyOf), {
+    const rows = await this.#table.readMany(keys.filter(isKey).map(keyOf), {
       ConsistentRead: true,
-      ProjectionExpression: 'tenant, id, #status, epoch, #token',
+      ProjectionExpression: 'tenant, id, #status, epoch, #token, watchedUntil',
       ExpressionAttributeNames: { '#status': 'status', '#token': 'token' },
     })
     return rows as unknown as readonly LeaseState[]
+  }
+
+  // Touches this one attribute, and returns nothing: the watching function may do no more.
+  async markWatched(key: TaskKey, until: number): Promise<void> {
+    if (!isKey(key)) return
+    const update = new UpdateCommand({
+      TableName: this.#table.name,
+      Key: keyOf(key),
+      UpdateExpression: 'SET watchedUntil = :until',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeValues: { ':until': until },
+    })
+    await this.#table.write('watch', (client) => client.send(update))
   }
 
   async change(key: TaskKey, transition: Transition): Promise<Changed> {

@@ -12,6 +12,7 @@ import { failureFields } from './failure-fields.ts'
 import type { ModelMeter } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
 import type { BatchContext, Delivered, Delivery, RunDependencies } from './run-task.ts'
+import type { StreamedText } from './stream-text.ts'
 import type { SupervisedAttempt } from './supervise-attempt.ts'
 
 /** One attempt that holds its task. */
@@ -21,6 +22,7 @@ export interface Attempt {
   readonly delivery: Delivery
   readonly supervised: SupervisedAttempt
   readonly meter: ModelMeter
+  readonly text: StreamedText
   readonly batch: BatchContext
 }
 
@@ -32,9 +34,10 @@ export async function endAttempt(
   attempt: Attempt,
   cause: unknown,
 ): Promise<Delivered> {
-  const { task, supervised, meter, delivery } = attempt
+  const { task, supervised, meter, text, delivery } = attempt
   const { clock, findTaskType } = dependencies
   supervised.stopHeartbeat()
+  await text.end()
   const error = supervised.signal.aborted ? supervised.signal.reason : cause
   if (error instanceof ConflictError) return onConflict(dependencies, attempt, error)
   const decision = decide(error, {

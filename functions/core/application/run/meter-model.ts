@@ -32,6 +32,7 @@ interface Call extends Pick<ModelRequest, 'system' | 'temperature' | 'maxTokens'
   readonly model?: string | readonly string[]
   readonly failOnTruncation?: boolean
   readonly onDelta?: (text: string) => void
+  readonly onRestart?: () => void
 }
 
 interface Reply extends ModelAnswer {
@@ -73,7 +74,10 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
   let provider: string | undefined
   let isPaid = false
 
-  const ask = async (model: string, { onDelta, failOnTruncation, ...call }: Call): Promise<Reply> => {
+  const ask = async (
+    model: string,
+    { onDelta, onRestart: _restart, failOnTruncation, ...call }: Call,
+  ): Promise<Reply> => {
     const answerer = await providers.forModel(model)
     provider = answerer.name
     const { prompt, messages, model: _models, ...rest } = call
@@ -143,6 +147,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       } catch (error) {
         if (!(error instanceof ProviderError) || !NEXT_MODEL_CODES.includes(error.code)) throw error
         failures.push(error)
+        call.onRestart?.()
       }
     // The task may be tried again if any of its models may; an attempt is spent if any of them was called.
     throw (

@@ -19,6 +19,7 @@ import type { StepStore } from '../../ports/step-store.ts'
 import type { TaskQueue } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
 import type { Changed, TaskStore } from '../../ports/task-store.ts'
+import type { TextStream } from '../../ports/text-stream.ts'
 import type { UploadStore } from '../../ports/upload-store.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
@@ -33,6 +34,7 @@ import { meterModel } from './meter-model.ts'
 import type { RefillDependencies } from './refill.ts'
 import { refuseDelivery, refuseForNow } from './refuse-delivery.ts'
 import { openSteps, type TaskSteps } from './run-steps.ts'
+import { StreamedText } from './stream-text.ts'
 import { type RunningAttempts, superviseAttempt } from './supervise-attempt.ts'
 import { makeTaskContext } from './task-context.ts'
 
@@ -58,6 +60,7 @@ export interface RunDependencies extends RefillDependencies {
   readonly queue: TaskQueue
   readonly payloads: PayloadStore
   readonly steps: StepStore
+  readonly text: TextStream
   readonly stepScope: StepScope
   readonly heavyWork: HeavyWork
   readonly files: FileStore
@@ -142,10 +145,12 @@ async function runAttempt(
   }
   // Beside the attempt, which waits for nobody; who dies here has told nobody, and the next attempt tells it no more.
   const told = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
-  const supervised = superviseAttempt(dependencies, task, token, receipt, batch)
+  const text = new StreamedText(dependencies, task)
+  const watch = (until: number) => text.watch(until)
+  const supervised = superviseAttempt(dependencies, task, token, receipt, { ...batch, watch })
   const meter = meterModel(dependencies, task, supervised.signal)
   const steps = openSteps(dependencies, task, token, supervised.signal, meter.bookEarlier)
-  const attempt = () => ({ task: steps.task(), token, delivery, supervised, meter, batch })
+  const attempt = () => ({ task: steps.task(), token, delivery, supervised, meter, text, batch })
   try {
     const result = await perform(dependencies, attempt(), steps)
     return await finish(dependencies, attempt(), result)
@@ -174,7 +179,7 @@ async function claimTask(
 /** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
 async function perform(
   dependencies: RunDependencies,
-  { task, token, supervised, meter, batch }: Attempt,
+  { task, token, supervised, meter, text, batch }: Attempt,
   steps: TaskSteps,
 ): Promise<Payload> {
   const { findTaskType, payloads, clock, log, inTaskScope } = dependencies
@@ -197,7 +202,7 @@ async function perform(
   const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - ATTEMPT.reserveMs))
   supervised.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
   const input = await type.input.parseAsync(JSON.parse(await payloads.read(task.input)))
-  const context = makeTaskContext(dependencies, { task, input, attempt: supervised, meter, steps })
+  const context = makeTaskContext(dependencies, { task, input, attempt: supervised, meter, text, steps })
   const output = await Promise.race([
     inTaskScope(taskFields(task), async () => type.run(context as never)),
     supervised.aborted,
@@ -243,11 +248,13 @@ function issuesOf(cause: unknown): string {
 
 async function finish(
   dependencies: RunDependencies,
-  { task, token, supervised, meter }: Attempt,
+  { task, token, supervised, meter, text }: Attempt,
   result: Payload,
 ): Promise<Delivered> {
   const { store, clock, log, retentionDays } = dependencies
   supervised.stopHeartbeat()
+  // Before the end, so that who sees the end has seen the text.
+  await text.end()
   const now = clock.now()
   const entry = recorded(task, recordOf(task, now, 'completed', meter.provider()))
   const retention = retentionFrom(now, retentionDays, { ...task, result })

@@ -27,6 +27,8 @@ export interface RunningAttempt {
   readonly token: string
   readonly since: number
   readonly abort: (reason: Error) => void
+  /** Somebody watches the task until then. */
+  readonly watch: (until: number) => void
 }
 
 export interface SupervisedAttempt {
@@ -58,7 +60,15 @@ export function superviseAttempt(
   task: Task,
   token: string,
   receipt: string,
-  { running, shrunk }: { readonly running: RunningAttempts; readonly shrunk: Promise<void> },
+  {
+    running,
+    shrunk,
+    watch,
+  }: {
+    readonly running: RunningAttempts
+    readonly shrunk: Promise<void>
+    readonly watch: RunningAttempt['watch']
+  },
 ): SupervisedAttempt {
   const controller = new AbortController()
   const stopped = new AbortController()
@@ -66,7 +76,13 @@ export function superviseAttempt(
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
   })
   aborted.catch(() => undefined)
-  running.set(token, { key: task, token, since: clock.now(), abort: (reason) => controller.abort(reason) })
+  running.set(token, {
+    key: task,
+    token,
+    since: clock.now(),
+    abort: (reason) => controller.abort(reason),
+    watch,
+  })
 
   const follow = (written: Changed) => {
     if (!written.changed && !stopped.signal.aborted)
@@ -186,11 +202,12 @@ export async function watchLeases(
       log('heartbeat.failed', { what: 'watch', ...causeFields(error) })
       return []
     })
-    for (const { key, token, abort } of attempts) {
+    for (const { key, token, abort, watch } of attempts) {
       const lease = leases.find(({ tenant, id }) => id === key.id && tenant === key.tenant)
       if (lease?.status === 'CANCELLED') abort(new ConflictError('cancelled'))
       else if (lease && (lease.token !== token || lease.status !== 'PROCESSING'))
         abort(new ConflictError('lease_lost'))
+      else if (lease?.watchedUntil !== undefined) watch(lease.watchedUntil)
     }
   }
 }

@@ -7,6 +7,7 @@ import { taskFields } from '../shared/task-fields.ts'
 import { mapItems } from './map-items.ts'
 import type { ModelMeter } from './meter-model.ts'
 import type { TaskSteps } from './run-steps.ts'
+import type { StreamedText } from './stream-text.ts'
 import type { SupervisedAttempt } from './supervise-attempt.ts'
 import { type FileDependencies, openTaskFiles } from './task-files.ts'
 import { openTaskMail } from './task-mail.ts'
@@ -17,6 +18,7 @@ interface Parts {
   readonly input: unknown
   readonly attempt: SupervisedAttempt
   readonly meter: ModelMeter
+  readonly text: StreamedText
   readonly steps: TaskSteps
 }
 
@@ -34,7 +36,7 @@ export function makeTaskContext(
     readonly heavyWork: HeavyWork
     readonly mailer: Mailer
   },
-  { task, input, attempt, meter, steps }: Parts,
+  { task, input, attempt, meter, text, steps }: Parts,
 ) {
   const { signal, progress } = attempt
   return {
@@ -49,6 +51,7 @@ export function makeTaskContext(
     map: mapItems({ step: steps.step, progress, signal }),
     heavy: (name: string, input: unknown) => heavyWork({ name, input, signal }),
     progress,
+    stream: text.author,
     log: (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
       log('task.log', { ...fields, ...taskFields(task), message }),
     sleep: async (ms: number) => {

@@ -1,0 +1,173 @@
+import { type KeptStep, stepLifeOf } from '../../domain/step.ts'
+import { isFinal, type Payload, type Task, type TaskKey } from '../../domain/task.ts'
+import { isSameText, type Position, type TextPiece } from '../../domain/text-piece.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { StepStore } from '../../ports/step-store.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import type { TextStream } from '../../ports/text-stream.ts'
+import { getTask } from './get-task.ts'
+
+export interface WatchDependencies {
+  readonly store: TaskStore
+  readonly text: TextStream
+  readonly steps: Pick<StepStore, 'list'>
+  readonly payloads: Pick<PayloadStore, 'read'>
+  readonly clock: Clock
+}
+
+/** What happened, and where the watcher stands behind it. */
+export type TaskEvent = { readonly position: Position } & (
+  | { readonly kind: 'status'; readonly task: Task }
+  | { readonly kind: 'progress'; readonly task: Task }
+  | { readonly kind: 'step'; readonly step: KeptStep }
+  | { readonly kind: 'text'; readonly piece: TextPiece }
+  | { readonly kind: 'end'; readonly task: Task; readonly steps: readonly KeptStep[] }
+  /** Nothing for a while. */
+  | { readonly kind: 'quiet' }
+)
+
+/** The worker looks every two seconds whether somebody watches, and a mark outlives some looks of ours. */
+const MARK_MS = 20_000
+const MARK_AGAIN_MS = 8_000
+const FIRST_LOOK_MS = 250
+const RUNNING_LOOK_MS = 1_000
+const WAITING_LOOK_MS = 2_000
+/** Steps lie beside the row and are read as a whole. */
+const STEPS_MS = 2_000
+const QUIET_MS = 15_000
+/** A longer text comes by `GET /tasks/{id}/result`. */
+const MAX_TEXT_BYTES = 5_500_000
+
+/** Whether who stands there has seen the end of the task. */
+export const hasSeenEnd = (task: Task, { epoch, updatedAt }: Position): boolean =>
+  isFinal(task.status) && epoch === task.epoch && updatedAt >= changedAt(task)
+
+/**
+ * Tells what happens to a task from a position on, until its end or the time is over. Everything a position says is in
+ * the row and beside it, so that another function, on another day, goes on where this one was cut off.
+ *
+ * @param until milliseconds since 1970; at or before now, what there is is told once, and no mark is left.
+ * @throws RequestError `not_found`.
+ */
+export async function* watchTask(
+  dependencies: WatchDependencies,
+  key: TaskKey,
+  from: Position,
+  until: number,
+): AsyncGenerator<TaskEvent> {
+  const { store, clock } = dependencies
+  const watcher = new Watcher(dependencies, from)
+  let markAt = 0
+  let lookMs = FIRST_LOOK_MS
+  let toldAt = clock.now()
+  for (;;) {
+    const task = await getTask({ store }, key)
+    const now = clock.now()
+    if (!isFinal(task.status) && now >= markAt && now < until) {
+      await store.markWatched(key, now + MARK_MS)
+      markAt = now + MARK_AGAIN_MS
+    }
+    let isNew = false
+    for await (const event of watcher.look(task)) {
+      isNew = true
+      toldAt = clock.now()
+      yield event
+      if (event.kind === 'end') return
+    }
+    if (clock.now() - toldAt >= QUIET_MS) {
+      toldAt = clock.now()
+      yield { kind: 'quiet', position: watcher.position }
+    }
+    const longest = task.status === 'PROCESSING' ? RUNNING_LOOK_MS : WAITING_LOOK_MS
+    lookMs = isNew ? FIRST_LOOK_MS : Math.min(longest, lookMs * 1.5)
+    if (clock.now() + lookMs > until) return
+    await clock.sleep(lookMs)
+  }
+}
+
+class Watcher {
+  position: Position
+  readonly #dependencies: WatchDependencies
+  #shown: Task | undefined
+  #stepsAt = 0
+
+  constructor(dependencies: WatchDependencies, from: Position) {
+    this.#dependencies = dependencies
+    this.position = from
+  }
+
+  async *look(task: Task): AsyncGenerator<TaskEvent> {
+    const isOver = isFinal(task.status)
+    const updatedAt = changedAt(task)
+    // The end alone says that the end was seen: who is cut off right before it comes back for it.
+    const seenAt = isOver ? updatedAt - 1 : updatedAt
+    const shown = this.#shown
+    const isKnown = shown === undefined && this.position.updatedAt >= updatedAt - (isOver ? 1 : 0)
+    if (!isKnown && (shown === undefined || stateOf(shown) !== stateOf(task)))
+      yield this.#tell({ kind: 'status', task }, { updatedAt: seenAt })
+    if (!isKnown && !isOver && task.progress && toText(shown?.progress) !== toText(task.progress))
+      yield this.#tell({ kind: 'progress', task }, { updatedAt: seenAt })
+    this.#shown = task
+    const steps = await this.#readSteps(task, isOver)
+    for (const [index, step] of steps.entries())
+      if (index >= this.position.steps) yield this.#tell({ kind: 'step', step }, { steps: index + 1 })
+    if (task.attempt > 0)
+      for (const piece of await this.#readText(task)) {
+        const { text, offset, ...of } = piece
+        yield this.#tell({ kind: 'text', piece }, { ...of, offset: offset + text.length })
+      }
+    if (isOver) yield this.#tell({ kind: 'end', task, steps }, { epoch: task.epoch, updatedAt })
+  }
+
+  #tell<Event extends object>(event: Event, moved: Partial<Position>): Event & { position: Position } {
+    this.position = { ...this.position, ...moved }
+    return { ...event, position: this.position }
+  }
+
+  async #readSteps(task: Task, isOver: boolean): Promise<readonly KeptStep[]> {
+    const { steps, clock } = this.#dependencies
+    if (task.stepsSince === undefined || (!isOver && clock.now() - this.#stepsAt < STEPS_MS)) return []
+    this.#stepsAt = clock.now()
+    return steps.list(task, stepLifeOf(task))
+  }
+
+  /** What is new of the latest text; at the end of a task whose result is a text, all that is left of it. */
+  async #readText(task: Task): Promise<readonly TextPiece[]> {
+    const pieces = await this.#dependencies.text.read(task, this.position)
+    const latest = pieces.at(-1)
+    const fresh = latest
+      ? pieces.filter(
+          (piece) =>
+            isSameText(piece, latest) &&
+            (!isSameText(piece, this.position) || piece.offset >= this.position.offset),
+        )
+      : []
+    if (task.status !== 'COMPLETED' || !task.result) return fresh
+    const result = await this.#resultText(task.result)
+    if (result === undefined) return fresh
+    const last = fresh.at(-1)
+    const stands = last ? { ...last, offset: last.offset + last.text.length } : this.position
+    const isOfThisAttempt = stands.epoch === task.epoch && stands.attempt === task.attempt
+    const { epoch, attempt } = task
+    const offset = isOfThisAttempt ? stands.offset : 0
+    const rest = {
+      epoch,
+      attempt,
+      take: isOfThisAttempt ? stands.take : 0,
+      offset,
+      text: result.slice(offset),
+    }
+    return rest.text === '' ? fresh : [...fresh, rest]
+  }
+
+  async #resultText(result: Payload): Promise<string | undefined> {
+    if ('bytes' in result && result.bytes > MAX_TEXT_BYTES) return undefined
+    const value: unknown = JSON.parse(await this.#dependencies.payloads.read(result))
+    return typeof value === 'string' ? value : undefined
+  }
+}
+
+const changedAt = ({ updatedAt, createdAt }: Task): number => updatedAt ?? createdAt
+const stateOf = ({ status, epoch, attempt }: Task): string => `${status} ${epoch} ${attempt}`
+const toText = (progress: Task['progress']): string => JSON.stringify(progress ?? null)

@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest'
+import { runBatch } from '../../functions/core/application/run/run-batch.ts'
+import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
+import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
+import { hasSeenEnd, type TaskEvent, watchTask } from '../../functions/core/application/tasks/watch-task.ts'
+import { TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
+import { type Position, readPosition, START, writePosition } from '../../functions/core/domain/text-piece.ts'
+import type { MemoryStore } from '../fixtures/memory-store.ts'
+import { makeWorld, type World } from '../fixtures/world.ts'
+
+const SUBMISSION = {
+  tenant: 'acme',
+  type: 'test.run',
+  lane: 'ai',
+  input: { prompt: 'hi' },
+  model: null,
+  priority: 0,
+  maxAttempts: 4,
+  timeoutMs: 240_000,
+  tags: [],
+  bodyHash: 'hash',
+} as const
+
+interface Context {
+  readonly attempt: number
+  readonly sleep: (ms: number) => Promise<void>
+  readonly progress: (percent: number) => void
+  readonly step: (name: string, run: () => unknown) => Promise<unknown>
+  readonly stream: { write(text: string): void; restart(): void }
+}
+/** A run that writes a word every so often, as a model does. */
+const speak =
+  (words: readonly string[], everyMs = 200) =>
+  async ({ stream, sleep }: Context) => {
+    for (const word of words) {
+      await sleep(everyMs)
+      stream.write(word)
+    }
+    return words.join('')
+  }
+const WORDS = Array.from({ length: 60 }, (_, index) => `word${index} `)
+
+async function begin(run: (context: Context) => Promise<unknown>) {
+  const world = makeWorld(run as never)
+  const { task } = await submitTask(world, SUBMISSION)
+  return { world, key: { tenant: 'acme', id: task.id } }
+}
+
+/** Takes the lane's messages whenever there are some, as an event source does. */
+function work(world: World): { readonly stop: () => void } {
+  let isOn = true
+  void (async () => {
+    while (isOn) {
+      const deliveries = world.queue.receive('ai')
+      if (deliveries.length > 0)
+        void runBatch(world.worker, deliveries, world.clock.now() + 300_000).then((again) => {
+          for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
+        })
+      await world.clock.sleep(500)
+    }
+  })()
+  return { stop: () => (isOn = false) }
+}
+
+/** Collects events as they come; `most` cuts the watcher off. */
+function watch(world: World, key: { tenant: string; id: string }, from: Position = START, most = Infinity) {
+  const events: TaskEvent[] = []
+  const done = (async () => {
+    for await (const event of watchTask(world.worker, key, from, world.clock.now() + 300_000)) {
+      events.push(event)
+      if (events.length >= most) break
+    }
+  })()
+  return { events, done }
+}
+const textOf = (events: readonly TaskEvent[]): string =>
+  events.reduce((text, event) => {
+    if (event.kind !== 'text') return text
+    expect([0, text.length]).toContain(event.piece.offset)
+    return text.slice(0, event.piece.offset) + event.piece.text
+  }, '')
+const kindsOf = (events: readonly TaskEvent[]) =>
+  events.map(({ kind }) => kind).filter((kind, index, all) => kind !== all[index - 1])
+
+describe('watching a task', () => {
+  it('nobody watches, nobody pays: not one write of text', async () => {
+    const { world, key } = await begin(speak(WORDS))
+    work(world)
+    await world.clock.advance(30_000)
+    expect((await world.store.get(key))?.status).toBe('COMPLETED')
+    expect(world.text.writes).toBe(0)
+  })
+
+  it('tells every piece once, in order, with at most two writes a second, and the end', async () => {
+    const { world, key } = await begin(speak(WORDS))
+    const { events, done } = watch(world, key)
+    work(world)
+    await world.clock.advance(30_000)
+    await done
+    expect(textOf(events)).toBe(WORDS.join(''))
+    expect(events.filter(({ kind }) => kind === 'text').length).toBeGreaterThan(10)
+    expect(world.text.writes).toBeLessThanOrEqual(25)
+    expect(kindsOf(events)[0]).toBe('status')
+    expect(events.at(-1)).toMatchObject({ kind: 'end', task: { status: 'COMPLETED' } })
+    const statuses = events.flatMap((event) => (event.kind === 'status' ? event.task.status : []))
+    expect(statuses).toEqual(['PENDING', 'PROCESSING', 'COMPLETED'])
+  })
+
+  it('who joins late gets the whole so far, who joins after the end all of it', async () => {
+    const { world, key } = await begin(speak(WORDS))
+    work(world)
+    await world.clock.advance(8_000)
+    const late = watch(world, key)
+    await world.clock.advance(3_000)
+    const first = late.events.find((event) => event.kind === 'text')
+    expect(first?.kind === 'text' && first.piece.offset === 0 && first.piece.text.length).toBeGreaterThan(150)
+    await world.clock.advance(30_000)
+    expect(textOf(late.events)).toBe(WORDS.join(''))
+    const after = watch(world, key)
+    await world.clock.advance(1_000)
+    expect(textOf(after.events)).toBe(WORDS.join(''))
+    expect(kindsOf(after.events)).toEqual(['status', 'text', 'end'])
+  })
+
+  it('a watcher cut off at every event goes on behind it: each piece once, in order', async () => {
+    const { world, key } = await begin(speak(WORDS, 300))
+    work(world)
+    const all: TaskEvent[] = []
+    let position = START
+    for (let cut = 0; cut < 200 && all.at(-1)?.kind !== 'end'; cut += 1) {
+      const { events, done } = watch(world, key, position, 1)
+      for (let n = 0; n < 40 && events.length === 0; n += 1) await world.clock.advance(500)
+      await done
+      all.push(...events)
+      // As it travels: out as an id, in as Last-Event-ID.
+      position = readPosition(writePosition(events.at(-1)?.position ?? position)) ?? START
+    }
+    expect(all.filter(({ kind }) => kind === 'text').length).toBeGreaterThan(15)
+    const texts = all.flatMap((event) => (event.kind === 'text' ? event.piece.text : []))
+    expect(texts.join('')).toBe(WORDS.join(''))
+    expect(all.filter(({ kind }) => kind === 'end').length).toBe(1)
+    const task = await world.store.get(key)
+    expect(task && hasSeenEnd(task, position)).toBe(true)
+  })
+
+  it('a second attempt begins its text anew, marked', async () => {
+    const { world, key } = await begin(async (context) => {
+      if (context.attempt === 2) return speak(WORDS)(context)
+      await speak(WORDS.slice(0, 20), 300)(context)
+      throw new TaskError('passing', { code: 'provider_unavailable', retry: 'counted' })
+    })
+    const { events, done } = watch(world, key)
+    work(world)
+    await world.clock.advance(60_000)
+    await done
+    const seams = events.flatMap((event) =>
+      event.kind === 'text' && event.piece.offset === 0 ? event.piece.attempt : [],
+    )
+    expect(seams).toEqual([1, 2])
+    expect(textOf(events)).toBe(WORDS.join(''))
+    const statuses = events.flatMap((event) =>
+      event.kind === 'status' ? `${event.task.status} ${event.task.attempt}` : [],
+    )
+    expect(statuses).toEqual(['PENDING 0', 'PROCESSING 1', 'RETRYING 1', 'PROCESSING 2', 'COMPLETED 2'])
+  })
+
+  it('what another model of the list begins anew is a text of its own', async () => {
+    const { world, key } = await begin(async (context) => {
+      await speak(['a', 'b', 'c'], 1_500)(context)
+      context.stream.restart()
+      return speak(['x', 'y', 'z'], 1_500)(context)
+    })
+    const { events, done } = watch(world, key)
+    work(world)
+    await world.clock.advance(30_000)
+    await done
+    expect(textOf(events)).toBe('xyz')
+  })
+
+  it('a table that fails costs watchers a moment and the task nothing', async () => {
+    const { world, key } = await begin(speak(WORDS))
+    const append = world.text.append.bind(world.text)
+    let calls = 0
+    world.text.append = async (task, piece) => {
+      calls += 1
+      if (calls % 3 !== 0) throw new UnavailableError('away')
+      return append(task, piece)
+    }
+    const { events, done } = watch(world, key)
+    work(world)
+    await world.clock.advance(60_000)
+    await done
+    expect(textOf(events)).toBe(WORDS.join(''))
+    expect((await world.store.get(key))?.attempt).toBe(1)
+    expect(world.events.some(({ event }) => event === 'text.failed')).toBe(true)
+  })
+
+  it('tells progress and steps, each once, also of a task without a text', async () => {
+    const { world, key } = await begin(async ({ progress, step, sleep }) => {
+      for (const percent of [20, 40, 80]) {
+        await step(`part ${percent}`, () => percent)
+        progress(percent)
+        await sleep(4_000)
+      }
+      return { done: true }
+    })
+    const { events, done } = watch(world, key)
+    work(world)
+    await world.clock.advance(60_000)
+    await done
+    const steps = events.flatMap((event) => (event.kind === 'step' ? event.step.name : []))
+    expect(steps).toEqual(['part 20', 'part 40', 'part 80'])
+    const percents = events.flatMap((event) =>
+      event.kind === 'progress' ? event.task.progress?.percent : [],
+    )
+    expect(percents).toEqual([20, 40, 80])
+    expect(events.some(({ kind }) => kind === 'text')).toBe(false)
+  })
+
+  it('says when it is quiet, ends at its time without an end, and leaves no mark on what is over', async () => {
+    const { world, key } = await begin(speak(WORDS))
+    const { events, done } = watch(world, key)
+    await world.clock.advance(300_000)
+    await done
+    expect(events.filter(({ kind }) => kind === 'quiet').length).toBeGreaterThan(15)
+    expect(events.at(-1)?.kind).toBe('quiet')
+    await cancelTask(world, key)
+    const { watched } = world.store as MemoryStore
+    watched.clear()
+    const over = watch(world, key)
+    await world.clock.advance(1_000)
+    await over.done
+    expect(kindsOf(over.events)).toEqual(['status', 'end'])
+    expect(watched.size).toBe(0)
+  })
+
+  it('knows its own ids and no others', () => {
+    const position = {
+      epoch: 2,
+      attempt: 3,
+      take: 1,
+      offset: 12_345_678,
+      steps: 40,
+      updatedAt: 1_800_000_000_000,
+    }
+    expect(readPosition(writePosition(position))).toEqual(position)
+    for (const id of [
+      '',
+      '1',
+      '1.2.3.4.5',
+      '1.2.3.4.5.6.7',
+      '1.2.3.4.5.-1',
+      '1.2.3.4.5.ABC',
+      '1.2.3.4.5.zzzzzzzzzzz',
+    ])
+      expect(readPosition(id)).toBeUndefined()
+  })
+})
