@@ -35,6 +35,7 @@ const pending: z.input<typeof taskSchema> = {
   steps: [],
   links: {
     self: SELF,
+    events: `${SELF}/events`,
     input: `${SELF}/input`,
     result: `${SELF}/result`,
     cancel: `${SELF}/cancel`,

@@ -109,6 +109,7 @@ const toRow = ({ name, route }: FoundRoute) => ({
   method: route.method,
   path: route.path,
   function: route.function,
+  ...(route.isStreamed ? { isStreamed: true } : {}),
   scope: route.scope,
   ...(route.query ? { query: Object.keys(route.query.shape) } : {}),
   ...(route.mcp ? { tool: route.mcp.tool } : {}),
@@ -121,11 +122,17 @@ function entryOf(name: ApiFunction, routes: readonly FoundRoute[]): string {
   const own = routes.filter(({ route }) => route.function === name)
   const isFallback = name === FALLBACK_OF
   const imports = own.map((route) => `import { ${route.name}Route } from '../${route.file}'`)
+  const streamed = own.filter(({ route }) => route.isStreamed)
+  if (streamed.length > 0 && streamed.length < own.length)
+    throw new Error(
+      `${name}: some routes stream and some do not. Give those that stream a function of their own.`,
+    )
+  const [host, file] = streamed.length > 0 ? ['streamHandler', 'stream'] : ['httpHandler', 'lambda']
   const list = own.map((route) => `  ${route.name}Route,`).join('\n')
-  return `${NOTE}import { httpHandler } from '../../hosts/lambda.ts'
+  return `${NOTE}import { ${host} } from '../../hosts/${file}.ts'
 ${isFallback ? "import { fallbackRoute } from '../fallback-route.ts'\n" : ''}${imports.join('\n')}
 
-export const handler = httpHandler([
+export const handler = ${host}([
 ${list}
 ]${isFallback ? ', fallbackRoute' : ''})
 `

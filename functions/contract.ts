@@ -31,6 +31,8 @@ export const ENV = {
   slots: 'SLOTS',
   /** Callers that may wait for a task at once. */
   waitPlaces: 'WAIT_PLACES',
+  /** Callers that may watch a task's events at once. */
+  watchPlaces: 'WATCH_PLACES',
   /** JSON object: model name or prefix ending in `*` → provider or further server. The first match in order of writing wins. */
   modelRoutes: 'MODEL_ROUTES',
   defaultModel: 'DEFAULT_MODEL',
@@ -89,6 +91,8 @@ export const TABLE = {
   waitPlaces: 'WAITS',
   /** The partition of what running workers say about their slots. */
   workerSlots: 'SLOTS',
+  /** Attribute of a row by which its worker sees that somebody watches. */
+  watchedUntil: 'watchedUntil',
   /** Partitions of the due index per kind of wait; each takes 1,000 writes a second. */
   dueShards: 16,
 } as const
@@ -97,6 +101,7 @@ export const TABLE = {
 export const BUNDLES = {
   'api-writes': 'functions/api/groups/api-writes.gen.ts',
   'api-reads': 'functions/api/groups/api-reads.gen.ts',
+  'api-events': 'functions/api/groups/api-events.gen.ts',
   'api-operate': 'functions/api/groups/api-operate.gen.ts',
   'api-public': 'functions/api/groups/api-public.gen.ts',
   'api-flows': 'functions/api/groups/api-flows.gen.ts',
@@ -113,7 +118,19 @@ export type BundleName = keyof typeof BUNDLES
 
 /** As stack and constructs make the functions' names; log files, log groups and the command line have the same. */
 export const FUNCTION_NAMES: readonly string[] = [
-  ...['Writes', 'Reads', 'Operate', 'Public', 'SweeperSweep', 'CleanerCleanUp', 'OpsView', 'OpsAction'],
+  ...[
+    'Writes',
+    'Reads',
+    'Events',
+    'Flows',
+    'AdvancerAdvance',
+    'Operate',
+    'Public',
+    'SweeperSweep',
+    'CleanerCleanUp',
+    'OpsView',
+    'OpsAction',
+  ],
   ...LANES.map((lane) => `lane${lane}Worker`),
 ]
 
@@ -135,6 +152,8 @@ export interface Route {
   /** Below `API_BASE`, path parameters in braces. */
   readonly path: string
   readonly function: ApiFunction
+  /** Its integration is in transfer mode STREAM. */
+  readonly isStreamed?: boolean
   readonly scope: Scope
 }
 
@@ -156,6 +175,8 @@ export const LIMITS = {
   pageSize: 100,
   /** How long a call may wait for a task, in seconds; API Gateway gives up after 29. */
   waitSeconds: 25,
+  /** How long one answer with events lasts; its reader then comes back by itself. API Gateway ends a stream after 15 min. */
+  watchSeconds: 300,
 } as const
 
 /**

@@ -71,7 +71,7 @@ export type RouteAnswer<Answers extends Shapes> = {
     readonly headers?: Readonly<Record<string, string>>
   } & (Answers[Status] extends { readonly schema: infer Schema extends z.ZodType }
     ? { readonly body: ReadonlyDeep<z.input<Schema>> } | { readonly text: string }
-    : { readonly text?: string })
+    : { readonly text?: string; readonly stream?: AsyncIterable<string> })
 }[keyof Answers & number]
 
 export interface RouteDeclaration<
@@ -87,6 +87,8 @@ export interface RouteDeclaration<
   /** Below `API_BASE`, path parameters in braces. */
   readonly path: string
   readonly function: ApiFunction
+  /** Its answer begins before it has ended; all routes of its function are such. */
+  readonly isStreamed?: true
   /** What a key must be allowed to do; `open` needs no key. */
   readonly scope: Scope
   /** A few words; the operation's name in the docs. */
@@ -115,6 +117,7 @@ export interface RouteDeclaration<
 /** Any declared route, as the generator and the hosts see it. */
 export interface AnyRoute extends ServedRoute {
   readonly function: ApiFunction
+  readonly isStreamed?: true
   readonly scope: Scope
   readonly summary: string
   readonly description?: string | undefined

@@ -33,6 +33,7 @@ import type { submitDocumentRoute } from './routes/tasks/submit-document.ts'
 import type { submitEvidenceRoute } from './routes/tasks/submit-evidence.ts'
 import type { submitExampleRoute } from './routes/tasks/submit-example.ts'
 import type { submitTaskRoute } from './routes/tasks/submit-task.ts'
+import type { watchTaskRoute } from './routes/tasks/watch-task.ts'
 import type { createUploadRoute } from './routes/uploads/create-upload.ts'
 import type { getUploadRoute } from './routes/uploads/get-upload.ts'
 import type { getStatsRoute } from './routes/usage/get-stats.ts'
@@ -88,6 +89,7 @@ export interface Routes {
   readonly submitEvidence: typeof submitEvidenceRoute
   readonly submitExample: typeof submitExampleRoute
   readonly submitTask: typeof submitTaskRoute
+  readonly watchTask: typeof watchTaskRoute
   readonly createUpload: typeof createUploadRoute
   readonly getUpload: typeof getUploadRoute
   readonly getStats: typeof getStatsRoute

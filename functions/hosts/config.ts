@@ -28,6 +28,7 @@ const shapes = {
   [ENV.eventSourceIds]: json(z.partialRecord(z.enum(LANES), z.string().min(1))),
   [ENV.lane]: z.enum(LANES),
   [ENV.slots]: z.coerce.number().int().positive(),
+  [ENV.watchPlaces]: z.coerce.number().int().nonnegative(),
   [ENV.waitPlaces]: z.coerce.number().int().nonnegative(),
   [ENV.modelRoutes]: json(z.record(z.string(), z.string())),
   [ENV.defaultModel]: z.string().min(1),

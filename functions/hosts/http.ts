@@ -40,6 +40,8 @@ export interface HttpAnswer {
   readonly body?: unknown
   /** Sent as is, in place of `body`. */
   readonly text?: string
+  /** Sent behind it, piece by piece, by a host that streams. */
+  readonly stream?: AsyncIterable<string>
 }
 
 /** Without an authorizer or a key (the open local stage) everybody is this tenant. */

@@ -81,11 +81,16 @@ export const openWorkerSlots = (): DynamoWorkerSlots =>
 
 export const openWaitPlaces = (): DynamoWaitPlaces => {
   const { TABLE_NAME, WAIT_PLACES } = readConfig([ENV.tableName, ENV.waitPlaces])
-  return new DynamoWaitPlaces(openDynamo(), TABLE_NAME, WAIT_PLACES, {
-    random: clock.random,
-    token: ids.token,
-  })
+  return openPlaces('wait', TABLE_NAME, WAIT_PLACES)
 }
+
+export const openWatchPlaces = (): DynamoWaitPlaces => {
+  const { TABLE_NAME, WATCH_PLACES } = readConfig([ENV.tableName, ENV.watchPlaces])
+  return openPlaces('watch', TABLE_NAME, WATCH_PLACES)
+}
+
+const openPlaces = (kind: 'wait' | 'watch', table: string, places: number): DynamoWaitPlaces =>
+  new DynamoWaitPlaces(openDynamo(), table, places, { kind, random: clock.random, token: ids.token })
 
 let payloads: S3PayloadStore | undefined
 export const openPayloads = (): S3PayloadStore => {
@@ -156,14 +161,31 @@ export interface ServedRoute {
  * @param fallback answers what no route fits.
  */
 export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHandler) {
-  const { CORS_ORIGINS, AUTH } = readConfig([ENV.stage, ENV.corsOrigins, ENV.auth])
+  const { CORS_ORIGINS } = readConfig([ENV.stage, ENV.corsOrigins])
+  const handle = dispatch(routes, fallback)
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+    .use({
+      onError: (request) => {
+        request.response = reply(refusal(request.error, request.event), request.event, CORS_ORIGINS)
+      },
+    })
+    .handler(async (event) => reply(await handle(event), event, CORS_ORIGINS))
+}
+
+/**
+ * Finds the route of an event, and answers by it.
+ *
+ * @throws RequestError where there is none, or the caller's key has not its scope.
+ */
+export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler) {
+  const { AUTH } = readConfig([ENV.auth])
   const served = new Map(
     routes.map((route) => [
       `${route.method} ${API_BASE}${route.path}`,
       { scope: route.scope, answer: route.start() },
     ]),
   )
-  const handle = async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
+  return async (event: APIGatewayProxyEvent): Promise<HttpAnswer> => {
     // What a GET answers, less the body.
     const method = event.httpMethod === 'HEAD' ? 'GET' : event.httpMethod
     const route = served.get(`${method} ${event.resource}`)
@@ -171,27 +193,21 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
     if (!handler) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
     const request = toRequest(event)
     if (route) checkScope(request, route.scope, AUTH === 'keys' && !event.requestContext.authorizer?.tenant)
-    return reply(await handler(request), event, CORS_ORIGINS)
+    return handler(request)
   }
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
-    .use({
-      onError: (request) => {
-        const { problem, headers } = toProblem(request.error, request.event.path ?? '')
-        if (problem.status >= 500)
-          log('http.failed', {
-            status: problem.status,
-            path: request.event.resource,
-            code: causeFields(request.error).code,
-            cause: causeOf(request.error),
-          })
-        request.response = reply(
-          { status: problem.status, headers, body: problem },
-          request.event,
-          CORS_ORIGINS,
-        )
-      },
+}
+
+/** What a caller is told of a failure; ours go to the log. */
+export function refusal(error: unknown, event: APIGatewayProxyEvent): HttpAnswer {
+  const { problem, headers } = toProblem(error, event.path ?? '')
+  if (problem.status >= 500)
+    log('http.failed', {
+      status: problem.status,
+      path: event.resource,
+      code: causeFields(error).code,
+      cause: causeOf(error),
     })
-    .handler(handle)
+  return { status: problem.status, headers, body: problem }
 }
 
 /**
@@ -210,7 +226,7 @@ function checkScope({ principal }: HttpRequest, scope: Scope, isUnknown: boolean
     )
 }
 
-function reply(
+export function reply(
   { status, headers, body, text }: HttpAnswer,
   event: APIGatewayProxyEvent,
   origins: readonly string[],

@@ -6,6 +6,7 @@
  * const { id } = await client.tasks.submit('text.generate', { prompt: 'What is a queue?' })
  * const { result } = await client.tasks.wait<'text.generate'>(id)
  */
+import { readEvents } from './events.ts'
 import { ApiError, type ClientOptions, pause, Transport, UnreachableError } from './transport.ts'
 import {
   type Answer,
@@ -18,6 +19,7 @@ import {
   type SendOptions,
   type SubmitOptions,
   type Task,
+  type TaskEvent,
   type TaskOf,
   type TaskType,
 } from './types.ts'
@@ -30,6 +32,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal
   /** Told of every change. */
   readonly onChange?: (task: Task) => void
+}
+
+export interface WatchOptions {
+  /** Id of the last event seen: go on behind it. */
+  readonly after?: string
+  readonly signal?: AbortSignal
 }
 
 /** The time of `wait` was over before the task was. */
@@ -111,6 +119,27 @@ export function createClient(options: ClientOptions) {
     }
   }
 
+  async function* events(id: string, { after, signal }: WatchOptions = {}): AsyncGenerator<TaskEvent> {
+    let last = after
+    let retryMs = 1_000
+    for (;;) {
+      const headers: Record<string, string> = last === undefined ? {} : { 'last-event-id': last }
+      const answer = await transport.open('watchTask', { params: { id }, headers, signal })
+      if (answer.status === 204 || !answer.body) return
+      try {
+        for await (const { id: eventId, event, data } of readEvents(answer.body, (ms) => (retryMs = ms))) {
+          last = eventId
+          yield { id: eventId, event, data: JSON.parse(data) } as TaskEvent
+          if (event === 'end') return
+        }
+      } catch (error) {
+        // Cut off: what was missed comes again.
+        if (signal?.aborted || error instanceof SyntaxError) throw signal?.reason ?? error
+      }
+      await pause(retryMs, signal)
+    }
+  }
+
   return {
     /** Any operation by its name, with status and headers. */
     call: transport.call.bind(transport) as Transport['call'],
@@ -119,6 +148,8 @@ export function createClient(options: ClientOptions) {
       submit,
       submitBody,
       wait,
+      /** What happens to the task, as it happens, until its end; goes on by itself where it was cut off. */
+      events,
       /** Submits, waits and gives the result. @throws TaskFailedError when there is none. */
       run: async <Name extends TaskType>(
         type: Name,

@@ -35,6 +35,7 @@ export const OPERATIONS = {
   submitEvidence: ['POST', '/tasks/analyze-evidence'],
   submitExample: ['POST', '/tasks/example'],
   submitTask: ['POST', '/tasks'],
+  watchTask: ['GET', '/tasks/{id}/events'],
   createUpload: ['POST', '/uploads'],
   getUpload: ['GET', '/uploads/{id}'],
   getStats: ['GET', '/stats'],

@@ -81,6 +81,30 @@ export class Transport {
     }
   }
 
+  /** Begins an answer that is read while it comes. Repeated like a call. @throws what `call` throws. */
+  async open<Name extends Operation>(name: Name, call: Call<Name>): Promise<Response> {
+    for (let count = 0; ; count += 1) {
+      try {
+        const { key } = this.#options
+        const headers = { accept: 'text/event-stream', ...(key ? { 'x-api-key': key } : {}), ...call.headers }
+        const signal = call.signal ?? null
+        const send = this.#options.fetch ?? fetch
+        const response = await send(this.base + pathOf(name, call), { headers, signal }).catch(
+          (cause: Error) => {
+            if (call.signal?.aborted) throw call.signal.reason
+            throw new UnreachableError(this.base, reasonOf(cause, 0), cause)
+          },
+        )
+        if (response.ok) return response
+        const problem = (parse(await response.text()) ?? {}) as Partial<Problem>
+        throw new ApiError(name, response.status, response.headers, problem)
+      } catch (error) {
+        if (count >= (this.#options.retries ?? 3) || call.signal?.aborted || !isPassing(error)) throw error
+        await pause(pauseOf(error, count), call.signal)
+      }
+    }
+  }
+
   async #once<Name extends Operation>(name: Name, call: Call<Name>): Promise<Answer<Json<Name>>> {
     const [method] = OPERATIONS[name]
     const { timeoutMs = 35_000, key } = this.#options

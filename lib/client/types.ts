@@ -116,3 +116,23 @@ export interface TaskWebhook {
   readonly data: Pick<Task, 'id' | 'task_id' | 'status'> &
     Partial<Task> & { readonly is_result_omitted?: boolean }
 }
+/** What happens to a task, as `tasks.events` tells it. */
+export type TaskEvent = {
+  /** Of this event; with it, watching goes on behind it. */
+  readonly id: string
+} & (
+  | {
+      readonly event: 'status'
+      readonly data: Pick<Task, 'id' | 'status' | 'epoch' | 'max_attempts' | 'updated_at'> & {
+        readonly attempt: number
+      }
+    }
+  | { readonly event: 'progress'; readonly data: NonNullable<Task['progress']> }
+  | { readonly event: 'step'; readonly data: Task['steps'][number] }
+  /** A piece of the result's text. One with offset 0 begins the text anew, as after a crash. */
+  | {
+      readonly event: 'text-delta'
+      readonly data: { readonly attempt: number; readonly offset: number; readonly text: string }
+    }
+  | { readonly event: 'end'; readonly data: Task }
+)

@@ -9,6 +9,8 @@ export interface Access {
   readonly table?: readonly string[]
   /** DynamoDB actions on the items of one partition alone. */
   readonly partition?: { readonly key: string; readonly actions: readonly string[] }
+  /** May write this one attribute of a row, and read nothing by it. */
+  readonly attribute?: string
   /** DynamoDB actions on one index each. */
   readonly indexes?: { readonly list?: readonly string[]; readonly due?: readonly string[] }
   /** S3 actions below the payload prefix. */
@@ -72,6 +74,16 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // Query on the table itself: the checkpoints of a task lie beside its row.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     indexes: { list: ['dynamodb:Query'] },
+    payloads: ['s3:GetObject'],
+  },
+  'api-events': {
+    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.watchPlaces],
+    optionalEnvironment: [ENV.corsOrigins],
+    partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
+    // A mark on the row, by which its worker sees that somebody watches.
+    attribute: TABLE.watchedUntil,
+    // Query on the table itself: checkpoints and pieces of text lie beside the row.
+    table: ['dynamodb:GetItem', 'dynamodb:Query'],
     payloads: ['s3:GetObject'],
   },
   'api-operate': {

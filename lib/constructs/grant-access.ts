@@ -40,6 +40,13 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
     target.allow(access.partition.actions, [reach.table.table.tableArn], {
       'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [access.partition.key] },
     })
+  if (access.attribute)
+    target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {
+      'ForAllValues:StringEquals': {
+        'dynamodb:Attributes': [TABLE.partitionKey, TABLE.sortKey, access.attribute],
+      },
+      StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+    })
   target.allow(access.indexes?.list ?? [], [reach.table.indexArn(TABLE.listIndex.name)])
   target.allow(access.indexes?.due ?? [], [reach.table.indexArn(TABLE.dueIndex.name)])
   target.allow(

@@ -1,10 +1,10 @@
-import { RemovalPolicy, Size } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import routesFile from '../../functions/api/routes.gen.json' with { type: 'json' }
-import { API_BASE, type ApiFunction, type Route } from '../../functions/contract.ts'
+import { API_BASE, type ApiFunction, LIMITS, type Route } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
 import { ApiDoor, doorProps } from './api-door.ts'
@@ -18,6 +18,9 @@ export interface TaskApiProps {
   readonly stage: StageSettings
   readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
 }
+
+/** The answer ends itself earlier. */
+export const STREAM_TIMEOUT_SECONDS = LIMITS.watchSeconds + 29
 
 /** The gateway's own stage; ours is the environment. The API's version is part of the path. */
 const GATEWAY_STAGE = 'live'
@@ -95,8 +98,8 @@ export class TaskApi extends Construct {
       const resource = this.api.root.resourceForPath(`${API_BASE}${route.path}`)
       const isOpen = route.scope === 'open' && !(isDocs && this.#docs === 'key')
       if (isOpen) openPaths.add(resource.path)
-      this.#addMethod(resource, route.method, route.function, isOpen)
-      if (route.method === 'GET') this.#addMethod(resource, 'HEAD', route.function, isOpen)
+      this.#addMethod(resource, route.method, route.function, isOpen, route.isStreamed)
+      if (route.method === 'GET') this.#addMethod(resource, 'HEAD', route.function, isOpen, route.isStreamed)
     }
     this.api.root.addResource('{proxy+}')
     for (const resource of this.#resources()) {
@@ -106,14 +109,29 @@ export class TaskApi extends Construct {
     }
   }
 
-  #addMethod(resource: apigateway.IResource, method: string, bundle: ApiFunction, isOpen: boolean): void {
+  #addMethod(
+    resource: apigateway.IResource,
+    method: string,
+    bundle: ApiFunction,
+    isOpen: boolean,
+    isStreamed = false,
+  ): void {
     // Not `LambdaIntegration`: it adds two permissions to each method, and thirty methods overflow the 20 kB that
     // a function's policy may have.
     const { functionArn } = this.#functions[bundle].live
     const integration = new apigateway.AwsIntegration({
       proxy: true,
       service: 'lambda',
-      path: `2015-03-31/functions/${functionArn}/invocations`,
+      // A stream is another call of Lambda's API, by its own version.
+      ...(isStreamed
+        ? {
+            path: `2021-11-15/functions/${functionArn}/response-streaming-invocations`,
+            options: {
+              responseTransferMode: apigateway.ResponseTransferMode.STREAM,
+              timeout: Duration.seconds(STREAM_TIMEOUT_SECONDS),
+            },
+          }
+        : { path: `2015-03-31/functions/${functionArn}/invocations` }),
     })
     resource.addMethod(method, integration, {
       apiKeyRequired: !this.#isOpen && !isOpen,

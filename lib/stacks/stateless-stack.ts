@@ -16,7 +16,7 @@ import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
 import { grantAccess } from '../constructs/grant-access.ts'
 import { Lane } from '../constructs/lane.ts'
 import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
-import { TaskApi } from '../constructs/task-api.ts'
+import { STREAM_TIMEOUT_SECONDS, TaskApi } from '../constructs/task-api.ts'
 import { TaskFunction } from '../constructs/task-function.ts'
 import { WebhookQueue, WebhookSender } from '../constructs/webhooks.ts'
 import { WorkflowAdvancer, WorkflowQueue } from '../constructs/workflows.ts'
@@ -91,6 +91,7 @@ export class StatelessStack extends Stack {
       ...(Object.keys(stage.tenantLimits).length > 0
         ? { [ENV.tenantLimits]: JSON.stringify(stage.tenantLimits) }
         : {}),
+      [ENV.watchPlaces]: String(stage.api.watchPlaces),
       ...(stage.api.corsOrigins.length > 0
         ? { [ENV.corsOrigins]: JSON.stringify(stage.api.corsOrigins) }
         : {}),
@@ -99,6 +100,8 @@ export class StatelessStack extends Stack {
       functionId: string,
       bundle: ApiFunction | OpsBundle,
       description: string,
+      // API Gateway gives up after 29 s; a function that outlives it only costs.
+      timeoutSeconds = 29,
     ): TaskFunction => {
       const target = new TaskFunction(this, functionId, {
         stage,
@@ -106,8 +109,7 @@ export class StatelessStack extends Stack {
         bundleRoot,
         description,
         memoryMb: stage.api.memoryMb,
-        // API Gateway gives up after 29 s; a function that outlives it only costs.
-        timeoutSeconds: 29,
+        timeoutSeconds,
         environment: Object.fromEntries(
           [...FUNCTION_ACCESS[bundle].environment, ...(FUNCTION_ACCESS[bundle].optionalEnvironment ?? [])]
             .map((name) => [name, values[name]])
@@ -131,6 +133,12 @@ export class StatelessStack extends Stack {
     this.functions = {
       'api-writes': apiFunction('Writes', 'api-writes', 'Accepts, cancels and retries tasks'),
       'api-reads': apiFunction('Reads', 'api-reads', 'Shows and lists tasks'),
+      'api-events': apiFunction(
+        'Events',
+        'api-events',
+        'Tells what happens to a task while it happens',
+        STREAM_TIMEOUT_SECONDS,
+      ),
       'api-operate': apiFunction(
         'Operate',
         'api-operate',

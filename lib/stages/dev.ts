@@ -33,6 +33,7 @@ export const dev: StageInput = {
     burst: 100,
     memoryMb: 512,
     waitPlaces: 20,
+    watchPlaces: 20,
     setsAccountLogRole: true,
     hasCanary: false,
     docs: 'open',

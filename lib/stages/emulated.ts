@@ -39,6 +39,7 @@ export const emulated: StageInput = {
     burst: 2_000,
     memoryMb: 256,
     waitPlaces: 2,
+    watchPlaces: 10,
     setsAccountLogRole: true,
     hasCanary: false,
     docs: 'open',

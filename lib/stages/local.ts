@@ -78,6 +78,7 @@ export function local(environment: Environment): StageInput {
       memoryMb: 256,
       // Of four environments, so that two are left for everybody else.
       waitPlaces: 2,
+      watchPlaces: 20,
       setsAccountLogRole: false,
       hasCanary: false,
       docs: 'open',

@@ -26,6 +26,7 @@ export const prod: StageInput = {
     burst: 1_000,
     memoryMb: 512,
     waitPlaces: 100,
+    watchPlaces: 100,
     setsAccountLogRole: true,
     hasCanary: true,
     docs: 'key',

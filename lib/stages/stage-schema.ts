@@ -216,6 +216,8 @@ export const stageSchema = z
        * environment of an API function, so that waiting can take no more of the account's concurrency than this.
        */
       waitPlaces: whole.min(0).max(1_000),
+      /** Callers that may watch events at once, each in an environment of its own; further ones are told the state and to come back. */
+      watchPlaces: whole.min(0).max(1_000),
       /**
        * API Gateway writes access logs with one role per account and Region. True: this stage sets it, and leaves it
        * in place when deleted. False where somebody else governs the account.

@@ -26,6 +26,7 @@ export const staging: StageInput = {
     burst: 400,
     memoryMb: 512,
     waitPlaces: 50,
+    watchPlaces: 50,
     setsAccountLogRole: true,
     hasCanary: true,
     docs: 'key',

@@ -156,6 +156,7 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-operate': 'Operate',
     'api-flows': 'Flows',
     'api-mcp': 'Mcp',
+    'api-events': 'Events',
     'advance-workflow': 'AdvancerAdvance',
     'send-webhooks': 'WebhookSend',
     'run-task': 'laneaiWorker',

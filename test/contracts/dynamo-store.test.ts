@@ -47,6 +47,7 @@ workerSlotsContract(
 waitPlacesContract('the local table', async (places) => {
   const table = await local.createTable()
   return new DynamoWaitPlaces(local.documents, table, places, {
+    kind: 'wait',
     random: Math.random,
     token: () => `holder-${++writes}`,
   })

@@ -115,18 +115,12 @@ export async function toTaskJson(
       outcome: record.outcome,
       provider: record.provider ?? null,
     })),
-    steps: steps.map(({ name, startedAt, endedAt, epoch, attempt, usage }) => ({
-      name,
-      started_at: iso(startedAt),
-      seconds: (endedAt - startedAt) / 1_000,
-      epoch,
-      attempt,
-      cost_usd: typeof usage?.costMicroUsd === 'number' ? usage.costMicroUsd / 1_000_000 : null,
-    })),
+    steps: steps.map(toStepJson),
     attempts_omitted: task.attemptsOmitted ?? 0,
     ...(missing.length ? { missing } : {}),
     links: {
       self,
+      events: `${self}/events`,
       input: `${self}/input`,
       result: `${self}/result`,
       cancel: `${self}/cancel`,
@@ -134,3 +128,12 @@ export async function toTaskJson(
     },
   }
 }
+
+export const toStepJson = ({ name, startedAt, endedAt, epoch, attempt, usage }: KeptStep) => ({
+  name,
+  started_at: iso(startedAt),
+  seconds: (endedAt - startedAt) / 1_000,
+  epoch,
+  attempt,
+  cost_usd: typeof usage?.costMicroUsd === 'number' ? usage.costMicroUsd / 1_000_000 : null,
+})

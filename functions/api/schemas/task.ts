@@ -98,6 +98,7 @@ export const taskSchema = z
       .describe('What was stored beside the task and is not there any more; it is null here.'),
     links: z.object({
       self: z.string(),
+      events: z.string(),
       input: z.string(),
       result: z.string(),
       cancel: z.string(),

@@ -13,6 +13,7 @@ const LOOKS = 4
 export class DynamoWaitPlaces implements WaitPlaces {
   readonly #table: Table
   readonly #places: number
+  readonly #kind: string
   readonly #random: () => number
   readonly #token: () => string
 
@@ -20,8 +21,18 @@ export class DynamoWaitPlaces implements WaitPlaces {
     client: DynamoDBDocumentClient,
     table: string,
     places: number,
-    { random, token }: { readonly random: () => number; readonly token: () => string },
+    {
+      kind,
+      random,
+      token,
+    }: {
+      /** Places of one kind are not taken by another. */
+      readonly kind: 'wait' | 'watch'
+      readonly random: () => number
+      readonly token: () => string
+    },
   ) {
+    this.#kind = kind
     this.#table = new Table(client, table)
     this.#places = places
     this.#random = random
@@ -32,7 +43,7 @@ export class DynamoWaitPlaces implements WaitPlaces {
     const first = Math.floor(this.#random() * this.#places)
     const holder = this.#token()
     for (let look = 0; look < Math.min(LOOKS, this.#places); look += 1) {
-      const place = `${(first + look) % this.#places}`
+      const place = `${this.#kind}-${(first + look) % this.#places}`
       const condition = 'attribute_not_exists(#until) OR #until <= :now'
       if (await this.#set(place, until, holder, condition, { ':now': now }))
         return async () => {

@@ -1,0 +1,75 @@
+import * as z from 'zod'
+import { LIMITS } from '../../../contract.ts'
+import { invalid } from '../../../core/application/submit/prepare-submission.ts'
+import { getTask } from '../../../core/application/tasks/get-task.ts'
+import { hasSeenEnd, watchTask } from '../../../core/application/tasks/watch-task.ts'
+import { readPosition, START } from '../../../core/domain/text-piece.ts'
+import {
+  clock,
+  openPayloads,
+  openSteps,
+  openStore,
+  openText,
+  openWatchPlaces,
+} from '../../../hosts/lambda.ts'
+import { defineRoute } from '../../define-route.ts'
+import { toEventStream } from '../../event-stream.ts'
+import { taskParams } from '../../schemas/task.ts'
+
+export const watchTaskRoute = defineRoute({
+  method: 'GET',
+  path: '/tasks/{id}/events',
+  function: 'api-events',
+  isStreamed: true,
+  scope: 'tasks:read',
+  summary: 'Watch a task',
+  description:
+    'Server-Sent Events: `status`, `progress`, `step`, `text-delta` and `end`, which has the task. The data of `text-delta` is a piece of the result’s text with its `offset`; one that begins at 0 begins the text anew, as after a crash (`attempt` is then 2). An answer lasts five minutes at most; a reader comes back by itself with the id of the last event. Behind the end it is told 204, and stays away.',
+  params: taskParams,
+  query: z.strictObject({
+    starting_after: z.string().max(100).optional().describe('Id of the last event seen, as Last-Event-ID.'),
+  }),
+  headers: z.object({
+    'Last-Event-ID': z.string().max(100).optional().describe('Id of the last event seen.'),
+  }),
+  answers: {
+    200: { description: 'The events, as they happen.', mediaType: 'text/event-stream' },
+    204: { description: 'The task has ended, and the caller has seen its end.' },
+  },
+  problems: [404],
+  needs: () => ({
+    store: openStore(),
+    text: openText(),
+    steps: openSteps(),
+    payloads: openPayloads(),
+    places: openWatchPlaces(),
+    clock,
+  }),
+  handle: async ({ tenant, base, params: { id }, query, headers }, needs) => {
+    const after = headers['Last-Event-ID'] || query.starting_after
+    const position = after ? readPosition(after) : START
+    if (!position)
+      throw invalid([
+        {
+          path: headers['Last-Event-ID'] ? 'Last-Event-ID' : 'starting_after',
+          message: 'is not the id of an event of this API.',
+        },
+      ])
+    const task = await getTask(needs, { tenant, id })
+    if (hasSeenEnd(task, position)) return { status: 204 }
+    const now = clock.now()
+    const until = now + LIMITS.watchSeconds * 1_000
+    const leave = await needs.places.take(now, until + 10_000)
+    const events = watchTask(needs, { tenant, id }, position, leave ? until : now)
+    return {
+      status: 200,
+      headers: {
+        'content-type': 'text/event-stream; charset=utf-8',
+        // Proxies that gather answers make a stream of nothing.
+        'cache-control': 'no-cache, no-transform',
+        'x-accel-buffering': 'no',
+      },
+      stream: toEventStream(events, { base, leave }),
+    }
+  },
+})
