@@ -250,7 +250,7 @@ const protection: Check = ({ stateful }) =>
     })
 
 const alarms: Check = ({ stateless }) =>
-  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 6 ? [] : ['an API function has no canary']
+  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 7 ? [] : ['an API function has no canary']
 
 /** A topic with a policy of its own has lost the default one, by which CloudWatch may publish. */
 const topics: Check = ({ observability }) => {
