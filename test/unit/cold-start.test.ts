@@ -16,6 +16,7 @@ const VALUES: Readonly<Partial<Record<EnvName, string>>> = {
   [ENV.lane]: 'ai',
   [ENV.slots]: '10',
   [ENV.waitPlaces]: '10',
+  [ENV.watchPlaces]: '10',
   [ENV.modelRoutes]: '{}',
   [ENV.retentionDays]: '7',
   [ENV.parameterPrefix]: '/taskrunner/test/',
@@ -26,6 +27,9 @@ afterEach(() => {
   vi.unstubAllEnvs()
   vi.resetModules()
 })
+
+// A global of Lambda's Node runtime; only what a start calls.
+vi.stubGlobal('awslambda', { streamifyResponse: <Handler>(handler: Handler): Handler => handler })
 
 describe('a function that is told what the table of rights says, and no more', () => {
   it.each(Object.keys(BUNDLES) as BundleName[])('%s starts', async (bundle) => {
