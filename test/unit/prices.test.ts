@@ -13,6 +13,15 @@ describe('the price of a call', () => {
     expect(costMicroUsd('gpt-4o', { ...used, cachedTokens: 9e8 })).toBe(2_250_000)
   })
 
+  it('is that of a long call above the limit, for all of its tokens, and unknown where sources differ', () => {
+    const long = { ...used, inputTokens: 300_000, outputTokens: 10_000, cachedTokens: 100_000 }
+    expect(costMicroUsd('claude-sonnet-4-20250514', long)).toBe(1_200_000 + 60_000 + 225_000)
+    expect(costMicroUsd('claude-sonnet-4-20250514', { ...long, inputTokens: 200_000 })).toBe(480_000)
+    expect(costMicroUsd('gpt-5.4', long)).toBe(1_000_000 + 50_000 + 225_000)
+    expect(costMicroUsd('claude-sonnet-4-5', long)).toBeNull()
+    expect(costMicroUsd('claude-sonnet-4-5', { ...long, inputTokens: 200_000 })).toBe(480_000)
+  })
+
   it('is unknown without tokens, and for a model that is not in the list', () => {
     expect(costMicroUsd('gpt-4o', { ...used, outputTokens: null })).toBeNull()
     for (const model of ['gpt-4o-audio-preview', 'gpt-5-pro', 'o3-pro', 'claude-opus-9', 'llama3', ''])

@@ -6,8 +6,10 @@ export function costMicroUsd(
   model: string,
   { inputTokens, outputTokens, cachedTokens }: ModelUsage,
 ): number | null {
-  const price = priceOf(model)
-  if (!price || inputTokens === null || outputTokens === null) return null
+  const listed = priceOf(model)
+  if (!listed || inputTokens === null || outputTokens === null) return null
+  const price = listed.long && inputTokens > listed.long.aboveTokens ? listed.long.price : listed
+  if (!price) return null
   const cached = Math.min(cachedTokens ?? 0, inputTokens)
   return Math.round(
     (inputTokens - cached) * price.input + cached * price.cachedInput + outputTokens * price.output,

@@ -3,13 +3,18 @@
  * `cost_usd: null` rather than something wrong. Reasoning tokens are output tokens at every provider of this list.
  */
 
-export interface ModelPrice {
-  /** Without the date or version that a provider puts behind it. */
-  readonly model: string
+export interface TokenPrice {
   readonly input: number
   /** Input that was read from the provider's cache. */
   readonly cachedInput: number
   readonly output: number
+}
+
+export interface ModelPrice extends TokenPrice {
+  /** Without the date or version that a provider puts behind it. */
+  readonly model: string
+  /** Calls with more input than so many tokens cost this, all of their tokens; null where no source agrees with another. */
+  readonly long?: { readonly aboveTokens: number; readonly price: TokenPrice | null }
   readonly source: string
   /** When the source said so. */
   readonly asOf: string
@@ -17,17 +22,27 @@ export interface ModelPrice {
 
 const from =
   (source: string, asOf: string) =>
-  (model: string, input: number, cachedInput: number, output: number): ModelPrice => ({
+  (
+    model: string,
+    input: number,
+    cachedInput: number,
+    output: number,
+    long?: ModelPrice['long'],
+  ): ModelPrice => ({
     model,
     input,
     cachedInput,
     output,
+    ...(long ? { long } : {}),
     source,
     asOf,
   })
-const openai = from('https://platform.openai.com/docs/pricing', '2026-11')
+const openai = from('https://developers.openai.com/api/docs/pricing', '2026-11')
 const anthropic = from('https://platform.claude.com/docs/en/about-claude/pricing', '2026-11')
-const amazon = from('https://aws.amazon.com/bedrock/pricing/', '2026-11')
+const amazon = from(
+  'https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/AmazonBedrock/current/us-east-1/index.json',
+  '2026-11',
+)
 
 export const PRICES: readonly ModelPrice[] = [
   openai('gpt-3.5-turbo', 0.5, 0.5, 1.5),
@@ -39,14 +54,27 @@ export const PRICES: readonly ModelPrice[] = [
   openai('gpt-5-nano', 0.05, 0.005, 0.4),
   openai('gpt-5-mini', 0.25, 0.025, 2),
   openai('gpt-5', 1.25, 0.125, 10),
+  openai('gpt-5.1', 1.25, 0.125, 10),
+  openai('gpt-5.2', 1.75, 0.175, 14),
+  openai('gpt-5.4', 2.5, 0.25, 15, {
+    aboveTokens: 272_000,
+    price: { input: 5, cachedInput: 0.5, output: 22.5 },
+  }),
   openai('o3', 2, 0.5, 8),
   openai('o4-mini', 1.1, 0.275, 4.4),
   anthropic('claude-3-5-haiku', 0.8, 0.08, 4),
   anthropic('claude-haiku-4-5', 1, 0.1, 5),
-  anthropic('claude-sonnet-4', 3, 0.3, 15),
-  anthropic('claude-sonnet-4-5', 3, 0.3, 15),
+  anthropic('claude-sonnet-4', 3, 0.3, 15, {
+    aboveTokens: 200_000,
+    price: { input: 6, cachedInput: 0.6, output: 22.5 },
+  }),
+  anthropic('claude-sonnet-4-5', 3, 0.3, 15, { aboveTokens: 200_000, price: null }),
+  anthropic('claude-sonnet-4-6', 3, 0.3, 15),
+  anthropic('claude-opus-4-5', 5, 0.5, 25),
+  anthropic('claude-opus-4-6', 5, 0.5, 25),
   amazon('amazon.nova-micro', 0.035, 0.00875, 0.14),
   amazon('amazon.nova-lite', 0.06, 0.015, 0.24),
+  amazon('amazon.nova-pro', 0.8, 0.2, 3.2),
 ]
 
 /** What providers put behind a model's name without changing its price. */
