@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { type Command, readCommand } from '../lib/deploy/command.ts'
 import { emptyBuckets } from '../lib/deploy/empty-bucket.ts'
+import { prepareKeys, showAdminKey } from '../lib/deploy/stage-keys.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 
@@ -22,10 +23,16 @@ async function confirm({ stage, isForced }: Command): Promise<void> {
   if (answer.trim() !== stage.name) throw new Error('Not destroyed.')
 }
 
+/** A template that is only made for looking at changes nothing outside. */
+const wantsKeys = ({ stage, runs }: Command): boolean =>
+  stage.api.auth === 'keys' && !runs.flat().includes('--no-execute')
+
 async function run(command: Command): Promise<number> {
   const [first = [], second] = command.runs
   if (command.verb === 'destroy') await confirm(command)
+  if (command.verb === 'deploy' && wantsKeys(command)) await prepareKeys(command.stage)
   const code = cdk(first)
+  if (code === 0 && command.verb === 'deploy' && wantsKeys(command)) await showAdminKey(command.stage)
   if (code !== 0 || !second) return code
   const deleted = await emptyBuckets(`TaskRunner-${command.stage.name}-stateful`)
   console.log(`${deleted} payload objects deleted`)

@@ -51,6 +51,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   workflows: 'Chains, groups, chords and graphs of tasks.',
   schedules: 'Tasks that come again by the clock.',
   webhooks: 'Who is told of what happens to tasks.',
+  keys: 'Who may do what; for administrators.',
   circuits: 'Models whose calls are paused because they keep failing; for operators.',
   mcp: 'The same for agents, by the Model Context Protocol.',
   usage: 'Counts, durations, tokens and cost.',

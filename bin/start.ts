@@ -22,6 +22,7 @@ const HELP = `npm start -- [options], npm run dev -- [options]
 
   --port <n>           another port than 3000 (or PORT in .env); 0 for any free one
   --fresh              forget all tasks first
+  --new-key            with AUTH=keys: make another administrator's key
   --quiet              no line per task in this terminal
   --inspect            let a debugger in at 127.0.0.1:9229: breakpoints in functions/tasks/*/task.ts
   --inspect-port <n>   at another port
@@ -85,6 +86,7 @@ async function main(): Promise<void> {
     isUsualPort: runtime.url.endsWith(`:${DEFAULT_PORT}`),
   })
   console.log(banner)
+  await sayFirstKey(runtime)
   for (const text of await unusedNames(ENV_FILE)) console.warn(styleText('yellow', text))
   if (!settings.isWatching) return
   const { reloadOnChange } = await import('./start/reload.ts')
@@ -96,6 +98,19 @@ async function main(): Promise<void> {
     isReadable,
     running: await assemblyDir,
   })
+}
+
+/** On a closed stage, once: it cannot be shown again. */
+async function sayFirstKey(runtime: Runtime): Promise<void> {
+  if (process.env.AUTH?.trim() !== 'keys') return
+  const { makeAdminKey } = await import('../lib/deploy/admin-key.ts')
+  const isWanted = process.argv.includes('--new-key')
+  const made = await makeAdminKey((event) => runtime.pool('Keys').invoke(event), Date.now(), isWanted)
+  console.log(
+    made
+      ? `  The API is closed. Your administrator's key, shown this once:\n\n  export TASKRUNNER_KEY=${made.key}\n`
+      : "  The API is closed. A lost administrator's key is replaced by: npm start -- --new-key\n",
+  )
 }
 
 async function openInspector(port: number): Promise<void> {
@@ -122,6 +137,7 @@ function readSettings(): Settings {
       fresh: { type: 'boolean', default: false },
       watch: { type: 'boolean', default: false },
       port: { type: 'string' },
+      'new-key': { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
       inspect: { type: 'boolean', default: false },
       'inspect-port': { type: 'string' },

@@ -11,6 +11,7 @@ import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
 import { addInspect } from './commands/inspect.ts'
+import { addKeys } from './commands/keys.ts'
 import { addList } from './commands/list.ts'
 import { addLogs } from './commands/logs.ts'
 import { addMcp } from './commands/mcp.ts'
@@ -51,6 +52,7 @@ const COMMANDS = [
   addPrices,
   addLogs,
   addMcp,
+  addKeys,
   addCompletion,
 ]
 

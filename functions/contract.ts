@@ -87,6 +87,8 @@ export const TABLE = {
     sortKey: 'dueAt',
     include: ['status', 'epoch', 'lane', 'tenant', 'queuedAt', 'sends', 'startBy'],
   },
+  /** Begins the partition of each API key. */
+  keyPrefix: 'K#',
   /** The partition of those who wait for a task. */
   waitPlaces: 'WAITS',
   /** The partition of what running workers say about their slots. */
@@ -106,6 +108,8 @@ export const BUNDLES = {
   'api-public': 'functions/api/groups/api-public.gen.ts',
   'api-flows': 'functions/api/groups/api-flows.gen.ts',
   'api-mcp': 'functions/api/groups/api-mcp.gen.ts',
+  'api-keys': 'functions/api/groups/api-keys.gen.ts',
+  authorizer: 'functions/api/authorizer.ts',
   'run-task': 'functions/workers/run-task.ts',
   'advance-workflow': 'functions/workers/advance-workflow.ts',
   'send-webhooks': 'functions/workers/send-webhooks.ts',
@@ -133,6 +137,9 @@ export const FUNCTION_NAMES: readonly string[] = [
   ],
   ...LANES.map((lane) => `lane${lane}Worker`),
 ]
+
+/** The parameter, below a stage's prefix, that the hashes of its keys are made with. */
+export const KEY_PEPPER = 'key-pepper'
 
 export const API_BASE = '/api/v1'
 

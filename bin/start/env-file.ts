@@ -10,6 +10,7 @@ const KNOWN = [
   'HTTPS_PROXY',
   'HTTP_PROXY',
   'NO_PROXY',
+  'AUTH',
   'PORT',
   'HOST',
   'TASKRUNNER_STATE',

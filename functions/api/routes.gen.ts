@@ -1,6 +1,10 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
 import type { closeCircuitRoute } from './routes/circuits/close-circuit.ts'
 import type { listCircuitsRoute } from './routes/circuits/list-circuits.ts'
+import type { createKeyRoute } from './routes/keys/create-key.ts'
+import type { listKeysRoute } from './routes/keys/list-keys.ts'
+import type { revokeKeyRoute } from './routes/keys/revoke-key.ts'
+import type { rotateKeyRoute } from './routes/keys/rotate-key.ts'
 import type { callMcpRoute } from './routes/mcp/call-mcp.ts'
 import type { listQueuesRoute } from './routes/queues/list-queues.ts'
 import type { pauseQueueRoute } from './routes/queues/pause-queue.ts'
@@ -57,6 +61,10 @@ import type { submitWorkflowRoute } from './routes/workflows/submit-workflow.ts'
 export interface Routes {
   readonly closeCircuit: typeof closeCircuitRoute
   readonly listCircuits: typeof listCircuitsRoute
+  readonly createKey: typeof createKeyRoute
+  readonly listKeys: typeof listKeysRoute
+  readonly revokeKey: typeof revokeKeyRoute
+  readonly rotateKey: typeof rotateKeyRoute
   readonly callMcp: typeof callMcpRoute
   readonly listQueues: typeof listQueuesRoute
   readonly pauseQueue: typeof pauseQueueRoute

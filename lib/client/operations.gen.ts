@@ -3,6 +3,10 @@
 export const OPERATIONS = {
   closeCircuit: ['POST', '/circuits/close'],
   listCircuits: ['GET', '/circuits'],
+  createKey: ['POST', '/keys'],
+  listKeys: ['GET', '/keys'],
+  revokeKey: ['DELETE', '/keys/{id}'],
+  rotateKey: ['POST', '/keys/{id}/rotate'],
   callMcp: ['POST', '/mcp'],
   listQueues: ['GET', '/queues'],
   pauseQueue: ['POST', '/queues/{lane}/pause'],

@@ -8,7 +8,12 @@ export interface Access {
   /** DynamoDB actions on the table itself. */
   readonly table?: readonly string[]
   /** DynamoDB actions on the items of one partition alone. */
-  readonly partition?: { readonly key: string; readonly actions: readonly string[] }
+  readonly partition?: {
+    readonly key: string
+    /** `key` is the beginning of the partition's name. */
+    readonly isPrefix?: true
+    readonly actions: readonly string[]
+  }
   /** May write this one attribute of a row, and read nothing by it. */
   readonly attribute?: string
   /** DynamoDB actions on one index each. */
@@ -25,6 +30,8 @@ export interface Access {
   readonly webhooks?: readonly string[]
   /** Lambda actions on the event sources of all lanes. */
   readonly eventSources?: readonly string[]
+  /** May read what the hashes of keys are made with. */
+  readonly pepper?: true
   /** May send mail, on lanes whose types need it and stages that have an address. */
   readonly mail?: true
   /** May read the model keys and call Bedrock, on lanes and stages that have models. */
@@ -58,7 +65,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -68,7 +75,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-reads': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.waitPlaces],
-    optionalEnvironment: [ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
     // Who waits holds a place; no task can be written with it.
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // Query on the table itself: the checkpoints of a task lie beside its row.
@@ -78,7 +85,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-events': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.watchPlaces],
-    optionalEnvironment: [ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // A mark on the row, by which its worker sees that somebody watches.
     attribute: TABLE.watchedUntil,
@@ -97,7 +104,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
@@ -109,7 +116,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-public': {
     environment: [ENV.stage, ENV.modelRoutes, ENV.defaultModel, ENV.serviceVersion],
-    optionalEnvironment: [ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
   },
   'api-flows': {
     environment: [
@@ -124,7 +131,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.timingScale],
+    optionalEnvironment: [ENV.auth, ENV.timingScale],
     // Query on the table itself: a tenant's schedules are items of one partition.
     table: [
       'dynamodb:BatchGetItem',
@@ -156,7 +163,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: checkpoints, circuits, and the places of those who wait.
     table: [
       'dynamodb:BatchGetItem',
@@ -171,6 +178,27 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     deadLetters: TIDY,
     workflows: ['sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
+  },
+  'api-keys': {
+    environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
+    partition: {
+      key: TABLE.keyPrefix,
+      isPrefix: true,
+      actions: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
+    },
+    indexes: { list: ['dynamodb:Query'] },
+    pepper: true,
+  },
+  authorizer: {
+    environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
+    // Put: when a key was last used stands in its row.
+    partition: {
+      key: TABLE.keyPrefix,
+      isPrefix: true,
+      actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+    },
+    pepper: true,
   },
   'advance-workflow': {
     environment: [

@@ -44,6 +44,10 @@ export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
   },
   INVALID_API_KEY: keyRefused,
   UNAUTHORIZED: { ...keyRefused, status: 401, code: 'unauthorized', title: 'Unauthorized' },
+  AUTHORIZER_FAILURE: {
+    ...unavailable,
+    detail: 'Keys cannot be checked now. The request may be sent again.',
+  },
   ACCESS_DENIED: refused,
   WAF_FILTERED: refused,
   THROTTLED: {

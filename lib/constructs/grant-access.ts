@@ -1,7 +1,7 @@
 import { ArnFormat, Stack, Token } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { KEYED_PROVIDERS, keyParameterOf } from '../../functions/contract/providers.ts'
-import { type BundleName, TABLE } from '../../functions/contract.ts'
+import { type BundleName, KEY_PEPPER, TABLE } from '../../functions/contract.ts'
 import { bedrockResources } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
@@ -36,9 +36,11 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
   const access = FUNCTION_ACCESS[bundle]
   target.allow(access.table ?? [], [reach.table.table.tableArn])
   if (access.partition)
-    // With `ForAllValues` alone a request that names no key would pass; UpdateItem always names one.
+    // With `ForAllValues` alone a request that names no key would pass; these actions always name one.
     target.allow(access.partition.actions, [reach.table.table.tableArn], {
-      'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [access.partition.key] },
+      ...(access.partition.isPrefix
+        ? { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${access.partition.key}*`] } }
+        : { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [access.partition.key] } }),
     })
   if (access.attribute)
     target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {
@@ -47,6 +49,7 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
       },
       StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
     })
+  if (access.pepper) target.allow(['ssm:GetParameter'], [parameterArn(target, reach.stage, KEY_PEPPER)])
   target.allow(access.indexes?.list ?? [], [reach.table.indexArn(TABLE.listIndex.name)])
   target.allow(access.indexes?.due ?? [], [reach.table.indexArn(TABLE.dueIndex.name)])
   target.allow(
@@ -82,6 +85,13 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
   if (access.mail && reach.hasMail) allowMail(target, reach.stage)
 }
 
+const parameterArn = (target: TaskFunction, stage: StageSettings, name: string): string =>
+  Stack.of(target).formatArn({
+    service: 'ssm',
+    resource: 'parameter',
+    resourceName: `${parameterPrefix(stage).slice(1)}${name}`,
+  })
+
 function allowModels(target: TaskFunction, stage: StageSettings): void {
   const { models } = stage
   const stack = Stack.of(target)
@@ -91,13 +101,7 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
   ]
   target.allow(
     ['ssm:GetParameter'],
-    keyed.map((name) =>
-      stack.formatArn({
-        service: 'ssm',
-        resource: 'parameter',
-        resourceName: `${parameterPrefix(stage).slice(1)}${keyParameterOf(name)}`,
-      }),
-    ),
+    keyed.map((name) => parameterArn(target, stage, keyParameterOf(name))),
   )
   target.allow(['kms:Decrypt'], models.keysKmsArn && keyed.length > 0 ? [models.keysKmsArn] : [])
   const place = { partition: stack.partition, region: stack.region, account: stack.account }

@@ -1,6 +1,7 @@
 import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import routesFile from '../../functions/api/routes.gen.json' with { type: 'json' }
@@ -17,6 +18,8 @@ export const ROUTES = routesFile as readonly Route[]
 export interface TaskApiProps {
   readonly stage: StageSettings
   readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
+  /** Says whose key a request has, on a stage of such keys. */
+  readonly authorizer?: TaskFunction
 }
 
 /** The answer ends itself earlier. */
@@ -35,16 +38,17 @@ const GATEWAY_STAGE = 'live'
 export class TaskApi extends Construct {
   readonly api: apigateway.RestApi
   readonly key: apigateway.ApiKey | undefined
-  readonly #isOpen: boolean
+  readonly #wantsGatewayKey: boolean
   readonly #hasPreflights: boolean
   #isSigned = false
+  readonly #authorizer: apigateway.RequestAuthorizer | undefined
   readonly #functions: TaskApiProps['functions']
   readonly #docs: StageSettings['api']['docs']
 
-  constructor(scope: Construct, id: string, { stage, functions }: TaskApiProps) {
+  constructor(scope: Construct, id: string, { stage, functions, authorizer }: TaskApiProps) {
     super(scope, id)
-    this.#isOpen = stage.isOpen
-    this.#hasPreflights = !stage.isOpen && stage.api.corsOrigins.length > 0
+    this.#wantsGatewayKey = !stage.isOpen && !authorizer
+    this.#hasPreflights = (!stage.isOpen || authorizer !== undefined) && stage.api.corsOrigins.length > 0
     this.#functions = functions
     this.#docs = stage.api.docs
     const accessLog = new logs.LogGroup(this, 'AccessLog', {
@@ -71,6 +75,15 @@ export class TaskApi extends Construct {
       },
     })
     this.#isSigned = stage.api.auth === 'iam'
+    // Nothing is kept by the gateway: it would want one header that every caller has, and keys come in either of two. The
+    // function itself believes a key for half a minute.
+    this.#authorizer =
+      authorizer &&
+      new apigateway.RequestAuthorizer(this, 'Authorizer', {
+        handler: authorizer.live as IFunction,
+        identitySources: [],
+        resultsCacheTtl: Duration.seconds(0),
+      })
     new ApiDoor(this, 'Door', this.api, stage.api)
     if (stage.api.setsAccountLogRole) this.#setAccountLogRole()
     this.#addRoutes()
@@ -81,9 +94,9 @@ export class TaskApi extends Construct {
         sourceArn: this.api.arnForExecuteApi('*', '/*', GATEWAY_STAGE),
         scope: this.#child(bundle),
       })
-    this.key = stage.isOpen ? undefined : this.#addKey(stage)
+    this.key = this.#wantsGatewayKey ? this.#addKey(stage) : undefined
     acknowledge(this, ACCEPTED)
-    if (stage.isOpen) acknowledge(this, OPEN)
+    if (stage.isOpen && !authorizer) acknowledge(this, OPEN)
   }
 
   #child(id: string): Construct {
@@ -134,7 +147,10 @@ export class TaskApi extends Construct {
         : { path: `2015-03-31/functions/${functionArn}/invocations` }),
     })
     resource.addMethod(method, integration, {
-      apiKeyRequired: !this.#isOpen && !isOpen,
+      apiKeyRequired: this.#wantsGatewayKey && !isOpen,
+      ...(this.#authorizer && !isOpen
+        ? { authorizationType: apigateway.AuthorizationType.CUSTOM, authorizer: this.#authorizer }
+        : {}),
       ...(this.#isSigned && !isOpen ? { authorizationType: apigateway.AuthorizationType.IAM } : {}),
     })
   }

@@ -63,7 +63,9 @@ export class Deployment {
     observer,
   }: DeploymentOptions) {
     this.plan = plan
-    const served = new Set(plan.api.methods.map(({ functionName }) => functionName))
+    const served = new Set(
+      plan.api.methods.flatMap(({ functionName, authorizer }) => [functionName, authorizer ?? functionName]),
+    )
     const limits = new Map(plan.eventSources.map((source) => [source.functionName, source.maxConcurrency]))
     const streaming = new Set(
       plan.api.methods.flatMap(({ functionName, isStreamed }) => (isStreamed ? functionName : [])),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
+import { KEY_PEPPER } from '../../functions/contract.ts'
 import { LocalConsole } from './console/console.ts'
 import { Deployment } from './deployment.ts'
 import { Gateway } from './gateway/gateway.ts'
@@ -12,6 +13,7 @@ import type { Observer } from './observer.ts'
 import { replaceFile } from './replace-file.ts'
 import { startControl } from './services/control.ts'
 import { expireItems, expireObjects } from './services/expiry.ts'
+import { readPepper } from './services/key-pepper.ts'
 import { startOutbox } from './services/outbox.ts'
 import { startParameters } from './services/parameters.ts'
 import { provision } from './services/provision.ts'
@@ -128,11 +130,15 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const paused = new PausedSources(join(stateDir, 'paused-sources.json'), warn)
     await paused.load()
     const credentials = newCredentials()
+    const pepper = await readPepper(stateDir)
     const keys = keysOf(credentials, env)
     const [dynamo, queues, parameters, outbox, control] = await Promise.all([
       startService({ kind: 'dynamodb', directory: join(stateDir, 'table'), region: REGION, keys }),
       startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region: REGION, keys }),
-      startParameters((name) => env[variableOf(name)] || undefined, keys),
+      startParameters(
+        (name) => (name.endsWith(`/${KEY_PEPPER}`) ? pepper : env[variableOf(name)] || undefined),
+        keys,
+      ),
       startOutbox(join(stateDir, 'outbox'), keys),
       startControl((id, isOn) => {
         if (!current?.turnSource(id, isOn)) return false
@@ -263,6 +269,7 @@ async function forget(stateDir: string): Promise<void> {
     'metrics.jsonl',
     'alarms.json',
     'paused-sources.json',
+    'key-pepper',
   ])
     await rm(join(stateDir, name), { recursive: true, force: true })
 }

@@ -19,6 +19,7 @@ const SETTINGS = [
   'no_proxy',
   'TIMING_SCALE',
   'TENANT_LIMITS',
+  'AUTH',
 ]
 
 /** Folders and files that bundles and template are made of. */

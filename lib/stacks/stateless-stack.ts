@@ -13,7 +13,7 @@ import { apiUrl } from '../constructs/api-door.ts'
 import { Canary } from '../constructs/canary.ts'
 import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
-import { grantAccess } from '../constructs/grant-access.ts'
+import { grantAccess, parameterPrefix } from '../constructs/grant-access.ts'
 import { Lane } from '../constructs/lane.ts'
 import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
 import { STREAM_TIMEOUT_SECONDS, TaskApi } from '../constructs/task-api.ts'
@@ -92,13 +92,15 @@ export class StatelessStack extends Stack {
         ? { [ENV.tenantLimits]: JSON.stringify(stage.tenantLimits) }
         : {}),
       [ENV.watchPlaces]: String(stage.api.watchPlaces),
+      [ENV.parameterPrefix]: parameterPrefix(stage),
+      ...(stage.api.auth === 'keys' ? { [ENV.auth]: stage.api.auth } : {}),
       ...(stage.api.corsOrigins.length > 0
         ? { [ENV.corsOrigins]: JSON.stringify(stage.api.corsOrigins) }
         : {}),
     }
     const apiFunction = (
       functionId: string,
-      bundle: ApiFunction | OpsBundle,
+      bundle: ApiFunction | OpsBundle | 'authorizer',
       description: string,
       // API Gateway gives up after 29 s; a function that outlives it only costs.
       timeoutSeconds = 29,
@@ -146,6 +148,7 @@ export class StatelessStack extends Stack {
       ),
       'api-flows': apiFunction('Flows', 'api-flows', 'Starts and shows workflows and schedules'),
       'api-mcp': apiFunction('Mcp', 'api-mcp', 'Offers task types and operations to agents as tools'),
+      'api-keys': apiFunction('Keys', 'api-keys', 'Makes, lists, rotates and revokes keys'),
       'api-public': apiFunction('Public', 'api-public', 'Health, docs, task types, and what no route has'),
     }
     this.sweeper = new Sweeper(this, 'Sweeper', {
@@ -169,7 +172,13 @@ export class StatelessStack extends Stack {
     })
     this.sender = new WebhookSender(this, 'Webhook', { stage, table, payloads, webhooks, bundleRoot })
     this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
-    this.taskApi = new TaskApi(this, 'TaskApi', { stage, functions: this.functions })
+    this.taskApi = new TaskApi(this, 'TaskApi', {
+      stage,
+      functions: this.functions,
+      ...(stage.api.auth === 'keys'
+        ? { authorizer: apiFunction('Authorizer', 'authorizer', 'Says whose key a request has') }
+        : {}),
+    })
     // Nobody's key on an open stage: everybody is this tenant there.
     values[ENV.defaultTenant] = this.taskApi.key?.keyId ?? 'default'
     values[ENV.showsPrompts] = String(stage.observability.showsPrompts)
@@ -190,6 +199,11 @@ export class StatelessStack extends Stack {
       value: apiUrl(this.taskApi.api, stage.api, API_BASE),
       description: 'Base of every route',
     })
+    if (stage.api.auth === 'keys')
+      new CfnOutput(this, 'KeysFunction', {
+        value: this.functions['api-keys'].live.functionArn,
+        description: 'Makes the first key, called by npm run deploy',
+      })
     for (const lane of LANES) {
       const { queueArn } = this.lanes[lane].queue
       new CfnOutput(this, `${lane}QueueArn`, { value: queueArn, description: `Queue of lane ${lane}` })

@@ -83,6 +83,7 @@ export function local(environment: Environment): StageInput {
       hasCanary: false,
       docs: 'open',
       corsOrigins: ['http://localhost:*', 'http://127.0.0.1:*'],
+      auth: authOf(environment),
     },
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
     timing: { scale: timingScale(environment) },
@@ -100,6 +101,14 @@ export function local(environment: Environment): StageInput {
 
 /** Share of the usual waits, also of the timers' rates, which the template cannot have below a minute. */
 export const timingScale = (environment: Environment): number => Number(text(environment.TIMING_SCALE) ?? 1)
+
+/** @throws Error for another word: a stage that somebody believes closed must not be open. */
+function authOf({ AUTH }: Environment): 'key' | 'keys' {
+  const wanted = text(AUTH)
+  if (wanted === undefined || wanted === 'open') return 'key'
+  if (wanted === 'keys') return 'keys'
+  throw new Error(`AUTH is "${wanted}". It may be "keys", which closes the API, or "open".`)
+}
 
 /** An empty line in `.env` is the same as none. */
 const text = (value: string | undefined): string | undefined => value?.trim() || undefined

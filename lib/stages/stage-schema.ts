@@ -76,8 +76,11 @@ const doorShape = {
   webAclArn: z.string().startsWith('arn:').optional(),
   /** Only through these VPC endpoints of `execute-api`; nothing from the internet. */
   vpcEndpointIds: z.array(z.string().regex(/^vpce-[0-9a-f]+$/, 'must be a VPC endpoint id')).default([]),
-  /** `iam`: callers sign with AWS credentials that may invoke it, and send their key: it names the tenant. */
-  auth: z.enum(['key', 'iam']).default('key'),
+  /**
+   * `key`: API Gateway's own keys, each one a tenant with every right. `iam`: callers also sign with AWS credentials that
+   * may invoke it. `keys`: our keys, `tk_…`, with tenant, scopes, expiry and rotation.
+   */
+  auth: z.enum(['key', 'iam', 'keys']).default('key'),
 }
 
 const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) as Record<

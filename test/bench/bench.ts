@@ -157,6 +157,8 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-flows': 'Flows',
     'api-mcp': 'Mcp',
     'api-events': 'Events',
+    'api-keys': 'Keys',
+    authorizer: 'Authorizer',
     'advance-workflow': 'AdvancerAdvance',
     'send-webhooks': 'WebhookSend',
     'run-task': 'laneaiWorker',

@@ -191,6 +191,8 @@ const BUNDLE_OF = [
   [/^Flows/, 'api-flows'],
   [/^Mcp/, 'api-mcp'],
   [/^Events/, 'api-events'],
+  [/^Keys/, 'api-keys'],
+  [/^Authorizer/, 'authorizer'],
   [/^Advancer/, 'advance-workflow'],
   [/^WebhookSend/, 'send-webhooks'],
   [/^Public/, 'api-public'],
@@ -230,6 +232,50 @@ describe('what a task type needs', () => {
       told: ['laneemail', 'laneurgent'],
     })
     expect(senders(undefined)).toEqual({ rights: {}, told: [] })
+  })
+})
+
+describe('a stage of our own keys', () => {
+  const { stateless } = templatesOf('dev', (stage) => ({ ...stage, api: { ...stage.api, auth: 'keys' } }))
+
+  it('asks the authorizer on every route but the open ones, whose answers nobody keeps', () => {
+    const [authorizer] = Object.values(stateless.byType('AWS::ApiGateway::Authorizer'))
+    expect(authorizer?.Properties).toMatchObject({ Type: 'REQUEST', AuthorizerResultTtlInSeconds: 0 })
+    const methods = Object.values(stateless.byType('AWS::ApiGateway::Method'))
+    const open = ROUTES.filter(({ scope }) => scope === 'open')
+    const asked = methods.filter(({ Properties }) => Properties.AuthorizationType === 'CUSTOM')
+    // Each open route is GET, and has a HEAD and an ANY beside it.
+    expect(methods.length - asked.length).toBe(open.length * 3)
+    for (const { Properties } of asked) expect(Properties.AuthorizerId).toBeDefined()
+    for (const { Properties } of methods) expect(Properties.ApiKeyRequired).toBe(false)
+    expect(Object.keys(stateless.byType('AWS::ApiGateway::ApiKey'))).toEqual([])
+  })
+
+  it('tells every API function that a request without the authorizer is none, and holds no secret', () => {
+    const functions = Object.entries(stateless.byType('AWS::Lambda::Function'))
+    for (const [id, { Properties }] of functions) {
+      const bundle = BUNDLE_OF.find(([pattern]) => pattern.test(id))?.[1] ?? ''
+      const { Variables } = Properties.Environment as { Variables: Record<string, string> }
+      if (bundle.startsWith('api-')) expect([id, Variables.AUTH]).toEqual([id, 'keys'])
+    }
+    const text = JSON.stringify(stateless.all)
+    expect(text).not.toMatch(/tk_[0-9a-z]{26}_/)
+    expect(text).not.toMatch(/AWS::SecretsManager|AWS::SSM::Parameter"/)
+  })
+
+  it('lets the authorizer touch rows of keys alone', () => {
+    const policies = Object.entries(stateless.byType('AWS::IAM::Policy'))
+    const [, policy] = policies.find(([id]) => id.startsWith('Authorizer')) ?? []
+    if (!policy) throw new Error('no policy')
+    const { Statement } = policy.Properties.PolicyDocument as {
+      Statement: { Action: unknown; Condition?: object }[]
+    }
+    const onTable = Statement.filter(({ Action }) => JSON.stringify(Action).includes('dynamodb:'))
+    expect(onTable).toEqual([
+      expect.objectContaining({
+        Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['K#*'] } },
+      }),
+    ])
   })
 })
 

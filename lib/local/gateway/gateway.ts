@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { pageOf, refusalOf } from '../guard.ts'
 import type { ApiPlan } from '../template/plan.ts'
+import { authorize } from './authorize.ts'
 import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
 import { Routes } from './routes.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
@@ -123,9 +124,21 @@ export class Gateway {
     if (!match) return fail('MISSING_AUTHENTICATION_TOKEN')
     const body = await readBody(request)
     if (body === undefined) return fail('REQUEST_TOO_LARGE')
-    const event = JSON.stringify(
-      toProxyEvent({ request, requestId, url, entry, match, body, stageName: plan.stageName }),
-    )
+    const proxyEvent = toProxyEvent({
+      request,
+      requestId,
+      url,
+      entry,
+      match,
+      body,
+      stageName: plan.stageName,
+    })
+    if (match.method.authorizer !== undefined) {
+      const outcome = await authorize(proxyEvent, (event) => invoke(match.method.authorizer ?? '', event))
+      if ('refused' in outcome) return fail(outcome.refused)
+      proxyEvent.requestContext.authorizer = outcome.context
+    }
+    const event = JSON.stringify(proxyEvent)
     if (Buffer.byteLength(event) > LAMBDA_BYTES) return fail('REQUEST_TOO_LARGE')
     const { functionName, timeoutMs, isStreamed } = match.method
     if (isStreamed) {
@@ -175,6 +188,8 @@ export class Gateway {
 const DEFAULT = { status: 500, message: 'Internal server error' }
 const DEFAULTS: Readonly<Record<string, { status: number; message: string }>> = {
   MISSING_AUTHENTICATION_TOKEN: { status: 403, message: 'Missing Authentication Token' },
+  UNAUTHORIZED: { status: 401, message: 'Unauthorized' },
+  ACCESS_DENIED: { status: 403, message: 'User is not authorized to access this resource' },
   REQUEST_TOO_LARGE: { status: 413, message: 'Request Too Long' },
   INTEGRATION_FAILURE: { status: 504, message: 'Internal server error' },
   INTEGRATION_TIMEOUT: { status: 504, message: 'Endpoint request timed out' },

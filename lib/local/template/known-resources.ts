@@ -63,7 +63,19 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
   },
   'AWS::ApiGateway::Resource': { runs: ['ParentId', 'PathPart', 'RestApiId'] },
   'AWS::ApiGateway::Method': {
-    runs: ['ApiKeyRequired', 'AuthorizationType', 'HttpMethod', 'Integration', 'ResourceId', 'RestApiId'],
+    runs: [
+      'ApiKeyRequired',
+      'AuthorizationType',
+      'AuthorizerId',
+      'HttpMethod',
+      'Integration',
+      'ResourceId',
+      'RestApiId',
+    ],
+  },
+  'AWS::ApiGateway::Authorizer': {
+    runs: ['AuthorizerResultTtlInSeconds', 'AuthorizerUri', 'IdentitySource', 'RestApiId', 'Type'],
+    cloudOnly: ['Name'],
   },
   'AWS::ApiGateway::GatewayResponse': {
     runs: ['ResponseParameters', 'ResponseTemplates', 'ResponseType', 'RestApiId', 'StatusCode'],

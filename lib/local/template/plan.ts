@@ -85,6 +85,8 @@ export interface ApiPlan {
     readonly path: string
     readonly method: string
     readonly functionName: string
+    /** Function that says who calls; undefined where nobody is asked. */
+    readonly authorizer?: string | undefined
     /** The answer goes to the client piece by piece. */
     readonly isStreamed: boolean
     /** How long the integration may take. */
@@ -294,6 +296,16 @@ function toApi(of: (type: string) => Placed[]): ApiPlan {
     const resource = resources.get(reference)
     return resource ? `${pathOf(String(resource.ParentId))}/${resource.PathPart}` : ''
   }
+  const authorizers = new Map(
+    of('AWS::ApiGateway::Authorizer').map((item) => [`${item.stack}-${item.id}`, item.properties]),
+  )
+  const authorizerOf = (reference: string): string => {
+    const { Type, AuthorizerUri, AuthorizerResultTtlInSeconds, IdentitySource } =
+      authorizers.get(reference) ?? {}
+    if (Type !== 'REQUEST' || AuthorizerResultTtlInSeconds !== 0 || IdentitySource)
+      throw new Error(`${reference}: only REQUEST authorizers whose answers nobody keeps (0 s) run locally.`)
+    return unqualified(AuthorizerUri)
+  }
   return {
     name: String(apis[0]?.properties.Name),
     stageName: String(of('AWS::ApiGateway::Stage')[0]?.properties.StageName ?? 'local'),
@@ -306,12 +318,16 @@ function toApi(of: (type: string) => Placed[]): ApiPlan {
       }
       if (Type !== 'AWS_PROXY')
         throw new Error(`${stack}: ${id} has a ${Type} integration; only AWS_PROXY runs locally.`)
-      if (p.ApiKeyRequired || p.AuthorizationType !== 'NONE')
-        throw new Error(`${stack}: ${id} wants an API key or an authorizer; the local runtime has neither.`)
+      const isAuthorized = p.AuthorizationType === 'CUSTOM'
+      if (p.ApiKeyRequired || (p.AuthorizationType !== 'NONE' && !isAuthorized))
+        throw new Error(
+          `${stack}: ${id} wants API Gateway's key or a signature; the local runtime knows neither.`,
+        )
       return {
         path: pathOf(String(p.ResourceId)) || '/',
         method: String(p.HttpMethod),
         functionName: unqualified(Uri),
+        ...(isAuthorized ? { authorizer: authorizerOf(String(p.AuthorizerId)) } : {}),
         isStreamed: ResponseTransferMode === 'STREAM',
         timeoutMs: TimeoutInMillis ?? INTEGRATION_MS,
       }

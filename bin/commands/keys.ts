@@ -1,0 +1,97 @@
+import { SCOPES } from '../../functions/contract.ts'
+import { type Paint, table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+import { collect, seconds, wholeNumber } from '../cli/values.ts'
+
+interface Key {
+  readonly id: string
+  readonly tenant: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly expires_at: string | null
+  readonly revoked_at: string | null
+  readonly last_used_at: string | null
+}
+interface NewKey extends Key {
+  readonly key: string
+}
+
+/** `keys`: who may do what on a stage that wants keys. */
+export const addKeys: AddCommand = (program) => {
+  const keys = program
+    .command('keys')
+    .description('list the keys of a tenant; make, rotate and revoke them')
+    .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
+    .action(async ({ tenant }: { readonly tenant?: string }, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.json('listKeys', { query: { tenant } })
+      session.show(answer, () => keyTable(answer.keys, session.paint))
+    })
+  keys
+    .command('create')
+    .description('make a key; it is shown this once')
+    .argument('<name>', 'who or what uses it')
+    .requiredOption('-s, --scope <scope>', `may come several times: ${SCOPES.join(', ')}`, collect)
+    .option('--tenant <name>', 'whose tasks it reaches; left out, your own')
+    .option('--expires-in-days <n>', 'left out, it does not expire', wholeNumber)
+    .action(async (name: string, _options: object, command) => {
+      const session = await openSession(command)
+      const { scope, tenant, expiresInDays } = command.optsWithGlobals()
+      const made = await session.api.json('createKey', {
+        body: {
+          name,
+          scopes: scope,
+          ...(tenant ? { tenant } : {}),
+          ...(expiresInDays === undefined ? {} : { expires_in_days: expiresInDays }),
+        },
+      })
+      session.show(made, () => shown(made))
+    })
+  keys
+    .command('rotate')
+    .description('make the next key of the same kind; both work for the overlap')
+    .argument('<id>', 'as `keys` shows it')
+    .option('--overlap <span>', 'how long the old one still works', seconds, 86_400)
+    .action(async (id: string, { overlap }: { readonly overlap: number }, command) => {
+      const session = await openSession(command)
+      const made = await session.api.json('rotateKey', {
+        params: { id },
+        body: { overlap_seconds: Math.round(overlap) },
+      })
+      session.show(made, () => shown(made))
+    })
+  keys
+    .command('revoke')
+    .description('end a key; it opens nothing from half a minute later on')
+    .argument('<id>', 'as `keys` shows it')
+    .action(async (id: string, _options, command) => {
+      const session = await openSession(command)
+      await session.api.call('revokeKey', { params: { id } })
+      session.show({ id, revoked: true }, () => `${id} is revoked.`)
+    })
+}
+
+const shown = ({ key, tenant, scopes }: NewKey): string =>
+  `${key}\nShown this once. Tenant ${tenant}, may: ${scopes.join(', ')}.`
+
+const stateOf = ({ revoked_at, expires_at }: Key, paint: Paint): string => {
+  if (revoked_at) return paint('red', 'revoked')
+  if (expires_at && Date.parse(expires_at) <= Date.now()) return paint('yellow', 'expired')
+  return expires_at ? `until ${expires_at}` : 'works'
+}
+
+export const keyTable = (keys: readonly Key[], paint: Paint): string =>
+  keys.length === 0
+    ? 'No keys.'
+    : table(
+        ['ID', 'NAME', 'TENANT', 'SCOPES', 'STATE', 'LAST USED'],
+        keys.map((key) => [
+          key.id,
+          key.name,
+          key.tenant,
+          key.scopes.join(' '),
+          stateOf(key, paint),
+          key.last_used_at ?? '-',
+        ]),
+        { paint },
+      )

@@ -1,0 +1,54 @@
+import { type ApiKey, isUsable, isUseDue, parseToken } from '../../domain/api-key.ts'
+import type { Principal } from '../../domain/principal.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { KeyHash, KeyStore } from '../../ports/key-store.ts'
+
+interface Needs {
+  readonly keys: Pick<KeyStore, 'get' | 'replace'>
+  readonly keyHash: KeyHash
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** A revoked key opens nothing so much later at most. */
+export const BELIEVED_MS = 30_000
+const MOST_KEYS = 10_000
+
+/** @returns who a token stands for; undefined for one that is unknown, wrong, expired or revoked, without saying which. */
+export function openAuthentication({ keys, keyHash, clock }: Needs) {
+  const known = new Map<string, { readonly key: ApiKey; readonly until: number }>()
+
+  async function find(id: string): Promise<ApiKey | undefined> {
+    const seen = known.get(id)
+    if (seen && seen.until > clock.now()) return seen.key
+    known.delete(id)
+    const key = await keys.get(id)
+    // What is not there is not remembered: made-up ids would fill the memory.
+    if (key) remember(key, clock.now() + BELIEVED_MS)
+    return key
+  }
+
+  function remember(key: ApiKey, until: number): void {
+    if (known.size >= MOST_KEYS) known.clear()
+    known.set(key.id, { key, until })
+  }
+
+  /** A use that is not noted is no reason to refuse it. */
+  async function noteUse(key: ApiKey, now: number): Promise<void> {
+    const used = { ...key, lastUsedAt: now }
+    const until = known.get(key.id)?.until
+    if (until !== undefined) remember({ ...used, version: key.version + 1 }, until)
+    await keys.replace(key, used).catch(() => false)
+  }
+
+  return async (token: string): Promise<Principal | undefined> => {
+    const parsed = parseToken(token)
+    if (!parsed) return undefined
+    const [key, digest] = await Promise.all([find(parsed.id), keyHash.digest(parsed.id, parsed.secret)])
+    // An id that is not there is compared too: the time of a refusal does not tell which ids are.
+    const isRight = keyHash.isSame(digest, key?.hash ?? 'A'.repeat(digest.length))
+    const now = clock.now()
+    if (!key || !isRight || !isUsable(key, now)) return undefined
+    if (isUseDue(key, now)) await noteUse(key, now)
+    return { tenant: key.tenant, keyId: key.id, scopes: key.scopes }
+  }
+}

@@ -1,0 +1,125 @@
+import { type ApiKey, isUsable, OPERATORS, toToken } from '../../domain/api-key.ts'
+import { RequestError, UnavailableError } from '../../domain/errors.ts'
+import type { KeyScope, Principal } from '../../domain/principal.ts'
+import type { Clock, Ids } from '../../ports/clock.ts'
+import type { KeyHash, KeyStore } from '../../ports/key-store.ts'
+
+export interface KeyNeeds {
+  readonly keys: KeyStore
+  readonly keyHash: KeyHash
+  readonly clock: Pick<Clock, 'now'>
+  readonly ids: Pick<Ids, 'taskId'>
+}
+
+export interface WantedKey {
+  readonly name: string
+  readonly scopes: readonly KeyScope[]
+  readonly tenant?: string | undefined
+  readonly expiresInMs?: number | undefined
+}
+
+/** The whole key is known to its maker alone, and this once. */
+export interface NewKey {
+  readonly key: ApiKey
+  readonly token: string
+}
+
+/** @throws RequestError for scopes that the caller has not, and for another tenant's key. */
+export async function createKey(needs: KeyNeeds, principal: Principal, wanted: WantedKey): Promise<NewKey> {
+  const missing = wanted.scopes.filter((scope) => !principal.scopes.includes(scope))
+  if (missing.length > 0)
+    throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
+  const now = needs.clock.now()
+  return store(needs, {
+    tenant: tenantOf(principal, wanted.tenant),
+    name: wanted.name,
+    scopes: wanted.scopes,
+    createdAt: now,
+    ...(principal.keyId === undefined ? {} : { createdBy: principal.keyId }),
+    ...(wanted.expiresInMs === undefined ? {} : { expiresAt: now + wanted.expiresInMs }),
+  })
+}
+
+export const listKeys = (
+  { keys }: Pick<KeyNeeds, 'keys'>,
+  principal: Principal,
+  tenant?: string,
+): Promise<readonly ApiKey[]> => keys.list(tenantOf(principal, tenant))
+
+/**
+ * Makes the next key first: should this end in between, the old one still works.
+ *
+ * @throws RequestError for a key that is not the caller's, or no longer works.
+ */
+export async function rotateKey(
+  needs: KeyNeeds,
+  principal: Principal,
+  id: string,
+  overlapMs: number,
+): Promise<NewKey> {
+  const old = await find(needs, principal, id)
+  const now = needs.clock.now()
+  if (!isUsable(old, now)) throw new RequestError('wrong_state', 'This key works no longer. Make a new one.')
+  const missing = old.scopes.filter((scope) => !principal.scopes.includes(scope))
+  if (missing.length > 0)
+    throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
+  const next = await store(needs, {
+    tenant: old.tenant,
+    name: old.name,
+    scopes: old.scopes,
+    createdAt: now,
+    ...(principal.keyId === undefined ? {} : { createdBy: principal.keyId }),
+    // A key that was to end still does.
+    ...(old.expiresAt === undefined ? {} : { expiresAt: old.expiresAt }),
+  })
+  await change(needs, id, (key) => ({
+    ...key,
+    expiresAt: Math.min(key.expiresAt ?? Number.POSITIVE_INFINITY, now + overlapMs),
+  }))
+  return next
+}
+
+/** Again is no mistake. @throws RequestError for a key that is not the caller's. */
+export async function revokeKey(needs: KeyNeeds, principal: Principal, id: string): Promise<void> {
+  await find(needs, principal, id)
+  const now = needs.clock.now()
+  await change(needs, id, (key) => (key.revokedAt === undefined ? { ...key, revokedAt: now } : undefined))
+}
+
+function tenantOf(principal: Principal, wanted: string | undefined): string {
+  if (wanted === undefined || wanted === principal.tenant) return principal.tenant
+  if (principal.tenant === OPERATORS) return wanted
+  throw new RequestError('forbidden', `Only keys of tenant "${OPERATORS}" reach those of another tenant.`)
+}
+
+/** Another tenant's key is answered as one that is not there. */
+async function find({ keys }: KeyNeeds, { tenant }: Principal, id: string): Promise<ApiKey> {
+  const key = await keys.get(id)
+  if (!key || (key.tenant !== tenant && tenant !== OPERATORS))
+    throw new RequestError('not_found', `There is no key ${id.slice(0, 100)}.`)
+  return key
+}
+
+async function store(needs: KeyNeeds, fields: Omit<ApiKey, 'id' | 'version' | 'hash'>): Promise<NewKey> {
+  const id = needs.ids.taskId()
+  const secret = needs.keyHash.newSecret()
+  const key = { ...fields, id, version: 1, hash: await needs.keyHash.digest(id, secret) }
+  await needs.keys.create(key)
+  return { key, token: toToken(id, secret) }
+}
+
+const TRIES = 5
+
+/** The authorizer notes uses in the same row: a lost race is read again. */
+async function change(
+  { keys }: KeyNeeds,
+  id: string,
+  next: (key: ApiKey) => ApiKey | undefined,
+): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const key = await keys.get(id)
+    const wanted = key && next(key)
+    if (!key || !wanted || (await keys.replace(key, wanted))) return
+  }
+  throw new UnavailableError('The key is being changed by somebody else. Try again.')
+}

@@ -1,0 +1,38 @@
+import type { KeyScope } from './principal.ts'
+
+/** A tenant has many keys and outlives them. Of a secret only its keyed hash is kept. */
+export interface ApiKey {
+  readonly tenant: string
+  readonly id: string
+  readonly version: number
+  readonly name: string
+  readonly scopes: readonly KeyScope[]
+  readonly hash: string
+  readonly createdAt: number
+  /** Id of the key that made it. */
+  readonly createdBy?: string | undefined
+  readonly expiresAt?: number | undefined
+  readonly revokedAt?: number | undefined
+  /** Written once an hour at most. */
+  readonly lastUsedAt?: number | undefined
+}
+
+/** The tenant of those who run a stage: its administrators make and revoke keys of every tenant. */
+export const OPERATORS = 'default'
+
+export const toToken = (id: string, secret: string): string => `tk_${id}_${secret}`
+
+const TOKEN = /^tk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$/
+
+export function parseToken(token: string): { readonly id: string; readonly secret: string } | undefined {
+  const [, id, secret] = TOKEN.exec(token) ?? []
+  return id === undefined || secret === undefined ? undefined : { id, secret }
+}
+
+export const isUsable = ({ revokedAt, expiresAt }: ApiKey, now: number): boolean =>
+  (revokedAt === undefined || revokedAt > now) && (expiresAt === undefined || expiresAt > now)
+
+const USE_NOTED_MS = 3_600_000
+
+export const isUseDue = ({ lastUsedAt }: ApiKey, now: number): boolean =>
+  lastUsedAt === undefined || now - lastUsedAt >= USE_NOTED_MS

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { ParameterAlreadyExists, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
+import { KEY_PEPPER } from '../../functions/contract.ts'
+import { parameterPrefix } from '../constructs/grant-access.ts'
+import type { StageSettings } from '../stages/stage-schema.ts'
+import { makeAdminKey } from './admin-key.ts'
+
+const place = ({ region }: StageSettings) => (region ? { region } : {})
+
+/**
+ * Makes what the hashes of a stage's keys are made with, if it is not there: no template can hold a secure parameter,
+ * and its value is known to nobody. Must be there before the first request.
+ */
+export async function prepareKeys(stage: StageSettings): Promise<void> {
+  const client = new SSMClient(place(stage))
+  const put = new PutParameterCommand({
+    Name: `${parameterPrefix(stage)}${KEY_PEPPER}`,
+    Type: 'SecureString',
+    Value: randomBytes(32).toString('base64url'),
+    Description: 'Hashes of API keys are made with it: without it no key works',
+    Overwrite: false,
+  })
+  await client.send(put).catch((cause: unknown) => {
+    if (!(cause instanceof ParameterAlreadyExists)) throw cause
+  })
+  client.destroy()
+}
+
+/** Makes and prints the first administrator's key of a stage that has none. It goes to this terminal and nowhere else. */
+export async function showAdminKey(stage: StageSettings): Promise<void> {
+  const functionName = await keysFunctionOf(stage)
+  const lambda = new LambdaClient(place(stage))
+  const made = await makeAdminKey(async (event) => {
+    const { Payload } = await lambda.send(
+      new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(event) }),
+    )
+    return JSON.parse(Buffer.from(Payload ?? []).toString('utf8') || '{}') as unknown
+  }, Date.now())
+  lambda.destroy()
+  if (made) console.log(`\nThe administrator's key of this stage, shown this once:\n\n  ${made.key}\n`)
+}
+
+/** The stack says it as an output. */
+async function keysFunctionOf(stage: StageSettings): Promise<string> {
+  const client = new CloudFormationClient(place(stage))
+  const name = `TaskRunner-${stage.name}-stateless`
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: name }))
+  client.destroy()
+  const found = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'KeysFunction')?.OutputValue
+  if (!found) throw new Error(`Stack ${name} has no output KeysFunction. Deploy it again.`)
+  return found
+}

@@ -1,0 +1,51 @@
+import type { APIGatewayAuthorizerResult, APIGatewayProxyEvent } from 'aws-lambda'
+
+/** Whether a request may pass, as API Gateway finds it out from a REQUEST authorizer. */
+export type Outcome =
+  | { readonly context: Readonly<Record<string, string>> }
+  /** The gateway response that the caller gets. */
+  | { readonly refused: 'UNAUTHORIZED' | 'ACCESS_DENIED' | 'AUTHORIZER_FAILURE' }
+
+/** @param invoke calls the authorizer's function with an event in JSON. */
+export async function authorize(
+  event: APIGatewayProxyEvent,
+  invoke: (event: string) => Promise<string>,
+): Promise<Outcome> {
+  const { body: _body, isBase64Encoded: _isBase64, ...rest } = event
+  const methodArn = arnOf(event)
+  const sent = JSON.stringify({ type: 'REQUEST', methodArn, ...rest })
+  const text = await invoke(sent).catch((cause: Error) => cause)
+  // An authorizer says 401 by failing with this one word.
+  if (text instanceof Error)
+    return { refused: text.message === 'Error: Unauthorized' ? 'UNAUTHORIZED' : 'AUTHORIZER_FAILURE' }
+  const answer = JSON.parse(text) as APIGatewayAuthorizerResult | null
+  if (!answer?.principalId || !Array.isArray(answer.policyDocument?.Statement))
+    return { refused: 'AUTHORIZER_FAILURE' }
+  if (!isAllowed(answer, methodArn)) return { refused: 'ACCESS_DENIED' }
+  const context = Object.entries(answer.context ?? {}).map(([name, value]) => [name, String(value)])
+  return { context: { principalId: answer.principalId, ...Object.fromEntries(context) } }
+}
+
+const arnOf = ({ requestContext: { apiId, stage, accountId }, httpMethod, path }: APIGatewayProxyEvent) =>
+  `arn:aws:execute-api:eu-central-1:${accountId}:${apiId}/${stage}/${httpMethod}${path}`
+
+/** What is denied is denied, whatever else allows it; what nothing names is denied too. */
+function isAllowed({ policyDocument }: APIGatewayAuthorizerResult, arn: string): boolean {
+  const effects = policyDocument.Statement.filter((statement) => {
+    const { Action = [], Resource = [] } = statement as {
+      Action?: string | string[]
+      Resource?: string | string[]
+    }
+    return (
+      [Action].flat().some((action) => fits('execute-api:Invoke', action)) &&
+      [Resource].flat().some((resource) => fits(arn, resource))
+    )
+  }).map(({ Effect }) => Effect)
+  return effects.includes('Allow') && !effects.includes('Deny')
+}
+
+/** `*` stands for any text, `?` for any one character. */
+function fits(text: string, pattern: string): boolean {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's').test(text)
+}

@@ -1,0 +1,152 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import routesFile from '../../functions/api/routes.gen.json' with { type: 'json' }
+import type { Route, Scope } from '../../functions/contract.ts'
+import { makeAdminKey } from '../../lib/deploy/admin-key.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+const ROUTES = routesFile as readonly Route[]
+
+/** Stage local, closed: the authorizer of the template runs for real. */
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+let first: { readonly id: string; readonly key: string }
+beforeAll(async () => {
+  running = await startTestRuntime({ AUTH: 'keys' })
+  const made = await makeAdminKey((event) => running.pool('Keys').invoke(event), Date.now())
+  if (!made) throw new Error('no key')
+  first = made
+})
+afterAll(() => running.stop())
+
+async function call<Body = Record<string, unknown>>(
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  body?: object,
+) {
+  const answer = await fetch(`${running.url}/api/v1${path}`, {
+    method,
+    headers: { ...headers, ...(body ? { 'content-type': 'application/json' } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  })
+  const text = await answer.text()
+  return { status: answer.status, body: (/^[[{]/.test(text) ? JSON.parse(text) : undefined) as Body }
+}
+
+const make = async (scopes: readonly Scope[], tenant?: string) => {
+  const headers = { 'x-api-key': first.key }
+  const { status, body } = await call<{ id: string; key: string }>('POST', '/keys', headers, {
+    name: 'test',
+    scopes,
+    ...(tenant ? { tenant } : {}),
+  })
+  expect(status).toBe(201)
+  return body
+}
+
+describe('a closed stage', () => {
+  it('makes one administrator’s key, and another only when asked', async () => {
+    const invoke = (event: object) => running.pool('Keys').invoke(event)
+    expect(await makeAdminKey(invoke, Date.now())).toBeUndefined()
+    expect((await makeAdminKey(invoke, Date.now(), true))?.key).toMatch(/^tk_/)
+    expect((await stat(join(running.stateDir, 'key-pepper'))).mode & 0o077).toBe(0)
+  })
+
+  it('wants a key on every route that is not open, and answers all wrong ones alike', async () => {
+    for (const { method, path, scope } of ROUTES.filter(({ method }) => method === 'GET')) {
+      const { status } = await call(method, path.replace(/\{\w+\}/g, 'x').replace('/docs/x', '/docs'))
+      if (scope !== 'open') expect([path, status]).toEqual([path, 401])
+      else expect([path, status]).not.toEqual([path, 401])
+    }
+    const wrong = [
+      {},
+      { 'x-api-key': 'tk_x_y' },
+      { 'x-api-key': `${first.key.slice(0, -4)}AAAA` },
+      { authorization: `Basic ${first.key}` },
+      { authorization: `Bearer ${first.key}`, 'x-api-key': `tk_${'0'.repeat(26)}_${'A'.repeat(43)}` },
+    ]
+    const answers = await Promise.all(wrong.map((headers) => call('GET', '/tasks', headers)))
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 401, body: { code: 'unauthorized', status: 401 } })
+    expect((await call('POST', '/nowhere', {})).status).toBe(401)
+  })
+
+  it('takes the key in either header, and holds it to its scopes on each route', async () => {
+    const { key } = await make(['tasks:read'])
+    for (const headers of [{ 'x-api-key': key }, { authorization: `Bearer ${key}` }]) {
+      expect((await call('GET', '/tasks', headers)).status).toBe(200)
+      expect(
+        await call('POST', '/tasks', headers, { type: 'example.add', input: { x: 1, y: 2 } }),
+      ).toMatchObject({
+        status: 403,
+        body: { code: 'forbidden', detail: expect.stringContaining('"tasks:write"') },
+      })
+      expect((await call('POST', '/queues/demo/pause', headers)).status).toBe(403)
+      expect((await call('GET', '/keys', headers)).status).toBe(403)
+      expect((await call('GET', '/tasks', headers)).status).toBe(200)
+    }
+  })
+
+  it('keeps tenants apart: an id of another is one that is not there', async () => {
+    const [one, other] = [
+      await make(['tasks:read', 'tasks:write'], 'a'),
+      await make(['tasks:read', 'tasks:write'], 'b'),
+    ]
+    const mine = { 'x-api-key': one.key }
+    const theirs = { 'x-api-key': other.key }
+    const task = { type: 'example.add', input: { x: 1, y: 2 } }
+    const { body } = await call<{ id: string }>('POST', '/tasks', mine, task)
+    expect((await call('GET', `/tasks/${body.id}`, mine)).status).toBe(200)
+    for (const { method, path, scope } of ROUTES) {
+      if (!path.startsWith('/tasks/{id}') || !scope.startsWith('tasks:')) continue
+      const at = path.replace('{id}', body.id)
+      const unknown = await call(method, path.replace('{id}', '0'.repeat(26)), theirs)
+      const foreign = await call(method, at, theirs)
+      expect([path, foreign.status]).toEqual([path, 404])
+      expect([path, foreign.status]).toEqual([path, unknown.status])
+    }
+    expect(await call('GET', '/tasks', theirs)).toMatchObject({ body: { tasks: [] } })
+  })
+
+  it('holds agents to the same scopes', async () => {
+    const { key } = await make(['tasks:read'])
+    const headers = { 'x-api-key': key, accept: 'application/json, text/event-stream' }
+    const tool = { name: 'example.add', arguments: { x: 1, y: 2 } }
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: tool }
+    const { body } = await call<{ result: object }>('POST', '/mcp', headers, message)
+    expect(body.result).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining('tasks:write') }],
+    })
+  })
+
+  it('rotates and revokes; the tenant’s tasks stay with its next key', async () => {
+    const admin = { 'x-api-key': first.key }
+    const old = await make(['tasks:read', 'tasks:write'], 'c')
+    const task = { type: 'example.add', input: { x: 1, y: 2 } }
+    const { body } = await call<{ id: string }>('POST', '/tasks', { 'x-api-key': old.key }, task)
+    const next = await call<{ key: string }>('POST', `/keys/${old.id}/rotate`, admin, {
+      overlap_seconds: 3_600,
+    })
+    expect(next.status).toBe(201)
+    expect((await call('GET', `/tasks/${body.id}`, { 'x-api-key': next.body.key })).status).toBe(200)
+    expect((await call('DELETE', `/keys/${old.id}`, admin)).status).toBe(204)
+    const listed = await call<{ keys: { id: string; revoked_at: string | null }[] }>(
+      'GET',
+      '/keys?tenant=c',
+      admin,
+    )
+    expect(listed.body.keys.find(({ id }) => id === old.id)?.revoked_at).toEqual(expect.any(String))
+    expect(JSON.stringify(listed.body)).not.toContain(next.body.key.slice(-43))
+    expect((await call('DELETE', '/keys/nobody', admin)).status).toBe(404)
+  })
+
+  it('writes no key and no pepper into a log', async () => {
+    const secrets = [first.key.slice(-43), await readFile(join(running.stateDir, 'key-pepper'), 'utf8')]
+    for (const { name } of running.plan.functions) {
+      const text = await readFile(join(running.stateDir, 'logs', `${name}.log`), 'utf8').catch(() => '')
+      for (const secret of secrets) expect([name, text.includes(secret)]).toEqual([name, false])
+    }
+  })
+})
