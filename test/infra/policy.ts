@@ -179,7 +179,7 @@ const functions: Check = ({ stateless }) =>
     ...(JSON.stringify(p.Architectures) === '["arm64"]' ? [] : [`${id} is not arm64`]),
     ...(p.Handler === 'index.handler' ? [] : [`${id} has the handler ${p.Handler}`]),
     ...(p.LoggingConfig ? [] : [`${id} logs into a group without an end`]),
-    ...(/^(Writes|Reads|Operate|Flows|Mcp|Public)/.test(id) && Number(p.Timeout) > 29
+    ...(/^(Writes|Reads|Operate|Flows|Mcp|Keys|Public)/.test(id) && Number(p.Timeout) > 29
       ? [`${id} outlives the gateway`]
       : []),
   ])
@@ -250,7 +250,7 @@ const protection: Check = ({ stateful }) =>
     })
 
 const alarms: Check = ({ stateless }) =>
-  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 7 ? [] : ['an API function has no canary']
+  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 8 ? [] : ['an API function has no canary']
 
 /** A topic with a policy of its own has lost the default one, by which CloudWatch may publish. */
 const topics: Check = ({ observability }) => {
