@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../bin/taskrunner.ts'
 import { STATUSES } from '../../lib/client/types.ts'
@@ -101,4 +103,11 @@ describe('the container', () => {
     )
     expect(names.filter((name) => !compose.includes(`\${${name}:-`))).toEqual([])
   })
+})
+
+it('no tracked text holds the marks of a merge that was left half done', async () => {
+  const { stdout } = await promisify(execFile)('git', ['grep', '-lE', '^(<{7}|>{7}) '], { cwd: root }).catch(
+    (nothing: { stdout: string }) => nothing,
+  )
+  expect(stdout).toBe('')
 })
