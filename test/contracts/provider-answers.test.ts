@@ -413,6 +413,18 @@ describe('a failed call', () => {
   })
 
   it.each([
+    [408, 'invalid_request_error', 'provider_timeout'],
+    [429, 'invalid_request_error', 'provider_rate_limited'],
+    [503, 'bad_request', 'provider_unavailable'],
+    [500, 'validation_error', 'provider_unavailable'],
+    [409, 'invalid_argument', 'provider_unavailable'],
+  ])('%s says more than the word %s, which is given to many things', async (status, type, code) => {
+    failing(status, { error: { type, message: 'x', code: String(status) } })
+    await expect(generate(openai())).rejects.toMatchObject({ code, retry: 'counted' })
+    await expect(generate(anthropic())).rejects.toMatchObject({ code, retry: 'counted' })
+  })
+
+  it.each([
     [{ type: 'overloaded_error' }, { code: 'provider_unavailable', retry: 'counted' }],
     [
       { type: 'invalid_request_error', message: 'prompt is too long: 210000 tokens > 200000 maximum' },

@@ -29,6 +29,8 @@ export interface FailureRule {
   readonly message?: RegExp
   /** Only where the provider names a time to come back. */
   readonly hasWait?: true
+  /** The word is given to many things: a status that asks to come back (408, 429, 5xx) says more. */
+  readonly isVague?: true
   readonly is: ProviderErrorCode
   readonly retry: Retry
   /** Where the provider says so. */
@@ -42,14 +44,16 @@ export interface FailureRule {
 export function failedCall(failure: CallFailure, rules: readonly FailureRule[] = []): ProviderError {
   const { provider, status, headers = {}, usage } = failure
   const wait = readWait(failure)
+  const [code, byStatus] = classify(status)
+  const mayComeBack = status !== undefined && byStatus !== 'never'
   const rule = rules.find(
     (row) =>
       (row.status === undefined || (status !== undefined && row.status.includes(status))) &&
       (row.word === undefined || [failure.code, failure.type].some((word) => word && row.word?.test(word))) &&
       (row.message === undefined || row.message.test(failure.message)) &&
-      (row.hasWait === undefined || wait !== undefined),
+      (row.hasWait === undefined || wait !== undefined) &&
+      !(row.isVague && mayComeBack),
   )
-  const [code, byStatus] = classify(status)
   const isAsked = headers['x-should-retry']
   const retry = rule?.retry ?? (isAsked === 'true' ? 'counted' : isAsked === 'false' ? 'never' : byStatus)
   return new ProviderError(

@@ -122,6 +122,8 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     word: /^(invalid_request_error|invalid_argument|bad_request|badrequesterror|unprocessable_entity|validation_error|failed_precondition)$/i,
+    // LiteLLM gives it to its own 408 too.
+    isVague: true,
     is: 'provider_rejected',
     retry: 'never',
     source: OPENAI,
