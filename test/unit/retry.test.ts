@@ -113,6 +113,18 @@ describe('the retry decision', () => {
     expect(error.message.isWellFormed()).toBe(true)
   })
 
+  it.each(['EMFILE', 'ENFILE', 'ENOSPC'])('%s of the environment spends no attempt', (code) => {
+    const lack = Object.assign(new Error(`${code}: open '/var/task/x.mjs'`), { code })
+    for (const error of [lack, new Error('The module cannot be loaded.', { cause: lack })]) {
+      const decision = decideAt(error)
+      expect(decision).toMatchObject({ outcome: 'retry', isCounted: false, error: { code: 'unavailable' } })
+      expect(decision.error.message).not.toContain('/var')
+    }
+    expect(decideAt(Object.assign(new Error('x'), { code: 'ENOENT' }))).toMatchObject({
+      error: { code: 'task_failed' },
+    })
+  })
+
   it('anything thrown is described, a string or nothing too', () => {
     expect(decideAt('boom')).toMatchObject({ error: { code: 'task_failed', message: 'boom' } })
     expect(decideAt(undefined)).toMatchObject({

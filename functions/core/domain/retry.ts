@@ -40,12 +40,36 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
       isCounted: error.retry !== 'uncounted',
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     }
+  const lacking = lackOf(error)
+  if (lacking)
+    return {
+      code: 'unavailable',
+      message: `The environment that ran the attempt has no more ${lacking}.`,
+      retryable: true,
+      isCounted: false,
+    }
   return {
     code: 'task_failed',
     message: textOf(error instanceof Error ? error.message : describeThrown(error)) || 'The task failed.',
     retryable: true,
     isCounted: true,
   }
+}
+
+/** What the machine ran out of: no fault of the task, which is tried again without spending an attempt. */
+const LACKING: Readonly<Record<string, string>> = {
+  EMFILE: 'open files',
+  ENFILE: 'open files',
+  ENOSPC: 'room on its disk',
+}
+
+function lackOf(error: unknown): string | undefined {
+  let cause = error
+  for (let depth = 0; cause instanceof Error && depth < 4; depth += 1, cause = cause.cause) {
+    const { code } = cause as { readonly code?: unknown }
+    if (typeof code === 'string' && Object.hasOwn(LACKING, code)) return LACKING[code]
+  }
+  return undefined
 }
 
 /** JavaScript throws anything; an object tells its fields. */
