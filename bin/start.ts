@@ -105,7 +105,16 @@ async function sayFirstKey(runtime: Runtime): Promise<void> {
   if (process.env.AUTH?.trim() !== 'keys') return
   const { makeAdminKey } = await import('../lib/deploy/admin-key.ts')
   const isWanted = process.argv.includes('--new-key')
-  const made = await makeAdminKey((event) => runtime.pool('Keys').invoke(event), Date.now(), isWanted)
+  // On a busy machine the function may not be up within the ten seconds that Lambda gives it.
+  const make = () => makeAdminKey((event) => runtime.pool('Keys').invoke(event), Date.now(), isWanted)
+  const made = await make()
+    .catch(make)
+    .catch((cause: Error) => cause)
+  if (made instanceof Error) {
+    const text = `The API is closed, and no key could be made (${made.message}). Start again with --new-key.`
+    console.warn(styleText('yellow', text))
+    return
+  }
   console.log(
     made
       ? `  The API is closed. Your administrator's key, shown this once:\n\n  export TASKRUNNER_KEY=${made.key}\n`
