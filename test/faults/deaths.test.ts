@@ -147,7 +147,8 @@ describe('an environment that dies', () => {
     proxy.dieAt({ ...one.point, about: id })
     const end = one.end ?? 'COMPLETED'
     const task = await until(id, ({ status }) => status === end)
-    expect(proxy.deaths.filter(({ about }) => about === id)).toHaveLength(1)
+    // What follows an end comes a moment behind it.
+    await expect.poll(() => proxy.deaths.filter(({ about }) => about === id).length).toBe(1)
     if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
     else expect(task.error?.code).toBe('provider_unauthorized')
     expect([server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
