@@ -204,17 +204,19 @@ describe('metrics', () => {
     await client.post(`/tasks/${cancelled.id}/cancel`)
     await client.until(stolen.id, ({ status }) => status === 'PROCESSING')
     await stealLease(stolen.id)
-    await client.post('/queues/demo/pause')
+    // A lane in which nothing runs: a worker with free slots sees a pause within five seconds, not at once.
+    await client.post('/queues/urgent/pause')
     const late = await client.submit({
       type: 'example.add',
       input: { x: 1, y: 2 },
+      priority: 9,
       expires_in_seconds: 1,
     })
     for (const { id } of [priced, retried, failed]) await client.done(id)
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     await sweep()
     await client.done(late.id)
-    await client.post('/queues/demo/resume')
+    await client.post('/queues/urgent/resume')
     server.trouble = 503
     await Promise.all(
       Array.from({ length: 6 }, (_, index) => client.submit({ prompt: `down ${index}`, model: 'stub-0' })),
