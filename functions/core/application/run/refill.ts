@@ -37,6 +37,8 @@ interface Invocation {
  * of a call. At $0.40 per million requests two seconds cost 0.2 cents per hour of a busy worker.
  */
 const POLL_SECONDS = 2
+/** What ends sooner has no slot to share: its invocation would be paid for a poll of two seconds, many times its own. */
+const BEGIN_AFTER_MS = 250
 /** How old the knowledge of a pause may be. */
 const PAUSE_CHECK_MS = 5_000
 
@@ -57,6 +59,7 @@ export async function refill(
   let checkedAt = Number.NEGATIVE_INFINITY
   const hasTime = () => clock.now() + POLL_SECONDS * 1_000 + longestAttemptMs + ATTEMPT.reserveMs <= deadline
   if (slots < 2) return 0
+  await Promise.race([Promise.all(active), clock.sleep(BEGIN_AFTER_MS)])
   while (active.size > 0 && hasTime()) {
     if (active.size >= slots || isIsolating()) {
       await Promise.race([...active, clock.sleep(POLL_SECONDS * 1_000)])
