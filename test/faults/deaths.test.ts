@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Client, type TaskView } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
 import type { DeathPoint } from './kit/fault-proxy.ts'
@@ -148,7 +148,8 @@ describe('an environment that dies', () => {
     const end = one.end ?? 'COMPLETED'
     const task = await until(id, ({ status }) => status === end)
     // What follows an end comes a moment behind it.
-    await expect.poll(() => proxy.deaths.filter(({ about }) => about === id).length).toBe(1)
+    const deaths = () => proxy.deaths.filter(({ about }) => about === id)
+    await vi.waitFor(() => expect(deaths()).toHaveLength(1), { timeout: 30_000 })
     if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
     else expect(task.error?.code).toBe('provider_unauthorized')
     expect([server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
