@@ -48,10 +48,16 @@ const send = async (
 function expectFair({ status, type, text }: Awaited<ReturnType<typeof send>>): void {
   expect(status, text).toBeLessThan(500)
   if (status < 400) return
-  expect(type).toContain('application/problem+json')
-  const problem = JSON.parse(text) as Problem
-  expect(problem).toMatchObject({ status, code: expect.any(String), title: expect.any(String) })
   expect(text).not.toMatch(/node_modules|\bat \w+ \(|TypeError|\.mjs/)
+  const problem = JSON.parse(text) as Problem
+  // Agents speak JSON-RPC, which has a shape of its own for a refusal.
+  if ('jsonrpc' in problem) {
+    const error = { code: expect.any(Number), message: expect.any(String) }
+    expect(problem).toMatchObject({ jsonrpc: '2.0', error })
+    return
+  }
+  expect(type).toContain('application/problem+json')
+  expect(problem).toMatchObject({ status, code: expect.any(String), title: expect.any(String) })
 }
 
 const paths = () =>
