@@ -162,7 +162,8 @@ const toAnswer = ([status, answer]: [string, AnswerShape]) => {
             content: {
               ...(textAs ? { [textAs]: { schema: z.string() } } : {}),
               [type]: {
-                schema: schema ?? z.string(),
+                // What a stream's one schema means differs from tool to tool: the text, or each of its events.
+                ...(type === 'text/event-stream' ? {} : { schema: schema ?? z.string() }),
                 ...(examples
                   ? {
                       examples: Object.fromEntries(
