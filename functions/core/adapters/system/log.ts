@@ -1,7 +1,6 @@
 import { metricNamespace, toEmbeddedMetrics } from '../../../metrics.ts'
 import type { Log } from '../../ports/log.ts'
 
-/** Everything else is INFO. "Errors only" of a log search finds these. */
 const LEVELS: Readonly<Record<string, 'WARN' | 'ERROR'>> = {
   'task.failed': 'ERROR',
   'task.crashed': 'ERROR',
@@ -9,19 +8,13 @@ const LEVELS: Readonly<Record<string, 'WARN' | 'ERROR'>> = {
   'sweep.failed': 'ERROR',
   'cleanup.failed': 'ERROR',
   'message.unreadable': 'ERROR',
-  'delivery.failed': 'WARN',
-  'follow_up.failed': 'WARN',
-  'heartbeat.failed': 'WARN',
-  'refill.failed': 'WARN',
-  'delete.failed': 'WARN',
-  'slots.failed': 'WARN',
-  'watermark.failed': 'WARN',
-  'circuit.failed': 'WARN',
   'task.retrying': 'WARN',
-  'task.unsent': 'WARN',
-  'model.failed': 'WARN',
   'circuit.opened': 'WARN',
 }
+
+/** "Errors only" of a log search finds WARN and ERROR: an event whose name says that something went wrong is never less. */
+const levelOf = (event: string) =>
+  LEVELS[event] ?? (/\.(failed|stuck|unsent|unrecorded)$/.test(event) ? 'WARN' : 'INFO')
 
 /**
  * Writes each event as one line. Lambda's own JSON format wraps the object with time, level and request id: a logger
@@ -41,7 +34,7 @@ export function createLog(stage: string, maskAll: (value: unknown) => unknown = 
   return (event, given) => {
     const fields = maskAll(given) as typeof given
     const message = { event, ...fields }
-    const level = LEVELS[event] ?? 'INFO'
+    const level = levelOf(event)
     const metrics = toEmbeddedMetrics(namespace, event, fields, Date.now())
     if (!metrics) return write[level](message)
     const line = { timestamp: new Date().toISOString(), level, message, ...metrics }
