@@ -1,6 +1,6 @@
 /** Lambda handlers whose answers begin before they have ended: the gateway's integration is in transfer mode STREAM. */
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { ENV } from '../contract.ts'
 import { causeFields } from '../core/domain/errors.ts'
@@ -27,18 +27,16 @@ export function streamHandler(routes: readonly ServedRoute[]) {
     const response = awslambda.HttpResponseStream.from(stream, { statusCode, headers })
     // The gateway waits for a first byte before it sends the prelude.
     response.write(body)
-    if (answer.stream && event.httpMethod !== 'HEAD') await pour(answer.stream, response)
-    response.end()
+    if (!answer.stream || event.httpMethod === 'HEAD') return void response.end()
+    // A receiver that has left is no failure: who reads events comes back by itself.
+    await pipeline(untilFailure(answer.stream), response).catch(() => undefined)
   })
 }
 
 /** What fails behind the first byte can only end the answer; who reads events comes back for the rest by itself. */
-async function pour(pieces: AsyncIterable<string>, response: Writable): Promise<void> {
+async function* untilFailure(pieces: AsyncIterable<string>): AsyncGenerator<string> {
   try {
-    for await (const piece of pieces) {
-      if (response.destroyed) return
-      if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')])
-    }
+    yield* pieces
   } catch (error) {
     log('stream.failed', causeFields(error))
   }
