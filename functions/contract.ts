@@ -120,14 +120,18 @@ export const BUNDLES = {
 } as const
 export type BundleName = keyof typeof BUNDLES
 
-/** As stack and constructs make the functions' names; log files, log groups and the command line have the same. */
+/** As stack and constructs make the functions' names, of a stage with an authorizer; log files, log groups and the command line have the same. */
 export const FUNCTION_NAMES: readonly string[] = [
   ...[
     'Writes',
     'Reads',
     'Events',
     'Flows',
+    'Mcp',
+    'Keys',
+    'Authorizer',
     'AdvancerAdvance',
+    'WebhookSend',
     'Operate',
     'Public',
     'SweeperSweep',

@@ -1,6 +1,6 @@
 import { Match } from 'aws-cdk-lib/assertions'
 import { describe, expect, it } from 'vitest'
-import { API_BASE, BUNDLES, ENV, LANES, TABLE } from '../../functions/contract.ts'
+import { API_BASE, BUNDLES, ENV, FUNCTION_NAMES, LANES, TABLE } from '../../functions/contract.ts'
 import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
 import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
@@ -262,6 +262,11 @@ describe('a stage of our own keys', () => {
     const text = JSON.stringify(stateless.all)
     expect(text).not.toMatch(/tk_[0-9a-z]{26}_/)
     expect(text).not.toMatch(/AWS::SecretsManager|AWS::SSM::Parameter"/)
+  })
+
+  it('has the functions whose logs the command line shows', () => {
+    const ids = Object.keys(stateless.byType('AWS::Lambda::Function'))
+    expect(ids.map((id) => id.replace(/Function[0-9A-F]{8}$/, '')).sort()).toEqual([...FUNCTION_NAMES].sort())
   })
 
   it('lets the authorizer touch rows of keys alone', () => {
