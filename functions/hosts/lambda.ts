@@ -37,7 +37,7 @@ import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
 import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
 
-export { readConfig, systemClock, toProblem }
+export { readConfig, systemClock }
 export const clock = systemClock
 
 /** What this environment has read and no text may tell. */
@@ -198,12 +198,15 @@ export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler
 }
 
 /** What a caller is told of a failure; ours go to the log. */
-export function refusal(error: unknown, event: APIGatewayProxyEvent): HttpAnswer {
-  const { problem, headers } = toProblem(error, event.path ?? '')
+export function refusal(
+  error: unknown,
+  { path, resource }: Pick<APIGatewayProxyEvent, 'path' | 'resource'>,
+): HttpAnswer {
+  const { problem, headers } = toProblem(error, path ?? '')
   if (problem.status >= 500)
     log('http.failed', {
       status: problem.status,
-      path: event.resource,
+      path: resource,
       code: causeFields(error).code,
       cause: causeOf(error),
     })

@@ -47,6 +47,21 @@ describe('the tools of an agent', () => {
     },
   )
 
+  it('one that breaks tells the log why, as a route over HTTP does, and the agent nothing of it', async () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    // This environment has no table.
+    const result = await tools.callTool(caller('tasks:read'), SETTINGS, {
+      name: 'get_task',
+      arguments: { id: 'one' },
+      isTask: false,
+    })
+    expect(result).toMatchObject({ isError: true })
+    expect(JSON.stringify(result)).not.toContain('TABLE_NAME')
+    const [[line]] = logged.mock.calls as [[object]]
+    expect(line).toMatchObject({ event: 'http.failed', status: 500, path: '/api/v1/tasks/{id}' })
+    expect(line).toHaveProperty('cause', expect.stringContaining('TABLE_NAME'))
+  })
+
   it('each has a name of its own that clients take, and an object as its arguments', () => {
     const list = tools.listTools(caller(...SCOPES))
     expect(new Set(list.map(({ name }) => name)).size).toBe(list.length)

@@ -2,7 +2,7 @@
 import type { Scope } from '../../contract.ts'
 import { mayUse as may, type Principal } from '../../core/domain/principal.ts'
 import type { HttpAnswer, HttpRequest } from '../../hosts/http.ts'
-import { log, type RouteHandler, toProblem } from '../../hosts/lambda.ts'
+import { type RouteHandler, refusal } from '../../hosts/lambda.ts'
 import type { AnyRoute } from '../define-route.ts'
 
 /** A route that agents may call, with the JSON Schema of its arguments. */
@@ -44,9 +44,7 @@ export async function callRoute(
   try {
     return await handlerOf(route)(request)
   } catch (error) {
-    const { problem, headers } = toProblem(error, request.path)
-    if (problem.status >= 500) log('mcp.failed', { status: problem.status, path: request.resource })
-    return { status: problem.status, headers, body: problem }
+    return refusal(error, request)
   }
 }
 
