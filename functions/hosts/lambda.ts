@@ -23,9 +23,8 @@ import { DynamoWorkflowStore } from '../core/adapters/dynamodb/workflow-store.ts
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3FileStore } from '../core/adapters/s3/file-store.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
+import { SqsKickQueue } from '../core/adapters/sqs/kick-queue.ts'
 import { createSqsClient, SqsTaskQueue } from '../core/adapters/sqs/task-queue.ts'
-import { SqsWebhookQueue } from '../core/adapters/sqs/webhook-queue.ts'
-import { SqsWorkflowQueue } from '../core/adapters/sqs/workflow-queue.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
@@ -108,6 +107,10 @@ export const openUploads = (): DynamoUploadStore =>
   new DynamoUploadStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
 
 let sqs: ReturnType<typeof createSqsClient> | undefined
+const openSqs = () => {
+  sqs ??= createSqsClient()
+  return sqs
+}
 
 export const openWorkflows = (): DynamoWorkflowStore =>
   new DynamoWorkflowStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
@@ -115,8 +118,8 @@ export const openWorkflows = (): DynamoWorkflowStore =>
 export const openSchedules = (): DynamoScheduleStore =>
   new DynamoScheduleStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
 
-export const openWorkflowQueue = (): SqsWorkflowQueue =>
-  new SqsWorkflowQueue(createSqsClient(), readConfig([ENV.workflowQueueUrl]).WORKFLOW_QUEUE_URL)
+export const openWorkflowQueue = (): SqsKickQueue =>
+  new SqsKickQueue(openSqs(), readConfig([ENV.workflowQueueUrl]).WORKFLOW_QUEUE_URL, 'The workflow queue')
 
 let meter: DynamoTenantMeter | undefined
 export const openMeter = (): DynamoTenantMeter => {
@@ -127,15 +130,14 @@ export const openMeter = (): DynamoTenantMeter => {
 export const openWebhooks = (): DynamoWebhookStore =>
   new DynamoWebhookStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
 
-export const openWebhookQueue = (): SqsWebhookQueue =>
-  new SqsWebhookQueue(createSqsClient(), readConfig([ENV.webhookQueueUrl]).WEBHOOK_QUEUE_URL)
+export const openWebhookQueue = (): SqsKickQueue =>
+  new SqsKickQueue(openSqs(), readConfig([ENV.webhookQueueUrl]).WEBHOOK_QUEUE_URL, 'The webhook queue')
 
 /** @param hasDeadLetters the function also writes or reads dead letters. */
 export function openQueue(hasDeadLetters: boolean): SqsTaskQueue {
   const urls = readConfig([ENV.queueUrls]).QUEUE_URLS
-  sqs ??= createSqsClient()
   return new SqsTaskQueue(
-    sqs,
+    openSqs(),
     urls,
     hasDeadLetters ? readConfig([ENV.deadLetterQueueUrls]).DEAD_LETTER_QUEUE_URLS : {},
   )

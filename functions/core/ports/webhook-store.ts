@@ -41,9 +41,3 @@ export interface DeliveryFilter {
   readonly status?: DeliveryStatus
   readonly taskId?: string
 }
-
-/** Asks for a delivery to be sent. A message is only a nudge: a delivery that is not sent is due in its row. */
-export interface WebhookQueue {
-  /** @throws UnavailableError when the queue does not answer. */
-  kick(delivery: TaskKey, delaySeconds?: number): Promise<void>
-}

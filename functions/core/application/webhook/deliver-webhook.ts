@@ -8,14 +8,14 @@ import {
   MESSAGE_WAIT_MS,
   type SendOutcome,
 } from '../../domain/webhook.ts'
+import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import type { SignWebhook, WebhookSender } from '../../ports/webhook-sender.ts'
-import type { WebhookQueue } from '../../ports/webhook-store.ts'
 import { markGone, openSettings, secretsAt, type WebhookSettingsDependencies } from './webhook-settings.ts'
 
 export interface DeliverDependencies extends WebhookSettingsDependencies {
   readonly store: Pick<TaskStore, 'get'>
-  readonly webhookQueue: WebhookQueue
+  readonly webhookQueue: KickQueue
   readonly sender: WebhookSender
   readonly sign: SignWebhook
   /** The event as its receiver reads it. @param task undefined when the row is gone. */

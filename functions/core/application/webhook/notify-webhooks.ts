@@ -8,12 +8,13 @@ import {
   wants,
 } from '../../domain/webhook.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
+import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { Log } from '../../ports/log.ts'
-import type { WebhookQueue, WebhookStore } from '../../ports/webhook-store.ts'
+import type { WebhookStore } from '../../ports/webhook-store.ts'
 
 export interface NotifyDependencies {
   readonly webhooks: WebhookStore
-  readonly webhookQueue: WebhookQueue
+  readonly webhookQueue: KickQueue
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log

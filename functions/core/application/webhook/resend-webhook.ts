@@ -2,11 +2,12 @@ import { RequestError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import { type Delivery, due } from '../../domain/webhook.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { WebhookQueue, WebhookStore } from '../../ports/webhook-store.ts'
+import type { KickQueue } from '../../ports/kick-queue.ts'
+import type { WebhookStore } from '../../ports/webhook-store.ts'
 
 export interface ResendDependencies {
   readonly webhooks: WebhookStore
-  readonly webhookQueue: WebhookQueue
+  readonly webhookQueue: KickQueue
   readonly clock: Clock
 }
 

@@ -1,6 +1,6 @@
 import type { Task } from '../../domain/task.ts'
 import { JOIN_SHARD, shardOf, shardSize, shardsOf } from '../../domain/workflow/workflow.ts'
-import type { WorkflowQueue } from '../../ports/workflow-queue.ts'
+import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { WorkflowStore } from '../../ports/workflow-store.ts'
  * @throws UnavailableError; the follow-up stays pending then.
  */
 export async function reportToWorkflow(
-  { workflows, queue }: { readonly workflows: WorkflowStore; readonly queue: WorkflowQueue },
+  { workflows, queue }: { readonly workflows: WorkflowStore; readonly queue: KickQueue },
   task: Task,
 ): Promise<void> {
   if (!task.parent) return

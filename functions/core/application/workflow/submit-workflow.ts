@@ -5,16 +5,16 @@ import type { Plan, TaskBody } from '../../domain/workflow/plan.ts'
 import { findReferences } from '../../domain/workflow/references.ts'
 import { RESUME_MS, type Workflow } from '../../domain/workflow/workflow.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
+import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
-import type { WorkflowQueue } from '../../ports/workflow-queue.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import { invalid } from '../submit/prepare-submission.ts'
 import type { WorkflowDependencies } from './start-tasks.ts'
 
 export interface SubmitWorkflowDependencies {
   readonly workflows: WorkflowStore
-  readonly kicks: WorkflowQueue
+  readonly kicks: KickQueue
   readonly payloads: PayloadStore
   readonly clock: Clock
   readonly ids: Ids

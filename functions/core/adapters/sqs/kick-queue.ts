@@ -1,15 +1,18 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { TaskKey } from '../../domain/task.ts'
-import type { WebhookQueue } from '../../ports/webhook-store.ts'
+import type { KickQueue } from '../../ports/kick-queue.ts'
 import { callAws } from '../aws/failures.ts'
 
-export class SqsWebhookQueue implements WebhookQueue {
+export class SqsKickQueue implements KickQueue {
   readonly #client: SQSClient
   readonly #url: string
+  readonly #service: string
 
-  constructor(client: SQSClient, url: string) {
+  /** @param service what an error names, e.g. `The webhook queue`. */
+  constructor(client: SQSClient, url: string, service: string) {
     this.#client = client
     this.#url = url
+    this.#service = service
   }
 
   async kick({ tenant, id }: TaskKey, delaySeconds = 0): Promise<void> {
@@ -18,6 +21,6 @@ export class SqsWebhookQueue implements WebhookQueue {
       MessageBody: JSON.stringify({ v: 1, tenant, id }),
       ...(delaySeconds > 0 ? { DelaySeconds: delaySeconds } : {}),
     })
-    await callAws({ service: 'The webhook queue', what: 'send' }, () => this.#client.send(command))
+    await callAws({ service: this.#service, what: 'send' }, () => this.#client.send(command))
   }
 }
