@@ -7,14 +7,7 @@ import { invalid } from '../core/application/submit/prepare-submission.ts'
 import { type FieldError, RequestError } from '../core/domain/errors.ts'
 import { type Schedule, type Timing, upcoming } from '../core/domain/schedule.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
-import {
-  openSchedules,
-  openWebhookQueue,
-  openWebhooks,
-  openWorkflowQueue,
-  openWorkflows,
-  readConfig,
-} from '../hosts/lambda.ts'
+import { openSchedules, readConfig } from '../hosts/lambda.ts'
 import { checkCron, describeTiming, scheduleTimes } from '../hosts/schedules.ts'
 import type * as shapes from './schemas/schedule.ts'
 import { openSubmission, prepareBody } from './submission.ts'
@@ -25,12 +18,7 @@ export function openScheduleNeeds() {
     ...submission,
     schedules: openSchedules(),
     times: scheduleTimes,
-    followUps: openFollowUps({
-      workflows: openWorkflows(),
-      kicks: openWorkflowQueue(),
-      webhooks: openWebhooks(),
-      webhookQueue: openWebhookQueue(),
-    }),
+    followUps: openFollowUps(),
     retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
     prepareTask: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
   }

@@ -31,8 +31,6 @@ import {
   openWebhookQueue,
   openWebhooks,
   openWorkerSlots,
-  openWorkflowQueue,
-  openWorkflows,
   readConfig,
   secrets,
 } from './lambda.ts'
@@ -73,13 +71,7 @@ export function openWorker(): RunDependencies {
     isMeantToRun: () => lanes.isMeantToRun(config.LANE),
     store: openStore(),
     queue,
-    followUps: openFollowUps({
-      queue,
-      workflows: openWorkflows(),
-      kicks: openWorkflowQueue(),
-      webhooks,
-      webhookQueue,
-    }),
+    followUps: openFollowUps(queue),
     tellStarted: async (task) => {
       if (!isHeard(task, 'started')) return
       await notifyWebhooks({ webhooks, webhookQueue, clock, ids, log }, task, 'started').catch((error) =>

@@ -6,7 +6,7 @@ import { pauseLane, resumeLane } from '../core/application/operate/switch-lane.t
 import { cancelTask } from '../core/application/tasks/cancel-task.ts'
 import { retryTask } from '../core/application/tasks/retry-task.ts'
 import { RequestError } from '../core/domain/errors.ts'
-import { openFollowUps } from '../hosts/follow-ups.ts'
+import { openRelease } from '../hosts/follow-ups.ts'
 import { clock, ids, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 import { actionEvent } from './event.ts'
@@ -14,7 +14,7 @@ import { button, type Html, html } from './html.ts'
 import { note } from './render.ts'
 
 const dependencies = {
-  followUps: openFollowUps(),
+  followUps: openRelease(),
   store: openStore(),
   queue: openQueue(true),
   lanes: openLanes(),

@@ -5,24 +5,15 @@ import { ENV } from '../contract.ts'
 import { advanceWorkflow } from '../core/application/workflow/advance-workflow.ts'
 import { parseKick } from '../core/domain/workflow/parse-kick.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
-import {
-  clock,
-  log,
-  openWebhookQueue,
-  openWebhooks,
-  openWorkflowQueue,
-  openWorkflows,
-  readConfig,
-} from '../hosts/lambda.ts'
+import { clock, log, openWorkflowQueue, openWorkflows, readConfig } from '../hosts/lambda.ts'
 
 const submission = openSubmission()
-const workflows = openWorkflows()
 const kicks = openWorkflowQueue()
 const dependencies = {
   ...submission,
-  workflows,
+  workflows: openWorkflows(),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
-  followUps: openFollowUps({ workflows, kicks, webhooks: openWebhooks(), webhookQueue: openWebhookQueue() }),
+  followUps: openFollowUps(),
   prepare: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
 }
 

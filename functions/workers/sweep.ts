@@ -18,7 +18,6 @@ import {
   openWebhookQueue,
   openWebhooks,
   openWorkflowQueue,
-  openWorkflows,
   readConfig,
 } from '../hosts/lambda.ts'
 import { scheduleTimes } from '../hosts/schedules.ts'
@@ -26,9 +25,7 @@ import { openEndpointCheck } from '../hosts/webhooks.ts'
 
 const queue = openQueue(true)
 const health = openHealth()
-const workflows = openWorkflows()
 const kicks = openWorkflowQueue()
-const webhooks = openWebhooks()
 const webhookQueue = openWebhookQueue()
 const store = openStore()
 const firing = {
@@ -40,12 +37,12 @@ const firing = {
   clock,
   ids,
   log,
-  hasEndpoints: openEndpointCheck(webhooks),
+  hasEndpoints: openEndpointCheck(openWebhooks()),
 }
 const dependencies = {
   store,
   queue,
-  followUps: openFollowUps({ queue, workflows, kicks, webhooks, webhookQueue }),
+  followUps: openFollowUps(queue),
   dueItems: {
     workflow: (key: TaskKey) => kicks.kick(key),
     schedule: (key: TaskKey) => fireSchedule(firing, key),

@@ -1,7 +1,7 @@
 import { LIMITS } from '../../../contract.ts'
 import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
-import { openFollowUps } from '../../../hosts/follow-ups.ts'
+import { openRelease } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { readLane } from '../../read-lane.ts'
@@ -33,7 +33,7 @@ export const redriveQueueRoute = defineRoute({
   problems: [404],
   // An agent sees what would happen before it does it.
   mcp: { tool: 'redrive', defaults: { dry_run: true } },
-  needs: () => ({ followUps: openFollowUps(), store: openStore(), queue: openQueue(true), clock, log }),
+  needs: () => ({ followUps: openRelease(), store: openStore(), queue: openQueue(true), clock, log }),
   handle: async ({ tenant, params, receivedAt, body }, needs) => {
     const lane = readLane(params.lane)
     const { type, error_code, failed_after, failed_before, dry_run, limit, pace_per_second } = body

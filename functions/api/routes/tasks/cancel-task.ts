@@ -1,16 +1,7 @@
 import { ENV } from '../../../contract.ts'
 import { cancelTask } from '../../../core/application/tasks/cancel-task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
-import {
-  clock,
-  log,
-  openStore,
-  openWebhookQueue,
-  openWebhooks,
-  openWorkflowQueue,
-  openWorkflows,
-  readConfig,
-} from '../../../hosts/lambda.ts'
+import { clock, log, openStore, readConfig } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
@@ -27,12 +18,7 @@ export const cancelTaskRoute = defineRoute({
   problems: [404, 409],
   mcp: { tool: 'cancel_task' },
   needs: () => ({
-    followUps: openFollowUps({
-      workflows: openWorkflows(),
-      kicks: openWorkflowQueue(),
-      webhooks: openWebhooks(),
-      webhookQueue: openWebhookQueue(),
-    }),
+    followUps: openFollowUps(),
     store: openStore(),
     clock,
     log,

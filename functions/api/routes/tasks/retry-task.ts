@@ -1,16 +1,7 @@
 import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
-import {
-  clock,
-  log,
-  openQueue,
-  openStore,
-  openWebhookQueue,
-  openWebhooks,
-  openWorkflowQueue,
-  openWorkflows,
-} from '../../../hosts/lambda.ts'
+import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
@@ -33,12 +24,7 @@ export const retryTaskRoute = defineRoute({
   problems: [404, 409, 422],
   mcp: { tool: 'retry_task' },
   needs: () => ({
-    followUps: openFollowUps({
-      workflows: openWorkflows(),
-      kicks: openWorkflowQueue(),
-      webhooks: openWebhooks(),
-      webhookQueue: openWebhookQueue(),
-    }),
+    followUps: openFollowUps(),
     store: openStore(),
     queue: openQueue(false),
     clock,
