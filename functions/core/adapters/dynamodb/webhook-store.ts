@@ -4,6 +4,7 @@ import type { TaskKey } from '../../domain/task.ts'
 import type { Delivery, WebhookSettings } from '../../domain/webhook.ts'
 import type { DeliveryFilter, WebhookStore } from '../../ports/webhook-store.ts'
 import { createdKey, dueShard, type Row } from './row.ts'
+import { takePlace } from './take-place.ts'
 import { VersionedRows } from './versioned-rows.ts'
 
 const settingsKey = ({ tenant }: { readonly tenant: string }): Row => ({
@@ -143,46 +144,12 @@ export class DynamoWebhookStore implements WebhookStore {
 
   async takePlace(host: string, now: number, until: number): Promise<(() => Promise<void>) | undefined> {
     const holder = this.#token()
+    const reapAt = Math.floor(until / 1_000) + PLACE_TTL_SECONDS
     for (let place = 0; place < PLACES; place += 1) {
-      const isTaken = await this.#setPlace(
-        host,
-        place,
-        until,
-        holder,
-        'attribute_not_exists(#until) OR #until <= :now',
-        {
-          ':now': now,
-        },
-      )
-      if (isTaken)
-        return async () => {
-          await this.#setPlace(host, place, 0, holder, '#holder = :holder', {})
-        }
+      const key = { pk: `P#${host}`, sk: String(place) }
+      const leave = await takePlace(this.#deliveries.table, key, { now, until, holder, reapAt })
+      if (leave) return leave
     }
     return undefined
-  }
-
-  async #setPlace(
-    host: string,
-    place: number,
-    until: number,
-    holder: string,
-    condition: string,
-    values: object,
-  ) {
-    const update = new UpdateCommand({
-      TableName: this.#deliveries.table.name,
-      Key: { pk: `P#${host}`, sk: String(place) },
-      UpdateExpression: 'SET #until = :until, #holder = :holder, #ttl = :ttl',
-      ConditionExpression: condition,
-      ExpressionAttributeNames: { '#until': 'until', '#holder': 'holder', '#ttl': TABLE.ttl },
-      ExpressionAttributeValues: {
-        ':until': until,
-        ':holder': holder,
-        ':ttl': Math.floor(Date.now() / 1_000) + PLACE_TTL_SECONDS,
-        ...values,
-      },
-    })
-    return !('refused' in (await this.#deliveries.table.write('place', (client) => client.send(update))))
   }
 }

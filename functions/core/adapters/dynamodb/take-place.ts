@@ -1,0 +1,51 @@
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { TABLE } from '../../../contract.ts'
+import type { Row } from './row.ts'
+import type { Table } from './table.ts'
+
+interface Taken {
+  readonly now: number
+  /** When the place is free again, whatever happens to its holder. */
+  readonly until: number
+  readonly holder: string
+  /** Seconds since 1970 from which DynamoDB may delete the item; for places whose number is not bounded. */
+  readonly reapAt?: number
+}
+
+/**
+ * Takes a place: an item that says until when it is taken. One conditional write takes it, a holder that died gives it
+ * back by the clock, and there are never more holders than items. Not taken: a counter, which a death leaves too high.
+ *
+ * @returns gives it back earlier; undefined when another has it.
+ * @throws UnavailableError when the table does not answer.
+ */
+export async function takePlace(
+  table: Table,
+  key: Row,
+  { now, until, holder, reapAt }: Taken,
+): Promise<(() => Promise<void>) | undefined> {
+  const set = async (until: number, condition: string, values: object): Promise<boolean> => {
+    const update = new UpdateCommand({
+      TableName: table.name,
+      Key: key,
+      UpdateExpression: `SET #until = :until, #holder = :holder${reapAt === undefined ? '' : ', #reapAt = :reapAt'}`,
+      ConditionExpression: condition,
+      ExpressionAttributeNames: {
+        '#until': 'until',
+        '#holder': 'holder',
+        ...(reapAt === undefined ? {} : { '#reapAt': TABLE.ttl }),
+      },
+      ExpressionAttributeValues: {
+        ':until': until,
+        ':holder': holder,
+        ...(reapAt === undefined ? {} : { ':reapAt': reapAt }),
+        ...values,
+      },
+    })
+    return !('refused' in (await table.write('place', (client) => client.send(update))))
+  }
+  if (!(await set(until, 'attribute_not_exists(#until) OR #until <= :now', { ':now': now }))) return undefined
+  return async () => {
+    await set(0, '#holder = :holder', {})
+  }
+}
