@@ -24,7 +24,7 @@ const KEY_BYTES = 2_048
 /** Whether there can be a row of this key at all; the table answers a longer one as a broken request. */
 export const isKey = (key: TaskKey): boolean => Buffer.byteLength(String(keyOf(key).pk)) <= KEY_BYTES
 
-/** @returns the key behind an index entry's `pk`. */
+/** @returns the key behind an index entry's `pk`, of a task, a workflow or a delivery alike. */
 export function parseKey(pk: string): TaskKey {
   const [, tenant = '', id = ''] = pk.split('#')
   return { tenant: decodeURIComponent(tenant), id }

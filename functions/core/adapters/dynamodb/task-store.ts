@@ -26,8 +26,6 @@ import { readPage } from './list.ts'
 import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow, UPLOAD_SORT_KEY } from './row.ts'
 import { parseScheduleKey } from './schedule-store.ts'
 import { Table } from './table.ts'
-import { parseDeliveryKey } from './webhook-store.ts'
-import { parseWorkflowKey } from './workflow-store.ts'
 import { toUpdate } from './write-expression.ts'
 
 /** Undefined fields are left out: an optional field is absent in the row, never null. */
@@ -39,9 +37,9 @@ export const createDynamoClient = (): DynamoDBDocumentClient =>
 /** The prefix of the key tells what a row is. */
 function toDueEntry(row: Row): DueEntry | DueItem {
   const { pk, sk, dueAt } = row as { pk: string; sk: string; dueAt: number }
-  if (pk.startsWith('W#')) return { item: 'workflow', ...parseWorkflowKey(pk), dueAt }
+  if (pk.startsWith('W#')) return { item: 'workflow', ...parseKey(pk), dueAt }
   if (pk.startsWith('H#')) return { item: 'schedule', ...parseScheduleKey(pk, sk), dueAt }
-  if (pk.startsWith('D#')) return { item: 'delivery', ...parseDeliveryKey(pk), dueAt }
+  if (pk.startsWith('D#')) return { item: 'delivery', ...parseKey(pk), dueAt }
   return { ...(row as unknown as DueEntry), item: 'task', ...parseKey(pk) }
 }
 

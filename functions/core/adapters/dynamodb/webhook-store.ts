@@ -16,12 +16,6 @@ const deliveryKey = ({ tenant, id }: TaskKey): Row => ({
   sk: 'D',
 })
 
-/** @returns the key behind a due entry's `pk`. */
-export function parseDeliveryKey(pk: string): TaskKey {
-  const [, tenant = '', id = ''] = pk.split('#')
-  return { tenant: decodeURIComponent(tenant), id }
-}
-
 const listPartition = (tenant: string): string => `D#${tenant}`
 
 function toDeliveryRow({ tenant, ttl, ...rest }: Delivery): Row {

@@ -3,7 +3,7 @@ import { TABLE } from '../../../contract.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Join, Workflow, WorkflowStatus } from '../../domain/workflow/workflow.ts'
 import type { JoinPlace, WorkflowStore } from '../../ports/workflow-store.ts'
-import { createdKey, dueShard, type Row } from './row.ts'
+import { createdKey, dueShard, parseKey, type Row } from './row.ts'
 import { VersionedRows } from './versioned-rows.ts'
 
 /** A workflow that nobody retries leaves its joins behind; the table deletes them after so long. */
@@ -22,12 +22,6 @@ const joinKey = (
   pk: `W#${encodeURIComponent(tenant)}#${id}#${node}#${shard}`,
   sk: `J#${epoch}`,
 })
-
-/** @returns the key behind a due entry's `pk`. */
-export function parseWorkflowKey(pk: string): TaskKey {
-  const [, tenant = '', id = ''] = pk.split('#')
-  return { tenant: decodeURIComponent(tenant), id }
-}
 
 const listPartition = (tenant: string): string => `W#${tenant}`
 
@@ -122,9 +116,7 @@ export class DynamoWorkflowStore implements WorkflowStore {
         ),
       )
       // The rows are read by key: the index lags, and does not have what a page shows.
-      const rows = await Promise.all(
-        (answer.Items ?? []).map(({ pk }) => this.get(parseWorkflowKey(String(pk)))),
-      )
+      const rows = await Promise.all((answer.Items ?? []).map(({ pk }) => this.get(parseKey(String(pk)))))
       for (const row of rows)
         if (row && (filter.status === undefined || row.status === filter.status)) found.push(row)
       ExclusiveStartKey = answer.LastEvaluatedKey
