@@ -1,7 +1,8 @@
 /** Events of a task as Server-Sent Events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 import type { TaskEvent } from '../core/application/tasks/watch-task.ts'
 import { writePosition } from '../core/domain/text-piece.ts'
-import { iso, toStepJson, toTaskJson } from './schemas/task-json.ts'
+import { toStepJson, toTaskJson } from './schemas/task-json.ts'
+import { iso } from './schemas/time.ts'
 
 /** When a reader comes back after the answer has ended; later where nobody more may watch now. */
 const RETRY_MS = 1_000

@@ -10,6 +10,7 @@ import { openFollowUps } from '../hosts/follow-ups.ts'
 import { openSchedules, readConfig } from '../hosts/lambda.ts'
 import { checkCron, describeTiming, scheduleTimes } from '../hosts/schedules.ts'
 import type * as shapes from './schemas/schedule.ts'
+import { iso } from './schemas/time.ts'
 import { openSubmission, prepareBody } from './submission.ts'
 
 export function openScheduleNeeds() {
@@ -92,17 +93,14 @@ export const bodyOf = ({
   name,
   ...(timing.kind === 'cron' ? { cron: timing.expression, timezone: timing.timezone } : {}),
   ...(timing.kind === 'rate' ? { rate_seconds: timing.everyMs / 1_000 } : {}),
-  ...(timing.kind === 'once' ? { at: new Date(timing.at).toISOString() } : {}),
-  ...(startAt === undefined ? {} : { start_at: new Date(startAt).toISOString() }),
-  ...(endAt === undefined ? {} : { end_at: new Date(endAt).toISOString() }),
+  ...(timing.kind === 'once' ? { at: iso(timing.at) } : {}),
+  ...(startAt === undefined ? {} : { start_at: iso(startAt) }),
+  ...(endAt === undefined ? {} : { end_at: iso(endAt) }),
   overlap,
   missed,
   jitter_seconds: jitterMs / 1_000,
   task: JSON.parse(task),
 })
-
-const iso = (instant: number | undefined): string | null =>
-  instant === undefined ? null : new Date(instant).toISOString()
 
 export async function toScheduleJson(
   schedule: Schedule,
@@ -126,16 +124,14 @@ export async function toScheduleJson(
     jitter_seconds: schedule.jitterMs / 1_000,
     paused: isPaused,
     source: schedule.source,
-    next_times: isPaused
-      ? []
-      : upcoming(scheduleTimes, schedule, now, 5).map((at) => new Date(at).toISOString()),
+    next_times: isPaused ? [] : upcoming(scheduleTimes, schedule, now, 5).map((at) => iso(at)),
     fired: schedule.fired,
     missed_count: schedule.missedCount,
     last_planned_at: iso(schedule.lastPlannedAt),
     last_task_id: schedule.lastTaskId ?? null,
     task: JSON.parse(schedule.task),
-    created_at: new Date(schedule.createdAt).toISOString(),
-    updated_at: new Date(schedule.updatedAt).toISOString(),
+    created_at: iso(schedule.createdAt),
+    updated_at: iso(schedule.updatedAt),
     links: { self, run: `${self}/run`, pause: `${self}/pause`, resume: `${self}/resume` },
   }
 }

@@ -2,6 +2,7 @@ import { MissingError } from '../core/domain/errors.ts'
 import type { Payload, Task } from '../core/domain/task.ts'
 import type { Delivery } from '../core/domain/webhook.ts'
 import { toTaskJson } from './schemas/task-json.ts'
+import { iso } from './schemas/time.ts'
 
 /** A larger result is fetched by its link. */
 const INLINE_BYTES = 20_000
@@ -21,7 +22,7 @@ export async function webhookBody(
   const isSame = task?.epoch === epoch && (event === 'started' || task.status === event.toUpperCase())
   return JSON.stringify({
     type: `task.${event}`,
-    timestamp: new Date(delivery.occurredAt).toISOString(),
+    timestamp: iso(delivery.occurredAt),
     data: task && isSame ? await dataOf(task, base, read) : { ...briefOf(delivery, base) },
   })
 }

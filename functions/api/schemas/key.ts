@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { SCOPES } from '../../contract.ts'
 import type { NewKey } from '../../core/application/keys/change-keys.ts'
 import type { ApiKey } from '../../core/domain/api-key.ts'
+import { iso } from './time.ts'
 
 const time = z.iso.datetime()
 const DAY = 86_400
@@ -54,15 +55,12 @@ export const newKeySchema = keySchema
   .extend({ key: z.string().describe('Shown this once. Send it in x-api-key or as a bearer token.') })
   .meta({ id: 'NewKey' })
 
-const iso = (instant: number | undefined): string | null =>
-  instant === undefined ? null : new Date(instant).toISOString()
-
 export const toKeyJson = (key: ApiKey) => ({
   id: key.id,
   tenant: key.tenant,
   name: key.name,
   scopes: [...key.scopes],
-  created_at: new Date(key.createdAt).toISOString(),
+  created_at: iso(key.createdAt),
   created_by: key.createdBy ?? null,
   expires_at: iso(key.expiresAt),
   revoked_at: iso(key.revokedAt),

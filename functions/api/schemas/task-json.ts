@@ -6,18 +6,13 @@ import type { KeptStep } from '../../core/domain/step.ts'
 import type { Payload, Task } from '../../core/domain/task.ts'
 import { traceIdOf } from '../../core/domain/trace.ts'
 import type { taskSchema } from './task.ts'
+import { iso } from './time.ts'
 
 /** Held to what the OpenAPI document promises. */
 export type TaskJson = z.input<typeof taskSchema>
 
 /** Lambda answers at most 6 MB, and the body is a JSON string in it, so that its quotes count twice. */
 const MAX_ANSWER_BYTES = 5_500_000
-
-export function iso(instant: number): string
-export function iso(instant: number | undefined): string | null
-export function iso(instant: number | undefined): string | null {
-  return instant === undefined ? null : new Date(instant).toISOString()
-}
 
 const sizeOf = (payload: Payload): number =>
   'json' in payload ? Buffer.byteLength(payload.json) : payload.bytes

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { UPLOAD_LIMITS, type Upload } from '../../core/domain/upload.ts'
-import { iso } from './task-json.ts'
+import { iso } from './time.ts'
 
 export const uploadParams = z.object({ id: z.string().describe('Id of the upload.') })
 

@@ -6,6 +6,7 @@ import {
   type WebhookEndpoint,
   type WebhookSettings,
 } from '../../core/domain/webhook.ts'
+import { iso } from './time.ts'
 
 const time = z.iso.datetime()
 
@@ -70,14 +71,11 @@ export const deliverySchema = z
   })
   .meta({ id: 'WebhookDelivery' })
 
-const iso = (instant: number | undefined): string | null =>
-  instant === undefined ? null : new Date(instant).toISOString()
-
 export const toEndpointJson = ({ id, url, events, createdAt, goneAt }: WebhookEndpoint) => ({
   id,
   url,
   events: events ? [...events] : null,
-  created_at: new Date(createdAt).toISOString(),
+  created_at: iso(createdAt),
   gone_at: iso(goneAt),
 })
 
@@ -90,9 +88,9 @@ export const toDeliveryJson = (delivery: Delivery) => ({
   status: delivery.status,
   attempts: delivery.attempts,
   next_at: iso(delivery.nextAt),
-  created_at: new Date(delivery.createdAt).toISOString(),
+  created_at: iso(delivery.createdAt),
   log: delivery.log.map(({ at, ms, status, error }) => ({
-    at: new Date(at).toISOString(),
+    at: iso(at),
     seconds: ms / 1_000,
     status: status ?? null,
     error: error ?? null,

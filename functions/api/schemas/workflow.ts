@@ -3,6 +3,7 @@ import { LIMITS } from '../../contract.ts'
 import type { ShownWorkflow } from '../../core/application/workflow/show-workflow.ts'
 import { FAILURE_POLICIES } from '../../core/domain/workflow/plan.ts'
 import { NODE_STATUSES, WORKFLOW_STATUSES } from '../../core/domain/workflow/workflow.ts'
+import { iso } from './time.ts'
 
 const condition = z.strictObject({
   $from: z.string().describe('A reference, e.g. check.result.ok.'),
@@ -114,9 +115,6 @@ export const workflowSchema = z
 
 export const workflowParams = z.object({ id: z.string().describe('Id of the workflow.') })
 
-const iso = (instant: number | undefined): string | null =>
-  instant === undefined ? null : new Date(instant).toISOString()
-
 export function toWorkflowJson(
   { workflow, steps, tasks, costMicroUsd }: ShownWorkflow,
   base: string,
@@ -130,8 +128,8 @@ export function toWorkflowJson(
     on_failure: workflow.onFailure,
     error: workflow.error ?? null,
     tags: [...workflow.tags],
-    created_at: new Date(workflow.createdAt).toISOString(),
-    updated_at: new Date(workflow.updatedAt).toISOString(),
+    created_at: iso(workflow.createdAt),
+    updated_at: iso(workflow.updatedAt),
     finished_at: iso(workflow.finishedAt),
     expires_at: iso(workflow.expiresAt),
     steps: Object.fromEntries(

@@ -2,7 +2,7 @@ import { listCircuits } from '../../../core/application/operate/close-circuit.ts
 import { openCircuits } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { circuitsAnswer } from '../../schemas/operate.ts'
-import { iso } from '../../schemas/task-json.ts'
+import { iso } from '../../schemas/time.ts'
 
 export const listCircuitsRoute = defineRoute({
   method: 'GET',

@@ -2,7 +2,7 @@ import { listQueues } from '../../../core/application/operate/list-queues.ts'
 import { clock, openLanes, openQueue, openStore, openWorkerSlots } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { queuesAnswer } from '../../schemas/operate.ts'
-import { iso } from '../../schemas/task-json.ts'
+import { iso } from '../../schemas/time.ts'
 
 export const listQueuesRoute = defineRoute({
   method: 'GET',

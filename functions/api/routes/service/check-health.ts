@@ -2,7 +2,7 @@ import { checkHealth } from '../../../core/application/operate/check-health.ts'
 import { clock, openHealth, openPayloads, openQueue } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { deepHealthSchema } from '../../schemas/health.ts'
-import { iso } from '../../schemas/task-json.ts'
+import { iso } from '../../schemas/time.ts'
 
 export const checkHealthRoute = defineRoute({
   method: 'GET',
@@ -21,7 +21,7 @@ export const checkHealthRoute = defineRoute({
     const { isOk, checks, lastSweepAt } = await checkHealth(needs)
     const body = {
       status: isOk ? ('healthy' as const) : ('degraded' as const),
-      timestamp: new Date(clock.now()).toISOString(),
+      timestamp: iso(clock.now()),
       checks: Object.fromEntries(
         Object.entries(checks).map(([name, check]) => [
           name,

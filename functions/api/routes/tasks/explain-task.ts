@@ -14,7 +14,7 @@ import {
 import { defineRoute } from '../../define-route.ts'
 import { explainAnswer } from '../../schemas/operate.ts'
 import { taskParams } from '../../schemas/task.ts'
-import { iso } from '../../schemas/task-json.ts'
+import { iso } from '../../schemas/time.ts'
 
 export const explainTaskRoute = defineRoute({
   method: 'GET',

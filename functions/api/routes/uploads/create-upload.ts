@@ -1,7 +1,7 @@
 import { createUpload } from '../../../core/application/uploads/create-upload.ts'
 import { clock, ids, openFiles, openUploads } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
-import { iso } from '../../schemas/task-json.ts'
+import { iso } from '../../schemas/time.ts'
 import { createdUploadSchema, toUploadJson, uploadBody } from '../../schemas/upload.ts'
 
 export const createUploadRoute = defineRoute({

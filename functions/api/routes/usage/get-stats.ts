@@ -2,7 +2,7 @@ import { type Quantiles, surveyTasks } from '../../../core/application/operate/s
 import { clock, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { hoursQuery, statsAnswer } from '../../schemas/operate.ts'
-import { iso } from '../../schemas/task-json.ts'
+import { iso } from '../../schemas/time.ts'
 
 export const getStatsRoute = defineRoute({
   method: 'GET',

@@ -2,7 +2,7 @@ import { surveyTasks } from '../../../core/application/operate/survey-tasks.ts'
 import { clock, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { hoursQuery, usageAnswer } from '../../schemas/operate.ts'
-import { iso } from '../../schemas/task-json.ts'
+import { iso } from '../../schemas/time.ts'
 
 export const getUsageRoute = defineRoute({
   method: 'GET',

@@ -3,6 +3,7 @@ import { WORKFLOW_STATUSES } from '../../../core/domain/workflow/workflow.ts'
 import { openWorkflows } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { readCursor, writeCursor } from '../../schemas/cursor.ts'
+import { iso } from '../../schemas/time.ts'
 
 const summary = z
   .object({
@@ -49,8 +50,8 @@ export const listWorkflowsRoute = defineRoute({
           name: row.name,
           status: row.status,
           tags: [...row.tags],
-          created_at: new Date(row.createdAt).toISOString(),
-          finished_at: row.finishedAt === undefined ? null : new Date(row.finishedAt).toISOString(),
+          created_at: iso(row.createdAt),
+          finished_at: iso(row.finishedAt),
           links: { self: `${base}/workflows/${row.id}` },
         })),
         next_cursor: writeCursor(page.cursor),
