@@ -1,4 +1,16 @@
+import * as z from 'zod'
+import { LIMITS } from '../../contract.ts'
 import { invalid } from '../../core/application/submit/prepare-submission.ts'
+
+/** What every paged list is asked with. */
+export const pageShape = {
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
+  cursor: z
+    .string()
+    .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API')
+    .optional()
+    .describe('next_cursor of the page before.'),
+}
 
 /** What a cursor stands for: the place of the last row given, its time and id. */
 const PLACE = /^\d{14}#[\w-]{1,64}$/

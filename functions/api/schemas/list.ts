@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { LIMITS } from '../../contract.ts'
+import { pageShape } from './cursor.ts'
 import { laneName, taskSchema, taskStatus } from './task.ts'
 import { waitSeconds } from './wait.ts'
 
@@ -10,12 +10,7 @@ export const listQuery = z.strictObject({
   tag: z.string().min(1).max(64).optional(),
   created_after: z.iso.datetime({ offset: true }).optional().describe('RFC 3339, inclusive.'),
   created_before: z.iso.datetime({ offset: true }).optional().describe('RFC 3339, inclusive.'),
-  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
-  cursor: z
-    .string()
-    .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API')
-    .optional()
-    .describe('next_cursor of the page before.'),
+  ...pageShape,
   ids: z
     .string()
     .regex(/^[^,]{1,64}(,[^,]{1,64}){0,99}$/, 'must be 1 to 100 ids with commas between them')

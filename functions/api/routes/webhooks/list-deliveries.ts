@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { defineRoute } from '../../define-route.ts'
-import { readCursor, writeCursor } from '../../schemas/cursor.ts'
+import { pageShape, readCursor, writeCursor } from '../../schemas/cursor.ts'
 import { deliverySchema, deliveryStatus, toDeliveryJson } from '../../schemas/webhook.ts'
 import { openWebhookNeeds } from '../../webhooks.ts'
 
@@ -15,11 +15,7 @@ export const listDeliveriesRoute = defineRoute({
   query: z.strictObject({
     status: deliveryStatus.optional(),
     task_id: z.string().min(1).max(100).optional(),
-    limit: z.coerce.number().int().min(1).max(100).default(20),
-    cursor: z
-      .string()
-      .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API')
-      .optional(),
+    ...pageShape,
   }),
   answers: {
     200: {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { WORKFLOW_STATUSES } from '../../../core/domain/workflow/workflow.ts'
 import { openWorkflows } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
-import { readCursor, writeCursor } from '../../schemas/cursor.ts'
+import { pageShape, readCursor, writeCursor } from '../../schemas/cursor.ts'
 import { iso } from '../../schemas/time.ts'
 
 const summary = z
@@ -25,11 +25,7 @@ export const listWorkflowsRoute = defineRoute({
   summary: 'List workflows, newest first',
   query: z.strictObject({
     status: z.enum(WORKFLOW_STATUSES).optional(),
-    limit: z.coerce.number().int().min(1).max(100).default(20),
-    cursor: z
-      .string()
-      .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API')
-      .optional(),
+    ...pageShape,
   }),
   answers: {
     200: {
