@@ -1,5 +1,5 @@
 import { MissingError } from '../core/domain/errors.ts'
-import type { Payload, Task } from '../core/domain/task.ts'
+import { type Payload, payloadBytes, type Task } from '../core/domain/task.ts'
 import type { Delivery } from '../core/domain/webhook.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 import { iso } from './schemas/time.ts'
@@ -37,7 +37,8 @@ const briefOf = ({ taskId: id, event, epoch }: Delivery, base: string) => ({
 
 async function dataOf(task: Task, base: string, read: (payload: Payload) => Promise<string>) {
   const { result, ...row } = task
-  const text = result && sizeOf(result) < INLINE_BYTES ? await read(result).catch(unlessMissing) : undefined
+  const text =
+    result && payloadBytes(result) < INLINE_BYTES ? await read(result).catch(unlessMissing) : undefined
   const told: Task = {
     ...row,
     input: { json: 'null' },
@@ -51,6 +52,3 @@ async function dataOf(task: Task, base: string, read: (payload: Payload) => Prom
 function unlessMissing(error: unknown): undefined {
   if (!(error instanceof MissingError)) throw error
 }
-
-const sizeOf = (payload: Payload): number =>
-  'json' in payload ? Buffer.byteLength(payload.json) : payload.bytes

@@ -1,5 +1,6 @@
 /** A task in the words of the Model Context Protocol: as the result of a tool, and as a task of its extension. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { isFinal } from '../../core/domain/task.ts'
 import type { HttpAnswer } from '../../hosts/http.ts'
 import type { ProblemAnswer } from '../define-route.ts'
 import type { TaskJson } from '../schemas/task-json.ts'
@@ -8,9 +9,6 @@ const DAY_MS = 86_400_000
 /** When a client should look again: most model calls take seconds. */
 const SHORT_POLL_MS = 1_000
 const LONG_POLL_MS = 30_000
-
-export const isFinal = ({ status }: TaskJson): boolean =>
-  status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED' || status === 'EXPIRED'
 
 const text = (words: string) => [{ type: 'text' as const, text: words }]
 
@@ -48,7 +46,7 @@ export function resultOf(task: TaskJson): CallToolResult {
       structuredContent: { ...data, result },
     }
   }
-  if (isFinal(task)) {
+  if (isFinal(task.status)) {
     const { code = task.status.toLowerCase(), message = '' } = task.error ?? {}
     const advice = task.status === 'FAILED' ? ` retry_task {"id": "${task.id}"} runs it again.` : ''
     return {
@@ -76,7 +74,7 @@ export function taskOf(task: TaskJson, now: number, retentionDays: number) {
   return {
     taskId: task.id,
     // A task that failed is a tool that failed: `failed` is for mistakes of the protocol alone.
-    status: isFinal(task) ? (task.status === 'CANCELLED' ? 'cancelled' : 'completed') : 'working',
+    status: isFinal(task.status) ? (task.status === 'CANCELLED' ? 'cancelled' : 'completed') : 'working',
     statusMessage: `${task.status}${progressOf(task)}`,
     createdAt: task.created_at,
     lastUpdatedAt: task.updated_at ?? task.created_at,

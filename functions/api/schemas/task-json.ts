@@ -3,7 +3,7 @@ import type * as z from 'zod'
 import { MissingError } from '../../core/domain/errors.ts'
 import { withFileLinks } from '../../core/domain/file-links.ts'
 import type { KeptStep } from '../../core/domain/step.ts'
-import type { Payload, Task } from '../../core/domain/task.ts'
+import { type Payload, payloadBytes, type Task } from '../../core/domain/task.ts'
 import { traceIdOf } from '../../core/domain/trace.ts'
 import type { taskSchema } from './task.ts'
 import { iso } from './time.ts'
@@ -13,9 +13,6 @@ export type TaskJson = z.input<typeof taskSchema>
 
 /** Lambda answers at most 6 MB, and the body is a JSON string in it, so that its quotes count twice. */
 const MAX_ANSWER_BYTES = 5_500_000
-
-const sizeOf = (payload: Payload): number =>
-  'json' in payload ? Buffer.byteLength(payload.json) : payload.bytes
 
 /**
  * @param answer.base path of the API as the caller sees it; links begin with it.
@@ -52,7 +49,7 @@ export async function toTaskJson(
   /** The payload as JSON text, if it fits into the answer so many times. */
   const load = async (payload: Payload | undefined, times: number): Promise<string> => {
     // Escapes only add: what is too large already need not be read.
-    if (!payload || sizeOf(payload) * times > left) return 'null'
+    if (!payload || payloadBytes(payload) * times > left) return 'null'
     const text = 'json' in payload ? payload.json : await readStored(payload)
     const bytes = Buffer.byteLength(JSON.stringify(text)) * times
     if (bytes > left) return 'null'

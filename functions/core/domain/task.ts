@@ -47,6 +47,10 @@ export type Payload =
   | { readonly json: string }
   | { readonly key: string; readonly bytes: number; readonly sha256: string }
 
+/** Bytes of the JSON text in UTF-8. */
+export const payloadBytes = (payload: Payload): number =>
+  'json' in payload ? Buffer.byteLength(payload.json) : payload.bytes
+
 export interface TaskFailure {
   readonly code: string
   readonly message: string
