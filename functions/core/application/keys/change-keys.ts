@@ -26,9 +26,7 @@ export interface NewKey {
 
 /** @throws RequestError for scopes that the caller has not, and for another tenant's key. */
 export async function createKey(needs: KeyNeeds, principal: Principal, wanted: WantedKey): Promise<NewKey> {
-  const missing = wanted.scopes.filter((scope) => !principal.scopes.includes(scope))
-  if (missing.length > 0)
-    throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
+  checkGives(principal, wanted.scopes)
   const now = needs.clock.now()
   return store(needs, {
     tenant: tenantOf(principal, wanted.tenant),
@@ -60,9 +58,7 @@ export async function rotateKey(
   const old = await find(needs, principal, id)
   const now = needs.clock.now()
   if (!isUsable(old, now)) throw new RequestError('wrong_state', 'This key works no longer. Make a new one.')
-  const missing = old.scopes.filter((scope) => !principal.scopes.includes(scope))
-  if (missing.length > 0)
-    throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
+  checkGives(principal, old.scopes)
   const next = await store(needs, {
     tenant: old.tenant,
     name: old.name,
@@ -84,6 +80,13 @@ export async function revokeKey(needs: KeyNeeds, principal: Principal, id: strin
   await find(needs, principal, id)
   const now = needs.clock.now()
   await change(needs, id, (key) => (key.revokedAt === undefined ? { ...key, revokedAt: now } : undefined))
+}
+
+/** @throws RequestError for scopes that the caller has not. */
+function checkGives(principal: Principal, scopes: readonly KeyScope[]): void {
+  const missing = scopes.filter((scope) => !principal.scopes.includes(scope))
+  if (missing.length > 0)
+    throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
 }
 
 function tenantOf(principal: Principal, wanted: string | undefined): string {
