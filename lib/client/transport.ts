@@ -59,82 +59,94 @@ const LONGEST_PAUSE_MS = 30_000
 export class Transport {
   readonly base: string
   readonly #options: ClientOptions
+  readonly #timeoutMs: number
 
   constructor(options: ClientOptions) {
+    this.#timeoutMs = options.timeoutMs ?? 35_000
     this.base = `${options.url.replace(/\/+$/, '').replace(new RegExp(`${API_PATH}$`), '')}${API_PATH}`
     this.#options = options
   }
 
   /** @throws ApiError for every answer that is neither 2xx nor 304, UnreachableError where there is none. */
-  async call<Name extends Operation>(name: Name, call: Call<Name> = {}): Promise<Answer<Json<Name>>> {
+  call<Name extends Operation>(name: Name, call: Call<Name> = {}): Promise<Answer<Json<Name>>> {
     const [method] = OPERATIONS[name]
     const mayRepeat =
       method === 'GET' || REPEATABLE.includes(name) || call.headers?.['idempotency-key'] !== undefined
-    const retries = mayRepeat ? (this.#options.retries ?? 3) : 0
-    for (let count = 0; ; count += 1) {
-      try {
-        return await this.#once(name, call)
-      } catch (error) {
-        if (count >= retries || call.signal?.aborted || !isPassing(error)) throw error
-        await pause(pauseOf(error, count), call.signal)
-      }
-    }
+    return this.#repeat(mayRepeat, call.signal, () => this.#once(name, call))
   }
 
   /** Begins an answer that is read while it comes. Repeated like a call. @throws what `call` throws. */
-  async open<Name extends Operation>(name: Name, call: Call<Name>): Promise<Response> {
-    for (let count = 0; ; count += 1) {
-      try {
-        const { key } = this.#options
-        const headers = { accept: 'text/event-stream', ...(key ? { 'x-api-key': key } : {}), ...call.headers }
-        const signal = call.signal ?? null
-        const send = this.#options.fetch ?? fetch
-        const response = await send(this.base + pathOf(name, call), { headers, signal }).catch(
-          (cause: Error) => {
-            if (call.signal?.aborted) throw call.signal.reason
-            throw new UnreachableError(this.base, reasonOf(cause, 0), cause)
-          },
-        )
-        if (response.ok) return response
-        const problem = (parse(await response.text()) ?? {}) as Partial<Problem>
-        throw new ApiError(name, response.status, response.headers, problem)
-      } catch (error) {
-        if (count >= (this.#options.retries ?? 3) || call.signal?.aborted || !isPassing(error)) throw error
-        await pause(pauseOf(error, count), call.signal)
-      }
-    }
+  open<Name extends Operation>(name: Name, call: Call<Name>): Promise<Response> {
+    return this.#repeat(true, call.signal, async () => {
+      const request = { headers: this.#headers('text/event-stream', call), signal: call.signal ?? null }
+      const [response, text] = await this.#send(name, call, request, async (answer) =>
+        answer.ok ? '' : answer.text(),
+      )
+      if (response.ok) return response
+      const problem = (parse(text) ?? {}) as Partial<Problem>
+      throw new ApiError(name, response.status, response.headers, problem)
+    })
   }
 
   async #once<Name extends Operation>(name: Name, call: Call<Name>): Promise<Answer<Json<Name>>> {
     const [method] = OPERATIONS[name]
-    const { timeoutMs = 35_000, key } = this.#options
-    const timeout = AbortSignal.timeout(timeoutMs)
+    const timeout = AbortSignal.timeout(this.#timeoutMs)
     const request: RequestInit = {
       method,
-      headers: {
-        accept: 'application/json',
-        ...(key ? { 'x-api-key': key } : {}),
-        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...call.headers,
-      },
+      headers: this.#headers('application/json', call),
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
     }
-    const send = this.#options.fetch ?? fetch
-    const [response, text] = await send(this.base + pathOf(name, call), request)
-      .then(async (answer) => [answer, await answer.text()] as const)
-      .catch((cause: Error) => {
-        if (call.signal?.aborted) throw call.signal.reason
-        throw new UnreachableError(this.base, reasonOf(cause, timeoutMs), { cause })
-      })
-    const { status, headers } = response
+    const [{ ok, status, headers }, text] = await this.#send(name, call, request, (answer) => answer.text())
     const isText = headers.get('content-type')?.startsWith('text/plain') ?? false
     const body = parse(text) ?? (isText ? text : undefined)
-    if (!response.ok && status !== 304)
-      throw new ApiError(name, status, headers, (body ?? {}) as Partial<Problem>)
+    if (!ok && status !== 304) throw new ApiError(name, status, headers, (body ?? {}) as Partial<Problem>)
     if (body === undefined && status !== 304 && status !== 204)
       throw new UnreachableError(this.base, 'what answers is no Async AI Task Runner', { isForeign: true })
     return { status, headers, body: body as Json<Name> }
+  }
+
+  /** @param read what of the body belongs to the answer; where it breaks off, there is none. */
+  async #send<Name extends Operation>(
+    name: Name,
+    call: Call<Name>,
+    request: RequestInit,
+    read: (answer: Response) => Promise<string>,
+  ): Promise<readonly [Response, string]> {
+    const send = this.#options.fetch ?? fetch
+    try {
+      const answer = await send(this.base + pathOf(name, call), request)
+      return [answer, await read(answer)]
+    } catch (cause) {
+      if (call.signal?.aborted) throw call.signal.reason
+      throw new UnreachableError(this.base, reasonOf(cause as Error, this.#timeoutMs), { cause })
+    }
+  }
+
+  async #repeat<Result>(
+    mayRepeat: boolean,
+    signal: AbortSignal | undefined,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    const retries = mayRepeat ? (this.#options.retries ?? 3) : 0
+    for (let count = 0; ; count += 1) {
+      try {
+        return await run()
+      } catch (error) {
+        if (count >= retries || signal?.aborted || !isPassing(error)) throw error
+        await pause(pauseOf(error, count), signal)
+      }
+    }
+  }
+
+  #headers<Name extends Operation>(accept: string, { body, headers }: Call<Name>): Record<string, string> {
+    const { key } = this.#options
+    return {
+      accept,
+      ...(key ? { 'x-api-key': key } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    }
   }
 }
 

@@ -58,6 +58,18 @@ describe('the client', () => {
     expect(sent).toHaveLength(2)
   })
 
+  it('keeps why nothing answered, also where events were to come', async () => {
+    const cause = new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED', message: 'refused' } })
+    const { client } = stage(cause)
+    const next = client.tasks.events('a', { signal: AbortSignal.timeout(20_000) }).next()
+    await expect(next).rejects.toMatchObject({
+      name: 'UnreachableError',
+      reason: 'ECONNREFUSED',
+      isForeign: false,
+      cause,
+    })
+  })
+
   it('says what the stage says, with code and fields, and does not ask again', async () => {
     const problem = { title: 'Invalid request', detail: 'x is missing.', code: 'invalid_request', errors: [] }
     const { client, sent } = stage(json(problem, 422))
