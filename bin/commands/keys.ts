@@ -1,20 +1,11 @@
 import { SCOPES } from '../../functions/contract.ts'
+import type { Json } from '../../lib/client/types.ts'
 import { type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { collect, seconds, wholeNumber } from '../cli/values.ts'
 
-interface Key {
-  readonly id: string
-  readonly tenant: string
-  readonly name: string
-  readonly scopes: readonly string[]
-  readonly expires_at: string | null
-  readonly revoked_at: string | null
-  readonly last_used_at: string | null
-}
-interface NewKey extends Key {
-  readonly key: string
-}
+type NewKey = Json<'createKey'>
+type Key = Omit<NewKey, 'key'>
 
 /** `keys`: who may do what on a stage that wants keys. */
 export const addKeys: AddCommand = (program) => {
