@@ -1,16 +1,12 @@
 /** What `.env` has: which names are used, and which somebody probably meant otherwise. */
 import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
-import { MODEL_VARIABLES } from '../../functions/contract/providers.ts'
 import { nearestName } from '../../functions/core/domain/nearest-name.ts'
+import { SETTINGS } from '../../lib/local/synthesize.ts'
 
 /** Every name that the local run or the command line reads. */
 const KNOWN = [
-  ...MODEL_VARIABLES,
-  'HTTPS_PROXY',
-  'HTTP_PROXY',
-  'NO_PROXY',
-  'AUTH',
+  ...SETTINGS,
   'PORT',
   'HOST',
   'TASKRUNNER_STATE',

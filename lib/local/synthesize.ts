@@ -9,7 +9,7 @@ import { MODEL_VARIABLES } from '../../functions/contract/providers.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Settings of `.env` that change the template of stage `local`. */
-const SETTINGS = [
+export const SETTINGS: readonly string[] = [
   ...MODEL_VARIABLES,
   'HTTPS_PROXY',
   'HTTP_PROXY',

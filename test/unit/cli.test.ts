@@ -82,6 +82,14 @@ describe('a start', () => {
     await rm(folder, { recursive: true })
   })
 
+  it('calls no setting of the local stage unused', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'env-'))
+    const file = join(folder, '.env')
+    await writeFile(file, 'TENANT_LIMITS={"openTasks": 10}\nAUTH=keys\nTIMING_SCALE=0.5\nno_proxy=a\n')
+    expect(await unusedNames(file)).toEqual([])
+    await rm(folder, { recursive: true })
+  })
+
   it('every name of .env.example is one that is read', async () => {
     expect(await unusedNames(join(root, '.env.example'))).toEqual([])
   })
