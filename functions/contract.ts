@@ -145,6 +145,9 @@ export const FUNCTION_NAMES: readonly string[] = [
 /** The parameter, below a stage's prefix, that the hashes of its keys are made with. */
 export const KEY_PEPPER = 'key-pepper'
 
+/** Everybody's tenant on an open stage; on one that wants keys of ours, that of those who run it. */
+export const OPEN_TENANT = 'default'
+
 export const API_BASE = '/api/v1'
 
 /** Bundles that answer HTTP. Their entries are generated from the routes that name them. */

@@ -1,6 +1,6 @@
 /** What a route handler sees of an API Gateway event, and what it gives back. */
 import type { APIGatewayProxyEvent } from 'aws-lambda'
-import { API_BASE, LIMITS, SCOPES } from '../contract.ts'
+import { API_BASE, LIMITS, OPEN_TENANT, SCOPES } from '../contract.ts'
 import { RequestError } from '../core/domain/errors.ts'
 import { type Principal, parseScopes } from '../core/domain/principal.ts'
 
@@ -44,9 +44,6 @@ export interface HttpAnswer {
   readonly stream?: AsyncIterable<string>
 }
 
-/** Without an authorizer or a key (the open local stage) everybody is this tenant. */
-const ANYBODY = 'default'
-
 export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
   const headers = dictionary<string>()
   for (const [name, value] of Object.entries(event.headers ?? {}))
@@ -80,7 +77,7 @@ export function principalOf({ requestContext }: APIGatewayProxyEvent): Principal
       scopes: parseScopes(String(authorizer.scopes ?? '')),
     }
   const keyId = identity?.apiKeyId ?? undefined
-  return { tenant: keyId ?? ANYBODY, keyId, scopes: SCOPES }
+  return { tenant: keyId ?? OPEN_TENANT, keyId, scopes: SCOPES }
 }
 
 /** Without a prototype: a field may be named `constructor` or `__proto__` and is no more than that. */

@@ -1,6 +1,6 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
-import { ENV } from '../contract.ts'
+import { ENV, OPEN_TENANT } from '../contract.ts'
 import { listQueues } from '../core/application/operate/list-queues.ts'
 import { listRunning } from '../core/application/operate/list-running.ts'
 import { STATUSES, type Status } from '../core/domain/task.ts'
@@ -9,7 +9,7 @@ import { type ViewEvent, viewEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
 import { note, type RenderContext, renderQueues, renderSearch, renderTask, renderTasks } from './render.ts'
 
-const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant])
+const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant, ENV.auth])
 const store = openStore()
 const dependencies = {
   store,
@@ -42,8 +42,7 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
       viewArn: invokedFunctionArn,
       actionArn: config.OPS_ACTION_ARN,
       showsPrompts: config.SHOWS_PROMPTS,
-      // Without keys everybody is the tenant of this name.
-      hasTenants: config.DEFAULT_TENANT !== 'default',
+      hasTenants: config.AUTH === 'keys' || config.DEFAULT_TENANT !== OPEN_TENANT,
       now: clock.now(),
     }
     return (await show(context, parsed.data)).text

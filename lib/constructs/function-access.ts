@@ -311,6 +311,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.defaultTenant,
       ENV.showsPrompts,
     ],
+    optionalEnvironment: [ENV.auth],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes'],

@@ -1,4 +1,4 @@
-import { API_BASE, SCOPES } from '../../functions/contract.ts'
+import { API_BASE, OPEN_TENANT, SCOPES } from '../../functions/contract.ts'
 
 /** Calls the function that makes keys, past the API: whoever may do that owns the account, or this machine. */
 export type InvokeKeys = (event: object) => Promise<unknown>
@@ -14,9 +14,6 @@ interface KeyJson extends AdminKey {
   readonly revoked_at: string | null
   readonly expires_at: string | null
 }
-
-/** The tenant of those who run the stage. */
-const TENANT = 'default'
 
 /**
  * Makes a key with every scope for those who run the stage, unless they have one.
@@ -56,7 +53,7 @@ async function call<Body>(invoke: InvokeKeys, httpMethod: string, body?: object)
       requestTimeEpoch: Date.now(),
       path,
       identity: {},
-      authorizer: { tenant: TENANT, scopes: SCOPES.join(' ') },
+      authorizer: { tenant: OPEN_TENANT, scopes: SCOPES.join(' ') },
     },
   })) as { readonly statusCode?: number; readonly body?: string }
   const parsed = JSON.parse(answer.body ?? '{}') as { readonly detail?: string }

@@ -8,6 +8,7 @@ import {
   type EnvName,
   LANES,
   type Lane as LaneName,
+  OPEN_TENANT,
 } from '../../functions/contract.ts'
 import { apiUrl } from '../constructs/api-door.ts'
 import { Canary } from '../constructs/canary.ts'
@@ -179,8 +180,7 @@ export class StatelessStack extends Stack {
         ? { authorizer: apiFunction('Authorizer', 'authorizer', 'Says whose key a request has') }
         : {}),
     })
-    // Nobody's key on an open stage: everybody is this tenant there.
-    values[ENV.defaultTenant] = this.taskApi.key?.keyId ?? 'default'
+    values[ENV.defaultTenant] = this.taskApi.key?.keyId ?? OPEN_TENANT
     values[ENV.showsPrompts] = String(stage.observability.showsPrompts)
     const action = apiFunction(
       'OpsAction',

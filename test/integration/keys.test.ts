@@ -53,6 +53,17 @@ describe('a closed stage', () => {
     expect((await stat(join(running.stateDir, 'key-pepper'))).mode & 0o077).toBe(0)
   })
 
+  it('has a table on the dashboard that asks for the tenant and shows whose tasks they are', async () => {
+    const { key } = await make(['tasks:write', 'tasks:read'], 'team-ops')
+    const headers = { 'x-api-key': key }
+    const body = { type: 'example.add', input: { x: 1, y: 2 }, delay_seconds: 600 }
+    const { body: task } = await call<{ id: string }>('POST', '/tasks', headers, body)
+    const view = async (fields: object) => String(await running.pool('OpsView').invoke({ view: 'search', ...fields }))
+    expect(await view({})).toContain('name="tenant"')
+    const found = await view({ widgetContext: { forms: { all: { tenant: 'team-ops', task_id: task.id } } } })
+    expect(found).toContain('<th>Tenant</th><td>team-ops</td>')
+  })
+
   it('wants a key on every route that is not open, and answers all wrong ones alike', async () => {
     for (const { method, path, scope } of ROUTES.filter(({ method }) => method === 'GET')) {
       const { status } = await call(method, path.replace(/\{\w+\}/g, 'x').replace('/docs/x', '/docs'))

@@ -1,3 +1,4 @@
+import { OPEN_TENANT } from '../../contract.ts'
 import type { KeyScope } from './principal.ts'
 
 /** A tenant has many keys and outlives them. Of a secret only its keyed hash is kept. */
@@ -18,7 +19,7 @@ export interface ApiKey {
 }
 
 /** The tenant of those who run a stage: its administrators make and revoke keys of every tenant. */
-export const OPERATORS = 'default'
+export const OPERATORS = OPEN_TENANT
 
 export const toToken = (id: string, secret: string): string => `tk_${id}_${secret}`
 
