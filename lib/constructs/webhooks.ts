@@ -1,36 +1,16 @@
-import { Duration } from 'aws-cdk-lib'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
-import * as sqs from 'aws-cdk-lib/aws-sqs'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { ENV } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
-import { DeadLetterQueue, queueNameOf } from './dead-letter-queue.ts'
 import { grantAccess } from './grant-access.ts'
 import type { PayloadBucket } from './payload-bucket.ts'
 import { TaskFunction } from './task-function.ts'
 import type { TaskTable } from './task-table.ts'
 
 /** A send takes 15 s at most, and a batch is sent side by side. */
-const TIMEOUT_SECONDS = 30
-
-/** The queue that asks for webhook deliveries to be sent. A message that is lost costs time alone: deliveries are due rows. */
-export class WebhookQueue extends Construct {
-  readonly queue: sqs.Queue
-
-  constructor(scope: Construct, id: string, stage: StageSettings) {
-    super(scope, id)
-    const deadLetters = new DeadLetterQueue(this, 'dead-letters', { stage, source: 'webhooks' })
-    this.queue = new sqs.Queue(this, 'Queue', {
-      queueName: queueNameOf(stage, 'webhooks'),
-      encryption: sqs.QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(4),
-      visibilityTimeout: Duration.seconds(6 * TIMEOUT_SECONDS),
-      deadLetterQueue: { queue: deadLetters.queue, maxReceiveCount: 100 },
-    })
-  }
-}
+export const SEND_TIMEOUT_SECONDS = 30
 
 export interface WebhookSenderProps {
   readonly stage: StageSettings
@@ -55,7 +35,7 @@ export class WebhookSender extends Construct {
       bundleRoot: props.bundleRoot,
       description: 'Sends webhook deliveries',
       memoryMb: stage.api.memoryMb,
-      timeoutSeconds: TIMEOUT_SECONDS,
+      timeoutSeconds: SEND_TIMEOUT_SECONDS,
       environment: {
         [ENV.stage]: stage.name,
         [ENV.tableName]: props.table.table.tableName,

@@ -1,12 +1,10 @@
-import { Duration } from 'aws-cdk-lib'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
-import * as sqs from 'aws-cdk-lib/aws-sqs'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { ENV, type Lane } from '../../functions/contract.ts'
 import { modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
-import { DeadLetterQueue, queueNameOf } from './dead-letter-queue.ts'
 import { grantAccess } from './grant-access.ts'
 import type { PayloadBucket } from './payload-bucket.ts'
 import { queueUrls } from './sweeper.ts'
@@ -22,31 +20,12 @@ export interface WorkflowsProps {
   readonly bundleRoot: string
 }
 
+export const ADVANCE_TIMEOUT_SECONDS = 300
+
 /**
- * The queue that asks for the next steps of workflows, and the function that makes them. Apart from the lanes: only this
- * function may send to all of them, and a paused lane stops no workflow elsewhere.
+ * The function that makes the next steps of workflows. Apart from the lanes: only this function may send to all of them,
+ * and a paused lane stops no workflow elsewhere.
  */
-export class WorkflowQueue extends Construct {
-  readonly queue: sqs.Queue
-
-  constructor(scope: Construct, id: string, stage: StageSettings) {
-    super(scope, id)
-    const deadLetters = new DeadLetterQueue(this, 'dead-letters', { stage, source: 'workflows' })
-    this.queue = new sqs.Queue(this, 'Queue', {
-      queueName: queueNameOf(stage, 'workflows'),
-      encryption: sqs.QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(4),
-      // Six times the function's time-out, as AWS asks. A message that is hidden so long is no delay: a workflow whose next
-      // step is missing is due in its row, and the sweeper asks anew.
-      visibilityTimeout: Duration.seconds(6 * TIMEOUT_SECONDS),
-      deadLetterQueue: { queue: deadLetters.queue, maxReceiveCount: 100 },
-    })
-  }
-}
-
-const TIMEOUT_SECONDS = 300
-
 export class WorkflowAdvancer extends Construct {
   readonly advance: TaskFunction
 
@@ -62,7 +41,7 @@ export class WorkflowAdvancer extends Construct {
       bundleRoot: props.bundleRoot,
       description: 'Makes the next steps of workflows',
       memoryMb: stage.api.memoryMb,
-      timeoutSeconds: TIMEOUT_SECONDS,
+      timeoutSeconds: ADVANCE_TIMEOUT_SECONDS,
       environment: {
         [ENV.stage]: stage.name,
         [ENV.tableName]: props.table.table.tableName,

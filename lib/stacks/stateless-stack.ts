@@ -15,12 +15,13 @@ import { Canary } from '../constructs/canary.ts'
 import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
 import { grantAccess, parameterPrefix } from '../constructs/grant-access.ts'
+import { KickQueue } from '../constructs/kick-queue.ts'
 import { Lane } from '../constructs/lane.ts'
 import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
 import { STREAM_TIMEOUT_SECONDS, TaskApi } from '../constructs/task-api.ts'
 import { TaskFunction } from '../constructs/task-function.ts'
-import { WebhookQueue, WebhookSender } from '../constructs/webhooks.ts'
-import { WorkflowAdvancer, WorkflowQueue } from '../constructs/workflows.ts'
+import { SEND_TIMEOUT_SECONDS, WebhookSender } from '../constructs/webhooks.ts'
+import { ADVANCE_TIMEOUT_SECONDS, WorkflowAdvancer } from '../constructs/workflows.ts'
 import { modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import type { StatefulStack } from './stateful-stack.ts'
@@ -52,8 +53,16 @@ export class StatelessStack extends Stack {
   ) {
     super(scope, id, props)
     const { table, payloads, deadLetters } = stateful
-    const workflows = new WorkflowQueue(this, 'Workflows', stage).queue
-    const webhooks = new WebhookQueue(this, 'Webhooks', stage).queue
+    const { queue: workflows } = new KickQueue(this, 'Workflows', {
+      stage,
+      source: 'workflows',
+      timeoutSeconds: ADVANCE_TIMEOUT_SECONDS,
+    })
+    const { queue: webhooks } = new KickQueue(this, 'Webhooks', {
+      stage,
+      source: 'webhooks',
+      timeoutSeconds: SEND_TIMEOUT_SECONDS,
+    })
     this.lanes = Object.fromEntries(
       LANES.map((lane) => [
         lane,
