@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
-import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
 import { makeTask } from '../fixtures/make-task.ts'
-import { makeWorld, type World } from '../fixtures/world.ts'
+import { makeWorld, pollLane, type World } from '../fixtures/world.ts'
 
 /** Tasks submitted within some seconds, each with its message. */
 async function fill(world: World, total: number, changes: object = {}): Promise<string[]> {
@@ -25,11 +24,9 @@ async function fill(world: World, total: number, changes: object = {}): Promise<
 async function minute(world: World, perMinute: number, batch = 100): Promise<void> {
   const batches = Math.ceil(perMinute / batch)
   for (let n = 0; n < batches; n += 1) {
-    const deliveries = world.queue.receive('ai', batch)
-    const running = runBatch(world.worker, deliveries, world.clock.now() + 300_000)
+    const { batch: running } = pollLane(world, { most: batch })
     await world.clock.advance(Math.floor(60_000 / batches))
-    const again = await running
-    for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
+    await running
   }
   if (batches === 0) await world.clock.advance(60_000)
   await sweep(world, world.clock.now() + 50_000)

@@ -16,20 +16,10 @@ import { startLocalTable } from '../fixtures/local-table.ts'
 import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
-import { type ManualClock, makeWorld } from '../fixtures/world.ts'
+import { type ManualClock, makeWorld, SUBMISSION } from '../fixtures/world.ts'
 
 const TENANT = 'acme'
-const SUBMISSION = {
-  tenant: TENANT,
-  type: 'test.run',
-  lane: 'ai',
-  model: null,
-  priority: 0,
-  maxAttempts: 2,
-  timeoutMs: 120_000,
-  tags: [],
-  bodyHash: 'hash',
-} as const
+const OWN = { ...SUBMISSION, tenant: TENANT, maxAttempts: 2, timeoutMs: 120_000 }
 
 type Behaviour = 'quick' | 'slow' | 'fails' | 'stumbles'
 type Step =
@@ -173,7 +163,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
     switch (one.kind) {
       case 'submit': {
         const { task } = await submitTask(world, {
-          ...SUBMISSION,
+          ...OWN,
           input: one.behaviour,
           bodyHash: one.behaviour,
           ...(one.delayMs > 0 ? { delayMs: one.delayMs } : {}),

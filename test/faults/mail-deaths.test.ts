@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
-import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
 import type { TaskContext } from '../../functions/core/kit/index.ts'
 import type { Delivery, Mailer } from '../../functions/core/ports/mailer.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
-import { makeWorld } from '../fixtures/world.ts'
+import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
 const KEY = { tenant: 'acme', id: 'derived-acme-key' }
 const MAIL = { to: ['ada@example.com'], subject: 'Hello', text: 'x' }
@@ -30,10 +29,7 @@ function makeMailWorld(answers: readonly Delivery[] = []) {
       steps: life.wrap(worker.steps),
       mailer: life.wrap(mailer),
     }
-    const deliveries = world.queue.receive('ai')
-    void runBatch(mortal, deliveries, world.clock.now() + 300_000).then((again) => {
-      for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
-    })
+    pollLane(world, { worker: mortal })
   }
   const heal = async () => {
     for (let round = 0; round < 12; round += 1) {
@@ -44,15 +40,11 @@ function makeMailWorld(answers: readonly Delivery[] = []) {
   }
   const submit = () =>
     submitTask(world, {
-      ...{
-        tenant: KEY.tenant,
-        idempotencyKey: 'key',
-        type: 'test.run',
-        lane: 'ai',
-        input: null,
-        model: null,
-      },
-      ...{ priority: 0, maxAttempts: 3, timeoutMs: 120_000, tags: [], bodyHash: 'hash' },
+      ...SUBMISSION,
+      idempotencyKey: 'key',
+      input: null,
+      maxAttempts: 3,
+      timeoutMs: 120_000,
     })
   return { ...world, work, heal, submit, sends: () => sends, row: () => world.store.get(KEY) }
 }

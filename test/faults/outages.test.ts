@@ -1,11 +1,10 @@
 /** Poison prompts and outages on the in-memory world, by a moved clock. */
 import { describe, expect, it } from 'vitest'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
-import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { unreachable } from '../../functions/core/domain/provider-failure.ts'
 import { type ModelRequest, textOf } from '../../functions/core/ports/model-provider.ts'
-import { makeWorld, type World } from '../fixtures/world.ts'
+import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
 interface Call {
   readonly at: number
@@ -38,15 +37,10 @@ function open(drops: (prompt: string) => boolean, answerMs = 500) {
   const submit = async (prompt: string, tenant = 'acme') =>
     (
       await submitTask(world, {
+        ...SUBMISSION,
         tenant,
-        type: 'test.run',
-        lane: 'ai',
         input: { prompt },
         model: 'gpt-4o',
-        priority: 0,
-        maxAttempts: 4,
-        timeoutMs: 240_000,
-        tags: [],
         bodyHash: prompt,
       })
     ).task
@@ -56,16 +50,9 @@ function open(drops: (prompt: string) => boolean, answerMs = 500) {
 /** The lane at work: what is visible is taken within half a second, twenty at a time; the sweeper comes every minute. */
 async function work(world: World, ms: number): Promise<void> {
   const end = world.clock.now() + ms
-  const underway: Promise<void>[] = []
   while (world.clock.now() < end) {
     world.clock.chance = (world.clock.chance * 7 + 0.31) % 1
-    const deliveries = world.queue.receive('ai', 20)
-    if (deliveries.length > 0)
-      underway.push(
-        runBatch(world.worker, deliveries, world.clock.now() + 300_000).then((again) => {
-          for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
-        }),
-      )
+    pollLane(world, { most: 20 })
     await world.clock.advance(500)
     if (world.clock.now() % 60_000 < 500) await sweep(world, world.clock.now() + 50_000)
   }

@@ -10,7 +10,7 @@ import { stepLifeOf } from '../../functions/core/domain/step.ts'
 import type { TaskContext } from '../../functions/core/kit/index.ts'
 import type { ModelRequest } from '../../functions/core/ports/model-provider.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
-import { makeWorld } from '../fixtures/world.ts'
+import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
 const KEY = { tenant: 'acme', id: 'derived-acme-key' }
 const PARTS = ['a', 'b', 'c', 'd']
@@ -43,17 +43,11 @@ function makeSteppedWorld(run?: (context: TaskContext<unknown>) => Promise<unkno
   }
   const submit = () =>
     submitTask(world, {
-      tenant: KEY.tenant,
+      ...SUBMISSION,
       idempotencyKey: 'key',
-      type: 'test.run',
-      lane: 'ai',
       input: null,
-      model: null,
-      priority: 0,
       maxAttempts: 3,
       timeoutMs: 120_000,
-      tags: [],
-      bodyHash: 'hash',
     })
   const work = (death?: Death) => {
     const life = new Life(death, (ms) => world.clock.sleep(ms))
@@ -66,11 +60,7 @@ function makeSteppedWorld(run?: (context: TaskContext<unknown>) => Promise<unkno
       steps: life.wrap(worker.steps),
       providers: { forModel: async () => life.wrap(provider) },
     }
-    const deliveries = world.queue.receive('ai')
-    const running = runBatch(mortal, deliveries, world.clock.now() + 300_000).then((again) => {
-      for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
-    })
-    return { life, running }
+    return { life, running: pollLane(world, { worker: mortal }).batch }
   }
   const heal = async () => {
     for (let round = 0; round < 12; round += 1) {

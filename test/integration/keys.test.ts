@@ -58,7 +58,8 @@ describe('a closed stage', () => {
     const headers = { 'x-api-key': key }
     const body = { type: 'example.add', input: { x: 1, y: 2 }, delay_seconds: 600 }
     const { body: task } = await call<{ id: string }>('POST', '/tasks', headers, body)
-    const view = async (fields: object) => String(await running.pool('OpsView').invoke({ view: 'search', ...fields }))
+    const view = async (fields: object) =>
+      String(await running.pool('OpsView').invoke({ view: 'search', ...fields }))
     expect(await view({})).toContain('name="tenant"')
     const found = await view({ widgetContext: { forms: { all: { tenant: 'team-ops', task_id: task.id } } } })
     expect(found).toContain('<th>Tenant</th><td>team-ops</td>')

@@ -4,19 +4,8 @@ import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
 import { MisconfiguredError } from '../../functions/core/domain/errors.ts'
-import { makeWorld, type World } from '../fixtures/world.ts'
+import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
-const SUBMISSION = {
-  tenant: 'acme',
-  type: 'test.run',
-  lane: 'ai',
-  model: null,
-  priority: 0,
-  maxAttempts: 4,
-  timeoutMs: 60_000,
-  tags: [],
-  bodyHash: 'hash',
-} as const
 interface RunContext {
   readonly input: number
   readonly taskId: string
@@ -35,14 +24,12 @@ const open = (slots = 4, run?: (context: RunContext) => Promise<unknown>) => {
   return { ...world, began }
 }
 const submit = async (world: World, ms: number, changes = {}) =>
-  (await submitTask(world, { ...SUBMISSION, input: ms, ...changes })).task.id
+  (await submitTask(world, { ...SUBMISSION, timeoutMs: 60_000, input: ms, ...changes })).task.id
 const statusOf = async (world: World, id: string) => (await world.store.get({ tenant: 'acme', id }))?.status
 /** One invocation as the event source makes it. */
 const invoke = (world: World, timeoutMs = 300_000, most = 1) => {
-  const deliveries = world.queue.receive('ai', most)
   const state = { isOver: false }
-  const batch = runBatch(world.worker, deliveries, world.clock.now() + timeoutMs).then((again) => {
-    for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
+  const batch = pollLane(world, { timeoutMs, most }).batch.then((again) => {
     state.isOver = true
     return again
   })

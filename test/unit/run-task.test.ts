@@ -10,35 +10,18 @@ import {
   TaskError,
   UnavailableError,
 } from '../../functions/core/domain/errors.ts'
-import { makeWorld, type World } from '../fixtures/world.ts'
-
-const SUBMISSION = {
-  tenant: 'acme',
-  type: 'test.run',
-  lane: 'ai',
-  input: { prompt: 'hi' },
-  model: null,
-  priority: 0,
-  maxAttempts: 4,
-  timeoutMs: 240_000,
-  tags: [],
-  bodyHash: 'hash',
-} as const
+import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
 const submit = async (world: World, changes = {}) =>
   (await submitTask(world, { ...SUBMISSION, ...changes })).task
 
-/** One poll of the lane as the event source does it: a whole batch, then deletes what was done. */
-async function poll(world: World) {
-  const deliveries = world.queue.receive('ai')
-  const batch = runBatch(world.worker, deliveries, world.clock.now() + 300_000).then((again) => {
-    for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
-    return again.size
-  })
-  return { batch, count: deliveries.length }
+/** As `pollLane`, but counts the messages that stay. */
+const poll = (world: World) => {
+  const { batch, count } = pollLane(world)
+  return { batch: batch.then(({ size }) => size), count }
 }
 const pollToEnd = async (world: World, ms = 1_000) => {
-  const { batch } = await poll(world)
+  const { batch } = poll(world)
   await world.clock.advance(ms)
   return batch
 }
@@ -186,10 +169,10 @@ describe('the life of a task', () => {
   it('a duplicate that meets a live lease is kept until the lease ends, then deleted as done', async () => {
     const world = makeWorld((context) => waiting(context, 30_000))
     const { id } = await submit(world)
-    const first = await poll(world)
+    const first = poll(world)
     await world.clock.advance(5_000)
     await world.queue.send('ai', { v: 1, tenant: 'acme', id, epoch: 1 })
-    const second = await poll(world)
+    const second = poll(world)
     expect(second.count).toBe(1)
     expect(await second.batch).toBe(1)
     await world.clock.advance(40_000)
@@ -203,7 +186,7 @@ describe('the life of a task', () => {
   it('a long attempt keeps its lease and message by its heartbeat', async () => {
     const world = makeWorld((context) => waiting(context, 200_000))
     const { id } = await submit(world)
-    const { batch } = await poll(world)
+    const { batch } = poll(world)
     for (let second = 0; second < 199; second += 1) {
       await world.clock.advance(1_000)
       expect(world.queue.receive('ai')).toHaveLength(0)
@@ -218,7 +201,7 @@ describe('the life of a task', () => {
   it('a hanging attempt ends at its soft limit and is retried', async () => {
     const world = makeWorld(() => new Promise(() => undefined))
     const { id } = await submit(world, { timeoutMs: 5_000 })
-    const { batch } = await poll(world)
+    const { batch } = poll(world)
     await world.clock.advance(4_999)
     expect(await read(world, id)).toMatchObject({ status: 'PROCESSING' })
     await world.clock.advance(1)
@@ -232,7 +215,7 @@ describe('the life of a task', () => {
     )
     const tasks = []
     for (let n = 0; n < 10; n += 1) tasks.push(await submit(world, { input: { n }, timeoutMs: 60_000 }))
-    const { batch } = await poll(world)
+    const { batch } = poll(world)
     await world.clock.advance(1_500)
     const statuses = await Promise.all(tasks.map(async ({ id }) => (await read(world, id)).status))
     expect(statuses).toEqual(['PROCESSING', ...Array(9).fill('COMPLETED')])
@@ -252,7 +235,7 @@ describe('the life of a task', () => {
       },
     )
     const { id } = await submit(world)
-    const { batch } = await poll(world)
+    const { batch } = poll(world)
     await world.clock.advance(5_300)
     await cancelTask(world, { tenant: 'acme', id })
     await world.clock.advance(3_000)
@@ -274,7 +257,7 @@ describe('the life of a task', () => {
       },
     )
     const { id } = await submit(world)
-    const { batch } = await poll(world)
+    const { batch } = poll(world)
     await world.clock.advance(5_000)
     await cancelTask(world, { tenant: 'acme', id })
     await world.clock.advance(3_000)
@@ -450,7 +433,7 @@ describe('the life of a task', () => {
   it('a cancelled attempt is in the history', async () => {
     const world = makeWorld(async (context) => waiting(context as never, 60_000))
     const { id } = await submit(world)
-    const { batch } = await poll(world)
+    const { batch } = poll(world)
     await world.clock.advance(1_000)
     await cancelTask(world, { tenant: 'acme', id })
     await world.clock.advance(5_000)

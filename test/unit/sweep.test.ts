@@ -3,22 +3,10 @@ import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { claim, fail } from '../../functions/core/domain/transitions.ts'
-import { makeWorld, type World } from '../fixtures/world.ts'
+import { makeWorld, SUBMISSION, type World } from '../fixtures/world.ts'
 
-const SUBMISSION = {
-  tenant: 'acme',
-  type: 'test.run',
-  lane: 'ai',
-  input: {},
-  model: null,
-  priority: 0,
-  maxAttempts: 2,
-  timeoutMs: 240_000,
-  tags: [],
-  bodyHash: 'hash',
-} as const
 const submit = async (world: World, changes = {}) =>
-  (await submitTask(world, { ...SUBMISSION, ...changes })).task
+  (await submitTask(world, { ...SUBMISSION, input: {}, maxAttempts: 2, ...changes })).task
 const sweepNow = (world: World) => sweep(world, world.clock.now() + 50_000)
 const statusOf = async (world: World, id: string) => (await world.store.get({ tenant: 'acme', id }))?.status
 

@@ -1,25 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
 import { hasSeenEnd, type TaskEvent, watchTask } from '../../functions/core/application/tasks/watch-task.ts'
 import { TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
 import { type Position, readPosition, START, writePosition } from '../../functions/core/domain/text-piece.ts'
 import type { MemoryStore } from '../fixtures/memory-store.ts'
-import { makeWorld, type World } from '../fixtures/world.ts'
-
-const SUBMISSION = {
-  tenant: 'acme',
-  type: 'test.run',
-  lane: 'ai',
-  input: { prompt: 'hi' },
-  model: null,
-  priority: 0,
-  maxAttempts: 4,
-  timeoutMs: 240_000,
-  tags: [],
-  bodyHash: 'hash',
-} as const
+import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
 interface Context {
   readonly attempt: number
@@ -51,11 +37,7 @@ function work(world: World): { readonly stop: () => void } {
   let isOn = true
   void (async () => {
     while (isOn) {
-      const deliveries = world.queue.receive('ai')
-      if (deliveries.length > 0)
-        void runBatch(world.worker, deliveries, world.clock.now() + 300_000).then((again) => {
-          for (const { receipt } of deliveries) if (!again.has(receipt)) world.queue.delete('ai', receipt)
-        })
+      pollLane(world)
       await world.clock.sleep(500)
     }
   })()
