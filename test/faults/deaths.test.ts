@@ -1,34 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Client, type TaskView } from '../fixtures/client.ts'
-import { startModelServer } from '../fixtures/model-server.ts'
+import type { TaskView } from '../fixtures/client.ts'
 import type { DeathPoint } from './kit/fault-proxy.ts'
-import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
+import { type HarmedWorld, startHarmedWorld } from './kit/harmed-world.ts'
 
-let server: Awaited<ReturnType<typeof startModelServer>>
-let stateDir: string
-let harmed: HarmedRuntime
-let client: Client
+let world: HarmedWorld
 
 beforeAll(async () => {
-  server = await startModelServer()
-  stateDir = await mkdtemp(join(tmpdir(), 'runner-'))
-  harmed = await startHarmedRuntime({
-    seed: 1,
-    share: 0,
-    queueShare: 0,
-    stateDir,
-    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' },
-  })
-  client = new Client(harmed.runtime.url)
+  world = await startHarmedWorld()
 })
-afterAll(async () => {
-  await harmed.stop()
-  await server.stop()
-  await rm(stateDir, { recursive: true, force: true })
-})
+afterAll(() => world.stop())
 
 type Point = Omit<DeathPoint, 'about'>
 interface Case {
@@ -141,8 +121,8 @@ describe('an environment that dies', () => {
     const prompt = `${one.name} ${one.prompt ?? ''}`
     // Later, so that the point is set before anything happens; one after the other, so that each dies alone.
     const delay_seconds = 2 + 2 * CASES.indexOf(one)
-    const { id } = await client.submit({ prompt, model: one.model ?? 'stub-50', delay_seconds })
-    const proxy = harmed[one.service]
+    const { id } = await world.client.submit({ prompt, model: one.model ?? 'stub-50', delay_seconds })
+    const proxy = world.harmed[one.service]
     // The dead letter is the worker's send; the submit's own has happened.
     proxy.dieAt({ ...one.point, about: id })
     const end = one.end ?? 'COMPLETED'
@@ -152,21 +132,23 @@ describe('an environment that dies', () => {
     await vi.waitFor(() => expect(deaths()).toHaveLength(1), { timeout: 30_000 })
     if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
     else expect(task.error?.code).toBe('provider_unauthorized')
-    expect([server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
+    expect([world.server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
   })
 
   it('every failed one has its dead letter', async () => {
     await expect
       .poll(
         async () => {
-          await harmed.sweep()
-          const { body } = await client.get<{ queues: { lane: string; dead_letters: number }[] }>('/queues')
+          await world.harmed.sweep()
+          const { body } = await world.client.get<{ queues: { lane: string; dead_letters: number }[] }>(
+            '/queues',
+          )
           return body.queues.find(({ lane }) => lane === 'ai')?.dead_letters
         },
         { timeout: 150_000, interval: 5_000 },
       )
       .toBeGreaterThanOrEqual(4)
-    const { body } = await client.post<{ by_error: object }>('/queues/ai/redrive', { dry_run: true })
+    const { body } = await world.client.post<{ by_error: object }>('/queues/ai/redrive', { dry_run: true })
     expect(body.by_error).toEqual({ provider_unauthorized: 4 })
   })
 })
@@ -175,8 +157,8 @@ describe('an environment that dies', () => {
 async function until(id: string, isThere: (task: { status: string }) => boolean): Promise<TaskView> {
   const end = Date.now() + 200_000
   for (;;) {
-    const { body } = await client.get<{ status: string }>(`/tasks/${id}/explain`)
-    if (isThere(body)) return (await client.get(`/tasks/${id}`)).body
+    const { body } = await world.client.get<{ status: string }>(`/tasks/${id}/explain`)
+    if (isThere(body)) return (await world.client.get(`/tasks/${id}`)).body
     if (Date.now() > end) throw new Error(`task ${id} is still ${JSON.stringify(body)}`)
     await new Promise((resolve) => setTimeout(resolve, 500))
   }

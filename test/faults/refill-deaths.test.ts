@@ -1,37 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Client, type TaskView } from '../fixtures/client.ts'
-import { startModelServer } from '../fixtures/model-server.ts'
-import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
+import type { TaskView } from '../fixtures/client.ts'
+import { type HarmedWorld, startHarmedWorld } from './kit/harmed-world.ts'
 
-let server: Awaited<ReturnType<typeof startModelServer>>
-let stateDir: string
-let harmed: HarmedRuntime
-let client: Client
+let world: HarmedWorld
 
 beforeAll(async () => {
-  server = await startModelServer()
-  stateDir = await mkdtemp(join(tmpdir(), 'runner-'))
-  harmed = await startHarmedRuntime({
-    seed: 1,
-    share: 0,
-    queueShare: 0,
-    stateDir,
-    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' },
-  })
-  client = new Client(harmed.runtime.url)
+  world = await startHarmedWorld()
 })
-afterAll(async () => {
-  await harmed.stop()
-  await server.stop()
-  await rm(stateDir, { recursive: true, force: true })
-})
+afterAll(() => world.stop())
 
 const finished = async (id: string): Promise<TaskView> => {
   for (const end = Date.now() + 200_000; ; ) {
-    const { body } = await client.get<TaskView>(`/tasks/${id}`)
+    const { body } = await world.client.get<TaskView>(`/tasks/${id}`)
     if (body.status === 'COMPLETED') return body
     if (Date.now() > end) throw new Error(`task ${id} is still ${body.status}`)
     await new Promise((resolve) => setTimeout(resolve, 500))
@@ -70,16 +50,16 @@ describe('an environment that dies while it fills its slots', () => {
     '$name: every task ends once',
     async ({ name, ...point }) => {
       const prompts = [`${name}, the long one`, ...[1, 2, 3, 4].map((n) => `${name}, short ${n}`)]
-      harmed.sqs.dieAt({ ...point, nth: 1 })
-      const first = await client.submit({ prompt: prompts[0] ?? '', model: 'stub-4000' })
+      world.harmed.sqs.dieAt({ ...point, nth: 1 })
+      const first = await world.client.submit({ prompt: prompts[0] ?? '', model: 'stub-4000' })
       await new Promise((resolve) => setTimeout(resolve, 1_500))
       const others = await Promise.all(
-        prompts.slice(1).map((prompt) => client.submit({ prompt, model: 'stub-300' })),
+        prompts.slice(1).map((prompt) => world.client.submit({ prompt, model: 'stub-300' })),
       )
       const tasks = await Promise.all([first, ...others].map(({ id }) => finished(id)))
       expect(tasks.map(({ result }) => result)).toEqual(prompts.map((prompt) => `echo: ${prompt}`))
       expect(
-        harmed.sqs.deaths.filter(
+        world.harmed.sqs.deaths.filter(
           (death) => death.operation === point.operation && death.isApplied === point.isApplied,
         ),
       ).toHaveLength(1)
@@ -87,8 +67,8 @@ describe('an environment that dies while it fills its slots', () => {
       for (const { attempts } of tasks) expect(attempts).toBeLessThanOrEqual(2)
       // Fewer calls than attempts where the environment died between claim and call.
       for (const [n, prompt] of prompts.entries()) {
-        expect(server.callsOf(prompt).length).toBeGreaterThanOrEqual(1)
-        expect(server.callsOf(prompt).length).toBeLessThanOrEqual(tasks[n]?.attempts ?? 0)
+        expect(world.server.callsOf(prompt).length).toBeGreaterThanOrEqual(1)
+        expect(world.server.callsOf(prompt).length).toBeLessThanOrEqual(tasks[n]?.attempts ?? 0)
       }
     },
     240_000,

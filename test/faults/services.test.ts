@@ -1,39 +1,21 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Client, type TaskView } from '../fixtures/client.ts'
-import { startModelServer } from '../fixtures/model-server.ts'
+import type { TaskView } from '../fixtures/client.ts'
 import type { Fault, FaultProxy } from './kit/fault-proxy.ts'
-import { type HarmedRuntime, startHarmedRuntime } from './kit/harmed-runtime.ts'
+import { type HarmedWorld, startHarmedWorld } from './kit/harmed-world.ts'
 import { SEED } from './kit/seeded.ts'
 
 const SHARE = Number(process.env.FAULT_SHARE ?? 0.15)
 const TASKS = 60
 
-let server: Awaited<ReturnType<typeof startModelServer>>
-let stateDir: string
-let harmed: HarmedRuntime
+let world: HarmedWorld
 
 beforeAll(async () => {
-  server = await startModelServer()
-  stateDir = await mkdtemp(join(tmpdir(), 'runner-'))
-  harmed = await startHarmedRuntime({
-    seed: SEED,
-    share: SHARE,
-    queueShare: 0,
-    stateDir,
-    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' },
-  })
+  world = await startHarmedWorld({ seed: SEED, share: SHARE })
 })
-afterAll(async () => {
-  await harmed.stop()
-  await server.stop()
-  await rm(stateDir, { recursive: true, force: true })
-})
+afterAll(() => world.stop())
 
 it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing doubled, nothing stuck`, async () => {
-  const client = new Client(harmed.runtime.url)
+  const { client } = world
   /** As a careful caller does: the same key again until there is an answer. */
   const submit = async (body: object, key: string): Promise<TaskView> => {
     for (let round = 0; round < 20; round += 1) {
@@ -64,9 +46,9 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
   let rows: (TaskView | undefined)[] = []
   while (!rows.length || !rows.every(isOver)) {
     if (Date.now() > end) break
-    if (Date.now() > harmUntil) harmed.heal()
+    if (Date.now() > harmUntil) world.harmed.heal()
     // The timer would do it once a minute.
-    await harmed.sweep().catch(() => undefined)
+    await world.harmed.sweep().catch(() => undefined)
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     rows = await Promise.all(tasks.map(({ id }) => read(id)))
   }
@@ -74,9 +56,9 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
   for (const [index, row] of rows.entries()) {
     expect(row, prompts[index]).toMatchObject({ status: 'COMPLETED', result: `echo: ${prompts[index]}` })
     // An attempt may be paid for without landing, but never more than there were attempts.
-    expect(server.callsOf(prompts[index] ?? '').length).toBeLessThanOrEqual(row?.attempts ?? 0)
+    expect(world.server.callsOf(prompts[index] ?? '').length).toBeLessThanOrEqual(row?.attempts ?? 0)
   }
-  const harm = [harmed.dynamo, harmed.sqs].map(({ done }) =>
+  const harm = [world.harmed.dynamo, world.harmed.sqs].map(({ done }) =>
     Object.values(done).reduce((sum, count) => sum + count, 0),
   )
   // A fault kit that did no harm proves nothing.
@@ -92,9 +74,9 @@ describe('a service that is down altogether', () => {
     ['resets every connection', ['reset']],
     ['does not answer at all', ['timeout']],
   ] as const)('the table %s: 503 with Retry-After, and nothing half-made', async (_name, faults) => {
-    const client = new Client(harmed.runtime.url)
-    harmed.heal()
-    isDown(harmed.dynamo, faults)
+    const { client } = world
+    world.harmed.heal()
+    isDown(world.harmed.dynamo, faults)
     const refused = await client.post<{ code: string }>(
       '/tasks',
       { prompt: 'x' },
@@ -103,28 +85,28 @@ describe('a service that is down altogether', () => {
     expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable' } })
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect((await client.get('/tasks')).status).toBe(503)
-    harmed.heal()
+    world.harmed.heal()
     const { body } = await client.get<{ tasks: TaskView[] }>(`/tasks?tag=${faults[0]}`)
     expect(body.tasks).toEqual([])
   })
 
   it('the queues are down: accepted all the same, and sent by the sweeper when they are back', async () => {
-    const client = new Client(harmed.runtime.url)
-    harmed.heal()
-    isDown(harmed.sqs, ['broken', 'reset'])
+    const { client } = world
+    world.harmed.heal()
+    isDown(world.harmed.sqs, ['broken', 'reset'])
     const { id, status } = await client.submit({ type: 'example.add', input: { x: 1, y: 1 } })
     expect(status).toBe('PENDING')
-    harmed.heal()
-    await harmed.sweep()
+    world.harmed.heal()
+    await world.harmed.sweep()
     expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', result: 2, attempts: 1 })
   })
 
   it('the bucket is down: a large input is refused, a small one is not', async () => {
-    const client = new Client(harmed.runtime.url)
-    harmed.heal()
-    isDown(harmed.s3, ['broken'])
+    const { client } = world
+    world.harmed.heal()
+    isDown(world.harmed.s3, ['broken'])
     expect((await client.post('/tasks', { prompt: 'x'.repeat(20_000) })).status).toBe(503)
     expect((await client.post('/tasks', { prompt: 'x', model: 'simulated-fast' })).status).toBe(202)
-    harmed.heal()
+    world.harmed.heal()
   })
 })

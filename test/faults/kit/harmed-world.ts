@@ -1,0 +1,27 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from '../../fixtures/client.ts'
+import { startModelServer } from '../../fixtures/model-server.ts'
+import { type Harm, startHarmedRuntime } from './harmed-runtime.ts'
+
+/** A harmed runtime in a folder of its own, with a model server beside it and a client of it. */
+export async function startHarmedWorld(harm: Partial<Pick<Harm, 'seed' | 'share'>> = {}) {
+  const server = await startModelServer()
+  const stateDir = await mkdtemp(join(tmpdir(), 'runner-'))
+  const harmed = await startHarmedRuntime({
+    ...{ seed: 1, share: 0, queueShare: 0, stateDir, ...harm },
+    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' },
+  })
+  return {
+    server,
+    harmed,
+    client: new Client(harmed.runtime.url),
+    stop: async () => {
+      await harmed.stop()
+      await server.stop()
+      await rm(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+export type HarmedWorld = Awaited<ReturnType<typeof startHarmedWorld>>
