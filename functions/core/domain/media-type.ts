@@ -27,10 +27,11 @@ const BRANDS: Readonly<Record<string, string>> = {
 }
 
 /**
- * @param head the first bytes of the file, at best `PROOF_BYTES` of them.
+ * @param file its first bytes, at best `PROOF_BYTES` of them; more are not looked at.
  * @returns a media type; `text/plain` for whatever may be text in any encoding, `application/octet-stream` for the rest.
  */
-export function provenMediaType(head: Uint8Array): string {
+export function provenMediaType(file: Uint8Array): string {
+  const head = file.subarray(0, PROOF_BYTES)
   if (head.length === 0) return 'application/x-empty'
   const latin = Array.from(head.subarray(0, 1_024), (byte) => String.fromCharCode(byte)).join('')
   for (const [type, offset, bytes] of SIGNATURES)

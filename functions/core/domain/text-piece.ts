@@ -47,6 +47,6 @@ export const isSameText = (one: TextOf, other: TextOf): boolean =>
 
 /** Whether the first text began before the second. */
 export const isEarlierText = (one: TextOf, other: TextOf): boolean =>
-  one.epoch - other.epoch < 0 ||
+  one.epoch < other.epoch ||
   (one.epoch === other.epoch && one.attempt < other.attempt) ||
   (one.epoch === other.epoch && one.attempt === other.attempt && one.take < other.take)

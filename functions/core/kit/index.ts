@@ -1,5 +1,4 @@
 /** What a task author imports. */
-/** What a file is by its first bytes, whatever its name says. */
 
 export { clipEnd, clipStart } from '../domain/clip.ts'
 export { TaskError } from '../domain/errors.ts'
@@ -19,3 +18,4 @@ export {
   type UploadRef,
 } from './define-task.ts'
 export { fileShape, uploadShape } from './file-shapes.ts'
+export { readSent } from './read-sent.ts'

@@ -1,5 +1,5 @@
 import { TaskError } from '../domain/errors.ts'
-import { PROOF_BYTES, provenMediaType } from '../domain/media-type.ts'
+import { provenMediaType } from '../domain/media-type.ts'
 import type { Mail } from '../ports/mailer.ts'
 import { textOf } from '../ports/model-provider.ts'
 import type {
@@ -157,7 +157,7 @@ const filesIn = (
   return {
     read: async (ref) => {
       const { bytes, name = null } = find(ref)
-      return { bytes, name, mediaType: provenMediaType(bytes.subarray(0, PROOF_BYTES)) }
+      return { bytes, name, mediaType: provenMediaType(bytes) }
     },
     write: async (file) => {
       written.push(file)

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { defineTask, uploadShape } from '../../core/kit/index.ts'
+import { defineTask, readSent, uploadShape } from '../../core/kit/index.ts'
 import { provenKind } from '../document-process/sniff.ts'
 import type { AnalyzedTable, analyzeTable } from './heavy.ts'
 import type { Narrative } from './narrate.ts'
@@ -90,10 +90,7 @@ export default defineTask({
     progress(5, 'reading and calculating')
     const { file } = input
     const open = async () => ({
-      bytes:
-        file && 'upload' in file
-          ? (await files.read(file)).bytes
-          : Buffer.from(file?.base64 ?? input.text ?? '', file ? 'base64' : 'utf8'),
+      bytes: file ? (await readSent(files, file)).bytes : Buffer.from(input.text ?? ''),
       groupBy: input.group_by,
       hasCharts: input.charts,
     })

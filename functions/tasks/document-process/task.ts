@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { defineTask, TaskError, uploadShape } from '../../core/kit/index.ts'
+import { defineTask, readSent, TaskError, uploadShape } from '../../core/kit/index.ts'
 import { checkExtraction } from './extraction.ts'
 import type { readDocument } from './heavy.ts'
 import { contradiction, FORMATS, promisedFormat } from './sniff.ts'
@@ -83,12 +83,9 @@ export default defineTask({
     progress(1, 'reading')
     const { file } = input
     const open = async () => {
-      if (file && 'upload' in file) {
-        const { bytes, name } = await files.read(file)
-        return { bytes, hint: promisedFormat(name ?? undefined) ?? input.format }
-      }
-      const bytes = Buffer.from(file?.base64 ?? input.text ?? '', file ? 'base64' : 'utf8')
-      return { bytes, hint: promisedFormat(file?.name) ?? input.format }
+      if (!file) return { bytes: Buffer.from(input.text ?? ''), hint: input.format }
+      const { bytes, name } = await readSent(files, file)
+      return { bytes, hint: promisedFormat(name ?? undefined) ?? input.format }
     }
     const read = await step('read', () => heavy<typeof readDocument>('document-process/readDocument', open), {
       inputs: [file && 'upload' in file ? file.upload : promisedFormat(file?.name), input.format],

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { askObject, defineTask } from '../../core/kit/index.ts'
+import { askObject, defineTask, readSent } from '../../core/kit/index.ts'
 import type { prepareImage } from '../image-transform/heavy.ts'
 import { IMAGE_TYPES, imageFile } from '../image-transform/image-file.ts'
 
@@ -36,12 +36,9 @@ export default defineTask({
   output,
   run: async ({ input: { file, question, language }, model, files, heavy, step, progress }) => {
     progress(5, 'reading')
-    const { base64, source } = await heavy<typeof prepareImage>('image-transform/prepareImage', async () => ({
-      bytes:
-        'base64' in file
-          ? new Uint8Array(Buffer.from(file.base64, 'base64'))
-          : (await files.read(file)).bytes,
-    }))
+    const { base64, source } = await heavy<typeof prepareImage>('image-transform/prepareImage', () =>
+      readSent(files, file),
+    )
     progress(30, 'looking')
     const told = await step(
       'describe',

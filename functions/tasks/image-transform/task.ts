@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { defineTask, fileShape } from '../../core/kit/index.ts'
+import { defineTask, fileShape, readSent } from '../../core/kit/index.ts'
 import type { transformImage } from './heavy.ts'
 import { IMAGE_TYPES, imageFile } from './image-file.ts'
 
@@ -66,10 +66,9 @@ export default defineTask({
   output,
   run: async ({ input: { file, ...wish }, files, heavy, progress }) => {
     progress(5, 'reading')
-    let name: string | null = 'name' in file ? (file.name ?? null) : null
+    let name: string | null = null
     const open = async () => {
-      if ('base64' in file) return { bytes: new Uint8Array(Buffer.from(file.base64, 'base64')), wish }
-      const opened = await files.read(file)
+      const opened = await readSent(files, file)
       name = opened.name
       return { bytes: opened.bytes, wish }
     }
