@@ -3,17 +3,20 @@
 /** So many bytes are enough for every kind below. */
 export const PROOF_BYTES = 4_096
 
-const SIGNATURES: readonly (readonly [type: string, offset: number, bytes: readonly number[]])[] = [
-  ['image/jpeg', 0, [0xff, 0xd8, 0xff]],
-  ['image/png', 0, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],
-  ['image/gif', 0, [0x47, 0x49, 0x46, 0x38]],
-  ['image/bmp', 0, [0x42, 0x4d]],
-  ['image/tiff', 0, [0x49, 0x49, 0x2a, 0x00]],
-  ['image/tiff', 0, [0x4d, 0x4d, 0x00, 0x2a]],
-  ['application/zip', 0, [0x50, 0x4b, 0x03, 0x04]],
-  ['application/zip', 0, [0x50, 0x4b, 0x05, 0x06]],
-  ['application/x-ole-storage', 0, [0xd0, 0xcf, 0x11, 0xe0]],
-  ['application/gzip', 0, [0x1f, 0x8b]],
+/** Any byte. */
+const ANY = -1
+const SIGNATURES: readonly (readonly [type: string, bytes: readonly number[]])[] = [
+  ['image/jpeg', [0xff, 0xd8, 0xff]],
+  ['image/png', [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],
+  ['image/gif', [0x47, 0x49, 0x46, 0x38, ANY, 0x61]],
+  // The zeros are reserved fields: a table may begin with "BMI", too.
+  ['image/bmp', [0x42, 0x4d, ANY, ANY, ANY, ANY, 0, 0, 0, 0]],
+  ['image/tiff', [0x49, 0x49, 0x2a, 0x00]],
+  ['image/tiff', [0x4d, 0x4d, 0x00, 0x2a]],
+  ['application/zip', [0x50, 0x4b, 0x03, 0x04]],
+  ['application/zip', [0x50, 0x4b, 0x05, 0x06]],
+  ['application/x-ole-storage', [0xd0, 0xcf, 0x11, 0xe0]],
+  ['application/gzip', [0x1f, 0x8b]],
 ]
 
 /** Brands of the container that AVIF, HEIC and MP4 share. */
@@ -34,10 +37,11 @@ export function provenMediaType(file: Uint8Array): string {
   const head = file.subarray(0, PROOF_BYTES)
   if (head.length === 0) return 'application/x-empty'
   const latin = Array.from(head.subarray(0, 1_024), (byte) => String.fromCharCode(byte)).join('')
-  for (const [type, offset, bytes] of SIGNATURES)
-    if (bytes.every((byte, index) => head[offset + index] === byte)) return type
+  for (const [type, bytes] of SIGNATURES)
+    if (bytes.every((byte, index) => byte === ANY || head[index] === byte)) return type
   if (latin.startsWith('RIFF') && latin.slice(8, 12) === 'WEBP') return 'image/webp'
-  if (latin.slice(4, 8) === 'ftyp') return BRANDS[latin.slice(8, 12)] ?? 'video/mp4'
+  // Before it stands the size of the first box, which is never 16 MB.
+  if (head[0] === 0 && latin.slice(4, 8) === 'ftyp') return BRANDS[latin.slice(8, 12)] ?? 'video/mp4'
   // Mail gateways put some bytes before the mark; readers look for it in the first kilobyte.
   if (latin.includes('%PDF-')) return 'application/pdf'
   const isMarked = latin.startsWith('\u00ff\u00fe') || latin.startsWith('\u00fe\u00ff')
