@@ -1,26 +1,22 @@
 /** What a file is, by its bytes; a name or a media type only decides between kinds of text. Light: submit uses it, too. */
-import { TaskError } from '../../core/kit/index.ts'
+import { provenMediaType, TaskError } from '../../core/kit/index.ts'
 
 export const FORMATS = ['text', 'markdown', 'html', 'pdf', 'docx'] as const
 export type DocumentFormat = (typeof FORMATS)[number]
 
-const startsWith = (bytes: Uint8Array, ...start: readonly number[]) =>
-  start.every((byte, index) => bytes[index] === byte)
+const KINDS: Readonly<Record<string, 'pdf' | 'zip' | 'ole' | 'text'>> = {
+  'application/pdf': 'pdf',
+  'application/zip': 'zip',
+  'application/x-ole-storage': 'ole',
+  'application/x-empty': 'text',
+  'image/svg+xml': 'text',
+  'text/plain': 'text',
+}
 
-/** The kind that the first bytes prove; undefined where they prove none. */
+/** The kind that the first kilobyte proves; undefined where it may be text. */
 export function provenKind(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | 'other binary' | undefined {
-  // The mark may stand behind some bytes of a mail gateway; readers look for it in the first kilobyte.
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(1_024, bytes.byteLength))
-  if (head.includes('%PDF-')) return 'pdf'
-  if (startsWith(bytes, 0x50, 0x4b, 3, 4) || startsWith(bytes, 0x50, 0x4b, 5, 6)) return 'zip'
-  if (startsWith(bytes, 0xd0, 0xcf, 0x11, 0xe0)) return 'ole'
-  // JPEG; and the boxes of AVIF, HEIC and MP4.
-  if (startsWith(bytes, 0xff, 0xd8, 0xff) || head.subarray(4, 8).toString('latin1') === 'ftyp')
-    return 'other binary'
-  const isUtf16 = startsWith(bytes, 0xff, 0xfe) || startsWith(bytes, 0xfe, 0xff)
-  const zeros = head.filter((byte) => byte === 0).length
-  // UTF-16 without a mark has a zero in every other byte of plain Latin text.
-  return zeros > 0 && !isUtf16 && zeros < head.byteLength * 0.3 ? 'other binary' : undefined
+  const kind = KINDS[provenMediaType(bytes.subarray(0, 1_024))] ?? 'other binary'
+  return kind === 'text' ? undefined : kind
 }
 
 const EXTENSIONS: Readonly<Record<string, DocumentFormat>> = {
