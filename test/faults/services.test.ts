@@ -29,7 +29,10 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
     throw new Error(`${key} was never accepted`)
   }
   const prompts = Array.from({ length: TASKS }, (_, index) => `faulty ${index}`)
-  const model = (index: number) => (index % 6 === 0 ? 'stub-500-once' : 'stub-50')
+  // One call in six fails, each of a model of its own (`1x`, `01x`, …): three of one model are an outage, and its circuit
+  // holds the others back for minutes.
+  const model = (index: number) =>
+    index % 6 === 0 ? `stub-500-${'1'.padStart(index / 6 + 1, '0')}x` : 'stub-50'
   const tasks = await Promise.all(
     prompts.map((prompt, index) => submit({ prompt, model: model(index) }, prompt)),
   )
