@@ -1,0 +1,35 @@
+import middy from '@middy/core'
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import type { TaskKey } from '../core/domain/task.ts'
+import { parseKick } from '../core/domain/workflow/parse-kick.ts'
+import { log } from './lambda.ts'
+
+/**
+ * The consumer of a queue of nudges: takes the items that the messages name, side by side.
+ *
+ * @param take works on one item; when it fails, its message comes again, alone.
+ * @param tell says that it failed.
+ */
+export const kickHandler = (
+  take: (key: TaskKey, context: Context) => Promise<void>,
+  tell: (key: TaskKey, error: unknown) => void,
+) =>
+  middy<SQSEvent, SQSBatchResponse>().handler(async (event, context: Context) => {
+    const failed = await Promise.all(
+      event.Records.map(async ({ body, messageId }) => {
+        const key = parseKick(body)
+        if (!key) {
+          log('message.unreadable', { message_id: messageId, bytes: body.length })
+          return []
+        }
+        try {
+          await take(key, context)
+          return []
+        } catch (error) {
+          tell(key, error)
+          return [{ itemIdentifier: messageId }]
+        }
+      }),
+    )
+    return { batchItemFailures: failed.flat() }
+  })
