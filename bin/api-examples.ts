@@ -23,6 +23,8 @@ const pending: z.input<typeof taskSchema> = {
   epoch: 1,
   trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
   usage: null,
+  queue: null,
+  estimated_cost_usd: null,
   tags: [],
   created_at: '2030-01-31T09:00:00.000Z',
   updated_at: null,

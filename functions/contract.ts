@@ -93,6 +93,8 @@ export const TABLE = {
   waitPlaces: 'WAITS',
   /** The partition of what running workers say about their slots. */
   workerSlots: 'SLOTS',
+  /** The partition of what each lane's tasks took lately. */
+  recentRuns: 'RUNS',
   /** Attribute of a row by which its worker sees that somebody watches. */
   watchedUntil: 'watchedUntil',
   /** Partitions of the due index per kind of wait; each takes 1,000 writes a second. */

@@ -161,6 +161,7 @@ export const METRICS = [
       'heartbeat.failed',
       'refill.failed',
       'delete.failed',
+      'runs.failed',
       'slots.failed',
       'circuit.failed',
       'watermark.failed',

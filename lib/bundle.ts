@@ -126,7 +126,10 @@ async function bundleOne(
     logLevel: 'silent',
     mainFields: ['module', 'main'],
     plugins: [imageLibrary, packageFacts],
-    alias: { '@aws-sdk/credential-provider-node': join(ROOT, 'lib/bundle/env-credentials.ts') },
+    alias: {
+      '@aws-sdk/credential-provider-node': join(ROOT, 'lib/bundle/env-credentials.ts'),
+      '@aws-sdk/endpoint-cache': join(ROOT, 'lib/bundle/no-endpoint-cache.ts'),
+    },
     // CommonJS packages inside an ES module still call `require` for Node's own modules.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

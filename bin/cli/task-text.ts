@@ -49,6 +49,7 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
       ],
       ['created', `${task.created_at} (${span(now - Date.parse(task.created_at))} ago)`],
       ['runs at', task.run_at ?? undefined],
+      ['likely', likely(task, now)],
       ['expires', task.expires_at ?? undefined],
       ['started', task.started_at ?? undefined],
       ['finished', task.finished_at ? `${task.finished_at}${ran}` : undefined],
@@ -70,6 +71,25 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
   return `${head}\n${lines}${result}`
 }
 
+/** What is told of a task that waits: its place, and in how long it starts. */
+function likely({ queue, estimated_cost_usd }: Task, now: number): string | undefined {
+  if (!queue) return undefined
+  const { position, estimated_start: start, estimated_finish: finish } = queue
+  const inTime = (time: string) => span(Math.max(0, Date.parse(time) - now))
+  const between = (band: { earliest: string; latest: string }) =>
+    `in ${inTime(band.earliest)} to ${inTime(band.latest)}`
+  return [
+    position === null ? undefined : `about ${position} before it`,
+    start ? `starts ${between(start)}` : 'its lane is paused',
+    finish ? `ends ${between(finish)}` : undefined,
+    estimated_cost_usd
+      ? `costs ${dollars(estimated_cost_usd.low)} to ${dollars(estimated_cost_usd.high)}`
+      : undefined,
+  ]
+    .filter((part) => part !== undefined)
+    .join(', ')
+}
+
 /** One line of a task on its way; the same words on a terminal and in a log. */
 export function progressLine(
   task: Task,
@@ -80,6 +100,12 @@ export function progressLine(
   const text =
     status === 'PROCESSING' && progress
       ? `${status} ${bar(progress.percent)} ${progress.percent} % ${oneLine(progress.message)}`
-      : `${status} ${status === 'RETRYING' && task.error ? oneLine(`after ${task.error.code}`) : ''}`.trim()
+      : [
+          status,
+          status === 'RETRYING' && task.error ? oneLine(`after ${task.error.code}`) : '',
+          likely(task, now) ?? '',
+        ]
+          .filter(Boolean)
+          .join(' ')
   return clip(`${text}  ${age}`, columns)
 }

@@ -3,6 +3,7 @@ import { awaitChange } from '../core/application/tasks/await-change.ts'
 import { getTask } from '../core/application/tasks/get-task.ts'
 import { stepLifeOf } from '../core/domain/step.ts'
 import { isFinal, type TaskKey } from '../core/domain/task.ts'
+import { openWaitEstimates } from '../hosts/estimates.ts'
 import { clock, openFiles, openPayloads, openSteps, openStore, openWaitPlaces } from '../hosts/lambda.ts'
 import { linkIn } from './give-payload.ts'
 import { taskSchema } from './schemas/task.ts'
@@ -15,6 +16,7 @@ export const openReader = () => ({
   files: openFiles(),
   steps: openSteps(),
   places: openWaitPlaces(),
+  estimates: openWaitEstimates(),
   clock,
 })
 type Reader = ReturnType<typeof openReader>
@@ -60,7 +62,7 @@ export async function readTask(
     readonly wait: number
   },
 ) {
-  const { payloads, files } = reader
+  const { payloads, files, estimates } = reader
   const isSeen = ({ task, etag }: Seen) =>
     isFinal(task.status) || (request.ifNoneMatch !== undefined && !isKnown(request.ifNoneMatch, etag))
   const { value, hasWaited } = await awaitChange(reader, request.wait, () => look(reader, request), isSeen)
@@ -71,7 +73,13 @@ export async function readTask(
   return {
     status: 200,
     headers,
-    body: await toTaskJson(task, { base: request.base, read, linkOf: linkIn(files, task), steps: kept }),
+    body: await toTaskJson(task, {
+      base: request.base,
+      read,
+      linkOf: linkIn(files, task),
+      steps: kept,
+      wait: await estimates.of(task),
+    }),
   } as const
 }
 

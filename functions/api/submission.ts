@@ -2,11 +2,12 @@ import * as z from 'zod'
 import { ENV, LIMITS } from '../contract.ts'
 import { admitTask } from '../core/application/submit/admit-task.ts'
 import { invalid, prepareSubmission } from '../core/application/submit/prepare-submission.ts'
-import { type Submission, submitTask } from '../core/application/submit/submit-task.ts'
+import { laneOf, type Submission, submitTask } from '../core/application/submit/submit-task.ts'
 import { awaitChange } from '../core/application/tasks/await-change.ts'
 import { openUploadUse } from '../core/application/uploads/use-uploads.ts'
 import { isFinal, type Payload, type Task } from '../core/domain/task.ts'
 import { parseTrace } from '../core/domain/trace.ts'
+import { openWaitEstimates } from '../hosts/estimates.ts'
 import {
   clock,
   ids,
@@ -73,6 +74,7 @@ export function openAcceptance() {
   return {
     ...submission,
     places: openWaitPlaces(),
+    estimates: openWaitEstimates(),
     admit: (tenant: string, taskId: string) => admitTask({ ...submission, meter, limits }, tenant, taskId),
     release: (tenant: string, taskId: string) => meter.release(tenant, taskId),
   }
@@ -142,11 +144,17 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
     idempotencyKey: readIdempotencyKey(headers['Idempotency-Key']),
     trace: parseTrace(headers.traceparent),
   })
+  needs.estimates.prepare(laneOf(submission), tenant)
   const { task: accepted, isReplay } = await submitTask(needs, submission)
   const wait = readWait(headers.Prefer)
   const { value: task, hasWaited } = await awaitEnd(needs, accepted, wait)
   const read = (payload: Payload) => needs.payloads.read(payload)
-  const json = await toTaskJson(task, { base, read, linkOf: linkIn(needs.files, task) })
+  const json = await toTaskJson(task, {
+    base,
+    read,
+    linkOf: linkIn(needs.files, task),
+    wait: await needs.estimates.of(task),
+  })
   const common = {
     location: json.links.self,
     ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),

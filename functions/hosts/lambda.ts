@@ -10,6 +10,7 @@ import { API_BASE, ENV, type Scope } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
 import { DynamoHealthStore } from '../core/adapters/dynamodb/health-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
+import { DynamoRecentRuns } from '../core/adapters/dynamodb/recent-runs.ts'
 import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
@@ -74,6 +75,9 @@ export const openHealth = (): DynamoHealthStore =>
 
 export const openLanes = (): DynamoLaneStore =>
   new DynamoLaneStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+
+export const openRecentRuns = (): DynamoRecentRuns =>
+  new DynamoRecentRuns(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openWorkerSlots = (): DynamoWorkerSlots =>
   new DynamoWorkerSlots(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)

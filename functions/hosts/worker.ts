@@ -8,6 +8,7 @@ import { openHeavyThread } from '../core/adapters/system/heavy-thread.ts'
 import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { openTaskConsole } from '../core/adapters/system/task-console.ts'
 import { ProviderGate } from '../core/application/run/guard-provider.ts'
+import { RunNotes } from '../core/application/run/note-runs.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { notifyWebhooks } from '../core/application/webhook/notify-webhooks.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
@@ -24,6 +25,7 @@ import {
   openLanes,
   openPayloads,
   openQueue,
+  openRecentRuns,
   openSteps,
   openStore,
   openText,
@@ -105,6 +107,8 @@ export function openWorker(): RunDependencies {
     priceOf: costMicroUsd,
     defaultModel: config.DEFAULT_MODEL,
     retentionDays: config.RETENTION_DAYS,
+    recentRuns: openRecentRuns(),
+    runNotes: new RunNotes(clock.random()),
     lastWatermarkAt: new Map(),
     clock,
     ids,

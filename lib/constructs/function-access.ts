@@ -69,12 +69,20 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
-    queues: ['sqs:SendMessage'],
+    // The depth: when a task is likely to start.
+    queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
   },
   'api-reads': {
-    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.waitPlaces],
+    environment: [
+      ENV.stage,
+      ENV.tableName,
+      ENV.payloadBucket,
+      ENV.queueUrls,
+      ENV.serviceVersion,
+      ENV.waitPlaces,
+    ],
     optionalEnvironment: [ENV.auth, ENV.corsOrigins],
     // Who waits holds a place; no task can be written with it.
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
@@ -82,6 +90,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     indexes: { list: ['dynamodb:Query'] },
     payloads: ['s3:GetObject'],
+    // The depth: when a task is likely to start.
+    queues: ['sqs:GetQueueAttributes'],
   },
   'api-events': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.watchPlaces],

@@ -1,6 +1,7 @@
 import { afterAll } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
+import { DynamoRecentRuns } from '../../functions/core/adapters/dynamodb/recent-runs.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { DynamoTextStream } from '../../functions/core/adapters/dynamodb/text-stream.ts'
 import { DynamoWaitPlaces } from '../../functions/core/adapters/dynamodb/wait-places.ts'
@@ -8,6 +9,7 @@ import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker
 import { startLocalTable } from '../fixtures/local-table.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
+import { recentRunsContract } from './recent-runs.ts'
 import { taskStoreContract } from './task-store.ts'
 import { textStreamContract } from './text-stream.ts'
 import { waitPlacesContract } from './wait-places.ts'
@@ -42,6 +44,11 @@ laneStoreContract(
 workerSlotsContract(
   'the local table',
   async () => new DynamoWorkerSlots(local.documents, await local.createTable()),
+)
+
+recentRunsContract(
+  'the local table',
+  async () => new DynamoRecentRuns(local.documents, await local.createTable()),
 )
 
 waitPlacesContract('the local table', async (places) => {

@@ -2,6 +2,7 @@ import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
 import { MemoryLanes } from '../fixtures/memory-lanes.ts'
 import { MemoryPayloads } from '../fixtures/memory-payloads.ts'
 import { MemoryQueue } from '../fixtures/memory-queue.ts'
+import { MemoryRecentRuns } from '../fixtures/memory-recent-runs.ts'
 import { MemoryStore } from '../fixtures/memory-store.ts'
 import { MemoryText } from '../fixtures/memory-text.ts'
 import { MemoryWaitPlaces } from '../fixtures/memory-wait-places.ts'
@@ -9,6 +10,7 @@ import { MemoryWorkerSlots } from '../fixtures/memory-worker-slots.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { payloadStoreContract } from './payload-store.ts'
+import { recentRunsContract } from './recent-runs.ts'
 import { taskQueueContract } from './task-queue.ts'
 import { taskStoreContract } from './task-store.ts'
 import { textStreamContract } from './text-stream.ts'
@@ -23,6 +25,7 @@ taskStoreContract('the store in memory', async () => {
 circuitStoreContract('the store in memory', async () => new MemoryCircuits())
 
 workerSlotsContract('the reports in memory', async () => new MemoryWorkerSlots())
+recentRunsContract('the runs in memory', async () => new MemoryRecentRuns())
 textStreamContract('the text in memory', async () => new MemoryText())
 waitPlacesContract('the places in memory', async (places) => new MemoryWaitPlaces(places))
 laneStoreContract('the store in memory', async () => new MemoryLanes())

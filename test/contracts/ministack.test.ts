@@ -4,6 +4,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { afterAll, describe } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
+import { DynamoRecentRuns } from '../../functions/core/adapters/dynamodb/recent-runs.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker-slots.ts'
 import { clientOptions } from '../e2e/backdoor.ts'
@@ -11,6 +12,7 @@ import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
 import { circuitStoreContract } from './circuit-store.ts'
 import { laneStoreContract } from './lane-store.ts'
+import { recentRunsContract } from './recent-runs.ts'
 import { s3PayloadContract } from './s3-bench.ts'
 import { sqsQueueContract } from './sqs-bench.ts'
 import { taskStoreContract } from './task-store.ts'
@@ -47,6 +49,10 @@ describe.skipIf(!hasMinistack)('MiniStack', () => {
   workerSlotsContract(
     'the table in MiniStack',
     async () => new DynamoWorkerSlots(documents, await createTable()),
+  )
+  recentRunsContract(
+    'the table in MiniStack',
+    async () => new DynamoRecentRuns(documents, await createTable()),
   )
   laneStoreContract('the table in MiniStack', async () => new DynamoLaneStore(documents, await createTable()))
   sqsQueueContract('SQS in MiniStack', sqs)

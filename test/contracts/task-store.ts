@@ -358,6 +358,12 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await store.readWatermarks('ai')).toEqual([
         { tenant: 'acme', queuedAt: NOW, recordedAt: NOW + 1 },
       ])
+      expect(await store.readWatermark('demo', 'acme')).toEqual({
+        tenant: 'acme',
+        queuedAt: NOW + 9,
+        recordedAt: NOW + 2,
+      })
+      expect(await store.readWatermark('demo', 'other')).toBeUndefined()
     })
 
     async function due(kind: 'queued' | 'timed' = 'timed', upTo = NOW + 1e9) {

@@ -22,6 +22,33 @@ const add = { type: 'example.add', input: { x: 1, y: 2 } }
 /** A model that answers after so many milliseconds. */
 const slow = (ms: number) => ({ prompt: 'slow', model: `stub-${ms}` })
 
+describe('a task that waits tells', () => {
+  it('its place and when it will start and end, what it will cost, and nothing of it once it runs', async () => {
+    await client.done((await client.submit(slow(300))).id)
+    // The API remembers a lane's numbers for five seconds.
+    const inTime = { timeout: 15_000, interval: 500 }
+    const later = { ...slow(300), delay_seconds: 600 }
+    await expect
+      .poll(async () => (await client.submit(later)).queue?.estimated_finish, inTime)
+      .toMatchObject({ earliest: expect.any(String) })
+    const { queue, run_at, id } = await client.submit(later)
+    expect(queue).toMatchObject({ position: null, estimated_start: { earliest: run_at } })
+    const { body } = await client.get(`/tasks/${id}`)
+    expect(body.queue).toMatchObject({ position: null, estimated_start: { earliest: run_at } })
+    const { body: ended } = await client.post('/tasks', add, { prefer: 'wait=20' })
+    expect([ended.queue, ended.estimated_cost_usd]).toEqual([null, null])
+  })
+
+  it('that nobody knows when it will start, in a paused lane', async () => {
+    await client.post('/queues/demo/pause')
+    const inTime = { timeout: 15_000, interval: 500 }
+    await expect
+      .poll(async () => (await client.submit(add)).queue, inTime)
+      .toMatchObject({ position: expect.any(Number), estimated_start: null, estimated_finish: null })
+    await client.post('/queues/demo/resume')
+  })
+})
+
 describe('a submission that waits', () => {
   it('answers 200 with the finished task', async () => {
     const answer = await client.post('/tasks', add, { prefer: 'wait=20' })

@@ -1,6 +1,7 @@
 /** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
 import type * as z from 'zod'
 import { MissingError } from '../../core/domain/errors.ts'
+import type { Band, Estimate } from '../../core/domain/estimate.ts'
 import { withFileLinks } from '../../core/domain/file-links.ts'
 import type { KeptStep } from '../../core/domain/step.ts'
 import { type Payload, payloadBytes, type Task } from '../../core/domain/task.ts'
@@ -25,12 +26,15 @@ export async function toTaskJson(
     read,
     linkOf,
     steps = [],
+    wait,
   }: {
     readonly base: string
     readonly read?: (payload: Payload) => Promise<string>
     /** Gives a file in the result its address. */
     readonly linkOf?: (file: string, name: string) => Promise<string>
     readonly steps?: readonly KeptStep[]
+    /** When it is likely to start, for a task that waits. */
+    readonly wait?: Estimate | undefined
   },
 ): Promise<TaskJson> {
   const isText = task.type === 'text.generate'
@@ -92,6 +96,10 @@ export async function toTaskJson(
           is_truncated: task.usage.isTruncated ?? false,
         }
       : null,
+    queue: wait ? toQueueJson(wait) : null,
+    estimated_cost_usd: wait?.costMicroUsd
+      ? { low: wait.costMicroUsd.low / 1_000_000, high: wait.costMicroUsd.high / 1_000_000 }
+      : null,
     tags: [...task.tags],
     created_at: iso(task.createdAt),
     updated_at: iso(task.updatedAt),
@@ -120,6 +128,14 @@ export async function toTaskJson(
     },
   }
 }
+
+const toQueueJson = ({ position, start, finish }: Estimate) => ({
+  position: position ?? null,
+  estimated_start: start ? toBandJson(start) : null,
+  estimated_finish: finish ? toBandJson(finish) : null,
+})
+
+const toBandJson = ({ earliest, latest }: Band) => ({ earliest: iso(earliest), latest: iso(latest) })
 
 export const toStepJson = ({ name, startedAt, endedAt, epoch, attempt, usage }: KeptStep) => ({
   name,

@@ -5,6 +5,9 @@ import { STATUSES } from '../../core/domain/task.ts'
 
 const time = z.iso.datetime()
 
+/** Eight of ten times the real moment is between the two. */
+const band = z.object({ earliest: time, latest: time }).meta({ id: 'TimeBand' }).nullable()
+
 export const laneName = z.enum(LANES).meta({ id: 'Lane' })
 export const taskStatus = z.enum(STATUSES).meta({ id: 'Status' })
 
@@ -57,6 +60,23 @@ export const taskSchema = z
         is_truncated: z.boolean().describe('The last answer was cut at a limit of tokens.'),
       })
       .nullable(),
+    queue: z
+      .object({
+        position: z
+          .int()
+          .nullable()
+          .describe('About how many tasks are before it; null while it is not in the queue.'),
+        estimated_start: band.describe('Null while its lane is paused.'),
+        estimated_finish: band.describe('Null while nothing of its type and model has ended lately.'),
+      })
+      .nullable()
+      .describe('For a task that waits: when it is likely to start, from what its lane did lately.'),
+    estimated_cost_usd: z
+      .object({ low: z.number(), high: z.number() })
+      .nullable()
+      .describe(
+        'While it waits: what tasks of its type and model cost lately, one in ten less and one in ten more.',
+      ),
     tags: z.array(z.string()),
     created_at: time,
     updated_at: time.nullable().describe('Null until the first change.'),

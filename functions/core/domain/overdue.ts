@@ -39,7 +39,7 @@ export function isLost(
 }
 
 /** A claim that waited longer than this is worth a watermark: the lane has a backlog. */
-const BACKLOG_WAIT_MS = 20_000
+export const BACKLOG_WAIT_MS = 20_000
 /** A worker that keeps claiming leaves a watermark this often even without a backlog. */
 const RECORD_EVERY_MS = 60_000
 /** A worker in a backlog leaves a watermark no more often than this. */

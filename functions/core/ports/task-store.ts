@@ -52,6 +52,8 @@ export interface TaskStore {
   recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
   /** What `recordWatermark` told about a lane. */
   readWatermarks(lane: Lane): Promise<readonly ClaimWatermark[]>
+  /** The same of one tenant. */
+  readWatermark(lane: Lane, tenant: string): Promise<ClaimWatermark | undefined>
 }
 
 export type Changed =

@@ -200,7 +200,7 @@ export class DynamoTaskStore implements TaskStore {
       client.send(
         new UpdateCommand({
           TableName: this.#table.name,
-          Key: { pk: `L#${lane}`, sk: encodeURIComponent(tenant) },
+          Key: watermarkKey(lane, tenant),
           UpdateExpression: 'SET queuedAt = :queuedAt, recordedAt = :now, #ttl = :ttl',
           ConditionExpression: 'attribute_not_exists(queuedAt) OR queuedAt <= :queuedAt',
           ExpressionAttributeNames: { '#ttl': TABLE.ttl },
@@ -224,11 +224,13 @@ export class DynamoTaskStore implements TaskStore {
         }),
       ),
     )
-    return (Items ?? []).map((item) => ({
-      tenant: decodeURIComponent(String(item.sk)),
-      queuedAt: Number(item.queuedAt),
-      recordedAt: Number(item.recordedAt),
-    }))
+    return (Items ?? []).map(toWatermark)
+  }
+
+  async readWatermark(lane: Lane, tenant: string): Promise<ClaimWatermark | undefined> {
+    const get = new GetCommand({ TableName: this.#table.name, Key: watermarkKey(lane, tenant) })
+    const { Item } = await this.#table.call('watermark', (client) => client.send(get))
+    return Item && toWatermark(Item)
   }
 
   #isGone(task: Task): boolean {
@@ -242,3 +244,11 @@ export class DynamoTaskStore implements TaskStore {
     return Item && fromRow(Item)
   }
 }
+
+const watermarkKey = (lane: Lane, tenant: string) => ({ pk: `L#${lane}`, sk: encodeURIComponent(tenant) })
+
+const toWatermark = (item: Row): ClaimWatermark => ({
+  tenant: decodeURIComponent(String(item.sk)),
+  queuedAt: Number(item.queuedAt),
+  recordedAt: Number(item.recordedAt),
+})

@@ -31,6 +31,7 @@ import type { ProviderGate } from './guard-provider.ts'
 import type { Isolation } from './isolation.ts'
 import { meetOverlap } from './meet-overlap.ts'
 import { meterModel } from './meter-model.ts'
+import type { NoteDependencies, RunNotes } from './note-runs.ts'
 import type { RefillDependencies } from './refill.ts'
 import { refuseDelivery, refuseForNow } from './refuse-delivery.ts'
 import { openSteps, type TaskSteps } from './run-steps.ts'
@@ -55,7 +56,7 @@ export interface Delivery {
   readonly receives?: number
 }
 
-export interface RunDependencies extends RefillDependencies {
+export interface RunDependencies extends RefillDependencies, Pick<NoteDependencies, 'recentRuns'> {
   readonly store: TaskStore
   readonly queue: TaskQueue
   readonly payloads: PayloadStore
@@ -78,6 +79,8 @@ export interface RunDependencies extends RefillDependencies {
   readonly followUps: FollowUpSteps
   /** Tells whoever wants to hear of it that a task's first attempt began. */
   readonly tellStarted?: (task: Task) => Promise<void>
+  /** Lives as long as the execution environment. */
+  readonly runNotes: RunNotes
   /** Time of the last watermark write, by lane and tenant; lives as long as the execution environment. */
   readonly lastWatermarkAt: Map<string, number>
   readonly clock: Clock
@@ -261,13 +264,17 @@ async function finish(
   const end = { result, usage: meter.usage(), entry, retention, pending: followUpsOf(task, 'COMPLETED') }
   const done = await retryUnavailable(clock, () => store.change(task, complete(token, now, end)))
   if (done.changed) {
+    const runMs = now - (task.startedAt ?? now)
     const askedFor = Math.max(task.createdAt, task.runAt ?? 0)
     log('task.completed', {
       ...taskFields(task),
-      run_ms: now - (task.startedAt ?? now),
+      run_ms: runMs,
       total_ms: now - askedFor,
     })
+    const costMicroUsd = done.task?.usage?.costMicroUsd ?? null
+    const noted = dependencies.runNotes.note(dependencies, task, { ms: runMs, costMicroUsd })
     if (done.task) await followUp(dependencies, done.task)
+    await noted
     return 'done'
   }
   throw new ConflictError(done.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')

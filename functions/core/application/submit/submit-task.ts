@@ -54,6 +54,9 @@ export interface SubmitDependencies {
   readonly release?: (tenant: string, taskId: string) => Promise<void>
 }
 
+export const laneOf = ({ lane, priority }: Pick<Submission, 'lane' | 'priority'>): Lane =>
+  priority >= URGENT_PRIORITY ? 'urgent' : lane
+
 /**
  * Accepts a task: one conditional write, one send.
  *
@@ -87,7 +90,7 @@ export async function submitTask(
     tenant,
     id,
     type: submission.type,
-    lane: submission.priority >= URGENT_PRIORITY ? 'urgent' : submission.lane,
+    lane: laneOf(submission),
     priority: submission.priority,
     model: submission.model,
     status: isLater ? 'SCHEDULED' : 'PENDING',
