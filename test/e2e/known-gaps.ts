@@ -1,3 +1,5 @@
+import { EVENTS_SCENARIO } from './caller-scenarios.ts'
+
 /**
  * What a foreign cloud cannot do, by the title of the scenario that shows it. The scenario still runs there, and has
  * to fail: one that passes makes the suite ask for its line here to go.
@@ -14,10 +16,17 @@ const LINKS = {
   reason: 'its address form /_aws/execute-api/<id> is in no event',
 }
 
+/** Their gateways call every function by plain invocation, without the `awslambda` that a streaming handler writes to. */
+const EVENTS = {
+  scenario: EVENTS_SCENARIO,
+  reason: 'its gateway knows no response streaming',
+}
+
 export const KNOWN_GAPS: Readonly<Record<CloudName, readonly Gap[]>> = {
-  ministack: [LINKS],
+  ministack: [LINKS, EVENTS],
   localstack: [
     LINKS,
+    EVENTS,
     {
       scenario: 'a message that was lost is sent again by the sweeper, which the timer starts',
       reason: 'EventBridge Scheduler stores schedules and fires none',

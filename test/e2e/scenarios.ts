@@ -1,6 +1,7 @@
 import { describe, expect, it as test } from 'vitest'
 import type { Client, TaskView } from '../fixtures/client.ts'
 import type { Backdoor } from './backdoor.ts'
+import { callerScenarios } from './caller-scenarios.ts'
 import type { Gap } from './known-gaps.ts'
 
 export interface ScenarioOptions {
@@ -306,6 +307,8 @@ export function scenarios(
       expect(script.body.length).toBeGreaterThan(500_000)
     })
   })
+
+  describe(`${name}: callers who do not poll`, () => callerScenarios(it, open))
 
   describe.skipIf(backdoor === undefined)(`${name}: what operators and timers do`, () => {
     const behind = () => {
