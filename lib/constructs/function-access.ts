@@ -17,7 +17,7 @@ export interface Access {
   /** May write this one attribute of a row, and read nothing by it. */
   readonly attribute?: string
   /** DynamoDB actions on one index each. */
-  readonly indexes?: { readonly list?: readonly string[]; readonly due?: readonly string[] }
+  readonly indexes?: { readonly [Index in 'list' | 'state' | 'due']?: readonly string[] }
   /** S3 actions below the payload prefix. */
   readonly payloads?: readonly string[]
   /** SQS actions on the queues of the lanes that the function serves: all of them, or a worker's own. */
@@ -88,7 +88,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // Query on the table itself: the checkpoints of a task lie beside its row.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
-    indexes: { list: ['dynamodb:Query'] },
+    // A lease is a due time: the due index lists what runs, without a write for it.
+    indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     payloads: ['s3:GetObject'],
     // The depth: when a task is likely to start.
     queues: ['sqs:GetQueueAttributes'],
@@ -117,7 +118,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
-    indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
+    indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     // The deep health check writes an object and reads it back.
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
@@ -182,7 +183,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       'dynamodb:Query',
       'dynamodb:UpdateItem',
     ],
-    indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
+    indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     deadLetters: TIDY,
@@ -323,7 +324,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     ],
     optionalEnvironment: [ENV.auth],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
-    indexes: { list: ['dynamodb:Query'], due: ['dynamodb:Query'] },
+    indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes'],
     deadLetters: ['sqs:GetQueueAttributes'],
   },
@@ -338,7 +339,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     ],
     optionalEnvironment: [ENV.timingScale],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
-    indexes: { list: ['dynamodb:Query'] },
+    indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'] },
     queues: ['sqs:SendMessage'],
     deadLetters: TIDY,
     eventSources: ['lambda:UpdateEventSourceMapping'],

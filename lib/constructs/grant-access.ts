@@ -51,6 +51,7 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
     })
   if (access.pepper) target.allow(['ssm:GetParameter'], [parameterArn(target, reach.stage, KEY_PEPPER)])
   target.allow(access.indexes?.list ?? [], [reach.table.indexArn(TABLE.listIndex.name)])
+  target.allow(access.indexes?.state ?? [], [reach.table.indexArn(TABLE.stateIndex.name)])
   target.allow(access.indexes?.due ?? [], [reach.table.indexArn(TABLE.dueIndex.name)])
   target.allow(
     access.queues ?? [],

@@ -11,7 +11,7 @@ const text = (name: string) => ({ name, type: dynamodb.AttributeType.STRING })
  * The one table: every task's row, and what the sweeper finds overdue.
  *
  * On demand, because the load of a task runner is bursts and silence. No stream: what must happen later hangs on the
- * due index. Both indexes project only what their readers filter by, since each projected attribute is written again
+ * due index. The indexes project only what their readers filter by, since each projected attribute is written again
  * with every change of the row.
  */
 export class TaskTable extends Construct {
@@ -32,13 +32,13 @@ export class TaskTable extends Construct {
         ...(table.maxWriteUnits ? { maxWriteRequestUnits: table.maxWriteUnits } : {}),
       }),
       globalSecondaryIndexes: [
-        {
-          indexName: TABLE.listIndex.name,
-          partitionKey: text(TABLE.listIndex.partitionKey),
-          sortKey: text(TABLE.listIndex.sortKey),
+        ...[TABLE.listIndex, TABLE.stateIndex].map(({ name, partitionKey, sortKey, include }) => ({
+          indexName: name,
+          partitionKey: text(partitionKey),
+          sortKey: text(sortKey),
           projectionType: dynamodb.ProjectionType.INCLUDE,
-          nonKeyAttributes: [...TABLE.listIndex.include],
-        },
+          nonKeyAttributes: [...include],
+        })),
         {
           indexName: TABLE.dueIndex.name,
           partitionKey: text(TABLE.dueIndex.partitionKey),

@@ -8,8 +8,11 @@ const PARTITION_WRITE_UNITS = 1_000
 const ACCOUNT_CONCURRENCY = 1_000
 /** Writes of the due index: put, claim (one entry in place of another), end; and each heartbeat moves an entry. */
 const DUE_WRITES = 4
-/** Writes of the list index: put, and each change of what it projects. */
-const LIST_WRITES = (TABLE.listIndex.include as readonly string[]).includes('status') ? 3 : 1
+/** Writes of the list index: put, and each change of what it projects; of the state index: put, and away at the end. */
+const CHANGES = 2
+export const listWrites = (include: readonly string[] = TABLE.listIndex.include): number =>
+  1 + (include.includes('status') ? CHANGES : 0)
+const STATE_WRITES = 2
 const HEARTBEAT_SECONDS = 20
 
 export interface Limit {
@@ -37,8 +40,8 @@ export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[
     },
     {
       name: 'One tenant’s list',
-      tasksPerSecond: PARTITION_WRITE_UNITS / LIST_WRITES,
-      basis: `${LIST_WRITES} writes a task into one partition of the list index`,
+      tasksPerSecond: (TABLE.listShards * PARTITION_WRITE_UNITS) / Math.max(listWrites(), STATE_WRITES),
+      basis: `${listWrites()} write a task into ${TABLE.listShards} partitions of the list index, ${STATE_WRITES} into as many of the state index`,
     },
     {
       name: 'What is due',

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { AttemptRecord, Task } from '../../functions/core/domain/task.ts'
+import type { AttemptRecord, Status, Task, TaskKey } from '../../functions/core/domain/task.ts'
 import * as move from '../../functions/core/domain/transitions.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
 import { makeTask } from '../fixtures/make-task.ts'
@@ -344,11 +344,71 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect((await ids({ type: 'odd.one' }, 2)).flat()).toEqual(['task-5', 'task-3', 'task-1'])
       expect((await ids({ tag: 'late' }, 10)).flat()).toEqual(['task-6', 'task-5', 'task-4'])
       expect((await ids({ status: 'COMPLETED' }, 10)).flat()).toEqual([])
+      expect((await ids({ status: 'PENDING', tag: 'late' }, 2)).flat()).toEqual([
+        'task-6',
+        'task-5',
+        'task-4',
+      ])
       expect((await ids({ createdAfter: NOW + 2, createdBefore: NOW + 4 }, 2)).flat()).toEqual([
         'task-4',
         'task-3',
         'task-2',
       ])
+    })
+
+    it('lists tasks by each status as they move, in pages that neither lose nor repeat one', async () => {
+      const many = Array.from({ length: 23 }, (_, n) => ({
+        tenant: 'acme',
+        id: `task-${String(n).padStart(2, '0')}`,
+      }))
+      for (const [n, at] of many.entries()) await store.create(makeTask(NOW, { ...at, createdAt: NOW + n }))
+      await store.create(makeTask(NOW, { tenant: 'acme#1', id: 'foreign' }))
+      const end = { ...END, pending: [] as const }
+      for (const [n, at] of many.entries()) {
+        if (n % 3 === 0) continue
+        await store.change(at, move.claim(1, `token-${n}`, NOW))
+        if (n % 3 === 1) continue
+        const written =
+          n % 2
+            ? move.complete(`token-${n}`, NOW, {
+                ...end,
+                result: { json: '1' },
+                usage: undefined,
+                entry: { record: RECORD },
+              })
+            : move.fail(`token-${n}`, NOW, {
+                ...end,
+                error: ERROR,
+                usage: undefined,
+                entry: { record: RECORD },
+              })
+        await store.change(at, written)
+      }
+      const listed = async (status: Status, limit: number) => {
+        const found: string[] = []
+        for (let cursor: string | undefined, page = 0; page === 0 || cursor; page += 1) {
+          const answer = await store.list('acme', { status }, limit, cursor)
+          expect(answer.tasks.length).toBeLessThanOrEqual(limit)
+          found.push(...answer.tasks.map(({ id }) => id))
+          cursor = answer.cursor
+        }
+        return found
+      }
+      const wanted = (fits: (n: number) => boolean) =>
+        many
+          .filter((_, n) => fits(n))
+          .map(({ id }) => id)
+          .toReversed()
+      for (const limit of [1, 2, 3, 100]) {
+        expect(await listed('PENDING', limit)).toEqual(wanted((n) => n % 3 === 0))
+        expect(await listed('PROCESSING', limit)).toEqual(wanted((n) => n % 3 === 1))
+        expect(await listed('COMPLETED', limit)).toEqual(wanted((n) => n % 3 === 2 && n % 2 === 1))
+        expect(await listed('FAILED', limit)).toEqual(wanted((n) => n % 3 === 2 && n % 2 === 0))
+        expect(await listed('CANCELLED', limit)).toEqual([])
+      }
+      await store.change(many[2] as TaskKey, move.restart(1, NOW))
+      expect(await listed('FAILED', 2)).not.toContain('task-02')
+      expect(await listed('PENDING', 2)).toContain('task-02')
     })
 
     it('marks move forward only', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { invocationsAtOnce, limitsOf } from '../../lib/costs/capacity.ts'
+import { TABLE } from '../../functions/contract.ts'
+import type { Task } from '../../functions/core/domain/task.ts'
+import { invocationsAtOnce, limitsOf, listWrites } from '../../lib/costs/capacity.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
 import type { StageSettings } from '../../lib/stages/stage-schema.ts'
 
@@ -15,8 +17,8 @@ describe('what production bears', () => {
     expect(bears(prod, 10)).toEqual({
       'Lane ai': 18,
       'One key': 166.7,
-      'One tenant’s list': 333.3,
       'The account': 821.7,
+      'One tenant’s list': 2_000,
       'What is due': 4_000,
     })
   })
@@ -36,6 +38,22 @@ describe('what production bears', () => {
     expect(bears({ ...prod, lanes: { ...prod.lanes, ai } }, 10)['Lane ai']).toBe(36)
     const api = { ...prod.api, requestsPerSecond: 50 }
     expect(bears({ ...prod, api }, 10)['One key']).toBe(16.7)
+  })
+
+  it('writes a task into the list index once, since nothing that changes is projected', () => {
+    const changing: (keyof Task)[] = [
+      'status',
+      'epoch',
+      'attempt',
+      'dueAt',
+      'queuedAt',
+      'updatedAt',
+      'result',
+    ]
+    for (const { include } of [TABLE.listIndex, TABLE.stateIndex])
+      for (const field of changing) expect(include).not.toContain(field)
+    expect(listWrites()).toBe(1)
+    expect(listWrites(['status', 'type'])).toBe(3)
   })
 
   it('is at most so many invocations at once, which an account must grant', () => {

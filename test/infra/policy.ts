@@ -104,7 +104,8 @@ const table: Check = ({ stateful }) => {
   const wanted = JSON.stringify([
     keys('pk', 'sk'),
     [
-      ['list', keys('tenant', 'createdKey')],
+      ['list', keys('listShard', 'createdKey')],
+      ['state', keys('stateShard', 'createdKey')],
       ['due', keys('dueShard', 'dueAt')],
     ],
     { AttributeName: 'reapAt', Enabled: true },

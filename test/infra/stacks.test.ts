@@ -23,7 +23,9 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
     expect(table?.Properties).toMatchObject({
       BillingMode: 'PAY_PER_REQUEST',
       TimeToLiveSpecification: { AttributeName: TABLE.ttl, Enabled: true },
-      GlobalSecondaryIndexes: [{ IndexName: TABLE.listIndex.name }, { IndexName: TABLE.dueIndex.name }],
+      GlobalSecondaryIndexes: [TABLE.listIndex, TABLE.stateIndex, TABLE.dueIndex].map(({ name }) => ({
+        IndexName: name,
+      })),
     })
   })
 

@@ -16,7 +16,7 @@ const toRow = ({ tenant, scopes, ...rest }: ApiKey): Row => ({
   ...rest,
   scopes: [...scopes],
   owner: tenant,
-  tenant: listPartition(tenant),
+  listShard: listPartition(tenant),
   createdKey: createdKey(rest.createdAt, rest.id),
 })
 
@@ -24,6 +24,7 @@ function fromRow(row: Row): ApiKey {
   const {
     pk: _pk,
     sk: _sk,
+    listShard: _list,
     createdKey: _created,
     writeId: _writeId,
     updatedAt: _updatedAt,
@@ -56,8 +57,8 @@ export class DynamoKeyStore implements KeyStore {
     const query = new QueryCommand({
       TableName: this.#rows.table.name,
       IndexName: TABLE.listIndex.name,
-      KeyConditionExpression: 'tenant = :tenant',
-      ExpressionAttributeValues: { ':tenant': listPartition(tenant) },
+      KeyConditionExpression: 'listShard = :shard',
+      ExpressionAttributeValues: { ':shard': listPartition(tenant) },
       ScanIndexForward: false,
       Limit: PAGE,
     })

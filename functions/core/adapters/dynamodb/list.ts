@@ -1,64 +1,163 @@
+/** Reads ids from the list indexes; the rows themselves are read by key, so the indexes stay small and cheap to write. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { TIMING } from '../../../contract/timing.ts'
 import { TABLE } from '../../../contract.ts'
 import type { ListFilter } from '../../ports/task-store.ts'
-import { createdKey, type Row } from './row.ts'
+import { createdKey, dueShards, keyOf, partitionsOf, type Row } from './row.ts'
 import type { Table } from './table.ts'
 
-/** Index entries looked at for one page, so that a rare filter answers a short page with a cursor, not a timeout. */
-const MAX_SCANNED = 20_000
+/** Entries looked at for one page, so that a rare type or tag answers a short page with a cursor, not a time-out: one or two megabytes. */
+const MAX_SCANNED = 8_000
+const SCANNED_AT_ONCE = 1_000
 
-/** Reads ids from the list index; the rows themselves are read by key, so the index stays small and cheap to write. */
-export async function readPage(
-  table: Table,
-  tenant: string,
-  filter: ListFilter,
-  limit: number,
-  cursor: string | undefined,
-): Promise<{ ids: readonly string[]; cursor?: string }> {
-  // "~" sorts after every id; a cursor is the key of the last row given and is dropped below.
-  const newest = createdKey(filter.createdBefore ?? 99_999_999_999_999, '~')
-  const conditions: string[] = []
-  const names: Record<string, string> = {}
-  const values: Record<string, unknown> = {
-    ':tenant': tenant,
-    ':low': createdKey(filter.createdAfter ?? 0),
-    ':high': cursor !== undefined && cursor < newest ? cursor : newest,
+/** One partition, newest first. `read` entries are those that fit the filter and nobody took yet. */
+interface Shard {
+  readonly partition: string
+  readonly read: string[]
+  start: Row | undefined
+  isDone: boolean
+}
+
+/**
+ * The entries that fit, newest first, merged from all partitions of a tenant: `next` gives some keys at a time, none at the
+ * end; `position` is how far they were looked at when the most that a page looks at was reached.
+ */
+export class NewestFirst {
+  readonly #table: Table
+  readonly #index: string
+  readonly #shards: readonly Shard[]
+  readonly #condition: { text: string; names: Record<string, string>; values: Record<string, unknown> }
+  readonly #cursor: string | undefined
+  #scanned = 0
+  #position: string | undefined
+
+  constructor(table: Table, tenant: string, filter: ListFilter, cursor: string | undefined) {
+    const { index, partitions } = partitionsOf(tenant, filter.status)
+    this.#table = table
+    this.#index = index.name
+    this.#cursor = cursor
+    this.#condition = conditionOf(filter)
+    // "~" sorts after every id; a cursor is the key of the last row given and is dropped below.
+    const newest = createdKey(filter.createdBefore ?? 99_999_999_999_999, '~')
+    const high = cursor !== undefined && cursor < newest ? cursor : newest
+    const low = createdKey(filter.createdAfter ?? 0)
+    Object.assign(this.#condition.values, { ':low': low, ':high': high })
+    this.#shards = partitions.map((partition) => ({
+      partition,
+      read: [],
+      start: undefined,
+      isDone: high < low,
+    }))
   }
-  for (const field of ['status', 'type', 'lane'] as const) {
+
+  /** Where a page that ends for having looked at so much must go on. */
+  get position(): string | undefined {
+    return this.#position
+  }
+
+  async next(most: number): Promise<readonly string[]> {
+    const found: string[] = []
+    while (found.length < most) {
+      await this.#refill(most)
+      // Beyond the position of a partition that is not read further, another one's entries may not be the newest.
+      const empty = this.#shards.filter(({ read, isDone }) => read.length === 0 && !isDone)
+      const positions = empty.flatMap(({ start }) => (start ? [String(start.createdKey)] : []))
+      const limit = positions.toSorted().at(-1)
+      const newest = this.#shards
+        .filter(({ read }) => read[0] !== undefined && (limit === undefined || read[0] > limit))
+        .toSorted((left, right) => ((left.read[0] ?? '') < (right.read[0] ?? '') ? 1 : -1))[0]
+      const key = newest?.read.shift()
+      if (key === undefined) {
+        this.#position = limit
+        break
+      }
+      found.push(key)
+    }
+    return found
+  }
+
+  async #refill(most: number): Promise<void> {
+    while (this.#scanned < MAX_SCANNED) {
+      const empty = this.#shards.filter(({ read, isDone }) => read.length === 0 && !isDone)
+      if (empty.length === 0) return
+      await Promise.all(empty.map((shard) => this.#query(shard, most)))
+    }
+  }
+
+  async #query(shard: Shard, most: number): Promise<void> {
+    const { text, names, values } = this.#condition
+    const { partitionKey } = this.#index === TABLE.stateIndex.name ? TABLE.stateIndex : TABLE.listIndex
+    const query = new QueryCommand({
+      TableName: this.#table.name,
+      IndexName: this.#index,
+      KeyConditionExpression: `${partitionKey} = :partition AND createdKey BETWEEN :low AND :high`,
+      ...(text ? { FilterExpression: text } : {}),
+      ...(Object.keys(names).length ? { ExpressionAttributeNames: names } : {}),
+      ExpressionAttributeValues: { ...values, ':partition': shard.partition },
+      ScanIndexForward: false,
+      // Half of what is asked for is twice a partition's share.
+      Limit: text ? SCANNED_AT_ONCE : Math.ceil(most / 2) + 2,
+      ExclusiveStartKey: shard.start,
+    })
+    const answer = await this.#table.call('list', (client) => client.send(query))
+    this.#scanned += answer.ScannedCount ?? 0
+    for (const item of answer.Items ?? [])
+      if (item.createdKey !== this.#cursor) shard.read.push(String(item.createdKey))
+    shard.start = answer.LastEvaluatedKey
+    shard.isDone = shard.start === undefined
+  }
+}
+
+function conditionOf(filter: ListFilter) {
+  const parts: string[] = []
+  const names: Record<string, string> = {}
+  const values: Record<string, unknown> = {}
+  for (const field of ['type', 'lane'] as const) {
     if (filter[field] === undefined) continue
     names[`#${field}`] = field
     values[`:${field}`] = filter[field]
-    conditions.push(`#${field} = :${field}`)
+    parts.push(`#${field} = :${field}`)
   }
   if (filter.tag !== undefined) {
     values[':tag'] = filter.tag
-    conditions.push('contains(tags, :tag)')
+    parts.push('contains(tags, :tag)')
   }
-  const found: string[] = []
-  let scanned = 0
-  let ExclusiveStartKey: Row | undefined
-  let last = cursor
-  if (String(values[':high']) < String(values[':low'])) return { ids: [] }
-  do {
-    const query = new QueryCommand({
-      TableName: table.name,
-      IndexName: TABLE.listIndex.name,
-      KeyConditionExpression: 'tenant = :tenant AND createdKey BETWEEN :low AND :high',
-      ...(conditions.length ? { FilterExpression: conditions.join(' AND ') } : {}),
-      ...(Object.keys(names).length ? { ExpressionAttributeNames: names } : {}),
-      ExpressionAttributeValues: values,
-      ScanIndexForward: false,
-      Limit: conditions.length ? 1_000 : limit + 2,
-      ExclusiveStartKey,
-    })
-    const answer = await table.call('list', (client) => client.send(query))
-    scanned += answer.ScannedCount ?? 0
-    for (const item of answer.Items ?? []) if (item.createdKey !== cursor) found.push(String(item.createdKey))
-    ExclusiveStartKey = answer.LastEvaluatedKey
-    if (ExclusiveStartKey) last = String(ExclusiveStartKey.createdKey)
-  } while (ExclusiveStartKey && found.length <= limit && scanned < MAX_SCANNED)
-  const page = found.slice(0, limit)
-  const isMore = found.length > limit || ExclusiveStartKey !== undefined
-  const next = found.length >= limit ? page.at(-1) : last
-  return { ids: page.map((key) => key.split('#')[1] ?? ''), ...(isMore && next ? { cursor: next } : {}) }
+  return { text: parts.join(' AND '), names, values }
+}
+
+/** A clock that runs ahead, and an index that lags. */
+const SLACK_MS = 30_000
+
+/**
+ * Keys of a tenant's running tasks, in no order: a lease is a due time, at most one lease ahead. So nothing is written
+ * anywhere for a list of them, and a backlog of any size in the same partition of the state index is not read.
+ */
+export async function readRunning(table: Table, tenant: string, now: number): Promise<readonly Row[]> {
+  const prefix = String(keyOf({ tenant, id: '' }).pk)
+  const keys = new Map<string, Row>()
+  const readShard = async (shard: string) => {
+    let ExclusiveStartKey: Row | undefined
+    do {
+      const query = new QueryCommand({
+        TableName: table.name,
+        IndexName: TABLE.dueIndex.name,
+        KeyConditionExpression: 'dueShard = :shard AND dueAt <= :upTo',
+        FilterExpression: '#status = :running AND tenant = :tenant',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: {
+          ':shard': shard,
+          ':upTo': now + TIMING.leaseMs + SLACK_MS,
+          ':running': 'PROCESSING',
+          ':tenant': tenant,
+        },
+        ExclusiveStartKey,
+      })
+      const answer = await table.call('running', (client) => client.send(query))
+      for (const { pk, sk } of answer.Items ?? [])
+        if (String(pk).startsWith(prefix)) keys.set(String(pk), { pk, sk })
+      ExclusiveStartKey = answer.LastEvaluatedKey
+    } while (ExclusiveStartKey)
+  }
+  await Promise.all(dueShards('timed').map(readShard))
+  return [...keys.values()]
 }

@@ -1,6 +1,6 @@
 /** How a task lies in the table. Attribute names are the task's own, but for `STORED_AS`; keys and the due shard are computed. */
 import { TABLE } from '../../../contract.ts'
-import type { DueKind, Task, TaskKey } from '../../domain/task.ts'
+import type { DueKind, Status, Task, TaskKey } from '../../domain/task.ts'
 
 export type Row = Record<string, unknown>
 
@@ -37,22 +37,62 @@ export const createdKey = (createdAt: number, id = ''): string =>
 export const dueShards = (kind: DueKind): readonly string[] =>
   Array.from({ length: TABLE.dueShards }, (_, shard) => `${kind}#${shard}`)
 
-export const dueShard = (kind: DueKind, id: string): string =>
-  `${kind}#${(id.charCodeAt(id.length - 1) + id.charCodeAt(id.length - 2)) % TABLE.dueShards}`
+/** By its last two characters, which are random in every id. */
+const shardOf = (id: string, shards: number): number =>
+  (id.charCodeAt(id.length - 1) + id.charCodeAt(id.length - 2)) % shards
+
+export const dueShard = (kind: DueKind, id: string): string => `${kind}#${shardOf(id, TABLE.dueShards)}`
+
+/**
+ * Where the state index has a task. PENDING and PROCESSING share a partition, and COMPLETED has none: a task that simply
+ * runs is written into it once and taken out once.
+ */
+const STATE_OF: Readonly<Record<Status, string | undefined>> = {
+  SCHEDULED: 'SCHEDULED',
+  PENDING: 'QUEUED',
+  PROCESSING: 'QUEUED',
+  RETRYING: 'RETRYING',
+  COMPLETED: undefined,
+  FAILED: 'FAILED',
+  CANCELLED: 'CANCELLED',
+  EXPIRED: 'EXPIRED',
+}
+
+const listPartition = (tenant: string, shard: number): string => `T#${encodeURIComponent(tenant)}#${shard}`
+
+const statePartition = (tenant: string, status: Status, shard: number): string | undefined =>
+  STATE_OF[status] && `T#${encodeURIComponent(tenant)}#${STATE_OF[status]}#${shard}`
+
+/** @returns undefined for a state that is not in the index. */
+export const stateShard = ({ tenant, id }: TaskKey, status: Status): string | undefined =>
+  statePartition(tenant, status, shardOf(id, TABLE.listShards))
+
+/** The index and its partitions that have all tasks of a tenant of this status, or of any. */
+export function partitionsOf(tenant: string, status: Status | undefined) {
+  const shards = Array.from({ length: TABLE.listShards }, (_, shard) => shard)
+  const ofStatus = status ? shards.flatMap((shard) => statePartition(tenant, status, shard) ?? []) : []
+  return ofStatus.length > 0
+    ? { index: TABLE.stateIndex, partitions: ofStatus }
+    : { index: TABLE.listIndex, partitions: shards.map((shard) => listPartition(tenant, shard)) }
+}
 
 export function toRow(task: Task): Row {
   const { dueKind, claimableFrom, ...rest } = task
+  const state = stateShard(task, task.status)
   return {
     ...keyOf(task),
     ...rest,
     [attributeOf('claimableFrom')]: claimableFrom,
+    listShard: listPartition(task.tenant, shardOf(task.id, TABLE.listShards)),
     createdKey: createdKey(task.createdAt, task.id),
+    ...(state ? { stateShard: state } : {}),
     ...(dueKind ? { dueShard: dueShard(dueKind, task.id) } : {}),
   }
 }
 
 export function fromRow(row: Row): Task {
-  const { pk: _pk, sk: _sk, createdKey: _created, dueShard: shard, watchedUntil: _watched, ...rest } = row
+  const { pk: _pk, sk: _sk, createdKey: _created, dueShard: shard, watchedUntil: _watched, ...others } = row
+  const { listShard: _list, stateShard: _state, ...rest } = others
   const { [attributeOf('claimableFrom')]: claimableFrom, ...fields } = rest
   const task = { ...fields, claimableFrom } as unknown as Task
   return typeof shard === 'string' ? { ...task, dueKind: shard.split('#')[0] as DueKind } : task

@@ -22,8 +22,18 @@ import type {
   TaskPage,
   TaskStore,
 } from '../../ports/task-store.ts'
-import { readPage } from './list.ts'
-import { dueShards, fromRow, isKey, keyOf, parseKey, type Row, toRow, UPLOAD_SORT_KEY } from './row.ts'
+import { NewestFirst, readRunning } from './list.ts'
+import {
+  createdKey,
+  dueShards,
+  fromRow,
+  isKey,
+  keyOf,
+  parseKey,
+  type Row,
+  toRow,
+  UPLOAD_SORT_KEY,
+} from './row.ts'
 import { parseScheduleKey } from './schedule-store.ts'
 import { Table } from './table.ts'
 import { toUpdate } from './write-expression.ts'
@@ -48,6 +58,11 @@ const toExpired = ({ pk, sk, ...row }: Row): ExpiredTask => ({
   ...parseKey(String(pk)),
   ...(sk === UPLOAD_SORT_KEY ? { isUpload: true } : {}),
 })
+
+/** Keys of one batch read. */
+const BATCH = 100
+/** Rows read for one page, so that a filter that few of them fit answers a short page with a cursor. */
+const MAX_ROWS = 1_000
 
 const WATERMARK_TTL_SECONDS = 3_600
 
@@ -126,11 +141,68 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage> {
-    const page = await readPage(this.#table, tenant, filter, limit, cursor)
-    const rows = await this.#table.readMany(page.ids.map((id) => keyOf({ tenant, id })))
-    const found = new Map(rows.map((row) => [row.id, fromRow(row)]))
-    const tasks = page.ids.flatMap((id) => found.get(id) ?? []).filter((task) => !this.#isGone(task))
-    return { tasks, ...(page.cursor ? { cursor: page.cursor } : {}) }
+    if (filter.status === 'PROCESSING') return this.#listRunning(tenant, filter, limit, cursor)
+    const entries = new NewestFirst(this.#table, tenant, filter, cursor)
+    const tasks: Task[] = []
+    let looked = 0
+    let last = cursor
+    let most = limit + 1
+    // What a partition says of the state may be late, and two states share one: the row decides.
+    while (looked < MAX_ROWS) {
+      const keys = await entries.next(most)
+      most = Math.max(BATCH, most)
+      if (keys.length === 0) return { tasks, ...(entries.position ? { cursor: entries.position } : {}) }
+      looked += keys.length
+      const found = await this.#readNewest(tenant, keys)
+      for (const key of keys) {
+        const task = found.get(key)
+        const fits = task && (filter.status === undefined || task.status === filter.status)
+        if (tasks.length === limit && (fits || filter.status === undefined))
+          return { tasks, ...(last ? { cursor: last } : {}) }
+        last = key
+        if (fits && tasks.length < limit) tasks.push(task)
+      }
+    }
+    return { tasks, ...(last ? { cursor: last } : {}) }
+  }
+
+  async #listRunning(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage> {
+    const { type, lane, tag, createdAfter = 0, createdBefore = Number.POSITIVE_INFINITY } = filter
+    const keys = await readRunning(this.#table, tenant, this.#now())
+    const fitting = (await this.#readAll(keys))
+      .filter(
+        (task) =>
+          task.status === 'PROCESSING' &&
+          (type === undefined || task.type === type) &&
+          (lane === undefined || task.lane === lane) &&
+          (tag === undefined || task.tags.includes(tag)) &&
+          task.createdAt >= createdAfter &&
+          task.createdAt <= createdBefore,
+      )
+      .map((task) => ({ task, key: createdKey(task.createdAt, task.id) }))
+      .filter(({ key }) => cursor === undefined || key < cursor)
+      .toSorted((left, right) => (left.key < right.key ? 1 : -1))
+    const page = fitting.slice(0, limit)
+    const last = page.at(-1)
+    return {
+      tasks: page.map(({ task }) => task),
+      ...(fitting.length > limit && last ? { cursor: last.key } : {}),
+    }
+  }
+
+  async #readNewest(tenant: string, created: readonly string[]): Promise<ReadonlyMap<string, Task>> {
+    const tasks = await this.#readAll(created.map((key) => keyOf({ tenant, id: key.split('#')[1] ?? '' })))
+    return new Map(tasks.map((task) => [createdKey(task.createdAt, task.id), task]))
+  }
+
+  async #readAll(keys: readonly Row[]): Promise<readonly Task[]> {
+    const batches = Array.from({ length: Math.ceil(keys.length / BATCH) }, (_, batch) =>
+      this.#table.readMany(keys.slice(batch * BATCH, (batch + 1) * BATCH)),
+    )
+    return (await Promise.all(batches))
+      .flat()
+      .map(fromRow)
+      .filter((task) => !this.#isGone(task))
   }
 
   async *due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly (DueEntry | DueItem)[]> {

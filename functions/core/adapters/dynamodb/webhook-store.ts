@@ -23,7 +23,7 @@ function toDeliveryRow({ tenant, ttl, ...rest }: Delivery): Row {
     ...rest,
     owner: tenant,
     // The list index has a partition for each tenant's tasks, and another for its deliveries.
-    tenant: listPartition(tenant),
+    listShard: listPartition(tenant),
     createdKey: createdKey(rest.createdAt, rest.id),
     ttl,
     [TABLE.ttl]: ttl,
@@ -32,7 +32,18 @@ function toDeliveryRow({ tenant, ttl, ...rest }: Delivery): Row {
 }
 
 function fromDeliveryRow(row: Row): Delivery {
-  const { pk, sk, createdKey, dueShard, writeId, updatedAt, owner, [TABLE.ttl]: _reapAt, ...rest } = row
+  const {
+    pk,
+    sk,
+    listShard,
+    createdKey,
+    dueShard,
+    writeId,
+    updatedAt,
+    owner,
+    [TABLE.ttl]: _reapAt,
+    ...rest
+  } = row
   return { ...rest, tenant: owner } as unknown as Delivery
 }
 
@@ -111,9 +122,9 @@ export class DynamoWebhookStore implements WebhookStore {
       const query = new QueryCommand({
         TableName: this.#deliveries.table.name,
         IndexName: TABLE.listIndex.name,
-        KeyConditionExpression: `tenant = :tenant${after === undefined ? '' : ' AND createdKey < :after'}`,
+        KeyConditionExpression: `listShard = :shard${after === undefined ? '' : ' AND createdKey < :after'}`,
         ExpressionAttributeValues: {
-          ':tenant': listPartition(tenant),
+          ':shard': listPartition(tenant),
           ...(after === undefined ? {} : { ':after': after }),
         },
         ScanIndexForward: false,

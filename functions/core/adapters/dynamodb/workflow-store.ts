@@ -31,7 +31,7 @@ function toRow(workflow: Workflow): Row {
     ...rest,
     owner: tenant,
     // The list index has a partition for each tenant's tasks, and another for its workflows.
-    tenant: listPartition(tenant),
+    listShard: listPartition(tenant),
     createdKey: createdKey(workflow.createdAt, workflow.id),
     ...(ttl === undefined ? {} : { ttl, [TABLE.ttl]: ttl }),
     ...(workflow.dueAt === undefined ? {} : { dueShard: dueShard('timed', workflow.id) }),
@@ -39,7 +39,7 @@ function toRow(workflow: Workflow): Row {
 }
 
 function fromRow(row: Row): Workflow {
-  const { pk, sk, createdKey, dueShard, writeId, owner, [TABLE.ttl]: reapAt, ...rest } = row
+  const { pk, sk, listShard, createdKey, dueShard, writeId, owner, [TABLE.ttl]: reapAt, ...rest } = row
   return { ...rest, tenant: owner } as unknown as Workflow
 }
 
@@ -104,9 +104,9 @@ export class DynamoWorkflowStore implements WorkflowStore {
           new QueryCommand({
             TableName: this.#rows.table.name,
             IndexName: TABLE.listIndex.name,
-            KeyConditionExpression: `tenant = :tenant${cursor === undefined ? '' : ' AND createdKey < :cursor'}`,
+            KeyConditionExpression: `listShard = :shard${cursor === undefined ? '' : ' AND createdKey < :cursor'}`,
             ExpressionAttributeValues: {
-              ':tenant': listPartition(tenant),
+              ':shard': listPartition(tenant),
               ...(cursor === undefined ? {} : { ':cursor': cursor }),
             },
             ScanIndexForward: false,

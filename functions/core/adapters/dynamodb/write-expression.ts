@@ -2,7 +2,7 @@
 import type { UpdateCommandInput } from '@aws-sdk/lib-dynamodb'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Guard, Transition } from '../../domain/transitions.ts'
-import { attributeOf, dueShard, keyOf } from './row.ts'
+import { attributeOf, dueShard, keyOf, stateShard } from './row.ts'
 
 /** Collects names and values, so that no attribute name can be a reserved word by accident. */
 class Placeholders {
@@ -40,6 +40,12 @@ export function toUpdate(
     if (field === 'dueKind')
       sets.push(`${use.name('dueShard')} = ${use.value(dueShard(value as 'queued', key.id))}`)
     else sets.push(`${use.name(field)} = ${use.value(value)}`)
+  }
+  const { status } = transition.set
+  if (status) {
+    const shard = stateShard(key, status)
+    if (shard) sets.push(`${use.name('stateShard')} = ${use.value(shard)}`)
+    else removes.push(use.name('stateShard'))
   }
   if (transition.beginsAttempt) {
     const attempt = use.name('attempt')
