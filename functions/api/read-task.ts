@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { awaitChange } from '../core/application/tasks/await-change.ts'
 import { getTask } from '../core/application/tasks/get-task.ts'
+import type { Estimate } from '../core/domain/estimate.ts'
 import { stepLifeOf } from '../core/domain/step.ts'
 import { isFinal, type TaskKey } from '../core/domain/task.ts'
 import { openWaitEstimates } from '../hosts/estimates.ts'
@@ -47,8 +48,19 @@ export const READ_ANSWERS = {
   304: { description: 'The task is as the caller knows it.', headers: { ETag: 'As sent.' } },
 } as const
 
-/** When to ask again where there was no place to wait. */
-export const NO_PLACE = { 'retry-after': '2' } as const
+/** Where there was no place to wait all ask again, so rather late than soon: seconds, of a task of which nothing is known. */
+export const NO_PLACE = { least: 2, unknown: 5 } as const
+const LATEST_SECONDS = 30
+
+/** When a look is worth it. @param estimate of a task that has not begun. */
+export function askAgain(
+  { least, unknown }: { readonly least: number; readonly unknown: number },
+  estimate?: Estimate,
+): { readonly 'retry-after': string } {
+  const end = estimate && (estimate.finish ?? estimate.start)
+  const seconds = end ? Math.ceil((end.earliest - clock.now()) / 1_000) : unknown
+  return { 'retry-after': String(Math.min(LATEST_SECONDS, Math.max(least, seconds))) }
+}
 
 /** The task as it is now, or after its end or next change; 304 when the caller has it already. */
 export async function readTask(
@@ -67,7 +79,8 @@ export async function readTask(
     isFinal(task.status) || (request.ifNoneMatch !== undefined && !isKnown(request.ifNoneMatch, etag))
   const { value, hasWaited } = await awaitChange(reader, request.wait, () => look(reader, request), isSeen)
   const { task, kept, etag } = value
-  const headers = { etag, ...(hasWaited ? {} : NO_PLACE) }
+  const estimate = await estimates.of(task)
+  const headers = { etag, ...(hasWaited ? {} : askAgain(NO_PLACE, estimate)) }
   if (isKnown(request.ifNoneMatch, etag)) return { status: 304, headers } as const
   const read = (payload: Parameters<typeof payloads.read>[0]) => payloads.read(payload)
   return {
@@ -78,7 +91,7 @@ export async function readTask(
       read,
       linkOf: linkIn(files, task),
       steps: kept,
-      wait: await estimates.of(task),
+      wait: estimate,
     }),
   } as const
 }

@@ -25,12 +25,13 @@ import {
 import { openEndpointCheck, refusalOfUrl } from '../hosts/webhooks.ts'
 import { taskTypes } from '../tasks/registry.gen.ts'
 import { linkIn } from './give-payload.ts'
+import { askAgain } from './read-task.ts'
 import { hashOf, readSubmitBody, type SubmitBody } from './schemas/submit.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 
-/** When a client should look again; most model calls take seconds. */
-const POLL_SECONDS = 1
+/** When a client should look again, in seconds, where nothing else is known; most model calls take seconds. */
+const ACCEPTED_NOW = { least: 1, unknown: 1 } as const
 
 /** What checks and sends a submission: also those of workflows and schedules. */
 export function openSubmission() {
@@ -149,11 +150,12 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
   const wait = readWait(headers.Prefer)
   const { value: task, hasWaited } = await awaitEnd(needs, accepted, wait)
   const read = (payload: Payload) => needs.payloads.read(payload)
+  const estimate = await needs.estimates.of(task)
   const json = await toTaskJson(task, {
     base,
     read,
     linkOf: linkIn(needs.files, task),
-    wait: await needs.estimates.of(task),
+    wait: estimate,
   })
   const common = {
     location: json.links.self,
@@ -161,7 +163,7 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
     ...(wait > 0 && hasWaited ? { 'preference-applied': `wait=${wait}` } : {}),
   }
   if (wait > 0 && isFinal(task.status)) return { status: 200, headers: common, body: json } as const
-  return { status: 202, headers: { ...common, 'retry-after': String(POLL_SECONDS) }, body: json } as const
+  return { status: 202, headers: { ...common, ...askAgain(ACCEPTED_NOW, estimate) }, body: json } as const
 }
 
 /** The task is accepted whatever happens to the wait: a table that does not answer now costs the wait alone. */

@@ -15,14 +15,19 @@ export const quantile = (values: readonly number[], share: number): number => {
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
 
 export class Driver {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 200 })
+  readonly #agent: Agent
   readonly #url: string
 
-  constructor(url: string) {
+  constructor(url: string, maxSockets = 200) {
+    this.#agent = new Agent({ keepAlive: true, maxSockets })
     this.#url = `${url}/api/v1`
   }
 
-  call(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; text: string; retryAfter: number }> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         `${this.#url}${path}`,
@@ -33,7 +38,13 @@ export class Driver {
           incoming.on('data', (chunk: string) => {
             text += chunk
           })
-          incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text }))
+          incoming.on('end', () =>
+            resolve({
+              status: incoming.statusCode ?? 0,
+              text,
+              retryAfter: Number(incoming.headers['retry-after'] ?? 0),
+            }),
+          )
         },
       )
       // A kept connection that the server closed in the same moment, as every HTTP client meets it.

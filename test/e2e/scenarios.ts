@@ -87,7 +87,7 @@ export function scenarios(
         result: null,
         updated_at: null,
       })
-      expect(answer.headers.get('retry-after')).toBe('1')
+      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d?$/)
       const seen = new Set<string>()
       const done = await client.until(answer.body.id, ({ status }) => {
         seen.add(status)

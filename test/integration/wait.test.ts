@@ -62,7 +62,7 @@ describe('a submission that waits', () => {
   it('answers 202 when the time is over, and the task goes on', async () => {
     const answer = await client.post('/tasks', slow(2_500), { prefer: 'wait=1' })
     expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, 'wait=1'])
-    expect(answer.headers.get('retry-after')).toBe('1')
+    expect(answer.headers.get('retry-after')).toMatch(/^[1-9]$/)
     expect((await client.done(answer.body.id)).status).toBe('COMPLETED')
   })
 
@@ -151,7 +151,7 @@ describe('many who wait', () => {
     )
     const sentAway = begun.filter(({ retryAfter }) => retryAfter !== null)
     expect(sentAway.length).toBe(10)
-    expect(sentAway.every(({ retryAfter }) => retryAfter === '2')).toBe(true)
+    expect(sentAway.every(({ retryAfter }) => Number(retryAfter) >= 2 && Number(retryAfter) <= 5)).toBe(true)
     expect(begun.filter(({ status }) => status === 'COMPLETED').length).toBe(2)
   })
 
