@@ -1,5 +1,6 @@
 /** `npm run clients`: strangers' generators make clients of the OpenAPI document, and those do their work. */
 import { execFile, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -46,23 +47,10 @@ const submit = async (body: Body): Promise<components['schemas']['Task']> => {
 for (const body of [...bodies, wrong]) console.log((await submit(body)).status)
 `
 
-const PYTHON = `import sys, time
-from async_ai_task_runner_client import Client
-from async_ai_task_runner_client.api.tasks import submit_task, get_task
-from async_ai_task_runner_client.models import ExampleAddInput, ExampleAddRequest, Problem, Task, TextRequest
-
-client = Client(base_url=sys.argv[1])
-task = submit_task.sync(client=client, body=ExampleAddRequest(type_="example.add", input_=ExampleAddInput(x=20, y=22)))
-assert isinstance(task, Task), task
-while task.status not in ("COMPLETED", "FAILED"):
-    time.sleep(0.1)
-    task = get_task.sync(client=client, id=task.id)
-print(task.status, task.result)
-print(submit_task.sync(client=client, body=TextRequest(prompt="hi")).type_)
-refused = submit_task.sync(client=client, body=TextRequest(prompt=""))
-assert isinstance(refused, Problem), refused
-print(refused.errors[0].path, refused.errors[0].message)
-`
+/** The page of `lib/client` is run as it stands. */
+const page = readFileSync(join(root, 'lib/client/README.md'), 'utf8')
+const blockOf = (language: string) =>
+  new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(page)?.[1] ?? ''
 
 describe('the OpenAPI document in strangers’ hands', () => {
   it('passes Redocly’s recommended rules', async () => {
@@ -107,8 +95,23 @@ describe('the OpenAPI document in strangers’ hands', () => {
     ]
     await run(python, ['-m', 'openapi_python_client', ...generate])
     await run('mv', [join(folder, 'python'), join(folder, 'async_ai_task_runner_client')])
-    await writeFile(join(folder, 'sample.py'), PYTHON)
+    await writeFile(join(folder, 'sample.py'), blockOf('python'))
     const { stdout } = await run(python, [join(folder, 'sample.py'), `${running.url}${API_BASE}`])
-    expect(stdout.trim().split('\n')).toEqual(['COMPLETED 42', 'text.generate', 'prompt must not be empty.'])
+    expect(stdout.trim().split('\n')).toEqual(['COMPLETED True', 'prompt must not be empty.'])
+  })
+})
+
+describe('the typed client', () => {
+  it.each([
+    ['Node', [process.execPath]],
+    ['Deno', ['npx', '--yes', 'deno@2.9.6', 'run', '--allow-net', '--allow-env', '--no-lock']],
+    ['Bun', ['npx', '--yes', 'bun@1.4.5']],
+  ])('runs the page’s lines on %s', async (name, [command = '', ...flags]) => {
+    const sample = join(folder, `${name}.ts`)
+    await writeFile(sample, blockOf('ts').replace('./client.ts', join(root, 'lib/client/client.ts')))
+    const { stdout } = await run(command, [...flags, sample, running.url], { cwd: folder })
+    const lines = stdout.trim().split('\n')
+    expect(lines.slice(-2)).toEqual(['COMPLETED', '42'])
+    expect(lines.slice(0, -2).join('')).toContain('[simulated answer]')
   })
 })
