@@ -1,7 +1,15 @@
 /** `npm run cost -- --tasks-per-month 1e6 --seconds 10 [--stage prod]`: what a month costs, model tokens apart, and what it bears. */
 import { parseArgs, styleText } from 'node:util'
 import { limitsOf } from '../lib/costs/capacity.ts'
-import { cheapest, estimate, laneRate, SECONDS_PER_MONTH, totalOf, waitingOf } from '../lib/costs/estimate.ts'
+import {
+  cheapest,
+  estimate,
+  laneRate,
+  SECONDS_PER_MONTH,
+  totalOf,
+  waitingOf,
+  watchingOf,
+} from '../lib/costs/estimate.ts'
 import { PRICES } from '../lib/costs/prices.ts'
 import { loadStage } from '../lib/stages/load-stage.ts'
 
@@ -65,6 +73,8 @@ function run(): void {
   }
   const { usd: waitUsd, basis: waitBasis } = waitingOf(stage)
   console.log(`\nA call that waits costs ${(waitUsd * 1e6).toFixed(2)} for a million seconds: ${waitBasis}`)
+  const { usd: watchUsd, basis: watchBasis } = watchingOf(stage)
+  console.log(`A watched event stream ${(watchUsd * 1e6).toFixed(2)} for a million seconds: ${watchBasis}`)
   console.log(styleText('dim', `\n${'It bears'.padEnd(24)}${'tasks a second'.padStart(14)}`))
   for (const { name, tasksPerSecond, basis } of limitsOf(stage, seconds))
     console.log(`${name.padEnd(24)}${tasksPerSecond.toFixed(1).padStart(14)}     ${styleText('dim', basis)}`)

@@ -166,6 +166,22 @@ export function waitingOf(stage: StageSettings): { readonly usd: number; readonl
   }
 }
 
+/**
+ * Of a second in which somebody watches a text that comes: counted at the local run's table on 2026-11-25, a text of 20 s
+ * with and without a watcher. A mark, and pieces at most twice a second, are what its worker writes more.
+ */
+const WATCH_READS = 6.3
+const WATCH_WRITES = 2
+
+/** What one second of a watched event stream costs; a task that nobody watches costs none of it. */
+export function watchingOf(stage: StageSettings): { readonly usd: number; readonly basis: string } {
+  const items = WATCH_READS * PRICES.dynamoReadUnit + WATCH_WRITES * PRICES.dynamoWriteUnit
+  return {
+    usd: (stage.api.memoryMb / 1_024) * PRICES.lambdaGbSecond + items,
+    basis: `${stage.api.memoryMb} MB, ${WATCH_READS} reads and ${WATCH_WRITES} writes a second, at most ${stage.api.watchPlaces} at once`,
+  }
+}
+
 export const totalOf = (lines: readonly CostLine[]): number =>
   lines.reduce((sum, { usdPerMonth }) => sum + usdPerMonth, 0)
 

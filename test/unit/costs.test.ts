@@ -12,6 +12,7 @@ import {
   SECONDS_PER_MONTH,
   totalOf,
   waitingOf,
+  watchingOf,
 } from '../../lib/costs/estimate.ts'
 import { PRICES } from '../../lib/costs/prices.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
@@ -33,6 +34,16 @@ describe('a call that waits', () => {
     expect(usd).toBeGreaterThan(environment)
     expect(usd).toBeLessThan(environment * 1.5)
     expect(basis).toContain(`at most ${stage.api.waitPlaces} at once`)
+  })
+})
+
+describe('a watched event stream', () => {
+  it('costs what its looks and its worker’s pieces cost besides its environment', () => {
+    const stage = loadStage('prod')
+    const { usd, basis } = watchingOf(stage)
+    const environment = (stage.api.memoryMb / 1_024) * PRICES.lambdaGbSecond
+    expect(usd - environment).toBeCloseTo(6.3 * PRICES.dynamoReadUnit + 2 * PRICES.dynamoWriteUnit, 12)
+    expect(basis).toContain(`at most ${stage.api.watchPlaces} at once`)
   })
 })
 
