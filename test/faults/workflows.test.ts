@@ -1,111 +1,242 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { retryWorkflow, signalWorkflow } from '../../functions/core/application/workflow/change-workflow.ts'
 import type { Task } from '../../functions/core/domain/task.ts'
-import type { StepBody, WorkflowBody } from '../../functions/core/domain/workflow/compile.ts'
+import { compile, type StepBody, type WorkflowBody } from '../../functions/core/domain/workflow/compile.ts'
+import type { Plan } from '../../functions/core/domain/workflow/plan.ts'
 import type { Death } from '../fixtures/mortal.ts'
-import { makeWorkflowWorld } from '../fixtures/workflow-world.ts'
+import { makeWorkflowWorld, TENANT } from '../fixtures/workflow-world.ts'
+import { expectedStates, type Outcomes } from './kit/expected-states.ts'
+
+const KINDS = ['task', 'each', 'if', 'wait', 'refused'] as const
 
 /** Named steps, each after some of those before it. */
+const named = fc
+  .array(
+    fc.record({
+      after: fc.array(fc.nat({ max: 9 }), { maxLength: 3 }),
+      kind: fc.constantFrom(...KINDS, 'task' as const, 'each' as const),
+      number: fc.nat({ max: 3 }),
+    }),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((nodes): WorkflowBody => {
+    const steps = nodes.map(({ after, kind, number }, index): [string, StepBody] => {
+      const before = [...new Set(after.filter((one) => one < index))].map((one) => `s${one}`)
+      const first = before[0]
+      const input = { number, from: before.map((one) => ({ $from: `${one}.result` })) }
+      const task = { type: 'test.run', after: before, input }
+      if (kind === 'wait') return [`s${index}`, waiting(`go${index % 3}`, number, before)]
+      if (kind === 'each' && first)
+        return [`s${index}`, { ...task, input: { number, item: { $each: `${first}.result.list` } } }]
+      if (kind === 'if' && first)
+        return [
+          `s${index}`,
+          { ...task, if: { $from: `${first}.result.number`, default: -1, equals: number } },
+        ]
+      // Its input turns out to be wrong when its turn comes.
+      return [`s${index}`, kind === 'refused' && number === 0 ? { ...task, type: 'test.refused' } : task]
+    })
+    return { steps: Object.fromEntries(steps) }
+  })
+
+const waiting = (signal: string, number: number, after?: readonly string[]): StepBody => ({
+  ...(after ? { after } : {}),
+  wait: { signal, timeout_seconds: 3_000, on_timeout: number % 2 ? 'continue' : 'fail' },
+})
+
+/** Chains, groups and chords in one another. */
+const { nested } = fc.letrec<{ nested: StepBody; leaf: StepBody }>((tie) => ({
+  leaf: fc.nat({ max: 3 }).map((number) => ({ type: 'test.run', input: { number } })),
+  nested: fc.oneof(
+    { depthSize: 'small', maxDepth: 3 },
+    tie('leaf'),
+    fc.nat({ max: 5 }).map((number) => waiting(`go${number % 3}`, number)),
+    fc.array(tie('nested'), { minLength: 1, maxLength: 3 }).map((chain) => ({ chain })),
+    fc.array(tie('leaf'), { minLength: 1, maxLength: 4 }).map((group) => ({ group })),
+    fc.array(tie('nested'), { minLength: 1, maxLength: 3 }).map((group) => ({ group })),
+    fc
+      .tuple(fc.array(tie('nested'), { minLength: 1, maxLength: 3 }), tie('leaf'))
+      .map(([group, then]) => ({ chord: { group, then } })),
+  ),
+}))
+
 const graphs: fc.Arbitrary<WorkflowBody> = fc
   .tuple(
-    fc.array(
-      fc.record({
-        after: fc.array(fc.nat({ max: 9 }), { maxLength: 3 }),
-        kind: fc.constantFrom('task', 'each', 'group'),
-        size: fc.integer({ min: 0, max: 4 }),
-      }),
-      { minLength: 1, maxLength: 8 },
+    fc.oneof(
+      named,
+      nested.map((step): WorkflowBody => ({ chain: [step] })),
     ),
     fc.constantFrom('fail_fast' as const, 'continue' as const),
   )
-  .map(([nodes, on_failure]) => ({
-    on_failure,
-    steps: Object.fromEntries(
-      nodes.map(({ after, kind, size }, index) => {
-        const before = [...new Set(after.filter((one) => one < index))]
-        const name = before[0] === undefined ? undefined : `s${before[0]}`
-        const step: StepBody = {
-          type: 'test.run',
-          after: before.map((one) => `s${one}`),
-          input:
-            kind === 'each' && name
-              ? { item: { $each: `${name}.result.list` }, size }
-              : { from: before.map((one) => ({ $from: `s${one}.result` })), size },
-        }
-        return [`s${index}`, step]
-      }),
-    ),
-  }))
+  .map(([body, on_failure]) => ({ ...body, on_failure }))
 
 const deaths: fc.Arbitrary<readonly (Death | undefined)[]> = fc.array(
-  fc.option(fc.record({ atCall: fc.integer({ min: 1, max: 12 }), isApplied: fc.boolean() }), {
+  fc.option(fc.record({ atCall: fc.integer({ min: 1, max: 14 }), isApplied: fc.boolean() }), {
     nil: undefined,
   }),
-  { maxLength: 40 },
+  { maxLength: 60 },
 )
 
+const nameOf = (task: Task) => `${task.parent?.node}/${task.parent?.index}`
+const numberOf = (task: Task): number => JSON.parse('json' in task.input ? task.input.json : '{}').number ?? 0
+
+/** Runs a graph to its end, with deaths on the way, and looks at what is there. */
+async function live(body: WorkflowBody, list: readonly (Death | undefined)[], outcomes: Outcomes) {
+  const world = makeWorkflowWorld()
+  const compiled = compile(body)
+  if ('errors' in compiled) throw new Error(JSON.stringify(compiled.errors))
+  const { plan } = compiled
+  const next = [...list]
+  const deathOf = () => next.shift()
+  // Who starts a node twice joins twice; who starts it before all that it stands behind has ended joins too early.
+  const starts = new Map<string, number>()
+  const early: string[] = []
+  const replace = world.workflows.replace.bind(world.workflows)
+  world.workflows.replace = async (seen, row) => {
+    const isWritten = await replace(seen, row)
+    if (!isWritten) return false
+    for (const { name, after } of plan.nodes) {
+      const status = row.nodes[name]?.status
+      if (seen.nodes[name]?.status !== 'WAITING' || (status !== 'STARTING' && status !== 'RUNNING')) continue
+      starts.set(`${name}#${row.epoch}`, (starts.get(`${name}#${row.epoch}`) ?? 0) + 1)
+      if (world.open().some(({ parent }) => after.includes(parent?.node ?? ''))) early.push(name)
+    }
+    return true
+  }
+  const completions = new Map<string, number>()
+  const ports = { workflows: world.workflows, clock: world.clock }
+  const id = await world.create(body)
+  const run = async ({ fails }: Pick<Outcomes, 'fails'>) => {
+    for (let round = 0; round < 80; round += 1) {
+      await world.repair(deathOf)
+      for (const signal of round === 2 ? outcomes.signals : [])
+        await signalWorkflow(
+          ports,
+          { tenant: TENANT, id },
+          signal,
+          { json: JSON.stringify({ list: ['x'], number: 1 }) },
+          plan,
+        ).catch(() => undefined)
+      // Some end in this round, the others in a later one.
+      const ending = world.open().filter((_, index) => (index * 7 + round) % 3 !== 0 || round % 4 === 3)
+      for (const task of ending) {
+        const number = numberOf(task)
+        const isFailure = fails.has(nameOf(task))
+        if (!isFailure) completions.set(task.id, (completions.get(task.id) ?? 0) + 1)
+        await world.finish(
+          task,
+          isFailure ? 'fails' : { result: { number, list: Array.from({ length: number }) } },
+        )
+      }
+      await world.report(deathOf)
+      const { status, dueAt } = world.read()
+      if (status !== 'RUNNING' && dueAt === undefined && world.open().length === 0) break
+      // Long enough for everything that is due after a death; at times for what nobody has asked for.
+      await world.clock.advance(round % 5 === 1 ? 16 * 60_000 : 61_000)
+    }
+  }
+  await run(outcomes)
+  return { world, plan, starts, early, completions, run, ports, id }
+}
+
+type Lived = Awaited<ReturnType<typeof live>>
+
+function check({ world, plan, starts, early, completions }: Lived, outcomes: Outcomes): void {
+  const workflow = world.read()
+  // Ended, with nothing left open or due.
+  expect(workflow.status).not.toBe('RUNNING')
+  expect(workflow.dueAt).toBeUndefined()
+  expect(world.open()).toEqual([])
+  // No step began twice, and no task ran again after its result was there.
+  expect([...starts.values()].filter((count) => count > 1)).toEqual([])
+  expect(early).toEqual([])
+  expect([...completions.values()].filter((count) => count > 1)).toEqual([])
+  // A step's tasks exist exactly when it ran, each index once, and its end is what its tasks say.
+  for (const [name, state] of Object.entries(workflow.nodes)) {
+    const tasks = world.tasks().filter(({ parent }) => parent?.node === name)
+    expect(new Set(tasks.map(({ parent }) => parent?.index)).size).toBe(tasks.length)
+    if (state.status === 'COMPLETED') {
+      expect(tasks).toHaveLength(state.size ?? 0)
+      expect(tasks.every(({ status }) => status === 'COMPLETED')).toBe(true)
+    }
+    if (state.status === 'SKIPPED') expect(tasks).toEqual([])
+  }
+  // What a reading of the graph without any process, queue or death says.
+  const expected = expectedStates(plan, outcomes)
+  const states = Object.fromEntries(
+    Object.entries(workflow.nodes).map(([name, { status }]) => [name, status]),
+  )
+  const hasFailure = Object.values(expected).includes('FAILED')
+  expect(workflow.status).toBe(hasFailure ? 'FAILED' : 'COMPLETED')
+  if (plan.onFailure === 'continue' || !hasFailure) expect(states).toEqual(expected)
+  else
+    for (const [name, status] of Object.entries(states))
+      if (status === 'COMPLETED') expect([name, expected[name]]).toEqual([name, 'COMPLETED'])
+}
+
+const outcomesOf = (plan: Plan, picks: readonly number[], signals: readonly string[]): Outcomes => {
+  const all = plan.nodes.flatMap((node) => [0, 1, 2, 3].map((index) => `${node.name}/${index}`))
+  return {
+    fails: new Set(picks.map((pick) => all[pick % all.length] ?? '')),
+    signals: new Set(signals),
+  }
+}
+
+const planOf = (body: WorkflowBody): Plan => {
+  const compiled = compile(body)
+  if ('errors' in compiled) throw new Error(JSON.stringify(compiled.errors))
+  return compiled.plan
+}
+
 describe('a workflow whose processes die at any line', () => {
-  it('runs every step once, joins once and ends right', async () => {
+  it('runs every step once, joins once and ends right, also after a retry by hand', async () => {
     await fc.assert(
       fc.asyncProperty(
         graphs,
         deaths,
-        fc.array(fc.nat({ max: 19 }), { maxLength: 4 }),
-        async (body, list, bad) => {
-          const world = makeWorkflowWorld()
-          const next = [...list]
-          const deathOf = () => next.shift()
-          const fails = (task: Task) =>
-            bad.includes(Number(task.parent?.node.slice(1)) * 2 + (task.parent?.index ?? 0))
-          await world.create(body)
-          const ends = new Map<string, number>()
-          for (let round = 0; round < 60; round += 1) {
-            await world.repair(deathOf)
-            for (const task of world.open()) {
-              ends.set(task.id, (ends.get(task.id) ?? 0) + 1)
-              await world.finish(
-                task,
-                fails(task) ? 'fails' : { result: { list: [1, 2, 3].slice(0, 1 + (round % 3)) } },
-              )
-            }
-            await world.report(deathOf)
-            if (
-              world.read().status !== 'RUNNING' &&
-              world.read().dueAt === undefined &&
-              world.open().length === 0
-            )
-              break
-            // Long enough for everything that is due after a death.
-            await world.clock.advance(61_000)
-          }
-          const workflow = world.read()
-          // Ended, with nothing left open or due.
-          expect(workflow.status).not.toBe('RUNNING')
-          expect(workflow.dueAt).toBeUndefined()
-          expect(world.open()).toEqual([])
-          // Each task ended once, whoever died.
-          expect([...ends.values()].every((count) => count === 1)).toBe(true)
-          // A step's tasks exist exactly when it ran, each index once, and its end is what its tasks say.
-          for (const [name, state] of Object.entries(workflow.nodes)) {
-            const tasks = world.tasks().filter(({ parent }) => parent?.node === name)
-            expect(new Set(tasks.map(({ parent }) => parent?.index)).size).toBe(tasks.length)
-            if (state.status === 'COMPLETED') {
-              expect(tasks).toHaveLength(state.size ?? 0)
-              expect(tasks.every(({ status }) => status === 'COMPLETED')).toBe(true)
-            }
-            if (state.status === 'SKIPPED') expect(tasks).toEqual([])
-          }
-          // Nothing started before what it stands behind had ended well.
-          const states = Object.values(workflow.nodes).map(({ status }) => status)
-          if (workflow.status === 'COMPLETED')
-            expect(states.every((status) => status === 'COMPLETED')).toBe(true)
-          else expect(states.includes('FAILED')).toBe(true)
-          for (const [name, step] of Object.entries(body.steps ?? {}))
-            if (workflow.nodes[name]?.status === 'COMPLETED')
-              for (const before of step.after ?? []) expect(workflow.nodes[before]?.status).toBe('COMPLETED')
+        fc.array(fc.nat({ max: 99 }), { maxLength: 3 }),
+        fc.subarray(['go0', 'go1', 'go2']),
+        async (body, list, picks, signals) => {
+          const outcomes = outcomesOf(planOf(body), picks, signals)
+          const lived = await live(body, list, outcomes)
+          check(lived, outcomes)
+          if (lived.world.read().status !== 'FAILED') return
+          // What failed now succeeds; what had completed is not run again.
+          await lived.world.clock.advance(120_000)
+          await retryWorkflow(lived.ports, { tenant: TENANT, id: lived.id })
+          const healed = { ...outcomes, fails: new Set<string>() }
+          await lived.run(healed)
+          check(lived, healed)
         },
       ),
       { numRuns: 400 },
+    )
+  })
+
+  it('a join of more than one shard is whole, whoever died while it was filled', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(500, 501, 999, 1_000, 1_001, 1_020), deaths, async (size, list) => {
+        const body: WorkflowBody = {
+          chord: {
+            group: Array.from({ length: size }, (_, number) => ({
+              type: 'test.run',
+              input: { number: number % 3 },
+            })),
+            then: { type: 'test.run', input: { number: 1, all: { $from: 'previous.results' } } },
+          },
+        }
+        // Deaths at the end too, where shards become full.
+        const spread = Array.from(
+          { length: size },
+          (_, index) => list[index % 97] ?? list[(size - index) % 89],
+        )
+        const outcomes = { fails: new Set<string>(), signals: new Set<string>() }
+        const lived = await live(body, spread, outcomes)
+        check(lived, outcomes)
+        expect(lived.world.tasks()).toHaveLength(size + 1)
+      }),
+      { numRuns: 12 },
     )
   })
 })
