@@ -330,7 +330,7 @@ async function limit(pid: number, resource: Scarcity, isScarce: boolean): Promis
   await promisify(execFile)('prlimit', ['--pid', String(pid), `${option}=${value}`]).catch(() => undefined)
 }
 
-const freePort = () =>
+export const freePort = () =>
   new Promise<number>((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
       const { port } = probe.address() as { port: number }
@@ -339,7 +339,7 @@ const freePort = () =>
   })
 
 /** One run of the process. */
-class Life {
+export class Life {
   readonly url: string
   readonly #child: ChildProcess
 

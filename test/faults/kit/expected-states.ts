@@ -49,7 +49,7 @@ function expectedEnd(
     const value = typeof source.result === 'object' ? source.result.number : node.if.default
     if (value !== node.if.equals) return { status: 'SKIPPED', result: 'nothing' }
   }
-  const ran = (size: number, result: Expected['result']): Expected =>
+  const ran = (size: number, result: NonNullable<Expected['result']>): Expected =>
     Array.from({ length: size }, (_, index) => `${node.name}/${index}`).some((one) => fails.has(one))
       ? { status: 'FAILED' }
       : { status: 'COMPLETED', result }

@@ -1,0 +1,125 @@
+/**
+ * `npm run bench:workflows -- --leaves 10000 --schedules 1000`: calls per leaf of one wide workflow beside those of a plain
+ * task, and how late the tasks of schedules start that are all due in the same second.
+ */
+import { parseArgs } from 'node:util'
+import { Client, type TaskView } from '../fixtures/client.ts'
+import { startCountingProxy } from '../fixtures/counting-proxy.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+import { Driver, quantile } from './driver.ts'
+
+const { values } = parseArgs({
+  options: {
+    leaves: { type: 'string', default: '10000' },
+    schedules: { type: 'string', default: '1000' },
+  },
+})
+const [leaves, schedules] = [Number(values.leaves), Number(values.schedules)]
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const proxies: Awaited<ReturnType<typeof startCountingProxy>>[] = []
+const running = await startTestRuntime(
+  {},
+  {
+    onServices: async ({ dynamodb, sqs, s3 }) => {
+      for (const target of [dynamodb, sqs, s3]) proxies.push(await startCountingProxy(target))
+    },
+    functionEnv: () => ({
+      AWS_ENDPOINT_URL_DYNAMODB: proxies[0]?.endpoint ?? '',
+      AWS_ENDPOINT_URL_SQS: proxies[1]?.endpoint ?? '',
+      AWS_ENDPOINT_URL_S3: proxies[2]?.endpoint ?? '',
+    }),
+  },
+)
+const client = new Client(running.url)
+const driver = new Driver(running.url)
+const add = (x: number) => ({ type: 'example.add', input: { x, y: 1 } })
+
+function counted(count: number): Readonly<Record<string, string>> {
+  const all = Object.assign({}, ...proxies.map((proxy) => proxy.counts())) as Record<string, number>
+  for (const proxy of proxies) proxy.reset()
+  return Object.fromEntries(Object.entries(all).map(([name, calls]) => [name, (calls / count).toFixed(3)]))
+}
+const writesOf = (calls: Readonly<Record<string, string>>): number =>
+  ['PutItem', 'UpdateItem', 'DeleteItem'].reduce((sum, name) => sum + Number(calls[name] ?? 0), 0)
+
+async function measureLeaves(): Promise<void> {
+  const plainCount = Math.min(1_000, leaves)
+  await client.done(await driver.submit(add(0)))
+  for (const proxy of proxies) proxy.reset()
+  const ids: string[] = []
+  await driver.load(10, plainCount, async () => ids.push(await driver.submit(add(1))))
+  for (const id of ids) await client.done(id)
+  // What polling cost is no part of the tasks' own: it reads, and the reads are not compared.
+  const plain = counted(plainCount)
+  const startedAt = Date.now()
+  const { status, body } = await client.post<{ id: string }>('/workflows', {
+    group: Array.from({ length: leaves }, (_, index) => add(index)),
+  })
+  if (status !== 202) throw new Error(`${status} ${JSON.stringify(body)}`)
+  for (;;) {
+    await sleep(1_000)
+    const { body: shown } = await client.get<{ status: string; steps: { group: { tasks: object } } }>(
+      `/workflows/${body.id}`,
+    )
+    if (shown.status === 'RUNNING') continue
+    const leaf = counted(leaves)
+    console.info(`${leaves} leaves: ${shown.status} ${JSON.stringify(shown.steps.group.tasks)}`)
+    console.info(`  after ${Math.round((Date.now() - startedAt) / 1_000)} s`)
+    console.info(`  calls per plain task: ${JSON.stringify(plain)}`)
+    console.info(`  calls per leaf:       ${JSON.stringify(leaf)}`)
+    console.info(`  writes of a leaf above a plain task's: ${(writesOf(leaf) - writesOf(plain)).toFixed(3)}`)
+    return
+  }
+}
+
+async function measureSchedules(): Promise<void> {
+  const from = Date.now()
+  const at = Math.ceil((from + Math.max(60_000, schedules * 200)) / 1_000) * 1_000
+  let index = 0
+  const made: string[] = []
+  await driver.load(10, schedules, async () => {
+    index += 1
+    const { status, text } = await driver.call('POST', '/schedules', {
+      at: new Date(at).toISOString(),
+      task: { ...add(index), tags: ['together'] },
+    })
+    if (status !== 201) throw new Error(`${status} ${text}`)
+    made.push(JSON.parse(text).id)
+  })
+  const seconds = Math.round((Date.now() - from) / 1_000)
+  console.info(`${schedules} schedules for ${new Date(at).toISOString()}, made in ${seconds} s`)
+  const done = async (): Promise<TaskView[]> => {
+    const found: TaskView[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const { body }: { body: { tasks: TaskView[]; next_cursor: string | null } } = await client.get(
+        `/tasks?tag=together&limit=100${cursor ? `&cursor=${cursor}` : ''}`,
+      )
+      found.push(...body.tasks)
+      cursor = body.next_cursor
+    }
+    return found
+  }
+  let tasks: TaskView[] = []
+  while (
+    tasks.filter(({ status }) => status === 'COMPLETED').length < schedules &&
+    Date.now() < at + 600_000
+  ) {
+    await sleep(Math.max(2_000, at - Date.now()))
+    tasks = await done()
+  }
+  const late = tasks.map(({ started_at }) => Date.parse(started_at ?? '') - at)
+  console.info(
+    `  tasks ${tasks.length}, completed ${tasks.filter(({ status }) => status === 'COMPLETED').length}`,
+  )
+  console.info(`  before their time ${late.filter((ms) => ms < 0).length}`)
+  console.info(`  start after it: p50 ${quantile(late, 0.5)} ms, p99 ${quantile(late, 0.99)} ms`)
+}
+
+try {
+  if (leaves > 0) await measureLeaves()
+  if (schedules > 0) await measureSchedules()
+} finally {
+  driver.close()
+  await running.stop()
+  await Promise.all(proxies.map((proxy) => proxy.stop()))
+}

@@ -1,0 +1,206 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client, type TaskView } from '../../fixtures/client.ts'
+import { startModelServer } from '../../fixtures/model-server.ts'
+import { assemblyOf } from '../../fixtures/running.ts'
+import type { Order } from '../chaos/process.ts'
+import { freePort, Life } from '../chaos/run.ts'
+
+export interface FlowChaosOptions {
+  readonly leaves: number
+  /** Times the whole process is killed and started again, spread over the leaves. */
+  readonly kills: number
+  readonly seed: number
+  readonly tell?: (text: string) => void
+}
+
+export interface FlowChaosReport {
+  readonly status: string
+  readonly leaves: number
+  readonly completed: number
+  /** Tasks of the workflow beyond one for each leaf and one for the join. */
+  readonly extraTasks: number
+  readonly calls: number
+  /** Leaves that the provider was asked for after their result was in the table. */
+  readonly paidTwice: number
+  /** Calls of the provider beyond the attempts that the rows know of. */
+  readonly callsBeyondAttempts: number
+  /** The joining step began before the last leaf had ended. */
+  readonly joinedEarly: number
+  /** Values of the joining step's input that are not the leaf's result. */
+  readonly wrongValues: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly seconds: number
+}
+
+export const FLOW_ZEROS = [
+  'extraTasks',
+  'paidTwice',
+  'callsBeyondAttempts',
+  'joinedEarly',
+  'wrongValues',
+] as const satisfies readonly (keyof FlowChaosReport)[]
+
+interface Shown {
+  readonly id: string
+  readonly status: string
+  readonly error: unknown
+  readonly steps: Readonly<
+    Record<string, { status: string; task_id: string | null; tasks: { completed: number; total: number } }>
+  >
+}
+
+const PATIENCE_MS = 40 * 60_000
+const TAG = 'flow-chaos'
+
+/**
+ * One chord whose leaves call a model, while services fail, queues lose and double messages, environments die and the
+ * process is killed; then everything heals, and what happened is counted.
+ */
+export async function runFlowChaos({
+  leaves,
+  kills,
+  seed,
+  tell,
+}: FlowChaosOptions): Promise<FlowChaosReport> {
+  const startedAt = Date.now()
+  const server = await startModelServer()
+  const stateDir = await mkdtemp(join(tmpdir(), 'flow-chaos-'))
+  const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
+  const order: Order = {
+    seed,
+    share: 0.08,
+    queueShare: 0.15,
+    // All clocks agree: what is compared at the end are their times.
+    skewMs: 0,
+    stateDir,
+    port: await freePort(),
+    env,
+    assemblyDir: await assemblyOf(env),
+    killEveryMs: 5_000,
+  }
+  let life = await Life.start(order)
+  const client = new Client(life.url)
+  const faults: Record<string, number> = {}
+  const audit = async () => {
+    const report = await life.ask({ kind: 'audit' }).catch(() => undefined)
+    if (report?.kind === 'audit')
+      for (const [name, count] of Object.entries(report.faults)) faults[name] = (faults[name] ?? 0) + count
+  }
+  const leaf = (index: number) => ({
+    type: 'text.generate',
+    model: `stub-${50 + (index % 7) * 20}`,
+    input: { prompt: promptOf(index) },
+    max_attempts: 10,
+  })
+  try {
+    const id = await startFlow(client, {
+      tags: [TAG],
+      chord: {
+        group: Array.from({ length: leaves }, (_, index) => leaf(index)),
+        then: {
+          type: 'text.generate',
+          model: 'stub-50',
+          max_attempts: 10,
+          if: { $from: `previous.results.${leaves - 1}`, equals: `echo: ${promptOf(leaves - 1)}` },
+          input: { prompt: 'join', system: { $from: 'previous.results.0' } },
+        },
+      },
+    })
+    tell?.(`${leaves} leaves, seed ${seed}, workflow ${id}`)
+    let killed = 0
+    let isHealed = false
+    let shown: Shown | undefined
+    const end = Date.now() + PATIENCE_MS
+    while (Date.now() < end) {
+      shown = (await look(client, id)) ?? shown
+      const { completed = 0 } = shown?.steps.group?.tasks ?? {}
+      if (shown && shown.status !== 'RUNNING') break
+      if (killed < kills && completed >= ((killed + 1) * leaves) / (kills + 1)) {
+        killed += 1
+        await audit()
+        tell?.(`process killed at ${completed} of ${leaves}`)
+        life.kill()
+        life = await Life.start({ ...order, seed: seed + killed * 100 })
+      } else if (!isHealed && killed === kills && completed >= leaves * 0.9) {
+        isHealed = true
+        await audit()
+        await life.ask({ kind: 'heal' })
+        tell?.(`healed at ${completed} of ${leaves}`)
+      }
+      // The timer would do it once a minute.
+      await life.ask({ kind: 'sweep' }).catch(() => undefined)
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+    }
+    await life.ask({ kind: 'heal' }).catch(() => undefined)
+    const tasks = await allTasks(client)
+    const then = tasks.find(({ id: one }) => one === shown?.steps.then?.task_id)
+    const leafTasks = tasks.filter((task) => task !== then)
+    const endedAt = Math.max(...leafTasks.map(({ finished_at }) => Date.parse(finished_at ?? '')))
+    return {
+      status: shown?.status ?? 'unknown',
+      leaves: leafTasks.length,
+      completed: leafTasks.filter(
+        ({ status, result }) => status === 'COMPLETED' && /^echo: leaf \d+$/.test(`${result}`),
+      ).length,
+      extraTasks: tasks.length - leaves - 1,
+      calls: server.calls.length,
+      paidTwice: leafTasks.filter(({ prompt, finished_at }) =>
+        server.callsOf(`${prompt}`).some(({ at }) => at > Date.parse(finished_at ?? '')),
+      ).length,
+      callsBeyondAttempts: leafTasks.reduce(
+        (sum, { prompt, attempts }) => sum + Math.max(0, server.callsOf(`${prompt}`).length - attempts),
+        0,
+      ),
+      joinedEarly: then && Date.parse(then.created_at) >= endedAt ? 0 : 1,
+      wrongValues: await wrongValues(client, then),
+      faults,
+      seconds: Math.round((Date.now() - startedAt) / 1_000),
+    }
+  } finally {
+    await life.stop()
+    await server.stop()
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
+
+const promptOf = (index: number): string => `leaf ${index}`
+
+/** As a careful caller does: the same key until there is an answer. */
+async function startFlow(client: Client, body: object): Promise<string> {
+  for (;;) {
+    const answer = await client
+      .post('/workflows', body, { 'idempotency-key': 'flow-chaos' })
+      .catch(() => undefined)
+    if (answer?.status === 202) return answer.body.id
+    if (answer && ![429, 502, 503, 504].includes(answer.status))
+      throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+async function look(client: Client, id: string): Promise<Shown | undefined> {
+  const answer = await client.get<Shown>(`/workflows/${id}`).catch(() => undefined)
+  if (answer?.status === 404) throw new Error(`the workflow ${id} is lost`)
+  return answer?.status === 200 ? answer.body : undefined
+}
+
+async function allTasks(client: Client): Promise<TaskView[]> {
+  const found: TaskView[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const { body }: { body: { tasks: TaskView[]; next_cursor: string | null } } = await client.get(
+      `/tasks?tag=${TAG}&limit=100${cursor ? `&cursor=${cursor}` : ''}`,
+    )
+    found.push(...body.tasks)
+    cursor = body.next_cursor
+  }
+  return found
+}
+
+/** What the joining step was given is what the first leaf gave. */
+async function wrongValues(client: Client, then: TaskView | undefined): Promise<number> {
+  if (!then) return 1
+  const { body } = await client.get<{ system?: string }>(`/tasks/${then.id}/input`)
+  return body.system === `echo: ${promptOf(0)}` ? 0 : 1
+}
