@@ -1,4 +1,6 @@
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasBrowser, openBrowser, openPage, takePicture } from '../fixtures/browser.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
@@ -143,5 +145,113 @@ describe('workflows on the running product', () => {
     }
     expect(page.workflows).toHaveLength(1)
     expect((await client.get(`/workflows?limit=1&cursor=${page.next_cursor}`)).status).toBe(200)
+  })
+})
+
+describe.skipIf(!hasBrowser)('workflows and schedules on the console’s pages', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser.close())
+  const open = (options = {}) => openPage(browser, running.url, options)
+
+  it('a workflow is drawn with its states, follows them, and takes a signal, a cancel and a retry', async () => {
+    const { id } = await start({
+      name: 'publish an article',
+      on_failure: 'continue',
+      steps: {
+        research: add(1, 2),
+        outline: add({ $from: 'research.result' }, 1),
+        draft: add({ $from: 'outline.result' }, 1),
+        risky: { type: 'text.generate', input: { prompt: 'x' }, model: 'simulated-refuse' },
+        skipped: add({ $from: 'risky.result', default: 0 }, 1),
+        approve: { wait: { signal: 'approve' }, after: ['draft'] },
+        publish: add({ $from: 'approve.result.amount' }, 1),
+        later: { type: 'example.run', input: { name: 'later', seconds: 120 }, after: ['publish'] },
+      },
+    })
+    await expect.poll(async () => (await look(id)).steps.approve?.status).toBe('RUNNING')
+    await expect.poll(async () => (await look(id)).steps.skipped?.status).toBe('SKIPPED')
+    const { page, faults } = await open({ viewport: { width: 1280, height: 900 } })
+    await page.goto(`${running.url}/console/workflows`)
+    await page.getByRole('link', { name: 'publish an article' }).click()
+    await page.locator('svg.steps').waitFor()
+    const stateOf = (name: string) =>
+      page.locator(`svg.steps g[data-status]`, { hasText: name }).getAttribute('data-status')
+    expect(await stateOf('risky')).toBe('FAILED')
+    expect(await stateOf('skipped')).toBe('SKIPPED')
+    // A box for each step, and a line for each order.
+    expect(await page.locator('svg.steps g.step').count()).toBe(8)
+    expect(await page.locator('svg.steps path').count()).toBe(6)
+    await takePicture(page, 'workflow-light')
+    await page.getByRole('button', { name: 'Send approve …' }).click()
+    await page.getByRole('dialog').getByRole('textbox').fill('{"amount": 41}')
+    await page.getByRole('dialog').getByRole('button', { name: 'Send approve' }).click()
+    // Without a reload.
+    await expect.poll(() => stateOf('later'), { timeout: 60_000 }).toBe('RUNNING')
+    const step = (name: string) => page.getByRole('table', { name: 'Steps' }).getByRole('row', { name })
+    expect(await step('publish').textContent()).toContain('1 of 1')
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the workflow' }).click()
+    await expect.poll(() => stateOf('later')).toBe('CANCELLED')
+    await page.getByRole('button', { name: 'Retry what did not complete' }).waitFor()
+    await expect
+      .poll(
+        async () => {
+          await page
+            .getByRole('button', { name: 'Retry what did not complete' })
+            .click({ timeout: 1_000 })
+            .catch(() => undefined)
+          return (await look(id)).epoch
+        },
+        { timeout: 90_000, interval: 2_000 },
+      )
+      .toBe(2)
+    const phone = await open({ viewport: { width: 390, height: 844 }, colorScheme: 'dark' })
+    await phone.page.goto(`${running.url}/console/workflows/${id}`)
+    await phone.page.locator('svg.steps').waitFor()
+    await takePicture(phone.page, 'workflow-phone-dark')
+    expect(await phone.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+    await phone.page.goto(`${running.url}/console/workflows`)
+    await phone.page.getByRole('link', { name: 'publish an article' }).waitFor()
+    await takePicture(phone.page, 'workflows-phone-dark')
+    await client.post(`/workflows/${id}/cancel`)
+    // A refusal by the API is shown to the person; the browser notes it as an error as well.
+    expect([...faults, ...phone.faults].filter((fault) => !fault.includes('409'))).toEqual([])
+  })
+
+  it('schedules are told in words with their next times, and can be paused, run and deleted', async () => {
+    const made = await client.post('/schedules', {
+      name: 'weekday mail',
+      cron: '0 9 * * MON-FRI',
+      timezone: 'Europe/Berlin',
+      task: add(20, 22),
+    })
+    expect(made.status).toBe(201)
+    const { page, faults } = await open({ viewport: { width: 1280, height: 900 } })
+    await page.goto(`${running.url}/console/schedules`)
+    const card = page.getByRole('region', { name: 'Schedule weekday mail' })
+    await card.waitFor()
+    expect(await card.textContent()).toContain('At 09:00, Monday through Friday (Europe/Berlin)')
+    expect(await card.locator('time').count()).toBe(5)
+    await takePicture(page, 'schedules-light')
+    await card.getByRole('button', { name: 'Run now' }).click()
+    await page.getByText('Its task is submitted.').waitFor()
+    await card.getByRole('button', { name: 'Pause' }).click()
+    await card.getByText('paused', { exact: true }).waitFor()
+    expect(await card.locator('time').count()).toBe(0)
+    await card.getByRole('button', { name: 'Resume' }).click()
+    await expect.poll(() => card.locator('time').count()).toBe(5)
+    const phone = await open({ viewport: { width: 390, height: 844 }, colorScheme: 'dark' })
+    await phone.page.goto(`${running.url}/console/schedules`)
+    await phone.page.getByRole('region', { name: 'Schedule weekday mail' }).waitFor()
+    await takePicture(phone.page, 'schedules-phone-dark')
+    expect(await phone.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+    await card.getByRole('button', { name: 'Delete …' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete the schedule' }).click()
+    await card.waitFor({ state: 'detached' })
+    expect((await client.get(`/schedules/${made.body.id}`)).status).toBe(404)
+    expect([...faults, ...phone.faults]).toEqual([])
   })
 })

@@ -10,6 +10,8 @@ const RUNBOOK = join(import.meta.dirname, '../../observability/RUNBOOK.md')
 const PAGES = [
   { path: '/', title: 'Home' },
   { path: '/tasks', title: 'Tasks' },
+  { path: '/workflows', title: 'Workflows' },
+  { path: '/schedules', title: 'Schedules' },
   { path: '/submit', title: 'Submit' },
   { path: '/lanes', title: 'Lanes' },
   { path: '/workers', title: 'Workers' },
@@ -19,13 +21,16 @@ const PAGES = [
   { path: '/alarms', title: 'Alarms' },
   { path: '/runbook', title: 'Runbook' },
   { path: '/task', title: 'Task', isIn: '/tasks' },
+  { path: '/workflow', title: 'Workflow', isIn: '/workflows' },
 ] as const
 
 export type ConsolePage = (typeof PAGES)[number]
 
-/** @returns undefined for what is no page. The page of a task has its id in the path: short, to be typed and shared. */
-export const pageOf = (path: string): ConsolePage | undefined =>
-  PAGES.find((page) => page.path === (/^\/tasks\/[\w-]+$/.test(path) ? '/task' : path))
+/** @returns undefined for what is no page. The page of one thing has its id in the path: short, to be typed and shared. */
+export function pageOf(path: string): ConsolePage | undefined {
+  const [, list] = /^\/(task|workflow)s\/[\w-]+$/.exec(path) ?? []
+  return PAGES.find((page) => page.path === (list ? `/${list}` : path))
+}
 
 /** The pages' own script and style, and the chart library's style. @returns undefined for anything else. */
 export async function loadAsset(path: string): Promise<{ type: string; text: string } | undefined> {

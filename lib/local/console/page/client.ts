@@ -9,13 +9,17 @@ export interface Problem extends Error {
 }
 
 /** @throws Problem with the API's own words. */
-export async function api<Answer>(path: string, body?: unknown): Promise<Answer> {
+export async function api<Answer>(
+  path: string,
+  body?: unknown,
+  method = body === undefined ? 'GET' : 'POST',
+): Promise<Answer> {
   const response = await fetch(`/api/v1${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
+    method,
     headers: { 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
-  const answer = await response.json()
+  const answer = response.status === 204 ? undefined : await response.json()
   if (response.ok) return answer as Answer
   const error = new Error(answer.detail ?? answer.message ?? `The API answered ${response.status}.`)
   throw Object.assign(error, { status: response.status, errors: answer.errors ?? [] })

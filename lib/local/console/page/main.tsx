@@ -5,10 +5,12 @@ import { HomePage } from './home-page.tsx'
 import { LanesPage } from './lanes-page.tsx'
 import { showLogs } from './logs.ts'
 import { showRunbook } from './runbook.ts'
+import { SchedulesPage } from './schedules-page.tsx'
 import { SubmitPage } from './submit-page.tsx'
 import { TaskList } from './task-list.tsx'
 import { TaskPage } from './task-page.tsx'
 import { WorkersPage } from './workers-page.tsx'
+import { WorkflowPage, WorkflowsPage } from './workflows-page.tsx'
 
 const draw = (Page: ComponentType) => (element: HTMLElement) => render(<Page />, element)
 
@@ -27,6 +29,9 @@ const pages: Readonly<Record<string, (main: HTMLElement) => void | Promise<void>
   )),
   '/task': draw(TaskPage),
   '/submit': draw(SubmitPage),
+  '/workflows': draw(WorkflowsPage),
+  '/workflow': draw(WorkflowPage),
+  '/schedules': draw(SchedulesPage),
   '/lanes': draw(LanesPage),
   '/workers': draw(WorkersPage),
   '/dashboard': dashboard(0),

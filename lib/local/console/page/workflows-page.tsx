@@ -1,0 +1,273 @@
+/// <reference lib="dom" />
+/** Workflows, newest first; one of them as a graph that moves, with what a person may do to it. */
+import { api, money, took, useLive } from './client.ts'
+import { Age, ask, durationOf, Failure, Status, say } from './parts.tsx'
+import { GraphOfSteps } from './workflow-graph.tsx'
+
+interface Failed {
+  readonly code: string
+  readonly message: string
+}
+
+export interface Step {
+  readonly status: string
+  readonly kind: string
+  readonly type: string | null
+  readonly after: readonly string[]
+  readonly tasks: { readonly total: number; readonly completed: number; readonly failed: number }
+  readonly signal: string | null
+  readonly task_id: string | null
+  readonly error: Failed | null
+  readonly reason: 'condition' | 'upstream' | null
+  readonly started_at: string | null
+  readonly finished_at: string | null
+}
+
+interface Listed {
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  readonly created_at: string
+  readonly finished_at: string | null
+}
+
+interface Workflow extends Listed {
+  readonly epoch: number
+  readonly on_failure: string
+  readonly error: Failed | null
+  readonly tags: readonly string[]
+  readonly expires_at: string | null
+  readonly steps: Readonly<Record<string, Step>>
+  readonly tasks: number
+  readonly cost_usd: number | null
+}
+
+const STATUSES = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
+
+export function WorkflowsPage() {
+  const status = new URLSearchParams(location.search).get('status') ?? ''
+  const { data, error } = useLive(
+    () => api<{ workflows: readonly Listed[] }>(`/workflows?limit=100${status ? `&status=${status}` : ''}`),
+    2_000,
+  )
+  return (
+    <>
+      <h1>Workflows</h1>
+      <nav class="chips" aria-label="State">
+        {['', ...STATUSES].map((one) => (
+          <a
+            key={one}
+            href={one ? `?status=${one}` : location.pathname}
+            aria-current={one === status ? 'true' : undefined}
+          >
+            {one.toLowerCase() || 'all'}
+          </a>
+        ))}
+      </nav>
+      <Failure error={error} />
+      {data?.workflows.length === 0 && (
+        <p class="empty">
+          None. Start one: <code>npx taskrunner workflow run file.yaml --watch</code>
+        </p>
+      )}
+      {data && data.workflows.length > 0 && (
+        <div class="scroll">
+          <table class="list">
+            <thead>
+              <tr>
+                <th scope="col">State</th>
+                <th scope="col">Name</th>
+                <th scope="col">Took</th>
+                <th scope="col">Began</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.workflows.map((flow) => (
+                <tr key={flow.id}>
+                  <td>
+                    <Status status={flow.status} />
+                  </td>
+                  <td class="about">
+                    <a href={`/console/workflows/${flow.id}`}>{flow.name}</a>
+                  </td>
+                  <td class="number">{durationOf({ ...flow, started_at: flow.created_at })}</td>
+                  <td>
+                    <Age time={flow.created_at} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  )
+}
+
+export function WorkflowPage() {
+  const id = location.pathname.split('/').at(-1) ?? ''
+  const { data: flow, error, again } = useLive(() => api<Workflow>(`/workflows/${id}`), 1_000, id)
+  if (!flow) return <Failure error={error} />
+  const steps = Object.entries(flow.steps)
+  const having = (...statuses: readonly string[]) =>
+    steps.filter(([, step]) => statuses.includes(step.status)).length
+  const does = async (act: Promise<boolean>) => (await act) && again()
+  return (
+    <article class="task">
+      <header class="row">
+        <h1>
+          {flow.name} <Status status={flow.status} />
+        </h1>
+        <div class="row">
+          {flow.status === 'RUNNING' && (
+            <button type="button" onClick={() => void does(cancel(flow))}>
+              Cancel
+            </button>
+          )}
+          {(flow.status === 'FAILED' || flow.status === 'CANCELLED') && (
+            <button type="button" class="primary" onClick={() => void does(retry(flow))}>
+              Retry what did not complete
+            </button>
+          )}
+        </div>
+      </header>
+      <Failure error={error} />
+      {steps
+        .filter(([, step]) => step.status === 'RUNNING' && step.signal !== null)
+        .map(([name, step]) => (
+          <p class="explain" key={name}>
+            Step <b>{name}</b> waits for the signal <code>{step.signal}</code>.{' '}
+            <button type="button" class="primary" onClick={() => void does(signal(flow, step.signal ?? ''))}>
+              Send {step.signal} …
+            </button>
+          </p>
+        ))}
+      {flow.error && (
+        <section class="card error" aria-label="Error">
+          <h2>
+            <code>{flow.error.code}</code>
+          </h2>
+          <p class="text">{flow.error.message}</p>
+        </section>
+      )}
+      <div class="tiles">
+        <Count label="steps" value={steps.length} />
+        <Count label="ended" value={having('COMPLETED', 'FAILED', 'SKIPPED', 'CANCELLED')} />
+        <Count label="run" value={having('STARTING', 'RUNNING')} />
+        <Count label="failed" value={having('FAILED')} />
+        <Count label="tasks" value={flow.tasks} />
+        <Count label="cost" value={money(flow.cost_usd)} />
+        <Count label="time" value={durationOf({ ...flow, started_at: flow.created_at })} />
+      </div>
+      <GraphOfSteps steps={flow.steps} />
+      <StepTable steps={steps} />
+      <p class="muted">
+        <code>{flow.id}</code>, epoch {flow.epoch}, on failure {flow.on_failure.replace('_', ' ')}
+        {flow.expires_at && `, must end by ${flow.expires_at}`}
+        {flow.tags.length > 0 && `, tags ${flow.tags.join(', ')}`}
+      </p>
+    </article>
+  )
+}
+
+const Count = ({ label, value }: { label: string; value: number | string }) => (
+  <div class={`tile${label === 'failed' && value !== 0 ? ' bad' : ''}`}>
+    <b>{typeof value === 'number' ? value.toLocaleString('en') : value}</b>
+    <span>{label}</span>
+  </div>
+)
+
+const StepTable = ({ steps }: { steps: readonly (readonly [string, Step])[] }) => (
+  <div class="scroll">
+    <table class="list" aria-label="Steps">
+      <thead>
+        <tr>
+          <th scope="col">State</th>
+          <th scope="col">Step</th>
+          <th scope="col">Tasks</th>
+          <th scope="col">Took</th>
+        </tr>
+      </thead>
+      <tbody>
+        {steps.map(([name, step]) => (
+          <tr key={name}>
+            <td>
+              <Status status={step.status} />
+            </td>
+            <td class="about">
+              {step.task_id ? <a href={`/console/tasks/${step.task_id}`}>{name}</a> : name}{' '}
+              <span class="muted">{step.type ?? (step.signal ? `waits for ${step.signal}` : step.kind)}</span>
+              {step.reason && <span class="note"> {WHY[step.reason]}</span>}
+              {step.error && (
+                <span class="why" title={step.error.message}>
+                  {step.error.code}: {step.error.message}
+                </span>
+              )}
+            </td>
+            <td class="number">{step.tasks.total > 0 && `${step.tasks.completed} of ${step.tasks.total}`}</td>
+            <td class="number">
+              {step.started_at &&
+                took(Date.parse(step.finished_at ?? new Date().toISOString()) - Date.parse(step.started_at))}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+)
+
+const WHY = { condition: 'its condition did not hold', upstream: 'a step before it failed' } as const
+
+/** @returns whether it was done. */
+const send = (path: string, body: unknown, words: string): Promise<boolean> =>
+  api(path, body).then(
+    () => {
+      say(words)
+      return true
+    },
+    (cause: Error) => {
+      say(cause.message, true)
+      return false
+    },
+  )
+
+async function cancel({ id, name }: Workflow): Promise<boolean> {
+  const isSure = await ask({
+    title: `Cancel ${name}?`,
+    body: <p>Its waiting and running tasks are cancelled; what completed stays.</p>,
+    action: 'Cancel the workflow',
+    isDangerous: true,
+  })
+  return isSure && send(`/workflows/${id}/cancel`, {}, 'The workflow is cancelled.')
+}
+
+const retry = ({ id }: Workflow): Promise<boolean> =>
+  send(`/workflows/${id}/retry`, {}, 'What did not complete runs again.')
+
+async function signal({ id }: Workflow, name: string): Promise<boolean> {
+  let text = '{}'
+  const isSure = await ask({
+    title: `Send ${name}`,
+    body: (
+      <label>
+        What later steps may read, as JSON:
+        <textarea
+          class="json"
+          rows={4}
+          defaultValue={text}
+          onInput={({ currentTarget }) => {
+            text = currentTarget.value
+          }}
+        />
+      </label>
+    ),
+    action: `Send ${name}`,
+  })
+  if (!isSure) return false
+  try {
+    return await send(`/workflows/${id}/signals/${name}`, JSON.parse(text), `The signal ${name} came.`)
+  } catch (cause) {
+    say(`That is no JSON: ${(cause as Error).message}`, true)
+    return false
+  }
+}
