@@ -98,6 +98,8 @@ export const TABLE = {
   },
   /** Begins the partition of each API key. */
   keyPrefix: 'K#',
+  /** The partition of the item that says where the cleanup stopped. */
+  expiryWalk: 'CLEANUP',
   /** The partition of those who wait for a task. */
   waitPlaces: 'WAITS',
   /** The partition of what running workers say about their slots. */

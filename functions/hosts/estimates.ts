@@ -1,5 +1,5 @@
 import { openEstimates, type WaitEstimates } from '../core/application/tasks/estimate-wait.ts'
-import { clock, openLanes, openQueue, openRecentRuns, openStore } from './lambda.ts'
+import { clock, openLanes, openQueue, openRecentRuns, openWatermarks } from './lambda.ts'
 
 let estimates: WaitEstimates | undefined
 
@@ -9,7 +9,7 @@ export const openWaitEstimates = (): WaitEstimates => {
     queue: openQueue(false),
     recentRuns: openRecentRuns(),
     lanes: openLanes(),
-    watermarks: openStore(),
+    watermarks: openWatermarks(),
     clock,
   })
   return estimates

@@ -3,7 +3,7 @@ import type { FollowUpSteps } from '../core/application/shared/follow-up.ts'
 import { notifyWebhooks } from '../core/application/webhook/notify-webhooks.ts'
 import { reportToWorkflow } from '../core/application/workflow/report-to-workflow.ts'
 import { endEventOf } from '../core/domain/webhook.ts'
-import type { TaskQueue } from '../core/ports/task-queue.ts'
+import type { DeadLetters } from '../core/ports/dead-letters.ts'
 import {
   clock,
   ids,
@@ -25,7 +25,7 @@ export const openRelease = (): FollowUpSteps => ({
  *
  * @param queue with dead-letter queues, where the function may send to them; without it that step stays pending.
  */
-export function openFollowUps(queue?: TaskQueue): FollowUpSteps {
+export function openFollowUps(queue?: Pick<DeadLetters, 'sendDead'>): FollowUpSteps {
   const parents = { workflows: openWorkflows(), queue: openWorkflowQueue() }
   const receivers = { webhooks: openWebhooks(), webhookQueue: openWebhookQueue(), clock, ids, log }
   return {

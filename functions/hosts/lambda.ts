@@ -8,6 +8,9 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { scaleTiming } from '../contract/timing.ts'
 import { API_BASE, ENV, type Scope } from '../contract.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
+import { DynamoClaimWatermarks } from '../core/adapters/dynamodb/claim-watermarks.ts'
+import { DynamoDueIndex } from '../core/adapters/dynamodb/due-index.ts'
+import { DynamoExpiredRows } from '../core/adapters/dynamodb/expired-rows.ts'
 import { DynamoHealthStore } from '../core/adapters/dynamodb/health-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { DynamoRecentRuns } from '../core/adapters/dynamodb/recent-runs.ts'
@@ -60,6 +63,15 @@ const openDynamo = () => {
 
 export const openStore = (): DynamoTaskStore =>
   new DynamoTaskStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
+
+export const openDueIndex = (): DynamoDueIndex =>
+  new DynamoDueIndex(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+
+export const openExpiredRows = (): DynamoExpiredRows =>
+  new DynamoExpiredRows(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now)
+
+export const openWatermarks = (): DynamoClaimWatermarks =>
+  new DynamoClaimWatermarks(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openSteps = (): DynamoStepStore =>
   new DynamoStepStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)

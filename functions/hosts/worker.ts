@@ -30,6 +30,7 @@ import {
   openStore,
   openText,
   openUploads,
+  openWatermarks,
   openWebhookQueue,
   openWebhooks,
   openWorkerSlots,
@@ -72,6 +73,7 @@ export function openWorker(): RunDependencies {
     longestAttemptMs: longestAttemptMs(config.LANE),
     isMeantToRun: () => lanes.isMeantToRun(config.LANE),
     store: openStore(),
+    watermarks: openWatermarks(),
     queue,
     followUps: openFollowUps(queue),
     tellStarted: async (task) => {

@@ -4,7 +4,15 @@ import { ENV, OPEN_TENANT } from '../contract.ts'
 import { listQueues } from '../core/application/operate/list-queues.ts'
 import { listRunning } from '../core/application/operate/list-running.ts'
 import { STATUSES, type Status } from '../core/domain/task.ts'
-import { clock, openLanes, openQueue, openStore, openWorkerSlots, readConfig } from '../hosts/lambda.ts'
+import {
+  clock,
+  openDueIndex,
+  openLanes,
+  openQueue,
+  openStore,
+  openWorkerSlots,
+  readConfig,
+} from '../hosts/lambda.ts'
 import { type ViewEvent, viewEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
 import { note, type RenderContext, renderQueues, renderSearch, renderTask, renderTasks } from './render.ts'
@@ -13,6 +21,7 @@ const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant
 const store = openStore()
 const dependencies = {
   store,
+  dueIndex: openDueIndex(),
   queue: openQueue(true),
   lanes: openLanes(),
   workerSlots: openWorkerSlots(),

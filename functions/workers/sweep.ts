@@ -1,20 +1,23 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { ENV } from '../contract.ts'
-import { sweep } from '../core/application/repair/sweep.ts'
+import { type SweepCounts, sweep } from '../core/application/repair/sweep.ts'
 import { fireSchedule } from '../core/application/schedule/fire-schedule.ts'
 import type { TaskKey } from '../core/domain/task.ts'
+import type { DuePart } from '../core/ports/due-index.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
 import {
   clock,
   ids,
   log,
+  openDueIndex,
   openHealth,
   openLanes,
   openPayloads,
   openQueue,
   openSchedules,
   openStore,
+  openWatermarks,
   openWebhookQueue,
   openWebhooks,
   openWorkflowQueue,
@@ -41,6 +44,8 @@ const firing = {
 }
 const dependencies = {
   store,
+  dueIndex: openDueIndex(),
+  watermarks: openWatermarks(),
   queue,
   followUps: openFollowUps(queue),
   dueItems: {
@@ -55,13 +60,18 @@ const dependencies = {
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
 }
 
-/** The timer consumer: once a minute, repairs whatever is overdue. */
-export const handler = middy<unknown, Awaited<ReturnType<typeof sweep>>>().handler(
-  async (_event, context: Context) => {
-    const counts = await sweep(dependencies, clock.now() + context.getRemainingTimeInMillis() - 5_000)
-    log('sweep.finished', counts)
-    // Only the deep health check reads it: no reason to fail a sweep that is done.
-    await health.recordSweep(clock.now()).catch((cause) => log('sweep.unrecorded', { cause: String(cause) }))
-    return counts
-  },
-)
+/** Which part of what is due a timer asks for; all of it for a call by hand. */
+const toPart = (event: unknown): DuePart => {
+  const { index = 0, of = 1 } = (event as { readonly part?: Partial<DuePart> } | null)?.part ?? {}
+  return { index, of }
+}
+
+/** The timers' consumer: once a minute each, several side by side, repairs whatever is overdue. */
+export const handler = middy<unknown, SweepCounts>().handler(async (event, context: Context) => {
+  const part = toPart(event)
+  const counts = await sweep(dependencies, clock.now() + context.getRemainingTimeInMillis() - 5_000, part)
+  log('sweep.finished', { ...counts, part: part.index })
+  // Only the deep health check reads it: no reason to fail a sweep that is done.
+  await health.recordSweep(clock.now()).catch((cause) => log('sweep.unrecorded', { cause: String(cause) }))
+  return counts
+})

@@ -303,7 +303,13 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     optionalEnvironment: [ENV.timingScale],
     // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.
     // Put, and the payloads: it submits the tasks of schedules.
-    table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    table: [
+      'dynamodb:BatchGetItem',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ],
     payloads: ['s3:PutObject'],
     workflows: ['sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
@@ -348,6 +354,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
     // Query on the table itself: the checkpoints of a task lie beside its row.
     table: ['dynamodb:DeleteItem', 'dynamodb:Query', 'dynamodb:Scan'],
+    // Where its walk stopped.
+    partition: { key: TABLE.expiryWalk, actions: ['dynamodb:GetItem', 'dynamodb:PutItem'] },
     payloads: ['s3:DeleteObject'],
   },
 }

@@ -1,7 +1,7 @@
 import { Duration, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
-import { Schedule, type ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
+import { Schedule, type ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler'
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
@@ -11,6 +11,8 @@ export interface FunctionTimerProps {
   readonly target: TaskFunction
   readonly schedule: ScheduleExpression
   readonly description: string
+  /** One call at each time for each of these; one call without an event of its own when left out. */
+  readonly events?: readonly object[]
 }
 
 /**
@@ -20,7 +22,7 @@ export interface FunctionTimerProps {
  * time.
  */
 export class FunctionTimer extends Construct {
-  constructor(scope: Construct, id: string, { target, schedule, description }: FunctionTimerProps) {
+  constructor(scope: Construct, id: string, { target, schedule, description, events }: FunctionTimerProps) {
     super(scope, id)
     target.live.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
     acknowledge(target, {
@@ -39,15 +41,18 @@ export class FunctionTimer extends Construct {
         resources: [target.live.functionArn],
       }),
     )
-    const timer = new Schedule(this, 'Schedule', {
-      description,
-      schedule,
-      target: new LambdaInvoke(target.live as lambda.IFunction, {
-        role: role.withoutPolicyUpdates(),
-        retryAttempts: 0,
-        maxEventAge: Duration.minutes(1),
-      }),
-    })
-    timer.node.addDependency(role.node.findChild('DefaultPolicy'))
+    for (const [index, event] of (events ?? [undefined]).entries()) {
+      const timer = new Schedule(this, index === 0 ? 'Schedule' : `Schedule${index}`, {
+        description,
+        schedule,
+        target: new LambdaInvoke(target.live as lambda.IFunction, {
+          role: role.withoutPolicyUpdates(),
+          retryAttempts: 0,
+          maxEventAge: Duration.minutes(1),
+          ...(event ? { input: ScheduleTargetInput.fromObject(event) } : {}),
+        }),
+      })
+      timer.node.addDependency(role.node.findChild('DefaultPolicy'))
+    }
   }
 }

@@ -60,6 +60,9 @@ export class Sweeper extends Construct {
       target: this.sweep,
       schedule: ScheduleExpression.rate(Duration.minutes(stage.sweeper.everyMinutes)),
       description: 'Sweeps overdue tasks',
+      events: Array.from({ length: stage.sweeper.parts }, (_, index) => ({
+        part: { index, of: stage.sweeper.parts },
+      })),
     })
   }
 }

@@ -59,6 +59,15 @@ export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[
   ].toSorted((left, right) => left.tasksPerSecond - right.tasksPerSecond)
 }
 
+/** Processor time of the sweeper for a task that is sent: `npm run bench:sweep` measured 0.33 ms, 2026-11-25; three times that, for TLS and a slower processor. */
+export const SWEEP_CPU_MS = 1
+/** Memory at which a function has one processor: docs.aws.amazon.com/lambda, "Configure Lambda function memory". */
+const PROCESSOR_MB = 1_769
+
+/** Tasks that fall due in one second and are sent in each second of a sweep, by all sweepers together. */
+export const sweepRate = ({ sweeper }: StageSettings): number =>
+  (sweeper.parts * Math.min(1, sweeper.memoryMb / PROCESSOR_MB) * 1_000) / SWEEP_CPU_MS
+
 /** A request takes some 30 ms with its network, a poll of an operator longer; rounded up. */
 const API_SECONDS = 0.1
 

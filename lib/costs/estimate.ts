@@ -30,6 +30,8 @@ const SIGMA = 0.45
 const WRITE_UNITS = 9
 /** Put into the state index, and taken out at the end. */
 const STATE_UNITS = 2
+/** A sweep that finds little. */
+const SWEEP_SECONDS = 0.2
 /** A heartbeat writes row and due index. */
 const HEARTBEAT_UNITS = 4
 /** Progress is told at most this often; it writes the row alone, of up to 2 kB. */
@@ -130,9 +132,11 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     {
       name: 'Sweeper',
       usdPerMonth:
-        sweeps * (PRICES.lambdaRequest + 0.3 * (stage.sweeper.memoryMb / 1_024) * PRICES.lambdaGbSecond) +
+        sweeps *
+          stage.sweeper.parts *
+          (PRICES.lambdaRequest + SWEEP_SECONDS * (stage.sweeper.memoryMb / 1_024) * PRICES.lambdaGbSecond) +
         sweeps * (3 * TABLE.dueShards * PRICES.dynamoReadUnit + 2 * LANES.length * PRICES.sqsRequest),
-      basis: `every ${stage.sweeper.everyMinutes} min, fixed`,
+      basis: `${stage.sweeper.parts} every ${stage.sweeper.everyMinutes} min, fixed`,
     },
     {
       name: 'Dashboards and alarms',

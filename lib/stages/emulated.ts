@@ -45,7 +45,7 @@ export const emulated: StageInput = {
     docs: 'open',
     corsOrigins: [],
   },
-  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256, parts: 2 },
   timing: { scale: 1 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,

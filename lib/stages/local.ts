@@ -85,7 +85,7 @@ export function local(environment: Environment): StageInput {
       corsOrigins: ['http://localhost:*', 'http://127.0.0.1:*'],
       auth: authOf(environment),
     },
-    sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+    sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256, parts: 1 },
     timing: { scale: timingScale(environment) },
     cleanup: { hour: 2, timeZone: 'UTC' },
     hasObservability: true,

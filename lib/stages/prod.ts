@@ -32,7 +32,7 @@ export const prod: StageInput = {
     docs: 'key',
     corsOrigins: [],
   },
-  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256 },
+  sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 1_024, parts: 4 },
   timing: { scale: 1 },
   cleanup: { hour: 2, timeZone: 'UTC' },
   hasObservability: true,

@@ -248,6 +248,8 @@ export const stageSchema = z
       everyMinutes: whole.min(1).max(60),
       timeoutSeconds: whole.min(10).max(900),
       memoryMb: whole.min(128).max(10_240),
+      /** Sweepers side by side, each with its part of the due index's 16 shards. */
+      parts: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8), z.literal(16)]),
     }),
     timing: z.strictObject({
       /**

@@ -2,12 +2,15 @@ import { afterAll } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoRecentRuns } from '../../functions/core/adapters/dynamodb/recent-runs.ts'
-import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { DynamoTextStream } from '../../functions/core/adapters/dynamodb/text-stream.ts'
 import { DynamoWaitPlaces } from '../../functions/core/adapters/dynamodb/wait-places.ts'
 import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker-slots.ts'
 import { startLocalTable } from '../fixtures/local-table.ts'
+import { wholeStore } from '../fixtures/whole-store.ts'
 import { circuitStoreContract } from './circuit-store.ts'
+import { claimWatermarksContract } from './claim-watermarks.ts'
+import { dueIndexContract } from './due-index.ts'
+import { expiredRowsContract } from './expired-rows.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { recentRunsContract } from './recent-runs.ts'
 import { taskStoreContract } from './task-store.ts'
@@ -19,17 +22,21 @@ const local = await startLocalTable()
 afterAll(() => local.stop())
 
 let writes = 0
-taskStoreContract('the local table', async () => {
+const openWhole = async () => {
   let now = 0
   const table = await local.createTable()
-  const store = new DynamoTaskStore(
+  const store = wholeStore(
     local.documents,
     table,
     () => now,
     () => `write-${++writes}`,
   )
-  return { store, setNow: (instant) => (now = instant) }
-})
+  return { store, setNow: (instant: number) => (now = instant) }
+}
+taskStoreContract('the local table', openWhole)
+dueIndexContract('the local table', openWhole)
+expiredRowsContract('the local table', openWhole)
+claimWatermarksContract('the local table', openWhole)
 
 circuitStoreContract(
   'the local table',

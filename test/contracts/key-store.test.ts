@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { DynamoExpiredRows } from '../../functions/core/adapters/dynamodb/expired-rows.ts'
 import { DynamoKeyStore } from '../../functions/core/adapters/dynamodb/key-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import type { ApiKey } from '../../functions/core/domain/api-key.ts'
@@ -56,6 +57,7 @@ it('keys are not among a tenant’s tasks, nor where the daily cleanup looks', a
   const table = await dynalite.createTable()
   await new DynamoKeyStore(dynalite.documents, table, () => now, token).create(key)
   const tasks = new DynamoTaskStore(dynalite.documents, table, () => now + 1e12, token)
-  for await (const page of tasks.expired()) expect(page).toEqual([])
+  const expired = new DynamoExpiredRows(dynalite.documents, table, () => now + 1e12)
+  for await (const { rows } of expired.expired()) expect(rows).toEqual([])
   expect(await tasks.get({ tenant: 'a', id: key.id })).toBeUndefined()
 })

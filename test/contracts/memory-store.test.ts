@@ -8,6 +8,9 @@ import { MemoryText } from '../fixtures/memory-text.ts'
 import { MemoryWaitPlaces } from '../fixtures/memory-wait-places.ts'
 import { MemoryWorkerSlots } from '../fixtures/memory-worker-slots.ts'
 import { circuitStoreContract } from './circuit-store.ts'
+import { claimWatermarksContract } from './claim-watermarks.ts'
+import { dueIndexContract } from './due-index.ts'
+import { expiredRowsContract } from './expired-rows.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { payloadStoreContract } from './payload-store.ts'
 import { recentRunsContract } from './recent-runs.ts'
@@ -17,10 +20,14 @@ import { textStreamContract } from './text-stream.ts'
 import { waitPlacesContract } from './wait-places.ts'
 import { workerSlotsContract } from './worker-slots.ts'
 
-taskStoreContract('the store in memory', async () => {
+const openMemory = async () => {
   let now = 0
-  return { store: new MemoryStore(() => now), setNow: (instant) => (now = instant) }
-})
+  return { store: new MemoryStore(() => now), setNow: (instant: number) => (now = instant) }
+}
+taskStoreContract('the store in memory', openMemory)
+dueIndexContract('the store in memory', openMemory)
+expiredRowsContract('the store in memory', openMemory)
+claimWatermarksContract('the store in memory', openMemory)
 
 circuitStoreContract('the store in memory', async () => new MemoryCircuits())
 

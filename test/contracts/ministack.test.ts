@@ -5,12 +5,15 @@ import { afterAll, describe } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoRecentRuns } from '../../functions/core/adapters/dynamodb/recent-runs.ts'
-import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker-slots.ts'
 import { clientOptions } from '../e2e/backdoor.ts'
 import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
+import { wholeStore } from '../fixtures/whole-store.ts'
 import { circuitStoreContract } from './circuit-store.ts'
+import { claimWatermarksContract } from './claim-watermarks.ts'
+import { dueIndexContract } from './due-index.ts'
+import { expiredRowsContract } from './expired-rows.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { recentRunsContract } from './recent-runs.ts'
 import { s3PayloadContract } from './s3-bench.ts'
@@ -32,16 +35,20 @@ describe.skipIf(!hasMinistack)('MiniStack', () => {
   let writes = 0
   const createTable = () => createTaskTable(dynamo, `contract-${++tables}`)
 
-  taskStoreContract('the table in MiniStack', async () => {
+  const openWhole = async () => {
     let now = 0
-    const store = new DynamoTaskStore(
+    const store = wholeStore(
       documents,
       await createTable(),
       () => now,
       () => `write-${++writes}`,
     )
-    return { store, setNow: (instant) => (now = instant) }
-  })
+    return { store, setNow: (instant: number) => (now = instant) }
+  }
+  taskStoreContract('the table in MiniStack', openWhole)
+  dueIndexContract('the table in MiniStack', openWhole)
+  expiredRowsContract('the table in MiniStack', openWhole)
+  claimWatermarksContract('the table in MiniStack', openWhole)
   circuitStoreContract(
     'the table in MiniStack',
     async () => new DynamoCircuitStore(documents, await createTable(), () => 0),

@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { TaskMessage } from '../../functions/core/domain/task.ts'
-import type { TaskQueue } from '../../functions/core/ports/task-queue.ts'
+import type { DeadLetters } from '../../functions/core/ports/dead-letters.ts'
+import type { MessageDeliveries, MessageSender, QueueDepths } from '../../functions/core/ports/task-queue.ts'
+
+type TaskQueue = MessageSender & MessageDeliveries & QueueDepths & DeadLetters
 
 export interface QueueBench {
   /** With lane `ai`; its messages are hidden for 30 s when they are received, and dead letters after three receives. */
@@ -83,6 +86,19 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       )
       await queue.deleteAll('ai', [])
       expect(await queue.receiveMore('ai', 10, 1, 2)).toEqual([])
+    })
+
+    it('many are sent by one call, each with its own delay', async () => {
+      const sent = await queue.sendAll('ai', [
+        { message: message('a'), delaySeconds: 0 },
+        { message: message('b', { tenant: 'Ä ö' }), delaySeconds: 2 },
+        { message: message('c'), delaySeconds: 0 },
+      ])
+      expect(sent).toEqual([true, true, true])
+      const first = await receiveAll(2)
+      expect(first.map((one) => one.message.id).toSorted()).toEqual(['a', 'c'])
+      await bench.pass(2_100)
+      expect((await receive()).map((one) => one.message)).toEqual([message('b', { tenant: 'Ä ö' })])
     })
 
     it('any tenant name can be sent', async () => {

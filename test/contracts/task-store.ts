@@ -3,9 +3,10 @@ import type { AttemptRecord, Status, Task, TaskKey } from '../../functions/core/
 import * as move from '../../functions/core/domain/transitions.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
 import { makeTask } from '../fixtures/make-task.ts'
+import type { WholeStore } from '../fixtures/world.ts'
 
 export interface Bench {
-  readonly store: TaskStore
+  readonly store: WholeStore
   /** Moves the clock the store was made with. */
   readonly setNow: (now: number) => void
 }
@@ -35,7 +36,7 @@ const key = { tenant: 'acme', id: 'task0000000000000000000001' }
 export function taskStoreContract(name: string, open: () => Promise<Bench>): void {
   describe(`${name} keeps the contract of a task store`, () => {
     let bench: Bench
-    let store: TaskStore
+    let store: WholeStore
     beforeEach(async () => {
       bench = await open()
       bench.setNow(NOW)
@@ -411,46 +412,10 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await listed('PENDING', 2)).toContain('task-02')
     })
 
-    it('marks move forward only', async () => {
-      await store.recordWatermark('ai', 'acme', NOW, NOW + 1)
-      await store.recordWatermark('ai', 'acme', NOW - 5, NOW + 2)
-      await store.recordWatermark('demo', 'acme', NOW + 9, NOW + 2)
-      expect(await store.readWatermarks('ai')).toEqual([
-        { tenant: 'acme', queuedAt: NOW, recordedAt: NOW + 1 },
-      ])
-      expect(await store.readWatermark('demo', 'acme')).toEqual({
-        tenant: 'acme',
-        queuedAt: NOW + 9,
-        recordedAt: NOW + 2,
-      })
-      expect(await store.readWatermark('demo', 'other')).toBeUndefined()
-    })
-
     async function due(kind: 'queued' | 'timed' = 'timed', upTo = NOW + 1e9) {
       const entries = []
-      for await (const page of store.due(kind, upTo)) entries.push(...page)
+      for (const pages of store.shards(kind, upTo)) for await (const page of pages) entries.push(...page)
       return entries
     }
-
-    it('lists and deletes what has expired, and nothing that was written to since', async () => {
-      const end = NOW / 1_000 + 10
-      const kept = { status: 'COMPLETED', ttl: end + 100, reapAt: end + 100 } as const
-      await store.create(makeTask(NOW))
-      await store.create(makeTask(NOW, { id: 'kept', ...kept }))
-      for (const id of ['old-1', 'old-2'])
-        await store.create(makeTask(NOW, { id, status: 'COMPLETED', ttl: end, reapAt: end, writeId: id }))
-      bench.setNow((end + 1) * 1_000)
-      const found = []
-      for await (const page of store.expired()) found.push(...page)
-      expect(found.map(({ id }) => id).sort()).toEqual(['old-1', 'old-2'])
-      const [first] = found
-      if (!first) throw new Error('nothing expired')
-      // The same id was submitted again in the meantime: another row.
-      await store.create(makeTask(NOW, { id: 'old-2', writeId: 'again' }))
-      expect(await store.removeExpired({ ...first, id: 'old-1', writeId: 'old-1' })).toBe(true)
-      expect(await store.removeExpired({ ...first, id: 'old-2', writeId: 'old-2' })).toBe(false)
-      expect(await store.get({ ...key, id: 'old-2' })).toMatchObject({ writeId: 'again' })
-      expect(await store.get({ ...key, id: 'kept' })).toMatchObject(kept)
-    })
   })
 }

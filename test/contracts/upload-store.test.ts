@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
+import { DynamoExpiredRows } from '../../functions/core/adapters/dynamodb/expired-rows.ts'
 import { DynamoUploadStore } from '../../functions/core/adapters/dynamodb/upload-store.ts'
 import type { Upload } from '../../functions/core/domain/upload.ts'
 import type { UploadStore } from '../../functions/core/ports/upload-store.ts'
@@ -54,11 +54,11 @@ describe.each<[string, () => Promise<UploadStore>]>([
 it('the daily cleanup finds an upload whose time has passed, and removes its row alone', async () => {
   const table = await dynalite.createTable()
   const uploads = new DynamoUploadStore(dynalite.documents, table, () => now, token)
-  const tasks = new DynamoTaskStore(dynalite.documents, table, () => now, token)
+  const tasks = new DynamoExpiredRows(dynalite.documents, table, () => now)
   await uploads.create(upload)
   const found = async () => {
     const rows = []
-    for await (const page of tasks.expired()) rows.push(...page)
+    for await (const page of tasks.expired()) rows.push(...page.rows)
     return rows
   }
   expect(await found()).toEqual([])

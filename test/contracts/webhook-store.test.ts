@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
+import { DynamoDueIndex } from '../../functions/core/adapters/dynamodb/due-index.ts'
 import { DynamoWebhookStore } from '../../functions/core/adapters/dynamodb/webhook-store.ts'
 import type { Delivery } from '../../functions/core/domain/webhook.ts'
 import type { WebhookStore } from '../../functions/core/ports/webhook-store.ts'
@@ -105,10 +105,11 @@ describe.each<[string, () => Promise<WebhookStore>]>([
 it('a delivery is due in the index as what it is, until it has ended', async () => {
   const table = await dynalite.createTable()
   const webhooks = new DynamoWebhookStore(dynalite.documents, table, () => now, token)
-  const tasks = new DynamoTaskStore(dynalite.documents, table, () => now, token)
+  const index = new DynamoDueIndex(dynalite.documents, table)
   const due = async () => {
     const found = []
-    for await (const page of tasks.due('timed', now + 100_000)) found.push(...page)
+    for (const pages of index.shards('timed', now + 100_000))
+      for await (const page of pages) found.push(...page)
     return found
   }
   await webhooks.createDelivery(delivery)

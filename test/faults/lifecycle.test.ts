@@ -2,7 +2,6 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
@@ -16,7 +15,8 @@ import { startLocalTable } from '../fixtures/local-table.ts'
 import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
-import { type ManualClock, makeWorld, SUBMISSION } from '../fixtures/world.ts'
+import { wholeStore } from '../fixtures/whole-store.ts'
+import { type ManualClock, makeWorld, SUBMISSION, type WholeStore } from '../fixtures/world.ts'
 
 const TENANT = 'acme'
 const OWN = { ...SUBMISSION, tenant: TENANT, maxAttempts: 2, timeoutMs: 120_000 }
@@ -88,7 +88,7 @@ interface RunContext {
 }
 
 /** Runs the steps, checks the rows after each of them, then lets the world heal and checks that all is final. */
-async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => TaskStore): Promise<void> {
+async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => WholeStore): Promise<void> {
   const ids: string[] = []
   const seen = new Map<string, Task>()
   const rowOf = async (id: string) => world.store.get({ tenant: TENANT, id })
@@ -296,7 +296,10 @@ async function playOn(documents: DynamoDBDocumentClient, TableName: string, numR
       worlds += 1
       const prefix = `world-${worlds}-`
       await play(steps, (clock) =>
-        counted(clock, new DynamoTaskStore(documents, TableName, clock.now, () => `${prefix}${++writes}`)),
+        counted(
+          clock,
+          wholeStore(documents, TableName, clock.now, () => `${prefix}${++writes}`),
+        ),
       )
       const { Items = [] } = await documents.send(new ScanCommand({ TableName }))
       for (const { pk, sk } of Items) await documents.send(new DeleteCommand({ TableName, Key: { pk, sk } }))
@@ -306,14 +309,17 @@ async function playOn(documents: DynamoDBDocumentClient, TableName: string, numR
 }
 
 /** Tells the clock what is under way, so that time does not pass a call that has not answered. */
-function counted(clock: ManualClock, store: TaskStore): TaskStore {
-  const pages = async function* (kind: 'timed' | 'queued', upTo: number) {
-    const source = store.due(kind, upTo)[Symbol.asyncIterator]()
+function counted(clock: ManualClock, store: WholeStore): WholeStore {
+  const tell = async <Answer>(answer: Promise<Answer>) => {
+    clock.underway += 1
+    return answer.finally(() => {
+      clock.underway -= 1
+    })
+  }
+  const told = async function* <Page>(pages: AsyncIterable<Page>) {
+    const source = pages[Symbol.asyncIterator]()
     for (;;) {
-      clock.underway += 1
-      const next = await source.next().finally(() => {
-        clock.underway -= 1
-      })
+      const next = await tell(source.next())
       if (next.done) return
       yield next.value
     }
@@ -321,16 +327,10 @@ function counted(clock: ManualClock, store: TaskStore): TaskStore {
   return new Proxy(store, {
     get: (target, name) => {
       const value = Reflect.get(target, name, target)
-      if (name === 'due') return pages
+      if (name === 'shards')
+        return (...args: Parameters<WholeStore['shards']>) => target.shards(...args).map(told)
       if (typeof value !== 'function') return value
-      return async (...args: unknown[]) => {
-        clock.underway += 1
-        try {
-          return await value.apply(target, args)
-        } finally {
-          clock.underway -= 1
-        }
-      }
+      return (...args: unknown[]) => tell(Promise.resolve(value.apply(target, args)))
     },
   })
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { TIMING } from '../../functions/contract/timing.ts'
 import { TABLE } from '../../functions/contract.ts'
 import type { Task } from '../../functions/core/domain/task.ts'
-import { invocationsAtOnce, limitsOf, listWrites } from '../../lib/costs/capacity.ts'
+import { invocationsAtOnce, limitsOf, listWrites, sweepRate } from '../../lib/costs/capacity.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
 import type { StageSettings } from '../../lib/stages/stage-schema.ts'
 
@@ -54,6 +55,18 @@ describe('what production bears', () => {
       for (const field of changing) expect(include).not.toContain(field)
     expect(listWrites()).toBe(1)
     expect(listWrites(['status', 'type'])).toBe(3)
+  })
+
+  it('sends 100,000 tasks of one second within a minute of it, by sweepers that take all shards between them', () => {
+    const { sweeper } = prod
+    expect(100_000 / sweepRate(prod)).toBeLessThan(sweeper.timeoutSeconds - 5)
+    expect(Math.round(sweepRate(prod))).toBe(2_315)
+    expect(TABLE.dueShards % sweeper.parts).toBe(0)
+    // The sweep that sends them begins at the latest so long before they are due, and takes until its time is over.
+    expect(sweeper.timeoutSeconds).toBeLessThanOrEqual(60)
+    expect(TIMING.lookAheadMs).toBeGreaterThan(sweeper.everyMinutes * 60_000)
+    const slower = { ...prod, sweeper: { ...sweeper, memoryMb: 256, parts: 1 as const } }
+    expect(100_000 / sweepRate(slower)).toBeGreaterThan(600)
   })
 
   it('is at most so many invocations at once, which an account must grant', () => {

@@ -228,7 +228,7 @@ const timers: Check = ({ stateless }) => {
   const said = ofType(stateless, 'AWS::Scheduler::Schedule')
     .map(([, { Properties: p }]) => `${p.State} ${p.ScheduleExpression}`)
     .toSorted()
-  return said.join() === 'ENABLED cron(0 2 * * ? *),ENABLED rate(1 minute)'
+  return said.join() === ['ENABLED cron(0 2-23 * * ? *)', ...Array(4).fill('ENABLED rate(1 minute)')].join()
     ? []
     : [`timers: ${said.join('; ')}`]
 }

@@ -22,6 +22,66 @@ describe('the sweeper', () => {
     expect(world.queue.receive('ai')).toHaveLength(1)
   })
 
+  it('sends what one second brings by tens, and takes what the queue refused the next time', async () => {
+    const world = makeWorld()
+    world.queue.isDown = true
+    for (let n = 0; n < 250; n += 1) await submit(world)
+    world.queue.isDown = false
+    let calls = 0
+    const sendAll = world.queue.sendAll.bind(world.queue)
+    Object.assign(world.queue, {
+      sendAll: async (...[lane, messages]: Parameters<typeof sendAll>) => {
+        calls += 1
+        // Part of a batch may be refused: by a throttle, say.
+        const taken = calls === 1 ? messages.slice(0, 7) : messages
+        await sendAll(lane, taken)
+        return messages.map((_, index) => index < taken.length)
+      },
+    })
+    expect(await sweepNow(world)).toMatchObject({ sent: 247, failed: 3 })
+    expect(calls).toBe(25)
+    expect(await sweepNow(world)).toMatchObject({ sent: 3, failed: 0 })
+    expect(world.queue.sent).toBe(250)
+  })
+
+  it('begins with another shard each minute, and reads none twice', async () => {
+    const world = makeWorld()
+    const begun: number[][] = []
+    const shards = () => {
+      const order: number[] = []
+      begun.push(order)
+      return Array.from({ length: 4 }, (_, shard) =>
+        (async function* () {
+          order.push(shard)
+          yield* []
+        })(),
+      )
+    }
+    for (let minute = 0; minute < 4; minute += 1) {
+      await sweep({ ...world, dueIndex: { shards } }, world.clock.now() + 50_000)
+      await world.clock.advance(60_000)
+    }
+    const orders = begun.map((order) => order.join(''))
+    expect(new Set(orders.map(([first]) => first)).size).toBe(4)
+    for (const order of orders) expect([...order].toSorted().join('')).toBe('0123')
+  })
+
+  it('asks no queue while nothing is due', async () => {
+    const world = makeWorld()
+    let asked = 0
+    const depth = world.queue.depth.bind(world.queue)
+    world.queue.depth = async (lane) => {
+      asked += 1
+      return depth(lane)
+    }
+    await sweepNow(world)
+    expect(asked).toBe(0)
+    await submit(world)
+    await world.clock.advance(61_000)
+    await sweepNow(world)
+    expect(asked).toBe(5)
+  })
+
   it('a lost message of an idle lane is sent again within 2 minutes', async () => {
     const world = makeWorld()
     await submit(world)

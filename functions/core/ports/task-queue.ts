@@ -7,11 +7,23 @@ import type { TaskMessage } from '../domain/task.ts'
  * @throws UnavailableError when the queue does not answer; the message may or may not be in it then. MisconfiguredError when
  * it refuses the function.
  */
-export interface TaskQueue {
+export interface MessageSender {
   /** Sends one message, fair by tenant, to be seen after the delay (whole seconds, at most 900). */
   send(lane: Lane, message: TaskMessage, delaySeconds?: number): Promise<void>
-  /** Puts a marked message into the lane's dead-letter queue. */
-  sendDead(lane: Lane, message: TaskMessage): Promise<void>
+  /**
+   * Sends up to ten in one call.
+   * @returns for each whether it was sent.
+   */
+  sendAll(lane: Lane, messages: readonly OutgoingMessage[]): Promise<readonly boolean[]>
+}
+
+export interface OutgoingMessage {
+  readonly message: TaskMessage
+  readonly delaySeconds: number
+}
+
+/** What a worker does with messages that it holds. Fails as `MessageSender` does. */
+export interface MessageDeliveries {
   /** Hides a received message for whole seconds from the time of the call (at most 43,200). */
   changeVisibility(lane: Lane, receipt: string, seconds: number): Promise<void>
   /** Hides many received messages at once; used as a worker's first act. Best effort: never throws. */
@@ -28,15 +40,12 @@ export interface TaskQueue {
   ): Promise<readonly ReceivedMessage[]>
   /** Deletes up to ten received messages; one that is gone is fine. */
   deleteAll(lane: Lane, receipts: readonly string[]): Promise<void>
+}
+
+/** How much waits in a lane. Fails as `MessageSender` does. */
+export interface QueueDepths {
   /** Roughly what waits; the numbers lag by up to a minute. */
   depth(lane: Lane): Promise<QueueDepth>
-  /** Roughly how many dead letters there are, those that somebody looks at included. */
-  deadDepth(lane: Lane): Promise<number>
-  /** Up to ten dead letters, hidden for some seconds; without a message where the body is not one of ours. */
-  receiveDead(lane: Lane): Promise<readonly DeadDelivery[]>
-  deleteDead(lane: Lane, receipts: readonly string[]): Promise<void>
-  /** Ends the hiding of received dead letters. Best effort: never throws. */
-  showDead(lane: Lane, receipts: readonly string[]): Promise<void>
 }
 
 export interface ReceivedMessage {
@@ -44,11 +53,6 @@ export interface ReceivedMessage {
   readonly receipt: string
   /** How often it was received, this time included. */
   readonly receives: number
-}
-
-export interface DeadDelivery {
-  readonly message: TaskMessage | undefined
-  readonly receipt: string
 }
 
 export interface QueueDepth {

@@ -1,6 +1,5 @@
 import type { Lane } from '../../contract.ts'
-import type { ClaimWatermark } from '../domain/overdue.ts'
-import type { DueKind, Status, Task, TaskKey } from '../domain/task.ts'
+import type { Status, Task, TaskKey } from '../domain/task.ts'
 import type { Transition } from '../domain/transitions.ts'
 
 /**
@@ -24,6 +23,8 @@ export interface TaskStore {
   ): Promise<{ readonly created: true } | { readonly created: false; readonly existing: Task }>
   /** Reads one row, strongly consistent. */
   get(key: TaskKey): Promise<Task | undefined>
+  /** The same for many rows, in no order; a missing one is left out. */
+  getMany(keys: readonly TaskKey[]): Promise<readonly Task[]>
   /** Reads what tells a running attempt whether to go on, for at most 100 rows in one call. */
   readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]>
   /** Says until when somebody watches a task, for its worker to see; not a change of the task. Nothing where there is none. */
@@ -35,35 +36,11 @@ export interface TaskStore {
   change(key: TaskKey, transition: Transition): Promise<Changed>
   /** One page of a tenant's tasks, newest first. */
   list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage>
-  /**
-   * Entries of the due index up to an instant, of all lanes, shard by shard, oldest first, page by page.
-   * The index lags behind the rows: a transition built from an entry states what it saw.
-   * @param perShard only so many of each shard, in one page.
-   */
-  due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly (DueEntry | DueItem)[]>
-  /** All rows whose `ttl` has passed and that are still stored, page by page. */
-  expired(): AsyncIterable<readonly ExpiredTask[]>
-  /**
-   * Deletes an expired row, if nothing has been written to it since.
-   * @returns whether it did.
-   */
-  removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId' | 'isUpload'>): Promise<boolean>
-  /** Notes how far a lane's worker has come with one tenant's queue. Forward only. */
-  recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
-  /** What `recordWatermark` told about a lane. */
-  readWatermarks(lane: Lane): Promise<readonly ClaimWatermark[]>
-  /** The same of one tenant. */
-  readWatermark(lane: Lane, tenant: string): Promise<ClaimWatermark | undefined>
 }
 
 export type Changed =
   | { readonly changed: true; readonly task: Task }
   | { readonly changed: false; readonly task: Task | undefined }
-
-export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result' | 'stepsSince'> & {
-  /** The row of an upload, whose object goes with it. */
-  readonly isUpload?: true
-}
 
 export interface LeaseState extends TaskKey {
   readonly status: Status
@@ -87,22 +64,3 @@ export interface TaskPage {
   /** Opaque; absent on the last page. */
   readonly cursor?: string
 }
-
-export interface DueEntry extends TaskKey {
-  readonly item: 'task'
-  readonly status: Status
-  readonly epoch: number
-  readonly lane: Lane
-  readonly dueAt: number
-  readonly queuedAt: number
-  readonly sends: number
-  readonly startBy?: number
-}
-
-/** Something other than a task that is due. */
-export interface DueItem extends TaskKey {
-  readonly item: 'workflow' | 'schedule' | 'delivery'
-  readonly dueAt: number
-}
-
-export const isDueTask = (entry: DueEntry | DueItem): entry is DueEntry => entry.item === 'task'

@@ -1,5 +1,5 @@
 import { listQueues } from '../../../core/application/operate/list-queues.ts'
-import { clock, openLanes, openQueue, openStore, openWorkerSlots } from '../../../hosts/lambda.ts'
+import { clock, openDueIndex, openLanes, openQueue, openWorkerSlots } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { queuesAnswer } from '../../schemas/operate.ts'
 import { iso } from '../../schemas/time.ts'
@@ -13,7 +13,7 @@ export const listQueuesRoute = defineRoute({
   description: 'All callers together.',
   answers: { 200: { description: 'One entry per lane.', schema: queuesAnswer } },
   needs: () => ({
-    store: openStore(),
+    dueIndex: openDueIndex(),
     queue: openQueue(true),
     lanes: openLanes(),
     workerSlots: openWorkerSlots(),

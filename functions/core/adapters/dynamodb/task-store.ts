@@ -1,40 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import {
-  DeleteCommand,
-  DynamoDBDocumentClient,
-  GetCommand,
-  PutCommand,
-  QueryCommand,
-  ScanCommand,
-  UpdateCommand,
-} from '@aws-sdk/lib-dynamodb'
-import { CALL_LIMITS, type Lane, TABLE } from '../../../contract.ts'
-import type { ClaimWatermark } from '../../domain/overdue.ts'
-import type { DueKind, Task, TaskKey } from '../../domain/task.ts'
+import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { CALL_LIMITS } from '../../../contract.ts'
+import type { Task, TaskKey } from '../../domain/task.ts'
 import type { Transition } from '../../domain/transitions.ts'
-import type {
-  Changed,
-  DueEntry,
-  DueItem,
-  ExpiredTask,
-  LeaseState,
-  ListFilter,
-  TaskPage,
-  TaskStore,
-} from '../../ports/task-store.ts'
+import type { Changed, LeaseState, ListFilter, TaskPage, TaskStore } from '../../ports/task-store.ts'
 import { NewestFirst, readRunning } from './list.ts'
-import {
-  createdKey,
-  dueShards,
-  fromRow,
-  isKey,
-  keyOf,
-  parseKey,
-  type Row,
-  toRow,
-  UPLOAD_SORT_KEY,
-} from './row.ts'
-import { parseScheduleKey } from './schedule-store.ts'
+import { createdKey, fromRow, isKey, keyOf, type Row, toRow } from './row.ts'
 import { Table } from './table.ts'
 import { toUpdate } from './write-expression.ts'
 
@@ -44,27 +15,10 @@ export const createDynamoClient = (): DynamoDBDocumentClient =>
     marshallOptions: { removeUndefinedValues: true },
   })
 
-/** The prefix of the key tells what a row is. */
-function toDueEntry(row: Row): DueEntry | DueItem {
-  const { pk, sk, dueAt } = row as { pk: string; sk: string; dueAt: number }
-  if (pk.startsWith('W#')) return { item: 'workflow', ...parseKey(pk), dueAt }
-  if (pk.startsWith('H#')) return { item: 'schedule', ...parseScheduleKey(pk, sk), dueAt }
-  if (pk.startsWith('D#')) return { item: 'delivery', ...parseKey(pk), dueAt }
-  return { ...(row as unknown as DueEntry), item: 'task', ...parseKey(pk) }
-}
-
-const toExpired = ({ pk, sk, ...row }: Row): ExpiredTask => ({
-  ...(row as unknown as ExpiredTask),
-  ...parseKey(String(pk)),
-  ...(sk === UPLOAD_SORT_KEY ? { isUpload: true } : {}),
-})
-
 /** Keys of one batch read. */
 const BATCH = 100
 /** Rows read for one page, so that a filter that few of them fit answers a short page with a cursor. */
 const MAX_ROWS = 1_000
-
-const WATERMARK_TTL_SECONDS = 3_600
 
 export class DynamoTaskStore implements TaskStore {
   readonly #table: Table
@@ -102,6 +56,10 @@ export class DynamoTaskStore implements TaskStore {
     if (!isKey(key)) return undefined
     const task = await this.#read(key)
     return task && !this.#isGone(task) ? task : undefined
+  }
+
+  async getMany(keys: readonly TaskKey[]): Promise<readonly Task[]> {
+    return this.#readAll(keys.filter(isKey).map(keyOf), { ConsistentRead: true })
   }
 
   async readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]> {
@@ -195,114 +153,14 @@ export class DynamoTaskStore implements TaskStore {
     return new Map(tasks.map((task) => [createdKey(task.createdAt, task.id), task]))
   }
 
-  async #readAll(keys: readonly Row[]): Promise<readonly Task[]> {
+  async #readAll(keys: readonly Row[], projection: object = {}): Promise<readonly Task[]> {
     const batches = Array.from({ length: Math.ceil(keys.length / BATCH) }, (_, batch) =>
-      this.#table.readMany(keys.slice(batch * BATCH, (batch + 1) * BATCH)),
+      this.#table.readMany(keys.slice(batch * BATCH, (batch + 1) * BATCH), projection),
     )
     return (await Promise.all(batches))
       .flat()
       .map(fromRow)
       .filter((task) => !this.#isGone(task))
-  }
-
-  async *due(kind: DueKind, upTo: number, perShard?: number): AsyncIterable<readonly (DueEntry | DueItem)[]> {
-    for (const shard of dueShards(kind)) {
-      let ExclusiveStartKey: Row | undefined
-      do {
-        const answer = await this.#table.call('due', (client) =>
-          client.send(
-            new QueryCommand({
-              TableName: this.#table.name,
-              IndexName: TABLE.dueIndex.name,
-              KeyConditionExpression: 'dueShard = :shard AND dueAt <= :upTo',
-              ExpressionAttributeValues: { ':shard': shard, ':upTo': upTo },
-              ExclusiveStartKey,
-              ...(perShard ? { Limit: perShard } : {}),
-            }),
-          ),
-        )
-        if (answer.Items?.length) yield answer.Items.map(toDueEntry)
-        ExclusiveStartKey = perShard ? undefined : answer.LastEvaluatedKey
-      } while (ExclusiveStartKey)
-    }
-  }
-
-  // A scan: once a day, at an eighth of a cent per gigabyte. An index by end would be written for every task.
-  async *expired(): AsyncIterable<readonly ExpiredTask[]> {
-    let ExclusiveStartKey: Row | undefined
-    do {
-      const answer = await this.#table.call('expired', (client) =>
-        client.send(
-          new ScanCommand({
-            TableName: this.#table.name,
-            FilterExpression: '#ttl <= :now AND sk IN (:row, :upload)',
-            ProjectionExpression: 'pk, sk, id, writeId, #input, #result, stepsSince',
-            ExpressionAttributeNames: { '#ttl': 'ttl', '#input': 'input', '#result': 'result' },
-            ExpressionAttributeValues: {
-              ':now': Math.floor(this.#now() / 1_000),
-              ':row': keyOf({ tenant: '', id: '' }).sk,
-              ':upload': UPLOAD_SORT_KEY,
-            },
-            ExclusiveStartKey,
-          }),
-        ),
-      )
-      if (answer.Items?.length) yield answer.Items.map(toExpired)
-      ExclusiveStartKey = answer.LastEvaluatedKey
-    } while (ExclusiveStartKey)
-  }
-
-  async removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId' | 'isUpload'>): Promise<boolean> {
-    const answer = await this.#table.write('remove', (client) =>
-      client.send(
-        new DeleteCommand({
-          TableName: this.#table.name,
-          Key: task.isUpload ? { ...keyOf(task), sk: UPLOAD_SORT_KEY } : keyOf(task),
-          ConditionExpression: 'writeId = :seen AND #ttl <= :now',
-          ExpressionAttributeNames: { '#ttl': 'ttl' },
-          ExpressionAttributeValues: { ':seen': task.writeId, ':now': Math.floor(this.#now() / 1_000) },
-        }),
-      ),
-    )
-    return !('refused' in answer)
-  }
-
-  async recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void> {
-    await this.#table.write('note', (client) =>
-      client.send(
-        new UpdateCommand({
-          TableName: this.#table.name,
-          Key: watermarkKey(lane, tenant),
-          UpdateExpression: 'SET queuedAt = :queuedAt, recordedAt = :now, #ttl = :ttl',
-          ConditionExpression: 'attribute_not_exists(queuedAt) OR queuedAt <= :queuedAt',
-          ExpressionAttributeNames: { '#ttl': TABLE.ttl },
-          ExpressionAttributeValues: {
-            ':queuedAt': queuedAt,
-            ':now': now,
-            ':ttl': Math.floor(now / 1_000) + WATERMARK_TTL_SECONDS,
-          },
-        }),
-      ),
-    )
-  }
-
-  async readWatermarks(lane: Lane): Promise<readonly ClaimWatermark[]> {
-    const { Items } = await this.#table.call('watermarks', (client) =>
-      client.send(
-        new QueryCommand({
-          TableName: this.#table.name,
-          KeyConditionExpression: 'pk = :lane',
-          ExpressionAttributeValues: { ':lane': `L#${lane}` },
-        }),
-      ),
-    )
-    return (Items ?? []).map(toWatermark)
-  }
-
-  async readWatermark(lane: Lane, tenant: string): Promise<ClaimWatermark | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key: watermarkKey(lane, tenant) })
-    const { Item } = await this.#table.call('watermark', (client) => client.send(get))
-    return Item && toWatermark(Item)
   }
 
   #isGone(task: Task): boolean {
@@ -316,11 +174,3 @@ export class DynamoTaskStore implements TaskStore {
     return Item && fromRow(Item)
   }
 }
-
-const watermarkKey = (lane: Lane, tenant: string) => ({ pk: `L#${lane}`, sk: encodeURIComponent(tenant) })
-
-const toWatermark = (item: Row): ClaimWatermark => ({
-  tenant: decodeURIComponent(String(item.sk)),
-  queuedAt: Number(item.queuedAt),
-  recordedAt: Number(item.recordedAt),
-})

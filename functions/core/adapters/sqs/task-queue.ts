@@ -4,6 +4,7 @@ import {
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
+  SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs'
@@ -11,7 +12,14 @@ import { CALL_LIMITS, type Lane } from '../../../contract.ts'
 import { BugError } from '../../domain/errors.ts'
 import { parseMessage } from '../../domain/parse-message.ts'
 import type { TaskMessage } from '../../domain/task.ts'
-import type { DeadDelivery, QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+import type { DeadDelivery, DeadLetters } from '../../ports/dead-letters.ts'
+import type {
+  MessageDeliveries,
+  MessageSender,
+  OutgoingMessage,
+  QueueDepth,
+  QueueDepths,
+} from '../../ports/task-queue.ts'
 import { callAws } from '../aws/failures.ts'
 
 /** Long enough to walk through a queue without meeting the same letter again. */
@@ -23,7 +31,7 @@ export type QueueUrls = Partial<Readonly<Record<Lane, string>>>
 export const createSqsClient = (): SQSClient =>
   new SQSClient({ useQueueUrlAsEndpoint: false, maxAttempts: 3, requestHandler: CALL_LIMITS })
 
-export class SqsTaskQueue implements TaskQueue {
+export class SqsTaskQueue implements MessageSender, MessageDeliveries, QueueDepths, DeadLetters {
   readonly #client: SQSClient
   readonly #urls: QueueUrls
   readonly #deadUrls: QueueUrls
@@ -42,6 +50,21 @@ export class SqsTaskQueue implements TaskQueue {
       ...(delaySeconds > 0 ? { DelaySeconds: delaySeconds } : {}),
     })
     await this.#guard('send', () => this.#client.send(command))
+  }
+
+  async sendAll(lane: Lane, messages: readonly OutgoingMessage[]): Promise<readonly boolean[]> {
+    const command = new SendMessageBatchCommand({
+      QueueUrl: this.#url(this.#urls, lane),
+      Entries: messages.map(({ message, delaySeconds }, index) => ({
+        Id: String(index),
+        MessageBody: JSON.stringify(message),
+        MessageGroupId: groupOf(message.tenant),
+        ...(delaySeconds > 0 ? { DelaySeconds: delaySeconds } : {}),
+      })),
+    })
+    const { Successful = [] } = await this.#guard('send', () => this.#client.send(command))
+    const sent = new Set(Successful.map(({ Id }) => Id))
+    return messages.map((_, index) => sent.has(String(index)))
   }
 
   async sendDead(lane: Lane, message: TaskMessage): Promise<void> {

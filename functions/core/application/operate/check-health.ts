@@ -3,11 +3,11 @@ import { TaskRunnerError } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HealthStore } from '../../ports/health-store.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { QueueDepths } from '../../ports/task-queue.ts'
 
 export interface HealthDependencies {
   readonly health: HealthStore
-  readonly queue: Pick<TaskQueue, 'depth'>
+  readonly queue: QueueDepths
   readonly payloads: Pick<PayloadStore, 'keep' | 'read'>
   readonly clock: Clock
 }

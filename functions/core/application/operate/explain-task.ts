@@ -4,14 +4,14 @@ import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
 import type { CircuitStore } from '../../ports/circuit-store.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
-import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
+import type { QueueDepth, QueueDepths } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import type { WorkerSlots } from '../../ports/worker-slots.ts'
 import { getTask } from '../tasks/get-task.ts'
 
 export interface ExplainDependencies {
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: QueueDepths
   readonly circuits: CircuitStore
   readonly lanes: LaneStore
   readonly workerSlots: WorkerSlots

@@ -1,13 +1,14 @@
 import { LANES, type Lane } from '../../../contract.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { DeadLetters } from '../../ports/dead-letters.ts'
+import { type DueIndex, isDueTask } from '../../ports/due-index.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
-import type { QueueDepth, TaskQueue } from '../../ports/task-queue.ts'
-import { isDueTask, type TaskStore } from '../../ports/task-store.ts'
+import type { QueueDepth, QueueDepths } from '../../ports/task-queue.ts'
 import type { SlotCount, WorkerSlots } from '../../ports/worker-slots.ts'
 
 export interface ListQueuesDependencies {
-  readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly dueIndex: Pick<DueIndex, 'first'>
+  readonly queue: QueueDepths & Pick<DeadLetters, 'deadDepth'>
   readonly lanes: LaneStore
   readonly workerSlots: WorkerSlots
   readonly clock: Clock
@@ -28,7 +29,7 @@ const LOOKED_AT = 200
 
 /** What waits in every lane, all tenants together. The queues' numbers lag by up to a minute. */
 export async function listQueues({
-  store,
+  dueIndex,
   queue,
   lanes,
   workerSlots,
@@ -37,7 +38,7 @@ export async function listQueues({
   const now = clock.now()
   const [paused, oldest, slots, depths] = await Promise.all([
     lanes.paused(),
-    oldestByLane(store, now),
+    oldestByLane(dueIndex, now),
     workerSlots.read(now),
     Promise.all(LANES.map((lane) => Promise.all([queue.depth(lane), queue.deadDepth(lane)]))),
   ])
@@ -56,11 +57,14 @@ export async function listQueues({
 }
 
 /** Lane → `queuedAt` of the row that waits longest. SQS has that age in CloudWatch only, a minute late. */
-async function oldestByLane(store: TaskStore, now: number): Promise<ReadonlyMap<Lane, number>> {
+async function oldestByLane(
+  dueIndex: Pick<DueIndex, 'first'>,
+  now: number,
+): Promise<ReadonlyMap<Lane, number>> {
   const oldest = new Map<Lane, number>()
-  for await (const page of store.due('queued', Number.MAX_SAFE_INTEGER, LOOKED_AT))
-    for (const { lane, queuedAt } of page.filter(isDueTask))
-      if (queuedAt <= now && queuedAt < (oldest.get(lane) ?? Number.POSITIVE_INFINITY))
-        oldest.set(lane, queuedAt)
+  const entries = await dueIndex.first('queued', LOOKED_AT)
+  for (const { lane, queuedAt } of entries.filter(isDueTask))
+    if (queuedAt <= now && queuedAt < (oldest.get(lane) ?? Number.POSITIVE_INFINITY))
+      oldest.set(lane, queuedAt)
   return oldest
 }

@@ -1,5 +1,6 @@
 import type { Status, Task } from '../../domain/task.ts'
-import { isDueTask, type TaskStore } from '../../ports/task-store.ts'
+import { type DueIndex, isDueTask } from '../../ports/due-index.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
 
 /** Entries of each due shard that are looked at. */
 const LOOKED_AT = 100
@@ -11,14 +12,13 @@ const isUnderWay = (status: Status | undefined): boolean => status === 'PROCESSI
  * lease is a due time.
  */
 export async function listRunning(
-  { store }: { readonly store: TaskStore },
+  { store, dueIndex }: { readonly store: TaskStore; readonly dueIndex: Pick<DueIndex, 'first'> },
   limit: number,
 ): Promise<readonly Task[]> {
-  const found: Promise<Task | undefined>[] = []
-  for (const kind of ['timed', 'queued'] as const)
-    for await (const page of store.due(kind, Number.MAX_SAFE_INTEGER, LOOKED_AT))
-      for (const { status, tenant, id } of page.filter(isDueTask))
-        if (isUnderWay(status) && found.length < limit) found.push(store.get({ tenant, id }))
-  const tasks = await Promise.all(found)
+  const entries = await Promise.all(
+    (['timed', 'queued'] as const).map((kind) => dueIndex.first(kind, LOOKED_AT)),
+  )
+  const found = entries.flat().filter((entry) => isDueTask(entry) && isUnderWay(entry.status))
+  const tasks = await Promise.all(found.slice(0, limit).map((entry) => store.get(entry)))
   return tasks.filter((task) => isUnderWay(task?.status)) as Task[]
 }

@@ -1,8 +1,9 @@
 import type { Lane } from '../../../contract.ts'
 import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { DeadLetters } from '../../ports/dead-letters.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { pruneDeadLetters } from '../repair/prune-dead-letters.ts'
 import { enqueue } from '../shared/enqueue.ts'
@@ -12,7 +13,7 @@ import { taskFields } from '../shared/task-fields.ts'
 
 export interface RedriveDependencies {
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: MessageSender & DeadLetters
   readonly clock: Clock
   readonly log: Log
   readonly followUps: FollowUpSteps
@@ -89,7 +90,7 @@ export async function redriveLane(
     if (clock.now() > stopAt) isComplete = cursor === undefined
   } while (cursor !== undefined && isComplete)
   if (!isDryRun && clock.now() < stopAt)
-    await pruneDeadLetters({ store, queue }, lane, PRUNE_ROUNDS).catch(() => 0)
+    await pruneDeadLetters({ store, queue, clock }, lane, PRUNE_ROUNDS, stopAt).catch(() => 0)
   log('lane.redriven', { tenant, lane, matched, redriven: ids.length, is_dry_run: isDryRun })
   const redriven = ids.length
   return { matched, redriven, remaining: matched - redriven, byError, ids, isComplete }

@@ -1,14 +1,14 @@
 import { causeFields } from '../../domain/errors.ts'
 import type { Payload } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { ExpiredRows, ExpiredTask } from '../../ports/expired-rows.ts'
 import type { FileStore } from '../../ports/file-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { StepStore } from '../../ports/step-store.ts'
-import type { ExpiredTask, TaskStore } from '../../ports/task-store.ts'
 
 export interface CleanUpDependencies {
-  readonly store: TaskStore
+  readonly rows: ExpiredRows
   readonly payloads: PayloadStore
   readonly steps: StepStore
   readonly files: Pick<FileStore, 'removeUpload'>
@@ -29,22 +29,26 @@ export interface CleanedUp {
   readonly isComplete: boolean
 }
 
-const CONCURRENCY = 16
+const CONCURRENCY = 64
 
 /**
  * Deletes every task whose retention is over and that the table has not deleted by itself, objects first: dying between
- * the two leaves an invisible row that the next cleanup finds.
+ * the two leaves an invisible row that the next cleanup finds. A walk through the table that ran out of time is taken up where
+ * it stopped, at the last page that was done.
+ *
+ * @param everyMs a new walk begins only so long after the last one began; until then there is nothing to do.
  */
 export async function cleanUp(
-  { store, payloads, steps, files, clock, log }: CleanUpDependencies,
+  { rows, payloads, steps, files, clock, log }: CleanUpDependencies,
   stopAt: number,
+  everyMs = 0,
 ): Promise<CleanedUp> {
   const counts = { tasks: 0, uploads: 0, objects: 0, failed: 0 }
   const cleanOne = async (task: ExpiredTask) => {
     try {
       if (task.isUpload) {
         await files.removeUpload(task)
-        if (await store.removeExpired(task)) counts.uploads += 1
+        if (await rows.removeExpired(task)) counts.uploads += 1
         return
       }
       for (const payload of [task.input, task.result]) if (await removeObject(payload)) counts.objects += 1
@@ -52,7 +56,7 @@ export async function cleanUp(
       if (task.stepsSince !== undefined)
         for (const { value } of await steps.removeAll(task))
           if (await removeObject(value)) counts.objects += 1
-      if (await store.removeExpired(task)) counts.tasks += 1
+      if (await rows.removeExpired(task)) counts.tasks += 1
     } catch (error) {
       counts.failed += 1
       log('cleanup.failed', { tenant: task.tenant, task_id: task.id, ...causeFields(error) })
@@ -63,10 +67,17 @@ export async function cleanUp(
     await payloads.remove(payload)
     return true
   }
-  for await (const page of store.expired()) {
-    for (let start = 0; start < page.length; start += CONCURRENCY)
-      await Promise.all(page.slice(start, start + CONCURRENCY).map(cleanOne))
-    if (clock.now() > stopAt) return { ...counts, isComplete: false }
+  const walk = await rows.readWalk()
+  const now = clock.now()
+  if (walk && walk.next === undefined && now - walk.begunAt < everyMs) return { ...counts, isComplete: true }
+  const begunAt = walk?.next === undefined ? now : walk.begunAt
+  for await (const page of rows.expired(walk?.next)) {
+    for (let start = 0; start < page.rows.length; start += CONCURRENCY)
+      await Promise.all(page.rows.slice(start, start + CONCURRENCY).map(cleanOne))
+    if (page.next === undefined || clock.now() <= stopAt) continue
+    await rows.writeWalk({ begunAt, next: page.next })
+    return { ...counts, isComplete: false }
   }
+  await rows.writeWalk({ begunAt })
   return { ...counts, isComplete: true }
 }

@@ -1,7 +1,17 @@
 import type { Lane } from '../../../contract.ts'
 import { isFinal, messageEpoch, type Task, type TaskMessage } from '../../domain/task.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { DeadLetters } from '../../ports/dead-letters.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
+
+export interface PruneDependencies {
+  readonly store: TaskStore
+  readonly queue: DeadLetters
+  readonly clock: Clock
+}
+
+/** Receives side by side; each answers with ten messages at most. */
+const AT_ONCE = 10
 
 /**
  * Deletes dead letters whose task has moved on, so that the dead-letter queue lists what is failed now and its alarm
@@ -11,30 +21,44 @@ import type { TaskStore } from '../../ports/task-store.ts'
  * @returns how many were deleted.
  */
 export async function pruneDeadLetters(
-  { store, queue }: { readonly store: TaskStore; readonly queue: TaskQueue },
+  { store, queue, clock }: PruneDependencies,
   lane: Lane,
   rounds: number,
+  stopAt: number,
 ): Promise<number> {
   let deleted = 0
+  let left = rounds
   const kept: string[] = []
-  for (let round = 0; round < rounds; round += 1) {
-    const messages = await queue.receiveDead(lane)
-    if (messages.length === 0) break
-    const over: string[] = []
-    await Promise.all(
-      messages.map(async ({ message, receipt }) => {
-        const isGone = message !== undefined && isObsolete(message, await store.get(message))
-        ;(isGone ? over : kept).push(receipt)
-      }),
-    )
-    await queue.deleteDead(lane, over)
-    deleted += over.length
+  const receiveSome = async () => {
+    while (left > 0 && clock.now() <= stopAt) {
+      left -= 1
+      const messages = await queue.receiveDead(lane)
+      if (messages.length === 0) return
+      const keys = new Map(messages.flatMap(({ message }) => (message ? [[nameOf(message), message]] : [])))
+      const tasks = await store.getMany([...keys.values()])
+      const taskOf = new Map(tasks.map((task) => [nameOf(task), task]))
+      const over = messages.filter(
+        ({ message }) => message !== undefined && isObsolete(message, taskOf.get(nameOf(message))),
+      )
+      for (const { receipt } of messages.filter((one) => !over.includes(one))) kept.push(receipt)
+      await queue.deleteDead(
+        lane,
+        over.map(({ receipt }) => receipt),
+      )
+      deleted += over.length
+    }
   }
-  // Kept messages were invisible during the scan to avoid receiving them twice. Make them visible again, so that the depth
-  // alarm counts them.
-  await queue.showDead(lane, kept)
+  try {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, rounds) }, receiveSome))
+  } finally {
+    // Kept messages were invisible during the scan to avoid receiving them twice. Make them visible again, so that the
+    // depth alarm counts them.
+    await queue.showDead(lane, kept)
+  }
   return deleted
 }
+
+const nameOf = ({ tenant, id }: Pick<Task, 'tenant' | 'id'>): string => JSON.stringify([tenant, id])
 
 /** Unmarked messages were dead-lettered by SQS (maxReceiveCount). Once the row is final and its own dead letter is sent, they are redundant. */
 function isObsolete(message: TaskMessage, task: Task | undefined): boolean {

@@ -3,13 +3,13 @@ import type { Lane } from '../../../contract.ts'
 import { causeFields } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageDeliveries } from '../../ports/task-queue.ts'
 import type { WorkerSlots } from '../../ports/worker-slots.ts'
 import type { Delivery } from './run-task.ts'
 
 export interface RefillDependencies {
   readonly lane: Lane
-  readonly queue: TaskQueue
+  readonly queue: MessageDeliveries
   readonly clock: Clock
   readonly log: Log
   readonly workerSlots: WorkerSlots

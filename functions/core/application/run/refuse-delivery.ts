@@ -5,7 +5,7 @@ import { isFinal, messageEpoch, type Task } from '../../domain/task.ts'
 import { expire } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageDeliveries, MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { abandonment } from '../shared/abandonment.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
@@ -16,7 +16,7 @@ import type { Delivery } from './run-task.ts'
 interface Dependencies {
   readonly lane: Lane
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: MessageSender & MessageDeliveries
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number

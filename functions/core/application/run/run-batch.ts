@@ -4,7 +4,7 @@ import { causeFields } from '../../domain/errors.ts'
 import { shouldRecordWatermark } from '../../domain/overdue.ts'
 import type { Task } from '../../domain/task.ts'
 import { traceIdOf } from '../../domain/trace.ts'
-import type { TaskStore } from '../../ports/task-store.ts'
+import type { ClaimWatermarks } from '../../ports/claim-watermarks.ts'
 import { Isolation } from './isolation.ts'
 import { refill } from './refill.ts'
 import { type Delivery, type RunDependencies, runTask } from './run-task.ts'
@@ -113,7 +113,7 @@ export async function runBatch(
 class Watermarks {
   readonly #dependencies: Pick<RunDependencies, 'clock' | 'log' | 'lastWatermarkAt'> & {
     readonly lane: Lane
-    readonly store: Pick<TaskStore, 'recordWatermark'>
+    readonly watermarks: Pick<ClaimWatermarks, 'recordWatermark'>
   }
   readonly #writes: Promise<void>[] = []
 
@@ -122,7 +122,7 @@ class Watermarks {
   }
 
   record({ tenant, queuedAt }: Pick<Task, 'tenant' | 'queuedAt'>): void {
-    const { lane, store, clock, log, lastWatermarkAt } = this.#dependencies
+    const { lane, watermarks, clock, log, lastWatermarkAt } = this.#dependencies
     const now = clock.now()
     const key = `${lane}#${tenant}`
     const last = lastWatermarkAt.get(key)
@@ -131,7 +131,7 @@ class Watermarks {
     lastWatermarkAt.set(key, now)
     if (shouldRecordWatermark(queuedAt, last, now))
       this.#writes.push(
-        store
+        watermarks
           .recordWatermark(lane, tenant, queuedAt, now)
           .catch((error) => log('watermark.failed', { lane, ...causeFields(error) })),
       )

@@ -7,6 +7,7 @@ import { findUnwritable } from '../../domain/json-value.ts'
 import type { ModelUsage } from '../../domain/model-usage.ts'
 import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
 import { claim, complete } from '../../domain/transitions.ts'
+import type { ClaimWatermarks } from '../../ports/claim-watermarks.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { FileStore } from '../../ports/file-store.ts'
 import type { HeavyWork } from '../../ports/heavy-work.ts'
@@ -16,7 +17,7 @@ import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
 import type { StepStore } from '../../ports/step-store.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageDeliveries, MessageSender } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
 import type { Changed, TaskStore } from '../../ports/task-store.ts'
 import type { TextStream } from '../../ports/text-stream.ts'
@@ -58,7 +59,8 @@ export interface Delivery {
 
 export interface RunDependencies extends RefillDependencies, Pick<NoteDependencies, 'recentRuns'> {
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: MessageSender & MessageDeliveries
+  readonly watermarks: Pick<ClaimWatermarks, 'recordWatermark'>
   readonly payloads: PayloadStore
   readonly steps: StepStore
   readonly text: TextStream

@@ -6,14 +6,14 @@ import type { Progress, Task, TaskKey } from '../../domain/task.ts'
 import { renew, report } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageDeliveries } from '../../ports/task-queue.ts'
 import type { Changed, TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from '../shared/task-fields.ts'
 
 interface Dependencies {
   readonly lane: Lane
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: MessageDeliveries
   readonly clock: Clock
   readonly log: Log
   readonly mask?: (text: string) => string

@@ -1,6 +1,6 @@
 import { messageOf, type Task } from '../../domain/task.ts'
+import type { DeadLetters } from '../../ports/dead-letters.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
 import { taskFields } from './task-fields.ts'
 
 /**
@@ -9,7 +9,7 @@ import { taskFields } from './task-fields.ts'
  * @throws UnavailableError when the queue did not answer.
  */
 export async function sendDeadLetter(
-  { queue, log }: { readonly queue: TaskQueue; readonly log: Log },
+  { queue, log }: { readonly queue: Pick<DeadLetters, 'sendDead'>; readonly log: Log },
   task: Task,
 ): Promise<void> {
   const dead = { code: task.error?.code ?? 'task_failed', attempts: task.attempt }

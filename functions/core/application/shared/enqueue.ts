@@ -3,13 +3,13 @@ import { messageOf, type Task } from '../../domain/task.ts'
 import { markSendFailed } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from './task-fields.ts'
 
 export interface EnqueueDependencies {
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: MessageSender
   readonly clock: Clock
   readonly log: Log
 }

@@ -8,7 +8,7 @@ import type { Parent } from '../../domain/workflow/workflow.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
 import { taskFields } from '../shared/task-fields.ts'
@@ -42,7 +42,7 @@ export interface Submission {
 
 export interface SubmitDependencies {
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: MessageSender
   readonly payloads: PayloadStore
   readonly clock: Clock
   readonly ids: Ids

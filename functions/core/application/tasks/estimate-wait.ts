@@ -1,17 +1,17 @@
 import type { Lane } from '../../../contract.ts'
 import { type Estimate, estimate, type LaneMoment } from '../../domain/estimate.ts'
 import { isFinal, type Task } from '../../domain/task.ts'
+import type { ClaimWatermarks } from '../../ports/claim-watermarks.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
 import type { RecentRuns } from '../../ports/recent-runs.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
-import type { TaskStore } from '../../ports/task-store.ts'
+import type { QueueDepths } from '../../ports/task-queue.ts'
 
 export interface EstimateDependencies {
-  readonly queue: Pick<TaskQueue, 'depth'>
+  readonly queue: QueueDepths
   readonly recentRuns: RecentRuns
   readonly lanes: Pick<LaneStore, 'isMeantToRun'>
-  readonly watermarks: Pick<TaskStore, 'readWatermark'>
+  readonly watermarks: Pick<ClaimWatermarks, 'readWatermark'>
   readonly clock: Clock
 }
 

@@ -2,7 +2,7 @@ import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import { RETRYABLE_STATUSES, type Task, type TaskKey } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import type { TaskQueue } from '../../ports/task-queue.ts'
+import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
 import type { FollowUpSteps } from '../shared/follow-up.ts'
@@ -12,7 +12,7 @@ import { getTask } from './get-task.ts'
 
 export interface RetryDependencies {
   readonly store: TaskStore
-  readonly queue: TaskQueue
+  readonly queue: MessageSender
   readonly clock: Clock
   readonly log: Log
   readonly followUps: FollowUpSteps
