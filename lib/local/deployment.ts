@@ -18,6 +18,8 @@ export interface DeploymentOptions {
   readonly environmentLimit: number
   /** Shortens the rates of the timers. */
   readonly timerScale: number
+  /** A debugger follows threads, not processes. */
+  readonly isInspected: boolean
   /** Ids of event sources that somebody turned off. */
   readonly pausedSources: ReadonlySet<string>
   readonly warn: (text: string) => void
@@ -58,6 +60,7 @@ export class Deployment {
     functionEnv,
     environmentLimit,
     timerScale,
+    isInspected,
     pausedSources,
     warn,
     observer,
@@ -86,6 +89,8 @@ export class Deployment {
             limits.get(item.functionName) ??
             (streaming.has(item.functionName) ? STREAM_LIMIT : environmentLimit),
           keep: served.has(item.functionName) ? 1 : 0,
+          // What reads a queue runs authors' code on what others have sent.
+          isolation: limits.has(item.functionName) && !isInspected ? 'process' : 'thread',
         }),
       ]),
     )

@@ -189,7 +189,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       await provision(plan, clients)
       const common = environmentOf(endpoints, env, credentials)
       const functionEnv = (name: string) => ({ ...common, ...options.functionEnv?.(endpoints, name) })
-      const { environmentLimit, timerScale = 1 } = options
+      const { environmentLimit, timerScale = 1, isInspected = false } = options
       const next = await Deployment.create({
         plan,
         region: REGION,
@@ -198,6 +198,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         functionEnv,
         environmentLimit,
         timerScale,
+        isInspected,
         pausedSources: paused.ids,
         warn,
         observer,

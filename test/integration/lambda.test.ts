@@ -12,6 +12,7 @@ import { Gateway } from '../../lib/local/gateway/gateway.ts'
 import { EventSource } from '../../lib/local/lambda/event-source.ts'
 import { FunctionLog } from '../../lib/local/lambda/function-log.ts'
 import { FunctionPool } from '../../lib/local/lambda/function-pool.ts'
+import type { Isolation } from '../../lib/local/lambda/sandbox.ts'
 import { type Service, startService } from '../../lib/local/services/service.ts'
 import { openSqs } from '../fixtures/running.ts'
 
@@ -33,7 +34,10 @@ afterAll(async () => {
 })
 
 /** A function of this source, in an environment of its own. */
-async function makePool(source: string, { limit = 2, timeoutMs = 2_000, memoryMb = 128, env = {} } = {}) {
+async function makePool(
+  source: string,
+  { limit = 2, timeoutMs = 2_000, memoryMb = 128, env = {}, isolation = 'thread' as Isolation } = {},
+) {
   const codeDirectory = await mkdtemp(join(folder, 'code-'))
   await mkdir(codeDirectory, { recursive: true })
   await writeFile(join(codeDirectory, 'index.mjs'), source)
@@ -49,14 +53,14 @@ async function makePool(source: string, { limit = 2, timeoutMs = 2_000, memoryMb
     logGroup: 'group',
   }
   const log = new FunctionLog(join(codeDirectory, 'f.log'))
-  return new FunctionPool(plan, { env, compileCache: join(folder, 'cache'), log, limit, keep: 0 })
+  return new FunctionPool(plan, { env, compileCache: join(folder, 'cache'), log, limit, keep: 0, isolation })
 }
 
-describe('an execution environment', () => {
+describe.each(['thread', 'process'] as const)('an execution environment in a %s', (isolation) => {
   it('has an environment of its own and one event at a time, and is reused', async () => {
     const pool = await makePool(
       'let n = 0; export const handler = async (event) => ({ n: ++n, own: process.env.OWN, path: process.env.PATH, event })',
-      { env: { OWN: 'mine' } },
+      { env: { OWN: 'mine' }, isolation },
     )
     expect(await pool.invoke({ a: 1 })).toEqual({ n: 1, own: 'mine', event: { a: 1 } })
     expect(await pool.invoke({ a: 2 })).toMatchObject({ n: 2 })
@@ -67,7 +71,7 @@ describe('an execution environment', () => {
   it('their number is capped; what does not fit waits', async () => {
     const pool = await makePool(
       'export const handler = async () => { await new Promise((r) => setTimeout(r, 100)); return Date.now() }',
-      { limit: 2 },
+      { limit: 2, isolation },
     )
     await Promise.all(Array.from({ length: 6 }, () => pool.invoke({})))
     expect(pool.environments).toHaveLength(2)
@@ -96,7 +100,7 @@ describe('an execution environment', () => {
   ])(
     'a function that %s is an error to its caller, and the next call finds a fresh one',
     async (_, source, message) => {
-      const pool = await makePool(source, { timeoutMs: 1_500, memoryMb: 32 })
+      const pool = await makePool(source, { timeoutMs: 1_500, memoryMb: 32, isolation })
       await expect(pool.invoke({})).rejects.toThrow(message)
       await expect(pool.invoke({})).rejects.toThrow(message)
       await pool.close(0)
@@ -202,7 +206,7 @@ describe('an event source', () => {
   })
 })
 
-describe('memory of an environment', () => {
+describe.each(['thread', 'process'] as const)('memory of an environment in a %s', (isolation) => {
   const again =
     '; globalThis.kept = kept; await new Promise((resolve) => setTimeout(resolve, 5_000)) } return "alive" }'
   const hungry = (code: string) =>
@@ -213,10 +217,49 @@ describe('memory of an environment', () => {
     ['a large answer, parsed', 'const kept = JSON.parse("[" + "[1,2],".repeat(4_000_000) + "1]")'],
     ['bytes outside of the heap', 'const kept = Buffer.alloc(400_000_000, 1)'],
   ])('ends with it alone: %s', async (_name, code) => {
-    const pool = await makePool(hungry(code), { timeoutMs: 30_000, limit: 1 })
+    const pool = await makePool(hungry(code), { timeoutMs: 30_000, limit: 1, isolation })
     await expect(pool.invoke({ isHungry: true })).rejects.toThrow('The function used more than 128 MB')
     expect(await pool.invoke({})).toBe('alive')
     await pool.close(0)
+  })
+})
+
+describe('a process of its own', () => {
+  const again = 'globalThis.kept = kept; await new Promise((resolve) => setTimeout(resolve, 5_000))'
+  it.each([
+    ['one piece of 3 GB', 'const kept = Buffer.alloc(3_000_000_000, 1)'],
+    ['heap that grows by a gigabyte at once', 'const kept = new Array(130_000_000).fill(0.5)'],
+    ['many buffers', 'const kept = []; for (let n = 0; n < 40; n++) kept.push(Buffer.alloc(100_000_000, 1))'],
+    [
+      'memory of WebAssembly',
+      'const kept = new WebAssembly.Memory({ initial: 40_000 }); new Uint8Array(kept.buffer).fill(1)',
+    ],
+    [
+      'a thread that it starts',
+      `const { Worker } = await import('node:worker_threads')
+      const kept = new Worker('const a = []; for (;;) a.push(Buffer.alloc(50_000_000, 1))', { eval: true, resourceLimits: { maxOldGenerationSizeMb: 4_000 } })`,
+    ],
+    ['V8 itself, out of memory in one step', 'const kept = "x".repeat(500_000_000).split("")'],
+  ])('bears what would end this one: %s', async (_name, code) => {
+    const source = `export const handler = async ({ isHungry }) => { if (isHungry) { ${code}; ${again} } return "alive" }`
+    const pool = await makePool(source, { timeoutMs: 30_000, limit: 1, isolation: 'process' })
+    await expect(pool.invoke({ isHungry: true })).rejects.toThrow('The function used more than 128 MB')
+    expect(await pool.invoke({})).toBe('alive')
+    await pool.close(0)
+  })
+
+  it('ends with who started it, and tells its function nothing of that', async () => {
+    const pool = await makePool(
+      'export const handler = async () => ({ pid: process.pid, send: typeof process.send, names: Object.keys(process.env).filter((name) => name.startsWith("NODE_")) })',
+      { isolation: 'process' },
+    )
+    const { pid, ...told } = (await pool.invoke({})) as { pid: number }
+    expect(pid).not.toBe(process.pid)
+    expect(told).toEqual({ send: 'undefined', names: [] })
+    process.kill(pid, 'SIGINT')
+    expect(await pool.invoke({})).toMatchObject({ pid })
+    await pool.close(0)
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
   })
 })
 

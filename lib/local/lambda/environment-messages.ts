@@ -1,5 +1,6 @@
-/** What a runtime and the thread of an execution environment tell each other. Events and answers are JSON text. */
+/** What a runtime and the sandbox of an execution environment tell each other. Events and answers are JSON text. */
 export interface EnvironmentOrder {
+  readonly id: string
   readonly functionName: string
   readonly functionArn: string
   readonly codeDirectory: string
@@ -34,6 +35,10 @@ export type EnvironmentMessage =
   | EnvironmentReply
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'piece'; readonly bytes: Uint8Array }
+  /** Of a process, where the system does not tell others. */
+  | { readonly kind: 'memory'; readonly usedMb: number }
+  /** Something was thrown beside the handler; a process ends with it. */
+  | { readonly kind: 'crashed'; readonly error: LambdaError }
 
 /** As Lambda answers for a function that threw. */
 export interface LambdaError {

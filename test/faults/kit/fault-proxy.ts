@@ -46,7 +46,7 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
   const done: Record<string, number> = {}
   const points = new Map<DeathPoint, number>()
   const deaths: DeathPoint[] = []
-  let kill: (threadId: number) => void = () => undefined
+  let kill: (environment: string) => void = () => undefined
   const { hostname, port } = new URL(target)
   const random = seeded(options.seed)
   let faults: readonly Fault[] = options.faults ?? FAULTS
@@ -66,7 +66,7 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
     const point = pointOf(call)
     if (point) {
       deaths.push(point)
-      const die = () => kill(Number(headers['x-thread']))
+      const die = () => kill(String(headers['x-environment']))
       return point.isApplied ? forward(call, undefined, die) : die()
     }
     const isMeant = options.only === undefined || options.only.test(call.operation)
@@ -128,7 +128,7 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
     done,
     /** Points that were reached. */
     deaths,
-    /** @param killer ends the environment of a thread. */
+    /** @param killer ends the environment of that id. */
     killBy: (killer: typeof kill) => {
       kill = killer
     },

@@ -70,10 +70,10 @@ export async function startHarmedRuntime({
   if (!dynamo || !sqs || !s3 || !queue) throw new Error('the runtime began without its services')
   const proxies = [dynamo, sqs, s3]
   for (const proxy of proxies)
-    proxy.killBy((threadId) => {
-      const environment = environmentOf(runtime, threadId)
+    proxy.killBy((id) => {
+      const environment = environmentsOf(runtime).find((one) => one.id === id)
       // Nobody dies then, and a test of deaths would prove nothing.
-      if (!environment) throw new Error(`No environment has thread ${threadId}: is the saboteur loaded?`)
+      if (!environment) throw new Error(`There is no environment ${id}: is the saboteur loaded?`)
       void environment.stop()
     })
   return {
@@ -107,6 +107,3 @@ export type HarmedRuntime = Awaited<ReturnType<typeof startHarmedRuntime>>
 
 const environmentsOf = (runtime: Runtime) =>
   runtime.plan.functions.flatMap(({ name }) => [...runtime.pool(name).environments])
-
-const environmentOf = (runtime: Runtime, threadId: number) =>
-  environmentsOf(runtime).find((environment) => environment.threadId === threadId)

@@ -1,17 +1,16 @@
 /**
  * Loaded into every execution environment before its bundle (`NODE_OPTIONS=--import`). It marks each call with the
- * thread it comes from, so that a proxy can have just that environment killed; shifts the clock; and does to the
+ * environment it comes from, so that a proxy can have just that environment killed; shifts the clock; and does to the
  * environment what an answer of the model server says.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
-import { threadId } from 'node:worker_threads'
 
-const { TEST_CLOCK_SKEW_MS, TEST_CLOCK_FILE } = process.env
+const { TEST_CLOCK_SKEW_MS, TEST_CLOCK_FILE, AWS_LAMBDA_LOG_STREAM_NAME } = process.env
 
 subscribe('http.client.request.created', ({ request }) => {
   // A large upload to S3 asks first, and has sent its headers by now.
-  if (!request.headersSent) request.setHeader('x-thread', threadId)
+  if (!request.headersSent) request.setHeader('x-environment', AWS_LAMBDA_LOG_STREAM_NAME)
 })
 
 subscribe('http.client.response.finish', ({ response }) => {

@@ -1,8 +1,8 @@
 /**
- * Entry of a worker thread that is one execution environment of one function: its own `process.env`, its own memory
- * limit, one event at a time. Imports the bundle as Lambda would and calls its handler.
+ * Entry of a worker thread or a process that is one execution environment of one function: its own `process.env`, its
+ * own memory limit, one event at a time. Imports the bundle as Lambda would and calls its handler.
  *
- * JavaScript, not TypeScript: a thread that strips types takes 12 MB and 26 ms more (measured 2026-11-25), and there are
+ * JavaScript, not TypeScript: one that strips types takes 12 MB and 26 ms more (measured 2026-11-25), and there are
  * dozens. The messages are in `environment-messages.ts`.
  *
  * @import { EnvironmentMessage, EnvironmentOrder, InvocationOrder, LambdaError, TakenOrder } from './environment-messages.ts'
@@ -15,10 +15,14 @@ const { pathToFileURL } = process.getBuiltinModule('node:url')
 const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
 
 /** @type {EnvironmentOrder} */
-const order = workerData
+const order = workerData ?? JSON.parse(process.argv[2])
 
-/** @param {EnvironmentMessage} message */
-const tell = (message) => parentPort?.postMessage(message)
+/** @type {(message: EnvironmentMessage, done?: () => void) => void} */
+const tell = parentPort
+  ? (message) => parentPort.postMessage(message)
+  : // Bound here: the function finds no way to talk to who runs it.
+    process.send.bind(process)
+const ear = parentPort ?? process
 
 /** @param {unknown} thrown @returns {LambdaError} */
 function toError(thrown) {
@@ -27,6 +31,26 @@ function toError(thrown) {
     errorType: thrown.name,
     errorMessage: thrown.message,
     stackTrace: thrown.stack?.split('\n').slice(1) ?? [],
+  }
+}
+
+if (!parentPort) {
+  process.send = undefined
+  const { writeFileSync } = process.getBuiltinModule('node:fs')
+  // Ctrl-C reaches every process of the terminal; who runs this one lets it finish, and ends it.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
+  process.on('disconnect', () => process.exit())
+  process.on('uncaughtException', (thrown) => {
+    const { errorMessage } = toError(thrown)
+    const error = { errorType: 'Runtime.UnhandledError', errorMessage }
+    tell({ kind: 'crashed', error }, () => process.exit(1))
+  })
+  try {
+    // The first to go when the machine has no memory left, before whatever else its user has open.
+    writeFileSync('/proc/self/oom_score_adj', '900')
+  } catch {
+    const report = () => tell({ kind: 'memory', usedMb: Math.round(process.memoryUsage.rss() / 1_048_576) })
+    setInterval(report, 250).unref()
   }
 }
 
@@ -121,7 +145,7 @@ function contextOf({ requestId, timeoutMs }) {
     invokedFunctionArn: `${order.functionArn}:live`,
     memoryLimitInMB: String(order.memoryMb),
     logGroupName: order.functionName,
-    logStreamName: 'local',
+    logStreamName: order.id,
     callbackWaitsForEmptyEventLoop: true,
     getRemainingTimeInMillis: () => Math.max(0, Math.round(end - performance.now())),
   }
@@ -145,7 +169,7 @@ async function answerOf(handler, invocation) {
 
 try {
   const handler = await load()
-  parentPort?.on('message', async (/** @type {InvocationOrder | TakenOrder} */ told) => {
+  ear.on('message', async (/** @type {InvocationOrder | TakenOrder} */ told) => {
     if (told.kind === 'taken') return taken?.()
     current = told.requestId
     let answer

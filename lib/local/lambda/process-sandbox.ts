@@ -1,0 +1,96 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import type { EnvironmentMessage } from './environment-messages.ts'
+import {
+  ENTRY,
+  isGone,
+  orderOf,
+  outOfMemory,
+  type Sandbox,
+  type SandboxOptions,
+  tellLines,
+  YOUNG_MB,
+} from './sandbox.ts'
+
+/** Share of a function's memory that may be heap; buffers need the rest. */
+const HEAP_SHARE = 0.9
+
+/** What Node itself takes; 45 MB of it are shared with every other process of it (measured 2026-11-25: 70 MB). */
+const NODE_MB = 100
+
+/**
+ * glibc keeps freed memory of each thread in arenas of its own, of which one process makes up to eight per core. Two are
+ * enough for an event loop and its helpers.
+ */
+const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
+
+/** V8 aborts at its limit, traps where one step does not fit, and a system without memory kills. */
+const OUT_OF_MEMORY: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGKILL'])
+
+/** Ended with this process, also those that compute and would never hear that it is gone. */
+const living = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL')
+})
+
+/**
+ * A process: whatever its code does to its memory, even one piece of more than the machine has, ends nothing else. For
+ * functions that run authors' code on answers and files of others. Compared with a thread (measured 2026-11-25, the
+ * workers' bundle) it takes 30 ms more to start, and gives all of its memory back when it ends.
+ */
+export function openProcess(options: SandboxOptions): Sandbox {
+  const { plan, env, onMessage, onLine, onEnd } = options
+  const heapMb = Math.ceil(plan.memoryMb * HEAP_SHARE)
+  const child = fork(ENTRY, [JSON.stringify(orderOf(options))], {
+    env: { ...ALLOCATOR, ...env },
+    execArgv: [`--max-old-space-size=${heapMb}`, `--max-semi-space-size=${YOUNG_MB / 2}`],
+    // Bytes of a streamed answer go over as they are.
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  living.add(child)
+  let reportedMb: number | undefined
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', (code, signal) => {
+      living.delete(child)
+      const { errorType } = isGone
+      const isHungry = signal !== null && OUT_OF_MEMORY.has(signal)
+      onEnd(
+        isHungry
+          ? outOfMemory(plan)
+          : { errorType, errorMessage: `The environment ended with ${signal ?? code}` },
+      )
+      resolve()
+    })
+    // It could not be started, for want of descriptors, processes or memory, or does not listen any more.
+    child.on('error', ({ message }) => {
+      onEnd({ errorType: 'Runtime.ProcessError', errorMessage: message })
+      if (child.pid !== undefined) return
+      living.delete(child)
+      resolve()
+    })
+  })
+  for (const output of [child.stdout, child.stderr])
+    output?.on('data', (chunk: Buffer) => tellLines(chunk, onLine))
+  child.on('message', (message: EnvironmentMessage) => {
+    if (message.kind === 'memory') reportedMb = message.usedMb
+    else if (message.kind === 'crashed') onEnd(message.error)
+    else onMessage(message)
+  })
+  return {
+    mostMb: plan.memoryMb + NODE_MB,
+    post: (order) => void child.send(order, () => undefined),
+    usedMb: async () => (await residentMb(child.pid)) ?? reportedMb,
+    async end() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+/** As the system counts it; undefined where it does not say (it does on Linux). */
+async function residentMb(pid: number | undefined): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(status) ?? []
+  return kilobytes === undefined ? undefined : Math.round(Number(kilobytes) / 1_024)
+}
