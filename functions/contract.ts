@@ -62,6 +62,8 @@ export const ENV = {
   showsPrompts: 'SHOWS_PROMPTS',
   /** `keys`: every request comes by the authorizer, and one that does not is refused. */
   auth: 'AUTH',
+  /** JSON list: issuers whose tokens are taken beside keys. */
+  tokenIssuers: 'TOKEN_ISSUERS',
   /** Set where leases and other waits are shorter than their full length. */
   timingScale: 'TIMING_SCALE',
 } as const

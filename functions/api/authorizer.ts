@@ -2,8 +2,9 @@ import middy from '@middy/core'
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda'
 import { openAuthentication } from '../core/application/keys/authenticate.ts'
 import { openKeys } from '../hosts/keys.ts'
+import { openTokens } from '../hosts/tokens.ts'
 
-const authenticate = openAuthentication(openKeys())
+const authenticate = openAuthentication({ ...openKeys(), tokens: openTokens() })
 
 /**
  * Says who calls. What they may do is checked by the function behind each route, against the scopes given here: the

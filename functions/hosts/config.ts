@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { PROVIDERS } from '../contract/providers.ts'
-import { ENV, LANES } from '../contract.ts'
+import { ENV, LANES, SCOPES } from '../contract.ts'
 
 const json = <Shape extends z.ZodType>(shape: Shape) =>
   z
@@ -45,6 +45,23 @@ const shapes = {
       burst: z.int().positive().optional(),
     }),
   ).default({}),
+  [ENV.tokenIssuers]: json(
+    z.array(
+      z.object({
+        name: z.string(),
+        issuer: z.string(),
+        audiences: z.array(z.string()).min(1),
+        audienceClaim: z.string(),
+        algorithms: z.array(z.string()).min(1),
+        jwksUrl: z.string().optional(),
+        tenant: z.string().optional(),
+        tenantClaim: z.string().optional(),
+        scopesClaim: z.string(),
+        scopePrefix: z.string(),
+        mostScopes: z.array(z.enum(SCOPES)),
+      }),
+    ),
+  ).default([]),
   [ENV.corsOrigins]: json(z.array(z.string().min(1))).default([]),
   [ENV.modelServers]: json(
     z.record(

@@ -203,6 +203,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   authorizer: {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
+    optionalEnvironment: [ENV.tokenIssuers],
     // Put: when a key was last used stands in its row.
     partition: {
       key: TABLE.keyPrefix,

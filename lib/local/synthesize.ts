@@ -20,6 +20,7 @@ export const SETTINGS: readonly string[] = [
   'TIMING_SCALE',
   'TENANT_LIMITS',
   'AUTH',
+  'TOKEN_ISSUERS',
 ]
 
 /** Folders and files that bundles and template are made of. */

@@ -104,6 +104,7 @@ export class StatelessStack extends Stack {
       [ENV.watchPlaces]: String(stage.api.watchPlaces),
       [ENV.parameterPrefix]: parameterPrefix(stage),
       ...(stage.api.auth === 'keys' ? { [ENV.auth]: stage.api.auth } : {}),
+      ...(stage.api.issuers.length > 0 ? { [ENV.tokenIssuers]: JSON.stringify(stage.api.issuers) } : {}),
       ...(stage.api.corsOrigins.length > 0
         ? { [ENV.corsOrigins]: JSON.stringify(stage.api.corsOrigins) }
         : {}),

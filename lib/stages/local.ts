@@ -84,6 +84,7 @@ export function local(environment: Environment): StageInput {
       docs: 'open',
       corsOrigins: ['http://localhost:*', 'http://127.0.0.1:*'],
       auth: authOf(environment),
+      issuers: jsonOf(environment.TOKEN_ISSUERS, 'TOKEN_ISSUERS', ISSUER_EXAMPLE) ?? [],
     },
     sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256, parts: 1 },
     timing: { scale: timingScale(environment) },
@@ -109,6 +110,9 @@ function authOf({ AUTH }: Environment): 'key' | 'keys' {
   if (wanted === 'keys') return 'keys'
   throw new Error(`AUTH is "${wanted}". It may be "keys", which closes the API, or "open".`)
 }
+
+const ISSUER_EXAMPLE =
+  '[{"name": "sso", "issuer": "http://localhost:8080", "audiences": ["taskrunner"], "tenantClaim": "tenant"}]'
 
 /** An empty line in `.env` is the same as none. */
 const text = (value: string | undefined): string | undefined => value?.trim() || undefined

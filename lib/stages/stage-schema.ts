@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { KEYED_PROVIDERS, PROVIDERS } from '../../functions/contract/providers.ts'
-import { LANES, type Lane, LIMITS } from '../../functions/contract.ts'
+import { LANES, type Lane, LIMITS, SCOPES } from '../../functions/contract.ts'
 
 /** Stages with a file of their own. */
 export const STAGE_NAMES = ['local', 'emulated', 'dev', 'staging', 'prod'] as const
@@ -56,6 +56,49 @@ const laneSchema = z
   })
 export type LaneSettings = z.output<typeof laneSchema>
 
+const TENANT = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be the name of a tenant')
+
+/** Loopback is for stage `local`; anywhere else what comes by http could be anybody's. */
+const issuerAddress = z
+  .url()
+  .refine((url) => /^https:\/\/|^http:\/\/(localhost|127\.0\.0\.1)[:/]/.test(`${url}/`), {
+    error: 'must be an address that begins with https://',
+  })
+
+const isPlain = (...urls: readonly (string | undefined)[]): boolean =>
+  urls.some((url) => url?.startsWith('http:'))
+
+const issuerSchema = z
+  .strictObject({
+    /** Before the subject of its tokens, where else the id of a key stands. */
+    name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower case letters, digits and "-"'),
+    /** Exactly as its tokens spell it in `iss`. */
+    issuer: issuerAddress,
+    audiences: z.array(z.string().min(1)).min(1),
+    /** Access tokens of Amazon Cognito have `client_id` in place of `aud`. */
+    audienceClaim: z.string().min(1).default('aud'),
+    /** Signatures by a public key alone: with a shared secret that key would sign as well. */
+    algorithms: z
+      .array(
+        z.enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']),
+      )
+      .min(1)
+      .default(['RS256', 'ES256']),
+    /** Left out, its discovery document says it. */
+    jwksUrl: issuerAddress.optional(),
+    /** One tenant for all its tokens, or the claim that has each one's. No claim makes anybody an operator. */
+    tenant: TENANT.optional(),
+    tenantClaim: z.string().min(1).optional(),
+    scopesClaim: z.string().min(1).default('scope'),
+    scopePrefix: z.string().default(''),
+    /** What its tokens may do at most. */
+    mostScopes: z.array(z.enum(SCOPES)).default(['tasks:read', 'tasks:write']),
+  })
+  .refine(({ tenant, tenantClaim }) => (tenant === undefined) !== (tenantClaim === undefined), {
+    path: ['tenant'],
+    error: 'give one of tenant and tenantClaim',
+  })
+
 /** How callers reach the API, where it is not the gateway's own address with a key. */
 const doorShape = {
   /** A name of your own, with its certificate in the stage's Region. */
@@ -81,6 +124,14 @@ const doorShape = {
    * may invoke it. `keys`: our keys, `tk_…`, with tenant, scopes, expiry and rotation.
    */
   auth: z.enum(['key', 'iam', 'keys']).default('key'),
+  /** With `keys`: issuers of OpenID Connect whose tokens are taken, too. */
+  issuers: z
+    .array(issuerSchema)
+    .refine(
+      (list) => new Set(list.map(({ issuer }) => issuer)).size === list.length,
+      'names one issuer twice',
+    )
+    .default([]),
 }
 
 const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) as Record<
@@ -310,6 +361,15 @@ export const stageSchema = z
     path: ['payloadExpiryDays'],
     error: `must be above retentionDays + ${LIMITS.maxDelayDays}, the longest delay: a row must not point at an object that is gone`,
   })
+  .refine(({ api }) => api.issuers.length === 0 || api.auth === 'keys', {
+    path: ['api', 'issuers'],
+    error: 'needs auth "keys": nobody checks tokens else',
+  })
+  .refine(
+    ({ name, api }) =>
+      name === 'local' || api.issuers.every(({ issuer, jwksUrl }) => !isPlain(issuer, jwksUrl)),
+    { path: ['api', 'issuers'], error: 'must have addresses that begin with https://' },
+  )
   .refine(({ name, timing }) => name === 'local' || timing.scale === 1, {
     path: ['timing', 'scale'],
     error: 'must be 1 on a deployed stage: shorter leases are for tests on one machine',

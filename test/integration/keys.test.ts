@@ -5,19 +5,36 @@ import routesFile from '../../functions/api/routes.gen.json' with { type: 'json'
 import type { Route, Scope } from '../../functions/contract.ts'
 import { makeAdminKey } from '../../lib/deploy/admin-key.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
+import { startTokenIssuer } from '../fixtures/token-issuer.ts'
 
 const ROUTES = routesFile as readonly Route[]
 
 /** Stage local, closed: the authorizer of the template runs for real. */
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 let first: { readonly id: string; readonly key: string }
+let issuer: Awaited<ReturnType<typeof startTokenIssuer>>
 beforeAll(async () => {
-  running = await startTestRuntime({ AUTH: 'keys' })
+  issuer = await startTokenIssuer()
+  running = await startTestRuntime({
+    AUTH: 'keys',
+    TOKEN_ISSUERS: JSON.stringify([
+      {
+        name: 'sso',
+        issuer: issuer.url,
+        audiences: ['taskrunner'],
+        algorithms: ['ES256'],
+        tenantClaim: 'tenant',
+      },
+    ]),
+  })
   const made = await makeAdminKey((event) => running.pool('Keys').invoke(event), Date.now())
   if (!made) throw new Error('no key')
   first = made
 })
-afterAll(() => running.stop())
+afterAll(async () => {
+  await running.stop()
+  await issuer.stop()
+})
 
 async function call<Body = Record<string, unknown>>(
   method: string,
@@ -98,6 +115,31 @@ describe('a closed stage', () => {
       expect((await call('GET', '/keys', headers)).status).toBe(403)
       expect((await call('GET', '/tasks', headers)).status).toBe(200)
     }
+  })
+
+  it('takes a token of its issuer for the claims’ tenant and scopes, and no other token', async () => {
+    const task = { type: 'example.add', input: { x: 1, y: 2 } }
+    const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+    const mine = bearer(await issuer.sign({ tenant: 'token-a' }))
+    const made = await call<{ id: string }>('POST', '/tasks', mine, task)
+    expect(made.status).toBe(202)
+    // A key of the same tenant and another token of it reach the task; another tenant's do not.
+    const again = bearer(await issuer.sign({ tenant: 'token-a', sub: 'else', scope: 'tasks:read' }))
+    for (const headers of [again, { 'x-api-key': (await make(['tasks:read'], 'token-a')).key }])
+      expect((await call('GET', `/tasks/${made.body.id}`, headers)).status).toBe(200)
+    expect((await call('POST', '/tasks', again, task)).status).toBe(403)
+    const foreign = bearer(await issuer.sign({ tenant: 'token-b' }))
+    expect((await call('GET', `/tasks/${made.body.id}`, foreign)).status).toBe(404)
+    const greedy = bearer(await issuer.sign({ tenant: 'token-b', scope: 'keys:admin ops:write' }))
+    expect((await call('GET', '/keys', greedy)).status).toBe(403)
+    const wrong = [
+      await issuer.sign({ tenant: 'default' }),
+      await issuer.sign({ exp: 1_000_000_000 }),
+      await issuer.sign({ aud: 'another' }),
+      (await issuer.sign()).replace(/[^.]*$/, ''),
+      await issuer.sign({}, { ...(await issuer.newKey('other')), kid: 'one' }),
+    ]
+    for (const token of wrong) expect((await call('GET', '/tasks', bearer(token))).status).toBe(401)
   })
 
   it('keeps tenants apart on every declared route: an id of another is one that is not there', async () => {

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { SCOPES } from '../../contract.ts'
 import type { NewKey } from '../../core/application/keys/change-keys.ts'
 import type { ApiKey } from '../../core/domain/api-key.ts'
+import { TENANT_NAME } from '../../core/domain/token-issuer.ts'
 import { iso } from './time.ts'
 
 const time = z.iso.datetime()
@@ -9,9 +10,7 @@ const DAY = 86_400
 
 export const keyScope = z.enum(SCOPES).meta({ id: 'Scope' })
 
-export const tenantName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 letters, digits, ".", "_" or "-"')
+export const tenantName = z.string().regex(TENANT_NAME, 'must be 1 to 64 letters, digits, ".", "_" or "-"')
 
 export const keyParams = z.object({
   id: z.string().describe('Id of the key: what stands between tk_ and the next _.'),

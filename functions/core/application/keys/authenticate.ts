@@ -2,11 +2,14 @@ import { type ApiKey, isUsable, isUseDue, parseToken } from '../../domain/api-ke
 import type { Principal } from '../../domain/principal.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KeyHash, KeyStore } from '../../ports/key-store.ts'
+import type { TokenVerifier } from '../../ports/token-verifier.ts'
 
 interface Needs {
   readonly keys: Pick<KeyStore, 'get' | 'replace'>
   readonly keyHash: KeyHash
   readonly clock: Pick<Clock, 'now'>
+  /** Of a stage that takes tokens of other issuers, too. */
+  readonly tokens?: TokenVerifier | undefined
 }
 
 /** A revoked key opens nothing so much later at most. */
@@ -14,7 +17,7 @@ export const BELIEVED_MS = 30_000
 const MOST_KEYS = 10_000
 
 /** @returns who a token stands for; undefined for one that is unknown, wrong, expired or revoked, without saying which. */
-export function openAuthentication({ keys, keyHash, clock }: Needs) {
+export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
   const known = new Map<string, { readonly key: ApiKey; readonly until: number }>()
 
   async function find(id: string): Promise<ApiKey | undefined> {
@@ -42,7 +45,7 @@ export function openAuthentication({ keys, keyHash, clock }: Needs) {
 
   return async (token: string): Promise<Principal | undefined> => {
     const parsed = parseToken(token)
-    if (!parsed) return undefined
+    if (!parsed) return tokens?.verify(token)
     const [key, digest] = await Promise.all([find(parsed.id), keyHash.digest(parsed.id, parsed.secret)])
     // An id that is not there is compared too: the time of a refusal does not tell which ids are.
     const isRight = keyHash.isSame(digest, key?.hash ?? 'A'.repeat(digest.length))
