@@ -35,6 +35,9 @@ export const keyVariableOf = (server: string): string => variable(server, 'API_K
 export const baseUrlVariableOf = (server: string): string => variable(server, 'BASE_URL')
 export const modelsVariableOf = (server: string): string => variable(server, 'MODELS')
 
+/** Models of OpenAI whose calls run in the background. */
+export const BACKGROUND_VARIABLE = 'OPENAI_BACKGROUND'
+
 /** Names of `.env` that say who answers for which model. */
 export const MODEL_VARIABLES: readonly string[] = [
   ...KEYED_PROVIDERS.flatMap((name) => [
@@ -43,6 +46,7 @@ export const MODEL_VARIABLES: readonly string[] = [
     modelsVariableOf(name),
   ]),
   'MODEL_SERVERS',
+  BACKGROUND_VARIABLE,
   'BEDROCK_MODELS',
   'DEFAULT_MODEL',
 ]
@@ -56,4 +60,6 @@ export interface ServerSettings {
   readonly isKeyless?: boolean | undefined
   /** What is known of its dialect, for OpenAI's protocol; the rest is learned from its first refusal. */
   readonly dialect?: Readonly<Record<string, unknown>> | undefined
+  /** Models, or prefixes ending in `*`, whose calls it runs in the background (OpenAI's responses). */
+  readonly background?: readonly string[] | undefined
 }

@@ -71,6 +71,7 @@ const shapes = {
         baseUrl: z.url({ protocol: /^https?$/ }).optional(),
         isKeyless: z.boolean().optional(),
         dialect: z.record(z.string(), z.unknown()).optional(),
+        background: z.array(z.string()).optional(),
       }),
     ),
   ).optional(),

@@ -1,4 +1,5 @@
 import {
+  BACKGROUND_VARIABLE,
   baseUrlVariableOf,
   KEYED_PROVIDERS,
   keyVariableOf,
@@ -57,6 +58,7 @@ export function local(environment: Environment): StageInput {
       defaultModel: text(environment.DEFAULT_MODEL) ?? DEFAULT_MODEL,
       bedrockModels: names(environment.BEDROCK_MODELS),
       baseUrls,
+      background: names(environment[BACKGROUND_VARIABLE]),
       servers: serversOf(environment.MODEL_SERVERS),
       proxy: proxyOf(environment),
     },

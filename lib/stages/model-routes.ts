@@ -16,8 +16,16 @@ export function modelEnvironment({ models }: StageSettings): Readonly<Record<str
   const servers: Record<string, ServerSettings> = {}
   for (const [name, baseUrl] of Object.entries(models.baseUrls))
     servers[name] = { speaks: name as ServerSettings['speaks'], baseUrl }
-  for (const { name, speaks, baseUrl, isKeyless, dialect } of models.servers)
-    servers[name] = { speaks, baseUrl, ...(isKeyless ? { isKeyless } : {}), ...(dialect ? { dialect } : {}) }
+  if (models.background.length > 0)
+    servers.openai = { ...(servers.openai ?? { speaks: 'openai' }), background: models.background }
+  for (const { name, speaks, baseUrl, isKeyless, dialect, background } of models.servers)
+    servers[name] = {
+      speaks,
+      baseUrl,
+      ...(isKeyless ? { isKeyless } : {}),
+      ...(dialect ? { dialect } : {}),
+      ...(background.length > 0 ? { background } : {}),
+    }
   const { https, http, noProxy } = models.proxy
   return {
     ...(Object.keys(servers).length > 0 ? { [ENV.modelServers]: JSON.stringify(servers) } : {}),

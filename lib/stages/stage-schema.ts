@@ -145,29 +145,36 @@ const address = z.url({
 })
 
 /** A server that speaks a provider's protocol. Its key is the parameter `<name>-api-key`. */
-const serverSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower case letters, digits and "-"')
-    .refine((name) => !(PROVIDERS as readonly string[]).includes(name), 'is the name of a provider'),
-  speaks: z.enum(KEYED_PROVIDERS as [(typeof KEYED_PROVIDERS)[number]]).default('openai'),
-  baseUrl: address,
-  /** Model names, or prefixes ending in `*`, that go to it. */
-  models: z.array(z.string().min(1)).min(1),
-  isKeyless: z.boolean().default(false),
-  /** What is known of its dialect; the rest is learned. */
-  dialect: z
-    .strictObject({
-      streams: z.boolean(),
-      hasStreamOptions: z.boolean(),
-      maxTokensName: z.enum(['max_tokens', 'max_completion_tokens']),
-      hasTemperature: z.boolean(),
-      hasSystem: z.boolean(),
-      hasJsonSchema: z.boolean(),
-    })
-    .partial()
-    .optional(),
-})
+const serverSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower case letters, digits and "-"')
+      .refine((name) => !(PROVIDERS as readonly string[]).includes(name), 'is the name of a provider'),
+    speaks: z.enum(KEYED_PROVIDERS as [(typeof KEYED_PROVIDERS)[number]]).default('openai'),
+    baseUrl: address,
+    /** Model names, or prefixes ending in `*`, that go to it. */
+    models: z.array(z.string().min(1)).min(1),
+    isKeyless: z.boolean().default(false),
+    /** Of its models, those whose calls it runs in the background; it must speak OpenAI's responses. */
+    background: z.array(z.string().min(1)).default([]),
+    /** What is known of its dialect; the rest is learned. */
+    dialect: z
+      .strictObject({
+        streams: z.boolean(),
+        hasStreamOptions: z.boolean(),
+        maxTokensName: z.enum(['max_tokens', 'max_completion_tokens']),
+        hasTemperature: z.boolean(),
+        hasSystem: z.boolean(),
+        hasJsonSchema: z.boolean(),
+      })
+      .partial()
+      .optional(),
+  })
+  .refine(({ speaks, background }) => speaks === 'openai' || background.length === 0, {
+    path: ['background'],
+    error: 'is for servers that speak "openai"',
+  })
 
 /**
  * Everything in which one environment may differ from another. Strict: an unknown key is a mistake, and a mistake
@@ -221,6 +228,11 @@ export const stageSchema = z
         .optional(),
       /** Providers that are reached at another address than their own. */
       baseUrls: z.partialRecord(z.enum(PROVIDERS), address).default({}),
+      /**
+       * Models of OpenAI, or prefixes ending in `*`, whose calls run in the background: an attempt that dies is followed by one
+       * that attaches to its call. OpenAI then stores the answers (`store: true`).
+       */
+      background: z.array(z.string().min(1)).default([]),
       /** Further servers, each beside the others: Ollama, vLLM, a gateway, Azure. */
       servers: z.array(serverSchema).default([]),
       /** The proxy that model calls go by, but for Bedrock's, and the hosts reached without it, by commas. */

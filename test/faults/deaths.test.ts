@@ -39,6 +39,31 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
+    name: 'before the id of a call in the background is kept',
+    service: 'dynamo',
+    model: 'later-1',
+    point: update(2, false),
+    // The moment of one write.
+    calls: 2,
+    attempts: 2,
+  },
+  {
+    name: 'after the id of a call in the background is kept',
+    service: 'dynamo',
+    model: 'later-1',
+    point: update(2, true),
+    calls: 1,
+    attempts: 2,
+  },
+  {
+    name: 'after the model answered in the background, before the result is stored',
+    service: 'dynamo',
+    model: 'later-1',
+    point: update(3, false),
+    calls: 1,
+    attempts: 2,
+  },
+  {
     name: 'after the result is stored, before the queue’s delete',
     service: 'dynamo',
     point: update(2, true),
@@ -132,7 +157,8 @@ describe('an environment that dies', () => {
     await vi.waitFor(() => expect(deaths()).toHaveLength(1), { timeout: 30_000 })
     if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
     else expect(task.error?.code).toBe('provider_unauthorized')
-    expect([world.server.callsOf(prompt).length, task.attempts]).toEqual([one.calls, one.attempts])
+    const calls = world.server.callsOf(prompt).length + world.server.desk.startsOf(prompt)
+    expect([calls, task.attempts]).toEqual([one.calls, one.attempts])
   })
 
   it('every failed one has its dead letter', async () => {

@@ -135,6 +135,19 @@ describe('further model servers', () => {
     },
   ])
 
+  it('say whose calls run in the background, OpenAI itself too', () => {
+    const servers = JSON.stringify([
+      { name: 'gateway', baseUrl: 'https://x.example/v1', models: ['far-*'], background: ['far-*'] },
+    ])
+    const stage = loadStage('local', { OPENAI_BACKGROUND: 'o3*, gpt-5-pro', MODEL_SERVERS: servers })
+    expect(JSON.parse(modelEnvironment(stage).MODEL_SERVERS ?? '')).toEqual({
+      openai: { speaks: 'openai', background: ['o3*', 'gpt-5-pro'] },
+      gateway: { speaks: 'openai', baseUrl: 'https://x.example/v1', background: ['far-*'] },
+    })
+    const wrong = servers.replace('"name"', '"speaks":"anthropic","name"')
+    expect(() => loadStage('local', { MODEL_SERVERS: wrong })).toThrow(/background.*speak "openai"/)
+  })
+
   it('stand beside OpenAI, each with its own models', () => {
     const stage = loadStage('local', { OPENAI_API_KEY: 'k', MODEL_SERVERS: SERVERS })
     expect(modelRoutes(stage)).toMatchObject({ 'llama*': 'ollama', 'gpt-4o': 'my-azure', 'gpt-*': 'openai' })

@@ -11,6 +11,10 @@ export function routeModel(routes: ModelRoutes, model: string): string | undefin
   return pattern === undefined ? undefined : routes[pattern]
 }
 
+/** Whether a model is among names and prefixes ending in `*`. */
+export const fitsModel = (names: readonly string[], model: string): boolean =>
+  names.some((name) => (name.endsWith('*') ? model.startsWith(name.slice(0, -1)) : model === name))
+
 /** The names and prefixes a caller may use, for an error message. */
 export const describeModels = (routes: ModelRoutes): string => Object.keys(routes).join(', ')
 

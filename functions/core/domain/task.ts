@@ -9,6 +9,7 @@
  */
 import type { Lane } from '../../contract.ts'
 import type { FollowUp } from './follow-ups.ts'
+import type { OpenCall } from './open-call.ts'
 import type { Webhook } from './webhook.ts'
 import type { Parent } from './workflow/workflow.ts'
 
@@ -163,6 +164,8 @@ export interface Task extends TaskKey {
   readonly history: readonly AttemptRecord[]
   /** The epoch from which on its checkpoints count; absent while it has none. See `step.ts`. */
   readonly stepsSince?: number
+  /** Model calls that go on at their provider, for the next attempt to attach to. See `open-call.ts`. */
+  readonly calls?: readonly OpenCall[]
   /** Attempts between the first and the latest of `history` that a long life left out. */
   readonly attemptsOmitted?: number
   /** Retries in this epoch that cost no attempt, since the infrastructure or an open circuit ended them. */

@@ -10,6 +10,7 @@
 import { TIMING } from '../../contract/timing.ts'
 import { type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
 import { crashRecord, type Recorded, recorded } from './history.ts'
+import type { OpenCall } from './open-call.ts'
 import {
   type AttemptRecord,
   FINAL_STATUSES,
@@ -168,7 +169,7 @@ export function complete(
       progress: { percent: 100, message: '' },
       ...(usage ? { usage } : {}),
     },
-    remove: [...remove, 'error'],
+    remove: [...remove, 'error', 'calls'],
     ...record,
   }
 }
@@ -189,13 +190,15 @@ export interface Later {
   readonly entry?: Recorded
   /** Since when, and how often, the task was put off without spending an attempt. */
   readonly uncounted?: Required<Pick<Task, 'parkedSince' | 'uncounted'>>
+  /** What the next attempt may attach to; left out where nothing changes. */
+  readonly calls?: readonly OpenCall[] | undefined
 }
 
 /** Ends an attempt that may be tried again. */
 export function retryLater(
   token: string,
   now: number,
-  { wait, error, usage, attempt, entry, uncounted }: Later,
+  { wait, error, usage, attempt, entry, uncounted, calls }: Later,
 ): Transition {
   const isParked = wait.by === 'sweeper'
   const { set, ...record } = noted(entry)
@@ -213,6 +216,7 @@ export function retryLater(
       dueAt: isParked ? wait.until : wait.until + TIMING.queuedPatienceMs,
       updatedAt: now,
       ...(usage ? { usage } : {}),
+      ...(calls ? { calls } : {}),
       ...uncounted,
     },
     ...record,
@@ -227,15 +231,28 @@ export function fail(
     error,
     usage,
     entry,
+    calls,
     ...end
-  }: End & { readonly error: TaskFailure; readonly usage: Usage | undefined; readonly entry: Recorded },
+  }: End & {
+    readonly error: TaskFailure
+    readonly usage: Usage | undefined
+    readonly entry: Recorded
+    readonly calls?: readonly OpenCall[] | undefined
+  },
 ): Transition {
   const { set, remove } = ended(now, end)
   const { set: history, ...record } = noted(entry)
   return {
     name: 'fail',
     when: { statuses: ['PROCESSING'], token },
-    set: { ...set, ...history, status: 'FAILED', error, ...(usage ? { usage } : {}) },
+    set: {
+      ...set,
+      ...history,
+      status: 'FAILED',
+      error,
+      ...(usage ? { usage } : {}),
+      ...(calls ? { calls } : {}),
+    },
     remove,
     ...record,
   }
@@ -364,7 +381,7 @@ export function restart(
       'ttl',
       'reapAt',
       // Checkpoints of before no longer count.
-      ...(isFromStart ? (['stepsSince'] as const) : []),
+      ...(isFromStart ? (['stepsSince', 'calls'] as const) : []),
     ],
   }
 }

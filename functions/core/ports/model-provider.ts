@@ -1,3 +1,4 @@
+import type { ProviderError } from '../domain/errors.ts'
 import type { ModelUsage } from '../domain/model-usage.ts'
 
 /**
@@ -11,7 +12,40 @@ import type { ModelUsage } from '../domain/model-usage.ts'
 export interface ModelProvider {
   readonly name: string
   generate(request: ModelRequest, options: GenerateOptions): Promise<ModelAnswer>
+  /** Calls that go on at the provider while nobody is connected; left out where it has none or the stage wants none. */
+  readonly background?: BackgroundCalls
 }
+
+/**
+ * Calls that outlive whoever made them. The id of a started call is stored before its answer is waited for, so that a
+ * later attempt attaches to it instead of paying again. Throws as `generate` does.
+ */
+export interface BackgroundCalls {
+  /** Whether a request can be made this way. */
+  takes(request: ModelRequest): boolean
+  /**
+   * Makes the call, and resolves as soon as the provider has named it.
+   * @returns undefined when the server knows no such calls after all: nothing was started.
+   */
+  start(request: ModelRequest, options: GenerateOptions): Promise<StartedCall | undefined>
+  /** Waits for the end of a call that was started before. Its text comes from the beginning. Costs nothing. */
+  attach(id: string, options: GenerateOptions): Promise<CallOutcome>
+  /** Stops a call. Never throws: a call that cannot be stopped ends by itself. */
+  cancel(id: string): Promise<void>
+}
+
+export interface StartedCall {
+  readonly id: string
+  /** Waits for the end. A connection that drops is made again, from where it was. */
+  readonly outcome: () => Promise<CallOutcome>
+}
+
+/** How a call ended. Whoever gets an error thrown instead knows nothing of the call: it may still run. */
+export type CallOutcome =
+  | { readonly kind: 'answered'; readonly answer: ModelAnswer }
+  | { readonly kind: 'failed'; readonly error: ProviderError }
+  /** The provider no longer knows it, or somebody stopped it. */
+  | { readonly kind: 'gone' }
 
 export interface ModelRequest {
   readonly model: string

@@ -11,7 +11,7 @@ export async function startHarmedWorld(harm: Partial<Pick<Harm, 'seed' | 'share'
   const stateDir = await mkdtemp(join(tmpdir(), 'runner-'))
   const harmed = await startHarmedRuntime({
     ...{ seed: 1, share: 0, queueShare: 0, stateDir, ...harm },
-    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' },
+    env: { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*,later-*', OPENAI_BACKGROUND: 'later-*' },
   })
   return {
     server,

@@ -3,14 +3,15 @@ import { createHash } from 'node:crypto'
 import type { Usage } from '../../domain/task.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
 
-const spending = new AsyncLocalStorage<{ usage: Usage | undefined }>()
+const spending = new AsyncLocalStorage<{ readonly step: string; usage: Usage | undefined }>()
 
 export const stepScope: StepScope = {
-  measure: async (work) => {
-    const spent: { usage: Usage | undefined } = { usage: undefined }
+  measure: async (work, step) => {
+    const spent: { readonly step: string; usage: Usage | undefined } = { step, usage: undefined }
     const value = await spending.run(spent, async () => work())
     return { value, usage: spent.usage }
   },
+  current: () => spending.getStore()?.step,
   book: (add) => {
     const step = spending.getStore()
     if (step) step.usage = add(step.usage)

@@ -1,7 +1,7 @@
 import { ConflictError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { recorded } from '../../domain/history.ts'
-import { type Decision, decide, providerOf } from '../../domain/retry.ts'
+import { type Decision, decide, describeFailure, providerOf } from '../../domain/retry.ts'
 import type { AttemptRecord, Task } from '../../domain/task.ts'
 import { fail, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
 import { followUp } from '../shared/follow-up.ts'
@@ -66,6 +66,7 @@ async function onConflict(
   log('task.stopped', { ...taskFields(task), code })
   if (code === 'lease_lost')
     return refuseDelivery(dependencies, delivery, await store.get(task), batch.shrunk)
+  await meter.calls.cancel()
   const usage = meter.usage()
   if (usage) await store.change(task, recordCancelledUsage(task.epoch, token, usage))
   return 'done'
@@ -85,10 +86,12 @@ async function onFailure(
     entry: recorded(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))),
     retention: retentionFrom(now, retentionDays, task),
     pending: followUpsOf(task, 'FAILED'),
+    calls: meter.calls.left(isOurFault(cause), true),
   }
   const ended = await retryUnavailable(clock, () => store.change(task, fail(token, now, end)))
   if (!ended.changed || !ended.task) return refuseDelivery(dependencies, delivery, ended.task, batch.shrunk)
   log('task.failed', { ...taskFields(task), code: error.code, ...failureFields(cause) })
+  await meter.calls.cancel()
   // What cannot be done now is the sweeper's: the row stays due. The message has done its work.
   await followUp(dependencies, ended.task)
   return 'done'
@@ -106,6 +109,7 @@ async function onRetry(
     wait,
     error,
     usage: meter.usage(),
+    calls: meter.calls.left(isOurFault(cause), false),
     attempt: isCounted ? task.attempt : task.attempt - 1,
     // What spent no attempt is counted, not listed: there may be many, and each says the same.
     ...(isCounted
@@ -125,6 +129,9 @@ async function onRetry(
   await queue.changeVisibility(lane, delivery.receipt, Math.ceil((wait.until - clock.now()) / 1_000))
   return 'again'
 }
+
+/** Neither the author's code nor a provider made the attempt fail: what was answered is as good as before. */
+const isOurFault = (cause: unknown): boolean => !describeFailure(cause).isCounted
 
 export const recordOf = (
   task: Task,

@@ -9,10 +9,13 @@ import type { Clock, Ids } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelAnswer, ModelMessage, ModelProviders, ModelRequest } from '../../ports/model-provider.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { circuitOf, type ProviderGate } from './guard-provider.ts'
+import { OpenCalls } from './open-calls.ts'
 
 interface Dependencies {
+  readonly store: TaskStore
   readonly providers: ModelProviders
   readonly gate: ProviderGate
   readonly stepScope: StepScope
@@ -55,6 +58,8 @@ export interface ModelMeter {
   readonly isPaid: () => boolean
   /** The provider of this attempt's calls. */
   readonly provider: () => string | undefined
+  /** Those that providers run in the background. */
+  readonly calls: OpenCalls
 }
 
 /** Codes after which the next model of a list is asked: this one cannot answer now, whatever the prompt. */
@@ -73,8 +78,10 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
   let usage = task.usage
   let provider: string | undefined
   let isPaid = false
+  const calls = new OpenCalls(dependencies, task)
 
   const ask = async (
+    key: string,
     model: string,
     { onDelta, onRestart: _restart, failOnTruncation, ...call }: Call,
   ): Promise<Reply> => {
@@ -110,8 +117,8 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
         ...(costMicroUsd === null ? {} : { cost_usd: costMicroUsd / 1_000_000 }),
       }
     }
-    const answer = await answerer
-      .generate(request, {
+    const { isBooked, ...answer } = await calls
+      .answer(key, answerer, request, {
         signal,
         ...(onDelta ? { onDelta } : {}),
         ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
@@ -132,7 +139,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const isTruncated = finishReason === 'length'
     log('model.answered', {
       ...callFields(),
-      ...book(answer.usage, { finishReason, ...(isTruncated ? { isTruncated } : {}) }),
+      ...(isBooked ? {} : book(answer.usage, { finishReason, ...(isTruncated ? { isTruncated } : {}) })),
     })
     if (isTruncated && failOnTruncation) throw truncated(answerer.name)
     return { ...answer, isTruncated, model, provider: answerer.name }
@@ -140,13 +147,19 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
 
   const generate = async (call: Call): Promise<Reply> => {
     const models = call.model === undefined ? [name] : [call.model].flat()
+    const { onDelta: _delta, onRestart: _restart, ...content } = call
+    const key = calls.keyOf({ ...content, model: models })
+    // The one whose answer is under way goes first.
+    const asked = calls.modelOf(key)
+    const order = models.toSorted((left, right) => Number(right === asked) - Number(left === asked))
     const failures: ProviderError[] = []
-    for (const model of models)
+    for (const [index, model] of order.entries())
       try {
-        return await ask(model, call)
+        return await ask(key, model, call)
       } catch (error) {
         if (!(error instanceof ProviderError) || !NEXT_MODEL_CODES.includes(error.code)) throw error
         failures.push(error)
+        if (index < order.length - 1) await calls.cancel(key)
         call.onRestart?.()
       }
     // The task may be tried again if any of its models may; an attempt is spent if any of them was called.
@@ -165,6 +178,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     },
     isPaid: () => isPaid,
     provider: () => provider,
+    calls,
     client: { name, generate, complete: async (call) => (await generate(call)).text },
   }
 }

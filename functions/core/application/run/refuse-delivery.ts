@@ -5,12 +5,14 @@ import { isFinal, messageEpoch, type Task } from '../../domain/task.ts'
 import { expire } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
+import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { MessageDeliveries, MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { abandonment } from '../shared/abandonment.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import { cancelCalls } from './open-calls.ts'
 import type { Delivery } from './run-task.ts'
 
 interface Dependencies {
@@ -21,6 +23,7 @@ interface Dependencies {
   readonly log: Log
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
+  readonly providers: ModelProviders
 }
 
 /** Messages of a row that may not be claimed right now come back at least this much later. */
@@ -40,7 +43,11 @@ export async function refuseDelivery(
 ): Promise<'done' | 'again'> {
   const { lane, store, queue, clock, log, retentionDays } = dependencies
   const now = clock.now()
-  if (!task || isFinal(task.status) || task.epoch > messageEpoch(message)) return 'done'
+  if (!task || isFinal(task.status) || task.epoch > messageEpoch(message)) {
+    // Whoever cancelled it has no keys; whoever ran it is gone, or is about to stop them too, which is the same twice.
+    if (task?.status === 'CANCELLED') await cancelCalls(dependencies, task, task.calls ?? [])
+    return 'done'
+  }
   if (task.startBy !== undefined && task.startBy <= now) {
     const end = { retention: retentionFrom(now, retentionDays, task), pending: followUpsOf(task, 'EXPIRED') }
     const expired = await store.change(task, expire(task, now, end))

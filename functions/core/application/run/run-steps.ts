@@ -54,6 +54,7 @@ export function openSteps(
   token: string,
   signal: AbortSignal,
   bookEarlier: (usage: Usage) => void = () => undefined,
+  stepKept: (step: string) => void = () => undefined,
 ): TaskSteps {
   let task = claimed
   let life = stepLifeOf(task)
@@ -94,7 +95,7 @@ export function openSteps(
       throw new TaskError(`The task has more than ${MAX_STEPS} steps.`, { code: 'too_many_steps' })
     signal.throwIfAborted()
     const startedAt = clock.now()
-    const { value: given, usage } = await stepScope.measure(run)
+    const { value: given, usage } = await stepScope.measure(run, key)
     const json = JSON.stringify({ value: given })
     if (Buffer.byteLength(json) > LIMITS.resultBytes)
       throw new TaskError(`What step "${name}" gives is larger than ${LIMITS.resultBytes} bytes.`, {
@@ -117,6 +118,7 @@ export function openSteps(
     }
     const stands = await retryUnavailable(clock, () => steps.keep(task, step, reapTime()))
     known.set(key, stands)
+    stepKept(key)
     log('step.kept', { ...taskFields(task), step: name, step_ms: step.endedAt - startedAt })
     // After the value is safe: what was paid for stays paid for.
     signal.throwIfAborted()

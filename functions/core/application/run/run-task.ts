@@ -108,8 +108,9 @@ export type Delivered = 'done' | 'again'
  * Runs one delivery to the end of its attempt.
  *
  * Between any two side effects the process may die. After the claim: the lease ends, message and sweeper bring the task
- * back. After the provider answered and before `complete` landed: the attempt is paid for and made again; no order of
- * the two avoids that. After `complete`: the message returns, meets a final row and is deleted.
+ * back. After the provider answered and before `complete` landed: the attempt is paid for and made again, unless the
+ * provider runs the call in the background, to which the next attempt attaches (`open-calls.ts`). After `complete`: the
+ * message returns, meets a final row and is deleted.
  *
  * @throws UnavailableError when table or queue did not answer; the message then comes back by its visibility.
  */
@@ -154,7 +155,8 @@ async function runAttempt(
   const watch = (until: number) => text.watch(until)
   const supervised = superviseAttempt(dependencies, task, token, receipt, { ...batch, watch })
   const meter = meterModel(dependencies, task, supervised.signal)
-  const steps = openSteps(dependencies, task, token, supervised.signal, meter.bookEarlier)
+  const stepKept = (step: string) => meter.calls.stepKept(step)
+  const steps = openSteps(dependencies, task, token, supervised.signal, meter.bookEarlier, stepKept)
   const attempt = () => ({ task: steps.task(), token, delivery, supervised, meter, text, batch })
   try {
     const result = await perform(dependencies, attempt(), steps)

@@ -12,6 +12,7 @@ export const OPENAI_ENDINGS: Endings = {
   // https://platform.openai.com/docs/api-reference/chat/object
   stop: STOP,
   length: LENGTH,
+  max_output_tokens: LENGTH,
   content_filter: REFUSED,
   tool_calls: NEVER,
   function_call: NEVER,

@@ -1,8 +1,17 @@
 import type { FailureRule } from '../../../domain/provider-failure.ts'
 import { COMMON_RULES } from '../shared/families.ts'
 
+const RESPONSES = 'https://developers.openai.com/api/reference/resources/responses'
+
 /** Errors of OpenAI and of servers that speak like it. */
 export const OPENAI_RULES: readonly FailureRule[] = [
+  {
+    // Of a response that failed in the background.
+    word: /^(bio_policy|cyber_policy|image_content_policy_violation)$/,
+    is: 'content_refused',
+    retry: 'never',
+    source: RESPONSES,
+  },
   {
     // Groq's flex tier has no room just now.
     status: [498],
@@ -11,4 +20,10 @@ export const OPENAI_RULES: readonly FailureRule[] = [
     source: 'https://console.groq.com/docs/errors',
   },
   ...COMMON_RULES,
+  {
+    word: /^(invalid_prompt|data_residency_mismatch|(invalid|empty|unsupported)_\w*image\w*|image_\w+|failed_to_download_image|unsupported_image_media_type)$/,
+    is: 'provider_rejected',
+    retry: 'never',
+    source: RESPONSES,
+  },
 ]

@@ -1,4 +1,5 @@
 import { ProviderError } from '../../../domain/errors.ts'
+import { fitsModel } from '../../../domain/model-routes.ts'
 import type {
   GenerateOptions,
   ModelAnswer,
@@ -8,6 +9,7 @@ import type {
 import { AnswerBuilder, collect } from '../shared/answer.ts'
 import { asProvider, post, secretsOf } from '../shared/as-provider.ts'
 import { readBody } from '../shared/read-body.ts'
+import { openBackground } from './background.ts'
 import { requestBody, takePart } from './chat.ts'
 import { type Dialect, firstDialect, learn } from './dialect.ts'
 import { OPENAI_ENDINGS } from './endings.ts'
@@ -26,7 +28,12 @@ export interface OpenaiServer {
   readonly key?: string | undefined
   /** What is known of its dialect; the rest is learned. */
   readonly dialect?: Partial<Dialect> | undefined
+  /** Models, or prefixes ending in `*`, whose calls it runs in the background. */
+  readonly background?: readonly string[] | undefined
+  readonly pollMs?: number
 }
+
+const POLL_MS = 2_000
 
 /** What was learned of servers and their models; lives as long as the execution environment. */
 const learned = new Map<string, Dialect>()
@@ -48,7 +55,20 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
     return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
   }
 
-  return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], async (request, options) => {
+  const { background = [], pollMs = POLL_MS } = server
+  const calls =
+    background.length > 0
+      ? openBackground({
+          url: responsesAddressOf(base),
+          headers: authorization(base, key),
+          failing,
+          takes: (model) => fitsModel(background, model),
+          dialect: { hasTemperature: server.dialect?.hasTemperature ?? true, isKnown: true },
+          pollMs,
+        })
+      : undefined
+
+  const generate = async (request: ModelRequest, options: GenerateOptions) => {
     const place = `${base.href} ${request.model}`
     const dialect = learned.get(place) ?? { ...firstDialect(baseUrl === OPENAI), ...server.dialect }
     const next = (error: unknown): Dialect | undefined => {
@@ -71,7 +91,8 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
         (found) => learned.set(place, found),
       )
     }
-  })
+  }
+  return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], generate, calls)
 }
 
 /** The one extra call. What its refusal teaches is for the next attempt, which is worth making then. */
@@ -110,6 +131,17 @@ function authorization(base: URL, key: string | undefined): Record<string, strin
   return user || password
     ? { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }
     : {}
+}
+
+/** Azure has responses only at its versionless address. */
+function responsesAddressOf(base: URL): URL {
+  const url = new URL(base)
+  url.username = ''
+  url.password = ''
+  const path = url.pathname.replace(/\/+$/, '')
+  const root = isAzure(base) ? `${path.replace(/\/openai(\/.*)?$/, '')}/openai/v1` : path
+  url.pathname = `${root}/responses`
+  return url
 }
 
 /** https://learn.microsoft.com/azure/ai-foundry/openai/reference: a deployment's own address, unless the base is `/openai/v1`. */

@@ -1,9 +1,9 @@
 /** Puts an answer together from its pieces and says whether its end was a good one. */
 import { LIMITS } from '../../../../contract.ts'
-import type { Retry } from '../../../domain/errors.ts'
+import { ProviderError, type Retry } from '../../../domain/errors.ts'
 import type { ModelUsage } from '../../../domain/model-usage.ts'
 import { badAnswer, refused, tooLarge, truncated } from '../../../domain/provider-failure.ts'
-import type { GenerateOptions, ModelAnswer } from '../../../ports/model-provider.ts'
+import type { CallOutcome, GenerateOptions, ModelAnswer } from '../../../ports/model-provider.ts'
 
 export const NO_USAGE: ModelUsage = {
   inputTokens: null,
@@ -54,6 +54,19 @@ export class AnswerBuilder {
     this.#onDelta?.(text)
   }
 
+  /** Takes the whole text as the provider has it, whatever of it has come in pieces. */
+  whole(text: string): void {
+    const said = this.#parts.join('')
+    if (text === '' || text === said) return
+    if (text.startsWith(said)) {
+      this.add(text.slice(said.length))
+      return
+    }
+    this.#bytes = Buffer.byteLength(text)
+    if (this.#bytes > LIMITS.resultBytes) throw tooLarge(this.#provider, LIMITS.resultBytes)
+    this.#parts = [text]
+  }
+
   end(reason: string | null | undefined): void {
     if (reason) this.#reason = reason
   }
@@ -91,6 +104,16 @@ export class AnswerBuilder {
       )
     }
     return { text: this.#parts.join(''), usage, finishReason: ending.kind }
+  }
+}
+
+/** How a call in the background ended. */
+export function outcomeOf(answer: AnswerBuilder): CallOutcome {
+  try {
+    return { kind: 'answered', answer: answer.finish() }
+  } catch (error) {
+    if (error instanceof ProviderError) return { kind: 'failed', error }
+    throw error
   }
 }
 

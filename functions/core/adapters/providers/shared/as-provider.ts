@@ -6,33 +6,51 @@ import {
   failedCall,
 } from '../../../domain/provider-failure.ts'
 import type {
+  BackgroundCalls,
+  CallOutcome,
   GenerateOptions,
   ModelAnswer,
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
-import { describeCauses, postJson, type Reply } from './post-json.ts'
+import { describeCauses, type Reply, sendJson } from './post-json.ts'
 import { readStart } from './read-body.ts'
 import { readErrorText } from './read-error.ts'
 
-/** A provider from one function that makes the call: nothing but a `ProviderError` or the signal's reason leaves it. */
+/** A provider from what makes its calls: nothing but a `ProviderError` or the signal's reason leaves it. */
 export function asProvider(
   name: string,
   secrets: readonly string[],
   call: (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>,
+  background?: BackgroundCalls,
 ): ModelProvider {
   const mask = maskOf(secrets)
+  const guard = async <Answer>(signal: AbortSignal, make: () => Promise<Answer>): Promise<Answer> => {
+    signal.throwIfAborted()
+    try {
+      return await make()
+    } catch (error) {
+      signal.throwIfAborted()
+      throw masked(error instanceof ProviderError ? error : badAnswer(name, describeCauses(error)), mask)
+    }
+  }
+  const follow = async (signal: AbortSignal, make: () => Promise<CallOutcome>): Promise<CallOutcome> => {
+    const outcome = await guard(signal, make)
+    return outcome.kind === 'failed' ? { ...outcome, error: masked(outcome.error, mask) } : outcome
+  }
   return {
     name,
-    async generate(request, options) {
-      options.signal.throwIfAborted()
-      try {
-        return await call(request, options)
-      } catch (error) {
-        options.signal.throwIfAborted()
-        throw masked(error instanceof ProviderError ? error : badAnswer(name, describeCauses(error)), mask)
-      }
-    },
+    generate: (request, options) => guard(options.signal, () => call(request, options)),
+    ...(background && {
+      background: {
+        ...background,
+        start: async (request, options) => {
+          const started = await guard(options.signal, () => background.start(request, options))
+          return started && { ...started, outcome: () => follow(options.signal, started.outcome) }
+        },
+        attach: (id, options) => follow(options.signal, () => background.attach(id, options)),
+      },
+    }),
   }
 }
 
@@ -67,16 +85,31 @@ export interface Failing {
 }
 
 /** Posts, and gives the answer when its status is a good one. @throws ProviderError by the provider's table. */
-export async function post(
-  { provider, rules, now }: Failing,
+export const post = (
+  failing: Failing,
   url: URL,
   headers: Readonly<Record<string, string>>,
   body: unknown,
   signal: AbortSignal,
+): Promise<Reply> => ask(failing, signal, () => sendJson(failing.provider, url, headers, body, signal))
+
+/** Gets, in the same way. */
+export const get = (
+  failing: Failing,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Reply> => ask(failing, signal, () => sendJson(failing.provider, url, headers, undefined, signal))
+
+async function ask(
+  { provider, rules, now }: Failing,
+  signal: AbortSignal,
+  send: () => Promise<Reply>,
 ): Promise<Reply> {
-  const reply = await postJson(provider, url, headers, body, signal)
+  const reply = await send()
   if (reply.status >= 200 && reply.status < 300) return reply
   const { status: inner, ...read } = readErrorText(await readStart(reply.body))
+  signal.throwIfAborted()
   const failure: CallFailure = {
     ...read,
     provider,

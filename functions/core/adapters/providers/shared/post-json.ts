@@ -27,19 +27,20 @@ export function useProxy(proxyEnv: ProxyEnvironment): void {
 }
 
 /**
- * Posts JSON and gives the answer as soon as its headers are there. Node's own request and not `fetch`, which gives up
+ * Posts JSON, or gets where there is none, and gives the answer as soon as its headers are there. Node's own request and not `fetch`, which gives up
  * after 300 s without a byte and follows redirects, prompt and all, to another host.
  *
  * @throws ProviderError when there is no connection, or the answer is a redirect.
  */
-export async function postJson(
+export async function sendJson(
   provider: string,
   url: URL,
   headers: Readonly<Record<string, string>>,
   body: unknown,
   signal: AbortSignal,
 ): Promise<Reply> {
-  const message = await send(url, headers, Buffer.from(JSON.stringify(body)), signal).catch((cause) => {
+  const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+  const message = await send(url, headers, bytes, signal).catch((cause) => {
     throw unreachable(provider, describeCauses(cause))
   })
   const status = message.statusCode ?? 0
@@ -60,7 +61,7 @@ export async function postJson(
 function send(
   url: URL,
   headers: Readonly<Record<string, string>>,
-  body: Buffer,
+  body: Buffer | undefined,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -68,14 +69,13 @@ function send(
     const request = (isSecure ? httpsRequest : httpRequest)(
       url,
       {
-        method: 'POST',
+        method: body ? 'POST' : 'GET',
         agent: agents[isSecure ? 'https:' : 'http:'],
         signal,
         headers: {
           accept: 'text/event-stream, application/json',
           'accept-encoding': 'identity',
-          'content-type': 'application/json',
-          'content-length': body.length,
+          ...(body ? { 'content-type': 'application/json', 'content-length': body.length } : {}),
           ...headers,
         },
       },

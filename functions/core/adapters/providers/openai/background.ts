@@ -1,0 +1,222 @@
+/** Calls that a server runs on without us: https://platform.openai.com/docs/guides/background */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ProviderError } from '../../../domain/errors.ts'
+import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
+import type {
+  BackgroundCalls,
+  CallOutcome,
+  GenerateOptions,
+  ModelRequest,
+  StartedCall,
+} from '../../../ports/model-provider.ts'
+import { AnswerBuilder } from '../shared/answer.ts'
+import { type Failing, get, post } from '../shared/as-provider.ts'
+import { parsePiece } from '../shared/parse-piece.ts'
+import { type BodyPart, readBody } from '../shared/read-body.ts'
+import { readError } from '../shared/read-error.ts'
+import { OPENAI_ENDINGS } from './endings.ts'
+import { type Event, endOf, eventSchema, responseBody, takeEvent } from './responses.ts'
+
+export interface ResponseServer {
+  /** `…/responses`. */
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly failing: Failing
+  readonly takes: (model: string) => boolean
+  readonly dialect: Learned
+  /** Between two looks at a call whose stream cannot be had. */
+  readonly pollMs: number
+}
+
+interface Learned {
+  readonly hasTemperature: boolean
+  /** It speaks responses, and runs them in the background. */
+  readonly isKnown: boolean
+}
+
+/** What was learned of servers and their models; lives as long as the execution environment. */
+const learned = new Map<string, Learned>()
+const MOST_LEARNED = 1_000
+
+/** How long a call that has just begun may take to be named once nobody wants it: then it is stopped by its name. */
+const NAMING_MS = 4_000
+const CANCEL_MS = 5_000
+/** Connections in a row that bring nothing new. */
+const MOST_FAILURES = 3
+/** Of a route or a field that a server does not know. */
+const REFUSALS: readonly number[] = [400, 404, 405, 415, 422, 501]
+const ROUTE_REFUSALS: readonly number[] = [404, 405, 501]
+
+export function openBackground(server: ResponseServer): BackgroundCalls {
+  const { failing, pollMs } = server
+  const { provider } = failing
+  const place = (model: string) => `${server.url.href} ${model}`
+  const dialectOf = (model: string) => learned.get(place(model)) ?? server.dialect
+  const addressOf = (id: string, tail = '') => {
+    const url = new URL(server.url)
+    url.pathname += `/${encodeURIComponent(id)}${tail}`
+    return url
+  }
+  const headersOf = ({ traceparent }: Pick<GenerateOptions, 'traceparent'>) => ({
+    ...server.headers,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  })
+
+  /** @returns undefined when the server refused what only this kind of call has. */
+  const begin = async (request: ModelRequest, options: GenerateOptions, signal: AbortSignal) => {
+    const { model } = request
+    const dialect = dialectOf(model)
+    const call = ({ hasTemperature }: Learned) =>
+      post(failing, server.url, headersOf(options), responseBody(request, hasTemperature), signal)
+    const note = (found: Learned) => {
+      if (learned.size >= MOST_LEARNED) learned.clear()
+      learned.set(place(model), found)
+    }
+    try {
+      return await call(dialect)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      if (request.temperature !== undefined && dialect.hasTemperature && /temperature/i.test(error.message)) {
+        const better = { ...dialect, hasTemperature: false }
+        note(better)
+        return await call(better)
+      }
+      if (!ROUTE_REFUSALS.includes(error.status ?? 0) && !ABOUT.test(error.message)) throw error
+      note({ ...dialect, isKnown: false })
+      return undefined
+    }
+  }
+
+  /** Follows a call to its end, by its stream as long as there is one. */
+  const follow = async (
+    id: string,
+    events: AsyncIterable<Event> | undefined,
+    answer: AnswerBuilder,
+    options: GenerateOptions,
+  ): Promise<CallOutcome> => {
+    const { signal } = options
+    let next = events
+    let last = -1
+    let hasStream = true
+    for (let failures = 0; ; ) {
+      try {
+        next ??= await open(id, hasStream ? last : undefined, options)
+        for await (const event of next) {
+          signal.throwIfAborted()
+          const number = event.sequence_number
+          if (typeof number === 'number') {
+            // Sent again: a server may begin where it likes.
+            if (number <= last) continue
+            last = number
+          }
+          failures = 0
+          // The call may run on: its state says so.
+          if (event.type === 'error') {
+            hasStream = false
+            break
+          }
+          takeEvent(event, answer)
+          const end = event.response && endOf(event.response, answer, failing)
+          if (end) return end
+          if (event.type === 'response') hasStream = false
+        }
+        if (hasStream) failures += 1
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!(error instanceof ProviderError)) throw error
+        if (error.code === 'result_too_large') throw error
+        if (error.status === 404) return { kind: 'gone' }
+        const isForbidden = error.status === 401 || error.status === 403
+        // A stream is kept for five minutes, a response longer.
+        if (hasStream && error.retry === 'never' && !isForbidden) hasStream = false
+        else if (error.retry === 'never' || (!hasStream && failures >= MOST_FAILURES)) throw error
+        else failures += 1
+      }
+      // One that always breaks at the same place: the state is enough.
+      if (hasStream && failures >= MOST_FAILURES) {
+        hasStream = false
+        failures = 0
+      }
+      next = undefined
+      await sleep(failures > 0 ? pollMs / 2 : pollMs, undefined, { signal }).catch(() =>
+        signal.throwIfAborted(),
+      )
+    }
+  }
+
+  /** @param after number of the last event that was seen; undefined: the state alone. */
+  const open = async (
+    id: string,
+    after: number | undefined,
+    options: GenerateOptions,
+  ): Promise<AsyncIterable<Event>> => {
+    const url = addressOf(id)
+    if (after !== undefined) url.searchParams.set('stream', 'true')
+    if (after !== undefined && after >= 0) url.searchParams.set('starting_after', String(after))
+    const reply = await get(failing, url, headersOf(options), options.signal)
+    return readEvents(provider, readBody(provider, reply.body))
+  }
+
+  return {
+    takes: ({ model, stop }) => stop === undefined && server.takes(model) && dialectOf(model).isKnown,
+
+    async start(request, options): Promise<StartedCall | undefined> {
+      const { signal } = options
+      const connection = new AbortController()
+      const hangUp = () => connection.abort(signal.reason)
+      // Not at once: a call without a name cannot be stopped.
+      const hangUpLate = () => setTimeout(hangUp, NAMING_MS).unref()
+      signal.addEventListener('abort', hangUpLate, { once: true })
+      try {
+        const reply = await begin(request, options, connection.signal)
+        if (!reply) return undefined
+        const parts = readBody(provider, reply.body)
+        const answer = new AnswerBuilder(provider, OPENAI_ENDINGS, options.onDelta)
+        const first = await parts.next()
+        if (first.done) throw badAnswer(provider, 'it is empty')
+        const event = parsePiece(eventSchema, first.value.data, provider)
+        if (!event.response) {
+          connection.abort()
+          throw failedCall({ ...readError(event), provider, now: failing.now() }, failing.rules)
+        }
+        const { id } = event.response
+        if (signal.aborted) hangUp()
+        signal.addEventListener('abort', hangUp, { once: true })
+        return { id, outcome: () => follow(id, readEvents(provider, parts, event), answer, options) }
+      } finally {
+        signal.removeEventListener('abort', hangUpLate)
+      }
+    },
+
+    attach: (id, options) =>
+      follow(id, undefined, new AnswerBuilder(provider, OPENAI_ENDINGS, options.onDelta), options),
+
+    async cancel(id) {
+      const signal = AbortSignal.timeout(CANCEL_MS)
+      const reply = await post(failing, addressOf(id, '/cancel'), headersOf({}), {}, signal).catch(
+        () => undefined,
+      )
+      reply?.body.destroy()
+    },
+  }
+}
+
+const ABOUT = /background|\bstore\b|\bresponses\b|unknown (url|path|route|endpoint)/i
+
+const isRefusal = (error: unknown): error is ProviderError =>
+  error instanceof ProviderError &&
+  error.code === 'provider_rejected' &&
+  error.status !== undefined &&
+  REFUSALS.includes(error.status)
+
+async function* readEvents(
+  provider: string,
+  parts: AsyncIterable<BodyPart>,
+  first?: Event,
+): AsyncGenerator<Event> {
+  if (first) yield first
+  for await (const { data } of parts) {
+    if (data.trim() === '[DONE]') return
+    yield parsePiece(eventSchema, data, provider)
+  }
+}

@@ -1,0 +1,213 @@
+import { ConflictError, causeFields } from '../../domain/errors.ts'
+import { MAX_OPEN_CALLS, noteCalls, type OpenCall } from '../../domain/open-call.ts'
+import { badAnswer } from '../../domain/provider-failure.ts'
+import type { Task } from '../../domain/task.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type {
+  BackgroundCalls,
+  CallOutcome,
+  GenerateOptions,
+  ModelAnswer,
+  ModelProvider,
+  ModelProviders,
+  ModelRequest,
+} from '../../ports/model-provider.ts'
+import type { StepScope } from '../../ports/step-scope.ts'
+import type { TaskStore } from '../../ports/task-store.ts'
+import { retryUnavailable } from '../shared/retry-unavailable.ts'
+import { taskFields } from '../shared/task-fields.ts'
+
+interface Dependencies {
+  readonly store: TaskStore
+  readonly providers: ModelProviders
+  readonly stepScope: StepScope
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface Answer extends ModelAnswer {
+  /** An earlier attempt has read it and put it on the bill. */
+  readonly isBooked: boolean
+}
+
+/** How long the end of an attempt waits for the id of a call that has just begun, so that it can be stopped. */
+const LONGEST_START_MS = 5_000
+
+/** A call of this attempt. */
+interface Known extends OpenCall {
+  readonly isAnswered?: true
+}
+
+/**
+ * The calls of one attempt that a provider runs in the background.
+ *
+ * A new call leaves: the call at the provider, its id on the row, the wait. Dying between the first two pays again, which
+ * is the time of one write; dying anywhere later, the next attempt attaches. A call is known by its step, its request and
+ * how often this attempt has made the same before.
+ */
+export class OpenCalls {
+  readonly #dependencies: Dependencies
+  readonly #task: Task
+  readonly #counts = new Map<string, number>()
+  readonly #stepOf = new Map<string, string | undefined>()
+  readonly #starting = new Set<Promise<unknown>>()
+  #known: readonly Known[]
+  /** The row lists calls. */
+  #isListed: boolean
+  #written: Promise<unknown> = Promise.resolve()
+
+  constructor(dependencies: Dependencies, task: Task) {
+    this.#dependencies = dependencies
+    this.#task = task
+    this.#known = task.calls ?? []
+    this.#isListed = this.#known.length > 0
+  }
+
+  /** A name for the call that is made now: asked once for each. */
+  keyOf(call: unknown): string {
+    const { stepScope } = this.#dependencies
+    const step = stepScope.current()
+    const same = stepScope.fingerprint(JSON.stringify([step, call])).slice(0, 16)
+    const nth = (this.#counts.get(same) ?? 0) + 1
+    this.#counts.set(same, nth)
+    const key = `${same}.${nth}`
+    this.#stepOf.set(key, step)
+    return key
+  }
+
+  /** The model that an earlier attempt asked. */
+  modelOf(key: string): string | undefined {
+    return this.#known.find((call) => call.key === key)?.model
+  }
+
+  /** Answers a request by the provider's way: in the background where it has one, attached to where one is open. */
+  async answer(
+    key: string,
+    provider: ModelProvider,
+    request: ModelRequest,
+    options: GenerateOptions,
+  ): Promise<Answer> {
+    const { background } = provider
+    if (!background?.takes(request))
+      return { ...(await provider.generate(request, options)), isBooked: false }
+    const open = this.#known.find((call) => call.key === key && call.model === request.model)
+    if (open) {
+      const outcome = await background.attach(open.id, options)
+      this.#log('model.attached', open, { outcome: outcome.kind })
+      if (outcome.kind !== 'gone') return this.#settle(open, provider, outcome)
+      this.#forget(key)
+    }
+    const starting = background.start(request, options)
+    this.#starting.add(starting)
+    const started = await starting.finally(() => this.#starting.delete(starting))
+    if (!started) return { ...(await provider.generate(request, options)), isBooked: false }
+    const call = { key, id: started.id, model: request.model }
+    await this.#keep(call, background)
+    options.signal.throwIfAborted()
+    return this.#settle(call, provider, await started.outcome())
+  }
+
+  /** The value of a step is kept: its calls are made no more. */
+  stepKept(step: string): void {
+    this.#known = this.#known.filter(({ key }) => this.#stepOf.get(key) !== step)
+  }
+
+  /**
+   * What the row says when the attempt ends; undefined where it says so already. An answer is kept only when the attempt
+   * failed for a reason of ours: an author who did not like it wants another.
+   *
+   * @param isEnd no attempt follows, so that what still runs is stopped.
+   */
+  left(isOurFault: boolean, isEnd: boolean): readonly OpenCall[] | undefined {
+    if (!this.#isListed) return undefined
+    return this.#known
+      .filter((call) => (call.isAnswered ? isOurFault : call.isBooked || !isEnd))
+      .map(({ isAnswered, ...call }) => (isAnswered ? { ...call, isBooked: true as const } : call))
+  }
+
+  /** Stops at the provider what nobody will read: one call, or all. */
+  async cancel(key?: string): Promise<void> {
+    const { clock } = this.#dependencies
+    if (key === undefined && this.#starting.size > 0)
+      await Promise.race([Promise.allSettled(this.#starting), clock.sleep(LONGEST_START_MS)])
+    const open = this.#known.filter(
+      (call) => (key === undefined || call.key === key) && !call.isAnswered && !call.isBooked,
+    )
+    this.#known = this.#known.filter((call) => !open.includes(call))
+    await cancelCalls(this.#dependencies, this.#task, open)
+  }
+
+  async #keep(call: Known, background: BackgroundCalls): Promise<void> {
+    const { store, clock, log } = this.#dependencies
+    this.#known = [...this.#known, call].slice(-MAX_OPEN_CALLS)
+    this.#isListed = true
+    // One after the other, each with all that is known: a later write never takes a call away.
+    const write = this.#written.then(() =>
+      retryUnavailable(clock, () =>
+        store.change(
+          this.#task,
+          noteCalls(
+            this.#task.token ?? '',
+            this.#known.map(({ isAnswered: _, ...open }) => open),
+          ),
+        ),
+      ),
+    )
+    this.#written = write.catch(() => undefined)
+    const noted = await write.catch((error) => {
+      // The call is under way and paid for. Without its id on the row, it is a call as any other.
+      log('model.unnoted', { ...taskFields(this.#task), ...causeFields(error) })
+      return undefined
+    })
+    if (noted === undefined || noted.changed) return
+    // The task is somebody else's, who knows nothing of this call.
+    this.#forget(call.key)
+    await background.cancel(call.id)
+    throw new ConflictError(noted.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
+  }
+
+  #settle(call: Known, provider: ModelProvider, outcome: CallOutcome): Answer {
+    if (outcome.kind === 'answered') {
+      this.#known = this.#known.map((known) =>
+        known.key === call.key ? { ...known, isAnswered: true } : known,
+      )
+      return { ...outcome.answer, isBooked: call.isBooked ?? false }
+    }
+    // The same call would end the same way for ever.
+    this.#forget(call.key)
+    throw outcome.kind === 'failed' ? outcome.error : badAnswer(provider.name, 'the call is gone')
+  }
+
+  #forget(key: string): void {
+    this.#known = this.#known.filter((call) => call.key !== key)
+  }
+
+  #log(event: string, { id, model }: OpenCall, fields: Readonly<Record<string, unknown>>): void {
+    this.#dependencies.log(event, {
+      ...taskFields(this.#task),
+      call_id: id,
+      model: model.slice(0, 100),
+      ...fields,
+    })
+  }
+}
+
+/** Stops calls at their providers. Never rejects. */
+export async function cancelCalls(
+  { providers, log }: Pick<Dependencies, 'providers' | 'log'>,
+  task: Task,
+  calls: readonly OpenCall[],
+): Promise<void> {
+  await Promise.all(
+    calls.map(async ({ id, model }) => {
+      try {
+        const { background } = await providers.forModel(model)
+        await background?.cancel(id)
+        log('model.cancelled', { ...taskFields(task), call_id: id })
+      } catch (error) {
+        log('model.uncancelled', { ...taskFields(task), call_id: id, ...causeFields(error) })
+      }
+    }),
+  )
+}
