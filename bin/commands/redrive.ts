@@ -1,8 +1,8 @@
 import { Argument } from 'commander'
 import { LANES } from '../../functions/contract.ts'
 import type { Redrive } from '../../lib/client/types.ts'
-import { facts, type Paint } from '../cli/screen.ts'
-import { type AddCommand, openSession } from '../cli/session.ts'
+import { bar, facts, type Paint } from '../cli/screen.ts'
+import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { instant, positive, wholeNumber } from '../cli/values.ts'
 
 interface RedriveOptions {
@@ -10,12 +10,21 @@ interface RedriveOptions {
   readonly errorCode?: string
   readonly failedAfter?: string
   readonly failedBefore?: string
+  readonly createdAfter?: string
+  readonly createdBefore?: string
   readonly limit?: number
   readonly pace?: number
   readonly dryRun?: boolean
 }
 
-/** `redrive`: the dead letters of a lane run again, each once. */
+/** What one call may start at most. */
+const MOST_A_CALL = 5_000
+/** With a pace, each call starts what a minute bears, and the next one comes a minute later. */
+const PACED_SECONDS = 60
+/** Ids are listed up to so many; a million would hide the answer. */
+const MOST_LISTED = 100
+
+/** `redrive`: the dead letters of a lane run again, each once; as many calls as it takes. */
 export const addRedrive: AddCommand = (program) => {
   program
     .command('redrive')
@@ -26,24 +35,83 @@ export const addRedrive: AddCommand = (program) => {
     .option('-e, --error-code <code>', 'only failures with this code')
     .option('--failed-after <time>', 'a time, or a span before now (2h)', instant)
     .option('--failed-before <time>', 'a time, or a span before now', instant)
+    .option('--created-after <time>', 'a time, or a span before now', instant)
+    .option('--created-before <time>', 'a time, or a span before now', instant)
     .option('-n, --limit <n>', 'at most so many', wholeNumber)
     .option('--pace <per-second>', 'so many a second, to spare a provider that recovers', positive)
     .action(async (lane: string, options: RedriveOptions, command) => {
       const session = await openSession(command)
-      const answer = await session.api.json('redriveQueue', {
-        params: { lane },
-        body: {
-          ...(options.type ? { type: options.type } : {}),
-          ...(options.errorCode ? { error_code: options.errorCode } : {}),
-          ...(options.failedAfter ? { failed_after: options.failedAfter } : {}),
-          ...(options.failedBefore ? { failed_before: options.failedBefore } : {}),
-          ...(options.limit === undefined ? {} : { limit: options.limit }),
-          ...(options.pace === undefined ? {} : { pace_per_second: options.pace }),
-          dry_run: options.dryRun === true,
-        },
-      })
+      const answer = await redriveAll(session, lane, options)
       session.show(answer, () => redriveText(answer, session.paint))
     })
+}
+
+/** Calls until nothing is left, the limit is reached, or a call could start nothing. */
+export async function redriveAll(
+  { api, isLive, note }: Pick<Session, 'api' | 'isLive' | 'note'>,
+  lane: string,
+  options: RedriveOptions,
+  sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+): Promise<Redrive> {
+  const { limit = Number.POSITIVE_INFINITY, pace } = options
+  const perCall = pace ? Math.max(1, Math.floor(pace * PACED_SECONDS)) : MOST_A_CALL
+  const isDryRun = options.dryRun === true
+  const total = isLive && !isDryRun ? await lettersOf(api, lane) : undefined
+  let all: Redrive | undefined
+  for (;;) {
+    const left = limit - (all?.redriven ?? 0)
+    const begun = Date.now()
+    const answer: Redrive = await api.json('redriveQueue', {
+      params: { lane },
+      body: {
+        ...(options.type ? { type: options.type } : {}),
+        ...(options.errorCode ? { error_code: options.errorCode } : {}),
+        ...(options.failedAfter ? { failed_after: options.failedAfter } : {}),
+        ...(options.createdAfter ? { created_after: options.createdAfter } : {}),
+        ...(options.createdBefore ? { created_before: options.createdBefore } : {}),
+        // The first call says what "failed by now" means: what fails again meanwhile is left alone.
+        ...(all || options.failedBefore ? { failed_before: all?.failed_before ?? options.failedBefore } : {}),
+        ...(all?.next_cursor ? { cursor: all.next_cursor } : {}),
+        limit: Math.min(perCall, MOST_A_CALL, left),
+        ...(pace === undefined ? {} : { pace_per_second: pace }),
+        dry_run: isDryRun,
+      },
+    })
+    all = all ? together(all, answer) : answer
+    if (all.next_cursor === null || all.redriven >= limit) return all
+    if (isLive) note(progressText(all, total))
+    if (pace) await sleep(Math.max(0, PACED_SECONDS * 1_000 - (Date.now() - begun)))
+  }
+}
+
+const lettersOf = async (api: Session['api'], lane: string): Promise<number | undefined> =>
+  api
+    .json('listQueues', {})
+    .then(({ queues }) => queues.find((queue) => queue.lane === lane)?.dead_letters)
+    .catch(() => undefined)
+
+/** Of two calls one after the other: counts add up, what remains is what the last one said. */
+function together(before: Redrive, now: Redrive): Redrive {
+  const byError = { ...before.by_error }
+  for (const [code, count] of Object.entries(now.by_error)) byError[code] = (byError[code] ?? 0) + count
+  const redriven = before.redriven + now.redriven
+  return {
+    ...now,
+    by_error: byError,
+    redriven,
+    matched: now.dry_run ? before.matched + now.matched : redriven + now.remaining,
+    tasks: before.tasks.length < MOST_LISTED ? [...before.tasks, ...now.tasks] : before.tasks,
+  }
+}
+
+/** The dead-letter queue's depth is roughly how many there are, those of other tenants included. */
+export function progressText(
+  { dry_run: isDryRun, redriven, matched }: Redrive,
+  total: number | undefined,
+): string {
+  if (isDryRun) return `${matched} looked at so far`
+  const whole = Math.max(total ?? 0, matched)
+  return `${bar((100 * redriven) / Math.max(1, whole))} ${redriven} of about ${whole} run again`
 }
 
 export function redriveText(answer: Redrive, paint: Paint): string {
@@ -55,5 +123,9 @@ export function redriveText(answer: Redrive, paint: Paint): string {
     Object.entries(byError).map(([code, count]) => [code, String(count)] as const),
     paint,
   )
-  return [head, ...(codes ? [codes] : []), ...tasks].join('\n')
+  const more = tasks.length < redriven || tasks.length > MOST_LISTED
+  const listed = more
+    ? [...tasks.slice(0, MOST_LISTED), `… ${redriven - Math.min(MOST_LISTED, tasks.length)} more`]
+    : tasks
+  return [head, ...(codes ? [codes] : []), ...listed].join('\n')
 }

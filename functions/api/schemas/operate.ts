@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { LANES } from '../../contract.ts'
 import { GATES } from '../../core/application/operate/explain-task.ts'
+import { pageShape } from './cursor.ts'
 import { laneName, taskStatus } from './task.ts'
 
 const time = z.iso.datetime({ offset: true })
@@ -18,6 +19,11 @@ export const redriveBody = z
     error_code: z.string().min(1).max(100).optional().describe('Only tasks that failed with this code.'),
     failed_after: time.optional().describe('RFC 3339, inclusive.'),
     failed_before: time.optional().describe('RFC 3339, inclusive.'),
+    created_after: time.optional().describe('RFC 3339, inclusive; tasks outside are not even read.'),
+    created_before: time.optional().describe('RFC 3339, inclusive; tasks outside are not even read.'),
+    cursor: pageShape.cursor.describe(
+      'next_cursor of the call before: goes on behind what that one started.',
+    ),
     dry_run: z.boolean().default(false).describe('Count and change nothing.'),
     limit: z.int().min(1).max(MOST_REDRIVEN).default(1_000).describe('Start at most so many.'),
     pace_per_second: z
@@ -37,12 +43,19 @@ export const redriveAnswer = z
   .object({
     lane: laneName,
     dry_run: z.boolean(),
-    matched: amount.describe('Failed tasks that fit the filter.'),
+    matched: amount.describe('Failed tasks that fit the filter, as far as this call looked.'),
     redriven: amount,
     remaining: amount.describe('Fit, but were not started: over the limit, or time ran out.'),
     by_error: z.record(z.string(), amount),
     tasks: z.array(z.string()).describe('Ids of the tasks started.'),
-    is_complete: z.boolean().describe('False when time ran out before every failed task was looked at.'),
+    is_complete: z
+      .boolean()
+      .describe('False when limit or time ended it before every failed task was looked at.'),
+    next_cursor: z
+      .string()
+      .nullable()
+      .describe('Send it, with the same filter, to go on; null when every failed task was looked at.'),
+    failed_before: time.describe('Send it along with next_cursor, so that what fails again is left alone.'),
   })
   .meta({ id: 'Redrive' })
 

@@ -5,7 +5,9 @@ import { openRelease } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { readLane } from '../../read-lane.ts'
+import { readCursor, writeCursor } from '../../schemas/cursor.ts'
 import { laneParams, redriveAnswer, redriveBody } from '../../schemas/operate.ts'
+import { iso } from '../../schemas/time.ts'
 
 /** The gateway gives up after 29 s. */
 const WORK_MS = 20_000
@@ -16,7 +18,8 @@ export const redriveQueueRoute = defineRoute({
   function: 'api-operate',
   scope: 'ops:write',
   summary: 'Run the failed tasks of a lane again',
-  description: 'The next epoch of every failed task of the caller that fits the filter.',
+  description:
+    'The next epoch of every failed task of the caller that fits the filter, newest first; for more than a call can start, send next_cursor until it is null.',
   params: laneParams,
   body: {
     schema: redriveBody,
@@ -37,6 +40,8 @@ export const redriveQueueRoute = defineRoute({
   handle: async ({ tenant, params, receivedAt, body }, needs) => {
     const lane = readLane(params.lane)
     const { type, error_code, failed_after, failed_before, dry_run, limit, pace_per_second } = body
+    const { created_after, created_before } = body
+    const cursor = readCursor(body.cursor)
     if (pace_per_second !== undefined && limit / pace_per_second > LIMITS.queueDelaySeconds)
       throw invalid([
         {
@@ -54,6 +59,9 @@ export const redriveQueueRoute = defineRoute({
       ...(failed_after ? { failedAfter: Date.parse(failed_after) } : {}),
       // What fails again while this runs is left alone: two operators at once start one epoch of each task.
       failedBefore: Math.min(receivedAt, failed_before ? Date.parse(failed_before) : receivedAt),
+      ...(created_after ? { createdAfter: Date.parse(created_after) } : {}),
+      ...(created_before ? { createdBefore: Date.parse(created_before) } : {}),
+      ...(cursor ? { cursor } : {}),
       ...(pace_per_second ? { pacePerSecond: pace_per_second } : {}),
     }
     const done = await redriveLane(needs, request, clock.now() + WORK_MS)
@@ -68,6 +76,8 @@ export const redriveQueueRoute = defineRoute({
         by_error: done.byError,
         tasks: done.ids,
         is_complete: done.isComplete,
+        next_cursor: writeCursor(done.cursor),
+        failed_before: iso(request.failedBefore),
       },
     }
   },

@@ -27,6 +27,10 @@ export interface RedriveRequest {
   readonly failedAfter?: number
   /** Not after the request itself, lest it start again what just failed again. */
   readonly failedBefore: number
+  readonly createdAfter?: number
+  readonly createdBefore?: number
+  /** Where an earlier call stopped. */
+  readonly cursor?: string
   /** Only counts. */
   readonly isDryRun: boolean
   /** At most so many are started. */
@@ -40,16 +44,21 @@ export interface Redriven {
   readonly redriven: number
   /** Matched and not started: over the limit, or time ran out. Call again for them. */
   readonly remaining: number
+  /** Of those that were started, or would be. */
   readonly byError: Readonly<Record<string, number>>
   readonly ids: readonly string[]
-  /** False when time ran out before every failed task was looked at. */
+  /** False when the limit or the time was reached before every failed task was looked at. */
   readonly isComplete: boolean
+  /** Where the next call goes on: behind all that this one started. Absent when there is nothing more. */
+  readonly cursor?: string
 }
 
 const PAGE = 100
-const CONCURRENCY = 16
-/** Ten letters each. */
-const PRUNE_ROUNDS = 100
+const CONCURRENCY = 50
+/** What remains beyond the limit is counted this far: a million is not read for each thousand that start. */
+const MOST_COUNTED = 1_000
+/** Ten letters each; further ones as long as most of a round's tasks have moved on. */
+const PRUNE_ROUNDS = 20
 
 /**
  * Starts the next epoch of every failed task of a tenant's lane that fits the filter. The rows are asked, not the
@@ -62,38 +71,65 @@ export async function redriveLane(
   stopAt: number,
 ): Promise<Redriven> {
   const { store, queue, clock, log } = dependencies
-  const { tenant, lane, type, isDryRun, limit } = request
+  const { tenant, lane, type, createdAfter, createdBefore, isDryRun, limit } = request
+  const filter = {
+    status: 'FAILED' as const,
+    lane,
+    ...(type ? { type } : {}),
+    ...(createdAfter === undefined ? {} : { createdAfter }),
+    ...(createdBefore === undefined ? {} : { createdBefore }),
+  }
   const byError: Record<string, number> = {}
   const ids: string[] = []
   let matched = 0
   let given = 0
-  let isComplete = true
   const startNow = clock.now()
-  const redriveOne = async (task: Task): Promise<void> => {
-    if (given >= limit) return
-    const startAt = startNow + startDelayMs(given, request.pacePerSecond)
-    given += 1
-    if (await startAgain(dependencies, task, startAt)) ids.push(task.id)
-  }
-  let cursor: string | undefined
-  do {
-    const page = await store.list(tenant, { status: 'FAILED', lane, ...(type ? { type } : {}) }, PAGE, cursor)
+  const look = async (most: number, from: string | undefined) => {
+    const page = await store.list(tenant, filter, most, from)
     const found = page.tasks.filter((task) => task.status === 'FAILED' && fits(task, request))
     matched += found.length
+    return { found, next: page.cursor }
+  }
+  const redriveOne = async (task: Task, index: number): Promise<void> => {
+    const startAt = startNow + startDelayMs(given + index, request.pacePerSecond)
+    if (await startAgain(dependencies, task, startAt)) ids.push(task.id)
+  }
+  const hasTime = () => clock.now() <= stopAt
+  let cursor = request.cursor
+  let isMore = true
+  // A page holds no more than may still start, so that the cursor behind it skips nothing.
+  while (isMore && hasTime() && (isDryRun || given < limit)) {
+    const { found, next } = await look(isDryRun ? PAGE : Math.min(PAGE, limit - given), cursor)
+    if (!isDryRun) await eachOf(found, CONCURRENCY, redriveOne)
+    given += found.length
     for (const { error } of found) {
       const code = error?.code ?? 'task_failed'
       byError[code] = (byError[code] ?? 0) + 1
     }
-    for (let start = 0; start < found.length && !isDryRun; start += CONCURRENCY)
-      await Promise.all(found.slice(start, start + CONCURRENCY).map(redriveOne))
-    cursor = page.cursor
-    if (clock.now() > stopAt) isComplete = cursor === undefined
-  } while (cursor !== undefined && isComplete)
-  if (!isDryRun && clock.now() < stopAt)
+    isMore = next !== undefined
+    cursor = next
+  }
+  let ahead = cursor
+  for (let counted = 0; isMore && hasTime() && counted < MOST_COUNTED; counted += PAGE) {
+    const { next } = await look(PAGE, ahead)
+    isMore = next !== undefined
+    ahead = next
+  }
+  if (!isDryRun && hasTime())
     await pruneDeadLetters({ store, queue, clock }, lane, PRUNE_ROUNDS, stopAt).catch(() => 0)
   log('lane.redriven', { tenant, lane, matched, redriven: ids.length, is_dry_run: isDryRun })
   const redriven = ids.length
-  return { matched, redriven, remaining: matched - redriven, byError, ids, isComplete }
+  const remaining = matched - redriven
+  return { matched, redriven, remaining, byError, ids, isComplete: !isMore, ...(cursor ? { cursor } : {}) }
+}
+
+async function eachOf<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  act: (item: Item, index: number) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < items.length; start += atOnce)
+    await Promise.all(items.slice(start, start + atOnce).map((item, n) => act(item, start + n)))
 }
 
 const startDelayMs = (index: number, pacePerSecond: number | undefined): number =>

@@ -17,7 +17,8 @@ const AT_ONCE = 10
  * Deletes dead letters whose task has moved on, so that the dead-letter queue lists what is failed now and its alarm
  * clears when nothing is.
  *
- * @param rounds receives of ten messages each.
+ * @param rounds receives of ten messages each; one of which most are deleted is worth another, so that a redrive of a million
+ * is followed at its own pace.
  * @returns how many were deleted.
  */
 export async function pruneDeadLetters(
@@ -46,6 +47,7 @@ export async function pruneDeadLetters(
         over.map(({ receipt }) => receipt),
       )
       deleted += over.length
+      if (over.length > messages.length / 2) left += 1
     }
   }
   try {

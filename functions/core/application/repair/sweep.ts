@@ -125,7 +125,7 @@ async function repairItem(
   }
 }
 
-/** Ten letters each: a lane's thousand is walked through in half an hour. */
+/** Ten letters each, and more while most of them have moved on. */
 const PRUNE_ROUNDS = 3
 
 async function pruneLane(
