@@ -330,7 +330,7 @@ async function limit(pid: number, resource: Scarcity, isScarce: boolean): Promis
   await promisify(execFile)('prlimit', ['--pid', String(pid), `${option}=${value}`]).catch(() => undefined)
 }
 
-export const freePort = () =>
+const freePort = () =>
   new Promise<number>((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
       const { port } = probe.address() as { port: number }
