@@ -105,6 +105,14 @@ export class Dashboards extends Construct {
         graph('Failed, % of ended', [metrics.failureRatio(FIVE_MINUTES, 1)], THRESHOLDS.failurePercent),
       ],
       [
+        graph('Workflows a minute', [
+          metrics.own('WorkflowsStarted', { ...SUM, label: 'started' }),
+          metrics.own('WorkflowsCompleted', { ...SUM, label: 'completed' }),
+          metrics.own('WorkflowsFailed', { ...SUM, label: 'failed' }),
+        ]),
+        graph('Tasks made by schedules', [metrics.own('SchedulesFired', { ...SUM, label: 'fired' })]),
+      ],
+      [
         graph(
           'Waiting in the lanes',
           this.#each((lane) => lane.queue.metricApproximateNumberOfMessagesVisible(MAXIMUM)),

@@ -61,23 +61,44 @@ export function workflowStoreContract(
     it('a join is a set: adding twice counts once, and a task that failed and then completed moves', async () => {
       const { store } = await open()
       const place = { workflow: { tenant: 'acme', id: 'w1' }, epoch: 1, node: 'a', shard: 0 }
-      expect(await store.addToJoin(place, 3, true)).toBe(1)
-      expect(await store.addToJoin(place, 3, true)).toBe(1)
-      expect(await store.addToJoin(place, 4, false)).toBe(2)
-      expect(await store.addToJoin(place, 4, true)).toBe(2)
-      expect(await store.addToJoin({ ...place, shard: 1 }, 501, false)).toBe(1)
-      expect(await store.addToJoin({ ...place, epoch: 2 }, 7, true)).toBe(1)
-      expect(await store.readJoin(place, 2)).toEqual({ completed: new Set([3, 4]), failed: new Set([501]) })
+      expect(await store.addToJoin(place, 3, true, 0)).toBe(1)
+      expect(await store.addToJoin(place, 3, true, 0)).toBe(1)
+      expect(await store.addToJoin(place, 4, false, 0)).toBe(2)
+      expect(await store.addToJoin(place, 4, true, 0)).toBe(2)
+      expect(await store.addToJoin({ ...place, shard: 1 }, 501, false, 0)).toBe(1)
+      expect(await store.addToJoin({ ...place, epoch: 2 }, 7, true, 0)).toBe(1)
+      expect(await store.readJoin(place, 2)).toMatchObject({
+        completed: new Set([3, 4]),
+        failed: new Set([501]),
+      })
       expect(await store.addFullShard(place)).toBe(1)
       expect(await store.addFullShard(place)).toBe(1)
       expect(await store.addFullShard({ ...place, shard: 1 })).toBe(2)
+    })
+
+    it('a join adds up what its tasks cost, each once, and does not know the sum of what has no price', async () => {
+      const { store } = await open()
+      const place = { workflow: { tenant: 'acme', id: 'w1' }, epoch: 1, node: 'a', shard: 0 }
+      const costOf = async (shards: number) => (await store.readJoin(place, shards)).costMicroUsd
+      expect(await costOf(1)).toBe(0)
+      await store.addToJoin(place, 3, true, 1_200)
+      await store.addToJoin(place, 3, true, 1_200)
+      await store.addToJoin(place, 4, false, 50)
+      expect(await costOf(1)).toBe(1_250)
+      // Retried by hand: its usage is that of both lives.
+      await store.addToJoin(place, 4, true, 80)
+      await store.addToJoin({ ...place, shard: 1 }, 501, true, 7)
+      expect(await costOf(2)).toBe(1_287)
+      await store.addToJoin({ ...place, shard: 1 }, 502, true, null)
+      expect(await costOf(2)).toBeNull()
+      expect(await costOf(1)).toBe(1_280)
     })
 
     it('a join of concurrent adds loses none', async () => {
       const { store } = await open()
       const place = { workflow: { tenant: 'acme', id: 'w2' }, epoch: 1, node: 'a', shard: 0 }
       const sizes = await Promise.all(
-        Array.from({ length: 50 }, (_, index) => store.addToJoin(place, index, index % 7 !== 0)),
+        Array.from({ length: 50 }, (_, index) => store.addToJoin(place, index, index % 7 !== 0, 0)),
       )
       expect(Math.max(...sizes)).toBe(50)
       const join = await store.readJoin(place, 1)

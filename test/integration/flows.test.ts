@@ -97,6 +97,12 @@ describe('workflows on the running product', () => {
       status: 'FAILED',
       steps: { 1: { status: 'COMPLETED' }, 2: { status: 'FAILED' } },
     })
+    const told = await client.get<{ message: string; facts: object }>(
+      `/tasks/${failed.steps['2']?.task_id}/explain`,
+    )
+    expect(told.body.message).toContain(`It is step "2" of the workflow ${id}.`)
+    expect(told.body.message).toContain(`POST /workflows/${id}/retry`)
+    expect(told.body.facts).toMatchObject({ workflow: id, step: '2', task_of_step: 1 })
     await expect
       .poll(async () => (await client.post(`/workflows/${id}/retry`)).status, { timeout: 30_000 })
       .toBe(200)

@@ -200,6 +200,14 @@ describe('metrics', () => {
     const failed = await client.submit({ prompt: 'failed', model: 'stub-401' })
     const cancelled = await client.submit({ type: 'example.run', input: { name: 'long', seconds: 30 } })
     const stolen = await client.submit({ prompt: 'stolen', model: 'stub-8000-once' })
+    const add = { type: 'example.add', input: { x: 1, y: 2 } }
+    const wait = { signal: 'none', timeout_seconds: 1 }
+    for (const [path, body] of [
+      ['/workflows', { chain: [add] }],
+      ['/workflows', { chain: [{ wait }] }],
+      ['/schedules', { at: new Date(Date.now() + 5_000).toISOString(), task: add }],
+    ] as const)
+      expect([201, 202]).toContain((await client.post(path, body)).status)
     await client.until(cancelled.id, ({ status }) => status === 'PROCESSING')
     await client.post(`/tasks/${cancelled.id}/cancel`)
     await client.until(stolen.id, ({ status }) => status === 'PROCESSING')
@@ -233,6 +241,9 @@ describe('metrics', () => {
       lines = await readLogs(runtime.stateDir)
     } while (
       !isSeen('event', 'circuit.opened') ||
+      !isSeen('event', 'workflow.completed') ||
+      !isSeen('event', 'workflow.failed') ||
+      !isSeen('event', 'schedule.fired') ||
       !isSeen('event', 'task.parked') ||
       !isSeen('code', 'lease_lost') ||
       !isSeen('code', 'misconfigured')

@@ -58,6 +58,9 @@ describe('schedules on the running product', () => {
     // Never before its time; how soon after depends on the machine.
     const runAt = (done as unknown as { run_at: string }).run_at
     expect(Date.parse(done.started_at ?? '')).toBeGreaterThanOrEqual(Date.parse(runAt))
+    const told = await client.get<{ message: string; facts: object }>(`/tasks/${last_task_id}/explain`)
+    expect(told.body.message).toContain(`The schedule ${id} planned it for ${runAt}`)
+    expect(told.body.facts).toMatchObject({ schedule: id, planned_at: runAt })
     await client.call('DELETE', `/schedules/${id}`)
   })
 

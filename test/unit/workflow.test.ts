@@ -4,6 +4,7 @@ import {
   retryWorkflow,
   signalWorkflow,
 } from '../../functions/core/application/workflow/change-workflow.ts'
+import { showWorkflow } from '../../functions/core/application/workflow/show-workflow.ts'
 import type { Task } from '../../functions/core/domain/task.ts'
 import { makeWorkflowWorld, TENANT } from '../fixtures/workflow-world.ts'
 
@@ -231,6 +232,26 @@ describe('a workflow', () => {
     expect(world.open()).toEqual([])
     expect(running).toHaveLength(2)
     expect(states(world)).toEqual({ 1: 'CANCELLED', 2: 'CANCELLED' })
+  })
+
+  it('the cost of a workflow is that of its tasks, however many', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      chain: [{ group: Array.from({ length: 700 }, () => step()) }, step()],
+    })
+    const cost = async () => (await showWorkflow(world, world.read())).costMicroUsd
+    await world.advance(id)
+    const leaves = world.open()
+    for (const leaf of leaves.slice(0, 300)) await world.finish(leaf, { result: 1, costMicroUsd: 20 })
+    await world.report()
+    expect(await cost()).toBe(6_000)
+    for (const leaf of leaves.slice(300)) await world.finish(leaf, { result: 1, costMicroUsd: 10 })
+    await world.report()
+    expect(await cost()).toBe(10_000)
+    await world.finish(world.open()[0] as Task, { result: 1, costMicroUsd: null })
+    await world.report()
+    expect(world.read().status).toBe('COMPLETED')
+    expect(await cost()).toBeNull()
   })
 
   it('a fan-out of 10,000 costs two writes a leaf beside its own', async () => {

@@ -108,7 +108,7 @@ export const workflowSchema = z
       }),
     ),
     tasks: z.int().describe('Tasks made so far.'),
-    cost_usd: z.number().nullable().describe('Null when a price is not known, or for more than 200 tasks.'),
+    cost_usd: z.number().nullable().describe('Of its tasks that have ended; null when a price is not known.'),
     links: z.object({ self: z.string(), cancel: z.string(), retry: z.string(), mermaid: z.string() }),
   })
   .meta({ id: 'Workflow' })

@@ -21,9 +21,15 @@ export interface WorkflowStore {
   replace(seen: Workflow, next: Workflow): Promise<boolean>
   /**
    * Adds an ended task to its node's join. Adding twice changes nothing; one that completes after it had failed moves.
+   * @param costMicroUsd what the task has cost; null when that is not known.
    * @returns how many of the shard's tasks have ended.
    */
-  addToJoin(place: JoinPlace, index: number, isCompleted: boolean): Promise<number>
+  addToJoin(
+    place: JoinPlace,
+    index: number,
+    isCompleted: boolean,
+    costMicroUsd: number | null,
+  ): Promise<number>
   /**
    * Adds a full shard to its node.
    * @returns how many shards are full.

@@ -1,7 +1,13 @@
 import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { TaskKey } from '../../domain/task.ts'
-import type { Join, Workflow, WorkflowStatus } from '../../domain/workflow/workflow.ts'
+import {
+  costEntry,
+  type Join,
+  sumOfCosts,
+  type Workflow,
+  type WorkflowStatus,
+} from '../../domain/workflow/workflow.ts'
 import type { JoinPlace, WorkflowStore } from '../../ports/workflow-store.ts'
 import { createdKey, dueShard, parseKey, type Row } from './row.ts'
 import { VersionedRows } from './versioned-rows.ts'
@@ -64,12 +70,26 @@ export class DynamoWorkflowStore implements WorkflowStore {
     return this.#rows.replace(seen, next)
   }
 
-  async addToJoin(place: JoinPlace, index: number, isCompleted: boolean): Promise<number> {
-    const added = isCompleted ? '#completed :index DELETE #failed :index' : '#failed :index'
-    const row = await this.#add(joinKey(place, place.shard), `ADD ${added}`, index, {
-      ...(isCompleted ? { '#completed': 'completed' } : {}),
-      '#failed': 'failed',
-    })
+  async addToJoin(
+    place: JoinPlace,
+    index: number,
+    isCompleted: boolean,
+    costMicroUsd: number | null,
+  ): Promise<number> {
+    // Most of what is not a model call costs nothing, and says nothing.
+    const cost = costMicroUsd === 0 ? undefined : costEntry(index, costMicroUsd)
+    const added = `${isCompleted ? '#completed' : '#failed'} :index${cost ? ', #costs :costs' : ''}`
+    const row = await this.#add(
+      joinKey(place, place.shard),
+      `ADD ${added}${isCompleted ? ' DELETE #failed :index' : ''}`,
+      index,
+      {
+        ...(isCompleted ? { '#completed': 'completed' } : {}),
+        ...(cost ? { '#costs': 'costs' } : {}),
+        '#failed': 'failed',
+      },
+      cost ? { ':costs': new Set([cost]) } : {},
+    )
     const { completed, failed } = joinOf(row)
     return new Set([...completed, ...failed]).size
   }
@@ -83,16 +103,18 @@ export class DynamoWorkflowStore implements WorkflowStore {
     const keys = Array.from({ length: shards }, (_, shard) => joinKey(place, shard))
     const completed = new Set<number>()
     const failed = new Set<number>()
+    const costs: string[] = []
     for (let start = 0; start < keys.length; start += BATCH) {
       const rows = await this.#rows.table.readMany(keys.slice(start, start + BATCH), { ConsistentRead: true })
       for (const row of rows) {
         const join = joinOf(row)
         for (const index of join.completed) completed.add(index)
         for (const index of join.failed) failed.add(index)
+        if (row.costs instanceof Set) costs.push(...(row.costs as Set<string>))
       }
     }
     for (const index of completed) failed.delete(index)
-    return { completed, failed }
+    return { completed, failed, costMicroUsd: sumOfCosts(costs) }
   }
 
   async list(tenant: string, filter: { readonly status?: WorkflowStatus }, limit: number, cursor?: string) {
@@ -128,13 +150,20 @@ export class DynamoWorkflowStore implements WorkflowStore {
       : { workflows }
   }
 
-  async #add(Key: Row, expression: string, index: number, names: Record<string, string>): Promise<Row> {
+  async #add(
+    Key: Row,
+    expression: string,
+    index: number,
+    names: Record<string, string>,
+    values: Row = {},
+  ): Promise<Row> {
     const update = new UpdateCommand({
       TableName: this.#rows.table.name,
       Key,
       UpdateExpression: `${expression} SET #ttl = if_not_exists(#ttl, :ttl)`,
       ExpressionAttributeNames: { ...names, '#ttl': TABLE.ttl },
       ExpressionAttributeValues: {
+        ...values,
         ':index': new Set([index]),
         ':ttl': Math.floor(this.#now() / 1_000) + JOIN_TTL_SECONDS,
       },
@@ -148,4 +177,7 @@ export class DynamoWorkflowStore implements WorkflowStore {
 const setOf = (value: unknown): ReadonlySet<number> =>
   value instanceof Set ? new Set([...value].map(Number)) : new Set()
 
-const joinOf = ({ completed, failed }: Row): Join => ({ completed: setOf(completed), failed: setOf(failed) })
+const joinOf = ({ completed, failed }: Row): Pick<Join, 'completed' | 'failed'> => ({
+  completed: setOf(completed),
+  failed: setOf(failed),
+})

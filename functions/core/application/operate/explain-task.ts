@@ -75,6 +75,7 @@ export async function explainTask(dependencies: ExplainDependencies, key: TaskKe
   return {
     task,
     ...answer,
+    message: `${answer.message}${originOf(task)}`,
     facts: {
       lane: task.lane,
       epoch: task.epoch,
@@ -91,6 +92,10 @@ export async function explainTask(dependencies: ExplainDependencies, key: TaskKe
         : {}),
       ...(task.dueAt === undefined ? {} : { looked_at_again: iso(task.dueAt) }),
       ...(task.error ? { last_error: task.error.code } : {}),
+      ...(task.firing ? { schedule: task.firing.schedule, planned_at: iso(task.firing.plannedAt) } : {}),
+      ...(task.parent
+        ? { workflow: task.parent.workflow, step: task.parent.node, task_of_step: task.parent.index + 1 }
+        : {}),
     },
   }
 }
@@ -106,6 +111,21 @@ function explain(input: ExplainInput): Answer {
       message: `Lane ${task.lane} is paused since ${iso(pausedSince)}. Resume it with POST /queues/${task.lane}/resume.`,
     }
   return queued(input)
+}
+
+/** Whose task it is: what stands around it says why it is there, and what waits for it. */
+function originOf({ firing, parent, status }: Task): string {
+  if (firing)
+    return ` The schedule ${firing.schedule} planned it for ${iso(firing.plannedAt)}; GET /schedules/${firing.schedule} tells its next times.`
+  if (!parent) return ''
+  const place = parent.size > 1 ? `task ${parent.index + 1} of ${parent.size} of step` : 'step'
+  const rest =
+    status === 'FAILED' || status === 'CANCELLED'
+      ? `POST /workflows/${parent.workflow}/retry goes on from what did not complete.`
+      : isFinal(status)
+        ? `GET /workflows/${parent.workflow} tells how it went on.`
+        : 'The steps after it wait for it.'
+  return ` It is ${place} "${parent.node}" of the workflow ${parent.workflow}. ${rest}`
 }
 
 function finished(task: Task): string {

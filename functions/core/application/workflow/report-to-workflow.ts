@@ -19,7 +19,8 @@ export async function reportToWorkflow(
   const workflow = { tenant: task.tenant, id }
   const shard = shardOf(index)
   const isCompleted = task.status === 'COMPLETED'
-  const ended = await workflows.addToJoin({ workflow, epoch, node, shard }, index, isCompleted)
+  const cost = task.usage ? task.usage.costMicroUsd : 0
+  const ended = await workflows.addToJoin({ workflow, epoch, node, shard }, index, isCompleted, cost)
   const isFull =
     ended >= shardSize(size, shard) &&
     (size <= JOIN_SHARD || (await workflows.addFullShard({ workflow, epoch, node, shard })) >= shardsOf(size))

@@ -30,12 +30,9 @@ export interface ShownWorkflow {
   readonly steps: readonly ShownStep[]
   /** Tasks made so far. */
   readonly tasks: number
-  /** Null when a price is not known, or there are too many tasks to add up. */
+  /** Of all tasks that have ended; null when a price is not known. */
   readonly costMicroUsd: number | null
 }
-
-/** Costs of more tasks than this are not added up by one request. */
-const MAX_COSTED = 200
 
 /** One answer with the state of every step. */
 export async function showWorkflow(
@@ -45,15 +42,19 @@ export async function showWorkflow(
   const { workflows, payloads, ids } = dependencies
   const plan = JSON.parse(await payloads.read(workflow.plan)) as Plan
   const steps: ShownStep[] = new Array(plan.nodes.length)
+  let costMicroUsd: number | null = 0
   await sideBySide(plan.nodes.length, async (index) => {
     const node = plan.nodes[index]
     if (!node) return
     const state = workflow.nodes[node.name] ?? { status: 'WAITING' as const }
     const { size = 0, epoch = workflow.epoch, isMany } = state
-    const isCounted = size > 0 && state.status !== 'COMPLETED'
+    const isCounted = size > 0 && (state.status !== 'COMPLETED' || state.costMicroUsd === undefined)
     const join = isCounted
       ? await workflows.readJoin({ workflow, epoch, node: node.name }, shardsOf(size))
       : undefined
+    const { costMicroUsd: known = 0 } = state
+    const cost = join ? join.costMicroUsd : known
+    costMicroUsd = cost === null || costMicroUsd === null ? null : costMicroUsd + cost
     steps[index] = {
       name: node.name,
       kind: node.kind === 'task' && node.each !== undefined ? 'each' : node.kind,
@@ -68,24 +69,7 @@ export async function showWorkflow(
     }
   })
   const tasks = Object.values(workflow.nodes).reduce((sum, { size = 0, started = size }) => sum + started, 0)
-  return { workflow, steps, tasks, costMicroUsd: await costOf(dependencies, workflow, tasks) }
-}
-
-async function costOf(
-  { store, ids }: ShowWorkflowDependencies,
-  { tenant, id, nodes }: Workflow,
-  tasks: number,
-): Promise<number | null> {
-  if (tasks > MAX_COSTED) return null
-  let sum: number | null = 0
-  for (const [name, { size = 0 }] of Object.entries(nodes))
-    await sideBySide(size, async (index) => {
-      const task = await store.get({ tenant, id: ids.derivedTaskId(tenant, stepKey(id, name, index)) })
-      if (!task?.usage) return
-      const cost: number | null = task.usage.costMicroUsd
-      sum = sum === null || cost === null ? null : sum + cost
-    })
-  return sum
+  return { workflow, steps, tasks, costMicroUsd }
 }
 
 const SHAPES: Readonly<Record<ShownStep['kind'], readonly [string, string]>> = {

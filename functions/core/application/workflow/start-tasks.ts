@@ -146,7 +146,7 @@ async function takeUp(
   while (task && task.parent?.epoch !== parent.epoch) {
     if (task.status === 'COMPLETED') {
       const place = { workflow, epoch: parent.epoch, node: parent.node, shard: shardOf(parent.index) }
-      await workflows.addToJoin(place, parent.index, true)
+      await workflows.addToJoin(place, parent.index, true, task.usage ? task.usage.costMicroUsd : 0)
       return
     }
     // Refused when the task moved on in between: then what it is now decides.

@@ -32,6 +32,8 @@ export interface NodeState {
   readonly startedAt?: number
   readonly finishedAt?: number
   readonly error?: TaskFailure
+  /** Of its tasks, once it ended; null when a price is not known. */
+  readonly costMicroUsd?: number | null
   /** Why it was skipped. */
   readonly reason?: 'condition' | 'upstream'
   /** What a wait waits for. */
@@ -79,6 +81,26 @@ export interface Parent {
 export interface Join {
   readonly completed: ReadonlySet<number>
   readonly failed: ReadonlySet<number>
+  /** Of all that ended; null when a price is not known. */
+  readonly costMicroUsd: number | null
+}
+
+/**
+ * A task's cost as a member of a set: adding it twice changes nothing either. Of one that failed, was retried by hand and
+ * completed, two are there; the later is the larger, since a task's usage is that of all its attempts.
+ */
+export const costEntry = (index: number, costMicroUsd: number | null): string =>
+  `${index}:${costMicroUsd ?? '?'}`
+
+/** @returns the sum, null when one is not known. */
+export function sumOfCosts(entries: Iterable<string>): number | null {
+  const costs = new Map<string, number>()
+  for (const entry of entries) {
+    const [index = '', cost = ''] = entry.split(':')
+    if (cost === '?') return null
+    costs.set(index, Math.max(costs.get(index) ?? 0, Number(cost)))
+  }
+  return [...costs.values()].reduce((sum, cost) => sum + cost, 0)
 }
 
 /** Indexes in one item of a join: 500 numbers are about 3 kB. */
@@ -174,7 +196,10 @@ function endOfTasks(state: NodeState, join: Join | undefined, { onFailure }: Pla
   const size = state.size ?? 0
   if (failed > 0 && onFailure === 'fail_fast') return { status: 'FAILED', error: failures(failed, size) }
   if (completed + failed < size) return undefined
-  return failed === 0 ? { status: 'COMPLETED' } : { status: 'FAILED', error: failures(failed, size) }
+  const cost = { costMicroUsd: join?.costMicroUsd ?? null }
+  return failed === 0
+    ? { status: 'COMPLETED', ...cost }
+    : { status: 'FAILED', error: failures(failed, size), ...cost }
 }
 
 const failures = (failed: number, size: number): TaskFailure => ({
