@@ -167,7 +167,7 @@ export async function runChaos({
     const restart = async () => {
       merge(faults, await audit())
       tell?.(`process killed at ${submitted} of ${tasks} submitted`)
-      life.kill()
+      await life.kill()
       life = await Life.start({ ...order, seed: seed + killed.length * 100 })
     }
     const done: Job[] = []
@@ -385,8 +385,11 @@ export class Life {
     })
   }
 
-  kill(): void {
+  /** Ends when it is gone, and its port with it. */
+  async kill(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
     this.#child.kill('SIGKILL')
+    await gone
   }
 
   async stop(): Promise<void> {

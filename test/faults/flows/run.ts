@@ -122,7 +122,7 @@ export async function runFlowChaos({
         killed += 1
         await audit()
         tell?.(`process killed at ${completed} of ${leaves}`)
-        life.kill()
+        await life.kill()
         life = await Life.start({ ...order, seed: seed + killed * 100 })
       } else if (!isHealed && killed === kills && completed >= leaves * 0.9) {
         isHealed = true
