@@ -58,10 +58,12 @@ async function measureLeaves(): Promise<void> {
   if (status !== 202) throw new Error(`${status} ${JSON.stringify(body)}`)
   for (;;) {
     await sleep(1_000)
-    const { body: shown } = await client.get<{ status: string; steps: { group: { tasks: object } } }>(
-      `/workflows/${body.id}`,
-    )
-    if (shown.status === 'RUNNING') continue
+    const { status: answer, body: shown } = await client.get<{
+      status: string
+      steps: { group: { tasks: object } }
+    }>(`/workflows/${body.id}`)
+    if (answer !== 200) console.info(`  GET answered ${answer}: ${JSON.stringify(shown)}`)
+    if (answer !== 200 || shown.status === 'RUNNING') continue
     const leaf = counted(leaves)
     console.info(`${leaves} leaves: ${shown.status} ${JSON.stringify(shown.steps.group.tasks)}`)
     console.info(`  after ${Math.round((Date.now() - startedAt) / 1_000)} s`)
