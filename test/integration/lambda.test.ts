@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -262,6 +264,40 @@ describe('a process of its own', () => {
     expect(() => process.kill(pid, 0)).toThrow('ESRCH')
   })
 })
+
+/** Runs it while this process may open no more files than it has; there is a way to give them back. */
+async function withoutDescriptors<Value>(act: () => Promise<Value>, giveBackMs: number): Promise<Value> {
+  const limit = (value: string) => `prlimit --pid ${process.pid} --nofile=${value}:`
+  const least = `$(ls /proc/${process.pid}/fd | wc -l)`
+  // Started before: without descriptors nothing could be.
+  const helper = spawn('sh', [
+    '-c',
+    `${limit(least)}; echo; sleep ${giveBackMs / 1_000}; ${limit('$(ulimit -Hn)')}`,
+  ])
+  const isOver = once(helper, 'exit')
+  await once(helper.stdout, 'data')
+  try {
+    return await act()
+  } finally {
+    await isOver
+  }
+}
+
+describe.runIf(process.platform === 'linux').each(['thread', 'process'] as const)(
+  'without descriptors for another %s',
+  (isolation) => {
+    it('an invocation waits until there are some, or for what runs already', async () => {
+      const source = 'export const handler = async ({ n }) => n'
+      const pool = await makePool(source, { limit: 4, isolation })
+      const invoke = (n: number) => pool.invoke({ n })
+      expect(await withoutDescriptors(() => Promise.all([1, 2, 3].map(invoke)), 1_500)).toEqual([1, 2, 3])
+      const before = pool.environments.length
+      expect(await withoutDescriptors(() => Promise.all([4, 5, 6].map(invoke)), 500)).toEqual([4, 5, 6])
+      expect(before).toBeGreaterThan(0)
+      await pool.close(0)
+    })
+  },
+)
 
 describe('an answer that is streamed', () => {
   /** The REST API with this function behind one streamed path. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { plainly } from '../plainly.ts'
 import type { FunctionPlan } from '../template/plan.ts'
 import type {
   EnvironmentMessage,
@@ -78,10 +79,21 @@ export class Environment {
       if (reply.kind === 'ready') return
       void this.stop()
       throw new InvocationError(
-        reply.kind === 'broken' ? reply.error : { errorType: 'Runtime.InitError', errorMessage: reply.kind },
+        reply.kind === 'broken' || reply.kind === 'error'
+          ? reply.error
+          : { errorType: 'Runtime.InitError', errorMessage: reply.kind },
       )
     })
     this.#isLoaded.catch(() => undefined)
+  }
+
+  /** @returns what this machine lacks, when nothing could be started: then no event has been touched. */
+  async lacking(): Promise<string | undefined> {
+    if (!(await this.#sandbox.isThere)) return 'this machine can start no more of them'
+    return this.#isLoaded.then(
+      () => undefined,
+      (cause: Error) => (/\bE[MN]FILE\b/.test(cause.message) ? plainly(cause) : undefined),
+    )
   }
 
   get isDead(): boolean {

@@ -5,11 +5,16 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
+import { plainly } from '../plainly.ts'
 import type { EventSourcePlan } from '../template/plan.ts'
-import type { FunctionPool } from './function-pool.ts'
+import { type FunctionPool, NoEnvironmentError } from './function-pool.ts'
 
 const RECEIVE_MAX = 10
 const LONG_POLL_SECONDS = 20
+
+/** What is deleted late comes again, and costs a look at its row; no more. */
+const DELETE_ROUNDS = 5
+const DELETE_AGAIN_MS = 500
 
 export interface EventSourceOptions {
   readonly plan: EventSourcePlan
@@ -99,7 +104,7 @@ export class EventSource {
         this.#inFlight.add(batch)
       } catch (cause) {
         if (this.#isEnded) return
-        warn(`Queue ${plan.queueArn} does not answer: ${(cause as Error).message}`)
+        warn(`Queue ${plan.queueArn} does not answer: ${plainly(cause)}`)
         await new Promise((resolve) => setTimeout(resolve, 500))
       }
     }
@@ -138,14 +143,29 @@ export class EventSource {
 
   async #run(messages: readonly Message[]): Promise<void> {
     const { pool, warn, plan } = this.#options
+    const batch = `a batch of ${messages.length}`
+    let answer: unknown
     try {
-      const answer = await pool.invoke({ Records: messages.map((message) => this.#toRecord(message)) })
-      const kept = plan.reportsFailures ? failuresOf(answer) : []
-      if (kept === 'all')
-        return warn(`${pool.plan.name} reported failures without a message id: the batch comes again`)
-      await this.#delete(messages.filter(({ MessageId }) => !kept.includes(MessageId ?? '')))
+      answer = await pool.invoke({ Records: messages.map((message) => this.#toRecord(message)) })
     } catch (cause) {
-      warn(`${pool.plan.name} failed a batch of ${messages.length}: ${(cause as Error).message}`)
+      warn(`${pool.plan.name} failed ${batch}: ${plainly(cause)}`)
+      // Nothing has seen them: they need not wait until their visibility is over.
+      if (cause instanceof NoEnvironmentError) await this.#release(messages).catch(() => undefined)
+      return
+    }
+    const kept = plan.reportsFailures ? failuresOf(answer) : []
+    if (kept === 'all')
+      return warn(`${pool.plan.name} reported failures without a message id: the batch comes again`)
+    const done = messages.filter(({ MessageId }) => !kept.includes(MessageId ?? ''))
+    for (let round = 1; ; round += 1) {
+      const failure = await this.#delete(done).then(
+        () => undefined,
+        (cause: unknown) => plainly(cause),
+      )
+      if (failure === undefined) return
+      if (round === DELETE_ROUNDS || this.#isEnded)
+        return warn(`${pool.plan.name} has run ${batch} that cannot be deleted and comes again: ${failure}`)
+      await new Promise((resolve) => setTimeout(resolve, DELETE_AGAIN_MS * round))
     }
   }
 

@@ -4,6 +4,18 @@ import { Environment, type EnvironmentOptions, type TakePiece } from './environm
 /** An environment nobody has used for so long is ended; Lambda waits minutes, a laptop wants its memory back. */
 const IDLE_MS = 30_000
 
+/** So long an invocation waits for an environment that cannot be started; a client of the API has gone by then. */
+const PATIENCE_MS = 25_000
+const START_AGAIN_MS = 300
+
+/** Nothing has run: whoever invoked may do so again. */
+export class NoEnvironmentError extends Error {
+  constructor(functionName: string, why: string) {
+    super(`No environment of ${functionName} can be started: ${why}`)
+    this.name = 'NoEnvironmentError'
+  }
+}
+
 export interface PoolOptions extends EnvironmentOptions {
   /** At most so many environments at once; further invocations wait. */
   readonly limit: number
@@ -19,9 +31,12 @@ export class FunctionPool {
   readonly #options: PoolOptions
   readonly #environments = new Set<Environment>()
   readonly #idle: Environment[] = []
+  /** Each is given an environment, or nothing: then it looks again. */
   readonly #waiting: ((environment: Environment | undefined) => void)[] = []
   readonly #reaper: NodeJS.Timeout
   #isClosed = false
+  /** Nothing could be started a moment ago: until then what is there does the work. */
+  #startFrom = 0
   #running = 0
 
   constructor(plan: FunctionPlan, options: PoolOptions) {
@@ -59,7 +74,7 @@ export class FunctionPool {
    * @throws InvocationError when the function does not answer.
    */
   async invokeText(event: string, take?: TakePiece): Promise<string> {
-    const environment = await this.#take()
+    const environment = await this.#takeLiving()
     const startedAt = performance.now()
     let isError = true
     this.#running += 1
@@ -92,15 +107,32 @@ export class FunctionPool {
     await this.#options.log.close()
   }
 
-  async #take(): Promise<Environment> {
-    for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
-      if (!idle.isDead) return idle
-      this.#environments.delete(idle)
+  /** Waits where nothing more can be started: then what runs already does the work, slower. @throws NoEnvironmentError */
+  async #takeLiving(): Promise<Environment> {
+    const giveUpAt = Date.now() + PATIENCE_MS
+    for (;;) {
+      const environment = await this.#take()
+      const lacking = await environment.lacking()
+      if (lacking === undefined) return environment
+      this.#giveBack(environment)
+      if (Date.now() > giveUpAt) throw new NoEnvironmentError(this.plan.name, lacking)
+      this.#startFrom = Date.now() + START_AGAIN_MS
+      await new Promise((resolve) => setTimeout(resolve, START_AGAIN_MS))
     }
-    if (this.#environments.size < this.#options.limit && !this.#isClosed) return this.#start()
-    const environment = await new Promise<Environment | undefined>((resolve) => this.#waiting.push(resolve))
-    if (!environment) throw new Error(`${this.plan.name} is being stopped`)
-    return environment
+  }
+
+  async #take(): Promise<Environment> {
+    for (;;) {
+      if (this.#isClosed) throw new Error(`${this.plan.name} is being stopped`)
+      for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
+        if (!idle.isDead) return idle
+        this.#environments.delete(idle)
+      }
+      const isStartable = Date.now() >= this.#startFrom || this.#environments.size === 0
+      if (this.#environments.size < this.#options.limit && isStartable) return this.#start()
+      const environment = await new Promise<Environment | undefined>((resolve) => this.#waiting.push(resolve))
+      if (environment) return environment
+    }
   }
 
   #start(): Environment {
@@ -110,10 +142,11 @@ export class FunctionPool {
   }
 
   #giveBack(environment: Environment): void {
-    if (environment.isDead) this.#environments.delete(environment)
+    const { isDead } = environment
+    if (isDead) this.#environments.delete(environment)
     const next = this.#waiting.shift()
-    if (next) next(environment.isDead ? this.#start() : environment)
-    else if (!environment.isDead) this.#idle.push(environment)
+    if (next) next(isDead ? undefined : environment)
+    else if (!isDead) this.#idle.push(environment)
   }
 
   #reap(): void {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { plainly } from '../plainly.ts'
 import type { EnvironmentMessage } from './environment-messages.ts'
 import {
   ENTRY,
@@ -62,13 +63,16 @@ export function openProcess(options: SandboxOptions): Sandbox {
       )
       resolve()
     })
-    // It could not be started, for want of descriptors, processes or memory, or does not listen any more.
-    child.on('error', ({ message }) => {
-      onEnd({ errorType: 'Runtime.ProcessError', errorMessage: message })
+    child.on('error', (cause) => {
+      onEnd({ errorType: 'Runtime.ProcessError', errorMessage: plainly(cause) })
       if (child.pid !== undefined) return
       living.delete(child)
       resolve()
     })
+  })
+  const isThere = new Promise<boolean>((resolve) => {
+    child.once('spawn', () => resolve(true))
+    child.once('error', () => resolve(false))
   })
   for (const output of [child.stdout, child.stderr])
     output?.on('data', (chunk: Buffer) => tellLines(chunk, onLine))
@@ -79,6 +83,7 @@ export function openProcess(options: SandboxOptions): Sandbox {
   })
   return {
     mostMb: plan.memoryMb + NODE_MB,
+    isThere,
     post: (order) => void child.send(order, () => undefined),
     usedMb: async () => (await residentMb(child.pid)) ?? reportedMb,
     async end() {

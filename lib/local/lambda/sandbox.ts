@@ -12,6 +12,8 @@ import type {
 export interface Sandbox {
   /** More than this in three looks in a row ends the environment. */
   readonly mostMb: number
+  /** Whether there is one: without descriptors, processes or memory left there is not, and nothing has run. */
+  readonly isThere: Promise<boolean>
   post(order: InvocationOrder | TakenOrder): void
   /** What its code has in memory; undefined when nobody can tell. */
   usedMb(): Promise<number | undefined>

@@ -45,6 +45,10 @@ export function openThread(options: SandboxOptions): Sandbox {
   thread.on('exit', () => onEnd(isGone))
   return {
     mostMb: plan.memoryMb,
+    isThere: new Promise((resolve) => {
+      thread.once('online', () => resolve(true))
+      thread.once('error', () => resolve(false))
+    }),
     post: (order) => thread.postMessage(order),
     async usedMb() {
       // A thread that computes does not answer; a page must not wait for it.

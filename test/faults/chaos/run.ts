@@ -325,10 +325,13 @@ async function limit(pid: number, resource: Scarcity, isScarce: boolean): Promis
   const option = resource === 'full disk' ? '--fsize' : '--nofile'
   const soft = resource === 'full disk' ? '0' : '256'
   // The soft limit alone: the hard one could not be raised again.
-  const value = isScarce ? `${soft}:` : resource === 'full disk' ? 'unlimited:' : '65536:'
+  const hard = resource === 'full disk' ? 'unlimited' : await hardLimitOfFiles()
+  const value = `${isScarce ? soft : hard}:`
   // A process that was killed meanwhile needs nothing back.
   await promisify(execFile)('prlimit', ['--pid', String(pid), `${option}=${value}`]).catch(() => undefined)
 }
+
+const hardLimitOfFiles = async () => (await promisify(execFile)('sh', ['-c', 'ulimit -Hn'])).stdout.trim()
 
 const freePort = () =>
   new Promise<number>((resolve) => {

@@ -174,11 +174,18 @@ function waitingForTime({ task, circuitName }: ExplainInput): Answer {
 function queued({ task, now, depth, circuitName, circuit }: ExplainInput): Answer {
   const waited = Math.round((now - task.queuedAt) / 1_000)
   if (depth.visible === 0 && task.dueAt !== undefined && task.dueAt <= now)
-    return {
-      gate: 'lost',
-      message: `Its message is not in the queue any more, ${waited} s after it was sent. The sweeper sends another within a minute.`,
-      nextAt: now + TIMING.sweepMs,
-    }
+    // One that a worker could not take comes back by its visibility; nobody can tell whose messages those are.
+    return depth.inFlight > 0
+      ? {
+          gate: 'queue',
+          message: `It waits for a worker of lane ${task.lane} since ${waited} s. Its message is one of the ${depth.inFlight} that are being worked on or come back by themselves, or it is lost; then the sweeper sends another.`,
+          nextAt: now + TIMING.sweepMs,
+        }
+      : {
+          gate: 'lost',
+          message: `Its message is not in the queue any more, ${waited} s after it was sent. The sweeper sends another within a minute.`,
+          nextAt: now + TIMING.sweepMs,
+        }
   const admission = admit(
     circuit,
     { task: task.id, tenant: task.tenant, hasFailed: false, isLast: false },

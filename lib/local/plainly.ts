@@ -1,0 +1,18 @@
+const LACKING: Readonly<Record<string, string>> = {
+  EMFILE: 'this process may open no more files (ulimit -n)',
+  ENFILE: 'this machine may open no more files',
+  ENOSPC: 'the disk is full',
+  EAGAIN: 'this machine may start no more processes',
+  ENOMEM: 'this machine has no more memory',
+}
+
+/**
+ * What went wrong, for people. Node says "connect EMFILE 127.0.0.1:4566 - Local (undefined:undefined)" of a process that
+ * has all the files open that it may.
+ */
+export function plainly(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const { code = '' } = cause as NodeJS.ErrnoException
+  const [, named = code] = /\b(EMFILE|ENFILE|ENOSPC)\b/.exec(cause.message) ?? []
+  return LACKING[named] ?? cause.message
+}

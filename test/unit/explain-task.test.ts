@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import { explainTask } from '../../functions/core/application/operate/explain-task.ts'
+import type { Task } from '../../functions/core/domain/task.ts'
+import { makeTask } from '../fixtures/make-task.ts'
+import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
+import { MemoryLanes } from '../fixtures/memory-lanes.ts'
+import { MemoryStore } from '../fixtures/memory-store.ts'
+import { MemoryWorkerSlots } from '../fixtures/memory-worker-slots.ts'
+
+const NOW = Date.UTC(2026, 0, 1)
+
+async function explain(
+  changes: Partial<Task>,
+  depth: { readonly visible: number; readonly inFlight: number },
+) {
+  const task = makeTask(NOW - 120_000, { model: null, ...changes })
+  const store = new MemoryStore(() => NOW)
+  await store.create(task)
+  return explainTask(
+    {
+      store,
+      queue: { depth: async () => ({ ...depth, delayed: 0, oldestMs: 0 }) } as never,
+      circuits: new MemoryCircuits(),
+      lanes: new MemoryLanes(),
+      workerSlots: new MemoryWorkerSlots(),
+      clock: { now: () => NOW, random: () => 0.5, sleep: async () => undefined },
+      circuitOf: () => undefined,
+    },
+    task,
+  )
+}
+
+describe('a queued task that is overdue', () => {
+  it('is called lost only when its lane holds no message at all', async () => {
+    expect(await explain({}, { visible: 0, inFlight: 0 })).toMatchObject({ gate: 'lost' })
+    expect(await explain({}, { visible: 3, inFlight: 0 })).toMatchObject({ gate: 'queue' })
+    // A worker that could not start leaves them invisible for minutes.
+    const held = await explain({}, { visible: 0, inFlight: 3 })
+    expect(held).toMatchObject({ gate: 'queue', nextAt: expect.any(Number) })
+    expect(held.message).toContain('one of the 3 that are being worked on or come back by themselves')
+  })
+})
