@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startModelServer } from '../fixtures/model-server.ts'
+import { residentMb } from '../fixtures/resident.ts'
 import { startProcess } from '../fixtures/running.ts'
 import { Driver, median, quantile } from './driver.ts'
 
@@ -17,7 +18,7 @@ const ROUNDS = 3
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const rows: GoalRow[] = []
-function add(what: string, unit: string, value: number, goal: number, isAtMost = true): void {
+export function addGoal(what: string, unit: string, value: number, goal: number, isAtMost = true): void {
   const digits = Math.abs(value) < 10 ? 1 : 0
   const isMet = isAtMost ? value <= goal : value >= goal
   rows.push({
@@ -29,11 +30,6 @@ function add(what: string, unit: string, value: number, goal: number, isAtMost =
   console.log(
     `${isMet ? 'met   ' : 'missed'} ${what}: ${value.toFixed(digits)} ${unit}, goal ${isAtMost ? '≤' : '≥'} ${goal}`,
   )
-}
-
-async function residentMb(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1_024
 }
 
 type Server = Awaited<ReturnType<typeof startModelServer>>
@@ -60,17 +56,17 @@ async function measureWayIn(driver: Driver): Promise<void> {
     for (let round = 0; round < ROUNDS; round += 1) found.push((await driver.load(1, 300, submit)).p50)
     return median(found)
   })
-  add('POST, one at a time, p50', 'ms', one, 2.2)
+  addGoal('POST, one at a time, p50', 'ms', one, 2.2)
   const many = []
   for (let round = 0; round < ROUNDS; round += 1) many.push(await driver.load(50, 2_000, submit))
-  add('POST, 50 at once', 'requests/s', median(many.map(({ perSecond }) => perSecond)), 800, false)
-  add('POST, 50 at once, p99', 'ms', median(many.map(({ p99 }) => p99)), 100)
+  addGoal('POST, 50 at once', 'requests/s', median(many.map(({ perSecond }) => perSecond)), 800, false)
+  addGoal('POST, 50 at once, p99', 'ms', median(many.map(({ p99 }) => p99)), 100)
   const id = await submit()
   const get = () => driver.call('GET', `/tasks/${id}`)
   await driver.load(50, 500, get)
   const gets = []
   for (let round = 0; round < ROUNDS; round += 1) gets.push(await driver.load(50, 3_000, get))
-  add('GET, 50 at once', 'requests/s', median(gets.map(({ perSecond }) => perSecond)), 1_400, false)
+  addGoal('GET, 50 at once', 'requests/s', median(gets.map(({ perSecond }) => perSecond)), 1_400, false)
   await driver.call('POST', '/queues/ai/resume')
 }
 
@@ -95,7 +91,7 @@ async function measureOne(driver: Driver): Promise<void> {
     over.push(Date.parse((await ended(driver, id)).finished_at ?? '') - from - 1_000)
     await sleep(300)
   }
-  add('one task, over its call', 'ms', median(over), 22)
+  addGoal('one task, over its call', 'ms', median(over), 22)
 }
 
 /** Twenty tasks a second, each of one second: a trickle that must not wait, and fills the slots that are paid. */
@@ -114,8 +110,8 @@ async function measureTrickle(driver: Driver, state: string): Promise<void> {
     times.push(Date.parse(finished_at ?? '') - Date.parse(created_at))
   }
   await sleep(4_000)
-  add('20 tasks/s of 1 s, p50', 'ms', median(times), 1_040)
-  add('20 tasks/s of 1 s, p95', 'ms', quantile(times, 0.95), 1_100)
+  addGoal('20 tasks/s of 1 s, p50', 'ms', median(times), 1_040)
+  addGoal('20 tasks/s of 1 s, p95', 'ms', quantile(times, 0.95), 1_100)
   const batches = (await readFile(log, 'utf8'))
     .slice(seen)
     .split('\n')
@@ -140,23 +136,23 @@ async function measureRun(server: Server): Promise<void> {
   const first = await start()
   await first.running.end('SIGINT')
   const { running, seconds } = await start()
-  add('first start', 's', first.seconds, 3.5)
-  add('start, nothing changed', 's', seconds, 0.5)
+  addGoal('first start', 's', first.seconds, 3.5)
+  addGoal('start, nothing changed', 's', seconds, 0.5)
   const driver = new Driver(running.url)
   try {
     await sleep(5_000)
-    add('memory, idle', 'MB', await residentMb(running.child.pid), 140)
-    add('200 tasks of 1 s, cold', 's', await drain(driver, server, 200), 2.9)
+    addGoal('memory, idle', 'MB', await residentMb(running.child.pid), 140)
+    addGoal('200 tasks of 1 s, cold', 's', await drain(driver, server, 200), 2.9)
     const warm = []
     for (let round = 0; round < ROUNDS; round += 1) warm.push(await drain(driver, server, 200))
-    add('200 tasks of 1 s, warm', 's', median(warm), 2.4)
-    add('1,000 tasks of 1 s, 100 slots', 's', await drain(driver, server, 1_000), 11)
+    addGoal('200 tasks of 1 s, warm', 's', median(warm), 2.4)
+    addGoal('1,000 tasks of 1 s, 100 slots', 's', await drain(driver, server, 1_000), 11)
     await measureOne(driver)
     await measureWayIn(driver)
     await drain(driver, server, 200)
-    add('memory, after a burst', 'MB', await residentMb(running.child.pid), 400)
+    addGoal('memory, after a burst', 'MB', await residentMb(running.child.pid), 400)
     await sleep(45_000)
-    add('memory, 45 s later', 'MB', await residentMb(running.child.pid), 250)
+    addGoal('memory, 45 s later', 'MB', await residentMb(running.child.pid), 250)
     await measureTrickle(driver, state)
   } finally {
     driver.close()

@@ -3,13 +3,13 @@
  * memory grows. Prints a line a minute and at the end the slope of the second half, when caches are full. Exit code 1 when
  * a task is not done, or when a run of half an hour or more grows by more than 20 MB an hour.
  */
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { Client } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
+import { residentMb } from '../fixtures/resident.ts'
 import { startProcess } from '../fixtures/running.ts'
 
 const { values } = parseArgs({
@@ -55,11 +55,7 @@ const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
 const running = await startProcess(['--port', '0'], env, stateDir)
 const client = new Client(running.url)
 const samples: Sample[] = []
-const memory = async () => {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(running.child.pid)])
-  return Number(stdout) / 1_024
-}
-const sample = async () => samples.push({ at: Date.now(), mb: await memory() })
+const sample = async () => samples.push({ at: Date.now(), mb: await residentMb(running.child.pid) })
 const startedAt = Date.now()
 const endsAt = startedAt + minutes * 60_000
 let submitted = 0
