@@ -279,6 +279,14 @@ export const METRICS = [
     dimensions: [[], ['Provider'], ['Provider', 'Model']],
     means: 'US dollars, at list prices; calls of models without a known price are not in it.',
   }),
+  define({
+    name: 'BudgetUsed',
+    unit: 'Percent',
+    events: ['budget.high', 'budget.exhausted'],
+    value: 'used_percent',
+    dimensions: [[]],
+    means: 'Of a tenant’s budget, spent and held together, from 80 % on; the log line says whose.',
+  }),
 ] as const satisfies readonly MetricDefinition[]
 
 export type MetricName = (typeof METRICS)[number]['name']

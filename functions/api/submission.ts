@@ -1,6 +1,5 @@
 import * as z from 'zod'
 import { ENV, LIMITS } from '../contract.ts'
-import { admitTask } from '../core/application/submit/admit-task.ts'
 import { invalid, prepareSubmission } from '../core/application/submit/prepare-submission.ts'
 import { laneOf, type Submission, submitTask } from '../core/application/submit/submit-task.ts'
 import { awaitChange } from '../core/application/tasks/await-change.ts'
@@ -13,7 +12,6 @@ import {
   ids,
   log,
   openFiles,
-  openMeter,
   openPayloads,
   openQueue,
   openStore,
@@ -22,6 +20,7 @@ import {
   openWebhooks,
   readConfig,
 } from '../hosts/lambda.ts'
+import { openAdmission } from '../hosts/limits.ts'
 import { openEndpointCheck, refusalOfUrl } from '../hosts/webhooks.ts'
 import { taskTypes } from '../tasks/registry.gen.ts'
 import { linkIn } from './give-payload.ts'
@@ -46,6 +45,7 @@ export function openSubmission() {
     retentionDays: RETENTION_DAYS,
     clock,
   })
+  const admission = openAdmission()
   return {
     prepare: {
       types: taskTypes,
@@ -55,7 +55,9 @@ export function openSubmission() {
       hashOf,
       useUploads,
       refusalOfUrl,
+      budgetOf: admission.budgetOf,
     },
+    admission,
     store: openStore(),
     files: openFiles(),
     queue: openQueue(false),
@@ -69,16 +71,7 @@ export function openSubmission() {
 
 /** What every route that submits works with: its caller may wait for the end. */
 export function openAcceptance() {
-  const submission = openSubmission()
-  const limits = readConfig([ENV.tenantLimits]).TENANT_LIMITS
-  const meter = openMeter()
-  return {
-    ...submission,
-    places: openWaitPlaces(),
-    estimates: openWaitEstimates(),
-    admit: (tenant: string, taskId: string) => admitTask({ ...submission, meter, limits }, tenant, taskId),
-    release: (tenant: string, taskId: string) => meter.release(tenant, taskId),
-  }
+  return { ...openSubmission(), places: openWaitPlaces(), estimates: openWaitEstimates() }
 }
 type Needs = ReturnType<typeof openAcceptance>
 

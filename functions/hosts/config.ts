@@ -43,6 +43,14 @@ const shapes = {
       openTasks: z.int().positive().optional(),
       submitsPerMinute: z.int().positive().optional(),
       burst: z.int().positive().optional(),
+      budget: z
+        .object({
+          usdPerDay: z.number().nonnegative().optional(),
+          usdPerMonth: z.number().nonnegative().optional(),
+          outputTokens: z.int().positive().optional(),
+          unknownUsdPerMillionTokens: z.number().nonnegative().optional(),
+        })
+        .optional(),
     }),
   ).default({}),
   [ENV.tokenIssuers]: json(

@@ -8,17 +8,12 @@ import {
   clock,
   ids,
   log,
-  openMeter,
   openWebhookQueue,
   openWebhooks,
   openWorkflowQueue,
   openWorkflows,
 } from './lambda.ts'
-
-/** For a function that reaches neither workflows nor webhooks: their steps stay pending for the sweeper. */
-export const openRelease = (): FollowUpSteps => ({
-  release: ({ tenant, id }) => openMeter().release(tenant, id),
-})
+import { openRelease } from './limits.ts'
 
 /**
  * What a function does after a task's end.

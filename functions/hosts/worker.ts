@@ -37,6 +37,7 @@ import {
   readConfig,
   secrets,
 } from './lambda.ts'
+import { openAdmission } from './limits.ts'
 
 /** Urgent tasks are of any type. */
 const longestAttemptMs = (lane: Lane): number =>
@@ -76,6 +77,8 @@ export function openWorker(): RunDependencies {
     watermarks: openWatermarks(),
     queue,
     followUps: openFollowUps(queue),
+    admission: openAdmission(),
+    budget: readConfig([ENV.tenantLimits]).TENANT_LIMITS.budget,
     tellStarted: async (task) => {
       if (!isHeard(task, 'started')) return
       await notifyWebhooks({ webhooks, webhookQueue, clock, ids, log }, task, 'started').catch((error) =>

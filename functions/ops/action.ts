@@ -6,8 +6,8 @@ import { pauseLane, resumeLane } from '../core/application/operate/switch-lane.t
 import { cancelTask } from '../core/application/tasks/cancel-task.ts'
 import { retryTask } from '../core/application/tasks/retry-task.ts'
 import { RequestError } from '../core/domain/errors.ts'
-import { openRelease } from '../hosts/follow-ups.ts'
 import { clock, ids, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import { openAdmission, openRelease } from '../hosts/limits.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 import { actionEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
@@ -15,6 +15,7 @@ import { note } from './render.ts'
 
 const dependencies = {
   followUps: openRelease(),
+  admission: openAdmission(),
   store: openStore(),
   queue: openQueue(true),
   lanes: openLanes(),

@@ -23,6 +23,7 @@ import {
   openWorkflowQueue,
   readConfig,
 } from '../hosts/lambda.ts'
+import { openAdmission } from '../hosts/limits.ts'
 import { scheduleTimes } from '../hosts/schedules.ts'
 import { openEndpointCheck } from '../hosts/webhooks.ts'
 
@@ -41,6 +42,7 @@ const firing = {
   ids,
   log,
   hasEndpoints: openEndpointCheck(openWebhooks()),
+  admission: openAdmission(),
 }
 const dependencies = {
   store,

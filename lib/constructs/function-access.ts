@@ -115,7 +115,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale],
+    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
@@ -142,7 +142,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.auth, ENV.timingScale],
+    optionalEnvironment: [ENV.auth, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: a tenant's schedules are items of one partition.
     table: [
       'dynamodb:BatchGetItem',
@@ -224,7 +224,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.defaultModel,
       ENV.retentionDays,
     ],
-    optionalEnvironment: [ENV.timingScale],
+    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:SendMessage'],
@@ -260,6 +260,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.noProxy,
       ENV.mailFrom,
       ENV.timingScale,
+      ENV.tenantLimits,
     ],
     // Query on the table itself: the circuits are items of one partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
@@ -301,7 +302,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.deadLetterQueueUrls,
       ENV.retentionDays,
     ],
-    optionalEnvironment: [ENV.timingScale],
+    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.
     // Put, and the payloads: it submits the tasks of schedules.
     table: [
@@ -344,7 +345,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.retentionDays,
     ],
-    optionalEnvironment: [ENV.timingScale],
+    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'] },
     queues: ['sqs:SendMessage'],

@@ -31,6 +31,7 @@ export const THRESHOLDS = {
   throttles: 1,
   leaseLost: 3,
   providerThrottledPercent: 20,
+  budgetUsedPercent: 80,
 } as const
 
 /** Fewer ended tasks, or calls, than this say nothing about a ratio. */
@@ -253,6 +254,13 @@ export class Alarms extends Construct {
       threshold: spendUsdPerHour,
       evaluationPeriods: 1,
       means: `Models cost ${spendUsdPerHour} US dollars or more within an hour.`,
+    })
+    this.#alarm('BudgetUsed', {
+      severity: 'notice',
+      metric: metrics.own('BudgetUsed', { statistic: 'Maximum', period: FIVE_MINUTES }),
+      threshold: THRESHOLDS.budgetUsedPercent,
+      evaluationPeriods: 1,
+      means: `A tenant has used ${THRESHOLDS.budgetUsedPercent} % or more of its budget.`,
     })
     const burns = BURNS.map(({ id, factor, long, short }) => {
       const windows = [long, short].map((period, index) =>

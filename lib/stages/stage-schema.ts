@@ -249,6 +249,20 @@ export const stageSchema = z
         openTasks: whole.min(1).max(5_000).optional(),
         submitsPerMinute: whole.min(1).max(60_000).optional(),
         burst: whole.min(1).max(60_000).optional(),
+        /**
+         * What its tasks' models may cost in a UTC day and month; a task that could go beyond is refused. At most 5,000 of
+         * its tasks that call models may be open then: what is held for each stands in the same row.
+         */
+        budget: z
+          .strictObject({
+            usdPerDay: z.number().min(0).optional(),
+            usdPerMonth: z.number().min(0).optional(),
+            /** The most a call may answer that states no max_tokens; 4,096 when left out. */
+            outputTokens: whole.min(1).max(200_000).optional(),
+            /** What a model without a listed price is taken to cost; left out, it is refused. */
+            unknownUsdPerMillionTokens: z.number().min(0).optional(),
+          })
+          .optional(),
       })
       .default({}),
     /** The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. */

@@ -1,11 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startModelServer } from '../fixtures/model-server.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
+let server: Awaited<ReturnType<typeof startModelServer>>
 beforeAll(async () => {
-  running = await startTestRuntime({ TENANT_LIMITS: '{"openTasks": 3, "submitsPerMinute": 60, "burst": 60}' })
+  server = await startModelServer()
+  running = await startTestRuntime({
+    OPENAI_BASE_URL: server.openaiUrl,
+    OPENAI_MODELS: 'stub-*',
+    TENANT_LIMITS:
+      '{"openTasks": 3, "submitsPerMinute": 60, "burst": 60, "budget": {"usdPerDay": 0.1, "usdPerMonth": 1}}',
+  })
 })
-afterAll(() => running.stop())
+afterAll(async () => {
+  await running.stop()
+  await server.stop()
+})
 
 const post = (path: string, body?: object, headers: Record<string, string> = {}) =>
   fetch(`${running.url}/api/v1${path}`, {
@@ -49,4 +60,65 @@ it('a task that ends by itself gives its place back', async () => {
     )
     expect([done.status, ((await done.json()) as { result: number }).result]).toEqual([200, round + 1])
   }
+})
+
+describe('a budget on the running product', () => {
+  /** At most 4 times $0.0005 in and $0.01 out. */
+  const dear = { prompt: 'x', model: 'gpt-4o', max_tokens: 1_000 }
+  const read = async (answer: Response) => (await answer.json()) as Record<string, unknown>
+
+  it('holds the worst cost of what is open, answers 402 with what is left, and takes back what a cancel gives', async () => {
+    const held = await Promise.all([1, 2].map(() => post('/tasks', { ...dear, delay_seconds: 600 })))
+    expect(held.map(({ status }) => status)).toEqual([202, 202])
+    const refused = await post('/tasks', dear)
+    expect(refused.status).toBe(402)
+    expect(await read(refused)).toMatchObject({
+      code: 'budget_exhausted',
+      title: 'Budget exhausted',
+      budget: {
+        limit: 'usd_per_day',
+        limit_usd: 0.1,
+        spent_usd: 0,
+        held_usd: 0.084024,
+        left_usd: 0.015976,
+        needed_usd: 0.042012,
+      },
+    })
+    for (const answer of held) await post(`/tasks/${await idOf(answer)}/cancel`)
+    const done = await post('/tasks', dear, { prefer: 'wait=20' })
+    expect([done.status, ((await read(done)).usage as { cost_usd: number }).cost_usd > 0]).toEqual([
+      200,
+      true,
+    ])
+  })
+
+  it('refuses a model whose price nobody knows, and a cost limit on what calls no model', async () => {
+    const unknown = await post('/tasks', { prompt: 'x', model: 'stub-0' })
+    expect([unknown.status, (await read(unknown)).errors]).toEqual([
+      422,
+      [{ path: 'model', message: expect.stringContaining('has no known price') }],
+    ])
+    const free = await post('/tasks', { ...later, max_cost_usd: 1 })
+    expect([free.status, (await read(free)).errors]).toEqual([
+      422,
+      [{ path: 'max_cost_usd', message: expect.stringContaining('calls no model') }],
+    ])
+  })
+
+  it('ends a task whose next call could pass its own limit', async () => {
+    const done = await post(
+      '/tasks',
+      {
+        type: 'document.process',
+        input: { text: 'A text of some words.' },
+        model: 'gpt-4o',
+        max_cost_usd: 0.0001,
+      },
+      { prefer: 'wait=20' },
+    )
+    expect(await read(done)).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'cost_limit_reached', retryable: false },
+    })
+  })
 })

@@ -17,7 +17,11 @@ let env: Record<string, string>
 
 beforeAll(async () => {
   server = await startModelServer()
-  env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
+  env = {
+    OPENAI_BASE_URL: server.openaiUrl,
+    OPENAI_MODELS: 'stub-*',
+    TENANT_LIMITS: '{"budget": {"usdPerDay": 1000, "unknownUsdPerMillionTokens": 0}}',
+  }
   runtime = await startTestRuntime(env)
   client = new Client(runtime.url)
 })
@@ -234,7 +238,11 @@ describe('metrics', () => {
     const documents = runtime.plan.queues.find(({ name }) => name.endsWith('local-documents'))
     await sqs.send(new DeleteQueueCommand({ QueueUrl: documents?.url }))
     sqs.destroy()
-    await client.submit({ type: 'document.process', input: { text: 'A text of some words.' } })
+    await client.submit({
+      type: 'document.process',
+      input: { text: 'A text of some words.' },
+      max_cost_usd: 900,
+    })
     const isSeen = (key: string, value: string) => lines.some(({ message }) => message?.[key] === value)
     do {
       await new Promise((resolve) => setTimeout(resolve, 500))

@@ -42,6 +42,14 @@ const options = {
     .optional()
     .describe('Limit of one attempt, at most the task type’s own.'),
   max_attempts: z.int().min(1).max(10).optional().describe('First try included.'),
+  max_cost_usd: z
+    .number()
+    .min(0.000001)
+    .max(1_000_000)
+    .optional()
+    .describe(
+      'The most its model calls may cost, all attempts together; a call that could pass it fails the task.',
+    ),
   tags: z
     .array(z.string().min(1).max(64))
     .max(LIMITS.maxTags)
@@ -144,6 +152,7 @@ function toRequest(
     timeoutMs: seconds(asked.timeout_seconds),
     maxAttempts: asked.max_attempts,
     webhook: asked.webhook,
+    maxCostUsd: asked.max_cost_usd,
     inputPath: isShort ? '' : 'input',
   }
 }

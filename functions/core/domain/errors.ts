@@ -49,6 +49,7 @@ export type RequestErrorCode =
   | 'unsupported_media_type'
   | 'idempotency_key_reused'
   | 'limit_reached'
+  | 'budget_exhausted'
 
 /** The caller's fault; becomes problem+json, never a task failure. */
 export class RequestError extends TaskRunnerError {

@@ -1,4 +1,5 @@
 /** What a stage lets each of its tenants do. A limit that is left out costs nothing. */
+import { type Budget, hasBudget } from './budget.ts'
 import { RequestError } from './errors.ts'
 
 export interface TenantLimits {
@@ -7,7 +8,17 @@ export interface TenantLimits {
   readonly submitsPerMinute?: number | undefined
   /** Submits that may come at once; as many as in a minute when left out. */
   readonly burst?: number | undefined
+  readonly budget?: Budget | undefined
 }
+
+/** Open tasks of a tenant that are counted, or whose money is, at most: all stand in one row. */
+export const MOST_COUNTED = 5_000
+
+/** Whether a task takes a place, which its end gives back. */
+export const takesPlace = ({ openTasks, budget }: TenantLimits): boolean =>
+  openTasks !== undefined || hasBudget(budget)
+
+export const mostOpen = ({ openTasks = MOST_COUNTED }: TenantLimits): number => openTasks
 
 export type LimitName = 'open_tasks' | 'submits'
 
@@ -35,7 +46,7 @@ export function limitReached({ limit, retryAfterMs }: LimitReached, limits: Tena
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
   const [quota, policy, message] =
     limit === 'open_tasks'
-      ? [limits.openTasks, '', `at most ${limits.openTasks} of your tasks may be unfinished at once`]
+      ? [mostOpen(limits), '', `at most ${mostOpen(limits)} of your tasks may be unfinished at once`]
       : [
           limits.burst ?? limits.submitsPerMinute,
           ';w=60',

@@ -8,6 +8,7 @@
  * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
  */
 import type { Lane } from '../../contract.ts'
+import type { Held } from './budget.ts'
 import type { FollowUp } from './follow-ups.ts'
 import type { OpenCall } from './open-call.ts'
 import type { Webhook } from './webhook.ts'
@@ -130,8 +131,12 @@ export interface Task extends TaskKey {
   readonly webhook?: Webhook
   /** Its tenant had webhook endpoints when it was submitted. */
   readonly hasEndpoints?: true
-  /** It holds one of its tenant's places for open tasks, until its first end. */
-  readonly isCounted?: true
+  /** Its place among its tenant's open tasks and the money that is held for it, until its end. */
+  readonly held?: Held
+  /** The most its model calls may cost, all attempts together. */
+  readonly maxCostMicroUsd?: number
+  /** The most they can cost, where that is known: what a budget holds for it. */
+  readonly worstMicroUsd?: number
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number

@@ -8,6 +8,7 @@
  *                                      └─▶ EXPIRED ───┘
  */
 import { TIMING } from '../../contract/timing.ts'
+import type { Held } from './budget.ts'
 import { type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
 import { crashRecord, type Recorded, recorded } from './history.ts'
 import type { OpenCall } from './open-call.ts'
@@ -343,14 +344,22 @@ export function expire(seen: Pick<Task, 'epoch'>, now: number, end: End): Transi
   }
 }
 
+/** How an epoch begins that is not the first. */
+export interface Beginning {
+  readonly parent?: Parent | undefined
+  /** Forgets the checkpoints. */
+  readonly isFromStart?: boolean | undefined
+  /** The place that was taken for it. */
+  readonly held?: Held | undefined
+}
+
 /** Starts the next epoch of a finished task, at once or a little later. The message goes out after this write. */
 export function restart(
   epoch: number,
   now: number,
   statuses: readonly Status[] = RETRYABLE_STATUSES,
   startAt: number = now,
-  parent?: Parent,
-  isFromStart = false,
+  { parent, isFromStart = false, held }: Beginning = {},
 ): Transition {
   return {
     name: 'restart',
@@ -367,6 +376,7 @@ export function restart(
       dueAt: startAt + TIMING.queuedPatienceMs,
       updatedAt: now,
       ...(parent ? { parent } : {}),
+      ...(held ? { held } : {}),
     },
     remove: [
       'error',
@@ -380,6 +390,7 @@ export function restart(
       'pending',
       'ttl',
       'reapAt',
+      ...(held ? [] : (['held'] as const)),
       // Checkpoints of before no longer count.
       ...(isFromStart ? (['stepsSince', 'calls'] as const) : []),
     ],

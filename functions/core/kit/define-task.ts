@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { LANES, type Lane } from '../../contract.ts'
 import { nearestName } from '../domain/nearest-name.ts'
+import type { Spending } from '../domain/worst-cost.ts'
 import type { Mail } from '../ports/mailer.ts'
 import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-provider.ts'
 
@@ -205,14 +206,26 @@ export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknow
   readonly limits: {
     /** Soft limit of one attempt; also the most a caller may ask for. Default 240,000. */
     readonly timeoutMs: number
+    /**
+     * The most all attempts of a task may spend on models, unless its caller says another sum; a call that could pass it
+     * fails the task. Needed by a tenant with a budget where `spends` is left out.
+     */
+    readonly maxCostUsd?: number | undefined
   }
+  /**
+   * What one attempt sends to its models and gets at most, where the input tells: a budget then holds no more than that.
+   *
+   * @example
+   * spends: ({ text }) => ({ textBytes: Buffer.byteLength(text) + 500, outputTokens: 300 })
+   */
+  spends?(input: Input): Spending
   readonly run: (context: TaskContext<Input>) => Promise<Output>
 }
 
 /** What an author writes: names, shapes and `run`; the rest has defaults. */
 export type TaskDeclaration<Input, Output, Sent, Needs extends Need> = Pick<
   TaskDefinition<Input, Output, Sent>,
-  'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'accepts'
+  'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'accepts' | 'spends'
 > & {
   /** Held to what the schemas say. */
   readonly run: (context: TaskContext<NoInfer<Input>, NoInfer<Needs>>) => Promise<NoInfer<Output>>
@@ -262,6 +275,8 @@ export function defineTask<Input, Output, Sent, const Needs extends Need = never
     throw new Error(
       `Task type "${name}": limits.timeoutMs must be 1,000 to 840,000, not ${limits.timeoutMs}.`,
     )
+  if (limits.maxCostUsd !== undefined && !(limits.maxCostUsd > 0))
+    throw new Error(`Task type "${name}": limits.maxCostUsd must be above 0, not ${limits.maxCostUsd}.`)
   const needs: readonly Need[] = declaration.needs ?? []
   const unknown = needs.find((need) => !NEEDS.includes(need))
   if (unknown !== undefined)

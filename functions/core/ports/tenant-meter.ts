@@ -1,29 +1,48 @@
+import type { BudgetUse, Held, Totals } from '../domain/budget.ts'
 import type { LimitReached, TenantLimits } from '../domain/limits.ts'
 
-/** A task that counts as open, and since when. */
+/** A task that has a place, since when, and what is held for it. */
 export interface OpenTask {
   readonly id: string
-  readonly since: number
+  readonly held: Held
+}
+
+export type Taken =
+  /** The place, and the totals with it where money is counted; undefined where the limits know no places. */
+  | { readonly held: Held | undefined; readonly totals?: Totals }
+  | { readonly refused: LimitReached | BudgetUse; readonly open: readonly OpenTask[] }
+
+/** What became of a task whose place is given back. */
+export interface Settlement {
+  readonly id: string
+  readonly held: Held
+  readonly spentMicroUsd: number
 }
 
 /**
- * Counts what a tenant does, exactly: of any number of callers at once no more get in than the limits let.
+ * Counts what a tenant does and spends, exactly: of any number of callers at once no more get in than the limits let.
  *
  * @throws UnavailableError when the store does not answer; nothing is known then about the write.
  */
 export interface TenantMeter {
   /**
-   * Takes a submit, and a place among the open tasks, in one conditional write. A task that has its place already keeps
-   * it, and no submit is taken.
+   * Takes a submit, a place among the open tasks, and the most that the task may cost, in one conditional write. A task
+   * that has its place already keeps it as it is, and no submit is taken.
    *
-   * @returns undefined when taken; or what stood against it, with the open tasks that were seen.
+   * @returns the place; or what stood against it, with the open tasks that were seen.
    */
   take(
     tenant: string,
     taskId: string,
     limits: TenantLimits,
     now: number,
-  ): Promise<(LimitReached & { readonly open: readonly OpenTask[] }) | undefined>
-  /** Gives the place of a task back. Doing it again changes nothing. */
-  release(tenant: string, taskId: string): Promise<void>
+    worstMicroUsd?: number,
+  ): Promise<Taken>
+  /**
+   * Gives the place of a task back, and puts what it cost in the place of what was held. Exactly once: again, or for
+   * another taking of the same task's place, it changes nothing.
+   */
+  settle(tenant: string, settlement: Settlement, now: number): Promise<void>
+  /** What is spent and held at this moment; undefined while the tenant had no budget. */
+  totals(tenant: string, now: number): Promise<(Totals & { readonly openTasks: number }) | undefined>
 }

@@ -83,6 +83,7 @@ export default defineTask({
   version: 1,
   lane: 'documents',
   needs: ['model', 'files'],
+  limits: { maxCostUsd: 0.5 },
   accepts: ['text/plain', 'application/zip', 'application/x-ole-storage'],
   input,
   output,

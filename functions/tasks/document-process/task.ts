@@ -75,7 +75,7 @@ export default defineTask({
   version: 1,
   lane: 'documents',
   needs: ['model', 'files'],
-  limits: { timeoutMs: 280_000 },
+  limits: { timeoutMs: 280_000, maxCostUsd: 2 },
   input,
   output,
   accepts: ['text/plain', 'application/pdf', 'application/zip', 'application/x-ole-storage'],

@@ -71,7 +71,7 @@ export default defineTask({
   lane: 'documents',
   needs: ['model', 'files'],
   accepts: ['text/plain', 'application/pdf', 'application/zip', 'application/x-ole-storage'],
-  limits: { timeoutMs: 280_000 },
+  limits: { timeoutMs: 280_000, maxCostUsd: 1 },
   input,
   output,
   // Its code loads when it runs: every submit imports this file.

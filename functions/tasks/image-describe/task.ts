@@ -34,6 +34,7 @@ export default defineTask({
   accepts: IMAGE_TYPES,
   input,
   output,
+  spends: ({ question = '' }) => ({ textBytes: Buffer.byteLength(question) + 4_000, images: 1, calls: 2 }),
   run: async ({ input: { file, question, language }, model, files, heavy, step, progress }) => {
     progress(5, 'reading')
     const { base64, source } = await heavy<typeof prepareImage>('image-transform/prepareImage', () =>

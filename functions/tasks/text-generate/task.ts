@@ -85,6 +85,21 @@ export default defineTask({
   needs: ['model'],
   input,
   output: z.union([z.string(), z.record(z.string(), z.unknown())]),
+  spends: ({ prompt = '', messages = [], system = '', max_tokens, json_schema, fallback_models }) => {
+    const parts = messages.flatMap(({ content }) =>
+      typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content,
+    )
+    const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []))
+    const schemaBytes = json_schema ? 3 * Buffer.byteLength(JSON.stringify(json_schema)) + 1_000 : 0
+    return {
+      textBytes: [prompt, system, ...texts].reduce((sum, text) => sum + Buffer.byteLength(text), schemaBytes),
+      images: parts.length - texts.length,
+      outputTokens: max_tokens,
+      // An answer that does not fit its schema is asked for again.
+      calls: json_schema ? 2 : 1,
+      otherModels: fallback_models,
+    }
+  },
   run: async ({ input, model, progress, stream }) => {
     const call = {
       messages: input.messages?.map(toMessage) ?? [{ role: 'user' as const, content: input.prompt ?? '' }],

@@ -1,8 +1,8 @@
 import { LIMITS } from '../../../contract.ts'
 import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
-import { openRelease } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { openAdmission, openRelease } from '../../../hosts/limits.ts'
 import { defineRoute } from '../../define-route.ts'
 import { readLane } from '../../read-lane.ts'
 import { readCursor, writeCursor } from '../../schemas/cursor.ts'
@@ -36,7 +36,14 @@ export const redriveQueueRoute = defineRoute({
   problems: [404],
   // An agent sees what would happen before it does it.
   mcp: { tool: 'redrive', defaults: { dry_run: true } },
-  needs: () => ({ followUps: openRelease(), store: openStore(), queue: openQueue(true), clock, log }),
+  needs: () => ({
+    followUps: openRelease(),
+    admission: openAdmission(),
+    store: openStore(),
+    queue: openQueue(true),
+    clock,
+    log,
+  }),
   handle: async ({ tenant, params, receivedAt, body }, needs) => {
     const lane = readLane(params.lane)
     const { type, error_code, failed_after, failed_before, dry_run, limit, pace_per_second } = body

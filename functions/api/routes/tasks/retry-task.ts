@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { openAdmission } from '../../../hosts/limits.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
@@ -25,6 +26,7 @@ export const retryTaskRoute = defineRoute({
   mcp: { tool: 'retry_task' },
   needs: () => ({
     followUps: openFollowUps(),
+    admission: openAdmission(),
     store: openStore(),
     queue: openQueue(false),
     clock,

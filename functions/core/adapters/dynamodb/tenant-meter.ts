@@ -1,13 +1,24 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import {
+  type Budget,
+  type Held,
+  hasBudget,
+  limitPassed,
+  type Period,
+  periodOf,
+  type Totals,
+  toMicro,
+} from '../../domain/budget.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import {
-  type LimitReached,
+  mostOpen,
   OPEN_TASKS_RETRY_MS,
   submitIntervalMs,
   submitToleranceMs,
   type TenantLimits,
+  takesPlace,
 } from '../../domain/limits.ts'
-import type { OpenTask, TenantMeter } from '../../ports/tenant-meter.ts'
+import type { OpenTask, Settlement, Taken, TenantMeter } from '../../ports/tenant-meter.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
@@ -15,10 +26,22 @@ const keyOf = (tenant: string): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`,
 /** Racing callers that see the row in another state than they thought; each round somebody gets in. */
 const TRIES = 150
 
+interface Write {
+  readonly sets: string[]
+  readonly removes?: readonly string[]
+  readonly conditions: string[]
+  readonly names: Record<string, string>
+  readonly values: Record<string, unknown>
+}
+
 /**
- * One row per tenant: the open tasks by id, how many, and when the next submit of a steady stream would come. One write
- * takes all. The row grows by some 40 bytes per open task, which each write pays for; hence the bound in the stage's file.
- * Not taken: a counter beside the rows, which every death between the two leaves wrong for good.
+ * One row per tenant: the open tasks by id with what is held for each, how many, the totals of day and month, and when the
+ * next submit of a steady stream would come. One write takes all, so that nothing has to be put right between two. The row
+ * grows by some 50 bytes per open task, which each write pays for; hence the bound in the stage's file. Not taken: a
+ * counter beside the rows, which every death between the two leaves wrong for good.
+ *
+ * Totals are what was spent in the period and all that is held, whenever it was taken: a condition of DynamoDB cannot add.
+ * A new period begins with what is held. A caller whose clock is behind the row's day works with the row's.
  */
 export class DynamoTenantMeter implements TenantMeter {
   readonly #table: Table
@@ -34,87 +57,131 @@ export class DynamoTenantMeter implements TenantMeter {
     taskId: string,
     limits: TenantLimits,
     now: number,
-  ): Promise<(LimitReached & { readonly open: readonly OpenTask[] }) | undefined> {
+    worstMicroUsd = 0,
+  ): Promise<Taken> {
+    const budget = hasBudget(limits.budget) ? limits.budget : undefined
+    const held: Held | undefined = takesPlace(limits)
+      ? { at: now, ...(budget ? { microUsd: worstMicroUsd } : {}) }
+      : undefined
+    let period = periodOf(now)
     for (let tries = 0; tries < TRIES; tries += 1) {
       const isBusy = (this.#planned.get(tenant) ?? 0) > now
-      const answer = await this.#write(tenant, taskId, limits, now, isBusy)
-      if (answer === 'taken') return undefined
-      const row = answer ?? (await this.#read(tenant))
+      const write = place(taskId, limits, held)
+      addSubmit(write, limits, now, isBusy)
+      if (budget) addCost(write, budget, period, worstMicroUsd)
+      const answer = await this.#update(tenant, write, budget && 'ALL_NEW')
+      if (!('refused' in answer)) {
+        if (limits.submitsPerMinute !== undefined)
+          this.#remember(
+            tenant,
+            (isBusy ? (this.#planned.get(tenant) ?? now) : now) + submitIntervalMs(limits),
+          )
+        const totals = budget && totalsOf(answer.Attributes ?? {}, period)
+        return { held, ...(totals ? { totals } : {}) }
+      }
+      const row = answer.old ?? (await this.#read(tenant))
       if (!row) {
         await this.#begin(tenant)
         continue
       }
       const open = openOf(row)
-      if (limits.openTasks !== undefined && open.some(({ id }) => id === taskId)) return undefined
-      if (limits.openTasks !== undefined && Number(row.openCount) >= limits.openTasks)
-        return { limit: 'open_tasks', retryAfterMs: OPEN_TASKS_RETRY_MS, open }
+      const mine = held && open.find(({ id }) => id === taskId)
+      if (mine) return { held: mine.held }
+      if (held && Number(row.openCount) >= mostOpen(limits))
+        return { refused: { limit: 'open_tasks', retryAfterMs: OPEN_TASKS_RETRY_MS }, open }
+      if (budget) {
+        if (!isAt(row, period)) {
+          period = await this.#moveTo(tenant, row, period)
+          continue
+        }
+        const passed = limitPassed(budget, totalsOf(row, period), worstMicroUsd)
+        if (passed) return { refused: passed, open }
+      }
       const planned = Number(row.planned)
       this.#remember(tenant, planned)
       const waitMs = planned - now - submitToleranceMs(limits)
       if (limits.submitsPerMinute !== undefined && planned > now && waitMs > 0)
-        return { limit: 'submits', retryAfterMs: waitMs, open }
+        return { refused: { limit: 'submits', retryAfterMs: waitMs }, open }
     }
     throw new UnavailableError('Too many submit at once.')
   }
 
-  async release(tenant: string, taskId: string): Promise<void> {
-    const update = new UpdateCommand({
-      TableName: this.#table.name,
-      Key: keyOf(tenant),
-      UpdateExpression: 'SET #count = #count - :one REMOVE #open.#id',
-      ConditionExpression: 'attribute_exists(#open.#id)',
-      ExpressionAttributeNames: { '#count': 'openCount', '#open': 'open', '#id': taskId },
-      ExpressionAttributeValues: { ':one': 1 },
-    })
-    await this.#table.write('release', (client) => client.send(update))
+  async settle(tenant: string, { id, held, spentMicroUsd }: Settlement, now: number): Promise<void> {
+    let period = periodOf(now)
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const write: Write = {
+        sets: ['#count = #count - :one'],
+        removes: ['#open.#id'],
+        conditions: ['#open.#id = :entry'],
+        names: { '#count': 'openCount', '#open': 'open', '#id': id },
+        values: { ':one': 1, ':entry': entryOf(held) },
+      }
+      if (held.microUsd !== undefined) {
+        addTotals(write, period, spentMicroUsd - held.microUsd)
+        write.sets.push('#held = #held - :held')
+        write.names['#held'] = 'held'
+        write.values[':held'] = held.microUsd
+      }
+      const answer = await this.#update(tenant, write)
+      if (!('refused' in answer)) return
+      const row = answer.old ?? (await this.#read(tenant))
+      if (!row || (row.open as Record<string, unknown>)?.[id] !== entryOf(held)) return
+      if (held.microUsd !== undefined && !isAt(row, period)) period = await this.#moveTo(tenant, row, period)
+    }
+    throw new UnavailableError('Too many tasks end at once.')
   }
 
-  async #write(
-    tenant: string,
-    taskId: string,
-    limits: TenantLimits,
-    now: number,
-    isBusy: boolean,
-  ): Promise<'taken' | Row | undefined> {
-    const sets: string[] = []
-    const conditions = ['attribute_exists(#count)']
-    const names: Record<string, string> = { '#count': 'openCount' }
-    const values: Record<string, number> = {}
-    if (limits.openTasks !== undefined) {
-      Object.assign(names, { '#open': 'open', '#id': taskId })
-      Object.assign(values, { ':since': now, ':one': 1, ':most': limits.openTasks })
-      sets.push('#open.#id = :since', '#count = #count + :one')
-      conditions.push('attribute_not_exists(#open.#id)', '#count < :most')
+  async totals(tenant: string, now: number): Promise<(Totals & { readonly openTasks: number }) | undefined> {
+    const row = await this.#read(tenant)
+    if (!row) return undefined
+    const period = periodOf(now)
+    const stored = { day: String(row.day ?? ''), month: String(row.month ?? '') }
+    const held = Number(row.held ?? 0)
+    return {
+      ...(stored.day > period.day ? stored : period),
+      heldMicroUsd: held,
+      dayMicroUsd: stored.day < period.day ? held : Number(row.dayTotal ?? 0),
+      monthMicroUsd: stored.month < period.month ? held : Number(row.monthTotal ?? 0),
+      openTasks: Number(row.openCount ?? 0),
     }
-    if (limits.submitsPerMinute !== undefined) {
-      const interval = submitIntervalMs(limits)
-      names['#planned'] = 'planned'
-      values[':now'] = now
-      if (isBusy) {
-        values[':interval'] = interval
-        values[':latest'] = now + submitToleranceMs(limits)
-        sets.push('#planned = #planned + :interval')
-        conditions.push('#planned > :now', '#planned <= :latest')
-      } else {
-        values[':next'] = now + interval
-        sets.push('#planned = :next')
-        conditions.push('#planned <= :now')
-      }
-    }
+  }
+
+  /** Begins the period that is not the row's, or goes along with a row that is ahead. */
+  async #moveTo(tenant: string, row: Row, wanted: Period): Promise<Period> {
+    const stored = { day: String(row.day ?? ''), month: String(row.month ?? '') }
+    if (stored.day > wanted.day) return stored
+    await this.#update(tenant, {
+      sets: [
+        '#day = :day',
+        '#month = :month',
+        '#held = if_not_exists(#held, :zero)',
+        '#dayTotal = if_not_exists(#held, :zero)',
+        `#monthTotal = if_not_exists(${stored.month === wanted.month ? '#monthTotal' : '#held'}, :zero)`,
+      ],
+      conditions: row.day === undefined ? ['attribute_not_exists(#day)'] : ['#day = :was'],
+      names: { ...TOTALS, '#held': 'held' },
+      values: {
+        ':day': wanted.day,
+        ':month': wanted.month,
+        ':zero': 0,
+        ...(row.day === undefined ? {} : { ':was': row.day }),
+      },
+    })
+    return wanted
+  }
+
+  #update(tenant: string, { sets, removes = [], conditions, names, values }: Write, gives?: 'ALL_NEW') {
     const update = new UpdateCommand({
       TableName: this.#table.name,
       Key: keyOf(tenant),
-      UpdateExpression: `SET ${sets.join(', ')}`,
+      UpdateExpression: `SET ${sets.join(', ')}${removes.length ? ` REMOVE ${removes.join(', ')}` : ''}`,
       ConditionExpression: conditions.join(' AND '),
       ExpressionAttributeNames: names,
       ExpressionAttributeValues: values,
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      ...(gives ? { ReturnValues: gives } : {}),
     })
-    const answer = await this.#table.write('meter', (client) => client.send(update))
-    if ('refused' in answer) return answer.old
-    if (limits.submitsPerMinute !== undefined)
-      this.#remember(tenant, (isBusy ? (this.#planned.get(tenant) ?? now) : now) + submitIntervalMs(limits))
-    return 'taken'
+    return this.#table.write('meter', (client) => client.send(update))
   }
 
   async #begin(tenant: string): Promise<void> {
@@ -140,8 +207,82 @@ export class DynamoTenantMeter implements TenantMeter {
   }
 }
 
+const TOTALS = { '#day': 'day', '#month': 'month', '#dayTotal': 'dayTotal', '#monthTotal': 'monthTotal' }
+
+/** The place of a task: not taken yet, and one left. */
+function place(taskId: string, limits: TenantLimits, held: Held | undefined): Write {
+  const write: Write = {
+    sets: [],
+    conditions: ['attribute_exists(#count)'],
+    names: { '#count': 'openCount' },
+    values: {},
+  }
+  if (!held) return write
+  Object.assign(write.names, { '#open': 'open', '#id': taskId })
+  Object.assign(write.values, { ':entry': entryOf(held), ':one': 1, ':most': mostOpen(limits) })
+  write.sets.push('#open.#id = :entry', '#count = #count + :one')
+  write.conditions.push('attribute_not_exists(#open.#id)', '#count < :most')
+  return write
+}
+
+function addSubmit(
+  { sets, conditions, names, values }: Write,
+  limits: TenantLimits,
+  now: number,
+  isBusy: boolean,
+) {
+  if (limits.submitsPerMinute === undefined) return
+  const interval = submitIntervalMs(limits)
+  names['#planned'] = 'planned'
+  values[':now'] = now
+  if (isBusy) {
+    values[':interval'] = interval
+    values[':latest'] = now + submitToleranceMs(limits)
+    sets.push('#planned = #planned + :interval')
+    conditions.push('#planned > :now', '#planned <= :latest')
+  } else {
+    values[':next'] = now + interval
+    sets.push('#planned = :next')
+    conditions.push('#planned <= :now')
+  }
+}
+
+/** @param change of both totals, in the period that the row must be in. */
+function addTotals({ sets, conditions, names, values }: Write, { day, month }: Period, change: number): void {
+  Object.assign(names, TOTALS)
+  Object.assign(values, { ':day': day, ':month': month, ':change': change })
+  sets.push('#dayTotal = #dayTotal + :change', '#monthTotal = #monthTotal + :change')
+  conditions.push('#day = :day', '#month = :month')
+}
+
+function addCost(write: Write, budget: Budget, period: Period, microUsd: number): void {
+  addTotals(write, period, microUsd)
+  write.names['#held'] = 'held'
+  write.sets.push('#held = #held + :change')
+  for (const [name, usd] of [
+    ['dayTotal', budget.usdPerDay] as const,
+    ['monthTotal', budget.usdPerMonth] as const,
+  ]) {
+    if (usd === undefined) continue
+    write.values[`:${name}`] = toMicro(usd) - microUsd
+    write.conditions.push(`#${name} <= :${name}`)
+  }
+}
+
+const isAt = (row: Row, { day, month }: Period): boolean => row.day === day && row.month === month
+
+const totalsOf = (row: Row, period: Period): Totals => ({
+  ...period,
+  heldMicroUsd: Number(row.held ?? 0),
+  dayMicroUsd: Number(row.dayTotal ?? 0),
+  monthMicroUsd: Number(row.monthTotal ?? 0),
+})
+
+/** One text, so that a condition can ask for exactly this taking of the place. */
+const entryOf = ({ at, microUsd }: Held): string => (microUsd === undefined ? `${at}` : `${at}:${microUsd}`)
+
 const openOf = (row: Row): readonly OpenTask[] =>
-  Object.entries((row.open ?? {}) as Record<string, number>).map(([id, since]) => ({
-    id,
-    since: Number(since),
-  }))
+  Object.entries((row.open ?? {}) as Record<string, string>).map(([id, entry]) => {
+    const [at, microUsd] = String(entry).split(':').map(Number)
+    return { id, held: { at: at ?? 0, ...(microUsd === undefined ? {} : { microUsd }) } }
+  })

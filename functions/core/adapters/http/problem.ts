@@ -17,12 +17,14 @@ export const PROBLEM_STATUS: Readonly<Record<RequestErrorCode | 'unavailable' | 
   unsupported_media_type: 415,
   idempotency_key_reused: 422,
   limit_reached: 429,
+  budget_exhausted: 402,
   unavailable: 503,
   internal_error: 500,
 }
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Malformed request',
+  402: 'Budget exhausted',
   403: 'Forbidden',
   404: 'Not found',
   405: 'Method not allowed',
@@ -43,6 +45,8 @@ export interface Problem {
   readonly instance: string
   readonly code: string
   readonly errors?: readonly { readonly path: string; readonly message: string }[]
+  /** Of a budget: what is spent, held and left. */
+  readonly budget?: unknown
 }
 
 /**
@@ -64,6 +68,7 @@ export function toProblem(
     instance,
     code,
     ...(error instanceof RequestError && error.errors.length > 0 ? { errors: error.errors } : {}),
+    ...(isOurs && error.detail.budget !== undefined ? { budget: error.detail.budget } : {}),
   }
   const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' }
   if (status === 503 || status === 429) {

@@ -1,4 +1,5 @@
 import type { Lane } from '../../../contract.ts'
+import { RequestError } from '../../domain/errors.ts'
 import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetters } from '../../ports/dead-letters.ts'
@@ -10,6 +11,7 @@ import { enqueue } from '../shared/enqueue.ts'
 import type { FollowUpSteps } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import type { Admission } from '../submit/submit-task.ts'
 
 export interface RedriveDependencies {
   readonly store: TaskStore
@@ -17,6 +19,7 @@ export interface RedriveDependencies {
   readonly clock: Clock
   readonly log: Log
   readonly followUps: FollowUpSteps
+  readonly admission?: Admission
 }
 
 export interface RedriveRequest {
@@ -83,6 +86,7 @@ export async function redriveLane(
   const ids: string[] = []
   let matched = 0
   let given = 0
+  let refused: string | undefined
   const startNow = clock.now()
   const look = async (most: number, from: string | undefined) => {
     const page = await store.list(tenant, filter, most, from)
@@ -92,7 +96,14 @@ export async function redriveLane(
   }
   const redriveOne = async (task: Task, index: number): Promise<void> => {
     const startAt = startNow + startDelayMs(given + index, request.pacePerSecond)
-    if (await startAgain(dependencies, task, startAt)) ids.push(task.id)
+    if (refused) return
+    try {
+      if (await startAgain(dependencies, task, startAt)) ids.push(task.id)
+    } catch (error) {
+      // The tenant's own limits: what is over them stays failed, and is counted as remaining.
+      if (!(error instanceof RequestError)) throw error
+      refused = error.code
+    }
   }
   const hasTime = () => clock.now() <= stopAt
   let cursor = request.cursor
@@ -106,6 +117,8 @@ export async function redriveLane(
       const code = error?.code ?? 'task_failed'
       byError[code] = (byError[code] ?? 0) + 1
     }
+    // The next call begins with this page.
+    if (refused) break
     isMore = next !== undefined
     cursor = next
   }
@@ -117,7 +130,14 @@ export async function redriveLane(
   }
   if (!isDryRun && hasTime())
     await pruneDeadLetters({ store, queue, clock }, lane, PRUNE_ROUNDS, stopAt).catch(() => 0)
-  log('lane.redriven', { tenant, lane, matched, redriven: ids.length, is_dry_run: isDryRun })
+  log('lane.redriven', {
+    tenant,
+    lane,
+    matched,
+    redriven: ids.length,
+    is_dry_run: isDryRun,
+    ...(refused ? { refused } : {}),
+  })
   const redriven = ids.length
   const remaining = matched - redriven
   return { matched, redriven, remaining, byError, ids, isComplete: !isMore, ...(cursor ? { cursor } : {}) }

@@ -62,13 +62,18 @@ async function onConflict(
   { task, token, delivery, meter, batch }: Attempt,
   { code }: ConflictError,
 ): Promise<Delivered> {
-  const { store, log } = dependencies
+  const { store, clock, log } = dependencies
   log('task.stopped', { ...taskFields(task), code })
   if (code === 'lease_lost')
     return refuseDelivery(dependencies, delivery, await store.get(task), batch.shrunk)
   await meter.calls.cancel()
   const usage = meter.usage()
-  if (usage) await store.change(task, recordCancelledUsage(task.epoch, token, usage))
+  const { task: row } = usage
+    ? await store.change(task, recordCancelledUsage(task.epoch, token, usage))
+    : { task: task.held && (await store.get(task)) }
+  // Nothing more will be spent: what is held for it need not wait for the lease's end.
+  if (row?.status === 'CANCELLED' && row.held && row.token === token)
+    await followUp(dependencies, { ...row, claimableFrom: clock.now() })
   return 'done'
 }
 

@@ -1,3 +1,4 @@
+import type { Budget } from '../../domain/budget.ts'
 import { TROUBLE_CODES } from '../../domain/circuit.ts'
 import { ProviderError, TaskError } from '../../domain/errors.ts'
 import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
@@ -11,6 +12,7 @@ import type { ModelAnswer, ModelMessage, ModelProviders, ModelRequest } from '..
 import type { StepScope } from '../../ports/step-scope.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import { openCostLimit } from './cost-limit.ts'
 import { circuitOf, type ProviderGate } from './guard-provider.ts'
 import { OpenCalls } from './open-calls.ts'
 
@@ -23,6 +25,7 @@ interface Dependencies {
   readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, usage: ModelUsage) => number | null
   readonly defaultModel: string
+  readonly budget?: Budget | undefined
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
@@ -79,6 +82,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
   let provider: string | undefined
   let isPaid = false
   const calls = new OpenCalls(dependencies, task)
+  const costLimit = openCostLimit(task, dependencies.budget, () => usage, signal)
 
   const ask = async (
     key: string,
@@ -145,7 +149,8 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     return { ...answer, isTruncated, model, provider: answerer.name }
   }
 
-  const generate = async (call: Call): Promise<Reply> => {
+  const generate = async (wanted: Call): Promise<Reply> => {
+    const call = costLimit.bound(wanted)
     const models = call.model === undefined ? [name] : [call.model].flat()
     const { onDelta: _delta, onRestart: _restart, ...content } = call
     const key = calls.keyOf({ ...content, model: models })
@@ -155,7 +160,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const failures: ProviderError[] = []
     for (const [index, model] of order.entries())
       try {
-        return await ask(key, model, call)
+        return await costLimit.within(model, call, () => ask(key, model, call))
       } catch (error) {
         if (!(error instanceof ProviderError) || !NEXT_MODEL_CODES.includes(error.code)) throw error
         failures.push(error)

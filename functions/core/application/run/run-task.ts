@@ -1,6 +1,13 @@
 import { ATTEMPT } from '../../../contract/timing.ts'
 import { LIMITS } from '../../../contract.ts'
-import { ConflictError, TaskError, TaskTimeoutError, UnavailableError } from '../../domain/errors.ts'
+import type { Budget } from '../../domain/budget.ts'
+import {
+  ConflictError,
+  RequestError,
+  TaskError,
+  TaskTimeoutError,
+  UnavailableError,
+} from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { isSpent, isSuspect, recorded } from '../../domain/history.ts'
 import { findUnwritable } from '../../domain/json-value.ts'
@@ -27,6 +34,7 @@ import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import type { Admission } from '../submit/submit-task.ts'
 import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import type { Isolation } from './isolation.ts'
@@ -79,6 +87,10 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   readonly mask?: (text: string) => string
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
+  /** Lets the next epoch of a failed task in, whose dead letter came back. */
+  readonly admission?: Admission
+  /** The bound of an answer that nobody bounds, in a stage whose tenants have a budget. */
+  readonly budget?: Budget | undefined
   /** Tells whoever wants to hear of it that a task's first attempt began. */
   readonly tellStarted?: (task: Task) => Promise<void>
   /** Lives as long as the execution environment. */
@@ -137,7 +149,7 @@ async function runAttempt(
   const { message, receipt } = delivery
   const { clock, log } = dependencies
   // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
-  if (message.dead) await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
+  if (message.dead) await restartByLetter(dependencies, message)
   const claimed = await claimTask(dependencies, message, token)
   if (!claimed.changed || !claimed.task)
     return refuseDelivery(dependencies, delivery, claimed.task, batch.shrunk)
@@ -166,6 +178,17 @@ async function runAttempt(
   } finally {
     supervised.release()
     await told
+  }
+}
+
+/** The tenant's limits may stand against it: then the task stays failed, and may be retried by its id. */
+async function restartByLetter(dependencies: RunDependencies, message: TaskMessage): Promise<void> {
+  try {
+    await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error
+    const { tenant, id } = message
+    dependencies.log('task.restart_refused', { tenant, task_id: id, code: error.code })
   }
 }
 

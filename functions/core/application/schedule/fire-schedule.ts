@@ -1,4 +1,5 @@
 import { TIMING } from '../../../contract/timing.ts'
+import { RequestError } from '../../domain/errors.ts'
 import {
   firingKey,
   planFirings,
@@ -36,13 +37,28 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
   const { planned, missed, nextAt } = planFirings(times, seen, now, now + TIMING.lookAheadMs)
   if (planned.length === 0 && missed === 0 && nextAt === seen.nextAt) return
   let last = seen
-  for (const plannedAt of planned) last = await fireOne(dependencies, last, plannedAt)
+  let refused = 0
+  for (const plannedAt of planned)
+    try {
+      last = await fireOne(dependencies, last, plannedAt)
+    } catch (error) {
+      // The tenant's limits stand against this one; the next planned time is asked for anew.
+      if (!(error instanceof RequestError)) throw error
+      refused += 1
+      log('schedule.refused', {
+        tenant: key.tenant,
+        schedule_id: key.id,
+        planned_at: plannedAt,
+        code: error.code,
+        message: error.message,
+      })
+    }
   const { nextAt: _next, ...rest } = last
   const moved = await schedules.replace(seen, {
     ...rest,
     ...(nextAt === undefined ? {} : { nextAt }),
-    fired: seen.fired + planned.length,
-    missedCount: seen.missedCount + missed,
+    fired: seen.fired + planned.length - refused,
+    missedCount: seen.missedCount + missed + refused,
   })
   if (moved && missed > 0) log('schedule.missed', { tenant: key.tenant, schedule_id: key.id, missed })
 }

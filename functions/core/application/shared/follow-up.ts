@@ -8,10 +8,10 @@ import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from './task-fields.ts'
 
 /**
- * The steps that this function may do. Each is idempotent and throws when it could not be done. One that is left out stays
- * pending for the sweeper, which may do all.
+ * The steps that this function may do. Each is idempotent and throws when it could not be done; the answer `later` says that it is not
+ * time yet. One that is left out stays pending for the sweeper, which may do all.
  */
-export type FollowUpSteps = { readonly [Step in FollowUp]?: (task: Task) => Promise<void> }
+export type FollowUpSteps = { readonly [Step in FollowUp]?: (task: Task) => Promise<unknown> }
 
 export interface FollowUpDependencies {
   readonly store: TaskStore
@@ -36,8 +36,7 @@ export async function followUp(
   for (const step of pending) {
     try {
       const perform = followUps[step]
-      if (perform) await perform(task)
-      else left.push(step)
+      if (!perform || (await perform(task)) === 'later') left.push(step)
     } catch (error) {
       left.push(step)
       log('follow_up.failed', { ...taskFields(task), step, ...causeFields(error) })

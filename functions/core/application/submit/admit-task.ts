@@ -1,56 +1,94 @@
-import { limitReached, type TenantLimits } from '../../domain/limits.ts'
+import {
+  ALARM_PERCENT,
+  type BudgetUse,
+  budgetExhausted,
+  type Held,
+  hasBudget,
+  percentUsed,
+} from '../../domain/budget.ts'
+import { RequestError } from '../../domain/errors.ts'
+import { limitReached, type TenantLimits, takesPlace } from '../../domain/limits.ts'
 import { isFinal } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
-import type { OpenTask, TenantMeter } from '../../ports/tenant-meter.ts'
+import type { OpenTask, Taken, TenantMeter } from '../../ports/tenant-meter.ts'
+import type { AdmittedTask, Origin } from './submit-task.ts'
 
 export interface AdmitDependencies {
   readonly meter: TenantMeter
   readonly store: Pick<TaskStore, 'get'>
   readonly limits: TenantLimits
   readonly clock: Clock
+  readonly log: Log
 }
 
 /** A submit writes its row within seconds of taking its place. */
 const ORPHAN_MS = 60_000
-/** Oldest places that are looked at when none is free. */
-const LOOKS = 20
+/** Places that are looked at when none is free: the oldest, and as many of the others by chance. */
+const LOOKS = 15
 
 /**
- * Lets a submit in, or refuses it.
+ * Lets a task begin, or refuses it: a submit, or the next epoch of a task that has ended.
  *
- * A caller that dies between its place and its row leaves a place without a task. Nobody looks for those until none is
- * free: then the oldest are held against the rows, and what has ended or never was is given back.
+ * A caller that dies between its place and its row leaves a place without a task. Nobody looks for those until place or
+ * money is short: then some are held against the rows, and what has ended or never was is given back.
  *
- * @returns whether the task holds a place, which its end must give back.
- * @throws RequestError `limit_reached`.
+ * @returns the place it holds, which its end must give back; undefined where the limits know none.
+ * @throws RequestError `limit_reached`, `budget_exhausted`; `wrong_state` where nobody knows what it may cost.
  */
 export async function admitTask(
-  { meter, store, limits, clock }: AdmitDependencies,
-  tenant: string,
-  taskId: string,
-): Promise<boolean> {
-  if (limits.openTasks === undefined && limits.submitsPerMinute === undefined) return false
-  const take = () => meter.take(tenant, taskId, limits, clock.now())
-  let refused = await take()
-  if (refused?.limit === 'open_tasks' && (await freeOrphans(refused.open))) refused = await take()
-  if (refused) throw limitReached(refused, limits)
-  return limits.openTasks !== undefined
+  { meter, store, limits: all, clock, log }: AdmitDependencies,
+  { tenant, id: taskId, model, worstMicroUsd: worst }: AdmittedTask,
+  origin: Origin = 'caller',
+): Promise<Held | undefined> {
+  const { budget, openTasks, submitsPerMinute, burst } = all
+  if (hasBudget(budget) && model !== null && worst === undefined)
+    throw new RequestError(
+      'wrong_state',
+      'Nobody knows what the task may cost, and its tenant has a budget: it was made before that. Submit it again, with max_cost_usd.',
+    )
+  // A task that calls no model counts with no budget.
+  const worstMicroUsd = worst ?? 0
+  const limits: TenantLimits = {
+    ...(origin === 'inner' ? {} : { openTasks }),
+    ...(origin === 'caller' ? { submitsPerMinute, burst } : {}),
+    ...(worstMicroUsd > 0 ? { budget } : {}),
+  }
+  if (!takesPlace(limits) && limits.submitsPerMinute === undefined) return undefined
+  const take = () => meter.take(tenant, taskId, limits, clock.now(), worstMicroUsd)
+  let taken = await take()
+  if (isShort(taken) && (await freeOrphans(taken.open))) taken = await take()
+  if ('refused' in taken) {
+    const { refused } = taken
+    if (isBudgetUse(refused)) log('budget.exhausted', { tenant, used_percent: 100, limit: refused.limit })
+    throw isBudgetUse(refused) ? budgetExhausted(refused, worstMicroUsd) : limitReached(refused, limits)
+  }
+  const percent = taken.totals && hasBudget(budget) ? percentUsed(budget, taken.totals) : 0
+  if (percent >= ALARM_PERCENT) log('budget.high', { tenant, used_percent: Math.round(percent) })
+  return taken.held
 
   async function freeOrphans(open: readonly OpenTask[]): Promise<boolean> {
     const old = open
-      .filter(({ since }) => since < clock.now() - ORPHAN_MS)
-      .sort((left, right) => left.since - right.since)
-      .slice(0, LOOKS)
+      .filter(({ held }) => held.at < clock.now() - ORPHAN_MS)
+      .sort((left, right) => left.held.at - right.held.at)
+    // Behind thousands that run the oldest say nothing: chance comes to each in time.
+    const start = LOOKS + Math.floor(clock.random() * Math.max(0, old.length - 2 * LOOKS))
     const freed = await Promise.all(
-      old.map(async ({ id }) => {
+      [...old.slice(0, LOOKS), ...old.slice(start, start + LOOKS)].map(async ({ id, held }) => {
         const task = await store.get({ tenant, id })
+        const isItsOwn = task?.held?.at === held.at
         // An end that still owes its follow-ups gives the place back by itself.
-        if (task && (!isFinal(task.status) || task.pending?.includes('release'))) return false
-        await meter.release(tenant, id)
+        if (isItsOwn && (!isFinal(task.status) || task.pending?.includes('release'))) return false
+        await meter.settle(tenant, { id, held, spentMicroUsd: 0 }, clock.now())
         return true
       }),
     )
     return freed.includes(true)
   }
 }
+
+const isBudgetUse = (refused: object): refused is BudgetUse => 'limitUsd' in refused
+
+const isShort = (taken: Taken): taken is Extract<Taken, { open: unknown }> =>
+  'refused' in taken && taken.refused.limit !== 'submits'

@@ -1,4 +1,5 @@
 import { type Lane, LIMITS } from '../../../contract.ts'
+import { type Budget, toMicro } from '../../domain/budget.ts'
 import { checkShape, type Shape } from '../../domain/check-shape.ts'
 import { type FieldError, RequestError } from '../../domain/errors.ts'
 import { type ModelRoutes, refusalOfModel } from '../../domain/model-routes.ts'
@@ -9,6 +10,7 @@ import { withoutNulls } from '../../domain/without-nulls.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { UseUploads } from '../uploads/use-uploads.ts'
 import type { Submission } from './submit-task.ts'
+import { isBounded, type SpendingType, worstTaskCost } from './worst-task-cost.ts'
 
 /** What somebody asks for: a caller over HTTP, a schedule, a workflow's step, an agent. */
 export interface TaskRequest {
@@ -22,6 +24,7 @@ export interface TaskRequest {
   readonly timeoutMs?: number | undefined
   readonly tags?: readonly string[] | undefined
   readonly webhook?: Webhook | undefined
+  readonly maxCostUsd?: number | undefined
   readonly runAt?: number | undefined
   readonly delayMs?: number | undefined
   readonly expiresInMs?: number | undefined
@@ -32,8 +35,7 @@ export interface TaskRequest {
   readonly inputPath?: '' | 'input'
 }
 
-export interface SubmittableType {
-  readonly name: string
+export interface SubmittableType extends SpendingType {
   readonly lane: Lane
   readonly usesModel: boolean
   /** What its code works with; uploads are looked for in the input of a type that needs files. */
@@ -42,7 +44,7 @@ export interface SubmittableType {
   readonly accepts?: readonly string[]
   readonly input: Shape
   readonly retry: { readonly maxAttempts: number }
-  readonly limits: { readonly timeoutMs: number }
+  readonly limits: { readonly timeoutMs: number; readonly maxCostUsd?: number | undefined }
 }
 
 export interface PrepareDependencies {
@@ -53,6 +55,8 @@ export interface PrepareDependencies {
   /** SHA-256 over the value with sorted keys. */
   readonly hashOf: (value: unknown) => string
   readonly useUploads?: UseUploads
+  /** What the tenant may spend. */
+  readonly budgetOf?: (tenant: string) => Promise<Budget | undefined>
   /** Says what is wrong with the URL of a webhook. */
   readonly refusalOfUrl?: (url: string) => Promise<string | undefined>
 }
@@ -90,6 +94,8 @@ export async function prepareSubmission(
     ...(await refusedWebhook(dependencies, request.webhook)),
   ]
   if (!input.isValid || 'message' in model || errors.length > 0) throw invalid(errors)
+  const cost = await chooseCost(dependencies, request, type, { input: input.value, model: model.name })
+  if (cost && 'message' in cost) throw invalid([cost])
   // Last, as it reads and writes: only what else is right keeps an upload from going.
   const refused = type.needs?.includes('files')
     ? await dependencies.useUploads?.(request.tenant, type, input.value, request.inputPath ?? 'input')
@@ -110,10 +116,28 @@ export async function prepareSubmission(
     ...(request.delayMs === undefined ? {} : { delayMs: request.delayMs }),
     ...(request.expiresInMs === undefined ? {} : { expiresInMs: request.expiresInMs }),
     ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
+    ...(request.maxCostUsd === undefined ? {} : { maxCostMicroUsd: toMicro(request.maxCostUsd) }),
+    ...(cost ? { worstMicroUsd: cost.microUsd } : {}),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(trace === undefined ? {} : { trace }),
     bodyHash: hashOf(asked),
   }
+}
+
+/** What the task may cost at most; where nobody counts, it may be unknown. */
+async function chooseCost(
+  { budgetOf }: PrepareDependencies,
+  { tenant, maxCostUsd, maxAttempts }: TaskRequest,
+  type: SubmittableType,
+  { input, model }: { readonly input: unknown; readonly model: string | null },
+): Promise<{ readonly microUsd: number } | FieldError | undefined> {
+  if (maxCostUsd !== undefined && !type.usesModel)
+    return { path: 'max_cost_usd', message: `does not go with "${type.name}": it calls no model.` }
+  if (!type.usesModel) return undefined
+  const budget = await budgetOf?.(tenant)
+  const asked = { model, input, maxAttempts: maxAttempts ?? type.retry.maxAttempts, maxCostUsd }
+  const cost = worstTaskCost(type, asked, budget)
+  return 'message' in cost && !isBounded(budget, maxCostUsd) ? undefined : cost
 }
 
 async function refusedWebhook(

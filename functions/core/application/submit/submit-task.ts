@@ -1,7 +1,8 @@
 import { TIMING } from '../../../contract/timing.ts'
 import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
+import type { Held } from '../../domain/budget.ts'
 import { RequestError } from '../../domain/errors.ts'
-import { type Firing, isFinal, type Task } from '../../domain/task.ts'
+import type { Firing, Task, TaskKey } from '../../domain/task.ts'
 import { soonest } from '../../domain/transitions.ts'
 import type { Webhook } from '../../domain/webhook.ts'
 import type { Parent } from '../../domain/workflow/workflow.ts'
@@ -34,10 +35,33 @@ export interface Submission {
   /** The workflow whose step this is. */
   readonly parent?: Parent
   readonly webhook?: Webhook
+  /** The most its calls may cost, as the caller said. */
+  readonly maxCostMicroUsd?: number
+  /** The most they can cost: what a budget holds for it. */
+  readonly worstMicroUsd?: number
   /** A valid `traceparent`; left out, the task begins a trace of its own. */
   readonly trace?: string
   /** SHA-256 of the request in canonical form. */
   readonly bodyHash: string
+}
+
+/** What is asked of a task that wants to begin. */
+export type AdmittedTask = TaskKey & Pick<Task, 'model' | 'worstMicroUsd'>
+
+/**
+ * Who wants the task to begin. `caller`: all limits hold. `retry`: a task that was let in once takes no submit again.
+ * `inner`: steps of workflows and firings of schedules were let in with these; their money alone is asked for.
+ */
+export type Origin = 'caller' | 'retry' | 'inner'
+
+export interface Admission {
+  /**
+   * @returns the place it holds.
+   * @throws RequestError `limit_reached`, `budget_exhausted`.
+   */
+  readonly admit: (task: AdmittedTask, origin: Origin) => Promise<Held | undefined>
+  /** Gives a place back that no task came to hold. */
+  readonly giveBack: (key: TaskKey, held: Held) => Promise<void>
 }
 
 export interface SubmitDependencies {
@@ -49,9 +73,8 @@ export interface SubmitDependencies {
   readonly log: Log
   /** Whether the tenant has webhook endpoints; asked from memory but for once in a while. */
   readonly hasEndpoints?: (tenant: string) => Promise<boolean>
-  /** Lets it in by its tenant's limits. @returns whether it holds a place. @throws RequestError `limit_reached`. */
-  readonly admit?: (tenant: string, taskId: string) => Promise<boolean>
-  readonly release?: (tenant: string, taskId: string) => Promise<void>
+  /** Lets it in by its tenant's limits. */
+  readonly admission?: Admission
 }
 
 export const laneOf = ({ lane, priority }: Pick<Submission, 'lane' | 'priority'>): Lane =>
@@ -67,7 +90,7 @@ export const laneOf = ({ lane, priority }: Pick<Submission, 'lane' | 'priority'>
  * @throws UnavailableError when the row could not be written; nothing was accepted then.
  */
 export async function submitTask(
-  { store, queue, payloads, clock, ids, log, hasEndpoints, admit, release }: SubmitDependencies,
+  { store, queue, payloads, clock, ids, log, hasEndpoints, admission }: SubmitDependencies,
   submission: Submission,
 ): Promise<{ readonly task: Task; readonly isReplay: boolean }> {
   const { tenant, idempotencyKey, bodyHash } = submission
@@ -79,9 +102,12 @@ export async function submitTask(
   const isParked = startAt - now > LIMITS.queueDelaySeconds * 1_000
   const expiresAt = submission.expiresInMs === undefined ? undefined : now + submission.expiresInMs
 
-  const isCounted = await Promise.resolve(admit?.(tenant, id) ?? false).catch(async (error: unknown) => {
+  const { model, maxCostMicroUsd, worstMicroUsd } = submission
+  const asked = { tenant, id, model, ...(worstMicroUsd === undefined ? {} : { worstMicroUsd }) }
+  const origin = submission.parent || submission.firing ? 'inner' : 'caller'
+  const held = await admission?.admit(asked, origin).catch(async (error: unknown) => {
     // A replay is no new task: it is answered at the limit too.
-    if (idempotencyKey !== undefined && (await store.get({ tenant, id }))) return false
+    if (idempotencyKey !== undefined && (await store.get({ tenant, id }))) return undefined
     throw error
   })
   // A name of its own: neither a reused key nor the cleanup of an expired row with this id can touch another's input.
@@ -92,7 +118,7 @@ export async function submitTask(
     type: submission.type,
     lane: laneOf(submission),
     priority: submission.priority,
-    model: submission.model,
+    model,
     status: isLater ? 'SCHEDULED' : 'PENDING',
     epoch: 1,
     attempt: 0,
@@ -104,7 +130,9 @@ export async function submitTask(
     ...(submission.firing ? { firing: submission.firing } : {}),
     ...(submission.parent ? { parent: submission.parent } : {}),
     ...(submission.webhook ? { webhook: submission.webhook } : {}),
-    ...(isCounted ? { isCounted: true } : {}),
+    ...(held ? { held } : {}),
+    ...(maxCostMicroUsd === undefined ? {} : { maxCostMicroUsd }),
+    ...(worstMicroUsd === undefined ? {} : { worstMicroUsd }),
     ...((await hasEndpoints?.(tenant)) ? { hasEndpoints: true } : {}),
     bodyHash,
     createdAt: now,
@@ -122,7 +150,8 @@ export async function submitTask(
   const outcome = await store.create(task)
   if (!outcome.created) {
     // Of a first task that is still open it is the very place that was taken then, and stays.
-    if (isCounted && isFinal(outcome.existing.status)) await release?.(tenant, id).catch(() => undefined)
+    if (held && outcome.existing.held?.at !== held.at)
+      await admission?.giveBack({ tenant, id }, held).catch(() => undefined)
     if (outcome.existing.bodyHash !== bodyHash)
       throw new RequestError(
         'idempotency_key_reused',

@@ -8,6 +8,7 @@ import { enqueue } from '../shared/enqueue.ts'
 import type { FollowUpSteps } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import type { Admission } from '../submit/submit-task.ts'
 import { getTask } from './get-task.ts'
 
 export interface RetryDependencies {
@@ -16,6 +17,7 @@ export interface RetryDependencies {
   readonly clock: Clock
   readonly log: Log
   readonly followUps: FollowUpSteps
+  readonly admission?: Admission
 }
 
 /**

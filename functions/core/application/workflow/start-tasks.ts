@@ -60,6 +60,8 @@ export async function startTasks(
           await startOne(dependencies, workflow, node, index, size, bodyAt(index))
         } catch (error) {
           if (!(error instanceof RequestError)) throw error
+          // Places come free as others end; the workflow waits for them. Money does not come by waiting.
+          if (error.code === 'limit_reached') throw new UnavailableError(error.message, { cause: error })
           refused ??= error
         }
       },
@@ -70,7 +72,11 @@ export async function startTasks(
       return set({
         status: 'FAILED',
         finishedAt: clock.now(),
-        error: { code: 'invalid_step', message: refused.message.slice(0, 1_000), retryable: false },
+        error: {
+          code: refused.code === 'budget_exhausted' ? refused.code : 'invalid_step',
+          message: refused.message.slice(0, 1_000),
+          retryable: false,
+        },
       })
     return made < size
       ? { ...set({ started: made }), dueAt: clock.now() + RESUME_MS }

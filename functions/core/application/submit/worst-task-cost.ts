@@ -1,0 +1,52 @@
+import { type Budget, hasBudget, toMicro } from '../../domain/budget.ts'
+import type { FieldError } from '../../domain/errors.ts'
+import { type Spending, worstAttempt } from '../../domain/worst-cost.ts'
+
+/** What a task type says of the money that its tasks take. */
+export interface SpendingType {
+  readonly name: string
+  readonly limits: { readonly maxCostUsd?: number | undefined }
+  /** For types whose calls are known from the input. */
+  spends?(input: never): Spending
+}
+
+export interface Asked {
+  readonly model: string | null
+  /** As the type's schema gave it. */
+  readonly input: unknown
+  readonly maxAttempts: number
+  readonly maxCostUsd?: number | undefined
+}
+
+/**
+ * The most that a task can cost: what it may, where somebody said so; else what its calls can cost at worst, in every
+ * attempt. The worker holds it to that, call by call.
+ *
+ * @returns millionths of a dollar, 0 without a model; or what is missing to say.
+ */
+export function worstTaskCost(
+  type: SpendingType,
+  { model, input, maxAttempts, maxCostUsd }: Asked,
+  budget: Budget | undefined,
+): { readonly microUsd: number } | FieldError {
+  if (model === null) return { microUsd: 0 }
+  const stated = maxCostUsd ?? type.limits.maxCostUsd
+  const bound = stated === undefined ? Number.POSITIVE_INFINITY : toMicro(stated)
+  const spending: Spending = type.spends?.(input as never) ?? { textBytes: 0 }
+  const attempt = worstAttempt(model, spending, budget)
+  if ('unpriced' in attempt)
+    return {
+      path: 'model',
+      message: `"${attempt.unpriced}" has no known price, so that its cost cannot be bounded. Take a model that has one, or let the stage set budget.unknownUsdPerMillionTokens.`,
+    }
+  if (type.spends) return { microUsd: Math.min(bound, attempt.microUsd * maxAttempts) }
+  if (stated !== undefined) return { microUsd: model.startsWith('simulated-') ? 0 : bound }
+  return {
+    path: 'max_cost_usd',
+    message: `is needed under a budget: how many calls a task of "${type.name}" makes is not known before.`,
+  }
+}
+
+/** Whether there is anything that a task's cost must stay within. */
+export const isBounded = (budget: Budget | undefined, maxCostUsd: number | undefined): boolean =>
+  hasBudget(budget) || maxCostUsd !== undefined
