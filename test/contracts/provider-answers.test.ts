@@ -568,6 +568,11 @@ describe('a dialect', () => {
       "'response_format' of type 'json_schema' is not supported with this model",
     ],
     ['no streaming', (body) => !body.stream, 'Streaming is not supported by this model.'],
+    [
+      'no streaming to an organization that is not verified',
+      (body) => !body.stream,
+      'Your organization must be verified to stream this model. Please go to the settings.',
+    ],
   ])('%s is learned by one extra call, once', async (_, isRight, message) => {
     wants(isRight, message)
     const provider = openai()

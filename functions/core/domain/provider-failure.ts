@@ -144,6 +144,15 @@ export const truncated = (provider: string, usage?: ModelUsage): ProviderError =
     { usage },
   )
 
+/** A web page came with a good status: whatever is asked there, it is no model. */
+export const webPage = (provider: string): ProviderError =>
+  new ProviderError(
+    'provider_rejected',
+    `${provider} answered with a web page. Set its base URL to that of its API, which often ends in /v1.`,
+    'never',
+    provider,
+  )
+
 export const tooLarge = (provider: string, bytes: number): ProviderError =>
   new ProviderError(
     'result_too_large',

@@ -79,13 +79,12 @@ export function readDuration(text: string): number | undefined {
   return positive(sum)
 }
 
-/** "Please try again in 6.2s", "retry after 26 seconds": Azure and OpenAI say it in words. */
+/** "Please try again in 1m6.2s", "retry after 26 seconds", "wait 23 seconds": OpenAI, Azure, Groq and GitHub say it in words. */
 function readMessage(text: string): number | undefined {
-  const [, amount, unit = ''] =
-    /(?:try again in|retry after|retry in) (\d+(?:\.\d+)?) ?(ms|milliseconds?|m|minutes?|s|seconds?)\b/i.exec(
+  const [, amount = '', unit] =
+    /(?:try again in|retry after|retry in|please wait) ((?:\d+(?:\.\d+)?(?:ms|[smhd])?)+)(?: ?(milliseconds?|seconds?|minutes?|hours?))?\b/i.exec(
       text,
     ) ?? []
-  if (amount === undefined) return undefined
-  const factor = /^(ms|milli)/i.test(unit) ? 1 : /^m/i.test(unit) ? 60_000 : 1_000
-  return positive(Number(amount) * factor)
+  if (unit === undefined) return readDuration(amount) ?? positive(Number(amount || 'none') * 1_000)
+  return readDuration(`${amount}${/^milli/i.test(unit) ? 'ms' : unit.slice(0, 1).toLowerCase()}`)
 }

@@ -101,8 +101,12 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
   if (part.data.trim() === '[DONE]') return true
   const chunk = parsePiece(chunkSchema, part.data, provider)
   takeUsage(chunk.usage, answer)
-  const failed = chunk.error ?? chunk.choices?.find(({ error }) => error)?.error
-  if (failed || part.event === 'error') throw streamFailure(failed ?? chunk, answer, failing)
+  const failed = chunk.error ? chunk : chunk.choices?.find(({ error }) => error)?.error
+  // vLLM puts the error where a chunk would be.
+  const isError =
+    part.event === 'error' ||
+    (!chunk.choices && (chunk.object === 'error' || Boolean(details(chunk.base_resp).status_code)))
+  if (failed || isError) throw streamFailure(failed ?? chunk, answer, failing)
   const choice = chunk.choices?.find(({ index }) => !index)
   if (!choice) {
     if (part.isWhole && !chunk.choices) throw streamFailure(chunk, answer, failing)

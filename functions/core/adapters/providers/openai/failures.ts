@@ -1,6 +1,7 @@
 import type { FailureRule } from '../../../domain/provider-failure.ts'
 import { COMMON_RULES } from '../shared/families.ts'
 
+const MINIMAX = 'https://platform.minimax.io/docs/api-reference/errorcode'
 const RESPONSES = 'https://developers.openai.com/api/reference/resources/responses'
 
 /** Errors of OpenAI and of servers that speak like it. */
@@ -19,6 +20,12 @@ export const OPENAI_RULES: readonly FailureRule[] = [
     retry: 'counted',
     source: 'https://console.groq.com/docs/errors',
   },
+  { word: /^base_resp_(1004|2049)$/, is: 'provider_unauthorized', retry: 'never', source: MINIMAX },
+  { word: /^base_resp_1008$/, is: 'provider_quota_exhausted', retry: 'never', source: MINIMAX },
+  { word: /^base_resp_(1026|1027)$/, is: 'content_refused', retry: 'never', source: MINIMAX },
+  { word: /^base_resp_1039$/, is: 'context_too_long', retry: 'never', source: MINIMAX },
+  { word: /^base_resp_2013$/, is: 'provider_rejected', retry: 'never', source: MINIMAX },
+  { word: /^base_resp_1002$/, is: 'provider_rate_limited', retry: 'counted', source: MINIMAX },
   ...COMMON_RULES,
   {
     word: /^(invalid_prompt|data_residency_mismatch|(invalid|empty|unsupported)_\w*image\w*|image_\w+|failed_to_download_image|unsupported_image_media_type)$/,

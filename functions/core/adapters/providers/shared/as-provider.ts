@@ -114,7 +114,7 @@ async function ask(
     ...read,
     provider,
     status: reply.status || inner,
-    headers: reply.headers,
+    headers: { ...read.headers, ...reply.headers },
     now: now(),
   }
   throw failedCall(failure, rules)

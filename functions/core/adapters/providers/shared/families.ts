@@ -8,7 +8,7 @@ const OPENAI = 'https://platform.openai.com/docs/guides/error-codes'
 
 export const COMMON_RULES: readonly FailureRule[] = [
   {
-    word: /^(insufficient_quota|billing_hard_limit_reached|billing_not_active|insufficient_(balance|credits?|funds)|access_terminated|account_deactivated)$/i,
+    word: /^(insufficient_quota|exceeded_current_quota_error|billing_hard_limit_reached|billing_not_active|insufficient_(balance|credits?|funds)|access_terminated|account_deactivated|arrearage|accountoverdueerror|1113)$/i,
     is: 'provider_quota_exhausted',
     retry: 'never',
     source: OPENAI,
@@ -23,7 +23,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /exceeded your current quota|insufficient[_ ](quota|balance|credits?|funds)|credit balance is too low|out of credits|requires more credits|not enough credits|billing hard limit|payment required|arrearage|account.{0,30}overdue/i,
+      /exceeded your current quota|insufficient[_ ](quota|balance|credits?|funds)|balance is insufficient|credit balance is too low|out of credits|requires more credits|not enough credits|(doesn't|does not) have any credits|used all available credits|spending limit|account.{0,60} suspended|out of call volume quota|billing hard limit|payment required|arrearage|account.{0,30}overdue|余额不足|欠费/i,
     is: 'provider_quota_exhausted',
     retry: 'never',
     source:
@@ -31,33 +31,34 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     // One request above a limit per minute: no later minute has room for it.
-    message: /request too large|reduce (your|the) (message|prompt|request|input)|tokens must be reduced/i,
+    message:
+      /request (body )?too large|reduce (your|the) (message|prompt|request|input)|tokens must be reduced/i,
     is: 'context_too_long',
     retry: 'never',
     source: 'https://console.groq.com/docs/errors',
   },
   {
-    word: /^(context_length_exceeded|string_above_max_length|context_window_exceeded|exceed_context_size_error|request_too_large)$/i,
+    word: /^(context_length_exceeded|string_above_max_length|context_window_exceeded|exceed_context_size_error|request_too_large|tokens_limit_reached)$/i,
     is: 'context_too_long',
     retry: 'never',
     source: OPENAI,
   },
   {
     message:
-      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max)/i,
+      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max)|tokens?\W+\+\W+\w+\W+must be <=/i,
     is: 'context_too_long',
     retry: 'never',
     source: 'https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html',
   },
   {
-    word: /^(content_filter(ed)?|content_policy_violation|moderation(_blocked)?|responsible_?ai_?policy_?violation|data_inspection_failed|prohibited_content|safety)$/i,
+    word: /^(content_filter(ed)?|content_policy_violation|moderation(_blocked)?|responsible_?ai_?policy_?violation|data_?inspection_?failed|\w*sensitive_?content_?detected|prohibited_content|safety|1301)$/i,
     is: 'content_refused',
     retry: 'never',
     source: 'https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter',
   },
   {
     message:
-      /content (management |usage )?polic|content filter|was flagged|flagged (by|for|as)|input moderation|moderation|safety (system|filter|settings)|inappropriate content|responsible ai/i,
+      /content (management |usage )?polic|content filter|was flagged|flagged (by|for|as)|input moderation|moderation|safety (system|filter|settings)|inappropriate content|responsible ai|敏感内容/i,
     is: 'content_refused',
     retry: 'never',
     source: 'https://openrouter.ai/docs/api-reference/errors',
@@ -70,7 +71,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /(invalid|incorrect|missing|expired|wrong|no|disabled|bad) (\w+ )?api[ -_]?key|api[ -_]?key (is |was )?(not valid|invalid|missing|expired|not found|incorrect)|invalid (authentication|credentials|token)|authentication (failed|fails)|no auth credentials|user not found/i,
+      /(invalid|incorrect|missing|expired|wrong|no|disabled|bad) (\w+ )?api[ -_]?key|api[ -_]?key (is |was )?(not valid|invalid|missing|expired|not found|incorrect)|invalid (authentication|credentials|token)|authentication (failed|fails)|no auth credentials|user not found|login fail/i,
     is: 'provider_unauthorized',
     retry: 'never',
     source: 'https://ai.google.dev/gemini-api/docs/troubleshooting',
@@ -83,10 +84,17 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /\bmodel\b.{0,120}(not found|does not exist|doesn't exist|not exist|no longer (exists|available)|decommissioned|not a valid|is unknown|isn't loaded|not supported for)|(no such|unknown|invalid|unsupported) model|no endpoints found|deployment .{0,60}does not exist|model_not_found/i,
+      /not a valid model|model identifier is invalid|\bmodels?\b.{0,120}(not found|does not exist|doesn't exist|not exist|no longer (exists|available)|decommissioned|not a valid|is unknown|isn't loaded|not supported for)|(no such|unknown|invalid|unsupported) model|no endpoints found|deployment .{0,60}does not exist|model_not_found/i,
     is: 'model_not_found',
     retry: 'never',
     source: 'https://docs.ollama.com/api/errors, https://console.groq.com/docs/deprecations',
+  },
+  {
+    // The model's own JSON was none; another try may do better. https://console.groq.com/docs/structured-outputs
+    word: /^(json_validate_failed|tool_use_failed)$/i,
+    is: 'provider_bad_answer',
+    retry: 'counted',
+    source: 'https://console.groq.com/docs/errors',
   },
   {
     word: /^(rate_limit(_error|_exceeded|_reached)?|requests|tokens|too_many_requests|resource_exhausted|throttl\w*|capacity_exceeded|ratelimitreached)$/i,
@@ -109,7 +117,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /overloaded|server (is )?(currently )?busy|service (is )?(temporarily )?unavailable|temporarily unavailable|(model|engine) is (currently |still )?loading|loading model|try again (later|in)|internal (server )?error|upstream (error|connect)|bad gateway/i,
+      /overloaded|server (is )?(currently )?busy|service (is )?(temporarily )?unavailable|temporarily unavailable|(model|process|runner|engine) has (crashed|terminated)|(model|engine) is (currently |still )?loading|loading model|try again later|internal (server )?error|upstream (error|connect)|bad gateway/i,
     is: 'provider_unavailable',
     retry: 'counted',
     source: 'https://huggingface.co/docs/text-generation-inference/reference/api_reference',
@@ -121,7 +129,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
     source: 'https://ai.google.dev/gemini-api/docs/troubleshooting',
   },
   {
-    word: /^(invalid_request_error|invalid_argument|bad_request|badrequesterror|unprocessable_entity|validation_error|failed_precondition)$/i,
+    word: /^(invalid_request_error|invalid_argument|bad_request|badrequesterror|unprocessable_entity|validation(_error)?|failed_precondition)$/i,
     // LiteLLM gives it to its own 408 too.
     isVague: true,
     is: 'provider_rejected',

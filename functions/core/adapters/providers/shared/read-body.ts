@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { LIMITS } from '../../../../contract.ts'
 import { ProviderError } from '../../../domain/errors.ts'
-import { tooLarge, unreachable } from '../../../domain/provider-failure.ts'
+import { tooLarge, unreachable, webPage } from '../../../domain/provider-failure.ts'
 import { describeCauses } from './post-json.ts'
 
 /** One server-sent event, or a whole JSON document that came in place of a stream. */
@@ -32,6 +32,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
     for await (const bytes of body) {
       const text = decoder.decode(bytes as Buffer, { stream: true })
       isDocument ??= /\S/.test(text) ? /^\s*[{[]/.test(text) : undefined
+      if (!isDocument && held === 0 && /^\s*</.test(text)) throw webPage(provider)
       pieces.push(text)
       held += text.length
       if (held > MOST_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)

@@ -1,8 +1,8 @@
 /** Finds code, type, message and wait in whatever an error body looks like. */
 import type { CallFailure } from '../../../domain/provider-failure.ts'
-import { readDuration } from '../../../domain/retry-after.ts'
+import { MAX_RETRY_AFTER_MS, readDuration } from '../../../domain/retry-after.ts'
 
-type Read = Pick<CallFailure, 'status' | 'code' | 'type' | 'message' | 'waitMs'>
+type Read = Pick<CallFailure, 'status' | 'code' | 'type' | 'message' | 'waitMs' | 'headers'>
 
 type Fields = Readonly<Record<string, unknown>>
 const isFields = (value: unknown): value is Fields =>
@@ -23,22 +23,34 @@ export function readError(value: unknown): Read {
   const body = Array.isArray(value) ? value[0] : value
   if (typeof body === 'string') return { message: body }
   if (!isFields(body)) return { message: JSON.stringify(body) ?? '' }
-  if (body.error !== undefined && body.error !== null) {
-    const inner = readError(body.error)
-    return { ...inner, message: inner.message || textOf(body.message) }
+  const nested = body.error ?? (Array.isArray(body.errors) ? body.errors[0] : undefined)
+  if (nested !== undefined && nested !== null) {
+    const inner = readError(nested)
+    return {
+      ...inner,
+      // Text Generation Inference puts its kind beside the message, xAI a sentence.
+      type: inner.type ?? wordOf(body.error_type),
+      message: inner.message || textOf(body.message),
+    }
+  }
+  // MiniMax answers 200 with its own state.
+  if (isFields(body.base_resp)) {
+    const { status_code, status_msg } = body.base_resp
+    return { message: textOf(status_msg), code: `base_resp_${textOf(status_code)}` }
   }
   const raw = isFields(body.metadata) ? textOf(body.metadata.raw) : ''
   const number = Number(body.status_code ?? body.code ?? body.status)
   const details = Array.isArray(body.details) ? body.details.filter(isFields) : []
   const inner = isFields(body.innererror) ? textOf(body.innererror.code) : ''
   const reason = details.map(({ reason }) => textOf(reason)).find((text) => text !== '')
-  const wait = details
-    .map(({ retryDelay }) => readDuration(textOf(retryDelay)))
-    .find((ms) => ms !== undefined)
-  const word = typeof body.code === 'string' && Number.isNaN(Number(body.code)) ? body.code : undefined
+  const wait = isUsedUpToday(details)
+    ? MAX_RETRY_AFTER_MS
+    : details.map(({ retryDelay }) => readDuration(textOf(retryDelay))).find((ms) => ms !== undefined)
+  // A number that is no status is a word of the provider's.
+  const word = [body.code, body.error_code].map(textOf).find((code) => code !== '' && !isStatus(code))
   const type = [body.type, body.status].find((text) => typeof text === 'string' && text !== '')
   return {
-    ...(number >= 400 && number <= 599 ? { status: number } : {}),
+    ...(isStatus(String(number)) ? { status: number } : {}),
     code: inner || word || reason,
     type: typeof type === 'string' ? type : undefined,
     message:
@@ -46,8 +58,29 @@ export function readError(value: unknown): Read {
         .filter((part) => part !== '')
         .join(' ') || JSON.stringify(body),
     waitMs: wait,
+    headers: headersIn(body.metadata),
   }
 }
+
+const isStatus = (text: string): boolean => /^[45]\d\d$/.test(text)
+const wordOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined
+
+/** Google tells a wait of seconds also where a day's quota is used up: https://ai.google.dev/gemini-api/docs/rate-limits */
+const isUsedUpToday = (details: readonly Fields[]): boolean =>
+  details.some(
+    ({ violations }) =>
+      Array.isArray(violations) &&
+      violations.some((violation) => isFields(violation) && /PerDay/.test(textOf(violation.quotaId))),
+  )
+
+/** OpenRouter repeats the headers of its limit in the body. */
+const headersIn = (metadata: unknown): Record<string, string> =>
+  isFields(metadata) && isFields(metadata.headers)
+    ? Object.fromEntries(
+        Object.entries(metadata.headers).map(([name, value]) => [name.toLowerCase(), textOf(value)]),
+      )
+    : {}
 
 const textOf = (value: unknown): string =>
   value === undefined || value === null
