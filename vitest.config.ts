@@ -14,7 +14,8 @@ const heavy = {
   // What is polled for comes within moments, and much later on a machine that does other things as well.
   expect: { poll: { timeout: 30_000 } },
 }
-const onMinistack = { globalSetup: ['test/fixtures/ministack.setup.ts'] }
+const iamGate = 'test/fixtures/iam/iam.setup.ts'
+const onMinistack = { globalSetup: ['test/fixtures/ministack.setup.ts', iamGate] }
 
 // Only on request (`--project e2e-localstack`): against what already runs elsewhere, or too slow for every change.
 const onRequest = ['remote', 'localstack', 'clients'].filter((name) => process.argv.includes(`e2e-${name}`))
@@ -33,9 +34,11 @@ export default defineConfig({
       },
       project('infra', { testTimeout: 180_000, hookTimeout: 180_000 }),
       project('contracts', { testTimeout: 60_000, expect: heavy.expect, ...onMinistack }),
-      project('integration', heavy),
+      project('integration', { ...heavy, globalSetup: [iamGate] }),
       project('faults', { ...heavy, ...onMinistack }),
       project('e2e', { ...heavy, ...onMinistack }),
+      // After all others: it looks at what their functions did.
+      project('rights', { globalSetup: [iamGate], sequence: { groupOrder: 1 } }),
       ...onRequest.map((name) => ({
         test: { name: `e2e-${name}`, include: [`test/e2e/${name}.suite.ts`], ...heavy },
       })),

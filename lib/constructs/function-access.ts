@@ -39,12 +39,10 @@ export interface Access {
 }
 
 /** Looking through dead letters and taking those away whose task has moved on. */
-const TIDY = [
-  'sqs:ChangeMessageVisibility',
-  'sqs:DeleteMessage',
-  'sqs:GetQueueAttributes',
-  'sqs:ReceiveMessage',
-]
+const TIDY = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMessage']
+
+/** What Lambda itself does with a queue that feeds a function, by the function's role. */
+const FED = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
 
 /**
  * What each bundle may do and what it is told: the one table behind every function's role and environment. Read it
@@ -122,7 +120,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // The deep health check writes an object and reads it back.
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
-    deadLetters: TIDY,
+    deadLetters: [...TIDY, 'sqs:GetQueueAttributes'],
     eventSources: ['lambda:UpdateEventSourceMapping'],
   },
   'api-public': {
@@ -228,13 +226,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:SendMessage'],
-    workflows: [
-      'sqs:ChangeMessageVisibility',
-      'sqs:DeleteMessage',
-      'sqs:GetQueueAttributes',
-      'sqs:ReceiveMessage',
-      'sqs:SendMessage',
-    ],
+    workflows: [...FED, 'sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
   },
   'run-task': {
@@ -283,13 +275,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // Put: deliveries and a tenant's endpoints are rows that are replaced whole.
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject'],
-    webhooks: [
-      'sqs:ChangeMessageVisibility',
-      'sqs:DeleteMessage',
-      'sqs:GetQueueAttributes',
-      'sqs:ReceiveMessage',
-      'sqs:SendMessage',
-    ],
+    webhooks: [...FED, 'sqs:SendMessage'],
   },
   sweep: {
     environment: [
@@ -318,7 +304,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     indexes: { due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     // Receive and delete: letters whose task has moved on are taken away.
-    deadLetters: [...TIDY, 'sqs:SendMessage'],
+    deadLetters: [...TIDY, 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
   },
   'ops-view': {
     environment: [

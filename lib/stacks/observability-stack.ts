@@ -1,4 +1,11 @@
-import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
+import {
+  Annotations,
+  CfnOutput,
+  CrossStackReferences,
+  ReferenceStrength,
+  Stack,
+  type StackProps,
+} from 'aws-cdk-lib'
 import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { LANES } from '../../functions/contract.ts'
@@ -16,6 +23,8 @@ export interface ObservabilityStackProps extends StackProps {
   readonly stage: StageSettings
   readonly stateful: StatefulStack
   readonly stateless: StatelessStack
+  /** What it watches may go, in one deployment. */
+  readonly isWeak: boolean
 }
 
 /** Watches the other two stacks and can be replaced without touching them: dashboards, alarms, topics, saved queries. */
@@ -23,9 +32,10 @@ export class ObservabilityStack extends Stack {
   constructor(
     scope: Construct,
     id: string,
-    { stage, stateful, stateless, ...props }: ObservabilityStackProps,
+    { stage, stateful, stateless, isWeak, ...props }: ObservabilityStackProps,
   ) {
     super(scope, id, props)
+    if (isWeak) CrossStackReferences.of(this).consume(ReferenceStrength.WEAK)
     const { isFull, spendUsdPerHour, runbookUrl, alarmSubscriptions } = stage.observability
     if (!stage.isOpen) {
       const count = metricCount(stage)

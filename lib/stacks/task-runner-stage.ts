@@ -1,4 +1,11 @@
-import { type Environment, PermissionsBoundary, Stage, Tags } from 'aws-cdk-lib'
+import {
+  CrossStackReferences,
+  type Environment,
+  PermissionsBoundary,
+  ReferenceStrength,
+  Stage,
+  Tags,
+} from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { ObservabilityStack } from './observability-stack.ts'
@@ -33,6 +40,12 @@ export class TaskRunnerStage extends Stage {
       stage,
       description: `Async AI Task Runner, ${stage.name}: table, payload bucket, dead-letter queues`,
     })
+    // An export in use can be neither removed nor changed: a lane would take two deployments to go. What goes with a lane is read
+    // from outputs instead. Table and bucket stay exports, so that nobody can take them from under the functions.
+    // LocalStack does not know the function that reads outputs.
+    const isWeak = stage.name !== 'emulated'
+    for (const queue of isWeak ? Object.values(this.stateful.deadLetters) : [])
+      CrossStackReferences.of(queue).produce(ReferenceStrength.WEAK)
     this.stateless = new StatelessStack(this, 'stateless', {
       stage,
       stateful: this.stateful,
@@ -45,6 +58,7 @@ export class TaskRunnerStage extends Stage {
           stage,
           stateful: this.stateful,
           stateless: this.stateless,
+          isWeak,
           description: `Async AI Task Runner, ${stage.name}: dashboards and alarms`,
         })
       : undefined

@@ -178,6 +178,17 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     },
   ],
   [
+    'a dead-letter queue is an export that is in use',
+    spoil('stateless', 'AWS::SQS::Queue', /^laneai/, (p) =>
+      Object.assign(p.RedrivePolicy as object, {
+        deadLetterTargetArn: {
+          'Fn::ImportValue':
+            'TaskRunner-prod-stateful:ExportsOutputFnGetAttdeadlettersaiQueue12345678Arn12345678',
+        },
+      }),
+    ),
+  ],
+  [
     'a queue takes calls without TLS',
     ({ stateless: resources }) => {
       const [id = ''] =

@@ -31,6 +31,11 @@ export function readable(value: unknown): string {
       const [, id = ''] = /ExportsOutput(?:FnGetAtt|Ref)(\w+?)(?:Arn[0-9A-F]*)?$/.exec(String(argument)) ?? []
       return plain(id.replace(/[0-9A-F]{8}$/, ''))
     }
+    case 'Fn::GetStackOutput': {
+      const { OutputName } = argument as { OutputName: string }
+      const [, id = ''] = /^PublishOutput(?:FnGetAtt|Ref)(\w+?)(?:Arn[0-9A-F]*)?$/.exec(OutputName) ?? []
+      return plain(id.replace(/[0-9A-F]{8}$/, ''))
+    }
     case 'Fn::Join': {
       const [separator, parts] = argument as [string, unknown[]]
       return parts.map(readable).join(separator)
@@ -40,7 +45,7 @@ export function readable(value: unknown): string {
   }
 }
 
-interface Statement {
+export interface Statement {
   readonly Action: string | string[]
   readonly Resource: unknown
   readonly Effect: string
@@ -54,36 +59,53 @@ const whereOf = ({ Condition = {} }: Statement): string =>
     .map(([field, value]) => ` where ${field} is ${[value].flat().join(', ')}`)
     .join('')
 
-/** One line per function, action and resource, and its environment names: what a review of rights reads. */
-export function rightsOf({ stateless }: Templates): string[] {
-  const byRole = new Map<string, string[]>()
+/** One right as a review reads it, and the statement that gives it. */
+export interface Right {
+  readonly action: string
+  readonly resource: string
+  readonly line: string
+  readonly statement: Statement
+}
+
+/** What each function's role says, by the function's logical id without its hash. */
+export function rightsByFunction(stateless: Resources): ReadonlyMap<string, readonly Right[]> {
+  const byRole = new Map<string, Right[]>()
   for (const [, { Properties }] of ofType(stateless, 'AWS::IAM::Policy')) {
     const { Roles, PolicyDocument } = Properties as {
       Roles: { Ref: string }[]
       PolicyDocument: { Statement: Statement[] }
     }
-    const lines = PolicyDocument.Statement.flatMap((statement) =>
-      [statement.Action]
-        .flat()
-        .flatMap((action) =>
-          [statement.Resource]
-            .flat()
-            .map(
-              (resource) =>
-                `${statement.Effect === 'Allow' ? '' : `${statement.Effect} `}${action} on ${readable(resource)}${whereOf(statement)}`,
-            ),
-        ),
+    const rights = PolicyDocument.Statement.flatMap((statement) =>
+      [statement.Action].flat().flatMap((action) =>
+        [statement.Resource].flat().map((value) => {
+          const resource = readable(value)
+          const effect = statement.Effect === 'Allow' ? '' : `${statement.Effect} `
+          return {
+            action,
+            resource,
+            statement,
+            line: `${effect}${action} on ${resource}${whereOf(statement)}`,
+          }
+        }),
+      ),
     )
-    for (const { Ref } of Roles) byRole.set(Ref, [...(byRole.get(Ref) ?? []), ...lines])
+    for (const { Ref } of Roles) byRole.set(Ref, [...(byRole.get(Ref) ?? []), ...rights])
   }
+  return new Map(
+    ofType(stateless, 'AWS::Lambda::Function').map(([id, { Properties }]) => {
+      const role = (Properties.Role as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0]
+      return [plain(id), byRole.get(role) ?? []]
+    }),
+  )
+}
+
+/** One line per function, action and resource, and its environment names: what a review of rights reads. */
+export function rightsOf({ stateless }: Templates): string[] {
+  const rights = rightsByFunction(stateless)
   return ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, { Properties }]) => {
-    const role = (Properties.Role as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0]
     const { Variables = {} } = (Properties.Environment ?? {}) as { Variables?: object }
-    return [
-      plain(id),
-      ...(byRole.get(role) ?? []).toSorted().map((line) => `  may ${line}`),
-      `  is told ${Object.keys(Variables).toSorted().join(', ')}`,
-    ]
+    const lines = (rights.get(plain(id)) ?? []).map(({ line }) => `  may ${line}`)
+    return [plain(id), ...lines.toSorted(), `  is told ${Object.keys(Variables).toSorted().join(', ')}`]
   })
 }
 
@@ -319,6 +341,16 @@ const files: Check = ({ stateless }) => {
   ]
 }
 
+/** CloudFormation refuses to remove an export in use: what comes and goes with a lane or a function must not be one. */
+const exports: Check = (templates) =>
+  Object.entries(templates).flatMap(([name, resources]) => {
+    const imported = JSON.stringify(resources).matchAll(/\{"Fn::ImportValue":"[^"]+"\}/g)
+    const held = new Set([...imported].map(([text]) => readable(JSON.parse(text))))
+    return [...held]
+      .filter((id) => id !== 'TasksTable' && id !== 'PayloadsBucket')
+      .map((id) => `${name} imports ${id}, which could not be removed in one deployment`)
+  })
+
 const CHECKS: Readonly<Record<string, Check>> = {
   table,
   bucket,
@@ -334,6 +366,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   patience,
   levels,
   files,
+  exports,
 }
 
 /**

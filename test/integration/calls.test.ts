@@ -13,6 +13,7 @@ beforeAll(async () => {
   running = await startTestRuntime(
     {},
     {
+      isGated: false,
       onServices: async (endpoints) => {
         dynamo = await startCountingProxy(endpoints.dynamodb)
         sqs = await startCountingProxy(endpoints.sqs)

@@ -11,6 +11,7 @@ const scope: Scope = {
   ref: (id) => `ref-${id}`,
   attribute: (id, name) => `${id}-${name}`,
   imported: (name) => `imported-${name}`,
+  output: (stack, name) => `${stack}/${name}`,
 }
 
 describe('intrinsic functions', () => {
@@ -22,6 +23,7 @@ describe('intrinsic functions', () => {
     [{ 'Fn::Join': [':', ['a', { Ref: 'B' }]] }, 'a:ref-B'],
     [{ 'Fn::Select': [1, { 'Fn::Split': [':', 'a:b:c'] }] }, 'b'],
     [{ 'Fn::ImportValue': 'x' }, 'imported-x'],
+    [{ 'Fn::GetStackOutput': { StackName: 'one', OutputName: 'x' } }, 'one/x'],
     [{ 'Fn::Sub': 'a-${AWS::AccountId}-${Queue.Arn}-${!literal}' }, 'a-000000000000-Queue-Arn-${literal}'],
     [{ 'Fn::Sub': ['${own}', { own: { Ref: 'B' } }] }, 'ref-B'],
     [{ plain: [1, true, null, { Ref: 'B' }] }, { plain: [1, true, null, 'ref-B'] }],

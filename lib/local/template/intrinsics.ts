@@ -11,6 +11,8 @@ export interface Scope {
   attribute(logicalId: string, name: string): unknown
   /** What another stack exports under a name. */
   imported(name: string): unknown
+  /** What another stack has as an output. */
+  output(stack: string, name: string): unknown
   readonly place: Place
 }
 
@@ -53,6 +55,10 @@ function call(name: string, argument: unknown, scope: Scope): unknown {
     }
     case 'Fn::ImportValue':
       return scope.imported(String(resolveValue(argument, scope)))
+    case 'Fn::GetStackOutput': {
+      const { StackName, OutputName } = argument as { StackName: unknown; OutputName: unknown }
+      return scope.output(String(resolveValue(StackName, scope)), String(resolveValue(OutputName, scope)))
+    }
     case 'Fn::Sub':
       return substitute(argument, scope)
     default:

@@ -115,15 +115,28 @@ interface Placed {
 export function planAssembly(assembly: Assembly, options: PlanOptions): Plan {
   const naming = new Naming(options)
   const exported = new Map<string, unknown>()
+  const outputs: OutputOf[] = []
+  const output = (reader: string, stack: string, name: string): unknown => {
+    for (const find of outputs) {
+      const found = find(stack, name)
+      if (found) return found.value
+    }
+    throw new Error(`${reader} reads output ${name} of ${stack}, which no stack before it has.`)
+  }
   const placed: Placed[] = []
   for (const stack of assembly.stacks) {
-    const scope = scopeOf(stack, naming, exported)
+    const scope = scopeOf(stack, naming, exported, output)
     for (const [id, resource] of Object.entries(stack.template.Resources)) {
       checkKnown(stack.stackName, id, resource)
       placed.push(place(stack, id, resource, scope))
     }
     for (const { Value, Export } of Object.values(stack.template.Outputs ?? {}))
       if (Export) exported.set(String(resolveValue(Export.Name, scope)), resolveValue(Value, scope))
+    // Resolved when read: most outputs are for people, with attributes that mean nothing here.
+    outputs.push((name, key) => {
+      const found = name === stack.stackName ? stack.template.Outputs?.[key] : undefined
+      return found && { value: resolveValue(found.Value, scope) }
+    })
   }
   const of = (type: string) => placed.filter((resource) => resource.type === type)
   const functions = of('AWS::Lambda::Function').map((item) => toFunction(item, naming, assembly.assets))
@@ -153,7 +166,14 @@ export function planAssembly(assembly: Assembly, options: PlanOptions): Plan {
   }
 }
 
-function scopeOf(stack: AssembledStack, naming: Naming, exported: ReadonlyMap<string, unknown>): Scope {
+type OutputOf = (stack: string, name: string) => { readonly value: unknown } | undefined
+
+function scopeOf(
+  stack: AssembledStack,
+  naming: Naming,
+  exported: ReadonlyMap<string, unknown>,
+  output: (reader: string, stack: string, name: string) => unknown,
+): Scope {
   const { Resources } = stack.template
   const find = (id: string): TemplateResource => {
     const resource = Resources[id]
@@ -169,6 +189,7 @@ function scopeOf(stack: AssembledStack, naming: Naming, exported: ReadonlyMap<st
         throw new Error(`${stack.stackName} imports ${name}, which no stack before it exports.`)
       return exported.get(name)
     },
+    output: (name, key) => output(stack.stackName, name, key),
   }
 }
 
