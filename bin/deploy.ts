@@ -1,10 +1,13 @@
-/** `npm run deploy|diff|destroy -- <stage>`: all stacks of one stage. Further arguments go to the CDK. */
+/** `npm run preflight|deploy|smoke|diff|destroy -- <stage>`: all stacks of one stage. Further arguments go to the CDK. */
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { type Command, readCommand } from '../lib/deploy/command.ts'
 import { emptyBuckets } from '../lib/deploy/empty-bucket.ts'
+import { preflight } from '../lib/deploy/preflight.ts'
+import { smokeTarget } from '../lib/deploy/smoke.ts'
 import { prepareKeys, showAdminKey } from '../lib/deploy/stage-keys.ts'
+import type { StageSettings } from '../lib/stages/stage-schema.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 
@@ -27,12 +30,54 @@ async function confirm({ stage, isForced }: Command): Promise<void> {
 const wantsKeys = ({ stage, runs }: Command): boolean =>
   stage.api.auth === 'keys' && !runs.flat().includes('--no-execute')
 
+/** Runs a task on what was deployed, as its caller would: no canary sees a stage that nobody calls. */
+async function smoke(stage: StageSettings): Promise<number> {
+  const { base, key } = await smokeTarget(stage, process.env.TASKRUNNER_KEY)
+  const { TASKRUNNER_PROFILE: _, ...env } = process.env
+  const args = [
+    join(ROOT, 'bin/taskrunner.ts'),
+    '--base',
+    process.env.TASKRUNNER_BASE ?? base,
+    'doctor',
+    '--try',
+  ]
+  const { status } = spawnSync(process.execPath, args, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    // Not an argument: those stand in the list of processes.
+    env: { ...env, TASKRUNNER_KEY: key },
+  })
+  return status ?? 1
+}
+
+/** @throws Error when the deployment, or every task after it, would fail. */
+async function lookFirst({ stage, hasPreflight, verb }: Command): Promise<void> {
+  if (!hasPreflight) return
+  const findings = await preflight(stage)
+  for (const { level, says, todo } of findings)
+    if (verb === 'preflight' || level !== 'ok')
+      console.error(`${MARKS[level]} ${says}${todo ? `\n    ${todo}` : ''}`)
+  if (findings.some(({ level }) => level === 'fail'))
+    throw new Error(
+      `Stage "${stage.name}" would not work here. npm run deploy -- ${stage.name} --skip-preflight deploys all the same.`,
+    )
+}
+const MARKS = { ok: '✔', warn: '!', fail: '✘' } as const
+
 async function run(command: Command): Promise<number> {
   const [first = [], second] = command.runs
   if (command.verb === 'destroy') await confirm(command)
+  await lookFirst(command)
+  if (command.verb === 'preflight') return 0
+  if (command.verb === 'smoke') return smoke(command.stage)
   if (command.verb === 'deploy' && wantsKeys(command)) await prepareKeys(command.stage)
   const code = cdk(first)
-  if (code === 0 && command.verb === 'deploy' && wantsKeys(command)) await showAdminKey(command.stage)
+  if (code === 0 && command.verb === 'deploy' && wantsKeys(command)) {
+    // What a job prints is kept, and read by many.
+    if (process.env.CI)
+      console.log(`No key was made here: npm run deploy -- ${command.stage.name} on your machine does.`)
+    else await showAdminKey(command.stage)
+  }
   if (code !== 0 || !second) return code
   const deleted = await emptyBuckets(`TaskRunner-${command.stage.name}-stateful`)
   console.log(`${deleted} payload objects deleted`)

@@ -2,7 +2,7 @@ import { loadStage } from '../stages/load-stage.ts'
 import { nearestName } from '../stages/nearest-name.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 
-export const VERBS = ['deploy', 'diff', 'destroy'] as const
+export const VERBS = ['preflight', 'deploy', 'smoke', 'diff', 'destroy'] as const
 export type Verb = (typeof VERBS)[number]
 
 export interface Command {
@@ -10,9 +10,14 @@ export interface Command {
   readonly stage: StageSettings
   /** Whoever calls has answered the question "are you sure" already. */
   readonly isForced: boolean
+  /** The account is looked at first. */
+  readonly hasPreflight: boolean
   /** What the CDK's command line gets, one list per run, in order. */
   readonly runs: readonly (readonly string[])[]
 }
+
+/** Goes on without looking at the account. */
+const SKIP_PREFLIGHT = '--skip-preflight'
 
 /**
  * Reads `deploy dev`, `diff preview pr-123`, `destroy dev --force`. Everything after the stage goes to the CDK.
@@ -30,7 +35,11 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
     throw new Error(`Which preview stage? npm run ${verb} -- preview pr-123`)
   const stage = loadStage(isPreview ? `preview-${branch}` : name)
   if (stage.name === 'local') throw new Error('Stage "local" runs on this machine: npm start')
-  const rest = isPreview ? others : more
+  const words = isPreview ? others : more
+  const rest = words.filter((word) => word !== SKIP_PREFLIGHT)
+  // An emulator has no quotas and no keys of models.
+  const looks = verb === 'preflight' || (verb === 'deploy' && !rest.includes('--no-execute'))
+  const hasPreflight = looks && stage.name !== 'emulated' && rest.length === words.length
   const context = stage.name.startsWith('preview-')
     ? ['--context', `preview=${stage.name.slice(8)}`]
     : stage.name === 'emulated'
@@ -44,7 +53,8 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
     ...rest,
   ]
   const isForced = rest.includes('--force') || rest.includes('-f')
-  if (verb !== 'destroy') return { verb: verb as Verb, stage, isForced, runs: [run('*')] }
+  if (verb === 'preflight' || verb === 'smoke') return { verb, stage, isForced, hasPreflight, runs: [] }
+  if (verb !== 'destroy') return { verb: verb as Verb, stage, isForced, hasPreflight, runs: [run('*')] }
   refuseProtected(stage)
   const force = isForced ? [] : ['--force']
   // What writes goes first, so that the bucket, emptied in between, stays empty.
@@ -52,6 +62,7 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
     verb,
     stage,
     isForced,
+    hasPreflight,
     runs: [
       [...run('stateless'), ...force],
       [...run('stateful'), ...force],

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { ParameterAlreadyExists, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { KEY_PEPPER } from '../../functions/contract.ts'
 import { parameterPrefix } from '../constructs/grant-access.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { makeAdminKey } from './admin-key.ts'
+import { outputsOf } from './stage-outputs.ts'
 
 const place = ({ region }: StageSettings) => (region ? { region } : {})
 
@@ -30,7 +30,8 @@ export async function prepareKeys(stage: StageSettings): Promise<void> {
 
 /** Makes and prints the first administrator's key of a stage that has none. It goes to this terminal and nowhere else. */
 export async function showAdminKey(stage: StageSettings): Promise<void> {
-  const functionName = await keysFunctionOf(stage)
+  const { KeysFunction: functionName } = await outputsOf(stage)
+  if (!functionName) throw new Error(`Stage "${stage.name}" has no output KeysFunction. Deploy it again.`)
   const lambda = new LambdaClient(place(stage))
   const made = await makeAdminKey(async (event) => {
     const { Payload } = await lambda.send(
@@ -40,15 +41,4 @@ export async function showAdminKey(stage: StageSettings): Promise<void> {
   }, Date.now())
   lambda.destroy()
   if (made) console.log(`\nThe administrator's key of this stage, shown this once:\n\n  ${made.key}\n`)
-}
-
-/** The stack says it as an output. */
-async function keysFunctionOf(stage: StageSettings): Promise<string> {
-  const client = new CloudFormationClient(place(stage))
-  const name = `TaskRunner-${stage.name}-stateless`
-  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: name }))
-  client.destroy()
-  const found = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'KeysFunction')?.OutputValue
-  if (!found) throw new Error(`Stack ${name} has no output KeysFunction. Deploy it again.`)
-  return found
 }
