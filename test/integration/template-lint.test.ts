@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { STAGE_NAMES } from '../../lib/stages/stage-schema.ts'
@@ -13,19 +13,30 @@ if (missing) console.warn(`SKIPPED, cfn-lint: ${missing}.`)
 /** The package is no module to run, and its command knows only the folder it was installed in. */
 const MAIN = 'import sys; from cfnlint.runner import main; sys.exit(main())'
 
+const ROLE = resolve(import.meta.dirname, '../../.github/deploy-role.yaml')
+
+/** @returns what the linter prints. */
+async function lint(...files: readonly string[]): Promise<string> {
+  const directory = await pythonEnvironment('cfn-lint-1.58.0', ['cfn-lint==1.58.0'])
+  const args = ['-c', MAIN, '--', ...files]
+  const { stdout } = await promisify(execFile)(join(directory, 'bin/python'), args).catch(
+    (cause: { stdout?: string }) => ({ stdout: cause.stdout || String(cause) }),
+  )
+  return stdout
+}
+
 /** AWS's own linter, by its own schemas of every resource: what deploys nowhere is found without an account. */
 describe.skipIf(missing !== undefined)('cfn-lint', () => {
   it.each(STAGE_NAMES)('finds nothing in the templates of stage %s', async (name) => {
-    const directory = await pythonEnvironment('cfn-lint-1.58.0', ['cfn-lint==1.58.0'])
     const assembly = assembleOf(name)
     const files = (await readdir(assembly, { recursive: true })).filter((file) =>
       file.endsWith('.template.json'),
     )
     expect(files.length).toBeGreaterThanOrEqual(2)
-    const args = ['-c', MAIN, '--', ...files.map((file) => join(assembly, file))]
-    const { stdout } = await promisify(execFile)(join(directory, 'bin/python'), args).catch(
-      (cause: { stdout?: string }) => ({ stdout: cause.stdout || String(cause) }),
-    )
-    expect(stdout).toBe('')
+    expect(await lint(...files.map((file) => join(assembly, file)))).toBe('')
+  })
+
+  it('finds nothing in the role of deployments', async () => {
+    expect(await lint(ROLE)).toBe('')
   })
 })

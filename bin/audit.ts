@@ -1,0 +1,16 @@
+/**
+ * `npm run audit`: fails on known faults, high or critical, of packages that ship. A registry that answers no such question, as
+ * most mirrors do, is told and is no failure: nothing is known then, and nothing could be mended.
+ */
+import { spawnSync } from 'node:child_process'
+import { resolve } from 'node:path'
+import { type Audit, readAudit } from '../lib/deploy/audit.ts'
+
+const { stdout } = spawnSync('npm', ['audit', '--omit=dev', '--json'], {
+  cwd: resolve(import.meta.dirname, '..'),
+  encoding: 'utf8',
+  maxBuffer: 64 * 1024 * 1024,
+})
+const audit: Audit = readAudit(stdout)
+for (const line of audit.lines) console.log(line)
+process.exitCode = audit.isBad ? 1 : 0

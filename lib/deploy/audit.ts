@@ -1,0 +1,43 @@
+export interface Audit {
+  readonly isBad: boolean
+  readonly lines: readonly string[]
+}
+
+interface Report {
+  readonly vulnerabilities?: Readonly<Record<string, { readonly severity: string; readonly range: string }>>
+  readonly message?: string
+  readonly error?: { readonly summary?: string }
+}
+
+const BAD = ['high', 'critical']
+
+/** Reads what `npm audit --json` has printed. */
+export function readAudit(output: string): Audit {
+  const report = parse(output)
+  if (!report?.vulnerabilities) {
+    const why = report?.message ?? report?.error?.summary ?? 'its answer is no report'
+    return {
+      isBad: false,
+      lines: [`The registry was not asked about known faults, or does not answer: ${why}`],
+    }
+  }
+  const found = Object.entries(report.vulnerabilities)
+  const bad = found.filter(([, { severity }]) => BAD.includes(severity))
+  return {
+    isBad: bad.length > 0,
+    lines: [
+      ...found.map(([name, { severity, range }]) => `${severity}: ${name} ${range}`),
+      bad.length > 0
+        ? 'npm audit fix, or an "overrides" entry in package.json'
+        : 'No high or critical fault is known.',
+    ],
+  }
+}
+
+function parse(output: string): Report | undefined {
+  try {
+    return JSON.parse(output) as Report
+  } catch {
+    return undefined
+  }
+}
