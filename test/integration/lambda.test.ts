@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -67,6 +67,17 @@ describe.each(['thread', 'process'] as const)('an execution environment in a %s'
     expect(await pool.invoke({ a: 1 })).toEqual({ n: 1, own: 'mine', event: { a: 1 } })
     expect(await pool.invoke({ a: 2 })).toMatchObject({ n: 2 })
     expect(pool.environments).toHaveLength(1)
+    await pool.close(0)
+  })
+
+  it('that is ended before its code runs is an error to its caller', async () => {
+    const pool = await makePool('export const handler = async () => 1', { isolation })
+    const answer = pool.invoke({})
+    const isRefused = expect(answer).rejects.toThrow('Killed')
+    await Promise.resolve()
+    await pool.environments[0]?.stop()
+    await isRefused
+    expect(await pool.invoke({})).toBe(1)
     await pool.close(0)
   })
 
@@ -265,15 +276,17 @@ describe('a process of its own', () => {
   })
 })
 
-/** Runs it while this process may open no more files than it has; there is a way to give them back. */
-async function withoutDescriptors<Value>(act: () => Promise<Value>, giveBackMs: number): Promise<Value> {
-  const limit = (value: string) => `prlimit --pid ${process.pid} --nofile=${value}:`
-  const least = `$(ls /proc/${process.pid}/fd | wc -l)`
+/** Runs it while this process may have no more of something; then it is given back. */
+async function scarce<Value>(
+  resource: 'nofile' | 'fsize',
+  act: () => Promise<Value>,
+  giveBackMs: number,
+): Promise<Value> {
+  const limit = (value: string) => `prlimit --pid ${process.pid} --${resource}=${value}:`
+  const least = resource === 'nofile' ? `$(ls /proc/${process.pid}/fd | wc -l)` : '0'
+  const most = resource === 'nofile' ? '$(ulimit -Hn)' : 'unlimited'
   // Started before: without descriptors nothing could be.
-  const helper = spawn('sh', [
-    '-c',
-    `${limit(least)}; echo; sleep ${giveBackMs / 1_000}; ${limit('$(ulimit -Hn)')}`,
-  ])
+  const helper = spawn('sh', ['-c', `${limit(least)}; echo; sleep ${giveBackMs / 1_000}; ${limit(most)}`])
   const isOver = once(helper, 'exit')
   await once(helper.stdout, 'data')
   try {
@@ -283,6 +296,28 @@ async function withoutDescriptors<Value>(act: () => Promise<Value>, giveBackMs: 
   }
 }
 
+it.runIf(process.platform === 'linux')(
+  'a log goes on once there is room again on a disk that was full',
+  async () => {
+    const log = new FunctionLog(join(folder, 'full.log'))
+    log.write('before')
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 100))
+    await pause()
+    await scarce(
+      'fsize',
+      async () => {
+        log.write('nowhere to go')
+        await pause()
+      },
+      300,
+    )
+    log.write('after')
+    log.write('last')
+    await log.close()
+    expect(await readFile(join(folder, 'full.log'), 'utf8')).toBe('before\nafter\nlast\n')
+  },
+)
+
 describe.runIf(process.platform === 'linux').each(['thread', 'process'] as const)(
   'without descriptors for another %s',
   (isolation) => {
@@ -290,9 +325,9 @@ describe.runIf(process.platform === 'linux').each(['thread', 'process'] as const
       const source = 'export const handler = async ({ n }) => n'
       const pool = await makePool(source, { limit: 4, isolation })
       const invoke = (n: number) => pool.invoke({ n })
-      expect(await withoutDescriptors(() => Promise.all([1, 2, 3].map(invoke)), 1_500)).toEqual([1, 2, 3])
+      expect(await scarce('nofile', () => Promise.all([1, 2, 3].map(invoke)), 1_500)).toEqual([1, 2, 3])
       const before = pool.environments.length
-      expect(await withoutDescriptors(() => Promise.all([4, 5, 6].map(invoke)), 500)).toEqual([4, 5, 6])
+      expect(await scarce('nofile', () => Promise.all([4, 5, 6].map(invoke)), 500)).toEqual([4, 5, 6])
       expect(before).toBeGreaterThan(0)
       await pool.close(0)
     })

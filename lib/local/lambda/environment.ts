@@ -34,8 +34,11 @@ export interface EnvironmentOptions {
   readonly isolation: Isolation
 }
 
-/** Lambda gives a function 10 s to load. */
-const INIT_MS = 10_000
+/**
+ * Lambda gives a function 10 s to load, on a processor of its own. This machine may do other things as well: at a load of
+ * 40 on two cores many took longer, again and again.
+ */
+const INIT_MS = 60_000
 
 const WATCH_EVERY_MS = 250
 /** Looks in a row that find too much: what only waits to be collected goes between two of them. */

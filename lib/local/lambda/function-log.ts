@@ -7,20 +7,25 @@ const KEEP_BYTES = 20 * 1024 * 1024
 /** One function's log: the lines it writes, and one report per invocation, as JSON lines in one file. */
 export class FunctionLog {
   readonly path: string
-  readonly #stream: WriteStream
+  #stream: WriteStream
   readonly #onLine: (line: string) => void
 
   constructor(path: string, onLine: (line: string) => void = () => undefined) {
     this.path = path
     this.#onLine = onLine
     mkdirSync(dirname(path), { recursive: true })
-    this.#stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
-    this.#stream.on('error', () => undefined)
+    this.#stream = this.#open()
   }
 
   write(line: string): void {
+    // A full disk ends a stream for good; once there is room again, another one writes on.
+    if (this.#stream.destroyed) this.#stream = this.#open()
     this.#stream.write(`${line}\n`)
     this.#onLine(line)
+  }
+
+  #open(): WriteStream {
+    return createWriteStream(this.path, { flags: 'a', mode: 0o600 }).on('error', () => undefined)
   }
 
   report(requestId: string, { durationMs, environment }: { durationMs: number; environment: string }): void {

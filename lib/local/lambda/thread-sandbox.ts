@@ -47,6 +47,8 @@ export function openThread(options: SandboxOptions): Sandbox {
     mostMb: plan.memoryMb,
     isThere: new Promise((resolve) => {
       thread.once('online', () => resolve(true))
+      // Ended before that, as one that takes too long to load.
+      thread.once('exit', () => resolve(true))
       thread.once('error', () => resolve(false))
     }),
     post: (order) => thread.postMessage(order),
