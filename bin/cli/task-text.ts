@@ -71,6 +71,11 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
   return `${head}\n${lines}${result}`
 }
 
+const PAUSED: Readonly<Record<string, string>> = {
+  paused: 'its lane is paused',
+  circuit: 'calls of its model are paused, for they keep failing',
+}
+
 /** What is told of a task that waits: its place, and in how long it starts. */
 function likely({ queue, estimated_cost_usd }: Task, now: number): string | undefined {
   if (!queue) return undefined
@@ -80,7 +85,7 @@ function likely({ queue, estimated_cost_usd }: Task, now: number): string | unde
     `in ${inTime(band.earliest)} to ${inTime(band.latest)}`
   return [
     position === null ? undefined : `about ${position} before it`,
-    start ? `starts ${between(start)}` : 'its lane is paused',
+    start ? `starts ${between(start)}` : (PAUSED[queue.gate] ?? 'it is not known when it starts'),
     finish ? `ends ${between(finish)}` : undefined,
     estimated_cost_usd
       ? `costs ${dollars(estimated_cost_usd.low)} to ${dollars(estimated_cost_usd.high)}`

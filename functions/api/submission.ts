@@ -138,7 +138,7 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
     idempotencyKey: readIdempotencyKey(headers['Idempotency-Key']),
     trace: parseTrace(headers.traceparent),
   })
-  needs.estimates.prepare(laneOf(submission), tenant)
+  needs.estimates.prepare({ ...submission, lane: laneOf(submission) })
   const { task: accepted, isReplay } = await submitTask(needs, submission)
   const wait = readWait(headers.Prefer)
   const { value: task, hasWaited } = await awaitEnd(needs, accepted, wait)

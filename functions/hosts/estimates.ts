@@ -1,15 +1,28 @@
+import { ENV } from '../contract.ts'
 import { openEstimates, type WaitEstimates } from '../core/application/tasks/estimate-wait.ts'
-import { clock, openLanes, openQueue, openRecentRuns, openWatermarks } from './lambda.ts'
+import { circuitOfModel } from '../core/domain/model-routes.ts'
+import {
+  clock,
+  openCircuits,
+  openLanes,
+  openQueue,
+  openRecentRuns,
+  openWatermarks,
+  readConfig,
+} from './lambda.ts'
 
 let estimates: WaitEstimates | undefined
 
 /** One for all routes of an environment: they ask about the same lanes. */
 export const openWaitEstimates = (): WaitEstimates => {
+  const routes = readConfig([ENV.modelRoutes]).MODEL_ROUTES
   estimates ??= openEstimates({
     queue: openQueue(false),
     recentRuns: openRecentRuns(),
     lanes: openLanes(),
     watermarks: openWatermarks(),
+    circuits: openCircuits(),
+    circuitOf: (model) => circuitOfModel(routes, model),
     clock,
   })
   return estimates

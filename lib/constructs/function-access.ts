@@ -78,6 +78,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.tableName,
       ENV.payloadBucket,
       ENV.queueUrls,
+      ENV.modelRoutes,
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],

@@ -30,6 +30,8 @@ export function circuitStoreContract(name: string, open: () => Promise<CircuitSt
       const all = await store.readAll()
       expect(all.get('openai')).toEqual({ ...opened, version: 1 })
       expect(all.get('simulated:simulated-429')).toEqual({ ...first, version: 1 })
+      expect(await store.read('openai')).toEqual({ ...opened, version: 1 })
+      expect(await store.read('anthropic')).toBeUndefined()
       // What the next state does not have is gone.
       expect(await store.replace('openai', all.get('openai'), first)).toBe(true)
       expect((await store.readAll()).get('openai')).toEqual({ ...first, version: 2 })

@@ -230,6 +230,7 @@ describe('the gate of an execution environment', () => {
     const { clock, log } = open()
     const broken = {
       readAll: () => Promise.reject(new Error('down')),
+      read: () => Promise.reject(new Error('down')),
       replace: () => Promise.reject(new Error('down')),
     }
     const gate = new ProviderGate({ circuits: broken, clock, log })

@@ -186,6 +186,7 @@ describe('a task as a person reads it', () => {
   it('says when a waiting task is likely to start', () => {
     const at = (seconds: number) => new Date(NOW + seconds * 1_000).toISOString()
     const queue = {
+      gate: 'queue' as const,
       position: 12,
       estimated_start: { earliest: at(20), latest: at(50) },
       estimated_finish: { earliest: at(25), latest: at(90) },
@@ -194,7 +195,9 @@ describe('a task as a person reads it', () => {
     expect(progressLine(waiting, { now: NOW, columns: 200 })).toMatch(
       /^PENDING about 12 before it, starts in 20 s to 50 s, ends in 25 s to 90 s, costs \$0.001\d* to \$0.02\d* {2}90 s$/,
     )
-    const paused = task({ queue: { position: 0, estimated_start: null, estimated_finish: null } })
+    const paused = task({
+      queue: { gate: 'paused', position: 0, estimated_start: null, estimated_finish: null },
+    })
     expect(progressLine(paused, { now: NOW, columns: 200 })).toBe(
       'PENDING about 0 before it, its lane is paused  90 s',
     )

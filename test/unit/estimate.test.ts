@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { openEstimates } from '../../functions/core/application/tasks/estimate-wait.ts'
+import { afterFailure, type Circuit } from '../../functions/core/domain/circuit.ts'
 import { UnavailableError } from '../../functions/core/domain/errors.ts'
 import {
   type Band,
@@ -10,6 +11,7 @@ import {
   type RecentRun,
 } from '../../functions/core/domain/estimate.ts'
 import { type ClaimWatermark, shouldRecordWatermark } from '../../functions/core/domain/overdue.ts'
+import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
 import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
 const DAY_MS = 86_400_000
@@ -24,6 +26,7 @@ const MOMENT_MS = 5_000
 const TYPES = ['text.generate', 'document.process'] as const
 
 interface SimulatedTask {
+  readonly status: 'PENDING'
   readonly type: string
   readonly model: string
   readonly queuedAt: number
@@ -53,7 +56,14 @@ function simulateDay(seed: number): readonly SimulatedTask[] {
     const isLong = random() < 0.2
     const ms = 1_000 * Math.exp(Math.log(isLong ? 40 : 8) + 0.6 * normal())
     tasks.push({
-      ...{ type: TYPES[isLong ? 1 : 0], model: 'gpt-4o', queuedAt: at, claimableFrom: at, ms },
+      ...{
+        status: 'PENDING',
+        type: TYPES[isLong ? 1 : 0],
+        model: 'gpt-4o',
+        queuedAt: at,
+        claimableFrom: at,
+        ms,
+      },
       ...{ startedAt: 0, told: [] },
     })
   }
@@ -171,7 +181,13 @@ describe('when a waiting task will start', () => {
   )
 
   const NOW = 1_800_000_000_000
-  const TASK = { type: 'text.generate', model: 'gpt-4o', queuedAt: NOW, claimableFrom: NOW }
+  const TASK = {
+    status: 'PENDING' as const,
+    type: 'text.generate',
+    model: 'gpt-4o',
+    queuedAt: NOW,
+    claimableFrom: NOW,
+  }
   const run = (ms: number, costMicroUsd: number | null = null) => ({ kind: kindOf(TASK), ms, costMicroUsd })
   const IDLE: LaneMoment = { waiting: 0, running: 0, isPaused: false, watermark: undefined, runs: [] }
 
@@ -187,6 +203,7 @@ describe('when a waiting task will start', () => {
     const paused = { ...IDLE, isPaused: true, waiting: 7, runs: [run(1_000, 12)] }
     const told = estimate(TASK, paused, NOW)
     expect(told).toEqual({
+      gate: 'paused',
       position: 7,
       start: undefined,
       finish: undefined,
@@ -226,8 +243,16 @@ describe('what the API knows of its lanes', () => {
       calls += 1
       return answer()
     }
-    const estimates = openEstimates({ ...world, queue: { depth }, watermarks: world.store })
-    return { world, estimates, calls: () => calls }
+    const circuits = new MemoryCircuits()
+    const circuitOf = (model: string) => `openai:${model}`
+    const estimates = openEstimates({
+      ...world,
+      queue: { depth },
+      watermarks: world.store,
+      circuits,
+      circuitOf,
+    })
+    return { world, estimates, circuits, calls: () => calls }
   }
   const depths = async () => ({ visible: 3, inFlight: 1, delayed: 0 })
   const waiting = async (world: World) => (await submitTask(world, SUBMISSION)).task
@@ -235,7 +260,7 @@ describe('what the API knows of its lanes', () => {
   it('is asked once in five seconds, however many ask', async () => {
     const { world, estimates, calls } = open(depths)
     const task = await waiting(world)
-    estimates.prepare('ai', 'acme')
+    estimates.prepare(task)
     for (let n = 0; n < 10; n += 1) expect((await estimates.of(task))?.position).toBe(3)
     expect(calls()).toBe(1)
     await world.clock.advance(5_000)
@@ -245,12 +270,40 @@ describe('what the API knows of its lanes', () => {
 
   it('is left out where a queue does not answer, or not in time', async () => {
     const failing = open(() => Promise.reject(new UnavailableError('The queue did not answer.')))
-    failing.estimates.prepare('ai', 'acme')
-    expect(await failing.estimates.of(await waiting(failing.world))).toBeUndefined()
+    const asked = await waiting(failing.world)
+    failing.estimates.prepare(asked)
+    expect(await failing.estimates.of(asked)).toBeUndefined()
     const slow = open(() => new Promise(() => undefined))
     const told = slow.estimates.of(await waiting(slow.world))
     await slow.world.clock.advance(1_000)
     expect(await told).toBeUndefined()
+  })
+
+  it('says that nobody knows while calls of the model are paused', async () => {
+    const { world, estimates, circuits } = open(depths)
+    const { task } = await submitTask(world, { ...SUBMISSION, model: 'gpt-4o' })
+    const caller = { tenant: 'acme', hasFailed: false, isLast: false }
+    const now = world.clock.now()
+    let circuit: Circuit | undefined
+    for (const [n, failed] of ['one', 'two', 'three'].entries())
+      circuit = afterFailure(
+        circuit,
+        'provider_unavailable',
+        { ...caller, task: failed },
+        undefined,
+        now - 4_000 + n * 2_000,
+      )
+    if (circuit) await circuits.replace('openai:gpt-4o', undefined, circuit)
+    expect(await estimates.of(task)).toMatchObject({ gate: 'circuit', start: undefined, finish: undefined })
+    // Neither those of another model, nor another tenant's while one alone has failed.
+    for (const other of [{ model: 'gpt-4o-mini' }, { model: 'gpt-4o', tenant: 'globex' }])
+      expect(await estimates.of({ ...task, ...other })).toMatchObject({
+        gate: 'queue',
+        start: expect.anything(),
+      })
+    // Fifteen seconds later a call may show whether it is back.
+    await world.clock.advance(16_000)
+    expect(await estimates.of(task)).toMatchObject({ gate: 'queue' })
   })
 
   it('is not asked for a task that has begun', async () => {

@@ -129,7 +129,8 @@ export async function toTaskJson(
   }
 }
 
-const toQueueJson = ({ position, start, finish }: Estimate) => ({
+const toQueueJson = ({ gate, position, start, finish }: Estimate) => ({
+  gate,
   position: position ?? null,
   estimated_start: start ? toBandJson(start) : null,
   estimated_finish: finish ? toBandJson(finish) : null,

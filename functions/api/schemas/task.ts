@@ -62,11 +62,16 @@ export const taskSchema = z
       .nullable(),
     queue: z
       .object({
+        gate: z
+          .enum(['schedule', 'retry', 'queue', 'paused', 'circuit'])
+          .describe(
+            'What it waits for: its time, its next attempt, its turn; or its lane is paused, or calls of its model are.',
+          ),
         position: z
           .int()
           .nullable()
           .describe('About how many tasks are before it; null while it is not in the queue.'),
-        estimated_start: band.describe('Null while its lane is paused.'),
+        estimated_start: band.describe('Null while its lane or its model is paused.'),
         estimated_finish: band.describe('Null while nothing of its type and model has ended lately.'),
       })
       .nullable()

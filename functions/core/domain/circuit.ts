@@ -86,6 +86,10 @@ export function admit(circuit: Circuit | undefined, caller: Caller, now: number)
   return { kind: 'probe', circuit: { ...circuit, probeUntil: now + OPEN_MS } }
 }
 
+/** Whether a call that the tenant would begin is held back, as far as a caller wants to know. */
+export const isPausedFor = (circuit: Circuit | undefined, tenant: string, now: number): boolean =>
+  admit(circuit, { task: '', tenant, hasFailed: false, isLast: false }, now).kind === 'refuse'
+
 function limitOf(circuit: Circuit | undefined, now: number): number {
   const since = now - (circuit?.reopenedAt ?? Number.NEGATIVE_INFINITY)
   return since < 0 || since >= RISE_MS ? Infinity : 2 ** Math.floor(since / RISE_STEP_MS)

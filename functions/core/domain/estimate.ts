@@ -36,9 +36,11 @@ export interface Band {
 }
 
 export interface Estimate {
+  /** What it waits for. */
+  readonly gate: 'schedule' | 'retry' | 'queue' | 'paused' | 'circuit'
   /** About how many tasks are before it; undefined for one that is not in the queue. */
   readonly position: number | undefined
-  /** Undefined while its lane is paused. */
+  /** Undefined while its lane, or its model's calls, are paused. */
   readonly start: Band | undefined
   /** Undefined, too, while nothing of its kind has ended lately. */
   readonly finish: Band | undefined
@@ -57,11 +59,15 @@ const LATE_MS = 40_000
 
 export const kindOf = ({ type, model }: Pick<Task, 'type' | 'model'>): string => `${type} ${model ?? ''}`
 
-/** @param task one that waits: scheduled, queued, or for its next attempt. */
+/**
+ * @param task one that waits: scheduled, queued, or for its next attempt.
+ * @param isModelPaused its model keeps failing, and calls of it are held back.
+ */
 export function estimate(
-  task: Pick<Task, 'type' | 'model' | 'queuedAt' | 'claimableFrom'>,
+  task: Pick<Task, 'type' | 'model' | 'status' | 'queuedAt' | 'claimableFrom'>,
   moment: LaneMoment,
   now: number,
+  isModelPaused = false,
 ): Estimate {
   const { runs, isPaused, waiting, running } = moment
   const isQueued = task.claimableFrom <= now
@@ -71,7 +77,14 @@ export function estimate(
   const costMicroUsd = costs.length
     ? { low: percentile(costs, 0.1), high: percentile(costs, 0.9) }
     : undefined
-  if (isPaused) return { position, start: undefined, finish: undefined, costMicroUsd }
+  if (isPaused || isModelPaused)
+    return {
+      gate: isPaused ? 'paused' : 'circuit',
+      position,
+      start: undefined,
+      finish: undefined,
+      costMicroUsd,
+    }
 
   const meanMs = runs.length ? runs.reduce((sum, { ms }) => sum + ms, 0) / runs.length : UNKNOWN_RUN_MS
   const oneMs = meanMs / Math.max(1, running)
@@ -89,7 +102,8 @@ export function estimate(
         latest: start.latest + percentile(times, 0.9),
       }
     : undefined
-  return { position, start, finish, costMicroUsd }
+  const gate = isQueued ? 'queue' : task.status === 'RETRYING' ? 'retry' : 'schedule'
+  return { gate, position, start, finish, costMicroUsd }
 }
 
 /** Those who wait came between the youngest claimed and now, about evenly. */

@@ -15,6 +15,15 @@ export function routeModel(routes: ModelRoutes, model: string): string | undefin
 export const fitsModel = (names: readonly string[], model: string): boolean =>
   names.some((name) => (name.endsWith('*') ? model.startsWith(name.slice(0, -1)) : model === name))
 
+/** Name of a model's circuit: one that fails must not pause the others of its provider. */
+export const circuitOf = (provider: string, model: string): string => `${provider}:${model.slice(0, 200)}`
+
+/** The same of a model that a caller names; undefined for one that nobody answers. */
+export function circuitOfModel(routes: ModelRoutes, model: string): string | undefined {
+  const provider = routeModel(routes, model)
+  return provider && circuitOf(provider, model)
+}
+
 /** The names and prefixes a caller may use, for an error message. */
 export const describeModels = (routes: ModelRoutes): string => Object.keys(routes).join(', ')
 

@@ -8,6 +8,8 @@ import type { Circuit } from '../domain/circuit.ts'
 export interface CircuitStore {
   /** All circuits there are, by name. */
   readAll(): Promise<ReadonlyMap<string, StoredCircuit>>
+  /** One of them. */
+  read(name: string): Promise<StoredCircuit | undefined>
   /**
    * Writes what follows from what was seen.
    * @returns false when somebody else was first: nothing is written then.

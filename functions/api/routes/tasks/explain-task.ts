@@ -1,7 +1,6 @@
 import { ENV } from '../../../contract.ts'
 import { explainTask } from '../../../core/application/operate/explain-task.ts'
-import { circuitOf } from '../../../core/application/run/guard-provider.ts'
-import { routeModel } from '../../../core/domain/model-routes.ts'
+import { circuitOfModel } from '../../../core/domain/model-routes.ts'
 import {
   clock,
   openCircuits,
@@ -35,10 +34,7 @@ export const explainTaskRoute = defineRoute({
       lanes: openLanes(),
       workerSlots: openWorkerSlots(),
       clock,
-      circuitOf: (model: string) => {
-        const provider = routeModel(routes, model)
-        return provider && circuitOf(provider, model)
-      },
+      circuitOf: (model: string) => circuitOfModel(routes, model),
     }
   },
   handle: async ({ tenant, params: { id } }, needs) => {

@@ -1,7 +1,8 @@
-import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { Circuit } from '../../domain/circuit.ts'
 import type { CircuitStore, StoredCircuit } from '../../ports/circuit-store.ts'
+import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
 /** All circuits lie in one partition, so that one query of one read unit brings them. */
@@ -26,13 +27,14 @@ export class DynamoCircuitStore implements CircuitStore {
       ConsistentRead: true,
     })
     const { Items = [] } = await this.#table.call('circuits', (client) => client.send(query))
-    return new Map(
-      Items.map(({ pk: _pk, sk, [TABLE.ttl]: _ttl, ...circuit }) => [
-        String(sk),
-        // A row of an earlier version has no tasks.
-        { tasks: [], fresh: 0, tenants: [], ...circuit } as unknown as StoredCircuit,
-      ]),
-    )
+    return new Map(Items.map((item) => [String(item.sk), fromRow(item)]))
+  }
+
+  // Not consistent: only callers are told of it.
+  async read(name: string): Promise<StoredCircuit | undefined> {
+    const get = new GetCommand({ TableName: this.#table.name, Key: { pk: PARTITION, sk: name } })
+    const { Item } = await this.#table.call('circuit', (client) => client.send(get))
+    return Item && fromRow(Item)
   }
 
   // An update, not a put: a worker has no permission to put, so that it can never replace a task's row.
@@ -63,3 +65,7 @@ export class DynamoCircuitStore implements CircuitStore {
     return !('refused' in (await this.#table.write('circuit', (client) => client.send(update), fields)))
   }
 }
+
+/** A row of an earlier version has no tasks. */
+const fromRow = ({ pk: _pk, sk: _sk, [TABLE.ttl]: _ttl, ...circuit }: Row): StoredCircuit =>
+  ({ tasks: [], fresh: 0, tenants: [], ...circuit }) as unknown as StoredCircuit

@@ -36,9 +36,6 @@ const TRIES = 3
 /** More circuits are not kept apart: the models behind a prefix route are callers' own words. */
 const MOST_CIRCUITS = 300
 
-/** A model that fails must not pause the others of its provider. */
-export const circuitOf = (provider: string, model: string): string => `${provider}:${model.slice(0, 200)}`
-
 /**
  * Keeps an environment's calls away from models that keep failing. One per execution environment.
  *

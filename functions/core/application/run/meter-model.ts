@@ -1,6 +1,7 @@
 import type { Budget } from '../../domain/budget.ts'
 import { TROUBLE_CODES } from '../../domain/circuit.ts'
 import { ProviderError, TaskError } from '../../domain/errors.ts'
+import { circuitOf } from '../../domain/model-routes.ts'
 import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
 import { truncated } from '../../domain/provider-failure.ts'
 import { describeFailure } from '../../domain/retry.ts'
@@ -13,7 +14,7 @@ import type { StepScope } from '../../ports/step-scope.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { openCostLimit } from './cost-limit.ts'
-import { circuitOf, type ProviderGate } from './guard-provider.ts'
+import type { ProviderGate } from './guard-provider.ts'
 import { OpenCalls } from './open-calls.ts'
 
 interface Dependencies {

@@ -1,6 +1,8 @@
 import type { Lane } from '../../../contract.ts'
+import { type Circuit, isPausedFor } from '../../domain/circuit.ts'
 import { type Estimate, estimate, type LaneMoment } from '../../domain/estimate.ts'
 import { isFinal, type Task } from '../../domain/task.ts'
+import type { CircuitStore } from '../../ports/circuit-store.ts'
 import type { ClaimWatermarks } from '../../ports/claim-watermarks.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
@@ -12,10 +14,13 @@ export interface EstimateDependencies {
   readonly recentRuns: RecentRuns
   readonly lanes: Pick<LaneStore, 'isMeantToRun'>
   readonly watermarks: Pick<ClaimWatermarks, 'readWatermark'>
+  readonly circuits: Pick<CircuitStore, 'read'>
+  /** Name of the circuit that a model's calls pass; undefined for a model nobody answers. */
+  readonly circuitOf: (model: string) => string | undefined
   readonly clock: Clock
 }
 
-/** Four small calls in this time for each lane and tenant that somebody asks about, however many ask. */
+/** Four small calls in this time for each lane and tenant that somebody asks about, and one for each model, however many ask. */
 const KNOWN_MS = 5_000
 /** A caller's answer waits no longer than this for numbers that it can do without. */
 const PATIENCE_MS = 200
@@ -23,38 +28,60 @@ const MAX_KNOWN = 500
 
 export interface WaitEstimates {
   /** Begins to ask for a lane's numbers, so that they are there when a submission is answered. */
-  prepare(lane: Lane, tenant: string): void
+  prepare(task: Asked): void
   /** Undefined when the numbers did not come in time, and for a task that does not wait. Never throws. */
   of(task: Task): Promise<Estimate | undefined>
 }
 
+/** Whose numbers are asked for. */
+export type Asked = Pick<Task, 'lane' | 'tenant' | 'model'>
+
 /** @returns what tells when a waiting task will start; it remembers the lanes' numbers for some seconds. */
 export function openEstimates(dependencies: EstimateDependencies): WaitEstimates {
-  const { clock } = dependencies
-  const known = new Map<
-    string,
-    { readonly until: number; readonly moment: Promise<LaneMoment | undefined> }
-  >()
-  const momentOf = (lane: Lane, tenant: string) => {
-    const key = `${lane}#${tenant}`
-    const found = known.get(key)
-    if (found && found.until > clock.now()) return found.moment
-    if (known.size >= MAX_KNOWN) known.clear()
-    // Only told to the caller: neither a submission nor a look at a task may fail for it.
-    const moment = look(dependencies, lane, tenant).catch(() => undefined)
-    known.set(key, { until: clock.now() + KNOWN_MS, moment })
-    return moment
+  const { circuits, circuitOf, clock } = dependencies
+  const moments = new Kept<LaneMoment>(clock)
+  const found = new Kept<Circuit | undefined>(clock)
+  const ask = ({ lane, tenant, model }: Asked) => {
+    const circuit = model === null ? undefined : circuitOf(model)
+    return Promise.all([
+      moments.get(`${lane}#${tenant}`, () => look(dependencies, lane, tenant)),
+      circuit === undefined ? undefined : found.get(circuit, () => circuits.read(circuit)),
+    ])
   }
   return {
-    prepare: (lane, tenant) => void momentOf(lane, tenant),
+    prepare: (task) => void ask(task),
     of: async (task) => {
       if (isFinal(task.status) || task.status === 'PROCESSING') return undefined
       const answered = new AbortController()
-      const tooLate = clock.sleep(PATIENCE_MS, answered.signal)
-      const moment = await Promise.race([momentOf(task.lane, task.tenant), tooLate])
+      const known = await Promise.race([ask(task), clock.sleep(PATIENCE_MS, answered.signal)])
       answered.abort()
-      return moment ? estimate(task, moment, clock.now()) : undefined
+      const [moment, circuit] = known ?? []
+      const now = clock.now()
+      return moment ? estimate(task, moment, now, isPausedFor(circuit, task.tenant, now)) : undefined
     },
+  }
+}
+
+/** Answers that are the same for all who ask within some seconds. */
+class Kept<Value> {
+  readonly #clock: Clock
+  readonly #answers = new Map<
+    string,
+    { readonly until: number; readonly value: Promise<Value | undefined> }
+  >()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Undefined where it could not be read: neither a submission nor a look at a task may fail for it. */
+  get(key: string, read: () => Promise<Value>): Promise<Value | undefined> {
+    const found = this.#answers.get(key)
+    if (found && found.until > this.#clock.now()) return found.value
+    if (this.#answers.size >= MAX_KNOWN) this.#answers.clear()
+    const value = read().catch(() => undefined)
+    this.#answers.set(key, { until: this.#clock.now() + KNOWN_MS, value })
+    return value
   }
 }
 
