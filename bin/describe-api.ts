@@ -17,6 +17,10 @@ import type { FoundRoute } from './generate-routes.ts'
 const PROBLEMS = {
   400: ['MalformedRequest', 'The body is not JSON in UTF-8, or nested too deep.'],
   401: ['Unauthorized', 'No key, or one that is not known (deployed stages).'],
+  402: [
+    'BudgetExhausted',
+    'What the task may cost is more than its tenant’s budget has left; the field budget tells.',
+  ],
   403: ['Forbidden', 'The key may not do this (deployed stages).'],
   404: ['NotFound', 'There is no such thing.'],
   409: ['WrongState', 'The task’s state does not allow it.'],
@@ -52,6 +56,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   schedules: 'Tasks that come again by the clock.',
   webhooks: 'Who is told of what happens to tasks.',
   keys: 'Who may do what; for administrators.',
+  limits: 'What a tenant may do and spend, and how much of it is used.',
   circuits: 'Models whose calls are paused because they keep failing; for operators.',
   mcp: 'The same for agents, by the Model Context Protocol.',
   usage: 'Counts, durations, tokens and cost.',

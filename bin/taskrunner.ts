@@ -12,6 +12,7 @@ import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addKeys } from './commands/keys.ts'
+import { addLimits } from './commands/limits.ts'
 import { addList } from './commands/list.ts'
 import { addLogs } from './commands/logs.ts'
 import { addMcp } from './commands/mcp.ts'
@@ -53,6 +54,7 @@ const COMMANDS = [
   addLogs,
   addMcp,
   addKeys,
+  addLimits,
   addCompletion,
 ]
 

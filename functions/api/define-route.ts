@@ -39,7 +39,7 @@ export interface ToolShape {
   readonly defaults?: Readonly<Record<string, unknown>>
 }
 
-type Problem = 400 | 404 | 409 | 413 | 415 | 422
+type Problem = 400 | 402 | 404 | 409 | 413 | 415 | 422
 
 type Shapes = Readonly<Record<number, AnswerShape>>
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Readonly<Record<string, never>>

@@ -5,6 +5,8 @@ import type { createKeyRoute } from './routes/keys/create-key.ts'
 import type { listKeysRoute } from './routes/keys/list-keys.ts'
 import type { revokeKeyRoute } from './routes/keys/revoke-key.ts'
 import type { rotateKeyRoute } from './routes/keys/rotate-key.ts'
+import type { getLimitsRoute } from './routes/limits/get-limits.ts'
+import type { setLimitsRoute } from './routes/limits/set-limits.ts'
 import type { callMcpRoute } from './routes/mcp/call-mcp.ts'
 import type { listQueuesRoute } from './routes/queues/list-queues.ts'
 import type { pauseQueueRoute } from './routes/queues/pause-queue.ts'
@@ -65,6 +67,8 @@ export interface Routes {
   readonly listKeys: typeof listKeysRoute
   readonly revokeKey: typeof revokeKeyRoute
   readonly rotateKey: typeof rotateKeyRoute
+  readonly getLimits: typeof getLimitsRoute
+  readonly setLimits: typeof setLimitsRoute
   readonly callMcp: typeof callMcpRoute
   readonly listQueues: typeof listQueuesRoute
   readonly pauseQueue: typeof pauseQueueRoute

@@ -43,6 +43,7 @@ const shapes = {
       openTasks: z.int().positive().optional(),
       submitsPerMinute: z.int().positive().optional(),
       burst: z.int().positive().optional(),
+      payloadBytes: z.int().positive().optional(),
       budget: z
         .object({
           usdPerDay: z.number().nonnegative().optional(),

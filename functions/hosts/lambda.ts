@@ -13,6 +13,7 @@ import { DynamoDueIndex } from '../core/adapters/dynamodb/due-index.ts'
 import { DynamoExpiredRows } from '../core/adapters/dynamodb/expired-rows.ts'
 import { DynamoHealthStore } from '../core/adapters/dynamodb/health-store.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
+import { DynamoLimitStore } from '../core/adapters/dynamodb/limit-store.ts'
 import { DynamoRecentRuns } from '../core/adapters/dynamodb/recent-runs.ts'
 import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
@@ -142,6 +143,9 @@ export const openMeter = (): DynamoTenantMeter => {
   meter ??= new DynamoTenantMeter(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
   return meter
 }
+
+export const openLimitStore = (): DynamoLimitStore =>
+  new DynamoLimitStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openWebhooks = (): DynamoWebhookStore =>
   new DynamoWebhookStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)

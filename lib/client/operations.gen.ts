@@ -7,6 +7,8 @@ export const OPERATIONS = {
   listKeys: ['GET', '/keys'],
   revokeKey: ['DELETE', '/keys/{id}'],
   rotateKey: ['POST', '/keys/{id}/rotate'],
+  getLimits: ['GET', '/limits'],
+  setLimits: ['PUT', '/limits'],
   callMcp: ['POST', '/mcp'],
   listQueues: ['GET', '/queues'],
   pauseQueue: ['POST', '/queues/{lane}/pause'],

@@ -249,6 +249,8 @@ export const stageSchema = z
         openTasks: whole.min(1).max(5_000).optional(),
         submitsPerMinute: whole.min(1).max(60_000).optional(),
         burst: whole.min(1).max(60_000).optional(),
+        /** Bytes of an input as JSON; what is larger goes by an upload. */
+        payloadBytes: whole.min(1).max(6_000_000).optional(),
         /**
          * What its tasks' models may cost in a UTC day and month; a task that could go beyond is refused. At most 5,000 of
          * its tasks that call models may be open then: what is held for each stands in the same row.

@@ -36,12 +36,12 @@ afterAll(async () => {
 
 /**
  * Without what is looked up once in a while for all: circuits and a lane's recent numbers (three items and its depth) every
- * 5 s, a tenant's webhook endpoints every 10 s.
+ * 5 s, a tenant’s webhook endpoints and limits every 10 s.
  */
 function callsPerTask() {
   const { Query = 0, GetItem = 0, ...others } = dynamo.counts()
   expect(Query).toBeLessThanOrEqual(1)
-  expect(GetItem).toBeLessThanOrEqual(4)
+  expect(GetItem).toBeLessThanOrEqual(5)
   return others
 }
 

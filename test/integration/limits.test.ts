@@ -122,3 +122,32 @@ describe('a budget on the running product', () => {
     })
   })
 })
+
+describe('limits of a tenant’s own', () => {
+  const limits = async (method: 'GET' | 'PUT', body?: object) => {
+    const answer = await fetch(`${running.url}/api/v1/limits`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+
+  it('are read with what is spent, set whole, and refused by field', async () => {
+    const seen = await limits('GET')
+    expect(seen).toMatchObject({
+      status: 200,
+      body: { tenant: 'default', open_tasks: 3, usd_per_day: 0.1, payload_bytes: null, own: [] },
+    })
+    const [day] = seen.body.budget as { spent_usd: number; held_usd: number }[]
+    expect([(day?.spent_usd ?? 0) > 0, day?.held_usd]).toEqual([true, 0])
+    expect(await limits('PUT', { payload_bytes: 20, open_tasks: 4 })).toMatchObject({
+      status: 200,
+      body: { payload_bytes: 20, open_tasks: 4, usd_per_day: 0.1, own: ['open_tasks', 'payload_bytes'] },
+    })
+    expect(await limits('PUT', { open_tasks: 0 })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'open_tasks' }] },
+    })
+  })
+})

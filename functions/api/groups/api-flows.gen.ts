@@ -1,5 +1,7 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
 import { httpHandler } from '../../hosts/lambda.ts'
+import { getLimitsRoute } from '../routes/limits/get-limits.ts'
+import { setLimitsRoute } from '../routes/limits/set-limits.ts'
 import { createScheduleRoute } from '../routes/schedules/create-schedule.ts'
 import { deleteScheduleRoute } from '../routes/schedules/delete-schedule.ts'
 import { getScheduleRoute } from '../routes/schedules/get-schedule.ts'
@@ -24,6 +26,8 @@ import { signalWorkflowRoute } from '../routes/workflows/signal-workflow.ts'
 import { submitWorkflowRoute } from '../routes/workflows/submit-workflow.ts'
 
 export const handler = httpHandler([
+  getLimitsRoute,
+  setLimitsRoute,
   createScheduleRoute,
   deleteScheduleRoute,
   getScheduleRoute,

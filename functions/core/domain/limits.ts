@@ -8,7 +8,32 @@ export interface TenantLimits {
   readonly submitsPerMinute?: number | undefined
   /** Submits that may come at once; as many as in a minute when left out. */
   readonly burst?: number | undefined
+  /** Bytes of an input as JSON; files of uploads are not in it. */
+  readonly payloadBytes?: number | undefined
   readonly budget?: Budget | undefined
+}
+
+/** What a tenant may have of its own; what is left out is the stage's. */
+export const OWN_LIMITS = [
+  'openTasks',
+  'submitsPerMinute',
+  'burst',
+  'payloadBytes',
+  'usdPerDay',
+  'usdPerMonth',
+] as const
+export type OwnLimits = { readonly [Name in (typeof OWN_LIMITS)[number]]?: number | undefined }
+
+/** The stage's limits with a tenant's own in their place. */
+export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): TenantLimits {
+  const { usdPerDay = stage.budget?.usdPerDay, usdPerMonth = stage.budget?.usdPerMonth, ...counts } = own
+  const { burst: _burst, ...rest } = stage
+  return {
+    // A burst goes with its rate: the stage's says nothing about a tenant's own.
+    ...(own.submitsPerMinute === undefined ? stage : rest),
+    ...counts,
+    budget: { ...stage.budget, usdPerDay, usdPerMonth },
+  }
 }
 
 /** Open tasks of a tenant that are counted, or whose money is, at most: all stand in one row. */

@@ -22,7 +22,7 @@ export const retryTaskRoute = defineRoute({
     isOptional: true,
   },
   answers: { 200: { description: 'The task in its next epoch.', schema: taskSchema } },
-  problems: [404, 409, 422],
+  problems: [402, 404, 409, 422],
   mcp: { tool: 'retry_task' },
   needs: () => ({
     followUps: openFollowUps(),

@@ -20,6 +20,7 @@ export const submitAdditionRoute = defineRoute({
     isOptional: true,
   },
   answers: ACCEPTED,
+  problems: [402],
   needs: openAcceptance,
   handle: (request, needs) =>
     accept(needs, request, { type: 'example.add', input: mergedInput(request), inputPath: '' }),

@@ -16,6 +16,7 @@ export const submitEvidenceRoute = defineRoute({
     parse: (json) => json,
   },
   answers: ACCEPTED,
+  problems: [402],
   needs: openAcceptance,
   handle: (request, needs) =>
     accept(needs, request, { type: evidenceAnalyze.name, input: request.body, inputPath: '' }),

@@ -20,6 +20,7 @@ export const submitExampleRoute = defineRoute({
     isOptional: true,
   },
   answers: ACCEPTED,
+  problems: [402],
   needs: openAcceptance,
   handle: (request, needs) =>
     accept(needs, request, { type: 'example.run', input: mergedInput(request), inputPath: '' }),

@@ -12,6 +12,7 @@ export const submitTaskRoute = defineRoute({
   headers: submitHeaders,
   body: { schema: submitBody, parse: readSubmitBody },
   answers: ACCEPTED,
+  problems: [402],
   needs: openAcceptance,
   handle: (request, needs) => accept(needs, request, request.body),
 })

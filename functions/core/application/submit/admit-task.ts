@@ -39,14 +39,20 @@ const LOOKS = 15
  */
 export async function admitTask(
   { meter, store, limits: all, clock, log }: AdmitDependencies,
-  { tenant, id: taskId, model, worstMicroUsd: worst }: AdmittedTask,
+  { tenant, id: taskId, model, worstMicroUsd: worst, inputBytes = 0 }: AdmittedTask,
   origin: Origin = 'caller',
 ): Promise<Held | undefined> {
-  const { budget, openTasks, submitsPerMinute, burst } = all
+  const { budget, openTasks, submitsPerMinute, burst, payloadBytes } = all
   if (hasBudget(budget) && model !== null && worst === undefined)
     throw new RequestError(
       'wrong_state',
       'Nobody knows what the task may cost, and its tenant has a budget: it was made before that. Submit it again, with max_cost_usd.',
+    )
+  if (payloadBytes !== undefined && inputBytes > payloadBytes)
+    throw new RequestError(
+      'payload_too_large',
+      `Your limit is reached: an input may have ${payloadBytes} bytes, and this one has ${inputBytes}. Send what is large as a file by POST /uploads.`,
+      [{ path: 'input', message: `limit payload_bytes: at most ${payloadBytes} bytes.` }],
     )
   // A task that calls no model counts with no budget.
   const worstMicroUsd = worst ?? 0

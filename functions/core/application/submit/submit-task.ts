@@ -46,7 +46,7 @@ export interface Submission {
 }
 
 /** What is asked of a task that wants to begin. */
-export type AdmittedTask = TaskKey & Pick<Task, 'model' | 'worstMicroUsd'>
+export type AdmittedTask = TaskKey & Pick<Task, 'model' | 'worstMicroUsd'> & { readonly inputBytes?: number }
 
 /**
  * Who wants the task to begin. `caller`: all limits hold. `retry`: a task that was let in once takes no submit again.
@@ -103,7 +103,14 @@ export async function submitTask(
   const expiresAt = submission.expiresInMs === undefined ? undefined : now + submission.expiresInMs
 
   const { model, maxCostMicroUsd, worstMicroUsd } = submission
-  const asked = { tenant, id, model, ...(worstMicroUsd === undefined ? {} : { worstMicroUsd }) }
+  const json = JSON.stringify(submission.input)
+  const asked = {
+    tenant,
+    id,
+    model,
+    inputBytes: Buffer.byteLength(json),
+    ...(worstMicroUsd === undefined ? {} : { worstMicroUsd }),
+  }
   const origin = submission.parent || submission.firing ? 'inner' : 'caller'
   const held = await admission?.admit(asked, origin).catch(async (error: unknown) => {
     // A replay is no new task: it is answered at the limit too.
@@ -111,7 +118,7 @@ export async function submitTask(
     throw error
   })
   // A name of its own: neither a reused key nor the cleanup of an expired row with this id can touch another's input.
-  const input = await payloads.keep({ tenant, id }, `input-${ids.token()}`, JSON.stringify(submission.input))
+  const input = await payloads.keep({ tenant, id }, `input-${ids.token()}`, json)
   const task: Task = {
     tenant,
     id,

@@ -1,0 +1,68 @@
+import type { Json } from '../../lib/client/types.ts'
+import { table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+import { wholeNumber } from '../cli/values.ts'
+
+type Limits = Json<'getLimits'>
+
+/** `limits`: what a tenant may do and spend, and how much of it is used. */
+export const addLimits: AddCommand = (program) => {
+  const limits = program
+    .command('limits')
+    .description('show what a tenant may do and spend, and how much of it is used')
+    .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
+    .action(async ({ tenant }: { readonly tenant?: string }, command) => {
+      const session = await openSession(command)
+      const answer = await session.api.json('getLimits', { query: { tenant } })
+      session.show(answer, () => shown(answer))
+    })
+  limits
+    .command('set')
+    .description("replace a tenant's limits; one that is left out is the stage's again")
+    .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
+    .option('--open-tasks <n>', 'tasks that have not ended', wholeNumber)
+    .option('--submits-per-minute <n>', 'submits of a steady stream', wholeNumber)
+    .option('--burst <n>', 'submits that may come at once', wholeNumber)
+    .option('--payload-bytes <n>', 'bytes of an input', wholeNumber)
+    .option('--usd-per-day <usd>', 'what models may cost in a UTC day', Number)
+    .option('--usd-per-month <usd>', 'the same in a UTC month', Number)
+    .action(async (_options: object, command) => {
+      const session = await openSession(command)
+      const { tenant, openTasks, submitsPerMinute, burst, payloadBytes, usdPerDay, usdPerMonth } =
+        command.optsWithGlobals()
+      const answer = await session.api.json('setLimits', {
+        query: { tenant },
+        body: {
+          open_tasks: openTasks,
+          submits_per_minute: submitsPerMinute,
+          burst,
+          payload_bytes: payloadBytes,
+          usd_per_day: usdPerDay,
+          usd_per_month: usdPerMonth,
+        },
+      })
+      session.show(answer, () => shown(answer))
+    })
+}
+
+const NAMES = [
+  'open_tasks',
+  'submits_per_minute',
+  'burst',
+  'payload_bytes',
+  'usd_per_day',
+  'usd_per_month',
+] as const
+
+export function shown(limits: Limits): string {
+  const rows = NAMES.map((name) => {
+    const use = limits.budget.find(({ limit }) => limit === name)
+    const used = use
+      ? `$${use.spent_usd} spent, $${use.held_usd} held, $${use.left_usd} left until ${use.resets_at}`
+      : name === 'open_tasks' && limits[name] !== null
+        ? `${limits.tasks_open} open`
+        : ''
+    return [name, String(limits[name] ?? 'none'), limits.own.includes(name) ? 'own' : 'stage', used]
+  })
+  return `Tenant ${limits.tenant}\n${table(['LIMIT', 'VALUE', 'FROM', 'USED'], rows)}`
+}

@@ -1,0 +1,33 @@
+import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import type { OwnLimits } from '../../domain/limits.ts'
+import type { LimitStore } from '../../ports/limit-store.ts'
+import type { Row } from './row.ts'
+import { Table } from './table.ts'
+
+/** Beside the row that counts, so that a change of the limits does not wait for those who submit. */
+const keyOf = (tenant: string): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: 'limits' })
+
+export class DynamoLimitStore implements LimitStore {
+  readonly #table: Table
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#table = new Table(client, table)
+  }
+
+  async read(tenant: string): Promise<OwnLimits | undefined> {
+    const get = new GetCommand({ TableName: this.#table.name, Key: keyOf(tenant), ConsistentRead: true })
+    const { Item } = await this.#table.call('read', (client) => client.send(get))
+    return Item && JSON.parse(String(Item.limits))
+  }
+
+  async write(tenant: string, limits: OwnLimits): Promise<void> {
+    const update = new UpdateCommand({
+      TableName: this.#table.name,
+      Key: keyOf(tenant),
+      UpdateExpression: 'SET #limits = :limits',
+      ExpressionAttributeNames: { '#limits': 'limits' },
+      ExpressionAttributeValues: { ':limits': JSON.stringify(limits) },
+    })
+    await this.#table.call('limits', (client) => client.send(update))
+  }
+}
