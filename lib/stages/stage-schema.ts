@@ -235,7 +235,7 @@ export const stageSchema = z
       background: z.array(z.string().min(1)).default([]),
       /** Further servers, each beside the others: Ollama, vLLM, a gateway, Azure. */
       servers: z.array(serverSchema).default([]),
-      /** The proxy that model calls go by, but for Bedrock's, and the hosts reached without it, by commas. */
+      /** The proxy that model calls go by, and the hosts reached without it, by commas. */
       proxy: z
         .strictObject({ https: address.optional(), http: address.optional(), noProxy: z.string().optional() })
         .default({}),

@@ -5,6 +5,7 @@ import {
   type ConverseStreamCommandInput,
   type ConverseStreamOutput,
 } from '@aws-sdk/client-bedrock-runtime'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { ProviderError } from '../../../domain/errors.ts'
 import { readTokens } from '../../../domain/model-usage.ts'
 import { badAnswer, failedCall, unreachable } from '../../../domain/provider-failure.ts'
@@ -17,7 +18,7 @@ import type {
 } from '../../../ports/model-provider.ts'
 import { AnswerBuilder, collect, type Endings } from '../shared/answer.ts'
 import { asProvider } from '../shared/as-provider.ts'
-import { describeCauses } from '../shared/post-json.ts'
+import { describeCauses, proxyAgents } from '../shared/post-json.ts'
 import { BEDROCK_RULES } from './failures.ts'
 
 const NAME = 'bedrock'
@@ -36,10 +37,7 @@ const ENDINGS: Endings = {
 }
 
 /** Any model of Bedrock that Converse takes; credentials and Region are the function's own. */
-export function createBedrockProvider(
-  now: () => number,
-  client = new BedrockRuntimeClient({ maxAttempts: 1 }),
-): ModelProvider {
+export function createBedrockProvider(now: () => number, client = openClient()): ModelProvider {
   return asProvider(NAME, [], async (request, options) => {
     const answer = new AnswerBuilder(NAME, ENDINGS, options.onDelta)
     try {
@@ -47,6 +45,15 @@ export function createBedrockProvider(
     } catch (error) {
       throw translate(error, answer, now())
     }
+  })
+}
+
+/** The client's own connections are HTTP/2, which pass no proxy. Calls of this kind may go by HTTP/1.1 as well. */
+function openClient(): BedrockRuntimeClient {
+  const proxied = proxyAgents()
+  return new BedrockRuntimeClient({
+    maxAttempts: 1,
+    ...(proxied ? { requestHandler: new NodeHttpHandler(proxied) } : {}),
   })
 }
 
@@ -144,6 +151,14 @@ function translate(error: unknown, answer: AnswerBuilder, now: number): unknown 
     readonly $metadata?: { readonly httpStatusCode?: number }
     readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
   }
+  const { code } = error as { readonly code?: unknown }
+  // The client writes its metadata on these as well.
+  if (
+    $metadata?.httpStatusCode === undefined &&
+    typeof code === 'string' &&
+    /^(E[A-Z]+|CERT_|ERR_)/.test(code)
+  )
+    return unreachable(NAME, describeCauses(error))
   const isNamed = $metadata !== undefined || /Exception$|Throttling|Token/.test(name)
   if (name === 'CredentialsProviderError')
     return failedCall({ provider: NAME, status: 401, message: 'this function has no AWS credentials.', now })

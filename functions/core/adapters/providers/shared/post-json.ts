@@ -20,10 +20,16 @@ const openAgents = (proxyEnv: ProxyEnvironment) => ({
   'https:': new HttpsAgent({ proxyEnv }),
 })
 let agents = openAgents({})
+let hasProxy = false
+
+/** The agents of calls that another client makes; undefined where no proxy is set. */
+export const proxyAgents = (): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } | undefined =>
+  hasProxy ? { httpAgent: agents['http:'], httpsAgent: agents['https:'] } : undefined
 
 /** Sends all later calls by the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name. */
 export function useProxy(proxyEnv: ProxyEnvironment): void {
   agents = openAgents(proxyEnv)
+  hasProxy = Boolean(proxyEnv.HTTPS_PROXY || proxyEnv.HTTP_PROXY)
 }
 
 /**
