@@ -24,6 +24,7 @@ const priceRow = (model: string) => {
     model,
     input: price?.input ?? null,
     cached_input: price?.cachedInput ?? null,
+    cache_write: price?.cacheWrite ?? price?.input ?? null,
     output: price?.output ?? null,
     as_of: price?.asOf ?? null,
     source: price?.source ?? null,
@@ -32,10 +33,10 @@ const priceRow = (model: string) => {
 
 export const priceTable = (rows: readonly Row[], paint: Paint): string =>
   table(
-    ['MODEL', 'INPUT', 'CACHED', 'OUTPUT', 'AS OF', 'SOURCE'],
-    rows.map(({ model, input, cached_input, output, as_of, source }) => [
+    ['MODEL', 'INPUT', 'CACHED', 'CACHE WRITE', 'OUTPUT', 'AS OF', 'SOURCE'],
+    rows.map(({ model, input, cached_input, cache_write, output, as_of, source }) => [
       model,
-      ...[input, cached_input, output].map((usd) => (usd === null ? 'unknown' : `$${usd}`)),
+      ...[input, cached_input, cache_write, output].map((usd) => (usd === null ? 'unknown' : `$${usd}`)),
       as_of ?? '-',
       source ?? '-',
     ]),

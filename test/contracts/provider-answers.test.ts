@@ -230,6 +230,7 @@ describe('the numbers of an answer', () => {
             input_tokens: 10,
             cache_read_input_tokens: 40,
             cache_creation_input_tokens: 5,
+            cache_creation: { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 2 },
             output_tokens: 1,
           },
         },
@@ -242,6 +243,8 @@ describe('the numbers of an answer', () => {
       outputTokens: 3,
       cachedTokens: 40,
       reasoningTokens: null,
+      cacheWriteTokens: 3,
+      hourCacheWriteTokens: 2,
     })
   })
 

@@ -22,6 +22,17 @@ describe('the price of a call', () => {
     expect(costMicroUsd('claude-sonnet-4-5', { ...long, inputTokens: 200_000 })).toBe(480_000)
   })
 
+  it('counts what was written to a cache at its own price, for five minutes and for an hour', () => {
+    const writes = { ...used, outputTokens: 0, cachedTokens: 200_000, cacheWriteTokens: 300_000 }
+    expect(costMicroUsd('claude-sonnet-4-6', writes)).toBe(1_500_000 + 60_000 + 1_125_000)
+    expect(costMicroUsd('claude-sonnet-4-6', { ...writes, hourCacheWriteTokens: 500_000 })).toBe(
+      60_000 + 1_125_000 + 3_000_000,
+    )
+    // Where a list has no price for it, it costs what input costs.
+    expect(costMicroUsd('gpt-4o', writes)).toBe(2_000_000 + 250_000)
+    expect(costMicroUsd('claude-sonnet-4-20250514', writes)).toBe(2 * (1_500_000 + 60_000 + 1_125_000))
+  })
+
   it('is unknown without tokens, and for a model that is not in the list', () => {
     expect(costMicroUsd('gpt-4o', { ...used, outputTokens: null })).toBeNull()
     for (const model of ['gpt-4o-audio-preview', 'gpt-5-pro', 'o3-pro', 'claude-opus-9', 'llama3', ''])
@@ -51,7 +62,17 @@ describe('the price of a call', () => {
 
   it('is printed, unknown where it is', () => {
     const text = priceTable(
-      [{ model: 'mine', input: null, cached_input: null, output: null, as_of: null, source: null }],
+      [
+        {
+          model: 'mine',
+          input: null,
+          cached_input: null,
+          cache_write: null,
+          output: null,
+          as_of: null,
+          source: null,
+        },
+      ],
       plain,
     )
     expect(text).toContain('unknown')

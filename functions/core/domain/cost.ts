@@ -2,17 +2,22 @@ import type { ModelUsage } from './model-usage.ts'
 import { priceOf } from './prices.ts'
 
 /** @returns millionths of a dollar, or null when the price or the tokens are not known. */
-export function costMicroUsd(
-  model: string,
-  { inputTokens, outputTokens, cachedTokens }: ModelUsage,
-): number | null {
+export function costMicroUsd(model: string, usage: ModelUsage): number | null {
+  const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens = 0, hourCacheWriteTokens = 0 } = usage
   const listed = priceOf(model)
   if (!listed || inputTokens === null || outputTokens === null) return null
   const price = listed.long && inputTokens > listed.long.aboveTokens ? listed.long.price : listed
   if (!price) return null
+  const { input, cachedInput, output, cacheWrite = input, hourCacheWrite = input } = price
   const cached = Math.min(cachedTokens ?? 0, inputTokens)
+  const written = Math.min(cacheWriteTokens, inputTokens - cached)
+  const writtenForAnHour = Math.min(hourCacheWriteTokens, inputTokens - cached - written)
   return Math.round(
-    (inputTokens - cached) * price.input + cached * price.cachedInput + outputTokens * price.output,
+    (inputTokens - cached - written - writtenForAnHour) * input +
+      cached * cachedInput +
+      written * cacheWrite +
+      writtenForAnHour * hourCacheWrite +
+      outputTokens * output,
   )
 }
 

@@ -11,6 +11,9 @@ export interface ModelUsage {
   readonly cachedTokens: number | null
   /** Part of the output that was reasoning. */
   readonly reasoningTokens: number | null
+  /** Parts of the input that were written to the cache, for five minutes and for an hour: each has its own price. */
+  readonly cacheWriteTokens?: number
+  readonly hourCacheWriteTokens?: number
 }
 
 /** More tokens than any model takes or gives in one call: a larger number is a mistake of the server's. */

@@ -8,6 +8,9 @@ export interface TokenPrice {
   /** Input that was read from the provider's cache. */
   readonly cachedInput: number
   readonly output: number
+  /** Input that was written to the cache, for five minutes and for an hour; left out where it costs what input costs. */
+  readonly cacheWrite?: number
+  readonly hourCacheWrite?: number
 }
 
 export interface ModelPrice extends TokenPrice {
@@ -38,7 +41,20 @@ const from =
     asOf,
   })
 const openai = from('https://developers.openai.com/api/docs/pricing', '2026-11')
-const anthropic = from('https://platform.claude.com/docs/en/about-claude/pricing', '2026-11')
+const claude = from('https://platform.claude.com/docs/en/about-claude/pricing', '2026-11')
+/** Anthropic's rule for every model: 1.25 times the input for five minutes, twice for an hour. */
+const withWrites = <Price extends TokenPrice>(price: Price) => ({
+  ...price,
+  cacheWrite: price.input * 1.25,
+  hourCacheWrite: price.input * 2,
+})
+const anthropic = (...row: Parameters<typeof claude>): ModelPrice => {
+  const { long, ...price } = claude(...row)
+  return {
+    ...withWrites(price),
+    ...(long ? { long: { ...long, price: long.price && withWrites(long.price) } } : {}),
+  }
+}
 const amazon = from(
   'https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/AmazonBedrock/current/us-east-1/index.json',
   '2026-11',

@@ -94,6 +94,7 @@ const toMessage = ({ role, content }: ModelMessage) => ({
 })
 
 const block = z.looseObject({ type: z.string().nullish(), text: z.string().nullish() })
+const object = z.looseObject({}).catch({})
 const numbers = z.looseObject({}).nullish().catch(undefined)
 const eventSchema = z.looseObject({
   type: z.string(),
@@ -129,10 +130,14 @@ function takeUsage(usage: Readonly<Record<string, unknown>> | null | undefined, 
   const fresh = readTokens(usage.input_tokens)
   const cached = readTokens(usage.cache_read_input_tokens)
   const written = readTokens(usage.cache_creation_input_tokens)
+  const { ephemeral_1h_input_tokens } = object.parse(usage.cache_creation)
+  const forAnHour = Math.min(readTokens(ephemeral_1h_input_tokens) ?? 0, written ?? 0)
   answer.usage = {
+    ...before,
     inputTokens: fresh === null ? before.inputTokens : fresh + (cached ?? 0) + (written ?? 0),
     outputTokens: readTokens(usage.output_tokens) ?? before.outputTokens,
     cachedTokens: cached ?? before.cachedTokens,
     reasoningTokens: before.reasoningTokens,
+    ...(written === null ? {} : { cacheWriteTokens: written - forAnHour, hourCacheWriteTokens: forAnHour }),
   }
 }

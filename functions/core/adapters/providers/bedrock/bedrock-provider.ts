@@ -133,9 +133,10 @@ function takeEvent(event: ConverseStreamOutput, answer: AnswerBuilder): boolean 
   if (usage) {
     const cached = readTokens(usage.cacheReadInputTokens)
     const fresh = readTokens(usage.inputTokens)
+    const written = readTokens(usage.cacheWriteInputTokens)
     answer.usage = {
-      inputTokens:
-        fresh === null ? null : fresh + (cached ?? 0) + (readTokens(usage.cacheWriteInputTokens) ?? 0),
+      inputTokens: fresh === null ? null : fresh + (cached ?? 0) + (written ?? 0),
+      ...(written ? { cacheWriteTokens: written } : {}),
       outputTokens: readTokens(usage.outputTokens),
       cachedTokens: cached,
       reasoningTokens: null,
