@@ -6,6 +6,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
+import { managedAcl } from './managed-acl.ts'
 
 type Door = StageSettings['api']
 
@@ -48,8 +49,9 @@ const onlyThrough = (vpcEndpointIds: readonly string[]) =>
 
 /** What is put in front of an API: a name of its own with a base path, a web ACL. */
 export class ApiDoor extends Construct {
-  constructor(scope: Construct, id: string, api: apigateway.RestApi, { domain, webAclArn }: Door) {
+  constructor(scope: Construct, id: string, api: apigateway.RestApi, { domain, ...door }: Door) {
     super(scope, id)
+    const webAclArn = door.managedRules ? managedAcl(this, door.managedRules).attrArn : door.webAclArn
     if (webAclArn)
       new CfnWebACLAssociation(this, 'WebAcl', { resourceArn: api.deploymentStage.stageArn, webAclArn })
     if (!domain) return

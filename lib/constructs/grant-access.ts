@@ -82,6 +82,7 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
       'The key of a payload is not known before its task is.',
     )
   }
+  if (access.table || access.partition || access.payloads) allowDataKey(target, reach.stage)
   if (access.models && reach.hasModels) allowModels(target, reach.stage)
   if (access.mail && reach.hasMail) allowMail(target, reach.stage)
 }
@@ -119,6 +120,16 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
   }
   for (const arn of bedrockResources(models.bedrockModels, printed).filter((text) => text.includes('*')))
     acceptWildcard(target, arn, 'A cross-Region profile may run its model in any of its Regions.')
+}
+
+/** Table and bucket use the key in the name of who asks them; nobody can use it past them. */
+function allowDataKey(target: TaskFunction, { dataKmsArn }: StageSettings): void {
+  const { region, urlSuffix } = Stack.of(target)
+  target.allow(
+    ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey'],
+    dataKmsArn ? [dataKmsArn] : [],
+    { StringEquals: { 'kms:ViaService': [`dynamodb.${region}.${urlSuffix}`, `s3.${region}.${urlSuffix}`] } },
+  )
 }
 
 function allowMail(target: TaskFunction, { mail }: StageSettings): void {

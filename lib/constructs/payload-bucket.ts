@@ -1,4 +1,5 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { PAYLOAD_PREFIX } from '../../functions/contract.ts'
@@ -18,13 +19,24 @@ export class PayloadBucket extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { protection, payloadExpiryDays }: Pick<StageSettings, 'protection' | 'payloadExpiryDays'>,
+    {
+      protection,
+      payloadExpiryDays,
+      dataKmsArn,
+    }: Pick<StageSettings, 'protection' | 'payloadExpiryDays' | 'dataKmsArn'>,
   ) {
     super(scope, id)
     this.bucket = new s3.Bucket(this, 'Bucket', {
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      encryption: s3.BucketEncryption.S3_MANAGED,
+      ...(dataKmsArn
+        ? {
+            encryption: s3.BucketEncryption.KMS,
+            encryptionKey: Key.fromKeyArn(this, 'Key', dataKmsArn),
+            // One data key for many objects: without it each costs a call of KMS.
+            bucketKeyEnabled: true,
+          }
+        : { encryption: s3.BucketEncryption.S3_MANAGED }),
       enforceSSL: true,
       lifecycleRules: [
         {

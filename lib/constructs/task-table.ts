@@ -1,5 +1,6 @@
 import { RemovalPolicy } from 'aws-cdk-lib'
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import { TABLE } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
@@ -20,7 +21,7 @@ export class TaskTable extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { protection, table }: Pick<StageSettings, 'protection' | 'table'>,
+    { protection, table, dataKmsArn }: Pick<StageSettings, 'protection' | 'table' | 'dataKmsArn'>,
   ) {
     super(scope, id)
     this.table = new dynamodb.TableV2(this, 'Table', {
@@ -47,6 +48,13 @@ export class TaskTable extends Construct {
           nonKeyAttributes: [...TABLE.dueIndex.include],
         },
       ],
+      ...(dataKmsArn
+        ? {
+            encryption: dynamodb.TableEncryptionV2.customerManagedKey(
+              Key.fromKeyArn(this, 'Key', dataKmsArn),
+            ),
+          }
+        : {}),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: protection.hasPointInTimeRecovery },
       deletionProtection: protection.hasDeletionProtection,
       removalPolicy: protection.isRetained ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,

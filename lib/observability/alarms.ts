@@ -1,10 +1,12 @@
 import { Duration, Stack } from 'aws-cdk-lib'
+import { SlackChannelConfiguration } from 'aws-cdk-lib/aws-chatbot'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription, UrlSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
+import { acknowledge } from '../constructs/acknowledge.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { FIVE_MINUTES, MINUTE, StageMetrics, type Watched, type WatchedLane } from './metrics.ts'
 
@@ -119,11 +121,40 @@ export class Alarms extends Construct {
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
       }),
     )
-    for (const { protocol, endpoint } of subscriptions.filter((one) => one.severity === severity))
-      topic.addSubscription(
-        protocol === 'email' ? new EmailSubscription(endpoint) : new UrlSubscription(endpoint),
-      )
+    for (const [index, subscription] of subscriptions.entries()) {
+      if (subscription.severity !== severity) continue
+      acknowledge(topic, {
+        'Serverless-SNSRedrivePolicy':
+          'A message about an alarm is old when somebody finds it in a queue; the alarm itself stays on.',
+      })
+      if (subscription.protocol === 'slack') this.#tellSlack(`Slack${index}`, topic, subscription)
+      else
+        topic.addSubscription(
+          subscription.protocol === 'email'
+            ? new EmailSubscription(subscription.endpoint)
+            : new UrlSubscription(subscription.endpoint),
+        )
+    }
     return topic
+  }
+
+  /** The channel can be told, and can ask for nothing: its role has no right. */
+  #tellSlack(
+    id: string,
+    topic: sns.ITopic,
+    { workspaceId, channelId }: { readonly workspaceId: string; readonly channelId: string },
+  ): void {
+    const role = new iam.Role(this, `${id}Role`, {
+      assumedBy: new iam.ServicePrincipal('chatbot.amazonaws.com'),
+    })
+    new SlackChannelConfiguration(this, id, {
+      slackChannelConfigurationName: `TaskRunner-${this.#props.stageName}-${id}`,
+      slackWorkspaceId: workspaceId,
+      slackChannelId: channelId,
+      notificationTopics: [topic],
+      role,
+      guardrailPolicies: [iam.ManagedPolicy.fromAwsManagedPolicyName('AWSDenyAll')],
+    })
   }
 
   #watchLane(metrics: StageMetrics, { name, queue, deadLetters }: WatchedLane): void {

@@ -31,6 +31,12 @@ const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731]
 
 const whole = z.number().int()
 
+const severity = z.enum(['urgent', 'notice'])
+
+const kmsKeyArn = z
+  .string()
+  .regex(/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/, 'must be the ARN of a KMS key')
+
 const laneSchema = z
   .strictObject({
     batchSize: whole.min(1).max(10_000),
@@ -117,6 +123,8 @@ const doorShape = {
     .optional(),
   /** A web ACL of yours in front of the stage. */
   webAclArn: z.string().startsWith('arn:').optional(),
+  /** In place of it, one with AWS's managed rules and so many requests of one address in five minutes. */
+  managedRules: z.strictObject({ requestsPerAddress: whole.min(10).max(2_000_000_000) }).optional(),
   /** Only through these VPC endpoints of `execute-api`; nothing from the internet. */
   vpcEndpointIds: z.array(z.string().regex(/^vpce-[0-9a-f]+$/, 'must be a VPC endpoint id')).default([]),
   /**
@@ -222,10 +230,7 @@ export const stageSchema = z
       /** The stage whose keys in SSM this one uses. Left out, it has its own. */
       keysOfStage: z.enum(STAGE_NAMES).optional(),
       /** The customer's key that encrypts the model keys in SSM; without it they are under the account's own. */
-      keysKmsArn: z
-        .string()
-        .regex(/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/, 'must be the ARN of a KMS key')
-        .optional(),
+      keysKmsArn: kmsKeyArn.optional(),
       /** Providers that are reached at another address than their own. */
       baseUrls: z.partialRecord(z.enum(PROVIDERS), address).default({}),
       /**
@@ -271,6 +276,11 @@ export const stageSchema = z
     table: z
       .strictObject({ maxWriteUnits: whole.min(1).optional(), maxReadUnits: whole.min(1).optional() })
       .default({}),
+    /**
+     * The customer's key that encrypts rows and payload objects; left out, they are under keys that AWS owns. Its policy must
+     * let the account's roles use it.
+     */
+    dataKmsArn: kmsKeyArn.optional(),
     /** Days a finished row is kept. */
     retentionDays: whole.min(1).max(3_650),
     /** Payload objects expire this many days after submission; later than any row that points at them. */
@@ -365,16 +375,21 @@ export const stageSchema = z
       /** Who is told when an alarm goes on or off. AWS asks each address to confirm. */
       alarmSubscriptions: z
         .array(
-          z
-            .strictObject({
-              severity: z.enum(['urgent', 'notice']),
-              protocol: z.enum(['email', 'https']),
-              endpoint: z.string().min(3),
-            })
-            .refine(({ protocol, endpoint }) => /^https:\/\//.test(endpoint) === (protocol === 'https'), {
-              path: ['endpoint'],
-              error: 'must be an https:// address for https, and a mail address for email',
+          z.discriminatedUnion('protocol', [
+            z.strictObject({ severity, protocol: z.literal('email'), endpoint: z.email() }),
+            z.strictObject({
+              severity,
+              protocol: z.literal('https'),
+              endpoint: z.string().startsWith('https://', 'must be an https:// address'),
             }),
+            // A channel of a workspace that the account's Amazon Q Developer has been let into once, in its console.
+            z.strictObject({
+              severity,
+              protocol: z.literal('slack'),
+              workspaceId: z.string().regex(/^T[A-Z0-9]+$/, 'must be a workspace id, e.g. T0123ABCD'),
+              channelId: z.string().regex(/^[CG][A-Z0-9]+$/, 'must be a channel id, e.g. C0123ABCD'),
+            }),
+          ]),
         )
         .default([]),
       /** Alarms on ratios and on other alarms, and saved queries, too; emulators refuse them. */
@@ -401,6 +416,14 @@ export const stageSchema = z
   .refine(({ name, timing }) => name === 'local' || timing.scale === 1, {
     path: ['timing', 'scale'],
     error: 'must be 1 on a deployed stage: shorter leases are for tests on one machine',
+  })
+  .refine(({ dataKmsArn, region }) => !dataKmsArn || dataKmsArn.split(':')[3] === region, {
+    path: ['dataKmsArn'],
+    error: 'must be a key of the Region that the stage states as its own: a table takes no other',
+  })
+  .refine(({ api }) => !(api.webAclArn && api.managedRules), {
+    path: ['api', 'managedRules'],
+    error: 'and webAclArn exclude each other: a stage has one web ACL',
   })
   .superRefine(({ name, models }, context) => {
     const refuse = (path: string, message: string) =>

@@ -70,6 +70,86 @@ describe('what a platform team asks for is a setting', () => {
     expect(text(found?.Properties.ResourceArn)).toContain('/restapis/')
   })
 
+  it('a web ACL of AWS’s managed rules, which lets prompts through that talk of attacks', () => {
+    const { stateless } = withDoor({ managedRules: { requestsPerAddress: 2_000 } })
+    const [[id = '', acl] = []] = Object.entries(stateless.byType('AWS::WAFv2::WebACL'))
+    const rules = acl?.Properties.Rules as {
+      Name: string
+      Priority: number
+      Action?: object
+      Statement: {
+        RateBasedStatement?: { Limit: number }
+        ManagedRuleGroupStatement?: { RuleActionOverrides?: { Name: string; ActionToUse: object }[] }
+      }
+    }[]
+    expect(rules.map(({ Name }) => Name)).toEqual([
+      'RequestsPerAddress',
+      'AWSManagedRulesAmazonIpReputationList',
+      'AWSManagedRulesCommonRuleSet',
+      'AWSManagedRulesKnownBadInputsRuleSet',
+    ])
+    expect(new Set(rules.map(({ Priority }) => Priority)).size).toBe(4)
+    expect(rules[0]?.Statement.RateBasedStatement?.Limit).toBe(2_000)
+    const counting = rules.flatMap(
+      ({ Statement }) => Statement.ManagedRuleGroupStatement?.RuleActionOverrides ?? [],
+    )
+    for (const { ActionToUse } of counting) expect(ActionToUse).toEqual({ Count: {} })
+    expect(counting.map(({ Name }) => Name)).toEqual(
+      expect.arrayContaining(['SizeRestrictions_BODY', 'CrossSiteScripting_BODY', 'Log4JRCE_BODY']),
+    )
+    const [association] = Object.values(stateless.byType('AWS::WAFv2::WebACLAssociation'))
+    expect(association?.Properties.WebACLArn).toEqual({ 'Fn::GetAtt': [id, 'Arn'] })
+  })
+
+  it('rows and payload objects under a key of the customer, which functions use through table and bucket only', () => {
+    const dataKmsArn = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+    const { stateful, stateless } = withSettings({
+      dataKmsArn,
+      account: '111122223333',
+      region: 'eu-central-1',
+    })
+    const [table] = Object.values(stateful.byType('AWS::DynamoDB::GlobalTable'))
+    expect(table?.Properties.SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
+    expect(text(table?.Properties.Replicas)).toContain(`"KMSMasterKeyId":"${dataKmsArn}"`)
+    const [bucket] = Object.values(stateful.byType('AWS::S3::Bucket'))
+    expect(text(bucket?.Properties.BucketEncryption)).toContain(`"KMSMasterKeyID":"${dataKmsArn}"`)
+    const policies = Object.values(stateless.byType('AWS::IAM::Policy'))
+    const statements = policies.flatMap(
+      ({ Properties }) =>
+        (
+          Properties.PolicyDocument as {
+            Statement: { Resource: unknown; Action: string[]; Condition?: object }[]
+          }
+        ).Statement,
+    )
+    const ours = statements.filter(({ Resource }) => Resource === dataKmsArn)
+    // All but the one that tells of health and types.
+    const functions = Object.keys(stateless.byType('AWS::Lambda::Function'))
+    expect(ours).toHaveLength(functions.length - 1)
+    for (const { Condition, Action } of ours) {
+      expect(text(Condition)).toMatch(/"kms:ViaService":\[.*dynamodb.*s3/)
+      expect(Action).toEqual(expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey']))
+    }
+  })
+
+  it('a channel of Slack that is told of alarms and may do nothing', () => {
+    const { observability } = withSettings({
+      observability: {
+        ...dev.observability,
+        alarmSubscriptions: [
+          { severity: 'urgent', protocol: 'slack', workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' },
+          { severity: 'notice', protocol: 'email', endpoint: 'team@example.com' },
+        ],
+      },
+    })
+    const [channel] = Object.values(observability?.byType('AWS::Chatbot::SlackChannelConfiguration') ?? {})
+    expect(channel?.Properties).toMatchObject({ SlackWorkspaceId: 'T0123ABCD', SlackChannelId: 'C0123ABCD' })
+    expect(text(channel?.Properties.SnsTopicArns)).toContain('Urgent')
+    expect(text(channel?.Properties.GuardrailPolicies)).toContain('AWSDenyAll')
+    const subscriptions = Object.values(observability?.byType('AWS::SNS::Subscription') ?? {})
+    expect(subscriptions.map(({ Properties }) => Properties.Protocol)).toEqual(['email'])
+  })
+
   it('private: only through its VPC endpoints', () => {
     const { stateless } = withDoor({ vpcEndpointIds: ['vpce-0123456789abcdef0'] })
     const [api] = Object.values(stateless.byType('AWS::ApiGateway::RestApi'))
@@ -131,6 +211,24 @@ describe('what a platform team asks for is a setting', () => {
     ],
     [{ bootstrapQualifier: 'Not-One' }, 'bootstrapQualifier: must be 1 to 10'],
     [{ tags: { 'aws:cost': 'x' } }, 'tags'],
+    [
+      { dataKmsArn: 'arn:aws:kms:us-east-1:111122223333:key/1', region: 'eu-central-1' },
+      'dataKmsArn: must be a key of the Region that the stage states',
+    ],
+    [{ dataKmsArn: 'alias/mine' }, 'dataKmsArn: must be the ARN of a KMS key'],
+    [
+      { api: { ...dev.api, webAclArn: 'arn:x', managedRules: { requestsPerAddress: 100 } } },
+      'api.managedRules: and webAclArn exclude each other',
+    ],
+    [
+      {
+        observability: {
+          ...dev.observability,
+          alarmSubscriptions: [{ severity: 'urgent', protocol: 'slack', workspaceId: 'x', channelId: 'C1' }],
+        },
+      },
+      'observability.alarmSubscriptions.0.workspaceId: must be a workspace id',
+    ],
     [{ budget: { usdPerMonth: 0, tell: [] } }, 'budget.usdPerMonth'],
   ])('a wrong one is refused by its name (%#)', (change, message) => {
     expect(() => parseStage('dev', { ...dev, ...change })).toThrow(message)

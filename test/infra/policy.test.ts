@@ -189,6 +189,60 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
+    'a right on one partition is one on all',
+    spoil('stateless', 'AWS::IAM::Policy', /^Reads/, (p) => {
+      for (const statement of statementsOf(p) as { Condition?: unknown }[]) delete statement.Condition
+    }),
+  ],
+  [
+    'an API function has no canary',
+    ({ stateless: resources }) => {
+      const [id = ''] =
+        Object.entries(resources).find(([, { Type }]) => Type === 'AWS::CodeDeploy::DeploymentGroup') ?? []
+      delete resources[id]
+    },
+  ],
+  [
+    'an event source has no limit',
+    spoil('stateless', 'AWS::Lambda::EventSourceMapping', /./, (p) => delete p.ScalingConfig),
+  ],
+  [
+    'answers are not compressed',
+    spoil('stateless', 'AWS::ApiGateway::RestApi', /./, (p) => delete p.MinimumCompressionSize),
+  ],
+  [
+    'metrics of each method are paid for',
+    spoil('stateless', 'AWS::ApiGateway::Stage', /./, (p) => {
+      for (const setting of p.MethodSettings as { MetricsEnabled?: boolean }[]) setting.MetricsEnabled = true
+    }),
+  ],
+  [
+    'the bucket is not encrypted',
+    spoil('stateful', 'AWS::S3::Bucket', /./, (p) => delete p.BucketEncryption),
+  ],
+  [
+    'the table cannot be restored',
+    spoil('stateful', 'AWS::DynamoDB::GlobalTable', /./, (p) =>
+      replaceText(p, '"PointInTimeRecoveryEnabled":true', '"PointInTimeRecoveryEnabled":false'),
+    ),
+  ],
+  [
+    'anybody of a service may call a function',
+    spoil('stateless', 'AWS::Lambda::Permission', /./, (p) => delete p.SourceArn),
+  ],
+  [
+    'a dead-letter queue takes letters of any queue',
+    spoil('stateful', 'AWS::SQS::Queue', /^deadlettersai/, (p) => delete p.RedriveAllowPolicy),
+  ],
+  [
+    'dead letters are forgotten after four days',
+    spoil('stateful', 'AWS::SQS::Queue', /^deadlettersai/, (p) => delete p.MessageRetentionPeriod),
+  ],
+  [
+    'a function outlives the gateway',
+    spoil('stateless', 'AWS::Lambda::Function', /^Writes/, (p) => Object.assign(p, { Timeout: 60 })),
+  ],
+  [
     'a queue takes calls without TLS',
     ({ stateless: resources }) => {
       const [id = ''] =
