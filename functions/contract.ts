@@ -64,6 +64,8 @@ export const ENV = {
   auth: 'AUTH',
   /** JSON list: issuers whose tokens are taken beside keys. */
   tokenIssuers: 'TOKEN_ISSUERS',
+  /** JSON list: the schedules of the stage's file. */
+  stageSchedules: 'STAGE_SCHEDULES',
   /** Set where leases and other waits are shorter than their full length. */
   timingScale: 'TIMING_SCALE',
 } as const
@@ -102,6 +104,8 @@ export const TABLE = {
   keyPrefix: 'K#',
   /** The partition of the item that says where the cleanup stopped. */
   expiryWalk: 'CLEANUP',
+  /** The partition of the schedules of those who run the stage, and of the stage itself. */
+  stageSchedules: 'H#default',
   /** The partition of those who wait for a task. */
   waitPlaces: 'WAITS',
   /** The partition of what running workers say about their slots. */

@@ -1,11 +1,13 @@
 /** What the routes of schedules work with. */
 
 import type * as z from 'zod'
-import { ENV } from '../contract.ts'
+import { ENV, OPEN_TENANT } from '../contract.ts'
 import type { ScheduleDraft } from '../core/application/schedule/change-schedule.ts'
+import { isDeclaredId } from '../core/application/schedule/declare-schedules.ts'
 import { invalid } from '../core/application/submit/prepare-submission.ts'
 import { type FieldError, RequestError } from '../core/domain/errors.ts'
 import { type Schedule, type Timing, upcoming } from '../core/domain/schedule.ts'
+import type { TaskKey } from '../core/domain/task.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
 import { openSchedules, readConfig } from '../hosts/lambda.ts'
 import { checkCron, describeTiming, scheduleTimes } from '../hosts/schedules.ts'
@@ -22,9 +24,30 @@ export function openScheduleNeeds() {
     followUps: openFollowUps(),
     retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
     prepareTask: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
+    // With keys of its own a stage has tenants that do not trust each other; those of the gateway's may all operate it.
+    areStageSchedulesShared: readConfig([ENV.auth]).AUTH !== 'keys',
   }
 }
 export type ScheduleNeeds = ReturnType<typeof openScheduleNeeds>
+
+/** Where a schedule lies: a caller's own with the caller, one of the stage's file with those who run the stage. */
+export const keyOf = (
+  { areStageSchedulesShared }: Pick<ScheduleNeeds, 'areStageSchedulesShared'>,
+  tenant: string,
+  id: string,
+): TaskKey => ({ tenant: areStageSchedulesShared && isDeclaredId(id) ? OPEN_TENANT : tenant, id })
+
+const MOST_OF_STAGE = 100
+
+/** The schedules of the stage's file that a caller is shown beside its own. */
+export async function sharedSchedules(
+  { areStageSchedulesShared, schedules }: ScheduleNeeds,
+  tenant: string,
+): Promise<readonly Schedule[]> {
+  if (!areStageSchedulesShared || tenant === OPEN_TENANT) return []
+  const page = await schedules.list(OPEN_TENANT, MOST_OF_STAGE)
+  return page.schedules.filter(({ source }) => source === 'stage')
+}
 
 type Body = z.output<typeof shapes.scheduleBody>
 

@@ -71,6 +71,30 @@ const shapes = {
       }),
     ),
   ).default([]),
+  [ENV.stageSchedules]: json(
+    z.array(
+      z.object({
+        name: z.string(),
+        timing: z.discriminatedUnion('kind', [
+          z.object({ kind: z.literal('cron'), expression: z.string(), timezone: z.string() }),
+          z.object({ kind: z.literal('rate'), everyMs: z.number().positive(), anchor: z.number() }),
+        ]),
+        overlap: z.enum(['skip', 'allow', 'cancel_running']),
+        missed: z.enum(['skip', 'run_once', 'run_all']),
+        jitterMs: z.number(),
+        task: z.record(z.string(), z.unknown()),
+        submission: z.object({
+          type: z.string(),
+          lane: z.enum(LANES),
+          model: z.string().nullable(),
+          priority: z.number(),
+          maxAttempts: z.number(),
+          timeoutMs: z.number(),
+          tags: z.array(z.string()),
+        }),
+      }),
+    ),
+  ).default([]),
   [ENV.corsOrigins]: json(z.array(z.string().min(1))).default([]),
   [ENV.modelServers]: json(
     z.record(

@@ -1,8 +1,10 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
-import { ENV } from '../contract.ts'
+import { ENV, OPEN_TENANT } from '../contract.ts'
 import { type SweepCounts, sweep } from '../core/application/repair/sweep.ts'
+import { declareSchedules } from '../core/application/schedule/declare-schedules.ts'
 import { fireSchedule } from '../core/application/schedule/fire-schedule.ts'
+import { causeFields } from '../core/domain/errors.ts'
 import type { TaskKey } from '../core/domain/task.ts'
 import type { DuePart } from '../core/ports/due-index.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
@@ -62,6 +64,23 @@ const dependencies = {
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
 }
 
+const declared = readConfig([ENV.stageSchedules]).STAGE_SCHEDULES.map((one) => ({
+  ...one,
+  submission: { ...one.submission, input: one.task.input ?? {} },
+}))
+let isDeclared = false
+
+/** Once per environment, since a deploy makes new ones; again with the next sweep where it failed. */
+async function declareOnce(): Promise<void> {
+  if (isDeclared) return
+  await declareSchedules(firing, OPEN_TENANT, declared).then(
+    () => {
+      isDeclared = true
+    },
+    (error) => log('sweep.failed', { item: 'declared schedules', ...causeFields(error) }),
+  )
+}
+
 /** Which part of what is due a timer asks for; all of it for a call by hand. */
 const toPart = (event: unknown): DuePart => {
   const { index = 0, of = 1 } = (event as { readonly part?: Partial<DuePart> } | null)?.part ?? {}
@@ -71,6 +90,8 @@ const toPart = (event: unknown): DuePart => {
 /** The timers' consumer: once a minute each, several side by side, repairs whatever is overdue. */
 export const handler = middy<unknown, SweepCounts>().handler(async (event, context: Context) => {
   const part = toPart(event)
+  // Of several sweepers side by side, one.
+  if (part.index === 0) await declareOnce()
   const counts = await sweep(dependencies, clock.now() + context.getRemainingTimeInMillis() - 5_000, part)
   log('sweep.finished', { ...counts, part: part.index })
   // Only the deep health check reads it: no reason to fail a sweep that is done.

@@ -3,6 +3,7 @@ import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { ENV, type Lane } from '../../functions/contract.ts'
+import { declaredSchedules } from '../stages/stage-schedules.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { FunctionTimer } from './function-timer.ts'
 import { grantAccess } from './grant-access.ts'
@@ -44,6 +45,13 @@ export class Sweeper extends Construct {
         [ENV.webhookQueueUrl]: props.webhooks.queueUrl,
         [ENV.deadLetterQueueUrls]: queueUrls(this, props.deadLetters),
         [ENV.retentionDays]: String(stage.retentionDays),
+        ...(Object.keys(stage.schedules).length > 0
+          ? {
+              [ENV.stageSchedules]: JSON.stringify(
+                declaredSchedules(stage.schedules, stage.models.defaultModel),
+              ),
+            }
+          : {}),
       },
     })
     grantAccess(this.sweep, 'sweep', {

@@ -62,6 +62,12 @@ export function local(environment: Environment): StageInput {
       servers: serversOf(environment.MODEL_SERVERS),
       proxy: proxyOf(environment),
     },
+    schedules:
+      jsonOf(
+        environment.SCHEDULES,
+        'SCHEDULES',
+        '{"nightly": {"cron": "0 2 * * *", "task": {"type": "example.add", "input": {"x": 1, "y": 2}}}}',
+      ) ?? {},
     tenantLimits: jsonOf(environment.TENANT_LIMITS, 'TENANT_LIMITS', '{"openTasks": 10}') ?? {},
     // It reaches nobody: what is sent lies in the console's outbox.
     mail: { from: 'tasks@taskrunner.example' },

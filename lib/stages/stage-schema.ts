@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { KEYED_PROVIDERS, PROVIDERS } from '../../functions/contract/providers.ts'
 import { LANES, type Lane, LIMITS, SCOPES } from '../../functions/contract.ts'
+import { schedulesSchema } from './stage-schedules.ts'
 
 /** Stages with a file of their own. */
 export const STAGE_NAMES = ['local', 'emulated', 'dev', 'staging', 'prod'] as const
@@ -272,6 +273,8 @@ export const stageSchema = z
           .optional(),
       })
       .default({}),
+    /** Tasks that the stage itself submits, again and again. Shown by the API, changed here alone. */
+    schedules: schedulesSchema,
     /** The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. */
     table: z
       .strictObject({ maxWriteUnits: whole.min(1).optional(), maxReadUnits: whole.min(1).optional() })

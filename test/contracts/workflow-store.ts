@@ -174,6 +174,16 @@ export function scheduleStoreContract(name: string, open: () => Promise<Schedule
       expect(await store.get(seen)).toBeUndefined()
     })
 
+    it('lists on where a page of the table ends, at 1 MB', async () => {
+      const store = await open()
+      const task = 'x'.repeat(300_000)
+      for (const id of ['a', 'b', 'c', 'd', 'e']) await store.create(schedule(id, { task }))
+      expect((await store.list('acme', 10)).schedules.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd', 'e'])
+      const first = await store.list('acme', 4)
+      expect(first.schedules).toHaveLength(4)
+      expect((await store.list('acme', 4, first.cursor)).schedules.map(({ id }) => id)).toEqual(['e'])
+    })
+
     it('lists a tenant’s own', async () => {
       const store = await open()
       for (const id of ['c', 'a', 'b']) await store.create(schedule(id))

@@ -2,10 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
+const task = { type: 'example.add', input: { x: 1, y: 2 } }
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 let client: Client
 beforeAll(async () => {
-  running = await startTestRuntime()
+  running = await startTestRuntime({
+    SCHEDULES: JSON.stringify({ hourly: { everySeconds: 3_600, task }, often: { everySeconds: 4, task } }),
+  })
   client = new Client(running.url)
 })
 afterAll(() => running.stop())
@@ -18,7 +21,6 @@ interface Shown {
   readonly paused: boolean
   readonly last_task_id: string | null
 }
-const task = { type: 'example.add', input: { x: 1, y: 2 } }
 const make = async (body: object) => {
   const answer = await client.post('/schedules', body)
   expect([answer.status, answer.body]).toEqual([201, expect.anything()])
@@ -62,6 +64,30 @@ describe('schedules on the running product', () => {
     expect(told.body.message).toContain(`The schedule ${id} planned it for ${runAt}`)
     expect(told.body.facts).toMatchObject({ schedule: id, planned_at: runAt })
     await client.call('DELETE', `/schedules/${id}`)
+  })
+
+  it('of the stage’s file are made by the sweeper, fire, are shown, and are not the API’s to change', async () => {
+    const id = 'stage-often'
+    await expect
+      .poll(async () => (await client.get(`/schedules/${id}`)).status, { timeout: 90_000 })
+      .toBe(200)
+    await expect.poll(async () => (await look(id)).fired, { timeout: 90_000 }).toBeGreaterThan(0)
+    const shown = await look(id)
+    expect(shown).toMatchObject({ name: 'often', source: 'stage', in_words: 'Every 4 seconds' })
+    expect(shown.next_times).toHaveLength(5)
+    expect(await client.done(shown.last_task_id ?? '')).toMatchObject({ status: 'COMPLETED', result: 3 })
+    const page = (await client.get('/schedules')).body as unknown as { schedules: Shown[] }
+    expect(page.schedules.map((one) => one.id)).toEqual(expect.arrayContaining([id, 'stage-hourly']))
+    for (const [method, path, body] of [
+      ['PATCH', '', { rate_seconds: 60 }],
+      ['DELETE', '', undefined],
+      ['POST', '/pause', {}],
+      ['POST', '/resume', {}],
+    ] as const) {
+      const answer = await client.call<{ detail: string }>(method, `/schedules/${id}${path}`, body)
+      expect([method, path, answer.status]).toEqual([method, path, 409])
+      expect(answer.body.detail).toContain('change it in the stage')
+    }
   })
 
   it.each([

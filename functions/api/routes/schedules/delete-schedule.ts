@@ -1,6 +1,6 @@
 import { deleteSchedule } from '../../../core/application/schedule/change-schedule.ts'
 import { defineRoute } from '../../define-route.ts'
-import { openScheduleNeeds } from '../../schedules.ts'
+import { keyOf, openScheduleNeeds } from '../../schedules.ts'
 import { scheduleParams } from '../../schemas/schedule.ts'
 
 export const deleteScheduleRoute = defineRoute({
@@ -15,7 +15,7 @@ export const deleteScheduleRoute = defineRoute({
   problems: [404, 409],
   needs: openScheduleNeeds,
   handle: async ({ tenant, params: { id } }, needs) => {
-    await deleteSchedule(needs, { tenant, id })
+    await deleteSchedule(needs, keyOf(needs, tenant, id))
     return { status: 204 }
   },
 })

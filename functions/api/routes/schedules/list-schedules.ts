@@ -1,5 +1,5 @@
 import { defineRoute } from '../../define-route.ts'
-import { openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
+import { openScheduleNeeds, sharedSchedules, toScheduleJson } from '../../schedules.ts'
 import { schedulePage, scheduleQuery } from '../../schemas/schedule.ts'
 
 export const listSchedulesRoute = defineRoute({
@@ -8,16 +8,20 @@ export const listSchedulesRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:read',
   summary: 'List schedules',
+  description: 'The first page begins with those of the stage’s file, which only a deploy changes.',
   query: scheduleQuery,
   answers: { 200: { description: 'One page.', schema: schedulePage } },
   needs: openScheduleNeeds,
   handle: async ({ tenant, base, query: { limit, cursor } }, needs) => {
     const page = await needs.schedules.list(tenant, limit, cursor)
+    const shared = cursor === undefined ? await sharedSchedules(needs, tenant) : []
     const now = needs.clock.now()
     return {
       status: 200,
       body: {
-        schedules: await Promise.all(page.schedules.map((one) => toScheduleJson(one, base, now))),
+        schedules: await Promise.all(
+          [...shared, ...page.schedules].map((one) => toScheduleJson(one, base, now)),
+        ),
         next_cursor: page.cursor ?? null,
       },
     }

@@ -1,6 +1,6 @@
 import { pauseSchedule } from '../../../core/application/schedule/change-schedule.ts'
 import { defineRoute } from '../../define-route.ts'
-import { openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
+import { keyOf, openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
 import { scheduleParams, scheduleSchema } from '../../schemas/schedule.ts'
 
 export const pauseScheduleRoute = defineRoute({
@@ -16,6 +16,6 @@ export const pauseScheduleRoute = defineRoute({
   needs: openScheduleNeeds,
   handle: async ({ tenant, base, params: { id } }, needs) => ({
     status: 200,
-    body: await toScheduleJson(await pauseSchedule(needs, { tenant, id }), base, needs.clock.now()),
+    body: await toScheduleJson(await pauseSchedule(needs, keyOf(needs, tenant, id)), base, needs.clock.now()),
   }),
 })

@@ -1,6 +1,6 @@
 import { resumeSchedule } from '../../../core/application/schedule/change-schedule.ts'
 import { defineRoute } from '../../define-route.ts'
-import { openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
+import { keyOf, openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
 import { scheduleParams, scheduleSchema } from '../../schemas/schedule.ts'
 
 export const resumeScheduleRoute = defineRoute({
@@ -16,6 +16,10 @@ export const resumeScheduleRoute = defineRoute({
   needs: openScheduleNeeds,
   handle: async ({ tenant, base, params: { id } }, needs) => ({
     status: 200,
-    body: await toScheduleJson(await resumeSchedule(needs, { tenant, id }), base, needs.clock.now()),
+    body: await toScheduleJson(
+      await resumeSchedule(needs, keyOf(needs, tenant, id)),
+      base,
+      needs.clock.now(),
+    ),
   }),
 })

@@ -1,6 +1,6 @@
 import { updateSchedule } from '../../../core/application/schedule/change-schedule.ts'
 import { defineRoute } from '../../define-route.ts'
-import { bodyOf, draftOf, openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
+import { bodyOf, draftOf, keyOf, openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
 import { scheduleParams, schedulePatch, scheduleSchema, TIMING_FIELDS } from '../../schemas/schedule.ts'
 
 export const updateScheduleRoute = defineRoute({
@@ -17,7 +17,7 @@ export const updateScheduleRoute = defineRoute({
   needs: openScheduleNeeds,
   handle: async ({ tenant, base, params: { id }, body }, needs) => {
     const hasTiming = TIMING_FIELDS.some((field) => body[field] !== undefined)
-    const schedule = await updateSchedule(needs, { tenant, id }, (seen) => {
+    const schedule = await updateSchedule(needs, keyOf(needs, tenant, id), (seen) => {
       const before = Object.entries(bodyOf(seen)).filter(
         ([field]) => !hasTiming || !(TIMING_FIELDS as readonly string[]).includes(field),
       )

@@ -57,19 +57,29 @@ export class DynamoScheduleStore implements ScheduleStore {
   }
 
   async list(tenant: string, limit: number, cursor?: string) {
-    const query = new QueryCommand({
-      TableName: this.#rows.table.name,
-      KeyConditionExpression: `pk = :pk${cursor === undefined ? '' : ' AND sk > :cursor'}`,
-      ExpressionAttributeValues: {
-        ':pk': partitionOf(tenant),
-        ...(cursor === undefined ? {} : { ':cursor': cursor }),
-      },
-      Limit: limit + 1,
-      ConsistentRead: true,
-    })
-    const { Items = [] } = await this.#rows.table.call('list', (client) => client.send(query))
-    const schedules = Items.slice(0, limit).map(fromRow)
+    const found: Row[] = []
+    let ExclusiveStartKey: Row | undefined
+    // A page of the table ends at 1 MB: a few schedules with large inputs.
+    do {
+      const query = new QueryCommand({
+        TableName: this.#rows.table.name,
+        KeyConditionExpression: `pk = :pk${cursor === undefined ? '' : ' AND sk > :cursor'}`,
+        ExpressionAttributeValues: {
+          ':pk': partitionOf(tenant),
+          ...(cursor === undefined ? {} : { ':cursor': cursor }),
+        },
+        Limit: limit + 1 - found.length,
+        ConsistentRead: true,
+        ExclusiveStartKey,
+      })
+      const { Items = [], LastEvaluatedKey } = await this.#rows.table.call('list', (client) =>
+        client.send(query),
+      )
+      found.push(...Items)
+      ExclusiveStartKey = LastEvaluatedKey
+    } while (ExclusiveStartKey && found.length <= limit)
+    const schedules = found.slice(0, limit).map(fromRow)
     const last = schedules.at(-1)
-    return Items.length > limit && last ? { schedules, cursor: last.id } : { schedules }
+    return found.length > limit && last ? { schedules, cursor: last.id } : { schedules }
   }
 }

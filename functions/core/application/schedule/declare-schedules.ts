@@ -1,0 +1,104 @@
+import { nextPlanned, type Schedule, type ScheduleTimes, type Timing } from '../../domain/schedule.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { ScheduleStore } from '../../ports/schedule-store.ts'
+import type { ScheduledSubmission } from './fire-schedule.ts'
+
+/** A schedule of the stage's file, found valid when the stage was synthesized. */
+export interface DeclaredSchedule {
+  readonly name: string
+  readonly timing: Timing
+  readonly overlap: Schedule['overlap']
+  readonly missed: Schedule['missed']
+  readonly jitterMs: number
+  /** The body of POST /tasks, as the stage's file has it. */
+  readonly task: Readonly<Record<string, unknown>>
+  readonly submission: ScheduledSubmission
+}
+
+interface Dependencies {
+  readonly schedules: ScheduleStore
+  readonly times: ScheduleTimes
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const PAGE = 100
+/** No id that the API gives has it, so that a schedule of the stage never meets one of a caller. */
+const PREFIX = 'stage-'
+
+export const declaredId = (name: string): string => `${PREFIX}${name}`
+export const isDeclaredId = (id: string): boolean => id.startsWith(PREFIX)
+
+/**
+ * Makes the rows of a stage's schedules what its file says: new ones are created, changed ones replaced, those that the file no
+ * longer has removed. An unchanged one is left as it is, with its next time: a deploy moves no firing and makes none twice.
+ * Two at once do the same, and each write states the version it saw.
+ */
+export async function declareSchedules(
+  { schedules, times, clock, log }: Dependencies,
+  tenant: string,
+  declared: readonly DeclaredSchedule[],
+): Promise<void> {
+  const known = new Map<string, Schedule>()
+  let cursor: string | undefined
+  do {
+    const page = await schedules.list(tenant, PAGE, cursor)
+    for (const row of page.schedules) if (row.source === 'stage') known.set(row.id, row)
+    cursor = page.cursor
+  } while (cursor !== undefined)
+
+  const now = clock.now()
+  for (const one of declared) {
+    const id = declaredId(one.name)
+    const seen = known.get(id)
+    known.delete(id)
+    const wanted = {
+      name: one.name,
+      timing: one.timing,
+      overlap: one.overlap,
+      missed: one.missed,
+      jitterMs: one.jitterMs,
+      task: JSON.stringify(one.task),
+      submission: JSON.stringify(one.submission),
+    }
+    if (seen && isSame(seen, wanted)) continue
+    const nextAt = nextPlanned(times, wanted, now)
+    const next = nextAt === undefined ? {} : { nextAt }
+    if (seen) {
+      const { nextAt: _next, ...rest } = seen
+      await schedules.replace(seen, { ...rest, ...wanted, ...next })
+    } else
+      await schedules.create({
+        tenant,
+        id,
+        ...wanted,
+        ...next,
+        isPaused: false,
+        source: 'stage',
+        createdAt: now,
+        updatedAt: now,
+        fired: 0,
+        missedCount: 0,
+        version: 1,
+      })
+    log('schedule.declared', { tenant, schedule_id: id })
+  }
+  for (const gone of known.values()) {
+    await schedules.remove(gone)
+    log('schedule.withdrawn', { tenant, schedule_id: gone.id })
+  }
+}
+
+const FIELDS = ['name', 'timing', 'overlap', 'missed', 'jitterMs', 'task', 'submission'] as const
+
+/** Field by field as text: the table keeps no order of a map's fields, hence the sort. */
+const isSame = (
+  seen: Pick<Schedule, (typeof FIELDS)[number]>,
+  wanted: Pick<Schedule, (typeof FIELDS)[number]>,
+): boolean => FIELDS.every((field) => textOf(seen[field]) === textOf(wanted[field]))
+
+const textOf = (value: unknown): string =>
+  value !== null && typeof value === 'object'
+    ? JSON.stringify(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)))
+    : JSON.stringify(value)
