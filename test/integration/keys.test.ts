@@ -245,3 +245,62 @@ describe('a closed stage', () => {
     }
   })
 })
+
+describe('a tenant with a long backlog', () => {
+  it('holds a quiet tenant’s single task back by no more than a batch', async () => {
+    const tenants = await Promise.all(
+      ['noisy', 'quiet'].map((tenant) => make(['tasks:write', 'tasks:read'], tenant)),
+    )
+    const [noisy = {}, quiet = {}] = tenants.map(({ key }) => ({ 'x-api-key': key }))
+    interface Timed {
+      readonly id: string
+      readonly status: string
+      readonly created_at: string
+      readonly started_at: string | null
+    }
+    // 20 slots in this lane: 12 s of work for it, or more.
+    const run = { type: 'example.run', input: { name: 'long', seconds: 1 } }
+    const { body: flood } = await call<{ id: string }>('POST', '/workflows', noisy, {
+      tags: ['flood'],
+      group: Array.from({ length: 240 }, () => run),
+    })
+    const ended = async () =>
+      (
+        await call<{ steps: { group: { tasks: { completed: number } } } }>(
+          'GET',
+          `/workflows/${flood.id}`,
+          noisy,
+        )
+      ).body.steps.group.tasks.completed
+    await expect.poll(ended, { timeout: 60_000 }).toBeGreaterThan(10)
+    const { body: single } = await call<Timed>('POST', '/tasks', quiet, {
+      type: 'example.add',
+      input: { x: 1, y: 2 },
+    })
+    const look = async () => (await call<Timed>('GET', `/tasks/${single.id}`, quiet)).body
+    await expect.poll(async () => (await look()).status, { timeout: 60_000 }).toBe('COMPLETED')
+    const done = await look()
+    const all: Timed[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: { body: { tasks: Timed[]; next_cursor: string | null } } = await call(
+        'GET',
+        `/tasks?tag=flood&limit=100${cursor ? `&cursor=${cursor}` : ''}`,
+        noisy,
+      )
+      all.push(...page.body.tasks)
+      cursor = page.body.next_cursor
+    }
+    const before = all.filter(
+      ({ started_at }) =>
+        started_at !== null && started_at > done.created_at && started_at < (done.started_at ?? ''),
+    )
+    const waiting = all.filter(({ status }) => status === 'PENDING')
+    console.info(
+      `${before.length} of the flood began before it; ${waiting.length} of it still waited after it`,
+    )
+    expect(waiting.length).toBeGreaterThan(40)
+    // A batch of ten for each of the lane's two workers.
+    expect(before.length).toBeLessThanOrEqual(20)
+    await call('POST', `/workflows/${flood.id}/cancel`, noisy)
+  })
+})

@@ -8,6 +8,7 @@ import { Server } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { FairOrder, type QueuedMessage } from './fair-order.ts'
 import { guarded, serveGuarded } from './guarded-server.ts'
 import type { QueueDepthSample, ServiceOrder, ThreadOrder } from './orders.ts'
 import { openTableServer } from './table/server.ts'
@@ -35,18 +36,79 @@ async function startDynamo({ directory, keys }: ServiceOrder): Promise<Running> 
 /** Of an upload, and some room for what a client sends beside it. */
 const LARGEST_BODY = 110_000_000
 
-/** fauxqs takes bodies of 11 MiB, S3 takes 5 GB, and there is no setting: the one number in its source is another here. */
-function raiseBodyLimit(): void {
+const TO_GROUP = 'delaySeconds > 0 ? delaySeconds : undefined'
+
+/** What has no setting in fauxqs, by the file in which its source is another here. */
+const PATCHES: Readonly<Record<string, readonly [text: string, instead: string]>> = {
+  // S3 takes 5 GB.
+  'app.js': ['bodyLimit: 11 * 1_048_576', `bodyLimit: ${LARGEST_BODY}`],
+  // A standard queue has groups as well: its tenants.
+  'sqs/actions/sendMessage.js': [`${TO_GROUP});`, `${TO_GROUP}, body.MessageGroupId);`],
+  'sqs/actions/sendMessageBatch.js': [`${TO_GROUP});`, `${TO_GROUP}, entry.MessageGroupId);`],
+}
+
+/** @throws Error when a version of fauxqs comes whose source has another text there. */
+function patchFauxqs(): void {
   registerHooks({
     load: (url, context, next) => {
       const loaded = next(url, context)
-      if (!url.endsWith('/fauxqs/dist/app.js')) return loaded
+      const patch = PATCHES[url.split('/fauxqs/dist/')[1] ?? '']
+      if (!patch) return loaded
       const source = String(loaded.source)
-      const raised = source.replace(/bodyLimit: 11 \* 1_048_576/, `bodyLimit: ${LARGEST_BODY}`)
-      if (raised === source) throw new Error('This fauxqs has its body limit elsewhere: see raiseBodyLimit.')
-      return { ...loaded, source: raised }
+      if (source.split(patch[0]).length !== 2)
+        throw new Error(`This fauxqs does not have "${patch[0]}" once in ${url}: see PATCHES.`)
+      return { ...loaded, source: source.replace(...patch) }
     },
   })
+}
+
+/** What fauxqs keeps of a standard queue. */
+interface EmbeddedQueue {
+  readonly messages: QueuedMessage[]
+  readonly inflightMessages: Map<string, { readonly message: QueuedMessage }>
+  isFifo(): boolean
+  processTimers(): void
+  dequeue(count: number, ...rest: unknown[]): readonly { readonly ReceiptHandle: string }[]
+  deleteMessage(receiptHandle: string): boolean
+}
+
+/** fauxqs gives the oldest message; SQS gives those of quiet tenants first. Its queues are not among its exports. */
+async function makeQueuesFair(): Promise<void> {
+  const store = new URL('sqs/sqsStore.js', import.meta.resolve('fauxqs')).href
+  const { SqsQueue } = (await import(store)) as { SqsQueue: { prototype: EmbeddedQueue } }
+  const { dequeue, deleteMessage } = SqsQueue.prototype
+  const orders = new WeakMap<EmbeddedQueue, { order: FairOrder; since: Map<string, number> }>()
+  const stateOf = (queue: EmbeddedQueue) => {
+    const state = orders.get(queue) ?? { order: new FairOrder(), since: new Map<string, number>() }
+    orders.set(queue, state)
+    return state
+  }
+  SqsQueue.prototype.dequeue = function (this: EmbeddedQueue, count, ...rest) {
+    if (this.isFifo()) return dequeue.call(this, count, ...rest)
+    const { order, since } = stateOf(this)
+    const now = Date.now()
+    this.processTimers()
+    order.arrange(
+      this.messages,
+      [...this.inflightMessages.values()].map(({ message }) => message),
+      Math.min(count, 10),
+      now,
+    )
+    const received = dequeue.call(this, count, ...rest)
+    for (const { ReceiptHandle } of received) since.set(ReceiptHandle, now)
+    // Messages that came back by their visibility have other handles by then.
+    if (since.size > 1_000 + 2 * this.inflightMessages.size)
+      for (const handle of since.keys()) if (!this.inflightMessages.has(handle)) since.delete(handle)
+    return received
+  }
+  SqsQueue.prototype.deleteMessage = function (this: EmbeddedQueue, receiptHandle) {
+    const { order, since } = stateOf(this)
+    const message = this.inflightMessages.get(receiptHandle)?.message
+    const at = since.get(receiptHandle)
+    since.delete(receiptHandle)
+    if (message && at !== undefined) order.done(message, Date.now() - at, Date.now())
+    return deleteMessage.call(this, receiptHandle)
+  }
 }
 
 async function startQueues({ directory, region, keys }: ServiceOrder): Promise<Running> {
@@ -66,8 +128,9 @@ async function startQueues({ directory, region, keys }: ServiceOrder): Promise<R
     if (sql.includes('journal_mode = WAL'))
       exec.call(this, 'PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304')
   }
-  raiseBodyLimit()
+  patchFauxqs()
   const { startFauxqs } = await import('fauxqs')
+  await makeQueuesFair()
   const server = await startFauxqs({ port: 0, dataDir: directory, logger: false, defaultRegion: region })
   const look = (name: string): QueueDepthSample => {
     const now = Date.now()
