@@ -51,6 +51,9 @@ export async function sharedSchedules(
 
 type Body = z.output<typeof shapes.scheduleBody>
 
+/** A schedule's row holds the task twice, as sent and as prepared, and a row of the table 400 kB. */
+const MAX_TASK_BYTES = 150_000
+
 /** @throws RequestError with a path per wrong field: exactly one timing, a cron that comes, a task that is valid. */
 export async function draftOf(needs: ScheduleNeeds, tenant: string, body: Body): Promise<ScheduleDraft> {
   const timing = timingOf(body, needs.clock.now())
@@ -60,6 +63,12 @@ export async function draftOf(needs: ScheduleNeeds, tenant: string, body: Body):
     path: `task.${field}`,
     message: 'does not go with a schedule: the schedule says when.',
   }))
+  const bytes = Buffer.byteLength(JSON.stringify(body.task))
+  if (bytes > MAX_TASK_BYTES)
+    errors.push({
+      path: 'task.input',
+      message: `makes the task ${bytes} bytes; a schedule holds at most ${MAX_TASK_BYTES}. Send a large input as an upload.`,
+    })
   const submission = await needs.prepareTask(tenant, body.task).catch((error) => {
     if (!(error instanceof RequestError)) throw error
     errors.push(

@@ -99,6 +99,10 @@ describe('schedules on the running product', () => {
     [{ rate_seconds: 60, task: { type: 'example.add', input: { x: 'one', y: 2 } } }, 'task.input.x'],
     [{ rate_seconds: 60, task: { ...task, delay_seconds: 5 } }, 'task.delay_seconds'],
     [{ rate_seconds: 0, task }, 'rate_seconds'],
+    [
+      { rate_seconds: 60, task: { prompt: 'x'.repeat(150_000), model: 'simulated-fast' } },
+      'a schedule holds at most 150000',
+    ],
   ])('what is wrong is said with its place (%#)', async (body, message) => {
     const answer = await client.post('/schedules', body)
     expect(answer.status).toBe(422)

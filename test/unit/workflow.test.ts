@@ -234,6 +234,26 @@ describe('a workflow', () => {
     expect(states(world)).toEqual({ 1: 'CANCELLED', 2: 'CANCELLED' })
   })
 
+  it('a row of 500 steps that all failed with long words stays below the 400 kB of a table’s item', async () => {
+    const world = makeWorkflowWorld()
+    const long = 'é'.repeat(240)
+    const id = await world.create({
+      on_failure: 'continue',
+      steps: Object.fromEntries([
+        ['a', step()],
+        ...Array.from({ length: 499 }, (_, index) => [
+          `a-name-of-forty-letters-as-long-as-${index}`,
+          step({ $from: `a.result.${long}` }),
+        ]),
+      ]),
+    })
+    await world.advance(id)
+    await world.finish(world.open()[0] as Task, { result: {} })
+    await world.report()
+    expect(world.read().status).toBe('FAILED')
+    expect(Buffer.byteLength(JSON.stringify({ ...world.read(), plan: '' }))).toBeLessThan(390_000)
+  })
+
   it('the cost of a workflow is that of its tasks, however many', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({

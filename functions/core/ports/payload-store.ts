@@ -10,8 +10,9 @@ export interface PayloadStore {
   /**
    * Small JSON comes back as is; larger JSON is stored and comes back as a pointer.
    * @param part names the object under the task, e.g. `input-<token>`: a repeated write of the same part is harmless.
+   * @param inlineBytes what is small, where a row holds many.
    */
-  keep(key: TaskKey, part: string, json: string): Promise<Payload>
+  keep(key: TaskKey, part: string, json: string, inlineBytes?: number): Promise<Payload>
   /** The JSON text behind a payload. */
   read(payload: Payload): Promise<string>
   /** An address from which whoever has it may read a stored payload for so many seconds. */

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { getWorkflow, signalWorkflow } from '../../../core/application/workflow/change-workflow.ts'
 import { kickOrLeave } from '../../../core/application/workflow/submit-workflow.ts'
 import type { Plan } from '../../../core/domain/workflow/plan.ts'
+import { SIGNAL_INLINE_BYTES } from '../../../core/domain/workflow/workflow.ts'
 import { defineRoute } from '../../define-route.ts'
 import { workflowParams, workflowSchema } from '../../schemas/workflow.ts'
 import { openWorkflowNeeds, toAnswer } from '../../workflows.ts'
@@ -22,7 +23,12 @@ export const signalWorkflowRoute = defineRoute({
   handle: async ({ tenant, base, params: { id, name }, body }, needs) => {
     const key = { tenant, id }
     const plan = JSON.parse(await needs.payloads.read((await getWorkflow(needs, key)).plan)) as Plan
-    const payload = await needs.payloads.keep(key, `signal-${needs.ids.token()}`, JSON.stringify(body))
+    const payload = await needs.payloads.keep(
+      key,
+      `signal-${needs.ids.token()}`,
+      JSON.stringify(body),
+      SIGNAL_INLINE_BYTES,
+    )
     const workflow = await signalWorkflow(needs, key, name, payload, plan)
     await kickOrLeave(needs, workflow)
     return { status: 200, body: await toAnswer(needs, workflow, base) }

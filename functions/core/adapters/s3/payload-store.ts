@@ -19,9 +19,14 @@ export class S3PayloadStore implements PayloadStore {
     this.#bucket = bucket
   }
 
-  async keep({ tenant, id }: TaskKey, part: string, json: string): Promise<Payload> {
+  async keep(
+    { tenant, id }: TaskKey,
+    part: string,
+    json: string,
+    inlineBytes: number = LIMITS.inlineBytes,
+  ): Promise<Payload> {
     const body = Buffer.from(json)
-    if (body.byteLength <= LIMITS.inlineBytes) return { json }
+    if (body.byteLength <= inlineBytes) return { json }
     const key = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}/${part}.json`
     await this.#guard('write', async ({ sdk, client }) =>
       client.send(

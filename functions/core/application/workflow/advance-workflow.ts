@@ -3,7 +3,14 @@ import type { TaskFailure, TaskKey } from '../../domain/task.ts'
 import { conditionHolds } from '../../domain/workflow/condition.ts'
 import { MAX_TASKS, type Plan, type PlanNode } from '../../domain/workflow/plan.ts'
 import { MissingReferenceError } from '../../domain/workflow/references.ts'
-import { decide, type Join, type NodeState, shardsOf, type Workflow } from '../../domain/workflow/workflow.ts'
+import {
+  decide,
+  type Join,
+  type NodeState,
+  STEP_MESSAGE,
+  shardsOf,
+  type Workflow,
+} from '../../domain/workflow/workflow.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { cancelOpenTasks } from './cancel-open-tasks.ts'
 import { startTasks, type WorkflowDependencies } from './start-tasks.ts'
@@ -133,5 +140,5 @@ async function begin(
 const failed = (now: number, code: string, message: string): NodeState => ({
   status: 'FAILED',
   finishedAt: now,
-  error: { code, message, retryable: false } satisfies TaskFailure,
+  error: { code, message: message.slice(0, STEP_MESSAGE), retryable: false } satisfies TaskFailure,
 })

@@ -3,7 +3,14 @@ import { isFinal, type Task } from '../../domain/task.ts'
 import { adopt } from '../../domain/transitions.ts'
 import type { PlanNode, TaskBody } from '../../domain/workflow/plan.ts'
 import { MissingReferenceError } from '../../domain/workflow/references.ts'
-import { type Parent, RESUME_MS, shardOf, stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
+import {
+  type Parent,
+  RESUME_MS,
+  STEP_MESSAGE,
+  shardOf,
+  stepKey,
+  type Workflow,
+} from '../../domain/workflow/workflow.ts'
 import type { Changed } from '../../ports/task-store.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
@@ -74,7 +81,7 @@ export async function startTasks(
         finishedAt: clock.now(),
         error: {
           code: refused.code === 'budget_exhausted' ? refused.code : 'invalid_step',
-          message: refused.message.slice(0, 1_000),
+          message: refused.message.slice(0, STEP_MESSAGE),
           retryable: false,
         },
       })
@@ -86,7 +93,11 @@ export async function startTasks(
     return set({
       status: 'FAILED',
       finishedAt: clock.now(),
-      error: { code: 'reference_missing', message: error.message, retryable: false },
+      error: {
+        code: 'reference_missing',
+        message: error.message.slice(0, STEP_MESSAGE),
+        retryable: false,
+      },
     })
   }
 }

@@ -103,6 +103,13 @@ export function sumOfCosts(entries: Iterable<string>): number | null {
   return [...costs.values()].reduce((sum, cost) => sum + cost, 0)
 }
 
+/**
+ * Letters of a failed step's message, and bytes of a signal that lie in the row: with 500 steps that all failed, or all waited,
+ * the row stays below DynamoDB's 400 kB, and a workflow can always end.
+ */
+export const STEP_MESSAGE = 300
+export const SIGNAL_INLINE_BYTES = 500
+
 /** Indexes in one item of a join: 500 numbers are about 3 kB. */
 export const JOIN_SHARD = 500
 export const shardOf = (index: number): number => Math.floor(index / JOIN_SHARD)
