@@ -364,12 +364,79 @@ export function scenarios(
         170_000,
       )
 
+    it('schedules that are due in the same second fire once each, on it', async () => {
+      const client = open()
+      const tag = `together-${Date.now()}`
+      const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 25_000).toISOString()
+      const task = { type: 'example.add', input: { x: 1, y: 2 }, tags: [tag] }
+      const made = await Promise.all(
+        Array.from({ length: 20 }, () => client.post<{ id: string }>('/schedules', { at, task })),
+      )
+      expect(made.map(({ status }) => status)).toEqual(made.map(() => 201))
+      type Page = { tasks: TaskView[] }
+      const end = Date.now() + 120_000
+      let tasks: readonly TaskView[] = []
+      // Two sweeps at once, and again: each makes the same tasks.
+      do {
+        await Promise.all([behind().sweep(), behind().sweep()])
+        await new Promise((resolve) => setTimeout(resolve, 3_000))
+        tasks = (await client.get<Page>(`/tasks?tag=${tag}&limit=100`)).body.tasks
+      } while (tasks.filter(({ status }) => status === 'COMPLETED').length < 20 && Date.now() < end)
+      expect(tasks.map(({ status, result, attempts }) => [status, result, attempts])).toEqual(
+        Array.from({ length: 20 }, () => ['COMPLETED', 3, 1]),
+      )
+      for (const { started_at } of tasks)
+        expect(Date.parse(started_at ?? '')).toBeGreaterThanOrEqual(Date.parse(at) - 50)
+    }, 170_000)
+
     it('an unreadable message in a lane stops nothing else', async () => {
       const client = open()
       await behind().send('demo', { Body: 'not json' })
       const { id } = await client.submit({ type: 'example.add', input: { x: 2, y: 3 } })
       expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', result: 5 })
     })
+  })
+
+  describe(`${name}: workflows`, () => {
+    it('a chord of 60 joins once, with every result; a chain and a signal go on', async () => {
+      const client = open()
+      const add = (x: unknown, y: unknown) => ({ type: 'example.add', input: { x, y } })
+      type Flow = {
+        id: string
+        status: string
+        steps: Record<string, { status: string; task_id: string; tasks: object }>
+      }
+      const { status, body } = await client.post<Flow>('/workflows', {
+        chain: [
+          {
+            chord: {
+              group: Array.from({ length: 60 }, (_, index) => add(index, 1)),
+              then: {
+                ...add({ $from: 'previous.results.0' }, { $from: 'previous.results.59' }),
+                name: 'sum',
+              },
+            },
+          },
+          { name: 'ask', wait: { signal: 'go' } },
+          { ...add({ $from: 'sum.result' }, { $from: 'ask.result.more' }), name: 'end' },
+        ],
+      })
+      expect([status, body]).toEqual([202, expect.anything()])
+      const end = Date.now() + 170_000
+      const until = async (isThere: (flow: Flow) => boolean) => {
+        for (;;) {
+          const { body: flow } = await client.get<Flow>(`/workflows/${body.id}`)
+          if (isThere(flow)) return flow
+          if (Date.now() > end) throw new Error(`the workflow is still ${JSON.stringify(flow)}`)
+          await new Promise((resolve) => setTimeout(resolve, 300))
+        }
+      }
+      await until(({ steps }) => steps.ask?.status === 'RUNNING')
+      expect((await client.post(`/workflows/${body.id}/signals/go`, { more: 100 })).status).toBe(200)
+      const done = await until((flow) => flow.status !== 'RUNNING')
+      expect(done.status).toBe('COMPLETED')
+      expect((await client.get(`/tasks/${done.steps.end?.task_id}`)).body.result).toBe(161)
+    }, 200_000)
   })
 
   describe(`${name}: many at once`, () => {

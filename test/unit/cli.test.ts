@@ -85,7 +85,10 @@ describe('a start', () => {
   it('calls no setting of the local stage unused', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'env-'))
     const file = join(folder, '.env')
-    await writeFile(file, 'TENANT_LIMITS={"openTasks": 10}\nAUTH=keys\nTIMING_SCALE=0.5\nno_proxy=a\n')
+    await writeFile(
+      file,
+      'TENANT_LIMITS={"openTasks": 10}\nSCHEDULES={}\nAUTH=keys\nTIMING_SCALE=0.5\nno_proxy=a\n',
+    )
     expect(await unusedNames(file)).toEqual([])
     await rm(folder, { recursive: true })
   })
