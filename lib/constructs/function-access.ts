@@ -289,13 +289,9 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.deadLetterQueueUrls,
       ENV.retentionDays,
     ],
-<<<<<<< HEAD
-    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
-=======
-    optionalEnvironment: [ENV.stageSchedules, ENV.timingScale],
+    optionalEnvironment: [ENV.stageSchedules, ENV.timingScale, ENV.tenantLimits],
     // Schedules that the stage's file no longer has; no caller's.
     partition: { key: TABLE.stageSchedules, actions: ['dynamodb:DeleteItem'] },
->>>>>>> cfd912b (feat(schedules): let a stage's file declare schedules)
     // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.
     // Put, and the payloads: it submits the tasks of schedules.
     table: [
