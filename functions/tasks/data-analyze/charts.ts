@@ -1,6 +1,5 @@
-import { isMissing, toNumber } from './columns.ts'
+import type { Column } from './column.ts'
 import type { Analysis } from './statistics.ts'
-import type { Table } from './table.ts'
 
 export interface Chart {
   readonly title: string
@@ -13,50 +12,47 @@ const SIZE = { width: 480, height: 260 }
 
 /** The charts that say most: how numbers are spread, what is most frequent, and the strongest correlation. In Vega-Lite. */
 export async function drawCharts(
-  table: Table,
+  surveyed: readonly Column[],
   { columns, correlations }: Analysis,
 ): Promise<readonly Chart[]> {
   const specs: { readonly title: string; readonly spec: object }[] = []
-  const cellsOf = (name: string) => {
-    const index = table.columns.indexOf(name)
-    return table.rows.map((row) => row[index] ?? '')
-  }
+  const keptOf = (name: string) => surveyed.find((column) => column.name === name)?.kept ?? new Float64Array()
   const [strongest] = correlations
   if (strongest) {
-    const [x, y] = strongest.columns.map((name) => cellsOf(name).map(toNumber))
-    const values = thin(
-      (x ?? []).flatMap((value, row) =>
-        value === undefined || y?.[row] === undefined ? [] : [{ x: value, y: y[row] }],
-      ),
-    )
+    const [xs, ys] = [keptOf(strongest.columns[0]), keptOf(strongest.columns[1])]
+    const values = thin(xs)
+      .map((row) => ({ x: xs[row] as number, y: ys[row] as number }))
+      .filter(({ x, y }) => !Number.isNaN(x) && !Number.isNaN(y))
     specs.push({
       title: `${strongest.columns[1]} by ${strongest.columns[0]}`,
       spec: { data: { values }, mark: 'point', encoding: axes(strongest.columns, 'quantitative') },
     })
   }
-  for (const { name, numbers } of columns)
+  for (const { name, numbers, top } of columns)
     if (numbers) {
-      const values = cellsOf(name).flatMap((cell) => {
-        const x = toNumber(cell)
-        return x === undefined ? [] : [{ x }]
-      })
+      const kept = keptOf(name)
+      const values = thin(kept)
+        .map((row) => ({ x: kept[row] as number }))
+        .filter(({ x }) => !Number.isNaN(x))
       specs.push({
         title: `Distribution of ${name}`,
         spec: {
-          data: { values: thin(values) },
+          data: { values },
           mark: 'bar',
-          encoding: { x: { field: 'x', bin: true, title: name }, y: { aggregate: 'count', title: 'rows' } },
+          encoding: {
+            x: { field: 'x', bin: true, title: name },
+            y: {
+              aggregate: 'count',
+              title: kept.length > values.length ? `of ${values.length} rows` : 'rows',
+            },
+          },
         },
       })
-    } else if (cellsOf(name).some((cell) => !isMissing(cell)))
+    } else if (top.length > 0)
       specs.push({
         title: `Most frequent in ${name}`,
         spec: {
-          data: {
-            values: columns
-              .find((column) => column.name === name)
-              ?.top.map(({ value, count }) => ({ x: value, y: count })),
-          },
+          data: { values: top.map(({ value, count }) => ({ x: value, y: count })) },
           mark: 'bar',
           encoding: {
             y: { field: 'x', type: 'nominal', sort: '-x', title: name },
@@ -91,8 +87,8 @@ const axes = ([x, y]: readonly [string, string], type: string) => ({
   y: { field: 'y', type, title: y, scale: { zero: false } },
 })
 
-/** Every n-th, so that a chart of a million rows is drawn, too. */
-function thin<Point>(points: readonly Point[]): readonly Point[] {
-  const step = Math.ceil(points.length / MAX_POINTS)
-  return step <= 1 ? points : points.filter((_, index) => index % step === 0)
+/** The places of every n-th, so that a chart of a million rows is drawn, too. */
+function thin({ length }: Float64Array): readonly number[] {
+  const step = Math.max(1, Math.ceil(length / MAX_POINTS))
+  return Array.from({ length: Math.ceil(length / step) }, (_, point) => point * step)
 }

@@ -25,26 +25,6 @@ const finite = (value: number) => (Number.isFinite(value) ? value : undefined)
 
 export const isNumber = (cell: string): boolean => toNumber(cell) !== undefined
 
-const isDate = (cell: string): boolean =>
+export const isDate = (cell: string): boolean =>
   DATE.test(cell.trim()) && !Number.isNaN(Date.parse(cell.trim().replaceAll('/', '-')))
-const isBoolean = (cell: string): boolean => /^(?:true|false|yes|no)$/i.test(cell.trim())
-
-/** The share of cells that must fit; the others are told as unfitting. */
-const MOSTLY = 0.95
-
-export function typeOf(cells: readonly string[]): { readonly type: ColumnType; readonly unfitting: number } {
-  const present = cells.filter((cell) => !isMissing(cell))
-  if (present.length === 0) return { type: 'empty', unfitting: 0 }
-  const tests: readonly [ColumnType, (cell: string) => boolean][] = [
-    ['integer', (cell) => Number.isInteger(toNumber(cell))],
-    ['number', isNumber],
-    ['boolean', isBoolean],
-    ['date', isDate],
-  ]
-  for (const [type, fits] of tests) {
-    const unfitting = present.filter((cell) => !fits(cell)).length
-    if (unfitting === 0 || (type !== 'integer' && unfitting <= present.length * (1 - MOSTLY)))
-      return { type, unfitting }
-  }
-  return { type: 'text', unfitting: 0 }
-}
+export const isBoolean = (cell: string): boolean => /^(?:true|false|yes|no)$/i.test(cell.trim())

@@ -1,13 +1,15 @@
 /** Reads a table and works out its numbers and charts. Runs in a thread of its own. */
 import { TaskError } from '../../core/kit/index.ts'
-import { decodeText } from '../document-process/read-text.ts'
+import { encodingOf } from '../document-process/read-text.ts'
 import { provenKind } from '../document-process/sniff.ts'
 import { type Chart, drawCharts } from './charts.ts'
 import { readDelimited } from './read-delimited.ts'
 import { readJsonLines } from './read-jsonl.ts'
 import { readXlsx } from './read-xlsx.ts'
 import { type Analysis, analyze } from './statistics.ts'
-import type { Table, TableFormat } from './table.ts'
+import { Survey } from './survey.ts'
+import type { BrokenRow, TableFormat } from './table.ts'
+import { toUtf8 } from './to-utf8.ts'
 
 export interface AnalyzedTable extends Analysis {
   readonly format: TableFormat
@@ -15,7 +17,9 @@ export interface AnalyzedTable extends Analysis {
   readonly delimiter: string | null
   readonly has_header: boolean
   readonly rows: number
-  readonly broken_rows: Table['broken']
+  /** Every so many rows, from the first, give quartiles, outliers, correlations and charts. */
+  readonly sampled_every: number
+  readonly broken_rows: { readonly count: number; readonly examples: readonly BrokenRow[] }
   /** Cells that a spreadsheet would run as a formula; here they are words. */
   readonly formula_cells: number
   readonly charts: readonly Chart[]
@@ -28,31 +32,28 @@ export interface AnalyzeOrder {
 }
 
 export async function analyzeTable({ bytes, groupBy, hasCharts }: AnalyzeOrder): Promise<AnalyzedTable> {
-  const { table, ...found } = await readTable(bytes)
-  if (groupBy !== undefined && !table.columns.includes(groupBy))
-    throw new TaskError(
-      `There is no column "${groupBy.slice(0, 100)}". Columns: ${table.columns.slice(0, 30).join(', ').slice(0, 500)}.`,
-      { code: 'unknown_column' },
-    )
-  const analysis = await analyze(table, groupBy)
+  const survey = new Survey(groupBy)
+  const found = await readTable(bytes, survey)
+  const { rows, step, broken, hasHeader, columns } = survey.end()
+  const analysis = await analyze(survey)
   return {
     ...found,
-    has_header: table.hasHeader,
-    rows: table.rows.length,
-    broken_rows: table.broken,
-    formula_cells: table.rows.reduce(
-      (sum, row) => sum + row.filter((cell) => /^[=@]|^[-+]\D/.test(cell)).length,
-      0,
-    ),
+    has_header: hasHeader,
+    rows,
+    sampled_every: step,
+    broken_rows: { count: broken.count, examples: broken.examples },
+    formula_cells: columns.reduce((sum, { formulas }) => sum + formulas, 0),
     ...analysis,
-    charts: hasCharts ? await drawCharts(table, analysis) : [],
+    charts: hasCharts ? await drawCharts(columns, analysis) : [],
   }
 }
 
-async function readTable(bytes: Uint8Array) {
+async function readTable(bytes: Uint8Array, survey: Survey) {
   const kind = provenKind(bytes)
-  if (kind === 'zip')
-    return { format: 'xlsx' as const, encoding: null, delimiter: null, table: await readXlsx(bytes) }
+  if (kind === 'zip') {
+    await readXlsx(bytes, survey)
+    return { format: 'xlsx' as const, encoding: null, delimiter: null }
+  }
   if (kind === 'ole')
     throw new TaskError('The file wants a password or is an older XLS; save it as XLSX without one.', {
       code: 'table_unsupported',
@@ -61,9 +62,14 @@ async function readTable(bytes: Uint8Array) {
     throw new TaskError('The file is no table. Send CSV, TSV, JSON lines or XLSX.', {
       code: 'table_unsupported',
     })
-  const { text, encoding } = await decodeText(bytes)
-  if (text.trimStart().startsWith('{'))
-    return { format: 'jsonl' as const, encoding, delimiter: null, table: readJsonLines(text) }
-  const { table, delimiter } = await readDelimited(text)
-  return { format: delimiter === '\t' ? ('tsv' as const) : ('csv' as const), encoding, delimiter, table }
+  const encoding = await encodingOf(bytes)
+  const text = toUtf8(bytes, encoding)
+  if (text.includes(0))
+    throw new TaskError('The file is no text in an encoding that is known.', { code: 'table_unsupported' })
+  if (text.toString('utf8', 0, 1_000).trimStart().startsWith('{')) {
+    readJsonLines(text, survey)
+    return { format: 'jsonl' as const, encoding, delimiter: null }
+  }
+  const delimiter = await readDelimited(text, survey)
+  return { format: delimiter === '\t' ? ('tsv' as const) : ('csv' as const), encoding, delimiter }
 }

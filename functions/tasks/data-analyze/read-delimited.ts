@@ -1,15 +1,29 @@
-import { isNumber } from './columns.ts'
-import { Broken, damaged, MAX_ROW_CHARACTERS, MAX_ROWS, type Table, tooLarge, toTable } from './table.ts'
+import type { Survey } from './survey.ts'
+import { damaged, MAX_ROW_CHARACTERS } from './table.ts'
 
 const DELIMITERS = [',', '\t', ';', '|'] as const
-const SAMPLE_CHARACTERS = 64_000
+const SAMPLE_BYTES = 64_000
 
-/** CSV and its relatives by csv-parse; the delimiter is the one that gives the most even rows. */
-export async function readDelimited(text: string): Promise<{ table: Table; delimiter: string }> {
+/** The first that ends a line here ends it; a file may have several. */
+const LINE_ENDS = ['\r\n', '\n', '\r']
+const COMMON = {
+  bom: true,
+  record_delimiter: LINE_ENDS,
+  relax_column_count: true,
+  relax_quotes: true,
+  skip_empty_lines: true,
+}
+
+/**
+ * CSV and its relatives by csv-parse, which gives row after row to the survey and keeps none.
+ *
+ * @returns the delimiter: the one that gives the most even rows.
+ */
+export async function readDelimited(text: Buffer, survey: Survey): Promise<string> {
   const { parse } = await import('csv-parse/sync')
-  const sample = text.slice(0, SAMPLE_CHARACTERS)
-  const lastLine = sample.lastIndexOf('\n')
-  const whole = text.length > sample.length && lastLine > 0 ? sample.slice(0, lastLine) : sample
+  const sample = text.toString('utf8', 0, SAMPLE_BYTES)
+  const lastLine = Math.max(sample.lastIndexOf('\n'), sample.lastIndexOf('\r'))
+  const whole = text.length > SAMPLE_BYTES && lastLine > 0 ? sample.slice(0, lastLine) : sample
   let delimiter: string = ','
   let best = 0
   for (const candidate of DELIMITERS) {
@@ -19,27 +33,23 @@ export async function readDelimited(text: string): Promise<{ table: Table; delim
       delimiter = candidate
     }
   }
-  const broken = new Broken()
   try {
-    const records = parse(text, {
+    parse(text, {
+      ...COMMON,
       delimiter,
-      bom: true,
-      relax_column_count: true,
-      relax_quotes: true,
-      skip_empty_lines: true,
       skip_records_with_error: true,
       max_record_size: MAX_ROW_CHARACTERS,
-      to: MAX_ROWS + 2,
-      info: true,
-      on_skip: (error) => {
-        if (error?.code === 'CSV_MAX_RECORD_SIZE') throw error
-        broken.add(Number(error?.lines ?? 0), error?.message ?? 'cannot be read')
+      on_record: (cells: string[], { lines }) => {
+        survey.take(cells, lines)
         return undefined
       },
-    }) as unknown as { record: string[]; info: { lines: number } }[]
-    if (records.length > MAX_ROWS + 1) throw tooLarge(`more than ${MAX_ROWS} rows`)
-    const rows = records.map(({ record, info }) => ({ cells: record, line: info.lines }))
-    return { table: toTable(rows, broken, isNumber), delimiter }
+      on_skip: (error) => {
+        if (error?.code === 'CSV_MAX_RECORD_SIZE') throw error
+        survey.broken.add(Number(error?.lines ?? 0), error?.message ?? 'cannot be read')
+        return undefined
+      },
+    })
+    return delimiter
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === 'CSV_MAX_RECORD_SIZE')
@@ -53,12 +63,9 @@ type Parse = typeof import('csv-parse/sync').parse
 function sampleOf(parse: Parse, text: string, delimiter: string): readonly string[][] {
   try {
     return parse(text, {
+      ...COMMON,
       delimiter,
-      bom: true,
-      relax_column_count: true,
-      relax_quotes: true,
-      skip_empty_lines: true,
-      max_record_size: SAMPLE_CHARACTERS,
+      max_record_size: SAMPLE_BYTES,
       to: 200,
     }) as string[][]
   } catch {

@@ -1,37 +1,28 @@
-import { isNumber } from './columns.ts'
-import { Broken, MAX_ROW_CHARACTERS, MAX_ROWS, type Table, tooLarge, toTable } from './table.ts'
+import type { Survey } from './survey.ts'
+import { MAX_ROW_CHARACTERS } from './table.ts'
 
 /** One JSON object a line; columns are all keys, in the order in which they first come. */
-export function readJsonLines(text: string): Table {
-  const broken = new Broken()
-  const objects: { readonly value: Record<string, unknown>; readonly line: number }[] = []
-  const columns = new Set<string>()
+export function readJsonLines(text: Buffer, survey: Survey): void {
   let line = 0
   for (let at = 0; at < text.length; ) {
-    const newline = text.indexOf('\n', at)
+    const newline = text.indexOf(0x0a, at)
     const end = newline < 0 ? text.length : newline
+    const start = at
     line += 1
-    const row = text.slice(at, end).trim()
     at = end + 1
-    if (row === '') continue
-    if (row.length > MAX_ROW_CHARACTERS) {
-      broken.add(line, `is longer than ${MAX_ROW_CHARACTERS} characters`)
+    if (end - start > MAX_ROW_CHARACTERS) {
+      survey.broken.add(line, `is longer than ${MAX_ROW_CHARACTERS} bytes`)
       continue
     }
+    const row = text.toString('utf8', start, end).trim()
+    if (row === '') continue
     const value = toObject(row)
     if (!value) {
-      broken.add(line, 'is no JSON object')
+      survey.broken.add(line, 'is no JSON object')
       continue
     }
-    for (const name of Object.keys(value)) columns.add(name)
-    objects.push({ value, line })
-    if (objects.length > MAX_ROWS) throw tooLarge(`more than ${MAX_ROWS} rows`)
+    survey.takeNamed(Object.fromEntries(Object.entries(value).map(([name, cell]) => [name, toCell(cell)])))
   }
-  const names = [...columns]
-  const rows = objects.map(({ value, line }) => ({ line, cells: names.map((name) => toCell(value[name])) }))
-  const header = names.length ? [{ cells: names, line: 0 }] : []
-  const table = toTable([...header, ...rows], broken, isNumber)
-  return table.hasHeader ? table : { ...table, columns: names, rows: table.rows.slice(1), hasHeader: true }
 }
 
 function toObject(row: string): Record<string, unknown> | undefined {

@@ -1,14 +1,14 @@
 import { TaskError } from '../../core/kit/index.ts'
 import { repackOffice } from '../document-process/repack-office.ts'
-import { isNumber } from './columns.ts'
-import { Broken, damaged, MAX_ROWS, type Table, tooLarge, toTable } from './table.ts'
+import type { Survey } from './survey.ts'
+import { damaged } from './table.ts'
 
 const MAX_UNPACKED_BYTES = 96_000_000
 
 const bomb = (what: string) => new TaskError(`The XLSX is refused: it has ${what}.`, { code: 'table_bomb' })
 
 /** The first sheet of an XLSX, with the values that its program last worked out; nothing is calculated here. */
-export async function readXlsx(bytes: Uint8Array): Promise<Table> {
+export async function readXlsx(bytes: Uint8Array, survey: Survey): Promise<void> {
   const buffer = await repackOffice(bytes, {
     maxUnpackedBytes: MAX_UNPACKED_BYTES,
     bomb,
@@ -22,11 +22,10 @@ export async function readXlsx(bytes: Uint8Array): Promise<Table> {
   const rows = await readSheet(buffer).catch((error: unknown) => {
     throw damaged('The XLSX is damaged.', error)
   })
-  if (rows.length > MAX_ROWS + 1) throw tooLarge(`${rows.length} rows`)
-  const records = rows
-    .map((cells, index) => ({ line: index + 1, cells: cells.map(toCell) }))
-    .filter(({ cells }) => cells.some((cell) => cell !== ''))
-  return toTable(records, new Broken(), isNumber)
+  for (const [index, row] of rows.entries()) {
+    const cells = row.map(toCell)
+    if (cells.some((cell) => cell !== '')) survey.take(cells, index + 1)
+  }
 }
 
 function toCell(value: unknown): string {

@@ -1,5 +1,6 @@
-import { type ColumnType, isMissing, toNumber, typeOf } from './columns.ts'
-import type { Table } from './table.ts'
+import type { Column } from './column.ts'
+import type { ColumnType } from './columns.ts'
+import type { Survey } from './survey.ts'
 
 type Library = typeof import('simple-statistics')
 
@@ -21,6 +22,7 @@ export interface ColumnSummary {
   /** Cells of another type than the column's. */
   readonly unfitting: number
   readonly distinct: number
+  readonly distinct_is_exact: boolean
   readonly top: readonly { readonly value: string; readonly count: number }[]
   readonly numbers: NumberSummary | null
 }
@@ -28,7 +30,6 @@ export interface ColumnSummary {
 const MAX_CORRELATED = 20
 const MAX_GROUPS = 100
 const SHOWN = 10
-const isNumeric = ({ type }: ColumnSummary) => type === 'integer' || type === 'number'
 
 export interface Analysis {
   readonly columns: readonly ColumnSummary[]
@@ -45,119 +46,107 @@ export interface Analysis {
 }
 
 /** All numbers about a table, by simple-statistics. */
-export async function analyze(table: Table, groupBy: string | undefined): Promise<Analysis> {
+export async function analyze(survey: Survey): Promise<Analysis> {
   const library = await import('simple-statistics')
-  const cellsOf = (index: number) => table.rows.map((row) => row[index] ?? '')
-  const columns = table.columns.map((name, index) => summarizeColumn(library, name, cellsOf(index)))
-  const numeric = columns.flatMap((column, index) =>
-    isNumeric(column) ? [{ name: column.name, values: cellsOf(index).map(toNumber) }] : [],
-  )
+  const columns = survey.columns.map((column) => summarizeColumn(library, column, survey.step))
+  const numeric = survey.columns.filter((_, place) => columns[place]?.numbers)
   return {
     columns,
     correlations: correlate(library, numeric),
-    groups: group(library, table, groupBy, numeric),
+    groups: group(survey, numeric),
   }
 }
 
-interface Numeric {
-  readonly name: string
-  readonly values: readonly (number | undefined)[]
-}
-
-function summarizeColumn(library: Library, name: string, cells: readonly string[]): ColumnSummary {
-  const { type, unfitting } = typeOf(cells)
-  const counts = new Map<string, number>()
-  let missing = 0
-  for (const cell of cells)
-    if (isMissing(cell)) missing += 1
-    else counts.set(cell.trim(), (counts.get(cell.trim()) ?? 0) + 1)
-  const isNumbers = type === 'integer' || type === 'number'
-  const top = [...counts].sort(([, left], [, right]) => right - left).slice(0, SHOWN)
+function summarizeColumn(library: Library, column: Column, step: number): ColumnSummary {
+  const { type, unfitting } = column.type
+  const isNumeric = type === 'integer' || type === 'number'
+  const sorted = isNumeric ? column.kept.filter((value) => !Number.isNaN(value)).sort() : undefined
+  // Where every number was kept, counting them is exact however many there are.
+  const isCounted = sorted !== undefined && step === 1 && unfitting === 0 && !column.isDistinctExact
   return {
-    name,
+    name: column.name,
     type,
-    missing,
+    missing: column.missing,
     unfitting,
-    distinct: counts.size,
-    top: top.map(([value, count]) => ({ value: value.slice(0, 200), count })),
-    numbers: isNumbers ? summarizeNumbers(library, cells.map(toNumber)) : null,
+    distinct: isCounted ? library.uniqueCountSorted(asList(sorted)) : column.distinct,
+    distinct_is_exact: isCounted || column.isDistinctExact,
+    top: column.top(SHOWN),
+    numbers: sorted ? summarizeNumbers(library, column, sorted, step) : null,
   }
 }
+
+/** The library reads lists by index alone, and a list of doubles has a third of an array's memory. */
+const asList = (doubles: Float64Array): number[] => doubles as unknown as number[]
 
 /** Outliers lie more than one and a half times the middle half's width outside of it (Tukey). */
-function summarizeNumbers(library: Library, cells: readonly (number | undefined)[]): NumberSummary | null {
-  const values = cells.filter((value) => value !== undefined)
-  if (values.length === 0) return null
-  const sorted = values.toSorted((left, right) => left - right)
-  const q1 = library.quantileSorted(sorted, 0.25)
-  const q3 = library.quantileSorted(sorted, 0.75)
+function summarizeNumbers(
+  library: Library,
+  { kept, moments }: Column,
+  sorted: Float64Array,
+  step: number,
+): NumberSummary | null {
+  if (sorted.length === 0) return null
+  const q1 = library.quantileSorted(asList(sorted), 0.25)
+  const q3 = library.quantileSorted(asList(sorted), 0.75)
   const reach = 1.5 * (q3 - q1)
   const examples: { row: number; value: number }[] = []
   let count = 0
-  for (const [index, value] of cells.entries()) {
-    if (value === undefined || (value >= q1 - reach && value <= q3 + reach)) continue
+  for (const [index, value] of kept.entries()) {
+    if (Number.isNaN(value) || (value >= q1 - reach && value <= q3 + reach)) continue
     count += 1
-    if (examples.length < SHOWN) examples.push({ row: index + 1, value })
+    if (examples.length < SHOWN) examples.push({ row: index * step + 1, value })
   }
   return {
-    min: sorted[0] as number,
-    max: sorted.at(-1) as number,
-    mean: library.mean(values),
-    median: library.medianSorted(sorted),
+    min: moments.min,
+    max: moments.max,
+    mean: moments.mean,
+    median: library.quantileSorted(asList(sorted), 0.5),
     q1,
     q3,
-    standard_deviation: values.length > 1 ? library.sampleStandardDeviation(values) : null,
-    outliers: { count, examples },
+    standard_deviation: moments.standardDeviation,
+    outliers: { count: count * step, examples },
   }
 }
 
-function correlate(library: Library, numeric: readonly Numeric[]): Analysis['correlations'] {
+function correlate(library: Library, numeric: readonly Column[]): Analysis['correlations'] {
   const found = []
   const few = numeric.slice(0, MAX_CORRELATED)
   for (const [index, left] of few.entries())
     for (const right of few.slice(index + 1)) {
-      const pairs = left.values.flatMap((value, row) => {
-        const other = right.values[row]
-        return value === undefined || other === undefined ? [] : [[value, other] as const]
-      })
-      if (pairs.length < 3) continue
-      const r = library.sampleCorrelation(
-        pairs.map(([value]) => value),
-        pairs.map(([, value]) => value),
-      )
-      if (Number.isFinite(r)) found.push({ columns: [left.name, right.name] as const, r, rows: pairs.length })
+      const [xs, ys] = bothPresent(left.kept, right.kept)
+      if (xs.length < 3) continue
+      const r = library.sampleCorrelation(asList(xs), asList(ys))
+      if (Number.isFinite(r)) found.push({ columns: [left.name, right.name] as const, r, rows: xs.length })
     }
   return found.sort((left, right) => Math.abs(right.r) - Math.abs(left.r))
 }
 
-function group(
-  library: Library,
-  table: Table,
-  by: string | undefined,
-  numeric: readonly Numeric[],
-): Analysis['groups'] {
-  const index = by === undefined ? -1 : table.columns.indexOf(by)
-  if (index < 0) return []
-  const groups = new Map<string, number[]>()
-  for (const [row, cells] of table.rows.entries()) {
-    const value = (cells[index] ?? '').trim().slice(0, 200)
-    const rows = groups.get(value)
-    if (rows) rows.push(row)
-    else groups.set(value, [row])
+function bothPresent(left: Float64Array, right: Float64Array): readonly [Float64Array, Float64Array] {
+  const [xs, ys] = [new Float64Array(left.length), new Float64Array(left.length)]
+  let count = 0
+  for (let row = 0; row < left.length; row += 1) {
+    const [x, y] = [left[row] as number, right[row] as number]
+    if (Number.isNaN(x) || Number.isNaN(y)) continue
+    xs[count] = x
+    ys[count] = y
+    count += 1
   }
+  return [xs.subarray(0, count), ys.subarray(0, count)]
+}
+
+function group({ groups, columns, groupBy }: Survey, numeric: readonly Column[]): Analysis['groups'] {
   return [...groups]
-    .sort(([, left], [, right]) => right.length - left.length)
+    .sort(([, left], [, right]) => right.count - left.count)
     .slice(0, MAX_GROUPS)
-    .map(([value, rows]) => ({
+    .map(([value, { count, numbers }]) => ({
       value,
-      count: rows.length,
+      count,
       means: Object.fromEntries(
-        numeric
-          .filter(({ name }) => name !== by)
-          .flatMap(({ name, values }) => {
-            const present = rows.map((row) => values[row]).filter((cell) => cell !== undefined)
-            return present.length ? [[name, library.mean(present)]] : []
-          }),
+        numeric.flatMap((column) => {
+          if (column.name === groupBy) return []
+          const found = numbers[columns.indexOf(column)]
+          return found ? [[column.name, found.sum / found.count]] : []
+        }),
       ),
     }))
 }

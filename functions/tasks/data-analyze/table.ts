@@ -10,15 +10,8 @@ export interface BrokenRow {
   readonly problem: string
 }
 
-export interface Table {
-  readonly columns: readonly string[]
-  /** As text; empty where there is nothing. */
-  readonly rows: readonly (readonly string[])[]
-  readonly hasHeader: boolean
-  readonly broken: { readonly count: number; readonly examples: readonly BrokenRow[] }
-}
-
-export const MAX_ROWS = 1_000_000
+/** A file of 100 MB has fewer, unless its rows are next to empty. */
+export const MAX_ROWS = 10_000_000
 export const MAX_COLUMNS = 1_000
 /** Of one row; a file whose rows never end is no table. */
 export const MAX_ROW_CHARACTERS = 1_000_000
@@ -28,6 +21,8 @@ export const tooLarge = (what: string) =>
   new TaskError(`The table has ${what}; at most ${MAX_ROWS} rows of ${MAX_COLUMNS} columns are read.`, {
     code: 'table_too_large',
   })
+
+export const tableEmpty = () => new TaskError('The table is empty.', { code: 'table_empty' })
 
 export const damaged = (message: string, cause?: unknown) =>
   new TaskError(message, { code: 'table_damaged', ...(cause === undefined ? {} : { cause }) })
@@ -59,24 +54,4 @@ export function nameColumns(cells: readonly string[]): string[] {
 export function looksLikeHeader(first: readonly string[], isNumber: (cell: string) => boolean): boolean {
   const filled = first.filter((cell) => cell.trim() !== '')
   return filled.length > 0 && !filled.some(isNumber) && new Set(filled).size === filled.length
-}
-
-/** Rows that are as wide as most of them are; the others are broken. */
-export function toTable(
-  records: readonly { readonly cells: readonly string[]; readonly line: number }[],
-  broken: Broken,
-  isNumber: (cell: string) => boolean,
-): Table {
-  const [first, ...rest] = records
-  if (!first || records.every(({ cells }) => cells.every((cell) => cell.trim() === '')))
-    throw new TaskError('The table is empty.', { code: 'table_empty' })
-  const hasHeader = looksLikeHeader(first.cells, isNumber)
-  const columns = nameColumns(hasHeader ? first.cells : first.cells.map(() => ''))
-  const rows: (readonly string[])[] = []
-  for (const { cells, line } of hasHeader ? rest : records) {
-    if (cells.length === columns.length) rows.push(cells)
-    else broken.add(line, `has ${cells.length} cells, not ${columns.length}`)
-  }
-  if (rows.length > MAX_ROWS) throw tooLarge(`${rows.length} rows`)
-  return { columns, rows, hasHeader, broken: { count: broken.count, examples: broken.examples } }
 }

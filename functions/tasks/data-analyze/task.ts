@@ -42,6 +42,12 @@ const output = z.object({
   delimiter: z.string().nullable(),
   has_header: z.boolean(),
   rows: count,
+  sampled_every: z
+    .int()
+    .min(1)
+    .describe(
+      'Quartiles, outliers, correlations and charts are of every so many rows, of each while there is room for all; everything else is of all rows.',
+    ),
   broken_rows: z.object({ count, examples: z.array(z.object({ line: count, problem: z.string() })) }),
   formula_cells: count.describe('Cells that a spreadsheet would run; here they are words.'),
   columns: z.array(
@@ -51,6 +57,7 @@ const output = z.object({
       missing: count,
       unfitting: count.describe('Cells of another type than the column’s.'),
       distinct: count,
+      distinct_is_exact: z.boolean().describe('False when there are more than were counted.'),
       top: z.array(z.object({ value: z.string(), count })),
       numbers: z
         .object({

@@ -1,12 +1,13 @@
+import { isUtf8 } from 'node:buffer'
 import { TaskError } from '../../core/kit/index.ts'
 
-/**
- * Text in whatever encoding: by its mark, as UTF-8 where it is valid, else by the likeliest encoding of its bytes
- * (chardet), decoded by Node itself, which knows all of the web's encodings.
- */
+/** By its mark, UTF-8 where it is valid, else the likeliest encoding of its bytes (chardet). */
+export const encodingOf = async (bytes: Uint8Array): Promise<string> =>
+  markOf(bytes) ?? (isUtf8(bytes) && !bytes.includes(0) ? 'utf-8' : await guess(bytes))
+
+/** Text in whatever encoding, decoded by Node itself, which knows all of the web's encodings. */
 export async function decodeText(bytes: Uint8Array): Promise<{ text: string; encoding: string }> {
-  const marked = markOf(bytes)
-  const encoding = marked ?? (isUtf8(bytes) ? 'utf-8' : await guess(bytes))
+  const encoding = await encodingOf(bytes)
   const text = new TextDecoder(encoding).decode(bytes).replaceAll('\r\n', '\n').replaceAll('\r', '\n')
   if (text.includes('\0'))
     throw new TaskError('The file is no text in an encoding that is known.', { code: 'document_unsupported' })
@@ -18,14 +19,6 @@ function markOf([first, second, third]: Uint8Array): string | undefined {
   if (first === 0xff && second === 0xfe) return 'utf-16le'
   if (first === 0xfe && second === 0xff) return 'utf-16be'
   return undefined
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    return !new TextDecoder('utf-8', { fatal: true }).decode(bytes).includes('\0')
-  } catch {
-    return false
-  }
 }
 
 /** UTF-16 without a mark shows by its zeros; chardet knows it only with one. */

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { openHeavyThread } from '../../../functions/core/adapters/system/heavy-thread.ts'
 import { runTaskType } from '../../../functions/core/kit/run-task-type.ts'
 import * as heavy from '../../../functions/tasks/data-analyze/heavy.ts'
 import { unfoundedNumbers } from '../../../functions/tasks/data-analyze/narrative.ts'
+import { analyze as statistics } from '../../../functions/tasks/data-analyze/statistics.ts'
+import { Survey } from '../../../functions/tasks/data-analyze/survey.ts'
 import task from '../../../functions/tasks/data-analyze/task.ts'
 import { makeDocx, makeEncryptedOffice, makePdf } from '../../fixtures/documents/make-documents.ts'
 import { makeXlsx } from '../../fixtures/documents/make-xlsx.ts'
@@ -54,6 +57,21 @@ describe('a table is read', () => {
     })
   })
 
+  it('GBK, and line ends of three kinds in one file', async () => {
+    const gbk = Buffer.concat([
+      Buffer.from('b3c7cad02cc8cbbfda0a', 'hex'),
+      ...Array.from({ length: 30 }, () => Buffer.from('c0efb0ba2c3532323235300d0a', 'hex')),
+    ])
+    const found = await analyze(gbk)
+    expect([found.encoding, found.rows, found.columns.map(({ name }) => name)]).toEqual([
+      'gb18030',
+      30,
+      ['城市', '人口'],
+    ])
+    const mixed = await analyze('a,b\r\n1,2\n3,4\r5,6')
+    expect([mixed.rows, mixed.broken_rows.count, mixed.columns[1]?.numbers?.max]).toEqual([3, 0, 6])
+  })
+
   it('JSON lines, with other keys and a broken line', async () => {
     const found = await analyze('{"a":1,"b":"x"}\n{"a":2,"c":[1]}\nno\n')
     expect([found.format, found.rows, found.broken_rows.count]).toEqual(['jsonl', 2, 1])
@@ -81,6 +99,57 @@ describe('a table is read', () => {
       ['date', 0],
       ['text', 0],
     ])
+  })
+})
+
+describe('a table that is too long to be kept', () => {
+  const survey = (rows: number, maxKept: number) => {
+    const made = new Survey('k', maxKept)
+    made.take(['k', 'n', 'word'], 1)
+    for (let row = 1; row <= rows; row += 1)
+      made.take([row % 2 ? 'odd' : 'even', `${row}`, `w${row}`], row + 1)
+    return made.end()
+  }
+
+  it('gives exact counts, bounds, means and groups, and quartiles of every so many rows', async () => {
+    const made = survey(60_000, 10_000)
+    const { columns, groups } = await statistics(made)
+    // Three columns that may have numbers still: 1,875 each; of one row in 16 they would keep 11,250.
+    expect(made.step).toBe(32)
+    const [, n, word] = columns
+    expect(n?.numbers).toMatchObject({ min: 1, max: 60_000, mean: 30_000.5 })
+    expect(n?.numbers?.median).toBeGreaterThan(29_900)
+    expect(n?.numbers?.median).toBeLessThan(30_100)
+    expect([word?.distinct, word?.distinct_is_exact]).toEqual([50_000, false])
+    expect(groups).toEqual([
+      { value: 'odd', count: 30_000, means: { n: 30_000 } },
+      { value: 'even', count: 30_000, means: { n: 30_001 } },
+    ])
+  })
+
+  it('counts different numbers exactly as long as all of them are kept', async () => {
+    const { columns } = await statistics(survey(60_000, 1_000_000))
+    expect([columns[1]?.distinct, columns[1]?.distinct_is_exact]).toEqual([60_000, true])
+  })
+
+  it('is worked out within the memory of a thread that it would not fit into as words', async () => {
+    const row = 'Lyon,2024-03-01,12.5,a note of some length,7\n'
+    const bytes = Buffer.from(`city,day,amount,note,count\n${row.repeat(200_000)}`)
+    const runInThread = openHeavyThread({ heapMb: 24 })
+    const order = { bytes, groupBy: 'city', hasCharts: false }
+    const signal = new AbortController().signal
+    const found = (await runInThread({
+      name: 'data-analyze/analyzeTable',
+      input: order,
+      signal,
+    })) as heavy.AnalyzedTable
+    expect([found.rows, found.columns[2]?.numbers?.mean]).toEqual([200_000, 12.5])
+  }, 30_000)
+
+  it('JSON lines: a column that comes late has nothing before', async () => {
+    const { columns } = await analyze('{"a":1}\n{"a":2}\n{"a":3,"b":5}\n{"a":4,"b":6}\n')
+    expect(columns[1]).toMatchObject({ name: 'b', missing: 2, type: 'integer', distinct: 2 })
+    expect(columns[1]?.numbers?.outliers.count).toBe(0)
   })
 })
 

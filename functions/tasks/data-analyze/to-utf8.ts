@@ -1,0 +1,18 @@
+const PIECE = 1_000_000
+
+/** The same text in UTF-8, made in pieces: as one string 100 MB would be 200. */
+export function toUtf8(bytes: Uint8Array, encoding: string): Buffer {
+  if (encoding === 'utf-8') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let length = 0
+  for (const piece of decoded(bytes, encoding)) length += Buffer.byteLength(piece)
+  const text = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const piece of decoded(bytes, encoding)) at += text.write(piece, at)
+  return text
+}
+
+function* decoded(bytes: Uint8Array, encoding: string): Generator<string> {
+  const decoder = new TextDecoder(encoding)
+  for (let at = 0; at < bytes.length; at += PIECE)
+    yield decoder.decode(bytes.subarray(at, at + PIECE), { stream: at + PIECE < bytes.length })
+}
