@@ -1,9 +1,10 @@
 import { getTask } from '../core/application/tasks/get-task.ts'
 import { RequestError } from '../core/domain/errors.ts'
-import { withFileLinks } from '../core/domain/file-links.ts'
+import { mayNameFiles, withFileLinks } from '../core/domain/file-links.ts'
 import type { TaskKey } from '../core/domain/task.ts'
 import { openFiles, openPayloads, openStore } from '../hosts/lambda.ts'
 import { anyJson } from './schemas/task.ts'
+import { MAX_ANSWER_BYTES } from './schemas/task-json.ts'
 
 /** The link is for one download, begun soon. */
 const LINK_SECONDS = 300
@@ -20,7 +21,7 @@ export const linkIn =
     files.link({ tenant, id }, FILE_LINK_SECONDS, file, name)
 
 export const PAYLOAD_ANSWERS = {
-  200: { description: 'Up to 8 kB.', schema: anyJson },
+  200: { description: 'Up to 8 kB, or with files, each with its address.', schema: anyJson },
   303: {
     description: 'Larger ones are fetched from where they lie, within five minutes.',
     headers: { Location: 'Where the payload is downloaded.' },
@@ -36,12 +37,15 @@ export async function givePayload(
   const task = await getTask({ store }, key)
   const payload = task[part]
   if (!payload) throw new RequestError('not_found', `The task is ${task.status} and has no ${part}.`)
-  // The text itself where there is no file in it: a number of twenty digits stays what it is.
-  if ('json' in payload && (part === 'input' || !payload.json.includes('"file":"file-')))
+  if ('json' in payload && (part === 'input' || !mayNameFiles(payload.json)))
+    // The text itself where there is no file in it: a number of twenty digits stays what it is.
     return { status: 200, text: payload.json } as const
-  if ('json' in payload) {
-    const linked = await withFileLinks(JSON.parse(payload.json), linkIn(files, task))
-    return { status: 200, text: JSON.stringify(linked) } as const
+  if ('json' in payload || (payload.hasFiles && payload.bytes <= MAX_ANSWER_BYTES)) {
+    const linked = await withFileLinks(JSON.parse(await payloads.read(payload)), linkIn(files, task))
+    const text = JSON.stringify(linked)
+    // The text is a string in Lambda's own answer, so that its quotes count twice.
+    if ('json' in payload || Buffer.byteLength(JSON.stringify(text)) <= MAX_ANSWER_BYTES)
+      return { status: 200, text } as const
   }
   const location = await payloads.link(payload, LINK_SECONDS)
   return { status: 303, headers: { location } } as const

@@ -328,6 +328,20 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
   })
 
+  it('a large result says on the row whether it names files', async () => {
+    for (const [more, hasFiles] of [
+      [{ file: `file-${'0'.repeat(32)}`, name: 'a.png' }, true],
+      [{}, undefined],
+    ] as const) {
+      const world = makeWorld(async () => ({ text: 'w'.repeat(20_000), ...more }))
+      const { id } = await submit(world)
+      await pollToEnd(world, 0)
+      const { result } = await read(world, id)
+      expect(result).toMatchObject({ key: expect.any(String) })
+      expect((result as { hasFiles?: true }).hasFiles).toBe(hasFiles)
+    }
+  })
+
   it('a missing input ends the task at once, by its true name', async () => {
     const world = makeWorld()
     const { id } = await submit(world, { input: { text: 'x'.repeat(20_000) } })

@@ -2,7 +2,7 @@
 import type * as z from 'zod'
 import { MissingError } from '../../core/domain/errors.ts'
 import type { Band, Estimate } from '../../core/domain/estimate.ts'
-import { withFileLinks } from '../../core/domain/file-links.ts'
+import { mayNameFiles, withFileLinks } from '../../core/domain/file-links.ts'
 import type { KeptStep } from '../../core/domain/step.ts'
 import { type Payload, payloadBytes, type Task } from '../../core/domain/task.ts'
 import { traceIdOf } from '../../core/domain/trace.ts'
@@ -13,7 +13,7 @@ import { iso } from './time.ts'
 export type TaskJson = z.input<typeof taskSchema>
 
 /** Lambda answers at most 6 MB, and the body is a JSON string in it, so that its quotes count twice. */
-const MAX_ANSWER_BYTES = 5_500_000
+export const MAX_ANSWER_BYTES = 5_500_000
 
 /**
  * @param answer.base path of the API as the caller sees it; links begin with it.
@@ -61,8 +61,13 @@ export async function toTaskJson(
     return text
   }
   // The result first: the input, the caller has. A prompt stands in the answer twice.
-  const loaded: unknown = JSON.parse(await load(task.result, 1))
-  const result = linkOf ? await withFileLinks(loaded, linkOf) : loaded
+  const resultText = await load(task.result, 1)
+  const loaded: unknown = JSON.parse(resultText)
+  const linked = linkOf && mayNameFiles(resultText) ? await withFileLinks(loaded, linkOf) : loaded
+  // Addresses of hundreds of bytes each: without them rather than not at all.
+  const more = linked === loaded ? 0 : bytesIn(linked) - bytesIn(loaded)
+  const result = more <= left ? linked : loaded
+  if (result === linked) left -= more
   const input: unknown = JSON.parse(await load(task.input, isText ? 2 : 1))
   const self = `${base}/tasks/${task.id}`
   const prompt = isText ? ((input as { prompt?: string } | null)?.prompt ?? null) : null
@@ -128,6 +133,9 @@ export async function toTaskJson(
     },
   }
 }
+
+/** Of the value within an answer that is itself a string in JSON. */
+const bytesIn = (value: unknown): number => Buffer.byteLength(JSON.stringify(JSON.stringify(value)))
 
 const toQueueJson = ({ gate, position, start, finish }: Estimate) => ({
   gate,

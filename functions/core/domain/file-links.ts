@@ -1,6 +1,9 @@
 /** What `files.write` names a file; see `application/run/task-files.ts`. */
 export const FILE_NAME = /^file-[0-9a-f]{32}$/
 
+/** Whether a result, as JSON text, may name a file. */
+export const mayNameFiles = (json: string): boolean => json.includes('"file":"file-')
+
 interface FileMark {
   readonly file: string
   readonly name: string

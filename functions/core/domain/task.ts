@@ -47,7 +47,13 @@ export const isFinal = (status: Status): boolean => (FINAL_STATUSES as readonly 
 /** JSON text kept in the row, or a pointer to the bucket. */
 export type Payload =
   | { readonly json: string }
-  | { readonly key: string; readonly bytes: number; readonly sha256: string }
+  | {
+      readonly key: string
+      readonly bytes: number
+      readonly sha256: string
+      /** Set where the JSON names files of the task, so that only those results are read to give them their addresses. */
+      readonly hasFiles?: true
+    }
 
 /** Bytes of the JSON text in UTF-8. */
 export const payloadBytes = (payload: Payload): number =>

@@ -8,6 +8,7 @@ import {
   TaskTimeoutError,
   UnavailableError,
 } from '../../domain/errors.ts'
+import { mayNameFiles } from '../../domain/file-links.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { isSpent, isSuspect, recorded } from '../../domain/history.ts'
 import { findUnwritable } from '../../domain/json-value.ts'
@@ -242,7 +243,10 @@ async function perform(
     throw new TaskError(`The result is larger than ${LIMITS.resultBytes} bytes.`, {
       code: 'result_too_large',
     })
-  return retryUnavailable(clock, () => payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json))
+  const kept = await retryUnavailable(clock, () =>
+    payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json),
+  )
+  return 'key' in kept && mayNameFiles(json) ? { ...kept, hasFiles: true } : kept
 }
 
 /** @throws TaskError `invalid_output`, never retried: the same code would give the same again. */
