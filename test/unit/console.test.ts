@@ -1,8 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AlarmWatch } from '../../lib/local/console/alarm-watch.ts'
+import { LocalConsole } from '../../lib/local/console/console.ts'
 import { viewDashboard } from '../../lib/local/console/dashboard-view.ts'
 import { ask, splitSources } from '../../lib/local/console/insights.ts'
 import { type LogEntry, LogStore } from '../../lib/local/console/log-store.ts'
@@ -25,6 +28,29 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'console-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
+
+describe('the console while the start is under way', () => {
+  it('shows a browser a page that comes again, and a program why there is nothing', async () => {
+    const console = new LocalConsole({
+      stateDir: folder,
+      deployment: () => undefined,
+      api: () => '',
+      look: async () => [],
+      tell: () => undefined,
+    })
+    const server = createServer((request, response) =>
+      console.handle(request, response, new URL(request.url ?? '', 'http://localhost')),
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/console/tasks`
+    const page = await fetch(url, { headers: { accept: 'text/html,*/*;q=0.8' } })
+    expect([page.status, page.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8'])
+    expect(await page.text()).toContain('http-equiv="refresh"')
+    const data = await fetch(url)
+    expect([data.status, await data.json()]).toEqual([503, { message: 'Starting.' }])
+    server.close()
+  })
+})
 
 describe('the console’s list of tasks', () => {
   it('has a task that reaches the table behind a younger one that is known', async () => {

@@ -143,7 +143,7 @@ export class LocalConsole {
 
   async #answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const deployment = this.#options.deployment()
-    if (!deployment) return send(response, 503, { message: 'Starting.' })
+    if (!deployment) return sendStarting(request, response)
     const path = url.pathname.slice(BASE.length).replace(/\/$/, '') || '/'
     if (path === '/call') return this.#call(request, response, deployment)
     if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -335,6 +335,23 @@ const send = (response: ServerResponse, status: number, body: unknown): void => 
     'x-content-type-options': 'nosniff',
   })
   response.end(JSON.stringify(body))
+}
+
+/** To a browser a page that asks again by itself, until there is something to show. */
+function sendStarting(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('retry-after', '1')
+  if (!request.headers.accept?.includes('text/html')) {
+    send(response, 503, { message: 'Starting.' })
+    return
+  }
+  response.writeHead(503, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+  response.end(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="1">
+<title>Starting · Task runner console</title>
+<p style="font: 16px/1.5 system-ui, sans-serif; margin: 4rem auto; max-width: 40rem; padding: 0 1rem" role="status">
+The task runner is starting. This page shows the console as soon as it has; a first start builds everything and takes up
+to half a minute.</p></html>`)
 }
 
 const sendText = (response: ServerResponse, type: string, text: string): void => {
