@@ -9,6 +9,7 @@ import { bundleFunctions } from '../../lib/bundle.ts'
 import { Client } from '../fixtures/client.ts'
 import { startCountingProxy } from '../fixtures/counting-proxy.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
+import { measureFiles } from './files.ts'
 import { addGoal, measureGoals } from './goals.ts'
 
 const RESULTS = join(import.meta.dirname, 'RESULTS.md')
@@ -136,6 +137,11 @@ table(
   'Goals',
   ['what', 'measured', 'goal', ''],
   goals.map(({ what, measured, goal, isMet }) => [what, measured, goal, isMet ? 'met' : 'missed']),
+)
+table(
+  'Large files, each read by a worker’s thread in a process of its own',
+  ['file', 'MB', 's', 'peak MB of the process'],
+  await measureFiles(),
 )
 const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node ${process.versions.node}, ${process.platform}`
 const date = new Date().toISOString().slice(0, 10)
