@@ -25,7 +25,11 @@ export async function drawCharts(
       .filter(({ x, y }) => !Number.isNaN(x) && !Number.isNaN(y))
     specs.push({
       title: `${strongest.columns[1]} by ${strongest.columns[0]}`,
-      spec: { data: { values }, mark: 'point', encoding: axes(strongest.columns, 'quantitative') },
+      spec: {
+        data: { values },
+        mark: 'point',
+        encoding: axes(strongest.columns.map(titleOf), 'quantitative'),
+      },
     })
   }
   for (const { name, numbers, top } of columns)
@@ -40,7 +44,7 @@ export async function drawCharts(
           data: { values },
           mark: 'bar',
           encoding: {
-            x: { field: 'x', bin: true, title: name },
+            x: { field: 'x', bin: true, title: titleOf(name) },
             y: {
               aggregate: 'count',
               title: kept.length > values.length ? `of ${values.length} rows` : 'rows',
@@ -55,7 +59,7 @@ export async function drawCharts(
           data: { values: top.map(({ value, count }) => ({ x: value, y: count })) },
           mark: 'bar',
           encoding: {
-            y: { field: 'x', type: 'nominal', sort: '-x', title: name },
+            y: { field: 'x', type: 'nominal', sort: '-x', title: titleOf(name) },
             x: { field: 'y', type: 'quantitative', title: 'rows' },
           },
         },
@@ -82,7 +86,10 @@ const refuse = async (): Promise<never> => {
 }
 const NOTHING = { load: refuse, sanitize: refuse, http: refuse, file: refuse } as never
 
-const axes = ([x, y]: readonly [string, string], type: string) => ({
+/** The library takes a title that every JavaScript object has as a property for one it has met, and fails. */
+const titleOf = (name: string): string => (name in {} ? `“${name}”` : name)
+
+const axes = ([x, y]: readonly string[], type: string) => ({
   x: { field: 'x', type, title: x, scale: { zero: false } },
   y: { field: 'y', type, title: y, scale: { zero: false } },
 })

@@ -66,7 +66,12 @@ async function readTable(bytes: Uint8Array, survey: Survey) {
   const text = toUtf8(bytes, encoding)
   if (text.includes(0))
     throw new TaskError('The file is no text in an encoding that is known.', { code: 'table_unsupported' })
-  if (text.toString('utf8', 0, 1_000).trimStart().startsWith('{')) {
+  const head = text.toString('utf8', 0, 1_000).trimStart()
+  if (/^<[!?a-z]/i.test(head))
+    throw new TaskError('The file is HTML or XML, no table. Send CSV, TSV, JSON lines or XLSX.', {
+      code: 'table_unsupported',
+    })
+  if (head.startsWith('{')) {
     readJsonLines(text, survey)
     return { format: 'jsonl' as const, encoding, delimiter: null }
   }

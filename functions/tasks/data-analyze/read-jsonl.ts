@@ -21,7 +21,9 @@ export function readJsonLines(text: Buffer, survey: Survey): void {
       survey.broken.add(line, 'is no JSON object')
       continue
     }
-    survey.takeNamed(Object.fromEntries(Object.entries(value).map(([name, cell]) => [name, toCell(cell)])))
+    const cells = toCells(value)
+    if (cells) survey.takeNamed(cells)
+    else survey.broken.add(line, 'is nested too deeply')
   }
 }
 
@@ -31,6 +33,16 @@ function toObject(row: string): Record<string, unknown> | undefined {
     return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : undefined
   } catch {
     return undefined
+  }
+}
+
+/** A value in a value is written as JSON, which ends where the stack does. */
+function toCells(row: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> | undefined {
+  try {
+    return new Map(Object.entries(row).map(([name, cell]) => [name, toCell(cell)]))
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
   }
 }
 

@@ -51,10 +51,10 @@ export class Survey {
   }
 
   /** A row of a format that names its cells; a column begins with its first cell. */
-  takeNamed(row: Readonly<Record<string, string>>): void {
+  takeNamed(row: ReadonlyMap<string, string>): void {
     this.hasHeader = true
-    for (const name of Object.keys(row)) if (!this.#places.has(name)) this.#add(name)
-    this.#row(this.columns.map(({ name }) => row[name] ?? ''))
+    for (const name of row.keys()) if (!this.#places.has(name)) this.#add(name)
+    this.#row(this.columns.map(({ name }) => row.get(name) ?? ''))
   }
 
   /** @throws TaskError `table_empty`, `unknown_column`. */

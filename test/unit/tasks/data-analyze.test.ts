@@ -182,6 +182,8 @@ describe('a table that is refused, with a code of its own', () => {
   it.each<[string, string, Buffer | string, string?]>([
     ['a line without end', 'table_damaged', `a,b\n${'x'.repeat(4_000_000)}`],
     ['nothing but blanks', 'table_empty', ' \n \n'],
+    ['a web page', 'table_unsupported', '<!doctype html><table><tr><td>1,2</td></tr></table>'],
+    ['an SVG with a script', 'table_unsupported', '\n<svg><script>alert(1)</script></svg>'],
     ['a PDF', 'table_unsupported', makePdf([[]])],
     ['a DOCX', 'table_unsupported', makeDocx([{ text: 'x' }])],
     ['a workbook that wants a password', 'table_unsupported', makeEncryptedOffice()],
@@ -190,6 +192,28 @@ describe('a table that is refused, with a code of its own', () => {
     ['a group by what is not there', 'unknown_column', 'a,b\n1,2\n', 'c'],
   ])('%s', async (_name, code, bytes, groupBy) => {
     expect(await codeOf(bytes, groupBy)).toBe(code)
+  })
+
+  it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
+    'a column may be called "%s", as every object of JavaScript has one',
+    async (name) => {
+      const csv = await analyze(`${name},b\n1,2\n3,4\n4,9\n`, name, true)
+      expect([csv.columns[0]?.name, csv.columns[0]?.numbers?.max, csv.charts.length]).toEqual([name, 4, 3])
+      const lines = await analyze(`{"${name}":1,"b":2}\n{"b":3}\n`, undefined, true)
+      expect(lines.columns.map((column) => [column.name, column.missing])).toEqual([
+        [name, 1],
+        ['b', 0],
+      ])
+    },
+  )
+
+  it('JSON nested without end is a broken row', async () => {
+    const deep = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`
+    const found = await analyze(`{"a":1}\n${deep}\n{"a":2}\n`)
+    expect([found.rows, found.broken_rows.examples]).toEqual([
+      2,
+      [{ line: 2, problem: 'is nested too deeply' }],
+    ])
   })
 
   it('formula cells are words, and counted', async () => {
