@@ -18,6 +18,7 @@ import {
   openPayloads,
   openQueue,
   openSchedules,
+  openSteps,
   openStore,
   openWatermarks,
   openWebhookQueue,
@@ -48,6 +49,7 @@ const firing = {
 }
 const dependencies = {
   store,
+  steps: openSteps(),
   dueIndex: openDueIndex(),
   watermarks: openWatermarks(),
   queue,

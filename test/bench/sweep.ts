@@ -72,6 +72,8 @@ try {
       dueIndex: new DynamoDueIndex(documents, table),
       watermarks: new DynamoClaimWatermarks(documents, table),
       queue,
+      // None of its tasks has any.
+      steps: { list: async () => [] },
       lanes: { paused: async () => new Map() } as never,
       clock: systemClock,
       log: () => undefined,

@@ -41,12 +41,12 @@ function makeSteppedWorld(run?: (context: TaskContext<unknown>) => Promise<unkno
       }
     },
   }
-  const submit = () =>
+  const submit = (maxAttempts = 3) =>
     submitTask(world, {
       ...SUBMISSION,
       idempotencyKey: 'key',
       input: null,
-      maxAttempts: 3,
+      maxAttempts,
       timeoutMs: 120_000,
     })
   const work = (death?: Death) => {
@@ -125,6 +125,52 @@ describe('a task with steps whose process dies', () => {
     await running
     expect(count).toBeLessThan(24)
     expect((await world.row())?.status).toBe('COMPLETED')
+  })
+})
+
+describe('a task with steps whose every attempt dies', () => {
+  const die = async (world: ReturnType<typeof makeSteppedWorld>) => {
+    world.work({ atCall: 16, isApplied: false })
+    await world.clock.settle()
+    await world.clock.advance(91_000)
+  }
+  const sweepAll = (world: ReturnType<typeof makeSteppedWorld>) =>
+    sweep({ ...world.worker, lanes: world.lanes }, world.clock.now() + 60_000)
+
+  it.each([
+    ['the sweeper', sweepAll],
+    [
+      'its own message',
+      async (world: ReturnType<typeof makeSteppedWorld>) => void (await world.work().running),
+    ],
+  ])('is ended by %s with what its kept steps had cost', async (_who, end) => {
+    const world = makeSteppedWorld()
+    await world.submit(1)
+    await die(world)
+    const running = await world.row()
+    if (!running) throw new Error('no row')
+    const kept = await world.steps.list(KEY, stepLifeOf(running))
+    expect(kept.length).toBeGreaterThan(1)
+    await end(world)
+    expect(await world.row()).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'worker_crashed' },
+      usage: { inputTokens: kept.length, outputTokens: 2 * kept.length },
+    })
+  })
+
+  it('has no cost in its sum twice', async () => {
+    const world = makeSteppedWorld()
+    await world.submit(2)
+    await die(world)
+    // The second attempt books what the first had kept, and dies with it in memory.
+    world.work({ atCall: 7, isApplied: false })
+    await world.clock.settle()
+    await world.clock.advance(91_000)
+    const row = await world.row()
+    const kept = row ? await world.steps.list(KEY, stepLifeOf(row)) : []
+    await sweepAll(world)
+    expect(await world.row()).toMatchObject({ status: 'FAILED', usage: { inputTokens: kept.length } })
   })
 })
 

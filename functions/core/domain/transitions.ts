@@ -263,14 +263,19 @@ export function fail(
 export function failAbandoned(
   seen: Pick<Task, 'epoch' | 'dueAt'>,
   now: number,
-  { error, entry, ...end }: End & { readonly error: TaskFailure; readonly entry?: Recorded },
+  {
+    error,
+    entry,
+    usage,
+    ...end
+  }: End & { readonly error: TaskFailure; readonly entry?: Recorded; readonly usage?: Usage },
 ): Transition {
   const { set, remove } = ended(now, end)
   const { set: history, ...record } = noted(entry)
   return {
     name: 'failAbandoned',
     when: { statuses: OPEN_STATUSES, epoch: seen.epoch, claimableFromAtMost: now, ...seenDue(seen) },
-    set: { ...set, ...history, status: 'FAILED', error },
+    set: { ...set, ...history, ...(usage ? { usage } : {}), status: 'FAILED', error },
     remove,
     ...record,
   }

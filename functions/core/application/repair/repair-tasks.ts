@@ -144,8 +144,7 @@ async function abandon(
   task: Task,
   now: number,
 ): Promise<Repair | undefined> {
-  const { store, retentionDays } = dependencies
-  const failed = await store.change(task, abandonment(task, now, retentionDays))
+  const failed = await dependencies.store.change(task, await abandonment(dependencies, task, now))
   if (!failed.changed || !failed.task) return undefined
   await followUp(dependencies, failed.task)
   return 'crashed'

@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetters } from '../../ports/dead-letters.ts'
 import { type DueEntry, type DueIndex, type DueItem, type DuePart, isDueTask } from '../../ports/due-index.ts'
 import type { Log } from '../../ports/log.ts'
+import type { StepStore } from '../../ports/step-store.ts'
 import type { MessageSender, QueueDepths } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import type { FollowUpSteps } from '../shared/follow-up.ts'
@@ -20,6 +21,7 @@ export interface SweepDependencies extends LaneSnapshotDependencies {
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number
+  readonly steps: Pick<StepStore, 'list'>
   readonly followUps: FollowUpSteps
   /** What to do with rows that are due and no tasks. Each is idempotent; a failure leaves the row due. */
   readonly dueItems: { readonly [Item in DueItem['item']]?: (key: TaskKey, dueAt: number) => Promise<void> }

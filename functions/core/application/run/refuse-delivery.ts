@@ -6,6 +6,7 @@ import { expire } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
+import type { StepStore } from '../../ports/step-store.ts'
 import type { MessageDeliveries, MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { abandonment } from '../shared/abandonment.ts'
@@ -22,6 +23,7 @@ interface Dependencies {
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number
+  readonly steps: Pick<StepStore, 'list'>
   readonly followUps: FollowUpSteps
   readonly providers: ModelProviders
 }
@@ -58,7 +60,7 @@ export async function refuseDelivery(
     }
   }
   if (isSpent(task) && task.claimableFrom <= now && task.status === 'PROCESSING') {
-    const failed = await store.change(task, abandonment(task, now, retentionDays))
+    const failed = await store.change(task, await abandonment(dependencies, task, now))
     if (failed.changed && failed.task) {
       log('task.failed', { ...taskFields(task), code: failed.task.error?.code ?? 'worker_crashed' })
       await followUp(dependencies, failed.task)

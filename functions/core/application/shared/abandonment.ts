@@ -1,17 +1,39 @@
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { crashRecord, recorded } from '../../domain/history.ts'
-import type { Task, TaskFailure } from '../../domain/task.ts'
-import { failAbandoned } from '../../domain/transitions.ts'
+import { crashRecord, recorded, unbookedAttempts } from '../../domain/history.ts'
+import { addUsage } from '../../domain/model-usage.ts'
+import { stepLifeOf } from '../../domain/step.ts'
+import type { Task, TaskFailure, Usage } from '../../domain/task.ts'
+import { failAbandoned, type Transition } from '../../domain/transitions.ts'
+import type { StepStore } from '../../ports/step-store.ts'
 import { retentionFrom } from './retention.ts'
 
-/** Ends a task whose attempts all ended with their worker. */
-export const abandonment = (task: Task, now: number, retentionDays: number) =>
-  failAbandoned(task, now, {
+export interface AbandonmentDependencies {
+  readonly steps: Pick<StepStore, 'list'>
+  readonly retentionDays: number
+}
+
+/** Ends a task whose attempts all ended with their worker. Its checkpoints tell what those had used. */
+export async function abandonment(
+  { steps, retentionDays }: AbandonmentDependencies,
+  task: Task,
+  now: number,
+): Promise<Transition> {
+  const last = task.status === 'PROCESSING' ? crashRecord(task, now) : undefined
+  const lost = [...unbookedAttempts(task), ...(last ? [last] : [])]
+  const kept = task.stepsSince === undefined ? [] : await steps.list(task, stepLifeOf(task))
+  const usage = kept
+    .filter(({ epoch, attempt }) =>
+      lost.some((record) => record.epoch === epoch && record.attempt === attempt),
+    )
+    .reduce((sum: Usage | undefined, step) => (sum ? addUsage(sum, step.usage) : step.usage), task.usage)
+  return failAbandoned(task, now, {
     error: causeOf(task),
-    ...(task.status === 'PROCESSING' ? { entry: recorded(task, crashRecord(task, now)) } : {}),
+    ...(usage ? { usage } : {}),
+    ...(last ? { entry: recorded(task, last) } : {}),
     retention: retentionFrom(now, retentionDays, task),
     pending: followUpsOf(task, 'FAILED'),
   })
+}
 
 /** A row whose last error nothing followed tells that one: its attempts were put off, and its worker did not end. */
 const causeOf = (task: Task): TaskFailure =>
