@@ -284,6 +284,29 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
+  it('a text in Markdown is shown as it is meant, and nothing in it runs or calls home', async () => {
+    const { page, faults } = await open()
+    const prompt = [
+      'as **bold**\n\n## Part\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |\n',
+      '<script>document.title = "taken"</script><img src="https://example.com/x.png" onerror="document.title = 1">',
+      '[away](javascript:alert(1)) <form action="https://example.com"><input></form>',
+    ].join('\n\n')
+    const { id } = await client.submit({ prompt, model: 'stub-0' })
+    await client.done(id)
+    await page.goto(`${base}/tasks/${id}`)
+    const result = page.getByRole('region', { name: 'Result' })
+    await result.getByRole('heading', { name: 'Part' }).waitFor()
+    expect(await result.locator('li').allTextContents()).toEqual(['one', 'two'])
+    expect(await result.locator('td').allTextContents()).toEqual(['1', '2'])
+    expect(await result.locator('script, img, form, input, [onerror], a[href^="javascript"]').count()).toBe(0)
+    await result.getByRole('button', { name: 'Show as written' }).click()
+    await result.getByText('## Part').waitFor()
+    expect(await page.title()).not.toContain('taken')
+    // The browser tells of the handler that it refused while the text was made safe.
+    expect(faults.filter((text) => !text.includes('inline event handler'))).toEqual([])
+    await page.close()
+  })
+
   it('a form made of the type’s schema submits, and shows a refusal at its field', async () => {
     const { page } = await open()
     await page.goto(`${base}/submit`)

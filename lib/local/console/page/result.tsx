@@ -1,6 +1,8 @@
 /// <reference lib="dom" />
 /** A result as what it is: text, data, a picture, a file, an e-mail. */
+import { useEffect, useState } from 'preact/hooks'
 import type { Task } from './client.ts'
+import { looksLikeMarkdown, toHtml } from './markdown.ts'
 import { Copy, Json } from './parts.tsx'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -53,15 +55,38 @@ function One({ value }: { value: unknown }) {
   )
 }
 
-/** Paragraphs as they were written; headings, lists and code stand as marked. */
-const Text = ({ text }: { text: string }) => (
-  <div class="text">
-    {text.split(/```[^\n]*\n?/).map((part, index) =>
-      // Every second part is between fences.
-      index % 2 === 1 ? <pre key={index}>{part}</pre> : <span key={index}>{part}</span>,
-    )}
-  </div>
-)
+/** Markdown as it was meant, with the words as they came a click away; other text as it is. */
+function Text({ text }: { text: string }) {
+  const [html, setHtml] = useState<string>()
+  const [isPlain, setPlain] = useState(false)
+  useEffect(() => {
+    setHtml(undefined)
+    if (!looksLikeMarkdown(text)) return
+    let isGone = false
+    toHtml(text).then(
+      (made) => !isGone && setHtml(made),
+      () => undefined,
+    )
+    return () => {
+      isGone = true
+    }
+  }, [text])
+  if (html === undefined) return <div class="text">{text}</div>
+  return (
+    <>
+      {isPlain ? (
+        <div class="text">{text}</div>
+      ) : (
+        <div class="markdown" dangerouslySetInnerHTML={{ __html: html }} />
+      )}
+      <p>
+        <button type="button" onClick={() => setPlain(!isPlain)}>
+          {isPlain ? 'Show formatted' : 'Show as written'}
+        </button>
+      </p>
+    </>
+  )
+}
 
 const isEmail = ({ to, subject, html, text, body }: Fields): boolean =>
   to !== undefined &&
