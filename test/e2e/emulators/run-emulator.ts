@@ -7,6 +7,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { buildApp } from '../../../lib/app.ts'
 import { bundleFunctions } from '../../../lib/bundle.ts'
+import type { StageSettings } from '../../../lib/stages/stage-schema.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
 export const STATE = join(ROOT, '.taskrunner')
@@ -145,18 +146,20 @@ export async function startEmulator(
 const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean =>
   exitCode === null && signalCode === null
 
+type Adjust = (stage: StageSettings) => StageSettings
+
 /** Stage `emulated`, synthesized into a folder of its own: `cdk bootstrap` would overwrite `cdk.out`. */
-export async function synthesizeEmulated(): Promise<string> {
+export async function synthesizeEmulated(adjust?: Adjust): Promise<string> {
   const bundleRoot = join(STATE, 'emulated/bundles')
   await bundleFunctions({ outRoot: bundleRoot })
   const outdir = await mkdtemp(join(tmpdir(), 'emulated-'))
-  buildApp({ stages: ['emulated'], outdir, bundleRoot, env: {} }).synth()
+  buildApp({ stages: ['emulated'], outdir, bundleRoot, env: {}, ...(adjust ? { adjust } : {}) }).synth()
   return outdir
 }
 
 /** What a user does with an account: bootstrap, then deploy every stack of the stage with the CDK's own CLI. */
-export async function deployEmulated(endpoint: string): Promise<void> {
-  const assembly = await synthesizeEmulated()
+export async function deployEmulated(endpoint: string, adjust?: Adjust): Promise<void> {
+  const assembly = await synthesizeEmulated(adjust)
   const env = environment({ AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: endpoint, CI: 'true' })
   const cdk = async (...args: string[]) => {
     const command = [join(ROOT, 'node_modules/aws-cdk/bin/cdk'), ...args]
