@@ -4,13 +4,48 @@ import type { startModelServer } from '../fixtures/model-server.ts'
 
 type Server = Awaited<ReturnType<typeof startModelServer>>
 
-/** What every provider that is reached over HTTP must do, whatever its protocol. */
+interface Opened {
+  readonly provider: ModelProvider
+  /** Of one that is reached over HTTP. */
+  readonly server?: Pick<Server, 'callsOf'>
+}
+
+interface Own {
+  /** The model that behaves as `stub-…` does; undefined where none does. */
+  readonly modelFor: (way: string) => string | undefined
+  readonly textOf: (prompt: string) => unknown
+  readonly usage: object
+}
+
+const HTTP: Own = {
+  modelFor: (way) => way,
+  textOf: (prompt) => `echo: ${prompt}`,
+  usage: { inputTokens: 7, outputTokens: 3, cachedTokens: null, reasoningTokens: null },
+}
+
+const FAILURES: readonly (readonly [string, object])[] = [
+  ['stub-500', { code: 'provider_unavailable', retry: 'counted' }],
+  ['stub-503', { code: 'provider_unavailable', retry: 'counted' }],
+  ['stub-401', { code: 'provider_unauthorized', retry: 'never' }],
+  ['stub-400', { code: 'provider_rejected', retry: 'never' }],
+  ['stub-429', { code: 'provider_rate_limited', retry: 'counted', retryAfterMs: 3_000 }],
+  ['stub-reset', { code: 'provider_unreachable', retry: 'counted' }],
+  ['stub-cut', { code: 'provider_bad_answer', retry: 'counted' }],
+  ['stub-not-json', { code: 'provider_bad_answer', retry: 'counted' }],
+]
+
+/** What every provider must do, whatever its protocol, and the double that stands for one. */
 export function modelProviderContract(
   name: string,
-  open: () => { provider: ModelProvider; server: Server },
+  open: () => Opened,
+  { modelFor, textOf, usage }: Own = HTTP,
 ): void {
-  const call = (model: string, prompt: string, signal = new AbortController().signal) =>
-    open().provider.generate({ model, messages: [{ role: 'user', content: prompt }] }, { signal })
+  const has = (way: string) => modelFor(way) !== undefined
+  const call = (way: string, prompt: string, more: object = {}) =>
+    open().provider.generate(
+      { model: modelFor(way) ?? way, messages: [{ role: 'user', content: prompt }] },
+      { signal: new AbortController().signal, ...more },
+    )
 
   describe(`${name} as a model provider`, () => {
     it('streams the text, counts the tokens, and calls once', async () => {
@@ -19,7 +54,7 @@ export function modelProviderContract(
       const prompt = `${name}: 你好 🌍`
       const answer = await provider.generate(
         {
-          model: 'stub-0',
+          model: modelFor('stub-0') ?? '',
           messages: [{ role: 'user', content: prompt }],
           system: 'be brief',
           temperature: 0.5,
@@ -27,59 +62,54 @@ export function modelProviderContract(
         },
         { signal: new AbortController().signal, onDelta: (text) => pieces.push(text) },
       )
-      expect(answer).toEqual({
-        text: `echo: ${prompt}`,
-        usage: { inputTokens: 7, outputTokens: 3, cachedTokens: null, reasoningTokens: null },
-        finishReason: 'stop',
-      })
-      expect(pieces).toEqual(['echo: ', prompt])
-      expect(server.callsOf(prompt)).toHaveLength(1)
+      expect(answer).toEqual({ text: textOf(prompt), usage, finishReason: 'stop' })
+      expect(pieces.join('')).toBe(answer.text)
+      if (server) {
+        expect(pieces).toEqual(['echo: ', prompt])
+        expect(server.callsOf(prompt)).toHaveLength(1)
+      }
     })
 
-    it('sends the trace along', async () => {
-      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
-      const { provider, server } = open()
-      const prompt = `${name} traced`
-      await provider.generate(
-        { model: 'stub-0', messages: [{ role: 'user', content: prompt }] },
-        { signal: new AbortController().signal, traceparent },
-      )
-      expect(server.callsOf(prompt)).toMatchObject([{ traceparent }])
-    })
-
-    it.each([
-      ['stub-500', { code: 'provider_unavailable', retry: 'counted' }],
-      ['stub-401', { code: 'provider_unauthorized', retry: 'never' }],
-      ['stub-400', { code: 'provider_rejected', retry: 'never' }],
-      ['stub-429', { code: 'provider_rate_limited', retry: 'counted', retryAfterMs: 3_000 }],
-      ['stub-reset', { code: 'provider_unreachable', retry: 'counted' }],
-      ['stub-cut', { code: 'provider_bad_answer', retry: 'counted' }],
-      ['stub-not-json', { code: 'provider_bad_answer', retry: 'counted' }],
-    ])('%s is the right error, after one call', async (model, expected) => {
-      const prompt = `${name} ${model}`
-      await expect(call(model, prompt)).rejects.toMatchObject(expected)
-      expect(open().server.callsOf(prompt)).toHaveLength(1)
-    })
-
-    it('reads a date in Retry-After', async () => {
-      const failure = await call('stub-429-date', `${name} date`).catch((cause) => cause)
-      expect(failure.retryAfterMs).toBeGreaterThan(1_500)
-      expect(failure.retryAfterMs).toBeLessThanOrEqual(4_000)
-    })
-
-    it('never repeats a key that the provider repeats', async () => {
-      const failure = await call('stub-401', `${name} key`).catch((cause: Error) => cause)
-      expect((failure as Error).message).not.toContain('aaaaaa')
-    })
+    it.each(FAILURES.filter(([way]) => has(way)))(
+      '%s is the right error, after one call',
+      async (way, expected) => {
+        const prompt = `${name} ${way}`
+        const failure = await call(way, prompt).catch((thrown: Error) => thrown)
+        expect(failure).toMatchObject({ provider: name, ...expected })
+        // Some repeat the key that they refused.
+        expect((failure as Error).message).not.toContain('aaaaaa')
+        const { server } = open()
+        if (server) expect(server.callsOf(prompt)).toHaveLength(1)
+      },
+    )
 
     it('stops at once when told to, with the reason it was given, and hangs up', async () => {
       const abort = new AbortController()
       const reason = new Error('cancelled')
       const prompt = `${name} hang`
-      const pending = call('stub-hang', prompt, abort.signal)
+      const pending = call('stub-hang', prompt, { signal: abort.signal })
       setTimeout(() => abort.abort(reason), 100)
       await expect(pending).rejects.toBe(reason)
-      await expect.poll(() => open().server.callsOf(prompt)[0]?.isAborted).toBe(true)
+      const { server } = open()
+      if (server) await expect.poll(() => server.callsOf(prompt)[0]?.isAborted).toBe(true)
+    })
+
+    it('makes no call that is not wanted any more', async () => {
+      const reason = new Error('too late')
+      const prompt = `${name} late`
+      await expect(call('stub-0', prompt, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      const { server } = open()
+      if (server) expect(server.callsOf(prompt)).toHaveLength(0)
+    })
+
+    it.runIf(has('stub-429-date'))('sends the trace along, and reads a date in Retry-After', async () => {
+      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+      const prompt = `${name} traced`
+      await call('stub-0', prompt, { traceparent })
+      expect(open().server?.callsOf(prompt)).toMatchObject([{ traceparent }])
+      const failure = await call('stub-429-date', `${name} date`).catch((cause) => cause)
+      expect(failure.retryAfterMs).toBeGreaterThan(1_500)
+      expect(failure.retryAfterMs).toBeLessThanOrEqual(4_000)
     })
   })
 }

@@ -1,8 +1,13 @@
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createAnthropicProvider } from '../../functions/core/adapters/providers/anthropic/anthropic-provider.ts'
 import { createBedrockProvider } from '../../functions/core/adapters/providers/bedrock/bedrock-provider.ts'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
+import { createSimulatedProvider } from '../../functions/core/adapters/providers/simulated/simulated-provider.ts'
+import { systemClock } from '../../functions/core/adapters/system/clock.ts'
+import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
+import { MemoryModel } from '../fixtures/memory-model.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
 import { modelProviderContract } from './model-provider.ts'
 
@@ -23,6 +28,61 @@ modelProviderContract('anthropic', () => ({
     Date.now,
   ),
 }))
+modelProviderContract('bedrock', () => ({
+  server,
+  provider: createBedrockProvider(
+    Date.now,
+    new BedrockRuntimeClient({
+      region: 'eu-central-1',
+      endpoint: server.anthropicUrl,
+      maxAttempts: 1,
+      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+      requestHandler: new NodeHttpHandler(),
+    }),
+  ),
+}))
+
+const SIMULATED: Readonly<Record<string, string>> = {
+  'stub-0': 'simulated-fast',
+  'stub-500': 'simulated-fail-500',
+  'stub-503': 'simulated-fail-503',
+  'stub-401': 'simulated-fail-401',
+  'stub-400': 'simulated-fail-400',
+  'stub-429': 'simulated-429-3',
+  'stub-cut': 'simulated-cut',
+  'stub-hang': 'simulated-hang',
+}
+modelProviderContract('simulated', () => ({ provider: createSimulatedProvider(systemClock) }), {
+  modelFor: (way) => SIMULATED[way],
+  textOf: (prompt) => expect.stringContaining(prompt),
+  usage: {
+    inputTokens: expect.any(Number),
+    outputTokens: expect.any(Number),
+    cachedTokens: null,
+    reasoningTokens: null,
+  },
+})
+
+// The double behind the death tests, held to what the real ones do.
+const STATUS = /^stub-(\d{3})$/
+modelProviderContract(
+  'memory',
+  () => {
+    const provider = new MemoryModel({ now: Date.now, sleep: systemClock.sleep }, { callMs: 0 })
+    provider.answerTo = ({ model, messages }) => {
+      const status = Number(STATUS.exec(model)?.[1])
+      if (status)
+        throw failedStatus({ provider: 'memory', status, message: 'x', retryAfter: '3', now: Date.now() })
+      return `echo: ${String(messages.at(-1)?.content)}`
+    }
+    return { provider }
+  },
+  {
+    modelFor: (way) => (/^stub-(0|\d{3}|hang)$/.test(way) ? way : undefined),
+    textOf: (prompt) => `echo: ${prompt}`,
+    usage: { inputTokens: 1, outputTokens: 2, cachedTokens: null, reasoningTokens: null },
+  },
+)
 
 it('bedrock sends the trace along, signed with the rest', async () => {
   const sent: Record<string, string>[] = []

@@ -104,6 +104,8 @@ function classify(status: number | undefined): readonly [ProviderErrorCode, Retr
     case 505:
       return ['provider_rejected', 'never']
     default:
+      // Bedrock's client tells the status of the answer whose stream it could not read.
+      if (status < 400) return ['provider_bad_answer', 'counted']
       return status >= 500 ? ['provider_unavailable', 'counted'] : ['provider_rejected', 'never']
   }
 }
