@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import { BUNDLES, type BundleName } from '../functions/contract.ts'
+import { isWritten, keyOf } from './bundle/fresh-key.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRY = 'index.mjs'
@@ -51,6 +52,8 @@ export interface BundleOptions {
   readonly sourceRoot?: string | undefined
   /** Not minified: what a debugger shows has the author's names. */
   readonly isReadable?: boolean
+  /** Leaves alone what would come out the same: for the local run, which begins with it. */
+  readonly skipsUnchanged?: boolean
 }
 
 /** Bundles that run authors' code, and whose stacks name their lines. */
@@ -66,7 +69,13 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
   const outRoot = options.outRoot ?? join(ROOT, '.build')
   await generateFiles()
   const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
-  return Promise.all(names.map((name) => bundleOne(name, outRoot, options)))
+  return Promise.all(
+    names.map(
+      async (name) =>
+        (options.skipsUnchanged && (await unchanged(name, outRoot, options))) ||
+        bundleOne(name, outRoot, options),
+    ),
+  )
 }
 
 /** In a process of its own: this one may be a watcher that has the task modules of a minute ago in memory. */
@@ -100,11 +109,40 @@ const imageLibrary: Plugin = {
     onResolve({ filter: /^wasm-vips$/ }, () => ({ path: './vips/vips-node.mjs', external: true })),
 }
 
-async function bundleOne(
+/** What is there already. @returns undefined when it must be made. */
+async function unchanged(
   bundle: BundleName,
   outRoot: string,
-  { sourceRoot, isReadable = false }: BundleOptions,
-): Promise<BundleReport> {
+  options: BundleOptions,
+): Promise<BundleReport | undefined> {
+  const read = (suffix: string) =>
+    readFile(join(outRoot, `${bundle}.${suffix}`), 'utf8').catch(() => undefined)
+  const [meta, key] = await Promise.all([read('meta.json'), read('key')])
+  if (!meta || !key) return undefined
+  const metafile = JSON.parse(meta) as Metafile
+  if (
+    key !== (await keyOf(ROOT, metafile, ingredientsOf(bundle, options))) ||
+    !(await isWritten(ROOT, metafile))
+  )
+    return undefined
+  return { ...sizesOf(metafile), bundle, directory: join(outRoot, bundle), isChanged: false }
+}
+
+const ingredientsOf = (bundle: BundleName, { sourceRoot, isReadable }: BundleOptions) => ({
+  settings: [sourceRoot, isReadable, process.version],
+  files: Object.values(STATIC_FILES[bundle] ?? {}),
+})
+
+const sizesOf = (metafile: Metafile) => ({
+  coldBytes: coldBytes(metafile),
+  codeBytes: Object.entries(metafile.outputs)
+    .filter(([path]) => !path.endsWith('.map'))
+    .reduce((sum, [, { bytes }]) => sum + bytes, 0),
+})
+
+async function bundleOne(bundle: BundleName, outRoot: string, options: BundleOptions): Promise<BundleReport> {
+  const { sourceRoot, isReadable = false } = options
+  const madeAt = Date.now()
   const directory = join(outRoot, bundle)
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
@@ -144,15 +182,17 @@ async function bundleOne(
       relative(directory, path),
       path.endsWith('.map') ? fromRoot(contents, directory, sourceRoot) : contents,
     )
+  const place = (suffix: string) => join(outRoot, `${bundle}.${suffix}`)
+  // First away, last there: a process that dies in between leaves no key to another's files.
+  await rm(place('key'), { force: true })
   const isChanged = await writeFolder(directory, files)
-  await writeFile(join(outRoot, `${bundle}.meta.json`), JSON.stringify(metafile))
+  await writeFile(place('meta.json'), JSON.stringify(metafile))
+  const key = await keyOf(ROOT, metafile, { ...ingredientsOf(bundle, options), madeAt })
+  if (key) await writeFile(place('key'), key)
   return {
     bundle,
     directory,
-    coldBytes: coldBytes(metafile),
-    codeBytes: outputFiles
-      .filter(({ path }) => !path.endsWith('.map'))
-      .reduce((sum, { contents }) => sum + contents.byteLength, 0),
+    ...sizesOf(metafile),
     isChanged,
   }
 }

@@ -6,7 +6,12 @@ import { sourceRootOf } from './derive-assembly.ts'
 
 const [outdir = '', bundleRoot = '', kind = ''] = process.argv.slice(2)
 try {
-  await bundleFunctions({ outRoot: bundleRoot, sourceRoot: sourceRootOf(), isReadable: kind === '-readable' })
+  await bundleFunctions({
+    outRoot: bundleRoot,
+    sourceRoot: sourceRootOf(),
+    isReadable: kind === '-readable',
+    skipsUnchanged: true,
+  })
   buildApp({ stages: ['local'], outdir, bundleRoot, env: process.env }).synth()
 } catch (cause) {
   console.error((cause as Error).message)

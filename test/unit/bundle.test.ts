@@ -1,0 +1,61 @@
+import { mkdir, mkdtemp, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Metafile } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keyOf } from '../../lib/bundle/fresh-key.ts'
+import { bundleFunctions } from '../../lib/bundle.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bundle-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+describe('a bundle that would come out the same', () => {
+  it('is left alone, unless a file of it is not as it was written', async () => {
+    const options = { only: ['clean-up'], outRoot: folder, skipsUnchanged: true } as const
+    const [made] = await bundleFunctions(options)
+    const madeAt = async () => (await stat(join(folder, 'clean-up.meta.json'))).mtimeMs
+    const first = await madeAt()
+    const [again] = await bundleFunctions(options)
+    expect(again).toEqual({ ...made, isChanged: false })
+    expect(await madeAt()).toBe(first)
+    await truncate(join(folder, 'clean-up', 'index.mjs'), 10)
+    expect(await bundleFunctions(options)).toMatchObject([{ isChanged: true }])
+    expect((await stat(join(folder, 'clean-up', 'index.mjs'))).size).toBeGreaterThan(10)
+  }, 120_000)
+})
+
+describe('the key of a bundle', () => {
+  const metafile = {
+    inputs: { 'functions/a.ts': {}, 'node_modules/some/index.js': {} },
+    outputs: {},
+  } as unknown as Metafile
+  const write = async (path: string, text: string) => {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
+    await utimes(join(folder, path), 1_000, 1_000)
+  }
+  const key = (settings: unknown = [], madeAt?: number) =>
+    keyOf(folder, metafile, { settings, files: ['functions/api.json'], ...(madeAt ? { madeAt } : {}) })
+
+  it('changes with every source, further file, package and setting', async () => {
+    const paths = ['package-lock.json', 'lib/bundle.ts', 'lib/bundle/env-credentials.ts']
+    for (const path of [...paths, 'functions/a.ts', 'functions/api.json']) await write(path, 'one')
+    const keys = [await key(), await key(['readable'])]
+    for (const path of ['package-lock.json', 'functions/a.ts', 'functions/api.json']) {
+      await write(path, 'other')
+      keys.push(await key())
+    }
+    expect(new Set(keys).size).toBe(5)
+    expect(await key()).toBe(keys.at(-1))
+  })
+
+  it('there is none for a source that was saved while the bundle was made, or is gone', async () => {
+    expect(await key([], 1_000_001)).toBeDefined()
+    expect(await key([], 1_000_000)).toBeUndefined()
+    await rm(join(folder, 'functions/a.ts'))
+    expect(await key()).toBeUndefined()
+  })
+})
