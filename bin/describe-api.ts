@@ -55,6 +55,8 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   workflows: 'Chains, groups, chords and graphs of tasks.',
   schedules: 'Tasks that come again by the clock.',
   webhooks: 'Who is told of what happens to tasks.',
+  audit: 'Who did what; for administrators.',
+  data: 'Deletes what it is asked to.',
   keys: 'Who may do what; for administrators.',
   limits: 'What a tenant may do and spend, and how much of it is used.',
   circuits: 'Models whose calls are paused because they keep failing; for operators.',

@@ -4,10 +4,12 @@ import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import { CliError, EXIT } from './cli/failure.ts'
 import { forTerminal } from './cli/screen.ts'
+import { addAudit } from './commands/audit.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addCircuits } from './commands/circuits.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addErase } from './commands/erase.ts'
 import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
 import { addInspect } from './commands/inspect.ts'
@@ -55,6 +57,8 @@ const COMMANDS = [
   addMcp,
   addKeys,
   addLimits,
+  addAudit,
+  addErase,
   addCompletion,
 ]
 

@@ -62,6 +62,8 @@ export const ENV = {
   showsPrompts: 'SHOWS_PROMPTS',
   /** `keys`: every request comes by the authorizer, and one that does not is refused. */
   auth: 'AUTH',
+  /** Days for which it is kept who did what. */
+  auditDays: 'AUDIT_DAYS',
   /** JSON list: issuers whose tokens are taken beside keys. */
   tokenIssuers: 'TOKEN_ISSUERS',
   /** JSON list: the schedules of the stage's file. */
@@ -106,6 +108,8 @@ export const TABLE = {
   expiryWalk: 'CLEANUP',
   /** The partition of the schedules of those who run the stage, and of the stage itself. */
   stageSchedules: 'H#default',
+  /** Begins the partition of what was done by a tenant's keys. */
+  auditPrefix: 'A#',
   /** The partition of those who wait for a task. */
   waitPlaces: 'WAITS',
   /** The partition of what running workers say about their slots. */
@@ -128,6 +132,7 @@ export const BUNDLES = {
   'api-flows': 'functions/api/groups/api-flows.gen.ts',
   'api-mcp': 'functions/api/groups/api-mcp.gen.ts',
   'api-keys': 'functions/api/groups/api-keys.gen.ts',
+  'api-data': 'functions/api/groups/api-data.gen.ts',
   authorizer: 'functions/api/authorizer.ts',
   'run-task': 'functions/workers/run-task.ts',
   'advance-workflow': 'functions/workers/advance-workflow.ts',
@@ -148,6 +153,7 @@ export const FUNCTION_NAMES: readonly string[] = [
     'Flows',
     'Mcp',
     'Keys',
+    'Data',
     'Authorizer',
     'AdvancerAdvance',
     'WebhookSend',

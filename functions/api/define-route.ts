@@ -48,6 +48,7 @@ type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Readonly<Rec
 export interface RouteRequest<Params, Query, Headers, Body> {
   readonly tenant: string
   readonly principal: Principal
+  readonly note: HttpRequest['note']
   readonly path: string
   /** Path of the API as the caller sees it, up to and with `/api/v1`. */
   readonly base: string
@@ -91,6 +92,8 @@ export interface RouteDeclaration<
   readonly isStreamed?: true
   /** What a key must be allowed to do; `open` needs no key. */
   readonly scope: Scope
+  /** What it makes says itself who made it; every other route that changes something is recorded. */
+  readonly isOwnRecord?: true
   /** A few words; the operation's name in the docs. */
   readonly summary: string
   /** Sentences, where the summary leaves a question. */
@@ -155,6 +158,7 @@ export function defineRoute<
           {
             tenant: request.tenant,
             principal: request.principal,
+            note: request.note,
             path: request.path,
             base: request.base,
             receivedAt: request.receivedAt,

@@ -1,6 +1,9 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
+import type { listAuditRoute } from './routes/audit/list-audit.ts'
 import type { closeCircuitRoute } from './routes/circuits/close-circuit.ts'
 import type { listCircuitsRoute } from './routes/circuits/list-circuits.ts'
+import type { eraseTaskRoute } from './routes/data/erase-task.ts'
+import type { eraseTenantRoute } from './routes/data/erase-tenant.ts'
 import type { createKeyRoute } from './routes/keys/create-key.ts'
 import type { listKeysRoute } from './routes/keys/list-keys.ts'
 import type { revokeKeyRoute } from './routes/keys/revoke-key.ts'
@@ -61,8 +64,11 @@ import type { submitWorkflowRoute } from './routes/workflows/submit-workflow.ts'
 
 /** Every operation with its declaration: types only, nothing of it is loaded. */
 export interface Routes {
+  readonly listAudit: typeof listAuditRoute
   readonly closeCircuit: typeof closeCircuitRoute
   readonly listCircuits: typeof listCircuitsRoute
+  readonly eraseTask: typeof eraseTaskRoute
+  readonly eraseTenant: typeof eraseTenantRoute
   readonly createKey: typeof createKeyRoute
   readonly listKeys: typeof listKeysRoute
   readonly revokeKey: typeof revokeKeyRoute

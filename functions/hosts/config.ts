@@ -54,6 +54,7 @@ const shapes = {
         .optional(),
     }),
   ).default({}),
+  [ENV.auditDays]: z.coerce.number().int().positive().default(90),
   [ENV.tokenIssuers]: json(
     z.array(
       z.object({

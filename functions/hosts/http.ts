@@ -1,6 +1,7 @@
 /** What a route handler sees of an API Gateway event, and what it gives back. */
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { API_BASE, LIMITS, OPEN_TENANT, SCOPES } from '../contract.ts'
+import type { AuditEntry } from '../core/domain/audit.ts'
 import { RequestError } from '../core/domain/errors.ts'
 import { type Principal, parseScopes } from '../core/domain/principal.ts'
 
@@ -18,6 +19,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly tenant: string
   readonly principal: Principal
+  /** For the record of who did what: what the answer does not say. */
+  readonly note: (told: Pick<AuditEntry, 'before' | 'after' | 'target'>) => void
   /** When the gateway had it, milliseconds since 1970; earlier than a cold start lets the handler know. */
   readonly receivedAt: number
   /**
@@ -61,6 +64,7 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
     receivedAt: event.requestContext.requestTimeEpoch,
     tenant: principal.tenant,
     principal,
+    note: () => undefined,
     json: () => parseBody(body(), headers['content-type']),
     optionalJson: () => (event.body?.trim() ? parseBody(body(), headers['content-type']) : {}),
     text: () => checkSize(body()) ?? '',

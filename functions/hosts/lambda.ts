@@ -36,7 +36,9 @@ import { createLog } from '../core/adapters/system/log.ts'
 import { causeFields, RequestError } from '../core/domain/errors.ts'
 import { mayUse } from '../core/domain/principal.ts'
 import { SecretValues } from '../core/domain/secret-values.ts'
+import type { AuditLog } from '../core/ports/audit-log.ts'
 import type { Log } from '../core/ports/log.ts'
+import { openAudit, recordedRoute } from './audit.ts'
 import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
 import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
@@ -173,6 +175,8 @@ export interface ServedRoute {
   readonly path: string
   /** What the caller must be allowed to do. */
   readonly scope: Scope
+  /** What it makes says itself who made it. */
+  readonly isOwnRecord?: true | undefined
   /** Opens what the handler works with. @throws Error when the environment lacks something: at cold start, not later. */
   readonly start: () => RouteHandler
 }
@@ -204,7 +208,7 @@ export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler
   const served = new Map(
     routes.map((route) => [
       `${route.method} ${API_BASE}${route.path}`,
-      { scope: route.scope, answer: route.start() },
+      { scope: route.scope, answer: withRecord(route, route.start()) },
     ]),
   )
   return async (event: APIGatewayProxyEvent): Promise<HttpAnswer> => {
@@ -217,6 +221,19 @@ export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler
     if (route) checkScope(request, route.scope, AUTH === 'keys' && !event.requestContext.authorizer?.tenant)
     return handler(request)
   }
+}
+
+let audit: AuditLog | undefined
+export const openRecord = (): AuditLog => {
+  audit ??= openAudit(openDynamo())
+  return audit
+}
+
+/** Every route that changes something is recorded, whoever declares it. */
+export function withRecord(route: ServedRoute, handler: RouteHandler): RouteHandler {
+  if (route.method === 'GET' || route.scope === 'open' || route.isOwnRecord) return handler
+  return (request) =>
+    recordedRoute({ audit: openRecord(), log }, `${route.method} ${route.path}`, handler)(request)
 }
 
 /** What a caller is told of a failure; ours go to the log. */

@@ -1,12 +1,13 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
-import { ENV, LANES } from '../contract.ts'
+import { ENV, LANES, OPEN_TENANT } from '../contract.ts'
 import { redriveLane } from '../core/application/operate/redrive-lane.ts'
 import { pauseLane, resumeLane } from '../core/application/operate/switch-lane.ts'
 import { cancelTask } from '../core/application/tasks/cancel-task.ts'
 import { retryTask } from '../core/application/tasks/retry-task.ts'
 import { RequestError } from '../core/domain/errors.ts'
-import { clock, ids, log, openLanes, openQueue, openStore, readConfig } from '../hosts/lambda.ts'
+import { recorded } from '../hosts/audit.ts'
+import { clock, ids, log, openLanes, openQueue, openRecord, openStore, readConfig } from '../hosts/lambda.ts'
 import { openAdmission, openRelease } from '../hosts/limits.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 import { actionEvent } from './event.ts'
@@ -26,6 +27,8 @@ const dependencies = {
   log,
 }
 
+const audit = openRecord()
+
 /** More than a person wants to start with one click; the API and the CLI take filters and a pace. */
 const REDRIVE_LIMIT = 1_000
 const WORK_MS = 20_000
@@ -35,7 +38,14 @@ export const handler = middy<unknown, string>().handler(async (event, { invokedF
   const parsed = actionEvent.safeParse(event ?? {})
   if (!parsed.success) return html`<p>Nothing was done: the request is not one of this widget's.</p>`.text
   try {
-    const told = await act(parsed.data, invokedFunctionArn)
+    const { action, ...what } = parsed.data
+    const tenant = 'id' in what ? String(what.tenant) : OPEN_TENANT
+    const target = String('id' in what ? what.id : what.lane)
+    const told = await recorded(
+      { audit, log },
+      { tenant, by: 'dashboard', action: `dashboard ${action}`, target },
+      async () => ({ answer: await act(parsed.data, invokedFunctionArn), status: 200, told: {} }),
+    )
     log('operator.acted', {
       action: parsed.data.action,
       ...('id' in parsed.data

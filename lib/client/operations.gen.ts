@@ -1,8 +1,11 @@
 // Written by "npm run generate" from the files under functions/api/routes. Do not edit.
 
 export const OPERATIONS = {
+  listAudit: ['GET', '/audit'],
   closeCircuit: ['POST', '/circuits/close'],
   listCircuits: ['GET', '/circuits'],
+  eraseTask: ['DELETE', '/tasks/{id}/content'],
+  eraseTenant: ['POST', '/data/erase'],
   createKey: ['POST', '/keys'],
   listKeys: ['GET', '/keys'],
   revokeKey: ['DELETE', '/keys/{id}'],

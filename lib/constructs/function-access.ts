@@ -14,6 +14,10 @@ export interface Access {
     readonly isPrefix?: true
     readonly actions: readonly string[]
   }
+  /** Records who did what, in partitions of their own. */
+  readonly isRecording?: true
+  /** S3 actions on the list of the payloads. */
+  readonly payloadList?: true
   /** May write this one attribute of a row, and read nothing by it. */
   readonly attribute?: string
   /** DynamoDB actions on one index each. */
@@ -63,7 +67,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -114,7 +118,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
@@ -141,7 +145,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.auth, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: a tenant's schedules are items of one partition.
     table: [
       'dynamodb:BatchGetItem',
@@ -173,7 +177,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: checkpoints, circuits, and the places of those who wait.
     table: [
       'dynamodb:BatchGetItem',
@@ -191,14 +195,29 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-keys': {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins],
     partition: {
       key: TABLE.keyPrefix,
       isPrefix: true,
       actions: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
     },
     indexes: { list: ['dynamodb:Query'] },
+    isRecording: true,
     pepper: true,
+  },
+  // Deletes what it is asked to, whatever of a tenant that is: hence the scan.
+  'api-data': {
+    environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
+    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins],
+    table: [
+      'dynamodb:DeleteItem',
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:Scan',
+      'dynamodb:UpdateItem',
+    ],
+    payloads: ['s3:DeleteObject'],
+    payloadList: true,
   },
   authorizer: {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
@@ -334,7 +353,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.retentionDays,
     ],
-    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auditDays, ENV.timingScale, ENV.tenantLimits],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'] },
     queues: ['sqs:SendMessage'],

@@ -1,7 +1,7 @@
 import { ArnFormat, Stack, Token } from 'aws-cdk-lib'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { KEYED_PROVIDERS, keyParameterOf } from '../../functions/contract/providers.ts'
-import { type BundleName, KEY_PEPPER, TABLE } from '../../functions/contract.ts'
+import { type BundleName, KEY_PEPPER, PAYLOAD_PREFIX, TABLE } from '../../functions/contract.ts'
 import { bedrockResources } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
@@ -41,6 +41,14 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
       ...(access.partition.isPrefix
         ? { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${access.partition.key}*`] } }
         : { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [access.partition.key] } }),
+    })
+  if (access.isRecording)
+    target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${TABLE.auditPrefix}*`] },
+    })
+  if (access.payloadList)
+    target.allow(['s3:ListBucket'], [reach.payloads.bucket.bucketArn], {
+      StringLike: { 's3:prefix': [`${PAYLOAD_PREFIX}*`] },
     })
   if (access.attribute)
     target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {

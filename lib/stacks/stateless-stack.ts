@@ -104,6 +104,7 @@ export class StatelessStack extends Stack {
       [ENV.watchPlaces]: String(stage.api.watchPlaces),
       [ENV.parameterPrefix]: parameterPrefix(stage),
       ...(stage.api.auth === 'keys' ? { [ENV.auth]: stage.api.auth } : {}),
+      ...(stage.auditDays === undefined ? {} : { [ENV.auditDays]: String(stage.auditDays) }),
       ...(stage.api.issuers.length > 0 ? { [ENV.tokenIssuers]: JSON.stringify(stage.api.issuers) } : {}),
       ...(stage.api.corsOrigins.length > 0
         ? { [ENV.corsOrigins]: JSON.stringify(stage.api.corsOrigins) }
@@ -160,6 +161,7 @@ export class StatelessStack extends Stack {
       'api-flows': apiFunction('Flows', 'api-flows', 'Starts and shows workflows and schedules'),
       'api-mcp': apiFunction('Mcp', 'api-mcp', 'Offers task types and operations to agents as tools'),
       'api-keys': apiFunction('Keys', 'api-keys', 'Makes, lists, rotates and revokes keys'),
+      'api-data': apiFunction('Data', 'api-data', 'Shows who did what, and deletes what it is asked to'),
       'api-public': apiFunction('Public', 'api-public', 'Health, docs, task types, and what no route has'),
     }
     this.sweeper = new Sweeper(this, 'Sweeper', {

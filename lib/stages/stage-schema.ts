@@ -286,6 +286,8 @@ export const stageSchema = z
     dataKmsArn: kmsKeyArn.optional(),
     /** Days a finished row is kept. */
     retentionDays: whole.min(1).max(3_650),
+    /** Days for which it is kept who did what; left out, 90. */
+    auditDays: whole.min(1).max(3_650).optional(),
     /** Payload objects expire this many days after submission; later than any row that points at them. */
     payloadExpiryDays: whole.min(1).max(3_660),
     logs: z.strictObject({

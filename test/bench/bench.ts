@@ -90,6 +90,7 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
     'api-mcp': 'Mcp',
     'api-events': 'Events',
     'api-keys': 'Keys',
+    'api-data': 'Data',
     authorizer: 'Authorizer',
     'advance-workflow': 'AdvancerAdvance',
     'send-webhooks': 'WebhookSend',

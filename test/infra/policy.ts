@@ -273,7 +273,7 @@ const protection: Check = ({ stateful }) =>
     })
 
 const alarms: Check = ({ stateless }) =>
-  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 8 ? [] : ['an API function has no canary']
+  ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 9 ? [] : ['an API function has no canary']
 
 /** A topic with a policy of its own has lost the default one, by which CloudWatch may publish. */
 const topics: Check = ({ observability }) => {

@@ -16,6 +16,7 @@ function serve(auth: string) {
   const handler = httpHandler(
     ROUTES.map((route) => ({
       ...route,
+      isOwnRecord: true as const,
       start:
         () =>
         async ({ principal }) => ({ status: 200, body: principal }),

@@ -143,6 +143,8 @@ export interface Task extends TaskKey {
   readonly maxCostMicroUsd?: number
   /** The most they can cost, where that is known: what a budget holds for it. */
   readonly worstMicroUsd?: number
+  /** When what went in and came out was deleted on demand; the task cannot run again. */
+  readonly erasedAt?: number
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number

@@ -9,7 +9,7 @@
  */
 import { TIMING } from '../../contract/timing.ts'
 import type { Held } from './budget.ts'
-import { type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
+import { FOLLOW_UPS, type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
 import { crashRecord, type Recorded, recorded } from './history.ts'
 import type { OpenCall } from './open-call.ts'
 import {
@@ -476,4 +476,22 @@ export function guardHolds(task: Task, when: Guard): boolean {
     (when.nonePendingOf ?? []).every((step) => !task.pending?.includes(step)) &&
     (when.dueAt === undefined || task.dueAt === when.dueAt)
   )
+}
+
+/** Takes content out of a final row that owes nothing any more. Doing it again is fine. */
+export function erase(seen: Task, now: number): Transition {
+  return {
+    name: 'erase',
+    when: { statuses: FINAL_STATUSES, epoch: seen.epoch, nonePendingOf: FOLLOW_UPS },
+    set: {
+      input: { json: 'null' },
+      tags: [],
+      erasedAt: seen.erasedAt ?? now,
+      // Dead letters of the epoch before bring nothing back.
+      epoch: seen.epoch + (seen.erasedAt === undefined ? 1 : 0),
+      updatedAt: now,
+      ...(seen.error ? { error: { ...seen.error, message: 'Deleted on demand.' } } : {}),
+    },
+    remove: ['result', 'progress', 'webhook', 'stepsSince'],
+  }
 }

@@ -24,8 +24,11 @@ export const cancelTaskRoute = defineRoute({
     log,
     retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
   }),
-  handle: async ({ tenant, base, params: { id } }, needs) => ({
+  handle: async ({ tenant, base, note, params: { id } }, needs) => ({
     status: 200,
-    body: await toTaskJson(await cancelTask(needs, { tenant, id }), { base }),
+    body: await toTaskJson(
+      await cancelTask({ ...needs, note: ({ status }) => note({ before: status }) }, { tenant, id }),
+      { base },
+    ),
   }),
 })

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
+import type { Task } from '../../../core/domain/task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { openAdmission } from '../../../hosts/limits.ts'
@@ -32,10 +33,9 @@ export const retryTaskRoute = defineRoute({
     clock,
     log,
   }),
-  handle: async ({ tenant, base, params: { id }, body }, needs) => ({
-    status: 200,
-    body: await toTaskJson(await retryTask(needs, { tenant, id }, { isFromStart: body.from_start }), {
-      base,
-    }),
-  }),
+  handle: async ({ tenant, base, note, params: { id }, body }, needs) => {
+    const noting = { ...needs, note: ({ status }: Task) => note({ before: status }) }
+    const task = await retryTask(noting, { tenant, id }, { isFromStart: body.from_start })
+    return { status: 200, body: await toTaskJson(task, { base }) }
+  },
 })

@@ -9,6 +9,7 @@ export const submitAdditionRoute = defineRoute({
   path: '/tasks/add',
   function: 'api-writes',
   scope: 'tasks:write',
+  isOwnRecord: true,
   summary: 'Submit an addition',
   description: 'Two numbers, in a JSON body or in the query string.',
   query: z.strictObject({ x: numberOrText.optional(), y: numberOrText.optional() }),

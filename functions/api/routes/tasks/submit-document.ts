@@ -7,6 +7,7 @@ export const submitDocumentRoute = defineRoute({
   path: '/tasks/process-document',
   function: 'api-writes',
   scope: 'tasks:write',
+  isOwnRecord: true,
   summary: 'Submit a document',
   description: 'The input of document.process alone, in place of a whole task.',
   headers: submitHeaders,

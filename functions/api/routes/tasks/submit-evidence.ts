@@ -7,6 +7,7 @@ export const submitEvidenceRoute = defineRoute({
   path: '/tasks/analyze-evidence',
   function: 'api-writes',
   scope: 'tasks:write',
+  isOwnRecord: true,
   summary: 'Submit statements and exhibits',
   description: 'The input of evidence.analyze alone, in place of a whole task.',
   headers: submitHeaders,

@@ -9,6 +9,7 @@ export const submitExampleRoute = defineRoute({
   path: '/tasks/example',
   function: 'api-writes',
   scope: 'tasks:write',
+  isOwnRecord: true,
   summary: 'Submit the demo task',
   description: 'Its input stands in the query string, or in a JSON body.',
   query: z.strictObject({ name: z.string().optional(), seconds: numberOrText.optional() }),

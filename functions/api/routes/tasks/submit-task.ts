@@ -7,6 +7,7 @@ export const submitTaskRoute = defineRoute({
   path: '/tasks',
   function: 'api-writes',
   scope: 'tasks:write',
+  isOwnRecord: true,
   summary: 'Submit a task',
   description: 'Answers at once; the work runs behind a queue.',
   headers: submitHeaders,

@@ -89,7 +89,8 @@ function checkGives(principal: Principal, scopes: readonly KeyScope[]): void {
     throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
 }
 
-function tenantOf(principal: Principal, wanted: string | undefined): string {
+/** @throws RequestError for another tenant, but for those who run the stage. */
+export function tenantOf(principal: Principal, wanted: string | undefined): string {
   if (wanted === undefined || wanted === principal.tenant) return principal.tenant
   if (principal.tenant === OPERATORS) return wanted
   throw new RequestError('forbidden', `Only keys of tenant "${OPERATORS}" reach those of another tenant.`)

@@ -156,10 +156,11 @@ const startDelayMs = (index: number, pacePerSecond: number | undefined): number 
   pacePerSecond === undefined ? 0 : Math.floor(index / pacePerSecond) * 1_000
 
 function fits(
-  { error, finishedAt = 0 }: Task,
+  { error, erasedAt, finishedAt = 0 }: Task,
   { errorCode, failedAfter, failedBefore }: RedriveRequest,
 ): boolean {
   return (
+    erasedAt === undefined &&
     (errorCode === undefined || error?.code === errorCode) &&
     (failedAfter === undefined || finishedAt >= failedAfter) &&
     finishedAt <= failedBefore

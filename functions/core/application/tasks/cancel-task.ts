@@ -16,6 +16,8 @@ export interface CancelDependencies {
   readonly log: Log
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
+  /** Told what it was before. */
+  readonly note?: (before: Task) => void
 }
 
 /**
@@ -43,6 +45,7 @@ export async function cancelTask(dependencies: CancelDependencies, key: TaskKey)
     // Refused: it ended, or began another epoch, between the two. The row as it is decides.
     if (!changed || !task) continue
     log('task.cancelled', taskFields(task))
+    dependencies.note?.(seen)
     await followUp(dependencies, task)
     return task
   }

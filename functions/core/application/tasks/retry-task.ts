@@ -18,6 +18,8 @@ export interface RetryDependencies {
   readonly log: Log
   readonly followUps: FollowUpSteps
   readonly admission?: Admission
+  /** Told what it was before. */
+  readonly note?: (before: Task) => void
 }
 
 /**
@@ -34,6 +36,8 @@ export async function retryTask(
 ): Promise<Task> {
   const { store, log } = dependencies
   const seen = await getTask({ store }, key)
+  if (seen.erasedAt !== undefined)
+    throw new RequestError('wrong_state', 'What this task was given is deleted. Submit a new one.')
   const { changed, task } = await restartTask(dependencies, key, { epoch: seen.epoch, isFromStart })
   if (!changed && task?.epoch === seen.epoch && task.pending)
     throw new UnavailableError('What follows the end of this task is still under way. Try again in a minute.')
@@ -44,6 +48,7 @@ export async function retryTask(
       `The task is ${status}; only a task that is ${RETRYABLE_STATUSES.join(', ')} can be retried.`,
     )
   }
+  dependencies.note?.(seen)
   await enqueue(dependencies, task)
   log('task.restarted', taskFields(task))
   return task

@@ -1,0 +1,41 @@
+import { table } from '../cli/screen.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+import { wholeNumber } from '../cli/values.ts'
+
+/** `audit`: who did what. */
+export const addAudit: AddCommand = (program) => {
+  program
+    .command('audit')
+    .description('show who did what: every call that changed something, but for submitted work')
+    .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
+    .option('--target <id>', 'only what was done to this task, key or lane')
+    .option('--by <key>', 'only what this key did')
+    .option('-n, --limit <n>', 'how many, 100 at most', wholeNumber, 20)
+    .action(async (query: Readonly<Record<string, string | number | undefined>>, command) => {
+      const session = await openSession(command)
+      const { tenant, target, by, limit } = query as {
+        tenant?: string
+        target?: string
+        by?: string
+        limit: number
+      }
+      const page = await session.api.json('listAudit', { query: { tenant, target, by, limit } })
+      session.show(page, () =>
+        page.entries.length === 0
+          ? 'Nothing is recorded.'
+          : table(
+              ['AT', 'BY', 'ACTION', 'TARGET', 'STATUS', 'BEFORE', 'AFTER'],
+              page.entries.map((entry) => [
+                entry.at,
+                entry.by ?? '-',
+                entry.action,
+                entry.target ?? '-',
+                String(entry.status ?? '-'),
+                entry.before ?? '-',
+                entry.after ?? '-',
+              ]),
+              { paint: session.paint },
+            ),
+      )
+    })
+}

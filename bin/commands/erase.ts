@@ -1,0 +1,48 @@
+import { usageError } from '../cli/failure.ts'
+import { type AddCommand, openSession } from '../cli/session.ts'
+
+const MOST_PASSES = 5
+
+/** `erase`: what a task was given and gave back, or everything of a tenant. */
+export const addErase: AddCommand = (program) => {
+  program
+    .command('erase')
+    .description('delete the content of a finished task, or with --tenant everything of a tenant')
+    .argument('[id]', 'of the task')
+    .option(
+      '--tenant <name>',
+      'everything of this tenant: tasks, files, workflows, schedules, webhooks, keys',
+    )
+    .option('--yes', 'with --tenant: it is meant')
+    .action(async (id: string | undefined, { tenant, yes }: { tenant?: string; yes?: true }, command) => {
+      if ((id === undefined) === (tenant === undefined))
+        throw usageError('Give the id of a task, or --tenant with a name.')
+      if (tenant !== undefined && !yes)
+        throw usageError(`Everything of tenant ${tenant} will be gone. Add --yes if that is meant.`)
+      const session = await openSession(command)
+      if (tenant === undefined) {
+        await session.api.call('eraseTask', { params: { id: id ?? '' } })
+        return session.show({ id, erased: true }, () => `What task ${id} was given and gave back is deleted.`)
+      }
+      const total = { tenant, rows: 0, objects: 0 }
+      // Until a whole pass finds nothing: work that was under way may have written meanwhile.
+      for (let pass = 0, found = true; found && pass < MOST_PASSES; pass += 1) {
+        found = false
+        let from: string | null = null
+        do {
+          const done: { rows: number; objects: number; next: string | null } = await session.api.json(
+            'eraseTenant',
+            { body: { tenant, ...(from ? { from } : {}) } },
+          )
+          total.rows += done.rows
+          total.objects += done.objects
+          found ||= done.rows + done.objects > 0
+          from = done.next
+        } while (from !== null)
+      }
+      session.show(
+        total,
+        () => `${total.rows} rows and ${total.objects} objects of tenant ${tenant} are deleted.`,
+      )
+    })
+}

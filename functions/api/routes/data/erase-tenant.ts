@@ -1,0 +1,65 @@
+import * as z from 'zod'
+import { TABLE } from '../../../contract.ts'
+import { eraseTenant, OBJECTS } from '../../../core/application/data/erase-tenant.ts'
+import { tenantOf } from '../../../core/application/keys/change-keys.ts'
+import { invalid } from '../../../core/application/submit/prepare-submission.ts'
+import { openErasers } from '../../../hosts/data.ts'
+import { defineRoute } from '../../define-route.ts'
+import { tenantName } from '../../schemas/key.ts'
+
+/** Of the gateway's 29 s. */
+const WORK_MS = 15_000
+
+const bodyShape = z.strictObject({
+  tenant: tenantName.describe(
+    'Whose data goes. Another tenant than the caller’s is for those who run the stage.',
+  ),
+  from: z
+    .string()
+    .regex(/^[\w-]{1,4000}$/, 'is no "next" of this route')
+    .nullable()
+    .optional()
+    .describe('"next" of the answer before, until it is null.'),
+})
+
+export const eraseTenantRoute = defineRoute({
+  method: 'POST',
+  path: '/data/erase',
+  function: 'api-data',
+  scope: 'keys:admin',
+  summary: 'Delete everything of a tenant',
+  description:
+    'Tasks, workflows, schedules, webhooks, uploads, files, keys, but for the key that asks; the record of who did what stays for its time. Works for some seconds; send it again with "next" until that is null. A second pass finds what was submitted meanwhile.',
+  body: {
+    schema: bodyShape,
+    examples: { first: { summary: 'Begin', value: { tenant: 'acme' } } },
+  },
+  answers: {
+    200: {
+      description: 'What this call deleted.',
+      schema: z
+        .object({ tenant: z.string(), rows: z.int(), objects: z.int(), next: z.string().nullable() })
+        .meta({ id: 'Erased' }),
+    },
+  },
+  needs: openErasers,
+  handle: async ({ principal, note, body }, needs) => {
+    const tenant = tenantOf(principal, body.tenant)
+    const { rows, objects, next } = await eraseTenant(needs, tenant, {
+      from: readPlace(body.from),
+      stopAt: needs.clock.now() + WORK_MS,
+      isKept: (pk) => pk === `${TABLE.keyPrefix}${principal.keyId}`,
+    })
+    note({ target: tenant, after: `${rows} rows, ${objects} objects` })
+    const sent = next === undefined ? null : Buffer.from(next).toString('base64url')
+    return { status: 200, body: { tenant, rows, objects, next: sent } }
+  },
+})
+
+/** @throws RequestError for what this route never gave. */
+function readPlace(from: string | null | undefined): string | undefined {
+  if (from === undefined || from === null) return undefined
+  const place = Buffer.from(from, 'base64url').toString('utf8')
+  if (place === OBJECTS || /^\["[^"\\]+","[^"\\]+"\]$/.test(place)) return place
+  throw invalid([{ path: 'from', message: 'is no "next" of this route; send it as it came.' }])
+}

@@ -1,0 +1,38 @@
+import { PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
+import type { ObjectEraser } from '../../ports/data-eraser.ts'
+import { callAws } from '../aws/failures.ts'
+
+const SIDE_BY_SIDE = 32
+/** Of one call, so that the caller looks at the clock in between. */
+const MOST = 500
+
+/** By the names of the objects, not by what rows say of them: an attempt that was cut off leaves some that no row knows. */
+export class S3ObjectEraser implements ObjectEraser {
+  readonly #bucket: string
+
+  constructor(bucket: string) {
+    this.#bucket = bucket
+  }
+
+  async removeSome({ tenant, id }: { readonly tenant: string; readonly id?: string }): Promise<number> {
+    const sdk = await import('@aws-sdk/client-s3')
+    const client = new sdk.S3Client({ maxAttempts: 3, requestHandler: PAYLOAD_CALL_LIMITS })
+    const Prefix = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id === undefined ? '' : `${id}/`}`
+    const list = new sdk.ListObjectsV2Command({ Bucket: this.#bucket, Prefix, MaxKeys: MOST })
+    const call = <Answer>(what: string, send: () => Promise<Answer>) =>
+      callAws({ service: 'The payload bucket', what }, send)
+    try {
+      const { Contents = [] } = await call('list', () => client.send(list))
+      for (let start = 0; start < Contents.length; start += SIDE_BY_SIDE)
+        await Promise.all(
+          Contents.slice(start, start + SIDE_BY_SIDE).map(({ Key }) => {
+            const remove = new sdk.DeleteObjectCommand({ Bucket: this.#bucket, Key })
+            return call('erase', () => client.send(remove))
+          }),
+        )
+      return Contents.length
+    } finally {
+      client.destroy()
+    }
+  }
+}

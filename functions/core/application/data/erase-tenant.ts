@@ -1,0 +1,53 @@
+import type { Clock } from '../../ports/clock.ts'
+import type { DataEraser, ObjectEraser } from '../../ports/data-eraser.ts'
+
+export interface EraseTenantNeeds {
+  readonly rows: Pick<DataEraser, 'rowsOf' | 'removeRow'>
+  readonly objects: ObjectEraser
+  readonly clock: Pick<Clock, 'now'>
+}
+
+export interface Erased {
+  readonly rows: number
+  readonly objects: number
+  /** Where to go on; absent when all was looked through. */
+  readonly next?: string
+}
+
+const SIDE_BY_SIDE = 32
+
+/**
+ * Deletes rows and objects of a tenant until time is over. Nothing is kept of how far it came but `next`: a call that is lost
+ * is made again.
+ *
+ * @param options.isKept a row that stays.
+ */
+export async function eraseTenant(
+  { rows, objects, clock }: EraseTenantNeeds,
+  tenant: string,
+  options: {
+    readonly from?: string | undefined
+    readonly stopAt: number
+    readonly isKept: (pk: string) => boolean
+  },
+): Promise<Erased> {
+  const done = { rows: 0, objects: 0 }
+  if (options.from !== OBJECTS)
+    for await (const page of rows.rowsOf(tenant, options.from)) {
+      const mine = page.rows.filter(({ pk }) => !options.isKept(pk))
+      for (let start = 0; start < mine.length; start += SIDE_BY_SIDE)
+        await Promise.all(mine.slice(start, start + SIDE_BY_SIDE).map((row) => rows.removeRow(row)))
+      done.rows += mine.length
+      if (page.next !== undefined && clock.now() > options.stopAt) return { ...done, next: page.next }
+    }
+  // The objects last: rows that are gone put no more there.
+  for (;;) {
+    if (clock.now() > options.stopAt) return { ...done, next: OBJECTS }
+    const removed = await objects.removeSome({ tenant })
+    if (removed === 0) return done
+    done.objects += removed
+  }
+}
+
+/** In place of a row's key: all rows are done. */
+export const OBJECTS = 'objects'
