@@ -1,6 +1,7 @@
 const LAMBDA = 'Lambda itself asks for it when it feeds the function from the queue.'
 const LARGE =
   'An input, output or result above what a row holds; the code is that of api-writes and of the workers, where it is seen.'
+const EITHER = 'One list reads either index, by whether a status is asked for.'
 const SWEPT =
   'What is left to do when a process died on that very line: test/faults/lifecycle.test.ts and step-deaths show it on doubles.'
 
@@ -14,13 +15,14 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   'AdvancerAdvanceFunction: sqs:SendMessage on WorkflowsQueue':
     'A step of more children than one call makes.',
   'CleanerCleanUpFunction: dynamodb:DeleteItem on TasksTable': 'Once a day, on rows past their retention.',
-  'CleanerCleanUpFunction: dynamodb:GetItem on TasksTable': 'Once a day, on rows past their retention.',
-  'CleanerCleanUpFunction: dynamodb:PutItem on TasksTable': 'Once a day, on rows past their retention.',
   'CleanerCleanUpFunction: dynamodb:Query on TasksTable': 'Once a day, on rows past their retention.',
   'CleanerCleanUpFunction: dynamodb:Scan on TasksTable': 'Once a day, on rows past their retention.',
-  'CleanerCleanUpFunction: dynamodb:UpdateItem on TasksTable': 'Once a day, on rows past their retention.',
   'CleanerCleanUpFunction: s3:DeleteObject on PayloadsBucket/payload/*':
     'Once a day, on rows past their retention.',
+  'CleanerCleanUpFunction: dynamodb:GetItem on TasksTable where dynamodb:LeadingKeys is CLEANUP':
+    'Once a day, where the last walk stopped.',
+  'CleanerCleanUpFunction: dynamodb:PutItem on TasksTable where dynamodb:LeadingKeys is CLEANUP':
+    'Once a day, where the last walk stopped.',
   'EventsFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'FlowsFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'FlowsFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,
@@ -31,8 +33,19 @@ export const UNSEEN: Readonly<Record<string, string>> = {
     'A redrive that leaves a dead letter shows it again.',
   'McpFunction: sqs:SendMessage on WebhooksQueue': 'A cancel by an agent of a task with a webhook.',
   'McpFunction: sqs:SendMessage on WorkflowsQueue': 'A cancel by an agent of a task of a workflow.',
+  'McpFunction: dynamodb:Query on TasksTable/index/state': EITHER,
+  'OperateFunction: dynamodb:Query on TasksTable/index/list': EITHER,
+  'OperateFunction: dynamodb:Query on TasksTable/index/state': EITHER,
+  'OpsActionFunction: dynamodb:Query on TasksTable/index/list': EITHER,
+  'OpsActionFunction: dynamodb:Query on TasksTable/index/state': EITHER,
+  'OpsViewFunction: dynamodb:Query on TasksTable/index/state': EITHER,
   'OpsActionFunction: sqs:ChangeMessageVisibility on deadletters*Queue':
     'A redrive that leaves a dead letter shows it again.',
+  'ReadsFunction: dynamodb:Query on TasksTable/index/due': 'How many are before a task that waits.',
+  'ReadsFunction: dynamodb:Query on TasksTable/index/state': EITHER,
+  'SweeperSweepFunction: dynamodb:BatchGetItem on TasksTable': 'Many that are due in one minute.',
+  'SweeperSweepFunction: dynamodb:DeleteItem on TasksTable where dynamodb:LeadingKeys is H#default':
+    'Counts of an hour that is long over.',
   'SweeperSweepFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,
   'SweeperSweepFunction: sqs:SendMessage on WebhooksQueue': SWEPT,
   'SweeperSweepFunction: sqs:SendMessage on WorkflowsQueue': SWEPT,
