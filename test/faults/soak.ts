@@ -24,7 +24,7 @@ const MOST_MB_PER_HOUR = 20
 const SAMPLE_MS = 5_000
 const MODELS = [
   'stub-50',
-  'stub-500',
+  'stub-700',
   'stub-2000',
   'stub-500-once',
   'stub-401',
