@@ -19,6 +19,7 @@ describe('SecretValues', () => {
     ['in a URL', encodeURIComponent(KEY)],
     ['in JSON', JSON.stringify(KEY)],
     ['in base64', Buffer.from(KEY).toString('base64')],
+    ['in base64 of a URL', Buffer.from(KEY).toString('base64url')],
     ['twice', `${KEY} ${KEY}`],
   ])('hides a secret %s', (_, text) => {
     const masked = withKey().mask(`before ${text} after`)
@@ -41,6 +42,8 @@ describe('SecretValues', () => {
     secrets.addFromUrl('not an address')
     secrets.addFromUrl(undefined)
     expect(secrets.mask('p@ssw0rd-1 p%40ssw0rd-1 AbC123xyz')).toBe('… … …')
+    const basic = Buffer.from('robot-7:p@ssw0rd-1').toString('base64')
+    expect(secrets.mask(`authorization ${basic}`)).toBe('authorization …')
   })
 
   it('takes the longer of two secrets first', () => {

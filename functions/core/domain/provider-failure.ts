@@ -187,7 +187,8 @@ const readable = (text: string): string =>
     text
       .replace(/\b(sk|pk|rk|xai|gsk|xoxb)-[\w*-]{4,}/gi, '$1-…')
       .replace(/\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi, '$1 …')
-      .replace(/\/\/[^\s/@:]+:[^\s/@]*@/g, '//…@')
+      // Up to the last @: a password may have one, escaped by half.
+      .replace(/\/\/[^\s/@:]+:[^\s/]*@/g, '//…@')
       .replace(/\s+/g, ' ')
       .trim(),
     300,

@@ -27,7 +27,9 @@ export class SecretValues {
   addFromUrl(url: string | undefined): void {
     if (!url || !URL.canParse(url)) return
     const { username, password, searchParams } = new URL(url)
-    for (const part of [username, password]) this.add(safelyDecoded(part))
+    const [user, word] = [username, password].map(safelyDecoded)
+    // Together as Basic authentication sends them: in base64 neither part is seen.
+    for (const part of [user, word, word && `${user}:${word}`]) this.add(part)
     for (const part of searchParams.values()) this.add(part)
   }
 
@@ -50,14 +52,20 @@ export class SecretValues {
 const isSecret = (value: string): boolean =>
   value.length >= (PLAIN_WORD.test(value) ? LEAST_WORD_CHARACTERS : LEAST_CHARACTERS)
 
-const formsOf = (value: string): string[] => [
-  ...new Set([
-    value,
-    encodeURIComponent(value),
-    JSON.stringify(value).slice(1, -1),
-    btoa(String.fromCharCode(...new TextEncoder().encode(value))),
-  ]),
-]
+function formsOf(value: string): string[] {
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(value)))
+  const unpadded = base64.replace(/=+$/, '')
+  return [
+    ...new Set([
+      value,
+      encodeURIComponent(value),
+      JSON.stringify(value).slice(1, -1),
+      base64,
+      unpadded,
+      unpadded.replaceAll('+', '-').replaceAll('/', '_'),
+    ]),
+  ]
+}
 
 function safelyDecoded(part: string): string {
   try {
