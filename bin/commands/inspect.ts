@@ -87,10 +87,7 @@ export function statsText(answer: Stats, paint: Paint): string {
       .join(', ') || 'none'
   return facts(
     [
-      [
-        'since',
-        `${answer.since}${answer.is_partial ? ' (counted in part: there are more tasks than were read)' : ''}`,
-      ],
+      ['since', `${answer.since}${answer.is_partial ? ' (more tasks are open than were counted)' : ''}`],
       ['tasks', counts(answer.counts)],
       ['success', answer.success_rate === null ? undefined : `${(answer.success_rate * 100).toFixed(1)} %`],
       ['run time', quantiles(answer.run_seconds)],

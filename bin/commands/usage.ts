@@ -3,11 +3,11 @@ import { dollars, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
 
-/** `usage`: tokens and money by model. */
+/** `usage`: tokens and money by model, type and day. */
 export const addUsage: AddCommand = (program) => {
   program
     .command('usage')
-    .description('show tokens and cost by model')
+    .description('show tokens and cost by model, type and day')
     .option('--hours <n>', 'of the last so many hours', wholeNumber, 24)
     .action(async (options: { hours: number }, command) => {
       const session = await openSession(command)
@@ -17,15 +17,23 @@ export const addUsage: AddCommand = (program) => {
 }
 
 export function usageText(answer: Usage, paint: Paint): string {
-  const rows = Object.entries(answer.by_model).map(([model, usage]) => [
-    model,
-    usage.provider,
-    String(usage.tasks),
-    String(usage.input_tokens),
-    String(usage.output_tokens),
-    dollars(usage.cost_usd),
-  ])
-  const sum = `Since ${answer.since}: ${answer.input_tokens} tokens in, ${answer.output_tokens} out, ${dollars(answer.cost_usd)}${answer.is_partial ? ' (counted in part: there are more tasks than were read)' : ''}`
+  const numbers = (use: Usage['by_type'][string]) => [
+    String(use.tasks),
+    String(use.input_tokens),
+    String(use.output_tokens),
+    dollars(use.cost_usd),
+  ]
+  const rows = Object.entries(answer.by_model).map(([model, use]) => [model, use.provider, ...numbers(use)])
+  const lines = (head: string, of: Usage['by_type']) =>
+    table(
+      [head, 'TASKS', 'IN', 'OUT', 'COST'],
+      Object.entries(of).map(([name, use]) => [name, ...numbers(use)]),
+      {
+        paint,
+      },
+    )
+  const sum = `Since ${answer.since}: ${answer.input_tokens} tokens in, ${answer.output_tokens} out, ${dollars(answer.cost_usd)}`
   if (rows.length === 0) return sum
-  return `${sum}\n${table(['MODEL', 'PROVIDER', 'TASKS', 'IN', 'OUT', 'COST'], rows, { paint })}`
+  const models = table(['MODEL', 'PROVIDER', 'TASKS', 'IN', 'OUT', 'COST'], rows, { paint })
+  return [sum, models, lines('TYPE', answer.by_type), lines('DAY', answer.by_day)].join('\n')
 }

@@ -66,6 +66,7 @@ export function openSubmission() {
     ids,
     log,
     hasEndpoints: openEndpointCheck(openWebhooks()),
+    isTallied: true as const,
   }
 }
 

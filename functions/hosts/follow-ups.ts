@@ -14,6 +14,7 @@ import {
   openWorkflows,
 } from './lambda.ts'
 import { openRelease } from './limits.ts'
+import { tally } from './tally.ts'
 
 /**
  * What a function does after a task's end.
@@ -25,6 +26,7 @@ export function openFollowUps(queue?: Pick<DeadLetters, 'sendDead'>): FollowUpSt
   const receivers = { webhooks: openWebhooks(), webhookQueue: openWebhookQueue(), clock, ids, log }
   return {
     ...openRelease(),
+    tally,
     ...(queue ? { dead_letter: (task) => sendDeadLetter({ queue, log }, task) } : {}),
     parent: (task) => reportToWorkflow(parents, task),
     webhook: async (task) => {

@@ -59,7 +59,7 @@ export const ids = createIds(systemClock.now)
 scaleTiming(readConfig([ENV.timingScale]).TIMING_SCALE)
 
 let dynamo: ReturnType<typeof createDynamoClient> | undefined
-const openDynamo = () => {
+export const openDynamo = () => {
   dynamo ??= createDynamoClient()
   return dynamo
 }

@@ -10,12 +10,13 @@ import { recorded } from '../hosts/audit.ts'
 import { clock, ids, log, openLanes, openQueue, openRecord, openStore, readConfig } from '../hosts/lambda.ts'
 import { openAdmission, openRelease } from '../hosts/limits.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
+import { tally } from '../hosts/tally.ts'
 import { actionEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
 import { note } from './render.ts'
 
 const dependencies = {
-  followUps: openRelease(),
+  followUps: { ...openRelease(), tally },
   admission: openAdmission(),
   store: openStore(),
   queue: openQueue(true),

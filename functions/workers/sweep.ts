@@ -46,6 +46,7 @@ const firing = {
   log,
   hasEndpoints: openEndpointCheck(openWebhooks()),
   admission: openAdmission(),
+  isTallied: true as const,
 }
 const dependencies = {
   store,

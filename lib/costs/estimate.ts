@@ -28,6 +28,8 @@ const API_SECONDS = 0.012
 const SIGMA = 0.45
 /** Put: row, list and due entry. Claim: row, and a due entry in place of another. Complete: a row of 2 kB, one due entry less. */
 const WRITE_UNITS = 9
+/** The end is added to its hour and its day: the due entry that stays until then, two additions, the row without it. */
+const TALLY_UNITS = 5
 /** Put into the state index, and taken out at the end. */
 const STATE_UNITS = 2
 /** A sweep that finds little. */
@@ -64,7 +66,7 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   const apiGb = stage.api.memoryMb / 1_024
   const beats = Math.floor(seconds / (TIMING.heartbeatMs / 1_000))
   const told = Math.floor(seconds / PROGRESS_SECONDS)
-  const writes = WRITE_UNITS + STATE_UNITS + beats * HEARTBEAT_UNITS + told * PROGRESS_UNITS
+  const writes = WRITE_UNITS + STATE_UNITS + TALLY_UNITS + beats * HEARTBEAT_UNITS + told * PROGRESS_UNITS
   const looks = REQUESTS_PER_TASK - 1 + Math.floor(seconds / (ATTEMPT.cancelCheckMs / 1_000))
   // Sent and deleted once each, at most; the event source's receive and the hiding of what it brought; the worker's own polls.
   const sqsCalls = 2 + 2 * use.invocations + use.polls + beats

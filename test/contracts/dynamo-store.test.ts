@@ -2,6 +2,7 @@ import { afterAll } from 'vitest'
 import { DynamoCircuitStore } from '../../functions/core/adapters/dynamodb/circuit-store.ts'
 import { DynamoLaneStore } from '../../functions/core/adapters/dynamodb/lane-store.ts'
 import { DynamoRecentRuns } from '../../functions/core/adapters/dynamodb/recent-runs.ts'
+import { DynamoTallyStore } from '../../functions/core/adapters/dynamodb/tally-store.ts'
 import { DynamoTextStream } from '../../functions/core/adapters/dynamodb/text-stream.ts'
 import { DynamoWaitPlaces } from '../../functions/core/adapters/dynamodb/wait-places.ts'
 import { DynamoWorkerSlots } from '../../functions/core/adapters/dynamodb/worker-slots.ts'
@@ -13,6 +14,7 @@ import { dueIndexContract } from './due-index.ts'
 import { expiredRowsContract } from './expired-rows.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { recentRunsContract } from './recent-runs.ts'
+import { tallyStoreContract } from './tally-store.ts'
 import { taskStoreContract } from './task-store.ts'
 import { textStreamContract } from './text-stream.ts'
 import { waitPlacesContract } from './wait-places.ts'
@@ -37,6 +39,10 @@ taskStoreContract('the local table', openWhole)
 dueIndexContract('the local table', openWhole)
 expiredRowsContract('the local table', openWhole)
 claimWatermarksContract('the local table', openWhole)
+tallyStoreContract(
+  'the local table',
+  async () => new DynamoTallyStore(local.documents, await local.createTable(), () => 0),
+)
 
 circuitStoreContract(
   'the local table',

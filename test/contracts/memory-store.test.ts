@@ -4,6 +4,7 @@ import { MemoryPayloads } from '../fixtures/memory-payloads.ts'
 import { MemoryQueue } from '../fixtures/memory-queue.ts'
 import { MemoryRecentRuns } from '../fixtures/memory-recent-runs.ts'
 import { MemoryStore } from '../fixtures/memory-store.ts'
+import { MemoryTallies } from '../fixtures/memory-tallies.ts'
 import { MemoryText } from '../fixtures/memory-text.ts'
 import { MemoryWaitPlaces } from '../fixtures/memory-wait-places.ts'
 import { MemoryWorkerSlots } from '../fixtures/memory-worker-slots.ts'
@@ -14,6 +15,7 @@ import { expiredRowsContract } from './expired-rows.ts'
 import { laneStoreContract } from './lane-store.ts'
 import { payloadStoreContract } from './payload-store.ts'
 import { recentRunsContract } from './recent-runs.ts'
+import { tallyStoreContract } from './tally-store.ts'
 import { taskQueueContract } from './task-queue.ts'
 import { taskStoreContract } from './task-store.ts'
 import { textStreamContract } from './text-stream.ts'
@@ -28,6 +30,7 @@ taskStoreContract('the store in memory', openMemory)
 dueIndexContract('the store in memory', openMemory)
 expiredRowsContract('the store in memory', openMemory)
 claimWatermarksContract('the store in memory', openMemory)
+tallyStoreContract('the tallies in memory', async () => new MemoryTallies())
 
 circuitStoreContract('the store in memory', async () => new MemoryCircuits())
 

@@ -36,7 +36,12 @@ export const redriveBody = z
   .meta({ id: 'RedriveRequest' })
 
 export const hoursQuery = z.strictObject({
-  hours: z.coerce.number().min(0.1).max(720).default(24).describe('How far to look back.'),
+  hours: z.coerce
+    .number()
+    .min(0.1)
+    .max(720)
+    .default(24)
+    .describe('How far to look back: from the begin of that hour; beyond 48 hours, of that day (UTC).'),
 })
 
 export const redriveAnswer = z
@@ -102,16 +107,23 @@ const counts = z.record(z.string(), amount)
 export const statsAnswer = z
   .object({
     since: time,
-    counts: counts.describe('Tasks by status.'),
+    counts: counts.describe(
+      'Ends since then by how, a task that was run again once for each, and the tasks that are open now.',
+    ),
     success_rate: z.number().nullable().describe('COMPLETED among COMPLETED and FAILED.'),
-    run_seconds: quantiles,
-    wait_seconds: quantiles,
+    run_seconds: quantiles.describe('Of the last attempt; within 5 %.'),
+    wait_seconds: quantiles.describe('Before the first attempt; within 5 %.'),
     by_type: z.record(z.string(), counts),
-    is_partial: z
-      .boolean()
-      .describe('There were more tasks than one request looks at: the newest are counted.'),
+    is_partial: z.boolean().describe('More tasks are open than are counted; what has ended is always whole.'),
   })
   .meta({ id: 'Stats' })
+
+const use = z.object({
+  tasks: amount,
+  input_tokens: amount,
+  output_tokens: amount,
+  cost_usd: z.number().nullable().describe('Null when the price of any part is not known.'),
+})
 
 export const usageAnswer = z
   .object({
@@ -119,17 +131,9 @@ export const usageAnswer = z
     input_tokens: amount,
     output_tokens: amount,
     cost_usd: z.number().nullable().describe('Null when the price of any model is not known.'),
-    by_model: z.record(
-      z.string(),
-      z.object({
-        tasks: amount,
-        input_tokens: amount,
-        output_tokens: amount,
-        cost_usd: z.number().nullable(),
-        provider: z.string(),
-      }),
-    ),
-    is_partial: z.boolean(),
+    by_model: z.record(z.string(), use.extend({ provider: z.string() })),
+    by_type: z.record(z.string(), use),
+    by_day: z.record(z.string(), use).describe('Days in UTC.'),
   })
   .meta({ id: 'Usage' })
 

@@ -11,6 +11,7 @@ import type { Lane } from '../../contract.ts'
 import type { Held } from './budget.ts'
 import type { FollowUp } from './follow-ups.ts'
 import type { OpenCall } from './open-call.ts'
+import type { Tallied } from './tally.ts'
 import type { Webhook } from './webhook.ts'
 import type { Parent } from './workflow/workflow.ts'
 
@@ -145,6 +146,10 @@ export interface Task extends TaskKey {
   readonly worstMicroUsd?: number
   /** When what went in and came out was deleted on demand; the task cannot run again. */
   readonly erasedAt?: number
+  /** Its ends are added to its tenant's hours and days. */
+  readonly isTallied?: true
+  /** What of it was added so far. */
+  readonly tallied?: Tallied
   /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number

@@ -281,12 +281,23 @@ export function failAbandoned(
   }
 }
 
-/** Takes what was done off the list of a final row. */
-export function followUpsDone(epoch: number, now: number, left: readonly FollowUp[]): Transition {
+/**
+ * Takes what was done off the list of a final row.
+ * @param seen the due time of the row that it was done for: usage that came meanwhile moved it, and is still to be added.
+ */
+export function followUpsDone(
+  epoch: number,
+  now: number,
+  left: readonly FollowUp[],
+  { tallied, ...seen }: Pick<Task, 'dueAt' | 'tallied'> = {},
+): Transition {
   return {
     name: 'followUpsDone',
-    when: { statuses: FINAL_STATUSES, epoch },
-    set: left.length ? { pending: left, dueAt: now + TIMING.followUpPatienceMs } : {},
+    when: { statuses: FINAL_STATUSES, epoch, ...(tallied ? seenDue(seen) : {}) },
+    set: {
+      ...(left.length ? { pending: left, dueAt: now + TIMING.followUpPatienceMs } : {}),
+      ...(tallied ? { tallied } : {}),
+    },
     remove: left.length ? [] : ['pending', 'dueAt', 'dueKind'],
   }
 }
@@ -333,6 +344,34 @@ export function skipFiring(token: string, now: number, blockedBy: Firing, end: E
 /** A cancelled attempt adds what it had spent. Touches nothing else, whatever became of the row. */
 export function recordCancelledUsage(epoch: number, token: string, usage: Usage): Transition {
   return { name: 'recordCancelledUsage', when: { statuses: ['CANCELLED'], epoch, token }, set: { usage } }
+}
+
+/**
+ * The same of a task whose usage is added to its tenant's hours. The row is due with it: `pending` is what it owed when it was
+ * seen, so a row that owes something else by now refuses.
+ */
+export function oweCancelledUsage(
+  seen: Pick<Task, 'epoch' | 'dueAt' | 'pending'>,
+  token: string,
+  usage: Usage,
+  now: number,
+): Transition {
+  return {
+    name: 'oweCancelledUsage',
+    when: {
+      statuses: ['CANCELLED'],
+      epoch: seen.epoch,
+      token,
+      ...(seen.dueAt === undefined ? { nonePendingOf: ['tally'] as const } : { dueAt: seen.dueAt }),
+    },
+    set: {
+      usage,
+      pending: [...new Set([...(seen.pending ?? []), 'tally' as const])],
+      dueKind: 'timed',
+      // Not the time that was seen: who adds up the usage of before must not call this one added.
+      dueAt: (seen.dueAt ?? now) + 1,
+    },
+  }
 }
 
 export function expire(seen: Pick<Task, 'epoch'>, now: number, end: End): Transition {

@@ -34,6 +34,8 @@ export interface TaskStore {
    * @returns the row after the write, or the row that refused it (undefined when there is none).
    */
   change(key: TaskKey, transition: Transition): Promise<Changed>
+  /** How many of a tenant's tasks are open now, by status; up to some thousand of each. */
+  countOpen(tenant: string): Promise<OpenCounts>
   /** One page of a tenant's tasks, newest first. */
   list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage>
 }
@@ -48,6 +50,12 @@ export interface LeaseState extends TaskKey {
   readonly token: string | undefined
   /** Somebody watches until then, milliseconds since 1970. */
   readonly watchedUntil?: number
+}
+
+export interface OpenCounts {
+  readonly counts: Readonly<Partial<Record<Status, number>>>
+  /** There are more than were counted. */
+  readonly isPartial: boolean
 }
 
 export interface ListFilter {

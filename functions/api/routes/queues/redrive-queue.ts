@@ -3,6 +3,7 @@ import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
 import { openAdmission, openRelease } from '../../../hosts/limits.ts'
+import { tally } from '../../../hosts/tally.ts'
 import { defineRoute } from '../../define-route.ts'
 import { readLane } from '../../read-lane.ts'
 import { readCursor, writeCursor } from '../../schemas/cursor.ts'
@@ -37,7 +38,7 @@ export const redriveQueueRoute = defineRoute({
   // An agent sees what would happen before it does it.
   mcp: { tool: 'redrive', defaults: { dry_run: true } },
   needs: () => ({
-    followUps: openRelease(),
+    followUps: { ...openRelease(), tally },
     admission: openAdmission(),
     store: openStore(),
     queue: openQueue(true),

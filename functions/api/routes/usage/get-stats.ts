@@ -1,5 +1,7 @@
-import { type Quantiles, surveyTasks } from '../../../core/application/operate/survey-tasks.ts'
+import { surveyTasks } from '../../../core/application/operate/survey-tasks.ts'
+import type { Quantiles } from '../../../core/domain/tally.ts'
 import { clock, openStore } from '../../../hosts/lambda.ts'
+import { openTallies } from '../../../hosts/tallies.ts'
 import { defineRoute } from '../../define-route.ts'
 import { hoursQuery, statsAnswer } from '../../schemas/operate.ts'
 import { iso } from '../../schemas/time.ts'
@@ -11,8 +13,8 @@ export const getStatsRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'Get counts, success rate, waits and run times',
   query: hoursQuery,
-  answers: { 200: { description: 'Of the caller’s tasks created in that time.', schema: statsAnswer } },
-  needs: () => ({ store: openStore(), clock }),
+  answers: { 200: { description: 'Of the caller’s tasks that ended in that time.', schema: statsAnswer } },
+  needs: () => ({ store: openStore(), tallies: openTallies(), clock }),
   handle: async ({ tenant, query: { hours } }, needs) => {
     const { since, counts, byType, successRate, runMs, waitMs, isPartial } = await surveyTasks(
       needs,

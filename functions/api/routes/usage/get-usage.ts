@@ -1,5 +1,6 @@
-import { surveyTasks } from '../../../core/application/operate/survey-tasks.ts'
-import { clock, openStore } from '../../../hosts/lambda.ts'
+import { type ModelUse, surveyUsage } from '../../../core/application/operate/survey-tasks.ts'
+import { clock } from '../../../hosts/lambda.ts'
+import { openTallies } from '../../../hosts/tallies.ts'
 import { defineRoute } from '../../define-route.ts'
 import { hoursQuery, usageAnswer } from '../../schemas/operate.ts'
 import { iso } from '../../schemas/time.ts'
@@ -9,42 +10,32 @@ export const getUsageRoute = defineRoute({
   path: '/usage',
   function: 'api-operate',
   scope: 'tasks:read',
-  summary: 'Get tokens and cost by model',
+  summary: 'Get tokens and cost by model, task type and day',
   query: hoursQuery,
-  answers: { 200: { description: 'Of the caller’s tasks created in that time.', schema: usageAnswer } },
-  needs: () => ({ store: openStore(), clock }),
+  answers: { 200: { description: 'Of the caller’s tasks that ended in that time.', schema: usageAnswer } },
+  needs: () => ({ tallies: openTallies(), clock }),
   handle: async ({ tenant, query: { hours } }, needs) => {
-    const { since, byModel, isPartial } = await surveyTasks(needs, tenant, hours)
-    const models = Object.values(byModel)
-    const sum = (field: 'inputTokens' | 'outputTokens') =>
-      models.reduce((total, use) => total + use[field], 0)
-    const cost = models.reduce<number | null>(
-      (total, { costMicroUsd }) => (total === null || costMicroUsd === null ? null : total + costMicroUsd),
-      0,
-    )
+    const { since, total, byModel, byType, byDay } = await surveyUsage(needs, tenant, hours)
+    const { tasks: _tasks, ...sums } = toUse(total)
     return {
       status: 200,
       body: {
         since: iso(since),
-        input_tokens: sum('inputTokens'),
-        output_tokens: sum('outputTokens'),
-        cost_usd: inDollars(cost),
-        by_model: Object.fromEntries(
-          Object.entries(byModel).map(([model, use]) => [
-            model,
-            {
-              tasks: use.tasks,
-              input_tokens: use.inputTokens,
-              output_tokens: use.outputTokens,
-              cost_usd: inDollars(use.costMicroUsd),
-              provider: use.provider,
-            },
-          ]),
-        ),
-        is_partial: isPartial,
+        ...sums,
+        by_model: mapped(byModel, (use) => ({ ...toUse(use), provider: use.provider })),
+        by_type: mapped(byType, toUse),
+        by_day: mapped(byDay, toUse),
       },
     }
   },
 })
 
-const inDollars = (microUsd: number | null) => (microUsd === null ? null : microUsd / 1_000_000)
+const toUse = ({ tasks, inputTokens, outputTokens, costMicroUsd }: ModelUse) => ({
+  tasks,
+  input_tokens: inputTokens,
+  output_tokens: outputTokens,
+  cost_usd: costMicroUsd === null ? null : costMicroUsd / 1_000_000,
+})
+
+const mapped = <From, To>(of: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> =>
+  Object.fromEntries(Object.entries(of).map(([name, value]) => [name, map(value)]))

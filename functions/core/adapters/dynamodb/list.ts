@@ -2,6 +2,7 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb'
 import { TIMING } from '../../../contract/timing.ts'
 import { TABLE } from '../../../contract.ts'
+import type { Status } from '../../domain/task.ts'
 import type { ListFilter } from '../../ports/task-store.ts'
 import { createdKey, dueShards, keyOf, partitionsOf, type Row } from './row.ts'
 import type { Table } from './table.ts'
@@ -160,4 +161,33 @@ export async function readRunning(table: Table, tenant: string, now: number): Pr
   }
   await Promise.all(dueShards('timed').map(readShard))
   return [...keys.values()]
+}
+
+/** Entries of each partition that are counted: a few hundred kilobytes, one query. */
+const MOST_COUNTED = 2_000
+
+/** How many entries the state index has under a status. */
+export async function countState(
+  table: Table,
+  tenant: string,
+  status: Status,
+): Promise<{ readonly count: number; readonly isPartial: boolean }> {
+  const { index, partitions } = partitionsOf(tenant, status)
+  const answers = await Promise.all(
+    partitions.map((partition) => {
+      const query = new QueryCommand({
+        TableName: table.name,
+        IndexName: index.name,
+        KeyConditionExpression: `${index.partitionKey} = :partition`,
+        ExpressionAttributeValues: { ':partition': partition },
+        Select: 'COUNT',
+        Limit: MOST_COUNTED,
+      })
+      return table.call('count', (client) => client.send(query))
+    }),
+  )
+  return {
+    count: answers.reduce((sum, { Count = 0 }) => sum + Count, 0),
+    isPartial: answers.some(({ LastEvaluatedKey }) => LastEvaluatedKey !== undefined),
+  }
 }

@@ -38,7 +38,7 @@ export const dueShards = (kind: DueKind): readonly string[] =>
   Array.from({ length: TABLE.dueShards }, (_, shard) => `${kind}#${shard}`)
 
 /** By its last two characters, which are random in every id. */
-const shardOf = (id: string, shards: number): number =>
+export const shardOf = (id: string, shards: number): number =>
   (id.charCodeAt(id.length - 1) + id.charCodeAt(id.length - 2)) % shards
 
 export const dueShard = (kind: DueKind, id: string): string => `${kind}#${shardOf(id, TABLE.dueShards)}`

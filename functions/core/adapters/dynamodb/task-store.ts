@@ -3,9 +3,16 @@ import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@
 import { CALL_LIMITS } from '../../../contract.ts'
 import type { Task, TaskKey } from '../../domain/task.ts'
 import type { Transition } from '../../domain/transitions.ts'
-import type { Changed, LeaseState, ListFilter, TaskPage, TaskStore } from '../../ports/task-store.ts'
-import { NewestFirst, readRunning } from './list.ts'
-import { createdKey, fromRow, isKey, keyOf, type Row, toRow } from './row.ts'
+import type {
+  Changed,
+  LeaseState,
+  ListFilter,
+  OpenCounts,
+  TaskPage,
+  TaskStore,
+} from '../../ports/task-store.ts'
+import { isGone, readTasks } from './read-tasks.ts'
+import { fromRow, isKey, keyOf, type Row, toRow } from './row.ts'
 import { Table } from './table.ts'
 import { toUpdate } from './write-expression.ts'
 
@@ -14,11 +21,6 @@ export const createDynamoClient = (): DynamoDBDocumentClient =>
   DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }), {
     marshallOptions: { removeUndefinedValues: true },
   })
-
-/** Keys of one batch read. */
-const BATCH = 100
-/** Rows read for one page, so that a filter that few of them fit answers a short page with a cursor. */
-const MAX_ROWS = 1_000
 
 export class DynamoTaskStore implements TaskStore {
   readonly #table: Table
@@ -59,7 +61,7 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async getMany(keys: readonly TaskKey[]): Promise<readonly Task[]> {
-    return this.#readAll(keys.filter(isKey).map(keyOf), { ConsistentRead: true })
+    return readTasks(this.#table, keys.filter(isKey).map(keyOf), this.#now(), { ConsistentRead: true })
   }
 
   async readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]> {
@@ -98,73 +100,19 @@ export class DynamoTaskStore implements TaskStore {
     return { changed: task.writeId === writeId, task }
   }
 
+  // In a chunk of its own: who submits lists nothing.
   async list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage> {
-    if (filter.status === 'PROCESSING') return this.#listRunning(tenant, filter, limit, cursor)
-    const entries = new NewestFirst(this.#table, tenant, filter, cursor)
-    const tasks: Task[] = []
-    let looked = 0
-    let last = cursor
-    let most = limit + 1
-    // What a partition says of the state may be late, and two states share one: the row decides.
-    while (looked < MAX_ROWS) {
-      const keys = await entries.next(most)
-      most = Math.max(BATCH, most)
-      if (keys.length === 0) return { tasks, ...(entries.position ? { cursor: entries.position } : {}) }
-      looked += keys.length
-      const found = await this.#readNewest(tenant, keys)
-      for (const key of keys) {
-        const task = found.get(key)
-        const fits = task && (filter.status === undefined || task.status === filter.status)
-        if (tasks.length === limit && (fits || filter.status === undefined))
-          return { tasks, ...(last ? { cursor: last } : {}) }
-        last = key
-        if (fits && tasks.length < limit) tasks.push(task)
-      }
-    }
-    return { tasks, ...(last ? { cursor: last } : {}) }
+    const { listTasks } = await import('./list-tasks.ts')
+    return listTasks({ table: this.#table, now: this.#now }, { tenant, filter, limit, cursor })
   }
 
-  async #listRunning(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage> {
-    const { type, lane, tag, createdAfter = 0, createdBefore = Number.POSITIVE_INFINITY } = filter
-    const keys = await readRunning(this.#table, tenant, this.#now())
-    const fitting = (await this.#readAll(keys))
-      .filter(
-        (task) =>
-          task.status === 'PROCESSING' &&
-          (type === undefined || task.type === type) &&
-          (lane === undefined || task.lane === lane) &&
-          (tag === undefined || task.tags.includes(tag)) &&
-          task.createdAt >= createdAfter &&
-          task.createdAt <= createdBefore,
-      )
-      .map((task) => ({ task, key: createdKey(task.createdAt, task.id) }))
-      .filter(({ key }) => cursor === undefined || key < cursor)
-      .toSorted((left, right) => (left.key < right.key ? 1 : -1))
-    const page = fitting.slice(0, limit)
-    const last = page.at(-1)
-    return {
-      tasks: page.map(({ task }) => task),
-      ...(fitting.length > limit && last ? { cursor: last.key } : {}),
-    }
-  }
-
-  async #readNewest(tenant: string, created: readonly string[]): Promise<ReadonlyMap<string, Task>> {
-    const tasks = await this.#readAll(created.map((key) => keyOf({ tenant, id: key.split('#')[1] ?? '' })))
-    return new Map(tasks.map((task) => [createdKey(task.createdAt, task.id), task]))
-  }
-
-  async #readAll(keys: readonly Row[], projection: object = {}): Promise<readonly Task[]> {
-    const batches = Array.from({ length: Math.ceil(keys.length / BATCH) }, (_, batch) =>
-      this.#table.readMany(keys.slice(batch * BATCH, (batch + 1) * BATCH), projection),
-    )
-    return (await Promise.all(batches))
-      .flat()
-      .map(fromRow)
-      .filter((task) => !this.#isGone(task))
+  async countOpen(tenant: string): Promise<OpenCounts> {
+    const { countOpen } = await import('./list-tasks.ts')
+    return countOpen({ table: this.#table, now: this.#now }, tenant)
   }
 
   #isGone(task: Task): boolean {
-    return task.ttl !== undefined && task.ttl * 1_000 <= this.#now()
+    return isGone(task, this.#now())
   }
 
   async #read(key: TaskKey): Promise<Task | undefined> {

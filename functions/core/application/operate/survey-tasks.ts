@@ -1,12 +1,7 @@
-import type { Task } from '../../domain/task.ts'
+import { type Quantiles, quantilesOf } from '../../domain/tally.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { TaskStore } from '../../ports/task-store.ts'
-
-export interface Quantiles {
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-}
+import type { Period, TallyRow, TallyStore } from '../../ports/tally-store.ts'
+import type { OpenCounts, TaskStore } from '../../ports/task-store.ts'
 
 export interface ModelUse {
   tasks: number
@@ -14,93 +9,115 @@ export interface ModelUse {
   outputTokens: number
   /** Null when the price of any part is not known. */
   costMicroUsd: number | null
-  provider: string
 }
 
 export interface Survey {
+  /** The begin of the first hour or day that is counted. */
   readonly since: number
+  /** Tasks that ended since then by how, and those that are open now. */
   readonly counts: Readonly<Record<string, number>>
   readonly byType: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** COMPLETED among COMPLETED and FAILED; undefined when there is neither. */
   readonly successRate: number | undefined
-  /** From the start of the last attempt to the end. */
   readonly runMs: Quantiles | undefined
-  /** From submission, or the time asked for, to the start of the first attempt. */
   readonly waitMs: Quantiles | undefined
-  readonly byModel: Readonly<Record<string, ModelUse>>
-  /** There were more tasks than are looked at. */
+  /** More tasks are open than are counted. */
   readonly isPartial: boolean
 }
 
-const PAGE = 100
-/** What a request can look at within a second or two; a stage's whole history is in its metrics. */
-const MOST = 5_000
+export interface UsageSurvey {
+  readonly since: number
+  readonly total: ModelUse
+  readonly byModel: Readonly<Record<string, ModelUse & { provider: string }>>
+  readonly byType: Readonly<Record<string, ModelUse>>
+  readonly byDay: Readonly<Record<string, ModelUse>>
+}
 
-/** Looks at a tenant's tasks created since an instant, newest first. */
+const HOUR_MS = 3_600_000
+/** What is looked at by hours; a longer time by whole days (UTC), so that a look reads some hundred rows at most. */
+const MOST_HOURS = 48
+
+function windowOf(now: number, hours: number): { period: Period; since: number } {
+  const period = hours <= MOST_HOURS ? 'hour' : 'day'
+  const length = period === 'hour' ? HOUR_MS : 24 * HOUR_MS
+  return { period, since: Math.floor((now - hours * HOUR_MS) / length) * length }
+}
+
+/** What became of a tenant's tasks: sums of its hours' rows, however many tasks there were. */
 export async function surveyTasks(
-  { store, clock }: { readonly store: TaskStore; readonly clock: Clock },
+  {
+    store,
+    tallies,
+    clock,
+  }: {
+    readonly store: Pick<TaskStore, 'countOpen'>
+    readonly tallies: Pick<TallyStore, 'read'>
+    readonly clock: Clock
+  },
   tenant: string,
   hours: number,
 ): Promise<Survey> {
-  const since = clock.now() - hours * 3_600_000
-  const tasks: Task[] = []
-  let cursor: string | undefined
-  do {
-    const page = await store.list(tenant, { createdAfter: since }, PAGE, cursor)
-    tasks.push(...page.tasks)
-    cursor = page.cursor
-  } while (cursor !== undefined && tasks.length < MOST)
-  return { since, ...countTasks(tasks), byModel: countUse(tasks), isPartial: cursor !== undefined }
-}
-
-function countTasks(tasks: readonly Task[]) {
-  const counts: Record<string, number> = {}
+  const { period, since } = windowOf(clock.now(), hours)
+  const [rows, open]: [readonly TallyRow[], OpenCounts] = await Promise.all([
+    tallies.read(tenant, period, since),
+    store.countOpen(tenant),
+  ])
+  const counts: Record<string, number> = { ...open.counts }
   const byType: Record<string, Record<string, number>> = {}
-  const runs: number[] = []
-  const waits: number[] = []
-  for (const { type, status, startedAt, finishedAt, createdAt, runAt, history } of tasks) {
-    counts[status] = (counts[status] ?? 0) + 1
-    const ofType = byType[type] ?? {}
-    byType[type] = { ...ofType, [status]: (ofType[status] ?? 0) + 1 }
-    if (startedAt !== undefined && finishedAt !== undefined) runs.push(finishedAt - startedAt)
-    const firstStart = history[0]?.startedAt ?? startedAt
-    if (firstStart !== undefined) waits.push(Math.max(0, firstStart - Math.max(createdAt, runAt ?? 0)))
+  const runs = new Map<number, number>()
+  const waits = new Map<number, number>()
+  for (const row of rows) {
+    const ofType = byType[row.type] ?? {}
+    byType[row.type] = ofType
+    for (const [status, count] of Object.entries(row.counts)) {
+      counts[status] = (counts[status] ?? 0) + count
+      ofType[status] = (ofType[status] ?? 0) + count
+    }
+    for (const [sum, more] of [
+      [runs, row.runs],
+      [waits, row.waits],
+    ] as const)
+      for (const [bucket, count] of more) sum.set(bucket, (sum.get(bucket) ?? 0) + count)
   }
   const [completed = 0, failed = 0] = [counts.COMPLETED, counts.FAILED]
   return {
+    since,
     counts,
     byType,
     successRate: completed + failed === 0 ? undefined : completed / (completed + failed),
-    runMs: quantiles(runs),
-    waitMs: quantiles(waits),
+    runMs: quantilesOf(runs),
+    waitMs: quantilesOf(waits),
+    isPartial: open.isPartial,
   }
 }
 
-function countUse(tasks: readonly Task[]): Record<string, ModelUse> {
-  const byModel: Record<string, ModelUse> = {}
-  for (const { model, usage } of tasks) {
-    if (!model || !usage) continue
-    const use = byModel[model] ?? {
-      tasks: 0,
-      inputTokens: 0,
-      outputTokens: 0,
-      costMicroUsd: 0,
-      provider: usage.provider,
+/** What a tenant's tasks used, by when they ended. */
+export async function surveyUsage(
+  { tallies, clock }: { readonly tallies: Pick<TallyStore, 'read'>; readonly clock: Clock },
+  tenant: string,
+  hours: number,
+): Promise<UsageSurvey> {
+  const { period, since } = windowOf(clock.now(), hours)
+  const rows = await tallies.read(tenant, period, since)
+  const total = nothing()
+  const byModel: Record<string, ModelUse & { provider: string }> = {}
+  const byType: Record<string, ModelUse> = {}
+  const byDay: Record<string, ModelUse> = {}
+  for (const { at, type, model, provider = '', usage, users } of rows) {
+    if (users === 0) continue
+    byModel[model] ??= { ...nothing(), provider }
+    byType[type] ??= nothing()
+    const day = at.slice(0, 10)
+    byDay[day] ??= nothing()
+    for (const sum of [total, byModel[model], byType[type], byDay[day]]) {
+      sum.tasks += users
+      sum.inputTokens += usage.inputTokens
+      sum.outputTokens += usage.outputTokens
+      sum.costMicroUsd =
+        sum.costMicroUsd === null || usage.isUnpriced ? null : sum.costMicroUsd + usage.costMicroUsd
     }
-    byModel[model] = use
-    use.tasks += 1
-    use.inputTokens += usage.inputTokens ?? 0
-    use.outputTokens += usage.outputTokens ?? 0
-    use.costMicroUsd =
-      use.costMicroUsd === null || usage.costMicroUsd === null ? null : use.costMicroUsd + usage.costMicroUsd
   }
-  return byModel
+  return { since, total, byModel, byType, byDay }
 }
 
-/** By nearest rank. */
-function quantiles(values: readonly number[]): Quantiles | undefined {
-  if (values.length === 0) return undefined
-  const sorted = values.toSorted((left, right) => left - right)
-  const at = (share: number) => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
-  return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
-}
+const nothing = (): ModelUse => ({ tasks: 0, inputTokens: 0, outputTokens: 0, costMicroUsd: 0 })

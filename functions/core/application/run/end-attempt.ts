@@ -2,8 +2,8 @@ import { ConflictError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { recorded } from '../../domain/history.ts'
 import { type Decision, decide, describeFailure, providerOf } from '../../domain/retry.ts'
-import type { AttemptRecord, Task } from '../../domain/task.ts'
-import { fail, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
+import type { AttemptRecord, Task, Usage } from '../../domain/task.ts'
+import { fail, oweCancelledUsage, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
 import { followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { retryUnavailable } from '../shared/retry-unavailable.ts'
@@ -68,13 +68,30 @@ async function onConflict(
     return refuseDelivery(dependencies, delivery, await store.get(task), batch.shrunk)
   await meter.calls.cancel()
   const usage = meter.usage()
-  const { task: row } = usage
-    ? await store.change(task, recordCancelledUsage(task.epoch, token, usage))
-    : { task: task.held && (await store.get(task)) }
+  const row = usage
+    ? await recordUsage(dependencies, task, token, usage)
+    : task.held && (await store.get(task))
   // Nothing more will be spent: what is held for it need not wait for the lease's end.
-  if (row?.status === 'CANCELLED' && row.held && row.token === token)
+  if (row?.status === 'CANCELLED' && row.pending?.length && row.token === token)
     await followUp(dependencies, { ...row, claimableFrom: clock.now() })
   return 'done'
+}
+
+/** What a cancelled attempt had spent. A row whose ends are counted owes it to its tenant's hours from then on. */
+async function recordUsage(
+  { store, clock }: RunDependencies,
+  task: Task,
+  token: string,
+  usage: Usage,
+): Promise<Task | undefined> {
+  // What the canceller does after its write may move the row's due time between the two.
+  for (let tries = 0; tries < 5 && task.isTallied; tries += 1) {
+    const seen = await store.get(task)
+    if (seen?.status !== 'CANCELLED' || seen.epoch !== task.epoch || seen.token !== token) return seen
+    const owed = await store.change(task, oweCancelledUsage(seen, token, usage, clock.now()))
+    if (owed.changed) return owed.task
+  }
+  return (await store.change(task, recordCancelledUsage(task.epoch, token, usage))).task
 }
 
 async function onFailure(

@@ -73,6 +73,8 @@ export interface SubmitDependencies {
   readonly log: Log
   /** Whether the tenant has webhook endpoints; asked from memory but for once in a while. */
   readonly hasEndpoints?: (tenant: string) => Promise<boolean>
+  /** Its ends are added to its tenant's hours; whoever ends tasks must be able to. */
+  readonly isTallied?: true
   /** Lets it in by its tenant's limits. */
   readonly admission?: Admission
 }
@@ -90,7 +92,7 @@ export const laneOf = ({ lane, priority }: Pick<Submission, 'lane' | 'priority'>
  * @throws UnavailableError when the row could not be written; nothing was accepted then.
  */
 export async function submitTask(
-  { store, queue, payloads, clock, ids, log, hasEndpoints, admission }: SubmitDependencies,
+  { store, queue, payloads, clock, ids, log, hasEndpoints, isTallied, admission }: SubmitDependencies,
   submission: Submission,
 ): Promise<{ readonly task: Task; readonly isReplay: boolean }> {
   const { tenant, idempotencyKey, bodyHash } = submission
@@ -140,6 +142,7 @@ export async function submitTask(
     ...(held ? { held } : {}),
     ...(maxCostMicroUsd === undefined ? {} : { maxCostMicroUsd }),
     ...(worstMicroUsd === undefined ? {} : { worstMicroUsd }),
+    ...(isTallied ? { isTallied: true } : {}),
     ...((await hasEndpoints?.(tenant)) ? { hasEndpoints: true } : {}),
     bodyHash,
     createdAt: now,

@@ -1,0 +1,240 @@
+import { createHash } from 'node:crypto'
+import { type DynamoDBDocumentClient, GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { TABLE } from '../../../contract.ts'
+import { UnavailableError } from '../../domain/errors.ts'
+import { type Addition, bucketOf, type Counted, isSameUsage } from '../../domain/tally.ts'
+import { FINAL_STATUSES, type TaskKey } from '../../domain/task.ts'
+import type { Period, TallyRow, TallyStore } from '../../ports/tally-store.ts'
+import { type Row, shardOf } from './row.ts'
+import { Table } from './table.ts'
+
+/** Partitions of a tenant's counts; each takes 1,000 additions a second, and each look reads all. */
+const SHARDS = 4
+const KEPT_DAYS: Readonly<Record<Period, number>> = { hour: 4, day: 400 }
+/** `2026-11-25T21` and `2026-11-25`. */
+const LENGTH: Readonly<Record<Period, number>> = { hour: 13, day: 10 }
+/**
+ * A mark goes so long after the row of its task said that it is counted: nobody who read that row before still means to add
+ * it then. A busy row keeps no more than so many that wait for it.
+ */
+const MARK_KEPT_MS = 10 * 60_000
+const MARK_LEAST_MS = 60_000
+const MOST_MARKS = 50
+const REMOVED_AT_ONCE = 20
+/** Usage that came while it was being added makes another addition necessary; a cancelled attempt adds once. */
+const ROUNDS = 5
+
+interface Mark {
+  readonly pk: string
+  readonly sk: string
+  readonly name: string
+}
+
+const partitionOf = (tenant: string, shard: number): string => `C#${encodeURIComponent(tenant)}#${shard}`
+const startOf = (period: Period, instant: number): string =>
+  `${period}#${new Date(instant).toISOString().slice(0, LENGTH[period])}`
+
+/** 48 bits: among the few marks of a row, two are the same once in 10^13 additions. */
+const markOf = (id: string, epoch: number, additions: number): string =>
+  `~${createHash('sha256').update(`${id}#${epoch}#${additions}`).digest('base64url').slice(0, 8)}`
+
+const write = ({ inputTokens, outputTokens, costMicroUsd, isUnpriced, hasUsage }: Counted): string =>
+  [inputTokens, outputTokens, costMicroUsd, Number(isUnpriced), Number(hasUsage)].join()
+
+function read(text: string): Counted {
+  const [inputTokens = 0, outputTokens = 0, costMicroUsd = 0, unpriced, used] = text.split(',').map(Number)
+  return { inputTokens, outputTokens, costMicroUsd, isUnpriced: unpriced === 1, hasUsage: used === 1 }
+}
+
+/** Usage only grows: who added more than this one knows of has added this one, too. */
+const isAhead = (one: Counted, other: Counted): boolean =>
+  one.inputTokens >= other.inputTokens &&
+  one.outputTokens >= other.outputTokens &&
+  one.costMicroUsd >= other.costMicroUsd
+
+/**
+ * One conditional update per row and end: the numbers and, in the same row, a mark of what was added. The row itself refuses the
+ * same addition, so that no death between this write and that of the task's row counts it twice.
+ */
+export class DynamoTallyStore implements TallyStore {
+  readonly #table: Table
+  readonly #now: () => number
+  readonly #added = new Map<string, Mark[]>()
+  readonly #removable = new Map<string, { readonly name: string; readonly since: number }[]>()
+
+  constructor(client: DynamoDBDocumentClient, table: string, now: () => number) {
+    this.#table = new Table(client, table)
+    this.#now = now
+  }
+
+  async add(addition: Addition): Promise<number> {
+    const additions = await Promise.all(
+      (['hour', 'day'] as const).map((period) => this.#addTo(period, addition)),
+    )
+    return Math.max(...additions)
+  }
+
+  confirm({ id, epoch }: TaskKey & { readonly epoch: number }): void {
+    const since = this.#now()
+    for (const { pk, sk, name } of this.#added.get(`${id}#${epoch}`) ?? []) {
+      const waiting = this.#removable.get(`${pk}${sk}`) ?? []
+      this.#removable.set(`${pk}${sk}`, [...waiting, { name, since }])
+    }
+    this.#added.delete(`${id}#${epoch}`)
+    // What a process forgets stays in its row, some ten bytes each.
+    for (const known of [this.#added, this.#removable]) if (known.size > 1_000) known.clear()
+  }
+
+  async read(tenant: string, period: Period, since: number): Promise<readonly TallyRow[]> {
+    const shards = Array.from({ length: SHARDS }, (_, shard) => this.#readShard(tenant, shard, period, since))
+    return (await Promise.all(shards)).flat()
+  }
+
+  async #addTo(period: Period, addition: Addition): Promise<number> {
+    const { tenant, id, epoch, finishedAt, type, model, usage } = addition
+    const pk = partitionOf(tenant, shardOf(id, SHARDS))
+    const sk = `${startOf(period, finishedAt)}#${encodeURIComponent(type)}#${encodeURIComponent(model)}`
+    let { before, additions, isLate } = addition
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const name = markOf(id, epoch, additions)
+      const next = { ...addition, before, isLate }
+      const answer = await this.#update({ pk, sk }, name, next, period)
+      additions += 1
+      if (!('refused' in answer)) {
+        this.#added.set(`${id}#${epoch}`, [...(this.#added.get(`${id}#${epoch}`) ?? []), { pk, sk, name }])
+        return additions
+      }
+      const row = answer.old ?? (await this.#read(pk, sk))
+      const text = row?.[name]
+      // Its mark is gone again between the two: whoever took it away knew it to be counted.
+      if (typeof text !== 'string') return additions
+      const added = read(text)
+      if (isSameUsage(added, usage) || isAhead(added, usage)) return additions
+      before = added
+      isLate = true
+    }
+    throw new UnavailableError('The counts of the hour did not come to rest.')
+  }
+
+  async #update(Key: Row & { pk: string; sk: string }, mark: string, addition: Addition, period: Period) {
+    const { type, model, provider, status, isLate, runMs, waitMs, usage, before, finishedAt } = addition
+    const names: Record<string, string> = { '#mark': mark, '#type': 'type', '#model': 'model' }
+    const values: Record<string, unknown> = {
+      ':mark': write(usage),
+      ':type': type,
+      ':model': model,
+      ':reapAt': Math.floor(finishedAt / 1_000) + KEPT_DAYS[period] * 86_400,
+    }
+    const adds: string[] = []
+    const plus = (field: string, value: number) => {
+      if (value === 0) return
+      const place = `a${adds.length}`
+      names[`#${place}`] = field
+      values[`:${place}`] = value
+      adds.push(`#${place} :${place}`)
+    }
+    if (!isLate) {
+      plus(status, 1)
+      if (runMs !== undefined) plus(`r${bucketOf(runMs)}`, 1)
+      if (waitMs !== undefined) plus(`w${bucketOf(waitMs)}`, 1)
+    }
+    plus('inputTokens', usage.inputTokens - before.inputTokens)
+    plus('outputTokens', usage.outputTokens - before.outputTokens)
+    plus('costMicroUsd', usage.costMicroUsd - before.costMicroUsd)
+    plus('unpriced', Number(usage.isUnpriced) - Number(before.isUnpriced))
+    plus('users', Number(usage.hasUsage) - Number(before.hasUsage))
+    if (provider !== undefined) {
+      names['#provider'] = 'provider'
+      values[':provider'] = provider
+    }
+    const removes = this.#marksToRemove(`${Key.pk}${Key.sk}`).map((name, index) => {
+      names[`#m${index}`] = name
+      return `#m${index}`
+    })
+    const update = new UpdateCommand({
+      TableName: this.#table.name,
+      Key,
+      UpdateExpression: [
+        `SET #mark = :mark, #type = :type, #model = :model, ${TABLE.ttl} = :reapAt`,
+        ...(provider === undefined ? [] : [', #provider = :provider']),
+        ...(adds.length ? [` ADD ${adds.join(', ')}`] : []),
+        ...(removes.length ? [` REMOVE ${removes.join(', ')}`] : []),
+      ].join(''),
+      ConditionExpression: 'attribute_not_exists(#mark)',
+      ExpressionAttributeNames: names,
+      ExpressionAttributeValues: values,
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    })
+    return this.#table.write('tally', (client) => client.send(update))
+  }
+
+  /** Taken off the list at once: a mark that stays after a failed write costs some bytes. */
+  #marksToRemove(row: string): readonly string[] {
+    const waiting = this.#removable.get(row) ?? []
+    const now = this.#now()
+    const keptMs = waiting.length > MOST_MARKS ? MARK_LEAST_MS : MARK_KEPT_MS
+    const over = waiting.filter(({ since }) => now - since > keptMs).slice(0, REMOVED_AT_ONCE)
+    if (over.length > 0)
+      this.#removable.set(
+        row,
+        waiting.filter((one) => !over.includes(one)),
+      )
+    return over.map(({ name }) => name)
+  }
+
+  async #read(pk: string, sk: string): Promise<Row | undefined> {
+    const get = new GetCommand({ TableName: this.#table.name, Key: { pk, sk }, ConsistentRead: true })
+    return (await this.#table.call('tally', (client) => client.send(get))).Item
+  }
+
+  async #readShard(tenant: string, shard: number, period: Period, since: number): Promise<TallyRow[]> {
+    const rows: TallyRow[] = []
+    let ExclusiveStartKey: Row | undefined
+    do {
+      const query = new QueryCommand({
+        TableName: this.#table.name,
+        KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+        ExpressionAttributeValues: {
+          ':pk': partitionOf(tenant, shard),
+          ':from': startOf(period, since),
+          ':to': `${period}#~`,
+        },
+        ConsistentRead: true,
+        ExclusiveStartKey,
+      })
+      const answer = await this.#table.call('tally', (client) => client.send(query))
+      rows.push(...(answer.Items ?? []).map(toTallyRow))
+      ExclusiveStartKey = answer.LastEvaluatedKey
+    } while (ExclusiveStartKey)
+    return rows
+  }
+}
+
+function toTallyRow(row: Row): TallyRow {
+  const number = (field: string) => Number(row[field] ?? 0)
+  const buckets = (prefix: string) =>
+    new Map(
+      Object.entries(row)
+        .filter(([name]) => name.startsWith(prefix) && /^\d+$/.test(name.slice(1)))
+        .map(([name, count]) => [Number(name.slice(1)), Number(count)]),
+    )
+  return {
+    at: String(row.sk).split('#')[1] ?? '',
+    type: String(row.type),
+    model: String(row.model),
+    provider: row.provider === undefined ? undefined : String(row.provider),
+    counts: Object.fromEntries(
+      FINAL_STATUSES.flatMap((status) => (row[status] ? [[status, Number(row[status])]] : [])),
+    ),
+    users: number('users'),
+    usage: {
+      inputTokens: number('inputTokens'),
+      outputTokens: number('outputTokens'),
+      costMicroUsd: number('costMicroUsd'),
+      isUnpriced: number('unpriced') > 0,
+      hasUsage: number('users') > 0,
+    },
+    runs: buckets('r'),
+    waits: buckets('w'),
+  }
+}
