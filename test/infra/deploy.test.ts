@@ -161,7 +161,7 @@ describe('a new version', () => {
     for (const { byType } of [stateless, templatesOf('staging').stateless]) {
       const groups = Object.values(byType('AWS::CodeDeploy::DeploymentGroup'))
       const doors = Object.keys(byType('AWS::Lambda::Alias')).filter((id) =>
-        /^(Writes|Reads|Operate|Flows|Mcp|Keys|Events|Public)/.test(id),
+        /^(Writes|Reads|Operate|Flows|Mcp|Keys|Data|Events|Public)/.test(id),
       )
       expect(groups).toHaveLength(doors.length)
       for (const { Properties } of groups)
