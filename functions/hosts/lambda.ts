@@ -12,6 +12,7 @@ import { DynamoClaimWatermarks } from '../core/adapters/dynamodb/claim-watermark
 import { DynamoDueIndex } from '../core/adapters/dynamodb/due-index.ts'
 import { DynamoExpiredRows } from '../core/adapters/dynamodb/expired-rows.ts'
 import { DynamoHealthStore } from '../core/adapters/dynamodb/health-store.ts'
+import { DynamoKeyTurns } from '../core/adapters/dynamodb/key-turns.ts'
 import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { DynamoLimitStore } from '../core/adapters/dynamodb/limit-store.ts'
 import { DynamoRecentRuns } from '../core/adapters/dynamodb/recent-runs.ts'
@@ -145,6 +146,9 @@ export const openMeter = (): DynamoTenantMeter => {
   meter ??= new DynamoTenantMeter(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
   return meter
 }
+
+export const openTurns = (): DynamoKeyTurns =>
+  new DynamoKeyTurns(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openLimitStore = (): DynamoLimitStore =>
   new DynamoLimitStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)

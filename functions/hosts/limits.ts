@@ -2,12 +2,22 @@
 import { ENV } from '../contract.ts'
 import type { LimitNeeds } from '../core/application/limits/change-limits.ts'
 import type { FollowUpSteps } from '../core/application/shared/follow-up.ts'
+import { passTurn } from '../core/application/shared/take-turn.ts'
 import { admitTask } from '../core/application/submit/admit-task.ts'
 import type { Admission } from '../core/application/submit/submit-task.ts'
 import { type Budget, maySpendYet, spentMicroUsd } from '../core/domain/budget.ts'
 import { effectiveLimits, type TenantLimits } from '../core/domain/limits.ts'
 import { believe } from './believe.ts'
-import { clock, log, openLimitStore, openMeter, openStore, readConfig } from './lambda.ts'
+import {
+  clock,
+  log,
+  openLimitStore,
+  openMeter,
+  openQueue,
+  openStore,
+  openTurns,
+  readConfig,
+} from './lambda.ts'
 
 export function openAdmission(): Admission & { budgetOf: (tenant: string) => Promise<Budget | undefined> } {
   const { limitStore, stageLimits } = openLimitNeeds()
@@ -31,8 +41,10 @@ export const openLimitNeeds = (): LimitNeeds => ({
   clock,
 })
 
-/** Gives a task's place back, and what it did not use of the money. */
+/** Lets the next task of its key run; gives a task's place back, and what it did not use of the money. */
 export const openRelease = (): FollowUpSteps => ({
+  turn: (task) =>
+    passTurn({ turns: openTurns(), store: openStore(), queue: openQueue(false), clock, log }, task),
   release: async (task) => {
     const { tenant, id, held } = task
     if (!held) return

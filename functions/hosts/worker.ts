@@ -29,6 +29,7 @@ import {
   openSteps,
   openStore,
   openText,
+  openTurns,
   openUploads,
   openWatermarks,
   openWebhookQueue,
@@ -78,6 +79,7 @@ export function openWorker(): RunDependencies {
     queue,
     followUps: openFollowUps(queue),
     admission: openAdmission(),
+    turns: openTurns(),
     budget: readConfig([ENV.tenantLimits]).TENANT_LIMITS.budget,
     tellStarted: async (task) => {
       if (!isHeard(task, 'started')) return

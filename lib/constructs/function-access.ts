@@ -277,11 +277,13 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // Query on the table itself: the circuits are items of one partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
+    // Send: the next task of a concurrency key, in its own lane; those of other lanes are the sweeper's.
     queues: [
       'sqs:ChangeMessageVisibility',
       'sqs:DeleteMessage',
       'sqs:GetQueueAttributes',
       'sqs:ReceiveMessage',
+      'sqs:SendMessage',
     ],
     deadLetters: ['sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],

@@ -151,3 +151,37 @@ describe('limits of a tenant’s own', () => {
     })
   })
 })
+
+describe('a concurrency_key on the running product', () => {
+  it('lets one task run at a time, and wakes the next without a sweep', async () => {
+    await fetch(`${running.url}/api/v1/limits`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ open_tasks: 10 }),
+    })
+    const slow = { type: 'example.run', input: { name: 'x', seconds: 1 }, concurrency_key: 'customer-1' }
+    const ids = await Promise.all([1, 2, 3].map(async () => idOf(await post('/tasks', slow))))
+    const ends = await Promise.all(
+      ids.map(async (id) => {
+        for (;;) {
+          const task = (await (await fetch(`${running.url}/api/v1/tasks/${id}?wait=20`)).json()) as Record<
+            string,
+            string
+          >
+          if (task.finished_at) return task
+        }
+      }),
+    )
+    const runs = ends
+      .map(({ status, attempts, started_at, finished_at }) => ({
+        status,
+        attempts,
+        from: started_at ?? '',
+        to: finished_at ?? '',
+      }))
+      .toSorted((left, right) => left.from.localeCompare(right.from))
+    expect(runs.map(({ status, attempts }) => [status, attempts])).toEqual(runs.map(() => ['COMPLETED', 1]))
+    expect((runs[1]?.from ?? '') >= (runs[0]?.to ?? 'z')).toBe(true)
+    expect((runs[2]?.from ?? '') >= (runs[1]?.to ?? 'z')).toBe(true)
+  })
+})

@@ -42,6 +42,12 @@ const options = {
     .optional()
     .describe('Limit of one attempt, at most the task type’s own.'),
   max_attempts: z.int().min(1).max(10).optional().describe('First try included.'),
+  concurrency_key: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Of all your tasks with the same key, e.g. a customer’s id, one runs at a time, in order.'),
   max_cost_usd: z
     .number()
     .min(0.000001)
@@ -153,6 +159,7 @@ function toRequest(
     maxAttempts: asked.max_attempts,
     webhook: asked.webhook,
     maxCostUsd: asked.max_cost_usd,
+    concurrencyKey: asked.concurrency_key,
     inputPath: isShort ? '' : 'input',
   }
 }

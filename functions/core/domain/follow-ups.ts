@@ -9,14 +9,14 @@ import { endEventOf, isHeard } from './webhook.ts'
  * `dead_letter`: the lane's dead-letter queue lists the failure. `parent`: the workflow learns of its step's end.
  * `webhook`: a delivery is made for each URL that is told of the end. `release`: its tenant
  * may have one more open task, and what it did not use of the money that was held for it. `tally`: its tenant's hour and day
- * have the end.
+ * have the end. `turn`: the next task of its `concurrency_key` may run.
  */
-export const FOLLOW_UPS = ['dead_letter', 'parent', 'webhook', 'release', 'tally'] as const
+export const FOLLOW_UPS = ['dead_letter', 'parent', 'webhook', 'release', 'tally', 'turn'] as const
 export type FollowUp = (typeof FOLLOW_UPS)[number]
 
 /** What follows when a task ends with this status. Nothing, for most: then the end costs no further write. */
 export const followUpsOf = (
-  task: Pick<Task, 'parent' | 'webhook' | 'hasEndpoints' | 'held' | 'isTallied'>,
+  task: Pick<Task, 'parent' | 'webhook' | 'hasEndpoints' | 'held' | 'isTallied' | 'concurrencyKey'>,
   status: Status,
 ): readonly FollowUp[] => [
   ...(status === 'FAILED' ? (['dead_letter'] as const) : []),
@@ -24,6 +24,7 @@ export const followUpsOf = (
   ...(isHeard(task, endEventOf(status)) ? (['webhook'] as const) : []),
   ...(task.held ? (['release'] as const) : []),
   ...(task.isTallied ? (['tally'] as const) : []),
+  ...(task.concurrencyKey === undefined ? [] : (['turn'] as const)),
 ]
 
 /** What is still to be done. A row of an earlier version has no list: when it is due, its dead letter is missing. */

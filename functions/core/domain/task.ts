@@ -140,6 +140,10 @@ export interface Task extends TaskKey {
   readonly hasEndpoints?: true
   /** Its place among its tenant's open tasks and the money that is held for it, until its end. */
   readonly held?: Held
+  /** Of all its tenant's tasks with the same one, one runs at a time. */
+  readonly concurrencyKey?: string
+  /** How often it stood in line for its key, in this epoch. */
+  readonly turnWaits?: number
   /** The most its model calls may cost, all attempts together. */
   readonly maxCostMicroUsd?: number
   /** The most they can cost, where that is known: what a budget holds for it. */

@@ -224,6 +224,46 @@ export function retryLater(
   }
 }
 
+/** Another task of its key runs: the attempt is none, and the task stands in line until it is woken, or for so long. */
+export function standInLine(task: Task, token: string, now: number, until: number): Transition {
+  const isFirst = task.attempt <= 1
+  // A claim takes the start deadline off; this one did not start.
+  const startBy = isFirst && task.epoch === 1 ? task.expiresAt : undefined
+  return {
+    name: 'standInLine',
+    when: { statuses: ['PROCESSING'], token },
+    set: {
+      status: isFirst ? 'PENDING' : 'RETRYING',
+      attempt: task.attempt - 1,
+      claimableFrom: until,
+      queuedAt: until,
+      sends: 0,
+      dueKind: 'timed',
+      dueAt: soonest(until, startBy),
+      turnWaits: (task.turnWaits ?? 0) + 1,
+      updatedAt: now,
+      ...(startBy === undefined ? {} : { startBy }),
+    },
+    remove: ['token', ...(isFirst ? (['startedAt'] as const) : [])],
+  }
+}
+
+/** Its key is free: a task in line may be claimed now. The message goes out after this write. */
+export function stepForward(seen: Task, now: number): Transition {
+  return {
+    name: 'stepForward',
+    when: { statuses: ['PENDING', 'RETRYING'], epoch: seen.epoch, ...seenDue(seen) },
+    set: {
+      claimableFrom: now,
+      queuedAt: now,
+      sends: 1,
+      dueKind: 'queued',
+      dueAt: soonest(now + TIMING.queuedPatienceMs, seen.startBy),
+      updatedAt: now,
+    },
+  }
+}
+
 /** Ends the task by the attempt that holds it. */
 export function fail(
   token: string,
@@ -431,6 +471,7 @@ export function restart(
       'token',
       'parkedSince',
       'uncounted',
+      'turnWaits',
       'pending',
       'ttl',
       'reapAt',

@@ -27,6 +27,7 @@ export const GATES = [
   'queue',
   'retry',
   'circuit',
+  'key',
   'paused',
   'lost',
 ] as const
@@ -156,6 +157,12 @@ function running({ task, now }: ExplainInput): Answer {
 
 function waitingForTime({ task, circuitName }: ExplainInput): Answer {
   const nextAt = task.claimableFrom
+  if (task.turnWaits !== undefined && task.sends === 0)
+    return {
+      gate: 'key',
+      message: `Another task of its concurrency_key runs; its end lets this one run. It looks by itself at ${iso(nextAt)}, and spends no attempt.`,
+      nextAt,
+    }
   if (task.status !== 'RETRYING')
     return { gate: 'schedule', message: `It is to run at ${iso(nextAt)}.`, nextAt }
   if (task.error?.code === 'circuit_open')

@@ -19,6 +19,7 @@ import type { ClaimWatermarks } from '../../ports/claim-watermarks.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { FileStore } from '../../ports/file-store.ts'
 import type { HeavyWork } from '../../ports/heavy-work.ts'
+import type { KeyTurns } from '../../ports/key-turns.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Mailer } from '../../ports/mailer.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
@@ -34,6 +35,7 @@ import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { retryUnavailable } from '../shared/retry-unavailable.ts'
+import { takeTurn } from '../shared/take-turn.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import type { Admission } from '../submit/submit-task.ts'
 import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
@@ -92,6 +94,7 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   readonly admission?: Admission
   /** The bound of an answer that nobody bounds, in a stage whose tenants have a budget. */
   readonly budget?: Budget | undefined
+  readonly turns: KeyTurns
   /** Tells whoever wants to hear of it that a task's first attempt began. */
   readonly tellStarted?: (task: Task) => Promise<void>
   /** Lives as long as the execution environment. */
@@ -162,6 +165,7 @@ async function runAttempt(
     const isSkipped = await meetOverlap(dependencies, task, token)
     if (isSkipped) return 'done'
   }
+  if (!(await takeTurn(dependencies, task, token))) return 'done'
   // Beside the attempt, which waits for nobody; who dies here has told nobody, and the next attempt tells it no more.
   const told = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
   const text = new StreamedText(dependencies, task)

@@ -25,6 +25,7 @@ export interface TaskRequest {
   readonly tags?: readonly string[] | undefined
   readonly webhook?: Webhook | undefined
   readonly maxCostUsd?: number | undefined
+  readonly concurrencyKey?: string | undefined
   readonly runAt?: number | undefined
   readonly delayMs?: number | undefined
   readonly expiresInMs?: number | undefined
@@ -117,6 +118,7 @@ export async function prepareSubmission(
     ...(request.expiresInMs === undefined ? {} : { expiresInMs: request.expiresInMs }),
     ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
     ...(request.maxCostUsd === undefined ? {} : { maxCostMicroUsd: toMicro(request.maxCostUsd) }),
+    ...(request.concurrencyKey === undefined ? {} : { concurrencyKey: request.concurrencyKey }),
     ...(cost ? { worstMicroUsd: cost.microUsd } : {}),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(trace === undefined ? {} : { trace }),

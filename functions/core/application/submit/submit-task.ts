@@ -35,6 +35,8 @@ export interface Submission {
   /** The workflow whose step this is. */
   readonly parent?: Parent
   readonly webhook?: Webhook
+  /** Of tasks with the same one, one runs at a time. */
+  readonly concurrencyKey?: string
   /** The most its calls may cost, as the caller said. */
   readonly maxCostMicroUsd?: number
   /** The most they can cost: what a budget holds for it. */
@@ -140,6 +142,7 @@ export async function submitTask(
     ...(submission.parent ? { parent: submission.parent } : {}),
     ...(submission.webhook ? { webhook: submission.webhook } : {}),
     ...(held ? { held } : {}),
+    ...(submission.concurrencyKey === undefined ? {} : { concurrencyKey: submission.concurrencyKey }),
     ...(maxCostMicroUsd === undefined ? {} : { maxCostMicroUsd }),
     ...(worstMicroUsd === undefined ? {} : { worstMicroUsd }),
     ...(isTallied ? { isTallied: true } : {}),

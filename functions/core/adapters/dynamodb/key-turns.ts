@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { TABLE } from '../../../contract.ts'
+import { UnavailableError } from '../../domain/errors.ts'
+import type { KeyTurns, Turns } from '../../ports/key-turns.ts'
+import type { Row } from './row.ts'
+import { Table } from './table.ts'
+
+/** A key is the caller's own words, of any length and letters. */
+const keyOf = (tenant: string, key: string): Row => ({
+  pk: `Q#${encodeURIComponent(tenant)}#${createHash('sha256').update(key).digest('base64url')}`,
+  sk: 'turn',
+})
+const TRIES = 50
+/** Behind these nobody stands in line; who came later looks again by the clock. 45 bytes each. */
+const MOST_WAITING = 1_000
+/** A row that nobody touched so long is about nothing any more. */
+const KEPT_SECONDS = 40 * 86_400
+
+/** One row per key: who has the turn, and since when each other waits for it. */
+export class DynamoKeyTurns implements KeyTurns {
+  readonly #table: Table
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#table = new Table(client, table)
+  }
+
+  async take(
+    tenant: string,
+    key: string,
+    taskId: string,
+    now: number,
+    stolen?: string,
+  ): Promise<string | undefined> {
+    const names = { '#holder': 'holder', '#waiting': 'waiting', '#reapAt': TABLE.ttl }
+    const reapAt = Math.floor(now / 1_000) + KEPT_SECONDS
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const taken = await this.#update(tenant, key, {
+        UpdateExpression: 'SET #holder = :me, #reapAt = :reapAt REMOVE #waiting.#me',
+        ConditionExpression:
+          'attribute_exists(#waiting) AND (attribute_not_exists(#holder) OR #holder = :me OR #holder = :stolen)',
+        ExpressionAttributeNames: { ...names, '#me': taskId },
+        ExpressionAttributeValues: { ':me': taskId, ':stolen': stolen ?? taskId, ':reapAt': reapAt },
+      })
+      if (!('refused' in taken)) return undefined
+      const row = taken.old ?? (await this.#read(tenant, key))
+      if (!row) {
+        await this.#update(tenant, key, {
+          UpdateExpression: 'SET #waiting = :none, #reapAt = :reapAt',
+          ConditionExpression: 'attribute_not_exists(pk)',
+          ExpressionAttributeNames: { '#waiting': 'waiting', '#reapAt': TABLE.ttl },
+          ExpressionAttributeValues: { ':none': {}, ':reapAt': reapAt },
+        })
+        continue
+      }
+      const holder = row.holder as string | undefined
+      if (holder === undefined) continue
+      if (Object.keys(row.waiting as object).length >= MOST_WAITING) return holder
+      const stands = await this.#update(tenant, key, {
+        UpdateExpression: 'SET #waiting.#me = if_not_exists(#waiting.#me, :now), #reapAt = :reapAt',
+        ConditionExpression: '#holder = :holder',
+        ExpressionAttributeNames: { ...names, '#me': taskId },
+        ExpressionAttributeValues: { ':now': now, ':holder': holder, ':reapAt': reapAt },
+      })
+      if (!('refused' in stands)) return holder
+    }
+    throw new UnavailableError('Too many tasks of one key at once.')
+  }
+
+  async leave(tenant: string, key: string, taskId: string): Promise<Turns> {
+    await this.#update(tenant, key, {
+      UpdateExpression: 'REMOVE #holder, #waiting.#me',
+      ConditionExpression: '#holder = :me',
+      ExpressionAttributeNames: { '#holder': 'holder', '#waiting': 'waiting', '#me': taskId },
+      ExpressionAttributeValues: { ':me': taskId },
+    })
+    await this.#update(tenant, key, {
+      UpdateExpression: 'REMOVE #waiting.#me',
+      ConditionExpression: 'attribute_exists(#waiting.#me)',
+      ExpressionAttributeNames: { '#waiting': 'waiting', '#me': taskId },
+    })
+    return this.look(tenant, key)
+  }
+
+  async look(tenant: string, key: string): Promise<Turns> {
+    const row = await this.#read(tenant, key)
+    const waiting = Object.entries((row?.waiting ?? {}) as Record<string, number>)
+    return {
+      holder: row?.holder as string | undefined,
+      waiting: waiting.sort(([, left], [, right]) => Number(left) - Number(right)).map(([id]) => id),
+    }
+  }
+
+  #update(tenant: string, key: string, write: object) {
+    const update = new UpdateCommand({
+      TableName: this.#table.name,
+      Key: keyOf(tenant, key),
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      ...write,
+    })
+    return this.#table.write('turn', (client) => client.send(update))
+  }
+
+  async #read(tenant: string, key: string): Promise<Row | undefined> {
+    const get = new GetCommand({ TableName: this.#table.name, Key: keyOf(tenant, key), ConsistentRead: true })
+    return (await this.#table.call('read', (client) => client.send(get))).Item
+  }
+}

@@ -1,0 +1,69 @@
+import { pendingOf } from '../../domain/follow-ups.ts'
+import { isFinal, type Task } from '../../domain/task.ts'
+import { standInLine, stepForward } from '../../domain/transitions.ts'
+import type { KeyTurns } from '../../ports/key-turns.ts'
+import type { Log } from '../../ports/log.ts'
+import { type EnqueueDependencies, enqueue } from './enqueue.ts'
+import { taskFields } from './task-fields.ts'
+
+export interface TurnDependencies extends EnqueueDependencies {
+  readonly turns: KeyTurns
+  readonly log: Log
+}
+
+/** A turn whose end nobody could tell is looked for again after so long; it doubles up to a quarter of an hour. */
+const LOOK_AGAIN_MS = 60_000
+const MOST_MS = 900_000
+/** Others in line that are no longer there are passed over, so many at once. */
+const MOST_PASSED = 20
+
+/**
+ * Lets an attempt run if it is its key's turn, else puts its task in line: no attempt is spent, and whoever ends wakes the
+ * next. Dying between the line and the row is repaired by the lease, dying after by the row's own time.
+ *
+ * @returns whether the attempt may go on.
+ */
+export async function takeTurn(dependencies: TurnDependencies, task: Task, token: string): Promise<boolean> {
+  const { turns, store, clock, log } = dependencies
+  const { tenant, id, concurrencyKey: key } = task
+  if (key === undefined) return true
+  const holder = await turns.take(tenant, key, id, clock.now())
+  if (holder === undefined) return true
+  // A holder whose end was never told, e.g. its row was deleted by hand.
+  const held = await store.get({ tenant, id: holder })
+  if (!held || (isFinal(held.status) && !pendingOf(held).includes('turn')))
+    if ((await turns.take(tenant, key, id, clock.now(), holder)) === undefined) return true
+  const now = clock.now()
+  const waitMs = Math.min(MOST_MS, LOOK_AGAIN_MS * 2 ** Math.min(4, task.turnWaits ?? 0))
+  const { changed, task: row } = await store.change(task, standInLine(task, token, now, now + waitMs))
+  if (!changed || !row) return false
+  log('task.in_line', { ...taskFields(task), retry_in_ms: waitMs })
+  // Whoever ended in between saw a row that ran, and passed it over.
+  const seen = await turns.look(tenant, key)
+  if (seen.holder === undefined) await wakeNext(dependencies, tenant, seen.waiting)
+  return false
+}
+
+/** Gives the turn of a task that ended to the next in line. Doing it again wakes one more, which stands in line again. */
+export async function passTurn(dependencies: TurnDependencies, task: Task): Promise<void> {
+  if (task.concurrencyKey === undefined) return
+  const seen = await dependencies.turns.leave(task.tenant, task.concurrencyKey, task.id)
+  if (seen.holder === undefined) await wakeNext(dependencies, task.tenant, seen.waiting)
+}
+
+/** The row first, then its message: dying between the two is a message that the sweeper sends. */
+async function wakeNext(
+  dependencies: TurnDependencies,
+  tenant: string,
+  waiting: readonly string[],
+): Promise<void> {
+  const { store, clock } = dependencies
+  for (const id of waiting.slice(0, MOST_PASSED)) {
+    const seen = await store.get({ tenant, id })
+    if (seen?.turnWaits === undefined || isFinal(seen.status) || seen.status === 'PROCESSING') continue
+    const woken = await store.change(seen, stepForward(seen, clock.now()))
+    if (!woken.changed || !woken.task) continue
+    await enqueue(dependencies, woken.task)
+    return
+  }
+}
