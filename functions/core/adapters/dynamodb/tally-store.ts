@@ -14,12 +14,13 @@ const KEPT_DAYS: Readonly<Record<Period, number>> = { hour: 4, day: 400 }
 /** `2026-11-25T21` and `2026-11-25`. */
 const LENGTH: Readonly<Record<Period, number>> = { hour: 13, day: 10 }
 /**
- * A mark goes so long after the row of its task said that it is counted: nobody who read that row before still means to add
- * it then. A busy row keeps no more than so many that wait for it.
+ * A mark goes so long after the row of its task said that it is counted: who read that row before has added it by then, since
+ * the sweeper adds nothing that is younger than a minute. A mark is 35 bytes, and every addition pays for its whole row.
  */
-const MARK_KEPT_MS = 10 * 60_000
-const MARK_LEAST_MS = 60_000
-const MOST_MARKS = 50
+const MARK_KEPT_MS = 60_000
+const MARK_LEAST_MS = 10_000
+/** A row with more that wait is a busy one. */
+const MOST_MARKS = 20
 const REMOVED_AT_ONCE = 20
 /** Usage that came while it was being added makes another addition necessary; a cancelled attempt adds once. */
 const ROUNDS = 5
