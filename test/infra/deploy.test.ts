@@ -177,7 +177,7 @@ describe('a new version', () => {
     for (const [id, { UpdatePolicy }] of aliases)
       expect([id, UpdatePolicy !== undefined]).toEqual([
         id,
-        /^(Writes|Reads|Operate|Flows|Mcp|Keys|Events|Public)/.test(id),
+        /^(Writes|Reads|Operate|Flows|Mcp|Keys|Data|Events|Public)/.test(id),
       ])
   })
 

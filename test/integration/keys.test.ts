@@ -181,7 +181,14 @@ describe('a closed stage', () => {
     }
     for (const { method, path, scope } of ROUTES) {
       if (method !== 'GET' || path.includes('{') || scope.startsWith('ops:') || scope === 'open') continue
-      const listed = JSON.stringify((await call(method, path, theirs)).body)
+      const { body } = await call<{ entries?: readonly { readonly status: number | null }[] }>(
+        method,
+        path,
+        theirs,
+      )
+      // What they themselves tried above stands in their own audit, with the ids they named and the 404 they got.
+      const entries = body.entries?.filter(({ status }) => status !== 404)
+      const listed = JSON.stringify(entries ? { ...body, entries } : body)
       for (const id of Object.values(owned))
         expect([path, listed?.includes(id) ?? false]).toEqual([path, false])
     }
