@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   if (running?.child.exitCode === null) await running.end('SIGKILL')
   await server.stop()
-  await rm(state, { recursive: true, force: true })
+  await rm(state, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
 })
 
 /** Watches a task across every cut, as a browser does: it comes back behind the last event it has seen. */

@@ -24,7 +24,8 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await server.stop()
-  for (const folder of folders) await rm(folder, { recursive: true, force: true })
+  for (const folder of folders)
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
 })
 const envOf = () => ({ OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' })
 

@@ -19,7 +19,8 @@ async function ownState({ onTestFinished }: Pick<TestContext, 'onTestFinished'>,
   const processes: RunningProcess[] = []
   onTestFinished(async () => {
     for (const { child, end } of processes) if (child.exitCode === null) await end('SIGKILL')
-    await rm(state, { recursive: true, force: true })
+    // A worker of a process that was stopped hard may still write.
+    await rm(state, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   })
   const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
   if (!isBare) await prepareState(state, env)

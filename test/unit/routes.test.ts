@@ -66,8 +66,8 @@ describe('what is generated from the routes', () => {
 describe('the submit function', () => {
   // 45 kB of it check a caller’s own JSON Schema, so that a wrong one is refused at submit and not in a failed task; 11 kB are
   // the prices of models and what a budget counts.
-  it('loads less than 545 kB at a cold start: task types and routes are light to import', async () => {
+  it('loads less than 550 kB at a cold start: task types and routes are light to import', async () => {
     const [report] = await bundleFunctions({ only: ['api-writes'], outRoot: join(root, 'bundles') })
-    expect(report?.coldBytes).toBeLessThan(545_000)
+    expect(report?.coldBytes).toBeLessThan(550_000)
   })
 })

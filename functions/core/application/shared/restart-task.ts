@@ -40,13 +40,19 @@ export async function restartTask(
   const write = (held?: Held) =>
     store.change(key, restart(epoch, clock.now(), statuses, startAt, { parent, isFromStart, held }))
   if (!admission) {
-    const first = await write()
-    if (first.changed || !first.task || !isOwing(first.task, epoch)) return first
-    await followUp(dependencies, first.task)
-    return write()
+    let begun = await write()
+    for (
+      let round = 0;
+      round < ROUNDS && !begun.changed && begun.task && isOwing(begun.task, epoch);
+      round += 1
+    ) {
+      await followUp(dependencies, begun.task)
+      begun = await write()
+    }
+    return begun
   }
   let seen = await store.get(key)
-  if (seen && isOwing(seen, epoch)) {
+  for (let round = 0; round < ROUNDS && seen && isOwing(seen, epoch); round += 1) {
     await followUp(dependencies, seen)
     seen = await store.get(key)
   }
@@ -58,6 +64,9 @@ export async function restartTask(
   if (!begun.changed && held && begun.task?.held?.at !== held.at) await admission.giveBack(key, held)
   return begun
 }
+
+/** A cancelled attempt may tell its usage in the very moment: then what follows is done once more, of the row as it is. */
+const ROUNDS = 3
 
 const isOwing = (task: Task | undefined, epoch: number): boolean =>
   task?.epoch === epoch && OWED_BEFORE_RESTART.some((step) => task.pending?.includes(step))
