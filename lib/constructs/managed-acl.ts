@@ -20,7 +20,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   AWSManagedRulesKnownBadInputsRuleSet: ['Log4JRCE_BODY', 'JavaDeserializationRCE_BODY'],
 }
 
-/** A web ACL of AWS's managed rules, with a limit for each address before them: 10 USD a month and 0.60 a million requests. */
+/** A web ACL of AWS's managed rules, with a limit for each address before them: 9 USD a month (5 and one for each of four rules) and 0.60 a million requests. */
 export function managedAcl(
   scope: Construct,
   { requestsPerAddress }: NonNullable<StageSettings['api']['managedRules']>,
