@@ -23,7 +23,7 @@ describe.skipIf(!hasMinistack)('a stage of our keys on MiniStack', () => {
     await showAdminKey(stage)
     const text = said.mock.calls.flat().join('\n')
     said.mockRestore()
-    return text.match(/tk_\w+/g) ?? []
+    return text.match(/tk_[\w-]+/g) ?? []
   }
   beforeAll(async () => {
     emulator = await startMinistack()
