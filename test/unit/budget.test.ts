@@ -152,6 +152,8 @@ describe('money of a task', () => {
     await cancelTask({ ...world, ...worker }, task)
     await sweepAll()
     expect(await totals()).toEqual([WORST, 0])
+    // Not 503: the caller is early, and nothing of ours is down.
+    await expect(retryTask({ ...world, ...worker }, task)).rejects.toMatchObject({ code: 'wrong_state' })
     await clock.advance(120_000)
     await sweepAll()
     expect(await totals()).toEqual([0, 0])
