@@ -1,6 +1,6 @@
 /**
  * `npm run bench:waiters`: how much slower 200 tasks drain while 500 callers wait, each for a task that does not end. Both
- * are measured in turn, three times, so that the ratio holds on a busy machine too.
+ * are measured in turn, nine times, so that the ratio holds on a busy machine too.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { Driver, median } from './driver.ts'
 
 const WAITERS = 500
 const TASKS = 200
-const ROUNDS = 3
+const ROUNDS = 9
 const GOAL = 1.1
 
 const server = await startModelServer()
