@@ -89,10 +89,29 @@ describe('a circuit', () => {
         kind: 'refuse',
         until: (circuit?.laterUntil ?? 0) + 300_000,
       })
-      circuit = afterFailure(probe.circuit, 'provider_rate_limited', NEW, undefined, until + 1_000)
+      circuit = afterFailure(
+        probe.circuit,
+        'provider_rate_limited',
+        caller('old', { hasFailed: true }),
+        undefined,
+        until + 1_000,
+      )
       expect((circuit.until ?? 0) - until).toBe(16_000)
     }
     expect(laters).toEqual([30_000, 60_000, 120_000, 240_000, 300_000, 300_000, 300_000])
+  })
+
+  it('is probed in the end by tasks that have failed, also where every new task fails its first call', () => {
+    let circuit = opened()
+    const laterUntil = circuit?.laterUntil ?? 0
+    const seconds: number[] = []
+    for (let n = 0; n < 10; n += 1) {
+      const at = circuit?.until ?? 0
+      if (admit(circuit, caller('old', { hasFailed: true }), at).kind === 'probe')
+        seconds.push((at - laterUntil) / 1_000)
+      circuit = afterFailure(circuit, 'provider_unavailable', caller(`new-${n}`), undefined, at)
+    }
+    expect(seconds).toEqual([0, 15, 30, 45, 60, 75, 90, 105, 120])
   })
 
   it('opened by one tenant’s tasks it holds that tenant; a second one’s failure holds all', () => {

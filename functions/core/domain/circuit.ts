@@ -134,13 +134,15 @@ export function afterFailure(
     now - seen.firstFailedAt >= SHORTEST_TROUBLE_MS
   if (!isProbe && !isTrouble) return seen
   const opens = seen.opens + 1
-  // Later than a task that has not failed, from the first pause on: it is the one that can tell.
-  const later = Math.min(OPEN_MS * 2 ** opens, LONGEST_LATER_MS)
+  // Later than a task that has not failed, from the first pause on: it is the one that can tell. Only their own failures
+  // make it later still: where each task's first call fails, none but those that have failed can find the model back.
+  const later = now + Math.min(OPEN_MS * 2 ** opens, LONGEST_LATER_MS)
+  const laterUntil = isProbe && !hasFailed ? (circuit.laterUntil ?? later) : later
   return {
     ...seen,
     opens,
     until: Math.max(now + OPEN_MS, wish),
-    laterUntil: Math.max(now + later, wish),
+    laterUntil: Math.max(laterUntil, wish),
   }
 }
 
