@@ -21,6 +21,8 @@ export type Report =
 const order = JSON.parse(process.argv[2] ?? '{}') as Order
 const random = seeded(order.seed + 7)
 const harmed = await startHarmedRuntime(order)
+// Who asked is gone: nobody would ever end this one.
+process.on('disconnect', () => process.exit(1))
 let killed = 0
 let isHealed = false
 
