@@ -61,6 +61,7 @@ const MAX_ATTEMPTS = 10
 /** One lease and one sweep per lost attempt, and up to a dozen of those for an unlucky task. */
 const PATIENCE_MS = 15 * 60_000
 const SKEW_MS = 5_000
+const QUIET_MS = 30_000
 
 /** What the providers are made to do; the share of tasks is the weight. */
 const MODELS: readonly (readonly [model: string, weight: number])[] = [
@@ -192,6 +193,8 @@ export async function runChaos({
     const end = Date.now() + PATIENCE_MS
     let isHealed = false
     let movedMs = 0
+    let endedAt = Date.now()
+    let ended = 0
     while (!all.every(isOver) && Date.now() < end) {
       if (!isHealed && Date.now() > harmUntil) {
         merge(faults, await audit())
@@ -212,7 +215,16 @@ export async function runChaos({
         if (row !== 'lost' && row.status === 'COMPLETED') seenAt.set(id, Date.now())
       }
       await audit()
-      tell?.(`${all.filter(isOver).length} of ${all.length} are over`)
+      const over = all.filter(isOver).length
+      tell?.(`${over} of ${all.length} are over`)
+      if (over > ended) [ended, endedAt] = [over, Date.now()]
+      // Without new tasks, a model that failed for its last ones is asked every five minutes, up to an hour: an operator
+      // who knows that it is back does not wait for that.
+      if (isHealed && !isFast && Date.now() - endedAt > QUIET_MS) {
+        const count = await closeCircuits(client)
+        faults['circuits closed by hand'] = (faults['circuits closed by hand'] ?? 0) + count
+        endedAt = Date.now()
+      }
       await new Promise((resolve) => setTimeout(resolve, isFast ? 700 : 3_000))
     }
     if (!isHealed) faults = merge(faults, await audit())
@@ -305,6 +317,13 @@ async function cancel(client: Client, id: string, afterMs: number): Promise<void
     if (answer && answer.status < 500) return
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
+}
+
+async function closeCircuits(client: Client): Promise<number> {
+  const { body } = await client.get<{ circuits: { name: string; is_open: boolean }[] }>('/circuits')
+  const open = body.circuits.filter(({ is_open }) => is_open)
+  for (const { name } of open) await client.post('/circuits/close', { name })
+  return open.length
 }
 
 async function look(client: Client, id: string): Promise<TaskView | 'lost' | undefined> {
