@@ -8,6 +8,7 @@ import { KEY_PEPPER } from '../../functions/contract.ts'
 import { LocalConsole } from './console/console.ts'
 import { Deployment } from './deployment.ts'
 import { Gateway } from './gateway/gateway.ts'
+import { collectWhenIdle } from './idle-memory.mjs'
 import type { FunctionPool } from './lambda/function-pool.ts'
 import type { Observer } from './observer.ts'
 import { replaceFile } from './replace-file.ts'
@@ -101,6 +102,7 @@ const INSPECTED_MS = 3_600_000
  */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { stateDir, env = {}, warn = () => undefined } = options
+  collectWhenIdle()
   let current: Deployment | undefined
   let look: ServiceThread['look'] = async () => []
   const own = new LocalConsole({

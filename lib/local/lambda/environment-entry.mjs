@@ -7,6 +7,8 @@
  *
  * @import { EnvironmentMessage, EnvironmentOrder, InvocationOrder, LambdaError, TakenOrder } from './environment-messages.ts'
  */
+import { collectWhenIdle } from '../idle-memory.mjs'
+
 const { enableCompileCache } = process.getBuiltinModule('node:module')
 const { join } = process.getBuiltinModule('node:path')
 const { Writable } = process.getBuiltinModule('node:stream')
@@ -169,6 +171,7 @@ async function answerOf(handler, invocation) {
 
 try {
   const handler = await load()
+  collectWhenIdle()
   ear.on('message', async (/** @type {InvocationOrder | TakenOrder} */ told) => {
     if (told.kind === 'taken') return taken?.()
     current = told.requestId

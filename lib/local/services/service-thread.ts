@@ -8,6 +8,7 @@ import { Server } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { collectWhenIdle } from '../idle-memory.mjs'
 import { FairOrder, type QueuedMessage } from './fair-order.ts'
 import { guarded, serveGuarded } from './guarded-server.ts'
 import type { QueueDepthSample, ServiceOrder, ThreadOrder } from './orders.ts'
@@ -159,4 +160,5 @@ parentPort?.on('message', async (told: ThreadOrder) => {
   parentPort?.postMessage({ isStopped: true })
   parentPort?.close()
 })
+collectWhenIdle()
 parentPort?.postMessage({ port: service.port })

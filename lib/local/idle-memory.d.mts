@@ -1,0 +1,1 @@
+export function collectWhenIdle(lookMs?: number): void
