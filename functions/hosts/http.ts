@@ -181,27 +181,28 @@ function parseJson(raw: string): unknown {
   }
 }
 
-/** Numbers of so many digits may be above 2^53, where JSON's readers begin to round. */
-const LONG_NUMBER = /\d{16}/
+/** Numbers of so many digits may be above 2^53, where JSON's readers begin to round; of such an exponent, beyond them. */
+const LONG_NUMBER = /\d{16}|\de\+?\d{3}/i
 
 /**
  * An id of 19 digits that arrives as another id is worse than a refusal. Floating-point numbers are rounded by nature
  * and pass.
  *
- * @throws RequestError with the path of each whole number that cannot be kept.
+ * @throws RequestError with the path of each whole number, and each number beyond all, that cannot be kept.
  */
 function refuseInexact(raw: string): void {
   if (!LONG_NUMBER.test(raw)) return
   const inexact = Symbol('inexact')
   // The third parameter is in the standard and in Node; the language's types lag behind.
   const reviver = (_: string, value: unknown, { source }: { readonly source?: string } = {}) =>
-    typeof value === 'number' && /^-?\d+$/.test(source ?? '') && !Number.isSafeInteger(value)
+    typeof value === 'number' &&
+    (!Number.isFinite(value) || (/^-?\d+$/.test(source ?? '') && !Number.isSafeInteger(value)))
       ? inexact
       : value
   const marked: unknown = JSON.parse(raw, reviver as (key: string, value: unknown) => unknown)
   const paths = pathsOf(marked, inexact)
   if (paths.length === 0) return
-  const message = `is a whole number beyond ±${Number.MAX_SAFE_INTEGER} and would be rounded. Send it as a text.`
+  const message = `is a number beyond ±${Number.MAX_SAFE_INTEGER} and would be changed. Send it as a text.`
   throw new RequestError(
     'invalid_request',
     `${paths[0] || 'The body'} ${message}`,

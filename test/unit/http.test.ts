@@ -83,6 +83,11 @@ describe('the body of a request', () => {
       'input.ids.1',
       'input.n',
     ])
+    const beyond = '{"a":[1e400],"b":-1E+309,"c":1e-400}'
+    expect(refused(() => toRequest(event({ body: beyond })).json()).errors.map(({ path }) => path)).toEqual([
+      'a.0',
+      'b',
+    ])
     const fine = '{"a":9007199254740991,"b":0.12345678901234567,"c":1e300,"d":"12345678901234567890"}'
     expect(toRequest(event({ body: fine })).json()).toMatchObject({ a: 9007199254740991 })
   })
