@@ -471,6 +471,8 @@ describe('what an author returns', () => {
     ['a BigInt', { sum: 1n }, 'sum is a BigInt'],
     ['a Map', { rows: [new Map()] }, 'rows.0 is a Map'],
     ['NaN', { mean: Number.NaN }, 'mean is NaN'],
+    ['an invalid Date', { at: new Date('never') }, 'at is an invalid Date'],
+    ['an iterator', { rows: [1].values() }, 'rows is a Iterator'],
   ])('%s in a result is invalid_output, named and never tried again', async (_, value, message) => {
     const world = makeWorld(async () => value)
     const { id } = await submit(world)
@@ -479,6 +481,23 @@ describe('what an author returns', () => {
       status: 'FAILED',
       attempt: 1,
       error: { code: 'invalid_output', message: expect.stringContaining(message), retryable: false },
+    })
+  })
+
+  it.each([
+    ['a BigInt', { sum: 1n }, 'sum is a BigInt'],
+    ['a Set', new Set([1]), 'the value is a Set'],
+  ])('%s in a step is named before it is kept as something else', async (_, value, message) => {
+    const world = makeWorld(
+      async ({ step }: { step: (name: string, run: () => unknown) => Promise<unknown> }) =>
+        step('count', () => value),
+    )
+    const { id } = await submit(world)
+    await pollToEnd(world)
+    expect(await read(world, id)).toMatchObject({
+      status: 'FAILED',
+      attempt: 1,
+      error: { code: 'invalid_output', message: expect.stringContaining(message) },
     })
   })
 })

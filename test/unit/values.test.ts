@@ -22,6 +22,22 @@ describe('what JSON cannot hold', () => {
     [{ a: new Error('x') }, 'a'],
     [{ a: Buffer.from('x') }, 'a'],
     [{ a: Promise.resolve() }, 'a'],
+    [{ a: new Date(Number.NaN) }, 'a'],
+    [{ a: new URLSearchParams('x=1') }, 'a'],
+    [{ a: [1, 2].values() }, 'a'],
+    [{ a: Object(Number.NaN) }, 'a'],
+    [{ a: Object(1n) }, 'a'],
+    [{ a: new (class Empty {})() }, 'a'],
+    [
+      {
+        a: new (class Point {
+          readonly x = 1
+        })(),
+        b: Object.create(null),
+        c: new URL('http://x/'),
+      },
+      undefined,
+    ],
     [{ a: undefined, b: new Date(0), c: [null, 'x', 0, false, {}], d: circle.inner.back && 1 }, undefined],
     [null, undefined],
   ])('%# is found by its path', (value, path) => {
@@ -63,6 +79,33 @@ describe('what was thrown', () => {
     [null, 'The task threw null.'],
     [7n, 'The task threw 7.'],
     [{ big: 1n }, 'The task threw an object with big.'],
+    [Object.assign(new Error('x'), { message: { status: 7 } }), 'The task threw {"status":7}.'],
+    [new Error(''), 'The task failed.'],
+    [new RangeError(''), 'RangeError'],
+    [Symbol('x'), 'The task threw Symbol(x).'],
+    [Object.create(null), 'The task threw {}.'],
+    [
+      {
+        get message() {
+          throw new Error('no')
+        },
+      },
+      'The task threw an object with message.',
+    ],
+    [
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('no')
+          },
+          ownKeys: () => {
+            throw new Error('no')
+          },
+        },
+      ),
+      'The task threw an object with fields that cannot be read.',
+    ],
   ])('%# is readable', (thrown, message) => {
     expect(describeFailure(thrown)).toMatchObject({ code: 'task_failed', message })
   })

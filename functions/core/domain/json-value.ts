@@ -32,6 +32,7 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
       return undefined
   }
   if (value === null) return undefined
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? is('is an invalid Date') : undefined
   if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value)) return undefined
   const kind = kindOf(value)
   if (kind) return is(`is a ${kind}; make it an array or a plain object`)
@@ -53,9 +54,18 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
   return undefined
 }
 
-const KINDS = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error, ArrayBuffer]
+const KINDS = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error, ArrayBuffer, Number, String, Boolean]
 
+/** Also objects that keep all they have to themselves, which JSON would write as nothing: an iterator, a search string. */
 const kindOf = (value: object): string | undefined =>
-  KINDS.some((kind) => value instanceof kind) || ArrayBuffer.isView(value)
-    ? value.constructor.name
+  KINDS.some((kind) => value instanceof kind) ||
+  ArrayBuffer.isView(value) ||
+  (!isPlain(value) && Object.keys(value).length === 0)
+    ? (value.constructor?.name ?? Object.prototype.toString.call(value).slice(8, -1))
     : undefined
+
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // An object of another realm is as plain.
+  return Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype as object) === null
+}

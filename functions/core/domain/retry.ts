@@ -50,7 +50,7 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
     }
   return {
     code: 'task_failed',
-    message: textOf(error instanceof Error ? error.message : describeThrown(error)) || 'The task failed.',
+    message: textOf(describeThrown(error)) || 'The task failed.',
     retryable: true,
     isCounted: true,
   }
@@ -72,16 +72,26 @@ function lackOf(error: unknown): string | undefined {
   return undefined
 }
 
-/** JavaScript throws anything; an object tells its fields. */
+/** JavaScript throws anything; an object tells its fields. Whatever it does when it is read, the attempt ends. */
 function describeThrown(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
-  if (typeof thrown !== 'object' || thrown === null) return `The task threw ${String(thrown)}.`
-  const { message } = thrown as { readonly message?: unknown }
-  if (typeof message === 'string' && message !== '') return message
   try {
-    return `The task threw ${JSON.stringify(thrown)}.`
+    if (typeof thrown !== 'object' || thrown === null) return `The task threw ${String(thrown)}.`
+    const { message } = thrown as { readonly message?: unknown }
+    if (typeof message === 'string' && message !== '') return message
+    if (message instanceof Error) return describeThrown(message)
+    if (thrown instanceof Error && !message) return thrown.name === 'Error' ? '' : thrown.name
+    return `The task threw ${JSON.stringify(message && typeof message === 'object' ? message : thrown)}.`
   } catch {
-    return `The task threw an object with ${Object.keys(thrown).join(', ') || 'no fields'}.`
+    return `The task threw an object with ${fieldsOf(thrown)}.`
+  }
+}
+
+function fieldsOf(thrown: unknown): string {
+  try {
+    return Object.keys(thrown as object).join(', ') || 'no fields'
+  } catch {
+    return 'fields that cannot be read'
   }
 }
 

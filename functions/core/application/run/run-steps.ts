@@ -1,6 +1,7 @@
 import { LIMITS } from '../../../contract.ts'
 import { TaskError } from '../../domain/errors.ts'
 import { unbookedAttempts } from '../../domain/history.ts'
+import { findUnwritable } from '../../domain/json-value.ts'
 import { type KeptStep, MAX_STEP_NAME, MAX_STEPS, markSteps, stepLifeOf } from '../../domain/step.ts'
 import type { Task, Usage } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -96,7 +97,7 @@ export function openSteps(
     signal.throwIfAborted()
     const startedAt = clock.now()
     const { value: given, usage } = await stepScope.measure(run, key)
-    const json = JSON.stringify({ value: given })
+    const json = writeValue(name, given)
     if (Buffer.byteLength(json) > LIMITS.resultBytes)
       throw new TaskError(`What step "${name}" gives is larger than ${LIMITS.resultBytes} bytes.`, {
         code: 'step_too_large',
@@ -169,6 +170,19 @@ export function openSteps(
       running.set(key, promise)
       return promise
     },
+  }
+}
+
+/** @throws TaskError `invalid_output`, never retried: a later attempt would read back something else than was given. */
+function writeValue(step: string, given: unknown): string {
+  const invalid = (what: string, cause?: unknown) =>
+    new TaskError(`Step "${step}" gives what JSON cannot hold: ${what}.`, { code: 'invalid_output', cause })
+  try {
+    const wrong = given === undefined ? undefined : findUnwritable(given)
+    if (!wrong) return JSON.stringify({ value: given })
+    throw invalid(`${wrong.path || 'the value'} ${wrong.reason}`)
+  } catch (cause) {
+    throw cause instanceof TaskError ? cause : invalid('it cannot be written', cause)
   }
 }
 

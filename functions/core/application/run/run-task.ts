@@ -267,7 +267,8 @@ function writeOutput(type: RunnableTask, output: unknown): string {
     // A type that returns nothing, by its own schema.
     if (parsed === undefined) return 'null'
     const wrong = findUnwritable(parsed)
-    if (!wrong) return JSON.stringify(parsed)
+    // A `toJSON` of its own may give nothing at all.
+    if (!wrong) return JSON.stringify(parsed) ?? 'null'
     throw invalid(`what JSON cannot hold: ${wrong.path || 'the result'} ${wrong.reason}.`)
   } catch (cause) {
     throw cause instanceof TaskError ? cause : invalid('what cannot be written as JSON.', cause)
