@@ -2,59 +2,25 @@
  * Answers of real servers, word for word as far as public reports and documentation show them, each run as a task to its
  * end. No task makes more calls than its attempts, and none that can never succeed makes more than one.
  */
-import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAnthropicProvider } from '../../functions/core/adapters/providers/anthropic/anthropic-provider.ts'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
-import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
-import type { TaskContext } from '../../functions/core/kit/index.ts'
-import type { ModelProvider } from '../../functions/core/ports/model-provider.ts'
-import { sse, startRawServer } from '../fixtures/raw-server.ts'
-import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
+import {
+  answer,
+  claude,
+  error,
+  failed,
+  freshModel,
+  openShapes,
+  type Shape,
+  said,
+  text,
+} from '../fixtures/server-answers.ts'
 
-let server: Awaited<ReturnType<typeof startRawServer>>
+let shapes: Awaited<ReturnType<typeof openShapes>>
 beforeAll(async () => {
-  server = await startRawServer()
+  shapes = await openShapes()
 })
-afterAll(() => server.stop())
-
-type Speaks = 'openai' | 'anthropic'
-interface Shape {
-  readonly of: string
-  readonly speaks?: Speaks
-  readonly status?: number
-  /** An error's body, or a text as it is. */
-  readonly body?: unknown
-  /** Events of a stream with status 200. */
-  readonly events?: readonly unknown[]
-  readonly headers?: Readonly<Record<string, string>>
-  /** Code of the task's error; `text: …` what it answers. */
-  readonly is: string
-  /** Calls, when it never changes; 1 for what can never succeed. */
-  readonly calls: 1 | 4
-}
-
-const text = (content: string, finish: string | null = null) => ({
-  choices: [{ index: 0, delta: { content }, finish_reason: finish }],
-})
-const failed = (
-  of: string,
-  status: number,
-  body: unknown,
-  is: string,
-  calls: 1 | 4,
-  headers = {},
-): Shape => ({
-  ...{ of, status, body, is, calls, headers },
-})
-const said = (of: string, events: readonly unknown[], is: string, calls: 1 | 4): Shape => ({
-  of,
-  events,
-  is,
-  calls,
-})
-const error = (message: string, more: object = {}) => ({ error: { message, ...more } })
-const claude = (shape: Shape): Shape => ({ ...shape, speaks: 'anthropic' })
+afterAll(() => shapes.stop())
 
 const SHAPES: readonly Shape[] = [
   // vLLM
@@ -342,7 +308,7 @@ const SHAPES: readonly Shape[] = [
       type: 'invalid_request_error',
       code: 'organization_restricted',
     }),
-    'provider_rejected',
+    'provider_unauthorized',
     1,
   ),
   failed(
@@ -865,53 +831,11 @@ const SHAPES: readonly Shape[] = [
   claude(failed('a portal', 200, '\n<html></html>', 'provider_rejected', 1)),
 ]
 
-function answer(response: ServerResponse, { status = 200, body, events, headers = {} }: Shape): void {
-  response.writeHead(status, {
-    'content-type': events ? 'text/event-stream' : 'application/json',
-    ...headers,
-  })
-  response.end(events ? sse(...events) : typeof body === 'string' ? body : JSON.stringify(body))
-}
-
-let models = 0
-
-/** Runs a task whose provider always answers so, until it has ended. */
-async function runTask(shape: Shape) {
-  server.calls.length = 0
-  server.answer = (response) => answer(response, shape)
-  const name = `m-${++models}`
-  const world = makeWorld((async ({ model }: TaskContext<unknown>) =>
-    model.complete({ prompt: 'hi', model: name })) as never)
-  const options = { name: shape.speaks ?? 'openai', key: 'a-key', baseUrl: server.url }
-  const open = shape.speaks === 'anthropic' ? createAnthropicProvider : createOpenaiProvider
-  const real = open(options, world.clock.now)
-  const provider: ModelProvider = {
-    ...real,
-    generate: async (...args) => {
-      world.clock.underway += 1
-      return real.generate(...args).finally(() => {
-        world.clock.underway -= 1
-      })
-    },
-  }
-  const worker = { ...world.worker, providers: { forModel: async () => provider } }
-  const { task } = await submitTask(world, { ...SUBMISSION, idempotencyKey: 'key' })
-  for (let round = 0; round < 6; round += 1) {
-    pollLane(world, { worker })
-    await world.clock.advance(70_000)
-  }
-  return { task: await world.store.get(task), calls: server.calls.length }
-}
-
 describe('a task whose server always answers as', () => {
   it.each(SHAPES.map((shape, index) => ({ ...shape, nth: index + 1 })))(
     '$of ($nth) is $is, in $calls calls',
     async (shape) => {
-      const { task, calls } = await runTask(shape)
-      const is =
-        task?.status === 'COMPLETED'
-          ? `text: ${JSON.parse((task.result as { json: string }).json)}`
-          : task?.error?.code
+      const { task, is, calls } = await shapes.run(shape)
       expect({ is, calls }).toEqual({ is: shape.is, calls: shape.calls })
       expect(task?.attempt).toBe(shape.calls)
     },
@@ -967,11 +891,12 @@ describe('when to come back, as a server says it', () => {
     ],
     ['nobody, in a sentence with numbers', error('Too many requests: 17 of 10.'), {}, undefined],
   ])('%s', async (_, body, headers, retryAfterMs) => {
-    server.answer = (response) => answer(response, { of: '', status: 429, body, headers, is: '', calls: 1 })
+    const { server } = shapes
+    server.answer = (response) => answer(response, { status: 429, body, headers })
     const provider = createOpenaiProvider({ name: 'openai', key: 'a-key', baseUrl: server.url }, () => AT)
     const failure = await provider
       .generate(
-        { model: `m-${++models}`, messages: [{ role: 'user', content: 'hi' }] },
+        { model: freshModel(), messages: [{ role: 'user', content: 'hi' }] },
         { signal: new AbortController().signal },
       )
       .catch((thrown) => thrown)

@@ -79,12 +79,16 @@ export function readDuration(text: string): number | undefined {
   return positive(sum)
 }
 
+/** A day that is used up ends at some hour of the provider's own. */
+const A_DAY = /\b(tokens|requests|calls|quota|limit) per day\b|\bdaily .{0,20}limit\b/i
+
 /** "Please try again in 1m6.2s", "retry after 26 seconds", "wait 23 seconds": OpenAI, Azure, Groq and GitHub say it in words. */
 function readMessage(text: string): number | undefined {
   const [, amount = '', unit] =
-    /(?:try again in|retry after|retry in|please wait) ((?:\d+(?:\.\d+)?(?:ms|[smhd])?)+)(?: ?(milliseconds?|seconds?|minutes?|hours?))?\b/i.exec(
+    /(?:try again (?:in|after)|retry after|retry in|please wait) ((?:\d+(?:\.\d+)?(?:ms|[smhd])?)+)(?: ?(milliseconds?|seconds?|minutes?|hours?))?\b/i.exec(
       text,
     ) ?? []
-  if (unit === undefined) return readDuration(amount) ?? positive(Number(amount || 'none') * 1_000)
+  if (amount === '') return A_DAY.test(text) ? MAX_RETRY_AFTER_MS : undefined
+  if (unit === undefined) return readDuration(amount) ?? positive(Number(amount) * 1_000)
   return readDuration(`${amount}${/^milli/i.test(unit) ? 'ms' : unit.slice(0, 1).toLowerCase()}`)
 }

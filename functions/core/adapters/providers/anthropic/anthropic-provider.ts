@@ -8,7 +8,7 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
-import { AnswerBuilder, collect, type Endings } from '../shared/answer.ts'
+import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
 import { asProvider, type Failing, post, secretsOf } from '../shared/as-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
@@ -20,17 +20,20 @@ const VERSION = '2023-06-01'
 /** The API wants a limit; this is what the caller gets who names none. */
 const DEFAULT_MAX_TOKENS = 4_096
 
-/** `stop_reason`: https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons */
-const ENDINGS: Endings = {
-  end_turn: { kind: 'stop' },
-  stop_sequence: { kind: 'stop' },
-  max_tokens: { kind: 'length' },
-  model_context_window_exceeded: { kind: 'length' },
-  // Paused to be gone on with: what is there is a beginning.
-  pause_turn: { kind: 'length' },
-  refusal: { kind: 'refused' },
-  tool_use: { kind: 'bad', retry: 'never' },
-}
+/** `stop_reason`. */
+export const ANTHROPIC_ENDINGS: Endings = from(
+  'https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons',
+  {
+    end_turn: { kind: 'stop' },
+    stop_sequence: { kind: 'stop' },
+    max_tokens: { kind: 'length' },
+    model_context_window_exceeded: { kind: 'length' },
+    // Paused to be gone on with: what is there is a beginning.
+    pause_turn: { kind: 'length' },
+    refusal: { kind: 'refused' },
+    tool_use: { kind: 'bad', retry: 'never' },
+  },
+)
 
 export interface AnthropicServer {
   readonly name: string
@@ -53,7 +56,7 @@ export function createAnthropicProvider(server: AnthropicServer, now: () => numb
       ...(traceparent === undefined ? {} : { traceparent }),
     }
     const reply = await post(failing, addressOf(base), headers, requestBody(request), signal)
-    const answer = new AnswerBuilder(name, ENDINGS, onDelta)
+    const answer = new AnswerBuilder(name, ANTHROPIC_ENDINGS, onDelta)
     return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
   }
   return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], call)

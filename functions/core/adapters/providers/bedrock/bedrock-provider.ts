@@ -16,30 +16,33 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
-import { AnswerBuilder, collect, type Endings } from '../shared/answer.ts'
+import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
 import { asProvider } from '../shared/as-provider.ts'
 import { describeCauses, proxyAgents } from '../shared/post-json.ts'
 import { BEDROCK_RULES } from './failures.ts'
 
 const NAME = 'bedrock'
 
-/** `stopReason`: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html */
-const ENDINGS: Endings = {
-  end_turn: { kind: 'stop' },
-  stop_sequence: { kind: 'stop' },
-  max_tokens: { kind: 'length' },
-  model_context_window_exceeded: { kind: 'length' },
-  guardrail_intervened: { kind: 'refused' },
-  content_filtered: { kind: 'refused' },
-  tool_use: { kind: 'bad', retry: 'never' },
-  malformed_tool_use: { kind: 'bad', retry: 'never' },
-  malformed_model_output: { kind: 'bad', retry: 'counted' },
-}
+/** `stopReason`. */
+export const BEDROCK_ENDINGS: Endings = from(
+  'https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html',
+  {
+    end_turn: { kind: 'stop' },
+    stop_sequence: { kind: 'stop' },
+    max_tokens: { kind: 'length' },
+    model_context_window_exceeded: { kind: 'length' },
+    guardrail_intervened: { kind: 'refused' },
+    content_filtered: { kind: 'refused' },
+    tool_use: { kind: 'bad', retry: 'never' },
+    malformed_tool_use: { kind: 'bad', retry: 'never' },
+    malformed_model_output: { kind: 'bad', retry: 'counted' },
+  },
+)
 
 /** Any model of Bedrock that Converse takes; credentials and Region are the function's own. */
 export function createBedrockProvider(now: () => number, client = openClient()): ModelProvider {
   return asProvider(NAME, [], async (request, options) => {
-    const answer = new AnswerBuilder(NAME, ENDINGS, options.onDelta)
+    const answer = new AnswerBuilder(NAME, BEDROCK_ENDINGS, options.onDelta)
     try {
       return await callModel(client, request, options, answer)
     } catch (error) {

@@ -89,6 +89,7 @@ const chunkSchema = z.looseObject({
         text: z.string().nullish(),
         finish_reason: z.union([z.string(), z.null()]).optional(),
         error: z.unknown().optional(),
+        usage: z.unknown().optional(),
       }),
     )
     .nullish(),
@@ -100,12 +101,22 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
   const { provider } = failing
   if (part.data.trim() === '[DONE]') return true
   const chunk = parsePiece(chunkSchema, part.data, provider)
-  takeUsage(chunk.usage, answer)
+  // Moonshot tells it beside the end, Groq in a field of its own.
+  for (const usage of [
+    chunk.usage,
+    details(chunk.x_groq).usage,
+    ...(chunk.choices ?? []).map(({ usage }) => usage),
+  ])
+    takeUsage(usage, answer)
   const failed = chunk.error ? chunk : chunk.choices?.find(({ error }) => error)?.error
   // vLLM puts the error where a chunk would be.
   const isError =
     part.event === 'error' ||
-    (!chunk.choices && (chunk.object === 'error' || Boolean(details(chunk.base_resp).status_code)))
+    (!chunk.choices &&
+      (chunk.object === 'error' ||
+        Boolean(details(chunk.base_resp).status_code) ||
+        // DashScope and Baidu.
+        (Boolean(chunk.code ?? chunk.error_code) && Boolean(chunk.message ?? chunk.error_msg))))
   if (failed || isError) throw streamFailure(failed ?? chunk, answer, failing)
   const choice = chunk.choices?.find(({ index }) => !index)
   if (!choice) {
@@ -141,15 +152,25 @@ function takeUsage(value: unknown, answer: AnswerBuilder): void {
   if (typeof value !== 'object' || value === null) return
   const usage = details(value)
   const before = answer.usage
-  const input = details(usage.prompt_tokens_details)
-  const output = details(usage.completion_tokens_details)
+  const read = (...told: readonly unknown[]): number | null =>
+    told.map(readTokens).find((tokens) => tokens !== null) ?? null
+  const input = read(usage.prompt_tokens, usage.input_tokens)
+  const said = read(usage.completion_tokens, usage.output_tokens)
+  const total = readTokens(usage.total_tokens)
+  // Gemini and xAI count thoughts in the total and not in the output, and bill them as output.
+  const apart = total !== null && input !== null && said !== null ? Math.max(0, total - input - said) : 0
   answer.usage = {
-    inputTokens: readTokens(usage.prompt_tokens) ?? readTokens(usage.input_tokens) ?? before.inputTokens,
-    outputTokens:
-      readTokens(usage.completion_tokens) ?? readTokens(usage.output_tokens) ?? before.outputTokens,
-    // DeepSeek names the cached part on its own.
+    inputTokens: input ?? before.inputTokens,
+    outputTokens: said === null ? before.outputTokens : said + apart,
+    // DeepSeek and Moonshot name the cached part at the top.
     cachedTokens:
-      readTokens(input.cached_tokens) ?? readTokens(usage.prompt_cache_hit_tokens) ?? before.cachedTokens,
-    reasoningTokens: readTokens(output.reasoning_tokens) ?? before.reasoningTokens,
+      read(
+        details(usage.prompt_tokens_details).cached_tokens,
+        usage.prompt_cache_hit_tokens,
+        usage.cached_tokens,
+      ) ?? before.cachedTokens,
+    reasoningTokens:
+      read(details(usage.completion_tokens_details).reasoning_tokens, usage.reasoning_tokens) ??
+      (apart > 0 ? apart : before.reasoningTokens),
   }
 }

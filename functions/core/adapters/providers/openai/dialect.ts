@@ -21,7 +21,7 @@ export const firstDialect = (isOpenai: boolean): Dialect => ({
 })
 
 const UNSUPPORTED =
-  /unsupported|not (supported|permitted|allowed|available|implemented|recognized)|n't (support|allow)|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|must (be (null|true|false|one of|verified to stream)|alternate)|can(not|'t| only)|instead|no such/i
+  /unsupported|not (supported|permitted|allowed|available|implemented|recognized)|n't (support|allow)|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|only \S+ is allowed|deprecated|not a valid field|must (be (null|true|false|one of|verified to stream)|alternate)|can(not|'t| only)|instead|no such/i
 
 /**
  * Reads what a refusal (400, 404, 405, 415, 422, 501) says about the dialect.

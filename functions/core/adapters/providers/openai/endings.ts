@@ -1,4 +1,4 @@
-import type { Endings } from '../shared/answer.ts'
+import { type Endings, from } from '../shared/answer.ts'
 
 const STOP = { kind: 'stop' } as const
 const LENGTH = { kind: 'length' } as const
@@ -9,47 +9,51 @@ const NEVER = { kind: 'bad', retry: 'never' } as const
 
 /** `finish_reason` of OpenAI and of servers that speak like it, in lower case. */
 export const OPENAI_ENDINGS: Endings = {
-  // https://platform.openai.com/docs/api-reference/chat/object
-  stop: STOP,
-  length: LENGTH,
-  max_output_tokens: LENGTH,
-  content_filter: REFUSED,
-  tool_calls: NEVER,
-  function_call: NEVER,
-  // https://docs.mistral.ai/api
-  model_length: LENGTH,
-  // https://huggingface.co/docs/text-generation-inference/reference/api_reference; https://docs.together.ai
-  eos_token: STOP,
-  eos: STOP,
-  stop_sequence: STOP,
-  // https://docs.cohere.com/reference/chat
-  complete: STOP,
-  max_tokens: LENGTH,
-  error_toxic: REFUSED,
+  ...from('https://platform.openai.com/docs/api-reference/chat/object', {
+    stop: STOP,
+    length: LENGTH,
+    max_output_tokens: LENGTH,
+    content_filter: REFUSED,
+    tool_calls: NEVER,
+    function_call: NEVER,
+  }),
+  ...from('https://docs.mistral.ai/api', { model_length: LENGTH }),
+  ...from('https://huggingface.co/docs/text-generation-inference/reference/api_reference', {
+    eos_token: STOP,
+    stop_sequence: STOP,
+  }),
+  ...from('https://docs.together.ai/reference/chat-completions-1', { eos: STOP }),
+  ...from('https://docs.cohere.com/reference/chat', {
+    complete: STOP,
+    max_tokens: LENGTH,
+    error_toxic: REFUSED,
+  }),
   // Gateways that pass on Anthropic's and Bedrock's words.
-  end_turn: STOP,
-  pause_turn: LENGTH,
-  model_context_window_exceeded: LENGTH,
-  refusal: REFUSED,
-  guardrail_intervened: REFUSED,
-  content_filtered: REFUSED,
-  tool_use: NEVER,
-  // https://ai.google.dev/api/generate-content#FinishReason
-  safety: REFUSED,
-  recitation: REFUSED,
-  blocklist: REFUSED,
-  prohibited_content: REFUSED,
-  spii: REFUSED,
-  image_safety: REFUSED,
-  malformed_function_call: NEVER,
-  unexpected_tool_call: NEVER,
-  // https://docs.bigmodel.cn
-  sensitive: REFUSED,
-  network_error: LATER,
-  // https://api-docs.deepseek.com/api/create-chat-completion
-  insufficient_system_resource: LATER,
-  // https://docs.vllm.ai, https://docs.sglang.ai
-  abort: LATER,
-  // https://openrouter.ai/docs/api-reference/overview
-  error: LATER,
+  ...from('https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons', {
+    end_turn: STOP,
+    pause_turn: LENGTH,
+    model_context_window_exceeded: LENGTH,
+    refusal: REFUSED,
+    tool_use: NEVER,
+  }),
+  ...from('https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html', {
+    guardrail_intervened: REFUSED,
+    content_filtered: REFUSED,
+  }),
+  ...from('https://ai.google.dev/api/generate-content#FinishReason', {
+    safety: REFUSED,
+    recitation: REFUSED,
+    blocklist: REFUSED,
+    prohibited_content: REFUSED,
+    spii: REFUSED,
+    image_safety: REFUSED,
+    malformed_function_call: NEVER,
+    unexpected_tool_call: NEVER,
+  }),
+  ...from('https://docs.bigmodel.cn', { sensitive: REFUSED, network_error: LATER }),
+  ...from('https://api-docs.deepseek.com/api/create-chat-completion', {
+    insufficient_system_resource: LATER,
+  }),
+  ...from('https://docs.vllm.ai, https://docs.sglang.ai', { abort: LATER }),
+  ...from('https://openrouter.ai/docs/api-reference/overview', { error: LATER }),
 }

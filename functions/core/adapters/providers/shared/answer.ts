@@ -13,12 +13,20 @@ export const NO_USAGE: ModelUsage = {
 }
 
 /** What an end means. `stop` and `length` are answers; all else is an error. */
-export type Ending =
+type Meaning =
   | { readonly kind: 'stop' | 'length' | 'refused' }
   | { readonly kind: 'bad'; readonly retry: Retry }
+export type Ending = Meaning & {
+  /** Where the provider says so. */
+  readonly source: string
+}
 
 /** Ends by the provider's word in lower case: a closed list. A word that is not in it ends nothing well. */
 export type Endings = Readonly<Record<string, Ending>>
+
+/** Ends of one source. */
+export const from = (source: string, endings: Readonly<Record<string, Meaning>>): Endings =>
+  Object.fromEntries(Object.entries(endings).map(([word, meaning]) => [word, { ...meaning, source }]))
 
 /** Pieces joined at a time: a string of a million pieces costs more memory than its text. */
 const PIECES = 2_000

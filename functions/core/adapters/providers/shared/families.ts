@@ -8,10 +8,10 @@ const OPENAI = 'https://platform.openai.com/docs/guides/error-codes'
 
 export const COMMON_RULES: readonly FailureRule[] = [
   {
-    word: /^(insufficient_quota|exceeded_current_quota_error|billing_hard_limit_reached|billing_not_active|insufficient_(balance|credits?|funds)|access_terminated|account_deactivated|arrearage|accountoverdueerror|1113)$/i,
+    word: /^(insufficient_quota|exceeded_current_quota_error|billing_hard_limit_reached|billing_not_active|insufficient_(balance|credits?|funds)|access_terminated|account_deactivated|arrearage|accountoverdueerror|setlimitexceeded|allocationquota\.freetieronly|budget_exceeded|1113)$/i,
     is: 'provider_quota_exhausted',
     retry: 'never',
-    source: OPENAI,
+    source: `${OPENAI}, https://www.volcengine.com/docs/82379/1299023, https://docs.litellm.ai/docs/proxy/users`,
   },
   {
     // Google says the same of a minute's quota, with a time to come back.
@@ -23,11 +23,20 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /exceeded your current quota|insufficient[_ ](quota|balance|credits?|funds)|balance is insufficient|credit balance is too low|out of credits|requires more credits|not enough credits|(doesn't|does not) have any credits|used all available credits|spending limit|account.{0,60} suspended|out of call volume quota|billing hard limit|payment required|arrearage|account.{0,30}overdue|余额不足|欠费/i,
+      /exceeded your current quota|insufficient[_ ](quota|balance|credits?|funds)|balance is insufficient|credit balance is too low|out of credits|requires more credits|not enough credits|(doesn't|does not) have any credits|used all available credits|spending limit|account.{0,60} suspended|out of call volume quota|billing hard limit|payment required|arrearage|account.{0,30}overdue|budget has been exceeded|余额不足|欠费/i,
     is: 'provider_quota_exhausted',
     retry: 'never',
     source:
       'https://api-docs.deepseek.com/quick_start/error_codes, https://openrouter.ai/docs/api-reference/errors',
+  },
+  {
+    // A limit of a session of hours, of a week or of a month, or one that its owner set: it outlives the task.
+    message:
+      /(session|weekly|monthly) (usage|spend(ing)?|token|request) limit|limited to .{0,40}(\/|per) ?month|reached the set \w+ limit|(free tier|free quota|trial).{0,60}(exhausted|used up|expired)|extra usage is required|out of extra usage/i,
+    is: 'provider_quota_exhausted',
+    retry: 'never',
+    source:
+      'https://docs.ollama.com/cloud, https://docs.cohere.com/docs/rate-limits, https://www.volcengine.com/docs/82379/1299023, https://github.com/anthropics/claude-code/issues/42616',
   },
   {
     // One request above a limit per minute: no later minute has room for it.
@@ -45,10 +54,11 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max)|tokens?\W+\+\W+\w+\W+must be <=/i,
+      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max(imum)? (allowed |number of |input |prompt )*(length|tokens|sequence))|(prompt|input) is too large|tokens?\W+\+\W+\w+\W+must be <=/i,
     is: 'context_too_long',
     retry: 'never',
-    source: 'https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html',
+    source:
+      'https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html, https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md',
   },
   {
     word: /^(content_filter(ed)?|content_policy_violation|moderation(_blocked)?|responsible_?ai_?policy_?violation|data_?inspection_?failed|\w*sensitive_?content_?detected|prohibited_content|safety|1301)$/i,
@@ -58,10 +68,11 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /content (management |usage )?polic|content filter|was flagged|flagged (by|for|as)|input moderation|moderation|safety (system|filter|settings)|inappropriate content|responsible ai|敏感内容/i,
+      /content (management |usage )?polic|content filter|was flagged|flagged (by|for|as)|input moderation|moderation|safety (system|filter|settings)|inappropriate content|responsible ai|content exists risk|敏感内容/i,
     is: 'content_refused',
     retry: 'never',
-    source: 'https://openrouter.ai/docs/api-reference/errors',
+    source:
+      'https://openrouter.ai/docs/api-reference/errors, https://github.com/deepseek-ai/awesome-deepseek-integration/issues/13',
   },
   {
     word: /^(invalid_api_key|authentication_error|invalid_authentication|permission_error|permission_denied|unauthenticated|account_disabled|api_key_invalid|access_denied|unauthorized)$/i,
@@ -71,23 +82,25 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /(invalid|incorrect|missing|expired|wrong|no|disabled|bad) (\w+ )?api[ -_]?key|api[ -_]?key (is |was )?(not valid|invalid|missing|expired|not found|incorrect)|invalid (authentication|credentials|token)|authentication (failed|fails)|no auth credentials|user not found|login fail/i,
+      /(invalid|incorrect|missing|expired|wrong|no|disabled|bad) (\w+ )?api[ -_]?key|api[ -_]?key (is |was )?(not valid|invalid|missing|expired|not found|incorrect)|invalid (authentication|credentials|token)|authentication (failed|fails)|no auth credentials|user not found|login fail|(organi[sz]ation|account|team|project|workspace) (has been|is|was) (disabled|restricted|deactivated|terminated|banned)/i,
     is: 'provider_unauthorized',
     retry: 'never',
-    source: 'https://ai.google.dev/gemini-api/docs/troubleshooting',
+    source:
+      'https://ai.google.dev/gemini-api/docs/troubleshooting, https://github.com/anthropics/claude-code/issues/8327',
   },
   {
-    word: /^(model_not_found|model_not_available|unknown_model|deploymentnotfound|invalid_model|not_found_error)$/i,
+    word: /^(model_not_found|model_not_available|unknown_model|unavailable_model|modelnotopen|deploymentnotfound|invalid_model|not_found_error)$/i,
     is: 'model_not_found',
     retry: 'never',
     source: OPENAI,
   },
   {
     message:
-      /not a valid model|model identifier is invalid|\bmodels?\b.{0,120}(not found|does not exist|doesn't exist|not exist|no longer (exists|available)|decommissioned|not a valid|is unknown|isn't loaded|not supported for)|(no such|unknown|invalid|unsupported) model|no endpoints found|deployment .{0,60}does not exist|model_not_found/i,
+      /not a valid model|model identifier is invalid|\bmodels?\b.{0,120}(not found|does not exist|doesn't exist|not exist|no longer (exists|available)|decommissioned|not a valid|is unknown|isn't loaded|not supported for)|(no such|unknown|invalid|unsupported) model|unable to access .{0,20}model|not activated the model|no endpoints found|deployment .{0,60}does not exist|model_not_found/i,
     is: 'model_not_found',
     retry: 'never',
-    source: 'https://docs.ollama.com/api/errors, https://console.groq.com/docs/deprecations',
+    source:
+      'https://docs.ollama.com/api/errors, https://console.groq.com/docs/deprecations, https://docs.together.ai/docs/error-codes',
   },
   {
     // The model's own JSON was none; another try may do better. https://console.groq.com/docs/structured-outputs
@@ -97,27 +110,27 @@ export const COMMON_RULES: readonly FailureRule[] = [
     source: 'https://console.groq.com/docs/errors',
   },
   {
-    word: /^(rate_limit(_error|_exceeded|_reached)?|requests|tokens|too_many_requests|resource_exhausted|throttl\w*|capacity_exceeded|ratelimitreached)$/i,
+    word: /^(rate_?limit(ed|_error|_exceeded|_reached(_error)?|exceeded)?|requests|tokens|too_many_requests|resource_exhausted|throttl[\w.]*|capacity_exceeded|ratelimitreached)$/i,
     is: 'provider_rate_limited',
     retry: 'counted',
     source: 'https://platform.openai.com/docs/guides/rate-limits',
   },
   {
     message:
-      /rate[ -]?limit|too many (concurrent )?requests|throttl|tokens per (min|day)|requests per (min|sec|day)|slow down/i,
+      /rate[ -]?limit|too many (concurrent )?requests|throttl|tokens per (min|day)|requests per (min|sec|day)|(daily|hourly) .{0,20}limit|slow down/i,
     is: 'provider_rate_limited',
     retry: 'counted',
     source: 'https://docs.litellm.ai/docs/exception_mapping',
   },
   {
-    word: /^(overloaded(_error)?|server_(error|busy|overloaded)|api_error|internal(_server)?(_error)?|service_unavailable|unavailable|engine_overloaded|internalservererror)$/i,
+    word: /^(overloaded(_error)?|generation|incomplete_generation|server_(error|busy|overloaded)|api_error|internal(_server)?(_error)?|service_unavailable|unavailable|engine_overloaded|internalservererror)$/i,
     is: 'provider_unavailable',
     retry: 'counted',
-    source: OPENAI,
+    source: `${OPENAI}, https://huggingface.co/docs/text-generation-inference/reference/api_reference`,
   },
   {
     message:
-      /overloaded|server (is )?(currently )?busy|service (is )?(temporarily )?unavailable|temporarily unavailable|(model|process|runner|engine) has (crashed|terminated)|(model|engine) is (currently |still )?loading|loading model|try again later|internal (server )?error|upstream (error|connect)|bad gateway/i,
+      /overloaded|server (is )?(currently )?busy|service (is )?(temporarily )?unavailable|temporarily unavailable|(model|process|runner|engine) has (crashed|terminated)|(model|engine) is (currently |still )?loading|loading model|try again later|(at|over|no) capacity|capacity (temporarily )?exceeded|out of memory|internal (server )?error|upstream (error|connect)|bad gateway/i,
     is: 'provider_unavailable',
     retry: 'counted',
     source: 'https://huggingface.co/docs/text-generation-inference/reference/api_reference',

@@ -23,7 +23,9 @@ export function readError(value: unknown): Read {
   const body = Array.isArray(value) ? value[0] : value
   if (typeof body === 'string') return { message: body }
   if (!isFields(body)) return { message: JSON.stringify(body) ?? '' }
-  const nested = body.error ?? (Array.isArray(body.errors) ? body.errors[0] : undefined)
+  // Google repeats its error in a list of its own.
+  const listed = Array.isArray(body.errors) && !hasText(body.message) ? body.errors[0] : undefined
+  const nested = body.error ?? listed
   if (nested !== undefined && nested !== null) {
     const inner = readError(nested)
     return {
@@ -54,7 +56,7 @@ export function readError(value: unknown): Read {
     code: inner || word || reason,
     type: typeof type === 'string' ? type : undefined,
     message:
-      [textOf(body.message ?? body.detail ?? body.msg ?? body.error_message), raw]
+      [textOf(body.message ?? body.detail ?? body.msg ?? body.error_message ?? body.error_msg), raw]
         .filter((part) => part !== '')
         .join(' ') || JSON.stringify(body),
     waitMs: wait,
@@ -62,6 +64,7 @@ export function readError(value: unknown): Read {
   }
 }
 
+const hasText = (value: unknown): boolean => typeof value === 'string' && value !== ''
 const isStatus = (text: string): boolean => /^[45]\d\d$/.test(text)
 const wordOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
