@@ -1,7 +1,17 @@
 import { defineConfig } from 'vitest/config'
 
-const project = (name: string, options: Record<string, unknown> = {}) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
+const tempRoot = 'test/fixtures/temp-root.setup.ts'
+
+const project = (
+  name: string,
+  { globalSetup = [], ...options }: Record<string, unknown> & { globalSetup?: readonly string[] } = {},
+) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    globalSetup: [tempRoot, ...globalSetup],
+    ...options,
+  },
 })
 
 // Suites that start the local runtime: three files side by side on two cores, because they wait more than they compute
@@ -29,6 +39,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           testTimeout: 30_000,
+          globalSetup: [tempRoot],
           include: ['test/unit/**/*.test.ts', 'test/*.test.ts', 'functions/**/*.test.ts'],
         },
       },
@@ -40,7 +51,12 @@ export default defineConfig({
       // After all others: it looks at what their functions did.
       project('rights', { globalSetup: [iamGate], sequence: { groupOrder: 1 } }),
       ...onRequest.map((name) => ({
-        test: { name: `e2e-${name}`, include: [`test/e2e/${name}.suite.ts`], ...heavy },
+        test: {
+          name: `e2e-${name}`,
+          include: [`test/e2e/${name}.suite.ts`],
+          globalSetup: [tempRoot],
+          ...heavy,
+        },
       })),
     ],
   },

@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+
+const SETUP = pathToFileURL(join(import.meta.dirname, '../fixtures/temp-root.setup.ts')).href
+
+/** A run of tests in a process of its own: two projects set it up, a test leaves a folder behind. */
+const run = (parent: string, end: string) =>
+  promisify(execFile)(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `import { mkdtempSync } from 'node:fs'
+       import { tmpdir } from 'node:os'
+       import setup from '${SETUP}'
+       setup(); setup()
+       console.log(mkdtempSync(tmpdir() + '/left-'))
+       ${end}`,
+    ],
+    { env: { ...process.env, TMPDIR: parent } },
+  ).catch(({ stdout }: { stdout: string }) => ({ stdout }))
+
+it('a run leaves nothing in the temporary folder, one that is killed until the next', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'temp-root-'))
+  await mkdir(join(parent, `runner-tests-${process.pid}`))
+  const { stdout } = await run(parent, 'process.kill(process.pid, "SIGKILL")')
+  expect(stdout).toMatch(/runner-tests-\d+\/left-/)
+  expect(await readdir(parent)).toHaveLength(2)
+  await run(parent, '')
+  // Of the run that is still going on, this one, nothing is touched.
+  expect(await readdir(parent)).toEqual([`runner-tests-${process.pid}`])
+})
