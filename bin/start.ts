@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { join, relative, resolve } from 'node:path'
 import { loadEnvFile } from 'node:process'
 import { parseArgs, styleText } from 'node:util'
-import { replaceFile } from '../lib/local/replace-file.ts'
+import { replaceFile } from '../lib/local/emulator/replace-file.ts'
 import type { Runtime } from '../lib/local/runtime.ts'
 import { unusedNames } from './start/env-file.ts'
 
@@ -44,8 +44,9 @@ async function main(): Promise<void> {
   const startedAt = performance.now()
   // Imported here: a machine without `npm ci` gets a sentence, not a stack trace.
   const { startRuntime } = await import('../lib/local/runtime.ts').catch(explainMissing)
-  const { synthesize } = await import('../lib/local/synthesize.ts')
+  const { synthesize } = await import('../lib/assembly/synthesize.ts')
   const { ENVIRONMENT_LIMIT, timingScale } = await import('../lib/stages/local.ts')
+  const { TASK_RUNNER } = await import('../lib/task-runner.ts')
   const { bannerText } = await import('./start/banner.ts')
   let isWaiting = true
   const isReadable = settings.inspectPort !== undefined
@@ -59,6 +60,7 @@ async function main(): Promise<void> {
   setTimeout(sayWaiting, 700, 'Bundling and synthesizing stage local, some 10 s at a first start …').unref()
   setTimeout(sayWaiting, 15_000, 'Still at it: this machine is busy …').unref()
   const runtime = await startRuntime({
+    product: TASK_RUNNER,
     assemblyDir,
     stateDir: STATE,
     port: settings.port,

@@ -6,7 +6,7 @@ const root = resolve(import.meta.dirname, '..')
 
 const sources = ['bin', 'lib', 'functions'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.test.ts'))
     .map((file) => join(folder, file)),
 )
 
@@ -76,8 +76,34 @@ const ARROWS: readonly {
     ],
     packages: [/^zod$/],
   },
+  // The local runtime runs any product of these resources: what it knows of this one is handed in as one object.
   {
-    from: /^lib\/(?!client\/)/,
+    from: /^lib\/local\/product\.ts$/,
+    to: [],
+    packages: [],
+  },
+  {
+    from: /^lib\/local\/emulator\//,
+    to: [/^lib\/local\/emulator\//],
+    packages: 'any',
+  },
+  {
+    from: /^lib\/local\/cloudwatch\//,
+    to: [
+      /^lib\/local\/cloudwatch\//,
+      /^lib\/local\/product\.ts$/,
+      // What there is to watch, and what tells of it.
+      /^lib\/local\/emulator\/(template\/plan|services\/orders|observer|replace-file)\.ts$/,
+    ],
+    packages: [/^(jsep|marked)$/, /^node:/],
+  },
+  {
+    from: /^lib\/local\/(console\/|runtime\.ts$)/,
+    to: [/^lib\/local\//],
+    packages: 'any',
+  },
+  {
+    from: /^lib\/(?!client\/|local\/)/,
     to: [
       /^lib\//,
       CONTRACT,
@@ -130,6 +156,36 @@ describe('the arrows between folders', () => {
         const own = file.split('/')[3]
         return target.startsWith('functions/core/adapters/') && target.split('/')[3] !== own
       })
+    expect(wrong).toEqual([])
+  })
+
+  const OUTSIDE_AWS: Readonly<Record<string, RegExp>> = {
+    dynamodb: /^@aws-sdk\/(client-dynamodb|lib-dynamodb|util-dynamodb)$/,
+    sqs: /^@aws-sdk\/client-sqs$/,
+    s3: /^@aws-sdk\/(client-s3|s3-request-presigner)$/,
+    ssm: /^@aws-sdk\/client-ssm$/,
+    ses: /^@aws-sdk\/client-sesv2$/,
+    lambda: /^@aws-sdk\/client-lambda$/,
+  }
+  it('an adapter of one service uses no other service’s client', () => {
+    const wrong = sources
+      .filter((file) => file.startsWith('functions/core/adapters/'))
+      .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
+      .filter(({ target }) => target.startsWith('@aws-sdk/'))
+      .filter(({ file, target }) => {
+        const own = OUTSIDE_AWS[file.split('/')[3] ?? '']
+        return own !== undefined && !own.test(target)
+      })
+    expect(wrong).toEqual([])
+  })
+
+  it('a host imports use cases, adapters, tasks and the contract, never a route or a worker', () => {
+    const wrong = sources
+      .filter((file) => file.startsWith('functions/hosts/'))
+      .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
+      .filter(
+        ({ target }) => /^functions\/(api|workers|ops)\//.test(target) || /^(lib|bin|test)\//.test(target),
+      )
     expect(wrong).toEqual([])
   })
 

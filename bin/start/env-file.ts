@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import { nearestName } from '../../functions/core/domain/nearest-name.ts'
-import { SETTINGS } from '../../lib/local/synthesize.ts'
+import { SETTINGS } from '../../lib/assembly/synthesize.ts'
 
 /** Every name that the local run or the command line reads. */
 const KNOWN = [

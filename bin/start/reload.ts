@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { styleText } from 'node:util'
+import type { Synthesize } from '../../lib/assembly/synthesize.ts'
 import type { Runtime } from '../../lib/local/runtime.ts'
-import type { Synthesize } from '../../lib/local/synthesize.ts'
 
 /** Sources change in bursts: an editor writes several files, a checkout hundreds. */
 const SETTLE_MS = 150

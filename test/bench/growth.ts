@@ -12,7 +12,7 @@ import { toRow } from '../../functions/core/adapters/dynamodb/row.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 import { createIds } from '../../functions/core/adapters/system/ids.ts'
-import { startService } from '../../lib/local/services/service.ts'
+import { startService } from '../../lib/local/emulator/services/service.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, expect, it } from 'vitest'
-import { startService } from '../../lib/local/services/service.ts'
+import { startService } from '../../lib/local/emulator/services/service.ts'
 import { s3PayloadContract } from './s3-bench.ts'
 import { sqsQueueContract } from './sqs-bench.ts'
 

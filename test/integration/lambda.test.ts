@@ -10,12 +10,12 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Gateway } from '../../lib/local/gateway/gateway.ts'
-import { EventSource } from '../../lib/local/lambda/event-source.ts'
-import { FunctionLog } from '../../lib/local/lambda/function-log.ts'
-import { FunctionPool } from '../../lib/local/lambda/function-pool.ts'
-import type { Isolation } from '../../lib/local/lambda/sandbox.ts'
-import { type Service, startService } from '../../lib/local/services/service.ts'
+import { Gateway } from '../../lib/local/emulator/gateway/gateway.ts'
+import { EventSource } from '../../lib/local/emulator/lambda/event-source.ts'
+import { FunctionLog } from '../../lib/local/emulator/lambda/function-log.ts'
+import { FunctionPool } from '../../lib/local/emulator/lambda/function-pool.ts'
+import type { Isolation } from '../../lib/local/emulator/lambda/sandbox.ts'
+import { type Service, startService } from '../../lib/local/emulator/services/service.ts'
 import { openSqs } from '../fixtures/running.ts'
 
 let folder: string
@@ -338,7 +338,7 @@ describe('an answer that is streamed', () => {
   /** The REST API with this function behind one streamed path. */
   async function serve(source: string, timeoutMs = 5_000) {
     const pool = await makePool(source, { timeoutMs: 10_000 })
-    const gateway = new Gateway({ port: 0, home: '/' })
+    const gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/' })
     const method = { path: '/events', method: 'GET', functionName: 'f', isStreamed: true, timeoutMs }
     gateway.serve({ name: 'api', stageName: 'local', methods: [method], answers: {} }, (_name, event, take) =>
       pool.invokeText(event, take),

@@ -11,7 +11,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, join, resolve } from 'node:path'
 import { promisify, styleText } from 'node:util'
-import type { FunctionPlan } from '../../lib/local/template/plan.ts'
+import type { FunctionPlan } from '../../lib/local/emulator/template/plan.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 

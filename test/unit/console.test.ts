@@ -4,16 +4,17 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { AlarmWatch } from '../../lib/local/console/alarm-watch.ts'
+import { AlarmWatch, type AlarmWatchOptions } from '../../lib/local/cloudwatch/alarm-watch.ts'
+import { viewDashboard } from '../../lib/local/cloudwatch/dashboard-view.ts'
+import { ask, splitSources } from '../../lib/local/cloudwatch/insights.ts'
+import { type LogEntry, LogStore } from '../../lib/local/cloudwatch/log-store.ts'
+import { MetricMath } from '../../lib/local/cloudwatch/metric-math.ts'
+import { type MetricId, MetricStore } from '../../lib/local/cloudwatch/metric-store.ts'
 import { LocalConsole } from '../../lib/local/console/console.ts'
-import { viewDashboard } from '../../lib/local/console/dashboard-view.ts'
-import { ask, splitSources } from '../../lib/local/console/insights.ts'
-import { type LogEntry, LogStore } from '../../lib/local/console/log-store.ts'
-import { MetricMath } from '../../lib/local/console/metric-math.ts'
-import { type MetricId, MetricStore } from '../../lib/local/console/metric-store.ts'
 import { type Ask, TaskIndex } from '../../lib/local/console/task-index.ts'
-import type { AlarmPlan, Plan } from '../../lib/local/template/plan.ts'
+import type { AlarmPlan, Plan } from '../../lib/local/emulator/template/plan.ts'
 import { QUERIES } from '../../lib/observability/queries.ts'
+import { TASK_RUNNER } from '../../lib/task-runner.ts'
 
 const MINUTE = 60_000
 const T0 = Date.parse('2030-01-01T12:00:00Z')
@@ -22,6 +23,9 @@ const metric = (name: string, dimensions: Record<string, string> = {}): MetricId
   name,
   dimensions,
 })
+
+const watchOf = (metrics: MetricStore, startedAt: number, tell?: AlarmWatchOptions['tell']) =>
+  new AlarmWatch({ metrics, labels: TASK_RUNNER, startedAt, ...(tell ? { tell } : {}) })
 
 let folder: string
 beforeAll(async () => {
@@ -32,6 +36,7 @@ afterAll(() => rm(folder, { recursive: true }))
 describe('the console while the start is under way', () => {
   it('shows a browser a page that comes again, and a program why there is nothing', async () => {
     const console = new LocalConsole({
+      product: TASK_RUNNER,
       stateDir: folder,
       deployment: () => undefined,
       api: () => '',
@@ -206,19 +211,19 @@ describe('alarms', () => {
     },
   })
   const stateOf = (watch: AlarmWatch, name: string) =>
-    watch.sights.find((sight) => sight.name === name)?.state
+    watch.statuses.find((status) => status.name === name)?.state
 
   it('go on at the threshold and off when the window has passed, and are told once', () => {
     const store = new MetricStore()
     const told: string[] = []
-    const watch = new AlarmWatch(store, T0, ({ from, to }) => told.push(`${from} → ${to}`))
+    const watch = watchOf(store, T0, ({ from, to }) => told.push(`${from} → ${to}`))
     const alarms = [alarm('Bad', { AlarmActions: ['TaskRunner-local-observability-AlarmsUrgent28E83BAC'] })]
     watch.evaluate(alarms, T0 + MINUTE)
-    expect(watch.sights).toMatchObject([{ state: 'OK', tells: ['Urgent'], threshold: 3 }])
+    expect(watch.statuses).toMatchObject([{ state: 'OK', tells: ['Urgent'], threshold: 3 }])
     store.add(metric('Bad'), 3, T0 + MINUTE)
     watch.evaluate(alarms, T0 + MINUTE + 5_000)
     watch.evaluate(alarms, T0 + MINUTE + 10_000)
-    expect(watch.sights).toMatchObject([{ state: 'ALARM', value: 3, since: T0 + MINUTE + 5_000 }])
+    expect(watch.statuses).toMatchObject([{ state: 'ALARM', value: 3, since: T0 + MINUTE + 5_000 }])
     watch.evaluate(alarms, T0 + 3 * MINUTE)
     expect(stateOf(watch, 'Bad')).toBe('OK')
     expect(told).toEqual(['OK → ALARM', 'ALARM → OK'])
@@ -228,21 +233,21 @@ describe('alarms', () => {
   it('go on after a restart from where they were', () => {
     const store = new MetricStore()
     store.add(metric('Bad'), 3, T0)
-    const first = new AlarmWatch(store, T0 - MINUTE)
+    const first = watchOf(store, T0 - MINUTE)
     first.evaluate([alarm('Bad', {})], T0 - MINUTE)
     first.evaluate([alarm('Bad', {})], T0 + 5_000)
     const told: string[] = []
-    const second = new AlarmWatch(store, T0 + 20_000, ({ to }) => told.push(to))
+    const second = watchOf(store, T0 + 20_000, ({ to }) => told.push(to))
     second.restore(JSON.parse(JSON.stringify(first.memory)))
     second.evaluate([alarm('Bad', {})], T0 + 25_000)
-    expect(second.sights).toMatchObject([{ state: 'ALARM', since: T0 + 5_000 }])
+    expect(second.statuses).toMatchObject([{ state: 'ALARM', since: T0 + 5_000 }])
     expect(told).toEqual([])
     expect(second.changes).toHaveLength(1)
   })
 
   it('want as many bad windows as they say', () => {
     const store = new MetricStore()
-    const watch = new AlarmWatch(store, T0)
+    const watch = watchOf(store, T0)
     const alarms = [alarm('TwoOfThree', { EvaluationPeriods: 3, DatapointsToAlarm: 2 })]
     store.add(metric('Bad'), 5, T0 + MINUTE)
     watch.evaluate(alarms, T0 + 4 * MINUTE)
@@ -254,7 +259,7 @@ describe('alarms', () => {
 
   it('that watch for silence wait for a whole range after the start', () => {
     const store = new MetricStore()
-    const watch = new AlarmWatch(store, T0)
+    const watch = watchOf(store, T0)
     const alarms = [
       alarm('Silent', {
         EvaluationPeriods: 3,
@@ -273,13 +278,13 @@ describe('alarms', () => {
   })
 
   it('that cannot be evaluated say why and leave the others alone', () => {
-    const watch = new AlarmWatch(new MetricStore(), T0)
+    const watch = watchOf(new MetricStore(), T0)
     const broken = alarm('Broken', {
       Metrics: [{ Id: 'e', Expression: 'ANOMALY(m)', ReturnData: true }],
     })
     watch.evaluate([broken, alarm('Good', {})], T0 + MINUTE)
     expect(stateOf(watch, 'Good')).toBe('OK')
-    expect(watch.sights[0]).toMatchObject({
+    expect(watch.statuses[0]).toMatchObject({
       state: 'INSUFFICIENT_DATA',
       problem: expect.stringContaining('ANOMALY'),
     })
@@ -287,7 +292,7 @@ describe('alarms', () => {
 
   it('on an expression and on other alarms follow those', () => {
     const store = new MetricStore()
-    const watch = new AlarmWatch(store, T0)
+    const watch = watchOf(store, T0)
     const stat = (Id: string, MetricName: string) => ({
       Id,
       ReturnData: false,
@@ -316,7 +321,7 @@ describe('alarms', () => {
       'OK',
     ])
     watch.evaluate(alarms.slice(0, 1), T0 + MINUTE)
-    expect(watch.sights).toHaveLength(1)
+    expect(watch.statuses).toHaveLength(1)
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FairOrder, type QueuedMessage } from '../../lib/local/services/fair-order.ts'
+import { FairOrder, type QueuedMessage } from '../../lib/local/emulator/services/fair-order.ts'
 
 const of = (tenant: string, count: number, from = 0): QueuedMessage[] =>
   Array.from({ length: count }, (_, index) => ({

@@ -1,8 +1,8 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { afterEach, describe, expect, it } from 'vitest'
 import { toRequest } from '../../functions/hosts/http.ts'
-import { Gateway } from '../../lib/local/gateway/gateway.ts'
-import type { ApiPlan } from '../../lib/local/template/plan.ts'
+import { Gateway } from '../../lib/local/emulator/gateway/gateway.ts'
+import type { ApiPlan } from '../../lib/local/emulator/template/plan.ts'
 import { FIELDS, WAYS } from '../fixtures/gateway-events.ts'
 
 const plan: ApiPlan = {
@@ -25,7 +25,12 @@ afterEach(() => gateway?.close())
 
 /** Serves the API below a base path, and answers what the function was given. */
 async function serve(basePath: string): Promise<(path: string) => Promise<APIGatewayProxyEvent>> {
-  gateway = new Gateway({ port: 0, home: '/console', ...(basePath ? { basePath } : {}) })
+  gateway = new Gateway({
+    port: 0,
+    region: 'eu-central-1',
+    home: '/console',
+    ...(basePath ? { basePath } : {}),
+  })
   gateway.serve(plan, async (_name, event) => JSON.stringify({ statusCode: 200, body: event }))
   const port = await gateway.listen()
   return async (path) => {
@@ -63,7 +68,7 @@ describe('the local gateway’s event', () => {
   })
 
   it('does not take a path that only begins like the stage for the stage', async () => {
-    gateway = new Gateway({ port: 0, home: '/console' })
+    gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/console' })
     gateway.serve(plan, async () => JSON.stringify({ statusCode: 200 }))
     const port = await gateway.listen()
     const answer = await fetch(`http://127.0.0.1:${port}/lively/api/v1/tasks/abc`)

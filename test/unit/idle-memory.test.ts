@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 
-const MODULE = JSON.stringify(new URL('../../lib/local/idle-memory.mjs', import.meta.url).href)
+const MODULE = JSON.stringify(new URL('../../lib/local/emulator/idle-memory.mjs', import.meta.url).href)
 
 it('gives back what a busy thread left behind, once the thread rests', async () => {
   const thread = new Worker(

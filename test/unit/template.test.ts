@@ -1,10 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Fn::Sub has its own templates.
 import { describe, expect, it, vi } from 'vitest'
-import { Routes } from '../../lib/local/gateway/routes.ts'
-import { startTicker } from '../../lib/local/lambda/timer.ts'
-import type { Assembly, Template } from '../../lib/local/template/assembly.ts'
-import { resolveValue, type Scope } from '../../lib/local/template/intrinsics.ts'
-import { planAssembly } from '../../lib/local/template/plan.ts'
+import { Routes } from '../../lib/local/emulator/gateway/routes.ts'
+import { startTicker } from '../../lib/local/emulator/lambda/timer.ts'
+import type { Assembly, Template } from '../../lib/local/emulator/template/assembly.ts'
+import { resolveValue, type Scope } from '../../lib/local/emulator/template/intrinsics.ts'
+import { planAssembly } from '../../lib/local/emulator/template/plan.ts'
 
 const scope: Scope = {
   place: { region: 'eu-central-1', accountId: '000000000000' },

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { scaleTiming, TIMING, timingAt } from '../../functions/contract/timing.ts'
 import { claim, patienceMs } from '../../functions/core/domain/transitions.ts'
 import { readConfig } from '../../functions/hosts/config.ts'
-import { startTicker } from '../../lib/local/lambda/timer.ts'
+import { startTicker } from '../../lib/local/emulator/lambda/timer.ts'
 import { loadStage, parseStage } from '../../lib/stages/load-stage.ts'
 
 afterEach(() => scaleTiming(1))

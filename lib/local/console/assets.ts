@@ -2,12 +2,21 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import { Marked } from 'marked'
+import type { LocalProduct } from '../product.ts'
 
 const PAGE = join(import.meta.dirname, 'page')
-const RUNBOOK = join(import.meta.dirname, '../../observability/RUNBOOK.md')
 
-/** Those with a title in the head's list stand there, in this order. */
-const PAGES = [
+export interface ConsolePage {
+  readonly path: string
+  readonly title: string
+  /** Page of the head's list that this one belongs to. */
+  readonly isIn?: string
+  /** Which of the template's dashboards it shows. */
+  readonly dashboard?: number
+}
+
+/** Those that are in no other stand in the head's list, in this order. */
+const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/', title: 'Home' },
   { path: '/tasks', title: 'Tasks' },
   { path: '/workflows', title: 'Workflows' },
@@ -16,20 +25,20 @@ const PAGES = [
   { path: '/lanes', title: 'Lanes' },
   { path: '/workers', title: 'Workers' },
   { path: '/logs', title: 'Logs' },
-  { path: '/dashboard', title: 'Dashboard' },
-  { path: '/dashboard/lanes', title: 'Dashboard of lanes', isIn: '/dashboard' },
+  ...dashboards.map(({ path, title }, index) => ({
+    ...{ path, title, dashboard: index },
+    ...(index > 0 && dashboards[0] ? { isIn: dashboards[0].path } : {}),
+  })),
   { path: '/alarms', title: 'Alarms' },
   { path: '/runbook', title: 'Runbook' },
   { path: '/task', title: 'Task', isIn: '/tasks' },
   { path: '/workflow', title: 'Workflow', isIn: '/workflows' },
-] as const
-
-export type ConsolePage = (typeof PAGES)[number]
+]
 
 /** @returns undefined for what is no page. The page of one thing has its id in the path: short, to be typed and shared. */
-export function pageOf(path: string): ConsolePage | undefined {
+export function pageOf(path: string, product: LocalProduct): ConsolePage | undefined {
   const [, list] = /^\/(task|workflow)s\/[\w-]+$/.exec(path) ?? []
-  return PAGES.find((page) => page.path === (list ? `/${list}` : path))
+  return pagesOf(product).find((page) => page.path === (list ? `/${list}` : path))
 }
 
 /** The pages' own script and style, and the chart library's style. @returns undefined for anything else. */
@@ -68,7 +77,7 @@ export function bundled(): Promise<ReadonlyMap<string, string>> {
 }
 
 /** The runbook as HTML; its headings have the ids that alarms link to. */
-export async function loadRunbook(): Promise<string> {
+export async function loadRunbook(file: string): Promise<string> {
   const marked = new Marked({
     renderer: {
       heading({ text, depth }) {
@@ -76,30 +85,32 @@ export async function loadRunbook(): Promise<string> {
       },
     },
   })
-  return marked.parse(await readFile(RUNBOOK, 'utf8'))
+  return marked.parse(await readFile(file, 'utf8'))
 }
 
-export function toPage(page: ConsolePage): string {
-  const place = 'isIn' in page ? page.isIn : page.path
-  const links = PAGES.filter((item) => !('isIn' in item)).map(
-    (item) =>
-      `<a href="/console${item.path === '/' ? '' : item.path}"${item.path === place ? ' aria-current="page"' : ''}>${item.title}</a>`,
-  )
+export function toPage(page: ConsolePage, product: LocalProduct): string {
+  const place = page.isIn ?? page.path
+  const links = pagesOf(product)
+    .filter(({ isIn }) => isIn === undefined)
+    .map(
+      (item) =>
+        `<a href="/console${item.path === '/' ? '' : item.path}"${item.path === place ? ' aria-current="page"' : ''}>${item.title}</a>`,
+    )
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${page.title} · Task runner console</title>
+<title>${page.title} · ${product.name} console</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/console/style.css">
 <script type="module" src="/console/main.js"></script>
 </head>
-<body data-page="${page.path}">
+<body data-page="${page.path}" data-api="${product.apiPath}"${page.dashboard === undefined ? '' : ` data-dashboard="${page.dashboard}"`}>
 <header>
-<a class="home" href="/console">Task runner</a>
-<nav aria-label="Console">${links.join('')}<a href="/api/v1/docs">API</a></nav>
+<a class="home" href="/console">${product.name}</a>
+<nav aria-label="Console">${links.join('')}<a href="${product.docsPath}">API</a></nav>
 <span id="health" role="status"></span>
 </header>
 <main id="main" aria-live="off"></main>

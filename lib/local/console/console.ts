@@ -1,22 +1,24 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import type { Deployment } from '../deployment.ts'
-import type { Observer } from '../observer.ts'
-import { replaceFile } from '../replace-file.ts'
-import type { QueueDepthSample } from '../services/orders.ts'
-import { readOutbox } from '../services/outbox.ts'
-import type { Plan } from '../template/plan.ts'
-import { type AlarmMemory, type AlarmStatus, AlarmWatch, type Change } from './alarm-watch.ts'
+import { type AlarmMemory, type AlarmStatus, AlarmWatch, type Change } from '../cloudwatch/alarm-watch.ts'
+import { Collector } from '../cloudwatch/collector.ts'
+import { viewDashboard } from '../cloudwatch/dashboard-view.ts'
+import { LogStore } from '../cloudwatch/log-store.ts'
+import { MetricStore } from '../cloudwatch/metric-store.ts'
+import type { Deployment } from '../emulator/deployment.ts'
+import type { Observer } from '../emulator/observer.ts'
+import { replaceFile } from '../emulator/replace-file.ts'
+import type { QueueDepthSample } from '../emulator/services/orders.ts'
+import { readOutbox } from '../emulator/services/outbox.ts'
+import type { Plan } from '../emulator/template/plan.ts'
+import type { LocalProduct } from '../product.ts'
 import { loadAsset, loadRunbook, pageOf, toPage } from './assets.ts'
-import { Collector } from './collector.ts'
-import { viewDashboard } from './dashboard-view.ts'
-import { LogStore } from './log-store.ts'
-import { MetricStore } from './metric-store.ts'
 import { outboxPage } from './outbox-page.ts'
 import { TaskIndex, type TaskQuestion } from './task-index.ts'
 
 export interface ConsoleOptions {
+  readonly product: LocalProduct
   readonly stateDir: string
   /** What runs now; undefined before the first deployment. */
   readonly deployment: () => Deployment | undefined
@@ -52,7 +54,12 @@ export class LocalConsole {
     this.#tasks = new TaskIndex((path) => this.#ask(path))
     this.#collector = new Collector(this.#metrics, this.#logs, (entry) => this.#tasks.heard(entry))
     this.observer = this.#collector
-    this.#alarms = new AlarmWatch(this.#metrics, Date.now(), (change, sight) => this.#tell(change, sight))
+    this.#alarms = new AlarmWatch({
+      metrics: this.#metrics,
+      labels: options.product,
+      startedAt: Date.now(),
+      tell: (change, status) => this.#tell(change, status),
+    })
   }
 
   /** Reads what earlier runs have measured and written. */
@@ -143,7 +150,7 @@ export class LocalConsole {
 
   async #answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const deployment = this.#options.deployment()
-    if (!deployment) return sendStarting(request, response)
+    if (!deployment) return sendStarting(request, response, this.#options.product)
     const path = url.pathname.slice(BASE.length).replace(/\/$/, '') || '/'
     if (path === '/call') return this.#call(request, response, deployment)
     if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -152,8 +159,9 @@ export class LocalConsole {
       const mails = await readOutbox(join(this.#options.stateDir, 'outbox'))
       return sendText(response, 'text/html; charset=utf-8', outboxPage(mails))
     }
-    const page = pageOf(path)
-    if (page) return sendText(response, 'text/html; charset=utf-8', toPage(page))
+    const { product } = this.#options
+    const page = pageOf(path, product)
+    if (page) return sendText(response, 'text/html; charset=utf-8', toPage(page, product))
     const asset = await loadAsset(path)
     if (asset) return sendText(response, asset.type, asset.text)
     const data = await this.#data(path, url.searchParams, deployment)
@@ -171,11 +179,11 @@ export class LocalConsole {
         const dashboard = plan.dashboards[index]
         if (!dashboard) return undefined
         const minutes = Math.min(1_440, Math.max(5, Number(query.get('minutes')) || 60))
-        const sources = { plan, metrics: this.#metrics, logs: this.#logs, alarms: this.#alarms.sights }
+        const sources = { plan, metrics: this.#metrics, logs: this.#logs, alarms: this.#alarms.statuses }
         return viewDashboard(dashboard, sources, { from: now - minutes * 60_000, to: now })
       }
       case '/data/alarms':
-        return { now, alarms: this.#alarms.sights, changes: this.#alarms.changes }
+        return { now, alarms: this.#alarms.statuses, changes: this.#alarms.changes }
       case '/data/logs': {
         const after = Number(query.get('after')) || 0
         const from = query.get('from') || undefined
@@ -192,9 +200,9 @@ export class LocalConsole {
       case '/data/facets':
         return this.#tasks.facets()
       case '/data/functions':
-        return describe(deployment, now)
+        return describe(deployment, now, this.#options.product)
       case '/data/runbook':
-        return { html: await loadRunbook() }
+        return { html: await loadRunbook(this.#options.product.runbook) }
     }
   }
 
@@ -259,17 +267,10 @@ function toQuestion(query: URLSearchParams): TaskQuestion {
   }
 }
 
-/** Ids of the tasks in a batch that a worker has in hand. */
-function tasksIn(event = '{}'): readonly string[] {
-  const { Records } = JSON.parse(event) as { Records?: readonly { body?: string }[] }
-  if (!Array.isArray(Records)) return []
-  return Records.flatMap(({ body }) => /"id":"([^"]+)"/.exec(String(body))?.[1] ?? [])
-}
-
 /** What the page of workers shows. */
 export type FunctionsData = Awaited<ReturnType<typeof describe>>
 
-async function describe({ plan, pools, sources, timers }: Deployment, now: number) {
+async function describe({ plan, pools, sources, timers }: Deployment, now: number, { workIn }: LocalProduct) {
   const nameOf = (functionName: string) => pools.get(functionName)?.plan.name ?? functionName
   return {
     now,
@@ -285,7 +286,7 @@ async function describe({ plan, pools, sources, timers }: Deployment, now: numbe
           environments.map(async (environment) => {
             const { id, startedAt, isBusy, invocations, idleSince, current } = environment
             const usedMb = await environment.usedMb()
-            return { id, startedAt, isBusy, invocations, idleSince, usedMb, tasks: tasksIn(current) }
+            return { id, startedAt, isBusy, invocations, idleSince, usedMb, tasks: workIn(current ?? '{}') }
           }),
         ),
       })),
@@ -338,7 +339,7 @@ const send = (response: ServerResponse, status: number, body: unknown): void => 
 }
 
 /** To a browser a page that asks again by itself, until there is something to show. */
-function sendStarting(request: IncomingMessage, response: ServerResponse): void {
+function sendStarting(request: IncomingMessage, response: ServerResponse, { name }: LocalProduct): void {
   response.setHeader('retry-after', '1')
   if (!request.headers.accept?.includes('text/html')) {
     send(response, 503, { message: 'Starting.' })
@@ -348,9 +349,9 @@ function sendStarting(request: IncomingMessage, response: ServerResponse): void 
   response.end(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="1">
-<title>Starting · Task runner console</title>
+<title>Starting · ${name} console</title>
 <p style="font: 16px/1.5 system-ui, sans-serif; margin: 4rem auto; max-width: 40rem; padding: 0 1rem" role="status">
-The task runner is starting. This page shows the console as soon as it has; a first start builds everything and takes up
+${name} is starting. This page shows the console as soon as it has; a first start builds everything and takes up
 to half a minute.</p></html>`)
 }
 

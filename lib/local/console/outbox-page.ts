@@ -1,4 +1,4 @@
-import type { SentMail } from '../services/outbox.ts'
+import type { SentMail } from '../emulator/services/outbox.ts'
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 

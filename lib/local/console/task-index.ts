@@ -1,4 +1,4 @@
-import type { LogEntry } from './log-store.ts'
+import type { LogEntry } from '../cloudwatch/log-store.ts'
 
 /** A row of the list: a task as the API lists it. */
 export interface TaskRow {

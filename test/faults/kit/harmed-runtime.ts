@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Runtime, type RuntimeOptions, startRuntime } from '../../../lib/local/runtime.ts'
 import { ENVIRONMENT_LIMIT } from '../../../lib/stages/local.ts'
+import { TASK_RUNNER } from '../../../lib/task-runner.ts'
 import { assemblyOf, type Settings, TIMING_SCALE } from '../../fixtures/running.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 import { startQueueProxy } from './queue-proxy.ts'
@@ -42,6 +43,7 @@ export async function startHarmedRuntime({
   const clockFile = join(stateDir, 'moved-clock')
   const preload = `--import ${pathToFileURL(join(import.meta.dirname, 'saboteur.mjs')).href}`
   const options: RuntimeOptions = {
+    product: TASK_RUNNER,
     assemblyDir: rest.assemblyDir ?? (await assemblyOf(env)),
     stateDir,
     port: rest.port ?? 0,

@@ -1,7 +1,7 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DeleteMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
-import type { Credentials } from '../../../lib/local/runtime.ts'
+import type { Credentials } from '../../../lib/local/emulator/credentials.ts'
 import { seeded } from './seeded.ts'
 
 export const QUEUE_FAULTS = ['duplicated', 'lost', 'held-back', 'undeleted'] as const

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import type { AlarmState, AlarmStatus, Change } from '../alarm-watch.ts'
+import type { AlarmState, AlarmStatus, Change } from '../../cloudwatch/alarm-watch.ts'
 import { clock, load, make, repeat, short, span, table } from './dom.ts'
 
 interface Data {
@@ -44,7 +44,7 @@ export function showAlarms(main: HTMLElement): void {
     current.replaceChildren(
       table(
         ['State', 'Means', 'Since', 'Value', 'Threshold', 'Tells', 'Alarm'],
-        sorted.map(({ state, name, since, value, threshold, tells, description, problem }) => [
+        sorted.map(({ state, name, label, since, value, threshold, tells, description, problem }) => [
           make('span', { 'data-state': state, class: 'state' }, stateMark(state), WORDS[state]),
           make(
             'span',
@@ -56,7 +56,7 @@ export function showAlarms(main: HTMLElement): void {
           short(value),
           short(threshold),
           tells.join(', ') || 'nobody: part of others',
-          make('code', { id: name }, name.replace(/^TaskRunner-[^-]+-/, '')),
+          make('code', { id: name }, label),
         ]),
       ),
     )

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import uPlot from 'uplot'
-import type { Content } from '../dashboard-view.ts'
+import type { Content } from '../../cloudwatch/dashboard-view.ts'
 
 type Graph = Extract<Content, { kind: 'graph' | 'numbers' }>
 

@@ -8,13 +8,16 @@ export interface Problem extends Error {
   readonly errors: readonly { readonly path: string; readonly message: string }[]
 }
 
+/** Where the API begins on this origin. */
+export const apiPath = (): string => document.body.dataset.api ?? ''
+
 /** @throws Problem with the API's own words. */
 export async function api<Answer>(
   path: string,
   body?: unknown,
   method = body === undefined ? 'GET' : 'POST',
 ): Promise<Answer> {
-  const response = await fetch(`/api/v1${path}`, {
+  const response = await fetch(`${apiPath()}${path}`, {
     method,
     headers: { 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import type { Content, WidgetView } from '../dashboard-view.ts'
+import type { Content, WidgetView } from '../../cloudwatch/dashboard-view.ts'
 import { redFirst, stateMark } from './alarms.ts'
 import { Chart } from './chart.ts'
 import { CustomWidget } from './custom-widget.ts'
@@ -101,7 +101,7 @@ function draw(content: Content): Node {
       return make(
         'ul',
         { class: 'pills' },
-        ...redFirst(content.alarms).map(({ name, state }) =>
+        ...redFirst(content.alarms).map(({ name, label, state }) =>
           make(
             'li',
             { 'data-state': state },
@@ -109,7 +109,7 @@ function draw(content: Content): Node {
               'a',
               { href: `/console/alarms#${name}`, title: `${name}: ${state}` },
               stateMark(state),
-              plainName(name),
+              label,
             ),
           ),
         ),
@@ -144,5 +144,3 @@ function toCell(column: string, cell: string): Node | string {
     ? make('a', { href: `/console/logs?text=${encodeURIComponent(cell.toWellFormed())}` }, cell)
     : cell
 }
-
-const plainName = (name: string) => name.replace(/^TaskRunner-[^-]+-/, '')

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The first screen: how it goes, in one look, and the list of tasks. */
-import type { AlarmStatus } from '../alarm-watch.ts'
+import type { AlarmStatus } from '../../cloudwatch/alarm-watch.ts'
 import { api, money, useData, useLive } from './client.ts'
 import { short } from './dom.ts'
 import { TaskList } from './task-list.tsx'

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import type { LogEntry } from '../log-store.ts'
+import type { LogEntry } from '../../cloudwatch/log-store.ts'
 import { clock, load, make, repeat } from './dom.ts'
 
 interface Data {

@@ -15,8 +15,8 @@ import { WorkflowPage, WorkflowsPage } from './workflows-page.tsx'
 const draw = (Page: ComponentType) => (element: HTMLElement) => render(<Page />, element)
 
 /** Charts and a sanitizer are as large as everything else: only who looks at a dashboard loads them. */
-const dashboard = (index: number) => async (element: HTMLElement) =>
-  (await import('./dashboard.ts')).showDashboard(element, index)
+const showDashboard = async (element: HTMLElement) =>
+  (await import('./dashboard.ts')).showDashboard(element, Number(document.body.dataset.dashboard))
 
 const main = document.getElementById('main') as HTMLElement
 const pages: Readonly<Record<string, (main: HTMLElement) => void | Promise<void>>> = {
@@ -34,11 +34,10 @@ const pages: Readonly<Record<string, (main: HTMLElement) => void | Promise<void>
   '/schedules': draw(SchedulesPage),
   '/lanes': draw(LanesPage),
   '/workers': draw(WorkersPage),
-  '/dashboard': dashboard(0),
-  '/dashboard/lanes': dashboard(1),
   '/alarms': showAlarms,
   '/logs': showLogs,
   '/runbook': showRunbook,
 }
-void pages[document.body.dataset.page ?? '/']?.(main)
+const { page = '/', dashboard } = document.body.dataset
+void (dashboard === undefined ? pages[page] : showDashboard)?.(main)
 showHealth(document.getElementById('health') as HTMLElement)

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** A result as what it is: text, data, a picture, a file, an e-mail. */
 import { useEffect, useState } from 'preact/hooks'
-import type { Task } from './client.ts'
+import { apiPath, type Task } from './client.ts'
 import { looksLikeMarkdown, toHtml } from './markdown.ts'
 import { Copy, Json } from './parts.tsx'
 
@@ -14,7 +14,7 @@ export function Result({ task }: { task: Task }) {
   if (result === null)
     return (
       <p>
-        It is too large for a page. <a href={`/api/v1/tasks/${task.id}/result`}>Download it</a>.
+        It is too large for a page. <a href={`${apiPath()}/tasks/${task.id}/result`}>Download it</a>.
       </p>
     )
   return (

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** A task as something to paste elsewhere. */
-import type { Task } from './client.ts'
+import { apiPath, type Task } from './client.ts'
 
 /** What was asked, as a body of `POST /tasks`. */
 export function bodyOf({ type, input, model, priority, tags }: Task): Record<string, unknown> {
@@ -17,7 +17,7 @@ export function bodyOf({ type, input, model, priority, tags }: Task): Record<str
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 export const asCurl = (task: Task): string =>
-  `curl -X POST ${location.origin}/api/v1/tasks -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(bodyOf(task)))}`
+  `curl -X POST ${location.origin}${apiPath()}/tasks -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(bodyOf(task)))}`
 
 /** For the file beside the task: `functions/tasks/<name>/task.test.ts`. */
 export function asTest(task: Task): string {

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** One task: what came of it, why, and what it took. */
-import type { LogEntry } from '../log-store.ts'
+import type { LogEntry } from '../../cloudwatch/log-store.ts'
 import { api, FINAL, money, RETRYABLE, type Task, took, useData, useLive, when } from './client.ts'
 import { clock } from './dom.ts'
 import { Age, Copy, durationOf, Failure, Json, Status } from './parts.tsx'

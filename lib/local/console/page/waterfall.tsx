@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** A task's time as bars: waits, attempts, the calls of providers within them. */
-import type { LogEntry } from '../log-store.ts'
+import type { LogEntry } from '../../cloudwatch/log-store.ts'
 import { FINAL, type Task, took } from './client.ts'
 
 interface Bar {

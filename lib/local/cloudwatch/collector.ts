@@ -1,6 +1,6 @@
-import type { Observer } from '../observer.ts'
-import type { QueueDepthSample } from '../services/orders.ts'
-import type { Plan } from '../template/plan.ts'
+import type { Observer } from '../emulator/observer.ts'
+import type { QueueDepthSample } from '../emulator/services/orders.ts'
+import type { Plan } from '../emulator/template/plan.ts'
 import type { LogEntry, LogStore } from './log-store.ts'
 import type { MetricStore } from './metric-store.ts'
 

@@ -120,7 +120,7 @@ export function project(item: Item, paths: readonly Path[], scope: Scope): Item 
   for (const path of paths) {
     if (path.length > 1)
       throw invalid(
-        'A projection of nested attributes is not known to the local table (lib/local/services/table)',
+        'A projection of nested attributes is not known to the local table (lib/local/emulator/services/table)',
       )
     const name = toName(path[0] as string, scope)
     const value = own(item, name)

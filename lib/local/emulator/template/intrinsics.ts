@@ -62,7 +62,7 @@ function call(name: string, argument: unknown, scope: Scope): unknown {
     case 'Fn::Sub':
       return substitute(argument, scope)
     default:
-      throw new Error(`${name} is not known to the local runtime (lib/local/template/intrinsics.ts)`)
+      throw new Error(`${name} is not known to the local runtime (lib/local/emulator/template/intrinsics.ts)`)
   }
 }
 

@@ -127,13 +127,13 @@ export function checkKnown(
   const known = KNOWN_RESOURCES[Type]
   if (!known)
     throw new Error(
-      `${place} is a ${Type}, which the local runtime does not know. Teach it in lib/local/template/known-resources.ts, or leave it out of stage "local".`,
+      `${place} is a ${Type}, which the local runtime does not know. Teach it in lib/local/emulator/template/known-resources.ts, or leave it out of stage "local".`,
     )
   if (known.isCloudOnly) return
   const names = [...(known.runs ?? []), ...(known.cloudOnly ?? [])]
   for (const name of Object.keys(Properties))
     if (!names.includes(name))
       throw new Error(
-        `${place} (${Type}) sets ${name}, which the local runtime does not know. Teach it in lib/local/template/known-resources.ts, or leave it out of stage "local".`,
+        `${place} (${Type}) sets ${name}, which the local runtime does not know. Teach it in lib/local/emulator/template/known-resources.ts, or leave it out of stage "local".`,
       )
 }

@@ -15,6 +15,8 @@ export interface GatewayOptions {
   readonly port: number
   /** Where it listens. Default 127.0.0.1: the local stage is open to whoever reaches it. */
   readonly host?: string | undefined
+  /** What an authorizer is told of where the API is. */
+  readonly region: string
   /** Where `/` leads: the API itself has nothing there. */
   readonly home: string
   /** Of a custom domain, e.g. `/runner`; the API is there as well. */
@@ -134,7 +136,9 @@ export class Gateway {
       stageName: plan.stageName,
     })
     if (match.method.authorizer !== undefined) {
-      const outcome = await authorize(proxyEvent, (event) => invoke(match.method.authorizer ?? '', event))
+      const outcome = await authorize(proxyEvent, this.#options.region, (event) =>
+        invoke(match.method.authorizer ?? '', event),
+      )
       if ('refused' in outcome) return fail(outcome.refused)
       proxyEvent.requestContext.authorizer = outcome.context
     }

@@ -60,7 +60,7 @@ export class Naming {
     if (Type === 'AWS::Lambda::Version' && attribute === 'Version') return '1'
     if (Type === 'AWS::ApiGateway::RestApi' && attribute === 'RootResourceId') return `${name}/root`
     throw new Error(
-      `Fn::GetAtt ${id}.${attribute} is not known to the local runtime (lib/local/template/plan.ts)`,
+      `Fn::GetAtt ${id}.${attribute} is not known to the local runtime (lib/local/emulator/template/plan.ts)`,
     )
   }
 

@@ -14,4 +14,4 @@ export const invalid = (message: string): TableError => new TableError('Validati
 
 /** What DynamoDB may well know and this table does not: never taken for something else. */
 export const unknown = (what: string): TableError =>
-  invalid(`${what} is not known to the local table (lib/local/services/table)`)
+  invalid(`${what} is not known to the local table (lib/local/emulator/services/table)`)

@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { BUNDLES, type BundleName } from '../../functions/contract.ts'
 import { bundleFunctions } from '../bundle.ts'
-import { readAssembly } from './template/assembly.ts'
+import { readAssembly } from '../local/emulator/template/assembly.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 

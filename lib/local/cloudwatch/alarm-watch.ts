@@ -1,5 +1,6 @@
 import type jsep from 'jsep'
-import type { AlarmPlan } from '../template/plan.ts'
+import type { AlarmPlan } from '../emulator/template/plan.ts'
+import type { LocalProduct } from '../product.ts'
 import { parse } from './expression.ts'
 import { MetricMath } from './metric-math.ts'
 import type { MetricId, MetricStore } from './metric-store.ts'
@@ -8,8 +9,10 @@ export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
 
 export interface AlarmStatus {
   readonly name: string
+  /** What people call it. */
+  readonly label: string
   readonly description: string
-  /** Topics that it tells, by the readable ends of their names: `Urgent`, `Notice`. */
+  /** Topics that it tells, by what people call them: `Urgent`, `Notice`. */
   readonly tells: readonly string[]
   readonly state: AlarmState
   readonly since: number
@@ -33,6 +36,16 @@ export interface AlarmMemory {
   readonly changes: readonly Change[]
 }
 
+export interface AlarmWatchOptions {
+  readonly metrics: MetricStore
+  /** What people call alarms and topics. */
+  readonly labels: Pick<LocalProduct, 'alarmLabel' | 'topicLabel'>
+  /** Nothing can be missing from before, in ms since 1970. */
+  readonly startedAt: number
+  /** Told of every change but the first. */
+  readonly tell?: (change: Change, status: AlarmStatus) => void
+}
+
 interface Evaluation {
   readonly state: AlarmState
   readonly value?: number | undefined
@@ -46,29 +59,20 @@ const KEPT_CHANGES = 200
  * minute: who looks at a laptop does not want to wait.
  */
 export class AlarmWatch {
-  readonly #metrics: MetricStore
-  readonly #startedAt: number
-  readonly #sights = new Map<string, AlarmStatus>()
+  readonly #options: AlarmWatchOptions
+  readonly #statuses = new Map<string, AlarmStatus>()
   /** States of an earlier run, until each alarm is evaluated again. */
   readonly #before = new Map<string, { readonly state: AlarmState; readonly since: number }>()
   readonly #changes: Change[] = []
-  readonly #tell: (change: Change, sight: AlarmStatus) => void
 
-  /** @param startedAt nothing can be missing from before. @param tell is told of every change but the first. */
-  constructor(
-    metrics: MetricStore,
-    startedAt: number,
-    tell: (change: Change, sight: AlarmStatus) => void = () => undefined,
-  ) {
-    this.#metrics = metrics
-    this.#startedAt = startedAt
-    this.#tell = tell
+  constructor(options: AlarmWatchOptions) {
+    this.#options = options
   }
 
   /** What `restore` takes. */
   get memory(): AlarmMemory {
     return {
-      states: [...this.#sights.values()].map(({ name, state, since }) => ({ name, state, since })),
+      states: [...this.#statuses.values()].map(({ name, state, since }) => ({ name, state, since })),
       changes: this.#changes,
     }
   }
@@ -79,8 +83,8 @@ export class AlarmWatch {
     this.#changes.push(...changes)
   }
 
-  get sights(): readonly AlarmStatus[] {
-    return [...this.#sights.values()]
+  get statuses(): readonly AlarmStatus[] {
+    return [...this.#statuses.values()]
   }
 
   /** Newest first. */
@@ -90,7 +94,7 @@ export class AlarmWatch {
 
   evaluate(alarms: readonly AlarmPlan[], now: number): void {
     const names = new Set(alarms.map(({ name }) => name))
-    for (const name of this.#sights.keys()) if (!names.has(name)) this.#sights.delete(name)
+    for (const name of this.#statuses.keys()) if (!names.has(name)) this.#statuses.delete(name)
     // Alarms on metrics first: composites look at them. A composite may look at one made after it, hence twice.
     const isComposite = ({ properties }: AlarmPlan) => properties.AlarmRule !== undefined
     const composites = alarms.filter(isComposite)
@@ -111,30 +115,30 @@ export class AlarmWatch {
 
   #note(alarm: AlarmPlan, { state, value, problem }: Evaluation, now: number): void {
     const { name, description, properties } = alarm
-    const before = this.#sights.get(name) ?? this.#before.get(name)
-    const sight: AlarmStatus = {
+    const before = this.#statuses.get(name) ?? this.#before.get(name)
+    const { labels, tell } = this.#options
+    const status: AlarmStatus = {
       name,
+      label: labels.alarmLabel(name),
       description,
-      tells: ((properties.AlarmActions ?? []) as string[]).map((topic) =>
-        topic.replace(/^.*-Alarms(\w+?)[0-9A-F]{8}$/, '$1'),
-      ),
+      tells: ((properties.AlarmActions ?? []) as string[]).map(labels.topicLabel),
       state,
       since: before?.state === state ? before.since : now,
       value,
       threshold: properties.Threshold as number | undefined,
       problem,
     }
-    this.#sights.set(name, sight)
+    this.#statuses.set(name, status)
     if (!before || before.state === state) return
     const change = { name, at: now, from: before.state, to: state, value }
     this.#changes.push(change)
     this.#changes.splice(0, this.#changes.length - KEPT_CHANGES)
-    this.#tell(change, sight)
+    tell?.(change, status)
   }
 
   /** The last `EvaluationPeriods` windows; the newest ends now. */
   #measure(properties: AlarmPlan['properties'], now: number): Evaluation {
-    const { read, periodMs } = metricOf(properties, this.#metrics)
+    const { read, periodMs } = metricOf(properties, this.#options.metrics)
     const periods = Number(properties.EvaluationPeriods)
     const needed = Number(properties.DatapointsToAlarm ?? periods)
     const threshold = Number(properties.Threshold)
@@ -146,7 +150,7 @@ export class AlarmWatch {
       const value = read(to - periodMs, to)
       if (value !== undefined) return { value, isBad: breaches(value, threshold) }
       // Before the start nothing could have been measured.
-      if (to - periodMs < this.#startedAt) return { value, isBad: undefined }
+      if (to - periodMs < this.#options.startedAt) return { value, isBad: undefined }
       return { value, isBad: MISSING[String(properties.TreatMissingData ?? 'missing')] }
     })
     const value = windows[0]?.value
@@ -159,7 +163,7 @@ export class AlarmWatch {
   }
 
   #combine(rule: string): Evaluation {
-    const stateOf = (arn: string) => this.#sights.get(arn.split(':').at(-1) ?? '')?.state
+    const stateOf = (arn: string) => this.#statuses.get(arn.split(':').at(-1) ?? '')?.state
     return { state: isTrue(parse(rule), stateOf) ? 'ALARM' : 'OK' }
   }
 }

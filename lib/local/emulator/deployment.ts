@@ -127,6 +127,14 @@ export class Deployment {
     return pool
   }
 
+  /** @param name readable, e.g. `SweeperSweep`. @throws Error that lists what there is. */
+  poolNamed(name: string): FunctionPool {
+    const pool = [...this.pools.values()].find(({ plan }) => plan.name === name)
+    if (pool) return pool
+    const known = this.plan.functions.map((item) => item.name).join(', ')
+    throw new Error(`There is no function "${name}". There are: ${known}.`)
+  }
+
   /** Hands over to another deployment: takes no new work, and ends when what is in hand has ended. */
   async retire(): Promise<void> {
     for (const timer of this.timers) timer.stop()

@@ -49,7 +49,7 @@ export function ask(query: string, entries: Iterable<LogEntry>): Answer {
       }
       default:
         throw new Error(
-          `The command ${word} is not known to the local console (lib/local/console/insights.ts).`,
+          `The command ${word} is not known to the local console (lib/local/cloudwatch/insights.ts).`,
         )
     }
   }
@@ -114,7 +114,7 @@ function evaluate(node: jsep.Expression, row: Row): unknown {
     }
   }
   throw new Error(
-    `${node.operator ?? node.type} is not known to the local console (lib/local/console/insights.ts).`,
+    `${node.operator ?? node.type} is not known to the local console (lib/local/cloudwatch/insights.ts).`,
   )
 }
 
@@ -142,7 +142,7 @@ function statistics(text: string): { names: readonly string[]; step: Step } {
     const [, call = '', field = '', name] = /^\s*(\w+)\(([^)]*)\)(?:\s+as\s+(\w+))?\s*$/.exec(part) ?? []
     const work = FUNCTIONS[call]
     if (!work)
-      throw new Error(`${part.trim()} is not known to the local console (lib/local/console/insights.ts).`)
+      throw new Error(`${part.trim()} is not known to the local console (lib/local/cloudwatch/insights.ts).`)
     return { name: name ?? part.trim(), field, work }
   })
   const step: Step = (rows) => {

@@ -9,10 +9,11 @@ export type Outcome =
 /** @param invoke calls the authorizer's function with an event in JSON. */
 export async function authorize(
   event: APIGatewayProxyEvent,
+  region: string,
   invoke: (event: string) => Promise<string>,
 ): Promise<Outcome> {
   const { body: _body, isBase64Encoded: _isBase64, ...rest } = event
-  const methodArn = arnOf(event)
+  const methodArn = arnOf(event, region)
   const sent = JSON.stringify({ type: 'REQUEST', methodArn, ...rest })
   const text = await invoke(sent).catch((cause: Error) => cause)
   // An authorizer says 401 by failing with this one word.
@@ -26,8 +27,10 @@ export async function authorize(
   return { context: { principalId: answer.principalId, ...Object.fromEntries(context) } }
 }
 
-const arnOf = ({ requestContext: { apiId, stage, accountId }, httpMethod, path }: APIGatewayProxyEvent) =>
-  `arn:aws:execute-api:eu-central-1:${accountId}:${apiId}/${stage}/${httpMethod}${path}`
+const arnOf = (
+  { requestContext: { apiId, stage, accountId }, httpMethod, path }: APIGatewayProxyEvent,
+  region: string,
+) => `arn:aws:execute-api:${region}:${accountId}:${apiId}/${stage}/${httpMethod}${path}`
 
 /** What is denied is denied, whatever else allows it; what nothing names is denied too. */
 function isAllowed({ policyDocument }: APIGatewayAuthorizerResult, arn: string): boolean {

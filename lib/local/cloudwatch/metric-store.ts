@@ -1,5 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises'
-import { replaceFile } from '../replace-file.ts'
+import { replaceFile } from '../emulator/replace-file.ts'
 
 export interface MetricId {
   readonly namespace: string

@@ -116,6 +116,6 @@ function evaluate(node: jsep.Expression, read: (id: string) => Series, length: n
   const what =
     node.type === 'CallExpression' ? (node.callee as { name?: unknown }).name : (node.operator ?? node.type)
   throw new Error(
-    `${what} in an expression is not known to the local console (lib/local/console/metric-math.ts).`,
+    `${what} in an expression is not known to the local console (lib/local/cloudwatch/metric-math.ts).`,
   )
 }

@@ -1,5 +1,5 @@
 import { marked } from 'marked'
-import type { DashboardPlan, Plan } from '../template/plan.ts'
+import type { DashboardPlan, Plan } from '../emulator/template/plan.ts'
 import type { AlarmStatus } from './alarm-watch.ts'
 import { type Answer, ask, splitSources } from './insights.ts'
 import type { LogStore } from './log-store.ts'
@@ -108,7 +108,6 @@ function attempt(draw: () => Content): Content {
 }
 
 /** @throws Error for a kind of widget, a statistic or an expression that the local console does not know. */
-
 function contentOf(
   type: string,
   properties: WidgetJson['properties'],
