@@ -68,7 +68,7 @@ export class TaskFunction extends Construct {
       environment: {
         ...checkEnvironment(bundle, {
           ...props.environment,
-          ...timingOf(stage, bundle),
+          ...stageWide(stage, bundle),
         }),
         ...SOURCE_MAPS[bundle],
       },
@@ -120,11 +120,18 @@ const SOURCE_MAPS: Partial<Readonly<Record<BundleName, Readonly<Record<string, s
   'run-task': { NODE_OPTIONS: '--enable-source-maps' },
 }
 
-/** A full-length stage, as every deployed one is, says nothing about it. */
-const timingOf = ({ timing }: StageSettings, bundle: BundleName): TaskFunctionProps['environment'] =>
-  timing.scale !== 1 && FUNCTION_ACCESS[bundle].optionalEnvironment?.includes(ENV.timingScale)
-    ? { [ENV.timingScale]: String(timing.scale) }
-    : {}
+/** What a stage tells every function that asks for it; a stage without it, as most are, says nothing about it. */
+function stageWide(
+  { timing, tenantLimits }: StageSettings,
+  bundle: BundleName,
+): Partial<Record<EnvName, string>> {
+  const values: Partial<Record<EnvName, string>> = {
+    ...(timing.scale === 1 ? {} : { [ENV.timingScale]: String(timing.scale) }),
+    ...(Object.keys(tenantLimits).length === 0 ? {} : { [ENV.tenantLimits]: JSON.stringify(tenantLimits) }),
+  }
+  const asked: readonly string[] = FUNCTION_ACCESS[bundle].optionalEnvironment ?? []
+  return Object.fromEntries(Object.entries(values).filter(([name]) => asked.includes(name)))
+}
 
 function checkEnvironment(
   bundle: BundleName,

@@ -98,9 +98,6 @@ export class StatelessStack extends Stack {
       [ENV.retentionDays]: String(stage.retentionDays),
       [ENV.serviceVersion]: version,
       [ENV.waitPlaces]: String(stage.api.waitPlaces),
-      ...(Object.keys(stage.tenantLimits).length > 0
-        ? { [ENV.tenantLimits]: JSON.stringify(stage.tenantLimits) }
-        : {}),
       [ENV.watchPlaces]: String(stage.api.watchPlaces),
       [ENV.parameterPrefix]: parameterPrefix(stage),
       ...(stage.api.auth === 'keys' ? { [ENV.auth]: stage.api.auth } : {}),

@@ -208,6 +208,20 @@ const BUNDLE_OF = [
   [/^OpsAction/, 'ops-action'],
 ] as const
 
+it('tells the tenants’ limits to every function that counts by them, workers and sweeper included', () => {
+  const { stateless } = templatesOf('dev', (stage) => ({ ...stage, tenantLimits: { runningTasks: 2 } }))
+  const told = Object.entries(stateless.byType('AWS::Lambda::Function')).map(([id, { Properties }]) => {
+    const bundle = BUNDLE_OF.find(([pattern]) => pattern.test(id))?.[1] ?? 'authorizer'
+    const { Variables } = Properties.Environment as { Variables: Record<string, string> }
+    return [id, Variables[ENV.tenantLimits], FUNCTION_ACCESS[bundle].optionalEnvironment ?? []] as const
+  })
+  for (const [id, limits, asked] of told)
+    expect([id, limits]).toEqual([id, asked.includes(ENV.tenantLimits) ? '{"runningTasks":2}' : undefined])
+  expect(told.filter(([, limits]) => limits).map(([id]) => id.replace(/[0-9A-F]{8}$/, ''))).toEqual(
+    expect.arrayContaining(['laneaiWorkerFunction', 'SweeperSweepFunction', 'AdvancerAdvanceFunction']),
+  )
+})
+
 describe('what a task type needs', () => {
   it('is checked at synth: the model in a lane without one fails, with both names', () => {
     const without = (stage: StageSettings) => ({
