@@ -21,6 +21,10 @@ export const addLimits: AddCommand = (program) => {
     .description("replace a tenant's limits; one that is left out is the stage's again")
     .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
     .option('--open-tasks <n>', 'tasks that have not ended', wholeNumber)
+    .option('--queued-tasks <n>', 'of these, tasks that no attempt has begun', wholeNumber)
+    .option('--running-tasks <n>', 'tasks that run at once; further ones wait in line', wholeNumber)
+    .option('--schedules <n>', 'schedules', wholeNumber)
+    .option('--workflows <n>', 'workflows that have not ended', wholeNumber)
     .option('--submits-per-minute <n>', 'submits of a steady stream', wholeNumber)
     .option('--burst <n>', 'submits that may come at once', wholeNumber)
     .option('--payload-bytes <n>', 'bytes of an input', wholeNumber)
@@ -28,25 +32,23 @@ export const addLimits: AddCommand = (program) => {
     .option('--usd-per-month <usd>', 'the same in a UTC month', Number)
     .action(async (_options: object, command) => {
       const session = await openSession(command)
-      const { tenant, openTasks, submitsPerMinute, burst, payloadBytes, usdPerDay, usdPerMonth } =
-        command.optsWithGlobals()
+      const given = command.optsWithGlobals()
       const answer = await session.api.json('setLimits', {
-        query: { tenant },
-        body: {
-          open_tasks: openTasks,
-          submits_per_minute: submitsPerMinute,
-          burst,
-          payload_bytes: payloadBytes,
-          usd_per_day: usdPerDay,
-          usd_per_month: usdPerMonth,
-        },
+        query: { tenant: given.tenant },
+        body: Object.fromEntries(NAMES.map((name) => [name, given[camel(name)]])),
       })
       session.show(answer, () => shown(answer))
     })
 }
 
+const camel = (name: string) => name.replace(/_[a-z]/g, (part) => part.slice(1).toUpperCase())
+
 const NAMES = [
   'open_tasks',
+  'queued_tasks',
+  'running_tasks',
+  'schedules',
+  'workflows',
   'submits_per_minute',
   'burst',
   'payload_bytes',
@@ -61,7 +63,9 @@ export function shown(limits: Limits): string {
       ? `$${use.spent_usd} spent, $${use.held_usd} held, $${use.left_usd} left until ${use.resets_at}`
       : name === 'open_tasks' && limits[name] !== null
         ? `${limits.tasks_open} open`
-        : ''
+        : name === 'queued_tasks' && limits[name] !== null
+          ? `${limits.tasks_queued} wait to begin`
+          : ''
     return [name, String(limits[name] ?? 'none'), limits.own.includes(name) ? 'own' : 'stage', used]
   })
   return `Tenant ${limits.tenant}\n${table(['LIMIT', 'VALUE', 'FROM', 'USED'], rows)}`

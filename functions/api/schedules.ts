@@ -10,6 +10,7 @@ import { type Schedule, type Timing, upcoming } from '../core/domain/schedule.ts
 import type { TaskKey } from '../core/domain/task.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
 import { openSchedules, readConfig } from '../hosts/lambda.ts'
+import { openOwnedLimit } from '../hosts/limits.ts'
 import { checkCron, describeTiming, scheduleTimes } from '../hosts/schedules.ts'
 import type * as shapes from './schemas/schedule.ts'
 import { iso } from './schemas/time.ts'
@@ -17,9 +18,11 @@ import { openSubmission, prepareBody } from './submission.ts'
 
 export function openScheduleNeeds() {
   const submission = openSubmission()
+  const schedules = openSchedules()
   return {
     ...submission,
-    schedules: openSchedules(),
+    schedules,
+    scheduleLimit: openOwnedLimit('schedules', async (key) => (await schedules.get(key)) !== undefined),
     times: scheduleTimes,
     followUps: openFollowUps(),
     retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,

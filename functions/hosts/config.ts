@@ -41,6 +41,10 @@ const shapes = {
   [ENV.tenantLimits]: json(
     z.object({
       openTasks: z.int().positive().optional(),
+      queuedTasks: z.int().positive().optional(),
+      runningTasks: z.int().positive().optional(),
+      schedules: z.int().positive().optional(),
+      workflows: z.int().positive().optional(),
       submitsPerMinute: z.int().positive().optional(),
       burst: z.int().positive().optional(),
       payloadBytes: z.int().positive().optional(),

@@ -1,16 +1,25 @@
 /** What a function needs that begins or ends tasks under its tenants' limits. */
 import { ENV } from '../contract.ts'
+import { DynamoLimitPlaces } from '../core/adapters/dynamodb/limit-places.ts'
 import type { LimitNeeds } from '../core/application/limits/change-limits.ts'
+import { openOwnedLimit as ownedLimit } from '../core/application/limits/limit-owned.ts'
+import type { EnqueueDependencies } from '../core/application/shared/enqueue.ts'
 import type { FollowUpSteps } from '../core/application/shared/follow-up.ts'
+import {
+  type RunningLimit,
+  openRunningLimit as runningLimit,
+} from '../core/application/shared/limit-running.ts'
 import { passTurn } from '../core/application/shared/take-turn.ts'
 import { admitTask } from '../core/application/submit/admit-task.ts'
 import type { Admission } from '../core/application/submit/submit-task.ts'
 import { type Budget, maySpendYet, spentMicroUsd } from '../core/domain/budget.ts'
 import { effectiveLimits, type TenantLimits } from '../core/domain/limits.ts'
+import type { TaskKey } from '../core/domain/task.ts'
 import { believe } from './believe.ts'
 import {
   clock,
   log,
+  openDynamo,
   openLimitStore,
   openMeter,
   openQueue,
@@ -19,13 +28,39 @@ import {
   readConfig,
 } from './lambda.ts'
 
-export function openAdmission(): Admission & { budgetOf: (tenant: string) => Promise<Budget | undefined> } {
+let believed: ((tenant: string) => Promise<TenantLimits>) | undefined
+
+/** What holds for a tenant, asked once in a while. One per environment. */
+function openLimitsOf(): (tenant: string) => Promise<TenantLimits> {
+  if (believed) return believed
   const { limitStore, stageLimits } = openLimitNeeds()
+  believed = believe(async (tenant) => effectiveLimits(stageLimits, await limitStore.read(tenant)))
+  return believed
+}
+
+const openPlaces = () => new DynamoLimitPlaces(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
+
+export const openOwnedLimit = (
+  kind: 'schedules' | 'workflows',
+  isThere: (key: TaskKey) => Promise<boolean>,
+) => ownedLimit({ places: openPlaces(), limitsOf: openLimitsOf(), clock }, kind, isThere)
+
+/** @param queue that of the lanes which this function may send to. */
+export const openRunningLimit = (queue: EnqueueDependencies['queue']): RunningLimit =>
+  runningLimit({
+    places: openPlaces(),
+    meter: openMeter(),
+    limitsOf: openLimitsOf(),
+    store: openStore(),
+    queue,
+    clock,
+    log,
+  })
+
+export function openAdmission(): Admission & { budgetOf: (tenant: string) => Promise<Budget | undefined> } {
   const meter = openMeter()
   const store = openStore()
-  const limitsOf = believe(
-    async (tenant): Promise<TenantLimits> => effectiveLimits(stageLimits, await limitStore.read(tenant)),
-  )
+  const limitsOf = openLimitsOf()
   return {
     budgetOf: async (tenant) => (await limitsOf(tenant)).budget,
     admit: async (task, origin) =>

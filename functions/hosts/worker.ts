@@ -38,7 +38,7 @@ import {
   readConfig,
   secrets,
 } from './lambda.ts'
-import { openAdmission } from './limits.ts'
+import { openAdmission, openRunningLimit } from './limits.ts'
 
 /** Urgent tasks are of any type. */
 const longestAttemptMs = (lane: Lane): number =>
@@ -80,6 +80,7 @@ export function openWorker(): RunDependencies {
     followUps: openFollowUps(queue),
     admission: openAdmission(),
     turns: openTurns(),
+    runningLimit: openRunningLimit(queue),
     budget: readConfig([ENV.tenantLimits]).TENANT_LIMITS.budget,
     tellStarted: async (task) => {
       if (!isHeard(task, 'started')) return

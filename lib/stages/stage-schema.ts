@@ -253,6 +253,13 @@ export const stageSchema = z
     tenantLimits: z
       .strictObject({
         openTasks: whole.min(1).max(5_000).optional(),
+        /** Of these, tasks that no attempt has begun. */
+        queuedTasks: whole.min(1).max(5_000).optional(),
+        /** Tasks that run at once. Further ones are not refused: they stand in line, and spend no attempt. */
+        runningTasks: whole.min(1).max(1_000).optional(),
+        schedules: whole.min(1).max(1_000).optional(),
+        /** Workflows that have not ended. */
+        workflows: whole.min(1).max(1_000).optional(),
         submitsPerMinute: whole.min(1).max(60_000).optional(),
         burst: whole.min(1).max(60_000).optional(),
         /** Bytes of an input as JSON; what is larger goes by an upload. */

@@ -70,6 +70,31 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.admit('late', 0, 'other')).toEqual({ at: NOW })
   })
 
+  it('of 100 callers at once exactly as many get in as may wait to begin, and a begin makes room once', async () => {
+    const gate = await makeGate({ openTasks: 30, queuedTasks: 17 })
+    const all = ids(100)
+    const answers = await Promise.allSettled(all.map((id) => gate.admit(id)))
+    const inside = all.filter((_, index) => answers[index]?.status === 'fulfilled')
+    expect(inside).toHaveLength(17)
+    await expect(gate.admit('late')).rejects.toMatchObject({
+      code: 'limit_reached',
+      detail: { rateLimit: '"queued_tasks";r=0;t=5', rateLimitPolicy: '"queued_tasks";q=17' },
+    })
+    const [first = '', second = ''] = inside
+    await gate.meter.begin('acme', first)
+    await gate.meter.begin('acme', first)
+    await gate.meter.begin('acme', 'nobody')
+    await gate.meter.begin('nobody', first)
+    expect(await gate.countOf(ids(5, 'next'))).toBe(1)
+    // One that ends without ever beginning makes room, too.
+    await gate.settle(second, { at: NOW })
+    expect(await gate.countOf(ids(5, 'more'))).toBe(1)
+    expect(await gate.meter.totals('acme', NOW)).toMatchObject({ openTasks: 18, queuedTasks: 17 })
+    // Begun ones make room among those that wait until all places are taken.
+    for (const id of inside.slice(2)) await gate.meter.begin('acme', id)
+    expect(await gate.countOf(ids(30, 'last'))).toBe(12)
+  })
+
   it('a place is given back once, however often that is done', async () => {
     const gate = await makeGate({ openTasks: 2 })
     const held = await gate.admit('a')
@@ -143,6 +168,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
       dayMicroUsd: 100_000,
       monthMicroUsd: 100_000,
       openTasks: 0,
+      queuedTasks: 0,
     })
     // The same task's next epoch is another taking: the first one's end does not touch it.
     await gate.clock.advance(10)
@@ -199,7 +225,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
   it('cost nothing where they are off', async () => {
     const clock = new ManualClock(NOW)
     const asked = () => Promise.reject(new Error('asked'))
-    const meter = { take: asked, settle: asked, totals: asked }
+    const meter = { take: asked, settle: asked, begin: asked, totals: asked }
     const store = new MemoryStore(clock.now)
     const needs = { meter, store, clock, log: () => undefined }
     const task = { tenant: 'acme', id: 'a', model: null }

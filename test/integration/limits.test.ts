@@ -10,7 +10,7 @@ beforeAll(async () => {
     OPENAI_BASE_URL: server.openaiUrl,
     OPENAI_MODELS: 'stub-*',
     TENANT_LIMITS:
-      '{"openTasks": 3, "submitsPerMinute": 60, "burst": 60, "budget": {"usdPerDay": 0.1, "usdPerMonth": 1}}',
+      '{"openTasks": 3, "runningTasks": 2, "schedules": 2, "workflows": 1, "submitsPerMinute": 60, "burst": 60, "budget": {"usdPerDay": 0.1, "usdPerMonth": 1}}',
   })
 })
 afterAll(async () => {
@@ -183,5 +183,51 @@ describe('a concurrency_key on the running product', () => {
     expect(runs.map(({ status, attempts }) => [status, attempts])).toEqual(runs.map(() => ['COMPLETED', 1]))
     expect((runs[1]?.from ?? '') >= (runs[0]?.to ?? 'z')).toBe(true)
     expect((runs[2]?.from ?? '') >= (runs[1]?.to ?? 'z')).toBe(true)
+  })
+})
+
+describe('what a tenant makes, keeps and runs', () => {
+  it('is bounded for schedules: two of ten at once, a replay is answered, and a deleted one makes room', async () => {
+    const hourly = { rate_seconds: 3_600, task: { type: 'example.add', input: { x: 1, y: 2 } } }
+    const first = await post('/schedules', hourly, { 'idempotency-key': 'schedule-1' })
+    const id = await idOf(first)
+    const answers = await Promise.all(Array.from({ length: 10 }, () => post('/schedules', hourly)))
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+    const refused = answers.find(({ status }) => status === 429)
+    expect(refused?.headers.get('retry-after')).toBe('60')
+    expect(refused?.headers.get('ratelimit')).toBe('"schedules";r=0;t=60')
+    expect(refused?.headers.get('ratelimit-policy')).toBe('"schedules";q=2')
+    expect((await post('/schedules', hourly, { 'idempotency-key': 'schedule-1' })).status).toBe(201)
+    await fetch(`${running.url}/api/v1/schedules/${id}`, { method: 'DELETE' })
+    expect((await post('/schedules', hourly)).status).toBe(201)
+    expect((await post('/schedules', hourly)).status).toBe(429)
+  })
+
+  it('is bounded for workflows that run', async () => {
+    const waits = { steps: { go: { wait: { signal: 'go' } } } }
+    const first = await post('/workflows', waits, { 'idempotency-key': 'flow-1' })
+    expect(first.status).toBe(202)
+    const refused = await post('/workflows', waits)
+    expect([refused.status, refused.headers.get('ratelimit-policy')]).toEqual([429, '"workflows";q=1'])
+    expect((await post('/workflows', waits, { 'idempotency-key': 'flow-1' })).status).toBe(202)
+  })
+
+  it('is bounded for tasks that run: the others wait in line, and no attempt is spent', async () => {
+    const slow = { type: 'example.run', input: { name: 'x', seconds: 1 } }
+    const ids = await Promise.all([1, 2, 3, 4, 5].map(async () => idOf(await post('/tasks', slow))))
+    const ends = await Promise.all(
+      ids.map(async (id) => {
+        for (;;) {
+          const answer = await fetch(`${running.url}/api/v1/tasks/${id}?wait=20`)
+          const task = (await answer.json()) as Record<string, string>
+          if (task.finished_at) return task
+        }
+      }),
+    )
+    expect(ends.map(({ status, attempts }) => [status, attempts])).toEqual(ends.map(() => ['COMPLETED', 1]))
+    const at = (time: string) =>
+      ends.filter(({ started_at, finished_at }) => (started_at ?? '') <= time && time < (finished_at ?? ''))
+        .length
+    expect(Math.max(...ends.map(({ started_at }) => at(started_at ?? '')))).toBeLessThanOrEqual(2)
   })
 })

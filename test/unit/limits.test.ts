@@ -36,7 +36,7 @@ describe('limits of a tenant', () => {
     const { needs, admit } = open()
     await admit('acme')
     expect(await showLimits(needs, of('acme'))).toMatchObject({
-      limits: { openTasks: 10, usdPerDay: 2, usdPerMonth: undefined, payloadBytes: undefined },
+      limits: { openTasks: 10, usdPerDay: 2, usdPerMonth: undefined },
       own: [],
       openTasks: 1,
       budget: [{ limit: 'usd_per_day', limitUsd: 2, spentUsd: 0, heldUsd: 0.5, leftUsd: 1.5 }],

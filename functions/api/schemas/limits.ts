@@ -8,6 +8,10 @@ const usd = (text: string) => z.number().min(0).max(1_000_000_000).nullish().des
 
 const fields = {
   open_tasks: count(5_000, 'Tasks that have not ended.'),
+  queued_tasks: count(5_000, 'Of these, tasks that no attempt has begun.'),
+  running_tasks: count(1_000, 'Tasks that run at once; further ones wait in line.'),
+  schedules: count(1_000, 'Schedules.'),
+  workflows: count(1_000, 'Workflows that have not ended.'),
   submits_per_minute: count(60_000, 'Submits of a steady stream.'),
   burst: count(60_000, 'Submits that may come at once.'),
   payload_bytes: count(6_000_000, 'Bytes of an input.'),
@@ -23,13 +27,18 @@ export const limitsSchema = z
   .object({
     tenant: z.string(),
     open_tasks: shownNumber,
+    queued_tasks: shownNumber,
+    running_tasks: shownNumber,
+    schedules: shownNumber,
+    workflows: shownNumber,
     submits_per_minute: shownNumber,
     burst: shownNumber,
     payload_bytes: shownNumber,
     usd_per_day: shownNumber,
     usd_per_month: shownNumber,
     own: z.array(z.string()).describe('Which of them are the tenant’s own and not the stage’s.'),
-    tasks_open: z.int().describe('Counted where open_tasks or a budget is set.'),
+    tasks_open: z.int().describe('Counted where open_tasks, queued_tasks or a budget is set.'),
+    tasks_queued: z.int().describe('Counted where queued_tasks is set.'),
     budget: z.array(
       z.object({
         limit: z.enum(['usd_per_day', 'usd_per_month']),
@@ -46,6 +55,10 @@ export const limitsSchema = z
 export const toOwnLimits = (body: z.output<typeof limitsBody>): OwnLimits => {
   const given = {
     openTasks: body.open_tasks,
+    queuedTasks: body.queued_tasks,
+    runningTasks: body.running_tasks,
+    schedules: body.schedules,
+    workflows: body.workflows,
     submitsPerMinute: body.submits_per_minute,
     burst: body.burst,
     payloadBytes: body.payload_bytes,
@@ -57,9 +70,13 @@ export const toOwnLimits = (body: z.output<typeof limitsBody>): OwnLimits => {
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-export const toLimitsJson = ({ tenant, limits, own, openTasks, budget }: ShownLimits) => ({
+export const toLimitsJson = ({ tenant, limits, own, openTasks, queuedTasks, budget }: ShownLimits) => ({
   tenant,
   open_tasks: limits.openTasks ?? null,
+  queued_tasks: limits.queuedTasks ?? null,
+  running_tasks: limits.runningTasks ?? null,
+  schedules: limits.schedules ?? null,
+  workflows: limits.workflows ?? null,
   submits_per_minute: limits.submitsPerMinute ?? null,
   burst: limits.burst ?? null,
   payload_bytes: limits.payloadBytes ?? null,
@@ -67,6 +84,7 @@ export const toLimitsJson = ({ tenant, limits, own, openTasks, budget }: ShownLi
   usd_per_month: limits.usdPerMonth ?? null,
   own: own.map(snake),
   tasks_open: openTasks,
+  tasks_queued: queuedTasks,
   budget: budget.map(({ limit, limitUsd, spentUsd, heldUsd, leftUsd, resetsAt }) => ({
     limit,
     limit_usd: limitUsd,

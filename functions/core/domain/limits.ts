@@ -5,6 +5,13 @@ import { RequestError } from './errors.ts'
 export interface TenantLimits {
   /** Tasks that have not ended, waiting ones included. */
   readonly openTasks?: number | undefined
+  /** Of these, tasks that no attempt has begun. */
+  readonly queuedTasks?: number | undefined
+  /** Tasks whose attempt runs; further ones wait, and are not refused. */
+  readonly runningTasks?: number | undefined
+  readonly schedules?: number | undefined
+  /** Workflows that have not ended. */
+  readonly workflows?: number | undefined
   readonly submitsPerMinute?: number | undefined
   /** Submits that may come at once; as many as in a minute when left out. */
   readonly burst?: number | undefined
@@ -16,6 +23,10 @@ export interface TenantLimits {
 /** What a tenant may have of its own; what is left out is the stage's. */
 export const OWN_LIMITS = [
   'openTasks',
+  'queuedTasks',
+  'runningTasks',
+  'schedules',
+  'workflows',
   'submitsPerMinute',
   'burst',
   'payloadBytes',
@@ -40,12 +51,12 @@ export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): Tenan
 export const MOST_COUNTED = 5_000
 
 /** Whether a task takes a place, which its end gives back. */
-export const takesPlace = ({ openTasks, budget }: TenantLimits): boolean =>
-  openTasks !== undefined || hasBudget(budget)
+export const takesPlace = ({ openTasks, queuedTasks, budget }: TenantLimits): boolean =>
+  openTasks !== undefined || queuedTasks !== undefined || hasBudget(budget)
 
 export const mostOpen = ({ openTasks = MOST_COUNTED }: TenantLimits): number => openTasks
 
-export type LimitName = 'open_tasks' | 'submits'
+export type LimitName = 'open_tasks' | 'queued_tasks' | 'submits' | 'schedules' | 'workflows'
 
 /** Who was refused, and what would have to change. */
 export interface LimitReached {
@@ -63,29 +74,46 @@ export const submitIntervalMs = ({ submitsPerMinute = 1 }: TenantLimits): number
 export const submitToleranceMs = (limits: TenantLimits): number =>
   ((limits.burst ?? limits.submitsPerMinute ?? 1) - 1) * submitIntervalMs(limits)
 
-/** How soon a look at open tasks is worth it: they end when they end. */
-export const OPEN_TASKS_RETRY_MS = 5_000
+/** How soon a look at what is counted is worth it: tasks and workflows end when they end, schedules when they are deleted. */
+export const PLACES_RETRY_MS = { open_tasks: 5_000, queued_tasks: 5_000, workflows: 5_000, schedules: 60_000 }
+
+/** What a limit lets a tenant have, and how it is said. */
+function quotaOf(limit: LimitName, limits: TenantLimits): { quota: number; window?: number; rule: string } {
+  const { queuedTasks = 0, schedules = 0, workflows = 0, submitsPerMinute = 0, burst } = limits
+  switch (limit) {
+    case 'open_tasks':
+      return {
+        quota: mostOpen(limits),
+        rule: `at most ${mostOpen(limits)} of your tasks may be unfinished at once`,
+      }
+    case 'queued_tasks':
+      return { quota: queuedTasks, rule: `at most ${queuedTasks} of your tasks may wait at once to begin` }
+    case 'schedules':
+      return { quota: schedules, rule: `you may have at most ${schedules} schedules` }
+    case 'workflows':
+      return { quota: workflows, rule: `at most ${workflows} of your workflows may run at once` }
+    case 'submits':
+      return {
+        quota: burst ?? submitsPerMinute,
+        window: 60,
+        rule: `at most ${submitsPerMinute} submits a minute`,
+      }
+  }
+}
 
 /** The refusal as a caller sees it, with the headers of the RateLimit draft. */
 export function limitReached({ limit, retryAfterMs }: LimitReached, limits: TenantLimits): RequestError {
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
-  const [quota, policy, message] =
-    limit === 'open_tasks'
-      ? [mostOpen(limits), '', `at most ${mostOpen(limits)} of your tasks may be unfinished at once`]
-      : [
-          limits.burst ?? limits.submitsPerMinute,
-          ';w=60',
-          `at most ${limits.submitsPerMinute} submits a minute`,
-        ]
+  const { quota, window, rule } = quotaOf(limit, limits)
   return new RequestError(
     'limit_reached',
-    `Your limit is reached: ${message}. Try again in ${seconds} s.`,
-    [{ path: '', message: `limit ${limit}: ${message}.` }],
+    `Your limit is reached: ${rule}. Try again in ${seconds} s.`,
+    [{ path: '', message: `limit ${limit}: ${rule}.` }],
     {
       retryAfterMs,
       detail: {
         rateLimit: `"${limit}";r=0;t=${seconds}`,
-        rateLimitPolicy: `"${limit}";q=${quota}${policy}`,
+        rateLimitPolicy: `"${limit}";q=${quota}${window === undefined ? '' : `;w=${window}`}`,
       },
     },
   )

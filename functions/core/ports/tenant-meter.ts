@@ -12,6 +12,11 @@ export type Taken =
   | { readonly held: Held | undefined; readonly totals?: Totals }
   | { readonly refused: LimitReached | BudgetUse; readonly open: readonly OpenTask[] }
 
+export interface Counted extends Totals {
+  readonly openTasks: number
+  readonly queuedTasks: number
+}
+
 /** What became of a task whose place is given back. */
 export interface Settlement {
   readonly id: string
@@ -43,6 +48,8 @@ export interface TenantMeter {
    * another taking of the same task's place, it changes nothing.
    */
   settle(tenant: string, settlement: Settlement, now: number): Promise<void>
-  /** What is spent and held at this moment; undefined while the tenant had no budget. */
-  totals(tenant: string, now: number): Promise<(Totals & { readonly openTasks: number }) | undefined>
+  /** An attempt of the task begins: it is no longer one of those that wait for that. Again, it changes nothing. */
+  begin(tenant: string, taskId: string): Promise<void>
+  /** What is spent and held at this moment; undefined while nothing was counted. */
+  totals(tenant: string, now: number): Promise<Counted | undefined>
 }

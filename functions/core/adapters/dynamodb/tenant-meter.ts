@@ -12,7 +12,7 @@ import {
 import { UnavailableError } from '../../domain/errors.ts'
 import {
   mostOpen,
-  OPEN_TASKS_RETRY_MS,
+  PLACES_RETRY_MS,
   submitIntervalMs,
   submitToleranceMs,
   type TenantLimits,
@@ -28,6 +28,9 @@ const TRIES = 150
 
 interface Write {
   readonly sets: string[]
+  /** Members of sets: taken out of one that has them not, or is not there, changes nothing. */
+  adds?: string
+  deletes?: string
   readonly removes?: readonly string[]
   readonly conditions: string[]
   readonly names: Record<string, string>
@@ -35,7 +38,7 @@ interface Write {
 }
 
 /**
- * One row per tenant: the open tasks by id with what is held for each, how many, the totals of day and month, and when the
+ * One row per tenant: the open tasks by id with what is held for each, how many, those of them that wait to begin, the totals of day and month, and when the
  * next submit of a steady stream would come. One write takes all, so that nothing has to be put right between two. The row
  * grows by some 50 bytes per open task, which each write pays for; hence the bound in the stage's file. Not taken: a
  * counter beside the rows, which every death between the two leaves wrong for good.
@@ -81,14 +84,16 @@ export class DynamoTenantMeter implements TenantMeter {
       }
       const row = answer.old ?? (await this.#read(tenant))
       if (!row) {
-        await this.#begin(tenant)
+        await this.#create(tenant)
         continue
       }
       const open = openOf(row)
       const mine = held && open.find(({ id }) => id === taskId)
       if (mine) return { held: mine.held }
       if (held && Number(row.openCount) >= mostOpen(limits))
-        return { refused: { limit: 'open_tasks', retryAfterMs: OPEN_TASKS_RETRY_MS }, open }
+        return { refused: { limit: 'open_tasks', retryAfterMs: PLACES_RETRY_MS.open_tasks }, open }
+      if (limits.queuedTasks !== undefined && queuedOf(row).size >= limits.queuedTasks)
+        return { refused: { limit: 'queued_tasks', retryAfterMs: PLACES_RETRY_MS.queued_tasks }, open }
       if (budget) {
         if (!isAt(row, period)) {
           period = await this.#moveTo(tenant, row, period)
@@ -116,6 +121,7 @@ export class DynamoTenantMeter implements TenantMeter {
         names: { '#count': 'openCount', '#open': 'open', '#id': id },
         values: { ':one': 1, ':entry': entryOf(held) },
       }
+      addBegun(write, id)
       if (held.microUsd !== undefined) {
         addTotals(write, period, spentMicroUsd - held.microUsd)
         write.sets.push('#held = #held - :held')
@@ -131,7 +137,18 @@ export class DynamoTenantMeter implements TenantMeter {
     throw new UnavailableError('Too many tasks end at once.')
   }
 
-  async totals(tenant: string, now: number): Promise<(Totals & { readonly openTasks: number }) | undefined> {
+  async begin(tenant: string, taskId: string): Promise<void> {
+    const write: Write = {
+      sets: [],
+      conditions: ['contains(#queued, :id)'],
+      names: {},
+      values: { ':id': taskId },
+    }
+    addBegun(write, taskId)
+    await this.#update(tenant, write)
+  }
+
+  async totals(tenant: string, now: number) {
     const row = await this.#read(tenant)
     if (!row) return undefined
     const period = periodOf(now)
@@ -143,6 +160,7 @@ export class DynamoTenantMeter implements TenantMeter {
       dayMicroUsd: stored.day < period.day ? held : Number(row.dayTotal ?? 0),
       monthMicroUsd: stored.month < period.month ? held : Number(row.monthTotal ?? 0),
       openTasks: Number(row.openCount ?? 0),
+      queuedTasks: queuedOf(row).size,
     }
   }
 
@@ -170,11 +188,20 @@ export class DynamoTenantMeter implements TenantMeter {
     return wanted
   }
 
-  #update(tenant: string, { sets, removes = [], conditions, names, values }: Write, gives?: 'ALL_NEW') {
+  #update(
+    tenant: string,
+    { sets, adds, deletes, removes = [], conditions, names, values }: Write,
+    gives?: 'ALL_NEW',
+  ) {
     const update = new UpdateCommand({
       TableName: this.#table.name,
       Key: keyOf(tenant),
-      UpdateExpression: `SET ${sets.join(', ')}${removes.length ? ` REMOVE ${removes.join(', ')}` : ''}`,
+      UpdateExpression: [
+        ...(sets.length ? [`SET ${sets.join(', ')}`] : []),
+        ...(removes.length ? [`REMOVE ${removes.join(', ')}`] : []),
+        ...(adds ? [`ADD ${adds}`] : []),
+        ...(deletes ? [`DELETE ${deletes}`] : []),
+      ].join(' '),
       ConditionExpression: conditions.join(' AND '),
       ExpressionAttributeNames: names,
       ExpressionAttributeValues: values,
@@ -184,7 +211,7 @@ export class DynamoTenantMeter implements TenantMeter {
     return this.#table.write('meter', (client) => client.send(update))
   }
 
-  async #begin(tenant: string): Promise<void> {
+  async #create(tenant: string): Promise<void> {
     const update = new UpdateCommand({
       TableName: this.#table.name,
       Key: keyOf(tenant),
@@ -222,8 +249,23 @@ function place(taskId: string, limits: TenantLimits, held: Held | undefined): Wr
   Object.assign(write.values, { ':entry': entryOf(held), ':one': 1, ':most': mostOpen(limits) })
   write.sets.push('#open.#id = :entry', '#count = #count + :one')
   write.conditions.push('attribute_not_exists(#open.#id)', '#count < :most')
+  if (limits.queuedTasks !== undefined) {
+    write.adds = '#queued :queued'
+    write.names['#queued'] = 'queued'
+    Object.assign(write.values, { ':queued': new Set([taskId]), ':mostQueued': limits.queuedTasks })
+    write.conditions.push('(attribute_not_exists(#queued) OR size(#queued) < :mostQueued)')
+  }
   return write
 }
+
+/** Takes a task off those that wait to begin. */
+function addBegun(write: Write, taskId: string): void {
+  write.deletes = '#queued :begun'
+  write.names['#queued'] = 'queued'
+  write.values[':begun'] = new Set([taskId])
+}
+
+const queuedOf = (row: Row): ReadonlySet<string> => (row.queued ?? new Set()) as ReadonlySet<string>
 
 function addSubmit(
   { sets, conditions, names, values }: Write,

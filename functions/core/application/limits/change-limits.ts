@@ -21,6 +21,7 @@ export interface ShownLimits {
   /** Which of them are the tenant's own. */
   readonly own: readonly (keyof OwnLimits)[]
   readonly openTasks: number
+  readonly queuedTasks: number
   readonly budget: ReturnType<typeof usesOf>
 }
 
@@ -33,19 +34,13 @@ export async function showLimits(
   const tenant = tenantOf(principal, wanted)
   const [own, totals] = await Promise.all([limitStore.read(tenant), meter.totals(tenant, clock.now())])
   const limits = effectiveLimits(stageLimits, own)
-  const { budget, openTasks, submitsPerMinute, burst, payloadBytes } = limits
+  const { budget, ...counts } = limits
   return {
     tenant,
-    limits: {
-      openTasks,
-      submitsPerMinute,
-      burst,
-      payloadBytes,
-      usdPerDay: budget?.usdPerDay,
-      usdPerMonth: budget?.usdPerMonth,
-    },
+    limits: { ...counts, usdPerDay: budget?.usdPerDay, usdPerMonth: budget?.usdPerMonth },
     own: OWN_LIMITS.filter((name) => own?.[name] !== undefined),
     openTasks: totals?.openTasks ?? 0,
+    queuedTasks: totals?.queuedTasks ?? 0,
     budget: hasBudget(budget) ? usesOf(budget, totals ?? nothing(clock.now())) : [],
   }
 }

@@ -28,6 +28,7 @@ export const GATES = [
   'retry',
   'circuit',
   'key',
+  'limit',
   'paused',
   'lost',
 ] as const
@@ -159,8 +160,8 @@ function waitingForTime({ task, circuitName }: ExplainInput): Answer {
   const nextAt = task.claimableFrom
   if (task.turnWaits !== undefined && task.sends === 0)
     return {
-      gate: 'key',
-      message: `Another task of its concurrency_key runs; its end lets this one run. It looks by itself at ${iso(nextAt)}, and spends no attempt.`,
+      gate: task.concurrencyKey === undefined ? 'limit' : 'key',
+      message: `${task.concurrencyKey === undefined ? 'As many tasks of its tenant run as may at once; the end of one' : 'Another task of its concurrency_key runs, or as many of its tenant as may; its end'} lets this one run. It looks by itself at ${iso(nextAt)}, and spends no attempt.`,
       nextAt,
     }
   if (task.status !== 'RETRYING')

@@ -32,6 +32,7 @@ import type { Changed, TaskStore } from '../../ports/task-store.ts'
 import type { TextStream } from '../../ports/text-stream.ts'
 import type { UploadStore } from '../../ports/upload-store.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
+import type { RunningLimit } from '../shared/limit-running.ts'
 import { restartTask } from '../shared/restart-task.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { retryUnavailable } from '../shared/retry-unavailable.ts'
@@ -95,6 +96,7 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   /** The bound of an answer that nobody bounds, in a stage whose tenants have a budget. */
   readonly budget?: Budget | undefined
   readonly turns: KeyTurns
+  readonly runningLimit?: RunningLimit
   /** Tells whoever wants to hear of it that a task's first attempt began. */
   readonly tellStarted?: (task: Task) => Promise<void>
   /** Lives as long as the execution environment. */
@@ -166,6 +168,8 @@ async function runAttempt(
     if (isSkipped) return 'done'
   }
   if (!(await takeTurn(dependencies, task, token))) return 'done'
+  const place = await dependencies.runningLimit?.enter(task, token)
+  if (place === 'waits') return 'done'
   // Beside the attempt, which waits for nobody; who dies here has told nobody, and the next attempt tells it no more.
   const told = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
   const text = new StreamedText(dependencies, task)
@@ -182,6 +186,7 @@ async function runAttempt(
     return await endAttempt(dependencies, attempt(), error)
   } finally {
     supervised.release()
+    await place?.leave()
     await told
   }
 }

@@ -10,6 +10,7 @@ import {
 } from '../../domain/schedule.ts'
 import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
 import type { ScheduleStore } from '../../ports/schedule-store.ts'
+import type { OwnedLimit } from '../limits/limit-owned.ts'
 import { type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
 import { type CancelDependencies, cancelTask } from '../tasks/cancel-task.ts'
 import type { ScheduledSubmission } from './fire-schedule.ts'
@@ -17,6 +18,8 @@ import type { ScheduledSubmission } from './fire-schedule.ts'
 export interface ScheduleDependencies extends SubmitDependencies, CancelDependencies {
   readonly schedules: ScheduleStore
   readonly times: ScheduleTimes
+  /** How many its tenant may have. */
+  readonly scheduleLimit?: OwnedLimit
 }
 
 /** Schedules of one tenant. */
@@ -33,14 +36,23 @@ export type ScheduleDraft = Pick<
  * @throws RequestError `invalid_request` for a schedule that never fires, or one too many.
  */
 export async function createSchedule(
-  { schedules, times, clock, log }: ScheduleDependencies,
+  { schedules, times, clock, log, scheduleLimit }: ScheduleDependencies,
   key: TaskKey,
   draft: ScheduleDraft,
 ): Promise<Schedule> {
   const now = clock.now()
   const nextAt = firstTime(times, draft, now)
-  const { cursor } = await schedules.list(key.tenant, MAX_SCHEDULES - 1)
+  const { schedules: known, cursor } = await schedules.list(key.tenant, MAX_SCHEDULES - 1)
   if (cursor !== undefined) throw tooMany()
+  const placed = { id: key.id, since: now }
+  // One that is there already is no further one: the same key is answered at the limit too.
+  const existing = known.find(({ id }) => id === key.id)
+  if (existing) return existing
+  await scheduleLimit?.take(
+    key.tenant,
+    placed,
+    known.flatMap(({ id, createdAt, source }) => (source === 'api' ? [{ id, since: createdAt }] : [])),
+  )
   const schedule: Schedule = {
     ...key,
     ...draft,
@@ -54,7 +66,10 @@ export async function createSchedule(
     version: 1,
   }
   const outcome = await schedules.create(schedule)
-  if (!outcome.created) return outcome.existing
+  if (!outcome.created) {
+    if (outcome.existing.createdAt !== now) await scheduleLimit?.leave(key.tenant, placed)
+    return outcome.existing
+  }
   log('schedule.created', { tenant: key.tenant, schedule_id: key.id })
   return schedule
 }
@@ -125,6 +140,10 @@ export async function deleteSchedule(dependencies: ScheduleDependencies, key: Ta
     refuseStageOwned(seen)
     if (!(await dependencies.schedules.remove(seen))) continue
     await takeBack(dependencies, seen)
+    // One that stays taken is found by whoever finds no other.
+    await dependencies.scheduleLimit
+      ?.leave(key.tenant, { id: key.id, since: seen.createdAt })
+      .catch(() => undefined)
     dependencies.log('schedule.deleted', { tenant: key.tenant, schedule_id: key.id })
     return
   }

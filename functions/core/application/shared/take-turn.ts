@@ -1,5 +1,5 @@
 import { pendingOf } from '../../domain/follow-ups.ts'
-import { isFinal, type Task } from '../../domain/task.ts'
+import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
 import { standInLine, stepForward } from '../../domain/transitions.ts'
 import type { KeyTurns } from '../../ports/key-turns.ts'
 import type { Log } from '../../ports/log.ts'
@@ -16,6 +16,10 @@ const LOOK_AGAIN_MS = 60_000
 const MOST_MS = 900_000
 /** Others in line that are no longer there are passed over, so many at once. */
 const MOST_PASSED = 20
+
+/** When a task in line looks for itself, whether or not somebody wakes it. */
+export const lookAgainMs = ({ turnWaits = 0 }: Pick<Task, 'turnWaits'>): number =>
+  Math.min(MOST_MS, LOOK_AGAIN_MS * 2 ** Math.min(4, turnWaits))
 
 /**
  * Lets an attempt run if it is its key's turn, else puts its task in line: no attempt is spent, and whoever ends wakes the
@@ -34,7 +38,7 @@ export async function takeTurn(dependencies: TurnDependencies, task: Task, token
   if (!held || (isFinal(held.status) && !pendingOf(held).includes('turn')))
     if ((await turns.take(tenant, key, id, clock.now(), holder)) === undefined) return true
   const now = clock.now()
-  const waitMs = Math.min(MOST_MS, LOOK_AGAIN_MS * 2 ** Math.min(4, task.turnWaits ?? 0))
+  const waitMs = lookAgainMs(task)
   const { changed, task: row } = await store.change(task, standInLine(task, token, now, now + waitMs))
   if (!changed || !row) return false
   log('task.in_line', { ...taskFields(task), retry_in_ms: waitMs })
@@ -51,19 +55,25 @@ export async function passTurn(dependencies: TurnDependencies, task: Task): Prom
   if (seen.holder === undefined) await wakeNext(dependencies, task.tenant, seen.waiting)
 }
 
-/** The row first, then its message: dying between the two is a message that the sweeper sends. */
 async function wakeNext(
   dependencies: TurnDependencies,
   tenant: string,
   waiting: readonly string[],
 ): Promise<void> {
+  for (const id of waiting.slice(0, MOST_PASSED)) if (await wakeTask(dependencies, { tenant, id })) return
+}
+
+/**
+ * Wakes a task that stands in line. The row first, then its message: dying between the two is a message that the sweeper sends.
+ *
+ * @returns false for one that is no longer there, or whose attempt has not yet said that it waits.
+ */
+export async function wakeTask(dependencies: EnqueueDependencies, key: TaskKey): Promise<boolean> {
   const { store, clock } = dependencies
-  for (const id of waiting.slice(0, MOST_PASSED)) {
-    const seen = await store.get({ tenant, id })
-    if (seen?.turnWaits === undefined || isFinal(seen.status) || seen.status === 'PROCESSING') continue
-    const woken = await store.change(seen, stepForward(seen, clock.now()))
-    if (!woken.changed || !woken.task) continue
-    await enqueue(dependencies, woken.task)
-    return
-  }
+  const seen = await store.get(key)
+  if (seen?.turnWaits === undefined || isFinal(seen.status) || seen.status === 'PROCESSING') return false
+  const woken = await store.change(seen, stepForward(seen, clock.now()))
+  if (!woken.changed || !woken.task) return false
+  await enqueue(dependencies, woken.task)
+  return true
 }

@@ -42,7 +42,7 @@ export async function admitTask(
   { tenant, id: taskId, model, worstMicroUsd: worst, inputBytes = 0 }: AdmittedTask,
   origin: Origin = 'caller',
 ): Promise<Held | undefined> {
-  const { budget, openTasks, submitsPerMinute, burst, payloadBytes } = all
+  const { budget, openTasks, queuedTasks, submitsPerMinute, burst, payloadBytes } = all
   if (hasBudget(budget) && model !== null && worst === undefined)
     throw new RequestError(
       'wrong_state',
@@ -57,7 +57,7 @@ export async function admitTask(
   // A task that calls no model counts with no budget.
   const worstMicroUsd = worst ?? 0
   const limits: TenantLimits = {
-    ...(origin === 'inner' ? {} : { openTasks }),
+    ...(origin === 'inner' ? {} : { openTasks, queuedTasks }),
     ...(origin === 'caller' ? { submitsPerMinute, burst } : {}),
     ...(worstMicroUsd > 0 ? { budget } : {}),
   }

@@ -4,10 +4,13 @@ import type { Plan } from '../../domain/workflow/plan.ts'
 import { end, type NodeState, type Workflow } from '../../domain/workflow/workflow.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
+import type { OwnedLimit } from '../limits/limit-owned.ts'
 
 interface Dependencies {
   readonly workflows: WorkflowStore
   readonly clock: Clock
+  /** How many its tenant may run at once. */
+  readonly workflowLimit?: OwnedLimit
 }
 
 const TRIES = 10
@@ -41,9 +44,12 @@ export function cancelWorkflow(dependencies: Dependencies, key: TaskKey): Promis
 /**
  * Runs a workflow again from the steps that did not complete; what completed is kept.
  *
- * @throws RequestError `not_found`, or `wrong_state` when it runs, has completed, or still cancels its tasks.
+ * @throws RequestError `not_found`, or `wrong_state` when it runs, has completed, or still cancels its tasks; `limit_reached`.
  */
-export function retryWorkflow(dependencies: Dependencies, key: TaskKey): Promise<Workflow> {
+export async function retryWorkflow(dependencies: Dependencies, key: TaskKey): Promise<Workflow> {
+  const { createdAt, status } = await getWorkflow(dependencies, key)
+  if (status !== 'RUNNING')
+    await dependencies.workflowLimit?.take(key.tenant, { id: key.id, since: createdAt })
   return change(dependencies, key, (seen, now) => {
     if (seen.status !== 'FAILED' && seen.status !== 'CANCELLED')
       throw new RequestError(

@@ -9,6 +9,7 @@ import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
+import type { OwnedLimit } from '../limits/limit-owned.ts'
 import { invalid } from '../submit/prepare-submission.ts'
 import type { WorkflowDependencies } from './start-tasks.ts'
 
@@ -20,6 +21,8 @@ export interface SubmitWorkflowDependencies {
   readonly ids: Ids
   readonly log: Log
   readonly prepare: WorkflowDependencies['prepare']
+  /** How many its tenant may run at once. */
+  readonly workflowLimit?: OwnedLimit
 }
 
 export interface WorkflowRequest {
@@ -36,13 +39,13 @@ export interface WorkflowRequest {
 /**
  * Accepts a workflow: one conditional write, one send. Dying after the write loses nothing: the row is due in a minute.
  *
- * @throws RequestError `invalid_request` with a path per wrong place, `idempotency_key_reused`.
+ * @throws RequestError `invalid_request` with a path per wrong place, `idempotency_key_reused`, `limit_reached`.
  */
 export async function submitWorkflow(
   dependencies: SubmitWorkflowDependencies,
   { tenant, name, body, tags, timeoutMs, idempotencyKey, bodyHash }: WorkflowRequest,
 ): Promise<{ readonly workflow: Workflow; readonly plan: Plan; readonly isReplay: boolean }> {
-  const { workflows, payloads, clock, ids, log } = dependencies
+  const { workflows, payloads, clock, ids, log, workflowLimit } = dependencies
   const compiled = compile(body)
   if ('errors' in compiled) throw invalid(compiled.errors)
   const { plan, paths } = compiled
@@ -54,6 +57,11 @@ export async function submitWorkflow(
     idempotencyKey === undefined
       ? ids.taskId()
       : ids.derivedTaskId(tenant, `\u0000workflow-key/${idempotencyKey}`)
+  const placed = { id, since: now }
+  await workflowLimit?.take(tenant, placed).catch(async (error: unknown) => {
+    // A replay is no new workflow: it is answered at the limit too.
+    if (idempotencyKey === undefined || !(await workflows.get({ tenant, id }))) throw error
+  })
   const workflow: Workflow = {
     tenant,
     id,
@@ -74,6 +82,7 @@ export async function submitWorkflow(
   }
   const outcome = await workflows.create(workflow)
   if (!outcome.created) {
+    if (outcome.existing.createdAt !== now) await workflowLimit?.leave(tenant, placed).catch(() => undefined)
     if (outcome.existing.bodyHash !== bodyHash)
       throw new RequestError(
         'idempotency_key_reused',

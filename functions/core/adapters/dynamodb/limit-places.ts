@@ -1,0 +1,103 @@
+import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import type { LimitPlaces, Placed, PlaceKind, Places } from '../../ports/limit-places.ts'
+import type { Row } from './row.ts'
+import { Table } from './table.ts'
+
+const keyOf = (tenant: string, kind: PlaceKind): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: kind })
+/** Behind these nobody stands in line; who came later looks again by the clock. 45 bytes each. */
+const MOST_WAITING = 1_000
+const NAMES = { '#taken': 'taken', '#waiting': 'waiting' }
+
+/** Its text sorts by time: 13 digits until the year 2286. */
+const markOf = ({ id, since }: Placed): string => `${String(since).padStart(13, '0')}/${id}`
+const setOf = (placed: readonly Placed[]): Set<string> => new Set(placed.map(markOf))
+
+const toPlaced = (mark: string): Placed => ({ id: mark.slice(14), since: Number(mark.slice(0, 13)) })
+const listOf = (marks: unknown): readonly Placed[] =>
+  marks instanceof Set ? [...(marks as Set<string>)].toSorted().map(toPlaced) : []
+const toPlaces = (row: Row | undefined): Places => ({
+  taken: listOf(row?.taken),
+  waiting: listOf(row?.waiting),
+})
+
+/** One row per tenant and kind: two sets of names, so that every write may be repeated. */
+export class DynamoLimitPlaces implements LimitPlaces {
+  readonly #table: Table
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#table = new Table(client, table)
+  }
+
+  async take(
+    tenant: string,
+    kind: PlaceKind,
+    placed: Placed,
+    most: number,
+    known: readonly Placed[] = [],
+  ): Promise<Places | undefined> {
+    const answer = await this.#update(tenant, kind, {
+      UpdateExpression: 'ADD #taken :taken DELETE #waiting :me',
+      ConditionExpression: 'attribute_not_exists(#taken) OR size(#taken) < :most OR contains(#taken, :mark)',
+      ExpressionAttributeNames: NAMES,
+      ExpressionAttributeValues: {
+        ':taken': setOf([placed, ...known]),
+        ':me': setOf([placed]),
+        ':mark': markOf(placed),
+        ':most': most,
+      },
+    })
+    return 'refused' in answer ? toPlaces(answer.old ?? (await this.#read(tenant, kind))) : undefined
+  }
+
+  async leave(tenant: string, kind: PlaceKind, placed: readonly Placed[]): Promise<Places> {
+    const answer = await this.#update(tenant, kind, {
+      UpdateExpression: 'DELETE #taken :them, #waiting :them',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeNames: NAMES,
+      ExpressionAttributeValues: { ':them': setOf(placed) },
+      ReturnValues: 'ALL_NEW',
+    })
+    return toPlaces('refused' in answer ? undefined : answer.Attributes)
+  }
+
+  async wait(tenant: string, kind: PlaceKind, placed: Placed): Promise<Places> {
+    const answer = await this.#update(tenant, kind, {
+      UpdateExpression: 'ADD #waiting :me',
+      ConditionExpression: 'attribute_not_exists(#waiting) OR size(#waiting) < :most',
+      ExpressionAttributeNames: { '#waiting': 'waiting' },
+      ExpressionAttributeValues: { ':me': setOf([placed]), ':most': MOST_WAITING },
+      ReturnValues: 'ALL_NEW',
+    })
+    return toPlaces('refused' in answer ? answer.old : answer.Attributes)
+  }
+
+  async call(tenant: string, kind: PlaceKind, placed: Placed): Promise<boolean> {
+    const answer = await this.#update(tenant, kind, {
+      UpdateExpression: 'DELETE #waiting :me',
+      ConditionExpression: 'contains(#waiting, :mark)',
+      ExpressionAttributeNames: { '#waiting': 'waiting' },
+      ExpressionAttributeValues: { ':me': setOf([placed]), ':mark': markOf(placed) },
+    })
+    return !('refused' in answer)
+  }
+
+  #update(tenant: string, kind: PlaceKind, write: object) {
+    const update = new UpdateCommand({
+      TableName: this.#table.name,
+      Key: keyOf(tenant, kind),
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      UpdateExpression: '',
+      ...write,
+    })
+    return this.#table.write('places', (client) => client.send(update))
+  }
+
+  async #read(tenant: string, kind: PlaceKind): Promise<Row | undefined> {
+    const get = new GetCommand({
+      TableName: this.#table.name,
+      Key: keyOf(tenant, kind),
+      ConsistentRead: true,
+    })
+    return (await this.#table.call('read', (client) => client.send(get))).Item
+  }
+}

@@ -1,0 +1,62 @@
+import { limitReached, PLACES_RETRY_MS, type TenantLimits } from '../../domain/limits.ts'
+import type { TaskKey } from '../../domain/task.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { LimitPlaces, Placed } from '../../ports/limit-places.ts'
+
+export interface OwnedLimitDependencies {
+  readonly places: LimitPlaces
+  readonly limitsOf: (tenant: string) => Promise<TenantLimits>
+  readonly clock: Pick<Clock, 'now' | 'random'>
+}
+
+/** How many a tenant may have of what it makes and keeps. */
+export interface OwnedLimit {
+  /**
+   * @param known those that are there, for kinds that are listed anyway.
+   * @throws RequestError `limit_reached`.
+   */
+  take(tenant: string, placed: Placed, known?: readonly Placed[]): Promise<void>
+  leave(tenant: string, placed: Placed): Promise<void>
+}
+
+/** Whoever takes a place writes its row within seconds. */
+const ORPHAN_MS = 60_000
+const MOST_LOOKED_AT = 100
+
+/**
+ * Counts exactly: of any number of callers at once no more get in. What has ended, and a place whose row was never written, is
+ * looked for when no place is left, so that an end costs no write.
+ *
+ * @param isThere whether a row counts.
+ */
+export function openOwnedLimit(
+  { places, limitsOf, clock }: OwnedLimitDependencies,
+  kind: 'schedules' | 'workflows',
+  isThere: (key: TaskKey) => Promise<boolean>,
+): OwnedLimit {
+  const freeGone = async (tenant: string, taken: readonly Placed[]): Promise<boolean> => {
+    const old = taken.filter(({ since }) => since < clock.now() - ORPHAN_MS)
+    const start = Math.floor(clock.random() * Math.max(0, old.length - MOST_LOOKED_AT + 1))
+    const some = old.slice(start, start + MOST_LOOKED_AT)
+    const there = await Promise.all(some.map(({ id }) => isThere({ tenant, id })))
+    const gone = some.filter((_, index) => !there[index])
+    if (gone.length > 0) await places.leave(tenant, kind, gone)
+    return gone.length > 0
+  }
+  return {
+    async take(tenant, placed, known = []) {
+      const limits = await limitsOf(tenant)
+      const most = limits[kind]
+      if (most === undefined) return
+      const refused = () => limitReached({ limit: kind, retryAfterMs: PLACES_RETRY_MS[kind] }, limits)
+      if (known.filter(({ id }) => id !== placed.id).length >= most) throw refused()
+      const full = await places.take(tenant, kind, placed, most, known)
+      if (!full) return
+      if (!(await freeGone(tenant, full.taken))) throw refused()
+      if (await places.take(tenant, kind, placed, most, known)) throw refused()
+    },
+    async leave(tenant, placed) {
+      if ((await limitsOf(tenant))[kind] !== undefined) await places.leave(tenant, kind, [placed])
+    },
+  }
+}
