@@ -48,6 +48,8 @@ const firing = {
   admission: openAdmission(),
   isTallied: true as const,
 }
+/** The sweeper looks ahead: what it asks for is asked for at its time. */
+const secondsTo = (dueAt: number): number => Math.max(0, Math.ceil((dueAt - clock.now()) / 1_000))
 const dependencies = {
   store,
   steps: openSteps(),
@@ -56,10 +58,9 @@ const dependencies = {
   queue,
   followUps: openFollowUps(queue),
   dueItems: {
-    workflow: (key: TaskKey) => kicks.kick(key),
+    workflow: (key: TaskKey, dueAt: number) => kicks.kick(key, secondsTo(dueAt)),
     schedule: (key: TaskKey) => fireSchedule(firing, key),
-    delivery: (key: TaskKey, dueAt: number) =>
-      webhookQueue.kick(key, Math.max(0, Math.ceil((dueAt - clock.now()) / 1_000))),
+    delivery: (key: TaskKey, dueAt: number) => webhookQueue.kick(key, secondsTo(dueAt)),
   },
   lanes: openLanes(),
   clock,

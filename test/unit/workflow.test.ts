@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { advanceWorkflow } from '../../functions/core/application/workflow/advance-workflow.ts'
 import {
   cancelWorkflow,
   retryWorkflow,
@@ -272,6 +273,56 @@ describe('a workflow', () => {
     await world.report()
     expect(world.read().status).toBe('COMPLETED')
     expect(await cost()).toBeNull()
+  })
+
+  it('one process makes the tasks of a step; who is asked meanwhile leaves it to that one', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ group: Array.from({ length: 1_200 }, () => step()) })
+    const create = world.store.create.bind(world.store)
+    let creates = 0
+    world.store.create = async (task) => {
+      creates += 1
+      if (creates % 400 === 0) await world.advance(id)
+      return create(task)
+    }
+    await world.advance(id)
+    expect(world.open()).toHaveLength(1_200)
+    expect(creates).toBe(1_200)
+  })
+
+  it('of a step that is cut short in the middle of its start, the rest is made when it is asked for again', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ group: Array.from({ length: 1_200 }, () => step()) })
+    const key = { tenant: TENANT, id }
+    const [begun, isOver] = [world.clock.now(), () => world.open().length >= 700]
+    await world.within(async (dependencies) => {
+      const clock = { ...dependencies.clock, now: () => begun + (isOver() ? 10_000 : 0) }
+      expect(await advanceWorkflow({ ...dependencies, clock }, key, begun + 5_000)).toBe('unfinished')
+    })
+    expect(world.open().length).toBeLessThan(800)
+    // Asked for anew at once, ten seconds later: nothing has to become due first.
+    await world.clock.advance(10_000)
+    await world.advance(id)
+    expect(world.open()).toHaveLength(1_200)
+  })
+
+  it('fail_fast makes no more tasks of a large group once one has failed', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ group: Array.from({ length: 2_000 }, () => step()) })
+    const create = world.store.create.bind(world.store)
+    let isFailed = false
+    world.store.create = async (task) => {
+      if (world.open().length === 300 && !isFailed) {
+        isFailed = true
+        await world.finish(world.open()[0] as Task, 'fails')
+        await world.report()
+      }
+      return create(task)
+    }
+    await world.advance(id)
+    expect(world.read()).toMatchObject({ status: 'FAILED', error: { code: 'step_failed' } })
+    expect(world.tasks()).toHaveLength(500)
+    expect(world.open()).toEqual([])
   })
 
   it('a fan-out of 10,000 costs two writes a leaf beside its own', async () => {

@@ -5,6 +5,7 @@ import { MAX_TASKS, type Plan, type PlanNode } from '../../domain/workflow/plan.
 import { MissingReferenceError } from '../../domain/workflow/references.ts'
 import {
   decide,
+  hasTasks,
   type Join,
   type NodeState,
   STEP_MESSAGE,
@@ -38,6 +39,7 @@ export async function advanceWorkflow(
 ): Promise<Advanced> {
   const { workflows, payloads, clock, log, retentionDays } = dependencies
   let plan: Plan | undefined
+  let written: number | undefined
   for (let tries = 0; tries < TRIES; ) {
     const seen = await workflows.get(key)
     if (!seen) return 'settled'
@@ -48,8 +50,11 @@ export async function advanceWorkflow(
     const starting = plan.nodes.find(({ name }) => seen.nodes[name]?.status === 'STARTING')
     let next: Workflow | undefined
     if (starting) {
+      // Whoever wrote last makes its tasks; when that process dies, the row is due.
+      if ((seen.dueAt ?? 0) > clock.now() && seen.version !== written) return 'settled'
       if (clock.now() > stopAt) return 'unfinished'
-      next = await startTasks(dependencies, seen, starting, stopAt)
+      next = await endOfStart(dependencies, plan, seen, starting)
+      next ??= await startTasks(dependencies, seen, starting, stopAt)
     } else {
       const now = clock.now()
       const decision = decide(plan, seen, await readJoins(dependencies, plan, seen), now)
@@ -67,6 +72,7 @@ export async function advanceWorkflow(
       await clock.sleep(Math.round(clock.random() * 20 * tries))
       continue
     }
+    written = seen.version + 1
     if (next.status !== 'RUNNING')
       log(`workflow.${next.status.toLowerCase()}`, {
         tenant: key.tenant,
@@ -77,13 +83,26 @@ export async function advanceWorkflow(
   throw new UnavailableError('Too many at once move this workflow on.')
 }
 
+/** What was made first may have failed, or the time may be over, before the last of many is made: then the rest is not. */
+async function endOfStart(
+  dependencies: WorkflowDependencies,
+  plan: Plan,
+  seen: Workflow,
+  { name }: PlanNode,
+): Promise<Workflow | undefined> {
+  if (!seen.nodes[name]?.started) return undefined
+  const joins = await readJoins(dependencies, plan, seen)
+  const { workflow } = decide(plan, seen, joins, dependencies.clock.now())
+  return workflow.status === 'RUNNING' ? undefined : workflow
+}
+
 async function readJoins(
   { workflows }: WorkflowDependencies,
   plan: Plan,
   seen: Workflow,
 ): Promise<ReadonlyMap<string, Join>> {
   const running = plan.nodes.filter(
-    ({ name }) => seen.nodes[name]?.status === 'RUNNING' && seen.nodes[name]?.size !== undefined,
+    ({ name }) => hasTasks(seen.nodes[name]) && seen.nodes[name]?.size !== undefined,
   )
   const joins = await Promise.all(
     running.map(async ({ name }) => {

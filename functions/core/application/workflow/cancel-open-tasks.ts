@@ -50,7 +50,8 @@ export async function cancelOpenTasks(
   }
   const isFirstLook = seen.finishedAt !== undefined && (seen.dueAt ?? 0) < seen.finishedAt + STARTER_MS
   const wasStarting = Object.values(seen.nodes).some(
-    ({ status, size = 0, started = size }) => status === 'CANCELLED' && started < size,
+    ({ status, size = 0, started = size }) =>
+      (status === 'CANCELLED' || status === 'FAILED') && started < size,
   )
   const { dueAt: _due, ...settled } = seen
   const now = clock.now()

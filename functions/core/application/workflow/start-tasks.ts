@@ -85,9 +85,10 @@ export async function startTasks(
           retryable: false,
         },
       })
-    return made < size
-      ? { ...set({ started: made }), dueAt: clock.now() + RESUME_MS }
-      : set({ status: 'RUNNING', started: size })
+    if (made >= size) return set({ status: 'RUNNING', started: size })
+    const some = set({ started: made })
+    // The time is over: whoever is asked next goes on at once.
+    return clock.now() > stopAt ? { ...some, dueAt: clock.now() } : some
   } catch (error) {
     if (!(error instanceof MissingReferenceError)) throw error
     return set({

@@ -120,6 +120,10 @@ export const shardSize = (size: number, shard: number): number =>
 export const isEnded = (status: NodeStatus): boolean =>
   status === 'COMPLETED' || status === 'FAILED' || status === 'SKIPPED' || status === 'CANCELLED'
 
+/** Its tasks may end, though not all are made yet. */
+export const hasTasks = (state: NodeState | undefined): boolean =>
+  state?.status === 'STARTING' || state?.status === 'RUNNING'
+
 /**
  * What a step's task id is derived from. Starts with a character that no Idempotency-Key may have, so that no caller can
  * take a step's id.
@@ -153,7 +157,7 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
   }
   for (const node of plan.nodes) {
     const state = nodes[node.name]
-    if (state?.status !== 'RUNNING') continue
+    if (!state || !hasTasks(state)) continue
     const ended =
       node.kind === 'wait' ? endOfWait(node, state, seen, now) : endOfTasks(state, joins.get(node.name), plan)
     if (ended) set(node.name, { ...ended, finishedAt: now })
