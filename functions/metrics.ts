@@ -3,16 +3,13 @@
  * these events into CloudWatch's embedded metric format (no call to AWS, no buffer that a crash could lose); dashboards
  * and alarms in `lib/observability` may name no other. Imports nothing, like `contract.ts`.
  *
- * A combination of dimension values that was seen in an hour costs like a metric of its own, so each dimension has few
- * values and none is chosen by a caller: lane, task type, provider, model by its entry in the price list, error code.
- * Tenant and task id are log fields.
+ * A combination of dimension values that was seen in an hour costs like a metric of its own, so there are few, and each is
+ * read by a graph or an alarm: a test says so. Type, model, error code, tenant and task id are fields of the log lines, which
+ * the saved queries ask for; use by type and model is exact in `GET /usage`.
  */
 export const DIMENSIONS = {
   Lane: 'lane',
-  Type: 'type',
   Provider: 'provider',
-  Model: 'model',
-  Code: 'code',
 } as const
 export type Dimension = keyof typeof DIMENSIONS
 
@@ -42,7 +39,7 @@ export const METRICS = [
     name: 'Submitted',
     unit: 'Count',
     events: ['task.submitted'],
-    dimensions: [[], ['Lane'], ['Type']],
+    dimensions: [[], ['Lane']],
     means: 'Tasks accepted.',
   }),
   define({
@@ -56,21 +53,29 @@ export const METRICS = [
     name: 'Completed',
     unit: 'Count',
     events: ['task.completed'],
-    dimensions: [[], ['Lane'], ['Type']],
+    dimensions: [[], ['Lane']],
     means: 'Tasks that ended with a result.',
   }),
   define({
     name: 'Failed',
     unit: 'Count',
     events: ['task.failed', 'task.crashed'],
-    dimensions: [[], ['Lane'], ['Code']],
+    dimensions: [[], ['Lane']],
     means: 'Tasks that failed for good.',
+  }),
+  define({
+    name: 'Declined',
+    unit: 'Count',
+    events: ['task.failed'],
+    when: { field: 'code', is: 'content_refused' },
+    dimensions: [[]],
+    means: 'Of these, tasks whose prompt a model would not answer.',
   }),
   define({
     name: 'Retried',
     unit: 'Count',
     events: ['task.retrying'],
-    dimensions: [['Lane'], ['Code']],
+    dimensions: [['Lane']],
     means: 'Attempts that failed and are made again.',
   }),
   define({
@@ -142,7 +147,7 @@ export const METRICS = [
     unit: 'Milliseconds',
     events: ['task.completed'],
     value: 'run_ms',
-    dimensions: [['Lane'], ['Type']],
+    dimensions: [['Lane']],
     means: 'Length of the attempt that succeeded.',
   }),
   define({
@@ -175,7 +180,7 @@ export const METRICS = [
     unit: 'Count',
     events: ['task.stopped'],
     when: { field: 'code', is: 'lease_lost' },
-    dimensions: [[], ['Lane']],
+    dimensions: [[]],
     means: 'Attempts that another attempt took the task from: work paid twice.',
   }),
   define({
@@ -256,19 +261,11 @@ export const METRICS = [
     means: 'Pauses of the calls to a provider that kept failing.',
   }),
   define({
-    name: 'InputTokens',
-    unit: 'Count',
-    events: ['model.answered'],
-    value: 'input_tokens',
-    dimensions: [['Provider'], ['Provider', 'Model']],
-    means: 'Tokens sent to models.',
-  }),
-  define({
     name: 'OutputTokens',
     unit: 'Count',
     events: ['model.answered'],
     value: 'output_tokens',
-    dimensions: [['Provider'], ['Provider', 'Model']],
+    dimensions: [['Provider']],
     means: 'Tokens that models answered with.',
   }),
   define({
@@ -276,7 +273,7 @@ export const METRICS = [
     unit: 'None',
     events: ['model.answered'],
     value: 'cost_usd',
-    dimensions: [[], ['Provider'], ['Provider', 'Model']],
+    dimensions: [[]],
     means: 'US dollars, at list prices; calls of models without a known price are not in it.',
   }),
   define({

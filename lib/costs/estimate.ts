@@ -1,8 +1,6 @@
 import { ATTEMPT, TIMING } from '../../functions/contract/timing.ts'
 import { LANES, TABLE } from '../../functions/contract.ts'
-import { PRICED } from '../../functions/core/domain/cost.ts'
 import { type Dimension, METRICS } from '../../functions/metrics.ts'
-import manifest from '../../functions/tasks/manifest.gen.json' with { type: 'json' }
 import type { LaneSettings, StageSettings } from '../stages/stage-schema.ts'
 import { PRICES } from './prices.ts'
 import { type SlotUse, simulateSlots } from './slots.ts'
@@ -26,19 +24,26 @@ export const REQUESTS_PER_TASK = 3
 const API_SECONDS = 0.012
 /** Spread of the lengths of model calls: p95 is then 1.9 times the mean. */
 const SIGMA = 0.45
-/** Put: row, list and due entry. Claim: row, and a due entry in place of another. Complete: a row of 2 kB, one due entry less. */
-const WRITE_UNITS = 9
-/** The end is added to its hour and its day: the due entry that stays until then, two additions, the row without it. */
-const TALLY_UNITS = 5
-/** Put into the state index, and taken out at the end. */
-const STATE_UNITS = 2
+/**
+ * Write units of a model task with a prompt of 200 bytes and an answer of 1,000, by DynamoDB's rules; counted by
+ * `test/unit/write-units.test.ts`. The row grows from 0.8 to 2.1 kB.
+ */
+export const WRITE_UNITS = {
+  /** The row, and its entries in three indexes. */
+  submitted: 4,
+  /** The row, and a due entry in place of another. */
+  claimed: 3,
+  /** The row, a due entry in place of another, and the entry of its state. */
+  ended: 6,
+  /** The row, and its due entry. */
+  counted: 4,
+} as const
+/** The rows of its hour and its day. */
+const TALLY_UNITS = 2
 /** A sweep that finds little. */
 const SWEEP_SECONDS = 0.2
 /** A heartbeat writes row and due index. */
 const HEARTBEAT_UNITS = 4
-/** Progress is told at most this often; it writes the row alone, of up to 2 kB. */
-const PROGRESS_SECONDS = 2
-const PROGRESS_UNITS = 2
 /** The five lines of a task, as long as they are: submitted, claimed, called, completed with its metrics, answered. */
 const LOG_BYTES = 3_344
 /** One line of the access log a request, one report an invocation. */
@@ -65,8 +70,8 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   const requests = tasks * REQUESTS_PER_TASK
   const apiGb = stage.api.memoryMb / 1_024
   const beats = Math.floor(seconds / (TIMING.heartbeatMs / 1_000))
-  const told = Math.floor(seconds / PROGRESS_SECONDS)
-  const writes = WRITE_UNITS + STATE_UNITS + TALLY_UNITS + beats * HEARTBEAT_UNITS + told * PROGRESS_UNITS
+  const own = Object.values(WRITE_UNITS).reduce((sum, units) => sum + units, TALLY_UNITS)
+  const writes = own + beats * HEARTBEAT_UNITS
   const looks = REQUESTS_PER_TASK - 1 + Math.floor(seconds / (ATTEMPT.cancelCheckMs / 1_000))
   // Sent and deleted once each, at most; the event source's receive and the hiding of what it brought; the worker's own polls.
   const sqsCalls = 2 + 2 * use.invocations + use.polls + beats
@@ -96,7 +101,7 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     {
       name: 'DynamoDB',
       usdPerMonth: tasks * (writes * PRICES.dynamoWriteUnit + looks * PRICES.dynamoReadUnit),
-      basis: `${writes} write and ${looks} read units a task`,
+      basis: `${writes} write and ${looks} read units a task; one that tells progress: 2 more every 2 s`,
     },
     {
       name: 'Storage',
@@ -151,7 +156,7 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     {
       name: 'Metrics',
       usdPerMonth: metrics * PRICES.metric,
-      basis: `${metrics} combinations of ${USUAL.Type} types in ${USUAL.Lane} lanes; at most ${metricCount(stage)}`,
+      basis: `${metrics} for ${USUAL.Lane} lanes and ${USUAL.Provider} provider; at most ${metricCount(stage)}`,
     },
   ]
 }
@@ -245,37 +250,22 @@ function watchOf({ hasObservability, observability, models }: StageSettings) {
 }
 
 /** Combinations of dimension values that a stage's metrics can have: what they cost when all are seen all month. */
-export function metricCount({ models }: StageSettings, most: Partial<typeof USUAL> = {}): number {
-  const all: Readonly<Record<Dimension, number>> = {
-    Lane: LANES.length,
-    Type: manifest.length,
-    Provider: models.providers.length,
-    // Each priced model has one provider, and every provider may have models without a price.
-    Model: PRICED.length + 1,
-    Code: ERROR_CODES,
-  }
-  const values = Object.fromEntries(
-    Object.entries(all).map(([name, count]) => [name, Math.min(count, most[name as Dimension] ?? count)]),
-  ) as Record<Dimension, number>
-  return combinationsOf(METRICS, values)
-}
+export const metricCount = ({ models }: StageSettings, most: Partial<typeof USUAL> = {}): number =>
+  combinationsOf(METRICS, {
+    Lane: Math.min(LANES.length, most.Lane ?? LANES.length),
+    Provider: Math.min(models.providers.length, most.Provider ?? models.providers.length),
+  })
 
-/** What one product uses of it all month: a type or two, a model or two of one provider, and a few ways to fail. */
-const USUAL: Readonly<Record<Dimension, number>> = { Lane: 2, Type: 2, Provider: 1, Model: 2, Code: 3 }
+/** What one product uses of it all month. */
+const USUAL: Readonly<Record<Dimension, number>> = { Lane: 2, Provider: 1 }
 
 /** How many metrics of these definitions there are when each dimension has so many values. */
-export function combinationsOf(
+export const combinationsOf = (
   definitions: readonly { readonly dimensions: readonly (readonly Dimension[])[] }[],
   values: Readonly<Record<Dimension, number>>,
-): number {
-  const combinations = (set: readonly Dimension[]) =>
-    set.includes('Model')
-      ? values.Model - 1 + values.Provider
-      : set.reduce((product, dimension) => product * values[dimension], 1)
-  return definitions.flatMap(({ dimensions }) => dimensions).reduce((sum, set) => sum + combinations(set), 0)
-}
-
-/** Codes that a stage meets: the runner's own and the providers', about; task types may add some. */
-const ERROR_CODES = 15
+): number =>
+  definitions
+    .flatMap(({ dimensions }) => dimensions)
+    .reduce((sum, set) => sum + set.reduce((product, dimension) => product * values[dimension], 1), 0)
 
 const round = (value: number) => Math.round(value * 100) / 100

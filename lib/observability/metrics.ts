@@ -69,10 +69,10 @@ export class StageMetrics {
    */
   failureRatio(period: Duration, atLeast: number, label = 'failed, %'): cloudwatch.MathExpression {
     return new cloudwatch.MathExpression({
-      expression: `IF(FILL(failed, 0) + FILL(completed, 0) >= ${atLeast}, 100 * (FILL(failed, 0) - FILL(refused, 0)) / (FILL(failed, 0) + FILL(completed, 0)), 0)`,
+      expression: `IF(FILL(failed, 0) + FILL(completed, 0) >= ${atLeast}, 100 * (FILL(failed, 0) - FILL(declined, 0)) / (FILL(failed, 0) + FILL(completed, 0)), 0)`,
       usingMetrics: {
         failed: this.own('Failed', { statistic: 'Sum', period }),
-        refused: this.own('Failed', { statistic: 'Sum', period, by: { Code: 'content_refused' } }),
+        declined: this.own('Declined', { statistic: 'Sum', period }),
         completed: this.own('Completed', { statistic: 'Sum', period }),
       },
       period,

@@ -79,10 +79,20 @@ describe('dashboards and alarms', () => {
     expect(wrong).toEqual([])
   })
 
+  it('read every metric by each of its dimensions: CloudWatch charges for what nobody looks at, too', () => {
+    const read = new Set(
+      namedMetrics(template).map(({ name, dimensions }) => `${name} ${dimensions.map(([key]) => key)}`),
+    )
+    const unread = (METRICS as readonly MetricDefinition[]).flatMap(({ name, dimensions }) =>
+      dimensions.map((set) => `${name} ${set}`).filter((one) => !read.has(one)),
+    )
+    expect(unread).toEqual([])
+  })
+
   it('refuse a metric by dimensions that it is not kept under', () => {
     const metrics = new StageMetrics('prod')
-    expect(() => metrics.own('QueueWait', { statistic: 'p50', by: { Type: 'text.generate' } })).toThrow(
-      'Metric QueueWait is not kept by [Type]; it is by [], [Lane]',
+    expect(() => metrics.own('QueueWait', { statistic: 'p50', by: { Provider: 'openai' } })).toThrow(
+      'Metric QueueWait is not kept by [Provider]; it is by [], [Lane]',
     )
   })
 
@@ -119,7 +129,7 @@ describe('dashboards and alarms', () => {
 
 it('the cost of the metrics is told at synth', () => {
   const infos = Annotations.fromStack(stage.observability as Stack).findInfo('*', Match.anyValue())
-  // As many as the project has types, lanes and providers: whoever adds one changes no number here.
+  // As many as the project has lanes and providers: whoever adds one changes no number here.
   const count = metricCount(loadStage('prod'))
   expect(infos.map(({ entry }) => String(entry.data)).join()).toContain(
     `${count} metrics of ours can arise, which cost ${(count * 0.3).toFixed(2)} USD a month`,
