@@ -1,0 +1,143 @@
+/** What the templates of a stage must say that has chosen managed rules, a key of its own and a channel of Slack, as checks over resources. */
+import type { Resource, Resources } from '../fixtures/templates.ts'
+import { readable, type Statement, type Templates } from './policy.ts'
+
+const ofType = (resources: Resources, type: string): readonly (readonly [string, Resource])[] =>
+  Object.entries(resources).filter(([, resource]) => resource.Type === type)
+
+interface Rule {
+  readonly Name: string
+  readonly Priority: number
+  readonly Action?: object
+  readonly OverrideAction?: object
+  readonly Statement: {
+    readonly RateBasedStatement?: { readonly Limit: number; readonly AggregateKeyType: string }
+    readonly ManagedRuleGroupStatement?: {
+      readonly RuleActionOverrides?: readonly { readonly Name: string; readonly ActionToUse: object }[]
+    }
+  }
+  readonly VisibilityConfig: { readonly SampledRequestsEnabled: boolean }
+}
+
+const GROUPS = [
+  'AWSManagedRulesAmazonIpReputationList',
+  'AWSManagedRulesCommonRuleSet',
+  'AWSManagedRulesKnownBadInputsRuleSet',
+]
+/** Rules over the body that a prompt about HTML, paths, metadata addresses or log4j breaks. */
+const COUNTING = [
+  'SizeRestrictions_BODY',
+  'CrossSiteScripting_BODY',
+  'GenericLFI_BODY',
+  'GenericRFI_BODY',
+  'EC2MetaDataSSRF_BODY',
+  'Log4JRCE_BODY',
+  'JavaDeserializationRCE_BODY',
+]
+
+/** AWS's managed rules stand before the API, refuse what is no prompt, and keep no headers. */
+export function webAclProblems({ stateless }: Templates, requestsPerAddress: number): readonly string[] {
+  const [[id = '', acl] = []] = ofType(stateless, 'AWS::WAFv2::WebACL')
+  const [[, association] = []] = ofType(stateless, 'AWS::WAFv2::WebACLAssociation')
+  const rules = (acl?.Properties.Rules ?? []) as readonly Rule[]
+  const [first] = rules
+  const limit = first?.Statement.RateBasedStatement
+  const counted = rules.flatMap(
+    ({ Statement }) => Statement.ManagedRuleGroupStatement?.RuleActionOverrides ?? [],
+  )
+  const isBlocking = (rule: Rule) =>
+    rule.Statement.RateBasedStatement
+      ? JSON.stringify(rule.Action ?? {}).startsWith('{"Block":')
+      : JSON.stringify(rule.OverrideAction) === '{"None":{}}'
+  const views = [acl?.Properties.VisibilityConfig, ...rules.map(({ VisibilityConfig }) => VisibilityConfig)]
+  return [
+    ...(acl?.Properties.Scope === 'REGIONAL' ? [] : ['an API takes regional ACLs only']),
+    ...(limit?.Limit === requestsPerAddress && limit.AggregateKeyType === 'IP'
+      ? []
+      : ['no limit for each address']),
+    ...GROUPS.filter((group) => !rules.some(({ Name }) => Name === group)).map(
+      (group) => `${group} is missing`,
+    ),
+    ...(new Set(rules.map(({ Priority }) => Priority)).size === rules.length
+      ? []
+      : ['two rules of one priority']),
+    ...rules.filter((rule) => !isBlocking(rule)).map(({ Name }) => `${Name} refuses nothing`),
+    ...COUNTING.filter((name) => !counted.some((rule) => rule.Name === name)).map(
+      (name) => `${name} refuses prompts`,
+    ),
+    ...counted
+      .filter(({ ActionToUse }) => JSON.stringify(ActionToUse) !== '{"Count":{}}')
+      .map(({ Name }) => `${Name} does not count`),
+    // Whole prompts cannot be judged by these: what is not about the body refuses, but for programs without a name.
+    ...counted
+      .filter(({ Name }) => !Name.endsWith('_BODY') && Name !== 'NoUserAgent_HEADER')
+      .map(({ Name }) => `${Name} refuses nothing`),
+    ...(views.every((view) => (view as Rule['VisibilityConfig'])?.SampledRequestsEnabled === false)
+      ? []
+      : ['samples of requests would keep headers, keys among them']),
+    ...(JSON.stringify(association?.Properties.WebACLArn) === JSON.stringify({ 'Fn::GetAtt': [id, 'Arn'] })
+      ? []
+      : ['the ACL stands before nothing']),
+    ...(readable(association?.Properties.ResourceArn).includes('/restapis/')
+      ? []
+      : ['the ACL stands before something else']),
+  ]
+}
+
+/** Rows and payload objects are under the customer's key, which roles use through table and bucket only. */
+export function customerKeyProblems({ stateful, stateless }: Templates, keyArn: string): readonly string[] {
+  const [[, table] = []] = ofType(stateful, 'AWS::DynamoDB::GlobalTable')
+  const [[, bucket] = []] = ofType(stateful, 'AWS::S3::Bucket')
+  const replicas = JSON.stringify(table?.Properties.Replicas ?? [])
+  const encryption = JSON.stringify(bucket?.Properties.BucketEncryption ?? {})
+  const given = ofType(stateless, 'AWS::IAM::Policy').flatMap(([id, { Properties }]) =>
+    (Properties.PolicyDocument as { Statement: readonly Statement[] }).Statement.filter(({ Resource }) =>
+      [Resource].flat().includes(keyArn),
+    ).map((statement) => ({ id, ...statement })),
+  )
+  const functions = ofType(stateless, 'AWS::Lambda::Function').length
+  return [
+    ...(JSON.stringify(table?.Properties.SSESpecification) === '{"SSEEnabled":true,"SSEType":"KMS"}'
+      ? []
+      : ['the table is not under KMS']),
+    ...(replicas.includes(`"KMSMasterKeyId":"${keyArn}"`) ? [] : ['the table is under another key']),
+    ...(encryption.includes(`"KMSMasterKeyID":"${keyArn}"`) ? [] : ['the bucket is under another key']),
+    ...(encryption.includes('"BucketKeyEnabled":true') ? [] : ['each object asks KMS: $3 a million']),
+    // All but the one that tells of health and types.
+    ...(given.length === functions - 1 ? [] : [`${given.length} of ${functions} roles may use the key`]),
+    ...given
+      .filter(({ Condition }) => !/"kms:ViaService":\[.*dynamodb.*s3/.test(JSON.stringify(Condition ?? {})))
+      .map(({ id }) => `${id} may use the key outside of table and bucket`),
+    ...given
+      .filter(
+        ({ Action }) =>
+          !['kms:Decrypt', 'kms:GenerateDataKey'].every((action) => [Action].flat().includes(action)),
+      )
+      .map(({ id }) => `${id} cannot read or write`),
+    ...given
+      .filter(({ Action }) => [Action].flat().some((action) => /\*|Delete|Disable|Put|Schedule/.test(action)))
+      .map(({ id }) => `${id} may harm the key`),
+  ]
+}
+
+/** A channel of Slack hears the urgent topic, and nobody does anything to the account from it. */
+export function slackProblems(
+  { observability }: Templates,
+  channel: { readonly workspaceId: string; readonly channelId: string },
+): readonly string[] {
+  const found = ofType(observability, 'AWS::Chatbot::SlackChannelConfiguration')
+  return [
+    ...(found.length === 1 ? [] : [`${found.length} channels`]),
+    ...found.flatMap(([id, { Properties: p }]) => [
+      ...(p.SlackWorkspaceId === channel.workspaceId && p.SlackChannelId === channel.channelId
+        ? []
+        : [`${id} is another channel`]),
+      ...(JSON.stringify(p.SnsTopicArns ?? []).includes('Urgent') ? [] : [`${id} hears nothing`]),
+      // Without guardrails a member of the channel may do what AdministratorAccess allows.
+      ...(JSON.stringify(p.GuardrailPolicies ?? []).includes('AWSDenyAll') ? [] : [`${id} may act`]),
+    ]),
+    ...ofType(observability, 'AWS::SNS::Subscription')
+      .filter(([, { Properties }]) => Properties.Protocol === 'slack')
+      .map(([id]) => `${id}: SNS has no such protocol`),
+  ]
+}
