@@ -4,8 +4,8 @@ import { circuitOfModel } from '../core/domain/model-routes.ts'
 import {
   clock,
   openCircuits,
+  openDepths,
   openLanes,
-  openQueue,
   openRecentRuns,
   openWatermarks,
   readConfig,
@@ -17,7 +17,7 @@ let estimates: WaitEstimates | undefined
 export const openWaitEstimates = (): WaitEstimates => {
   const routes = readConfig([ENV.modelRoutes]).MODEL_ROUTES
   estimates ??= openEstimates({
-    queue: openQueue(false),
+    depths: openDepths(),
     recentRuns: openRecentRuns(),
     lanes: openLanes(),
     watermarks: openWatermarks(),

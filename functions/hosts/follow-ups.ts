@@ -19,15 +19,15 @@ import { tally } from './tally.ts'
 /**
  * What a function does after a task's end.
  *
- * @param queue with dead-letter queues, where the function may send to them; without it that step stays pending.
+ * @param deadLetters where the function may send to them; without it that step stays pending.
  */
-export function openFollowUps(queue?: Pick<DeadLetters, 'sendDead'>): FollowUpSteps {
+export function openFollowUps(deadLetters?: Pick<DeadLetters, 'sendDead'>): FollowUpSteps {
   const parents = { workflows: openWorkflows(), queue: openWorkflowQueue() }
   const receivers = { webhooks: openWebhooks(), webhookQueue: openWebhookQueue(), clock, ids, log }
   return {
     ...openRelease(),
     tally,
-    ...(queue ? { dead_letter: (task) => sendDeadLetter({ queue, log }, task) } : {}),
+    ...(deadLetters ? { dead_letter: (task) => sendDeadLetter({ deadLetters, log }, task) } : {}),
     parent: (task) => reportToWorkflow(parents, task),
     webhook: async (task) => {
       const event = endEventOf(task.status)

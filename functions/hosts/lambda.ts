@@ -29,8 +29,12 @@ import { DynamoWorkflowStore } from '../core/adapters/dynamodb/workflow-store.ts
 import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3FileStore } from '../core/adapters/s3/file-store.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
+import { SqsDeadLetters } from '../core/adapters/sqs/dead-letters.ts'
 import { SqsKickQueue } from '../core/adapters/sqs/kick-queue.ts'
-import { createSqsClient, SqsTaskQueue } from '../core/adapters/sqs/task-queue.ts'
+import { createSqsClient } from '../core/adapters/sqs/lane-queues.ts'
+import { SqsMessageDeliveries } from '../core/adapters/sqs/message-deliveries.ts'
+import { SqsMessageSender } from '../core/adapters/sqs/message-sender.ts'
+import { SqsQueueDepths } from '../core/adapters/sqs/queue-depths.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
@@ -159,15 +163,19 @@ export const openWebhooks = (): DynamoWebhookStore =>
 export const openWebhookQueue = (): SqsKickQueue =>
   new SqsKickQueue(openSqs(), readConfig([ENV.webhookQueueUrl]).WEBHOOK_QUEUE_URL, 'The webhook queue')
 
-/** @param hasDeadLetters the function also writes or reads dead letters. */
-export function openQueue(hasDeadLetters: boolean): SqsTaskQueue {
-  const urls = readConfig([ENV.queueUrls]).QUEUE_URLS
-  return new SqsTaskQueue(
-    openSqs(),
-    urls,
-    hasDeadLetters ? readConfig([ENV.deadLetterQueueUrls]).DEAD_LETTER_QUEUE_URLS : {},
-  )
-}
+const laneQueues = () => ({ client: openSqs(), urls: readConfig([ENV.queueUrls]).QUEUE_URLS })
+
+export const openSender = (): SqsMessageSender => new SqsMessageSender(laneQueues())
+
+export const openDeliveries = (): SqsMessageDeliveries => new SqsMessageDeliveries(laneQueues())
+
+export const openDepths = (): SqsQueueDepths => new SqsQueueDepths(laneQueues())
+
+export const openDeadLetters = (): SqsDeadLetters =>
+  new SqsDeadLetters({
+    client: openSqs(),
+    urls: readConfig([ENV.deadLetterQueueUrls]).DEAD_LETTER_QUEUE_URLS,
+  })
 
 export type { HttpRequest }
 export type RouteHandler = (request: HttpRequest) => Promise<HttpAnswer>

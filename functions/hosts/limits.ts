@@ -22,7 +22,7 @@ import {
   openDynamo,
   openLimitStore,
   openMeter,
-  openQueue,
+  openSender,
   openStore,
   openTurns,
   readConfig,
@@ -78,8 +78,7 @@ export const openLimitNeeds = (): LimitNeeds => ({
 
 /** Lets the next task of its key run; gives a task's place back, and what it did not use of the money. */
 export const openRelease = (): FollowUpSteps => ({
-  turn: (task) =>
-    passTurn({ turns: openTurns(), store: openStore(), queue: openQueue(false), clock, log }, task),
+  turn: (task) => passTurn({ turns: openTurns(), store: openStore(), queue: openSender(), clock, log }, task),
   release: async (task) => {
     const { tenant, id, held } = task
     if (!held) return

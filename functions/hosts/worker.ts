@@ -21,11 +21,13 @@ import {
   ids,
   log,
   openCircuits,
+  openDeadLetters,
+  openDeliveries,
   openFiles,
   openLanes,
   openPayloads,
-  openQueue,
   openRecentRuns,
+  openSender,
   openSteps,
   openStore,
   openText,
@@ -63,7 +65,7 @@ export function openWorker(): RunDependencies {
     ENV.noProxy,
     ENV.mailFrom,
   ])
-  const queue = openQueue(true)
+  const queue = openSender()
   const lanes = openLanes()
   const keys = new ParameterKeys(config.PARAMETER_PREFIX, clock.now)
   const webhooks = openWebhooks()
@@ -77,7 +79,8 @@ export function openWorker(): RunDependencies {
     store: openStore(),
     watermarks: openWatermarks(),
     queue,
-    followUps: openFollowUps(queue),
+    deliveries: openDeliveries(),
+    followUps: openFollowUps(openDeadLetters()),
     admission: openAdmission(),
     turns: openTurns(),
     runningLimit: openRunningLimit(queue),

@@ -7,7 +7,17 @@ import { cancelTask } from '../core/application/tasks/cancel-task.ts'
 import { retryTask } from '../core/application/tasks/retry-task.ts'
 import { RequestError } from '../core/domain/errors.ts'
 import { recorded } from '../hosts/audit.ts'
-import { clock, ids, log, openLanes, openQueue, openRecord, openStore, readConfig } from '../hosts/lambda.ts'
+import {
+  clock,
+  ids,
+  log,
+  openDeadLetters,
+  openLanes,
+  openRecord,
+  openSender,
+  openStore,
+  readConfig,
+} from '../hosts/lambda.ts'
 import { openAdmission, openRelease } from '../hosts/limits.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 import { tally } from '../hosts/tally.ts'
@@ -19,7 +29,8 @@ const dependencies = {
   followUps: { ...openRelease(), tally },
   admission: openAdmission(),
   store: openStore(),
-  queue: openQueue(true),
+  queue: openSender(),
+  deadLetters: openDeadLetters(),
   lanes: openLanes(),
   laneSwitch: openLaneSwitch(),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,

@@ -6,9 +6,10 @@ import { listRunning } from '../core/application/operate/list-running.ts'
 import { STATUSES, type Status } from '../core/domain/task.ts'
 import {
   clock,
+  openDeadLetters,
+  openDepths,
   openDueIndex,
   openLanes,
-  openQueue,
   openStore,
   openWorkerSlots,
   readConfig,
@@ -22,7 +23,8 @@ const store = openStore()
 const dependencies = {
   store,
   dueIndex: openDueIndex(),
-  queue: openQueue(true),
+  depths: openDepths(),
+  deadLetters: openDeadLetters(),
   lanes: openLanes(),
   workerSlots: openWorkerSlots(),
   clock,

@@ -26,7 +26,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event,
     unreadable.push(record.receiptHandle)
     return []
   })
-  await dependencies.queue.changeVisibilityOfAll(dependencies.lane, unreadable, TIMING.unreadableSeconds)
+  await dependencies.deliveries.changeVisibilityOfAll(dependencies.lane, unreadable, TIMING.unreadableSeconds)
   const again = await runBatch(dependencies, deliveries, clock.now() + context.getRemainingTimeInMillis())
   for (const { receipt, messageId } of deliveries)
     if (again.has(receipt)) batchItemFailures.push({ itemIdentifier: messageId })

@@ -12,12 +12,14 @@ import {
   clock,
   ids,
   log,
+  openDeadLetters,
+  openDepths,
   openDueIndex,
   openHealth,
   openLanes,
   openPayloads,
-  openQueue,
   openSchedules,
+  openSender,
   openSteps,
   openStore,
   openWatermarks,
@@ -30,7 +32,8 @@ import { openAdmission } from '../hosts/limits.ts'
 import { scheduleTimes } from '../hosts/schedules.ts'
 import { openEndpointCheck } from '../hosts/webhooks.ts'
 
-const queue = openQueue(true)
+const queue = openSender()
+const deadLetters = openDeadLetters()
 const health = openHealth()
 const kicks = openWorkflowQueue()
 const webhookQueue = openWebhookQueue()
@@ -56,7 +59,9 @@ const dependencies = {
   dueIndex: openDueIndex(),
   watermarks: openWatermarks(),
   queue,
-  followUps: openFollowUps(queue),
+  depths: openDepths(),
+  deadLetters,
+  followUps: openFollowUps(deadLetters),
   dueItems: {
     workflow: (key: TaskKey, dueAt: number) => kicks.kick(key, secondsTo(dueAt)),
     schedule: (key: TaskKey) => fireSchedule(firing, key),

@@ -13,7 +13,9 @@ import { DynamoClaimWatermarks } from '../../functions/core/adapters/dynamodb/cl
 import { DynamoDueIndex } from '../../functions/core/adapters/dynamodb/due-index.ts'
 import { toRow } from '../../functions/core/adapters/dynamodb/row.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
-import { SqsTaskQueue } from '../../functions/core/adapters/sqs/task-queue.ts'
+import { SqsDeadLetters } from '../../functions/core/adapters/sqs/dead-letters.ts'
+import { SqsMessageSender } from '../../functions/core/adapters/sqs/message-sender.ts'
+import { SqsQueueDepths } from '../../functions/core/adapters/sqs/queue-depths.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 import { createIds } from '../../functions/core/adapters/system/ids.ts'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
@@ -63,7 +65,6 @@ try {
     }))
     await documents.send(new BatchWriteCommand({ RequestItems: { [table]: Items } }))
   }
-  const queue = new SqsTaskQueue(sqs, urls, deadUrls)
   const begun = performance.now()
   const cpu = process.threadCpuUsage()
   const counts = await sweep(
@@ -71,7 +72,9 @@ try {
       store: new DynamoTaskStore(documents, table, systemClock.now, createIds(systemClock.now).token),
       dueIndex: new DynamoDueIndex(documents, table),
       watermarks: new DynamoClaimWatermarks(documents, table),
-      queue,
+      queue: new SqsMessageSender({ client: sqs, urls }),
+      depths: new SqsQueueDepths({ client: sqs, urls }),
+      deadLetters: new SqsDeadLetters({ client: sqs, urls: deadUrls }),
       // None of its tasks has any.
       steps: { list: async () => [] },
       lanes: { paused: async () => new Map() } as never,

@@ -1,7 +1,7 @@
 import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
 import { MemoryLanes } from '../fixtures/memory-lanes.ts'
 import { MemoryPayloads } from '../fixtures/memory-payloads.ts'
-import { MemoryQueue } from '../fixtures/memory-queue.ts'
+import { MemoryQueue, queuePorts } from '../fixtures/memory-queue.ts'
 import { MemoryRecentRuns } from '../fixtures/memory-recent-runs.ts'
 import { MemoryStore } from '../fixtures/memory-store.ts'
 import { MemoryTallies } from '../fixtures/memory-tallies.ts'
@@ -46,7 +46,7 @@ taskQueueContract('the queue in memory', async () => {
   const queue = new MemoryQueue(() => now)
   queue.maxReceiveCount = 3
   return {
-    queue,
+    ...queuePorts(queue),
     // The clock stands still but for who waits.
     receive: async (waitSeconds) => {
       for (const end = now + waitSeconds * 1_000; ; now += 100) {

@@ -7,28 +7,35 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { describe, expect, it } from 'vitest'
-import { SqsTaskQueue } from '../../functions/core/adapters/sqs/task-queue.ts'
+import { SqsDeadLetters } from '../../functions/core/adapters/sqs/dead-letters.ts'
+import { SqsMessageDeliveries } from '../../functions/core/adapters/sqs/message-deliveries.ts'
+import { SqsMessageSender } from '../../functions/core/adapters/sqs/message-sender.ts'
+import { SqsQueueDepths } from '../../functions/core/adapters/sqs/queue-depths.ts'
 import type { TaskMessage } from '../../functions/core/domain/task.ts'
 import { message, type QueueBench, taskQueueContract } from './task-queue.ts'
 
-let queues = 0
+let benches = 0
 
 /** A lane of its own in a running SQS. */
 async function openSqsBench(sqs: SQSClient) {
-  queues += 1
+  benches += 1
   const create = async (QueueName: string, more: Record<string, string> = {}) => {
     const Attributes = { VisibilityTimeout: '30', ...more }
     const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))
     return QueueUrl ?? ''
   }
-  const deadUrl = await create(`dead-${queues}`)
+  const deadUrl = await create(`dead-${benches}`)
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: deadUrl, AttributeNames: ['QueueArn'] }),
   )
   const redrive = { deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: 3 }
-  const url = await create(`lane-${queues}`, { RedrivePolicy: JSON.stringify(redrive) })
+  const url = await create(`lane-${benches}`, { RedrivePolicy: JSON.stringify(redrive) })
+  const queues = { client: sqs, urls: { ai: url } }
   const bench: QueueBench = {
-    queue: new SqsTaskQueue(sqs, { ai: url }, { ai: deadUrl }),
+    queue: new SqsMessageSender(queues),
+    deliveries: new SqsMessageDeliveries(queues),
+    depths: new SqsQueueDepths(queues),
+    deadLetters: new SqsDeadLetters({ client: sqs, urls: { ai: deadUrl } }),
     receive: async (waitSeconds) => {
       const { Messages = [] } = await sqs.send(
         new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: waitSeconds }),
@@ -53,9 +60,9 @@ export function sqsQueueContract(name: string, sqs: SQSClient): void {
 
   describe(`${name} as SQS`, () => {
     it('repeats the mark of a dead letter as attributes, where the console shows them', async () => {
-      const { queue, deadUrl } = await openSqsBench(sqs)
+      const { deadLetters, deadUrl } = await openSqsBench(sqs)
       const dead = { code: 'provider_unauthorized', attempts: 3 } as NonNullable<TaskMessage['dead']>
-      await queue.sendDead('ai', message('dead', { dead, epoch: 2 }))
+      await deadLetters.sendDead('ai', message('dead', { dead, epoch: 2 }))
       const { Messages = [] } = await sqs.send(
         new ReceiveMessageCommand({ QueueUrl: deadUrl, WaitTimeSeconds: 5, MessageAttributeNames: ['All'] }),
       )
@@ -67,16 +74,17 @@ export function sqsQueueContract(name: string, sqs: SQSClient): void {
     })
 
     it('gives a dead letter that is not one of ours without a message', async () => {
-      const { queue, deadUrl } = await openSqsBench(sqs)
+      const { deadLetters, deadUrl } = await openSqsBench(sqs)
       await sqs.send(new SendMessageCommand({ QueueUrl: deadUrl, MessageBody: 'not json' }))
-      await expect.poll(() => queue.receiveDead('ai')).toMatchObject([{ message: undefined }])
+      await expect.poll(() => deadLetters.receiveDead('ai')).toMatchObject([{ message: undefined }])
     })
 
     it('refuses to send to a queue that does not exist, and hides nothing there', async () => {
       const { url } = await openSqsBench(sqs)
-      const lost = new SqsTaskQueue(sqs, { ai: `${url}-none` }, {})
-      await expect(lost.send('ai', message('x'))).rejects.toThrow('queue')
-      await expect(lost.changeVisibilityOfAll('ai', ['x'], 1)).resolves.toBeUndefined()
+      const lost = { client: sqs, urls: { ai: `${url}-none` } }
+      await expect(new SqsMessageSender(lost).send('ai', message('x'))).rejects.toThrow('queue')
+      const deliveries = new SqsMessageDeliveries(lost)
+      await expect(deliveries.changeVisibilityOfAll('ai', ['x'], 1)).resolves.toBeUndefined()
     })
   })
 }

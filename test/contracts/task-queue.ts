@@ -3,11 +3,12 @@ import type { TaskMessage } from '../../functions/core/domain/task.ts'
 import type { DeadLetters } from '../../functions/core/ports/dead-letters.ts'
 import type { MessageDeliveries, MessageSender, QueueDepths } from '../../functions/core/ports/task-queue.ts'
 
-type TaskQueue = MessageSender & MessageDeliveries & QueueDepths & DeadLetters
-
 export interface QueueBench {
   /** With lane `ai`; its messages are hidden for 30 s when they are received, and dead letters after three receives. */
-  readonly queue: TaskQueue
+  readonly queue: MessageSender
+  readonly deliveries: MessageDeliveries
+  readonly depths: QueueDepths
+  readonly deadLetters: DeadLetters
   /** Up to ten messages as a worker gets them; waits so long for the first. */
   receive(
     waitSeconds: number,
@@ -31,10 +32,8 @@ const dead = (code = 'provider_unauthorized') => ({ code, attempts: 3 }) as NonN
 export function taskQueueContract(name: string, open: () => Promise<QueueBench>): void {
   describe(`${name} keeps the contract of a task queue`, () => {
     let bench: QueueBench
-    let queue: TaskQueue
     beforeEach(async () => {
       bench = await open()
-      queue = bench.queue
     })
     const receive = (waitSeconds = 5) => bench.receive(waitSeconds)
 
@@ -45,9 +44,9 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       return all
     }
     const receiveAllDead = async (count: number) => {
-      const all: Awaited<ReturnType<TaskQueue['receiveDead']>>[number][] = []
+      const all: Awaited<ReturnType<DeadLetters['receiveDead']>>[number][] = []
       for (let n = 0; n < 20 && all.length < count; n += 1) {
-        const found = await queue.receiveDead('ai')
+        const found = await bench.deadLetters.receiveDead('ai')
         all.push(...found)
         if (found.length === 0) await bench.pass(100)
       }
@@ -55,41 +54,41 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
     }
 
     it('a message arrives as it was sent', async () => {
-      await queue.send('ai', message('你好'))
+      await bench.queue.send('ai', message('你好'))
       expect((await receive()).map((one) => one.message)).toEqual([message('你好')])
     })
 
     it('a worker takes more itself, hidden for as long as it says, told how often it came, and deletes what is done', async () => {
-      for (const id of ['a', 'b', 'c']) await queue.send('ai', message(id))
-      const taken: Awaited<ReturnType<TaskQueue['receiveMore']>>[number][] = []
+      for (const id of ['a', 'b', 'c']) await bench.queue.send('ai', message(id))
+      const taken: Awaited<ReturnType<MessageDeliveries['receiveMore']>>[number][] = []
       for (let n = 0; n < 10 && taken.length < 3; n += 1)
-        taken.push(...(await queue.receiveMore('ai', 2, 1, 2)))
+        taken.push(...(await bench.deliveries.receiveMore('ai', 2, 1, 2)))
       expect(taken.map((one) => one.message?.id).sort()).toEqual(['a', 'b', 'c'])
       expect(taken.map(({ receives }) => receives)).toEqual([1, 1, 1])
-      await queue.deleteAll(
+      await bench.deliveries.deleteAll(
         'ai',
         taken.filter((one) => one.message?.id !== 'b').map(({ receipt }) => receipt),
       )
       await bench.pass(2_100)
       const again: typeof taken = []
       for (let n = 0; n < 5 && again.length < 1; n += 1)
-        again.push(...(await queue.receiveMore('ai', 10, 1, 2)))
+        again.push(...(await bench.deliveries.receiveMore('ai', 10, 1, 2)))
       expect(again).toMatchObject([{ message: { id: 'b' }, receives: 2 }])
-      await queue.deleteAll(
+      await bench.deliveries.deleteAll(
         'ai',
         again.map(({ receipt }) => receipt),
       )
       // A receipt that is spent is no failure.
-      await queue.deleteAll(
+      await bench.deliveries.deleteAll(
         'ai',
         taken.slice(0, 1).map(({ receipt }) => receipt),
       )
-      await queue.deleteAll('ai', [])
-      expect(await queue.receiveMore('ai', 10, 1, 2)).toEqual([])
+      await bench.deliveries.deleteAll('ai', [])
+      expect(await bench.deliveries.receiveMore('ai', 10, 1, 2)).toEqual([])
     })
 
     it('many are sent by one call, each with its own delay', async () => {
-      const sent = await queue.sendAll('ai', [
+      const sent = await bench.queue.sendAll('ai', [
         { message: message('a'), delaySeconds: 0 },
         { message: message('b', { tenant: 'Ä ö' }), delaySeconds: 2 },
         { message: message('c'), delaySeconds: 0 },
@@ -103,14 +102,14 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
 
     it('any tenant name can be sent', async () => {
       const tenants = ['a', 'Ä ö', '你好', 'x'.repeat(300), 'a#b/c "d"', '!"#$%&()*+,-./:;<=>?@[]^_`{|}~']
-      for (const tenant of tenants) await queue.send('ai', message('x', { tenant }))
+      for (const tenant of tenants) await bench.queue.send('ai', message('x', { tenant }))
       const seen = (await receiveAll(tenants.length)).map((one) => one.message.tenant)
       expect(seen.toSorted()).toEqual(tenants.toSorted())
     })
 
     it('a delayed message is not to be seen before its time', async () => {
       const sentAt = bench.now()
-      await queue.send('ai', message('later'), 2)
+      await bench.queue.send('ai', message('later'), 2)
       expect(await receive(0)).toEqual([])
       expect(await receive(15)).toHaveLength(1)
       // Whole seconds: an emulator or AWS may round the start down.
@@ -118,11 +117,11 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
     })
 
     it('a message that was received as often as it may be is a dead letter the next time, without a mark', async () => {
-      await queue.send('ai', message('too often'))
+      await bench.queue.send('ai', message('too often'))
       for (let n = 0; n < 3; n += 1) {
         const [held] = await receive()
         expect(held?.message.id).toBe('too often')
-        await queue.changeVisibility('ai', held?.receipt ?? '', 1)
+        await bench.deliveries.changeVisibility('ai', held?.receipt ?? '', 1)
         await bench.pass(1_100)
       }
       for (let n = 0; n < 5; n += 1) {
@@ -133,49 +132,50 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
     })
 
     it('a received message is hidden, and can be hidden for longer or shorter', async () => {
-      await queue.send('ai', message('held'))
+      await bench.queue.send('ai', message('held'))
       const [first] = await receive()
       expect(await receive(0)).toEqual([])
-      await queue.changeVisibility('ai', first?.receipt ?? '', 1)
+      await bench.deliveries.changeVisibility('ai', first?.receipt ?? '', 1)
       const [second] = await receive(15)
       expect(second?.message).toEqual(first?.message)
-      await queue.changeVisibility('ai', second?.receipt ?? '', 60)
+      await bench.deliveries.changeVisibility('ai', second?.receipt ?? '', 60)
       await bench.pass(1_200)
       expect(await receive(0)).toEqual([])
     })
 
     it('hides 12 messages at once, and one that is gone does not matter', async () => {
-      for (let n = 0; n < 12; n += 1) await queue.send('ai', message(`m${n}`))
+      for (let n = 0; n < 12; n += 1) await bench.queue.send('ai', message(`m${n}`))
       const receipts = (await receiveAll(12)).map(({ receipt }) => receipt)
       expect(receipts).toHaveLength(12)
       await bench.remove(receipts[0] ?? '')
-      await queue.changeVisibilityOfAll('ai', receipts, 1)
+      await bench.deliveries.changeVisibilityOfAll('ai', receipts, 1)
       expect(await receiveAll(11)).toHaveLength(11)
     })
 
     it('tells what waits, what is in flight and what is delayed', async () => {
-      await queue.send('ai', message('taken'))
+      await bench.queue.send('ai', message('taken'))
       expect(await receive()).toHaveLength(1)
-      await queue.send('ai', message('waiting'))
-      await queue.send('ai', message('delayed'), 600)
-      await expect.poll(() => queue.depth('ai')).toMatchObject({ visible: 1, inFlight: 1, delayed: 1 })
+      await bench.queue.send('ai', message('waiting'))
+      await bench.queue.send('ai', message('delayed'), 600)
+      await expect.poll(() => bench.depths.depth('ai')).toMatchObject({ visible: 1, inFlight: 1, delayed: 1 })
     })
 
     it('a dead letter carries its mark, and is no message of the lane', async () => {
       const letter = message('dead', { dead: dead(), epoch: 2 })
-      await queue.sendDead('ai', letter)
+      await bench.deadLetters.sendDead('ai', letter)
       expect((await receiveAllDead(1)).map((one) => one.message)).toEqual([letter])
       expect(await receive(0)).toEqual([])
-      await expect(queue.sendDead('ai', message('unmarked'))).rejects.toThrow('mark')
+      await expect(bench.deadLetters.sendDead('ai', message('unmarked'))).rejects.toThrow('mark')
     })
 
     it('dead letters that are looked at are hidden and still counted; shown, they are there again', async () => {
-      for (let n = 0; n < 3; n += 1) await queue.sendDead('ai', message(`d${n}`, { dead: dead() }))
+      for (let n = 0; n < 3; n += 1)
+        await bench.deadLetters.sendDead('ai', message(`d${n}`, { dead: dead() }))
       const found = await receiveAllDead(3)
       expect(found).toHaveLength(3)
-      expect(await queue.receiveDead('ai')).toEqual([])
-      await expect.poll(() => queue.deadDepth('ai')).toBe(3)
-      await queue.showDead(
+      expect(await bench.deadLetters.receiveDead('ai')).toEqual([])
+      await expect.poll(() => bench.deadLetters.deadDepth('ai')).toBe(3)
+      await bench.deadLetters.showDead(
         'ai',
         found.map(({ receipt }) => receipt),
       )
@@ -184,13 +184,14 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
     })
 
     it('deletes the dead letters it is given and no other, not even their twins', async () => {
-      for (const id of ['twin', 'twin', 'other']) await queue.sendDead('ai', message(id, { dead: dead() }))
+      for (const id of ['twin', 'twin', 'other'])
+        await bench.deadLetters.sendDead('ai', message(id, { dead: dead() }))
       const found = await receiveAllDead(3)
       const twin = found.find((one) => one.message?.id === 'twin')
-      await queue.deleteDead('ai', [twin?.receipt ?? ''])
-      await queue.deleteDead('ai', [])
-      await expect.poll(() => queue.deadDepth('ai')).toBe(2)
-      await queue.showDead(
+      await bench.deadLetters.deleteDead('ai', [twin?.receipt ?? ''])
+      await bench.deadLetters.deleteDead('ai', [])
+      await expect.poll(() => bench.deadLetters.deadDepth('ai')).toBe(2)
+      await bench.deadLetters.showDead(
         'ai',
         found.map(({ receipt }) => receipt),
       )

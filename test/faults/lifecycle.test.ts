@@ -12,6 +12,7 @@ import { isFinal, type Task } from '../../functions/core/domain/task.ts'
 import type { TaskStore } from '../../functions/core/ports/task-store.ts'
 import { clientOptions } from '../e2e/backdoor.ts'
 import { startLocalTable } from '../fixtures/local-table.ts'
+import { queuePorts } from '../fixtures/memory-queue.ts'
 import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
@@ -144,7 +145,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
       // Its timers die with a process, too.
       clock: { now: clock.now, random: clock.random, sleep: life.wrap({ sleep: clock.sleep }).sleep },
       store: life.wrap(observed(life)),
-      queue: life.wrap(world.queue),
+      ...queuePorts(life.wrap(world.queue)),
     }
     return { life, own }
   }

@@ -4,6 +4,7 @@ import { submitTask } from '../../functions/core/application/submit/submit-task.
 import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
 import type { TaskContext } from '../../functions/core/kit/index.ts'
 import type { Delivery, Mailer } from '../../functions/core/ports/mailer.ts'
+import { queuePorts } from '../fixtures/memory-queue.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
@@ -25,7 +26,7 @@ function makeMailWorld(answers: readonly Delivery[] = []) {
     const mortal = {
       ...worker,
       store: life.wrap(worker.store),
-      queue: life.wrap(worker.queue),
+      ...queuePorts(life.wrap(world.queue)),
       steps: life.wrap(worker.steps),
       mailer: life.wrap(mailer),
     }

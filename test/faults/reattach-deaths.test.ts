@@ -6,6 +6,7 @@ import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
 import { ProviderError, TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
 import type { TaskContext } from '../../functions/core/kit/index.ts'
 import { MemoryModel } from '../fixtures/memory-model.ts'
+import { queuePorts } from '../fixtures/memory-queue.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
@@ -28,7 +29,7 @@ function makeAttachWorld(run: Run = twoCalls, isBackground = true) {
     const mortal = {
       ...world.worker,
       store: life.wrap(world.worker.store),
-      queue: life.wrap(world.worker.queue),
+      ...queuePorts(life.wrap(world.queue)),
       payloads: life.wrap({ ...world.worker.payloads }),
       providers: {
         forModel: async () => ({

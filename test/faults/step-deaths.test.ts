@@ -9,6 +9,7 @@ import { TaskError } from '../../functions/core/domain/errors.ts'
 import { stepLifeOf } from '../../functions/core/domain/step.ts'
 import type { TaskContext } from '../../functions/core/kit/index.ts'
 import type { ModelRequest } from '../../functions/core/ports/model-provider.ts'
+import { queuePorts } from '../fixtures/memory-queue.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
@@ -55,7 +56,7 @@ function makeSteppedWorld(run?: (context: TaskContext<unknown>) => Promise<unkno
     const mortal = {
       ...worker,
       store: life.wrap(worker.store),
-      queue: life.wrap(worker.queue),
+      ...queuePorts(life.wrap(world.queue)),
       payloads: life.wrap({ ...worker.payloads }),
       steps: life.wrap(worker.steps),
       providers: { forModel: async () => life.wrap(provider) },

@@ -7,6 +7,7 @@ import { cancelTask } from '../../functions/core/application/tasks/cancel-task.t
 import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
 import { TaskError } from '../../functions/core/domain/errors.ts'
 import type { TaskContext } from '../../functions/core/kit/index.ts'
+import { queuePorts } from '../fixtures/memory-queue.ts'
 import { MemoryTallies } from '../fixtures/memory-tallies.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
@@ -28,7 +29,7 @@ function makeTalliedWorld(end: 'completes' | 'fails' | 'waits' = 'completes') {
     ...world.worker,
     lanes: world.lanes,
     store: life.wrap(world.worker.store),
-    queue: life.wrap(world.worker.queue),
+    ...queuePorts(life.wrap(world.queue)),
     providers: provided,
     priceOf: () => 5,
     followUps: { ...world.worker.followUps, tally: tallyEnd(life.wrap(tallies)) },

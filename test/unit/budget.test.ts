@@ -17,6 +17,7 @@ import type { Task } from '../../functions/core/domain/task.ts'
 import type { TaskContext } from '../../functions/core/kit/index.ts'
 import textGenerate from '../../functions/tasks/text-generate/task.ts'
 import { MemoryMeter } from '../fixtures/memory-meter.ts'
+import { queuePorts } from '../fixtures/memory-queue.ts'
 import { MemorySchedules } from '../fixtures/memory-schedules.ts'
 import type { MemoryStore } from '../fixtures/memory-store.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
@@ -75,7 +76,7 @@ function open(
     return [heldMicroUsd, dayMicroUsd - heldMicroUsd]
   }
   const get = async (task: { tenant: string; id: string }) => (await store.get(task)) as Task
-  const sweepAll = () => sweep({ ...world, ...worker, queue: world.queue }, clock.now() + 60_000)
+  const sweepAll = () => sweep({ ...world, ...worker, ...queuePorts(world.queue) }, clock.now() + 60_000)
   return {
     world,
     clock,

@@ -17,7 +17,7 @@ function surroundings(changes: Partial<HealthDependencies> = {}): HealthDependen
       recordSweep: async () => undefined,
       lastSweep: async () => NOW - 60_000,
     },
-    queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0, deadLetters: 0 }) },
+    depths: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0, deadLetters: 0 }) },
     payloads: {
       keep: async (_, __, json): Promise<Payload> => {
         kept = json
@@ -43,7 +43,7 @@ describe('the deep health check', () => {
 
   it.each([
     ['table', { health: { ...health, probe: failing } }],
-    ['queues', { queue: { depth: failing } }],
+    ['queues', { depths: { depth: failing } }],
     ['bucket', { payloads: { keep: failing, read: async (): Promise<string> => '' } }],
     [
       'bucket',

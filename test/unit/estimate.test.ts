@@ -247,7 +247,7 @@ describe('what the API knows of its lanes', () => {
     const circuitOf = (model: string) => `openai:${model}`
     const estimates = openEstimates({
       ...world,
-      queue: { depth },
+      depths: { depth },
       watermarks: world.store,
       circuits,
       circuitOf,

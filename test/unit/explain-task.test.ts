@@ -19,7 +19,7 @@ async function explain(
   return explainTask(
     {
       store,
-      queue: { depth: async () => ({ ...depth, delayed: 0, oldestMs: 0 }) } as never,
+      depths: { depth: async () => ({ ...depth, delayed: 0, oldestMs: 0 }) } as never,
       circuits: new MemoryCircuits(),
       lanes: new MemoryLanes(),
       workerSlots: new MemoryWorkerSlots(),

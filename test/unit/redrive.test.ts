@@ -104,7 +104,12 @@ describe('a redrive', () => {
     await redrive(world)
     expect(world.queue.dead.ai.length).toBeLessThan(900 - 200)
     const until = world.clock.now() + 50_000
-    await pruneDeadLetters({ store: world.store, queue: world.queue, clock: world.clock }, 'ai', 3, until)
+    await pruneDeadLetters(
+      { store: world.store, deadLetters: world.queue, clock: world.clock },
+      'ai',
+      3,
+      until,
+    )
     expect(world.queue.dead.ai).toEqual([])
     // A queue of letters that still stand is only looked at.
     const other = makeWorld()
@@ -115,7 +120,7 @@ describe('a redrive', () => {
       receives += 1
       return receiveDead(lane)
     }
-    const deps = { store: other.store, queue: other.queue, clock: other.clock }
+    const deps = { store: other.store, deadLetters: other.queue, clock: other.clock }
     expect(await pruneDeadLetters(deps, 'ai', 3, other.clock.now() + 50_000)).toBe(0)
     expect(receives).toBe(3)
   })

@@ -13,6 +13,7 @@ import {
 import { fireSchedule } from '../../functions/core/application/schedule/fire-schedule.ts'
 import type { Task } from '../../functions/core/domain/task.ts'
 import { claim, complete } from '../../functions/core/domain/transitions.ts'
+import { queuePorts } from '../fixtures/memory-queue.ts'
 import { MemorySchedules } from '../fixtures/memory-schedules.ts'
 import type { MemoryStore } from '../fixtures/memory-store.ts'
 import { type Death, Life } from '../fixtures/mortal.ts'
@@ -88,7 +89,7 @@ describe('a schedule', () => {
             ...dependencies,
             store: life.wrap(store),
             schedules: life.wrap(schedules),
-            queue: life.wrap(world.queue),
+            ...queuePorts(life.wrap(world.queue)),
           },
           key,
         )

@@ -1,5 +1,12 @@
 import { listQueues } from '../../../core/application/operate/list-queues.ts'
-import { clock, openDueIndex, openLanes, openQueue, openWorkerSlots } from '../../../hosts/lambda.ts'
+import {
+  clock,
+  openDeadLetters,
+  openDepths,
+  openDueIndex,
+  openLanes,
+  openWorkerSlots,
+} from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { queuesAnswer } from '../../schemas/operate.ts'
 import { iso } from '../../schemas/time.ts'
@@ -14,7 +21,8 @@ export const listQueuesRoute = defineRoute({
   answers: { 200: { description: 'One entry per lane.', schema: queuesAnswer } },
   needs: () => ({
     dueIndex: openDueIndex(),
-    queue: openQueue(true),
+    depths: openDepths(),
+    deadLetters: openDeadLetters(),
     lanes: openLanes(),
     workerSlots: openWorkerSlots(),
     clock,

@@ -1,7 +1,7 @@
 import { LIMITS } from '../../../contract.ts'
 import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
-import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { clock, log, openDeadLetters, openSender, openStore } from '../../../hosts/lambda.ts'
 import { openAdmission, openRelease } from '../../../hosts/limits.ts'
 import { tally } from '../../../hosts/tally.ts'
 import { defineRoute } from '../../define-route.ts'
@@ -41,7 +41,8 @@ export const redriveQueueRoute = defineRoute({
     followUps: { ...openRelease(), tally },
     admission: openAdmission(),
     store: openStore(),
-    queue: openQueue(true),
+    queue: openSender(),
+    deadLetters: openDeadLetters(),
     clock,
     log,
   }),

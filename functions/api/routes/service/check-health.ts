@@ -1,5 +1,5 @@
 import { checkHealth } from '../../../core/application/operate/check-health.ts'
-import { clock, openHealth, openPayloads, openQueue } from '../../../hosts/lambda.ts'
+import { clock, openDepths, openHealth, openPayloads } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { deepHealthSchema } from '../../schemas/health.ts'
 import { iso } from '../../schemas/time.ts'
@@ -16,7 +16,7 @@ export const checkHealthRoute = defineRoute({
     200: { description: 'All of it works.', schema: deepHealthSchema },
     503: { description: 'Some of it does not; the message says what.', schema: deepHealthSchema },
   },
-  needs: () => ({ health: openHealth(), queue: openQueue(false), payloads: openPayloads(), clock }),
+  needs: () => ({ health: openHealth(), depths: openDepths(), payloads: openPayloads(), clock }),
   handle: async (_, needs) => {
     const { isOk, checks, lastSweepAt } = await checkHealth(needs)
     const body = {

@@ -4,8 +4,8 @@ import { circuitOfModel } from '../../../core/domain/model-routes.ts'
 import {
   clock,
   openCircuits,
+  openDepths,
   openLanes,
-  openQueue,
   openStore,
   openWorkerSlots,
   readConfig,
@@ -29,7 +29,7 @@ export const explainTaskRoute = defineRoute({
     const routes = readConfig([ENV.modelRoutes]).MODEL_ROUTES
     return {
       store: openStore(),
-      queue: openQueue(false),
+      depths: openDepths(),
       circuits: openCircuits(),
       lanes: openLanes(),
       workerSlots: openWorkerSlots(),

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
 import type { Task } from '../../../core/domain/task.ts'
 import { openFollowUps } from '../../../hosts/follow-ups.ts'
-import { clock, log, openQueue, openStore } from '../../../hosts/lambda.ts'
+import { clock, log, openSender, openStore } from '../../../hosts/lambda.ts'
 import { openAdmission } from '../../../hosts/limits.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
@@ -29,7 +29,7 @@ export const retryTaskRoute = defineRoute({
     followUps: openFollowUps(),
     admission: openAdmission(),
     store: openStore(),
-    queue: openQueue(false),
+    queue: openSender(),
     clock,
     log,
   }),

@@ -7,7 +7,7 @@ import type { QueueDepths } from '../../ports/task-queue.ts'
 
 export interface HealthDependencies {
   readonly health: HealthStore
-  readonly queue: QueueDepths
+  readonly depths: QueueDepths
   readonly payloads: Pick<PayloadStore, 'keep' | 'read'>
   readonly clock: Clock
 }
@@ -33,14 +33,14 @@ const PROBE = JSON.stringify('-'.repeat(LIMITS.inlineBytes))
 /** Writes to and reads from everything that a task needs; costs two writes of the table and one of the bucket. */
 export async function checkHealth({
   health,
-  queue,
+  depths,
   payloads,
   clock,
 }: HealthDependencies): Promise<HealthReport> {
   let lastSweepAt: number | undefined
   const [table, queues, bucket, sweeper] = await Promise.all([
     check(clock, () => health.probe(clock.now())),
-    check(clock, () => Promise.all(LANES.map((lane) => queue.depth(lane)))),
+    check(clock, () => Promise.all(LANES.map((lane) => depths.depth(lane)))),
     check(clock, async () => {
       const kept = await payloads.keep({ tenant: 'health', id: 'check' }, 'probe', PROBE)
       if ((await payloads.read(kept)) !== PROBE)

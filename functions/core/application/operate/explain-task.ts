@@ -11,7 +11,7 @@ import { getTask } from '../tasks/get-task.ts'
 
 export interface ExplainDependencies {
   readonly store: TaskStore
-  readonly queue: QueueDepths
+  readonly depths: QueueDepths
   readonly circuits: CircuitStore
   readonly lanes: LaneStore
   readonly workerSlots: WorkerSlots
@@ -61,11 +61,11 @@ type Answer = Pick<Explanation, 'gate' | 'message' | 'nextAt'>
  * @throws RequestError `not_found`.
  */
 export async function explainTask(dependencies: ExplainDependencies, key: TaskKey): Promise<Explanation> {
-  const { store, queue, circuits, lanes, workerSlots, clock, circuitOf } = dependencies
+  const { store, depths, circuits, lanes, workerSlots, clock, circuitOf } = dependencies
   const task = await getTask({ store }, key)
   const now = clock.now()
   const [depth, known, paused, slots] = await Promise.all([
-    queue.depth(task.lane),
+    depths.depth(task.lane),
     circuits.readAll(),
     lanes.paused(),
     workerSlots.read(now, task.lane),

@@ -8,7 +8,8 @@ import type { SlotCount, WorkerSlots } from '../../ports/worker-slots.ts'
 
 export interface ListQueuesDependencies {
   readonly dueIndex: Pick<DueIndex, 'first'>
-  readonly queue: QueueDepths & Pick<DeadLetters, 'deadDepth'>
+  readonly depths: QueueDepths
+  readonly deadLetters: Pick<DeadLetters, 'deadDepth'>
   readonly lanes: LaneStore
   readonly workerSlots: WorkerSlots
   readonly clock: Clock
@@ -30,25 +31,26 @@ const LOOKED_AT = 200
 /** What waits in every lane, all tenants together. The queues' numbers lag by up to a minute. */
 export async function listQueues({
   dueIndex,
-  queue,
+  depths,
+  deadLetters,
   lanes,
   workerSlots,
   clock,
 }: ListQueuesDependencies): Promise<readonly LaneStatus[]> {
   const now = clock.now()
-  const [paused, oldest, slots, depths] = await Promise.all([
+  const [paused, oldest, slots, waiting] = await Promise.all([
     lanes.paused(),
     oldestByLane(dueIndex, now),
     workerSlots.read(now),
-    Promise.all(LANES.map((lane) => Promise.all([queue.depth(lane), queue.deadDepth(lane)]))),
+    Promise.all(LANES.map((lane) => Promise.all([depths.depth(lane), deadLetters.deadDepth(lane)]))),
   ])
   return LANES.map((lane, index) => {
-    const [depth, deadLetters] = depths[index] ?? [{ visible: 0, inFlight: 0, delayed: 0 }, 0]
+    const [depth, dead] = waiting[index] ?? [{ visible: 0, inFlight: 0, delayed: 0 }, 0]
     const since = oldest.get(lane)
     return {
       lane,
       ...depth,
-      deadLetters,
+      deadLetters: dead,
       oldestMs: since === undefined ? undefined : now - since,
       pausedSince: paused.get(lane),
       slots: slots.get(lane) ?? { used: 0, paid: 0 },

@@ -15,7 +15,8 @@ import type { Admission } from '../submit/submit-task.ts'
 
 export interface RedriveDependencies {
   readonly store: TaskStore
-  readonly queue: MessageSender & DeadLetters
+  readonly queue: MessageSender
+  readonly deadLetters: DeadLetters
   readonly clock: Clock
   readonly log: Log
   readonly followUps: FollowUpSteps
@@ -60,7 +61,7 @@ const PAGE = 100
 const CONCURRENCY = 50
 /** What remains beyond the limit is counted this far: a million is not read for each thousand that start. */
 const MOST_COUNTED = 1_000
-/** Ten letters each; further ones as long as most of a round's tasks have moved on. */
+/** Ten messages each; further ones as long as most of a round's tasks have moved on. */
 const PRUNE_ROUNDS = 20
 
 /**
@@ -73,7 +74,7 @@ export async function redriveLane(
   request: RedriveRequest,
   stopAt: number,
 ): Promise<Redriven> {
-  const { store, queue, clock, log } = dependencies
+  const { store, deadLetters, clock, log } = dependencies
   const { tenant, lane, type, createdAfter, createdBefore, isDryRun, limit } = request
   const filter = {
     status: 'FAILED' as const,
@@ -129,7 +130,7 @@ export async function redriveLane(
     ahead = next
   }
   if (!isDryRun && hasTime())
-    await pruneDeadLetters({ store, queue, clock }, lane, PRUNE_ROUNDS, stopAt).catch(() => 0)
+    await pruneDeadLetters({ store, deadLetters, clock }, lane, PRUNE_ROUNDS, stopAt).catch(() => 0)
   log('lane.redriven', {
     tenant,
     lane,

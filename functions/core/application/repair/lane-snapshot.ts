@@ -7,7 +7,7 @@ import type { Log } from '../../ports/log.ts'
 import type { QueueDepths } from '../../ports/task-queue.ts'
 
 export interface LaneSnapshotDependencies {
-  readonly queue: QueueDepths
+  readonly depths: QueueDepths
   readonly lanes: LaneStore
   readonly watermarks: Pick<ClaimWatermarks, 'readWatermarks'>
   readonly log: Log
@@ -27,10 +27,10 @@ export class LaneSnapshot {
 
   /** Notes how much waits in each lane. A queue that does not answer is taken for a busy one. */
   async look(): Promise<void> {
-    const { queue, log } = this.#dependencies
+    const { depths, log } = this.#dependencies
     const lookAt = async (lane: Lane) => {
       try {
-        this.#visible.set(lane, (await queue.depth(lane)).visible)
+        this.#visible.set(lane, (await depths.depth(lane)).visible)
       } catch (error) {
         log('sweep.failed', { lane, ...causeFields(error) })
       }

@@ -6,7 +6,7 @@ import type { TaskStore } from '../../ports/task-store.ts'
 
 export interface PruneDependencies {
   readonly store: TaskStore
-  readonly queue: DeadLetters
+  readonly deadLetters: DeadLetters
   readonly clock: Clock
 }
 
@@ -22,7 +22,7 @@ const AT_ONCE = 10
  * @returns how many were deleted.
  */
 export async function pruneDeadLetters(
-  { store, queue, clock }: PruneDependencies,
+  { store, deadLetters, clock }: PruneDependencies,
   lane: Lane,
   rounds: number,
   stopAt: number,
@@ -33,7 +33,7 @@ export async function pruneDeadLetters(
   const receiveSome = async () => {
     while (left > 0 && clock.now() <= stopAt) {
       left -= 1
-      const messages = await queue.receiveDead(lane)
+      const messages = await deadLetters.receiveDead(lane)
       if (messages.length === 0) return
       const keys = new Map(messages.flatMap(({ message }) => (message ? [[nameOf(message), message]] : [])))
       const tasks = await store.getMany([...keys.values()])
@@ -42,7 +42,7 @@ export async function pruneDeadLetters(
         ({ message }) => message !== undefined && isObsolete(message, taskOf.get(nameOf(message))),
       )
       for (const { receipt } of messages.filter((one) => !over.includes(one))) kept.push(receipt)
-      await queue.deleteDead(
+      await deadLetters.deleteDead(
         lane,
         over.map(({ receipt }) => receipt),
       )
@@ -55,7 +55,7 @@ export async function pruneDeadLetters(
   } finally {
     // Kept messages were invisible during the scan to avoid receiving them twice. Make them visible again, so that the
     // depth alarm counts them.
-    await queue.showDead(lane, kept)
+    await deadLetters.showDead(lane, kept)
   }
   return deleted
 }

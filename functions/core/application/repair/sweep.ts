@@ -17,7 +17,9 @@ import { type Repair, repairTasks } from './repair-tasks.ts'
 export interface SweepDependencies extends LaneSnapshotDependencies {
   readonly store: TaskStore
   readonly dueIndex: Pick<DueIndex, 'shards'>
-  readonly queue: MessageSender & QueueDepths & DeadLetters
+  readonly queue: MessageSender
+  readonly depths: QueueDepths
+  readonly deadLetters: DeadLetters
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number
@@ -131,13 +133,13 @@ async function repairItem(
 const PRUNE_ROUNDS = 3
 
 async function pruneLane(
-  { store, queue, log, clock }: SweepDependencies,
+  { store, deadLetters, log, clock }: SweepDependencies,
   lane: Lane,
   stopAt: number,
 ): Promise<void> {
   try {
-    if ((await queue.deadDepth(lane)) === 0) return
-    const deleted = await pruneDeadLetters({ store, queue, clock }, lane, PRUNE_ROUNDS, stopAt)
+    if ((await deadLetters.deadDepth(lane)) === 0) return
+    const deleted = await pruneDeadLetters({ store, deadLetters, clock }, lane, PRUNE_ROUNDS, stopAt)
     if (deleted > 0) log('dead_letters.tidied', { lane, deleted })
   } catch (error) {
     log('sweep.failed', { lane, ...causeFields(error) })

@@ -125,7 +125,7 @@ async function onRetry(
   cause: unknown,
   { error, wait, isCounted }: Decision & { outcome: 'retry' },
 ): Promise<Delivered> {
-  const { store, queue, clock, log, lane } = dependencies
+  const { store, deliveries, clock, log, lane } = dependencies
   const now = clock.now()
   const later = {
     wait,
@@ -148,7 +148,7 @@ async function onRetry(
   })
   if (wait.by === 'sweeper') return 'done'
   await batch.shrunk
-  await queue.changeVisibility(lane, delivery.receipt, Math.ceil((wait.until - clock.now()) / 1_000))
+  await deliveries.changeVisibility(lane, delivery.receipt, Math.ceil((wait.until - clock.now()) / 1_000))
   return 'again'
 }
 

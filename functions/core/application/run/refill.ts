@@ -9,7 +9,7 @@ import type { Delivery } from './run-task.ts'
 
 export interface RefillDependencies {
   readonly lane: Lane
-  readonly queue: MessageDeliveries
+  readonly deliveries: MessageDeliveries
   readonly clock: Clock
   readonly log: Log
   readonly workerSlots: WorkerSlots
@@ -52,7 +52,7 @@ const PAUSE_CHECK_MS = 5_000
  * @returns how many messages it took.
  */
 export async function refill(
-  { lane, queue, clock, log, slots, longestAttemptMs, isMeantToRun }: RefillDependencies,
+  { lane, deliveries, clock, log, slots, longestAttemptMs, isMeantToRun }: RefillDependencies,
   { deadline, active, isIsolating, start, flush }: Invocation,
 ): Promise<number> {
   let taken = 0
@@ -72,7 +72,7 @@ export async function refill(
         checkedAt = clock.now()
       }
       const most = Math.min(slots - active.size, 10)
-      const received = await queue.receiveMore(lane, most, POLL_SECONDS, TIMING.visibilitySeconds)
+      const received = await deliveries.receiveMore(lane, most, POLL_SECONDS, TIMING.visibilitySeconds)
       const unreadable: string[] = []
       for (const { message, receipt, receives } of received)
         if (message) {
@@ -83,7 +83,8 @@ export async function refill(
           log('message.unreadable', { lane })
           unreadable.push(receipt)
         }
-      if (unreadable.length) await queue.changeVisibilityOfAll(lane, unreadable, TIMING.unreadableSeconds)
+      if (unreadable.length)
+        await deliveries.changeVisibilityOfAll(lane, unreadable, TIMING.unreadableSeconds)
     } catch (error) {
       log('refill.failed', { lane, ...causeFields(error) })
       await clock.sleep(POLL_SECONDS * 1_000)

@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { StepStore } from '../../ports/step-store.ts'
-import type { MessageDeliveries, MessageSender } from '../../ports/task-queue.ts'
+import type { MessageDeliveries } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import { abandonment } from '../shared/abandonment.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
@@ -19,7 +19,7 @@ import type { Delivery } from './run-task.ts'
 interface Dependencies {
   readonly lane: Lane
   readonly store: TaskStore
-  readonly queue: MessageSender & MessageDeliveries
+  readonly deliveries: MessageDeliveries
   readonly clock: Clock
   readonly log: Log
   readonly retentionDays: number
@@ -43,7 +43,7 @@ export async function refuseDelivery(
   task: Task | undefined,
   shrunk: Promise<void>,
 ): Promise<'done' | 'again'> {
-  const { lane, store, queue, clock, log, retentionDays } = dependencies
+  const { lane, store, deliveries, clock, log, retentionDays } = dependencies
   const now = clock.now()
   if (!task || isFinal(task.status) || task.epoch > messageEpoch(message)) {
     // Whoever cancelled it has no keys; whoever ran it is gone, or is about to stop them too, which is the same twice.
@@ -70,7 +70,7 @@ export async function refuseDelivery(
   if (task.dueKind === 'timed' && (task.status === 'RETRYING' || task.status === 'SCHEDULED')) return 'done'
   const waitSeconds = Math.ceil((task.claimableFrom - now) / 1_000)
   await shrunk
-  await queue.changeVisibility(
+  await deliveries.changeVisibility(
     lane,
     receipt,
     Math.min(Math.max(waitSeconds, RACE_SECONDS), LIMITS.queueDelaySeconds),
@@ -80,11 +80,11 @@ export async function refuseDelivery(
 
 /** Gives back a message that nobody has looked into: this invocation runs a suspect alone. */
 export async function refuseForNow(
-  { lane, queue }: Pick<Dependencies, 'lane' | 'queue'>,
+  { lane, deliveries }: Pick<Dependencies, 'lane' | 'deliveries'>,
   { receipt }: Delivery,
   shrunk: Promise<void>,
 ): Promise<'again'> {
   await shrunk
-  await queue.changeVisibility(lane, receipt, RACE_SECONDS)
+  await deliveries.changeVisibility(lane, receipt, RACE_SECONDS)
   return 'again'
 }

@@ -34,12 +34,12 @@ export async function runBatch(
   deliveries: readonly Delivery[],
   deadline: number,
 ): Promise<ReadonlySet<string>> {
-  const { lane, queue, clock, log, ids } = dependencies
+  const { lane, clock, log, ids } = dependencies
   const running: RunningAttempts = new Map()
   const over = new AbortController()
   log('batch.received', { lane, messages: deliveries.length })
   // First act: from here on a crash costs 90 s, not the queue's own long visibility.
-  const shrunk = queue.changeVisibilityOfAll(
+  const shrunk = dependencies.deliveries.changeVisibilityOfAll(
     lane,
     deliveries.map(({ receipt }) => receipt),
     TIMING.visibilitySeconds,
@@ -64,7 +64,7 @@ export async function runBatch(
         ...causeFields(error),
       })
       await isShrunk
-      await queue
+      await dependencies.deliveries
         .changeVisibility(lane, delivery.receipt, failedSeconds(delivery.receives ?? 1, clock.random()))
         .catch((failure) => log('heartbeat.failed', { lane, what: 'visibility', ...causeFields(failure) }))
       return 'again' as const
@@ -80,7 +80,7 @@ export async function runBatch(
   }
   const flush = async (): Promise<void> => {
     while (done.length > 0)
-      await queue
+      await dependencies.deliveries
         .deleteAll(lane, done.splice(0, DELETE_BATCH))
         .catch((error) => log('delete.failed', { lane, ...causeFields(error) }))
   }

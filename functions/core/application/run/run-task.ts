@@ -26,7 +26,7 @@ import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
 import type { StepStore } from '../../ports/step-store.ts'
-import type { MessageDeliveries, MessageSender } from '../../ports/task-queue.ts'
+import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
 import type { Changed, TaskStore } from '../../ports/task-store.ts'
 import type { TextStream } from '../../ports/text-stream.ts'
@@ -71,7 +71,7 @@ export interface Delivery {
 
 export interface RunDependencies extends RefillDependencies, Pick<NoteDependencies, 'recentRuns'> {
   readonly store: TaskStore
-  readonly queue: MessageSender & MessageDeliveries
+  readonly queue: MessageSender
   readonly watermarks: Pick<ClaimWatermarks, 'recordWatermark'>
   readonly payloads: PayloadStore
   readonly steps: StepStore

@@ -13,7 +13,7 @@ import { taskFields } from '../shared/task-fields.ts'
 interface Dependencies {
   readonly lane: Lane
   readonly store: TaskStore
-  readonly queue: MessageDeliveries
+  readonly deliveries: MessageDeliveries
   readonly clock: Clock
   readonly log: Log
   readonly mask?: (text: string) => string
@@ -56,7 +56,7 @@ const PROGRESS_STEP_MS = 250
  * owns nothing any more.
  */
 export function superviseAttempt(
-  { lane, store, queue, clock, log, mask = (text) => text }: Dependencies,
+  { lane, store, deliveries, clock, log, mask = (text) => text }: Dependencies,
   task: Task,
   token: string,
   receipt: string,
@@ -102,7 +102,7 @@ export function superviseAttempt(
         .then(follow, failed('lease'))
       await shrunk
       if (!stopped.signal.aborted)
-        await queue.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(failed('visibility'))
+        await deliveries.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(failed('visibility'))
     }
   }
   void beat()

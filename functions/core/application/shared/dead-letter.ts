@@ -9,10 +9,10 @@ import { taskFields } from './task-fields.ts'
  * @throws UnavailableError when the queue did not answer.
  */
 export async function sendDeadLetter(
-  { queue, log }: { readonly queue: Pick<DeadLetters, 'sendDead'>; readonly log: Log },
+  { deadLetters, log }: { readonly deadLetters: Pick<DeadLetters, 'sendDead'>; readonly log: Log },
   task: Task,
 ): Promise<void> {
   const dead = { code: task.error?.code ?? 'task_failed', attempts: task.attempt }
-  await queue.sendDead(task.lane, { ...messageOf(task), dead })
+  await deadLetters.sendDead(task.lane, { ...messageOf(task), dead })
   log('task.dead_lettered', { ...taskFields(task), code: dead.code })
 }

@@ -10,7 +10,7 @@ import type { RecentRuns } from '../../ports/recent-runs.ts'
 import type { QueueDepths } from '../../ports/task-queue.ts'
 
 export interface EstimateDependencies {
-  readonly queue: QueueDepths
+  readonly depths: QueueDepths
   readonly recentRuns: RecentRuns
   readonly lanes: Pick<LaneStore, 'isMeantToRun'>
   readonly watermarks: Pick<ClaimWatermarks, 'readWatermark'>
@@ -86,12 +86,12 @@ class Kept<Value> {
 }
 
 async function look(
-  { queue, recentRuns, lanes, watermarks, clock }: EstimateDependencies,
+  { depths, recentRuns, lanes, watermarks, clock }: EstimateDependencies,
   lane: Lane,
   tenant: string,
 ): Promise<LaneMoment> {
   const [{ visible, inFlight }, runs, isMeantToRun, watermark] = await Promise.all([
-    queue.depth(lane),
+    depths.depth(lane),
     recentRuns.read(lane, clock.now()),
     lanes.isMeantToRun(lane),
     watermarks.readWatermark(lane, tenant),

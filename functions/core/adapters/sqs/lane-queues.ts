@@ -1,0 +1,59 @@
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
+import { CALL_LIMITS, type Lane } from '../../../contract.ts'
+import { BugError } from '../../domain/errors.ts'
+import { callAws } from '../aws/failures.ts'
+
+export type QueueUrls = Partial<Readonly<Record<Lane, string>>>
+
+/** `useQueueUrlAsEndpoint` is off: the endpoint is the Region's or `AWS_ENDPOINT_URL_SQS`, never a URL out of data. */
+export const createSqsClient = (): SQSClient =>
+  new SQSClient({ useQueueUrlAsEndpoint: false, maxAttempts: 3, requestHandler: CALL_LIMITS })
+
+/** Where a function's queues are, one per lane. */
+export interface LaneQueues {
+  readonly client: SQSClient
+  readonly urls: QueueUrls
+}
+
+export function urlOf({ urls }: LaneQueues, lane: Lane): string {
+  const url = urls[lane]
+  if (!url) throw new BugError(`This function has no queue URL of lane "${lane}".`)
+  return url
+}
+
+export const callQueue = <Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> =>
+  callAws({ service: 'The queue', what }, call)
+
+/** SQS allows 1–128 of a few characters in a group id; any other tenant name is spelled in base64url. */
+export const groupOf = (tenant: string): string =>
+  /^[\x21-\x7e]{1,128}$/.test(tenant) ? tenant : Buffer.from(tenant).toString('base64url').slice(0, 128)
+
+/** Deletes up to ten; one that is gone is fine. */
+export async function deleteAll(queues: LaneQueues, lane: Lane, receipts: readonly string[]): Promise<void> {
+  if (receipts.length === 0) return
+  const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
+  const command = new DeleteMessageBatchCommand({ QueueUrl: urlOf(queues, lane), Entries })
+  await callQueue('delete', () => queues.client.send(command))
+}
+
+/** Best effort: the queue's own visibility is the net under this call. */
+export async function hideAll(
+  queues: LaneQueues,
+  lane: Lane,
+  receipts: readonly string[],
+  seconds: number,
+): Promise<void> {
+  const QueueUrl = urlOf(queues, lane)
+  const calls: Promise<unknown>[] = []
+  for (let start = 0; start < receipts.length; start += 10) {
+    const Entries = receipts
+      .slice(start, start + 10)
+      .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle, VisibilityTimeout: seconds }))
+    calls.push(queues.client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries })))
+  }
+  await Promise.allSettled(calls)
+}
