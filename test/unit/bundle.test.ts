@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Metafile } from 'esbuild'
@@ -24,6 +24,26 @@ describe('a bundle that would come out the same', () => {
     await truncate(join(folder, 'clean-up', 'index.mjs'), 10)
     expect(await bundleFunctions(options)).toMatchObject([{ isChanged: true }])
     expect((await stat(join(folder, 'clean-up', 'index.mjs'))).size).toBeGreaterThan(10)
+  }, 120_000)
+})
+
+describe('a bundle holds what its function does', () => {
+  it('the worker has nothing of the sweeper, and the sweeper runs no task and asks no model', async () => {
+    await bundleFunctions({ only: ['run-task', 'sweep'], outRoot: folder })
+    const inputsOf = async (bundle: string): Promise<readonly string[]> => {
+      const text = await readFile(join(folder, `${bundle}.meta.json`), 'utf8')
+      return Object.keys((JSON.parse(text) as Metafile).inputs)
+    }
+    const repairs = (path: string) => /^functions\/(workers\/sweep|core\/application\/repair\/)/.test(path)
+    const runs = (path: string) =>
+      /^functions\/(workers\/run-task|core\/application\/run\/run-(task|batch)|core\/adapters\/providers\/openai)/.test(
+        path,
+      )
+    const [worker, sweeper] = [await inputsOf('run-task'), await inputsOf('sweep')]
+    expect([worker.filter(repairs), sweeper.filter(runs)]).toEqual([[], []])
+    // The names are right: each has its own.
+    expect(worker.filter(runs).length).toBeGreaterThan(5)
+    expect(sweeper.filter(repairs).length).toBeGreaterThan(5)
   }, 120_000)
 })
 
