@@ -275,6 +275,31 @@ describe('a workflow', () => {
     expect(await cost()).toBeNull()
   })
 
+  it('is looked at once, though the clock goes on meanwhile: a row that only says when to look again is not written', async () => {
+    for (const body of [{ wait: { signal: 'go' } }, step()]) {
+      const world = makeWorkflowWorld()
+      const id = await world.create({ chain: [body] })
+      const replace = world.workflows.replace.bind(world.workflows)
+      world.workflows.replace = async (seen, next) => {
+        if (world.workflows.writes > 20) throw new Error('It writes on and on.')
+        return replace(seen, next)
+      }
+      let ticks = 0
+      await world.within((dependencies) => {
+        const clock = { ...dependencies.clock, now: () => world.clock.now() + ticks++ }
+        return advanceWorkflow({ ...dependencies, clock }, { tenant: TENANT, id }, clock.now() + 100_000)
+      })
+      const { writes } = world.workflows
+      // The row's creation, its step begun, its tasks made, the next look.
+      expect(writes).toBeLessThanOrEqual(4)
+      await world.within((dependencies) => {
+        const clock = { ...dependencies.clock, now: () => world.clock.now() + ticks++ }
+        return advanceWorkflow({ ...dependencies, clock }, { tenant: TENANT, id }, clock.now() + 100_000)
+      })
+      expect(world.workflows.writes).toBe(writes)
+    }
+  })
+
   it('one process makes the tasks of a step; who is asked meanwhile leaves it to that one', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ group: Array.from({ length: 1_200 }, () => step()) })

@@ -277,12 +277,15 @@ const hasOpenTasks = (nodes: Readonly<Record<string, NodeState>>): boolean =>
       size > 0 && (status === 'STARTING' || status === 'RUNNING' || status === 'FAILED'),
   )
 
+/** Stays what it is while it lies far enough ahead: whoever looks again writes nothing. */
 function nextLook(
   plan: Plan,
   nodes: Readonly<Record<string, NodeState>>,
-  { expiresAt }: Workflow,
+  { expiresAt, dueAt = 0 }: Workflow,
   now: number,
 ): number {
+  const isFarAhead = dueAt > now + SAFETY_MS / 2 && dueAt <= now + SAFETY_MS
+
   const waits = plan.nodes.flatMap((node) => {
     const state = nodes[node.name]
     return node.kind === 'wait' && node.timeoutMs !== undefined && state?.status === 'RUNNING'
@@ -290,5 +293,6 @@ function nextLook(
       : []
   })
   const starting = Object.values(nodes).some(({ status }) => status === 'STARTING') ? [now + RESUME_MS] : []
-  return Math.min(now + SAFETY_MS, ...waits, ...starting, ...(expiresAt === undefined ? [] : [expiresAt]))
+  const safety = isFarAhead ? dueAt : now + SAFETY_MS
+  return Math.min(safety, ...waits, ...starting, ...(expiresAt === undefined ? [] : [expiresAt]))
 }
