@@ -48,6 +48,8 @@ export const ENV = {
   noProxy: 'NO_PROXY',
   /** The address that mail is sent from; a stage without one sends none. */
   mailFrom: 'MAIL_FROM',
+  /** The function that deletes what its retention is over for; on workers whose lane has a type that asks for it. */
+  cleanUpFunction: 'CLEAN_UP_FUNCTION',
   /** JSON object: what each tenant may do at most. */
   tenantLimits: 'TENANT_LIMITS',
   /** JSON list: origins of the pages that may call the API from a browser. */

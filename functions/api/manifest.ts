@@ -8,6 +8,7 @@ export interface ManifestEntry {
   readonly version: number
   readonly lane: Lane
   readonly usesModel: boolean
+  readonly needs: readonly string[]
   readonly maxAttempts: number
   readonly timeoutMs: number
   readonly input: Readonly<Record<string, unknown>>

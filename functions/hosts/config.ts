@@ -117,6 +117,7 @@ const shapes = {
   [ENV.httpProxy]: z.string().optional(),
   [ENV.noProxy]: z.string().optional(),
   [ENV.mailFrom]: z.string().optional(),
+  [ENV.cleanUpFunction]: z.string().min(1).optional(),
   [ENV.auth]: z.enum(['open', 'key', 'iam', 'keys']).default('key'),
 }
 type Shapes = typeof shapes

@@ -1,6 +1,7 @@
 /** What a lane's worker is made of. Apart from `lambda.ts`, so that no API function carries a provider. */
 import { keyParameterOf } from '../contract/providers.ts'
 import { ENV, type Lane } from '../contract.ts'
+import { LambdaUpkeep } from '../core/adapters/lambda/upkeep.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { SesMailer } from '../core/adapters/ses/mailer.ts'
 import { ParameterKeys } from '../core/adapters/ssm/parameter-keys.ts'
@@ -64,6 +65,7 @@ export function openWorker(): RunDependencies {
     ENV.httpProxy,
     ENV.noProxy,
     ENV.mailFrom,
+    ENV.cleanUpFunction,
   ])
   const queue = openSender()
   const lanes = openLanes()
@@ -99,6 +101,7 @@ export function openWorker(): RunDependencies {
     files: openFiles(),
     uploads: openUploads(),
     mailer: new SesMailer(config.MAIL_FROM),
+    upkeep: new LambdaUpkeep(config.CLEAN_UP_FUNCTION),
     providers: createModelProviders({
       routes: config.MODEL_ROUTES,
       servers: config.MODEL_SERVERS ?? {},

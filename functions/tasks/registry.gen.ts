@@ -8,6 +8,7 @@ import exampleAdd from './example-add/task.ts'
 import exampleRun from './example-run/task.ts'
 import imageDescribe from './image-describe/task.ts'
 import imageTransform from './image-transform/task.ts'
+import maintenanceCleanup from './maintenance-cleanup/task.ts'
 import textGenerate from './text-generate/task.ts'
 
 /** Every type by its name, for what is typed by it. */
@@ -20,10 +21,11 @@ export interface TaskTypes {
   readonly 'example.run': typeof exampleRun
   readonly 'image.describe': typeof imageDescribe
   readonly 'image.transform': typeof imageTransform
+  readonly 'maintenance.cleanup': typeof maintenanceCleanup
   readonly 'text.generate': typeof textGenerate
 }
 
-export const taskTypes = [dataAnalyze, documentProcess, emailSend, evidenceAnalyze, exampleAdd, exampleRun, imageDescribe, imageTransform, textGenerate] as unknown as readonly TaskDefinition[]
+export const taskTypes = [dataAnalyze, documentProcess, emailSend, evidenceAnalyze, exampleAdd, exampleRun, imageDescribe, imageTransform, maintenanceCleanup, textGenerate] as unknown as readonly TaskDefinition[]
 
 const byName = new Map(taskTypes.map((type) => [type.name, type]))
 

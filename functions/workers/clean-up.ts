@@ -1,6 +1,7 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
-import { type CleanedUp, cleanUp } from '../core/application/repair/clean-up.ts'
+import { cleanUp } from '../core/application/repair/clean-up.ts'
+import type { CleanedUp } from '../core/ports/upkeep.ts'
 import { clock, log, openExpiredRows, openFiles, openPayloads, openSteps } from '../hosts/lambda.ts'
 
 const dependencies = {
@@ -12,14 +13,9 @@ const dependencies = {
   log,
 }
 
-/** How long after the last walk a timer wants the next; a call by hand walks at once. */
-const everyMsOf = (event: unknown): number =>
-  ((event as { readonly everyHours?: number } | null)?.everyHours ?? 0) * 3_600_000
-
-/** The hourly timer's consumer: once a day deletes what its retention is over for, as many hours as it takes. */
-export const handler = middy<unknown, CleanedUp>().handler(async (event, context: Context) => {
-  const stopAt = clock.now() + context.getRemainingTimeInMillis() - 10_000
-  const done = await cleanUp(dependencies, stopAt, everyMsOf(event))
+/** Asked by the task type `maintenance.cleanup`, again and again until it is complete. */
+export const handler = middy<unknown, CleanedUp>().handler(async (_event, context: Context) => {
+  const done = await cleanUp(dependencies, clock.now() + context.getRemainingTimeInMillis() - 10_000)
   log('cleanup.finished', { ...done })
   return done
 })

@@ -38,6 +38,8 @@ export interface Access {
   readonly pepper?: true
   /** May send mail, on lanes whose types need it and stages that have an address. */
   readonly mail?: true
+  /** May ask the function that cleans up, on lanes whose types need it. */
+  readonly upkeep?: true
   /** May read the model keys and call Bedrock, on lanes and stages that have models. */
   readonly models?: true
 }
@@ -271,6 +273,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.httpProxy,
       ENV.noProxy,
       ENV.mailFrom,
+      ENV.cleanUpFunction,
       ENV.timingScale,
       ENV.tenantLimits,
     ],
@@ -290,6 +293,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     webhooks: ['sqs:SendMessage'],
     models: true,
     mail: true,
+    upkeep: true,
   },
   'send-webhooks': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.webhookQueueUrl],
@@ -309,8 +313,9 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.webhookQueueUrl,
       ENV.deadLetterQueueUrls,
       ENV.retentionDays,
+      ENV.stageSchedules,
     ],
-    optionalEnvironment: [ENV.stageSchedules, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
     // Schedules that the stage's file no longer has; no caller's.
     partition: { key: TABLE.stageSchedules, actions: ['dynamodb:DeleteItem'] },
     // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.

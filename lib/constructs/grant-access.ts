@@ -23,6 +23,8 @@ export interface Reach {
   readonly webhooks?: sqs.IQueue
   readonly hasModels: boolean
   readonly hasMail?: boolean
+  /** ARN of the function that cleans up, for workers that may ask it. */
+  readonly cleanUpArn?: string
   /** Ids of the event source mappings that the function may turn. */
   readonly eventSourceIds?: readonly string[]
 }
@@ -93,6 +95,7 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
   if (access.table || access.partition || access.payloads) allowDataKey(target, reach.stage)
   if (access.models && reach.hasModels) allowModels(target, reach.stage)
   if (access.mail && reach.hasMail) allowMail(target, reach.stage)
+  if (access.upkeep && reach.cleanUpArn) target.allow(['lambda:InvokeFunction'], [reach.cleanUpArn])
 }
 
 const parameterArn = (target: TaskFunction, stage: StageSettings, name: string): string =>

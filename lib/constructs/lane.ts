@@ -6,6 +6,7 @@ import { ENV, type Lane as LaneName } from '../../functions/contract.ts'
 import { modelEnvironment, modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
+import type { Cleaner } from './cleaner.ts'
 import { queueNameOf } from './dead-letter-queue.ts'
 import { grantAccess, parameterPrefix } from './grant-access.ts'
 import { checkLane, laneNeeds } from './lane-needs.ts'
@@ -23,6 +24,7 @@ export interface LaneProps {
   readonly workflows: sqs.Queue
   /** Asked for a delivery when somebody is told of an end. */
   readonly webhooks: sqs.Queue
+  readonly cleaner: Cleaner
   readonly bundleRoot: string
 }
 
@@ -43,6 +45,7 @@ export class Lane extends Construct {
     super(scope, id)
     const settings = stage.lanes[lane]
     const hasMail = laneNeeds(lane, 'mail')
+    const cleanUp = laneNeeds(lane, 'upkeep') ? { cleanUpArn: props.cleaner.cleanUp.live.functionArn } : {}
     checkLane(stage, lane)
     this.queue = new sqs.Queue(this, 'Queue', {
       queueName: queueNameOf(stage, lane),
@@ -76,6 +79,7 @@ export class Lane extends Construct {
         [ENV.parameterPrefix]: parameterPrefix(stage),
         ...modelEnvironment(stage),
         ...(hasMail && stage.mail ? { [ENV.mailFrom]: stage.mail.from } : {}),
+        ...(cleanUp.cleanUpArn ? { [ENV.cleanUpFunction]: cleanUp.cleanUpArn } : {}),
       },
     })
     grantAccess(this.worker, 'run-task', {
@@ -88,6 +92,7 @@ export class Lane extends Construct {
       webhooks: props.webhooks,
       hasModels: settings.hasModels,
       hasMail,
+      ...cleanUp,
     })
     const window = settings.batchingWindowSeconds
     const source = new SqsEventSource(this.queue, {

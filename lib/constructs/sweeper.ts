@@ -45,13 +45,7 @@ export class Sweeper extends Construct {
         [ENV.webhookQueueUrl]: props.webhooks.queueUrl,
         [ENV.deadLetterQueueUrls]: queueUrls(this, props.deadLetters),
         [ENV.retentionDays]: String(stage.retentionDays),
-        ...(Object.keys(stage.schedules).length > 0
-          ? {
-              [ENV.stageSchedules]: JSON.stringify(
-                declaredSchedules(stage.schedules, stage.models.defaultModel),
-              ),
-            }
-          : {}),
+        [ENV.stageSchedules]: JSON.stringify(declaredSchedules(stage)),
       },
     })
     grantAccess(this.sweep, 'sweep', {

@@ -108,10 +108,13 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         keys: keysOf(credentials, env),
         parameter: (name) =>
           name.endsWith(`/${product.randomParameter}`) ? pepper : env[product.variableOf(name)] || undefined,
-        turnSource: (id, isOn) => {
-          if (!deployments?.current?.turnSource(id, isOn)) return false
-          paused.note(id, isOn)
-          return true
+        control: {
+          turn: (id, isOn) => {
+            if (!deployments?.current?.turnSource(id, isOn)) return false
+            paused.note(id, isOn)
+            return true
+          },
+          invoke: (arn, event) => deployments?.current?.poolOf(arn)?.invokeText(event),
         },
       },
       starting,

@@ -63,6 +63,7 @@ export class StatelessStack extends Stack {
       source: 'webhooks',
       timeoutSeconds: SEND_TIMEOUT_SECONDS,
     })
+    this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
     this.lanes = Object.fromEntries(
       LANES.map((lane) => [
         lane,
@@ -74,6 +75,7 @@ export class StatelessStack extends Stack {
           deadLetters: deadLetters[lane],
           workflows,
           webhooks,
+          cleaner: this.cleaner,
           bundleRoot,
         }),
       ]),
@@ -181,7 +183,6 @@ export class StatelessStack extends Stack {
       bundleRoot,
     })
     this.sender = new WebhookSender(this, 'Webhook', { stage, table, payloads, webhooks, bundleRoot })
-    this.cleaner = new Cleaner(this, 'Cleaner', { stage, table, payloads, bundleRoot })
     this.taskApi = new TaskApi(this, 'TaskApi', {
       stage,
       functions: this.functions,

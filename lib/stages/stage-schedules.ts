@@ -91,31 +91,53 @@ export const schedulesSchema = z
 
 export type StageSchedules = z.output<typeof schedulesSchema>
 
+interface Declaring {
+  readonly schedules: StageSchedules
+  readonly cleanup: { readonly hour: number; readonly timeZone: string }
+  readonly models: { readonly defaultModel: string }
+}
+
+/** Every stage cleans up, whether its file says so or not. An hour that an outage took is made up for. */
+const cleanupOf = ({ hour, timeZone: zone }: Declaring['cleanup']): StageSchedules[string] => ({
+  cron: `0 ${hour} * * *`,
+  timeZone: zone,
+  overlap: 'skip',
+  missed: 'run_once',
+  jitterSeconds: 0,
+  task: { type: 'maintenance.cleanup', input: {}, priority: 0, tags: [] },
+})
+
 /** The schedules as the sweeper reads them: each with the submission that its firings make. */
-export function declaredSchedules(schedules: StageSchedules, defaultModel: string): readonly unknown[] {
-  return Object.entries(schedules).map(([name, { cron, timeZone: zone, everySeconds, task, ...rules }]) => {
-    const type = manifest.find((one) => one.name === task.type)
-    const lane = (LANES as readonly string[]).includes(type?.lane ?? '') ? (type?.lane as Lane) : LANES[0]
-    return {
-      name,
-      timing:
-        cron === undefined
-          ? // From the beginning of 1970: a deploy moves no firing.
-            { kind: 'rate', everyMs: (everySeconds ?? 0) * 1_000, anchor: 0 }
-          : { kind: 'cron', expression: cron, timezone: zone ?? 'UTC' },
-      overlap: rules.overlap,
-      missed: rules.missed,
-      jitterMs: rules.jitterSeconds * 1_000,
-      task,
-      submission: {
-        type: task.type,
-        lane: task.priority >= URGENT_PRIORITY ? 'urgent' : lane,
-        model: type?.usesModel ? (task.model ?? defaultModel) : null,
-        priority: task.priority,
-        maxAttempts: type?.maxAttempts ?? 1,
-        timeoutMs: type?.timeoutMs ?? 1,
-        tags: task.tags,
-      },
-    }
-  })
+export function declaredSchedules({
+  schedules,
+  cleanup,
+  models: { defaultModel },
+}: Declaring): readonly unknown[] {
+  return Object.entries({ cleanup: cleanupOf(cleanup), ...schedules }).map(
+    ([name, { cron, timeZone: zone, everySeconds, task, ...rules }]) => {
+      const type = manifest.find((one) => one.name === task.type)
+      const lane = (LANES as readonly string[]).includes(type?.lane ?? '') ? (type?.lane as Lane) : LANES[0]
+      return {
+        name,
+        timing:
+          cron === undefined
+            ? // From the beginning of 1970: a deploy moves no firing.
+              { kind: 'rate', everyMs: (everySeconds ?? 0) * 1_000, anchor: 0 }
+            : { kind: 'cron', expression: cron, timezone: zone ?? 'UTC' },
+        overlap: rules.overlap,
+        missed: rules.missed,
+        jitterMs: rules.jitterSeconds * 1_000,
+        task,
+        submission: {
+          type: task.type,
+          lane: task.priority >= URGENT_PRIORITY ? 'urgent' : lane,
+          model: type?.usesModel ? (task.model ?? defaultModel) : null,
+          priority: task.priority,
+          maxAttempts: type?.maxAttempts ?? 1,
+          timeoutMs: type?.timeoutMs ?? 1,
+          tags: task.tags,
+        },
+      }
+    },
+  )
 }

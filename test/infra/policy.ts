@@ -250,9 +250,14 @@ const timers: Check = ({ stateless }) => {
   const said = ofType(stateless, 'AWS::Scheduler::Schedule')
     .map(([, { Properties: p }]) => `${p.State} ${p.ScheduleExpression}`)
     .toSorted()
-  return said.join() === ['ENABLED cron(0 2-23 * * ? *)', ...Array(4).fill('ENABLED rate(1 minute)')].join()
-    ? []
-    : [`timers: ${said.join('; ')}`]
+  const declared = ofType(stateless, 'AWS::Lambda::Function')
+    .map(([, { Properties: p }]) => JSON.stringify(p.Environment ?? {}))
+    .find((text) => text.includes('STAGE_SCHEDULES'))
+  const cleansUp = declared?.replaceAll('\\', '').includes('"expression":"0 2 * * *"')
+  return [
+    ...(said.join() === Array(4).fill('ENABLED rate(1 minute)').join() ? [] : [`timers: ${said.join('; ')}`]),
+    ...(cleansUp ? [] : ['timers: the stage does not clean up at 02:00']),
+  ]
 }
 
 const protection: Check = ({ stateful }) =>

@@ -145,6 +145,8 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       const models = role?.actions.has('ssm:GetParameter') ? MODEL_ACTIONS : []
       // The lanes of a type that needs mail, on a stage that has an address.
       const sendsMail = name === 'local' && /^lane(email|urgent)/.test(id)
+      // The lanes of a type that needs upkeep.
+      const asksCleaner = /^lane(demo|urgent)/.test(id)
       const expected = [
         'logs:CreateLogStream',
         'logs:PutLogEvents',
@@ -163,6 +165,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         ...(access.eventSources ?? []),
         ...models,
         ...(sendsMail ? ['ses:SendEmail'] : []),
+        ...(asksCleaner ? ['lambda:InvokeFunction'] : []),
       ]
       const optional = ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream']
       expect([id, [...(role?.actions ?? [])].filter((action) => !optional.includes(action)).sort()]).toEqual([
@@ -181,6 +184,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         ...access.environment,
         ...(cors ? [ENV.corsOrigins] : []),
         ...(sendsMail ? [ENV.mailFrom] : []),
+        ...(asksCleaner ? [ENV.cleanUpFunction] : []),
       ]
       expect([id, names.sort()]).toEqual([id, expectedNames.sort()])
     }

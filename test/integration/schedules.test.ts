@@ -90,6 +90,21 @@ describe('schedules on the running product', () => {
     }
   })
 
+  it('of every stage clean up each day, by a task that a worker asks another function for', async () => {
+    const id = 'stage-cleanup'
+    await expect
+      .poll(async () => (await client.get(`/schedules/${id}`)).status, { timeout: 90_000 })
+      .toBe(200)
+    expect(await look(id)).toMatchObject({ name: 'cleanup', in_words: 'At 02:00 (UTC)', source: 'stage' })
+    const now = await client.post(`/schedules/${id}/run`)
+    expect(now.status).toBe(202)
+    expect(await client.done(now.body.id)).toMatchObject({
+      type: 'maintenance.cleanup',
+      status: 'COMPLETED',
+      result: { tasks: 0, uploads: 0, objects: 0, failed: 0 },
+    })
+  })
+
   it.each([
     [{ task }, 'must have exactly one of cron, rate_seconds, at, not 0'],
     [{ cron: '0 9 * * *', rate_seconds: 5, task }, 'not 2'],

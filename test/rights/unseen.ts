@@ -16,13 +16,8 @@ export const UNSEEN: Readonly<Record<string, string>> = {
     'A step of more children than one call makes.',
   'CleanerCleanUpFunction: dynamodb:DeleteItem on TasksTable': 'Once a day, on rows past their retention.',
   'CleanerCleanUpFunction: dynamodb:Query on TasksTable': 'Once a day, on rows past their retention.',
-  'CleanerCleanUpFunction: dynamodb:Scan on TasksTable': 'Once a day, on rows past their retention.',
   'CleanerCleanUpFunction: s3:DeleteObject on PayloadsBucket/payload/*':
     'Once a day, on rows past their retention.',
-  'CleanerCleanUpFunction: dynamodb:GetItem on TasksTable where dynamodb:LeadingKeys is CLEANUP':
-    'Once a day, where the last walk stopped.',
-  'CleanerCleanUpFunction: dynamodb:PutItem on TasksTable where dynamodb:LeadingKeys is CLEANUP':
-    'Once a day, where the last walk stopped.',
   'EventsFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'FlowsFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'FlowsFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,

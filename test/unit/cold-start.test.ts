@@ -21,6 +21,7 @@ const VALUES: Readonly<Partial<Record<EnvName, string>>> = {
   [ENV.retentionDays]: '7',
   [ENV.parameterPrefix]: '/taskrunner/test/',
   [ENV.showsPrompts]: 'false',
+  [ENV.stageSchedules]: '[]',
 }
 
 afterEach(() => {

@@ -18,12 +18,23 @@ const add = { type: 'example.add', input: { x: 1, y: 2 } }
 const nightly = { cron: '0 2 * * *', timeZone: 'Europe/Berlin', task: add }
 
 /** What the sweeper reads of a stage's file. */
-function toDeclared(schedules: Readonly<Record<string, object>>): readonly DeclaredSchedule[] {
-  const text = JSON.stringify(declaredSchedules(schedulesSchema.parse(schedules), 'some-model'))
-  return readConfig([ENV.stageSchedules], { [ENV.stageSchedules]: text }).STAGE_SCHEDULES.map((one) => ({
-    ...one,
-    submission: { ...one.submission, input: one.task.input },
-  }))
+function toDeclared(
+  schedules: Readonly<Record<string, object>>,
+  withCleanup = false,
+): readonly DeclaredSchedule[] {
+  const text = JSON.stringify(
+    declaredSchedules({
+      schedules: schedulesSchema.parse(schedules),
+      cleanup: { hour: 2, timeZone: 'Europe/Berlin' },
+      models: { defaultModel: 'some-model' },
+    }),
+  )
+  return readConfig([ENV.stageSchedules], { [ENV.stageSchedules]: text })
+    .STAGE_SCHEDULES.map((one) => ({
+      ...one,
+      submission: { ...one.submission, input: one.task.input },
+    }))
+    .filter(({ name }) => name !== 'cleanup' || withCleanup)
 }
 
 function open() {
@@ -50,6 +61,26 @@ describe('the schedules of a stage’s file', () => {
     await expect(
       updateSchedule(dependencies, { tenant: TENANT, id: 'stage-nightly' }, async (seen) => seen),
     ).rejects.toThrow(/change it in the stage's file/)
+  })
+
+  it('have the daily cleanup among them, whether the file says so or not, as a task like any other', async () => {
+    const { dependencies, schedules, rows, world } = open()
+    await declareSchedules({ ...dependencies, schedules }, TENANT, toDeclared({}, true))
+    const [row] = rows()
+    expect(row).toMatchObject({
+      id: 'stage-cleanup',
+      timing: { kind: 'cron', expression: '0 2 * * *', timezone: 'Europe/Berlin' },
+      overlap: 'skip',
+      missed: 'run_once',
+    })
+    await world.clock.advance((row?.nextAt ?? 0) - world.clock.now() - 30_000)
+    await fireSchedule(dependencies, { tenant: TENANT, id: 'stage-cleanup' })
+    const task = await dependencies.store.get({ tenant: TENANT, id: rows()[0]?.lastTaskId ?? '' })
+    expect(task).toMatchObject({ type: 'maintenance.cleanup', status: 'SCHEDULED', input: { json: '{}' } })
+    const own = toDeclared({ cleanup: { ...nightly, task: { type: 'maintenance.cleanup' } } }, true)
+    expect(own.map(({ name, timing }) => [name, timing])).toEqual([
+      ['cleanup', { kind: 'cron', expression: '0 2 * * *', timezone: 'Europe/Berlin' }],
+    ])
   })
 
   it('a deploy that changes nothing writes nothing and moves no firing; a changed one is planned anew', async () => {

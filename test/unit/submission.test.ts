@@ -46,6 +46,17 @@ describe('a submission', () => {
     })
   })
 
+  it('of the stage’s own work is taken of those who run the stage alone', async () => {
+    expect(await refusals({ type: 'maintenance.cleanup' })).toEqual({
+      type: '"maintenance.cleanup" is submitted by the stage itself, by its schedule.',
+    })
+    const body = await readSubmitBody({ type: 'maintenance.cleanup' }, dependencies.types)
+    expect(await prepareSubmission(dependencies, { tenant: 'default', ...body })).toMatchObject({
+      type: 'maintenance.cleanup',
+      lane: 'demo',
+    })
+  })
+
   it('null is absent for what may be absent', async () => {
     expect(
       await submission({ type: null, prompt: 'hi', model: null, run_at: null, tags: null, system: null }),

@@ -20,8 +20,11 @@ interface ToolCall {
 /** Some clients may only use letters, digits, hyphens and underscores: they may call `text_generate`. */
 const plain = (name: string): string => name.replaceAll('.', '_')
 
+/** The stage's own work is no agent's. */
+const offered = manifest.filter(({ needs }) => !needs.includes('upkeep'))
+
 export function listTools(caller: Caller): Tool[] {
-  const types = mayUse(caller, submitTaskRoute.scope) ? manifest.map(typeTool) : []
+  const types = mayUse(caller, submitTaskRoute.scope) ? offered.map(typeTool) : []
   return [...types, ...ROUTE_TOOLS.filter(({ route }) => mayUse(caller, route.scope)).map(routeTool)]
 }
 
@@ -52,7 +55,7 @@ export async function callTool(
   settings: McpSettings,
   call: ToolCall,
 ): Promise<CallToolResult> {
-  const type = manifest.find(({ name }) => name === call.name || plain(name) === call.name)
+  const type = offered.find(({ name }) => name === call.name || plain(name) === call.name)
   const tool = ROUTE_TOOLS.find(({ route }) => route.mcp?.tool === call.name)
   const route = type ? submitTaskRoute : tool?.route
   if (!route)

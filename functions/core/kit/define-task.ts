@@ -4,6 +4,7 @@ import { nearestName } from '../domain/nearest-name.ts'
 import type { Spending } from '../domain/worst-cost.ts'
 import type { Mail } from '../ports/mailer.ts'
 import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-provider.ts'
+import type { CleanedUp } from '../ports/upkeep.ts'
 
 /** What a type may say it needs; rights, environment and the fields of the context follow from it. */
 export type Need = keyof Powers
@@ -13,6 +14,7 @@ export interface Powers {
   readonly model: ModelClient
   readonly files: TaskFiles
   readonly mail: TaskMail
+  readonly upkeep: StageUpkeep
 }
 
 /** Everything one attempt may use. */
@@ -127,6 +129,16 @@ export interface TaskFiles {
   url(file: UploadRef | FileRef): Promise<string>
 }
 
+/** Work over all tenants, done by the stage's own functions. A type that needs it is submitted by the stage alone. */
+export interface StageUpkeep {
+  /**
+   * Deletes what its retention is over for, for about two minutes; call it until it is complete.
+   *
+   * @throws TaskError `cleanup_failed`, worth another attempt.
+   */
+  cleanUp(signal: AbortSignal): Promise<CleanedUp>
+}
+
 /** Sends mail from the stage's address. */
 export interface TaskMail {
   /**
@@ -229,13 +241,13 @@ export type TaskDeclaration<Input, Output, Sent, Needs extends Need> = Pick<
 > & {
   /** Held to what the schemas say. */
   readonly run: (context: TaskContext<NoInfer<Input>, NoInfer<Needs>>) => Promise<NoInfer<Output>>
-  /** What `run` works with beside the input: `model`, `files`, `mail`. */
+  /** What `run` works with beside the input: `model`, `files`, `mail`, `upkeep`. */
   readonly needs?: readonly Needs[]
   readonly retry?: Partial<RetryPolicy>
   readonly limits?: Partial<TaskDefinition['limits']>
 }
 
-const NEEDS: readonly Need[] = ['model', 'files', 'mail']
+const NEEDS: readonly Need[] = ['model', 'files', 'mail', 'upkeep']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /**

@@ -6,6 +6,7 @@ import type {
   FileRef,
   ModelCall,
   ModelReply,
+  StageUpkeep,
   TaskContext,
   TaskDefinition,
   TaskFiles,
@@ -22,6 +23,8 @@ export interface RunTaskTypeSettings {
   /** The type's own `heavy.ts`, run in place. */
   readonly heavy?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
+  /** In place of the stage's function, for a type that needs `upkeep`. */
+  readonly cleanUp?: StageUpkeep['cleanUp']
   /** Uploads by their id. */
   readonly uploads?: Readonly<Record<string, { readonly name?: string; readonly bytes: Uint8Array }>>
   /** Which try it is. Default 1. */
@@ -67,6 +70,7 @@ export async function runTaskType<Input, Output, Sent>(
     uploads = {},
     signal = new AbortController().signal,
     attempt = 1,
+    cleanUp = async () => ({ tasks: 0, uploads: 0, objects: 0, failed: 0, isComplete: true }),
   }: RunTaskTypeSettings = {},
 ): Promise<RunTaskTypeResult<Output>> {
   const prompts: string[] = []
@@ -108,6 +112,7 @@ export async function runTaskType<Input, Output, Sent>(
         return { messageId: `mail-${mails.length}` }
       },
     },
+    upkeep: { cleanUp },
     progress,
     stream: {
       write: (text) => {

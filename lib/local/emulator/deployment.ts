@@ -127,6 +127,11 @@ export class Deployment {
     return pool
   }
 
+  /** @param arn of the function or of an alias of it. */
+  poolOf(arn: string): FunctionPool | undefined {
+    return [...this.pools.values()].find(({ plan }) => arn === plan.arn || arn.startsWith(`${plan.arn}:`))
+  }
+
   /** @param name readable, e.g. `SweeperSweep`. @throws Error that lists what there is. */
   poolNamed(name: string): FunctionPool {
     const pool = [...this.pools.values()].find(({ plan }) => plan.name === name)

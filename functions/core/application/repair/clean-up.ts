@@ -6,6 +6,7 @@ import type { FileStore } from '../../ports/file-store.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { StepStore } from '../../ports/step-store.ts'
+import type { CleanedUp } from '../../ports/upkeep.ts'
 
 export interface CleanUpDependencies {
   readonly rows: ExpiredRows
@@ -16,32 +17,16 @@ export interface CleanUpDependencies {
   readonly log: Log
 }
 
-export interface CleanedUp {
-  /** Rows deleted. */
-  readonly tasks: number
-  /** Uploads deleted that no task uses any more. */
-  readonly uploads: number
-  /** Payload objects deleted with them. */
-  readonly objects: number
-  /** Rows that could not be deleted; the next cleanup tries again. */
-  readonly failed: number
-  /** False when time ran out first; the next cleanup goes on. */
-  readonly isComplete: boolean
-}
-
 const CONCURRENCY = 64
 
 /**
  * Deletes every task whose retention is over and that the table has not deleted by itself, objects first: dying between
  * the two leaves an invisible row that the next cleanup finds. A walk through the table that ran out of time is taken up where
  * it stopped, at the last page that was done.
- *
- * @param everyMs a new walk begins only so long after the last one began; until then there is nothing to do.
  */
 export async function cleanUp(
   { rows, payloads, steps, files, clock, log }: CleanUpDependencies,
   stopAt: number,
-  everyMs = 0,
 ): Promise<CleanedUp> {
   const counts = { tasks: 0, uploads: 0, objects: 0, failed: 0 }
   const cleanOne = async (task: ExpiredTask) => {
@@ -68,9 +53,7 @@ export async function cleanUp(
     return true
   }
   const walk = await rows.readWalk()
-  const now = clock.now()
-  if (walk && walk.next === undefined && now - walk.begunAt < everyMs) return { ...counts, isComplete: true }
-  const begunAt = walk?.next === undefined ? now : walk.begunAt
+  const begunAt = walk?.next === undefined ? clock.now() : walk.begunAt
   for await (const page of rows.expired(walk?.next)) {
     for (let start = 0; start < page.rows.length; start += CONCURRENCY)
       await Promise.all(page.rows.slice(start, start + CONCURRENCY).map(cleanOne))

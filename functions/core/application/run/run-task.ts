@@ -30,6 +30,7 @@ import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
 import type { Changed, TaskStore } from '../../ports/task-store.ts'
 import type { TextStream } from '../../ports/text-stream.ts'
+import type { Upkeep } from '../../ports/upkeep.ts'
 import type { UploadStore } from '../../ports/upload-store.ts'
 import { type FollowUpSteps, followUp } from '../shared/follow-up.ts'
 import type { RunningLimit } from '../shared/limit-running.ts'
@@ -81,6 +82,7 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   readonly files: FileStore
   readonly uploads: UploadStore
   readonly mailer: Mailer
+  readonly upkeep: Upkeep
   readonly providers: ModelProviders
   readonly gate: ProviderGate
   readonly findTaskType: (name: string) => RunnableTask | undefined

@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { HeavyWork } from '../../ports/heavy-work.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Mailer } from '../../ports/mailer.ts'
+import type { Upkeep } from '../../ports/upkeep.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { mapItems } from './map-items.ts'
 import type { ModelMeter } from './meter-model.ts'
@@ -29,12 +30,14 @@ export function makeTaskContext(
     log,
     heavyWork,
     mailer,
+    upkeep,
     ...files
   }: Omit<FileDependencies, 'clock'> & {
     readonly clock: Clock
     readonly log: Log
     readonly heavyWork: HeavyWork
     readonly mailer: Mailer
+    readonly upkeep: Upkeep
   },
   { task, input, attempt, meter, text, steps }: Parts,
 ) {
@@ -47,6 +50,7 @@ export function makeTaskContext(
     model: meter.client,
     files: openTaskFiles({ ...files, clock }, task, signal),
     mail: openTaskMail(mailer, steps, signal),
+    upkeep,
     step: steps.step,
     map: mapItems({ step: steps.step, progress, signal }),
     heavy: (name: string, input: unknown) => heavyWork({ name, input, signal }),

@@ -1,4 +1,4 @@
-import { type Lane, LIMITS } from '../../../contract.ts'
+import { type Lane, LIMITS, OPEN_TENANT } from '../../../contract.ts'
 import { type Budget, toMicro } from '../../domain/budget.ts'
 import { checkShape, type Shape } from '../../domain/check-shape.ts'
 import { type FieldError, RequestError } from '../../domain/errors.ts'
@@ -76,6 +76,10 @@ export async function prepareSubmission(
   const { types, clock, hashOf } = dependencies
   const type = types.find(({ name }) => name === request.type)
   if (!type) throw invalid([unknownType(request.type, types)])
+  if (isOfStage(type) && request.tenant !== OPEN_TENANT)
+    throw invalid([
+      { path: 'type', message: `"${type.name}" is submitted by the stage itself, by its schedule.` },
+    ])
   const sent = withoutNulls(type.input, request.input ?? {})
   const input = await checkShape(type.input, sent, request.inputPath ?? 'input')
   const timeoutMs = request.timeoutMs ?? type.limits.timeoutMs
@@ -125,6 +129,9 @@ export async function prepareSubmission(
     bodyHash: hashOf(asked),
   }
 }
+
+/** Its work reaches over all tenants, so only those who run the stage may ask for it. */
+const isOfStage = ({ needs }: SubmittableType): boolean => needs?.includes('upkeep') ?? false
 
 /** What the task may cost at most; where nobody counts, it may be unknown. */
 async function chooseCost(

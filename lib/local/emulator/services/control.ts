@@ -2,14 +2,18 @@ import { serveGuarded } from './guarded-server.ts'
 import type { Service } from './service.ts'
 import type { Keys } from './signature.ts'
 
+const INVOCATIONS = /^\/2015-03-31\/functions\/([^/?]+)\/invocations/
 const PATH = /^\/2015-03-31\/event-source-mappings\/([^/?]+)\/?$/
 
-/**
- * The one call of Lambda's own API that a function makes, `UpdateEventSourceMapping`, over its real protocol.
- *
- * @param turn turns an event source off or on; false when there is none of that id.
- */
-export const startControl = (turn: (id: string, isOn: boolean) => boolean, keys: Keys): Promise<Service> =>
+export interface Control {
+  /** Turns an event source off or on; false when there is none of that id. */
+  turn(id: string, isOn: boolean): boolean
+  /** Calls a function by the ARN of its alias and waits; undefined when there is none. Rejects with what it threw. */
+  invoke(arn: string, event: string): Promise<string> | undefined
+}
+
+/** The calls of Lambda's own API that functions make, `UpdateEventSourceMapping` and `Invoke`, over its real protocol. */
+export const startControl = ({ turn, invoke }: Control, keys: Keys): Promise<Service> =>
   serveGuarded(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -19,6 +23,23 @@ export const startControl = (turn: (id: string, isOn: boolean) => boolean, keys:
         ...(errorType ? { 'x-amzn-errortype': errorType } : {}),
       })
       response.end(JSON.stringify(body))
+    }
+    const [, target] = INVOCATIONS.exec(request.url ?? '') ?? []
+    if (request.method === 'POST' && target) {
+      const name = decodeURIComponent(target)
+      const running = invoke(name, Buffer.concat(chunks).toString('utf8') || 'null')
+      if (!running)
+        return answer(404, { Message: `There is no function ${name}` }, 'ResourceNotFoundException')
+      const [text, failed] = await running.then(
+        (result) => [result, false] as const,
+        (cause: Error) =>
+          [JSON.stringify({ errorMessage: cause.message, errorType: cause.name }), true] as const,
+      )
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        ...(failed ? { 'x-amz-function-error': 'Unhandled' } : {}),
+      })
+      return void response.end(text)
     }
     const [, id] = PATH.exec(request.url ?? '') ?? []
     if (request.method !== 'PUT' || !id)

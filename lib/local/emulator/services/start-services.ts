@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { startControl } from './control.ts'
+import { type Control, startControl } from './control.ts'
 import { startOutbox } from './outbox.ts'
 import { startParameters } from './parameters.ts'
 import { type Service, startService } from './service.ts'
@@ -23,8 +23,8 @@ export interface ServicesOptions {
   readonly keys: Keys
   /** The value of an SSM parameter. */
   readonly parameter: (name: string) => string | undefined
-  /** Turns an event source off or on. @returns false when there is none of that id. */
-  readonly turnSource: (id: string, isOn: boolean) => boolean
+  /** What functions may ask Lambda itself for. */
+  readonly control: Control
 }
 
 /**
@@ -33,7 +33,7 @@ export interface ServicesOptions {
  * @throws Error of the first that does not start; those that did are on the stack.
  */
 export async function startServices(
-  { stateDir, region, keys, parameter, turnSource }: ServicesOptions,
+  { stateDir, region, keys, parameter, control: asked }: ServicesOptions,
   stack: AsyncDisposableStack,
 ) {
   const started = await startAll(
@@ -42,7 +42,7 @@ export async function startServices(
       queues: () => startService({ kind: 'sqs-s3', directory: join(stateDir, 'sqs-s3'), region, keys }),
       parameters: () => startParameters(parameter, keys),
       outbox: () => startOutbox(join(stateDir, 'outbox'), keys),
-      control: () => startControl(turnSource, keys),
+      control: () => startControl(asked, keys),
     },
     stack,
   )

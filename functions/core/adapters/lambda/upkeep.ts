@@ -1,0 +1,48 @@
+import { CALL_LIMITS } from '../../../contract.ts'
+import { TaskError } from '../../domain/errors.ts'
+import type { CleanedUp, Upkeep } from '../../ports/upkeep.ts'
+import { toPortError } from '../aws/failures.ts'
+
+type Lambda = typeof import('@aws-sdk/client-lambda')
+
+/** A little more than the function may take. */
+const LIMITS = { ...CALL_LIMITS, requestTimeout: 150_000 }
+
+/** Invokes the function that cleans up and waits for its answer. The client is imported with the first call. */
+export class LambdaUpkeep implements Upkeep {
+  readonly #functionName: string | undefined
+  #loaded: Promise<{ sdk: Lambda; client: InstanceType<Lambda['LambdaClient']> }> | undefined
+
+  /** @param functionName left out on workers whose lane has no type that needs it. */
+  constructor(functionName: string | undefined) {
+    this.#functionName = functionName
+  }
+
+  async cleanUp(signal: AbortSignal): Promise<CleanedUp> {
+    if (this.#functionName === undefined)
+      throw new TaskError('This worker may not clean up: no type of its lane needs it.')
+    const { sdk, client } = await this.#load()
+    const command = new sdk.InvokeCommand({ FunctionName: this.#functionName, Payload: '{}' })
+    const { FunctionError, Payload } = await client
+      .send(command, { abortSignal: signal })
+      .catch((cause: unknown) => {
+        signal.throwIfAborted()
+        throw toPortError(cause, { service: 'The function that cleans up', what: 'invoke' })
+      })
+    if (FunctionError)
+      throw new TaskError('The function that cleans up failed; its own log says why.', {
+        code: 'cleanup_failed',
+        retry: 'counted',
+      })
+    return JSON.parse(Buffer.from(Payload ?? []).toString('utf8')) as CleanedUp
+  }
+
+  #load() {
+    this.#loaded ??= import('@aws-sdk/client-lambda').then((sdk) => ({
+      sdk,
+      // One try: a second call after a lost answer would walk beside the first.
+      client: new sdk.LambdaClient({ maxAttempts: 1, requestHandler: LIMITS }),
+    }))
+    return this.#loaded
+  }
+}
