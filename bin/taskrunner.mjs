@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The door of `npx taskrunner`. Plain JavaScript: whatever Node is in the path starts it, the project's own Node runs it.
+// The entry of `npx taskrunner`. Plain JavaScript: whatever Node is in the path starts it, the project's own Node runs it.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'

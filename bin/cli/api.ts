@@ -11,7 +11,7 @@ export class Api {
 
   constructor(target: Target) {
     this.#target = target
-    // Who types sees at once that nothing answers, and a stage that stumbles once is not reported.
+    // Who types sees at once that nothing answers, and a stage that fails to answer once is not reported.
     this.client = createClient({ url: target.base, key: target.key, retries: 1 })
   }
 

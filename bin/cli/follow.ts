@@ -9,7 +9,7 @@ import { progressLine, resultText } from './task-text.ts'
 const WAIT_SECONDS = 20
 const FIRST_MS = 200
 const LONGEST_MS = 1_000
-/** A stage that stumbles for so long while somebody watches has gone. */
+/** After this long without an answer the stage counts as gone. */
 const PATIENCE_MS = 30_000
 
 export interface FollowOptions {

@@ -6,7 +6,7 @@ import { wholeNumber } from '../cli/values.ts'
 export const addAudit: AddCommand = (program) => {
   program
     .command('audit')
-    .description('show who did what: every call that changed something, but for submitted work')
+    .description('show who did what: every call that changed something, except submits')
     .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
     .option('--target <id>', 'only what was done to this task, key or lane')
     .option('--by <key>', 'only what this key did')

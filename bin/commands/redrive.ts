@@ -56,7 +56,7 @@ export async function redriveAll(
   const { limit = Number.POSITIVE_INFINITY, pace } = options
   const perCall = pace ? Math.max(1, Math.floor(pace * PACED_SECONDS)) : MOST_A_CALL
   const isDryRun = options.dryRun === true
-  const total = isLive && !isDryRun ? await lettersOf(api, lane) : undefined
+  const total = isLive && !isDryRun ? await deadLettersOf(api, lane) : undefined
   let all: Redrive | undefined
   for (;;) {
     const left = limit - (all?.redriven ?? 0)
@@ -84,7 +84,7 @@ export async function redriveAll(
   }
 }
 
-const lettersOf = async (api: Session['api'], lane: string): Promise<number | undefined> =>
+const deadLettersOf = async (api: Session['api'], lane: string): Promise<number | undefined> =>
   api
     .json('listQueues', {})
     .then(({ queues }) => queues.find((queue) => queue.lane === lane)?.dead_letters)

@@ -22,11 +22,11 @@ interface CreateOptions {
   readonly idempotencyKey?: string
 }
 
-/** `schedules`: tasks that come again by the clock. */
+/** `schedules`: tasks by cron, by rate or once. */
 export const addSchedules: AddCommand = (program) => {
   const schedules = program
     .command('schedules')
-    .description('show, make and change tasks that come again by the clock')
+    .description('show, make and change schedules: tasks by cron, by rate or once')
     .action(async (_options, command) => {
       const session = await openSession(command)
       const found: Schedule[] = []

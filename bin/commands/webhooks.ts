@@ -5,11 +5,11 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 type Endpoint = Json<'listWebhooks'>['webhooks'][number]
 type Delivery = Json<'listDeliveries'>['deliveries'][number]
 
-/** `webhooks`: who is told of what happens to tasks, what was sent, and what was given up. */
+/** `webhooks`: endpoints that receive the events of tasks, what was sent, and what was given up. */
 export const addWebhooks: AddCommand = (program) => {
   const webhooks = program
     .command('webhooks')
-    .description('show the endpoints that are told of every task')
+    .description('show the endpoints that receive the events of tasks')
     .action(async (_options, command) => {
       const session = await openSession(command)
       const answer = await session.api.json('listWebhooks')
@@ -25,7 +25,10 @@ export const addWebhooks: AddCommand = (program) => {
       const made = await session.api.json('createWebhook', {
         body: { url, ...(event ? { events: event } : {}) } as NonNullable<Call<'createWebhook'>['body']>,
       })
-      session.show(made, () => `${made.id} is told of every task that is submitted from ten seconds on.`)
+      session.show(
+        made,
+        () => `${made.id} receives the events of every task that is submitted ten seconds from now or later.`,
+      )
     })
   webhooks
     .command('secret')

@@ -332,7 +332,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     webhooks: ['sqs:SendMessage'],
     indexes: { due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
-    // Receive and delete: letters whose task has moved on are taken away.
+    // Receive and delete: dead letters whose task has moved on are deleted.
     deadLetters: [...TIDY, 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
   },
   'ops-view': {

@@ -22,7 +22,7 @@ export interface LaneProps {
   readonly deadLetters: sqs.Queue
   /** Asked for the next step when a task of a workflow ends. */
   readonly workflows: sqs.Queue
-  /** Asked for a delivery when somebody is told of an end. */
+  /** Gets a message for each delivery of a task's end to a webhook. */
   readonly webhooks: sqs.Queue
   readonly cleaner: Cleaner
   readonly bundleRoot: string

@@ -18,7 +18,7 @@ export interface SweeperProps {
   readonly queues: Readonly<Record<Lane, sqs.Queue>>
   readonly deadLetters: Readonly<Record<Lane, sqs.Queue>>
   readonly workflows: sqs.Queue
-  /** Asked for a delivery when somebody is told of an end. */
+  /** Gets a message for each delivery of a task's end to a webhook. */
   readonly webhooks: sqs.Queue
   readonly bundleRoot: string
 }

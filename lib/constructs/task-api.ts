@@ -8,7 +8,7 @@ import routesFile from '../../functions/api/routes.gen.json' with { type: 'json'
 import { API_BASE, type ApiFunction, LIMITS, type Route } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
-import { ApiDoor, doorProps } from './api-door.ts'
+import { ApiEndpoint, endpointProps } from './api-endpoint.ts'
 import { addGatewayProblems } from './gateway-problems.ts'
 import type { TaskFunction } from './task-function.ts'
 
@@ -58,7 +58,7 @@ export class TaskApi extends Construct {
     this.api = new apigateway.RestApi(this, 'Api', {
       restApiName: `TaskRunner-${stage.name}`,
       description: `Async AI Task Runner, ${stage.name}`,
-      ...doorProps(this, stage.api),
+      ...endpointProps(this, stage.api),
       cloudWatchRole: false,
       // The script of the docs page is 1.7 MB of text, and 0.4 MB compressed.
       minCompressionSize: Size.kibibytes(8),
@@ -84,7 +84,8 @@ export class TaskApi extends Construct {
         identitySources: [],
         resultsCacheTtl: Duration.seconds(0),
       })
-    new ApiDoor(this, 'Door', this.api, stage.api)
+    // The id stays: under another one CloudFormation makes the domain anew, which fails while the old one has its name.
+    new ApiEndpoint(this, 'Door', this.api, stage.api)
     if (stage.api.setsAccountLogRole) this.#setAccountLogRole()
     this.#addRoutes()
     addGatewayProblems(this.#child('Problems'), this.api as apigateway.IRestApi, stage.api.corsOrigins)

@@ -16,7 +16,7 @@ export interface AlarmsProps extends Watched {
   readonly isFull: boolean
   /** US dollars for models in an hour that somebody must look at. */
   readonly spendUsdPerHour: number
-  /** Who is told of alarms. */
+  /** The topics that alarms notify. */
   readonly subscriptions: StageSettings['observability']['alarmSubscriptions']
   /** Where the runbook is read, e.g. its page in the repository's web view. */
   readonly runbookUrl: string

@@ -10,7 +10,7 @@ import {
   type Lane as LaneName,
   OPEN_TENANT,
 } from '../../functions/contract.ts'
-import { apiUrl } from '../constructs/api-door.ts'
+import { apiUrl } from '../constructs/api-endpoint.ts'
 import { Canary } from '../constructs/canary.ts'
 import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'

@@ -107,7 +107,7 @@ const issuerSchema = z
   })
 
 /** How callers reach the API, where it is not the gateway's own address with a key. */
-const doorShape = {
+const endpointShape = {
   /** A name of your own, with its certificate in the stage's Region. */
   domain: z
     .strictObject({
@@ -332,7 +332,7 @@ export const stageSchema = z
        * takes all of them back to the old one and fails the deployment.
        */
       hasCanary: z.boolean(),
-      ...doorShape,
+      ...endpointShape,
       /** Who may read the docs page and its files, 1.7 MB together: anybody, callers with a key, or nobody. */
       docs: z.enum(['open', 'key', 'off']),
       /**
@@ -384,7 +384,7 @@ export const stageSchema = z
       spendUsdPerHour: z.number().positive(),
       /** `xray`: Lambda and API Gateway tell X-Ray of each call. */
       tracing: z.enum(['off', 'xray']),
-      /** Who is told when an alarm goes on or off. AWS asks each address to confirm. */
+      /** Addresses that get a mail when an alarm goes on or off. AWS asks each address to confirm. */
       alarmSubscriptions: z
         .array(
           z.discriminatedUnion('protocol', [

@@ -161,9 +161,9 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
     })
 
     it('a dead letter carries its mark, and is no message of the lane', async () => {
-      const letter = message('dead', { dead: dead(), epoch: 2 })
-      await bench.deadLetters.sendDead('ai', letter)
-      expect((await receiveAllDead(1)).map((one) => one.message)).toEqual([letter])
+      const marked = message('dead', { dead: dead(), epoch: 2 })
+      await bench.deadLetters.sendDead('ai', marked)
+      expect((await receiveAllDead(1)).map((one) => one.message)).toEqual([marked])
       expect(await receive(0)).toEqual([])
       await expect(bench.deadLetters.sendDead('ai', message('unmarked'))).rejects.toThrow('mark')
     })

@@ -320,16 +320,16 @@ export function scenarios(
       const client = open()
       const { id } = await client.submit({ prompt: 'redrive me', model: 'simulated-fail-401' })
       expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 1 })
-      const letter = await behind().takeDead('ai', id)
-      expect(JSON.parse(letter?.Body ?? '{}')).toMatchObject({ id, epoch: 1 })
-      expect(letter?.MessageAttributes).toMatchObject({
+      const found = await behind().takeDead('ai', id)
+      expect(JSON.parse(found?.Body ?? '{}')).toMatchObject({ id, epoch: 1 })
+      expect(found?.MessageAttributes).toMatchObject({
         ErrorCode: { StringValue: 'provider_unauthorized' },
         Attempts: { StringValue: '1' },
       })
-      await behind().send('ai', letter ?? {})
+      await behind().send('ai', found ?? {})
       await client.until(id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
       // The same message once more, as a late duplicate.
-      await behind().send('ai', letter ?? {})
+      await behind().send('ai', found ?? {})
       await new Promise((resolve) => setTimeout(resolve, 3_000))
       expect((await client.get(`/tasks/${id}`)).body).toMatchObject({
         status: 'FAILED',

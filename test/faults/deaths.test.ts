@@ -130,7 +130,7 @@ const CASES: readonly Case[] = [
     attempts: 1,
   },
   {
-    name: 'after the dead letter is sent, before it is settled',
+    name: 'after the dead letter is sent, before its row says so',
     service: 'sqs',
     model: 'stub-401',
     point: { operation: 'SendMessage', nth: 1, isApplied: true },

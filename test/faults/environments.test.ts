@@ -214,7 +214,7 @@ describe('a worker bundle that cannot even load', () => {
       const urlOf = (part: string) =>
         harmed.runtime.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
       const sqs = openSqs(harmed.runtime.endpoints.sqs, harmed.runtime.credentials)
-      // Marked and unmarked letters alike, as the console would.
+      // Marked and unmarked dead letters alike, as the console would.
       expect(await redrive(sqs, urlOf('deadlettersai'), urlOf('local-ai'), 100)).toBeGreaterThanOrEqual(1)
       sqs.destroy()
       expect(await client.until(id, ({ status }) => status === 'COMPLETED')).toMatchObject({

@@ -191,7 +191,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
         return
       }
       case 'lose': {
-        // A marked one was failed for good already: the row says so, and losing the letter loses no work.
+        // A marked one was failed for good already: the row says so, and losing the message loses no work.
         const lost = queue.messages.ai.findIndex(({ message }) => message.dead === undefined)
         if (lost >= 0) queue.messages.ai.splice(lost, 1)
         return

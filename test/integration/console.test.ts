@@ -384,14 +384,14 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     const pill = section(page, 'Are we healthy?').locator('li', { hasText: 'DeadLetters-ai' })
     await expect.poll(() => pill.getAttribute('data-state'), { timeout: 30_000 }).toBe('ALARM')
     await page.locator('#health', { hasText: 'alarm' }).waitFor()
-    // The sweeper looks through the letters, which hides them for 20 s; they are still there, and are counted.
+    // The sweeper looks through the dead letters, which hides them for 20 s; they are still there, and are counted.
     await runtime.pool('SweeperSweep').invoke({})
-    const letters = async () => {
+    const deadLetters = async () => {
       const data = await fetch(`${base}/data/dashboard?index=0&minutes=5`)
       const widgets = (await data.json()) as { title: string; content: { series?: { values: number[] }[] } }[]
       return widgets.find(({ title }) => title === 'Now')?.content.series?.[1]?.values[0]
     }
-    await expect.poll(letters, { timeout: 60_000, interval: 2_000 }).toBe(3)
+    await expect.poll(deadLetters, { timeout: 60_000, interval: 2_000 }).toBe(3)
     await expect.poll(() => told.join()).toContain('TaskRunner-local-DeadLetters-ai')
     await takePicture(page, 'outage')
     await pill.locator('a').click()

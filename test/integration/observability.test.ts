@@ -161,7 +161,7 @@ describe('a trace', () => {
       calls.map((call) => call.slice(36, 52)).sort(),
     )
     const sqs = openSqs(runtime.endpoints.sqs, runtime.credentials)
-    const letters = await sqs.send(
+    const received = await sqs.send(
       new ReceiveMessageCommand({
         QueueUrl: runtime.plan.queues.find(({ name }) => name.includes('deadlettersai'))?.url,
         MaxNumberOfMessages: 10,
@@ -169,7 +169,7 @@ describe('a trace', () => {
       }),
     )
     sqs.destroy()
-    expect(letters.Messages?.map(({ Body }) => JSON.parse(Body ?? ''))).toContainEqual(
+    expect(received.Messages?.map(({ Body }) => JSON.parse(Body ?? ''))).toContainEqual(
       expect.objectContaining({ id: task.id, trace: traceparent }),
     )
   })

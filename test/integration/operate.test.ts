@@ -82,7 +82,7 @@ describe('bulk redrive', () => {
     for (const id of refused) expect((await client.get(`/tasks/${id}`)).body.epoch).toBe(1)
   })
 
-  it('takes the letters of what has moved on away, so that the queue lists what is failed now', async () => {
+  it('deletes the dead letters of what has moved on, so that the queue lists what is failed now', async () => {
     await redrive('ai', { error_code: 'nothing_like_it' })
     await expect
       .poll(

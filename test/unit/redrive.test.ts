@@ -111,7 +111,7 @@ describe('a redrive', () => {
       until,
     )
     expect(world.queue.dead.ai).toEqual([])
-    // A queue of letters that still stand is only looked at.
+    // A queue of dead letters that still stand is only looked at.
     const other = makeWorld()
     fill(other, 900)
     let receives = 0

@@ -28,7 +28,7 @@ export const listAuditRoute = defineRoute({
   function: 'api-data',
   scope: 'keys:admin',
   summary: 'Show who did what',
-  description: 'Every call that changed something, but for submitted work. Newest first.',
+  description: 'Every call that changed something, except submits. Newest first.',
   query: z.strictObject({
     ...pageShape,
     tenant: tenantName.optional().describe('Whose keys did it. Left out: the caller’s own tenant.'),

@@ -9,7 +9,7 @@ export const closeCircuitRoute = defineRoute({
   function: 'api-operate',
   scope: 'ops:write',
   summary: 'Close a circuit',
-  description: 'Its calls go on at once, few at first. If the model still fails, it opens again.',
+  description: 'Calls resume at once, few at first. If the model still fails, the circuit opens again.',
   body: { schema: closeCircuitBody },
   answers: { 200: { description: 'It is closed.', schema: closeCircuitAnswer } },
   problems: [404, 409],

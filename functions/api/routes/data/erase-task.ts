@@ -8,7 +8,7 @@ export const eraseTaskRoute = defineRoute({
   path: '/tasks/{id}/content',
   function: 'api-data',
   scope: 'tasks:write',
-  summary: 'Delete what a finished task was given and gave back',
+  summary: 'Delete the content of a finished task',
   description:
     'Input, result, error text, progress, tags, finished steps and files go; its state, times and cost stay. It cannot run again. Uploads that it used end by themselves. Send it again until it is answered with 204.',
   params: taskParams,

@@ -11,7 +11,7 @@ export const createKeyRoute = defineRoute({
   function: 'api-keys',
   scope: 'keys:admin',
   summary: 'Make a key',
-  description: 'A key gives no scope that its maker lacks.',
+  description: 'It cannot have a scope that the calling key lacks.',
   body: {
     schema: createKeyShape,
     examples: {

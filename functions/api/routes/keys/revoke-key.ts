@@ -9,7 +9,7 @@ export const revokeKeyRoute = defineRoute({
   function: 'api-keys',
   scope: 'keys:admin',
   summary: 'Revoke a key',
-  description: 'It opens nothing from half a minute later on. Its tenant’s tasks stay.',
+  description: 'It is refused everywhere within half a minute. Its tenant’s tasks stay.',
   params: keyParams,
   answers: { 204: { description: 'It is revoked.' } },
   problems: [404],

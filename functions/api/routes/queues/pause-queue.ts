@@ -10,7 +10,7 @@ export const pauseQueueRoute = defineRoute({
   function: 'api-operate',
   scope: 'ops:write',
   summary: 'Pause a lane',
-  description: 'It takes no more work. What runs goes on, what is submitted waits.',
+  description: 'Its workers start no more tasks. Running tasks finish; submitted tasks wait.',
   params: laneParams,
   answers: { 200: { description: 'The lane is paused.', schema: laneAnswer } },
   problems: [404],

@@ -9,7 +9,7 @@ export const resumeScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Resume a schedule',
-  description: 'It goes on from the next time to come; what passed is not made up for.',
+  description: 'The next planned time fires; times that passed are not made up for.',
   params: scheduleParams,
   answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
   problems: [404, 409],

@@ -11,7 +11,7 @@ export const runScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Run the task of a schedule now',
-  description: 'Beside its planned times, which stay.',
+  description: 'The planned times stay as they are.',
   params: scheduleParams,
   answers: ACCEPTED,
   problems: [404],

@@ -12,7 +12,7 @@ export const cancelTaskRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   summary: 'Cancel an unfinished task',
-  description: 'From the answer on no result lands. Cancelling a cancelled task again is fine.',
+  description: 'Once this call is answered, no result is stored. Cancelling a cancelled task again is fine.',
   params: taskParams,
   answers: { 200: { description: 'The cancelled task.', schema: taskSchema } },
   problems: [404, 409],

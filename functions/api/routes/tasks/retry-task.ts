@@ -14,7 +14,7 @@ export const retryTaskRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   summary: 'Run a failed, cancelled or expired task again',
-  description: 'What its finished steps have is kept and not paid for again.',
+  description: 'The results of its finished steps are kept and not paid for again.',
   params: taskParams,
   body: {
     schema: z.strictObject({

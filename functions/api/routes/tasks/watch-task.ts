@@ -24,7 +24,7 @@ export const watchTaskRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'Watch a task',
   description:
-    'Server-Sent Events: `status`, `progress`, `step`, `text-delta` and `end`, which has the task. The data of `text-delta` is a piece of the result’s text with its `offset`; one that begins at 0 begins the text anew, as after a crash (`attempt` is then 2). An answer lasts five minutes at most; a reader comes back by itself with the id of the last event. Behind the end it is told 204, and stays away.',
+    'Server-Sent Events: `status`, `progress`, `step`, `text-delta` and `end`, which has the task. The data of `text-delta` is a piece of the result’s text with its `offset`; one that begins at 0 begins the text anew, as after a crash (`attempt` is then 2). An answer lasts five minutes at most; a reader comes back by itself with the id of the last event. After `end` a new connection is answered with 204, and the reader stops.',
   params: taskParams,
   query: z.strictObject({
     starting_after: z.string().max(100).optional().describe('Id of the last event seen, as Last-Event-ID.'),

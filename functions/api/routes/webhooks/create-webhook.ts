@@ -10,7 +10,7 @@ export const createWebhookRoute = defineRoute({
   scope: 'keys:admin',
   summary: 'Add a webhook endpoint',
   description:
-    'Is told of every task that is submitted from ten seconds on, signed as Standard Webhooks asks. See GET /webhooks/secret.',
+    'Receives the events of every task that is submitted ten seconds later or after, signed as Standard Webhooks asks. See GET /webhooks/secret.',
   body: {
     schema: webhookShape,
     examples: { ends: { summary: 'Told of every end', value: { url: 'https://example.com/hook' } } },

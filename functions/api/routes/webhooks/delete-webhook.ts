@@ -9,7 +9,7 @@ export const deleteWebhookRoute = defineRoute({
   function: 'api-flows',
   scope: 'keys:admin',
   summary: 'Delete a webhook endpoint',
-  description: 'Deliveries that are on their way are still tried.',
+  description: 'Deliveries that have begun are still tried.',
   params: endpointParams,
   answers: { 204: { description: 'It is gone.' } },
   problems: [404],

@@ -6,7 +6,7 @@ import type { KeyTurns, Turns } from '../../ports/key-turns.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** A key is the caller's own words, of any length and letters. */
+/** A key is the caller's own words, of any length and alphabet. */
 const keyOf = (tenant: string, key: string): Row => ({
   pk: `Q#${encodeURIComponent(tenant)}#${createHash('sha256').update(key).digest('base64url')}`,
   sk: 'turn',

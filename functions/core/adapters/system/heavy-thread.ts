@@ -77,10 +77,10 @@ function runOne(
     })
     const tooComplex = (what: string) =>
       new TaskError(`Reading the file took more ${what} than it may.`, { code: 'file_too_complex' })
-    const end = (settle: () => void) => {
+    const end = (finish: () => void) => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
-      settle()
+      finish()
       void thread.terminate()
     }
     const onAbort = () => end(() => reject(signal.reason))

@@ -129,7 +129,7 @@ async function repairItem(
   }
 }
 
-/** Ten letters each, and more while most of them have moved on. */
+/** Ten messages each, and more while most of them have moved on. */
 const PRUNE_ROUNDS = 3
 
 async function pruneLane(
@@ -140,7 +140,7 @@ async function pruneLane(
   try {
     if ((await deadLetters.deadDepth(lane)) === 0) return
     const deleted = await pruneDeadLetters({ store, deadLetters, clock }, lane, PRUNE_ROUNDS, stopAt)
-    if (deleted > 0) log('dead_letters.tidied', { lane, deleted })
+    if (deleted > 0) log('dead_letters.pruned', { lane, deleted })
   } catch (error) {
     log('sweep.failed', { lane, ...causeFields(error) })
   }

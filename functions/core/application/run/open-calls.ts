@@ -95,7 +95,7 @@ export class OpenCalls {
     if (open) {
       const outcome = await background.attach(open.id, options)
       this.#log('model.attached', open, { outcome: outcome.kind })
-      if (outcome.kind !== 'gone') return this.#settle(open, provider, outcome)
+      if (outcome.kind !== 'gone') return this.#takeOutcome(open, provider, outcome)
       this.#forget(key)
     }
     const starting = background.start(request, options)
@@ -105,7 +105,7 @@ export class OpenCalls {
     const call = { key, id: started.id, model: request.model }
     await this.#keep(call, background)
     options.signal.throwIfAborted()
-    return this.#settle(call, provider, await started.outcome())
+    return this.#takeOutcome(call, provider, await started.outcome())
   }
 
   /** The value of a step is kept: its calls are made no more. */
@@ -167,7 +167,7 @@ export class OpenCalls {
     throw new ConflictError(noted.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
   }
 
-  #settle(call: Known, provider: ModelProvider, outcome: CallOutcome): Answer {
+  #takeOutcome(call: Known, provider: ModelProvider, outcome: CallOutcome): Answer {
     if (outcome.kind === 'answered') {
       this.#known = this.#known.map((known) =>
         known.key === call.key ? { ...known, isAnswered: true } : known,

@@ -21,7 +21,7 @@ import { readValues } from './step-values.ts'
 const TRIES = 30
 
 /** `unfinished`: the time was over first; the row is due, and whoever has time goes on. */
-export type Advanced = 'settled' | 'unfinished'
+export type Advanced = 'done' | 'unfinished'
 
 /**
  * Makes every next step of a workflow that can be made. Whoever learns of an end calls it, and the sweeper for each row
@@ -42,16 +42,16 @@ export async function advanceWorkflow(
   let written: number | undefined
   for (let tries = 0; tries < TRIES; ) {
     const seen = await workflows.get(key)
-    if (!seen) return 'settled'
+    if (!seen) return 'done'
     if (seen.status !== 'RUNNING')
-      return seen.dueAt === undefined ? 'settled' : cancelOpenTasks(dependencies, seen, stopAt)
+      return seen.dueAt === undefined ? 'done' : cancelOpenTasks(dependencies, seen, stopAt)
     plan ??= JSON.parse(await payloads.read(seen.plan)) as Plan
 
     const starting = plan.nodes.find(({ name }) => seen.nodes[name]?.status === 'STARTING')
     let next: Workflow | undefined
     if (starting) {
       // Whoever wrote last makes its tasks; when that process dies, the row is due.
-      if ((seen.dueAt ?? 0) > clock.now() && seen.version !== written) return 'settled'
+      if ((seen.dueAt ?? 0) > clock.now() && seen.version !== written) return 'done'
       if (clock.now() > stopAt) return 'unfinished'
       next = await endOfStart(dependencies, plan, seen, starting)
       next ??= await startTasks(dependencies, seen, starting, stopAt)
@@ -66,7 +66,7 @@ export async function advanceWorkflow(
       if (next && next.status !== 'RUNNING' && next.dueAt === undefined)
         next = { ...next, ttl: retentionFrom(now, retentionDays).ttl }
     }
-    if (!next) return 'settled'
+    if (!next) return 'done'
     if (!(await workflows.replace(seen, next))) {
       tries += 1
       await clock.sleep(Math.round(clock.random() * 20 * tries))

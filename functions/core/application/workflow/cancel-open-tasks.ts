@@ -21,7 +21,7 @@ export async function cancelOpenTasks(
   dependencies: WorkflowDependencies,
   seen: Workflow,
   stopAt: number,
-): Promise<'settled' | 'unfinished'> {
+): Promise<'done' | 'unfinished'> {
   const { store, workflows, clock, ids, log, retentionDays } = dependencies
   const { tenant, id: workflowId, epoch } = seen
   for (const [name, state] of Object.entries(seen.nodes)) {
@@ -53,13 +53,13 @@ export async function cancelOpenTasks(
     ({ status, size = 0, started = size }) =>
       (status === 'CANCELLED' || status === 'FAILED') && started < size,
   )
-  const { dueAt: _due, ...settled } = seen
+  const { dueAt: _due, ...rest } = seen
   const now = clock.now()
   const next =
     isFirstLook && wasStarting
-      ? { ...settled, dueAt: (seen.finishedAt ?? now) + STARTER_MS }
-      : { ...settled, ttl: retentionFrom(now, retentionDays).ttl }
-  // Lost to a retry by hand: then there is nothing to settle.
+      ? { ...rest, dueAt: (seen.finishedAt ?? now) + STARTER_MS }
+      : { ...rest, ttl: retentionFrom(now, retentionDays).ttl }
+  // Lost to a retry by hand: then there is nothing to end.
   await workflows.replace(seen, next)
-  return 'settled'
+  return 'done'
 }

@@ -104,7 +104,7 @@ export function sumOfCosts(entries: Iterable<string>): number | null {
 }
 
 /**
- * Letters of a failed step's message, and bytes of a signal that lie in the row: with 500 steps that all failed, or all waited,
+ * Characters of a failed step's message, and bytes of a signal that lie in the row: with 500 steps that all failed, or all waited,
  * the row stays below DynamoDB's 400 kB, and a workflow can always end.
  */
 export const STEP_MESSAGE = 300

@@ -57,7 +57,7 @@ export class Environment {
   readonly #log: FunctionLog
   readonly #sandbox: Sandbox
   readonly #isLoaded: Promise<void>
-  #settle: ((reply: EnvironmentReply) => void) | undefined
+  #answer: ((reply: EnvironmentReply) => void) | undefined
   #take: TakePiece | undefined
   #isDead = false
   invocations = 0
@@ -104,7 +104,7 @@ export class Environment {
   }
 
   get isBusy(): boolean {
-    return this.#settle !== undefined
+    return this.#answer !== undefined
   }
 
   /** What its code has in memory; undefined once it is gone. */
@@ -179,7 +179,7 @@ export class Environment {
         // Of its sandbox.
         return
       default:
-        this.#settle?.(message)
+        this.#answer?.(message)
     }
   }
 
@@ -192,19 +192,19 @@ export class Environment {
   #die(error: LambdaError): void {
     if (this.#isDead) return
     this.#isDead = true
-    this.#settle?.({ kind: 'error', error })
+    this.#answer?.({ kind: 'error', error })
   }
 
   async #wait(limitMs: number, errorType: string): Promise<EnvironmentReply> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         const errorMessage = `Task timed out after ${(limitMs / 1_000).toFixed(2)} seconds`
-        this.#settle?.({ kind: 'error', error: { errorType, errorMessage } })
+        this.#answer?.({ kind: 'error', error: { errorType, errorMessage } })
         void this.stop()
       }, limitMs)
-      this.#settle = (reply) => {
+      this.#answer = (reply) => {
         clearTimeout(timer)
-        this.#settle = undefined
+        this.#answer = undefined
         resolve(reply)
       }
     })

@@ -8,12 +8,12 @@ import { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { managedAcl } from './managed-acl.ts'
 
-type Door = StageSettings['api']
+type ApiSettings = StageSettings['api']
 
 /** Settings of the API itself: where it can be reached from. */
-export function doorProps(
+export function endpointProps(
   scope: Construct,
-  { vpcEndpointIds, domain }: Door,
+  { vpcEndpointIds, domain }: ApiSettings,
 ): Partial<apigateway.RestApiProps> {
   return {
     ...(vpcEndpointIds.length === 0
@@ -48,10 +48,12 @@ const onlyThrough = (vpcEndpointIds: readonly string[]) =>
   })
 
 /** What is put in front of an API: a name of its own with a base path, a web ACL. */
-export class ApiDoor extends Construct {
-  constructor(scope: Construct, id: string, api: apigateway.RestApi, { domain, ...door }: Door) {
+export class ApiEndpoint extends Construct {
+  constructor(scope: Construct, id: string, api: apigateway.RestApi, { domain, ...settings }: ApiSettings) {
     super(scope, id)
-    const webAclArn = door.managedRules ? managedAcl(this, door.managedRules).attrArn : door.webAclArn
+    const webAclArn = settings.managedRules
+      ? managedAcl(this, settings.managedRules).attrArn
+      : settings.webAclArn
     if (webAclArn)
       new CfnWebACLAssociation(this, 'WebAcl', { resourceArn: api.deploymentStage.stageArn, webAclArn })
     if (!domain) return
@@ -75,7 +77,7 @@ export class ApiDoor extends Construct {
 }
 
 /** Address of the API as callers should use it. */
-export const apiUrl = (api: apigateway.RestApi, { domain }: Door, base: string): string =>
+export const apiUrl = (api: apigateway.RestApi, { domain }: ApiSettings, base: string): string =>
   domain
     ? `https://${domain.name}${domain.basePath ? `/${domain.basePath}` : ''}${base}`
     : api.urlForPath(base)
