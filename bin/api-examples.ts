@@ -60,6 +60,7 @@ const completed: z.input<typeof taskSchema> = {
     model: 'gpt-3.5-turbo',
     finish_reason: 'stop',
     is_truncated: false,
+    shared_with: null,
   },
   updated_at: '2030-01-31T09:00:03.200Z',
   started_at: '2030-01-31T09:00:00.400Z',

@@ -57,7 +57,7 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
       [
         'tokens',
         usage
-          ? `${usage.input_tokens ?? 'unknown'} in, ${usage.output_tokens ?? 'unknown'} out, ${dollars(usage.cost_usd)}${usage.is_truncated ? ', cut at a limit of tokens' : ''}`
+          ? `${usage.input_tokens ?? 'unknown'} in, ${usage.output_tokens ?? 'unknown'} out, ${dollars(usage.cost_usd)}${usage.is_truncated ? ', cut at a limit of tokens' : ''}${usage.shared_with ? `, shared with ${usage.shared_with}` : ''}`
           : undefined,
       ],
       ['tags', task.tags.length > 0 ? oneLine(task.tags.join(', ')) : undefined],

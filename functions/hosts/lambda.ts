@@ -17,6 +17,7 @@ import { DynamoLaneStore } from '../core/adapters/dynamodb/lane-store.ts'
 import { DynamoLimitStore } from '../core/adapters/dynamodb/limit-store.ts'
 import { DynamoRecentRuns } from '../core/adapters/dynamodb/recent-runs.ts'
 import { DynamoScheduleStore } from '../core/adapters/dynamodb/schedule-store.ts'
+import { DynamoSharedCalls } from '../core/adapters/dynamodb/shared-calls.ts'
 import { DynamoStepStore } from '../core/adapters/dynamodb/step-store.ts'
 import { createDynamoClient, DynamoTaskStore } from '../core/adapters/dynamodb/task-store.ts'
 import { DynamoTenantMeter } from '../core/adapters/dynamodb/tenant-meter.ts'
@@ -150,6 +151,9 @@ export const openMeter = (): DynamoTenantMeter => {
   meter ??= new DynamoTenantMeter(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
   return meter
 }
+
+export const openSharedCalls = (): DynamoSharedCalls =>
+  new DynamoSharedCalls(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openTurns = (): DynamoKeyTurns =>
   new DynamoKeyTurns(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)

@@ -29,6 +29,7 @@ import {
   openPayloads,
   openRecentRuns,
   openSender,
+  openSharedCalls,
   openSteps,
   openStore,
   openText,
@@ -85,6 +86,7 @@ export function openWorker(): RunDependencies {
     followUps: openFollowUps(openDeadLetters()),
     admission: openAdmission(),
     turns: openTurns(),
+    sharedCalls: openSharedCalls(),
     runningLimit: openRunningLimit(queue),
     budget: readConfig([ENV.tenantLimits]).TENANT_LIMITS.budget,
     tellStarted: async (task) => {

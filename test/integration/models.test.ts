@@ -43,6 +43,27 @@ describe('tasks answered by a model server', () => {
     expect(server.callsOf('claude?')).toMatchObject([{ apiKey: 'test-anthropic-key' }])
   })
 
+  it('identical tasks that share make one call, and one of them pays, however late they start', async () => {
+    const submitted = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        client.submit({
+          type: 'text.generate',
+          input: { prompt: 'shared?', reuse_answer_seconds: 60 },
+          model: 'stub-1000',
+        }),
+      ),
+    )
+    const tasks = await Promise.all(submitted.map(({ id }) => client.done(id)))
+    expect(tasks.map(({ status, result }) => [status, result])).toEqual(
+      tasks.map(() => ['COMPLETED', 'echo: shared?']),
+    )
+    expect(server.callsOf('shared?')).toHaveLength(1)
+    const payer = tasks.find(({ usage }) => usage?.shared_with === null)
+    expect(tasks.map(({ id, usage }) => (id === payer?.id ? null : usage?.shared_with))).toEqual(
+      tasks.map(({ id }) => (id === payer?.id ? null : payer?.id)),
+    )
+  })
+
   it('a provider that fails once is asked again: two calls, two attempts', async () => {
     const { id } = await client.submit({ prompt: 'once', model: 'stub-500-once' })
     const task = await client.done(id)

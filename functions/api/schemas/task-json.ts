@@ -99,6 +99,7 @@ export async function toTaskJson(
           model: task.usage.model ?? null,
           finish_reason: task.usage.finishReason ?? null,
           is_truncated: task.usage.isTruncated ?? false,
+          shared_with: task.usage.sharedWith ?? null,
         }
       : null,
     queue: wait ? toQueueJson(wait) : null,

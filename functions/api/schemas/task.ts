@@ -58,6 +58,10 @@ export const taskSchema = z
           .nullable()
           .describe('Of the last call: stop, length, or the code of the error it ended with.'),
         is_truncated: z.boolean().describe('The last answer was cut at a limit of tokens.'),
+        shared_with: z
+          .string()
+          .nullable()
+          .describe('The task that paid for an answer which this one got as well, by share_call.'),
       })
       .nullable(),
     queue: z

@@ -27,7 +27,7 @@ export const readTokens = (value: unknown): number | null =>
 export function addCall(
   before: Usage | undefined,
   used: ModelUsage,
-  call: Pick<Usage, 'provider' | 'model' | 'finishReason' | 'isTruncated' | 'costMicroUsd'>,
+  call: Pick<Usage, 'provider' | 'model' | 'finishReason' | 'isTruncated' | 'sharedWith' | 'costMicroUsd'>,
 ): Usage {
   const cachedTokens = (before?.cachedTokens ?? 0) + (used.cachedTokens ?? 0)
   const reasoningTokens = (before?.reasoningTokens ?? 0) + (used.reasoningTokens ?? 0)
@@ -36,6 +36,7 @@ export function addCall(
     outputTokens: addKnown(before ? before.outputTokens : 0, used.outputTokens),
     ...(cachedTokens > 0 ? { cachedTokens } : {}),
     ...(reasoningTokens > 0 ? { reasoningTokens } : {}),
+    ...(before?.sharedWith === undefined ? {} : { sharedWith: before.sharedWith }),
     ...call,
     costMicroUsd: addKnown(before ? before.costMicroUsd : 0, call.costMicroUsd),
   }

@@ -87,6 +87,8 @@ export interface Usage {
   readonly model?: string
   readonly finishReason?: string
   readonly isTruncated?: boolean
+  /** The task that paid for an answer which this one got as well. */
+  readonly sharedWith?: string
 }
 
 /** One line of the permanent record of what was tried. */

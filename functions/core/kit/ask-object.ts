@@ -3,7 +3,8 @@ import { TaskError } from '../domain/errors.ts'
 import type { JsonShape, ModelMessage } from '../ports/model-provider.ts'
 import type { ModelCall, ModelClient } from './define-task.ts'
 
-export interface AskObject<Value> extends Pick<ModelCall, 'temperature' | 'maxTokens' | 'stop' | 'model'> {
+export interface AskObject<Value>
+  extends Pick<ModelCall, 'temperature' | 'maxTokens' | 'stop' | 'model' | 'share'> {
   /** Letters, digits, `_` and `-`; some providers show it to the model. */
   readonly name: string
   readonly schema: z.ZodType<Value>

@@ -178,6 +178,12 @@ export type ModelCall = (
     readonly model?: string | readonly string[]
     /** Fail with `answer_truncated`, never retried, when the answer was cut at a limit of tokens. */
     readonly failOnTruncation?: boolean
+    /**
+     * Identical calls of one tenant that are under way at the same time are made once: each task has the answer, the one
+     * that made the call pays. With `reuseSeconds` an answer of before is taken, too, if it is no older and was asked for
+     * in the same way. Whoever shares gets the text in one piece.
+     */
+    readonly share?: boolean | { readonly reuseSeconds: number }
     readonly onDelta?: (text: string) => void
     /** What `onDelta` has given is void: another model of the list begins its answer. */
     readonly onRestart?: () => void

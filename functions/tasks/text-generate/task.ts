@@ -42,6 +42,20 @@ const input = z
       .boolean()
       .optional()
       .describe('Fail with answer_truncated when the answer is cut at a limit of tokens.'),
+    share_call: z
+      .boolean()
+      .optional()
+      .describe(
+        'Share one model call with identical tasks of yours that run at the same time; usage.shared_with names the one that paid.',
+      ),
+    reuse_answer_seconds: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .optional()
+      .describe(
+        'Also take the answer of an identical task of before that asked for the same, if it is no older.',
+      ),
     stop: z
       .array(z.string().min(1).max(100))
       .min(1)
@@ -107,6 +121,9 @@ export default defineTask({
       ...(input.temperature === undefined ? {} : { temperature: input.temperature }),
       ...(input.max_tokens === undefined ? {} : { maxTokens: input.max_tokens }),
       ...(input.fail_on_truncation === undefined ? {} : { failOnTruncation: input.fail_on_truncation }),
+      ...(input.reuse_answer_seconds === undefined
+        ? { share: input.share_call ?? false }
+        : { share: { reuseSeconds: input.reuse_answer_seconds } }),
       ...(input.stop === undefined ? {} : { stop: input.stop }),
       ...(input.fallback_models === undefined ? {} : { model: [model.name, ...input.fallback_models] }),
     }

@@ -7,8 +7,7 @@ import { truncated } from '../../domain/provider-failure.ts'
 import { describeFailure } from '../../domain/retry.ts'
 import type { Task, Usage } from '../../domain/task.ts'
 import { childTrace } from '../../domain/trace.ts'
-import type { Clock, Ids } from '../../ports/clock.ts'
-import type { Log } from '../../ports/log.ts'
+import type { Ids } from '../../ports/clock.ts'
 import type { ModelAnswer, ModelMessage, ModelProviders, ModelRequest } from '../../ports/model-provider.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
@@ -16,8 +15,9 @@ import { taskFields } from '../shared/task-fields.ts'
 import { openCostLimit } from './cost-limit.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import { OpenCalls } from './open-calls.ts'
+import { type ShareDependencies, shareCall } from './share-call.ts'
 
-interface Dependencies {
+interface Dependencies extends ShareDependencies {
   readonly store: TaskStore
   readonly providers: ModelProviders
   readonly gate: ProviderGate
@@ -27,9 +27,7 @@ interface Dependencies {
   readonly priceOf: (model: string, usage: ModelUsage) => number | null
   readonly defaultModel: string
   readonly budget?: Budget | undefined
-  readonly clock: Clock
   readonly ids: Ids
-  readonly log: Log
 }
 
 /** As `core/kit/define-task.ts` shows it to authors. */
@@ -38,6 +36,7 @@ interface Call extends Pick<ModelRequest, 'system' | 'temperature' | 'maxTokens'
   readonly messages?: readonly ModelMessage[] | undefined
   readonly model?: string | readonly string[]
   readonly failOnTruncation?: boolean
+  readonly share?: boolean | { readonly reuseSeconds: number }
   readonly onDelta?: (text: string) => void
   readonly onRestart?: () => void
 }
@@ -75,6 +74,14 @@ const NEXT_MODEL_CODES: readonly string[] = [
   'provider_quota_exhausted',
 ]
 
+/** Of an answer that another task has paid for. */
+const NOTHING_USED: ModelUsage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: null,
+  reasoningTokens: null,
+}
+
 /** Gives a task its model and books what each call used. */
 export function meterModel(dependencies: Dependencies, task: Task, signal: AbortSignal): ModelMeter {
   const { providers, gate, stepScope, labelOf, priceOf, defaultModel, clock, ids, log } = dependencies
@@ -82,13 +89,14 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
   let usage = task.usage
   let provider: string | undefined
   let isPaid = false
+  let shared = 0
   const calls = new OpenCalls(dependencies, task)
   const costLimit = openCostLimit(task, dependencies.budget, () => usage, signal)
 
   const ask = async (
     key: string,
     model: string,
-    { onDelta, onRestart: _restart, failOnTruncation, ...call }: Call,
+    { onDelta, onRestart: _restart, failOnTruncation, share, ...call }: Call,
   ): Promise<Reply> => {
     const answerer = await providers.forModel(model)
     provider = answerer.name
@@ -100,8 +108,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       attempt: task.attempt,
     }
     const circuit = circuitOf(answerer.name, model)
-    await gate.enter(circuit, task)
-    const startedAt = clock.now()
+    let startedAt = clock.now()
     const spanId = ids.spanId()
     const callFields = () => ({
       ...taskFields(task),
@@ -110,8 +117,11 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       model: labelOf(model),
       call_ms: clock.now() - startedAt,
     })
-    const book = (used: ModelUsage, end: { finishReason?: string; isTruncated?: boolean }) => {
-      const costMicroUsd = answerer.name === 'simulated' ? 0 : priceOf(model, used)
+    const book = (
+      used: ModelUsage,
+      end: Pick<Usage, 'finishReason' | 'isTruncated' | 'sharedWith'>,
+      costMicroUsd = answerer.name === 'simulated' ? 0 : priceOf(model, used),
+    ) => {
       const add = (before: Usage | undefined) =>
         addCall(before, used, { ...end, costMicroUsd, provider: answerer.name, model })
       usage = add(usage)
@@ -122,30 +132,50 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
         ...(costMicroUsd === null ? {} : { cost_usd: costMicroUsd / 1_000_000 }),
       }
     }
-    const { isBooked, ...answer } = await calls
-      .answer(key, answerer, request, {
-        signal,
-        ...(onDelta ? { onDelta } : {}),
-        ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
-      })
-      .catch(async (error) => {
-        const { code } = describeFailure(error)
-        // Refused or cut short, the call was made and is on the bill.
-        const booked =
-          error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
-        log('model.failed', { ...callFields(), code, ...booked })
-        await gate.failed(circuit, error, task)
-        throw error
-      })
-      .finally(() => gate.leave(circuit))
-    isPaid = true
-    await gate.succeeded(circuit)
-    const { finishReason } = answer
-    const isTruncated = finishReason === 'length'
-    log('model.answered', {
-      ...callFields(),
-      ...(isBooked ? {} : book(answer.usage, { finishReason, ...(isTruncated ? { isTruncated } : {}) })),
+    const endOf = ({ finishReason }: ModelAnswer) => ({
+      finishReason,
+      ...(finishReason === 'length' ? { isTruncated: true } : {}),
     })
+    const make = async (): Promise<ModelAnswer> => {
+      await gate.enter(circuit, task)
+      startedAt = clock.now()
+      const { isBooked, ...answer } = await calls
+        .answer(key, answerer, request, {
+          signal,
+          ...(onDelta ? { onDelta } : {}),
+          ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
+        })
+        .catch(async (error) => {
+          const { code } = describeFailure(error)
+          // Refused or cut short, the call was made and is on the bill.
+          const booked =
+            error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
+          log('model.failed', { ...callFields(), code, ...booked })
+          await gate.failed(circuit, error, task)
+          throw error
+        })
+        .finally(() => gate.leave(circuit))
+      isPaid = true
+      await gate.succeeded(circuit)
+      log('model.answered', { ...callFields(), ...(isBooked ? {} : book(answer.usage, endOf(answer))) })
+      return answer
+    }
+    const shareIt = async (reuseMs: number | undefined): Promise<ModelAnswer> => {
+      const { attempt: _attempt, ...asked } = request
+      const hash = stepScope.fingerprint(JSON.stringify([answerer.name, asked]))
+      const which = { task, hash, nth: ++shared, reuseMs, signal }
+      const { answer, sharedWith } = await shareCall(dependencies, which, make)
+      if (sharedWith === undefined) return answer
+      book(NOTHING_USED, { ...endOf(answer), sharedWith }, 0)
+      onDelta?.(answer.text)
+      return { ...answer, usage: NOTHING_USED }
+    }
+    // One that an earlier attempt has begun is this task's own.
+    const isOwn = !share || calls.modelOf(key) !== undefined
+    const answer = isOwn
+      ? await make()
+      : await shareIt(share === true ? undefined : share.reuseSeconds * 1_000)
+    const isTruncated = answer.finishReason === 'length'
     if (isTruncated && failOnTruncation) throw truncated(answerer.name)
     return { ...answer, isTruncated, model, provider: answerer.name }
   }

@@ -24,6 +24,7 @@ import type { Log } from '../../ports/log.ts'
 import type { Mailer } from '../../ports/mailer.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { SharedCalls } from '../../ports/shared-calls.ts'
 import type { StepScope } from '../../ports/step-scope.ts'
 import type { StepStore } from '../../ports/step-store.ts'
 import type { MessageSender } from '../../ports/task-queue.ts'
@@ -98,6 +99,7 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   /** The bound of an answer that nobody bounds, in a stage whose tenants have a budget. */
   readonly budget?: Budget | undefined
   readonly turns: KeyTurns
+  readonly sharedCalls: SharedCalls
   readonly runningLimit?: RunningLimit
   /** Tells whoever wants to hear of it that a task's first attempt began. */
   readonly tellStarted?: (task: Task) => Promise<void>
