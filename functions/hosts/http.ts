@@ -161,6 +161,11 @@ function parseBody(raw: string | null, contentType: string | undefined): unknown
       `The body is read as JSON only. Send the header "Content-Type: application/json"${contentType ? `, not "${contentType.slice(0, 100)}"` : ''}.`,
     )
   if (!raw?.trim()) throw new RequestError('malformed_json', 'The body is empty. Send a JSON object.')
+  return readJson(raw)
+}
+
+/** @throws RequestError for what is no JSON, is nested too deep, or has numbers that would be rounded. */
+export function readJson(raw: string): unknown {
   const value = parseJson(raw)
   if (isDeeperThan(value, MAX_DEPTH))
     throw new RequestError('malformed_json', `The body is nested deeper than ${MAX_DEPTH} levels.`)

@@ -2,12 +2,15 @@ import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { ENV, SCOPES, type Scope } from '../../functions/contract.ts'
 
 type Tools = typeof import('../../functions/api/mcp/tools.ts')
+type Answer = typeof import('../../functions/api/mcp/answer.ts')
 let tools: Tools
+let answer: Answer
 
 beforeAll(async () => {
   // Read when the modules of a function load; nothing is opened before a tool is called.
   vi.stubEnv(ENV.stage, 'test')
   tools = await import('../../functions/api/mcp/tools.ts')
+  answer = await import('../../functions/api/mcp/answer.ts')
 })
 
 const SETTINGS = { version: '1.0.0', retentionDays: 7, now: () => 0 }
@@ -70,5 +73,42 @@ describe('the tools of an agent', () => {
       expect([name, description?.length ?? 0]).not.toContain(0)
       expect([name, inputSchema.type, '$ref' in inputSchema]).toEqual([name, 'object', false])
     }
+  })
+})
+
+describe('a message', () => {
+  const send = async (text: string, headers: Record<string, string> = {}) => {
+    const { status, text: answered } = await answer.answerMessage(caller(...SCOPES), SETTINGS, {
+      text,
+      headers,
+    })
+    return { status, ...(JSON.parse(answered) as { readonly id: unknown; readonly error?: object }) }
+  }
+  const call = (name: string, given: string) =>
+    `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"${name}","arguments":${given}}}`
+  const deep = `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`
+
+  it.each([
+    ['text.generate', `{"prompt":"x","json_schema":${deep}}`],
+    ['get_task', deep],
+    ['list_tasks', `{"limit":${deep}}`],
+  ])('to %s that is nested too deep is refused in words, as any body', async (name, given) => {
+    expect(await send(call(name, given))).toMatchObject({
+      status: 400,
+      id: null,
+      error: { code: -32_700, message: 'The body is nested deeper than 64 levels.' },
+    })
+  })
+
+  it('with a number that would be rounded is refused by path, with its id', async () => {
+    expect(await send(call('example.add', '{"x":1234567890123456789,"y":1}'))).toMatchObject({
+      status: 200,
+      id: 7,
+      error: { code: -32_602, message: expect.stringContaining('params.arguments.x is a number') },
+    })
+  })
+
+  it('that is no JSON is told so', async () => {
+    expect(await send('hello')).toMatchObject({ status: 400, id: null, error: { code: -32_700 } })
   })
 })

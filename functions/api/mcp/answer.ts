@@ -2,8 +2,11 @@
 import {
   createMcpHandler,
   isLegacyRequest,
+  ProtocolErrorCode,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
+import { RequestError } from '../../core/domain/errors.ts'
+import { readJson } from '../../hosts/http.ts'
 import type { Caller } from './call-route.ts'
 import { createServer, type McpSettings } from './server.ts'
 
@@ -15,6 +18,8 @@ export async function answerMessage(
   settings: McpSettings,
   { text, headers }: { readonly text: string; readonly headers: Readonly<Record<string, string>> },
 ): Promise<{ readonly status: number; readonly contentType: string | undefined; readonly text: string }> {
+  const refused = refusalOf(text)
+  if (refused) return refused
   // Only the path of this address is ever looked at.
   const request = new Request('http://mcp.invalid/mcp', {
     method: 'POST',
@@ -34,6 +39,34 @@ export async function answerMessage(
     contentType: response.headers.get('content-type') ?? undefined,
     text: withoutContent(await response.text()),
   }
+}
+
+/** What no body of the API may be no message may be: tools are called past the route that would refuse it. */
+function refusalOf(text: string) {
+  try {
+    readJson(text)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error
+    const isParsed = error.code !== 'malformed_json'
+    return {
+      status: isParsed ? 200 : 400,
+      contentType: 'application/json',
+      text: JSON.stringify({
+        jsonrpc: '2.0',
+        id: isParsed ? idOf(text) : null,
+        error: {
+          code: isParsed ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.ParseError,
+          message: error.message,
+        },
+      }),
+    }
+  }
+}
+
+function idOf(text: string): string | number | null {
+  const { id } = (JSON.parse(text) ?? {}) as { readonly id?: unknown }
+  return typeof id === 'string' || typeof id === 'number' ? id : null
 }
 
 /** The SDK gives every result of a call some content; a task that stands in for a result has none. */
