@@ -111,4 +111,18 @@ describe('a message', () => {
   it('that is no JSON is told so', async () => {
     expect(await send('hello')).toMatchObject({ status: 400, id: null, error: { code: -32_700 } })
   })
+
+  it('of the newest revision is answered without a word in the log', async () => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const revision = '2026-07-28'
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': revision,
+      'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1.0.0' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    }
+    const text = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta } })
+    const headers = { 'mcp-protocol-version': revision, 'mcp-method': 'tools/list' }
+    expect(await send(text, headers)).toMatchObject({ status: 200, id: 1 })
+    expect(warned).not.toHaveBeenCalled()
+  })
 })

@@ -30,7 +30,7 @@ export async function answerMessage(
     ? await answerLegacy(caller, settings, request)
     : await createMcpHandler(() => createServer(caller, settings, true), {
         legacy: 'reject',
-        responseMode: 'json',
+        // The answer is JSON as long as no tool tells anything before its end; asking for that is a warning in the log.
         // A subscription is a stream without an end: a function would be paid for as long as it is open.
         maxSubscriptions: 0,
       }).fetch(request)
