@@ -121,6 +121,18 @@ describe('a submission', () => {
     for (const [path, pattern] of Object.entries(expected)) expect(errors[path]).toMatch(pattern as RegExp)
   })
 
+  it.each([
+    '{"prompt":"x",',
+    '{"type":"example.add","input":{"x":1,"y":1},',
+    '{"type":"example.add","tags":"a",',
+  ])('%s and 20,000 fields that nobody knows: twenty are told', async (start) => {
+    const names = Array.from({ length: 20_000 }, (_, index) => `"name${index}":1`)
+    const begun = performance.now()
+    const errors = await refusals(JSON.parse(`${start}${names.join(',')}}`))
+    expect(Object.keys(errors).length).toBe(20)
+    expect(performance.now() - begun).toBeLessThan(400)
+  })
+
   it('the same request in another order of fields has the same hash', () => {
     expect(hashOf({ a: 1, b: [{ c: 2, d: 3 }] })).toBe(hashOf({ b: [{ d: 3, c: 2 }], a: 1 }))
     expect(hashOf({ a: 1 })).not.toBe(hashOf({ a: '1' }))

@@ -6,7 +6,7 @@ import {
   type SubmittableType,
   type TaskRequest,
 } from '../../core/application/submit/prepare-submission.ts'
-import { checkShape, fieldsOf, unknownField } from '../../core/domain/check-shape.ts'
+import { checkShape, fieldsOf, MAX_ERRORS, unknownField } from '../../core/domain/check-shape.ts'
 import type { FieldError } from '../../core/domain/errors.ts'
 import { withoutNulls } from '../../core/domain/without-nulls.ts'
 import { taskTypes } from '../../tasks/registry.gen.ts'
@@ -122,7 +122,10 @@ export async function readSubmitBody(
   const input = isShort ? Object.fromEntries(others.filter(([name]) => inputNames.includes(name))) : own.input
   const errors = [
     ...(checked.isValid ? [] : checked.errors),
-    ...others.flatMap(([name]) => unknownName(name, { isShort, ownNames, inputNames, type: type?.name })),
+    ...unknownNames(
+      others.map(([name]) => name),
+      { isShort, ownNames, inputNames, type: type?.name },
+    ),
   ]
   if (!checked.isValid || errors.length > 0) {
     const ofInput = type
@@ -164,26 +167,26 @@ function toRequest(
   }
 }
 
-function unknownName(
-  name: string,
-  form: {
-    readonly isShort: boolean
-    readonly ownNames: readonly string[]
-    readonly inputNames: readonly string[]
-    readonly type: string | undefined
-  },
-): readonly FieldError[] {
+interface Form {
+  readonly isShort: boolean
+  readonly ownNames: readonly string[]
+  readonly inputNames: readonly string[]
+  readonly type: string | undefined
+}
+
+/** No more are looked at than are listed: finding the nearest name takes its time, and a body may have 200,000. */
+const unknownNames = (names: readonly string[], form: Form): readonly FieldError[] =>
+  names
+    .filter((name) => !form.isShort || !form.inputNames.includes(name))
+    .slice(0, MAX_ERRORS)
+    .map((name) => unknownName(name, form))
+
+function unknownName(name: string, form: Form): FieldError {
   const path = name.slice(0, 100)
   if (form.inputNames.includes(name))
-    return form.isShort
-      ? []
-      : [{ path, message: `belongs into input: {"type": "${form.type}", "input": {"${name}": …}}.` }]
-  return [
-    {
-      path,
-      message: unknownField(name, form.isShort ? [...form.inputNames, ...form.ownNames] : form.ownNames),
-    },
-  ]
+    return { path, message: `belongs into input: {"type": "${form.type}", "input": {"${name}": …}}.` }
+  const known = form.isShort ? [...form.inputNames, ...form.ownNames] : form.ownNames
+  return { path, message: unknownField(name, known) }
 }
 
 /** Who sends neither a prompt nor a type is told of both forms. */

@@ -45,7 +45,7 @@ export type Checked<Output> =
   | { readonly isValid: false; readonly errors: readonly FieldError[] }
 
 /** The most that one answer lists. */
-const MAX_ERRORS = 20
+export const MAX_ERRORS = 20
 
 /** @param prefix where the value sits in the body, e.g. `input`. */
 export async function checkShape<Output>(

@@ -1,6 +1,6 @@
 import { type Lane, LIMITS, OPEN_TENANT } from '../../../contract.ts'
 import { type Budget, toMicro } from '../../domain/budget.ts'
-import { checkShape, type Shape } from '../../domain/check-shape.ts'
+import { checkShape, MAX_ERRORS, type Shape } from '../../domain/check-shape.ts'
 import { type FieldError, RequestError } from '../../domain/errors.ts'
 import { type ModelRoutes, refusalOfModel } from '../../domain/model-routes.ts'
 import { nearestName } from '../../domain/nearest-name.ts'
@@ -201,5 +201,5 @@ export const invalid = (errors: readonly FieldError[]): RequestError =>
       .map(({ path, message }) => `${path || 'The body'} ${message}`)
       .join(' ')
       .slice(0, 1_000),
-    errors,
+    errors.slice(0, MAX_ERRORS),
   )
