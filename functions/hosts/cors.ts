@@ -1,7 +1,7 @@
 /** Which pages in a browser may call the API, and what they may send and read. */
 
 const SENT_HEADERS =
-  'authorization, content-type, idempotency-key, if-none-match, last-event-id, prefer, traceparent, x-api-key'
+  'authorization, content-type, idempotency-key, if-none-match, last-event-id, mcp-method, mcp-name, mcp-protocol-version, prefer, traceparent, x-api-key'
 const READ_HEADERS =
   'allow, etag, idempotent-replayed, location, preference-applied, ratelimit, ratelimit-policy, retry-after, x-request-id'
 /** Browsers keep a preflight's answer at most two hours. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import document from '../../functions/api/openapi.gen.json' with { type: 'json' }
 import { corsHeaders } from '../../functions/hosts/cors.ts'
 
 const allowed = (origins: readonly string[], origin: string) =>
@@ -23,5 +24,15 @@ describe('the origins of a stage', () => {
   it('a stage without origins says nothing at all, one with origins varies by them', () => {
     expect(corsHeaders([], 'GET', { origin: 'https://app.example.com' })).toEqual({})
     expect(corsHeaders(['https://a.example'], 'GET', {})).toEqual({ vary: 'origin' })
+  })
+
+  it('a page may send every header that a route reads', () => {
+    const preflight = { origin: 'https://a.example', 'access-control-request-method': 'POST' }
+    const headers = corsHeaders(['*'], 'OPTIONS', preflight)['access-control-allow-headers'] ?? ''
+    const read = JSON.stringify(document.paths).matchAll(/"in":"header","name":"([^"]+)"/g)
+    const names = [...read].map(([, name = '']) => name.toLowerCase())
+    expect(names).toContain('idempotency-key')
+    const sent = new Set([...names, 'authorization', 'content-type', 'x-api-key'])
+    expect(headers.split(', ').sort()).toEqual([...sent].sort())
   })
 })
