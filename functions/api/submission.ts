@@ -177,7 +177,8 @@ async function awaitEnd(needs: Needs, accepted: Task, wait: number) {
 
 /** By RFC 7240 a preference that is not understood is passed over, and one that goes too far is met as far as can be. */
 export function readWait(prefer: string | undefined): number {
-  for (const preference of prefer?.split(',') ?? []) {
+  // A comma within quotes belongs to a value.
+  for (const preference of prefer?.match(/(?:"[^"]*"|[^",])+/g) ?? []) {
     const found = /^\s*wait\s*=\s*"?(\d+)"?\s*(?:;.*)?$/i.exec(preference)
     if (found) return Math.min(Number(found[1]), LIMITS.waitSeconds)
   }

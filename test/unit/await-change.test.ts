@@ -83,6 +83,9 @@ describe('the header Prefer', () => {
     ['wait', 0],
     ['wait=-1', 0],
     ['wait=1.5', 0],
+    ['foo="a, wait=20"', 0],
+    ['foo="a, b", wait=3', 3],
+    ['foo="a, wait=4', 4],
     ['return=minimal', 0],
     ['', 0],
   ])('%s: %s s', (header, seconds) => {
