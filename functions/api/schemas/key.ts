@@ -10,7 +10,7 @@ const DAY = 86_400
 
 export const keyScope = z.enum(SCOPES).meta({ id: 'Scope' })
 
-export const tenantName = z.string().regex(TENANT_NAME, 'must be 1 to 64 letters, digits, ".", "_" or "-"')
+export const tenantName = z.string().regex(TENANT_NAME, 'must be 1 to 64 letters, digits, ".", "_" or "-".')
 
 export const keyParams = z.object({
   id: z.string().describe('Id of the key: what stands between tk_ and the next _.'),

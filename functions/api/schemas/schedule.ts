@@ -90,7 +90,7 @@ export const scheduleQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
   cursor: z
     .string()
-    .regex(/^[\w-]{1,64}$/, 'is not a cursor of this API')
+    .regex(/^[\w-]{1,64}$/, 'is not a cursor of this API. Send next_cursor of the page before.')
     .optional(),
 })
 

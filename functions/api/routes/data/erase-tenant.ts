@@ -16,7 +16,7 @@ const bodyShape = z.strictObject({
   ),
   from: z
     .string()
-    .regex(/^[\w-]{1,4000}$/, 'is no "next" of this route')
+    .regex(/^[\w-]{1,4000}$/, 'is no "next" of this route.')
     .nullable()
     .optional()
     .describe('"next" of the answer before, until it is null.'),

@@ -52,7 +52,7 @@ export const watchTaskRoute = defineRoute({
       throw invalid([
         {
           path: headers['Last-Event-ID'] ? 'Last-Event-ID' : 'starting_after',
-          message: 'is not the id of an event of this API.',
+          message: 'is not the id of an event of this API. Leave it out to be told everything.',
         },
       ])
     const task = await getTask(needs, { tenant, id })
