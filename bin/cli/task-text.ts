@@ -71,9 +71,11 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
   return `${head}\n${lines}${result}`
 }
 
-const PAUSED: Readonly<Record<string, string>> = {
+const HELD: Readonly<Record<string, string>> = {
   paused: 'its lane is paused',
   circuit: 'calls of its model are paused, for they keep failing',
+  key: 'another task of its concurrency_key comes first',
+  limit: 'as many tasks of its tenant run as may at once',
 }
 
 /** What is told of a task that waits: its place, and in how long it starts. */
@@ -85,7 +87,7 @@ function likely({ queue, estimated_cost_usd }: Task, now: number): string | unde
     `in ${inTime(band.earliest)} to ${inTime(band.latest)}`
   return [
     position === null ? undefined : `about ${position} before it`,
-    start ? `starts ${between(start)}` : (PAUSED[queue.gate] ?? 'it is not known when it starts'),
+    start ? `starts ${between(start)}` : (HELD[queue.gate] ?? 'it is not known when it starts'),
     finish ? `ends ${between(finish)}` : undefined,
     estimated_cost_usd
       ? `costs ${dollars(estimated_cost_usd.low)} to ${dollars(estimated_cost_usd.high)}`

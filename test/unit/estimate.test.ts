@@ -219,6 +219,19 @@ describe('when a waiting task will start', () => {
     expect(finish?.earliest).toBe(NOW + 61_000)
   })
 
+  it.each([
+    ['key', 'customer-7'],
+    ['limit', undefined],
+  ] as const)('nobody knows when for one that waits for the end of another (%s)', (gate, concurrencyKey) => {
+    // It was put in line, and looks by itself in a minute.
+    const inLine = { ...TASK, claimableFrom: NOW + 60_000, sends: 0, turnWaits: 1 }
+    const moment = { ...IDLE, runs: [run(1_000, 12)] }
+    const told = estimate({ ...inLine, ...(concurrencyKey ? { concurrencyKey } : {}) }, moment, NOW)
+    expect(told).toMatchObject({ gate, position: undefined, start: undefined, finish: undefined })
+    const woken = estimate({ ...inLine, sends: 1, claimableFrom: NOW }, moment, NOW)
+    expect(woken).toMatchObject({ gate: 'queue', start: { earliest: NOW } })
+  })
+
   it('the older a task of a backlog, the fewer are before it', () => {
     const watermark = { tenant: 'acme', queuedAt: NOW - 100_000, recordedAt: NOW - 5_000 }
     const busy = { ...IDLE, waiting: 100, running: 10, watermark, runs: [run(10_000)] }

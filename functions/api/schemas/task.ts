@@ -67,15 +67,17 @@ export const taskSchema = z
     queue: z
       .object({
         gate: z
-          .enum(['schedule', 'retry', 'queue', 'paused', 'circuit'])
+          .enum(['schedule', 'retry', 'queue', 'paused', 'circuit', 'key', 'limit'])
           .describe(
-            'What it waits for: its time, its next attempt, its turn; or its lane is paused, or calls of its model are.',
+            'What it waits for: its time, its next attempt, its turn; or its lane is paused, or calls of its model are; or the end of another task: of its concurrency_key, or of any where as many of its tenant run as may.',
           ),
         position: z
           .int()
           .nullable()
           .describe('About how many tasks are before it; null while it is not in the queue.'),
-        estimated_start: band.describe('Null while its lane or its model is paused.'),
+        estimated_start: band.describe(
+          'Null while its lane or its model is paused, or another task must end first.',
+        ),
         estimated_finish: band.describe('Null while nothing of its type and model has ended lately.'),
       })
       .nullable()

@@ -37,10 +37,10 @@ export interface Band {
 
 export interface Estimate {
   /** What it waits for. */
-  readonly gate: 'schedule' | 'retry' | 'queue' | 'paused' | 'circuit'
+  readonly gate: 'schedule' | 'retry' | 'queue' | 'paused' | 'circuit' | 'key' | 'limit'
   /** About how many tasks are before it; undefined for one that is not in the queue. */
   readonly position: number | undefined
-  /** Undefined while its lane, or its model's calls, are paused. */
+  /** Undefined while its lane, or its model's calls, are paused, and while another task must end first. */
   readonly start: Band | undefined
   /** Undefined, too, while nothing of its kind has ended lately. */
   readonly finish: Band | undefined
@@ -64,7 +64,8 @@ export const kindOf = ({ type, model }: Pick<Task, 'type' | 'model'>): string =>
  * @param isModelPaused its model keeps failing, and calls of it are held back.
  */
 export function estimate(
-  task: Pick<Task, 'type' | 'model' | 'status' | 'queuedAt' | 'claimableFrom'>,
+  task: Pick<Task, 'type' | 'model' | 'status' | 'queuedAt' | 'claimableFrom'> &
+    Partial<Pick<Task, 'sends' | 'turnWaits' | 'concurrencyKey'>>,
   moment: LaneMoment,
   now: number,
   isModelPaused = false,
@@ -77,9 +78,10 @@ export function estimate(
   const costMicroUsd = costs.length
     ? { low: percentile(costs, 0.1), high: percentile(costs, 0.9) }
     : undefined
-  if (isPaused || isModelPaused)
+  const held = isPaused ? 'paused' : isModelPaused ? 'circuit' : heldByOthers(task, isQueued)
+  if (held)
     return {
-      gate: isPaused ? 'paused' : 'circuit',
+      gate: held,
       position,
       start: undefined,
       finish: undefined,
@@ -104,6 +106,15 @@ export function estimate(
     : undefined
   const gate = isQueued ? 'queue' : task.status === 'RETRYING' ? 'retry' : 'schedule'
   return { gate, position, start, finish, costMicroUsd }
+}
+
+/** Whose end lets it run: of a task with its key, or of any of its tenant. It looks by itself at a time that tells nothing. */
+function heldByOthers(
+  { turnWaits, sends, concurrencyKey }: Partial<Pick<Task, 'sends' | 'turnWaits' | 'concurrencyKey'>>,
+  isQueued: boolean,
+): 'key' | 'limit' | undefined {
+  if (isQueued || turnWaits === undefined || sends !== 0) return undefined
+  return concurrencyKey === undefined ? 'limit' : 'key'
 }
 
 /** Those who wait came between the youngest claimed and now, about evenly. */
