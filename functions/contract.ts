@@ -216,8 +216,11 @@ export const LIMITS = {
   pageSize: 100,
   /** How long a call may wait for a task, in seconds; API Gateway gives up after 29. */
   waitSeconds: 25,
-  /** How long one answer with events lasts; its reader then comes back by itself. API Gateway ends a stream after 15 min. */
-  watchSeconds: 300,
+  /**
+   * How long one answer with events lasts; its reader then comes back by itself. API Gateway ends a stream after 15 min, and
+   * tells no function that its reader has left: so long it goes on, is paid for, and takes the place of another.
+   */
+  watchSeconds: 60,
 } as const
 
 /**

@@ -1,6 +1,7 @@
 /** Events of a task as Server-Sent Events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 import type { TaskEvent } from '../core/application/tasks/watch-task.ts'
-import { writePosition } from '../core/domain/text-piece.ts'
+import { writeEventId } from '../core/domain/text-piece.ts'
+import type { Place } from '../core/ports/wait-places.ts'
 import { toStepJson, toTaskJson } from './schemas/task-json.ts'
 import { iso } from './schemas/time.ts'
 
@@ -13,23 +14,23 @@ const PADDING = `: ${' '.repeat(2_048)}\n`
 interface Framing {
   /** Path of the API as the caller sees it. */
   readonly base: string
-  /** Gives the place back; undefined where there was none. */
-  readonly leave: (() => Promise<void>) | undefined
+  /** Given back at the end; undefined where there was none. */
+  readonly place: Place | undefined
 }
 
 /** @returns pieces of the answer, each one or more whole lines. */
 export async function* toEventStream(
   events: AsyncIterable<TaskEvent>,
-  { base, leave }: Framing,
+  { base, place }: Framing,
 ): AsyncGenerator<string> {
   try {
-    yield `${PADDING}retry: ${leave ? RETRY_MS : FULL_RETRY_MS}\n\n`
+    yield `${PADDING}retry: ${place ? RETRY_MS : FULL_RETRY_MS}\n\n`
     for await (const event of events) {
       if (event.kind === 'quiet') yield ': still here\n\n'
-      else yield frame(event, await dataOf(event, base))
+      else yield frame(event, await dataOf(event, base), place?.id)
     }
   } finally {
-    await leave?.().catch(() => undefined)
+    await place?.leave().catch(() => undefined)
   }
 }
 
@@ -41,8 +42,11 @@ const NAMES = {
   end: 'end',
 } as const
 
-const frame = ({ kind, position }: Exclude<TaskEvent, { kind: 'quiet' }>, data: object): string =>
-  `id: ${writePosition(position)}\nevent: ${NAMES[kind]}\ndata: ${JSON.stringify(data)}\n\n`
+const frame = (
+  { kind, position }: Exclude<TaskEvent, { kind: 'quiet' }>,
+  data: object,
+  place: string | undefined,
+): string => `id: ${writeEventId(position, place)}\nevent: ${NAMES[kind]}\ndata: ${JSON.stringify(data)}\n\n`
 
 async function dataOf(event: Exclude<TaskEvent, { kind: 'quiet' }>, base: string): Promise<object> {
   switch (event.kind) {

@@ -7,14 +7,14 @@ export function waitPlacesContract(name: string, open: (places: number) => Promi
     it('gives each place to one, also when all ask at once', async () => {
       const places = await open(3)
       const taken = await Promise.all(Array.from({ length: 20 }, () => places.take(1_000, 26_000)))
-      expect(taken.filter((leave) => leave !== undefined).length).toBe(3)
+      expect(taken.filter((place) => place !== undefined).length).toBe(3)
     })
 
     it('a place is free when it was given back, or when its time is over', async () => {
       const places = await open(1)
-      const leave = await places.take(1_000, 26_000)
+      const place = await places.take(1_000, 26_000)
       expect(await places.take(2_000, 27_000)).toBeUndefined()
-      await leave?.()
+      await place?.leave()
       expect(await places.take(3_000, 28_000)).toBeDefined()
       expect(await places.take(27_999, 50_000)).toBeUndefined()
       expect(await places.take(28_000, 53_000)).toBeDefined()
@@ -24,8 +24,22 @@ export function waitPlacesContract(name: string, open: (places: number) => Promi
       const places = await open(1)
       const late = await places.take(1_000, 26_000)
       await places.take(26_000, 51_000)
-      await late?.()
+      await late?.leave()
       expect(await places.take(30_000, 60_000)).toBeUndefined()
+    })
+
+    it('who was cut off takes the place over from himself, and who had it can tell', async () => {
+      const places = await open(1)
+      const cutOff = await places.take(1_000, 26_000)
+      const again = await places.take(2_000, 27_000, cutOff?.id)
+      expect([await cutOff?.isHeld(), await again?.isHeld()]).toEqual([false, true])
+      await cutOff?.leave()
+      expect(await places.take(3_000, 28_000)).toBeUndefined()
+      // Whose place has another holder by now takes any that is free.
+      expect(await places.take(3_000, 28_000, cutOff?.id)).toBeUndefined()
+      for (const id of ['', 'nonsense', '99-x', '-1-x', '0-'])
+        expect(await places.take(3_000, 28_000, id)).toBeUndefined()
+      expect(await places.take(27_000, 52_000, cutOff?.id)).toBeDefined()
     })
 
     it('without places nobody waits', async () => {

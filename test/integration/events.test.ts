@@ -98,6 +98,28 @@ describe('the events of a task', () => {
     expect([head.status, await head.text()]).toEqual([200, ''])
   })
 
+  it('a watcher who is cut off more often than there are places keeps his own', async () => {
+    const { id } = await speak(12)
+    const retries = new Set<number>()
+    let last: string | undefined
+    for (let cut = 0; cut < 30; cut += 1) {
+      const stop = new AbortController()
+      const headers: Record<string, string> = last === undefined ? {} : { 'last-event-id': last }
+      const { body } = await fetch(`${running.url}/api/v1/tasks/${id}/events`, {
+        headers,
+        signal: stop.signal,
+      })
+      if (body)
+        for await (const event of readEvents(body, (ms) => void retries.add(ms))) {
+          last = event.id
+          break
+        }
+      stop.abort()
+    }
+    expect([...retries]).toEqual([1_000])
+    await client.done(id)
+  })
+
   it('as many watch as the stage lets; the others are told the state and when to come back', async () => {
     const { id } = await speak(5)
     const stop = new AbortController()

@@ -3,7 +3,14 @@ import { submitTask } from '../../functions/core/application/submit/submit-task.
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
 import { hasSeenEnd, type TaskEvent, watchTask } from '../../functions/core/application/tasks/watch-task.ts'
 import { TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
-import { type Position, readPosition, START, writePosition } from '../../functions/core/domain/text-piece.ts'
+import {
+  type Position,
+  readEventId,
+  readPosition,
+  START,
+  writeEventId,
+  writePosition,
+} from '../../functions/core/domain/text-piece.ts'
 import type { MemoryStore } from '../fixtures/memory-store.ts'
 import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
@@ -48,7 +55,7 @@ function work(world: World): { readonly stop: () => void } {
 function watch(world: World, key: { tenant: string; id: string }, from: Position = START, most = Infinity) {
   const events: TaskEvent[] = []
   const done = (async () => {
-    for await (const event of watchTask(world.worker, key, from, world.clock.now() + 300_000)) {
+    for await (const event of watchTask(world.worker, key, from, { until: world.clock.now() + 300_000 })) {
       events.push(event)
       if (events.length >= most) break
     }
@@ -216,6 +223,26 @@ describe('watching a task', () => {
     expect(watched.size).toBe(0)
   })
 
+  it('who has come back by another answer is told nothing more by this one', async () => {
+    const { world, key } = await begin(speak(WORDS, 1_000))
+    let isHeld = true
+    const seen: TaskEvent[] = []
+    const watching = { until: world.clock.now() + 300_000, isHeld: async () => isHeld }
+    let isOver = false
+    const done = (async () => {
+      for await (const event of watchTask(world.worker, key, START, watching)) seen.push(event)
+      isOver = true
+    })()
+    work(world)
+    await world.clock.advance(12_000)
+    expect(isOver).toBe(false)
+    isHeld = false
+    await world.clock.advance(7_000)
+    expect(isOver).toBe(true)
+    expect(kindsOf(seen)).not.toContain('end')
+    await done
+  })
+
   it('knows its own ids and no others', () => {
     const position = {
       epoch: 2,
@@ -226,6 +253,10 @@ describe('watching a task', () => {
       updatedAt: 1_800_000_000_000,
     }
     expect(readPosition(writePosition(position))).toEqual(position)
+    for (const place of [undefined, '3-Ab_c-9', '0-AAAAAAAAAAAAAAAA'])
+      expect(readEventId(writeEventId(position, place))).toEqual({ position, place })
+    for (const id of ['1.2.3.4.5.6.', '1.2.3.4.5.6.7.8', '1.2.3.4.5.6.a b', `1.2.3.4.5.6.${'a'.repeat(41)}`])
+      expect(readEventId(id)).toBeUndefined()
     for (const id of [
       '',
       '1',
@@ -235,6 +266,6 @@ describe('watching a task', () => {
       '1.2.3.4.5.ABC',
       '1.2.3.4.5.zzzzzzzzzzz',
     ])
-      expect(readPosition(id)).toBeUndefined()
+      expect([id, readPosition(id)]).toEqual([id, undefined])
   })
 })

@@ -16,7 +16,7 @@ export interface TextPiece extends TextOf {
   readonly text: string
 }
 
-/** What a watcher has seen: an event's id. It says all there is to know, so that any function can go on from it. */
+/** What a watcher has seen, as an event's id has it. It says all there is to know, so that any function can go on from it. */
 export interface Position extends TextOf {
   /** How much of the text. */
   readonly offset: number
@@ -32,9 +32,22 @@ const FIELDS = ['epoch', 'attempt', 'take', 'offset', 'steps', 'updatedAt'] as c
 export const writePosition = (position: Position): string =>
   FIELDS.map((field) => position[field].toString(36)).join('.')
 
+/** An event's id: where its watcher stands behind it, and the place from which he watches, if he has one. */
+export const writeEventId = (position: Position, place?: string): string =>
+  [writePosition(position), ...(place === undefined ? [] : [place])].join('.')
+
 /** @returns undefined for what no event of ours had as its id. */
-export function readPosition(id: string): Position | undefined {
-  const parts = id.split('.')
+export function readEventId(
+  id: string,
+): { readonly position: Position; readonly place: string | undefined } | undefined {
+  const [, written = '', place] = /^((?:\w+\.){5}\w+)(?:\.([\w-]{1,40}))?$/.exec(id) ?? []
+  const position = readPosition(written)
+  return position && { position, place }
+}
+
+/** @returns undefined for what is no position. */
+export function readPosition(written: string): Position | undefined {
+  const parts = written.split('.')
   if (parts.length !== FIELDS.length || !parts.every((part) => /^[0-9a-z]{1,10}$/.test(part)))
     return undefined
   const values = parts.map((part) => Number.parseInt(part, 36))

@@ -3,7 +3,7 @@ import { LIMITS } from '../../../contract.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { getTask } from '../../../core/application/tasks/get-task.ts'
 import { hasSeenEnd, watchTask } from '../../../core/application/tasks/watch-task.ts'
-import { readPosition, START } from '../../../core/domain/text-piece.ts'
+import { readEventId, START } from '../../../core/domain/text-piece.ts'
 import {
   clock,
   openPayloads,
@@ -24,7 +24,7 @@ export const watchTaskRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'Watch a task',
   description:
-    'Server-Sent Events: `status`, `progress`, `step`, `text-delta` and `end`, which has the task. The data of `text-delta` is a piece of the result’s text with its `offset`; one that begins at 0 begins the text anew, as after a crash (`attempt` is then 2). An answer lasts five minutes at most; a reader comes back by itself with the id of the last event. After `end` a new connection is answered with 204, and the reader stops.',
+    'Server-Sent Events: `status`, `progress`, `step`, `text-delta` and `end`, which has the task. The data of `text-delta` is a piece of the result’s text with its `offset`; one that begins at 0 begins the text anew, as after a crash (`attempt` is then 2). An answer lasts a minute at most; a reader comes back by itself with the id of the last event. After `end` a new connection is answered with 204, and the reader stops.',
   params: taskParams,
   query: z.strictObject({
     starting_after: z.string().max(100).optional().describe('Id of the last event seen, as Last-Event-ID.'),
@@ -47,8 +47,8 @@ export const watchTaskRoute = defineRoute({
   }),
   handle: async ({ tenant, base, params: { id }, query, headers }, needs) => {
     const after = headers['Last-Event-ID'] || query.starting_after
-    const position = after ? readPosition(after) : START
-    if (!position)
+    const seen = after ? readEventId(after) : { position: START, place: undefined }
+    if (!seen)
       throw invalid([
         {
           path: headers['Last-Event-ID'] ? 'Last-Event-ID' : 'starting_after',
@@ -56,11 +56,14 @@ export const watchTaskRoute = defineRoute({
         },
       ])
     const task = await getTask(needs, { tenant, id })
-    if (hasSeenEnd(task, position)) return { status: 204 }
+    if (hasSeenEnd(task, seen.position)) return { status: 204 }
     const now = clock.now()
     const until = now + LIMITS.watchSeconds * 1_000
-    const leave = await needs.places.take(now, until + 10_000)
-    const events = watchTask(needs, { tenant, id }, position, leave ? until : now)
+    const place = await needs.places.take(now, until + 10_000, seen.place)
+    const events = watchTask(needs, { tenant, id }, seen.position, {
+      until: place ? until : now,
+      isHeld: place?.isHeld,
+    })
     return {
       status: 200,
       headers: {
@@ -69,7 +72,7 @@ export const watchTaskRoute = defineRoute({
         'cache-control': 'no-cache, no-transform',
         'x-accel-buffering': 'no',
       },
-      stream: toEventStream(events, { base, leave }),
+      stream: toEventStream(events, { base, place }),
     }
   },
 })

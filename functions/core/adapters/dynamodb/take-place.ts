@@ -8,6 +8,8 @@ interface Taken {
   /** When the place is free again, whatever happens to its holder. */
   readonly until: number
   readonly holder: string
+  /** Another holder, from whom it may be taken over. */
+  readonly from?: string
   /** Seconds since 1970 from which DynamoDB may delete the item; for places whose number is not bounded. */
   readonly reapAt?: number
 }
@@ -22,7 +24,7 @@ interface Taken {
 export async function takePlace(
   table: Table,
   key: Row,
-  { now, until, holder, reapAt }: Taken,
+  { now, until, holder, from, reapAt }: Taken,
 ): Promise<(() => Promise<void>) | undefined> {
   const set = async (until: number, condition: string, values: object): Promise<boolean> => {
     const update = new UpdateCommand({
@@ -44,7 +46,11 @@ export async function takePlace(
     })
     return !('refused' in (await table.write('place', (client) => client.send(update))))
   }
-  if (!(await set(until, 'attribute_not_exists(#until) OR #until <= :now', { ':now': now }))) return undefined
+  const isFree = 'attribute_not_exists(#until) OR #until <= :now'
+  const isTaken = await (from === undefined
+    ? set(until, isFree, { ':now': now })
+    : set(until, `${isFree} OR #holder = :from`, { ':now': now, ':from': from }))
+  if (!isTaken) return undefined
   return async () => {
     await set(0, '#holder = :holder', {})
   }

@@ -1,6 +1,6 @@
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
-import type { WaitPlaces } from '../../ports/wait-places.ts'
+import type { Place, WaitPlaces } from '../../ports/wait-places.ts'
 import { Table } from './table.ts'
 import { takePlace } from './take-place.ts'
 
@@ -36,15 +36,36 @@ export class DynamoWaitPlaces implements WaitPlaces {
     this.#token = token
   }
 
-  async take(now: number, until: number): Promise<(() => Promise<void>) | undefined> {
-    const first = Math.floor(this.#random() * this.#places)
+  async take(now: number, until: number, before?: string): Promise<Place | undefined> {
     const holder = this.#token()
+    const taken = { now, until, holder }
+    const [, own = '', from = ''] = /^(\d{1,4})-(.+)$/.exec(before ?? '') ?? []
+    // The stage may have fewer places by now.
+    if (from !== '' && Number(own) < this.#places) {
+      const place = await this.#take(Number(own), { ...taken, from })
+      if (place) return place
+    }
+    const first = Math.floor(this.#random() * this.#places)
     for (let look = 0; look < Math.min(LOOKS, this.#places); look += 1) {
-      const place = `${this.#kind}-${(first + look) % this.#places}`
-      const key = { [TABLE.partitionKey]: TABLE.waitPlaces, [TABLE.sortKey]: place }
-      const leave = await takePlace(this.#table, key, { now, until, holder })
-      if (leave) return leave
+      const place = await this.#take((first + look) % this.#places, taken)
+      if (place) return place
     }
     return undefined
+  }
+
+  async #take(index: number, taken: Parameters<typeof takePlace>[2]): Promise<Place | undefined> {
+    const key = { [TABLE.partitionKey]: TABLE.waitPlaces, [TABLE.sortKey]: `${this.#kind}-${index}` }
+    const leave = await takePlace(this.#table, key, taken)
+    return (
+      leave && {
+        id: `${index}-${taken.holder}`,
+        leave,
+        isHeld: async () => {
+          const get = new GetCommand({ TableName: this.#table.name, Key: key, ConsistentRead: true })
+          const { Item } = await this.#table.call('place', (client) => client.send(get))
+          return Item?.holder === taken.holder
+        },
+      }
+    )
   }
 }

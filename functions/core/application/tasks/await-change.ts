@@ -30,8 +30,8 @@ export async function awaitChange<Value>(
   let value = await read()
   if (isEnough(value) || until <= now) return { value, hasWaited: true }
   // The last look and the answer come after the time is over.
-  const leave = await places.take(now, until + LONGEST_LOOK_MS)
-  if (!leave) return { value, hasWaited: false }
+  const place = await places.take(now, until + LONGEST_LOOK_MS)
+  if (!place) return { value, hasWaited: false }
   try {
     for (let lookMs = FIRST_LOOK_MS; !isEnough(value) && clock.now() < until; ) {
       await clock.sleep(Math.min(lookMs, until - clock.now()))
@@ -41,6 +41,6 @@ export async function awaitChange<Value>(
     return { value, hasWaited: true }
   } finally {
     // A place that is not given back is free by the clock.
-    await leave().catch(() => undefined)
+    await place.leave().catch(() => undefined)
   }
 }

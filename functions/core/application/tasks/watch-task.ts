@@ -36,6 +36,8 @@ const WAITING_LOOK_MS = 2_000
 /** Steps lie beside the row and are read as a whole. */
 const STEPS_MS = 2_000
 const QUIET_MS = 15_000
+/** A reader that hung up is not told to a function that answers; he takes his place over when he comes back. */
+const HELD_LOOK_MS = 5_000
 /** A longer text comes by `GET /tasks/{id}/result`. */
 const MAX_TEXT_BYTES = 5_500_000
 
@@ -43,27 +45,38 @@ const MAX_TEXT_BYTES = 5_500_000
 export const hasSeenEnd = (task: Task, { epoch, updatedAt }: Position): boolean =>
   isFinal(task.status) && epoch === task.epoch && updatedAt >= changedAt(task)
 
+interface Watching {
+  readonly until: number
+  readonly isHeld?: (() => Promise<boolean>) | undefined
+}
+
 /**
  * Tells what happens to a task from a position on, until its end or the time is over. Everything a position says is in
  * the row and beside it, so that another function, on another day, goes on where this one was cut off.
  *
- * @param until milliseconds since 1970; at or before now, what there is is told once, and no mark is left.
+ * @param watching `until`, milliseconds since 1970: at or before now, what there is is told once, and no mark is left. `isHeld`:
+ * false once the watcher has come back by another answer, and nobody reads this one.
  * @throws RequestError `not_found`.
  */
 export async function* watchTask(
   dependencies: WatchDependencies,
   key: TaskKey,
   from: Position,
-  until: number,
+  { until, isHeld }: Watching,
 ): AsyncGenerator<TaskEvent> {
   const { store, clock } = dependencies
   const watcher = new Watcher(dependencies, from)
   let markAt = 0
   let lookMs = FIRST_LOOK_MS
   let toldAt = clock.now()
+  let heldAt = clock.now()
   for (;;) {
     const task = await getTask({ store }, key)
     const now = clock.now()
+    if (isHeld && now - heldAt >= HELD_LOOK_MS) {
+      if (!(await isHeld())) return
+      heldAt = now
+    }
     if (!isFinal(task.status) && now >= markAt && now < until) {
       await store.markWatched(key, now + MARK_MS)
       markAt = now + MARK_AGAIN_MS
