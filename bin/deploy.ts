@@ -1,4 +1,4 @@
-/** `npm run preflight|deploy|smoke|diff|destroy -- <stage>`: all stacks of one stage. Further arguments go to the CDK. */
+/** `npm run preflight|deploy|admin-key|smoke|diff|destroy -- <stage>`: all stacks of one stage. Further arguments go to the CDK. */
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
@@ -6,7 +6,8 @@ import { type Command, readCommand } from '../lib/deploy/command.ts'
 import { emptyBuckets } from '../lib/deploy/empty-bucket.ts'
 import { preflight } from '../lib/deploy/preflight.ts'
 import { smokeTarget } from '../lib/deploy/smoke.ts'
-import { prepareKeys, showAdminKey } from '../lib/deploy/stage-keys.ts'
+import { firstAdminKey, prepareKeys } from '../lib/deploy/stage-keys.ts'
+import { commandName } from '../lib/stages/command-name.ts'
 import type { StageSettings } from '../lib/stages/stage-schema.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -30,9 +31,33 @@ async function confirm({ stage, isForced }: Command): Promise<void> {
 const wantsKeys = ({ stage, runs }: Command): boolean =>
   stage.api.auth === 'keys' && !runs.flat().includes('--no-execute')
 
+const showKey = (key: string | undefined): void => {
+  if (key) console.log(`\nThe administrator's key of this stage, shown this once:\n\n  ${key}\n`)
+}
+
+/** After `cdk deploy` and after a job's deployment; what a stage of keys lacks until then is made, too. */
+async function adminKey({ stage, isNewWanted }: Command): Promise<number> {
+  if (stage.api.auth !== 'keys')
+    throw new Error(`Stage "${stage.name}" has no keys of its own: its api.auth is "${stage.api.auth}".`)
+  if (process.env.CI)
+    throw new Error('A job is no place to show a key: its output is kept, and read by many.')
+  await prepareKeys(stage)
+  const key = await firstAdminKey(stage, isNewWanted)
+  if (!key) {
+    console.error(
+      `Stage "${stage.name}" has an administrator's key, and nobody can show it again. One more: npm run admin-key -- ${commandName(stage.name)} --new`,
+    )
+    return 1
+  }
+  if (process.stdout.isTTY) showKey(key)
+  // For a pipe into a vault: the key alone.
+  else console.log(key)
+  return 0
+}
+
 /** Runs a task on what was deployed, as its caller would: no canary sees a stage that nobody calls. */
 async function smoke(stage: StageSettings): Promise<number> {
-  const { base, key } = await smokeTarget(stage, process.env.TASKRUNNER_KEY)
+  const { base, key, gatewayKey, end } = await smokeTarget(stage, process.env.TASKRUNNER_KEY)
   const { TASKRUNNER_PROFILE: _, ...env } = process.env
   const args = [
     join(ROOT, 'bin/taskrunner.ts'),
@@ -45,8 +70,13 @@ async function smoke(stage: StageSettings): Promise<number> {
     cwd: ROOT,
     stdio: 'inherit',
     // Not an argument: those stand in the list of processes.
-    env: { ...env, TASKRUNNER_KEY: key },
+    env: {
+      ...env,
+      TASKRUNNER_KEY: key,
+      ...(gatewayKey === undefined ? {} : { TASKRUNNER_GATEWAY_KEY: gatewayKey }),
+    },
   })
+  await end()
   return status ?? 1
 }
 
@@ -69,14 +99,17 @@ async function run(command: Command): Promise<number> {
   if (command.verb === 'destroy') await confirm(command)
   await lookFirst(command)
   if (command.verb === 'preflight') return 0
+  if (command.verb === 'admin-key') return adminKey(command)
   if (command.verb === 'smoke') return smoke(command.stage)
   if (command.verb === 'deploy' && wantsKeys(command)) await prepareKeys(command.stage)
   const code = cdk(first)
   if (code === 0 && command.verb === 'deploy' && wantsKeys(command)) {
-    // What a job prints is kept, and read by many.
-    if (process.env.CI)
-      console.log(`No key was made here: npm run deploy -- ${command.stage.name} on your machine does.`)
-    else await showAdminKey(command.stage)
+    // What a job prints is kept, and read by many; so is what goes into a file.
+    if (process.env.CI || !process.stdout.isTTY)
+      console.log(
+        `No administrator's key was made here. On your own machine: npm run admin-key -- ${commandName(command.stage.name)}`,
+      )
+    else showKey(await firstAdminKey(command.stage))
   }
   if (code !== 0 || !second) return code
   const deleted = await emptyBuckets(`TaskRunner-${command.stage.name}-stateful`)

@@ -16,12 +16,12 @@ const { values } = parseArgs({
   },
 })
 // As the command line finds it: what is given, the profile, the stage that runs from this folder.
-const { base, key, source } = await readTarget(values, process.env).catch((cause: Error) => {
+const { base, key, gatewayKey, source } = await readTarget(values, process.env).catch((cause: Error) => {
   console.error(styleText('red', cause.message))
   process.exit(2)
 })
 
-const client = createClient({ url: base, key, retries: 0 })
+const client = createClient({ url: base, key, gatewayKey, retries: 0 })
 
 async function finish({ id }: Pick<Task, 'id'>): Promise<Task> {
   const task = await client.tasks.wait(id, { timeoutMs: GIVE_UP_MS })

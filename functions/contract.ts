@@ -62,8 +62,12 @@ export const ENV = {
   defaultTenant: 'DEFAULT_TENANT',
   /** `true`: inputs are shown to whoever may see the dashboard. */
   showsPrompts: 'SHOWS_PROMPTS',
-  /** `keys`: every request comes by the authorizer, and one that does not is refused. */
+  /** `keys`: every request comes by the authorizer, and one that does not is refused. `iam`: by a signature. */
   auth: 'AUTH',
+  /** JSON list: who may sign, and for which tenant. */
+  iamCallers: 'IAM_CALLERS',
+  /** `true`: `x-api-key` holds a key of the gateway's, and ours comes as a bearer token. */
+  hasUsagePlan: 'HAS_USAGE_PLAN',
   /** Days for which it is kept who did what. */
   auditDays: 'AUDIT_DAYS',
   /** JSON list: issuers whose tokens are taken beside keys. */

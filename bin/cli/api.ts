@@ -12,7 +12,8 @@ export class Api {
   constructor(target: Target) {
     this.#target = target
     // Who types sees at once that nothing answers, and a stage that fails to answer once is not reported.
-    this.client = createClient({ url: target.base, key: target.key, retries: 1 })
+    const { base: url, key, gatewayKey } = target
+    this.client = createClient({ url, key, gatewayKey, retries: 1 })
   }
 
   /** @throws CliError for every answer that is neither 2xx nor 304. */

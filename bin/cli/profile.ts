@@ -20,6 +20,8 @@ export interface Target {
   /** With the API's base path, without a slash at its end. */
   readonly base: string
   readonly key: string | undefined
+  /** Of API Gateway's usage plan, where one stands in front of the keys. */
+  readonly gatewayKey: string | undefined
   /** Where the address came from, in words. */
   readonly source: string
   /** It is on this machine, so its logs are files here. */
@@ -34,6 +36,7 @@ export interface Target {
 interface Profile {
   readonly base: string
   readonly key?: string
+  readonly gatewayKey?: string
   readonly stage?: string
   readonly region?: string
 }
@@ -63,6 +66,7 @@ export async function readTarget(flags: Flags, env: Environment): Promise<Target
     return {
       base: url,
       key: flags.key ?? own?.key ?? given('TASKRUNNER_KEY'),
+      gatewayKey: own?.gatewayKey ?? given('TASKRUNNER_GATEWAY_KEY'),
       source,
       isLocal: /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname),
       stage: own?.stage ?? (own ? name : undefined),

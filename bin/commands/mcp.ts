@@ -1,5 +1,7 @@
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { keyHeaders } from '../../lib/client/transport.ts'
+import type { Target } from '../cli/profile.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
 type Message = Readonly<Record<string, unknown>> & {
@@ -25,12 +27,10 @@ export const addMcp: AddCommand = (program) => {
     })
 }
 
+type Stage = Pick<Target, 'base' | 'key'> & Partial<Pick<Target, 'gatewayKey'>>
+
 /** Until the input ends and all that was asked is answered. */
-export async function relay(
-  input: Readable,
-  write: (line: string) => void,
-  target: { readonly base: string; readonly key: string | undefined },
-): Promise<void> {
+export async function relay(input: Readable, write: (line: string) => void, target: Stage): Promise<void> {
   const running = new Map<unknown, AbortController>()
   const open = new Set<Promise<void>>()
   /** Of the handshake; later revisions name theirs in each message. */
@@ -63,7 +63,7 @@ export async function relay(
 }
 
 async function post(
-  { base, key }: { readonly base: string; readonly key: string | undefined },
+  { base, ...keys }: Stage,
   body: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
@@ -73,7 +73,7 @@ async function post(
     headers: {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
-      ...(key ? { 'x-api-key': key } : {}),
+      ...keyHeaders(keys),
       ...headers,
     },
     body,

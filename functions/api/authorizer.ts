@@ -1,9 +1,12 @@
 import middy from '@middy/core'
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda'
+import { ENV } from '../contract.ts'
 import { openAuthentication } from '../core/application/keys/authenticate.ts'
+import { readConfig } from '../hosts/config.ts'
 import { openKeys } from '../hosts/keys.ts'
 import { openTokens } from '../hosts/tokens.ts'
 
+const { HAS_USAGE_PLAN } = readConfig([ENV.hasUsagePlan])
 const authenticate = openAuthentication({ ...openKeys(), tokens: openTokens() })
 
 /**
@@ -34,7 +37,8 @@ const wholeApi = (methodArn: string): string => `${methodArn.split('/').slice(0,
 /** @returns undefined for none, and for two that differ: nobody can say which was meant. */
 function tokenOf(headers: Readonly<Record<string, string | undefined>>): string | undefined {
   const sent = Object.entries(headers).flatMap(([name, value = '']) => {
-    if (name.toLowerCase() === 'x-api-key') return [value.trim()]
+    // Where the gateway has keys of its own, that header is theirs.
+    if (name.toLowerCase() === 'x-api-key') return HAS_USAGE_PLAN ? [] : [value.trim()]
     if (name.toLowerCase() !== 'authorization') return []
     const bearer = /^Bearer +(\S+)$/i.exec(value.trim())?.[1]
     return bearer === undefined ? [] : [bearer]

@@ -28,7 +28,7 @@ export function openScheduleNeeds() {
     retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
     prepareTask: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
     // With keys of its own a stage has tenants that do not trust each other; those of the gateway's may all operate it.
-    areStageSchedulesShared: readConfig([ENV.auth]).AUTH !== 'keys',
+    areStageSchedulesShared: !['keys', 'iam'].includes(readConfig([ENV.auth]).AUTH),
   }
 }
 export type ScheduleNeeds = ReturnType<typeof openScheduleNeeds>

@@ -119,6 +119,13 @@ const shapes = {
   [ENV.mailFrom]: z.string().optional(),
   [ENV.cleanUpFunction]: z.string().min(1).optional(),
   [ENV.auth]: z.enum(['open', 'key', 'iam', 'keys']).default('key'),
+  [ENV.iamCallers]: json(
+    z.array(z.object({ arn: z.string(), tenant: z.string(), scopes: z.array(z.enum(SCOPES)) })),
+  ).default([]),
+  [ENV.hasUsagePlan]: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true'),
 }
 type Shapes = typeof shapes
 

@@ -47,11 +47,13 @@ export interface HttpAnswer {
   readonly stream?: AsyncIterable<string>
 }
 
-export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
+export function toRequest(
+  event: APIGatewayProxyEvent,
+  principal: Principal = principalOf(event),
+): HttpRequest {
   const headers = dictionary<string>()
   for (const [name, value] of Object.entries(event.headers ?? {}))
     if (value !== undefined) headers[name.toLowerCase()] = value
-  const principal = principalOf(event)
   const body = () => readText(event, headers['content-length'])
   return {
     method: event.httpMethod,
@@ -82,6 +84,37 @@ export function principalOf({ requestContext }: APIGatewayProxyEvent): Principal
     }
   const keyId = identity?.apiKeyId ?? undefined
   return { tenant: keyId ?? OPEN_TENANT, keyId, scopes: SCOPES }
+}
+
+/** A role or user whose signed calls are taken. */
+export interface IamCaller {
+  readonly arn: string
+  readonly tenant: string
+  readonly scopes: Principal['scopes']
+}
+
+/**
+ * Who signed a call, where the gateway checks signatures. A role calls as `…:assumed-role/<its name>/<session>`, without
+ * the path that its own ARN may have.
+ *
+ * @returns undefined for nobody, and for somebody who is not listed.
+ */
+export function signerOf(
+  { requestContext }: APIGatewayProxyEvent,
+  callers: readonly IamCaller[],
+): Principal | undefined {
+  const arn = requestContext.identity?.userArn ?? undefined
+  const found = arn === undefined ? undefined : callers.find((caller) => isBy(caller.arn, arn))
+  return arn && found
+    ? { tenant: found.tenant, scopes: found.scopes, keyId: `iam:${arn.split(':').slice(5).join(':')}` }
+    : undefined
+}
+
+function isBy(listed: string, arn: string): boolean {
+  if (listed === arn) return true
+  const [, partition, account, name] =
+    /^arn:([\w-]+):iam::(\d{12}):role\/(?:.*\/)?([^/]+)$/.exec(listed) ?? []
+  return name !== undefined && arn.startsWith(`arn:${partition}:sts::${account}:assumed-role/${name}/`)
 }
 
 /** Without a prototype: a field may be named `constructor` or `__proto__` and is no more than that. */

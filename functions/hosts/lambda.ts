@@ -47,7 +47,7 @@ import type { Log } from '../core/ports/log.ts'
 import { openAudit, recordedRoute } from './audit.ts'
 import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
-import { type HttpAnswer, type HttpRequest, toRequest } from './http.ts'
+import { type HttpAnswer, type HttpRequest, signerOf, toRequest } from './http.ts'
 
 export { readConfig, systemClock }
 export const clock = systemClock
@@ -220,7 +220,7 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
  * @throws RequestError where there is none, or the caller's key has not its scope.
  */
 export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler) {
-  const { AUTH } = readConfig([ENV.auth])
+  const { AUTH, IAM_CALLERS } = readConfig([ENV.auth, ENV.iamCallers])
   const served = new Map(
     routes.map((route) => [
       `${route.method} ${API_BASE}${route.path}`,
@@ -233,8 +233,11 @@ export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler
     const route = served.get(`${method} ${event.resource}`)
     const handler = route?.answer ?? fallback
     if (!handler) throw new RequestError('not_found', `There is nothing at ${event.path}.`)
-    const request = toRequest(event)
-    if (route) checkScope(request, route.scope, AUTH === 'keys' && !event.requestContext.authorizer?.tenant)
+    const signer = AUTH === 'iam' ? signerOf(event, IAM_CALLERS) : undefined
+    const request = signer ? toRequest(event, signer) : toRequest(event)
+    const isUnknown =
+      (AUTH === 'keys' && !event.requestContext.authorizer?.tenant) || (AUTH === 'iam' && !signer)
+    if (route) checkScope(request, route.scope, isUnknown)
     return handler(request)
   }
 }
@@ -271,12 +274,13 @@ export function refusal(
 /**
  * Here and not in the authorizer's policy: the gateway may use one answer of it for several routes.
  *
- * @param isUnknown the stage has an authorizer, and this request did not come by it.
+ * @param isUnknown the stage has an authorizer or a list of signers, and this request did not come by it.
  * @throws RequestError for a caller without the route's scope.
  */
 function checkScope({ principal }: HttpRequest, scope: Scope, isUnknown: boolean): void {
   if (scope === 'open') return
-  if (isUnknown) throw new RequestError('forbidden', 'A valid key is needed.')
+  if (isUnknown)
+    throw new RequestError('forbidden', 'A valid key, or a signature of a listed caller, is needed.')
   if (!mayUse(principal, scope))
     throw new RequestError(
       'forbidden',

@@ -53,7 +53,7 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
       viewArn: invokedFunctionArn,
       actionArn: config.OPS_ACTION_ARN,
       showsPrompts: config.SHOWS_PROMPTS,
-      hasTenants: config.AUTH === 'keys' || config.DEFAULT_TENANT !== OPEN_TENANT,
+      hasTenants: ['keys', 'iam'].includes(config.AUTH) || config.DEFAULT_TENANT !== OPEN_TENANT,
       now: clock.now(),
     }
     return (await show(context, parsed.data)).text

@@ -6,6 +6,8 @@ export interface ClientOptions {
   /** Of the stage, with or without `/api/v1`. */
   readonly url: string
   readonly key?: string | undefined
+  /** Where the stage has a usage plan of API Gateway's in front: its key. `key` then goes as a bearer token. */
+  readonly gatewayKey?: string | undefined
   /** Of one try. API Gateway gives up after 29 s. Default 35,000. */
   readonly timeoutMs?: number
   /** Repetitions of a call that may be repeated. Default 3. */
@@ -47,6 +49,15 @@ export class UnreachableError extends Error {
     this.reason = reason
     this.isForeign = options.isForeign ?? false
   }
+}
+
+/** `x-api-key` is the gateway's where it has keys of its own. */
+export function keyHeaders({
+  key,
+  gatewayKey,
+}: Pick<ClientOptions, 'key' | 'gatewayKey'>): Record<string, string> {
+  if (!gatewayKey) return key ? { 'x-api-key': key } : {}
+  return { 'x-api-key': gatewayKey, ...(key ? { authorization: `Bearer ${key}` } : {}) }
 }
 
 export const API_PATH = '/api/v1'
@@ -140,10 +151,9 @@ export class Transport {
   }
 
   #headers<Name extends Operation>(accept: string, { body, headers }: Call<Name>): Record<string, string> {
-    const { key } = this.#options
     return {
       accept,
-      ...(key ? { 'x-api-key': key } : {}),
+      ...keyHeaders(this.#options),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...headers,
     }

@@ -69,7 +69,14 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [
+      ENV.auth,
+      ENV.iamCallers,
+      ENV.auditDays,
+      ENV.corsOrigins,
+      ENV.timingScale,
+      ENV.tenantLimits,
+    ],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -88,7 +95,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins],
     // Who waits holds a place; no task can be written with it.
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // Query on the table itself: the checkpoints of a task lie beside its row.
@@ -101,7 +108,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-events': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.watchPlaces],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins],
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // A mark on the row, by which its worker sees that somebody watches.
     attribute: TABLE.watchedUntil,
@@ -120,7 +127,14 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [
+      ENV.auth,
+      ENV.iamCallers,
+      ENV.auditDays,
+      ENV.corsOrigins,
+      ENV.timingScale,
+      ENV.tenantLimits,
+    ],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
@@ -132,7 +146,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-public': {
     environment: [ENV.stage, ENV.modelRoutes, ENV.defaultModel, ENV.serviceVersion],
-    optionalEnvironment: [ENV.auth, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins],
   },
   'api-flows': {
     environment: [
@@ -147,7 +161,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.timingScale, ENV.tenantLimits],
     // Query on the table itself: a tenant's schedules are items of one partition.
     table: [
       'dynamodb:BatchGetItem',
@@ -179,7 +193,14 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [
+      ENV.auth,
+      ENV.iamCallers,
+      ENV.auditDays,
+      ENV.corsOrigins,
+      ENV.timingScale,
+      ENV.tenantLimits,
+    ],
     // Query on the table itself: checkpoints, circuits, and the places of those who wait.
     table: [
       'dynamodb:BatchGetItem',
@@ -197,7 +218,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-keys': {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
-    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins],
     partition: {
       key: TABLE.keyPrefix,
       isPrefix: true,
@@ -210,7 +231,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   // Deletes what it is asked to, whatever of a tenant that is: hence the scan.
   'api-data': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
-    optionalEnvironment: [ENV.auth, ENV.auditDays, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins],
     table: [
       'dynamodb:DeleteItem',
       'dynamodb:GetItem',
@@ -223,7 +244,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   authorizer: {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
-    optionalEnvironment: [ENV.tokenIssuers],
+    optionalEnvironment: [ENV.tokenIssuers, ENV.hasUsagePlan],
     // Put: when a key was last used stands in its row.
     partition: {
       key: TABLE.keyPrefix,

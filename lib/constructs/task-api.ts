@@ -32,8 +32,8 @@ const GATEWAY_STAGE = 'live'
  * The HTTP API, built from the list of routes.
  *
  * Every path that exists answers every other method, and every path that does not exist answers anything, through
- * `api-public`, so that 404 and 405 have one shape and one author. On a deployed stage all of it wants an API key,
- * except the routes marked open.
+ * `api-public`, so that 404 and 405 have one shape and one author. On a deployed stage all of it wants a key or a
+ * signature, except the routes marked open.
  */
 export class TaskApi extends Construct {
   readonly api: apigateway.RestApi
@@ -47,7 +47,7 @@ export class TaskApi extends Construct {
 
   constructor(scope: Construct, id: string, { stage, functions, authorizer }: TaskApiProps) {
     super(scope, id)
-    this.#wantsGatewayKey = !stage.isOpen && !authorizer
+    this.#wantsGatewayKey = stage.api.usagePlan !== undefined || (!stage.isOpen && stage.api.auth === 'key')
     this.#hasPreflights = (!stage.isOpen || authorizer !== undefined) && stage.api.corsOrigins.length > 0
     this.#functions = functions
     this.#docs = stage.api.docs
@@ -171,6 +171,7 @@ export class TaskApi extends Construct {
     const plan = this.api.addUsagePlan('Plan', {
       description: `Callers of TaskRunner-${name}`,
       throttle: { rateLimit: api.requestsPerSecond, burstLimit: api.burst },
+      ...quotaOf(api),
       apiStages: [{ stage: this.api.deploymentStage }],
     })
     plan.addApiKey(key)
@@ -194,6 +195,12 @@ export class TaskApi extends Construct {
     account.applyRemovalPolicy(RemovalPolicy.RETAIN)
     this.api.deploymentStage.node.addDependency(account)
   }
+}
+
+function quotaOf({ usagePlan = {} }: StageSettings['api']): Pick<apigateway.UsagePlanProps, 'quota'> {
+  const { requestsPerDay, requestsPerMonth } = usagePlan
+  if (requestsPerDay) return { quota: { limit: requestsPerDay, period: apigateway.Period.DAY } }
+  return requestsPerMonth ? { quota: { limit: requestsPerMonth, period: apigateway.Period.MONTH } } : {}
 }
 
 const isDocsPath = (path: string): boolean => path.startsWith('/docs') || path === '/openapi.json'
@@ -233,7 +240,7 @@ const ACCEPTED = {
     'Bodies are checked by the task type’s own schema in the function, with an error per field.',
   'AwsSolutions-APIG3':
     'A web ACL is $5 a month and more per stage; the stage throttle and the key come first.',
-  'AwsSolutions-APIG4': 'Closed by API key on every route but health and docs.',
+  'AwsSolutions-APIG4': 'Closed by the stage’s `auth` on every route but health and docs.',
   'AwsSolutions-APIG6':
     'Execution logs would repeat the access log and the functions’ own, and can hold bodies.',
   'Serverless-APIGWXrayEnabled': 'A task id leads through every log line; no function carries a tracer.',

@@ -35,17 +35,37 @@ export async function makeAdminKey(
   return call<KeyJson>(invoke, 'POST', { name: 'First administrator', scopes: SCOPES })
 }
 
+/**
+ * Makes a key for something that a deployment does itself, e.g. its smoke test. It never leaves the process that asked.
+ *
+ * @returns the key, and what takes it back.
+ */
+export async function makeJobKey(
+  invoke: InvokeKeys,
+  name: string,
+): Promise<{ readonly key: string; readonly revoke: () => Promise<void> }> {
+  // Should nobody take it back, it ends by itself.
+  const made = await call<KeyJson>(invoke, 'POST', { name, scopes: SCOPES, expires_in_days: 1 })
+  return {
+    key: made.key,
+    revoke: async () => {
+      await call(invoke, 'DELETE', undefined, made.id)
+    },
+  }
+}
+
 /** As the gateway would call it, for somebody whom its authorizer found to be an operator. */
-async function call<Body>(invoke: InvokeKeys, httpMethod: string, body?: object): Promise<Body> {
-  const path = `${API_BASE}/keys`
+async function call<Body>(invoke: InvokeKeys, httpMethod: string, body?: object, id?: string): Promise<Body> {
+  const resource = `${API_BASE}/keys${id === undefined ? '' : '/{id}'}`
+  const path = resource.replace('{id}', id ?? '')
   const answer = (await invoke({
     httpMethod,
     path,
-    resource: path,
+    resource,
     headers: { 'content-type': 'application/json' },
     queryStringParameters: null,
     multiValueQueryStringParameters: null,
-    pathParameters: null,
+    pathParameters: id === undefined ? null : { id },
     body: body === undefined ? null : JSON.stringify(body),
     isBase64Encoded: false,
     requestContext: {
@@ -56,8 +76,8 @@ async function call<Body>(invoke: InvokeKeys, httpMethod: string, body?: object)
       authorizer: { tenant: OPEN_TENANT, scopes: SCOPES.join(' ') },
     },
   })) as { readonly statusCode?: number; readonly body?: string }
-  const parsed = JSON.parse(answer.body ?? '{}') as { readonly detail?: string }
+  const parsed = JSON.parse(answer.body || '{}') as { readonly detail?: string }
   if (!answer.statusCode || answer.statusCode >= 300)
-    throw new Error(`No administrator's key could be made (${answer.statusCode}): ${parsed.detail ?? ''}`)
+    throw new Error(`No key could be made or revoked (${answer.statusCode}): ${parsed.detail ?? ''}`)
   return parsed as Body
 }

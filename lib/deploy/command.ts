@@ -2,7 +2,7 @@ import { loadStage } from '../stages/load-stage.ts'
 import { nearestName } from '../stages/nearest-name.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 
-export const VERBS = ['preflight', 'deploy', 'smoke', 'diff', 'destroy'] as const
+export const VERBS = ['preflight', 'deploy', 'admin-key', 'smoke', 'diff', 'destroy'] as const
 export type Verb = (typeof VERBS)[number]
 
 export interface Command {
@@ -12,6 +12,8 @@ export interface Command {
   readonly isForced: boolean
   /** The account is looked at first. */
   readonly hasPreflight: boolean
+  /** Another administrator's key, though there is one. */
+  readonly isNewWanted?: boolean
   /** What the CDK's command line gets, one list per run, in order. */
   readonly runs: readonly (readonly string[])[]
 }
@@ -53,7 +55,8 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
     ...rest,
   ]
   const isForced = rest.includes('--force') || rest.includes('-f')
-  if (verb === 'preflight' || verb === 'smoke') return { verb, stage, isForced, hasPreflight, runs: [] }
+  if (verb === 'preflight' || verb === 'smoke' || verb === 'admin-key')
+    return { verb, stage, isForced, hasPreflight, isNewWanted: rest.includes('--new'), runs: [] }
   if (verb !== 'destroy') return { verb: verb as Verb, stage, isForced, hasPreflight, runs: [run('*')] }
   refuseProtected(stage)
   const force = isForced ? [] : ['--force']

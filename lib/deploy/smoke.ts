@@ -1,30 +1,43 @@
 import { APIGatewayClient, GetApiKeyCommand } from '@aws-sdk/client-api-gateway'
 import { API_BASE } from '../../functions/contract.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
+import { makeJobKey } from './admin-key.ts'
+import { openInvoke } from './stage-keys.ts'
 import { outputsOf } from './stage-outputs.ts'
 
 export interface SmokeTarget {
   /** Address of the API, without the path of its version. */
   readonly base: string
   readonly key: string
+  /** Of a stage that has a usage plan in front of its keys. */
+  readonly gatewayKey?: string | undefined
+  /** Takes back what was made for the test. */
+  readonly end: () => Promise<void>
 }
 
 /**
  * Where a deployed stage is reached, and a key for it: what `taskrunner doctor --try` needs.
  *
- * @param given a key that somebody holds: a stage of our keys tells none.
+ * @param given a key that somebody holds; without it one is made for as long as the test takes.
  */
 export async function smokeTarget(stage: StageSettings, given: string | undefined): Promise<SmokeTarget> {
   const { ApiUrl, ApiKeyId } = await outputsOf(stage)
   if (!ApiUrl) throw new Error(`Stage "${stage.name}" has no output ApiUrl. Deploy it again.`)
   const base = ApiUrl.replace(API_BASE, '')
-  if (given) return { base, key: given }
-  if (!ApiKeyId)
-    throw new Error(
-      `Stage "${stage.name}" tells no key: give one as TASKRUNNER_KEY, with the scopes of an operator.`,
-    )
-  const client = new APIGatewayClient(stage.region ? { region: stage.region } : {})
-  const { value } = await client.send(new GetApiKeyCommand({ apiKey: ApiKeyId, includeValue: true }))
+  const gatewayKey = ApiKeyId ? await keyValue(stage, ApiKeyId) : undefined
+  const target = { base, gatewayKey, end: async () => undefined }
+  if (given) return { ...target, key: given }
+  if (stage.api.auth === 'key') return { ...target, gatewayKey: undefined, key: gatewayKey ?? '' }
+  if (stage.api.auth === 'iam')
+    throw new Error(`Stage "${stage.name}" takes signed calls alone, which this command cannot make.`)
+  const { invoke, close } = await openInvoke(stage)
+  const { key, revoke } = await makeJobKey(invoke, 'Smoke test of a deployment')
+  return { ...target, key, end: () => revoke().finally(close) }
+}
+
+async function keyValue({ region }: StageSettings, apiKey: string): Promise<string | undefined> {
+  const client = new APIGatewayClient(region ? { region } : {})
+  const { value } = await client.send(new GetApiKeyCommand({ apiKey, includeValue: true }))
   client.destroy()
-  return { base, key: value ?? '' }
+  return value
 }

@@ -4,7 +4,7 @@ import { ParameterAlreadyExists, PutParameterCommand, SSMClient } from '@aws-sdk
 import { KEY_PEPPER } from '../../functions/contract.ts'
 import { parameterPrefix } from '../constructs/grant-access.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
-import { makeAdminKey } from './admin-key.ts'
+import { type InvokeKeys, makeAdminKey } from './admin-key.ts'
 import { outputsOf } from './stage-outputs.ts'
 
 const place = ({ region }: StageSettings) => (region ? { region } : {})
@@ -28,17 +28,34 @@ export async function prepareKeys(stage: StageSettings): Promise<void> {
   client.destroy()
 }
 
-/** Makes and prints the first administrator's key of a stage that has none. It goes to this terminal and nowhere else. */
-export async function showAdminKey(stage: StageSettings): Promise<void> {
+/** Calls the stage's function of keys. @throws Error when the stage has none. */
+export async function openInvoke(stage: StageSettings): Promise<{ invoke: InvokeKeys; close: () => void }> {
   const { KeysFunction: functionName } = await outputsOf(stage)
   if (!functionName) throw new Error(`Stage "${stage.name}" has no output KeysFunction. Deploy it again.`)
   const lambda = new LambdaClient(place(stage))
-  const made = await makeAdminKey(async (event) => {
-    const { Payload } = await lambda.send(
-      new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(event) }),
-    )
-    return JSON.parse(Buffer.from(Payload ?? []).toString('utf8') || '{}') as unknown
-  }, Date.now())
-  lambda.destroy()
-  if (made) console.log(`\nThe administrator's key of this stage, shown this once:\n\n  ${made.key}\n`)
+  return {
+    invoke: async (event) => {
+      const { Payload } = await lambda.send(
+        new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(event) }),
+      )
+      return JSON.parse(Buffer.from(Payload ?? []).toString('utf8') || '{}') as unknown
+    },
+    close: () => lambda.destroy(),
+  }
+}
+
+/**
+ * Makes an administrator's key of a stage that has none. It is in no template, parameter or log: who asks is the only one
+ * who sees it.
+ *
+ * @param isWanted one more all the same: the first was lost.
+ * @returns undefined when there is one.
+ */
+export async function firstAdminKey(stage: StageSettings, isWanted = false): Promise<string | undefined> {
+  const { invoke, close } = await openInvoke(stage)
+  try {
+    return (await makeAdminKey(invoke, Date.now(), isWanted))?.key
+  } finally {
+    close()
+  }
 }

@@ -22,6 +22,7 @@ import { STREAM_TIMEOUT_SECONDS, TaskApi } from '../constructs/task-api.ts'
 import { TaskFunction } from '../constructs/task-function.ts'
 import { SEND_TIMEOUT_SECONDS, WebhookSender } from '../constructs/webhooks.ts'
 import { ADVANCE_TIMEOUT_SECONDS, WorkflowAdvancer } from '../constructs/workflows.ts'
+import { commandName } from '../stages/command-name.ts'
 import { modelRoutes } from '../stages/model-routes.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import type { StatefulStack } from './stateful-stack.ts'
@@ -102,7 +103,9 @@ export class StatelessStack extends Stack {
       [ENV.waitPlaces]: String(stage.api.waitPlaces),
       [ENV.watchPlaces]: String(stage.api.watchPlaces),
       [ENV.parameterPrefix]: parameterPrefix(stage),
-      ...(stage.api.auth === 'keys' ? { [ENV.auth]: stage.api.auth } : {}),
+      ...(stage.api.auth === 'key' ? {} : { [ENV.auth]: stage.api.auth }),
+      ...(stage.api.iamCallers.length > 0 ? { [ENV.iamCallers]: JSON.stringify(stage.api.iamCallers) } : {}),
+      ...(stage.api.usagePlan ? { [ENV.hasUsagePlan]: 'true' } : {}),
       ...(stage.auditDays === undefined ? {} : { [ENV.auditDays]: String(stage.auditDays) }),
       ...(stage.api.issuers.length > 0 ? { [ENV.tokenIssuers]: JSON.stringify(stage.api.issuers) } : {}),
       ...(stage.api.corsOrigins.length > 0
@@ -190,7 +193,8 @@ export class StatelessStack extends Stack {
         ? { authorizer: apiFunction('Authorizer', 'authorizer', 'Says whose key a request has') }
         : {}),
     })
-    values[ENV.defaultTenant] = this.taskApi.key?.keyId ?? OPEN_TENANT
+    values[ENV.defaultTenant] =
+      stage.api.auth === 'key' ? (this.taskApi.key?.keyId ?? OPEN_TENANT) : OPEN_TENANT
     values[ENV.showsPrompts] = String(stage.observability.showsPrompts)
     const action = apiFunction(
       'OpsAction',
@@ -212,7 +216,7 @@ export class StatelessStack extends Stack {
     if (stage.api.auth === 'keys')
       new CfnOutput(this, 'KeysFunction', {
         value: this.functions['api-keys'].live.functionArn,
-        description: 'Makes the first key, called by npm run deploy',
+        description: `Makes the first key, called by npm run admin-key -- ${commandName(stage.name)}`,
       })
     for (const lane of LANES) {
       const { queueArn } = this.lanes[lane].queue
@@ -220,10 +224,10 @@ export class StatelessStack extends Stack {
     }
     if (this.taskApi.key) {
       const { keyId } = this.taskApi.key
-      new CfnOutput(this, 'ApiKeyId', { value: keyId, description: 'Id of the first key' })
+      new CfnOutput(this, 'ApiKeyId', { value: keyId, description: 'Id of the gateway’s first key' })
       new CfnOutput(this, 'ShowApiKey', {
         value: `aws apigateway get-api-key --include-value --query value --output text --api-key ${keyId}`,
-        description: 'Command that shows the first key',
+        description: 'Command that shows the gateway’s first key',
       })
     }
   }

@@ -2,7 +2,7 @@ import { lane, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
 /**
- * An emulator of AWS on one machine: deployed like `dev`, closed by key like `dev`, but nothing leaves the machine.
+ * An emulator of AWS on one machine: deployed like `dev`, closed by keys of the gateway, but nothing leaves the machine.
  * Every model name is played by `simulated`. An environment there is a process of 70 MB and more, hence the small
  * concurrency; the shorter visibility is what the sweeper's tests wait for.
  */
@@ -43,6 +43,8 @@ export const emulated: StageInput = {
     setsAccountLogRole: true,
     hasCanary: false,
     docs: 'open',
+    // LocalStack's free edition calls no authorizer. MiniStack does, and its suite deploys with `keys`.
+    auth: 'key',
     corsOrigins: [],
   },
   sweeper: { everyMinutes: 1, timeoutSeconds: 55, memoryMb: 256, parts: 2 },

@@ -106,6 +106,17 @@ const issuerSchema = z
     error: 'give one of tenant and tenantClaim',
   })
 
+const iamCallerSchema = z.strictObject({
+  arn: z
+    .string()
+    .regex(
+      /^arn:[\w-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/,
+      'must be the ARN of a role or a user, e.g. arn:aws:iam::123456789012:role/batch',
+    ),
+  tenant: TENANT,
+  scopes: z.array(z.enum(SCOPES)).min(1),
+})
+
 /** How callers reach the API, where it is not the gateway's own address with a key. */
 const endpointShape = {
   /** A name of your own, with its certificate in the stage's Region. */
@@ -129,10 +140,21 @@ const endpointShape = {
   /** Only through these VPC endpoints of `execute-api`; nothing from the internet. */
   vpcEndpointIds: z.array(z.string().regex(/^vpce-[0-9a-f]+$/, 'must be a VPC endpoint id')).default([]),
   /**
-   * `key`: API Gateway's own keys, each one a tenant with every right. `iam`: callers also sign with AWS credentials that
-   * may invoke it. `keys`: our keys, `tk_…`, with tenant, scopes, expiry and rotation.
+   * `keys`: our keys, `tk_…`, with tenant, scopes, expiry and rotation. `iam`: callers sign with AWS credentials, and
+   * `iamCallers` says whose tenant they are. `key`: API Gateway's own keys alone, each one a tenant with every right.
+   * A method has one type of authorization, so a stage has one of these.
    */
-  auth: z.enum(['key', 'iam', 'keys']).default('key'),
+  auth: z.enum(['keys', 'iam', 'key']).default('keys'),
+  /** In front of `keys` or `iam`, one of API Gateway's keys as well (`x-api-key`), with what each may do in its usage plan. */
+  usagePlan: z
+    .strictObject({ requestsPerDay: whole.min(1).optional(), requestsPerMonth: whole.min(1).optional() })
+    .refine((plan) => !(plan.requestsPerDay && plan.requestsPerMonth), {
+      path: ['requestsPerMonth'],
+      error: 'and requestsPerDay exclude each other: a usage plan has one quota',
+    })
+    .optional(),
+  /** With `iam`: roles and users, and what they may do. Whoever is not listed is refused. */
+  iamCallers: z.array(iamCallerSchema).default([]),
   /** With `keys`: issuers of OpenID Connect whose tokens are taken, too. */
   issuers: z
     .array(issuerSchema)
@@ -419,6 +441,14 @@ export const stageSchema = z
   .refine(({ api }) => api.issuers.length === 0 || api.auth === 'keys', {
     path: ['api', 'issuers'],
     error: 'needs auth "keys": nobody checks tokens else',
+  })
+  .refine(({ api }) => api.iamCallers.length > 0 === (api.auth === 'iam'), {
+    path: ['api', 'iamCallers'],
+    error: 'and auth "iam" belong together: it says who signs, and for which tenant',
+  })
+  .refine(({ name, api }) => name === 'local' || api.usagePlan === undefined || api.auth !== 'key', {
+    path: ['api', 'usagePlan'],
+    error: 'is for auth "keys" or "iam": with auth "key" its keys are the only ones',
   })
   .refine(
     ({ name, api }) =>

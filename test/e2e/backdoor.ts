@@ -16,6 +16,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import type { Lane } from '../../functions/contract.ts'
+import { makeJobKey } from '../../lib/deploy/admin-key.ts'
 
 /** What the scenarios do to a stage behind its API's back: what an operator or a timer does. */
 export interface Backdoor {
@@ -104,15 +105,18 @@ export async function findDeployed({ stage, endpoint }: Place): Promise<Deployed
     return found.PhysicalResourceId
   }
   const apiId = physical(stateless, 'AWS::ApiGateway::RestApi', /^TaskApi/)
-  const apiUrl = outputs.Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'ApiUrl')?.OutputValue
-  const { value: key = '' } = await new APIGatewayClient(options).send(
-    new GetApiKeyCommand({
-      apiKey: physical(stateless, 'AWS::ApiGateway::ApiKey', /^TaskApi/),
-      includeValue: true,
-    }),
-  )
+  const outputOf = (name: string): string =>
+    outputs.Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === name)?.OutputValue ?? ''
+  const apiUrl = outputOf('ApiUrl')
+  const gatewayKey = async (): Promise<string> => {
+    const apiKey = physical(stateless, 'AWS::ApiGateway::ApiKey', /^TaskApi/)
+    const client = new APIGatewayClient(options)
+    return (await client.send(new GetApiKeyCommand({ apiKey, includeValue: true }))).value ?? ''
+  }
   const sqs = new SQSClient({ ...options, useQueueUrlAsEndpoint: endpoint === undefined })
   const lambda = new LambdaClient(options)
+  const isOurs = !stateless.some(({ ResourceType }) => ResourceType === 'AWS::ApiGateway::ApiKey')
+  const key = isOurs ? await ourKey(lambda, outputOf('KeysFunction')) : await gatewayKey()
   // An emulator may give a queue's name where AWS gives its URL.
   const urlOf = async (id: string) =>
     id.startsWith('http') ? id : ((await sqs.send(new GetQueueUrlCommand({ QueueName: id }))).QueueUrl ?? id)
@@ -120,9 +124,7 @@ export async function findDeployed({ stage, endpoint }: Place): Promise<Deployed
     urlOf(physical(resources, 'AWS::SQS::Queue', new RegExp(`^${prefix}${lane}Queue`)))
   return {
     // The host in an emulator's output does not resolve; the path form works on all of them.
-    url: endpoint
-      ? `${endpoint}/_aws/execute-api/${apiId}/live`
-      : (apiUrl ?? '').replace(/\/api\/v1\/?$/, ''),
+    url: endpoint ? `${endpoint}/_aws/execute-api/${apiId}/live` : apiUrl.replace(/\/api\/v1\/?$/, ''),
     key,
     backdoor: {
       ...queueDoor(sqs, { queue: queue(stateless, 'lane'), deadLetters: queue(stateful, 'deadletters') }),
@@ -134,4 +136,13 @@ export async function findDeployed({ stage, endpoint }: Place): Promise<Deployed
       },
     },
   }
+}
+
+/** A key for a day, made as a deployment makes its own. */
+async function ourKey(lambda: LambdaClient, FunctionName: string): Promise<string> {
+  const { key } = await makeJobKey(async (event) => {
+    const { Payload } = await lambda.send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(event) }))
+    return JSON.parse(Buffer.from(Payload ?? []).toString('utf8'))
+  }, 'End-to-end suite')
+  return key
 }

@@ -197,13 +197,15 @@ describe('a new version', () => {
 })
 
 describe('the outputs', () => {
-  it('name the address, the dashboard, the first key and the command that shows it', () => {
+  it('name the address, the dashboard, and what makes the first key', () => {
     const { stage, stateless } = templatesOf('dev')
-    expect(Object.keys(stateless.template.findOutputs('*'))).toEqual(
-      expect.arrayContaining(['ApiUrl', 'ApiKeyId', 'ShowApiKey']),
-    )
-    const { Value } = stateless.template.findOutputs('ShowApiKey').ShowApiKey ?? {}
-    expect(JSON.stringify(Value)).toContain('aws apigateway get-api-key --include-value')
+    const names = Object.keys(stateless.template.findOutputs('*'))
+    expect(names).toEqual(expect.arrayContaining(['ApiUrl', 'KeysFunction']))
+    expect(names).not.toContain('ApiKeyId')
+    const { Description } = stateless.template.findOutputs('KeysFunction').KeysFunction ?? {}
+    expect(Description).toContain('npm run admin-key -- dev')
+    const gateway = templatesOf('emulated').stateless.template.findOutputs('ShowApiKey').ShowApiKey ?? {}
+    expect(JSON.stringify(gateway.Value)).toContain('aws apigateway get-api-key --include-value')
     expect(
       stage.node
         .findChild('observability')

@@ -4,9 +4,7 @@ import { allowing } from '../fixtures/iam/decide.ts'
 import { templatesOf } from '../fixtures/templates.ts'
 import { type Right, rightsByFunction } from './policy.ts'
 
-const rights = rightsByFunction(
-  templatesOf('prod', (stage) => ({ ...stage, api: { ...stage.api, auth: 'keys' } })).stateless.all,
-)
+const rights = rightsByFunction(templatesOf('prod').stateless.all)
 const of = (name: string) => {
   const found = rights.get(name)
   if (!found) throw new Error(`There is no ${name}. There are: ${[...rights.keys()].join(', ')}`)

@@ -80,14 +80,49 @@ describe('what a platform team asks for is a setting', () => {
     expect(text(api?.Properties.Policy)).toContain('"aws:SourceVpce":["vpce-0123456789abcdef0"]')
   })
 
-  it('signed by AWS credentials, beside the key that names the tenant', () => {
-    const methods = Object.values(withDoor({ auth: 'iam' }).stateless.byType('AWS::ApiGateway::Method'))
-    const closed = methods.filter(({ Properties }) => Properties.ApiKeyRequired === true)
+  it('signed by AWS credentials: no authorizer beside them, since a method has one type of authorization', () => {
+    const iamCallers = [
+      { arn: 'arn:aws:iam::123456789012:role/batch', tenant: 'batch', scopes: ['tasks:write' as const] },
+    ]
+    const { stateless } = withDoor({ auth: 'iam', iamCallers })
+    const methods = Object.values(stateless.byType('AWS::ApiGateway::Method'))
+    const closed = methods.filter(({ Properties }) => Properties.AuthorizationType === 'AWS_IAM')
     expect(closed.length).toBeGreaterThan(20)
-    for (const { Properties } of closed) expect(Properties.AuthorizationType).toBe('AWS_IAM')
     for (const { Properties } of methods.filter((method) => !closed.includes(method)))
       expect(Properties.AuthorizationType).toBe('NONE')
+    expect(stateless.byType('AWS::ApiGateway::Authorizer')).toEqual({})
+    const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
+    const told = functions
+      .map(({ Properties }) => text(Properties.Environment))
+      .filter((own) => own.includes('"iam"'))
+    expect(told.length).toBeGreaterThan(8)
+    for (const own of told.filter((variables) => !variables.includes('OPS_ACTION_ARN')))
+      expect(own).toContain('role/batch')
   })
+
+  it.each(['keys', 'iam'] as const)(
+    'of %s with a usage plan in front: one of the gateway’s keys as well',
+    (auth) => {
+      const iamCallers =
+        auth === 'iam'
+          ? [{ arn: 'arn:aws:iam::123456789012:role/batch', tenant: 'b', scopes: ['tasks:read' as const] }]
+          : []
+      const { stateless } = withDoor({ auth, iamCallers, usagePlan: { requestsPerDay: 10_000 } })
+      const methods = Object.values(stateless.byType('AWS::ApiGateway::Method'))
+      const closed = methods.filter(({ Properties }) => Properties.AuthorizationType !== 'NONE')
+      expect(closed.length).toBeGreaterThan(20)
+      for (const { Properties } of methods)
+        expect(Properties.ApiKeyRequired).toBe(Properties.AuthorizationType !== 'NONE')
+      const [plan] = Object.values(stateless.byType('AWS::ApiGateway::UsagePlan'))
+      expect(plan?.Properties.Quota).toEqual({ Limit: 10_000, Period: 'DAY' })
+      const [, authorizer] =
+        Object.entries(stateless.byType('AWS::Lambda::Function')).find(([id]) =>
+          id.startsWith('Authorizer'),
+        ) ?? []
+      if (auth === 'keys')
+        expect(text(authorizer?.Properties.Environment)).toContain('"HAS_USAGE_PLAN":"true"')
+    },
+  )
 
   it('pages of other origins can read why the gateway itself refused them', () => {
     const originOf = (corsOrigins: string[]) =>

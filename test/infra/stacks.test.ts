@@ -70,7 +70,8 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
   it('runs every function on the runtime’s Node, arm64, with JSON logs that are kept for a time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
     // A worker per lane of the one bundle, and no authorizer where there are no keys of ours.
-    expect(functions).toHaveLength(LANES.length + Object.keys(BUNDLES).length - 2)
+    const hasAuthorizer = loadStage(name).api.auth === 'keys'
+    expect(functions).toHaveLength(LANES.length + Object.keys(BUNDLES).length - (hasAuthorizer ? 1 : 2))
     for (const item of functions)
       expect(item.Properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -99,7 +100,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
     const methods = new Map(
       Object.values(stateless.byType('AWS::ApiGateway::Method')).map(({ Properties }) => [
         `${Properties.HttpMethod} ${pathOf(Properties.ResourceId) || '/'}`,
-        Properties.ApiKeyRequired,
+        Properties.ApiKeyRequired === true || Properties.AuthorizationType === 'CUSTOM',
       ]),
     )
     const { docs } = loadStage(name).api
@@ -119,7 +120,14 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
           .map((route) => `${API_BASE}${route.path}`)
           .sort(),
       )
-    expect(Object.keys(stateless.byType('AWS::ApiGateway::UsagePlan'))).toHaveLength(name === 'local' ? 0 : 1)
+    // A stage that says nothing is closed by our own keys; what cannot call an authorizer says so in its file.
+    expect([name, loadStage(name).api.auth]).toEqual([
+      name,
+      ['local', 'emulated'].includes(name) ? 'key' : 'keys',
+    ])
+    expect(Object.keys(stateless.byType('AWS::ApiGateway::UsagePlan'))).toHaveLength(
+      name === 'emulated' ? 1 : 0,
+    )
   })
 
   it('gives every function exactly the actions of the access table, on no wildcard but the payloads', () => {
@@ -183,6 +191,9 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       const expectedNames = [
         ...access.environment,
         ...(cors ? [ENV.corsOrigins] : []),
+        ...(loadStage(name).api.auth === 'keys' && access.optionalEnvironment?.includes(ENV.auth)
+          ? [ENV.auth]
+          : []),
         ...(sendsMail ? [ENV.mailFrom] : []),
         ...(asksCleaner ? [ENV.cleanUpFunction] : []),
       ]
@@ -260,7 +271,7 @@ describe('what a task type needs', () => {
 })
 
 describe('a stage of our own keys', () => {
-  const { stateless } = templatesOf('dev', (stage) => ({ ...stage, api: { ...stage.api, auth: 'keys' } }))
+  const { stateless } = templatesOf('dev')
 
   it('asks the authorizer on every route but the open ones, whose answers nobody keeps', () => {
     const [authorizer] = Object.values(stateless.byType('AWS::ApiGateway::Authorizer'))

@@ -9,6 +9,7 @@ const ask = (facts: Partial<Facts>, source = 'the local stage that runs') =>
       target: {
         base: 'http://localhost:3201/api/v1',
         key: undefined,
+        gatewayKey: undefined,
         source,
         isLocal: true,
         stage: undefined,

@@ -22,13 +22,13 @@ function serve(auth: string) {
         async ({ principal }) => ({ status: 200, body: principal }),
     })),
   )
-  return async (route: Route, authorizer: object | null) => {
+  return async (route: Route, authorizer: object | null, identity: object = {}) => {
     const event = {
       httpMethod: route.method,
       path: `${API_BASE}${route.path}`,
       resource: `${API_BASE}${route.path}`,
       headers: {},
-      requestContext: { requestId: 'r', path: `${API_BASE}${route.path}`, authorizer, identity: {} },
+      requestContext: { requestId: 'r', path: `${API_BASE}${route.path}`, authorizer, identity },
     } as unknown as APIGatewayProxyEvent
     const answer = (await handler(event, {} as Context)) as { statusCode: number; body: string }
     return { status: answer.statusCode, body: JSON.parse(answer.body) as Record<string, unknown> }
@@ -60,6 +60,52 @@ describe('a stage that wants keys', () => {
       code: 'forbidden',
       detail: 'This key lacks the scope "ops:write". It has: tasks:read.',
     })
+  })
+})
+
+describe('a stage of signed calls', () => {
+  const account = '123456789012'
+  const callers = [
+    { arn: `arn:aws:iam::${account}:role/teams/batch`, tenant: 'batch', scopes: ['tasks:read'] },
+    { arn: `arn:aws:iam::${account}:user/ann`, tenant: 'ann', scopes: [...SCOPES] },
+  ]
+  const signed = (userArn: string) => ({ userArn })
+  const session = `arn:aws:sts::${account}:assumed-role/batch/job-1`
+
+  it.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    '%s takes a listed caller with its scope alone',
+    async (_name, route) => {
+      vi.stubEnv('IAM_CALLERS', JSON.stringify(callers))
+      const call = serve('iam')
+      const isOpen = route.scope === 'open'
+      const mayRead = isOpen || route.scope === 'tasks:read'
+      expect((await call(route, null, signed(session))).status).toBe(mayRead ? 200 : 403)
+      expect((await call(route, null, signed(`arn:aws:iam::${account}:user/ann`))).status).toBe(200)
+      // What an authorizer could have said is nothing here: the stage has none.
+      expect((await call(route, context([route.scope]))).status).toBe(isOpen ? 200 : 403)
+      expect((await call(route, null)).status).toBe(isOpen ? 200 : 403)
+    },
+  )
+
+  it('knows a role by account and name, not by what looks like them', async () => {
+    vi.stubEnv('IAM_CALLERS', JSON.stringify(callers))
+    const call = serve('iam')
+    const route = ROUTES.find(({ scope }) => scope === 'tasks:read') as Route
+    expect((await call(route, null, signed(session))).body).toMatchObject({
+      tenant: 'batch',
+      keyId: 'iam:assumed-role/batch/job-1',
+    })
+    for (const other of [
+      `arn:aws:sts::210987654321:assumed-role/batch/job-1`,
+      `arn:aws:sts::${account}:assumed-role/batch2/job-1`,
+      `arn:aws:sts::${account}:assumed-role/x/batch/job-1`,
+      `arn:aws:sts::${account}:assumed-role/batch`,
+      `arn:aws-cn:sts::${account}:assumed-role/batch/job-1`,
+      `arn:aws:sts::${account}:federated-user/batch`,
+      `arn:aws:iam::${account}:user/ann2`,
+      `arn:aws:iam::${account}:root`,
+    ])
+      expect([other, (await call(route, null, signed(other))).status]).toEqual([other, 403])
   })
 })
 
