@@ -62,5 +62,7 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
   scenarios('MiniStack', () => new Client(deployed.url, deployed.key), {
     backdoor: () => deployed.backdoor,
     gaps: KNOWN_GAPS.ministack,
+    // Each call is two processes here, the authorizer's and the route's, and a cold one takes a second of a core.
+    callers: 10,
   })
 })
