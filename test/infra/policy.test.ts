@@ -82,7 +82,7 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
   [
     'the docs page is open',
     spoil('stateless', 'AWS::ApiGateway::Method', /docsfileGET/, (p) =>
-      Object.assign(p, { ApiKeyRequired: false }),
+      Object.assign(p, { AuthorizationType: 'NONE' }),
     ),
   ],
   [
@@ -161,7 +161,13 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
   [
     'a route wants no key',
     spoil('stateless', 'AWS::ApiGateway::Method', /tasks.*POST/, (p) =>
-      Object.assign(p, { ApiKeyRequired: false }),
+      Object.assign(p, { AuthorizationType: 'NONE' }),
+    ),
+  ],
+  [
+    'the gateway keeps what the authorizer says',
+    spoil('stateless', 'AWS::ApiGateway::Authorizer', /./, (p) =>
+      Object.assign(p, { AuthorizerResultTtlInSeconds: 300 }),
     ),
   ],
   [

@@ -209,6 +209,12 @@ const functions: Check = ({ stateless }) =>
 
 const api: Check = ({ stateless }) => {
   const open = ['/api/v1/health']
+  // Each asks for every request: what a gateway keeps, it keeps for all routes.
+  const authorizers = new Set(
+    ofType(stateless, 'AWS::ApiGateway::Authorizer')
+      .filter(([, { Properties: p }]) => p.Type === 'REQUEST' && p.AuthorizerResultTtlInSeconds === 0)
+      .map(([id]) => id),
+  )
   const resources = Object.fromEntries(ofType(stateless, 'AWS::ApiGateway::Resource'))
   const pathOf = (id: string): string => {
     const { ParentId, PathPart } = resources[id]?.Properties ?? {}
@@ -216,9 +222,9 @@ const api: Check = ({ stateless }) => {
   }
   return ofType(stateless, 'AWS::ApiGateway::Method').flatMap(([id, { Properties: p }]) => {
     const path = pathOf((p.ResourceId as { Ref?: string }).Ref ?? '')
-    return p.ApiKeyRequired === true || open.includes(path)
-      ? []
-      : [`${p.HttpMethod} ${path || '/'} (${id}) is open`]
+    const authorizer = (p.AuthorizerId as { Ref?: string } | undefined)?.Ref ?? ''
+    const isClosed = p.AuthorizationType === 'CUSTOM' && authorizers.has(authorizer)
+    return isClosed || open.includes(path) ? [] : [`${p.HttpMethod} ${path || '/'} (${id}) is open`]
   })
 }
 
