@@ -50,6 +50,8 @@ export const ENV = {
   mailFrom: 'MAIL_FROM',
   /** The function that deletes what its retention is over for; on workers whose lane has a type that asks for it. */
   cleanUpFunction: 'CLEAN_UP_FUNCTION',
+  /** JSON object: requests and tokens a minute by `provider:model`, and whether others are learned. */
+  providerLimits: 'PROVIDER_LIMITS',
   /** JSON object: what each tenant may do at most. */
   tenantLimits: 'TENANT_LIMITS',
   /** JSON list: origins of the pages that may call the API from a browser. */

@@ -58,6 +58,18 @@ const shapes = {
         .optional(),
     }),
   ).default({}),
+  [ENV.providerLimits]: json(
+    z.object({
+      learns: z.boolean(),
+      limits: z.record(
+        z.string(),
+        z.object({
+          requestsPerMinute: z.number().positive().optional(),
+          tokensPerMinute: z.number().positive().optional(),
+        }),
+      ),
+    }),
+  ).default({ learns: true, limits: {} }),
   [ENV.auditDays]: z.coerce.number().int().positive().default(90),
   [ENV.tokenIssuers]: json(
     z.array(

@@ -1,6 +1,7 @@
 /** What a lane's worker is made of. Apart from `lambda.ts`, so that no API function carries a provider. */
 import { keyParameterOf } from '../contract/providers.ts'
 import { ENV, type Lane } from '../contract.ts'
+import { DynamoProviderRates } from '../core/adapters/dynamodb/provider-rates.ts'
 import { LambdaUpkeep } from '../core/adapters/lambda/upkeep.ts'
 import { createModelProviders } from '../core/adapters/providers/model-providers.ts'
 import { SesMailer } from '../core/adapters/ses/mailer.ts'
@@ -9,6 +10,7 @@ import { openHeavyThread } from '../core/adapters/system/heavy-thread.ts'
 import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { openTaskConsole } from '../core/adapters/system/task-console.ts'
 import { ProviderGate } from '../core/application/run/guard-provider.ts'
+import { ProviderLimiter } from '../core/application/run/limit-provider.ts'
 import { RunNotes } from '../core/application/run/note-runs.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { notifyWebhooks } from '../core/application/webhook/notify-webhooks.ts'
@@ -24,6 +26,7 @@ import {
   openCircuits,
   openDeadLetters,
   openDeliveries,
+  openDynamo,
   openFiles,
   openLanes,
   openPayloads,
@@ -55,6 +58,7 @@ const longestAttemptMs = (lane: Lane): number =>
 
 export function openWorker(): RunDependencies {
   const config = readConfig([
+    ENV.tableName,
     ENV.lane,
     ENV.slots,
     ENV.modelRoutes,
@@ -67,6 +71,7 @@ export function openWorker(): RunDependencies {
     ENV.noProxy,
     ENV.mailFrom,
     ENV.cleanUpFunction,
+    ENV.providerLimits,
   ])
   const queue = openSender()
   const lanes = openLanes()
@@ -118,6 +123,12 @@ export function openWorker(): RunDependencies {
     }),
     mask: secrets.mask,
     gate: new ProviderGate({ circuits: openCircuits(), clock, log }),
+    limiter: new ProviderLimiter({
+      rates: new DynamoProviderRates(openDynamo(), config.TABLE_NAME),
+      ...config.PROVIDER_LIMITS,
+      clock,
+      log,
+    }),
     findTaskType,
     labelOf: (model) => pricedName(model) ?? 'other',
     priceOf: costMicroUsd,

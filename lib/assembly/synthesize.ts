@@ -19,6 +19,7 @@ export const SETTINGS: readonly string[] = [
   'no_proxy',
   'TIMING_SCALE',
   'TENANT_LIMITS',
+  'PROVIDER_LIMITS',
   'SCHEDULES',
   'AUTH',
   'TOKEN_ISSUERS',

@@ -295,6 +295,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.noProxy,
       ENV.mailFrom,
       ENV.cleanUpFunction,
+      ENV.providerLimits,
       ENV.timingScale,
       ENV.tenantLimits,
     ],

@@ -122,13 +122,15 @@ const SOURCE_MAPS: Partial<Readonly<Record<BundleName, Readonly<Record<string, s
 
 /** What a stage tells every function that asks for it; a stage without it, as most are, says nothing about it. */
 function stageWide(
-  { timing, tenantLimits }: StageSettings,
+  { timing, tenantLimits, models }: StageSettings,
   bundle: BundleName,
 ): Partial<Record<EnvName, string>> {
   const values: Partial<Record<EnvName, string>> = {
     ...(timing.scale === 1 ? {} : { [ENV.timingScale]: String(timing.scale) }),
     ...(Object.keys(tenantLimits).length === 0 ? {} : { [ENV.tenantLimits]: JSON.stringify(tenantLimits) }),
   }
+  if (!models.learnsLimits || Object.keys(models.limits).length > 0)
+    values[ENV.providerLimits] = JSON.stringify({ learns: models.learnsLimits, limits: models.limits })
   const asked: readonly string[] = FUNCTION_ACCESS[bundle].optionalEnvironment ?? []
   return Object.fromEntries(Object.entries(values).filter(([name]) => asked.includes(name)))
 }

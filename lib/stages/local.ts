@@ -60,6 +60,12 @@ export function local(environment: Environment): StageInput {
       baseUrls,
       background: names(environment[BACKGROUND_VARIABLE]),
       servers: serversOf(environment.MODEL_SERVERS),
+      limits:
+        jsonOf(
+          environment.PROVIDER_LIMITS,
+          'PROVIDER_LIMITS',
+          '{"openai:gpt-4o*": {"requestsPerMinute": 500, "tokensPerMinute": 30000}}',
+        ) ?? {},
       proxy: proxyOf(environment),
     },
     schedules:

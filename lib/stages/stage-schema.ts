@@ -263,6 +263,25 @@ export const stageSchema = z
       background: z.array(z.string().min(1)).default([]),
       /** Further servers, each beside the others: Ollama, vLLM, a gateway, Azure. */
       servers: z.array(serverSchema).default([]),
+      /**
+       * What providers let each model have a minute, by `provider:model` or the beginning of it and `*`; the first that fits
+       * holds. Calls beyond wait for their time without spending an attempt.
+       */
+      limits: z
+        .record(
+          z.string().regex(/^[a-z][a-z0-9-]*:.+$/, 'must be "provider:model", with * for any ending'),
+          z
+            .strictObject({
+              requestsPerMinute: z.number().positive().optional(),
+              tokensPerMinute: z.number().positive().optional(),
+            })
+            .refine((limit) => limit.requestsPerMinute !== undefined || limit.tokensPerMinute !== undefined, {
+              error: 'must have requestsPerMinute or tokensPerMinute',
+            }),
+        )
+        .default({}),
+      /** Of models that `limits` does not name, what is left is learned from the headers of their answers. */
+      learnsLimits: z.boolean().default(true),
       /** The proxy that model calls go by, and the hosts reached without it, by commas. */
       proxy: z
         .strictObject({ https: address.optional(), http: address.optional(), noProxy: z.string().optional() })
@@ -477,6 +496,11 @@ export const stageSchema = z
     for (const [model, provider] of Object.entries(models.routes))
       if (!answerers.includes(provider))
         refuse('routes', `"${model}" goes to "${provider}", which is not among this stage's providers`)
+    for (const name of Object.keys(models.limits)) {
+      const [provider = ''] = name.split(':')
+      if (!answerers.includes(provider))
+        refuse('limits', `"${name}" names "${provider}", which is not among this stage's providers`)
+    }
     const twice = models.servers.find(({ name }, index) =>
       models.servers.slice(0, index).some((other) => other.name === name),
     )

@@ -9,6 +9,7 @@ beforeAll(async () => {
   running = await startTestRuntime({
     OPENAI_BASE_URL: server.openaiUrl,
     OPENAI_MODELS: 'stub-*',
+    PROVIDER_LIMITS: '{"simulated:simulated-fast": {"requestsPerMinute": 30}}',
     TENANT_LIMITS:
       '{"openTasks": 3, "runningTasks": 2, "schedules": 2, "workflows": 1, "submitsPerMinute": 60, "burst": 60, "budget": {"usdPerDay": 0.1, "usdPerMonth": 1}}',
   })
@@ -25,6 +26,14 @@ const post = (path: string, body?: object, headers: Record<string, string> = {})
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
 const later = { type: 'example.add', input: { x: 1, y: 2 }, delay_seconds: 600 }
+/** An environment that read the limits before they were set believes them for ten seconds. */
+async function accepted(body: object): Promise<string> {
+  for (;;) {
+    const answer = await post('/tasks', body)
+    if (answer.status === 202) return idOf(answer)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}
 const idOf = async (answer: Response) => ((await answer.json()) as { id: string }).id
 
 describe('limits of a tenant on the running product', () => {
@@ -160,7 +169,7 @@ describe('a concurrency_key on the running product', () => {
       body: JSON.stringify({ open_tasks: 10 }),
     })
     const slow = { type: 'example.run', input: { name: 'x', seconds: 1 }, concurrency_key: 'customer-1' }
-    const ids = await Promise.all([1, 2, 3].map(async () => idOf(await post('/tasks', slow))))
+    const ids = await Promise.all([1, 2, 3].map(() => accepted(slow)))
     const ends = await Promise.all(
       ids.map(async (id) => {
         for (;;) {
@@ -214,7 +223,7 @@ describe('what a tenant makes, keeps and runs', () => {
 
   it('is bounded for tasks that run: the others wait in line, and no attempt is spent', async () => {
     const slow = { type: 'example.run', input: { name: 'x', seconds: 1 } }
-    const ids = await Promise.all([1, 2, 3, 4, 5].map(async () => idOf(await post('/tasks', slow))))
+    const ids = await Promise.all([1, 2, 3, 4, 5].map(() => accepted(slow)))
     const ends = await Promise.all(
       ids.map(async (id) => {
         for (;;) {
@@ -230,4 +239,21 @@ describe('what a tenant makes, keeps and runs', () => {
         .length
     expect(Math.max(...ends.map(({ started_at }) => at(started_at ?? '')))).toBeLessThanOrEqual(2)
   })
+})
+
+it('a model call beyond its provider’s limit is planned: its task waits, says so, and spends no attempt', async () => {
+  const ids = await Promise.all([1, 2, 3, 4].map(() => accepted({ prompt: 'x', model: 'simulated-fast' })))
+  const get = async (id: string, more = '') =>
+    (await (await fetch(`${running.url}/api/v1/tasks/${id}${more}`)).json()) as Record<string, unknown>
+  const waiting = async () => {
+    const tasks = await Promise.all(ids.map((id) => get(id)))
+    return tasks.find(({ error }) => (error as { code?: string } | null)?.code === 'provider_limit')
+  }
+  await expect.poll(waiting, { timeout: 20_000 }).toMatchObject({ status: 'RETRYING', attempts: 0 })
+  for (const id of ids)
+    for (let task = await get(id, '?wait=20'); ; task = await get(id, '?wait=20')) {
+      if (!task.finished_at) continue
+      expect([task.status, task.attempts]).toEqual(['COMPLETED', 1])
+      break
+    }
 })

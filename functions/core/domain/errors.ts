@@ -128,6 +128,7 @@ export type ProviderErrorCode =
   | 'answer_truncated'
   | 'result_too_large'
   | 'circuit_open'
+  | 'provider_limit'
 
 /** A model call failed. Adapters build it through `core/domain/provider-failure.ts`, the one place that classifies. */
 export class ProviderError extends TaskRunnerError {

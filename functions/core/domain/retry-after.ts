@@ -41,7 +41,7 @@ function readRetryAfter(text: string | undefined, now: number): number | undefin
 }
 
 /** RFC 3339 and HTTP dates only: `Date.parse` makes a year of many a number. */
-const untilDate = (text: string, now: number): number | undefined =>
+export const untilDate = (text: string, now: number): number | undefined =>
   /^\s*(\d{4}-\d\d-\d\dT|[A-Za-z]{3,9}, )/.test(text) ? positive(Date.parse(text) - now) : undefined
 
 /**

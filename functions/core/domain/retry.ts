@@ -129,7 +129,9 @@ export function decide(
 ): Decision {
   const { attempt, maxAttempts, parkedSince = now, uncounted = 0 } = task
   const { retryAfterMs, isCounted: isOwnFault, ...failure } = describeFailure(error)
-  const isCounted = isOwnFault || isPaid || now - parkedSince > MAX_UNCOUNTED_MS
+  // A planned call is no stumble: however long its provider's limit makes it wait, it spends nothing.
+  const isPlanned = failure.code === 'provider_limit'
+  const isCounted = isOwnFault || isPaid || (!isPlanned && now - parkedSince > MAX_UNCOUNTED_MS)
   if (!failure.retryable || (isCounted && attempt >= maxAttempts)) return { outcome: 'fail', error: failure }
   // A provider's own word beats our backoff, never undercuts it, and gets the jitter on top: everybody who
   // was refused in the same second must not come back in the same second.
@@ -138,9 +140,9 @@ export function decide(
     retryAfterMs === undefined
       ? undefined
       : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) +
-        // An open circuit lets one call through at a time and spreads the others itself.
-        (failure.code === 'circuit_open' ? 0 : Math.round(random * policy.baseMs))
-  const delay = isCounted ? (asked ?? own) : Math.max(asked ?? 0, own)
+        // An open circuit lets one call through at a time and spreads the others itself; a limit plans each.
+        (failure.code === 'circuit_open' || isPlanned ? 0 : Math.round(random * policy.baseMs))
+  const delay = isCounted || isPlanned ? (asked ?? own) : Math.max(asked ?? 0, own)
   // Visibility counts whole seconds: round up, so that the message never returns before the row may be claimed.
   const delayMs = Math.max(1_000, Math.ceil(delay / 1_000) * 1_000)
   // A message that is put off again and again ends among the dead letters. Where the sweeper comes by in time, the row

@@ -10,6 +10,7 @@
 import type { Lane } from '../../contract.ts'
 import type { Held } from './budget.ts'
 import type { FollowUp } from './follow-ups.ts'
+import type { ModelWait } from './model-wait.ts'
 import type { OpenCall } from './open-call.ts'
 import type { Tallied } from './tally.ts'
 import type { Webhook } from './webhook.ts'
@@ -168,6 +169,8 @@ export interface Task extends TaskKey {
   readonly expiresAt?: number
   /** Start deadline still in force; removed by the first claim. */
   readonly startBy?: number
+  /** The planned time of a model call that its provider's limit put off. See `provider-limit.ts`. */
+  readonly modelWait?: ModelWait
   /** When an open circuit, or a store that did not answer, first put it off, in this epoch. */
   readonly parkedSince?: number
   /**

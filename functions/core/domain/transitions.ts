@@ -11,6 +11,7 @@ import { TIMING } from '../../contract/timing.ts'
 import type { Held } from './budget.ts'
 import { FOLLOW_UPS, type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
 import { crashRecord, type Recorded, recorded } from './history.ts'
+import type { ModelWait } from './model-wait.ts'
 import type { OpenCall } from './open-call.ts'
 import {
   type AttemptRecord,
@@ -191,6 +192,8 @@ export interface Later {
   readonly entry?: Recorded
   /** Since when, and how often, the task was put off without spending an attempt. */
   readonly uncounted?: Required<Pick<Task, 'parkedSince' | 'uncounted'>>
+  /** When the model call is planned that a provider's limit put off; left out where none did. */
+  readonly modelWait?: ModelWait
   /** What the next attempt may attach to; left out where nothing changes. */
   readonly calls?: readonly OpenCall[] | undefined
 }
@@ -199,7 +202,7 @@ export interface Later {
 export function retryLater(
   token: string,
   now: number,
-  { wait, error, usage, attempt, entry, uncounted, calls }: Later,
+  { wait, error, usage, attempt, entry, uncounted, modelWait, calls }: Later,
 ): Transition {
   const isParked = wait.by === 'sweeper'
   const { set, ...record } = noted(entry)
@@ -218,8 +221,11 @@ export function retryLater(
       updatedAt: now,
       ...(usage ? { usage } : {}),
       ...(calls ? { calls } : {}),
+      ...(modelWait ? { modelWait } : {}),
       ...uncounted,
     },
+    // What was planned is used, or over.
+    ...(modelWait ? {} : { remove: ['modelWait'] as const }),
     ...record,
   }
 }
@@ -472,6 +478,7 @@ export function restart(
       'parkedSince',
       'uncounted',
       'turnWaits',
+      'modelWait',
       'pending',
       'ttl',
       'reapAt',

@@ -84,6 +84,8 @@ export interface GenerateOptions {
   readonly signal: AbortSignal
   /** Called with each piece of text as it arrives. Must not throw. */
   readonly onDelta?: (text: string) => void
+  /** Called with the headers of an answer, a refusal's too, names in lower case. Must not throw. */
+  readonly onHeaders?: (headers: Readonly<Record<string, string | undefined>>) => void
   /** Sent along as the header of that name. */
   readonly traceparent?: string
 }

@@ -172,6 +172,12 @@ function waitingForTime({ task, circuitName }: ExplainInput): Answer {
       message: `${circuitName ?? 'The provider'} keeps failing, so its calls are paused and no attempt is spent. At ${iso(nextAt)} the task looks again; the first call then shows whether the provider is back.`,
       nextAt,
     }
+  if (task.modelWait)
+    return {
+      gate: 'limit',
+      message: `The limit of ${task.modelWait.circuit} is used up, so its call is planned for later and spends no attempt. ${task.modelWait.startAt === undefined ? 'Many wait: it asks for a time' : 'It begins'} at ${iso(nextAt)}.`,
+      nextAt,
+    }
   return {
     gate: 'retry',
     message: `Attempt ${task.attempt} of ${task.maxAttempts} ended with ${task.error?.code}; the next begins at ${iso(nextAt)}.`,

@@ -1,6 +1,7 @@
 import { ConflictError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { recorded } from '../../domain/history.ts'
+import { ProviderLimitError } from '../../domain/provider-limit.ts'
 import { type Decision, decide, describeFailure, providerOf } from '../../domain/retry.ts'
 import type { AttemptRecord, Task, Usage } from '../../domain/task.ts'
 import { fail, oweCancelledUsage, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
@@ -136,7 +137,9 @@ async function onRetry(
     // What spent no attempt is counted, not listed: there may be many, and each says the same.
     ...(isCounted
       ? { entry: recorded(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))) }
-      : { uncounted: { parkedSince: task.parkedSince ?? now, uncounted: (task.uncounted ?? 0) + 1 } }),
+      : cause instanceof ProviderLimitError
+        ? { modelWait: cause.wait }
+        : { uncounted: { parkedSince: task.parkedSince ?? now, uncounted: (task.uncounted ?? 0) + 1 } }),
   }
   const parked = await retryUnavailable(clock, () => store.change(task, retryLater(token, now, later)))
   if (!parked.changed) return refuseDelivery(dependencies, delivery, parked.task, batch.shrunk)

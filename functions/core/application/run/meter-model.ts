@@ -14,6 +14,7 @@ import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { openCostLimit } from './cost-limit.ts'
 import type { ProviderGate } from './guard-provider.ts'
+import { type ProviderLimiter, thoughtTokens } from './limit-provider.ts'
 import { OpenCalls } from './open-calls.ts'
 import { type ShareDependencies, shareCall } from './share-call.ts'
 
@@ -21,6 +22,7 @@ interface Dependencies extends ShareDependencies {
   readonly store: TaskStore
   readonly providers: ModelProviders
   readonly gate: ProviderGate
+  readonly limiter?: ProviderLimiter | undefined
   readonly stepScope: StepScope
   /** Name of a model's entry in the price list, or `other`: a caller's own words must not become a dimension. */
   readonly labelOf: (model: string) => string
@@ -69,6 +71,7 @@ export interface ModelMeter {
 const NEXT_MODEL_CODES: readonly string[] = [
   ...TROUBLE_CODES,
   'circuit_open',
+  'provider_limit',
   'model_not_found',
   'provider_not_configured',
   'provider_quota_exhausted',
@@ -84,12 +87,15 @@ const NOTHING_USED: ModelUsage = {
 
 /** Gives a task its model and books what each call used. */
 export function meterModel(dependencies: Dependencies, task: Task, signal: AbortSignal): ModelMeter {
-  const { providers, gate, stepScope, labelOf, priceOf, defaultModel, clock, ids, log } = dependencies
+  const { providers, gate, limiter, stepScope, labelOf, priceOf, defaultModel, clock, ids, log } =
+    dependencies
   const name = task.model ?? defaultModel
   let usage = task.usage
   let provider: string | undefined
   let isPaid = false
   let shared = 0
+  // It is one call's.
+  let planned = task.modelWait
   const calls = new OpenCalls(dependencies, task)
   const costLimit = openCostLimit(task, dependencies.budget, () => usage, signal)
 
@@ -97,6 +103,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     key: string,
     model: string,
     { onDelta, onRestart: _restart, failOnTruncation, share, ...call }: Call,
+    hasOther: boolean,
   ): Promise<Reply> => {
     const answerer = await providers.forModel(model)
     provider = answerer.name
@@ -108,6 +115,16 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       attempt: task.attempt,
     }
     const circuit = circuitOf(answerer.name, model)
+    const tokens = thoughtTokens(request)
+    const { tenant } = task
+    const limited = { provider: answerer.name, circuit, tenant, planned, tokens, isPaid, hasOther, signal }
+    planned = undefined
+    let told: Promise<void> | undefined
+    const onHeaders = limiter
+      ? (headers: Readonly<Record<string, string | undefined>>) => {
+          told = limiter.told(circuit, headers)
+        }
+      : undefined
     let startedAt = clock.now()
     const spanId = ids.spanId()
     const callFields = () => ({
@@ -138,11 +155,18 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     })
     const make = async (): Promise<ModelAnswer> => {
       await gate.enter(circuit, task)
+      // One that goes on at its provider was counted when it began.
+      if (limiter && calls.modelOf(key) !== model)
+        await limiter.enter(limited).catch((error) => {
+          gate.leave(circuit)
+          throw error
+        })
       startedAt = clock.now()
       const { isBooked, ...answer } = await calls
         .answer(key, answerer, request, {
           signal,
           ...(onDelta ? { onDelta } : {}),
+          ...(onHeaders ? { onHeaders } : {}),
           ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
         })
         .catch(async (error) => {
@@ -151,11 +175,16 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
           const booked =
             error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
           log('model.failed', { ...callFields(), code, ...booked })
+          await told
+          const isPlanned = await limiter?.refused(limited, error)
           await gate.failed(circuit, error, task)
-          throw error
+          throw isPlanned ?? error
         })
         .finally(() => gate.leave(circuit))
       isPaid = true
+      await told
+      const { inputTokens, outputTokens } = answer.usage
+      if (inputTokens !== null) limiter?.used(circuit, tokens, inputTokens + (outputTokens ?? 0))
       await gate.succeeded(circuit)
       log('model.answered', { ...callFields(), ...(isBooked ? {} : book(answer.usage, endOf(answer))) })
       return answer
@@ -191,7 +220,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const failures: ProviderError[] = []
     for (const [index, model] of order.entries())
       try {
-        return await costLimit.within(model, call, () => ask(key, model, call))
+        return await costLimit.within(model, call, () => ask(key, model, call, index < order.length - 1))
       } catch (error) {
         if (!(error instanceof ProviderError) || !NEXT_MODEL_CODES.includes(error.code)) throw error
         failures.push(error)
@@ -201,7 +230,8 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     // The task may be tried again if any of its models may; an attempt is spent if any of them was called.
     throw (
       failures.find(({ retry }) => retry === 'counted') ??
-      failures.find(({ retry }) => retry === 'uncounted') ??
+      // The last one's time is planned, where a limit put it off.
+      failures.findLast(({ retry }) => retry === 'uncounted') ??
       failures[0] ??
       new TaskError('The list of models is empty.')
     )

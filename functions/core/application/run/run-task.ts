@@ -44,6 +44,7 @@ import type { Admission } from '../submit/submit-task.ts'
 import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import type { Isolation } from './isolation.ts'
+import type { ProviderLimiter } from './limit-provider.ts'
 import { meetOverlap } from './meet-overlap.ts'
 import { meterModel } from './meter-model.ts'
 import type { NoteDependencies, RunNotes } from './note-runs.ts'
@@ -86,6 +87,8 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   readonly upkeep: Upkeep
   readonly providers: ModelProviders
   readonly gate: ProviderGate
+  /** Holds model calls within what their providers allow. */
+  readonly limiter?: ProviderLimiter
   readonly findTaskType: (name: string) => RunnableTask | undefined
   readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, usage: ModelUsage) => number | null

@@ -48,14 +48,14 @@ export function createAnthropicProvider(server: AnthropicServer, now: () => numb
   const failing = { provider: name, rules: ANTHROPIC_RULES, now }
   const call = async (
     request: ModelRequest,
-    { signal, onDelta, traceparent }: GenerateOptions,
+    { signal, onDelta, onHeaders, traceparent }: GenerateOptions,
   ): Promise<ModelAnswer> => {
     const headers = {
       'anthropic-version': VERSION,
       ...(key ? { 'x-api-key': key } : {}),
       ...(traceparent === undefined ? {} : { traceparent }),
     }
-    const reply = await post(failing, addressOf(base), headers, requestBody(request), signal)
+    const reply = await post(failing, addressOf(base), headers, requestBody(request), signal, onHeaders)
     const answer = new AnswerBuilder(name, ANTHROPIC_ENDINGS, onDelta)
     return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
   }

@@ -67,7 +67,14 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
     const { model } = request
     const dialect = dialectOf(model)
     const call = ({ hasTemperature }: Learned) =>
-      post(failing, server.url, headersOf(options), responseBody(request, hasTemperature), signal)
+      post(
+        failing,
+        server.url,
+        headersOf(options),
+        responseBody(request, hasTemperature),
+        signal,
+        options.onHeaders,
+      )
     const note = (found: Learned) => {
       if (learned.size >= MOST_LEARNED) learned.clear()
       learned.set(place(model), found)

@@ -47,10 +47,10 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
   const failing = { provider: name, rules: OPENAI_RULES, now }
 
   const call = async (request: ModelRequest, dialect: Dialect, options: GenerateOptions) => {
-    const { signal, onDelta, traceparent } = options
+    const { signal, onDelta, onHeaders, traceparent } = options
     const headers = { ...authorization(base, key), ...(traceparent === undefined ? {} : { traceparent }) }
     const url = addressOf(base, request.model)
-    const reply = await post(failing, url, headers, requestBody(request, dialect), signal)
+    const reply = await post(failing, url, headers, requestBody(request, dialect), signal, onHeaders)
     const answer = new AnswerBuilder(name, OPENAI_ENDINGS, onDelta)
     return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
   }

@@ -91,7 +91,13 @@ export const post = (
   headers: Readonly<Record<string, string>>,
   body: unknown,
   signal: AbortSignal,
-): Promise<Reply> => ask(failing, signal, () => sendJson(failing.provider, url, headers, body, signal))
+  onHeaders?: GenerateOptions['onHeaders'],
+): Promise<Reply> =>
+  ask(failing, signal, async () => {
+    const reply = await sendJson(failing.provider, url, headers, body, signal)
+    onHeaders?.(reply.headers)
+    return reply
+  })
 
 /** Gets, in the same way. */
 export const get = (

@@ -1,0 +1,236 @@
+import { causeFields, ProviderError } from '../../domain/errors.ts'
+import type { ModelWait } from '../../domain/model-wait.ts'
+import {
+  aheadMs,
+  costMs,
+  HORIZON_MS,
+  isPlanned,
+  limitFor,
+  nearLimit,
+  type ProviderLimit,
+  ProviderLimitError,
+  type ProviderLimits,
+  readLimits,
+  returnMs,
+  WAITED_IN_PLACE_MS,
+} from '../../domain/provider-limit.ts'
+import { MAX_UNCOUNTED_MS } from '../../domain/retry.ts'
+import { MAX_RETRY_AFTER_MS } from '../../domain/retry-after.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import { type ModelRequest, textOf } from '../../ports/model-provider.ts'
+import type { ProviderRates } from '../../ports/provider-rates.ts'
+
+interface Dependencies {
+  readonly rates: ProviderRates
+  /** What the stage says. */
+  readonly limits: ProviderLimits
+  /** Whether limits are learned of which the stage says nothing. */
+  readonly learns: boolean
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** A call that wants to be made. */
+export interface LimitedCall {
+  readonly provider: string
+  readonly circuit: string
+  readonly tenant: string
+  /** What was planned for this attempt's first call. */
+  readonly planned: ModelWait | undefined
+  /** What it is thought to take. */
+  readonly tokens: number
+  /** This attempt has paid for a call: it waits for the next instead of beginning anew. */
+  readonly isPaid: boolean
+  /** Another model is asked if this one cannot answer now. */
+  readonly hasOther: boolean
+  readonly signal: AbortSignal
+}
+
+/** What was learned goes for so long. */
+const LEARNED_MS = 60_000
+/** Who cannot plan a call looks again after this, where the attempt itself waits. */
+const LOOK_AGAIN_MS = 5_000
+/** More models are not kept apart: those behind a prefix route are callers' own words. */
+const MOST_MODELS = 300
+
+interface Known {
+  readonly limit: ProviderLimit
+  readonly until: number
+}
+
+/**
+ * Holds the calls of all workers within a provider's limits. One per execution environment.
+ *
+ * A limit of the stage's file is counted by one write per call. One that the provider's own headers tell is counted only
+ * while less than half of it is left: nobody is near, nobody pays. A planned start stands on the task's row, so that the
+ * attempt that comes then writes nothing.
+ */
+export class ProviderLimiter {
+  readonly #dependencies: Dependencies
+  readonly #known = new Map<string, Known>()
+  /** Tokens that calls took beyond what was thought, for the next to pay. */
+  readonly #owed = new Map<string, number>()
+  /** Until when each tenant has a call planned by this environment. */
+  readonly #plannedUntil = new Map<string, number>()
+  readonly #looked = new Set<string>()
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies
+  }
+
+  /** @throws ProviderLimitError when the call's time is later. */
+  async enter(call: LimitedCall): Promise<void> {
+    const { rates, clock } = this.#dependencies
+    const { circuit, provider, tenant, planned, isPaid, signal } = call
+    for (;;) {
+      const limit = await this.#limitOf(call)
+      const now = clock.now()
+      if (!limit || isPlanned(planned, circuit, now)) return
+      const owed = this.#owed.get(circuit) ?? 0
+      const cost = costMs(limit, Math.max(1, call.tokens + owed))
+      const ahead = aheadMs(cost)
+      const horizon = this.#horizonOf(call, now)
+      const taken = await rates
+        .take(circuit, { now, costMs: cost, latest: now + ahead + horizon })
+        .catch((cause) => this.#unanswered(cause))
+      if (!taken) return
+      const waitMs = Math.max(0, Math.ceil(taken.planned - ahead - now))
+      if (taken.isTaken) this.#owed.delete(circuit)
+      if (taken.isTaken && (waitMs <= WAITED_IN_PLACE_MS || isPaid)) {
+        await clock.sleep(waitMs, signal)
+        signal.throwIfAborted()
+        return
+      }
+      const since = planned?.circuit === circuit ? planned.since : now
+      if (taken.isTaken) {
+        const startAt = now + waitMs
+        this.#plan(`${circuit} ${tenant}`, startAt)
+        throw new ProviderLimitError(provider, { circuit, since, startAt }, waitMs)
+      }
+      if (!isPaid)
+        throw new ProviderLimitError(
+          provider,
+          { circuit, since },
+          Math.round(returnMs(taken.planned, now, since, clock.random())),
+        )
+      await clock.sleep(LOOK_AGAIN_MS, signal)
+      signal.throwIfAborted()
+    }
+  }
+
+  /** What a call took in truth; the next one pays the difference. */
+  used(circuit: string, thought: number, tokens: number): void {
+    if (!this.#known.has(circuit) && !limitFor(this.#dependencies.limits, circuit)) return
+    this.#owed.set(circuit, (this.#owed.get(circuit) ?? 0) + tokens - thought)
+  }
+
+  /** What the headers of an answer, or of a refusal, tell. Never rejects. */
+  async told(circuit: string, headers: Readonly<Record<string, string | undefined>>): Promise<void> {
+    const { clock, learns, limits } = this.#dependencies
+    if (!learns || limitFor(limits, circuit)) return
+    const now = clock.now()
+    const told = readLimits(headers, now)
+    if (!told) return
+    const limit = nearLimit(told)
+    if (!limit) {
+      this.#known.delete(circuit)
+      return
+    }
+    const isNew = !this.#isKnown(circuit, now)
+    this.#learn(circuit, limit, now)
+    const isOver = (told.requests?.remaining ?? 1) < 1 || (told.tokens?.remaining ?? 1) < 1
+    if (isNew || isOver) await this.#share(circuit, isOver ? now + costMs(limit, 1) : now, limit, now)
+  }
+
+  /**
+   * A call that the provider refused since too many came: nobody calls before it says. Never rejects.
+   *
+   * @returns what becomes of its task where the limit is known: it waits as one whose call was not made. For an hour: then its
+   * attempts are spent, so that a provider that refuses for ever ends it.
+   */
+  async refused(
+    { circuit, provider, planned }: Pick<LimitedCall, 'circuit' | 'provider' | 'planned'>,
+    error: unknown,
+  ): Promise<ProviderLimitError | undefined> {
+    if (!(error instanceof ProviderError) || error.code !== 'provider_rate_limited') return undefined
+    const { clock, limits } = this.#dependencies
+    const now = clock.now()
+    const limit = limitFor(limits, circuit) ?? this.#known.get(circuit)?.limit
+    if (!limit) return undefined
+    const waitMs = Math.min(error.retryAfterMs ?? costMs(limit, 1), MAX_RETRY_AFTER_MS)
+    await this.#share(circuit, now + waitMs, limit, now)
+    const since = planned?.circuit === circuit ? planned.since : now
+    if (now - since > MAX_UNCOUNTED_MS) return undefined
+    const spreadMs = returnMs(now + waitMs, now, since, clock.random())
+    return new ProviderLimitError(provider, { circuit, since }, Math.round(Math.max(waitMs, spreadMs)))
+  }
+
+  async #limitOf({ circuit, provider }: LimitedCall): Promise<ProviderLimit | undefined> {
+    const { limits, learns, rates, clock } = this.#dependencies
+    const set = limitFor(limits, circuit)
+    if (set || !learns || provider === 'simulated') return set
+    const now = clock.now()
+    if (!this.#looked.has(circuit)) {
+      // Others may have learned it: the first calls of a new environment are not to find out anew.
+      if (this.#looked.size >= MOST_MODELS) this.#looked.clear()
+      this.#looked.add(circuit)
+      const rate = await rates.read(circuit).catch((cause) => this.#unanswered(cause))
+      if (rate?.learned && rate.learned.at > now - LEARNED_MS)
+        this.#learn(circuit, rate.learned, rate.learned.at)
+    }
+    return this.#isKnown(circuit, now) ? this.#known.get(circuit)?.limit : undefined
+  }
+
+  #isKnown(circuit: string, now: number): boolean {
+    return (this.#known.get(circuit)?.until ?? 0) > now
+  }
+
+  #learn(circuit: string, limit: ProviderLimit, at: number): void {
+    if (this.#known.size >= MOST_MODELS) this.#known.clear()
+    this.#known.set(circuit, { limit, until: at + LEARNED_MS })
+  }
+
+  #horizonOf({ circuit, tenant, isPaid, hasOther }: LimitedCall, now: number): number {
+    if (hasOther) return 0
+    if (isPaid) return HORIZON_MS
+    return (this.#plannedUntil.get(`${circuit} ${tenant}`) ?? 0) > now ? HORIZON_MS : 2 * HORIZON_MS
+  }
+
+  #plan(name: string, startAt: number): void {
+    if (this.#plannedUntil.size > 10_000) this.#plannedUntil.clear()
+    this.#plannedUntil.set(name, Math.max(startAt, this.#plannedUntil.get(name) ?? 0))
+  }
+
+  async #share(circuit: string, until: number, limit: ProviderLimit, now: number): Promise<void> {
+    const { rates, log } = this.#dependencies
+    await rates.learn(circuit, until, limit, now).catch((cause) => this.#unanswered(cause))
+    log('provider.limit_near', {
+      provider: circuit,
+      requests_per_minute: limit.requestsPerMinute,
+      tokens_per_minute: limit.tokensPerMinute,
+      wait_ms: until - now,
+    })
+  }
+
+  /** A table that does not answer means no limit; one line says so. */
+  #unanswered(cause: unknown): undefined {
+    this.#dependencies.log('provider.limit_unknown', causeFields(cause))
+    return undefined
+  }
+}
+
+/** Answers are mostly shorter; what one took in truth, the next call pays. */
+const USUAL_OUTPUT = 500
+const IMAGE_TOKENS = 1_000
+
+/** What a call is thought to take: a token has four bytes of text or so. */
+export function thoughtTokens({ messages, system = '', json, maxTokens }: ModelRequest): number {
+  let bytes = Buffer.byteLength(system) + (json ? JSON.stringify(json.schema).length : 0)
+  let images = 0
+  for (const { content } of messages) {
+    bytes += Buffer.byteLength(textOf({ role: 'user', content }))
+    if (typeof content !== 'string') images += content.filter(({ type }) => type === 'image').length
+  }
+  return Math.ceil(bytes / 4) + images * IMAGE_TOKENS + Math.min(maxTokens ?? USUAL_OUTPUT, USUAL_OUTPUT)
+}
