@@ -38,6 +38,11 @@ export function workflowStoreContract(
       expect(await store.get({ tenant: 'other', id: 'w1' })).toBeUndefined()
     })
 
+    it('has nothing under an id that is longer than a key can be', async () => {
+      const { store } = await open()
+      expect(await store.get({ tenant: 'acme', id: 'x'.repeat(3_000) })).toBeUndefined()
+    })
+
     it('of many who replace one version, one lands', async () => {
       const { store } = await open()
       await store.create(workflow('w1'))
@@ -160,6 +165,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Schedule
   describe(`schedules in ${name}`, () => {
     it('create, read, replace and remove state the version they saw', async () => {
       const store = await open()
+      expect(await store.get({ tenant: 'acme', id: 'x'.repeat(1_025) })).toBeUndefined()
       expect(await store.create(schedule('a'))).toEqual({ created: true })
       expect(await store.create(schedule('a', { name: 'b' }))).toMatchObject({
         created: false,

@@ -87,7 +87,19 @@ describe('a workflow that is refused names the place', () => {
     [{ steps: { a: add({ $from: 'a' }) } }, /^steps\.a\.input\.x: "a" must be a step's name, then one of/],
     [
       { steps: { a: add(1, { after: ['b'] }), b: add(1, { after: ['a'] }) } },
-      /^steps\.a: is in a cycle: b → a/,
+      /^steps\.a: is in a cycle: a → b → a\.$/,
+    ],
+    [{ steps: { a: add(1, { after: ['a'] }) } }, /^steps\.a: is in a cycle: a → a\.$/],
+    [
+      {
+        steps: {
+          behind: add(1, { after: ['a'] }),
+          a: add(1, { after: ['b'] }),
+          b: add(1, { after: ['c'] }),
+          c: add(1, { after: ['a'] }),
+        },
+      },
+      /^steps\.a: is in a cycle: a → c → b → a\.$/,
     ],
     [{ chain: [add({ $from: 'previous.result' })] }, /^chain\.0\.input\.x: "previous" means nothing here/],
     [{ chain: [add(), { chain: [add()], group: [add()] }] }, /^chain\.1: must have one of/],

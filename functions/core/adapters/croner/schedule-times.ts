@@ -69,7 +69,7 @@ export function checkCron(expression: string, timezone: string): void {
       const cron = new Cron(expression, { paused: true, timezone: 'UTC' })
       if (!cron.nextRun()) errors.push({ path: 'cron', message: `"${expression}" never comes.` })
     } catch (error) {
-      const reason = (error as Error).message.replace(/^CronPattern: /, '')
+      const reason = (error as Error).message.replace(/^CronPattern: /, '').replace(/\.$/, '')
       errors.push({ path: 'cron', message: `"${expression}" is not valid: ${reason}. Fields: ${FIELDS}.` })
     }
   }

@@ -18,11 +18,14 @@ export const keyOf = ({ tenant, id }: TaskKey): Row => ({
 /** Sort key of an upload's row, beside which a task of the same id could stand. */
 export const UPLOAD_SORT_KEY = 'U'
 
-/** DynamoDB's limit of a partition key. */
-const KEY_BYTES = 2_048
+/** DynamoDB's limits. */
+const [PARTITION_KEY_BYTES, SORT_KEY_BYTES] = [2_048, 1_024]
 
-/** Whether there can be a row of this key at all; the table answers a longer one as a broken request. */
-export const isKey = (key: TaskKey): boolean => Buffer.byteLength(String(keyOf(key).pk)) <= KEY_BYTES
+/** Whether there can be a row of this key at all; the table answers another one as a broken request. */
+export const canBeKey = ({ pk, sk }: Row): boolean =>
+  Buffer.byteLength(String(pk)) <= PARTITION_KEY_BYTES && Buffer.byteLength(String(sk)) <= SORT_KEY_BYTES
+
+export const isKey = (key: TaskKey): boolean => canBeKey(keyOf(key))
 
 /** @returns the key behind an index entry's `pk`, of a task, a workflow or a delivery alike. */
 export function parseKey(pk: string): TaskKey {

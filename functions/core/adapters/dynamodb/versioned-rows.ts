@@ -1,5 +1,5 @@
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
-import type { Row } from './row.ts'
+import { canBeKey, type Row } from './row.ts'
 import { Table } from './table.ts'
 
 interface Versioned {
@@ -84,11 +84,9 @@ export class VersionedRows<Item extends Versioned> {
   }
 
   async #read(key: never): Promise<Row | undefined> {
-    const get = new GetCommand({
-      TableName: this.table.name,
-      Key: this.#shape.keyOf(key),
-      ConsistentRead: true,
-    })
+    const Key = this.#shape.keyOf(key)
+    if (!canBeKey(Key)) return undefined
+    const get = new GetCommand({ TableName: this.table.name, Key, ConsistentRead: true })
     return (await this.table.call('read', (client) => client.send(get))).Item
   }
 

@@ -260,8 +260,11 @@ function cycles(nodes: readonly PlanNode[], paths: ReadonlyMap<string, string>):
   }
   const [first] = left
   if (!first) return []
-  const cycle: string[] = []
-  for (let name = first[0]; !cycle.includes(name); name = [...(left.get(name) ?? [])][0] ?? name)
-    cycle.push(name)
-  return [{ path: paths.get(first[0]) ?? '', message: `is in a cycle: ${[...cycle].reverse().join(' → ')}.` }]
+  const walked: string[] = []
+  let name = first[0]
+  for (; !walked.includes(name); name = [...(left.get(name) ?? [])][0] ?? name) walked.push(name)
+  // What stands behind the cycle is not in it.
+  const cycle = walked.slice(walked.indexOf(name))
+  const order = [name, ...cycle.slice(1).reverse(), name]
+  return [{ path: paths.get(name) ?? '', message: `is in a cycle: ${order.join(' → ')}.` }]
 }
