@@ -63,6 +63,7 @@ export class Lane extends Construct {
       description: `Runs the tasks of lane ${lane}`,
       memoryMb: settings.memoryMb,
       timeoutSeconds: settings.timeoutSeconds,
+      mayFollowItself: true,
       environment: {
         [ENV.stage]: stage.name,
         [ENV.tableName]: props.table.table.tableName,

@@ -19,6 +19,12 @@ export interface TaskFunctionProps {
   readonly environment: Partial<Readonly<Record<EnvName, string>>>
   readonly memoryMb: number
   readonly timeoutSeconds: number
+  /**
+   * It takes messages that its own may lead to: a step of a workflow to the next one, a delivery to its next try. Lambda follows
+   * messages by their trace and by default stops such a chain at about 16 invocations, for loops that nobody meant. These end by
+   * themselves: a workflow has at most 500 steps, a delivery a limited number of tries.
+   */
+  readonly mayFollowItself?: true
 }
 
 /**
@@ -73,6 +79,7 @@ export class TaskFunction extends Construct {
         ...SOURCE_MAPS[bundle],
       },
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
+      ...(props.mayFollowItself ? { recursiveLoop: lambda.RecursiveLoop.ALLOW } : {}),
       // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A
       // version of a deployment that failed goes: Lambda refuses to publish the same code twice in a row.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },

@@ -36,6 +36,7 @@ export class WebhookSender extends Construct {
       description: 'Sends webhook deliveries',
       memoryMb: stage.api.memoryMb,
       timeoutSeconds: SEND_TIMEOUT_SECONDS,
+      mayFollowItself: true,
       environment: {
         [ENV.stage]: stage.name,
         [ENV.tableName]: props.table.table.tableName,

@@ -42,6 +42,7 @@ export class WorkflowAdvancer extends Construct {
       description: 'Makes the next steps of workflows',
       memoryMb: stage.api.memoryMb,
       timeoutSeconds: ADVANCE_TIMEOUT_SECONDS,
+      mayFollowItself: true,
       environment: {
         [ENV.stage]: stage.name,
         [ENV.tableName]: props.table.table.tableName,

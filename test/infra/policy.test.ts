@@ -92,6 +92,16 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     }),
   ],
   [
+    'a worker is stopped after sixteen steps of one workflow',
+    spoil('stateless', 'AWS::Lambda::Function', /^laneai/, (p) => delete p.RecursiveLoop),
+  ],
+  [
+    'a function that no queue calls may loop',
+    spoil('stateless', 'AWS::Lambda::Function', /^Sweeper/, (p) =>
+      Object.assign(p, { RecursiveLoop: 'Allow' }),
+    ),
+  ],
+  [
     'a permission is removed',
     spoil('stateless', 'AWS::IAM::Policy', /^Writes/, (p) => {
       for (const statement of statementsOf(p))

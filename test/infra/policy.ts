@@ -352,6 +352,24 @@ const files: Check = ({ stateless }) => {
   ]
 }
 
+/**
+ * Lambda stops a chain of messages and invocations at about 16 (docs.aws.amazon.com/lambda, "Use Lambda recursive loop
+ * detection"): what takes from a queue may be part of a workflow of 500 steps, and all else has no reason to follow itself.
+ */
+const loops: Check = ({ stateless }) => {
+  const consumers = new Set(
+    ofType(stateless, 'AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => {
+      const alias = find(stateless, Properties.FunctionName, 'AWS::Lambda::Alias')
+      return find(stateless, alias?.Properties.FunctionName, 'AWS::Lambda::Function')
+    }),
+  )
+  return ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, resource]) => {
+    const mayLoop = resource.Properties.RecursiveLoop === 'Allow'
+    if (mayLoop === consumers.has(resource)) return []
+    return [mayLoop ? `${id} may loop` : `${id} is stopped in a long workflow`]
+  })
+}
+
 /** CloudFormation refuses to remove an export in use: what comes and goes with a lane or a function must not be one. */
 const exports: Check = (templates) =>
   Object.entries(templates).flatMap(([name, resources]) => {
@@ -377,6 +395,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   patience,
   levels,
   files,
+  loops,
   exports,
 }
 

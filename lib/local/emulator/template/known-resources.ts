@@ -33,7 +33,15 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
   'AWS::Logs::LogGroup': { isCloudOnly: true },
   'AWS::Lambda::Function': {
     runs: ['Code', 'Environment', 'Handler', 'MemorySize', 'Runtime', 'Timeout'],
-    cloudOnly: ['Architectures', 'Description', 'FunctionName', 'LoggingConfig', 'Role', 'Tags'],
+    cloudOnly: [
+      'Architectures',
+      'Description',
+      'FunctionName',
+      'LoggingConfig',
+      'RecursiveLoop',
+      'Role',
+      'Tags',
+    ],
   },
   'AWS::Lambda::Version': { runs: ['FunctionName'], cloudOnly: ['Description'] },
   'AWS::Lambda::Alias': { runs: ['FunctionName', 'FunctionVersion', 'Name'] },
