@@ -1,7 +1,6 @@
 import * as z from 'zod'
 import { askObject, type ModelClient, type TaskContext } from '../../core/kit/index.ts'
 import { type CallerSchema, strict } from './extraction.ts'
-import { toValidator } from './validator.ts'
 
 /** What the notes that one call combines may have together; more are combined in groups first. */
 const GROUP_CHARACTERS = 16_000
@@ -95,14 +94,16 @@ const ask = (model: ModelClient, notes: readonly Summed[], words: number, wish: 
     prompt: `Write one summary of about ${words} words and the document's key points, at most 12, the most important first.\n\n${enclosed(JSON.stringify(notes))}`,
   })
 
-const fill = (model: ModelClient, facts: readonly string[], schema: CallerSchema, wish: Wish) =>
-  askObject(model, {
+async function fill(model: ModelClient, facts: readonly string[], schema: CallerSchema, wish: Wish) {
+  const { toValidator } = await import('./validator.ts')
+  return askObject(model, {
     name: 'extraction',
     schema: toValidator(schema),
     shape: strict(schema),
     system: `You fill a form from facts of a document. ${CAREFUL} ${inLanguage(wish)}`,
     prompt: enclosed(JSON.stringify(facts).slice(0, 60_000)),
   })
+}
 
 const sizeOf = (notes: readonly Summed[]): number => JSON.stringify(notes).length
 
