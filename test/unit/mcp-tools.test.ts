@@ -2,15 +2,18 @@ import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { ENV, SCOPES, type Scope } from '../../functions/contract.ts'
 
 type Tools = typeof import('../../functions/api/mcp/tools.ts')
+type Results = typeof import('../../functions/api/mcp/task-results.ts')
 type Answer = typeof import('../../functions/api/mcp/answer.ts')
 let tools: Tools
 let answer: Answer
+let results: Results
 
 beforeAll(async () => {
   // Read when the modules of a function load; nothing is opened before a tool is called.
   vi.stubEnv(ENV.stage, 'test')
   tools = await import('../../functions/api/mcp/tools.ts')
   answer = await import('../../functions/api/mcp/answer.ts')
+  results = await import('../../functions/api/mcp/task-results.ts')
 })
 
 const SETTINGS = { version: '1.0.0', retentionDays: 7, now: () => 0 }
@@ -72,6 +75,24 @@ describe('the tools of an agent', () => {
       expect(name).toMatch(/^[A-Za-z0-9_.-]{1,64}$/)
       expect([name, description?.length ?? 0]).not.toContain(0)
       expect([name, inputSchema.type, '$ref' in inputSchema]).toEqual([name, 'object', false])
+    }
+  })
+})
+
+describe('a result that is large', () => {
+  // Lambda returns no more than 6 MB (6,291,556 bytes).
+  const MOST_BYTES = 6_291_556
+  const task = { id: 'one', status: 'COMPLETED', links: { result: '/result' } }
+
+  it.each(['word ', '"\\\n', 'é'])('of many %j fits into an answer, and is whole in its data', (word) => {
+    for (const bytes of [1_400_000, 1_600_000, 5_400_000]) {
+      // As much as that in JSON.
+      const result = word.repeat(Math.floor(bytes / (Buffer.byteLength(JSON.stringify(word)) - 2)))
+      const whole = { ...task, result } as unknown as Parameters<typeof results.resultOf>[0]
+      for (const answered of [results.resultOf(whole), results.toToolResult({ status: 200, body: whole })]) {
+        expect(Buffer.byteLength(JSON.stringify(answered))).toBeLessThan(MOST_BYTES)
+        expect(answered.structuredContent).toMatchObject({ result })
+      }
     }
   })
 })

@@ -10,6 +10,12 @@ const DAY_MS = 86_400_000
 const SHORT_POLL_MS = 1_000
 const LONG_POLL_MS = 30_000
 
+/**
+ * Every answer has its data twice, as text and as data, and Lambda returns 6 MB: what is larger stands in the data alone. As
+ * text JSON may grow to the double, by its quotes and backslashes.
+ */
+const MOST_TEXT_BYTES = 1_500_000
+
 const text = (words: string) => [{ type: 'text' as const, text: words }]
 
 /** Any answer of a route: its JSON as text for the model, and as data for the client. */
@@ -17,7 +23,7 @@ export function toToolResult({ status, body, text: plain }: HttpAnswer): CallToo
   if (status >= 400) return refusalOf(body as ProblemAnswer)
   if (body === undefined) return { content: text(plain ?? '') }
   return {
-    content: text(JSON.stringify(body)),
+    content: text(shortened(JSON.stringify(body), 'answer')),
     structuredContent: body as CallToolResult['structuredContent'],
   }
 }
@@ -40,7 +46,9 @@ export function resultOf(task: TaskJson): CallToolResult {
     const { result } = task
     // Null also stands for a result above 5.5 MB, which fits into no answer.
     const words =
-      result === null ? `null, or too large for this answer: see ${task.links.result}` : wordsOf(result)
+      result === null
+        ? `null, or too large for this answer: see ${task.links.result}`
+        : shortened(wordsOf(result), 'result')
     return {
       content: text(words),
       structuredContent: { ...data, result },
@@ -62,6 +70,12 @@ export function resultOf(task: TaskJson): CallToolResult {
     ),
     structuredContent: data,
   }
+}
+
+function shortened(words: string, what: string): string {
+  const bytes = Buffer.byteLength(words)
+  if (bytes <= MOST_TEXT_BYTES) return words
+  return `The ${what} has ${bytes} bytes, too many for this text. structuredContent has it.`
 }
 
 const wordsOf = (result: unknown): string => (typeof result === 'string' ? result : JSON.stringify(result))
