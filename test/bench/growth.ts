@@ -9,9 +9,11 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { DynamoDueIndex } from '../../functions/core/adapters/dynamodb/due-index.ts'
 import { toRow } from '../../functions/core/adapters/dynamodb/row.ts'
+import { DynamoTallyStore } from '../../functions/core/adapters/dynamodb/tally-store.ts'
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 import { createIds } from '../../functions/core/adapters/system/ids.ts'
+import { surveyTasks, surveyUsage } from '../../functions/core/application/operate/survey-tasks.ts'
 import { startService } from '../../lib/local/emulator/services/service.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
@@ -29,7 +31,13 @@ const LINES = [
   'list: PROCESSING, ten',
   'list: a type that none has',
   'queues: the oldest of each lane',
+  'stats: 24 hours',
+  'stats: 30 days',
+  'usage: 24 hours',
+  'usage: 30 days',
 ]
+/** The counts that lie in a tenant's hours and days: of each type and model, in each partition. */
+const [TYPES, MODELS, DAYS] = [['text.generate', 'data.analyze', 'image.describe'], ['a', 'b'], 31]
 
 const directory = await mkdtemp(join(tmpdir(), 'growth-'))
 const service = await startService({
@@ -66,6 +74,10 @@ try {
       return { ...done, status: 'PROCESSING' as const, dueKind: 'timed' as const, dueAt: now + 30_000 }
     return n % 100 === 0 ? { ...done, status: 'FAILED' as const } : done
   }
+  const tallies = new DynamoTallyStore(documents, table, systemClock.now)
+  await fillTallies(table)
+  const survey = (hours: number) => () => surveyTasks({ store, tallies, clock: systemClock }, 'acme', hours)
+  const usage = (hours: number) => () => surveyUsage({ tallies, clock: systemClock }, 'acme', hours)
   let rows = 0
   let middle = { tenant: 'acme', id: '' }
   let cursor: string | undefined
@@ -93,6 +105,10 @@ try {
       list({ status: 'PROCESSING' }),
       list({ type: 'not.there' }),
       () => dueIndex.first('queued', 200),
+      survey(24),
+      survey(30 * 24),
+      usage(24),
+      usage(30 * 24),
     ]
     for (const [index, call] of calls.entries()) results.get(LINES[index] ?? '')?.push(await timed(call))
   }
@@ -103,6 +119,43 @@ try {
   dynamo.destroy()
   await service.stop()
   await rm(directory, { recursive: true, force: true })
+}
+
+/** Rows as the ends of some hundred thousand tasks leave them: every type and model in every hour. */
+async function fillTallies(table: string): Promise<void> {
+  const now = Date.now()
+  const buckets = Object.fromEntries(
+    // Run times of one model lie within some 28 buckets.
+    Array.from({ length: 28 }, (_, n) => [`r${80 + n}`, n]).concat(
+      Array.from({ length: 15 }, (_, n) => [`w${20 + n}`, n]),
+    ),
+  )
+  const hours = Array.from(
+    { length: 48 },
+    (_, n) => `hour#${new Date(now - n * 3_600_000).toISOString().slice(0, 13)}`,
+  )
+  const days = Array.from(
+    { length: DAYS },
+    (_, n) => `day#${new Date(now - n * 86_400_000).toISOString().slice(0, 10)}`,
+  )
+  const Items = [...hours, ...days].flatMap((start) =>
+    TYPES.flatMap((type) =>
+      MODELS.flatMap((model) =>
+        [0, 1, 2, 3].map((shard) => ({
+          PutRequest: {
+            Item: {
+              pk: `C#acme#${shard}`,
+              sk: `${start}#${type}#${model}`,
+              ...{ type, model, provider: 'simulated', COMPLETED: 900, FAILED: 9, users: 909 },
+              ...{ inputTokens: 90_000, outputTokens: 90_000, costMicroUsd: 9_000, ...buckets },
+            },
+          },
+        })),
+      ),
+    ),
+  )
+  for (let start = 0; start < Items.length; start += 25)
+    await documents.send(new BatchWriteCommand({ RequestItems: { [table]: Items.slice(start, start + 25) } }))
 }
 
 async function timed(call: () => Promise<unknown>): Promise<string> {

@@ -51,6 +51,9 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
         })
         expect([...(rows[0]?.runs ?? [])]).toEqual([[bucketOf(1_000), 1]])
         expect([...(rows[0]?.waits ?? [])]).toEqual([[bucketOf(50), 1]])
+        const { at, type, model, provider, users, usage } = rows[0] ?? {}
+        const used = await tallies.read('acme/ü#1', period, AT, 'usage')
+        expect(used).toMatchObject([{ at, type, model, provider, users, usage }])
       }
     })
 

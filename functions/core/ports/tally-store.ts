@@ -19,8 +19,12 @@ export interface TallyStore {
   add(addition: Addition): Promise<number>
   /** The row of the task says that its end was added: its marks may go. */
   confirm(task: TaskKey & { readonly epoch: number }): void
-  /** A tenant's rows from the hour or day of an instant on. */
-  read(tenant: string, period: Period, since: number): Promise<readonly TallyRow[]>
+  /**
+   * A tenant's rows from the hour or day of an instant on.
+   *
+   * @param part `usage`: without counts of ends and times, which are nine tenths of a row.
+   */
+  read(tenant: string, period: Period, since: number, part?: 'whole' | 'usage'): Promise<readonly TallyRow[]>
 }
 
 export interface TallyRow {

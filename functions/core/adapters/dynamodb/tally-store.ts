@@ -25,6 +25,15 @@ const REMOVED_AT_ONCE = 20
 /** Usage that came while it was being added makes another addition necessary; a cancelled attempt adds once. */
 const ROUNDS = 5
 
+const USAGE_FIELDS = [
+  ...['sk', 'type', 'model', 'provider', 'users'],
+  ...['inputTokens', 'outputTokens', 'costMicroUsd', 'unpriced'],
+]
+const USAGE = {
+  ProjectionExpression: USAGE_FIELDS.map((field) => `#${field}`).join(', '),
+  ExpressionAttributeNames: Object.fromEntries(USAGE_FIELDS.map((field) => [`#${field}`, field])),
+}
+
 interface Mark {
   readonly pk: string
   readonly sk: string
@@ -86,8 +95,16 @@ export class DynamoTallyStore implements TallyStore {
     for (const known of [this.#added, this.#removable]) if (known.size > 1_000) known.clear()
   }
 
-  async read(tenant: string, period: Period, since: number): Promise<readonly TallyRow[]> {
-    const shards = Array.from({ length: SHARDS }, (_, shard) => this.#readShard(tenant, shard, period, since))
+  async read(
+    tenant: string,
+    period: Period,
+    since: number,
+    part: 'whole' | 'usage' = 'whole',
+  ): Promise<readonly TallyRow[]> {
+    const projection = part === 'usage' ? USAGE : {}
+    const shards = Array.from({ length: SHARDS }, (_, shard) =>
+      this.#readShard(tenant, shard, period, since, projection),
+    )
     return (await Promise.all(shards)).flat()
   }
 
@@ -188,7 +205,13 @@ export class DynamoTallyStore implements TallyStore {
     return (await this.#table.call('tally', (client) => client.send(get))).Item
   }
 
-  async #readShard(tenant: string, shard: number, period: Period, since: number): Promise<TallyRow[]> {
+  async #readShard(
+    tenant: string,
+    shard: number,
+    period: Period,
+    since: number,
+    projection: object,
+  ): Promise<TallyRow[]> {
     const rows: TallyRow[] = []
     let ExclusiveStartKey: Row | undefined
     do {
@@ -202,6 +225,7 @@ export class DynamoTallyStore implements TallyStore {
         },
         ConsistentRead: true,
         ExclusiveStartKey,
+        ...projection,
       })
       const answer = await this.#table.call('tally', (client) => client.send(query))
       rows.push(...(answer.Items ?? []).map(toTallyRow))

@@ -98,7 +98,7 @@ export async function surveyUsage(
   hours: number,
 ): Promise<UsageSurvey> {
   const { period, since } = windowOf(clock.now(), hours)
-  const rows = await tallies.read(tenant, period, since)
+  const rows = await tallies.read(tenant, period, since, 'usage')
   const total = nothing()
   const byModel: Record<string, ModelUse & { provider: string }> = {}
   const byType: Record<string, ModelUse> = {}
