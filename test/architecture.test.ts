@@ -127,6 +127,8 @@ const ARROWS: readonly {
       /^functions\/tasks\//,
       /^functions\/core\/kit\//,
       /^functions\/core\/domain\/(nearest-name|prices)\.ts$/,
+      // The code that a rehearsal runs.
+      /^functions\/hosts\/rehearse\.ts$/,
     ],
     packages: 'any',
   },

@@ -38,6 +38,9 @@ export const modelsVariableOf = (server: string): string => variable(server, 'MO
 /** Models of OpenAI whose calls run in the background. */
 export const BACKGROUND_VARIABLE = 'OPENAI_BACKGROUND'
 
+/** `true`: answers of providers are recorded beside the tasks. */
+export const RECORD_VARIABLE = 'RECORD_ANSWERS'
+
 /** Names of `.env` that say who answers for which model. */
 export const MODEL_VARIABLES: readonly string[] = [
   ...KEYED_PROVIDERS.flatMap((name) => [
@@ -47,6 +50,7 @@ export const MODEL_VARIABLES: readonly string[] = [
   ]),
   'MODEL_SERVERS',
   BACKGROUND_VARIABLE,
+  RECORD_VARIABLE,
   'BEDROCK_MODELS',
   'DEFAULT_MODEL',
 ]
@@ -62,4 +66,6 @@ export interface ServerSettings {
   readonly dialect?: Readonly<Record<string, unknown>> | undefined
   /** Models, or prefixes ending in `*`, whose calls it runs in the background (OpenAI's responses). */
   readonly background?: readonly string[] | undefined
+  /** Its answers are recorded beside the tasks, for `npm run rehearse`. */
+  readonly isRecorded?: boolean | undefined
 }

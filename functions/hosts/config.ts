@@ -122,6 +122,7 @@ const shapes = {
         isKeyless: z.boolean().optional(),
         dialect: z.record(z.string(), z.unknown()).optional(),
         background: z.array(z.string()).optional(),
+        isRecorded: z.boolean().optional(),
       }),
     ),
   ).optional(),

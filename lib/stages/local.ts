@@ -6,6 +6,7 @@ import {
   modelsVariableOf,
   PROVIDERS,
   type ProviderName,
+  RECORD_VARIABLE,
   routesOf,
 } from '../../functions/contract/providers.ts'
 import { DEFAULT_MODEL, lane, simulatedRoutes } from './deployed-defaults.ts'
@@ -59,6 +60,7 @@ export function local(environment: Environment): StageInput {
       bedrockModels: names(environment.BEDROCK_MODELS),
       baseUrls,
       background: names(environment[BACKGROUND_VARIABLE]),
+      isRecorded: text(environment[RECORD_VARIABLE]) === 'true',
       servers: serversOf(environment.MODEL_SERVERS),
       limits:
         jsonOf(

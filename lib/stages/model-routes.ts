@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../../functions/contract/providers.ts'
+import { KEYED_PROVIDERS, type ServerSettings } from '../../functions/contract/providers.ts'
 import { ENV } from '../../functions/contract.ts'
 import type { StageSettings } from './stage-schema.ts'
 
@@ -26,6 +26,9 @@ export function modelEnvironment({ models }: StageSettings): Readonly<Record<str
       ...(dialect ? { dialect } : {}),
       ...(background.length > 0 ? { background } : {}),
     }
+  if (models.isRecorded)
+    for (const name of new Set<string>([...KEYED_PROVIDERS, ...Object.keys(servers)]))
+      servers[name] = { ...(servers[name] ?? { speaks: name as ServerSettings['speaks'] }), isRecorded: true }
   const { https, http, noProxy } = models.proxy
   return {
     ...(Object.keys(servers).length > 0 ? { [ENV.modelServers]: JSON.stringify(servers) } : {}),

@@ -261,6 +261,11 @@ export const stageSchema = z
        * that attaches to its call. OpenAI then stores the answers (`store: true`).
        */
       background: z.array(z.string().min(1)).default([]),
+      /**
+       * Keeps what OpenAI, Anthropic and further servers answer beside each task, with its input, in the payload bucket, whose rule
+       * deletes it (`payloadExpiryDays`): `npm run rehearse` runs the code of another day against it.
+       */
+      isRecorded: z.boolean().default(false),
       /** Further servers, each beside the others: Ollama, vLLM, a gateway, Azure. */
       servers: z.array(serverSchema).default([]),
       /**

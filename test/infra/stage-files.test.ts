@@ -148,6 +148,24 @@ describe('further model servers', () => {
     expect(() => loadStage('local', { MODEL_SERVERS: wrong })).toThrow(/background.*speak "openai"/)
   })
 
+  it('are recorded, OpenAI and Anthropic too, where the stage says so', () => {
+    const stage = loadStage('local', {
+      RECORD_ANSWERS: 'true',
+      OPENAI_BASE_URL: 'http://localhost:1/v1',
+      MODEL_SERVERS: SERVERS,
+    })
+    const servers: Record<string, { isRecorded?: boolean }> = JSON.parse(
+      modelEnvironment(stage).MODEL_SERVERS ?? '',
+    )
+    expect(Object.entries(servers).map(([name, { isRecorded }]) => [name, isRecorded])).toEqual([
+      ['openai', true],
+      ['ollama', true],
+      ['my-azure', true],
+      ['anthropic', true],
+    ])
+    expect(servers.openai).toMatchObject({ baseUrl: 'http://localhost:1/v1' })
+  })
+
   it('stand beside OpenAI, each with its own models', () => {
     const stage = loadStage('local', { OPENAI_API_KEY: 'k', MODEL_SERVERS: SERVERS })
     expect(modelRoutes(stage)).toMatchObject({ 'llama*': 'ollama', 'gpt-4o': 'my-azure', 'gpt-*': 'openai' })

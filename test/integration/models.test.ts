@@ -1,8 +1,15 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
 import { openSqs, startTestRuntime } from '../fixtures/running.ts'
+
+const REHEARSE = resolve(import.meta.dirname, '../../bin/rehearse.ts')
 
 let server: Awaited<ReturnType<typeof startModelServer>>
 let running: Awaited<ReturnType<typeof startTestRuntime>>
@@ -16,6 +23,7 @@ beforeAll(async () => {
     OPENAI_MODELS: 'stub-*',
     ANTHROPIC_BASE_URL: server.anthropicUrl,
     ANTHROPIC_API_KEY: 'test-anthropic-key',
+    RECORD_ANSWERS: 'true',
   })
   client = new Client(running.url)
 })
@@ -62,6 +70,40 @@ describe('tasks answered by a model server', () => {
     expect(tasks.map(({ id, usage }) => (id === payer?.id ? null : usage?.shared_with))).toEqual(
       tasks.map(({ id }) => (id === payer?.id ? null : payer?.id)),
     )
+  })
+
+  it('what was recorded of them rehearses without a call', async () => {
+    const { id } = await client.submit({ prompt: 'recorded?', model: 'stub-500-once' })
+    await client.done(id)
+    const folder = await mkdtemp(join(tmpdir(), 'rehearse-'))
+    const file = join(folder, 'tasks.jsonl')
+    const bucket = running.plan.buckets[0]?.name ?? ''
+    const { accessKeyId, secretAccessKey } = running.credentials
+    const env = {
+      ...process.env,
+      AWS_ENDPOINT_URL_S3: running.endpoints.s3,
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    }
+    const run = async (...args: readonly string[]) =>
+      (await promisify(execFile)(process.execPath, [REHEARSE, ...args], { env })).stdout
+    try {
+      // The last is kept after the end was told.
+      const ofTask = async () => {
+        await run('--save', file, '--bucket', bucket)
+        return (await readFile(file, 'utf8')).split('\n').filter((line) => line.includes(id))
+      }
+      await expect.poll(ofTask, { timeout: 20_000, interval: 500 }).toHaveLength(2)
+      const calls = server.calls.length
+      expect(await run('--from', file)).toMatch(
+        /^[2-9]\d* end as before, 0 otherwise; 0 ask in other words\.\n$/,
+      )
+      expect(server.calls).toHaveLength(calls)
+      expect(await readFile(file, 'utf8')).not.toContain('test-openai-key')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('a provider that fails once is asked again: two calls, two attempts', async () => {

@@ -20,6 +20,10 @@ export interface RunTaskTypeSettings {
   readonly answer?: string
   /** In place of `answer`: decides by the prompt, and may throw what a provider would. */
   readonly complete?: (call: { readonly prompt: string; readonly system?: string }) => Promise<string>
+  /** In place of both: whatever a real model would do with the call. */
+  readonly generate?: (call: ModelCall) => Promise<ModelReply>
+  /** The model's name. */
+  readonly modelName?: string
   /** The type's own `heavy.ts`, run in place. */
   readonly heavy?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
@@ -66,6 +70,8 @@ export async function runTaskType<Input, Output, Sent>(
   {
     answer = '',
     complete,
+    generate: ask,
+    modelName = MODEL,
     heavy,
     uploads = {},
     signal = new AbortController().signal,
@@ -87,9 +93,11 @@ export async function runTaskType<Input, Output, Sent>(
     return (JSON.parse(JSON.stringify({ value: await run() })) as { value: Value }).value
   }
   const progress = (percent: number, message?: string) => void told.push({ percent, message })
-  const generate = async ({ prompt, messages, system, onDelta }: ModelCall): Promise<ModelReply> => {
+  const generate = async (call: ModelCall): Promise<ModelReply> => {
+    const { prompt, messages, system, onDelta } = call
     const asked = prompt ?? (messages ?? []).map(textOf).join('\n')
     prompts.push(asked)
+    if (ask) return ask(call)
     const text = complete
       ? await complete({ prompt: asked, ...(system === undefined ? {} : { system }) })
       : answer
@@ -97,14 +105,14 @@ export async function runTaskType<Input, Output, Sent>(
     onDelta?.(text.slice(0, half))
     onDelta?.(text.slice(half))
     const usage = { inputTokens: null, outputTokens: null, cachedTokens: null, reasoningTokens: null }
-    return { text, usage, finishReason: 'stop', isTruncated: false, model: MODEL, provider: 'test' }
+    return { text, usage, finishReason: 'stop', isTruncated: false, model: modelName, provider: 'test' }
   }
   const result = await task.run({
     input: await task.input.parseAsync(input),
     taskId: 'task-1',
     attempt,
     signal,
-    model: { name: MODEL, generate, complete: async (call) => (await generate(call)).text },
+    model: { name: modelName, generate, complete: async (call) => (await generate(call)).text },
     files: filesIn(uploads, written),
     mail: {
       send: async (mail) => {

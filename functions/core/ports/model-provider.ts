@@ -1,5 +1,6 @@
 import type { ProviderError } from '../domain/errors.ts'
 import type { ModelUsage } from '../domain/model-usage.ts'
+import type { RecordedReply } from '../domain/recording.ts'
 
 /**
  * Answers one model call by streaming. One folder under `adapters/providers/` per implementation; each passes
@@ -14,6 +15,8 @@ export interface ModelProvider {
   generate(request: ModelRequest, options: GenerateOptions): Promise<ModelAnswer>
   /** Calls that go on at the provider while nobody is connected; left out where it has none or the stage wants none. */
   readonly background?: BackgroundCalls
+  /** The stage wants its answers recorded, and it speaks this protocol. */
+  readonly records?: 'openai' | 'anthropic'
 }
 
 /**
@@ -88,6 +91,8 @@ export interface GenerateOptions {
   readonly onHeaders?: (headers: Readonly<Record<string, string | undefined>>) => void
   /** Sent along as the header of that name. */
   readonly traceparent?: string
+  /** Told of each answer as it begins; its body comes while it is read. */
+  readonly onReply?: (reply: RecordedReply) => void
 }
 
 export interface ModelAnswer {

@@ -10,6 +10,7 @@ import { retentionFrom } from '../shared/retention.ts'
 import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { failureFields } from './failure-fields.ts'
+import { keepRecording } from './keep-recording.ts'
 import type { ModelMeter } from './meter-model.ts'
 import { refuseDelivery } from './refuse-delivery.ts'
 import type { BatchContext, Delivered, Delivery, RunDependencies } from './run-task.ts'
@@ -117,6 +118,7 @@ async function onFailure(
   await meter.calls.cancel()
   // What cannot be done now is the sweeper's: the row stays due. The message has done its work.
   await followUp(dependencies, ended.task)
+  await keepRecording(dependencies, task, meter, { code: error.code })
   return 'done'
 }
 
@@ -149,6 +151,7 @@ async function onRetry(
     ...failureFields(cause),
     retry_in_ms: wait.until - now,
   })
+  if (isCounted) await keepRecording(dependencies, task, meter, { code: error.code })
   if (wait.by === 'sweeper') return 'done'
   await batch.shrunk
   await deliveries.changeVisibility(lane, delivery.receipt, Math.ceil((wait.until - clock.now()) / 1_000))

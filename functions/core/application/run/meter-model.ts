@@ -4,6 +4,7 @@ import { ProviderError, TaskError } from '../../domain/errors.ts'
 import { circuitOf } from '../../domain/model-routes.ts'
 import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
 import { truncated } from '../../domain/provider-failure.ts'
+import { type RecordedCall, type RecordedReply, recordedAs, textOfRequest } from '../../domain/recording.ts'
 import { describeFailure } from '../../domain/retry.ts'
 import type { Task, Usage } from '../../domain/task.ts'
 import { childTrace } from '../../domain/trace.ts'
@@ -63,6 +64,8 @@ export interface ModelMeter {
   readonly isPaid: () => boolean
   /** The provider of this attempt's calls. */
   readonly provider: () => string | undefined
+  /** What was asked and answered, where the stage wants it recorded; undefined when an answer was not. */
+  readonly recorded: () => readonly RecordedCall[] | undefined
   /** Those that providers run in the background. */
   readonly calls: OpenCalls
 }
@@ -96,6 +99,8 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
   let shared = 0
   // It is one call's.
   let planned = task.modelWait
+  const recordings: RecordedCall[] = []
+  let isWhole = true
   const calls = new OpenCalls(dependencies, task)
   const costLimit = openCostLimit(task, dependencies.budget, () => usage, signal)
 
@@ -114,6 +119,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       messages: messages ?? [{ role: 'user' as const, content: prompt ?? '' }],
       attempt: task.attempt,
     }
+    const fingerprintOf = (asked: ModelRequest) => stepScope.fingerprint(recordedAs(asked))
     const circuit = circuitOf(answerer.name, model)
     const tokens = thoughtTokens(request)
     const { tenant } = task
@@ -162,11 +168,20 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
           throw error
         })
       startedAt = clock.now()
+      const { records } = answerer
+      const record = records && {
+        asked: fingerprintOf(request),
+        speaks: records,
+        provider: answerer.name,
+        replies: [] as RecordedReply[],
+      }
+      if (record) recordings.push(record)
       const { isBooked, ...answer } = await calls
         .answer(key, answerer, request, {
           signal,
           ...(onDelta ? { onDelta } : {}),
           ...(onHeaders ? { onHeaders } : {}),
+          ...(record ? { onReply: (reply: RecordedReply) => void record.replies.push(reply) } : {}),
           ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
         })
         .catch(async (error) => {
@@ -185,16 +200,18 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       await told
       const { inputTokens, outputTokens } = answer.usage
       if (inputTokens !== null) limiter?.used(circuit, tokens, inputTokens + (outputTokens ?? 0))
+      // Answered in a way that is not recorded, in the background for one.
+      if (!record?.replies.length) isWhole = false
       await gate.succeeded(circuit)
       log('model.answered', { ...callFields(), ...(isBooked ? {} : book(answer.usage, endOf(answer))) })
       return answer
     }
     const shareIt = async (reuseMs: number | undefined): Promise<ModelAnswer> => {
-      const { attempt: _attempt, ...asked } = request
-      const hash = stepScope.fingerprint(JSON.stringify([answerer.name, asked]))
+      const hash = stepScope.fingerprint(`${answerer.name} ${textOfRequest(request)}`)
       const which = { task, hash, nth: ++shared, reuseMs, signal }
       const { answer, sharedWith } = await shareCall(dependencies, which, make)
       if (sharedWith === undefined) return answer
+      isWhole = false
       book(NOTHING_USED, { ...endOf(answer), sharedWith }, 0)
       onDelta?.(answer.text)
       return { ...answer, usage: NOTHING_USED }
@@ -244,6 +261,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     },
     isPaid: () => isPaid,
     provider: () => provider,
+    recorded: () => (isWhole ? recordings : undefined),
     calls,
     client: { name, generate, complete: async (call) => (await generate(call)).text },
   }

@@ -44,6 +44,7 @@ import type { Admission } from '../submit/submit-task.ts'
 import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import type { Isolation } from './isolation.ts'
+import { keepRecording } from './keep-recording.ts'
 import type { ProviderLimiter } from './limit-provider.ts'
 import { meetOverlap } from './meet-overlap.ts'
 import { meterModel } from './meter-model.ts'
@@ -322,6 +323,7 @@ async function finish(
     const costMicroUsd = done.task?.usage?.costMicroUsd ?? null
     const noted = dependencies.runNotes.note(dependencies, task, { ms: runMs, costMicroUsd })
     if (done.task) await followUp(dependencies, done.task)
+    await keepRecording(dependencies, task, meter, { result })
     await noted
     return 'done'
   }

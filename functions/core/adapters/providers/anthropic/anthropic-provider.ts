@@ -39,6 +39,7 @@ export interface AnthropicServer {
   readonly name: string
   readonly baseUrl?: string | undefined
   readonly key?: string | undefined
+  readonly isRecorded?: boolean | undefined
 }
 
 /** Anthropic and servers that speak its messages API: https://platform.claude.com/docs/en/api/messages */
@@ -48,18 +49,30 @@ export function createAnthropicProvider(server: AnthropicServer, now: () => numb
   const failing = { provider: name, rules: ANTHROPIC_RULES, now }
   const call = async (
     request: ModelRequest,
-    { signal, onDelta, onHeaders, traceparent }: GenerateOptions,
+    { signal, onDelta, onHeaders, onReply, traceparent }: GenerateOptions,
   ): Promise<ModelAnswer> => {
     const headers = {
       'anthropic-version': VERSION,
       ...(key ? { 'x-api-key': key } : {}),
       ...(traceparent === undefined ? {} : { traceparent }),
     }
-    const reply = await post(failing, addressOf(base), headers, requestBody(request), signal, onHeaders)
+    const reply = await post(
+      { ...failing, ...(onReply ? { onReply } : {}) },
+      addressOf(base),
+      headers,
+      requestBody(request),
+      signal,
+      onHeaders,
+    )
     const answer = new AnswerBuilder(name, ANTHROPIC_ENDINGS, onDelta)
     return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
   }
-  return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], call)
+  return asProvider(
+    name,
+    [...(key ? [key] : []), ...secretsOf(base)],
+    call,
+    server.isRecorded ? { records: 'anthropic' } : {},
+  )
 }
 
 function addressOf(base: URL): URL {

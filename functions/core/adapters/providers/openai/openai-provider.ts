@@ -30,6 +30,7 @@ export interface OpenaiServer {
   readonly dialect?: Partial<Dialect> | undefined
   /** Models, or prefixes ending in `*`, whose calls it runs in the background. */
   readonly background?: readonly string[] | undefined
+  readonly isRecorded?: boolean | undefined
   readonly pollMs?: number
 }
 
@@ -47,10 +48,17 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
   const failing = { provider: name, rules: OPENAI_RULES, now }
 
   const call = async (request: ModelRequest, dialect: Dialect, options: GenerateOptions) => {
-    const { signal, onDelta, onHeaders, traceparent } = options
+    const { signal, onDelta, onHeaders, onReply, traceparent } = options
     const headers = { ...authorization(base, key), ...(traceparent === undefined ? {} : { traceparent }) }
     const url = addressOf(base, request.model)
-    const reply = await post(failing, url, headers, requestBody(request, dialect), signal, onHeaders)
+    const reply = await post(
+      { ...failing, ...(onReply ? { onReply } : {}) },
+      url,
+      headers,
+      requestBody(request, dialect),
+      signal,
+      onHeaders,
+    )
     const answer = new AnswerBuilder(name, OPENAI_ENDINGS, onDelta)
     return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
   }
@@ -92,7 +100,10 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
       )
     }
   }
-  return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], generate, calls)
+  return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], generate, {
+    ...(calls && { background: calls }),
+    ...(server.isRecorded ? { records: 'openai' as const } : {}),
+  })
 }
 
 /** The one extra call. What its refusal teaches is for the next attempt, which is worth making then. */

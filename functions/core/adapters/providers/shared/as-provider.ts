@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { ProviderError } from '../../../domain/errors.ts'
 import {
   badAnswer,
@@ -5,8 +6,8 @@ import {
   type FailureRule,
   failedCall,
 } from '../../../domain/provider-failure.ts'
+import { keptHeaders, MOST_RECORDED_CHARACTERS } from '../../../domain/recording.ts'
 import type {
-  BackgroundCalls,
   CallOutcome,
   GenerateOptions,
   ModelAnswer,
@@ -22,7 +23,7 @@ export function asProvider(
   name: string,
   secrets: readonly string[],
   call: (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>,
-  background?: BackgroundCalls,
+  { background, records }: Pick<ModelProvider, 'background' | 'records'> = {},
 ): ModelProvider {
   const mask = maskOf(secrets)
   const guard = async <Answer>(signal: AbortSignal, make: () => Promise<Answer>): Promise<Answer> => {
@@ -40,6 +41,7 @@ export function asProvider(
   }
   return {
     name,
+    ...(records && { records }),
     generate: (request, options) => guard(options.signal, () => call(request, options)),
     ...(background && {
       background: {
@@ -82,6 +84,7 @@ export interface Failing {
   readonly provider: string
   readonly rules: readonly FailureRule[]
   readonly now: () => number
+  readonly onReply?: GenerateOptions['onReply']
 }
 
 /** Posts, and gives the answer when its status is a good one. @throws ProviderError by the provider's table. */
@@ -108,11 +111,12 @@ export const get = (
 ): Promise<Reply> => ask(failing, signal, () => sendJson(failing.provider, url, headers, undefined, signal))
 
 async function ask(
-  { provider, rules, now }: Failing,
+  { provider, rules, now, onReply }: Failing,
   signal: AbortSignal,
   send: () => Promise<Reply>,
 ): Promise<Reply> {
-  const reply = await send()
+  const answered = await send()
+  const reply = onReply ? recorded(answered, onReply) : answered
   if (reply.status >= 200 && reply.status < 300) return reply
   const { status: inner, ...read } = readErrorText(await readStart(reply.body))
   signal.throwIfAborted()
@@ -124,4 +128,27 @@ async function ask(
     now: now(),
   }
   throw failedCall(failure, rules)
+}
+
+/** The same answer, of which a copy is told while it is read. */
+function recorded(reply: Reply, onReply: NonNullable<GenerateOptions['onReply']>): Reply {
+  const { status } = reply
+  const body: string[] = []
+  onReply({ status, headers: keptHeaders(reply.headers), body })
+  const decoder = new TextDecoder()
+  let held = 0
+  const source = reply.body
+  async function* copy() {
+    try {
+      for await (const bytes of source) {
+        const text = decoder.decode(bytes as Buffer, { stream: true })
+        held += text.length
+        if (held <= MOST_RECORDED_CHARACTERS) body.push(text)
+        yield bytes
+      }
+    } finally {
+      source.destroy()
+    }
+  }
+  return { ...reply, body: Readable.from(copy(), { objectMode: false }) }
 }

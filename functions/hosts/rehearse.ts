@@ -1,0 +1,132 @@
+/**
+ * Runs the task types of today against answers that providers gave before. Made of the real task types and the real
+ * adapters, whose server is one in this process that repeats what was recorded.
+ */
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
+import { createAnthropicProvider } from '../core/adapters/providers/anthropic/anthropic-provider.ts'
+import { createOpenaiProvider } from '../core/adapters/providers/openai/openai-provider.ts'
+import { stepScope } from '../core/adapters/system/step-scope.ts'
+import { TaskError } from '../core/domain/errors.ts'
+import { truncated } from '../core/domain/provider-failure.ts'
+import {
+  type RecordedCall,
+  type RecordedOutcome,
+  type Recording,
+  recordedAs,
+} from '../core/domain/recording.ts'
+import { describeFailure } from '../core/domain/retry.ts'
+import type { ModelCall, ModelReply } from '../core/kit/index.ts'
+import { runTaskType } from '../core/kit/run-task-type.ts'
+import { findTaskType } from '../tasks/registry.gen.ts'
+
+export interface Rehearsed {
+  readonly recording: Recording
+  readonly now: RecordedOutcome
+  readonly isSame: boolean
+  /** Calls that today's code words otherwise; they got the answers to what was asked in their place. */
+  readonly reworded: number
+  /** Recorded calls that today's code does not make. */
+  readonly unasked: number
+}
+
+/** No call goes out, nothing is stored, and no time passes in waits of the task's own. */
+export async function openRehearsal() {
+  const answers = new Map<string, RecordedCall['replies']>()
+  const server = createServer((request, response) => {
+    const place = request.url?.split('/')[1] ?? ''
+    request.resume().on('end', () => repeat(response, answers.get(place)?.shift()))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  let places = 0
+
+  const rehearse = async (recording: Recording): Promise<Rehearsed> => {
+    const left = [...recording.calls]
+    let reworded = 0
+    const ask = async (model: string, call: ModelCall): Promise<ModelReply> => {
+      const { prompt, messages, model: _models, failOnTruncation, onDelta, ...rest } = call
+      const { onRestart: _restart, share: _share, ...sent } = rest
+      const request = {
+        ...sent,
+        model,
+        messages: messages ?? [{ role: 'user' as const, content: prompt ?? '' }],
+      }
+      const asked = stepScope.fingerprint(recordedAs(request))
+      const known = left.findIndex((recorded) => recorded.asked === asked)
+      const [recorded] = left.splice(Math.max(0, known), 1)
+      if (!recorded) throw new TaskError('Today’s code makes a call more.', { code: 'rehearsal_unrecorded' })
+      if (known < 0) reworded += 1
+      const place = `call-${++places}`
+      answers.set(place, [...recorded.replies])
+      const open = recorded.speaks === 'anthropic' ? createAnthropicProvider : createOpenaiProvider
+      const provider = open(
+        { name: recorded.provider, key: 'rehearsal', baseUrl: `${url}/${place}` },
+        Date.now,
+      )
+      const signal = AbortSignal.timeout(60_000)
+      const answer = await provider.generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
+      const isTruncated = answer.finishReason === 'length'
+      if (isTruncated && failOnTruncation) throw truncated(recorded.provider)
+      return { ...answer, isTruncated, model, provider: recorded.provider }
+    }
+    const now = await outcomeOf(recording, ask)
+    const { outcome } = recording
+    return {
+      recording,
+      now,
+      isSame: isDeepStrictEqual(JSON.parse(JSON.stringify(now)), outcome),
+      reworded,
+      unasked: left.length,
+    }
+  }
+  return {
+    rehearse,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+async function outcomeOf(
+  { type: name, model, input }: Recording,
+  ask: (model: string, call: ModelCall) => Promise<ModelReply>,
+): Promise<RecordedOutcome> {
+  const type = findTaskType(name)
+  if (!type) return { code: 'unknown_task_type' }
+  try {
+    const generate = async (call: ModelCall): Promise<ModelReply> => {
+      const models = call.model === undefined ? [model] : [call.model].flat()
+      let failure: unknown
+      for (const each of models)
+        try {
+          return await ask(each, call)
+        } catch (error) {
+          failure ??= error
+          if (models.length === 1 || error instanceof TaskError) throw error
+          call.onRestart?.()
+        }
+      throw failure
+    }
+    const { result } = await runTaskType(type as never, input as never, { generate, modelName: model })
+    return { result: result ?? null }
+  } catch (error) {
+    return {
+      code:
+        error instanceof Error && error.name === 'ZodError' ? 'invalid_output' : describeFailure(error).code,
+    }
+  }
+}
+
+function repeat(response: ServerResponse, reply: RecordedCall['replies'][number] | undefined): void {
+  if (!reply) {
+    response.writeHead(404, { 'content-type': 'application/json' })
+    return void response.end(
+      '{"error":{"code":"rehearsal_unrecorded","message":"No further answer was recorded."}}',
+    )
+  }
+  response.writeHead(reply.status, { ...reply.headers })
+  response.end(reply.body.join(''))
+}
