@@ -203,6 +203,7 @@ export function readJson(raw: string): unknown {
   if (isDeeperThan(value, MAX_DEPTH))
     throw new RequestError('malformed_json', `The body is nested deeper than ${MAX_DEPTH} levels.`)
   refuseInexact(raw)
+  refuseHalves(raw, value)
   return value
 }
 
@@ -238,7 +239,7 @@ function refuseInexact(raw: string): void {
       ? inexact
       : value
   const marked: unknown = JSON.parse(raw, reviver as (key: string, value: unknown) => unknown)
-  const paths = pathsOf(marked, inexact)
+  const paths = pathsOf(marked, (item) => item === inexact)
   if (paths.length === 0) return
   const message = `is a number beyond ±${Number.MAX_SAFE_INTEGER} and would be changed. Send it as a text.`
   throw new RequestError(
@@ -248,13 +249,38 @@ function refuseInexact(raw: string): void {
   )
 }
 
-function pathsOf(value: unknown, wanted: symbol): readonly string[] {
+/** An escape of half a character. */
+const HALF = /\\ud[89a-f]/i
+
+/**
+ * Half a character, as a text is that was cut between two code units, has no UTF-8: table and providers would each make
+ * something else of it.
+ *
+ * @throws RequestError with the path of each such text.
+ */
+function refuseHalves(raw: string, value: unknown): void {
+  if (!HALF.test(raw)) return
+  const paths = pathsOf(value, (item) => typeof item === 'string' && !item.isWellFormed())
+  if (paths.length === 0) return
+  const message = 'holds half a character (a lone surrogate). Cut texts between characters.'
+  throw new RequestError(
+    'invalid_request',
+    `${paths[0] || 'The body'} ${message}`,
+    paths.map((path) => ({ path, message })),
+  )
+}
+
+function pathsOf(value: unknown, isWanted: (item: unknown) => boolean): readonly string[] {
   const found: string[] = []
   const visit = (item: unknown, path: string): void => {
     if (found.length >= 20) return
-    if (item === wanted) found.push(path)
+    if (isWanted(item)) found.push(path)
     else if (item !== null && typeof item === 'object')
-      for (const [key, field] of Object.entries(item)) visit(field, path === '' ? key : `${path}.${key}`)
+      for (const [key, field] of Object.entries(item)) {
+        const place = path === '' ? key : `${path}.${key}`
+        if (isWanted(key)) found.push(place.toWellFormed())
+        else visit(field, place)
+      }
   }
   visit(value, '')
   return found

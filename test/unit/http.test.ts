@@ -92,6 +92,19 @@ describe('the body of a request', () => {
     expect(toRequest(event({ body: fine })).json()).toMatchObject({ a: 9007199254740991 })
   })
 
+  it('halves of characters are refused by path, whole ones pass', () => {
+    const body = '{"tags":["a","\\ud83d"],"input":{"\\udf0d":1,"text":"x\\uDC00y"}}'
+    expect(refused(() => toRequest(event({ body })).json()).errors.map(({ path }) => path)).toEqual([
+      'tags.1',
+      'input.\ufffd',
+      'input.text',
+    ])
+    expect(toRequest(event({ body: '{"a":"\\ud83c\\udf0d","b":"\\\\ud83c"}' })).json()).toEqual({
+      a: '🌍',
+      b: '\\ud83c',
+    })
+  })
+
   it('never quotes the text around a mistake', () => {
     expect(refused(() => toRequest(event({ body: '{"secret": oops}' })).json()).message).not.toContain(
       'secret',
