@@ -37,6 +37,9 @@ export function local(environment: Environment): StageInput {
       return url === undefined ? [] : [[name, url]]
     }),
   )
+  const servers = serversOf(environment)
+  // Read by the workers; wrong, it is told now. What is no list, the schema tells.
+  if (Array.isArray(servers)) for (const server of servers) if (server?.name) keyOf(environment, server.name)
   const has = (name: ProviderName) => keyOf(environment, name) !== undefined || name in baseUrls
   return {
     name: 'local',
@@ -61,7 +64,7 @@ export function local(environment: Environment): StageInput {
       baseUrls,
       background: names(environment[BACKGROUND_VARIABLE]),
       isRecorded: text(environment[RECORD_VARIABLE]) === 'true',
-      servers: serversOf(environment.MODEL_SERVERS),
+      servers,
       limits:
         jsonOf(
           environment.PROVIDER_LIMITS,
@@ -140,7 +143,7 @@ const names = (list: string | undefined): string[] =>
     .filter((name) => name !== '')
 
 /** @throws Error that names the place: what is wrong with a key shows only at its server otherwise. */
-function keyOf(environment: Environment, name: ProviderName): string | undefined {
+function keyOf(environment: Environment, name: string): string | undefined {
   const key = text(environment[keyVariableOf(name)])
   const foreign = /[^\x21-\x7e]/.exec(key ?? '')
   if (foreign)
@@ -151,10 +154,11 @@ function keyOf(environment: Environment, name: ProviderName): string | undefined
 }
 
 /** @throws Error when it is no JSON; the stage's schema says what is wrong inside. */
-function serversOf(json: string | undefined): StageInput['models']['servers'] {
-  if (text(json) === undefined) return []
+function serversOf(environment: Environment): StageInput['models']['servers'] {
+  const json = text(environment.MODEL_SERVERS)
+  if (json === undefined) return []
   try {
-    return JSON.parse(json ?? '')
+    return JSON.parse(json)
   } catch {
     throw new Error(
       'MODEL_SERVERS is no JSON. It looks like [{"name": "ollama", "baseUrl": "http://localhost:11434/v1", "models": ["llama*"], "isKeyless": true}]',

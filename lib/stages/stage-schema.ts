@@ -170,10 +170,19 @@ const lanesShape = Object.fromEntries(LANES.map((lane) => [lane, laneSchema])) a
   typeof laneSchema
 >
 
-const address = z.url({
-  protocol: /^https?$/,
-  error: 'must be an address that begins with http:// or https://',
-})
+const address = z
+  .url({
+    protocol: /^https?$/,
+    error: 'must be an address that begins with http:// or https://',
+  })
+  .superRefine((text, context) => {
+    const foreign = /[^\x21-\x7e]/.exec(text.trim())
+    if (foreign)
+      context.addIssue({
+        code: 'custom',
+        message: `has a character that no address has, an invisible one perhaps, at place ${foreign.index + 1}; type it anew`,
+      })
+  })
 
 /** A server that speaks a provider's protocol. Its key is the parameter `<name>-api-key`. */
 const serverSchema = z
@@ -510,6 +519,9 @@ export const stageSchema = z
       models.servers.slice(0, index).some((other) => other.name === name),
     )
     if (twice) refuse('servers', `"${twice.name}" is there twice`)
+    const served = models.servers.flatMap((server) => server.models)
+    const ambiguous = served.find((model, index) => served.indexOf(model) !== index)
+    if (ambiguous !== undefined) refuse('servers', `"${ambiguous}" goes to two of them`)
     if (models.bedrockModels.length > 0 && !models.providers.includes('bedrock'))
       refuse('bedrockModels', `need "bedrock" among this stage's providers`)
     if (!isRouted(models, models.defaultModel))

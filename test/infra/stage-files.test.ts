@@ -190,6 +190,20 @@ describe('further model servers', () => {
       { OPENAI_API_KEY: 'sk-abc\u200bdef' },
       'OPENAI_API_KEY has a character that no key has, an invisible one perhaps, at place 7',
     ],
+    [{ OPENAI_BASE_URL: 'http://x.example/v1\u200b' }, 'invisible one perhaps, at place 20'],
+    [{ HTTPS_PROXY: 'http://pro\u00adxy:3128' }, 'invisible one perhaps, at place 11'],
+    [
+      { MODEL_SERVERS: '[{"name": "my-x", "baseUrl": "http://x", "models": ["a"]}]', MY_X_API_KEY: '“k”' },
+      'MY_X_API_KEY has a character that no key has, an invisible one perhaps, at place 1',
+    ],
+    [
+      {
+        MODEL_SERVERS:
+          '[{"name": "x", "baseUrl": "http://x", "models": ["a*"]}, {"name": "y", "baseUrl": "http://y", "models": ["a*"]}]',
+      },
+      '"a*" goes to two of them',
+    ],
+    [{ MODEL_SERVERS: '{"name": "x"}' }, 'models.servers'],
     [{ MODEL_SERVERS: '{' }, 'MODEL_SERVERS is no JSON'],
     [
       { MODEL_SERVERS: '[{"name": "openai", "baseUrl": "http://x", "models": ["a"]}]' },
