@@ -1,11 +1,12 @@
 /** `npm start`: the whole product on this machine. `--help` tells the options. */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, relative, resolve } from 'node:path'
 import { loadEnvFile } from 'node:process'
 import { parseArgs, styleText } from 'node:util'
 import { replaceFile } from '../lib/local/emulator/replace-file.ts'
+import { readStateFile } from '../lib/local/emulator/state-file.ts'
 import type { Runtime } from '../lib/local/runtime.ts'
 import { unusedNames } from './start/env-file.ts'
 
@@ -179,7 +180,7 @@ function toPort(name: string, given: string): number {
 
 /** Two runtimes on one state would open the same database twice. @throws Error when another one answers. */
 async function refuseSecond(): Promise<void> {
-  const other = await readFile(LOCK, 'utf8').then(toLock, () => undefined)
+  const other = toLock(await readStateFile(LOCK))
   if (!other) return
   if (isAlive(other.pid) && (await answers(other.url)))
     throw new Error(
@@ -191,7 +192,8 @@ async function refuseSecond(): Promise<void> {
 }
 
 /** Damaged, it names nobody: should another one run, the port or the database says so. */
-function toLock(text: string): { readonly pid: number; readonly url: string } | undefined {
+function toLock(text: string | undefined): { readonly pid: number; readonly url: string } | undefined {
+  if (text === undefined) return undefined
   try {
     const { pid, url } = JSON.parse(text) as { pid: unknown; url: unknown }
     return typeof pid === 'number' && typeof url === 'string' && URL.canParse(url) ? { pid, url } : undefined

@@ -142,13 +142,26 @@ async function unchanged(
     readFile(join(outRoot, `${bundle}.${suffix}`), 'utf8').catch(() => undefined)
   const [meta, key] = await Promise.all([read('meta.json'), read('key')])
   if (!meta || !key) return undefined
-  const metafile = JSON.parse(meta) as Metafile
+  const metafile = toMetafile(meta)
+  if (!metafile) return undefined
   if (
     key !== (await keyOf(ROOT, metafile, ingredientsOf(bundle, options))) ||
     !(await isWritten(ROOT, metafile))
   )
     return undefined
   return { ...sizesOf(metafile), bundle, directory: join(outRoot, bundle), isChanged: false }
+}
+
+/** @returns undefined for a file that is damaged: the bundle is made anew. */
+function toMetafile(text: string): Metafile | undefined {
+  try {
+    const metafile = JSON.parse(text) as Partial<Metafile> | null
+    return metafile?.inputs && metafile.outputs
+      ? { inputs: metafile.inputs, outputs: metafile.outputs }
+      : undefined
+  } catch {
+    return undefined
+  }
 }
 
 const ingredientsOf = (bundle: BundleName, { sourceRoot, isReadable }: BundleOptions) => ({

@@ -70,11 +70,20 @@ async function bundlesOf(paths: readonly string[], bundleRoot: string): Promise<
   const uses = await Promise.all(
     names.map(async (name) => {
       const meta = await readFile(join(bundleRoot, `${name}.meta.json`), 'utf8').catch(() => '{"inputs":{}}')
-      const { inputs } = JSON.parse(meta) as { inputs: Readonly<Record<string, unknown>> }
-      return paths.some((path) => Object.hasOwn(inputs, path))
+      const inputs = inputsOf(meta)
+      // One that is damaged says nothing: the bundle may have them.
+      return !inputs || paths.some((path) => Object.hasOwn(inputs, path))
     }),
   )
   return names.filter((_, index) => uses[index])
+}
+
+function inputsOf(meta: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return (JSON.parse(meta) as { inputs?: Readonly<Record<string, unknown>> } | null)?.inputs
+  } catch {
+    return undefined
+  }
 }
 
 /** Where an assembly keeps the code of these bundles. @returns undefined when one is not there as it was written. */

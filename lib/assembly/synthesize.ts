@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/prom
 import { join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { MODEL_VARIABLES } from '../../functions/contract/providers.ts'
+import { readAssembly } from '../local/emulator/template/assembly.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -60,9 +61,13 @@ export async function synthesize(
   const kind = isReadable ? '-readable' : ''
   const bundleRoot = join(stateDir, `bundles${kind}`)
   const directory = join(folder, `${await hashSources(env)}${kind}`)
-  if (existsSync(join(directory, 'manifest.json'))) {
-    await utimes(directory, new Date(), new Date())
-    return directory
+  if (existsSync(directory)) {
+    if (await isWhole(directory)) {
+      await utimes(directory, new Date(), new Date())
+      return directory
+    }
+    // Damaged on the disk: what it was made of is still there.
+    await rm(directory, { recursive: true, force: true })
   }
   await mkdir(folder, { recursive: true })
   const draft = `${directory}.${process.pid}.draft`
@@ -86,6 +91,12 @@ export async function synthesize(
   await dropOld(folder)
   return directory
 }
+
+const isWhole = (directory: string): Promise<boolean> =>
+  readAssembly(directory).then(
+    ({ stacks }) => stacks.length > 0,
+    () => false,
+  )
 
 /** Versions on disk: the one that runs, those that are still finishing, and room to switch back without a synth. */
 const KEPT = 6

@@ -46,6 +46,22 @@ export interface AlarmWatchOptions {
   readonly tell?: (change: Change, status: AlarmStatus) => void
 }
 
+const STATES: readonly unknown[] = ['OK', 'ALARM', 'INSUFFICIENT_DATA'] satisfies AlarmState[]
+
+/** @throws Error for a text that is no memory. */
+export function toAlarmMemory(text: string): AlarmMemory {
+  const { states, changes } = (JSON.parse(text) ?? {}) as Partial<AlarmMemory>
+  const isWhole =
+    Array.isArray(states) &&
+    Array.isArray(changes) &&
+    states.every((item) => STATES.includes(item?.state) && Number.isFinite(item.since)) &&
+    changes.every(
+      (item) => STATES.includes(item?.from) && STATES.includes(item.to) && Number.isFinite(item.at),
+    )
+  if (!isWhole) throw new Error('it is no list of states and changes')
+  return { states, changes }
+}
+
 interface Evaluation {
   readonly state: AlarmState
   readonly value?: number | undefined

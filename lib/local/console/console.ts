@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import { type AlarmMemory, type AlarmStatus, AlarmWatch, type Change } from '../cloudwatch/alarm-watch.ts'
+import { type AlarmStatus, AlarmWatch, type Change, toAlarmMemory } from '../cloudwatch/alarm-watch.ts'
 import { Collector } from '../cloudwatch/collector.ts'
 import { viewDashboard } from '../cloudwatch/dashboard-view.ts'
 import { LogStore } from '../cloudwatch/log-store.ts'
@@ -11,6 +10,7 @@ import type { Observer } from '../emulator/observer.ts'
 import { replaceFile } from '../emulator/replace-file.ts'
 import type { QueueDepthSample } from '../emulator/services/orders.ts'
 import { readOutbox } from '../emulator/services/outbox.ts'
+import { readStateFile } from '../emulator/state-file.ts'
 import type { Plan } from '../emulator/template/plan.ts'
 import type { LocalProduct } from '../product.ts'
 import { loadAsset, loadRunbook, pageOf, toPage } from './assets.ts'
@@ -132,10 +132,9 @@ export class LocalConsole {
   }
 
   async #recall(): Promise<void> {
-    const text = await readFile(this.#memoryPath, 'utf8').catch(() => undefined)
-    if (text === undefined) return
     try {
-      this.#alarms.restore(JSON.parse(text) as AlarmMemory)
+      const text = await readStateFile(this.#memoryPath)
+      if (text !== undefined) this.#alarms.restore(toAlarmMemory(text))
     } catch (cause) {
       throw new Error(
         `${this.#memoryPath} is damaged (${(cause as Error).message}): alarms begin anew, and it is written again within a minute.`,
@@ -156,8 +155,8 @@ export class LocalConsole {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { message: `${request.method} is not known here.` })
     if (path === '/outbox') {
-      const mails = await readOutbox(join(this.#options.stateDir, 'outbox'))
-      return sendText(response, 'text/html; charset=utf-8', outboxPage(mails))
+      const outbox = await readOutbox(join(this.#options.stateDir, 'outbox'))
+      return sendText(response, 'text/html; charset=utf-8', outboxPage(outbox))
     }
     const { product } = this.#options
     const page = pageOf(path, product)

@@ -1,4 +1,4 @@
-import type { SentMail } from '../emulator/services/outbox.ts'
+import type { Outbox, SentMail } from '../emulator/services/outbox.ts'
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 
@@ -6,7 +6,7 @@ const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#
  * The mails as a client would show them. A mail's HTML stands in a frame without scripts, forms or an origin: it is what
  * somebody's template and values made.
  */
-export function outboxPage(mails: readonly SentMail[]): string {
+export function outboxPage({ mails, damaged }: Outbox): string {
   const shown = mails.map(toArticle).join('\n')
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -23,6 +23,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere }
 </style>
 <p><a href="/console">Console</a></p>
 <h1>Outbox</h1>
+${damaged.map((file) => `<p>${escaped(file)} is damaged and is left out. Delete it.</p>`).join('')}
 ${shown || '<p>No mail has been sent. Submit one: <code>{"type": "email.send", …}</code></p>'}
 </html>`
 }

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { replaceFile } from './replace-file.ts'
+import { readStateFile } from './state-file.ts'
 
 /** Which event sources are off: Lambda remembers that, so a restart must too. */
 export class PausedSources {
@@ -14,9 +14,10 @@ export class PausedSources {
   }
 
   async load(): Promise<void> {
-    const text = await readFile(this.#path, 'utf8').catch(() => '[]')
     try {
-      for (const id of JSON.parse(text) as string[]) this.ids.add(String(id))
+      const ids: unknown = JSON.parse((await readStateFile(this.#path)) ?? '[]')
+      if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string')) throw new Error('no list of ids')
+      for (const id of ids) this.ids.add(id)
     } catch {
       this.#warn(`${this.#path} cannot be read: all lanes are on. Pause again those that should not be.`)
     }

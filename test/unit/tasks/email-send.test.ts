@@ -95,7 +95,7 @@ it('the outbox shows a mail in a frame that can run and reach nothing', () => {
     ...{ id: '1', at: 0, from: 'a@b.example', to: ['<x>'], cc: [], bcc: [], replyTo: [], text: '<i>' },
     ...{ subject: '</h2><script>', html: '"><script>alert(1)</script>', attachments: [] },
   }
-  const page = outboxPage([mail])
+  const page = outboxPage({ mails: [mail], damaged: [] })
   expect(page).toContain('<iframe sandbox srcdoc="&#34;&#62;&#60;script')
   expect(page).not.toContain('<script')
 })

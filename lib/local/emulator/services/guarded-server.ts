@@ -1,7 +1,8 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { refusalOf } from '../guard.ts'
+import { plainly } from '../plainly.ts'
 import type { Service } from './service.ts'
 import { isSigned, type Keys } from './signature.ts'
 
@@ -19,9 +20,26 @@ export const guarded =
     response.end(JSON.stringify({ __type: 'AccessDeniedException', message: refusal }))
   }
 
+type Handle = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/** A failure is the answer to one call: a full disk, or a call that is no JSON, must not end the runtime. */
+const contained =
+  (handle: Handle): RequestListener =>
+  async (request, response) => {
+    try {
+      await handle(request, response)
+    } catch (cause) {
+      if (response.headersSent) response.destroy()
+      else {
+        response.writeHead(500, { 'content-type': 'application/json' })
+        response.end(JSON.stringify({ __type: 'InternalFailure', message: plainly(cause) }))
+      }
+    }
+  }
+
 /** A service on a loopback port of its own, for who knows the keys. */
-export async function serveGuarded(handle: RequestListener, keys: Keys): Promise<Service> {
-  const server = createServer(guarded(handle, keys))
+export async function serveGuarded(handle: Handle, keys: Keys): Promise<Service> {
+  const server = createServer(guarded(contained(handle), keys))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)

@@ -1,14 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readStateFile } from '../state-file.ts'
 
-/** What the hashes of this state's keys are made with: made once, for this user alone, as `npm run deploy` does for a stage. */
+const BYTES = 32
+const WHOLE = /^[\w-]{43}$/
+
+/**
+ * What the hashes of this state's keys are made with: made once, for this user alone, as `npm run deploy` does for a stage.
+ *
+ * @throws Error that names a damaged file: with an empty one anybody could make the hashes.
+ */
 export async function readPepper(stateDir: string): Promise<string> {
   const file = join(stateDir, 'key-pepper')
-  await writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 }).catch(
-    (cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EEXIST') throw cause
-    },
+  const made = randomBytes(BYTES).toString('base64url')
+  await writeFile(file, made, { flag: 'wx', mode: 0o600 }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw cause
+  })
+  const pepper = (await readStateFile(file)) ?? ''
+  if (WHOLE.test(pepper)) return pepper
+  throw new Error(
+    `${file} is damaged: put a copy there, or delete it, and every API key of this state must be made anew.`,
   )
-  return readFile(file, 'utf8')
 }

@@ -103,11 +103,30 @@ const namesIn = async (folder: string): Promise<readonly string[]> =>
     .sort()
     .reverse()
 
-export async function readOutbox(folder: string): Promise<readonly SentMail[]> {
-  const names = await namesIn(folder)
-  return Promise.all(
-    names
-      .slice(0, 50)
-      .map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as SentMail),
+export interface Outbox {
+  readonly mails: readonly SentMail[]
+  /** Files that hold no mail any more. */
+  readonly damaged: readonly string[]
+}
+
+/** The latest fifty. */
+export async function readOutbox(folder: string): Promise<Outbox> {
+  const names = (await namesIn(folder)).slice(0, 50)
+  const read = await Promise.all(
+    names.map((name) => readFile(join(folder, name), 'utf8').then(toSentMail, () => undefined)),
   )
+  return {
+    mails: read.filter((mail) => mail !== undefined),
+    damaged: names.filter((_, index) => !read[index]).map((name) => join(folder, name)),
+  }
+}
+
+function toSentMail(text: string): SentMail | undefined {
+  try {
+    const mail = JSON.parse(text) as SentMail | null
+    const lists = [mail?.to, mail?.cc, mail?.bcc, mail?.replyTo, mail?.attachments]
+    return mail && typeof mail.subject === 'string' && lists.every(Array.isArray) ? mail : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -1,4 +1,5 @@
 /** The file behind the local table: which tables there are, and their rows. */
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { invalid, TableError } from './errors.ts'
 import { Rows } from './rows.ts'
@@ -13,13 +14,24 @@ export interface Table {
 /** The log of writes is folded into the file at about 4 MB, and cut back to that after a burst. */
 const LOG_BYTES = 4 * 1024 * 1024
 
+function open(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path)
+  } catch (cause) {
+    throw new Error(`${path} cannot be read (${(cause as Error).message})`, { cause })
+  }
+}
+
 export class Database {
   readonly #db: DatabaseSync
   readonly #tables = new Map<string, Table>()
 
   /** @param path of the file; `:memory:` for none. @throws Error that names a damaged file. */
   constructor(path: string) {
-    this.#db = new DatabaseSync(path)
+    // SQLite takes an empty file for a new database: every task would be gone without a word.
+    const isEmptied = path !== ':memory:' && statSync(path, { throwIfNoEntry: false })?.size === 0
+    if (isEmptied) throw new Error(`${path} cannot be read (it is empty)`)
+    this.#db = open(path)
     try {
       // NORMAL in WAL mode: nothing is lost when the process dies, the last moments may be when the power goes.
       this.#db.exec(
