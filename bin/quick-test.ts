@@ -1,8 +1,10 @@
 /** `npm run quick-test`: does a running stage do its work? `--base URL` and `--key KEY` for a deployed one. */
+
 import { parseArgs, styleText } from 'node:util'
 import { ApiError, createClient, StillRunningError, UnreachableError } from '../lib/client/client.ts'
 import type { Task } from '../lib/client/types.ts'
 import { readTarget } from './cli/profile.ts'
+import { oneLine } from './cli/screen.ts'
 
 const CONCURRENT = 10
 const GIVE_UP_MS = 120_000
@@ -133,7 +135,7 @@ for (const [name, run] of checks) {
     () => undefined,
     (cause: Error) => cause,
   )
-  if (failure) console.log(`${styleText('red', '❌')} ${name}: ${reasonOf(failure)}`)
+  if (failure) console.log(`${styleText('red', '❌')} ${name}: ${oneLine(reasonOf(failure))}`)
   results.push([name, !failure])
   // Without an answer at all the rest would say the same again.
   if (failure && results.length === 1) break

@@ -27,20 +27,28 @@ const CONTROL = /(?![\t\n])[\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/
 /** @returns the text without control characters but tab and line end. */
 export const safe = (text: string): string => text.replace(CONTROL, '')
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the one sequence that is ours, a colour
-const COLOR = /(\u001B\[[\d;]*m)/
+// The sequences that {@link Paint} makes: bold, dim, colours, and their ends. Another's may hide text or paint it over.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with one
+const PAINTED = /(\u001B\[(?:1|2|22|3[12356]|39)m)/
+const ENDS: Readonly<Record<string, 'color' | 'weight'>> = { '\u001B[39m': 'color', '\u001B[22m': 'weight' }
 
 /**
- * What may reach a terminal: the one place that every command's output passes. Colours stay, every other control
+ * What may reach a terminal: the one place that every command's output passes. Our colours stay, every other control
  * character goes, whoever sent it; what goes to a file or a pipe stays as it is.
  */
-export const forTerminal = (text: string, { isTTY }: { readonly isTTY?: boolean }): string =>
-  isTTY
-    ? text
-        .split(COLOR)
-        .map((part) => (COLOR.test(part) ? part : safe(part)))
-        .join('')
-    : text
+export function forTerminal(text: string, { isTTY }: { readonly isTTY?: boolean }): string {
+  if (!isTTY) return text
+  const open = new Set<'color' | 'weight'>()
+  const shown = text.split(PAINTED).map((part) => {
+    if (!PAINTED.test(part)) return safe(part)
+    const ended = ENDS[part]
+    if (ended) open.delete(ended)
+    else open.add(part.includes('[3') ? 'color' : 'weight')
+    return part
+  })
+  // A text that looks like ours may be a caller's, which ends no colour.
+  return `${shown.join('')}${open.size > 0 ? '\u001B[39;22m' : ''}`
+}
 
 /** One line of it. */
 export const oneLine = (text: string): string => safe(text.replace(/\s+/g, ' ')).trim()

@@ -1,6 +1,6 @@
 import type { Queues, Task } from '../../lib/client/types.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
-import { bar, type Paint, span, table } from '../cli/screen.ts'
+import { bar, forTerminal, type Paint, span, table } from '../cli/screen.ts'
 import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
 import { about } from '../cli/task-text.ts'
 import { positive } from '../cli/values.ts'
@@ -53,10 +53,19 @@ async function redraw(session: Session, everyMs: number): Promise<void> {
       },
     )
     const head = `${session.target.base}  ${new Date().toISOString().slice(11, 19)}  Ctrl-C ends`
-    const lines = [head, '', ...text.split('\n')].slice(0, stdout.rows - 1)
-    stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`)
+    stdout.write(frameOf(head, text, stdout))
     await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
+}
+
+/** What draws over the last frame. */
+export function frameOf(
+  head: string,
+  text: string,
+  terminal: { readonly isTTY?: boolean; readonly rows: number },
+): string {
+  const lines = [head, '', ...text.split('\n')].slice(0, terminal.rows - 1)
+  return `\x1b[H${lines.map((line) => `${forTerminal(line, terminal)}\x1b[K`).join('\n')}\x1b[J`
 }
 
 export function topText(

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { forTerminal, oneLine } from '../../bin/cli/screen.ts'
 import { time } from '../../bin/cli/values.ts'
+import { frameOf } from '../../bin/commands/top.ts'
 import { bannerText, modelLines } from '../../bin/start/banner.ts'
 import { unusedNames } from '../../bin/start/env-file.ts'
 import { TaskLines } from '../../bin/start/task-lines.ts'
@@ -19,6 +20,44 @@ describe('what reaches a terminal', () => {
   it('loses every control character but line ends, tabs and colours', () => {
     expect(forTerminal(`\u001b[31mred\u001b[39m\t${hostile}\n`, { isTTY: true })).toBe(
       '\u001b[31mred\u001b[39m\ta[2Jb]0;titlecde\n',
+    )
+  })
+
+  it('keeps the command line’s own colours alone, and ends one that another’s text has begun', () => {
+    const tty = { isTTY: true }
+    // Hidden, inverse, blinking, other colours, a reset of everything: whoever sent them means harm or does it.
+    for (const code of [
+      '8',
+      '7',
+      '5',
+      '0',
+      '',
+      '38;5;1',
+      '48;2;0;0;0',
+      '1;8',
+      '30',
+      '40',
+      '97',
+      '021',
+      '3:1',
+    ])
+      expect(forTerminal(`a\u001b[${code}mb`, tty)).toBe(`a[${code}mb`)
+    expect(forTerminal('an answer\u001b[31m that never ends', tty)).toBe(
+      'an answer\u001b[31m that never ends\u001b[39;22m',
+    )
+    expect(forTerminal('\u001b[1mbold\u001b[22m', tty)).toBe('\u001b[1mbold\u001b[22m')
+    expect(forTerminal('\u001b[1m\u001b[36mx\u001b[22m', tty)).toBe(
+      '\u001b[1m\u001b[36mx\u001b[22m\u001b[39;22m',
+    )
+  })
+
+  it('is drawn over by `top` with every line made safe, whatever a stage or its failure says', () => {
+    const frame = frameOf('http://x\u001b[2J', `TYPE ${hostile}\nconnect \u001b]52;c;cm0gLXJm\u0007`, {
+      isTTY: true,
+      rows: 9,
+    })
+    expect(frame).toBe(
+      '\u001b[Hhttp://x[2J\u001b[K\n\u001b[K\nTYPE a[2Jb]0;titlecde\u001b[K\nconnect ]52;c;cm0gLXJm\u001b[K\u001b[J',
     )
   })
 
@@ -100,7 +139,9 @@ describe('a start', () => {
   it('tells which model names go where', () => {
     const lines = (env: Record<string, string>) =>
       modelLines(env).map(({ names, goesTo }) => `${names} → ${goesTo}`)
-    expect(lines({})).toEqual(['gpt-*, chatgpt-*, o*, claude-* → simulated: no key in .env'])
+    expect(lines({})).toEqual([
+      expect.stringMatching(/^gpt-\*, chatgpt-\*, o\*, claude-\*.* → simulated: no key in \.env$/),
+    ])
     expect(
       lines({
         OPENAI_BASE_URL: 'http://user:pass@host:1/v1',
