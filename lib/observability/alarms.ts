@@ -75,7 +75,6 @@ export class Alarms extends Construct {
   readonly #made: {
     readonly alarm: cloudwatch.AlarmBase
     readonly severity: Severity
-    readonly isPlain: boolean
   }[] = []
   readonly #props: AlarmsProps
 
@@ -93,17 +92,15 @@ export class Alarms extends Construct {
     this.#watchProviders(metrics)
     this.#watchBudget(metrics)
     const urgent = this.#made.filter(({ severity }) => severity === 'urgent').map(({ alarm }) => alarm)
-    this.#composite(
-      'Unhealthy',
-      'none',
-      cloudwatch.AlarmRule.anyOf(...urgent),
-      'Something needs a person now.',
-    )
-    for (const { alarm, isPlain } of this.#made)
-      if (!props.isFull && !isPlain) this.node.tryRemoveChild(alarm.node.id)
+    if (props.isFull)
+      this.#composite(
+        'Unhealthy',
+        'none',
+        cloudwatch.AlarmRule.anyOf(...urgent),
+        'Something needs a person now.',
+      )
     const order = ['urgent', 'notice', 'none']
     this.all = this.#made
-      .filter(({ isPlain }) => props.isFull || isPlain)
       .toSorted((left, right) => order.indexOf(left.severity) - order.indexOf(right.severity))
       .map(({ alarm }) => alarm)
   }
@@ -293,9 +290,10 @@ export class Alarms extends Construct {
       evaluationPeriods: 1,
       means: `A tenant has used ${THRESHOLDS.budgetUsedPercent} % or more of its budget.`,
     })
+    if (!this.#props.isFull) return
     const burns = BURNS.map(({ id, factor, long, short }) => {
       const windows = [long, short].map((period, index) =>
-        this.#alarm(`Burn${id}${index === 0 ? 'Long' : 'Short'}`, {
+        this.#makeAlarm(`Burn${id}${index === 0 ? 'Long' : 'Short'}`, {
           severity: 'none',
           heading: 'SuccessBudget',
           metric: metrics.failureRatio(period, VOLUME),
@@ -314,7 +312,12 @@ export class Alarms extends Construct {
     )
   }
 
-  #alarm(id: string, options: AlarmOptions): cloudwatch.Alarm {
+  #alarm(id: string, options: AlarmOptions): void {
+    const isOfExpression = options.metric instanceof cloudwatch.MathExpression
+    if (this.#props.isFull || !isOfExpression) this.#makeAlarm(id, options)
+  }
+
+  #makeAlarm(id: string, options: AlarmOptions): cloudwatch.Alarm {
     const { severity, means, isMissingBad, isBelow, heading = id.split('-')[0] ?? id, ...props } = options
     const operators = cloudwatch.ComparisonOperator
     const alarm = new cloudwatch.Alarm(this, id, {
@@ -328,7 +331,8 @@ export class Alarms extends Construct {
         ? cloudwatch.TreatMissingData.BREACHING
         : cloudwatch.TreatMissingData.NOT_BREACHING,
     })
-    return this.#notify(alarm, severity, !(props.metric instanceof cloudwatch.MathExpression))
+    this.#notify(alarm, severity)
+    return alarm
   }
 
   #composite(id: string, severity: Severity, alarmRule: cloudwatch.IAlarmRule, means: string): void {
@@ -337,17 +341,16 @@ export class Alarms extends Construct {
       compositeAlarmName: this.#name(id),
       alarmDescription: this.#describe(means, id),
     })
-    this.#notify(alarm, severity, false)
+    this.#notify(alarm, severity)
   }
 
-  #notify<Made extends cloudwatch.AlarmBase>(alarm: Made, severity: Severity, isPlain: boolean): Made {
+  #notify(alarm: cloudwatch.AlarmBase, severity: Severity): void {
     if (severity !== 'none') {
       const action = new SnsAction(this.topics[severity])
       alarm.addAlarmAction(action)
       alarm.addOkAction(action)
     }
-    this.#made.push({ alarm, severity, isPlain })
-    return alarm
+    this.#made.push({ alarm, severity })
   }
 
   #name = (id: string) => `TaskRunner-${this.#props.stageName}-${id}`

@@ -1,5 +1,5 @@
 import { routesOf } from '../../functions/contract/providers.ts'
-import type { Lane } from '../../functions/contract.ts'
+import { LANES, type Lane } from '../../functions/contract.ts'
 import type { LaneSettings } from './stage-schema.ts'
 
 /**
@@ -30,6 +30,10 @@ export const deployedLanes: Record<Lane, LaneSettings> = {
   email: lane(),
   urgent: lane({ maxConcurrency: 20, hasModels: true }),
 }
+
+/** All lanes of a stage on one machine, each made of what it is when deployed. */
+export const lanesOf = (make: (deployed: LaneSettings) => LaneSettings): Record<Lane, LaneSettings> =>
+  Object.fromEntries(LANES.map((name) => [name, make(deployedLanes[name])])) as Record<Lane, LaneSettings>
 
 export const openaiRoutes = routesOf('openai')
 export const anthropicRoutes = routesOf('anthropic')

@@ -1,24 +1,18 @@
-import { lane, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
-import type { StageInput } from './stage-schema.ts'
+import { lane, lanesOf, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
+import type { LaneSettings, StageInput } from './stage-schema.ts'
 
 /**
  * An emulator of AWS on one machine: deployed like `dev`, closed by keys of the gateway, but nothing leaves the machine.
  * Every model name is played by `simulated`. An environment there is a process of 70 MB and more, hence the small
  * concurrency; the shorter visibility is what the sweeper's tests wait for.
  */
-const emulatedLane = (hasModels = false) =>
+const emulatedLane = ({ hasModels }: LaneSettings) =>
   lane({ maxConcurrency: 3, memoryMb: 256, timeoutSeconds: 300, visibilitySeconds: 330, hasModels })
 
 export const emulated: StageInput = {
   name: 'emulated',
   isOpen: false,
-  lanes: {
-    ai: emulatedLane(true),
-    documents: emulatedLane(true),
-    demo: emulatedLane(),
-    email: emulatedLane(),
-    urgent: emulatedLane(true),
-  },
+  lanes: lanesOf(emulatedLane),
   models: {
     providers: ['simulated'],
     routes: { ...simulatedRoutes, 'gpt-*': 'simulated', 'claude-*': 'simulated' },

@@ -9,7 +9,7 @@ import {
   RECORD_VARIABLE,
   routesOf,
 } from '../../functions/contract/providers.ts'
-import { DEFAULT_MODEL, lane, simulatedRoutes } from './deployed-defaults.ts'
+import { DEFAULT_MODEL, lane, lanesOf, simulatedRoutes } from './deployed-defaults.ts'
 import type { Environment, StageInput } from './stage-schema.ts'
 
 /** Environments of a function that no queue limits: two cores answer no faster with more. */
@@ -45,10 +45,8 @@ export function local(environment: Environment): StageInput {
     name: 'local',
     isOpen: true,
     lanes: {
+      ...lanesOf(({ hasModels }) => localLane(2, hasModels)),
       ai: localLane(10, true),
-      documents: localLane(2, true),
-      demo: localLane(2),
-      email: localLane(2),
       urgent: localLane(5, true),
     },
     models: {

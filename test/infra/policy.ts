@@ -2,6 +2,7 @@
  * What a template of a deployed stage must say, as checks over its resources: so that they can be run on a template
  * that was spoilt on purpose, too (`policy.test.ts`). Written from the outside: nothing here comes from `lib/`.
  */
+import { LANES } from '../../functions/contract.ts'
 import type { Resource, Resources } from '../fixtures/templates.ts'
 
 export interface Templates {
@@ -191,7 +192,7 @@ const eventSources: Check = ({ stateless }) => {
     ]
   })
   const count = ofType(stateless, 'AWS::Lambda::EventSourceMapping').length
-  return count === 7
+  return count === LANES.length + 2
     ? problems
     : [...problems, `${count} event sources, not one per lane and one each for workflows and webhooks`]
 }

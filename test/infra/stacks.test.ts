@@ -339,19 +339,18 @@ describe('pages of other origins', () => {
 
 describe('what holds data', () => {
   it('keeps its logical ids: a changed id would replace the table', () => {
-    expect(
-      Object.keys(of('prod').stateful.all)
-        .filter((id) => !/Policy/.test(id))
-        .sort(),
-    ).toEqual([
-      'PayloadsBucket1715615A',
-      'TasksTable45D1B62D',
-      'deadlettersaiQueue70E3E6FE',
-      'deadlettersdemoQueueFD58F042',
-      'deadlettersdocumentsQueue491CE598',
-      'deadlettersemailQueue3A7BA2AB',
-      'deadlettersurgentQueueBB5DE9B1',
-    ])
+    // What is added later has others: nothing is there yet that they could replace.
+    expect(Object.keys(of('prod').stateful.all)).toEqual(
+      expect.arrayContaining([
+        'PayloadsBucket1715615A',
+        'TasksTable45D1B62D',
+        'deadlettersaiQueue70E3E6FE',
+        'deadlettersdemoQueueFD58F042',
+        'deadlettersdocumentsQueue491CE598',
+        'deadlettersemailQueue3A7BA2AB',
+        'deadlettersurgentQueueBB5DE9B1',
+      ]),
+    )
   })
 
   it('outlives its stack in prod, is protected and can be restored; dev leaves nothing', () => {

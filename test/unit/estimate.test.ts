@@ -178,6 +178,8 @@ describe('when a waiting task will start', () => {
         .sort((left, right) => left - right)
       expect(widths[widths.length >> 1]).toBeLessThan(1.5)
     },
+    // Seconds of computing, and many on a machine that does other things as well.
+    300_000,
   )
 
   const NOW = 1_800_000_000_000

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { LANES } from '../../functions/contract.ts'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
@@ -79,7 +80,7 @@ describe('the sweeper', () => {
     await submit(world)
     await world.clock.advance(61_000)
     await sweepNow(world)
-    expect(asked).toBe(5)
+    expect(asked).toBe(LANES.length)
   })
 
   it('a lost message of an idle lane is sent again within 2 minutes', async () => {
