@@ -1,4 +1,4 @@
-import { PRICES, priceOf } from '../../functions/core/domain/prices.ts'
+import { type ModelPrice, PRICES, priceOf } from '../../functions/core/domain/prices.ts'
 import { type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
@@ -11,17 +11,27 @@ export const addPrices: AddCommand = (program) => {
     .action(async (models: string[], _options, command) => {
       const session = await openSession(command)
       const asked = models.length > 0 ? models : PRICES.map(({ model }) => model)
-      const answer = { usd_per_million_tokens: asked.map(priceRow) }
+      const answer = { usd_per_million_tokens: asked.flatMap(priceRows) }
       session.show(answer, () => priceTable(answer.usd_per_million_tokens, session.paint))
     })
 }
 
-type Row = ReturnType<typeof priceRow>
+type Row = ReturnType<typeof rowOf>
 
-const priceRow = (model: string) => {
+/** A model's standard price, then its other tiers. */
+const priceRows = (model: string): Row[] => {
   const price = priceOf(model)
+  const tiers = Object.entries(price?.tiers ?? {})
+  return [
+    rowOf(model, 'standard', price),
+    ...tiers.map(([tier, ofTier]) => rowOf(model, tier, price && { ...price, ...ofTier })),
+  ]
+}
+
+const rowOf = (model: string, tier: string, price: ModelPrice | undefined) => {
   return {
     model,
+    tier,
     input: price?.input ?? null,
     cached_input: price?.cachedInput ?? null,
     cache_write: price?.cacheWrite ?? price?.input ?? null,
@@ -33,9 +43,10 @@ const priceRow = (model: string) => {
 
 export const priceTable = (rows: readonly Row[], paint: Paint): string =>
   table(
-    ['MODEL', 'INPUT', 'CACHED', 'CACHE WRITE', 'OUTPUT', 'AS OF', 'SOURCE'],
-    rows.map(({ model, input, cached_input, cache_write, output, as_of, source }) => [
+    ['MODEL', 'TIER', 'INPUT', 'CACHED', 'CACHE WRITE', 'OUTPUT', 'AS OF', 'SOURCE'],
+    rows.map(({ model, tier, input, cached_input, cache_write, output, as_of, source }) => [
       model,
+      tier,
       ...[input, cached_input, cache_write, output].map((usd) => (usd === null ? 'unknown' : `$${usd}`)),
       as_of ?? '-',
       source ?? '-',

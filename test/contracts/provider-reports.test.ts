@@ -655,6 +655,14 @@ describe('what a call used, wherever a server says it', () => {
       [whole, { choices: [], usage: { ...usage, total_tokens: 3 } }],
       { inputTokens: 21, outputTokens: 4 },
     ],
+    [
+      'OpenAI in its flex tier',
+      [
+        { ...whole, service_tier: 'flex' },
+        { choices: [], service_tier: 'flex', usage },
+      ],
+      { inputTokens: 21, outputTokens: 4, tier: 'flex' },
+    ],
     ['a list', [whole, { choices: [], usage: [usage] }], { inputTokens: null, outputTokens: null }],
     ['texts', [whole, { choices: [], usage: { prompt_tokens: '21' } }], { inputTokens: null }],
   ])('%s', async (_, events, expected) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { plain } from '../../bin/cli/screen.ts'
 import { priceTable } from '../../bin/commands/prices.ts'
 import { costMicroUsd } from '../../functions/core/domain/cost.ts'
+import { readTier } from '../../functions/core/domain/model-usage.ts'
 import { PRICES, priceOf } from '../../functions/core/domain/prices.ts'
 
 const used = { inputTokens: 1_000_000, outputTokens: 100_000, cachedTokens: null, reasoningTokens: 90_000 }
@@ -20,6 +21,20 @@ describe('the price of a call', () => {
     expect(costMicroUsd('gpt-5.4', long)).toBe(1_000_000 + 50_000 + 225_000)
     expect(costMicroUsd('claude-sonnet-4-5', long)).toBeNull()
     expect(costMicroUsd('claude-sonnet-4-5', { ...long, inputTokens: 200_000 })).toBe(480_000)
+  })
+
+  it('is that of the tier it was served in, and unknown in a tier without a price', () => {
+    const cached = { ...used, cachedTokens: 800_000 }
+    expect(costMicroUsd('gpt-5', cached)).toBe(250_000 + 100_000 + 1_000_000)
+    expect(costMicroUsd('gpt-5', { ...cached, tier: 'flex' })).toBe(125_000 + 50_000 + 500_000)
+    expect(costMicroUsd('gpt-5', { ...cached, tier: 'priority' })).toBe(500_000 + 200_000 + 2_000_000)
+    expect(costMicroUsd('gpt-5', { ...cached, tier: 'scale' })).toBeNull()
+    expect(costMicroUsd('gpt-4o', { ...cached, tier: 'flex' })).toBeNull()
+    expect(costMicroUsd('gpt-5.4', { ...used, tier: 'flex' })).toBeNull()
+    expect(costMicroUsd('claude-sonnet-4-6', { ...used, tier: 'priority' })).toBeNull()
+    for (const usual of ['default', 'standard', 'auto', 'on_demand', '', null, undefined, 7])
+      expect(readTier(usual)).toBeUndefined()
+    expect(readTier('Flex')).toBe('flex')
   })
 
   it('counts what was written to a cache at its own price, for five minutes and for an hour', () => {
@@ -65,6 +80,7 @@ describe('the price of a call', () => {
       [
         {
           model: 'mine',
+          tier: 'standard',
           input: null,
           cached_input: null,
           cache_write: null,

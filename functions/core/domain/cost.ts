@@ -3,10 +3,20 @@ import { priceOf } from './prices.ts'
 
 /** @returns millionths of a dollar, or null when the price or the tokens are not known. */
 export function costMicroUsd(model: string, usage: ModelUsage): number | null {
-  const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens = 0, hourCacheWriteTokens = 0 } = usage
+  const {
+    inputTokens,
+    outputTokens,
+    cachedTokens,
+    cacheWriteTokens = 0,
+    hourCacheWriteTokens = 0,
+    tier,
+  } = usage
   const listed = priceOf(model)
   if (!listed || inputTokens === null || outputTokens === null) return null
-  const price = listed.long && inputTokens > listed.long.aboveTokens ? listed.long.price : listed
+  const isLong = listed.long !== undefined && inputTokens > listed.long.aboveTokens
+  // No list has a long call in another tier.
+  const ofTier = tier === undefined ? listed : isLong ? undefined : listed.tiers?.[tier]
+  const price = tier === undefined && isLong ? listed.long?.price : ofTier
   if (!price) return null
   const { input, cachedInput, output, cacheWrite = input, hourCacheWrite = input } = price
   const cached = Math.min(cachedTokens ?? 0, inputTokens)

@@ -14,6 +14,8 @@ export interface ModelUsage {
   /** Parts of the input that were written to the cache, for five minutes and for an hour: each has its own price. */
   readonly cacheWriteTokens?: number
   readonly hourCacheWriteTokens?: number
+  /** The price tier that it was served in, where that is not the standard one: `flex`, `priority`. */
+  readonly tier?: string
 }
 
 /** More tokens than any model takes or gives in one call: a larger number is a mistake of the server's. */
@@ -22,6 +24,12 @@ const MOST_TOKENS = 1_000_000_000
 /** A number of tokens that may be added up and stored, or null. */
 export const readTokens = (value: unknown): number | null =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS ? value : null
+
+/** A tier as a provider names it; undefined for the usual one. */
+export const readTier = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length <= 40 && !/^(default|standard|auto|on_demand|)$/i.test(value)
+    ? value.toLowerCase()
+    : undefined
 
 /** The task's usage after one more call. Unknown stays unknown: a sum with a hole in it is not a sum. */
 export function addCall(

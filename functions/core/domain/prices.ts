@@ -1,5 +1,5 @@
 /**
- * List prices of models, standard tier, USD per million tokens. A model that is not here has no price, and its tasks say
+ * List prices of models, USD per million tokens; another tier than the standard one is priced where a source says how. A model that is not here has no price, and its tasks say
  * `cost_usd: null` rather than something wrong. Reasoning tokens are output tokens at every provider of this list.
  */
 
@@ -18,6 +18,8 @@ export interface ModelPrice extends TokenPrice {
   readonly model: string
   /** Calls with more input than so many tokens cost this, all of their tokens; null where no source agrees with another. */
   readonly long?: { readonly aboveTokens: number; readonly price: TokenPrice | null }
+  /** Calls that the provider says it served in such a tier. A tier that is not here has no price. */
+  readonly tiers?: Readonly<Record<string, TokenPrice & { readonly source: string }>>
   readonly source: string
   /** When the source said so. */
   readonly asOf: string
@@ -41,6 +43,20 @@ const from =
     asOf,
   })
 const openai = from('https://developers.openai.com/api/docs/pricing', '2026-11')
+const FLEX = 'https://developers.openai.com/api/docs/guides/flex-processing'
+const PRIORITY = 'https://openai.com/api-priority-processing/'
+/** Flex is billed at the batch API's rates, which are half; priority has a list of its own. */
+const tiered = (
+  price: ModelPrice,
+  priority?: readonly [input: number, cachedInput: number, output: number],
+): ModelPrice => {
+  const { input, cachedInput, output } = price
+  const flex = { input: input / 2, cachedInput: cachedInput / 2, output: output / 2, source: FLEX }
+  if (!priority) return { ...price, tiers: { flex } }
+  const [fastInput, fastCached, fastOutput] = priority
+  const fast = { input: fastInput, cachedInput: fastCached, output: fastOutput, source: PRIORITY }
+  return { ...price, tiers: { flex, priority: fast } }
+}
 const claude = from('https://platform.claude.com/docs/en/about-claude/pricing', '2026-11')
 /** Anthropic's rule for every model: 1.25 times the input for five minutes, twice for an hour. */
 const withWrites = <Price extends TokenPrice>(price: Price) => ({
@@ -67,17 +83,20 @@ export const PRICES: readonly ModelPrice[] = [
   openai('gpt-4.1-nano', 0.1, 0.025, 0.4),
   openai('gpt-4.1-mini', 0.4, 0.1, 1.6),
   openai('gpt-4.1', 2, 0.5, 8),
-  openai('gpt-5-nano', 0.05, 0.005, 0.4),
-  openai('gpt-5-mini', 0.25, 0.025, 2),
-  openai('gpt-5', 1.25, 0.125, 10),
-  openai('gpt-5.1', 1.25, 0.125, 10),
-  openai('gpt-5.2', 1.75, 0.175, 14),
-  openai('gpt-5.4', 2.5, 0.25, 15, {
-    aboveTokens: 272_000,
-    price: { input: 5, cachedInput: 0.5, output: 22.5 },
-  }),
-  openai('o3', 2, 0.5, 8),
-  openai('o4-mini', 1.1, 0.275, 4.4),
+  tiered(openai('gpt-5-nano', 0.05, 0.005, 0.4)),
+  tiered(openai('gpt-5-mini', 0.25, 0.025, 2), [0.45, 0.045, 3.6]),
+  tiered(openai('gpt-5', 1.25, 0.125, 10), [2.5, 0.25, 20]),
+  tiered(openai('gpt-5.1', 1.25, 0.125, 10), [2.5, 0.25, 20]),
+  tiered(openai('gpt-5.2', 1.75, 0.175, 14), [3.5, 0.35, 28]),
+  tiered(
+    openai('gpt-5.4', 2.5, 0.25, 15, {
+      aboveTokens: 272_000,
+      price: { input: 5, cachedInput: 0.5, output: 22.5 },
+    }),
+    [5, 0.5, 30],
+  ),
+  tiered(openai('o3', 2, 0.5, 8)),
+  tiered(openai('o4-mini', 1.1, 0.275, 4.4)),
   anthropic('claude-3-5-haiku', 0.8, 0.08, 4),
   anthropic('claude-haiku-4-5', 1, 0.1, 5),
   anthropic('claude-sonnet-4', 3, 0.3, 15, {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { readTokens } from '../../../domain/model-usage.ts'
+import { readTier, readTokens } from '../../../domain/model-usage.ts'
 import { failedCall } from '../../../domain/provider-failure.ts'
 import type {
   GenerateOptions,
@@ -147,6 +147,7 @@ function takeUsage(usage: Readonly<Record<string, unknown>> | null | undefined, 
   const cached = readTokens(usage.cache_read_input_tokens)
   const written = readTokens(usage.cache_creation_input_tokens)
   const { ephemeral_1h_input_tokens } = object.parse(usage.cache_creation)
+  const tier = readTier(usage.service_tier)
   const forAnHour = Math.min(readTokens(ephemeral_1h_input_tokens) ?? 0, written ?? 0)
   answer.usage = {
     ...before,
@@ -154,6 +155,7 @@ function takeUsage(usage: Readonly<Record<string, unknown>> | null | undefined, 
     outputTokens: readTokens(usage.output_tokens) ?? before.outputTokens,
     cachedTokens: cached ?? before.cachedTokens,
     reasoningTokens: before.reasoningTokens,
+    ...(tier === undefined ? {} : { tier }),
     ...(written === null ? {} : { cacheWriteTokens: written - forAnHour, hourCacheWriteTokens: forAnHour }),
   }
 }

@@ -1,7 +1,7 @@
 /** OpenAI's chat completions as they are written and read: https://platform.openai.com/docs/api-reference/chat */
 import * as z from 'zod'
 import type { ProviderError } from '../../../domain/errors.ts'
-import { readTokens } from '../../../domain/model-usage.ts'
+import { readTier, readTokens } from '../../../domain/model-usage.ts'
 import { failedCall } from '../../../domain/provider-failure.ts'
 import type { ModelMessage, ModelRequest } from '../../../ports/model-provider.ts'
 import type { AnswerBuilder } from '../shared/answer.ts'
@@ -108,6 +108,8 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
     ...(chunk.choices ?? []).map(({ usage }) => usage),
   ])
     takeUsage(usage, answer)
+  const tier = readTier(chunk.service_tier)
+  if (tier !== undefined) answer.usage = { ...answer.usage, tier }
   const failed = chunk.error ? chunk : chunk.choices?.find(({ error }) => error)?.error
   // vLLM puts the error where a chunk would be.
   const isError =
@@ -160,6 +162,7 @@ function takeUsage(value: unknown, answer: AnswerBuilder): void {
   // Gemini and xAI count thoughts in the total and not in the output, and bill them as output.
   const apart = total !== null && input !== null && said !== null ? Math.max(0, total - input - said) : 0
   answer.usage = {
+    ...before,
     inputTokens: input ?? before.inputTokens,
     outputTokens: said === null ? before.outputTokens : said + apart,
     // DeepSeek and Moonshot name the cached part at the top.

@@ -1,6 +1,6 @@
 /** OpenAI's responses as they are written and read: https://platform.openai.com/docs/api-reference/responses */
 import * as z from 'zod'
-import { readTokens } from '../../../domain/model-usage.ts'
+import { readTier, readTokens } from '../../../domain/model-usage.ts'
 import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
 import type { CallOutcome, ModelMessage, ModelRequest } from '../../../ports/model-provider.ts'
 import { type AnswerBuilder, outcomeOf } from '../shared/answer.ts'
@@ -44,6 +44,7 @@ const response = z.looseObject({
   incomplete_details: z.looseObject({ reason: z.string().nullish() }).nullish(),
   output: z.array(item).nullish(),
   usage: z.unknown().optional(),
+  service_tier: z.unknown().optional(),
 })
 export type Response = z.output<typeof response>
 
@@ -72,11 +73,13 @@ export function takeEvent({ type, delta }: Event, answer: AnswerBuilder): void {
 
 /** @returns how the call ended; undefined while it runs. */
 export function endOf(
-  { status, error, incomplete_details, output, usage }: Response,
+  { status, error, incomplete_details, output, usage, service_tier }: Response,
   answer: AnswerBuilder,
   { provider, rules, now }: Failing,
 ): CallOutcome | undefined {
   takeUsage(usage, answer)
+  const tier = readTier(service_tier)
+  if (tier !== undefined) answer.usage = { ...answer.usage, tier }
   switch (status) {
     case 'queued':
     case 'in_progress':
