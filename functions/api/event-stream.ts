@@ -11,18 +11,19 @@ const FULL_RETRY_MS = 5_000
 /** Some proxies pass nothing on before they have 2 kB. */
 const PADDING = `: ${' '.repeat(2_048)}\n`
 
-interface Framing {
-  /** Path of the API as the caller sees it. */
-  readonly base: string
+interface Watch {
+  readonly events: AsyncIterable<TaskEvent>
   /** Given back at the end; undefined where there was none. */
   readonly place: Place | undefined
 }
 
-/** @returns pieces of the answer, each one or more whole lines. */
-export async function* toEventStream(
-  events: AsyncIterable<TaskEvent>,
-  { base, place }: Framing,
-): AsyncGenerator<string> {
+/**
+ * @param open begins to watch. Called with the first piece: an answer of which none is read, as HEAD's, takes no place.
+ * @param base path of the API as the caller sees it.
+ * @returns pieces of the answer, each one or more whole lines.
+ */
+export async function* toEventStream(open: () => Promise<Watch>, base: string): AsyncGenerator<string> {
+  const { events, place } = await open()
   try {
     yield `${PADDING}retry: ${place ? RETRY_MS : FULL_RETRY_MS}\n\n`
     for await (const event of events) {

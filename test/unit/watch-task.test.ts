@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { toEventStream } from '../../functions/api/event-stream.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
 import { hasSeenEnd, type TaskEvent, watchTask } from '../../functions/core/application/tasks/watch-task.ts'
@@ -12,6 +13,7 @@ import {
   writePosition,
 } from '../../functions/core/domain/text-piece.ts'
 import type { MemoryStore } from '../fixtures/memory-store.ts'
+import { MemoryWaitPlaces } from '../fixtures/memory-wait-places.ts'
 import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
 interface Context {
@@ -241,6 +243,18 @@ describe('watching a task', () => {
     expect(isOver).toBe(true)
     expect(kindsOf(seen)).not.toContain('end')
     await done
+  })
+
+  it('an answer of which nothing is read takes no place, and one that is read gives its place back', async () => {
+    const places = new MemoryWaitPlaces(1)
+    const open = async () => ({ events: (async function* () {})(), place: await places.take(0, 60_000) })
+    const unread = toEventStream(open, '/api/v1')
+    await unread.return(undefined)
+    const read = toEventStream(open, '/api/v1')
+    expect((await read.next()).value).toContain('retry: 1000')
+    expect(await places.take(0, 60_000)).toBeUndefined()
+    expect((await read.next()).done).toBe(true)
+    expect(await places.take(0, 60_000)).toBeDefined()
   })
 
   it('knows its own ids and no others', () => {

@@ -57,13 +57,13 @@ export const watchTaskRoute = defineRoute({
       ])
     const task = await getTask(needs, { tenant, id })
     if (hasSeenEnd(task, seen.position)) return { status: 204 }
-    const now = clock.now()
-    const until = now + LIMITS.watchSeconds * 1_000
-    const place = await needs.places.take(now, until + 10_000, seen.place)
-    const events = watchTask(needs, { tenant, id }, seen.position, {
-      until: place ? until : now,
-      isHeld: place?.isHeld,
-    })
+    const open = async () => {
+      const now = clock.now()
+      const until = now + LIMITS.watchSeconds * 1_000
+      const place = await needs.places.take(now, until + 10_000, seen.place)
+      const watching = { until: place ? until : now, isHeld: place?.isHeld }
+      return { events: watchTask(needs, { tenant, id }, seen.position, watching), place }
+    }
     return {
       status: 200,
       headers: {
@@ -72,7 +72,7 @@ export const watchTaskRoute = defineRoute({
         'cache-control': 'no-cache, no-transform',
         'x-accel-buffering': 'no',
       },
-      stream: toEventStream(events, { base, place }),
+      stream: toEventStream(open, base),
     }
   },
 })
