@@ -125,7 +125,8 @@ describe('the events of a task', () => {
   })
 
   it('as many watch as the stage lets; the others are told the state and when to come back', async () => {
-    const { id } = await speak(5)
+    // Until all have come, also on a busy machine.
+    const { id } = await speak(25)
     const stop = new AbortController()
     const url = `${running.url}/api/v1/tasks/${id}/events`
     const opened = await Promise.all(
