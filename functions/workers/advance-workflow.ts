@@ -10,6 +10,7 @@ const submission = openSubmission()
 const kicks = openWorkflowQueue()
 const dependencies = {
   ...submission,
+  kicks,
   workflows: openWorkflows(),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
   followUps: openFollowUps(),

@@ -180,6 +180,33 @@ describe('a workflow', () => {
     }
   })
 
+  it('a deadline before the next sweep is asked for on its second, and no other', async () => {
+    const kicks: number[] = []
+    for (const [timeout_seconds, expiresIn] of [
+      [5, undefined],
+      [3_600, undefined],
+      [3_600, 20_000],
+    ] as const) {
+      const world = makeWorkflowWorld()
+      const more = expiresIn === undefined ? {} : { expiresAt: world.clock.now() + expiresIn }
+      const id = await world.create(
+        { chain: [{ wait: { signal: 's', timeout_seconds } }, step()] },
+        'w1',
+        more,
+      )
+      const kick = async (_key: object, delaySeconds = 0) => void kicks.push(delaySeconds)
+      await world.within((dependencies) =>
+        advanceWorkflow(
+          { ...dependencies, kicks: { kick } },
+          { tenant: TENANT, id },
+          world.clock.now() + 9_000,
+        ),
+      )
+      expect(world.read().status).toBe('RUNNING')
+    }
+    expect(kicks).toEqual([5, 20])
+  })
+
   it('the time of the whole ends it and cancels what runs', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ chain: [step(), step()] }, 'w1', { expiresAt: world.clock.now() + 5_000 })

@@ -1,3 +1,4 @@
+import { TIMING } from '../../../contract/timing.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import type { TaskFailure, TaskKey } from '../../domain/task.ts'
 import { conditionHolds } from '../../domain/workflow/condition.ts'
@@ -49,6 +50,7 @@ export async function advanceWorkflow(
 
     const starting = plan.nodes.find(({ name }) => seen.nodes[name]?.status === 'STARTING')
     let next: Workflow | undefined
+    let isMoving = true
     if (starting) {
       // Whoever wrote last makes its tasks; when that process dies, the row is due.
       if ((seen.dueAt ?? 0) > clock.now() && seen.version !== written) return 'done'
@@ -58,7 +60,8 @@ export async function advanceWorkflow(
     } else {
       const now = clock.now()
       const decision = decide(plan, seen, await readJoins(dependencies, plan, seen), now)
-      next = decision.isChanged || decision.start.length ? decision.workflow : undefined
+      isMoving = decision.start.length > 0
+      next = decision.isChanged || isMoving ? decision.workflow : undefined
       for (const node of decision.start)
         if (next)
           next = { ...next, nodes: { ...next.nodes, [node.name]: await begin(dependencies, next, node) } }
@@ -73,6 +76,7 @@ export async function advanceWorkflow(
       continue
     }
     written = seen.version + 1
+    if (!isMoving) await kickForDeadline(dependencies, seen, next)
     if (next.status !== 'RUNNING')
       log(`workflow.${next.status.toLowerCase()}`, {
         tenant: key.tenant,
@@ -81,6 +85,20 @@ export async function advanceWorkflow(
       })
   }
   throw new UnavailableError('Too many at once move this workflow on.')
+}
+
+/** A wait or a whole that is over before a sweep has to come by: without this its deadline would be up to a minute late. */
+async function kickForDeadline(
+  { kicks, clock, log }: WorkflowDependencies,
+  seen: Workflow,
+  { tenant, id, status, dueAt }: Workflow,
+): Promise<void> {
+  if (!kicks || status !== 'RUNNING' || dueAt === undefined || dueAt === seen.dueAt) return
+  const waitMs = dueAt - clock.now()
+  if (waitMs > TIMING.sweepMs) return
+  await kicks
+    .kick({ tenant, id }, Math.max(0, Math.ceil(waitMs / 1_000)))
+    .catch((error) => log('workflow.unsent', { tenant, workflow_id: id, cause: String(error) }))
 }
 
 /** What was made first may have failed, or the time may be over, before the last of many is made: then the rest is not. */

@@ -11,6 +11,7 @@ import {
   stepKey,
   type Workflow,
 } from '../../domain/workflow/workflow.ts'
+import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { Changed } from '../../ports/task-store.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
@@ -29,6 +30,8 @@ export interface WorkflowDependencies extends SubmitDependencies {
    */
   readonly prepare: (tenant: string, body: TaskBody) => Submission | Promise<Submission>
   readonly followUps: FollowUpSteps
+  /** Asked for the deadlines that come before the next sweep. */
+  readonly kicks?: KickQueue
 }
 
 /** The row is told of so many made tasks at once. */
