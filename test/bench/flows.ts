@@ -77,7 +77,7 @@ async function measureLeaves(): Promise<void> {
 /** What is due in one second: made by `make`, told apart by its tag. */
 async function measureTogether(what: string, tag: string, make: (at: string, task: object) => Promise<void>) {
   const from = Date.now()
-  const at = Math.ceil((from + Math.max(90_000, schedules * 130)) / 1_000) * 1_000
+  const at = Math.ceil((from + Math.max(90_000, schedules * 400)) / 1_000) * 1_000
   let index = 0
   await driver.load(10, schedules, async () => {
     index += 1
