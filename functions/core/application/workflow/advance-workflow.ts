@@ -76,7 +76,8 @@ export async function advanceWorkflow(
       continue
     }
     written = seen.version + 1
-    if (!isMoving) await kickForDeadline(dependencies, seen, next)
+    // What moves is due soon again in any case; of deadlines, that of the whole alone is known then.
+    if (!isMoving || next.dueAt === next.expiresAt) await kickForDeadline(dependencies, seen, next)
     if (next.status !== 'RUNNING')
       log(`workflow.${next.status.toLowerCase()}`, {
         tenant: key.tenant,
