@@ -1,7 +1,7 @@
 import { getTask } from '../core/application/tasks/get-task.ts'
-import { RequestError } from '../core/domain/errors.ts'
+import { MissingError, RequestError } from '../core/domain/errors.ts'
 import { mayNameFiles, withFileLinks } from '../core/domain/file-links.ts'
-import type { TaskKey } from '../core/domain/task.ts'
+import type { Payload, TaskKey } from '../core/domain/task.ts'
 import { openFiles, openPayloads, openStore } from '../hosts/lambda.ts'
 import { anyJson } from './schemas/task.ts'
 import { MAX_ANSWER_BYTES } from './schemas/task-json.ts'
@@ -37,11 +37,16 @@ export async function givePayload(
   const task = await getTask({ store }, key)
   const payload = task[part]
   if (!payload) throw new RequestError('not_found', `The task is ${task.status} and has no ${part}.`)
+  const read = (kept: Payload) =>
+    payloads.read(kept).catch((error: unknown) => {
+      if (!(error instanceof MissingError)) throw error
+      throw new RequestError('not_found', `The ${part} of this task is not there any more.`)
+    })
   if ('json' in payload && (part === 'input' || !mayNameFiles(payload.json)))
     // The text itself where there is no file in it: a number of twenty digits stays what it is.
     return { status: 200, text: payload.json } as const
   if ('json' in payload || (payload.hasFiles && payload.bytes <= MAX_ANSWER_BYTES)) {
-    const linked = await withFileLinks(JSON.parse(await payloads.read(payload)), linkIn(files, task))
+    const linked = await withFileLinks(JSON.parse(await read(payload)), linkIn(files, task))
     const text = JSON.stringify(linked)
     // The text is a string in Lambda's own answer, so that its quotes count twice.
     if ('json' in payload || Buffer.byteLength(JSON.stringify(text)) <= MAX_ANSWER_BYTES)

@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { getWorkflow, signalWorkflow } from '../../../core/application/workflow/change-workflow.ts'
+import { readPlan } from '../../../core/application/workflow/read-plan.ts'
 import { kickOrLeave } from '../../../core/application/workflow/submit-workflow.ts'
-import type { Plan } from '../../../core/domain/workflow/plan.ts'
+import { RequestError } from '../../../core/domain/errors.ts'
 import { SIGNAL_INLINE_BYTES } from '../../../core/domain/workflow/workflow.ts'
 import { defineRoute } from '../../define-route.ts'
 import { workflowParams, workflowSchema } from '../../schemas/workflow.ts'
@@ -22,7 +23,8 @@ export const signalWorkflowRoute = defineRoute({
   needs: openWorkflowNeeds,
   handle: async ({ tenant, base, params: { id, name }, body }, needs) => {
     const key = { tenant, id }
-    const plan = JSON.parse(await needs.payloads.read((await getWorkflow(needs, key)).plan)) as Plan
+    const plan = await readPlan(needs.payloads, await getWorkflow(needs, key))
+    if (!plan) throw new RequestError('not_found', 'The plan of this workflow is not there any more.')
     const payload = await needs.payloads.keep(
       key,
       `signal-${needs.ids.token()}`,

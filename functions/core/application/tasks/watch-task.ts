@@ -1,3 +1,4 @@
+import { MissingError } from '../../domain/errors.ts'
 import { type KeptStep, stepLifeOf } from '../../domain/step.ts'
 import { isFinal, type Payload, type Task, type TaskKey } from '../../domain/task.ts'
 import { isSameText, type Position, type TextPiece } from '../../domain/text-piece.ts'
@@ -176,8 +177,14 @@ class Watcher {
 
   async #resultText(result: Payload): Promise<string | undefined> {
     if ('bytes' in result && result.bytes > MAX_TEXT_BYTES) return undefined
-    const value: unknown = JSON.parse(await this.#dependencies.payloads.read(result))
-    return typeof value === 'string' ? value : undefined
+    try {
+      const value: unknown = JSON.parse(await this.#dependencies.payloads.read(result))
+      return typeof value === 'string' ? value : undefined
+    } catch (error) {
+      // Deleted by hand: the end is told without it.
+      if (error instanceof MissingError) return undefined
+      throw error
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { MAX_TASKS, type Plan, type PlanNode } from '../../domain/workflow/plan.
 import { MissingReferenceError } from '../../domain/workflow/references.ts'
 import {
   decide,
+  end,
   hasTasks,
   type Join,
   type NodeState,
@@ -15,6 +16,7 @@ import {
 } from '../../domain/workflow/workflow.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { cancelOpenTasks } from './cancel-open-tasks.ts'
+import { readPlan } from './read-plan.ts'
 import { startTasks, type WorkflowDependencies } from './start-tasks.ts'
 import { readValues } from './step-values.ts'
 
@@ -46,12 +48,13 @@ export async function advanceWorkflow(
     if (!seen) return 'done'
     if (seen.status !== 'RUNNING')
       return seen.dueAt === undefined ? 'done' : cancelOpenTasks(dependencies, seen, stopAt)
-    plan ??= JSON.parse(await payloads.read(seen.plan)) as Plan
+    plan ??= await readPlan(payloads, seen)
 
-    const starting = plan.nodes.find(({ name }) => seen.nodes[name]?.status === 'STARTING')
+    const starting = plan?.nodes.find(({ name }) => seen.nodes[name]?.status === 'STARTING')
     let next: Workflow | undefined
     let isMoving = true
-    if (starting) {
+    if (!plan) next = withoutPlan(seen, clock.now())
+    else if (starting) {
       // Whoever wrote last makes its tasks; when that process dies, the row is due.
       if ((seen.dueAt ?? 0) > clock.now() && seen.version !== written) return 'done'
       if (clock.now() > stopAt) return 'unfinished'
@@ -101,6 +104,16 @@ async function kickForDeadline(
     .kick({ tenant, id }, Math.max(0, Math.ceil(waitMs / 1_000)))
     .catch((error) => log('workflow.unsent', { tenant, workflow_id: id, cause: String(error) }))
 }
+
+/** Its open tasks are cancelled: nothing can follow them. */
+const withoutPlan = (seen: Workflow, now: number): Workflow => ({
+  ...end(seen, seen.nodes, now, 'FAILED', {
+    code: 'plan_missing',
+    message: 'The plan of this workflow is not there any more: somebody deleted it from the bucket.',
+    retryable: false,
+  }).workflow,
+  dueAt: now,
+})
 
 /** What was made first may have failed, or the time may be over, before the last of many is made: then the rest is not. */
 async function endOfStart(

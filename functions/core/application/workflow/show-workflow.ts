@@ -1,9 +1,9 @@
-import type { Plan } from '../../domain/workflow/plan.ts'
 import { type NodeState, shardsOf, stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
 import type { Ids } from '../../ports/clock.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
+import { readPlan } from './read-plan.ts'
 import { sideBySide } from './side-by-side.ts'
 
 export interface ShowWorkflowDependencies {
@@ -40,7 +40,7 @@ export async function showWorkflow(
   workflow: Workflow,
 ): Promise<ShownWorkflow> {
   const { workflows, payloads, ids } = dependencies
-  const plan = JSON.parse(await payloads.read(workflow.plan)) as Plan
+  const plan = (await readPlan(payloads, workflow)) ?? { nodes: [] }
   const steps: ShownStep[] = new Array(plan.nodes.length)
   let costMicroUsd: number | null = 0
   await sideBySide(plan.nodes.length, async (index) => {

@@ -1,6 +1,9 @@
+import { MissingError } from '../../domain/errors.ts'
+import type { Payload } from '../../domain/task.ts'
 import type { PlanNode } from '../../domain/workflow/plan.ts'
 import {
   findReferences,
+  MissingReferenceError,
   parseReference,
   type Reference,
   readReference,
@@ -93,14 +96,20 @@ async function readStep(
   if (!state) return { status: 'WAITING' }
   const { status, error = null, size } = state
   if (status !== 'COMPLETED') return { status, error }
+  const read = async (payload: Payload): Promise<unknown> => {
+    const text = await payloads.read(payload).catch((cause: unknown) => {
+      if (!(cause instanceof MissingError)) throw cause
+      throw new MissingReferenceError(`What step "${name}" gave is not there any more.`, { cause })
+    })
+    return JSON.parse(text)
+  }
   const signal = state.signal === undefined ? undefined : workflow.signals[state.signal]
-  if (size === undefined)
-    return { status, result: signal ? JSON.parse(await payloads.read(signal.payload)) : null, error }
+  if (size === undefined) return { status, result: signal ? await read(signal.payload) : null, error }
   const results: unknown[] = new Array(size).fill(null)
   await sideBySide(size, async (index) => {
     const id = ids.derivedTaskId(workflow.tenant, stepKey(workflow.id, name, index))
     const task = await store.get({ tenant: workflow.tenant, id })
-    if (task?.result) results[index] = JSON.parse(await payloads.read(task.result))
+    if (task?.result) results[index] = await read(task.result)
   })
   return state.isMany ? { status, results, error } : { status, result: results[0], error }
 }
