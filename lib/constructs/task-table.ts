@@ -24,6 +24,8 @@ export class TaskTable extends Construct {
     { protection, table, dataKmsArn }: Pick<StageSettings, 'protection' | 'table' | 'dataKmsArn'>,
   ) {
     super(scope, id)
+    // Of the indexes too: one that refuses a write refuses it for the table.
+    const warm = table.warmWriteUnits ? { warmThroughput: { writeUnitsPerSecond: table.warmWriteUnits } } : {}
     this.table = new dynamodb.TableV2(this, 'Table', {
       partitionKey: text(TABLE.partitionKey),
       sortKey: text(TABLE.sortKey),
@@ -32,6 +34,7 @@ export class TaskTable extends Construct {
         ...(table.maxReadUnits ? { maxReadRequestUnits: table.maxReadUnits } : {}),
         ...(table.maxWriteUnits ? { maxWriteRequestUnits: table.maxWriteUnits } : {}),
       }),
+      ...warm,
       globalSecondaryIndexes: [
         ...[TABLE.listIndex, TABLE.stateIndex].map(({ name, partitionKey, sortKey, include }) => ({
           indexName: name,
@@ -39,6 +42,7 @@ export class TaskTable extends Construct {
           sortKey: text(sortKey),
           projectionType: dynamodb.ProjectionType.INCLUDE,
           nonKeyAttributes: [...include],
+          ...warm,
         })),
         {
           indexName: TABLE.dueIndex.name,
@@ -46,6 +50,7 @@ export class TaskTable extends Construct {
           sortKey: { name: TABLE.dueIndex.sortKey, type: dynamodb.AttributeType.NUMBER },
           projectionType: dynamodb.ProjectionType.INCLUDE,
           nonKeyAttributes: [...TABLE.dueIndex.include],
+          ...warm,
         },
       ],
       ...(dataKmsArn

@@ -1,5 +1,5 @@
 import { LANES, TABLE } from '../../functions/contract.ts'
-import type { StageSettings } from '../stages/stage-schema.ts'
+import { NEW_TABLE_WRITE_UNITS, type StageSettings } from '../stages/stage-schema.ts'
 import { laneRate, REQUESTS_PER_TASK } from './estimate.ts'
 
 /** Of one partition of a table or an index: docs.aws.amazon.com/amazondynamodb, "Designing partition keys". */
@@ -13,6 +13,8 @@ const CHANGES = 2
 export const listWrites = (include: readonly string[] = TABLE.listIndex.include): number =>
   1 + (include.includes('status') ? CHANGES : 0)
 const STATE_WRITES = 2
+/** Write units of the table itself: the row put, claimed, ended and counted (1, 1, 3, 3), its hour and its day; the indexes have their own. */
+const ROW_UNITS = 10
 const HEARTBEAT_SECONDS = 20
 
 export interface Limit {
@@ -47,6 +49,11 @@ export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[
       name: 'What is due',
       tasksPerSecond: (TABLE.dueShards * PARTITION_WRITE_UNITS) / dueWrites,
       basis: `${dueWrites} writes a task into ${TABLE.dueShards} partitions of the due index`,
+    },
+    {
+      name: 'A new table',
+      tasksPerSecond: (stage.table.warmWriteUnits ?? NEW_TABLE_WRITE_UNITS) / ROW_UNITS,
+      basis: `${ROW_UNITS} write units a task of ${stage.table.warmWriteUnits ?? NEW_TABLE_WRITE_UNITS}, doubled each time it was reached; table.warmWriteUnits`,
     },
     {
       name: 'The account',

@@ -18,6 +18,9 @@ export type PreviewName = `preview-${string}`
 export type StageName = (typeof STAGE_NAMES)[number] | PreviewName
 
 /** The name becomes part of every physical name; a queue's may have 80 characters, and people type it. */
+/** docs.aws.amazon.com/amazondynamodb, "Pre-warming a table for on-demand capacity mode". */
+export const NEW_TABLE_WRITE_UNITS = 4_000
+
 const PREVIEW_NAME = /^preview-[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}$/
 export const PREVIEW_RULE =
   'lower-case letters, digits and single hyphens, a letter first, at most 24 characters, e.g. "pr-123"'
@@ -337,9 +340,21 @@ export const stageSchema = z
       .default({}),
     /** Tasks that the stage itself submits, again and again. Shown by the API, changed here alone. */
     schedules: schedulesSchema,
-    /** The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. */
+    /**
+     * The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. And the write units a
+     * second that table and indexes bear from the first one on: left out, a new table bears 4,000 and refuses what comes above until it has grown.
+     * AWS charges for warming once.
+     */
     table: z
-      .strictObject({ maxWriteUnits: whole.min(1).optional(), maxReadUnits: whole.min(1).optional() })
+      .strictObject({
+        maxWriteUnits: whole.min(1).optional(),
+        maxReadUnits: whole.min(1).optional(),
+        warmWriteUnits: whole.min(NEW_TABLE_WRITE_UNITS).optional(),
+      })
+      .refine(({ maxWriteUnits, warmWriteUnits }) => (warmWriteUnits ?? 0) <= (maxWriteUnits ?? Infinity), {
+        path: ['warmWriteUnits'],
+        message: 'is above maxWriteUnits, which would refuse it.',
+      })
       .default({}),
     /**
      * The customer's key that encrypts rows and payload objects; left out, they are under keys that AWS owns. Its policy must

@@ -18,6 +18,7 @@ describe('what production bears', () => {
     expect(bears(prod, 10)).toEqual({
       'Lane ai': 18,
       'One key': 166.7,
+      'A new table': 400,
       'The account': 821.7,
       'One tenant’s list': 2_000,
       'What is due': 2_666.7,
@@ -39,6 +40,7 @@ describe('what production bears', () => {
     expect(bears({ ...prod, lanes: { ...prod.lanes, ai } }, 10)['Lane ai']).toBe(36)
     const api = { ...prod.api, requestsPerSecond: 50 }
     expect(bears({ ...prod, api }, 10)['One key']).toBe(16.7)
+    expect(bears({ ...prod, table: { warmWriteUnits: 20_000 } }, 10)['A new table']).toBe(2_000)
   })
 
   it('writes a task into the list index once, since nothing that changes is projected', () => {

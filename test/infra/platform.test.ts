@@ -45,6 +45,15 @@ describe('what a platform team asks for is a setting', () => {
     })
   })
 
+  it('a table and indexes that bear a burst from the first second on', () => {
+    const { stateful } = withSettings({ table: { warmWriteUnits: 20_000 } })
+    const [table] = Object.values(stateful.byType('AWS::DynamoDB::GlobalTable'))
+    const warm = { WriteUnitsPerSecond: 20_000 }
+    expect(table?.Properties.WarmThroughput).toEqual(warm)
+    const indexes = table?.Properties.GlobalSecondaryIndexes as readonly { readonly WarmThroughput: object }[]
+    expect(indexes.map(({ WarmThroughput }) => WarmThroughput)).toEqual([warm, warm, warm])
+  })
+
   it('a domain with a base path of any depth, and no other address', () => {
     const { stateless } = withDoor({
       domain: {
