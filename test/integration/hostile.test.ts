@@ -159,7 +159,7 @@ describe('whatever is sent, the answer is fair', () => {
 
   it.each([
     ['{"prompt":"x","prompt":"y"}', 202],
-    ['{"prompt":"\\ud800"}', 202],
+    ['{"prompt":"\\ud800"}', 422],
     [`{"prompt":"${'\\u0000'.repeat(1000)}"}`, 202],
     ['{"__proto__":{"prompt":"x"}}', 422],
     ['{"constructor":{"prototype":{"x":1}},"prompt":"x"}', 422],
