@@ -92,6 +92,18 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     }),
   ],
   [
+    'two stages would have a dashboard of one name',
+    spoil('observability', 'AWS::CloudWatch::Dashboard', /./, (p) =>
+      Object.assign(p, { DashboardName: 'TaskRunner' }),
+    ),
+  ],
+  [
+    'two stages would have a function of one name',
+    spoil('stateless', 'AWS::Lambda::Function', /^Sweeper/, (p) =>
+      Object.assign(p, { FunctionName: 'sweep' }),
+    ),
+  ],
+  [
     'a worker is stopped after sixteen steps of one workflow',
     spoil('stateless', 'AWS::Lambda::Function', /^laneai/, (p) => delete p.RecursiveLoop),
   ],

@@ -371,6 +371,31 @@ const loops: Check = ({ stateless }) => {
   })
 }
 
+/** Names that an account has once in a Region, or once at all: without the stage in them a second stage could not stand beside the first. */
+const UNIQUE: Readonly<Record<string, readonly string[]>> = {
+  'AWS::SQS::Queue': ['QueueName'],
+  'AWS::ApiGateway::RestApi': ['Name'],
+  'AWS::CloudWatch::Alarm': ['AlarmName'],
+  'AWS::CloudWatch::CompositeAlarm': ['AlarmName'],
+  'AWS::CloudWatch::Dashboard': ['DashboardName'],
+  'AWS::Logs::QueryDefinition': ['Name'],
+}
+/** Better left to CloudFormation: it makes one that nothing else has. */
+const OWN = ['TableName', 'BucketName', 'FunctionName', 'RoleName', 'TopicName', 'LogGroupName']
+
+const names: Check = (templates) =>
+  Object.values<Resources>({ ...templates }).flatMap((resources) =>
+    Object.entries(resources).flatMap(([id, { Type, Properties = {} }]) => [
+      ...(UNIQUE[Type] ?? [])
+        .filter((field) => Properties[field] !== undefined)
+        .filter((field) => !readable(Properties[field]).startsWith('TaskRunner-prod'))
+        .map((field) => `${id}: ${field} does not name the stage`),
+      ...OWN.filter((field) => typeof Properties[field] === 'string').map(
+        (field) => `${id}: ${field} is written out`,
+      ),
+    ]),
+  )
+
 /** CloudFormation refuses to remove an export in use: what comes and goes with a lane or a function must not be one. */
 const exports: Check = (templates) =>
   Object.entries(templates).flatMap(([name, resources]) => {
@@ -397,6 +422,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   levels,
   files,
   loops,
+  names,
   exports,
 }
 
