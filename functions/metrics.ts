@@ -43,6 +43,15 @@ export const METRICS = [
     means: 'Tasks accepted.',
   }),
   define({
+    name: 'AcceptTime',
+    unit: 'Milliseconds',
+    events: ['task.submitted'],
+    value: 'accept_ms',
+    dimensions: [[]],
+    means:
+      'From when the gateway has a submit to when its message is sent, cold starts included; not what a caller waits for then.',
+  }),
+  define({
     name: 'Started',
     unit: 'Count',
     events: ['task.claimed'],

@@ -117,6 +117,7 @@ export const ACCEPTED = {
 interface SubmitRequest {
   readonly tenant: string
   readonly base: string
+  readonly receivedAt: number
   readonly headers: z.output<typeof submitHeaders>
 }
 
@@ -132,7 +133,11 @@ export const prepareBody = async (
  *
  * @throws RequestError when a field is wrong, or the idempotency key came with another body.
  */
-export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequest, body: SubmitBody) {
+export async function accept(
+  needs: Needs,
+  { tenant, base, receivedAt, headers }: SubmitRequest,
+  body: SubmitBody,
+) {
   const submission = await prepareSubmission(needs.prepare, {
     ...body,
     tenant,
@@ -140,7 +145,7 @@ export async function accept(needs: Needs, { tenant, base, headers }: SubmitRequ
     trace: parseTrace(headers.traceparent),
   })
   needs.estimates.prepare({ ...submission, lane: laneOf(submission) })
-  const { task: accepted, isReplay } = await submitTask(needs, submission)
+  const { task: accepted, isReplay } = await submitTask(needs, { ...submission, receivedAt })
   const wait = readWait(headers.Prefer)
   const { value: task, hasWaited } = await awaitEnd(needs, accepted, wait)
   const read = (payload: Payload) => needs.payloads.read(payload)

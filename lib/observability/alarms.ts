@@ -88,7 +88,7 @@ export class Alarms extends Construct {
     const metrics = new StageMetrics(props.stageName)
     for (const lane of props.lanes) this.#watchLane(metrics, lane)
     this.#watchTasks(metrics)
-    this.#watchApi()
+    this.#watchApi(metrics)
     this.#watchProviders(metrics)
     this.#watchBudget(metrics)
     const urgent = this.#made.filter(({ severity }) => severity === 'urgent').map(({ alarm }) => alarm)
@@ -233,7 +233,7 @@ export class Alarms extends Construct {
     })
   }
 
-  #watchApi(): void {
+  #watchApi(metrics: StageMetrics): void {
     const { api } = this.#props
     this.#alarm('ApiFails', {
       severity: 'urgent',
@@ -245,11 +245,12 @@ export class Alarms extends Construct {
     })
     this.#alarm('ApiSlow', {
       severity: 'notice',
-      metric: api.metricLatency({ period: MINUTE, statistic: 'p99' }),
+      // The gateway's own latency counts with all the time of those who wait for an end or watch a stream.
+      metric: metrics.own('AcceptTime', { statistic: 'p99' }),
       threshold: THRESHOLDS.apiP99Ms,
       evaluationPeriods: 5,
       datapointsToAlarm: 3,
-      means: `One request in a hundred takes longer than ${THRESHOLDS.apiP99Ms / 1_000} s.`,
+      means: `One submit in a hundred takes longer than ${THRESHOLDS.apiP99Ms / 1_000} s.`,
     })
   }
 

@@ -179,8 +179,8 @@ export class Dashboards extends Construct {
       ],
       [
         graph(
-          'API latency, ms',
-          PERCENTILES.map((statistic) => api.metricLatency({ period: MINUTE, statistic, label: statistic })),
+          'Submit, ms',
+          PERCENTILES.map((statistic) => metrics.own('AcceptTime', { statistic, label: statistic })),
           THRESHOLDS.apiP99Ms,
         ),
         graph(

@@ -208,6 +208,16 @@ describe('an input comes to the author’s code as its schema makes it', () => {
     expect(given).toEqual(expected)
   })
 
+  it.each([
+    ['the time since its request came', -1_200, 1_200],
+    ['nothing where the gateway’s clock is ahead', 50, 0],
+  ])('tells %s, whatever its caller waits for then', async (_name, since, expected) => {
+    const world = makeWorld()
+    const receivedAt = world.clock.now() + since
+    await submitTask(world, { ...(await submission({ type: 'example.run' })), receivedAt })
+    expect(world.events.find(({ event }) => event === 'task.submitted')?.fields.accept_ms).toBe(expected)
+  })
+
   it('what is kept shows the defaults, where checking it again gives the same', async () => {
     expect(await submission({ type: 'example.run' })).toMatchObject({
       input: { name: 'example', seconds: 5 },

@@ -45,6 +45,8 @@ export interface Submission {
   readonly trace?: string
   /** SHA-256 of the request in canonical form. */
   readonly bodyHash: string
+  /** When its request came, by the gateway's clock. */
+  readonly receivedAt?: number
 }
 
 /** What is asked of a task that wants to begin. */
@@ -175,6 +177,7 @@ export async function submitTask(
   }
 
   if (!isParked) await enqueue({ store, queue, clock, log }, task, startAt)
-  log('task.submitted', { ...taskFields(task), status: task.status })
+  const acceptMs = Math.max(0, clock.now() - (submission.receivedAt ?? now))
+  log('task.submitted', { ...taskFields(task), status: task.status, accept_ms: acceptMs })
   return { task, isReplay: false }
 }
