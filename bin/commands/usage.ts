@@ -3,11 +3,11 @@ import { dollars, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
 
-/** `usage`: tokens and money by model, type and day. */
+/** `usage`: tokens and money by model, type, day and tag. */
 export const addUsage: AddCommand = (program) => {
   program
     .command('usage')
-    .description('show tokens and cost by model, type and day')
+    .description('show tokens and cost by model, type, day and tag')
     .option('--hours <n>', 'of the last so many hours', wholeNumber, 24)
     .action(async (options: { hours: number }, command) => {
       const session = await openSession(command)
@@ -35,5 +35,11 @@ export function usageText(answer: Usage, paint: Paint): string {
   const sum = `Since ${answer.since}: ${answer.input_tokens} tokens in, ${answer.output_tokens} out, ${dollars(answer.cost_usd)}`
   if (rows.length === 0) return sum
   const models = table(['MODEL', 'PROVIDER', 'TASKS', 'IN', 'OUT', 'COST'], rows, { paint })
-  return [sum, models, lines('TYPE', answer.by_type), lines('DAY', answer.by_day)].join('\n')
+  return [
+    sum,
+    models,
+    lines('TYPE', answer.by_type),
+    lines('DAY', answer.by_day),
+    ...(Object.keys(answer.by_tag).length > 0 ? [lines('TAG', answer.by_tag)] : []),
+  ].join('\n')
 }

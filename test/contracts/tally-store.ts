@@ -13,6 +13,7 @@ const addition = (changes: Partial<Addition> = {}): Addition => ({
   finishedAt: AT,
   type: 'text.generate',
   model: 'gpt-4o',
+  tags: [],
   provider: 'openai',
   status: 'COMPLETED',
   isLate: false,
@@ -75,6 +76,34 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       expect(sum(({ counts }) => counts.COMPLETED ?? 0, 'example.run')).toBe(1)
       expect(new Set((await read()).map(({ at }) => at))).toEqual(new Set(['2026-11-25T21', '2026-11-25T22']))
       expect(await read('hour', AT, 'acme')).toEqual([])
+    })
+
+    it('has what was used under each tag, once, and a late addition too', async () => {
+      const tags = ['customer/ü#1', 'nightly', '__proto__']
+      await Promise.all([1, 2, 3].map(() => tallies.add(addition({ tags }))))
+      await tallies.add(addition({ id: 'other', tags: ['nightly'] }))
+      await tallies.add(addition({ id: 'unused', tags: ['nightly', 'no-model'], usage: NOTHING }))
+      const more = { ...USAGE, inputTokens: 20, costMicroUsd: 30 }
+      await tallies.add(addition({ tags, usage: more, before: USAGE, additions: 1, isLate: true }))
+      for (const period of ['hour', 'day'] as const) {
+        const rows = await tallies.readTags('acme/ü#1', period, AT)
+        const of = (tag: string) => {
+          const its = rows.filter((row) => row.tag === tag)
+          return [
+            its.reduce((sum, { users }) => sum + users, 0),
+            its.reduce((sum, { usage }) => sum + usage.costMicroUsd, 0),
+          ]
+        }
+        expect([of('customer/ü#1'), of('nightly'), of('__proto__'), of('no-model')]).toEqual([
+          [1, 30],
+          [2, 41],
+          [1, 30],
+          [0, 0],
+        ])
+        expect(rows[0]?.at).toBe(period === 'hour' ? '2026-11-25T21' : '2026-11-25')
+      }
+      expect((await read()).every(({ type }) => type === 'text.generate')).toBe(true)
+      expect(await tallies.readTags('acme', 'hour', AT)).toEqual([])
     })
 
     it('adds usage that came later, whoever of the two is first, and never the end again', async () => {

@@ -43,7 +43,14 @@ function makeTalliedWorld(end: 'completes' | 'fails' | 'waits' = 'completes') {
     submit: () =>
       submitTask(
         { ...world, isTallied: true },
-        { ...SUBMISSION, model: 'gpt-4o', idempotencyKey: 'key', input: null, maxAttempts: 3 },
+        {
+          ...SUBMISSION,
+          tags: ['one', 'two'],
+          model: 'gpt-4o',
+          idempotencyKey: 'key',
+          input: null,
+          maxAttempts: 3,
+        },
       ),
     work: (death?: Death) => {
       const life = new Life(death, world.clock.sleep)
@@ -69,7 +76,7 @@ async function check(world: TalliedWorld, counts: Record<string, number>): Promi
   for (const hours of [24, 200]) {
     const stats = await surveyTasks({ ...world }, 'acme', hours)
     expect(stats.counts).toEqual(counts)
-    const { total, byModel, byType, byDay } = await surveyUsage(world, 'acme', hours)
+    const { total, byModel, byType, byDay, byTag } = await surveyUsage(world, 'acme', hours)
     const use = {
       tasks: row?.usage ? 1 : 0,
       inputTokens: row?.usage?.inputTokens ?? 0,
@@ -81,6 +88,7 @@ async function check(world: TalliedWorld, counts: Record<string, number>): Promi
       expect(Object.values(by).reduce((sum, { costMicroUsd }) => sum + (costMicroUsd ?? 0), 0)).toBe(
         use.costMicroUsd,
       )
+    expect(byTag).toEqual(row?.usage ? { one: use, two: use } : {})
   }
 }
 

@@ -134,6 +134,9 @@ export const usageAnswer = z
     by_model: z.record(z.string(), use.extend({ provider: z.string() })),
     by_type: z.record(z.string(), use),
     by_day: z.record(z.string(), use).describe('Days in UTC.'),
+    by_tag: z
+      .record(z.string(), use)
+      .describe('The 100 dearest tags. A task with several tags is in each, so that they do not add up.'),
   })
   .meta({ id: 'Usage' })
 

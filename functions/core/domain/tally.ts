@@ -50,6 +50,7 @@ export interface Addition {
   readonly finishedAt: number
   readonly type: string
   readonly model: string
+  readonly tags: readonly string[]
   readonly provider: string | undefined
   readonly status: Status
   /** The end itself was added before; only usage is new. */
@@ -67,11 +68,11 @@ export interface Addition {
 }
 
 export function additionOf(task: Task): Addition {
-  const { tenant, id, epoch, type, model, status, usage, tallied, startedAt, createdAt, runAt } = task
+  const { tenant, id, epoch, type, model, tags, status, usage, tallied, startedAt, createdAt, runAt } = task
   const finishedAt = task.finishedAt ?? task.updatedAt ?? createdAt
   const firstStart = task.history[0]?.startedAt ?? startedAt
   return {
-    ...{ tenant, id, epoch, finishedAt, type, status },
+    ...{ tenant, id, epoch, finishedAt, type, tags, status },
     model: model ?? '',
     provider: usage?.provider,
     isLate: tallied?.epoch === epoch,

@@ -11,8 +11,8 @@ export type Period = 'hour' | 'day'
  */
 export interface TallyStore {
   /**
-   * Adds the end of a task to the row of its hour and of its day. Done twice it changes nothing: each row keeps a mark of
-   * what was added, until `confirm` and some minutes more.
+   * Adds the end of a task to the row of its hour and of its day, and what it used to those of each of its tags. Done twice it
+   * changes nothing: each row keeps a mark of what was added, until `confirm` and some minutes more.
    *
    * @returns how many additions the task has had now.
    */
@@ -25,6 +25,15 @@ export interface TallyStore {
    * @param part `usage`: without counts of ends and times, which are nine tenths of a row.
    */
   read(tenant: string, period: Period, since: number, part?: 'whole' | 'usage'): Promise<readonly TallyRow[]>
+  /** The same of its tags. A task that used no model is in none. */
+  readTags(tenant: string, period: Period, since: number): Promise<readonly TagRow[]>
+}
+
+export interface TagRow {
+  readonly at: string
+  readonly tag: string
+  readonly users: number
+  readonly usage: Counted
 }
 
 export interface TallyRow {

@@ -10,12 +10,12 @@ export const getUsageRoute = defineRoute({
   path: '/usage',
   function: 'api-operate',
   scope: 'tasks:read',
-  summary: 'Get tokens and cost by model, task type and day',
+  summary: 'Get tokens and cost by model, task type, day and tag',
   query: hoursQuery,
   answers: { 200: { description: 'Of the caller’s tasks that ended in that time.', schema: usageAnswer } },
   needs: () => ({ tallies: openTallies(), clock }),
   handle: async ({ tenant, query: { hours } }, needs) => {
-    const { since, total, byModel, byType, byDay } = await surveyUsage(needs, tenant, hours)
+    const { since, total, byModel, byType, byDay, byTag } = await surveyUsage(needs, tenant, hours)
     const { tasks: _tasks, ...sums } = toUse(total)
     return {
       status: 200,
@@ -25,6 +25,7 @@ export const getUsageRoute = defineRoute({
         by_model: mapped(byModel, (use) => ({ ...toUse(use), provider: use.provider })),
         by_type: mapped(byType, toUse),
         by_day: mapped(byDay, toUse),
+        by_tag: mapped(byTag, toUse),
       },
     }
   },

@@ -4,7 +4,7 @@ import { TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import { type Addition, bucketOf, type Counted, isSameUsage } from '../../domain/tally.ts'
 import { FINAL_STATUSES, type TaskKey } from '../../domain/task.ts'
-import type { Period, TallyRow, TallyStore } from '../../ports/tally-store.ts'
+import type { Period, TagRow, TallyRow, TallyStore } from '../../ports/tally-store.ts'
 import { type Row, shardOf } from './row.ts'
 import { Table } from './table.ts'
 
@@ -26,13 +26,16 @@ const REMOVED_AT_ONCE = 20
 const ROUNDS = 5
 
 const USAGE_FIELDS = [
-  ...['sk', 'type', 'model', 'provider', 'users'],
+  ...['sk', 'type', 'model', 'provider', 'users', 'tag'],
   ...['inputTokens', 'outputTokens', 'costMicroUsd', 'unpriced'],
 ]
 const USAGE = {
   ProjectionExpression: USAGE_FIELDS.map((field) => `#${field}`).join(', '),
   ExpressionAttributeNames: Object.fromEntries(USAGE_FIELDS.map((field) => [`#${field}`, field])),
 }
+
+/** Before the key of a row that belongs to a tag. */
+const TAGS = 'tag#'
 
 interface Mark {
   readonly pk: string
@@ -78,8 +81,15 @@ export class DynamoTallyStore implements TallyStore {
   }
 
   async add(addition: Addition): Promise<number> {
+    const { type, model, tags, usage } = addition
+    const subjects = [
+      `${encodeURIComponent(type)}#${encodeURIComponent(model)}`,
+      ...(usage.hasUsage ? tags.map((tag) => ({ tag })) : []),
+    ]
     const additions = await Promise.all(
-      (['hour', 'day'] as const).map((period) => this.#addTo(period, addition)),
+      subjects.flatMap((subject) =>
+        (['hour', 'day'] as const).map((period) => this.#addTo(period, subject, addition)),
+      ),
     )
     return Math.max(...additions)
   }
@@ -101,22 +111,47 @@ export class DynamoTallyStore implements TallyStore {
     since: number,
     part: 'whole' | 'usage' = 'whole',
   ): Promise<readonly TallyRow[]> {
-    const projection = part === 'usage' ? USAGE : {}
-    const shards = Array.from({ length: SHARDS }, (_, shard) =>
-      this.#readShard(tenant, shard, period, since, projection),
-    )
+    const rows = await this.#readAll(tenant, period, since, { projection: part === 'usage' ? USAGE : {} })
+    return rows.map(toTallyRow)
+  }
+
+  async readTags(tenant: string, period: Period, since: number): Promise<readonly TagRow[]> {
+    const rows = await this.#readAll(tenant, period, since, { projection: USAGE, before: TAGS })
+    return rows.map((row) => {
+      const { at, users, usage } = toTallyRow(row)
+      return { at, users, usage, tag: String(row.tag) }
+    })
+  }
+
+  async #readAll(
+    tenant: string,
+    period: Period,
+    since: number,
+    { projection, before = '' }: { readonly projection: object; readonly before?: string },
+  ): Promise<readonly Row[]> {
+    const shards = Array.from({ length: SHARDS }, (_, shard) => {
+      const range = { from: `${before}${startOf(period, since)}`, to: `${before}${period}#~` }
+      return this.#readShard(partitionOf(tenant, shard), range, projection)
+    })
     return (await Promise.all(shards)).flat()
   }
 
-  async #addTo(period: Period, addition: Addition): Promise<number> {
-    const { tenant, id, epoch, finishedAt, type, model, usage } = addition
+  /** @param subject type and model, or a tag. */
+  async #addTo(
+    period: Period,
+    subject: string | { readonly tag: string },
+    addition: Addition,
+  ): Promise<number> {
+    const { tenant, id, epoch, finishedAt, usage } = addition
     const pk = partitionOf(tenant, shardOf(id, SHARDS))
-    const sk = `${startOf(period, finishedAt)}#${encodeURIComponent(type)}#${encodeURIComponent(model)}`
+    const start = startOf(period, finishedAt)
+    const tag = typeof subject === 'string' ? undefined : subject.tag
+    const sk = tag === undefined ? `${start}#${subject}` : `${TAGS}${start}#${encodeURIComponent(tag)}`
     let { before, additions, isLate } = addition
     for (let round = 0; round < ROUNDS; round += 1) {
       const name = markOf(id, epoch, additions)
       const next = { ...addition, before, isLate }
-      const answer = await this.#update({ pk, sk }, name, next, period)
+      const answer = await this.#update({ pk, sk }, name, next, period, tag)
       additions += 1
       if (!('refused' in answer)) {
         this.#added.set(`${id}#${epoch}`, [...(this.#added.get(`${id}#${epoch}`) ?? []), { pk, sk, name }])
@@ -134,7 +169,13 @@ export class DynamoTallyStore implements TallyStore {
     throw new UnavailableError('The counts of the hour did not come to rest.')
   }
 
-  async #update(Key: Row & { pk: string; sk: string }, mark: string, addition: Addition, period: Period) {
+  async #update(
+    Key: Row & { pk: string; sk: string },
+    mark: string,
+    addition: Addition,
+    period: Period,
+    tag: string | undefined,
+  ) {
     const { type, model, provider, status, isLate, runMs, waitMs, usage, before, finishedAt } = addition
     const names: Record<string, string> = { '#mark': mark, '#type': 'type', '#model': 'model' }
     const values: Record<string, unknown> = {
@@ -151,7 +192,10 @@ export class DynamoTallyStore implements TallyStore {
       values[`:${place}`] = value
       adds.push(`#${place} :${place}`)
     }
-    if (!isLate) {
+    if (tag !== undefined) {
+      names['#tag'] = 'tag'
+      values[':tag'] = tag
+    } else if (!isLate) {
       plus(status, 1)
       if (runMs !== undefined) plus(`r${bucketOf(runMs)}`, 1)
       if (waitMs !== undefined) plus(`w${bucketOf(waitMs)}`, 1)
@@ -175,6 +219,7 @@ export class DynamoTallyStore implements TallyStore {
       UpdateExpression: [
         `SET #mark = :mark, #type = :type, #model = :model, ${TABLE.ttl} = :reapAt`,
         ...(provider === undefined ? [] : [', #provider = :provider']),
+        ...(tag === undefined ? [] : [', #tag = :tag']),
         ...(adds.length ? [` ADD ${adds.join(', ')}`] : []),
         ...(removes.length ? [` REMOVE ${removes.join(', ')}`] : []),
       ].join(''),
@@ -206,29 +251,27 @@ export class DynamoTallyStore implements TallyStore {
   }
 
   async #readShard(
-    tenant: string,
-    shard: number,
-    period: Period,
-    since: number,
+    pk: string,
+    { from, to }: { readonly from: string; readonly to: string },
     projection: object,
-  ): Promise<TallyRow[]> {
-    const rows: TallyRow[] = []
+  ): Promise<readonly Row[]> {
+    const rows: Row[] = []
     let ExclusiveStartKey: Row | undefined
     do {
       const query = new QueryCommand({
         TableName: this.#table.name,
         KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
         ExpressionAttributeValues: {
-          ':pk': partitionOf(tenant, shard),
-          ':from': startOf(period, since),
-          ':to': `${period}#~`,
+          ':pk': pk,
+          ':from': from,
+          ':to': to,
         },
         ConsistentRead: true,
         ExclusiveStartKey,
         ...projection,
       })
       const answer = await this.#table.call('tally', (client) => client.send(query))
-      rows.push(...(answer.Items ?? []).map(toTallyRow))
+      rows.push(...(answer.Items ?? []))
       ExclusiveStartKey = answer.LastEvaluatedKey
     } while (ExclusiveStartKey)
     return rows
@@ -244,7 +287,7 @@ function toTallyRow(row: Row): TallyRow {
         .map(([name, count]) => [Number(name.slice(1)), Number(count)]),
     )
   return {
-    at: String(row.sk).split('#')[1] ?? '',
+    at: String(row.sk).replace(TAGS, '').split('#')[1] ?? '',
     type: String(row.type),
     model: String(row.model),
     provider: row.provider === undefined ? undefined : String(row.provider),

@@ -1,4 +1,4 @@
-import { type Quantiles, quantilesOf } from '../../domain/tally.ts'
+import { type Counted, type Quantiles, quantilesOf } from '../../domain/tally.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Period, TallyRow, TallyStore } from '../../ports/tally-store.ts'
 import type { OpenCounts, TaskStore } from '../../ports/task-store.ts'
@@ -31,6 +31,8 @@ export interface UsageSurvey {
   readonly byModel: Readonly<Record<string, ModelUse & { provider: string }>>
   readonly byType: Readonly<Record<string, ModelUse>>
   readonly byDay: Readonly<Record<string, ModelUse>>
+  /** The dearest tags; a task with several is in each of them. */
+  readonly byTag: Readonly<Record<string, ModelUse>>
 }
 
 const HOUR_MS = 3_600_000
@@ -93,12 +95,15 @@ export async function surveyTasks(
 
 /** What a tenant's tasks used, by when they ended. */
 export async function surveyUsage(
-  { tallies, clock }: { readonly tallies: Pick<TallyStore, 'read'>; readonly clock: Clock },
+  { tallies, clock }: { readonly tallies: Pick<TallyStore, 'read' | 'readTags'>; readonly clock: Clock },
   tenant: string,
   hours: number,
 ): Promise<UsageSurvey> {
   const { period, since } = windowOf(clock.now(), hours)
-  const rows = await tallies.read(tenant, period, since, 'usage')
+  const [rows, tagRows] = await Promise.all([
+    tallies.read(tenant, period, since, 'usage'),
+    tallies.readTags(tenant, period, since),
+  ])
   const total = nothing()
   const byModel: Record<string, ModelUse & { provider: string }> = {}
   const byType: Record<string, ModelUse> = {}
@@ -109,15 +114,29 @@ export async function surveyUsage(
     byType[type] ??= nothing()
     const day = at.slice(0, 10)
     byDay[day] ??= nothing()
-    for (const sum of [total, byModel[model], byType[type], byDay[day]]) {
-      sum.tasks += users
-      sum.inputTokens += usage.inputTokens
-      sum.outputTokens += usage.outputTokens
-      sum.costMicroUsd =
-        sum.costMicroUsd === null || usage.isUnpriced ? null : sum.costMicroUsd + usage.costMicroUsd
-    }
+    for (const sum of [total, byModel[model], byType[type], byDay[day]]) addUse(sum, users, usage)
   }
-  return { since, total, byModel, byType, byDay }
+  const tags = new Map<string, ModelUse>()
+  for (const { tag, users, usage } of tagRows) {
+    const sum = tags.get(tag) ?? nothing()
+    tags.set(tag, sum)
+    if (users > 0) addUse(sum, users, usage)
+  }
+  const dearest = [...tags].toSorted(([, left], [, right]) => worth(right) - worth(left)).slice(0, MOST_TAGS)
+  return { since, total, byModel, byType, byDay, byTag: Object.fromEntries(dearest) }
 }
+
+function addUse(sum: ModelUse, users: number, usage: Counted): void {
+  sum.tasks += users
+  sum.inputTokens += usage.inputTokens
+  sum.outputTokens += usage.outputTokens
+  sum.costMicroUsd =
+    sum.costMicroUsd === null || usage.isUnpriced ? null : sum.costMicroUsd + usage.costMicroUsd
+}
+
+/** Tags are a caller's own words, and there may be one for each of its customers. */
+export const MOST_TAGS = 100
+/** One whose cost nobody knows may be the dearest. */
+const worth = ({ costMicroUsd }: ModelUse): number => costMicroUsd ?? Number.POSITIVE_INFINITY
 
 const nothing = (): ModelUse => ({ tasks: 0, inputTokens: 0, outputTokens: 0, costMicroUsd: 0 })
