@@ -293,6 +293,13 @@ export const METRICS = [
     dimensions: [[]],
     means: 'Of a tenant’s budget, spent and held together, from 80 % on; the log line says whose.',
   }),
+  define({
+    name: 'WebhooksFailed',
+    unit: 'Count',
+    events: ['webhook.failed'],
+    dimensions: [[]],
+    means: 'Webhook deliveries that were given up after a day, or whose receiver said that it is gone.',
+  }),
 ] as const satisfies readonly MetricDefinition[]
 
 export type MetricName = (typeof METRICS)[number]['name']

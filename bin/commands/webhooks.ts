@@ -5,6 +5,17 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 type Endpoint = Json<'listWebhooks'>['webhooks'][number]
 type Delivery = Json<'listDeliveries'>['deliveries'][number]
 
+interface Filter {
+  readonly task?: string
+  readonly endpoint?: string
+  readonly since?: string
+}
+const toQuery = ({ task, endpoint, since }: Filter) => ({
+  ...(task ? { task_id: task } : {}),
+  ...(endpoint ? { endpoint } : {}),
+  ...(since ? { created_after: since } : {}),
+})
+
 /** `webhooks`: endpoints that receive the events of tasks, what was sent, and what was given up. */
 export const addWebhooks: AddCommand = (program) => {
   const webhooks = program
@@ -19,7 +30,10 @@ export const addWebhooks: AddCommand = (program) => {
     .command('add')
     .description('tell a URL of every task from now on')
     .argument('<url>', 'https, to a public address')
-    .option('--event <event...>', 'started, completed, failed, cancelled, expired; all ends when left out')
+    .option(
+      '--event <event...>',
+      'started, progress, completed, failed, cancelled, expired; all ends when left out',
+    )
     .action(async (url: string, { event }: { event?: string[] }, command) => {
       const session = await openSession(command)
       const made = await session.api.json('createWebhook', {
@@ -46,10 +60,11 @@ export const addWebhooks: AddCommand = (program) => {
     .description('show what was sent, newest first')
     .option('--failed', 'only what was given up')
     .option('--task <id>', 'only of this task')
-    .action(async ({ failed, task }: { failed?: boolean; task?: string }, command) => {
+    .option('--endpoint <id>', 'only to this endpoint')
+    .action(async ({ failed, ...filter }: { failed?: boolean } & Filter, command) => {
       const session = await openSession(command)
       const answer = await session.api.json('listDeliveries', {
-        query: { status: failed ? 'FAILED' : undefined, task_id: task },
+        query: { status: failed ? 'FAILED' : undefined, ...toQuery(filter) },
       })
       session.show(answer, () => deliveryTable(answer.deliveries, session.paint))
     })
@@ -57,10 +72,13 @@ export const addWebhooks: AddCommand = (program) => {
     .command('resend')
     .description('send a delivery again, or all that were given up')
     .argument('[delivery]', 'id; all that were given up when left out')
-    .action(async (id: string | undefined, _options, command) => {
+    .option('--task <id>', 'only of this task')
+    .option('--endpoint <id>', 'only to this endpoint')
+    .option('--since <time>', 'only those made since then, RFC 3339')
+    .action(async (id: string | undefined, filter: Filter, command) => {
       const session = await openSession(command)
       if (id === undefined) {
-        const { resent } = await session.api.json('resendDeliveries', { body: {} })
+        const { resent } = await session.api.json('resendDeliveries', { body: toQuery(filter) })
         session.show({ resent }, () => `${resent} on their way.`)
         return
       }

@@ -23,15 +23,19 @@ export async function webhookBody(
   return JSON.stringify({
     type: `task.${event}`,
     timestamp: iso(delivery.occurredAt),
-    data: task && isSame ? await dataOf(task, base, read) : { ...briefOf(delivery, base) },
+    data:
+      event !== 'progress' && task && isSame
+        ? await dataOf(task, base, read)
+        : { ...briefOf(delivery, base) },
   })
 }
 
-const briefOf = ({ taskId: id, event, epoch }: Delivery, base: string) => ({
+const briefOf = ({ taskId: id, event, epoch, progress }: Delivery, base: string) => ({
   id,
   task_id: id,
   epoch,
-  ...(event === 'started' ? {} : { status: event.toUpperCase() }),
+  ...(event === 'started' || event === 'progress' ? {} : { status: event.toUpperCase() }),
+  ...(progress ? { status: 'PROCESSING', progress } : {}),
   links: { self: `${base}/tasks/${id}` },
 })
 

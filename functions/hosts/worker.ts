@@ -16,8 +16,10 @@ import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { notifyWebhooks } from '../core/application/webhook/notify-webhooks.ts'
 import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
 import { causeFields } from '../core/domain/errors.ts'
-import { isHeard } from '../core/domain/webhook.ts'
+import type { Task } from '../core/domain/task.ts'
+import { isHeard, type WebhookEvent, wants } from '../core/domain/webhook.ts'
 import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
+import { believe } from './believe.ts'
 import { openFollowUps } from './follow-ups.ts'
 import {
   clock,
@@ -78,6 +80,16 @@ export function openWorker(): RunDependencies {
   const keys = new ParameterKeys(config.PARAMETER_PREFIX, clock.now)
   const webhooks = openWebhooks()
   const webhookQueue = openWebhookQueue()
+  const tell = async (task: Task, event: WebhookEvent) => {
+    if (!isHeard(task, event)) return
+    await notifyWebhooks({ webhooks, webhookQueue, clock, ids, log }, task, event).catch((error) =>
+      log('webhook.unsent', { tenant: task.tenant, task_id: task.id, ...causeFields(error) }),
+    )
+  }
+  const wantsProgress = believe(async (tenant) => {
+    const { endpoints = [] } = (await webhooks.settings(tenant)) ?? {}
+    return endpoints.some((endpoint) => endpoint.goneAt === undefined && wants(endpoint, 'progress'))
+  })
   return {
     lane: config.LANE,
     slots: config.SLOTS,
@@ -94,11 +106,11 @@ export function openWorker(): RunDependencies {
     sharedCalls: openSharedCalls(),
     runningLimit: openRunningLimit(queue),
     budget: readConfig([ENV.tenantLimits]).TENANT_LIMITS.budget,
-    tellStarted: async (task) => {
-      if (!isHeard(task, 'started')) return
-      await notifyWebhooks({ webhooks, webhookQueue, clock, ids, log }, task, 'started').catch((error) =>
-        log('webhook.unsent', { tenant: task.tenant, task_id: task.id, ...causeFields(error) }),
-      )
+    tellStarted: (task) => tell(task, 'started'),
+    tellProgress: async (task) => {
+      const isWanted =
+        task.webhook?.events?.includes('progress') || (await wantsProgress(task.tenant).catch(() => false))
+      if (isWanted) await tell(task, 'progress')
     },
     payloads: openPayloads(),
     steps: openSteps(),

@@ -241,8 +241,8 @@ export function cheapest(stage: StageSettings, load: Load): { stage: StageSettin
 /** What the observability stack has; a test holds it against the template. */
 function watchOf({ hasObservability, observability, models }: StageSettings) {
   if (!hasObservability) return { dashboards: 0, alarmMetrics: 0, composites: 0 }
-  // Three per lane; leases, sweeper, 5xx, latency, circuits, spend, budgets.
-  const plain = 3 * LANES.length + 8
+  // Three per lane; leases, sweeper, 5xx, latency, circuits, spend, budgets, webhooks.
+  const plain = 3 * LANES.length + 9
   if (!observability.isFull) return { dashboards: 2, alarmMetrics: plain, composites: 0 }
   // The workers' throttles; ratios of three metrics: failures, four burn windows; of two: one per provider.
   const ratios = LANES.length + 3 * 5 + 2 * models.providers.length

@@ -34,6 +34,8 @@ export const THRESHOLDS = {
   leaseLost: 3,
   providerThrottledPercent: 20,
   budgetUsedPercent: 80,
+  /** In an hour; one receiver that is gone for good is its tenant's affair. */
+  webhooksFailed: 10,
 } as const
 
 /** Fewer ended tasks, or calls, than this say nothing about a ratio. */
@@ -290,6 +292,13 @@ export class Alarms extends Construct {
       threshold: THRESHOLDS.budgetUsedPercent,
       evaluationPeriods: 1,
       means: `A tenant has used ${THRESHOLDS.budgetUsedPercent} % or more of its budget.`,
+    })
+    this.#alarm('WebhooksFailed', {
+      severity: 'notice',
+      metric: metrics.own('WebhooksFailed', { statistic: 'Sum', period: Duration.hours(1) }),
+      threshold: THRESHOLDS.webhooksFailed,
+      evaluationPeriods: 1,
+      means: `${THRESHOLDS.webhooksFailed} or more webhook deliveries were given up within an hour.`,
     })
     if (!this.#props.isFull) return
     const burns = BURNS.map(({ id, factor, long, short }) => {

@@ -71,6 +71,27 @@ describe('webhooks on the running product', () => {
     expect((await client.call('DELETE', `/webhooks/${endpoint}`)).status).toBe(404)
   })
 
+  it('tell how far a task is while it runs, to those who asked for it', async () => {
+    const { secret } = await body<{ secret: string }>(client.get('/webhooks/secret'))
+    const { id } = (
+      await client.post('/tasks', {
+        type: 'example.run',
+        input: { name: 'x', seconds: 4 },
+        webhook: { url: receiver.url, events: ['progress', 'completed'] },
+      })
+    ).body
+    const types = () => of(id).map(({ body }) => (JSON.parse(body) as Told).type)
+    await expect.poll(types, { timeout: 30_000 }).toContain('task.completed')
+    await expect.poll(types, { timeout: 30_000 }).toContain('task.progress')
+    const received = of(id).find(({ body }) => body.includes('task.progress'))
+    expect(new Webhook(secret).verify(received?.body ?? '', received?.headers ?? {})).toMatchObject({
+      type: 'task.progress',
+      data: { id, status: 'PROCESSING', progress: { percent: expect.any(Number) } },
+    })
+    const ids = of(id).map(({ headers }) => headers['webhook-id'])
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
   it('refuse a URL that leads inside, by name of the field', async () => {
     for (const url of ['https://169.254.169.254/', 'http://example.com/', 'nonsense']) {
       const refused = await client.post('/tasks', { prompt: 'Hello', webhook: { url } })

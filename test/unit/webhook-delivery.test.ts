@@ -226,6 +226,70 @@ describe('a delivery', () => {
   })
 })
 
+describe('an event of progress', () => {
+  const progress = { percent: 40, message: 'page 4' }
+  const at = (updatedAt: number) => ({
+    status: 'PROCESSING' as const,
+    updatedAt,
+    progress,
+    webhook: { url: receiver.url, events: ['progress' as const] },
+  })
+
+  it('is one delivery for each time that was written, tells what was then, and is made once', async () => {
+    const world = makeWebhookWorld()
+    await world.notify(at(NOW), 'progress')
+    await world.notify(at(NOW), 'progress')
+    await world.notify(at(NOW + 1_000), 'progress')
+    expect(world.all()).toHaveLength(2)
+    const [first] = world.all()
+    if (!first) throw new Error('none')
+    const later = makeTask(NOW, { status: 'COMPLETED', finishedAt: NOW, result: { json: '"secret"' } })
+    const body = JSON.parse(await webhookBody(first, later, { base: '/api/v1', read: async () => '' }))
+    expect(body).toMatchObject({ type: 'task.progress', data: { status: 'PROCESSING', progress } })
+    expect(JSON.stringify(body)).not.toContain('secret')
+  })
+
+  it('goes to nobody who did not ask for it', async () => {
+    const world = makeWebhookWorld()
+    await world.notify({ ...at(NOW), webhook: { url: receiver.url } }, 'progress')
+    expect(world.all()).toEqual([])
+  })
+
+  it('is tried twice, alarms nobody, and is sent again by name alone', async () => {
+    const world = makeWebhookWorld()
+    receiver.answerWith((_request, response) => response.writeHead(500).end())
+    await world.notify(at(NOW), 'progress')
+    await world.work()
+    await world.pass(60_000, 5_000)
+    expect(world.all()).toMatchObject([{ status: 'FAILED', attempts: 2 }])
+    expect(world.logged.map(({ event }) => event)).toEqual(['webhook.retrying', 'webhook.passed_over'])
+    expect(await resendFailed(world.dependencies, 'acme', {})).toEqual([])
+    expect(await resendFailed(world.dependencies, 'acme', { event: 'progress' })).toHaveLength(1)
+  })
+})
+
+it('what was given up is sent again by endpoint and time, however many others lie between', async () => {
+  const world = makeWebhookWorld()
+  await addEndpoint(world.dependencies, 'acme', { url: `${receiver.url}/a` })
+  await addEndpoint(world.dependencies, 'acme', { url: `${receiver.url}/b` })
+  receiver.answerWith((_request, response) => response.writeHead(410).end())
+  for (let index = 0; index < 130; index += 1) {
+    await world.notify({ id: `task${String(index).padStart(22, '0')}`, hasEndpoints: true })
+    await world.clock.advance(1)
+  }
+  for (const row of world.all())
+    world.webhooks.deliveries.set(JSON.stringify([row.tenant, row.id]), { ...row, status: 'FAILED' })
+  const [one] = world.all()
+  const of = (filter: object) => resendFailed(world.dependencies, 'acme', filter)
+  const resent = await of({ endpoint: one?.endpoint, createdAfter: NOW + 100 })
+  expect(resent.length).toBe(30)
+  expect(
+    resent.every(({ endpoint, createdAt }) => endpoint === one?.endpoint && createdAt >= NOW + 100),
+  ).toBe(true)
+  expect(await of({ endpoint: one?.endpoint })).toHaveLength(100)
+  expect(await of({ endpoint: 'nobody' })).toEqual([])
+})
+
 describe('a sender that dies on any line', () => {
   const lines = Array.from({ length: 9 }, (_, index) => index + 1)
   it.each(lines.flatMap((atCall) => [true, false].map((isApplied) => ({ atCall, isApplied }))))(

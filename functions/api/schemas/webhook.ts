@@ -6,6 +6,7 @@ import {
   type WebhookEndpoint,
   type WebhookSettings,
 } from '../../core/domain/webhook.ts'
+import type { DeliveryFilter } from '../../core/ports/webhook-store.ts'
 import { iso } from './time.ts'
 
 const time = z.iso.datetime()
@@ -48,6 +49,26 @@ export const secretSchema = z
 export const deliveryParams = z.object({ id: z.string().describe('Id of the delivery, its webhook-id.') })
 
 export const deliveryStatus = z.enum(DELIVERY_STATUSES).meta({ id: 'DeliveryStatus' })
+
+const instant = z.iso.datetime({ offset: true })
+
+/** Which deliveries; left out, any. */
+export const deliveryFilter = {
+  task_id: z.string().min(1).max(100).optional(),
+  endpoint: z.string().min(1).max(100).optional().describe('Id of an endpoint.'),
+  event: webhookEvent.optional(),
+  created_after: instant.optional().describe('RFC 3339, inclusive.'),
+  created_before: instant.optional().describe('RFC 3339, inclusive.'),
+}
+const filterShape = z.object(deliveryFilter)
+
+export const toDeliveryFilter = (given: z.output<typeof filterShape>): Omit<DeliveryFilter, 'status'> => ({
+  ...(given.task_id ? { taskId: given.task_id } : {}),
+  ...(given.endpoint ? { endpoint: given.endpoint } : {}),
+  ...(given.event ? { event: given.event } : {}),
+  ...(given.created_after ? { createdAfter: Date.parse(given.created_after) } : {}),
+  ...(given.created_before ? { createdBefore: Date.parse(given.created_before) } : {}),
+})
 
 export const deliverySchema = z
   .object({

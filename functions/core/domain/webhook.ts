@@ -2,10 +2,10 @@
  * Who is told of a task's end, and how often it is tried. **Endpoint**: a URL of a tenant that is told of all its tasks.
  * **Delivery**: one event on its way to one URL; a row that is due until it has arrived or is given up.
  */
-import type { Status, Task, TaskKey } from './task.ts'
+import type { Progress, Status, Task, TaskKey } from './task.ts'
 
 /** What a caller may ask to be told of. */
-export const WEBHOOK_EVENTS = ['started', 'completed', 'failed', 'cancelled', 'expired'] as const
+export const WEBHOOK_EVENTS = ['started', 'progress', 'completed', 'failed', 'cancelled', 'expired'] as const
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
 
 /** Who names no events is told of every end. */
@@ -54,6 +54,8 @@ export interface Delivery extends TaskKey {
   readonly taskId: string
   readonly epoch: number
   readonly event: WebhookEvent
+  /** What the event tells; the task has moved on by the time that it is sent. */
+  readonly progress?: Progress
   readonly url: string
   /** Absent where the task itself named the URL. */
   readonly endpoint?: string
@@ -79,6 +81,8 @@ export interface Delivery extends TaskKey {
 const LOG_LENGTH = 12
 /** Ten waits of 23.7 hours together: a receiver may be down over a night. */
 const WAITS_SECONDS = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800] as const
+/** Nobody wants to hear tomorrow how far a task was. */
+const PROGRESS_TRIES = 2
 /** A receiver cannot ask for more than what is left of the day. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000
 /** A send takes 15 s at most; who dies while sending is followed after this. */
@@ -103,9 +107,10 @@ export const isHeard = (
 
 /** What a delivery's id is derived from. Starts with a character that no Idempotency-Key may have. */
 export const deliveryKey = (
-  { taskId, epoch, event }: Pick<Delivery, 'taskId' | 'epoch' | 'event'>,
+  { taskId, epoch, event, occurredAt }: Pick<Delivery, 'taskId' | 'epoch' | 'event' | 'occurredAt'>,
   endpoint = '',
-): string => `\u0000webhook/${taskId}/${epoch}/${event}/${endpoint}`
+): string =>
+  `\u0000webhook/${taskId}/${epoch}/${event}${event === 'progress' ? `@${occurredAt}` : ''}/${endpoint}`
 
 /** What became of one try. */
 export type SendOutcome =
@@ -134,7 +139,8 @@ export function afterAttempt(
   const tried = { ...rest, attempts, log: [...delivery.log, entry].slice(-LOG_LENGTH) }
   if (isDelivered) return { ...tried, status: 'DELIVERED' }
   const isFinal = 'error' in outcome ? outcome.isFinal === true : outcome.status === 410
-  const waitSeconds = WAITS_SECONDS[attempts - 1]
+  const mayWait = delivery.event !== 'progress' || attempts < PROGRESS_TRIES
+  const waitSeconds = mayWait ? WAITS_SECONDS[attempts - 1] : undefined
   if (isFinal || waitSeconds === undefined) return { ...tried, status: 'FAILED' }
   // Shorter by up to a fifth: thousands that failed together do not come back together.
   const waitMs = waitSeconds * 1_000 * (0.8 + 0.2 * random)

@@ -1,5 +1,5 @@
 import type { TaskKey } from '../domain/task.ts'
-import type { Delivery, DeliveryStatus, WebhookSettings } from '../domain/webhook.ts'
+import type { Delivery, DeliveryStatus, WebhookEvent, WebhookSettings } from '../domain/webhook.ts'
 
 export interface DeliveryPage {
   readonly deliveries: readonly Delivery[]
@@ -40,4 +40,17 @@ export interface WebhookStore {
 export interface DeliveryFilter {
   readonly status?: DeliveryStatus
   readonly taskId?: string
+  readonly endpoint?: string
+  readonly event?: WebhookEvent
+  /** Instants, both inclusive. */
+  readonly createdAfter?: number
+  readonly createdBefore?: number
 }
+
+export const fitsFilter = (one: Delivery, filter: DeliveryFilter): boolean =>
+  (filter.status === undefined || one.status === filter.status) &&
+  (filter.taskId === undefined || one.taskId === filter.taskId) &&
+  (filter.endpoint === undefined || one.endpoint === filter.endpoint) &&
+  (filter.event === undefined || one.event === filter.event) &&
+  one.createdAt >= (filter.createdAfter ?? 0) &&
+  one.createdAt <= (filter.createdBefore ?? Number.POSITIVE_INFINITY)

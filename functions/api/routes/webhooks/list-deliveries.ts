@@ -1,7 +1,13 @@
 import * as z from 'zod'
 import { defineRoute } from '../../define-route.ts'
 import { pageShape, readCursor, writeCursor } from '../../schemas/cursor.ts'
-import { deliverySchema, deliveryStatus, toDeliveryJson } from '../../schemas/webhook.ts'
+import {
+  deliveryFilter,
+  deliverySchema,
+  deliveryStatus,
+  toDeliveryFilter,
+  toDeliveryJson,
+} from '../../schemas/webhook.ts'
 import { openWebhookNeeds } from '../../webhooks.ts'
 
 export const listDeliveriesRoute = defineRoute({
@@ -14,7 +20,7 @@ export const listDeliveriesRoute = defineRoute({
     'Newest first, each with its tries; kept for seven days. status=FAILED lists what was given up.',
   query: z.strictObject({
     status: deliveryStatus.optional(),
-    task_id: z.string().min(1).max(100).optional(),
+    ...deliveryFilter,
     ...pageShape,
   }),
   answers: {
@@ -26,8 +32,8 @@ export const listDeliveriesRoute = defineRoute({
     },
   },
   needs: openWebhookNeeds,
-  handle: async ({ tenant, query: { status, task_id: taskId, limit, cursor } }, { webhooks }) => {
-    const filter = { ...(status ? { status } : {}), ...(taskId ? { taskId } : {}) }
+  handle: async ({ tenant, query: { status, limit, cursor, ...filters } }, { webhooks }) => {
+    const filter = { ...(status ? { status } : {}), ...toDeliveryFilter(filters) }
     const page = await webhooks.listDeliveries(tenant, filter, limit, readCursor(cursor))
     return {
       status: 200,

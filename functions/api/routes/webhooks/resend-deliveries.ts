@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { MAX_RESENT, resendFailed } from '../../../core/application/webhook/resend-webhook.ts'
 import { defineRoute } from '../../define-route.ts'
+import { deliveryFilter, toDeliveryFilter } from '../../schemas/webhook.ts'
 import { openWebhookNeeds } from '../../webhooks.ts'
 
 export const resendDeliveriesRoute = defineRoute({
@@ -12,10 +13,7 @@ export const resendDeliveriesRoute = defineRoute({
   description: `The latest ${MAX_RESENT} that fit. Call it again for more.`,
   body: {
     isOptional: true,
-    schema: z.strictObject({
-      task_id: z.string().min(1).max(100).optional(),
-      endpoint: z.string().min(1).max(100).optional().describe('Id of an endpoint.'),
-    }),
+    schema: z.strictObject(deliveryFilter),
   },
   answers: {
     202: {
@@ -24,11 +22,8 @@ export const resendDeliveriesRoute = defineRoute({
     },
   },
   needs: openWebhookNeeds,
-  handle: async ({ tenant, body }, needs) => {
-    const filter = {
-      ...(body.task_id ? { taskId: body.task_id } : {}),
-      ...(body.endpoint ? { endpoint: body.endpoint } : {}),
-    }
-    return { status: 202, body: { resent: (await resendFailed(needs, tenant, filter)).length } }
-  },
+  handle: async ({ tenant, body }, needs) => ({
+    status: 202,
+    body: { resent: (await resendFailed(needs, tenant, toDeliveryFilter(body))).length },
+  }),
 })

@@ -2,7 +2,7 @@ import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-s
 import { TABLE } from '../../../contract.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Delivery, WebhookSettings } from '../../domain/webhook.ts'
-import type { DeliveryFilter, WebhookStore } from '../../ports/webhook-store.ts'
+import { type DeliveryFilter, fitsFilter, type WebhookStore } from '../../ports/webhook-store.ts'
 import { createdKey, dueShard, type Row } from './row.ts'
 import { takePlace } from './take-place.ts'
 import { VersionedRows } from './versioned-rows.ts'
@@ -115,7 +115,7 @@ export class DynamoWebhookStore implements WebhookStore {
     return this.#deliveries.replace(seen, next)
   }
 
-  async listDeliveries(tenant: string, { status, taskId }: DeliveryFilter, limit: number, cursor?: string) {
+  async listDeliveries(tenant: string, filter: DeliveryFilter, limit: number, cursor?: string) {
     const found: Delivery[] = []
     let after = cursor
     for (let looked = 0; looked < MAX_LOOKED_AT; ) {
@@ -137,7 +137,7 @@ export class DynamoWebhookStore implements WebhookStore {
       for (const { pk, createdKey } of Items) {
         const one = byId.get(String(pk))
         after = String(createdKey)
-        if (!one || (status && one.status !== status) || (taskId && one.taskId !== taskId)) continue
+        if (!one || !fitsFilter(one, filter)) continue
         found.push(one)
         if (found.length >= limit) return { deliveries: found, cursor: after }
       }

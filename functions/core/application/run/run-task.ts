@@ -107,6 +107,8 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   readonly runningLimit?: RunningLimit
   /** Tells whoever wants to hear of it that a task's first attempt began. */
   readonly tellStarted?: (task: Task) => Promise<void>
+  /** The same of its progress. Never rejects. */
+  readonly tellProgress?: (task: Task) => Promise<void>
   /** Lives as long as the execution environment. */
   readonly runNotes: RunNotes
   /** Time of the last watermark write, by lane and tenant; lives as long as the execution environment. */

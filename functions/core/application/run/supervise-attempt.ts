@@ -17,6 +17,8 @@ interface Dependencies {
   readonly clock: Clock
   readonly log: Log
   readonly mask?: (text: string) => string
+  /** Tells whoever wants to hear of it how far a task is, after it was written. */
+  readonly tellProgress?: (task: Task) => Promise<void>
 }
 
 /** The attempts one invocation runs side by side, so that one batched read can look after all of them. */
@@ -56,7 +58,7 @@ const PROGRESS_STEP_MS = 250
  * owns nothing any more.
  */
 export function superviseAttempt(
-  { lane, store, deliveries, clock, log, mask = (text) => text }: Dependencies,
+  { lane, store, deliveries, clock, log, mask = (text) => text, tellProgress }: Dependencies,
   task: Task,
   token: string,
   receipt: string,
@@ -91,6 +93,14 @@ export function superviseAttempt(
   const failed = (what: string) => (error: unknown) =>
     log('heartbeat.failed', { ...taskFields(task), what, ...causeFields(error) })
   const throttle = new ProgressThrottle(clock.now())
+  let telling: Promise<void> | undefined
+  // Beside the attempt, which waits for nobody: what comes while one is being told is passed over.
+  const tell = (written: Changed) => {
+    if (!tellProgress || telling || !written.changed || !written.task?.progress) return
+    telling = tellProgress(written.task).finally(() => {
+      telling = undefined
+    })
+  }
 
   const beat = async () => {
     for (;;) {
@@ -116,7 +126,10 @@ export function superviseAttempt(
       if (stopped.signal.aborted || throttle.waitMs(clock.now()) > 0) continue
       const progress = throttle.take(clock.now())
       if (progress)
-        await store.change(task, report(token, clock.now(), progress)).then(follow, failed('progress'))
+        await store.change(task, report(token, clock.now(), progress)).then((written) => {
+          follow(written)
+          tell(written)
+        }, failed('progress'))
     }
     isFlushing = false
   }

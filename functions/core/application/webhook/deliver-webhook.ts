@@ -66,7 +66,7 @@ export async function deliverWebhook(dependencies: DeliverDependencies, key: Tas
     if ('status' in outcome && outcome.status === 410 && seen.endpoint)
       await markGone(dependencies, seen.tenant, seen.endpoint)
     await write(dependencies, held, after)
-    log(`webhook.${after.status === 'PENDING' ? 'retrying' : after.status.toLowerCase()}`, {
+    log(`webhook.${eventOf(after)}`, {
       tenant: seen.tenant,
       task_id: seen.taskId,
       delivery_id: seen.id,
@@ -76,6 +76,12 @@ export async function deliverWebhook(dependencies: DeliverDependencies, key: Tas
   } finally {
     await leave().catch(() => undefined)
   }
+}
+
+/** One that tells how far a task was is no loss: no alarm counts it. */
+function eventOf({ status, event }: Delivery): string {
+  if (status === 'PENDING') return 'retrying'
+  return status === 'FAILED' && event === 'progress' ? 'passed_over' : status.toLowerCase()
 }
 
 async function sendOnce(dependencies: DeliverDependencies, delivery: Delivery) {

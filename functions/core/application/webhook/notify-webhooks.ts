@@ -39,17 +39,20 @@ export async function notifyWebhooks(
     ...endpoints.filter(({ goneAt }) => goneAt === undefined),
   ].filter((target) => wants(target, event))
   const now = clock.now()
+  const at = event === 'started' ? task.startedAt : event === 'progress' ? task.updatedAt : task.finishedAt
+  const occurredAt = at ?? now
   for (const { url, id: endpoint } of targets) {
     const delivery: Delivery = {
       tenant,
-      id: ids.derivedTaskId(tenant, deliveryKey({ taskId, epoch, event }, endpoint)),
+      id: ids.derivedTaskId(tenant, deliveryKey({ taskId, epoch, event, occurredAt }, endpoint)),
       taskId,
       epoch,
       event,
+      ...(event === 'progress' && task.progress ? { progress: task.progress } : {}),
       url,
       ...(endpoint === undefined ? {} : { endpoint }),
       status: 'PENDING',
-      occurredAt: (event === 'started' ? task.startedAt : task.finishedAt) ?? now,
+      occurredAt,
       createdAt: now,
       attempts: 0,
       log: [],

@@ -3,7 +3,7 @@ import type { TaskKey } from '../../domain/task.ts'
 import { type Delivery, due } from '../../domain/webhook.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KickQueue } from '../../ports/kick-queue.ts'
-import type { WebhookStore } from '../../ports/webhook-store.ts'
+import type { DeliveryFilter, WebhookStore } from '../../ports/webhook-store.ts'
 
 export interface ResendDependencies {
   readonly webhooks: WebhookStore
@@ -30,20 +30,30 @@ export async function resendWebhook(dependencies: ResendDependencies, key: TaskK
 
 /** At most so many at once: each is a read and two writes, and a request has 29 s. */
 export const MAX_RESENT = 100
+/** A page looks at 1,000 deliveries. */
+const MAX_PAGES = 10
 
 /** Sends again what was given up. @returns the deliveries that are on their way. */
 export async function resendFailed(
   dependencies: ResendDependencies,
   tenant: string,
-  filter: { readonly taskId?: string; readonly endpoint?: string },
+  filter: Omit<DeliveryFilter, 'status'>,
 ): Promise<readonly Delivery[]> {
-  const { taskId, endpoint } = filter
-  const page = await dependencies.webhooks.listDeliveries(
-    tenant,
-    { status: 'FAILED', ...(taskId === undefined ? {} : { taskId }) },
-    MAX_RESENT,
-  )
-  const wanted = page.deliveries.filter((one) => endpoint === undefined || one.endpoint === endpoint)
+  const wanted: Delivery[] = []
+  let cursor: string | undefined
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    const left = MAX_RESENT - wanted.length
+    const page = await dependencies.webhooks.listDeliveries(
+      tenant,
+      { ...filter, status: 'FAILED' },
+      left,
+      cursor,
+    )
+    // How far a task was is told no more, unless it is asked for by name.
+    wanted.push(...page.deliveries.filter(({ event }) => event !== 'progress' || filter.event === 'progress'))
+    cursor = page.cursor
+    if (cursor === undefined || wanted.length >= MAX_RESENT) break
+  }
   const begun = await Promise.all(wanted.map((one) => begin(dependencies, one)))
   return begun.filter((one) => one !== undefined)
 }
