@@ -15,6 +15,7 @@ interface RedriveOptions {
   readonly limit?: number
   readonly pace?: number
   readonly dryRun?: boolean
+  readonly deleteUnreadable?: boolean
 }
 
 /** What one call may start at most. */
@@ -31,6 +32,7 @@ export const addRedrive: AddCommand = (program) => {
     .description('run the failed tasks of a lane again; --dry-run only counts them')
     .addArgument(new Argument('<lane>').choices(LANES))
     .option('--dry-run', 'say what would run again, and do nothing')
+    .option('--delete-unreadable', 'delete messages that no worker can read; --dry-run lists them')
     .option('-t, --type <name>', 'only this task type')
     .option('-e, --error-code <code>', 'only failures with this code')
     .option('--failed-after <time>', 'a time, or a span before now (2h)', instant)
@@ -75,6 +77,7 @@ export async function redriveAll(
         limit: Math.min(perCall, MOST_A_CALL, left),
         ...(pace === undefined ? {} : { pace_per_second: pace }),
         dry_run: isDryRun,
+        ...(options.deleteUnreadable ? { delete_unreadable: true } : {}),
       },
     })
     all = all ? together(all, answer) : answer
@@ -100,6 +103,7 @@ function together(before: Redrive, now: Redrive): Redrive {
     by_error: byError,
     redriven,
     matched: now.dry_run ? before.matched + now.matched : redriven + now.remaining,
+    unreadable: before.unreadable,
     tasks: before.tasks.length < MOST_LISTED ? [...before.tasks, ...now.tasks] : before.tasks,
   }
 }
@@ -123,9 +127,14 @@ export function redriveText(answer: Redrive, paint: Paint): string {
     Object.entries(byError).map(([code, count]) => [code, String(count)] as const),
     paint,
   )
+  const foreign = answer.unreadable.map(({ message_id: id, bytes }) => `  ${id}  ${bytes} bytes`)
+  const told = answer.dry_run
+    ? `${foreign.length} messages in its dead-letter queue that no worker can read; --delete-unreadable deletes them:`
+    : `${foreign.length} messages deleted that no worker can read:`
+  const unreadable = foreign.length > 0 ? [told, ...foreign.slice(0, MOST_LISTED)] : []
   const more = tasks.length < redriven || tasks.length > MOST_LISTED
   const listed = more
     ? [...tasks.slice(0, MOST_LISTED), `… ${redriven - Math.min(MOST_LISTED, tasks.length)} more`]
     : tasks
-  return [head, ...(codes ? [codes] : []), ...listed].join('\n')
+  return [head, ...(codes ? [codes] : []), ...listed, ...unreadable].join('\n')
 }

@@ -76,7 +76,9 @@ export function sqsQueueContract(name: string, sqs: SQSClient): void {
     it('gives a dead letter that is not one of ours without a message', async () => {
       const { deadLetters, deadUrl } = await openSqsBench(sqs)
       await sqs.send(new SendMessageCommand({ QueueUrl: deadUrl, MessageBody: 'not json' }))
-      await expect.poll(() => deadLetters.receiveDead('ai')).toMatchObject([{ message: undefined }])
+      await expect
+        .poll(() => deadLetters.receiveDead('ai'))
+        .toMatchObject([{ message: undefined, messageId: expect.any(String), bytes: 8 }])
     })
 
     it('refuses to send to a queue that does not exist, and hides nothing there', async () => {

@@ -73,5 +73,22 @@ describe('repair', () => {
       return Messages.map(({ Body }) => Body)
     }
     await expect.poll(async () => (await received()).length, { timeout: 150_000, interval: 1_000 }).toBe(4)
+    // Who has looked shows them again a second later.
+    const patience = { timeout: 30_000 }
+    // Shown by a dry run, which leaves them; deleted when that is asked for, and the lane's other letters stay.
+    const redrive = async (body: object) =>
+      (await client.post('/queues/email/redrive', body)).body as unknown as { unreadable: object[] }
+    await expect.poll(async () => (await redrive({ dry_run: true })).unreadable.length, patience).toBe(4)
+    const look = { dry_run: true, delete_unreadable: true }
+    await expect.poll(async () => (await redrive(look)).unreadable.length, patience).toBe(4)
+    const deleted = new Set<unknown>()
+    await expect
+      .poll(async () => {
+        for (const one of (await redrive({ delete_unreadable: true })).unreadable)
+          deleted.add((one as { message_id: string }).message_id)
+        return deleted.size
+      }, patience)
+      .toBe(4)
+    await expect.poll(async () => (await received()).length, patience).toBe(0)
   })
 })

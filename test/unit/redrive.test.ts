@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { progressText, redriveAll } from '../../bin/commands/redrive.ts'
 import { type RedriveRequest, redriveLane } from '../../functions/core/application/operate/redrive-lane.ts'
+import { unreadableLetters } from '../../functions/core/application/operate/unreadable-letters.ts'
 import { pruneDeadLetters } from '../../functions/core/application/repair/prune-dead-letters.ts'
+import type { DeadLetters } from '../../functions/core/ports/dead-letters.ts'
 import type { Redrive } from '../../lib/client/types.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld, type World } from '../fixtures/world.ts'
@@ -34,6 +36,37 @@ const redrive = (world: World, changes: Partial<RedriveRequest> = {}) =>
     },
     world.clock.now() + 20_000,
   )
+
+describe('messages that no worker can read', () => {
+  it('are found among the dead letters of tasks, and deleted alone; the others are shown again', async () => {
+    const world = makeWorld()
+    fill(world, 25)
+    // Every fifth letter is none of ours.
+    const { queue } = world
+    const deadLetters: DeadLetters = {
+      sendDead: queue.sendDead.bind(queue),
+      deadDepth: queue.deadDepth.bind(queue),
+      deleteDead: queue.deleteDead.bind(queue),
+      showDead: queue.showDead.bind(queue),
+      receiveDead: async (lane) =>
+        (await queue.receiveDead(lane)).map((one) =>
+          Number(one.message?.id.slice(-2)) % 5 === 0 ? { ...one, message: undefined } : one,
+        ),
+    }
+    const look = async (isDeleted: boolean) => {
+      // What was shown again can be received a second later.
+      await world.clock.advance(2_000)
+      const stopAt = world.clock.now() + 20_000
+      return unreadableLetters({ deadLetters, clock: world.clock }, 'ai', isDeleted, stopAt)
+    }
+    expect(await look(false)).toHaveLength(5)
+    expect(world.queue.dead.ai).toHaveLength(25)
+    expect(await look(true)).toHaveLength(5)
+    expect(world.queue.dead.ai).toHaveLength(20)
+    expect(await look(true)).toEqual([])
+    expect(world.queue.dead.ai).toHaveLength(20)
+  })
+})
 
 describe('a redrive', () => {
   it('of more than one call starts goes on by a cursor, each task once, and reads none twice', async () => {
@@ -143,6 +176,7 @@ describe('taskrunner redrive', () => {
         by_error: { [error.code]: redriven },
         tasks: Array.from({ length: redriven }, (_, n) => `task-${done + n}`),
         is_complete: done >= count,
+        unreadable: [],
         next_cursor: done >= count ? null : `after-${done}`,
         failed_before: '2026-11-25T20:00:00.000Z',
       } satisfies Redrive

@@ -25,6 +25,12 @@ export const redriveBody = z
       'next_cursor of the call before: goes on behind what that one started.',
     ),
     dry_run: z.boolean().default(false).describe('Count and change nothing.'),
+    delete_unreadable: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Delete the messages of the dead-letter queue that no worker can read; a dry run lists them.',
+      ),
     limit: z.int().min(1).max(MOST_REDRIVEN).default(1_000).describe('Start at most so many.'),
     pace_per_second: z
       .number()
@@ -60,6 +66,11 @@ export const redriveAnswer = z
       .string()
       .nullable()
       .describe('Send it, with the same filter, to go on; null when every failed task was looked at.'),
+    unreadable: z
+      .array(z.object({ message_id: z.string(), bytes: amount }))
+      .describe(
+        'Messages of the dead-letter queue that are no task’s, so that nothing else takes them away. Listed by a dry run; deleted, and listed, with delete_unreadable. Some hundreds at most: call again.',
+      ),
     failed_before: time.describe('Send it along with next_cursor, so that what fails again is left alone.'),
   })
   .meta({ id: 'Redrive' })

@@ -21,5 +21,7 @@ export interface DeadLetters {
 
 export interface DeadDelivery {
   readonly message: TaskMessage | undefined
+  readonly messageId: string
+  readonly bytes: number
   readonly receipt: string
 }

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../../contract.ts'
 import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
+import { unreadableLetters } from '../../../core/application/operate/unreadable-letters.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { clock, log, openDeadLetters, openSender, openStore } from '../../../hosts/lambda.ts'
 import { openAdmission, openRelease } from '../../../hosts/limits.ts'
@@ -49,6 +50,7 @@ export const redriveQueueRoute = defineRoute({
   handle: async ({ tenant, params, receivedAt, body }, needs) => {
     const lane = readLane(params.lane)
     const { type, error_code, failed_after, failed_before, dry_run, limit, pace_per_second } = body
+    const { delete_unreadable } = body
     const { created_after, created_before } = body
     const cursor = readCursor(body.cursor)
     if (pace_per_second !== undefined && limit / pace_per_second > LIMITS.queueDelaySeconds)
@@ -73,7 +75,15 @@ export const redriveQueueRoute = defineRoute({
       ...(cursor ? { cursor } : {}),
       ...(pace_per_second ? { pacePerSecond: pace_per_second } : {}),
     }
-    const done = await redriveLane(needs, request, clock.now() + WORK_MS)
+    const stopAt = clock.now() + WORK_MS
+    const done = await redriveLane(needs, request, stopAt)
+    // Not with every call of a redrive that goes on: the queue is the same.
+    const unreadable =
+      (dry_run || delete_unreadable) && !cursor
+        ? await unreadableLetters(needs, lane, delete_unreadable && !dry_run, stopAt)
+        : []
+    if (delete_unreadable && !dry_run && unreadable.length > 0)
+      log('lane.unreadable_deleted', { tenant, lane, count: unreadable.length })
     return {
       status: 200,
       body: {
@@ -86,6 +96,7 @@ export const redriveQueueRoute = defineRoute({
         tasks: done.ids,
         is_complete: done.isComplete,
         next_cursor: writeCursor(done.cursor),
+        unreadable: unreadable.map(({ messageId, bytes }) => ({ message_id: messageId, bytes })),
         failed_before: iso(request.failedBefore),
       },
     }

@@ -50,8 +50,10 @@ export class SqsDeadLetters implements DeadLetters {
       VisibilityTimeout: HIDDEN_SECONDS,
     })
     const { Messages = [] } = await callQueue('receive', () => this.#queues.client.send(command))
-    return Messages.map(({ Body = '', ReceiptHandle = '' }) => ({
+    return Messages.map(({ Body = '', ReceiptHandle = '', MessageId = '' }) => ({
       message: parseMessage(Body),
+      messageId: MessageId,
+      bytes: Buffer.byteLength(Body),
       receipt: ReceiptHandle,
     }))
   }

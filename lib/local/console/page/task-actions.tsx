@@ -94,6 +94,7 @@ interface Redrive {
   readonly redriven: number
   readonly remaining: number
   readonly by_error: Readonly<Record<string, number>>
+  readonly unreadable: readonly { readonly message_id: string; readonly bytes: number }[]
 }
 
 /** The lane's failed tasks by error first; then all of them, or those of one error. */
@@ -103,6 +104,8 @@ export async function redrive(lane: string): Promise<void> {
     say(cause.message, true),
   )
   if (!counted) return
+  const foreign = counted.unreadable.length
+  if (foreign > 0 && !(await deleteUnreadable(path, lane, counted.unreadable))) return
   const codes = Object.entries(counted.by_error).sort((left, right) => right[1] - left[1])
   let chosen = ''
   const button = () => document.querySelector<HTMLButtonElement>('dialog button.primary')
@@ -143,6 +146,49 @@ export async function redrive(lane: string): Promise<void> {
     ({ redriven, remaining }) =>
       say(`${redriven} run again${remaining > 0 ? `; ${remaining} are left` : ''}.`),
     (cause: Error) => say(cause.message, true),
+  )
+}
+
+/** @returns whether to go on to the failed tasks. */
+async function deleteUnreadable(
+  path: string,
+  lane: string,
+  messages: Redrive['unreadable'],
+): Promise<boolean> {
+  const isSure = await ask({
+    title: `${messages.length} messages that no worker can read`,
+    body: (
+      <>
+        <p>
+          They lie in the dead-letter queue of lane {lane}, belong to no task, and nothing else takes them
+          away.
+        </p>
+        <ul>
+          {messages.slice(0, 10).map(({ message_id, bytes }) => (
+            <li key={message_id}>
+              <code>{message_id}</code>, {bytes} bytes
+            </li>
+          ))}
+        </ul>
+      </>
+    ),
+    action: `Delete ${messages.length}`,
+  })
+  if (!isSure) return true
+  // Behind all failed tasks: this call is to delete and to start nothing.
+  return await api<Redrive>(path, {
+    delete_unreadable: true,
+    failed_before: '2000-01-01T00:00:00Z',
+    limit: 1,
+  }).then(
+    ({ unreadable }) => {
+      say(`${unreadable.length} deleted.`)
+      return true
+    },
+    (cause: Error) => {
+      say(cause.message, true)
+      return false
+    },
   )
 }
 

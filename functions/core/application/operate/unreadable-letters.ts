@@ -1,0 +1,45 @@
+import type { Lane } from '../../../contract.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { DeadLetters } from '../../ports/dead-letters.ts'
+
+/** A message that no worker can read: no task belongs to it, so a redrive never takes it away. */
+export interface UnreadableLetter {
+  readonly messageId: string
+  readonly bytes: number
+}
+
+/** Receives of ten messages each. */
+const ROUNDS = 50
+
+/**
+ * Looks for messages in a lane's dead-letter queue that are none of ours, and deletes them where that is asked for. The others
+ * are shown again at once.
+ *
+ * @returns those that it found; at most some hundreds, so call it again after a deletion of many.
+ */
+export async function unreadableLetters(
+  { deadLetters, clock }: { readonly deadLetters: DeadLetters; readonly clock: Clock },
+  lane: Lane,
+  isDeleted: boolean,
+  stopAt: number,
+): Promise<readonly UnreadableLetter[]> {
+  const found = new Map<string, UnreadableLetter>()
+  const kept: string[] = []
+  try {
+    for (let round = 0; round < ROUNDS && clock.now() <= stopAt; round += 1) {
+      const messages = await deadLetters.receiveDead(lane)
+      if (messages.length === 0) break
+      const foreign = messages.filter(({ message }) => message === undefined)
+      for (const { messageId, bytes } of foreign) found.set(messageId, { messageId, bytes })
+      const gone = isDeleted ? foreign : []
+      await deadLetters.deleteDead(
+        lane,
+        gone.map(({ receipt }) => receipt),
+      )
+      for (const one of messages) if (!gone.includes(one)) kept.push(one.receipt)
+    }
+  } finally {
+    await deadLetters.showDead(lane, kept)
+  }
+  return [...found.values()]
+}
