@@ -422,27 +422,38 @@ describe('the life of a task', () => {
     ])
   })
 
-  it('the history of a long life keeps its first and latest attempts, within what a row can hold', async () => {
-    const world = makeWorld(async () => {
-      throw new TaskError('No.'.repeat(1_000), { code: 'x'.repeat(64) })
-    })
-    const task = await submit(world, {
-      maxAttempts: 1,
-      input: { text: 'x'.repeat(8_000) },
-      tags: Array.from({ length: 20 }, (_, n) => `${n}`.padEnd(64, 'x')),
-    })
-    for (let epoch = 1; epoch <= 200; epoch += 1) {
-      await pollToEnd(world, 0)
-      if (epoch < 200) await retryTask(world.worker, task)
-    }
-    const row = await read(world, task.id)
-    expect(row).toMatchObject({ epoch: 200, attemptsOmitted: 170 })
-    expect(row.history.map(({ epoch }) => epoch)).toEqual([
-      ...Array.from({ length: 10 }, (_, n) => n + 1),
-      ...Array.from({ length: 20 }, (_, n) => n + 181),
-    ])
-    expect(Buffer.byteLength(JSON.stringify(row))).toBeLessThan(40_000)
-  })
+  it.each([
+    ['short', 'No.', 'x'],
+    ['of three bytes a character', '不行。', '标'],
+    ['of characters that JSON escapes', '\u0001"\\', '"'],
+    ['of characters in two halves', '😀😀', '🏷'],
+  ])(
+    'the history of a long life keeps its first and latest attempts, within what a row can hold: words %s',
+    async (_, word, mark) => {
+      const world = makeWorld(async () => {
+        throw new TaskError(word.repeat(100_000), {
+          code: 'x'.repeat(64),
+          detail: { word: word.repeat(10_000) },
+        })
+      })
+      const task = await submit(world, {
+        maxAttempts: 1,
+        input: { text: 'x'.repeat(8_000) },
+        tags: Array.from({ length: 20 }, (_, n) => `${n}`.padEnd(64, mark)),
+      })
+      for (let epoch = 1; epoch <= 200; epoch += 1) {
+        await pollToEnd(world, 0)
+        if (epoch < 200) await retryTask(world.worker, task)
+      }
+      const row = await read(world, task.id)
+      expect(row).toMatchObject({ epoch: 200, attemptsOmitted: 170 })
+      expect(row.history.map(({ epoch }) => epoch)).toEqual([
+        ...Array.from({ length: 10 }, (_, n) => n + 1),
+        ...Array.from({ length: 20 }, (_, n) => n + 181),
+      ])
+      expect(Buffer.byteLength(JSON.stringify(row))).toBeLessThan(40_000)
+    },
+  )
 
   it('a cancelled attempt is in the history', async () => {
     const world = makeWorld(async (context) => waiting(context as never, 60_000))

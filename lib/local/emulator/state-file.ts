@@ -8,6 +8,6 @@ export async function readStateFile(path: string): Promise<string | undefined> {
     const { code, message } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined
     const what = code === 'EISDIR' ? 'a folder lies in its place' : message
-    throw new Error(`${path} cannot be read: ${what}.`, { cause })
+    throw new Error(`${path} cannot be read: ${what}. Move it away.`, { cause })
   }
 }
