@@ -33,6 +33,7 @@ const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/runbook', title: 'Runbook' },
   { path: '/task', title: 'Task', isIn: '/tasks' },
   { path: '/workflow', title: 'Workflow', isIn: '/workflows' },
+  { path: '/outbox', title: 'Outbox', isIn: '/' },
 ]
 
 /** @returns undefined for what is no page. The page of one thing has its id in the path: short, to be typed and shared. */

@@ -16,6 +16,7 @@ import type { LocalProduct } from '../product.ts'
 import { loadAsset, loadRunbook, pageOf, toPage } from './assets.ts'
 import { outboxPage } from './outbox-page.ts'
 import { TaskIndex, type TaskQuestion } from './task-index.ts'
+import { refusedFor, type Visitor, visitorOf } from './visitor.ts'
 
 export interface ConsoleOptions {
   readonly product: LocalProduct
@@ -27,6 +28,12 @@ export interface ConsoleOptions {
   readonly look: (queues: readonly string[]) => Promise<readonly QueueDepthSample[]>
   /** Told of alarms that go on and off. */
   readonly tell: (text: string, isBad: boolean) => void
+}
+
+interface OwnTasks {
+  readonly index: TaskIndex
+  /** Of the last visitor of this tenant. */
+  headers: Visitor['headers']
 }
 
 const BASE = '/console'
@@ -44,15 +51,17 @@ export class LocalConsole {
   readonly #logs = new LogStore()
   readonly #collector: Collector
   readonly #alarms: AlarmWatch
-  readonly #tasks: TaskIndex
+  /** Of each tenant that looks, read with its own key. */
+  readonly #tasks = new Map<string, OwnTasks>()
   #timer: NodeJS.Timeout | undefined
   #savedAt = 0
 
   constructor(options: ConsoleOptions) {
     this.#options = options
     this.#metrics = new MetricStore(join(options.stateDir, 'metrics.jsonl'))
-    this.#tasks = new TaskIndex((path) => this.#ask(path))
-    this.#collector = new Collector(this.#metrics, this.#logs, (entry) => this.#tasks.heard(entry))
+    this.#collector = new Collector(this.#metrics, this.#logs, (entry) => {
+      for (const { index } of this.#tasks.values()) index.heard(entry)
+    })
     this.observer = this.#collector
     this.#alarms = new AlarmWatch({
       metrics: this.#metrics,
@@ -104,8 +113,19 @@ export class LocalConsole {
     return true
   }
 
-  async #ask<Answer>(path: string): Promise<Answer> {
-    const response = await fetch(`${this.#options.api()}${path}`)
+  #tasksOf({ tenant, headers }: Visitor): TaskIndex {
+    const seen = this.#tasks.get(tenant)
+    if (seen) {
+      seen.headers = headers
+      return seen.index
+    }
+    const own: OwnTasks = { headers, index: new TaskIndex((path) => this.#ask(path, own.headers)) }
+    this.#tasks.set(tenant, own)
+    return own.index
+  }
+
+  async #ask<Answer>(path: string, headers: Visitor['headers']): Promise<Answer> {
+    const response = await fetch(`${this.#options.api()}${path}`, { headers })
     if (!response.ok) throw new Error(`The API answered ${response.status} to ${path.split('?')[0]}.`)
     return (await response.json()) as Answer
   }
@@ -151,25 +171,41 @@ export class LocalConsole {
     const deployment = this.#options.deployment()
     if (!deployment) return sendStarting(request, response, this.#options.product)
     const path = url.pathname.slice(BASE.length).replace(/\/$/, '') || '/'
-    if (path === '/call') return this.#call(request, response, deployment)
+    const { product } = this.#options
+    const visitor = await visitorOf(request, deployment, product.region)
+    if (path === '/call') {
+      const refused = 'status' in visitor ? visitor : refusedFor(visitor, 'ops:write')
+      return refused
+        ? send(response, refused.status, { message: refused.message })
+        : this.#call(request, response, deployment)
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, 405, { message: `${request.method} is not known here.` })
-    if (path === '/outbox') {
+    // Without a key it is a page that asks for one; a page carries none by itself.
+    if (path === '/outbox' && !('status' in visitor) && !refusedFor(visitor, 'ops:read')) {
       const outbox = await readOutbox(join(this.#options.stateDir, 'outbox'))
       return sendText(response, 'text/html; charset=utf-8', outboxPage(outbox))
     }
-    const { product } = this.#options
     const page = pageOf(path, product)
     if (page) return sendText(response, 'text/html; charset=utf-8', toPage(page, product))
     const asset = await loadAsset(path)
     if (asset) return sendText(response, asset.type, asset.text)
-    const data = await this.#data(path, url.searchParams, deployment)
+    const scope = /^\/data\/(tasks|task-ids|facets)$/.test(path) ? 'tasks:read' : 'ops:read'
+    const refused = 'status' in visitor ? visitor : refusedFor(visitor, scope)
+    if (refused || 'status' in visitor)
+      return send(response, refused?.status ?? 401, { message: refused?.message })
+    const data = await this.#data(path, url.searchParams, deployment, visitor)
     return data === undefined
       ? send(response, 404, { message: `The console has no ${path}.` })
       : send(response, 200, data)
   }
 
-  async #data(path: string, query: URLSearchParams, deployment: Deployment): Promise<unknown> {
+  async #data(
+    path: string,
+    query: URLSearchParams,
+    deployment: Deployment,
+    visitor: Visitor,
+  ): Promise<unknown> {
     const { plan } = deployment
     const now = Date.now()
     switch (path) {
@@ -193,11 +229,11 @@ export class LocalConsole {
         }
       }
       case '/data/tasks':
-        return this.#tasks.find(toQuestion(query))
+        return this.#tasksOf(visitor).find(toQuestion(query))
       case '/data/task-ids':
-        return this.#tasks.ids(toQuestion(query))
+        return this.#tasksOf(visitor).ids(toQuestion(query))
       case '/data/facets':
-        return this.#tasks.facets()
+        return this.#tasksOf(visitor).facets()
       case '/data/functions':
         return describe(deployment, now, this.#options.product)
       case '/data/runbook':

@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 import type { AlarmState, AlarmStatus, Change } from '../../cloudwatch/alarm-watch.ts'
-import { clock, load, make, repeat, short, span, table } from './dom.ts'
+import { clock, make, repeat, short, span, table } from './dom.ts'
+import { load } from './load.ts'
 
 interface Data {
   readonly now: number

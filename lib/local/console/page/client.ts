@@ -1,7 +1,8 @@
 /// <reference lib="dom" />
 /** How the pages talk to the API and to the console's own data, and what they share. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { load } from './dom.ts'
+import { fetchWithKey } from './key.ts'
+import { load } from './load.ts'
 
 export interface Problem extends Error {
   readonly status: number
@@ -17,7 +18,7 @@ export async function api<Answer>(
   body?: unknown,
   method = body === undefined ? 'GET' : 'POST',
 ): Promise<Answer> {
-  const response = await fetch(`${apiPath()}${path}`, {
+  const response = await fetchWithKey(`${apiPath()}${path}`, {
     method,
     headers: { 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

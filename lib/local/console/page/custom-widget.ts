@@ -2,6 +2,7 @@
 /// <reference lib="dom.iterable" />
 import DOMPurify from 'dompurify'
 import { make } from './dom.ts'
+import { fetchWithKey } from './key.ts'
 
 interface Asked {
   readonly parameters: Readonly<Record<string, unknown>>
@@ -127,7 +128,7 @@ function readHash(): Asked | undefined {
 
 async function call(endpoint: string, { parameters, forms }: Asked): Promise<string> {
   const event = { ...parameters, widgetContext: { forms: { all: forms } } }
-  const response = await fetch('/console/call', {
+  const response = await fetchWithKey('/console/call', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ endpoint, event }),

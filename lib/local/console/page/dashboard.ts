@@ -3,7 +3,8 @@ import type { Content, WidgetView } from '../../cloudwatch/dashboard-view.ts'
 import { redFirst, stateMark } from './alarms.ts'
 import { Chart } from './chart.ts'
 import { CustomWidget } from './custom-widget.ts'
-import { clock, load, make, repeat, short, table } from './dom.ts'
+import { clock, make, repeat, short, table } from './dom.ts'
+import { load } from './load.ts'
 
 const ROW_PX = 46
 /** Head and edges of a graph. */

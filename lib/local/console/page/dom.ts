@@ -32,14 +32,6 @@ export const table = (heads: readonly string[], rows: readonly (readonly Child[]
     ),
   )
 
-/** @throws Error with the server's own words. */
-export async function load<Data>(path: string): Promise<Data> {
-  const response = await fetch(`/console/data/${path}`)
-  const body = (await response.json()) as Data & { message?: string }
-  if (!response.ok) throw new Error(body.message ?? `The console answered ${response.status}.`)
-  return body
-}
-
 /** Now and every so often, while the page can be seen. One call at a time. */
 export function repeat(everyMs: number, act: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** The lanes, and what a person may do there. A lane in which nothing is, is folded. */
 import { api, took, useLive } from './client.ts'
-import { load } from './dom.ts'
+import { load } from './load.ts'
 import { Failure } from './parts.tsx'
 import { redrive, switchLane } from './task-actions.tsx'
 

@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 import type { LogEntry } from '../../cloudwatch/log-store.ts'
-import { clock, load, make, repeat } from './dom.ts'
+import { clock, make, repeat } from './dom.ts'
+import { load } from './load.ts'
 
 interface Data {
   readonly names: readonly string[]

@@ -1,7 +1,9 @@
 /// <reference lib="dom" />
 import { type ComponentType, render } from 'preact'
 import { showAlarms, showHealth } from './alarms.ts'
+import { make } from './dom.ts'
 import { HomePage } from './home-page.tsx'
+import { fetchWithKey, offerToForget } from './key.ts'
 import { LanesPage } from './lanes-page.tsx'
 import { showLogs } from './logs.ts'
 import { showRunbook } from './runbook.ts'
@@ -17,6 +19,14 @@ const draw = (Page: ComponentType) => (element: HTMLElement) => render(<Page />,
 /** Charts and a sanitizer are as large as everything else: only who looks at a dashboard loads them. */
 const showDashboard = async (element: HTMLElement) =>
   (await import('./dashboard.ts')).showDashboard(element, Number(document.body.dataset.dashboard))
+
+/** Of a closed stage: the page as it is, in a frame that can do nothing. */
+async function showOutbox(element: HTMLElement): Promise<void> {
+  const response = await fetchWithKey('/console/outbox')
+  const frame = make('iframe', { sandbox: '', title: 'Outbox', class: 'outbox' })
+  frame.srcdoc = await response.text()
+  element.replaceChildren(frame)
+}
 
 const main = document.getElementById('main') as HTMLElement
 const pages: Readonly<Record<string, (main: HTMLElement) => void | Promise<void>>> = {
@@ -37,7 +47,9 @@ const pages: Readonly<Record<string, (main: HTMLElement) => void | Promise<void>
   '/alarms': showAlarms,
   '/logs': showLogs,
   '/runbook': showRunbook,
+  '/outbox': showOutbox,
 }
 const { page = '/', dashboard } = document.body.dataset
 void (dashboard === undefined ? pages[page] : showDashboard)?.(main)
 showHealth(document.getElementById('health') as HTMLElement)
+offerToForget()

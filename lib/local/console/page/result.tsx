@@ -2,6 +2,7 @@
 /** A result as what it is: text, data, a picture, a file, an e-mail. */
 import { useEffect, useState } from 'preact/hooks'
 import { apiPath, type Task } from './client.ts'
+import { fetchWithKey, hasKey } from './key.ts'
 import { looksLikeMarkdown, toHtml } from './markdown.ts'
 import { Copy, Json } from './parts.tsx'
 
@@ -9,12 +10,33 @@ type Fields = Readonly<Record<string, unknown>>
 
 const IMAGE = /^data:image\/(?:png|jpeg|gif|webp);base64,/
 
+/** A link cannot carry a key. */
+async function download(url: string, name: string): Promise<void> {
+  const address = URL.createObjectURL(await (await fetchWithKey(url)).blob())
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(address)
+}
+
 export function Result({ task }: { task: Task }) {
   const { result } = task
   if (result === null)
     return (
       <p>
-        It is too large for a page. <a href={`${apiPath()}/tasks/${task.id}/result`}>Download it</a>.
+        It is too large for a page.{' '}
+        <a
+          href={`${apiPath()}/tasks/${task.id}/result`}
+          onClick={(event) => {
+            if (!hasKey()) return
+            event.preventDefault()
+            void download(`${apiPath()}/tasks/${task.id}/result`, `${task.id}.json`)
+          }}
+        >
+          Download it
+        </a>
+        .
       </p>
     )
   return (

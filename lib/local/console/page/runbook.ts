@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
-import { load, make } from './dom.ts'
+import { make } from './dom.ts'
+import { load } from './load.ts'
 
 /** What to do about each alarm. */
 export function showRunbook(main: HTMLElement): void {

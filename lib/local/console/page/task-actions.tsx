@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** What can be done with one task or many; many are counted before anything is changed. */
 import { api, FINAL, RETRYABLE, type Task } from './client.ts'
-import { load } from './dom.ts'
+import { load } from './load.ts'
 import { ask, say } from './parts.tsx'
 
 type Action = 'retry' | 'cancel'

@@ -1,0 +1,72 @@
+/// <reference lib="dom" />
+/** The key of a closed stage, kept by this tab alone and gone with it. */
+import { make } from './dom.ts'
+
+const NAME = 'taskrunner-key'
+
+let asking: Promise<void> | undefined
+
+/** Calls with the key that somebody typed; asks for one, and then for another, while the stage wants one. */
+export async function fetchWithKey(url: string, init: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    const key = sessionStorage.getItem(NAME)
+    const response = await fetch(url, {
+      ...init,
+      headers: { ...init.headers, ...(key ? { 'x-api-key': key } : {}) },
+    })
+    if (response.status !== 401) return response
+    // A call that was under way while somebody typed was refused for want of what is there now.
+    if (key === sessionStorage.getItem(NAME)) asking ??= ask(key !== null)
+    await asking
+  }
+}
+
+export const hasKey = (): boolean => sessionStorage.getItem(NAME) !== null
+
+/** In the head of a page, as soon as there is a key to forget. */
+export function offerToForget(): void {
+  if (!hasKey() || document.getElementById('forget')) return
+  const button = make('button', { type: 'button', id: 'forget' }, 'Forget key')
+  button.addEventListener('click', () => {
+    sessionStorage.removeItem(NAME)
+    location.reload()
+  })
+  document.querySelector('header')?.append(button)
+}
+
+/** @returns when there is another key. It cannot be closed: behind it there is nothing to see. */
+function ask(wasRefused: boolean): Promise<void> {
+  const field = make('input', {
+    type: 'password',
+    name: 'key',
+    required: true,
+    autocomplete: 'off',
+    placeholder: 'tk_…',
+    'aria-label': 'API key',
+  })
+  const form = make(
+    'form',
+    { method: 'dialog' },
+    make(
+      'p',
+      {},
+      wasRefused ? 'That key opens nothing here. Another one:' : 'This stage is closed. Your key:',
+    ),
+    field,
+    make('p', {}, 'Lost the first one? npm start -- --new-key'),
+    make('button', { type: 'submit', class: 'primary' }, 'Open'),
+  )
+  const dialog = make('dialog', { id: 'key', 'aria-label': 'API key' }, form)
+  dialog.addEventListener('cancel', (event) => event.preventDefault())
+  document.body.append(dialog)
+  dialog.showModal()
+  return new Promise((resolve) => {
+    form.addEventListener('submit', () => {
+      sessionStorage.setItem(NAME, field.value.trim())
+      dialog.remove()
+      asking = undefined
+      offerToForget()
+      resolve()
+    })
+  })
+}

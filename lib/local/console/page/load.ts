@@ -1,0 +1,10 @@
+/// <reference lib="dom" />
+import { fetchWithKey } from './key.ts'
+
+/** @throws Error with the server's own words. */
+export async function load<Data>(path: string): Promise<Data> {
+  const response = await fetchWithKey(`/console/data/${path}`)
+  const body = (await response.json()) as Data & { message?: string }
+  if (!response.ok) throw new Error(body.message ?? `The console answered ${response.status}.`)
+  return body
+}

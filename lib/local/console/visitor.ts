@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http'
+import type { APIGatewayProxyEvent } from 'aws-lambda'
+import type { Deployment } from '../emulator/deployment.ts'
+import { authorize } from '../emulator/gateway/authorize.ts'
+
+/** Who looks at the console, and what the API takes from him. */
+export interface Visitor {
+  readonly tenant: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Undefined on an open stage, where everybody may do everything. */
+  readonly scopes: readonly string[] | undefined
+}
+
+export interface Refused {
+  readonly status: 401 | 403 | 503
+  readonly message: string
+}
+
+const ANYBODY: Visitor = { tenant: '', headers: {}, scopes: undefined }
+
+/**
+ * A stage that is closed by keys has a closed console: the stage's own authorizer says whose key a request has, for what
+ * it shows is not the API's and comes past every route.
+ */
+export async function visitorOf(
+  { headers }: IncomingMessage,
+  { plan, pools }: Deployment,
+  region: string,
+): Promise<Visitor | Refused> {
+  const name = plan.api.methods.find(({ authorizer }) => authorizer !== undefined)?.authorizer
+  if (name === undefined) return ANYBODY
+  const key = headers['x-api-key']
+  if (typeof key !== 'string') return { status: 401, message: 'The console of a closed stage wants a key.' }
+  const sent = { 'x-api-key': key }
+  const event = {
+    headers: sent,
+    httpMethod: 'GET',
+    path: '/',
+    requestContext: { apiId: 'local', stage: plan.api.stageName, accountId: '000000000000' },
+  } as unknown as APIGatewayProxyEvent
+  const outcome = await authorize(
+    event,
+    region,
+    async (text) => (await pools.get(name)?.invokeText(text)) ?? 'null',
+  )
+  if (!('refused' in outcome))
+    return {
+      tenant: outcome.context.tenant ?? '',
+      headers: sent,
+      scopes: (outcome.context.scopes ?? '').split(' '),
+    }
+  return outcome.refused === 'AUTHORIZER_FAILURE'
+    ? { status: 503, message: 'Keys cannot be checked now.' }
+    : { status: 401, message: 'This key opens nothing here.' }
+}
+
+/** @returns why not, for a visitor without the scope. */
+export const refusedFor = ({ scopes }: Visitor, scope: string): Refused | undefined =>
+  scopes === undefined || scopes.includes(scope)
+    ? undefined
+    : { status: 403, message: `This key lacks the scope "${scope}", which the console needs for it.` }
