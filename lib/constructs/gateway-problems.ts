@@ -112,6 +112,7 @@ export function addGatewayProblems(
       responseHeaders: {
         'Content-Type': "'application/problem+json'",
         'Cache-Control': "'no-store'",
+        'X-Content-Type-Options': "'nosniff'",
         'x-request-id': 'context.requestId',
         ...allowOrigin(corsOrigins),
         ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': `'${retryAfterSeconds}'` }),

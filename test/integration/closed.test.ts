@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Browser } from 'playwright-core'
@@ -179,10 +180,51 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     await form.locator('button[type=submit]').first().click()
     await form.getByRole('button', { name: 'Close' }).click()
     await page.locator('[id$=listQueues] .opblock-summary-control').first().click()
-    await page.getByRole('button', { name: 'Try it out' }).first().click()
     await page.getByRole('button', { name: 'Execute' }).first().click()
     await page.locator('.live-responses-table .response-col_status', { hasText: '200' }).first().waitFor()
     expect(real(faults)).toEqual([])
     await page.close()
+  })
+})
+
+describe('what such a run leaves behind', () => {
+  it('has no key, no pepper and no prompt in logs, metrics and whatever else is no row and no object', async () => {
+    const prompt = 'Sentinel 6f1d of a prompt'
+    const { body } = await admin.post<{ id: string }>('/tasks', { prompt })
+    await admin.done(body.id)
+    await admin.post('/tasks', { prompt, model: 'no-such-model' })
+    await admin.post('/tasks', { prompt, type: 'nothing.such' })
+    await admin.done(
+      (await admin.post<{ id: string }>('/tasks', { prompt, model: 'simulated-refuse' })).body.id,
+    )
+    const pepper = await readFile(join(runtime.stateDir, 'key-pepper'), 'utf8')
+    const files = await readdir(runtime.stateDir, { recursive: true, withFileTypes: true })
+    // Rows and objects are what a stage keeps; the pepper is a file that its owner alone reads.
+    const kept = /tasks\.db|\.sqlite|key-pepper|objects|payload|buckets|outbox|table/
+    const looked: string[] = []
+    for (const file of files.filter((entry) => entry.isFile())) {
+      const path = join(file.parentPath, file.name)
+      if (kept.test(path.slice(runtime.stateDir.length))) continue
+      looked.push(file.name)
+      const text = await readFile(path, 'latin1')
+      for (const secret of [key.slice(-43), pepper, 'Sentinel 6f1d'])
+        expect([file.name, text.includes(secret)]).toEqual([file.name, false])
+    }
+    expect(looked.filter((name) => name.endsWith('.log')).length).toBeGreaterThan(3)
+    expect(JSON.stringify(runtime.plan)).not.toContain(pepper)
+  })
+
+  it('answers everybody with the headers that keep a browser from guessing, framing and keeping', async () => {
+    for (const path of ['/api/v1/tasks', '/api/v1/health', '/api/v1/nowhere', '/api/v1/docs']) {
+      const { headers } = await fetch(`${runtime.url}${path}`)
+      expect([path, headers.get('x-content-type-options')]).toEqual([path, 'nosniff'])
+    }
+    for (const path of ['/api/v1/docs', '/console', '/console/tasks']) {
+      const answer = await fetch(`${runtime.url}${path}`)
+      const policy = answer.headers.get('content-security-policy') ?? ''
+      expect([path, policy]).toEqual([path, expect.stringContaining("default-src 'self'")])
+      expect([path, /script-src[^;]*unsafe/.test(policy)]).toEqual([path, false])
+      expect([path, /<script(?![^>]*\bsrc=)/.test(await answer.text())]).toEqual([path, false])
+    }
   })
 })

@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SCOPES } from '../../functions/contract.ts'
+import { makeAdminKey } from '../../lib/deploy/admin-key.ts'
+import { Client } from '../fixtures/client.ts'
+import { startTestRuntime } from '../fixtures/running.ts'
+
+interface Operation {
+  readonly name: string
+  readonly method: string
+  readonly path: string
+  readonly queries: readonly string[]
+  readonly bodyFields: readonly string[]
+}
+interface Described {
+  readonly operationId: string
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[]
+  readonly requestBody?: {
+    readonly content: Readonly<Record<string, { readonly schema?: { readonly properties?: object } }>>
+  }
+}
+
+/** From the document that the declarations make, so that a new route, list, filter or field is covered by itself. */
+const document = JSON.parse(
+  readFileSync(new URL('../../functions/api/openapi.gen.json', import.meta.url), 'utf8'),
+) as { readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>> }
+const OPERATIONS: readonly Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, { operationId, parameters = [], requestBody }]) => ({
+    name: operationId,
+    method: method.toUpperCase(),
+    path: path.replace(/^\/api\/v1/, ''),
+    queries: parameters.flatMap((parameter) => (parameter.in === 'query' ? [parameter.name] : [])),
+    bodyFields: Object.values(requestBody?.content ?? {}).flatMap(({ schema }) =>
+      Object.keys(schema?.properties ?? {}),
+    ),
+  })),
+)
+const isList = ({ method, path }: Operation): boolean => method === 'GET' && !path.includes('{')
+
+/** Two tenants, each with every right there is, and one who runs the stage. */
+let running: Awaited<ReturnType<typeof startTestRuntime>>
+let mine: Client
+let theirs: Client
+const owned = new Map<string, string>()
+const task = { type: 'example.add', input: { x: 1, y: 2 }, tags: ['mine'] }
+beforeAll(async () => {
+  running = await startTestRuntime({ AUTH: 'keys' })
+  const first = await makeAdminKey((event) => running.pool('Keys').invoke(event), Date.now())
+  const admin = new Client(running.url, first?.key)
+  const clientOf = async (tenant: string) => {
+    const { body } = await admin.post<{ key: string }>('/keys', { name: 'all', tenant, scopes: SCOPES })
+    return new Client(running.url, body.key)
+  }
+  mine = await clientOf('a')
+  theirs = await clientOf('b')
+  // Two of each, so that a page of one has a next page.
+  const bodies: Readonly<Record<string, object>> = {
+    '/tasks': task,
+    '/workflows': { chain: [task], tags: ['mine'] },
+    '/schedules': { task, rate_seconds: 86_400 },
+    '/uploads': { content_type: 'text/plain', bytes: 3 },
+    '/webhooks': { url: 'http://127.0.0.1:9/hook' },
+    '/keys': { name: 'mine', scopes: ['tasks:read'] },
+  }
+  for (const [path, body] of Object.entries(bodies))
+    for (const turn of ['first', 'second']) {
+      const made = await mine.post<{ id: string }>(path, body)
+      expect([path, turn, made.body.id]).toEqual([path, turn, expect.any(String)])
+      owned.set(`${path} ${turn}`, made.body.id)
+    }
+})
+afterAll(() => running.stop())
+
+const expectNothing = (place: string, text: string): void => {
+  for (const [what, id] of owned) expect([place, what, text.includes(id)]).toEqual([place, what, false])
+}
+const textOf = async (client: Client, path: string) => {
+  const { status, body } = await client.get(path)
+  return { status, text: JSON.stringify(body ?? '') }
+}
+
+describe('a tenant with every right', () => {
+  it('sees nothing of another in any list, whatever it filters by', async () => {
+    const lists = OPERATIONS.filter(isList)
+    expect(lists.length).toBeGreaterThan(10)
+    const [id = ''] = owned.values()
+    for (const { path, queries } of lists)
+      for (const query of [
+        '',
+        ...queries
+          .filter((name) => name !== 'wait')
+          .flatMap((name) => [`?${name}=${id}`, `?${name}=mine`, `?${name}=a`]),
+      ]) {
+        const { status, text } = await textOf(theirs, `${path}${query}`)
+        // A refusal may quote what it refuses.
+        if (status === 200) expectNothing(`${path}${query}`, text)
+        expect([path, query, status]).not.toEqual([path, query, 500])
+      }
+  })
+
+  it('comes by no cursor to a page of another', async () => {
+    const paged = OPERATIONS.filter((operation) => isList(operation) && operation.queries.includes('cursor'))
+    expect(paged.length).toBeGreaterThan(3)
+    const cursors: string[] = []
+    for (const { path } of paged) {
+      const { body } = await mine.get<{ next_cursor?: string | null }>(`${path}?limit=1`)
+      if (body.next_cursor) cursors.push(body.next_cursor)
+    }
+    expect(cursors.length).toBeGreaterThan(2)
+    // Each in its own list, and in every other.
+    for (const { path } of paged)
+      for (const cursor of cursors) {
+        const { status, text } = await textOf(theirs, `${path}?cursor=${encodeURIComponent(cursor)}`)
+        expectNothing(path, text)
+        expect([path, status < 500]).toEqual([path, true])
+      }
+  })
+
+  it('names no other tenant in a query or a body', async () => {
+    const asking = OPERATIONS.filter(
+      ({ queries, bodyFields }) => queries.includes('tenant') || bodyFields.includes('tenant'),
+    )
+    expect(asking.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['listAudit', 'getLimits', 'createKey']),
+    )
+    for (const { name, method, path, queries } of asking) {
+      const inQuery = queries.includes('tenant')
+      const body = { ...BODIES[name], ...(inQuery ? {} : { tenant: 'a' }) }
+      const answer = await theirs.call(
+        method,
+        `${path}${inQuery ? '?tenant=a' : ''}`,
+        method === 'GET' ? undefined : body,
+      )
+      expect([name, answer.status]).toEqual([name, 403])
+      expectNothing(name, JSON.stringify(answer.body))
+    }
+  })
+
+  it('has by no agent’s tool what another has', async () => {
+    const rpc = async (method: string, params: object) =>
+      (
+        await theirs.post<{ result: { tools: readonly Tool[]; isError?: boolean } }>(
+          '/mcp',
+          { jsonrpc: '2.0', id: 1, method, params },
+          { accept: 'application/json, text/event-stream' },
+        )
+      ).body.result
+    interface Tool {
+      readonly name: string
+      readonly inputSchema: { readonly properties?: Readonly<Record<string, object>> }
+    }
+    const { tools } = await rpc('tools/list', {})
+    const byId = tools.filter(({ inputSchema }) => inputSchema.properties?.id)
+    expect(byId.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['get_task', 'cancel_task', 'retry_task']),
+    )
+    const foreign = owned.get('/tasks first') ?? ''
+    const unknown = '0'.repeat(26)
+    for (const { name } of byId) {
+      const ask = async (id: string) =>
+        JSON.stringify(await rpc('tools/call', { name, arguments: { id } })).replaceAll(id, '<id>')
+      const answer = await ask(foreign)
+      expect([name, answer]).toEqual([name, await ask(unknown)])
+      expect([name, answer]).toEqual([name, expect.stringContaining('"isError":true')])
+    }
+    for (const { name } of tools
+      .filter((tool) => !byId.includes(tool))
+      .filter(({ name: tool }) => /list/.test(tool)))
+      expectNothing(name, JSON.stringify(await rpc('tools/call', { name, arguments: {} })))
+  })
+
+  it('uses no upload, no step and no idempotency key of another', async () => {
+    const refused = async (upload: string) => {
+      const { status, body } = await theirs.post('/tasks', {
+        type: 'document.process',
+        input: { document: { upload } },
+      })
+      return [status, JSON.stringify(body).replaceAll(upload, '<id>')]
+    }
+    expect(await refused(owned.get('/uploads first') ?? '')).toEqual(await refused('0'.repeat(26)))
+    const referring = async (id: string) => {
+      const { status, body } = await theirs.post('/workflows', {
+        steps: { one: { ...task, input: { x: { $from: `${id}.result` }, y: 1 } } },
+      })
+      return [status, JSON.stringify(body).replaceAll(id, '<id>')]
+    }
+    const own = await referring(owned.get('/tasks first') ?? '')
+    expect(own[0]).toBe(422)
+    expect(own).toEqual(await referring('0'.repeat(26)))
+    const key = { 'idempotency-key': 'the-same' }
+    const [first, second] = [
+      await mine.post<{ id: string }>('/tasks', task, key),
+      await theirs.post<{ id: string }>('/tasks', { ...task, priority: 1 }, key),
+    ]
+    expect([first.status, second.status]).toEqual([202, 202])
+    expect(second.body.id).not.toBe(first.body.id)
+  })
+
+  it('brings back no failed task of another, though it may redrive the lane', async () => {
+    const { body } = await mine.post<{ id: string }>('/tasks', { prompt: 'x', model: 'simulated-refuse' })
+    expect((await mine.done(body.id)).status).toBe('FAILED')
+    await theirs.post('/queues/ai/redrive', { dry_run: false })
+    expect((await mine.get(`/tasks/${body.id}`)).body).toMatchObject({ status: 'FAILED', epoch: 1 })
+  })
+})
+
+/** What a route wants beside the tenant's name. */
+const BODIES: Readonly<Record<string, object>> = {
+  createKey: { name: 'x', scopes: ['tasks:read'] },
+  setLimits: {},
+  eraseTenant: {},
+}
