@@ -195,6 +195,29 @@ describe('a concurrency_key on the running product', () => {
   })
 })
 
+it('what a budget says is spent, GET /usage adds up by tag, day, model and type, to the cent', async () => {
+  const task = { prompt: 'x', model: 'gpt-4o', max_tokens: 100, tags: ['customer-1'] }
+  const done = await post('/tasks', task, { prefer: 'wait=20' })
+  expect(done.status).toBe(200)
+  interface Sums {
+    cost_usd: number
+    by_tag: Record<string, { cost_usd: number }>
+    by_day: Record<string, { cost_usd: number }>
+    by_model: Record<string, { cost_usd: number }>
+    by_type: Record<string, { cost_usd: number }>
+  }
+  const { usage } = (await done.json()) as { usage: { cost_usd: number } }
+  const read = async () => (await (await fetch(`${running.url}/api/v1/usage?hours=24`)).json()) as Sums
+  await expect.poll(async () => (await read()).by_tag['customer-1']?.cost_usd).toBe(usage.cost_usd)
+  const sums = await read()
+  for (const by of [sums.by_day, sums.by_model, sums.by_type])
+    expect(Object.values(by).reduce((sum, { cost_usd }) => sum + cost_usd, 0)).toBeCloseTo(sums.cost_usd, 6)
+  const limits = (await (await fetch(`${running.url}/api/v1/limits`)).json()) as {
+    budget: { spent_usd: number }[]
+  }
+  expect(limits.budget[0]?.spent_usd).toBeCloseTo(sums.cost_usd, 6)
+})
+
 describe('what a tenant makes, keeps and runs', () => {
   it('is bounded for schedules: two of ten at once, a replay is answered, and a deleted one makes room', async () => {
     const hourly = { rate_seconds: 3_600, task: { type: 'example.add', input: { x: 1, y: 2 } } }
