@@ -114,6 +114,17 @@ describe.each<[string, Mode]>([
       content: [{ type: 'text', text: '5' }],
       structuredContent: { status: 'COMPLETED', result: 5 },
     })
+    const chosen = await client.callTool({
+      name: 'text.generate',
+      arguments: { prompt: 'hi', model: 'simulated-fast' },
+    })
+    expect(chosen.structuredContent).toMatchObject({ status: 'COMPLETED' })
+    const { task_id: chosenId } = chosen.structuredContent as { readonly task_id: string }
+    expect((await api.get(`/tasks/${chosenId}`)).body).toMatchObject({
+      model: 'simulated-fast',
+      input: { prompt: 'hi' },
+    })
+
     const { task_id: id } = sum.structuredContent as { readonly task_id: string }
     const task = await client.callTool({ name: 'get_task', arguments: { id } })
     expect(task.structuredContent).toMatchObject({ id, type: 'example.add', result: 5 })

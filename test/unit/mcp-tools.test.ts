@@ -68,6 +68,22 @@ describe('the tools of an agent', () => {
     expect(line).toHaveProperty('cause', expect.stringContaining('TABLE_NAME'))
   })
 
+  it('take a model where the work of a type is a call of one, which a tool has nothing beside its arguments to say', () => {
+    const list = Object.fromEntries(tools.listTools(caller(...SCOPES)).map((tool) => [tool.name, tool]))
+    expect(list['text.generate']?.inputSchema.properties?.model).toMatchObject({ type: 'string' })
+    expect(list['text.generate']?.inputSchema.required ?? []).not.toContain('model')
+    expect(list['example.add']?.inputSchema.properties).not.toHaveProperty('model')
+  })
+
+  it('that is not there is refused with the nearest that is', async () => {
+    const call = tools.callTool(caller(...SCOPES), SETTINGS, {
+      name: 'get_tsk',
+      arguments: {},
+      isTask: false,
+    })
+    await expect(call).rejects.toThrow('There is no tool "get_tsk". Nearest: "get_task".')
+  })
+
   it('each has a name of its own that clients take, and an object as its arguments', () => {
     const list = tools.listTools(caller(...SCOPES))
     expect(new Set(list.map(({ name }) => name)).size).toBe(list.length)

@@ -2,6 +2,7 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import { LIMITS } from '../../contract.ts'
+import { nearestName } from '../../core/domain/nearest-name.ts'
 import { type ManifestEntry, manifest } from '../manifest.ts'
 import { submitTaskRoute } from '../routes/tasks/submit-task.ts'
 import type { TaskJson } from '../schemas/task-json.ts'
@@ -28,10 +29,25 @@ export function listTools(caller: Caller): Tool[] {
   return [...types, ...ROUTE_TOOLS.filter(({ route }) => mayUse(caller, route.scope)).map(routeTool)]
 }
 
+const MODEL = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 200,
+  description: 'Model to call; left out, the default of this stage.',
+}
+
+/** Over HTTP the model stands beside the input; a tool has nothing beside its arguments. */
+const takesModel = ({ usesModel, input }: ManifestEntry): boolean =>
+  usesModel && !Object.hasOwn(input.properties ?? {}, 'model')
+
 const typeTool = (type: ManifestEntry): Tool => ({
   name: type.name,
   description: type.summary,
-  inputSchema: { ...type.input, type: 'object' },
+  inputSchema: {
+    ...type.input,
+    type: 'object',
+    ...(takesModel(type) ? { properties: { ...(type.input.properties as object), model: MODEL } } : {}),
+  },
   annotations: { readOnlyHint: false, destructiveHint: false, openWorldHint: type.usesModel },
 })
 
@@ -58,27 +74,35 @@ export async function callTool(
   const type = offered.find(({ name }) => name === call.name || plain(name) === call.name)
   const tool = ROUTE_TOOLS.find(({ route }) => route.mcp?.tool === call.name)
   const route = type ? submitTaskRoute : tool?.route
-  if (!route)
-    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${call.name.slice(0, 100)}".`)
+  if (!route) throw new ProtocolError(ProtocolErrorCode.InvalidParams, unknownTool(caller, call.name))
   if (!mayUse(caller, route.scope))
     return { content: [{ type: 'text', text: `This key lacks the scope "${route.scope}".` }], isError: true }
   if (!type) return toToolResult(await callRoute(route, caller, call.arguments, keyOf(caller)))
-  const answer = await callRoute(
-    submitTaskRoute,
-    caller,
-    { type: type.name, input: call.arguments },
-    {
-      ...keyOf(caller),
-      ...(caller.traceparent ? { traceparent: caller.traceparent } : {}),
-      ...(call.isTask ? {} : { prefer: `wait=${LIMITS.waitSeconds}` }),
-    },
-  )
+  const answer = await callRoute(submitTaskRoute, caller, bodyOf(type, call.arguments), {
+    ...keyOf(caller),
+    ...(caller.traceparent ? { traceparent: caller.traceparent } : {}),
+    ...(call.isTask ? {} : { prefer: `wait=${LIMITS.waitSeconds}` }),
+  })
   if (answer.status >= 400) return toToolResult(answer)
   const task = answer.body as TaskJson
   if (!call.isTask) return resultOf(task)
   // The row is written: `tasks/get` finds it from here on.
   const state = taskOf(task, settings.now(), settings.retentionDays)
   return { resultType: 'task', ...state } as unknown as CallToolResult
+}
+
+function bodyOf(type: ManifestEntry, given: Arguments) {
+  if (!takesModel(type)) return { type: type.name, input: given }
+  const { model, ...input } = given
+  return { type: type.name, input, ...(model === undefined ? {} : { model }) }
+}
+
+function unknownTool(caller: Caller, name: string): string {
+  const nearest = nearestName(
+    name,
+    listTools(caller).map((tool) => tool.name),
+  )
+  return `There is no tool "${name.slice(0, 100)}".${nearest ? ` Nearest: "${nearest}".` : ''}`
 }
 
 const keyOf = ({ idempotencyKey }: Caller): Record<string, string> =>
