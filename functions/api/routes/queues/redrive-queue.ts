@@ -13,6 +13,8 @@ import { iso } from '../../schemas/time.ts'
 
 /** The gateway gives up after 29 s. */
 const WORK_MS = 20_000
+/** Of these, for messages that no worker can read. */
+const LOOK_MS = 5_000
 
 export const redriveQueueRoute = defineRoute({
   method: 'POST',
@@ -76,12 +78,13 @@ export const redriveQueueRoute = defineRoute({
       ...(pace_per_second ? { pacePerSecond: pace_per_second } : {}),
     }
     const stopAt = clock.now() + WORK_MS
-    const done = await redriveLane(needs, request, stopAt)
-    // Not with every call of a redrive that goes on: the queue is the same.
+    // Before the redrive, which ends by looking through the queue: what it leaves is hidden for a second more. Not with every
+    // call of a redrive that goes on: the queue is the same.
     const unreadable =
       (dry_run || delete_unreadable) && !cursor
-        ? await unreadableLetters(needs, lane, delete_unreadable && !dry_run, stopAt)
+        ? await unreadableLetters(needs, lane, delete_unreadable && !dry_run, clock.now() + LOOK_MS)
         : []
+    const done = await redriveLane(needs, request, stopAt)
     if (delete_unreadable && !dry_run && unreadable.length > 0)
       log('lane.unreadable_deleted', { tenant, lane, count: unreadable.length })
     return {
