@@ -2,6 +2,7 @@ const LAMBDA = 'Lambda itself asks for it when it feeds the function from the qu
 const LARGE =
   'An input, output or result above what a row holds; the code is that of api-writes and of the workers, where it is seen.'
 const EITHER = 'One list reads either index, by whether a status is asked for.'
+const DEAD = 'A redrive deletes the dead letters of tasks that have moved on; that of api-operate is seen.'
 const SWEPT =
   'What is left to do when a process died on that very line: test/faults/lifecycle.test.ts and step-deaths show it on doubles.'
 
@@ -26,6 +27,7 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   'McpFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,
   'McpFunction: sqs:ChangeMessageVisibility on deadletters*Queue':
     'A redrive that leaves a dead letter shows it again.',
+  'McpFunction: sqs:DeleteMessage on deadletters*Queue': DEAD,
   'McpFunction: sqs:SendMessage on WebhooksQueue': 'A cancel by an agent of a task with a webhook.',
   'McpFunction: sqs:SendMessage on WorkflowsQueue': 'A cancel by an agent of a task of a workflow.',
   'McpFunction: dynamodb:Query on TasksTable/index/state': EITHER,
@@ -33,6 +35,7 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   'OperateFunction: dynamodb:Query on TasksTable/index/state': EITHER,
   'OpsActionFunction: dynamodb:Query on TasksTable/index/list': EITHER,
   'OpsActionFunction: dynamodb:Query on TasksTable/index/state': EITHER,
+  'OpsActionFunction: sqs:DeleteMessage on deadletters*Queue': DEAD,
   'OpsViewFunction: dynamodb:Query on TasksTable/index/state': EITHER,
   'OpsActionFunction: sqs:ChangeMessageVisibility on deadletters*Queue':
     'A redrive that leaves a dead letter shows it again.',
