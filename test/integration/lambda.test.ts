@@ -217,6 +217,21 @@ describe('an event source', () => {
     expect(most).toBe(2)
     await running.stop()
   })
+
+  it('loads two environments at a time, and takes no messages for a third meanwhile', async () => {
+    const source = `await new Promise((resolve) => setTimeout(resolve, 300))
+      export const handler = async () => { await new Promise((resolve) => setTimeout(resolve, 2_000)) }`
+    const bodies = Array.from({ length: 60 }, (_, index) => String(index))
+    const running = await run('loading', source, bodies, 6)
+    let most = 0
+    const watch = setInterval(() => {
+      most = Math.max(most, running.pool.loading.length)
+    }, 5)
+    await expect.poll(() => running.pool.environments.length).toBe(6)
+    clearInterval(watch)
+    expect(most).toBe(2)
+    await running.stop()
+  })
 })
 
 describe.each(['thread', 'process'] as const)('memory of an environment in a %s', (isolation) => {

@@ -57,6 +57,9 @@ export class Environment {
   readonly #log: FunctionLog
   readonly #sandbox: Sandbox
   readonly #isLoaded: Promise<void>
+  /** Fulfilled once its code is there, or cannot be. */
+  readonly hasLoaded: Promise<void>
+  #isLoading = true
   #answer: ((reply: EnvironmentReply) => void) | undefined
   #take: TakePiece | undefined
   #isDead = false
@@ -87,7 +90,11 @@ export class Environment {
           : { errorType: 'Runtime.InitError', errorMessage: reply.kind },
       )
     })
-    this.#isLoaded.catch(() => undefined)
+    this.hasLoaded = this.#isLoaded
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isLoading = false
+      })
   }
 
   /** @returns what this machine lacks, when nothing could be started: then no event has been touched. */
@@ -101,6 +108,10 @@ export class Environment {
 
   get isDead(): boolean {
     return this.#isDead
+  }
+
+  get isLoading(): boolean {
+    return this.#isLoading
   }
 
   get isBusy(): boolean {

@@ -12,6 +12,12 @@ import { type FunctionPool, NoEnvironmentError } from './function-pool.ts'
 const RECEIVE_MAX = 10
 const LONG_POLL_SECONDS = 20
 
+/**
+ * So many environments load at once, as Lambda too adds them step by step. What the others would be given meanwhile, those
+ * that run already take by themselves.
+ */
+const LOADING_MAX = 2
+
 /** What is deleted late comes again, and costs a look at its row; no more. */
 const DELETE_ROUNDS = 5
 const DELETE_AGAIN_MS = 500
@@ -91,10 +97,15 @@ export class EventSource {
   }
 
   async #poll(): Promise<void> {
-    const { plan, warn } = this.#options
+    const { plan, pool, warn } = this.#options
     while (this.#isTaking) {
       if (this.#inFlight.size >= plan.maxConcurrency) {
         await Promise.race(this.#inFlight)
+        continue
+      }
+      const { loading } = pool
+      if (loading.length >= LOADING_MAX) {
+        await Promise.race(loading.map(({ hasLoaded }) => hasLoaded))
         continue
       }
       try {

@@ -49,6 +49,11 @@ export class FunctionPool {
     return this.#running
   }
 
+  /** Environments whose code is not there yet. */
+  get loading(): readonly Environment[] {
+    return [...this.#environments].filter(({ isLoading }) => isLoading)
+  }
+
   /** Invocations that wait for an environment. */
   get waiting(): number {
     return this.#waiting.length
