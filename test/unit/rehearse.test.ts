@@ -8,6 +8,7 @@ import { createAnthropicProvider } from '../../functions/core/adapters/providers
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import type { Recording } from '../../functions/core/domain/recording.ts'
+import { isFinal } from '../../functions/core/domain/task.ts'
 import { openRehearsal } from '../../functions/hosts/rehearse.ts'
 import { findTaskType } from '../../functions/tasks/registry.gen.ts'
 import { answer, error, freshModel, openShapes, text } from '../fixtures/server-answers.ts'
@@ -48,16 +49,19 @@ async function record(
     findTaskType: findTaskType as never,
     mask: (line: string) => line.replaceAll(KEY, '…'),
   }
-  await submitTask(world, {
+  const { task } = await submitTask(world, {
     ...SUBMISSION,
     type: 'text.generate',
     input,
     model: freshModel(),
     maxAttempts: 2,
   })
-  for (let round = 0; round < 3; round += 1) {
+  const isOver = async () => isFinal((await world.store.get(task))?.status ?? 'PENDING')
+  // The clock waits for calls of the model, and not for code that is loaded when a schema is checked.
+  for (let round = 0; round < 3 || (round < 100 && !(await isOver())); round += 1) {
     pollLane(world, { worker })
     await world.clock.advance(70_000)
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
   return [...world.payloads.objects]
     .filter(([key]) => key.includes('recording-'))
