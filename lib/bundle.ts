@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { BUNDLES, type BundleName } from '../functions/contract.ts'
+import { apartBuilder, type Built, builtApart, moved } from './bundle/apart.ts'
 import { isWritten, keyOf } from './bundle/fresh-key.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -29,17 +30,6 @@ const STATIC_FILES: Partial<Readonly<Record<BundleName, Readonly<Record<string, 
 /** What a bundle starts in a thread of its own, as a file beside its entry. */
 const FURTHER_ENTRIES: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
   'run-task': { heavy: 'functions/workers/heavy.ts' },
-}
-
-/**
- * Imported where they are first used, and built apart with what they are made of. In one build esbuild keeps what any chunk
- * uses of a shared file in the chunk that all load: 42 kB of zod for a caller's JSON Schema, 43 kB of the SDK for objects.
- */
-const APART: Readonly<Record<string, string>> = {
-  '@aws-sdk/client-s3': 's3',
-  '@aws-sdk/s3-request-presigner': 'presigner',
-  './validator.ts': 'validator',
-  '../document-process/validator.ts': 'validator',
 }
 
 export interface BundleReport {
@@ -80,11 +70,12 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
   const outRoot = options.outRoot ?? join(ROOT, '.build')
   await generateFiles()
   const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
+  const buildApart = apartBuilder(settingsOf(options, false))
   return Promise.all(
     names.map(
       async (name) =>
         (options.skipsUnchanged && (await unchanged(name, outRoot, options))) ||
-        bundleOne(name, outRoot, options),
+        bundleOne(name, outRoot, options, buildApart),
     ),
   )
 }
@@ -112,18 +103,6 @@ const packageFacts: Plugin = {
       return { contents: JSON.stringify({ name, version }), loader: 'json' }
     }),
 }
-
-/** @param used gets what has to be built apart, by its name. */
-const builtApart = (used: Map<string, string>): Plugin => ({
-  name: 'built-apart',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /./ }, ({ kind, path, resolveDir }) => {
-      const name = kind === 'dynamic-import' ? APART[path] : undefined
-      if (!name) return undefined
-      used.set(name, path.startsWith('.') ? join(resolveDir, path) : path)
-      return { path: `./apart/${name}.mjs`, external: true }
-    }),
-})
 
 /** Imported from the copy beside the bundle. */
 const imageLibrary: Plugin = {
@@ -176,11 +155,9 @@ const sizesOf = (metafile: Metafile) => ({
     .reduce((sum, [, { bytes }]) => sum + bytes, 0),
 })
 
-async function bundleOne(bundle: BundleName, outRoot: string, options: BundleOptions): Promise<BundleReport> {
-  const { sourceRoot, isReadable = false } = options
-  const madeAt = Date.now()
-  const directory = join(outRoot, bundle)
-  const common: BuildOptions & { readonly write: false; readonly metafile: true } = {
+/** Of every build. */
+const settingsOf = ({ isReadable = false }: BundleOptions, isMapped: boolean) =>
+  ({
     absWorkingDir: ROOT,
     write: false,
     bundle: true,
@@ -192,7 +169,7 @@ async function bundleOne(bundle: BundleName, outRoot: string, options: BundleOpt
     splitting: true,
     minify: !isReadable,
     metafile: true,
-    sourcemap: MAPPED.includes(bundle) ? 'linked' : false,
+    sourcemap: isMapped ? 'linked' : false,
     sourcesContent: false,
     legalComments: 'none',
     logLevel: 'silent',
@@ -206,16 +183,28 @@ async function bundleOne(bundle: BundleName, outRoot: string, options: BundleOpt
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
-  }
+  }) satisfies BuildOptions
+
+async function bundleOne(
+  bundle: BundleName,
+  outRoot: string,
+  options: BundleOptions,
+  buildApart: ReturnType<typeof apartBuilder>,
+): Promise<BundleReport> {
+  const { sourceRoot } = options
+  const madeAt = Date.now()
+  const directory = join(outRoot, bundle)
+  const isMapped = MAPPED.includes(bundle)
+  const settings = settingsOf(options, isMapped)
   const apart = new Map<string, string>()
-  // A worker runs what the API only checks, and its code is all in use.
-  const plugins = [...(common.plugins ?? []), ...(MAPPED.includes(bundle) ? [] : [builtApart(apart)])]
-  const entryPoints = { index: BUNDLES[bundle], ...FURTHER_ENTRIES[bundle] }
-  const main = await build({ ...common, entryPoints, outdir: directory, plugins })
-  const parts =
-    apart.size === 0
-      ? []
-      : [await build({ ...common, entryPoints: Object.fromEntries(apart), outdir: join(directory, 'apart') })]
+  const main: Built = await build({
+    ...settings,
+    entryPoints: { index: BUNDLES[bundle], ...FURTHER_ENTRIES[bundle] },
+    outdir: directory,
+    // A worker runs what the API only checks, and its code is all in use.
+    plugins: [...settings.plugins, ...(isMapped ? [] : [builtApart(apart)])],
+  })
+  const parts = apart.size === 0 ? [] : [moved(await buildApart(apart), join(directory, 'apart'))]
   const outputFiles = [main, ...parts].flatMap((built) => built.outputFiles)
   const metafile: Metafile = {
     inputs: Object.assign({}, ...[main, ...parts].map((built) => built.metafile.inputs)),

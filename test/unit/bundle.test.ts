@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Metafile } from 'esbuild'
@@ -47,6 +47,20 @@ describe('a bundle holds what its function does', () => {
   }, 120_000)
 })
 
+describe('what is imported late', () => {
+  it('is built apart, and the same for all bundles that have the same of it', async () => {
+    await bundleFunctions({ only: ['clean-up', 'sweep'], outRoot: folder })
+    const apartOf = async (bundle: string) => {
+      const root = join(folder, bundle, 'apart')
+      const names = (await readdir(root)).toSorted()
+      return Promise.all(names.map(async (name) => [name, await readFile(join(root, name), 'utf8')] as const))
+    }
+    const parts = await apartOf('clean-up')
+    expect(parts.map(([name]) => name)).toEqual(expect.arrayContaining(['presigner.mjs', 's3.mjs']))
+    expect(await apartOf('sweep')).toEqual(parts)
+  }, 120_000)
+})
+
 describe('the key of a bundle', () => {
   const metafile = {
     inputs: { 'functions/a.ts': {}, 'node_modules/some/index.js': {} },
@@ -61,7 +75,12 @@ describe('the key of a bundle', () => {
     keyOf(folder, metafile, { settings, files: ['functions/api.json'], ...(madeAt ? { madeAt } : {}) })
 
   it('changes with every source, further file, package and setting', async () => {
-    const paths = ['package-lock.json', 'lib/bundle.ts', 'lib/bundle/env-credentials.ts']
+    const paths = [
+      'package-lock.json',
+      'lib/bundle.ts',
+      'lib/bundle/apart.ts',
+      'lib/bundle/env-credentials.ts',
+    ]
     for (const path of [...paths, 'functions/a.ts', 'functions/api.json']) await write(path, 'one')
     const keys = [await key(), await key(['readable'])]
     for (const path of ['package-lock.json', 'functions/a.ts', 'functions/api.json']) {
