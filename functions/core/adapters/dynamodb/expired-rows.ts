@@ -1,10 +1,4 @@
-import {
-  DeleteCommand,
-  type DynamoDBDocumentClient,
-  GetCommand,
-  PutCommand,
-  ScanCommand,
-} from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { ExpiredRows, ExpiredTask, ExpiryWalk } from '../../ports/expired-rows.ts'
 import { keyOf, parseKey, type Row, UPLOAD_SORT_KEY } from './row.ts'
@@ -73,9 +67,8 @@ export class DynamoExpiredRows implements ExpiredRows {
   }
 
   async readWalk(): Promise<ExpiryWalk | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key: WALK, ConsistentRead: true })
-    const { Item } = await this.#table.call('walk', (client) => client.send(get))
-    return Item && ({ begunAt: Item.begunAt, ...(Item.next ? { next: Item.next } : {}) } as ExpiryWalk)
+    const row = await this.#table.read('walk', WALK)
+    return row && ({ begunAt: row.begunAt, ...(row.next ? { next: row.next } : {}) } as ExpiryWalk)
   }
 
   async writeWalk(walk: ExpiryWalk): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import type { KeyTurns, Turns } from '../../ports/key-turns.ts'
@@ -35,7 +35,7 @@ export class DynamoKeyTurns implements KeyTurns {
     const names = { '#holder': 'holder', '#waiting': 'waiting', '#reapAt': TABLE.ttl }
     const reapAt = Math.floor(now / 1_000) + KEPT_SECONDS
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const taken = await this.#update(tenant, key, {
+      const taken = await this.#table.update('turn', keyOf(tenant, key), {
         UpdateExpression: 'SET #holder = :me, #reapAt = :reapAt REMOVE #waiting.#me',
         ConditionExpression:
           'attribute_exists(#waiting) AND (attribute_not_exists(#holder) OR #holder = :me OR #holder = :stolen)',
@@ -43,9 +43,9 @@ export class DynamoKeyTurns implements KeyTurns {
         ExpressionAttributeValues: { ':me': taskId, ':stolen': stolen ?? taskId, ':reapAt': reapAt },
       })
       if (!('refused' in taken)) return undefined
-      const row = taken.old ?? (await this.#read(tenant, key))
+      const row = taken.old ?? (await this.#table.read('read', keyOf(tenant, key)))
       if (!row) {
-        await this.#update(tenant, key, {
+        await this.#table.update('turn', keyOf(tenant, key), {
           UpdateExpression: 'SET #waiting = :none, #reapAt = :reapAt',
           ConditionExpression: 'attribute_not_exists(pk)',
           ExpressionAttributeNames: { '#waiting': 'waiting', '#reapAt': TABLE.ttl },
@@ -56,7 +56,7 @@ export class DynamoKeyTurns implements KeyTurns {
       const holder = row.holder as string | undefined
       if (holder === undefined) continue
       if (Object.keys(row.waiting as object).length >= MOST_WAITING) return holder
-      const stands = await this.#update(tenant, key, {
+      const stands = await this.#table.update('turn', keyOf(tenant, key), {
         UpdateExpression: 'SET #waiting.#me = if_not_exists(#waiting.#me, :now), #reapAt = :reapAt',
         ConditionExpression: '#holder = :holder',
         ExpressionAttributeNames: { ...names, '#me': taskId },
@@ -68,13 +68,13 @@ export class DynamoKeyTurns implements KeyTurns {
   }
 
   async leave(tenant: string, key: string, taskId: string): Promise<Turns> {
-    await this.#update(tenant, key, {
+    await this.#table.update('turn', keyOf(tenant, key), {
       UpdateExpression: 'REMOVE #holder, #waiting.#me',
       ConditionExpression: '#holder = :me',
       ExpressionAttributeNames: { '#holder': 'holder', '#waiting': 'waiting', '#me': taskId },
       ExpressionAttributeValues: { ':me': taskId },
     })
-    await this.#update(tenant, key, {
+    await this.#table.update('turn', keyOf(tenant, key), {
       UpdateExpression: 'REMOVE #waiting.#me',
       ConditionExpression: 'attribute_exists(#waiting.#me)',
       ExpressionAttributeNames: { '#waiting': 'waiting', '#me': taskId },
@@ -83,26 +83,11 @@ export class DynamoKeyTurns implements KeyTurns {
   }
 
   async look(tenant: string, key: string): Promise<Turns> {
-    const row = await this.#read(tenant, key)
+    const row = await this.#table.read('read', keyOf(tenant, key))
     const waiting = Object.entries((row?.waiting ?? {}) as Record<string, number>)
     return {
       holder: row?.holder as string | undefined,
       waiting: waiting.sort(([, left], [, right]) => Number(left) - Number(right)).map(([id]) => id),
     }
-  }
-
-  #update(tenant: string, key: string, write: object) {
-    const update = new UpdateCommand({
-      TableName: this.#table.name,
-      Key: keyOf(tenant, key),
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-      ...write,
-    })
-    return this.#table.write('turn', (client) => client.send(update))
-  }
-
-  async #read(tenant: string, key: string): Promise<Row | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key: keyOf(tenant, key), ConsistentRead: true })
-    return (await this.#table.call('read', (client) => client.send(get))).Item
   }
 }

@@ -1,6 +1,5 @@
 import {
   type DynamoDBDocumentClient,
-  GetCommand,
   QueryCommand,
   UpdateCommand,
   type UpdateCommandInput,
@@ -58,13 +57,8 @@ export class DynamoLaneStore implements LaneStore {
   }
 
   async isMeantToRun(lane: Lane): Promise<boolean> {
-    const get = new GetCommand({
-      TableName: this.#table.name,
-      Key: { pk: PARTITION, sk: lane },
-      ConsistentRead: true,
-    })
-    const { Item } = await this.#table.call('lanes', (client) => client.send(get))
-    return Item?.pausedAt === undefined || Item.resuming !== undefined
+    const row = await this.#table.read('lanes', { pk: PARTITION, sk: lane })
+    return row?.pausedAt === undefined || row.resuming !== undefined
   }
 
   /** A condition that does not hold is no failure: then there is nothing to change. */

@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { LimitPlaces, Placed, PlaceKind, Places } from '../../ports/limit-places.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
@@ -35,7 +35,7 @@ export class DynamoLimitPlaces implements LimitPlaces {
     most: number,
     known: readonly Placed[] = [],
   ): Promise<Places | undefined> {
-    const answer = await this.#update(tenant, kind, {
+    const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'ADD #taken :taken DELETE #waiting :me',
       ConditionExpression: 'attribute_not_exists(#taken) OR size(#taken) < :most OR contains(#taken, :mark)',
       ExpressionAttributeNames: NAMES,
@@ -46,11 +46,13 @@ export class DynamoLimitPlaces implements LimitPlaces {
         ':most': most,
       },
     })
-    return 'refused' in answer ? toPlaces(answer.old ?? (await this.#read(tenant, kind))) : undefined
+    return 'refused' in answer
+      ? toPlaces(answer.old ?? (await this.#table.read('read', keyOf(tenant, kind))))
+      : undefined
   }
 
   async leave(tenant: string, kind: PlaceKind, placed: readonly Placed[]): Promise<Places> {
-    const answer = await this.#update(tenant, kind, {
+    const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'DELETE #taken :them, #waiting :them',
       ConditionExpression: 'attribute_exists(pk)',
       ExpressionAttributeNames: NAMES,
@@ -61,7 +63,7 @@ export class DynamoLimitPlaces implements LimitPlaces {
   }
 
   async wait(tenant: string, kind: PlaceKind, placed: Placed): Promise<Places> {
-    const answer = await this.#update(tenant, kind, {
+    const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'ADD #waiting :me',
       ConditionExpression: 'attribute_not_exists(#waiting) OR size(#waiting) < :most',
       ExpressionAttributeNames: { '#waiting': 'waiting' },
@@ -72,32 +74,12 @@ export class DynamoLimitPlaces implements LimitPlaces {
   }
 
   async call(tenant: string, kind: PlaceKind, placed: Placed): Promise<boolean> {
-    const answer = await this.#update(tenant, kind, {
+    const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'DELETE #waiting :me',
       ConditionExpression: 'contains(#waiting, :mark)',
       ExpressionAttributeNames: { '#waiting': 'waiting' },
       ExpressionAttributeValues: { ':me': setOf([placed]), ':mark': markOf(placed) },
     })
     return !('refused' in answer)
-  }
-
-  #update(tenant: string, kind: PlaceKind, write: object) {
-    const update = new UpdateCommand({
-      TableName: this.#table.name,
-      Key: keyOf(tenant, kind),
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-      UpdateExpression: '',
-      ...write,
-    })
-    return this.#table.write('places', (client) => client.send(update))
-  }
-
-  async #read(tenant: string, kind: PlaceKind): Promise<Row | undefined> {
-    const get = new GetCommand({
-      TableName: this.#table.name,
-      Key: keyOf(tenant, kind),
-      ConsistentRead: true,
-    })
-    return (await this.#table.call('read', (client) => client.send(get))).Item
   }
 }

@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import type { OwnLimits } from '../../domain/limits.ts'
 import type { LimitStore } from '../../ports/limit-store.ts'
 import type { Row } from './row.ts'
@@ -15,9 +15,8 @@ export class DynamoLimitStore implements LimitStore {
   }
 
   async read(tenant: string): Promise<OwnLimits | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key: keyOf(tenant), ConsistentRead: true })
-    const { Item } = await this.#table.call('read', (client) => client.send(get))
-    return Item && JSON.parse(String(Item.limits))
+    const row = await this.#table.read('read', keyOf(tenant))
+    return row && JSON.parse(String(row.limits))
   }
 
   async write(tenant: string, limits: OwnLimits): Promise<void> {

@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import type { ProviderLimit } from '../../domain/provider-limit.ts'
@@ -21,7 +21,7 @@ export class DynamoProviderRates implements ProviderRates {
   }
 
   async read(name: string): Promise<Rate | undefined> {
-    const row = await this.#get(name)
+    const row = await this.#table.read('rate', keyOf(name))
     return (
       row && { planned: Number(row.planned ?? 0), ...(row.learned ? { learned: row.learned as never } : {}) }
     )
@@ -34,7 +34,7 @@ export class DynamoProviderRates implements ProviderRates {
     const reapAt = Math.floor(now / 1_000) + KEPT_SECONDS
     for (let tries = 0; tries < TRIES; tries += 1) {
       const isBusy = (this.#planned.get(name) ?? 0) > now
-      const answer = await this.#update(name, {
+      const answer = await this.#table.update('rate', keyOf(name), {
         UpdateExpression: `SET #planned = ${isBusy ? '#planned + :cost' : ':next'}, #reapAt = :reapAt`,
         ConditionExpression: isBusy
           ? '#planned > :now AND #planned <= :latest'
@@ -52,7 +52,7 @@ export class DynamoProviderRates implements ProviderRates {
         this.#remember(name, planned)
         return { planned: planned - costMs, isTaken: true }
       }
-      const planned = Number((answer.old ?? (await this.#get(name)))?.planned ?? 0)
+      const planned = Number((answer.old ?? (await this.#table.read('rate', keyOf(name))))?.planned ?? 0)
       this.#remember(name, planned)
       if (planned > now && planned > latest) return { planned, isTaken: false }
     }
@@ -62,29 +62,13 @@ export class DynamoProviderRates implements ProviderRates {
   async learn(name: string, until: number, learned: ProviderLimit, now: number): Promise<void> {
     const values = { ':learned': { ...learned, at: now }, ':reapAt': Math.floor(now / 1_000) + KEPT_SECONDS }
     const names = { '#planned': 'planned', '#learned': 'learned', '#reapAt': TABLE.ttl }
-    const moved = await this.#update(name, {
+    const moved = await this.#table.update('rate', keyOf(name), {
       UpdateExpression: 'SET #planned = :until, #learned = :learned, #reapAt = :reapAt',
       ConditionExpression: 'attribute_not_exists(#planned) OR #planned < :until',
       ExpressionAttributeNames: names,
       ExpressionAttributeValues: { ...values, ':until': until },
     })
     if (!('refused' in moved)) this.#remember(name, until)
-  }
-
-  #update(name: string, write: object) {
-    const update = new UpdateCommand({
-      TableName: this.#table.name,
-      Key: keyOf(name),
-      UpdateExpression: '',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-      ...write,
-    })
-    return this.#table.write('rate', (client) => client.send(update))
-  }
-
-  async #get(name: string): Promise<Row | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key: keyOf(name), ConsistentRead: true })
-    return (await this.#table.call('rate', (client) => client.send(get))).Item
   }
 
   #remember(name: string, planned: number): void {

@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { CallKey, CallLeader, SeenCall, SharedAnswer, SharedCalls } from '../../ports/shared-calls.ts'
 import { keyOf, type Row } from './row.ts'
@@ -51,7 +51,7 @@ export class DynamoSharedCalls implements SharedCalls {
   }
 
   async look(call: CallKey): Promise<SeenCall | undefined> {
-    const row = await this.#read(callKey(call))
+    const row = await this.#table.read('read a call', callKey(call))
     return row && toSeen(row)
   }
 
@@ -72,7 +72,7 @@ export class DynamoSharedCalls implements SharedCalls {
   }
 
   async answerOf(tenant: string, leader: CallLeader): Promise<SharedAnswer | undefined> {
-    const row = await this.#read(answerKey(tenant, leader))
+    const row = await this.#table.read('read a call', answerKey(tenant, leader))
     return row && { answeredAt: row.answeredAt as number, value: row.value as SharedAnswer['value'] }
   }
 
@@ -95,11 +95,6 @@ export class DynamoSharedCalls implements SharedCalls {
           }),
     })
     await this.#table.write('leave a call', (client) => client.send(update))
-  }
-
-  async #read(Key: Row): Promise<Row | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key, ConsistentRead: true })
-    return (await this.#table.call('read a call', (client) => client.send(get))).Item
   }
 }
 

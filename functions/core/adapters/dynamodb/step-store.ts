@@ -1,7 +1,6 @@
 import {
   DeleteCommand,
   type DynamoDBDocumentClient,
-  GetCommand,
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
@@ -46,9 +45,8 @@ export class DynamoStepStore implements StepStore {
     if (!('refused' in answer)) return step
     // Not every store sends the old item along; who needs it then reads. Our own lost answer reads as itself.
     if (answer.old) return toStep(answer.old)
-    const get = new GetCommand({ TableName: this.#table.name, Key, ConsistentRead: true })
-    const { Item } = await this.#table.call('read step', (client) => client.send(get))
-    return Item ? toStep(Item) : step
+    const row = await this.#table.read('read step', Key)
+    return row ? toStep(row) : step
   }
 
   async list(task: TaskKey, life: string): Promise<readonly KeptStep[]> {

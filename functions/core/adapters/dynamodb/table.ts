@@ -1,5 +1,11 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
-import { BatchGetCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import {
+  BatchGetCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  UpdateCommand,
+  type UpdateCommandInput,
+} from '@aws-sdk/lib-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { UnavailableError } from '../../domain/errors.ts'
 import { callAws } from '../aws/failures.ts'
@@ -56,6 +62,23 @@ export class Table {
       },
       written,
     )
+  }
+
+  /** One row as it is now. */
+  async read(what: string, Key: Row): Promise<Row | undefined> {
+    const get = new GetCommand({ TableName: this.name, Key, ConsistentRead: true })
+    return (await this.call(what, (client) => client.send(get))).Item
+  }
+
+  /** A conditional update; where the condition does not hold, the row that refused comes along. */
+  update(what: string, Key: Row, expressions: Omit<UpdateCommandInput, 'TableName' | 'Key'>) {
+    const update = new UpdateCommand({
+      TableName: this.name,
+      Key,
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      ...expressions,
+    })
+    return this.write(what, (client) => client.send(update))
   }
 
   /** Up to 100 rows by key, in no order; a missing row is left out. Keys that a throttled table skipped are asked again. */

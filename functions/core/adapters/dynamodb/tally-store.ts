@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type DynamoDBDocumentClient, GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import { type Addition, bucketOf, type Counted, isSameUsage } from '../../domain/tally.ts'
@@ -157,7 +157,7 @@ export class DynamoTallyStore implements TallyStore {
         this.#added.set(`${id}#${epoch}`, [...(this.#added.get(`${id}#${epoch}`) ?? []), { pk, sk, name }])
         return additions
       }
-      const row = answer.old ?? (await this.#read(pk, sk))
+      const row = answer.old ?? (await this.#table.read('tally', { pk: pk, sk: sk }))
       const text = row?.[name]
       // Its mark is gone again between the two: whoever took it away knew it to be counted.
       if (typeof text !== 'string') return additions
@@ -243,11 +243,6 @@ export class DynamoTallyStore implements TallyStore {
         waiting.filter((one) => !over.includes(one)),
       )
     return over.map(({ name }) => name)
-  }
-
-  async #read(pk: string, sk: string): Promise<Row | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key: { pk, sk }, ConsistentRead: true })
-    return (await this.#table.call('tally', (client) => client.send(get))).Item
   }
 
   async #readShard(

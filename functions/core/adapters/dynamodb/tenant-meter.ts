@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import {
   type Budget,
   type Held,
@@ -82,7 +82,7 @@ export class DynamoTenantMeter implements TenantMeter {
         const totals = budget && totalsOf(answer.Attributes ?? {}, period)
         return { held, ...(totals ? { totals } : {}) }
       }
-      const row = answer.old ?? (await this.#read(tenant))
+      const row = answer.old ?? (await this.#table.read('read', keyOf(tenant)))
       if (!row) {
         await this.#create(tenant)
         continue
@@ -130,7 +130,7 @@ export class DynamoTenantMeter implements TenantMeter {
       }
       const answer = await this.#update(tenant, write)
       if (!('refused' in answer)) return
-      const row = answer.old ?? (await this.#read(tenant))
+      const row = answer.old ?? (await this.#table.read('read', keyOf(tenant)))
       if (!row || (row.open as Record<string, unknown>)?.[id] !== entryOf(held)) return
       if (held.microUsd !== undefined && !isAt(row, period)) period = await this.#moveTo(tenant, row, period)
     }
@@ -149,7 +149,7 @@ export class DynamoTenantMeter implements TenantMeter {
   }
 
   async totals(tenant: string, now: number) {
-    const row = await this.#read(tenant)
+    const row = await this.#table.read('read', keyOf(tenant))
     if (!row) return undefined
     const period = periodOf(now)
     const stored = { day: String(row.day ?? ''), month: String(row.month ?? '') }
@@ -221,11 +221,6 @@ export class DynamoTenantMeter implements TenantMeter {
       ExpressionAttributeValues: { ':none': {}, ':zero': 0 },
     })
     await this.#table.write('meter', (client) => client.send(update))
-  }
-
-  async #read(tenant: string): Promise<Row | undefined> {
-    const get = new GetCommand({ TableName: this.#table.name, Key: keyOf(tenant), ConsistentRead: true })
-    return (await this.#table.call('read', (client) => client.send(get))).Item
   }
 
   #remember(tenant: string, planned: number): void {

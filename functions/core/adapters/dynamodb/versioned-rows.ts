@@ -1,4 +1,4 @@
-import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, type DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { canBeKey, type Row } from './row.ts'
 import { Table } from './table.ts'
 
@@ -86,8 +86,7 @@ export class VersionedRows<Item extends Versioned> {
   async #read(key: never): Promise<Row | undefined> {
     const Key = this.#shape.keyOf(key)
     if (!canBeKey(Key)) return undefined
-    const get = new GetCommand({ TableName: this.table.name, Key, ConsistentRead: true })
-    return (await this.table.call('read', (client) => client.send(get))).Item
+    return this.table.read('read', Key)
   }
 
   #put(item: Item, writeId: string, condition: object) {

@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { Place, WaitPlaces } from '../../ports/wait-places.ts'
 import { Table } from './table.ts'
@@ -60,11 +60,7 @@ export class DynamoWaitPlaces implements WaitPlaces {
       leave && {
         id: `${index}-${taken.holder}`,
         leave,
-        isHeld: async () => {
-          const get = new GetCommand({ TableName: this.#table.name, Key: key, ConsistentRead: true })
-          const { Item } = await this.#table.call('place', (client) => client.send(get))
-          return Item?.holder === taken.holder
-        },
+        isHeld: async () => (await this.#table.read('place', key))?.holder === taken.holder,
       }
     )
   }
