@@ -88,7 +88,7 @@ export async function draftOf(needs: ScheduleNeeds, tenant: string, body: Body):
     ...(body.end_at === undefined ? {} : { endAt: Date.parse(body.end_at) }),
     overlap: body.overlap ?? 'skip',
     missed: body.missed ?? 'skip',
-    jitterMs: (body.jitter_seconds ?? 0) * 1_000,
+    jitterMs: Math.round((body.jitter_seconds ?? 0) * 1_000),
     task: JSON.stringify(body.task),
     submission: JSON.stringify(kept),
   }
@@ -164,6 +164,13 @@ export async function toScheduleJson(
     missed_count: schedule.missedCount,
     last_planned_at: iso(schedule.lastPlannedAt),
     last_task_id: schedule.lastTaskId ?? null,
+    last_refused: schedule.lastRefused
+      ? {
+          planned_at: iso(schedule.lastRefused.plannedAt),
+          code: schedule.lastRefused.code,
+          message: schedule.lastRefused.message,
+        }
+      : null,
     task: JSON.parse(schedule.task),
     created_at: iso(schedule.createdAt),
     updated_at: iso(schedule.updatedAt),

@@ -50,6 +50,8 @@ const firing = {
   hasEndpoints: openEndpointCheck(openWebhooks()),
   admission: openAdmission(),
   isTallied: true as const,
+  followUps: openFollowUps(deadLetters),
+  retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
 }
 /** The sweeper looks ahead: what it asks for is asked for at its time. */
 const secondsTo = (dueAt: number): number => Math.max(0, Math.ceil((dueAt - clock.now()) / 1_000))

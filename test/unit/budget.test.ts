@@ -238,7 +238,7 @@ describe('money of a task', () => {
       bodyHash: _hash,
       ...kept
     } = { ...SUBMISSION, model: 'gpt-4o', worstMicroUsd: WORST }
-    const schedule = await createSchedule(
+    const { schedule } = await createSchedule(
       { ...dependencies, ids: world.ids } as never,
       { tenant: 'acme', id: 's1' },
       {
@@ -250,13 +250,15 @@ describe('money of a task', () => {
         task: '{}',
         submission: JSON.stringify(kept),
       },
+      'hash',
     )
     const before = store.rows.size
     await clock.advance(61_000)
-    await fireSchedule(dependencies, schedule)
+    await fireSchedule({ ...dependencies, ids: world.ids } as never, schedule)
     expect(store.rows.size).toBe(before)
     expect(await schedules.get(schedule)).toMatchObject({ fired: 0 })
     expect((await schedules.get(schedule))?.missedCount).toBeGreaterThan(0)
+    expect((await schedules.get(schedule))?.lastRefused).toMatchObject({ code: 'budget_exhausted' })
     expect(world.events).toContainEqual(
       expect.objectContaining({
         event: 'schedule.refused',

@@ -112,6 +112,7 @@ describe('schedules', () => {
     missed_count: 1,
     last_planned_at: null,
     last_task_id: null,
+    last_refused: null,
     task: { prompt: 'hi' },
     created_at: at(0),
     updated_at: at(0),

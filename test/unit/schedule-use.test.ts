@@ -7,11 +7,13 @@ import {
   pauseSchedule,
   resumeSchedule,
   runSchedule,
+  type ScheduleDependencies,
   type ScheduleDraft,
   updateSchedule,
 } from '../../functions/core/application/schedule/change-schedule.ts'
 import { fireSchedule } from '../../functions/core/application/schedule/fire-schedule.ts'
-import type { Task } from '../../functions/core/domain/task.ts'
+import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
+import type { Task, TaskKey } from '../../functions/core/domain/task.ts'
 import { claim, complete } from '../../functions/core/domain/transitions.ts'
 import { queuePorts } from '../fixtures/memory-queue.ts'
 import { MemorySchedules } from '../fixtures/memory-schedules.ts'
@@ -50,6 +52,9 @@ function open() {
   return { world, schedules, dependencies, store, rows }
 }
 
+const create = async (dependencies: ScheduleDependencies, at: TaskKey, wanted: ScheduleDraft) =>
+  (await createSchedule(dependencies, at, wanted, 'hash')).schedule
+
 async function finish(store: MemoryStore, task: Task, now: number) {
   const record = { epoch: 1, attempt: 1, startedAt: now, endedAt: now, outcome: 'completed' }
   const end = { retention: { ttl: 9e9, reapAt: 9e9 }, pending: [], entry: { record }, usage: undefined }
@@ -59,7 +64,7 @@ async function finish(store: MemoryStore, task: Task, now: number) {
 describe('a schedule', () => {
   it('fires ahead of time, each planned time once, however often it is looked at', async () => {
     const { world, dependencies, schedules, rows } = open()
-    await createSchedule(dependencies, key, draft())
+    await create(dependencies, key, draft())
     for (let minute = 0; minute < 5; minute += 1) {
       await Promise.all([fireSchedule(dependencies, key), fireSchedule(dependencies, key)])
       await fireSchedule(dependencies, key)
@@ -81,7 +86,7 @@ describe('a schedule', () => {
     for (const isApplied of [true, false])
       for (let atCall = 1; atCall <= 8; atCall += 1) {
         const { world, dependencies, schedules, store, rows } = open()
-        await createSchedule(dependencies, key, draft())
+        await create(dependencies, key, draft())
         const death: Death = { atCall, isApplied }
         const life = new Life(death, world.clock.sleep)
         void fireSchedule(
@@ -103,7 +108,7 @@ describe('a schedule', () => {
 
   it('a thousand that are due in the same second fire once each', async () => {
     const { world, dependencies, schedules, rows } = open()
-    const first = await createSchedule(dependencies, { tenant: 'acme', id: 'first' }, draft())
+    const first = await create(dependencies, { tenant: 'acme', id: 'first' }, draft())
     for (let index = 0; index < 1_000; index += 1) await schedules.create({ ...first, id: `s${index}` })
     const due = schedules.due(world.clock.now() + 75_000)
     expect(due.length).toBe(1_001)
@@ -115,7 +120,7 @@ describe('a schedule', () => {
 
   it('a pause takes back what was submitted ahead of time; a resume does not make up', async () => {
     const { world, dependencies, schedules, rows } = open()
-    await createSchedule(dependencies, key, draft())
+    await create(dependencies, key, draft())
     await fireSchedule(dependencies, key)
     expect(rows().some(({ status }) => status === 'SCHEDULED')).toBe(true)
     await pauseSchedule(dependencies, key)
@@ -129,14 +134,124 @@ describe('a schedule', () => {
     expect(rows().length).toBeLessThanOrEqual(before + 2)
   })
 
+  it('what a pause or a change took back comes at its time all the same, once, as it is wanted by then', async () => {
+    for (const change of ['pause', 'task'] as const) {
+      const { world, dependencies, schedules, rows } = open()
+      await create(dependencies, key, draft())
+      await fireSchedule(dependencies, key)
+      const [before] = rows()
+      if (change === 'pause') {
+        await pauseSchedule(dependencies, key)
+        await resumeSchedule(dependencies, key)
+      } else
+        await updateSchedule(dependencies, key, async () =>
+          draft({ submission: JSON.stringify({ ...submission, input: 'new' }) }),
+        )
+      await fireSchedule(dependencies, key)
+      const again = rows().filter(({ firing }) => firing?.plannedAt === before?.firing?.plannedAt)
+      expect(again.map(({ status }) => status).sort()).toEqual(['CANCELLED', 'SCHEDULED'])
+      await world.clock.advance(60_000)
+      await fireSchedule(dependencies, key)
+      const left = rows().filter(({ status }) => status === 'SCHEDULED')
+      expect(new Set(left.map(({ runAt }) => runAt)).size).toBe(left.length)
+      if (change === 'task')
+        expect(left.map(({ input }) => 'json' in input && input.json)).toEqual(left.map(() => '"new"'))
+      expect((await schedules.get(key))?.nextAt).toBeGreaterThan(world.clock.now())
+    }
+  })
+
+  it('another name takes nothing back and moves nothing, also of one that has ended', async () => {
+    const { world, dependencies, schedules, rows } = open()
+    await create(dependencies, key, draft())
+    await fireSchedule(dependencies, key)
+    const { nextAt } = (await schedules.get(key)) ?? {}
+    await updateSchedule(dependencies, key, async () => draft({ name: 'other' }))
+    expect(rows().every(({ status }) => status === 'SCHEDULED')).toBe(true)
+    expect(await schedules.get(key)).toMatchObject({ name: 'other', nextAt })
+    const once = draft({ timing: { kind: 'once', at: world.clock.now() + 1_000 } })
+    const other = { tenant: 'acme', id: 's2' }
+    await create(dependencies, other, once)
+    await fireSchedule(dependencies, other)
+    await world.clock.advance(60_000)
+    await updateSchedule(dependencies, other, async () => ({ ...once, name: 'was' }))
+    expect(await schedules.get(other)).toMatchObject({ name: 'was', fired: 1 })
+    expect((await schedules.get(other))?.nextAt).toBeUndefined()
+  })
+
+  it('a pause, a change or a delete that meets the sweep in its middle is no less of one', async () => {
+    for (const change of ['pause', 'task', 'delete'] as const) {
+      const { dependencies, schedules, rows, store } = open()
+      await create(dependencies, key, draft())
+      const submit = store.create.bind(store)
+      let isMet = false
+      store.create = async (task) => {
+        if (!isMet) {
+          isMet = true
+          if (change === 'pause') await pauseSchedule(dependencies, key)
+          if (change === 'delete') await deleteSchedule(dependencies, key)
+          if (change === 'task')
+            await updateSchedule(dependencies, key, async () =>
+              draft({ submission: JSON.stringify({ ...submission, input: 'new' }) }),
+            )
+        }
+        return submit(task)
+      }
+      await fireSchedule(dependencies, key)
+      const open_ = () => rows().filter(({ status }) => status === 'SCHEDULED')
+      expect(open_()).toEqual([])
+      if (change !== 'task') continue
+      await fireSchedule(dependencies, key)
+      expect(open_().map(({ input }) => 'json' in input && input.json)).toContain('"new"')
+      expect(new Set(open_().map(({ runAt }) => runAt)).size).toBe(open_().length)
+      expect(await schedules.get(key)).toMatchObject({ edition: 1 })
+    }
+  })
+
+  it('one each second with jitter is taken back whole', async () => {
+    const { dependencies, rows } = open()
+    const timing = { kind: 'cron', expression: '* * * * * *', timezone: 'UTC' } as const
+    await create(dependencies, key, draft({ timing, jitterMs: 3_600_000 }))
+    await fireSchedule(dependencies, key)
+    expect(rows().length).toBeGreaterThan(60)
+    await pauseSchedule(dependencies, key)
+    expect(rows().filter(({ status }) => status === 'SCHEDULED')).toEqual([])
+  })
+
+  it('the same key gives the same schedule, also when its time has passed; another body is refused', async () => {
+    const { world, dependencies, schedules } = open()
+    const once = draft({ timing: { kind: 'once', at: world.clock.now() + 1_000 } })
+    const first = await createSchedule(dependencies, key, once, 'h1')
+    expect(first.isReplay).toBe(false)
+    await world.clock.advance(60_000)
+    expect(await createSchedule(dependencies, key, once, 'h1')).toMatchObject({ isReplay: true })
+    await expect(createSchedule(dependencies, key, once, 'h2')).rejects.toMatchObject({
+      code: 'idempotency_key_reused',
+    })
+    expect(schedules.rows.size).toBe(1)
+  })
+
+  it('a run has the time of the call in its input, and the same key gives the same task', async () => {
+    const { world, dependencies, rows } = open()
+    await create(dependencies, key, draft())
+    const first = await runSchedule(dependencies, key, 'k')
+    const now = new Date(world.clock.now()).toISOString()
+    expect('json' in first.task.input && first.task.input.json).toBe(`{"at":"${now}"}`)
+    await world.clock.advance(1_000)
+    const again = await runSchedule(dependencies, key, 'k')
+    expect([again.task.id, again.isReplay]).toEqual([first.task.id, true])
+    await runSchedule(dependencies, key)
+    await runSchedule(dependencies, key)
+    expect(rows()).toHaveLength(3)
+  })
+
   it('a change counts from now, a delete leaves nothing to come, a run is beside the plan', async () => {
     const { dependencies, schedules, rows } = open()
-    await createSchedule(dependencies, key, draft())
+    await create(dependencies, key, draft())
     const changed = await updateSchedule(dependencies, key, async () =>
       draft({ timing: { kind: 'rate', everyMs: 3_600_000, anchor: 0 } }),
     )
     expect(changed.timing.kind).toBe('rate')
-    const task = await runSchedule(dependencies, key)
+    const { task } = await runSchedule(dependencies, key)
     expect(task).toMatchObject({ status: 'PENDING', type: 'test.run' })
     await deleteSchedule(dependencies, key)
     expect(schedules.rows.size).toBe(0)
@@ -148,8 +263,8 @@ describe('a schedule', () => {
   it('one that never fires is refused, and a stage’s own is not changed', async () => {
     const { dependencies, schedules } = open()
     const past = draft({ timing: { kind: 'once', at: 1 } })
-    await expect(createSchedule(dependencies, key, past)).rejects.toThrow(/never fires/)
-    const made = await createSchedule(dependencies, key, draft())
+    await expect(create(dependencies, key, past)).rejects.toThrow(/never fires/)
+    const made = await create(dependencies, key, draft())
     await schedules.replace(made, { ...made, source: 'stage' })
     await expect(pauseSchedule(dependencies, key)).rejects.toThrow(/belongs to the stage/)
   })
@@ -158,7 +273,7 @@ describe('a schedule', () => {
 describe('a firing that begins while the one before runs', () => {
   const setUp = async (overlap: 'skip' | 'cancel_running') => {
     const { world, dependencies, store, rows } = open()
-    await createSchedule(dependencies, key, draft({ overlap }))
+    await create(dependencies, key, draft({ overlap }))
     for (let minute = 0; minute < 3; minute += 1) {
       await fireSchedule(dependencies, key)
       await world.clock.advance(60_000)
@@ -185,6 +300,14 @@ describe('a firing that begins while the one before runs', () => {
     await world.clock.advance(60_000)
     const last = await begin(3)
     expect(await meetOverlap(dependencies, last, `t-${last.id}`)).toBe(false)
+  })
+
+  it('looks past one that was cancelled before it began', async () => {
+    const { dependencies, rows, begin } = await setUp('skip')
+    await begin(0)
+    await cancelTask(dependencies, rows()[1] as Task)
+    const third = await begin(2)
+    expect(await meetOverlap(dependencies, third, `t-${third.id}`)).toBe(true)
   })
 
   it('cancels the other where the schedule says so', async () => {

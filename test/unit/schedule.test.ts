@@ -213,6 +213,6 @@ describe('a firing', () => {
     })
   })
   it('has a key that no Idempotency-Key can be', () => {
-    expect(firingKey('s1', 0)).toMatch(/^[^\x20-\x7e]/)
+    expect(firingKey({ id: 's1' }, 0)).toMatch(/^[^\x20-\x7e]/)
   })
 })

@@ -48,7 +48,10 @@ export const scheduleBody = z
   })
   .meta({ id: 'ScheduleRequest' })
 
-export const schedulePatch = scheduleBody.partial().meta({ id: 'ScheduleChange' })
+export const schedulePatch = scheduleBody
+  .partial()
+  .extend({ start_at: rules.start_at.nullable(), end_at: rules.end_at.nullable() })
+  .meta({ id: 'ScheduleChange' })
 
 export const scheduleParams = z.object({ id: z.string().describe('Id of the schedule.') })
 
@@ -75,6 +78,10 @@ export const scheduleSchema = z
     missed_count: z.int(),
     last_planned_at: time.nullable(),
     last_task_id: z.string().nullable(),
+    last_refused: z
+      .object({ planned_at: time, code: z.string(), message: z.string() })
+      .nullable()
+      .describe('The latest firing that made no task, because a limit stood against it.'),
     task: z.record(z.string(), z.unknown()),
     created_at: time,
     updated_at: time,

@@ -37,10 +37,19 @@ export interface Schedule extends TaskKey {
   readonly source: 'api' | 'stage'
   readonly createdAt: number
   readonly updatedAt: number
+  /** SHA-256 of the request that made it, in canonical form. */
+  readonly bodyHash?: string
   /** The next planned time; absent when there is none, or while paused. */
   readonly nextAt?: number
   readonly lastPlannedAt?: number
   readonly lastTaskId?: string
+  /** The latest firing that made no task, because the tenant's limits stood against it. */
+  readonly lastRefused?: { readonly plannedAt: number; readonly code: string; readonly message: string }
+  /**
+   * Grows whenever firings that were submitted ahead of their time are no longer the right ones: those are cancelled, and the same
+   * planned times can be fired again.
+   */
+  readonly edition?: number
   readonly fired: number
   /** Planned times that passed without a firing, by the `missed` policy. */
   readonly missedCount: number
@@ -83,17 +92,18 @@ export function nextPlanned(
   return next === undefined || (endAt !== undefined && next > endAt) ? undefined : next
 }
 
-/** The next `count` planned times after an instant. */
+/** The next `count` planned times after an instant, none of them after `until`. */
 export function upcoming(
   times: ScheduleTimes,
   schedule: Pick<Plan, 'timing' | 'startAt' | 'endAt'>,
   after: number,
   count: number,
+  until = Number.POSITIVE_INFINITY,
 ): readonly number[] {
   const found: number[] = []
   for (let at: number | undefined = after; found.length < count; ) {
     at = nextPlanned(times, schedule, at)
-    if (at === undefined) break
+    if (at === undefined || at > until) break
     found.push(at)
   }
   return found
@@ -168,5 +178,26 @@ export function withScheduledTime(value: unknown, plannedAt: number): unknown {
  * What a firing's task id is derived from. Starts with a character that no Idempotency-Key may have, so that no caller
  * can take a firing's id.
  */
-export const firingKey = (scheduleId: string, plannedAt: number): string =>
-  `\u0000schedule/${scheduleId}/${plannedAt}`
+export const firingKey = ({ id, edition = 0 }: Pick<Schedule, 'id' | 'edition'>, plannedAt: number): string =>
+  `\u0000schedule/${id}/${plannedAt}${edition === 0 ? '' : `/${edition}`}`
+
+/** What decides which tasks a schedule makes, and when. */
+const FIRING_FIELDS = ['timing', 'startAt', 'endAt', 'overlap', 'jitterMs', 'submission'] as const
+
+/** Whether tasks that one of them submitted ahead of their time are right for the other as well. */
+export const firesTheSame = (
+  left: Pick<Schedule, (typeof FIRING_FIELDS)[number]>,
+  right: Pick<Schedule, (typeof FIRING_FIELDS)[number]>,
+): boolean => isSameIn(FIRING_FIELDS, left, right)
+
+/** Field by field as text: the table keeps no order of a map's fields, hence the sort. */
+export const isSameIn = <Field extends keyof Schedule>(
+  fields: readonly Field[],
+  left: Pick<Schedule, Field>,
+  right: Pick<Schedule, Field>,
+): boolean => fields.every((field) => textOf(left[field]) === textOf(right[field]))
+
+const textOf = (value: unknown): string | undefined =>
+  value !== null && typeof value === 'object'
+    ? JSON.stringify(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+    : JSON.stringify(value)

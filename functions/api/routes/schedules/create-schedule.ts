@@ -2,6 +2,7 @@ import { createSchedule } from '../../../core/application/schedule/change-schedu
 import { defineRoute } from '../../define-route.ts'
 import { draftOf, openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
 import { scheduleBody, scheduleSchema } from '../../schemas/schedule.ts'
+import { hashOf } from '../../schemas/submit.ts'
 import { readIdempotencyKey, submitHeaders } from '../../submission.ts'
 
 export const createScheduleRoute = defineRoute({
@@ -26,7 +27,14 @@ export const createScheduleRoute = defineRoute({
     },
   },
   answers: {
-    201: { description: 'The schedule.', schema: scheduleSchema, headers: { Location: 'Where it is read.' } },
+    201: {
+      description: 'The schedule.',
+      schema: scheduleSchema,
+      headers: {
+        Location: 'Where it is read.',
+        'Idempotent-Replayed': '"true" when the key had one already.',
+      },
+    },
   },
   needs: openScheduleNeeds,
   handle: async ({ tenant, base, headers, body }, needs) => {
@@ -34,8 +42,13 @@ export const createScheduleRoute = defineRoute({
     // A name space of its own: the same key may make a task and a schedule.
     const id =
       key === undefined ? needs.ids.taskId() : needs.ids.derivedTaskId(tenant, `\u0000schedule-key/${key}`)
-    const schedule = await createSchedule(needs, { tenant, id }, await draftOf(needs, tenant, body))
+    const draft = await draftOf(needs, tenant, body)
+    const { schedule, isReplay } = await createSchedule(needs, { tenant, id }, draft, hashOf(body))
     const json = await toScheduleJson(schedule, base, needs.clock.now())
-    return { status: 201, headers: { location: json.links.self }, body: json }
+    return {
+      status: 201,
+      headers: { location: json.links.self, ...(isReplay ? { 'idempotent-replayed': 'true' } : {}) },
+      body: json,
+    }
   },
 })

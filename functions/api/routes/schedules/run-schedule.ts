@@ -3,7 +3,7 @@ import { defineRoute } from '../../define-route.ts'
 import { openScheduleNeeds } from '../../schedules.ts'
 import { scheduleParams } from '../../schemas/schedule.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
-import { ACCEPTED } from '../../submission.ts'
+import { ACCEPTED, readIdempotencyKey, submitHeaders } from '../../submission.ts'
 
 export const runScheduleRoute = defineRoute({
   method: 'POST',
@@ -11,13 +11,24 @@ export const runScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Run the task of a schedule now',
-  description: 'The planned times stay as they are.',
+  description: 'The planned times stay as they are; {{scheduled_time}} becomes the time of the call.',
   params: scheduleParams,
+  headers: submitHeaders.pick({ 'Idempotency-Key': true }),
   answers: ACCEPTED,
   problems: [404],
   needs: openScheduleNeeds,
-  handle: async ({ tenant, base, params: { id } }, needs) => {
-    const json = await toTaskJson(await runSchedule(needs, { tenant, id }), { base })
-    return { status: 202, headers: { location: json.links.self, 'retry-after': '1' }, body: json }
+  handle: async ({ tenant, base, params: { id }, headers }, needs) => {
+    const key = readIdempotencyKey(headers['Idempotency-Key'])
+    const { task, isReplay } = await runSchedule(needs, { tenant, id }, key)
+    const json = await toTaskJson(task, { base })
+    return {
+      status: 202,
+      headers: {
+        location: json.links.self,
+        'retry-after': '1',
+        ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),
+      },
+      body: json,
+    }
   },
 })

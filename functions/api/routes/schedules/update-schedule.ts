@@ -9,19 +9,25 @@ export const updateScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Change a schedule',
-  description: 'Fields that are left out stay. A new timing takes the place of the old one whole.',
+  description:
+    'Fields that are left out stay; null takes start_at or end_at away. A new timing takes the place of the old one whole, but timezone alone changes that of the cron.',
   params: scheduleParams,
   body: { schema: schedulePatch },
   answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
   problems: [404, 409],
   needs: openScheduleNeeds,
   handle: async ({ tenant, base, params: { id }, body }, needs) => {
-    const hasTiming = TIMING_FIELDS.some((field) => body[field] !== undefined)
-    const schedule = await updateSchedule(needs, keyOf(needs, tenant, id), (seen) => {
+    const given = TIMING_FIELDS.filter((field) => body[field] !== undefined)
+    const schedule = await updateSchedule(needs, keyOf(needs, tenant, id), async (seen) => {
+      const isNewTiming = given.some((field) => field !== 'timezone' || seen.timing.kind !== 'cron')
       const before = Object.entries(bodyOf(seen)).filter(
-        ([field]) => !hasTiming || !(TIMING_FIELDS as readonly string[]).includes(field),
+        ([field]) => !isNewTiming || !(TIMING_FIELDS as readonly string[]).includes(field),
       )
-      return draftOf(needs, tenant, { ...Object.fromEntries(before), ...body } as ReturnType<typeof bodyOf>)
+      const fields = Object.entries({ ...Object.fromEntries(before), ...body })
+      const wanted = Object.fromEntries(fields.filter(([, value]) => value !== null))
+      const draft = await draftOf(needs, tenant, wanted as ReturnType<typeof bodyOf>)
+      // A rate is counted from when it was given: another name moves no firing.
+      return given.length === 0 ? { ...draft, timing: seen.timing } : draft
     })
     return { status: 200, body: await toScheduleJson(schedule, base, needs.clock.now()) }
   },

@@ -51,7 +51,9 @@ async function findRunning(store: TaskStore, task: Task): Promise<Task | undefin
     const before = await store.get({ tenant: task.tenant, id: previous })
     if (!before) return undefined
     if (!isFinal(before.status)) return before
-    previous = before.error?.code === 'schedule_overlap' ? before.firing?.previous : undefined
+    // One that was skipped, taken back or too late never ran: the one before it may still run.
+    previous =
+      before.attempt === 0 || before.error?.code === 'schedule_overlap' ? before.firing?.previous : undefined
   }
   return undefined
 }

@@ -1,19 +1,19 @@
-import { TIMING } from '../../../contract/timing.ts'
 import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import {
-  firingKey,
+  firesTheSame,
+  isSameIn,
   nextPlanned,
   type Schedule,
   type ScheduleTimes,
-  startOf,
-  upcoming,
+  withScheduledTime,
 } from '../../domain/schedule.ts'
-import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
+import type { Task, TaskKey } from '../../domain/task.ts'
 import type { ScheduleStore } from '../../ports/schedule-store.ts'
 import type { OwnedLimit } from '../limits/limit-owned.ts'
 import { type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
-import { type CancelDependencies, cancelTask } from '../tasks/cancel-task.ts'
+import type { CancelDependencies } from '../tasks/cancel-task.ts'
 import type { ScheduledSubmission } from './fire-schedule.ts'
+import { takeBack } from './take-back.ts'
 
 export interface ScheduleDependencies extends SubmitDependencies, CancelDependencies {
   readonly schedules: ScheduleStore
@@ -32,22 +32,39 @@ export type ScheduleDraft = Pick<
   'name' | 'timing' | 'startAt' | 'endAt' | 'overlap' | 'missed' | 'jitterMs' | 'task' | 'submission'
 >
 
+export interface CreatedSchedule {
+  readonly schedule: Schedule
+  readonly isReplay: boolean
+}
+
 /**
- * @throws RequestError `invalid_request` for a schedule that never fires, or one too many.
+ * @param bodyHash of the request in canonical form.
+ * @throws RequestError `invalid_request` for a schedule that never fires, or one too many; `idempotency_key_reused` when one with
+ * this id came from another request.
  */
 export async function createSchedule(
   { schedules, times, clock, log, scheduleLimit }: ScheduleDependencies,
   key: TaskKey,
   draft: ScheduleDraft,
-): Promise<Schedule> {
+  bodyHash: string,
+): Promise<CreatedSchedule> {
+  const replayed = (schedule: Schedule): CreatedSchedule => {
+    if ((schedule.bodyHash ?? bodyHash) === bodyHash) return { schedule, isReplay: true }
+    throw new RequestError(
+      'idempotency_key_reused',
+      'This Idempotency-Key was used with another request body. Use a new key for a new schedule.',
+      [{ path: 'Idempotency-Key', message: `belongs to schedule ${schedule.id}` }],
+    )
+  }
   const now = clock.now()
-  const nextAt = firstTime(times, draft, now)
   const { schedules: known, cursor } = await schedules.list(key.tenant, MAX_SCHEDULES - 1)
   if (cursor !== undefined) throw tooMany()
   const placed = { id: key.id, since: now }
   // One that is there already is no further one: the same key is answered at the limit too.
   const existing = known.find(({ id }) => id === key.id)
-  if (existing) return existing
+  if (existing) return replayed(existing)
+  // Not before: a time that lay ahead when it was made may have passed by the time it is asked for again.
+  const nextAt = firstTime(times, draft, now)
   await scheduleLimit?.take(
     key.tenant,
     placed,
@@ -58,6 +75,7 @@ export async function createSchedule(
     ...draft,
     isPaused: false,
     source: 'api',
+    bodyHash,
     createdAt: now,
     updatedAt: now,
     nextAt,
@@ -68,10 +86,10 @@ export async function createSchedule(
   const outcome = await schedules.create(schedule)
   if (!outcome.created) {
     if (outcome.existing.createdAt !== now) await scheduleLimit?.leave(key.tenant, placed)
-    return outcome.existing
+    return replayed(outcome.existing)
   }
   log('schedule.created', { tenant: key.tenant, schedule_id: key.id })
-  return schedule
+  return { schedule, isReplay: false }
 }
 
 const tooMany = (): RequestError =>
@@ -90,9 +108,14 @@ function firstTime(
     throw new RequestError(
       'invalid_request',
       'The schedule never fires: no time is left between now and its end.',
-      [{ path: draft.endAt === undefined ? 'at' : 'end_at', message: 'leaves no time to come.' }],
+      [{ path: fieldOfNoTime(draft), message: 'leaves no time to come.' }],
     )
   return nextAt
+}
+
+const fieldOfNoTime = ({ timing, endAt }: Pick<Schedule, 'timing' | 'endAt'>): string => {
+  if (endAt !== undefined) return 'end_at'
+  return timing.kind === 'once' ? 'at' : 'start_at'
 }
 
 /** @throws RequestError `not_found`. */
@@ -113,9 +136,18 @@ export async function updateSchedule(
 ): Promise<Schedule> {
   return change(dependencies, key, async (seen, now) => {
     const draft = await draftOf(seen)
-    const nextAt = firstTime(dependencies.times, draft, now)
+    // Whoever gives new times wants some of them to come; what ended may be given another name all the same.
+    const nextAt = isSameIn(['timing', 'startAt', 'endAt'], seen, draft)
+      ? nextPlanned(dependencies.times, draft, now)
+      : firstTime(dependencies.times, draft, now)
+    if (firesTheSame(seen, draft)) return { ...seen, ...draft }
     const { nextAt: _next, startAt: _start, endAt: _end, ...rest } = seen
-    return { ...rest, ...draft, ...(seen.isPaused ? {} : { nextAt }) }
+    return {
+      ...rest,
+      ...draft,
+      edition: (seen.edition ?? 0) + 1,
+      ...(seen.isPaused || nextAt === undefined ? {} : { nextAt }),
+    }
   })
 }
 
@@ -131,7 +163,9 @@ export const resumeSchedule = (dependencies: ScheduleDependencies, key: TaskKey)
   change(dependencies, key, async (seen, now) => {
     if (!seen.isPaused) return seen
     const nextAt = nextPlanned(dependencies.times, seen, now)
-    return { ...seen, isPaused: false, ...(nextAt === undefined ? {} : { nextAt }) }
+    // What the pause took back can be fired again.
+    const edition = (seen.edition ?? 0) + 1
+    return { ...seen, isPaused: false, edition, ...(nextAt === undefined ? {} : { nextAt }) }
   })
 
 export async function deleteSchedule(dependencies: ScheduleDependencies, key: TaskKey): Promise<void> {
@@ -150,13 +184,32 @@ export async function deleteSchedule(dependencies: ScheduleDependencies, key: Ta
   throw new UnavailableError('Too many at once change this schedule.')
 }
 
-/** Runs the task of a schedule now, beside its planned times. */
-export async function runSchedule(dependencies: ScheduleDependencies, key: TaskKey): Promise<Task> {
-  const { tenant, submission } = await getSchedule(dependencies, key)
+/**
+ * Runs the task of a schedule now, beside its planned times.
+ *
+ * @param idempotencyKey of the caller: the same one gives the same task.
+ */
+export async function runSchedule(
+  dependencies: ScheduleDependencies,
+  key: TaskKey,
+  idempotencyKey?: string,
+): Promise<{ readonly task: Task; readonly isReplay: boolean }> {
+  const { tenant, id, submission } = await getSchedule(dependencies, key)
   const prepared = JSON.parse(submission) as ScheduledSubmission
-  const token = dependencies.ids.token()
-  const { task } = await submitTask(dependencies, { ...prepared, tenant, bodyHash: token })
-  return task
+  const { clock, ids } = dependencies
+  return submitTask(dependencies, {
+    ...prepared,
+    tenant,
+    input: withScheduledTime(prepared.input, clock.now()),
+    bodyHash: ids.token(),
+    // A name space of its own, and the same for whatever the schedule has become since.
+    ...(idempotencyKey === undefined
+      ? {}
+      : {
+          idempotencyKey: `\u0000schedule-run/${id}/${idempotencyKey}`,
+          bodyHash: `${id}/${idempotencyKey}`,
+        }),
+  })
 }
 
 async function change(
@@ -171,7 +224,7 @@ async function change(
     const next = await make(seen, clock.now())
     if (next === seen) return seen
     if (await schedules.replace(seen, next)) {
-      await takeBack(dependencies, seen)
+      if (next.isPaused || next.edition !== seen.edition) await takeBack(dependencies, seen)
       return next
     }
     await clock.sleep(Math.round(clock.random() * 20 * tries))
@@ -185,22 +238,4 @@ function refuseStageOwned({ source, name }: Schedule): void {
       'wrong_state',
       `The schedule "${name}" belongs to the stage; change it in the stage's file.`,
     )
-}
-
-/**
- * Cancels firings that were submitted up to the look-ahead before their time and have not begun. Who pauses a schedule at
- * 08:59:30 does not expect the run of 09:00.
- */
-async function takeBack(dependencies: ScheduleDependencies, seen: Schedule): Promise<void> {
-  const { store, times, clock, ids } = dependencies
-  const now = clock.now()
-  for (const plannedAt of upcoming(times, seen, now - seen.jitterMs, 100)) {
-    if (plannedAt > now + TIMING.lookAheadMs) break
-    if (startOf(seen, plannedAt) <= now) continue
-    const key = { tenant: seen.tenant, id: ids.derivedTaskId(seen.tenant, firingKey(seen.id, plannedAt)) }
-    const task = await store.get(key)
-    if (task && !isFinal(task.status) && task.attempt === 0)
-      // It may begin in this moment: then it runs, as one that was planned a moment earlier would.
-      await cancelTask(dependencies, key).catch(() => undefined)
-  }
 }

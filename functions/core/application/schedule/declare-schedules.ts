@@ -1,4 +1,10 @@
-import { nextPlanned, type Schedule, type ScheduleTimes, type Timing } from '../../domain/schedule.ts'
+import {
+  isSameIn,
+  nextPlanned,
+  type Schedule,
+  type ScheduleTimes,
+  type Timing,
+} from '../../domain/schedule.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ScheduleStore } from '../../ports/schedule-store.ts'
@@ -62,7 +68,7 @@ export async function declareSchedules(
       task: JSON.stringify(one.task),
       submission: JSON.stringify(one.submission),
     }
-    if (seen && isSame(seen, wanted)) continue
+    if (seen && isSameIn(FIELDS, seen, wanted)) continue
     const nextAt = nextPlanned(times, wanted, now)
     const next = nextAt === undefined ? {} : { nextAt }
     if (seen) {
@@ -91,14 +97,3 @@ export async function declareSchedules(
 }
 
 const FIELDS = ['name', 'timing', 'overlap', 'missed', 'jitterMs', 'task', 'submission'] as const
-
-/** Field by field as text: the table keeps no order of a map's fields, hence the sort. */
-const isSame = (
-  seen: Pick<Schedule, (typeof FIELDS)[number]>,
-  wanted: Pick<Schedule, (typeof FIELDS)[number]>,
-): boolean => FIELDS.every((field) => textOf(seen[field]) === textOf(wanted[field]))
-
-const textOf = (value: unknown): string =>
-  value !== null && typeof value === 'object'
-    ? JSON.stringify(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)))
-    : JSON.stringify(value)

@@ -11,8 +11,9 @@ import {
 import type { TaskKey } from '../../domain/task.ts'
 import type { ScheduleStore } from '../../ports/schedule-store.ts'
 import { type Submission, type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
+import { type TakeBackDependencies, takeBack } from './take-back.ts'
 
-export interface FireDependencies extends SubmitDependencies {
+export interface FireDependencies extends SubmitDependencies, TakeBackDependencies {
   readonly schedules: ScheduleStore
   readonly times: ScheduleTimes
 }
@@ -36,7 +37,7 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
   const now = clock.now()
   const { planned, missed, nextAt } = planFirings(times, seen, now, now + TIMING.lookAheadMs)
   if (planned.length === 0 && missed === 0 && nextAt === seen.nextAt) return
-  let last = seen
+  let last: Schedule = seen
   let refused = 0
   for (const plannedAt of planned)
     try {
@@ -45,12 +46,14 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
       // The tenant's limits stand against this one; the next planned time is asked for anew.
       if (!(error instanceof RequestError)) throw error
       refused += 1
+      const { code, message } = error
+      last = { ...last, lastRefused: { plannedAt, code, message: message.slice(0, 300) } }
       log('schedule.refused', {
         tenant: key.tenant,
         schedule_id: key.id,
         planned_at: plannedAt,
-        code: error.code,
-        message: error.message,
+        code,
+        message,
       })
     }
   const { nextAt: _next, ...rest } = last
@@ -60,7 +63,14 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
     fired: seen.fired + planned.length - refused,
     missedCount: seen.missedCount + missed + refused,
   })
+  if (!moved) await takeBackOutdated(dependencies, seen)
   if (moved && missed > 0) log('schedule.missed', { tenant: key.tenant, schedule_id: key.id, missed })
+}
+
+/** Somebody paused, changed or deleted it while it was fired, and did not see yet what was submitted. */
+async function takeBackOutdated(dependencies: FireDependencies, seen: Schedule): Promise<void> {
+  const now = await dependencies.schedules.get(seen)
+  if (!now || now.isPaused || now.edition !== seen.edition) await takeBack(dependencies, seen)
 }
 
 /** @returns the schedule with this firing as its last. */
@@ -76,8 +86,8 @@ async function fireOne(
     tenant,
     input: withScheduledTime(submission.input, plannedAt),
     runAt: startOf(schedule, plannedAt),
-    idempotencyKey: firingKey(id, plannedAt),
-    bodyHash: firingKey(id, plannedAt),
+    idempotencyKey: firingKey(schedule, plannedAt),
+    bodyHash: firingKey(schedule, plannedAt),
     firing: {
       schedule: id,
       plannedAt,

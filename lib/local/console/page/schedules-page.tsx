@@ -18,6 +18,11 @@ interface Schedule {
   readonly missed_count: number
   readonly last_planned_at: string | null
   readonly last_task_id: string | null
+  readonly last_refused: {
+    readonly planned_at: string
+    readonly code: string
+    readonly message: string
+  } | null
   readonly task: unknown
 }
 
@@ -92,6 +97,11 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
         . Overlap {schedule.overlap.replace('_', ' ')}, missed {schedule.missed.replace('_', ' ')}
         {schedule.jitter_seconds > 0 && `, jitter ${schedule.jitter_seconds} s`}.
       </p>
+      {schedule.last_refused && (
+        <p class="why" title={schedule.last_refused.message}>
+          The firing of {when(schedule.last_refused.planned_at)} made no task: {schedule.last_refused.code}.
+        </p>
+      )}
       <details>
         <summary class="muted">What it runs</summary>
         <pre>{JSON.stringify(schedule.task, undefined, 2)}</pre>

@@ -4,6 +4,7 @@ const CONCURRENCY = 16
  * Does `work` for each index from `from` to `count` - 1, sixteen at a time, in order of beginning.
  *
  * @param isEnough asked before each begins; once true, none begins any more.
+ * @param concurrency fewer at a time, where each holds much memory.
  * @returns the first index that was not begun.
  */
 export async function sideBySide(
@@ -11,6 +12,7 @@ export async function sideBySide(
   work: (index: number) => Promise<unknown>,
   from = 0,
   isEnough: () => boolean = () => false,
+  concurrency = CONCURRENCY,
 ): Promise<number> {
   let next = from
   const run = async (): Promise<void> => {
@@ -20,6 +22,6 @@ export async function sideBySide(
       await work(index)
     }
   }
-  await Promise.all(Array.from({ length: CONCURRENCY }, run))
+  await Promise.all(Array.from({ length: concurrency }, run))
   return next
 }

@@ -1,0 +1,40 @@
+import { TIMING } from '../../../contract/timing.ts'
+import { firingKey, type Schedule, type ScheduleTimes, startOf, upcoming } from '../../domain/schedule.ts'
+import { isFinal } from '../../domain/task.ts'
+import type { Ids } from '../../ports/clock.ts'
+import { sideBySide } from '../shared/side-by-side.ts'
+import { type CancelDependencies, cancelTask } from '../tasks/cancel-task.ts'
+
+export interface TakeBackDependencies extends CancelDependencies {
+  readonly times: ScheduleTimes
+  readonly ids: Ids
+}
+
+/** One that fires each second with a jitter of an hour has 3,675 planned times whose tasks may not have begun. */
+const MOST = 4_000
+
+/**
+ * Cancels firings that were submitted up to the look-ahead before their time and have not begun. Who pauses a schedule at
+ * 08:59:30 does not expect the run of 09:00.
+ */
+export async function takeBack(
+  dependencies: TakeBackDependencies,
+  seen: Pick<Schedule, 'tenant' | 'id' | 'edition' | 'jitterMs' | 'timing' | 'startAt' | 'endAt'>,
+): Promise<void> {
+  const { store, times, clock, ids } = dependencies
+  const now = clock.now()
+  // Of a schedule that was changed a moment ago the firing of this very second may just have been submitted.
+  const planned = upcoming(times, seen, now - seen.jitterMs - 1, MOST, now + TIMING.lookAheadMs).filter(
+    (plannedAt) => startOf(seen, plannedAt) > now,
+  )
+  await sideBySide(planned.length, async (index) => {
+    const key = {
+      tenant: seen.tenant,
+      id: ids.derivedTaskId(seen.tenant, firingKey(seen, planned[index] ?? 0)),
+    }
+    const task = await store.get(key)
+    if (task && !isFinal(task.status) && task.attempt === 0)
+      // It may begin in this moment: then it runs, as one that was planned a moment earlier would.
+      await cancelTask(dependencies, key).catch(() => undefined)
+  })
+}
