@@ -128,6 +128,113 @@ describe('a workflow', () => {
     expect(world.read().status).toBe('FAILED')
   })
 
+  it('continue runs a step that can do without what failed: by a default, or as it asks how that ended', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      on_failure: 'continue',
+      steps: {
+        a: step(),
+        b: step({}, { after: ['a'] }),
+        instead: step({ x: { $from: 'a.result.x', default: 7 } }),
+        both: step({ x: { $from: 'a.result.x', default: 7 }, y: { $from: 'a.result.y' } }),
+        tell: step({ why: { $from: 'a.error' } }, { if: { $from: 'a.status', equals: 'FAILED' } }),
+        after: step({ b: { $from: 'b.status' } }),
+      },
+    })
+    await world.advance(id)
+    await world.finish(world.open()[0] as Task, 'fails')
+    await world.report()
+    const inputs = Object.fromEntries(world.open().map((task) => [task.parent?.node, inputOf(task)]))
+    expect(inputs).toEqual({
+      instead: { x: 7 },
+      tell: { why: { code: 'step_failed', message: expect.stringContaining('It failed.'), retryable: true } },
+      after: { b: 'SKIPPED' },
+    })
+    for (const task of world.open()) await world.finish(task, { result: 1 })
+    await world.report()
+    expect(world.read().status).toBe('FAILED')
+    expect(states(world)).toMatchObject({ b: 'SKIPPED', both: 'SKIPPED', tell: 'COMPLETED' })
+  })
+
+  it('of a group that failed in part, who can do without the rest gets what completed', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      on_failure: 'continue',
+      chord: {
+        group: [step({ n: 0 }), step({ n: 1 }), step({ n: 2 })],
+        then: step({ all: { $from: 'previous.results', default: [] } }),
+      },
+    })
+    await world.advance(id)
+    for (const task of world.open())
+      await world.finish(task, inputOf(task).n === 1 ? 'fails' : { result: inputOf(task).n })
+    await world.report()
+    expect(inputOf(world.open()[0] as Task)).toEqual({ all: [0, null, 2] })
+  })
+
+  it('a failed step says why: its task’s error, or the first of many with its id', async () => {
+    for (const count of [1, 3]) {
+      const world = makeWorkflowWorld()
+      const id = await world.create({
+        on_failure: 'continue',
+        chain: [count === 1 ? step() : { group: Array.from({ length: count }, () => step()) }],
+      })
+      await world.advance(id)
+      const [first, second] = world.open()
+      const failing = count === 1 ? first : second
+      for (const task of world.open()) await world.finish(task, task === failing ? 'fails' : { result: 1 })
+      await world.report()
+      expect(world.read().nodes['1']?.error?.message).toBe(
+        count === 1
+          ? 'Its task did not complete, task_failed: It failed.'
+          : `1 of its 3 tasks did not complete; the first is ${failing?.id}, task_failed: It failed.`,
+      )
+      expect(world.read().error?.message).toContain('task_failed: It failed.')
+    }
+  })
+
+  it('values that no function can hold fail their step before they are read, and many copies before they are made', async () => {
+    for (const [bytes, input, message] of [
+      [17_000_000, { all: { $from: 'a.result.text' } }, /more than 16 MB/],
+      [
+        600_000,
+        { all: { $from: 'a.result.text' }, item: { $each: 'a.result.list' } },
+        /4000 tasks would get a copy of 600 kB/,
+      ],
+    ] as const) {
+      const world = makeWorkflowWorld()
+      const id = await world.create({ steps: { a: step(), b: step(input) } })
+      await world.advance(id)
+      const list = Array.from({ length: 4_000 }, (_, index) => index)
+      await world.finish(world.open()[0] as Task, { result: { text: 'x'.repeat(bytes), list } })
+      await world.report()
+      expect(world.read().nodes.b?.error).toMatchObject({
+        code: 'values_too_large',
+        message: expect.stringMatching(message),
+      })
+      expect(world.tasks()).toHaveLength(1)
+    }
+  })
+
+  it('a fan-out over 1,200 results reads each of them once for all its tasks', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({
+      chain: [{ group: Array.from({ length: 1_200 }, () => step()) }, step({ $each: 'previous.results' })],
+    })
+    await world.advance(id)
+    for (const leaf of world.open()) await world.finish(leaf, { result: 1 })
+    const get = world.store.get.bind(world.store)
+    let reads = 0
+    world.store.get = async (key) => {
+      reads += 1
+      return get(key)
+    }
+    await world.report()
+    expect(world.open()).toHaveLength(1_200)
+    // Once to know how many there are, once to make their tasks.
+    expect(reads).toBeLessThan(2 * 1_200 + 100)
+  })
+
   it('a condition leaves a step out, and who refers to it gets null', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
@@ -243,6 +350,57 @@ describe('a workflow', () => {
     await world.finish(world.open()[0] as Task, { result: 'end' })
     await world.report()
     expect(world.read()).toMatchObject({ status: 'COMPLETED', epoch: 2 })
+  })
+
+  it('a retry has the time of the whole again, and one that is over in time is not too late', async () => {
+    const world = makeWorkflowWorld()
+    const timeoutMs = 5_000
+    const id = await world.create({ chain: [step()] }, 'w1', {
+      timeoutMs,
+      expiresAt: world.clock.now() + timeoutMs,
+    })
+    await world.advance(id)
+    await world.clock.advance(5_000)
+    await world.repair()
+    expect(world.read()).toMatchObject({ status: 'FAILED', error: { code: 'workflow_timeout' } })
+    await world.clock.advance(120_000)
+    await world.repair()
+    await retryWorkflow({ workflows: world.workflows, clock: world.clock }, { tenant: TENANT, id })
+    expect(world.read().expiresAt).toBe(world.clock.now() + timeoutMs)
+    await world.repair()
+    await world.finish(world.open()[0] as Task, { result: 1 })
+    // Its end is told after the time is over.
+    await world.clock.advance(6_000)
+    await world.report()
+    expect(world.read().status).toBe('COMPLETED')
+  })
+
+  it('a cancel does for each task what follows its end: turns, money, webhooks, counts', async () => {
+    const world = makeWorkflowWorld()
+    const id = await world.create({ group: [step({}, { concurrency_key: 'k' }), step()] })
+    await world.advance(id)
+    await cancelWorkflow({ workflows: world.workflows, clock: world.clock }, { tenant: TENANT, id })
+    const turns: string[] = []
+    await world.within((dependencies) =>
+      advanceWorkflow(
+        { ...dependencies, followUps: { turn: async (task) => void turns.push(task.id) } },
+        { tenant: TENANT, id },
+        world.clock.now() + 60_000,
+      ),
+    )
+    expect(turns).toEqual([world.tasks().find(({ concurrencyKey }) => concurrencyKey === 'k')?.id])
+    expect(world.tasks().map(({ status, pending = [] }) => [status, pending])).toEqual([
+      ['CANCELLED', []],
+      ['CANCELLED', []],
+    ])
+    // A process that dies on the way leaves them to the sweeper, on the row.
+    const other = makeWorkflowWorld()
+    await other.create({ group: [step({}, { concurrency_key: 'k' })] })
+    await other.advance(id)
+    await cancelWorkflow({ workflows: other.workflows, clock: other.clock }, { tenant: TENANT, id })
+    await other.advance(id)
+    expect(other.tasks()[0]).toMatchObject({ status: 'CANCELLED', pending: ['turn'] })
+    expect(other.tasks()[0]?.dueAt).toBeDefined()
   })
 
   it('a cancel reaches queued tasks, and no step starts after it', async () => {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { LIMITS } from '../../contract.ts'
 import type { ShownWorkflow } from '../../core/application/workflow/show-workflow.ts'
 import { FAILURE_POLICIES } from '../../core/domain/workflow/plan.ts'
-import { NODE_STATUSES, WORKFLOW_STATUSES } from '../../core/domain/workflow/workflow.ts'
+import { NODE_STATUSES, SKIP_REASONS, WORKFLOW_STATUSES } from '../../core/domain/workflow/workflow.ts'
 import { iso } from './time.ts'
 
 const condition = z.strictObject({
@@ -102,7 +102,12 @@ export const workflowSchema = z
         signal: z.string().nullable().describe('What a step of kind wait waits for.'),
         task_id: z.string().nullable().describe('Of a step with one task: GET /tasks/{id} has its result.'),
         error: failure,
-        reason: z.enum(['condition', 'upstream']).nullable().describe('Why it was skipped.'),
+        reason: z
+          .enum(SKIP_REASONS)
+          .nullable()
+          .describe(
+            'Why it was skipped: its `if`, a failed step that it needs, or a signal that did not come.',
+          ),
         started_at: time.nullable(),
         finished_at: time.nullable(),
       }),

@@ -3,7 +3,6 @@ import { UnavailableError } from '../../domain/errors.ts'
 import type { TaskFailure, TaskKey } from '../../domain/task.ts'
 import { conditionHolds } from '../../domain/workflow/condition.ts'
 import { MAX_TASKS, type Plan, type PlanNode } from '../../domain/workflow/plan.ts'
-import { MissingReferenceError } from '../../domain/workflow/references.ts'
 import {
   decide,
   end,
@@ -12,13 +11,14 @@ import {
   type NodeState,
   STEP_MESSAGE,
   shardsOf,
+  stepKey,
   type Workflow,
 } from '../../domain/workflow/workflow.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { cancelOpenTasks } from './cancel-open-tasks.ts'
 import { readPlan } from './read-plan.ts'
-import { startTasks, type WorkflowDependencies } from './start-tasks.ts'
-import { readValues } from './step-values.ts'
+import { type KnownBodies, startTasks, type WorkflowDependencies } from './start-tasks.ts'
+import { codeOfValues, readValues } from './step-values.ts'
 
 /** Writers of one row that meet; each loses to another that moved the workflow on. */
 const TRIES = 30
@@ -43,6 +43,7 @@ export async function advanceWorkflow(
   const { workflows, payloads, clock, log, retentionDays } = dependencies
   let plan: Plan | undefined
   let written: number | undefined
+  const known: KnownBodies = new Map()
   for (let tries = 0; tries < TRIES; ) {
     const seen = await workflows.get(key)
     if (!seen) return 'done'
@@ -59,7 +60,7 @@ export async function advanceWorkflow(
       if ((seen.dueAt ?? 0) > clock.now() && seen.version !== written) return 'done'
       if (clock.now() > stopAt) return 'unfinished'
       next = await endOfStart(dependencies, plan, seen, starting)
-      next ??= await startTasks(dependencies, seen, starting, stopAt)
+      next ??= await startTasks(dependencies, seen, starting, stopAt, known)
     } else {
       const now = clock.now()
       const decision = decide(plan, seen, await readJoins(dependencies, plan, seen), now)
@@ -129,20 +130,38 @@ async function endOfStart(
 }
 
 async function readJoins(
-  { workflows }: WorkflowDependencies,
+  dependencies: WorkflowDependencies,
   plan: Plan,
   seen: Workflow,
 ): Promise<ReadonlyMap<string, Join>> {
+  const { workflows } = dependencies
   const running = plan.nodes.filter(
     ({ name }) => hasTasks(seen.nodes[name]) && seen.nodes[name]?.size !== undefined,
   )
   const joins = await Promise.all(
     running.map(async ({ name }) => {
       const { size = 0, epoch = seen.epoch } = seen.nodes[name] ?? {}
-      return [name, await workflows.readJoin({ workflow: seen, epoch, node: name }, shardsOf(size))] as const
+      const join = await workflows.readJoin({ workflow: seen, epoch, node: name }, shardsOf(size))
+      const isOver = plan.onFailure === 'fail_fast' || join.completed.size + join.failed.size >= size
+      const cause = isOver && join.failed.size > 0 ? await causeOf(dependencies, seen, name, join) : undefined
+      return [name, cause ? { ...join, cause } : join] as const
     }),
   )
   return new Map(joins)
+}
+
+/** Why the first of a step's tasks did not complete: of 10,000 nobody finds it by looking. */
+async function causeOf(
+  { store, ids }: WorkflowDependencies,
+  { tenant, id: workflow }: Workflow,
+  name: string,
+  { failed }: Join,
+): Promise<Join['cause']> {
+  const id = ids.derivedTaskId(tenant, stepKey(workflow, name, Math.min(...failed)))
+  const task = await store.get({ tenant, id })
+  if (!task) return undefined
+  const { code = task.status.toLowerCase(), message = `it is ${task.status}` } = task.error ?? {}
+  return { id, code, message }
 }
 
 /** What a node becomes when its turn has come. Makes no task: those follow when this is written. */
@@ -183,8 +202,9 @@ async function begin(
       return { status: 'COMPLETED', size: 0, isMany: true, startedAt: now, finishedAt: now }
     return { ...started, size: items.length, isMany: true }
   } catch (error) {
-    if (error instanceof MissingReferenceError) return failed(now, 'reference_missing', error.message)
-    throw error
+    const code = codeOfValues(error)
+    if (code === undefined) throw error
+    return failed(now, code, (error as Error).message)
   }
 }
 

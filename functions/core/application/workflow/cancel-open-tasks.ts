@@ -1,9 +1,11 @@
+import { followUpsOf } from '../../domain/follow-ups.ts'
 import { isFinal } from '../../domain/task.ts'
 import { cancel } from '../../domain/transitions.ts'
 import { stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
+import { followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
+import { sideBySide } from '../shared/side-by-side.ts'
 import { taskFields } from '../shared/task-fields.ts'
-import { sideBySide } from './side-by-side.ts'
 import type { WorkflowDependencies } from './start-tasks.ts'
 
 /**
@@ -35,11 +37,14 @@ export async function cancelOpenTasks(
           const task = await store.get({ tenant, id })
           if (!task || isFinal(task.status) || task.parent?.epoch !== epoch) return
           const now = clock.now()
-          const end = { retention: retentionFrom(now, retentionDays, task), pending: [] }
+          // The parent knows; webhooks, money that is held, turns and counts are others' affair.
+          const pending = followUpsOf(task, 'CANCELLED').filter((step) => step !== 'parent')
+          const end = { retention: retentionFrom(now, retentionDays, task), pending }
           const cancelled = await store.change(task, cancel(task, now, end))
           // Refused: an attempt began or ended between the two. The row as it is decides.
           if (!cancelled.changed) continue
           log('task.cancelled', taskFields(task))
+          if (cancelled.task) await followUp(dependencies, cancelled.task)
           return
         }
       },

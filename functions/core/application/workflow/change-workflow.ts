@@ -63,14 +63,15 @@ export async function retryWorkflow(dependencies: Dependencies, key: TaskKey): P
       )
     const epoch = seen.epoch + 1
     const { finishedAt: _finished, error: _error, ttl: _ttl, expiresAt: _expires, ...rest } = seen
+    const time = seen.timeoutMs === undefined ? {} : { expiresAt: now + seen.timeoutMs }
     const nodes = Object.entries(seen.nodes).map(([name, state]) => [name, again(state, epoch, now)] as const)
-    return { ...rest, epoch, status: 'RUNNING', nodes: Object.fromEntries(nodes), dueAt: now }
+    return { ...rest, ...time, epoch, status: 'RUNNING', nodes: Object.fromEntries(nodes), dueAt: now }
   })
 }
 
 /** A node that had tasks takes them up where they are; one that had none starts from the beginning. */
 function again(state: NodeState, epoch: number, now: number): NodeState {
-  if (state.status === 'COMPLETED' || (state.status === 'SKIPPED' && state.reason === 'condition'))
+  if (state.status === 'COMPLETED' || (state.status === 'SKIPPED' && state.reason !== 'upstream'))
     return state
   const { size, isMany } = state
   if (!size) return { status: 'WAITING' }

@@ -3,8 +3,8 @@ import type { Ids } from '../../ports/clock.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
+import { sideBySide } from '../shared/side-by-side.ts'
 import { readPlan } from './read-plan.ts'
-import { sideBySide } from './side-by-side.ts'
 
 export interface ShowWorkflowDependencies {
   readonly workflows: WorkflowStore

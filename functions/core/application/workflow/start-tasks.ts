@@ -2,7 +2,6 @@ import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import { isFinal, type Task } from '../../domain/task.ts'
 import { adopt } from '../../domain/transitions.ts'
 import type { PlanNode, TaskBody } from '../../domain/workflow/plan.ts'
-import { MissingReferenceError } from '../../domain/workflow/references.ts'
 import {
   type Parent,
   RESUME_MS,
@@ -17,9 +16,9 @@ import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
 import type { FollowUpSteps } from '../shared/follow-up.ts'
 import { restartTask } from '../shared/restart-task.ts'
+import { sideBySide } from '../shared/side-by-side.ts'
 import { type Submission, type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
-import { sideBySide } from './side-by-side.ts'
-import { readValues } from './step-values.ts'
+import { codeOfValues, readValues, TooLargeError } from './step-values.ts'
 
 export interface WorkflowDependencies extends SubmitDependencies {
   readonly workflows: WorkflowStore
@@ -36,12 +35,21 @@ export interface WorkflowDependencies extends SubmitDependencies {
 
 /** The row is told of so many made tasks at once. */
 const CHUNK = 500
+/** An input of this size is written by few at a time: sixteen of 16 MB each do not fit into the function's memory. */
+const LARGE_BYTES = 500_000
+const LARGE_AT_ONCE = 2
+/** Inputs of all tasks of one step together: each has its own copy of what it refers to. */
+const MAX_STEP_BYTES = 2_000_000_000
 
 type Started = Exclude<PlanNode, { kind: 'wait' }>
+type BodyAt = (index: number) => TaskBody
+/** Bodies of the nodes that start, by name and epoch. What they are made of does not change, and may be 10,000 results to read. */
+export type KnownBodies = Map<string, BodyAt>
 
 /**
  * Makes the tasks of a node that starts, from where it was left.
  *
+ * @param known kept by the caller from one part of the tasks to the next.
  * @returns the workflow as it should be next: with the node running, or with some more of its tasks made.
  */
 export async function startTasks(
@@ -49,6 +57,7 @@ export async function startTasks(
   workflow: Workflow,
   node: PlanNode,
   stopAt: number,
+  known: KnownBodies = new Map(),
 ): Promise<Workflow> {
   const { clock } = dependencies
   const state = workflow.nodes[node.name]
@@ -60,7 +69,13 @@ export async function startTasks(
     dueAt: clock.now() + RESUME_MS,
   })
   try {
-    const bodyAt = await bodies(dependencies, workflow, node)
+    const bodyAt = known.get(`${node.name}#${state.epoch}`) ?? (await bodies(dependencies, workflow, node))
+    known.set(`${node.name}#${state.epoch}`, bodyAt)
+    const bytes = from < size ? Buffer.byteLength(JSON.stringify(bodyAt(from).input ?? null)) : 0
+    if (bytes * size > MAX_STEP_BYTES)
+      throw new TooLargeError(
+        `Each of its ${size} tasks would get a copy of ${Math.round(bytes / 1_000)} kB. Refer to what each needs, or pass files.`,
+      )
     const until = Math.min(size, from + CHUNK)
     let refused: RequestError | undefined
     const made = await sideBySide(
@@ -77,6 +92,7 @@ export async function startTasks(
       },
       from,
       () => clock.now() > stopAt || refused !== undefined,
+      bytes > LARGE_BYTES ? LARGE_AT_ONCE : undefined,
     )
     if (refused)
       return set({
@@ -93,15 +109,12 @@ export async function startTasks(
     // The time is over: whoever is asked next goes on at once.
     return clock.now() > stopAt ? { ...some, dueAt: clock.now() } : some
   } catch (error) {
-    if (!(error instanceof MissingReferenceError)) throw error
+    const code = codeOfValues(error)
+    if (code === undefined) throw error
     return set({
       status: 'FAILED',
       finishedAt: clock.now(),
-      error: {
-        code: 'reference_missing',
-        message: error.message.slice(0, STEP_MESSAGE),
-        retryable: false,
-      },
+      error: { code, message: (error as Error).message.slice(0, STEP_MESSAGE), retryable: false },
     })
   }
 }
@@ -111,7 +124,7 @@ async function bodies(
   dependencies: WorkflowDependencies,
   workflow: Workflow,
   node: Started,
-): Promise<(index: number) => TaskBody> {
+): Promise<BodyAt> {
   const values = await readValues(dependencies, workflow, node)
   const filled = (body: TaskBody, item?: { readonly value: unknown }): TaskBody => ({
     ...body,

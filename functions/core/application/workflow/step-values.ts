@@ -1,12 +1,13 @@
+import { LIMITS } from '../../../contract.ts'
 import { MissingError } from '../../domain/errors.ts'
-import type { Payload } from '../../domain/task.ts'
+import { type Payload, payloadBytes } from '../../domain/task.ts'
 import type { PlanNode } from '../../domain/workflow/plan.ts'
 import {
-  findReferences,
   MissingReferenceError,
   parseReference,
   type Reference,
   readReference,
+  referencesOf,
   resolve,
   type StepValue,
 } from '../../domain/workflow/references.ts'
@@ -14,7 +15,7 @@ import { stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
 import type { Ids } from '../../ports/clock.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
-import { sideBySide } from './side-by-side.ts'
+import { sideBySide } from '../shared/side-by-side.ts'
 
 interface Dependencies {
   readonly store: TaskStore
@@ -22,14 +23,35 @@ interface Dependencies {
   readonly ids: Ids
 }
 
-/** Reads what the steps that a node refers to gave, and nothing else. */
+/** What the steps that a node refers to gave is more than one function can hold. */
+export class TooLargeError extends Error {}
+
+/** @returns the code of a step whose values cannot be had, whatever the service does; undefined for another error. */
+export function codeOfValues(error: unknown): 'reference_missing' | 'values_too_large' | undefined {
+  if (error instanceof MissingReferenceError) return 'reference_missing'
+  return error instanceof TooLargeError ? 'values_too_large' : undefined
+}
+
+/**
+ * Reads what the steps that a node refers to gave, and nothing else.
+ *
+ * @throws TooLargeError before anything large is read.
+ */
 export async function readValues(
   dependencies: Dependencies,
   workflow: Workflow,
   node: PlanNode,
 ): Promise<Values> {
   const values = new Map<string, StepValue>()
-  for (const name of stepsOf(node)) values.set(name, await readStep(dependencies, workflow, name))
+  let bytes = 0
+  const count = (payload: Payload) => {
+    bytes += payloadBytes(payload)
+    if (bytes > LIMITS.resultBytes)
+      throw new TooLargeError(
+        `What it refers to is more than ${LIMITS.resultBytes / 1_000_000} MB. Refer to fields of smaller results, or pass files.`,
+      )
+  }
+  for (const name of stepsOf(node)) values.set(name, await readStep(dependencies, workflow, name, count))
   return new Values(values, node)
 }
 
@@ -73,12 +95,8 @@ export class Values {
 }
 
 function stepsOf(node: PlanNode): ReadonlySet<string> {
-  const texts: unknown[] = node.if ? [node.if.$from] : []
-  if (node.kind === 'task') texts.push(...findReferences(node.task.input, '').map(({ text }) => text))
-  if (node.kind === 'group')
-    for (const { input } of node.tasks) texts.push(...findReferences(input, '').map(({ text }) => text))
   const steps = new Set<string>()
-  for (const text of texts) {
+  for (const { text } of referencesOf(node)) {
     const reference = parseReference(text)
     if (typeof reference === 'string') continue
     if (reference.step === 'previous') for (const name of node.previous) steps.add(name)
@@ -91,12 +109,14 @@ async function readStep(
   { store, payloads, ids }: Dependencies,
   workflow: Workflow,
   name: string,
+  count: (payload: Payload) => void,
 ): Promise<StepValue> {
   const state = workflow.nodes[name]
   if (!state) return { status: 'WAITING' }
-  const { status, error = null, size } = state
-  if (status !== 'COMPLETED') return { status, error }
+  const { status, error = null, size, isMany } = state
+  if (status !== 'COMPLETED' && !isMany) return { status, error }
   const read = async (payload: Payload): Promise<unknown> => {
+    count(payload)
     const text = await payloads.read(payload).catch((cause: unknown) => {
       if (!(cause instanceof MissingError)) throw cause
       throw new MissingReferenceError(`What step "${name}" gave is not there any more.`, { cause })
@@ -104,12 +124,15 @@ async function readStep(
     return JSON.parse(text)
   }
   const signal = state.signal === undefined ? undefined : workflow.signals[state.signal]
-  if (size === undefined) return { status, result: signal ? await read(signal.payload) : null, error }
+  if (size === undefined)
+    return status === 'COMPLETED'
+      ? { status, result: signal ? await read(signal.payload) : null, error }
+      : { status, error }
   const results: unknown[] = new Array(size).fill(null)
   await sideBySide(size, async (index) => {
     const id = ids.derivedTaskId(workflow.tenant, stepKey(workflow.id, name, index))
     const task = await store.get({ tenant: workflow.tenant, id })
-    if (task?.result) results[index] = await read(task.result)
+    if (task?.status === 'COMPLETED' && task.result) results[index] = await read(task.result)
   })
-  return state.isMany ? { status, results, error } : { status, result: results[0], error }
+  return isMany ? { status, results, error } : { status, result: results[0], error }
 }

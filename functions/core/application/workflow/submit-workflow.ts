@@ -77,7 +77,7 @@ export async function submitWorkflow(
     bodyHash,
     createdAt: now,
     updatedAt: now,
-    ...(timeoutMs === undefined ? {} : { expiresAt: now + timeoutMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs, expiresAt: now + timeoutMs }),
     dueAt: now + RESUME_MS,
   }
   const outcome = await workflows.create(workflow)

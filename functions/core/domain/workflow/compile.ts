@@ -8,7 +8,7 @@ import {
   type PlanNode,
   type TaskBody,
 } from './plan.ts'
-import { findReferences, parseReference, referenceError } from './references.ts'
+import { findReferences, parseReference, referenceError, referencesOf } from './references.ts'
 
 /** A step as a caller writes it: a task, a wait, or a nested form. */
 export interface StepBody {
@@ -236,14 +236,6 @@ function check(nodes: PlanNode[], paths: ReadonlyMap<string, string>): readonly 
     nodes[index] = { ...node, after: [...needed] }
   }
   return errors.length ? errors : cycles(nodes, paths)
-}
-
-function referencesOf(node: PlanNode, path: string) {
-  const condition = node.if ? [{ kind: 'from' as const, path: `${path}.if`, text: node.if.$from }] : []
-  if (node.kind === 'task') return [...condition, ...findReferences(node.task.input, `${path}.input`)]
-  if (node.kind === 'group')
-    return node.tasks.flatMap(({ input }, index) => findReferences(input, `${path}.${index}.input`))
-  return condition
 }
 
 /** Kahn's algorithm: what cannot be put in order is in a cycle, or behind one. */

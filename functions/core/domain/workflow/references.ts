@@ -4,6 +4,7 @@
  * no other field (but `default`); `{"$literal": …}` keeps its content as it is.
  */
 import type { FieldError } from '../errors.ts'
+import type { PlanNode } from './plan.ts'
 
 export type Root = 'result' | 'results' | 'status' | 'error'
 const ROOTS: readonly Root[] = ['result', 'results', 'status', 'error']
@@ -36,15 +37,55 @@ export interface Found {
   readonly kind: 'from' | 'each'
   readonly path: string
   readonly text: unknown
+  readonly hasDefault?: boolean
 }
 
 /** All references of a value with the path of each. */
 export function findReferences(value: unknown, path: string): readonly Found[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => findReferences(item, `${path}.${index}`))
   if (!isObject(value) || isMarked(value, '$literal')) return []
-  if (isMarked(value, '$from', 'default')) return [{ kind: 'from', path, text: value.$from }]
+  if (isMarked(value, '$from', 'default'))
+    return [{ kind: 'from', path, text: value.$from, hasDefault: Object.hasOwn(value, 'default') }]
   if (isMarked(value, '$each')) return [{ kind: 'each', path, text: value.$each }]
   return Object.entries(value).flatMap(([key, item]) => findReferences(item, `${path}.${key}`))
+}
+
+/**
+ * References of a node, its `if` included.
+ *
+ * @param path of the place where it was written.
+ */
+export function referencesOf(node: PlanNode, path = ''): readonly Found[] {
+  const { if: condition } = node
+  const asked: readonly Found[] = condition
+    ? [
+        {
+          kind: 'from',
+          path: `${path}.if`,
+          text: condition.$from,
+          hasDefault: Object.hasOwn(condition, 'default'),
+        },
+      ]
+    : []
+  if (node.kind === 'task') return [...asked, ...findReferences(node.task.input, `${path}.input`)]
+  if (node.kind === 'group')
+    return node.tasks.flatMap(({ input }, index) => findReferences(input, `${path}.${index}.input`))
+  return asked
+}
+
+/**
+ * Whether a node can do without what another gives: it asks how that one ended, or says what stands for its result. What it
+ * only comes after, it needs.
+ */
+export function canDoWithout(node: PlanNode, name: string): boolean {
+  const found = referencesOf(node).flatMap(({ text, kind, hasDefault }) => {
+    const reference = parseReference(text)
+    if (typeof reference === 'string') return []
+    const { step, root } = reference
+    if (step !== name && !(step === 'previous' && node.previous.includes(name))) return []
+    return [kind === 'from' && (hasDefault === true || root === 'status' || root === 'error')]
+  })
+  return found.length > 0 && found.every(Boolean)
 }
 
 /** What a step gave, as references see it. */
@@ -75,8 +116,13 @@ export function readReference(
     throw new MissingReferenceError(`"${reference.text}" leads nowhere: ${reason}.`)
   }
   if (!step) return missing(`there is no step "${reference.step}"`)
-  // A step that was left out, or failed where failures go on, gave nothing.
-  if (step.status !== 'COMPLETED' && reference.root !== 'status' && reference.root !== 'error')
+  // A step that was left out, or failed where failures go on, gave nothing; of many tasks, those that completed gave something.
+  if (
+    step.status !== 'COMPLETED' &&
+    step.results === undefined &&
+    reference.root !== 'status' &&
+    reference.root !== 'error'
+  )
     return Object.hasOwn(fallback, 'default') ? fallback.default : null
   let value: unknown = step[reference.root]
   if (value === undefined && reference.root === 'result' && step.results) value = step.results

@@ -4,6 +4,7 @@
  */
 import type { Payload, TaskFailure, TaskKey } from '../task.ts'
 import type { FailurePolicy, Plan, PlanNode } from './plan.ts'
+import { canDoWithout } from './references.ts'
 
 export const WORKFLOW_STATUSES = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
 export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number]
@@ -18,6 +19,10 @@ export const NODE_STATUSES = [
   'CANCELLED',
 ] as const
 export type NodeStatus = (typeof NODE_STATUSES)[number]
+
+/** Its `if` did not hold; a step that it needs failed; its signal did not come in time. */
+export const SKIP_REASONS = ['condition', 'upstream', 'timeout'] as const
+export type SkipReason = (typeof SKIP_REASONS)[number]
 
 export interface NodeState {
   readonly status: NodeStatus
@@ -35,7 +40,7 @@ export interface NodeState {
   /** Of its tasks, once it ended; null when a price is not known. */
   readonly costMicroUsd?: number | null
   /** Why it was skipped. */
-  readonly reason?: 'condition' | 'upstream'
+  readonly reason?: SkipReason
   /** What a wait waits for. */
   readonly signal?: string
 }
@@ -57,6 +62,8 @@ export interface Workflow extends TaskKey {
   readonly createdAt: number
   readonly updatedAt: number
   readonly finishedAt?: number
+  /** How long the whole may take, from its start and from each retry by hand. */
+  readonly timeoutMs?: number
   /** When the whole must have ended. */
   readonly expiresAt?: number
   readonly error?: TaskFailure
@@ -83,6 +90,8 @@ export interface Join {
   readonly failed: ReadonlySet<number>
   /** Of all that ended; null when a price is not known. */
   readonly costMicroUsd: number | null
+  /** Of the first task that did not complete. */
+  readonly cause?: { readonly id: string; readonly code: string; readonly message: string }
 }
 
 /**
@@ -163,7 +172,8 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
     if (ended) set(node.name, { ...ended, finishedAt: now })
   }
   const failed = plan.nodes.find(({ name }) => nodes[name]?.status === 'FAILED')
-  if (seen.expiresAt !== undefined && seen.expiresAt <= now)
+  const hasEnded = () => plan.nodes.every(({ name }) => isEnded(nodes[name]?.status ?? 'WAITING'))
+  if (seen.expiresAt !== undefined && seen.expiresAt <= now && !hasEnded())
     return end(seen, nodes, now, 'FAILED', {
       code: 'workflow_timeout',
       message: 'The workflow did not end within its time.',
@@ -178,25 +188,26 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
     isMoving = false
     for (const node of plan.nodes) {
       if (nodes[node.name]?.status !== 'WAITING' || start.includes(node)) continue
-      const before = node.after.map((name) => nodes[name])
-      if (!before.every((state) => state && isEnded(state.status))) continue
-      const isBlocked = before.some(
-        (state) =>
-          state?.status === 'FAILED' || state?.status === 'CANCELLED' || state?.reason === 'upstream',
-      )
+      const before = node.after.map((name) => [name, nodes[name]] as const)
+      if (!before.every(([, state]) => state && isEnded(state.status))) continue
+      const isBlocked = before.some(([name, state]) => gaveNothing(state) && !canDoWithout(node, name))
       if (isBlocked) {
         set(node.name, { status: 'SKIPPED', reason: 'upstream', finishedAt: now })
         isMoving = true
       } else start.push(node)
     }
   }
-  if (start.length === 0 && plan.nodes.every(({ name }) => isEnded(nodes[name]?.status ?? 'WAITING')))
+  if (start.length === 0 && hasEnded())
     return failed
       ? end(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
       : end(seen, nodes, now, 'COMPLETED')
   const workflow = { ...seen, nodes, dueAt: nextLook(plan, nodes, seen, now) }
   return { workflow, start, isChanged: changed(seen.nodes, nodes) || workflow.dueAt !== seen.dueAt }
 }
+
+/** It failed, or was left out because of a failure. One whose condition did not hold was left out on purpose. */
+const gaveNothing = (state: NodeState | undefined): boolean =>
+  state?.status === 'FAILED' || state?.status === 'CANCELLED' || state?.reason === 'upstream'
 
 const changed = (before: Workflow['nodes'], after: Workflow['nodes']): boolean =>
   Object.entries(after).some(([name, state]) => before[name]?.status !== state.status)
@@ -205,17 +216,25 @@ function endOfTasks(state: NodeState, join: Join | undefined, { onFailure }: Pla
   const completed = join?.completed.size ?? 0
   const failed = join?.failed.size ?? 0
   const size = state.size ?? 0
-  if (failed > 0 && onFailure === 'fail_fast') return { status: 'FAILED', error: failures(failed, size) }
+  if (failed > 0 && onFailure === 'fail_fast')
+    return { status: 'FAILED', error: failures(failed, size, join?.cause) }
   if (completed + failed < size) return undefined
   const cost = { costMicroUsd: join?.costMicroUsd ?? null }
   return failed === 0
     ? { status: 'COMPLETED', ...cost }
-    : { status: 'FAILED', error: failures(failed, size), ...cost }
+    : { status: 'FAILED', error: failures(failed, size, join?.cause), ...cost }
 }
 
-const failures = (failed: number, size: number): TaskFailure => ({
+const failures = (failed: number, size: number, cause: Join['cause']): TaskFailure => ({
   code: 'step_failed',
-  message: size === 1 ? 'Its task did not complete.' : `${failed} of its ${size} tasks did not complete.`,
+  message: [
+    size === 1 ? 'Its task did not complete' : `${failed} of its ${size} tasks did not complete`,
+    cause && `${size === 1 ? '' : `the first is ${cause.id}, `}${cause.code}: ${cause.message}`,
+  ]
+    .filter(Boolean)
+    .join(size === 1 ? ', ' : '; ')
+    .replace(/[^.!?]$/, '$&.')
+    .slice(0, STEP_MESSAGE),
   retryable: true,
 })
 
@@ -227,7 +246,7 @@ function endOfWait(
 ): NodeState | undefined {
   if (Object.hasOwn(signals, node.signal)) return { status: 'COMPLETED' }
   if (node.timeoutMs === undefined || (state.startedAt ?? now) + node.timeoutMs > now) return undefined
-  if (node.onTimeout === 'continue') return { status: 'SKIPPED', reason: 'condition' }
+  if (node.onTimeout === 'continue') return { status: 'SKIPPED', reason: 'timeout' }
   return {
     status: 'FAILED',
     error: { code: 'signal_timeout', message: `No signal "${node.signal}" came in time.`, retryable: true },

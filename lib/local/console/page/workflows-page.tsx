@@ -18,7 +18,7 @@ export interface Step {
   readonly signal: string | null
   readonly task_id: string | null
   readonly error: Failed | null
-  readonly reason: 'condition' | 'upstream' | null
+  readonly reason: keyof typeof WHY | null
   readonly started_at: string | null
   readonly finished_at: string | null
 }
@@ -216,7 +216,11 @@ const StepTable = ({ steps }: { steps: readonly (readonly [string, Step])[] }) =
   </div>
 )
 
-const WHY = { condition: 'its condition did not hold', upstream: 'a step before it failed' } as const
+const WHY = {
+  condition: 'its condition did not hold',
+  upstream: 'a step before it failed',
+  timeout: 'its signal did not come in time',
+} as const
 
 /** @returns whether it was done. */
 const send = (path: string, body: unknown, words: string): Promise<boolean> =>
