@@ -65,13 +65,13 @@ export async function textOf(given: string): Promise<string> {
 }
 
 /** JSON as given, `@file`, or `-`. */
-export async function jsonOf(given: string): Promise<unknown> {
+export async function jsonOf(given: string, option = '--input'): Promise<unknown> {
   const found = await textOf(given)
   try {
     return JSON.parse(found)
   } catch (cause) {
     throw usageError(
-      `--input is no JSON: ${(cause as Error).message}. Give JSON, @file.json, or - for what is piped in.`,
+      `${option} is no JSON: ${(cause as Error).message}. Give JSON, @file.json, or - for what is piped in.`,
     )
   }
 }

@@ -46,6 +46,12 @@ export function workflowTree(
   return [head, ...lines, ...holdsOf(workflow, paint)].join('\n')
 }
 
+const WHY: Readonly<Record<NonNullable<Step['reason']>, string>> = {
+  condition: 'its condition does not hold',
+  upstream: 'what it needs failed',
+  timeout: 'its signal did not come in time',
+}
+
 function aboutStep(
   { status, kind, type, tasks, error, reason, started_at, finished_at }: Step,
   now: number,
@@ -55,13 +61,7 @@ function aboutStep(
       ? `${bar((100 * tasks.completed) / tasks.total, BAR_WIDTH)} ${tasks.completed}/${tasks.total}`
       : ''
   const ran = started_at ? span((finished_at ? Date.parse(finished_at) : now) - Date.parse(started_at)) : ''
-  const why = error
-    ? oneLine(`${error.code}: ${error.message}`)
-    : reason === 'condition'
-      ? 'its condition does not hold'
-      : reason
-        ? 'what it needs failed'
-        : ''
+  const why = error ? oneLine(`${error.code}: ${error.message}`) : reason ? WHY[reason] : ''
   return [type ?? kind, status, many, ran, why].filter(Boolean).join('  ')
 }
 

@@ -24,8 +24,9 @@ export const wordsOf = (program: Command): Words =>
     name: command.name(),
     does: command.description().replaceAll("'", '’'),
     words: [
+      ...command.commands.map((inner) => inner.name()),
       ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
-      ...flags(command),
+      ...new Set([command, ...command.commands].flatMap(flags)),
       ...flags(program).filter((flag) => flag !== '--version'),
       '--help',
     ],

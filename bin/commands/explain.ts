@@ -1,19 +1,34 @@
-import type { Explanation } from '../../lib/client/types.ts'
-import { facts, oneLine, type Paint, paintStatus } from '../cli/screen.ts'
-import { type AddCommand, openSession } from '../cli/session.ts'
+import type { Explanation, Json } from '../../lib/client/types.ts'
+import { CliError, EXIT } from '../cli/failure.ts'
+import { facts, oneLine, type Paint, paintStatus, span } from '../cli/screen.ts'
+import { type AddCommand, openSession, type Session } from '../cli/session.ts'
+import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
+import { type Schedule, scheduleText } from './schedules.ts'
 
-/** `explain`: which gate holds the task, and when it can next run. */
+/** `explain`: which gate holds a task, a schedule or a workflow, and when it can next run. */
 export const addExplain: AddCommand = (program) => {
   program
     .command('explain')
-    .description('say what holds a task, and when it can next run')
+    .description('say what holds a task, a schedule or a workflow, and when it can next run')
     .argument('<id>')
     .action(async (id: string, _options, command) => {
       const session = await openSession(command)
-      const answer = await session.api.json('explainTask', { params: { id } })
-      session.show(answer, () => explanationText(answer, session.paint))
+      const task = await ifKnown(session.api.json('explainTask', { params: { id } }))
+      if (task) return session.show(task, () => explanationText(task, session.paint))
+      const schedule = await ifKnown(session.api.json('getSchedule', { params: { id } }))
+      if (schedule) return explainSchedule(session, schedule)
+      const workflow = await ifKnown(session.api.json('getWorkflow', { params: { id } }))
+      if (workflow) return explainWorkflow(session, workflow)
+      throw new CliError(EXIT.notFound, `There is no task, schedule or workflow "${id}".`)
     })
 }
+
+/** @returns undefined for an id that this kind of thing does not have. */
+const ifKnown = <Body>(call: Promise<Body>): Promise<Body | undefined> =>
+  call.catch((cause: unknown) => {
+    if (cause instanceof CliError && cause.exitCode === EXIT.notFound) return undefined
+    throw cause
+  })
 
 export function explanationText(answer: Explanation, paint: Paint): string {
   const value = (fact: unknown) => oneLine(typeof fact === 'string' ? fact : JSON.stringify(fact))
@@ -28,4 +43,70 @@ export function explanationText(answer: Explanation, paint: Paint): string {
     paint,
   )
   return `${paint('bold', answer.task_id)}  ${paintStatus(paint, answer.status)}  ${oneLine(answer.message)}\n${lines}`
+}
+
+async function explainSchedule(session: Session, schedule: Schedule): Promise<void> {
+  const last = schedule.last_task_id
+    ? await ifKnown(session.api.json('getTask', { params: { id: schedule.last_task_id } }))
+    : undefined
+  const message = scheduleReasons(schedule, last, Date.now())
+  session.show({ schedule, message, last_task: last ?? null }, () =>
+    [scheduleText(schedule, Date.now(), session.paint), ...message].join('\n'),
+  )
+}
+
+/** What stands between a schedule and its next firing, and what became of the last. */
+export function scheduleReasons(
+  schedule: Schedule,
+  last: Pick<Json<'getTask'>, 'id' | 'status' | 'error'> | undefined,
+  now: number,
+): readonly string[] {
+  const [next] = schedule.next_times
+  const reasons: string[] = []
+  if (schedule.paused)
+    reasons.push(
+      `It is paused: nothing fires until "npx taskrunner schedules resume ${schedule.id}", and times that pass are not made up for.`,
+    )
+  else if (next === undefined) reasons.push('No time is left: it fires never again.')
+  else reasons.push(`It fires next at ${next}, in ${span(Date.parse(next) - now)}.`)
+  if (last) {
+    const why = last.error ? ` (${oneLine(`${last.error.code}: ${last.error.message}`)})` : ''
+    reasons.push(`Its last task, ${last.id}, is ${last.status}${why}.`)
+    const isOpen = ['PENDING', 'PROCESSING', 'RETRYING'].includes(last.status)
+    if (isOpen && next !== undefined && schedule.overlap !== 'allow')
+      reasons.push(
+        schedule.overlap === 'skip'
+          ? 'If that still runs then, the next firing is skipped (overlap skip).'
+          : 'If that still runs then, it is cancelled (overlap cancel_running).',
+      )
+  }
+  if (schedule.last_refused)
+    reasons.push(
+      `The firing of ${schedule.last_refused.planned_at} made no task: ${oneLine(`${schedule.last_refused.code}, ${schedule.last_refused.message}`)}`,
+    )
+  if (schedule.missed_count > 0)
+    reasons.push(
+      `${schedule.missed_count} planned times passed without a task, by outages or limits (missed ${schedule.missed}).`,
+    )
+  return reasons
+}
+
+/** Steps that are told one by one; the others are in the tree. */
+const MOST_STEPS = 5
+
+async function explainWorkflow(session: Session, workflow: Workflow): Promise<void> {
+  const open = Object.entries(workflow.steps).filter(
+    ([, { status, task_id }]) => task_id !== null && (status === 'STARTING' || status === 'RUNNING'),
+  )
+  const told = await Promise.all(
+    open.slice(0, MOST_STEPS).map(async ([name, { task_id }]) => {
+      const found = await ifKnown(session.api.json('explainTask', { params: { id: task_id ?? '' } }))
+      return found ? [`${name}: ${oneLine(found.message)}`] : []
+    }),
+  )
+  const message = told.flat()
+  const { paint, columns } = session
+  session.show({ workflow, message }, () =>
+    [workflowTree(workflow, { now: Date.now(), paint, columns }), ...message].join('\n'),
+  )
 }

@@ -1,32 +1,62 @@
+import type { Command } from 'commander'
 import { newKey } from '../../lib/client/client.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { usageError } from '../cli/failure.ts'
 import { facts, oneLine, type Paint, span, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { jsonOf, seconds, textOf, time } from '../cli/values.ts'
+import { collect, jsonOf, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
 
 export type Schedule = Json<'getSchedule'>
 
-interface CreateOptions {
+interface Options {
   readonly cron?: string
   readonly every?: number
   readonly at?: string
   readonly timezone?: string
+  /** `false`: taken away. */
+  readonly start?: string | false
+  readonly end?: string | false
   readonly type?: string
   readonly input?: string
   readonly prompt?: string
+  readonly model?: string
+  readonly priority?: number
+  readonly tag?: readonly string[]
   readonly name?: string
   readonly overlap?: Schedule['overlap']
   readonly missed?: Schedule['missed']
   readonly jitter?: number
-  readonly idempotencyKey?: string
 }
+
+/** What `create` and `update` have in common. */
+const withOptions = (command: Command): Command =>
+  command
+    .option('--cron <expression>', 'five fields, or six with seconds first: "0 9 * * MON-FRI"')
+    .option('--every <span>', 'this far apart: 90s, 15m, 2h', seconds)
+    .option('--at <time>', 'once, at this time (RFC 3339)', time)
+    .option('--timezone <zone>', 'of --cron, e.g. Europe/Berlin; UTC where it is left out')
+    .option('--start <time>', 'not before this time', time)
+    .option('--end <time>', 'not after this time', time)
+    .option('--prompt <text>', 'what to ask the model; {{scheduled_time}} becomes the planned time')
+    .option('-t, --type <name>', 'task type, see: inspect registered')
+    .option('-i, --input <json>', 'its input: JSON, @file.json, or - for what is piped in')
+    .option('-m, --model <name>', 'model of the task')
+    .option('-p, --priority <0-10>', 'of the task; 8 and above run in lane urgent', wholeNumber)
+    .option('--tag <word>', 'of the task; may come several times', collect)
+    .option('--name <text>', 'what it is called in lists')
+    .option('--overlap <rule>', 'while the one before runs: skip, allow or cancel_running')
+    .option('--missed <rule>', 'for times that passed in an outage: skip, run_once or run_all')
+    .option('--jitter <span>', 'each firing moves by up to this', seconds)
 
 /** `schedules`: tasks by cron, by rate or once. */
 export const addSchedules: AddCommand = (program) => {
   const schedules = program
     .command('schedules')
+    .alias('schedule')
     .description('show, make and change schedules: tasks by cron, by rate or once')
+  schedules
+    .command('list', { isDefault: true })
+    .description('list them, those of the stage’s file first')
     .action(async (_options, command) => {
       const session = await openSession(command)
       const found: Schedule[] = []
@@ -40,29 +70,33 @@ export const addSchedules: AddCommand = (program) => {
       } while (cursor !== undefined)
       session.show({ schedules: found }, () => scheduleTable(found, Date.now(), session.paint))
     })
-  schedules
-    .command('create')
+  withOptions(schedules.command('create'))
     .description('make one: --cron, --every or --at, and --prompt or --type with --input')
-    .option('--cron <expression>', 'five fields, or six with seconds first: "0 9 * * MON-FRI"')
-    .option('--every <span>', 'this far apart: 90s, 15m, 2h', seconds)
-    .option('--at <time>', 'once, at this time (RFC 3339)', time)
-    .option('--timezone <zone>', 'of --cron, e.g. Europe/Berlin; UTC where it is left out')
-    .option('--prompt <text>', 'what to ask the model; {{scheduled_time}} becomes the planned time')
-    .option('-t, --type <name>', 'task type, see: inspect registered')
-    .option('-i, --input <json>', 'its input: JSON, @file.json, or - for what is piped in')
-    .option('--name <text>', 'what it is called in lists')
-    .option('--overlap <rule>', 'while the one before runs: skip, allow or cancel_running')
-    .option('--missed <rule>', 'for times that passed in an outage: skip, run_once or run_all')
-    .option('--jitter <span>', 'each firing moves by up to this', seconds)
     .option('-k, --idempotency-key <key>', 'the same key gives the same schedule back')
-    .action(async (options: CreateOptions, command) => {
-      const body = await bodyOf(options)
+    .action(async (options: Options & { readonly idempotencyKey?: string }, command) => {
+      const task = await taskOf(options)
+      if (!task) throw usageError('Give what it runs: --prompt, or --type with --input.')
+      const body = { ...fieldsOf(options), task }
       const session = await openSession(command)
       const made = await session.api.json('createSchedule', {
         body,
         headers: { 'idempotency-key': options.idempotencyKey ?? newKey() },
       })
       session.show(made, () => scheduleText(made, Date.now(), session.paint))
+    })
+  withOptions(schedules.command('update'))
+    .description('change one; what is left out stays, and new times take the place of the old ones')
+    .argument('<id>')
+    .option('--no-start', 'take its start away')
+    .option('--no-end', 'take its end away')
+    .action(async (id: string, options: Options, command) => {
+      const task = await taskOf(options)
+      const body = { ...fieldsOf(options), ...(task ? { task } : {}) }
+      if (Object.keys(body).length === 0)
+        throw usageError('Give what to change, see: schedules update --help')
+      const session = await openSession(command)
+      const changed = await session.api.json('updateSchedule', { params: { id }, body })
+      session.show(changed, () => scheduleText(changed, Date.now(), session.paint))
     })
   schedules
     .command('show')
@@ -90,9 +124,13 @@ export const addSchedules: AddCommand = (program) => {
     .command('run')
     .description('submit its task now, beside its times')
     .argument('<id>')
-    .action(async (id: string, _options, command) => {
+    .option('-k, --idempotency-key <key>', 'the same key gives the same task back')
+    .action(async (id: string, options: { readonly idempotencyKey?: string }, command) => {
       const session = await openSession(command)
-      const task = await session.api.json('runSchedule', { params: { id } })
+      const task = await session.api.json('runSchedule', {
+        params: { id },
+        headers: { 'idempotency-key': options.idempotencyKey ?? newKey() },
+      })
       session.show(task, () => task.id)
     })
   schedules
@@ -106,24 +144,34 @@ export const addSchedules: AddCommand = (program) => {
     })
 }
 
-async function bodyOf(options: CreateOptions) {
-  if ((options.prompt === undefined) === (options.type === undefined))
-    throw usageError('Give what it runs: --prompt, or --type with --input.')
-  const task =
-    options.type === undefined
-      ? { prompt: await textOf(options.prompt ?? '') }
-      : { type: options.type, input: options.input === undefined ? {} : await jsonOf(options.input) }
+/** @returns undefined where nothing is said of it. */
+async function taskOf({ prompt, type, input, model, priority, tag }: Options) {
+  const more = Object.fromEntries(
+    Object.entries({ model, priority, tags: tag }).filter(([, value]) => value !== undefined),
+  )
+  if (prompt !== undefined && type !== undefined)
+    throw usageError('--prompt is short for a type of its own; give it, or --type with --input.')
+  if (prompt !== undefined) return { prompt: await textOf(prompt), ...more }
+  if (type !== undefined) return { type, input: input === undefined ? {} : await jsonOf(input), ...more }
+  if (input !== undefined || Object.keys(more).length > 0)
+    throw usageError('These belong to a task: give --prompt, or --type, as well.')
+  return undefined
+}
+
+function fieldsOf(options: Options) {
   const fields = {
     cron: options.cron,
     rate_seconds: options.every,
     at: options.at,
     timezone: options.timezone,
+    start_at: options.start === false ? null : options.start,
+    end_at: options.end === false ? null : options.end,
     name: options.name,
     overlap: options.overlap,
     missed: options.missed,
     jitter_seconds: options.jitter,
   }
-  return { task, ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) }
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
 export const scheduleTable = (schedules: readonly Schedule[], now: number, paint: Paint): string =>
@@ -161,6 +209,14 @@ export function scheduleText(schedule: Schedule, now: number, paint: Paint): str
         `${schedule.fired} times${schedule.missed_count > 0 ? `, ${schedule.missed_count} passed by` : ''}`,
       ],
       ['last task', schedule.last_task_id ?? undefined],
+      [
+        'refused',
+        schedule.last_refused
+          ? `the firing of ${schedule.last_refused.planned_at}: ${oneLine(`${schedule.last_refused.code}, ${schedule.last_refused.message}`)}`
+          : undefined,
+      ],
+      ['start', schedule.start_at ?? undefined],
+      ['end', schedule.end_at ?? undefined],
       ['runs', oneLine(JSON.stringify(schedule.task))],
       ['from', source === 'stage' ? 'the stage file: change it there and deploy' : undefined],
     ],

@@ -1,10 +1,16 @@
+import { Option } from 'commander'
 import { parse as parseYaml } from 'yaml'
+import { LIMITS } from '../../functions/contract.ts'
 import { newKey } from '../../lib/client/client.ts'
+import type { Json } from '../../lib/client/types.ts'
 import { CliError, EXIT, usageError } from '../cli/failure.ts'
-import { forTerminal, oneLine, span, table } from '../cli/screen.ts'
+import { forTerminal, oneLine, type Paint, span, table } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
-import { collect, jsonOf, positive, textOf } from '../cli/values.ts'
+import { collect, jsonOf, positive, textOf, wholeNumber } from '../cli/values.ts'
 import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
+
+const STATUSES: readonly Workflow['status'][] = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED']
+const upper = (value: string) => value.toUpperCase()
 
 const FIRST_MS = 200
 const LONGEST_MS = 2_000
@@ -21,6 +27,7 @@ interface RunOptions {
 export const addWorkflow: AddCommand = (program) => {
   const workflow = program
     .command('workflow')
+    .alias('workflows')
     .description('run and follow chains, groups, chords and graphs of tasks')
   workflow
     .command('run')
@@ -66,12 +73,25 @@ export const addWorkflow: AddCommand = (program) => {
       show(session, await session.api.json('getWorkflow', { params: { id } }))
     })
   workflow
-    .command('list')
+    .command('list', { isDefault: true })
     .description('list workflows, newest first')
-    .action(async (_options, command) => {
+    .addOption(new Option('-s, --status <status>', STATUSES.join(', ').toLowerCase()).argParser(upper))
+    .option('-n, --limit <n>', 'at most so many', wholeNumber, 20)
+    .action(async ({ status, limit }: { status?: Workflow['status']; limit: number }, command) => {
       const session = await openSession(command)
-      const page = await session.api.json('listWorkflows')
-      session.show(page, () => listText(page.workflows, Date.now()))
+      const workflows: ListedWorkflow[] = []
+      let cursor: string | undefined
+      do {
+        const page: Json<'listWorkflows'> = await session.api.json('listWorkflows', {
+          query: { status, limit: Math.max(1, Math.min(LIMITS.pageSize, limit - workflows.length)), cursor },
+        })
+        workflows.push(...page.workflows)
+        cursor = page.next_cursor ?? undefined
+      } while (cursor !== undefined && workflows.length < limit)
+      session.show({ workflows, next_cursor: cursor ?? null }, () =>
+        listText(workflows, Date.now(), session.paint),
+      )
+      if (cursor !== undefined && !session.isJson) session.note(`More: --limit ${limit * 2}`)
     })
   for (const [name, operation, does] of [
     ['cancel', 'cancelWorkflow', 'cancel a workflow with its queued and running tasks'],
@@ -92,7 +112,7 @@ export const addWorkflow: AddCommand = (program) => {
     .argument('<name>', 'of the signal')
     .option('-p, --payload <json>', 'what the steps after it may read', '{}')
     .action(async (id: string, name: string, options: { payload: string }, command) => {
-      const body = await jsonOf(options.payload)
+      const body = await jsonOf(options.payload, '--payload')
       const session = await openSession(command)
       show(session, await session.api.json('signalWorkflow', { params: { id, name }, body: body as never }))
     })
@@ -150,7 +170,7 @@ function redraw(text: string, drawn: number): number {
   return lines.length
 }
 
-const listText = (workflows: readonly ListedWorkflow[], now: number): string =>
+const listText = (workflows: readonly ListedWorkflow[], now: number, paint: Paint): string =>
   workflows.length === 0
     ? 'No workflows.'
     : table(
@@ -161,5 +181,6 @@ const listText = (workflows: readonly ListedWorkflow[], now: number): string =>
           span(now - Date.parse(created_at)),
           oneLine(name),
         ]),
+        { paint },
       )
 type ListedWorkflow = Pick<Workflow, 'id' | 'status' | 'created_at' | 'name'>
