@@ -13,6 +13,7 @@ export interface SubmitOptions {
   readonly priority?: number
   readonly delay?: number
   readonly runAt?: string
+  readonly deadline?: string
   readonly expiresIn?: number
   readonly timeout?: number
   readonly maxAttempts?: number
@@ -38,6 +39,7 @@ export const addSubmit: AddCommand = (program) => {
     .option('-p, --priority <0-10>', '8 and above go to the urgent lane', wholeNumber)
     .option('--delay <span>', 'run this much later: 90s, 15m, 2h', seconds)
     .option('--run-at <time>', 'run at this time (RFC 3339)', time)
+    .option('--deadline <time>', 'when you want the result (RFC 3339); far ones are cheaper', time)
     .option('--expires-in <span>', 'do not start later than this', seconds)
     .option('--timeout <span>', 'limit of one attempt', seconds)
     .option('--max-attempts <n>', 'first try included', wholeNumber)
@@ -95,6 +97,7 @@ export async function submission(
     priority: options.priority,
     delay_seconds: options.delay,
     run_at: options.runAt,
+    deadline: options.deadline,
     expires_in_seconds: options.expiresIn,
     timeout_seconds: options.timeout,
     max_attempts: options.maxAttempts,

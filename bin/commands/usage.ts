@@ -32,7 +32,7 @@ export function usageText(answer: Usage, paint: Paint): string {
         paint,
       },
     )
-  const sum = `Since ${answer.since}: ${answer.input_tokens} tokens in, ${answer.output_tokens} out, ${dollars(answer.cost_usd)}`
+  const sum = `Since ${answer.since}: ${answer.input_tokens} tokens in, ${answer.output_tokens} out, ${dollars(answer.cost_usd)}${answer.saved_usd > 0 ? `, ${dollars(answer.saved_usd)} saved by cheaper price tiers` : ''}`
   if (rows.length === 0) return sum
   const models = table(['MODEL', 'PROVIDER', 'TASKS', 'IN', 'OUT', 'COST'], rows, { paint })
   return [

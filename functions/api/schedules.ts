@@ -61,7 +61,7 @@ const MAX_TASK_BYTES = 150_000
 export async function draftOf(needs: ScheduleNeeds, tenant: string, body: Body): Promise<ScheduleDraft> {
   const timing = timingOf(body, needs.clock.now())
   // These belong to each firing, not to the task.
-  const misplaced = ['delay_seconds', 'run_at'].filter((field) => Object.hasOwn(body.task, field))
+  const misplaced = ['delay_seconds', 'run_at', 'deadline'].filter((field) => Object.hasOwn(body.task, field))
   const errors: FieldError[] = misplaced.map((field) => ({
     path: `task.${field}`,
     message: 'does not go with a schedule: the schedule says when.',

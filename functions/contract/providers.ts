@@ -6,13 +6,16 @@
 export interface ProviderRow {
   /** It is reached over HTTP, with a key and, for compatible servers, an address of its own. */
   readonly isKeyed: boolean
+  /** Its calls may ask for another price tier than the standard one, where the price list has it of the model. */
+  readonly hasTiers?: boolean
   /** The model names it is known for; a stage may route others to it. */
   readonly routes: readonly string[]
 }
 
 const ROWS = {
   simulated: { isKeyed: false, routes: ['simulated', 'simulated-*'] },
-  openai: { isKeyed: true, routes: ['gpt-*', 'chatgpt-*', 'o*'] },
+  openai: { isKeyed: true, hasTiers: true, routes: ['gpt-*', 'chatgpt-*', 'o*'] },
+  // Sells its faster tier no more: https://platform.claude.com/docs/en/api/service-tiers
   anthropic: { isKeyed: true, routes: ['claude-*'] },
   bedrock: { isKeyed: false, routes: [] },
 } as const satisfies Readonly<Record<string, ProviderRow>>

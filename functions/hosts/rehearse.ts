@@ -9,7 +9,7 @@ import { createAnthropicProvider } from '../core/adapters/providers/anthropic/an
 import { createOpenaiProvider } from '../core/adapters/providers/openai/openai-provider.ts'
 import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { TaskError } from '../core/domain/errors.ts'
-import { truncated } from '../core/domain/provider-failure.ts'
+import { badAnswer, truncated } from '../core/domain/provider-failure.ts'
 import {
   type RecordedCall,
   type RecordedOutcome,
@@ -19,6 +19,12 @@ import {
 import { describeFailure } from '../core/domain/retry.ts'
 import type { ModelCall, ModelReply } from '../core/kit/index.ts'
 import { runTaskType } from '../core/kit/run-task-type.ts'
+import type {
+  GenerateOptions,
+  ModelAnswer,
+  ModelProvider,
+  ModelRequest,
+} from '../core/ports/model-provider.ts'
 import { findTaskType } from '../tasks/registry.gen.ts'
 
 export interface Rehearsed {
@@ -61,12 +67,15 @@ export async function openRehearsal() {
       const place = `call-${++places}`
       answers.set(place, [...recorded.replies])
       const open = recorded.speaks === 'anthropic' ? createAnthropicProvider : createOpenaiProvider
+      const background = recorded.isBackground ? ['*'] : []
       const provider = open(
-        { name: recorded.provider, key: 'rehearsal', baseUrl: `${url}/${place}` },
+        { name: recorded.provider, key: 'rehearsal', baseUrl: `${url}/${place}`, background, pollMs: 10 },
         Date.now,
       )
-      const signal = AbortSignal.timeout(60_000)
-      const answer = await provider.generate(request, { signal, ...(onDelta ? { onDelta } : {}) })
+      const answer = await answerOf(provider, request, {
+        signal: AbortSignal.timeout(60_000),
+        ...(onDelta ? { onDelta } : {}),
+      })
       const isTruncated = answer.finishReason === 'length'
       if (isTruncated && failOnTruncation) throw truncated(recorded.provider)
       return { ...answer, isTruncated, model, provider: recorded.provider }
@@ -88,6 +97,18 @@ export async function openRehearsal() {
       server.close()
     },
   }
+}
+
+async function answerOf(
+  { name, background, generate }: ModelProvider,
+  request: ModelRequest,
+  options: GenerateOptions,
+): Promise<ModelAnswer> {
+  const started = background?.takes(request) ? await background.start(request, options) : undefined
+  if (!started) return generate(request, options)
+  const outcome = await started.outcome()
+  if (outcome.kind === 'answered') return outcome.answer
+  throw outcome.kind === 'failed' ? outcome.error : badAnswer(name, 'the call is gone')
 }
 
 async function outcomeOf(

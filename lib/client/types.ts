@@ -79,6 +79,8 @@ export interface SubmitOptions {
   readonly delay_seconds?: number
   /** RFC 3339 with a zone. */
   readonly run_at?: string
+  /** RFC 3339 with a zone: when the result is wanted. */
+  readonly deadline?: string
   readonly expires_in_seconds?: number
   readonly timeout_seconds?: number
   readonly max_attempts?: number

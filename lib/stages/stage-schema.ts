@@ -210,6 +210,7 @@ const serverSchema = z
         hasTemperature: z.boolean(),
         hasSystem: z.boolean(),
         hasJsonSchema: z.boolean(),
+        hasTiers: z.boolean(),
       })
       .partial()
       .optional(),

@@ -119,6 +119,17 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       expect(row?.usage).toMatchObject({ inputTokens: 20, outputTokens: 9, costMicroUsd: 30 })
     })
 
+    it('adds what cheaper price tiers saved, and nothing twice', async () => {
+      const saved = { ...USAGE, savedMicroUsd: 11 }
+      await tallies.add(addition({ usage: saved }))
+      await tallies.add(addition({ usage: saved }))
+      await tallies.add(addition({ id: 'other', usage: USAGE }))
+      const more = { ...saved, savedMicroUsd: 30, inputTokens: 20 }
+      await tallies.add(addition({ usage: more, before: saved, additions: 1, isLate: true }))
+      const rows = await read()
+      expect(rows.reduce((sum, { usage }) => sum + (usage.savedMicroUsd ?? 0), 0)).toBe(30)
+    })
+
     it('tells that a price is not known', async () => {
       await tallies.add(addition({ usage: { ...USAGE, costMicroUsd: 0, isUnpriced: true } }))
       expect((await read())[0]?.usage.isUnpriced).toBe(true)

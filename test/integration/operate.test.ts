@@ -281,6 +281,7 @@ describe('counts', () => {
       input_tokens: 84,
       output_tokens: 36,
       cost_usd: null,
+      saved_usd: 0,
       provider: 'openai',
     })
     await expectSums()

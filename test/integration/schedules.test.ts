@@ -113,6 +113,7 @@ describe('schedules on the running product', () => {
     [{ at: '2020-01-01T00:00:00Z', task }, 'never fires'],
     [{ rate_seconds: 60, task: { type: 'example.add', input: { x: 'one', y: 2 } } }, 'task.input.x'],
     [{ rate_seconds: 60, task: { ...task, delay_seconds: 5 } }, 'task.delay_seconds'],
+    [{ rate_seconds: 60, task: { ...task, deadline: '2030-01-31T09:00:00Z' } }, 'task.deadline'],
     [{ rate_seconds: 0, task }, 'rate_seconds'],
     [
       { rate_seconds: 60, task: { prompt: 'x'.repeat(150_000), model: 'simulated-fast' } },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { progressText, redriveAll } from '../../bin/commands/redrive.ts'
 import { type RedriveRequest, redriveLane } from '../../functions/core/application/operate/redrive-lane.ts'
-import { unreadableLetters } from '../../functions/core/application/operate/unreadable-letters.ts'
+import { unreadableMessages } from '../../functions/core/application/operate/unreadable-messages.ts'
 import { pruneDeadLetters } from '../../functions/core/application/repair/prune-dead-letters.ts'
 import type { DeadLetters } from '../../functions/core/ports/dead-letters.ts'
 import type { Redrive } from '../../lib/client/types.ts'
@@ -57,7 +57,7 @@ describe('messages that no worker can read', () => {
       // What was shown again can be received a second later.
       await world.clock.advance(2_000)
       const stopAt = world.clock.now() + 20_000
-      return unreadableLetters({ deadLetters, clock: world.clock }, 'ai', isDeleted, stopAt)
+      return unreadableMessages({ deadLetters, clock: world.clock }, 'ai', isDeleted, stopAt)
     }
     expect(await look(false)).toHaveLength(5)
     expect(world.queue.dead.ai).toHaveLength(25)

@@ -9,8 +9,10 @@ import { createOpenaiProvider } from '../../functions/core/adapters/providers/op
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import type { Recording } from '../../functions/core/domain/recording.ts'
 import { isFinal } from '../../functions/core/domain/task.ts'
+import type { ModelProvider } from '../../functions/core/ports/model-provider.ts'
 import { openRehearsal } from '../../functions/hosts/rehearse.ts'
 import { findTaskType } from '../../functions/tasks/registry.gen.ts'
+import { ResponseDesk } from '../fixtures/response-desk.ts'
 import { answer, error, freshModel, openShapes, text } from '../fixtures/server-answers.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
@@ -29,19 +31,33 @@ afterAll(async () => {
 /** Runs a task of a real type against the server of shapes, and gives what was recorded of its attempts. */
 async function record(
   input: Readonly<Record<string, unknown>>,
-  { isRecorded = true, speaks = 'openai' as 'openai' | 'anthropic' } = {},
+  { isRecorded = true, speaks = 'openai' as 'openai' | 'anthropic', background = [] as string[] } = {},
 ): Promise<readonly Recording[]> {
   const world = makeWorld()
   const open = speaks === 'anthropic' ? createAnthropicProvider : createOpenaiProvider
-  const real = open({ name: speaks, key: KEY, baseUrl: shapes.server.url, isRecorded }, world.clock.now)
-  const provider = {
+  const real = open(
+    { ...{ name: speaks, key: KEY, baseUrl: shapes.server.url, isRecorded }, background, pollMs: 10 },
+    world.clock.now,
+  )
+  const counted = async <Value>(call: Promise<Value>): Promise<Value> => {
+    world.clock.underway += 1
+    return call.finally(() => {
+      world.clock.underway -= 1
+    })
+  }
+  const calls = real.background
+  const provider: ModelProvider = {
     ...real,
-    generate: async (...args: Parameters<typeof real.generate>) => {
-      world.clock.underway += 1
-      return real.generate(...args).finally(() => {
-        world.clock.underway -= 1
-      })
-    },
+    generate: (...args) => counted(real.generate(...args)),
+    ...(calls && {
+      background: {
+        ...calls,
+        start: async (...args) => {
+          const started = await counted(calls.start(...args))
+          return started && { ...started, outcome: () => counted(started.outcome()) }
+        },
+      },
+    }),
   }
   const worker = {
     ...world.worker,
@@ -133,6 +149,34 @@ describe('a recorded attempt', () => {
     const claude = await record({ prompt: 'hi' }, { speaks: 'anthropic' })
     for (const recording of [...failed, ...learned, ...claude])
       expect(await rehearsal.rehearse(recording)).toMatchObject({ isSame: true })
+  })
+
+  it('of a call in the background ends the same, also when its stream was cut and when its server knows none', async () => {
+    const desk = new ResponseDesk()
+    shapes.server.answer = (response, { method, path, body }) => {
+      if (desk.handle(method, path, body, response)) return
+      answer(response, { events: [text('echo: hi', 'stop')] })
+    }
+    const asked = { prompt: 'hi' }
+    const whole = await record(asked, { background: ['*'] })
+    desk.ways.dropAfter = 2
+    const cut = await record(asked, { background: ['*'] })
+    desk.ways.dropAfter = Number.POSITIVE_INFINITY
+    desk.ways.end = () => ({ status: 'failed', error: { code: 'server_error', message: 'x' } })
+    const failed = await record(asked, { background: ['*'] })
+    desk.ways.speaks = 'nothing'
+    const foreground = await record(asked, { background: ['*'] })
+    expect(whole.concat(cut, foreground).map(({ outcome }) => outcome)).toEqual(
+      Array.from({ length: 3 }, () => ({ result: 'echo: hi' })),
+    )
+    expect(failed.map(({ outcome }) => outcome)).toEqual(
+      Array.from({ length: 2 }, () => ({ code: 'provider_unavailable' })),
+    )
+    expect(cut[0]?.calls[0]?.replies.length).toBeGreaterThan(1)
+    const made = shapes.server.calls.length
+    for (const recording of [...whole, ...cut, ...failed, ...foreground])
+      expect(await rehearsal.rehearse(recording)).toMatchObject({ isSame: true, unasked: 0 })
+    expect(shapes.server.calls).toHaveLength(made)
   })
 
   it('that ended otherwise, asked in other words, or made more calls is told', async () => {

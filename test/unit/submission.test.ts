@@ -89,6 +89,16 @@ describe('a submission', () => {
     [{ prompt: 'x', run_at: 'tomorrow' }, { run_at: /^must be a date and time with a zone/ }],
     [{ prompt: 'x', delay_seconds: 60, expires_in_seconds: 5 }, { expires_in_seconds: /^ends before/ }],
     [{ prompt: 'x', run_at: '2099-01-01T00:00:00Z' }, { run_at: /^is at most 30 days/ }],
+    [{ prompt: 'x', deadline: 'tomorrow' }, { deadline: /^must be a date and time with a zone/ }],
+    [{ prompt: 'x', deadline: 1_800_000_000 }, { deadline: /a text/ }],
+    [
+      { prompt: 'x', run_at: '2020-01-01T10:00:00Z', deadline: '2020-01-01T10:00:00Z' },
+      { deadline: /^is not after run_at/ },
+    ],
+    [
+      { type: 'example.add', input: { x: 1, y: 1 }, deadline: '2030-01-31T09:00:00Z' },
+      { deadline: /calls no model/ },
+    ],
     [{ prompt: 'x', model: 'nobody-knows' }, { model: /^"nobody-knows" is not known\. Known: gpt-\*/ }],
     [{ prompt: 'x', model: 'simulated-nonsense' }, { model: /behind "simulated-" may stand fast/ }],
     [{ prompt: 'x', model: 'simulated-fast-7' }, { model: /may stand fast/ }],

@@ -129,11 +129,15 @@ export const statsAnswer = z
   })
   .meta({ id: 'Stats' })
 
+const saved = z
+  .number()
+  .describe('What cheaper price tiers saved against the standard one, for tasks with a deadline.')
 const use = z.object({
   tasks: amount,
   input_tokens: amount,
   output_tokens: amount,
   cost_usd: z.number().nullable().describe('Null when the price of any part is not known.'),
+  saved_usd: saved,
 })
 
 export const usageAnswer = z
@@ -142,6 +146,7 @@ export const usageAnswer = z
     input_tokens: amount,
     output_tokens: amount,
     cost_usd: z.number().nullable().describe('Null when the price of any model is not known.'),
+    saved_usd: saved,
     by_model: z.record(z.string(), use.extend({ provider: z.string() })),
     by_type: z.record(z.string(), use),
     by_day: z.record(z.string(), use).describe('Days in UTC.'),

@@ -30,6 +30,12 @@ const options = {
     .datetime({ offset: true })
     .optional()
     .describe('Run at this time (RFC 3339). Not with delay_seconds.'),
+  deadline: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe(
+      'When you want the result (RFC 3339). Its model calls take a cheaper price tier while there is time, and a faster one when there is little.',
+    ),
   expires_in_seconds: z
     .number()
     .min(1)
@@ -156,6 +162,7 @@ function toRequest(
     priority: asked.priority,
     tags: asked.tags,
     runAt: asked.run_at === undefined ? undefined : Date.parse(asked.run_at),
+    deadlineAt: asked.deadline === undefined ? undefined : Date.parse(asked.deadline),
     delayMs: seconds(asked.delay_seconds),
     expiresInMs: seconds(asked.expires_in_seconds),
     timeoutMs: seconds(asked.timeout_seconds),

@@ -93,6 +93,7 @@ export async function toTaskJson(
           input_tokens: task.usage.inputTokens,
           output_tokens: task.usage.outputTokens,
           cost_usd: task.usage.costMicroUsd === null ? null : task.usage.costMicroUsd / 1_000_000,
+          saved_usd: (task.usage.savedMicroUsd ?? 0) / 1_000_000,
           provider: task.usage.provider,
           cached_tokens: task.usage.cachedTokens ?? 0,
           reasoning_tokens: task.usage.reasoningTokens ?? 0,
@@ -112,6 +113,7 @@ export async function toTaskJson(
     started_at: iso(task.startedAt),
     finished_at: iso(task.finishedAt),
     run_at: iso(task.runAt),
+    deadline: iso(task.deadlineAt),
     expires_at: iso(task.expiresAt),
     history: task.history.map((record) => ({
       epoch: record.epoch,

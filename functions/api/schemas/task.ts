@@ -49,6 +49,7 @@ export const taskSchema = z
         input_tokens: z.int().nullable().describe('Null when a provider did not say.'),
         output_tokens: z.int().nullable(),
         cost_usd: z.number().nullable().describe('Null when tokens or price are not known.'),
+        saved_usd: z.number().describe('What a cheaper price tier saved against the standard one.'),
         provider: z.string(),
         cached_tokens: z.int().describe('Part of the input.'),
         reasoning_tokens: z.int().describe('Part of the output.'),
@@ -94,6 +95,7 @@ export const taskSchema = z
     started_at: time.nullable(),
     finished_at: time.nullable(),
     run_at: time.nullable(),
+    deadline: time.nullable(),
     expires_at: time.nullable(),
     history: z.array(
       z.object({

@@ -19,7 +19,7 @@ export interface ModelUsage {
 }
 
 /** More tokens than any model takes or gives in one call: a larger number is a mistake of the server's. */
-const MOST_TOKENS = 1_000_000_000
+const MOST_TOKENS = 20_000_000
 
 /** A number of tokens that may be added up and stored, or null. */
 export const readTokens = (value: unknown): number | null =>
@@ -35,8 +35,12 @@ export const readTier = (value: unknown): string | undefined =>
 export function addCall(
   before: Usage | undefined,
   used: ModelUsage,
-  call: Pick<Usage, 'provider' | 'model' | 'finishReason' | 'isTruncated' | 'sharedWith' | 'costMicroUsd'>,
+  {
+    savedMicroUsd = 0,
+    ...call
+  }: Omit<Usage, 'inputTokens' | 'outputTokens' | 'cachedTokens' | 'reasoningTokens'>,
 ): Usage {
+  const saved = (before?.savedMicroUsd ?? 0) + savedMicroUsd
   const cachedTokens = (before?.cachedTokens ?? 0) + (used.cachedTokens ?? 0)
   const reasoningTokens = (before?.reasoningTokens ?? 0) + (used.reasoningTokens ?? 0)
   return {
@@ -44,6 +48,7 @@ export function addCall(
     outputTokens: addKnown(before ? before.outputTokens : 0, used.outputTokens),
     ...(cachedTokens > 0 ? { cachedTokens } : {}),
     ...(reasoningTokens > 0 ? { reasoningTokens } : {}),
+    ...(saved > 0 ? { savedMicroUsd: saved } : {}),
     ...(before?.sharedWith === undefined ? {} : { sharedWith: before.sharedWith }),
     ...call,
     costMicroUsd: addKnown(before ? before.costMicroUsd : 0, call.costMicroUsd),

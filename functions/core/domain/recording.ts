@@ -15,6 +15,8 @@ export interface RecordedCall {
   readonly asked: string
   readonly speaks: ProviderName
   readonly provider: string
+  /** It ran in the background: its replies are those of OpenAI's responses. */
+  readonly isBackground?: true
   readonly replies: RecordedReply[]
 }
 

@@ -9,6 +9,8 @@ export interface Counted {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly costMicroUsd: number
+  /** By cheaper price tiers; rows of before have none. */
+  readonly savedMicroUsd?: number
   /** Some of it has no known price. */
   readonly isUnpriced: boolean
   readonly hasUsage: boolean
@@ -34,13 +36,15 @@ export const countedOf = (usage: Usage | undefined): Counted =>
         inputTokens: usage.inputTokens ?? 0,
         outputTokens: usage.outputTokens ?? 0,
         costMicroUsd: usage.costMicroUsd ?? 0,
+        ...(usage.savedMicroUsd === undefined ? {} : { savedMicroUsd: usage.savedMicroUsd }),
         isUnpriced: usage.costMicroUsd === null,
         hasUsage: true,
       }
     : NOTHING
 
 export const isSameUsage = (one: Counted, other: Counted): boolean =>
-  (Object.keys(NOTHING) as (keyof Counted)[]).every((name) => one[name] === other[name])
+  (Object.keys(NOTHING) as (keyof Counted)[]).every((name) => one[name] === other[name]) &&
+  (one.savedMicroUsd ?? 0) === (other.savedMicroUsd ?? 0)
 
 /** What one end adds. */
 export interface Addition {

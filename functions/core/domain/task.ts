@@ -1,9 +1,29 @@
 /**
- * Glossary. **Task**: one piece of work a caller asked for; one row. **Task type**: what kind of work; one
- * folder under `functions/tasks`. **Lane**: a queue, its dead-letter queue and its worker. **Attempt**: one try
- * at running a task. **Lease**: the right of one attempt to write the row until a time. **Epoch**: grows by one
- * each time a finished task is retried by hand. **Sweeper**: the timer function that repairs whatever is
- * overdue. **Provider**: who answers a model call. **Tenant**: whose task it is, set by the authorizer.
+ * Glossary
+ *
+ * - **Attempt**: one try at running a task.
+ * - **Checkpoint**: the kept value of a step of a task; a later attempt reads it instead of doing the step again.
+ * - **Circuit**: what is known of the recent failures of one provider and model; an open one pauses their calls.
+ * - **Dead letter**: the message of a task whose attempts are used up, in the dead-letter queue of its lane.
+ * - **Due index**: the rows that the sweeper must look at, by time.
+ * - **Epoch**: grows by one each time a finished task is retried by hand.
+ * - **Firing**: one planned time of a schedule, and the task made for it.
+ * - **Follow-up**: what must still happen after the end of a task, e.g. a webhook.
+ * - **Lane**: a queue, its dead-letter queue and its worker.
+ * - **Lease**: the right of one attempt to write the row until a time.
+ * - **Place**: one of a limited number that a tenant, or those who wait for an answer, may take at once.
+ * - **Provider**: who answers a model call.
+ * - **Redrive**: sends the dead letters of a lane back to its queue; each task begins its next epoch.
+ * - **Route**: one method and path of the API.
+ * - **Schedule**: makes a task at each of its planned times.
+ * - **Stage**: one deployment, described by one file.
+ * - **Sweeper**: the timer function that repairs whatever is overdue.
+ * - **Task**: one piece of work that a caller asked for; one row.
+ * - **Task type**: what kind of work; one folder under `functions/tasks`.
+ * - **Tenant**: whose task it is, set by the authorizer.
+ * - **Watermark**: the queueing time of the youngest task that a lane has begun, by tenant.
+ * - **Worker**: the function of a lane that runs its tasks.
+ * - **Workflow**: steps that run in an order; each step is a task, or several.
  *
  * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
  */
@@ -43,6 +63,12 @@ export const FINAL_STATUSES = [
   'CANCELLED',
   'EXPIRED',
 ] as const satisfies readonly Status[]
+
+/** An attempt holds the task: its lease has not ended. */
+export const isLeased = (
+  { status, claimableFrom }: Pick<Task, 'status' | 'claimableFrom'>,
+  now: number,
+): boolean => status === 'PROCESSING' && claimableFrom > now
 
 export const isFinal = (status: Status): boolean => (FINAL_STATUSES as readonly Status[]).includes(status)
 
@@ -84,6 +110,8 @@ export interface Usage {
   readonly reasoningTokens?: number
   /** Null when the tokens or the model's price are not known. */
   readonly costMicroUsd: number | null
+  /** What a cheaper price tier saved against the standard one. */
+  readonly savedMicroUsd?: number
   readonly provider: string
   readonly model?: string
   readonly finishReason?: string
@@ -165,6 +193,8 @@ export interface Task extends TaskKey {
   readonly finishedAt?: number
   /** When the caller asked it to run. */
   readonly runAt?: number
+  /** When its caller wants the result: it decides the price tier of model calls. See `price-tier.ts`. */
+  readonly deadlineAt?: number
   /** Start deadline as the caller gave it. */
   readonly expiresAt?: number
   /** Start deadline still in force; removed by the first claim. */

@@ -1,5 +1,6 @@
 import type { ProviderError } from '../domain/errors.ts'
 import type { ModelUsage } from '../domain/model-usage.ts'
+import type { PriceTier } from '../domain/price-tier.ts'
 import type { RecordedReply } from '../domain/recording.ts'
 
 /**
@@ -15,6 +16,8 @@ export interface ModelProvider {
   generate(request: ModelRequest, options: GenerateOptions): Promise<ModelAnswer>
   /** Calls that go on at the provider while nobody is connected; left out where it has none or the stage wants none. */
   readonly background?: BackgroundCalls
+  /** The price tiers beside the standard one that a call of the model may ask for; left out where there are none. */
+  readonly tiersOf?: (model: string) => readonly PriceTier[]
   /** The stage wants its answers recorded, and it speaks this protocol. */
   readonly records?: 'openai' | 'anthropic'
 }
@@ -61,6 +64,8 @@ export interface ModelRequest {
   readonly stop?: readonly string[]
   /** The text must be JSON of this shape. Sent as the provider's structured output where it has one. */
   readonly json?: JsonShape
+  /** One of the provider's `tiersOf`; left out, the standard tier. */
+  readonly tier?: PriceTier
   /** The task's attempt, 1 for the first; only `simulated` looks at it, to fail on purpose. */
   readonly attempt?: number
 }

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../../contract.ts'
 import { redriveLane } from '../../../core/application/operate/redrive-lane.ts'
-import { unreadableLetters } from '../../../core/application/operate/unreadable-letters.ts'
+import { unreadableMessages } from '../../../core/application/operate/unreadable-messages.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { clock, log, openDeadLetters, openSender, openStore } from '../../../hosts/lambda.ts'
 import { openAdmission, openRelease } from '../../../hosts/limits.ts'
@@ -82,7 +82,7 @@ export const redriveQueueRoute = defineRoute({
     // call of a redrive that goes on: the queue is the same.
     const unreadable =
       (dry_run || delete_unreadable) && !cursor
-        ? await unreadableLetters(needs, lane, delete_unreadable && !dry_run, clock.now() + LOOK_MS)
+        ? await unreadableMessages(needs, lane, delete_unreadable && !dry_run, clock.now() + LOOK_MS)
         : []
     const done = await redriveLane(needs, request, stopAt)
     if (delete_unreadable && !dry_run && unreadable.length > 0)

@@ -31,11 +31,12 @@ export const getUsageRoute = defineRoute({
   },
 })
 
-const toUse = ({ tasks, inputTokens, outputTokens, costMicroUsd }: ModelUse) => ({
+const toUse = ({ tasks, inputTokens, outputTokens, costMicroUsd, savedMicroUsd }: ModelUse) => ({
   tasks,
   input_tokens: inputTokens,
   output_tokens: outputTokens,
   cost_usd: costMicroUsd === null ? null : costMicroUsd / 1_000_000,
+  saved_usd: savedMicroUsd / 1_000_000,
 })
 
 const mapped = <From, To>(of: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> =>

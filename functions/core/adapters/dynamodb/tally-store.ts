@@ -27,7 +27,7 @@ const ROUNDS = 5
 
 const USAGE_FIELDS = [
   ...['sk', 'type', 'model', 'provider', 'users', 'tag'],
-  ...['inputTokens', 'outputTokens', 'costMicroUsd', 'unpriced'],
+  ...['inputTokens', 'outputTokens', 'costMicroUsd', 'savedMicroUsd', 'unpriced'],
 ]
 const USAGE = {
   ProjectionExpression: USAGE_FIELDS.map((field) => `#${field}`).join(', '),
@@ -51,12 +51,31 @@ const startOf = (period: Period, instant: number): string =>
 const markOf = (id: string, epoch: number, additions: number): string =>
   `~${createHash('sha256').update(`${id}#${epoch}#${additions}`).digest('base64url').slice(0, 8)}`
 
-const write = ({ inputTokens, outputTokens, costMicroUsd, isUnpriced, hasUsage }: Counted): string =>
-  [inputTokens, outputTokens, costMicroUsd, Number(isUnpriced), Number(hasUsage)].join()
+const write = ({
+  inputTokens,
+  outputTokens,
+  costMicroUsd,
+  isUnpriced,
+  hasUsage,
+  savedMicroUsd = 0,
+}: Counted): string =>
+  [
+    ...[inputTokens, outputTokens, costMicroUsd, Number(isUnpriced), Number(hasUsage)],
+    ...(savedMicroUsd > 0 ? [savedMicroUsd] : []),
+  ].join()
 
 function read(text: string): Counted {
-  const [inputTokens = 0, outputTokens = 0, costMicroUsd = 0, unpriced, used] = text.split(',').map(Number)
-  return { inputTokens, outputTokens, costMicroUsd, isUnpriced: unpriced === 1, hasUsage: used === 1 }
+  const [inputTokens = 0, outputTokens = 0, costMicroUsd = 0, unpriced, used, savedMicroUsd = 0] = text
+    .split(',')
+    .map(Number)
+  return {
+    inputTokens,
+    outputTokens,
+    costMicroUsd,
+    isUnpriced: unpriced === 1,
+    hasUsage: used === 1,
+    savedMicroUsd,
+  }
 }
 
 /** Usage only grows: who added more than this one knows of has added this one, too. */
@@ -203,6 +222,7 @@ export class DynamoTallyStore implements TallyStore {
     plus('inputTokens', usage.inputTokens - before.inputTokens)
     plus('outputTokens', usage.outputTokens - before.outputTokens)
     plus('costMicroUsd', usage.costMicroUsd - before.costMicroUsd)
+    plus('savedMicroUsd', (usage.savedMicroUsd ?? 0) - (before.savedMicroUsd ?? 0))
     plus('unpriced', Number(usage.isUnpriced) - Number(before.isUnpriced))
     plus('users', Number(usage.hasUsage) - Number(before.hasUsage))
     if (provider !== undefined) {
@@ -294,6 +314,7 @@ function toTallyRow(row: Row): TallyRow {
       inputTokens: number('inputTokens'),
       outputTokens: number('outputTokens'),
       costMicroUsd: number('costMicroUsd'),
+      savedMicroUsd: number('savedMicroUsd'),
       isUnpriced: number('unpriced') > 0,
       hasUsage: number('users') > 0,
     },

@@ -1,4 +1,5 @@
 import { limitReached, PLACES_RETRY_MS, type TenantLimits } from '../../domain/limits.ts'
+import { sample } from '../../domain/sample.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LimitPlaces, Placed } from '../../ports/limit-places.ts'
@@ -36,8 +37,7 @@ export function openOwnedLimit(
 ): OwnedLimit {
   const freeGone = async (tenant: string, taken: readonly Placed[]): Promise<boolean> => {
     const old = taken.filter(({ since }) => since < clock.now() - ORPHAN_MS)
-    const start = Math.floor(clock.random() * Math.max(0, old.length - MOST_LOOKED_AT + 1))
-    const some = old.slice(start, start + MOST_LOOKED_AT)
+    const some = sample(old, MOST_LOOKED_AT, clock.random())
     const there = await Promise.all(some.map(({ id }) => isThere({ tenant, id })))
     const gone = some.filter((_, index) => !there[index])
     if (gone.length > 0) await places.leave(tenant, kind, gone)

@@ -9,6 +9,8 @@ export interface ModelUse {
   outputTokens: number
   /** Null when the price of any part is not known. */
   costMicroUsd: number | null
+  /** By cheaper price tiers than the standard one. */
+  savedMicroUsd: number
 }
 
 export interface Survey {
@@ -130,6 +132,7 @@ function addUse(sum: ModelUse, users: number, usage: Counted): void {
   sum.tasks += users
   sum.inputTokens += usage.inputTokens
   sum.outputTokens += usage.outputTokens
+  sum.savedMicroUsd += usage.savedMicroUsd ?? 0
   sum.costMicroUsd =
     sum.costMicroUsd === null || usage.isUnpriced ? null : sum.costMicroUsd + usage.costMicroUsd
 }
@@ -139,4 +142,7 @@ export const MOST_TAGS = 100
 /** One whose cost nobody knows may be the dearest. */
 const worth = ({ costMicroUsd }: ModelUse): number => costMicroUsd ?? Number.POSITIVE_INFINITY
 
-const nothing = (): ModelUse => ({ tasks: 0, inputTokens: 0, outputTokens: 0, costMicroUsd: 0 })
+const nothing = (): ModelUse => ({
+  ...{ tasks: 0, inputTokens: 0, outputTokens: 0 },
+  ...{ costMicroUsd: 0, savedMicroUsd: 0 },
+})

@@ -3,6 +3,7 @@ import { TROUBLE_CODES } from '../../domain/circuit.ts'
 import { ProviderError, TaskError } from '../../domain/errors.ts'
 import { circuitOf } from '../../domain/model-routes.ts'
 import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
+import { isOfTierAlone, tierFor } from '../../domain/price-tier.ts'
 import { truncated } from '../../domain/provider-failure.ts'
 import { type RecordedCall, type RecordedReply, recordedAs, textOfRequest } from '../../domain/recording.ts'
 import { describeFailure } from '../../domain/retry.ts'
@@ -113,11 +114,13 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const answerer = await providers.forModel(model)
     provider = answerer.name
     const { prompt, messages, model: _models, ...rest } = call
+    const tier = tierFor(task, answerer.tiersOf?.(model) ?? [], clock.now())
     const request = {
       ...rest,
       model,
       messages: messages ?? [{ role: 'user' as const, content: prompt ?? '' }],
       attempt: task.attempt,
+      ...(tier ? { tier } : {}),
     }
     const fingerprintOf = (asked: ModelRequest) => stepScope.fingerprint(recordedAs(asked))
     const circuit = circuitOf(answerer.name, model)
@@ -140,13 +143,23 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       model: labelOf(model),
       call_ms: clock.now() - startedAt,
     })
+    const savedBy = ({ tier: served, ...used }: ModelUsage, costMicroUsd: number | null): number =>
+      served === undefined || costMicroUsd === null
+        ? 0
+        : Math.max(0, (priceOf(model, used) ?? 0) - costMicroUsd)
     const book = (
       used: ModelUsage,
       end: Pick<Usage, 'finishReason' | 'isTruncated' | 'sharedWith'>,
       costMicroUsd = answerer.name === 'simulated' ? 0 : priceOf(model, used),
     ) => {
       const add = (before: Usage | undefined) =>
-        addCall(before, used, { ...end, costMicroUsd, provider: answerer.name, model })
+        addCall(before, used, {
+          ...end,
+          costMicroUsd,
+          savedMicroUsd: savedBy(used, costMicroUsd),
+          provider: answerer.name,
+          model,
+        })
       usage = add(usage)
       stepScope.book(add)
       return {
@@ -173,6 +186,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
         asked: fingerprintOf(request),
         speaks: records,
         provider: answerer.name,
+        ...(answerer.background?.takes(request) ? { isBackground: true as const } : {}),
         replies: [] as RecordedReply[],
       }
       if (record) recordings.push(record)
@@ -191,6 +205,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
             error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
           log('model.failed', { ...callFields(), code, ...booked })
           await told
+          if (isOfTierAlone(tier, code)) throw error
           const isPlanned = await limiter?.refused(limited, error)
           await gate.failed(circuit, error, task)
           throw isPlanned ?? error
@@ -200,7 +215,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       await told
       const { inputTokens, outputTokens } = answer.usage
       if (inputTokens !== null) limiter?.used(circuit, tokens, inputTokens + (outputTokens ?? 0))
-      // Answered in a way that is not recorded, in the background for one.
+      // Answered by a provider that records nothing.
       if (!record?.replies.length) isWhole = false
       await gate.succeeded(circuit)
       log('model.answered', { ...callFields(), ...(isBooked ? {} : book(answer.usage, endOf(answer))) })

@@ -165,7 +165,7 @@ async function runAttempt(
   const { message, receipt } = delivery
   const { clock, log } = dependencies
   // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
-  if (message.dead) await restartByLetter(dependencies, message)
+  if (message.dead) await restartDeadLetter(dependencies, message)
   const claimed = await claimTask(dependencies, message, token)
   if (!claimed.changed || !claimed.task)
     return refuseDelivery(dependencies, delivery, claimed.task, batch.shrunk)
@@ -202,7 +202,7 @@ async function runAttempt(
 }
 
 /** The tenant's limits may stand against it: then the task stays failed, and may be retried by its id. */
-async function restartByLetter(dependencies: RunDependencies, message: TaskMessage): Promise<void> {
+async function restartDeadLetter(dependencies: RunDependencies, message: TaskMessage): Promise<void> {
   try {
     await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
   } catch (error) {

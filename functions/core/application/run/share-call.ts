@@ -1,5 +1,5 @@
 import { causeFields } from '../../domain/errors.ts'
-import type { Task } from '../../domain/task.ts'
+import { isLeased, type Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ModelAnswer } from '../../ports/model-provider.ts'
@@ -133,8 +133,7 @@ async function untilLeft(
   for (let looks = 0; ; looks += 1) {
     if (looks % LOOKS_A_CHECK === 0) {
       const row = await retryUnavailable(clock, () => store.get({ tenant, id: seen.id }))
-      const lives = row?.status === 'PROCESSING' && row.token === attempt && row.claimableFrom > clock.now()
-      if (!lives) return
+      if (!row || row.token !== attempt || !isLeased(row, clock.now())) return
     }
     await clock.sleep(LOOK_MS, signal)
     signal.throwIfAborted()

@@ -1,6 +1,7 @@
 import { causeFields } from '../../domain/errors.ts'
 import type { TenantLimits } from '../../domain/limits.ts'
-import type { Task } from '../../domain/task.ts'
+import { sample } from '../../domain/sample.ts'
+import { isLeased, type Task } from '../../domain/task.ts'
 import { standInLine } from '../../domain/transitions.ts'
 import type { LimitPlaces, Placed, Places } from '../../ports/limit-places.ts'
 import type { Log } from '../../ports/log.ts'
@@ -44,14 +45,9 @@ export function openRunningLimit(dependencies: RunningLimitDependencies): Runnin
     if (now - (lookedAt.get(tenant) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) return false
     if (lookedAt.size > 10_000) lookedAt.clear()
     lookedAt.set(tenant, now)
-    const start = Math.floor(clock.random() * Math.max(0, taken.length - MOST_LOOKED_AT))
-    const some = taken.slice(start, start + MOST_LOOKED_AT)
+    const some = sample(taken, MOST_LOOKED_AT, clock.random())
     const rows = await store.getMany(some.map(({ id }) => ({ tenant, id })))
-    const runs = new Set(
-      rows
-        .filter(({ status, claimableFrom }) => status === 'PROCESSING' && claimableFrom > now)
-        .map(({ id }) => id),
-    )
+    const runs = new Set(rows.filter((row) => isLeased(row, now)).map(({ id }) => id))
     const dead = some.filter(({ id }) => !runs.has(id))
     if (dead.length > 0) await places.leave(tenant, 'running', dead)
     return dead.length > 0

@@ -27,6 +27,7 @@ export interface TaskRequest {
   readonly maxCostUsd?: number | undefined
   readonly concurrencyKey?: string | undefined
   readonly runAt?: number | undefined
+  readonly deadlineAt?: number | undefined
   readonly delayMs?: number | undefined
   readonly expiresInMs?: number | undefined
   readonly idempotencyKey?: string | undefined
@@ -95,6 +96,7 @@ export async function prepareSubmission(
         ]
       : []),
     ...refusedTimes(request, clock.now()),
+    ...refusedDeadline(request, type),
     ...('message' in model ? [model] : []),
     ...(await refusedWebhook(dependencies, request.webhook)),
   ]
@@ -118,6 +120,7 @@ export async function prepareSubmission(
     timeoutMs,
     tags: [...new Set(request.tags)],
     ...(request.runAt === undefined ? {} : { runAt: request.runAt }),
+    ...(request.deadlineAt === undefined ? {} : { deadlineAt: request.deadlineAt }),
     ...(request.delayMs === undefined ? {} : { delayMs: request.delayMs }),
     ...(request.expiresInMs === undefined ? {} : { expiresInMs: request.expiresInMs }),
     ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
@@ -192,6 +195,14 @@ function refusedTimes({ runAt, delayMs, expiresInMs }: TaskRequest, now: number)
       message: `ends before the task may start, ${Math.ceil(waitMs / 1_000)} s from now. It counts from now; send more than that.`,
     })
   return errors
+}
+
+function refusedDeadline({ deadlineAt, runAt }: TaskRequest, type: SubmittableType): readonly FieldError[] {
+  const is = (message: string): readonly FieldError[] => [{ path: 'deadline', message }]
+  if (deadlineAt === undefined) return []
+  if (!type.usesModel) return is(`does not go with "${type.name}": it calls no model.`)
+  if (runAt !== undefined && deadlineAt <= runAt) return is('is not after run_at, when the task may start.')
+  return []
 }
 
 export const invalid = (errors: readonly FieldError[]): RequestError =>

@@ -27,6 +27,7 @@ export interface Submission {
   readonly timeoutMs: number
   readonly tags: readonly string[]
   readonly runAt?: number
+  readonly deadlineAt?: number
   readonly delayMs?: number
   readonly expiresInMs?: number
   readonly idempotencyKey?: string
@@ -152,6 +153,7 @@ export async function submitTask(
     bodyHash,
     createdAt: now,
     ...(runAt === undefined ? {} : { runAt }),
+    ...(submission.deadlineAt === undefined ? {} : { deadlineAt: submission.deadlineAt }),
     ...(expiresAt === undefined ? {} : { expiresAt, startBy: expiresAt }),
     claimableFrom: startAt,
     dueKind: isParked ? 'timed' : 'queued',

@@ -14,6 +14,7 @@ import { type Failing, get, post } from '../shared/as-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
 import { readError } from '../shared/read-error.ts'
+import { ABOUT_TIER } from './dialect.ts'
 import { OPENAI_ENDINGS } from './endings.ts'
 import { type Event, endOf, eventSchema, responseBody, takeEvent } from './responses.ts'
 
@@ -30,6 +31,7 @@ export interface ResponseServer {
 
 interface Learned {
   readonly hasTemperature: boolean
+  readonly hasTiers: boolean
   /** It speaks responses, and runs them in the background. */
   readonly isKnown: boolean
 }
@@ -57,6 +59,10 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
     url.pathname += `/${encodeURIComponent(id)}${tail}`
     return url
   }
+  const recording = ({ onReply }: GenerateOptions): Failing => ({
+    ...failing,
+    ...(onReply ? { onReply } : {}),
+  })
   const headersOf = ({ traceparent }: Pick<GenerateOptions, 'traceparent'>) => ({
     ...server.headers,
     ...(traceparent === undefined ? {} : { traceparent }),
@@ -66,12 +72,12 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
   const begin = async (request: ModelRequest, options: GenerateOptions, signal: AbortSignal) => {
     const { model } = request
     const dialect = dialectOf(model)
-    const call = ({ hasTemperature }: Learned) =>
+    const call = (spoken: Learned) =>
       post(
-        failing,
+        recording(options),
         server.url,
         headersOf(options),
-        responseBody(request, hasTemperature),
+        responseBody(request, spoken),
         signal,
         options.onHeaders,
       )
@@ -83,8 +89,8 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
       return await call(dialect)
     } catch (error) {
       if (!isRefusal(error)) throw error
-      if (request.temperature !== undefined && dialect.hasTemperature && /temperature/i.test(error.message)) {
-        const better = { ...dialect, hasTemperature: false }
+      const better = learn(dialect, request, error.message)
+      if (better) {
         note(better)
         return await call(better)
       }
@@ -160,7 +166,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
     const url = addressOf(id)
     if (after !== undefined) url.searchParams.set('stream', 'true')
     if (after !== undefined && after >= 0) url.searchParams.set('starting_after', String(after))
-    const reply = await get(failing, url, headersOf(options), options.signal)
+    const reply = await get(recording(options), url, headersOf(options), options.signal)
     return readEvents(provider, readBody(provider, reply.body))
   }
 
@@ -206,6 +212,12 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
       reply?.body.destroy()
     },
   }
+}
+
+function learn(dialect: Learned, { temperature, tier }: ModelRequest, message: string): Learned | undefined {
+  if (temperature !== undefined && dialect.hasTemperature && /temperature/i.test(message))
+    return { ...dialect, hasTemperature: false }
+  return tier && dialect.hasTiers && ABOUT_TIER.test(message) ? { ...dialect, hasTiers: false } : undefined
 }
 
 const ABOUT = /background|\bstore\b|\bresponses\b|unknown (url|path|route|endpoint)/i

@@ -8,6 +8,8 @@ export interface Dialect {
   readonly hasTemperature: boolean
   readonly hasSystem: boolean
   readonly hasJsonSchema: boolean
+  /** It takes `service_tier`. */
+  readonly hasTiers: boolean
 }
 
 /** What compatible servers know. OpenAI's own newer models take only the newer name. */
@@ -18,10 +20,14 @@ export const firstDialect = (isOpenai: boolean): Dialect => ({
   hasTemperature: true,
   hasSystem: true,
   hasJsonSchema: true,
+  hasTiers: true,
 })
 
 const UNSUPPORTED =
-  /unsupported|not (supported|permitted|allowed|available|implemented|recognized)|n't (support|allow)|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|only \S+ is allowed|deprecated|not a valid field|must (be (null|true|false|one of|verified to stream)|alternate)|can(not|'t| only)|instead|no such/i
+  /unsupported|not (support|permitted|allowed|available|implemented|recognized|accept|valid for)|n't (support|allow|accept)|additional propert|extra_forbidden|不支持|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|only \S+ is allowed|deprecated|not a valid field|must (be (null|true|false|one of|verified to stream)|alternate)|can(not|'t| only)|instead|no such/i
+
+/** Any refusal of it: a model that is not served in a tier is told by no common word. */
+export const ABOUT_TIER = /service[ _]tier|\bflex\b|\bpriority (tier|processing)\b/i
 
 /**
  * Reads what a refusal (400, 404, 405, 415, 422, 501) says about the dialect.
@@ -30,9 +36,10 @@ const UNSUPPORTED =
  */
 export function learn(
   dialect: Dialect,
-  { system, temperature, maxTokens, json }: ModelRequest,
+  { system, temperature, maxTokens, json, tier }: ModelRequest,
   message: string,
 ): Dialect | undefined {
+  if (tier && dialect.hasTiers && ABOUT_TIER.test(message)) return { ...dialect, hasTiers: false }
   if (!UNSUPPORTED.test(message)) return undefined
   if (dialect.streams && dialect.hasStreamOptions && /stream_options|include_usage/i.test(message))
     return { ...dialect, hasStreamOptions: false }

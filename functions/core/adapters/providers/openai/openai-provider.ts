@@ -1,5 +1,8 @@
+import { PROVIDER_ROWS, PROVIDERS } from '../../../../contract/providers.ts'
 import { ProviderError } from '../../../domain/errors.ts'
 import { fitsModel } from '../../../domain/model-routes.ts'
+import { PRICE_TIERS, type PriceTier } from '../../../domain/price-tier.ts'
+import { priceOf } from '../../../domain/prices.ts'
 import type {
   GenerateOptions,
   ModelAnswer,
@@ -71,7 +74,11 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
           headers: authorization(base, key),
           failing,
           takes: (model) => fitsModel(background, model),
-          dialect: { hasTemperature: server.dialect?.hasTemperature ?? true, isKnown: true },
+          dialect: {
+            hasTemperature: server.dialect?.hasTemperature ?? true,
+            hasTiers: server.dialect?.hasTiers ?? true,
+            isKnown: true,
+          },
           pollMs,
         })
       : undefined
@@ -100,7 +107,14 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
       )
     }
   }
+  const offered = PROVIDERS.find((provider) => provider === name)
+  // OpenAI by itself or behind a gateway; of another server its settings must say so.
+  const tiersOf = (model: string): readonly PriceTier[] =>
+    server.dialect?.hasTiers || (offered && PROVIDER_ROWS[offered].hasTiers)
+      ? PRICE_TIERS.filter((tier) => server.dialect?.hasTiers || priceOf(model)?.tiers?.[tier])
+      : []
   return asProvider(name, [...(key ? [key] : []), ...secretsOf(base)], generate, {
+    tiersOf,
     ...(calls && { background: calls }),
     ...(server.isRecorded ? { records: 'openai' as const } : {}),
   })

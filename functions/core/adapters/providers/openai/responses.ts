@@ -8,8 +8,11 @@ import type { Failing } from '../shared/as-provider.ts'
 import { readError } from '../shared/read-error.ts'
 
 /** A response that its server runs on, stored so that it can be asked for, and streamed so that the stream can be resumed. */
-export function responseBody(request: ModelRequest, hasTemperature: boolean): Record<string, unknown> {
-  const { model, system, temperature, maxTokens, json } = request
+export function responseBody(
+  request: ModelRequest,
+  { hasTemperature, hasTiers }: { readonly hasTemperature: boolean; readonly hasTiers: boolean },
+): Record<string, unknown> {
+  const { model, system, temperature, maxTokens, json, tier } = request
   return {
     model,
     input: request.messages.map(toItem),
@@ -19,6 +22,7 @@ export function responseBody(request: ModelRequest, hasTemperature: boolean): Re
     ...(system === undefined ? {} : { instructions: system }),
     ...(temperature === undefined || !hasTemperature ? {} : { temperature }),
     ...(maxTokens === undefined ? {} : { max_output_tokens: maxTokens }),
+    ...(tier && hasTiers ? { service_tier: tier } : {}),
     ...(json ? { text: { format: { type: 'json_schema', ...json, strict: true } } } : {}),
   }
 }

@@ -23,7 +23,7 @@ export function asProvider(
   name: string,
   secrets: readonly string[],
   call: (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>,
-  { background, records }: Pick<ModelProvider, 'background' | 'records'> = {},
+  { background, records, tiersOf }: Pick<ModelProvider, 'background' | 'records' | 'tiersOf'> = {},
 ): ModelProvider {
   const mask = maskOf(secrets)
   const guard = async <Answer>(signal: AbortSignal, make: () => Promise<Answer>): Promise<Answer> => {
@@ -42,6 +42,7 @@ export function asProvider(
   return {
     name,
     ...(records && { records }),
+    ...(tiersOf && { tiersOf }),
     generate: (request, options) => guard(options.signal, () => call(request, options)),
     ...(background && {
       background: {

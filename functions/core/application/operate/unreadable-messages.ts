@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetters } from '../../ports/dead-letters.ts'
 
 /** A message that no worker can read: no task belongs to it, so a redrive never takes it away. */
-export interface UnreadableLetter {
+export interface UnreadableMessage {
   readonly messageId: string
   readonly bytes: number
 }
@@ -17,13 +17,13 @@ const ROUNDS = 50
  *
  * @returns those that it found; at most some hundreds, so call it again after a deletion of many.
  */
-export async function unreadableLetters(
+export async function unreadableMessages(
   { deadLetters, clock }: { readonly deadLetters: DeadLetters; readonly clock: Clock },
   lane: Lane,
   isDeleted: boolean,
   stopAt: number,
-): Promise<readonly UnreadableLetter[]> {
-  const found = new Map<string, UnreadableLetter>()
+): Promise<readonly UnreadableMessage[]> {
+  const found = new Map<string, UnreadableMessage>()
   const kept: string[] = []
   try {
     for (let round = 0; round < ROUNDS && clock.now() <= stopAt; round += 1) {
