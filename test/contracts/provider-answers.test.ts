@@ -85,7 +85,6 @@ describe('the end of an answer', () => {
   it.each([
     ['nothing at all', [end('stop')]],
     ['only reasoning', [{ choices: [{ delta: { reasoning_content: 'hm' } }] }, end('stop')]],
-    ['only a call of a tool', [{ choices: [{ delta: { tool_calls: [{}] } }] }, end('stop')]],
     ['a number for a text', [delta(7), end('stop')]],
     ['an object for a text', [delta({ text: 'x' }), end('stop')]],
     ['choices that are none', [{ choices: 'x' }]],
@@ -94,6 +93,11 @@ describe('the end of an answer', () => {
   ])('%s is no answer', async (_, events) => {
     stream(...events)
     await expect(generate(openai())).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'counted' })
+  })
+
+  it('only a call of a tool is no answer, and none was offered: it would call it again', async () => {
+    stream({ choices: [{ delta: { tool_calls: [{}] } }] }, end('stop'))
+    await expect(generate(openai())).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'never' })
   })
 
   it('reasoning that used up the tokens is a cut, never tried again', async () => {

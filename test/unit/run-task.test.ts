@@ -478,12 +478,65 @@ describe('the life of a task', () => {
 })
 
 describe('what an author returns', () => {
+  const broken = (): never => {
+    throw new Error('broken')
+  }
+  const circular = () => {
+    const a: Record<string, unknown> = {}
+    a.b = a
+    return { a }
+  }
+
+  it.each([
+    [
+      'an instance of a class',
+      new (class Point {
+        x = 1
+      })(),
+      { x: 1 },
+    ],
+    ['minus zero, which is zero', { n: -0 }, { n: 0 }],
+    ['an object without a prototype', Object.assign(Object.create(null), { x: 1 }), { x: 1 }],
+    [
+      'the same object twice',
+      (() => {
+        const one = { x: 1 }
+        return [one, one]
+      })(),
+      [{ x: 1 }, { x: 1 }],
+    ],
+    ['half a character', { text: '\ud83d' }, { text: '\ud83d' }],
+    ['a Date', { at: new Date(0) }, { at: '1970-01-01T00:00:00.000Z' }],
+  ])('%s comes back as it is', async (_, value, result) => {
+    const world = makeWorld(async () => value)
+    const { id } = await submit(world)
+    await pollToEnd(world)
+    const task = await read(world, id)
+    expect([task.status, JSON.parse((task.result as { json: string }).json)]).toEqual(['COMPLETED', result])
+  })
+
   it.each([
     ['a BigInt', { sum: 1n }, 'sum is a BigInt'],
     ['a Map', { rows: [new Map()] }, 'rows.0 is a Map'],
     ['NaN', { mean: Number.NaN }, 'mean is NaN'],
     ['an invalid Date', { at: new Date('never') }, 'at is an invalid Date'],
     ['an iterator', { rows: [1].values() }, 'rows is a Iterator'],
+    ['itself', circular(), 'a.b holds itself'],
+    ['a key that is a symbol', { [Symbol('s')]: 1, x: 1 }, 'has a symbol as a key'],
+    ['bytes', { data: new Uint8Array(2) }, 'data is a Uint8Array'],
+    ['a hole', { rows: Object.assign([1], { 2: 3 }) }, 'rows.1 is undefined'],
+    ['a hole of a billion', { rows: new Array(1e9) }, 'rows.0 is undefined'],
+    ['what writes itself as no number', { at: { toJSON: () => Number.NaN } }, 'at is NaN'],
+    ['what writes itself as a BigInt', { at: { toJSON: () => ({ n: 1n }) } }, 'at.n is a BigInt'],
+    [
+      'a getter that throws',
+      Object.defineProperty({}, 'x', { enumerable: true, get: broken }),
+      'cannot be written',
+    ],
+    ['a proxy that throws', new Proxy({}, { ownKeys: broken }), 'cannot be written'],
+    ['a writer that throws', { toJSON: broken }, 'cannot be written'],
+    ['a wrapped number', { n: Object(7) }, 'n is a Number'],
+    ['a promise', { later: Promise.resolve(1) }, 'later is a Promise'],
   ])('%s in a result is invalid_output, named and never tried again', async (_, value, message) => {
     const world = makeWorld(async () => value)
     const { id } = await submit(world)
@@ -511,4 +564,69 @@ describe('what an author returns', () => {
       error: { code: 'invalid_output', message: expect.stringContaining(message) },
     })
   })
+})
+
+describe('what an author throws', () => {
+  const gone = () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    return proxy
+  }
+  const broken = (name: string) =>
+    Object.defineProperty(new Error('x'), name, {
+      get: () => {
+        throw new Error('broken')
+      },
+    })
+
+  it.each<[string, unknown, RegExp]>([
+    ['null', null, /threw null/],
+    ['undefined', undefined, /threw undefined/],
+    ['a text', 'no such customer', /^no such customer$/],
+    ['a number', 7, /threw 7/],
+    ['a symbol', Symbol('s'), /threw Symbol\(s\)/],
+    ['an object', { reason: 'none', code: 4 }, /"reason":"none"/],
+    ['an object with a BigInt', { n: 1n }, /object with n/],
+    [
+      'an object that holds itself',
+      Object.assign({ x: 1 } as { me?: unknown }, {
+        get me() {
+          return this
+        },
+      }),
+      /threw/,
+    ],
+    ['a frozen error', Object.freeze(new Error('frozen')), /^frozen$/],
+    ['an error without words', new RangeError(''), /^RangeError$/],
+    ['an error whose words are a number', Object.assign(new Error('x'), { message: 5 }), /words are no text/],
+    ['an error that cannot be read', broken('message'), /cannot be read/],
+    ['an error whose code cannot be read', broken('code'), /cannot be read/],
+    ['an error whose stack cannot be read', broken('stack'), /cannot be read/],
+    ['a proxy that is gone', gone(), /cannot be read/],
+    [
+      'an object whose fields cannot be read',
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('x')
+          },
+        },
+      ),
+      /cannot be read|object with/,
+    ],
+    ['half a character', new Error('\ud83d'), /./],
+  ])(
+    '%s ends the attempt by words of a task failure, and the task after its attempts',
+    async (_, thrown, message) => {
+      const world = makeWorld(async () => {
+        throw thrown
+      })
+      const { id } = await submit(world)
+      for (let round = 0; round < 5; round += 1) await pollToEnd(world, 70_000)
+      const task = await read(world, id)
+      expect(task).toMatchObject({ status: 'FAILED', attempt: 4, error: { code: 'task_failed' } })
+      expect(task.error?.message).toMatch(message)
+    },
+  )
 })

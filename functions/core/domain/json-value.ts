@@ -33,9 +33,13 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
   }
   if (value === null) return undefined
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? is('is an invalid Date') : undefined
-  if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value)) return undefined
+  if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value)) {
+    const written: unknown = value.toJSON(path.at(-1) ?? '')
+    return written === value || written === undefined ? undefined : look(written, path, above)
+  }
   const kind = kindOf(value)
   if (kind) return is(`is a ${kind}; make it an array or a plain object`)
+  if (Object.getOwnPropertySymbols(value).length > 0) return is('has a symbol as a key')
   if (above.has(value)) return is('holds itself')
   if (path.length > MOST_DEPTH) return is(`is nested deeper than ${MOST_DEPTH} levels`)
   above.add(value)

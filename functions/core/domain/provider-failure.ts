@@ -54,8 +54,7 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
       (row.hasWait === undefined || wait !== undefined) &&
       !(row.isVague && mayComeBack),
   )
-  const isAsked = headers['x-should-retry']
-  const retry = rule?.retry ?? (isAsked === 'true' ? 'counted' : isAsked === 'false' ? 'never' : byStatus)
+  const retry = asked(headers['x-should-retry'], rule) ?? rule?.retry ?? byStatus
   return new ProviderError(
     rule?.is ?? code,
     `${provider} answered ${status ?? 'with an error'}: ${readable(failure.message)}`,
@@ -67,6 +66,12 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
       usage,
     },
   )
+}
+
+/** What the server wishes itself. It knows best that a call is in vain; that one is not, only where no row knows better. */
+function asked(word: string | undefined, rule: FailureRule | undefined): Retry | undefined {
+  if (word === 'false') return 'never'
+  return word === 'true' && (rule === undefined || rule.isVague) ? 'counted' : undefined
 }
 
 /** An answer with a status of 400 or above of which no more is known. */
@@ -92,6 +97,8 @@ function classify(status: number | undefined): readonly [ProviderErrorCode, Retr
     case 408:
     case 504:
       return ['provider_timeout', 'counted']
+    case 451:
+      return ['content_refused', 'never']
     case 409:
     case 424:
     case 425:

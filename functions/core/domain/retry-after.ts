@@ -20,6 +20,7 @@ export function readWait(told: Told): number | undefined {
   const { headers = {}, waitMs, now } = told
   const wait =
     readMilliseconds(headers['retry-after-ms']) ??
+    readMilliseconds(headers['x-ms-retry-after-ms']) ??
     readRetryAfter(headers['retry-after'], now) ??
     positive(waitMs) ??
     readReset(headers, now) ??
@@ -37,7 +38,7 @@ const readMilliseconds = (text: string | undefined): number | undefined =>
 function readRetryAfter(text: string | undefined, now: number): number | undefined {
   if (!text) return undefined
   if (/^\s*\d+(\.\d+)?\s*$/.test(text)) return Number(text) * 1_000
-  return untilDate(text, now)
+  return readDuration(text.trim()) ?? untilDate(text, now)
 }
 
 /** RFC 3339 and HTTP dates only: `Date.parse` makes a year of many a number. */
@@ -46,10 +47,13 @@ export const untilDate = (text: string, now: number): number | undefined =>
 
 /**
  * Reset headers of limits that are used up: `x-ratelimit-remaining-tokens: 0` with `x-ratelimit-reset-tokens: 6m0s`
- * (OpenAI, Azure, Groq), `anthropic-ratelimit-tokens-reset: <RFC 3339>`, `x-ratelimit-reset: <epoch>` (OpenRouter).
+ * (OpenAI, Azure, Groq), `anthropic-ratelimit-tokens-reset: <RFC 3339>`, `x-ratelimit-reset: <epoch>` (OpenRouter), and in one
+ * header `ratelimit: "api";r=0;t=55` (https://huggingface.co/docs/hub/rate-limits), `limit=100, remaining=0, reset=54`.
  */
 function readReset(headers: Readonly<Record<string, string | undefined>>, now: number): number | undefined {
   const waits: number[] = []
+  const [, amount] = /\b(?:r|remaining)=0\b.*\b(?:t|reset)=(\d+)/.exec(headers.ratelimit ?? '') ?? []
+  if (amount !== undefined) waits.push(Number(amount) * 1_000)
   for (const [name, value] of Object.entries(headers)) {
     if (!value || !/ratelimit/.test(name) || !/(^|-)reset(-|$)/.test(name)) continue
     const remaining = headers[name.replace(/(^|-)reset(?=-|$)/, '$1remaining')]

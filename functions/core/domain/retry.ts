@@ -56,6 +56,26 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
   }
 }
 
+/** What an author threw, or an error in its place where looking at it throws: a getter of its own, a revoked proxy. */
+export function legible(thrown: unknown): unknown {
+  try {
+    for (
+      let cause = thrown, depth = 0;
+      cause instanceof Error && depth < 4;
+      depth += 1, cause = cause.cause
+    ) {
+      const { name, message, stack = '', code } = cause as Error & { readonly code?: unknown }
+      if ([name, message, stack].some((text) => typeof text !== 'string'))
+        return new Error(
+          `The task threw an error whose words are no text${code === undefined ? '' : ` (${String(code)})`}.`,
+        )
+    }
+    return thrown
+  } catch {
+    return new Error('The task threw an object that cannot be read.')
+  }
+}
+
 /** What the machine ran out of: no fault of the task, which is tried again without spending an attempt. */
 const LACKING: Readonly<Record<string, string>> = {
   EMFILE: 'open files',

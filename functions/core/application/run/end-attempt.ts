@@ -2,7 +2,7 @@ import { ConflictError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { recorded } from '../../domain/history.ts'
 import { ProviderLimitError } from '../../domain/provider-limit.ts'
-import { type Decision, decide, describeFailure, providerOf } from '../../domain/retry.ts'
+import { type Decision, decide, describeFailure, legible, providerOf } from '../../domain/retry.ts'
 import type { AttemptRecord, Task, Usage } from '../../domain/task.ts'
 import { fail, oweCancelledUsage, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
 import { followUp } from '../shared/follow-up.ts'
@@ -40,7 +40,7 @@ export async function endAttempt(
   const { clock, findTaskType } = dependencies
   supervised.stopHeartbeat()
   await text.end()
-  const error = supervised.signal.aborted ? supervised.signal.reason : cause
+  const error = supervised.signal.aborted ? supervised.signal.reason : legible(cause)
   if (error instanceof ConflictError) return onConflict(dependencies, attempt, error)
   const decision = decide(error, {
     task,

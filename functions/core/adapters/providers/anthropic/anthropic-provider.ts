@@ -131,7 +131,7 @@ function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now 
   if (typeof event.message === 'object') takeUsage(event.message?.usage, answer)
   takeUsage(event.usage, answer)
   const { delta, content_block: begun } = event
-  if (begun?.text) answer.add(begun.text)
+  if (begun?.text && (begun.type ?? 'text') === 'text') answer.add(begun.text)
   if (begun?.type && begun.type !== 'text') answer.other = begun.type
   if (delta?.type === 'text_delta') answer.add(delta.text ?? '')
   for (const { type, text } of event.content ?? []) if (type === 'text') answer.add(text ?? '')

@@ -8,11 +8,11 @@ import type { AnswerBuilder } from '../shared/answer.ts'
 import type { Failing } from '../shared/as-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import type { BodyPart } from '../shared/read-body.ts'
-import { readError } from '../shared/read-error.ts'
+import { readError, readErrorText } from '../shared/read-error.ts'
 import type { Dialect } from './dialect.ts'
 
 export function requestBody(request: ModelRequest, dialect: Dialect): Record<string, unknown> {
-  const { model, temperature, maxTokens, stop, json } = request
+  const { model, temperature, maxTokens, stop, json, tier } = request
   const asText = json && !dialect.hasJsonSchema
   const system = [
     request.system,
@@ -31,6 +31,7 @@ export function requestBody(request: ModelRequest, dialect: Dialect): Record<str
     ...(temperature === undefined || !dialect.hasTemperature ? {} : { temperature }),
     ...(maxTokens === undefined ? {} : { [dialect.maxTokensName]: maxTokens }),
     ...(stop === undefined ? {} : { stop }),
+    ...(tier && dialect.hasTiers ? { service_tier: tier } : {}),
     ...(json && dialect.hasJsonSchema
       ? { response_format: { type: 'json_schema', json_schema: { ...json, strict: true } } }
       : {}),
@@ -63,12 +64,24 @@ function withText(message: Message | undefined, text: string): Message {
   }
 }
 
-/** Text, or parts of which the text counts; anything else is not an answer. */
+/** Text, or parts of which those of text count; anything else is not an answer. */
 const content = z.union([
   z.string(),
   z
-    .array(z.looseObject({ type: z.string().optional(), text: z.string().nullish() }))
-    .transform((parts) => parts.map(({ type, text }) => (type === 'thinking' ? '' : (text ?? ''))).join('')),
+    .array(
+      z.looseObject({
+        type: z.string().optional(),
+        text: z.string().nullish(),
+        refusal: z.string().nullish(),
+      }),
+    )
+    .transform((parts) => ({
+      text: parts
+        .map(({ type = 'text', text }) => (/^(output_)?text$/.test(type) ? (text ?? '') : ''))
+        .join(''),
+      refusal: parts.find(({ refusal }) => refusal)?.refusal,
+      isThought: parts.some(({ type }) => type !== undefined && /think|thought|reason/.test(type)),
+    })),
 ])
 const speech = z.looseObject({
   content: content.nullish(),
@@ -96,11 +109,20 @@ const chunkSchema = z.looseObject({
   usage: z.unknown().optional(),
 })
 
+/** Google writes an error as a list of one. */
+const pieceSchema = z.union([
+  chunkSchema,
+  z.array(chunkSchema).transform(([first]): z.output<typeof chunkSchema> => first ?? {}),
+])
+
 /** Takes one piece of an answer. @returns whether it was the last. */
 export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing): boolean {
-  const { provider } = failing
+  const { provider, rules, now } = failing
   if (part.data.trim() === '[DONE]') return true
-  const chunk = parsePiece(chunkSchema, part.data, provider)
+  // An error in words of its own.
+  if (part.event === 'error' && !part.data.trimStart().startsWith('{'))
+    throw failedCall({ ...readErrorText(part.data), provider, usage: answer.usage, now: now() }, rules)
+  const chunk = parsePiece(pieceSchema, part.data, provider)
   // Moonshot tells it beside the end, Groq in a field of its own.
   for (const usage of [
     chunk.usage,
@@ -116,10 +138,13 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
     part.event === 'error' ||
     (!chunk.choices &&
       (chunk.object === 'error' ||
+        chunk.type === 'error' ||
+        chunk.success === false ||
+        Number(chunk.statusCode ?? chunk.status_code) >= 400 ||
         Boolean(details(chunk.base_resp).status_code) ||
         // DashScope and Baidu.
         (Boolean(chunk.code ?? chunk.error_code) && Boolean(chunk.message ?? chunk.error_msg))))
-  if (failed || isError) throw streamFailure(failed ?? chunk, answer, failing)
+  if (failed || isError) throw streamFailure(failed || chunk, answer, failing)
   const choice = chunk.choices?.find(({ index }) => !index)
   if (!choice) {
     if (part.isWhole && !chunk.choices) throw streamFailure(chunk, answer, failing)
@@ -127,16 +152,27 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
   }
   const { delta, message, text } = choice
   const said = delta ?? message
-  if (said?.refusal) answer.isRefused = true
-  if (said?.tool_calls || said?.function_call) answer.other = 'a call of a tool'
-  else if (said?.reasoning || said?.reasoning_content) answer.other ||= 'reasoning'
-  if (delta?.content) answer.add(delta.content)
+  if (said?.refusal || refusalIn(said?.content)) answer.isRefused = true
+  if (isCall(said?.tool_calls) || isCall(said?.function_call)) {
+    answer.other = 'a call of a tool'
+    answer.isToolCall = true
+  } else if (said?.reasoning || said?.reasoning_content || isThought(said?.content))
+    answer.other ||= 'reasoning'
+  const [piece, whole] = [textIn(delta?.content), textIn(message?.content)]
+  if (piece) answer.add(piece)
   // Some repeat the whole text at the end as `message`.
-  else if (message?.content && !answer.hasText) answer.add(message.content)
+  else if (whole && !answer.hasText) answer.add(whole)
   else if (text) answer.add(text)
   answer.end(choice.finish_reason)
   return part.isWhole
 }
+
+type Content = z.output<typeof content> | null | undefined
+const textIn = (said: Content): string => (typeof said === 'string' ? said : (said?.text ?? ''))
+const refusalIn = (said: Content) => (typeof said === 'object' ? said?.refusal : undefined)
+const isThought = (said: Content) => typeof said === 'object' && said?.isThought === true
+/** Some servers send an empty list with every piece. */
+const isCall = (called: unknown): boolean => (Array.isArray(called) ? called.length > 0 : Boolean(called))
 
 function streamFailure(
   value: unknown,

@@ -47,9 +47,13 @@ export const OPENAI_ENDINGS: Endings = {
     prohibited_content: REFUSED,
     spii: REFUSED,
     image_safety: REFUSED,
+    image_prohibited_content: REFUSED,
+    image_recitation: REFUSED,
+    too_many_tool_calls: NEVER,
     malformed_function_call: NEVER,
     unexpected_tool_call: NEVER,
   }),
+  ...from('https://cloud.baidu.com/doc/WENXINWORKSHOP/s/Nlks5zkzu', { normal: STOP }),
   ...from('https://docs.bigmodel.cn', { sensitive: REFUSED, network_error: LATER }),
   ...from('https://api-docs.deepseek.com/api/create-chat-completion', {
     insufficient_system_resource: LATER,

@@ -38,11 +38,14 @@ export class AnswerBuilder {
   #parts: string[] = []
   #bytes = 0
   #reason: string | undefined
+  #namesReasonEarly = false
   usage: ModelUsage = NO_USAGE
   /** The model said that it will not answer. */
   isRefused = false
   /** Something came that is no text: reasoning, a call of a tool. */
   other = ''
+  /** The model called a tool, and none was offered: it would again. */
+  isToolCall = false
 
   constructor(provider: string, endings: Endings, onDelta: GenerateOptions['onDelta']) {
     this.#provider = provider
@@ -58,6 +61,7 @@ export class AnswerBuilder {
     this.#parts.push(text)
     if (this.#parts.length >= PIECES) this.#parts = [this.#parts.join('')]
     // Some servers name a reason with every piece: what comes after it was not the end.
+    if (this.#reason !== undefined) this.#namesReasonEarly = true
     this.#reason = undefined
     this.#onDelta?.(text)
   }
@@ -87,16 +91,27 @@ export class AnswerBuilder {
     return this.#reason !== undefined
   }
 
+  /** What was told is an end beyond doubt: nothing has followed such a word before, and the word is a known one. */
+  get isSurelyOver(): boolean {
+    return this.#reason !== undefined && !this.#namesReasonEarly && this.#ending(this.#reason) !== undefined
+  }
+
+  /** `content_filter: self-harm`: the word before the colon counts. `contentFilter` and `content-filter` are the same word. */
+  #ending(reason: string): Ending | undefined {
+    const word = reason
+      .replace(/([a-z])([A-Z])/g, '$1_$2')
+      .toLowerCase()
+      .replaceAll('-', '_')
+    return own(this.#endings, word) ?? own(this.#endings, word.split(/[:;,\s]/)[0] ?? '')
+  }
+
   /** @throws ProviderError for every end that is not in the list of good ones. */
   finish(): ModelAnswer {
     const { usage } = this
     const provider = this.#provider
     if (this.isRefused) throw refused(provider, usage)
     if (this.#reason === undefined) throw badAnswer(provider, 'the stream ended early', 'counted', usage)
-    const word = this.#reason.toLowerCase()
-    // `content_filter: self-harm`: the word before the colon counts.
-    const head = word.split(/[:;,\s]/)[0] ?? ''
-    const ending = own(this.#endings, word) ?? own(this.#endings, head)
+    const ending = this.#ending(this.#reason)
     if (!ending) throw badAnswer(provider, `it ended with "${clip(this.#reason)}"`, 'counted', usage)
     if (ending.kind === 'refused') throw refused(provider, usage)
     if (ending.kind === 'bad')
@@ -107,13 +122,16 @@ export class AnswerBuilder {
       throw badAnswer(
         provider,
         this.other ? `only ${this.other} came, and no text` : 'it is empty',
-        'counted',
+        this.isToolCall ? 'never' : 'counted',
         usage,
       )
     }
     return { text: this.#parts.join(''), usage, finishReason: ending.kind }
   }
 }
+
+/** A piece of an answer that is not what the protocol has there. */
+export class UnreadablePiece extends ProviderError {}
 
 /** How a call in the background ended. */
 export function outcomeOf(answer: AnswerBuilder): CallOutcome {
@@ -148,20 +166,30 @@ export async function collect<Part>(
   const iterator = parts[Symbol.asyncIterator]()
   let timer: NodeJS.Timeout | undefined
   let late: Promise<'late'> | undefined
+  // What comes behind the end and cannot be read takes nothing from an answer that is paid for.
+  const takeSafely = (part: Part): boolean => {
+    const isOver = answer.isSurelyOver
+    try {
+      return take(part)
+    } catch (error) {
+      if (isOver && error instanceof UnreadablePiece) return false
+      throw error
+    }
+  }
   try {
     for (;;) {
-      if (!answer.hasEnded) late = undefined
+      if (!answer.isSurelyOver) late = undefined
       else
         late ??= new Promise((resolve) => {
           timer = setTimeout(resolve, AFTER_END_MS, 'late')
         })
       const next = iterator.next().catch((error) => {
-        if (answer.hasEnded && !signal.aborted) return { done: true as const, value: undefined }
+        if (answer.isSurelyOver && !signal.aborted) return { done: true as const, value: undefined }
         throw error
       })
       const part = await (late ? Promise.race([next, late]) : next)
       signal.throwIfAborted()
-      if (part === 'late' || part.done || take(part.value)) break
+      if (part === 'late' || part.done || takeSafely(part.value)) break
     }
     return answer.finish()
   } finally {

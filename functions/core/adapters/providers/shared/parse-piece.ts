@@ -1,21 +1,39 @@
 import type * as z from 'zod'
 import { badAnswer } from '../../../domain/provider-failure.ts'
+import { UnreadablePiece } from './answer.ts'
 
-/** Reads one piece of an answer by its schema. @throws ProviderError `provider_bad_answer` that quotes nothing of it. */
+/** Reads one piece of an answer by its schema. @throws UnreadablePiece `provider_bad_answer` that quotes nothing of it. */
 export function parsePiece<Schema extends z.ZodType>(
   schema: Schema,
   data: string,
   provider: string,
 ): z.output<Schema> {
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch {
-    // Never the parser's words: they quote the answer.
-    throw badAnswer(provider, 'a piece of it is not JSON')
+  const unreadable = (detail: string) => {
+    const { code, message, retry } = badAnswer(provider, detail)
+    return new UnreadablePiece(code, message, retry, provider)
   }
+  const value = readJson(data)
+  // Never the parser's words: they quote the answer.
+  if (value === undefined) throw unreadable('a piece of it is not JSON')
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const path = parsed.error.issues[0]?.path.join('.') || 'a piece of it'
-  throw badAnswer(provider, `${path} is not what the protocol has there`)
+  throw unreadable(`${path} is not what the protocol has there`)
+}
+
+/** Texts in JSON, which stay, and numbers that are none, which Python's `json` writes all the same. */
+const TEXT_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:Infinity|NaN)\b/g
+
+/** @returns undefined for what is no JSON. */
+function readJson(data: string): unknown {
+  try {
+    return JSON.parse(data)
+  } catch {
+    if (!/Infinity|NaN/.test(data)) return undefined
+  }
+  try {
+    return JSON.parse(data.replace(TEXT_OR_NO_NUMBER, (part) => (part.startsWith('"') ? part : 'null')))
+  } catch {
+    return undefined
+  }
 }

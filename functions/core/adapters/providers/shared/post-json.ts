@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Readable } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { ProviderError } from '../../../domain/errors.ts'
 import { unreachable } from '../../../domain/provider-failure.ts'
 
@@ -102,7 +102,9 @@ function decoded(message: IncomingMessage): Readable {
         ? createBrotliDecompress()
         : encoding === 'deflate'
           ? createInflate()
-          : undefined
+          : encoding === 'zstd'
+            ? createZstdDecompress()
+            : undefined
   if (!decoder) return message
   message.on('error', (cause) => decoder.destroy(cause))
   decoder.on('close', () => message.destroy())

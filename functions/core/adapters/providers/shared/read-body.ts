@@ -14,6 +14,8 @@ export interface BodyPart {
 
 /** One event, or a whole document: a text of the largest result, with each character escaped. */
 const MOST_CHARACTERS = 2 * LIMITS.resultBytes
+/** Two ends of a line, each in any of the three ways. */
+const BLANK_LINE = /(?:\r\n|\n|\r(?!\n)){2}/
 /** Larger documents are not tried before the server ends them. */
 const EARLY_CHARACTERS = 1_000_000
 
@@ -45,7 +47,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
         continue
       }
       if (!text.includes('\n') && !text.includes('\r')) continue
-      const events = pieces.join('').split(/\r\n\r\n|\n\n|\r\r/)
+      const events = pieces.join('').split(BLANK_LINE)
       const rest = events.pop() ?? ''
       for (const event of events) yield* readEvent(event)
       pieces = [rest]
@@ -65,16 +67,27 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
   else yield* readEvent(rest)
 }
 
+/** Events that say nothing but that the connection lives. */
+const KEEPS_ALIVE = /^(ping|heartbeat|keep-?alive)$/i
+
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
-function* readEvent(text: string): Generator<BodyPart> {
+function* readEvent(block: string): Generator<BodyPart> {
   const data: string[] = []
   let event = ''
-  for (const line of text.split(/\r\n|\n|\r/)) {
+  for (const line of block.split(/\r\n|\n|\r/)) {
     const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
     if (name === 'data') data.push(value)
     if (name === 'event') event = value
+    // Older servers of llama.cpp write `error: {…}` where an event has `data`.
+    if (name === 'error' && value.startsWith('{')) {
+      data.push(value)
+      event = 'error'
+    }
+    // An error that a server or a proxy writes behind the events as it would write it alone.
+    if (line.startsWith('{')) data.push(line)
   }
-  if (data.length > 0) yield { data: data.join('\n'), event, isWhole: false }
+  const text = data.join('\n')
+  if (text.trim() !== '' && !KEEPS_ALIVE.test(event)) yield { data: text, event, isWhole: false }
 }
 
 function isJson(text: string): boolean {

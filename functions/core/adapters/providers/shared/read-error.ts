@@ -25,11 +25,14 @@ export function readError(value: unknown): Read {
   if (!isFields(body)) return { message: JSON.stringify(body) ?? '' }
   // Google repeats its error in a list of its own.
   const listed = Array.isArray(body.errors) && !hasText(body.message) ? body.errors[0] : undefined
-  const nested = body.error ?? listed
+  // Some say `"error": true` beside the message.
+  const nested = typeof body.error === 'boolean' ? listed : (body.error ?? listed)
   if (nested !== undefined && nested !== null) {
     const inner = readError(nested)
+    const outer = statusOf(body)
     return {
       ...inner,
+      ...(inner.status === undefined && outer !== undefined ? { status: outer } : {}),
       // Text Generation Inference puts its kind beside the message, xAI a sentence.
       type: inner.type ?? wordOf(body.error_type),
       message: inner.message || textOf(body.message),
@@ -41,7 +44,7 @@ export function readError(value: unknown): Read {
     return { message: textOf(status_msg), code: `base_resp_${textOf(status_code)}` }
   }
   const raw = isFields(body.metadata) ? textOf(body.metadata.raw) : ''
-  const number = Number(body.status_code ?? body.code ?? body.status)
+  const status = statusOf(body)
   const details = Array.isArray(body.details) ? body.details.filter(isFields) : []
   const inner = isFields(body.innererror) ? textOf(body.innererror.code) : ''
   const reason = details.map(({ reason }) => textOf(reason)).find((text) => text !== '')
@@ -50,18 +53,30 @@ export function readError(value: unknown): Read {
     : details.map(({ retryDelay }) => readDuration(textOf(retryDelay))).find((ms) => ms !== undefined)
   // A number that is no status is a word of the provider's.
   const word = [body.code, body.error_code].map(textOf).find((code) => code !== '' && !isStatus(code))
-  const type = [body.type, body.status].find((text) => typeof text === 'string' && text !== '')
+  // AWS names its exceptions so.
+  const type = [body.type, body.__type, body.status].find((text) => typeof text === 'string' && text !== '')
   return {
-    ...(isStatus(String(number)) ? { status: number } : {}),
-    code: inner || word || reason,
+    ...(status === undefined ? {} : { status }),
+    code: inner || word || reason || wordOf(body.reason),
     type: typeof type === 'string' ? type : undefined,
     message:
-      [textOf(body.message ?? body.detail ?? body.msg ?? body.error_message ?? body.error_msg), raw]
+      [
+        textOf(
+          body.message ?? body.Message ?? body.detail ?? body.msg ?? body.error_message ?? body.error_msg,
+        ),
+        raw,
+      ]
         .filter((part) => part !== '')
         .join(' ') || JSON.stringify(body),
     waitMs: wait,
     headers: headersIn(body.metadata),
   }
+}
+
+/** Azure's gateway writes `statusCode`. */
+function statusOf(body: Fields): number | undefined {
+  const number = Number(body.statusCode ?? body.status_code ?? body.code ?? body.status)
+  return isStatus(String(number)) ? number : undefined
 }
 
 const hasText = (value: unknown): boolean => typeof value === 'string' && value !== ''
