@@ -7,6 +7,7 @@ import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { BUNDLES, type BundleName } from '../functions/contract.ts'
 import { apartBuilder, type Built, builtApart, moved } from './bundle/apart.ts'
 import { isWritten, keyOf } from './bundle/fresh-key.ts'
+import { lean } from './bundle/lean.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRY = 'index.mjs'
@@ -56,6 +57,8 @@ export interface BundleOptions {
   /** Leaves alone what would come out the same: for the local run, which begins with it. */
   readonly skipsUnchanged?: boolean
 }
+
+const isLean = (bundle: BundleName): boolean => bundle.startsWith('api-') && bundle !== 'api-mcp'
 
 /** Bundles that run authors' code, and whose stacks name their lines. */
 const MAPPED: readonly BundleName[] = ['run-task']
@@ -202,7 +205,11 @@ async function bundleOne(
     entryPoints: { index: BUNDLES[bundle], ...FURTHER_ENTRIES[bundle] },
     outdir: directory,
     // A worker runs what the API only checks, and its code is all in use.
-    plugins: [...settings.plugins, ...(isMapped ? [] : [builtApart(apart)])],
+    plugins: [
+      ...settings.plugins,
+      ...(isMapped ? [] : [builtApart(apart)]),
+      ...(isLean(bundle) ? [lean] : []),
+    ],
   })
   const parts = apart.size === 0 ? [] : [moved(await buildApart(apart), join(directory, 'apart'))]
   const outputFiles = [main, ...parts].flatMap((built) => built.outputFiles)

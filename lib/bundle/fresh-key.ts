@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import type { Metafile } from 'esbuild'
 
 /** What every bundle depends on beside its own sources: the packages, and how it is made. */
-const COMMON = ['package-lock.json', 'lib/bundle.ts', 'lib/bundle/apart.ts', 'lib/bundle/env-credentials.ts']
+const COMMON = [
+  'package-lock.json',
+  'lib/bundle.ts',
+  'lib/bundle/apart.ts',
+  'lib/bundle/env-credentials.ts',
+  'lib/bundle/lean.ts',
+]
 
 export interface Ingredients {
   readonly settings: unknown

@@ -47,6 +47,30 @@ describe('a bundle holds what its function does', () => {
   }, 120_000)
 })
 
+describe('a bundle that answers requests', () => {
+  it('has no part of a library that no request can reach, and every part that one can', async () => {
+    await bundleFunctions({ only: ['api-writes'], outRoot: folder })
+    const meta = JSON.parse(await readFile(join(folder, 'api-writes.meta.json'), 'utf8')) as Metafile
+    const chunks = Object.entries(meta.outputs).filter(([path]) => !path.includes('/apart/'))
+    const bytesOf = (part: string) =>
+      chunks
+        .flatMap(([, { inputs }]) => Object.entries(inputs))
+        .filter(([path]) => path.endsWith(part))
+        .reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0)
+    for (const part of [
+      'zod/v4/core/to-json-schema.js',
+      'Sha256Js.js',
+      'parseIni.js',
+      'kit/json-schema-of.ts',
+    ])
+      expect([part, bytesOf(part)]).toEqual([part, 0])
+    const code = (await Promise.all(chunks.map(([path]) => readFile(path, 'utf8')))).join('')
+    const present = ['ConditionalCheckFailedException', 'ZodEmail', 'ZodBase64', 'Nearest: ']
+    const absent = ['TransactionCanceledException', 'ZodNanoID', 'Name of the model; the stage']
+    expect([...present, ...absent].filter((name) => code.includes(name))).toEqual(present)
+  }, 120_000)
+})
+
 describe('what is imported late', () => {
   it('is built apart, and the same for all bundles that have the same of it', async () => {
     await bundleFunctions({ only: ['clean-up', 'sweep'], outRoot: folder })
@@ -80,6 +104,7 @@ describe('the key of a bundle', () => {
       'lib/bundle.ts',
       'lib/bundle/apart.ts',
       'lib/bundle/env-credentials.ts',
+      'lib/bundle/lean.ts',
     ]
     for (const path of [...paths, 'functions/a.ts', 'functions/api.json']) await write(path, 'one')
     const keys = [await key(), await key(['readable'])]

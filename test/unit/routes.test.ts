@@ -64,9 +64,9 @@ describe('what is generated from the routes', () => {
 })
 
 describe('the submit function', () => {
-  // 104 kB of it are zod, 220 kB two SDK clients; 11 kB are the prices of models and what a budget counts.
-  it('loads less than 480 kB at a cold start: task types and routes are light to import', async () => {
+  // 70 kB of it are zod, 180 kB two SDK clients; 11 kB are the prices of models and what a budget counts.
+  it('loads less than 400 kB at a cold start: task types and routes are light to import', async () => {
     const [report] = await bundleFunctions({ only: ['api-writes'], outRoot: join(root, 'bundles') })
-    expect(report?.coldBytes).toBeLessThan(480_000)
+    expect(report?.coldBytes).toBeLessThan(400_000)
   })
 })

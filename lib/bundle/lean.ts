@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Plugin } from 'esbuild'
+
+const SOURCES = join(import.meta.dirname, '../../functions')
+const ZOD = join(import.meta.dirname, '../../node_modules/zod/v4')
+
+/** One text literal, as the formatter writes it. */
+const TEXT = /(?:'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)/.source
+
+/** What only the API document, the console and the dashboards show; they are made from the sources, not from a bundle. */
+const DESCRIBED = new RegExp(`\\.describe\\(\\s*${TEXT},?\\s*\\)`, 'g')
+const MEANS = new RegExp(`^\\s*means:\\s*${TEXT},\\n`, 'gm')
+
+/** What a task type does, in its declaration; its input alone is checked here, by code that it may import late as well. */
+const RUN = /^ {2}run: [\s\S]*?^\}\)/m
+const LATE = /import\('\.[^']+'\)/g
+const LEFT_OUT = join(import.meta.dirname, 'left-out.ts')
+
+/** JSON Schemas are written when the document is made, and by a worker when it asks a model; both have the whole library. */
+const JSON_SCHEMA_LINE = /^\s*inst\._zod\.processJSONSchema = .*;$/gm
+const JSON_SCHEMA_CALL = /create(?:Standard|To)JSONSchemaMethod\(this, (?:"\w+"|\{\})\)(?:\(params\))?/g
+/** A method of a schema, as `email` or `readonly`; each may bring a class, a check and a pattern. */
+const METHOD = /^ {4}(?:async )?(\w+)\([^\n]*\) \{\n(?: {8}[^\n]*\n)*? {4}\},\n/gm
+/** A function's settings are in its environment: it has no home with files of profiles, and no machine's metadata to ask. */
+const NEVER_ON_LAMBDA: readonly (readonly [RegExp, string])[] = [
+  [
+    /\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
+    "export { CONFIG_PREFIX_SEPARATOR } from './constants'; export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} })",
+  ],
+  [/\/getInstanceMetadataRegion\.js$/, 'export const getInstanceMetadataRegion = async () => undefined'],
+]
+const ERROR_LINE = /^\w+_registry\.registerError\(\w+\$, (\w+)\);$/gm
+
+interface Names {
+  /** Behind a dot, in our sources. */
+  readonly ours: ReadonlySet<string>
+  /** Behind a dot, in the library's. */
+  readonly librarys: ReadonlySet<string>
+  /** From a package of AWS, in our sources. */
+  readonly imported: ReadonlySet<string>
+}
+let names: Names | undefined
+
+const textOf = (folder: string, named: RegExp): string =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((path) => join(folder, path))
+    .filter((path) => named.test(path))
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n')
+
+const membersIn = (text: string) => new Set([...text.matchAll(/\.\s*(\w+)/g)].map(([, name = '']) => name))
+
+/** Everything that is named anywhere: what is not named is never asked for. */
+function namesInUse(): Names {
+  if (names) return names
+  const ours = textOf(SOURCES, /\.ts$/)
+  const imports = [...ours.matchAll(/import \{([^}]*)\} from '@aws-sdk\//g)].map(([, list]) => list)
+  names = {
+    ours: membersIn(ours),
+    librarys: membersIn(textOf(ZOD, /(?:classic|core)\/(?!from-json|json|to-json|compile)[\w-]+\.js$/)),
+    imported: new Set(imports.join().match(/\w+/g)),
+  }
+  return names
+}
+
+/** The library itself asks for none of the formats of texts by a schema's method. */
+const isAsked = (name: string, method: string): boolean =>
+  namesInUse().ours.has(name) || (!method.includes('this.check(core._') && namesInUse().librarys.has(name))
+
+/** A shape whose keys are constants looks to a bundler as if making it did something; then it keeps all of a service's. */
+function withPlainKeys(text: string): string {
+  const constants = new Map(
+    [...text.matchAll(/^const (_\w+) = ("[^"]*");$/gm)].map(([, name = '', value = '']) => [name, value]),
+  )
+  return text.replace(/\[(_\w+)\]: /g, (key, name: string) => {
+    const value = constants.get(name)
+    return value ? `${value}: ` : key
+  })
+}
+
+/**
+ * Leaves out of an API function's bundle what none of its requests can reach, and no bundler can see: it does not know that
+ * a method is never called, nor that a text is never read. Behaviour stays as it is: an error of AWS without a class of its
+ * own still has its name, and a hash is Node's own.
+ */
+export const lean: Plugin = {
+  name: 'lean',
+  setup: ({ onLoad, onResolve }) => {
+    onResolve({ filter: /^(?:left-out|\.\/json-schema-of\.ts)$/ }, () => ({ path: LEFT_OUT }))
+    const change = (filter: RegExp, edit: (text: string) => string, loader: 'js' | 'ts' = 'js') =>
+      onLoad({ filter }, async ({ path }) => ({ contents: edit(await readFile(path, 'utf8')), loader }))
+    change(
+      /\/functions\/(?:api|tasks|core\/kit)\/.*\.ts$/,
+      (text) => text.replace(DESCRIBED, '').replace(RUN, (run) => run.replace(LATE, "import('left-out')")),
+      'ts',
+    )
+    change(/\/functions\/metrics\.ts$/, (text) => text.replace(MEANS, ''), 'ts')
+    change(/\/zod\/v4\/classic\/schemas\.js$/, (text) =>
+      text
+        .replace(JSON_SCHEMA_LINE, '')
+        .replace(JSON_SCHEMA_CALL, 'undefined')
+        .replaceAll('processors.aggregateChecks(inst)', '({})')
+        .replace(METHOD, (method, name: string) => (isAsked(name, method) ? method : '')),
+    )
+    change(/\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/, (text) =>
+      withPlainKeys(text).replace(ERROR_LINE, (line, name: string) =>
+        namesInUse().imported.has(name) || name.endsWith('ServiceException') ? line : '',
+      ),
+    )
+    for (const [filter, contents] of NEVER_ON_LAMBDA) change(filter, () => contents)
+    change(/\/checksum\/(?:sha256\/Sha256|crc32\/Crc32)Js\.js$/, (text) =>
+      text.replace(/^[\s\S]*export class (\w+)[\s\S]*$/, 'export const $1 = undefined'),
+    )
+  },
+}
