@@ -49,6 +49,12 @@ import {
 } from './lambda.ts'
 import { openAdmission, openRunningLimit } from './limits.ts'
 
+/** Lambda ends an environment that has more than its function's memory, in the middle of all its tasks; so much is left free. */
+const SPARE = 0.05
+
+const mostMb = (): number =>
+  Number(process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? Number.POSITIVE_INFINITY) * (1 - SPARE)
+
 /** Urgent tasks are of any type. */
 const longestAttemptMs = (lane: Lane): number =>
   Math.max(
@@ -116,7 +122,7 @@ export function openWorker(): RunDependencies {
     steps: openSteps(),
     text: openText(),
     stepScope,
-    heavyWork: openHeavyThread(),
+    heavyWork: openHeavyThread({ processMb: mostMb() }),
     files: openFiles(),
     uploads: openUploads(),
     mailer: new SesMailer(config.MAIL_FROM),

@@ -12,10 +12,18 @@ try {
   if (!work) throw new Error(`There is no heavy work "${name}".`)
   parentPort?.postMessage({ value: await work(input) })
 } catch (error) {
+  parentPort?.postMessage({ error: told(error) })
+}
+
+function told(error: unknown) {
   const message = error instanceof Error ? error.message : String(error)
-  const told =
-    error instanceof TaskError
-      ? { code: error.code, message, retry: error.retry }
-      : { code: 'task_failed', message: message.slice(0, 500), retry: 'counted' }
-  parentPort?.postMessage({ error: told })
+  if (error instanceof TaskError) return { code: error.code, message, retry: error.retry }
+  // A stack that is full, a text or buffer that is too long: the same file ends so again.
+  if (error instanceof RangeError)
+    return {
+      code: 'file_too_complex',
+      message: 'The file is nested too deeply, or has a part that is too large.',
+      retry: 'never',
+    }
+  return { code: 'task_failed', message: message.slice(0, 500), retry: 'counted' }
 }

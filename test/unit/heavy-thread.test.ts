@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openHeavyThread } from '../../functions/core/adapters/system/heavy-thread.ts'
 import type { ReadDocument } from '../../functions/tasks/document-process/heavy.ts'
-import { makeDocxBomb, makePdf } from '../fixtures/documents/make-documents.ts'
+import { makeDocxBomb, makePdf, makePdfBomb } from '../fixtures/documents/make-documents.ts'
 
 const NAME = 'document-process/readDocument'
 const never = new AbortController().signal
@@ -50,6 +50,24 @@ describe('heavy work in a thread', () => {
       undefined,
       { code: 'file_too_complex', retry: 'never' },
     ])
+  })
+
+  it('a file is refused that takes the memory of the process, in its heap or beside it', async () => {
+    const heavy = openHeavyThread()
+    const crowded = openHeavyThread({ processMb: 10 })
+    const before = process.memoryUsage.rss()
+    expect(
+      await Promise.all([
+        failure(crowded({ name: NAME, input: { bytes: pages(100) }, signal: never })),
+        failure(heavy({ name: NAME, input: { bytes: makePdfBomb() }, signal: never })),
+        failure(heavy({ name: NAME, input: { bytes: Buffer.from('small') }, signal: never })),
+      ]),
+    ).toEqual([
+      { code: 'file_too_complex', retry: 'never' },
+      { code: 'file_too_complex', retry: 'never' },
+      undefined,
+    ])
+    expect(process.memoryUsage.rss() - before).toBeLessThan(700_000_000)
   })
 
   it('ends with the signal’s reason, also while it waits for its turn', async () => {

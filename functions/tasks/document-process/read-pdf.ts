@@ -1,4 +1,5 @@
 import { TaskError } from '../../core/kit/index.ts'
+import { withBoundedBuffers } from './bounded-buffers.ts'
 import type { Heading } from './heavy.ts'
 import { MAX_CHARACTERS, MAX_PAGES, tooLong } from './limits.ts'
 
@@ -9,10 +10,16 @@ interface Line {
   y: number
 }
 
+interface PdfText {
+  readonly text: string
+  readonly pages: number
+  readonly headings: readonly Heading[]
+}
+
 /** Text of a PDF, page by page in the order the file draws it, by pdf.js; runs no script and draws nothing. */
-export async function readPdf(
-  bytes: Uint8Array,
-): Promise<{ text: string; pages: number; headings: readonly Heading[] }> {
+export const readPdf = (bytes: Uint8Array): Promise<PdfText> => withBoundedBuffers(() => readPages(bytes))
+
+async function readPages(bytes: Uint8Array): Promise<PdfText> {
   // A copy: pdf.js takes the bytes away from whoever gave them.
   const { getDocumentProxy } = await import('unpdf')
   const pdf = await getDocumentProxy(new Uint8Array(bytes), { verbosity: 0 }).catch((error: Error) => {
@@ -24,11 +31,17 @@ export async function readPdf(
   const lines: Line[] = []
   let characters = 0
   for (let number = 1; number <= pdf.numPages; number += 1) {
-    const page = await pdf.getPage(number).catch((error: Error) => {
-      throw new TaskError(`Page ${number} of the PDF is damaged.`, { code: 'document_damaged', cause: error })
+    const read = async () => {
+      const page = await pdf.getPage(number)
+      return { page, items: (await page.getTextContent()).items }
+    }
+    const { page, items } = await read().catch((error: Error) => {
+      throw error instanceof RangeError
+        ? error
+        : new TaskError(`Page ${number} of the PDF is damaged.`, { code: 'document_damaged', cause: error })
     })
     let line: Line | undefined
-    for (const item of (await page.getTextContent()).items) {
+    for (const item of items) {
       if (!('str' in item)) continue
       line ??= { text: '', height: 0, y: Number(item.transform[5]) }
       line.text += item.str

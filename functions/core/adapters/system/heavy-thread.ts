@@ -8,6 +8,19 @@ import type { HeavyWork } from '../../ports/heavy-work.ts'
  */
 const HEAP_MB = 256
 const TIMEOUT_MS = 120_000
+/** How often it is looked at what the whole process holds: a reader fills some 10 MB in this time. */
+const LOOK_MS = 20
+
+export interface HeavyLimits {
+  /** The thread's heap. */
+  readonly heapMb: number
+  readonly timeoutMs: number
+  /**
+   * What the whole process may hold while the thread runs: its buffers lie outside of its heap, and an environment that is
+   * ended for its memory takes all its tasks with it.
+   */
+  readonly processMb: number
+}
 
 export interface HeavyReply {
   readonly value?: unknown
@@ -27,7 +40,11 @@ const entry = (): URL =>
  *
  * Not an environment of the function per file (a lane of batch 1): waits on the model would then be paid one by one.
  */
-export function openHeavyThread({ heapMb = HEAP_MB, timeoutMs = TIMEOUT_MS } = {}): HeavyWork {
+export function openHeavyThread({
+  heapMb = HEAP_MB,
+  timeoutMs = TIMEOUT_MS,
+  processMb = Number.POSITIVE_INFINITY,
+}: Partial<HeavyLimits> = {}): HeavyWork {
   let last: Promise<unknown> = Promise.resolve()
   return ({ name, input, signal }) => {
     const mine = last.then(async () => {
@@ -37,6 +54,7 @@ export function openHeavyThread({ heapMb = HEAP_MB, timeoutMs = TIMEOUT_MS } = {
       return runOne({ name, input: made, moved: isLate ? ownBuffers(made) : [] }, signal, {
         heapMb,
         timeoutMs,
+        processMb,
       })
     })
     last = mine.catch(() => undefined)
@@ -63,7 +81,7 @@ function runOne(
     moved,
   }: { readonly name: string; readonly input: unknown; readonly moved: readonly ArrayBuffer[] },
   signal: AbortSignal,
-  { heapMb, timeoutMs }: { readonly heapMb: number; readonly timeoutMs: number },
+  { heapMb, timeoutMs, processMb }: HeavyLimits,
 ): Promise<unknown> {
   signal.throwIfAborted()
   return new Promise((resolve, reject) => {
@@ -79,12 +97,16 @@ function runOne(
       new TaskError(`Reading the file took more ${what} than it may.`, { code: 'file_too_complex' })
     const end = (finish: () => void) => {
       clearTimeout(timer)
+      clearInterval(watch)
       signal.removeEventListener('abort', onAbort)
       finish()
       void thread.terminate()
     }
     const onAbort = () => end(() => reject(signal.reason))
     const timer = setTimeout(() => end(() => reject(tooComplex('time'))), timeoutMs)
+    const watch = setInterval(() => {
+      if (process.memoryUsage.rss() > processMb * 1_048_576) end(() => reject(tooComplex('memory')))
+    }, LOOK_MS)
     signal.addEventListener('abort', onAbort, { once: true })
     thread.once('message', ({ value, error }: HeavyReply) =>
       end(() => (error ? reject(new TaskError(error.message, error)) : resolve(value))),
