@@ -42,6 +42,8 @@ describe('an upload', () => {
     ['text/plain', 'The ftyp box says what a film is.'],
     ['text/plain', Buffer.from('\uFEFF城市', 'utf16le')],
     ['text/plain', Buffer.from('plain', 'utf16le')],
+    ['text/plain', Buffer.from('大海又宽又深。 一切都好，没有别的。', 'utf16le')],
+    ['application/octet-stream', 'words and words with a \0 in between them'],
     ['application/octet-stream', [0x7f, 0x45, 0x4c, 0x46, 0x02, 0x01, 0x01, 0x80, 0x90, 0x00]],
     ['application/x-empty', ''],
   ])('is %s by its bytes (%#)', (type, bytes) => {

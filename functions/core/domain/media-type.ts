@@ -45,10 +45,47 @@ export function provenMediaType(file: Uint8Array): string {
   // Mail gateways put some bytes before the mark; readers look for it in the first kilobyte.
   if (latin.includes('%PDF-')) return 'application/pdf'
   const isMarked = latin.startsWith('\u00ff\u00fe') || latin.startsWith('\u00fe\u00ff')
-  const zeros = head.reduce((count, byte) => count + (byte === 0 ? 1 : 0), 0)
-  // UTF-16 without a mark has a zero in every other byte of plain Latin text.
-  if (zeros > 0 && !isMarked && zeros < head.length * 0.3) return 'application/octet-stream'
+  if (head.includes(0) && !isMarked && !unmarkedUtf16(head)) return 'application/octet-stream'
   return /^\s*(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*|<!doctype[^>]*>\s*)*<svg[\s>]/i.test(latin)
     ? 'image/svg+xml'
     : 'text/plain'
+}
+
+/** Upper bytes of the letters, punctuation and spaces of the world's scripts, from – to. */
+const UPPER_BYTES: readonly (readonly [number, number])[] = [
+  [0x01, 0x06],
+  [0x09, 0x0e],
+  [0x10, 0x10],
+  [0x17, 0x17],
+  [0x1e, 0x27],
+  [0x30, 0x31],
+  [0x4e, 0x9f],
+  [0xac, 0xdf],
+  [0xfb, 0xff],
+]
+const isUpper = (byte: number): boolean => UPPER_BYTES.some(([from, to]) => byte >= from && byte <= to)
+const isLatin = (byte: number): boolean =>
+  (byte >= 0x09 && byte <= 0x0d) || (byte >= 0x20 && byte <= 0x7e) || byte >= 0xa0
+
+/**
+ * UTF-16 without a mark. Of Latin text every other byte is zero; of all other scripts one byte of each pair is among a few,
+ * and many are such as a text in ASCII never has.
+ */
+export function unmarkedUtf16(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
+  const pairs = head.length >> 1
+  const fits = { 'utf-16le': 0, 'utf-16be': 0 }
+  let zeros = 0
+  let foreign = 0
+  for (let at = 0; at < pairs * 2; at += 2) {
+    const [first, second] = [head[at] as number, head[at + 1] as number]
+    for (const byte of [first, second]) {
+      if (byte === 0) zeros += 1
+      if (byte >= 0x7f || (byte < 0x20 && byte > 0 && (byte < 0x09 || byte > 0x0d))) foreign += 1
+    }
+    if (second === 0 ? isLatin(first) : isUpper(second)) fits['utf-16le'] += 1
+    if (first === 0 ? isLatin(second) : isUpper(first)) fits['utf-16be'] += 1
+  }
+  if (zeros === 0 || zeros + foreign < pairs * 0.4) return undefined
+  const found = fits['utf-16le'] >= fits['utf-16be'] ? 'utf-16le' : 'utf-16be'
+  return fits[found] >= pairs * 0.97 ? found : undefined
 }

@@ -71,6 +71,10 @@ async function readTable(bytes: Uint8Array, survey: Survey) {
     throw new TaskError('The file is HTML or XML, no table. Send CSV, TSV, JSON lines or XLSX.', {
       code: 'table_unsupported',
     })
+  if (/^\[\s*\{/.test(head))
+    throw new TaskError('The file is one JSON list. Send JSON lines: each object on a line of its own.', {
+      code: 'table_unsupported',
+    })
   if (head.startsWith('{')) {
     readJsonLines(text, survey)
     return { format: 'jsonl' as const, encoding, delimiter: null }

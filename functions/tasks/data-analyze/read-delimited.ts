@@ -21,6 +21,12 @@ const COMMON = {
  */
 export async function readDelimited(text: Buffer, survey: Survey): Promise<string> {
   const { parse } = await import('csv-parse/sync')
+  // A line for spreadsheet programs: it names the delimiter, and is no row.
+  const [line, told] = /^\ufeff?sep=([,;|\t])\r?\n/i.exec(text.toString('utf8', 0, 12)) ?? []
+  if (line && told) {
+    readRows(parse, text.subarray(Buffer.byteLength(line)), told, survey, 1)
+    return told
+  }
   const sample = text.toString('utf8', 0, SAMPLE_BYTES)
   const lastLine = Math.max(sample.lastIndexOf('\n'), sample.lastIndexOf('\r'))
   const whole = text.length > SAMPLE_BYTES && lastLine > 0 ? sample.slice(0, lastLine) : sample
@@ -33,29 +39,51 @@ export async function readDelimited(text: Buffer, survey: Survey): Promise<strin
       delimiter = candidate
     }
   }
-  try {
-    parse(text, {
-      ...COMMON,
-      delimiter,
-      skip_records_with_error: true,
-      max_record_size: MAX_ROW_CHARACTERS,
-      on_record: (cells: string[], { lines }) => {
-        survey.take(cells, lines)
-        return undefined
-      },
-      on_skip: (error) => {
-        if (error?.code === 'CSV_MAX_RECORD_SIZE') throw error
-        survey.broken.add(Number(error?.lines ?? 0), error?.message ?? 'cannot be read')
-        return undefined
-      },
-    })
-    return delimiter
-  } catch (error) {
-    const { code } = error as { code?: string }
-    if (code === 'CSV_MAX_RECORD_SIZE')
+  readRows(parse, text, delimiter, survey)
+  return delimiter
+}
+
+/** A quote that nothing closes takes the rest of a table with it: its line alone is broken, and the rows go on behind it. */
+function readRows(parse: Parse, text: Buffer, delimiter: string, survey: Survey, skippedLines = 0): void {
+  let from = 0
+  let linesBefore = skippedLines
+  for (;;) {
+    let end = from
+    try {
+      parse(text.subarray(from), {
+        ...COMMON,
+        delimiter,
+        max_record_size: MAX_ROW_CHARACTERS,
+        on_record: (cells: string[], { lines, bytes }) => {
+          end = from + bytes
+          survey.take(cells, linesBefore + lines)
+          return undefined
+        },
+      })
+      return
+    } catch (error) {
+      const { code } = error as { code?: string }
+      if (code !== 'CSV_MAX_RECORD_SIZE' && code !== 'CSV_QUOTE_NOT_CLOSED')
+        throw code?.startsWith('CSV_') ? damaged('The table cannot be read.', error) : error
+    }
+    while (isLineEnd(text[end])) end += 1
+    linesBefore += linesIn(text, from, end)
+    const start = end
+    while (end < text.length && !isLineEnd(text[end])) end += 1
+    if (end - start > MAX_ROW_CHARACTERS)
       throw damaged(`A row is longer than ${MAX_ROW_CHARACTERS} characters: this is no table.`)
-    throw code?.startsWith('CSV_') ? damaged('The table cannot be read.', error) : error
+    survey.broken.add(linesBefore + 1, 'has a quote that is not closed')
+    from = end
   }
+}
+
+const isLineEnd = (byte: number | undefined): boolean => byte === 0x0a || byte === 0x0d
+
+function linesIn(text: Buffer, from: number, to: number): number {
+  let lines = 0
+  for (let at = from; at < to; at += 1)
+    if (text[at] === 0x0a || (text[at] === 0x0d && text[at + 1] !== 0x0a)) lines += 1
+  return lines
 }
 
 type Parse = typeof import('csv-parse/sync').parse
@@ -66,6 +94,7 @@ function sampleOf(parse: Parse, text: string, delimiter: string): readonly strin
       ...COMMON,
       delimiter,
       max_record_size: SAMPLE_BYTES,
+      skip_records_with_error: true,
       to: 200,
     }) as string[][]
   } catch {

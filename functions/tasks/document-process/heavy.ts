@@ -2,7 +2,7 @@
 import { TaskError } from '../../core/kit/index.ts'
 import { MAX_CHARACTERS, tooLong } from './limits.ts'
 import { readDocx } from './read-docx.ts'
-import { readHtml } from './read-html.ts'
+import { declaredIn, readHtml } from './read-html.ts'
 import { readMarkdown } from './read-markdown.ts'
 import { readPdf } from './read-pdf.ts'
 import { decodeText } from './read-text.ts'
@@ -48,7 +48,7 @@ async function readAs(bytes: Uint8Array, hint: DocumentFormat | undefined): Prom
     case 'docx':
       return { format, encoding: null, pages: null, ...(await readDocx(bytes)) }
     default: {
-      const { text, encoding } = await decodeText(bytes)
+      const { text, encoding } = await decodeText(bytes, format === 'html' ? declaredIn(bytes) : undefined)
       const common = { format, encoding, pages: null }
       if (format === 'html') return { ...common, ...(await readHtml(text)) }
       if (format === 'markdown') return { ...common, text, headings: await readMarkdown(text) }

@@ -84,3 +84,14 @@ export async function readHtml(html: string): Promise<{ text: string; headings: 
   parser.end()
   return { text: pieces.join(''), headings }
 }
+
+/** The encoding that a page says of itself, where browsers look for it. */
+export function declaredIn(bytes: Uint8Array): string | undefined {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(1_024, bytes.byteLength)).toString(
+    'latin1',
+  )
+  return /<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w-]+)/i
+    .exec(head)
+    ?.slice(1)
+    .find(Boolean)
+}

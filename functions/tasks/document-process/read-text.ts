@@ -1,13 +1,29 @@
 import { isUtf8 } from 'node:buffer'
-import { TaskError } from '../../core/kit/index.ts'
+import { TaskError, unmarkedUtf16 } from '../../core/kit/index.ts'
 
-/** By its mark, UTF-8 where it is valid, else the likeliest encoding of its bytes (chardet). */
-export const encodingOf = async (bytes: Uint8Array): Promise<string> =>
-  markOf(bytes) ?? (isUtf8(bytes) && !bytes.includes(0) ? 'utf-8' : await guess(bytes))
+const SAMPLE_BYTES = 65_536
+
+/**
+ * By its mark; UTF-8 where it is valid, or broken in a few places; what the file itself says, as web pages do; else the
+ * likeliest encoding of its bytes (chardet).
+ *
+ * @param declared what the text may say of itself, looked for by the reader of its format.
+ */
+export async function encodingOf(bytes: Uint8Array, declared?: string): Promise<string> {
+  const mark = markOf(bytes)
+  if (mark) return mark
+  const head = bytes.subarray(0, SAMPLE_BYTES)
+  const hasEscapes = Buffer.from(head.buffer, head.byteOffset, head.byteLength).includes('\x1b$')
+  if (isUtf8(bytes) && !bytes.includes(0) && !hasEscapes) return 'utf-8'
+  return unmarkedUtf16(head) ?? known(declared) ?? guess(sampleOf(bytes))
+}
 
 /** Text in whatever encoding, decoded by Node itself, which knows all of the web's encodings. */
-export async function decodeText(bytes: Uint8Array): Promise<{ text: string; encoding: string }> {
-  const encoding = await encodingOf(bytes)
+export async function decodeText(
+  bytes: Uint8Array,
+  declared?: string,
+): Promise<{ text: string; encoding: string }> {
+  const encoding = await encodingOf(bytes, declared)
   const text = new TextDecoder(encoding).decode(bytes).replaceAll('\r\n', '\n').replaceAll('\r', '\n')
   if (text.includes('\0'))
     throw new TaskError('The file is no text in an encoding that is known.', { code: 'document_unsupported' })
@@ -21,17 +37,36 @@ function markOf([first, second, third]: Uint8Array): string | undefined {
   return undefined
 }
 
-/** UTF-16 without a mark shows by its zeros; chardet knows it only with one. */
-async function guess(bytes: Uint8Array): Promise<string> {
-  const head = bytes.subarray(0, 65_536)
-  const zerosAt = (parity: number) => head.filter((byte, index) => byte === 0 && index % 2 === parity).length
-  if (zerosAt(1) > head.length / 8) return 'utf-16le'
-  if (zerosAt(0) > head.length / 8) return 'utf-16be'
+/** Where the first character stands that is none of ASCII's: a table's first rows may all be plain numbers. */
+function sampleOf(bytes: Uint8Array): Uint8Array {
+  let at = 0
+  while (at < bytes.length && (bytes[at] as number) < 0x80) at += 1
+  const from = at === bytes.length ? 0 : Math.max(0, at - 1_000)
+  return bytes.subarray(from, from + SAMPLE_BYTES)
+}
+
+async function guess(sample: Uint8Array): Promise<string> {
+  if (isMostlyUtf8(sample)) return 'utf-8'
   const { detect } = await import('chardet')
-  const name = detect(head) ?? 'windows-1252'
+  return known(detect(sample) ?? undefined) ?? 'windows-1252'
+}
+
+/** A few broken bytes, or a character that is cut, make no other encoding of a text. */
+function isMostlyUtf8(sample: Uint8Array): boolean {
+  let broken = 0
+  let whole = 0
+  for (const character of new TextDecoder().decode(sample)) {
+    if (character === '\ufffd') broken += 1
+    else if (character > '\u007f') whole += 1
+  }
+  return broken * 10 < whole
+}
+
+/** @returns the name that Node knows an encoding by. */
+function known(name: string | undefined): string | undefined {
   try {
-    return new TextDecoder(name).encoding
+    return name === undefined ? undefined : new TextDecoder(name).encoding
   } catch {
-    return 'windows-1252'
+    return undefined
   }
 }

@@ -32,6 +32,7 @@ describe('a table is read', () => {
     ['a\tb\n1\t2\n', 'tsv', '\t'],
     ['a;b\n1,5;2,25\n', 'csv', ';'],
     ['a|b\n1|2\n', 'csv', '|'],
+    ['sep=;\r\na;b\r\n1;2,5\r\n', 'csv', ';'],
   ])('the delimiter is found (%#)', async (text, format, delimiter) => {
     const found = await analyze(text)
     expect([found.format, found.delimiter, found.columns.length]).toEqual([format, delimiter, 2])
@@ -55,6 +56,23 @@ describe('a table is read', () => {
         { line: 4, problem: 'has 3 cells, not 2' },
       ],
     })
+  })
+
+  it.each([
+    ['to the end of the file', `a,b\n1,2\n3,"x\n${'4,5\n'.repeat(50)}`, 51, 3],
+    ['for longer than a row may be', `a,b\r\n"1,2\r\n${'4,5\r\n'.repeat(250_000)}6,"7"\r\n`, 250_001, 2],
+  ])('a quote that nothing closes, %s, breaks its own line alone', async (_where, text, rows, line) => {
+    const found = await analyze(text)
+    expect([found.rows, found.delimiter, found.broken_rows]).toEqual([
+      rows,
+      ',',
+      { count: 1, examples: [{ line, problem: 'has a quote that is not closed' }] },
+    ])
+  })
+
+  it('the lines behind a broken quote keep their numbers', async () => {
+    const found = await analyze('a,b\n\n"1,2\n3\n4,5\n6\n')
+    expect(found.broken_rows.examples.map(({ line }) => line)).toEqual([3, 4, 6])
   })
 
   it('GBK, and line ends of three kinds in one file', async () => {
@@ -182,12 +200,22 @@ describe('a table that is refused, with a code of its own', () => {
   it.each<[string, string, Buffer | string, string?]>([
     ['a line without end', 'table_damaged', `a,b\n${'x'.repeat(4_000_000)}`],
     ['nothing but blanks', 'table_empty', ' \n \n'],
+    ['one list of JSON', 'table_unsupported', '[\n{"a":1},\n{"a":2}]'],
     ['a web page', 'table_unsupported', '<!doctype html><table><tr><td>1,2</td></tr></table>'],
     ['an SVG with a script', 'table_unsupported', '\n<svg><script>alert(1)</script></svg>'],
     ['a PDF', 'table_unsupported', makePdf([[]])],
     ['a DOCX', 'table_unsupported', makeDocx([{ text: 'x' }])],
     ['a workbook that wants a password', 'table_unsupported', makeEncryptedOffice()],
     ['a damaged workbook', 'table_damaged', makeXlsx([['a']]).subarray(0, 500)],
+    [
+      'entities behind a long comment',
+      'table_bomb',
+      makeXlsx([['a']], {
+        'xl/sharedStrings.xml': Buffer.from(
+          `<!--${'x'.repeat(5_000)}--><!DOCTYPE s [<!ENTITY e SYSTEM "file:///etc/passwd">]><sst/>`,
+        ),
+      }),
+    ],
     ['a zip bomb', 'table_bomb', makeXlsx([['a']], { 'xl/bomb.xml': new Uint8Array(100_000_000) })],
     ['a group by what is not there', 'unknown_column', 'a,b\n1,2\n', 'c'],
   ])('%s', async (_name, code, bytes, groupBy) => {
@@ -270,6 +298,11 @@ describe('unfoundedNumbers', () => {
     ['1,234 rows', []],
     ['in 2024', []],
     ['4.34', ['4.34']],
+    ['４.３３, ٤.٣٣ and 1.234 Zeilen, im Mittel 4,33', []],
+    ['in 2024 1,234 rows; 1,234, 2024', []],
+    ['９８７６', ['9876']],
+    ['4,34', ['4,34']],
+    ['2024 77', ['2024 77']],
     ['26 %', ['26 %']],
     ['1,235', ['1,235']],
   ])('%s', (text, expected) => {

@@ -100,6 +100,36 @@ describe('a document is read by its bytes', () => {
     expect(text).toMatch(/^合同于六月一日终止。/)
   })
 
+  it.each(['utf-16le', 'utf-16be'])('text of any script in %s without a mark', async (encoding) => {
+    for (const text of [
+      '大海又宽又深。\n一切都好，没有别的。',
+      'Море широкое и глубокое, всё хорошо.',
+      'Das Meer.\n',
+    ]) {
+      const bytes = Buffer.from(text, 'utf16le')
+      expect(await read(encoding === 'utf-16be' ? bytes.swap16() : bytes)).toMatchObject({ text, encoding })
+    }
+  })
+
+  it('a web page in the encoding that it says it has', async () => {
+    const page = Buffer.concat([
+      Buffer.from('<html><head><meta charset="windows-1251"></head><body><p>'),
+      Buffer.from([0xec, 0xee, 0xf0, 0xe5]),
+      Buffer.from('</p></body></html>'),
+    ])
+    expect(await read(page)).toMatchObject({
+      encoding: 'windows-1251',
+      text: expect.stringContaining('море'),
+    })
+  })
+
+  it('UTF-8 with a broken byte stays UTF-8, and what comes late counts', async () => {
+    const bytes = Buffer.from(`${'plain, '.repeat(20_000)}大海又宽又深，一切都好。`)
+    const broken = Buffer.concat([bytes, Buffer.from([0xff])])
+    const { encoding, text } = await read(broken)
+    expect([encoding, text.slice(-8)]).toEqual(['utf-8', '深，一切都好。\ufffd'])
+  })
+
   it('text in UTF-16 without a mark', async () => {
     expect((await read(Buffer.from('The sea is wide and deep.', 'utf16le'))).text).toBe(
       'The sea is wide and deep.',
