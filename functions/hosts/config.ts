@@ -164,3 +164,8 @@ export function readConfig<Name extends keyof Shapes>(
   if (problems.length > 0) throw new Error(`Bad function environment: ${problems.join('; ')}.`)
   return config as never
 }
+
+/** Lambda says it itself; elsewhere there is no such limit. */
+export const functionMemoryMb = (
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): number => Number(environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? Number.POSITIVE_INFINITY)

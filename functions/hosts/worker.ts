@@ -20,6 +20,7 @@ import type { Task } from '../core/domain/task.ts'
 import { isHeard, type WebhookEvent, wants } from '../core/domain/webhook.ts'
 import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
 import { believe } from './believe.ts'
+import { functionMemoryMb } from './config.ts'
 import { openFollowUps } from './follow-ups.ts'
 import {
   clock,
@@ -51,9 +52,6 @@ import { openAdmission, openRunningLimit } from './limits.ts'
 
 /** Lambda ends an environment that has more than its function's memory, in the middle of all its tasks; so much is left free. */
 const SPARE = 0.05
-
-const mostMb = (): number =>
-  Number(process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? Number.POSITIVE_INFINITY) * (1 - SPARE)
 
 /** Urgent tasks are of any type. */
 const longestAttemptMs = (lane: Lane): number =>
@@ -122,7 +120,7 @@ export function openWorker(): RunDependencies {
     steps: openSteps(),
     text: openText(),
     stepScope,
-    heavyWork: openHeavyThread({ processMb: mostMb() }),
+    heavyWork: openHeavyThread({ processMb: functionMemoryMb() * (1 - SPARE) }),
     files: openFiles(),
     uploads: openUploads(),
     mailer: new SesMailer(config.MAIL_FROM),
