@@ -8,6 +8,7 @@ import { parseArgs, styleText } from 'node:util'
 import { replaceFile } from '../lib/local/emulator/replace-file.ts'
 import { readStateFile } from '../lib/local/emulator/state-file.ts'
 import type { Runtime } from '../lib/local/runtime.ts'
+import { replaceByThrifty } from './start/allocator.ts'
 import { unusedNames } from './start/env-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -38,6 +39,7 @@ interface Settings {
 }
 
 async function main(): Promise<void> {
+  replaceByThrifty()
   // What it writes holds prompts and answers: for this user alone.
   process.umask(0o077)
   const settings = readSettings()

@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+
+const MODULE = new URL('../../bin/start/allocator.ts', import.meta.url).href
+const SCRIPT = `
+  const { replaceByThrifty } = await import(${JSON.stringify(MODULE)})
+  replaceByThrifty()
+  const { MALLOC_TRIM_THRESHOLD_: trim, MALLOC_ARENA_MAX: arenas } = process.env
+  console.log(JSON.stringify({ pid: process.pid, trim, arenas, args: process.argv.slice(2) }))`
+const folder = mkdtempSync(join(tmpdir(), 'allocator-'))
+const file = join(folder, 'start.mjs')
+writeFileSync(file, SCRIPT)
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function run(env: Readonly<Record<string, string>>) {
+  const { pid, stdout, stderr } = spawnSync(process.execPath, [file, '--port', '0'], {
+    env: { PATH: process.env.PATH, ...env },
+    encoding: 'utf8',
+  })
+  return { pid, stderr, told: JSON.parse(stdout) }
+}
+
+it.runIf(process.platform === 'linux')(
+  'a start sets the allocator of its own process, whose id and options stay, and says nothing of it',
+  () => {
+    const { pid, stderr, told } = run({})
+    expect(told).toEqual({ pid, trim: '131072', arenas: '2', args: ['--port', '0'] })
+    expect(stderr).toBe('')
+  },
+)
+
+it('leaves settings alone that somebody made', () => {
+  const { told } = run({ MALLOC_ARENA_MAX: '4' })
+  expect(told).toMatchObject({ arenas: '4' })
+  expect(told.trim).toBeUndefined()
+})
