@@ -94,11 +94,14 @@ export function table(
   return [paint('bold', line(head)), ...rows.map(line)].join('\n')
 }
 
-/** `name   value` lines, names aligned. */
+/** `name   value` lines, names aligned, and all lines of a value below its first. */
 export function facts(pairs: readonly (readonly [string, string | undefined])[], paint: Paint): string {
   const given = pairs.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
   const width = Math.max(0, ...given.map(([name]) => stringWidth(name)))
-  return given.map(([name, value]) => `${paint('dim', pad(name, width))}  ${value}`).join('\n')
+  const under = `\n${' '.repeat(width + 2)}`
+  return given
+    .map(([name, value]) => `${paint('dim', pad(name, width))}  ${value.replaceAll('\n', under)}`)
+    .join('\n')
 }
 
 export function bar(percent: number, width = 20): string {

@@ -1,7 +1,8 @@
 import { styleText } from 'node:util'
 import type { Command } from 'commander'
+import { nearestName } from '../../functions/core/domain/nearest-name.ts'
 import { Api } from './api.ts'
-import { type ExitCode, MissingRouteError } from './failure.ts'
+import { type ExitCode, MissingRouteError, usageError } from './failure.ts'
 import { type Environment, type Flags, readTarget, type Target } from './profile.ts'
 import { forTerminal, type Paint } from './screen.ts'
 
@@ -23,6 +24,19 @@ export interface Session {
   /** The answer as JSON on stdout, or else as text. */
   show(answer: unknown, asText: () => string): void
   exit(code: ExitCode): void
+}
+
+/**
+ * For a command that runs where none of its siblings was named: what stands there in place of one is a mistake.
+ *
+ * @throws CliError that names the nearest.
+ */
+export function refuseUnknown({ args: [word], parent }: Command): void {
+  if (word === undefined || parent === null) return
+  const names = parent.commands.map((command) => command.name())
+  throw usageError(
+    `There is no "${parent.name()} ${word}". Nearest: "${nearestName(word, names)}". Known: ${names.join(', ')}.`,
+  )
 }
 
 /** Adds one command to the program. */

@@ -22,10 +22,19 @@ const STATES: Readonly<Record<Workflow['status'], Style>> = {
 }
 const BAR_WIDTH = 10
 
+/** How far the task of a step is, by the step's name. */
+export type StepProgress = ReadonlyMap<string, { readonly percent: number; readonly message: string }>
+export const NO_PROGRESS: StepProgress = new Map()
+
 /** Each step below the last of those it comes after, so that what runs side by side stands side by side. */
 export function workflowTree(
   workflow: Workflow,
-  { now, paint, columns }: { now: number; paint: Paint; columns: number },
+  {
+    now,
+    paint,
+    columns,
+    progress = NO_PROGRESS,
+  }: { now: number; paint: Paint; columns: number; progress?: StepProgress },
 ): string {
   const { steps } = workflow
   const depths = depthsOf(steps)
@@ -33,7 +42,7 @@ export function workflowTree(
     const step = steps[name] as Step
     const [style, mark] = MARKS[step.status]
     const text = clip(
-      `${name}  ${aboutStep(step, now)}`,
+      `${name}  ${aboutStep(step, now, progress.get(name))}`,
       Math.max(20, columns - 4 - 2 * (depths.get(name) ?? 0)),
     )
     return `${'  '.repeat(depths.get(name) ?? 0)}${paint(style, mark)} ${text}`
@@ -42,7 +51,7 @@ export function workflowTree(
   const age = span(
     (workflow.finished_at ? Date.parse(workflow.finished_at) : now) - Date.parse(workflow.created_at),
   )
-  const head = `${paint('bold', workflow.id)}  ${paint(STATES[workflow.status], workflow.status)}  ${oneLine(workflow.name)}  ${workflow.tasks} tasks, ${age}${cost}`
+  const head = `${paint('bold', workflow.id)}  ${paint(STATES[workflow.status], workflow.status)}  ${oneLine(workflow.name)}  ${workflow.tasks} task${workflow.tasks === 1 ? '' : 's'}, ${age}${cost}`
   return [head, ...lines, ...holdsOf(workflow, paint)].join('\n')
 }
 
@@ -55,11 +64,14 @@ const WHY: Readonly<Record<NonNullable<Step['reason']>, string>> = {
 function aboutStep(
   { status, kind, type, tasks, error, reason, started_at, finished_at }: Step,
   now: number,
+  progress: { readonly percent: number; readonly message: string } | undefined,
 ): string {
   const many =
     tasks.total > 1
       ? `${bar((100 * tasks.completed) / tasks.total, BAR_WIDTH)} ${tasks.completed}/${tasks.total}`
-      : ''
+      : progress
+        ? `${bar(progress.percent, BAR_WIDTH)} ${progress.percent} % ${oneLine(progress.message)}`.trim()
+        : ''
   const ran = started_at ? span((finished_at ? Date.parse(finished_at) : now) - Date.parse(started_at)) : ''
   const why = error ? oneLine(`${error.code}: ${error.message}`) : reason ? WHY[reason] : ''
   return [type ?? kind, status, many, ran, why].filter(Boolean).join('  ')

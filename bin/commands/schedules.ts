@@ -3,7 +3,7 @@ import { newKey } from '../../lib/client/client.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { usageError } from '../cli/failure.ts'
 import { facts, oneLine, type Paint, span, table } from '../cli/screen.ts'
-import { type AddCommand, openSession } from '../cli/session.ts'
+import { type AddCommand, openSession, refuseUnknown } from '../cli/session.ts'
 import { collect, jsonOf, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
 
 export type Schedule = Json<'getSchedule'>
@@ -56,8 +56,10 @@ export const addSchedules: AddCommand = (program) => {
     .description('show, make and change schedules: tasks by cron, by rate or once')
   schedules
     .command('list', { isDefault: true })
+    .allowExcessArguments()
     .description('list them, those of the stage’s file first')
     .action(async (_options, command) => {
+      refuseUnknown(command)
       const session = await openSession(command)
       const found: Schedule[] = []
       let cursor: string | undefined
@@ -199,7 +201,7 @@ export function scheduleText(schedule: Schedule, now: number, paint: Paint): str
   const lines = facts(
     [
       ['when', oneLine(schedule.in_words)],
-      ['next', next.length > 0 ? next.join('\n      ') : undefined],
+      ['next', next.length > 0 ? next.join('\n') : undefined],
       [
         'rules',
         `overlap ${schedule.overlap}, missed ${schedule.missed}${schedule.jitter_seconds > 0 ? `, jitter ${schedule.jitter_seconds} s` : ''}`,

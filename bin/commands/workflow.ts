@@ -5,9 +5,9 @@ import { newKey } from '../../lib/client/client.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { CliError, EXIT, usageError } from '../cli/failure.ts'
 import { forTerminal, oneLine, type Paint, span, table } from '../cli/screen.ts'
-import { type AddCommand, openSession, type Session } from '../cli/session.ts'
+import { type AddCommand, openSession, refuseUnknown, type Session } from '../cli/session.ts'
 import { collect, jsonOf, positive, textOf, wholeNumber } from '../cli/values.ts'
-import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
+import { NO_PROGRESS, type StepProgress, type Workflow, workflowTree } from '../cli/workflow-text.ts'
 
 const STATUSES: readonly Workflow['status'][] = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED']
 const upper = (value: string) => value.toUpperCase()
@@ -74,10 +74,12 @@ export const addWorkflow: AddCommand = (program) => {
     })
   workflow
     .command('list', { isDefault: true })
+    .allowExcessArguments()
     .description('list workflows, newest first')
     .addOption(new Option('-s, --status <status>', STATUSES.join(', ').toLowerCase()).argParser(upper))
     .option('-n, --limit <n>', 'at most so many', wholeNumber, 20)
     .action(async ({ status, limit }: { status?: Workflow['status']; limit: number }, command) => {
+      refuseUnknown(command)
       const session = await openSession(command)
       const workflows: ListedWorkflow[] = []
       let cursor: string | undefined
@@ -131,8 +133,23 @@ function readWorkflow(text: string, file: string): Record<string, unknown> {
   return body as Record<string, unknown>
 }
 
-const asText = (workflow: Workflow, { paint, columns }: Session): string =>
-  workflowTree(workflow, { now: Date.now(), paint, columns })
+const asText = (workflow: Workflow, { paint, columns }: Session, progress = NO_PROGRESS): string =>
+  workflowTree(workflow, { now: Date.now(), paint, columns, progress })
+
+/** Steps whose task is asked how far it is, at each look. */
+const MOST_ASKED = 8
+
+/** How far the tasks of steps that run are, by the step's name; of many tasks the tree counts those that completed. */
+async function progressOf(session: Session, { steps }: Workflow): Promise<StepProgress> {
+  const running = Object.entries(steps).filter(([, { status, task_id }]) => status === 'RUNNING' && task_id)
+  const told = await Promise.all(
+    running.slice(0, MOST_ASKED).map(async ([name, { task_id }]) => {
+      const { progress } = await session.api.json('getTask', { params: { id: task_id ?? '' } })
+      return progress ? [[name, progress] as const] : []
+    }),
+  )
+  return new Map(told.flat())
+}
 
 const show = (session: Session, workflow: Workflow): void =>
   session.show(workflow, () => asText(workflow, session))
@@ -144,8 +161,9 @@ async function watch(session: Session, id: string, giveUpSeconds = Number.POSITI
   let last = ''
   for (let waitMs = FIRST_MS; ; waitMs = Math.min(LONGEST_MS, waitMs * 1.3)) {
     const workflow = await session.api.json('getWorkflow', { params: { id } })
-    const state = JSON.stringify([workflow.status, workflow.steps])
-    const text = session.isJson ? JSON.stringify(workflow) : asText(workflow, session)
+    const progress = session.isJson ? NO_PROGRESS : await progressOf(session, workflow)
+    const state = JSON.stringify([workflow.status, workflow.steps, [...progress]])
+    const text = session.isJson ? JSON.stringify(workflow) : asText(workflow, session, progress)
     if (session.isLive) {
       drawn = redraw(text, drawn)
     } else if (state !== last) session.out(text)

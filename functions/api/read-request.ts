@@ -42,8 +42,22 @@ export async function readBody(shape: BodyShape | undefined, request: HttpReques
   if (shape.isText) return shape.parse?.(request.text())
   const json = shape.isOptional ? request.optionalJson() : request.json()
   if (shape.parse) return shape.parse(json)
+  const lost = namedProto(json, '')
+  // The checker would drop it in silence, and with it a step of a workflow.
+  if (lost !== undefined) throw invalid([{ path: lost, message: 'is a name that nothing can have.' }])
   const schema: Shape = typeof shape.schema === 'function' ? shape.schema() : shape.schema
   return check(schema, withoutNulls(schema, json))
+}
+
+/** @returns the path of a field named `__proto__`, wherever it is. */
+function namedProto(value: unknown, path: string): string | undefined {
+  if (value === null || typeof value !== 'object') return undefined
+  for (const [name, field] of Object.entries(value)) {
+    const place = path === '' ? name : `${path}.${name}`
+    const found = name === '__proto__' ? place : namedProto(field, place)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 /** A body's fields over those of the query: routes that take their input in either. */

@@ -29,6 +29,16 @@ export function workflowStoreContract(
   open: () => Promise<{ readonly store: WorkflowStore; readonly setNow: (now: number) => void }>,
 ): void {
   describe(`workflows in ${name}`, () => {
+    it('steps and signals may be named as every object’s own fields are', async () => {
+      const { store } = await open()
+      const nodes = { constructor: { status: 'RUNNING' }, toString: { status: 'WAITING' } } as const
+      const signals = { constructor: { at: 1, payload: { json: '{}' } } }
+      const odd = workflow('w-odd', { nodes, signals } as never)
+      expect(await store.create(odd)).toEqual({ created: true })
+      expect(await store.get({ tenant: 'acme', id: 'w-odd' })).toEqual(odd)
+      expect(await store.replace(odd, { ...odd, name: 'again' })).toBe(true)
+    })
+
     it('a created one is read back as it was; a second create gives the first', async () => {
       const { store } = await open()
       expect(await store.create(workflow('w1'))).toEqual({ created: true })

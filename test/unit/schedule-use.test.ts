@@ -207,6 +207,18 @@ describe('a schedule', () => {
     }
   })
 
+  it('a task’s start deadline is counted from its planned time, not from when it is submitted ahead', async () => {
+    const { dependencies, rows } = open()
+    await create(
+      dependencies,
+      key,
+      draft({ submission: JSON.stringify({ ...submission, expiresInMs: 5_000 }) }),
+    )
+    await fireSchedule(dependencies, key)
+    expect(rows().length).toBeGreaterThan(0)
+    for (const { runAt = 0, expiresAt } of rows()) expect(expiresAt).toBe(runAt + 5_000)
+  })
+
   it('one each second with jitter is taken back whole', async () => {
     const { dependencies, rows } = open()
     const timing = { kind: 'cron', expression: '* * * * * *', timezone: 'UTC' } as const

@@ -98,6 +98,39 @@ describe('the times of a schedule', () => {
     )
     expect(await describeTiming({ kind: 'rate', everyMs: 90_000, anchor: 0 })).toBe('Every 90 seconds')
   })
+
+  it.each([
+    // Either day is enough, however each is written.
+    ['0 9 1-7 * MON-FRI', 'At 09:00, between day 1 and 7 of the month, or Monday through Friday (UTC)'],
+    ['0 9 L * MON', 'At 09:00, on the last day of the month, or on Monday (UTC)'],
+    ['0 0 29 2 MON', 'At 00:00, on day 29 of the month, or on Monday, only in February (UTC)'],
+    ['0 9 1-7 * +MON', 'At 09:00, between day 1 and 7 of the month, and on Monday (UTC)'],
+    // Shapes that the library of times takes and that of words does not.
+    ['0 0 * * FRI#L', 'At 00:00, on the last Friday of the month (UTC)'],
+    ['? ? ? ? ?', 'Every minute (UTC)'],
+    ['0 9 * * MON#1,WED#3', 'At 09:00, on the first Monday and third Wednesday of the month (UTC)'],
+  ])('%s in words says what fires', async (expression, words) => {
+    checkCron(expression, 'UTC')
+    expect(await describeTiming(cron(expression))).toBe(words)
+  })
+
+  it('never fail for want of words', async () => {
+    expect(await describeTiming(cron('0 0 * * odd'))).toBe('By cron 0 0 * * odd (UTC)')
+  })
+
+  it('skip no day and double none, in zones whose clocks change at midnight, by half an hour, or in Ramadan', () => {
+    for (const timezone of ['Africa/Cairo', 'America/Havana', 'Australia/Lord_Howe', 'Africa/Casablanca'])
+      for (const expression of ['0 0 * * *', '30 0 * * *', '30 2 * * *']) {
+        const days = upcoming(
+          scheduleTimes,
+          { timing: cron(expression, timezone) },
+          at('2026-01-01T12:00:00Z'),
+          366,
+        ).map((one) => new Date(one).toLocaleDateString('en-CA', { timeZone: timezone }))
+        expect([timezone, expression, new Set(days).size]).toEqual([timezone, expression, 366])
+        expect(Date.parse(days.at(-1) ?? '') - Date.parse(days[0] ?? '')).toBe(365 * 86_400_000)
+      }
+  })
 })
 
 describe('a cron expression that is not valid', () => {
@@ -111,10 +144,17 @@ describe('a cron expression that is not valid', () => {
     }
   }
   it.each([
-    ['61 0 * * *', /^cron .*minute/],
-    ['0 25 * * *', /^cron .*hour/],
-    ['0 0 32 * *', /^cron .*day/],
-    ['0 0 * 13 *', /^cron .*month/],
+    ['61 0 * * *', /^cron .*the minute "61" is out of its range/],
+    ['0 25 * * *', /^cron .*the hour "25"/],
+    ['0 0 32 * *', /^cron .*the day of month "32"/],
+    ['0 0 0 * *', /^cron .*the day of month "0" is out of its range/],
+    ['0 0 * 13 *', /^cron .*the month "13"/],
+    ['0 0 * * 8', /^cron .*the day of week "8"/],
+    ['61 0 0 * * *', /^cron .*the second "61"/],
+    ['5/15 * * * *', /^cron .*the minute "5\/15" has a step after a number/],
+    ['0 22-2 * * *', /^cron .*the hour "22-2" goes from a later/],
+    ['0 9 * * Monday', /^cron .*the day of week "Monday"/],
+    ['a b c d e', /^cron .*the minute "a" cannot be read/],
     ['* * *', /five fields.*not 3/],
     ['0 0 0 0 0 0 0', /not 7/],
     ['', /five fields/],

@@ -19,7 +19,7 @@ export const updateScheduleRoute = defineRoute({
   handle: async ({ tenant, base, params: { id }, body }, needs) => {
     const given = TIMING_FIELDS.filter((field) => body[field] !== undefined)
     const schedule = await updateSchedule(needs, keyOf(needs, tenant, id), async (seen) => {
-      const isNewTiming = given.some((field) => field !== 'timezone' || seen.timing.kind !== 'cron')
+      const isNewTiming = given.some((field) => field !== 'timezone')
       const before = Object.entries(bodyOf(seen)).filter(
         ([field]) => !isNewTiming || !(TIMING_FIELDS as readonly string[]).includes(field),
       )

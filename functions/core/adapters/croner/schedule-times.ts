@@ -18,8 +18,8 @@ function parse(expression: string, timezone: string): Cron {
 
 /**
  * Planned times by croner: 5 or 6 fields (seconds first), names, `L`, `#`, `W`. When both day of month and day of week
- * are given, either is enough (POSIX). A time that a daylight-saving change skips moves on by the hour that is missing; one
- * that comes twice fires once for a fixed hour, and at both for `*`.
+ * are given, either is enough (POSIX); with `+` before the day of week both must hold. A time that a daylight-saving change
+ * skips comes when the clock goes on; one that comes twice fires once for a fixed hour, and at both for `*`.
  */
 export const scheduleTimes: ScheduleTimes = {
   next(timing, after) {
@@ -69,8 +69,10 @@ export function checkCron(expression: string, timezone: string): void {
       const cron = new Cron(expression, { paused: true, timezone: 'UTC' })
       if (!cron.nextRun()) errors.push({ path: 'cron', message: `"${expression}" never comes.` })
     } catch (error) {
-      const reason = (error as Error).message.replace(/^CronPattern: /, '').replace(/\.$/, '')
-      errors.push({ path: 'cron', message: `"${expression}" is not valid: ${reason}. Fields: ${FIELDS}.` })
+      errors.push({
+        path: 'cron',
+        message: `"${expression}" is not valid: ${wrongField(expression, error)}.`,
+      })
     }
   }
   if (errors.length)
@@ -79,6 +81,32 @@ export function checkCron(expression: string, timezone: string): void {
       errors.map(({ path, message }) => `${path} ${message}`).join('; '),
       errors,
     )
+}
+
+const NAMES = ['second', 'minute', 'hour', 'day of month', 'month', 'day of week'] as const
+
+/** The library's words name no field at times, or count it from another end: each field is tried alone. */
+function wrongField(expression: string, cause: unknown): string {
+  const fields = expression.trim().split(/\s+/)
+  const names = NAMES.slice(NAMES.length - fields.length)
+  for (const [index, field] of fields.entries())
+    try {
+      new Cron(names.map((_, other) => (other === index ? field : '*')).join(' '), { paused: true })
+    } catch (error) {
+      return `the ${names[index]} "${field}" ${reasonOf(error)}`
+    }
+  return reasonOf(cause)
+}
+
+const reasonOf = (error: unknown): string => {
+  const reason = (error as Error).message.replace(/^CronPattern: (?:Syntax error, )?/, '').replace(/\.$/, '')
+  if (/^Invalid value/.test(reason)) return 'is out of its range'
+  if (/illegal characters|is not a number|is empty|NaN/.test(reason)) return 'cannot be read'
+  if (/^From value/.test(reason))
+    return 'goes from a later to an earlier value; write it as two, with a comma'
+  if (/numeric prefix/.test(reason))
+    return 'has a step after a number; write a range before it, as in 5-59/15'
+  return `is refused (${reason})`
 }
 
 function isTimezone(timezone: string): boolean {
@@ -95,10 +123,52 @@ export async function describeTiming(timing: Timing): Promise<string> {
   if (timing.kind === 'once') return `Once, at ${new Date(timing.at).toISOString()}`
   if (timing.kind === 'rate') return `Every ${spanOf(timing.everyMs)}`
   const { default: cronstrue } = await import('cronstrue')
-  const words = cronstrue
-    .toString(timing.expression, { use24HourTimeFormat: true })
-    .replace(/(day \d+ of the month), and on /, '$1, or on ')
-  return `${words} (${timing.timezone})`
+  const { toString: say } = cronstrue
+  try {
+    return `${wordsOf(timing.expression, (text) => say(text, { use24HourTimeFormat: true }))} (${timing.timezone})`
+  } catch {
+    // What fires need not be told in words: an answer with the schedule in it must not fail.
+    return `By cron ${timing.expression} (${timing.timezone})`
+  }
+}
+
+/** The other library reads a few shapes in another way: `FRI#L` it writes `5L`, and of two days it says "and" where either is enough. */
+function wordsOf(expression: string, say: (expression: string) => string): string {
+  const fields = expression
+    .trim()
+    .split(/\s+/)
+    .map((field) => (field === '?' ? '*' : field))
+  const [weekday = '*', month = '*', day = '*', ...time] = fields.toReversed()
+  const sayWith = (days: string, weekdays: string) =>
+    say([...time.toReversed(), days, month, weekdays].join(' '))
+  const isBoth = weekday.startsWith('+')
+  const plainWeekday = weekday
+    .replace(/^\+/, '')
+    .replace(/#L/gi, 'L')
+    .replace(/\b[A-Z]{3}(?=L)/gi, numberOf)
+  if (day === '*' || plainWeekday === '*') return sayWith(day, plainWeekday)
+  // What both sentences begin and end with is said once.
+  const [left, right] = [sayWith(day, '*').split(', '), sayWith('*', plainWeekday).split(', ')]
+  const before = common(left, right)
+  const after = common(left.slice(before).reverse(), right.slice(before).reverse())
+  const middle = (parts: readonly string[]) => parts.slice(before, parts.length - after).join(', ')
+  return [
+    ...left.slice(0, before),
+    middle(left),
+    `${isBoth ? 'and' : 'or'} ${middle(right).replace(/^only /, '')}`,
+    ...left.slice(left.length - after),
+  ].join(', ')
+}
+
+const numberOf = (name: string): string => {
+  const found = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'].indexOf(name.toUpperCase())
+  return found < 0 ? name : String(found)
+}
+
+const common = (left: readonly string[], right: readonly string[]): number => {
+  let length = 0
+  while (length < Math.min(left.length, right.length) && left[length] === right[length]) length += 1
+  return length
 }
 
 function spanOf(ms: number): string {

@@ -35,6 +35,9 @@ function toRow(workflow: Workflow): Row {
   const { tenant, ttl, ...rest } = workflow
   return {
     ...rest,
+    // The SDK takes an object with a field named `constructor`, as a step may be, for another class's.
+    nodes: new Map(Object.entries(workflow.nodes)),
+    signals: new Map(Object.entries(workflow.signals)),
     owner: tenant,
     // The list index has a partition for each tenant's tasks, and another for its workflows.
     listShard: listPartition(tenant),

@@ -81,11 +81,17 @@ async function fireOne(
 ): Promise<Schedule> {
   const { tenant, id, overlap, lastTaskId } = schedule
   const submission = JSON.parse(schedule.submission) as ScheduledSubmission
+  const { expiresInMs } = submission
+  const runAt = startOf(schedule, plannedAt)
   const { task } = await submitTask(dependencies, {
     ...submission,
     tenant,
     input: withScheduledTime(submission.input, plannedAt),
-    runAt: startOf(schedule, plannedAt),
+    runAt,
+    // It is submitted ahead of its time, and its deadline is counted from that.
+    ...(expiresInMs === undefined
+      ? {}
+      : { expiresInMs: expiresInMs + Math.max(0, runAt - dependencies.clock.now()) }),
     idempotencyKey: firingKey(schedule, plannedAt),
     bodyHash: firingKey(schedule, plannedAt),
     firing: {

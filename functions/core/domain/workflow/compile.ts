@@ -156,7 +156,7 @@ class Compiler {
     if (step.name !== undefined && (!NAME.test(step.name) || RESERVED.includes(step.name)))
       this.#wrong(
         `${path}.name`,
-        `"${step.name}" must begin with a letter and have at most 40 letters, digits, "_" or "-"; ${RESERVED.join(' and ')} are taken.`,
+        `"${step.name.slice(0, 60)}" must begin with a letter and have at most 40 letters, digits, "_" or "-"; ${RESERVED.join(' and ')} are taken.`,
       )
     const base = { name, after, previous: after, ...(step.if ? { if: step.if } : {}) }
     if (step.wait) {
