@@ -9,6 +9,7 @@ import { replaceFile } from '../lib/local/emulator/replace-file.ts'
 import { readStateFile } from '../lib/local/emulator/state-file.ts'
 import type { Runtime } from '../lib/local/runtime.ts'
 import { replaceByThrifty } from './start/allocator.ts'
+import { endOnSignal, STOPPING_MS } from './start/end-on-signal.ts'
 import { unusedNames } from './start/env-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -17,8 +18,6 @@ const STATE = resolve(process.env.TASKRUNNER_STATE?.trim() || join(ROOT, '.taskr
 const ENV_FILE = join(ROOT, '.env')
 const LOCK = join(STATE, 'running.json')
 const DEFAULT_PORT = 3_000
-/** A stop gives what runs 3 s, and the services one. */
-const STOPPING_MS = 6_000
 
 const HELP = `npm start -- [options], npm run dev -- [options]
 
@@ -43,6 +42,7 @@ async function main(): Promise<void> {
   // What it writes holds prompts and answers: for this user alone.
   process.umask(0o077)
   const settings = readSettings()
+  const stopFirst = endOnSignal()
   await refuseSecond()
   const startedAt = performance.now()
   // Imported here: a machine without `npm ci` gets a sentence, not a stack trace.
@@ -81,7 +81,7 @@ async function main(): Promise<void> {
   })
   await mkdir(STATE, { recursive: true })
   await replaceFile(LOCK, JSON.stringify({ pid: process.pid, url: runtime.url }))
-  stopOnSignal(runtime)
+  stopFirst(() => runtime.stop().finally(() => rm(LOCK, { force: true })))
   const banner = bannerText({
     url: runtime.url,
     tookMs: performance.now() - startedAt,
@@ -233,22 +233,6 @@ function explainMissing(cause: NodeJS.ErrnoException): never {
   if (cause.code === 'ERR_MODULE_NOT_FOUND')
     throw new Error(`Packages are missing. Run: npm ci (${cause.message.split('\n')[0]})`)
   throw cause
-}
-
-function stopOnSignal(runtime: Runtime): void {
-  let isStopping = false
-  const stop = async () => {
-    if (isStopping) process.exit(130)
-    isStopping = true
-    console.log('\nStopping. Tasks that run go on at the next start; press Ctrl-C again to stop at once.')
-    // A thread that stands at a breakpoint does not end.
-    setTimeout(() => process.exit(0), STOPPING_MS).unref()
-    await runtime.stop().catch((cause: Error) => console.error(cause.message))
-    await rm(LOCK, { force: true })
-    process.exit(0)
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
 }
 
 main().catch((cause: NodeJS.ErrnoException) => {

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { BUNDLES, type BundleName } from '../functions/contract.ts'
+import { runScript } from './assembly/run-script.ts'
 import { apartBuilder, type Built, builtApart, moved } from './bundle/apart.ts'
 import { isWritten, keyOf } from './bundle/fresh-key.ts'
 import { lean } from './bundle/lean.ts'
@@ -87,14 +86,12 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
 async function generateFiles(): Promise<void> {
   const generator = join(ROOT, 'bin/generate.ts')
   if (!existsSync(generator)) return
-  const { stderr } = await promisify(execFile)(process.execPath, [generator], { cwd: ROOT }).catch(
-    (cause) => {
-      throw new Error(`What is generated from task types and routes cannot be written:\n${cause.stderr}`, {
-        cause,
-      })
-    },
-  )
-  if (stderr.trim() !== '') console.warn(stderr.trim())
+  const warnings = await runScript(generator, [], { cwd: ROOT }).catch((cause: Error) => {
+    throw new Error(`What is generated from task types and routes cannot be written:\n${cause.message}`, {
+      cause,
+    })
+  })
+  if (warnings !== '') console.warn(warnings)
 }
 
 /** An SDK client sends its version and reads nothing else of its package's file, of 2 kB each. */

@@ -70,9 +70,9 @@ function findings(facts: Facts, now: number): readonly Finding[] {
   ]
   if (access instanceof CliError) return [...stage, { check: 'key', level: 'fail', says: access.message }]
   return [
-    ...stage,
-    // Who asks about one task wants its cause, not those of its neighbours before it.
+    // Who asks about one task wants its cause before anything else.
     ...task(facts),
+    ...stage,
     ...registered(facts),
     ...lanes(facts),
     ...workers(facts, now),

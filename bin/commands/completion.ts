@@ -10,34 +10,76 @@ export const addCompletion: AddCommand = (program) => {
     .description('print a completion script: source <(npx taskrunner completion bash)')
     .addArgument(new Argument('<shell>').choices(SHELLS))
     .action((shell: (typeof SHELLS)[number]) => {
-      process.stdout.write(SCRIPTS[shell](wordsOf(program)))
+      process.stdout.write(SCRIPTS[shell](wordsOf(program), valuesOf(program)))
     })
 }
 
-/** Command → its options, and the words its argument may be. */
-type Words = readonly { readonly name: string; readonly does: string; readonly words: readonly string[] }[]
+/** What may follow a command: its own commands and options, and the words its argument may be. */
+export interface Words {
+  readonly name: string
+  readonly does: string
+  readonly words: readonly string[]
+  readonly commands: readonly Words[]
+}
 
-const flags = (command: Command) => command.options.flatMap(({ long }) => (long ? [long] : []))
+/** An option whose values are known: `--lane` and the lanes. */
+type Values = readonly { readonly flags: readonly string[]; readonly values: readonly string[] }[]
 
-export const wordsOf = (program: Command): Words =>
-  program.commands.map((command) => ({
+const longFlags = ({ options }: Command) => options.flatMap(({ long }) => (long ? [long] : []))
+
+export function wordsOf(program: Command): readonly Words[] {
+  const everywhere = [...longFlags(program).filter((flag) => flag !== '--version'), '--help']
+  const read = (command: Command): Words => ({
     name: command.name(),
     does: command.description().replaceAll("'", '’'),
     words: [
-      ...command.commands.map((inner) => inner.name()),
+      ...command.commands.map((own) => own.name()),
       ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
-      ...new Set([command, ...command.commands].flatMap(flags)),
-      ...flags(program).filter((flag) => flag !== '--version'),
-      '--help',
+      ...longFlags(command),
+      ...everywhere,
     ],
-  }))
+    commands: command.commands.map(read),
+  })
+  return program.commands.map(read)
+}
 
-const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], (commands: Words) => string>> = {
-  bash: (commands) => `_taskrunner() {
+function valuesOf(program: Command): Values {
+  const found = new Map<string, { flags: Set<string>; values: Set<string> }>()
+  for (const command of program.commands.flatMap((own) => [own, ...own.commands]))
+    for (const { long, short, argChoices } of command.options) {
+      if (!long || !argChoices) continue
+      const entry = found.get(long) ?? { flags: new Set(), values: new Set() }
+      found.set(long, entry)
+      entry.flags.add(long)
+      if (short) entry.flags.add(short)
+      for (const value of argChoices) entry.values.add(value)
+    }
+  return [...found.values()].map(({ flags, values }) => ({ flags: [...flags], values: [...values] }))
+}
+
+/** `keys create` with its words, for every command that stands below another. */
+const nested = (commands: readonly Words[]) =>
+  commands.flatMap(({ name, commands: own }) =>
+    own.map((below) => ({ ...below, path: [name, below.name] as const })),
+  )
+
+type Script = (commands: readonly Words[], values: Values) => string
+
+const bash: Script = (commands, values) => `_taskrunner() {
   local word="\${COMP_WORDS[COMP_CWORD]}" words="${commands.map(({ name }) => name).join(' ')}"
   if [ "$COMP_CWORD" -gt 1 ]; then
     case "\${COMP_WORDS[1]}" in
 ${commands.map(({ name, words }) => `      ${name}) words="${words.join(' ')}" ;;`).join('\n')}
+    esac
+  fi
+  if [ "$COMP_CWORD" -gt 2 ]; then
+    case "\${COMP_WORDS[1]} \${COMP_WORDS[2]}" in
+${nested(commands)
+  .map(({ path, words }) => `      '${path.join(' ')}') words="${words.join(' ')}" ;;`)
+  .join('\n')}
+    esac
+    case "\${COMP_WORDS[COMP_CWORD-1]}" in
+${values.map(({ flags, values: known }) => `      ${flags.join('|')}) words="${known.join(' ')}" ;;`).join('\n')}
     esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$word"))
@@ -54,17 +96,30 @@ _npx_taskrunner() {
   fi
 }
 complete -o default -F _npx_taskrunner npx
-`,
-  zsh: (commands) => `#compdef taskrunner
+`
+
+const zsh: Script = (commands, values) => `#compdef taskrunner
+# A shell without its completion system gets that first.
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 _taskrunner() {
   if (( CURRENT == 2 )); then
     local -a names=(${commands.map(({ name, does }) => `'${name}:${does.replaceAll(':', '\\:')}'`).join(' ')})
     _describe command names
     return
   fi
+  local -a found=()
   case "$words[2]" in
-${commands.map(({ name, words }) => `    ${name}) compadd -- ${words.join(' ')} ;;`).join('\n')}
+${commands.map(({ name, words }) => `    ${name}) found=(${words.join(' ')}) ;;`).join('\n')}
   esac
+  (( CURRENT > 3 )) && case "$words[2] $words[3]" in
+${nested(commands)
+  .map(({ path, words }) => `    '${path.join(' ')}') found=(${words.join(' ')}) ;;`)
+  .join('\n')}
+  esac
+  case "$words[CURRENT-1]" in
+${values.map(({ flags, values: known }) => `    ${flags.join('|')}) found=(${known.join(' ')}) ;;`).join('\n')}
+  esac
+  compadd -- $found
 }
 compdef _taskrunner taskrunner
 _npx_taskrunner() {
@@ -77,17 +132,37 @@ _npx_taskrunner() {
   fi
 }
 compdef _npx_taskrunner npx
-`,
-  fish: (commands) =>
-    `complete -c taskrunner -n __fish_use_subcommand -f
-${commands
-  .flatMap(({ name, does, words }) => [
-    `complete -c taskrunner -n __fish_use_subcommand -f -a ${name} -d '${does}'`,
-    `complete -c taskrunner -n '__fish_seen_subcommand_from ${name}' -a '${words.join(' ')}'`,
-    `complete -c npx -n '__fish_seen_subcommand_from taskrunner; and not __fish_seen_subcommand_from ${commands.map((other) => other.name).join(' ')}' -f -a ${name} -d '${does}'`,
-    `complete -c npx -n '__fish_seen_subcommand_from taskrunner; and __fish_seen_subcommand_from ${name}' -a '${words.join(' ')}'`,
-  ])
-  .join('\n')}
+`
+
+const fish: Script = (commands, values) => {
+  const names = commands.map(({ name }) => name).join(' ')
+  const seen = '__fish_seen_subcommand_from'
+  const lines = commands.flatMap(({ name, does, words, commands: own }) => {
+    const below = own.map((command) => command.name).join(' ')
+    const self = below ? `${seen} ${name}; and not ${seen} ${below}` : `${seen} ${name}`
+    return [
+      `complete -c taskrunner -n __fish_use_subcommand -f -a ${name} -d '${does}'`,
+      `complete -c taskrunner -n '${self}' -a '${words.join(' ')}'`,
+      `complete -c npx -n '${seen} taskrunner; and not ${seen} ${names}' -f -a ${name} -d '${does}'`,
+      `complete -c npx -n '${seen} taskrunner; and ${self}' -a '${words.join(' ')}'`,
+      ...own.flatMap((command) => {
+        const both = `${seen} ${name}; and ${seen} ${command.name}`
+        return [
+          `complete -c taskrunner -n '${both}' -a '${command.words.join(' ')}'`,
+          `complete -c npx -n '${seen} taskrunner; and ${both}' -a '${command.words.join(' ')}'`,
+        ]
+      }),
+    ]
+  })
+  for (const { flags, values: known } of values) {
+    const [long = '', short] = flags
+    const option = `-l ${long.replace(/^--/, '')}${short ? ` -s ${short.slice(1)}` : ''} -x -a '${known.join(' ')}'`
+    lines.push(`complete -c taskrunner ${option}`, `complete -c npx -n '${seen} taskrunner' ${option}`)
+  }
+  return `complete -c taskrunner -n __fish_use_subcommand -f
+${lines.join('\n')}
 complete -c npx -f -a taskrunner -n __fish_use_subcommand
-`,
+`
 }
+
+const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], Script>> = { bash, zsh, fish }

@@ -1,3 +1,4 @@
+import { Option } from 'commander'
 import { SCOPES } from '../../functions/contract.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { type Paint, table } from '../cli/screen.ts'
@@ -22,7 +23,12 @@ export const addKeys: AddCommand = (program) => {
     .command('create')
     .description('make a key; it is shown this once')
     .argument('<name>', 'who or what uses it')
-    .requiredOption('-s, --scope <scope>', `may come several times: ${SCOPES.join(', ')}`, collect)
+    .addOption(
+      new Option('-s, --scope <scope>', 'may come several times')
+        .choices(SCOPES)
+        .argParser(collect)
+        .makeOptionMandatory(),
+    )
     .option('--tenant <name>', 'whose tasks it reaches; left out, your own')
     .option('--expires-in-days <n>', 'left out, it does not expire', wholeNumber)
     .action(async (name: string, _options: object, command) => {

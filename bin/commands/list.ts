@@ -24,7 +24,11 @@ export const addList: AddCommand = (program) => {
   program
     .command('list')
     .description('list tasks, newest first')
-    .addOption(new Option('-s, --status <status>', STATUSES.join(', ').toLowerCase()).argParser(upper))
+    .addOption(
+      new Option('-s, --status <status>', 'status')
+        .choices(STATUSES.map((status) => status.toLowerCase()))
+        .argParser(upper),
+    )
     .option('-t, --type <name>', 'task type')
     .addOption(new Option('-l, --lane <lane>', 'lane').choices(LANES))
     .option('--tag <word>', 'tag')

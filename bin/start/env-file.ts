@@ -1,6 +1,7 @@
 /** What `.env` has: which names are used, and which somebody probably meant otherwise. */
 import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
+import { keyVariableOf } from '../../functions/contract/providers.ts'
 import { nearestName } from '../../functions/core/domain/nearest-name.ts'
 import { SETTINGS } from '../../lib/assembly/synthesize.ts'
 
@@ -26,14 +27,25 @@ const SLIPS = 3
 
 /** @returns one sentence per name of the file that nothing reads, the file's values never among them. */
 export async function unusedNames(file: string): Promise<readonly string[]> {
-  const text = await readFile(file, 'utf8').catch(() => '')
-  return Object.keys(parseEnv(text)).flatMap((name) => {
-    if (KNOWN.includes(name) || name.endsWith('_API_KEY')) return []
-    const nearest = nearestName(name.toUpperCase(), KNOWN)
+  const given = parseEnv(await readFile(file, 'utf8').catch(() => ''))
+  const known = [...KNOWN, ...keysOfServers(given.MODEL_SERVERS)]
+  return Object.keys(given).flatMap((name) => {
+    if (known.includes(name)) return []
+    const nearest = nearestName(name.toUpperCase(), known)
     return isSlip(name.toUpperCase(), nearest)
       ? [`.env: ${name} is not used. Did you mean ${nearest}?`]
       : [`.env: ${name} is not used.`]
   })
+}
+
+/** Where the keys of further servers stand. What is wrong with the list, the stage's schema has told. */
+function keysOfServers(json: string | undefined): readonly string[] {
+  try {
+    const servers = JSON.parse(json || '[]') as readonly { readonly name?: unknown }[]
+    return servers.flatMap(({ name }) => (typeof name === 'string' ? [keyVariableOf(name)] : []))
+  } catch {
+    return []
+  }
 }
 
 function isSlip(word: string, name: string): boolean {

@@ -4,6 +4,9 @@ import { buildApp } from '../app.ts'
 import { bundleFunctions } from '../bundle.ts'
 import { sourceRootOf } from './derive-assembly.ts'
 
+// Handlers of `exit` end the generator.
+process.on('SIGTERM', () => process.exit(143))
+
 const [outdir = '', bundleRoot = '', kind = ''] = process.argv.slice(2)
 try {
   await bundleFunctions({

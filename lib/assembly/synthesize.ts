@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import { MODEL_VARIABLES } from '../../functions/contract/providers.ts'
 import { readAssembly } from '../local/emulator/template/assembly.ts'
+import { runScript } from './run-script.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -79,13 +78,10 @@ export async function synthesize(
     }
   }
   const script = join(import.meta.dirname, 'synthesize-process.ts')
-  await promisify(execFile)(process.execPath, [script, draft, bundleRoot, kind], {
+  await runScript(script, [draft, bundleRoot, kind], {
     cwd: ROOT,
     // The CDK's own validation of templates is 1.8 s of 2.5; `npm run check` and every deployment have it on.
     env: { ...process.env, ...env, CDK_VALIDATION: 'false' },
-    maxBuffer: 16 * 1024 * 1024,
-  }).catch((cause: { stderr?: string; message: string }) => {
-    throw new Error(cause.stderr?.trim() || cause.message, { cause })
   })
   await rename(draft, directory)
   await dropOld(folder)

@@ -121,6 +121,18 @@ describe('a start', () => {
     await rm(folder, { recursive: true })
   })
 
+  it('a key is used where a server of that name is, and told of where there is none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'env-'))
+    const file = join(folder, '.env')
+    const servers = JSON.stringify([{ name: 'groq', baseUrl: 'https://groq.example/v1', models: ['llama*'] }])
+    await writeFile(file, `MODEL_SERVERS='${servers}'\nGROQ_API_KEY=a\nOPNAI_API_KEY=b\nGROK_API_KEY=c\n`)
+    expect((await unusedNames(file)).toSorted()).toEqual([
+      '.env: GROK_API_KEY is not used. Did you mean GROQ_API_KEY?',
+      '.env: OPNAI_API_KEY is not used. Did you mean OPENAI_API_KEY?',
+    ])
+    await rm(folder, { recursive: true })
+  })
+
   it('calls no setting of the local stage unused', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'env-'))
     const file = join(folder, '.env')

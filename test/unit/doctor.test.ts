@@ -102,8 +102,8 @@ describe('the doctor', () => {
       task: task({ status: 'PENDING' }),
       explanation: { gate: 'paused', message: 'Lane ai is paused.' } as NonNullable<Facts['explanation']>,
     })
-    expect(found.map(({ check }) => check).slice(0, 2)).toEqual(['stage', 'task'])
-    expect(found[1]).toMatchObject({ level: 'fail', todo: 'npx taskrunner resume ai' })
+    expect(found.map(({ check }) => check).slice(0, 2)).toEqual(['task', 'stage'])
+    expect(found[0]).toMatchObject({ level: 'fail', todo: 'npx taskrunner resume ai' })
     expect(found.map(({ check }) => check)).not.toContain('failures')
   })
 

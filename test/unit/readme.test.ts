@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { createProgram } from '../../bin/taskrunner.ts'
 import { STATUSES } from '../../lib/client/types.ts'
 
@@ -98,10 +99,16 @@ describe('the container', () => {
     )
     expect(files.length).toBeGreaterThan(3)
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([])
-    const names = [...readFileSync(join(root, '.env.example'), 'utf8').matchAll(/^([A-Z_]+)=/gm)].map(
-      ([, name = '']) => name,
-    )
-    expect(names.filter((name) => !compose.includes(`\${${name}:-`))).toEqual([])
+    // As a whole: a stage that .env closes must not be open because the container was not told.
+    const { taskrunner } = (
+      parse(compose) as { services: Record<string, { env_file: unknown; environment: object }> }
+    ).services
+    expect(taskrunner?.env_file).toEqual([{ path: '.env', required: false }])
+    // Over the file's: it would listen where nobody reaches it, or lose its state with the container.
+    const [, settings = ''] = /^ENV (.+)$/m.exec(dockerfile) ?? []
+    const fixed = Object.fromEntries(settings.split(' ').map((setting) => setting.split('=')))
+    expect(fixed).toMatchObject({ HOST: '0.0.0.0', PORT: '3000', TASKRUNNER_STATE: '/state' })
+    expect(taskrunner?.environment).toEqual(fixed)
   })
 })
 
