@@ -262,6 +262,31 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
+  it('a redrive of many takes what failed, tells the errors first, and leaves what somebody cancelled', async () => {
+    const { page, faults } = await open()
+    const [failed, cancelled] = await Promise.all([
+      client.submit({ prompt: 'bulk redrive one', model: 'stub-401' }),
+      client.submit({ prompt: 'bulk redrive two', model: 'stub-0', delay_seconds: 600 }),
+    ])
+    expect((await client.done(failed.id)).status).toBe('FAILED')
+    await client.post(`/tasks/${cancelled.id}/cancel`)
+    await page.goto(`${base}/tasks?text=bulk`)
+    await page.getByText('2 of 2').waitFor()
+    await page.getByLabel('Choose all shown').check()
+    await page.getByRole('button', { name: 'Redrive failed …' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('Redrive 1 of 2 tasks?').waitFor()
+    expect(await dialog.locator('tr').allTextContents()).toEqual(
+      expect.arrayContaining(['failed: provider_unauthorized1will be run again', 'cancelled1is left alone']),
+    )
+    await dialog.getByRole('button', { name: 'Redrive 1' }).click()
+    await page.getByText('1 of 1 run again.').waitFor()
+    const epochOf = async (id: string) => (await client.get<{ epoch: number }>(`/tasks/${id}`)).body.epoch
+    expect([await epochOf(failed.id), await epochOf(cancelled.id)]).toEqual([2, 1])
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
   it('a task has a short address, and shows result, input, attempts, log lines', async () => {
     const { page, faults } = await open({ permissions: ['clipboard-read', 'clipboard-write'] })
     const { id } = await client.submit({ prompt: "it's <b>bold</b>", model: 'stub-0' })

@@ -33,6 +33,16 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
   model: { type: 'string', maxLength: 100, description: 'Left empty: the stage’s own.' },
   priority: { type: 'integer', minimum: 0, maximum: 10, description: '8 and above go to the urgent lane.' },
   delay_seconds: { type: 'integer', minimum: 0, description: 'Run later.' },
+  run_at: { type: 'string', maxLength: 40, description: 'Or at this time: 2030-01-01T09:00:00+01:00.' },
+  expires_in_seconds: { type: 'integer', minimum: 1, description: 'Do not start later than this.' },
+  max_attempts: { type: 'integer', minimum: 1, maximum: 10, description: 'First try included.' },
+  timeout_seconds: { type: 'integer', minimum: 1, description: 'Limit of one attempt.' },
+  max_cost_usd: { type: 'number', description: 'The most its model calls may cost.' },
+  concurrency_key: {
+    type: 'string',
+    maxLength: 200,
+    description: 'One at a time of those with the same key.',
+  },
   tags: { type: 'array', description: 'A JSON list of words.' },
 }
 

@@ -7,9 +7,34 @@ import { ask, say } from './parts.tsx'
 type Action = 'retry' | 'cancel'
 
 const AT_ONCE = 4
+/** Ids that one call of the API's list takes. */
+const LOOKED_AT = 100
 
 const can = (action: Action, status: string) =>
   action === 'retry' ? RETRYABLE.includes(status) : !FINAL.includes(status)
+
+/** What may be done with many. A redrive is a retry of what failed alone: what somebody cancelled stays as it is. */
+const OF_MANY = {
+  retry: {
+    word: 'Retry',
+    will: 'run again',
+    action: 'retry',
+    fits: (status: string) => can('retry', status),
+  },
+  redrive: {
+    word: 'Redrive',
+    will: 'run again',
+    action: 'retry',
+    fits: (status: string) => status === 'FAILED',
+  },
+  cancel: {
+    word: 'Cancel',
+    will: 'cancelled',
+    action: 'cancel',
+    fits: (status: string) => can('cancel', status),
+  },
+} as const
+export type ActionOnMany = keyof typeof OF_MANY
 
 export async function actOnOne(action: Action, task: { id: string; status: string }): Promise<void> {
   const isSure = await ask(
@@ -33,31 +58,39 @@ export async function actOnOne(action: Action, task: { id: string; status: strin
   )
 }
 
-/** Shows first what would happen: how many of the chosen are in a state for it. */
-export async function actOnMany(action: Action, ids: readonly string[]): Promise<void> {
-  const statuses = new Map<string, string>()
-  await each(ids, async (id) => {
-    const task = await api<Task>(`/tasks/${id}`).catch(() => undefined)
-    if (task) statuses.set(id, task.status)
+/** Shows first what would happen: how many of the chosen are in a state for it, and with which errors. */
+export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Promise<void> {
+  const { word, will, action, fits } = OF_MANY[kind]
+  const tasks: Task[] = []
+  const parts = Array.from({ length: Math.ceil(ids.length / LOOKED_AT) }, (_, index) =>
+    ids.slice(index * LOOKED_AT, (index + 1) * LOOKED_AT).join(','),
+  )
+  const look = each(parts, async (part) => {
+    tasks.push(...(await api<{ tasks: readonly Task[] }>(`/tasks?ids=${part}`)).tasks)
   })
-  const fitting = ids.filter((id) => can(action, statuses.get(id) ?? ''))
-  const counts = Map.groupBy(statuses.values(), (status) => status)
-  const word = action === 'retry' ? 'Retry' : 'Cancel'
+  const isLost = await look.then(
+    () => false,
+    (cause: Error) => {
+      say(cause.message, true)
+      return true
+    },
+  )
+  if (isLost) return
+  const fitting = tasks.filter(({ status }) => fits(status))
+  const groups = Map.groupBy(tasks, ({ status, error }) =>
+    status === 'FAILED' && error ? `failed: ${error.code}` : status.toLowerCase(),
+  )
   const isSure = await ask({
     title: `${word} ${fitting.length} of ${ids.length} tasks?`,
     body: (
       <>
         <table>
           <tbody>
-            {[...counts].map(([status, same]) => (
-              <tr key={status}>
-                <td>{status.toLowerCase()}</td>
+            {[...groups].map(([name, same]) => (
+              <tr key={name}>
+                <td>{name}</td>
                 <td class="number">{same.length}</td>
-                <td>
-                  {can(action, status)
-                    ? `will be ${action === 'retry' ? 'run again' : 'cancelled'}`
-                    : 'is left alone'}
-                </td>
+                <td>{fits(same[0]?.status ?? '') ? `will be ${will}` : 'is left alone'}</td>
               </tr>
             ))}
           </tbody>
@@ -66,27 +99,26 @@ export async function actOnMany(action: Action, ids: readonly string[]): Promise
       </>
     ),
     ...(fitting.length > 0
-      ? { action: action === 'retry' ? `Retry ${fitting.length}` : `Cancel ${fitting.length} tasks` }
+      ? { action: kind === 'cancel' ? `Cancel ${fitting.length} tasks` : `${word} ${fitting.length}` }
       : {}),
-    isDangerous: action === 'cancel',
+    isDangerous: kind === 'cancel',
   })
   if (!isSure) return
   let done = 0
   let lost = ''
-  await each(fitting, (id) =>
-    api(`/tasks/${id}/${action}`, {}).then(
-      () => {
-        done += 1
-      },
-      (cause: Error) => {
-        lost = cause.message
-      },
-    ),
+  await each(
+    fitting.map(({ id }) => id),
+    (id) =>
+      api(`/tasks/${id}/${action}`, {}).then(
+        () => {
+          done += 1
+        },
+        (cause: Error) => {
+          lost = cause.message
+        },
+      ),
   )
-  say(
-    `${done} of ${fitting.length} ${action === 'retry' ? 'run again' : 'cancelled'}.${lost ? ` ${lost}` : ''}`,
-    lost !== '',
-  )
+  say(`${done} of ${fitting.length} ${will}.${lost ? ` ${lost}` : ''}`, lost !== '')
 }
 
 interface Redrive {

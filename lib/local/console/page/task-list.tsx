@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { TaskRow } from '../task-index.ts'
 import { money, STATUSES, useData } from './client.ts'
 import { Age, durationOf, Failure, Status } from './parts.tsx'
-import { actOnMany, idsOf } from './task-actions.tsx'
+import { type ActionOnMany, actOnMany, idsOf } from './task-actions.tsx'
 
 interface Found {
   readonly rows: readonly TaskRow[]
@@ -85,7 +85,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
     if (!next.delete(id)) next.add(id)
     setChosen(next)
   }
-  const act = async (action: 'retry' | 'cancel') => {
+  const act = async (action: ActionOnMany) => {
     await actOnMany(action, [...chosen])
     setChosen(new Set())
     again()
@@ -180,6 +180,9 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
           )}
           <button type="button" class="primary" onClick={() => void act('retry')}>
             Retry …
+          </button>
+          <button type="button" onClick={() => void act('redrive')}>
+            Redrive failed …
           </button>
           <button type="button" onClick={() => void act('cancel')}>
             Cancel …
