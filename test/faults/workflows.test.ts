@@ -8,7 +8,7 @@ import type { Death } from '../fixtures/mortal.ts'
 import { makeWorkflowWorld, TENANT } from '../fixtures/workflow-world.ts'
 import { expectedStates, type Outcomes } from './kit/expected-states.ts'
 
-const KINDS = ['task', 'each', 'if', 'wait', 'refused'] as const
+const KINDS = ['task', 'each', 'if', 'wait', 'refused', 'rescue'] as const
 
 /** Named steps, each after some of those before it. */
 const named = fc
@@ -26,6 +26,11 @@ const named = fc
       const first = before[0]
       const input = { number, from: before.map((one) => ({ $from: `${one}.result` })) }
       const task = { type: 'test.run', after: before, input }
+      // It does without what failed.
+      if (kind === 'rescue') {
+        const instead = before.map((one) => ({ $from: `${one}.result.number`, default: -1 }))
+        return [`s${index}`, { ...task, input: { number, rescues: true, from: instead } }]
+      }
       if (kind === 'wait') return [`s${index}`, waiting(`go${index % 3}`, number, before)]
       if (kind === 'each' && first)
         return [`s${index}`, { ...task, input: { number, item: { $each: `${first}.result.list` } } }]

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scheduleTimes } from '../../functions/core/adapters/croner/schedule-times.ts'
 import { meetOverlap } from '../../functions/core/application/run/meet-overlap.ts'
@@ -13,6 +14,7 @@ import {
 } from '../../functions/core/application/schedule/change-schedule.ts'
 import { fireSchedule } from '../../functions/core/application/schedule/fire-schedule.ts'
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
+import type { Schedule } from '../../functions/core/domain/schedule.ts'
 import type { Task, TaskKey } from '../../functions/core/domain/task.ts'
 import { claim, complete } from '../../functions/core/domain/transitions.ts'
 import { queuePorts } from '../fixtures/memory-queue.ts'
@@ -254,6 +256,58 @@ describe('a schedule', () => {
     await runSchedule(dependencies, key)
     await runSchedule(dependencies, key)
     expect(rows()).toHaveLength(3)
+  })
+
+  it('each planned time runs once, as it is wanted by then, and none while paused, whatever is changed and whoever dies', async () => {
+    const steps = fc.array(
+      fc.record({
+        act: fc.constantFrom('pause', 'resume', 'task', 'name', 'none', 'none'),
+        death: fc.option(fc.record({ atCall: fc.integer({ min: 1, max: 12 }), isApplied: fc.boolean() })),
+      }),
+      { minLength: 3, maxLength: 24 },
+    )
+    await fc.assert(
+      fc.asyncProperty(steps, async (list) => {
+        const { world, dependencies, schedules, store, rows } = open()
+        await create(dependencies, key, draft())
+        // Ten seconds off the minute, and then every twenty: no act meets a planned time.
+        await world.clock.advance(60_000 - (world.clock.now() % 60_000) + 10_000)
+        const expected = new Map<number, string>()
+        let wanted = 'first'
+        const submissionOf = (input: string) => JSON.stringify({ ...submission, input })
+        await updateSchedule(dependencies, key, async () => draft({ submission: submissionOf(wanted) }))
+        for (const [index, { act, death }] of list.entries()) {
+          if (act === 'pause') await pauseSchedule(dependencies, key)
+          if (act === 'resume') await resumeSchedule(dependencies, key)
+          if (act === 'task') wanted = `input ${index}`
+          if (act === 'task' || act === 'name')
+            await updateSchedule(dependencies, key, async () =>
+              draft({ name: `name ${index}`, submission: submissionOf(wanted) }),
+            )
+          const life = new Life(death ?? undefined, world.clock.sleep)
+          void fireSchedule(
+            {
+              ...dependencies,
+              store: life.wrap(store),
+              schedules: life.wrap(schedules),
+              ...queuePorts(life.wrap(world.queue)),
+            },
+            key,
+          )
+          await world.clock.settle()
+          if (death) await fireSchedule(dependencies, key)
+          const { isPaused } = (await schedules.get(key)) as Schedule
+          const minute = Math.ceil(world.clock.now() / 60_000) * 60_000
+          await world.clock.advance(20_000)
+          if (world.clock.now() > minute && !isPaused) expected.set(minute, JSON.stringify(wanted))
+        }
+        const ran = rows().filter(
+          ({ status, runAt = 0 }) => status !== 'CANCELLED' && runAt <= world.clock.now(),
+        )
+        expect(ran.map(({ runAt, input }) => [runAt, 'json' in input && input.json])).toEqual([...expected])
+      }),
+      { numRuns: 150 },
+    )
   })
 
   it('a change counts from now, a delete leaves nothing to come, a run is beside the plan', async () => {

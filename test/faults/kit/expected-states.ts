@@ -38,7 +38,8 @@ function expectedEnd(
   endOf: (name: string) => Expected,
 ): Expected {
   const before = node.after.map(endOf)
-  if (before.some(({ status, isUpstream }) => status === 'FAILED' || isUpstream))
+  const isRescue = node.kind === 'task' && (node.task.input as { rescues?: boolean }).rescues === true
+  if (!isRescue && before.some(({ status, isUpstream }) => status === 'FAILED' || isUpstream))
     return { status: 'SKIPPED', isUpstream: true }
   if (node.kind === 'wait') {
     if (signals.has(node.signal)) return { status: 'COMPLETED', result: { number: 1, items: 1 } }

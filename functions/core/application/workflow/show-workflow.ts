@@ -68,7 +68,12 @@ export async function showWorkflow(
         size === 1 && !isMany ? ids.derivedTaskId(workflow.tenant, stepKey(workflow.id, node.name, 0)) : null,
     }
   })
-  const tasks = Object.values(workflow.nodes).reduce((sum, { size = 0, started = size }) => sum + started, 0)
+  // What is made is noted some hundreds at a time; what has ended was made.
+  const tasks = steps.reduce(
+    (sum, { state: { size = 0, started = size }, completed, failed }) =>
+      sum + Math.max(started, completed + failed),
+    0,
+  )
   return { workflow, steps, tasks, costMicroUsd }
 }
 

@@ -77,7 +77,7 @@ export async function startTasks(
         `Each of its ${size} tasks would get a copy of ${Math.round(bytes / 1_000)} kB. Refer to what each needs, or pass files.`,
       )
     const until = Math.min(size, from + CHUNK)
-    let refused: RequestError | undefined
+    let refused: { readonly error: RequestError; readonly index: number } | undefined
     const made = await sideBySide(
       until,
       async (index) => {
@@ -87,7 +87,7 @@ export async function startTasks(
           if (!(error instanceof RequestError)) throw error
           // Places come free as others end; the workflow waits for them. Money does not come by waiting.
           if (error.code === 'limit_reached') throw new UnavailableError(error.message, { cause: error })
-          refused ??= error
+          refused ??= { error, index }
         }
       },
       from,
@@ -99,8 +99,12 @@ export async function startTasks(
         status: 'FAILED',
         finishedAt: clock.now(),
         error: {
-          code: refused.code === 'budget_exhausted' ? refused.code : 'invalid_step',
-          message: refused.message.slice(0, STEP_MESSAGE),
+          code: refused.error.code === 'budget_exhausted' ? refused.error.code : 'invalid_step',
+          message:
+            `${size > 1 ? `Task ${refused.index + 1} of ${size}: ` : ''}${refused.error.message}`.slice(
+              0,
+              STEP_MESSAGE,
+            ),
           retryable: false,
         },
       })
