@@ -25,6 +25,10 @@ export interface MetricDefinition {
   readonly value?: string
   /** Only events whose field says so. */
   readonly when?: { readonly field: string; readonly is: string }
+  /** A zero says nothing: it is not sent, and not paid for. Alarms on it take what is missing for good. */
+  readonly skipsZero?: true
+  /** Seen in few hours of a month, and paid for those alone. */
+  readonly isRare?: true
   /** Each list is one set of dimensions that the value is kept under. */
   readonly dimensions: readonly (readonly Dimension[])[]
   readonly means: string
@@ -77,6 +81,7 @@ export const METRICS = [
     unit: 'Count',
     events: ['task.failed'],
     when: { field: 'code', is: 'content_refused' },
+    isRare: true,
     dimensions: [[]],
     means: 'Of these, tasks whose prompt a model would not answer.',
   }),
@@ -91,6 +96,7 @@ export const METRICS = [
     name: 'Parked',
     unit: 'Count',
     events: ['task.parked'],
+    isRare: true,
     dimensions: [['Lane']],
     means: 'Times that a task was put off because its provider does not answer; no attempt is spent.',
   }),
@@ -105,6 +111,7 @@ export const METRICS = [
     name: 'Expired',
     unit: 'Count',
     events: ['task.expired'],
+    isRare: true,
     dimensions: [['Lane']],
     means: 'Tasks that were not started by their deadline.',
   }),
@@ -112,6 +119,7 @@ export const METRICS = [
     name: 'WorkflowsStarted',
     unit: 'Count',
     events: ['workflow.submitted'],
+    isRare: true,
     dimensions: [[]],
     means: 'Workflows accepted.',
   }),
@@ -119,6 +127,7 @@ export const METRICS = [
     name: 'WorkflowsCompleted',
     unit: 'Count',
     events: ['workflow.completed'],
+    isRare: true,
     dimensions: [[]],
     means: 'Workflows that ended well.',
   }),
@@ -126,6 +135,7 @@ export const METRICS = [
     name: 'WorkflowsFailed',
     unit: 'Count',
     events: ['workflow.failed'],
+    isRare: true,
     dimensions: [[]],
     means: 'Workflows that failed.',
   }),
@@ -133,6 +143,7 @@ export const METRICS = [
     name: 'SchedulesFired',
     unit: 'Count',
     events: ['schedule.fired'],
+    isRare: true,
     dimensions: [[]],
     means: 'Tasks that schedules made.',
   }),
@@ -189,6 +200,7 @@ export const METRICS = [
     unit: 'Count',
     events: ['task.stopped'],
     when: { field: 'code', is: 'lease_lost' },
+    isRare: true,
     dimensions: [[]],
     means: 'Attempts that another attempt took the task from: work paid twice.',
   }),
@@ -212,6 +224,7 @@ export const METRICS = [
       'http.failed',
     ],
     when: { field: 'code', is: 'misconfigured' },
+    isRare: true,
     dimensions: [[]],
     means: 'Calls that AWS refused: a right, a resource or a key is not as deployed.',
   }),
@@ -220,9 +233,11 @@ export const METRICS = [
     unit: 'Seconds',
     events: ['lane.swept'],
     value: 'oldest_due_seconds',
+    skipsZero: true,
+    isRare: true,
     dimensions: [['Lane']],
     means:
-      'How long the most overdue task of a lane has been overdue; 0 when none is, and while the lane is paused.',
+      'How long the most overdue task of a lane has been overdue; nothing when none is, and while the lane is paused.',
   }),
   define({
     name: 'Heartbeat',
@@ -236,6 +251,8 @@ export const METRICS = [
     unit: 'Count',
     events: ['sweep.finished'],
     value: 'resent',
+    skipsZero: true,
+    isRare: true,
     dimensions: [[]],
     means: 'Messages that were lost and sent again.',
   }),
@@ -244,6 +261,8 @@ export const METRICS = [
     unit: 'Count',
     events: ['sweep.finished'],
     value: 'taken_over',
+    skipsZero: true,
+    isRare: true,
     dimensions: [[]],
     means: 'Attempts whose worker died, given to another.',
   }),
@@ -266,6 +285,7 @@ export const METRICS = [
     name: 'CircuitOpened',
     unit: 'Count',
     events: ['circuit.opened'],
+    isRare: true,
     dimensions: [[]],
     means: 'Pauses of the calls to a provider that kept failing.',
   }),
@@ -290,6 +310,7 @@ export const METRICS = [
     unit: 'Percent',
     events: ['budget.high', 'budget.exhausted'],
     value: 'used_percent',
+    isRare: true,
     dimensions: [[]],
     means: 'Of a tenant’s budget, spent and held together, from 80 % on; the log line says whose.',
   }),
@@ -297,6 +318,7 @@ export const METRICS = [
     name: 'WebhooksFailed',
     unit: 'Count',
     events: ['webhook.failed'],
+    isRare: true,
     dimensions: [[]],
     means: 'Webhook deliveries that were given up after a day, or whose receiver said that it is gone.',
   }),
@@ -322,19 +344,27 @@ export function toEmbeddedMetrics(
   now: number,
 ): Fields | undefined {
   const values: Record<string, number> = {}
-  const directives: object[] = []
+  const metricsOf = new Map<string, { Name: string; Unit: Unit }[]>()
   const used = new Set<Dimension>()
-  for (const { name, unit, events, value, when, dimensions } of METRICS as readonly MetricDefinition[]) {
+  for (const definition of METRICS as readonly MetricDefinition[]) {
+    const { name, unit, events, value, when, dimensions, skipsZero } = definition
     if (!events.includes(event) || (when && fields[when.field] !== when.is)) continue
     const number = value === undefined ? 1 : fields[value]
-    if (typeof number !== 'number' || !Number.isFinite(number)) continue
+    if (typeof number !== 'number' || !Number.isFinite(number) || (skipsZero && number === 0)) continue
     const known = dimensions.filter((set) => set.every((dimension) => isLabel(fields[DIMENSIONS[dimension]])))
     if (known.length === 0) continue
     for (const dimension of known.flat()) used.add(dimension)
     values[name] = number
-    directives.push({ Namespace: namespace, Dimensions: known, Metrics: [{ Name: name, Unit: unit }] })
+    // One directive for all that are kept alike: each is some 90 bytes of every such line.
+    const alike = JSON.stringify(known)
+    metricsOf.set(alike, [...(metricsOf.get(alike) ?? []), { Name: name, Unit: unit }])
   }
-  if (directives.length === 0) return undefined
+  if (metricsOf.size === 0) return undefined
+  const directives = [...metricsOf].map(([alike, Metrics]) => ({
+    Namespace: namespace,
+    Dimensions: JSON.parse(alike),
+    Metrics,
+  }))
   const labels = Object.fromEntries([...used].map((dimension) => [dimension, fields[DIMENSIONS[dimension]]]))
   return { ...labels, ...values, _aws: { Timestamp: now, CloudWatchMetrics: directives } }
 }

@@ -161,7 +161,14 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [
+      ENV.auth,
+      ENV.iamCallers,
+      ENV.auditDays,
+      ENV.corsOrigins,
+      ENV.timingScale,
+      ENV.tenantLimits,
+    ],
     // Query on the table itself: a tenant's schedules are items of one partition.
     table: [
       'dynamodb:BatchGetItem',

@@ -1,5 +1,6 @@
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import type { Construct } from 'constructs'
+import type { StageSettings } from '../stages/stage-schema.ts'
 
 interface GatewayProblem {
   readonly status: number
@@ -16,6 +17,11 @@ const keyRefused: GatewayProblem = {
   detail: 'A valid API key is needed. Send it in the header x-api-key.',
 }
 const refused = { ...keyRefused, detail: 'This request is not allowed.' }
+/** The fallback for 4xx below states a status, which the gateway then gives to every type that has no answer of its own. */
+const signatureRefused = {
+  ...refused,
+  detail: 'The signature is wrong or too old. Sign the request anew, with credentials that are valid now.',
+}
 const malformed = { status: 400, code: 'malformed_request', title: 'Malformed request' }
 const unavailable = {
   status: 503,
@@ -49,6 +55,8 @@ export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
     detail: 'Keys cannot be checked now. The request may be sent again.',
   },
   ACCESS_DENIED: refused,
+  INVALID_SIGNATURE: signatureRefused,
+  EXPIRED_TOKEN: signatureRefused,
   WAF_FILTERED: refused,
   THROTTLED: {
     status: 429,
@@ -98,13 +106,24 @@ export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
   },
 }
 
+/** Where callers sign, every path and method exists, so that what misses a token is a request without a signature. */
+const UNSIGNED: Readonly<Record<string, GatewayProblem>> = {
+  MISSING_AUTHENTICATION_TOKEN: {
+    status: 401,
+    code: 'unauthorized',
+    title: 'Unauthorized',
+    detail: 'The request is not signed. Sign it with AWS credentials (Signature Version 4).',
+  },
+}
+
 /** Gives an API the answers above. */
 export function addGatewayProblems(
   scope: Construct,
   restApi: apigateway.IRestApi,
-  corsOrigins: readonly string[] = [],
+  { corsOrigins, auth }: Pick<StageSettings['api'], 'corsOrigins' | 'auth'>,
 ): void {
-  for (const [type, { retryAfterSeconds, ...problem }] of Object.entries(GATEWAY_PROBLEMS))
+  const problems = auth === 'iam' ? { ...GATEWAY_PROBLEMS, ...UNSIGNED } : GATEWAY_PROBLEMS
+  for (const [type, { retryAfterSeconds, ...problem }] of Object.entries(problems))
     new apigateway.GatewayResponse(scope, type, {
       restApi,
       type: apigateway.ResponseType.of(type),

@@ -116,7 +116,10 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
     ['ssm:GetParameter'],
     keyed.map((name) => parameterArn(target, stage, keyParameterOf(name))),
   )
-  target.allow(['kms:Decrypt'], models.keysKmsArn && keyed.length > 0 ? [models.keysKmsArn] : [])
+  // By Parameter Store alone: what else is under the same key, in a bucket or a queue of others, stays closed.
+  target.allow(['kms:Decrypt'], models.keysKmsArn && keyed.length > 0 ? [models.keysKmsArn] : [], {
+    StringEquals: { 'kms:ViaService': `ssm.${stack.region}.${stack.urlSuffix}` },
+  })
   const place = { partition: stack.partition, region: stack.region, account: stack.account }
   target.allow(
     ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'],

@@ -23,7 +23,8 @@ export class PayloadBucket extends Construct {
       protection,
       payloadExpiryDays,
       dataKmsArn,
-    }: Pick<StageSettings, 'protection' | 'payloadExpiryDays' | 'dataKmsArn'>,
+      api,
+    }: Pick<StageSettings, 'protection' | 'payloadExpiryDays' | 'dataKmsArn' | 'api'>,
   ) {
     super(scope, id)
     this.bucket = new s3.Bucket(this, 'Bucket', {
@@ -38,6 +39,7 @@ export class PayloadBucket extends Construct {
           }
         : { encryption: s3.BucketEncryption.S3_MANAGED }),
       enforceSSL: true,
+      ...corsOf(api.corsOrigins),
       lifecycleRules: [
         {
           prefix: PAYLOAD_PREFIX,
@@ -62,5 +64,25 @@ export class PayloadBucket extends Construct {
   payloadArnIn(reader: Construct): string {
     const seen = Stack.of(reader).resolve(Stack.of(this).exportValue(this.bucket.bucketArn))
     return `${seen['Fn::ImportValue']}/${PAYLOAD_PREFIX}*`
+  }
+}
+
+/**
+ * A page that may call the API uploads to the bucket itself, by a link of the API, and reads files by one. A browser asks the
+ * bucket first, which lets nobody in until it is told whom. The link is the right; this is about who may use it from a page.
+ */
+function corsOf(corsOrigins: readonly string[]): Pick<s3.BucketProps, 'cors'> {
+  if (corsOrigins.length === 0) return {}
+  return {
+    cors: [
+      {
+        allowedOrigins: [...corsOrigins],
+        allowedMethods: [s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT],
+        // What counts is signed into the link; what a page's library adds beside it changes nothing.
+        allowedHeaders: ['*'],
+        exposedHeaders: ['Content-Disposition', 'Content-Length', 'Content-Range', 'ETag'],
+        maxAge: 3_000,
+      },
+    ],
   }
 }

@@ -84,11 +84,14 @@ export class TaskApi extends Construct {
         identitySources: [],
         resultsCacheTtl: Duration.seconds(0),
       })
+    // The CDK writes an empty text, which is a source without a name; a gateway that keeps nothing needs none.
+    const authorization = this.#authorizer?.node.defaultChild as apigateway.CfnAuthorizer | undefined
+    authorization?.addPropertyDeletionOverride('IdentitySource')
     // The id stays: under another one CloudFormation makes the domain anew, which fails while the old one has its name.
     new ApiEndpoint(this, 'Door', this.api, stage.api)
     if (stage.api.setsAccountLogRole) this.#setAccountLogRole()
     this.#addRoutes()
-    addGatewayProblems(this.#child('Problems'), this.api as apigateway.IRestApi, stage.api.corsOrigins)
+    addGatewayProblems(this.#child('Problems'), this.api as apigateway.IRestApi, stage.api)
     for (const [bundle, target] of Object.entries(functions))
       target.live.addPermission('Gateway', {
         principal: new iam.ServicePrincipal('apigateway.amazonaws.com'),
@@ -106,20 +109,23 @@ export class TaskApi extends Construct {
 
   #addRoutes(): void {
     const openPaths = new Set<string>()
+    const routed = new Set<string>()
     for (const route of ROUTES) {
       const isDocs = isDocsPath(route.path)
       if (isDocs && this.#docs === 'off') continue
       const resource = this.api.root.resourceForPath(`${API_BASE}${route.path}`)
       const isOpen = route.scope === 'open' && !(isDocs && this.#docs === 'key')
       if (isOpen) openPaths.add(resource.path)
+      routed.add(resource.path)
       this.#addMethod(resource, route.method, route.function, isOpen, route.isStreamed)
       if (route.method === 'GET') this.#addMethod(resource, 'HEAD', route.function, isOpen, route.isStreamed)
     }
     this.api.root.addResource('{proxy+}')
     for (const resource of this.#resources()) {
-      this.#addMethod(resource, 'ANY', 'api-public', openPaths.has(resource.path))
-      // A browser asks before it sends the key.
-      if (this.#hasPreflights) this.#addMethod(resource, 'OPTIONS', 'api-public', true)
+      // A browser asks before it sends the key. Not by an OPTIONS beside it: sixty methods more, and a stage with a canary would have
+      // more than the 500 resources of a stack. Whoever asks without a key learns that a method does not exist, as in the document.
+      const isAsked = this.#hasPreflights && routed.has(resource.path)
+      this.#addMethod(resource, 'ANY', 'api-public', isAsked || openPaths.has(resource.path))
     }
   }
 
@@ -227,6 +233,8 @@ const ACCESS_LOG = apigateway.AccessLogFormat.custom(
     resource: '$context.resourcePath',
     status: '$context.status',
     apiKeyId: '$context.identity.apiKeyId',
+    // Id of a key of ours; of refused and throttled requests, which no function sees, this line is all there is.
+    keyId: '$context.authorizer.principalId',
     sourceIp: '$context.identity.sourceIp',
     responseBytes: '$context.responseLength',
     latencyMs: '$context.responseLatency',

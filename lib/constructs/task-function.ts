@@ -8,6 +8,7 @@ import { type BundleName, ENV, type EnvName } from '../../functions/contract.ts'
 import { nearestName } from '../stages/nearest-name.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
+import { checkEnvironmentSize } from './environment-size.ts'
 import { FUNCTION_ACCESS } from './function-access.ts'
 
 export interface TaskFunctionProps {
@@ -25,6 +26,8 @@ export interface TaskFunctionProps {
    * themselves: a workflow has at most 500 steps, a delivery a limited number of tries.
    */
   readonly mayFollowItself?: true
+  /** It is called once for every request, and nobody reads how long that took: without Lambda's own two lines, 500 bytes. */
+  readonly isQuiet?: boolean
 }
 
 /**
@@ -55,6 +58,11 @@ export class TaskFunction extends Construct {
       description: props.description,
     })
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn])
+    const environment = {
+      ...checkEnvironment(bundle, { ...props.environment, ...stageWide(stage, bundle) }),
+      ...SOURCE_MAPS[bundle],
+    }
+    checkEnvironmentSize(this, bundle, environment)
     if (tracing !== 'off') this.allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], ['*'])
     this.function = new lambda.Function(this, 'Function', {
       runtime: lambda.Runtime.NODEJS_24_X,
@@ -69,15 +77,9 @@ export class TaskFunction extends Construct {
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
-      // REPORT lines, to which the runbook leads for memory and cold starts, are INFO: about 300 bytes an invocation.
-      systemLogLevelV2: lambda.SystemLogLevel.INFO,
-      environment: {
-        ...checkEnvironment(bundle, {
-          ...props.environment,
-          ...stageWide(stage, bundle),
-        }),
-        ...SOURCE_MAPS[bundle],
-      },
+      // REPORT lines, to which the runbook leads for memory and cold starts, are INFO.
+      systemLogLevelV2: props.isQuiet ? lambda.SystemLogLevel.WARN : lambda.SystemLogLevel.INFO,
+      environment,
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
       ...(props.mayFollowItself ? { recursiveLoop: lambda.RecursiveLoop.ALLOW } : {}),
       // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A

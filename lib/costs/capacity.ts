@@ -6,8 +6,8 @@ import { laneRate, REQUESTS_PER_TASK } from './estimate.ts'
 const PARTITION_WRITE_UNITS = 1_000
 /** Invocations at once of an account that never asked for more: docs.aws.amazon.com/lambda, "Quotas". */
 const ACCOUNT_CONCURRENCY = 1_000
-/** Writes of the due index: put, claim and end (one entry in place of another), away when the end is counted; and each heartbeat moves an entry. */
-const DUE_WRITES = 6
+/** Writes of the due index: put, claim (one entry in place of another), end, away when the end is counted; and each heartbeat moves an entry. */
+const DUE_WRITES = 5
 /** Writes of the list index: put, and each change of what it projects; of the state index: put, and away at the end. */
 const CHANGES = 2
 export const listWrites = (include: readonly string[] = TABLE.listIndex.include): number =>

@@ -1,6 +1,6 @@
 import { ATTEMPT, TIMING } from '../../functions/contract/timing.ts'
 import { LANES, TABLE } from '../../functions/contract.ts'
-import { type Dimension, METRICS } from '../../functions/metrics.ts'
+import { type Dimension, METRICS, type MetricDefinition } from '../../functions/metrics.ts'
 import type { LaneSettings, StageSettings } from '../stages/stage-schema.ts'
 import { PRICES } from './prices.ts'
 import { type SlotUse, simulateSlots } from './slots.ts'
@@ -33,8 +33,8 @@ export const WRITE_UNITS = {
   submitted: 4,
   /** The row, and a due entry in place of another. */
   claimed: 3,
-  /** The row, a due entry in place of another, and the entry of its state. */
-  ended: 6,
+  /** The row, its due entry as it stands, and the entry of its state. */
+  ended: 5,
   /** The row, and its due entry. */
   counted: 4,
 } as const
@@ -45,10 +45,12 @@ const SWEEP_SECONDS = 0.2
 /** A heartbeat writes row and due index. */
 const HEARTBEAT_UNITS = 4
 /** The five lines of a task, as long as they are: submitted, claimed, called, completed with its metrics, answered. */
-const LOG_BYTES = 3_344
-/** One line of the access log a request, one report an invocation. */
-const ACCESS_BYTES = 300
-const REPORT_BYTES = 300
+const LOG_BYTES = 3_200
+/** One line of the access log a request; Lambda's own of an invocation, its start and its report. */
+const ACCESS_BYTES = 330
+const REPORT_BYTES = 500
+/** A key that the authorizer knows already; it writes no lines of Lambda's. */
+const AUTHORIZER_SECONDS = 0.004
 /** A row with its two index entries, prompt of 200 B, answer of 1 kB. */
 const ROW_BYTES = 2_400
 /** What leaves for the caller: three answers with their headers. */
@@ -56,6 +58,8 @@ const ANSWER_BYTES = 3 * 2_000
 /** Long polls of an idle event source: five pollers, 20 s each. */
 const POLLERS = 5
 const IDLE_POLLS_PER_SECOND = POLLERS / 20
+/** Queues that feed a function: the lanes', that of workflows, that of webhooks. */
+const FED_QUEUES = LANES.length + 2
 /** A worker takes nothing more when it has no time for an attempt of this length, a poll, and its reserve. */
 const LONGEST_SECONDS = 240 + 2 + ATTEMPT.reserveMs / 1_000
 
@@ -69,6 +73,9 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   const use = slotUse(stage.lanes.ai, tasks / SECONDS_PER_MONTH, seconds)
   const requests = tasks * REQUESTS_PER_TASK
   const apiGb = stage.api.memoryMb / 1_024
+  const hasAuthorizer = stage.api.auth === 'keys'
+  const calls = hasAuthorizer ? 2 : 1
+  const apiSeconds = API_SECONDS + (hasAuthorizer ? AUTHORIZER_SECONDS : 0)
   const beats = Math.floor(seconds / (TIMING.heartbeatMs / 1_000))
   const own = Object.values(WRITE_UNITS).reduce((sum, units) => sum + units, TALLY_UNITS)
   const writes = own + beats * HEARTBEAT_UNITS
@@ -86,7 +93,7 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   const scanUnits = (storedGb * 1e9) / 8_192
   const canary = stage.api.hasCanary ? 5 : 0
   const { dashboards, alarmMetrics, composites } = watchOf(stage)
-  const metrics = metricCount(stage, USUAL)
+  const metrics = metricCount(stage, USUAL, isUsual)
   return [
     {
       name: 'API Gateway',
@@ -95,8 +102,8 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     },
     {
       name: 'API functions',
-      usdPerMonth: requests * (PRICES.lambdaRequest + API_SECONDS * apiGb * PRICES.lambdaGbSecond),
-      basis: `12 ms of ${stage.api.memoryMb} MB each`,
+      usdPerMonth: requests * (calls * PRICES.lambdaRequest + apiSeconds * apiGb * PRICES.lambdaGbSecond),
+      basis: `${Math.round(apiSeconds * 1_000)} ms of ${stage.api.memoryMb} MB a request${hasAuthorizer ? ', with the authorizer' : ''}`,
     },
     {
       name: 'DynamoDB',
@@ -133,15 +140,17 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     },
     {
       name: 'Idle pollers',
-      usdPerMonth: LANES.length * IDLE_POLLS_PER_SECOND * SECONDS_PER_MONTH * PRICES.sqsRequest,
-      basis: `${LANES.length} lanes, fixed`,
+      usdPerMonth: FED_QUEUES * IDLE_POLLS_PER_SECOND * SECONDS_PER_MONTH * PRICES.sqsRequest,
+      basis: `${FED_QUEUES} queues, fixed`,
     },
     {
       name: 'Sweeper',
       usdPerMonth:
         sweeps *
           stage.sweeper.parts *
-          (PRICES.lambdaRequest + SWEEP_SECONDS * (stage.sweeper.memoryMb / 1_024) * PRICES.lambdaGbSecond) +
+          (PRICES.schedulerCall +
+            PRICES.lambdaRequest +
+            SWEEP_SECONDS * (stage.sweeper.memoryMb / 1_024) * PRICES.lambdaGbSecond) +
         sweeps * (3 * TABLE.dueShards * PRICES.dynamoReadUnit + 2 * LANES.length * PRICES.sqsRequest),
       basis: `${stage.sweeper.parts} every ${stage.sweeper.everyMinutes} min, fixed`,
     },
@@ -156,7 +165,7 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
     {
       name: 'Metrics',
       usdPerMonth: metrics * PRICES.metric,
-      basis: `${metrics} for ${USUAL.Lane} lanes and ${USUAL.Provider} provider; at most ${metricCount(stage)}`,
+      basis: `${metrics} in every hour, for ${USUAL.Lane} lanes and ${USUAL.Provider} provider; at most ${metricCount(stage)}, each paid for the hours it is seen in`,
     },
   ]
 }
@@ -244,17 +253,23 @@ function watchOf({ hasObservability, observability, models }: StageSettings) {
   // Three per lane; leases, sweeper, 5xx, latency, circuits, spend, budgets, webhooks.
   const plain = 3 * LANES.length + 9
   if (!observability.isFull) return { dashboards: 2, alarmMetrics: plain, composites: 0 }
-  // The workers' throttles; ratios of three metrics: failures, four burn windows; of two: one per provider.
-  const ratios = LANES.length + 3 * 5 + 2 * models.providers.length
+  // The workers' throttles; errors of what a queue or a clock calls; ratios of three metrics: failures, four burn windows; of two: one per provider.
+  const ratios = LANES.length + 3 + 3 * 5 + 2 * models.providers.length
   return { dashboards: 2, alarmMetrics: plain + ratios, composites: 2 }
 }
 
 /** Combinations of dimension values that a stage's metrics can have: what they cost when all are seen all month. */
-export const metricCount = ({ models }: StageSettings, most: Partial<typeof USUAL> = {}): number =>
-  combinationsOf(METRICS, {
+export const metricCount = (
+  { models }: StageSettings,
+  most: Partial<typeof USUAL> = {},
+  isCounted: (metric: MetricDefinition) => boolean = () => true,
+): number =>
+  combinationsOf((METRICS as readonly MetricDefinition[]).filter(isCounted), {
     Lane: Math.min(LANES.length, most.Lane ?? LANES.length),
     Provider: Math.min(models.providers.length, most.Provider ?? models.providers.length),
   })
+
+const isUsual = ({ isRare }: MetricDefinition): boolean => !isRare
 
 /** What one product uses of it all month. */
 const USUAL: Readonly<Record<Dimension, number>> = { Lane: 2, Provider: 1 }

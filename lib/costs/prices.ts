@@ -10,6 +10,7 @@ export const PRICES = {
     'aws.amazon.com/lambda/pricing',
     'aws.amazon.com/dynamodb/pricing/on-demand',
     'aws.amazon.com/sqs/pricing',
+    'aws.amazon.com/eventbridge/pricing (Scheduler)',
     'aws.amazon.com/cloudwatch/pricing',
     'aws.amazon.com/ec2/pricing/on-demand (transfer)',
   ],
@@ -30,6 +31,8 @@ export const PRICES = {
   sqsRequest: 0.4e-6,
   /** Per request that names a message group on a standard queue. */
   sqsFairRequest: 0.1e-6,
+  /** Per call of EventBridge Scheduler. */
+  schedulerCall: 1e-6,
   logsGb: 0.5,
   logsGbMonth: 0.03,
   dashboard: 3,

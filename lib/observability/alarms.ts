@@ -3,6 +3,7 @@ import { SlackChannelConfiguration } from 'aws-cdk-lib/aws-chatbot'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription, UrlSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
@@ -11,7 +12,9 @@ import type { StageSettings } from '../stages/stage-schema.ts'
 import { FIVE_MINUTES, MINUTE, StageMetrics, type Watched, type WatchedLane } from './metrics.ts'
 
 export interface AlarmsProps extends Watched {
-  readonly sweepEveryMinutes: number
+  readonly sweeper: Pick<StageSettings['sweeper'], 'everyMinutes' | 'parts'>
+  /** Functions that take from a queue or run by a timer, no lane's: nobody waits for them who would notice. */
+  readonly background: Readonly<Record<string, lambda.IFunction>>
   /** With alarms on ratios and on other alarms, which emulators refuse. */
   readonly isFull: boolean
   /** US dollars for models in an hour that somebody must look at. */
@@ -31,6 +34,7 @@ export const THRESHOLDS = {
   apiServerErrors: 5,
   apiP99Ms: 3_000,
   throttles: 1,
+  backgroundErrors: 1,
   leaseLost: 3,
   providerThrottledPercent: 20,
   budgetUsedPercent: 80,
@@ -183,7 +187,7 @@ export class Alarms extends Construct {
   }
 
   #watchTasks(metrics: StageMetrics): void {
-    const { lanes, sweepEveryMinutes } = this.#props
+    const { lanes, sweeper, background } = this.#props
     this.#alarm('FailureRatio', {
       severity: 'urgent',
       metric: metrics.failureRatio(FIVE_MINUTES, VOLUME),
@@ -198,14 +202,19 @@ export class Alarms extends Construct {
       evaluationPeriods: 1,
       means: 'Attempts lose their tasks to others: work is paid for twice.',
     })
+    // A part that stopped leaves its shards to nobody, and tells of no age of what is due there: it is five rounds of as many as
+    // there are parts. A round that ends late is missing in one window, and may be for four parts at once, or for more twice.
     this.#alarm('SweeperSilent', {
       severity: 'urgent',
-      metric: metrics.own('Heartbeat', { statistic: 'Sum' }),
-      threshold: 1,
-      evaluationPeriods: Math.max(5, sweepEveryMinutes * 3),
+      metric: metrics.own('Heartbeat', {
+        statistic: 'Sum',
+        period: Duration.minutes(5 * sweeper.everyMinutes),
+      }),
+      threshold: 5 * sweeper.parts - 4,
+      evaluationPeriods: sweeper.parts > 4 ? 2 : 1,
       isMissingBad: true,
       isBelow: true,
-      means: 'Nothing repairs overdue tasks: the sweeper has not finished a round.',
+      means: 'Overdue tasks are not repaired: the sweeper, or one of its parts, does not finish its rounds.',
     })
     this.#alarm('Misconfigured', {
       severity: 'urgent',
@@ -217,21 +226,32 @@ export class Alarms extends Construct {
     })
     this.#alarm('Throttled', {
       severity: 'notice',
-      metric: new cloudwatch.MathExpression({
-        expression: `SUM([${lanes.map(({ name }) => `m_${name}`).join(', ')}])`,
-        usingMetrics: Object.fromEntries(
-          lanes.map(({ name, worker }) => [
-            `m_${name}`,
-            worker.metricThrottles({ period: MINUTE, statistic: 'Sum' }),
-          ]),
-        ),
-        period: MINUTE,
-        label: 'throttled invocations',
-      }),
+      metric: sumOf(
+        lanes.map(({ name, worker }) => [
+          `m_${name}`,
+          worker.metricThrottles({ period: MINUTE, statistic: 'Sum' }),
+        ]),
+        'throttled invocations',
+      ),
       threshold: THRESHOLDS.throttles,
       evaluationPeriods: 5,
       datapointsToAlarm: 3,
       means: 'Lambda refuses invocations of the workers: the account has no concurrency left.',
+    })
+    this.#alarm('BackgroundErrors', {
+      severity: 'notice',
+      metric: sumOf(
+        Object.entries(background).map(([name, target]) => [
+          `m_${name}`,
+          target.metricErrors({ period: FIVE_MINUTES, statistic: 'Sum' }),
+        ]),
+        'failed invocations',
+      ),
+      threshold: THRESHOLDS.backgroundErrors,
+      evaluationPeriods: 3,
+      datapointsToAlarm: 2,
+      means:
+        'Workflows or webhooks stand still, or the sweeper dies: a function behind them does not load or throws.',
     })
   }
 
@@ -366,4 +386,17 @@ export class Alarms extends Construct {
   #name = (id: string) => `TaskRunner-${this.#props.stageName}-${id}`
   #describe = (means: string, heading: string) =>
     `${means} Runbook: ${this.#props.runbookUrl}#${heading.toLowerCase()}`
+}
+
+function sumOf(
+  metrics: readonly (readonly [id: string, metric: cloudwatch.Metric])[],
+  label: string,
+): cloudwatch.MathExpression {
+  const period = metrics[0]?.[1].period ?? MINUTE
+  return new cloudwatch.MathExpression({
+    expression: `SUM([${metrics.map(([id]) => id).join(', ')}])`,
+    usingMetrics: Object.fromEntries(metrics),
+    period,
+    label,
+  })
 }

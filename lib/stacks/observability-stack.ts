@@ -57,10 +57,18 @@ export class ObservabilityStack extends Stack {
     const logs = {
       workers: LANES.map((lane) => stateless.lanes[lane].worker.logGroupName),
       api: Object.values(stateless.functions).map(({ logGroupName }) => logGroupName),
+      background: [stateless.sweeper.sweep, stateless.advancer.advance, stateless.sender.send].map(
+        ({ logGroupName }) => logGroupName,
+      ),
     }
     const alarms = new Alarms(this, 'Alarms', {
       ...watched,
-      sweepEveryMinutes: stage.sweeper.everyMinutes,
+      sweeper: stage.sweeper,
+      background: {
+        advance: stateless.advancer.advance.function,
+        send: stateless.sender.send.function,
+        sweep: stateless.sweeper.sweep.function,
+      },
       isFull,
       spendUsdPerHour,
       subscriptions: alarmSubscriptions,
@@ -78,10 +86,7 @@ export class ObservabilityStack extends Stack {
       new CfnQueryDefinition(this, `Query-${key}`, {
         name: `TaskRunner-${stage.name}/${title}`,
         queryString: lines.join('\n| '),
-        logGroupNames:
-          from === 'all'
-            ? [...logs.workers, ...logs.api, stateless.sweeper.sweep.logGroupName]
-            : [...logs[from]],
+        logGroupNames: from === 'all' ? [...logs.workers, ...logs.api, ...logs.background] : [...logs[from]],
       })
     const url = `https://${this.region}.${CONSOLES[partitionOf(stage.region)]}/cloudwatch/home#dashboards:name=${overview.dashboardName}`
     if (stage.budget) addBudget(this, stage.name, stage.budget)

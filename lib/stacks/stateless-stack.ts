@@ -126,6 +126,7 @@ export class StatelessStack extends Stack {
         description,
         memoryMb: stage.api.memoryMb,
         timeoutSeconds,
+        isQuiet: bundle === 'authorizer',
         environment: Object.fromEntries(
           [...FUNCTION_ACCESS[bundle].environment, ...(FUNCTION_ACCESS[bundle].optionalEnvironment ?? [])]
             .map((name) => [name, values[name]])
@@ -224,10 +225,10 @@ export class StatelessStack extends Stack {
     }
     if (this.taskApi.key) {
       const { keyId } = this.taskApi.key
-      new CfnOutput(this, 'ApiKeyId', { value: keyId, description: 'Id of the gateway’s first key' })
+      new CfnOutput(this, 'ApiKeyId', { value: keyId, description: 'Id of the first key of API Gateway' })
       new CfnOutput(this, 'ShowApiKey', {
         value: `aws apigateway get-api-key --include-value --query value --output text --api-key ${keyId}`,
-        description: 'Command that shows the gateway’s first key',
+        description: 'Command that shows the first key of API Gateway',
       })
     }
   }

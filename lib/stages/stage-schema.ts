@@ -17,10 +17,10 @@ export const DEPLOYABLE = [
 export type PreviewName = `preview-${string}`
 export type StageName = (typeof STAGE_NAMES)[number] | PreviewName
 
-/** The name becomes part of every physical name; a queue's may have 80 characters, and people type it. */
 /** docs.aws.amazon.com/amazondynamodb, "Pre-warming a table for on-demand capacity mode". */
 export const NEW_TABLE_WRITE_UNITS = 4_000
 
+/** The name becomes part of every physical name; a queue's may have 80 characters, and people type it. */
 const PREVIEW_NAME = /^preview-[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}$/
 export const PREVIEW_RULE =
   'lower-case letters, digits and single hyphens, a letter first, at most 24 characters, e.g. "pr-123"'
@@ -235,8 +235,21 @@ export const stageSchema = z
       .string()
       .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a Region, e.g. eu-central-1')
       .optional(),
-    /** Added to every resource, e.g. a cost centre. */
-    tags: z.record(z.string().regex(/^(?!aws:).{1,128}$/), z.string().max(256)).default({}),
+    /** Added to every resource, e.g. a cost centre. A resource has at most 50, of which two are the stage's own. */
+    tags: z
+      .record(
+        z
+          .string()
+          .regex(
+            /^(?!aws:)[\p{L}\p{N}\p{Zs}_.:/=+\-@]{1,128}$/u,
+            'must be a name that AWS takes: no "aws:", no %, #, &',
+          ),
+        z
+          .string()
+          .regex(/^[\p{L}\p{N}\p{Zs}_.:/=+\-@]{0,256}$/u, 'must be letters, digits, spaces and _.:/=+-@'),
+      )
+      .refine((tags) => Object.keys(tags).length <= 48, 'are more than 48')
+      .default({}),
     /** Name of the managed policy that bounds every role. */
     permissionsBoundary: z.string().min(1).optional(),
     /** Where `cdk bootstrap --qualifier` was run with one. */
@@ -246,7 +259,7 @@ export const stageSchema = z
       .optional(),
     /** What everything with this stage's tag may cost in a month before these addresses are told. */
     budget: z
-      .strictObject({ usdPerMonth: z.number().positive(), tell: z.array(z.email()).min(1) })
+      .strictObject({ usdPerMonth: z.number().positive(), tell: z.array(z.email()).min(1).max(10) })
       .optional(),
     name: z.union([z.enum(STAGE_NAMES), z.custom<PreviewName>((name) => isPreviewName(String(name)))]),
     /** No API key is asked for. Loopback only. */
@@ -511,6 +524,10 @@ export const stageSchema = z
   .refine(({ dataKmsArn, region }) => !dataKmsArn || dataKmsArn.split(':')[3] === region, {
     path: ['dataKmsArn'],
     error: 'must be a key of the Region that the stage states as its own: a table takes no other',
+  })
+  .refine(({ api }) => !(api.domain && api.vpcEndpointIds.length > 0), {
+    path: ['api', 'domain'],
+    error: 'and vpcEndpointIds exclude each other: a private API has no public name',
   })
   .refine(({ api }) => !(api.webAclArn && api.managedRules), {
     path: ['api', 'managedRules'],

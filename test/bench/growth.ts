@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { QUIET_LOGGER } from '../../functions/core/adapters/aws/quiet-logger.ts'
 import { DynamoDueIndex } from '../../functions/core/adapters/dynamodb/due-index.ts'
 import { toRow } from '../../functions/core/adapters/dynamodb/row.ts'
 import { DynamoTallyStore } from '../../functions/core/adapters/dynamodb/tally-store.ts'
@@ -50,6 +51,8 @@ const dynamo = new DynamoDBClient({
   endpoint: service.endpoint,
   region: 'eu-central-1',
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  // As the functions' own client has it.
+  logger: QUIET_LOGGER,
 })
 const documents = DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } })
 const ids = createIds(systemClock.now)

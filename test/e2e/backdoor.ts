@@ -8,12 +8,14 @@ import {
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import {
   DeleteMessageCommand,
+  GetQueueAttributesCommand,
   GetQueueUrlCommand,
   type Message,
   PurgeQueueCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
   SQSClient,
+  StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs'
 import type { Lane } from '../../functions/contract.ts'
 import { makeJobKey } from '../../lib/deploy/admin-key.ts'
@@ -28,6 +30,8 @@ export interface Backdoor {
   send(lane: Lane, message: DeadLetter): Promise<void>
   /** Takes one message that holds the text out of a lane's dead-letter queue. */
   takeDead(lane: Lane, text: string): Promise<DeadLetter | undefined>
+  /** SQS's own redrive of a lane's dead letters to the lane's queue, as the runbook's command line asks for it. */
+  moveDead(lane: Lane): Promise<void>
 }
 
 /** A message without its receipt. */
@@ -41,7 +45,17 @@ export interface QueueNames {
 /** The part of a backdoor that is SQS alone, the same on every cloud. */
 export function queueDoor(sqs: SQSClient, urls: QueueNames): Omit<Backdoor, 'sweep'> {
   const wanted = { WaitTimeSeconds: 1, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }
+  const arnOf = async (QueueUrl: string): Promise<string | undefined> => {
+    const asked = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] })
+    return (await sqs.send(asked)).Attributes?.QueueArn
+  }
   return {
+    moveDead: async (lane) => {
+      const [SourceArn, DestinationArn] = await Promise.all(
+        [await urls.deadLetters(lane), await urls.queue(lane)].map(arnOf),
+      )
+      await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn }))
+    },
     purge: async (lane) => {
       await sqs.send(new PurgeQueueCommand({ QueueUrl: await urls.queue(lane) }))
     },

@@ -1,4 +1,5 @@
 import { EVENTS_SCENARIO } from './caller-scenarios.ts'
+import { MOVE_SCENARIO } from './scenarios.ts'
 
 /**
  * What a foreign cloud cannot do, by the title of the scenario that shows it. The scenario still runs there, and has
@@ -8,7 +9,7 @@ export interface Gap {
   readonly scenario: string
   readonly reason: string
 }
-export type CloudName = 'ministack' | 'localstack'
+export type CloudName = 'local' | 'ministack' | 'localstack'
 
 /** Both are reached by a path in front of the API's own, which their events do not tell a function of. */
 const LINKS = {
@@ -22,8 +23,11 @@ const EVENTS = {
   reason: 'its gateway knows no response streaming',
 }
 
+const MOVE = { scenario: MOVE_SCENARIO, reason: 'its SQS has no StartMessageMoveTask' }
+
 export const KNOWN_GAPS: Readonly<Record<CloudName, readonly Gap[]>> = {
-  ministack: [LINKS, EVENTS],
+  local: [MOVE],
+  ministack: [LINKS, EVENTS, MOVE],
   localstack: [
     LINKS,
     EVENTS,

@@ -16,6 +16,10 @@ export interface ScenarioOptions {
 /** Shows that schedules fire at all; an emulator whose do not is swept by hand. */
 export const TIMER_SCENARIO = 'a message that was lost is sent again by the sweeper, which the timer starts'
 
+/** The command of README and runbook: `aws sqs start-message-move-task` with a destination. */
+export const MOVE_SCENARIO =
+  'SQS’s own redrive with the lane’s queue as its destination runs a failed task again, once'
+
 /** Declares a scenario; one that is a known gap of this cloud has to fail. */
 function declare(gaps: readonly Gap[]) {
   return (title: string, body: () => Promise<void>, timeoutMs?: number) => {
@@ -336,6 +340,17 @@ export function scenarios(
         epoch: 2,
         attempts: 1,
       })
+    })
+
+    it(MOVE_SCENARIO, async () => {
+      const client = open()
+      const { id } = await client.submit({ prompt: 'move me', model: 'simulated-fail-401' })
+      expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 1 })
+      await behind().moveDead('ai')
+      await client.until(id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
+      // The letter of its second end lies there by now; nothing else brings it back.
+      await new Promise((resolve) => setTimeout(resolve, 3_000))
+      expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ epoch: 2, attempts: 1 })
     })
 
     /** @param sweep is nothing where the timer has to do it. */

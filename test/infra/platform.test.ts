@@ -109,6 +109,20 @@ describe('what a platform team asks for is a setting', () => {
       expect(own).toContain('role/batch')
   })
 
+  it('a caller that does not sign, or signs wrongly, is told so', () => {
+    const iamCallers = [
+      { arn: 'arn:aws:iam::123456789012:role/batch', tenant: 'batch', scopes: ['tasks:write' as const] },
+    ]
+    const statusOf = (change: Partial<StageInput['api']>, type: string) =>
+      Object.values(withDoor(change).stateless.byType('AWS::ApiGateway::GatewayResponse')).find(
+        ({ Properties }) => Properties.ResponseType === type,
+      )?.Properties.StatusCode
+    // Every path and method of the API exists, so that nothing but a missing signature leads here.
+    expect(statusOf({ auth: 'iam', iamCallers }, 'MISSING_AUTHENTICATION_TOKEN')).toBe('401')
+    expect(statusOf({ auth: 'iam', iamCallers }, 'INVALID_SIGNATURE')).toBe('403')
+    expect(statusOf({}, 'MISSING_AUTHENTICATION_TOKEN')).toBe('404')
+  })
+
   it.each(['keys', 'iam'] as const)(
     'of %s with a usage plan in front: one of the gateway’s keys as well',
     (auth) => {
@@ -175,6 +189,26 @@ describe('what a platform team asks for is a setting', () => {
     ],
     [{ bootstrapQualifier: 'Not-One' }, 'bootstrapQualifier: must be 1 to 10'],
     [{ tags: { 'aws:cost': 'x' } }, 'tags'],
+    // Refused by AWS in the middle of a deployment.
+    [{ tags: { cost: '50 % of it' } }, 'tags.cost: must be letters, digits'],
+    [
+      { tags: Object.fromEntries(Array.from({ length: 49 }, (_, n) => [`t${n}`, 'x'])) },
+      'tags: are more than 48',
+    ],
+    [
+      { budget: { usdPerMonth: 5, tell: Array.from({ length: 11 }, (_, n) => `a${n}@example.com`) } },
+      'budget.tell',
+    ],
+    [
+      {
+        api: {
+          ...dev.api,
+          vpcEndpointIds: ['vpce-0123456789abcdef0'],
+          domain: { name: 'api.example.com', certificateArn: 'arn:aws:acm:eu-central-1:1:certificate/1' },
+        },
+      },
+      'api.domain: and vpcEndpointIds exclude each other',
+    ],
     [
       { dataKmsArn: 'arn:aws:kms:us-east-1:111122223333:key/1', region: 'eu-central-1' },
       'dataKmsArn: must be a key of the Region that the stage states',

@@ -4,9 +4,17 @@ import { parseStage } from '../../lib/stages/load-stage.ts'
 import type { StageSettings } from '../../lib/stages/stage-schema.ts'
 import { templatesOf } from '../fixtures/templates.ts'
 import type { Templates } from './policy.ts'
-import { customerKeyProblems, slackProblems, webAclProblems } from './policy-options.ts'
+import {
+  customerKeyProblems,
+  modelKeyProblems,
+  pageProblems,
+  slackProblems,
+  webAclProblems,
+} from './policy-options.ts'
 
 const KEY = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+const KEYS_KEY = 'arn:aws:kms:eu-central-1:111122223333:key/5678abcd-12ab-34cd-56ef-1234567890ab'
+const ORIGINS = ['https://app.example.com', 'http://localhost:*']
 const CHANNEL = { workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }
 const LIMIT = 2_000
 const chosen = templatesOf(
@@ -18,7 +26,8 @@ const chosen = templatesOf(
         account: '111122223333',
         region: 'eu-central-1',
         dataKmsArn: KEY,
-        api: { ...dev.api, managedRules: { requestsPerAddress: LIMIT } },
+        api: { ...dev.api, managedRules: { requestsPerAddress: LIMIT }, corsOrigins: ORIGINS },
+        models: { ...dev.models, keysKmsArn: KEYS_KEY },
         observability: {
           ...dev.observability,
           alarmSubscriptions: [
@@ -39,6 +48,8 @@ const problems = (of: Templates) => [
   ...webAclProblems(of, LIMIT),
   ...customerKeyProblems(of, KEY),
   ...slackProblems(of, CHANNEL),
+  ...pageProblems(of, ORIGINS),
+  ...modelKeyProblems(of, KEYS_KEY),
 ]
 
 it('a stage with managed rules, its own key and a channel of Slack keeps every rule', () => {
@@ -118,6 +129,42 @@ const MUTANTS: readonly [string, (all: Record<keyof Templates, Loose>) => void][
   ['the channel may act', replaced('observability', SLACK, /AWSDenyAll/, 'ReadOnlyAccess')],
   ['the channel is another one', replaced('observability', SLACK, CHANNEL.channelId, 'C9999')],
   ['the channel hears notices only', replaced('observability', SLACK, /Urgent/g, 'Notice')],
+  ['pages cannot upload', replaced('stateful', 'AWS::S3::Bucket', '"PUT"', '"POST"')],
+  ['any page may upload', replaced('stateful', 'AWS::S3::Bucket', JSON.stringify(ORIGINS), '["*"]')],
+  ['a page may delete', replaced('stateful', 'AWS::S3::Bucket', '"HEAD"', '"DELETE"')],
+  [
+    'a preflight wants a key',
+    ({ stateless }) => {
+      for (const { Type, Properties } of Object.values(stateless))
+        if (Type === 'AWS::ApiGateway::Method' && Properties.HttpMethod === 'ANY')
+          Properties.AuthorizationType = 'CUSTOM'
+    },
+  ],
+  [
+    'unknown paths need no key',
+    ({ stateless }) => {
+      for (const { Type, Properties } of Object.values(stateless))
+        if (Type === 'AWS::ApiGateway::Method' && Properties.HttpMethod === 'ANY')
+          Properties.AuthorizationType = 'NONE'
+    },
+  ],
+  [
+    'pages cannot read of workflows',
+    ({ stateless }) => {
+      for (const [id, { Properties }] of Object.entries(stateless))
+        if (/^FlowsFunction[0-9A-F]{8}$/.test(id))
+          Properties.Environment = JSON.parse(JSON.stringify(Properties.Environment).replace('CORS_', 'NO_'))
+    },
+  ],
+  [
+    'the model keys’ key opens other things',
+    replaced(
+      'stateless',
+      POLICY,
+      /"kms:ViaService":(?="ssm|\{"Fn::Join":\["",\["ssm)/,
+      '"kms:CallerAccount":',
+    ),
+  ],
   ['there is no channel', removed('observability', SLACK)],
 ]
 

@@ -141,3 +141,70 @@ export function slackProblems(
       .map(([id]) => `${id}: SNS has no such protocol`),
   ]
 }
+
+/** Pages of these origins can do all that the API offers: read every function's answers, send files to the bucket, read them there. */
+export function pageProblems(
+  { stateful, stateless }: Templates,
+  origins: readonly string[],
+): readonly string[] {
+  const [[, bucket] = []] = ofType(stateful, 'AWS::S3::Bucket')
+  const { CorsRules = [] } = (bucket?.Properties.CorsConfiguration ?? {}) as {
+    CorsRules?: readonly { AllowedOrigins: readonly string[]; AllowedMethods: readonly string[] }[]
+  }
+  const asked = JSON.stringify(
+    ofType(stateless, 'AWS::ApiGateway::Method').map(([, { Properties }]) => Properties.Integration),
+  )
+  // What no method of its own answers, a preflight among it, goes to the one for all.
+  const methods = ofType(stateless, 'AWS::ApiGateway::Method')
+  const routed = new Set(
+    methods
+      .filter(([, { Properties }]) => Properties.HttpMethod !== 'ANY')
+      .map(([, { Properties }]) => JSON.stringify(Properties.ResourceId)),
+  )
+  const closed = methods.filter(
+    ([, { Properties: p }]) =>
+      p.HttpMethod === 'ANY' && p.AuthorizationType !== 'NONE' && routed.has(JSON.stringify(p.ResourceId)),
+  )
+  const open = methods.filter(
+    ([, { Properties: p }]) => p.AuthorizationType === 'NONE' && !routed.has(JSON.stringify(p.ResourceId)),
+  )
+  const answering = ofType(stateless, 'AWS::Lambda::Function').filter(([id]) =>
+    asked.includes(`"${id.replace(/Function[0-9A-F]{8}$/, '')}Live`),
+  )
+  return [
+    ...(CorsRules.length === 1 && JSON.stringify(CorsRules[0]?.AllowedOrigins) === JSON.stringify(origins)
+      ? []
+      : ['the bucket takes no files from these pages, or from others, too']),
+    ...['PUT', 'GET']
+      .filter((method) => !CorsRules[0]?.AllowedMethods.includes(method))
+      .map((m) => `no ${m}`),
+    ...(CorsRules[0]?.AllowedMethods ?? [])
+      .filter((method) => !['GET', 'HEAD', 'PUT'].includes(method))
+      .map((method) => `a page may ${method}`),
+    ...closed.map(([id]) => `${id} wants a key of a preflight`),
+    ...open.map(([id]) => `${id} answers to paths that nothing has, without a key`),
+    ...(answering.length >= 9 ? [] : [`${answering.length} functions answer`]),
+    ...answering
+      .filter(([, { Properties }]) => !JSON.stringify(Properties.Environment ?? {}).includes('CORS_ORIGINS'))
+      .map(([id]) => `pages cannot read the answers of ${id}`),
+  ]
+}
+
+/** The key that the model keys lie under is used by Parameter Store alone. */
+export function modelKeyProblems({ stateless }: Templates, keyArn: string): readonly string[] {
+  const given = ofType(stateless, 'AWS::IAM::Policy').flatMap(([id, { Properties }]) =>
+    (Properties.PolicyDocument as { Statement: readonly Statement[] }).Statement.filter(({ Resource }) =>
+      [Resource].flat().includes(keyArn),
+    ).map((statement) => ({ id, ...statement })),
+  )
+  return [
+    ...(given.length > 0 ? [] : ['nobody can read the model keys']),
+    ...given
+      .filter(
+        ({ Condition }) =>
+          !/"kms:ViaService":(?:\{"Fn::Join":\["",\[)?"ssm\./.test(JSON.stringify(Condition ?? {})),
+      )
+      .map(({ id }) => `${id} may decrypt anything under the key`),
+    ...given.filter(({ Action }) => String(Action) !== 'kms:Decrypt').map(({ id }) => `${id} may do more`),
+  ]
+}

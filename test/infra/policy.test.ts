@@ -114,6 +114,47 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
+    'nobody hears when workflows stand still',
+    spoil('observability', 'AWS::CloudWatch::Alarm', /BackgroundErrors/, (p) => {
+      p.Metrics = (p.Metrics as { Id: string }[]).filter(({ Id }) => Id !== 'm_advance')
+    }),
+  ],
+  [
+    'one sweeper of four may stand still',
+    spoil('observability', 'AWS::CloudWatch::Alarm', /SweeperSilent/, (p) =>
+      Object.assign(p, { Threshold: 1 }),
+    ),
+  ],
+  [
+    'a fifth sweeper that nobody counts',
+    ({ stateless: resources }) => {
+      const [, timer] =
+        Object.entries(resources).find(([, { Type }]) => Type === 'AWS::Scheduler::Schedule') ?? []
+      if (timer) resources.SweeperTimerSchedule9 = structuredClone(timer)
+    },
+  ],
+  [
+    'a wrong signature is called a malformed request',
+    ({ stateless: resources }) => {
+      for (const [id, { Properties }] of Object.entries(resources))
+        if (Properties?.ResponseType === 'INVALID_SIGNATURE') delete resources[id]
+    },
+  ],
+  [
+    'a caller without a key reads 400',
+    spoil('stateless', 'AWS::ApiGateway::GatewayResponse', /UNAUTHORIZED/, (p) =>
+      Object.assign(p, { StatusCode: '400' }),
+    ),
+  ],
+  [
+    'a task’s steps are looked for without the webhooks',
+    spoil('observability', 'AWS::Logs::QueryDefinition', /oneTask/, (p) => {
+      p.LogGroupNames = (p.LogGroupNames as unknown[]).filter(
+        (name) => !JSON.stringify(name).includes('WebhookSend'),
+      )
+    }),
+  ],
+  [
     'a permission is removed',
     spoil('stateless', 'AWS::IAM::Policy', /^Writes/, (p) => {
       for (const statement of statementsOf(p))

@@ -176,10 +176,31 @@ describe('the sweeper', () => {
       }),
     )
     expect(await sweepNow(world)).toMatchObject({ followed_up: 0 })
+    // It is due when the lease of its attempt would have ended, which may be at once: who ended it is still at it.
+    expect((await world.store.get({ tenant: 'acme', id }))?.dueAt).toBe(now + 60_000)
     await world.clock.advance(60_000)
     expect(await sweepNow(world)).toMatchObject({ followed_up: 1 })
     expect(world.queue.dead.ai).toMatchObject([{ id, dead: { code: 'task_failed', attempts: 1 } }])
     expect(await sweepNow(world)).toMatchObject({ followed_up: 0 })
+  })
+
+  it('leaves what follows an end to who ended it for 20 s, however soon its lease is over', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world)
+    const key = { tenant: 'acme', id }
+    await world.store.change(key, claim(1, 'token', world.clock.now()))
+    await world.clock.advance(59_000)
+    const now = world.clock.now()
+    const record = { epoch: 1, attempt: 1, startedAt: now, endedAt: now, outcome: 'task_failed' }
+    const end = { entry: { record }, retention: { ttl: 9e9, reapAt: 9e9 }, pending: ['dead_letter' as const] }
+    const error = { code: 'task_failed', message: 'No.', retryable: false }
+    await world.store.change(key, fail('token', now, { error, usage: undefined, ...end }))
+    await world.clock.advance(2_000)
+    expect(await sweepNow(world)).toMatchObject({ followed_up: 0 })
+    expect(world.queue.dead.ai).toEqual([])
+    await world.clock.advance(20_000)
+    expect(await sweepNow(world)).toMatchObject({ followed_up: 1 })
+    expect(world.queue.dead.ai).toHaveLength(1)
   })
 
   it('a parked task starts on its second', async () => {

@@ -148,6 +148,16 @@ function ended(now: number, { retention, pending }: End) {
     : { set, remove: ['dueAt', 'dueKind'] as const }
 }
 
+/**
+ * The same by the attempt that holds the lease: the row is due when that ends, which is as good a time. Its entry in the due index
+ * stays where it is, at half the price of one in place of another.
+ */
+function endedByHolder(now: number, end: End) {
+  const { set, remove } = ended(now, end)
+  const { dueAt: _dueAt, dueKind: _dueKind, ...others } = set as typeof set & Pick<Task, 'dueAt' | 'dueKind'>
+  return { set: others, remove }
+}
+
 export function complete(
   token: string,
   now: number,
@@ -158,7 +168,7 @@ export function complete(
     ...end
   }: End & { readonly result: Payload; readonly usage: Usage | undefined; readonly entry: Recorded },
 ): Transition {
-  const { set, remove } = ended(now, end)
+  const { set, remove } = endedByHolder(now, end)
   const { set: history, ...record } = noted(entry)
   return {
     name: 'complete',
@@ -287,7 +297,7 @@ export function fail(
     readonly calls?: readonly OpenCall[] | undefined
   },
 ): Transition {
-  const { set, remove } = ended(now, end)
+  const { set, remove } = endedByHolder(now, end)
   const { set: history, ...record } = noted(entry)
   return {
     name: 'fail',
@@ -368,7 +378,7 @@ export function cancel(seen: Task, now: number, end: End): Transition {
 
 /** Ends a firing of a schedule by the attempt that holds it: the one before it still runs. Its code never began. */
 export function skipFiring(token: string, now: number, blockedBy: Firing, end: End): Transition {
-  const { set, remove } = ended(now, end)
+  const { set, remove } = endedByHolder(now, end)
   return {
     name: 'skipFiring',
     when: { statuses: ['PROCESSING'], token },

@@ -11,6 +11,7 @@ import type {
   TaskPage,
   TaskStore,
 } from '../../ports/task-store.ts'
+import { QUIET_LOGGER } from '../aws/quiet-logger.ts'
 import { isGone, readTasks } from './read-tasks.ts'
 import { fromRow, isKey, keyOf, type Row, toRow } from './row.ts'
 import { Table } from './table.ts'
@@ -18,9 +19,10 @@ import { toUpdate } from './write-expression.ts'
 
 /** Undefined fields are left out: an optional field is absent in the row, never null. */
 export const createDynamoClient = (): DynamoDBDocumentClient =>
-  DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }), {
-    marshallOptions: { removeUndefinedValues: true },
-  })
+  DynamoDBDocumentClient.from(
+    new DynamoDBClient({ maxAttempts: 3, requestHandler: CALL_LIMITS, logger: QUIET_LOGGER }),
+    { marshallOptions: { removeUndefinedValues: true } },
+  )
 
 export class DynamoTaskStore implements TaskStore {
   readonly #table: Table

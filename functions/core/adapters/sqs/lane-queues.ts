@@ -6,12 +6,18 @@ import {
 import { CALL_LIMITS, type Lane } from '../../../contract.ts'
 import { BugError } from '../../domain/errors.ts'
 import { callAws } from '../aws/failures.ts'
+import { QUIET_LOGGER } from '../aws/quiet-logger.ts'
 
 export type QueueUrls = Partial<Readonly<Record<Lane, string>>>
 
 /** `useQueueUrlAsEndpoint` is off: the endpoint is the Region's or `AWS_ENDPOINT_URL_SQS`, never a URL out of data. */
 export const createSqsClient = (): SQSClient =>
-  new SQSClient({ useQueueUrlAsEndpoint: false, maxAttempts: 3, requestHandler: CALL_LIMITS })
+  new SQSClient({
+    useQueueUrlAsEndpoint: false,
+    maxAttempts: 3,
+    requestHandler: CALL_LIMITS,
+    logger: QUIET_LOGGER,
+  })
 
 /** Where a function's queues are, one per lane. */
 export interface LaneQueues {

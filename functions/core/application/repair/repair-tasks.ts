@@ -1,3 +1,4 @@
+import { TIMING } from '../../../contract/timing.ts'
 import { causeFields } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { isSpent } from '../../domain/history.ts'
@@ -96,7 +97,9 @@ async function repairOne(
   const { store, queue, clock } = dependencies
   const now = clock.now()
   if (isFinal(task.status)) {
-    if ((task.dueAt ?? now) > now) return undefined
+    // Who ended it is at it; where a lease is about to end, its time is not the row's alone.
+    const isFresh = now - (task.finishedAt ?? 0) < TIMING.heartbeatMs
+    if ((task.dueAt ?? now) > now || isFresh) return undefined
     const left = await followUp(dependencies, task)
     return left.length ? undefined : 'followed_up'
   }

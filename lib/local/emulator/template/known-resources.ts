@@ -20,7 +20,13 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
   },
   'AWS::S3::Bucket': {
     runs: ['LifecycleConfiguration'],
-    cloudOnly: ['BucketEncryption', 'OwnershipControls', 'PublicAccessBlockConfiguration', 'Tags'],
+    cloudOnly: [
+      'BucketEncryption',
+      'CorsConfiguration',
+      'OwnershipControls',
+      'PublicAccessBlockConfiguration',
+      'Tags',
+    ],
   },
   'AWS::S3::BucketPolicy': { isCloudOnly: true },
   'AWS::SQS::Queue': {
