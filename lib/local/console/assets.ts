@@ -21,6 +21,7 @@ const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/tasks', title: 'Tasks' },
   { path: '/workflows', title: 'Workflows' },
   { path: '/schedules', title: 'Schedules' },
+  { path: '/webhooks', title: 'Webhooks' },
   { path: '/submit', title: 'Submit' },
   { path: '/lanes', title: 'Lanes' },
   { path: '/workers', title: 'Workers' },

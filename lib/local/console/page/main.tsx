@@ -11,6 +11,7 @@ import { SchedulesPage } from './schedules-page.tsx'
 import { SubmitPage } from './submit-page.tsx'
 import { TaskList } from './task-list.tsx'
 import { TaskPage } from './task-page.tsx'
+import { WebhooksPage } from './webhooks-page.tsx'
 import { WorkersPage } from './workers-page.tsx'
 import { WorkflowPage, WorkflowsPage } from './workflows-page.tsx'
 
@@ -42,6 +43,7 @@ const pages: Readonly<Record<string, (main: HTMLElement) => void | Promise<void>
   '/workflows': draw(WorkflowsPage),
   '/workflow': draw(WorkflowPage),
   '/schedules': draw(SchedulesPage),
+  '/webhooks': draw(WebhooksPage),
   '/lanes': draw(LanesPage),
   '/workers': draw(WorkersPage),
   '/alarms': showAlarms,

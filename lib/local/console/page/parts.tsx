@@ -14,6 +14,7 @@ const MARKS: Readonly<Record<string, string>> = {
   SKIPPED: '–',
   RETRYING: '↻',
   COMPLETED: '✔',
+  DELIVERED: '✔',
   FAILED: '✖',
   CANCELLED: '⊘',
   EXPIRED: '◌',

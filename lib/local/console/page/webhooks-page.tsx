@@ -1,0 +1,285 @@
+/// <reference lib="dom" />
+/** Webhooks: who is told, what was sent and how each try went, and what was given up. The filter is in the address. */
+import { useState } from 'preact/hooks'
+import { api, useLive, when } from './client.ts'
+import { span } from './dom.ts'
+import { Age, ask, Failure, Status, say } from './parts.tsx'
+
+interface Endpoint {
+  readonly id: string
+  readonly url: string
+  readonly events: readonly string[] | null
+  readonly gone_at: string | null
+}
+
+interface Delivery {
+  readonly id: string
+  readonly task_id: string
+  readonly event: string
+  readonly url: string
+  readonly endpoint: string | null
+  readonly status: 'PENDING' | 'DELIVERED' | 'FAILED'
+  readonly attempts: number
+  readonly next_at: string | null
+  readonly created_at: string
+  readonly log: readonly {
+    readonly at: string
+    readonly seconds: number
+    readonly status: number | null
+    readonly error: string | null
+  }[]
+}
+
+const STATES = [
+  { status: '', label: 'all' },
+  { status: 'PENDING', label: 'on their way' },
+  { status: 'DELIVERED', label: 'delivered' },
+  { status: 'FAILED', label: 'given up' },
+]
+const EVENTS = ['started', 'progress', 'completed', 'failed', 'cancelled', 'expired']
+const FIELDS = ['status', 'event', 'endpoint', 'task_id'] as const
+type Filter = { readonly [Field in (typeof FIELDS)[number]]: string }
+const PAGE = 50
+/** What the API gives at once. */
+const MOST = 100
+
+function readAddress(): Filter {
+  const query = new URL(location.href).searchParams
+  return Object.fromEntries(FIELDS.map((field) => [field, query.get(field) ?? ''])) as unknown as Filter
+}
+
+function writeAddress(filter: Filter): void {
+  const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== ''))
+  history.replaceState(null, '', String(query) ? `?${query}` : location.pathname)
+}
+
+async function listDeliveries(filter: Filter, wanted: number) {
+  const found: Delivery[] = []
+  let cursor: string | null = null
+  do {
+    const query = new URLSearchParams({ limit: String(Math.min(MOST, wanted - found.length)) })
+    for (const [name, value] of Object.entries({ ...filter, cursor: cursor ?? '' }))
+      if (value) query.set(name, value)
+    const page: { readonly deliveries: readonly Delivery[]; readonly next_cursor: string | null } = await api(
+      `/webhooks/deliveries?${query}`,
+    )
+    found.push(...page.deliveries)
+    cursor = page.next_cursor
+  } while (cursor !== null && found.length < wanted)
+  return { deliveries: found, hasMore: cursor !== null }
+}
+
+export function WebhooksPage() {
+  const [filter, setFilter] = useState(readAddress)
+  const [wanted, setWanted] = useState(PAGE)
+  const change = (part: Partial<Filter>) => {
+    const next = { ...filter, ...part }
+    setFilter(next)
+    setWanted(PAGE)
+    writeAddress(next)
+  }
+  const { data: known } = useLive(() => api<{ webhooks: readonly Endpoint[] }>('/webhooks'), 10_000)
+  const { data, error, again } = useLive(
+    () => listDeliveries(filter, wanted),
+    2_000,
+    JSON.stringify([filter, wanted]),
+  )
+  const endpoints = known?.webhooks ?? []
+  const deliveries = data?.deliveries ?? []
+  return (
+    <>
+      <h1>Webhooks</h1>
+      <Endpoints endpoints={endpoints} isKnown={known !== undefined} />
+      <h2>Deliveries</h2>
+      <div class="filters">
+        <input
+          type="search"
+          aria-label="Task"
+          placeholder="Id of a task"
+          value={filter.task_id}
+          onInput={(event) => change({ task_id: event.currentTarget.value.trim() })}
+        />
+        <select
+          aria-label="Event"
+          value={filter.event}
+          onChange={(event) => change({ event: event.currentTarget.value })}
+        >
+          <option value="">all events</option>
+          {EVENTS.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+        <select
+          aria-label="Endpoint"
+          value={filter.endpoint}
+          onChange={(event) => change({ endpoint: event.currentTarget.value })}
+        >
+          <option value="">all receivers</option>
+          {endpoints.map(({ id, url }) => (
+            <option key={id} value={id}>
+              {url}
+            </option>
+          ))}
+        </select>
+      </div>
+      <fieldset class="chips" aria-label="State">
+        {STATES.map(({ status, label }) => (
+          <button
+            type="button"
+            key={label}
+            aria-pressed={filter.status === status}
+            onClick={() => change({ status })}
+          >
+            {label}
+          </button>
+        ))}
+        {(filter.status === 'FAILED' || filter.status === '') && (
+          <button type="button" class="primary" onClick={() => void resendAll(filter).then(again)}>
+            Resend what was given up …
+          </button>
+        )}
+      </fieldset>
+      <Failure error={error} />
+      {data && deliveries.length === 0 && <p class="empty">{NOTHING[filter.status] ?? NOTHING['']}</p>}
+      {deliveries.length > 0 && <DeliveryTable deliveries={deliveries} again={again} />}
+      {data?.hasMore && (
+        <button type="button" onClick={() => setWanted(wanted + PAGE)}>
+          Show older ones
+        </button>
+      )}
+    </>
+  )
+}
+
+const NOTHING: Readonly<Record<string, string>> = {
+  '': 'Nothing was sent that fits. Deliveries are kept for seven days.',
+  PENDING: 'Nothing is on its way.',
+  DELIVERED: 'Nothing that fits has arrived.',
+  FAILED: 'Nothing was given up.',
+}
+
+const Endpoints = ({ endpoints, isKnown }: { endpoints: readonly Endpoint[]; isKnown: boolean }) => (
+  <>
+    {isKnown && endpoints.length === 0 && (
+      <p class="empty">
+        No URL is told of every task. Add one: <code>npx taskrunner webhooks add https://…</code>. A task may
+        name one of its own.
+      </p>
+    )}
+    {endpoints.length > 0 && (
+      <ul class="plain">
+        {endpoints.map(({ id, url, events, gone_at }) => (
+          <li key={id}>
+            <code>{url}</code> <span class="muted">is told of {events?.join(', ') ?? 'every end'}</span>
+            {gone_at && <span class="badge">gone since {when(gone_at)}: it answered 410</span>}
+          </li>
+        ))}
+      </ul>
+    )}
+  </>
+)
+
+const DeliveryTable = ({ deliveries, again }: { deliveries: readonly Delivery[]; again: () => void }) => (
+  <div class="scroll">
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">State</th>
+          <th scope="col">Event</th>
+          <th scope="col">Task</th>
+          <th scope="col">To</th>
+          <th scope="col">Tries</th>
+          <th scope="col">Made</th>
+          <th scope="col">
+            <span class="muted">Resend</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {deliveries.map((one) => (
+          <tr key={one.id} data-delivery={one.id}>
+            <td>
+              <Status status={one.status} />
+              {one.next_at && one.status === 'PENDING' && (
+                <span class="why">{nextTry(Date.parse(one.next_at))}</span>
+              )}
+            </td>
+            <td>{one.event}</td>
+            <td>
+              <a href={`/console/tasks/${one.task_id}`}>{one.task_id}</a>
+            </td>
+            <td class="about">{one.url}</td>
+            <td>
+              <Tries delivery={one} />
+            </td>
+            <td>
+              <Age time={one.created_at} />
+            </td>
+            <td>
+              <button
+                type="button"
+                disabled={one.status === 'PENDING'}
+                aria-label={`Resend ${one.id}`}
+                onClick={() => void resend(one).then(again)}
+              >
+                Resend
+              </button>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+)
+
+const nextTry = (at: number): string =>
+  at > Date.now() ? `next try in ${span(at - Date.now())}` : 'is being sent'
+
+const Tries = ({ delivery: { attempts, log } }: { delivery: Delivery }) => {
+  const last = log.at(-1)
+  if (!last) return <>{attempts}</>
+  return (
+    <details>
+      <summary>
+        {attempts} <span class="muted">{answerOf(last)}</span>
+      </summary>
+      <ol class="times">
+        {log.map((entry) => (
+          <li key={entry.at}>
+            <time dateTime={entry.at}>{when(entry.at)}</time> {answerOf(entry)}{' '}
+            <span class="muted">{entry.seconds} s</span>
+          </li>
+        ))}
+      </ol>
+    </details>
+  )
+}
+
+const answerOf = ({ status, error }: Delivery['log'][number]): string =>
+  [status, error].filter((part) => part !== null).join(' ')
+
+async function resend({ id }: Delivery): Promise<void> {
+  await api(`/webhooks/deliveries/${id}/resend`, {}).then(
+    () => say('It is on its way, under the same webhook-id.'),
+    (cause: Error) => say(cause.message, true),
+  )
+}
+
+async function resendAll({ status: _status, ...filter }: Filter): Promise<void> {
+  const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ''))
+  const isSure = await ask({
+    title: 'Resend what was given up?',
+    body: (
+      <p>
+        The latest 100 that fit{Object.keys(given).length > 0 && ` (${Object.values(given).join(', ')})`} are
+        sent again, each with a day of tries. Receivers know them by their webhook-id.
+      </p>
+    ),
+    action: 'Resend them',
+  })
+  if (!isSure) return
+  await api<{ resent: number }>('/webhooks/deliveries/resend', given).then(
+    ({ resent }) => say(`${resent} on their way.`),
+    (cause: Error) => say(cause.message, true),
+  )
+}
