@@ -27,4 +27,4 @@ process.exitCode =
     'bootstrap',
     'aws://000000000000/eu-central-1',
     '--no-notices',
-  ) || node(join(ROOT, 'bin/deploy.ts'), 'emulated', '--require-approval', 'never')
+  ) || node(join(ROOT, 'bin/deploy.ts'), 'deploy', 'emulated', '--require-approval', 'never')
