@@ -6,12 +6,12 @@ import type { TaskKey } from '../domain/task.ts'
  * @throws UnavailableError when the bucket does not answer, MissingError for a file that is not there.
  */
 export interface FileStore {
-  /** An address that takes one PUT of exactly this type and size, for so many seconds. */
+  /** An address that takes one PUT of exactly this type and size, with these headers, for so many seconds. */
   uploadLink(
     key: TaskKey,
     file: { readonly contentType: string; readonly bytes: number },
     seconds: number,
-  ): Promise<string>
+  ): Promise<{ readonly url: string; readonly headers: Readonly<Record<string, string>> }>
   /** Size and first bytes of an upload; undefined while nothing has been uploaded. */
   peek(
     key: TaskKey,

@@ -31,7 +31,7 @@ export const createUploadRoute = defineRoute({
   },
   needs: () => ({ uploads: openUploads(), files: openFiles(), clock, ids }),
   handle: async ({ tenant, base, body }, needs) => {
-    const { upload, url } = await createUpload(needs, {
+    const { upload, url, headers } = await createUpload(needs, {
       tenant,
       name: body.name ?? null,
       contentType: body.content_type,
@@ -45,7 +45,7 @@ export const createUploadRoute = defineRoute({
         ...json,
         method: 'PUT' as const,
         url,
-        headers: { 'content-type': upload.contentType, 'content-length': String(upload.bytes) },
+        headers: { ...headers },
         url_expires_at: iso(upload.linkEndsAt),
       },
     }

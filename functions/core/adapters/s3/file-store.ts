@@ -3,6 +3,7 @@ import { MissingError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { FileStore } from '../../ports/file-store.ts'
 import { callAws } from '../aws/failures.ts'
+import { encryptedBy, type TenantKeys } from './tenant-key.ts'
 
 type S3 = typeof import('@aws-sdk/client-s3')
 interface Loaded {
@@ -21,28 +22,44 @@ const fileObjectOf = (key: TaskKey, file: string): string => `${folderOf(key)}/$
 /** The S3 client is imported when a file is first touched, as in `payload-store.ts`. */
 export class S3FileStore implements FileStore {
   readonly #bucket: string
+  readonly #tenantKeys: TenantKeys
   #loaded: Promise<Loaded> | undefined
 
-  constructor(bucket: string) {
+  constructor(bucket: string, tenantKeys: TenantKeys = {}) {
     this.#bucket = bucket
+    this.#tenantKeys = tenantKeys
   }
 
   uploadLink(
     key: TaskKey,
     { contentType, bytes }: { readonly contentType: string; readonly bytes: number },
     seconds: number,
-  ): Promise<string> {
+  ) {
     return this.#call('link', async ({ sdk, client }) => {
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner')
+      const encrypted = encryptedBy(this.#tenantKeys, key.tenant)
       const command = new sdk.PutObjectCommand({
         Bucket: this.#bucket,
         Key: uploadObjectOf(key),
         ContentType: contentType,
         ContentLength: bytes,
+        ...encrypted,
       })
-      // Signed, both headers must come as they are here: S3 refuses another type, and one byte more.
-      const signableHeaders = new Set(['host', 'content-type', 'content-length'])
-      return getSignedUrl(client, command, { expiresIn: seconds, signableHeaders })
+      const headers: Record<string, string> = {
+        'content-type': contentType,
+        'content-length': String(bytes),
+        ...(encrypted
+          ? {
+              'x-amz-server-side-encryption': encrypted.ServerSideEncryption,
+              'x-amz-server-side-encryption-aws-kms-key-id': encrypted.SSEKMSKeyId,
+              'x-amz-server-side-encryption-bucket-key-enabled': 'true',
+            }
+          : {}),
+      }
+      // Signed, all of them must come as they are here: S3 refuses another type or key, and one byte more.
+      const signableHeaders = new Set(['host', ...Object.keys(headers)])
+      const url = await getSignedUrl(client, command, { expiresIn: seconds, signableHeaders })
+      return { url, headers }
     })
   }
 
@@ -79,6 +96,7 @@ export class S3FileStore implements FileStore {
           Key: fileObjectOf(key, file),
           Body: bytes,
           ContentType: contentType,
+          ...encryptedBy(this.#tenantKeys, key.tenant),
         }),
       ),
     )

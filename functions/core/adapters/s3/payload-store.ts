@@ -4,6 +4,7 @@ import { BugError } from '../../domain/errors.ts'
 import type { Payload, TaskKey } from '../../domain/task.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 import { callAws } from '../aws/failures.ts'
+import { encryptedBy, type TenantKeys } from './tenant-key.ts'
 
 type S3 = typeof import('@aws-sdk/client-s3')
 
@@ -13,10 +14,12 @@ type S3 = typeof import('@aws-sdk/client-s3')
  */
 export class S3PayloadStore implements PayloadStore {
   readonly #bucket: string
+  readonly #tenantKeys: TenantKeys
   #loaded: Promise<{ sdk: S3; client: InstanceType<S3['S3Client']> }> | undefined
 
-  constructor(bucket: string) {
+  constructor(bucket: string, tenantKeys: TenantKeys = {}) {
     this.#bucket = bucket
+    this.#tenantKeys = tenantKeys
   }
 
   async keep(
@@ -26,7 +29,9 @@ export class S3PayloadStore implements PayloadStore {
     inlineBytes: number = LIMITS.inlineBytes,
   ): Promise<Payload> {
     const body = Buffer.from(json)
-    if (body.byteLength <= inlineBytes) return { json }
+    const encrypted = encryptedBy(this.#tenantKeys, tenant)
+    // A row is under the table's one key: what has a key of its own lies in the bucket, however small it is.
+    if (!encrypted && body.byteLength <= inlineBytes) return { json }
     const key = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}/${part}.json`
     await this.#guard('write', async ({ sdk, client }) =>
       client.send(
@@ -35,6 +40,7 @@ export class S3PayloadStore implements PayloadStore {
           Key: key,
           Body: body,
           ContentType: 'application/json',
+          ...encrypted,
         }),
       ),
     )

@@ -14,7 +14,7 @@ export interface CreateUploadDependencies {
 export async function createUpload(
   { uploads, files, clock, ids }: CreateUploadDependencies,
   asked: Pick<Upload, 'tenant' | 'name' | 'contentType' | 'bytes'>,
-): Promise<{ readonly upload: Upload; readonly url: string }> {
+): Promise<{ readonly upload: Upload } & Awaited<ReturnType<FileStore['uploadLink']>>> {
   const now = clock.now()
   const upload: Upload = {
     ...asked,
@@ -24,7 +24,7 @@ export async function createUpload(
     linkEndsAt: now + UPLOAD_LIMITS.linkSeconds * 1_000,
     ttl: Math.floor(now / 1_000) + UPLOAD_LIMITS.unusedSeconds,
   }
-  const url = await files.uploadLink(upload, asked, UPLOAD_LIMITS.linkSeconds)
+  const link = await files.uploadLink(upload, asked, UPLOAD_LIMITS.linkSeconds)
   await uploads.create(upload)
-  return { upload, url }
+  return { upload, ...link }
 }
