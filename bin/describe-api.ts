@@ -28,6 +28,7 @@ const PROBLEMS = {
   415: ['UnsupportedMediaType', 'The body must be application/json.'],
   422: ['InvalidRequest', 'A field is wrong: each with its path, the rule and the way out.'],
   429: ['TooManyRequests', 'Requests come faster than allowed, see Retry-After.'],
+  431: ['HeadersTooLarge', 'There are more than 100 header fields, or they are longer than 10 kB.'],
   503: ['Unavailable', 'A backing service did not answer, see Retry-After.'],
 } as const
 type ProblemStatus = keyof typeof PROBLEMS
@@ -194,6 +195,7 @@ function refusalsOf({ problems = [], body, scope }: AnyRoute): ZodOpenApiRespons
     ...(scope === 'open' ? [] : ([401, 403] as const)),
     422,
     429,
+    431,
     503,
   ]
   return Object.fromEntries(

@@ -54,6 +54,8 @@ export const ENV = {
   providerLimits: 'PROVIDER_LIMITS',
   /** JSON object: what each tenant may do at most. */
   tenantLimits: 'TENANT_LIMITS',
+  /** JSON object: tenant → ARN of the KMS key that its inputs and results are encrypted with. */
+  tenantKmsArns: 'TENANT_KMS_ARNS',
   /** JSON list: origins of the pages that may call the API from a browser. */
   corsOrigins: 'CORS_ORIGINS',
   /** The version `GET /health` answers with. */
@@ -116,6 +118,10 @@ export const TABLE = {
   expiryWalk: 'CLEANUP',
   /** The partition of the schedules of those who run the stage, and of the stage itself. */
   stageSchedules: 'H#default',
+  /** Begins the partition of a tenant's limits and what is counted under them. */
+  limitsPrefix: 'Q#',
+  /** Begins the partition that counts a tenant's requests. */
+  requestsPrefix: 'R#',
   /** Begins the partition of what was done by a tenant's keys. */
   auditPrefix: 'A#',
   /** The partition of those who wait for a task. */
@@ -207,6 +213,10 @@ export interface Route {
 export const LIMITS = {
   /** Request bodies above this are 413; so are those whose event, JSON escapes included, is above Lambda's 6 MB. */
   bodyBytes: 6_000_000,
+  /** Header fields of a request; a browser behind a proxy sends some thirty. */
+  headerFields: 100,
+  /** Their names and values. API Gateway itself takes 10,240 of what a caller sends, and adds some of its own. */
+  headerBytes: 12 * 1024,
   /** A task whose result is larger fails. */
   resultBytes: 16_000_000,
   /**

@@ -25,6 +25,8 @@ export const addLimits: AddCommand = (program) => {
     .option('--running-tasks <n>', 'tasks that run at once; further ones wait in line', wholeNumber)
     .option('--schedules <n>', 'schedules', wholeNumber)
     .option('--workflows <n>', 'workflows that have not ended', wholeNumber)
+    .option('--requests-per-minute <n>', 'requests of a steady stream, submits apart', wholeNumber)
+    .option('--request-burst <n>', 'requests that may come at once', wholeNumber)
     .option('--submits-per-minute <n>', 'submits of a steady stream', wholeNumber)
     .option('--burst <n>', 'submits that may come at once', wholeNumber)
     .option('--payload-bytes <n>', 'bytes of an input', wholeNumber)
@@ -49,6 +51,8 @@ const NAMES = [
   'running_tasks',
   'schedules',
   'workflows',
+  'requests_per_minute',
+  'request_burst',
   'submits_per_minute',
   'burst',
   'payload_bytes',

@@ -14,8 +14,8 @@ const authenticate = openAuthentication({ ...openKeys(), tokens: openTokens() })
  * policy opens the whole API, so that an answer that a gateway keeps is right for every route.
  */
 export const handler = middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthorizerResult>().handler(
-  async ({ headers, methodArn }) => {
-    const token = tokenOf(headers ?? {})
+  async ({ headers, multiValueHeaders, methodArn }) => {
+    const token = tokenOf(multiValueHeaders ?? headers ?? {})
     const principal = token === undefined ? undefined : await authenticate(token)
     // The one message that the gateway answers with 401.
     if (!principal) throw new Error('Unauthorized')
@@ -34,14 +34,16 @@ export const handler = middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthori
 /** `arn:aws:execute-api:region:account:api/stage/GET/…` without what follows the stage. */
 const wholeApi = (methodArn: string): string => `${methodArn.split('/').slice(0, 2).join('/')}/*`
 
-/** @returns undefined for none, and for two that differ: nobody can say which was meant. */
-function tokenOf(headers: Readonly<Record<string, string | undefined>>): string | undefined {
-  const sent = Object.entries(headers).flatMap(([name, value = '']) => {
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
+/** @returns undefined for none, and for two that differ, in one header or in both: nobody can say which was meant. */
+function tokenOf(headers: Headers): string | undefined {
+  const sent = Object.entries(headers).flatMap(([name, values]) => {
+    const all = (typeof values === 'object' ? values : [values ?? '']).map((value) => value.trim())
     // Where the gateway has keys of its own, that header is theirs.
-    if (name.toLowerCase() === 'x-api-key') return HAS_USAGE_PLAN ? [] : [value.trim()]
+    if (name.toLowerCase() === 'x-api-key') return HAS_USAGE_PLAN ? [] : all
     if (name.toLowerCase() !== 'authorization') return []
-    const bearer = /^Bearer +(\S+)$/i.exec(value.trim())?.[1]
-    return bearer === undefined ? [] : [bearer]
+    return all.flatMap((value) => /^Bearer +(\S+)$/i.exec(value)?.[1] ?? [])
   })
   const tokens = [...new Set(sent)]
   return tokens.length === 1 ? tokens[0] : undefined

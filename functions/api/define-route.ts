@@ -94,6 +94,8 @@ export interface RouteDeclaration<
   readonly scope: Scope
   /** What it makes says itself who made it; every other route that changes something is recorded. */
   readonly isOwnRecord?: true
+  /** It submits: its request is counted there, in one write with the place that the task takes. */
+  readonly isOwnCount?: true
   /** A few words; the operation's name in the docs. */
   readonly summary: string
   /** Sentences, where the summary leaves a question. */

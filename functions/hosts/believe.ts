@@ -1,4 +1,4 @@
-import { clock } from './lambda.ts'
+import { systemClock } from '../core/adapters/system/clock.ts'
 
 /** How long an answer about a tenant is believed: a change is known so much later, at most. */
 const BELIEVED_MS = 10_000
@@ -10,7 +10,7 @@ export function believe<Answer>(
 ): (tenant: string) => Promise<Answer> {
   const known = new Map<string, { readonly until: number; readonly answer: Promise<Answer> }>()
   return (tenant) => {
-    const now = clock.now()
+    const now = systemClock.now()
     const seen = known.get(tenant)
     if (seen && seen.until > now) return seen.answer
     if (known.size >= MOST_TENANTS) known.clear()

@@ -45,6 +45,8 @@ const shapes = {
       runningTasks: z.int().positive().optional(),
       schedules: z.int().positive().optional(),
       workflows: z.int().positive().optional(),
+      requestsPerMinute: z.int().positive().optional(),
+      requestBurst: z.int().positive().optional(),
       submitsPerMinute: z.int().positive().optional(),
       burst: z.int().positive().optional(),
       payloadBytes: z.int().positive().optional(),
@@ -70,6 +72,7 @@ const shapes = {
       ),
     }),
   ).default({ learns: true, limits: {} }),
+  [ENV.tenantKmsArns]: json(z.record(z.string(), z.string())).default({}),
   [ENV.auditDays]: z.coerce.number().int().positive().default(90),
   [ENV.tokenIssuers]: json(
     z.array(

@@ -51,6 +51,7 @@ export function toRequest(
   event: APIGatewayProxyEvent,
   principal: Principal = principalOf(event),
 ): HttpRequest {
+  checkHeaders(event)
   const headers = dictionary<string>()
   for (const [name, value] of Object.entries(event.headers ?? {}))
     if (value !== undefined) headers[name.toLowerCase()] = value
@@ -71,6 +72,23 @@ export function toRequest(
     optionalJson: () => (event.body?.trim() ? parseBody(body(), headers['content-type']) : {}),
     text: () => checkSize(body()) ?? '',
   }
+}
+
+/** @throws RequestError for more header fields, or longer ones, than any caller has a reason for. */
+function checkHeaders({ headers, multiValueHeaders }: APIGatewayProxyEvent): void {
+  let fields = 0
+  let bytes = 0
+  for (const [name, values] of Object.entries(multiValueHeaders ?? headers ?? {}))
+    for (const value of Array.isArray(values) ? values : [values]) {
+      fields += 1
+      bytes += name.length + (value?.length ?? 0)
+    }
+  const { headerFields, headerBytes } = LIMITS
+  if (fields > headerFields || bytes > headerBytes)
+    throw new RequestError(
+      'headers_too_large',
+      `The request has ${fields} header fields of ${bytes} bytes; at most ${headerFields} of ${headerBytes} bytes are taken.`,
+    )
 }
 
 /** What the authorizer found; where the stage has none, the gateway's own key is the tenant and may do everything. */

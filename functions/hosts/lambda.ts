@@ -48,6 +48,7 @@ import { openAudit, recordedRoute } from './audit.ts'
 import { readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
 import { type HttpAnswer, type HttpRequest, signerOf, toRequest } from './http.ts'
+import { limitedRoute, openRequestLimit } from './requests.ts'
 
 export { readConfig, systemClock }
 export const clock = systemClock
@@ -116,15 +117,20 @@ export const openWatchPlaces = (): DynamoWaitPlaces => {
 const openPlaces = (kind: 'wait' | 'watch', table: string, places: number): DynamoWaitPlaces =>
   new DynamoWaitPlaces(openDynamo(), table, places, { kind, random: clock.random, token: ids.token })
 
+const bucketSettings = () => {
+  const { PAYLOAD_BUCKET, TENANT_KMS_ARNS } = readConfig([ENV.payloadBucket, ENV.tenantKmsArns])
+  return [PAYLOAD_BUCKET, TENANT_KMS_ARNS] as const
+}
+
 let payloads: S3PayloadStore | undefined
 export const openPayloads = (): S3PayloadStore => {
-  payloads ??= new S3PayloadStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
+  payloads ??= new S3PayloadStore(...bucketSettings())
   return payloads
 }
 
 let files: S3FileStore | undefined
 export const openFiles = (): S3FileStore => {
-  files ??= new S3FileStore(readConfig([ENV.payloadBucket]).PAYLOAD_BUCKET)
+  files ??= new S3FileStore(...bucketSettings())
   return files
 }
 
@@ -193,6 +199,8 @@ export interface ServedRoute {
   readonly scope: Scope
   /** What it makes says itself who made it. */
   readonly isOwnRecord?: true | undefined
+  /** Its request is counted where it submits, with the place that it takes. */
+  readonly isOwnCount?: true | undefined
   /** Opens what the handler works with. @throws Error when the environment lacks something: at cold start, not later. */
   readonly start: () => RouteHandler
 }
@@ -224,7 +232,7 @@ export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler
   const served = new Map(
     routes.map((route) => [
       `${route.method} ${API_BASE}${route.path}`,
-      { scope: route.scope, answer: withRecord(route, route.start()) },
+      { scope: route.scope, answer: withLimit(route, withRecord(route, route.start())) },
     ]),
   )
   return async (event: APIGatewayProxyEvent): Promise<HttpAnswer> => {
@@ -246,6 +254,13 @@ let audit: AuditLog | undefined
 export const openRecord = (): AuditLog => {
   audit ??= openAudit(openDynamo())
   return audit
+}
+
+/** Every route that wants a caller counts its requests, whoever declares it. */
+export function withLimit(route: ServedRoute, handler: RouteHandler): RouteHandler {
+  if (route.scope === 'open') return handler
+  const count = (tenant: string) => openRequestLimit(openDynamo)(tenant)
+  return limitedRoute(count, route.isOwnCount === true, handler)
 }
 
 /** Every route that changes something is recorded, whoever declares it. */

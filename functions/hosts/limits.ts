@@ -13,9 +13,7 @@ import { passTurn } from '../core/application/shared/take-turn.ts'
 import { admitTask } from '../core/application/submit/admit-task.ts'
 import type { Admission } from '../core/application/submit/submit-task.ts'
 import { type Budget, maySpendYet, spentMicroUsd } from '../core/domain/budget.ts'
-import { effectiveLimits, type TenantLimits } from '../core/domain/limits.ts'
 import type { TaskKey } from '../core/domain/task.ts'
-import { believe } from './believe.ts'
 import {
   clock,
   log,
@@ -27,30 +25,21 @@ import {
   openTurns,
   readConfig,
 } from './lambda.ts'
-
-let believed: ((tenant: string) => Promise<TenantLimits>) | undefined
-
-/** What holds for a tenant, asked once in a while. One per environment. */
-function openLimitsOf(): (tenant: string) => Promise<TenantLimits> {
-  if (believed) return believed
-  const { limitStore, stageLimits } = openLimitNeeds()
-  believed = believe(async (tenant) => effectiveLimits(stageLimits, await limitStore.read(tenant)))
-  return believed
-}
+import { openLimitsOf } from './requests.ts'
 
 const openPlaces = () => new DynamoLimitPlaces(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
 export const openOwnedLimit = (
   kind: 'schedules' | 'workflows',
   isThere: (key: TaskKey) => Promise<boolean>,
-) => ownedLimit({ places: openPlaces(), limitsOf: openLimitsOf(), clock }, kind, isThere)
+) => ownedLimit({ places: openPlaces(), limitsOf: openLimitsOf(openDynamo), clock }, kind, isThere)
 
 /** @param queue that of the lanes which this function may send to. */
 export const openRunningLimit = (queue: EnqueueDependencies['queue']): RunningLimit =>
   runningLimit({
     places: openPlaces(),
     meter: openMeter(),
-    limitsOf: openLimitsOf(),
+    limitsOf: openLimitsOf(openDynamo),
     store: openStore(),
     queue,
     clock,
@@ -60,7 +49,7 @@ export const openRunningLimit = (queue: EnqueueDependencies['queue']): RunningLi
 export function openAdmission(): Admission & { budgetOf: (tenant: string) => Promise<Budget | undefined> } {
   const meter = openMeter()
   const store = openStore()
-  const limitsOf = openLimitsOf()
+  const limitsOf = openLimitsOf(openDynamo)
   return {
     budgetOf: async (tenant) => (await limitsOf(tenant)).budget,
     admit: async (task, origin) =>

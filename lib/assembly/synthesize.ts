@@ -19,6 +19,7 @@ export const SETTINGS: readonly string[] = [
   'no_proxy',
   'TIMING_SCALE',
   'TENANT_LIMITS',
+  'TENANT_KMS_ARNS',
   'PROVIDER_LIMITS',
   'SCHEDULES',
   'AUTH',

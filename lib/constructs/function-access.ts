@@ -16,6 +16,8 @@ export interface Access {
   }
   /** Records who did what, in partitions of their own. */
   readonly isRecording?: true
+  /** Counts its callers' requests, in partitions of their own; for functions that may not write the table. */
+  readonly isCounting?: true
   /** S3 actions on the list of the payloads. */
   readonly payloadList?: true
   /** May write this one attribute of a row, and read nothing by it. */
@@ -76,6 +78,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.corsOrigins,
       ENV.timingScale,
       ENV.tenantLimits,
+      ENV.tenantKmsArns,
     ],
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
@@ -95,7 +98,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins, ENV.tenantLimits],
+    isCounting: true,
     // Who waits holds a place; no task can be written with it.
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // Query on the table itself: the checkpoints of a task lie beside its row.
@@ -108,7 +112,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-events': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.watchPlaces],
-    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins, ENV.tenantLimits],
+    isCounting: true,
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // A mark on the row, by which its worker sees that somebody watches.
     attribute: TABLE.watchedUntil,
@@ -134,6 +139,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.corsOrigins,
       ENV.timingScale,
       ENV.tenantLimits,
+      ENV.tenantKmsArns,
     ],
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
@@ -168,6 +174,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.corsOrigins,
       ENV.timingScale,
       ENV.tenantLimits,
+      ENV.tenantKmsArns,
     ],
     // Query on the table itself: a tenant's schedules are items of one partition.
     table: [
@@ -207,6 +214,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.corsOrigins,
       ENV.timingScale,
       ENV.tenantLimits,
+      ENV.tenantKmsArns,
     ],
     // Query on the table itself: checkpoints, circuits, and the places of those who wait.
     table: [
@@ -225,7 +233,8 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'api-keys': {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
-    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins, ENV.tenantLimits],
+    isCounting: true,
     partition: {
       key: TABLE.keyPrefix,
       isPrefix: true,
@@ -238,7 +247,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   // Deletes what it is asked to, whatever of a tenant that is: hence the scan.
   'api-data': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
-    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins],
+    optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins, ENV.tenantLimits],
     table: [
       'dynamodb:DeleteItem',
       'dynamodb:GetItem',
@@ -272,7 +281,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.defaultModel,
       ENV.retentionDays,
     ],
-    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits, ENV.tenantKmsArns],
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:SendMessage'],
@@ -305,6 +314,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.providerLimits,
       ENV.timingScale,
       ENV.tenantLimits,
+      ENV.tenantKmsArns,
     ],
     // Query on the table itself: the circuits are items of one partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
@@ -344,7 +354,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.stageSchedules,
     ],
-    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits],
+    optionalEnvironment: [ENV.timingScale, ENV.tenantLimits, ENV.tenantKmsArns],
     // Schedules that the stage's file no longer has; no caller's.
     partition: { key: TABLE.stageSchedules, actions: ['dynamodb:DeleteItem'] },
     // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.

@@ -48,6 +48,17 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
     target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${TABLE.auditPrefix}*`] },
     })
+  if (access.isCounting) {
+    target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${TABLE.requestsPrefix}*`] },
+    })
+    const reads = access.table?.includes('dynamodb:GetItem') ? [] : ['dynamodb:GetItem']
+    target.allow(reads, [reach.table.table.tableArn], {
+      'ForAllValues:StringLike': {
+        'dynamodb:LeadingKeys': [`${TABLE.limitsPrefix}*`, `${TABLE.requestsPrefix}*`],
+      },
+    })
+  }
   if (access.payloadList)
     target.allow(['s3:ListBucket'], [reach.payloads.bucket.bucketArn], {
       StringLike: { 's3:prefix': [`${PAYLOAD_PREFIX}*`] },
@@ -92,7 +103,8 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Rea
       'The key of a payload is not known before its task is.',
     )
   }
-  if (access.table || access.partition || access.payloads) allowDataKey(target, reach.stage)
+  if (access.table || access.partition || access.payloads)
+    allowDataKeys(target, reach.stage, access.payloads?.some((action) => /Get|Put/.test(action)) ?? false)
   if (access.models && reach.hasModels) allowModels(target, reach.stage)
   if (access.mail && reach.hasMail) allowMail(target, reach.stage)
   if (access.upkeep && reach.cleanUpArn) target.allow(['lambda:InvokeFunction'], [reach.cleanUpArn])
@@ -136,13 +148,23 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
     acceptWildcard(target, arn, 'A cross-Region profile may run its model in any of its Regions.')
 }
 
-/** Table and bucket use the key in the name of who asks them; nobody can use it past them. */
-function allowDataKey(target: TaskFunction, { dataKmsArn }: StageSettings): void {
+/** Table and bucket use the keys in the name of who asks them; nobody can use them past them. */
+function allowDataKeys(
+  target: TaskFunction,
+  { dataKmsArn, tenantKmsArns }: StageSettings,
+  movesPayloads: boolean,
+): void {
   const { region, urlSuffix } = Stack.of(target)
+  const [table, bucket] = [`dynamodb.${region}.${urlSuffix}`, `s3.${region}.${urlSuffix}`]
   target.allow(
     ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey'],
     dataKmsArn ? [dataKmsArn] : [],
-    { StringEquals: { 'kms:ViaService': [`dynamodb.${region}.${urlSuffix}`, `s3.${region}.${urlSuffix}`] } },
+    { StringEquals: { 'kms:ViaService': [table, bucket] } },
+  )
+  target.allow(
+    ['kms:Decrypt', 'kms:GenerateDataKey'],
+    movesPayloads ? [...new Set(Object.values(tenantKmsArns))] : [],
+    { StringEquals: { 'kms:ViaService': [bucket] } },
   )
 }
 

@@ -131,12 +131,15 @@ const SOURCE_MAPS: Partial<Readonly<Record<BundleName, Readonly<Record<string, s
 
 /** What a stage tells every function that asks for it; a stage without it, as most are, says nothing about it. */
 function stageWide(
-  { timing, tenantLimits, models }: StageSettings,
+  { timing, tenantLimits, tenantKmsArns, models }: StageSettings,
   bundle: BundleName,
 ): Partial<Record<EnvName, string>> {
   const values: Partial<Record<EnvName, string>> = {
     ...(timing.scale === 1 ? {} : { [ENV.timingScale]: String(timing.scale) }),
     ...(Object.keys(tenantLimits).length === 0 ? {} : { [ENV.tenantLimits]: JSON.stringify(tenantLimits) }),
+    ...(Object.keys(tenantKmsArns).length === 0
+      ? {}
+      : { [ENV.tenantKmsArns]: JSON.stringify(tenantKmsArns) }),
   }
   if (!models.learnsLimits || Object.keys(models.limits).length > 0)
     values[ENV.providerLimits] = JSON.stringify({ learns: models.learnsLimits, limits: models.limits })

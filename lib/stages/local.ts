@@ -78,6 +78,13 @@ export function local(environment: Environment): StageInput {
         '{"nightly": {"cron": "0 2 * * *", "task": {"type": "example.add", "input": {"x": 1, "y": 2}}}}',
       ) ?? {},
     tenantLimits: jsonOf(environment.TENANT_LIMITS, 'TENANT_LIMITS', '{"openTasks": 10}') ?? {},
+    // The embedded bucket encrypts nothing: what a tenant's key changes is where things lie.
+    tenantKmsArns:
+      jsonOf(
+        environment.TENANT_KMS_ARNS,
+        'TENANT_KMS_ARNS',
+        '{"acme": "arn:aws:kms:eu-central-1:111122223333:key/1"}',
+      ) ?? {},
     // It reaches nobody: what is sent lies in the console's outbox.
     mail: { from: 'tasks@taskrunner.example' },
     retentionDays: 7,

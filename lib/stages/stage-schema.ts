@@ -332,6 +332,9 @@ export const stageSchema = z
         schedules: whole.min(1).max(1_000).optional(),
         /** Workflows that have not ended. */
         workflows: whole.min(1).max(1_000).optional(),
+        /** Requests of every route that wants a key; submits, counted apart, are let as many unless the next line says else. */
+        requestsPerMinute: whole.min(1).max(60_000).optional(),
+        requestBurst: whole.min(1).max(60_000).optional(),
         submitsPerMinute: whole.min(1).max(60_000).optional(),
         burst: whole.min(1).max(60_000).optional(),
         /** Bytes of an input as JSON; what is larger goes by an upload. */
@@ -375,6 +378,14 @@ export const stageSchema = z
      * let the account's roles use it.
      */
     dataKmsArn: kmsKeyArn.optional(),
+    /**
+     * Keys of single tenants, of any account that lets this one's roles use them: what a tenant puts in, keeps between steps and gets
+     * out lies in the bucket under its key, however small. Functions are told of all of them, in 4 kB of environment: hence 20.
+     */
+    tenantKmsArns: z
+      .record(TENANT, kmsKeyArn)
+      .refine((keys) => Object.keys(keys).length <= 20, { error: 'may name 20 tenants' })
+      .default({}),
     /** Days a finished row is kept. */
     retentionDays: whole.min(1).max(3_650),
     /** Days for which it is kept who did what; left out, 90. */
@@ -529,6 +540,14 @@ export const stageSchema = z
     path: ['api', 'domain'],
     error: 'and vpcEndpointIds exclude each other: a private API has no public name',
   })
+  .refine(
+    ({ name, tenantKmsArns, region }) =>
+      name === 'local' || Object.values(tenantKmsArns).every((arn) => arn.split(':')[3] === region),
+    {
+      path: ['tenantKmsArns'],
+      error: 'must be keys of the Region that the stage states as its own: a bucket takes no other',
+    },
+  )
   .refine(({ api }) => !(api.webAclArn && api.managedRules), {
     path: ['api', 'managedRules'],
     error: 'and webAclArn exclude each other: a stage has one web ACL',

@@ -125,6 +125,11 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.countOf(ids(100, 'last'))).toBe(10)
   })
 
+  it('a rate whose interval is no finite number lets in as many as it says', async () => {
+    const gate = await makeGate({ submitsPerMinute: 17 })
+    expect(await gate.countOf(ids(100))).toBe(17)
+  })
+
   it('places of callers that died, or whose task has ended, are found when none is free', async () => {
     const gate = await makeGate({ openTasks: 3 })
     const held = { at: NOW }

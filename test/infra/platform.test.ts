@@ -215,6 +215,12 @@ describe('what a platform team asks for is a setting', () => {
     ],
     [{ dataKmsArn: 'alias/mine' }, 'dataKmsArn: must be the ARN of a KMS key'],
     [
+      { tenantKmsArns: { acme: 'arn:aws:kms:us-east-1:111122223333:key/1' }, region: 'eu-central-1' },
+      'tenantKmsArns: must be keys of the Region that the stage states',
+    ],
+    [{ tenantKmsArns: { 'a#b': 'arn:aws:kms:us-east-1:111122223333:key/1' } }, 'tenantKmsArns'],
+    [{ tenantKmsArns: { acme: 'alias/mine' } }, 'tenantKmsArns.acme: must be the ARN of a KMS key'],
+    [
       { api: { ...dev.api, webAclArn: 'arn:x', managedRules: { requestsPerAddress: 100 } } },
       'api.managedRules: and webAclArn exclude each other',
     ],

@@ -237,6 +237,29 @@ it('tells the tenants’ limits to every function that counts by them, workers a
   )
 })
 
+it('lets the functions that move inputs and results use tenants’ keys, by the bucket alone, and tells those that put', () => {
+  const own = 'arn:aws:kms:eu-central-1:444455556666:key/2'
+  const { stateless } = templatesOf('dev', (stage) => ({ ...stage, tenantKmsArns: { acme: own } }))
+  const policies = Object.entries(stateless.byType('AWS::IAM::Policy'))
+  const users = policies.filter(([, policy]) => JSON.stringify(policy).includes(own))
+  expect(users.length).toBeGreaterThan(10)
+  for (const [id, { Properties }] of users) {
+    const { Statement } = Properties.PolicyDocument as { Statement: Record<string, unknown>[] }
+    const statement = Statement.find(({ Resource }) => Resource === own)
+    expect([id, statement?.Action]).toEqual([id, ['kms:Decrypt', 'kms:GenerateDataKey']])
+    const service = JSON.stringify(statement?.Condition)
+    expect([id, service.includes('s3.'), service.includes('dynamodb.')]).toEqual([id, true, false])
+  }
+  const nobody = /^(Keys|Authorizer|Public|OpsView|OpsAction|Data|Cleaner)/
+  expect(users.filter(([id]) => nobody.test(id))).toEqual([])
+  const told = Object.entries(stateless.byType('AWS::Lambda::Function')).filter(([, { Properties }]) =>
+    JSON.stringify(Properties.Environment).includes(own),
+  )
+  expect(
+    told.map(([id]) => id).filter((id) => /^(Writes|Flows|laneai|Advancer|Sweeper)/.test(id)),
+  ).toHaveLength(5)
+})
+
 describe('what a task type needs', () => {
   it('is checked at synth: the model in a lane without one fails, with both names', () => {
     const without = (stage: StageSettings) => ({

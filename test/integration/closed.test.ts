@@ -4,12 +4,17 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import routesFile from '../../functions/api/routes.gen.json' with { type: 'json' }
+import { type Route, SCOPES } from '../../functions/contract.ts'
 import { makeAdminKey } from '../../lib/deploy/admin-key.ts'
+import { startAccount } from '../fixtures/account.ts'
 import { hasBrowser, openBrowser, openPage } from '../fixtures/browser.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
+import { startReceiver } from '../fixtures/webhook-world.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
+const ROUTES = routesFile as readonly Route[]
 const run = promisify(execFile)
 
 /** Everything that a user of `AUTH=keys npm start` has in hand, with a key and without. */
@@ -71,6 +76,45 @@ describe('the console of a closed stage', () => {
   })
 })
 
+describe('requests a minute', () => {
+  it('are counted on every route that wants a key, and on no other', async () => {
+    const limited = await keyOf('limited', SCOPES)
+    await admin.call('PUT', '/limits?tenant=limited', { requests_per_minute: 1, request_burst: 1 })
+    const ask = (method: string, path: string) =>
+      fetch(`${runtime.url}/api/v1${path}`, {
+        method,
+        headers: { 'x-api-key': limited, 'content-type': 'application/json' },
+        ...(method === 'GET' || method === 'DELETE' ? {} : { body: '{}' }),
+      })
+    expect((await ask('GET', '/tasks')).status).toBe(200)
+    // Submits are counted apart, as many: the first one is let in.
+    const submit = () =>
+      fetch(`${runtime.url}/api/v1/tasks`, {
+        method: 'POST',
+        headers: { 'x-api-key': limited, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'example.add', input: { x: 1, y: 2 } }),
+      })
+    expect((await submit()).status).toBe(202)
+    const second = await submit()
+    expect([second.status, second.headers.get('ratelimit-policy')]).toEqual([429, '"submits";q=1;w=60'])
+    const at = (path: string) => path.replace('{lane}', 'demo').replace(/\{\w+\}/g, 'x')
+    const closed = ROUTES.filter(({ scope }) => scope !== 'open')
+    expect(closed.length).toBeGreaterThan(40)
+    for (const { name, method, path } of closed) {
+      const answer = await ask(method, at(path))
+      await answer.body?.cancel()
+      // A body without a field is a good submit to one of them.
+      const policy = expect.stringMatching(/^"(requests|submits)";q=1;w=60$/)
+      expect([name, answer.status, answer.headers.get('ratelimit-policy')]).toEqual([name, 429, policy])
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+    }
+    for (const { name, method, path } of ROUTES.filter(({ scope }) => scope === 'open'))
+      expect([name, (await ask(method, at(path))).status]).not.toEqual([name, 429])
+    // Others are not held up.
+    expect((await admin.get('/tasks')).status).toBe(200)
+  })
+})
+
 describe('the command line, with a key', () => {
   const cli = (...args: string[]) =>
     run(process.execPath, [join(ROOT, 'bin/taskrunner.ts'), '--base', runtime.url, '--json', ...args], {
@@ -125,6 +169,65 @@ describe('the command line, with a key', () => {
   })
 })
 
+describe('npm run admin-key and smoke, as commands', () => {
+  it('keep the key from jobs, give the key alone to a pipe, and take back what a test was let in with', async () => {
+    const keys = (await admin.get<{ keys: unknown[] }>('/keys')).body.keys.length
+    const account = await startAccount(
+      { KeysFunction: 'keys', ApiUrl: `${runtime.url}/api/v1` },
+      (_name, event) => runtime.pool('Keys').invoke(event),
+    )
+    const command = (env: Record<string, string>, ...args: string[]) =>
+      run(process.execPath, [join(ROOT, 'bin/deploy.ts'), ...args], {
+        env: {
+          ...process.env,
+          AWS_ENDPOINT_URL: account.endpoint,
+          AWS_REGION: 'eu-central-1',
+          AWS_ACCESS_KEY_ID: 'test',
+          AWS_SECRET_ACCESS_KEY: 'test',
+          TASKRUNNER_KEY: '',
+          TASKRUNNER_PROFILE: '',
+          CI: '',
+          ...env,
+        },
+      }).then(
+        ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+        ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({
+          code,
+          stdout,
+          stderr,
+        }),
+      )
+    // There is one: whoever asks again is told so, and what to type.
+    const again = await command({}, 'admin-key', 'dev')
+    expect(again).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('admin-key -- dev --new'),
+    })
+    expect([...account.parameters.keys()]).toEqual(['/taskrunner/dev/key-pepper'])
+    const { Type, Value } = account.parameters.get('/taskrunner/dev/key-pepper') ?? {}
+    expect([Type, Value?.length]).toEqual(['SecureString', 43])
+    const job = await command({ CI: 'true' }, 'admin-key', 'dev', '--new')
+    expect([job.code, job.stdout.includes('tk_')]).toEqual([2, false])
+    expect(job.stderr).toContain('no place to show a key')
+    const made = await command({}, 'admin-key', 'dev', '--new')
+    expect([made.code, made.stderr]).toEqual([0, ''])
+    expect(made.stdout).toMatch(/^tk_\w{26}_[\w-]{43}\n$/)
+    expect((await new Client(runtime.url, made.stdout.trim()).get('/keys')).status).toBe(200)
+    // The pepper stays as it was, whoever asks.
+    expect(account.parameters.get('/taskrunner/dev/key-pepper')?.Value).toBe(Value)
+    expect((await command({}, 'admin-key', 'emulated')).stderr).toContain('has no keys of its own')
+    const smoke = await command({}, 'smoke', 'dev')
+    expect([smoke.code, smoke.stdout + smoke.stderr]).toEqual([0, expect.not.stringContaining('tk_')])
+    const { body } = await admin.get<{ keys: { name: string; revoked_at: string | null }[] }>('/keys')
+    expect(body.keys.filter(({ name }) => name.startsWith('Smoke'))).toMatchObject([
+      { revoked_at: expect.any(String) },
+    ])
+    expect(body.keys.length).toBe(keys + 2)
+    await account.stop()
+  })
+})
+
 describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => {
   let browser: Browser
   beforeAll(async () => {
@@ -154,6 +257,7 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
       '/logs',
       '/dashboard',
       '/schedules',
+      '/webhooks',
       '/outbox',
     ]) {
       await page.goto(`${runtime.url}/console${path}`)
@@ -169,6 +273,59 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     await page.getByRole('dialog', { name: 'API key' }).waitFor()
     expect(real(faults)).toEqual([])
     await page.close()
+  })
+
+  it('the webhooks page shows each try, filters, and resends one or all that were given up', async () => {
+    const receiver = await startReceiver()
+    receiver.answerWith((_request, response) => response.writeHead(410).end())
+    const own = await keyOf('hooked', ['tasks:read', 'tasks:write', 'ops:read'])
+    const tenant = new Client(runtime.url, own)
+    const told = async (events: readonly string[]) => {
+      const { body } = await tenant.post<{ id: string }>('/tasks', {
+        type: 'example.add',
+        input: { x: 1, y: 2 },
+        webhook: { url: receiver.url, events },
+      })
+      return body.id
+    }
+    const [started, completed] = [await told(['started']), await told(['completed'])]
+    const { page, faults } = await openPage(browser, runtime.url)
+    await page.goto(`${runtime.url}/console/webhooks`)
+    const dialog = page.getByRole('dialog', { name: 'API key' })
+    await dialog.getByLabel('API key').fill(own)
+    await dialog.getByRole('button', { name: 'Open' }).click()
+    await page.getByRole('button', { name: 'given up' }).first().click()
+    const rows = page.locator('tr[data-delivery]')
+    await expect.poll(() => rows.count(), { timeout: 30_000 }).toBe(2)
+    // Every try with what the receiver answered.
+    await rows.first().locator('summary').click()
+    await rows.first().getByText('410 gone').last().waitFor()
+    await page.getByLabel('Event').selectOption('started')
+    await expect.poll(() => rows.count()).toBe(1)
+    expect(await rows.first().innerText()).toContain(started)
+    // The filter is in the address: it outlives a reload, and can be sent to somebody.
+    await page.reload()
+    await expect.poll(() => rows.count()).toBe(1)
+    receiver.answerWith((_request, response) => response.writeHead(204).end())
+    await rows.first().getByRole('button', { name: 'Resend' }).click()
+    await page.getByText('Nothing was given up').waitFor()
+    await page.getByLabel('Event').selectOption('')
+    await expect.poll(() => rows.count()).toBe(1)
+    await page.getByRole('button', { name: 'Resend what was given up' }).click()
+    await page.getByRole('button', { name: 'Resend them' }).click()
+    await page.getByText('Nothing was given up').waitFor()
+    await page.getByRole('button', { name: 'delivered', exact: true }).click()
+    await expect.poll(() => rows.count()).toBe(2)
+    await page.getByLabel('Task').fill(completed)
+    await expect.poll(() => rows.count()).toBe(1)
+    // Another tenant sees none of it.
+    await page.getByRole('button', { name: 'Forget key' }).click()
+    await dialog.getByLabel('API key').fill(await keyOf('other', ['tasks:read', 'ops:read']))
+    await dialog.getByRole('button', { name: 'Open' }).click()
+    await page.getByText('Nothing that fits has arrived').waitFor()
+    expect(real(faults)).toEqual([])
+    await page.close()
+    await receiver.stop()
   })
 
   it('the docs page tries a route with the key that is typed there', async () => {

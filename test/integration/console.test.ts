@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const PAGES = [
   ...['', '/tasks', '/submit', '/lanes', '/workers', '/logs', '/dashboard', '/dashboard/lanes'],
-  ...['/alarms', '/runbook'],
+  ...['/alarms', '/runbook', '/webhooks'],
 ] as const
 
 describe('the console over HTTP', () => {

@@ -14,7 +14,10 @@ let dynamo: DynamoDBClient
 let s3: S3Client
 let operator: string
 beforeAll(async () => {
-  running = await startTestRuntime({ AUTH: 'keys' })
+  running = await startTestRuntime({
+    AUTH: 'keys',
+    TENANT_KMS_ARNS: '{"sealed": "arn:aws:kms:eu-central-1:111122223333:key/1"}',
+  })
   const settings = { region: 'eu-central-1', credentials: running.credentials }
   dynamo = new DynamoDBClient({ ...settings, endpoint: running.endpoints.dynamodb })
   s3 = new S3Client({ ...settings, endpoint: running.endpoints.s3, forcePathStyle: true })
@@ -65,6 +68,49 @@ const finished = async (id: string, key: string) => {
 
 /** Above what a row keeps: its prompt lies in the bucket. */
 const long = { type: 'text.generate', model: 'simulated', input: { prompt: `${MARK} `.repeat(2_000) } }
+
+describe('a tenant with a key of its own', () => {
+  it('has no word of its inputs, steps, files and results in a row: what is under its key lies in the bucket', async () => {
+    const { key } = await make('sealed')
+    const mark = 'Seidenreiher'
+    const prompt = `Say ${mark}, please.`
+    const short = { type: 'text.generate', model: 'simulated', input: { prompt } }
+    const { body: task } = await call('POST', '/tasks', key, short)
+    const { body: flow } = await call('POST', '/workflows', key, {
+      chain: [short, { ...short, input: { prompt: `${mark} after {{previous.result}}` } }],
+    })
+    const { body: document } = await call('POST', '/tasks', key, {
+      type: 'document.process',
+      model: 'simulated',
+      input: { text: `${mark} is a bird. `.repeat(20), ask: { summary: 'What is it?' } },
+    })
+    const upload = await fetch(`${running.url}/api/v1/uploads`, {
+      method: 'POST',
+      headers: { 'x-api-key': key, 'content-type': 'application/json' },
+      body: JSON.stringify({ content_type: 'text/plain', bytes: 3 }),
+    })
+    expect(await upload.json()).toMatchObject({
+      headers: {
+        'x-amz-server-side-encryption': 'aws:kms',
+        'x-amz-server-side-encryption-aws-kms-key-id': 'arn:aws:kms:eu-central-1:111122223333:key/1',
+      },
+    })
+    const done = await finished(task.id, key)
+    expect(done).toMatchObject({ result: expect.stringContaining(mark), input: { prompt } })
+    const state = async () => (await call('GET', `/workflows/${flow.id}`, key)).body.status
+    await expect.poll(state, { timeout: 30_000 }).toBe('COMPLETED')
+    await call('GET', `/tasks/${document.id}?wait=25`, key)
+    const { rows, objects } = await scan()
+    expect(rows.filter((row) => row.includes(mark))).toEqual([])
+    expect(rows.filter((row) => row.includes(task.id)).length).toBeGreaterThan(0)
+    expect(objects.filter((name) => name.includes(`/sealed/${task.id}/`)).length).toBe(2)
+    // Of a tenant without one the same lies in its row.
+    const { key: plain } = await make('unsealed')
+    const { body: other } = await call('POST', '/tasks', plain, short)
+    await finished(other.id, plain)
+    expect((await scan()).rows.filter((row) => row.includes(mark)).length).toBeGreaterThan(0)
+  })
+})
 
 describe('what is deleted on demand', () => {
   it('takes the content of one finished task out of table and bucket, and leaves what it cost', async () => {

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import document from '../../functions/api/openapi.gen.json' with { type: 'json' }
 import { API_BASE } from '../../functions/contract.ts'
 import { ROUTES } from '../../lib/constructs/task-api.ts'
 import { Client, type TaskView } from '../fixtures/client.ts'
@@ -63,6 +64,15 @@ function expectFair({ status, type, text }: Awaited<ReturnType<typeof send>>): v
 const paths = () =>
   ROUTES.map(({ method, path }) => ({ method, path: `${API_BASE}${path.replace('{id}', known.id)}` }))
 const json = { 'content-type': 'application/json' }
+const DOCUMENTED = Object.entries(
+  document.paths as Record<string, Record<string, { requestBody?: unknown }>>,
+).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, { requestBody }]) => ({
+    method: method.toUpperCase(),
+    path,
+    requestBody,
+  })),
+)
 
 describe('whatever is sent, the answer is fair', () => {
   it('random bytes as a body, on every route', async () => {
@@ -96,6 +106,37 @@ describe('whatever is sent, the answer is fair', () => {
       ),
       { numRuns: 200 },
     )
+  })
+
+  it('JSON of a thousand levels is refused on every route that takes a body, and by agents’ door', async () => {
+    const deep = `{"type":"x","a":${'{"a":'.repeat(1_000)}1${'}'.repeat(1_000)}}`
+    const rpc = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":${deep}}}`
+    const wide = `{"a":${'['.repeat(65)}${']'.repeat(65)}}`
+    const taking = DOCUMENTED.filter(({ requestBody }) => requestBody)
+    expect(taking.length).toBeGreaterThan(20)
+    for (const { method, path } of taking)
+      for (const body of [deep, rpc, wide]) {
+        const at = path.replace('{lane}', 'demo').replace(/\{\w+\}/g, known.id)
+        const answer = await send(method, at, body, json)
+        expectFair(answer)
+        expect([method, path, answer.status]).toEqual([method, path, 400])
+        expect(answer.text).toContain('deep')
+      }
+  })
+
+  it('more than 100 headers, or more than 10 kB of them, are 431 on every kind of route', async () => {
+    const many = Object.fromEntries(Array.from({ length: 120 }, (_, index) => [`x-${index}`, 'v']))
+    for (const path of ['/tasks', '/health', '/nowhere', '/docs', '/tasks/x/events'])
+      for (const headers of [many, { 'x-long': 'v'.repeat(10_500) }]) {
+        const answer = await send('GET', `${API_BASE}${path}`, undefined, headers)
+        expectFair(answer)
+        expect([path, answer.status]).toEqual([path, 431])
+      }
+    // Beyond what Node itself reads.
+    const { status } = await fetch(`${running.url}${API_BASE}/tasks`, {
+      headers: { 'x-long': 'v'.repeat(40_000) },
+    })
+    expect(status).toBe(431)
   })
 
   it('the fields of a task with anything in them', async () => {

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import routesFile from '../../functions/api/routes.gen.json' with { type: 'json' }
@@ -48,7 +49,11 @@ async function call<Body = Record<string, unknown>>(
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
   const text = await answer.text()
-  return { status: answer.status, body: (/^[[{]/.test(text) ? JSON.parse(text) : undefined) as Body }
+  return {
+    status: answer.status,
+    headers: Object.fromEntries(answer.headers),
+    body: (/^[[{]/.test(text) ? JSON.parse(text) : undefined) as Body,
+  }
 }
 
 const make = async (scopes: readonly Scope[], tenant?: string) => {
@@ -99,6 +104,93 @@ describe('a closed stage', () => {
     for (const answer of answers)
       expect(answer).toMatchObject({ status: 401, body: { code: 'unauthorized', status: 401 } })
     expect((await call('POST', '/nowhere', {})).status).toBe(401)
+  })
+
+  it('takes a key by its two headers alone, spelled exactly, once', async () => {
+    const { key: other } = await make(['tasks:read'], 'another')
+    const [, id = '', secret = ''] = /^tk_(\w{26})_(.*)$/.exec(first.key) ?? []
+    const [, otherId = '', otherSecret = ''] = /^tk_(\w{26})_(.*)$/.exec(other) ?? []
+    const keys = [
+      // Parts of two good keys, and of one put together otherwise.
+      `tk_${id}_${otherSecret}`,
+      `tk_${otherId}_${secret}`,
+      `tk_${id}_${secret}_${otherSecret}`,
+      `tk_${id}${otherId}_${secret}`,
+      `tk__${secret}`,
+      `tk_${id}_`,
+      `tk_${id}`,
+      `tk_${id}_${secret.slice(0, 42)}`,
+      `tk_${id}_${secret}=`,
+      `tk_${id}_${secret.replaceAll('-', '+').replaceAll('_', '/')}=`,
+      `TK_${id}_${secret}`,
+      `tk_${id.toUpperCase()}_${secret}`,
+      `tk_${id}_${secret.toLowerCase()}`,
+      `sk_${id}_${secret}`,
+      `tk-${id}-${secret}`,
+      `${id}_${secret}`,
+      `"${first.key}"`,
+      `${first.key},${other}`,
+      `${first.key}, ${first.key}x`,
+      `Bearer ${first.key}`,
+      `tk_K#${id.slice(2)}_${secret}`,
+      'undefined',
+      '[object Object]',
+    ]
+    for (const key of keys)
+      for (const headers of [{ 'x-api-key': key }, { authorization: `Bearer ${key}` }]) {
+        const { status } = await call('GET', '/tasks', headers)
+        expect([headers, status]).toEqual([headers, 401])
+      }
+    const elsewhere: readonly (readonly [string, Record<string, string>])[] = [
+      [`/tasks?x-api-key=${first.key}`, {}],
+      [`/tasks?api_key=${first.key}&token=${first.key}`, {}],
+      ['/tasks', { cookie: `x-api-key=${first.key}` }],
+      ['/tasks', { 'x-auth-token': first.key }],
+      ['/tasks', { 'x-amzn-authorizer-tenant': 'default', tenant: 'default', 'x-tenant': 'default' }],
+      ['/tasks', { authorization: first.key }],
+      ['/tasks', { authorization: `Token ${first.key}` }],
+      ['/tasks', { authorization: `Basic ${Buffer.from(`${first.key}:`).toString('base64')}` }],
+    ]
+    for (const [path, headers] of elsewhere) {
+      const { status } = await call('GET', path, headers)
+      expect([path, headers, status]).toEqual([path, headers, 401])
+    }
+    // One header twice is two keys: a door before this one may have looked at the other.
+    const { port } = new URL(running.url)
+    const twice = await new Promise<number | undefined>((resolve, reject) => {
+      request(
+        {
+          port,
+          host: '127.0.0.1',
+          path: '/api/v1/tasks',
+          headers: ['host', `127.0.0.1:${port}`, 'x-api-key', other, 'x-api-key', first.key],
+        },
+        (answer) => resolve(answer.resume().statusCode),
+      )
+        .on('error', reject)
+        .end()
+    })
+    expect(twice).toBe(401)
+  })
+
+  it('never answers one route by what another key was told on the same connection', async () => {
+    const [reader, writer] = [await make(['tasks:read'], 'one'), await make(['tasks:write'], 'two')]
+    const task = { type: 'example.add', input: { x: 1, y: 2 } }
+    // In turn, many times, each with the other's answer fresh in every memory there is.
+    for (let turn = 0; turn < 5; turn += 1) {
+      const [read, write] = [{ 'x-api-key': reader.key }, { authorization: `Bearer ${writer.key}` }]
+      const all = await Promise.all([
+        call('GET', '/tasks', read),
+        call('POST', '/tasks', read, task),
+        call('GET', '/tasks', write),
+        call('POST', '/tasks', write, task),
+        call('GET', '/keys', read),
+        call('POST', '/queues/demo/pause', write),
+        // The right key in one header makes nothing of a wrong one in the other.
+        call('GET', '/tasks', { ...read, ...write }),
+      ])
+      expect(all.map(({ status }) => status)).toEqual([200, 403, 403, 202, 403, 403, 401])
+    }
   })
 
   it('takes the key in either header, and holds it to its scopes on each route', async () => {
@@ -175,8 +267,11 @@ describe('a closed stage', () => {
       const foreign = await call(method, at(id ?? ''), theirs, bodies[name])
       const unknown = await call(method, at('0'.repeat(26)), theirs, bodies[name])
       expect([name, foreign.status, unknown.status]).toEqual([name, 404, 404])
-      const shape = ({ body }: typeof foreign, given: string) =>
-        JSON.stringify(body).replaceAll(given, '<id>')
+      // Every header too, but for the clock and the request's own id; the length is that of the same text.
+      const shape = ({ body, headers }: typeof foreign, given: string) => {
+        const { date: _date, 'x-request-id': _id, ...told } = headers
+        return JSON.stringify([body, told]).replaceAll(given, '<id>')
+      }
       expect([name, shape(foreign, id ?? '')]).toEqual([name, shape(unknown, '0'.repeat(26))])
     }
     for (const { method, path, scope } of ROUTES) {

@@ -196,6 +196,129 @@ describe('a tenant with every right', () => {
     expect(second.body.id).not.toBe(first.body.id)
   })
 
+  it('hears no event of another’s task, from wherever it asks to go on', async () => {
+    const foreign = owned.get('/tasks first') ?? ''
+    const listen = async (id: string, query: string, last?: string) => {
+      const answer = await fetch(`${theirs.base}/tasks/${id}/events${query}`, {
+        headers: { ...theirs.headers, ...(last === undefined ? {} : { 'last-event-id': last }) },
+      })
+      return [answer.status, answer.headers.get('content-type'), (await answer.text()).replaceAll(id, '<id>')]
+    }
+    for (const [query, last] of [
+      ['', undefined],
+      ['', '1.0.0'],
+      ['', '1.1.99'],
+      ['', foreign],
+      ['?starting_after=1.0.0', undefined],
+      ['?wait=5', undefined],
+    ] as const) {
+      const answer = await listen(foreign, query, last)
+      expect(answer).toEqual(await listen('0'.repeat(26), query, last))
+      expect(Number(answer[0])).toBeGreaterThanOrEqual(400)
+    }
+  })
+
+  it('sends no delivery of another again, sees none by task or endpoint, and has a signing secret of its own', async () => {
+    interface Page {
+      readonly deliveries: readonly { readonly id: string; readonly task_id: string }[]
+    }
+    const { id } = await mine.submit({ ...task, webhook: { url: 'http://127.0.0.1:9/hook' } })
+    const deliveries = async () =>
+      (await mine.get<Page>(`/webhooks/deliveries?task_id=${id}`)).body.deliveries
+    await expect.poll(async () => (await deliveries()).length, { timeout: 30_000 }).toBeGreaterThan(0)
+    const [delivery = { id: '' }] = await deliveries()
+    const resend = async (given: string) => {
+      const { status, body } = await theirs.post(`/webhooks/deliveries/${given}/resend`)
+      return [status, JSON.stringify(body).replaceAll(given, '<id>')]
+    }
+    expect(await resend(delivery.id)).toEqual(await resend('0'.repeat(26)))
+    for (const filter of [{ task_id: id }, { endpoint: owned.get('/webhooks first') }, {}]) {
+      const { body } = await theirs.post<{ resent: number }>('/webhooks/deliveries/resend', filter)
+      expect([filter, body]).toEqual([filter, { resent: 0 }])
+    }
+    const secretOf = async (client: Client) =>
+      (await client.get<{ secret: string }>('/webhooks/secret')).body.secret
+    expect(await secretOf(theirs)).not.toBe(await secretOf(mine))
+  })
+
+  it('puts no upload of another into a schedule, a step or a task that a schedule runs', async () => {
+    const using = (upload: string) => ({ type: 'document.process', input: { document: { upload } } })
+    const foreign = owned.get('/uploads first') ?? ''
+    for (const [path, body] of [
+      ['/schedules', (upload: string) => ({ rate_seconds: 86_400, task: using(upload) })],
+      ['/workflows', (upload: string) => ({ chain: [using(upload)] })],
+      ['/workflows', (upload: string) => ({ chord: { group: [using(upload)], then: task } })],
+      ['/workflows', (upload: string) => ({ steps: { one: { ...using(upload), after: [] } } })],
+      ['/tasks/process-document', (upload: string) => ({ document: { upload } })],
+    ] as const) {
+      const ask = async (upload: string) => {
+        const answer = await theirs.post<{ id?: string }>(path, body(upload))
+        return { status: answer.status, text: JSON.stringify(answer.body).replaceAll(upload, '<id>') }
+      }
+      const answer = await ask(foreign)
+      const unknown = await ask('0'.repeat(26))
+      expect([path, answer.status]).toEqual([path, unknown.status])
+      expect([path, answer.status < 500]).toEqual([path, true])
+      if (answer.status >= 400) expect([path, answer.text]).toEqual([path, unknown.text])
+    }
+  })
+
+  it('shares no model’s answer, no turn of a key and no tag count with another', async () => {
+    const asked = {
+      type: 'text.generate',
+      model: 'simulated',
+      input: { prompt: 'The same words', reuse_answer_seconds: 3_600 },
+      concurrency_key: 'the-same',
+      tags: ['mine'],
+    }
+    const paid = await mine.done((await mine.submit(asked)).id)
+    const again = await mine.done((await mine.submit(asked)).id)
+    expect(again.usage?.shared_with).toBe(paid.id)
+    const own = await theirs.done((await theirs.submit(asked)).id)
+    expect(own).toMatchObject({ status: 'COMPLETED', usage: { shared_with: null } })
+    // A task that waits for its turn behind one that has not begun; another tenant’s does not.
+    await mine.submit({ ...asked, delay_seconds: 600 })
+    expect((await theirs.done((await theirs.submit({ ...asked, input: { prompt: 'Now' } })).id)).status).toBe(
+      'COMPLETED',
+    )
+    const { text } = await textOf(theirs, '/usage?tag=mine')
+    expectNothing('/usage', text)
+  })
+
+  it('reads, ends and changes no durable task of another by an agent’s protocol', async () => {
+    const foreign = owned.get('/tasks first') ?? ''
+    const ask = async (method: string, taskId: string) => {
+      const name = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': taskId }
+      const { status, body } = await theirs.post(
+        '/mcp',
+        {
+          jsonrpc: '2.0',
+          id: 1,
+          method,
+          params: {
+            taskId,
+            ...(method === 'tasks/update' ? { inputResponses: {} } : {}),
+            _meta: {
+              'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+              'io.modelcontextprotocol/clientInfo': { name: 'x', version: '1' },
+              'io.modelcontextprotocol/clientCapabilities': {
+                extensions: { 'io.modelcontextprotocol/tasks': {} },
+              },
+            },
+          },
+        },
+        name,
+      )
+      return [status, JSON.stringify(body).replaceAll(taskId, '<id>')]
+    }
+    for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update']) {
+      const answer = await ask(method, foreign)
+      expect([method, answer]).toEqual([method, await ask(method, '0'.repeat(26))])
+      expect([method, answer[1]]).toEqual([method, expect.stringContaining('-32602')])
+    }
+    expect((await mine.get(`/tasks/${foreign}`)).body.status).not.toBe('CANCELLED')
+  })
+
   it('brings back no failed task of another, though it may redrive the lane', async () => {
     const { body } = await mine.post<{ id: string }>('/tasks', { prompt: 'x', model: 'simulated-refuse' })
     expect((await mine.done(body.id)).status).toBe('FAILED')

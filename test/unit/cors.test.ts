@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import document from '../../functions/api/openapi.gen.json' with { type: 'json' }
+import { ENV } from '../../functions/contract.ts'
 import { corsHeaders } from '../../functions/hosts/cors.ts'
+import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
 
 const allowed = (origins: readonly string[], origin: string) =>
   corsHeaders(origins, 'GET', { origin })['access-control-allow-origin']
@@ -24,6 +26,16 @@ describe('the origins of a stage', () => {
   it('a stage without origins says nothing at all, one with origins varies by them', () => {
     expect(corsHeaders([], 'GET', { origin: 'https://app.example.com' })).toEqual({})
     expect(corsHeaders(['https://a.example'], 'GET', {})).toEqual({ vary: 'origin' })
+  })
+
+  it('are told to every function that answers a page, and so are who may call and how often', () => {
+    const answering = Object.entries(FUNCTION_ACCESS).filter(([bundle]) => bundle.startsWith('api-'))
+    expect(answering.length).toBeGreaterThan(7)
+    for (const [bundle, { optionalEnvironment = [] }] of answering) {
+      const open = bundle === 'api-public'
+      const wanted = [ENV.corsOrigins, ENV.auth, ENV.iamCallers, ...(open ? [] : [ENV.tenantLimits])]
+      expect([bundle, wanted.filter((name) => !optionalEnvironment.includes(name))]).toEqual([bundle, []])
+    }
   })
 
   it('a page may send every header that a route reads', () => {

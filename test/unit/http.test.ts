@@ -30,6 +30,24 @@ const refused = (run: () => unknown): RequestError => {
   throw new Error('was not refused')
 }
 
+describe('the headers of a request', () => {
+  const many = (count: number, length = 1) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, 'v'.repeat(length)]))
+
+  it('are bounded in number and in length, whatever the route', () => {
+    for (const headers of [many(101), many(1, 13_000), many(50, 250), { ['x'.repeat(13_000)]: '' }])
+      expect(refused(() => toRequest(event({ headers }))).code).toBe('headers_too_large')
+    expect(PROBLEM_STATUS.headers_too_large).toBe(431)
+    expect(toRequest(event({ headers: many(100, 50) })).headers['x-99']).toBe('v'.repeat(50))
+  })
+
+  it('count each time that one comes', () => {
+    const multiValueHeaders = { 'x-same': Array.from({ length: 101 }, () => 'v') }
+    const headers = { 'x-same': 'v' }
+    expect(refused(() => toRequest(event({ headers, multiValueHeaders }))).code).toBe('headers_too_large')
+  })
+})
+
 describe('the body of a request', () => {
   it.each([
     ['{', 'malformed_json'],

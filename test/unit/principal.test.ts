@@ -17,6 +17,7 @@ function serve(auth: string) {
     ROUTES.map((route) => ({
       ...route,
       isOwnRecord: true as const,
+      isOwnCount: true as const,
       start:
         () =>
         async ({ principal }) => ({ status: 200, body: principal }),

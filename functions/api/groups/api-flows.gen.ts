@@ -10,6 +10,7 @@ import { pauseScheduleRoute } from '../routes/schedules/pause-schedule.ts'
 import { resumeScheduleRoute } from '../routes/schedules/resume-schedule.ts'
 import { runScheduleRoute } from '../routes/schedules/run-schedule.ts'
 import { updateScheduleRoute } from '../routes/schedules/update-schedule.ts'
+import { listTaskTypesRoute } from '../routes/service/list-task-types.ts'
 import { createWebhookRoute } from '../routes/webhooks/create-webhook.ts'
 import { deleteWebhookRoute } from '../routes/webhooks/delete-webhook.ts'
 import { getWebhookSecretRoute } from '../routes/webhooks/get-webhook-secret.ts'
@@ -36,6 +37,7 @@ export const handler = httpHandler([
   resumeScheduleRoute,
   runScheduleRoute,
   updateScheduleRoute,
+  listTaskTypesRoute,
   createWebhookRoute,
   deleteWebhookRoute,
   getWebhookSecretRoute,

@@ -4,13 +4,11 @@ import { fallbackRoute } from '../fallback-route.ts'
 import { getApiDocumentRoute } from '../routes/service/get-api-document.ts'
 import { getDocsFileRoute } from '../routes/service/get-docs-file.ts'
 import { getHealthRoute } from '../routes/service/get-health.ts'
-import { listTaskTypesRoute } from '../routes/service/list-task-types.ts'
 import { showDocsRoute } from '../routes/service/show-docs.ts'
 
 export const handler = httpHandler([
   getApiDocumentRoute,
   getDocsFileRoute,
   getHealthRoute,
-  listTaskTypesRoute,
   showDocsRoute,
 ], fallbackRoute)

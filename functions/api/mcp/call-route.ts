@@ -2,7 +2,7 @@
 import type { Scope } from '../../contract.ts'
 import { mayUse as may, type Principal } from '../../core/domain/principal.ts'
 import type { HttpAnswer, HttpRequest } from '../../hosts/http.ts'
-import { type RouteHandler, refusal, withRecord } from '../../hosts/lambda.ts'
+import { type RouteHandler, refusal, withLimit, withRecord } from '../../hosts/lambda.ts'
 import type { AnyRoute } from '../define-route.ts'
 
 /** A route that agents may call, with the JSON Schema of its arguments. */
@@ -28,7 +28,11 @@ const started = new Map<AnyRoute, RouteHandler>()
 
 /** Opened when first used: most calls need one route of nine. */
 function handlerOf(route: AnyRoute): RouteHandler {
-  const handler = started.get(route) ?? withRecord(route, route.start())
+  const known = started.get(route)
+  if (known) return known
+  const recorded = withRecord(route, route.start())
+  // The call that brought it is counted, but for a submit, which is counted where it is made.
+  const handler = route.isOwnCount ? withLimit(route, recorded) : recorded
   started.set(route, handler)
   return handler
 }

@@ -61,6 +61,19 @@ const routeTool = ({ route, input }: RouteTool): Tool => ({
       : { readOnlyHint: false, openWorldHint: false },
 })
 
+const typeOf = (tool: unknown): ManifestEntry | undefined =>
+  offered.find(({ name }) => name === tool || plain(name) === tool)
+
+/** Whether a message calls a type's tool and nothing else: its request is counted with the task that it submits. */
+export function isSubmit(text: string): boolean {
+  try {
+    const { method, params } = JSON.parse(text) as { method?: unknown; params?: { name?: unknown } }
+    return method === 'tools/call' && typeOf(params?.name) !== undefined
+  } catch {
+    return false
+  }
+}
+
 /**
  * A refused argument is a result that the model can read and mend, a tool that is not there a mistake of the client.
  *
@@ -71,7 +84,7 @@ export async function callTool(
   settings: McpSettings,
   call: ToolCall,
 ): Promise<CallToolResult> {
-  const type = offered.find(({ name }) => name === call.name || plain(name) === call.name)
+  const type = typeOf(call.name)
   const tool = ROUTE_TOOLS.find(({ route }) => route.mcp?.tool === call.name)
   const route = type ? submitTaskRoute : tool?.route
   if (!route) throw new ProtocolError(ProtocolErrorCode.InvalidParams, unknownTool(caller, call.name))

@@ -46,6 +46,7 @@ export type RequestErrorCode =
   | 'method_not_allowed'
   | 'wrong_state'
   | 'payload_too_large'
+  | 'headers_too_large'
   | 'unsupported_media_type'
   | 'idempotency_key_reused'
   | 'limit_reached'

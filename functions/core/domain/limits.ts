@@ -12,6 +12,10 @@ export interface TenantLimits {
   readonly schedules?: number | undefined
   /** Workflows that have not ended. */
   readonly workflows?: number | undefined
+  /** Of every kind but submits, which are counted apart, with the place that each takes; `submitsPerMinute` is theirs alone. */
+  readonly requestsPerMinute?: number | undefined
+  /** Requests that may come at once; as many as in a minute when left out. */
+  readonly requestBurst?: number | undefined
   readonly submitsPerMinute?: number | undefined
   /** Submits that may come at once; as many as in a minute when left out. */
   readonly burst?: number | undefined
@@ -27,6 +31,8 @@ export const OWN_LIMITS = [
   'runningTasks',
   'schedules',
   'workflows',
+  'requestsPerMinute',
+  'requestBurst',
   'submitsPerMinute',
   'burst',
   'payloadBytes',
@@ -38,13 +44,17 @@ export type OwnLimits = { readonly [Name in (typeof OWN_LIMITS)[number]]?: numbe
 /** The stage's limits with a tenant's own in their place. */
 export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): TenantLimits {
   const { usdPerDay = stage.budget?.usdPerDay, usdPerMonth = stage.budget?.usdPerMonth, ...counts } = own
-  const { burst: _burst, ...rest } = stage
-  return {
+  const { burst, requestBurst, ...rest } = stage
+  const limits: TenantLimits = {
+    ...rest,
     // A burst goes with its rate: the stage's says nothing about a tenant's own.
-    ...(own.submitsPerMinute === undefined ? stage : rest),
+    ...(own.submitsPerMinute === undefined && burst !== undefined ? { burst } : {}),
+    ...(own.requestsPerMinute === undefined && requestBurst !== undefined ? { requestBurst } : {}),
     ...counts,
     budget: { ...stage.budget, usdPerDay, usdPerMonth },
   }
+  if (limits.submitsPerMinute !== undefined || limits.requestsPerMinute === undefined) return limits
+  return { ...limits, submitsPerMinute: limits.requestsPerMinute, burst: limits.requestBurst }
 }
 
 /** Open tasks of a tenant that are counted, or whose money is, at most: all stand in one row. */
@@ -56,7 +66,7 @@ export const takesPlace = ({ openTasks, queuedTasks, budget }: TenantLimits): bo
 
 export const mostOpen = ({ openTasks = MOST_COUNTED }: TenantLimits): number => openTasks
 
-export type LimitName = 'open_tasks' | 'queued_tasks' | 'submits' | 'schedules' | 'workflows'
+export type LimitName = 'open_tasks' | 'queued_tasks' | 'requests' | 'submits' | 'schedules' | 'workflows'
 
 /** Who was refused, and what would have to change. */
 export interface LimitReached {
@@ -64,15 +74,39 @@ export interface LimitReached {
   readonly retryAfterMs: number
 }
 
-/** Between two submits of a steady stream. */
-export const submitIntervalMs = ({ submitsPerMinute = 1 }: TenantLimits): number => 60_000 / submitsPerMinute
+/** How many a minute of a steady stream, and how many at once. */
+export interface Rate {
+  readonly perMinute: number
+  /** As many as in a minute when left out. */
+  readonly burst?: number | undefined
+}
+
+export const submitRate = ({ submitsPerMinute: perMinute, burst }: TenantLimits): Rate | undefined =>
+  perMinute === undefined ? undefined : { perMinute, burst }
+
+export const requestRate = ({
+  requestsPerMinute: perMinute,
+  requestBurst: burst,
+}: TenantLimits): Rate | undefined => (perMinute === undefined ? undefined : { perMinute, burst })
+
+/** Between two of a steady stream. */
+export const intervalMs = ({ perMinute }: Rate): number => 60_000 / perMinute
+
+/** An interval like 60,000 / 17 ms is no finite number: without it the last of a burst is refused by a rounded digit. */
+const ROUNDING_MS = 0.01
 
 /**
- * How far ahead of now the next submit's planned time may lie (the generic cell rate algorithm): one number is the whole
+ * How far ahead of now the next one's planned time may lie (the generic cell rate algorithm): one number is the whole
  * state, so that one conditional write both asks and takes.
  */
-export const submitToleranceMs = (limits: TenantLimits): number =>
-  ((limits.burst ?? limits.submitsPerMinute ?? 1) - 1) * submitIntervalMs(limits)
+export const toleranceMs = (rate: Rate): number =>
+  ((rate.burst ?? rate.perMinute) - 1) * intervalMs(rate) + ROUNDING_MS
+
+/** @returns how long to wait, where the next one's planned time lies too far ahead; undefined for one that may come. */
+export function waitMsOf(rate: Rate, planned: number, now: number): number | undefined {
+  const waitMs = planned - now - toleranceMs(rate)
+  return planned > now && waitMs > 0 ? Math.ceil(waitMs) : undefined
+}
 
 /** How soon a look at what is counted is worth it: tasks and workflows end when they end, schedules when they are deleted. */
 export const PLACES_RETRY_MS = { open_tasks: 5_000, queued_tasks: 5_000, workflows: 5_000, schedules: 60_000 }
@@ -80,6 +114,7 @@ export const PLACES_RETRY_MS = { open_tasks: 5_000, queued_tasks: 5_000, workflo
 /** What a limit lets a tenant have, and how it is said. */
 function quotaOf(limit: LimitName, limits: TenantLimits): { quota: number; window?: number; rule: string } {
   const { queuedTasks = 0, schedules = 0, workflows = 0, submitsPerMinute = 0, burst } = limits
+  const { requestsPerMinute = 0, requestBurst } = limits
   switch (limit) {
     case 'open_tasks':
       return {
@@ -92,6 +127,12 @@ function quotaOf(limit: LimitName, limits: TenantLimits): { quota: number; windo
       return { quota: schedules, rule: `you may have at most ${schedules} schedules` }
     case 'workflows':
       return { quota: workflows, rule: `at most ${workflows} of your workflows may run at once` }
+    case 'requests':
+      return {
+        quota: requestBurst ?? requestsPerMinute,
+        window: 60,
+        rule: `at most ${requestsPerMinute} requests a minute`,
+      }
     case 'submits':
       return {
         quota: burst ?? submitsPerMinute,

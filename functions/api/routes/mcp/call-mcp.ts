@@ -1,9 +1,11 @@
 import * as z from 'zod'
 import { ENV } from '../../../contract.ts'
-import { clock, readConfig } from '../../../hosts/lambda.ts'
+import { clock, openDynamo, readConfig } from '../../../hosts/lambda.ts'
+import { openRequestLimit } from '../../../hosts/requests.ts'
 import { defineRoute } from '../../define-route.ts'
 import { answerMessage } from '../../mcp/answer.ts'
 import { callHeaders, readMessage } from '../../mcp/message.ts'
+import { isSubmit } from '../../mcp/tools.ts'
 
 const message = z
   .looseObject({
@@ -20,6 +22,7 @@ export const callMcpRoute = defineRoute({
   function: 'api-mcp',
   scope: 'tasks:read',
   isOwnRecord: true,
+  isOwnCount: true,
   summary: 'Call a tool by the Model Context Protocol',
   description:
     'Stateless Streamable HTTP, revision 2026-07-28 and those before it. Every task type is a tool. Each tool wants the scope of its route.',
@@ -38,10 +41,16 @@ export const callMcpRoute = defineRoute({
   },
   needs: () => {
     const { RETENTION_DAYS, SERVICE_VERSION } = readConfig([ENV.retentionDays, ENV.serviceVersion])
-    return { version: SERVICE_VERSION, retentionDays: RETENTION_DAYS, now: clock.now }
+    return {
+      version: SERVICE_VERSION,
+      retentionDays: RETENTION_DAYS,
+      now: clock.now,
+      count: openRequestLimit(openDynamo),
+    }
   },
   handle: async ({ principal, base, receivedAt, headers, body }, needs) => {
     const { 'Idempotency-Key': idempotencyKey, traceparent, ...rest } = headers
+    if (!isSubmit(body)) await needs.count(principal.tenant)
     const caller = { principal, base, receivedAt, idempotencyKey, traceparent }
     const given = Object.entries(rest).filter((entry): entry is [string, string] => entry[1] !== undefined)
     const { status, contentType, text } = await answerMessage(caller, needs, {

@@ -5,7 +5,7 @@ import { taskTypesAnswer } from '../../schemas/task-types.ts'
 export const listTaskTypesRoute = defineRoute({
   method: 'GET',
   path: '/task-types',
-  function: 'api-public',
+  function: 'api-flows',
   scope: 'tasks:read',
   summary: 'List what can be submitted',
   answers: { 200: { description: 'Name, lane and JSON Schemas of each type.', schema: taskTypesAnswer } },

@@ -10,6 +10,7 @@ export const submitAdditionRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   isOwnRecord: true,
+  isOwnCount: true,
   summary: 'Submit an addition',
   description: 'Two numbers, in a JSON body or in the query string.',
   query: z.strictObject({ x: numberOrText.optional(), y: numberOrText.optional() }),

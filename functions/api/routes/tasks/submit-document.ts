@@ -8,6 +8,7 @@ export const submitDocumentRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   isOwnRecord: true,
+  isOwnCount: true,
   summary: 'Submit a document',
   description: 'The input of document.process alone, in place of a whole task.',
   headers: submitHeaders,

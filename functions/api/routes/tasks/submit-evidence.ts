@@ -8,6 +8,7 @@ export const submitEvidenceRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   isOwnRecord: true,
+  isOwnCount: true,
   summary: 'Submit statements and exhibits',
   description: 'The input of evidence.analyze alone, in place of a whole task.',
   headers: submitHeaders,

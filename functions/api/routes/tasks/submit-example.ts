@@ -10,6 +10,7 @@ export const submitExampleRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   isOwnRecord: true,
+  isOwnCount: true,
   summary: 'Submit the demo task',
   description: 'Its input stands in the query string, or in a JSON body.',
   query: z.strictObject({ name: z.string().optional(), seconds: numberOrText.optional() }),

@@ -8,6 +8,7 @@ export const submitTaskRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   isOwnRecord: true,
+  isOwnCount: true,
   summary: 'Submit a task',
   description: 'Answers at once; the work runs behind a queue.',
   headers: submitHeaders,

@@ -7,9 +7,9 @@ import { Table } from './table.ts'
 
 /**
  * Kinds whose partition has the tenant behind the first `#`: tasks with what lies beside them, workflows with their joins,
- * schedules, deliveries, webhook settings, the meter, the counts, shared calls. Other rows of a tenant have it as `owner` or `tenant`.
+ * schedules, deliveries, webhook settings, the meters, the counts, shared calls. Other rows of a tenant have it as `owner` or `tenant`.
  */
-const KINDS = ['T', 'W', 'H', 'D', 'E', 'Q', 'C', 'F'] as const
+const KINDS = ['T', 'W', 'H', 'D', 'E', 'Q', 'R', 'C', 'F'] as const
 
 export class DynamoDataEraser implements DataEraser {
   readonly #table: Table

@@ -11,12 +11,15 @@ import {
 } from '../../domain/budget.ts'
 import { UnavailableError } from '../../domain/errors.ts'
 import {
+  intervalMs,
   mostOpen,
   PLACES_RETRY_MS,
-  submitIntervalMs,
-  submitToleranceMs,
+  type Rate,
+  submitRate,
   type TenantLimits,
   takesPlace,
+  toleranceMs,
+  waitMsOf,
 } from '../../domain/limits.ts'
 import type { OpenTask, Settlement, Taken, TenantMeter } from '../../ports/tenant-meter.ts'
 import type { Row } from './row.ts'
@@ -66,19 +69,17 @@ export class DynamoTenantMeter implements TenantMeter {
     const held: Held | undefined = takesPlace(limits)
       ? { at: now, ...(budget ? { microUsd: worstMicroUsd } : {}) }
       : undefined
+    const rate = submitRate(limits)
     let period = periodOf(now)
     for (let tries = 0; tries < TRIES; tries += 1) {
       const isBusy = (this.#planned.get(tenant) ?? 0) > now
       const write = place(taskId, limits, held)
-      addSubmit(write, limits, now, isBusy)
+      if (rate) addRate(write, rate, now, isBusy)
       if (budget) addCost(write, budget, period, worstMicroUsd)
       const answer = await this.#update(tenant, write, budget && 'ALL_NEW')
       if (!('refused' in answer)) {
-        if (limits.submitsPerMinute !== undefined)
-          this.#remember(
-            tenant,
-            (isBusy ? (this.#planned.get(tenant) ?? now) : now) + submitIntervalMs(limits),
-          )
+        if (rate)
+          this.#remember(tenant, (isBusy ? (this.#planned.get(tenant) ?? now) : now) + intervalMs(rate))
         const totals = budget && totalsOf(answer.Attributes ?? {}, period)
         return { held, ...(totals ? { totals } : {}) }
       }
@@ -104,9 +105,8 @@ export class DynamoTenantMeter implements TenantMeter {
       }
       const planned = Number(row.planned)
       this.#remember(tenant, planned)
-      const waitMs = planned - now - submitToleranceMs(limits)
-      if (limits.submitsPerMinute !== undefined && planned > now && waitMs > 0)
-        return { refused: { limit: 'submits', retryAfterMs: waitMs }, open }
+      const waitMs = rate && waitMsOf(rate, planned, now)
+      if (waitMs !== undefined) return { refused: { limit: 'submits', retryAfterMs: waitMs }, open }
     }
     throw new UnavailableError('Too many submit at once.')
   }
@@ -262,19 +262,22 @@ function addBegun(write: Write, taskId: string): void {
 
 const queuedOf = (row: Row): ReadonlySet<string> => (row.queued ?? new Set()) as ReadonlySet<string>
 
-function addSubmit(
-  { sets, conditions, names, values }: Write,
-  limits: TenantLimits,
+/**
+ * Takes one of a rate: asked differently of a stream that is ahead of its time than of one that is not, since a condition
+ * cannot choose. Whoever guesses wrong is refused with the row, and knows.
+ */
+export function addRate(
+  { sets, conditions, names, values }: Pick<Write, 'sets' | 'conditions' | 'names' | 'values'>,
+  rate: Rate,
   now: number,
   isBusy: boolean,
 ) {
-  if (limits.submitsPerMinute === undefined) return
-  const interval = submitIntervalMs(limits)
+  const interval = intervalMs(rate)
   names['#planned'] = 'planned'
   values[':now'] = now
   if (isBusy) {
     values[':interval'] = interval
-    values[':latest'] = now + submitToleranceMs(limits)
+    values[':latest'] = now + toleranceMs(rate)
     sets.push('#planned = #planned + :interval')
     conditions.push('#planned > :now', '#planned <= :latest')
   } else {

@@ -14,6 +14,7 @@ export const PROBLEM_STATUS: Readonly<Record<RequestErrorCode | 'unavailable' | 
   method_not_allowed: 405,
   wrong_state: 409,
   payload_too_large: 413,
+  headers_too_large: 431,
   unsupported_media_type: 415,
   idempotency_key_reused: 422,
   limit_reached: 429,
@@ -33,6 +34,7 @@ const TITLES: Readonly<Record<number, string>> = {
   415: 'Unsupported media type',
   422: 'Invalid request',
   429: 'Too many requests',
+  431: 'Headers too large',
   500: 'Internal error',
   503: 'Temporarily unavailable',
 }

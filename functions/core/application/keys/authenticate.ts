@@ -15,19 +15,30 @@ interface Needs {
 /** A revoked key opens nothing so much later at most. */
 export const BELIEVED_MS = 30_000
 const MOST_KEYS = 10_000
+const MOST_MISSING = 1_000
 
 /** @returns who a token stands for; undefined for one that is unknown, wrong, expired or revoked, without saying which. */
 export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
   const known = new Map<string, { readonly key: ApiKey; readonly until: number }>()
+  /** Ids that are not there. Asked again, they are answered as quickly as those that are. */
+  const missing = new Map<string, number>()
 
   async function find(id: string): Promise<ApiKey | undefined> {
     const seen = known.get(id)
     if (seen && seen.until > clock.now()) return seen.key
     known.delete(id)
+    if ((missing.get(id) ?? 0) > clock.now()) return undefined
     const key = await keys.get(id)
-    // What is not there is not remembered: made-up ids would fill the memory.
-    if (key) remember(key, clock.now() + BELIEVED_MS)
-    return key
+    const until = clock.now() + BELIEVED_MS
+    if (key) {
+      missing.delete(id)
+      remember(key, until)
+      return key
+    }
+    // Made-up ids push out each other, and no key.
+    if (missing.size >= MOST_MISSING) missing.clear()
+    missing.set(id, until)
+    return undefined
   }
 
   function remember(key: ApiKey, until: number): void {

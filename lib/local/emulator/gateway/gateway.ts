@@ -6,7 +6,9 @@ import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
 import { Routes } from './routes.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
 
-/** API Gateway's own limit of a whole request. */
+/** API Gateway's own limit of a request line and its headers. */
+const HEADER_BYTES = 10_240
+/** The same of a whole request. */
 const BODY_BYTES = 10 * 1024 * 1024
 /** Lambda's limit of an event and of an answer. */
 const LAMBDA_BYTES = 6 * 1024 * 1024
@@ -55,15 +57,19 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#server = createServer((request, response) => {
+    this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
       this.#handle(request, response).catch((cause) => {
         if (!response.headersSent) this.#answer(response, 'DEFAULT_5XX', newRequestId(), request.url ?? '/')
         else response.destroy(cause as Error)
       })
     })
-    this.#server.on('clientError', (_, socket) =>
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
-    )
+    this.#server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+      const status =
+        code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
+    })
+    // Beyond this number Node leaves out what comes, and says nothing.
+    this.#server.maxHeadersCount = 0
   }
 
   /** Takes the port at once, so that a second instance fails before it touches any state. @throws Error code EADDRINUSE */
@@ -92,19 +98,16 @@ export class Gateway {
     const { method = 'GET' } = request
     const url = toUrl(request.url)
     const refusal = refusalOf(request, this.#options.host)
-    if (refusal) {
-      response.writeHead(403, { 'content-type': 'application/problem+json' }).end(
-        JSON.stringify({
-          type: 'about:blank',
-          title: 'Forbidden',
-          status: 403,
-          detail: refusal,
-          instance: url.pathname,
-          code: 'forbidden',
-        }),
+    if (refusal) return refuse(response, 403, 'Forbidden', refusal, url.pathname)
+    // API Gateway does so before it knows whose API it is: no gateway response of a template is asked.
+    if (headerBytesOf(request) > HEADER_BYTES)
+      return refuse(
+        response,
+        431,
+        'Headers too large',
+        `Request line and headers are longer than ${HEADER_BYTES} bytes.`,
+        url.pathname,
       )
-      return
-    }
     // A page of another port may call the API, as its CORS setting says, and nothing of the console.
     if (pageOf(request) !== 'local' && this.#options.aside?.(request, response, url)) return
     if (!this.#api) {
@@ -198,6 +201,22 @@ const DEFAULTS: Readonly<Record<string, { status: number; message: string }>> = 
   INTEGRATION_FAILURE: { status: 504, message: 'Internal server error' },
   INTEGRATION_TIMEOUT: { status: 504, message: 'Endpoint request timed out' },
 }
+
+function refuse(
+  response: ServerResponse,
+  status: 403 | 431,
+  title: string,
+  detail: string,
+  instance: string,
+): void {
+  const code = status === 403 ? 'forbidden' : 'headers_too_large'
+  response
+    .writeHead(status, { 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' })
+    .end(JSON.stringify({ type: 'about:blank', title, status, detail, instance, code }))
+}
+
+const headerBytesOf = ({ method = '', url = '', rawHeaders }: IncomingMessage): number =>
+  rawHeaders.reduce((sum, part) => sum + part.length, method.length + url.length)
 
 const escapeJson = (text: string) => (text.startsWith('"') ? text : JSON.stringify(text).slice(1, -1))
 
