@@ -55,7 +55,9 @@ export function toRequest(
   const headers = dictionary<string>()
   for (const [name, value] of Object.entries(event.headers ?? {}))
     if (value !== undefined) headers[name.toLowerCase()] = value
-  const body = () => readText(event, headers['content-length'])
+  // A coded body has another length than its text.
+  const sentBytes = headers['content-encoding'] === undefined ? headers['content-length'] : undefined
+  const body = () => readText(event, sentBytes)
   return {
     method: event.httpMethod,
     path: event.path,
@@ -212,7 +214,8 @@ function parseBody(raw: string | null, contentType: string | undefined): unknown
       `The body is read as JSON only. Send the header "Content-Type: application/json"${contentType ? `, not "${contentType.slice(0, 100)}"` : ''}.`,
     )
   if (!raw?.trim()) throw new RequestError('malformed_json', 'The body is empty. Send a JSON object.')
-  return readJson(raw)
+  // A byte order mark, as some editors and shells put before a text; RFC 8259 lets a reader ignore it.
+  return readJson(raw.replace(/^\ufeff/, ''))
 }
 
 /** @throws RequestError for what is no JSON, is nested too deep, or has numbers that would be rounded. */

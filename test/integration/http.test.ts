@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API_BASE } from '../../functions/contract.ts'
 import { ROUTES } from '../../lib/constructs/task-api.ts'
@@ -122,6 +123,22 @@ describe('bodies', () => {
     expect(((await answer.json()) as Problem).detail).toContain('UTF-8')
     const named = { 'content-type': 'application/json; charset=gbk' }
     expect((await send('POST', '/tasks', { headers: named, body: '{"prompt":"x"}' })).status).toBe(415)
+  })
+
+  it('may be gzip or deflate, within the limit of what they unfold to; other codings are 415', async () => {
+    const text = '{"type":"example.add","input":{"x":1,"y":2}}'
+    const post = (coding: string, body: Uint8Array<ArrayBuffer>) =>
+      send('POST', '/tasks', { headers: { ...json, 'content-encoding': coding }, body })
+    const statuses = await Promise.all([
+      post('gzip', new Uint8Array(gzipSync(text))),
+      post('DEFLATE', new Uint8Array(deflateSync(text))),
+      post('identity', new Uint8Array(Buffer.from(text))),
+      post('br', new Uint8Array(brotliCompressSync(text))),
+      post('gzip', new Uint8Array(Buffer.from(text))),
+      post('gzip', new Uint8Array(gzipSync(' '.repeat(50_000_000)))),
+    ])
+    expect(statuses.map(({ status }) => status)).toEqual([202, 202, 202, 415, 415, 413])
+    expect(statuses[3]?.headers.get('content-type')).toBe('application/problem+json')
   })
 
   it('keep whole numbers or are refused by path', async () => {

@@ -95,6 +95,15 @@ describe('the body of a request', () => {
     expect(toRequest(event({ body: meant, headers: length })).json()).toEqual({ a: '\ufffd' })
   })
 
+  it('a byte order mark before the JSON is passed over', () => {
+    expect(toRequest(event({ body: '\ufeff{"a":1}' })).json()).toEqual({ a: 1 })
+  })
+
+  it('a body that the gateway decoded is held against no length', () => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-length': '9' }
+    expect(toRequest(event({ body: '{"a":"\ufffd"}', headers })).json()).toEqual({ a: '\ufffd' })
+  })
+
   it('whole numbers that JSON would round are refused by path, others pass', () => {
     const body = '{"input":{"ids":[1,9007199254740993],"n":-12345678901234567890}}'
     expect(refused(() => toRequest(event({ body })).json()).errors.map(({ path }) => path)).toEqual([

@@ -3,13 +3,12 @@ import { pageOf, refusalOf } from '../guard.ts'
 import type { ApiPlan } from '../template/plan.ts'
 import { authorize } from './authorize.ts'
 import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
+import { readBody } from './read-body.ts'
 import { Routes } from './routes.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
 
 /** API Gateway's own limit of a request line and its headers. */
 const HEADER_BYTES = 10_240
-/** The same of a whole request. */
-const BODY_BYTES = 10 * 1024 * 1024
 /** Lambda's limit of an event and of an answer. */
 const LAMBDA_BYTES = 6 * 1024 * 1024
 
@@ -128,14 +127,14 @@ export class Gateway {
     const match = routes.find(method, entry.routed)
     if (!match) return fail('MISSING_AUTHENTICATION_TOKEN')
     const body = await readBody(request)
-    if (body === undefined) return fail('REQUEST_TOO_LARGE')
+    if ('refused' in body) return fail(body.refused)
     const proxyEvent = toProxyEvent({
       request,
       requestId,
       url,
       entry,
       match,
-      body,
+      body: body.text,
       stageName: plan.stageName,
     })
     if (match.method.authorizer !== undefined) {
@@ -198,6 +197,7 @@ const DEFAULTS: Readonly<Record<string, { status: number; message: string }>> = 
   UNAUTHORIZED: { status: 401, message: 'Unauthorized' },
   ACCESS_DENIED: { status: 403, message: 'User is not authorized to access this resource' },
   REQUEST_TOO_LARGE: { status: 413, message: 'Request Too Long' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Unsupported Media Type' },
   INTEGRATION_FAILURE: { status: 504, message: 'Internal server error' },
   INTEGRATION_TIMEOUT: { status: 504, message: 'Endpoint request timed out' },
 }
@@ -230,20 +230,6 @@ function toUrl(target = '/'): URL {
   } catch {
     return new URL('http://localhost/-')
   }
-}
-
-/** Text of the body, null for none, undefined for too much. The rest of what is too much is not read. */
-async function readBody(request: IncomingMessage): Promise<string | null | undefined> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    bytes += (chunk as Buffer).length
-    if (bytes <= BODY_BYTES) chunks.push(chunk as Buffer)
-    // Reading on a little lets the client see the answer rather than a reset.
-    else if (bytes > 4 * BODY_BYTES) return undefined
-  }
-  if (bytes > BODY_BYTES) return undefined
-  return bytes === 0 ? null : Buffer.concat(chunks).toString('utf8')
 }
 
 async function withLimit(work: Promise<string>, limitMs: number): Promise<string> {
