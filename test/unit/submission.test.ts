@@ -57,6 +57,14 @@ describe('a submission', () => {
     })
   })
 
+  it('an option of the task among the fields of its input is told its place', async () => {
+    expect(await refusals({ type: 'example.add', input: { x: 1, model: 'gpt-4o', tags: ['a'] } })).toEqual({
+      'input.y': 'is missing.',
+      'input.model': expect.stringMatching(/^stands beside "input", not in it: .*"model": …/),
+      'input.tags': expect.stringMatching(/^stands beside "input"/),
+    })
+  })
+
   it('null is absent for what may be absent', async () => {
     expect(
       await submission({ type: null, prompt: 'hi', model: null, run_at: null, tags: null, system: null }),

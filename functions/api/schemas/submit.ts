@@ -105,6 +105,17 @@ export const pascal = (name: string): string =>
 
 export type SubmitBody = Omit<TaskRequest, 'tenant'>
 
+/** An option of the task, as `model`, that was put among the fields of its input. */
+function misplacedIn(input: unknown, ownNames: readonly string[], inputNames: readonly string[]) {
+  if (input === null || typeof input !== 'object' || inputNames.length === 0) return []
+  return Object.keys(input)
+    .filter((name) => ownNames.includes(name) && !inputNames.includes(name))
+    .map((name) => ({
+      path: `input.${name}`,
+      message: `stands beside "input", not in it: {"type": …, "input": {…}, "${name}": …}.`,
+    }))
+}
+
 /** @throws RequestError `invalid_request` with a path per field. */
 export async function readSubmitBody(
   json: unknown,
@@ -126,8 +137,10 @@ export async function readSubmitBody(
   const others = [...body].filter(([name]) => !ownNames.includes(name))
   const checked = await checkShape(form, withoutNulls(form, own))
   const input = isShort ? Object.fromEntries(others.filter(([name]) => inputNames.includes(name))) : own.input
+  const misplaced = isShort || !type ? [] : misplacedIn(own.input, ownNames, inputNames)
   const errors = [
     ...(checked.isValid ? [] : checked.errors),
+    ...misplaced,
     ...unknownNames(
       others.map(([name]) => name),
       { isShort, ownNames, inputNames, type: type?.name },
@@ -137,7 +150,9 @@ export async function readSubmitBody(
     const ofInput = type
       ? await checkShape(type.input, withoutNulls(type.input, input ?? {}), isShort ? '' : 'input')
       : { isValid: true as const }
-    throw invalid(orMissingPrompt([...errors, ...(ofInput.isValid ? [] : ofInput.errors)], isShort))
+    const told = new Set(misplaced.map(({ path }) => path))
+    const inside = ofInput.isValid ? [] : ofInput.errors.filter(({ path }) => !told.has(path))
+    throw invalid(orMissingPrompt([...errors, ...inside], isShort))
   }
   // A conversation stands for the prompt.
   if (isShort && (body.get('prompt') ?? body.get('messages') ?? null) === null)
