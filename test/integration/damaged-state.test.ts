@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -27,6 +27,15 @@ it('a damaged file of the state is named, with what to do, and nothing else is l
     result: 3,
   })
   await second.end('SIGTERM')
+
+  const queues = join(state, 'sqs-s3/fauxqs.db')
+  const sound = await readFile(queues)
+  for (const damaged of [Buffer.from('no database'), sound.subarray(0, 10_000)]) {
+    await writeFile(queues, damaged)
+    const refused = startProcess(['--port', '0'], {}, state)
+    await expect(refused).rejects.toThrow(join(state, 'sqs-s3'))
+  }
+  await writeFile(queues, sound)
 
   await writeFile(
     join(state, 'table/table.sqlite'),
