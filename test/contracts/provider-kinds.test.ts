@@ -5,8 +5,10 @@
 import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Dialect, firstDialect, learn } from '../../functions/core/adapters/providers/openai/dialect.ts'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
 import { failedCall } from '../../functions/core/domain/provider-failure.ts'
+import type { ModelRequest } from '../../functions/core/ports/model-provider.ts'
 import { sse } from '../fixtures/raw-server.ts'
 import {
   claude,
@@ -433,6 +435,42 @@ const SHAPES: readonly Shape[] = [
   failed('a word with status 200', 200, 'OK', 'provider_bad_answer', 4),
   failed('null with status 200', 200, 'null', 'provider_bad_answer', 4),
   failed('an empty object with status 200', 200, {}, 'provider_bad_answer', 4),
+  said('a list of errors', [{ errors: [{ message: 'Invalid API key' }] }], 'provider_unauthorized', 1),
+  said('an error that is a list', [{ error: ['Model x not found'] }], 'model_not_found', 1),
+  said(
+    'an error without words',
+    [{ error: { message: null, code: 'insufficient_quota' } }],
+    'provider_quota_exhausted',
+    1,
+  ),
+  said('an end without a word', [text('half'), delta({}, ''), '[DONE]'], 'provider_bad_answer', 4),
+  failed(
+    'Text Generation Inference',
+    422,
+    { detail: 'Input validation error: `inputs` must have less than 4096 tokens. Given: 5000' },
+    'context_too_long',
+    1,
+  ),
+  failed(
+    'Portkey',
+    446,
+    error('The guardrail checks failed', { type: 'hooks_failed' }),
+    'content_refused',
+    1,
+  ),
+  failed('LiteLLM', 400, error('Violated guardrail policy'), 'content_refused', 1),
+  failed(
+    'Apigee',
+    429,
+    {
+      fault: {
+        faultstring: 'Rate limit quota violation.',
+        detail: { errorcode: 'policies.ratelimit.QuotaViolation' },
+      },
+    },
+    'provider_rate_limited',
+    4,
+  ),
   // Anthropic’s protocol.
   claude(
     said(
@@ -665,5 +703,42 @@ describe('when to come back', () => {
   ])('%j', (headers, wait) => {
     const failure = { provider: 'openai', status: 429, message: 'x', headers, now }
     expect(failedCall(failure).retryAfterMs).toBe(wait)
+  })
+})
+
+describe('a dialect, in words of', () => {
+  const asked: ModelRequest = {
+    ...{ model: 'm', messages: [], system: 's', temperature: 0.5, maxTokens: 5, tier: 'flex' },
+    json: { name: 'x', schema: {} },
+  }
+  it.each<[string, Partial<Dialect> | undefined]>([
+    ["Additional properties are not allowed ('stream_options' was unexpected)", { hasStreamOptions: false }],
+    ['This field stream_options is not recognised', { hasStreamOptions: false }],
+    ['Invalid parameter: stream_options', { hasStreamOptions: false }],
+    ["[{'type': 'extra_forbidden', 'loc': ('body', 'stream_options')}]", { hasStreamOptions: false }],
+    ['参数 stream_options 不支持', { hasStreamOptions: false }],
+    ['max_tokens is not a valid parameter', { maxTokensName: 'max_completion_tokens' }],
+    ['This model does not support temperature', { hasTemperature: false }],
+    ['temperature must be 1 for this model', { hasTemperature: false }],
+    ['temperature is fixed for reasoning models', { hasTemperature: false }],
+    ['Only user and assistant roles are supported!', { hasSystem: false }],
+    ['Developer instruction is not enabled for models/gemma-3', { hasSystem: false }],
+    ["messages[0].role: 'system' is not one of ['user','assistant']", { hasSystem: false }],
+    ['Invalid role: system', { hasSystem: false }],
+    ["'response_format.type' must be 'json_object' or 'text'", { hasJsonSchema: false }],
+    ['This response_format type is unavailable now', { hasJsonSchema: false }],
+    ['Stream mode is disabled for this deployment', { streams: false }],
+    ["Invalid value for 'service_tier'", { hasTiers: false }],
+    ['The model does not have flex capacity', { hasTiers: false }],
+    // These teach nothing.
+    ['Invalid parameter: temperature must be between 0 and 2', undefined],
+    ['max_tokens must be at least 1', undefined],
+    ['Invalid argument: max_tokens is too large', undefined],
+    ['Invalid system prompt', undefined],
+    ['stream of consciousness', undefined],
+  ])('%s', (message, learned) => {
+    const found = learn(firstDialect(false), asked, message)
+    if (learned) expect(found).toMatchObject(learned)
+    else expect(found).toBeUndefined()
   })
 })

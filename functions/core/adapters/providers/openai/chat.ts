@@ -140,6 +140,7 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
       (chunk.object === 'error' ||
         chunk.type === 'error' ||
         chunk.success === false ||
+        (Array.isArray(chunk.errors) && chunk.errors.length > 0) ||
         Number(chunk.statusCode ?? chunk.status_code) >= 400 ||
         Boolean(details(chunk.base_resp).status_code) ||
         // DashScope and Baidu.

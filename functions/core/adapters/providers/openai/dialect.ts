@@ -24,7 +24,12 @@ export const firstDialect = (isOpenai: boolean): Dialect => ({
 })
 
 const UNSUPPORTED =
-  /unsupported|not (support|permitted|allowed|available|implemented|recognized|accept|valid for)|n't (support|allow|accept)|additional propert|extra_forbidden|不支持|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|only \S+ is allowed|deprecated|not a valid field|must (be (null|true|false|one of|verified to stream)|alternate)|can(not|'t| only)|instead|no such/i
+  /unsupported|not (support|permitted|allowed|available|implemented|recogni[sz]ed|accept|valid for|enabled|one of)|n't (support|allow|accept)|additional propert|extra_forbidden|不支持|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|only .{1,40} (is|are) (allowed|supported)|unavailable|disabled|is fixed|deprecated|not a valid field|must (be (null|true|false|1\b|'json_object'|one of|verified to stream)|alternate)|can(not|'t| only)|instead|no such/i
+
+/** Said of a name that is not known, and of a value that is wrong: the latter teaches nothing. */
+const INVALID = /invalid (parameter|field|argument|role)|not a valid (parameter|argument)/i
+const WRONG_VALUE =
+  /\b(between|at least|at most|less than|greater than|(in|out of) (the )?range|too (large|small|high|low|long))\b/i
 
 /** Any refusal of it: a model that is not served in a tier is told by no common word. */
 export const ABOUT_TIER = /service[ _]tier|\bflex\b|\bpriority (tier|processing)\b/i
@@ -40,7 +45,7 @@ export function learn(
   message: string,
 ): Dialect | undefined {
   if (tier && dialect.hasTiers && ABOUT_TIER.test(message)) return { ...dialect, hasTiers: false }
-  if (!UNSUPPORTED.test(message)) return undefined
+  if (!UNSUPPORTED.test(message) && !(INVALID.test(message) && !WRONG_VALUE.test(message))) return undefined
   if (dialect.streams && dialect.hasStreamOptions && /stream_options|include_usage/i.test(message))
     return { ...dialect, hasStreamOptions: false }
   if (maxTokens !== undefined && new RegExp(`\\b${dialect.maxTokensName}\\b`, 'i').test(message))
@@ -55,7 +60,7 @@ export function learn(
   if (
     system !== undefined &&
     dialect.hasSystem &&
-    /\b(system|developer)\b|roles? must alternate/i.test(message)
+    /\b(system|developer)\b|roles? must alternate|only user and assistant/i.test(message)
   )
     return { ...dialect, hasSystem: false }
   if (dialect.streams && /\bstream(ing|ed)?\b/i.test(message)) return { ...dialect, streams: false }

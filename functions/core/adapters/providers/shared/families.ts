@@ -54,7 +54,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max(imum)? (allowed |number of |input |prompt )*(length|tokens|sequence))|(prompt|input) is too large|model token limit|exceeds the model limit|maximum supported sequence length|range of input length|total number of tokens.{0,60}(cannot|must not) exceed|only supports up to \d+|(prompt|输入|上下文|tokens?).{0,20}(超长|过长|超过|超出)|tokens?\W+\+\W+\w+\W+must be <=/i,
+      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max(imum)? (allowed |number of |input |prompt )*(length|tokens|sequence))|(prompt|input) is too large|model token limit|exceeds the model limit|maximum supported sequence length|range of input length|must have less than \d+ tokens|total number of tokens.{0,60}(cannot|must not) exceed|only supports up to \d+|(prompt|输入|上下文|tokens?).{0,20}(超长|过长|超过|超出)|tokens?\W+\+\W+\w+\W+must be <=/i,
     is: 'context_too_long',
     retry: 'never',
     source:
@@ -69,11 +69,11 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /content (management |usage )?polic|content filter|was flagged|flagged (by|for|as)|input moderation|moderation|safety (system|filter|settings)|inappropriate content|responsible ai|content exists risk|violates usage guidelines|failed check: safety|content (you provided|is|was) .{0,40}blocked|敏感内容/i,
+      /content (management |usage )?polic|content filter|was flagged|flagged (by|for|as)|input moderation|moderation|safety (system|filter|settings)|inappropriate content|responsible ai|content exists risk|violates usage guidelines|guardrails? (checks?|polic|intervened|blocked)|violated guardrail|failed check: safety|content (you provided|is|was) .{0,40}blocked|敏感内容/i,
     is: 'content_refused',
     retry: 'never',
     source:
-      'https://openrouter.ai/docs/api-reference/errors, https://github.com/deepseek-ai/awesome-deepseek-integration/issues/13, https://github.com/UKGovernmentBEIS/inspect_ai/pull/2267, https://platform.stepfun.com/docs/zh/api-reference/error-codes',
+      'https://openrouter.ai/docs/api-reference/errors, https://github.com/deepseek-ai/awesome-deepseek-integration/issues/13, https://github.com/UKGovernmentBEIS/inspect_ai/pull/2267, https://platform.stepfun.com/docs/zh/api-reference/error-codes, https://portkey.ai/docs/product/guardrails, https://docs.litellm.ai/docs/proxy/guardrails/quick_start',
   },
   {
     word: /^(invalid_api_key|authentication_error|invalid_authentication|permission_error|permission_denied|unauthenticated|account_disabled|api_key_invalid|access_denied|unauthorized|authentication)$/i,
