@@ -67,9 +67,21 @@ function describe(issue: z.core.$ZodIssue): string[] {
   })
 }
 
-/** The settings the schema knows at a path. */
+/** What is read of a schema: its fields, what it wraps, and what its lists and records hold. */
+interface Layer {
+  readonly shape?: Readonly<Record<PropertyKey, Layer>>
+  readonly def?: Readonly<Partial<Record<'innerType' | 'in' | 'element' | 'valueType', Layer>>>
+}
+
+/** The settings the schema knows at a path; none where it cannot be followed. */
 function keysAt(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = stageSchema
-  for (const key of path) schema = (schema as { shape?: Record<PropertyKey, unknown> }).shape?.[key]
-  return Object.keys((schema as { shape?: object } | undefined)?.shape ?? {})
+  let schema = unwrapped(stageSchema as Layer)
+  for (const key of path)
+    schema = unwrapped(schema?.shape?.[key] ?? schema?.def?.element ?? schema?.def?.valueType)
+  return Object.keys(schema?.shape ?? {})
+}
+
+function unwrapped(schema: Layer | undefined): Layer | undefined {
+  const inner = schema?.def?.innerType ?? schema?.def?.in
+  return inner ? unwrapped(inner) : schema
 }

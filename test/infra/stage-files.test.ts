@@ -56,6 +56,18 @@ describe('stage files', () => {
     )
   })
 
+  it('a setting in a list is misspelt with its place and the right name, too', () => {
+    const server = { name: 'x', baseUrl: 'http://a', models: ['y'] }
+    const spoilt = (changes: object) => ({
+      ...dev,
+      models: { ...dev.models, servers: [{ ...server, ...changes }] },
+    })
+    expect(() => parseStage('dev', spoilt({ dialect: { hasTires: true } }))).toThrow(
+      'models.servers.0.dialect.hasTires: there is no such setting. Nearest: "hasTiers"',
+    )
+    expect(() => parseStage('dev', spoilt({ baseurl: 'x' }))).toThrow('Nearest: "baseUrl"')
+  })
+
   it('metrics travel in INFO lines, so no higher level is taken', () => {
     for (const level of ['WARN', 'ERROR'])
       expect(() => parseStage('dev', { ...dev, logs: { ...dev.logs, level } })).toThrow('logs.level')
