@@ -69,7 +69,7 @@ async function smoke(stage: StageSettings): Promise<number> {
   const { status } = spawnSync(process.execPath, args, {
     cwd: ROOT,
     stdio: 'inherit',
-    // Not an argument: those stand in the list of processes.
+    // Not an argument: those are shown in the list of processes.
     env: {
       ...env,
       TASKRUNNER_KEY: key,

@@ -20,7 +20,7 @@ export interface Target {
   /** With the API's base path, without a slash at its end. */
   readonly base: string
   readonly key: string | undefined
-  /** Of API Gateway's usage plan, where one stands in front of the keys. */
+  /** Of API Gateway's usage plan, where one is in front of the keys. */
   readonly gatewayKey: string | undefined
   /** Where the address came from, in words. */
   readonly source: string

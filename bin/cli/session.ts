@@ -27,7 +27,7 @@ export interface Session {
 }
 
 /**
- * For a command that runs where none of its siblings was named: what stands there in place of one is a mistake.
+ * For a command that runs where none of its siblings was named: any other word in its place is a mistake.
  *
  * @throws CliError that names the nearest.
  */

@@ -98,7 +98,7 @@ function depthsOf(steps: Workflow['steps']): ReadonlyMap<string, number> {
     depths.set(name, depth)
     return depth
   }
-  // Shallow ones first: a chain of 500 steps is then never walked down at once.
+  // Shallow ones first: a chain of 500 steps is then never followed down in one go.
   for (const name of Object.keys(steps)) depthOf(name)
   return depths
 }

@@ -28,7 +28,7 @@ export const PAYLOAD_ANSWERS = {
   },
 } as const
 
-/** Lambda answers at most 6 MB, so that what lies in the bucket is fetched from there, by a link that ends soon. */
+/** Lambda answers at most 6 MB, so that what is in the bucket is fetched from there, by a link that ends soon. */
 export async function givePayload(
   { store, payloads, files }: ReturnType<typeof openParts>,
   key: { readonly tenant: string; readonly id: string },

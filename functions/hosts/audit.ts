@@ -47,7 +47,7 @@ export async function recorded<Answer>(
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' ? value.slice(0, 200) : undefined
 
-/** Around a route's handler: what it was done to stands in the path or in the answer. */
+/** Around a route's handler: what it was done to is in the path or in the answer. */
 export const recordedRoute =
   (
     needs: { readonly audit: AuditLog; readonly log: Log },

@@ -1,6 +1,6 @@
 import { systemClock } from '../core/adapters/system/clock.ts'
 
-/** How long an answer about a tenant is believed: a change is known so much later, at most. */
+/** How long an answer about a tenant is cached: a change is known so much later, at most. */
 const BELIEVED_MS = 10_000
 const MOST_TENANTS = 10_000
 

@@ -61,7 +61,7 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
 )
 
 async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
-  // What stands in the form counts where the click itself says nothing.
+  // What the form contains counts where the click itself says nothing.
   const form = event.view === 'search' ? (event.widgetContext?.forms?.all ?? {}) : {}
   const read = (name: 'status' | 'type' | 'tag') => form[name]?.trim() || event[name] || undefined
   const tenant = form.tenant?.trim() || event.tenant || config.DEFAULT_TENANT

@@ -1,2 +1,2 @@
-/** Stands in an API function's bundle for what is imported to run a task; see `lean.ts`. */
+/** Takes the place, in an API function's bundle, of what is imported to run a task; see `lean.ts`. */
 export {}

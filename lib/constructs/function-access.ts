@@ -261,7 +261,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   authorizer: {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
     optionalEnvironment: [ENV.tokenIssuers, ENV.hasUsagePlan],
-    // Put: when a key was last used stands in its row.
+    // Put: when a key was last used is in its row.
     partition: {
       key: TABLE.keyPrefix,
       isPrefix: true,
@@ -410,7 +410,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
     // Query on the table itself: the checkpoints of a task lie beside its row.
     table: ['dynamodb:DeleteItem', 'dynamodb:Query', 'dynamodb:Scan'],
-    // Where its walk stopped.
+    // Where its pass stopped.
     partition: { key: TABLE.expiryWalk, actions: ['dynamodb:GetItem', 'dynamodb:PutItem'] },
     payloads: ['s3:DeleteObject'],
   },

@@ -76,7 +76,7 @@ export class TaskApi extends Construct {
     })
     this.#isSigned = stage.api.auth === 'iam'
     // Nothing is kept by the gateway: it would want one header that every caller has, and keys come in either of two. The
-    // function itself believes a key for half a minute.
+    // function itself caches a key for half a minute.
     this.#authorizer =
       authorizer &&
       new apigateway.RequestAuthorizer(this, 'Authorizer', {

@@ -3,7 +3,7 @@
  * that another product of the same resources runs here with another object of this kind.
  */
 export interface LocalProduct {
-  /** Stands in the head of the console: `Task runner`. */
+  /** Is shown in the head of the console: `Task runner`. */
   readonly name: string
   /** Region that the template resolves to. */
   readonly region: string

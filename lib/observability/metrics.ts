@@ -64,7 +64,7 @@ export class StageMetrics {
   }
 
   /**
-   * Failed out of ended, in percent; 0 while fewer than `atLeast` ended, so that one bad task at night wakes nobody. A model
+   * Failed out of ended, in percent; 0 while fewer than `atLeast` ended, so that one bad task raises no alarm. A model
    * that declines a caller's prompt is no failure of ours.
    */
   failureRatio(period: Duration, atLeast: number, label = 'failed, %'): cloudwatch.MathExpression {

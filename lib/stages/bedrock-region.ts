@@ -17,7 +17,7 @@ const PLACEHOLDER = '{region}.'
 /**
  * Puts the profile of a Region in the place of `{region}.` in a stage's Bedrock models.
  *
- * @param region where the stage goes. Unknown at a synth without credentials: then the profile of the United States stands in
+ * @param region where the stage goes. Unknown at a synth without credentials: then the profile of the United States is taken
  * the template, which is right to look at and is made again before a deployment.
  * @throws Error when the Region has no profile.
  */

@@ -69,7 +69,7 @@ function idOf(text: string): string | number | null {
   return typeof id === 'string' || typeof id === 'number' ? id : null
 }
 
-/** The SDK gives every result of a call some content; a task that stands in for a result has none. */
+/** The SDK gives every result of a call some content; a task in place of a result has none. */
 function withoutContent(text: string): string {
   if (!text.includes('"resultType":"task"')) return text
   const message = JSON.parse(text) as {

@@ -99,5 +99,5 @@ function toRequest(
   }
 }
 
-/** As it would stand in an address. */
+/** As it would be in an address. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))

@@ -11,7 +11,7 @@ const SHORT_POLL_MS = 1_000
 const LONG_POLL_MS = 30_000
 
 /**
- * Every answer has its data twice, as text and as data, and Lambda returns 6 MB: what is larger stands in the data alone. As
+ * Every answer has its data twice, as text and as data, and Lambda returns 6 MB: what is larger is in the data alone. As
  * text JSON may grow to the double, by its quotes and backslashes.
  */
 const MOST_TEXT_BYTES = 1_500_000

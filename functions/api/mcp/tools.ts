@@ -36,7 +36,7 @@ const MODEL = {
   description: 'Model to call; left out, the default of this stage.',
 }
 
-/** Over HTTP the model stands beside the input; a tool has nothing beside its arguments. */
+/** Over HTTP the model is beside the input; a tool has nothing beside its arguments. */
 const takesModel = ({ usesModel, input }: ManifestEntry): boolean =>
   usesModel && !Object.hasOwn(input.properties ?? {}, 'model')
 

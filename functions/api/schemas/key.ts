@@ -13,7 +13,7 @@ export const keyScope = z.enum(SCOPES).meta({ id: 'Scope' })
 export const tenantName = z.string().regex(TENANT_NAME, 'must be 1 to 64 letters, digits, ".", "_" or "-".')
 
 export const keyParams = z.object({
-  id: z.string().describe('Id of the key: what stands between tk_ and the next _.'),
+  id: z.string().describe('Id of the key: what is between tk_ and the next _.'),
 })
 
 export const createKeyShape = z.strictObject({

@@ -154,7 +154,7 @@ export async function readSubmitBody(
     const inside = ofInput.isValid ? [] : ofInput.errors.filter(({ path }) => !told.has(path))
     throw invalid(orMissingPrompt([...errors, ...inside], isShort))
   }
-  // A conversation stands for the prompt.
+  // A conversation takes the place of the prompt.
   if (isShort && (body.get('prompt') ?? body.get('messages') ?? null) === null)
     throw invalid(orMissingPrompt([{ path: 'prompt', message: 'is missing.' }], true))
   return toRequest(

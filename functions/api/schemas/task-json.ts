@@ -9,7 +9,7 @@ import { traceIdOf } from '../../core/domain/trace.ts'
 import type { taskSchema } from './task.ts'
 import { iso } from './time.ts'
 
-/** Held to what the OpenAPI document promises. */
+/** Checked against the OpenAPI document. */
 export type TaskJson = z.input<typeof taskSchema>
 
 /** Lambda answers at most 6 MB, and the body is a JSON string in it, so that its quotes count twice. */
@@ -17,7 +17,7 @@ export const MAX_ANSWER_BYTES = 5_500_000
 
 /**
  * @param answer.base path of the API as the caller sees it; links begin with it.
- * @param answer.read fetches a payload that lies in the bucket; without it such payloads are null (as in lists).
+ * @param answer.read fetches a payload that is in the bucket; without it such payloads are null (as in lists).
  */
 export async function toTaskJson(
   task: Task,
@@ -60,7 +60,7 @@ export async function toTaskJson(
     left -= bytes
     return text
   }
-  // The result first: the input, the caller has. A prompt stands in the answer twice.
+  // The result first: the input, the caller has. A prompt is in the answer twice.
   const resultText = await load(task.result, 1)
   const loaded: unknown = JSON.parse(resultText)
   const linked = linkOf && mayNameFiles(resultText) ? await withFileLinks(loaded, linkOf) : loaded

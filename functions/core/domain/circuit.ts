@@ -1,6 +1,6 @@
 /**
  * A circuit breaker, one per provider and model: when a model keeps failing for several tasks, its calls are paused
- * instead of burning the attempts of every task in the lane (Nygard, "Release It!", 2007).
+ * instead of using up the attempts of every task in the lane (Nygard, "Release It!", 2007).
  *
  *   closed ──several tasks fail──▶ open ──15 s──▶ half open: one call probes, every 15 s
  *     ▲                             ▲                │

@@ -164,7 +164,7 @@ export class ConflictError extends TaskRunnerError {
   }
 }
 
-/** An invariant is broken; always worth waking somebody. */
+/** An invariant is broken; always worth an alert. */
 export class BugError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions = {}) {
     super('internal_error', message, 'counted', options)

@@ -57,7 +57,7 @@ export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): Tenan
   return { ...limits, submitsPerMinute: limits.requestsPerMinute, burst: limits.requestBurst }
 }
 
-/** Open tasks of a tenant that are counted, or whose money is, at most: all stand in one row. */
+/** Open tasks of a tenant that are counted, or whose money is, at most: all are in one row. */
 export const MOST_COUNTED = 5_000
 
 /** Whether a task takes a place, which its end gives back. */
@@ -102,7 +102,7 @@ const ROUNDING_MS = 0.01
 export const toleranceMs = (rate: Rate): number =>
   ((rate.burst ?? rate.perMinute) - 1) * intervalMs(rate) + ROUNDING_MS
 
-/** @returns how long to wait, where the next one's planned time lies too far ahead; undefined for one that may come. */
+/** @returns how long to wait, where the next one's planned time is too far ahead; undefined for one that may come. */
 export function waitMsOf(rate: Rate, planned: number, now: number): number | undefined {
   const waitMs = planned - now - toleranceMs(rate)
   return planned > now && waitMs > 0 ? Math.ceil(waitMs) : undefined

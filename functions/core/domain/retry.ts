@@ -124,7 +124,7 @@ export interface Failed {
   readonly now: number
   /** Uniform in [0, 1). */
   readonly random: number
-  /** A provider answered in this attempt: whatever stumbled afterwards, the attempt is spent. */
+  /** A provider answered in this attempt: whatever failed afterwards, the attempt is spent. */
   readonly isPaid?: boolean
   /** How often the queue has handed out this message. */
   readonly receives?: number
@@ -149,7 +149,7 @@ export function decide(
 ): Decision {
   const { attempt, maxAttempts, parkedSince = now, uncounted = 0 } = task
   const { retryAfterMs, isCounted: isOwnFault, ...failure } = describeFailure(error)
-  // A planned call is no stumble: however long its provider's limit makes it wait, it spends nothing.
+  // A planned call is no failure: however long its provider's limit makes it wait, it spends nothing.
   const isPlanned = failure.code === 'provider_limit'
   const isCounted = isOwnFault || isPaid || (!isPlanned && now - parkedSince > MAX_UNCOUNTED_MS)
   if (!failure.retryable || (isCounted && attempt >= maxAttempts)) return { outcome: 'fail', error: failure }

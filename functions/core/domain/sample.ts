@@ -1,5 +1,5 @@
 /**
- * So many neighbours of a list that is too long to look through, from a place of chance: every one is among them at times.
+ * So many consecutive items of a list that is too long to look through, from a random place: each of them is picked at times.
  *
  * @param random uniform in [0, 1).
  */

@@ -65,7 +65,7 @@ export interface ScheduleTimes {
   previous(timing: Timing, before: number): number | undefined
 }
 
-/** A firing later than this was missed: an outage or a long pause lies behind it, not a slow sweep. */
+/** A firing later than this was missed: an outage or a long pause is the cause, not a slow sweep. */
 export const MISSED_AFTER_MS = 5 * 60_000
 /** `run_all` makes up for at most so many missed firings at once, the latest ones. */
 export const MAX_MADE_UP = 100
@@ -129,7 +129,7 @@ export function planFirings(times: ScheduleTimes, schedule: Plan, now: number, h
   return { planned, missed: made.missed, nextAt: at }
 }
 
-/** Planned times from `first` that passed more than `MISSED_AFTER_MS` ago, walked backwards so that a bound keeps the latest. */
+/** Planned times from `first` that passed more than `MISSED_AFTER_MS` ago, from the last to the first so that a bound keeps the latest. */
 function makeUp(
   times: ScheduleTimes,
   { timing, missed }: Plan,

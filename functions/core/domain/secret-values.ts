@@ -3,7 +3,7 @@
  * server's own choice.
  */
 
-/** Shorter values stand in too many innocent texts. */
+/** Shorter values are part of too many harmless texts. */
 const LEAST_CHARACTERS = 8
 /** What servers without a key are given for one: `lm-studio`, `no-key-needed`. */
 const PLAIN_WORD = /^[a-z]+(-[a-z]+)*$/i

@@ -32,7 +32,7 @@ const FIELDS = ['epoch', 'attempt', 'take', 'offset', 'steps', 'updatedAt'] as c
 export const writePosition = (position: Position): string =>
   FIELDS.map((field) => position[field].toString(36)).join('.')
 
-/** An event's id: where its watcher stands behind it, and the place from which he watches, if he has one. */
+/** An event's id: its watcher's position after it, and the place from which he watches, if he has one. */
 export const writeEventId = (position: Position, place?: string): string =>
   [writePosition(position), ...(place === undefined ? [] : [place])].join('.')
 

@@ -196,7 +196,7 @@ export interface Later {
   readonly wait: Wait
   readonly error: TaskFailure
   readonly usage: Usage | undefined
-  /** What counts as begun: one less when the stumble was ours. */
+  /** What counts as begun: one less when the infrastructure failed. */
   readonly attempt: number
   /** Left out where no attempt was spent. */
   readonly entry?: Recorded
@@ -240,7 +240,7 @@ export function retryLater(
   }
 }
 
-/** Another task of its key runs: the attempt is none, and the task stands in line until it is woken, or for so long. */
+/** Another task of its key runs: the attempt is none, and the task waits in line until it is woken, or for so long. */
 export function standInLine(task: Task, token: string, now: number, until: number): Transition {
   const isFirst = task.attempt <= 1
   // A claim takes the start deadline off; this one did not start.
@@ -390,7 +390,7 @@ export function skipFiring(token: string, now: number, blockedBy: Firing, end: E
         message: `Skipped: task ${blockedBy.previous} of the same schedule was still running.`,
         retryable: false,
       },
-      // Who comes next asks the task that runs, without a walk over all that were skipped.
+      // Who comes next asks the task that runs, without reading all that were skipped.
       firing: blockedBy,
     },
     remove,
@@ -403,8 +403,8 @@ export function recordCancelledUsage(epoch: number, token: string, usage: Usage)
 }
 
 /**
- * The same of a task whose usage is added to its tenant's hours. The row is due with it: `pending` is what it owed when it was
- * seen, so a row that owes something else by now refuses.
+ * The same of a task whose usage is added to its tenant's hours. The row is due with it: `pending` is what had to follow when it was
+ * seen, so a row with another list by now refuses.
  */
 export function oweCancelledUsage(
   seen: Pick<Task, 'epoch' | 'dueAt' | 'pending'>,
@@ -463,7 +463,7 @@ export function restart(
 ): Transition {
   return {
     name: 'restart',
-    // What an end owes others is not overtaken: it is done first, then the next epoch begins.
+    // What must follow an end is not overtaken: it is done first, then the next epoch begins.
     when: { statuses, epoch, nonePendingOf: OWED_BEFORE_RESTART },
     set: {
       status: 'PENDING',
@@ -524,7 +524,7 @@ export function markResent(
   }
 }
 
-/** The lease ran out and nobody finished: the task goes back to its queue. Burns the attempt that was begun. */
+/** The lease ran out and nobody finished: the task goes back to its queue. Spends the attempt that was begun. */
 export function takeOver(seen: Task, now: number): Transition {
   const { set, ...record } = noted(recorded(seen, crashRecord(seen, now)))
   return {
@@ -575,7 +575,7 @@ export function guardHolds(task: Task, when: Guard): boolean {
   )
 }
 
-/** Takes content out of a final row that owes nothing any more. Doing it again is fine. */
+/** Takes content out of a final row whose follow-ups are done. Doing it again is fine. */
 export function erase(seen: Task, now: number): Transition {
   return {
     name: 'erase',

@@ -27,7 +27,7 @@ const FRAME_TOKENS = 200
 const COMPLAINT_TOKENS = 4_200
 
 /**
- * No tokenizer of a model that has a price here makes more tokens than the text has bytes: each token stands for one byte
+ * No tokenizer of a model that has a price here makes more tokens than the text has bytes: each token is one byte
  * at least. English has a quarter as many, so that the input's share is held four times over until the task ends. Not
  * taken: a tokenizer of each family, some megabytes in the bundle that every submit loads.
  */

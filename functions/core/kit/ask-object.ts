@@ -65,7 +65,7 @@ function readAnswer<Value>(
   text: string,
   { schema, check }: AskObject<Value>,
 ): { readonly value: Value } | { readonly problem: string } {
-  // Where a provider has no structured output, models like to put a fence around their JSON.
+  // Where a provider has no structured output, models often put a code block around their JSON.
   const bare = text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
   let json: unknown
   try {

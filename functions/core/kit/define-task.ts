@@ -207,7 +207,7 @@ export interface RetryPolicy {
 
 /** @typeParam Sent what a caller sends: fields with a default may be missing. */
 export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknown> {
-  /** `noun.verb`; written out, so that moving the folder does not orphan queued work. */
+  /** `noun.verb`; written out, so that moving the folder does not lose queued work. */
   readonly name: string
   /** One sentence for the docs page. */
   readonly summary: string

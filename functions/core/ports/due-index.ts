@@ -1,7 +1,7 @@
 import type { Lane } from '../../contract.ts'
 import type { DueKind, Status, TaskKey } from '../domain/task.ts'
 
-/** One of several readers that walk the index side by side; `index` counts from 0. */
+/** One of several readers that read the index side by side; `index` counts from 0. */
 export interface DuePart {
   readonly index: number
   readonly of: number

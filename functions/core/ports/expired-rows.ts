@@ -7,8 +7,8 @@ import type { Task } from '../domain/task.ts'
  */
 export interface ExpiredRows {
   /**
-   * Page by page, each with where the walk goes on after it; no `next` on the last. A page may be empty.
-   * @param from where an earlier walk stopped.
+   * Page by page, each with where to continue after it; no `next` on the last. A page may be empty.
+   * @param from where an earlier pass stopped.
    */
   expired(from?: string): AsyncIterable<{ readonly rows: readonly ExpiredTask[]; readonly next?: string }>
   /**
@@ -16,7 +16,7 @@ export interface ExpiredRows {
    * @returns whether it did.
    */
   removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId' | 'isUpload'>): Promise<boolean>
-  /** Where the walk stopped, and when it or the last whole one began. */
+  /** Where the pass stopped, and when it or the last whole one began. */
   readWalk(): Promise<ExpiryWalk | undefined>
   writeWalk(walk: ExpiryWalk): Promise<void>
 }

@@ -12,7 +12,7 @@ export interface Turns {
  */
 export interface KeyTurns {
   /**
-   * Takes the turn, or stands in line, once, however often it is asked.
+   * Takes the turn, or waits in line, once, however often it is asked.
    *
    * @param stolen a holder that is known to have ended: its turn may be taken over.
    * @returns the holder that stood against it; undefined when the turn is taken, or was before.

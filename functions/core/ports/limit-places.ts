@@ -36,7 +36,7 @@ export interface LimitPlaces {
   ): Promise<Places | undefined>
   /** Gives places back. @returns what is seen then. */
   leave(tenant: string, kind: PlaceKind, placed: readonly Placed[]): Promise<Places>
-  /** Stands in line. @returns what is seen then: a place may have come free in between. */
+  /** Waits in line. @returns what is seen then: a place may have come free in between. */
   wait(tenant: string, kind: PlaceKind, placed: Placed): Promise<Places>
   /** Takes one out of the line, to be woken. @returns false when another has. */
   call(tenant: string, kind: PlaceKind, placed: Placed): Promise<boolean>

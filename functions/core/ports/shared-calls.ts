@@ -28,7 +28,7 @@ export interface SharedAnswer {
 
 /**
  * Who makes which model call, so that identical ones are made once. A lead has no end of its own: its task's row says
- * whether its attempt still lives. The answer lies beside the row of the task that paid for it, and is erased with it.
+ * whether its attempt still lives. The answer is stored beside the row of the task that paid for it, and is erased with it.
  *
  * @throws UnavailableError when the store does not answer.
  */

@@ -2,7 +2,7 @@ import type { Lane } from '../../contract.ts'
 import type { TaskMessage } from '../domain/task.ts'
 
 /**
- * Carries task ids to workers, at least once, in no promised order. The row is the truth; a message is only a nudge.
+ * Carries task ids to workers, at least once, without an order. The row is the truth; a message only says that there is work.
  *
  * @throws UnavailableError when the queue does not answer; the message may or may not be in it then. MisconfiguredError when
  * it refuses the function.

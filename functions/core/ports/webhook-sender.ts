@@ -1,7 +1,7 @@
 import type { SendOutcome } from '../domain/webhook.ts'
 
 /**
- * Posts to a URL that a stranger chose: it must reach public addresses alone, follow no redirect, and end in time whatever
+ * Posts to a URL that a caller chose: it must reach public addresses alone, follow no redirect, and end in time whatever
  * the receiver does.
  */
 export interface WebhookSender {

@@ -50,7 +50,7 @@ export function nameColumns(cells: readonly string[]): string[] {
   })
 }
 
-/** A first row is a header when none of it is a number and no name stands there twice. */
+/** A first row is a header when none of it is a number and no name is there twice. */
 export function looksLikeHeader(first: readonly string[], isNumber: (cell: string) => boolean): boolean {
   const filled = first.filter((cell) => cell.trim() !== '')
   return filled.length > 0 && !filled.some(isNumber) && new Set(filled).size === filled.length

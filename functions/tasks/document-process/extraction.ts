@@ -2,7 +2,7 @@
 export type CallerSchema = Readonly<Record<string, unknown>>
 
 const MAX_BYTES = 20_000
-/** A pattern of a stranger can take minutes to match; references can be endless. */
+/** A pattern that anybody may send can take minutes to match; references can be endless. */
 const REFUSED = ['pattern', 'patternProperties', '$ref', '$dynamicRef']
 
 /** @returns what is wrong with the schema; undefined when it can be used. */

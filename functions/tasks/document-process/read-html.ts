@@ -16,7 +16,7 @@ const BLOCKS = new Set(
     ' ',
   ),
 )
-/** Between them lies an empty line: a place where a text may be split. */
+/** Between them is an empty line: a place where a text may be split. */
 const PARAGRAPHS = new Set('p blockquote pre table ul ol div section article'.split(' '))
 
 /** The words a reader would see, by a streaming parser: no depth of nesting can overflow a stack. Loads nothing. */

@@ -1,6 +1,6 @@
 import type { Heading } from './heavy.ts'
 
-/** Headings of a Markdown text, with where they stand in it. */
+/** Headings of a Markdown text, with where they are in it. */
 export async function readMarkdown(text: string): Promise<readonly Heading[]> {
   const { lexer } = await import('marked')
   const headings: Heading[] = []

@@ -18,7 +18,7 @@ export interface OfficeRules {
 /**
  * Makes an Office archive anew from the parts that hold text or cells, for a reader that would trust it.
  *
- * What is unpacked is counted by what the archive declares before a byte is unpacked, and a part that lies about its size is
+ * What is unpacked is counted by what the archive declares before a byte is unpacked, and a part that states a wrong size is
  * cut at what it declared; pictures and embedded files are not unpacked at all.
  *
  * @throws TaskError as the rules say.

@@ -31,11 +31,11 @@ const EXTENSIONS: Readonly<Record<string, DocumentFormat>> = {
   docx: 'docx',
 }
 
-/** What a name promises. */
+/** What a name says. */
 export const promisedFormat = (name: string | undefined): DocumentFormat | undefined =>
   EXTENSIONS[/\.([a-z]+)$/i.exec(name ?? '')?.[1]?.toLowerCase() ?? '']
 
-/** @returns what is wrong between what was promised and what the bytes prove; undefined when nothing is. */
+/** @returns what is wrong between what the name says and what the bytes prove; undefined when nothing is. */
 export function contradiction(bytes: Uint8Array, promised: DocumentFormat | undefined): string | undefined {
   const kind = provenKind(bytes)
   if (promised === undefined) return undefined

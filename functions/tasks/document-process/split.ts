@@ -10,7 +10,7 @@ export interface Part {
 /**
  * Splits a text into parts of at most so many characters: at headings where it can, else between paragraphs, else
  * between sentences or words. The parts follow one another without gap or overlap, so that offsets in a part are offsets
- * in the text. Short neighbours share a part.
+ * in the text. Short parts next to each other are joined.
  */
 export function splitText(text: string, headings: readonly Heading[], most: number): readonly Part[] {
   const starts = [0, ...headings.map(({ start }) => start).filter((start) => start > 0), text.length]

@@ -1,4 +1,4 @@
-/** Whether a quote stands in a text, and where. */
+/** Whether a quote is in a text, and where. */
 
 export interface Place {
   /** Offset in UTF-16 code units, as JavaScript counts. */

@@ -17,7 +17,7 @@ export default defineTask({
   version: 1,
   lane: 'demo',
   needs: ['upkeep'],
-  // An attempt walks for some 13 minutes and the next one goes on where it stopped.
+  // An attempt works for some 13 minutes and the next one goes on where it stopped.
   retry: { maxAttempts: 10 },
   limits: { timeoutMs: 840_000 },
   input: z.strictObject({}),

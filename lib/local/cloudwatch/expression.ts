@@ -2,7 +2,7 @@ import jsep from 'jsep'
 
 /**
  * Reads an expression of CloudWatch: metric math, an alarm's rule, a filter of Logs Insights. They share one grammar, in
- * which AND, OR and NOT are words; what stands in quotes is left alone.
+ * which AND, OR and NOT are words; what is in quotes is left alone.
  *
  * @throws Error for what is no expression.
  */

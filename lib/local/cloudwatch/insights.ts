@@ -168,7 +168,7 @@ const show = (value: unknown): string =>
       ? JSON.stringify(value)
       : String(value)
 
-/** Parts between a sign that stands in no quotes, parentheses or brackets. */
+/** Parts between a sign outside quotes, parentheses or brackets. */
 function splitOutside(text: string, sign: string): string[] {
   const parts = ['']
   let depth = 0

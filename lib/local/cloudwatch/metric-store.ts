@@ -26,7 +26,7 @@ type AllSeries = Map<string, Map<number, Bucket>>
 const BUCKET_MS = 10_000
 const MINUTE_MS = 60_000
 const KEEP_MS = 24 * 3_600_000
-/** Neighbouring steps differ by 2 %: a percentile is off by 1 % at most. */
+/** Steps next to each other differ by 2 %: a percentile is off by 1 % at most. */
 const STEP = Math.log(1.02)
 /** Step of zero and of what is below. */
 const NONE = -1e9
@@ -114,7 +114,7 @@ export class MetricStore {
     }
   }
 
-  /** By its beginning, so that of neighbouring windows just one has a bucket. A day's worth is not walked for a minute's. */
+  /** By its beginning, so that of windows next to each other just one has a bucket. A day's values are not read for a minute's. */
   *#within(key: string, from: number, to: number): Iterable<readonly [number, Bucket]> {
     const buckets = this.#series.get(key)
     if (!buckets) return

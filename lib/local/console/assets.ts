@@ -15,7 +15,7 @@ export interface ConsolePage {
   readonly dashboard?: number
 }
 
-/** Those that are in no other stand in the head's list, in this order. */
+/** Those that are in no other are in the head's list, in this order. */
 const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/', title: 'Home' },
   { path: '/tasks', title: 'Tasks' },

@@ -32,7 +32,7 @@ export interface ConsoleOptions {
 
 interface OwnTasks {
   readonly index: TaskIndex
-  /** Of the last visitor of this tenant. */
+  /** Of the last user of this tenant. */
   headers: Visitor['headers']
 }
 

@@ -3,7 +3,7 @@ import type { Outbox, SentMail } from '../emulator/services/outbox.ts'
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 
 /**
- * The mails as a client would show them. A mail's HTML stands in a frame without scripts, forms or an origin: it is what
+ * The mails as a client would show them. A mail's HTML is shown in a frame without scripts, forms or an origin: it is what
  * somebody's template and values made.
  */
 export function outboxPage({ mails, damaged }: Outbox): string {

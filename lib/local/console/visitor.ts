@@ -54,7 +54,7 @@ export async function visitorOf(
     : { status: 401, message: 'This key opens nothing here.' }
 }
 
-/** @returns why not, for a visitor without the scope. */
+/** @returns why not, for a user without the scope. */
 export const refusedFor = ({ scopes }: Visitor, scope: string): Refused | undefined =>
   scopes === undefined || scopes.includes(scope)
     ? undefined

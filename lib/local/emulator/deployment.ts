@@ -140,7 +140,7 @@ export class Deployment {
     throw new Error(`There is no function "${name}". There are: ${known}.`)
   }
 
-  /** Hands over to another deployment: takes no new work, and ends when what is in hand has ended. */
+  /** Makes way for another deployment: takes no new work, and ends when what is in hand has ended. */
   async retire(): Promise<void> {
     for (const timer of this.timers) timer.stop()
     await Promise.all(this.#eachSource((source) => source.retire()))

@@ -4,7 +4,7 @@ import { ENV } from '../../../contract.ts'
 import { readConfig } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 
-/** Written at build time from the route declarations; lies beside the bundle. */
+/** Written at build time from the route declarations; it is beside the bundle. */
 const FILE = new URL('./openapi.json', import.meta.url)
 
 export const getApiDocumentRoute = defineRoute({

@@ -6,7 +6,7 @@ import { keyOf, type Row } from './row.ts'
 import { Table } from './table.ts'
 
 /**
- * Kinds whose partition has the tenant behind the first `#`: tasks with what lies beside them, workflows with their joins,
+ * Kinds whose partition has the tenant behind the first `#`: tasks with the rows beside them, workflows with their joins,
  * schedules, deliveries, webhook settings, the meters, the counts, shared calls. Other rows of a tenant have it as `owner` or `tenant`.
  */
 const KINDS = ['T', 'W', 'H', 'D', 'E', 'Q', 'R', 'C', 'F'] as const

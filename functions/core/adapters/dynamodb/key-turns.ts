@@ -12,7 +12,7 @@ const keyOf = (tenant: string, key: string): Row => ({
   sk: 'turn',
 })
 const TRIES = 50
-/** Behind these nobody stands in line; who came later looks again by the clock. 45 bytes each. */
+/** So many wait in line; whoever comes later looks again after a time. 45 bytes each. */
 const MOST_WAITING = 1_000
 /** A row that nobody touched so long is about nothing any more. */
 const KEPT_SECONDS = 40 * 86_400

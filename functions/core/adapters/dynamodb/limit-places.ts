@@ -4,7 +4,7 @@ import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
 const keyOf = (tenant: string, kind: PlaceKind): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: kind })
-/** Behind these nobody stands in line; who came later looks again by the clock. 45 bytes each. */
+/** So many wait in line; whoever comes later looks again after a time. 45 bytes each. */
 const MOST_WAITING = 1_000
 const NAMES = { '#taken': 'taken', '#waiting': 'waiting' }
 

@@ -1,4 +1,4 @@
-/** How a task lies in the table. Attribute names are the task's own, but for `STORED_AS`; keys and the due shard are computed. */
+/** How a task is stored in the table. Attribute names are the task's own, but for `STORED_AS`; keys and the due shard are computed. */
 import { TABLE } from '../../../contract.ts'
 import type { DueKind, Status, Task, TaskKey } from '../../domain/task.ts'
 

@@ -40,7 +40,7 @@ export class LambdaUpkeep implements Upkeep {
   #load() {
     this.#loaded ??= import('@aws-sdk/client-lambda').then((sdk) => ({
       sdk,
-      // One try: a second call after a lost answer would walk beside the first.
+      // One try: a second call after a lost answer would run beside the first.
       client: new sdk.LambdaClient({ maxAttempts: 1, requestHandler: LIMITS }),
     }))
     return this.#loaded

@@ -2,9 +2,9 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import { UnavailableError } from '../../domain/errors.ts'
 import type { TokenIssuer } from '../../domain/token-issuer.ts'
 
-/** A key that the issuer takes back is believed so much longer. */
+/** A key that the issuer takes back is accepted so much longer. */
 export const FRESH_MS = 300_000
-/** Keys are believed so long while the issuer does not answer. */
+/** Keys are accepted so long while the issuer does not answer. */
 export const STALE_MS = 3_600_000
 /** Between two tries, whatever the tokens say: made-up key ids must not turn into calls. */
 export const COOL_DOWN_MS = 30_000
@@ -53,7 +53,7 @@ export class IssuerKeys {
       if (this.#now() - this.#triedAt < COOL_DOWN_MS) return false
       this.#triedAt = this.#now()
       this.#reading = this.#read()
-        // What was known is still believed for a while.
+        // What was known is still accepted for a while.
         .catch(() => undefined)
         .finally(() => {
           this.#reading = undefined

@@ -112,7 +112,7 @@ export class S3FileStore implements FileStore {
       const command = new sdk.GetObjectCommand({
         Bucket: this.#bucket,
         Key: file === undefined ? uploadObjectOf(key) : fileObjectOf(key, file),
-        // Saved, never opened: an SVG or a page of a stranger must not run at the bucket's address.
+        // Saved, never opened: an SVG or a page that a user uploaded must not run at the bucket's address.
         ResponseContentDisposition: `attachment; filename*=UTF-8''${encodeURIComponent(downloadName ?? file ?? key.id).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)}`,
       })
       return getSignedUrl(client, command, { expiresIn: seconds })

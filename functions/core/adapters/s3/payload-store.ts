@@ -30,7 +30,7 @@ export class S3PayloadStore implements PayloadStore {
   ): Promise<Payload> {
     const body = Buffer.from(json)
     const encrypted = encryptedBy(this.#tenantKeys, tenant)
-    // A row is under the table's one key: what has a key of its own lies in the bucket, however small it is.
+    // A row is under the table's one key: what has a key of its own is in the bucket, however small it is.
     if (!encrypted && body.byteLength <= inlineBytes) return { json }
     const key = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}/${part}.json`
     await this.#guard('write', async ({ sdk, client }) =>

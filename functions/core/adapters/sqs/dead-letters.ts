@@ -7,7 +7,7 @@ import type { DeadDelivery, DeadLetters } from '../../ports/dead-letters.ts'
 import { callQueue, deleteAll, groupOf, hideAll, type LaneQueues, urlOf } from './lane-queues.ts'
 import { readAttributes } from './queue-depths.ts'
 
-/** Long enough to walk through a queue without meeting the same message again. */
+/** Long enough to go through a queue without meeting the same message again. */
 const HIDDEN_SECONDS = 20
 
 /** @param queues the lanes' dead-letter queues. */

@@ -27,7 +27,7 @@ export interface HeavyReply {
   readonly error?: { readonly code: string; readonly message: string; readonly retry: 'never' | 'counted' }
 }
 
-/** In the bundle the thread's entry lies beside the code that starts it; in the source it is a file of its own. */
+/** In the bundle the thread's entry is beside the code that starts it; in the source it is a file of its own. */
 const entry = (): URL =>
   import.meta.url.endsWith('.ts')
     ? new URL('../../../workers/heavy.ts', import.meta.url)
@@ -88,7 +88,7 @@ function runOne(
     const thread = new Worker(entry(), {
       workerData: { name, input },
       transferList: [...moved],
-      // No key, no queue: it reads files that strangers made.
+      // No key, no queue: it reads files that anybody may have made.
       env: {},
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },

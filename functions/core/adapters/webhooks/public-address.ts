@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** The part of IPv6 that is given out for the internet. What lies outside translates, tunnels or stays at home. */
+/** The part of IPv6 that is given out for the internet. What is outside translates, tunnels or stays at home. */
 const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]
 
 /**

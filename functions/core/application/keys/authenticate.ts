@@ -17,7 +17,7 @@ export const BELIEVED_MS = 30_000
 const MOST_KEYS = 10_000
 const MOST_MISSING = 1_000
 
-/** @returns who a token stands for; undefined for one that is unknown, wrong, expired or revoked, without saying which. */
+/** @returns whose token it is; undefined for one that is unknown, wrong, expired or revoked, without saying which. */
 export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
   const known = new Map<string, { readonly key: ApiKey; readonly until: number }>()
   /** Ids that are not there. Asked again, they are answered as quickly as those that are. */

@@ -12,7 +12,7 @@ export interface SwitchLaneDependencies {
 }
 
 /**
- * Stops a lane from taking work. Tasks go on being accepted, running ones finish, nothing is lost or burned. The row
+ * Stops a lane from taking work. Tasks go on being accepted, running ones finish, nothing is lost and no attempt is spent. The row
  * is written first: if the process stops between the two calls, the sweeper sends nothing into a lane that still runs,
  * which loses nothing. Repeating the call repairs it.
  */

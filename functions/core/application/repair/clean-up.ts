@@ -21,7 +21,7 @@ const CONCURRENCY = 64
 
 /**
  * Deletes every task whose retention is over and that the table has not deleted by itself, objects first: dying between
- * the two leaves an invisible row that the next cleanup finds. A walk through the table that ran out of time is taken up where
+ * the two leaves an invisible row that the next cleanup finds. A pass over the table that ran out of time is continued where
  * it stopped, at the last page that was done.
  */
 export async function cleanUp(

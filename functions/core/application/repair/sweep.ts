@@ -32,7 +32,7 @@ export interface SweepDependencies extends LaneSnapshotDependencies {
 const ALONE: DuePart = { index: 0, of: 1 }
 /** Entries whose rows are read in one call. */
 const BLOCK = 100
-/** Shards that one sweeper walks at once: while one waits for its writes, the other reads. */
+/** Shards that one sweeper reads at once: while one waits for its writes, the other reads. */
 const SHARDS_AT_ONCE = 2
 
 export type SweepCounts = Readonly<Record<Repair | 'items' | 'failed', number>>
@@ -40,7 +40,7 @@ export type SweepCounts = Readonly<Record<Repair | 'items' | 'failed', number>>
 /**
  * Repairs whatever is overdue: sends what was never queued or got lost, takes over expired leases, sends parked tasks
  * whose time comes, expires late ones, does what must still follow an end. Two sweepers at once do no harm: every write states
- * the due time it saw, and a message too many is a no-op. So several walk side by side, each its part of the shards.
+ * the due time it saw, and a message too many is a no-op. So several sweep side by side, each its part of the shards.
  *
  * @returns how many rows each repair touched, `failed` for those the next sweep must try again.
  */
@@ -91,7 +91,7 @@ export async function sweep(
   return counts
 }
 
-/** Walks through what is due, some shards side by side, until the time is over; each minute another shard is the first. */
+/** Goes through what is due, some shards side by side, until the time is over; each minute another shard is the first. */
 async function walk(
   { dueIndex, clock }: SweepDependencies,
   kind: DueKind,

@@ -79,7 +79,7 @@ async function onConflict(
   return 'done'
 }
 
-/** What a cancelled attempt had spent. A row whose ends are counted owes it to its tenant's hours from then on. */
+/** What a cancelled attempt had spent. A row whose ends are counted lists the addition to its tenant's hours as still to do. */
 async function recordUsage(
   { store, clock }: RunDependencies,
   task: Task,

@@ -31,6 +31,6 @@ function stackOf(error: Error): string {
       .filter((line) => !line.includes('node:internal'))
     if (own.length > 0) lines.push(depth === 0 ? cause.name : `caused by ${cause.name}`, ...own)
   }
-  // Where the bundle lies is nobody's business; an editor finds what starts at the root.
+  // The bundle's own path is not shown; an editor finds what starts at the root.
   return lines.join('\n').replaceAll(/(?:file:\/\/)?\/[^\s()]*?\/(?=(?:functions|node_modules)\/)/g, '')
 }

@@ -27,7 +27,7 @@ export type GatedTask = Pick<
   'id' | 'tenant' | 'epoch' | 'attempt' | 'maxAttempts' | 'history' | 'parkedSince'
 >
 
-/** How old what a worker knows of the circuits may be: the price of learning late is a few burnt attempts. */
+/** How old what a worker knows of the circuits may be: the price of learning late is a few spent attempts. */
 const FRESH_MS = 5_000
 /** A provider that answered so recently is not down, whatever one call met. */
 const RECENT_SUCCESS_MS = 10_000

@@ -7,7 +7,7 @@ import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { type CancelDependencies, cancelTask } from '../tasks/cancel-task.ts'
 
-/** Firings that were skipped point at the one that ran, so a walk is short; this bounds it all the same. */
+/** Firings that were skipped point at the one that ran, so the chain is short; this bounds it all the same. */
 const MAX_STEPS = 20
 
 /**

@@ -15,7 +15,7 @@ const MAX_WATERMARK_TENANTS = 1_000
 /** The most that one call deletes. */
 const DELETE_BATCH = 10
 
-/** A stumbling table is asked again in some seconds, then twice as long each time, up to a quarter of an hour. */
+/** A table that fails is asked again in some seconds, then twice as long each time, up to a quarter of an hour. */
 const failedSeconds = (receives: number, random: number): number =>
   Math.min(Math.floor((5 + random * 10) * 2 ** Math.max(0, receives - 1)), LIMITS.queueDelaySeconds)
 

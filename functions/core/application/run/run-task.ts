@@ -201,7 +201,7 @@ async function runAttempt(
   }
 }
 
-/** The tenant's limits may stand against it: then the task stays failed, and may be retried by its id. */
+/** The tenant's limits may refuse it: then the task stays failed, and may be retried by its id. */
 async function restartDeadLetter(dependencies: RunDependencies, message: TaskMessage): Promise<void> {
   try {
     await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })

@@ -28,7 +28,7 @@ interface FileRef {
 const LINK_SECONDS = 3_600
 const MAX_BYTES = 100_000_000
 
-/** The files of one attempt, as `core/kit/define-task.ts` shows them to authors. Everything lies in the task's tenant. */
+/** The files of one attempt, as `core/kit/define-task.ts` shows them to authors. Everything is in the task's tenant. */
 export function openTaskFiles(
   { files, uploads, stepScope, clock }: FileDependencies,
   task: Task,

@@ -43,7 +43,7 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
     try {
       last = await fireOne(dependencies, last, plannedAt)
     } catch (error) {
-      // The tenant's limits stand against this one; the next planned time is asked for anew.
+      // The tenant's limits refuse this one; the next planned time is asked for anew.
       if (!(error instanceof RequestError)) throw error
       refused += 1
       const { code, message } = error

@@ -19,7 +19,7 @@ export interface RunningLimitDependencies extends EnqueueDependencies {
 
 /** What an attempt does about its tenant's limit of running tasks. */
 export interface RunningLimit {
-  /** @returns `waits`: the task stands in line and the attempt is none; else what gives its place back. */
+  /** @returns `waits`: the task waits in line and the attempt is none; else what gives its place back. */
   enter(task: Task, token: string): Promise<'waits' | { readonly leave: () => Promise<void> }>
 }
 
@@ -30,7 +30,7 @@ const MOST_LOOKED_AT = 50
 const MOST_PASSED = 20
 
 /**
- * Lets as many tasks of a tenant run at once as it may. A task that finds no place stands in line, spends no attempt, and is
+ * Lets as many tasks of a tenant run at once as it may. A task that finds no place waits in line, spends no attempt, and is
  * woken by the end of another.
  *
  * Dying with a place: whoever finds none looks which holders still run. Dying between the row that waits and the line, or

@@ -23,7 +23,7 @@ export interface Restart {
 }
 
 /**
- * Begins the next epoch of a final task, once per epoch. What its end still owes others is done first: also the money
+ * Begins the next epoch of a final task, once per epoch. What must still follow its end is done first: also the money
  * that was held for it, before as much is held again.
  *
  * Dying after the place was taken leaves it to the next who retries, or to whoever finds no other.

@@ -48,7 +48,7 @@ export async function takeTurn(dependencies: TurnDependencies, task: Task, token
   return false
 }
 
-/** Gives the turn of a task that ended to the next in line. Doing it again wakes one more, which stands in line again. */
+/** Gives the turn of a task that ended to the next in line. Doing it again wakes one more, which waits in line again. */
 export async function passTurn(dependencies: TurnDependencies, task: Task): Promise<void> {
   if (task.concurrencyKey === undefined) return
   const seen = await dependencies.turns.leave(task.tenant, task.concurrencyKey, task.id)
@@ -64,7 +64,7 @@ async function wakeNext(
 }
 
 /**
- * Wakes a task that stands in line. The row first, then its message: dying between the two is a message that the sweeper sends.
+ * Wakes a task that waits in line. The row first, then its message: dying between the two is a message that the sweeper sends.
  *
  * @returns false for one that is no longer there, or whose attempt has not yet said that it waits.
  */

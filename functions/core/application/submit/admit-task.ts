@@ -84,7 +84,7 @@ export async function admitTask(
       [...old.slice(0, LOOKS), ...old.slice(start, start + LOOKS)].map(async ({ id, held }) => {
         const task = await store.get({ tenant, id })
         const isItsOwn = task?.held?.at === held.at
-        // An end that still owes its follow-ups gives the place back by itself.
+        // An end whose follow-ups are not done gives the place back by itself.
         if (isItsOwn && (!isFinal(task.status) || task.pending?.includes('release'))) return false
         await meter.settle(tenant, { id, held, spentMicroUsd: 0 }, clock.now())
         return true

@@ -33,7 +33,7 @@ export interface TaskRequest {
   readonly idempotencyKey?: string | undefined
   /** A valid `traceparent`. */
   readonly trace?: string | undefined
-  /** Where the input's fields stand in what was sent; empty in the short form, where they are the body's own. */
+  /** Where the input's fields are in what was sent; empty in the short form, where they are the body's own. */
   readonly inputPath?: '' | 'input'
 }
 

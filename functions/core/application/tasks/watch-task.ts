@@ -17,7 +17,7 @@ export interface WatchDependencies {
   readonly clock: Clock
 }
 
-/** What happened, and where the watcher stands behind it. */
+/** What happened, and the watcher's position after it. */
 export type TaskEvent = { readonly position: Position } & (
   | { readonly kind: 'status'; readonly task: Task }
   | { readonly kind: 'progress'; readonly task: Task }
@@ -42,7 +42,7 @@ const HELD_LOOK_MS = 5_000
 /** A longer text comes by `GET /tasks/{id}/result`. */
 const MAX_TEXT_BYTES = 5_500_000
 
-/** Whether who stands there has seen the end of the task. */
+/** Whether a watcher at this position has seen the end of the task. */
 export const hasSeenEnd = (task: Task, { epoch, updatedAt }: Position): boolean =>
   isFinal(task.status) && epoch === task.epoch && updatedAt >= changedAt(task)
 

@@ -255,7 +255,7 @@ function cycles(nodes: readonly PlanNode[], paths: ReadonlyMap<string, string>):
   const walked: string[] = []
   let name = first[0]
   for (; !walked.includes(name); name = [...(left.get(name) ?? [])][0] ?? name) walked.push(name)
-  // What stands behind the cycle is not in it.
+  // What comes after the cycle is not in it.
   const cycle = walked.slice(walked.indexOf(name))
   const order = [name, ...cycle.slice(1).reverse(), name]
   return [{ path: paths.get(name) ?? '', message: `is in a cycle: ${order.join(' → ')}.` }]

@@ -74,7 +74,7 @@ export function referencesOf(node: PlanNode, path = ''): readonly Found[] {
 }
 
 /**
- * Whether a node can do without what another gives: it asks how that one ended, or says what stands for its result. What it
+ * Whether a node can do without what another gives: it asks how that one ended, or names a value in place of its result. What it
  * only comes after, it needs.
  */
 export function canDoWithout(node: PlanNode, name: string): boolean {

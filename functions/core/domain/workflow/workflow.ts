@@ -296,7 +296,7 @@ const hasOpenTasks = (nodes: Readonly<Record<string, NodeState>>): boolean =>
       size > 0 && (status === 'STARTING' || status === 'RUNNING' || status === 'FAILED'),
   )
 
-/** Stays what it is while it lies far enough ahead: whoever looks again writes nothing. */
+/** Stays what it is while it is far enough ahead: whoever looks again writes nothing. */
 function nextLook(
   plan: Plan,
   nodes: Readonly<Record<string, NodeState>>,

@@ -5,7 +5,7 @@ const MARKS = /^(?:#{1,6} |[-*+] |\d+[.)] |> |```|\|.+\|)|\*\*\S|`[^`\n]+`|\]\(h
 export const looksLikeMarkdown = (text: string): boolean => MARKS.test(text)
 
 /**
- * Markdown as safe HTML. What a model wrote is a stranger's: no script, no form, no frame, no picture that would tell
+ * Markdown as safe HTML. What a model wrote is not trusted: no script, no form, no frame, no picture that would tell
  * another server who reads it. The two libraries are loaded with the first text that needs them.
  */
 export async function toHtml(text: string): Promise<string> {

@@ -191,7 +191,7 @@ function kindOf({
   return 'json'
 }
 
-/** What stands in the fields: strings as they are, everything else as JSON. */
+/** What the fields contain: strings as they are, everything else as JSON. */
 function toValues({ input, ...others }: Record<string, unknown>): Values {
   const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
   const fields = Object.entries((input ?? {}) as object).map(([name, value]) => [

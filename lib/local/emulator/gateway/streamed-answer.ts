@@ -56,7 +56,7 @@ export class StreamedAnswer {
     return true
   }
 
-  /** @returns what stands behind the prelude; undefined while that is not whole. */
+  /** @returns what follows the prelude; undefined while that is not whole. */
   #readPrelude(head: Buffer): Uint8Array | undefined {
     const end = head.indexOf(SEPARATOR)
     if (end < 0) {

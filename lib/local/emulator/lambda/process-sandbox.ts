@@ -25,7 +25,7 @@ const NODE_MB = 100
  */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 
-/** V8 aborts at its limit, traps where one step does not fit, and a system without memory kills. */
+/** V8 aborts at its limit, raises a trap signal where one step does not fit, and a system without memory kills. */
 const OUT_OF_MEMORY: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGKILL'])
 
 /** Ended with this process, also those that compute and would never hear that it is gone. */

@@ -28,7 +28,7 @@ export interface ServicesOptions {
 }
 
 /**
- * Starts what stands for AWS's services, all at once; the stack stops them.
+ * Starts the substitutes of AWS's services, all at once; the stack stops them.
  *
  * @throws Error of the first that does not start; those that did are on the stack.
  */

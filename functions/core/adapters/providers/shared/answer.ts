@@ -152,7 +152,7 @@ const clip = (word: string): string => word.slice(0, 60)
 const AFTER_END_MS = 2_000
 
 /**
- * Hands on parts until one says that nothing follows. An end that was told is the end: a connection that drops
+ * Passes on parts until one says that nothing follows. An end that was told is the end: a connection that drops
  * afterwards, or stays open, takes nothing from the answer.
  *
  * @param take returns true when nothing is missing any more.

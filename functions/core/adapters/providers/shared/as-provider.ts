@@ -57,7 +57,7 @@ export function asProvider(
   }
 }
 
-/** Values that must not stand in any text, the configured ones themselves: a key's shape is not known. */
+/** Values that must not be in any text, the configured ones themselves: a key's shape is not known. */
 function maskOf(secrets: readonly string[]): (text: string) => string {
   const values = secrets
     .flatMap((secret) => [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')])
