@@ -29,7 +29,7 @@ export async function readDocx(bytes: Uint8Array): Promise<{ text: string; headi
     .catch((error: unknown) => {
       throw damaged(error)
     })
-  return readHtml(html.value)
+  return readHtml(html.value, { cellsAreWords: true })
 }
 
 const bomb = (what: string) =>

@@ -19,14 +19,24 @@ const BLOCKS = new Set(
 /** Between them is an empty line: a place where a text may be split. */
 const PARAGRAPHS = new Set('p blockquote pre table ul ol div section article'.split(' '))
 
-/** The words a reader would see, by a streaming parser: no depth of nesting can overflow a stack. Loads nothing. */
-export async function readHtml(html: string): Promise<{ text: string; headings: readonly Heading[] }> {
+/**
+ * The words a reader would see, by a streaming parser: no depth of nesting can overflow a stack. Loads nothing.
+ *
+ * @param cellsAreWords a cell's paragraphs stand side by side, so that a row is a line: tables of word processors hold data,
+ * those of web pages may hold the page.
+ */
+export async function readHtml(
+  html: string,
+  { cellsAreWords = false } = {},
+): Promise<{ text: string; headings: readonly Heading[] }> {
   const { Parser } = await import('htmlparser2')
   const pieces: string[] = []
   let length = 0
   let tail = '\n\n'
   let hidden = 0
   let verbatim = 0
+  let cells = 0
+  let isApart = false
   let heading: { level: number; start: number; title: string } | undefined
   const headings: Heading[] = []
 
@@ -42,8 +52,11 @@ export async function readHtml(html: string): Promise<{ text: string; headings: 
     if (there < count) add('\n'.repeat(count - there))
   }
   const breakAt = (name: string) => {
-    if (BLOCKS.has(name)) breakLines(PARAGRAPHS.has(name) ? 2 : 1)
+    if (!BLOCKS.has(name)) return
+    if (cells > 0) isApart = true
+    else breakLines(PARAGRAPHS.has(name) ? 2 : 1)
   }
+  const isCell = (name: string) => name === 'td' || name === 'th'
   const levelOf = (name: string) => Number(/^h([1-6])$/.exec(name)?.[1] ?? 0)
 
   const parser = new Parser({
@@ -51,6 +64,10 @@ export async function readHtml(html: string): Promise<{ text: string; headings: 
       if (HIDDEN.has(name)) hidden += 1
       if (hidden > 0) return
       breakAt(name)
+      if (cellsAreWords && isCell(name)) {
+        cells += 1
+        isApart = false
+      }
       if (name === 'pre') verbatim += 1
       if (levelOf(name)) {
         breakLines(2)
@@ -59,6 +76,10 @@ export async function readHtml(html: string): Promise<{ text: string; headings: 
     },
     ontext: (text) => {
       if (hidden > 0) return
+      if (isApart && text.trim() !== '') {
+        if (!/\s$/.test(tail)) add(' ')
+        isApart = false
+      }
       if (verbatim > 0) return add(text)
       const squeezed = text.replace(/\s+/g, ' ')
       add(tail.endsWith('\n') || tail.endsWith(' ') ? squeezed.trimStart() : squeezed)
@@ -70,7 +91,11 @@ export async function readHtml(html: string): Promise<{ text: string; headings: 
       }
       if (hidden > 0) return
       if (name === 'pre') verbatim = Math.max(0, verbatim - 1)
-      if (name === 'td' || name === 'th') add('\t')
+      if (isCell(name)) {
+        cells = Math.max(0, cells - 1)
+        isApart = false
+        add('\t')
+      }
       if (heading && levelOf(name)) {
         const title = heading.title.trim()
         if (title) headings.push({ level: heading.level, start: heading.start, title: title.slice(0, 300) })

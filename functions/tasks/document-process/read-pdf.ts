@@ -1,5 +1,6 @@
 import { TaskError } from '../../core/kit/index.ts'
 import { withBoundedBuffers } from './bounded-buffers.ts'
+import { CjkTables } from './cjk-encodings.ts'
 import type { Heading } from './heavy.ts'
 import { MAX_CHARACTERS, MAX_PAGES, tooLong } from './limits.ts'
 
@@ -8,6 +9,15 @@ interface Line {
   /** Height of its largest letters, in points. */
   height: number
   y: number
+}
+
+/** Says nothing, and takes tables of encodings from here alone: nothing is loaded from anywhere. */
+const OPTIONS = {
+  verbosity: 0,
+  useWorkerFetch: false,
+  cMapUrl: 'none/',
+  cMapPacked: false,
+  BinaryDataFactory: CjkTables,
 }
 
 interface PdfText {
@@ -22,7 +32,7 @@ export const readPdf = (bytes: Uint8Array): Promise<PdfText> => withBoundedBuffe
 async function readPages(bytes: Uint8Array): Promise<PdfText> {
   // A copy: pdf.js takes the bytes away from whoever gave them.
   const { getDocumentProxy } = await import('unpdf')
-  const pdf = await getDocumentProxy(new Uint8Array(bytes), { verbosity: 0 }).catch((error: Error) => {
+  const pdf = await getDocumentProxy(new Uint8Array(bytes), OPTIONS).catch((error: Error) => {
     throw error.name === 'PasswordException'
       ? new TaskError('The PDF wants a password.', { code: 'document_encrypted' })
       : new TaskError('The PDF is damaged.', { code: 'document_damaged', cause: error })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readDocument } from '../../../functions/tasks/document-process/heavy.ts'
 import type { DocumentFormat } from '../../../functions/tasks/document-process/sniff.ts'
 import {
+  makeCjkPdf,
   makeDocx,
   makeDocxBomb,
   makeEncryptedOffice,
@@ -44,6 +45,27 @@ describe('a document is read by its bytes', () => {
     expect(headings).toEqual([{ title: 'Chapter One', level: 1, start: 0 }])
   })
 
+  it.each([
+    ['GBK-EUC-H', 'GB1', 'bacfcdacd3dac1f9d4c2', '合同于六月'],
+    ['UniGB-UCS2-H', 'GB1', '5408540c4e8e', '合同于'],
+    ['UniGB-UTF16-H', 'GB1', '5408540c', '合同'],
+    ['ETen-B5-H', 'CNS1', 'a448a44b', '人八'],
+    ['90ms-RKSJ-H', 'Japan1', '93fa967b8cea41b1', '日本語Aｱ'],
+    ['EUC-H', 'Japan1', 'c6fccbdc', '日本'],
+    ['H', 'Japan1', '467c4b5c', '日本'],
+    ['UniJIS-UCS2-HW-V', 'Japan1', '65e5672c', '日本'],
+    ['KSCms-UHC-H', 'Korea1', 'c7d1b1b9', '한국'],
+  ])('PDF in %s, without a table of it', async (encoding, ordering, codes, text) => {
+    const pdf = makeCjkPdf(encoding, ordering, Buffer.from(codes, 'hex'))
+    expect((await read(pdf)).text).toBe(text)
+  })
+
+  it('PDF in an encoding that nobody knows has no text, rather than another', async () => {
+    expect(await codeOf(makeCjkPdf('Unheard-Of-H', 'GB1', Buffer.from('bacf', 'hex')))).toBe(
+      'document_no_text',
+    )
+  })
+
   it('DOCX: styles are headings', async () => {
     const { text, headings, format } = await read(
       makeDocx([
@@ -58,6 +80,14 @@ describe('a document is read by its bytes', () => {
       ['Title', 1, 'Titl'],
       ['Part', 2, 'Part'],
     ])
+  })
+
+  it('DOCX: a row of a table is a line', async () => {
+    const cell = (...paragraphs: string[]) =>
+      `<w:tc>${paragraphs.map((text) => `<w:p><w:r><w:t>${text}</w:t></w:r></w:p>`).join('')}</w:tc>`
+    const table = `<w:tbl><w:tr>${cell('Name')}${cell('Age')}</w:tr><w:tr>${cell('Ann', 'Bee')}${cell('31')}</w:tr></w:tbl>`
+    const docx = makeDocx([{ text: `above</w:t></w:r></w:p>${table}<w:p><w:r><w:t>below` }])
+    expect((await read(docx)).text.trim()).toBe('above\n\nName\tAge\t\nAnn Bee\t31\t\n\nbelow')
   })
 
   it('HTML: what a reader sees, without scripts and styles', async () => {
