@@ -334,7 +334,10 @@ describe('the worst cost of a task', () => {
   })
 
   it('counts pictures, and a longer price from where it begins', () => {
-    const picture = { role: 'user', content: [{ type: 'image', media_type: 'image/png', base64: 'QUJD' }] }
+    const picture = {
+      role: 'user',
+      content: [{ type: 'image', media_type: 'image/png', base64: 'iVBORw0KGgo=' }],
+    }
     expect(ask({ input: { messages: [picture], max_tokens: 1 } })).toEqual({
       microUsd: 2 * (5_200 * 2.5 + 10),
     })

@@ -142,6 +142,8 @@ describe('the files of a task', () => {
     expect(await files.write(file)).toEqual(written)
     expect(world.files.objects.size).toBe(1)
     expect(Buffer.from((await files.read(written)).bytes).toString()).toBe('picture')
+    const strange = await files.write({ ...file, name: '../\u202egnp.exe\r\nX: y' })
+    expect(strange.name).toBe('___gnp.exe__X: y')
     for (const name of ['../other/upload', 'input-x.json', 'upload'])
       await expect(files.read({ ...written, file: name })).rejects.toMatchObject({ code: 'upload_missing' })
     await expect(files.read({ upload: 'nope' })).rejects.toMatchObject({

@@ -1,3 +1,5 @@
+import { clipStart } from './clip.ts'
+
 /** What `files.write` names a file; see `application/run/task-files.ts`. */
 export const FILE_NAME = /^file-[0-9a-f]{32}$/
 
@@ -30,3 +32,10 @@ export async function withFileLinks(
   const entries = Object.entries(value).map(async ([key, field]) => [key, await withFileLinks(field, linkOf)])
   return Object.fromEntries(await Promise.all(entries))
 }
+
+/**
+ * A name that a file may be saved under: an author may take it from an upload, and its reader is somebody else. No folder, no
+ * header of its own, nothing that turns the direction in which it is read.
+ */
+export const plainFileName = (name: string): string =>
+  clipStart(name.replace(/[\p{Cc}\p{Cf}\u2028\u2029\\/"]/gu, '_').replace(/^\.+/, '_'), 200)

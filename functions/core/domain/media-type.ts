@@ -46,7 +46,7 @@ export function provenMediaType(file: Uint8Array): string {
   if (latin.includes('%PDF-')) return 'application/pdf'
   const isMarked = latin.startsWith('\u00ff\u00fe') || latin.startsWith('\u00fe\u00ff')
   if (head.includes(0) && !isMarked && !unmarkedUtf16(head)) return 'application/octet-stream'
-  return /^\s*(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*|<!doctype[^>]*>\s*)*<svg[\s>]/i.test(latin)
+  return /^\s*(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*|<!doctype[^>]*>\s*)*<svg[\s/>]/i.test(latin)
     ? 'image/svg+xml'
     : 'text/plain'
 }

@@ -1,4 +1,4 @@
-import { type TaskContext, TaskError } from '../../core/kit/index.ts'
+import { plainFileName, type TaskContext, TaskError } from '../../core/kit/index.ts'
 import type { Input, Output } from './task.ts'
 import { fill } from './template.ts'
 
@@ -26,7 +26,7 @@ export async function send({
         code: 'mail_too_large',
       })
     attachments.push({
-      name: plainName(name ?? file.name ?? `attachment-${attachments.length + 1}`),
+      name: plainFileName(name ?? file.name ?? `attachment-${attachments.length + 1}`),
       contentType: file.mediaType,
       bytes: file.bytes,
     })
@@ -56,6 +56,3 @@ export async function send({
     })),
   }
 }
-
-/** No folder, no header of its own. */
-const plainName = (name: string): string => name.replace(/[\p{Cc}\\/"]/gu, '_').slice(0, 200)

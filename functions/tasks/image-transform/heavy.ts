@@ -39,7 +39,11 @@ const openLibrary = (): Promise<Library> => {
   loaded ??= import('wasm-vips').then(async ({ default: open }) => {
     // JPEG XL stays at home, 2 MB; what the library has to say about a broken file is in its error.
     const quiet = { print: () => undefined, printErr: () => undefined }
-    const library = await open({ dynamicLibraries: ['vips-heif.wasm'], ...quiet })
+    // A broken file has a warning for each of its lines; as lines of the function's log they would be somebody's bill.
+    const preRun = (module: object) => {
+      Object.assign((module as { readonly ENV: object }).ENV, { VIPS_WARNING: '1' })
+    }
+    const library = await open({ dynamicLibraries: ['vips-heif.wasm'], preRun, ...quiet })
     library.concurrency(1)
     return library
   })

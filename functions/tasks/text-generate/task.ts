@@ -1,15 +1,25 @@
 import * as z from 'zod'
-import { askObject, clipStart, defineTask } from '../../core/kit/index.ts'
+import { askObject, clipStart, defineTask, provenMediaType } from '../../core/kit/index.ts'
 import { checkExtraction, strict } from '../document-process/extraction.ts'
 
 /** The length an answer is guessed at for the progress bar when the caller sets no limit. */
 const USUAL_CHARACTERS = 1_200
 
-const imagePart = z.strictObject({
-  type: z.literal('image'),
-  media_type: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
-  base64: z.base64().min(1, 'is empty').max(5_000_000),
-})
+const imagePart = z
+  .strictObject({
+    type: z.literal('image'),
+    media_type: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
+    base64: z.base64().min(1, 'is empty').max(5_000_000),
+  })
+  .superRefine(({ media_type, base64 }, context) => {
+    const type = provenMediaType(Buffer.from(base64.slice(0, 4_096), 'base64'))
+    if (type === media_type) return
+    context.addIssue({
+      code: 'custom',
+      path: ['base64'],
+      message: `is ${type} by its bytes, not ${media_type}`,
+    })
+  })
 const message = z.strictObject({
   role: z.enum(['user', 'assistant']),
   content: z.union([

@@ -38,7 +38,7 @@ describe('email.send', () => {
       },
     )
     expect(mails[0]?.attachments?.map(({ name, contentType }) => [name, contentType])).toEqual([
-      ['.._.._report.exe', 'application/pdf'],
+      ['__.._report.exe', 'application/pdf'],
       ['a.txt', 'text/plain'],
     ])
     expect(result.message_id).toBe('mail-1')

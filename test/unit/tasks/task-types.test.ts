@@ -35,6 +35,12 @@ describe('text.generate', () => {
 })
 
 describe('text.generate, in full', () => {
+  it('refuses a picture whose kind is another than it says, at submit', () => {
+    const part = { type: 'image', media_type: 'image/png', base64: Buffer.from('<svg/>').toString('base64') }
+    const { error } = text.input.safeParse({ messages: [{ role: 'user', content: [part] }] })
+    expect(JSON.stringify(error?.issues)).toContain('is image/svg+xml by its bytes, not image/png')
+  })
+
   const json_schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] }
 
   it('sends a conversation with images, and asks fallback models in their order', async () => {
@@ -49,7 +55,7 @@ describe('text.generate, in full', () => {
         return 'ok'
       },
     }
-    const image = { type: 'image' as const, media_type: 'image/png' as const, base64: 'AAAA' }
+    const image = { type: 'image' as const, media_type: 'image/png' as const, base64: 'iVBORw0KGgo=' }
     const input = text.input.parse({
       messages: [{ role: 'user', content: [image] }],
       stop: ['END'],
@@ -58,7 +64,9 @@ describe('text.generate, in full', () => {
     expect(await text.run({ input, model, progress: () => undefined } as never)).toBe('ok')
     expect(calls).toMatchObject([
       {
-        messages: [{ role: 'user', content: [{ type: 'image', mediaType: 'image/png', base64: 'AAAA' }] }],
+        messages: [
+          { role: 'user', content: [{ type: 'image', mediaType: 'image/png', base64: 'iVBORw0KGgo=' }] },
+        ],
         stop: ['END'],
         model: ['first', 'second'],
       },

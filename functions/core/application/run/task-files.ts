@@ -1,5 +1,5 @@
 import { MissingError, TaskError } from '../../domain/errors.ts'
-import { FILE_NAME } from '../../domain/file-links.ts'
+import { FILE_NAME, plainFileName } from '../../domain/file-links.ts'
 import { provenMediaType } from '../../domain/media-type.ts'
 import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -72,7 +72,12 @@ export function openTaskFiles(
       const name = `file-${stepScope.fingerprint(`${file.name} ${content}`).slice(0, 32)}`
       signal.throwIfAborted()
       await retryUnavailable(clock, () => files.write(task, name, file.bytes, file.contentType))
-      return { file: name, name: file.name, content_type: file.contentType, bytes: file.bytes.byteLength }
+      return {
+        file: name,
+        name: plainFileName(file.name),
+        content_type: file.contentType,
+        bytes: file.bytes.byteLength,
+      }
     },
     url: async (ref: UploadRef | FileRef): Promise<string> =>
       'upload' in ref
