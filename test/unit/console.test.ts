@@ -112,6 +112,37 @@ describe('the console’s metrics', () => {
     }
   })
 
+  it('keep what is old in longer buckets, and lose nothing of it', async () => {
+    const store = new MetricStore()
+    const hours = 6
+    for (let at = T0; at < T0 + hours * 60 * MINUTE; at += 10_000) store.add(metric('Sent'), 1, at)
+    const now = T0 + hours * 60 * MINUTE
+    const before = store.buckets
+    await store.save(now)
+    expect([before, store.buckets]).toEqual([hours * 360, 3 * 12 + 170 + 60])
+    expect(store.value(metric('Sent'), 'Sum', T0, now)).toBe(hours * 360)
+    expect(store.series(metric('Sent'), 'Sum', 5 * MINUTE, T0, now)).toEqual(Array(hours * 12).fill(30))
+    expect(store.series(metric('Sent'), 'Sum', MINUTE, now - 3 * 60 * MINUTE, now)).toEqual(
+      Array(180).fill(6),
+    )
+    await store.save(now + 25 * 60 * MINUTE)
+    expect(store.buckets).toBe(0)
+  })
+
+  it('leave a file that holds two days at most', async () => {
+    const path = join(folder, 'days.jsonl')
+    const store = new MetricStore(path)
+    await store.load(T0)
+    for (let hour = 0; hour < 24 * 5; hour += 1) {
+      store.add(metric('Sent'), 1, T0 + hour * 60 * MINUTE)
+      await store.save(T0 + hour * 60 * MINUTE + 1)
+      expect((await readFile(path, 'utf8')).split('\n').length - 1).toBeLessThanOrEqual(49)
+    }
+    const again = new MetricStore(path)
+    await again.load(T0 + 24 * 5 * 60 * MINUTE)
+    expect(again.value(metric('Sent'), 'Sum', T0, T0 + 24 * 5 * 60 * MINUTE)).toBe(24)
+  })
+
   it('come by period, with a gap where nothing was measured', () => {
     const store = new MetricStore()
     for (const at of [0, 1, 3]) store.add(metric('Sent'), 2, T0 + at * MINUTE)

@@ -25,6 +25,14 @@ type AllSeries = Map<string, Map<number, Bucket>>
 
 const BUCKET_MS = 10_000
 const MINUTE_MS = 60_000
+/**
+ * What is older is kept in longer buckets, as CloudWatch does it: at a steady load the day's buckets of ten seconds were
+ * 60 MB more each hour.
+ */
+const COARSER: readonly (readonly [olderMs: number, sizeMs: number])[] = [
+  [10 * MINUTE_MS, MINUTE_MS],
+  [3 * 3_600_000, 5 * MINUTE_MS],
+]
 const KEEP_MS = 24 * 3_600_000
 /** Steps next to each other differ by 2 %: a percentile is off by 1 % at most. */
 const STEP = Math.log(1.02)
@@ -37,6 +45,7 @@ export class MetricStore {
   /** By the minute, since the last save. */
   readonly #unsaved: AllSeries = new Map()
   readonly #path: string | undefined
+  #prunedAt = 0
 
   /** @param path of the file; none for a store that forgets. */
   constructor(path?: string) {
@@ -75,18 +84,31 @@ export class MetricStore {
     return parts.map((buckets) => statisticOf(buckets, statistic))
   }
 
+  /** How many are in memory. */
+  get buckets(): number {
+    return [...this.#series.values()].reduce((sum, { size }) => sum + size, 0)
+  }
+
   /** Reads what earlier runs have saved. */
   async load(now: number): Promise<void> {
     if (!this.#path) return
-    const text = await readFile(this.#path, 'utf8').catch(() => '')
-    const kept = text.split('\n').filter((line) => this.#restore(line, now - KEEP_MS, now))
-    await replaceFile(this.#path, kept.map((line) => `${line}\n`).join(''))
+    await this.#prune(this.#path, now, (line) => this.#restore(line, now - KEEP_MS, now))
+  }
+
+  async #prune(path: string, now: number, isKept: (line: string) => boolean): Promise<void> {
+    this.#prunedAt = now
+    const text = await readFile(path, 'utf8').catch(() => '')
+    const kept = text.split('\n').filter(isKept)
+    await replaceFile(path, kept.map((line) => `${line}\n`).join(''))
   }
 
   /** Appends what has been measured since, a line per series and minute, and forgets what is older than a day. */
   async save(now: number): Promise<void> {
-    for (const buckets of this.#series.values())
+    for (const [key, buckets] of this.#series) {
       for (const at of buckets.keys()) if (at < now - KEEP_MS) buckets.delete(at)
+      for (const [olderMs, sizeMs] of COARSER) this.#coarsen(key, now - olderMs, sizeMs)
+      if (buckets.size === 0) this.#series.delete(key)
+    }
     const lines = [...this.#unsaved].flatMap(([key, minutes]) =>
       [...minutes].map(
         ([at, { sum, count, min, max, spread }]) =>
@@ -94,7 +116,19 @@ export class MetricStore {
       ),
     )
     this.#unsaved.clear()
-    if (this.#path && lines.length > 0) await appendFile(this.#path, lines.join(''))
+    if (!this.#path || lines.length === 0) return
+    await appendFile(this.#path, lines.join(''))
+    const isKept = (line: string) => Number(/^\[".*?",(\d+),/.exec(line)?.[1]) >= now - KEEP_MS
+    if (now - this.#prunedAt > KEEP_MS) await this.#prune(this.#path, now, isKept)
+  }
+
+  /** Whole buckets only, so that a window has all of one or nothing. */
+  #coarsen(key: string, before: number, sizeMs: number): void {
+    for (const [at, bucket] of [...(this.#series.get(key) ?? [])]) {
+      if (at % sizeMs === 0 || Math.floor(at / sizeMs) * sizeMs + sizeMs > before) continue
+      this.#series.get(key)?.delete(at)
+      merge(bucketOf(this.#series, key, at, sizeMs), bucket)
+    }
   }
 
   /** @returns whether the line is one of ours, and not too old. A kill may have cut it, a person may have written it. */

@@ -49,6 +49,8 @@ interface Page {
 /** Older ones are found by their id, and by the API's own list. */
 const KEPT = 20_000
 const PAGE = 100
+/** Asked for one by one at the next look. */
+const UNSEEN = 1_000
 const SHOWN_CHARACTERS = 300
 /** How many rows of a page are asked for again at each look, and how many at once. */
 const REFRESHED = 40
@@ -96,8 +98,8 @@ export class TaskIndex {
     const status = STATUS_AFTER[fields.event]
     if (!row) {
       if (fields.event !== 'task.submitted' && !status) return
-      this.#unseen.add(fields.task_id)
       this.#isStale = true
+      this.#note(fields.task_id)
       return
     }
     if (!status) return
@@ -112,6 +114,16 @@ export class TaskIndex {
       error: code ? { code, message } : status === 'COMPLETED' || status === 'PENDING' ? null : row.error,
       finished_at: isEnd ? new Date().toISOString() : null,
     })
+  }
+
+  /** The first look reads all; of a console that nobody looks at any more the latest are enough. */
+  #note(id: string): void {
+    if (this.#rows.size === 0 && !this.#loading) return
+    this.#unseen.add(id)
+    for (const oldest of this.#unseen) {
+      if (this.#unseen.size <= UNSEEN) break
+      this.#unseen.delete(oldest)
+    }
   }
 
   /** @returns rows of one page, how many fit in all, and how many there are of each state. */
