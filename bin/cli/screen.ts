@@ -104,6 +104,26 @@ export function facts(pairs: readonly (readonly [string, string | undefined])[],
     .join('\n')
 }
 
+/**
+ * The lines that fit on a screen, and how many of its rows they take: a line that is wider than the screen takes several, and who
+ * goes back by lines alone draws over what he did not write.
+ */
+export function fitting(
+  lines: readonly string[],
+  screen: { readonly columns: number; readonly rows: number },
+): { readonly lines: readonly string[]; readonly rows: number } {
+  const fit: string[] = []
+  let rows = 0
+  for (const line of lines) {
+    const more = Math.max(1, Math.ceil(stringWidth(line) / Math.max(1, screen.columns)))
+    // What is below the last row could not be drawn over again.
+    if (fit.length > 0 && rows + more > screen.rows - 1) break
+    fit.push(line)
+    rows += more
+  }
+  return { lines: fit, rows }
+}
+
 export function bar(percent: number, width = 20): string {
   const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
   return '█'.repeat(full) + '░'.repeat(width - full)

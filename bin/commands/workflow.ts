@@ -4,7 +4,7 @@ import { LIMITS } from '../../functions/contract.ts'
 import { newKey } from '../../lib/client/client.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { CliError, EXIT, usageError } from '../cli/failure.ts'
-import { forTerminal, oneLine, type Paint, span, table } from '../cli/screen.ts'
+import { fitting, forTerminal, oneLine, type Paint, span, table } from '../cli/screen.ts'
 import { type AddCommand, openSession, refuseUnknown, type Session } from '../cli/session.ts'
 import { collect, jsonOf, positive, textOf, wholeNumber } from '../cli/values.ts'
 import { NO_PROGRESS, type StepProgress, type Workflow, workflowTree } from '../cli/workflow-text.ts'
@@ -179,13 +179,13 @@ async function watch(session: Session, id: string, giveUpSeconds = Number.POSITI
   }
 }
 
-/** @returns lines on the screen. What is below its last line could not be drawn over again. */
+/** @returns rows of the screen that it takes. */
 function redraw(text: string, drawn: number): number {
   const { stdout } = process
-  const lines = text.split('\n').slice(0, Math.max(1, stdout.rows - 1))
+  const { lines, rows } = fitting(text.split('\n'), stdout)
   const back = drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''
   stdout.write(`${back}${lines.map((line) => forTerminal(line, stdout)).join('\n')}\n`)
-  return lines.length
+  return rows
 }
 
 const listText = (workflows: readonly ListedWorkflow[], now: number, paint: Paint): string =>

@@ -75,9 +75,14 @@ async function measureLeaves(): Promise<void> {
 }
 
 /** What is due in one second: made by `make`, told apart by its tag. */
-async function measureTogether(what: string, tag: string, make: (at: string, task: object) => Promise<void>) {
+async function measureTogether(
+  what: string,
+  tag: string,
+  msEach: number,
+  make: (at: string, task: object) => Promise<void>,
+) {
   const from = Date.now()
-  const at = Math.ceil((from + Math.max(90_000, schedules * 400)) / 1_000) * 1_000
+  const at = Math.ceil((from + Math.max(90_000, schedules * msEach)) / 1_000) * 1_000
   let index = 0
   await driver.load(10, schedules, async () => {
     index += 1
@@ -126,11 +131,11 @@ const expect = (wanted: number, { status, text }: { status: number; text: string
 try {
   if (leaves > 0) await measureLeaves()
   if (schedules > 0) {
-    await measureTogether('schedules', 'together', async (at, task) =>
+    await measureTogether('schedules', 'together', 300, async (at, task) =>
       expect(201, await driver.call('POST', '/schedules', { at, task })),
     )
     // The same without schedules: what is later than this is theirs.
-    await measureTogether('tasks with run_at', 'alone', async (at, task) =>
+    await measureTogether('tasks with run_at', 'alone', 60, async (at, task) =>
       expect(202, await driver.call('POST', '/tasks', { ...task, run_at: at })),
     )
   }

@@ -149,6 +149,33 @@ const CHECKS: Readonly<Record<string, (answer: Answer<TaskView>, line: Line) => 
   'inspect().ping()': async ({ body }) => expect(body).toMatchObject({ status: 'healthy' }),
 }
 
+/** The table of states: what stands in its last column, by what Celery calls it. */
+const states = (PAGE.split('## States\n')[1]?.split('\n## ')[0] ?? '')
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && line.includes('`'))
+  .map((line) => {
+    const [celery = '', , here = ''] = line.slice(2).split(' | ')
+    return { celery, here: [...here.matchAll(/`([A-Z]+)`/g)].map(([, status = '']) => status) }
+  })
+
+const long = { type: 'example.run', input: { name: 'states', seconds: 100 }, concurrency_key: 'states' }
+const add = { type: 'example.add', input: { x: 1, y: 2 } }
+/** How a task comes to be in each. */
+const REACHED: Readonly<Record<string, () => Promise<object>>> = {
+  // Behind one of the same key.
+  PENDING: async () => {
+    await client.submit(long)
+    return { ...add, concurrency_key: 'states' }
+  },
+  SCHEDULED: async () => ({ ...add, delay_seconds: 600 }),
+  PROCESSING: async () => ({ ...long, concurrency_key: 'other states' }),
+  RETRYING: async () => ({ prompt: 'x', model: 'simulated-429-60' }),
+  COMPLETED: async () => add,
+  FAILED: async () => ({ prompt: 'x', model: 'simulated-refuse' }),
+  CANCELLED: async () => ({ ...add, delay_seconds: 600 }),
+  EXPIRED: async () => ({ ...add, delay_seconds: 1, expires_in_seconds: 2, concurrency_key: 'states' }),
+}
+
 describe('the page for people who come from Celery', () => {
   it('has a check for each call of its table, and no check for a line that is gone', () => {
     expect(lines.map(({ celery }) => celery)).toEqual(Object.keys(CHECKS))
@@ -158,5 +185,19 @@ describe('the page for people who come from Celery', () => {
     const check = CHECKS[line.celery]
     if (!check) throw new Error('The line has no check.')
     await check(await send(line), line)
+  })
+})
+
+// After the calls, whose running task does not last for ever.
+describe('the states of the page for people who come from Celery', () => {
+  it.concurrent.each(states.flatMap(({ here }) => here))('a task is %s', async (status) => {
+    const { id } = await client.submit((await REACHED[status]?.()) ?? {})
+    if (status === 'CANCELLED') await client.post(`/tasks/${id}/cancel`)
+    await client.until(id, (task) => task.status === status)
+  })
+
+  it('has a way to each state that it tells', () => {
+    expect(states.flatMap(({ here }) => here).sort()).toEqual(Object.keys(REACHED).sort())
+    expect(states.map(({ celery }) => celery)).toContain('STARTED, PROGRESS')
   })
 })

@@ -142,6 +142,8 @@ describe('workflows and schedules', () => {
     expect(trees.at(-1)).toMatch(/COMPLETED {2}sums {2}2 tasks[\s\S]*✔ first[\s\S]*\n {2}✔ second/)
     const id = watched.out.split(' ')[0] ?? ''
     expect((await type('workflow', 'list')).out).toContain(id)
+    expect((await type('workflow', 'list', '--status', 'completed', '-n', '150')).out).toContain(id)
+    expect((await type('explain', id)).out).toContain('COMPLETED')
     expect(await json('workflow', 'show', id)).toMatchObject({ id, status: 'COMPLETED' })
     expect((await type('workflow', 'show', id, '--mermaid')).out).toContain('flowchart TD')
     expect((await type('workflow', 'retry', id)).code).toBe(4)
@@ -187,7 +189,31 @@ describe('workflows and schedules', () => {
     expect((await type('schedules')).out).toContain(id)
     expect((await type('schedules', 'pause', id)).out).toContain('paused')
     expect(await json('schedules', 'show', id)).toMatchObject({ paused: true })
+    expect((await type('explain', id)).out).toContain('It is paused: nothing fires until')
     expect((await type('schedules', 'resume', id)).out).toContain('fires in')
+    const end = ['--end', '2090-01-01T00:00:00Z']
+    const changed = await json(
+      'schedules',
+      'update',
+      id,
+      '--name',
+      'other',
+      '--timezone',
+      'Asia/Tokyo',
+      ...end,
+    )
+    expect(changed).toMatchObject({
+      name: 'other',
+      cron: '0 9 * * MON-FRI',
+      timezone: 'Asia/Tokyo',
+      end_at: '2090-01-01T00:00:00.000Z',
+    })
+    expect(await json('schedules', 'update', id, '--no-end')).toMatchObject({ name: 'other', end_at: null })
+    expect((await type('explain', id)).out).toContain('It fires next at ')
+    expect(await type('schedules', 'pasue', id)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('There is no "schedules pasue". Nearest: "pause".'),
+    })
     const task = await json<{ id: string }>('schedules', 'run', id)
     expect((await type('watch', task.id)).out.trim()).toBe('3')
     expect((await type('schedules', 'delete', id)).code).toBe(0)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { plain } from '../../bin/cli/screen.ts'
+import { fitting, plain } from '../../bin/cli/screen.ts'
 import { type Workflow, workflowTree } from '../../bin/cli/workflow-text.ts'
+import { scheduleReasons } from '../../bin/commands/explain.ts'
 import { type Schedule, scheduleTable, scheduleText } from '../../bin/commands/schedules.ts'
 
 const NOW = Date.parse('2026-11-25T12:00:00Z')
@@ -81,6 +82,28 @@ describe('a workflow as a tree', () => {
     expect(text).toContain('npx taskrunner workflow retry w1')
   })
 
+  it('counts the rows that it takes on a narrow screen, and no more lines than fit', () => {
+    const wide = '\u001b[32m✔\u001b[39m '.concat('x'.repeat(78))
+    expect(fitting([wide, 'short', ''], { columns: 40, rows: 24 })).toEqual({
+      lines: [wide, 'short', ''],
+      rows: 4,
+    })
+    expect(fitting(['a', 'b', 'c', 'd'], { columns: 40, rows: 3 })).toEqual({ lines: ['a', 'b'], rows: 2 })
+    expect(fitting([wide, 'b'], { columns: 40, rows: 2 })).toEqual({ lines: [wide], rows: 2 })
+  })
+
+  it('shows how far a task is, and how many of many', () => {
+    const running = { status: 'RUNNING', started_at: at(-4) } as const
+    const steps = {
+      one: step(running),
+      all: step({ ...running, tasks: { total: 4, completed: 1, failed: 0 } }),
+    }
+    const progress = new Map([['one', { percent: 40, message: 'page 2 of 5' }]])
+    const text = workflowTree(workflow(steps), { now: NOW, paint: plain, columns: 80, progress })
+    expect(text).toContain('● one  example.add  RUNNING  ████░░░░░░ 40 % page 2 of 5  4 s')
+    expect(text).toContain('● all  example.add  RUNNING  ███░░░░░░░ 1/4  4 s')
+  })
+
   it('a chain of 500 steps has its lines in order, whatever the order of their names', () => {
     const names = Array.from({ length: 500 }, (_, index) => `s${index}`)
     const steps = Object.fromEntries(
@@ -127,6 +150,26 @@ describe('schedules', () => {
   ])('one that %s says so', (_, shown, inTable, inText) => {
     expect(scheduleTable([shown], NOW, plain)).toContain(inTable)
     expect(scheduleText(shown, NOW, plain)).toContain(inText)
+  })
+
+  it('explain says what holds it, what became of the last, and what a limit refused', () => {
+    const refused = { planned_at: at(-60), code: 'budget_exhausted', message: 'No money is left.' }
+    const reasons = scheduleReasons(
+      schedule({ last_refused: refused, overlap: 'skip' }),
+      { id: 't1', status: 'PROCESSING', error: null },
+      NOW,
+    )
+    expect(reasons).toEqual([
+      `It fires next at ${at(7_200)}, in 2 h.`,
+      'Its last task, t1, is PROCESSING.',
+      'If that still runs then, the next firing is skipped (overlap skip).',
+      `The firing of ${at(-60)} made no task: budget_exhausted, No money is left.`,
+      '1 planned times passed without a task, by outages or limits (missed skip).',
+    ])
+    expect(scheduleReasons(schedule({ paused: true, next_times: [] }), undefined, NOW)[0]).toContain(
+      'schedules resume s1',
+    )
+    expect(scheduleReasons(schedule({ next_times: [] }), undefined, NOW)[0]).toContain('fires never again')
   })
 
   it('one of the stage file says where it is changed', () => {

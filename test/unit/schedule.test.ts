@@ -63,6 +63,31 @@ describe('the times of a schedule', () => {
     ])
   })
 
+  it('the last hour of a day may be the one that is skipped: what it had comes with the new day, and the day after as ever', () => {
+    expect(plannedAfter(cron('59 23 * * *', 'America/Nuuk'), '2026-03-27T12:00:00Z')).toEqual([
+      '2026-03-28T01:59:00.000Z',
+      '2026-03-29T01:00:00.000Z',
+      '2026-03-30T00:59:00.000Z',
+    ])
+    expect(plannedAfter(cron('0 23 * * SAT', 'America/Nuuk'), '2026-03-22T12:00:00Z', 2)).toEqual([
+      '2026-03-29T01:00:00.000Z',
+      '2026-04-05T00:00:00.000Z',
+    ])
+    expect(plannedAfter(cron('*/30 * * * *', 'America/Nuuk'), '2026-03-29T00:30:00Z', 3)).toEqual([
+      '2026-03-29T01:00:00.000Z',
+      '2026-03-29T01:30:00.000Z',
+      '2026-03-29T02:00:00.000Z',
+    ])
+  })
+
+  it('an hour of which half is skipped is as before for what comes each hour', () => {
+    expect(plannedAfter(cron('0 * * * *', 'Australia/Lord_Howe'), '2026-10-03T14:00:00Z')).toEqual([
+      '2026-10-03T14:30:00.000Z',
+      '2026-10-03T16:00:00.000Z',
+      '2026-10-03T17:00:00.000Z',
+    ])
+  })
+
   it('a zone that changed its law is followed on both sides of the change', () => {
     // Mexico City gave up daylight saving in October 2022: 09:00 was 14:00 UTC in summer 2022 and is 15:00 in 2023.
     const daily = cron('0 9 * * *', 'America/Mexico_City')
@@ -119,8 +144,14 @@ describe('the times of a schedule', () => {
   })
 
   it('skip no day and double none, in zones whose clocks change at midnight, by half an hour, or in Ramadan', () => {
-    for (const timezone of ['Africa/Cairo', 'America/Havana', 'Australia/Lord_Howe', 'Africa/Casablanca'])
-      for (const expression of ['0 0 * * *', '30 0 * * *', '30 2 * * *']) {
+    for (const timezone of [
+      'Africa/Cairo',
+      'America/Havana',
+      'Australia/Lord_Howe',
+      'Africa/Casablanca',
+      'Asia/Kathmandu',
+    ])
+      for (const expression of ['0 0 * * *', '30 0 * * *', '30 2 * * *', '59 23 * * *']) {
         const days = upcoming(
           scheduleTimes,
           { timing: cron(expression, timezone) },

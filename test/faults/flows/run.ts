@@ -17,6 +17,10 @@ export interface FlowChaosOptions {
 
 export interface FlowChaosReport {
   readonly status: string
+  /** Why it failed, where it did. */
+  readonly error: unknown
+  /** Errors of leaves that did not complete, with the history of the first. */
+  readonly failures: readonly unknown[]
   readonly leaves: number
   readonly completed: number
   /** Tasks of the workflow beyond one for each leaf and one for the join. */
@@ -141,6 +145,11 @@ export async function runFlowChaos({
     const endedAt = Math.max(...leafTasks.map(({ finished_at }) => Date.parse(finished_at ?? '')))
     return {
       status: shown?.status ?? 'unknown',
+      error: shown?.error ?? null,
+      failures: leafTasks
+        .filter(({ status }) => status !== 'COMPLETED')
+        .slice(0, 5)
+        .map(({ id, status, attempts, error }) => ({ id, status, attempts, error })),
       leaves: leafTasks.length,
       completed: leafTasks.filter(
         ({ status, result }) => status === 'COMPLETED' && /^echo: leaf \d+$/.test(`${result}`),

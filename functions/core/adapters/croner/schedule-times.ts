@@ -24,8 +24,10 @@ function parse(expression: string, timezone: string): Cron {
 export const scheduleTimes: ScheduleTimes = {
   next(timing, after) {
     switch (timing.kind) {
-      case 'cron':
-        return parse(timing.expression, timing.timezone).nextRun(new Date(after))?.getTime()
+      case 'cron': {
+        const next = parse(timing.expression, timing.timezone).nextRun(new Date(after))?.getTime()
+        return next === undefined ? undefined : (skippedToNextDay(timing, after, next) ?? next)
+      }
       case 'rate': {
         const passed = Math.floor((after - timing.anchor) / timing.everyMs) + 1
         return timing.anchor + Math.max(passed, 0) * timing.everyMs
@@ -46,6 +48,54 @@ export const scheduleTimes: ScheduleTimes = {
         return timing.at < before ? timing.at : undefined
     }
   },
+}
+
+/**
+ * The library moves a time that the clock skips to where the clock goes on, within the day. Where the skipped hour is the day's last, as
+ * in Nuuk, it drops the time.
+ *
+ * @returns when the clock goes on, where a time between the two was dropped.
+ */
+function skippedToNextDay(
+  { expression, timezone }: Extract<Timing, { kind: 'cron' }>,
+  after: number,
+  next: number,
+): number | undefined {
+  // What comes that often is not worth two looks at the zone.
+  if (next - after <= HOUR_MS) return undefined
+  const before = offsetOf(timezone, after)
+  const skippedMs = offsetOf(timezone, next) - before
+  if (skippedMs <= 0) return undefined
+  // By a clock that had not been put on.
+  const unmoved = new Cron(expression, { utcOffset: before / 60_000, paused: true }).nextRun(new Date(after))
+  const wanted = unmoved?.getTime() ?? next
+  if (wanted >= next) return undefined
+  let [earlier, later] = [after, next]
+  while (later - earlier > 1) {
+    const middle = Math.floor((earlier + later) / 2)
+    if (offsetOf(timezone, middle) === before) earlier = middle
+    else later = middle
+  }
+  const isNewDay = dayOf(later - 1, before) !== dayOf(later, before + skippedMs)
+  return isNewDay && wanted >= later && wanted < later + skippedMs ? later : undefined
+}
+
+const HOUR_MS = 3_600_000
+const dayOf = (at: number, offset: number): number => Math.floor((at + offset) / (24 * HOUR_MS))
+
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+/** How far a zone's clock is ahead of UTC, in milliseconds. */
+function offsetOf(timezone: string, at: number): number {
+  const known = formats.get(timezone)
+  const format = known ?? new Intl.DateTimeFormat('en', { timeZone: timezone, timeZoneName: 'longOffset' })
+  formats.set(timezone, format)
+  const name = format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? ''
+  const [, sign = '+', hours = '0', minutes = '0', seconds = '0'] =
+    /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?/.exec(name) ?? []
+  return (
+    (sign === '-' ? -1 : 1) * (Number(hours) * HOUR_MS + Number(minutes) * 60_000 + Number(seconds) * 1_000)
+  )
 }
 
 const FIELDS = 'minute hour day-of-month month day-of-week, or six with the second first'
