@@ -50,7 +50,9 @@ const textOf = (folder: string, named: RegExp): string =>
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n')
 
-const membersIn = (text: string) => new Set([...text.matchAll(/\.\s*(\w+)/g)].map(([, name = '']) => name))
+/** Also what was taken out of an object before it is asked for, as in `isNullable?.()`. */
+const membersIn = (text: string) =>
+  new Set([...text.matchAll(/\.\s*(\w+)|(\w+)\?\.\(/g)].map(([, name, taken = '']) => name ?? taken))
 
 /** Everything that is named anywhere: what is not named is never asked for. */
 function namesInUse(): Names {

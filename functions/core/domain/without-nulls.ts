@@ -23,5 +23,4 @@ interface OptionalParts {
   readonly isNullable?: () => boolean
 }
 
-const isLeftOut = ({ isOptional, isNullable }: OptionalParts) =>
-  isOptional?.() === true && isNullable?.() !== true
+const isLeftOut = (schema: OptionalParts) => schema.isOptional?.() === true && schema.isNullable?.() !== true
