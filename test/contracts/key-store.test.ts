@@ -51,6 +51,19 @@ describe.each<[string, () => Promise<KeyStore>]>([
     expect((await store.list('a')).map(({ id }) => id)).toEqual([newer.id, key.id])
     expect(await store.list('K#a')).toEqual([])
   })
+
+  it('a tenant’s keys are listed past the first page, newest first, and of no other', async () => {
+    const store = await open()
+    const made = Array.from({ length: 130 }, (_, index) => ({
+      ...key,
+      id: `${String(index).padStart(4, '0')}${'a'.repeat(22)}`,
+      createdAt: now + index,
+    }))
+    for (const one of made) await store.create(one)
+    await store.create({ ...key, id: `z${'a'.repeat(25)}`, tenant: 'ab' })
+    const listed = await store.list('a')
+    expect(listed.map(({ id }) => id)).toEqual(made.map(({ id }) => id).reverse())
+  })
 })
 
 it('keys are not among a tenant’s tasks, nor where the daily cleanup looks', async () => {

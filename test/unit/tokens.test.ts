@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { decodeProtectedHeader, exportSPKI } from 'jose'
+import { decodeProtectedHeader, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { COOL_DOWN_MS, FRESH_MS, STALE_MS } from '../../functions/core/adapters/oidc/issuer-keys.ts'
 import { OidcTokenVerifier } from '../../functions/core/adapters/oidc/token-verifier.ts'
@@ -158,6 +158,79 @@ describe('a token that is wrong', () => {
     ]
     for (const each of wrong)
       expect([each.slice(0, 60), await verify(each)]).toEqual([each.slice(0, 60), undefined])
+  })
+})
+
+describe('a key of another kind', () => {
+  it('makes no token good, whatever the issuer serves under its id', async () => {
+    const secret = Buffer.from('a shared secret of thirty-two by')
+    const symmetric = { kty: 'oct', k: secret.toString('base64url'), kid: 'one' }
+    const rsa = await generateKeyPair('RS256', { extractable: true })
+    const curve = await generateKeyPair('ES384', { extractable: true })
+    const [rsaJwk, curveJwk] = [await exportJWK(rsa.publicKey), await exportJWK(curve.publicKey)]
+    const claims = { iss: issuer.url, aud: 'taskrunner', sub: 'x', tenant: 'acme', scope: 'tasks:read' }
+    const signed = (alg: string, key: CryptoKey | Uint8Array, header: object = {}) =>
+      new SignJWT(claims)
+        .setExpirationTime('5m')
+        .setProtectedHeader({ alg, kid: 'one', ...header })
+        .sign(key)
+    const served = [
+      [symmetric],
+      [{ ...symmetric, alg: 'HS256' }],
+      [{ ...symmetric, alg: 'ES256', use: 'sig' }],
+      [{ ...rsaJwk, kid: 'one' }],
+      [{ ...rsaJwk, kid: 'one', alg: 'ES256' }],
+      [{ ...curveJwk, kid: 'one', alg: 'ES256' }],
+      [{ ...issuer.first.jwk, use: 'enc' }],
+      [{ ...issuer.first.jwk, key_ops: ['encrypt'] }],
+      [],
+      [null, 7, {}],
+      [{ ...symmetric }, { ...rsaJwk, kid: 'one' }, { ...curveJwk, kid: 'one' }],
+    ]
+    const tokens = [
+      await signed('HS256', secret),
+      await signed('RS256', rsa.privateKey),
+      await signed('ES384', curve.privateKey),
+      // Says what the stage wants, and is signed otherwise.
+      (await signed('HS256', secret)).replace(/^[^.]+/, part({ alg: 'ES256', kid: 'one' })),
+      await signed('ES256', (await issuer.newKey('one')).privateKey),
+      await signed('ES256', (await issuer.newKey('one')).privateKey, { kid: undefined }),
+      await signed('ES256', (await issuer.newKey('x')).privateKey, { kid: '../../jwks' }),
+    ]
+    for (const keys of served) {
+      issuer.served.keys = keys as object[]
+      const { verify } = world()
+      for (const [index, token] of tokens.entries()) {
+        const answer = await verify(token).catch((cause: Error) => cause.name)
+        expect([JSON.stringify(keys).slice(0, 60), index, answer ?? 'refused']).toEqual([
+          JSON.stringify(keys).slice(0, 60),
+          index,
+          // Keys that are none are no keys: then nobody is told that his token is wrong.
+          expect.stringMatching(/^(refused|UnavailableError)$/),
+        ])
+      }
+    }
+  })
+
+  it('an issuer’s token for another issuer of the same stage opens nothing', async () => {
+    const other = await startTokenIssuer()
+    const settings = { audienceClaim: 'aud', algorithms: ['ES256'], scopesClaim: 'scope', scopePrefix: '' }
+    const of = (name: string, url: string, tenant: string): TokenIssuer => ({
+      ...{ ...settings, name, issuer: url, audiences: [name], tenant, mostScopes: ['tasks:read'] },
+    })
+    const tokens = new OidcTokenVerifier([of('a', issuer.url, 'one'), of('b', other.url, 'two')], () => NOW)
+    expect((await tokens.verify(await issuer.sign({ aud: 'a' })))?.tenant).toBe('one')
+    expect((await tokens.verify(await other.sign({ aud: 'b' })))?.tenant).toBe('two')
+    // Each signs in the other's name, for the other's audience, with the other's key id.
+    for (const token of [
+      await issuer.sign({ iss: other.url, aud: 'b' }),
+      await other.sign({ iss: issuer.url, aud: 'a' }),
+      await issuer.sign({ aud: 'b' }),
+      await other.sign({ aud: 'a' }),
+      await issuer.sign({ iss: [issuer.url, other.url], aud: ['a', 'b'] }),
+    ])
+      expect(await tokens.verify(token)).toBeUndefined()
+    await other.stop()
   })
 })
 

@@ -6,6 +6,8 @@ import { createdKey, type Row } from './row.ts'
 import { VersionedRows } from './versioned-rows.ts'
 
 const PAGE = 100
+/** Of a tenant that makes keys by a program: 1,000 of them are listed, the newest. */
+const MOST_PAGES = 10
 
 const keyOf = ({ id }: { readonly id: string }): Row => ({ pk: `${TABLE.keyPrefix}${id}`, sk: 'K' })
 
@@ -54,16 +56,26 @@ export class DynamoKeyStore implements KeyStore {
   }
 
   async list(tenant: string): Promise<readonly ApiKey[]> {
-    const query = new QueryCommand({
-      TableName: this.#rows.table.name,
-      IndexName: TABLE.listIndex.name,
-      KeyConditionExpression: 'listShard = :shard',
-      ExpressionAttributeValues: { ':shard': listPartition(tenant) },
-      ScanIndexForward: false,
-      Limit: PAGE,
-    })
-    const { Items = [] } = await this.#rows.table.call('list', (client) => client.send(query))
-    const rows = await this.#rows.table.readMany(Items.map(({ pk }) => ({ pk, sk: 'K' })))
-    return rows.map(fromRow).sort((one, other) => other.createdAt - one.createdAt)
+    const found: ApiKey[] = []
+    let from: Row | undefined
+    for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+      const query: QueryCommand = new QueryCommand({
+        TableName: this.#rows.table.name,
+        IndexName: TABLE.listIndex.name,
+        KeyConditionExpression: 'listShard = :shard',
+        ExpressionAttributeValues: { ':shard': listPartition(tenant) },
+        ScanIndexForward: false,
+        Limit: PAGE,
+        ...(from ? { ExclusiveStartKey: from } : {}),
+      })
+      const { Items = [], LastEvaluatedKey } = await this.#rows.table.call('list', (client) =>
+        client.send(query),
+      )
+      const rows = await this.#rows.table.readMany(Items.map(({ pk }) => ({ pk, sk: 'K' })))
+      found.push(...rows.map(fromRow))
+      if (!LastEvaluatedKey) break
+      from = LastEvaluatedKey
+    }
+    return found.sort((one, other) => other.createdAt - one.createdAt)
   }
 }
