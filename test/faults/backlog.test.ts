@@ -1,42 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
-import { makeTask } from '../fixtures/make-task.ts'
-import { makeWorld, pollLane, type World } from '../fixtures/world.ts'
-
-/** Tasks submitted within some seconds, each with its message. */
-async function fill(world: World, total: number, changes: object = {}): Promise<string[]> {
-  const start = world.clock.now()
-  const ids: string[] = []
-  for (let n = 0; n < total; n += 1) {
-    const id = `task-${String(n).padStart(6, '0')}`
-    const at = start + Math.floor(n / 100)
-    await world.store.create(
-      makeTask(at, { id, type: 'test.run', dueAt: at + 60_000, queuedAt: at, ...changes }),
-    )
-    await world.queue.send('ai', { v: 1, tenant: 'acme', id, epoch: 1 })
-    ids.push(id)
-  }
-  return ids
-}
-
-/** One minute: the lane takes so many, then the sweeper comes by. */
-async function minute(world: World, perMinute: number, batch = 100): Promise<void> {
-  const batches = Math.ceil(perMinute / batch)
-  for (let n = 0; n < batches; n += 1) {
-    const { batch: running } = pollLane(world, { most: batch })
-    await world.clock.advance(Math.floor(60_000 / batches))
-    await running
-  }
-  if (batches === 0) await world.clock.advance(60_000)
-  await sweep(world, world.clock.now() + 50_000)
-}
-
-const openTasks = async (world: World, ids: readonly string[]) => {
-  let open = 0
-  for (const id of ids) if ((await world.store.get({ tenant: 'acme', id }))?.status !== 'COMPLETED') open += 1
-  return open
-}
+import { loadStage } from '../../lib/stages/load-stage.ts'
+import { makeWorld } from '../fixtures/world.ts'
+import { simulateChain } from './kit/chain.ts'
+import { simulateBurst } from './kit/due-burst.ts'
+import { fill, minute, openTasks, simulateOutage } from './kit/outage.ts'
 
 describe('a backlog, by a moved clock', () => {
   it('100,000 tasks, an hour deep: under 5 % are sent again, and 100 lost messages are found on the way', async () => {
@@ -143,33 +111,26 @@ describe('a backlog, by a moved clock', () => {
     [30, 4, 60],
   ])(
     'an outage of %i minutes with %i receives moves %i healthy tasks to the dead-letter queue',
-    async (minutes, receives, moved) => {
-      const world = makeWorld()
-      world.queue.maxReceiveCount = receives
-      let isDown = true
-      world.type.run = async (context) =>
-        (context as { model: { complete(call: object): Promise<string> } }).model.complete({ prompt: 'x' })
-      const provider = {
-        name: 'openai',
-        generate: async () => {
-          if (isDown)
-            throw failedStatus({ provider: 'openai', status: 503, message: 'down', now: world.clock.now() })
-          return {
-            text: 'answer',
-            usage: { inputTokens: 1, outputTokens: 1, cachedTokens: null, reasoningTokens: null },
-            finishReason: 'stop' as const,
-          }
-        },
-      }
-      Object.assign(world.worker.providers, { forModel: async () => provider })
-      const ids = await fill(world, 60, { model: 'gpt-3.5-turbo', maxAttempts: 4 })
-      for (let n = 0; n < minutes; n += 1) await minute(world, 600, 10)
-      isDown = false
-      for (let n = 0; n < 30 && (await openTasks(world, ids)) > 0; n += 1) await minute(world, 600, 10)
-      expect(await openTasks(world, ids)).toBe(0)
-      console.info(`outage of ${minutes} min, ${receives} receives: ${world.queue.movedByCount} of 60 moved`)
-      if (moved === 0) expect(world.queue.movedByCount).toBe(0)
-      else expect(world.queue.movedByCount).toBeGreaterThanOrEqual(moved)
+    async (minutes, maxReceiveCount, moved) => {
+      const seen = await simulateOutage({ minutes, maxReceiveCount, tasks: 60 })
+      expect(seen.open).toBe(0)
+      if (moved === 0) expect(seen.moved).toBe(0)
+      else expect(seen.moved).toBeGreaterThanOrEqual(moved)
     },
   )
+})
+
+describe('what no emulator shows, by AWS’s own rules', () => {
+  it('100,000 tasks due in one second are all sent within a minute of it, by four sweepers that share the shards', async () => {
+    const seen = await simulateBurst(loadStage('prod'), 100_000)
+    expect(seen).toMatchObject({ sent: 100_000, sweepers: 4 })
+    // No part has much more than its quarter.
+    expect(seen.mostOfOne).toBeLessThan(27_000)
+    expect(seen.lateMost).toBeLessThan(60)
+  })
+
+  it('a workflow of 40 steps ends where its functions may follow themselves, and stands still at 16 where not', async () => {
+    expect(await simulateChain(40, false)).toEqual({ stepsDone: 16, status: 'RUNNING' })
+    expect(await simulateChain(40, true)).toEqual({ stepsDone: 40, status: 'COMPLETED' })
+  })
 })
