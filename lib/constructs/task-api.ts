@@ -44,6 +44,7 @@ export class TaskApi extends Construct {
   readonly #authorizer: apigateway.RequestAuthorizer | undefined
   readonly #functions: TaskApiProps['functions']
   readonly #docs: StageSettings['api']['docs']
+  readonly #canStream: boolean
 
   constructor(scope: Construct, id: string, { stage, functions, authorizer }: TaskApiProps) {
     super(scope, id)
@@ -51,6 +52,8 @@ export class TaskApi extends Construct {
     this.#hasPreflights = (!stage.isOpen || authorizer !== undefined) && stage.api.corsOrigins.length > 0
     this.#functions = functions
     this.#docs = stage.api.docs
+    // LocalStack takes no method whose integration streams, and MiniStack answers it by a plain call.
+    this.#canStream = stage.name !== 'emulated'
     const accessLog = new logs.LogGroup(this, 'AccessLog', {
       retention: stage.logs.retentionDays as logs.RetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -143,7 +146,7 @@ export class TaskApi extends Construct {
       proxy: true,
       service: 'lambda',
       // A stream is another call of Lambda's API, by its own version.
-      ...(isStreamed
+      ...(isStreamed && this.#canStream
         ? {
             path: `2021-11-15/functions/${functionArn}/response-streaming-invocations`,
             options: {
