@@ -18,7 +18,7 @@ const readFrom = (from: string | undefined): Row | undefined => {
   return pk === undefined ? undefined : { pk, sk }
 }
 
-// A scan: once a day, at an eighth of a cent per gigabyte. An index by end would be written for every task.
+// A scan: once a day, at 1.6 cents per gigabyte. An index by end would be written for every task.
 export class DynamoExpiredRows implements ExpiredRows {
   readonly #table: Table
   readonly #now: () => number
