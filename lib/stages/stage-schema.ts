@@ -437,7 +437,10 @@ export const stageSchema = z
       corsOrigins: z.array(
         z
           .string()
-          .regex(/^(\*|https?:\/\/[^/\s]+)$/, 'is an origin without a path, e.g. https://app.example.com'),
+          .regex(
+            /^(\*|https?:\/\/[^/\s*]+(:\*)?)$/,
+            'is an origin without a path, e.g. https://app.example.com; of its parts only the port may be *',
+          ),
       ),
     }),
     sweeper: z.strictObject({

@@ -189,6 +189,11 @@ describe('what a platform team asks for is a setting', () => {
     ],
     [{ bootstrapQualifier: 'Not-One' }, 'bootstrapQualifier: must be 1 to 10'],
     [{ tags: { 'aws:cost': 'x' } }, 'tags'],
+    // Neither the API nor the bucket would let such a page in.
+    [
+      { api: { ...dev.api, corsOrigins: ['https://*.example.com'] } },
+      'api.corsOrigins.0: is an origin without a path',
+    ],
     // Refused by AWS in the middle of a deployment.
     [{ tags: { cost: '50 % of it' } }, 'tags.cost: must be letters, digits'],
     [
