@@ -6,7 +6,7 @@ import { BUNDLES, type BundleName } from '../functions/contract.ts'
 import { runScript } from './assembly/run-script.ts'
 import { apartBuilder, type Built, builtApart, moved } from './bundle/apart.ts'
 import { isWritten, keyOf } from './bundle/fresh-key.ts'
-import { lean } from './bundle/lean.ts'
+import { leanPlugin } from './bundle/lean.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRY = 'index.mjs'
@@ -53,11 +53,13 @@ export interface BundleOptions {
   readonly sourceRoot?: string | undefined
   /** Not minified: what a debugger shows has the author's names. */
   readonly isReadable?: boolean
-  /** Leaves alone what would come out the same: for the local run, which begins with it. */
+  /** Leaves alone what would come out the same, and keeps what is made of packages: for the local run, which begins with it. */
   readonly skipsUnchanged?: boolean
+  /** The generated files are written by somebody else, at the same time. */
+  readonly isGenerated?: boolean
 }
 
-const isLean = (bundle: BundleName): boolean => bundle.startsWith('api-') && bundle !== 'api-mcp'
+const hasWhole = (bundle: BundleName): boolean => !bundle.startsWith('api-') || bundle === 'api-mcp'
 
 /** Bundles that run authors' code, and whose stacks name their lines. */
 const MAPPED: readonly BundleName[] = ['run-task']
@@ -70,20 +72,24 @@ const MAPPED: readonly BundleName[] = ['run-task']
  */
 export async function bundleFunctions(options: BundleOptions = {}): Promise<readonly BundleReport[]> {
   const outRoot = options.outRoot ?? join(ROOT, '.build')
-  await generateFiles()
+  if (!options.isGenerated) await generateFiles()
   const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
-  const buildApart = apartBuilder(settingsOf(options, false))
+  const buildApart = apartBuilder(
+    settingsOf(options, false),
+    options.skipsUnchanged ? join(outRoot, 'packages') : undefined,
+  )
+  const lean = leanPlugin()
   return Promise.all(
     names.map(
       async (name) =>
         (options.skipsUnchanged && (await unchanged(name, outRoot, options))) ||
-        bundleOne(name, outRoot, options, buildApart),
+        bundleOne(name, outRoot, options, buildApart, hasWhole(name) ? [] : [lean]),
     ),
   )
 }
 
 /** In a process of its own: this one may be a watcher that has the task modules of a minute ago in memory. */
-async function generateFiles(): Promise<void> {
+export async function generateFiles(): Promise<void> {
   const generator = join(ROOT, 'bin/generate.ts')
   if (!existsSync(generator)) return
   const warnings = await runScript(generator, [], { cwd: ROOT }).catch((cause: Error) => {
@@ -190,6 +196,7 @@ async function bundleOne(
   outRoot: string,
   options: BundleOptions,
   buildApart: ReturnType<typeof apartBuilder>,
+  further: readonly Plugin[],
 ): Promise<BundleReport> {
   const { sourceRoot } = options
   const madeAt = Date.now()
@@ -201,14 +208,9 @@ async function bundleOne(
     ...settings,
     entryPoints: { index: BUNDLES[bundle], ...FURTHER_ENTRIES[bundle] },
     outdir: directory,
-    // A worker runs what the API only checks, and its code is all in use.
-    plugins: [
-      ...settings.plugins,
-      ...(isMapped ? [] : [builtApart(apart)]),
-      ...(isLean(bundle) ? [lean] : []),
-    ],
+    plugins: [...settings.plugins, builtApart(apart, isMapped), ...further],
   })
-  const parts = apart.size === 0 ? [] : [moved(await buildApart(apart), join(directory, 'apart'))]
+  const parts = (await buildApart(apart)).map((built) => moved(built, join(directory, 'apart')))
   const outputFiles = [main, ...parts].flatMap((built) => built.outputFiles)
   const metafile: Metafile = {
     inputs: Object.assign({}, ...[main, ...parts].map((built) => built.metafile.inputs)),

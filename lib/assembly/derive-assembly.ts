@@ -1,8 +1,8 @@
-import { cp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { BUNDLES, type BundleName } from '../../functions/contract.ts'
-import { bundleFunctions } from '../bundle.ts'
+import { bundleFunctions, generateFiles } from '../bundle.ts'
 import { readAssembly } from '../local/emulator/template/assembly.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -45,12 +45,23 @@ export async function deriveAssembly({
   const folders = await foldersOf(stale, [...assets.values()], bundleRoot)
   if (!folders) return false
   const manifest = await readFile(join(ROOT, MANIFEST))
-  await bundleFunctions({ only: stale, outRoot: bundleRoot, sourceRoot: sourceRootOf(), isReadable })
-  // Written anew by the bundler: a task's lane or schema is part of the template.
+  const bundled = bundleFunctions({
+    only: stale,
+    outRoot: bundleRoot,
+    sourceRoot: sourceRootOf(),
+    isReadable,
+    skipsUnchanged: true,
+    isGenerated: true,
+  })
+  // Beside it: mostly nothing of it changes. What does not load is said with its place by the generator, so that is heard first.
+  bundled.catch(() => undefined)
+  await generateFiles()
+  await bundled
+  // A task's lane or schema is part of the template.
   if (!manifest.equals(await readFile(join(ROOT, MANIFEST)))) return false
   const draft = `${to}.${process.pid}.draft`
   await rm(draft, { recursive: true, force: true })
-  await cp(from, draft, { recursive: true })
+  await linkAll(from, draft)
   for (const [bundle, folder] of folders) {
     const place = join(draft, relative(from, folder))
     await rm(place, { recursive: true, force: true })
@@ -58,6 +69,17 @@ export async function deriveAssembly({
   }
   await rename(draft, to)
   return true
+}
+
+/** A copy that takes no room: nothing of an assembly is ever written to again. */
+async function linkAll(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [old, made] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) await linkAll(old, made)
+    // Some file systems have no links.
+    else await link(old, made).catch(() => copyFile(old, made))
+  }
 }
 
 const MANIFEST = 'functions/tasks/manifest.gen.json'

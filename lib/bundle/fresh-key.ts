@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import type { Metafile } from 'esbuild'
 
 /** What every bundle depends on beside its own sources: the packages, and how it is made. */
-const COMMON = [
+export const COMMON: readonly string[] = [
   'package-lock.json',
   'lib/bundle.ts',
   'lib/bundle/apart.ts',
+  'lib/bundle/kept.ts',
   'lib/bundle/env-credentials.ts',
   'lib/bundle/lean.ts',
 ]

@@ -41,8 +41,6 @@ interface Names {
   /** From a package of AWS, in our sources. */
   readonly imported: ReadonlySet<string>
 }
-let names: Names | undefined
-
 const textOf = (folder: string, named: RegExp): string =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((path) => join(folder, path))
@@ -56,20 +54,18 @@ const membersIn = (text: string) =>
 
 /** Everything that is named anywhere: what is not named is never asked for. */
 function namesInUse(): Names {
-  if (names) return names
   const ours = textOf(SOURCES, /\.ts$/)
   const imports = [...ours.matchAll(/import \{([^}]*)\} from '@aws-sdk\//g)].map(([, list]) => list)
-  names = {
+  return {
     ours: membersIn(ours),
     librarys: membersIn(textOf(ZOD, /(?:classic|core)\/(?!from-json|json|to-json|compile)[\w-]+\.js$/)),
     imported: new Set(imports.join().match(/\w+/g)),
   }
-  return names
 }
 
 /** The library itself asks for none of the formats of texts by a schema's method. */
-const isAsked = (name: string, method: string): boolean =>
-  namesInUse().ours.has(name) || (!method.includes('this.check(core._') && namesInUse().librarys.has(name))
+const isAsked = ({ ours, librarys }: Names, name: string, method: string): boolean =>
+  ours.has(name) || (!method.includes('this.check(core._') && librarys.has(name))
 
 /** A shape whose keys are constants looks to a bundler as if making it did something; then it keeps all of a service's. */
 function withPlainKeys(text: string): string {
@@ -87,33 +83,41 @@ function withPlainKeys(text: string): string {
  * a method is never called, nor that a text is never read. Behaviour stays as it is: an error of AWS without a class of its
  * own still has its name, and a hash is Node's own.
  */
-export const lean: Plugin = {
-  name: 'lean',
-  setup: ({ onLoad, onResolve }) => {
-    onResolve({ filter: /^(?:left-out|\.\/json-schema-of\.ts)$/ }, () => ({ path: LEFT_OUT }))
-    const change = (filter: RegExp, edit: (text: string) => string, loader: 'js' | 'ts' = 'js') =>
-      onLoad({ filter }, async ({ path }) => ({ contents: edit(await readFile(path, 'utf8')), loader }))
-    change(
-      /\/functions\/(?:api|tasks|core\/kit)\/.*\.ts$/,
-      (text) => text.replace(DESCRIBED, '').replace(RUN, (run) => run.replace(LATE, "import('left-out')")),
-      'ts',
-    )
-    change(/\/functions\/metrics\.ts$/, (text) => text.replace(MEANS, ''), 'ts')
-    change(/\/zod\/v4\/classic\/schemas\.js$/, (text) =>
-      text
-        .replace(JSON_SCHEMA_LINE, '')
-        .replace(JSON_SCHEMA_CALL, 'undefined')
-        .replaceAll('processors.aggregateChecks(inst)', '({})')
-        .replace(METHOD, (method, name: string) => (isAsked(name, method) ? method : '')),
-    )
-    change(/\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/, (text) =>
-      withPlainKeys(text).replace(ERROR_LINE, (line, name: string) =>
-        namesInUse().imported.has(name) || name.endsWith('ServiceException') ? line : '',
-      ),
-    )
-    for (const [filter, contents] of NEVER_ON_LAMBDA) change(filter, () => contents)
-    change(/\/checksum\/(?:sha256\/Sha256|crc32\/Crc32)Js\.js$/, (text) =>
-      text.replace(/^[\s\S]*export class (\w+)[\s\S]*$/, 'export const $1 = undefined'),
-    )
-  },
+export function leanPlugin(): Plugin {
+  let names: Names | undefined
+  // Read when first asked for, and anew for each making: a watcher makes bundles for days, and sources change.
+  const inUse = (): Names => {
+    names ??= namesInUse()
+    return names
+  }
+  return {
+    name: 'lean',
+    setup: ({ onLoad, onResolve }) => {
+      onResolve({ filter: /^(?:left-out|\.\/json-schema-of\.ts)$/ }, () => ({ path: LEFT_OUT }))
+      const change = (filter: RegExp, edit: (text: string) => string, loader: 'js' | 'ts' = 'js') =>
+        onLoad({ filter }, async ({ path }) => ({ contents: edit(await readFile(path, 'utf8')), loader }))
+      change(
+        /\/functions\/(?:api|tasks|core\/kit)\/.*\.ts$/,
+        (text) => text.replace(DESCRIBED, '').replace(RUN, (run) => run.replace(LATE, "import('left-out')")),
+        'ts',
+      )
+      change(/\/functions\/metrics\.ts$/, (text) => text.replace(MEANS, ''), 'ts')
+      change(/\/zod\/v4\/classic\/schemas\.js$/, (text) =>
+        text
+          .replace(JSON_SCHEMA_LINE, '')
+          .replace(JSON_SCHEMA_CALL, 'undefined')
+          .replaceAll('processors.aggregateChecks(inst)', '({})')
+          .replace(METHOD, (method, name: string) => (isAsked(inUse(), name, method) ? method : '')),
+      )
+      change(/\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/, (text) =>
+        withPlainKeys(text).replace(ERROR_LINE, (line, name: string) =>
+          inUse().imported.has(name) || name.endsWith('ServiceException') ? line : '',
+        ),
+      )
+      for (const [filter, contents] of NEVER_ON_LAMBDA) change(filter, () => contents)
+      change(/\/checksum\/(?:sha256\/Sha256|crc32\/Crc32)Js\.js$/, (text) =>
+        text.replace(/^[\s\S]*export class (\w+)[\s\S]*$/, 'export const $1 = undefined'),
+      )
+    },
+  }
 }

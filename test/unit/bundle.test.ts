@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import type { Metafile } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keyOf } from '../../lib/bundle/fresh-key.ts'
@@ -85,6 +85,38 @@ describe('what is imported late', () => {
   }, 120_000)
 })
 
+describe('what is made of packages alone', () => {
+  it('is kept for the local run, the same as if it were made, and made again where it is damaged', async () => {
+    const filesOf = async (root: string) => {
+      const entries = await readdir(join(root, 'run-task'), { recursive: true, withFileTypes: true })
+      const paths = entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+      const files = await Promise.all(
+        paths.map(async (path) => [relative(root, path), (await readFile(path)).length] as const),
+      )
+      return files.toSorted(([a], [b]) => a.localeCompare(b))
+    }
+    const [plain, local] = [join(folder, 'plain'), join(folder, 'local')]
+    await bundleFunctions({ only: ['run-task'], outRoot: plain })
+    const make = async () => {
+      await rm(join(local, 'run-task.key'), { force: true })
+      await bundleFunctions({ only: ['run-task'], outRoot: local, skipsUnchanged: true })
+      return filesOf(local)
+    }
+    const first = await make()
+    expect(first).toEqual(await filesOf(plain))
+    expect(first.map(([path]) => path)).toContain('run-task/apart/unpdf.mjs')
+    const [kept = ''] = await readdir(join(local, 'packages'))
+    const madeAt = async () => (await stat(join(local, 'packages', kept))).mtimeMs
+    const before = await madeAt()
+    expect(await make()).toEqual(first)
+    expect(await madeAt()).toBe(before)
+    await truncate(join(local, 'packages', kept), 1_000)
+    expect(await make()).toEqual(first)
+  }, 240_000)
+})
+
 describe('the key of a bundle', () => {
   const metafile = {
     inputs: { 'functions/a.ts': {}, 'node_modules/some/index.js': {} },
@@ -103,6 +135,7 @@ describe('the key of a bundle', () => {
       'package-lock.json',
       'lib/bundle.ts',
       'lib/bundle/apart.ts',
+      'lib/bundle/kept.ts',
       'lib/bundle/env-credentials.ts',
       'lib/bundle/lean.ts',
     ]

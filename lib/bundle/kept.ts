@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { deserialize, serialize } from 'node:v8'
+import type { Built } from './apart.ts'
+import { COMMON } from './fresh-key.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+/**
+ * What is made of packages alone, as it was made from the same lock file with the same settings; made anew otherwise. One
+ * that is damaged, or that nobody may write, is as none.
+ */
+export async function kept(folder: string, settings: object, make: () => Promise<Built>): Promise<Built> {
+  const hash = createHash('sha256').update(JSON.stringify([ROOT, process.version, settings]))
+  for (const path of COMMON) hash.update(await readFile(join(ROOT, path)))
+  const name = `${hash.digest('hex').slice(0, 32)}.bin`
+  const found = await readFile(join(folder, name))
+    .then((bytes) => deserialize(bytes) as Built)
+    .catch(() => undefined)
+  if (found) return found
+  const { outputFiles, metafile } = await make()
+  const built = { outputFiles: outputFiles.map(({ path, contents }) => ({ path, contents })), metafile }
+  await write(folder, name, serialize(built)).catch(() => undefined)
+  return built
+}
+
+/** Few kinds are in use at a time: minified or not, of the workers or of the API. */
+const KEPT = 8
+
+async function write(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const draft = join(folder, `${name}.${process.pid}.draft`)
+  await writeFile(draft, bytes)
+  await rename(draft, join(folder, name))
+  const names = await readdir(folder)
+  if (names.length <= KEPT) return
+  for (const other of names) if (other !== name) await rm(join(folder, other), { force: true })
+}
