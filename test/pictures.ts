@@ -59,17 +59,12 @@ async function fill(client: Client): Promise<Readonly<Record<string, string>>> {
   await client.until(running, ({ progress }) => (progress?.percent ?? 0) > 2)
   const workflow = (
     await client.post<{ id: string }>('/workflows', {
-      steps: [
-        { name: 'first', type: 'example.add', input: { x: 1, y: 2 } },
-        { name: 'left', after: ['first'], type: 'example.run', input: { name: 'left', seconds: 60 } },
-        {
-          name: 'right',
-          after: ['first'],
-          type: 'example.add',
-          input: { x: { $from: 'first.result' }, y: 1 },
-        },
-        { name: 'last', after: ['left', 'right'], type: 'example.add', input: { x: 1, y: 1 } },
-      ],
+      steps: {
+        first: { type: 'example.add', input: { x: 1, y: 2 } },
+        left: { after: ['first'], type: 'example.run', input: { name: 'left', seconds: 60 } },
+        right: { after: ['first'], type: 'example.add', input: { x: { $from: 'first.result' }, y: 1 } },
+        last: { after: ['left', 'right'], type: 'example.add', input: { x: 1, y: 1 } },
+      },
     })
   ).body.id
   await client.post('/schedules', {

@@ -347,6 +347,35 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
+  it('a form’s fields that are not needed are folded, and one that is yes or no can be chosen', async () => {
+    const { page, faults } = await open()
+    await page.goto(`${base}/submit`)
+    await page.getByLabel('model').fill('stub-0')
+    await page.getByText(/more of its fields: .*share_call/).click()
+    await page.getByLabel('share_call').selectOption('true')
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await page.waitForURL(/\/console\/tasks\/\w+$/)
+    const { body } = await client.get<{ input: unknown }>(`/tasks/${page.url().split('/').at(-1)}`)
+    expect(body.input).toMatchObject({ share_call: true })
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('a mail is shown as one: to whom, about what, and what it says', async () => {
+    const { page, faults } = await open()
+    const { id } = await client.submit({
+      type: 'email.send',
+      input: { to: ['ada@example.com'], subject: 'The report', text: 'first\n\nsecond' },
+    })
+    await client.done(id)
+    await page.goto(`${base}/tasks/${id}`)
+    const mail = page.getByRole('region', { name: 'Result' }).locator('.mail')
+    expect(await mail.locator('dd').allTextContents()).toEqual(['ada@example.com', 'The report'])
+    expect(await mail.locator('.text').textContent()).toBe('first\n\nsecond')
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
   it('the lanes page pauses and redrives in words, and folds what is empty', async () => {
     const { page, faults } = await open()
     await page.goto(`${base}/lanes`)

@@ -120,7 +120,7 @@ export const Json = ({ value, depth = 0 }: { value: unknown; depth?: number }) =
     <details class="json" open={depth < 2 && entries.length <= 50}>
       <summary>
         {Array.isArray(value)
-          ? `${entries.length} items`
+          ? `${entries.length} ${entries.length === 1 ? 'item' : 'items'}`
           : `{ ${entries
               .map(([key]) => key)
               .join(', ')

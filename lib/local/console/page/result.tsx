@@ -41,7 +41,7 @@ export function Result({ task }: { task: Task }) {
     )
   return (
     <>
-      <One value={result} />
+      <One value={result} input={task.input} />
       <p>
         <Copy label="Copy" text={typeof result === 'string' ? result : JSON.stringify(result, null, 2)} />
       </p>
@@ -49,14 +49,14 @@ export function Result({ task }: { task: Task }) {
   )
 }
 
-function One({ value }: { value: unknown }) {
+function One({ value, input }: { value: unknown; input: unknown }) {
   if (typeof value === 'string') {
     if (IMAGE.test(value)) return <img src={value} alt="The result" />
     return <Text text={value} />
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return <Json value={value} />
   const fields = value as Fields
-  if (isEmail(fields)) return <Email mail={fields} />
+  if (isEmail(fields)) return <Email mail={{ ...addressesIn(input), ...fields }} />
   if (typeof fields.text === 'string' && Object.keys(fields).length === 1) return <Text text={fields.text} />
   const pictures = Object.entries(fields).filter(([, item]) => typeof item === 'string' && IMAGE.test(item))
   const file = fileOf(fields)
@@ -110,8 +110,18 @@ function Text({ text }: { text: string }) {
   )
 }
 
-const isEmail = ({ to, subject, html, text, body }: Fields): boolean =>
-  to !== undefined &&
+/** What was sent tells no addresses; what was asked for does. */
+const addressesIn = (input: unknown): Fields => {
+  const { from, to, cc } = (input ?? {}) as Fields
+  return {
+    ...(from ? { from } : {}),
+    ...(to ? { to } : {}),
+    ...(Array.isArray(cc) && cc.length > 0 ? { cc } : {}),
+  }
+}
+
+const isEmail = ({ to, message_id, subject, html, text, body }: Fields): boolean =>
+  (to !== undefined || message_id !== undefined) &&
   typeof subject === 'string' &&
   [html, text, body].some((part) => typeof part === 'string')
 
@@ -120,7 +130,7 @@ function Email({ mail }: { mail: Fields }) {
   return (
     <div class="mail">
       <dl class="facts">
-        {['from', 'to', 'subject'].map((name) =>
+        {['from', 'to', 'cc', 'subject'].map((name) =>
           mail[name] === undefined ? null : (
             <div key={name}>
               <dt>{name}</dt>

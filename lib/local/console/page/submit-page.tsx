@@ -58,6 +58,8 @@ export function SubmitPage() {
   )
   const [chosen, choose] = useState('')
   const [values, setValues] = useState<Values>({})
+  /** Fields that had a value when the form was made: they stand first, also once emptied. */
+  const [shown, setShown] = useState<readonly string[]>([])
   const [problem, setProblem] = useState<Problem>()
   const [isBusy, setBusy] = useState(false)
   const types = data?.types ?? []
@@ -66,7 +68,9 @@ export function SubmitPage() {
     const found = types.find((item) => item.name === name)
     choose(name)
     setProblem(undefined)
-    setValues(toValues(origin ? bodyOf(origin) : { input: found?.examples?.[0] ?? {} }))
+    const given = toValues(origin ? bodyOf(origin) : { input: found?.examples?.[0] ?? {} })
+    setValues(given)
+    setShown(Object.keys(given))
   }
   useEffect(() => {
     const [first] = types
@@ -86,6 +90,8 @@ export function SubmitPage() {
       setBusy(false)
     }
   }
+  const problemAt = (path: string) =>
+    problem?.errors?.find((item) => item.path === path || item.path.startsWith(`${path}.`))?.message
   const field = (path: string, name: string, schema: Schema, isRequired: boolean) => (
     <Field
       key={`${type.name} ${path}`}
@@ -93,11 +99,17 @@ export function SubmitPage() {
       schema={schema}
       isRequired={isRequired}
       value={values[path] ?? ''}
-      error={problem?.errors?.find((item) => item.path === path || item.path.startsWith(`${path}.`))?.message}
+      error={problemAt(path)}
       onChange={(value) => setValues({ ...values, [path]: value })}
     />
   )
   const { properties = {}, required = [] } = type.input_schema
+  const inputs = Object.entries(properties)
+  const isFirst = (name: string) => required.includes(name) || shown.includes(`input.${name}`)
+  const inputOf = ([name, schema]: (typeof inputs)[number]) =>
+    field(`input.${name}`, name, schema, required.includes(name))
+  const further = inputs.filter(([name]) => !isFirst(name))
+  const { model, ...options } = OPTIONS
   return (
     <form class="submit card" onSubmit={(event) => void submit(event)}>
       <h1>{data.origin ? 'Submit again, with changes' : 'Submit a task'}</h1>
@@ -110,12 +122,19 @@ export function SubmitPage() {
         </select>
         <small>{type.summary}</small>
       </label>
-      {Object.entries(properties).map(([name, schema]) =>
-        field(`input.${name}`, name, schema, required.includes(name)),
+      {inputs.filter(([name]) => isFirst(name)).map(inputOf)}
+      {type.uses_model !== false && model && field('model', 'model', model, false)}
+      {further.length > 0 && (
+        <details key={`${type.name} further`} open={further.some(([name]) => problemAt(`input.${name}`))}>
+          <summary>
+            {further.length} more of its fields: {further.map(([name]) => name).join(', ')}
+          </summary>
+          {further.map(inputOf)}
+        </details>
       )}
-      <details open={Object.keys(OPTIONS).some((name) => values[name])}>
-        <summary>More</summary>
-        {Object.entries(OPTIONS).map(([name, schema]) => field(name, name, schema, false))}
+      <details open={Object.keys(options).some((name) => values[name])}>
+        <summary>When and how it runs</summary>
+        {Object.entries(options).map(([name, schema]) => field(name, name, schema, false))}
       </details>
       {problem && <Failure error={problem} />}
       <div class="row end">
@@ -154,7 +173,7 @@ function Field(options: {
       {kind === 'choice' ? (
         <select {...shared}>
           <option value="">{placeholder || '–'}</option>
-          {(schema.enum ?? []).map((item) => (
+          {(schema.enum ?? [true, false]).map((item) => (
             <option key={String(item)}>{String(item)}</option>
           ))}
         </select>
