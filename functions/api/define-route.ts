@@ -165,7 +165,7 @@ export function defineRoute<
             base: request.base,
             receivedAt: request.receivedAt,
             params: (await readParams(params, request)) as Parsed<Params>,
-            query: (await readQuery(query, request)) as Parsed<Query>,
+            query: (await readQuery(query, request, body !== undefined)) as Parsed<Query>,
             headers: (await readHeaders(headers, request)) as Parsed<Headers>,
             body: (await readBody(body, request)) as Body,
           },

@@ -6,14 +6,25 @@ import { withoutNulls } from '../core/domain/without-nulls.ts'
 import type { HttpRequest } from '../hosts/http.ts'
 import type { BodyShape } from './define-route.ts'
 
-const NOTHING = z.strictObject({})
 const ANYTHING = z.object({})
 
 export const readParams = (schema: z.ZodObject | undefined, { parameters }: HttpRequest): Promise<unknown> =>
   check(schema ?? ANYTHING, parameters)
 
 /** @throws RequestError for a field that the route does not know, or that came more than once. */
-export async function readQuery(schema: z.ZodObject | undefined, { query }: HttpRequest): Promise<unknown> {
+export async function readQuery(
+  schema: z.ZodObject | undefined,
+  { query }: HttpRequest,
+  hasBody: boolean,
+): Promise<unknown> {
+  const sent = Object.keys(query)
+  if (!schema && sent.length > 0)
+    throw invalid(
+      sent.slice(0, 20).map((name) => ({
+        path: name.slice(0, 100),
+        message: `is not known: nothing is read from the query here.${hasBody ? ' Send it in the JSON body.' : ''}`,
+      })),
+    )
   const repeated = Object.entries(query).filter(([, values]) => values.length > 1)
   if (repeated.length > 0)
     throw invalid(
@@ -23,7 +34,7 @@ export async function readQuery(schema: z.ZodObject | undefined, { query }: Http
       })),
     )
   return check(
-    schema ?? NOTHING,
+    schema ?? ANYTHING,
     Object.fromEntries(Object.entries(query).map(([name, [value]]) => [name, value])),
   )
 }

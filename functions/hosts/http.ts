@@ -230,7 +230,8 @@ export function readJson(raw: string): unknown {
 
 function parseJson(raw: string): unknown {
   try {
-    return JSON.parse(raw)
+    // PowerShell and other writers of UTF-8 begin with a byte order mark; JSON's standard lets readers ignore it.
+    return JSON.parse(raw.replace(/^\uFEFF/, ''))
   } catch (cause) {
     // V8's message quotes the text around the mistake, which may be a prompt: only the position is passed on.
     const position = /position (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1]

@@ -1,11 +1,12 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
 import { allowedAt } from '../../functions/api/fallback-route.ts'
+import { readQuery } from '../../functions/api/read-request.ts'
 import { isKnown } from '../../functions/api/read-task.ts'
 import { PROBLEM_STATUS, toProblem } from '../../functions/core/adapters/http/problem.ts'
 import { RequestError, UnavailableError } from '../../functions/core/domain/errors.ts'
 import { parseMessage } from '../../functions/core/domain/parse-message.ts'
-import { toRequest } from '../../functions/hosts/http.ts'
+import { type HttpRequest, readJson, toRequest } from '../../functions/hosts/http.ts'
 
 const event = (changes: Partial<APIGatewayProxyEvent>): APIGatewayProxyEvent =>
   ({
@@ -239,5 +240,20 @@ describe('a message', () => {
       JSON.stringify({ ...message, epoch: '1' }),
     ])
       expect(parseMessage(body)).toBeUndefined()
+  })
+})
+
+describe('a request that is right in all but its form', () => {
+  it('a byte order mark before the JSON is no part of it', () => {
+    expect(readJson('\uFEFF{"prompt": "x"}')).toEqual({ prompt: 'x' })
+  })
+
+  it('a field in the query of a route that reads a body is sent there', async () => {
+    const request = { query: { prompt: ['x'] } } as unknown as HttpRequest
+    const told = (hasBody: boolean) => readQuery(undefined, request, hasBody).catch(({ message }) => message)
+    expect(await told(true)).toBe(
+      'prompt is not known: nothing is read from the query here. Send it in the JSON body.',
+    )
+    expect(await told(false)).toBe('prompt is not known: nothing is read from the query here.')
   })
 })

@@ -88,6 +88,9 @@ describe('a submission', () => {
     [{ prompt: 'x', priority: 11 }, { priority: /^must be at most 10\.$/ }],
     [{ prompt: 'x', priority: 1.5 }, { priority: /^must be a whole number\.$/ }],
     [{ prompt: 'x', priorty: 1 }, { priorty: /Nearest: "priority"/ }],
+    [{ prompt: 'x', PRIORITY: 1 }, { PRIORITY: /Nearest: "priority"/ }],
+    // Another word altogether is told what there is, and is not led astray.
+    [{ prompt: 'x', top_p: 1 }, { top_p: /^is not a known field\. Known: prompt, / }],
     [
       { prompt: 'x', temperature: 'hot', tags: 'a' },
       { temperature: /a number/, tags: /a list/ },

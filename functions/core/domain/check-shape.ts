@@ -3,7 +3,7 @@
  * probably meant, and what is missing. The schema is zod's, named here by its shape, so that no package is imported.
  */
 import type { FieldError } from './errors.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestText } from './nearest-name.ts'
 
 export interface RawIssue {
   readonly code?: string
@@ -102,7 +102,7 @@ function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[
 
 export const unknownField = (name: string, known: readonly string[]): string => {
   if (known.length === 0) return 'is not known; there are no fields here.'
-  return `is not a known field. Nearest: "${nearestName(name, known)}". Known: ${known.slice(0, 30).join(', ')}.`
+  return `is not a known field.${nearestText(name, known)} Known: ${known.slice(0, 30).join(', ')}.`
 }
 
 const NOUNS: Readonly<Record<string, string>> = {
@@ -156,8 +156,7 @@ function oneOf(values: readonly unknown[], input: unknown): string {
   const names = values.map((value) => JSON.stringify(value) ?? String(value))
   if (names.length === 1) return `must be ${names[0]}.`
   const texts = values.filter((value) => typeof value === 'string')
-  const nearest =
-    typeof input === 'string' && texts.length > 0 ? ` Nearest: "${nearestName(input, texts)}".` : ''
+  const nearest = typeof input === 'string' && texts.length > 0 ? nearestText(input, texts) : ''
   return `must be one of ${names.slice(0, 40).join(', ')}.${nearest}`
 }
 

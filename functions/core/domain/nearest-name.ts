@@ -3,12 +3,20 @@
  * double, so that "docs" is "documents" and not "demo".
  */
 export function nearestName(word: string, candidates: readonly string[]): string {
-  const asked = word.slice(0, 64)
+  const asked = word.slice(0, 64).toLowerCase()
   const ranked = candidates.map((name) => ({
     name,
-    edits: distance(asked, name) - 2 * commonStart(asked, name),
+    edits: distance(asked, name.toLowerCase()) - 2 * commonStart(asked, name.toLowerCase()),
   }))
   return ranked.sort((left, right) => left.edits - right.edits)[0]?.name ?? ''
+}
+
+/** The nearest, in a sentence of its own; nothing where even that is another word: half of its letters are not those. */
+export function nearestText(word: string, candidates: readonly string[]): string {
+  const name = nearestName(word, candidates)
+  const edits = distance(word.slice(0, 64).toLowerCase(), name.toLowerCase())
+  const isNear = edits <= Math.max(word.length, name.length) / 2 || commonStart(word, name) > 2
+  return isNear ? ` Nearest: "${name}".` : ''
 }
 
 function commonStart(left: string, right: string): number {

@@ -26,7 +26,7 @@ const input = z
   .superRefine(({ text, file: sent }, context) => {
     const file = sent && 'base64' in sent ? sent : undefined
     if ((text === undefined) === (sent === undefined))
-      context.addIssue({ code: 'custom', path: ['text'], message: 'Send either text or file.' })
+      context.addIssue({ code: 'custom', path: ['text'], message: 'or file: send one of them.' })
     if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
     const kind = file && provenKind(Buffer.from(file.base64.slice(0, 2_000), 'base64'))
     if (file?.name?.toLowerCase().endsWith('.xlsx') && kind !== 'zip' && kind !== 'ole')

@@ -37,7 +37,7 @@ const input = z
   })
   .superRefine(({ text, file, extract }, context) => {
     if ((text === undefined) === (file === undefined))
-      context.addIssue({ code: 'custom', path: ['text'], message: 'Send either text or file.' })
+      context.addIssue({ code: 'custom', path: ['text'], message: 'or file: send one of them.' })
     if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
     // A promise only where there is a schema, so that everything else is checked at once.
     return (

@@ -34,7 +34,8 @@ const input = z
   .superRefine((mail, context) => {
     const refuse = (path: string, message: string) =>
       context.addIssue({ code: 'custom', path: [path], message })
-    if (mail.text === undefined && mail.html === undefined) refuse('text', 'Send text, html or both.')
+    if (mail.text === undefined && mail.html === undefined)
+      refuse('text', 'or html is missing; send one or both.')
     if (mail.to.length + mail.cc.length + mail.bcc.length > 50)
       refuse('to', 'has over 50 receivers with cc and bcc')
     for (const field of ['subject', 'text', 'html'] as const) {

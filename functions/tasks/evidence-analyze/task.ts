@@ -17,7 +17,7 @@ const exhibit = z
   })
   .superRefine(({ text, file }, context) => {
     if ((text === undefined) === (file === undefined))
-      context.addIssue({ code: 'custom', path: ['text'], message: 'Send either text or file.' })
+      context.addIssue({ code: 'custom', path: ['text'], message: 'or file: send one of them.' })
     if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
   })
 
