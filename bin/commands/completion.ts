@@ -22,8 +22,12 @@ export interface Words {
   readonly commands: readonly Words[]
 }
 
-/** An option whose values are known: `--lane` and the lanes. */
-type Values = readonly { readonly flags: readonly string[]; readonly values: readonly string[] }[]
+/** An option whose values are known, `--lane` and the lanes, and the commands that have it. */
+type Values = readonly {
+  readonly flags: readonly string[]
+  readonly values: readonly string[]
+  readonly commands: readonly string[]
+}[]
 
 const longFlags = ({ options }: Command) => options.flatMap(({ long }) => (long ? [long] : []))
 
@@ -44,17 +48,22 @@ export function wordsOf(program: Command): readonly Words[] {
 }
 
 function valuesOf(program: Command): Values {
-  const found = new Map<string, { flags: Set<string>; values: Set<string> }>()
-  for (const command of program.commands.flatMap((own) => [own, ...own.commands]))
-    for (const { long, short, argChoices } of command.options) {
+  const found = new Map<string, { flags: Set<string>; values: Set<string>; commands: Set<string> }>()
+  for (const top of program.commands)
+    for (const { long, short, argChoices } of [top, ...top.commands].flatMap(({ options }) => options)) {
       if (!long || !argChoices) continue
-      const entry = found.get(long) ?? { flags: new Set(), values: new Set() }
+      const entry = found.get(long) ?? { flags: new Set(), values: new Set(), commands: new Set() }
       found.set(long, entry)
       entry.flags.add(long)
       if (short) entry.flags.add(short)
+      entry.commands.add(top.name())
       for (const value of argChoices) entry.values.add(value)
     }
-  return [...found.values()].map(({ flags, values }) => ({ flags: [...flags], values: [...values] }))
+  return [...found.values()].map(({ flags, values, commands }) => ({
+    flags: [...flags],
+    values: [...values],
+    commands: [...commands],
+  }))
 }
 
 /** `keys create` with its words, for every command that stands below another. */
@@ -134,6 +143,10 @@ _npx_taskrunner() {
 compdef _npx_taskrunner npx
 `
 
+/** Commands whose arguments may be files; after any other, fish offers none. */
+const TAKES_FILES: readonly string[] = ['submit', 'workflow', 'schedules']
+const files = (command: string): string => (TAKES_FILES.includes(command) ? '' : '-f ')
+
 const fish: Script = (commands, values) => {
   const names = commands.map(({ name }) => name).join(' ')
   const seen = '__fish_seen_subcommand_from'
@@ -142,22 +155,26 @@ const fish: Script = (commands, values) => {
     const self = below ? `${seen} ${name}; and not ${seen} ${below}` : `${seen} ${name}`
     return [
       `complete -c taskrunner -n __fish_use_subcommand -f -a ${name} -d '${does}'`,
-      `complete -c taskrunner -n '${self}' -a '${words.join(' ')}'`,
+      `complete -c taskrunner -n '${self}' ${files(name)}-a '${words.join(' ')}'`,
       `complete -c npx -n '${seen} taskrunner; and not ${seen} ${names}' -f -a ${name} -d '${does}'`,
-      `complete -c npx -n '${seen} taskrunner; and ${self}' -a '${words.join(' ')}'`,
+      `complete -c npx -n '${seen} taskrunner; and ${self}' ${files(name)}-a '${words.join(' ')}'`,
       ...own.flatMap((command) => {
         const both = `${seen} ${name}; and ${seen} ${command.name}`
         return [
-          `complete -c taskrunner -n '${both}' -a '${command.words.join(' ')}'`,
-          `complete -c npx -n '${seen} taskrunner; and ${both}' -a '${command.words.join(' ')}'`,
+          `complete -c taskrunner -n '${both}' ${files(name)}-a '${command.words.join(' ')}'`,
+          `complete -c npx -n '${seen} taskrunner; and ${both}' ${files(name)}-a '${command.words.join(' ')}'`,
         ]
       }),
     ]
   })
-  for (const { flags, values: known } of values) {
+  for (const { flags, values: known, commands: having } of values) {
     const [long = '', short] = flags
+    const where = `${seen} ${having.join(' ')}`
     const option = `-l ${long.replace(/^--/, '')}${short ? ` -s ${short.slice(1)}` : ''} -x -a '${known.join(' ')}'`
-    lines.push(`complete -c taskrunner ${option}`, `complete -c npx -n '${seen} taskrunner' ${option}`)
+    lines.push(
+      `complete -c taskrunner -n '${where}' ${option}`,
+      `complete -c npx -n '${seen} taskrunner; and ${where}' ${option}`,
+    )
   }
   return `complete -c taskrunner -n __fish_use_subcommand -f
 ${lines.join('\n')}

@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forTerminal, oneLine } from '../../bin/cli/screen.ts'
 import { time } from '../../bin/cli/values.ts'
 import { frameOf } from '../../bin/commands/top.ts'
@@ -13,6 +13,51 @@ import { TaskLines } from '../../bin/start/task-lines.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
+
+/** What a shell would offer behind these words. @returns undefined where the machine has no such shell. */
+const OFFERS: Readonly<Record<string, (file: string, words: readonly string[]) => readonly string[]>> = {
+  bash: (file, words) => [
+    '-c',
+    `source ${file}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _${words[0] === 'npx' ? 'npx_' : ''}taskrunner; printf '%s\\n' "\${COMPREPLY[@]}"`,
+  ],
+  zsh: (file, words) => [
+    '-f',
+    '-c',
+    // Its completion system runs within a terminal alone: what it would be told is printed, and filtered here.
+    `compdef() { :; }; source ${file}; compadd() { print -l -- "$@"; }; _describe() { print -l -- "\${(@P)2}"; }; words=(${words.map((word) => `'${word}'`).join(' ')}); CURRENT=${words.length}; _${words[0] === 'npx' ? 'npx_' : ''}taskrunner`,
+  ],
+  fish: (file, words) => ['--no-config', '-c', `source ${file}; complete -C '${words.join(' ')}'`],
+}
+const hasShell = (shell: string) => spawnSync(shell, ['-c', 'exit 0']).status === 0
+
+describe.each(Object.keys(OFFERS))('completion in %s', (shell) => {
+  let folder: string
+  let file: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'completion-'))
+    file = join(folder, 'script')
+    const { stdout } = await run(process.execPath, [join(root, 'bin/taskrunner.ts'), 'completion', shell])
+    await writeFile(file, stdout)
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it.skipIf(!hasShell(shell)).each([
+    [['taskrunner', 'ke'], 'keys'],
+    [['taskrunner', 'keys', 'cr'], 'create'],
+    [['taskrunner', 'keys', 'create', '--exp'], '--expires-in-days'],
+    [['taskrunner', 'list', '--status', 'comp'], 'completed'],
+    [['npx', 'taskr'], 'taskrunner'],
+    [['npx', 'taskrunner', 'redrive', 'ur'], 'urgent'],
+  ])('%s', async (words, offered) => {
+    const { stdout: lines } = await run(shell, [...(OFFERS[shell]?.(file, words) ?? [])])
+    const last = words.at(-1) ?? ''
+    const found = lines
+      .split('\n')
+      .map((line) => line.split(/[\t:]/)[0] ?? '')
+      .filter((word) => word !== '--' && word.startsWith(last))
+    expect(found).toEqual([offered])
+  })
+})
 
 describe('what reaches a terminal', () => {
   const hostile = 'a\u001b[2Jb\u001b]0;title\u0007c\u009bd\u202ee'
