@@ -1,9 +1,9 @@
-import type { Explanation, Json } from '../../lib/client/types.ts'
+import type { Explanation } from '../../lib/client/types.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
-import { facts, oneLine, type Paint, paintStatus, span } from '../cli/screen.ts'
+import { type Schedule, scheduleReasons, scheduleText } from '../cli/schedule-text.ts'
+import { facts, oneLine, type Paint, paintStatus } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
-import { type Schedule, scheduleText } from './schedules.ts'
 
 /** `explain`: which gate holds a task, a schedule or a workflow, and when it can next run. */
 export const addExplain: AddCommand = (program) => {
@@ -53,42 +53,6 @@ async function explainSchedule(session: Session, schedule: Schedule): Promise<vo
   session.show({ schedule, message, last_task: last ?? null }, () =>
     [scheduleText(schedule, Date.now(), session.paint), ...message].join('\n'),
   )
-}
-
-/** What stands between a schedule and its next firing, and what became of the last. */
-export function scheduleReasons(
-  schedule: Schedule,
-  last: Pick<Json<'getTask'>, 'id' | 'status' | 'error'> | undefined,
-  now: number,
-): readonly string[] {
-  const [next] = schedule.next_times
-  const reasons: string[] = []
-  if (schedule.paused)
-    reasons.push(
-      `It is paused: nothing fires until "npx taskrunner schedules resume ${schedule.id}", and times that pass are not made up for.`,
-    )
-  else if (next === undefined) reasons.push('No time is left: it fires never again.')
-  else reasons.push(`It fires next at ${next}, in ${span(Date.parse(next) - now)}.`)
-  if (last) {
-    const why = last.error ? ` (${oneLine(`${last.error.code}: ${last.error.message}`)})` : ''
-    reasons.push(`Its last task, ${last.id}, is ${last.status}${why}.`)
-    const isOpen = ['PENDING', 'PROCESSING', 'RETRYING'].includes(last.status)
-    if (isOpen && next !== undefined && schedule.overlap !== 'allow')
-      reasons.push(
-        schedule.overlap === 'skip'
-          ? 'If that still runs then, the next firing is skipped (overlap skip).'
-          : 'If that still runs then, it is cancelled (overlap cancel_running).',
-      )
-  }
-  if (schedule.last_refused)
-    reasons.push(
-      `The firing of ${schedule.last_refused.planned_at} made no task: ${oneLine(`${schedule.last_refused.code}, ${schedule.last_refused.message}`)}`,
-    )
-  if (schedule.missed_count > 0)
-    reasons.push(
-      `${schedule.missed_count} planned times passed without a task, by outages or limits (missed ${schedule.missed}).`,
-    )
-  return reasons
 }
 
 /** Steps that are told one by one; the others are in the tree. */

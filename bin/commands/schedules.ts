@@ -2,11 +2,9 @@ import type { Command } from 'commander'
 import { newKey } from '../../lib/client/client.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { usageError } from '../cli/failure.ts'
-import { facts, oneLine, type Paint, span, table } from '../cli/screen.ts'
+import { type Schedule, scheduleTable, scheduleText } from '../cli/schedule-text.ts'
 import { type AddCommand, openSession, refuseUnknown } from '../cli/session.ts'
 import { collect, jsonOf, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
-
-export type Schedule = Json<'getSchedule'>
 
 interface Options {
   readonly cron?: string
@@ -174,64 +172,4 @@ function fieldsOf(options: Options) {
     jitter_seconds: options.jitter,
   }
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-}
-
-export const scheduleTable = (schedules: readonly Schedule[], now: number, paint: Paint): string =>
-  schedules.length === 0
-    ? 'No schedules.'
-    : table(
-        ['ID', 'NAME', 'NEXT', 'FIRED', 'WHEN'],
-        schedules.map((schedule) => [
-          schedule.id,
-          oneLine(schedule.name),
-          nextOf(schedule, now),
-          String(schedule.fired),
-          oneLine(schedule.in_words),
-        ]),
-        { paint },
-      )
-
-function nextOf({ paused, next_times: [next] }: Schedule, now: number): string {
-  if (paused) return 'paused'
-  return next === undefined ? 'never again' : `in ${span(Date.parse(next) - now)}`
-}
-
-export function scheduleText(schedule: Schedule, now: number, paint: Paint): string {
-  const { next_times: next, source } = schedule
-  const lines = facts(
-    [
-      ['when', oneLine(schedule.in_words)],
-      ['next', next.length > 0 ? next.join('\n') : undefined],
-      [
-        'rules',
-        `overlap ${schedule.overlap}, missed ${schedule.missed}${schedule.jitter_seconds > 0 ? `, jitter ${schedule.jitter_seconds} s` : ''}`,
-      ],
-      [
-        'fired',
-        `${schedule.fired} times${schedule.missed_count > 0 ? `, ${schedule.missed_count} passed by` : ''}`,
-      ],
-      ['last task', schedule.last_task_id ?? undefined],
-      [
-        'refused',
-        schedule.last_refused
-          ? `the firing of ${schedule.last_refused.planned_at}: ${oneLine(`${schedule.last_refused.code}, ${schedule.last_refused.message}`)}`
-          : undefined,
-      ],
-      ['start', schedule.start_at ?? undefined],
-      ['end', schedule.end_at ?? undefined],
-      ['runs', oneLine(JSON.stringify(schedule.task))],
-      ['from', source === 'stage' ? 'the stage file: change it there and deploy' : undefined],
-    ],
-    paint,
-  )
-  return `${paint('bold', schedule.id)}  ${oneLine(schedule.name)}  ${holdOf(schedule, now)}\n${lines}`
-}
-
-/** What stands between it and its next firing. */
-function holdOf(schedule: Schedule, now: number): string {
-  if (schedule.paused) return `paused; goes on with: npx taskrunner schedules resume ${schedule.id}`
-  const [next] = schedule.next_times
-  return next === undefined
-    ? 'has no time left and fires never again'
-    : `fires in ${span(Date.parse(next) - now)}${schedule.start_at && Date.parse(schedule.start_at) > now ? ', not before its start' : ''}`
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { type Schedule, scheduleReasons, scheduleTable, scheduleText } from '../../bin/cli/schedule-text.ts'
 import { fitting, plain } from '../../bin/cli/screen.ts'
 import { type Workflow, workflowTree } from '../../bin/cli/workflow-text.ts'
-import { scheduleReasons } from '../../bin/commands/explain.ts'
-import { type Schedule, scheduleTable, scheduleText } from '../../bin/commands/schedules.ts'
 
 const NOW = Date.parse('2026-11-25T12:00:00Z')
 const at = (seconds: number) => new Date(NOW + seconds * 1_000).toISOString()

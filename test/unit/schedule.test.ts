@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  checkCron,
-  describeTiming,
-  scheduleTimes,
-} from '../../functions/core/adapters/croner/schedule-times.ts'
+import { checkCron, scheduleTimes } from '../../functions/core/adapters/croner/schedule-times.ts'
+import { describeTiming } from '../../functions/core/adapters/croner/timing-words.ts'
 import { RequestError } from '../../functions/core/domain/errors.ts'
 import {
   firingKey,

@@ -19,8 +19,10 @@ export interface FlowChaosReport {
   readonly status: string
   /** Why it failed, where it did. */
   readonly error: unknown
-  /** Errors of leaves that did not complete, with the history of the first. */
-  readonly failures: readonly unknown[]
+  /** Leaves that did not complete, at each end of the workflow. */
+  readonly failures: readonly Failure[]
+  /** Retries by hand of a workflow whose leaves were given up because three workers died under them, as an operator would. */
+  readonly retries: number
   readonly leaves: number
   readonly completed: number
   /** Tasks of the workflow beyond one for each leaf and one for the join. */
@@ -45,6 +47,13 @@ export const FLOW_ZEROS = [
   'joinedEarly',
   'wrongValues',
 ] as const satisfies readonly (keyof FlowChaosReport)[]
+
+interface Failure {
+  readonly id: string
+  readonly status: string
+  readonly attempts: number
+  readonly code: string | undefined
+}
 
 interface Shown {
   readonly id: string
@@ -114,14 +123,24 @@ export async function runFlowChaos({
       },
     })
     tell?.(`${leaves} leaves, seed ${seed}, workflow ${id}`)
-    let killed = 0
+    const failures: Failure[] = []
+    let [killed, retries] = [0, 0]
     let isHealed = false
     let shown: Shown | undefined
     const end = Date.now() + PATIENCE_MS
     while (Date.now() < end) {
       shown = (await look(client, id)) ?? shown
       const { completed = 0 } = shown?.steps.group?.tasks ?? {}
-      if (shown && shown.status !== 'RUNNING') break
+      if (shown && shown.status !== 'RUNNING') {
+        const ended = shown.status === 'FAILED' ? await failedLeaves(client) : []
+        failures.push(...ended)
+        const areCrashed = ended.length > 0 && ended.every(({ code }) => code === 'worker_crashed')
+        if (!areCrashed || retries === MOST_RETRIES) break
+        retries += 1
+        tell?.(`${ended.length} leaves lost three workers each; retried by hand`)
+        await retryFlow(client, id)
+        continue
+      }
       if (killed < kills && completed >= ((killed + 1) * leaves) / (kills + 1)) {
         killed += 1
         await audit()
@@ -146,10 +165,8 @@ export async function runFlowChaos({
     return {
       status: shown?.status ?? 'unknown',
       error: shown?.error ?? null,
-      failures: leafTasks
-        .filter(({ status }) => status !== 'COMPLETED')
-        .slice(0, 5)
-        .map(({ id, status, attempts, error }) => ({ id, status, attempts, error })),
+      failures,
+      retries,
       leaves: leafTasks.length,
       completed: leafTasks.filter(
         ({ status, result }) => status === 'COMPLETED' && /^echo: leaf \d+$/.test(`${result}`),
@@ -159,10 +176,13 @@ export async function runFlowChaos({
       paidTwice: leafTasks.filter(({ prompt, finished_at }) =>
         server.callsOf(`${prompt}`).some(({ at }) => at > Date.parse(finished_at ?? '')),
       ).length,
-      callsBeyondAttempts: leafTasks.reduce(
-        (sum, { prompt, attempts }) => sum + Math.max(0, server.callsOf(`${prompt}`).length - attempts),
-        0,
-      ),
+      // A retry by hand counts attempts anew.
+      callsBeyondAttempts: leafTasks
+        .filter(({ epoch }) => epoch === 1)
+        .reduce(
+          (sum, { prompt, attempts }) => sum + Math.max(0, server.callsOf(`${prompt}`).length - attempts),
+          0,
+        ),
       joinedEarly: then && Date.parse(then.created_at) >= endedAt ? 0 : 1,
       wrongValues: await wrongValues(client, then),
       faults,
@@ -187,6 +207,24 @@ async function startFlow(client: Client, body: object): Promise<string> {
     if (answer && ![429, 502, 503, 504].includes(answer.status))
       throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`)
     await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+const MOST_RETRIES = 3
+
+async function failedLeaves(client: Client): Promise<readonly Failure[]> {
+  const tasks = await allTasks(client).catch(() => [])
+  return tasks
+    .filter(({ status }) => status === 'FAILED')
+    .map(({ id, status, attempts, error }) => ({ id, status, attempts, code: error?.code }))
+}
+
+/** Refused while the tasks of the epoch that ended are cancelled. */
+async function retryFlow(client: Client, id: string): Promise<void> {
+  for (;;) {
+    const answer = await client.post(`/workflows/${id}/retry`).catch(() => undefined)
+    if (answer?.status === 200) return
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
   }
 }
 
