@@ -356,6 +356,22 @@ describe('alarms', () => {
   })
 })
 
+describe('the console’s log lines', () => {
+  it('are bounded by number and by length, the latest stay', () => {
+    const many = new LogStore()
+    for (let n = 0; n < 60_000; n += 1) many.add('Submit', `line ${n}`)
+    const kept = many.find({ limit: 100_000 })
+    expect(kept.length).toBeGreaterThanOrEqual(20_000)
+    expect(kept.length).toBeLessThanOrEqual(24_000)
+    expect(kept.at(-1)?.text).toBe('line 59999')
+    const long = new LogStore()
+    for (let n = 0; n < 400; n += 1) long.add('Submit', `${n} ${'x'.repeat(256 * 1024)}`)
+    const texts = long.find({ limit: 1_000 }).map(({ text }) => text)
+    expect(texts.reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(40 * 1024 * 1024)
+    expect(texts.at(-1)).toMatch(/^399 /)
+  })
+})
+
 describe('Logs Insights', () => {
   const logs = new LogStore()
   const line = (event: string, fields: object, level = 'INFO') =>

@@ -26,12 +26,18 @@ export interface LogSearch {
 }
 
 const KEPT = 20_000
+/** A function may write a line of 256 kB. */
+const KEPT_CHARACTERS = 32 * 1024 * 1024
 /** Of each file, at a start. */
 const TAIL_BYTES = 512 * 1024
 
+/** What is kept of a line. What it says as an object takes three times the memory of its text, so it is read again when asked for. */
+type Kept = Omit<LogEntry, 'json'> & { readonly isPlatform: boolean }
+
 /** The latest lines of all functions, in memory: for searching, following and Logs Insights. */
 export class LogStore {
-  #entries: LogEntry[] = []
+  #entries: Kept[] = []
+  #characters = 0
   #sequence = 0
 
   add(from: string, line: string, json = toJson(line)): LogEntry {
@@ -40,15 +46,26 @@ export class LogStore {
       sequence: this.#sequence,
       from,
       at: timeOf(json) ?? Date.now(),
-      json,
       text: line,
       summary: summaryOf(json) ?? line,
       isError: /^(WARN|ERROR|FATAL)$/.test(String(json?.level)),
+      // One per invocation, and nobody's words.
+      isPlatform: String(json?.type).startsWith('platform.'),
     }
     this.#entries.push(entry)
+    this.#characters += sizeOf(entry)
     // In one piece now and then: dropping the first of many on every line would copy them all.
-    if (this.#entries.length > KEPT * 1.2) this.#entries = this.#entries.slice(-KEPT)
-    return entry
+    if (this.#entries.length > KEPT * 1.2 || this.#characters > KEPT_CHARACTERS * 1.2) this.#forget()
+    return { ...entry, json }
+  }
+
+  #forget(): void {
+    this.#entries = this.#entries.slice(-KEPT)
+    this.#characters = this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
+    let dropped = 0
+    for (; this.#characters > KEPT_CHARACTERS; dropped += 1)
+      this.#characters -= sizeOf(this.#entries[dropped] as Kept)
+    this.#entries = this.#entries.slice(dropped)
   }
 
   /** Reads the ends of the files that earlier runs have left. */
@@ -73,16 +90,15 @@ export class LogStore {
   }
 
   /** Newest last. */
-  find({ from, text = '', isError, after = 0, limit }: LogSearch): readonly LogEntry[] {
+  find({ from, text = '', isError, after = 0, limit }: LogSearch): readonly Omit<LogEntry, 'json'>[] {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean)
-    const found: LogEntry[] = []
+    const found: Kept[] = []
     for (let index = this.#entries.length - 1; index >= 0 && found.length < limit; index -= 1) {
-      const entry = this.#entries[index] as LogEntry
+      const entry = this.#entries[index] as Kept
       if (entry.sequence <= after) break
       if (from && entry.from !== from) continue
       if (isError && !entry.isError) continue
-      // One per invocation, and nobody's words.
-      if (String(entry.json?.type).startsWith('platform.')) continue
+      if (entry.isPlatform) continue
       const all = words.length > 0 ? `${entry.text}\n${entry.summary}`.toLowerCase() : ''
       if (words.every((word) => all.includes(word))) found.push(entry)
     }
@@ -91,9 +107,12 @@ export class LogStore {
 
   /** Lines of these functions since a time. */
   *since(names: ReadonlySet<string>, from: number): Iterable<LogEntry> {
-    for (const entry of this.#entries) if (names.has(entry.from) && entry.at >= from) yield entry
+    for (const entry of this.#entries)
+      if (names.has(entry.from) && entry.at >= from) yield { ...entry, json: toJson(entry.text) }
   }
 }
+
+const sizeOf = ({ text, summary }: Kept): number => text.length + (summary === text ? 0 : summary.length)
 
 function toJson(line: string): Readonly<Record<string, unknown>> | undefined {
   if (!line.startsWith('{')) return undefined
