@@ -1,7 +1,16 @@
 import { TaskError } from '../../core/kit/index.ts'
 import { Column } from './column.ts'
-import { isNumber } from './columns.ts'
-import { Broken, looksLikeHeader, MAX_COLUMNS, MAX_ROWS, nameColumns, tableEmpty, tooLarge } from './table.ts'
+import { isNumber, toNumber } from './columns.ts'
+import {
+  Broken,
+  looksLikeHeader,
+  looksLikeYears,
+  MAX_COLUMNS,
+  MAX_ROWS,
+  nameColumns,
+  tableEmpty,
+  tooLarge,
+} from './table.ts'
 
 /** Numbers kept for quartiles, outliers, correlations and charts: 128 MB of doubles. */
 const MAX_KEPT = 16_000_000
@@ -9,6 +18,11 @@ const MAX_GROUPS = 100_000
 const MAX_GROUP_CELLS = 2_000_000
 /** Of all different cells; a character may be two bytes. */
 const MAX_CHARACTERS = 30_000_000
+
+interface FirstRow {
+  readonly cells: readonly string[]
+  readonly line: number
+}
 
 export interface Group {
   count: number
@@ -30,6 +44,8 @@ export class Survey {
   readonly #places = new Map<string, number>()
   readonly #maxKept: number
   #hasText = false
+  /** A first row that may be a header of years: the second decides. */
+  #years: FirstRow | undefined
 
   constructor(groupBy?: string, maxKept = MAX_KEPT) {
     this.groupBy = groupBy
@@ -38,14 +54,22 @@ export class Survey {
 
   /** A row of a format that has its columns by their place; the first may be the header. */
   take(cells: readonly string[], line: number): void {
-    if (this.columns.length === 0) {
-      this.hasHeader = looksLikeHeader(cells, isNumber)
-      for (const name of nameColumns(this.hasHeader ? cells : cells.map(() => ''))) this.#add(name)
-      if (this.hasHeader) {
-        this.#hasText = true
-        return
-      }
-    }
+    if (this.columns.length > 0) this.#takeRow(cells, line)
+    else if (this.#years) {
+      this.#begin(this.#years, !looksLikeYears(cells, toNumber))
+      this.#takeRow(cells, line)
+    } else if (looksLikeYears(cells, toNumber)) this.#years = { cells, line }
+    else this.#begin({ cells, line }, looksLikeHeader(cells, isNumber))
+  }
+
+  #begin({ cells, line }: FirstRow, hasHeader: boolean): void {
+    this.hasHeader = hasHeader
+    for (const name of nameColumns(hasHeader ? cells : cells.map(() => ''))) this.#add(name)
+    if (hasHeader) this.#hasText = true
+    else this.#takeRow(cells, line)
+  }
+
+  #takeRow(cells: readonly string[], line: number): void {
     if (cells.length === this.columns.length) this.#row(cells)
     else this.broken.add(line, `has ${cells.length} cells, not ${this.columns.length}`)
   }
@@ -59,6 +83,7 @@ export class Survey {
 
   /** @throws TaskError `table_empty`, `unknown_column`. */
   end(): this {
+    if (this.#years && this.columns.length === 0) this.#begin(this.#years, true)
     if (!this.#hasText) throw tableEmpty()
     if (this.groupBy !== undefined && !this.#places.has(this.groupBy)) {
       const names = this.columns.slice(0, 30).map(({ name }) => name)

@@ -50,6 +50,30 @@ export function nameColumns(cells: readonly string[]): string[] {
   })
 }
 
+/**
+ * A first row of years with a name before them, as statistical offices write it: all numbers are years, one after the other.
+ * A second row of the same kind says that both are data.
+ */
+export function looksLikeYears(
+  first: readonly string[],
+  toNumber: (cell: string) => number | undefined,
+): boolean {
+  const numbers = first.flatMap((cell) => toNumber(cell) ?? [])
+  const names = first.filter((cell) => toNumber(cell) === undefined && cell.trim() !== '')
+  return (
+    numbers.length >= 2 &&
+    names.length >= 1 &&
+    new Set(names).size === names.length &&
+    numbers.every(
+      (year, place) =>
+        Number.isInteger(year) &&
+        year >= 1_500 &&
+        year <= 2_200 &&
+        (place === 0 || year > (numbers[place - 1] as number)),
+    )
+  )
+}
+
 /** A first row is a header when none of it is a number and no name is there twice. */
 export function looksLikeHeader(first: readonly string[], isNumber: (cell: string) => boolean): boolean {
   const filled = first.filter((cell) => cell.trim() !== '')

@@ -90,6 +90,33 @@ describe('a table is read', () => {
     expect([mixed.rows, mixed.broken_rows.count, mixed.columns[1]?.numbers?.max]).toEqual([3, 0, 6])
   })
 
+  it('a header of years is one, and rows that only hold years are none', async () => {
+    const wide = await analyze('country,1990,1991,1992\nAruba,54211,55438,56225\nChad,5,6,7\n')
+    expect([wide.has_header, wide.rows, wide.columns.map(({ name }) => name)]).toEqual([
+      true,
+      2,
+      ['country', '1990', '1991', '1992'],
+    ])
+    const rows = await analyze('Ann,1990,2005\nBo,1991,2003\nCy,1975,1999\n')
+    expect([rows.has_header, rows.rows, rows.columns[1]?.numbers?.min]).toEqual([false, 3, 1975])
+  })
+
+  it.each<[string, string, number | undefined]>([
+    ['$1,234.50|-$3', 'number', 1_234.5],
+    ['12 %|3.5%', 'number', 12],
+    ['1 234,5|7,25', 'number', 1_234.5],
+    ['1\u202f234\u202f567|12', 'integer', 1_234_567],
+    ['31.12.2024|01.02.2023 10:15', 'date', undefined],
+    ['12/31/2024|1/2/2023 3:04 PM', 'date', undefined],
+    ['Jan 5, 2024|12-Mar-2023', 'date', undefined],
+    ['1.2.3.2024|1.2.2023', 'text', undefined],
+    ['45/45/2024|1/1/2023', 'text', undefined],
+    ['$|5', 'text', undefined],
+  ])('cells as offices write them: %s is %s', async (cells, type, max) => {
+    const found = await analyze(`what;other\n${cells.replace('|', ';x\n')};y\n`)
+    expect([found.columns[0]?.type, found.columns[0]?.numbers?.max]).toEqual([type, max])
+  })
+
   it('JSON lines, with other keys and a broken line', async () => {
     const found = await analyze('{"a":1,"b":"x"}\n{"a":2,"c":[1]}\nno\n')
     expect([found.format, found.rows, found.broken_rows.count]).toEqual(['jsonl', 2, 1])
