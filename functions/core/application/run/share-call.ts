@@ -74,7 +74,7 @@ export async function shareCall(
       log('call.unshared', { ...taskFields(task), ...causeFields(error) })
       return { answer: await call() }
     }
-    if (!seen) return { answer: await lead(dependencies, task, key, me, reuseMs, call) }
+    if (!seen) return { answer: await lead(dependencies, { task, key, me, reuseMs }, call) }
     const isUnderWay = seen.keptUntil === undefined
     if (isUnderWay) await untilLeft(dependencies, tenant, key, seen, signal)
     const maxAgeMs = isUnderWay ? SKEW_MS : reuseMs
@@ -90,10 +90,17 @@ export async function shareCall(
 /** The answer first, then the lead is given back: whoever sees it given back finds the answer. */
 async function lead(
   { sharedCalls, payloads, clock, log }: ShareDependencies,
-  task: Task,
-  key: { readonly tenant: string; readonly hash: string },
-  me: CallLeader,
-  reuseMs: number | undefined,
+  {
+    task,
+    key,
+    me,
+    reuseMs,
+  }: {
+    readonly task: Task
+    readonly key: { readonly tenant: string; readonly hash: string }
+    readonly me: CallLeader
+    readonly reuseMs: number | undefined
+  },
   call: () => Promise<ModelAnswer>,
 ): Promise<ModelAnswer> {
   let keptUntil: number | undefined

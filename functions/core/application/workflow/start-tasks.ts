@@ -82,7 +82,7 @@ export async function startTasks(
       until,
       async (index) => {
         try {
-          await startOne(dependencies, workflow, node, index, size, bodyAt(index))
+          await startOne(dependencies, workflow, node, { index, size, body: bodyAt(index) })
         } catch (error) {
           if (!(error instanceof RequestError)) throw error
           // Places come free as others end; the workflow waits for them. Money does not come by waiting.
@@ -144,9 +144,7 @@ async function startOne(
   dependencies: WorkflowDependencies,
   workflow: Workflow,
   node: Started,
-  index: number,
-  size: number,
-  body: TaskBody,
+  { index, size, body }: { readonly index: number; readonly size: number; readonly body: TaskBody },
 ): Promise<void> {
   const { tenant, id, epoch, onFailure } = workflow
   const parent: Parent = {

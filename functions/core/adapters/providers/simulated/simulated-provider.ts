@@ -38,24 +38,19 @@ async function generate(clock: Clock, request: ModelRequest, options: GenerateOp
       retryAfter: retryAfter === undefined ? null : String(retryAfter),
       now: clock.now(),
     })
-  if (!request.model.startsWith('simulated-')) return stream(clock, request, words, limit, WORD_MS, options)
+  const say = (wordMs: number, said: readonly string[] = words.slice(0, limit)) =>
+    stream(clock, request, { said, isCut: said.length < words.length, wordMs }, options)
+  if (!request.model.startsWith('simulated-')) return say(WORD_MS)
   switch (kind) {
     case 'fast':
-      return stream(clock, request, words, limit, 0, options)
+      return say(0)
     case 'slow':
-      return stream(
-        clock,
-        request,
-        words,
-        limit,
-        ((number ?? SLOW_SECONDS) * 1_000) / Math.min(limit, words.length),
-        options,
-      )
+      return say(((number ?? SLOW_SECONDS) * 1_000) / Math.min(limit, words.length))
     case 'fail':
       throw fail(number ?? 500)
     case 'flaky':
       if ((request.attempt ?? 1) <= (number ?? 1)) throw fail(500)
-      return stream(clock, request, words, limit, 0, options)
+      return say(0)
     case '429':
       throw fail(429, number)
     case 'hang':
@@ -65,7 +60,7 @@ async function generate(clock: Clock, request: ModelRequest, options: GenerateOp
     case 'refuse':
       throw refused(NAME)
     case 'cut':
-      await stream(clock, request, words.slice(0, 5), 5, WORD_MS, options)
+      await say(WORD_MS, words.slice(0, 5))
       throw badAnswer(NAME, 'the stream ended early')
     default:
       throw new ProviderError(
@@ -80,12 +75,13 @@ async function generate(clock: Clock, request: ModelRequest, options: GenerateOp
 async function stream(
   clock: Clock,
   request: ModelRequest,
-  words: readonly string[],
-  limit: number,
-  wordMs: number,
+  {
+    said,
+    isCut,
+    wordMs,
+  }: { readonly said: readonly string[]; readonly isCut: boolean; readonly wordMs: number },
   { signal, onDelta }: GenerateOptions,
 ) {
-  const said = words.slice(0, limit)
   for (const word of said) {
     if (wordMs > 0) await clock.sleep(wordMs, signal)
     signal.throwIfAborted()
@@ -100,7 +96,7 @@ async function stream(
       cachedTokens: null,
       reasoningTokens: null,
     },
-    finishReason: said.length < words.length ? ('length' as const) : ('stop' as const),
+    finishReason: isCut ? ('length' as const) : ('stop' as const),
   }
 }
 
