@@ -505,6 +505,34 @@ const SHAPES: readonly Shape[] = [
   ),
   claude(
     said(
+      'an error of a proxy',
+      [{ error: { type: 'invalid_request_error', message: 'prompt is too long: 9 > 8' } }],
+      'context_too_long',
+      1,
+    ),
+  ),
+  claude(failed('an error with status 200', 200, { detail: 'Invalid API key' }, 'provider_unauthorized', 1)),
+  claude(
+    failed(
+      'words in place of an event',
+      200,
+      'event: error\ndata: Your credit balance is too low\n\n',
+      'provider_quota_exhausted',
+      1,
+    ),
+  ),
+  claude(failed('a page', 200, '<html>', 'provider_rejected', 1)),
+  claude(
+    failed(
+      'a whole answer',
+      200,
+      { type: 'message', content: [{ type: 'text', text: 'whole' }], stop_reason: 'end_turn', usage: null },
+      'text: whole',
+      1,
+    ),
+  ),
+  claude(
+    said(
       'a broken piece behind the end',
       [
         { type: 'content_block_delta', delta: { type: 'text_delta', text: 'whole' } },
@@ -740,5 +768,47 @@ describe('a dialect, in words of', () => {
     const found = learn(firstDialect(false), asked, message)
     if (learned) expect(found).toMatchObject(learned)
     else expect(found).toBeUndefined()
+  })
+})
+
+describe('a call in the background that is answered with', () => {
+  it.each<[unknown, number, string]>([
+    [{ error: { message: 'x', code: 'insufficient_quota' } }, 200, 'provider_quota_exhausted'],
+    [{ detail: 'Invalid API key' }, 200, 'provider_unauthorized'],
+    [{ message: 'maximum context length is 4', code: 'x' }, 200, 'context_too_long'],
+    ['<html>', 200, 'provider_rejected'],
+    ['', 200, 'provider_bad_answer'],
+    [
+      { id: 'r', status: 'failed', error: { code: 'invalid_prompt', message: 'was flagged' } },
+      200,
+      'content_refused',
+    ],
+    [{ id: 'r', status: 'exploded' }, 200, 'provider_bad_answer'],
+    [
+      { id: 'r', status: 'incomplete', incomplete_details: { reason: 'content_filter' } },
+      200,
+      'content_refused',
+    ],
+    [{ id: 'r', status: 'completed', output: [{ type: 'function_call' }] }, 200, 'provider_bad_answer'],
+    [{ error: { message: 'slow down' } }, 429, 'provider_rate_limited'],
+  ])('%j, status %i, is %s after one call', async (body, status, code) => {
+    let calls = 0
+    shapes.server.answer = (response) => {
+      calls += 1
+      response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body))
+    }
+    const { background } = createOpenaiProvider(
+      { name: 'openai', key: 'k', baseUrl: shapes.server.url, background: ['*'], pollMs: 10 },
+      Date.now,
+    )
+    const request: ModelRequest = { model: freshModel(), messages: [{ role: 'user', content: 'hi' }] }
+    const end = async () => {
+      const started = await background?.start(request, { signal: AbortSignal.timeout(10_000) })
+      const outcome = await started?.outcome()
+      if (outcome?.kind === 'failed') throw outcome.error
+      return outcome
+    }
+    await expect(end()).rejects.toMatchObject({ code })
+    expect(calls).toBe(1)
   })
 })

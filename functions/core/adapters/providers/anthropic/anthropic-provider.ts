@@ -12,7 +12,7 @@ import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
 import { asProvider, type Failing, post, secretsOf } from '../shared/as-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
-import { readError } from '../shared/read-error.ts'
+import { readError, readErrorText } from '../shared/read-error.ts'
 import { ANTHROPIC_RULES } from './failures.ts'
 
 const ANTHROPIC = 'https://api.anthropic.com'
@@ -113,7 +113,8 @@ const block = z.looseObject({ type: z.string().nullish(), text: z.string().nulli
 const object = z.looseObject({}).catch({})
 const numbers = z.looseObject({}).nullish().catch(undefined)
 const eventSchema = z.looseObject({
-  type: z.string(),
+  // Proxies leave it out of an error.
+  type: z.string().nullish(),
   error: z.unknown().optional(),
   message: z.looseObject({ usage: numbers }).nullish().or(z.string()),
   content_block: block.nullish(),
@@ -125,9 +126,12 @@ const eventSchema = z.looseObject({
 })
 
 function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now }: Failing): boolean {
+  const failed = (read: ReturnType<typeof readError>) =>
+    failedCall({ ...read, provider, usage: answer.usage, now: now() }, rules)
+  if (part.event === 'error' && !part.data.trimStart().startsWith('{')) throw failed(readErrorText(part.data))
   const event = parsePiece(eventSchema, part.data, provider)
-  if (event.type === 'error' || event.error)
-    throw failedCall({ ...readError(event), provider, usage: answer.usage, now: now() }, rules)
+  const isError = part.event === 'error' || event.type === 'error' || (part.isWhole && !event.content)
+  if (isError || event.error) throw failed(readError(event))
   if (typeof event.message === 'object') takeUsage(event.message?.usage, answer)
   takeUsage(event.usage, answer)
   const { delta, content_block: begun } = event

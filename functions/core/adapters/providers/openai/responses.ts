@@ -61,9 +61,11 @@ export const eventSchema = z.union([
     response: response.nullish(),
   }),
   response.transform((whole) => ({ type: 'response', sequence_number: null, delta: null, response: whole })),
-  z
-    .looseObject({ error: z.unknown() })
-    .transform(({ error }) => ({ type: 'error', sequence_number: null, delta: null, response: null, error })),
+  // What is neither is an error, in whatever form a gateway writes it.
+  z.looseObject({ error: z.unknown().optional() }).transform((body) => ({
+    ...{ type: 'error', sequence_number: null, delta: null, response: null },
+    error: body.error ?? body,
+  })),
 ])
 export type Event = z.output<typeof eventSchema>
 
