@@ -202,16 +202,16 @@ export class Alarms extends Construct {
       evaluationPeriods: 1,
       means: 'Attempts lose their tasks to others: work is paid for twice.',
     })
-    // A part that stopped leaves its shards to nobody, and tells of no age of what is due there: it is five rounds of as many as
-    // there are parts. A round that ends late is missing in one window, and may be for four parts at once, or for more twice.
+    // A part that stopped leaves its shards to nobody, and tells of no age of what is due there: each round of all parts counts. A
+    // round that ends late is missing in its period and there in the next one, so that of this many periods one is whole while all run.
     this.#alarm('SweeperSilent', {
       severity: 'urgent',
       metric: metrics.own('Heartbeat', {
         statistic: 'Sum',
-        period: Duration.minutes(5 * sweeper.everyMinutes),
+        period: Duration.minutes(sweeper.everyMinutes),
       }),
-      threshold: 5 * sweeper.parts - 4,
-      evaluationPeriods: sweeper.parts > 4 ? 2 : 1,
+      threshold: sweeper.parts,
+      evaluationPeriods: Math.max(5, sweeper.parts + 1),
       isMissingBad: true,
       isBelow: true,
       means: 'Overdue tasks are not repaired: the sweeper, or one of its parts, does not finish its rounds.',

@@ -50,13 +50,16 @@ export const parts: Check = ({ stateless, observability }) => {
   )
   const [, alarm] =
     ofType(observability, 'AWS::CloudWatch::Alarm').find(([id]) => id.includes('SweeperSilent')) ?? []
-  const { Period, Threshold, ComparisonOperator, TreatMissingData } = alarm?.Properties ?? {}
+  const { Period, Threshold, ComparisonOperator, TreatMissingData, EvaluationPeriods, DatapointsToAlarm } =
+    alarm?.Properties ?? {}
   const minutes = /rate\((\d+) minute/.exec(String(schedules[0]?.[1].Properties.ScheduleExpression))?.[1]
   const rounds = Number(Period) / 60 / Number(minutes)
   const rings = ComparisonOperator === 'LessThanThreshold' && TreatMissingData === 'breaching'
   // What is counted when one of them has stopped, and when all are there.
   const [oneGone, all] = [rounds * (schedules.length - 1), rounds * schedules.length]
-  return rings && oneGone < Number(Threshold) && all > Number(Threshold)
+  // Each may have one round too late for its period, but not in every period.
+  const isPatient = Number(EvaluationPeriods) > schedules.length && DatapointsToAlarm === undefined
+  return rings && isPatient && oneGone < Number(Threshold) && all >= Number(Threshold)
     ? []
     : [`${schedules.length} sweepers, and the alarm rings below ${Threshold} of ${all} rounds`]
 }

@@ -126,6 +126,12 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
+    'a late round of a sweeper rings',
+    spoil('observability', 'AWS::CloudWatch::Alarm', /SweeperSilent/, (p) =>
+      Object.assign(p, { EvaluationPeriods: 1 }),
+    ),
+  ],
+  [
     'a fifth sweeper that nobody counts',
     ({ stateless: resources }) => {
       const [, timer] =
