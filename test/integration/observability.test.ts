@@ -193,15 +193,28 @@ describe('a trace', () => {
 
 describe('metrics', () => {
   let lines: readonly LogLine[]
+  const asText = ({ name, unit }: Pick<MetricDefinition, 'name' | 'unit'>, set: readonly string[]) =>
+    `TaskRunner/local ${name} ${unit} [${[...set].sort().join()}]`
+  /** What says nothing as a zero is in no line's metrics then, but its value is in the line. */
+  const unsentZeros = () =>
+    (METRICS as readonly MetricDefinition[])
+      .filter(({ skipsZero, events, value = '' }) =>
+        lines.some(
+          ({ message }) => skipsZero && events.includes(String(message?.event)) && message?.[value] === 0,
+        ),
+      )
+      .flatMap((metric) => metric.dimensions.map((set) => asText(metric, set)))
   const emitted = () =>
     new Set(
-      lines.flatMap(({ _aws }) =>
-        (_aws?.CloudWatchMetrics ?? []).flatMap(({ Namespace, Dimensions, Metrics }) =>
-          Metrics.flatMap(({ Name, Unit }) =>
-            Dimensions.map((set) => `${Namespace} ${Name} ${Unit} [${[...set].sort().join()}]`),
+      lines
+        .flatMap(({ _aws }) =>
+          (_aws?.CloudWatchMetrics ?? []).flatMap(({ Namespace, Dimensions, Metrics }) =>
+            Metrics.flatMap(({ Name, Unit }) =>
+              Dimensions.map((set) => `${Namespace} ${Name} ${Unit} [${[...set].sort().join()}]`),
+            ),
           ),
-        ),
-      ),
+        )
+        .concat(unsentZeros()),
     )
 
   beforeAll(async () => {
@@ -269,8 +282,8 @@ describe('metrics', () => {
   })
 
   it('are all emitted, in their units and under their dimensions', () => {
-    const promised = (METRICS as readonly MetricDefinition[]).flatMap(({ name, unit, dimensions }) =>
-      dimensions.map((set) => `TaskRunner/local ${name} ${unit} [${[...set].sort().join()}]`),
+    const promised = (METRICS as readonly MetricDefinition[]).flatMap((metric) =>
+      metric.dimensions.map((set) => asText(metric, set)),
     )
     expect(promised.filter((metric) => !emitted().has(metric))).toEqual([])
     expect([...emitted()].filter((metric) => !promised.includes(metric))).toEqual([])
