@@ -13,8 +13,17 @@ const TEXT = /(?:'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)/.source
 const DESCRIBED = new RegExp(`\\.describe\\(\\s*${TEXT},?\\s*\\)`, 'g')
 const MEANS = new RegExp(`^\\s*means:\\s*${TEXT},\\n`, 'gm')
 
+/** The shapes of a route's answers and of a type's output: for the document, for the compiler, and for the worker. */
+const ANSWERS = /^ {2}answers: (?:\w+|\{.*\}|\{\n[\s\S]*?^ {2}\}),\n/gm
+const OUTPUT = /^ {2}output(?:|: [\s\S]*?),\n(?= {2}\w|\}\))/gm
+/** Where a statement of a module begins, as the formatter writes it. */
+const STATEMENT = /^(?=(?:export|const|let|class|function|async|interface|type|import)\b|\/[/*])/m
+
 /** What a task type does, in its declaration; its input alone is checked here, by code that it may import late as well. */
 const RUN = /^ {2}run: [\s\S]*?^\}\)/m
+const withoutRun = (run: string): string =>
+  // Nothing stands behind it: then it goes as a whole.
+  /\n {2}\w/.test(run) ? run.replace(LATE, "import('left-out')") : '})'
 const LATE = /import\('\.[^']+'\)/g
 const LEFT_OUT = join(import.meta.dirname, 'left-out.ts')
 
@@ -67,6 +76,27 @@ function namesInUse(): Names {
 const isAsked = ({ ours, librarys }: Names, name: string, method: string): boolean =>
   ours.has(name) || (!method.includes('this.check(core._') && librarys.has(name))
 
+/** A declaration without what only others read of it; as it was where a property more would go. */
+function declaringLess(text: string): string {
+  const edited = text.replace(ANSWERS, '').replace(OUTPUT, '').replace(RUN, withoutRun)
+  return propertiesOf(text).join() === propertiesOf(edited).join() ? edited : text
+}
+
+const propertiesOf = (text: string): readonly string[] =>
+  [...text.matchAll(/^ {2}(?!(?:answers|output|run)\b)\w+(?=[:(,])/gm)].map(([name]) => name)
+
+/** A schema that nothing reads any more is left out, which a bundler does only where it is told that making one does nothing else. */
+const withPureSchemas = (text: string): string =>
+  text
+    .split(STATEMENT)
+    .map((statement) =>
+      statement.replace(
+        /^((?:export )?const \w+(?:: [^=\n]+)? =\s)(z\b[\s\S]*?)(\s*)$/,
+        '$1/* @__PURE__ */ (() => $2)()$3',
+      ),
+    )
+    .join('')
+
 /** A shape whose keys are constants looks to a bundler as if making it did something; then it keeps all of a service's. */
 function withPlainKeys(text: string): string {
   const constants = new Map(
@@ -98,7 +128,7 @@ export function leanPlugin(): Plugin {
         onLoad({ filter }, async ({ path }) => ({ contents: edit(await readFile(path, 'utf8')), loader }))
       change(
         /\/functions\/(?:api|tasks|core\/kit)\/.*\.ts$/,
-        (text) => text.replace(DESCRIBED, '').replace(RUN, (run) => run.replace(LATE, "import('left-out')")),
+        (text) => withPureSchemas(declaringLess(text.replace(DESCRIBED, ''))),
         'ts',
       )
       change(/\/functions\/metrics\.ts$/, (text) => text.replace(MEANS, ''), 'ts')
