@@ -25,6 +25,23 @@ const caller = (...scopes: Exclude<Scope, 'open'>[]) => ({
 const namesFor = (...scopes: Exclude<Scope, 'open'>[]) =>
   tools.listTools(caller(...scopes)).map(({ name }) => name)
 
+describe('the requests that a message is', () => {
+  const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
+  const of = (message: unknown) => tools.requestsIn(JSON.stringify(message))
+
+  it('are one, none for a submit, and as many as a list has', () => {
+    expect([of(call('get_task')), of({ method: 'tools/list' }), of(null), of([]), of(7)]).toEqual([
+      1, 1, 1, 1, 1,
+    ])
+    expect([of(call('example.add')), of(call('example_add'))]).toEqual([0, 0])
+    expect(of([call('get_task'), call('example.add'), call('nothing'), null])).toBe(3)
+    expect(of(Array.from({ length: 100 }, () => call('list_tasks')))).toBe(100)
+    // Refused as a whole, before any of it is called.
+    expect(of(Array.from({ length: 60_000 }, () => call('list_tasks')))).toBe(1)
+    expect(tools.requestsIn('{')).toBe(1)
+  })
+})
+
 describe('the tools of an agent', () => {
   it('are those that its key may use', () => {
     const reads = namesFor('tasks:read')

@@ -64,14 +64,27 @@ const routeTool = ({ route, input }: RouteTool): Tool => ({
 const typeOf = (tool: unknown): ManifestEntry | undefined =>
   offered.find(({ name }) => name === tool || plain(name) === tool)
 
-/** Whether a message calls a type's tool and nothing else: its request is counted with the task that it submits. */
-export function isSubmit(text: string): boolean {
+/** The SDK's own bound of a list. */
+const MOST_MESSAGES = 100
+
+/**
+ * How many requests a message is: revisions before 2026-07-28 let a hundred calls come as one list. A call of a type's tool
+ * is counted with the task that it submits.
+ */
+export function requestsIn(text: string): number {
   try {
-    const { method, params } = JSON.parse(text) as { method?: unknown; params?: { name?: unknown } }
-    return method === 'tools/call' && typeOf(params?.name) !== undefined
+    const messages = [JSON.parse(text)].flat() as readonly unknown[]
+    // What the SDK refuses is one request.
+    if (messages.length === 0 || messages.length > MOST_MESSAGES) return 1
+    return messages.filter((message) => !isSubmit(message)).length
   } catch {
-    return false
+    return 1
   }
+}
+
+function isSubmit(message: unknown): boolean {
+  const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } | null }
+  return method === 'tools/call' && typeOf(params?.name) !== undefined
 }
 
 /**

@@ -5,7 +5,7 @@ import { openRequestLimit } from '../../../hosts/requests.ts'
 import { defineRoute } from '../../define-route.ts'
 import { answerMessage } from '../../mcp/answer.ts'
 import { callHeaders, readMessage } from '../../mcp/message.ts'
-import { isSubmit } from '../../mcp/tools.ts'
+import { requestsIn } from '../../mcp/tools.ts'
 
 const message = z
   .looseObject({
@@ -50,7 +50,7 @@ export const callMcpRoute = defineRoute({
   },
   handle: async ({ principal, base, receivedAt, headers, body }, needs) => {
     const { 'Idempotency-Key': idempotencyKey, traceparent, ...rest } = headers
-    if (!isSubmit(body)) await needs.count(principal.tenant)
+    for (let calls = requestsIn(body); calls > 0; calls -= 1) await needs.count(principal.tenant)
     const caller = { principal, base, receivedAt, idempotencyKey, traceparent }
     const given = Object.entries(rest).filter((entry): entry is [string, string] => entry[1] !== undefined)
     const { status, contentType, text } = await answerMessage(caller, needs, {
