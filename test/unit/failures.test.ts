@@ -98,6 +98,13 @@ describe('a failed call to AWS', () => {
     expect(codeOf(awsError('NoSuchBucket', 404), true)).toBe('misconfigured')
   })
 
+  it('an object whose key was taken away is missing, and cannot be written', () => {
+    for (const name of ['KMS.DisabledException', 'KMS.KMSInvalidStateException', 'KMS.NotFoundException']) {
+      expect([name, codeOf(awsError(name, 400), true)]).toEqual([name, 'missing'])
+      expect([name, codeOf(awsError(name, 400))]).toEqual([name, 'misconfigured'])
+    }
+  })
+
   it('an error of the product stays what it is', () => {
     const own = new ConflictError('lease_lost')
     expect(toPortError(own, { service: 'The table', what: 'read' })).toBe(own)

@@ -62,7 +62,7 @@ export function toPortError(cause: unknown, { service, what, written, isObjectRe
   if (cause instanceof TaskRunnerError) return cause
   const name = cause instanceof Error ? cause.name : 'unknown'
   const kind = kindOf(cause)
-  if (kind === 'missing' || (isObjectRead && kind === 'misconfigured' && isForbidden(cause)))
+  if (kind === 'missing' || (isObjectRead && kind === 'misconfigured' && isOutOfReach(cause)))
     return new MissingError(
       kind === 'missing'
         ? `${service} does not have it (${what}).`
@@ -82,7 +82,9 @@ export function toPortError(cause: unknown, { service, what, written, isObjectRe
   return new UnavailableError(`${service} did not answer (${what}).`, { cause })
 }
 
-const isForbidden = (cause: unknown): boolean =>
+/** A tenant that takes its key of KMS away has deleted what is under it. */
+const isOutOfReach = (cause: unknown): boolean =>
+  /^KMS/i.test((cause as Error).name) ||
   (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 403
 
 /** The first field with a value that no row can hold; the largest one where each could stand alone. */
