@@ -89,7 +89,8 @@ function likely({ queue, estimated_cost_usd }: Task, now: number): string | unde
     position === null ? undefined : `about ${position} before it`,
     start ? `starts ${between(start)}` : (HELD[queue.gate] ?? 'it is not known when it starts'),
     finish ? `ends ${between(finish)}` : undefined,
-    estimated_cost_usd
+    // A model that costs nothing, as the simulated one.
+    estimated_cost_usd && estimated_cost_usd.high > 0
       ? `costs ${dollars(estimated_cost_usd.low)} to ${dollars(estimated_cost_usd.high)}`
       : undefined,
   ]

@@ -58,10 +58,12 @@ export const secrets = new SecretValues()
 
 /** Built with the first line, so that a declaration can be read where no stage is. */
 let written: Log | undefined
-export const log: Log = (event, fields) => {
+/** Who wraps the console builds it before: else its own lines would be wrapped as well. */
+export function buildLog(): Log {
   written ??= createLog(readConfig([ENV.stage]).STAGE, secrets.maskAll)
-  written(event, fields)
+  return written
 }
+export const log: Log = (event, fields) => buildLog()(event, fields)
 export const ids = createIds(systemClock.now)
 scaleTiming(readConfig([ENV.timingScale]).TIMING_SCALE)
 

@@ -23,6 +23,7 @@ import { believe } from './believe.ts'
 import { functionMemoryMb } from './config.ts'
 import { openFollowUps } from './follow-ups.ts'
 import {
+  buildLog,
   clock,
   ids,
   log,
@@ -155,7 +156,7 @@ export function openWorker(): RunDependencies {
     lastWatermarkAt: new Map(),
     clock,
     ids,
-    log,
+    log: buildLog(),
     inTaskScope: openTaskConsole(secrets.maskAll),
   }
 }

@@ -178,7 +178,10 @@ describe('who works on a task type with npm run dev', () => {
   it('lines of the console carry the task’s id, formatted as Node does it, with their level', async () => {
     const { id } = await finish('answer')
     const logged = await logsOf(id)
-    expect(logged).toContain('from the context')
+    // A line of its own, not one in another.
+    expect(logged).toMatch(/INFO.*from the context.*step=1/)
+    expect(output).toContain('│ from the context step=1')
+    expect(logged + output).not.toContain("event: 'task.log'")
     expect(logged).toContain('x is 4')
     expect(logged).toContain('object { a: 1 }')
     expect(logged).toMatch(/WARN.*warned/)
