@@ -81,6 +81,18 @@ describe('the console’s list of tasks', () => {
     hear('b')
     expect(await known()).toEqual(['c', 'b', 'a'])
   })
+
+  it('tells an input in words, and finds a task by them', async () => {
+    const input = { name: 'A long one', seconds: 120, to: ['a@example.com'], cc: [], note: '' }
+    const row = { id: 'a', type: 'x', status: 'PENDING', input, tags: [], created_at: 'a' }
+    const answer = (path: string) => (path.includes('?') ? { tasks: [row], next_cursor: null } : row)
+    const index = new TaskIndex((async (path) => answer(path)) as Ask)
+    const find = (text: string) =>
+      index.find({ status: [], sort: 'created', isDescending: true, limit: 9, text })
+    const said = 'name: A long one, seconds: 120, to: ["a@example.com"]'
+    expect((await find('long a@example')).rows.map(({ prompt }) => prompt)).toEqual([said])
+    expect((await find('note')).total).toBe(0)
+  })
 })
 
 describe('the console’s metrics', () => {

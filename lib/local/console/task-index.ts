@@ -180,7 +180,7 @@ export class TaskIndex {
   }
 
   #keep(row: TaskRow): void {
-    const said = row.prompt ?? (row.input === null ? '' : JSON.stringify(row.input))
+    const said = row.prompt ?? inputInWords(row.input)
     // What is searched for stays whole up to a point, what is shown is its beginning.
     const { error, tags } = row
     const words = [row.id, said.slice(0, 2_000), error?.code, error?.message, row.type, ...tags].join('\n')
@@ -279,4 +279,14 @@ function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuestion
       left.key < right.key ? -sign : left.key > right.key ? sign : right.index - left.index,
     )
     .map(({ row }) => row)
+}
+
+/** `name: A long one, seconds: 120`; what is empty says nothing. */
+function inputInWords(input: unknown): string {
+  if (input === null || input === undefined) return ''
+  if (typeof input !== 'object' || Array.isArray(input)) return JSON.stringify(input)
+  return Object.entries(input)
+    .filter(([, value]) => value !== null && value !== '' && !(Array.isArray(value) && value.length === 0))
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ')
 }
