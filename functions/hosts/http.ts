@@ -257,7 +257,7 @@ function refuseInexact(raw: string): void {
   // The third parameter is in the standard and in Node; the language's types lag behind.
   const reviver = (_: string, value: unknown, { source }: { readonly source?: string } = {}) =>
     typeof value === 'number' &&
-    (!Number.isFinite(value) || (/^-?\d+$/.test(source ?? '') && !Number.isSafeInteger(value)))
+    (!Number.isFinite(value) || (/^-?\d+(\.0+)?$/.test(source ?? '') && !Number.isSafeInteger(value)))
       ? inexact
       : value
   const marked: unknown = JSON.parse(raw, reviver as (key: string, value: unknown) => unknown)

@@ -106,10 +106,11 @@ describe('the body of a request', () => {
   })
 
   it('whole numbers that JSON would round are refused by path, others pass', () => {
-    const body = '{"input":{"ids":[1,9007199254740993],"n":-12345678901234567890}}'
+    const body = '{"input":{"ids":[1,9007199254740993],"n":-12345678901234567890,"f":9007199254740993.00}}'
     expect(refused(() => toRequest(event({ body })).json()).errors.map(({ path }) => path)).toEqual([
       'input.ids.1',
       'input.n',
+      'input.f',
     ])
     const beyond = '{"a":[1e400],"b":-1E+309,"c":1e-400}'
     expect(refused(() => toRequest(event({ body: beyond })).json()).errors.map(({ path }) => path)).toEqual([
