@@ -3,6 +3,7 @@ import { Column } from './column.ts'
 import { isNumber, toNumber } from './columns.ts'
 import {
   Broken,
+  damaged,
   looksLikeHeader,
   looksLikeYears,
   MAX_COLUMNS,
@@ -84,6 +85,9 @@ export class Survey {
   /** @throws TaskError `table_empty`, `unknown_column`. */
   end(): this {
     if (this.#years && this.columns.length === 0) this.#begin(this.#years, true)
+    const [broken] = this.broken.examples
+    if (!this.#hasText && broken)
+      throw damaged(`No row can be read; line ${broken.line} ${broken.problem}, and so on.`)
     if (!this.#hasText) throw tableEmpty()
     if (this.groupBy !== undefined && !this.#places.has(this.groupBy)) {
       const names = this.columns.slice(0, 30).map(({ name }) => name)

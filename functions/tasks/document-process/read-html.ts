@@ -110,7 +110,7 @@ export async function readHtml(
   return { text: pieces.join(''), headings }
 }
 
-/** The encoding that a page says of itself, where browsers look for it. */
+/** The encoding that a page says of itself, where browsers look for it; one that could be read so far is no UTF-16. */
 export function declaredIn(bytes: Uint8Array): string | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(1_024, bytes.byteLength)).toString(
     'latin1',
@@ -118,5 +118,5 @@ export function declaredIn(bytes: Uint8Array): string | undefined {
   return /<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w-]+)/i
     .exec(head)
     ?.slice(1)
-    .find(Boolean)
+    .find((name) => name && !/^utf-?16/i.test(name))
 }

@@ -227,6 +227,7 @@ describe('a table that is refused, with a code of its own', () => {
   it.each<[string, string, Buffer | string, string?]>([
     ['a line without end', 'table_damaged', `a,b\n${'x'.repeat(4_000_000)}`],
     ['nothing but blanks', 'table_empty', ' \n \n'],
+    ['one object of JSON over many lines', 'table_damaged', '{\n"a": 1,\n"b": 2\n}\n'],
     ['one list of JSON', 'table_unsupported', '[\n{"a":1},\n{"a":2}]'],
     ['a web page', 'table_unsupported', '<!doctype html><table><tr><td>1,2</td></tr></table>'],
     ['an SVG with a script', 'table_unsupported', '\n<svg><script>alert(1)</script></svg>'],

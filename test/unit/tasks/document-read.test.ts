@@ -151,6 +151,8 @@ describe('a document is read by its bytes', () => {
       encoding: 'windows-1251',
       text: expect.stringContaining('море'),
     })
+    const liar = Buffer.from(page.toString('latin1').replace('windows-1251', 'utf-16'), 'latin1')
+    expect((await read(liar)).encoding).not.toMatch(/utf-16/)
   })
 
   it('UTF-8 with a broken byte stays UTF-8, and what comes late counts', async () => {
