@@ -4,6 +4,7 @@ import { limitsOf } from '../lib/costs/capacity.ts'
 import {
   cheapest,
   estimate,
+  freeTierOf,
   laneRate,
   SECONDS_PER_MONTH,
   totalOf,
@@ -71,6 +72,9 @@ function run(): void {
       `\nCheapest for this load: ${best.usdPerMonth.toFixed(2)} (${(best.usdPerMonth / millions).toFixed(2)} a million) with lanes.ai.memoryMb ${memoryMb} and maxConcurrency ${maxConcurrency}`,
     )
   }
+  const cheap = estimate(best.stage, load)
+  const [asSet, atBest] = [lines, cheap].map((each) => (totalOf(each) - freeTierOf(each)).toFixed(2))
+  console.log(`In an account that runs nothing else, less its free tiers: ${asSet}, cheapest ${atBest}`)
   const { usd: waitUsd, basis: waitBasis } = waitingOf(stage)
   console.log(`\nA call that waits costs ${(waitUsd * 1e6).toFixed(2)} for a million seconds: ${waitBasis}`)
   const { usd: watchUsd, basis: watchBasis } = watchingOf(stage)

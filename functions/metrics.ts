@@ -56,17 +56,11 @@ export const METRICS = [
       'From when the gateway has a submit to when its message is sent, cold starts included; not what a caller waits for then.',
   }),
   define({
-    name: 'Started',
-    unit: 'Count',
-    events: ['task.claimed'],
-    dimensions: [['Lane']],
-    means: 'Attempts begun.',
-  }),
-  define({
     name: 'Completed',
     unit: 'Count',
     events: ['task.completed'],
-    dimensions: [[], ['Lane']],
+    // By lane, as many as there are samples of `RunTime`.
+    dimensions: [[]],
     means: 'Tasks that ended with a result.',
   }),
   define({
@@ -160,7 +154,7 @@ export const METRICS = [
     events: ['task.claimed'],
     value: 'waited_ms',
     dimensions: [[], ['Lane']],
-    means: 'From when a task could start to when an attempt of it did.',
+    means: 'From when a task could start to when an attempt of it did; each sample is an attempt begun.',
   }),
   define({
     name: 'RunTime',

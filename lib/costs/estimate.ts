@@ -205,6 +205,21 @@ export function watchingOf(stage: StageSettings): { readonly usd: number; readon
 export const totalOf = (lines: readonly CostLine[]): number =>
   lines.reduce((sum, { usdPerMonth }) => sum + usdPerMonth, 0)
 
+/** What an account that runs nothing else does not pay, each month and without end, by the lines that it is taken from. */
+const FREE_TIERS: readonly { readonly of: readonly string[]; readonly usd: number }[] = [
+  { of: ['API functions', 'Workers'], usd: 400_000 * PRICES.lambdaGbSecond + 1e6 * PRICES.lambdaRequest },
+  { of: ['SQS', 'Idle pollers'], usd: 1e6 * PRICES.sqsRequest },
+  { of: ['Logs'], usd: 5 * PRICES.logsGb },
+  { of: ['Metrics'], usd: 10 * PRICES.metric },
+  { of: ['Dashboards and alarms'], usd: 10 * PRICES.alarm },
+]
+
+export const freeTierOf = (lines: readonly CostLine[]): number =>
+  FREE_TIERS.reduce(
+    (sum, { of, usd }) => sum + Math.min(usd, totalOf(lines.filter(({ name }) => of.includes(name)))),
+    0,
+  )
+
 /** Of a lane's slots, what may be busy for long: the rest is for what comes in bursts, and for workers near their end. */
 const MOST_BUSY = 0.9
 

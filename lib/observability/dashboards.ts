@@ -18,6 +18,8 @@ export interface DashboardsProps extends Watched {
 type Query = (typeof QUERIES)[keyof typeof QUERIES]
 
 const SUM = { statistic: 'Sum', period: MINUTE }
+/** How many values there were: a metric of its own for that would cost like any other. */
+const SAMPLES = { statistic: 'SampleCount', period: MINUTE }
 const MAXIMUM = { statistic: 'Maximum', period: MINUTE }
 const PERCENTILES = ['p50', 'p95', 'p99'] as const
 
@@ -219,21 +221,13 @@ export class Dashboards extends Construct {
     return this.#props.lanes.flatMap((lane) => {
       const by = { Lane: lane.name }
       const counted = (
-        [
-          'Submitted',
-          'Completed',
-          'Failed',
-          'Retried',
-          'Parked',
-          'Cancelled',
-          'Expired',
-          'DeadLettered',
-        ] as const
+        ['Submitted', 'Failed', 'Retried', 'Parked', 'Cancelled', 'Expired', 'DeadLettered'] as const
       ).map((name) => metrics.own(name, { ...SUM, by, label: name }))
+      const completed = metrics.own('RunTime', { ...SAMPLES, by, label: 'Completed' })
       return [
         [text(`## Lane ${lane.name}`, 24, 1)],
         [
-          graph('Tasks a minute', counted, undefined, 8),
+          graph('Tasks a minute', [...counted, completed], undefined, 8),
           graph(
             'Length of an attempt, ms',
             PERCENTILES.map((statistic) => metrics.own('RunTime', { statistic, by, label: statistic })),
@@ -267,7 +261,7 @@ export class Dashboards extends Construct {
           graph(
             'Worker',
             [
-              metrics.own('Started', { ...SUM, by, label: 'attempts' }),
+              metrics.own('QueueWait', { ...SAMPLES, by, label: 'attempts' }),
               lane.worker.metricInvocations({ ...SUM, label: 'invocations' }),
               lane.worker.metricErrors({ ...SUM, label: 'errors' }),
               metrics.own('BatchFill', {

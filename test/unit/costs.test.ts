@@ -7,6 +7,7 @@ import {
   cheapest,
   combinationsOf,
   estimate,
+  freeTierOf,
   laneRate,
   metricCount,
   SECONDS_PER_MONTH,
@@ -84,6 +85,15 @@ describe('what a month costs', () => {
     expect(others.reduce((sum, [, usd]) => sum + usd, 0)).toBe(0)
   })
 
+  it('free tiers take from a line what it has, and no more', () => {
+    const of = (tasksPerMonth: number) =>
+      freeTierOf(estimate(loadStage('prod'), { tasksPerMonth, seconds: 10 }))
+    // 400,000 GB-seconds and a million calls of Lambda, a million of SQS, 5 GB of logs, ten metrics, ten alarms.
+    expect(of(1e6)).toBeCloseTo(5.53 + 0.4 + 2.5 + 3 + 1, 2)
+    expect(of(1e8)).toBe(of(1e7))
+    expect(of(1)).toBeCloseTo(0.4 + 3 + 1, 2)
+  })
+
   it('a lane keeps up with nine tenths of what its slots hold', () => {
     const { ai } = loadStage('prod').lanes
     expect(laneRate(ai, 10)).toBe(18)
@@ -114,6 +124,9 @@ describe('what a month costs', () => {
     expect(stdout).toContain('Stage staging: 2,000,000 tasks of 10 s (0.76 a second)')
     expect(stdout).toMatch(/^API Gateway +21\.00 +10\.50 +3 requests a task$/m)
     expect(stdout).toMatch(/^Cheapest for this load: [\d.]+ /m)
+    expect(stdout).toMatch(
+      /^In an account that runs nothing else, less its free tiers: [\d.]+, cheapest [\d.]+$/m,
+    )
     expect(stdout).toMatch(/^Lane ai +18\.0 /m)
     await expect(cost('--seconds', 'many')).rejects.toMatchObject({
       code: 2,

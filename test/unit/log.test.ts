@@ -27,19 +27,17 @@ it.each([
 })
 
 it('a line says once by which dimensions its metrics are kept, and leaves out a zero that says nothing', () => {
-  const ended = toEmbeddedMetrics(
+  const answered = toEmbeddedMetrics(
     'TaskRunner/test',
-    'task.completed',
-    { lane: 'ai', run_ms: 10, total_ms: 20 },
+    'model.answered',
+    { provider: 'openai', output_tokens: 5, cost_usd: 0.1 },
     0,
   )
-  expect(ended).toMatchObject({ Lane: 'ai', Completed: 1, RunTime: 10, EndToEnd: 20 })
-  const { CloudWatchMetrics: kept } = (
-    ended as { _aws: { CloudWatchMetrics: { Metrics: { Name: string }[] }[] } }
-  )._aws
-  expect(kept.map(({ Metrics }) => Metrics.map(({ Name }) => Name))).toEqual([
-    ['Completed', 'EndToEnd'],
-    ['RunTime'],
+  expect(answered).toMatchObject({ Provider: 'openai', ModelCalls: 1, OutputTokens: 5, Cost: 0.1 })
+  const { _aws } = answered as { _aws: { CloudWatchMetrics: { Metrics: { Name: string }[] }[] } }
+  expect(_aws.CloudWatchMetrics.map(({ Metrics }) => Metrics.map(({ Name }) => Name))).toEqual([
+    ['ModelCalls', 'OutputTokens'],
+    ['Cost'],
   ])
   const swept = { resent: 0, taken_over: 2 }
   const round = toEmbeddedMetrics('TaskRunner/test', 'sweep.finished', swept, 0)
