@@ -40,3 +40,16 @@ describe('a queued task that is overdue', () => {
     expect(held.message).toContain('one of the 3 that are being worked on or come back by themselves')
   })
 })
+
+describe('a task that failed', () => {
+  it.each([
+    ['content_refused', 'The same input meets the same refusal: submit it changed.'],
+    ['provider_unavailable', 'runs it again'],
+  ])('with %s is told the way that helps', async (code, way) => {
+    const error = { code, message: 'Said so.', retryable: false }
+    const changes = { status: 'FAILED', attempt: 1, finishedAt: NOW, error } as const
+    const { message } = await explain(changes, { visible: 0, inFlight: 0 })
+    expect(message).toContain(way)
+    expect(/redrive/.test(message)).toBe(code !== 'content_refused')
+  })
+})

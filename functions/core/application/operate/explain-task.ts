@@ -130,12 +130,20 @@ function originOf({ firing, parent, status }: Task): string {
   return ` It is ${place} "${parent.node}" of the workflow ${parent.workflow}. ${rest}`
 }
 
+/** Asked again for the same, a provider refuses again. */
+const REFUSALS: readonly string[] = ['content_refused', 'provider_rejected']
+
+const wayOn = ({ id, lane, error }: Task): string =>
+  REFUSALS.includes(error?.code ?? '')
+    ? 'The same input meets the same refusal: submit it changed.'
+    : `POST /tasks/${id}/retry runs it again, POST /queues/${lane}/redrive many at once.`
+
 function finished(task: Task): string {
   switch (task.status) {
     case 'COMPLETED':
       return `It completed at ${iso(task.finishedAt)}, in attempt ${task.attempt}.`
     case 'FAILED':
-      return `It failed at ${iso(task.finishedAt)} after ${count(task.attempt, 'attempt')}: ${task.error?.code}, ${task.error?.message} POST /tasks/${task.id}/retry runs it again, POST /queues/${task.lane}/redrive many at once.`
+      return `It failed at ${iso(task.finishedAt)} after ${count(task.attempt, 'attempt')}: ${task.error?.code}, ${task.error?.message} ${wayOn(task)}`
     case 'EXPIRED':
       return `Its start deadline, ${iso(task.expiresAt)}, passed before a worker took it. POST /tasks/${task.id}/retry runs it without the deadline.`
     default:
