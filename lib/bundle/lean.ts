@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { Plugin } from 'esbuild'
 
 const SOURCES = join(import.meta.dirname, '../../functions')
-const ZOD = join(import.meta.dirname, '../../node_modules/zod/v4')
 
 /** One text literal, as the formatter writes it. */
 const TEXT = /(?:'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)/.source
@@ -30,8 +29,6 @@ const LEFT_OUT = join(import.meta.dirname, 'left-out.ts')
 /** JSON Schemas are written when the document is made, and by a worker when it asks a model; both have the whole library. */
 const JSON_SCHEMA_LINE = /^\s*inst\._zod\.processJSONSchema = .*;$/gm
 const JSON_SCHEMA_CALL = /create(?:Standard|To)JSONSchemaMethod\(this, (?:"\w+"|\{\})\)(?:\(params\))?/g
-/** A method of a schema, as `email` or `readonly`; each may bring a class, a check and a pattern. */
-const METHOD = /^ {4}(?:async )?(\w+)\([^\n]*\) \{\n(?: {8}[^\n]*\n)*? {4}\},\n/gm
 /** A function's settings are in its environment: it has no home with files of profiles, and no machine's metadata to ask. */
 const NEVER_ON_LAMBDA: readonly (readonly [RegExp, string])[] = [
   [
@@ -42,39 +39,15 @@ const NEVER_ON_LAMBDA: readonly (readonly [RegExp, string])[] = [
 ]
 const ERROR_LINE = /^\w+_registry\.registerError\(\w+\$, (\w+)\);$/gm
 
-interface Names {
-  /** Behind a dot, in our sources. */
-  readonly ours: ReadonlySet<string>
-  /** Behind a dot, in the library's. */
-  readonly librarys: ReadonlySet<string>
-  /** From a package of AWS, in our sources. */
-  readonly imported: ReadonlySet<string>
-}
-const textOf = (folder: string, named: RegExp): string =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((path) => join(folder, path))
-    .filter((path) => named.test(path))
-    .map((path) => readFileSync(path, 'utf8'))
+/** What our sources import from a package of AWS. */
+function importedNames(): ReadonlySet<string> {
+  const text = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => readFileSync(join(SOURCES, path), 'utf8'))
     .join('\n')
-
-/** Also what was taken out of an object before it is asked for, as in `isNullable?.()`. */
-const membersIn = (text: string) =>
-  new Set([...text.matchAll(/\.\s*(\w+)|(\w+)\?\.\(/g)].map(([, name, taken = '']) => name ?? taken))
-
-/** Everything that is named anywhere: what is not named is never asked for. */
-function namesInUse(): Names {
-  const ours = textOf(SOURCES, /\.ts$/)
-  const imports = [...ours.matchAll(/import \{([^}]*)\} from '@aws-sdk\//g)].map(([, list]) => list)
-  return {
-    ours: membersIn(ours),
-    librarys: membersIn(textOf(ZOD, /(?:classic|core)\/(?!from-json|json|to-json|compile)[\w-]+\.js$/)),
-    imported: new Set(imports.join().match(/\w+/g)),
-  }
+  const lists = [...text.matchAll(/import \{([^}]*)\} from '@aws-sdk\//g)].map(([, list]) => list)
+  return new Set(lists.join().match(/\w+/g))
 }
-
-/** The library itself asks for none of the formats of texts by a schema's method. */
-const isAsked = ({ ours, librarys }: Names, name: string, method: string): boolean =>
-  ours.has(name) || (!method.includes('this.check(core._') && librarys.has(name))
 
 /** A declaration without what only others read of it; as it was where a property more would go. */
 function declaringLess(text: string): string {
@@ -110,15 +83,15 @@ function withPlainKeys(text: string): string {
 
 /**
  * Leaves out of an API function's bundle what none of its requests can reach, and no bundler can see: it does not know that
- * a method is never called, nor that a text is never read. Behaviour stays as it is: an error of AWS without a class of its
+ * a text is never read. Behaviour stays as it is: an error of AWS without a class of its
  * own still has its name, and a hash is Node's own.
  */
 export function leanPlugin(): Plugin {
-  let names: Names | undefined
+  let names: ReadonlySet<string> | undefined
   // Read when first asked for, and anew for each making: a watcher makes bundles for days, and sources change.
-  const inUse = (): Names => {
-    names ??= namesInUse()
-    return names
+  const isImported = (name: string): boolean => {
+    names ??= importedNames()
+    return names.has(name)
   }
   return {
     name: 'lean',
@@ -136,12 +109,11 @@ export function leanPlugin(): Plugin {
         text
           .replace(JSON_SCHEMA_LINE, '')
           .replace(JSON_SCHEMA_CALL, 'undefined')
-          .replaceAll('processors.aggregateChecks(inst)', '({})')
-          .replace(METHOD, (method, name: string) => (isAsked(inUse(), name, method) ? method : '')),
+          .replaceAll('processors.aggregateChecks(inst)', '({})'),
       )
       change(/\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/, (text) =>
         withPlainKeys(text).replace(ERROR_LINE, (line, name: string) =>
-          inUse().imported.has(name) || name.endsWith('ServiceException') ? line : '',
+          isImported(name) || name.endsWith('ServiceException') ? line : '',
         ),
       )
       for (const [filter, contents] of NEVER_ON_LAMBDA) change(filter, () => contents)
