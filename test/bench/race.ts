@@ -1,7 +1,7 @@
 /**
  * `npm run bench:race`: 10,000 submits and 10,000 other requests of one tenant, 100 at once, by every function's environments
  * together, against a budget, a number of open tasks and a rate. Says how many got in and how many were to; the overshoot must
- * be 0. `-- --submits 1000` is shorter.
+ * be 0. `-- --submits 1000` is shorter, `-- --only budget` one of them.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,9 @@ import { parseArgs } from 'node:util'
 import { startProcess } from '../fixtures/running.ts'
 import { Driver } from './driver.ts'
 
-const { values } = parseArgs({ options: { submits: { type: 'string', default: '10000' } } })
+const { values } = parseArgs({
+  options: { submits: { type: 'string', default: '10000' }, only: { type: 'string', default: '' } },
+})
 const COUNT = Number(values.submits)
 const CALLERS = 100
 const EACH_USD = 0.01
@@ -35,7 +37,7 @@ const RACES: readonly Race[] = [
     name: `a budget of $${BUDGET_USD} and submits of $${EACH_USD} each`,
     limits: { budget: { usdPerDay: BUDGET_USD } },
     most: Math.floor(BUDGET_USD / EACH_USD),
-    one: submit({ prompt: 'x', model: 'simulated', max_cost_usd: EACH_USD }),
+    one: submit({ prompt: 'x', model: 'gpt-4o', max_cost_usd: EACH_USD }),
   },
   {
     name: `${OPEN} open tasks`,
@@ -60,7 +62,7 @@ const RACES: readonly Race[] = [
 
 console.log('| limit | asked | seconds | got in | may get in | overshoot | refused with | other answers |')
 console.log('| --- | --- | --- | --- | --- | --- | --- | --- |')
-for (const { name, limits, most, one } of RACES) {
+for (const { name, limits, most, one } of RACES.filter((race) => race.name.includes(values.only))) {
   const state = await mkdtemp(join(tmpdir(), 'runner-race-'))
   const running = await startProcess(['--port', '0'], { TENANT_LIMITS: JSON.stringify(limits) }, state)
   const driver = new Driver(running.url, CALLERS)
