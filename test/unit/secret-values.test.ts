@@ -1,11 +1,15 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createModelProviders } from '../../functions/core/adapters/providers/model-providers.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 import { createLog } from '../../functions/core/adapters/system/log.ts'
 import { openTaskConsole } from '../../functions/core/adapters/system/task-console.ts'
-import { SecretValues } from '../../functions/core/domain/secret-values.ts'
+import { maskOf, SecretValues } from '../../functions/core/domain/secret-values.ts'
 
 const KEY = 'qq7/Zr"1.no:known=shape'
+
+const escaped = (start: string): string =>
+  [...KEY].map((character) => start + character.charCodeAt(0).toString(16)).join('')
 
 function withKey(): SecretValues {
   const secrets = new SecretValues()
@@ -21,11 +25,65 @@ describe('SecretValues', () => {
     ['in base64', Buffer.from(KEY).toString('base64')],
     ['in base64 of a URL', Buffer.from(KEY).toString('base64url')],
     ['twice', `${KEY} ${KEY}`],
+    ['in capitals', KEY.toUpperCase()],
+    ['in small letters', KEY.toLowerCase()],
+    ['in a URL with small digits', encodeURIComponent(KEY).toLowerCase()],
+    ['in a URL, each character', [...Buffer.from(KEY)].map((byte) => `%${byte.toString(16)}`).join('')],
+    ['in a URL, twice', encodeURIComponent(encodeURIComponent(KEY))],
+    ['in JSON, each character', escaped('\\u00')],
+    ['in JSON in JSON, each character', escaped('\\\\u00')],
+    ['in JSON with its slashes', KEY.replaceAll('/', '\\/').replaceAll('"', '\\"')],
+    ['as JavaScript', escaped('\\x')],
+    ['as a page', [...KEY].map((character) => `&#${character.charCodeAt(0)};`).join('')],
+    ['as a page, by hand', KEY.replaceAll('"', '&quot;')],
+    ['in hexadecimal', Buffer.from(KEY).toString('hex')],
+    ['behind a user in base64', Buffer.from(`u:${KEY}`).toString('base64')],
+    ['behind another user in base64', Buffer.from(`me:${KEY}`).toString('base64')],
+    ['amid a header in base64', Buffer.from(`Bearer ${KEY} x`).toString('base64url')],
   ])('hides a secret %s', (_, text) => {
     const masked = withKey().mask(`before ${text} after`)
     expect(masked).toMatch(/^before .*….* after$/s)
     expect(masked).not.toContain('Zr')
-    expect(masked).not.toContain(Buffer.from(KEY).toString('base64'))
+    expect(masked.length).toBeLessThan(45)
+  })
+
+  it.each(['', '…'])('hides what a clipped text has left of a secret, with %j behind it', (behind) => {
+    expect(withKey().mask(`a key: ${KEY.slice(0, 14)}${behind}`)).toBe('a key: …')
+    expect(withKey().mask(`a key: ${KEY.slice(0, 5)}${behind}`)).toBe(`a key: ${KEY.slice(0, 5)}${behind}`)
+  })
+
+  it.each([1, 2, 3, 5, 8, 100])('hides it in a text that comes in pieces of %i', (size) => {
+    const text = `q qq a ${KEY} b %2 ${encodeURIComponent(KEY)} & \\ ${Buffer.from(KEY).toString('base64')} qq7`
+    const given: string[] = []
+    const pieces = maskOf([KEY]).pieces((piece) => given.push(piece))
+    for (let at = 0; at < text.length; at += size) pieces.add(text.slice(at, at + size))
+    pieces.end()
+    expect(given.join('')).toBe('q qq a … b %2 … & \\ … qq7')
+  })
+
+  it('gives a piece at once in which no secret can begin', () => {
+    const given: string[] = []
+    maskOf([KEY])
+      .pieces((piece) => given.push(piece))
+      .add('hello, wor')
+    expect(given).toEqual(['hello, wor'])
+  })
+
+  it('hides it in errors, names of fields and what is very deep', () => {
+    const secrets = withKey()
+    const error = secrets.maskAll(new TypeError(`no ${KEY}`, { cause: new Error(KEY) }))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(inspect(error)).toContain('TypeError: no …')
+    expect(inspect([error, secrets.maskAll({ [KEY]: 1 })], { depth: 30 })).not.toContain('Zr')
+    let deep: unknown = KEY
+    for (let level = 0; level < 40; level += 1) deep = { deep }
+    expect(JSON.stringify(secrets.maskAll(deep))).not.toContain('Zr')
+  })
+
+  it("leaves a day alone that is the version of an address's API", () => {
+    const secrets = new SecretValues()
+    secrets.addFromUrl('https://mine.openai.azure.test/?api-version=2024-10-21')
+    expect(secrets.mask('Written on 2024-10-21.')).toBe('Written on 2024-10-21.')
   })
 
   it('hides every text of a value, however deep, and leaves the rest', () => {

@@ -7,6 +7,7 @@ import {
   failedCall,
 } from '../../../domain/provider-failure.ts'
 import { keptHeaders, MOST_RECORDED_CHARACTERS } from '../../../domain/recording.ts'
+import { isSecret, type Mask, maskOf } from '../../../domain/secret-values.ts'
 import type {
   CallOutcome,
   GenerateOptions,
@@ -25,7 +26,8 @@ export function asProvider(
   call: (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>,
   { background, records, tiersOf }: Pick<ModelProvider, 'background' | 'records' | 'tiersOf'> = {},
 ): ModelProvider {
-  const mask = maskOf(secrets)
+  const mask = maskOf(secrets.filter(({ length }) => length >= LEAST_IN_ERRORS))
+  const maskText = maskOf(secrets.filter(isSecret))
   const guard = async <Answer>(signal: AbortSignal, make: () => Promise<Answer>): Promise<Answer> => {
     signal.throwIfAborted()
     try {
@@ -35,38 +37,53 @@ export function asProvider(
       throw masked(error instanceof ProviderError ? error : badAnswer(name, describeCauses(error)), mask)
     }
   }
+  /** A server may send back the key that it was sent, split over pieces of its answer. */
+  const hideIn = (options: GenerateOptions): { options: GenerateOptions; end: () => void } => {
+    if (!options.onDelta) return { options, end: () => undefined }
+    const { add, end } = maskText.pieces(options.onDelta)
+    return { options: { ...options, onDelta: add }, end }
+  }
   const follow = async (signal: AbortSignal, make: () => Promise<CallOutcome>): Promise<CallOutcome> => {
     const outcome = await guard(signal, make)
-    return outcome.kind === 'failed' ? { ...outcome, error: masked(outcome.error, mask) } : outcome
+    if (outcome.kind === 'gone') return outcome
+    return outcome.kind === 'failed'
+      ? { ...outcome, error: masked(outcome.error, mask) }
+      : { ...outcome, answer: hidden(outcome.answer) }
   }
+  const hidden = (answer: ModelAnswer): ModelAnswer => ({ ...answer, text: maskText(answer.text) })
   return {
     name,
     ...(records && { records }),
     ...(tiersOf && { tiersOf }),
-    generate: (request, options) => guard(options.signal, () => call(request, options)),
+    generate: async (request, given) => {
+      const { options, end } = hideIn(given)
+      const answer = await guard(options.signal, () => call(request, options))
+      end()
+      return hidden(answer)
+    },
     ...(background && {
       background: {
         ...background,
-        start: async (request, options) => {
+        start: async (request, given) => {
+          const { options, end } = hideIn(given)
           const started = await guard(options.signal, () => background.start(request, options))
-          return started && { ...started, outcome: () => follow(options.signal, started.outcome) }
+          return (
+            started && { ...started, outcome: () => follow(options.signal, started.outcome).finally(end) }
+          )
         },
-        attach: (id, options) => follow(options.signal, () => background.attach(id, options)),
+        attach: (id, given) => {
+          const { options, end } = hideIn(given)
+          return follow(options.signal, () => background.attach(id, options)).finally(end)
+        },
       },
     }),
   }
 }
 
-/** Values that must not be in any text, the configured ones themselves: a key's shape is not known. */
-function maskOf(secrets: readonly string[]): (text: string) => string {
-  const values = secrets
-    .flatMap((secret) => [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')])
-    .filter((value) => value.length >= 4)
-    .toSorted((left, right) => right.length - left.length)
-  return (text) => values.reduce((masked, value) => masked.replaceAll(value, '…'), text)
-}
+/** Errors are one line and not what a caller asked for: there even a short key is hidden. */
+const LEAST_IN_ERRORS = 4
 
-function masked(error: ProviderError, mask: (text: string) => string): ProviderError {
+function masked(error: ProviderError, mask: Mask): ProviderError {
   const message = mask(error.message)
   if (message === error.message) return error
   const { code, retry, provider, status, usage, retryAfterMs } = error
