@@ -2,6 +2,7 @@
  * Answers of the kinds that servers give, in shapes that no report has shown us yet. Each is run as a task to its end: none
  * makes more calls than its attempts, and none that can never succeed makes more than one.
  */
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -156,6 +157,18 @@ const SHAPES: readonly Shape[] = [
     [text('whole', 'stop'), { choices: 'none' }, '[DONE]'],
     'text: whole',
     1,
+  ),
+  said(
+    'an error behind the end',
+    [text('whole', 'stop'), { error: { message: 'boom', code: 503 } }, '[DONE]'],
+    'text: whole',
+    1,
+  ),
+  said(
+    'an error behind an end that is none',
+    [text('half', 'time_limit'), { error: { message: 'boom', code: 503 } }],
+    'provider_unavailable',
+    4,
   ),
   said('rubbish behind [DONE]', [text('whole', 'stop'), '[DONE]', 'rubbish', '{'], 'text: whole', 1),
   said(
@@ -572,6 +585,33 @@ async function ask(answer: (response: ServerResponse) => void | Promise<void>) {
 const stream = (response: ServerResponse, headers = {}) =>
   response.writeHead(200, { 'content-type': 'text/event-stream', ...headers })
 const WHOLE = sse(text('wh'), text('öle 😀', 'stop'), '[DONE]')
+
+describe('an answer in very many parts', () => {
+  // Joined at each part they would be read as often: the loop of the environment, and all leases with it, stands for hours.
+  it('of comments is read once', async () => {
+    const lines = `${': x\n'.repeat(200)}`
+    const answer = ask(async (response) => {
+      stream(response)
+      for (let index = 0; index < 15_000; index += 1)
+        if (!response.write(lines)) await once(response, 'drain')
+      response.end(`\n${WHOLE}`)
+    })
+    expect((await answer).text).toBe('whöle 😀')
+  })
+
+  it('of braces is tried a bounded number of times', async () => {
+    const answer = ask(async (response) => {
+      stream(response).write('[')
+      for (let index = 0; index < 9_000; index += 1) {
+        response.write(`${'{},'.repeat(30)}{}`)
+        await new Promise((resolve) => setImmediate(resolve))
+        response.write(',')
+      }
+      response.end('{}]')
+    })
+    await expect(answer).rejects.toMatchObject({ code: 'provider_bad_answer' })
+  })
+})
 
 describe('an answer reads the same', () => {
   it.each<[string, (response: ServerResponse) => void | Promise<void>]>([

@@ -166,13 +166,13 @@ export async function collect<Part>(
   const iterator = parts[Symbol.asyncIterator]()
   let timer: NodeJS.Timeout | undefined
   let late: Promise<'late'> | undefined
-  // What comes behind the end and cannot be read takes nothing from an answer that is paid for.
+  // What comes behind the end takes nothing from an answer that is paid for: neither what cannot be read nor an error.
   const takeSafely = (part: Part): boolean => {
     const isOver = answer.isSurelyOver
     try {
       return take(part)
     } catch (error) {
-      if (isOver && error instanceof UnreadablePiece) return false
+      if (isOver && error instanceof ProviderError) return !(error instanceof UnreadablePiece)
       throw error
     }
   }

@@ -114,12 +114,15 @@ function decoded(message: IncomingMessage): Readable {
 /** Without user, password and query, which can be secrets. */
 function addressOf(location: string, base: URL): string {
   try {
-    const { origin, pathname } = new URL(location, base)
-    return `${origin}${pathname}`.slice(0, 200)
+    const { protocol, host, pathname } = new URL(location, base)
+    if (!/^https?:$/.test(protocol)) return `an address that begins with "${protocol.slice(0, 20)}"`
+    return clipped(`${protocol}//${host}${pathname}`)
   } catch {
     return 'an address that is none'
   }
 }
+
+const clipped = (address: string): string => (address.length > 200 ? `${address.slice(0, 200)}…` : address)
 
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',

@@ -16,8 +16,12 @@ export interface BodyPart {
 const MOST_CHARACTERS = 2 * LIMITS.resultBytes
 /** Two ends of a line, each in any of the three ways. */
 const BLANK_LINE = /(?:\r\n|\n|\r(?!\n)){2}/
+/** No blank line is longer: its beginning may have come with the bytes before. */
+const BLANK_LINE_CHARACTERS = 4
 /** Larger documents are not tried before the server ends them. */
 const EARLY_CHARACTERS = 1_000_000
+/** Nor is one tried without end that comes brace by brace: each try reads all that is there. */
+const MOST_TRIED_CHARACTERS = 16 * EARLY_CHARACTERS
 
 /**
  * Reads an answer as it comes and holds no more of it than one event. What it is, the first character says and not the
@@ -29,6 +33,8 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
   const decoder = new TextDecoder()
   let pieces: string[] = []
   let held = 0
+  let tried = 0
+  let seam = ''
   let isDocument: boolean | undefined
   try {
     for await (const bytes of body) {
@@ -40,18 +46,22 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
       if (held > MOST_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
       if (isDocument) {
         // A server that leaves the connection open says its end by the last brace.
-        if (held < EARLY_CHARACTERS && /[}\]]\s*$/.test(text)) {
+        if (held < EARLY_CHARACTERS && tried < MOST_TRIED_CHARACTERS && /[}\]]\s*$/.test(text)) {
+          tried += held
           const document = pieces.join('')
           if (isJson(document)) return yield { data: document, event: '', isWhole: true }
         }
         continue
       }
-      if (!text.includes('\n') && !text.includes('\r')) continue
+      // Looked for in what is new: an event of a million lines is joined once, not at every line.
+      seam = (seam + text).slice(-text.length - BLANK_LINE_CHARACTERS)
+      if (!BLANK_LINE.test(seam)) continue
       const events = pieces.join('').split(BLANK_LINE)
       const rest = events.pop() ?? ''
       for (const event of events) yield* readEvent(event)
       pieces = [rest]
       held = rest.length
+      seam = rest
     }
   } catch (cause) {
     if (cause instanceof ProviderError) throw cause
