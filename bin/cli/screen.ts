@@ -22,7 +22,7 @@ export const paintStatus = (paint: Paint, status: Status): string => paint(STATU
 
 // Prompts and results are other people's text: neither an escape sequence nor a mark that turns the direction of
 // writing may steer the terminal.
-const CONTROL = /(?![\t\n])[\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
+const CONTROL = /(?![\t\n])[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
 /** @returns the text without control characters but tab and line end. */
 export const safe = (text: string): string => text.replace(CONTROL, '')

@@ -51,6 +51,7 @@ describe('text for the terminal', () => {
     ['\u001b[2J\u001b[31mred\u001b]0;title\u0007', '[2J[31mred]0;title'],
     ['\u009b31m by one byte', '31m by one byte'],
     ['line one\r\nline two\tend\u0000\u007f', 'line one\nline two\tend'],
+    ['one\u2028line\u2029of', 'onelineof'],
     ['你好 👩‍👩‍👧 é', '你好 👩‍👩‍👧 é'],
   ])('%j cannot steer it', (text, expected) => {
     expect(safe(text)).toBe(expected)
