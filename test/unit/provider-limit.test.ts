@@ -113,6 +113,50 @@ it('a planned call spends no attempt, however long its limit makes it wait', () 
   })
 })
 
+describe('a provider whose numbers are wrong', () => {
+  const HOUR = 60 * MINUTE
+  const call = {
+    provider: 'openai',
+    circuit: CIRCUIT,
+    tenant: 't',
+    planned: undefined,
+    tokens: 1_000,
+    isPaid: false,
+    hasOther: false,
+    signal: new AbortController().signal,
+  }
+  const openOne = (limits: Record<string, ProviderLimit> = {}) => {
+    const clock = { now: () => NOW, random: () => 0.5, sleep: async () => undefined }
+    const rates = new MemoryRates()
+    const limiter = new ProviderLimiter({ rates, limits, learns: true, clock, log: () => undefined })
+    return { limiter, planned: () => rates.rates.get(CIRCUIT)?.planned ?? 0 }
+  }
+
+  // The clock of a model is shared and kept: one such answer stopped every later call that came near a limit.
+  it.each([
+    ['1', '0', '99999h'],
+    ['10', '4', '99999h'],
+    ['0.000001', '0', '9d'],
+    ['999999999999999', '1', '9999999999d'],
+  ])('holds no call for more than an hour: of %s requests %s left, back in %s', async (most, left, reset) => {
+    const { limiter, planned } = openOne()
+    await limiter.told(CIRCUIT, {
+      'x-ratelimit-limit-requests': most,
+      'x-ratelimit-remaining-requests': left,
+      'x-ratelimit-reset-requests': reset,
+    })
+    await limiter.enter(call).catch((error) => expect(error).toBeInstanceOf(ProviderLimitError))
+    expect(planned()).toBeLessThanOrEqual(NOW + HOUR)
+  })
+
+  it('holds no call for more than an hour when one is said to have taken twenty million tokens', async () => {
+    const { limiter, planned } = openOne({ 'openai:*': { tokensPerMinute: 30_000 } })
+    for (let index = 0; index < 5; index += 1) limiter.used(CIRCUIT, 1_000, 20_000_000)
+    await limiter.enter(call).catch((error) => expect(error).toBeInstanceOf(ProviderLimitError))
+    expect(planned()).toBeLessThanOrEqual(NOW + HOUR)
+  })
+})
+
 /** Many environments of workers that ask for calls, and a provider that counts. */
 function open(limit: ProviderLimit, environments = 20) {
   const clock = new ManualClock(NOW)

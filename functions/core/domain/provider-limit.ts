@@ -7,7 +7,7 @@
  */
 import { ProviderError } from './errors.ts'
 import type { ModelWait } from './model-wait.ts'
-import { readDuration, untilDate } from './retry-after.ts'
+import { MAX_RETRY_AFTER_MS, readDuration, untilDate } from './retry-after.ts'
 
 export interface ProviderLimit {
   readonly requestsPerMinute?: number | undefined
@@ -31,11 +31,15 @@ const MINUTE_MS = 60_000
  */
 export const BURST_MS = 3_000
 
-/** By how much a call moves the clock. */
+/**
+ * By how much a call moves the clock: an hour at most. The clock is shared and kept, and a provider whose numbers are wrong, a
+ * limit that is back in ten years or a call of millions of tokens, must not stop a model for longer than any wait may last.
+ */
 export function costMs({ requestsPerMinute, tokensPerMinute }: ProviderLimit, tokens: number): number {
   const each = (limit: number | undefined, count: number) =>
     limit === undefined ? 0 : (count * (MINUTE_MS + BURST_MS)) / limit
-  return Math.max(1, Math.ceil(Math.max(each(requestsPerMinute, 1), each(tokensPerMinute, tokens))))
+  const cost = Math.max(each(requestsPerMinute, 1), each(tokensPerMinute, tokens))
+  return Math.min(MAX_RETRY_AFTER_MS, Math.max(1, Math.ceil(cost)))
 }
 
 /** How far the clock may be ahead for a call to start at once: a dear one waits until the clock stands at now. */
