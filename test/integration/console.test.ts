@@ -350,9 +350,9 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
   it('a form’s fields that are not needed are folded, and one that is yes or no can be chosen', async () => {
     const { page, faults } = await open()
     await page.goto(`${base}/submit`)
-    await page.getByLabel('model').fill('stub-0')
+    await page.getByRole('textbox', { name: /^model / }).fill('stub-0')
     await page.getByText(/more of its fields: .*share_call/).click()
-    await page.getByLabel('share_call').selectOption('true')
+    await page.getByRole('combobox', { name: /^share_call/ }).selectOption('true')
     await page.getByRole('button', { name: 'Submit' }).click()
     await page.waitForURL(/\/console\/tasks\/\w+$/)
     const { body } = await client.get<{ input: unknown }>(`/tasks/${page.url().split('/').at(-1)}`)
@@ -379,7 +379,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
   it('the lanes page pauses and redrives in words, and folds what is empty', async () => {
     const { page, faults } = await open()
     await page.goto(`${base}/lanes`)
-    await page.getByText(/\d empty: .*email/).waitFor()
+    await page.getByText(/\d empty: .*documents/).waitFor()
     const lane = page.getByRole('region', { name: 'Lane ai' })
     await lane.getByRole('button', { name: 'Pause' }).click()
     await page.getByRole('button', { name: 'Pause ai' }).click()
