@@ -45,13 +45,21 @@ describe('the console over HTTP', () => {
     expect((await call(json, { endpoint: worker, event: {} })).status).toBe(403)
     expect((await call(json, { endpoint: 'arn:aws:lambda', event: {} })).status).toBe(403)
     expect((await call({ 'content-type': 'text/plain' }, { endpoint: view(), event: {} })).status).toBe(415)
-    expect((await fetch(`${base}/call`)).status).toBe(415)
+    const got = await fetch(`${base}/call`)
+    expect([got.status, got.headers.get('allow')]).toEqual([405, 'POST'])
   })
 
   it('answers clearly to what it has not', async () => {
     expect((await fetch(`${base}/nowhere`)).status).toBe(404)
     expect((await fetch(`${base}/data/dashboard?index=9`)).status).toBe(404)
-    expect((await fetch(base, { method: 'DELETE' })).status).toBe(405)
+    const deleted = await fetch(`${base}/data/alarms`, { method: 'DELETE' })
+    expect([deleted.status, deleted.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    expect(deleted.headers.get('content-type')).toBe('application/problem+json')
+    expect(await deleted.json()).toMatchObject({
+      status: 405,
+      title: 'Method Not Allowed',
+      detail: '/data/alarms takes GET, not DELETE.',
+    })
     const bad = await fetch(`${base}/call`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -52,7 +52,7 @@ describe('the console while the start is under way', () => {
     expect([page.status, page.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8'])
     expect(await page.text()).toContain('http-equiv="refresh"')
     const data = await fetch(url)
-    expect([data.status, await data.json()]).toEqual([503, { message: 'Starting.' }])
+    expect([data.status, await data.json()]).toMatchObject([503, { status: 503, detail: 'Starting.' }])
     server.close()
   })
 })

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { join } from 'node:path'
 import { type AlarmStatus, AlarmWatch, type Change, toAlarmMemory } from '../cloudwatch/alarm-watch.ts'
 import { Collector } from '../cloudwatch/collector.ts'
@@ -108,7 +108,7 @@ export class LocalConsole {
     if (pathname !== BASE && !pathname.startsWith(`${BASE}/`)) return false
     this.#answer(request, response, url).catch((cause: Error) => {
       if (response.headersSent) response.destroy()
-      else send(response, 500, { message: cause.message })
+      else refuse(response, 500, cause.message)
     })
     return true
   }
@@ -176,11 +176,11 @@ export class LocalConsole {
     if (path === '/call') {
       const refused = 'status' in visitor ? visitor : refusedFor(visitor, 'ops:write')
       return refused
-        ? send(response, refused.status, { message: refused.message })
+        ? refuse(response, refused.status, refused.message)
         : this.#call(request, response, deployment)
     }
     if (request.method !== 'GET' && request.method !== 'HEAD')
-      return send(response, 405, { message: `${request.method} is not known here.` })
+      return refuse(response, 405, `${path} takes GET, not ${request.method}.`, { allow: 'GET, HEAD' })
     // Without a key it is a page that asks for one; a page carries none by itself.
     if (path === '/outbox' && !('status' in visitor) && !refusedFor(visitor, 'ops:read')) {
       const outbox = await readOutbox(join(this.#options.stateDir, 'outbox'))
@@ -192,11 +192,10 @@ export class LocalConsole {
     if (asset) return sendText(response, asset.type, asset.text)
     const scope = /^\/data\/(tasks|task-ids|facets)$/.test(path) ? 'tasks:read' : 'ops:read'
     const refused = 'status' in visitor ? visitor : refusedFor(visitor, scope)
-    if (refused || 'status' in visitor)
-      return send(response, refused?.status ?? 401, { message: refused?.message })
+    if (refused || 'status' in visitor) return refuse(response, refused?.status ?? 401, refused?.message)
     const data = await this.#data(path, url.searchParams, deployment, visitor)
     return data === undefined
-      ? send(response, 404, { message: `The console has no ${path}.` })
+      ? refuse(response, 404, `The console has no ${path}.`)
       : send(response, 200, data)
   }
 
@@ -244,13 +243,14 @@ export class LocalConsole {
   /** What a custom widget's element does: calls a function that a dashboard, or its function's environment, names. */
   async #call(request: IncomingMessage, response: ServerResponse, deployment: Deployment): Promise<void> {
     // Only a page of this very origin can send JSON here without the browser asking first.
-    if (request.method !== 'POST' || request.headers['content-type'] !== 'application/json')
-      return send(response, 415, { message: 'Send a POST with JSON.' })
+    if (request.method !== 'POST')
+      return refuse(response, 405, `/call takes POST, not ${request.method}.`, { allow: 'POST' })
+    if (request.headers['content-type'] !== 'application/json')
+      return refuse(response, 415, 'Send JSON, with the header "Content-Type: application/json".')
     const text = await readText(request)
-    if (text === undefined) return send(response, 413, { message: `At most ${BODY_BYTES} bytes are taken.` })
+    if (text === undefined) return refuse(response, 413, `At most ${BODY_BYTES} bytes are taken.`)
     const asked = toCall(text)
-    if (!asked)
-      return send(response, 400, { message: 'Send {"endpoint": "the ARN of a function", "event": …}.' })
+    if (!asked) return refuse(response, 400, 'Send {"endpoint": "the ARN of a function", "event": …}.')
     const { endpoint, event } = asked
     const pool = [...deployment.pools.values()].find(({ plan }) => endpoint.startsWith(plan.arn))
     const drawn = JSON.stringify(deployment.plan.dashboards)
@@ -260,11 +260,9 @@ export class LocalConsole {
         (item) =>
           drawn.includes(item.arn) && Object.values(item.environment).some((value) => value === endpoint),
       )
-    if (!pool || !isNamed(pool.plan.arn))
-      return send(response, 403, { message: 'No dashboard names this function.' })
+    if (!pool || !isNamed(pool.plan.arn)) return refuse(response, 403, 'No dashboard names this function.')
     const result = await pool.invoke(event).catch((cause: Error) => cause)
-    if (result instanceof Error)
-      return send(response, 502, { message: `The function failed: ${result.message}` })
+    if (result instanceof Error) return refuse(response, 502, `The function failed: ${result.message}`)
     send(response, 200, { result })
   }
 
@@ -373,11 +371,27 @@ const send = (response: ServerResponse, status: number, body: unknown): void => 
   response.end(JSON.stringify(body))
 }
 
+/** A problem document, as the API's own errors are. */
+const refuse = (
+  response: ServerResponse,
+  status: number,
+  detail: string | undefined,
+  headers: Readonly<Record<string, string>> = {},
+): void => {
+  response.writeHead(status, {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  })
+  response.end(JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail }))
+}
+
 /** To a browser a page that asks again by itself, until there is something to show. */
 function sendStarting(request: IncomingMessage, response: ServerResponse, { name }: LocalProduct): void {
   response.setHeader('retry-after', '1')
   if (!request.headers.accept?.includes('text/html')) {
-    send(response, 503, { message: 'Starting.' })
+    refuse(response, 503, 'Starting.')
     return
   }
   response.writeHead(503, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })

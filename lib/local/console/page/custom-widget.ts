@@ -133,8 +133,8 @@ async function call(endpoint: string, { parameters, forms }: Asked): Promise<str
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ endpoint, event }),
   })
-  const { result, message } = (await response.json()) as { result?: unknown; message?: string }
-  if (!response.ok) throw new Error(message ?? `The console answered ${response.status}.`)
+  const { result, detail } = (await response.json()) as { result?: unknown; detail?: string }
+  if (!response.ok) throw new Error(detail ?? `The console answered ${response.status}.`)
   return String(result)
 }
 

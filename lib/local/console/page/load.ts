@@ -4,7 +4,7 @@ import { fetchWithKey } from './key.ts'
 /** @throws Error with the server's own words. */
 export async function load<Data>(path: string): Promise<Data> {
   const response = await fetchWithKey(`/console/data/${path}`)
-  const body = (await response.json()) as Data & { message?: string }
-  if (!response.ok) throw new Error(body.message ?? `The console answered ${response.status}.`)
+  const body = (await response.json()) as Data & { detail?: string }
+  if (!response.ok) throw new Error(body.detail ?? `The console answered ${response.status}.`)
   return body
 }
