@@ -77,9 +77,13 @@ for (const { name, limits, most, one } of RACES.filter((race) => race.name.inclu
   const grown = 'openTasks' in limits || 'budget' in limits ? 0 : Math.floor(seconds / 60)
   const inside = (counts.get(202) ?? 0) + (counts.get(200) ?? 0)
   const refused = (counts.get(429) ?? 0) + (counts.get(402) ?? 0)
+  const others = [...counts].filter(([status]) => ![200, 202, 402, 429].includes(status))
   const cells = [
     ...[name, COUNT, seconds.toFixed(1), inside, most + grown, Math.max(0, inside - most - grown)],
-    ...[`${refused} × ${counts.has(402) ? 402 : 429}`, COUNT - inside - refused],
+    ...[
+      `${refused} × ${counts.has(402) ? 402 : 429}`,
+      others.map(([status, times]) => `${times} × ${status}`).join(', ') || 0,
+    ],
   ]
   console.log(`| ${cells.join(' | ')} |`)
   driver.close()

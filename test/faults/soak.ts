@@ -2,8 +2,8 @@
  * `npm run soak -- --minutes 60 --per-second 2`: the product as a process of its own under a steady load, and how its
  * memory grows. Workers come and go with the load, 45 MB each, so memory under load says nothing about growth: each five
  * minutes the load rests until the environments are gone, and what is then left is compared. Prints a line a minute and
- * at the end the slope of the rests after the first quarter, when caches are full. Exit code 1 when a task is not done, or
- * when a run of half an hour or more grows by more than 20 MB an hour.
+ * at the end the slope of the second half, when the console's 20,000 log lines are full. Exit code 1 when a task is not
+ * done, or when a run of half an hour or more grows by more than 20 MB an hour.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -116,7 +116,7 @@ try {
   await server.stop()
   await rm(stateDir, { recursive: true, force: true })
 }
-const settled = rests.slice(Math.floor(rests.length / 4))
+const settled = rests.slice(Math.floor(rests.length / 2))
 const slopes = [
   slopeOf(settled.map(({ at, own }) => ({ at, mb: own }))),
   slopeOf(settled.map(({ at, all }) => ({ at, mb: all }))),
