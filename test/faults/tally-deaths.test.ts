@@ -82,6 +82,7 @@ async function check(world: TalliedWorld, counts: Record<string, number>): Promi
       inputTokens: row?.usage?.inputTokens ?? 0,
       outputTokens: row?.usage?.outputTokens ?? 0,
       costMicroUsd: row?.usage?.costMicroUsd ?? 0,
+      savedMicroUsd: row?.usage?.savedMicroUsd ?? 0,
     }
     expect(total).toEqual(use)
     for (const by of [byModel, byType, byDay])

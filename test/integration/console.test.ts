@@ -378,6 +378,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await client.done(id)
     await page.goto(`${base}/tasks/${id}`)
     const mail = page.getByRole('region', { name: 'Result' }).locator('.mail')
+    await mail.locator('.text').waitFor()
     expect(await mail.locator('dd').allTextContents()).toEqual(['ada@example.com', 'The report'])
     expect(await mail.locator('.text').textContent()).toBe('first\n\nsecond')
     expect(faults).toEqual([])

@@ -210,7 +210,8 @@ describe('whatever is sent, the answer is fair', () => {
     ['{"prompt":"x","priority":11}', 422],
     ['{"prompt":"x","model":"nobody-knows"}', 422],
     ['{"prompt":"x","run_at":"2999-01-01T00:00:00Z"}', 422],
-    ['\ufeff{"prompt":"x"}', 400],
+    // A byte order mark is passed over.
+    ['\ufeff{"prompt":"x"}', 202],
     ['', 400],
     ['null', 422],
     ['"prompt"', 422],
