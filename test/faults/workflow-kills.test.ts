@@ -11,4 +11,4 @@ it(`a workflow under faults and a kill (npm run chaos:workflows -- --leaves 40 -
   )
   // A run that did no harm proves nothing.
   expect(Object.values(report.faults).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10)
-}, 300_000)
+}, 600_000)

@@ -179,7 +179,7 @@ describe('who works on a task type with npm run dev', () => {
     const { id } = await finish('answer')
     const logged = await logsOf(id)
     // A line of its own, not one in another.
-    expect(logged).toMatch(/INFO.*from the context.*step=1/)
+    expect(logged).toMatch(/ task\.log from the context step=1 /)
     expect(output).toContain('│ from the context step=1')
     expect(logged + output).not.toContain("event: 'task.log'")
     expect(logged).toContain('x is 4')

@@ -54,5 +54,6 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   'WritesFunction: sqs:SendMessage on WorkflowsQueue': 'A cancel of a task of a workflow.',
 }
 
-/** Besides them, Lambda itself writes each function’s log. */
-export const isUnseen = (line: string): boolean => line in UNSEEN || / logs:/.test(line)
+/** Besides them, Lambda itself writes each function’s log, and S3 asks for a tenant’s key in the function’s name. */
+export const isUnseen = (line: string): boolean =>
+  line in UNSEEN || / logs:/.test(line) || / kms:\w+ on \S+ where kms:ViaService is /.test(line)
