@@ -52,6 +52,17 @@ const TIDY = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMe
 /** What Lambda itself does with a queue that feeds a function, by the function's role. */
 const FED = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
 
+/** Who calls, from where, what bounds that and where it is written down: of functions whose calls change something. */
+const ENVIRONMENT_OF_CALLS = [
+  ENV.auth,
+  ENV.iamCallers,
+  ENV.auditDays,
+  ENV.corsOrigins,
+  ENV.timingScale,
+  ENV.tenantLimits,
+  ENV.tenantKmsArns,
+]
+
 /**
  * What each bundle may do and what it is told: the one table behind every function's role and environment. Read it
  * as a review would; a test compares it with the synthesized template.
@@ -71,15 +82,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [
-      ENV.auth,
-      ENV.iamCallers,
-      ENV.auditDays,
-      ENV.corsOrigins,
-      ENV.timingScale,
-      ENV.tenantLimits,
-      ENV.tenantKmsArns,
-    ],
+    optionalEnvironment: ENVIRONMENT_OF_CALLS,
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
@@ -132,15 +135,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.eventSourceIds,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [
-      ENV.auth,
-      ENV.iamCallers,
-      ENV.auditDays,
-      ENV.corsOrigins,
-      ENV.timingScale,
-      ENV.tenantLimits,
-      ENV.tenantKmsArns,
-    ],
+    optionalEnvironment: ENVIRONMENT_OF_CALLS,
     // Query on the table itself: circuits and paused lanes are items of one partition each.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
@@ -167,15 +162,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.retentionDays,
       ENV.serviceVersion,
     ],
-    optionalEnvironment: [
-      ENV.auth,
-      ENV.iamCallers,
-      ENV.auditDays,
-      ENV.corsOrigins,
-      ENV.timingScale,
-      ENV.tenantLimits,
-      ENV.tenantKmsArns,
-    ],
+    optionalEnvironment: ENVIRONMENT_OF_CALLS,
     // Query on the table itself: a tenant's schedules are items of one partition.
     table: [
       'dynamodb:BatchGetItem',
@@ -207,15 +194,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.serviceVersion,
       ENV.waitPlaces,
     ],
-    optionalEnvironment: [
-      ENV.auth,
-      ENV.iamCallers,
-      ENV.auditDays,
-      ENV.corsOrigins,
-      ENV.timingScale,
-      ENV.tenantLimits,
-      ENV.tenantKmsArns,
-    ],
+    optionalEnvironment: ENVIRONMENT_OF_CALLS,
     // Query on the table itself: checkpoints, circuits, and the places of those who wait.
     table: [
       'dynamodb:BatchGetItem',
