@@ -214,12 +214,13 @@ function parseBody(raw: string | null, contentType: string | undefined): unknown
       `The body is read as JSON only. Send the header "Content-Type: application/json"${contentType ? `, not "${contentType.slice(0, 100)}"` : ''}.`,
     )
   if (!raw?.trim()) throw new RequestError('malformed_json', 'The body is empty. Send a JSON object.')
-  // A byte order mark, as some editors and shells put before a text; RFC 8259 lets a reader ignore it.
-  return readJson(raw.replace(/^\ufeff/, ''))
+  return readJson(raw)
 }
 
 /** @throws RequestError for what is no JSON, is nested too deep, or has numbers that would be rounded. */
-export function readJson(raw: string): unknown {
+export function readJson(text: string): unknown {
+  // PowerShell and other writers of UTF-8 begin with a byte order mark; JSON's standard lets readers ignore it.
+  const raw = text.replace(/^\uFEFF/, '')
   const value = parseJson(raw)
   if (isDeeperThan(value, MAX_DEPTH))
     throw new RequestError('malformed_json', `The body is nested deeper than ${MAX_DEPTH} levels.`)
@@ -230,8 +231,7 @@ export function readJson(raw: string): unknown {
 
 function parseJson(raw: string): unknown {
   try {
-    // PowerShell and other writers of UTF-8 begin with a byte order mark; JSON's standard lets readers ignore it.
-    return JSON.parse(raw.replace(/^\uFEFF/, ''))
+    return JSON.parse(raw)
   } catch (cause) {
     // V8's message quotes the text around the mistake, which may be a prompt: only the position is passed on.
     const position = /position (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1]

@@ -247,6 +247,8 @@ describe('a message', () => {
 describe('a request that is right in all but its form', () => {
   it('a byte order mark before the JSON is no part of it', () => {
     expect(readJson('\uFEFF{"prompt": "x"}')).toEqual({ prompt: 'x' })
+    // As an agent's message, which is read by no other step before.
+    expect(refused(() => readJson('\uFEFF{"id": 12345678901234567890}')).code).toBe('invalid_request')
   })
 
   it('a field in the query of a route that reads a body is sent there', async () => {
