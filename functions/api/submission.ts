@@ -158,12 +158,16 @@ export async function accept(
   })
   const common = {
     location: json.links.self,
-    ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),
+    ...replayHeader(isReplay),
     ...(wait > 0 && hasWaited ? { 'preference-applied': `wait=${wait}` } : {}),
   }
   if (wait > 0 && isFinal(task.status)) return { status: 200, headers: common, body: json } as const
   return { status: 202, headers: { ...common, ...askAgain(ACCEPTED_NOW, estimate) }, body: json } as const
 }
+
+/** Says that an idempotency key had its answer already. */
+export const replayHeader = (isReplay: boolean): Readonly<Record<string, string>> =>
+  isReplay ? { 'idempotent-replayed': 'true' } : {}
 
 /** The task is accepted whatever happens to the wait: a table that does not answer now costs the wait alone. */
 async function awaitEnd(needs: Needs, accepted: Task, wait: number) {

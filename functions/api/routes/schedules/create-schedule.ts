@@ -3,7 +3,7 @@ import { defineRoute } from '../../define-route.ts'
 import { draftOf, openScheduleNeeds, toScheduleJson } from '../../schedules.ts'
 import { scheduleBody, scheduleSchema } from '../../schemas/schedule.ts'
 import { hashOf } from '../../schemas/submit.ts'
-import { readIdempotencyKey, submitHeaders } from '../../submission.ts'
+import { readIdempotencyKey, replayHeader, submitHeaders } from '../../submission.ts'
 
 export const createScheduleRoute = defineRoute({
   method: 'POST',
@@ -47,7 +47,7 @@ export const createScheduleRoute = defineRoute({
     const json = await toScheduleJson(schedule, base, needs.clock.now())
     return {
       status: 201,
-      headers: { location: json.links.self, ...(isReplay ? { 'idempotent-replayed': 'true' } : {}) },
+      headers: { location: json.links.self, ...replayHeader(isReplay) },
       body: json,
     }
   },

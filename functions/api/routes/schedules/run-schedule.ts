@@ -3,7 +3,7 @@ import { defineRoute } from '../../define-route.ts'
 import { openScheduleNeeds } from '../../schedules.ts'
 import { scheduleParams } from '../../schemas/schedule.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
-import { ACCEPTED, readIdempotencyKey, submitHeaders } from '../../submission.ts'
+import { ACCEPTED, readIdempotencyKey, replayHeader, submitHeaders } from '../../submission.ts'
 
 export const runScheduleRoute = defineRoute({
   method: 'POST',
@@ -26,7 +26,7 @@ export const runScheduleRoute = defineRoute({
       headers: {
         location: json.links.self,
         'retry-after': '1',
-        ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),
+        ...replayHeader(isReplay),
       },
       body: json,
     }

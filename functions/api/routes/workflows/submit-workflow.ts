@@ -3,7 +3,7 @@ import type { WorkflowBody } from '../../../core/domain/workflow/compile.ts'
 import { defineRoute } from '../../define-route.ts'
 import { hashOf } from '../../schemas/submit.ts'
 import { workflowBody, workflowSchema } from '../../schemas/workflow.ts'
-import { readIdempotencyKey, submitHeaders } from '../../submission.ts'
+import { readIdempotencyKey, replayHeader, submitHeaders } from '../../submission.ts'
 import { openWorkflowNeeds, toAnswer } from '../../workflows.ts'
 
 export const submitWorkflowRoute = defineRoute({
@@ -71,7 +71,7 @@ export const submitWorkflowRoute = defineRoute({
       headers: {
         location: json.links.self,
         'retry-after': '1',
-        ...(isReplay ? { 'idempotent-replayed': 'true' } : {}),
+        ...replayHeader(isReplay),
       },
       body: json,
     }
