@@ -1,7 +1,7 @@
 import { OPEN_TENANT } from '../../contract.ts'
 import type { KeyScope } from './principal.ts'
 
-/** A tenant has many keys and outlives them. Of a secret only its keyed hash is kept. */
+/** A tenant may have many keys and stays when they are revoked. Only the keyed hash of a key's secret is stored. */
 export interface ApiKey {
   readonly tenant: string
   readonly id: string
@@ -10,15 +10,15 @@ export interface ApiKey {
   readonly scopes: readonly KeyScope[]
   readonly hash: string
   readonly createdAt: number
-  /** Id of the key that made it. */
+  /** Id of the key whose caller created this one. */
   readonly createdBy?: string | undefined
   readonly expiresAt?: number | undefined
   readonly revokedAt?: number | undefined
-  /** Written once an hour at most. */
+  /** Written at most once an hour. */
   readonly lastUsedAt?: number | undefined
 }
 
-/** The tenant of those who run a stage: its administrators make and revoke keys of every tenant. */
+/** The tenant of the operators of a stage: its administrators create and revoke keys for every tenant. */
 export const OPERATORS = OPEN_TENANT
 
 export const toToken = (id: string, secret: string): string => `tk_${id}_${secret}`

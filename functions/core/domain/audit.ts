@@ -1,22 +1,22 @@
-/** Who did what. Submitted work is not among it: its own row says it. */
+/** Who changed what. Submissions are not audited: the task's row records who submitted it. */
 export interface AuditEntry {
-  /** Whose administrators may read it: the tenant of who did it. */
+  /** The caller's tenant. Only the administrators of this tenant can read the entry. */
   readonly tenant: string
   readonly id: string
   readonly at: number
-  /** Id of the key, or issuer and subject of the token; undefined on an open stage. */
+  /** Key id, or issuer and subject of the token; undefined on a stage without keys. */
   readonly by?: string | undefined
-  /** Method and path of the route, with its parameters' names. */
+  /** Method and path of the route, with parameter names in place of values. */
   readonly action: string
-  /** What it was done to. */
+  /** Id of what was changed. */
   readonly target?: string | undefined
-  /** How it was answered. Undefined while it runs, and where it was never known to end. */
+  /** HTTP status of the answer. Undefined while the call runs, and when the function ended before it could record one. */
   readonly status?: number | undefined
   readonly before?: string | undefined
   readonly after?: string | undefined
 }
 
-/** Known once it is done. */
+/** The fields that are known only after the call. */
 export type AuditOutcome = Pick<AuditEntry, 'status' | 'before' | 'after' | 'target'>
 
 export interface AuditFilter {

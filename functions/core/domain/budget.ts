@@ -1,6 +1,6 @@
 /**
- * What a tenant may spend on models. A task's worst cost is held from its submit to its end, then what it cost takes the
- * place of what was held: at no moment can what is spent and what may yet be spent pass the limit.
+ * What a tenant may spend on models. A submit reserves the highest possible cost of its task; the end of the task replaces
+ * the reservation by the actual cost. So spent plus reserved money never exceeds the limit.
  */
 import { RequestError } from './errors.ts'
 import type { Task } from './task.ts'
@@ -8,21 +8,21 @@ import type { Task } from './task.ts'
 export interface Budget {
   readonly usdPerDay?: number | undefined
   readonly usdPerMonth?: number | undefined
-  /** The most a call may answer that states no `max_tokens`; the worker asks the model for no more. */
+  /** Upper limit of output tokens for a call that states no `max_tokens`. The worker sends it to the model as the limit. */
   readonly outputTokens?: number | undefined
-  /** What a model without a listed price is taken to cost, per million tokens of either kind. Left out, it is refused. */
+  /** Assumed price of a model without a listed price, for input and output. When left out, such a model is refused. */
   readonly unknownUsdPerMillionTokens?: number | undefined
 }
 
 export const DEFAULT_OUTPUT_TOKENS = 4_096
 
-/** A task's place among the open ones of its tenant, and what is held for it. */
+/** A task's place among the open tasks of its tenant, and the money reserved for it. */
 export interface Held {
-  /** When it was taken; with the task's id, it tells one taking from another. */
+  /** When the place was taken. Together with the task's id it identifies this reservation. */
   readonly at: number
-  /** The most it may still cost; left out where nobody counts. */
+  /** The most the task may still cost; left out where no budget is set. */
   readonly microUsd?: number
-  /** What it had cost before: a task that is retried by hand has a past. */
+  /** What the task had cost before this reservation, in earlier epochs. */
   readonly before?: number
 }
 
@@ -49,7 +49,7 @@ const toUsd = (micro: number): number => micro / 1_000_000
 export const hasBudget = (budget: Budget | undefined): budget is Budget =>
   budget?.usdPerDay !== undefined || budget?.usdPerMonth !== undefined
 
-/** What is spent and held, in millionths of a dollar. Totals are what is spent in the period and all that is held. */
+/** Spent and reserved money, in millionths of a dollar. A total is the money spent in the period plus all that is reserved. */
 export interface Totals extends Period {
   readonly heldMicroUsd: number
   readonly dayMicroUsd: number
@@ -65,7 +65,7 @@ export interface BudgetUse {
   readonly resetsAt: number
 }
 
-/** How far each limit is used. */
+/** How much of each limit is used. */
 export function usesOf(budget: Budget, totals: Totals): readonly BudgetUse[] {
   const use = (
     limit: BudgetUse['limit'],
@@ -91,13 +91,13 @@ export function usesOf(budget: Budget, totals: Totals): readonly BudgetUse[] {
   ]
 }
 
-/** The limit that a further cost would pass, the tighter of two. */
+/** The limit that a further cost would exceed; the tighter one when it would exceed both. */
 export const limitPassed = (budget: Budget, totals: Totals, microUsd: number): BudgetUse | undefined =>
   [...usesOf(budget, totals)]
     .sort((left, right) => left.leftUsd - right.leftUsd)
     .find(({ leftUsd }) => toMicro(leftUsd) < microUsd)
 
-/** Whoever runs the product is told from here on. */
+/** The share of a budget at which an alarm notifies the operators. */
 export const ALARM_PERCENT = 80
 
 /** How much of its tightest limit is used up, in percent. */
@@ -109,7 +109,7 @@ export const percentUsed = (budget: Budget, totals: Totals): number =>
 
 const PERIOD_WORDS = { usd_per_day: 'day', usd_per_month: 'month' } as const
 
-/** 402: the refusal as a caller sees it, with what is left. */
+/** The 402 answer, with the amount that is left. */
 export function budgetExhausted(use: BudgetUse, microUsd: number): RequestError {
   const resetsAt = new Date(use.resetsAt).toISOString()
   return new RequestError(
@@ -132,12 +132,12 @@ export function budgetExhausted(use: BudgetUse, microUsd: number): RequestError 
   )
 }
 
-/** Never in the form 1e-7. */
+/** Without exponent: never as 1e-7. */
 const dollars = (usd: number): string => usd.toFixed(6).replace(/(\.\d\d\d*?)0+$/, '$1')
 
 /**
- * What a task of this row cost since its place was taken. Unknown cost is taken for all that was held: what nobody can add
- * up must not make room for more.
+ * The cost of a task since its reservation. An unknown cost counts as the whole reservation, so that calls without a known
+ * price cannot free budget for others.
  */
 export const spentMicroUsd = ({ usage, held }: Pick<Task, 'usage' | 'held'>): number =>
   usage === undefined
@@ -147,8 +147,8 @@ export const spentMicroUsd = ({ usage, held }: Pick<Task, 'usage' | 'held'>): nu
       : Math.max(0, usage.costMicroUsd - (held?.before ?? 0))
 
 /**
- * A task that was cancelled in the middle of an attempt may still be paying for it: its worker says what it used when it
- * has stopped, or its lease ends.
+ * A task that was cancelled during an attempt may still spend: until its worker has stopped and written its usage, or until
+ * its lease ends.
  */
 export const maySpendYet = (task: Task, now: number): boolean =>
   task.status === 'CANCELLED' &&

@@ -1,6 +1,6 @@
 /**
- * Checks a value from outside by a schema and says what is wrong in people's words: what a field must be, what was
- * probably meant, and what is missing. The schema is zod's, named here by its shape, so that no package is imported.
+ * Checks a value from outside against a schema. The errors say what a field must be, which name was probably meant, and
+ * which fields are missing. The schema is typed by its structure, so that the domain does not import zod.
  */
 import type { FieldError } from './errors.ts'
 import { nearestText } from './nearest-name.ts'
@@ -44,7 +44,7 @@ export type Checked<Output> =
   | { readonly isValid: true; readonly value: Output }
   | { readonly isValid: false; readonly errors: readonly FieldError[] }
 
-/** The most that one answer lists. */
+/** The most errors that one answer lists. */
 export const MAX_ERRORS = 20
 
 /** @param prefix where the value sits in the body, e.g. `input`. */
@@ -53,7 +53,7 @@ export async function checkShape<Output>(
   value: unknown,
   prefix = '',
 ): Promise<Checked<Output>> {
-  /** Fields that an object takes, by the unknown ones that it was sent. */
+  /** Unknown field → the field names that its object accepts. */
   const known = new Map<string, readonly string[]>()
   const parsed = await shape.safeParseAsync(value, {
     error: (issue) => {
@@ -67,7 +67,7 @@ export async function checkShape<Output>(
   return { isValid: false, errors: errors.slice(0, MAX_ERRORS) }
 }
 
-/** @returns the fields of an object schema, through what wraps it. */
+/** @returns the fields of an object schema, also when it is wrapped in `optional`, `default` or a pipe. */
 export function fieldsOf(schema: unknown): Readonly<Record<string, Shape>> | undefined {
   let inner = schema as { shape?: unknown; def?: { innerType?: unknown; in?: unknown } } | undefined
   for (let depth = 0; inner && depth < 10; depth += 1) {
@@ -89,7 +89,7 @@ function toErrors(
       path: [...path, key.slice(0, 100)].map(String).join('.'),
       message: unknownField(key, known.get((issue.keys ?? []).join()) ?? []),
     }))
-  // Of a choice of shapes, the one that the value is nearest to: what is wrong with that one is worth saying.
+  // Of a union, report only the errors of the branch that the value fits best.
   const branch = issue.code === 'invalid_union' ? nearestBranch(issue.errors ?? []) : undefined
   if (branch) return branch.flatMap((inner) => toErrors(inner, path, known))
   return [{ path: path.map(String).join('.'), message: issue.message }]
@@ -118,7 +118,7 @@ const NOUNS: Readonly<Record<string, string>> = {
 }
 const nounOf = (expected = '') => NOUNS[expected] ?? expected
 
-/** @returns undefined where the schema's own words are the best there are. */
+/** @returns undefined where zod's own message is clear enough. */
 function inWords(issue: RawIssue): string | undefined {
   const { code, input, origin, minimum, maximum, inclusive = true } = issue
   switch (code) {
@@ -163,7 +163,7 @@ function oneOf(values: readonly unknown[], input: unknown): string {
 const sizeOf = (input: unknown) => (input as { length?: number; size?: number } | null)?.length ?? -1
 const partsOf = (origin: string) => (origin === 'string' ? 'characters' : 'items')
 
-/** A date and time as many libraries write it by default: right in all but the missing zone. */
+/** A date and time without a time zone, the default output of many libraries. */
 const WITHOUT_ZONE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$/
 
 function formatInWords({ format, input }: RawIssue): string | undefined {

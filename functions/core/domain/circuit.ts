@@ -7,73 +7,73 @@
  *     │ few calls, then more        └──── failure ───┤
  *     └────────────────── success ───────────────────┘
  *
- * It opens on tasks, not on failures: one prompt that makes its model fail is no outage. A task that has not failed so
- * probes first, so that tasks that poison their calls hold others for one pause at most; those that have failed wait
- * longer each time, and a failure while probing spends their attempt, so that they end.
+ * It counts failed tasks, not failed calls: one prompt that makes its model fail is no outage. Tasks that have not failed
+ * before probe first, so that tasks which always fail delay other tasks by at most one pause. Tasks that have failed
+ * before wait longer each time, and a failed probe uses up one of their attempts, so that they end.
  */
 import { MAX_RETRY_AFTER_MS } from './retry-after.ts'
 
-/** What is kept of a circuit. */
+/** The stored state of a circuit. */
 export interface Circuit {
-  /** Tasks that failed without a success between, as far as they are counted. */
+  /** Ids of the tasks that failed since the last success; the list has a maximum length. */
   readonly tasks: readonly string[]
-  /** How many of them failed for their first time. */
+  /** How many of them had never failed in this way before. */
   readonly fresh: number
-  /** Whose they are; while it is one tenant, only that tenant's calls are paused. */
+  /** Tenants of these tasks. While there is only one, only that tenant's calls are paused. */
   readonly tenants: readonly string[]
   readonly firstFailedAt: number
   readonly lastFailedAt: number
   /** The error code of the last failure. */
   readonly code: string
-  /** How often it opened without a success between. */
+  /** How often the circuit opened since the last success. */
   readonly opens: number
-  /** Open until then; afterwards half open. Absent while closed. */
+  /** Open until this time, half open afterwards. Absent while closed. */
   readonly until?: number
-  /** Tasks that have failed so before do not probe until then. */
+  /** Tasks that have failed before do not probe until this time. */
   readonly laterUntil?: number
-  /** Half open, and one call is under way to see; if it tells nothing until then, the next call probes. */
+  /** Half open with a probe in progress. When it has no outcome by this time, the next call probes. */
   readonly probeUntil?: number
-  /** When a probe found the model back; the load rises from there. */
+  /** When a probe succeeded; the number of calls allowed at once rises from this time on. */
   readonly reopenedAt?: number
 }
 
-/** Who wants to call. */
+/** The task that wants to make a call. */
 export interface Caller {
   readonly task: string
   readonly tenant: string
-  /** An attempt of it ended by a failure of this kind. */
+  /** An earlier attempt of it failed with a circuit error code. */
   readonly hasFailed: boolean
-  /** It has no attempt after this one. */
+  /** This is its last attempt. */
   readonly isLast: boolean
 }
 
 export type Admission =
-  /** @param limit calls that this environment may have under way at once. */
+  /** @param limit calls that this execution environment may run at once. */
   | { readonly kind: 'pass'; readonly limit: number }
-  /** The caller may become the probe, if it is the first to store this. */
+  /** The caller becomes the probe if its write of this state succeeds. */
   | { readonly kind: 'probe'; readonly circuit: Circuit }
   | { readonly kind: 'refuse'; readonly until: number }
 
-/** So many tasks that fail for their first time are an outage; fewer may be their own fault. */
+/** This many tasks failing for the first time are an outage; fewer may fail by their own prompts. */
 const FRESH_TO_OPEN = 3
-/** Or so many, the failures of earlier attempts included: an outage that comes back. */
+/** Or this many tasks, those that failed before included: an outage that returns. */
 const TASKS_TO_OPEN = 8
-/** Nor do failures of one instant open it, which may be one hiccup seen by a whole batch. */
+/** Failures within less than this do not open it: they may be one short fault that a whole batch saw. */
 const SHORTEST_TROUBLE_MS = 1_000
-/** Failures further apart than this do not belong together. */
+/** Failures further apart than this are not counted together. */
 const FAILURES_WITHIN_MS = 60_000
-/** A pause, and the time between two probes. */
+/** Length of a pause, and time between two probes. */
 const OPEN_MS = 15_000
 const LONGEST_LATER_MS = 5 * 60_000
-/** Tasks at their last attempt probe only when nobody else has for so long. */
+/** A task on its last attempt probes only when no other call has probed for this long. */
 const LAST_LATER_MS = 5 * 60_000
-/** How long those wait who find a probe under way. */
+/** Wait of a call that finds a probe in progress. */
 const PROBE_WAIT_MS = 3_000
-/** The load doubles in each step, from one call per environment. */
+/** The number of calls allowed at once doubles in each step, starting at one per execution environment. */
 const RISE_STEP_MS = 2_000
 const RISE_MS = 10_000
 
-/** Says whether a call may be made. */
+/** Decides whether a call may be made. */
 export function admit(circuit: Circuit | undefined, caller: Caller, now: number): Admission {
   if (circuit?.until === undefined) return { kind: 'pass', limit: limitOf(circuit, now) }
   const { until, tenants, laterUntil = until } = circuit
@@ -86,7 +86,7 @@ export function admit(circuit: Circuit | undefined, caller: Caller, now: number)
   return { kind: 'probe', circuit: { ...circuit, probeUntil: now + OPEN_MS } }
 }
 
-/** Whether a call that the tenant would begin is held back, as far as a caller wants to know. */
+/** Whether a new call of the tenant would be refused; for display. */
 export const isPausedFor = (circuit: Circuit | undefined, tenant: string, now: number): boolean =>
   admit(circuit, { task: '', tenant, hasFailed: false, isLast: false }, now).kind === 'refuse'
 
@@ -95,10 +95,10 @@ function limitOf(circuit: Circuit | undefined, now: number): number {
   return since < 0 || since >= RISE_MS ? Infinity : 2 ** Math.floor(since / RISE_STEP_MS)
 }
 
-/** When a caller that the rising load left out may come again. */
+/** Wait of a call that exceeds the number allowed while it rises. */
 export const RISE_WAIT_MS = RISE_STEP_MS
 
-/** @param retryAfterMs the provider's own wish; it may lengthen the pause, up to the cap that retries have, never shorten it. */
+/** @param retryAfterMs wait asked for by the provider; it can lengthen the pause, up to the cap of retries, not shorten it. */
 export function afterFailure(
   circuit: Circuit | undefined,
   code: string,
@@ -121,7 +121,7 @@ export function afterFailure(
     code,
     opens: before?.opens ?? 0,
   }
-  // A call that began before the circuit opened tells nothing but, perhaps, a longer wait.
+  // A call that began before the circuit opened changes nothing, except that it may lengthen the wait.
   if (circuit?.until !== undefined && circuit.until > now)
     return {
       ...seen,
@@ -134,8 +134,8 @@ export function afterFailure(
     now - seen.firstFailedAt >= SHORTEST_TROUBLE_MS
   if (!isProbe && !isTrouble) return seen
   const opens = seen.opens + 1
-  // Later than a task that has not failed, from the first pause on: it is the one that can tell. Only their own failures
-  // make it later still: where each task's first call fails, none but those that have failed can find the model back.
+  // Tasks that have failed before probe later than others from the first pause on. Only their own failures lengthen this
+  // further: when the first call of every task fails, only tasks that have failed before can find out that the model recovered.
   const later = now + Math.min(OPEN_MS * 2 ** opens, LONGEST_LATER_MS)
   const laterUntil = isProbe && !hasFailed ? (circuit.laterUntil ?? later) : later
   return {
@@ -147,12 +147,12 @@ export function afterFailure(
 }
 
 /**
- * How long after it first did an open circuit may hold a task. Then it calls all the same and spends its attempts, so
- * that every task ends.
+ * How long an open circuit may delay a task, counted from its first wait. Then the task makes its calls anyway and uses up
+ * its attempts, so that every task ends.
  */
 export const MAX_CIRCUIT_WAIT_MS = 60 * 60_000
 
-/** What a success leaves, or a hand that closes it. */
+/** The state after a success, or after an operator closed the circuit. */
 export const closed = (circuit: Circuit | undefined, now: number): Circuit => ({
   tasks: [],
   fresh: 0,
@@ -165,8 +165,8 @@ export const closed = (circuit: Circuit | undefined, now: number): Circuit => ({
 })
 
 /**
- * When a task that an open circuit refused comes again. The first time, when the pause ends; the longer it has been held,
- * the more rarely: thousands that wait must not all ask every 15 s.
+ * When a task that an open circuit refused is tried again: the first time at the end of the pause, later at growing
+ * intervals, so that thousands of waiting tasks do not all try every 15 s.
  */
 export function waitAtCircuit(
   until: number,
@@ -179,7 +179,7 @@ export function waitAtCircuit(
   return Math.max(until - now, held > OPEN_MS ? spread : 0)
 }
 
-/** Codes that say something about the provider rather than about one request. */
+/** Error codes that indicate a fault of the provider rather than of one request. */
 export const TROUBLE_CODES: readonly string[] = [
   'provider_rate_limited',
   'provider_unavailable',

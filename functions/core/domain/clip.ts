@@ -1,10 +1,10 @@
-/** Cuts texts where a reader would: never inside a character, however many code units it has. */
+/** Shortens texts without cutting inside a character, however many code units the character has. */
 
 const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
-/** Longer than any character that people write; a family of four emoji has 25 code units. */
+/** Longer than any character in use; an emoji of a family of four has 25 code units. */
 const LONGEST = 64
 
-/** The beginning, at most so many code units. */
+/** The beginning of the text, at most `length` code units. */
 export function clipEnd(text: string, length: number): string {
   const whole = text.slice(0, length + LONGEST)
   if (whole.length <= length) return whole.toWellFormed()
@@ -16,7 +16,7 @@ export function clipEnd(text: string, length: number): string {
   return whole.slice(0, end).toWellFormed()
 }
 
-/** The end, at most so many code units. */
+/** The end of the text, at most `length` code units. */
 export function clipStart(text: string, length: number): string {
   if (text.length <= length) return withoutHalf(text)
   const from = text.length - length
@@ -26,5 +26,5 @@ export function clipStart(text: string, length: number): string {
   return ''
 }
 
-/** A text that is still growing may end with half a character. */
+/** A streamed text may end with half a surrogate pair. */
 const withoutHalf = (text: string): string => text.replace(/[\uD800-\uDBFF]$/, '').toWellFormed()

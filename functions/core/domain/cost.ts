@@ -14,7 +14,7 @@ export function costMicroUsd(model: string, usage: ModelUsage): number | null {
   const listed = priceOf(model)
   if (!listed || inputTokens === null || outputTokens === null) return null
   const isLong = listed.long !== undefined && inputTokens > listed.long.aboveTokens
-  // No list has a long call in another tier.
+  // No price list has long calls in a tier other than the standard one.
   const ofTier = tier === undefined ? listed : isLong ? undefined : listed.tiers?.[tier]
   const price = tier === undefined && isLong ? listed.long?.price : ofTier
   if (!price) return null
@@ -31,7 +31,7 @@ export function costMicroUsd(model: string, usage: ModelUsage): number | null {
   )
 }
 
-/** Families of models that metrics tell apart: each is a metric of its own and costs, so that not every model is one. */
+/** Model families with a metric of their own. A closed list, because each CloudWatch metric costs money. */
 export const PRICED: readonly string[] = [
   'gpt-3.5-turbo',
   'gpt-4o-mini',
@@ -44,6 +44,6 @@ export const PRICED: readonly string[] = [
   'claude-sonnet-4',
 ]
 
-/** The family that a model's metrics fall under; undefined for one that has none. */
+/** The model family of a model's metrics; undefined when it has none. */
 export const pricedName = (model: string): string | undefined =>
   PRICED.filter((name) => model.startsWith(name)).sort((left, right) => right.length - left.length)[0]

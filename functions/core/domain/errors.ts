@@ -1,16 +1,16 @@
 import type { ModelUsage } from './model-usage.ts'
 
 /**
- * Every error the product raises on purpose. A code is the same word in code, JSON, logs and metrics.
+ * The base of all errors that the product throws on purpose. A code is the same word in code, JSON, logs and metrics.
  *
- * `retry` answers one question: may the task be tried again? `never`, `counted` (after a backoff, as one of its attempts) or
+ * `retry` says whether the task may be tried again: `never`, `counted` (after a backoff, as one of its attempts) or
  * `uncounted` (after a backoff that costs no attempt: the infrastructure failed before anything was paid).
  */
 export type Retry = 'never' | 'counted' | 'uncounted'
 
 export interface ErrorOptions {
   readonly cause?: unknown
-  /** Milliseconds after which a retry is welcome, as told by whoever refused. */
+  /** Milliseconds to wait before a retry, as the refusing server asked. */
   readonly retryAfterMs?: number
   /** Safe to show to a caller: no prompt, no key, no stack. */
   readonly detail?: Readonly<Record<string, unknown>>
@@ -52,7 +52,7 @@ export type RequestErrorCode =
   | 'limit_reached'
   | 'budget_exhausted'
 
-/** The caller's fault; becomes problem+json, never a task failure. */
+/** An error of the caller; becomes problem+json and never fails a task. */
 export class RequestError extends TaskRunnerError {
   declare readonly code: RequestErrorCode
   readonly errors: readonly FieldError[]
@@ -68,28 +68,28 @@ export class RequestError extends TaskRunnerError {
   }
 }
 
-/** A store, queue or bucket did not answer; the caller may come back. */
+/** A store, queue or bucket did not answer; the same request may succeed later. */
 export class UnavailableError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions = {}) {
     super('unavailable', message, 'uncounted', { retryAfterMs: 1_000, ...options })
   }
 }
 
-/** What a row points at is not there: it expired or was deleted. No retry brings it back. */
+/** What a row refers to does not exist: it expired or was deleted. A retry cannot succeed. */
 export class MissingError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions = {}) {
     super('missing', message, 'never', options)
   }
 }
 
-/** AWS refuses this function: a right, a resource or a key is not as deployed. Somebody must act; an alarm says so. */
+/** AWS refuses this function: a permission, a resource or a key differs from the deployed template. Raises an alarm. */
 export class MisconfiguredError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions = {}) {
     super('misconfigured', message, 'never', options)
   }
 }
 
-/** A value that no store can keep: an author's or our bug. */
+/** A value that the store cannot keep: a bug in a task type or in the product. */
 export class RefusedValueError extends TaskRunnerError {
   readonly field: string | undefined
 
@@ -99,7 +99,7 @@ export class RefusedValueError extends TaskRunnerError {
   }
 }
 
-/** A task author says how the task ended: `never` is final, `counted` asks for another attempt. */
+/** Thrown by a task author: `never` ends the task, `counted` asks for another attempt. */
 export class TaskError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions & { code?: string; retry?: 'never' | 'counted' } = {}) {
     super(options.code ?? 'task_failed', message, options.retry ?? 'never', options)
@@ -131,12 +131,12 @@ export type ProviderErrorCode =
   | 'circuit_open'
   | 'provider_limit'
 
-/** A model call failed. Adapters build it through `core/domain/provider-failure.ts`, the one place that classifies. */
+/** A model call failed. Adapters create it through `core/domain/provider-failure.ts`, which classifies all failures. */
 export class ProviderError extends TaskRunnerError {
   declare readonly code: ProviderErrorCode
   readonly provider: string
   readonly status: number | undefined
-  /** What the failed call used all the same, where the provider told. */
+  /** What the failed call used, where the provider reported it. */
   readonly usage: ModelUsage | undefined
 
   constructor(
@@ -155,7 +155,7 @@ export class ProviderError extends TaskRunnerError {
 
 export type ConflictCode = 'lease_lost' | 'cancelled'
 
-/** Somebody else owns the row. The attempt stops and writes nothing. */
+/** Another attempt owns the row. This attempt stops and writes nothing. */
 export class ConflictError extends TaskRunnerError {
   declare readonly code: ConflictCode
 
@@ -164,14 +164,14 @@ export class ConflictError extends TaskRunnerError {
   }
 }
 
-/** An invariant is broken; always worth an alert. */
+/** An invariant is broken: a bug in the product. Always raises an alarm. */
 export class BugError extends TaskRunnerError {
   constructor(message: string, options: ErrorOptions = {}) {
     super('internal_error', message, 'counted', options)
   }
 }
 
-/** What a log line says of an error that was not let out. Alarms read the code. */
+/** Log fields for an error that is not thrown further. Alarms read the code. */
 export const causeFields = (error: unknown): { readonly code: string; readonly cause: string } => ({
   code: error instanceof TaskRunnerError ? error.code : 'internal_error',
   cause: String(error),

@@ -1,8 +1,8 @@
 /**
- * When a waiting task is likely to start and to end, from what its lane did lately.
+ * Estimates when a waiting task will start and end, from the recent runs of its lane.
  *
- * Each running task frees its slot after the mean duration, so that `running` of them take `running / mean` tasks a second
- * from the front of the queue. The bounds around that are what `test/unit/estimate.test.ts` finds in a simulated day: at least
+ * Each running task frees its slot after the mean duration, so `running` slots take `running / mean` tasks a second
+ * from the front of the queue. The bounds are calibrated in `test/unit/estimate.test.ts` against a simulated day: at least
  * eight of ten real starts fall between them.
  */
 import { BACKLOG_WAIT_MS, type ClaimWatermark } from './overdue.ts'
@@ -10,21 +10,21 @@ import type { Task } from './task.ts'
 
 /** One finished attempt. */
 export interface RecentRun {
-  /** Type and model: runs of one kind take and cost alike. */
+  /** Type and model: runs of the same kind have similar duration and cost. */
   readonly kind: string
   readonly ms: number
   /** Null where tokens or price are not known. */
   readonly costMicroUsd: number | null
 }
 
-/** What is known of a lane at one moment. */
+/** The state of a lane at one moment. */
 export interface LaneMoment {
-  /** Messages that could be received. */
+  /** Visible messages. */
   readonly waiting: number
-  /** Messages in the hands of workers. */
+  /** Messages that workers have received and not yet deleted. */
   readonly running: number
   readonly isPaused: boolean
-  /** How far the lane has come with the tenant's tasks, as far as anybody noted it. */
+  /** The latest recorded position of the lane in the tenant's queue. */
   readonly watermark: ClaimWatermark | undefined
   readonly runs: readonly RecentRun[]
 }
@@ -36,32 +36,32 @@ export interface Band {
 }
 
 export interface Estimate {
-  /** What it waits for. */
+  /** What the task waits for. */
   readonly gate: 'schedule' | 'retry' | 'queue' | 'paused' | 'circuit' | 'key' | 'limit'
-  /** About how many tasks are before it; undefined for one that is not in the queue. */
+  /** Approximate number of tasks before it; undefined for a task that is not in the queue. */
   readonly position: number | undefined
-  /** Undefined while its lane, or its model's calls, are paused, and while another task must end first. */
+  /** Undefined while its lane or its model's calls are paused, and while another task must end first. */
   readonly start: Band | undefined
-  /** Undefined, too, while nothing of its kind has ended lately. */
+  /** Also undefined when no task of its kind has ended recently. */
   readonly finish: Band | undefined
   readonly costMicroUsd: { readonly low: number; readonly high: number } | undefined
 }
 
-/** A worker that has to be started, and a look of the event source that has just missed the message. */
+/** Start of an idle lane: a cold start of the worker, and one polling interval of the event source. */
 const IDLE_MS = 2_500
-/** With no run known: what tasks of this product take, as its users say. */
+/** Assumed duration of a run when no run is known, from what users report. */
 const UNKNOWN_RUN_MS = 10_000
-/** By how much the middle of what is expected is missed, as a share of it. */
+/** Observed error of the expected time, as a share of it. */
 const MISSED_SHARE = 0.3
-/** The queue's count is some seconds old, and tasks come in bursts: longer waits are missed by so much besides. */
+/** Added to the error of longer waits: queue counts are some seconds old, and tasks arrive in bursts. */
 const EARLY_MS = 12_000
 const LATE_MS = 40_000
 
 export const kindOf = ({ type, model }: Pick<Task, 'type' | 'model'>): string => `${type} ${model ?? ''}`
 
 /**
- * @param task one that waits: scheduled, queued, or for its next attempt.
- * @param isModelPaused its model keeps failing, and calls of it are held back.
+ * @param task a waiting task: scheduled, queued, or between two attempts.
+ * @param isModelPaused whether the circuit of its model is open.
  */
 export function estimate(
   task: Pick<Task, 'type' | 'model' | 'status' | 'queuedAt' | 'claimableFrom'> &
@@ -95,7 +95,7 @@ export function estimate(
   const earliestMs = waitMs * (1 - MISSED_SHARE) - Math.min(EARLY_MS, waitMs / 2)
   const start = isQueued
     ? { earliest: now + earliestMs, latest: now + latestMs }
-    : // How long the queue will be then nobody knows: at best empty, at worst as now.
+    : // The length of the queue at that time is not known: assume an empty one at best, today's at worst.
       { earliest: task.claimableFrom, latest: task.claimableFrom + latestMs }
   const times = same.map(({ ms }) => ms)
   const finish = times.length
@@ -108,7 +108,7 @@ export function estimate(
   return { gate, position, start, finish, costMicroUsd }
 }
 
-/** Whose end lets it run: of a task with its key, or of any of its tenant. It looks by itself at a time that tells nothing. */
+/** Whether the end of another task lets this one run: one with its concurrency key, or any of its tenant. */
 function heldByOthers(
   { turnWaits, sends, concurrencyKey }: Partial<Pick<Task, 'sends' | 'turnWaits' | 'concurrencyKey'>>,
   isQueued: boolean,
@@ -117,13 +117,13 @@ function heldByOthers(
   return concurrencyKey === undefined ? 'limit' : 'key'
 }
 
-/** Those who wait came between the youngest claimed and now, about evenly. */
+/** Assumes that the waiting tasks arrived evenly between the youngest claimed one and now. */
 function tasksBefore(
   { queuedAt }: Pick<Task, 'queuedAt'>,
   { waiting, watermark }: LaneMoment,
   now: number,
 ): number {
-  // A claim after a short wait leaves a mark once a minute only; what waits then came since.
+  // Without a backlog, a claim writes a watermark only once a minute, so the tasks that wait arrived after it.
   const isBacklog = watermark !== undefined && watermark.recordedAt - watermark.queuedAt > BACKLOG_WAIT_MS
   const from = isBacklog ? watermark.queuedAt : now - BACKLOG_WAIT_MS
   const share = now > from ? (queuedAt - from) / (now - from) : 1

@@ -1,9 +1,9 @@
 import { clipStart } from './clip.ts'
 
-/** What `files.write` names a file; see `application/run/task-files.ts`. */
+/** The names that `files.write` gives to files; see `application/run/task-files.ts`. */
 export const FILE_NAME = /^file-[0-9a-f]{32}$/
 
-/** Whether a result, as JSON text, may name a file. */
+/** Whether a result, as JSON text, can contain a file. */
 export const mayNameFiles = (json: string): boolean => json.includes('"file":"file-')
 
 interface FileMark {
@@ -19,8 +19,8 @@ const isFile = (value: object): value is FileMark =>
   typeof value.name === 'string'
 
 /**
- * Gives every file in a result its address. A result that only looks like a file reaches nothing: the address is made
- * from the task's own tenant and id.
+ * Adds a download URL to every file in a result. A forged file entry gives no access: the object's key is derived from the
+ * task's own tenant and id.
  */
 export async function withFileLinks(
   value: unknown,
@@ -34,8 +34,8 @@ export async function withFileLinks(
 }
 
 /**
- * A name that a file may be saved under: an author may take it from an upload, and its reader is somebody else. No folder, no
- * header of its own, nothing that turns the direction in which it is read.
+ * A safe name for saving a file: an author may take it from an upload, and another user may download it. It has no path
+ * separators, no control characters and no characters that change the writing direction.
  */
 export const plainFileName = (name: string): string =>
   clipStart(name.replace(/[\p{Cc}\p{Cf}\u2028\u2029\\/"]/gu, '_').replace(/^\.+/, '_'), 200)

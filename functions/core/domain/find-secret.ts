@@ -1,36 +1,36 @@
-/** Finds a secret in a text however it is spelled there: escaped, in capitals, in base64, cut at the text's end. */
+/** Finds a secret in a text in each of its encodings: escaped, in other case, in base64, or cut off at the end of the text. */
 
-/** A spelling of a secret, and whether it is looked for letter by letter or with whatever escapes a writer uses. */
+/** One encoding of a secret, and whether it must match exactly or may contain escape sequences. */
 interface Form {
   readonly text: string
   readonly isExact: boolean
 }
 
 export interface Found {
-  /** Where the secret that stands here ends. */
+  /** Index after the secret that starts here. */
   readonly end?: number
-  /** The text ends after so many characters of a secret, which it would have if it went on. */
+  /** Number of characters of a secret at the end of the text: the next piece of a stream may complete it. */
   readonly begun?: number
 }
 
 export type FindSecret = (text: string, at: number) => Found | undefined
 
 /**
- * One character as URL, JSON, JavaScript and HTML write it; `%25` again and again where it was escaped more than once. Repeats
- * are bounded: a text of a million backslashes is looked at from each of them.
+ * One character as URL, JSON, JavaScript and HTML escape it; `%25` repeats where a text was escaped more than once. The
+ * repeats have a maximum, because the search starts at each backslash of a text that may have a million of them.
  */
 const ESCAPED =
   /%(?:25){0,4}(?<url>[\da-f]{2})|\\{1,8}u00(?<json>[\da-f]{2})|\\{1,8}x(?<js>[\da-f]{2})|&#x0{0,4}(?<hex>[\da-f]{1,2});|&#0{0,4}(?<decimal>\d{1,3});|&(?<name>quot|amp|lt|gt|apos);|\\{1,8}(?<self>["'\\/])/iy
-/** The beginning of one, at the end of a text. */
+/** The beginning of an escape sequence at the end of a text. */
 const ESCAPE_BEGUN =
   /(?:%(?:25){0,4}[\da-f]?|\\{1,8}(?:u0{0,2}[\da-f]?|x[\da-f]?)?|&(?:#x?[\da-f]{0,6}|[a-z]{0,4}))$/iy
 const LONGEST_ESCAPE = 13
 const ESCAPES: ReadonlySet<string> = new Set('%\\&')
 const NAMED: Readonly<Record<string, string>> = { quot: '"', amp: '&', lt: '<', gt: '>', apos: "'" }
-/** What a clipped text may have at its end. */
+/** A shortened text may end with it. */
 const ELLIPSIS = '…'
 
-/** @param values each at least as long as chance does not write it. */
+/** @param values secrets long enough not to occur by chance. */
 export function findSecrets(values: readonly string[]): FindSecret {
   const forms = [...new Set(values)]
     .flatMap(formsOf)
@@ -43,7 +43,7 @@ export function findSecrets(values: readonly string[]): FindSecret {
   return (text, at) => {
     if (!mayBegin(text, at)) return undefined
     let found: Found | undefined
-    // The longest first: one secret may begin with another.
+    // The longest first, because one secret may be the beginning of another.
     for (const form of forms) {
       const here = match(text, at, form)
       if (here) found = found ? { ...here, ...found } : here
@@ -73,7 +73,7 @@ function isEscapeBegun(text: string, place: number): boolean {
 const exactly = (text: string, place: number, secret: string, index: number): number | undefined =>
   text[place] === secret[index] ? place + 1 : undefined
 
-/** @returns where the character of the secret ends, in whatever way it is written. */
+/** @returns the index after the character of the secret that starts at `place`, escaped or not. */
 function loosely(text: string, place: number, secret: string, index: number): number | undefined {
   const wanted = secret[index]?.toLowerCase()
   const escaped = escapedAt(text, place)
@@ -95,7 +95,7 @@ function unescaped({ url, json, js, hex, decimal, name, self }: Readonly<Record<
   return self ?? NAMED[name?.toLowerCase() ?? ''] ?? ''
 }
 
-/** Shorter spellings stand in too many innocent texts. */
+/** Shorter encodings occur by chance in texts without secrets. */
 const LEAST_CHARACTERS = 8
 
 function formsOf(value: string): Form[] {
@@ -104,15 +104,15 @@ function formsOf(value: string): Form[] {
   return [
     { text: value, isExact: true },
     { text: value, isExact: false },
-    // Beyond ASCII a character is several bytes in a URL.
+    // A character outside ASCII becomes several bytes in a URL.
     ...(encodeURIComponent(value) === value ? [] : [{ text: encodeURIComponent(value), isExact: false }]),
     { text: hex, isExact: false },
-    // Behind something else, such as `user:`, the same bytes fall on other places of base64.
+    // After a prefix such as `user:` the same bytes have another offset in base64, which changes its letters.
     ...[0, 1, 2].flatMap((shift) => base64Of(bytes, shift)),
   ].filter(({ text }) => text === value || text.length >= LEAST_CHARACTERS)
 }
 
-/** Base64 in both alphabets: whole, or behind so many other bytes what these alone decide. */
+/** Base64 in both alphabets: of the whole value, or only the letters that do not depend on the `shift` bytes before it. */
 function base64Of(bytes: Uint8Array, shift: number): Form[] {
   const padded = btoa(String.fromCharCode(...new Uint8Array(shift), ...bytes))
   const coded = padded.replace(/=+$/, '')

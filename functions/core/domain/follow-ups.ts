@@ -1,20 +1,22 @@
 /**
- * What must follow the end of a task. The ending write lists it on the row and leaves the row due; each step is
- * idempotent, is taken off the list when it is done, and is repaired by the sweeper until then.
+ * The steps that must follow the end of a task. The write that ends the task lists them on its row and keeps the row due.
+ * Each step is idempotent and is removed from the list when it is done; the sweeper repeats it until then.
  */
 import type { Status, Task } from './task.ts'
 import { endEventOf, isHeard } from './webhook.ts'
 
 /**
- * `dead_letter`: the lane's dead-letter queue lists the failure. `parent`: the workflow learns of its step's end.
- * `webhook`: a delivery is made for each URL that is told of the end. `release`: its tenant
- * may have one more open task, and what it did not use of the money that was held for it. `tally`: its tenant's hour and day
- * have the end. `turn`: the next task of its `concurrency_key` may run.
+ * - `dead_letter`: the failure is put into the lane's dead-letter queue.
+ * - `parent`: the end is reported to the workflow of the step.
+ * - `webhook`: one delivery is created for each URL that receives the event.
+ * - `release`: frees the task's place among its tenant's open tasks, and the part of its reservation that was not spent.
+ * - `tally`: adds the end to its tenant's hour and day.
+ * - `turn`: lets the next task of its `concurrency_key` run.
  */
 export const FOLLOW_UPS = ['dead_letter', 'parent', 'webhook', 'release', 'tally', 'turn'] as const
 export type FollowUp = (typeof FOLLOW_UPS)[number]
 
-/** What follows when a task ends with this status. Nothing, for most: then the end costs no further write. */
+/** The steps for a task that ends with this status. Most tasks need none, and their end costs no further write. */
 export const followUpsOf = (
   task: Pick<Task, 'parent' | 'webhook' | 'hasEndpoints' | 'held' | 'isTallied' | 'concurrencyKey'>,
   status: Status,
@@ -27,9 +29,9 @@ export const followUpsOf = (
   ...(task.concurrencyKey === undefined ? [] : (['turn'] as const)),
 ]
 
-/** What is still to be done. A row of an earlier version has no list: when it is due, its dead letter is missing. */
+/** The steps that are not done. Rows of an earlier version have no list: a due one still needs its dead letter. */
 export const pendingOf = (task: Task): readonly FollowUp[] =>
   task.pending ?? (task.status === 'FAILED' && task.dueAt !== undefined ? ['dead_letter'] : [])
 
-/** What must be done before the next epoch begins. The dead letter of an epoch that is over says nothing to anybody. */
+/** Steps that must be done before the next epoch begins. The dead letter of an epoch that is over has no use. */
 export const OWED_BEFORE_RESTART: readonly FollowUp[] = FOLLOW_UPS.filter((step) => step !== 'dead_letter')

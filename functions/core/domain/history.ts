@@ -1,11 +1,11 @@
-/** The record of a task's attempts. It grows with every retry by hand, and a row has at most 400 kB. */
+/** The record of a task's attempts. It has a maximum length, because it grows with every retry and a row has at most 400 kB. */
 import type { AttemptRecord, Task } from './task.ts'
 
-/** The first attempts tell what began it, the latest what it is like now. */
+/** The first attempts show the original cause, the latest the present one. */
 const FIRST = 10
 const LATEST = 20
 
-/** What an ending attempt leaves in the history: one more line, or the whole of a history that is full. */
+/** The change of the history by an ending attempt: one more record, or a new list when the history is full. */
 export type Recorded =
   | { readonly record: AttemptRecord }
   | { readonly trimmed: Required<Pick<Task, 'history' | 'attemptsOmitted'>> }
@@ -22,7 +22,7 @@ export function recorded(seen: Pick<Task, 'history' | 'attemptsOmitted'>, record
   }
 }
 
-/** The record of an attempt whose worker ended before it did. */
+/** The record of an attempt whose worker stopped without a result. */
 export const crashRecord = (task: Task, now: number): AttemptRecord => ({
   epoch: task.epoch,
   attempt: task.attempt,
@@ -31,23 +31,23 @@ export const crashRecord = (task: Task, now: number): AttemptRecord => ({
   outcome: 'worker_crashed',
 })
 
-/** Attempts of this epoch that ended with their worker, so far. */
+/** Attempts of this epoch so far whose worker crashed. */
 const crashesOf = ({ epoch, history }: Task): number =>
   history.filter((record) => record.epoch === epoch && record.outcome === 'worker_crashed').length
 
 /**
- * The attempts right before this one that ended with their worker. What they had used was in its memory and is in no
- * row: of it, their checkpoints alone tell.
+ * The crashed attempts directly before this one. Their usage was only in the worker's memory; of it, only the part that is
+ * stored with their checkpoints is known.
  */
 export function unbookedAttempts({ history }: Pick<Task, 'history'>): readonly AttemptRecord[] {
   const lastBooked = history.findLastIndex(({ outcome }) => outcome !== 'worker_crashed')
   return history.slice(lastBooked + 1)
 }
 
-/** Two environments died with it: it may be what kills them, and must take no other task along a third time. */
+/** After this many crashes the task itself may be the cause: it then runs alone, so that it cannot end other tasks. */
 const SUSPECT_AFTER = 2
 export const isSuspect = (task: Task): boolean => crashesOf(task) >= SUSPECT_AFTER
 
-/** Whether a task whose worker is gone has had all it may have. A suspect ran alone: nothing else can have killed it. */
+/** Whether a crashed task gets no further attempt. A suspect task ran alone, so no other task can have caused its crash. */
 export const isSpent = (task: Task): boolean =>
   task.attempt >= task.maxAttempts || (task.status === 'PROCESSING' && isSuspect(task))

@@ -1,4 +1,4 @@
-/** Finds what JSON would change or refuse in silence. */
+/** Finds values that JSON would change or drop without an error. */
 
 export interface Unwritable {
   /** Dotted path from the value; empty for the value itself. */
@@ -6,10 +6,10 @@ export interface Unwritable {
   readonly reason: string
 }
 
-/** Deeper than any result means to be; the serializer's own stack ends at some thousands. */
+/** Deeper than any useful result. `JSON.stringify` overflows its stack at some thousand levels. */
 const MOST_DEPTH = 500
 
-/** Properties that are undefined are as good as absent; everything else must come back from JSON as it went in. */
+/** Properties that are undefined count as absent; every other value must be the same after writing and reading JSON. */
 export function findUnwritable(value: unknown): Unwritable | undefined {
   return look(value, [], new Set())
 }
@@ -44,7 +44,7 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
   if (path.length > MOST_DEPTH) return is(`is nested deeper than ${MOST_DEPTH} levels`)
   above.add(value)
   try {
-    // Entries of an array by index: holes count.
+    // Arrays by index, so that holes are found.
     const entries: Iterable<[string | number, unknown]> = Array.isArray(value)
       ? value.entries()
       : Object.entries(value).filter(([, field]) => field !== undefined)
@@ -60,7 +60,7 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
 
 const KINDS = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error, ArrayBuffer, Number, String, Boolean]
 
-/** Also objects that keep all they have to themselves, which JSON would write as nothing: an iterator, a search string. */
+/** Includes objects whose content is private, which JSON writes as `{}`: an iterator, a `URLSearchParams`. */
 const kindOf = (value: object): string | undefined =>
   KINDS.some((kind) => value instanceof kind) ||
   ArrayBuffer.isView(value) ||
@@ -70,6 +70,6 @@ const kindOf = (value: object): string | undefined =>
 
 const isPlain = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
-  // An object of another realm is as plain.
+  // Plain objects of another realm (e.g. `node:vm`) have another `Object.prototype`.
   return Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype as object) === null
 }

@@ -1,30 +1,30 @@
-/** What a stage lets each of its tenants do. A limit that is left out costs nothing. */
+/** The limits of each tenant of a stage. A limit that is not set costs no write. */
 import { type Budget, hasBudget } from './budget.ts'
 import { RequestError } from './errors.ts'
 
 export interface TenantLimits {
   /** Tasks that have not ended, waiting ones included. */
   readonly openTasks?: number | undefined
-  /** Of these, tasks that no attempt has begun. */
+  /** Open tasks whose first attempt has not begun. */
   readonly queuedTasks?: number | undefined
-  /** Tasks whose attempt runs; further ones wait, and are not refused. */
+  /** Tasks with a running attempt; further ones wait and are not refused. */
   readonly runningTasks?: number | undefined
   readonly schedules?: number | undefined
   /** Workflows that have not ended. */
   readonly workflows?: number | undefined
-  /** Of every kind but submits, which are counted apart, with the place that each takes; `submitsPerMinute` is theirs alone. */
+  /** All requests except submits, which `submitsPerMinute` limits. */
   readonly requestsPerMinute?: number | undefined
-  /** Requests that may come at once; as many as in a minute when left out. */
+  /** Requests that may arrive at once; the same as `requestsPerMinute` when left out. */
   readonly requestBurst?: number | undefined
   readonly submitsPerMinute?: number | undefined
-  /** Submits that may come at once; as many as in a minute when left out. */
+  /** Submits that may arrive at once; the same as `submitsPerMinute` when left out. */
   readonly burst?: number | undefined
-  /** Bytes of an input as JSON; files of uploads are not in it. */
+  /** Bytes of an input as JSON, without the files of uploads. */
   readonly payloadBytes?: number | undefined
   readonly budget?: Budget | undefined
 }
 
-/** What a tenant may have of its own; what is left out is the stage's. */
+/** Limits that can be set per tenant; the stage's value holds for those left out. */
 export const OWN_LIMITS = [
   'openTasks',
   'queuedTasks',
@@ -41,13 +41,13 @@ export const OWN_LIMITS = [
 ] as const
 export type OwnLimits = { readonly [Name in (typeof OWN_LIMITS)[number]]?: number | undefined }
 
-/** The stage's limits with a tenant's own in their place. */
+/** The stage's limits, replaced by the tenant's own where set. */
 export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): TenantLimits {
   const { usdPerDay = stage.budget?.usdPerDay, usdPerMonth = stage.budget?.usdPerMonth, ...counts } = own
   const { burst, requestBurst, ...rest } = stage
   const limits: TenantLimits = {
     ...rest,
-    // A burst goes with its rate: the stage's says nothing about a tenant's own.
+    // A burst belongs to its rate: the stage's burst does not apply to a tenant's own rate.
     ...(own.submitsPerMinute === undefined && burst !== undefined ? { burst } : {}),
     ...(own.requestsPerMinute === undefined && requestBurst !== undefined ? { requestBurst } : {}),
     ...counts,
@@ -57,10 +57,10 @@ export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): Tenan
   return { ...limits, submitsPerMinute: limits.requestsPerMinute, burst: limits.requestBurst }
 }
 
-/** Open tasks of a tenant that are counted, or whose money is, at most: all are in one row. */
+/** The highest possible limit of open tasks when tasks or money are counted: all of them are in one row. */
 export const MOST_COUNTED = 5_000
 
-/** Whether a task takes a place, which its end gives back. */
+/** Whether each task takes a place, which its end frees. */
 export const takesPlace = ({ openTasks, queuedTasks, budget }: TenantLimits): boolean =>
   openTasks !== undefined || queuedTasks !== undefined || hasBudget(budget)
 
@@ -68,16 +68,16 @@ export const mostOpen = ({ openTasks = MOST_COUNTED }: TenantLimits): number => 
 
 export type LimitName = 'open_tasks' | 'queued_tasks' | 'requests' | 'submits' | 'schedules' | 'workflows'
 
-/** Who was refused, and what would have to change. */
+/** Which limit refused, and when to try again. */
 export interface LimitReached {
   readonly limit: LimitName
   readonly retryAfterMs: number
 }
 
-/** How many a minute of a steady stream, and how many at once. */
+/** A rate: events per minute on average, and events at once. */
 export interface Rate {
   readonly perMinute: number
-  /** As many as in a minute when left out. */
+  /** The same as `perMinute` when left out. */
   readonly burst?: number | undefined
 }
 
@@ -89,29 +89,29 @@ export const requestRate = ({
   requestBurst: burst,
 }: TenantLimits): Rate | undefined => (perMinute === undefined ? undefined : { perMinute, burst })
 
-/** Between two of a steady stream. */
+/** Time between two events at the average rate. */
 export const intervalMs = ({ perMinute }: Rate): number => 60_000 / perMinute
 
-/** An interval like 60,000 / 17 ms is no finite number: without it the last of a burst is refused by a rounded digit. */
+/** Intervals such as 60,000 / 17 ms are rounded: without this tolerance the last event of a burst would be refused. */
 const ROUNDING_MS = 0.01
 
 /**
- * How far ahead of now the next one's planned time may lie (the generic cell rate algorithm): one number is the whole
- * state, so that one conditional write both asks and takes.
+ * How far in the future the planned time of the next event may be (generic cell rate algorithm). The planned time is the
+ * only state, so one conditional write both checks and updates it.
  */
 export const toleranceMs = (rate: Rate): number =>
   ((rate.burst ?? rate.perMinute) - 1) * intervalMs(rate) + ROUNDING_MS
 
-/** @returns how long to wait, where the next one's planned time is too far ahead; undefined for one that may come. */
+/** @returns the wait when the planned time is too far in the future; undefined when the event is allowed. */
 export function waitMsOf(rate: Rate, planned: number, now: number): number | undefined {
   const waitMs = planned - now - toleranceMs(rate)
   return planned > now && waitMs > 0 ? Math.ceil(waitMs) : undefined
 }
 
-/** How soon a look at what is counted is worth it: tasks and workflows end when they end, schedules when they are deleted. */
+/** When to try again: tasks and workflows end at any time, schedules are only deleted by hand. */
 export const PLACES_RETRY_MS = { open_tasks: 5_000, queued_tasks: 5_000, workflows: 5_000, schedules: 60_000 }
 
-/** What a limit lets a tenant have, and how it is said. */
+/** The value of a limit, and its text in an error. */
 function quotaOf(limit: LimitName, limits: TenantLimits): { quota: number; window?: number; rule: string } {
   const { queuedTasks = 0, schedules = 0, workflows = 0, submitsPerMinute = 0, burst } = limits
   const { requestsPerMinute = 0, requestBurst } = limits
@@ -142,7 +142,7 @@ function quotaOf(limit: LimitName, limits: TenantLimits): { quota: number; windo
   }
 }
 
-/** The refusal as a caller sees it, with the headers of the RateLimit draft. */
+/** The 429 answer, with the headers of the RateLimit draft. */
 export function limitReached({ limit, retryAfterMs }: LimitReached, limits: TenantLimits): RequestError {
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
   const { quota, window, rule } = quotaOf(limit, limits)

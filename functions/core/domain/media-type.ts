@@ -1,15 +1,15 @@
-/** What a file is, by its first bytes. A name and a declared type may lie; these do not. */
+/** Detects the type of a file from its first bytes, because its name and declared type may be wrong. */
 
-/** So many bytes are enough for every kind below. */
+/** Number of first bytes that is enough for every type below. */
 export const PROOF_BYTES = 4_096
 
-/** Any byte. */
+/** Matches any byte. */
 const ANY = -1
 const SIGNATURES: readonly (readonly [type: string, bytes: readonly number[]])[] = [
   ['image/jpeg', [0xff, 0xd8, 0xff]],
   ['image/png', [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],
   ['image/gif', [0x47, 0x49, 0x46, 0x38, ANY, 0x61]],
-  // The zeros are reserved fields: a table may begin with "BMI", too.
+  // The zeros are reserved fields; without them a CSV table that begins with "BMI" would match.
   ['image/bmp', [0x42, 0x4d, ANY, ANY, ANY, ANY, 0, 0, 0, 0]],
   ['image/tiff', [0x49, 0x49, 0x2a, 0x00]],
   ['image/tiff', [0x4d, 0x4d, 0x00, 0x2a]],
@@ -19,7 +19,7 @@ const SIGNATURES: readonly (readonly [type: string, bytes: readonly number[]])[]
   ['application/gzip', [0x1f, 0x8b]],
 ]
 
-/** Brands of the container that AVIF, HEIC and MP4 share. */
+/** Brands of the container format that AVIF, HEIC and MP4 share. */
 const BRANDS: Readonly<Record<string, string>> = {
   avif: 'image/avif',
   avis: 'image/avif',
@@ -30,8 +30,8 @@ const BRANDS: Readonly<Record<string, string>> = {
 }
 
 /**
- * @param file its first bytes, at best `PROOF_BYTES` of them; more are not looked at.
- * @returns a media type; `text/plain` for whatever may be text in any encoding, `application/octet-stream` for the rest.
+ * @param file its first `PROOF_BYTES` bytes; further bytes are ignored.
+ * @returns a media type; `text/plain` for anything that can be text in some encoding, `application/octet-stream` otherwise.
  */
 export function provenMediaType(file: Uint8Array): string {
   const head = file.subarray(0, PROOF_BYTES)
@@ -40,9 +40,9 @@ export function provenMediaType(file: Uint8Array): string {
   for (const [type, bytes] of SIGNATURES)
     if (bytes.every((byte, index) => byte === ANY || head[index] === byte)) return type
   if (latin.startsWith('RIFF') && latin.slice(8, 12) === 'WEBP') return 'image/webp'
-  // Before it stands the size of the first box, which is never 16 MB.
+  // The four bytes before it are the size of the first box, which is always less than 16 MB.
   if (head[0] === 0 && latin.slice(4, 8) === 'ftyp') return BRANDS[latin.slice(8, 12)] ?? 'video/mp4'
-  // Mail gateways put some bytes before the mark; readers look for it in the first kilobyte.
+  // Mail gateways insert bytes before `%PDF-`; PDF readers accept it anywhere in the first kilobyte.
   if (latin.includes('%PDF-')) return 'application/pdf'
   const isMarked = latin.startsWith('\u00ff\u00fe') || latin.startsWith('\u00fe\u00ff')
   if (head.includes(0) && !isMarked && !unmarkedUtf16(head)) return 'application/octet-stream'
@@ -51,7 +51,7 @@ export function provenMediaType(file: Uint8Array): string {
     : 'text/plain'
 }
 
-/** Upper bytes of the letters, punctuation and spaces of the world's scripts, from – to. */
+/** Ranges of the upper byte of UTF-16 units for letters, punctuation and spaces of all scripts, both ends included. */
 const UPPER_BYTES: readonly (readonly [number, number])[] = [
   [0x01, 0x06],
   [0x09, 0x0e],
@@ -68,8 +68,8 @@ const isLatin = (byte: number): boolean =>
   (byte >= 0x09 && byte <= 0x0d) || (byte >= 0x20 && byte <= 0x7e) || byte >= 0xa0
 
 /**
- * UTF-16 without a mark. Of Latin text every other byte is zero; of all other scripts one byte of each pair is among a few,
- * and many are such as a text in ASCII never has.
+ * UTF-16 without a byte order mark. In Latin text every other byte is zero; in all other scripts one byte of each pair has
+ * one of few values, and many of these values never occur in ASCII text.
  */
 export function unmarkedUtf16(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   const pairs = head.length >> 1

@@ -1,8 +1,8 @@
-/** Which provider answers for a model name, as the stage's file says. */
-/** Model name, or prefix ending in `*` → name of a provider or of a further server. */
+/** Which provider serves a model name, from the stage's settings. */
+/** Model name, or prefix ending in `*` → name of a provider or of a model server. */
 export type ModelRoutes = Readonly<Record<string, string>>
 
-/** @returns the provider of an exact name, else of the first prefix (`gpt-*`) that fits, in order of writing. */
+/** @returns the provider of the exact name, else of the first matching prefix (`gpt-*`) in the order of the settings. */
 export function routeModel(routes: ModelRoutes, model: string): string | undefined {
   if (Object.hasOwn(routes, model) && !model.endsWith('*')) return routes[model]
   const pattern = Object.keys(routes).find(
@@ -11,28 +11,28 @@ export function routeModel(routes: ModelRoutes, model: string): string | undefin
   return pattern === undefined ? undefined : routes[pattern]
 }
 
-/** Whether a model is among names and prefixes ending in `*`. */
+/** Whether a model matches one of these names or prefixes ending in `*`. */
 export const fitsModel = (names: readonly string[], model: string): boolean =>
   names.some((name) => (name.endsWith('*') ? model.startsWith(name.slice(0, -1)) : model === name))
 
-/** Name of a model's circuit: one that fails must not pause the others of its provider. */
+/** Name of a model's circuit. One per model, so that a failing model does not pause the others of its provider. */
 export const circuitOf = (provider: string, model: string): string => `${provider}:${model.slice(0, 200)}`
 
-/** The same of a model that a caller names; undefined for one that nobody answers. */
+/** Circuit of the model that a caller names; undefined when no provider serves it. */
 export function circuitOfModel(routes: ModelRoutes, model: string): string | undefined {
   const provider = routeModel(routes, model)
   return provider && circuitOf(provider, model)
 }
 
-/** The names and prefixes a caller may use, for an error message. */
+/** The allowed names and prefixes, for an error message. */
 export const describeModels = (routes: ModelRoutes): string => Object.keys(routes).join(', ')
 
-/** What a model name can ask the simulated provider for, behind `simulated-`. */
+/** The behaviours of the simulated provider: the part of a model's name after `simulated-`. */
 export const SIMULATED_BEHAVIOURS =
   'fast, slow, slow-<seconds>, fail-<status>, flaky-<n>, 429, 429-<seconds>, hang, refuse, cut'
 const SIMULATED = /^simulated-(?:fast|hang|refuse|cut|(?:slow|fail|flaky|429)(?:-\d{1,4})?)$/
 
-/** @returns why a task may not ask for this model, undefined when it may. */
+/** @returns why the model is refused; undefined when it is allowed. */
 export function refusalOfModel(routes: ModelRoutes, model: string): string | undefined {
   const provider = routeModel(routes, model)
   if (provider === undefined) return `"${model}" is not known. Known: ${describeModels(routes)}.`

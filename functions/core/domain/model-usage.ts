@@ -1,37 +1,37 @@
-/** What one model call used, and how calls add up to a task's usage. */
+/** The usage of one model call, and its sum for a task. */
 import type { Usage } from './task.ts'
 
-/** Tokens as the provider counted them: whole numbers from 0 up. Null where it did not say, or said nonsense. */
+/** Token counts reported by the provider: whole numbers from 0. Null where it reported none or an invalid one. */
 export interface ModelUsage {
-  /** All of the input, the cached part included. */
+  /** All input tokens, cached ones included. */
   readonly inputTokens: number | null
-  /** All of the output, the reasoning included. */
+  /** All output tokens, reasoning included. */
   readonly outputTokens: number | null
-  /** Part of the input that was read from the provider's cache. */
+  /** Input tokens read from the provider's cache. */
   readonly cachedTokens: number | null
-  /** Part of the output that was reasoning. */
+  /** Output tokens of reasoning. */
   readonly reasoningTokens: number | null
-  /** Parts of the input that were written to the cache, for five minutes and for an hour: each has its own price. */
+  /** Input tokens written to the cache, for five minutes and for an hour: each has its own price. */
   readonly cacheWriteTokens?: number
   readonly hourCacheWriteTokens?: number
-  /** The price tier that it was served in, where that is not the standard one: `flex`, `priority`. */
+  /** The price tier that served the call when it is not the standard one: `flex`, `priority`. */
   readonly tier?: string
 }
 
-/** More tokens than any model takes or gives in one call: a larger number is a mistake of the server's. */
+/** More tokens than any model handles in one call: a larger number is an error of the server. */
 const MOST_TOKENS = 20_000_000
 
-/** A number of tokens that may be added up and stored, or null. */
+/** A valid number of tokens, or null. */
 export const readTokens = (value: unknown): number | null =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS ? value : null
 
-/** A tier as a provider names it; undefined for the usual one. */
+/** A tier as the provider names it; undefined for the standard one. */
 export const readTier = (value: unknown): string | undefined =>
   typeof value === 'string' && value.length <= 40 && !/^(default|standard|auto|on_demand|)$/i.test(value)
     ? value.toLowerCase()
     : undefined
 
-/** The task's usage after one more call. Unknown stays unknown: a sum with a hole in it is not a sum. */
+/** The task's usage after one more call. A sum with an unknown part is unknown. */
 export function addCall(
   before: Usage | undefined,
   used: ModelUsage,
@@ -55,7 +55,7 @@ export function addCall(
   }
 }
 
-/** Two usages of one task together; the later one's words stand. */
+/** The sum of two usages of one task; texts are taken from the later one. */
 export function addUsage(earlier: Usage, later: Usage | undefined): Usage {
   if (!later) return earlier
   const { inputTokens, outputTokens, cachedTokens = null, reasoningTokens = null, ...call } = later

@@ -1,8 +1,8 @@
-/** On the row of a task that waits for its time. */
+/** Stored on the row of a task whose model call is planned for a later time. */
 export interface ModelWait {
   readonly circuit: string
-  /** When it first waited, in this row of waits. */
+  /** When the task first waited, in this uninterrupted series of waits. */
   readonly since: number
-  /** Its planned start; left out where nothing could be planned yet. */
+  /** The planned start; left out when no start could be planned yet. */
   readonly startAt?: number
 }

@@ -1,6 +1,6 @@
 /**
- * The candidate that somebody most likely meant: fewest edits (Levenshtein distance), a common beginning counting
- * double, so that "docs" is "documents" and not "demo".
+ * The candidate that was most likely meant: fewest edits (Levenshtein distance), with a common beginning counted
+ * double, so that "docs" gives "documents" and not "demo".
  */
 export function nearestName(word: string, candidates: readonly string[]): string {
   const asked = word.slice(0, 64).toLowerCase()
@@ -11,7 +11,7 @@ export function nearestName(word: string, candidates: readonly string[]): string
   return ranked.sort((left, right) => left.edits - right.edits)[0]?.name ?? ''
 }
 
-/** The nearest, in a sentence of its own; nothing where even that is another word: half of its letters are not those. */
+/** The nearest name as a sentence; empty when more than half of its letters differ. */
 export function nearestText(word: string, candidates: readonly string[]): string {
   const name = nearestName(word, candidates)
   const edits = distance(word.slice(0, 64).toLowerCase(), name.toLowerCase())

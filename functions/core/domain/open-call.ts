@@ -1,20 +1,20 @@
-/** Model calls that a provider runs whether or not anybody is connected. */
+/** Model calls that run at the provider without a connection. */
 import type { Transition } from './transitions.ts'
 
 export interface OpenCall {
-  /** Which call of the task it is; the same in every attempt. */
+  /** Identifies the call within the task; the same in every attempt. */
   readonly key: string
-  /** As the provider names it. */
+  /** The provider's id of the call. */
   readonly id: string
   readonly model: string
-  /** Its answer was read by an attempt that has booked it and could not finish for a reason of ours. */
+  /** An attempt read the answer and recorded its usage, but could not finish because of our infrastructure. */
   readonly isBooked?: true
 }
 
-/** The newest so many, some 150 bytes each: every write of the row pays for its size. */
+/** Only the newest calls are kept, about 150 bytes each: every write of the row pays for its size. */
 export const MAX_OPEN_CALLS = 20
 
-/** Says on the row which calls a later attempt may attach to, before they are waited for. */
+/** Stores on the row which calls a later attempt may resume, before this attempt waits for them. */
 export const noteCalls = (token: string, calls: readonly OpenCall[]): Transition => ({
   name: 'noteCalls',
   when: { statuses: ['PROCESSING'], token },

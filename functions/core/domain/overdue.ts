@@ -1,13 +1,13 @@
 /**
  * Tells a lost message from a long queue.
  *
- * A row that waits for its message is overdue in both cases, and a re-send is not free: in a healthy backlog it
- * would only add duplicates. Two facts tell them apart. An empty queue means that the message is not in it. And a
+ * A row that waits for its message is overdue in both cases, and sending again has a price: in a healthy backlog it
+ * only adds duplicates. Two facts separate the cases. If the queue is empty, the message is not in it. And a
  * standard queue is roughly first in, first out per tenant (fair queues reorder between tenants, not within one),
- * so a row much older than what the lane claimed last for its tenant was passed over.
+ * so a row much older than the lane's last claim for its tenant was skipped.
  */
 
-/** How far a worker has come with one tenant's queue. */
+/** How far the workers have come in one tenant's queue. */
 export interface ClaimWatermark {
   readonly tenant: string
   /** `queuedAt` of the youngest row claimed so far. */
@@ -15,14 +15,14 @@ export interface ClaimWatermark {
   readonly recordedAt: number
 }
 
-/** How far behind the tenant's watermark a row must be: queues reorder by seconds, crashes return messages after 90 s. */
+/** How far behind its tenant's watermark a row must be: queues reorder by seconds, crashes return messages after 90 s. */
 export const PASSED_OVER_MS = 5 * 60_000
-/** A watermark older than this says nothing about now. */
+/** A watermark older than this does not describe the present. */
 export const WATERMARK_FRESH_MS = 3 * 60_000
 /** Fallback for tenants without a watermark while the lane is active: after this time the message counts as lost. */
 export const NO_WATERMARK_PATIENCE_MS = 10 * 60_000
 
-/** @param visible messages that could be received right now; lags by up to a minute. */
+/** @param visible number of visible messages; up to a minute old. */
 export function isLost(
   row: { readonly tenant: string; readonly queuedAt: number },
   visible: number,
@@ -33,21 +33,21 @@ export function isLost(
   const fresh = watermarks.filter((watermark) => now - watermark.recordedAt <= WATERMARK_FRESH_MS)
   const own = fresh.find((watermark) => watermark.tenant === row.tenant)
   if (own) return row.queuedAt < own.queuedAt - PASSED_OVER_MS
-  // No watermark at all: the lane claims nothing (paused, throttled, every worker busy). A message sent into it
-  // would wait behind the first one, so it can wait for the lane to move.
+  // No watermark at all: the lane claims nothing (paused, throttled, every worker busy). Another message would only wait
+  // behind the first one, so none is sent until the lane claims again.
   return fresh.length > 0 && now - row.queuedAt > NO_WATERMARK_PATIENCE_MS
 }
 
-/** A claim that waited longer than this is worth a watermark: the lane has a backlog. */
+/** A claim that waited longer than this shows a backlog: its watermark is written. */
 export const BACKLOG_WAIT_MS = 20_000
-/** A worker that keeps claiming leaves a watermark this often even without a backlog. */
+/** Without a backlog, a worker that keeps claiming writes a watermark this often. */
 const RECORD_EVERY_MS = 60_000
-/** A worker in a backlog leaves a watermark no more often than this. */
+/** In a backlog, a worker writes a watermark at most this often. */
 const RECORD_AT_MOST_EVERY_MS = 10_000
 
 /**
- * Whether a worker should tell how far it came; `last` is when it last did, or when it first saw the tenant.
- * A short task in an idle lane costs no third write this way.
+ * Whether a worker should write a watermark; `last` is when it last did, or when it first saw the tenant.
+ * This way a short task in an idle lane costs no third write.
  */
 export function shouldRecordWatermark(queuedAt: number, last: number | undefined, now: number): boolean {
   if (now - queuedAt > BACKLOG_WAIT_MS) return last === undefined || now - last >= RECORD_AT_MOST_EVERY_MS

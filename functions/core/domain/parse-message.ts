@@ -1,10 +1,10 @@
 import type { TaskMessage } from './task.ts'
 import { parseTrace } from './trace.ts'
 
-/** The newest shape of message this code can read. */
+/** The newest message version that this code can read. */
 const VERSION = 1
 
-/** @returns the message, or undefined when it is of a shape or version that this code does not know. */
+/** @returns the message, or undefined when this code does not know its shape or version. */
 export function parseMessage(body: string): TaskMessage | undefined {
   try {
     const { v, tenant, id, epoch, trace: sent, dead } = JSON.parse(body) as Partial<TaskMessage>

@@ -1,20 +1,20 @@
-/** In which price tier of its provider a call is made, by the time that its task has left. */
+/** Chooses the price tier of a model call from the time left until the task's deadline. */
 import type { Task } from './task.ts'
 
-/** Beside the standard tier: cheaper and slower, and dearer and faster. */
+/** Tiers other than the standard one: `flex` is cheaper and slower, `priority` dearer and faster. */
 export const PRICE_TIERS = ['flex', 'priority'] as const
 export type PriceTier = (typeof PRICE_TIERS)[number]
 
-/** The wait before the next attempt, at most. */
+/** Longest wait before the next attempt. */
 const BACKOFF_MS = 60_000
 
 /**
- * `flex` only while a whole further attempt fits behind one that takes all of its time, and only for a first attempt that has
- * another behind it: whatever ends it, a refusal for want of room among them, the next one is in the standard tier. `priority`
- * where a standard call might come too late, unless the task's money is bounded, which was counted by the standard price.
- * After the deadline nothing is paid for speed.
+ * `flex` only while there is time for a second attempt after one that uses its whole time, and only for a first attempt
+ * that is not the last: when it fails for any reason, such as missing capacity, the next attempt uses the standard tier.
+ * `priority` when a standard call might be too late, unless the task's money is limited, because the limit is calculated with
+ * the standard price. After the deadline no money is spent on speed.
  *
- * @param offered by the provider for the model.
+ * @param offered tiers that the provider offers for the model.
  * @returns undefined for the standard tier.
  */
 export function tierFor(
@@ -35,7 +35,7 @@ export function tierFor(
   return tier && offered.includes(tier) ? tier : undefined
 }
 
-/** Failures of a call in `flex` that say nothing of the model in another tier: it has no room, or was slow. */
+/** Failures of a `flex` call that do not show a fault of the model in other tiers: no capacity, or too slow. */
 const OF_FLEX_ALONE: readonly string[] = ['provider_rate_limited', 'provider_timeout', 'timeout']
 export const isOfTierAlone = (tier: PriceTier | undefined, code: string): boolean =>
   tier === 'flex' && OF_FLEX_ALONE.includes(code)

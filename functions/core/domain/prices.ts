@@ -1,27 +1,28 @@
 /**
- * List prices of models, USD per million tokens; another tier than the standard one is priced where a source says how. A model that is not here has no price, and its tasks say
- * `cost_usd: null` rather than something wrong. Reasoning tokens are output tokens at every provider of this list.
+ * List prices of models, USD per million tokens. Other tiers than the standard one are listed where a source has their price.
+ * A model that is not here has no price, and its tasks have `cost_usd: null` rather than a wrong number. Every provider in this
+ * list bills reasoning tokens as output tokens.
  */
 
 export interface TokenPrice {
   readonly input: number
-  /** Input that was read from the provider's cache. */
+  /** Input tokens read from the provider's cache. */
   readonly cachedInput: number
   readonly output: number
-  /** Input that was written to the cache, for five minutes and for an hour; left out where it costs what input costs. */
+  /** Input tokens written to the cache, for five minutes and for an hour; left out where they cost the same as input. */
   readonly cacheWrite?: number
   readonly hourCacheWrite?: number
 }
 
 export interface ModelPrice extends TokenPrice {
-  /** Without the date or version that a provider puts behind it. */
+  /** Without the date or version that a provider appends. */
   readonly model: string
-  /** Calls with more input than so many tokens cost this, all of their tokens; null where no source agrees with another. */
+  /** Calls with more input tokens than this cost `price` for all their tokens; null where sources disagree. */
   readonly long?: { readonly aboveTokens: number; readonly price: TokenPrice | null }
-  /** Calls that the provider says it served in such a tier. A tier that is not here has no price. */
+  /** Prices by the tier that the provider reports. A tier that is not listed has no price. */
   readonly tiers?: Readonly<Record<string, TokenPrice & { readonly source: string }>>
   readonly source: string
-  /** When the source said so. */
+  /** Date on which the source was read. */
   readonly asOf: string
 }
 
@@ -45,7 +46,7 @@ const from =
 const openai = from('https://developers.openai.com/api/docs/pricing', '2026-11')
 const FLEX = 'https://developers.openai.com/api/docs/guides/flex-processing'
 const PRIORITY = 'https://openai.com/api-priority-processing/'
-/** Flex is billed at the batch API's rates, which are half; priority has a list of its own. */
+/** Flex costs the same as the batch API: half the price. Priority has its own list. */
 const tiered = (
   price: ModelPrice,
   priority?: readonly [input: number, cachedInput: number, output: number],
@@ -58,7 +59,7 @@ const tiered = (
   return { ...price, tiers: { flex, priority: fast } }
 }
 const claude = from('https://platform.claude.com/docs/en/about-claude/pricing', '2026-11')
-/** Anthropic's rule for every model: 1.25 times the input for five minutes, twice for an hour. */
+/** Anthropic's rule for every model: 1.25 times the input price for five minutes, twice for an hour. */
 const withWrites = <Price extends TokenPrice>(price: Price) => ({
   ...price,
   cacheWrite: price.input * 1.25,
@@ -112,9 +113,9 @@ export const PRICES: readonly ModelPrice[] = [
   amazon('amazon.nova-pro', 0.8, 0.2, 3.2),
 ]
 
-/** What providers put behind a model's name without changing its price. */
+/** Suffixes that providers append to a model's name without changing its price. */
 const VERSION = /^(-\d{4}-\d{2}-\d{2}|-\d{8}|-latest|-\d{4})?(-v\d+(:\d+)?)?$/
 
-/** @returns the price of exactly this model; another one whose name begins alike has its own. */
+/** @returns the price of exactly this model; a longer name with the same beginning is another model. */
 export const priceOf = (model: string): ModelPrice | undefined =>
   PRICES.find((price) => model.startsWith(price.model) && VERSION.test(model.slice(price.model.length)))

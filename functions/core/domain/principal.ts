@@ -2,10 +2,10 @@ import { SCOPES, type Scope } from '../../contract.ts'
 
 export type KeyScope = (typeof SCOPES)[number]
 
-/** Who calls: the tenant whose rows are within reach, the key that said so, and what it may do. */
+/** The authenticated caller: its tenant, its key, and its scopes. */
 export interface Principal {
   readonly tenant: string
-  /** Undefined where nobody showed a key: the open local stage. */
+  /** Undefined on a local stage without keys. */
   readonly keyId: string | undefined
   readonly scopes: readonly KeyScope[]
 }
@@ -13,7 +13,7 @@ export interface Principal {
 export const mayUse = ({ scopes }: Pick<Principal, 'scopes'>, scope: Scope): boolean =>
   scope === 'open' || scopes.includes(scope)
 
-/** Scopes travel as one text: an authorizer's context holds no lists. What is no scope of this version gives no right. */
+/** Scopes in one text, because an authorizer's context holds no lists. Unknown scopes are ignored. */
 export const parseScopes = (text: string): readonly KeyScope[] => {
   const named = text.split(' ')
   return SCOPES.filter((scope) => named.includes(scope))

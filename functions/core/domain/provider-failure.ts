@@ -1,4 +1,4 @@
-/** Makes the errors of model calls. Which answer of a provider is which error, a table beside each provider says. */
+/** Creates the errors of model calls. A table beside each provider maps its answers to error codes. */
 import { clipEnd } from './clip.ts'
 import { ProviderError, type ProviderErrorCode, type Retry } from './errors.ts'
 import type { ModelUsage } from './model-usage.ts'
@@ -6,40 +6,40 @@ import { readWait } from './retry-after.ts'
 
 export interface CallFailure {
   readonly provider: string
-  /** Of the answer, or as an error inside a stream tells it. */
+  /** HTTP status of the answer, or the status in an error inside a stream. */
   readonly status?: number | undefined
   /** Error code and type as the provider spells them. */
   readonly code?: string | undefined
   readonly type?: string | undefined
-  /** What the provider said; shown to callers after trimming and masking. */
+  /** The provider's message; shortened and masked before callers see it. */
   readonly message: string
-  /** Names in lower case. */
+  /** Header names in lower case. */
   readonly headers?: Readonly<Record<string, string | undefined>>
-  /** A wait told in the body, milliseconds. */
+  /** A wait stated in the body, milliseconds. */
   readonly waitMs?: number | undefined
   readonly usage?: ModelUsage | undefined
   readonly now: number
 }
 
-/** One row of a provider's table. The first row of which all that it names fits decides. */
+/** One row of a provider's table. The first row decides whose conditions all match. */
 export interface FailureRule {
   readonly status?: readonly number[]
-  /** Fits the error's code or type. */
+  /** Matches the error's code or type. */
   readonly word?: RegExp
   readonly message?: RegExp
-  /** Only where the provider names a time to come back. */
+  /** Matches only when the provider states a wait. */
   readonly hasWait?: true
-  /** The word is given to many things: a status that asks to come back (408, 429, 5xx) says more. */
+  /** The word has several meanings: a status that allows a retry (408, 429, 5xx) takes precedence. */
   readonly isVague?: true
   readonly is: ProviderErrorCode
   readonly retry: Retry
-  /** Where the provider says so. */
+  /** Where the provider documents it. */
   readonly source: string
 }
 
 /**
- * Says whether a failed call may be tried again, and when: by the provider's own table, else by the server's word
- * (`x-should-retry`), else by the status.
+ * Decides whether a failed call may be tried again, and when: by the provider's table, else by its header
+ * `x-should-retry`, else by the status.
  */
 export function failedCall(failure: CallFailure, rules: readonly FailureRule[] = []): ProviderError {
   const { provider, status, headers = {}, usage } = failure
@@ -68,13 +68,13 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
   )
 }
 
-/** What the server wishes itself. It knows best that a call is in vain; that one is not, only where no row knows better. */
+/** The header `x-should-retry`: `false` always holds; `true` only where no row of the table matches, or a vague one. */
 function asked(word: string | undefined, rule: FailureRule | undefined): Retry | undefined {
   if (word === 'false') return 'never'
   return word === 'true' && (rule === undefined || rule.isVague) ? 'counted' : undefined
 }
 
-/** An answer with a status of 400 or above of which no more is known. */
+/** An answer with status 400 or above of which nothing else is known. */
 export const failedStatus = (failure: {
   readonly provider: string
   readonly status: number
@@ -84,7 +84,7 @@ export const failedStatus = (failure: {
 }): ProviderError =>
   failedCall({ ...failure, headers: failure.retryAfter ? { 'retry-after': failure.retryAfter } : {} })
 
-/** RFC 9110 §15, RFC 6585 (429), and what servers of models add: 424, 425, 498 and 529 are a server's trouble. */
+/** RFC 9110 §15, RFC 6585 (429), and statuses that model servers use: 424, 425, 498 and 529 are faults of the server. */
 function classify(status: number | undefined): readonly [ProviderErrorCode, Retry] {
   switch (status) {
     case undefined:
@@ -111,13 +111,13 @@ function classify(status: number | undefined): readonly [ProviderErrorCode, Retr
     case 505:
       return ['provider_rejected', 'never']
     default:
-      // Bedrock's client tells the status of the answer whose stream it could not read.
+      // Bedrock's client reports the status of an answer whose stream it could not read.
       if (status < 400) return ['provider_bad_answer', 'counted']
       return status >= 500 ? ['provider_unavailable', 'counted'] : ['provider_rejected', 'never']
   }
 }
 
-/** The connection failed before or while an answer came. */
+/** The connection failed before or during the answer. */
 export const unreachable = (provider: string, detail: string): ProviderError =>
   new ProviderError(
     'provider_unreachable',
@@ -126,7 +126,7 @@ export const unreachable = (provider: string, detail: string): ProviderError =>
     provider,
   )
 
-/** An answer came that is no answer: malformed, empty, or cut in the middle. */
+/** The answer is unusable: malformed, empty, or ending in the middle. */
 export const badAnswer = (
   provider: string,
   detail: string,
@@ -153,7 +153,7 @@ export const truncated = (provider: string, usage?: ModelUsage): ProviderError =
     { usage },
   )
 
-/** A web page came with a good status: whatever is asked there, it is no model. */
+/** An HTML page with a success status: the address is not that of a model server. */
 export const webPage = (provider: string): ProviderError =>
   new ProviderError(
     'provider_rejected',
@@ -178,7 +178,7 @@ export const notConfigured = (provider: string, keyName: string): ProviderError 
     provider,
   )
 
-/** The provider kept failing, and its calls are paused: nothing was called, so no attempt is spent. */
+/** The circuit is open: no call was made, so no attempt is used up. */
 export const circuitOpen = (circuit: string, waitMs: number): ProviderError =>
   new ProviderError(
     'circuit_open',
@@ -188,13 +188,13 @@ export const circuitOpen = (circuit: string, waitMs: number): ProviderError =>
     { retryAfterMs: waitMs },
   )
 
-/** One line of at most 300 characters, with what looks like a key masked: some servers repeat the one they refused. */
+/** One line of at most 300 characters; anything similar to a key is masked, because some servers repeat the refused key. */
 const readable = (text: string): string =>
   clipEnd(
     text
       .replace(/\b(sk|pk|rk|xai|gsk|xoxb)-[\w*-]{4,}/gi, '$1-…')
       .replace(/\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi, '$1 …')
-      // Up to the last @: a password may have one, escaped by half.
+      // Up to the last @, because a password may contain one that was not escaped.
       .replace(/\/\/[^\s/@:]+:[^\s/]*@/g, '//…@')
       .replace(/\s+/g, ' ')
       .trim(),

@@ -1,9 +1,9 @@
 /**
- * How many requests and tokens a minute a provider lets a model have. Calls beyond are not made and refused: they are planned,
- * each at its time, and their tasks wait for it without spending an attempt.
+ * Requests and tokens per minute that a provider allows for a model. Calls above the limit are not sent and refused. Each gets
+ * a planned start, and its task waits for it without using up an attempt.
  *
- * One clock per model holds all of it (the generic cell rate algorithm): the time at which the next call of a steady stream
- * would come. A call moves it on by what it costs, which is the longer of what its request and its tokens cost.
+ * The whole state is one clock per model (generic cell rate algorithm): the time at which the next call of a steady stream
+ * would start. Each call moves the clock forward by its cost, the longer of its request's and its tokens' share of a minute.
  */
 import { ProviderError } from './errors.ts'
 import type { ModelWait } from './model-wait.ts'
@@ -14,7 +14,7 @@ export interface ProviderLimit {
   readonly tokensPerMinute?: number | undefined
 }
 
-/** By `provider:model`, or the beginning of it and `*`; the first that fits holds. */
+/** By `provider:model`, or a prefix of it ending in `*`; the first match applies. */
 export type ProviderLimits = Readonly<Record<string, ProviderLimit>>
 
 export const limitFor = (limits: ProviderLimits, circuit: string): ProviderLimit | undefined => {
@@ -26,14 +26,14 @@ export const limitFor = (limits: ProviderLimits, circuit: string): ProviderLimit
 
 const MINUTE_MS = 60_000
 /**
- * What may come at once, as a time. In any minute no more starts than a minute and this are worth, and costs are reckoned so
- * that this is the limit: 95 % of it is used.
+ * How far calls may start ahead of the steady stream, as a time. Any minute can contain a minute plus this burst; costs are
+ * calculated so that both together are the limit. On average 95 % of the limit is used.
  */
 export const BURST_MS = 3_000
 
 /**
- * By how much a call moves the clock: an hour at most. The clock is shared and kept, and a provider whose numbers are wrong, a
- * limit that is back in ten years or a call of millions of tokens, must not stop a model for longer than any wait may last.
+ * How far a call moves the clock, at most an hour. All workers share the clock, so that one wrong number of a provider (a limit
+ * that resets in ten years, a call of millions of tokens) must not stop a model for longer than the longest allowed wait.
  */
 export function costMs({ requestsPerMinute, tokensPerMinute }: ProviderLimit, tokens: number): number {
   const each = (limit: number | undefined, count: number) =>
@@ -42,25 +42,25 @@ export function costMs({ requestsPerMinute, tokensPerMinute }: ProviderLimit, to
   return Math.min(MAX_RETRY_AFTER_MS, Math.max(1, Math.ceil(cost)))
 }
 
-/** How far the clock may be ahead for a call to start at once: a dear one waits until the clock stands at now. */
+/** How far ahead of now the clock may be for a call to start at once. A call that costs a whole burst waits until it is not. */
 export const aheadMs = (cost: number): number => Math.max(0, BURST_MS - cost)
 
-/** Calls are planned so far ahead at most; who comes later asks again. Twice as far for a tenant that has none planned. */
+/** Calls are planned at most this far ahead; later ones try again. Twice as far for a tenant without planned calls. */
 export const HORIZON_MS = 60_000
-/** A shorter wait is waited for by the attempt itself. */
+/** A shorter wait happens inside the attempt. */
 export const WAITED_IN_PLACE_MS = 2_000
 const LONGEST_RETURN_MS = 3 * 60_000
 
 /**
- * When a task for which nothing could be planned asks again: the longer it has waited, the more rarely, since thousands that
- * wait must not all ask every minute.
+ * When a task without a planned start tries again: at growing intervals, so that thousands of waiting tasks do not all try
+ * every minute.
  */
 export function returnMs(planned: number, now: number, waitingSince: number, random: number): number {
   const spread = Math.min(Math.max((now - waitingSince) / 2, HORIZON_MS), LONGEST_RETURN_MS)
   return Math.max(HORIZON_MS / 4, planned - now - HORIZON_MS / 2) / 2 + spread * (0.5 + random / 2)
 }
 
-/** A planned start that nobody used for so long is over: others were planned behind it. */
+/** A planned start that was not used for this long has expired, because later calls were planned after it. */
 const START_KEPT_MS = 120_000
 
 export const isPlanned = (wait: ModelWait | undefined, circuit: string, now: number): boolean =>
@@ -69,7 +69,7 @@ export const isPlanned = (wait: ModelWait | undefined, circuit: string, now: num
   wait.startAt <= now + 1_000 &&
   wait.startAt > now - START_KEPT_MS
 
-/** A call that is not made now. Costs no attempt, however long it lasts. */
+/** The call is not made now. Costs no attempt, however long the wait is. */
 export class ProviderLimitError extends ProviderError {
   readonly wait: ModelWait
 
@@ -85,11 +85,11 @@ export class ProviderLimitError extends ProviderError {
   }
 }
 
-/** One of a provider's limits, as the headers of an answer tell it. */
+/** One of a provider's limits, as reported in the headers of an answer. */
 export interface ToldLimit {
   readonly perMinute: number
   readonly remaining: number
-  /** Part that is left, 0 to 1. */
+  /** Remaining share, 0 to 1. */
   readonly left: number
 }
 
@@ -101,10 +101,11 @@ export interface ToldLimits {
 type Headers = Readonly<Record<string, string | undefined>>
 
 /**
- * `x-ratelimit-limit-requests`, `-remaining-`, `-reset-` (OpenAI, Azure, Groq and servers that speak like them), and
- * `anthropic-ratelimit-requests-limit` and so on. Of Anthropic's three for tokens the tightest counts.
+ * `x-ratelimit-limit-requests`, `-remaining-`, `-reset-` (OpenAI, Azure, Groq and compatible servers), and
+ * `anthropic-ratelimit-requests-limit` etc. Of Anthropic's three token limits the tightest counts.
  *
- * A reset says when all is back: with what is used, it tells how long the limit's window is. Some are of a day.
+ * A reset states when the whole limit is available again. With the used share it gives the window of the limit, which may
+ * be a day.
  */
 export function readLimits(headers: Headers, now: number): ToldLimits | undefined {
   const read = (limit: string, remaining: string, reset: string): ToldLimit | undefined => {
@@ -141,16 +142,16 @@ const waitOf = (text: string | undefined, now: number): number | undefined => {
   )
 }
 
-/** From this part of a limit on, calls are planned; while more is left, nobody counts. As many may be on their way unseen. */
+/** Below this remaining share calls are planned; above it nothing is counted, since other calls in flight are not visible. */
 const NEAR = 0.5
-/** From this part on, more slowly: where a window slides, nothing comes back before the calls of a minute ago are over. */
+/** Below this share calls are slowed down: in a sliding window nothing returns until calls are a minute old. */
 const SHORT = 0.2
 const SLOWEST = 0.1
 
 export const leftOf = ({ requests, tokens }: ToldLimits): number =>
   Math.min(requests?.left ?? 1, tokens?.left ?? 1)
 
-/** What was learned where a limit is near; undefined while there is plenty of all. */
+/** The learned limit when less than `NEAR` remains; undefined otherwise. */
 export function nearLimit(told: ToldLimits): ProviderLimit | undefined {
   const left = leftOf(told)
   if (left >= NEAR) return undefined

@@ -1,21 +1,21 @@
-/** What an attempt asked and was answered, kept so that the code of another day can be run against the same answers. */
+/** The model requests and answers of an attempt, stored so that changed code can be run against the same answers. */
 import type { ProviderName } from '../../contract/providers.ts'
 
 export interface RecordedReply {
   readonly status: number
-  /** Those that say how to read it, or when to come back. */
+  /** Only headers that affect how the body is read, or the wait before a retry. */
   readonly headers: Readonly<Record<string, string>>
-  /** As it came, in pieces that are added while it is read. */
+  /** The raw body, in pieces that are appended while it is read. */
   readonly body: string[]
 }
 
-/** One call of the task's code; its replies are more than one where the server's dialect was learned. */
+/** One model call of the task's code. It has several replies when the first was an error from which the dialect was learned. */
 export interface RecordedCall {
-  /** Of the request, so that it is known again. */
+  /** Hash of the request, by which a later run finds this call. */
   readonly asked: string
   readonly speaks: ProviderName
   readonly provider: string
-  /** It ran in the background: its replies are those of OpenAI's responses. */
+  /** The call ran in the background: its replies are of OpenAI's Responses API. */
   readonly isBackground?: true
   readonly replies: RecordedReply[]
 }
@@ -35,7 +35,7 @@ export interface Recording {
 export type RecordedOutcome = { readonly result: unknown } | { readonly code: string }
 
 const KEPT_HEADERS = /^content-type$|^retry-after|^x-should-retry$|ratelimit/
-/** Longer answers are cut, and then rehearse as what they are not: they are left out. */
+/** A longer answer is not recorded: a shortened one would be read as a truncated answer. */
 export const MOST_RECORDED_CHARACTERS = 1_000_000
 
 export const keptHeaders = (headers: Readonly<Record<string, string | undefined>>): Record<string, string> =>
@@ -45,7 +45,7 @@ export const keptHeaders = (headers: Readonly<Record<string, string | undefined>
     ),
   )
 
-/** What of a request decides its answer. */
+/** The fields of a request that affect its answer. */
 interface Asked {
   readonly model: string
   readonly messages: unknown
@@ -56,11 +56,11 @@ interface Asked {
   readonly json?: unknown
 }
 
-/** A request as one text: the same for the same request, in whatever order its fields were written. */
+/** A request as text; the same for equal requests, whatever the order of their fields. */
 export const textOfRequest = (asked: Asked): string => {
   const { model, messages, system, temperature, maxTokens, stop, json } = asked
   return JSON.stringify([model, messages, system, temperature, maxTokens, stop, json])
 }
 
-/** What a recorded call is known by. A tenant's budget may have set its bound. */
+/** Identifies a recorded call. Without `maxTokens`, which may come from the tenant's budget. */
 export const recordedAs = (asked: Asked): string => textOfRequest({ ...asked, maxTokens: undefined })

@@ -1,21 +1,21 @@
-/** Reads when a provider wants to be asked again, from whatever place it says so. */
+/** Reads the wait before a retry from the headers, the body or the message of a provider's answer. */
 
 /**
- * A provider that asks for more than this is not waited for: the task waits this long and asks again, and so does an
- * open circuit. One server's clock that is wrong must not pause its calls for years.
+ * Longer waits are reduced to this, for tasks and for open circuits: a server with a wrong clock must not pause its
+ * calls for years.
  */
 export const MAX_RETRY_AFTER_MS = 60 * 60_000
 
 export interface Told {
   readonly headers?: Readonly<Record<string, string | undefined>>
   readonly message: string
-  /** A wait told in the body, milliseconds. */
+  /** A wait stated in the body, milliseconds. */
   readonly waitMs?: number | undefined
   readonly status?: number | undefined
   readonly now: number
 }
 
-/** @returns milliseconds, at most `MAX_RETRY_AFTER_MS`; undefined when nothing usable is said. */
+/** @returns milliseconds, at most `MAX_RETRY_AFTER_MS`; undefined when the answer states no usable wait. */
 export function readWait(told: Told): number | undefined {
   const { headers = {}, waitMs, now } = told
   const wait =
@@ -34,14 +34,14 @@ const positive = (ms: number | undefined): number | undefined =>
 const readMilliseconds = (text: string | undefined): number | undefined =>
   text && /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) : undefined
 
-/** RFC 9110 §10.2.3: whole seconds, or a date. A date in the past, or nonsense, is no wish. */
+/** RFC 9110 §10.2.3: whole seconds, or a date. Past dates and invalid values are ignored. */
 function readRetryAfter(text: string | undefined, now: number): number | undefined {
   if (!text) return undefined
   if (/^\s*\d+(\.\d+)?\s*$/.test(text)) return Number(text) * 1_000
   return readDuration(text.trim()) ?? untilDate(text, now)
 }
 
-/** RFC 3339 and HTTP dates only: `Date.parse` makes a year of many a number. */
+/** Only RFC 3339 and HTTP dates, because `Date.parse` reads many numbers as years. */
 export const untilDate = (text: string, now: number): number | undefined =>
   /^\s*(\d{4}-\d\d-\d\dT|[A-Za-z]{3,9}, )/.test(text) ? positive(Date.parse(text) - now) : undefined
 
@@ -83,10 +83,10 @@ export function readDuration(text: string): number | undefined {
   return positive(sum)
 }
 
-/** A day that is used up ends at some hour of the provider's own. */
+/** A daily limit: the hour at which it resets is not known. */
 const A_DAY = /\b(tokens|requests|calls|quota|limit) per day\b|\bdaily .{0,20}limit\b/i
 
-/** "Please try again in 1m6.2s", "retry after 26 seconds", "wait 23 seconds": OpenAI, Azure, Groq and GitHub say it in words. */
+/** "Please try again in 1m6.2s", "retry after 26 seconds", "wait 23 seconds": messages of OpenAI, Azure, Groq and GitHub. */
 function readMessage(text: string): number | undefined {
   const [, amount = '', unit] =
     /(?:try again (?:in|after)|retry after|retry in|please wait) ((?:\d+(?:\.\d+)?(?:ms|[smhd])?)+)(?: ?(milliseconds?|seconds?|minutes?|hours?))?\b/i.exec(

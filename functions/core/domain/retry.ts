@@ -1,4 +1,4 @@
-/** The one place that decides what follows a failed attempt. */
+/** Decides what follows a failed attempt; no other file does. */
 import { TIMING } from '../../contract/timing.ts'
 import { LIMITS } from '../../contract.ts'
 import { clipEnd } from './clip.ts'
@@ -22,18 +22,18 @@ export type Decision =
     }
 
 /**
- * Full jitter: a wait drawn evenly from 0 to `base * 2^(attempt - 1)`, capped. Spreads a burst that failed
- * together (Brooker, "Exponential Backoff and Jitter", 2015).
+ * Full jitter: a random wait from 0 to `base * 2^(attempt - 1)`, capped. Spreads tasks that failed at the same
+ * time (Brooker, "Exponential Backoff and Jitter", 2015).
  */
 export function backoffMs(attempt: number, policy: Policy, random: number): number {
   return Math.round(random * Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1)))
 }
 
-/** What a row, a dead letter and a log may say about an error. Unknown errors are an author's bug and retried. */
+/** The fields of an error for a row, a dead letter and a log. Unknown errors are bugs of a task type and are retried. */
 export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: number; isCounted: boolean } {
   if (error instanceof TaskRunnerError)
     return {
-      // An author's own word: a queue refuses an empty attribute, and a label must stay one.
+      // An author chooses this code freely; it becomes a message attribute, which must not be empty, and a metric label.
       code: /^[A-Za-z][\w.-]{0,63}$/.test(error.code) ? error.code : 'task_failed',
       message: textOf(error.message),
       retryable: error.retry !== 'never',
@@ -56,7 +56,7 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
   }
 }
 
-/** What an author threw, or an error in its place where looking at it throws: a getter of its own, a revoked proxy. */
+/** The thrown value, or another error when reading it throws: a getter that throws, a revoked proxy. */
 export function legible(thrown: unknown): unknown {
   try {
     for (
@@ -76,7 +76,7 @@ export function legible(thrown: unknown): unknown {
   }
 }
 
-/** What the machine ran out of: no fault of the task, which is tried again without spending an attempt. */
+/** Resources that the machine ran out of. Not a fault of the task: it is retried without using up an attempt. */
 const LACKING: Readonly<Record<string, string>> = {
   EMFILE: 'open files',
   ENFILE: 'open files',
@@ -92,7 +92,7 @@ function lackOf(error: unknown): string | undefined {
   return undefined
 }
 
-/** JavaScript throws anything; an object tells its fields. Whatever it does when it is read, the attempt ends. */
+/** JavaScript can throw any value. An object is shown by its fields; when reading it throws, the attempt still ends. */
 function describeThrown(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
   try {
@@ -115,7 +115,7 @@ function fieldsOf(thrown: unknown): string {
   }
 }
 
-/** Half a character has no place in a row: the cut may go through one. */
+/** Shortened without leaving half a surrogate pair, which the table refuses. */
 const textOf = (message: string): string => clipEnd(String(message), 1_000)
 
 export interface Failed {
@@ -124,23 +124,23 @@ export interface Failed {
   readonly now: number
   /** Uniform in [0, 1). */
   readonly random: number
-  /** A provider answered in this attempt: whatever failed afterwards, the attempt is spent. */
+  /** A provider answered in this attempt, so the attempt counts whatever failed afterwards. */
   readonly isPaid?: boolean
-  /** How often the queue has handed out this message. */
+  /** How often the queue has delivered this message. */
   readonly receives?: number
 }
 
 /**
- * How long after the first retry that cost nothing they go on costing nothing. Then they spend attempts: a prompt that
- * breaks its provider, or a store that never answers for one task, must not keep it for ever.
+ * How long a task may be retried without using up attempts, counted from the first such retry. After that they count: a
+ * prompt that breaks its provider, or a store that never answers for one task, must not keep the task open forever.
  */
 export const MAX_UNCOUNTED_MS = 60 * 60_000
 
-/** 2, 6, 18, 54, 162 s, then every six minutes: an hour's outage makes 16 receives of a task. */
+/** 2, 6, 18, 54, 162 s, then every six minutes: an hour's outage causes 16 receives of a task. */
 const uncountedMs = (uncounted: number, random: number): number =>
   Math.min(2_000 * 3 ** uncounted, 6 * 60_000) * (1 + random / 10)
 
-/** A message that was handed out so often waits as a row instead: the queue gives up one that comes ten times. */
+/** After this many receives the sweeper sends a new message: SQS moves one received ten times to the dead-letter queue. */
 const MANY_RECEIVES = 6
 
 export function decide(
@@ -149,29 +149,29 @@ export function decide(
 ): Decision {
   const { attempt, maxAttempts, parkedSince = now, uncounted = 0 } = task
   const { retryAfterMs, isCounted: isOwnFault, ...failure } = describeFailure(error)
-  // A planned call is no failure: however long its provider's limit makes it wait, it spends nothing.
+  // A planned call is no failure: its wait uses up no attempt, however long it is.
   const isPlanned = failure.code === 'provider_limit'
   const isCounted = isOwnFault || isPaid || (!isPlanned && now - parkedSince > MAX_UNCOUNTED_MS)
   if (!failure.retryable || (isCounted && attempt >= maxAttempts)) return { outcome: 'fail', error: failure }
-  // A provider's own word beats our backoff, never undercuts it, and gets the jitter on top: everybody who
-  // was refused in the same second must not come back in the same second.
+  // A wait stated by the provider replaces our backoff, plus jitter: all callers that were refused in the same second must
+  // not return in the same second. A retry that uses up no attempt waits at least our backoff.
   const own = isCounted ? backoffMs(attempt, policy, random) : uncountedMs(uncounted, random)
   const asked =
     retryAfterMs === undefined
       ? undefined
       : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) +
-        // An open circuit lets one call through at a time and spreads the others itself; a limit plans each.
+        // An open circuit allows one call at a time and spreads the others itself; a provider limit plans each call.
         (failure.code === 'circuit_open' || isPlanned ? 0 : Math.round(random * policy.baseMs))
   const delay = isCounted || isPlanned ? (asked ?? own) : Math.max(asked ?? 0, own)
-  // Visibility counts whole seconds: round up, so that the message never returns before the row may be claimed.
+  // Visibility timeouts are whole seconds: round up, so that the message never returns before the row may be claimed.
   const delayMs = Math.max(1_000, Math.ceil(delay / 1_000) * 1_000)
-  // A message that is put off again and again ends among the dead letters. Where the sweeper comes by in time, the row
-  // waits without one, and the sweeper sends a fresh message.
+  // A message that is delayed again and again ends in the dead-letter queue. Where the sweeper runs early enough, the row
+  // waits without a message, and the sweeper sends a new one.
   const longest = isCounted ? LIMITS.queueDelaySeconds * 1_000 : TIMING.sweepMs
   const by = delayMs <= longest && receives < MANY_RECEIVES ? 'message' : 'sweeper'
   return { outcome: 'retry', error: failure, wait: { until: now + delayMs, by }, isCounted }
 }
 
-/** The provider named by the error, for the record of attempts. */
+/** The provider named in the error, for the attempt's record. */
 export const providerOf = (error: unknown): string | undefined =>
   error instanceof ProviderError ? error.provider : undefined

@@ -1,5 +1,5 @@
 /**
- * So many consecutive items of a list that is too long to look through, from a random place: each of them is picked at times.
+ * `most` consecutive items of a long list, from a random position, so that every item is in some of the samples.
  *
  * @param random uniform in [0, 1).
  */

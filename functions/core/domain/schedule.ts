@@ -1,22 +1,22 @@
 /**
- * A schedule is a row that is due. The sweeper looks a little ahead, submits each planned firing as a `SCHEDULED`
- * task whose id comes from schedule and planned time, and moves the row on to its next due time. Firing twice makes
- * one task.
+ * A schedule is a row in the due index. The sweeper reads it a little early, submits each planned firing as a `SCHEDULED`
+ * task whose id is derived from the schedule and the planned time, and moves the row to its next due time. Submitting a
+ * firing twice makes one task.
  */
 import type { TaskKey } from './task.ts'
 
 export type Timing =
   | { readonly kind: 'cron'; readonly expression: string; readonly timezone: string }
-  /** Counted from `anchor`, so that a late firing moves no later one. */
+  /** Counted from `anchor`, so that a late firing does not delay the following ones. */
   | { readonly kind: 'rate'; readonly everyMs: number; readonly anchor: number }
   | { readonly kind: 'once'; readonly at: number }
 
 export const OVERLAPS = ['skip', 'allow', 'cancel_running'] as const
-/** What a firing does while the one before it still runs. */
+/** What a firing does when the previous one still runs. */
 export type Overlap = (typeof OVERLAPS)[number]
 
 export const MISSED = ['skip', 'run_once', 'run_all'] as const
-/** What happens to firings whose time passed while nothing could fire them. */
+/** What happens to firings whose planned time passed during an outage or a pause. */
 export type Missed = (typeof MISSED)[number]
 
 export interface Schedule extends TaskKey {
@@ -26,38 +26,38 @@ export interface Schedule extends TaskKey {
   readonly endAt?: number
   readonly overlap: Overlap
   readonly missed: Missed
-  /** Each firing is moved by 0 to this many milliseconds, the same for the same planned time. */
+  /** Delays each firing by 0 to this many milliseconds, always the same for the same planned time. */
   readonly jitterMs: number
   /** JSON of the task's body as the caller sent it. */
   readonly task: string
-  /** JSON of the submission that each firing makes, found valid when the schedule was written. */
+  /** JSON of the submission for each firing, validated when the schedule was written. */
   readonly submission: string
   readonly isPaused: boolean
-  /** `stage`: declared by the stage, not editable by the API. */
+  /** `stage`: declared in the stage's file and not editable by the API. */
   readonly source: 'api' | 'stage'
   readonly createdAt: number
   readonly updatedAt: number
-  /** SHA-256 of the request that made it, in canonical form. */
+  /** SHA-256 of the request that created it, in canonical form. */
   readonly bodyHash?: string
   /** The next planned time; absent when there is none, or while paused. */
   readonly nextAt?: number
   readonly lastPlannedAt?: number
   readonly lastTaskId?: string
-  /** The latest firing that made no task, because the tenant's limits stood against it. */
+  /** The latest firing that was refused, because of the tenant's limits. */
   readonly lastRefused?: { readonly plannedAt: number; readonly code: string; readonly message: string }
   /**
-   * Grows whenever firings that were submitted ahead of their time are no longer the right ones: those are cancelled, and the same
-   * planned times can be fired again.
+   * Increased whenever firings that were submitted early are no longer valid: those are cancelled, and the same planned times
+   * can be fired again.
    */
   readonly edition?: number
   readonly fired: number
-  /** Planned times that passed without a firing, by the `missed` policy. */
+  /** Planned times that passed without a firing, counted for the `missed` policy. */
   readonly missedCount: number
-  /** Grows with every write. */
+  /** Increased by every write. */
   readonly version: number
 }
 
-/** Finds the times of a timing. */
+/** Calculates the planned times of a timing. */
 export interface ScheduleTimes {
   /** The first planned time after an instant; undefined when there is none. */
   next(timing: Timing, after: number): number | undefined
@@ -65,24 +65,24 @@ export interface ScheduleTimes {
   previous(timing: Timing, before: number): number | undefined
 }
 
-/** A firing later than this was missed: an outage or a long pause is the cause, not a slow sweep. */
+/** A firing later than this counts as missed: the cause is an outage or a long pause, not a slow sweep. */
 export const MISSED_AFTER_MS = 5 * 60_000
-/** `run_all` makes up for at most so many missed firings at once, the latest ones. */
+/** `run_all` runs at most this many missed firings at once, the latest ones. */
 export const MAX_MADE_UP = 100
-/** Firings of one look: a schedule that fires each second gives 75 in a look-ahead of 75 s. */
+/** Most firings per read of a schedule: one that fires each second has 75 in the look-ahead of 75 s. */
 const MAX_FIRINGS = 200
 
 export interface Firings {
   /** Planned times to submit now, oldest first. */
   readonly planned: readonly number[]
-  /** Planned times that are given up. Counted up to `MAX_MADE_UP` + 1. */
+  /** Planned times that are skipped. Counted up to `MAX_MADE_UP` + 1. */
   readonly missed: number
   readonly nextAt: number | undefined
 }
 
 type Plan = Pick<Schedule, 'timing' | 'startAt' | 'endAt' | 'missed' | 'nextAt'>
 
-/** The first planned time after an instant, within start and end. */
+/** The first planned time after an instant, between the schedule's start and end. */
 export function nextPlanned(
   times: ScheduleTimes,
   { timing, startAt, endAt }: Pick<Plan, 'timing' | 'startAt' | 'endAt'>,
@@ -110,9 +110,9 @@ export function upcoming(
 }
 
 /**
- * Which planned times of a due schedule are submitted now.
+ * Decides which planned times of a due schedule are submitted now.
  *
- * @param horizon planned times up to here are submitted ahead of their time.
+ * @param horizon planned times up to here are submitted early.
  */
 export function planFirings(times: ScheduleTimes, schedule: Plan, now: number, horizon: number): Firings {
   const first = schedule.nextAt
@@ -129,7 +129,7 @@ export function planFirings(times: ScheduleTimes, schedule: Plan, now: number, h
   return { planned, missed: made.missed, nextAt: at }
 }
 
-/** Planned times from `first` that passed more than `MISSED_AFTER_MS` ago, from the last to the first so that a bound keeps the latest. */
+/** Planned times from `first` that are missed. Searched backwards, so that the limit keeps the latest. */
 function makeUp(
   times: ScheduleTimes,
   { timing, missed }: Plan,
@@ -148,13 +148,13 @@ function makeUp(
   return { planned, missed: given }
 }
 
-/** When a firing starts: its planned time plus the jitter that belongs to it. */
+/** When a firing starts: its planned time plus its jitter. */
 export function startOf(schedule: Pick<Schedule, 'id' | 'jitterMs'>, plannedAt: number): number {
   if (schedule.jitterMs === 0) return plannedAt
   return plannedAt + (hash32(`${schedule.id}/${plannedAt}`) % schedule.jitterMs)
 }
 
-/** FNV-1a, 32 bits: spreads, and gives the same number everywhere. */
+/** FNV-1a, 32 bits: spreads evenly, and gives the same number on every machine. */
 function hash32(text: string): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < text.length; index += 1)
@@ -175,22 +175,22 @@ export function withScheduledTime(value: unknown, plannedAt: number): unknown {
 }
 
 /**
- * What a firing's task id is derived from. Starts with a character that no Idempotency-Key may have, so that no caller
- * can take a firing's id.
+ * The text from which a firing's task id is derived. Starts with a character that no Idempotency-Key may contain, so that
+ * no caller can create a task with this id.
  */
 export const firingKey = ({ id, edition = 0 }: Pick<Schedule, 'id' | 'edition'>, plannedAt: number): string =>
   `\u0000schedule/${id}/${plannedAt}${edition === 0 ? '' : `/${edition}`}`
 
-/** What decides which tasks a schedule makes, and when. */
+/** The fields that decide which tasks a schedule makes, and when. */
 const FIRING_FIELDS = ['timing', 'startAt', 'endAt', 'overlap', 'jitterMs', 'submission'] as const
 
-/** Whether tasks that one of them submitted ahead of their time are right for the other as well. */
+/** Whether tasks that one of the schedules submitted early are also valid for the other. */
 export const firesTheSame = (
   left: Pick<Schedule, (typeof FIRING_FIELDS)[number]>,
   right: Pick<Schedule, (typeof FIRING_FIELDS)[number]>,
 ): boolean => isSameIn(FIRING_FIELDS, left, right)
 
-/** Field by field as text: the table keeps no order of a map's fields, hence the sort. */
+/** Compares as text. Sorted, because the table does not keep the order of a map's fields. */
 export const isSameIn = <Field extends keyof Schedule>(
   fields: readonly Field[],
   left: Pick<Schedule, Field>,

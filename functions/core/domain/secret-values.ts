@@ -1,30 +1,30 @@
 /**
- * The secrets this environment has read, so that no text leaves with one of them. By value: the shape of a key is its
- * server's own choice.
+ * The secrets that this process has read, so that they can be hidden in every text it sends. Compared by value, because each
+ * server chooses its own format of keys.
  */
 import { type FindSecret, findSecrets } from './find-secret.ts'
 
-/** Shorter values are part of too many harmless texts. */
+/** Shorter values occur by chance in texts without secrets. */
 const LEAST_CHARACTERS = 8
-/** What servers without a key are given for one: `lm-studio`, `no-key-needed`. */
+/** Placeholders for servers that need no key: `lm-studio`, `no-key-needed`. */
 const PLAIN_WORD = /^[a-z]+(-[a-z]+)*$/i
 const LEAST_WORD_CHARACTERS = 16
-/** `api-version=2024-10-21` in an address of Azure's, which is also a day in somebody's text. */
+/** `api-version=2024-10-21` in Azure addresses; the same date may occur in any text. */
 const DAY = /^\d{4}-\d\d-\d\d(-preview)?$/
 /** Deeper than any field of a log line. */
 const MAX_DEPTH = 20
 const HIDDEN = '…'
-/** So much of a secret at the end of a text is no chance: the text was clipped there. */
+/** This many characters of a secret at the end of a text do not occur by chance: the text was shortened there. */
 const LEAST_BEGUN = 10
 
 /** Hides secrets in texts. */
 export interface Mask {
   (text: string): string
-  /** The same for a text that comes in pieces: what may be the beginning of a secret waits for the next piece. */
+  /** For a text in pieces: what may be the beginning of a secret is kept back until the next piece. */
   readonly pieces: (give: (text: string) => void) => { add(piece: string): void; end(): void }
 }
 
-/** @param values those that {@link isSecret} says are told from other texts, or all. */
+/** @param secrets only values accepted by {@link isSecret}, or all. */
 export function maskOf(secrets: readonly string[]): Mask {
   if (secrets.length === 0)
     return Object.assign((text: string) => text, {
@@ -50,7 +50,7 @@ export function maskOf(secrets: readonly string[]): Mask {
   })
 }
 
-/** @returns the text without secrets, and, of one that goes on, what cannot be told yet. */
+/** @returns the text without secrets; when more text follows, `rest` is the part that may be the beginning of a secret. */
 function scan(text: string, find: FindSecret, isEnd: boolean): { text: string; rest: string } {
   let shown = ''
   let from = 0
@@ -73,26 +73,26 @@ export class SecretValues {
   readonly #values = new Set<string>()
   #mask = maskOf([])
 
-  /** @param secret also its form in a URL, in base64 and wherever characters are escaped is hidden from now on. */
+  /** @param secret hidden from now on, also when URL-encoded, in base64, or with escaped characters. */
   add(secret: string | undefined): void {
     if (secret === undefined || this.#values.has(secret) || !isSecret(secret)) return
     this.#values.add(secret)
     this.#mask = maskOf([...this.#values])
   }
 
-  /** User, password and values of the query of an address. What is no address has none. */
+  /** Adds user, password and query values of a URL. A text that is no URL adds nothing. */
   addFromUrl(url: string | undefined): void {
     if (!url || !URL.canParse(url)) return
     const { username, password, searchParams } = new URL(url)
     const [user, word] = [username, password].map(safelyDecoded)
-    // A password too short to be hidden alone stands behind its user in Basic authentication.
+    // A password too short to be hidden alone is hidden together with its user, as in Basic authentication.
     for (const part of [user, word, word && `${user}:${word}`]) this.add(part)
     for (const part of searchParams.values()) this.add(part)
   }
 
   readonly mask = (text: string): string => this.#mask(text)
 
-  /** The same for every text in a value, names of fields too. */
+  /** Masks every text in a value, names of fields included. */
   readonly maskAll = (value: unknown, depth = 0): unknown => {
     if (this.#values.size === 0) return value
     if (typeof value === 'string') return this.mask(value)
@@ -106,7 +106,7 @@ export class SecretValues {
     )
   }
 
-  /** Printed as the error itself: of its kind, with its stack. */
+  /** Keeps the error's class and stack. */
   #maskError(error: Error, depth: number): Error {
     const shown: Error = Object.create(Object.getPrototypeOf(error))
     for (const name of Object.getOwnPropertyNames(error))
@@ -118,7 +118,7 @@ export class SecretValues {
   }
 }
 
-/** Whether a value can be told from what other texts have by chance. */
+/** Whether a value is long and unusual enough not to occur in other texts by chance. */
 export const isSecret = (value: string): boolean =>
   value.length >= (PLAIN_WORD.test(value) ? LEAST_WORD_CHARACTERS : LEAST_CHARACTERS) && !DAY.test(value)
 

@@ -1,36 +1,36 @@
-/** Checkpoints of a task: what an attempt has finished and no later one does again. */
+/** Checkpoints of a task: results of steps that a later attempt reads instead of running the step again. */
 import type { Payload, Task, Usage } from './task.ts'
 import type { Transition } from './transitions.ts'
 
-/** What a checkpoint is known by. */
+/** Identifies a checkpoint. */
 export interface StepKey {
-  /** Which life of the task it belongs to, see `stepLifeOf`. */
+  /** The run of the task that the checkpoint belongs to, see `stepLifeOf`. */
   readonly life: string
-  /** As the author calls it. */
+  /** The author's name for the step. */
   readonly name: string
-  /** SHA-256 of what the author declares as its inputs. */
+  /** SHA-256 of the inputs that the author declares. */
   readonly inputsHash: string
 }
 
 export interface KeptStep extends StepKey {
-  /** JSON of what the step gave. */
+  /** JSON of the step's result. */
   readonly value: Payload
   readonly epoch: number
   readonly attempt: number
   readonly startedAt: number
   readonly endedAt: number
-  /** What its model calls used; left out when it made none. */
+  /** Usage of its model calls; left out when it made none. */
   readonly usage?: Usage
 }
 
-/** Names end up in a sort key of at most 1,024 bytes, and one character may take nine of them. */
+/** Names are part of a sort key of at most 1,024 bytes, and one character may take nine of them. */
 export const MAX_STEP_NAME = 80
-/** `GET /tasks/{id}` reads them all. */
+/** A limit, because `GET /tasks/{id}` reads all of them. */
 export const MAX_STEPS = 2_000
 
 /**
- * Steps of another life do not count: a task that reuses the id of an expired one has another `createdAt`, and one that
- * was retried from its start has another `stepsSince`. So an attempt of before that still runs cannot slip its values in.
+ * Separates checkpoints of different runs: a task that reuses the id of an expired one has another `createdAt`, and one that
+ * was retried from its start has another `stepsSince`. So an older attempt that still runs cannot write into the new run.
  */
 export const stepLifeOf = ({
   createdAt,
@@ -39,7 +39,7 @@ export const stepLifeOf = ({
 }: Pick<Task, 'createdAt' | 'stepsSince' | 'epoch'>): string =>
   `${createdAt.toString(36)}.${stepsSince ?? epoch}`
 
-/** Says on the row that it has checkpoints, before the first is kept: readers and the cleanup look for them only then. */
+/** Marks the row before the first checkpoint is written: reads and the cleanup query checkpoints only for marked rows. */
 export const markSteps = (token: string, epoch: number): Transition => ({
   name: 'markSteps',
   when: { statuses: ['PROCESSING'], token },

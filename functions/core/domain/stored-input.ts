@@ -1,8 +1,8 @@
 /**
- * What of a checked input goes into the row. A worker checks it once more, because a deploy may have changed the type
- * in between, and the author's code gets what that check gives. So the checked form is kept (defaults filled in,
- * unknown fields gone) only where checking it again gives the same; a schema that turns its input into something else
- * (a transform, a pipe, a codec, anything that is no JSON) keeps what the caller sent.
+ * The form of a validated input that is stored in the row. The worker validates it again, because a deploy may have changed
+ * the type meanwhile, and passes the result to the author's code. So the validated form (defaults filled in, unknown fields
+ * removed) is stored only where validating it again gives the same value; for a schema that changes its input (a transform,
+ * a pipe, a codec, anything that is no JSON) the caller's form is stored.
  */
 import type { Shape } from './check-shape.ts'
 
@@ -13,7 +13,7 @@ export async function storedInput(shape: Shape, sent: unknown, checked: unknown)
   return again.success && isPlainJson(again.data) && JSON.stringify(again.data) === text ? checked : sent
 }
 
-/** True where writing a value as JSON and reading it back gives the same value. */
+/** Whether writing the value as JSON and reading it back gives the same value. */
 function isPlainJson(value: unknown): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
   if (typeof value === 'number') return Number.isFinite(value)

@@ -1,17 +1,17 @@
 /**
- * What a tenant's hours and days hold of its tasks: how many ended how, how long they took, what they used. The end of a
- * task is added to the row of its hour and to that of its day, each once; see `TallyStore`.
+ * Statistics of a tenant's tasks per hour and per day: how many ended with which status, their durations, their usage. The
+ * end of a task is added once to the row of its hour and once to that of its day; see `TallyStore`.
  */
 import type { Status, Task, Usage } from './task.ts'
 
-/** What of a task's usage has been added so far; null where a part is not known. */
+/** The part of a task's usage that has been added so far; null where a part is unknown. */
 export interface Counted {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly costMicroUsd: number
-  /** By cheaper price tiers; rows of before have none. */
+  /** Saved by cheaper price tiers; absent on rows of earlier versions. */
   readonly savedMicroUsd?: number
-  /** Some of it has no known price. */
+  /** Part of the usage has no known price. */
   readonly isUnpriced: boolean
   readonly hasUsage: boolean
 }
@@ -24,7 +24,7 @@ export const NOTHING: Counted = {
   hasUsage: false,
 }
 
-/** On the row of a task: of which epoch the end was added, how much usage in all, and in how many additions. */
+/** Stored on the task's row: the epoch whose end was added, the usage added so far, and the number of additions. */
 export interface Tallied extends Counted {
   readonly epoch: number
   readonly additions: number
@@ -46,7 +46,7 @@ export const isSameUsage = (one: Counted, other: Counted): boolean =>
   (Object.keys(NOTHING) as (keyof Counted)[]).every((name) => one[name] === other[name]) &&
   (one.savedMicroUsd ?? 0) === (other.savedMicroUsd ?? 0)
 
-/** What one end adds. */
+/** The values that one end adds. */
 export interface Addition {
   readonly tenant: string
   readonly id: string
@@ -57,17 +57,17 @@ export interface Addition {
   readonly tags: readonly string[]
   readonly provider: string | undefined
   readonly status: Status
-  /** The end itself was added before; only usage is new. */
+  /** The end was added before; this addition has only further usage. */
   readonly isLate: boolean
   /** From the start of the last attempt to the end. */
   readonly runMs: number | undefined
-  /** From submission, or the time asked for, to the start of the first attempt. */
+  /** From the submit, or the requested run time, to the start of the first attempt. */
   readonly waitMs: number | undefined
-  /** All of the task's usage so far. */
+  /** The task's usage so far. */
   readonly usage: Counted
-  /** What earlier additions had of it. */
+  /** The part of it that earlier additions contain. */
   readonly before: Counted
-  /** How many additions came before: part of what identifies this one. */
+  /** Number of earlier additions; part of this one's identity. */
   readonly additions: number
 }
 
@@ -88,7 +88,7 @@ export function additionOf(task: Task): Addition {
   }
 }
 
-/** Each bucket of times is a tenth wider than the one before: a quantile is within 5 %. */
+/** Each bucket of durations is 10 % wider than the one before, so that a quantile is exact to 5 %. */
 const GROWTH = Math.log(1.1)
 
 export const bucketOf = (ms: number): number => Math.round(Math.log(Math.max(1, ms)) / GROWTH)
@@ -101,7 +101,7 @@ export interface Quantiles {
   readonly p99: number
 }
 
-/** By nearest rank, over counts by bucket. */
+/** Nearest-rank quantiles over counts per bucket. */
 export function quantilesOf(buckets: ReadonlyMap<number, number>): Quantiles | undefined {
   const sorted = [...buckets].toSorted(([left], [right]) => left - right)
   const total = sorted.reduce((sum, [, count]) => sum + count, 0)

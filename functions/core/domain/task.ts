@@ -2,28 +2,28 @@
  * Glossary
  *
  * - **Attempt**: one try at running a task.
- * - **Checkpoint**: the kept value of a step of a task; a later attempt reads it instead of doing the step again.
- * - **Circuit**: what is known of the recent failures of one provider and model; an open one pauses their calls.
+ * - **Checkpoint**: the stored result of a step of a task; a later attempt reads it instead of running the step again.
+ * - **Circuit**: the recent failures of one provider and model; an open circuit pauses their calls.
  * - **Dead letter**: the message of a task whose attempts are used up, in the dead-letter queue of its lane.
- * - **Due index**: the rows that the sweeper must look at, by time.
- * - **Epoch**: grows by one each time a finished task is retried by hand.
+ * - **Due index**: the rows that the sweeper must check, ordered by time.
+ * - **Epoch**: number of the task's run; increased when a finished task is retried by hand.
  * - **Firing**: one planned time of a schedule, and the task made for it.
- * - **Follow-up**: what must still happen after the end of a task, e.g. a webhook.
+ * - **Follow-up**: a step that must follow the end of a task, e.g. a webhook.
  * - **Lane**: a queue, its dead-letter queue and its worker.
- * - **Lease**: the right of one attempt to write the row until a time.
- * - **Place**: one of a limited number that a tenant, or those who wait for an answer, may take at once.
- * - **Provider**: who answers a model call.
- * - **Redrive**: sends the dead letters of a lane back to its queue; each task begins its next epoch.
+ * - **Lease**: the exclusive right of one attempt to write the row, until a time.
+ * - **Place**: one unit of a limited number, e.g. of a tenant's open tasks or of waiting requests.
+ * - **Provider**: a service that answers model calls.
+ * - **Redrive**: moves the dead letters of a lane back to its queue; the next epoch of each task begins.
  * - **Route**: one method and path of the API.
  * - **Schedule**: makes a task at each of its planned times.
  * - **Stage**: one deployment, described by one file.
- * - **Sweeper**: the timer function that repairs whatever is overdue.
+ * - **Sweeper**: the timer function that repairs overdue rows.
  * - **Task**: one piece of work that a caller asked for; one row.
- * - **Task type**: what kind of work; one folder under `functions/tasks`.
- * - **Tenant**: whose task it is, set by the authorizer.
- * - **Watermark**: the queueing time of the youngest task that a lane has begun, by tenant.
+ * - **Task type**: the kind of a task; one folder under `functions/tasks`.
+ * - **Tenant**: the owner of tasks, determined by the authorizer.
+ * - **Watermark**: the queueing time of the youngest task that a lane has claimed, per tenant.
  * - **Worker**: the function of a lane that runs its tasks.
- * - **Workflow**: steps that run in an order; each step is a task, or several.
+ * - **Workflow**: steps with an order; each step is one task or several.
  *
  * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
  */
@@ -54,7 +54,7 @@ export const OPEN_STATUSES = [
   'PROCESSING',
   'RETRYING',
 ] as const satisfies readonly Status[]
-/** What `POST /tasks/{id}/retry` accepts. A finished result is never paid for twice, so COMPLETED is not among them. */
+/** What `POST /tasks/{id}/retry` accepts. Without COMPLETED, so that a finished result is never paid for twice. */
 export const RETRYABLE_STATUSES = ['FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly Status[]
 
 export const FINAL_STATUSES = [
@@ -64,7 +64,7 @@ export const FINAL_STATUSES = [
   'EXPIRED',
 ] as const satisfies readonly Status[]
 
-/** An attempt holds the task: its lease has not ended. */
+/** An attempt holds the lease of the task. */
 export const isLeased = (
   { status, claimableFrom }: Pick<Task, 'status' | 'claimableFrom'>,
   now: number,
@@ -72,14 +72,14 @@ export const isLeased = (
 
 export const isFinal = (status: Status): boolean => (FINAL_STATUSES as readonly Status[]).includes(status)
 
-/** JSON text kept in the row, or a pointer to the bucket. */
+/** JSON text stored in the row, or the key of an object in the bucket. */
 export type Payload =
   | { readonly json: string }
   | {
       readonly key: string
       readonly bytes: number
       readonly sha256: string
-      /** Set where the JSON names files of the task, so that only those results are read to give them their addresses. */
+      /** Set where the JSON contains files of the task, so that only those results are read to add download URLs. */
       readonly hasFiles?: true
     }
 
@@ -99,28 +99,28 @@ export interface Progress {
   readonly message: string
 }
 
-/** What a task's model calls used, all attempts together; of the last call, who gave it and how it ended. */
+/** Usage of all model calls of a task, all attempts together; provider, model and finish reason are of the last call. */
 export interface Usage {
-  /** Null when a call's provider did not say. */
+  /** Null when a provider did not report it for one of the calls. */
   readonly inputTokens: number | null
   readonly outputTokens: number | null
-  /** Part of the input. */
+  /** Part of the input tokens. */
   readonly cachedTokens?: number
-  /** Part of the output. */
+  /** Part of the output tokens. */
   readonly reasoningTokens?: number
   /** Null when the tokens or the model's price are not known. */
   readonly costMicroUsd: number | null
-  /** What a cheaper price tier saved against the standard one. */
+  /** Saved by a cheaper price tier, compared with the standard one. */
   readonly savedMicroUsd?: number
   readonly provider: string
   readonly model?: string
   readonly finishReason?: string
   readonly isTruncated?: boolean
-  /** The task that paid for an answer which this one got as well. */
+  /** Id of the task that paid for the shared answer. */
   readonly sharedWith?: string
 }
 
-/** One line of the permanent record of what was tried. */
+/** One attempt in the permanent record. */
 export interface AttemptRecord {
   readonly epoch: number
   readonly attempt: number
@@ -136,7 +136,7 @@ export interface TaskKey {
   readonly id: string
 }
 
-/** Why a row is in the due index: `queued` rows wait for a message to be taken, `timed` ones for a clock. */
+/** Why a row is in the due index: `queued` rows wait for their message to be received, `timed` ones for a time. */
 export type DueKind = 'queued' | 'timed'
 
 export interface Task extends TaskKey {
@@ -149,7 +149,7 @@ export interface Task extends TaskKey {
   /** Attempts begun in this epoch. */
   readonly attempt: number
   readonly maxAttempts: number
-  /** Soft limit of one attempt. */
+  /** Time limit of one attempt. Its signal fires then; the code may still run on for a short time. */
   readonly timeoutMs: number
   readonly input: Payload
   readonly result?: Payload
@@ -159,97 +159,97 @@ export interface Task extends TaskKey {
   readonly tags: readonly string[]
   /** `traceparent` of the request that submitted it, or one made for it. */
   readonly trace?: string
-  /** What must still follow the end; only a final row has it. */
+  /** Follow-ups that are not done yet; only on final rows. */
   readonly pending?: readonly FollowUp[]
-  /** The schedule that made it. */
+  /** The planned time of the schedule that created it. */
   readonly firing?: Firing
-  /** The workflow whose step this is: it is told of the end. */
+  /** The workflow that this task is a step of; the task's end is reported to it. */
   readonly parent?: Parent
-  /** Who is told of its events beside the tenant's endpoints. */
+  /** A URL that receives its events, in addition to the tenant's endpoints. */
   readonly webhook?: Webhook
   /** Its tenant had webhook endpoints when it was submitted. */
   readonly hasEndpoints?: true
-  /** Its place among its tenant's open tasks and the money that is held for it, until its end. */
+  /** Its place among its tenant's open tasks and the money reserved for it, until its end. */
   readonly held?: Held
-  /** Of all its tenant's tasks with the same one, one runs at a time. */
+  /** Only one of the tenant's tasks with the same key runs at a time. */
   readonly concurrencyKey?: string
-  /** How often it stood in line for its key, in this epoch. */
+  /** How often it waited for other tasks of its key, in this epoch. */
   readonly turnWaits?: number
-  /** The most its model calls may cost, all attempts together. */
+  /** The most that its model calls may cost, all attempts together. */
   readonly maxCostMicroUsd?: number
-  /** The most they can cost, where that is known: what a budget holds for it. */
+  /** The highest possible cost, where it is known: the amount that a budget reserves for it. */
   readonly worstMicroUsd?: number
-  /** When what went in and came out was deleted on demand; the task cannot run again. */
+  /** When its input and result were deleted on request; the task cannot run again. */
   readonly erasedAt?: number
-  /** Its ends are added to its tenant's hours and days. */
+  /** Its ends are added to its tenant's hourly and daily statistics. */
   readonly isTallied?: true
-  /** What of it was added so far. */
+  /** The part that was added so far. */
   readonly tallied?: Tallied
-  /** SHA-256 of the request in canonical form: same idempotency key with another hash is refused. */
+  /** SHA-256 of the request in canonical form: the same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number
   readonly updatedAt?: number
   readonly startedAt?: number
   readonly finishedAt?: number
-  /** When the caller asked it to run. */
+  /** Run time that the caller asked for. */
   readonly runAt?: number
-  /** When its caller wants the result: it decides the price tier of model calls. See `price-tier.ts`. */
+  /** Time by which the caller wants the result: it decides the price tier of model calls. See `price-tier.ts`. */
   readonly deadlineAt?: number
   /** Start deadline as the caller gave it. */
   readonly expiresAt?: number
   /** Start deadline still in force; removed by the first claim. */
   readonly startBy?: number
-  /** The planned time of a model call that its provider's limit put off. See `provider-limit.ts`. */
+  /** The planned time of a model call that a provider limit delays. See `provider-limit.ts`. */
   readonly modelWait?: ModelWait
-  /** When an open circuit, or a store that did not answer, first put it off, in this epoch. */
+  /** When an open circuit, or a store that did not answer, first delayed it in this epoch. */
   readonly parkedSince?: number
   /**
    * No claim before this instant: the run time while SCHEDULED or RETRYING, the lease's end while PROCESSING.
-   * One field for both keeps the claim's condition a plain conjunction.
+   * One field for both, so that the claim's condition has only ANDs.
    */
   readonly claimableFrom: number
-  /** Who holds the lease; stays in the row so that a lost answer to the last write can be recognised. */
+  /** Token of the attempt that holds the lease. Stays in the row, so that a worker can recognise its own last write. */
   readonly token?: string
   readonly dueKind?: DueKind
-  /** When the sweeper must look at the row; every open row has one, a final row only while something must follow its end. */
+  /** When the sweeper must check the row. Every open row has one; a final row only while follow-ups are not done. */
   readonly dueAt?: number
-  /** When a message for this row was last put into its queue (or became visible there). */
+  /** When a message for this row was last sent to its queue, or became visible there. */
   readonly queuedAt: number
   /** Messages sent for this epoch. */
   readonly sends: number
   /** The first and the latest attempts; see `recorded`. */
   readonly history: readonly AttemptRecord[]
-  /** The epoch from which on its checkpoints count; absent while it has none. See `step.ts`. */
+  /** The first epoch whose checkpoints are valid; absent without checkpoints. See `step.ts`. */
   readonly stepsSince?: number
-  /** Model calls that go on at their provider, for the next attempt to attach to. See `open-call.ts`. */
+  /** Model calls that still run at their provider, which the next attempt may resume. See `open-call.ts`. */
   readonly calls?: readonly OpenCall[]
-  /** Attempts between the first and the latest of `history` that a long life left out. */
+  /** Number of attempts that `history` leaves out between the first and the latest. */
   readonly attemptsOmitted?: number
-  /** Retries in this epoch that cost no attempt, since the infrastructure or an open circuit ended them. */
+  /** Retries in this epoch that used up no attempt, because the infrastructure or an open circuit ended them. */
   readonly uncounted?: number
-  /** Seconds since 1970; the row is invisible from then on, whenever it is deleted. Only final rows have one. */
+  /** Seconds since 1970; from then on the row counts as deleted, even before the table deletes it. Only on final rows. */
   readonly ttl?: number
-  /** Seconds since 1970; from then on the table may delete the row by itself. Later than `ttl` where objects hang on it. */
+  /** Seconds since 1970; from then on the table deletes the row. Later than `ttl` where the cleanup must delete objects first. */
   readonly reapAt?: number
-  /** Identifies the last write; a refused condition whose row carries our own id was our own lost answer. */
+  /** Id of the last write. A refused write whose row has our own id had succeeded, and only its answer was lost. */
   readonly writeId: string
 }
 
-/** Which planned time of which schedule a task is. */
+/** The schedule and planned time of a task. */
 export interface Firing {
   readonly schedule: string
   readonly plannedAt: number
   /** Left out where firings may overlap. */
   readonly overlap?: 'skip' | 'cancel_running'
-  /** Id of the firing before it, where there was one. */
+  /** Id of the previous firing's task, if any. */
   readonly previous?: string
 }
 
-/** What travels through the queue. Bodies never do: SQS bills per 64 kB and the row is the truth. */
+/** The content of a queue message. Without input: SQS bills per 64 kB, and the row has the current state. */
 export interface TaskMessage extends TaskKey {
   readonly v: 1
   readonly epoch: number
-  /** `traceparent`, for whoever reads the message without the row. */
+  /** `traceparent`, for readers of the message that do not read the row. */
   readonly trace?: string
   /** Marks a dead letter: a redrive of it starts epoch + 1. */
   readonly dead?: DeadLetterMark
@@ -260,7 +260,7 @@ export interface DeadLetterMark {
   readonly attempts: number
 }
 
-/** The message that tells a worker of a task. */
+/** The queue message of a task. */
 export const messageOf = ({ tenant, id, epoch, trace }: Task): TaskMessage => ({
   v: 1,
   tenant,
@@ -270,7 +270,7 @@ export const messageOf = ({ tenant, id, epoch, trace }: Task): TaskMessage => ({
 })
 
 /**
- * The epoch a message speaks for. A dead letter of epoch e that comes back by a redrive stands for e + 1, also
- * when it returns again because the first attempt of e + 1 backed off.
+ * The epoch that a message starts. A dead letter of epoch e that a redrive moves back starts e + 1, also when it
+ * returns again because the first attempt of e + 1 is retried.
  */
 export const messageEpoch = (message: TaskMessage): number => message.epoch + (message.dead ? 1 : 0)

@@ -1,8 +1,8 @@
-/** The text of a running attempt as those see it who watch: pieces one behind the other, each with where it begins. */
+/** The streamed text of a running attempt, in consecutive pieces with their offsets. */
 
 /**
- * One text from its beginning. A later attempt begins anew, and so does an answer of another model within one attempt:
- * that is a further `take`.
+ * Identifies one streamed text. Each attempt starts a new text, and so does an answer of another model within an attempt: its
+ * `take` is one higher.
  */
 export interface TextOf {
   readonly epoch: number
@@ -10,15 +10,15 @@ export interface TextOf {
   readonly take: number
 }
 
-/** A piece of text, and where in its text it begins, in UTF-16 units. */
+/** A piece of text, and its offset in UTF-16 units. */
 export interface TextPiece extends TextOf {
   readonly offset: number
   readonly text: string
 }
 
-/** What a watcher has seen, as an event's id has it. It says all there is to know, so that any function can go on from it. */
+/** What a client has received, written into each event's id. It is the complete state, so any function can resume from it. */
 export interface Position extends TextOf {
-  /** How much of the text. */
+  /** Length of the received text. */
   readonly offset: number
   readonly steps: number
   /** `updatedAt` of the row, milliseconds since 1970. */
@@ -32,11 +32,11 @@ const FIELDS = ['epoch', 'attempt', 'take', 'offset', 'steps', 'updatedAt'] as c
 export const writePosition = (position: Position): string =>
   FIELDS.map((field) => position[field].toString(36)).join('.')
 
-/** An event's id: its watcher's position after it, and the place from which he watches, if he has one. */
+/** An event's id: the client's position after it, and its place among the watching clients if it has one. */
 export const writeEventId = (position: Position, place?: string): string =>
   [writePosition(position), ...(place === undefined ? [] : [place])].join('.')
 
-/** @returns undefined for what no event of ours had as its id. */
+/** @returns undefined for a text that is no event id of this API. */
 export function readEventId(
   id: string,
 ): { readonly position: Position; readonly place: string | undefined } | undefined {
@@ -45,7 +45,7 @@ export function readEventId(
   return position && { position, place }
 }
 
-/** @returns undefined for what is no position. */
+/** @returns undefined for a text that is no position. */
 export function readPosition(written: string): Position | undefined {
   const parts = written.split('.')
   if (parts.length !== FIELDS.length || !parts.every((part) => /^[0-9a-z]{1,10}$/.test(part)))
@@ -54,7 +54,7 @@ export function readPosition(written: string): Position | undefined {
   return Object.fromEntries(FIELDS.map((field, index) => [field, values[index]])) as unknown as Position
 }
 
-/** Whether both are parts of one text. */
+/** Whether both are parts of the same text. */
 export const isSameText = (one: TextOf, other: TextOf): boolean =>
   one.epoch === other.epoch && one.attempt === other.attempt && one.take === other.take
 

@@ -1,35 +1,35 @@
 import { OPERATORS } from './api-key.ts'
 import type { KeyScope, Principal } from './principal.ts'
 
-/** An issuer of OpenID Connect whose tokens a stage takes beside its own keys, and what their claims mean here. */
+/** An OpenID Connect issuer whose tokens a stage accepts, and what their claims mean here. */
 export interface TokenIssuer {
-  /** Stands before the subject, where a key's id stands. */
+  /** Written before the subject where an audit entry would have a key's id. */
   readonly name: string
-  /** As tokens spell it in `iss`. */
+  /** The exact value of `iss`. */
   readonly issuer: string
-  /** A token is for one of these, or not for us. */
+  /** A token whose audience is none of these is refused. */
   readonly audiences: readonly string[]
-  /** `client_id` where an issuer's access tokens have no `aud`. */
+  /** `client_id` for issuers whose access tokens have no `aud`. */
   readonly audienceClaim: string
   readonly algorithms: readonly string[]
-  /** Left out, the issuer's discovery document says where its keys are. */
+  /** When left out, it is read from the issuer's discovery document. */
   readonly jwksUrl?: string | undefined
-  /** Everybody's; else `tenantClaim` says whose each token is. */
+  /** Tenant of all its tokens; when left out, `tenantClaim` names the tenant of each token. */
   readonly tenant?: string | undefined
   readonly tenantClaim?: string | undefined
   readonly scopesClaim: string
-  /** What the issuer puts before our scopes, e.g. `taskrunner/`. */
+  /** What the issuer writes before our scopes, e.g. `taskrunner/`. */
   readonly scopePrefix: string
-  /** What its tokens may do at most, whatever they say. */
+  /** Further scopes in its tokens are ignored. */
   readonly mostScopes: readonly KeyScope[]
 }
 
-/** Without what separates the parts of a row's key. */
+/** Without the characters that separate the parts of a row's key. */
 export const TENANT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** @returns undefined for claims that name no tenant. */
+/** @returns undefined when the claims name no tenant. */
 export function toPrincipal(issuer: TokenIssuer, claims: Claims): Principal | undefined {
   const tenant = issuer.tenant ?? tenantIn(claims[issuer.tenantClaim ?? ''])
   if (tenant === undefined || typeof claims.sub !== 'string') return undefined
@@ -44,11 +44,11 @@ export function toPrincipal(issuer: TokenIssuer, claims: Claims): Principal | un
 export const isFor = ({ audiences, audienceClaim }: TokenIssuer, claims: Claims): boolean =>
   textsIn(claims[audienceClaim]).some((audience) => audiences.includes(audience))
 
-/** Those who run the stage are named by the stage's file alone: a claim may be what its subject typed. */
+/** A claim cannot name the operators' tenant, because users may be able to set the claim; only the stage's file can. */
 const tenantIn = (claim: unknown): string | undefined =>
   typeof claim === 'string' && TENANT_NAME.test(claim) && claim !== OPERATORS ? claim : undefined
 
-/** One text with spaces (RFC 8693) or a list, as issuers have it. */
+/** One text with spaces (RFC 8693) or a list; issuers use both. */
 const textsIn = (claim: unknown): readonly string[] =>
   typeof claim === 'string'
     ? claim.split(' ')

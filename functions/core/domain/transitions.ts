@@ -28,7 +28,7 @@ import {
 } from './task.ts'
 import type { Parent } from './workflow/workflow.ts'
 
-/** All parts given must hold. */
+/** Conditions on the stored row. All given ones must hold. */
 export interface Guard {
   readonly statuses: readonly Status[]
   readonly epoch?: number
@@ -39,11 +39,11 @@ export interface Guard {
   readonly startByAfter?: number
   /** `startBy` is at or before this instant. */
   readonly startByAtMost?: number
-  /** Fewer attempts were begun than the task may have. */
+  /** Fewer attempts have begun than the task may have. */
   readonly hasAttemptsLeft?: true
   /** None of these is in `pending`. */
   readonly nonePendingOf?: readonly FollowUp[]
-  /** `dueAt` is exactly this: the row is as the sweeper saw it. */
+  /** `dueAt` has exactly this value: the row has not changed since the sweeper read it. */
   readonly dueAt?: number
 }
 
@@ -62,17 +62,17 @@ export interface Transition {
   readonly record?: AttemptRecord
 }
 
-/** How long a row that ends is kept. */
+/** How long a final row is kept. */
 export type Retention = Required<Pick<Task, 'ttl' | 'reapAt'>>
 
-/** When a row whose `sends`-th message just went out is worth a look. */
+/** Time between the `sends`-th message of a row and the sweeper's check whether the message was lost. */
 export const patienceMs = (sends: number): number =>
   Math.min(TIMING.queuedPatienceMs * 2 ** Math.max(0, sends - 1), TIMING.maxPatienceMs)
 
 /**
  * Takes the lease for one attempt.
  *
- * @param dead the row of an attempt whose lease ran out: its record goes into the history by the same write.
+ * @param dead the row when the lease of its last attempt has ended: that attempt's record is added by the same write.
  */
 export function claim(epoch: number, token: string, now: number, dead?: Task): Transition {
   const { set, ...record } = dead ? noted(recorded(dead, crashRecord(dead, now))) : noted(undefined)
@@ -102,16 +102,16 @@ export function claim(epoch: number, token: string, now: number, dead?: Task): T
   }
 }
 
-/** Statuses that nobody holds. */
+/** Statuses in which no attempt holds a lease. */
 const CLAIMABLE_STATUSES = ['SCHEDULED', 'PENDING', 'RETRYING'] as const satisfies readonly Status[]
 
-/** How a transition writes what `recorded` says. */
+/** The part of a transition that adds a record to the history. */
 function noted(entry: Recorded | undefined): Pick<Transition, 'set' | 'record'> {
   if (entry === undefined) return { set: {} }
   return 'trimmed' in entry ? { set: entry.trimmed } : { set: {}, record: entry.record }
 }
 
-/** Renews the lease; carries progress when there is some to tell. */
+/** Renews the lease, and writes new progress if there is any. */
 export function renew(token: string, now: number, progress?: Progress): Transition {
   return {
     name: 'renew',
@@ -125,19 +125,19 @@ export function renew(token: string, now: number, progress?: Progress): Transiti
   }
 }
 
-/** Tells progress without touching the lease, so that the due index is not rewritten. */
+/** Writes progress without changing the lease, so that the due index is not rewritten. */
 export function report(token: string, now: number, progress: Progress): Transition {
   return { name: 'report', when: { statuses: ['PROCESSING'], token }, set: { progress, updatedAt: now } }
 }
 
-/** What every end of a task writes. */
+/** The fields that every end of a task writes. */
 export interface End {
   readonly retention: Retention
-  /** What must follow; see `followUpsOf`. */
+  /** Follow-ups of the end; see `followUpsOf`. */
   readonly pending: readonly FollowUp[]
 }
 
-/** Fields of a row that ends: due while something must follow, out of the due index otherwise. */
+/** Fields of a row that ends: in the due index only while follow-ups are not done. */
 function ended(now: number, { retention, pending }: End) {
   const set = { finishedAt: now, updatedAt: now, ...retention }
   return pending.length
@@ -149,8 +149,8 @@ function ended(now: number, { retention, pending }: End) {
 }
 
 /**
- * The same by the attempt that holds the lease: the row is due when that ends, which is as good a time. Its entry in the due index
- * stays where it is, at half the price of one in place of another.
+ * The same for an end written by the attempt that holds the lease: the row stays due at the lease's end. Its entry in the due
+ * index stays unchanged, which costs half as much as replacing it.
  */
 function endedByHolder(now: number, end: End) {
   const { set, remove } = ended(now, end)
@@ -188,7 +188,7 @@ export function complete(
 
 export interface Wait {
   readonly until: number
-  /** The message itself comes back at `until`; a parked row is sent by the sweeper instead. */
+  /** `message`: the message itself becomes visible at `until`. `sweeper`: the sweeper sends a new message then. */
   readonly by: 'message' | 'sweeper'
 }
 
@@ -196,19 +196,19 @@ export interface Later {
   readonly wait: Wait
   readonly error: TaskFailure
   readonly usage: Usage | undefined
-  /** What counts as begun: one less when the infrastructure failed. */
+  /** The number of attempts that count: one less when the infrastructure failed. */
   readonly attempt: number
-  /** Left out where no attempt was spent. */
+  /** Left out when no attempt was used up. */
   readonly entry?: Recorded
-  /** Since when, and how often, the task was put off without spending an attempt. */
+  /** Since when, and how often, the task was delayed without using up an attempt. */
   readonly uncounted?: Required<Pick<Task, 'parkedSince' | 'uncounted'>>
-  /** When the model call is planned that a provider's limit put off; left out where none did. */
+  /** The planned time of a model call that a provider limit delays; left out without one. */
   readonly modelWait?: ModelWait
-  /** What the next attempt may attach to; left out where nothing changes. */
+  /** Model calls that the next attempt may resume; left out when they have not changed. */
   readonly calls?: readonly OpenCall[] | undefined
 }
 
-/** Ends an attempt that may be tried again. */
+/** Ends an attempt that will be tried again. */
 export function retryLater(
   token: string,
   now: number,
@@ -234,16 +234,16 @@ export function retryLater(
       ...(modelWait ? { modelWait } : {}),
       ...uncounted,
     },
-    // What was planned is used, or over.
+    // The planned time has been used, or has passed.
     ...(modelWait ? {} : { remove: ['modelWait'] as const }),
     ...record,
   }
 }
 
-/** Another task of its key runs: the attempt is none, and the task waits in line until it is woken, or for so long. */
+/** Another task of its key runs: this attempt does not count, and the task waits until its turn, at most until `until`. */
 export function standInLine(task: Task, token: string, now: number, until: number): Transition {
   const isFirst = task.attempt <= 1
-  // A claim takes the start deadline off; this one did not start.
+  // The claim removed the start deadline; it holds again, because the task did not start.
   const startBy = isFirst && task.epoch === 1 ? task.expiresAt : undefined
   return {
     name: 'standInLine',
@@ -264,7 +264,7 @@ export function standInLine(task: Task, token: string, now: number, until: numbe
   }
 }
 
-/** Its key is free: a task in line may be claimed now. The message goes out after this write. */
+/** No other task of its key runs: the waiting task may be claimed now. Its message is sent after this write. */
 export function stepForward(seen: Task, now: number): Transition {
   return {
     name: 'stepForward',
@@ -280,7 +280,7 @@ export function stepForward(seen: Task, now: number): Transition {
   }
 }
 
-/** Ends the task by the attempt that holds it. */
+/** Ends the task as FAILED, by the attempt that holds the lease. */
 export function fail(
   token: string,
   now: number,
@@ -315,7 +315,7 @@ export function fail(
   }
 }
 
-/** Ends a task that nobody holds any more: its worker is gone, or never could load. */
+/** Ends a task without a live attempt: its worker crashed, or could never load the task type. */
 export function failAbandoned(
   seen: Pick<Task, 'epoch' | 'dueAt'>,
   now: number,
@@ -338,8 +338,8 @@ export function failAbandoned(
 }
 
 /**
- * Takes what was done off the list of a final row.
- * @param seen the due time of the row that it was done for: usage that came meanwhile moved it, and is still to be added.
+ * Removes finished follow-ups from the list of a final row.
+ * @param seen due time of the row when the follow-ups were done. Later usage changes it, and that usage must still be added.
  */
 export function followUpsDone(
   epoch: number,
@@ -358,7 +358,7 @@ export function followUpsDone(
   }
 }
 
-/** Cancels the epoch that was seen; an attempt that runs goes into the history by the same write. */
+/** Cancels the epoch that was read; the same write records a running attempt in the history. */
 export function cancel(seen: Task, now: number, end: End): Transition {
   const { set, remove } = ended(now, end)
   const isRunning = seen.status === 'PROCESSING' && seen.token !== undefined
@@ -371,12 +371,12 @@ export function cancel(seen: Task, now: number, end: End): Transition {
       : { statuses: seen.status === 'PROCESSING' ? ['PROCESSING'] : CLAIMABLE_STATUSES, epoch: seen.epoch },
     set: { ...set, ...history, status: 'CANCELLED' },
     ...record,
-    // An earlier attempt's error is in the history; it is not why the task ended.
+    // The error of an earlier attempt stays in the history only; it is not the reason for the end.
     remove: [...remove, 'startBy', 'error'],
   }
 }
 
-/** Ends a firing of a schedule by the attempt that holds it: the one before it still runs. Its code never began. */
+/** Ends a firing whose predecessor still runs, by the attempt that holds the lease. The author's code is not started. */
 export function skipFiring(token: string, now: number, blockedBy: Firing, end: End): Transition {
   const { set, remove } = endedByHolder(now, end)
   return {
@@ -390,21 +390,21 @@ export function skipFiring(token: string, now: number, blockedBy: Firing, end: E
         message: `Skipped: task ${blockedBy.previous} of the same schedule was still running.`,
         retryable: false,
       },
-      // Who comes next asks the task that runs, without reading all that were skipped.
+      // The next firing can check the running task directly, without reading all skipped ones.
       firing: blockedBy,
     },
     remove,
   }
 }
 
-/** A cancelled attempt adds what it had spent. Touches nothing else, whatever became of the row. */
+/** Adds the usage of a cancelled attempt. Changes no other field, whatever happened to the row meanwhile. */
 export function recordCancelledUsage(epoch: number, token: string, usage: Usage): Transition {
   return { name: 'recordCancelledUsage', when: { statuses: ['CANCELLED'], epoch, token }, set: { usage } }
 }
 
 /**
- * The same of a task whose usage is added to its tenant's hours. The row is due with it: `pending` is what had to follow when it was
- * seen, so a row with another list by now refuses.
+ * The same for a task with hourly statistics. It also makes the row due, so that the usage is added to them. `pending` is the
+ * list of follow-ups that was read; a row whose list has changed refuses the write.
  */
 export function oweCancelledUsage(
   seen: Pick<Task, 'epoch' | 'dueAt' | 'pending'>,
@@ -424,7 +424,7 @@ export function oweCancelledUsage(
       usage,
       pending: [...new Set([...(seen.pending ?? []), 'tally' as const])],
       dueKind: 'timed',
-      // Not the time that was seen: who adds up the usage of before must not call this one added.
+      // Another time than the one read, so that a worker that has added the earlier usage cannot mark this usage as added.
       dueAt: (seen.dueAt ?? now) + 1,
     },
   }
@@ -444,16 +444,16 @@ export function expire(seen: Pick<Task, 'epoch'>, now: number, end: End): Transi
   }
 }
 
-/** How an epoch begins that is not the first. */
+/** How a later epoch begins. */
 export interface Beginning {
   readonly parent?: Parent | undefined
-  /** Forgets the checkpoints. */
+  /** Discards the checkpoints. */
   readonly isFromStart?: boolean | undefined
-  /** The place that was taken for it. */
+  /** The place and reservation taken for the new epoch. */
   readonly held?: Held | undefined
 }
 
-/** Starts the next epoch of a finished task, at once or a little later. The message goes out after this write. */
+/** Starts the next epoch of a finished task, at once or a little later. Its message is sent after this write. */
 export function restart(
   epoch: number,
   now: number,
@@ -463,7 +463,7 @@ export function restart(
 ): Transition {
   return {
     name: 'restart',
-    // What must follow an end is not overtaken: it is done first, then the next epoch begins.
+    // The follow-ups of the previous end must be done before the next epoch begins.
     when: { statuses, epoch, nonePendingOf: OWED_BEFORE_RESTART },
     set: {
       status: 'PENDING',
@@ -493,18 +493,18 @@ export function restart(
       'ttl',
       'reapAt',
       ...(held ? [] : (['held'] as const)),
-      // Checkpoints of before no longer count.
+      // Earlier checkpoints are no longer valid.
       ...(isFromStart ? (['stepsSince', 'calls'] as const) : []),
     ],
   }
 }
 
-/** An open task belongs to the workflow's new epoch. */
+/** Assigns an open task to the new epoch of its workflow. */
 export function adopt(epoch: number, parent: Parent): Transition {
   return { name: 'adopt', when: { statuses: OPEN_STATUSES, epoch }, set: { parent } }
 }
 
-/** The sweeper sent another message for a row whose own seems lost, or whose time has come. */
+/** The sweeper sent another message for a row whose message seems lost, or whose time has come. */
 export function markResent(
   seen: Pick<Task, 'epoch' | 'dueAt' | 'sends' | 'startBy'>,
   queuedAt: number,
@@ -524,7 +524,7 @@ export function markResent(
   }
 }
 
-/** The lease ran out and nobody finished: the task goes back to its queue. Spends the attempt that was begun. */
+/** The lease ended without a result: the task returns to its queue. The begun attempt counts. */
 export function takeOver(seen: Task, now: number): Transition {
   const { set, ...record } = noted(recorded(seen, crashRecord(seen, now)))
   return {
@@ -553,13 +553,13 @@ export function markSendFailed(epoch: number, now: number): Transition {
   }
 }
 
-/** A start deadline is a due time too. */
+/** The earlier of the due time and the start deadline. */
 export const soonest = (dueAt: number, startBy: number | undefined): number =>
   Math.min(dueAt, startBy ?? dueAt)
 
 const seenDue = (seen: Pick<Task, 'dueAt'>) => (seen.dueAt === undefined ? {} : { dueAt: seen.dueAt })
 
-/** What a store's condition says, in memory: the second implementation that the property test compares with. */
+/** Evaluates a guard in memory; a property test compares the store's condition with it. */
 export function guardHolds(task: Task, when: Guard): boolean {
   return (
     when.statuses.includes(task.status) &&
@@ -575,7 +575,7 @@ export function guardHolds(task: Task, when: Guard): boolean {
   )
 }
 
-/** Takes content out of a final row whose follow-ups are done. Doing it again is fine. */
+/** Deletes input and result of a final row whose follow-ups are done. Idempotent. */
 export function erase(seen: Task, now: number): Transition {
   return {
     name: 'erase',
@@ -584,7 +584,7 @@ export function erase(seen: Task, now: number): Transition {
       input: { json: 'null' },
       tags: [],
       erasedAt: seen.erasedAt ?? now,
-      // Dead letters of the epoch before bring nothing back.
+      // A new epoch, so that a redrive of earlier dead letters cannot restart the task.
       epoch: seen.epoch + (seen.erasedAt === undefined ? 1 : 0),
       updatedAt: now,
       ...(seen.error ? { error: { ...seen.error, message: 'Deleted on demand.' } } : {}),

@@ -1,18 +1,18 @@
 import type { TaskKey } from './task.ts'
 
-/** A file that a caller sends past the API, straight to the bucket. An input refers to it as `{"upload": id}`. */
+/** A file that a caller sends directly to the bucket. An input refers to it as `{"upload": id}`. */
 export interface Upload extends TaskKey {
   readonly version: number
-  /** As the caller calls it; a file's kind is never taken from it. */
+  /** The caller's name for the file; its type is never derived from it. */
   readonly name: string | null
-  /** What was signed: the bucket takes no other. */
+  /** Type and size of the signed URL: the bucket refuses any other. */
   readonly contentType: string
   readonly bytes: number
   readonly createdAt: number
   readonly linkEndsAt: number
-  /** Seconds since 1970. A day at first; using it in a task moves it behind the life of the task. */
+  /** Seconds since 1970. One day at first; a task that uses the upload extends it beyond its own lifetime. */
   readonly ttl: number
-  /** What it is by its bytes; absent until they were looked at. */
+  /** Type detected from its bytes; absent until they were read. */
   readonly mediaType?: string
 }
 
@@ -21,17 +21,17 @@ export const UPLOAD_LIMITS = {
   linkSeconds: 3_600,
   /** How long an upload that no task uses is kept. */
   unusedSeconds: 86_400,
-  /** Of one task's input. */
+  /** Most uploads in one task's input. */
   perTask: 50,
 } as const
 
-/** An upload that somewhere in an input stands as `{"upload": id}`. */
+/** A place in an input that contains `{"upload": id}`. */
 export interface UploadUse {
   readonly path: string
   readonly id: string
 }
 
-/** @returns every reference to an upload, with its path. */
+/** @returns every reference to an upload in a value, with its path. */
 export function uploadsIn(value: unknown, path: string): readonly UploadUse[] {
   if (value === null || typeof value !== 'object') return []
   const at = (key: string) => (path === '' ? key : `${path}.${key}`)
@@ -42,9 +42,9 @@ export function uploadsIn(value: unknown, path: string): readonly UploadUse[] {
   )
 }
 
-/** The whole life of a task that uses it: its longest wait, its run, and how long its row is kept. */
+/** The longest possible lifetime of a task that uses the upload: its wait, its run, and how long its row is kept. */
 export const usedUntil = (now: number, keptDays: number): number =>
   Math.floor(now / 1_000) + keptDays * 86_400
 
-/** A day of patience, so that an upload that many tasks use is not written for each of them. */
+/** With a tolerance of one day, so that an upload used by many tasks is not written for each of them. */
 export const needsLongerLife = ({ ttl }: Upload, until: number): boolean => ttl < until - 86_400

@@ -1,17 +1,17 @@
 /**
- * Who is told of a task's end, and how often it is tried. **Endpoint**: a URL of a tenant that is told of all its tasks.
- * **Delivery**: one event on its way to one URL; a row that is due until it has arrived or is given up.
+ * Webhooks: who receives a task's events, and how deliveries are retried. **Endpoint**: a URL that receives the events of all
+ * tasks of a tenant. **Delivery**: one event for one URL; its row stays due until the event has arrived or is given up.
  */
 import type { Progress, Status, Task, TaskKey } from './task.ts'
 
-/** What a caller may ask to be told of. */
+/** Events that a caller can choose. */
 export const WEBHOOK_EVENTS = ['started', 'progress', 'completed', 'failed', 'cancelled', 'expired'] as const
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
 
-/** Who names no events is told of every end. */
+/** Without a choice: all events of a task's end. */
 const DEFAULT_EVENTS: readonly WebhookEvent[] = ['completed', 'failed', 'cancelled', 'expired']
 
-/** What a task says of its own webhook. */
+/** A webhook named in a task's submission. */
 export interface Webhook {
   readonly url: string
   readonly events?: readonly WebhookEvent[] | undefined
@@ -20,17 +20,17 @@ export interface Webhook {
 export interface WebhookEndpoint extends Webhook {
   readonly id: string
   readonly createdAt: number
-  /** Its receiver answered 410, which means that it is not there any more. */
+  /** When the receiver answered 410: it no longer exists. */
   readonly goneAt?: number
 }
 
-/** All endpoints of one tenant and the keys that its deliveries are signed with: one row. */
+/** All endpoints of one tenant and the keys that sign its deliveries, in one row. */
 export interface WebhookSettings {
   readonly tenant: string
   readonly endpoints: readonly WebhookEndpoint[]
   /** `whsec_` and 32 bytes in base64. */
   readonly secret: string
-  /** Signs beside the newer one until an instant, so that a receiver can change over. */
+  /** The replaced secret signs as well until this instant, so that receivers can change over. */
   readonly previousSecret?: { readonly secret: string; readonly until: number }
   readonly version: number
 }
@@ -44,9 +44,9 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
 export interface DeliveryAttempt {
   readonly at: number
   readonly ms: number
-  /** What the receiver answered; absent when it did not. */
+  /** HTTP status of the answer; absent without an answer. */
   readonly status?: number
-  /** Why it did not count. */
+  /** Why the try failed. */
   readonly error?: string
 }
 
@@ -54,40 +54,40 @@ export interface Delivery extends TaskKey {
   readonly taskId: string
   readonly epoch: number
   readonly event: WebhookEvent
-  /** What the event tells; the task has moved on by the time that it is sent. */
+  /** The progress at the time of the event; the task's row may have changed since. */
   readonly progress?: Progress
   readonly url: string
-  /** Absent where the task itself named the URL. */
+  /** Absent where the submission named the URL. */
   readonly endpoint?: string
   readonly status: DeliveryStatus
   readonly occurredAt: number
   readonly createdAt: number
-  /** Tries since it was made or sent again by hand. */
+  /** Tries since it was created or last resent by hand. */
   readonly attempts: number
   /** The latest tries, oldest first. */
   readonly log: readonly DeliveryAttempt[]
-  /** No try before this; absent when there will be none. */
+  /** Time of the next try; absent when there is none. */
   readonly nextAt?: number
-  /** Somebody is sending it until then. */
+  /** A worker is sending it until this time. */
   readonly leaseUntil?: number
-  /** When the sweeper must ask for it. */
+  /** When the sweeper must check it. */
   readonly dueAt?: number
   /** Seconds since 1970. */
   readonly ttl: number
   readonly version: number
 }
 
-/** Tries kept in the row: all of one day's. */
+/** Tries kept in the row: more than one delivery can have. */
 const LOG_LENGTH = 12
-/** Ten waits of 23.7 hours together: a receiver may be down over a night. */
+/** Ten waits of 23.7 hours in total, so that a receiver may be down overnight. */
 const WAITS_SECONDS = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800] as const
-/** Nobody wants to hear tomorrow how far a task was. */
+/** Few, because old progress is of no use. */
 const PROGRESS_TRIES = 2
-/** A receiver cannot ask for more than what is left of the day. */
+/** The longest wait that a receiver can ask for. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000
-/** A send takes 15 s at most; who dies while sending is followed after this. */
+/** A send takes at most 15 s. When its worker crashed, another one sends after this time. */
 export const DELIVERY_LEASE_MS = 30_000
-/** A message is meant to bring it back; the sweeper looks this much later. */
+/** Time after the planned message at which the sweeper checks whether the message was lost. */
 const PATIENCE_MS = 90_000
 export const DELIVERY_DAYS = 7
 
@@ -97,7 +97,7 @@ export const endEventOf = (status: Status): WebhookEvent | undefined =>
 export const wants = ({ events }: Pick<Webhook, 'events'>, event: WebhookEvent): boolean =>
   (events ?? DEFAULT_EVENTS).includes(event)
 
-/** Whether anybody may want to hear of it, told from the row alone. */
+/** Whether any URL may receive the event, decided from the task's row alone. */
 export const isHeard = (
   task: Pick<Task, 'webhook' | 'hasEndpoints'>,
   event: WebhookEvent | undefined,
@@ -105,20 +105,20 @@ export const isHeard = (
   event !== undefined &&
   (task.hasEndpoints === true || (task.webhook !== undefined && wants(task.webhook, event)))
 
-/** What a delivery's id is derived from. Starts with a character that no Idempotency-Key may have. */
+/** The text from which a delivery's id is derived. Starts with a character that no Idempotency-Key may contain. */
 export const deliveryKey = (
   { taskId, epoch, event, occurredAt }: Pick<Delivery, 'taskId' | 'epoch' | 'event' | 'occurredAt'>,
   endpoint = '',
 ): string =>
   `\u0000webhook/${taskId}/${epoch}/${event}${event === 'progress' ? `@${occurredAt}` : ''}/${endpoint}`
 
-/** What became of one try. */
+/** The outcome of one try. */
 export type SendOutcome =
   | { readonly status: number; readonly ms: number; readonly retryAfterMs?: number }
-  /** `isFinal`: no later try can go better, e.g. the URL leads to a private address. */
+  /** `isFinal`: no later try can succeed, e.g. because the URL leads to a private address. */
   | { readonly error: string; readonly ms: number; readonly isFinal?: true }
 
-/** The delivery after a try: arrived, given up, or due for the next. */
+/** The delivery after a try: delivered, given up, or due for the next try. */
 export function afterAttempt(
   delivery: Delivery,
   outcome: SendOutcome,
@@ -142,7 +142,7 @@ export function afterAttempt(
   const mayWait = delivery.event !== 'progress' || attempts < PROGRESS_TRIES
   const waitSeconds = mayWait ? WAITS_SECONDS[attempts - 1] : undefined
   if (isFinal || waitSeconds === undefined) return { ...tried, status: 'FAILED' }
-  // Shorter by up to a fifth: thousands that failed together do not come back together.
+  // Shortened by up to 20 % at random, so that thousands that failed together are not retried together.
   const waitMs = waitSeconds * 1_000 * (0.8 + 0.2 * random)
   const told = 'status' in outcome ? Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) : 0
   return { ...tried, status: 'PENDING', ...due(now + Math.round(Math.max(waitMs, told)), now) }
@@ -153,10 +153,10 @@ const refusalOf = (status: number): string => {
   return status === 410 ? 'gone' : 'no 2xx'
 }
 
-/** SQS can wait 15 minutes; what waits longer is asked for by the sweeper alone. */
+/** The longest delay of an SQS message, 15 minutes; longer waits are left to the sweeper. */
 export const MESSAGE_WAIT_MS = 900_000
 
-/** When a delivery is tried next, and when the sweeper must ask for it. */
+/** When a delivery is tried next, and when the sweeper must check it. */
 export const due = (nextAt: number, now: number): Pick<Delivery, 'nextAt' | 'dueAt'> => ({
   nextAt,
   dueAt: nextAt - now <= MESSAGE_WAIT_MS ? nextAt + PATIENCE_MS : nextAt,

@@ -1,8 +1,8 @@
 import { fieldsOf, type Shape } from './check-shape.ts'
 
 /**
- * Many languages write an absent field as null. @returns the value without the nulls of fields that may be missing and
- * cannot be null, at any depth that the schema describes as objects.
+ * Many languages write an absent field as null. @returns the value without null fields that are optional and not nullable,
+ * in all nested objects of the schema.
  */
 export function withoutNulls(shape: Shape, value: unknown): unknown {
   const fields = fieldsOf(shape)
@@ -13,11 +13,11 @@ export function withoutNulls(shape: Shape, value: unknown): unknown {
     if (field === null) return isLeftOut(own) ? [] : [[name, field]]
     return [[name, withoutNulls(own, field)]]
   })
-  // Not an assignment: a field named __proto__ has to arrive as what it is, so that the schema refuses it.
+  // Not an assignment: a field named __proto__ must be kept as a field, so that the schema refuses it.
   return Object.fromEntries(entries)
 }
 
-/** What zod tells of a schema: whether nothing, or null, passes it. */
+/** The part of a zod schema that says whether a field may be absent or null. */
 interface OptionalParts {
   readonly isOptional?: () => boolean
   readonly isNullable?: () => boolean

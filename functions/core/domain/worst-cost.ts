@@ -1,52 +1,52 @@
-/** The most that model calls can cost, before they are made. */
+/** The highest possible cost of model calls before they are made. */
 import { type Budget, DEFAULT_OUTPUT_TOKENS } from './budget.ts'
 import { priceOf } from './prices.ts'
 
-/** The most that one call sends and gets. */
+/** The most tokens that one call can send and receive. */
 export interface CallBound {
   readonly inputTokens: number
   readonly outputTokens: number
 }
 
-/** What one attempt of a task may ask of its models, as its type tells from the input. */
+/** The model calls that one attempt can make, derived by its task type from the input. */
 export interface Spending {
   /** UTF-8 bytes of all text that is sent. */
   readonly textBytes: number
   readonly images?: number
-  /** What the caller bounds the answer to. */
+  /** The caller's limit of output tokens. */
   readonly outputTokens?: number | undefined
-  /** Calls of one attempt, 1 when left out; a further one sends the earlier answer along. */
+  /** Calls of one attempt, 1 when left out; each further call includes the earlier answer in its input. */
   readonly calls?: number
-  /** Asked when the task's own model is not to be had. */
+  /** Models that are called when the task's own model is unavailable. */
   readonly otherModels?: readonly string[] | undefined
 }
 
-/** Roles, separators and what a provider puts around a conversation. */
+/** Tokens of roles, separators and other text that a provider adds to a conversation. */
 const FRAME_TOKENS = 200
-/** What a second question says about the first answer. */
+/** Tokens of the repeated question, which describes the errors of the first answer. */
 const COMPLAINT_TOKENS = 4_200
 
 /**
- * No tokenizer of a model that has a price here makes more tokens than the text has bytes: each token is one byte
- * at least. English has a quarter as many, so that the input's share is held four times over until the task ends. Not
- * taken: a tokenizer of each family, some megabytes in the bundle that every submit loads.
+ * The number of bytes is an upper limit of the number of tokens, because each token of the priced models has at least one
+ * byte. English text has a quarter as many tokens, so four times the input's cost is reserved until the task ends. Not used: a
+ * tokenizer for each model family, which would add megabytes to the bundle of every submit route.
  */
 export const mostTokensOf = (textBytes: number, images: number, model: string): number =>
   textBytes + images * mostImageTokens(model) + FRAME_TOKENS
 
-/** GPT-4o mini counts 2,833 tokens and 5,667 for each of up to 8 tiles; the others stay below 5,000 for a picture. */
+/** GPT-4o mini counts 2,833 tokens plus 5,667 for each of up to 8 tiles; the other models at most 5,000 per image. */
 const mostImageTokens = (model: string): number => (model.startsWith('gpt-4o-mini') ? 48_169 : 5_000)
 
-/** @returns millionths of a dollar, rounded up; undefined when the model has no price and the setting names no bound. */
+/** @returns millionths of a dollar, rounded up; undefined when neither a listed price nor an assumed price exists. */
 export function worstCallMicroUsd(
   model: string,
   { inputTokens, outputTokens }: CallBound,
   budget: Budget | undefined,
 ): number | undefined {
-  // It costs nothing, whatever its name plays.
+  // Simulated models cost nothing.
   if (model.startsWith('simulated-')) return 0
   const listed = priceOf(model)
-  // A bound is also below the threshold of a long input at times: the dearer of the two holds.
+  // The actual input may be shorter than the long-input threshold, so the higher of both prices applies.
   const prices = listed && [listed, ...(isLong(listed.long, inputTokens) ? [listed.long?.price ?? null] : [])]
   const unknown = budget?.unknownUsdPerMillionTokens
   const flat = unknown === undefined ? null : { input: unknown, output: unknown }
@@ -58,7 +58,7 @@ export function worstCallMicroUsd(
 const isLong = (long: { readonly aboveTokens: number } | undefined, inputTokens: number): boolean =>
   long !== undefined && inputTokens > long.aboveTokens
 
-/** @returns what one attempt costs at most, by the dearest of its models; or the model whose price is not known. */
+/** @returns the highest cost of one attempt, using its dearest model; or the model whose price is unknown. */
 export function worstAttempt(
   model: string,
   { textBytes, images = 0, outputTokens, calls = 1, otherModels = [] }: Spending,

@@ -10,7 +10,7 @@ import {
 } from './plan.ts'
 import { findReferences, parseReference, referenceError, referencesOf } from './references.ts'
 
-/** A step as a caller writes it: a task, a wait, or a nested form. */
+/** A step as a caller writes it: a task, a wait, or nested steps. */
 export interface StepBody {
   readonly name?: string
   readonly after?: readonly string[]
@@ -38,7 +38,7 @@ export interface WorkflowBody {
 export type Compiled =
   | {
       readonly plan: Plan
-      /** Node → path of the place where it was written. */
+      /** Node → path in the body where it was written. */
       readonly paths: ReadonlyMap<string, string>
     }
   | { readonly errors: readonly FieldError[] }
@@ -49,7 +49,7 @@ const NAME = /^[A-Za-z][\w-]{0,39}$/
 const RESERVED = ['previous', 'workflow']
 const MAX_ERRORS = 20
 
-/** Turns a workflow as written into its plan, or names every wrong place by its path. */
+/** Compiles a workflow's body into its plan, or returns every error with its path. */
 export function compile(body: WorkflowBody): Compiled {
   const compiler = new Compiler()
   const forms = FORMS.filter((form) => body[form] !== undefined)
@@ -67,7 +67,7 @@ export function compile(body: WorkflowBody): Compiled {
   }
 }
 
-/** Control fields of a step; the rest is the body of its task. */
+/** Fields that control the step; all others are the body of its task. */
 const CONTROL = new Set(['name', 'after', 'if', ...NESTED, 'wait'])
 
 const bodyOf = (step: StepBody): TaskBody =>
@@ -76,7 +76,7 @@ const bodyOf = (step: StepBody): TaskBody =>
 class Compiler {
   readonly nodes: PlanNode[] = []
   readonly errors: FieldError[] = []
-  /** Node → where it was written. */
+  /** Node → path in the body where it was written. */
   readonly paths = new Map<string, string>()
 
   named(steps: Readonly<Record<string, StepBody>>): void {
@@ -92,8 +92,8 @@ class Compiler {
   }
 
   /**
-   * @param auto name of the step where it has none of its own.
-   * @returns names of the nodes that end it.
+   * @param auto name for a step without a name of its own.
+   * @returns names of the step's last nodes, which the next step comes after.
    */
   step(step: StepBody, path: string, after: readonly string[], auto: string): readonly string[] {
     const at = (field: string): string => (path ? `${path}.${field}` : field)
@@ -210,7 +210,7 @@ class Compiler {
 const hasEach = (step: StepBody): boolean =>
   findReferences(step.input, '').some(({ kind }) => kind === 'each')
 
-/** References, order and cycles. A reference is a dependency, whether or not `after` says so. */
+/** Checks references, order and cycles. A reference is a dependency, whether or not `after` names it. */
 function check(nodes: PlanNode[], paths: ReadonlyMap<string, string>): readonly FieldError[] {
   const errors: FieldError[] = []
   const names = new Set(nodes.map(({ name }) => name))
@@ -238,7 +238,7 @@ function check(nodes: PlanNode[], paths: ReadonlyMap<string, string>): readonly 
   return errors.length ? errors : cycles(nodes, paths)
 }
 
-/** Kahn's algorithm: what cannot be put in order is in a cycle, or behind one. */
+/** Kahn's algorithm: nodes that cannot be ordered are in a cycle, or after one. */
 function cycles(nodes: readonly PlanNode[], paths: ReadonlyMap<string, string>): readonly FieldError[] {
   const left = new Map(nodes.map(({ name, after }) => [name, new Set(after)]))
   for (let isMoving = true; isMoving; ) {
@@ -255,7 +255,7 @@ function cycles(nodes: readonly PlanNode[], paths: ReadonlyMap<string, string>):
   const walked: string[] = []
   let name = first[0]
   for (; !walked.includes(name); name = [...(left.get(name) ?? [])][0] ?? name) walked.push(name)
-  // What comes after the cycle is not in it.
+  // Leave out the nodes that come after the cycle.
   const cycle = walked.slice(walked.indexOf(name))
   const order = [name, ...cycle.slice(1).reverse(), name]
   return [{ path: paths.get(name) ?? '', message: `is in a cycle: ${order.join(' → ')}.` }]

@@ -1,6 +1,6 @@
 import type { Condition } from './plan.ts'
 
-/** Whether a step's `if` holds for the value it refers to. Without a comparison, any value but false, null, 0 and "" does. */
+/** Whether a step's `if` holds for a value. Without a comparison it holds for all values but false, null, 0 and "". */
 export function conditionHolds(condition: Condition, value: unknown): boolean {
   const checks: boolean[] = []
   if (Object.hasOwn(condition, 'equals')) checks.push(isSame(value, condition.equals))

@@ -1,6 +1,6 @@
 import type { TaskKey } from '../task.ts'
 
-/** @returns the workflow that a message asks for; undefined for a body that is not one of ours. */
+/** @returns the workflow that a message names; undefined for an invalid message. */
 export function parseKick(body: string): TaskKey | undefined {
   try {
     const { v, tenant, id } = JSON.parse(body) as { v?: unknown; tenant?: unknown; id?: unknown }

@@ -1,9 +1,9 @@
 /**
- * A workflow is a graph of nodes. `chain`, `group`, `chord` and named steps are ways to write the same thing; `compile`
- * turns each into a plan, and everything after it knows plans only.
+ * A workflow is a graph of nodes. `chain`, `group`, `chord` and named steps are different ways to write it; `compile`
+ * turns each of them into a plan, and all other code uses plans only.
  */
 
-/** The body of a submission: what `POST /tasks` takes in its general form. */
+/** The body of a submission, as `POST /tasks` accepts it. */
 export type TaskBody = Readonly<Record<string, unknown>> & { readonly type: string }
 
 export interface Condition {
@@ -21,20 +21,20 @@ interface NodeBase {
   readonly name: string
   /** Nodes that must end before this one starts. */
   readonly after: readonly string[]
-  /** What `previous` means in this node's references. */
+  /** The nodes that `previous` in this node's references stands for. */
   readonly previous: readonly string[]
   readonly if?: Condition
 }
 
-/** One task, or one for each item of an array that an earlier node gave. */
+/** One task, or one for each item of an array that is the result of an earlier node. */
 export interface TaskNode extends NodeBase {
   readonly kind: 'task'
   readonly task: TaskBody
-  /** Reference of the `$each` in the task's input. */
+  /** The `$each` reference in the task's input. */
   readonly each?: string
 }
 
-/** Many tasks that nobody refers to one by one: one node, whatever their number. */
+/** Several tasks in one node, whatever their number: no reference can name a single one of them. */
 export interface GroupNode extends NodeBase {
   readonly kind: 'group'
   readonly tasks: readonly TaskBody[]
@@ -58,7 +58,7 @@ export interface Plan {
   readonly onFailure: FailurePolicy
 }
 
-/** Nodes of one workflow: their states lie in its row. */
+/** Most nodes of a workflow: the state of all of them is in its row. */
 export const MAX_NODES = 500
-/** Tasks of one node. */
+/** Most tasks of one node. */
 export const MAX_TASKS = 10_000

@@ -1,7 +1,7 @@
 /**
- * References in a step's input: `{"$from": "a.result.text"}` stands for a value of an earlier step, and
- * `{"$each": "a.result.items"}` for one item of an array, in a task for each. An object is a reference only when it has
- * no other field (but `default`); `{"$literal": …}` keeps its content as it is.
+ * References in a step's input: `{"$from": "a.result.text"}` is replaced by a value of an earlier step. `{"$each":
+ * "a.result.items"}` makes one task for each item of an array and is replaced by the item. An object is a reference only when
+ * it has no other field (except `default`); `{"$literal": …}` keeps its content unchanged.
  */
 import type { FieldError } from '../errors.ts'
 import type { PlanNode } from './plan.ts'
@@ -17,7 +17,7 @@ export interface Reference {
   readonly text: string
 }
 
-/** @returns the reference, or what is wrong with its text. */
+/** @returns the reference, or a text that says why it is invalid. */
 export function parseReference(text: unknown): Reference | string {
   if (typeof text !== 'string' || text.length > 500) return 'must be a text such as "a.result.text"'
   const [step = '', root = '', ...path] = text.replace(/\[(\d+)\]/g, '.$1').split('.')
@@ -40,7 +40,7 @@ export interface Found {
   readonly hasDefault?: boolean
 }
 
-/** All references of a value with the path of each. */
+/** All references in a value, each with its path. */
 export function findReferences(value: unknown, path: string): readonly Found[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => findReferences(item, `${path}.${index}`))
   if (!isObject(value) || isMarked(value, '$literal')) return []
@@ -51,9 +51,9 @@ export function findReferences(value: unknown, path: string): readonly Found[] {
 }
 
 /**
- * References of a node, its `if` included.
+ * References of a node, including its `if`.
  *
- * @param path of the place where it was written.
+ * @param path where the node was written in the body.
  */
 export function referencesOf(node: PlanNode, path = ''): readonly Found[] {
   const { if: condition } = node
@@ -74,8 +74,8 @@ export function referencesOf(node: PlanNode, path = ''): readonly Found[] {
 }
 
 /**
- * Whether a node can do without what another gives: it asks how that one ended, or names a value in place of its result. What it
- * only comes after, it needs.
+ * Whether a node can run when another one has no result: it reads only that node's status or error, or has a `default` for its
+ * result. A node that is only named in `after` is required.
  */
 export function canDoWithout(node: PlanNode, name: string): boolean {
   const found = referencesOf(node).flatMap(({ text, kind, hasDefault }) => {
@@ -88,22 +88,22 @@ export function canDoWithout(node: PlanNode, name: string): boolean {
   return found.length > 0 && found.every(Boolean)
 }
 
-/** What a step gave, as references see it. */
+/** The outcome of a step, as references read it. */
 export interface StepValue {
   readonly status: string
-  /** Of a step with one task. */
+  /** Result of a step with one task. */
   readonly result?: unknown
-  /** Of a step with many tasks, in their order; null for one that did not complete. */
+  /** Results of a step with several tasks, in order; null for one that did not complete. */
   readonly results?: readonly unknown[]
   readonly error?: unknown
 }
 
-/** A reference leads nowhere: the step that uses it cannot start. */
+/** A reference points to a value that does not exist: the step cannot start. */
 export class MissingReferenceError extends Error {}
 
 /**
- * @param valuesOf what a step gave, by name.
- * @throws MissingReferenceError when a step that completed has no such value.
+ * @param valuesOf the outcome of a step, by name.
+ * @throws MissingReferenceError when a completed step has no such value.
  */
 export function readReference(
   reference: Reference,
@@ -116,7 +116,7 @@ export function readReference(
     throw new MissingReferenceError(`"${reference.text}" leads nowhere: ${reason}.`)
   }
   if (!step) return missing(`there is no step "${reference.step}"`)
-  // A step that was left out, or failed where failures go on, gave nothing; of many tasks, those that completed gave something.
+  // A skipped step, or one that failed in a workflow that continues, has no result; a step of many tasks has those that completed.
   if (
     step.status !== 'COMPLETED' &&
     step.results === undefined &&
@@ -137,7 +137,7 @@ export function readReference(
   return value === undefined ? missing('the step has no such value') : value
 }
 
-/** Puts values in the place of references. `$each` is replaced by `item`. */
+/** Replaces references by their values. `$each` is replaced by `item`. */
 export function resolve(
   value: unknown,
   read: (reference: Reference, fallback: { readonly default?: unknown }) => unknown,
@@ -155,7 +155,7 @@ export function resolve(
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolve(one, read, item)]))
 }
 
-/** @returns what is wrong with the reference at a path, where something is. */
+/** @returns the error of an invalid reference, with its path. */
 export function referenceError(found: Found): FieldError | undefined {
   const reference = parseReference(found.text)
   return typeof reference === 'string' ? { path: found.path, message: reference } : undefined

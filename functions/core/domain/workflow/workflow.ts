@@ -1,6 +1,6 @@
 /**
- * A workflow's row and what follows from it. The row holds the state of each node; the tasks of a node are ordinary
- * tasks, whose ids are derived from workflow, node and index, so that starting a node twice makes the same tasks.
+ * The row of a workflow, and the decisions that follow from it. The row holds the state of each node. The tasks of a node are
+ * ordinary tasks with ids derived from workflow, node and index, so that starting a node twice creates the same tasks.
  */
 import type { Payload, TaskFailure, TaskKey } from '../task.ts'
 import type { FailurePolicy, Plan, PlanNode } from './plan.ts'
@@ -20,88 +20,88 @@ export const NODE_STATUSES = [
 ] as const
 export type NodeStatus = (typeof NODE_STATUSES)[number]
 
-/** Its `if` did not hold; a step that it needs failed; its signal did not come in time. */
+/** `condition`: its `if` was false. `upstream`: a required step failed. `timeout`: its signal did not arrive in time. */
 export const SKIP_REASONS = ['condition', 'upstream', 'timeout'] as const
 export type SkipReason = (typeof SKIP_REASONS)[number]
 
 export interface NodeState {
   readonly status: NodeStatus
-  /** Tasks of the node, once it started. */
+  /** Number of tasks of the node, once it has started. */
   readonly size?: number
-  /** Its value is a list: a group, or a task for each item. */
+  /** The node has several tasks, and its result is a list. */
   readonly isMany?: true
-  /** Tasks made so far, while it starts. */
+  /** Number of tasks created so far, while it starts. */
   readonly started?: number
-  /** The workflow's epoch in which the node last started: its join belongs to that one. */
+  /** The workflow's epoch in which the node last started; its join has the same epoch. */
   readonly epoch?: number
   readonly startedAt?: number
   readonly finishedAt?: number
   readonly error?: TaskFailure
-  /** Of its tasks, once it ended; null when a price is not known. */
+  /** Cost of its tasks, once it has ended; null when a price is unknown. */
   readonly costMicroUsd?: number | null
   /** Why it was skipped. */
   readonly reason?: SkipReason
-  /** What a wait waits for. */
+  /** Name of the signal that a wait node waits for. */
   readonly signal?: string
 }
 
 export interface Workflow extends TaskKey {
   readonly name: string
   readonly status: WorkflowStatus
-  /** Grows with each retry by hand. */
+  /** Increased by each retry by hand. */
   readonly epoch: number
-  /** Grows with every write. */
+  /** Increased by every write. */
   readonly version: number
   readonly plan: Payload
   readonly onFailure: FailurePolicy
   readonly nodes: Readonly<Record<string, NodeState>>
-  /** Signals that came, by name; also those that came before anybody waited for them. */
+  /** Received signals by name, including those that arrived before a node waits for them. */
   readonly signals: Readonly<Record<string, { readonly at: number; readonly payload: Payload }>>
   readonly tags: readonly string[]
   readonly bodyHash: string
   readonly createdAt: number
   readonly updatedAt: number
   readonly finishedAt?: number
-  /** How long the whole may take, from its start and from each retry by hand. */
+  /** Longest duration of the whole workflow, from its start and from each retry by hand. */
   readonly timeoutMs?: number
-  /** When the whole must have ended. */
+  /** When the whole workflow must have ended. */
   readonly expiresAt?: number
   readonly error?: TaskFailure
-  /** When somebody must look at the row again; a final row has one until its open tasks are cancelled. */
+  /** When the sweeper must check the row; on a final row, until its open tasks are cancelled. */
   readonly dueAt?: number
   /** Seconds since 1970. Only final rows have one. */
   readonly ttl?: number
 }
 
-/** Whose step a task is. */
+/** The workflow and step of a task. */
 export interface Parent {
   readonly workflow: string
   readonly epoch: number
   readonly node: string
   readonly index: number
   readonly size: number
-  /** The first failure ends the workflow, so the parent wants to know of it at once. */
+  /** The first failure ends the workflow, so failures are reported to it at once. */
   readonly isFailFast: boolean
 }
 
-/** Indexes of a node's tasks that have ended. A set: adding twice changes nothing. */
+/** Indexes of a node's tasks that have ended. A set, so that adding one twice has no effect. */
 export interface Join {
   readonly completed: ReadonlySet<number>
   readonly failed: ReadonlySet<number>
-  /** Of all that ended; null when a price is not known. */
+  /** Cost of all ended tasks; null when a price is unknown. */
   readonly costMicroUsd: number | null
-  /** Of the first task that did not complete. */
+  /** Error of the first task that did not complete. */
   readonly cause?: { readonly id: string; readonly code: string; readonly message: string }
 }
 
 /**
- * A task's cost as a member of a set: adding it twice changes nothing either. Of one that failed, was retried by hand and
- * completed, two are there; the later is the larger, since a task's usage is that of all its attempts.
+ * A task's cost as an entry of a set, so that adding it twice has no effect. A task that failed and completed after a retry has
+ * two entries; the larger one counts, because a task's usage includes all its attempts.
  */
 export const costEntry = (index: number, costMicroUsd: number | null): string =>
   `${index}:${costMicroUsd ?? '?'}`
 
-/** @returns the sum, null when one is not known. */
+/** @returns the sum; null when one cost is unknown. */
 export function sumOfCosts(entries: Iterable<string>): number | null {
   const costs = new Map<string, number>()
   for (const entry of entries) {
@@ -113,13 +113,13 @@ export function sumOfCosts(entries: Iterable<string>): number | null {
 }
 
 /**
- * Characters of a failed step's message, and bytes of a signal that lie in the row: with 500 steps that all failed, or all waited,
- * the row stays below DynamoDB's 400 kB, and a workflow can always end.
+ * Limits for the message of a failed step and for signals stored in the row. With 500 steps that all failed, or all waited,
+ * the row stays below DynamoDB's 400 kB, so that a workflow can always end.
  */
 export const STEP_MESSAGE = 300
 export const SIGNAL_INLINE_BYTES = 500
 
-/** Indexes in one item of a join: 500 numbers are about 3 kB. */
+/** Indexes per item of a join: 500 numbers are about 3 kB. */
 export const JOIN_SHARD = 500
 export const shardOf = (index: number): number => Math.floor(index / JOIN_SHARD)
 export const shardsOf = (size: number): number => Math.ceil(size / JOIN_SHARD)
@@ -129,20 +129,20 @@ export const shardSize = (size: number, shard: number): number =>
 export const isEnded = (status: NodeStatus): boolean =>
   status === 'COMPLETED' || status === 'FAILED' || status === 'SKIPPED' || status === 'CANCELLED'
 
-/** Its tasks may end, though not all are made yet. */
+/** Whether tasks of the node may already end; not all of them need to exist yet. */
 export const hasTasks = (state: NodeState | undefined): boolean =>
   state?.status === 'STARTING' || state?.status === 'RUNNING'
 
 /**
- * What a step's task id is derived from. Starts with a character that no Idempotency-Key may have, so that no caller can
- * take a step's id.
+ * The text from which the id of a step's task is derived. Starts with a character that no Idempotency-Key may contain, so
+ * that no caller can create a task with this id.
  */
 export const stepKey = (workflow: string, node: string, index: number): string =>
   `\u0000workflow/${workflow}/${node}/${index}`
 
-/** How long a workflow in which nothing happens goes unlooked at: its tasks are due by themselves. */
+/** The sweeper checks a workflow without events this often; its tasks are due on their own. */
 const SAFETY_MS = 15 * 60_000
-/** A node that starts, or a cascade of cancels, is taken up again after so long. */
+/** When an interrupted start of a node, or an interrupted cancellation, is continued. */
 export const RESUME_MS = 60_000
 
 export interface Decision {
@@ -153,10 +153,10 @@ export interface Decision {
 }
 
 /**
- * Everything that follows from what is known, without side effect: nodes that ended, nodes to skip, nodes to start, the end
- * of the workflow.
+ * Decides the next changes of a workflow without side effects: which nodes have ended, are skipped or start, and whether the
+ * workflow ends.
  *
- * @param joins of nodes that run.
+ * @param joins joins of the running nodes.
  */
 export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Join>, now: number): Decision {
   if (seen.status !== 'RUNNING') return { workflow: seen, start: [], isChanged: false }
@@ -182,7 +182,7 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
   if (failed && plan.onFailure === 'fail_fast')
     return end(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
 
-  // A skipped node can let others be skipped: the plan's order is the caller's, so go on until nothing moves.
+  // A skipped node can cause others to be skipped, and nodes are in the caller's order, so repeat until nothing changes.
   const start: PlanNode[] = []
   for (let isMoving = true; isMoving; ) {
     isMoving = false
@@ -205,7 +205,7 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
   return { workflow, start, isChanged: changed(seen.nodes, nodes) || workflow.dueAt !== seen.dueAt }
 }
 
-/** It failed, or was left out because of a failure. One whose condition did not hold was left out on purpose. */
+/** The node failed, or was skipped because of a failure. A node whose condition was false does not count. */
 const gaveNothing = (state: NodeState | undefined): boolean =>
   state?.status === 'FAILED' || state?.status === 'CANCELLED' || state?.reason === 'upstream'
 
@@ -259,7 +259,7 @@ const failureOf = (name: string, state: NodeState | undefined): TaskFailure => (
   retryable: true,
 })
 
-/** Ends the workflow: nodes that did not end are cancelled, and the row stays due until their tasks are. */
+/** Ends the workflow: open nodes are cancelled, and the row stays due until their tasks are cancelled. */
 export function end(
   seen: Workflow,
   nodes: Readonly<Record<string, NodeState>>,
@@ -289,14 +289,14 @@ export function end(
   }
 }
 
-/** A node that failed early, or was cut short, may have tasks that still run. */
+/** Whether a node that failed early or was cancelled may have running tasks. */
 const hasOpenTasks = (nodes: Readonly<Record<string, NodeState>>): boolean =>
   Object.values(nodes).some(
     ({ status, size = 0 }) =>
       size > 0 && (status === 'STARTING' || status === 'RUNNING' || status === 'FAILED'),
   )
 
-/** Stays what it is while it is far enough ahead: whoever looks again writes nothing. */
+/** Keeps a due time that is far enough ahead, so that a check without changes writes nothing. */
 function nextLook(
   plan: Plan,
   nodes: Readonly<Record<string, NodeState>>,
