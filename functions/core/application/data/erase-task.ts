@@ -14,8 +14,8 @@ export interface EraseTaskNeeds {
 }
 
 /**
- * Deletes what went into a finished task and what came out; that there was one, how it ended and what it cost stays. The row
- * comes first, so that no retry begins meanwhile; should this end in between, asking again does the rest.
+ * Deletes the input and the result of a finished task. Its status and cost stay. The row is written first, so that no retry
+ * can begin meanwhile. If the process stops after that, the same call deletes the rest.
  *
  * @throws RequestError `not_found`, or `wrong_state` for a task that is not finished.
  */

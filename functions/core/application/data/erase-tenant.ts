@@ -10,17 +10,17 @@ export interface EraseTenantNeeds {
 export interface Erased {
   readonly rows: number
   readonly objects: number
-  /** Where to go on; absent when all was looked through. */
+  /** Where to continue; absent when everything was checked. */
   readonly next?: string
 }
 
 const SIDE_BY_SIDE = 32
 
 /**
- * Deletes rows and objects of a tenant until time is over. Nothing is kept of how far it came but `next`: a call that is lost
- * is made again.
+ * Deletes rows and objects of a tenant until the time is over. The position is stored only in `next`; when an answer is lost,
+ * the call can be repeated.
  *
- * @param options.isKept a row that stays.
+ * @param options.isKept whether a row is not deleted.
  */
 export async function eraseTenant(
   { rows, objects, clock }: EraseTenantNeeds,
@@ -40,7 +40,7 @@ export async function eraseTenant(
       done.rows += mine.length
       if (page.next !== undefined && clock.now() > options.stopAt) return { ...done, next: page.next }
     }
-  // The objects last: rows that are gone put no more there.
+  // Objects last, because the deleted rows' tasks can write no more of them.
   for (;;) {
     if (clock.now() > options.stopAt) return { ...done, next: OBJECTS }
     const removed = await objects.removeSome({ tenant })
@@ -49,5 +49,5 @@ export async function eraseTenant(
   }
 }
 
-/** In place of a row's key: all rows are done. */
+/** Cursor after the last row: only objects are left. */
 export const OBJECTS = 'objects'

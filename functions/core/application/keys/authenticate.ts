@@ -8,21 +8,21 @@ interface Needs {
   readonly keys: Pick<KeyStore, 'get' | 'replace'>
   readonly keyHash: KeyHash
   readonly clock: Pick<Clock, 'now'>
-  /** Of a stage that takes tokens of other issuers, too. */
+  /** Set on a stage that also accepts tokens of OpenID Connect issuers. */
   readonly tokens?: TokenVerifier | undefined
 }
 
-/** A revoked key opens nothing so much later at most. */
+/** How long a key is cached: a revoked key may work this much longer. */
 export const BELIEVED_MS = 30_000
 const MOST_KEYS = 10_000
 const MOST_MISSING = 1_000
-/** As long as any, made once: made anew each time it would cost a tenth of the whole answer. */
+/** As long as any real hash. A constant, because computing one per call takes a tenth of the whole answer's time. */
 const NO_HASH = 'A'.repeat(43)
 
-/** @returns whose token it is; undefined for one that is unknown, wrong, expired or revoked, without saying which. */
+/** @returns the token's owner; undefined for an unknown, wrong, expired or revoked token, without saying which. */
 export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
   const known = new Map<string, { readonly key: ApiKey; readonly until: number }>()
-  /** Ids that are not there. Asked again, they are answered as quickly as those that are. */
+  /** Unknown ids, cached so that repeated ones are answered as fast as known ids. */
   const missing = new Map<string, number>()
 
   async function find(id: string): Promise<ApiKey | undefined> {
@@ -37,7 +37,7 @@ export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
       remember(key, until)
       return key
     }
-    // Made-up ids push out each other, and no key.
+    // A separate cache, so that invented ids cannot push real keys out.
     if (missing.size >= MOST_MISSING) missing.clear()
     missing.set(id, until)
     return undefined
@@ -48,7 +48,7 @@ export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
     known.set(key.id, { key, until })
   }
 
-  /** A use that is not noted is no reason to refuse it. */
+  /** Records when a key was used. A failure does not refuse the call. */
   async function noteUse(key: ApiKey, now: number): Promise<void> {
     const used = { ...key, lastUsedAt: now }
     const until = known.get(key.id)?.until
@@ -60,7 +60,7 @@ export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
     const parsed = parseToken(token)
     if (!parsed) return tokens?.verify(token)
     const [key, digest] = await Promise.all([find(parsed.id), keyHash.digest(parsed.id, parsed.secret)])
-    // An id that is not there is compared too: the time of a refusal does not tell which ids are.
+    // Compare for unknown ids as well, so that response times do not reveal which ids exist.
     const isRight = keyHash.isSame(digest, key?.hash ?? NO_HASH)
     const now = clock.now()
     if (!key || !isRight || !isUsable(key, now)) return undefined

@@ -18,13 +18,13 @@ export interface WantedKey {
   readonly expiresInMs?: number | undefined
 }
 
-/** The whole key is known to its maker alone, and this once. */
+/** Only this answer contains the whole key; it is not stored. */
 export interface NewKey {
   readonly key: ApiKey
   readonly token: string
 }
 
-/** @throws RequestError for scopes that the caller has not, and for another tenant's key. */
+/** @throws RequestError for scopes that the caller does not have, and for another tenant. */
 export async function createKey(needs: KeyNeeds, principal: Principal, wanted: WantedKey): Promise<NewKey> {
   checkGives(principal, wanted.scopes)
   const now = needs.clock.now()
@@ -45,9 +45,9 @@ export const listKeys = (
 ): Promise<readonly ApiKey[]> => keys.list(tenantOf(principal, tenant))
 
 /**
- * Makes the next key first: should this end in between, the old one still works.
+ * Creates the new key first: if the process stops afterwards, the old one still works.
  *
- * @throws RequestError for a key that is not the caller's, or no longer works.
+ * @throws RequestError for another tenant's key, or one that no longer works.
  */
 export async function rotateKey(
   needs: KeyNeeds,
@@ -65,7 +65,7 @@ export async function rotateKey(
     scopes: old.scopes,
     createdAt: now,
     ...(principal.keyId === undefined ? {} : { createdBy: principal.keyId }),
-    // A key that was to end still does.
+    // The new key expires when the old one would have.
     ...(old.expiresAt === undefined ? {} : { expiresAt: old.expiresAt }),
   })
   await change(needs, id, (key) => ({
@@ -75,28 +75,28 @@ export async function rotateKey(
   return next
 }
 
-/** Again is no mistake. @throws RequestError for a key that is not the caller's. */
+/** Revoking a revoked key succeeds. @throws RequestError for another tenant's key. */
 export async function revokeKey(needs: KeyNeeds, principal: Principal, id: string): Promise<void> {
   await find(needs, principal, id)
   const now = needs.clock.now()
   await change(needs, id, (key) => (key.revokedAt === undefined ? { ...key, revokedAt: now } : undefined))
 }
 
-/** @throws RequestError for scopes that the caller has not. */
+/** @throws RequestError for scopes that the caller does not have. */
 function checkGives(principal: Principal, scopes: readonly KeyScope[]): void {
   const missing = scopes.filter((scope) => !principal.scopes.includes(scope))
   if (missing.length > 0)
     throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
 }
 
-/** @throws RequestError for another tenant, but for those who run the stage. */
+/** @throws RequestError for another tenant, unless the caller is an operator. */
 export function tenantOf(principal: Principal, wanted: string | undefined): string {
   if (wanted === undefined || wanted === principal.tenant) return principal.tenant
   if (principal.tenant === OPERATORS) return wanted
   throw new RequestError('forbidden', `Only keys of tenant "${OPERATORS}" reach those of another tenant.`)
 }
 
-/** Another tenant's key is answered as one that is not there. */
+/** Another tenant's key gives the same answer as an unknown one. */
 async function find({ keys }: KeyNeeds, { tenant }: Principal, id: string): Promise<ApiKey> {
   const key = await keys.get(id)
   if (!key || (key.tenant !== tenant && tenant !== OPERATORS))
@@ -114,7 +114,7 @@ async function store(needs: KeyNeeds, fields: Omit<ApiKey, 'id' | 'version' | 'h
 
 const TRIES = 5
 
-/** The authorizer notes uses in the same row: a lost race is read again. */
+/** The authorizer writes uses to the same row: after a lost race the row is read again. */
 async function change(
   { keys }: KeyNeeds,
   id: string,

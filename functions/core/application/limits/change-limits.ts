@@ -10,7 +10,7 @@ import type { TenantMeter } from '../../ports/tenant-meter.ts'
 export interface LimitNeeds {
   readonly limitStore: LimitStore
   readonly meter: Pick<TenantMeter, 'totals'>
-  /** The stage's own. */
+  /** The limits in the stage's settings. */
   readonly stageLimits: TenantLimits
   readonly clock: Pick<Clock, 'now'>
 }
@@ -18,14 +18,14 @@ export interface LimitNeeds {
 export interface ShownLimits {
   readonly tenant: string
   readonly limits: OwnLimits
-  /** Which of them are the tenant's own. */
+  /** Names of the limits that are set for this tenant. */
   readonly own: readonly (keyof OwnLimits)[]
   readonly openTasks: number
   readonly queuedTasks: number
   readonly budget: ReturnType<typeof usesOf>
 }
 
-/** What holds for a tenant, and how far it is used. */
+/** The limits that apply to a tenant, and how much of each is used. */
 export async function showLimits(
   { limitStore, meter, stageLimits, clock }: LimitNeeds,
   principal: Principal,
@@ -51,9 +51,9 @@ const nothing = (now: number): Totals => {
 }
 
 /**
- * Replaces a tenant's own limits; one that is left out is the stage's again.
+ * Replaces a tenant's own limits; the stage's value applies to those left out.
  *
- * @throws RequestError for another tenant's, and for more than the stage lets anybody, unless an operator asks.
+ * @throws RequestError for another tenant, and for a limit above the stage's, unless the caller is an operator.
  */
 export async function setLimits(
   needs: LimitNeeds,

@@ -10,25 +10,25 @@ export interface OwnedLimitDependencies {
   readonly clock: Pick<Clock, 'now' | 'random'>
 }
 
-/** How many a tenant may have of what it makes and keeps. */
+/** Limits how many objects of a kind, such as schedules, a tenant may have. */
 export interface OwnedLimit {
   /**
-   * @param known those that are there, for kinds that are listed anyway.
+   * @param known existing objects, for kinds that were listed anyway.
    * @throws RequestError `limit_reached`.
    */
   take(tenant: string, placed: Placed, known?: readonly Placed[]): Promise<void>
   leave(tenant: string, placed: Placed): Promise<void>
 }
 
-/** Whoever takes a place writes its row within seconds. */
+/** After a place is taken, its row is written within seconds; an older place without a row is free. */
 const ORPHAN_MS = 60_000
 const MOST_LOOKED_AT = 100
 
 /**
- * Counts exactly: of any number of callers at once no more get in. What has ended, and a place whose row was never written, is
- * looked for when no place is left, so that an end costs no write.
+ * Counts exactly, also with concurrent callers. Places of ended objects, and places whose row was never written, are searched
+ * for only when no place is free, so that an end costs no write.
  *
- * @param isThere whether a row counts.
+ * @param isThere whether the object of a place still counts.
  */
 export function openOwnedLimit(
   { places, limitsOf, clock }: OwnedLimitDependencies,

@@ -9,7 +9,7 @@ export interface RequestLimitDependencies {
 }
 
 /**
- * Counts a request of a tenant; nothing is written where it has no such limit.
+ * Counts a request of a tenant; writes nothing when the tenant has no such limit.
  *
  * @throws RequestError `limit_reached`.
  */

@@ -14,7 +14,7 @@ export interface HealthDependencies {
 
 export interface HealthCheck {
   readonly isOk: boolean
-  /** What is wrong, in words; no names of resources and nothing of a caller. */
+  /** What is wrong. Contains no resource names and no caller data. */
   readonly message: string
   readonly tookMs: number
 }
@@ -25,12 +25,12 @@ export interface HealthReport {
   readonly lastSweepAt: number | undefined
 }
 
-/** The timer runs every minute; after five without a run nobody repairs what is lost. */
+/** The sweeper runs every minute; after five minutes without a run, lost messages are not repaired. */
 const SWEEPER_PATIENCE_MS = 300_000
-/** Large enough to go to the bucket rather than into a row. */
+/** Large enough to be stored in the bucket rather than in a row. */
 const PROBE = JSON.stringify('-'.repeat(LIMITS.inlineBytes))
 
-/** Writes to and reads from everything that a task needs; costs two writes of the table and one of the bucket. */
+/** Writes to and reads from every store and queue that a task needs; costs two table writes and one bucket write. */
 export async function checkHealth({
   health,
   depths,

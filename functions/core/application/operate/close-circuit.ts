@@ -11,10 +11,10 @@ interface Dependencies {
   readonly log: Log
 }
 
-/** Workers that write the same circuit at the same time. */
+/** Tries, because workers may write the same circuit at the same time. */
 const TRIES = 5
 
-/** All circuits that are open or have lately met trouble, open ones first. */
+/** All circuits that are open or have recent failures, open ones first. */
 export async function listCircuits({
   circuits,
 }: Pick<Dependencies, 'circuits'>): Promise<readonly (Circuit & { readonly name: string })[]> {
@@ -25,9 +25,9 @@ export async function listCircuits({
 }
 
 /**
- * Closes a circuit by hand: calls go on at once, few at first. If the model still fails, it opens again.
+ * Closes a circuit by hand: calls start at once, few at first. If the model still fails, the circuit opens again.
  *
- * @throws RequestError `not_found` when there is none of that name.
+ * @throws RequestError `not_found` for an unknown name.
  */
 export async function closeCircuit({ circuits, clock, log }: Dependencies, name: string): Promise<void> {
   for (let left = TRIES; left > 0; left -= 1) {

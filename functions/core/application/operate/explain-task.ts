@@ -16,7 +16,7 @@ export interface ExplainDependencies {
   readonly lanes: LaneStore
   readonly workerSlots: WorkerSlots
   readonly clock: Clock
-  /** Name of the circuit that a model's calls pass; undefined for a model nobody answers. */
+  /** Name of a model's circuit; undefined for a model without a provider. */
   readonly circuitOf: (model: string) => string | undefined
 }
 
@@ -36,10 +36,10 @@ export type Gate = (typeof GATES)[number]
 
 export interface Explanation {
   readonly task: Task
-  /** What holds it. */
+  /** What the task waits for. */
   readonly gate: Gate
   readonly message: string
-  /** When it can next run, as far as a clock knows. */
+  /** Earliest time at which it can run, if it is known. */
   readonly nextAt?: number
   readonly facts: Readonly<Record<string, unknown>>
 }
@@ -56,7 +56,7 @@ interface ExplainInput {
 type Answer = Pick<Explanation, 'gate' | 'message' | 'nextAt'>
 
 /**
- * Says in words which gate holds a task and when it can next run.
+ * Explains why a task waits and when it can next run.
  *
  * @throws RequestError `not_found`.
  */
@@ -115,7 +115,7 @@ function explain(input: ExplainInput): Answer {
   return queued(input)
 }
 
-/** Whose task it is: what stands around it says why it is there, and what waits for it. */
+/** Says which schedule or workflow created the task, and what depends on it. */
 function originOf({ firing, parent, status }: Task): string {
   if (firing)
     return ` The schedule ${firing.schedule} planned it for ${iso(firing.plannedAt)}; GET /schedules/${firing.schedule} tells its next times.`
@@ -130,7 +130,7 @@ function originOf({ firing, parent, status }: Task): string {
   return ` It is ${place} "${parent.node}" of the workflow ${parent.workflow}. ${rest}`
 }
 
-/** Asked again for the same, a provider refuses again. */
+/** Error codes after which the same request would be refused again. */
 const REFUSALS: readonly string[] = ['content_refused', 'provider_rejected']
 
 const wayOn = ({ id, lane, error }: Task): string =>
@@ -196,7 +196,7 @@ function waitingForTime({ task, circuitName }: ExplainInput): Answer {
 function queued({ task, now, depth, circuitName, circuit }: ExplainInput): Answer {
   const waited = Math.round((now - task.queuedAt) / 1_000)
   if (depth.visible === 0 && task.dueAt !== undefined && task.dueAt <= now)
-    // One that a worker could not take comes back by its visibility; nobody can tell whose messages those are.
+    // A message that its worker could not process becomes visible again later; SQS does not say which messages are in flight.
     return depth.inFlight > 0
       ? {
           gate: 'queue',

@@ -18,17 +18,17 @@ export interface ListQueuesDependencies {
 export interface LaneStatus extends QueueDepth {
   readonly lane: Lane
   readonly deadLetters: number
-  /** How long the longest waiting task has waited; undefined when none waits. */
+  /** Waiting time of the oldest waiting task; undefined when none waits. */
   readonly oldestMs: number | undefined
   readonly pausedSince: number | undefined
-  /** Of the workers that run for five seconds or longer. */
+  /** Slots of workers that have run for five seconds or longer. */
   readonly slots: SlotCount
 }
 
-/** Entries of each due shard that are looked at for the oldest. */
+/** Entries read per due shard to find the oldest. */
 const LOOKED_AT = 200
 
-/** What waits in every lane, all tenants together. The queues' numbers lag by up to a minute. */
+/** The number of waiting and running tasks per lane, of all tenants. Queue counts are up to a minute old. */
 export async function listQueues({
   dueIndex,
   depths,
@@ -58,7 +58,7 @@ export async function listQueues({
   })
 }
 
-/** Lane → `queuedAt` of the row that waits longest. SQS has that age in CloudWatch only, a minute late. */
+/** Lane → `queuedAt` of its oldest waiting row. SQS publishes this age only in CloudWatch, a minute late. */
 async function oldestByLane(
   dueIndex: Pick<DueIndex, 'first'>,
   now: number,

@@ -2,14 +2,14 @@ import type { Status, Task } from '../../domain/task.ts'
 import { type DueIndex, isDueTask } from '../../ports/due-index.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 
-/** Entries of each due shard that are looked at. */
+/** Entries read per due shard. */
 const LOOKED_AT = 100
 
 const isUnderWay = (status: Status | undefined): boolean => status === 'PROCESSING' || status === 'RETRYING'
 
 /**
- * Tasks that run now or wait for their next attempt, all tenants together, up to `limit`. The due index knows them: a
- * lease is a due time.
+ * Tasks of all tenants that run or wait for their next attempt, up to `limit`. Read from the due index, because the end of
+ * a lease is a due time.
  */
 export async function listRunning(
   { store, dueIndex }: { readonly store: TaskStore; readonly dueIndex: Pick<DueIndex, 'first'> },

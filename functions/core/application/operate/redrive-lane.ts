@@ -29,45 +29,45 @@ export interface RedriveRequest {
   readonly type?: string
   readonly errorCode?: string
   readonly failedAfter?: number
-  /** Not after the request itself, lest it start again what just failed again. */
+  /** Only tasks that failed before the request, so that a task that fails again is not restarted again. */
   readonly failedBefore: number
   readonly createdAfter?: number
   readonly createdBefore?: number
   /** Where an earlier call stopped. */
   readonly cursor?: string
-  /** Only counts. */
+  /** Count only, change nothing. */
   readonly isDryRun: boolean
-  /** At most so many are started. */
+  /** The most tasks to start. */
   readonly limit: number
-  /** Starts are spread so that no more than this many begin in a second; at most 900 s in all. */
+  /** Spreads the starts so that at most this many begin per second; within 900 s. */
   readonly pacePerSecond?: number
 }
 
 export interface Redriven {
   readonly matched: number
   readonly redriven: number
-  /** Matched and not started: over the limit, or time ran out. Call again for them. */
+  /** Matched but not started, because of the limit or the time. Another call starts them. */
   readonly remaining: number
-  /** Of those that were started, or would be. */
+  /** Started tasks, or in a dry run those that would start, by error code. */
   readonly byError: Readonly<Record<string, number>>
   readonly ids: readonly string[]
-  /** False when the limit or the time was reached before every failed task was looked at. */
+  /** False when the limit or the time was reached before every failed task was checked. */
   readonly isComplete: boolean
-  /** Where the next call goes on: behind all that this one started. Absent when there is nothing more. */
+  /** Where the next call continues, after the tasks that this one started. Absent when none are left. */
   readonly cursor?: string
 }
 
 const PAGE = 100
 const CONCURRENCY = 50
-/** What remains beyond the limit is counted this far: a million is not read for each thousand that start. */
+/** `remaining` is counted up to this number, so that a large backlog is not read in full for every thousand starts. */
 const MOST_COUNTED = 1_000
-/** Ten messages each; further ones as long as most of a round's tasks have moved on. */
+/** Receives of ten messages each; continued while most of the received tasks have been restarted. */
 const PRUNE_ROUNDS = 20
 
 /**
- * Starts the next epoch of every failed task of a tenant's lane that fits the filter. The rows are asked, not the
- * dead-letter queue: a purged queue hides nothing, and a dry run moves nothing. Two operators at once start one epoch of
- * each task: the write is conditional on the epoch that was read, and `failedBefore` leaves alone what fails again.
+ * Starts the next epoch of every failed task of a tenant's lane that matches the filter. It reads the rows, not the
+ * dead-letter queue: a purged queue hides no failure, and a dry run changes nothing. Two operators at the same time start one
+ * epoch per task: the write is conditional on the epoch that was read, and `failedBefore` excludes tasks that fail again.
  */
 export async function redriveLane(
   dependencies: RedriveDependencies,
@@ -101,7 +101,7 @@ export async function redriveLane(
     try {
       if (await startAgain(dependencies, task, startAt)) ids.push(task.id)
     } catch (error) {
-      // The tenant's own limits: what is over them stays failed, and is counted as remaining.
+      // The tenant's limits refuse it: it stays failed and counts as remaining.
       if (!(error instanceof RequestError)) throw error
       refused = error.code
     }
@@ -109,7 +109,7 @@ export async function redriveLane(
   const hasTime = () => clock.now() <= stopAt
   let cursor = request.cursor
   let isMore = true
-  // A page holds no more than may still start, so that the cursor behind it skips nothing.
+  // A page is never larger than the number of tasks that may still start, so that its cursor skips none.
   while (isMore && hasTime() && (isDryRun || given < limit)) {
     const { found, next } = await look(isDryRun ? PAGE : Math.min(PAGE, limit - given), cursor)
     if (!isDryRun) await eachOf(found, CONCURRENCY, redriveOne)
@@ -118,7 +118,7 @@ export async function redriveLane(
       const code = error?.code ?? 'task_failed'
       byError[code] = (byError[code] ?? 0) + 1
     }
-    // The next call begins with this page.
+    // The next call starts with this page.
     if (refused) break
     isMore = next !== undefined
     cursor = next
@@ -168,7 +168,7 @@ function fits(
   )
 }
 
-/** Dying after the write loses nothing: the row is due, and the sweeper sends. */
+/** If the process stops after the write, the row is due and the sweeper sends the message. */
 async function startAgain(
   dependencies: RedriveDependencies,
   { tenant, id, epoch }: Task,

@@ -7,23 +7,23 @@ export interface ModelUse {
   tasks: number
   inputTokens: number
   outputTokens: number
-  /** Null when the price of any part is not known. */
+  /** Null when the price of any part is unknown. */
   costMicroUsd: number | null
-  /** By cheaper price tiers than the standard one. */
+  /** Saved by price tiers cheaper than the standard one. */
   savedMicroUsd: number
 }
 
 export interface Survey {
-  /** The begin of the first hour or day that is counted. */
+  /** Start of the first hour or day that is counted. */
   readonly since: number
-  /** Tasks that ended since then by how, and those that are open now. */
+  /** Number of tasks by status: ended ones since then, and those that are open now. */
   readonly counts: Readonly<Record<string, number>>
   readonly byType: Readonly<Record<string, Readonly<Record<string, number>>>>
-  /** COMPLETED among COMPLETED and FAILED; undefined when there is neither. */
+  /** COMPLETED as a share of COMPLETED and FAILED; undefined when there is neither. */
   readonly successRate: number | undefined
   readonly runMs: Quantiles | undefined
   readonly waitMs: Quantiles | undefined
-  /** More tasks are open than are counted. */
+  /** Open tasks are counted up to a limit, and there are more. */
   readonly isPartial: boolean
 }
 
@@ -33,12 +33,12 @@ export interface UsageSurvey {
   readonly byModel: Readonly<Record<string, ModelUse & { provider: string }>>
   readonly byType: Readonly<Record<string, ModelUse>>
   readonly byDay: Readonly<Record<string, ModelUse>>
-  /** The dearest tags; a task with several is in each of them. */
+  /** The tags with the highest cost; a task with several tags counts in each. */
   readonly byTag: Readonly<Record<string, ModelUse>>
 }
 
 const HOUR_MS = 3_600_000
-/** What is looked at by hours; a longer time by whole days (UTC), so that a look reads some hundred rows at most. */
+/** Up to this, hourly rows are read; for longer periods daily ones (UTC), so that one call reads at most some hundred rows. */
 const MOST_HOURS = 48
 
 function windowOf(now: number, hours: number): { period: Period; since: number } {
@@ -47,7 +47,7 @@ function windowOf(now: number, hours: number): { period: Period; since: number }
   return { period, since: Math.floor((now - hours * HOUR_MS) / length) * length }
 }
 
-/** What became of a tenant's tasks: sums of its hours' rows, however many tasks there were. */
+/** Statistics of a tenant's tasks: sums of hourly rows, so the cost does not depend on the number of tasks. */
 export async function surveyTasks(
   {
     store,
@@ -95,7 +95,7 @@ export async function surveyTasks(
   }
 }
 
-/** What a tenant's tasks used, by when they ended. */
+/** Usage of a tenant's tasks, by the time of their end. */
 export async function surveyUsage(
   { tallies, clock }: { readonly tallies: Pick<TallyStore, 'read' | 'readTags'>; readonly clock: Clock },
   tenant: string,
@@ -137,9 +137,9 @@ function addUse(sum: ModelUse, users: number, usage: Counted): void {
     sum.costMicroUsd === null || usage.isUnpriced ? null : sum.costMicroUsd + usage.costMicroUsd
 }
 
-/** Tags are a caller's own words, and there may be one for each of its customers. */
+/** A limit, because callers choose tags freely and may use one per customer. */
 export const MOST_TAGS = 100
-/** One whose cost nobody knows may be the dearest. */
+/** Tags with unknown cost come first, as their cost may be the highest. */
 const worth = ({ costMicroUsd }: ModelUse): number => costMicroUsd ?? Number.POSITIVE_INFINITY
 
 const nothing = (): ModelUse => ({

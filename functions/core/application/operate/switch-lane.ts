@@ -12,9 +12,9 @@ export interface SwitchLaneDependencies {
 }
 
 /**
- * Stops a lane from taking work. Tasks go on being accepted, running ones finish, nothing is lost and no attempt is spent. The row
- * is written first: if the process stops between the two calls, the sweeper sends nothing into a lane that still runs,
- * which loses nothing. Repeating the call repairs it.
+ * Pauses a lane. Tasks are still accepted, running ones finish, nothing is lost and no attempt is used up. The row is written
+ * first: if the process stops between the two calls, the sweeper sends nothing into a lane that still runs, which loses
+ * nothing. Repeating the call repairs it.
  */
 export async function pauseLane(dependencies: SwitchLaneDependencies, lane: Lane): Promise<void> {
   const { lanes, laneSwitch, clock, log } = dependencies
@@ -25,9 +25,9 @@ export async function pauseLane(dependencies: SwitchLaneDependencies, lane: Lane
 }
 
 /**
- * Lets a paused lane go on; for one that is not paused, nothing happens. The pause ends in the row after the event source
- * was turned on: if the process stops between the two calls, the lane is either still paused, or running but recorded as
- * paused. Repeating the call repairs both.
+ * Resumes a paused lane; without effect on other lanes. The row is written after the event source was turned on: if the
+ * process stops between the two calls, the lane is either still paused, or running but recorded as paused. Repeating the
+ * call repairs both.
  */
 export async function resumeLane(dependencies: SwitchLaneDependencies, lane: Lane): Promise<void> {
   const { lanes, laneSwitch, ids, log } = dependencies
@@ -40,8 +40,8 @@ export async function resumeLane(dependencies: SwitchLaneDependencies, lane: Lan
 }
 
 /**
- * Pause and resume at once: whoever turned the switch reads the row again, and turns the switch to what it says. The row
- * records a resume before the resume turns the switch, so that a pause that turned it in between sees it here.
+ * For concurrent pause and resume: after turning the event source on or off, reads the row again and sets the event source
+ * accordingly. A resume writes the row before it turns the event source on, so that a pause in between sees it here.
  */
 async function reconcileSwitch(
   { lanes, laneSwitch }: SwitchLaneDependencies,

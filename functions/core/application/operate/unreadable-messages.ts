@@ -2,7 +2,7 @@ import type { Lane } from '../../../contract.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetters } from '../../ports/dead-letters.ts'
 
-/** A message that no worker can read: no task belongs to it, so a redrive never takes it away. */
+/** A message that no worker can read: it belongs to no task, so that a redrive never removes it. */
 export interface UnreadableMessage {
   readonly messageId: string
   readonly bytes: number
@@ -12,10 +12,10 @@ export interface UnreadableMessage {
 const ROUNDS = 50
 
 /**
- * Looks for messages in a lane's dead-letter queue that are none of ours, and deletes them where that is asked for. The others
- * are shown again at once.
+ * Searches a lane's dead-letter queue for messages that are not the product's, and deletes them if asked to. All others are
+ * made visible again at once.
  *
- * @returns those that it found; at most some hundreds, so call it again after a deletion of many.
+ * @returns the messages found, at most some hundreds; after deleting that many, call it again.
  */
 export async function unreadableMessages(
   { deadLetters, clock }: { readonly deadLetters: DeadLetters; readonly clock: Clock },

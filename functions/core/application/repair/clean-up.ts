@@ -20,9 +20,9 @@ export interface CleanUpDependencies {
 const CONCURRENCY = 64
 
 /**
- * Deletes every task whose retention is over and that the table has not deleted by itself, objects first: dying between
- * the two leaves an invisible row that the next cleanup finds. A pass over the table that ran out of time is continued where
- * it stopped, at the last page that was done.
+ * Deletes every task whose retention is over and that the table has not deleted itself. Objects first: if the process stops
+ * in between, the row is invisible and the next cleanup finds it. A scan of the table that runs out of time continues at the
+ * last finished page.
  */
 export async function cleanUp(
   { rows, payloads, steps, files, clock, log }: CleanUpDependencies,
@@ -37,7 +37,7 @@ export async function cleanUp(
         return
       }
       for (const payload of [task.input, task.result]) if (await removeObject(payload)) counts.objects += 1
-      // The row last: while it stands, the next cleanup finds what is left of the rest.
+      // The row last: as long as it exists, the next cleanup finds what is left.
       if (task.stepsSince !== undefined)
         for (const { value } of await steps.removeAll(task))
           if (await removeObject(value)) counts.objects += 1

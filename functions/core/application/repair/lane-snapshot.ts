@@ -13,7 +13,7 @@ export interface LaneSnapshotDependencies {
   readonly log: Log
 }
 
-/** What is known about each lane, asked once per sweep, and only when something is due at all. */
+/** The state of all lanes, read once per sweep, and only when a row is due. */
 export class LaneSnapshot {
   readonly #dependencies: LaneSnapshotDependencies
   readonly #visible = new Map<Lane, number>()
@@ -25,7 +25,7 @@ export class LaneSnapshot {
     this.#dependencies = dependencies
   }
 
-  /** Notes how much waits in each lane. A queue that does not answer is taken for a busy one. */
+  /** Reads the depth of each queue. A queue that does not answer counts as busy. */
   async look(): Promise<void> {
     const { depths, log } = this.#dependencies
     const lookAt = async (lane: Lane) => {
@@ -44,7 +44,7 @@ export class LaneSnapshot {
     return this.#paused
   }
 
-  /** Tells a lost message from one that waits; into a paused lane nothing is sent, whatever became of its messages. */
+  /** Whether a waiting row's message is lost. Never in a paused lane, into which nothing is sent. */
   async isLost(row: { tenant: string; queuedAt: number; lane: Lane }, now: number): Promise<boolean> {
     if ((await this.paused()).has(row.lane)) return false
     const visible = this.#visible.get(row.lane)

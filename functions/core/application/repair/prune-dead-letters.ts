@@ -10,16 +10,16 @@ export interface PruneDependencies {
   readonly clock: Clock
 }
 
-/** Receives side by side; each answers with ten messages at most. */
+/** Concurrent receives, of at most ten messages each. */
 const AT_ONCE = 10
 
 /**
- * Deletes dead letters whose task has moved on, so that the dead-letter queue lists what is failed now and its alarm
- * clears when nothing is.
+ * Deletes dead letters whose task is no longer failed, so that the dead-letter queue lists only current failures and its
+ * alarm clears when there are none.
  *
- * @param rounds receives of ten messages each; one of which most are deleted is worth another, so that a redrive of a million
- * is followed at its own pace.
- * @returns how many were deleted.
+ * @param rounds receives of ten messages each. When most messages of a receive are deleted, one more follows, so that the
+ * dead letters of a redrive of a million tasks are deleted as well.
+ * @returns the number of deleted messages.
  */
 export async function pruneDeadLetters(
   { store, deadLetters, clock }: PruneDependencies,
@@ -62,7 +62,7 @@ export async function pruneDeadLetters(
 
 const nameOf = ({ tenant, id }: Pick<Task, 'tenant' | 'id'>): string => JSON.stringify([tenant, id])
 
-/** Unmarked messages were dead-lettered by SQS (maxReceiveCount). Once the row is final and its own dead letter is sent, they are redundant. */
+/** SQS itself moved unmarked messages here (maxReceiveCount). They are redundant when the row is final and its dead letter sent. */
 function isObsolete(message: TaskMessage, task: Task | undefined): boolean {
   if (!task || task.epoch > message.epoch) return true
   if (!message.dead)

@@ -15,11 +15,11 @@ import type { SweepDependencies } from './sweep.ts'
 
 export type Repair = 'sent' | 'resent' | 'taken_over' | 'crashed' | 'followed_up' | 'expired' | 'waiting'
 
-/** Messages of one epoch that nobody took although their queue was empty: the worker cannot even load. */
+/** After this many messages of one epoch that no worker received from an empty queue, the worker itself cannot start. */
 const MAX_SENDS = 6
 const CONCURRENCY = 16
 
-/** Repairs up to 100 tasks side by side; their rows are read in one call, and what must be sent goes out by tens. */
+/** Repairs up to 100 tasks concurrently. Their rows are read in one call, and messages are sent in batches of ten. */
 export async function repairTasks(
   dependencies: SweepDependencies,
   lanes: LaneSnapshot,
@@ -29,7 +29,7 @@ export async function repairTasks(
   const { store, log } = dependencies
   const tell = (task: Task, done: Repair) => {
     count(done)
-    // A follow-up is logged where it is done.
+    // Follow-ups write their own log lines.
     if (done !== 'waiting' && done !== 'followed_up')
       log(`task.${done}`, { ...taskFields(task), ...(done === 'crashed' ? { code: 'worker_crashed' } : {}) })
   }
@@ -75,7 +75,7 @@ export async function repairTasks(
 
 const nameOf = ({ tenant, id }: Pick<Task, 'tenant' | 'id'>): string => JSON.stringify([tenant, id])
 
-/** What the index alone tells: 100,000 waiting rows of a healthy backlog cost no read and no write each. */
+/** Decides by the index entry alone, so that 100,000 waiting rows of a healthy backlog cost no read and no write. */
 async function judge(
   { clock }: SweepDependencies,
   lanes: LaneSnapshot,
@@ -88,7 +88,7 @@ async function judge(
   return entry.status === 'PROCESSING' && entry.dueAt > now ? undefined : 'suspect'
 }
 
-/** @returns what was done, or the message that must be sent. */
+/** @returns the repair that was made, or the message to send. */
 async function repairOne(
   dependencies: SweepDependencies,
   lanes: LaneSnapshot,
@@ -97,7 +97,7 @@ async function repairOne(
   const { store, queue, clock } = dependencies
   const now = clock.now()
   if (isFinal(task.status)) {
-    // Who ended it is at it; where a lease is about to end, its time is not the row's alone.
+    // The function that ended the task is still doing its follow-ups. The due time alone does not show it near a lease's end.
     const isFresh = now - (task.finishedAt ?? 0) < TIMING.heartbeatMs
     if ((task.dueAt ?? now) > now || isFresh) return undefined
     const left = await followUp(dependencies, task)

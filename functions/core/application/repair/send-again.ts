@@ -8,18 +8,18 @@ import type { TaskStore } from '../../ports/task-store.ts'
 
 export interface Sending {
   readonly task: Task
-  /** When its message is to be seen. */
+  /** When its message becomes visible. */
   readonly queuedAt: number
   readonly repair: 'sent' | 'resent'
 }
 
-/** Messages of one call of SQS. */
+/** Messages per SQS call. */
 const BATCH = 10
 const LONGEST_DELAY_SECONDS = 900
 
 /**
- * Sends messages by tens, then notes them on their rows. In this order: dying between the two costs duplicates, which are
- * no-ops; the other way round would cost a minute of each task's time.
+ * Sends messages in batches of ten, then writes their rows. In this order a process that stops in between causes duplicates,
+ * which have no effect; in the other order it would delay each task by a minute.
  */
 export async function sendAgain(
   {

@@ -25,24 +25,25 @@ export interface SweepDependencies extends LaneSnapshotDependencies {
   readonly retentionDays: number
   readonly steps: Pick<StepStore, 'list'>
   readonly followUps: FollowUpSteps
-  /** What to do with rows that are due and no tasks. Each is idempotent; a failure leaves the row due. */
+  /** Handlers of due rows that are not tasks. Each is idempotent; after a failure the row stays due. */
   readonly dueItems: { readonly [Item in DueItem['item']]?: (key: TaskKey, dueAt: number) => Promise<void> }
 }
 
 const ALONE: DuePart = { index: 0, of: 1 }
 /** Entries whose rows are read in one call. */
 const BLOCK = 100
-/** Shards that one sweeper reads at once: while one waits for its writes, the other reads. */
+/** Shards that one sweeper processes concurrently: one is read while the other waits for its writes. */
 const SHARDS_AT_ONCE = 2
 
 export type SweepCounts = Readonly<Record<Repair | 'items' | 'failed', number>>
 
 /**
- * Repairs whatever is overdue: sends what was never queued or got lost, takes over expired leases, sends parked tasks
- * whose time comes, expires late ones, does what must still follow an end. Two sweepers at once do no harm: every write states
- * the due time it saw, and a message too many is a no-op. So several sweep side by side, each its part of the shards.
+ * Repairs every overdue row: sends messages that were never sent or are lost, takes over expired leases, sends parked tasks
+ * whose time has come, expires late ones, and does pending follow-ups. Two sweepers at once are safe: every write is
+ * conditional on the due time that was read, and a duplicate message has no effect. So several sweepers run at the same time,
+ * each on its part of the shards.
  *
- * @returns how many rows each repair touched, `failed` for those the next sweep must try again.
+ * @returns the number of rows per repair; `failed` for those the next sweep must try again.
  */
 export async function sweep(
   dependencies: SweepDependencies,
@@ -68,7 +69,7 @@ export async function sweep(
   const begunAt = clock.now()
   const oldest = new Map<Lane, number>()
   const repair = async (entries: readonly (DueEntry | DueItem)[]) => {
-    // Before anything is sent: what the sweep itself sends would make an empty lane look busy, and its lost wait longer.
+    // Before any message is sent: the sweep's own messages would make an empty lane look busy and delay the detection of a loss.
     await lanes.look()
     const tasks = entries.filter(isDueTask)
     for (const { lane, dueAt } of tasks) oldest.set(lane, Math.min(dueAt, oldest.get(lane) ?? begunAt))
@@ -78,9 +79,9 @@ export async function sweep(
       ...items.map(async (item) => count(await repairItem(dependencies, item))),
     ])
   }
-  // Clocks first: a lease must not wait behind a long look at a backlog.
+  // `timed` first, so that expired leases do not wait behind a long scan of a backlog.
   for (const kind of ['timed', 'queued'] as const) await walk(dependencies, kind, part, stopAt, repair)
-  // What waits because somebody paused its lane is not overdue; the age of the queue itself tells of a forgotten pause.
+  // A row that waits in a paused lane is not overdue; the age metric of the queue shows a forgotten pause.
   const paused = oldest.size > 0 ? await lanes.paused().catch(() => new Map()) : new Map()
   for (const lane of LANES) {
     const overdueMs = paused.has(lane) ? 0 : Math.max(0, begunAt - (oldest.get(lane) ?? begunAt))
@@ -91,7 +92,7 @@ export async function sweep(
   return counts
 }
 
-/** Goes through what is due, some shards side by side, until the time is over; each minute another shard is the first. */
+/** Processes due entries, some shards concurrently, until the time is over. Each minute another shard is the first. */
 async function walk(
   { dueIndex, clock }: SweepDependencies,
   kind: DueKind,
@@ -129,7 +130,7 @@ async function repairItem(
   }
 }
 
-/** Ten messages each, and more while most of them have moved on. */
+/** Receives of ten messages each; continued while most of the received tasks are no longer failed. */
 const PRUNE_ROUNDS = 3
 
 async function pruneLane(

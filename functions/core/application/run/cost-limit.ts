@@ -9,12 +9,13 @@ type Sent = Partial<Pick<ModelRequest, 'system' | 'json' | 'maxTokens'>> & {
   readonly messages?: ModelRequest['messages'] | undefined
 }
 
-/** What a task's calls may still cost. */
+/** Limits the cost of a task's model calls. */
 export interface CostLimit {
-  /** A call without a bound of its own gets one, where something is counted. */
+  /** Adds an output limit to a call without one, where costs are limited. */
   bound<Call extends Sent>(call: Call): Call
   /**
-   * Makes a call if the most that it can cost is left; waits for calls of the same task that may give some back.
+   * Makes a call if the remaining money covers its highest possible cost. Otherwise it first waits for the task's other calls,
+   * whose actual cost may be lower.
    *
    * @throws TaskError `cost_limit_reached`, never retried: another attempt could spend no more.
    */
@@ -22,8 +23,8 @@ export interface CostLimit {
 }
 
 /**
- * Holds a task to what its submit was let in with: a type whose calls nobody knew before cannot spend more, whatever its
- * code does.
+ * Limits a task to the cost that was reserved at its submit: also a type whose calls were not known then cannot spend more,
+ * whatever its code does.
  */
 export function openCostLimit(
   task: Pick<Task, 'held' | 'maxCostMicroUsd'>,
@@ -61,7 +62,7 @@ export function openCostLimit(
       try {
         return await ask()
       } finally {
-        // By now what it used is booked.
+        // The actual usage has been recorded by now.
         taken -= cost
         changed.resolve()
         changed = Promise.withResolvers()

@@ -17,7 +17,7 @@ import type { BatchContext, Delivered, Delivery, RunDependencies } from './run-t
 import type { StreamedText } from './stream-text.ts'
 import type { SupervisedAttempt } from './supervise-attempt.ts'
 
-/** One attempt that holds its task. */
+/** One attempt that holds the lease of its task. */
 export interface Attempt {
   readonly task: Task
   readonly token: string
@@ -30,7 +30,7 @@ export interface Attempt {
 
 const OTHER_POLICY = { baseMs: 2_000, capMs: 60_000 }
 
-/** Decides what a failed attempt leaves behind: nothing (somebody else owns the row), a later attempt, or the end. */
+/** Ends a failed attempt: with no write when another attempt owns the row, with a later attempt, or with the end of the task. */
 export async function endAttempt(
   dependencies: RunDependencies,
   attempt: Attempt,
@@ -50,7 +50,7 @@ export async function endAttempt(
     isPaid: meter.isPaid(),
     ...(delivery.receives === undefined ? {} : { receives: delivery.receives }),
   })
-  // An author's error may repeat the headers it sent; the caller reads it in the task.
+  // An author's error may contain request headers with secrets, and the caller can read it in the task.
   const { mask = (text: string) => text } = dependencies
   const told = { ...decision.error, message: mask(decision.error.message) }
   return decision.outcome === 'fail'
@@ -58,7 +58,7 @@ export async function endAttempt(
     : onRetry(dependencies, attempt, error, { ...decision, error: told })
 }
 
-/** Somebody else owns the row: a caller cancelled it, or another attempt took it over. */
+/** Another writer owns the row: a caller cancelled the task, or another attempt took it over. */
 async function onConflict(
   dependencies: RunDependencies,
   { task, token, delivery, meter, batch }: Attempt,
@@ -73,20 +73,20 @@ async function onConflict(
   const row = usage
     ? await recordUsage(dependencies, task, token, usage)
     : task.held && (await store.get(task))
-  // Nothing more will be spent: what is held for it need not wait for the lease's end.
+  // No more money will be spent, so the reservation is released now instead of at the lease's end.
   if (row?.status === 'CANCELLED' && row.pending?.length && row.token === token)
     await followUp(dependencies, { ...row, claimableFrom: clock.now() })
   return 'done'
 }
 
-/** What a cancelled attempt had spent. A row whose ends are counted lists the addition to its tenant's hours as still to do. */
+/** Records the usage of a cancelled attempt. For a task with statistics the row also lists that it must be added to them. */
 async function recordUsage(
   { store, clock }: RunDependencies,
   task: Task,
   token: string,
   usage: Usage,
 ): Promise<Task | undefined> {
-  // What the canceller does after its write may move the row's due time between the two.
+  // Repeated, because the follow-ups of the cancel may change the row's due time between the read and the write.
   for (let tries = 0; tries < 5 && task.isTallied; tries += 1) {
     const seen = await store.get(task)
     if (seen?.status !== 'CANCELLED' || seen.epoch !== task.epoch || seen.token !== token) return seen
@@ -116,7 +116,7 @@ async function onFailure(
   if (!ended.changed || !ended.task) return refuseDelivery(dependencies, delivery, ended.task, batch.shrunk)
   log('task.failed', { ...taskFields(task), code: error.code, ...failureFields(cause) })
   await meter.calls.cancel()
-  // What cannot be done now is the sweeper's: the row stays due. The message has done its work.
+  // Follow-ups that fail are left to the sweeper, because the row stays due. The message is not needed any more.
   await followUp(dependencies, ended.task)
   await keepRecording(dependencies, task, meter, { code: error.code })
   return 'done'
@@ -136,7 +136,7 @@ async function onRetry(
     usage: meter.usage(),
     calls: meter.calls.left(isOurFault(cause), false),
     attempt: isCounted ? task.attempt : task.attempt - 1,
-    // What spent no attempt is counted, not listed: there may be many, and each says the same.
+    // Attempts that do not count are only counted, not listed: there may be many with the same error.
     ...(isCounted
       ? { entry: recorded(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))) }
       : cause instanceof ProviderLimitError
@@ -158,7 +158,7 @@ async function onRetry(
   return 'again'
 }
 
-/** Neither the author's code nor a provider made the attempt fail: what was answered is as good as before. */
+/** The infrastructure failed, not the author's code or a provider: answers received so far stay valid. */
 const isOurFault = (cause: unknown): boolean => !describeFailure(cause).isCounted
 
 export const recordOf = (

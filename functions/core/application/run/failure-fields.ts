@@ -2,12 +2,12 @@ import { ConflictError, ProviderError, TaskError, TaskRunnerError } from '../../
 
 const MAX_MESSAGE = 500
 const MAX_FRAMES = 12
-/** Below the first frame of these the stack is the runner's own. */
+/** Stack frames below the first of these belong to the worker itself. */
 const MACHINERY = /functions\/core\/application\/run\//
 
 /**
- * What a log line says of a failed attempt: the message, and for an error of the author's own code the stack. A
- * provider's words may repeat the prompt, so only what stands before them is told; the task's row has them all.
+ * Log fields of a failed attempt: the message, and the stack if the error comes from the author's code. Only the part of a
+ * provider's message before its own text is logged, because that text may repeat the prompt; the task's row has all of it.
  */
 export function failureFields(error: unknown): { readonly message?: string; readonly stack?: string } {
   if (error instanceof ConflictError) return {}
@@ -19,7 +19,7 @@ export function failureFields(error: unknown): { readonly message?: string; read
   return { message, ...(stack ? { stack } : {}) }
 }
 
-/** Names and frames of an error and its causes, without their messages, as paths below the project's root. */
+/** Names and frames of an error and its causes, without messages. Paths are relative to the project's root. */
 function stackOf(error: Error): string {
   const lines: string[] = []
   let cause: unknown = error
@@ -31,6 +31,6 @@ function stackOf(error: Error): string {
       .filter((line) => !line.includes('node:internal'))
     if (own.length > 0) lines.push(depth === 0 ? cause.name : `caused by ${cause.name}`, ...own)
   }
-  // The bundle's own path is not shown; an editor finds what starts at the root.
+  // Without the bundle's directory, so that an editor can open the paths from the root.
   return lines.join('\n').replaceAll(/(?:file:\/\/)?\/[^\s()]*?\/(?=(?:functions|node_modules)\/)/g, '')
 }

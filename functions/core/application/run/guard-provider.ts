@@ -21,27 +21,27 @@ interface Dependencies {
   readonly log: Log
 }
 
-/** What the gate reads of a task. */
+/** The task fields that the gate reads. */
 export type GatedTask = Pick<
   Task,
   'id' | 'tenant' | 'epoch' | 'attempt' | 'maxAttempts' | 'history' | 'parkedSince'
 >
 
-/** How old what a worker knows of the circuits may be: the price of learning late is a few spent attempts. */
+/** Maximum age of the cached circuits. Learning of an open circuit this late costs a few attempts. */
 const FRESH_MS = 5_000
-/** A provider that answered so recently is not down, whatever one call met. */
+/** A provider with a success this recently is available, even if one call fails. */
 const RECENT_SUCCESS_MS = 10_000
-/** Races for one circuit that are worth another try. */
+/** Tries to write a circuit when other workers write it at the same time. */
 const TRIES = 3
-/** More circuits are not kept apart: the models behind a prefix route are callers' own words. */
+/** Further models share one circuit, because callers freely choose the model names of a prefix route. */
 const MOST_CIRCUITS = 300
 
 /**
- * Keeps an environment's calls away from models that keep failing. One per execution environment.
+ * Stops an environment's calls to models that keep failing. One instance per execution environment.
  *
  * A failure counts only when this environment has seen no success of the model in the last 10 s, so that one failed
- * call in a hundred never opens a busy circuit. The table is asked before a model call, at most every 5 s, and written
- * only in trouble.
+ * call in a hundred never opens a busy circuit. The table is read before a model call, at most every 5 s, and written
+ * only after failures.
  */
 export class ProviderGate {
   readonly #dependencies: Dependencies
@@ -55,7 +55,7 @@ export class ProviderGate {
     this.#dependencies = dependencies
   }
 
-  /** Looks at the circuits again if that was some time ago. Never rejects: no answer means no breaker. */
+  /** Reads the circuits again if the cached ones are too old. Never rejects: without an answer no call is stopped. */
   refresh(maxAgeMs = FRESH_MS): Promise<void> {
     const { circuits, clock } = this.#dependencies
     if (clock.now() - this.#readAt < maxAgeMs) return this.#reading ?? Promise.resolve()
@@ -73,7 +73,7 @@ export class ProviderGate {
   }
 
   /**
-   * Every call that was let in says so by `leave` when it is over.
+   * The caller must call `leave` when a call that was admitted has ended.
    *
    * @throws ProviderError `circuit_open` while the model's calls are paused.
    */
@@ -125,7 +125,7 @@ export class ProviderGate {
     await this.refresh(0)
   }
 
-  /** Notes what a call met. The failure is the task's own in any case: a prompt that poisons its calls must end. */
+  /** Records a failed call. It uses up the task's attempt in any case, so that a prompt whose calls always fail ends. */
   async failed(circuit: string, error: unknown, task: GatedTask): Promise<void> {
     if (!(error instanceof ProviderError) || !TROUBLE_CODES.includes(error.code)) return
     const { circuits, clock, log } = this.#dependencies
@@ -158,7 +158,7 @@ export class ProviderGate {
     return `${circuit.slice(0, circuit.indexOf(':'))}:other`
   }
 
-  /** A table that does not answer means no breaker; one line says so. */
+  /** Without an answer of the table, calls are not stopped; this is logged. */
   #unanswered(what: string, cause: unknown): undefined {
     this.#dependencies.log('circuit.failed', { what, ...causeFields(cause) })
   }

@@ -3,14 +3,14 @@ import type { Clock } from '../../ports/clock.ts'
 const CHECK_MS = 250
 
 /**
- * Keeps a task that may be what kills environments apart from all others of its invocation: it waits until they have
- * ended, and meanwhile nothing else begins. Several run one after another.
+ * Runs a task that may have crashed its worker alone: it waits until all other tasks of the invocation have ended, and no
+ * other begins meanwhile. Several such tasks run one after another.
  */
 export class Isolation {
   readonly #clock: Clock
-  /** Tokens of attempts from before their claim on. */
+  /** Tokens of the attempts, from just before their claim. */
   readonly #inside = new Set<string>()
-  /** First come first. */
+  /** In order of arrival. */
   readonly #suspects = new Set<string>()
 
   constructor(clock: Clock) {
@@ -21,7 +21,7 @@ export class Isolation {
     return this.#suspects.size > 0
   }
 
-  /** @returns false when nothing may begin now. */
+  /** @returns false when no attempt may begin now. */
   enter(token: string): boolean {
     if (this.isOn) return false
     this.#inside.add(token)
@@ -33,7 +33,7 @@ export class Isolation {
     this.#suspects.delete(token)
   }
 
-  /** Resolves when the attempt is the only one, or is aborted. */
+  /** Resolves when this attempt is the only one, or is aborted. */
   async alone(token: string, signal: AbortSignal): Promise<void> {
     this.#inside.delete(token)
     this.#suspects.add(token)

@@ -14,8 +14,9 @@ interface Dependencies {
 }
 
 /**
- * Keeps what an attempt asked and was answered beside its task, for `npm run rehearse`; nothing where the stage does not
- * want it, or one of the answers was not recorded. After the end is written, and never its fault: dying here loses a recording.
+ * Stores the model requests and answers of an attempt with its task, for `npm run rehearse`; does nothing when the stage does
+ * not record, or when an answer was not recorded. Runs after the end is written and never fails it: a crash here loses only the
+ * recording.
  */
 export async function keepRecording(
   { payloads, defaultModel, mask = (text) => text, log }: Dependencies,

@@ -23,35 +23,35 @@ import type { ProviderRates } from '../../ports/provider-rates.ts'
 
 interface Dependencies {
   readonly rates: ProviderRates
-  /** What the stage says. */
+  /** The limits in the stage's settings. */
   readonly limits: ProviderLimits
-  /** Whether limits are learned of which the stage says nothing. */
+  /** Whether limits are also learned from the headers of answers. */
   readonly learns: boolean
   readonly clock: Clock
   readonly log: Log
 }
 
-/** A call that wants to be made. */
+/** A call that is about to be made. */
 export interface LimitedCall {
   readonly provider: string
   readonly circuit: string
   readonly tenant: string
-  /** What was planned for this attempt's first call. */
+  /** The start that was planned for this attempt's first call. */
   readonly planned: ModelWait | undefined
-  /** What it is thought to take. */
+  /** The estimated number of tokens. */
   readonly tokens: number
-  /** This attempt has paid for a call: it waits for the next instead of beginning anew. */
+  /** This attempt has paid for a call, so it waits for the next one instead of ending. */
   readonly isPaid: boolean
-  /** Another model is asked if this one cannot answer now. */
+  /** Another model can be called if this one cannot answer now. */
   readonly hasOther: boolean
   readonly signal: AbortSignal
 }
 
-/** What was learned goes for so long. */
+/** How long a learned limit is valid. */
 const LEARNED_MS = 60_000
-/** Who cannot plan a call looks again after this, where the attempt itself waits. */
+/** Time until an attempt that waits for a planned start tries to plan it again. */
 const LOOK_AGAIN_MS = 5_000
-/** More models are not kept apart: those behind a prefix route are callers' own words. */
+/** When more models are known all are forgotten, because callers freely choose the model names of a prefix route. */
 const MOST_MODELS = 300
 
 interface Known {
@@ -60,18 +60,17 @@ interface Known {
 }
 
 /**
- * Holds the calls of all workers within a provider's limits. One per execution environment.
+ * Keeps the calls of all workers within a provider's limits. One instance per execution environment.
  *
- * A limit of the stage's file is counted by one write per call. One that the provider's own headers tell is counted only
- * while less than half of it is left: nobody is near, nobody pays. A planned start stands on the task's row, so that the
- * attempt that comes then writes nothing.
+ * A limit in the stage's settings costs one write per call. A limit learned from headers costs writes only while less than
+ * half of it remains. A planned start is stored on the task's row, so that the later attempt writes nothing.
  */
 export class ProviderLimiter {
   readonly #dependencies: Dependencies
   readonly #known = new Map<string, Known>()
-  /** Tokens that calls took beyond what was thought, for the next to pay. */
+  /** Tokens that calls used beyond their estimate; added to the cost of the next call. */
   readonly #owed = new Map<string, number>()
-  /** Until when each tenant has a call planned by this environment. */
+  /** Per tenant, the latest start planned by this environment. */
   readonly #plannedUntil = new Map<string, number>()
   readonly #looked = new Set<string>()
 
@@ -79,7 +78,7 @@ export class ProviderLimiter {
     this.#dependencies = dependencies
   }
 
-  /** @throws ProviderLimitError when the call's time is later. */
+  /** @throws ProviderLimitError when the call is planned for later. */
   async enter(call: LimitedCall): Promise<void> {
     const { rates, clock } = this.#dependencies
     const { circuit, provider, tenant, planned, isPaid, signal } = call
@@ -119,13 +118,13 @@ export class ProviderLimiter {
     }
   }
 
-  /** What a call took in truth; the next one pays the difference. */
+  /** Records the actual number of tokens; the difference to the estimate is added to the next call. */
   used(circuit: string, thought: number, tokens: number): void {
     if (!this.#known.has(circuit) && !limitFor(this.#dependencies.limits, circuit)) return
     this.#owed.set(circuit, (this.#owed.get(circuit) ?? 0) + tokens - thought)
   }
 
-  /** What the headers of an answer, or of a refusal, tell. Never rejects. */
+  /** Learns limits from the headers of an answer or a refusal. Never rejects. */
   async told(circuit: string, headers: Readonly<Record<string, string | undefined>>): Promise<void> {
     const { clock, learns, limits } = this.#dependencies
     if (!learns || limitFor(limits, circuit)) return
@@ -144,10 +143,11 @@ export class ProviderLimiter {
   }
 
   /**
-   * A call that the provider refused since too many came: nobody calls before it says. Never rejects.
+   * A call was refused because of too many requests: pauses the calls of all workers for the wait that the provider states.
+   * Never rejects.
    *
-   * @returns what becomes of its task where the limit is known: it waits as one whose call was not made. For an hour: then its
-   * attempts are spent, so that a provider that refuses for ever ends it.
+   * @returns the error for the task. Where the limit is known it costs no attempt, for up to an hour: then attempts are used up,
+   * so that a task ends even if its provider refuses forever.
    */
   async refused(
     { circuit, provider, planned }: Pick<LimitedCall, 'circuit' | 'provider' | 'planned'>,
@@ -172,7 +172,7 @@ export class ProviderLimiter {
     if (set || !learns || provider === 'simulated') return set
     const now = clock.now()
     if (!this.#looked.has(circuit)) {
-      // Others may have learned it: the first calls of a new environment are not to find out anew.
+      // Another environment may have learned it: a new environment must not start by exceeding the limit.
       if (this.#looked.size >= MOST_MODELS) this.#looked.clear()
       this.#looked.add(circuit)
       const rate = await rates.read(circuit).catch((cause) => this.#unanswered(cause))
@@ -213,18 +213,18 @@ export class ProviderLimiter {
     })
   }
 
-  /** A table that does not answer means no limit; one line says so. */
+  /** Without an answer of the table, calls are not limited; this is logged. */
   #unanswered(cause: unknown): undefined {
     this.#dependencies.log('provider.limit_unknown', causeFields(cause))
     return undefined
   }
 }
 
-/** Answers are mostly shorter; what one took in truth, the next call pays. */
+/** Estimate of output tokens, because most answers are shorter than their limit. */
 const USUAL_OUTPUT = 500
 const IMAGE_TOKENS = 1_000
 
-/** What a call is thought to take: a token has four bytes of text or so. */
+/** Estimated tokens of a call, at four bytes of text per token. */
 export function thoughtTokens({ messages, system = '', json, maxTokens }: ModelRequest): number {
   let bytes = Buffer.byteLength(system) + (json ? JSON.stringify(json.schema).length : 0)
   let images = 0

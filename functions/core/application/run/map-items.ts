@@ -7,17 +7,17 @@ interface Needs {
 }
 
 export interface MapOptions {
-  /** Names the items' steps: `part 3 of 40`. */
+  /** Prefix of the steps' names: `part 3 of 40`. */
   readonly name: string
-  /** How many run side by side. Default 4. */
+  /** Items processed concurrently. Default 4. */
   readonly concurrency?: number
-  /** From where to where the task's progress goes meanwhile. Default 0 to 100. */
+  /** Range of the task's progress during the run. Default 0 to 100. */
   readonly progress?: readonly [from: number, to: number]
 }
 
 /**
- * Runs every item as a step of its own, some side by side. An item that fails keeps further ones from starting; what is
- * under way is waited for, so that what was paid for is kept.
+ * Runs each item as a step of its own, several concurrently. After an item fails no further ones start, but running ones are
+ * waited for, so that results already paid for are stored.
  */
 export const mapItems =
   ({ step, progress, signal }: Needs) =>

@@ -7,14 +7,14 @@ import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { type CancelDependencies, cancelTask } from '../tasks/cancel-task.ts'
 
-/** Firings that were skipped point at the one that ran, so the chain is short; this bounds it all the same. */
+/** Most firings that are read back. Skipped firings point to the running one, so usually it is one. */
 const MAX_STEPS = 20
 
 /**
- * What a firing of a schedule does when the one before it still runs: skips itself, or cancels the other.
+ * Applies a schedule's overlap policy when the previous firing still runs: skips this firing, or cancels the previous one.
  *
- * It is decided when a firing starts and not when it is planned: it is planned up to 75 s ahead, and the one before may end
- * in between. Dying after the claim lets the lease end, and the next claim decides again.
+ * Decided when a firing starts and not when it is planned, up to 75 s earlier, because the previous one may end in between.
+ * If the process stops after the claim, the lease ends and the next claim decides again.
  *
  * @returns whether this firing ended here.
  */
@@ -27,7 +27,7 @@ export async function meetOverlap(
   const running = await findRunning(store, task)
   if (!running || !task.firing) return false
   if (task.firing.overlap === 'cancel_running') {
-    // It may end by itself in this moment: then there is nothing to cancel.
+    // The running task may end at this moment; then there is nothing to cancel.
     await cancelTask(dependencies, running).catch((error) =>
       log('schedule.overlap', { ...taskFields(task), cause: String(error) }),
     )
@@ -51,7 +51,7 @@ async function findRunning(store: TaskStore, task: Task): Promise<Task | undefin
     const before = await store.get({ tenant: task.tenant, id: previous })
     if (!before) return undefined
     if (!isFinal(before.status)) return before
-    // One that was skipped, taken back or too late never ran: the one before it may still run.
+    // A firing that was skipped, cancelled or expired never ran, so the one before it may still run.
     previous =
       before.attempt === 0 || before.error?.code === 'schedule_overlap' ? before.firing?.previous : undefined
   }

@@ -26,7 +26,7 @@ interface Dependencies extends ShareDependencies {
   readonly gate: ProviderGate
   readonly limiter?: ProviderLimiter | undefined
   readonly stepScope: StepScope
-  /** Name of a model's entry in the price list, or `other`: a caller's own words must not become a dimension. */
+  /** Name of a model's entry in the price list, or `other`: a caller's own text must not become a metric dimension. */
   readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, usage: ModelUsage) => number | null
   readonly defaultModel: string
@@ -34,7 +34,7 @@ interface Dependencies extends ShareDependencies {
   readonly ids: Ids
 }
 
-/** As `core/kit/define-task.ts` shows it to authors. */
+/** A call as `core/kit/define-task.ts` offers it to authors. */
 interface Call extends Pick<ModelRequest, 'system' | 'temperature' | 'maxTokens' | 'stop' | 'json'> {
   readonly prompt?: string | undefined
   readonly messages?: readonly ModelMessage[] | undefined
@@ -57,21 +57,21 @@ export interface ModelMeter {
     complete(call: Call): Promise<string>
     generate(call: Call): Promise<Reply>
   }
-  /** What the task used so far, earlier attempts included; undefined while no call was answered. */
+  /** The task's usage so far, earlier attempts included; undefined while no call was answered. */
   readonly usage: () => Usage | undefined
-  /** Adds what attempts used whose worker ended before it could say so. */
+  /** Adds the usage of earlier attempts whose worker crashed. */
   readonly bookEarlier: (earlier: Usage) => void
   /** Whether a call of this attempt was answered. */
   readonly isPaid: () => boolean
   /** The provider of this attempt's calls. */
   readonly provider: () => string | undefined
-  /** What was asked and answered, where the stage wants it recorded; undefined when an answer was not. */
+  /** Recorded requests and answers, where the stage records them; undefined when one of the answers was not recorded. */
   readonly recorded: () => readonly RecordedCall[] | undefined
-  /** Those that providers run in the background. */
+  /** Calls that providers run in the background. */
   readonly calls: OpenCalls
 }
 
-/** Codes after which the next model of a list is asked: this one cannot answer now, whatever the prompt. */
+/** Codes after which the next model of a list is called: this model cannot answer now, whatever the prompt is. */
 const NEXT_MODEL_CODES: readonly string[] = [
   ...TROUBLE_CODES,
   'circuit_open',
@@ -81,7 +81,7 @@ const NEXT_MODEL_CODES: readonly string[] = [
   'provider_quota_exhausted',
 ]
 
-/** Of an answer that another task has paid for. */
+/** Usage of an answer that another task has paid for. */
 const NOTHING_USED: ModelUsage = {
   inputTokens: 0,
   outputTokens: 0,
@@ -89,7 +89,7 @@ const NOTHING_USED: ModelUsage = {
   reasoningTokens: null,
 }
 
-/** Gives a task its model and books what each call used. */
+/** Creates the model client of a task, and records the usage of each call. */
 export function meterModel(dependencies: Dependencies, task: Task, signal: AbortSignal): ModelMeter {
   const { providers, gate, limiter, stepScope, labelOf, priceOf, defaultModel, clock, ids, log } =
     dependencies
@@ -98,7 +98,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
   let provider: string | undefined
   let isPaid = false
   let shared = 0
-  // It is one call's.
+  // The planned start is valid for one call only.
   let planned = task.modelWait
   const recordings: RecordedCall[] = []
   let isWhole = true
@@ -174,7 +174,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     })
     const make = async (): Promise<ModelAnswer> => {
       await gate.enter(circuit, task)
-      // One that goes on at its provider was counted when it began.
+      // A call that still runs at its provider was counted when it began.
       if (limiter && calls.modelOf(key) !== model)
         await limiter.enter(limited).catch((error) => {
           gate.leave(circuit)
@@ -200,7 +200,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
         })
         .catch(async (error) => {
           const { code } = describeFailure(error)
-          // Refused or cut short, the call was made and is on the bill.
+          // The call was made and is billed, even if it was refused or truncated.
           const booked =
             error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
           log('model.failed', { ...callFields(), code, ...booked })
@@ -215,7 +215,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       await told
       const { inputTokens, outputTokens } = answer.usage
       if (inputTokens !== null) limiter?.used(circuit, tokens, inputTokens + (outputTokens ?? 0))
-      // Answered by a provider that records nothing.
+      // The provider does not support recording.
       if (!record?.replies.length) isWhole = false
       await gate.succeeded(circuit)
       log('model.answered', { ...callFields(), ...(isBooked ? {} : book(answer.usage, endOf(answer))) })
@@ -231,7 +231,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       onDelta?.(answer.text)
       return { ...answer, usage: NOTHING_USED }
     }
-    // One that an earlier attempt has begun is this task's own.
+    // A call that an earlier attempt of this task has begun is not shared.
     const isOwn = !share || calls.modelOf(key) !== undefined
     const answer = isOwn
       ? await make()
@@ -246,7 +246,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const models = call.model === undefined ? [name] : [call.model].flat()
     const { onDelta: _delta, onRestart: _restart, ...content } = call
     const key = calls.keyOf({ ...content, model: models })
-    // The one whose answer is under way goes first.
+    // The model whose call is still running comes first.
     const asked = calls.modelOf(key)
     const order = models.toSorted((left, right) => Number(right === asked) - Number(left === asked))
     const failures: ProviderError[] = []
@@ -259,10 +259,10 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
         if (index < order.length - 1) await calls.cancel(key)
         call.onRestart?.()
       }
-    // The task may be tried again if any of its models may; an attempt is spent if any of them was called.
+    // The task may be retried if any of its models allows it; an attempt is used up if any of them was called.
     throw (
       failures.find(({ retry }) => retry === 'counted') ??
-      // The last one's time is planned, where a limit put it off.
+      // The last error, which has the planned start if a provider limit caused it.
       failures.findLast(({ retry }) => retry === 'uncounted') ??
       failures[0] ??
       new TaskError('The list of models is empty.')

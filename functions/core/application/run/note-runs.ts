@@ -6,12 +6,12 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { RecentRuns } from '../../ports/recent-runs.ts'
 
-/** One write of some kilobytes in this time, whatever the rate: some cents a month for a worker that never rests. */
+/** One write of some kilobytes per minute at any rate: some cents a month for a worker that is always busy. */
 const KEEP_EVERY_MS = 60_000
 const MAX_KINDS = 6
 const MAX_RUNS_OF_A_KIND = 16
 
-/** Remembers what the last runs of this execution environment took, and tells of them once a minute. */
+/** Collects the durations of recent runs of this execution environment, and stores them once a minute. */
 export class RunNotes {
   readonly #runs = new Map<string, RecentRun[]>()
   readonly #worker: number
@@ -21,7 +21,7 @@ export class RunNotes {
     this.#worker = Math.floor(random * 1_000)
   }
 
-  /** Never throws: nothing depends on it. */
+  /** Never throws, because no other code depends on it. */
   async note(
     { lane, recentRuns, clock, log }: NoteDependencies,
     task: Pick<Task, 'type' | 'model'>,
@@ -29,7 +29,7 @@ export class RunNotes {
   ): Promise<void> {
     const kind = kindOf(task)
     const runs = this.#runs.get(kind) ?? []
-    // The kind that ran last goes to the end, so that the one nobody asks for any more is the first to go.
+    // Move the latest kind to the end, so that the kind unused for longest is removed first.
     this.#runs.delete(kind)
     this.#runs.set(kind, [...runs, { kind, ...run }].slice(-MAX_RUNS_OF_A_KIND))
     for (const oldest of this.#runs.keys()) if (this.#runs.size > MAX_KINDS) this.#runs.delete(oldest)

@@ -27,11 +27,11 @@ interface Dependencies {
 }
 
 interface Answer extends ModelAnswer {
-  /** An earlier attempt has read it and put it on the bill. */
+  /** An earlier attempt has read the answer and recorded its usage. */
   readonly isBooked: boolean
 }
 
-/** How long the end of an attempt waits for the id of a call that has just begun, so that it can be stopped. */
+/** How long the end of an attempt waits for the id of a call that has just begun, so that the call can be cancelled. */
 const LONGEST_START_MS = 5_000
 
 /** A call of this attempt. */
@@ -42,9 +42,9 @@ interface Known extends OpenCall {
 /**
  * The calls of one attempt that a provider runs in the background.
  *
- * A new call leaves: the call at the provider, its id on the row, the wait. Dying between the first two pays again, which
- * is the time of one write; dying anywhere later, the next attempt attaches. A call is known by its step, its request and
- * how often this attempt has made the same before.
+ * A new call is made in three steps: start it at the provider, store its id on the row, wait. If the process stops between the
+ * first two, which is the time of one write, the call is made and paid again; if it stops later, the next attempt resumes the
+ * call. A call is identified by its step, its request and its number among equal requests of the attempt.
  */
 export class OpenCalls {
   readonly #dependencies: Dependencies
@@ -53,7 +53,7 @@ export class OpenCalls {
   readonly #stepOf = new Map<string, string | undefined>()
   readonly #starting = new Set<Promise<unknown>>()
   #known: readonly Known[]
-  /** The row lists calls. */
+  /** Whether the row lists calls. */
   #isListed: boolean
   #written: Promise<unknown> = Promise.resolve()
 
@@ -64,7 +64,7 @@ export class OpenCalls {
     this.#isListed = this.#known.length > 0
   }
 
-  /** A name for the call that is made now: asked once for each. */
+  /** Identifies the call that is made now. Call it exactly once per call, because it counts equal requests. */
   keyOf(call: unknown): string {
     const { stepScope } = this.#dependencies
     const step = stepScope.current()
@@ -76,12 +76,12 @@ export class OpenCalls {
     return key
   }
 
-  /** The model that an earlier attempt asked. */
+  /** The model of a call that an earlier attempt started. */
   modelOf(key: string): string | undefined {
     return this.#known.find((call) => call.key === key)?.model
   }
 
-  /** Answers a request by the provider's way: in the background where it has one, attached to where one is open. */
+  /** Answers a request: in the background where the provider supports it, resuming a running call if there is one. */
   async answer(
     key: string,
     provider: ModelProvider,
@@ -108,16 +108,16 @@ export class OpenCalls {
     return this.#takeOutcome(call, provider, await started.outcome())
   }
 
-  /** The value of a step is kept: its calls are made no more. */
+  /** The result of a step is stored, so its calls will not be made again. */
   stepKept(step: string): void {
     this.#known = this.#known.filter(({ key }) => this.#stepOf.get(key) !== step)
   }
 
   /**
-   * What the row says when the attempt ends; undefined where it says so already. An answer is kept only when the attempt
-   * failed for a reason of ours: an author who did not like it wants another.
+   * The list of calls for the row when the attempt ends; undefined when the row needs no change. Answered calls are kept only
+   * when the infrastructure failed the attempt: an author whose code failed on the answer needs another one.
    *
-   * @param isEnd no attempt follows, so that what still runs is stopped.
+   * @param isEnd no attempt follows, so running calls are cancelled.
    */
   left(isOurFault: boolean, isEnd: boolean): readonly OpenCall[] | undefined {
     if (!this.#isListed) return undefined
@@ -126,7 +126,7 @@ export class OpenCalls {
       .map(({ isAnswered, ...call }) => (isAnswered ? { ...call, isBooked: true as const } : call))
   }
 
-  /** Stops at the provider what nobody will read: one call, or all. */
+  /** Cancels calls at the provider whose answer nobody will read: one call, or all. */
   async cancel(key?: string): Promise<void> {
     const { clock } = this.#dependencies
     if (key === undefined && this.#starting.size > 0)
@@ -142,7 +142,7 @@ export class OpenCalls {
     const { store, clock, log } = this.#dependencies
     this.#known = [...this.#known, call].slice(-MAX_OPEN_CALLS)
     this.#isListed = true
-    // One after the other, each with all that is known: a later write never takes a call away.
+    // Writes happen one after another with the complete list, so that a later write never removes a call.
     const write = this.#written.then(() =>
       retryUnavailable(clock, () =>
         store.change(
@@ -156,12 +156,12 @@ export class OpenCalls {
     )
     this.#written = write.catch(() => undefined)
     const noted = await write.catch((error) => {
-      // The call is under way and paid for. Without its id on the row, it is a call as any other.
+      // The call is running and paid for. Without its id on the row it only cannot be resumed.
       log('model.unnoted', { ...taskFields(this.#task), ...causeFields(error) })
       return undefined
     })
     if (noted === undefined || noted.changed) return
-    // The task is somebody else's, who knows nothing of this call.
+    // Another attempt owns the task and does not know this call.
     this.#forget(call.key)
     await background.cancel(call.id)
     throw new ConflictError(noted.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
@@ -174,7 +174,7 @@ export class OpenCalls {
       )
       return { ...outcome.answer, isBooked: call.isBooked ?? false }
     }
-    // The same call would end the same way for ever.
+    // Forget it, because resuming the same call would fail again.
     this.#forget(call.key)
     throw outcome.kind === 'failed' ? outcome.error : badAnswer(provider.name, 'the call is gone')
   }
@@ -193,7 +193,7 @@ export class OpenCalls {
   }
 }
 
-/** Stops calls at their providers. Never rejects. */
+/** Cancels calls at their providers. Never rejects. */
 export async function cancelCalls(
   { providers, log }: Pick<Dependencies, 'providers' | 'log'>,
   task: Task,

@@ -13,43 +13,44 @@ export interface RefillDependencies {
   readonly clock: Clock
   readonly log: Log
   readonly workerSlots: WorkerSlots
-  /** Tasks that one invocation runs side by side. With one there is never a free slot beside a running task. */
+  /** Tasks that one invocation runs concurrently. With 1 there is never a free slot beside a running task. */
   readonly slots: number
-  /** The longest that an attempt of this lane may take. */
+  /** The longest time limit of an attempt in this lane. */
   readonly longestAttemptMs: number
-  /** Whether the lane is to run: a paused one takes no more work. */
+  /** Whether the lane takes work; false while it is paused. */
   readonly isMeantToRun: () => Promise<boolean>
 }
 
 interface Invocation {
   readonly deadline: number
-  /** Runs of deliveries that have not ended. */
+  /** Deliveries that are being processed. */
   readonly active: ReadonlySet<Promise<void>>
-  /** A suspect runs alone, or waits to. */
+  /** Whether a suspect task runs alone, or waits to. */
   readonly isIsolating: () => boolean
   readonly start: (delivery: Delivery) => void
-  /** Deletes what is done, in batches. */
+  /** Deletes finished messages, in batches. */
   readonly flush: () => Promise<void>
 }
 
 /**
- * One long poll. Short, because an invocation whose last task ends waits for it and is paid meanwhile; and below the limit
- * of a call. At $0.40 per million requests two seconds cost 0.2 cents per hour of a busy worker.
+ * Length of a long poll. Short, because an invocation whose last task ends waits for it and is paid meanwhile, and because it
+ * must stay below the timeout of a call. At $0.40 per million requests it costs 0.2 cents per hour of a busy worker.
  */
 const POLL_SECONDS = 2
-/** What ends sooner has no slot to share: its invocation would be paid for a poll of two seconds, many times its own. */
+/** No refill for shorter invocations: a poll of two seconds would cost many times the invocation itself. */
 const BEGIN_AFTER_MS = 250
-/** How old the knowledge of a pause may be. */
+/** Maximum age of the cached pause state. */
 const PAUSE_CHECK_MS = 5_000
 
 /**
- * Gives free slots to further messages of the lane while the invocation runs at least one task. It is paid for anyway: a
- * slow trickle fills one slot of ten otherwise, and a batch waits for its longest task.
+ * Receives further messages into free slots while the invocation runs at least one task. The invocation is paid for anyway:
+ * without it, few messages fill one slot of ten, and a batch waits for its longest task.
  *
- * Never a worker that is always on: it ends with the last running task, with the time for one whole attempt, and with a
- * pause of the lane. A receive is never cancelled, since the queue may have handed out a message to it already.
+ * A worker never runs permanently this way: receiving ends with the last running task, when too little time for one whole
+ * attempt is left, and when the lane is paused. A receive is never cancelled, because the queue may already have delivered a
+ * message to it.
  *
- * @returns how many messages it took.
+ * @returns the number of messages received.
  */
 export async function refill(
   { lane, deliveries, clock, log, slots, longestAttemptMs, isMeantToRun }: RefillDependencies,
@@ -79,7 +80,7 @@ export async function refill(
           taken += 1
           start({ message, receipt, receives })
         } else {
-          // Not ours to drop: it goes to the dead-letter queue by its receive count.
+          // Not deleted: after enough receives SQS moves it to the dead-letter queue.
           log('message.unreadable', { lane })
           unreadable.push(receipt)
         }

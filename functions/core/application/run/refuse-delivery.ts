@@ -28,14 +28,14 @@ interface Dependencies {
   readonly providers: ModelProviders
 }
 
-/** Messages of a row that may not be claimed right now come back at least this much later. */
+/** The least delay of a message whose row cannot be claimed now. */
 const RACE_SECONDS = 2
 
 /**
- * Decides about a message whose task could not be claimed (any more).
+ * Decides what happens to a message whose task could not be claimed.
  *
- * Deleted: no such row, a final row, an older epoch, a parked row (the sweeper sends it when its time comes). Kept until
- * the hold ends: a live lease or a wait that this very message ends; it may be the only copy.
+ * Deleted: no row, a final row, an older epoch, a parked row (the sweeper sends a new message in time). Kept until the row can
+ * be claimed: a live lease, or a wait that this message is to end; it may be the only copy.
  */
 export async function refuseDelivery(
   dependencies: Dependencies,
@@ -46,7 +46,7 @@ export async function refuseDelivery(
   const { lane, store, deliveries, clock, log, retentionDays } = dependencies
   const now = clock.now()
   if (!task || isFinal(task.status) || task.epoch > messageEpoch(message)) {
-    // Whoever cancelled it has no keys; whoever ran it is gone, or is about to stop them too, which is the same twice.
+    // The canceller has no provider keys. The worker that ran it is gone or cancels the same calls, which is harmless.
     if (task?.status === 'CANCELLED') await cancelCalls(dependencies, task, task.calls ?? [])
     return 'done'
   }
@@ -78,7 +78,7 @@ export async function refuseDelivery(
   return 'again'
 }
 
-/** Gives back a message that nobody has looked into: this invocation runs a suspect alone. */
+/** Returns a message without processing it: this invocation runs a suspect task alone. */
 export async function refuseForNow(
   { lane, deliveries }: Pick<Dependencies, 'lane' | 'deliveries'>,
   { receipt }: Delivery,

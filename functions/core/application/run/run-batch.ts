@@ -12,22 +12,22 @@ import { SlotMeter } from './slot-meter.ts'
 import { type RunningAttempts, watchLeases } from './supervise-attempt.ts'
 
 const MAX_WATERMARK_TENANTS = 1_000
-/** The most that one call deletes. */
+/** The most messages that one call deletes. */
 const DELETE_BATCH = 10
 
-/** A table that fails is asked again in some seconds, then twice as long each time, up to a quarter of an hour. */
+/** Delay after a failure of the table: some seconds, doubled with each receive, up to a quarter of an hour. */
 const failedSeconds = (receives: number, random: number): number =>
   Math.min(Math.floor((5 + random * 10) * 2 ** Math.max(0, receives - 1)), LIMITS.queueDelaySeconds)
 
 /**
- * Runs all deliveries of one invocation side by side, each under its own deadline, and gives free slots to further
- * messages meanwhile.
+ * Runs all deliveries of one invocation concurrently, each with its own deadline, and receives further messages into free
+ * slots meanwhile.
  *
- * What is done is deleted here while the invocation goes on: the event source deletes only when it ends, and by then the
- * messages would be visible again. What it delivered and is done at the end is left to it.
+ * Messages of finished tasks are deleted while the invocation goes on: the event source deletes them only when it ends, and by
+ * then they would be visible again. Messages of the event source that finish last are left to it.
  *
- * @param deadline when the function itself will be stopped.
- * @returns the receipts that must come back. Never throws: one poisonous delivery is its own problem.
+ * @param deadline when Lambda will stop the function.
+ * @returns the receipts of messages that must be received again. Never throws: a failing delivery does not affect the others.
  */
 export async function runBatch(
   dependencies: RunDependencies,
@@ -38,7 +38,7 @@ export async function runBatch(
   const running: RunningAttempts = new Map()
   const over = new AbortController()
   log('batch.received', { lane, messages: deliveries.length })
-  // First act: from here on a crash costs 90 s, not the queue's own long visibility.
+  // First of all: from here on a crash delays the messages by 90 s, not by the queue's long visibility timeout.
   const shrunk = dependencies.deliveries.changeVisibilityOfAll(
     lane,
     deliveries.map(({ receipt }) => receipt),
@@ -90,7 +90,7 @@ export async function runBatch(
     deadline,
     active,
     isIsolating: () => isolation.isOn,
-    // Hidden for the right time by the receive itself.
+    // The receive has already set the visibility timeout.
     start: (delivery) => start(delivery, Promise.resolve()),
     flush,
   })
@@ -109,7 +109,7 @@ export async function runBatch(
   return again
 }
 
-/** Tells the sweeper how far the lane has come with a tenant's queue, no more often than it is worth a write. */
+/** Writes how far the lane has come in a tenant's queue, only as often as needed. */
 class Watermarks {
   readonly #dependencies: Pick<RunDependencies, 'clock' | 'log' | 'lastWatermarkAt'> & {
     readonly lane: Lane

@@ -29,25 +29,25 @@ export interface TaskSteps {
     run: () => Value | Promise<Value>,
     options?: { readonly inputs?: unknown },
   ) => Promise<Value>
-  /** Keeps a value under a name unless one is there. @returns what stands, and whether this very call has kept it. */
+  /** Stores a value under a name unless there is one. @returns the stored value, and whether this call stored it. */
   readonly once: (
     name: string,
     value: unknown,
   ) => Promise<{ readonly value: unknown; readonly isOwn: boolean }>
-  /** What `once` has kept under a name, by whatever attempt; undefined when nothing. */
+  /** The value that any attempt stored under a name with `once`; undefined when there is none. */
   readonly kept: (name: string) => Promise<unknown>
-  /** The task as far as checkpoints go: from when on they count. */
+  /** The task's row with the epoch from which on checkpoints are valid. */
   readonly task: () => Task
 }
 
-/** A day's worth longer than any task can wait and be kept; the objects of large values go by the bucket's own rule. */
+/** Longer than any task can wait and be kept; the objects of large values are deleted by the bucket's lifecycle rule. */
 const keptDays = (retentionDays: number): number => LIMITS.maxDelayDays + retentionDays
 
 /**
  * The checkpoints of one attempt.
  *
- * The kept ones are read once, when the author first asks. A step that runs leaves: the mark on the row, a large value's
- * object, the item. Dying before the item means the step is done again; dying after it, never.
+ * Stored ones are read once, at the author's first step. A step writes, in this order: the mark on the row, the object of a large
+ * value, the item. If the process stops before the item is written, the step runs again; afterwards never.
  */
 export function openSteps(
   { store, steps, stepScope, payloads, retentionDays, clock, log }: StepDependencies,
@@ -64,7 +64,7 @@ export function openSteps(
   const running = new Map<string, Promise<unknown>>()
 
   const readKept = async () => {
-    // Without the mark there is none: it is written before the first.
+    // Without the mark there are no checkpoints, because the mark is written first.
     const list = task.stepsSince === undefined ? [] : await steps.list(task, life)
     const lost = unbookedAttempts(claimed)
     for (const { usage, epoch, attempt } of list)
@@ -77,7 +77,7 @@ export function openSteps(
     const { changed } = await retryUnavailable(clock, () =>
       store.change(task, markSteps(token, claimed.epoch)),
     )
-    // Refused means that the task is somebody else's; the signal says so to whoever listens, and the value is kept.
+    // A refusal means that another attempt owns the task. The signal tells the author's code; the value is stored anyway.
     if (changed) task = { ...task, stepsSince: claimed.epoch }
     life = stepLifeOf(task)
   }
@@ -121,7 +121,7 @@ export function openSteps(
     known.set(key, stands)
     stepKept(key)
     log('step.kept', { ...taskFields(task), step: name, step_ms: step.endedAt - startedAt })
-    // After the value is safe: what was paid for stays paid for.
+    // Only after the value is stored, so that a result already paid for is not lost.
     signal.throwIfAborted()
     return readValue<Value>(stands)
   }
@@ -134,7 +134,7 @@ export function openSteps(
     once: async (name, value) => {
       marked ??= mark()
       await marked
-      // Of this call: an answer that was lost is asked for again, and then it is still its own value that stands.
+      // Unique per call, so that a write repeated after a lost answer recognises its own value.
       const by = `${token}.${++calls}`
       const now = clock.now()
       const step: KeptStep = {
@@ -173,7 +173,7 @@ export function openSteps(
   }
 }
 
-/** @throws TaskError `invalid_output`, never retried: a later attempt would read back something else than was given. */
+/** @throws TaskError `invalid_output`, never retried: a later attempt would read another value than the step returned. */
 function writeValue(step: string, given: unknown): string {
   const invalid = (what: string, cause?: unknown) =>
     new TaskError(`Step "${step}" gives what JSON cannot hold: ${what}.`, { code: 'invalid_output', cause })

@@ -56,7 +56,7 @@ import { StreamedText } from './stream-text.ts'
 import { type RunningAttempts, superviseAttempt } from './supervise-attempt.ts'
 import { makeTaskContext } from './task-context.ts'
 
-/** The part of a task type that a worker needs; `defineTask` makes more of it. */
+/** The part of a task type that a worker needs; a subset of what `defineTask` returns. */
 export interface RunnableTask {
   readonly name: string
   readonly retry: { readonly baseMs: number; readonly capMs: number }
@@ -69,7 +69,7 @@ export interface RunnableTask {
 export interface Delivery {
   readonly message: TaskMessage
   readonly receipt: string
-  /** How often the queue has handed it out, this time included. */
+  /** How often the queue has delivered it, this time included. */
   readonly receives?: number
 }
 
@@ -88,30 +88,30 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
   readonly upkeep: Upkeep
   readonly providers: ModelProviders
   readonly gate: ProviderGate
-  /** Holds model calls within what their providers allow. */
+  /** Keeps model calls within their providers' limits. */
   readonly limiter?: ProviderLimiter
   readonly findTaskType: (name: string) => RunnableTask | undefined
   readonly labelOf: (model: string) => string
   readonly priceOf: (model: string, usage: ModelUsage) => number | null
   readonly defaultModel: string
-  /** Hides the secrets of this environment in a text that a caller will read. */
+  /** Hides the secrets of this environment in a text that callers can read. */
   readonly mask?: (text: string) => string
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
-  /** Lets the next epoch of a failed task in, whose dead letter came back. */
+  /** Checks the limits for the next epoch of a failed task, which a redrive starts. */
   readonly admission?: Admission
-  /** The bound of an answer that nobody bounds, in a stage whose tenants have a budget. */
+  /** Sets the output limit of calls without one, on a stage where tenants have a budget. */
   readonly budget?: Budget | undefined
   readonly turns: KeyTurns
   readonly sharedCalls: SharedCalls
   readonly runningLimit?: RunningLimit
-  /** Tells whoever wants to hear of it that a task's first attempt began. */
+  /** Sends the webhooks of the event `started`, for a task's first attempt. */
   readonly tellStarted?: (task: Task) => Promise<void>
-  /** The same of its progress. Never rejects. */
+  /** Sends the webhooks of the event `progress`. Never rejects. */
   readonly tellProgress?: (task: Task) => Promise<void>
-  /** Lives as long as the execution environment. */
+  /** Shared by all invocations of the execution environment. */
   readonly runNotes: RunNotes
-  /** Time of the last watermark write, by lane and tenant; lives as long as the execution environment. */
+  /** Time of the last watermark write, by lane and tenant; shared by all invocations of the execution environment. */
   readonly lastWatermarkAt: Map<string, number>
   readonly clock: Clock
   readonly ids: Ids
@@ -120,27 +120,27 @@ export interface RunDependencies extends RefillDependencies, Pick<NoteDependenci
 }
 
 export interface BatchContext {
-  /** When the function itself will be stopped. */
+  /** When Lambda will stop the function. */
   readonly deadline: number
-  /** Resolves when the messages' visibility was shrunk; a later `hold` must not be overtaken by it. */
+  /** Resolves when the messages' visibility timeout was shortened; later changes must come after it. */
   readonly shrunk: Promise<void>
   readonly running: RunningAttempts
   readonly isolation: Isolation
   readonly recordClaim: (task: Task) => void
 }
 
-/** `done`: the message may be deleted. `again`: it must come back. */
+/** `done`: the message may be deleted. `again`: it must be received again. */
 export type Delivered = 'done' | 'again'
 
 /**
- * Runs one delivery to the end of its attempt.
+ * Processes one delivery until its attempt ends.
  *
- * Between any two side effects the process may die. After the claim: the lease ends, message and sweeper bring the task
- * back. After the provider answered and before `complete` landed: the attempt is paid for and made again, unless the
- * provider runs the call in the background, to which the next attempt attaches (`open-calls.ts`). After `complete`: the
- * message returns, meets a final row and is deleted.
+ * The process may stop between any two writes. After the claim: the lease ends, and message and sweeper bring the task
+ * back. After the provider's answer and before `complete` is written: the attempt is paid for and made again, unless the
+ * provider runs the call in the background, which the next attempt resumes (`open-calls.ts`). After `complete`: the
+ * message returns, its row is final, and the message is deleted.
  *
- * @throws UnavailableError when table or queue did not answer; the message then comes back by its visibility.
+ * @throws UnavailableError when table or queue did not answer; the message then becomes visible again.
  */
 export async function runTask(
   dependencies: RunDependencies,
@@ -164,7 +164,7 @@ async function runAttempt(
 ): Promise<Delivered> {
   const { message, receipt } = delivery
   const { clock, log } = dependencies
-  // A dead letter that came back by a redrive starts the next epoch; the condition makes it once per epoch.
+  // A dead letter that was redriven starts the next epoch; the write's condition ensures that it starts only once.
   if (message.dead) await restartDeadLetter(dependencies, message)
   const claimed = await claimTask(dependencies, message, token)
   if (!claimed.changed || !claimed.task)
@@ -180,7 +180,7 @@ async function runAttempt(
   if (!(await takeTurn(dependencies, task, token))) return 'done'
   const place = await dependencies.runningLimit?.enter(task, token)
   if (place === 'waits') return 'done'
-  // Beside the attempt, which waits for nobody; who dies here has told nobody, and the next attempt tells it no more.
+  // Runs alongside the attempt. If the process stops here, the event is not sent, and the next attempt does not send it.
   const told = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
   const text = new StreamedText(dependencies, task)
   const watch = (until: number) => text.watch(until)
@@ -201,7 +201,7 @@ async function runAttempt(
   }
 }
 
-/** The tenant's limits may refuse it: then the task stays failed, and may be retried by its id. */
+/** When the tenant's limits refuse it, the task stays failed and can be retried by its id. */
 async function restartDeadLetter(dependencies: RunDependencies, message: TaskMessage): Promise<void> {
   try {
     await restartTask(dependencies, message, { epoch: message.epoch, statuses: ['FAILED'] })
@@ -212,7 +212,7 @@ async function restartDeadLetter(dependencies: RunDependencies, message: TaskMes
   }
 }
 
-/** A row whose lease ran out is claimed as it was seen, so that the attempt that died is in the history. */
+/** Claims a row with an expired lease conditional on the row read, so that the crashed attempt is added to the history. */
 async function claimTask(
   { store, clock }: RunDependencies,
   message: TaskMessage,
@@ -226,7 +226,7 @@ async function claimTask(
   return store.change(message, claim(epoch, token, clock.now(), seen))
 }
 
-/** Runs the author's code under the attempt's deadline; the attempt ends with the signal even if the code goes on. */
+/** Runs the author's code with the attempt's deadline. The attempt ends at the signal, even if the code runs on. */
 async function perform(
   dependencies: RunDependencies,
   { task, token, supervised, meter, text, batch }: Attempt,
@@ -238,12 +238,12 @@ async function perform(
     log('task.isolated', taskFields(task))
     await batch.isolation.alone(token, supervised.signal)
     supervised.signal.throwIfAborted()
-    // Others may have taken all of the invocation's time; alone in the next one it has it for itself.
+    // Earlier tasks may have used the invocation's time; in the next invocation this task has all of it.
     if (deadline - clock.now() - ATTEMPT.reserveMs < Math.min(task.timeoutMs, dependencies.longestAttemptMs))
       throw new UnavailableError('The invocation has too little time left to run the task alone.')
   }
   const type = findTaskType(task.type)
-  // Not the caller's fault: an old worker meets a new type in the middle of a deploy.
+  // Not the caller's fault: during a deploy, an old worker can receive a task of a new type.
   if (!type)
     throw new TaskError(`This worker does not know the task type "${task.type}".`, {
       code: 'unknown_task_type',
@@ -268,7 +268,7 @@ async function perform(
   return 'key' in kept && mayNameFiles(json) ? { ...kept, hasFiles: true } : kept
 }
 
-/** @throws TaskError `invalid_output`, never retried: the same code would give the same again. */
+/** @throws TaskError `invalid_output`, never retried: the same code would return the same value again. */
 function writeOutput(type: RunnableTask, output: unknown): string {
   const invalid = (message: string, cause?: unknown) =>
     new TaskError(`The task type "${type.name}" returned ${message}`, { code: 'invalid_output', cause })
@@ -279,10 +279,10 @@ function writeOutput(type: RunnableTask, output: unknown): string {
     throw invalid(`something that its output schema refuses: ${issuesOf(cause)}.`, cause)
   }
   try {
-    // A type that returns nothing, by its own schema.
+    // The output schema allows a type to return nothing.
     if (parsed === undefined) return 'null'
     const wrong = findUnwritable(parsed)
-    // A `toJSON` of its own may give nothing at all.
+    // A custom `toJSON` may return undefined.
     if (!wrong) return JSON.stringify(parsed) ?? 'null'
     throw invalid(`what JSON cannot hold: ${wrong.path || 'the result'} ${wrong.reason}.`)
   } catch (cause) {
@@ -290,7 +290,7 @@ function writeOutput(type: RunnableTask, output: unknown): string {
   }
 }
 
-/** A schema's complaints with the path of each field. */
+/** The messages of a schema's issues, each with its field's path. */
 function issuesOf(cause: unknown): string {
   const { issues } = cause as { issues?: readonly { path: readonly PropertyKey[]; message: string }[] }
   if (!Array.isArray(issues)) return cause instanceof Error ? cause.message : String(cause)
@@ -307,7 +307,7 @@ async function finish(
 ): Promise<Delivered> {
   const { store, clock, log, retentionDays } = dependencies
   supervised.stopHeartbeat()
-  // Before the end, so that who sees the end has seen the text.
+  // Before the end is written, so that a client that sees the end has received the whole text.
   await text.end()
   const now = clock.now()
   const entry = recorded(task, recordOf(task, now, 'completed', meter.provider()))

@@ -17,30 +17,30 @@ export interface ShareDependencies {
   readonly log: Log
 }
 
-/** An answer that this call paid for, or one of another task. */
+/** An answer, either paid for by this call or taken from another task. */
 export interface Shared {
   readonly answer: ModelAnswer
-  /** The task that paid. */
+  /** Id of the task that paid. */
   readonly sharedWith?: string
 }
 
-/** Between two looks at a call that another task makes. */
+/** Time between two reads of a call that another task makes. */
 const LOOK_MS = 1_000
-/** Every so many looks it is asked whether that task still runs. */
+/** Every so many reads, check whether that task still runs. */
 const LOOKS_A_CHECK = 10
-/** How long an answer is kept for those who waited for it. */
+/** How long an answer is kept for the waiting tasks. */
 const KEPT_MS = 600_000
-/** Clocks of two environments may differ so much. */
+/** Possible difference between the clocks of two environments. */
 const SKEW_MS = 5_000
 
 /**
- * Makes a call, or takes the answer of the same call of another task of the tenant that is under way.
+ * Makes a call, or uses the answer of an equal call that another task of the tenant is making.
  *
- * One conditional write takes the lead. Who leads keeps its answer, then gives the lead back; the others look once a
- * second, in the slot that they would hold for a call of their own. Dying, being cancelled and failing all end a lead
- * without an answer: the first of the others to see it leads next and pays. A store that does not answer means no sharing.
+ * One conditional write chooses the leader. The leader stores its answer, then releases the lead; the other tasks read once a
+ * second, in the slot that their own call would need. A crash, a cancellation and a failure all end a lead without an answer: the
+ * first waiting task that notices becomes the leader and pays. When the store does not answer, nothing is shared.
  *
- * @param reuseMs how old an answer of before may be; left out: none is taken and none is left to later ones.
+ * @param reuseMs maximum age of an earlier answer; left out: no earlier answer is used, and none is kept for later calls.
  */
 export async function shareCall(
   dependencies: ShareDependencies,
@@ -87,7 +87,7 @@ export async function shareCall(
   }
 }
 
-/** The answer first, then the lead is given back: whoever sees it given back finds the answer. */
+/** Stores the answer before it releases the lead, so that the waiting tasks find it. */
 async function lead(
   { sharedCalls, payloads, clock, log }: ShareDependencies,
   {
@@ -116,19 +116,19 @@ async function lead(
       () => {
         if (reuseMs !== undefined) keptUntil = until
       },
-      // Paid for and at hand: the others pay for their own.
+      // This task has its answer; the waiting tasks pay for their own.
       (error) => log('call.unshared', { ...taskFields(task), ...causeFields(error) }),
     )
     return answer
   } finally {
     await sharedCalls
       .leave(key, me, clock.now(), keptUntil)
-      // Its row says that the attempt is over.
+      // The waiting tasks see from the task's row that the attempt is over.
       .catch((error) => log('call.unshared', { ...taskFields(task), ...causeFields(error) }))
   }
 }
 
-/** Waits until a lead is given back or taken over, or its attempt is over. */
+/** Waits until a lead is released or taken over, or its attempt is over. */
 async function untilLeft(
   { sharedCalls, store, clock }: ShareDependencies,
   tenant: string,
@@ -149,7 +149,7 @@ async function untilLeft(
   }
 }
 
-/** An answer that is gone, too old, or cannot be read is none. */
+/** @returns undefined for an answer that is deleted, too old or unreadable. */
 async function answerOf(
   { sharedCalls, payloads, clock }: ShareDependencies,
   tenant: string,

@@ -5,13 +5,13 @@ import type { Log } from '../../ports/log.ts'
 import type { WorkerSlots } from '../../ports/worker-slots.ts'
 
 /**
- * How often a worker says how many of its slots it uses. One write of $0.625 per million in that time is half a percent of
- * what its memory costs meanwhile.
+ * How often a worker reports how many of its slots are used. One write ($0.625 per million) per interval costs half a percent
+ * of the worker's memory.
  */
 const REPORT_EVERY_MS = 20_000
-/** One that ends sooner says nothing: most invocations of short tasks. */
+/** Shorter invocations, which are most of those with short tasks, report nothing. */
 const FIRST_REPORT_MS = 5_000
-/** How long a report holds: until the next, and some. */
+/** A report is valid until the next one, with some tolerance. */
 const HOLDS_MS = REPORT_EVERY_MS + 5_000
 
 interface SlotMeterDependencies {
@@ -22,7 +22,7 @@ interface SlotMeterDependencies {
   readonly workerSlots: WorkerSlots
 }
 
-/** Measures how much of an invocation's slots is used of what is paid for. */
+/** Measures which share of the paid slots of an invocation is used. */
 export class SlotMeter {
   readonly #dependencies: SlotMeterDependencies
   readonly #beganAt: number
@@ -51,7 +51,7 @@ export class SlotMeter {
     return { usedMs: this.#usedMs, paidMs }
   }
 
-  /** Tells of it while the invocation goes on. Never throws: nothing depends on it. */
+  /** Reports during the invocation. Never throws, because no other code depends on it. */
   async watch(worker: string, signal: AbortSignal): Promise<void> {
     const { lane, slots, clock, log, workerSlots } = this.#dependencies
     const tell = async (used: number, paid: number, until: number) =>

@@ -11,18 +11,18 @@ interface Dependencies {
   readonly log: Log
 }
 
-/** At most two writes a second of one task. */
+/** At most two writes per second and task. */
 const WRITE_MS = 500
-/** A write unit is 1 kB; an item may have 400, and a character up to four bytes. */
+/** A write unit is 1 kB. An item may have 400 kB, and a character up to four bytes. */
 const PIECE_CHARACTERS = 64_000
-/** Who comes back within a day finds what was missed; then the result is all there is. */
+/** A client that reconnects within a day receives the missed text; after that, only the result is left. */
 const KEPT_SECONDS = 86_400
 
 /**
- * The text an attempt gives while it runs. Kept in memory as a whole; written only while somebody watches, so that
- * nobody pays for what nobody sees, and then with all that came before.
+ * The text that an attempt produces while it runs. All of it is kept in memory; it is written to the table only while a client
+ * watches, beginning with the text so far, so that unwatched tasks cost no writes.
  *
- * A write that fails costs watchers a moment and the attempt nothing: the next one begins where the last good one ended.
+ * A failed write delays the text and does not affect the attempt: the next write starts after the last successful one.
  */
 export class StreamedText {
   readonly #dependencies: Dependencies
@@ -40,7 +40,7 @@ export class StreamedText {
     this.#task = task
   }
 
-  /** For authors; see the kit's `TaskContext.stream`. */
+  /** The functions for authors; see `TaskContext.stream` in the kit. */
   readonly author = {
     write: (text: string): void => {
       this.#text += String(text)
@@ -54,13 +54,13 @@ export class StreamedText {
     },
   }
 
-  /** Somebody watches until then. */
+  /** A client watches until this time. */
   watch(until: number): void {
     this.#watchedUntil = Math.max(this.#watchedUntil, until)
     this.#begin()
   }
 
-  /** Writes what is left for those who watch. No text comes after it. */
+  /** Writes the remaining text for watching clients. No text can follow. */
   async end(): Promise<void> {
     this.#stopped.abort()
     await this.#writing
@@ -85,7 +85,7 @@ export class StreamedText {
     }
   }
 
-  /** @returns whether it landed. */
+  /** @returns whether the write succeeded. */
   async #write(isLast: boolean): Promise<boolean> {
     const { text: stream, clock, log } = this.#dependencies
     const take = this.#take
@@ -106,7 +106,7 @@ export class StreamedText {
   }
 }
 
-/** Half of a character waits for its other half. */
+/** Keeps half a surrogate pair back until its other half arrives. */
 function wholeCharacters(text: string, isLast: boolean): string {
   const last = text.charCodeAt(text.length - 1)
   return !isLast && last >= 0xd800 && last < 0xdc00 ? text.slice(0, -1) : text

@@ -17,11 +17,11 @@ interface Dependencies {
   readonly clock: Clock
   readonly log: Log
   readonly mask?: (text: string) => string
-  /** Tells whoever wants to hear of it how far a task is, after it was written. */
+  /** Sends the webhooks of the event `progress`, after the progress was written. */
   readonly tellProgress?: (task: Task) => Promise<void>
 }
 
-/** The attempts one invocation runs side by side, so that one batched read can look after all of them. */
+/** The attempts that one invocation runs concurrently, so that one batched read can check all of them. */
 export type RunningAttempts = Map<string, RunningAttempt>
 
 export interface RunningAttempt {
@@ -29,7 +29,7 @@ export interface RunningAttempt {
   readonly token: string
   readonly since: number
   readonly abort: (reason: Error) => void
-  /** Somebody watches the task until then. */
+  /** Called when a client watches the task until this time. */
   readonly watch: (until: number) => void
 }
 
@@ -37,25 +37,25 @@ export interface SupervisedAttempt {
   readonly signal: AbortSignal
   /** Rejects with the signal's reason. */
   readonly aborted: Promise<never>
-  /** Tells progress; written when it is worth a write. */
+  /** Reports progress; not every report is written. */
   readonly progress: (percent: number, message?: string) => void
-  /** Aborts with the reason after the time. */
+  /** Aborts with this reason after this time. */
   readonly limit: (ms: number, reason: Error) => void
-  /** Stops heartbeat and progress, so that nothing is written beside the attempt's last write. */
+  /** Stops heartbeat and progress writes, so that none competes with the attempt's last write. */
   readonly stopHeartbeat: () => void
   readonly release: () => void
 }
 
-/** Progress is written after a second, and then when it moved by 5 points or 2 s have passed. */
+/** Progress is written after a second, later when it moved by 5 points or 2 s have passed. */
 const PROGRESS_MS = 1_000
 const PROGRESS_LAZY_MS = 2_000
 const PROGRESS_STEP = 5
-/** How soon a jump ends a lazy wait. */
+/** Interval at which a pending write checks whether progress has moved by 5 points. */
 const PROGRESS_STEP_MS = 250
 
 /**
- * Keeps an attempt's lease and message while it runs, carries its progress, and aborts it when the row says that it
- * owns nothing any more.
+ * Renews an attempt's lease and its message's visibility while it runs, writes its progress, and aborts it when another writer
+ * owns the row.
  */
 export function superviseAttempt(
   { lane, store, deliveries, clock, log, mask = (text) => text, tellProgress }: Dependencies,
@@ -94,7 +94,7 @@ export function superviseAttempt(
     log('heartbeat.failed', { ...taskFields(task), what, ...causeFields(error) })
   const throttle = new ProgressThrottle(clock.now())
   let telling: Promise<void> | undefined
-  // Beside the attempt, which waits for nobody: what comes while one is being told is passed over.
+  // Runs alongside the attempt. Progress reported while a webhook is being sent is skipped.
   const tell = (written: Changed) => {
     if (!tellProgress || telling || !written.changed || !written.task?.progress) return
     telling = tellProgress(written.task).finally(() => {
@@ -106,7 +106,7 @@ export function superviseAttempt(
     for (;;) {
       await clock.sleep(TIMING.heartbeatMs, stopped.signal)
       if (stopped.signal.aborted) return
-      // Go on after a failed renewal: the 60 s lease leaves two more heartbeats.
+      // A failed renewal is ignored: the 60 s lease leaves two more heartbeats.
       await store
         .change(task, renew(token, clock.now(), throttle.take(clock.now())))
         .then(follow, failed('lease'))
@@ -152,7 +152,7 @@ export function superviseAttempt(
   }
 }
 
-/** An author may report anything; what no row can hold would take the lease's renewal along. */
+/** Authors may report any value. One that the table refuses would also fail the lease's renewal, so it is corrected here. */
 const toProgress = (percent: unknown, message: unknown): Progress => {
   const number = Number(percent)
   return {
@@ -178,7 +178,7 @@ class ProgressThrottle {
     this.#pending = progress
   }
 
-  /** How long the pending progress should wait for its write. */
+  /** How long to wait before writing the pending progress. */
   waitMs(now: number): number {
     const moved = Math.abs((this.#pending?.percent ?? 0) - this.#written.percent)
     return Math.max(0, this.#writtenAt + (moved >= PROGRESS_STEP ? PROGRESS_MS : PROGRESS_LAZY_MS) - now)
@@ -195,8 +195,8 @@ class ProgressThrottle {
 }
 
 /**
- * Looks after all running attempts with one read every 2 s, as long as one of them runs that long. A cancelled task's
- * provider call is aborted within about 2 s of the cancel.
+ * Checks all running attempts with one read every 2 s. The provider call of a cancelled task is aborted within about 2 s of
+ * the cancel.
  */
 export async function watchLeases(
   { store, clock, log }: Pick<Dependencies, 'store' | 'clock' | 'log'>,

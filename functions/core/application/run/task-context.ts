@@ -15,7 +15,7 @@ import { openTaskMail } from './task-mail.ts'
 
 interface Parts {
   readonly task: Task
-  /** As the type's schema gave it. */
+  /** The input after validation by the type's schema. */
   readonly input: unknown
   readonly attempt: SupervisedAttempt
   readonly meter: ModelMeter
@@ -23,7 +23,7 @@ interface Parts {
   readonly steps: TaskSteps
 }
 
-/** What the author's code gets; its type is the kit's `TaskContext`. */
+/** The argument of the author's code; its type is `TaskContext` in the kit. */
 export function makeTaskContext(
   {
     clock,

@@ -28,7 +28,7 @@ interface FileRef {
 const LINK_SECONDS = 3_600
 const MAX_BYTES = 100_000_000
 
-/** The files of one attempt, as `core/kit/define-task.ts` shows them to authors. Everything is in the task's tenant. */
+/** The files of one attempt, as `core/kit/define-task.ts` offers them to authors. Only objects of the task's tenant. */
 export function openTaskFiles(
   { files, uploads, stepScope, clock }: FileDependencies,
   task: Task,
@@ -67,7 +67,7 @@ export function openTaskFiles(
         throw new TaskError(`A file has at most ${MAX_BYTES} bytes, not ${file.bytes.byteLength}.`, {
           code: 'file_too_large',
         })
-      // Named by what is in it: an attempt that is made again writes the same object.
+      // Named by a hash of its content, so that a repeated attempt writes the same object.
       const content = stepScope.fingerprint(file.bytes)
       const name = `file-${stepScope.fingerprint(`${file.name} ${content}`).slice(0, 32)}`
       signal.throwIfAborted()

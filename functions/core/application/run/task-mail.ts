@@ -2,15 +2,15 @@ import { TaskError } from '../../domain/errors.ts'
 import type { Delivery, Mail, Mailer } from '../../ports/mailer.ts'
 import type { TaskSteps } from './run-steps.ts'
 
-/** A mail that the service refuses for the moment is tried again by the task's own attempts, each with marks of its own. */
+/** Most tries per name. When the mail service refuses for now, the task's next attempt tries again, with its own records. */
 const MAX_TRIES = 20
 
 /**
- * Mail of one attempt: at most once for each name in the life of a task.
+ * Mail of one attempt: at most one mail per name for the whole task.
  *
- * The mark "begun" is kept before the send and "ended" after it. Dying between the two leaves the first alone: whoever
- * comes then cannot know whether the mail went out, says so and sends nothing. Only a refusal, which is kept, too, opens
- * the next try.
+ * A record "begun" is stored before the send and "ended" after it. If the process stops in between, only the first exists:
+ * a later attempt cannot know whether the mail was sent, so it reports that and sends nothing. Only a refusal, which is
+ * stored as well, allows another try.
  */
 export function openTaskMail(
   mailer: Mailer,

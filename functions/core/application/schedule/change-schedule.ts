@@ -18,15 +18,15 @@ import { takeBack } from './take-back.ts'
 export interface ScheduleDependencies extends SubmitDependencies, CancelDependencies {
   readonly schedules: ScheduleStore
   readonly times: ScheduleTimes
-  /** How many its tenant may have. */
+  /** The tenant's limit of schedules. */
   readonly scheduleLimit?: OwnedLimit
 }
 
-/** Schedules of one tenant. */
+/** Most schedules of one tenant. */
 const MAX_SCHEDULES = 1_000
 const TRIES = 10
 
-/** What a caller may decide about a schedule; the rest is the product's. */
+/** The fields of a schedule that a caller sets. */
 export type ScheduleDraft = Pick<
   Schedule,
   'name' | 'timing' | 'startAt' | 'endAt' | 'overlap' | 'missed' | 'jitterMs' | 'task' | 'submission'
@@ -39,8 +39,8 @@ export interface CreatedSchedule {
 
 /**
  * @param bodyHash of the request in canonical form.
- * @throws RequestError `invalid_request` for a schedule that never fires, or one too many; `idempotency_key_reused` when one with
- * this id came from another request.
+ * @throws RequestError `invalid_request` for a schedule that never fires, or too many schedules; `idempotency_key_reused` when
+ * a schedule with this id was created by another request.
  */
 export async function createSchedule(
   { schedules, times, clock, log, scheduleLimit }: ScheduleDependencies,
@@ -60,10 +60,10 @@ export async function createSchedule(
   const { schedules: known, cursor } = await schedules.list(key.tenant, MAX_SCHEDULES - 1)
   if (cursor !== undefined) throw tooMany()
   const placed = { id: key.id, since: now }
-  // One that is there already is no further one: the same key is answered at the limit too.
+  // A replay of an existing schedule succeeds at the limit too.
   const existing = known.find(({ id }) => id === key.id)
   if (existing) return replayed(existing)
-  // Not before: a time that lay ahead when it was made may have passed by the time it is asked for again.
+  // After the replay check, because a planned time that was valid at creation may have passed since.
   const nextAt = firstTime(times, draft, now)
   await scheduleLimit?.take(
     key.tenant,
@@ -97,7 +97,7 @@ const tooMany = (): RequestError =>
     { path: '', message: `would be schedule ${MAX_SCHEDULES + 1} of at most ${MAX_SCHEDULES}.` },
   ])
 
-/** @throws RequestError for a timing without a time to come. */
+/** @throws RequestError for a timing without a future planned time. */
 function firstTime(
   times: ScheduleTimes,
   draft: Pick<Schedule, 'timing' | 'startAt' | 'endAt'>,
@@ -128,7 +128,7 @@ export async function getSchedule(
   return schedule
 }
 
-/** Changes a schedule; a firing that was submitted ahead of time and has not begun is taken back. */
+/** Changes a schedule. Firings that were submitted early and have not begun are cancelled. */
 export async function updateSchedule(
   dependencies: ScheduleDependencies,
   key: TaskKey,
@@ -136,7 +136,7 @@ export async function updateSchedule(
 ): Promise<Schedule> {
   return change(dependencies, key, async (seen, now) => {
     const draft = await draftOf(seen)
-    // Whoever gives new times wants some of them to come; what ended may be given another name all the same.
+    // A new timing must have a future planned time; a schedule that has ended can still get other changes.
     const nextAt = isSameIn(['timing', 'startAt', 'endAt'], seen, draft)
       ? nextPlanned(dependencies.times, draft, now)
       : firstTime(dependencies.times, draft, now)
@@ -151,19 +151,19 @@ export async function updateSchedule(
   })
 }
 
-/** Stops a schedule from firing until it is resumed. Pausing a paused one is fine. */
+/** Stops a schedule from firing until it is resumed. Pausing a paused schedule succeeds. */
 export const pauseSchedule = (dependencies: ScheduleDependencies, key: TaskKey): Promise<Schedule> =>
   change(dependencies, key, async (seen) => {
     const { nextAt: _next, ...rest } = seen
     return { ...rest, isPaused: true }
   })
 
-/** Goes on from the next time to come: what passed in between is not made up for. */
+/** Continues with the next planned time; times that passed during the pause are skipped. */
 export const resumeSchedule = (dependencies: ScheduleDependencies, key: TaskKey): Promise<Schedule> =>
   change(dependencies, key, async (seen, now) => {
     if (!seen.isPaused) return seen
     const nextAt = nextPlanned(dependencies.times, seen, now)
-    // What the pause took back can be fired again.
+    // Firings that the pause cancelled can be fired again.
     const edition = (seen.edition ?? 0) + 1
     return { ...seen, isPaused: false, edition, ...(nextAt === undefined ? {} : { nextAt }) }
   })
@@ -174,7 +174,7 @@ export async function deleteSchedule(dependencies: ScheduleDependencies, key: Ta
     refuseStageOwned(seen)
     if (!(await dependencies.schedules.remove(seen))) continue
     await takeBack(dependencies, seen)
-    // One that stays taken is found by whoever finds no other.
+    // On a failure the place stays taken; it is freed when a later call finds no free place.
     await dependencies.scheduleLimit
       ?.leave(key.tenant, { id: key.id, since: seen.createdAt })
       .catch(() => undefined)
@@ -185,9 +185,9 @@ export async function deleteSchedule(dependencies: ScheduleDependencies, key: Ta
 }
 
 /**
- * Runs the task of a schedule now, beside its planned times.
+ * Runs the task of a schedule now, in addition to its planned times.
  *
- * @param idempotencyKey of the caller: the same one gives the same task.
+ * @param idempotencyKey of the caller: the same key gives the same task.
  */
 export async function runSchedule(
   dependencies: ScheduleDependencies,
@@ -202,7 +202,7 @@ export async function runSchedule(
     tenant,
     input: withScheduledTime(prepared.input, clock.now()),
     bodyHash: ids.token(),
-    // A name space of its own, and the same for whatever the schedule has become since.
+    // A separate name space, which does not depend on later changes of the schedule.
     ...(idempotencyKey === undefined
       ? {}
       : {

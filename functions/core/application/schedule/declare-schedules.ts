@@ -10,14 +10,14 @@ import type { Log } from '../../ports/log.ts'
 import type { ScheduleStore } from '../../ports/schedule-store.ts'
 import type { ScheduledSubmission } from './fire-schedule.ts'
 
-/** A schedule of the stage's file, found valid when the stage was synthesized. */
+/** A schedule in the stage's file, validated at synth. */
 export interface DeclaredSchedule {
   readonly name: string
   readonly timing: Timing
   readonly overlap: Schedule['overlap']
   readonly missed: Schedule['missed']
   readonly jitterMs: number
-  /** The body of POST /tasks, as the stage's file has it. */
+  /** The body of POST /tasks, as in the stage's file. */
   readonly task: Readonly<Record<string, unknown>>
   readonly submission: ScheduledSubmission
 }
@@ -30,16 +30,16 @@ interface Dependencies {
 }
 
 const PAGE = 100
-/** No id that the API gives has it, so that a schedule of the stage never meets one of a caller. */
+/** No id created by the API begins with this, so that a stage's schedule never has the id of a caller's. */
 const PREFIX = 'stage-'
 
 export const declaredId = (name: string): string => `${PREFIX}${name}`
 export const isDeclaredId = (id: string): boolean => id.startsWith(PREFIX)
 
 /**
- * Makes the rows of a stage's schedules what its file says: new ones are created, changed ones replaced, those that the file no
- * longer has removed. An unchanged one is left as it is, with its next time: a deploy moves no firing and makes none twice.
- * Two at once do the same, and each write states the version it saw.
+ * Makes the rows of a stage's schedules equal to its file: creates new ones, replaces changed ones, deletes removed ones. An
+ * unchanged one keeps its next time, so that a deploy neither delays a firing nor fires twice. Two runs at once do the same,
+ * and each write is conditional on the version that was read.
  */
 export async function declareSchedules(
   { schedules, times, clock, log }: Dependencies,

@@ -18,17 +18,17 @@ export interface FireDependencies extends SubmitDependencies, TakeBackDependenci
   readonly times: ScheduleTimes
 }
 
-/** What a schedule keeps of the submission that it makes: all that was decided when it was created. */
+/** The submission stored in a schedule: everything that was decided when it was created. */
 export type ScheduledSubmission = Omit<
   Submission,
   'tenant' | 'idempotencyKey' | 'bodyHash' | 'runAt' | 'firing'
 >
 
 /**
- * Submits what a due schedule plans up to the look-ahead, then moves the row on.
+ * Submits the planned times of a due schedule up to the look-ahead, then moves the row to its next due time.
  *
- * Dying between the two repeats the submits, whose ids are derived from schedule and planned time: one task each. Two
- * sweepers at once do the same, and one of their writes lands.
+ * If the process stops in between, the submits are repeated; their ids are derived from schedule and planned time, so each
+ * makes one task. Two sweepers at once do the same, and one of their writes succeeds.
  */
 export async function fireSchedule(dependencies: FireDependencies, key: TaskKey): Promise<void> {
   const { schedules, times, clock, log } = dependencies
@@ -43,7 +43,7 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
     try {
       last = await fireOne(dependencies, last, plannedAt)
     } catch (error) {
-      // The tenant's limits refuse this one; the next planned time is asked for anew.
+      // The tenant's limits refuse this firing; the next planned time is tried again.
       if (!(error instanceof RequestError)) throw error
       refused += 1
       const { code, message } = error
@@ -67,13 +67,13 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
   if (moved && missed > 0) log('schedule.missed', { tenant: key.tenant, schedule_id: key.id, missed })
 }
 
-/** Somebody paused, changed or deleted it while it was fired, and did not see yet what was submitted. */
+/** The schedule was paused, changed or deleted during the firing, by a call that did not yet see the submitted tasks. */
 async function takeBackOutdated(dependencies: FireDependencies, seen: Schedule): Promise<void> {
   const now = await dependencies.schedules.get(seen)
   if (!now || now.isPaused || now.edition !== seen.edition) await takeBack(dependencies, seen)
 }
 
-/** @returns the schedule with this firing as its last. */
+/** @returns the schedule with this firing as its latest. */
 async function fireOne(
   dependencies: FireDependencies,
   schedule: Schedule,
@@ -88,7 +88,7 @@ async function fireOne(
     tenant,
     input: withScheduledTime(submission.input, plannedAt),
     runAt,
-    // It is submitted ahead of its time, and its deadline is counted from that.
+    // The task is submitted early, and its start deadline counts from the planned time.
     ...(expiresInMs === undefined
       ? {}
       : { expiresInMs: expiresInMs + Math.max(0, runAt - dependencies.clock.now()) }),

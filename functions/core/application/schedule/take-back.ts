@@ -10,12 +10,12 @@ export interface TakeBackDependencies extends CancelDependencies {
   readonly ids: Ids
 }
 
-/** One that fires each second with a jitter of an hour has 3,675 planned times whose tasks may not have begun. */
+/** Most planned times to check: a schedule that fires each second with a jitter of an hour has 3,675 that may not have begun. */
 const MOST = 4_000
 
 /**
- * Cancels firings that were submitted up to the look-ahead before their time and have not begun. Who pauses a schedule at
- * 08:59:30 does not expect the run of 09:00.
+ * Cancels firings that were submitted early and have not begun. A user who pauses a schedule at 08:59:30 does not expect the
+ * run of 09:00.
  */
 export async function takeBack(
   dependencies: TakeBackDependencies,
@@ -23,7 +23,7 @@ export async function takeBack(
 ): Promise<void> {
   const { store, times, clock, ids } = dependencies
   const now = clock.now()
-  // Of a schedule that was changed a moment ago the firing of this very second may just have been submitted.
+  // From one second ago: the firing of this second may have been submitted just before the schedule was changed.
   const planned = upcoming(times, seen, now - seen.jitterMs - 1, MOST, now + TIMING.lookAheadMs).filter(
     (plannedAt) => startOf(seen, plannedAt) > now,
   )
@@ -34,7 +34,7 @@ export async function takeBack(
     }
     const task = await store.get(key)
     if (task && !isFinal(task.status) && task.attempt === 0)
-      // It may begin in this moment: then it runs, as one that was planned a moment earlier would.
+      // The task may begin at this moment; then it runs, as if it had been planned a moment earlier.
       await cancelTask(dependencies, key).catch(() => undefined)
   })
 }

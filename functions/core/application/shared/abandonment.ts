@@ -12,7 +12,7 @@ export interface AbandonmentDependencies {
   readonly retentionDays: number
 }
 
-/** Ends a task whose attempts all ended with their worker. Its checkpoints tell what those had used. */
+/** The end of a task all of whose attempts crashed their worker. Their usage is read from the checkpoints. */
 export async function abandonment(
   { steps, retentionDays }: AbandonmentDependencies,
   task: Task,
@@ -35,7 +35,7 @@ export async function abandonment(
   })
 }
 
-/** A row whose last error nothing followed tells that one: its attempts were put off, and its worker did not end. */
+/** The last error, if its attempts were delayed rather than crashed. */
 const causeOf = (task: Task): TaskFailure =>
   task.status === 'RETRYING' && task.error
     ? task.error

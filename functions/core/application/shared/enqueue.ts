@@ -15,10 +15,10 @@ export interface EnqueueDependencies {
 }
 
 /**
- * Sends the message of a row that was just written. Never throws: the row is due, so that dying here loses nothing, and a
+ * Sends the message of a row that was just written. Never throws: the row is due, so that a crash here loses nothing, and a
  * failed send makes it due at once.
  *
- * @param startAt when the message is to be seen, at most 15 minutes ahead.
+ * @param startAt when the message becomes visible, at most 15 minutes ahead.
  */
 export async function enqueue(
   { store, queue, clock, log }: EnqueueDependencies,

@@ -9,17 +9,17 @@ import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from './task-fields.ts'
 
 /**
- * The steps that this function may do. Each is idempotent and throws when it could not be done; the answer `later` says that it is not
- * time yet. One that is left out stays pending for the sweeper, which may do all.
+ * The follow-up steps that this function can do. Each is idempotent and throws when it failed; the answer `later` says that it
+ * must be done later. A step that is left out stays pending for the sweeper, which can do all of them.
  */
 export type FollowUpSteps = {
   readonly [Step in Exclude<FollowUp, 'tally'>]?: (task: Task) => Promise<unknown>
 } & { readonly tally?: TallyStep }
 
-/** @returns what the row must say was added. */
+/** @returns what was added, to be written to the row. */
 export interface TallyStep {
   (task: Task): Promise<Tallied>
-  /** The row says so now. */
+  /** Called after the row was written. */
   confirm(task: Task): void
 }
 
@@ -31,10 +31,10 @@ export interface FollowUpDependencies {
 }
 
 /**
- * Does what must follow the end of a task, and takes it off the row's list. The ending write came before, with a due
- * time: dying anywhere here is repaired by the sweeper, at the price of a step done twice.
+ * Does the follow-ups of a task's end, and removes them from the row's list. The row is final and due before, so a crash
+ * anywhere here is repaired by the sweeper, which may do a step twice.
  *
- * @returns what is still to be done. Never throws: what failed stays on the list.
+ * @returns the steps that are still pending. Never throws: failed steps stay in the list.
  */
 export async function followUp(
   { store, clock, log, followUps }: FollowUpDependencies,
@@ -60,7 +60,7 @@ export async function followUp(
   try {
     const written = await store.change(task, followUpsDone(task.epoch, clock.now(), left, seen))
     if (written.changed && tallied) followUps.tally?.confirm(task)
-    // The row is due with what came meanwhile: the sweeper does it.
+    // The row has changed meanwhile and is due: the sweeper does the rest.
     if (!written.changed && tallied) return [...left, 'tally']
   } catch (error) {
     log('follow_up.failed', { ...taskFields(task), ...causeFields(error) })

@@ -17,24 +17,25 @@ export interface RunningLimitDependencies extends EnqueueDependencies {
   readonly log: Log
 }
 
-/** What an attempt does about its tenant's limit of running tasks. */
+/** Applies a tenant's limit of running tasks to an attempt. */
 export interface RunningLimit {
-  /** @returns `waits`: the task waits in line and the attempt is none; else what gives its place back. */
+  /** @returns `waits`: the task waits and the attempt does not count; otherwise a function that frees the place. */
   enter(task: Task, token: string): Promise<'waits' | { readonly leave: () => Promise<void> }>
 }
 
-/** Places of a tenant are looked through for holders that are gone so often at most, per environment. */
+/** A tenant's places are searched for crashed holders at most this often per environment. */
 const LOOK_EVERY_MS = 5_000
 const MOST_LOOKED_AT = 50
-/** Others in line that are no longer there are passed over, so many at once. */
+/** Most waiting tasks that are skipped in one call because they no longer exist. */
 const MOST_PASSED = 20
 
 /**
- * Lets as many tasks of a tenant run at once as it may. A task that finds no place waits in line, spends no attempt, and is
- * woken by the end of another.
+ * Limits how many tasks of a tenant run at once. A task without a free place waits, uses up no attempt, and is started by the
+ * end of another task.
  *
- * Dying with a place: whoever finds none looks which holders still run. Dying between the row that waits and the line, or
- * after a waiting task was called: its row has a time of its own. Nothing is written where a tenant has no such limit.
+ * After a crash with a place, the next task without a free place checks which holders still run. After a crash between the
+ * waiting row and the list of waiting tasks, or after a waiting task was chosen, the waiting row has a due time of its own.
+ * Nothing is written when the tenant has no such limit.
  */
 export function openRunningLimit(dependencies: RunningLimitDependencies): RunningLimit {
   const { places, meter, limitsOf, store, clock, log } = dependencies
@@ -77,7 +78,7 @@ export function openRunningLimit(dependencies: RunningLimitDependencies): Runnin
           const { changed, task: row } = await store.change(task, standInLine(task, token, now, now + waitMs))
           if (!changed || !row) return 'waits'
           log('task.in_line', { ...taskFields(task), limit: 'running_tasks', retry_in_ms: waitMs })
-          // Whoever ended in between saw a row that ran, and a line without it.
+          // A task that ended between the two writes saw a running row and no waiting one, so check once more.
           await wakeWaiting(tenant, most, await places.wait(tenant, 'running', mine))
           return 'waits'
         }
@@ -89,7 +90,7 @@ export function openRunningLimit(dependencies: RunningLimitDependencies): Runnin
           await places
             .leave(tenant, 'running', [mine])
             .then((seen) => wakeWaiting(tenant, most, seen))
-            // Found by whoever finds no place.
+            // The next task without a free place finds it.
             .catch((error) => log('task.place_kept', { ...taskFields(task), ...causeFields(error) }))
         },
       }

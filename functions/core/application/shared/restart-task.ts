@@ -8,7 +8,7 @@ import type { Admission } from '../submit/submit-task.ts'
 import { type FollowUpDependencies, followUp } from './follow-up.ts'
 
 export interface RestartDependencies extends FollowUpDependencies {
-  /** Lets the next epoch in by its tenant's limits. */
+  /** Checks the tenant's limits for the next epoch. */
   readonly admission?: Admission
 }
 
@@ -18,15 +18,15 @@ export interface Restart {
   /** When the next epoch may begin. */
   readonly startAt?: number
   readonly parent?: Parent
-  /** Forgets the checkpoints. */
+  /** Discards the checkpoints. */
   readonly isFromStart?: boolean
 }
 
 /**
- * Begins the next epoch of a final task, once per epoch. What must still follow its end is done first: also the money
- * that was held for it, before as much is held again.
+ * Begins the next epoch of a final task, once per epoch. The follow-ups of its end are done first; among them is the release
+ * of its reserved money, before the same amount is reserved again.
  *
- * Dying after the place was taken leaves it to the next who retries, or to whoever finds no other.
+ * If the process stops after the place was taken, the next retry uses it, or a later search for free places frees it.
  *
  * @returns the row after the write, or the row that refused it.
  * @throws RequestError `limit_reached`, `budget_exhausted`: the task stays as it ended.
@@ -60,12 +60,12 @@ export async function restartTask(
     return { changed: false, task: seen }
   const held = await admission.admit(seen, 'retry')
   const begun = await write(held && { ...held, before: seen.usage?.costMicroUsd ?? 0 })
-  // Of two who retry at once one begins the epoch, with the place that both were given.
+  // Of two concurrent retries one begins the epoch; both were given the same place.
   if (!begun.changed && held && begun.task?.held?.at !== held.at) await admission.giveBack(key, held)
   return begun
 }
 
-/** A cancelled attempt may tell its usage in the very moment: then what follows is done once more, of the row as it is. */
+/** Tries: a cancelled attempt may write its usage meanwhile, and then the follow-ups are done once more. */
 const ROUNDS = 3
 
 const isOwing = (task: Task | undefined, epoch: number): boolean =>

@@ -1,13 +1,13 @@
 import type { Payload, Task } from '../../domain/task.ts'
 import type { Retention } from '../../domain/transitions.ts'
 
-/** A row with objects or checkpoints waits so much longer for the daily cleanup, which takes them with it. */
+/** Extra days for a row with objects or checkpoints, in which the daily cleanup deletes them first. */
 const CLEANUP_DAYS = 3
 const DAY_SECONDS = 86_400
 
 const isObject = (payload: Payload | undefined): boolean => payload !== undefined && 'key' in payload
 
-/** @param task what the row will point at; without it, it may be anything. */
+/** @param task the final row; without it, the row is assumed to have objects. */
 export function retentionFrom(
   now: number,
   days: number,

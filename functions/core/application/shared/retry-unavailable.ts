@@ -1,7 +1,7 @@
 import { UnavailableError } from '../../domain/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 
-/** Retries a write for about 8 s, well within the lease: what was paid for must not be lost to a short failure of the table. */
+/** Retries a write for about 8 s, well within the lease, so that a short outage of the table loses no result already paid for. */
 export async function retryUnavailable<Answer>(clock: Clock, write: () => Promise<Answer>): Promise<Answer> {
   for (let waitMs = 250; ; waitMs *= 2) {
     try {

@@ -1,11 +1,11 @@
 const CONCURRENCY = 16
 
 /**
- * Does `work` for each index from `from` to `count` - 1, sixteen at a time, in order of beginning.
+ * Calls `work` for each index from `from` to `count` - 1, sixteen concurrently, started in order.
  *
- * @param isEnough asked before each begins; once true, none begins any more.
- * @param concurrency fewer at a time, where each holds much memory.
- * @returns the first index that was not begun.
+ * @param isEnough checked before each start; once it is true, no further ones start.
+ * @param concurrency fewer than sixteen where each call needs much memory.
+ * @returns the first index that was not started.
  */
 export async function sideBySide(
   count: number,

@@ -11,21 +11,21 @@ export interface TurnDependencies extends EnqueueDependencies {
   readonly log: Log
 }
 
-/** A turn whose end nobody could tell is looked for again after so long; it doubles up to a quarter of an hour. */
+/** A waiting task checks after this time whether its turn has come; doubled each time, up to a quarter of an hour. */
 const LOOK_AGAIN_MS = 60_000
 const MOST_MS = 900_000
-/** Others in line that are no longer there are passed over, so many at once. */
+/** Most waiting tasks that are skipped in one call because they no longer exist. */
 const MOST_PASSED = 20
 
-/** When a task in line looks for itself, whether or not somebody wakes it. */
+/** Time until a waiting task checks for itself, in case the message that starts it is lost. */
 export const lookAgainMs = ({ turnWaits = 0 }: Pick<Task, 'turnWaits'>): number =>
   Math.min(MOST_MS, LOOK_AGAIN_MS * 2 ** Math.min(4, turnWaits))
 
 /**
- * Lets an attempt run if it is its key's turn, else puts its task in line: no attempt is spent, and whoever ends wakes the
- * next. Dying between the line and the row is repaired by the lease, dying after by the row's own time.
+ * Lets an attempt run if no other task of its key runs; otherwise its task waits: no attempt is used up, and the end of the
+ * running task starts the next one. A crash between the two writes is repaired by the lease, a later one by the row's due time.
  *
- * @returns whether the attempt may go on.
+ * @returns whether the attempt may run.
  */
 export async function takeTurn(dependencies: TurnDependencies, task: Task, token: string): Promise<boolean> {
   const { turns, store, clock, log } = dependencies
@@ -33,7 +33,7 @@ export async function takeTurn(dependencies: TurnDependencies, task: Task, token
   if (key === undefined) return true
   const holder = await turns.take(tenant, key, id, clock.now())
   if (holder === undefined) return true
-  // A holder whose end was never told, e.g. its row was deleted by hand.
+  // The holder ended without passing its turn, e.g. because its row was deleted by hand.
   const held = await store.get({ tenant, id: holder })
   if (!held || (isFinal(held.status) && !pendingOf(held).includes('turn')))
     if ((await turns.take(tenant, key, id, clock.now(), holder)) === undefined) return true
@@ -42,13 +42,13 @@ export async function takeTurn(dependencies: TurnDependencies, task: Task, token
   const { changed, task: row } = await store.change(task, standInLine(task, token, now, now + waitMs))
   if (!changed || !row) return false
   log('task.in_line', { ...taskFields(task), retry_in_ms: waitMs })
-  // Whoever ended in between saw a row that ran, and passed it over.
+  // A task that ended between the two writes did not see this row waiting, so check once more.
   const seen = await turns.look(tenant, key)
   if (seen.holder === undefined) await wakeNext(dependencies, tenant, seen.waiting)
   return false
 }
 
-/** Gives the turn of a task that ended to the next in line. Doing it again wakes one more, which waits in line again. */
+/** Passes the turn of an ended task to the next waiting one. A repeated call starts one more, which waits again. */
 export async function passTurn(dependencies: TurnDependencies, task: Task): Promise<void> {
   if (task.concurrencyKey === undefined) return
   const seen = await dependencies.turns.leave(task.tenant, task.concurrencyKey, task.id)
@@ -64,9 +64,9 @@ async function wakeNext(
 }
 
 /**
- * Wakes a task that waits in line. The row first, then its message: dying between the two is a message that the sweeper sends.
+ * Starts a waiting task. The row is written before the message is sent, so that after a crash the sweeper sends it.
  *
- * @returns false for one that is no longer there, or whose attempt has not yet said that it waits.
+ * @returns false for a task that no longer exists, or whose attempt has not yet written that it waits.
  */
 export async function wakeTask(dependencies: EnqueueDependencies, key: TaskKey): Promise<boolean> {
   const { store, clock } = dependencies

@@ -2,7 +2,7 @@ import { additionOf } from '../../domain/tally.ts'
 import type { TallyStore } from '../../ports/tally-store.ts'
 import type { TallyStep } from './follow-up.ts'
 
-/** Adds the end of a task, and what it used, to its tenant's hour and day. Idempotent. */
+/** Adds the end of a task and its usage to its tenant's hourly and daily statistics. Idempotent. */
 export const tallyEnd = (tallies: TallyStore): TallyStep =>
   Object.assign(
     async (task: Parameters<TallyStep>[0]) => {

@@ -1,7 +1,7 @@
 import type { Task } from '../../domain/task.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 
-/** What every log line about a task says of it. */
+/** Fields of every log line about a task. */
 export const taskFields = (task: Task) => ({
   tenant: task.tenant,
   task_id: task.id,

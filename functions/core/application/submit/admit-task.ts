@@ -23,19 +23,19 @@ export interface AdmitDependencies {
   readonly log: Log
 }
 
-/** A submit writes its row within seconds of taking its place. */
+/** After a place is taken, its row is written within seconds; an older place without a row is free. */
 const ORPHAN_MS = 60_000
-/** Places that are looked at when none is free: the oldest, and as many of the others by chance. */
+/** Places that are checked when none is free: the oldest, and as many others at random. */
 const LOOKS = 15
 
 /**
- * Lets a task begin, or refuses it: a submit, or the next epoch of a task that has ended.
+ * Checks a tenant's limits for a submit, or for the next epoch of a finished task, and takes a place.
  *
- * A caller that dies between its place and its row leaves a place without a task. Nobody looks for those until place or
- * money is short: then some are held against the rows, and what has ended or never was is given back.
+ * A process that stops between place and row leaves a place without a task. Such places are searched for only when places or
+ * money are short: then some are compared with their rows, and those of ended or missing tasks are freed.
  *
- * @returns the place it holds, which its end must give back; undefined where the limits know none.
- * @throws RequestError `limit_reached`, `budget_exhausted`; `wrong_state` where nobody knows what it may cost.
+ * @returns the place, which the task's end must free; undefined when the tenant has no such limits.
+ * @throws RequestError `limit_reached`, `budget_exhausted`; `wrong_state` when the task's highest cost is unknown.
  */
 export async function admitTask(
   { meter, store, limits: all, clock, log }: AdmitDependencies,
@@ -54,7 +54,7 @@ export async function admitTask(
       `Your limit is reached: an input may have ${payloadBytes} bytes, and this one has ${inputBytes}. Send what is large as a file by POST /uploads.`,
       [{ path: 'input', message: `limit payload_bytes: at most ${payloadBytes} bytes.` }],
     )
-  // A task that calls no model counts with no budget.
+  // A task without model calls costs nothing.
   const worstMicroUsd = worst ?? 0
   const limits: TenantLimits = {
     ...(origin === 'inner' ? {} : { openTasks, queuedTasks }),
@@ -78,13 +78,13 @@ export async function admitTask(
     const old = open
       .filter(({ held }) => held.at < clock.now() - ORPHAN_MS)
       .sort((left, right) => left.held.at - right.held.at)
-    // Behind thousands that run the oldest say nothing: chance comes to each in time.
+    // The oldest places may all belong to running tasks, so random others are checked too.
     const start = LOOKS + Math.floor(clock.random() * Math.max(0, old.length - 2 * LOOKS))
     const freed = await Promise.all(
       [...old.slice(0, LOOKS), ...old.slice(start, start + LOOKS)].map(async ({ id, held }) => {
         const task = await store.get({ tenant, id })
         const isItsOwn = task?.held?.at === held.at
-        // An end whose follow-ups are not done gives the place back by itself.
+        // An end with pending follow-ups frees the place by itself.
         if (isItsOwn && (!isFinal(task.status) || task.pending?.includes('release'))) return false
         await meter.settle(tenant, { id, held, spentMicroUsd: 0 }, clock.now())
         return true

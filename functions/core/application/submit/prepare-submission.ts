@@ -12,11 +12,11 @@ import type { UseUploads } from '../uploads/use-uploads.ts'
 import type { Submission } from './submit-task.ts'
 import { isBounded, type SpendingType, worstTaskCost } from './worst-task-cost.ts'
 
-/** What somebody asks for: a caller over HTTP, a schedule, a workflow's step, an agent. */
+/** A task as requested: by a caller over HTTP, a schedule, a workflow's step or an agent. */
 export interface TaskRequest {
   readonly tenant: string
   readonly type: string
-  /** As sent; the type's schema decides. */
+  /** As sent; validated by the type's schema. */
   readonly input?: unknown
   readonly model?: string | undefined
   readonly priority?: number | undefined
@@ -33,16 +33,16 @@ export interface TaskRequest {
   readonly idempotencyKey?: string | undefined
   /** A valid `traceparent`. */
   readonly trace?: string | undefined
-  /** Where the input's fields are in what was sent; empty in the short form, where they are the body's own. */
+  /** Path of the input in the body, for error messages; empty in the short form, whose body contains the input's fields. */
   readonly inputPath?: '' | 'input'
 }
 
 export interface SubmittableType extends SpendingType {
   readonly lane: Lane
   readonly usesModel: boolean
-  /** What its code works with; uploads are looked for in the input of a type that needs files. */
+  /** Capabilities that its code uses; only inputs of types with `files` are searched for uploads. */
   readonly needs?: readonly string[]
-  /** Media types, proven by the bytes, that its uploads may have; without it, any. */
+  /** Media types that its uploads may have, detected from their bytes; any when left out. */
   readonly accepts?: readonly string[]
   readonly input: Shape
   readonly retry: { readonly maxAttempts: number }
@@ -57,18 +57,19 @@ export interface PrepareDependencies {
   /** SHA-256 over the value with sorted keys. */
   readonly hashOf: (value: unknown) => string
   readonly useUploads?: UseUploads
-  /** What the tenant may spend. */
+  /** The tenant's budget. */
   readonly budgetOf?: (tenant: string) => Promise<Budget | undefined>
-  /** Says what is wrong with the URL of a webhook. */
+  /** @returns why the URL of a webhook is refused. */
   readonly refusalOfUrl?: (url: string) => Promise<string | undefined>
 }
 
 const DAY_MS = 86_400_000
 
 /**
- * Decides type, input, model, limits and start of a task, free of HTTP: whatever comes to be a task passes here.
+ * Validates a request and decides type, input, model, limits and start of the task. Independent of HTTP: every task is
+ * prepared here.
  *
- * @throws RequestError `invalid_request` with all that is wrong, each with its path.
+ * @throws RequestError `invalid_request` with all errors, each with its path.
  */
 export async function prepareSubmission(
   dependencies: PrepareDependencies,
@@ -103,7 +104,7 @@ export async function prepareSubmission(
   if (!input.isValid || 'message' in model || errors.length > 0) throw invalid(errors)
   const cost = await chooseCost(dependencies, request, type, { input: input.value, model: model.name })
   if (cost && 'message' in cost) throw invalid([cost])
-  // Last, as it reads and writes: only what else is right keeps an upload from going.
+  // Last, because it reads and writes: an upload's lifetime is extended only for a request that is otherwise valid.
   const refused = type.needs?.includes('files')
     ? await dependencies.useUploads?.(request.tenant, type, input.value, request.inputPath ?? 'input')
     : undefined
@@ -133,10 +134,10 @@ export async function prepareSubmission(
   }
 }
 
-/** Its work reaches over all tenants, so only those who run the stage may ask for it. */
+/** Types with this capability act on all tenants, so only operators may submit them. */
 const isOfStage = ({ needs }: SubmittableType): boolean => needs?.includes('upkeep') ?? false
 
-/** What the task may cost at most; where nobody counts, it may be unknown. */
+/** The task's highest possible cost; may be unknown where costs are not limited. */
 async function chooseCost(
   { budgetOf }: PrepareDependencies,
   { tenant, maxCostUsd, maxAttempts }: TaskRequest,

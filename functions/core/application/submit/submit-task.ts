@@ -14,11 +14,11 @@ import type { TaskStore } from '../../ports/task-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
 import { taskFields } from '../shared/task-fields.ts'
 
-/** A request that was found valid: types checked, defaults filled in, model known. */
+/** A validated request: input checked, defaults filled in, model known. */
 export interface Submission {
   readonly tenant: string
   readonly type: string
-  /** The type's own lane; a high priority overrules it. */
+  /** The type's lane; a high priority uses the urgent lane instead. */
   readonly lane: Lane
   readonly input: unknown
   readonly model: string | null
@@ -31,41 +31,41 @@ export interface Submission {
   readonly delayMs?: number
   readonly expiresInMs?: number
   readonly idempotencyKey?: string
-  /** The schedule that makes it. */
+  /** The schedule that created it. */
   readonly firing?: Firing
-  /** The workflow whose step this is. */
+  /** The workflow that the task is a step of. */
   readonly parent?: Parent
   readonly webhook?: Webhook
-  /** Of tasks with the same one, one runs at a time. */
+  /** Only one of the tenant's tasks with the same key runs at a time. */
   readonly concurrencyKey?: string
-  /** The most its calls may cost, as the caller said. */
+  /** The caller's limit for the cost of its calls. */
   readonly maxCostMicroUsd?: number
-  /** The most they can cost: what a budget holds for it. */
+  /** The highest possible cost: the amount that a budget reserves. */
   readonly worstMicroUsd?: number
-  /** A valid `traceparent`; left out, the task begins a trace of its own. */
+  /** A valid `traceparent`; left out, the task begins a new trace. */
   readonly trace?: string
   /** SHA-256 of the request in canonical form. */
   readonly bodyHash: string
-  /** When its request came, by the gateway's clock. */
+  /** When the request arrived, by the gateway's clock. */
   readonly receivedAt?: number
 }
 
-/** What is asked of a task that wants to begin. */
+/** The fields of a task that its admission depends on. */
 export type AdmittedTask = TaskKey & Pick<Task, 'model' | 'worstMicroUsd'> & { readonly inputBytes?: number }
 
 /**
- * Who wants the task to begin. `caller`: all limits hold. `retry`: a task that was let in once takes no submit again.
- * `inner`: steps of workflows and firings of schedules were let in with these; their money alone is asked for.
+ * Which limits apply. `caller`: all. `retry`: all but the submit rate, because the task was submitted before. `inner`: only
+ * the budget, because the workflow or schedule of the task was admitted before.
  */
 export type Origin = 'caller' | 'retry' | 'inner'
 
 export interface Admission {
   /**
-   * @returns the place it holds.
+   * @returns the reservation.
    * @throws RequestError `limit_reached`, `budget_exhausted`.
    */
   readonly admit: (task: AdmittedTask, origin: Origin) => Promise<Held | undefined>
-  /** Gives a place back that no task came to hold. */
+  /** Frees a place whose task was not created. */
   readonly giveBack: (key: TaskKey, held: Held) => Promise<void>
 }
 
@@ -76,11 +76,11 @@ export interface SubmitDependencies {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
-  /** Whether the tenant has webhook endpoints; asked from memory but for once in a while. */
+  /** Whether the tenant has webhook endpoints; cached for some time. */
   readonly hasEndpoints?: (tenant: string) => Promise<boolean>
-  /** Its ends are added to its tenant's hours; whoever ends tasks must be able to. */
+  /** Its end is added to the tenant's statistics. Every function that ends tasks must then support that. */
   readonly isTallied?: true
-  /** Lets it in by its tenant's limits. */
+  /** Checks the tenant's limits. */
   readonly admission?: Admission
 }
 
@@ -90,11 +90,11 @@ export const laneOf = ({ lane, priority }: Pick<Submission, 'lane' | 'priority'>
 /**
  * Accepts a task: one conditional write, one send.
  *
- * Dying after the write loses nothing: the row is due in a minute and the sweeper sends. So does a failed send,
- * only sooner. Hence no failure after the write reaches the caller.
+ * A crash after the write loses nothing: the row is due in a minute and the sweeper sends the message; after a failed send
+ * even earlier. So no failure after the write is reported to the caller.
  *
- * @throws RequestError `idempotency_key_reused` when the key came with another body.
- * @throws UnavailableError when the row could not be written; nothing was accepted then.
+ * @throws RequestError `idempotency_key_reused` when the key was used with another body.
+ * @throws UnavailableError when the row could not be written; then nothing was accepted.
  */
 export async function submitTask(
   { store, queue, payloads, clock, ids, log, hasEndpoints, isTallied, admission }: SubmitDependencies,
@@ -120,11 +120,11 @@ export async function submitTask(
   }
   const origin = submission.parent || submission.firing ? 'inner' : 'caller'
   const held = await admission?.admit(asked, origin).catch(async (error: unknown) => {
-    // A replay is no new task: it is answered at the limit too.
+    // A replay creates no task, so it succeeds at the limit too.
     if (idempotencyKey !== undefined && (await store.get({ tenant, id }))) return undefined
     throw error
   })
-  // A name of its own: neither a reused key nor the cleanup of an expired row with this id can touch another's input.
+  // A unique name, so that neither a reused key nor the cleanup of an expired row with this id can affect this input.
   const input = await payloads.keep({ tenant, id }, `input-${ids.token()}`, json)
   const task: Task = {
     tenant,
@@ -166,7 +166,7 @@ export async function submitTask(
 
   const outcome = await store.create(task)
   if (!outcome.created) {
-    // Of a first task that is still open it is the very place that was taken then, and stays.
+    // For a replay of an open task it is the same place that was taken at first, and is kept.
     if (held && outcome.existing.held?.at !== held.at)
       await admission?.giveBack({ tenant, id }, held).catch(() => undefined)
     if (outcome.existing.bodyHash !== bodyHash)

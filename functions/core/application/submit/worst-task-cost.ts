@@ -2,27 +2,27 @@ import { type Budget, hasBudget, toMicro } from '../../domain/budget.ts'
 import type { FieldError } from '../../domain/errors.ts'
 import { type Spending, worstAttempt } from '../../domain/worst-cost.ts'
 
-/** What a task type says of the money that its tasks take. */
+/** The part of a task type that tells the cost of its tasks. */
 export interface SpendingType {
   readonly name: string
   readonly limits: { readonly maxCostUsd?: number | undefined }
-  /** For types whose calls are known from the input. */
+  /** For types whose calls can be derived from the input. */
   spends?(input: never): Spending
 }
 
 export interface Asked {
   readonly model: string | null
-  /** As the type's schema gave it. */
+  /** The input after validation by the type's schema. */
   readonly input: unknown
   readonly maxAttempts: number
   readonly maxCostUsd?: number | undefined
 }
 
 /**
- * The most that a task can cost: what it may, where somebody said so; else what its calls can cost at worst, in every
- * attempt. The worker holds it to that, call by call.
+ * The highest possible cost of a task: the caller's limit if there is one; else the highest cost of its calls in all
+ * attempts. The worker checks each call against it.
  *
- * @returns millionths of a dollar, 0 without a model; or what is missing to say.
+ * @returns millionths of a dollar, 0 without a model; or the missing value, when the cost cannot be derived.
  */
 export function worstTaskCost(
   type: SpendingType,
@@ -47,6 +47,6 @@ export function worstTaskCost(
   }
 }
 
-/** Whether there is anything that a task's cost must stay within. */
+/** Whether any limit applies to a task's cost. */
 export const isBounded = (budget: Budget | undefined, maxCostUsd: number | undefined): boolean =>
   hasBudget(budget) || maxCostUsd !== undefined

@@ -2,22 +2,22 @@ import { LIMITS } from '../../../contract.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { WaitPlaces } from '../../ports/wait-places.ts'
 
-/** Looks grow apart: a quick task is seen at once, a long one costs a read every two seconds. */
+/** Intervals between reads grow: a short task's end is seen at once, a long task costs one read every two seconds. */
 const FIRST_LOOK_MS = 100
 const LONGEST_LOOK_MS = 2_000
 const GROWTH = 1.5
 
 export interface Waited<Value> {
   readonly value: Value
-  /** What was waited for has come, or the time is over. False: there was no place to wait. */
+  /** True when the change was seen or the time is over. False when no place to wait was free. */
   readonly hasWaited: boolean
 }
 
 /**
- * Looks until what is seen is enough, or the time is over. Who need not wait takes no place.
+ * Reads until the value is sufficient (`isEnough`), or the time is over. A value that is sufficient at once takes no place.
  *
  * @param seconds 0 to `LIMITS.waitSeconds`.
- * @param read looks once; its failures are the caller's.
+ * @param read reads once; its errors are thrown to the caller.
  */
 export async function awaitChange<Value>(
   { places, clock }: { readonly places: WaitPlaces; readonly clock: Clock },
@@ -29,7 +29,7 @@ export async function awaitChange<Value>(
   const until = now + Math.min(seconds, LIMITS.waitSeconds) * 1_000
   let value = await read()
   if (isEnough(value) || until <= now) return { value, hasWaited: true }
-  // The last look and the answer come after the time is over.
+  // The place is held until after the last read and the answer.
   const place = await places.take(now, until + LONGEST_LOOK_MS)
   if (!place) return { value, hasWaited: false }
   try {
@@ -40,7 +40,7 @@ export async function awaitChange<Value>(
     }
     return { value, hasWaited: true }
   } finally {
-    // A place that is not given back is free by the clock.
+    // A place that is not freed expires by itself.
     await place.leave().catch(() => undefined)
   }
 }

@@ -16,15 +16,15 @@ export interface CancelDependencies {
   readonly log: Log
   readonly retentionDays: number
   readonly followUps: FollowUpSteps
-  /** Told what it was before. */
+  /** Called with the task as it was before. */
   readonly note?: (before: Task) => void
 }
 
 /**
- * Cancels a task that is not finished, as one write. From then on no result lands; a running attempt notices within
- * moments and stops. Cancelling a cancelled task again is fine: callers repeat what they got no answer to.
+ * Cancels a task that is not finished, by one write. After it no result can be written; a running attempt notices within
+ * about 2 s and stops. Cancelling a cancelled task again succeeds, because callers repeat calls without an answer.
  *
- * @throws RequestError `not_found`, or `wrong_state` when the task ended in another way.
+ * @throws RequestError `not_found`, or `wrong_state` when the task ended with another status.
  */
 export async function cancelTask(dependencies: CancelDependencies, key: TaskKey): Promise<Task> {
   const { store, clock, log, retentionDays } = dependencies
@@ -42,7 +42,7 @@ export async function cancelTask(dependencies: CancelDependencies, key: TaskKey)
       pending: followUpsOf(seen, 'CANCELLED'),
     }
     const { changed, task } = await store.change(key, cancel(seen, now, end))
-    // Refused: it ended, or began another epoch, between the two. The row as it is decides.
+    // Refused: the task ended, or began another epoch, after the read. Read it again and decide anew.
     if (!changed || !task) continue
     log('task.cancelled', taskFields(task))
     dependencies.note?.(seen)

@@ -15,28 +15,28 @@ export interface EstimateDependencies {
   readonly lanes: Pick<LaneStore, 'isMeantToRun'>
   readonly watermarks: Pick<ClaimWatermarks, 'readWatermark'>
   readonly circuits: Pick<CircuitStore, 'read'>
-  /** Name of the circuit that a model's calls pass; undefined for a model nobody answers. */
+  /** Name of a model's circuit; undefined for a model without a provider. */
   readonly circuitOf: (model: string) => string | undefined
   readonly clock: Clock
 }
 
-/** Four small calls in this time for each lane and tenant that somebody asks about, and one for each model, however many ask. */
+/** Values are cached this long: four small calls per lane and tenant, and one per model, whatever the number of callers. */
 const KNOWN_MS = 5_000
-/** A caller's answer waits no longer than this for numbers that it can do without. */
+/** An answer waits at most this long for an estimate, because it is optional. */
 const PATIENCE_MS = 200
 const MAX_KNOWN = 500
 
 export interface WaitEstimates {
-  /** Begins to ask for a lane's numbers, so that they are there when a submission is answered. */
+  /** Starts reading a lane's values, so that they are available when a submit is answered. */
   prepare(task: Asked): void
-  /** Undefined when the numbers did not come in time, and for a task that does not wait. Never throws. */
+  /** Undefined when the values did not arrive in time, and for a task that does not wait. Never throws. */
   of(task: Task): Promise<Estimate | undefined>
 }
 
-/** Whose numbers are asked for. */
+/** The task fields that an estimate depends on. */
 export type Asked = Pick<Task, 'lane' | 'tenant' | 'model'>
 
-/** @returns what tells when a waiting task will start; it remembers the lanes' numbers for some seconds. */
+/** @returns estimates of when a waiting task will start; values of the lanes are cached for some seconds. */
 export function openEstimates(dependencies: EstimateDependencies): WaitEstimates {
   const { circuits, circuitOf, clock } = dependencies
   const moments = new Kept<LaneMoment>(clock)
@@ -62,7 +62,7 @@ export function openEstimates(dependencies: EstimateDependencies): WaitEstimates
   }
 }
 
-/** Answers that are the same for all who ask within some seconds. */
+/** A cache of values for some seconds. */
 class Kept<Value> {
   readonly #clock: Clock
   readonly #answers = new Map<
@@ -74,7 +74,7 @@ class Kept<Value> {
     this.#clock = clock
   }
 
-  /** Undefined where it could not be read: neither a submission nor a look at a task may fail for it. */
+  /** Undefined when the value could not be read: an optional value must fail neither a submit nor a read of a task. */
   get(key: string, read: () => Promise<Value>): Promise<Value | undefined> {
     const found = this.#answers.get(key)
     if (found && found.until > this.#clock.now()) return found.value

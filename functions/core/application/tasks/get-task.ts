@@ -2,7 +2,7 @@ import { RequestError } from '../../domain/errors.ts'
 import type { Task, TaskKey } from '../../domain/task.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 
-/** The one refusal for an unknown id, an expired row and another tenant's task: they must look the same. */
+/** The same answer for an unknown id, an expired row and another tenant's task, so that callers cannot tell them apart. */
 export const noSuchTask = (id: string): RequestError =>
   new RequestError(
     'not_found',

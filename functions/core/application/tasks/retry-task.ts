@@ -19,7 +19,7 @@ export interface RetryDependencies {
   readonly log: Log
   readonly followUps: FollowUpSteps
   readonly admission?: Admission
-  /** Told what it was before. */
+  /** Called with the task as it was before. */
   readonly note?: (before: Task) => void
 }
 
@@ -27,7 +27,7 @@ export interface RetryDependencies {
  * Starts the next epoch of a task that failed, was cancelled or expired. Two callers at once start one epoch: the
  * write is conditional on the epoch that was read.
  *
- * @param options.isFromStart does again what checkpoints would spare it.
+ * @param options.isFromStart discards the checkpoints, so that all steps run again.
  * @throws RequestError `not_found`, or `wrong_state` when the task is unfinished or has a result.
  */
 export async function retryTask(

@@ -17,32 +17,32 @@ export interface WatchDependencies {
   readonly clock: Clock
 }
 
-/** What happened, and the watcher's position after it. */
+/** An event, and the client's position after it. */
 export type TaskEvent = { readonly position: Position } & (
   | { readonly kind: 'status'; readonly task: Task }
   | { readonly kind: 'progress'; readonly task: Task }
   | { readonly kind: 'step'; readonly step: KeptStep }
   | { readonly kind: 'text'; readonly piece: TextPiece }
   | { readonly kind: 'end'; readonly task: Task; readonly steps: readonly KeptStep[] }
-  /** Nothing for a while. */
+  /** No event for some time. */
   | { readonly kind: 'quiet' }
 )
 
-/** The worker looks every two seconds whether somebody watches, and a mark outlives some looks of ours. */
+/** How long a worker is told that a client watches; it checks every two seconds. Written again every 8 s. */
 const MARK_MS = 20_000
 const MARK_AGAIN_MS = 8_000
 const FIRST_LOOK_MS = 250
 const RUNNING_LOOK_MS = 1_000
 const WAITING_LOOK_MS = 2_000
-/** Steps lie beside the row and are read as a whole. */
+/** Checkpoints are read all together, at most this often. */
 const STEPS_MS = 2_000
 const QUIET_MS = 15_000
-/** A reader that hung up is not told to a function that answers; he takes his place over when he comes back. */
+/** A function is not notified of a closed connection; it checks this often whether the client has reconnected elsewhere. */
 const HELD_LOOK_MS = 5_000
-/** A longer text comes by `GET /tasks/{id}/result`. */
+/** A longer text is only available from `GET /tasks/{id}/result`. */
 const MAX_TEXT_BYTES = 5_500_000
 
-/** Whether a watcher at this position has seen the end of the task. */
+/** Whether a client at this position has received the end of the task. */
 export const hasSeenEnd = (task: Task, { epoch, updatedAt }: Position): boolean =>
   isFinal(task.status) && epoch === task.epoch && updatedAt >= changedAt(task)
 
@@ -52,11 +52,11 @@ interface Watching {
 }
 
 /**
- * Tells what happens to a task from a position on, until its end or the time is over. Everything a position says is in
- * the row and beside it, so that another function, on another day, goes on where this one was cut off.
+ * Yields the events of a task from a position until its end or until the time is over. All state is in the position and the
+ * table, so that another function can continue after a disconnect at any later time.
  *
- * @param watching `until`, milliseconds since 1970: at or before now, what there is is told once, and no mark is left. `isHeld`:
- * false once the watcher has come back by another answer, and nobody reads this one.
+ * @param watching `until`, milliseconds since 1970: with a time that has passed, existing events are yielded once and the worker
+ * is not told to stream. `isHeld`: false when the client has reconnected elsewhere, and nobody reads this answer.
  * @throws RequestError `not_found`.
  */
 export async function* watchTask(
@@ -114,7 +114,7 @@ class Watcher {
   async *look(task: Task): AsyncGenerator<TaskEvent> {
     const isOver = isFinal(task.status)
     const updatedAt = changedAt(task)
-    // The end alone says that the end was seen: who is cut off right before it comes back for it.
+    // Only the end event itself moves the position to the end, so that a client disconnected before it receives it later.
     const seenAt = isOver ? updatedAt - 1 : updatedAt
     const shown = this.#shown
     const isKnown = shown === undefined && this.position.updatedAt >= updatedAt - (isOver ? 1 : 0)
@@ -146,7 +146,7 @@ class Watcher {
     return steps.list(task, stepLifeOf(task))
   }
 
-  /** What is new of the latest text; at the end of a task whose result is a text, all that is left of it. */
+  /** New pieces of the latest text; after the end of a task whose result is a text, all of the rest. */
   async #readText(task: Task): Promise<readonly TextPiece[]> {
     const pieces = await this.#dependencies.text.read(task, this.position)
     const latest = pieces.at(-1)
@@ -181,7 +181,7 @@ class Watcher {
       const value: unknown = JSON.parse(await this.#dependencies.payloads.read(result))
       return typeof value === 'string' ? value : undefined
     } catch (error) {
-      // Deleted by hand: the end is told without it.
+      // The result was deleted by hand: the end event has no text.
       if (error instanceof MissingError) return undefined
       throw error
     }

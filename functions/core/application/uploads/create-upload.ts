@@ -10,7 +10,7 @@ export interface CreateUploadDependencies {
   readonly ids: Ids
 }
 
-/** Notes an upload and signs the address that takes it. What never arrives is gone after a day, like what nobody uses. */
+/** Writes an upload's row and signs its URL. An upload that never arrives, or that no task uses, is deleted after a day. */
 export async function createUpload(
   { uploads, files, clock, ids }: CreateUploadDependencies,
   asked: Pick<Upload, 'tenant' | 'name' | 'contentType' | 'bytes'>,

@@ -17,7 +17,7 @@ export async function getUpload({ uploads, files }: Dependencies, key: TaskKey):
   return prove({ files }, upload)
 }
 
-/** Looks at the bytes unless somebody has: the name and the declared type may lie. */
+/** Detects the media type from the bytes, once: name and declared type may be wrong. */
 export async function prove({ files }: Pick<Dependencies, 'files'>, upload: Upload): Promise<Upload> {
   if (upload.mediaType !== undefined) return upload
   const seen = await files.peek(upload, PROOF_BYTES)

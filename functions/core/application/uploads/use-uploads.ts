@@ -13,7 +13,7 @@ export interface UseUploadsDependencies {
   readonly clock: Clock
 }
 
-/** Checks the uploads that a task's input refers to; what stands is kept for as long as the task may want it. */
+/** Checks the uploads that a task's input refers to, and extends their lifetime to the task's. */
 export type UseUploads = (
   tenant: string,
   type: { readonly name: string; readonly accepts?: readonly string[] },
@@ -21,7 +21,7 @@ export type UseUploads = (
   path: string,
 ) => Promise<readonly FieldError[]>
 
-/** Two submits may extend the same upload at the same time. */
+/** Tries to write, because two submits may extend the same upload at the same time. */
 const WRITES = 5
 
 export const openUploadUse =
@@ -64,7 +64,7 @@ async function check(
     const until = usedUntil(clock.now(), LIMITS.maxDelayDays + retentionDays)
     if (seen.mediaType === mediaType && !needsLongerLife(seen, until)) return undefined
     if (await uploads.replace(seen, { ...proven, ttl: Math.max(seen.ttl, until) })) return undefined
-    // Another submit was faster with the same; what it wrote is read and is, nearly always, enough.
+    // Another submit wrote first; read again, since its lifetime is nearly always long enough.
     if (write === WRITES) return undefined
   }
 }

@@ -18,20 +18,20 @@ export interface DeliverDependencies extends WebhookSettingsDependencies {
   readonly webhookQueue: KickQueue
   readonly sender: WebhookSender
   readonly sign: SignWebhook
-  /** The event as its receiver reads it. @param task undefined when the row is gone. */
+  /** The event's body. @param task undefined when the row is deleted. */
   readonly bodyOf: (delivery: Delivery, task: Task | undefined) => Promise<string>
 }
 
-/** A message may come a little early. */
+/** A message may arrive this much early. */
 const EARLY_MS = 1_000
-/** How long one waits for a place at a host that answers slowly, at least. */
+/** The least wait of a delivery when its host already has too many slow requests in progress. */
 const BUSY_MS = 2_000
 
 /**
- * Sends one delivery, if it is due and nobody else is sending it.
+ * Sends one delivery, if it is due and no other worker is sending it.
  *
- * Dying after the lease was written: the row is due when the lease ends. Dying after the receiver answered: it is sent
- * again under the same `webhook-id`, by which a receiver knows it. Dying before the next message: the row is due.
+ * After a crash with a lease, the row is due when the lease ends. After a crash behind the receiver's answer, the event is sent
+ * again with the same `webhook-id`, by which the receiver recognises it. After a crash before the next message, the row is due.
  *
  * @throws UnavailableError when a store did not answer; the row stays due.
  */
@@ -56,13 +56,13 @@ export async function deliverWebhook(dependencies: DeliverDependencies, key: Tas
     return
   }
   try {
-    // A store that does not answer costs no try; whatever else keeps the event from being made does, or it would come back for days.
+    // A store that does not answer costs no try. Any other error does, because the delivery would otherwise be repeated for days.
     const outcome = await sendOnce(dependencies, seen).catch((error: unknown): SendOutcome => {
       if (error instanceof UnavailableError) throw error
       return { error: `the event could not be made (${causeFields(error).code})`, ms: 0 }
     })
     const after = afterAttempt(held, outcome, now, clock.now(), clock.random())
-    // First, as it is repeated with the delivery should this process die between the two.
+    // Before the delivery is written, because it is repeated with the delivery after a crash in between.
     if ('status' in outcome && outcome.status === 410 && seen.endpoint)
       await markGone(dependencies, seen.tenant, seen.endpoint)
     await write(dependencies, held, after)
@@ -78,7 +78,7 @@ export async function deliverWebhook(dependencies: DeliverDependencies, key: Tas
   }
 }
 
-/** One that tells how far a task was is no loss: no alarm counts it. */
+/** A lost `progress` event has no effect, so no alarm counts it. */
 function eventOf({ status, event }: Delivery): string {
   if (status === 'PENDING') return 'retrying'
   return status === 'FAILED' && event === 'progress' ? 'passed_over' : status.toLowerCase()
@@ -99,7 +99,7 @@ async function sendOnce(dependencies: DeliverDependencies, delivery: Delivery) {
   return sender.send(delivery.url, headers, body)
 }
 
-/** Writes what comes next, and asks for it where a message can wait so long. */
+/** Writes the next state, and sends a message for the next try if a message can be delayed that long. */
 async function write(
   { webhooks, webhookQueue, clock, log }: DeliverDependencies,
   held: Delivery,

@@ -21,11 +21,11 @@ export interface NotifyDependencies {
 }
 
 /**
- * Makes a delivery for each URL that wants to hear of an event. Repeating it makes none twice: their ids are derived.
+ * Creates a delivery for each URL that receives an event. Their ids are derived, so that a repeated call creates none twice.
  *
- * Dying between a row and its message loses nothing: the row is due.
+ * If the process stops between a row and its message, the row is due.
  *
- * @throws UnavailableError when a delivery could not be made.
+ * @throws UnavailableError when a delivery could not be created.
  */
 export async function notifyWebhooks(
   { webhooks, webhookQueue, clock, ids, log }: NotifyDependencies,

@@ -12,7 +12,7 @@ export interface ResendDependencies {
 }
 
 /**
- * Sends a delivery again under its id, with a day of tries before it.
+ * Sends a delivery again with the same id, with new tries over a day.
  *
  * @throws RequestError `not_found`; `wrong_state` while it is being tried.
  */
@@ -28,12 +28,12 @@ export async function resendWebhook(dependencies: ResendDependencies, key: TaskK
   return next
 }
 
-/** At most so many at once: each is a read and two writes, and a request has 29 s. */
+/** Most deliveries per call: each costs a read and two writes, and a request has 29 s. */
 export const MAX_RESENT = 100
-/** A page looks at 1,000 deliveries. */
+/** A page reads 1,000 deliveries. */
 const MAX_PAGES = 10
 
-/** Sends again what was given up. @returns the deliveries that are on their way. */
+/** Sends failed deliveries again. @returns those that are now pending. */
 export async function resendFailed(
   dependencies: ResendDependencies,
   tenant: string,
@@ -49,7 +49,7 @@ export async function resendFailed(
       left,
       cursor,
     )
-    // How far a task was is told no more, unless it is asked for by name.
+    // Failed `progress` events are resent only when the filter names them.
     wanted.push(...page.deliveries.filter(({ event }) => event !== 'progress' || filter.event === 'progress'))
     cursor = page.cursor
     if (cursor === undefined || wanted.length >= MAX_RESENT) break
@@ -58,7 +58,7 @@ export async function resendFailed(
   return begun.filter((one) => one !== undefined)
 }
 
-/** Dying between the row and its message loses nothing: the row is due. */
+/** If the process stops between the row and its message, the row is due. */
 async function begin(
   { webhooks, webhookQueue, clock }: ResendDependencies,
   seen: Delivery,

@@ -15,13 +15,13 @@ export interface WebhookSettingsDependencies {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
-  /** A fresh signing key. */
+  /** Creates a signing key. */
   readonly newSecret: () => string
 }
 
 const TRIES = 10
 
-/** A tenant's settings; the first who asks makes them. */
+/** A tenant's settings; created at first use. */
 export async function openSettings(
   { webhooks, newSecret }: Pick<WebhookSettingsDependencies, 'webhooks' | 'newSecret'>,
   tenant: string,
@@ -34,7 +34,7 @@ export async function openSettings(
 export const secretsAt = ({ secret, previousSecret }: WebhookSettings, now: number): readonly string[] =>
   previousSecret && previousSecret.until > now ? [secret, previousSecret.secret] : [secret]
 
-/** @throws RequestError `invalid_request` for one endpoint too many. */
+/** @throws RequestError `invalid_request` when the tenant has too many endpoints. */
 export async function addEndpoint(
   dependencies: WebhookSettingsDependencies,
   tenant: string,
@@ -74,7 +74,7 @@ export async function removeEndpoint(
   dependencies.log('webhook.endpoint_removed', { tenant, endpoint_id: id })
 }
 
-/** A receiver said that it is gone: nothing more goes there. */
+/** The receiver answered that it no longer exists: no further events are sent to it. */
 export const markGone = (
   dependencies: WebhookSettingsDependencies,
   tenant: string,
@@ -87,7 +87,7 @@ export const markGone = (
     ),
   }))
 
-/** A new signing key; for a day, the one before signs too. */
+/** Creates a new signing key; the previous one also signs for a day. */
 export async function rotateSecret(
   dependencies: WebhookSettingsDependencies,
   tenant: string,

@@ -20,18 +20,18 @@ import { readPlan } from './read-plan.ts'
 import { type KnownBodies, startTasks, type WorkflowDependencies } from './start-tasks.ts'
 import { codeOfValues, readValues } from './step-values.ts'
 
-/** Writers of one row that meet; each loses to another that moved the workflow on. */
+/** Tries to write a row that other writers change at the same time; each lost race means that the workflow advanced. */
 const TRIES = 30
 
-/** `unfinished`: the time was over first; the row is due, and whoever has time goes on. */
+/** `unfinished`: the time was over first. The row is due, and the next call continues. */
 export type Advanced = 'done' | 'unfinished'
 
 /**
- * Makes every next step of a workflow that can be made. Whoever learns of an end calls it, and the sweeper for each row
- * that is due; two at once make the same steps, of which one write lands.
+ * Makes all possible next steps of a workflow. Called after each end of a task, and by the sweeper for each due row. Two calls
+ * at once decide the same steps, and one of their writes succeeds.
  *
- * Dying after a node is marked as starting: the row is due in a minute, and the tasks that were made are met again by
- * their ids. Dying after a task was made: its own row is due.
+ * After a crash behind the write that marks a node as starting, the row is due in a minute, and tasks that were created are found
+ * by their ids. After a crash behind the creation of a task, that task's row is due.
  *
  * @throws UnavailableError when a store did not answer; the row stays due.
  */
@@ -56,7 +56,7 @@ export async function advanceWorkflow(
     let isMoving = true
     if (!plan) next = withoutPlan(seen, clock.now())
     else if (starting) {
-      // Whoever wrote last makes its tasks; when that process dies, the row is due.
+      // The latest writer creates the tasks of its nodes; if it crashes, the row is due.
       if ((seen.dueAt ?? 0) > clock.now() && seen.version !== written) return 'done'
       if (clock.now() > stopAt) return 'unfinished'
       next = await endOfStart(dependencies, plan, seen, starting)
@@ -80,7 +80,7 @@ export async function advanceWorkflow(
       continue
     }
     written = seen.version + 1
-    // What moves is due soon again in any case; of deadlines, that of the whole alone is known then.
+    // A workflow that still changes is checked again soon, so a message is needed only when its due time is the final deadline.
     if (!isMoving || next.dueAt === next.expiresAt) await kickForDeadline(dependencies, seen, next)
     if (next.status !== 'RUNNING')
       log(`workflow.${next.status.toLowerCase()}`, {
@@ -92,7 +92,7 @@ export async function advanceWorkflow(
   throw new UnavailableError('Too many at once move this workflow on.')
 }
 
-/** A wait or a whole that is over before a sweep has to come by: without this its deadline would be up to a minute late. */
+/** Sends a message for a deadline before the next sweep; otherwise it would be handled up to a minute late. */
 async function kickForDeadline(
   { kicks, clock, log }: WorkflowDependencies,
   seen: Workflow,
@@ -106,7 +106,7 @@ async function kickForDeadline(
     .catch((error) => log('workflow.unsent', { tenant, workflow_id: id, cause: String(error) }))
 }
 
-/** Its open tasks are cancelled: nothing can follow them. */
+/** The end of a workflow whose plan cannot be read: its open tasks are cancelled, because no step can follow them. */
 const withoutPlan = (seen: Workflow, now: number): Workflow => ({
   ...end(seen, seen.nodes, now, 'FAILED', {
     code: 'plan_missing',
@@ -116,7 +116,7 @@ const withoutPlan = (seen: Workflow, now: number): Workflow => ({
   dueAt: now,
 })
 
-/** What was made first may have failed, or the time may be over, before the last of many is made: then the rest is not. */
+/** When an early task of a node fails, or the time is over, before all of the node's tasks exist, the rest is not created. */
 async function endOfStart(
   dependencies: WorkflowDependencies,
   plan: Plan,
@@ -150,7 +150,7 @@ async function readJoins(
   return new Map(joins)
 }
 
-/** Why the first of a step's tasks did not complete: of 10,000 nobody finds it by looking. */
+/** The error of the first task of a node that did not complete, because it is hard to find among 10,000. */
 async function causeOf(
   { store, ids }: WorkflowDependencies,
   { tenant, id: workflow }: Workflow,
@@ -164,7 +164,7 @@ async function causeOf(
   return { id, code, message }
 }
 
-/** What a node becomes when its turn has come. Makes no task: those follow when this is written. */
+/** The state of a node that starts. Its tasks are created after this state is written. */
 async function begin(
   dependencies: WorkflowDependencies,
   workflow: Workflow,
@@ -197,7 +197,7 @@ async function begin(
         'too_many_tasks',
         `"${node.each}" has ${items.length} items; at most ${MAX_TASKS} fit.`,
       )
-    // Nothing to do is done.
+    // A node without items has completed.
     if (items.length === 0)
       return { status: 'COMPLETED', size: 0, isMany: true, startedAt: now, finishedAt: now }
     return { ...started, size: items.length, isMany: true }

@@ -9,15 +9,15 @@ import { taskFields } from '../shared/task-fields.ts'
 import type { WorkflowDependencies } from './start-tasks.ts'
 
 /**
- * Longest life of a process that was starting tasks when the workflow ended: 15 minutes are Lambda's limit. After that nothing
- * makes a task of this epoch any more, and what it made until then is cancelled by a second look.
+ * How long a process that was creating tasks when the workflow ended may still run: Lambda's limit is 15 minutes. After that no
+ * further task of this epoch can be created, and a second pass cancels those created meanwhile.
  */
 const STARTER_MS = 16 * 60_000
 
 /**
- * Cancels what a workflow that ended left open, then clears its due time.
+ * Cancels the open tasks of an ended workflow, then clears its due time.
  *
- * A task that belongs to a later epoch of the workflow is left alone: a retry by hand came in between.
+ * A task that belongs to a later epoch is not cancelled: the workflow was retried by hand meanwhile.
  */
 export async function cancelOpenTasks(
   dependencies: WorkflowDependencies,
@@ -37,11 +37,11 @@ export async function cancelOpenTasks(
           const task = await store.get({ tenant, id })
           if (!task || isFinal(task.status) || task.parent?.epoch !== epoch) return
           const now = clock.now()
-          // The parent knows; webhooks, money that is held, turns and counts are others' affair.
+          // The workflow needs no report; webhooks, reservations, turns and statistics still follow.
           const pending = followUpsOf(task, 'CANCELLED').filter((step) => step !== 'parent')
           const end = { retention: retentionFrom(now, retentionDays, task), pending }
           const cancelled = await store.change(task, cancel(task, now, end))
-          // Refused: an attempt began or ended between the two. The row as it is decides.
+          // Refused: an attempt began or ended after the read. Read it again and decide anew.
           if (!cancelled.changed) continue
           log('task.cancelled', taskFields(task))
           if (cancelled.task) await followUp(dependencies, cancelled.task)
@@ -64,7 +64,7 @@ export async function cancelOpenTasks(
     isFirstLook && wasStarting
       ? { ...rest, dueAt: (seen.finishedAt ?? now) + STARTER_MS }
       : { ...rest, ttl: retentionFrom(now, retentionDays).ttl }
-  // Lost to a retry by hand: then there is nothing to end.
+  // Refused when the workflow was retried by hand meanwhile; then nothing is to be cleared.
   await workflows.replace(seen, next)
   return 'done'
 }

@@ -9,7 +9,7 @@ import type { OwnedLimit } from '../limits/limit-owned.ts'
 interface Dependencies {
   readonly workflows: WorkflowStore
   readonly clock: Clock
-  /** How many its tenant may run at once. */
+  /** The tenant's limit of running workflows. */
   readonly workflowLimit?: OwnedLimit
 }
 
@@ -28,7 +28,7 @@ export async function getWorkflow(
 /**
  * Ends a workflow; its open tasks are cancelled after this write, by the caller or the sweeper.
  *
- * @throws RequestError `not_found`, or `wrong_state` when it ended before.
+ * @throws RequestError `not_found`, or `wrong_state` when it has ended.
  */
 export function cancelWorkflow(dependencies: Dependencies, key: TaskKey): Promise<Workflow> {
   return change(dependencies, key, (seen, now) => {
@@ -42,7 +42,7 @@ export function cancelWorkflow(dependencies: Dependencies, key: TaskKey): Promis
 }
 
 /**
- * Runs a workflow again from the steps that did not complete; what completed is kept.
+ * Runs a workflow again from the steps that did not complete; completed steps are kept.
  *
  * @throws RequestError `not_found`, or `wrong_state` when it runs, has completed, or still cancels its tasks; `limit_reached`.
  */
@@ -69,7 +69,7 @@ export async function retryWorkflow(dependencies: Dependencies, key: TaskKey): P
   })
 }
 
-/** A node that had tasks takes them up where they are; one that had none starts from the beginning. */
+/** A node with tasks continues with them; a node without starts from the beginning. */
 function again(state: NodeState, epoch: number, now: number): NodeState {
   if (state.status === 'COMPLETED' || (state.status === 'SKIPPED' && state.reason !== 'upstream'))
     return state
@@ -79,9 +79,10 @@ function again(state: NodeState, epoch: number, now: number): NodeState {
 }
 
 /**
- * Ends the wait of every step that waits for this signal, also of one whose turn has not come. The first one counts.
+ * Ends the wait of every step that waits for this signal, including steps that have not started. Later signals of the same
+ * name are ignored.
  *
- * @throws RequestError `not_found` when no step waits for that name, `wrong_state` when the workflow ended.
+ * @throws RequestError `not_found` when no step waits for that name, `wrong_state` when the workflow has ended.
  */
 export async function signalWorkflow(
   dependencies: Dependencies,

@@ -3,7 +3,7 @@ import type { Plan } from '../../domain/workflow/plan.ts'
 import type { Workflow } from '../../domain/workflow/workflow.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
 
-/** @returns undefined when the object that holds a large plan has been deleted: nothing brings it back. */
+/** @returns undefined when the object of a large plan has been deleted; it cannot be restored. */
 export async function readPlan(
   payloads: Pick<PayloadStore, 'read'>,
   { plan }: Pick<Workflow, 'plan'>,

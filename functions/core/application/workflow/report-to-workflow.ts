@@ -4,9 +4,9 @@ import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 
 /**
- * Tells a workflow that one of its tasks ended: a follow-up of the task's end. Repeating it changes nothing. Who sees the
- * full set asks for the next step; when that process dies, the follow-up is still pending, and its repair sees the full set
- * too.
+ * Follow-up of a task's end: adds it to the ended tasks of its workflow's node. Repeating it has no effect. The report that
+ * completes the set sends the message for the next step; after a crash before that, the follow-up is still pending, and its
+ * repetition sees the complete set too.
  *
  * @throws UnavailableError; the follow-up stays pending then.
  */

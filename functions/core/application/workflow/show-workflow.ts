@@ -21,20 +21,20 @@ export interface ShownStep {
   readonly state: NodeState
   readonly completed: number
   readonly failed: number
-  /** Of a step with one task. */
+  /** Id of its task, for a step with one task. */
   readonly taskId: string | null
 }
 
 export interface ShownWorkflow {
   readonly workflow: Workflow
   readonly steps: readonly ShownStep[]
-  /** Tasks made so far. */
+  /** Number of tasks created so far. */
   readonly tasks: number
-  /** Of all tasks that have ended; null when a price is not known. */
+  /** Cost of all ended tasks; null when a price is unknown. */
   readonly costMicroUsd: number | null
 }
 
-/** One answer with the state of every step. */
+/** A workflow with the state of every step. */
 export async function showWorkflow(
   dependencies: ShowWorkflowDependencies,
   workflow: Workflow,
@@ -68,7 +68,7 @@ export async function showWorkflow(
         size === 1 && !isMany ? ids.derivedTaskId(workflow.tenant, stepKey(workflow.id, node.name, 0)) : null,
     }
   })
-  // What is made is noted some hundreds at a time; what has ended was made.
+  // `started` is written only every 500 tasks, so ended tasks are counted as well.
   const tasks = steps.reduce(
     (sum, { state: { size = 0, started = size }, completed, failed }) =>
       sum + Math.max(started, completed + failed),

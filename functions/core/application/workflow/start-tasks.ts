@@ -24,33 +24,33 @@ export interface WorkflowDependencies extends SubmitDependencies {
   readonly workflows: WorkflowStore
   readonly retentionDays: number
   /**
-   * Finds a step's task valid, as `POST /tasks` would.
+   * Validates a step's task, as `POST /tasks` does.
    * @throws RequestError with a path per field.
    */
   readonly prepare: (tenant: string, body: TaskBody) => Submission | Promise<Submission>
   readonly followUps: FollowUpSteps
-  /** Asked for the deadlines that come before the next sweep. */
+  /** Receives messages for deadlines before the next sweep. */
   readonly kicks?: KickQueue
 }
 
-/** The row is told of so many made tasks at once. */
+/** The number of created tasks is written to the row after this many. */
 const CHUNK = 500
-/** An input of this size is written by few at a time: sixteen of 16 MB each do not fit into the function's memory. */
+/** Inputs of this size are written two at a time: sixteen of 16 MB each do not fit into the function's memory. */
 const LARGE_BYTES = 500_000
 const LARGE_AT_ONCE = 2
-/** Inputs of all tasks of one step together: each has its own copy of what it refers to. */
+/** Most bytes of the inputs of all tasks of one step: each has its own copy of the values it refers to. */
 const MAX_STEP_BYTES = 2_000_000_000
 
 type Started = Exclude<PlanNode, { kind: 'wait' }>
 type BodyAt = (index: number) => TaskBody
-/** Bodies of the nodes that start, by name and epoch. What they are made of does not change, and may be 10,000 results to read. */
+/** Bodies of nodes by name and epoch, cached because they do not change and may need 10,000 results to be read. */
 export type KnownBodies = Map<string, BodyAt>
 
 /**
- * Makes the tasks of a node that starts, from where it was left.
+ * Creates the tasks of a starting node, continuing after those already created.
  *
- * @param known kept by the caller from one part of the tasks to the next.
- * @returns the workflow as it should be next: with the node running, or with some more of its tasks made.
+ * @param known a cache that the caller keeps between the calls for the same node.
+ * @returns the workflow to write next: with the node running, or with more of its tasks created.
  */
 export async function startTasks(
   dependencies: WorkflowDependencies,
@@ -85,7 +85,7 @@ export async function startTasks(
           await startOne(dependencies, workflow, node, { index, size, body: bodyAt(index) })
         } catch (error) {
           if (!(error instanceof RequestError)) throw error
-          // Places come free as others end; the workflow waits for them. Money does not come by waiting.
+          // Places are freed as other tasks end, so the workflow waits. Money is not, so a spent budget fails the step.
           if (error.code === 'limit_reached') throw new UnavailableError(error.message, { cause: error })
           refused ??= { error, index }
         }
@@ -110,7 +110,7 @@ export async function startTasks(
       })
     if (made >= size) return set({ status: 'RUNNING', started: size })
     const some = set({ started: made })
-    // The time is over: whoever is asked next goes on at once.
+    // The time is over: due at once, so that the next call continues.
     return clock.now() > stopAt ? { ...some, dueAt: clock.now() } : some
   } catch (error) {
     const code = codeOfValues(error)
@@ -123,7 +123,7 @@ export async function startTasks(
   }
 }
 
-/** The bodies of a node's tasks, with values in the place of references. */
+/** The bodies of a node's tasks, with references replaced by values. */
 async function bodies(
   dependencies: WorkflowDependencies,
   workflow: Workflow,
@@ -162,7 +162,7 @@ async function startOne(
       20,
     ),
     idempotencyKey: stepKey(id, node.name, index),
-    // The same step is the same task, whatever an upstream value looks like by now.
+    // Derived from the step, so that it is the same task even if an earlier step's value has changed.
     bodyHash: stepKey(id, node.name, index),
     parent,
   }
@@ -170,7 +170,7 @@ async function startOne(
   if (isReplay && task.parent?.epoch !== epoch) await takeUp(dependencies, workflow, parent, task)
 }
 
-/** A task of an earlier epoch of the workflow: what it gave is kept, what it did not give is tried again. */
+/** A task of an earlier epoch of the workflow: a completed one is kept, any other is retried. */
 async function takeUp(
   dependencies: WorkflowDependencies,
   workflow: Workflow,
@@ -185,7 +185,7 @@ async function takeUp(
       await workflows.addToJoin(place, parent.index, true, task.usage ? task.usage.costMicroUsd : 0)
       return
     }
-    // Refused when the task moved on in between: then what it is now decides.
+    // Refused when the task has changed since the read; then its present state decides.
     const isOver = isFinal(task.status)
     const changed: Changed = isOver
       ? await restartTask(dependencies, task, { epoch: task.epoch, parent })

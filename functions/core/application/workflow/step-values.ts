@@ -23,17 +23,17 @@ interface Dependencies {
   readonly ids: Ids
 }
 
-/** What the steps that a node refers to gave is more than one function can hold. */
+/** The results that a node refers to are more than one function can hold in memory. */
 export class TooLargeError extends Error {}
 
-/** @returns the code of a step whose values cannot be had, whatever the service does; undefined for another error. */
+/** @returns the error code of a step whose values can never be read; undefined for another error. */
 export function codeOfValues(error: unknown): 'reference_missing' | 'values_too_large' | undefined {
   if (error instanceof MissingReferenceError) return 'reference_missing'
   return error instanceof TooLargeError ? 'values_too_large' : undefined
 }
 
 /**
- * Reads what the steps that a node refers to gave, and nothing else.
+ * Reads only the results that a node refers to.
  *
  * @throws TooLargeError before anything large is read.
  */
@@ -55,7 +55,7 @@ export async function readValues(
   return new Values(values, node)
 }
 
-/** What a node's references mean. */
+/** The values of a node's references. */
 export class Values {
   readonly #values: ReadonlyMap<string, StepValue>
   readonly #previous: readonly string[]
@@ -84,7 +84,7 @@ export class Values {
     if (step !== 'previous') return this.#values.get(step)
     const [only, ...more] = this.#previous
     if (only !== undefined && more.length === 0) return this.#values.get(only)
-    // A group of steps that have names: one value for each, in the order they were written.
+    // `previous` of several named steps is a list of their values, in the order of the body.
     const values = this.#previous.map((name) => this.#values.get(name))
     const isWhole = values.every((value) => value?.status === 'COMPLETED')
     return {

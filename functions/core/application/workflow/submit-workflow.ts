@@ -21,7 +21,7 @@ export interface SubmitWorkflowDependencies {
   readonly ids: Ids
   readonly log: Log
   readonly prepare: WorkflowDependencies['prepare']
-  /** How many its tenant may run at once. */
+  /** The tenant's limit of running workflows. */
   readonly workflowLimit?: OwnedLimit
 }
 
@@ -37,9 +37,9 @@ export interface WorkflowRequest {
 }
 
 /**
- * Accepts a workflow: one conditional write, one send. Dying after the write loses nothing: the row is due in a minute.
+ * Accepts a workflow: one conditional write, one send. A crash after the write loses nothing: the row is due in a minute.
  *
- * @throws RequestError `invalid_request` with a path per wrong place, `idempotency_key_reused`, `limit_reached`.
+ * @throws RequestError `invalid_request` with a path per error, `idempotency_key_reused`, `limit_reached`.
  */
 export async function submitWorkflow(
   dependencies: SubmitWorkflowDependencies,
@@ -52,14 +52,14 @@ export async function submitWorkflow(
   const wrong = await wrongTasks(dependencies, tenant, plan, paths)
   if (wrong.length) throw invalid(wrong)
   const now = clock.now()
-  // A name space of its own: the same key may make a task and a workflow.
+  // A separate name space: the same key may create a task and a workflow.
   const id =
     idempotencyKey === undefined
       ? ids.taskId()
       : ids.derivedTaskId(tenant, `\u0000workflow-key/${idempotencyKey}`)
   const placed = { id, since: now }
   await workflowLimit?.take(tenant, placed).catch(async (error: unknown) => {
-    // A replay is no new workflow: it is answered at the limit too.
+    // A replay creates no workflow, so it succeeds at the limit too.
     if (idempotencyKey === undefined || !(await workflows.get({ tenant, id }))) throw error
   })
   const workflow: Workflow = {
@@ -96,7 +96,7 @@ export async function submitWorkflow(
   return { workflow, plan, isReplay: false }
 }
 
-/** Asks for the next steps of a workflow whose row was just written. Never throws: the row is due. */
+/** Sends the message for the next steps of a workflow whose row was just written. Never throws: the row is due. */
 export async function kickOrLeave(
   { kicks, log }: Pick<SubmitWorkflowDependencies, 'kicks' | 'log'>,
   { tenant, id }: TaskKey,
@@ -108,7 +108,7 @@ export async function kickOrLeave(
 
 const MAX_ERRORS = 20
 
-/** Finds each task valid as far as it is known: an input with references is checked when its values are there. */
+/** Validates each task as far as possible: inputs with references are validated when their values are known. */
 async function wrongTasks(
   { prepare }: SubmitWorkflowDependencies,
   tenant: string,
