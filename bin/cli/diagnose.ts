@@ -251,7 +251,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   provider_not_configured: KEYS,
   provider_rate_limited: 'The provider asks for less. Lower maxConcurrency of the lane if it stays.',
   provider_unavailable: 'The provider is down. Look at its status page.',
-  provider_unreachable: 'Check OPENAI_BASE_URL or ANTHROPIC_BASE_URL, and the network.',
+  provider_unreachable: 'Check the provider’s line in .env that ends in _BASE_URL, and the network.',
   provider_timeout: 'The model is slow: a smaller max_tokens, or another model.',
   provider_rejected:
     'The provider refuses the request itself: npx taskrunner list --status failed, then get <id>, shows why.',

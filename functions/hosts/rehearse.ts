@@ -5,8 +5,8 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import { createAnthropicProvider } from '../core/adapters/providers/anthropic/anthropic-provider.ts'
-import { createOpenaiProvider } from '../core/adapters/providers/openai/openai-provider.ts'
+import { PROVIDER_CODE } from '../core/adapters/providers/provider-code.gen.ts'
+import { systemClock } from '../core/adapters/system/clock.ts'
 import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { TaskError } from '../core/domain/errors.ts'
 import { badAnswer, truncated } from '../core/domain/provider-failure.ts'
@@ -66,11 +66,13 @@ export async function openRehearsal() {
       if (known < 0) reworded += 1
       const place = `call-${++places}`
       answers.set(place, [...recorded.replies])
-      const open = recorded.speaks === 'anthropic' ? createAnthropicProvider : createOpenaiProvider
+      const { speaks } = recorded
+      const { openProvider } = await PROVIDER_CODE[speaks]()
       const background = recorded.isBackground ? ['*'] : []
-      const provider = open(
-        { name: recorded.provider, key: 'rehearsal', baseUrl: `${url}/${place}`, background, pollMs: 10 },
-        Date.now,
+      const baseUrl = `${url}/${place}`
+      const provider = openProvider(
+        { name: recorded.provider, speaks, key: 'rehearsal', baseUrl, background, pollMs: 10 },
+        systemClock,
       )
       const answer = await answerOf(provider, request, {
         signal: AbortSignal.timeout(60_000),

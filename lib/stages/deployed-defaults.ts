@@ -1,6 +1,11 @@
-import { routesOf } from '../../functions/contract/providers.ts'
+import {
+  KEYED_PROVIDERS,
+  PROVIDERS,
+  type ProviderName,
+  routesOf,
+} from '../../functions/contract/providers.ts'
 import { LANES, type Lane } from '../../functions/contract.ts'
-import type { LaneSettings } from './stage-schema.ts'
+import type { LaneSettings, StageInput } from './stage-schema.ts'
 
 /**
  * A lane on AWS. An invocation may live 15 minutes, because it goes on filling its free slots. The queue's visibility is
@@ -35,11 +40,20 @@ export const deployedLanes: Record<Lane, LaneSettings> = {
 export const lanesOf = (make: (deployed: LaneSettings) => LaneSettings): Record<Lane, LaneSettings> =>
   Object.fromEntries(LANES.map((name) => [name, make(deployedLanes[name])])) as Record<Lane, LaneSettings>
 
-export const openaiRoutes = routesOf('openai')
-export const anthropicRoutes = routesOf('anthropic')
 export const simulatedRoutes = routesOf('simulated')
+/** Models of the providers with a key, each to its provider, or all to one that plays them. */
+export const keyedRoutes = (to?: ProviderName): Readonly<Record<string, string>> =>
+  Object.assign({}, ...KEYED_PROVIDERS.map((name) => routesOf(name, to ?? name)))
 
 export const DEFAULT_MODEL = 'gpt-3.5-turbo'
+
+/** Every provider that asks a model, for the models it is known for. */
+export const deployedModels = {
+  providers: PROVIDERS.filter((name) => name !== 'simulated'),
+  routes: keyedRoutes(),
+  defaultModel: DEFAULT_MODEL,
+  bedrockModels: ['{region}.amazon.nova-micro-v1:0', '{region}.amazon.nova-lite-v1:0'],
+} satisfies StageInput['models']
 
 /** The page of the runbook; a stage may name where its people read it instead. */
 export const RUNBOOK = 'lib/observability/RUNBOOK.md'

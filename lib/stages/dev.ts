@@ -1,11 +1,4 @@
-import {
-  anthropicRoutes,
-  DEFAULT_MODEL,
-  deployedLanes,
-  openaiRoutes,
-  RUNBOOK,
-  simulatedRoutes,
-} from './deployed-defaults.ts'
+import { deployedLanes, deployedModels, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
 /** A deployed place to try things: small, cheap, and gone without a trace when destroyed. */
@@ -14,10 +7,9 @@ export const dev: StageInput = {
   isOpen: false,
   lanes: deployedLanes,
   models: {
-    providers: ['simulated', 'openai', 'anthropic', 'bedrock'],
-    routes: { ...simulatedRoutes, ...openaiRoutes, ...anthropicRoutes },
-    defaultModel: DEFAULT_MODEL,
-    bedrockModels: ['{region}.amazon.nova-micro-v1:0', '{region}.amazon.nova-lite-v1:0'],
+    ...deployedModels,
+    providers: ['simulated', ...deployedModels.providers],
+    routes: { ...simulatedRoutes, ...deployedModels.routes },
   },
   retentionDays: 7,
   payloadExpiryDays: 40,

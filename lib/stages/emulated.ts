@@ -1,4 +1,4 @@
-import { lane, lanesOf, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
+import { keyedRoutes, lane, lanesOf, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
 import type { LaneSettings, StageInput } from './stage-schema.ts'
 
 /**
@@ -15,7 +15,7 @@ export const emulated: StageInput = {
   lanes: lanesOf(emulatedLane),
   models: {
     providers: ['simulated'],
-    routes: { ...simulatedRoutes, 'gpt-*': 'simulated', 'claude-*': 'simulated' },
+    routes: { ...simulatedRoutes, ...keyedRoutes('simulated') },
     defaultModel: 'simulated',
     bedrockModels: [],
   },

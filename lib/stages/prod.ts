@@ -1,4 +1,4 @@
-import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes, RUNBOOK } from './deployed-defaults.ts'
+import { deployedLanes, deployedModels, RUNBOOK } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
 /** Production: what holds data stays when a stack goes, and cannot be deleted by one command. */
@@ -6,12 +6,7 @@ export const prod: StageInput = {
   name: 'prod',
   isOpen: false,
   lanes: deployedLanes,
-  models: {
-    providers: ['openai', 'anthropic', 'bedrock'],
-    routes: { ...openaiRoutes, ...anthropicRoutes },
-    defaultModel: DEFAULT_MODEL,
-    bedrockModels: ['{region}.amazon.nova-micro-v1:0', '{region}.amazon.nova-lite-v1:0'],
-  },
+  models: deployedModels,
   retentionDays: 30,
   payloadExpiryDays: 65,
   logs: { retentionDays: 90, level: 'INFO' },

@@ -1,4 +1,4 @@
-import { anthropicRoutes, DEFAULT_MODEL, deployedLanes, openaiRoutes, RUNBOOK } from './deployed-defaults.ts'
+import { deployedLanes, deployedModels, RUNBOOK } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
 /** Like production in all that behaves; its data is kept only long enough to look into a failed release. */
@@ -6,12 +6,7 @@ export const staging: StageInput = {
   name: 'staging',
   isOpen: false,
   lanes: deployedLanes,
-  models: {
-    providers: ['openai', 'anthropic', 'bedrock'],
-    routes: { ...openaiRoutes, ...anthropicRoutes },
-    defaultModel: DEFAULT_MODEL,
-    bedrockModels: ['{region}.amazon.nova-micro-v1:0', '{region}.amazon.nova-lite-v1:0'],
-  },
+  models: deployedModels,
   retentionDays: 14,
   payloadExpiryDays: 50,
   logs: { retentionDays: 30, level: 'INFO' },

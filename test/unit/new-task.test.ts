@@ -13,7 +13,7 @@ let root: string
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'new-task-'))
   await cp(join(project, 'functions'), join(root, 'functions'), { recursive: true })
-  await cp(join(project, 'package.json'), join(root, 'package.json'))
+  for (const file of ['package.json', '.env.example']) await cp(join(project, file), join(root, file))
   await symlink(join(project, 'node_modules'), join(root, 'node_modules'))
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
@@ -43,6 +43,7 @@ async function complaint(): Promise<string> {
   await mkdir(join(root, 'bin'))
   for (const file of [
     'generate.ts',
+    'generate-providers.ts',
     'generate-tasks.ts',
     'generate-routes.ts',
     'describe-api.ts',

@@ -1,16 +1,36 @@
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ANTHROPIC_ENDINGS } from '../../functions/core/adapters/providers/anthropic/anthropic-provider.ts'
-import { ANTHROPIC_RULES } from '../../functions/core/adapters/providers/anthropic/failures.ts'
-import { BEDROCK_ENDINGS } from '../../functions/core/adapters/providers/bedrock/bedrock-provider.ts'
-import { BEDROCK_RULES } from '../../functions/core/adapters/providers/bedrock/failures.ts'
-import { OPENAI_ENDINGS } from '../../functions/core/adapters/providers/openai/endings.ts'
-import { OPENAI_RULES } from '../../functions/core/adapters/providers/openai/failures.ts'
+import { PROVIDERS } from '../../functions/contract/providers.ts'
+import type { Endings } from '../../functions/core/adapters/providers/shared/answer.ts'
 import { PRICES } from '../../functions/core/domain/prices.ts'
+import type { FailureRule } from '../../functions/core/domain/provider-failure.ts'
 
-const RULES = { openai: OPENAI_RULES, anthropic: ANTHROPIC_RULES, bedrock: BEDROCK_RULES }
-const ENDINGS = { openai: OPENAI_ENDINGS, anthropic: ANTHROPIC_ENDINGS, bedrock: BEDROCK_ENDINGS }
+const PLACE = resolve(import.meta.dirname, '../../functions/core/adapters/providers')
+
+/** What the folders of all providers export under names that end so. */
+async function tablesOf<Table>(ending: string): Promise<Readonly<Record<string, Table>>> {
+  const found: Record<string, Table> = {}
+  for (const provider of PROVIDERS)
+    for (const file of await readdir(join(PLACE, provider))) {
+      if (file.endsWith('.test.ts')) continue
+      const module: Readonly<Record<string, unknown>> = await import(join(PLACE, provider, file))
+      for (const [name, table] of Object.entries(module))
+        if (name.endsWith(ending)) found[provider] = table as Table
+    }
+  return found
+}
+const RULES = await tablesOf<readonly FailureRule[]>('_RULES')
+const ENDINGS = await tablesOf<Endings>('_ENDINGS')
 /** One address or more. */
 const SOURCE = /^https:\/\/[\w.-]+(\/\S*[^\s,])?(, https:\/\/[\w.-]+(\/\S*[^\s,])?)*$/
+
+// One that speaks another's protocol needs none of its own.
+it('are found of every protocol', () => {
+  const protocols = ['openai', 'anthropic', 'bedrock']
+  expect(Object.keys(RULES)).toEqual(expect.arrayContaining(protocols))
+  expect(Object.keys(ENDINGS)).toEqual(expect.arrayContaining(protocols))
+})
 
 describe('every row says who says so', () => {
   it.each(Object.entries(RULES))('of the failures of %s', (_, rules) => {

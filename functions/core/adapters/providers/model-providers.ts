@@ -1,15 +1,11 @@
-import {
-  keyParameterOf,
-  PROVIDERS,
-  type ProviderName,
-  type ServerSettings,
-} from '../../../contract/providers.ts'
+import { keyParameterOf, PROVIDER_ROWS, PROVIDERS, type ServerSettings } from '../../../contract/providers.ts'
 import { ProviderError } from '../../domain/errors.ts'
 import { type ModelRoutes, routeModel } from '../../domain/model-routes.ts'
 import { notConfigured } from '../../domain/provider-failure.ts'
 import type { SecretValues } from '../../domain/secret-values.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { ModelProvider, ModelProviders } from '../../ports/model-provider.ts'
+import type { ModelProviders } from '../../ports/model-provider.ts'
+import { PROVIDER_CODE } from './provider-code.gen.ts'
 import { type ProxyEnvironment, useProxy } from './shared/post-json.ts'
 
 export interface ProviderOptions {
@@ -28,26 +24,6 @@ interface Server extends ServerSettings {
   readonly name: string
 }
 
-/** How each provider is opened; its code is loaded at its first call, so that no lane pays for the others. */
-const OPEN: Readonly<
-  Record<ProviderName, (server: Server, options: ProviderOptions) => Promise<ModelProvider>>
-> = {
-  simulated: async (_, { clock }) =>
-    (await import('./simulated/simulated-provider.ts')).createSimulatedProvider(clock),
-  bedrock: async (_, { clock }) =>
-    (await import('./bedrock/bedrock-provider.ts')).createBedrockProvider(clock.now),
-  openai: async (server, options) => {
-    const key = await keyOf(server, options)
-    const { createOpenaiProvider } = await import('./openai/openai-provider.ts')
-    return createOpenaiProvider({ ...server, key }, options.clock.now)
-  },
-  anthropic: async (server, options) => {
-    const key = await keyOf(server, options)
-    const { createAnthropicProvider } = await import('./anthropic/anthropic-provider.ts')
-    return createAnthropicProvider({ ...server, key }, options.clock.now)
-  },
-}
-
 export function createModelProviders(options: ProviderOptions): ModelProviders {
   useProxy(options.proxy)
   for (const url of Object.values(options.proxy)) options.secrets.addFromUrl(url)
@@ -58,9 +34,13 @@ export function createModelProviders(options: ProviderOptions): ModelProviders {
       // Checked at submit; the stage's routes may have changed since.
       if (name === undefined) throw unknown(`No provider answers for the model "${model}".`)
       const speaks = PROVIDERS.find((provider) => provider === name)
-      const server = Object.hasOwn(options.servers, name) ? options.servers[name] : speaks && { speaks }
-      if (!server) throw unknown(`The model "${model}" goes to "${name}", and no such server is set.`)
-      return OPEN[server.speaks]({ ...server, name }, options)
+      const settings = Object.hasOwn(options.servers, name) ? options.servers[name] : speaks && { speaks }
+      if (!settings) throw unknown(`The model "${model}" goes to "${name}", and no such server is set.`)
+      const server = { ...settings, name }
+      const key = PROVIDER_ROWS[server.speaks].isKeyed ? await keyOf(server, options) : undefined
+      // Loaded at its first call, so that no lane pays for the others.
+      const { openProvider } = await PROVIDER_CODE[server.speaks]()
+      return openProvider({ ...server, key }, options.clock)
     },
   }
 }

@@ -10,6 +10,7 @@ import type {
 } from '../../../ports/model-provider.ts'
 import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
 import { asProvider, type Failing, post, secretsOf } from '../shared/as-provider.ts'
+import type { OpenProvider } from '../shared/open-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
 import { readError, readErrorText } from '../shared/read-error.ts'
@@ -74,6 +75,8 @@ export function createAnthropicProvider(server: AnthropicServer, now: () => numb
     server.isRecorded ? { records: 'anthropic' } : {},
   )
 }
+
+export const openProvider: OpenProvider = (server, clock) => createAnthropicProvider(server, clock.now)
 
 function addressOf(base: URL): URL {
   const url = new URL(base)

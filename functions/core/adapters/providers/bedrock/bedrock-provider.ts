@@ -18,6 +18,7 @@ import type {
 } from '../../../ports/model-provider.ts'
 import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
 import { asProvider } from '../shared/as-provider.ts'
+import type { OpenProvider } from '../shared/open-provider.ts'
 import { describeCauses, proxyAgents } from '../shared/post-json.ts'
 import { BEDROCK_RULES } from './failures.ts'
 
@@ -50,6 +51,8 @@ export function createBedrockProvider(now: () => number, client = openClient()):
     }
   })
 }
+
+export const openProvider: OpenProvider = (_, clock) => createBedrockProvider(clock.now)
 
 /** The client's own connections are HTTP/2, which pass no proxy. Calls of this kind may go by HTTP/1.1 as well. */
 function openClient(): BedrockRuntimeClient {

@@ -11,6 +11,7 @@ import type {
 } from '../../../ports/model-provider.ts'
 import { AnswerBuilder, collect } from '../shared/answer.ts'
 import { asProvider, post, secretsOf } from '../shared/as-provider.ts'
+import type { OpenProvider } from '../shared/open-provider.ts'
 import { readBody } from '../shared/read-body.ts'
 import { openBackground } from './background.ts'
 import { requestBody, takePart } from './chat.ts'
@@ -34,7 +35,7 @@ export interface OpenaiServer {
   /** Models, or prefixes ending in `*`, whose calls it runs in the background. */
   readonly background?: readonly string[] | undefined
   readonly isRecorded?: boolean | undefined
-  readonly pollMs?: number
+  readonly pollMs?: number | undefined
 }
 
 const POLL_MS = 2_000
@@ -119,6 +120,8 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
     ...(server.isRecorded ? { records: 'openai' as const } : {}),
   })
 }
+
+export const openProvider: OpenProvider = (server, clock) => createOpenaiProvider(server, clock.now)
 
 /** The one extra call. What its refusal teaches is for the next attempt, which is worth making then. */
 async function again(

@@ -8,6 +8,7 @@ import {
   type ModelRequest,
   textOf,
 } from '../../../ports/model-provider.ts'
+import type { OpenProvider } from '../shared/open-provider.ts'
 import { jsonAnswer } from './json-answer.ts'
 
 const NAME = 'simulated'
@@ -22,6 +23,8 @@ const SLOW_SECONDS = 20
 export function createSimulatedProvider(clock: Clock): ModelProvider {
   return { name: NAME, generate: (request, options) => generate(clock, request, options) }
 }
+
+export const openProvider: OpenProvider = (_, clock) => createSimulatedProvider(clock)
 
 async function generate(clock: Clock, request: ModelRequest, options: GenerateOptions) {
   const { signal } = options

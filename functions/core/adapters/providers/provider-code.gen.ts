@@ -1,0 +1,13 @@
+// Written by "npm run generate" from functions/contract/providers.ts. Do not edit.
+import type { ProviderName } from '../../../contract/providers.ts'
+import type { OpenProvider } from './shared/open-provider.ts'
+
+/** Loads the code of one provider. */
+export const PROVIDER_CODE: Readonly<
+  Record<ProviderName, () => Promise<{ readonly openProvider: OpenProvider }>>
+> = {
+  simulated: () => import('./simulated/simulated-provider.ts'),
+  openai: () => import('./openai/openai-provider.ts'),
+  anthropic: () => import('./anthropic/anthropic-provider.ts'),
+  bedrock: () => import('./bedrock/bedrock-provider.ts'),
+}
