@@ -5,23 +5,23 @@ import type { ModelCall, ModelClient } from './define-task.ts'
 
 export interface AskObject<Value>
   extends Pick<ModelCall, 'temperature' | 'maxTokens' | 'stop' | 'model' | 'share'> {
-  /** Letters, digits, `_` and `-`; some providers show it to the model. */
+  /** Letters, digits, `_` and `-`; some providers pass it to the model. */
   readonly name: string
   readonly schema: z.ZodType<Value>
-  /** What the provider is told, where it is not the schema's own JSON Schema. */
+  /** JSON Schema for the provider, when it differs from the one of `schema`. */
   readonly shape?: JsonShape['schema']
   readonly prompt?: string
-  /** In place of `prompt`: a conversation, or one with images. */
+  /** A conversation, or messages with images, instead of `prompt`. */
   readonly messages?: readonly ModelMessage[]
   readonly system?: string
-  /** A further check that a schema cannot say. @returns what is wrong, for the model to read. */
+  /** A check that a schema cannot express. @returns what is wrong, as a text for the model. */
   readonly check?: (value: Value) => string | undefined
 }
 
 /**
- * Asks the model for JSON of a shape. An answer that does not fit is asked for again, once, with what is wrong.
+ * Asks the model for JSON of a shape. When the answer does not fit, it asks once more and states the errors.
  *
- * @throws TaskError `model_output_invalid`, worth another attempt, when the second answer does not fit either.
+ * @throws TaskError `model_output_invalid`, which may be retried, when the second answer does not fit either.
  * @example
  * const { city } = await askObject(model, { name: 'place', schema: z.strictObject({ city: z.string() }), prompt })
  */
@@ -65,7 +65,7 @@ function readAnswer<Value>(
   text: string,
   { schema, check }: AskObject<Value>,
 ): { readonly value: Value } | { readonly problem: string } {
-  // Where a provider has no structured output, models often put a code block around their JSON.
+  // Without structured output, models often put a code block around their JSON.
   const bare = text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
   let json: unknown
   try {

@@ -6,10 +6,10 @@ import type { Mail } from '../ports/mailer.ts'
 import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-provider.ts'
 import type { CleanedUp } from '../ports/upkeep.ts'
 
-/** What a type may say it needs; rights, environment and the fields of the context follow from it. */
+/** Capabilities that a type can request; its permissions, environment and the fields of its context follow from them. */
 export type Need = keyof Powers
 
-/** What a context has only where the type's `needs` say so. */
+/** Fields that a context has only when the type's `needs` names them. */
 export interface Powers {
   readonly model: ModelClient
   readonly files: TaskFiles
@@ -17,20 +17,20 @@ export interface Powers {
   readonly upkeep: StageUpkeep
 }
 
-/** Everything one attempt may use. */
+/** Everything that one attempt can use. */
 export type TaskContext<Input, Needs extends Need = Need> = BaseContext<Input> & Pick<Powers, Needs>
 
 export interface BaseContext<Input> {
   readonly input: Input
   readonly taskId: string
-  /** 1 for the first try. */
+  /** 1 for the first attempt. */
   readonly attempt: number
-  /** Fires at the soft time limit and when the task is cancelled; pass it on to whatever waits. */
+  /** Fires at the time limit and when the task is cancelled; pass it on to everything that waits. */
   readonly signal: AbortSignal
   /**
-   * A checkpoint: what `run` gives is kept before the next line runs, and an attempt that comes after a crash, a
-   * time-out or a retry by hand gets the kept value without running it. The value is JSON. Kept by name and inputs: name
-   * in `inputs` whatever the value depends on and the name does not say. A step inside a step is kept, too.
+   * A checkpoint: the result of `run` is stored before the next line runs, and an attempt after a crash, a time-out or a
+   * retry by hand gets the stored value without running it again. The value must be JSON. It is identified by name and inputs: put
+   * into `inputs` everything that the value depends on and that the name does not say. Steps can be nested.
    *
    * @example
    * const summary = await step('summary', () => model.complete({ prompt }), { inputs: prompt })
@@ -41,7 +41,7 @@ export interface BaseContext<Input> {
     options?: { readonly inputs?: unknown },
   ) => Promise<Value>
   /**
-   * Runs every item as a step of its own, `concurrency` (4) side by side, and tells one progress for all of them.
+   * Runs each item as a step of its own, `concurrency` (4) at a time, and reports one progress for all of them.
    *
    * @example
    * const notes = await map(parts, (part) => model.complete({ prompt: part }), { name: 'part', progress: [10, 80] })
@@ -56,11 +56,11 @@ export interface BaseContext<Input> {
     },
   ) => Promise<Value[]>
   /**
-   * Runs an exported function of the type's `heavy.ts` in a thread of its own: reading a large file must not keep the
-   * heartbeats of the batch waiting, nor take its memory. Input and output are copied. One at a time.
+   * Runs an exported function of the type's `heavy.ts` in a separate thread, so that reading a large file neither delays the
+   * heartbeats of the other tasks nor uses their memory. Input and output are copied. One call runs at a time.
    *
-   * A function in place of the input is called when the thread is free: of ten tasks that wait with files of 100 MB,
-   * one has its bytes in memory.
+   * A function given as input is called when the thread is free: of ten tasks that wait with files of 100 MB, only one has
+   * its bytes in memory.
    *
    * @example
    * const rows = await heavy<typeof import('./heavy.ts').readRows>('table-read/readRows', { bytes })
@@ -69,31 +69,31 @@ export interface BaseContext<Input> {
     name: string,
     input: Parameters<Work>[0] | (() => Promise<Parameters<Work>[0]>),
   ) => Promise<Awaited<ReturnType<Work>>>
-  /** Cheap to call often: what is told is written at most about once a second. */
+  /** May be called often: progress is written at most about once a second. */
   readonly progress: (percent: number, message?: string) => void
   /**
-   * The result's text as it comes, for those who watch the task's events; all pieces together are the result. `restart`
-   * takes back what was written. Costs nothing while nobody watches.
+   * Streams the result's text to clients that watch the task's events; all pieces together must be the result. `restart`
+   * discards the text so far. Costs nothing while no client watches.
    *
    * @example
    * await model.complete({ prompt, onDelta: stream.write, onRestart: stream.restart })
    */
   readonly stream: { readonly write: (text: string) => void; readonly restart: () => void }
   /**
-   * Writes a line that `taskrunner logs --task <id>` and the console's task page find; `console.*` does the same with
-   * its own level. Never a prompt, a result or a key: logs are read by more people than tasks.
+   * Writes a log line, which `taskrunner logs --task <id>` and the console's task page show; `console.*` does the same with its
+   * own level. Do not log a prompt, a result or a key: more people can read logs than tasks.
    */
   readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void
-  /** Resolves after the time; rejects with the signal's reason when that fires first. */
+  /** Resolves after the time; rejects with the signal's reason when the signal fires first. */
   readonly sleep: (ms: number) => Promise<void>
 }
 
-/** A file of the caller, as an input refers to it: `{"upload": id}` of `POST /uploads`. */
+/** A caller's file, as an input refers to it: `{"upload": id}` of `POST /uploads`. */
 export interface UploadRef {
   readonly upload: string
 }
 
-/** A file that the task made. In a result it comes back to the caller with a `url` that works for an hour. */
+/** A file that the task wrote. In the result that callers read it has a `url` that is valid for an hour. */
 export interface FileRef {
   readonly file: string
   readonly name: string
@@ -104,18 +104,18 @@ export interface FileRef {
 /** Reads and writes whole files, up to 100 MB each. */
 export interface TaskFiles {
   /**
-   * @throws TaskError `upload_missing` for one that is gone.
+   * @throws TaskError `upload_missing` for a deleted file.
    * @example
    * const { bytes, mediaType } = await files.read(input.file)
    */
   read(file: UploadRef | FileRef): Promise<{
     readonly bytes: Uint8Array
     readonly name: string | null
-    /** By its bytes, whatever its name says. */
+    /** Detected from its bytes, whatever its name is. */
     readonly mediaType: string
   }>
   /**
-   * Writing the same bytes under the same name again is harmless, so that a retry leaves no second copy.
+   * Writing the same bytes under the same name again is harmless, so that a retry makes no second copy.
    *
    * @example
    * return { picture: await files.write({ name: 'small.png', contentType: 'image/png', bytes }) }
@@ -125,16 +125,16 @@ export interface TaskFiles {
     readonly contentType: string
     readonly bytes: Uint8Array
   }): Promise<FileRef>
-  /** An address that works for an hour, for a provider that fetches a file itself. Whoever has it may read it. */
+  /** A URL that is valid for an hour, for a provider that downloads the file itself. Everybody who has it can read the file. */
   url(file: UploadRef | FileRef): Promise<string>
 }
 
-/** Work over all tenants, done by the stage's own functions. A type that needs it is submitted by the stage alone. */
+/** Work on all tenants, done by the stage's own functions. Only operators can submit a type that needs it. */
 export interface StageUpkeep {
   /**
-   * Deletes what its retention is over for, for about two minutes; call it until it is complete.
+   * Deletes tasks and uploads whose retention is over, for about two minutes; call it until it is complete.
    *
-   * @throws TaskError `cleanup_failed`, worth another attempt.
+   * @throws TaskError `cleanup_failed`, which may be retried.
    */
   cleanUp(signal: AbortSignal): Promise<CleanedUp>
 }
@@ -142,26 +142,26 @@ export interface StageUpkeep {
 /** Sends mail from the stage's address. */
 export interface TaskMail {
   /**
-   * At most once for each `name` ("mail") in a task's life, over all its attempts: a second call gets the first one's
-   * answer. Of a mail in whose sending an attempt died it says that it does not know.
+   * Sends at most one mail for each `name` ("mail") of a task, over all its attempts: a second call returns the first one's
+   * answer. When an attempt crashed during the send, later calls throw `delivery_unknown`.
    *
-   * @throws TaskError `delivery_unknown`, `mail_refused`; `mail_deferred`, worth another attempt.
+   * @throws TaskError `delivery_unknown`, `mail_refused`; `mail_deferred`, which may be retried.
    * @example
    * const { messageId } = await mail.send({ to: ['ada@example.com'], subject: 'Done', text })
    */
   send(mail: Mail, options?: { readonly name?: string }): Promise<{ readonly messageId: string }>
 }
 
-/** Calls the model the task asked for (or the stage's default) and books what it used. */
+/** Calls the model that the task asked for (or the stage's default) and records the usage. */
 export interface ModelClient {
-  /** The model's name as the task resolved it. */
+  /** Name of the task's model. */
   readonly name: string
   /**
    * @returns the whole text.
-   * @throws ProviderError; let it pass: the runner decides about the retry.
+   * @throws ProviderError; do not catch it: the worker decides about the retry.
    */
   complete(call: ModelCall): Promise<string>
-  /** Like `complete`, and tells how the answer ended, who gave it and what it used. */
+  /** Like `complete`, and also returns how the answer ended, its model, its provider and its usage. */
   generate(call: ModelCall): Promise<ModelReply>
 }
 
@@ -172,20 +172,20 @@ export type ModelCall = (
 ) &
   Pick<ModelRequest, 'system' | 'temperature' | 'maxTokens' | 'stop' | 'json'> & {
     /**
-     * In place of the task's own model. Of several, the next is asked when one is down, paused or unknown; never after a
-     * refusal.
+     * Instead of the task's own model. In a list, the next model is called when one is unavailable, paused or unknown; never after
+     * a refusal.
      */
     readonly model?: string | readonly string[]
-    /** Fail with `answer_truncated`, never retried, when the answer was cut at a limit of tokens. */
+    /** Fail with `answer_truncated`, never retried, when the answer ended at a token limit. */
     readonly failOnTruncation?: boolean
     /**
-     * Identical calls of one tenant that are under way at the same time are made once: each task has the answer, the one
-     * that made the call pays. With `reuseSeconds` an answer of before is taken, too, if it is no older and was asked for
-     * in the same way. Whoever shares gets the text in one piece.
+     * Makes equal calls of one tenant that run at the same time only once: each task gets the answer, and the one that made the
+     * call pays. With `reuseSeconds` an earlier answer to the same request is used too, if it is not older than that. A shared
+     * answer arrives in one piece.
      */
     readonly share?: boolean | { readonly reuseSeconds: number }
     readonly onDelta?: (text: string) => void
-    /** What `onDelta` has given is void: another model of the list begins its answer. */
+    /** Another model of the list starts its answer, so discard the text that `onDelta` has received. */
     readonly onRestart?: () => void
   }
 
@@ -197,41 +197,41 @@ export interface ModelReply extends ModelAnswer {
 }
 
 export interface RetryPolicy {
-  /** First try included. Default 4, at most 10. */
+  /** First attempt included. Default 4, at most 10. */
   readonly maxAttempts: number
   /** First backoff. Default 2,000. */
   readonly baseMs: number
-  /** Longest backoff, unless a provider asks for more. Default 60,000. */
+  /** Longest backoff, unless a provider asks for a longer one. Default 60,000. */
   readonly capMs: number
 }
 
-/** @typeParam Sent what a caller sends: fields with a default may be missing. */
+/** @typeParam Sent the input as callers send it: fields with a default may be missing. */
 export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknown> {
-  /** `noun.verb`; written out, so that moving the folder does not lose queued work. */
+  /** `noun.verb`; not derived from the folder, so that moving the folder does not lose queued tasks. */
   readonly name: string
   /** One sentence for the docs page. */
   readonly summary: string
   readonly version: number
   readonly lane: Lane
   readonly needs: readonly Need[]
-  /** True when it needs the model; `model` is then validated and defaulted. */
+  /** True when it needs the model; then `model` is validated and has a default. */
   readonly usesModel: boolean
-  /** Media types, by the bytes, that an upload in the input may have; others are refused at submit. */
+  /** Media types, detected from the bytes, that uploads in the input may have; others are refused at submit. */
   readonly accepts?: readonly string[]
   readonly input: z.ZodType<Input, Sent>
   readonly output: z.ZodType<Output>
   readonly retry: RetryPolicy
   readonly limits: {
-    /** Soft limit of one attempt; also the most a caller may ask for. Default 240,000. */
+    /** Time limit of one attempt; also the highest that a caller may ask for. Default 240,000. */
     readonly timeoutMs: number
     /**
-     * The most all attempts of a task may spend on models, unless its caller says another sum; a call that could pass it
-     * fails the task. Needed by a tenant with a budget where `spends` is left out.
+     * The most that all attempts of a task may spend on models, unless its caller states another amount; a call that could exceed
+     * it fails the task. Required for tenants with a budget when `spends` is left out.
      */
     readonly maxCostUsd?: number | undefined
   }
   /**
-   * What one attempt sends to its models and gets at most, where the input tells: a budget then holds no more than that.
+   * The most that one attempt sends to its models and receives, calculated from the input: a budget then reserves only that.
    *
    * @example
    * spends: ({ text }) => ({ textBytes: Buffer.byteLength(text) + 500, outputTokens: 300 })
@@ -240,14 +240,14 @@ export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknow
   readonly run: (context: TaskContext<Input>) => Promise<Output>
 }
 
-/** What an author writes: names, shapes and `run`; the rest has defaults. */
+/** The argument of `defineTask`: names, shapes and `run`; everything else has defaults. */
 export type TaskDeclaration<Input, Output, Sent, Needs extends Need> = Pick<
   TaskDefinition<Input, Output, Sent>,
   'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'accepts' | 'spends'
 > & {
-  /** Held to what the schemas say. */
+  /** Its types are checked against the schemas. */
   readonly run: (context: TaskContext<NoInfer<Input>, NoInfer<Needs>>) => Promise<NoInfer<Output>>
-  /** What `run` works with beside the input: `model`, `files`, `mail`, `upkeep`. */
+  /** Capabilities that `run` uses: `model`, `files`, `mail`, `upkeep`. */
   readonly needs?: readonly Needs[]
   readonly retry?: Partial<RetryPolicy>
   readonly limits?: Partial<TaskDefinition['limits']>
@@ -257,10 +257,9 @@ const NEEDS: readonly Need[] = ['model', 'files', 'mail', 'upkeep']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /**
- * Declares a task type. Put it in `functions/tasks/<name>/task.ts` as the default export; the folder is the
- * registration.
+ * Declares a task type. Put it in `functions/tasks/<name>/task.ts` as the default export; no further registration is needed.
  *
- * @throws Error at load when the name is not `noun.verb`, there is no such lane, or a limit is out of bounds.
+ * @throws Error at load when the name is not `noun.verb`, the lane does not exist, or a limit is out of range.
  * @example
  * export default defineTask({
  *   name: 'text.translate',
@@ -280,7 +279,7 @@ export function defineTask<Input, Output, Sent, const Needs extends Need = never
   const { name, lane } = declaration
   if (!NAME.test(name))
     throw new Error(`Task type "${name}" must be named noun.verb, in lower case, e.g. "text.translate".`)
-  // The types say so too, but `npm run dev` loads what does not compile.
+  // The types say so too, but `npm run dev` also loads code that does not compile.
   if (!LANES.includes(lane))
     throw new Error(
       `Task type "${name}": there is no lane "${lane}". Nearest: "${nearestName(lane, LANES)}". Lanes: ${LANES.join(', ')}.`,

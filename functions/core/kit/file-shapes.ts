@@ -1,11 +1,11 @@
 import * as z from 'zod'
 
-/** For an input: a file that the caller has uploaded. */
+/** For an input: a file that the caller uploaded. */
 export const uploadShape = z.strictObject({
   upload: z.string().min(1).max(100).describe('Id of POST /uploads.'),
 })
 
-/** For an output: a file that the task has written with `files.write`. */
+/** For an output: a file that the task wrote with `files.write`. */
 export const fileShape = z.object({
   file: z.string(),
   name: z.string(),

@@ -1,4 +1,4 @@
-/** What a task author imports. */
+/** Everything that a task author imports. */
 
 export { clipEnd, clipStart } from '../domain/clip.ts'
 export { TaskError } from '../domain/errors.ts'

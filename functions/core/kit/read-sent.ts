@@ -1,9 +1,9 @@
 import type { TaskFiles, UploadRef } from './define-task.ts'
 
-/** A file in the input itself, or one that was uploaded. */
+/** A file in the input itself, or an uploaded one. */
 export type SentFile = UploadRef | { readonly name?: string | undefined; readonly base64: string }
 
-/** Gives the bytes of a file either way. Within `heavy`'s function, so that they are in memory when their turn has come. */
+/** The bytes of a file of either kind. Call it inside the function given to `heavy`, so that they are loaded only in turn. */
 export async function readSent(
   files: TaskFiles,
   file: SentFile,

@@ -16,50 +16,50 @@ import type {
 const MODEL = 'test-model'
 
 export interface RunTaskTypeSettings {
-  /** What the model says, in two pieces. */
+  /** The model's answer, streamed in two pieces. */
   readonly answer?: string
-  /** In place of `answer`: decides by the prompt, and may throw what a provider would. */
+  /** Instead of `answer`: a function of the prompt, which may throw a provider's errors. */
   readonly complete?: (call: { readonly prompt: string; readonly system?: string }) => Promise<string>
-  /** In place of both: whatever a real model would do with the call. */
+  /** Instead of both: a function of the whole call. */
   readonly generate?: (call: ModelCall) => Promise<ModelReply>
   /** The model's name. */
   readonly modelName?: string
-  /** The type's own `heavy.ts`, run in place. */
+  /** The type's own `heavy.ts`, run without a thread. */
   readonly heavy?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
-  /** In place of the stage's function, for a type that needs `upkeep`. */
+  /** Instead of the stage's function, for a type that needs `upkeep`. */
   readonly cleanUp?: StageUpkeep['cleanUp']
   /** Uploads by their id. */
   readonly uploads?: Readonly<Record<string, { readonly name?: string; readonly bytes: Uint8Array }>>
-  /** Which try it is. Default 1. */
+  /** Number of the attempt. Default 1. */
   readonly attempt?: number
 }
 
-/** What a run left behind. */
+/** The result of a run, and everything that the code called. */
 export interface RunTaskTypeResult<Output> {
   readonly result: Output
   readonly prompts: readonly string[]
   readonly told: readonly { readonly percent: number; readonly message: string | undefined }[]
-  /** What `context.log` was called with. */
+  /** Calls of `context.log`. */
   readonly logged: readonly { readonly message: string; readonly [field: string]: unknown }[]
   readonly slept: readonly number[]
   /** Names of the steps that ran, in order. */
   readonly stepped: readonly string[]
-  /** What `mail.send` was given, in order. */
+  /** Arguments of `mail.send`, in order. */
   readonly mails: readonly Mail[]
-  /** What `files.write` was given, in order. */
+  /** Arguments of `files.write`, in order. */
   readonly written: readonly {
     readonly name: string
     readonly contentType: string
     readonly bytes: Uint8Array
   }[]
-  /** What those who watch have seen as text. */
+  /** The text that watching clients have received. */
   readonly streamed: string
 }
 
 /**
- * Runs a task type's own code in a test, with a model that says what it is told to. The input is what a caller would
- * send: defaults are filled in, and what the schema refuses throws. Time does not pass in `sleep`.
+ * Runs a task type's code in a test, with given model answers. The input is what a caller would send: defaults are filled in,
+ * and an invalid input throws. `sleep` returns at once.
  *
  * @example
  * const { result, prompts } = await runTaskType(task, { text: 'hello' }, { answer: 'bonjour' })
@@ -89,7 +89,7 @@ export async function runTaskType<Input, Output, Sent>(
   let streamed = ''
   const step = async <Value>(name: string, run: () => Value | Promise<Value>): Promise<Value> => {
     stepped.push(name)
-    // As it comes back from where it is kept.
+    // As JSON, as it would be stored.
     return (JSON.parse(JSON.stringify({ value: await run() })) as { value: Value }).value
   }
   const progress = (percent: number, message?: string) => void told.push({ percent, message })

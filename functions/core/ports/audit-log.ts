@@ -1,14 +1,14 @@
 import type { AuditEntry, AuditFilter, AuditOutcome } from '../domain/audit.ts'
 
 /**
- * Keeps who did what, for as long as the stage says.
+ * Stores who changed what, for as long as the stage's settings say.
  *
- * @throws UnavailableError when it does not answer; nothing is known then about the write.
+ * @throws UnavailableError when it does not answer; then it is unknown whether the entry was written.
  */
 export interface AuditLog {
-  /** Written before the deed: what cannot be recorded is not done. */
+  /** Called before the change: a change that cannot be recorded is not made. */
   begin(entry: AuditEntry): Promise<void>
-  /** Written after it. */
+  /** Called after the change. */
   end(entry: AuditEntry, outcome: AuditOutcome): Promise<void>
 }
 

@@ -3,21 +3,21 @@ import type { Circuit } from '../domain/circuit.ts'
 /**
  * Shares circuits between all workers.
  *
- * @throws UnavailableError when the store does not answer; callers then do without.
+ * @throws UnavailableError when the store does not answer; callers then work without circuits.
  */
 export interface CircuitStore {
-  /** All circuits there are, by name. */
+  /** All stored circuits, by name. */
   readAll(): Promise<ReadonlyMap<string, StoredCircuit>>
-  /** One of them. */
+  /** One circuit. */
   read(name: string): Promise<StoredCircuit | undefined>
   /**
-   * Writes what follows from what was seen.
-   * @returns false when somebody else was first: nothing is written then.
+   * Replaces a circuit by one that was derived from it.
+   * @returns false when another worker has changed it since; then nothing is written.
    */
   replace(name: string, seen: StoredCircuit | undefined, next: Circuit): Promise<boolean>
 }
 
 export interface StoredCircuit extends Circuit {
-  /** Grows with every write. */
+  /** Increased by every write. */
   readonly version: number
 }

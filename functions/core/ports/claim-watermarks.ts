@@ -2,15 +2,15 @@ import type { Lane } from '../../contract.ts'
 import type { ClaimWatermark } from '../domain/overdue.ts'
 
 /**
- * Keeps how far each lane's workers have come with each tenant's queue.
+ * Stores how far each lane's workers have come in each tenant's queue.
  *
  * @throws UnavailableError when the table does not answer. MisconfiguredError when it refuses the function.
  */
 export interface ClaimWatermarks {
-  /** Notes how far a lane's worker has come with one tenant's queue. Forward only. */
+  /** Stores the position of a lane's worker in one tenant's queue. It only moves forward. */
   recordWatermark(lane: Lane, tenant: string, queuedAt: number, now: number): Promise<void>
-  /** What `recordWatermark` told about a lane. */
+  /** The watermarks of a lane. */
   readWatermarks(lane: Lane): Promise<readonly ClaimWatermark[]>
-  /** What it told about one tenant, undefined when it did not. */
+  /** The watermark of one tenant; undefined when there is none. */
   readWatermark(lane: Lane, tenant: string): Promise<ClaimWatermark | undefined>
 }

@@ -1,4 +1,4 @@
-/** Time and chance, so that tests own both. */
+/** Time and randomness, so that tests can control both. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
@@ -11,9 +11,9 @@ export interface Clock {
 export interface Ids {
   /** 26 characters, sortable by time of creation. */
   taskId(): string
-  /** The same id for the same tenant and idempotency key, always. */
+  /** Always the same id for the same tenant and idempotency key. */
   derivedTaskId(tenant: string, idempotencyKey: string): string
-  /** Unguessable enough never to collide: attempt tokens, write ids. */
+  /** Random and long enough never to repeat: attempt tokens, write ids. */
   token(): string
   /** A `traceparent` of a new trace. */
   trace(): string

@@ -1,20 +1,20 @@
 import type { TaskKey } from '../domain/task.ts'
 
-/** A row of a tenant, of whatever kind. */
+/** A row of any kind that belongs to a tenant. */
 export interface TenantRow {
   readonly pk: string
   readonly sk: string
 }
 
 /**
- * Finds and deletes what belongs to a task or a tenant, without knowing what it is.
+ * Finds and deletes everything of a task or a tenant, whatever its kind.
  *
- * @throws UnavailableError when the table or the bucket does not answer; asking again goes on.
+ * @throws UnavailableError when the table or the bucket does not answer; a repeated call continues.
  */
 export interface DataEraser {
-  /** Deletes the items beside a task's row: checkpoints, text. @returns how many there were. */
+  /** Deletes the items in a task's partition except its row: checkpoints, text. @returns their number. */
   removeBeside(task: TaskKey): Promise<number>
-  /** A tenant's rows but for the record of what was done, page by page. @param from `next` of an earlier page. */
+  /** A tenant's rows except its audit log, page by page. @param from `next` of an earlier page. */
   rowsOf(
     tenant: string,
     from?: string,
@@ -23,6 +23,6 @@ export interface DataEraser {
 }
 
 export interface ObjectEraser {
-  /** Deletes some hundred objects of a task, or of a whole tenant. @returns how many; 0 when there are none left. */
+  /** Deletes some hundred objects of a task, or of a whole tenant. @returns their number; 0 when none are left. */
   removeSome(owner: { readonly tenant: string; readonly id?: string }): Promise<number>
 }

@@ -2,20 +2,20 @@ import type { Lane } from '../../contract.ts'
 import type { TaskMessage } from '../domain/task.ts'
 
 /**
- * The lanes' dead-letter queues: they list what failed.
+ * The lanes' dead-letter queues, which list failed tasks.
  *
  * @throws UnavailableError when the queue does not answer. MisconfiguredError when it refuses the function.
  */
 export interface DeadLetters {
   /** Puts a marked message into the lane's dead-letter queue. */
   sendDead(lane: Lane, message: TaskMessage): Promise<void>
-  /** Roughly how many dead letters there are, those that somebody looks at included. */
+  /** Approximate number of dead letters, including those that are received at the moment. */
   deadDepth(lane: Lane): Promise<number>
-  /** Up to ten dead letters, hidden for some seconds; without a message where the body is not one of ours. */
+  /** Up to ten dead letters, made invisible for some seconds; without `message` when the body is not the product's. */
   receiveDead(lane: Lane): Promise<readonly DeadDelivery[]>
-  /** Deletes up to ten; one that is gone is fine. */
+  /** Deletes up to ten; deleting one that is already deleted succeeds. */
   deleteDead(lane: Lane, receipts: readonly string[]): Promise<void>
-  /** Ends the hiding of received dead letters. Best effort: never throws. */
+  /** Makes received dead letters visible again. Best effort: never throws. */
   showDead(lane: Lane, receipts: readonly string[]): Promise<void>
 }
 

@@ -1,29 +1,29 @@
 import type { Lane } from '../../contract.ts'
 import type { DueKind, Status, TaskKey } from '../domain/task.ts'
 
-/** One of several readers that read the index side by side; `index` counts from 0. */
+/** One of several readers that read the index concurrently; `index` counts from 0. */
 export interface DuePart {
   readonly index: number
   readonly of: number
 }
 
 /**
- * Finds rows of which something must happen by an instant: tasks, workflows, schedules, deliveries. It lags behind the rows: a
- * transition built from an entry states what it saw.
+ * Finds rows that are due at an instant: tasks, workflows, schedules, deliveries. The index lags behind the rows, so a
+ * transition based on an entry must be conditional on the values read.
  *
  * @throws UnavailableError when the table does not answer. MisconfiguredError when it refuses the function.
  */
 export interface DueIndex {
   /**
-   * Streams of entries up to an instant, one for each shard of a part, each oldest first, page by page. Read side by side, so that
-   * a long one keeps nobody waiting.
+   * The entries up to an instant, one stream per shard of a part, each oldest first, page by page. Read the streams concurrently,
+   * so that a long one does not delay the others.
    */
   shards(
     kind: DueKind,
     upTo: number,
     part?: DuePart,
   ): readonly AsyncIterable<readonly (DueEntry | DueItem)[]>[]
-  /** The first entries of every shard: what an operator's view shows of each. */
+  /** The first entries of every shard, for display. */
   first(kind: DueKind, perShard: number): Promise<readonly (DueEntry | DueItem)[]>
 }
 
@@ -38,7 +38,7 @@ export interface DueEntry extends TaskKey {
   readonly startBy?: number
 }
 
-/** Something other than a task that is due. */
+/** A due row that is not a task. */
 export interface DueItem extends TaskKey {
   readonly item: 'workflow' | 'schedule' | 'delivery'
   readonly dueAt: number

@@ -7,27 +7,27 @@ import type { Task } from '../domain/task.ts'
  */
 export interface ExpiredRows {
   /**
-   * Page by page, each with where to continue after it; no `next` on the last. A page may be empty.
-   * @param from where an earlier pass stopped.
+   * The rows, page by page, each page with the position after it; the last page has no `next`. A page may be empty.
+   * @param from where an earlier scan stopped.
    */
   expired(from?: string): AsyncIterable<{ readonly rows: readonly ExpiredTask[]; readonly next?: string }>
   /**
-   * Deletes an expired row, if nothing has been written to it since.
-   * @returns whether it did.
+   * Deletes an expired row unless it was written to since.
+   * @returns whether it was deleted.
    */
   removeExpired(task: Pick<ExpiredTask, 'tenant' | 'id' | 'writeId' | 'isUpload'>): Promise<boolean>
-  /** Where the pass stopped, and when it or the last whole one began. */
+  /** Where the last scan stopped, and when it began. */
   readWalk(): Promise<ExpiryWalk | undefined>
   writeWalk(walk: ExpiryWalk): Promise<void>
 }
 
 export interface ExpiryWalk {
   readonly begunAt: number
-  /** Absent when it came to the end. */
+  /** Absent when the scan reached the end. */
   readonly next?: string
 }
 
 export type ExpiredTask = Pick<Task, 'tenant' | 'id' | 'writeId' | 'input' | 'result' | 'stepsSince'> & {
-  /** The row of an upload, whose object goes with it. */
+  /** The row of an upload, whose object must be deleted too. */
   readonly isUpload?: true
 }

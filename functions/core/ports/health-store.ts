@@ -1,9 +1,9 @@
-/** What a check of the whole leaves in the table, and what the sweeper leaves for it. */
+/** Table access of the health check, and the time of the sweeper's last run. */
 export interface HealthStore {
-  /** Writes a row and reads it back. @throws when the table does not take or give it. */
+  /** Writes a row and reads it back. @throws when either fails. */
   probe(now: number): Promise<void>
-  /** Told by the sweeper at the end of each run. */
+  /** Called by the sweeper at the end of each run. */
   recordSweep(now: number): Promise<void>
-  /** @returns when the sweeper last ended a run, undefined before its first. */
+  /** @returns when the sweeper's last run ended; undefined before its first. */
   lastSweep(): Promise<number | undefined>
 }

@@ -1,28 +1,28 @@
 import type { ApiKey } from '../domain/api-key.ts'
 
 /**
- * Keeps API keys.
+ * Stores API keys.
  *
- * @throws UnavailableError when the store does not answer; nothing is known then about the write.
+ * @throws UnavailableError when the store does not answer; then it is unknown whether a write succeeded.
  */
 export interface KeyStore {
-  /** Creates the row; ids are new ones. */
+  /** Creates the row; the id must be new. */
   create(
     key: ApiKey,
   ): Promise<{ readonly created: true } | { readonly created: false; readonly existing: ApiKey }>
-  /** Reads one row, strongly consistent, of whichever tenant: who asks does not know yet whose it is. */
+  /** Reads one row, strongly consistent, of any tenant: the tenant is not known before the key is read. */
   get(id: string): Promise<ApiKey | undefined>
-  /** Puts the row in the place of the one that was seen. @returns false when another version is stored. */
+  /** Replaces the row that was read. @returns false when it has changed since. */
   replace(seen: ApiKey, next: ApiKey): Promise<boolean>
-  /** Newest first, a moment behind what was written; a page's worth of a tenant's keys at most. */
+  /** A tenant's newest keys, newest first; may miss keys of the last moment. */
   list(tenant: string): Promise<readonly ApiKey[]>
 }
 
-/** Makes secrets and their hashes. */
+/** Creates secrets and their hashes. */
 export interface KeyHash {
   newSecret(): string
   /** @throws RequestError on a stage without a pepper. */
   digest(id: string, secret: string): Promise<string>
-  /** Takes the same time wherever the two differ. */
+  /** Takes the same time wherever the first difference is. */
   isSame(one: string, other: string): boolean
 }

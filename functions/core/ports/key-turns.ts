@@ -1,24 +1,24 @@
-/** A task that waits for its key, oldest first. */
+/** The task that runs for a key, and the waiting ones, oldest first. */
 export interface Turns {
   readonly holder: string | undefined
   readonly waiting: readonly string[]
 }
 
 /**
- * Whose turn it is, for each `concurrency_key` of a tenant: of all tasks of one key one runs at a time. A turn has no end
- * of its own: its holder's row is there, and its end gives the turn back.
+ * For each `concurrency_key` of a tenant, which task may run: only one at a time. A turn never expires; the end of the
+ * holder's task frees it.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface KeyTurns {
   /**
-   * Takes the turn, or waits in line, once, however often it is asked.
+   * Takes the turn, or joins the waiting tasks. Repeated calls have no further effect.
    *
-   * @param stolen a holder that is known to have ended: its turn may be taken over.
-   * @returns the holder that stood against it; undefined when the turn is taken, or was before.
+   * @param stolen a holder that is known to have ended, whose turn may be taken over.
+   * @returns the present holder; undefined when the turn is taken by this task.
    */
   take(tenant: string, key: string, taskId: string, now: number, stolen?: string): Promise<string | undefined>
-  /** Gives the turn back and leaves the line; again, it changes nothing. @returns what is seen then. */
+  /** Frees the turn and leaves the waiting tasks; repeated calls have no effect. @returns the state after it. */
   leave(tenant: string, key: string, taskId: string): Promise<Turns>
   look(tenant: string, key: string): Promise<Turns>
 }

@@ -1,8 +1,8 @@
 import type { TaskKey } from '../domain/task.ts'
 
 /**
- * Asks for the next steps of a workflow, or for a delivery to be sent, at least once. A message is only a nudge: what it
- * asks for is also due in its row.
+ * Sends a message for the next steps of a workflow, or for a delivery, at least once. A lost message only causes a delay,
+ * because the row is also due.
  */
 export interface KickQueue {
   /** @throws UnavailableError when the queue does not answer. */

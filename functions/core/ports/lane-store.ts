@@ -1,27 +1,27 @@
 import type { Lane } from '../../contract.ts'
 
 /**
- * Remembers which lanes somebody has paused, so that the sweeper sends nothing into them and callers are told.
+ * Stores which lanes are paused, so that the sweeper sends nothing into them and callers are informed.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface LaneStore {
-  /** Lane → since when. */
+  /** Lane → start of its pause. */
   paused(): Promise<ReadonlyMap<Lane, number>>
-  /** Of two who pause a lane the first began the pause. Forgets a resume that is under way. */
+  /** Begins a pause; an existing one keeps its start. Cancels a resume in progress. */
   beginPause(lane: Lane, since: number): Promise<void>
-  /** Notes that somebody is ending the pause, if there is one. */
+  /** Marks a pause as being ended, if there is one. */
   beginResume(lane: Lane, token: string): Promise<void>
-  /** Ends the pause, unless somebody has paused, or begun to resume, after `beginResume` of that token. */
+  /** Ends the pause, unless another pause or resume began after `beginResume` with this token. */
   endPause(lane: Lane, token: string): Promise<void>
-  /** Not paused, or just being resumed. */
+  /** True when the lane is not paused, or is being resumed. */
   isMeantToRun(lane: Lane): Promise<boolean>
 }
 
 /**
- * Turns the event source of a lane off and on. Off, nothing is received and nothing is lost; what is in hand goes on.
+ * Turns the event source of a lane off and on. While it is off nothing is received and nothing is lost; running tasks continue.
  *
- * @throws UnavailableError when it cannot be turned right now.
+ * @throws UnavailableError when it cannot be changed at the moment.
  */
 export interface LaneSwitch {
   turn(lane: Lane, isOn: boolean): Promise<void>

@@ -1,31 +1,31 @@
-/** Of what a tenant may have only so many at once. */
+/** Kinds whose number per tenant is limited. */
 export type PlaceKind = 'running' | 'schedules' | 'workflows'
 
-/** What has a place, or waits for one. */
+/** An object that has a place, or waits for one. */
 export interface Placed {
   readonly id: string
-  /** When it was made: what waits is taken in this order. Always the same for one id. */
+  /** When it was created; waiting ones are served in this order. Always the same for one id. */
   readonly since: number
 }
 
-/** Who has the places and who waits for one, oldest first. */
+/** The objects that have a place and those that wait for one, oldest first. */
 export interface Places {
   readonly taken: readonly Placed[]
   readonly waiting: readonly Placed[]
 }
 
 /**
- * Counts what a tenant has at once, exactly, by names: taking or giving back a place again changes nothing. A place whose
- * holder is gone is found by whoever finds no other.
+ * Counts a tenant's objects exactly, by their ids: taking or freeing a place twice has no effect. Places of objects that no
+ * longer exist are freed when no other place is free.
  *
- * @throws UnavailableError when the store does not answer; nothing is known then about the write.
+ * @throws UnavailableError when the store does not answer; then it is unknown whether a write succeeded.
  */
 export interface LimitPlaces {
   /**
    * Takes a place, in one conditional write.
    *
-   * @param known others that are known to be there, counted from now on even if they never took a place.
-   * @returns undefined when it is taken, or was before; else who has them all.
+   * @param known other existing objects, counted from now on even if they never took a place.
+   * @returns undefined when this object has a place now; otherwise the objects that have all places.
    */
   take(
     tenant: string,
@@ -34,10 +34,10 @@ export interface LimitPlaces {
     most: number,
     known?: readonly Placed[],
   ): Promise<Places | undefined>
-  /** Gives places back. @returns what is seen then. */
+  /** Frees places. @returns the state after it. */
   leave(tenant: string, kind: PlaceKind, placed: readonly Placed[]): Promise<Places>
-  /** Waits in line. @returns what is seen then: a place may have come free in between. */
+  /** Joins the waiting objects. @returns the state after it: a place may have become free meanwhile. */
   wait(tenant: string, kind: PlaceKind, placed: Placed): Promise<Places>
-  /** Takes one out of the line, to be woken. @returns false when another has. */
+  /** Removes an object from the waiting ones, to start it. @returns false when another process has removed it. */
   call(tenant: string, kind: PlaceKind, placed: Placed): Promise<boolean>
 }

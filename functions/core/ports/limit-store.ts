@@ -1,13 +1,13 @@
 import type { OwnLimits } from '../domain/limits.ts'
 
 /**
- * Keeps what a tenant's limits are where they are not the stage's.
+ * Stores the limits that are set per tenant.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface LimitStore {
-  /** Undefined for a tenant that has none of its own. */
+  /** Undefined for a tenant without limits of its own. */
   read(tenant: string): Promise<OwnLimits | undefined>
-  /** Replaces them whole; two at once leave those of one. */
+  /** Replaces all of them; of two writes at once the later one stays. */
   write(tenant: string, limits: OwnLimits): Promise<void>
 }

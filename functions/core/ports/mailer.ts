@@ -14,19 +14,19 @@ export interface Mail {
   }[]
 }
 
-/** What is known after an attempt to send. */
+/** The outcome of an attempt to send. */
 export type Delivery =
   | { readonly outcome: 'sent'; readonly messageId: string }
-  /** It surely did not go out. `later`: the same mail may be taken another time. */
+  /** The mail was certainly not sent. `later`: another attempt may succeed. */
   | { readonly outcome: 'refused'; readonly message: string; readonly when: 'never' | 'later' }
-  /** It may have gone out. */
+  /** The mail may have been sent. */
   | { readonly outcome: 'unknown'; readonly message: string }
 
 /**
- * Sends mail from the stage's own address.
+ * Sends mail from the stage's address.
  *
- * One try and no more: an implementation must not send again after an answer that it did not get, and must call
- * `refused` only what the service itself, or a connection that never stood, has refused.
+ * An implementation makes exactly one attempt: it must not send again after a lost answer, and may report `refused` only when
+ * the service refused, or when no connection was established.
  */
 export interface Mailer {
   send(mail: Mail): Promise<Delivery>

@@ -4,69 +4,69 @@ import type { PriceTier } from '../domain/price-tier.ts'
 import type { RecordedReply } from '../domain/recording.ts'
 
 /**
- * Answers one model call by streaming. One folder under `adapters/providers/` per implementation; each passes
+ * Makes one model call with a streamed answer. One folder under `adapters/providers/` per implementation; each passes
  * `test/contracts/model-provider.ts`.
  *
- * An implementation makes one call (SDK retries are 0: the task owns retries; one more is allowed where a server's first
- * 400 tells its dialect), stops within moments of `signal` firing, and throws nothing but `ProviderError` or the signal's
- * own reason. It returns only what ended well: every other end is an error with a code.
+ * An implementation makes one call (SDK retries are 0, because the task decides about retries; a second one is allowed when a
+ * server's first 400 shows its dialect), stops within moments after `signal` fires, and throws only `ProviderError` or the
+ * signal's reason. It returns only complete answers: every other end is an error with a code.
  */
 export interface ModelProvider {
   readonly name: string
   generate(request: ModelRequest, options: GenerateOptions): Promise<ModelAnswer>
-  /** Calls that go on at the provider while nobody is connected; left out where it has none or the stage wants none. */
+  /** Calls that run at the provider without a connection; left out where the provider or the stage has none. */
   readonly background?: BackgroundCalls
-  /** The price tiers beside the standard one that a call of the model may ask for; left out where there are none. */
+  /** The price tiers beside the standard one that the provider offers for the model; left out where there are none. */
   readonly tiersOf?: (model: string) => readonly PriceTier[]
-  /** The stage wants its answers recorded, and it speaks this protocol. */
+  /** Set when the stage records answers and the provider speaks this protocol. */
   readonly records?: 'openai' | 'anthropic'
 }
 
 /**
- * Calls that outlive whoever made them. The id of a started call is stored before its answer is waited for, so that a
- * later attempt attaches to it instead of paying again. Throws as `generate` does.
+ * Calls that continue after the process that made them has stopped. The id of a started call is stored before its answer is
+ * waited for, so that a later attempt can resume it instead of paying again. Throws like `generate`.
  */
 export interface BackgroundCalls {
-  /** Whether a request can be made this way. */
+  /** Whether a request can be made in the background. */
   takes(request: ModelRequest): boolean
   /**
-   * Makes the call, and resolves as soon as the provider has named it.
-   * @returns undefined when the server knows no such calls after all: nothing was started.
+   * Starts the call, and resolves when the provider has given it an id.
+   * @returns undefined when the server does not support such calls; then nothing was started.
    */
   start(request: ModelRequest, options: GenerateOptions): Promise<StartedCall | undefined>
-  /** Waits for the end of a call that was started before. Its text comes from the beginning. Costs nothing. */
+  /** Waits for the end of a call that was started before. Its text starts from the beginning. Costs nothing. */
   attach(id: string, options: GenerateOptions): Promise<CallOutcome>
-  /** Stops a call. Never throws: a call that cannot be stopped ends by itself. */
+  /** Cancels a call. Never throws: a call that cannot be cancelled ends by itself. */
   cancel(id: string): Promise<void>
 }
 
 export interface StartedCall {
   readonly id: string
-  /** Waits for the end. A connection that drops is made again, from where it was. */
+  /** Waits for the end. A lost connection is opened again and continues where it was. */
   readonly outcome: () => Promise<CallOutcome>
 }
 
-/** How a call ended. Whoever gets an error thrown instead knows nothing of the call: it may still run. */
+/** How a call ended. After a thrown error instead, the state of the call is unknown: it may still run. */
 export type CallOutcome =
   | { readonly kind: 'answered'; readonly answer: ModelAnswer }
   | { readonly kind: 'failed'; readonly error: ProviderError }
-  /** The provider no longer knows it, or somebody stopped it. */
+  /** The provider no longer knows the call, or it was cancelled. */
   | { readonly kind: 'gone' }
 
 export interface ModelRequest {
   readonly model: string
-  /** At least one; the last is the user's. */
+  /** At least one; the last has the role `user`. */
   readonly messages: readonly ModelMessage[]
   readonly system?: string
   readonly temperature?: number
   readonly maxTokens?: number
   /** Texts at which the model stops; at most 4, as OpenAI allows no more. */
   readonly stop?: readonly string[]
-  /** The text must be JSON of this shape. Sent as the provider's structured output where it has one. */
+  /** The text must be JSON of this shape. Sent as the provider's structured output if it supports that. */
   readonly json?: JsonShape
   /** One of the provider's `tiersOf`; left out, the standard tier. */
   readonly tier?: PriceTier
-  /** The task's attempt, 1 for the first; only `simulated` looks at it, to fail on purpose. */
+  /** The task's attempt, from 1; used only by `simulated`, to fail on purpose. */
   readonly attempt?: number
 }
 
@@ -82,9 +82,9 @@ export type MessagePart =
 export type ImageType = 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp'
 
 export interface JsonShape {
-  /** Letters, digits, `_` and `-`; some providers show it to the model. */
+  /** Letters, digits, `_` and `-`; some providers pass it to the model. */
   readonly name: string
-  /** JSON Schema of an object, with `additionalProperties: false` and every property required: providers insist. */
+  /** JSON Schema of an object, with `additionalProperties: false` and every property required, as providers demand. */
   readonly schema: Readonly<Record<string, unknown>>
 }
 
@@ -92,28 +92,28 @@ export interface GenerateOptions {
   readonly signal: AbortSignal
   /** Called with each piece of text as it arrives. Must not throw. */
   readonly onDelta?: (text: string) => void
-  /** Called with the headers of an answer, a refusal's too, names in lower case. Must not throw. */
+  /** Called with the headers of every answer, refusals included; names in lower case. Must not throw. */
   readonly onHeaders?: (headers: Readonly<Record<string, string | undefined>>) => void
-  /** Sent along as the header of that name. */
+  /** Value of the request header `traceparent`. */
   readonly traceparent?: string
-  /** Told of each answer as it begins; its body comes while it is read. */
+  /** Called with each answer when it begins; its body is appended while it is read. */
   readonly onReply?: (reply: RecordedReply) => void
 }
 
 export interface ModelAnswer {
   readonly text: string
   readonly usage: ModelUsage
-  /** `length`: the text was cut at a limit of tokens. */
+  /** `length`: the text ended at a token limit. */
   readonly finishReason: 'stop' | 'length'
 }
 
-/** Finds the provider of a model name. Loads an SDK only when its provider is first asked for. */
+/** Finds the provider of a model name. Loads an SDK only at its provider's first use. */
 export interface ModelProviders {
-  /** @throws ProviderError `provider_not_configured` when no key is there. */
+  /** @throws ProviderError `provider_not_configured` when there is no key. */
   forModel(model: string): Promise<ModelProvider>
 }
 
-/** The texts of a request, for whoever counts or shows them. */
+/** The text parts of a message. */
 export const textOf = ({ content }: ModelMessage): string =>
   typeof content === 'string'
     ? content

@@ -2,16 +2,16 @@ import type { Lane } from '../../contract.ts'
 import type { RecentRun } from '../domain/estimate.ts'
 
 /**
- * What a lane's tasks took and cost lately. Nothing is decided by it: callers are told when their task will start.
+ * Durations and costs of a lane's recent tasks. Used only for the estimates that callers see.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface RecentRuns {
   /**
-   * Keeps the runs of one worker, in place of those that the same worker, or another with its number, kept before.
-   * @param worker any number that an execution environment gives itself.
+   * Stores the runs of one worker. They replace those stored before with the same number.
+   * @param worker a random number that an execution environment chooses.
    */
   keep(lane: Lane, worker: number, runs: readonly RecentRun[], now: number): Promise<void>
-  /** All that is kept of a lane, of the last day at most. */
+  /** All stored runs of a lane, at most of the last day. */
   read(lane: Lane, now: number): Promise<readonly RecentRun[]>
 }

@@ -1,11 +1,11 @@
 import type { Rate } from '../domain/limits.ts'
 
 /**
- * Counts a tenant's requests, exactly: of any number of callers at once no more get in than the rate lets.
+ * Counts a tenant's requests exactly: concurrent callers never exceed the rate.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface RequestMeter {
-  /** @returns undefined for one that may come; else how long to wait for the next that may. */
+  /** @returns undefined when the request is allowed; otherwise the wait in milliseconds until one is. */
   take(tenant: string, rate: Rate, now: number): Promise<number | undefined>
 }

@@ -1,25 +1,25 @@
 import type { Payload } from '../domain/task.ts'
 
-/** A model call that others may share, by what it asks. */
+/** Identifies a model call that several tasks may share, by its request. */
 export interface CallKey {
   readonly tenant: string
   readonly hash: string
 }
 
-/** Who makes it: one call of one attempt of a task. */
+/** The call's maker: one call of one attempt of a task. */
 export interface CallLeader {
   readonly id: string
-  /** Of this very call; begins with the attempt's token and a dot. */
+  /** Unique per call; begins with the attempt's token and a dot. */
   readonly token: string
 }
 
-/** What a look at a call finds. */
+/** The state of a shared call. */
 export interface SeenCall extends CallLeader {
-  /** Its answer is there and may be used until then; absent while it is under way. */
+  /** Its answer exists and may be used until this time; absent while the call is in progress. */
   readonly keptUntil?: number
 }
 
-/** What came of it. */
+/** The answer of a shared call. */
 export interface SharedAnswer {
   readonly answeredAt: number
   /** JSON of the answer. */
@@ -27,25 +27,25 @@ export interface SharedAnswer {
 }
 
 /**
- * Who makes which model call, so that identical ones are made once. A lead has no end of its own: its task's row says
- * whether its attempt still lives. The answer is stored beside the row of the task that paid for it, and is erased with it.
+ * Chooses which of several equal model calls is made, so that it is made once. A lead never expires: the row of the leader's
+ * task says whether its attempt still runs. The answer is stored beside that row, and is erased with it.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface SharedCalls {
   /**
-   * Takes the lead where nobody has it.
+   * Takes the lead unless another call has it.
    *
    * @param instead token of a lead that is known to be over.
-   * @returns who has it; undefined when it is taken, also when an answer of the store was lost before.
+   * @returns the present leader; undefined when this call leads, also when the answer of its earlier write was lost.
    */
   lead(call: CallKey, me: CallLeader, now: number, instead?: string): Promise<SeenCall | undefined>
-  /** @returns undefined while nobody has it. */
+  /** @returns undefined when there is no leader. */
   look(call: CallKey): Promise<SeenCall | undefined>
-  /** Keeps the answer of a lead. @param reapAt seconds since 1970; from then on the store may drop it. */
+  /** Stores the leader's answer. @param reapAt seconds since 1970; from then on the store may delete it. */
   answer(tenant: string, leader: CallLeader, answer: SharedAnswer, reapAt: number): Promise<void>
-  /** @returns undefined where none was kept, or it is gone. */
+  /** @returns undefined when there is no answer, or it is deleted. */
   answerOf(tenant: string, leader: CallLeader): Promise<SharedAnswer | undefined>
-  /** Gives the lead back, or leaves its answer to whoever comes until then. Changes nothing where somebody else leads. */
+  /** Releases the lead; with `keptUntil`, its answer may be used until then. Has no effect when another call leads. */
   leave(call: CallKey, me: CallLeader, now: number, keptUntil?: number): Promise<void>
 }

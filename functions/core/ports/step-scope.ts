@@ -1,16 +1,16 @@
 import type { Usage } from '../domain/task.ts'
 
-/** Tells model calls which step they belong to, also when steps run side by side. */
+/** Tells model calls which step they belong to, also when steps run concurrently. */
 export interface StepScope {
-  /** Runs a step's work. @returns what it gave, and what the model calls within it used. */
+  /** Runs a step's work. @returns its result, and the usage of the model calls within it. */
   measure<Value>(
     work: () => Value | Promise<Value>,
     step: string,
   ): Promise<{ value: Value; usage: Usage | undefined }>
-  /** The innermost step that runs here; undefined outside of all. */
+  /** The innermost step that runs here; undefined outside steps. */
   current(): string | undefined
-  /** Books a model call's use on the innermost step that it is made in, if there is one. */
+  /** Adds a model call's usage to the innermost step, if there is one. */
   book(add: (before: Usage | undefined) => Usage): void
-  /** A short name for a text of any length, the same for the same text only. */
+  /** A short hash of a text of any length. */
   fingerprint(content: string | Uint8Array): string
 }

@@ -4,28 +4,28 @@ import type { Status, TaskKey } from '../domain/task.ts'
 export type Period = 'hour' | 'day'
 
 /**
- * Keeps what a tenant's hours and days hold, one row for each of them, task type and model.
+ * Stores statistics per tenant and hour or day: one row for each task type and model.
  *
- * @throws UnavailableError when the table does not answer; nothing is known then about the write. MisconfiguredError when it
- * refuses the function.
+ * @throws UnavailableError when the table does not answer; then it is unknown whether a write succeeded. MisconfiguredError when
+ * it refuses the function.
  */
 export interface TallyStore {
   /**
-   * Adds the end of a task to the row of its hour and of its day, and what it used to those of each of its tags. Done twice it
-   * changes nothing: each row keeps a mark of what was added, until `confirm` and some minutes more.
+   * Adds the end of a task to the row of its hour and of its day, and its usage to those of each of its tags. Repeating it has no
+   * effect: each row keeps a mark of the addition until some time after `confirm`.
    *
-   * @returns how many additions the task has had now.
+   * @returns the number of additions of this task so far.
    */
   add(addition: Addition): Promise<number>
-  /** The row of the task says that its end was added: its marks may go. */
+  /** The task's row states that its end was added, so its marks may be removed. */
   confirm(task: TaskKey & { readonly epoch: number }): void
   /**
-   * A tenant's rows from the hour or day of an instant on.
+   * A tenant's rows, starting at the hour or day of an instant.
    *
-   * @param part `usage`: without counts of ends and times, which are nine tenths of a row.
+   * @param part `usage`: without counts of ends and durations, which are nine tenths of a row.
    */
   read(tenant: string, period: Period, since: number, part?: 'whole' | 'usage'): Promise<readonly TallyRow[]>
-  /** The same of its tags. A task that used no model is in none. */
+  /** The same per tag. Tasks without a model call are not included. */
   readTags(tenant: string, period: Period, since: number): Promise<readonly TagRow[]>
 }
 
@@ -40,15 +40,15 @@ export interface TallyRow {
   /** `2026-11-25T21` or `2026-11-25`, UTC. */
   readonly at: string
   readonly type: string
-  /** Empty for a task without one. */
+  /** Empty for a task without a model. */
   readonly model: string
   readonly provider: string | undefined
-  /** Tasks by how they ended. */
+  /** Number of tasks by their final status. */
   readonly counts: Readonly<Partial<Record<Status, number>>>
-  /** Tasks that used a model. */
+  /** Number of tasks that used a model. */
   readonly users: number
   readonly usage: Counted
-  /** Counts by bucket of `bucketOf`. */
+  /** Counts per bucket; see `bucketOf`. */
   readonly runs: ReadonlyMap<number, number>
   readonly waits: ReadonlyMap<number, number>
 }

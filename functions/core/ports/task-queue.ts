@@ -2,13 +2,14 @@ import type { Lane } from '../../contract.ts'
 import type { TaskMessage } from '../domain/task.ts'
 
 /**
- * Carries task ids to workers, at least once, without an order. The row is the truth; a message only says that there is work.
+ * Carries task ids to workers, at least once, in no guaranteed order. A message only says that there is work; the row has the
+ * task's state.
  *
- * @throws UnavailableError when the queue does not answer; the message may or may not be in it then. MisconfiguredError when
+ * @throws UnavailableError when the queue does not answer; then the message may or may not be in it. MisconfiguredError when
  * it refuses the function.
  */
 export interface MessageSender {
-  /** Sends one message, fair by tenant, to be seen after the delay (whole seconds, at most 900). */
+  /** Sends one message, fair by tenant, which becomes visible after the delay (whole seconds, at most 900). */
   send(lane: Lane, message: TaskMessage, delaySeconds?: number): Promise<void>
   /**
    * Sends up to ten in one call.
@@ -22,15 +23,15 @@ export interface OutgoingMessage {
   readonly delaySeconds: number
 }
 
-/** What a worker does with messages that it holds. Fails as `MessageSender` does. */
+/** A worker's operations on received messages. Throws like `MessageSender`. */
 export interface MessageDeliveries {
-  /** Hides a received message for whole seconds from the time of the call (at most 43,200). */
+  /** Makes a received message invisible for whole seconds from now (at most 43,200). */
   changeVisibility(lane: Lane, receipt: string, seconds: number): Promise<void>
-  /** Hides many received messages at once; used as a worker's first act. Best effort: never throws. */
+  /** The same for many messages at once; a worker's first call. Best effort: never throws. */
   changeVisibilityOfAll(lane: Lane, receipts: readonly string[], seconds: number): Promise<void>
   /**
-   * Up to ten messages, hidden for so many seconds from now; waits so long for the first. Without a message where the body
-   * is not one of ours.
+   * Up to ten messages, made invisible for some seconds; waits up to `waitSeconds` for the first. Without `message` when the
+   * body is not the product's.
    */
   receiveMore(
     lane: Lane,
@@ -38,13 +39,13 @@ export interface MessageDeliveries {
     waitSeconds: number,
     hiddenSeconds: number,
   ): Promise<readonly ReceivedMessage[]>
-  /** Deletes up to ten received messages; one that is gone is fine. */
+  /** Deletes up to ten received messages; deleting one that is already deleted succeeds. */
   deleteAll(lane: Lane, receipts: readonly string[]): Promise<void>
 }
 
-/** How much waits in a lane. Fails as `MessageSender` does. */
+/** The number of messages in a lane. Throws like `MessageSender`. */
 export interface QueueDepths {
-  /** Roughly what waits; the numbers lag by up to a minute. */
+  /** Approximate numbers, up to a minute old. */
   depth(lane: Lane): Promise<QueueDepth>
 }
 

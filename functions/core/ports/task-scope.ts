@@ -1,6 +1,6 @@
 /**
- * Runs an attempt so that what its code writes to the console carries the task's fields, however deep in whatever
- * library, while other attempts run beside it.
+ * Runs an attempt so that its console output carries the task's fields, also from within libraries and while other attempts
+ * run concurrently.
  */
 export type TaskScope = <Result>(
   fields: Readonly<Record<string, unknown>>,

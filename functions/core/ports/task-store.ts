@@ -3,38 +3,37 @@ import type { Status, Task, TaskKey } from '../domain/task.ts'
 import type { Transition } from '../domain/transitions.ts'
 
 /**
- * Keeps the one true row of every task.
+ * Stores the row of every task.
  *
- * Every write is one conditional write. An implementation must apply a transition atomically or not at all:
- * two workers holding the same task is a normal event here, not an error case. A lost answer to a write that
- * landed must come back as `changed`, never as `refused`. A row whose `ttl` has passed does not exist, whether
- * or not it is still stored.
+ * Every write is one conditional write. An implementation must apply a transition completely or not at all: two workers
+ * that process the same task at once are a normal case here, not an error. When the answer to a successful write was lost, the
+ * repeated write must return `changed: true`. A row whose `ttl` has passed counts as deleted, even if it is still stored.
  *
- * @throws UnavailableError when the store does not answer; nothing is known then about the write. MisconfiguredError when it
- * refuses the function, RefusedValueError for a value it cannot keep.
+ * @throws UnavailableError when the store does not answer; then it is unknown whether a write succeeded. MisconfiguredError when
+ * it refuses the function, RefusedValueError for a value it cannot store.
  */
 export interface TaskStore {
   /**
-   * Creates the row unless one is there.
-   * @returns `created`, or the row that was there first.
+   * Creates the row unless it exists.
+   * @returns `created`, or the existing row.
    */
   create(
     task: Task,
   ): Promise<{ readonly created: true } | { readonly created: false; readonly existing: Task }>
   /** Reads one row, strongly consistent. */
   get(key: TaskKey): Promise<Task | undefined>
-  /** The same for many rows, in no order; a missing one is left out. */
+  /** The same for many rows, in no order; missing ones are left out. */
   getMany(keys: readonly TaskKey[]): Promise<readonly Task[]>
-  /** Reads what tells a running attempt whether to go on, for at most 100 rows in one call. */
+  /** Reads the fields that tell a running attempt whether to continue, for at most 100 rows in one call. */
   readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]>
-  /** Says until when somebody watches a task, for its worker to see; not a change of the task. Nothing where there is none. */
+  /** Stores until when a client watches a task, for its worker. Not a change of the task; has no effect without a row. */
   markWatched(key: TaskKey, until: number): Promise<void>
   /**
-   * Applies the transition if the stored row fits it. Never throws for a lost race.
-   * @returns the row after the write, or the row that refused it (undefined when there is none).
+   * Applies the transition if the stored row fulfils its conditions. Never throws for a lost race.
+   * @returns the row after the write, or the row that did not fulfil them (undefined when there is none).
    */
   change(key: TaskKey, transition: Transition): Promise<Changed>
-  /** How many of a tenant's tasks are open now, by status; up to some thousand of each. */
+  /** The number of a tenant's open tasks by status; each is counted up to some thousand. */
   countOpen(tenant: string): Promise<OpenCounts>
   /** One page of a tenant's tasks, newest first. */
   list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage>
@@ -48,13 +47,13 @@ export interface LeaseState extends TaskKey {
   readonly status: Status
   readonly epoch: number
   readonly token: string | undefined
-  /** Somebody watches until then, milliseconds since 1970. */
+  /** A client watches until this time, milliseconds since 1970. */
   readonly watchedUntil?: number
 }
 
 export interface OpenCounts {
   readonly counts: Readonly<Partial<Record<Status, number>>>
-  /** There are more than were counted. */
+  /** There are more tasks than were counted. */
   readonly isPartial: boolean
 }
 

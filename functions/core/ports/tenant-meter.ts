@@ -1,14 +1,14 @@
 import type { BudgetUse, Held, Totals } from '../domain/budget.ts'
 import type { LimitReached, TenantLimits } from '../domain/limits.ts'
 
-/** A task that has a place, since when, and what is held for it. */
+/** A task that has a place, since when, and the money reserved for it. */
 export interface OpenTask {
   readonly id: string
   readonly held: Held
 }
 
 export type Taken =
-  /** The place, and the totals with it where money is counted; undefined where the limits know no places. */
+  /** The reservation, and the totals after it where there is a budget; undefined without such limits. */
   | { readonly held: Held | undefined; readonly totals?: Totals }
   | { readonly refused: LimitReached | BudgetUse; readonly open: readonly OpenTask[] }
 
@@ -17,7 +17,7 @@ export interface Counted extends Totals {
   readonly queuedTasks: number
 }
 
-/** What became of a task whose place is given back. */
+/** The outcome of a task whose place is freed. */
 export interface Settlement {
   readonly id: string
   readonly held: Held
@@ -25,16 +25,16 @@ export interface Settlement {
 }
 
 /**
- * Counts what a tenant does and spends, exactly: of any number of callers at once no more get in than the limits let.
+ * Counts a tenant's submits, open tasks and money exactly: concurrent callers never exceed a limit.
  *
- * @throws UnavailableError when the store does not answer; nothing is known then about the write.
+ * @throws UnavailableError when the store does not answer; then it is unknown whether a write succeeded.
  */
 export interface TenantMeter {
   /**
-   * Takes a submit, a place among the open tasks, and the most that the task may cost, in one conditional write. A task
-   * that has its place already keeps it as it is, and no submit is taken.
+   * Counts a submit, takes a place among the open tasks and reserves the task's highest possible cost, in one conditional write. A
+   * task that already has a place keeps it, and no submit is counted.
    *
-   * @returns the place; or what stood against it, with the open tasks that were seen.
+   * @returns the reservation; or the limit that refused, with the present open tasks.
    */
   take(
     tenant: string,
@@ -44,12 +44,12 @@ export interface TenantMeter {
     worstMicroUsd?: number,
   ): Promise<Taken>
   /**
-   * Gives the place of a task back, and puts what it cost in the place of what was held. Exactly once: again, or for
-   * another taking of the same task's place, it changes nothing.
+   * Frees the place of a task, and replaces its reservation by its actual cost. Exactly once: repeating it has no effect, also
+   * when the task has taken another place since.
    */
   settle(tenant: string, settlement: Settlement, now: number): Promise<void>
-  /** An attempt of the task begins: it is no longer one of those that wait for that. Again, it changes nothing. */
+  /** The task's first attempt has begun: it no longer counts as waiting. Repeating it has no effect. */
   begin(tenant: string, taskId: string): Promise<void>
-  /** What is spent and held at this moment; undefined while nothing was counted. */
+  /** The present spent and reserved money; undefined when nothing was counted yet. */
   totals(tenant: string, now: number): Promise<Counted | undefined>
 }

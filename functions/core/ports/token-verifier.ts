@@ -1,10 +1,10 @@
 import type { Principal } from '../domain/principal.ts'
 
-/** Checks signed tokens of other issuers. */
+/** Verifies signed tokens of OpenID Connect issuers. */
 export interface TokenVerifier {
   /**
-   * @returns undefined for a token that is wrong in any way, or no such token.
-   * @throws UnavailableError when the issuer's keys cannot be had.
+   * @returns undefined for any invalid token.
+   * @throws UnavailableError when the issuer's keys cannot be read.
    */
   verify(token: string): Promise<Principal | undefined>
 }

@@ -1,23 +1,23 @@
-/** What one run of the cleanup did. */
+/** The result of one run of the cleanup. */
 export interface CleanedUp {
-  /** Rows deleted. */
+  /** Deleted rows of tasks. */
   readonly tasks: number
-  /** Uploads deleted that no task uses any more. */
+  /** Deleted uploads that no task used any more. */
   readonly uploads: number
-  /** Payload objects deleted with them. */
+  /** Deleted payload objects. */
   readonly objects: number
   /** Rows that could not be deleted; the next cleanup tries again. */
   readonly failed: number
-  /** False when time ran out first; the next call goes on. */
+  /** False when the time was over first; the next call continues. */
   readonly isComplete: boolean
 }
 
-/** Asks the stage's own functions for work that reaches over all tenants; a worker has no such rights itself. */
+/** Calls the stage's own functions for work on all tenants, for which a worker has no permissions. */
 export interface Upkeep {
   /**
-   * Deletes what its retention is over for, for about two minutes at most.
+   * Deletes tasks and uploads whose retention is over, for at most about two minutes.
    *
-   * @throws TaskError `cleanup_failed`, worth another attempt, when the function failed.
+   * @throws TaskError `cleanup_failed`, which may be retried, when the function failed.
    */
   cleanUp(signal: AbortSignal): Promise<CleanedUp>
 }

@@ -1,24 +1,24 @@
-/** One caller's, until its time is over. */
+/** A place that one caller holds until its time is over. */
 export interface Place {
-  /** Names the place and who has it: with it a caller who was cut off takes it over from himself. */
+  /** Identifies place and holder: a disconnected caller sends it to take its own place over again. */
   readonly id: string
-  /** Gives it back before its time. */
+  /** Frees the place early. */
   leave(): Promise<void>
-  /** Whether nobody has taken it over. */
+  /** False when another holder has taken it over. */
   isHeld(): Promise<boolean>
 }
 
 /**
- * Bounds how many callers wait at once, over all functions of a stage.
+ * Limits how many callers wait at the same time, over all functions of a stage.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface WaitPlaces {
   /**
-   * Takes a place, which is free again at an instant whatever happens to its holder.
+   * Takes a place that expires at `until`, whatever happens to its holder.
    *
-   * @param before id of the place that the same caller had: taken over, if nobody else has it by now.
-   * @returns undefined when none was found.
+   * @param before id of the caller's earlier place, which is taken over unless another caller has it now.
+   * @returns undefined when no free place was found.
    */
   take(now: number, until: number, before?: string): Promise<Place | undefined>
 }

@@ -1,15 +1,15 @@
 import type { SendOutcome } from '../domain/webhook.ts'
 
 /**
- * Posts to a URL that a caller chose: it must reach public addresses alone, follow no redirect, and end in time whatever
- * the receiver does.
+ * Posts to a URL that a caller chose: it must reach only public addresses, follow no redirect, and end in time whatever the
+ * receiver does.
  */
 export interface WebhookSender {
-  /** Never throws: whatever goes wrong is an outcome. */
+  /** Never throws: every failure is an outcome. */
   send(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<SendOutcome>
 }
 
-/** Signs as Standard Webhooks asks, once with each secret. */
+/** Signs according to Standard Webhooks, once with each secret. */
 export type SignWebhook = (
   secrets: readonly string[],
   id: string,

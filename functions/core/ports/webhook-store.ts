@@ -8,18 +8,18 @@ export interface DeliveryPage {
 }
 
 /**
- * Keeps endpoints, signing keys and deliveries. Every write is one conditional write in the place of the version that was
- * seen.
+ * Stores endpoints, signing keys and deliveries. Every write is one conditional write that replaces the version that was
+ * read.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface WebhookStore {
-  /** Undefined until the tenant first needs them. */
+  /** Undefined until the tenant's first use of webhooks. */
   settings(tenant: string): Promise<WebhookSettings | undefined>
-  /** @returns those that are there now: the given ones, or those that were there first. */
+  /** @returns the stored settings: the given ones, or existing ones. */
   createSettings(settings: WebhookSettings): Promise<WebhookSettings>
   replaceSettings(seen: WebhookSettings, next: WebhookSettings): Promise<boolean>
-  /** Makes a delivery, unless it is there: making it again changes nothing. */
+  /** Creates a delivery unless it exists. */
   createDelivery(delivery: Delivery): Promise<void>
   delivery(key: TaskKey): Promise<Delivery | undefined>
   replaceDelivery(seen: Delivery, next: Delivery): Promise<boolean>
@@ -31,8 +31,8 @@ export interface WebhookStore {
     cursor?: string,
   ): Promise<DeliveryPage>
   /**
-   * Takes one of a host's places, which is free again at an instant whatever happens to its holder.
-   * @returns gives it back earlier; undefined when all are taken.
+   * Takes one of a host's places for concurrent sends, which expires at `until`, whatever happens to its holder.
+   * @returns a function that frees it early; undefined when all are taken.
    */
   takePlace(host: string, now: number, until: number): Promise<(() => Promise<void>) | undefined>
 }

@@ -1,24 +1,24 @@
 import type { Lane } from '../../contract.ts'
 
-/** Slots of a lane's workers right now: those that run a task, and all that are paid for. */
+/** The present slots of a lane's workers: those with a running task, and all that are paid for. */
 export interface SlotCount {
   readonly used: number
   readonly paid: number
 }
 
 /**
- * Where running workers say how many of their slots they use. Nothing is decided by it: people are shown it.
+ * Reports of running workers about their used slots. Only for display.
  *
  * @throws UnavailableError when the store does not answer.
  */
 export interface WorkerSlots {
-  /** Holds until then, so that a worker that died is forgotten by the clock. */
+  /** Valid until `until`, so that the report of a crashed worker expires. */
   report(lane: Lane, worker: string, count: SlotCount, until: number): Promise<void>
-  /** Sums of the reports that hold. A lane without one is not in it. */
+  /** Sums of the valid reports. Lanes without a report are left out. */
   read(now: number, lane?: Lane): Promise<ReadonlyMap<Lane, SlotCount>>
 }
 
-/** @param reports with the lane each is about. */
+/** @param reports each with its lane. */
 export function sumSlots(
   reports: Iterable<SlotCount & { readonly lane: Lane }>,
 ): ReadonlyMap<Lane, SlotCount> {

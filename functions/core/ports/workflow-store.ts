@@ -2,27 +2,27 @@ import type { TaskKey } from '../domain/task.ts'
 import type { Join, Workflow, WorkflowStatus } from '../domain/workflow/workflow.ts'
 
 /**
- * Keeps workflows and the joins of their nodes.
+ * Stores workflows and the joins of their nodes.
  *
- * @throws UnavailableError when the store does not answer; nothing is known then about the write.
+ * @throws UnavailableError when the store does not answer; then it is unknown whether a write succeeded.
  */
 export interface WorkflowStore {
-  /** Creates the row unless one is there. */
+  /** Creates the row unless it exists. */
   create(
     workflow: Workflow,
   ): Promise<{ readonly created: true } | { readonly created: false; readonly existing: Workflow }>
   /** Reads one row, strongly consistent. */
   get(key: TaskKey): Promise<Workflow | undefined>
   /**
-   * Puts the row in the place of the one that was seen.
-   * @returns false when the stored version is another one: nothing is written then. True also when it was our own write
+   * Replaces the row that was read.
+   * @returns false when the row has changed since; then nothing is written. True also when the change was our own earlier write
    * whose answer was lost.
    */
   replace(seen: Workflow, next: Workflow): Promise<boolean>
   /**
-   * Adds an ended task to its node's join. Adding twice changes nothing; one that completes after it had failed moves.
-   * @param costMicroUsd what the task has cost; null when that is not known.
-   * @returns how many of the shard's tasks have ended.
+   * Adds an ended task to its node's join. Repeating it has no effect; a failed task that completes later is moved.
+   * @param costMicroUsd the task's cost; null when it is unknown.
+   * @returns the number of ended tasks in the shard.
    */
   addToJoin(
     place: JoinPlace,
@@ -32,10 +32,10 @@ export interface WorkflowStore {
   ): Promise<number>
   /**
    * Adds a full shard to its node.
-   * @returns how many shards are full.
+   * @returns the number of full shards.
    */
   addFullShard(place: JoinPlace): Promise<number>
-  /** All that was added to a node's join in an epoch, strongly consistent. */
+  /** Everything added to a node's join in an epoch, strongly consistent. */
   readJoin(place: Omit<JoinPlace, 'shard'>, shards: number): Promise<Join>
   /** One page of a tenant's workflows, newest first. */
   list(
