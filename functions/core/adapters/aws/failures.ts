@@ -1,6 +1,6 @@
 /**
- * What a failed call to AWS means, one table for all clients: whether to try again, and whom to tell. Names and status
- * codes are those of the services' API references; an error nobody lists here is judged by its status.
+ * Classifies failed calls to AWS, in one table for all clients: whether to try again, and whether an operator must act. Names and
+ * status codes are from the services' API references; an unlisted error is classified by its status.
  */
 import {
   MisconfiguredError,
@@ -14,22 +14,22 @@ type Kind = 'unavailable' | 'missing' | 'misconfigured' | 'refused'
 
 const KINDS: Readonly<Record<Exclude<Kind, 'unavailable'>, RegExp>> = {
   missing: /^(NoSuchKey|NotFound|NoSuchVersion)$/,
-  // A right that is refused, a resource that does not exist, a key or credentials that are not valid.
+  // A missing permission, a resource that does not exist, an invalid key or invalid credentials.
   misconfigured:
     /AccessDenied|AccessControl|Forbidden|NotAuthorized|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|InvalidClientTokenId|InvalidAccessKeyId|MissingAuthenticationToken|IncompleteSignature|CredentialsProviderError|ResourceNotFound|QueueDoesNotExist|NonExistentQueue|NoSuchBucket|PermanentRedirect|AuthorizationHeaderMalformed|InvalidAddress|InvalidKeyId|^KMS|^Kms|OptInRequired|UnsupportedOperation|EndpointError/,
   refused:
     /ValidationException|ValidationError|SerializationException|ItemCollectionSizeLimitExceeded|InvalidMessageContents|InvalidAttribute|InvalidParameter|MissingParameter|EntityTooLarge|TooLong|TooBig|InvalidBatchEntryId/,
 }
 
-/** Refusals that pass: throttling in every spelling, a change still under way, credentials renewed by the next call. */
+/** Temporary refusals: throttling, a change in progress, credentials that the next call renews. */
 const PASSES =
   /Throttl|TooManyRequests|RequestLimitExceeded|ProvisionedThroughputExceeded|OverLimit|SlowDown|LimitExceeded|ResourceInUse|ResourceConflict|TransactionConflict|TransactionInProgress|ReplicatedWriteConflict|RequestTimeout|ExpiredToken|RequestExpired|RequestTimeTooSkewed|PriorRequestNotComplete|InternalServerError|ServiceUnavailable|InternalError/
 
-/** What the document client says of a value before anything is sent; these are plain errors without a name of their own. */
+/** Messages of the document client about an invalid value, before anything is sent; the errors have no name of their own. */
 const UNWRITABLE =
   /Special numeric value|Number\.(MAX|MIN)_SAFE_INTEGER|Unsupported type passed|removeUndefinedValues|convertClassInstanceToMap|convertEmptyValues|Only finite numbers|empty set/i
 
-/** Names of errors that no service gave: its answer could not be read, a proxy's page or half a document. */
+/** Names of errors that no service sent: the answer was unreadable, e.g. a proxy's page or a partial document. */
 const UNREADABLE = /^(Error|SyntaxError|TypeError)$/
 
 function kindOf(cause: unknown): Kind {
@@ -47,17 +47,17 @@ function kindOf(cause: unknown): Kind {
 }
 
 export interface Attempted {
-  /** What was asked, e.g. `The table`. */
+  /** The called service, e.g. `The table`. */
   readonly service: string
-  /** The operation, e.g. `complete`. */
+  /** Name of the operation, e.g. `complete`. */
   readonly what: string
-  /** What was to be written, by the field's name: a refused value is named by its field. */
+  /** The values to be written, by field: a refused value is reported with its field. */
   readonly written?: Readonly<Record<string, unknown>>
-  /** A read of one object: without the right to list, S3 answers 403 for one that is not there. */
+  /** A read of one object: without the permission to list, S3 answers 403 for a missing object. */
   readonly isObjectRead?: boolean
 }
 
-/** @returns the port's error for a failed call; one that is ours already stays as it is. */
+/** @returns the port's error for a failed call; an error of the product is returned unchanged. */
 export function toPortError(cause: unknown, { service, what, written, isObjectRead }: Attempted): Error {
   if (cause instanceof TaskRunnerError) return cause
   const name = cause instanceof Error ? cause.name : 'unknown'
@@ -82,12 +82,12 @@ export function toPortError(cause: unknown, { service, what, written, isObjectRe
   return new UnavailableError(`${service} did not answer (${what}).`, { cause })
 }
 
-/** A tenant that takes its key of KMS away has deleted what is under it. */
+/** A tenant that revokes its KMS key has deleted the objects encrypted with it. */
 const isOutOfReach = (cause: unknown): boolean =>
   /^KMS/i.test((cause as Error).name) ||
   (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 403
 
-/** The first field with a value that no row can hold; the largest one where each could stand alone. */
+/** The first field with a value that no row can hold; else the largest field. */
 function fieldAtFault(written: Readonly<Record<string, unknown>>): string | undefined {
   const fields = Object.entries(written)
   const unwritable = fields.find(([, value]) => isUnwritable(value))

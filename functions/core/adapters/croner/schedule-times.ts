@@ -2,7 +2,7 @@ import { Cron } from 'croner'
 import { type FieldError, RequestError } from '../../domain/errors.ts'
 import type { ScheduleTimes, Timing } from '../../domain/schedule.ts'
 
-/** Parsed expressions of this environment; a sweep of a thousand schedules parses each once. */
+/** Cache of parsed expressions, so that a sweep of a thousand schedules parses each once. */
 const parsed = new Map<string, Cron>()
 const MAX_PARSED = 2_000
 
@@ -18,8 +18,8 @@ function parse(expression: string, timezone: string): Cron {
 
 /**
  * Planned times by croner: 5 or 6 fields (seconds first), names, `L`, `#`, `W`. When both day of month and day of week
- * are given, either is enough (POSIX); with `+` before the day of week both must hold. A time that a daylight-saving change
- * skips comes when the clock goes on; one that comes twice fires once for a fixed hour, and at both for `*`.
+ * are given, either is enough (POSIX); with `+` before the day of week both must match. A time that a daylight-saving change
+ * skips is moved to the end of the gap. A time that occurs twice fires once for a fixed hour, and twice for `*`.
  */
 export const scheduleTimes: ScheduleTimes = {
   next(timing, after) {
@@ -51,22 +51,22 @@ export const scheduleTimes: ScheduleTimes = {
 }
 
 /**
- * The library moves a time that the clock skips to where the clock goes on, within the day. Where the skipped hour is the day's last, as
+ * The library moves a skipped time to the end of the gap within the same day. When the skipped hour is the last one of a day, as
  * in Nuuk, it drops the time.
  *
- * @returns when the clock goes on, where a time between the two was dropped.
+ * @returns the end of the gap, when a time was dropped before `next`.
  */
 function skippedToNextDay(
   { expression, timezone }: Extract<Timing, { kind: 'cron' }>,
   after: number,
   next: number,
 ): number | undefined {
-  // What comes that often is not worth two looks at the zone.
+  // Not worth two reads of the zone's offset for schedules that fire so often.
   if (next - after <= HOUR_MS) return undefined
   const before = offsetOf(timezone, after)
   const skippedMs = offsetOf(timezone, next) - before
   if (skippedMs <= 0) return undefined
-  // By a clock that had not been put on.
+  // Calculated with a clock that does not change.
   const unmoved = new Cron(expression, { utcOffset: before / 60_000, paused: true }).nextRun(new Date(after))
   const wanted = unmoved?.getTime() ?? next
   if (wanted >= next) return undefined
@@ -85,7 +85,7 @@ const dayOf = (at: number, offset: number): number => Math.floor((at + offset) /
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
-/** How far a zone's clock is ahead of UTC, in milliseconds. */
+/** The zone's offset from UTC, in milliseconds. */
 function offsetOf(timezone: string, at: number): number {
   const known = formats.get(timezone)
   const format = known ?? new Intl.DateTimeFormat('en', { timeZone: timezone, timeZoneName: 'longOffset' })
@@ -100,7 +100,7 @@ function offsetOf(timezone: string, at: number): number {
 
 const FIELDS = 'minute hour day-of-month month day-of-week, or six with the second first'
 
-/** @throws RequestError `invalid_request` naming the field of the expression, or the time zone. */
+/** @throws RequestError `invalid_request` that names the wrong field of the expression, or the time zone. */
 export function checkCron(expression: string, timezone: string): void {
   const errors: FieldError[] = []
   if (!isTimezone(timezone))
@@ -135,7 +135,7 @@ export function checkCron(expression: string, timezone: string): void {
 
 const NAMES = ['second', 'minute', 'hour', 'day of month', 'month', 'day of week'] as const
 
-/** The library's words name no field at times, or count it from another end: each field is tried alone. */
+/** The library's errors do not always name a field, or number it differently, so each field is tried alone. */
 function wrongField(expression: string, cause: unknown): string {
   const fields = expression.trim().split(/\s+/)
   const names = NAMES.slice(NAMES.length - fields.length)

@@ -9,12 +9,12 @@ export async function describeTiming(timing: Timing): Promise<string> {
   try {
     return `${wordsOf(timing.expression, (text) => say(text, { use24HourTimeFormat: true }))} (${timing.timezone})`
   } catch {
-    // What fires need not be told in words: an answer with the schedule in it must not fail.
+    // A description is optional: an answer that contains the schedule must not fail.
     return `By cron ${timing.expression} (${timing.timezone})`
   }
 }
 
-/** The other library reads a few shapes in another way: `FRI#L` it writes `5L`, and of two days it says "and" where either is enough. */
+/** The description library reads some shapes differently: it writes `FRI#L` as `5L`, and joins two days by "and" where either is enough. */
 function wordsOf(expression: string, say: (expression: string) => string): string {
   const fields = expression
     .trim()
@@ -29,7 +29,7 @@ function wordsOf(expression: string, say: (expression: string) => string): strin
     .replace(/#L/gi, 'L')
     .replace(/\b[A-Z]{3}(?=L)/gi, numberOf)
   if (day === '*' || plainWeekday === '*') return sayWith(day, plainWeekday)
-  // What both sentences begin and end with is said once.
+  // The common beginning and end of both sentences are written once.
   const [left, right] = [sayWith(day, '*').split(', '), sayWith('*', plainWeekday).split(', ')]
   const before = common(left, right)
   const after = common(left.slice(before).reverse(), right.slice(before).reverse())

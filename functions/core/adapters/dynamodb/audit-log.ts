@@ -8,7 +8,7 @@ import { Table } from './table.ts'
 const DAY_SECONDS = 86_400
 export const auditPartition = (tenant: string): string => `${TABLE.auditPrefix}${encodeURIComponent(tenant)}`
 
-/** A tenant's entries are one partition: deeds of operators and administrators, not of every submit. */
+/** A tenant's entries are in one partition; they are few, because submits are not audited. */
 export class DynamoAuditLog implements AuditLog {
   readonly #table: Table
   readonly #days: number
@@ -27,7 +27,7 @@ export class DynamoAuditLog implements AuditLog {
     return this.#set(entry, { ...outcome })
   }
 
-  /** An update, not a put: no function needs the right to put for it, by which it could replace a task's row. */
+  /** An update, not a put, so that no function needs the permission to put, with which it could replace a task's row. */
   async #set({ tenant, at, id }: AuditEntry, given: Row): Promise<void> {
     const fields = Object.entries(given).filter(([, value]) => value !== undefined)
     const update = new UpdateCommand({

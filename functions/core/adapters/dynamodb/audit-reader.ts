@@ -6,7 +6,7 @@ import { auditPartition } from './audit-log.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** Rows looked through for one page, so that a filter that few of them fit answers a short page with a cursor. */
+/** Most rows read for one page. A filter that matches few of them gives a short page with a cursor. */
 const MOST_ROWS = 1_000
 
 function fromRow({ pk: _pk, sk: _sk, owner, [TABLE.ttl]: _reapAt, ...rest }: Row): AuditEntry {
@@ -41,7 +41,7 @@ export class DynamoAuditReader implements AuditReader {
       looked += rows.length
       from = answer.LastEvaluatedKey
       for (const row of rows) {
-        // The table deletes late: what its retention is over for is not shown.
+        // The table deletes expired rows late; do not show them.
         if (Number(row[TABLE.ttl]) * 1_000 <= this.#now()) continue
         if (!wanted.every(([name, value]) => row[name] === value)) continue
         entries.push(fromRow(row))

@@ -5,9 +5,9 @@ import type { CircuitStore, StoredCircuit } from '../../ports/circuit-store.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** All circuits lie in one partition, so that one query of one read unit brings them. */
+/** All circuits are in one partition, so that one query of one read unit reads them. */
 const PARTITION = 'CIRCUITS'
-/** An item nobody has written for so long is no trouble any more. */
+/** Circuits that were not written for this long are deleted. */
 const FORGOTTEN_SECONDS = 86_400
 
 export class DynamoCircuitStore implements CircuitStore {
@@ -30,7 +30,7 @@ export class DynamoCircuitStore implements CircuitStore {
     return new Map(Items.map((item) => [String(item.sk), fromRow(item)]))
   }
 
-  // Not consistent: only callers are told of it.
+  // Not strongly consistent, because it is only for display.
   async read(name: string): Promise<StoredCircuit | undefined> {
     const get = new GetCommand({ TableName: this.#table.name, Key: { pk: PARTITION, sk: name } })
     const { Item } = await this.#table.call('circuit', (client) => client.send(get))
@@ -66,6 +66,6 @@ export class DynamoCircuitStore implements CircuitStore {
   }
 }
 
-/** A row of an earlier version has no tasks. */
+/** Rows of earlier versions have no tasks. */
 const fromRow = ({ pk: _pk, sk: _sk, [TABLE.ttl]: _ttl, ...circuit }: Row): StoredCircuit =>
   ({ tasks: [], fresh: 0, tenants: [], ...circuit }) as unknown as StoredCircuit

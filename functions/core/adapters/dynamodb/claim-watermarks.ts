@@ -7,7 +7,7 @@ import { Table } from './table.ts'
 
 const WATERMARK_TTL_SECONDS = 3_600
 
-/** A lane's watermarks lie in one partition, one item per tenant. */
+/** A lane's watermarks are in one partition, one item per tenant. */
 export class DynamoClaimWatermarks implements ClaimWatermarks {
   readonly #table: Table
 

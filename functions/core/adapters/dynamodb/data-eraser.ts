@@ -6,8 +6,8 @@ import { keyOf, type Row } from './row.ts'
 import { Table } from './table.ts'
 
 /**
- * Kinds whose partition has the tenant behind the first `#`: tasks with the rows beside them, workflows with their joins,
- * schedules, deliveries, webhook settings, the meters, the counts, shared calls. Other rows of a tenant have it as `owner` or `tenant`.
+ * Kinds whose partition key has the tenant after the first `#`: tasks with their items, workflows with their joins, schedules,
+ * deliveries, webhook settings, meters, statistics, shared calls. A tenant's other rows name it as `owner` or `tenant`.
  */
 const KINDS = ['T', 'W', 'H', 'D', 'E', 'Q', 'R', 'C', 'F'] as const
 
@@ -42,7 +42,7 @@ export class DynamoDataEraser implements DataEraser {
     return removed
   }
 
-  // A scan: what was declared yesterday is found as well, and nobody has to remember a list of kinds.
+  // A scan also finds rows of kinds that were added later, without a list of kinds.
   async *rowsOf(tenant: string, from?: string) {
     const name = encodeURIComponent(tenant)
     let start = readPlace(from)
@@ -53,7 +53,7 @@ export class DynamoDataEraser implements DataEraser {
           '#owner = :tenant',
           '#tenant = :tenant',
           ...KINDS.map((kind) => `begins_with(pk, :${kind})`),
-          // What a lane claimed of a tenant last.
+          // Watermarks of the tenant.
           '(begins_with(pk, :lane) AND sk = :name)',
         ].join(' OR '),
         ProjectionExpression: 'pk, sk, #owner, #tenant',
@@ -87,7 +87,7 @@ const readPlace = (from: string | undefined): Row | undefined => {
   return pk === undefined ? undefined : { pk, sk }
 }
 
-/** Not by the beginning alone: tenant `a` is no part of tenant `ab`. Who did what is kept. */
+/** Compares the whole name: tenant `a` is not part of tenant `ab`. The audit log is kept. */
 function isOf(row: Row, tenant: string, name: string): boolean {
   const [kind = '', of] = String(row.pk).split('#')
   if (`${kind}#` === TABLE.auditPrefix) return false

@@ -6,7 +6,7 @@ import { dueShards, parseKey, type Row } from './row.ts'
 import { parseScheduleKey } from './schedule-store.ts'
 import { Table } from './table.ts'
 
-/** The prefix of the key tells what a row is. */
+/** The key's prefix tells the kind of a row. */
 function toDueEntry(row: Row): DueEntry | DueItem {
   const { pk, sk, dueAt } = row as { pk: string; sk: string; dueAt: number }
   if (pk.startsWith('W#')) return { item: 'workflow', ...parseKey(pk), dueAt }

@@ -12,13 +12,13 @@ const toExpired = ({ pk, sk, ...row }: Row): ExpiredTask => ({
   ...(sk === UPLOAD_SORT_KEY ? { isUpload: true } : {}),
 })
 
-/** A cursor is the key that the scan stopped after. */
+/** A cursor is the last key that the scan read. */
 const readFrom = (from: string | undefined): Row | undefined => {
   const [pk, sk] = from === undefined ? [] : (JSON.parse(from) as string[])
   return pk === undefined ? undefined : { pk, sk }
 }
 
-// A scan: once a day, at 1.6 cents per gigabyte. An index by end would be written for every task.
+// A scan once a day costs 1.6 cents per gigabyte. An index by end would cost a write per task.
 export class DynamoExpiredRows implements ExpiredRows {
   readonly #table: Table
   readonly #now: () => number

@@ -18,7 +18,7 @@ export class DynamoHealthStore implements HealthStore {
   async probe(now: number): Promise<void> {
     await this.#write('probe', now)
     const at = await this.#read('probe')
-    // A check at the same time may have written a later one.
+    // A concurrent check may have written a later time.
     if (at === undefined || at < now) throw new UnavailableError('The table did not keep what was written.')
   }
 

@@ -6,12 +6,12 @@ import { createdKey, type Row } from './row.ts'
 import { VersionedRows } from './versioned-rows.ts'
 
 const PAGE = 100
-/** Of a tenant that makes keys by a program: 1,000 of them are listed, the newest. */
+/** Of a tenant that creates keys by a program, the newest 1,000 are listed. */
 const MOST_PAGES = 10
 
 const keyOf = ({ id }: { readonly id: string }): Row => ({ pk: `${TABLE.keyPrefix}${id}`, sk: 'K' })
 
-/** The list index has a partition for each tenant's tasks, and another for its keys. */
+/** The list index has one partition for each tenant's tasks, and another for its keys. */
 const listPartition = (tenant: string): string => `${TABLE.keyPrefix}${tenant}`
 
 const toRow = ({ tenant, scopes, ...rest }: ApiKey): Row => ({

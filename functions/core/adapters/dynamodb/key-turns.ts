@@ -6,18 +6,18 @@ import type { KeyTurns, Turns } from '../../ports/key-turns.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** A key is the caller's own words, of any length and alphabet. */
+/** Hashed, because callers choose the key freely, with any length and characters. */
 const keyOf = (tenant: string, key: string): Row => ({
   pk: `Q#${encodeURIComponent(tenant)}#${createHash('sha256').update(key).digest('base64url')}`,
   sk: 'turn',
 })
 const TRIES = 50
-/** So many wait in line; whoever comes later looks again after a time. 45 bytes each. */
+/** Most waiting tasks, 45 bytes each; further ones try again after some time. */
 const MOST_WAITING = 1_000
-/** A row that nobody touched so long is about nothing any more. */
+/** Rows that were not written for this long are deleted. */
 const KEPT_SECONDS = 40 * 86_400
 
-/** One row per key: who has the turn, and since when each other waits for it. */
+/** One row per key: the running task, and since when each other task waits. */
 export class DynamoKeyTurns implements KeyTurns {
   readonly #table: Table
 

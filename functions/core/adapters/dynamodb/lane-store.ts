@@ -8,7 +8,7 @@ import type { Lane } from '../../../contract.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
 import { Table } from './table.ts'
 
-/** All lanes lie in one partition: one query tells about all of them. */
+/** All lanes are in one partition, so that one query reads them. */
 const PARTITION = 'LANES'
 
 export class DynamoLaneStore implements LaneStore {
@@ -61,7 +61,7 @@ export class DynamoLaneStore implements LaneStore {
     return row?.pausedAt === undefined || row.resuming !== undefined
   }
 
-  /** A condition that does not hold is no failure: then there is nothing to change. */
+  /** A condition that does not hold is no failure: then nothing needs to change. */
   async #update(lane: Lane, change: Omit<UpdateCommandInput, 'TableName' | 'Key'>): Promise<void> {
     const Key = { pk: PARTITION, sk: lane }
     const update = new UpdateCommand({ TableName: this.#table.name, Key, ...change })

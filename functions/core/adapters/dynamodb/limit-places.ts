@@ -4,11 +4,11 @@ import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
 const keyOf = (tenant: string, kind: PlaceKind): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: kind })
-/** So many wait in line; whoever comes later looks again after a time. 45 bytes each. */
+/** Most waiting objects, 45 bytes each; further ones try again after some time. */
 const MOST_WAITING = 1_000
 const NAMES = { '#taken': 'taken', '#waiting': 'waiting' }
 
-/** Its text sorts by time: 13 digits until the year 2286. */
+/** A text that sorts by time: 13 digits are enough until the year 2286. */
 const markOf = ({ id, since }: Placed): string => `${String(since).padStart(13, '0')}/${id}`
 const setOf = (placed: readonly Placed[]): Set<string> => new Set(placed.map(markOf))
 
@@ -20,7 +20,7 @@ const toPlaces = (row: Row | undefined): Places => ({
   waiting: listOf(row?.waiting),
 })
 
-/** One row per tenant and kind: two sets of names, so that every write may be repeated. */
+/** One row per tenant and kind with two sets of names, so that every write can be repeated. */
 export class DynamoLimitPlaces implements LimitPlaces {
   readonly #table: Table
 

@@ -4,7 +4,7 @@ import type { LimitStore } from '../../ports/limit-store.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** Beside the row that counts, so that a change of the limits does not wait for those who submit. */
+/** Not in the meter's row, so that a change of limits does not compete with submits. */
 const keyOf = (tenant: string): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: 'limits' })
 
 export class DynamoLimitStore implements LimitStore {

@@ -5,7 +5,7 @@ import { BATCH, readTasks } from './read-tasks.ts'
 import { createdKey, keyOf } from './row.ts'
 import type { Table } from './table.ts'
 
-/** Rows read for one page, so that a filter that few of them fit answers a short page with a cursor. */
+/** Most rows read for one page. A filter that matches few of them gives a short page with a cursor. */
 const MAX_ROWS = 1_000
 
 interface Reader {
@@ -28,7 +28,7 @@ export async function listTasks(reader: Reader, asked: Asked): Promise<TaskPage>
   let looked = 0
   let last = cursor
   let most = limit + 1
-  // What a partition says of the state may be late, and two states share one: the row decides.
+  // The index may lag, and two statuses share a partition, so the rows themselves are checked.
   while (looked < MAX_ROWS) {
     const keys = await entries.next(most)
     most = Math.max(BATCH, most)

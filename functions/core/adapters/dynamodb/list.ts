@@ -7,11 +7,11 @@ import type { ListFilter } from '../../ports/task-store.ts'
 import { createdKey, dueShards, keyOf, partitionsOf, type Row } from './row.ts'
 import type { Table } from './table.ts'
 
-/** Entries looked at for one page, so that a rare type or tag answers a short page with a cursor, not a time-out: one or two megabytes. */
+/** Most entries read for one page, one or two megabytes. A rare type or tag gives a short page with a cursor, not a time-out. */
 const MAX_SCANNED = 8_000
 const SCANNED_AT_ONCE = 1_000
 
-/** One partition, newest first. `read` entries are those that fit the filter and nobody took yet. */
+/** One partition, newest first. `read` has the matching entries that were not returned yet. */
 interface Shard {
   readonly partition: string
   readonly read: string[]
@@ -20,8 +20,8 @@ interface Shard {
 }
 
 /**
- * The entries that fit, newest first, merged from all partitions of a tenant: `next` gives some keys at a time, none at the
- * end; `position` is how far they were looked at when the most that a page looks at was reached.
+ * The matching entries, newest first, merged from all partitions of a tenant. `next` returns some keys at a time, none at the
+ * end; `position` is where reading stopped when the limit of entries was reached.
  */
 export class NewestFirst {
   readonly #table: Table
@@ -38,7 +38,7 @@ export class NewestFirst {
     this.#index = index.name
     this.#cursor = cursor
     this.#condition = conditionOf(filter)
-    // "~" sorts after every id; a cursor is the key of the last row given and is dropped below.
+    // "~" sorts after every id; a cursor is the key of the last returned row, which is skipped below.
     const newest = createdKey(filter.createdBefore ?? 99_999_999_999_999, '~')
     const high = cursor !== undefined && cursor < newest ? cursor : newest
     const low = createdKey(filter.createdAfter ?? 0)
@@ -51,7 +51,7 @@ export class NewestFirst {
     }))
   }
 
-  /** Where a page that ends for having looked at so much must go on. */
+  /** Where the next page continues when this one ended at the limit of entries. */
   get position(): string | undefined {
     return this.#position
   }
@@ -60,7 +60,7 @@ export class NewestFirst {
     const found: string[] = []
     while (found.length < most) {
       await this.#refill(most)
-      // Beyond the position of a partition that is not read further, another one's entries may not be the newest.
+      // Entries of other partitions beyond the position of one that is not read further may not be the newest.
       const empty = this.#shards.filter(({ read, isDone }) => read.length === 0 && !isDone)
       const positions = empty.flatMap(({ start }) => (start ? [String(start.createdKey)] : []))
       const limit = positions.toSorted().at(-1)
@@ -96,7 +96,7 @@ export class NewestFirst {
       ...(Object.keys(names).length ? { ExpressionAttributeNames: names } : {}),
       ExpressionAttributeValues: { ...values, ':partition': shard.partition },
       ScanIndexForward: false,
-      // Half of what is asked for is twice a partition's share.
+      // Twice the share of one partition, if the entries are evenly spread over four.
       Limit: text ? SCANNED_AT_ONCE : Math.ceil(most / 2) + 2,
       ExclusiveStartKey: shard.start,
     })
@@ -126,12 +126,12 @@ function conditionOf(filter: ListFilter) {
   return { text: parts.join(' AND '), names, values }
 }
 
-/** A clock that runs ahead, and an index that lags. */
+/** Tolerance for a clock that is ahead, and for the index's lag. */
 const SLACK_MS = 30_000
 
 /**
- * Keys of a tenant's running tasks, in no order: a lease is a due time, at most one lease ahead. So nothing is written
- * anywhere for a list of them, and a backlog of any size in the same partition of the state index is not read.
+ * Keys of a tenant's running tasks, in no order. A running task is due at its lease's end, so the due index has all of them, and
+ * no write is needed for this list. A backlog in the same partition of the state index is not read.
  */
 export async function readRunning(table: Table, tenant: string, now: number): Promise<readonly Row[]> {
   const prefix = String(keyOf({ tenant, id: '' }).pk)
@@ -163,10 +163,10 @@ export async function readRunning(table: Table, tenant: string, now: number): Pr
   return [...keys.values()]
 }
 
-/** Entries of each partition that are counted: a few hundred kilobytes, one query. */
+/** Most entries counted per partition: a few hundred kilobytes, one query. */
 const MOST_COUNTED = 2_000
 
-/** How many entries the state index has under a status. */
+/** The number of entries that the state index has for a status. */
 export async function countState(
   table: Table,
   tenant: string,

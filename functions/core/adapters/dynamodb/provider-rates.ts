@@ -6,14 +6,14 @@ import type { ProviderRates, Rate } from '../../ports/provider-rates.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** One partition each, so that a busy model takes 1,000 calls a second by itself. */
+/** One partition per model, so that each can have 1,000 calls per second. */
 const keyOf = (name: string): Row => ({ pk: `RATE#${name}`, sk: 'rate' })
 const TRIES = 50
 const KEPT_SECONDS = 86_400
 
 export class DynamoProviderRates implements ProviderRates {
   readonly #table: Table
-  /** What was last seen of each: the first guess is then mostly right, and one write is all. */
+  /** The last known clock of each model: with it, most calls need only one write. */
   readonly #planned = new Map<string, number>()
 
   constructor(client: DynamoDBDocumentClient, table: string) {

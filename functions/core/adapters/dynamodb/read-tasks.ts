@@ -5,10 +5,10 @@ import type { Table } from './table.ts'
 /** Keys of one batch read. */
 export const BATCH = 100
 
-/** A row whose retention is over does not exist, whether or not it is still stored. */
+/** A row whose retention is over counts as deleted, even if it is still stored. */
 export const isGone = ({ ttl }: Task, now: number): boolean => ttl !== undefined && ttl * 1_000 <= now
 
-/** Tasks by key, in no order, some batches side by side; a missing one is left out. */
+/** Tasks by key, in no order, read in concurrent batches; missing ones are left out. */
 export async function readTasks(
   table: Table,
   keys: readonly Row[],

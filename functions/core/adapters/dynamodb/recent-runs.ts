@@ -4,7 +4,7 @@ import type { RecentRun } from '../../domain/estimate.ts'
 import type { RecentRuns } from '../../ports/recent-runs.ts'
 import { Table } from './table.ts'
 
-/** One item a lane with so many parts: one read brings it, and it stays below 16 kB. */
+/** Number of workers per lane that are stored: all in one item below 16 kB, so that one read is enough. */
 const PARTS = 8
 const KEPT_MS = 86_400_000
 const partName = (part: number) => `part${part}`

@@ -7,19 +7,19 @@ import type { Row } from './row.ts'
 import { Table } from './table.ts'
 import { addRate } from './tenant-meter.ts'
 
-/** Apart from the row of open tasks: that one is up to 250 kB, and a write is billed by what it writes into. */
+/** Not in the row of open tasks: that has up to 250 kB, and a write is billed by the size of its row. */
 const keyOf = (tenant: string): Row => ({
   pk: `${TABLE.requestsPrefix}${encodeURIComponent(tenant)}`,
   sk: 'requests',
 })
-/** A refusal changes the guess, and each round somebody gets in. */
+/** Tries: each refusal returns the present value, and in each round one caller succeeds. */
 const TRIES = 20
 const MOST_TENANTS = 10_000
 
-/** One conditional write a request, into a row of 60 bytes; a second one where a stream has just paused or begun. */
+/** One conditional write per request, in a row of 60 bytes; a second one when requests have just paused or begun. */
 export class DynamoRequestMeter implements RequestMeter {
   readonly #table: Table
-  /** When the next request of each tenant is planned, as far as this environment has seen. */
+  /** The last known planned time of each tenant's next request. */
   readonly #planned = new Map<string, number>()
 
   constructor(client: DynamoDBDocumentClient, table: string) {

@@ -1,54 +1,54 @@
-/** How a task is stored in the table. Attribute names are the task's own, but for `STORED_AS`; keys and the due shard are computed. */
+/** How a task is stored. Attributes have the names of the task's fields, except `STORED_AS`; keys and shards are computed. */
 import { TABLE } from '../../../contract.ts'
 import type { DueKind, Status, Task, TaskKey } from '../../domain/task.ts'
 
 export type Row = Record<string, unknown>
 
-/** Fields whose attribute has another name: rows of earlier versions, and workers of one during a deploy, use it. */
+/** Fields stored under another name, which rows and workers of earlier versions use. */
 const STORED_AS: Readonly<Record<string, string>> = { claimableFrom: 'heldUntil' }
 
 export const attributeOf = (field: string): string => STORED_AS[field] ?? field
 
-/** The tenant is part of the key: no query, filter or bug below can reach another tenant's row. */
+/** The tenant is part of the key, so that no query, filter or bug below can reach another tenant's row. */
 export const keyOf = ({ tenant, id }: TaskKey): Row => ({
   pk: `T#${encodeURIComponent(tenant)}#${id}`,
   sk: 'S',
 })
 
-/** Sort key of an upload's row, beside which a task of the same id could stand. */
+/** Sort key of an upload's row, different from that of a task with the same id. */
 export const UPLOAD_SORT_KEY = 'U'
 
 /** DynamoDB's limits. */
 const [PARTITION_KEY_BYTES, SORT_KEY_BYTES] = [2_048, 1_024]
 
-/** Whether there can be a row of this key at all; the table answers another one as a broken request. */
+/** Whether a key has a valid length; the table refuses any other as an invalid request. */
 export const canBeKey = ({ pk, sk }: Row): boolean =>
   Buffer.byteLength(String(pk)) <= PARTITION_KEY_BYTES && Buffer.byteLength(String(sk)) <= SORT_KEY_BYTES
 
 export const isKey = (key: TaskKey): boolean => canBeKey(keyOf(key))
 
-/** @returns the key behind an index entry's `pk`, of a task, a workflow or a delivery alike. */
+/** @returns the key in an index entry's `pk`, of a task, a workflow or a delivery. */
 export function parseKey(pk: string): TaskKey {
   const [, tenant = '', id = ''] = pk.split('#')
   return { tenant: decodeURIComponent(tenant), id }
 }
 
-/** Sorts by creation and is unique, so that a page can start after any row. */
+/** Sorts by time of creation and is unique, so that a page can start after any row. */
 export const createdKey = (createdAt: number, id = ''): string =>
   `${String(createdAt).padStart(14, '0')}#${id}`
 
 export const dueShards = (kind: DueKind): readonly string[] =>
   Array.from({ length: TABLE.dueShards }, (_, shard) => `${kind}#${shard}`)
 
-/** By its last two characters, which are random in every id. */
+/** By the last two characters, which are random in every id. */
 export const shardOf = (id: string, shards: number): number =>
   (id.charCodeAt(id.length - 1) + id.charCodeAt(id.length - 2)) % shards
 
 export const dueShard = (kind: DueKind, id: string): string => `${kind}#${shardOf(id, TABLE.dueShards)}`
 
 /**
- * Where the state index has a task. PENDING and PROCESSING share a partition, and COMPLETED has none: a task that simply
- * runs is written into it once and taken out once.
+ * A status's partition in the state index. PENDING and PROCESSING share one, and COMPLETED has none, so that a task that
+ * simply completes is written to the index once and removed once.
  */
 const STATE_OF: Readonly<Record<Status, string | undefined>> = {
   SCHEDULED: 'SCHEDULED',
@@ -66,11 +66,11 @@ const listPartition = (tenant: string, shard: number): string => `T#${encodeURIC
 const statePartition = (tenant: string, status: Status, shard: number): string | undefined =>
   STATE_OF[status] && `T#${encodeURIComponent(tenant)}#${STATE_OF[status]}#${shard}`
 
-/** @returns undefined for a state that is not in the index. */
+/** @returns undefined for a status that is not in the index. */
 export const stateShard = ({ tenant, id }: TaskKey, status: Status): string | undefined =>
   statePartition(tenant, status, shardOf(id, TABLE.listShards))
 
-/** The index and its partitions that have all tasks of a tenant of this status, or of any. */
+/** The index and its partitions that contain all of a tenant's tasks of a status, or of any status. */
 export function partitionsOf(tenant: string, status: Status | undefined) {
   const shards = Array.from({ length: TABLE.listShards }, (_, shard) => shard)
   const ofStatus = status ? shards.flatMap((shard) => statePartition(tenant, status, shard) ?? []) : []

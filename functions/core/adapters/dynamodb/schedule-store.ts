@@ -5,11 +5,11 @@ import type { ScheduleStore } from '../../ports/schedule-store.ts'
 import { dueShard, type Row } from './row.ts'
 import { VersionedRows } from './versioned-rows.ts'
 
-/** All schedules of a tenant lie in one partition: one query lists them. */
+/** All schedules of a tenant are in one partition, so that one query lists them. */
 const partitionOf = (tenant: string): string => `H#${encodeURIComponent(tenant)}`
 const keyOf = ({ tenant, id }: TaskKey): Row => ({ pk: partitionOf(tenant), sk: id })
 
-/** @returns the key behind a due entry. */
+/** @returns the key in a due entry. */
 export const parseScheduleKey = (pk: string, sk: string): TaskKey => ({
   tenant: decodeURIComponent(pk.split('#')[1] ?? ''),
   id: sk,
@@ -19,7 +19,7 @@ function toRow(schedule: Schedule): Row {
   const { tenant, nextAt, ...rest } = schedule
   return {
     ...rest,
-    // `tenant` is the list index's partition: schedules are not listed among tasks.
+    // Not `tenant`, which is the list index's partition key: schedules must not be listed among tasks.
     owner: tenant,
     ...(nextAt === undefined ? {} : { nextAt }),
     ...(nextAt === undefined || schedule.isPaused
@@ -59,7 +59,7 @@ export class DynamoScheduleStore implements ScheduleStore {
   async list(tenant: string, limit: number, cursor?: string) {
     const found: Row[] = []
     let ExclusiveStartKey: Row | undefined
-    // A page of the table ends at 1 MB: a few schedules with large inputs.
+    // A page of the table ends at 1 MB, which is a few schedules with large inputs.
     do {
       const query = new QueryCommand({
         TableName: this.#rows.table.name,

@@ -12,7 +12,7 @@ const answerKey = (tenant: string, { id, token }: CallLeader): Row => ({
   ...keyOf({ tenant, id }),
   sk: `ANSWER#${token}`,
 })
-/** A call that nobody asked for so long is about nothing any more. */
+/** Rows of calls that were not written for this long are deleted. */
 const KEPT_SECONDS = 2 * 86_400
 
 export class DynamoSharedCalls implements SharedCalls {
@@ -46,7 +46,7 @@ export class DynamoSharedCalls implements SharedCalls {
     })
     const answer = await this.#table.write('lead a call', (client) => client.send(update))
     if (!('refused' in answer)) return undefined
-    // Not every store sends the old item along.
+    // Not every table implementation returns the old item.
     return answer.old ? toSeen(answer.old) : ((await this.look(call)) ?? this.lead(call, me, now, instead))
   }
 

@@ -11,7 +11,7 @@ import type { StepStore } from '../../ports/step-store.ts'
 import { keyOf, type Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** After the row's own sort key, so that one partition has both. */
+/** Sorts after the row's own sort key, so that both are in one partition. */
 const PREFIX = 'STEP#'
 
 const sortKeyOf = ({ life, name, inputsHash }: StepKey): string =>
@@ -43,7 +43,7 @@ export class DynamoStepStore implements StepStore {
     })
     const answer = await this.#table.write('keep step', (client) => client.send(update), { ...step })
     if (!('refused' in answer)) return step
-    // Not every store sends the old item along; who needs it then reads. Our own lost answer reads as itself.
+    // Not every table implementation returns the old item, so it is read. After our own lost answer it is our own value.
     if (answer.old) return toStep(answer.old)
     const row = await this.#table.read('read step', Key)
     return row ? toStep(row) : step

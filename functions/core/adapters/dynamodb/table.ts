@@ -11,18 +11,18 @@ import { UnavailableError } from '../../domain/errors.ts'
 import { callAws } from '../aws/failures.ts'
 import type { Row } from './row.ts'
 
-/** A condition that did not hold. `old` is the row that refused; not every table sends it along. */
+/** A condition that did not hold. `old` is the row; not every table implementation returns it. */
 export interface Refusal {
   readonly refused: true
   readonly old: Row | undefined
 }
 
-/** Rounds for keys that a throttled table left out: 50, 100, … ms, about three seconds in all. */
+/** Tries for keys that a throttled table left out: after 50, 100, … ms, about three seconds in total. */
 const BATCH_ROUNDS = 7
 const FIRST_PAUSE_MS = 50
 
 /**
- * The one way to the table: every failure becomes the port's error, a condition that did not hold is an answer.
+ * All access to the table: every failure becomes the port's error; a condition that did not hold is returned.
  *
  * @throws UnavailableError, MisconfiguredError, RefusedValueError
  */
@@ -35,7 +35,7 @@ export class Table {
     this.name = name
   }
 
-  /** @param written fields of the write, so that a refused value can be named. */
+  /** @param written fields of the write, so that a refused value can be reported with its field. */
   call<Answer>(
     what: string,
     send: (client: DynamoDBDocumentClient) => Promise<Answer>,
@@ -64,13 +64,13 @@ export class Table {
     )
   }
 
-  /** One row as it is now. */
+  /** One row, strongly consistent. */
   async read(what: string, Key: Row): Promise<Row | undefined> {
     const get = new GetCommand({ TableName: this.name, Key, ConsistentRead: true })
     return (await this.call(what, (client) => client.send(get))).Item
   }
 
-  /** A conditional update; where the condition does not hold, the row that refused comes along. */
+  /** A conditional update; when the condition does not hold, the present row is returned. */
   update(what: string, Key: Row, expressions: Omit<UpdateCommandInput, 'TableName' | 'Key'>) {
     const update = new UpdateCommand({
       TableName: this.name,
@@ -81,7 +81,7 @@ export class Table {
     return this.write(what, (client) => client.send(update))
   }
 
-  /** Up to 100 rows by key, in no order; a missing row is left out. Keys that a throttled table skipped are asked again. */
+  /** Up to 100 rows by key, in no order; missing rows are left out. Keys that a throttled table left out are read again. */
   async readMany(keys: readonly Row[], projection: object = {}): Promise<readonly Row[]> {
     const rows: Row[] = []
     let pending = [...keys]

@@ -5,20 +5,20 @@ import type { Table } from './table.ts'
 
 interface Taken {
   readonly now: number
-  /** When the place is free again, whatever happens to its holder. */
+  /** When the place expires, whatever happens to its holder. */
   readonly until: number
   readonly holder: string
-  /** Another holder, from whom it may be taken over. */
+  /** Another holder, from whom the place may be taken over. */
   readonly from?: string
-  /** Seconds since 1970 from which DynamoDB may delete the item; for places whose number is not bounded. */
+  /** Seconds since 1970 from which DynamoDB may delete the item; for places without a fixed number. */
   readonly reapAt?: number
 }
 
 /**
- * Takes a place: an item that says until when it is taken. One conditional write takes it, a holder that died gives it
- * back by the clock, and there are never more holders than items. Not taken: a counter, which a death leaves too high.
+ * Takes a place: an item that states until when it is taken. One conditional write takes it, the place of a crashed holder
+ * expires, and there are never more holders than items. Not used: a counter, which stays too high after a crash.
  *
- * @returns gives it back earlier; undefined when another has it.
+ * @returns a function that frees the place early; undefined when another holder has it.
  * @throws UnavailableError when the table does not answer.
  */
 export async function takePlace(

@@ -9,21 +9,22 @@ import type { Period, TagRow, TallyRow, TallyStore } from '../../ports/tally-sto
 import { type Row, shardOf } from './row.ts'
 import { Table } from './table.ts'
 
-/** Partitions of a tenant's counts; each takes 1,000 additions a second, and each look reads all. */
+/** Partitions of a tenant's statistics; each accepts 1,000 additions per second, and each read reads all of them. */
 const SHARDS = 4
 const KEPT_DAYS: Readonly<Record<Period, number>> = { hour: 4, day: 400 }
-/** `2026-11-25T21` and `2026-11-25`. */
+/** Length of `2026-11-25T21` and of `2026-11-25`. */
 const LENGTH: Readonly<Record<Period, number>> = { hour: 13, day: 10 }
 /**
- * A mark goes so long after the row of its task said that it is counted: who read that row before has added it by then, since
- * the sweeper adds nothing that is younger than a minute. A mark is 35 bytes, and every addition pays for its whole row.
+ * How long a mark is kept after the task's row states that its end was added. Every process that read the row before has
+ * added it by then, since the sweeper adds only ends older than a minute. A mark is 35 bytes, and every addition is billed by
+ * the size of its whole row.
  */
 const MARK_KEPT_MS = 60_000
 const MARK_LEAST_MS = 10_000
-/** A row with more that wait is a busy one. */
+/** A row with more marks than this is a busy one, whose marks are removed earlier. */
 const MOST_MARKS = 20
 const REMOVED_AT_ONCE = 20
-/** Usage that came while it was being added makes another addition necessary; a cancelled attempt adds once. */
+/** Tries: usage written during an addition needs another one; a cancelled attempt adds once. */
 const ROUNDS = 5
 
 const USAGE_FIELDS = [
@@ -35,7 +36,7 @@ const USAGE = {
   ExpressionAttributeNames: Object.fromEntries(USAGE_FIELDS.map((field) => [`#${field}`, field])),
 }
 
-/** Before the key of a row that belongs to a tag. */
+/** Prefix of the key of a tag's row. */
 const TAGS = 'tag#'
 
 interface Mark {
@@ -48,7 +49,7 @@ const partitionOf = (tenant: string, shard: number): string => `C#${encodeURICom
 const startOf = (period: Period, instant: number): string =>
   `${period}#${new Date(instant).toISOString().slice(0, LENGTH[period])}`
 
-/** 48 bits: among the few marks of a row, two are the same once in 10^13 additions. */
+/** 48 bits: among the few marks of a row, two are equal once in 10^13 additions. */
 const markOf = (id: string, epoch: number, additions: number): string =>
   `~${createHash('sha256').update(`${id}#${epoch}#${additions}`).digest('base64url').slice(0, 8)}`
 
@@ -79,15 +80,15 @@ function read(text: string): Counted {
   }
 }
 
-/** Usage only grows: who added more than this one knows of has added this one, too. */
+/** Usage only grows, so an addition with more usage than this one includes this one. */
 const isAhead = (one: Counted, other: Counted): boolean =>
   one.inputTokens >= other.inputTokens &&
   one.outputTokens >= other.outputTokens &&
   one.costMicroUsd >= other.costMicroUsd
 
 /**
- * One conditional update per row and end: the numbers and, in the same row, a mark of what was added. The row itself refuses the
- * same addition, so that no death between this write and that of the task's row counts it twice.
+ * One conditional update per row and end: it adds the numbers and a mark of the addition to the same row. The row refuses an
+ * addition whose mark it has, so that no crash between this write and that of the task's row counts it twice.
  */
 export class DynamoTallyStore implements TallyStore {
   readonly #table: Table
@@ -121,7 +122,7 @@ export class DynamoTallyStore implements TallyStore {
       this.#removable.set(`${pk}${sk}`, [...waiting, { name, since }])
     }
     this.#added.delete(`${id}#${epoch}`)
-    // What a process forgets stays in its row, some ten bytes each.
+    // Marks that a process forgets stay in their row, about ten bytes each.
     for (const known of [this.#added, this.#removable]) if (known.size > 1_000) known.clear()
   }
 
@@ -179,7 +180,7 @@ export class DynamoTallyStore implements TallyStore {
       }
       const row = answer.old ?? (await this.#table.read('tally', { pk: pk, sk: sk }))
       const text = row?.[name]
-      // Its mark is gone again between the two: whoever took it away knew it to be counted.
+      // The mark was removed between the two; the process that removed it knew that it was counted.
       if (typeof text !== 'string') return additions
       const added = read(text)
       if (isSameUsage(added, usage) || isAhead(added, usage)) return additions
@@ -252,7 +253,7 @@ export class DynamoTallyStore implements TallyStore {
     return this.#table.write('tally', (client) => client.send(update))
   }
 
-  /** Taken off the list at once: a mark that stays after a failed write costs some bytes. */
+  /** Removed from the list at once: a mark that stays after a failed write costs only some bytes. */
   #marksToRemove(row: string): readonly string[] {
     const waiting = this.#removable.get(row) ?? []
     const now = this.#now()
@@ -266,7 +267,7 @@ export class DynamoTallyStore implements TallyStore {
     return over.map(({ name }) => name)
   }
 
-  // Not by the document client: it copies every attribute twice, and a look reads 25,000 of them.
+  // Without the document client, which copies every attribute twice; one read has 25,000 of them.
   async #readShard(
     pk: string,
     { from, to }: { readonly from: string; readonly to: string },
@@ -291,12 +292,12 @@ export class DynamoTallyStore implements TallyStore {
   }
 }
 
-/** A row as the table sends it. */
+/** A row in the table's own format. */
 type Item = Record<string, AttributeValue>
 
 const [ZERO, NINE] = ['0', '9'].map((digit) => digit.charCodeAt(0)) as [number, number]
 
-/** `r80` and `w20` are the buckets of times of a run and of a wait. */
+/** `r80` and `w20` are buckets of the durations of runs and waits. */
 function bucketIn(name: string): number | undefined {
   const first = name.charCodeAt(1)
   return first >= ZERO && first <= NINE && (name[0] === 'r' || name[0] === 'w')

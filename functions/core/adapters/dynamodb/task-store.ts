@@ -50,7 +50,7 @@ export class DynamoTaskStore implements TaskStore {
       const answer = await this.#table.write('create', (client) => client.send(put), { ...task })
       if (!('refused' in answer)) return { created: true }
       const existing = answer.old ? fromRow(answer.old) : await this.#read(task)
-      // No row any more: it was deleted between the put and the read, so the next put decides.
+      // The row was deleted between the put and the read, so try the put again.
       if (!existing) continue
       return existing.writeId === task.writeId ? { created: true } : { created: false, existing }
     }
@@ -75,7 +75,7 @@ export class DynamoTaskStore implements TaskStore {
     return rows as unknown as readonly LeaseState[]
   }
 
-  // Touches this one attribute, and returns nothing: the watching function may do no more.
+  // Writes only this attribute and returns nothing: the watching function has no further permissions.
   async markWatched(key: TaskKey, until: number): Promise<void> {
     if (!isKey(key)) return
     const update = new UpdateCommand({
@@ -95,14 +95,14 @@ export class DynamoTaskStore implements TaskStore {
     const written = { ...transition.set, ...(transition.record ? { history: transition.record } : {}) }
     const answer = await this.#table.write(transition.name, (client) => client.send(update), written)
     if (!('refused' in answer)) return { changed: true, task: fromRow(answer.Attributes as Row) }
-    // Not every table sends the row that refused.
+    // Not every table implementation returns the row.
     const task = answer.old ? fromRow(answer.old) : await this.#read(key)
     if (!task || this.#isGone(task)) return { changed: false, task: undefined }
-    // Refused by our own write: it landed, its answer was lost, and the SDK sent it again.
+    // Refused because of our own write: it succeeded, its answer was lost, and the SDK sent it again.
     return { changed: task.writeId === writeId, task }
   }
 
-  // In a chunk of its own: who submits lists nothing.
+  // In a separate chunk, because submits do not list tasks.
   async list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage> {
     const { listTasks } = await import('./list-tasks.ts')
     return listTasks({ table: this.#table, now: this.#now }, { tenant, filter, limit, cursor })

@@ -26,12 +26,12 @@ import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
 const keyOf = (tenant: string): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: 'meter' })
-/** Racing callers that see the row in another state than they thought; each round somebody gets in. */
+/** Tries of concurrent callers whose expected row was outdated; in each round one caller succeeds. */
 const TRIES = 150
 
 interface Write {
   readonly sets: string[]
-  /** Members of sets: taken out of one that has them not, or is not there, changes nothing. */
+  /** Changes of sets: removing a missing member has no effect. */
   adds?: string
   deletes?: string
   readonly removes?: readonly string[]
@@ -41,17 +41,17 @@ interface Write {
 }
 
 /**
- * One row per tenant: the open tasks by id with what is held for each, how many, those of them that wait to begin, the totals of day and month, and when the
- * next submit of a steady stream would come. One write takes all, so that nothing has to be put right between two. The row
- * grows by some 50 bytes per open task, which each write pays for; hence the bound in the stage's file. Not taken: a
- * counter beside the rows, which every death between the two leaves wrong for good.
+ * One row per tenant: the open tasks by id with their reservations, their number, those that have not begun, the totals of day
+ * and month, and the planned time of the next submit. One write changes all of them, so that nothing can become
+ * inconsistent. The row grows by about 50 bytes per open task, which each write pays for; hence the upper limit in the stage's
+ * settings. Not used: a counter beside the rows, which stays wrong after every crash between the two writes.
  *
- * Totals are what was spent in the period and all that is held, whenever it was taken: a condition of DynamoDB cannot add.
- * A new period begins with what is held. A caller whose clock is behind the row's day works with the row's.
+ * Totals are the money spent in the period plus all reservations, because a condition of DynamoDB cannot add.
+ * A new period begins with the reservations. A caller whose clock is behind the row's day uses the row's day.
  */
 export class DynamoTenantMeter implements TenantMeter {
   readonly #table: Table
-  /** What was last seen of each tenant: the first guess is then mostly right, and one write is all. */
+  /** The last known planned time of each tenant's next submit: with it, most submits need only one write. */
   readonly #planned = new Map<string, number>()
 
   constructor(client: DynamoDBDocumentClient, table: string) {
@@ -164,7 +164,7 @@ export class DynamoTenantMeter implements TenantMeter {
     }
   }
 
-  /** Begins the period that is not the row's, or goes along with a row that is ahead. */
+  /** Begins a new period, or returns the row's period when it is later. */
   async #moveTo(tenant: string, row: Row, wanted: Period): Promise<Period> {
     const stored = { day: String(row.day ?? ''), month: String(row.month ?? '') }
     if (stored.day > wanted.day) return stored
@@ -231,7 +231,7 @@ export class DynamoTenantMeter implements TenantMeter {
 
 const TOTALS = { '#day': 'day', '#month': 'month', '#dayTotal': 'dayTotal', '#monthTotal': 'monthTotal' }
 
-/** The place of a task: not taken yet, and one left. */
+/** Takes a task's place, if it has none yet and one is free. */
 function place(taskId: string, limits: TenantLimits, held: Held | undefined): Write {
   const write: Write = {
     sets: [],
@@ -253,7 +253,7 @@ function place(taskId: string, limits: TenantLimits, held: Held | undefined): Wr
   return write
 }
 
-/** Takes a task off those that wait to begin. */
+/** Removes a task from those that have not begun. */
 function addBegun(write: Write, taskId: string): void {
   write.deletes = '#queued :begun'
   write.names['#queued'] = 'queued'
@@ -263,8 +263,8 @@ function addBegun(write: Write, taskId: string): void {
 const queuedOf = (row: Row): ReadonlySet<string> => (row.queued ?? new Set()) as ReadonlySet<string>
 
 /**
- * Takes one of a rate: asked differently of a stream that is ahead of its time than of one that is not, since a condition
- * cannot choose. Whoever guesses wrong is refused with the row, and knows.
+ * Counts one event of a rate. The condition differs when the planned time has passed, since a condition cannot choose. A caller
+ * that assumed the wrong case is refused and gets the row.
  */
 export function addRate(
   { sets, conditions, names, values }: Pick<Write, 'sets' | 'conditions' | 'names' | 'values'>,
@@ -287,7 +287,7 @@ export function addRate(
   }
 }
 
-/** @param change of both totals, in the period that the row must be in. */
+/** @param change of both totals, in the row's present period. */
 function addTotals({ sets, conditions, names, values }: Write, { day, month }: Period, change: number): void {
   Object.assign(names, TOTALS)
   Object.assign(values, { ':day': day, ':month': month, ':change': change })
@@ -318,7 +318,7 @@ const totalsOf = (row: Row, period: Period): Totals => ({
   monthMicroUsd: Number(row.monthTotal ?? 0),
 })
 
-/** One text, so that a condition can ask for exactly this taking of the place. */
+/** One text, so that a condition can compare exactly this reservation. */
 const entryOf = ({ at, microUsd }: Held): string => (microUsd === undefined ? `${at}` : `${at}:${microUsd}`)
 
 const openOf = (row: Row): readonly OpenTask[] =>

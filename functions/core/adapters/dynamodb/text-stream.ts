@@ -6,12 +6,12 @@ import type { TextStream } from '../../ports/text-stream.ts'
 import { keyOf, type Row } from './row.ts'
 import { Table } from './table.ts'
 
-/** Beside the row, in its partition. */
+/** In the partition of the task's row. */
 const PREFIX = 'TEXT#'
-/** Behind every digit of a place. */
+/** Sorts after every digit of an offset. */
 const END = '~'
 
-/** An id that is used again after its row has expired is another task: `createdAt` tells them apart. */
+/** `createdAt` separates a task from an expired one with the same id. */
 const textsOf = ({ createdAt }: Task): string => `${PREFIX}${createdAt.toString(36)}#`
 
 const sortKeyOf = (task: Task, { epoch, attempt, take, offset }: TextOf & { offset: number }): string =>

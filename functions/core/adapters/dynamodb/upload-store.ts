@@ -5,13 +5,13 @@ import type { UploadStore } from '../../ports/upload-store.ts'
 import { type Row, keyOf as taskKeyOf, UPLOAD_SORT_KEY } from './row.ts'
 import { VersionedRows } from './versioned-rows.ts'
 
-/** The table drops a row by itself so much later, should the daily cleanup, which takes the object first, fail. */
+/** The table deletes the row this much later itself, in case the daily cleanup, which deletes the object first, fails. */
 const CLEANUP_SECONDS = 3 * 86_400
 
 const keyOf = (key: TaskKey): Row => ({ ...taskKeyOf(key), sk: UPLOAD_SORT_KEY })
 
 function toRow({ tenant, ...rest }: Upload): Row {
-  // `tenant` is the list index's partition: uploads are not listed among tasks.
+  // Not `tenant`, which is the list index's partition key: uploads must not be listed among tasks.
   return { ...rest, owner: tenant, reapAt: rest.ttl + CLEANUP_SECONDS }
 }
 

@@ -3,7 +3,7 @@ import { canBeKey, type Row } from './row.ts'
 import { Table } from './table.ts'
 
 interface Versioned {
-  /** Grows with every write. */
+  /** Increased by every write. */
   readonly version: number
 }
 
@@ -14,7 +14,7 @@ export interface RowShape<Item extends Versioned> {
 }
 
 /**
- * Rows that are replaced whole, each time in the place of the version that was seen. A write whose answer was lost is
+ * Rows that are replaced as a whole, each time on condition of the version that was read. A write whose answer was lost is
  * recognised by its `writeId`.
  */
 export class VersionedRows<Item extends Versioned> {
@@ -53,7 +53,7 @@ export class VersionedRows<Item extends Versioned> {
     }
   }
 
-  /** Strongly consistent; a row whose `ttl` has passed does not exist. */
+  /** Strongly consistent; a row whose `ttl` has passed counts as deleted. */
   async get(key: object): Promise<Item | undefined> {
     const row = await this.#read(key as never)
     const isThere = row && (row.ttl === undefined || Number(row.ttl) * 1_000 > this.#now())
@@ -68,11 +68,11 @@ export class VersionedRows<Item extends Versioned> {
       ExpressionAttributeValues: { ':seen': seen.version },
     })
     if (!('refused' in answer)) return true
-    // Refused by our own write: it landed, its answer was lost, and the SDK sent it again.
+    // Refused because of our own write: it succeeded, its answer was lost, and the SDK sent it again.
     return (answer.old ?? (await this.#read(seen as never)))?.writeId === writeId
   }
 
-  /** @returns false when there is none of that version. */
+  /** @returns false when the row has changed since it was read. */
   async remove(seen: Item): Promise<boolean> {
     const remove = new DeleteCommand({
       TableName: this.table.name,

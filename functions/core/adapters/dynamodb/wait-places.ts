@@ -4,7 +4,7 @@ import type { Place, WaitPlaces } from '../../ports/wait-places.ts'
 import { Table } from './table.ts'
 import { takePlace } from './take-place.ts'
 
-/** Places looked at before it is said that all are taken. With half of them taken one in 16 callers is sent away. */
+/** Places tried before a caller is refused. With half of them taken, one in 16 callers is refused. */
 const LOOKS = 4
 
 export class DynamoWaitPlaces implements WaitPlaces {
@@ -23,7 +23,7 @@ export class DynamoWaitPlaces implements WaitPlaces {
       random,
       token,
     }: {
-      /** Places of one kind are not taken by another. */
+      /** Each kind has its own places. */
       readonly kind: 'wait' | 'watch'
       readonly random: () => number
       readonly token: () => string
@@ -40,7 +40,7 @@ export class DynamoWaitPlaces implements WaitPlaces {
     const holder = this.#token()
     const taken = { now, until, holder }
     const [, own = '', from = ''] = /^(\d{1,4})-(.+)$/.exec(before ?? '') ?? []
-    // The stage may have fewer places by now.
+    // The stage may have reduced the number of places since.
     if (from !== '' && Number(own) < this.#places) {
       const place = await this.#take(Number(own), { ...taken, from })
       if (place) return place

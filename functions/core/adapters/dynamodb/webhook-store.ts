@@ -22,7 +22,7 @@ function toDeliveryRow({ tenant, ttl, ...rest }: Delivery): Row {
   return {
     ...rest,
     owner: tenant,
-    // The list index has a partition for each tenant's tasks, and another for its deliveries.
+    // The list index has one partition for each tenant's tasks, and another for its deliveries.
     listShard: listPartition(tenant),
     createdKey: createdKey(rest.createdAt, rest.id),
     ttl,
@@ -56,7 +56,7 @@ function fromSettingsRow(row: Row): WebhookSettings {
   return { ...rest, tenant: owner } as unknown as WebhookSettings
 }
 
-/** Deliveries that are sent to one host at once, over all functions of a stage. */
+/** Most concurrent deliveries to one host, over all functions of a stage. */
 const PLACES = 5
 const PLACE_TTL_SECONDS = 3_600
 const MAX_LOOKED_AT = 1_000
@@ -93,7 +93,7 @@ export class DynamoWebhookStore implements WebhookStore {
     return this.#settings.replace(seen, next)
   }
 
-  /** By an update: workers have no right to put rows. */
+  /** An update, because workers have no permission to put rows. */
   async createDelivery(delivery: Delivery): Promise<void> {
     const fields = Object.entries(toDeliveryRow(delivery)).filter(([, value]) => value !== undefined)
     const update = new UpdateCommand({
@@ -131,7 +131,7 @@ export class DynamoWebhookStore implements WebhookStore {
         Limit: 100,
       })
       const { Items = [] } = await this.#deliveries.table.call('list', (client) => client.send(query))
-      // The rows are read by key: the index lags, and does not have what a page shows.
+      // The rows are read by key, because the index lags and has only keys.
       const rows = await this.#deliveries.table.readMany(Items.map(({ pk }) => ({ pk, sk: 'D' })))
       const byId = new Map(rows.map((row) => [String(row.pk), fromDeliveryRow(row)]))
       for (const { pk, createdKey } of Items) {

@@ -3,7 +3,7 @@ import { type Lane, TABLE } from '../../../contract.ts'
 import { type SlotCount, sumSlots, type WorkerSlots } from '../../ports/worker-slots.ts'
 import { Table } from './table.ts'
 
-/** One item per running worker; DynamoDB deletes it an hour after it has ceased to hold. */
+/** One item per running worker; DynamoDB deletes it an hour after it has expired. */
 const KEPT_SECONDS = 3_600
 
 export class DynamoWorkerSlots implements WorkerSlots {
@@ -35,7 +35,7 @@ export class DynamoWorkerSlots implements WorkerSlots {
     do {
       const query = new QueryCommand({
         TableName: this.#table.name,
-        // A key is never compared with an empty text: DynamoDB refuses that.
+        // Without a lane there is no second condition: DynamoDB refuses a comparison with an empty key.
         KeyConditionExpression: lane ? 'pk = :pk AND begins_with(sk, :lane)' : 'pk = :pk',
         ExpressionAttributeValues: {
           ':pk': TABLE.workerSlots,

@@ -12,15 +12,15 @@ import type { JoinPlace, WorkflowStore } from '../../ports/workflow-store.ts'
 import { createdKey, dueShard, parseKey, type Row } from './row.ts'
 import { VersionedRows } from './versioned-rows.ts'
 
-/** A workflow that nobody retries leaves its joins behind; the table deletes them after so long. */
+/** The table deletes joins of workflows that were not retried for this long. */
 const JOIN_TTL_SECONDS = 60 * 86_400
 /** Keys of one BatchGetItem. */
 const BATCH = 100
 
-/** The tenant is part of the key: no query or bug below can reach another tenant's workflow. */
+/** The tenant is part of the key, so that no query or bug below can reach another tenant's workflow. */
 const keyOf = ({ tenant, id }: TaskKey): Row => ({ pk: `W#${encodeURIComponent(tenant)}#${id}`, sk: 'W' })
 
-/** A partition for each shard: 10,000 tasks that end at once do not meet in one. */
+/** One partition per shard, so that 10,000 tasks that end at once do not write to the same one. */
 const joinKey = (
   { workflow: { tenant, id }, epoch, node }: Omit<JoinPlace, 'shard'>,
   shard: number | 'full',
@@ -35,11 +35,11 @@ function toRow(workflow: Workflow): Row {
   const { tenant, ttl, ...rest } = workflow
   return {
     ...rest,
-    // The SDK takes an object with a field named `constructor`, as a step may be, for another class's.
+    // A Map, because a step may be named `constructor`, and the SDK treats objects with such a field as class instances.
     nodes: new Map(Object.entries(workflow.nodes)),
     signals: new Map(Object.entries(workflow.signals)),
     owner: tenant,
-    // The list index has a partition for each tenant's tasks, and another for its workflows.
+    // The list index has one partition for each tenant's tasks, and another for its workflows.
     listShard: listPartition(tenant),
     createdKey: createdKey(workflow.createdAt, workflow.id),
     ...(ttl === undefined ? {} : { ttl, [TABLE.ttl]: ttl }),
@@ -79,7 +79,7 @@ export class DynamoWorkflowStore implements WorkflowStore {
     isCompleted: boolean,
     costMicroUsd: number | null,
   ): Promise<number> {
-    // Most of what is not a model call costs nothing, and says nothing.
+    // Tasks without a model call cost nothing and need no entry.
     const cost = costMicroUsd === 0 ? undefined : costEntry(index, costMicroUsd)
     const added = `${isCompleted ? '#completed' : '#failed'} :index${cost ? ', #costs :costs' : ''}`
     const row = await this.#add(
@@ -140,7 +140,7 @@ export class DynamoWorkflowStore implements WorkflowStore {
           }),
         ),
       )
-      // The rows are read by key: the index lags, and does not have what a page shows.
+      // The rows are read by key, because the index lags and has only keys.
       const rows = await Promise.all((answer.Items ?? []).map(({ pk }) => this.get(parseKey(String(pk)))))
       for (const row of rows)
         if (row && (filter.status === undefined || row.status === filter.status)) found.push(row)

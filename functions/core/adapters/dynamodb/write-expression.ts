@@ -1,10 +1,10 @@
-/** Writes a transition as one conditional update. */
+/** Converts a transition into one conditional update. */
 import type { UpdateCommandInput } from '@aws-sdk/lib-dynamodb'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Guard, Transition } from '../../domain/transitions.ts'
 import { attributeOf, dueShard, keyOf, stateShard } from './row.ts'
 
-/** Collects names and values, so that no attribute name can be a reserved word by accident. */
+/** Collects names and values, so that an attribute name that is a reserved word causes no error. */
 class Placeholders {
   readonly names: Record<string, string> = {}
   readonly values: Record<string, unknown> = {}
@@ -24,7 +24,7 @@ class Placeholders {
 
 /**
  * @param writeId identifies this write, see `Task.writeId`.
- * @param now rows whose `ttl` is before it do not exist any more.
+ * @param now rows whose `ttl` is before it count as deleted.
  */
 export function toUpdate(
   TableName: string,

@@ -1,4 +1,4 @@
-/** One of the two translations of errors (the other is domain/retry.ts): code → status and problem+json (RFC 9457). */
+/** Translates an error's code into a status and problem+json (RFC 9457). The other translation of errors is domain/retry.ts. */
 import {
   RequestError,
   type RequestErrorCode,
@@ -47,13 +47,13 @@ export interface Problem {
   readonly instance: string
   readonly code: string
   readonly errors?: readonly { readonly path: string; readonly message: string }[]
-  /** Of a budget: what is spent, held and left. */
+  /** For a budget: spent, reserved and remaining money. */
   readonly budget?: unknown
 }
 
 /**
  * @param instance the request's path.
- * @returns the body and the headers that go with it; an unknown error tells nothing of itself.
+ * @returns body and headers; for an unknown error they contain no details.
  */
 export function toProblem(
   error: unknown,

@@ -6,7 +6,7 @@ import { toPortError } from '../aws/failures.ts'
 
 export type EventSourceIds = Partial<Readonly<Record<Lane, string>>>
 
-/** Enables and disables a lane's event source mapping; Lambda takes some seconds to follow. */
+/** Enables and disables a lane's event source mapping, which takes Lambda some seconds. */
 export class EventSourceSwitch implements LaneSwitch {
   readonly #client = new LambdaClient({ maxAttempts: 3, requestHandler: CALL_LIMITS })
   readonly #ids: EventSourceIds
@@ -21,7 +21,7 @@ export class EventSourceSwitch implements LaneSwitch {
     try {
       await this.#client.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: isOn }))
     } catch (cause) {
-      // Among others: a mapping that is still following an earlier change refuses the next for some seconds.
+      // Temporary failures included: while an earlier change is in progress, Lambda refuses the next one for some seconds.
       const error = toPortError(cause, { service: `The event source of lane "${lane}"`, what: 'switch' })
       if (!(error instanceof UnavailableError)) throw error
       throw new UnavailableError(error.message, { cause, retryAfterMs: 5_000 })

@@ -5,10 +5,10 @@ import { toPortError } from '../aws/failures.ts'
 
 type Lambda = typeof import('@aws-sdk/client-lambda')
 
-/** A little more than the function may take. */
+/** Slightly longer than the function's timeout. */
 const LIMITS = { ...CALL_LIMITS, requestTimeout: 150_000 }
 
-/** Invokes the function that cleans up and waits for its answer. The client is imported with the first call. */
+/** Invokes the cleanup function and waits for its answer. The client is imported at the first call. */
 export class LambdaUpkeep implements Upkeep {
   readonly #functionName: string | undefined
   #loaded: Promise<{ sdk: Lambda; client: InstanceType<Lambda['LambdaClient']> }> | undefined
@@ -40,7 +40,7 @@ export class LambdaUpkeep implements Upkeep {
   #load() {
     this.#loaded ??= import('@aws-sdk/client-lambda').then((sdk) => ({
       sdk,
-      // One try: a second call after a lost answer would run beside the first.
+      // One attempt: a second call after a lost answer would run concurrently with the first.
       client: new sdk.LambdaClient({ maxAttempts: 1, requestHandler: LIMITS }),
     }))
     return this.#loaded

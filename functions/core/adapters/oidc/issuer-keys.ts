@@ -2,16 +2,16 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import { UnavailableError } from '../../domain/errors.ts'
 import type { TokenIssuer } from '../../domain/token-issuer.ts'
 
-/** A key that the issuer takes back is accepted so much longer. */
+/** How long a key is still accepted after its issuer has removed it. */
 export const FRESH_MS = 300_000
-/** Keys are accepted so long while the issuer does not answer. */
+/** How long known keys are accepted while the issuer does not answer. */
 export const STALE_MS = 3_600_000
-/** Between two tries, whatever the tokens say: made-up key ids must not turn into calls. */
+/** Least time between two reads, so that tokens with invented key ids do not cause calls. */
 export const COOL_DOWN_MS = 30_000
 const TIMEOUT_MS = 4_000
 const MOST_BYTES = 256 * 1_024
 
-/** The public keys of one issuer, fetched when they are needed. */
+/** The public keys of one issuer, fetched when needed. */
 export class IssuerKeys {
   readonly #issuer: TokenIssuer
   readonly #now: () => number
@@ -25,7 +25,7 @@ export class IssuerKeys {
     this.#now = now
   }
 
-  /** @throws UnavailableError when there are none; JWKSNoMatchingKey for a key that is none of the issuer's. */
+  /** @throws UnavailableError when no keys are known; JWKSNoMatchingKey when none of them matches. */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (this.#age() >= FRESH_MS) await this.#refresh()
     try {
@@ -46,14 +46,14 @@ export class IssuerKeys {
     return this.#keys
   }
 
-  /** @returns whether there are newer keys now. */
+  /** @returns whether newer keys were read. */
   async #refresh(): Promise<boolean> {
     const before = this.#readAt
     if (!this.#reading) {
       if (this.#now() - this.#triedAt < COOL_DOWN_MS) return false
       this.#triedAt = this.#now()
       this.#reading = this.#read()
-        // What was known is still accepted for a while.
+        // Known keys are still accepted for a while.
         .catch(() => undefined)
         .finally(() => {
           this.#reading = undefined
@@ -77,7 +77,7 @@ export class IssuerKeys {
     }
     if (found.issuer !== issuer || typeof found.jwks_uri !== 'string')
       throw new Error('It is another issuer’s document.')
-    // Keys that anybody on the way could put there are worth nothing.
+    // Without TLS, anybody on the network path could replace the keys.
     if (new URL(found.jwks_uri).protocol !== new URL(issuer).protocol)
       throw new Error('Its keys are at another protocol than it is.')
     return found.jwks_uri

@@ -4,13 +4,13 @@ import { isFor, type TokenIssuer, toPrincipal } from '../../domain/token-issuer.
 import type { TokenVerifier } from '../../ports/token-verifier.ts'
 import { IssuerKeys } from './issuer-keys.ts'
 
-/** Clocks of two machines differ. */
+/** Tolerated difference between the clocks of two machines. */
 const TOLERANCE_SECONDS = 30
-/** API Gateway takes 10 kB of headers. */
+/** Within API Gateway's limit of 10 kB of headers. */
 const MOST_CHARACTERS = 8_192
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
-/** Tokens of the issuers that a stage names, and of no other: what a token says of its issuer leads to no call. */
+/** Accepts only tokens of the issuers in the stage's settings. No URL is taken from a token. */
 export class OidcTokenVerifier implements TokenVerifier {
   readonly #issuers: ReadonlyMap<string, { readonly issuer: TokenIssuer; readonly keys: IssuerKeys }>
   readonly #now: () => number

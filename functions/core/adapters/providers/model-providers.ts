@@ -10,12 +10,12 @@ import { type ProxyEnvironment, useProxy } from './shared/post-json.ts'
 
 export interface ProviderOptions {
   readonly routes: ModelRoutes
-  /** Providers at an address of their own, and further servers, by name. */
+  /** Settings of providers at another address, and of further model servers, by name. */
   readonly servers: Readonly<Record<string, ServerSettings>>
   /** Undefined when there is no key. */
   readonly readKey: (server: string) => Promise<string | undefined>
   readonly proxy: ProxyEnvironment
-  /** Learns every key and every password of an address, so that no text leaves with one. */
+  /** Collects every key, and every password in a URL, so that they can be hidden in texts. */
   readonly secrets: Pick<SecretValues, 'add' | 'addFromUrl'>
   readonly clock: Clock
 }
@@ -31,14 +31,14 @@ export function createModelProviders(options: ProviderOptions): ModelProviders {
   return {
     async forModel(model) {
       const name = routeModel(options.routes, model)
-      // Checked at submit; the stage's routes may have changed since.
+      // The model was checked at submit, but the stage's routes may have changed since.
       if (name === undefined) throw unknown(`No provider answers for the model "${model}".`)
       const speaks = PROVIDERS.find((provider) => provider === name)
       const settings = Object.hasOwn(options.servers, name) ? options.servers[name] : speaks && { speaks }
       if (!settings) throw unknown(`The model "${model}" goes to "${name}", and no such server is set.`)
       const server = { ...settings, name }
       const key = PROVIDER_ROWS[server.speaks].isKeyed ? await keyOf(server, options) : undefined
-      // Loaded at its first call, so that no lane pays for the others.
+      // Loaded at its first call, so that other lanes do not load it.
       const { openProvider } = await PROVIDER_CODE[server.speaks]()
       return openProvider({ ...server, key }, options.clock)
     },
@@ -47,7 +47,7 @@ export function createModelProviders(options: ProviderOptions): ModelProviders {
 
 const unknown = (message: string) => new ProviderError('provider_not_configured', message, 'never', 'none')
 
-/** A server of one's own may want no key. */
+/** A self-hosted server may need no key. */
 async function keyOf(
   { name, baseUrl, isKeyless }: Server,
   { readKey, secrets }: ProviderOptions,

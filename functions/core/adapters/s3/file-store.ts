@@ -11,15 +11,15 @@ interface Loaded {
   readonly client: InstanceType<S3['S3Client']>
 }
 
-/** 100 MB take some seconds from S3 to a function; the attempt's own deadline ends what takes longer. */
+/** Reading 100 MB from S3 takes some seconds; a longer transfer ends at the attempt's deadline. */
 const TRANSFER_LIMITS = { ...PAYLOAD_CALL_LIMITS, requestTimeout: 60_000 }
 
 const folderOf = ({ tenant, id }: TaskKey) => `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}`
-/** Under the prefix of the payloads: the same rights, and the same rule deletes what everything else has left behind. */
+/** Under the prefix of payloads, so that the same permissions and the same lifecycle rule apply. */
 const uploadObjectOf = (key: TaskKey): string => `${folderOf(key)}/upload`
 const fileObjectOf = (key: TaskKey, file: string): string => `${folderOf(key)}/${file}`
 
-/** The S3 client is imported when a file is first touched, as in `payload-store.ts`. */
+/** The S3 client is imported at the first use of a file, as in `payload-store.ts`. */
 export class S3FileStore implements FileStore {
   readonly #bucket: string
   readonly #tenantKeys: TenantKeys
@@ -56,7 +56,7 @@ export class S3FileStore implements FileStore {
             }
           : {}),
       }
-      // Signed, all of them must come as they are here: S3 refuses another type or key, and one byte more.
+      // Signed, so that S3 refuses any other type, key or length.
       const signableHeaders = new Set(['host', ...Object.keys(headers)])
       const url = await getSignedUrl(client, command, { expiresIn: seconds, signableHeaders })
       return { url, headers }
@@ -112,7 +112,7 @@ export class S3FileStore implements FileStore {
       const command = new sdk.GetObjectCommand({
         Bucket: this.#bucket,
         Key: file === undefined ? uploadObjectOf(key) : fileObjectOf(key, file),
-        // Saved, never opened: an SVG or a page that a user uploaded must not run at the bucket's address.
+        // Downloaded, not shown: an uploaded SVG or page must not run scripts at the bucket's address.
         ResponseContentDisposition: `attachment; filename*=UTF-8''${encodeURIComponent(downloadName ?? file ?? key.id).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)}`,
       })
       return getSignedUrl(client, command, { expiresIn: seconds })
@@ -132,7 +132,7 @@ export class S3FileStore implements FileStore {
       client: new sdk.S3Client({
         maxAttempts: 3,
         requestHandler: TRANSFER_LIMITS,
-        // Else a checksum of nothing is signed into the address, and the bucket refuses the file.
+        // Otherwise a checksum of an empty body is signed into the URL, and the bucket refuses the file.
         requestChecksumCalculation: 'WHEN_REQUIRED',
       }),
     }))

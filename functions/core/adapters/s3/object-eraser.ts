@@ -3,10 +3,10 @@ import type { ObjectEraser } from '../../ports/data-eraser.ts'
 import { callAws } from '../aws/failures.ts'
 
 const SIDE_BY_SIDE = 32
-/** Of one call, so that the caller looks at the clock in between. */
+/** Most objects per call, so that the caller can check the time in between. */
 const MOST = 500
 
-/** By the names of the objects, not by what rows say of them: an attempt that was cut off leaves some that no row knows. */
+/** Lists objects by prefix instead of reading rows: an attempt that crashed may have left objects that no row names. */
 export class S3ObjectEraser implements ObjectEraser {
   readonly #bucket: string
 

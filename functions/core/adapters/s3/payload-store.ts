@@ -9,8 +9,8 @@ import { encryptedBy, type TenantKeys } from './tenant-key.ts'
 type S3 = typeof import('@aws-sdk/client-s3')
 
 /**
- * The S3 client is imported at the first large payload: it is 240 kB on top of the other two clients, and most
- * tasks never need it.
+ * The S3 client is imported at the first large payload: it adds 240 kB to the other two clients, and most tasks never need
+ * it.
  */
 export class S3PayloadStore implements PayloadStore {
   readonly #bucket: string
@@ -30,7 +30,7 @@ export class S3PayloadStore implements PayloadStore {
   ): Promise<Payload> {
     const body = Buffer.from(json)
     const encrypted = encryptedBy(this.#tenantKeys, tenant)
-    // A row is under the table's one key: what has a key of its own is in the bucket, however small it is.
+    // Rows are encrypted with the table's key, so a tenant with its own KMS key has all payloads in the bucket.
     if (!encrypted && body.byteLength <= inlineBytes) return { json }
     const key = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}/${part}.json`
     await this.#guard('write', async ({ sdk, client }) =>

@@ -6,12 +6,12 @@ type Ses = typeof import('@aws-sdk/client-sesv2')
 /** A mail with 25 MB of attachments takes some seconds. */
 const LIMITS = { ...CALL_LIMITS, requestTimeout: 30_000 }
 
-/** Errors of a connection that never stood: nothing was sent over it. */
+/** Errors before a connection was established: nothing was sent. */
 const NEVER_REACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CredentialsProviderError)$/
-/** Refusals that pass: too fast, or sending is paused for the moment. */
+/** Temporary refusals: sending too fast, or sending is paused. */
 const PASSES = /TooManyRequests|Throttl|LimitExceeded|SendingPaused|ExpiredToken|RequestExpired/
 
-/** SES, its second API. The client is imported with the first mail. */
+/** Amazon SES, API version 2. The client is imported at the first mail. */
 export class SesMailer implements Mailer {
   readonly #from: string | undefined
   #loaded: Promise<{ sdk: Ses; client: InstanceType<Ses['SESv2Client']> }> | undefined
@@ -42,7 +42,7 @@ export class SesMailer implements Mailer {
   #load() {
     this.#loaded ??= import('@aws-sdk/client-sesv2').then((sdk) => ({
       sdk,
-      // One try: the SDK would send a second time when the first answer was lost.
+      // One attempt: the SDK would send the mail a second time after a lost answer.
       client: new sdk.SESv2Client({ maxAttempts: 1, requestHandler: LIMITS }),
     }))
     return this.#loaded
@@ -75,7 +75,7 @@ const toRequest = (from: string, mail: Mail) => ({
   },
 })
 
-/** A 4xx is SES's own word that it did not take the mail; of a 5xx or a broken connection nothing is known. */
+/** A 4xx means that SES refused the mail; after a 5xx or a lost connection it may have been sent. */
 export function toDelivery(cause: unknown): Delivery {
   const {
     name = '',

@@ -7,7 +7,7 @@ import type { DeadDelivery, DeadLetters } from '../../ports/dead-letters.ts'
 import { callQueue, deleteAll, groupOf, hideAll, type LaneQueues, urlOf } from './lane-queues.ts'
 import { readAttributes } from './queue-depths.ts'
 
-/** Long enough to go through a queue without meeting the same message again. */
+/** Long enough to read a queue without receiving the same message again. */
 const HIDDEN_SECONDS = 20
 
 /** @param queues the lanes' dead-letter queues. */
@@ -25,7 +25,7 @@ export class SqsDeadLetters implements DeadLetters {
       QueueUrl: urlOf(this.#queues, lane),
       MessageBody: JSON.stringify(message),
       MessageGroupId: groupOf(message.tenant),
-      // Attributes repeat the mark where the SQS console shows it.
+      // The same fields as attributes, because the SQS console shows those.
       MessageAttributes: {
         ErrorCode: { DataType: 'String', StringValue: mark.code },
         Attempts: { DataType: 'Number', StringValue: String(mark.attempts) },

@@ -8,7 +8,7 @@ export class SqsKickQueue implements KickQueue {
   readonly #url: string
   readonly #service: string
 
-  /** @param service what an error names, e.g. `The webhook queue`. */
+  /** @param service name of the queue in errors, e.g. `The webhook queue`. */
   constructor(client: SQSClient, url: string, service: string) {
     this.#client = client
     this.#url = url

@@ -10,7 +10,7 @@ import { QUIET_LOGGER } from '../aws/quiet-logger.ts'
 
 export type QueueUrls = Partial<Readonly<Record<Lane, string>>>
 
-/** `useQueueUrlAsEndpoint` is off: the endpoint is the Region's or `AWS_ENDPOINT_URL_SQS`, never a URL out of data. */
+/** Without `useQueueUrlAsEndpoint`, so that calls go to the Region's endpoint or `AWS_ENDPOINT_URL_SQS`, not to a URL from data. */
 export const createSqsClient = (): SQSClient =>
   new SQSClient({
     useQueueUrlAsEndpoint: false,
@@ -19,7 +19,7 @@ export const createSqsClient = (): SQSClient =>
     logger: QUIET_LOGGER,
   })
 
-/** Where a function's queues are, one per lane. */
+/** URLs of a function's queues, one per lane. */
 export interface LaneQueues {
   readonly client: SQSClient
   readonly urls: QueueUrls
@@ -34,11 +34,11 @@ export function urlOf({ urls }: LaneQueues, lane: Lane): string {
 export const callQueue = <Answer>(what: string, call: () => Promise<Answer>): Promise<Answer> =>
   callAws({ service: 'The queue', what }, call)
 
-/** SQS allows 1–128 of a few characters in a group id; any other tenant name is spelled in base64url. */
+/** SQS allows 1–128 printable ASCII characters in a group id; other tenant names are encoded in base64url. */
 export const groupOf = (tenant: string): string =>
   /^[\x21-\x7e]{1,128}$/.test(tenant) ? tenant : Buffer.from(tenant).toString('base64url').slice(0, 128)
 
-/** Deletes up to ten; one that is gone is fine. */
+/** Deletes up to ten; deleting one that is already deleted succeeds. */
 export async function deleteAll(queues: LaneQueues, lane: Lane, receipts: readonly string[]): Promise<void> {
   if (receipts.length === 0) return
   const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
@@ -46,7 +46,7 @@ export async function deleteAll(queues: LaneQueues, lane: Lane, receipts: readon
   await callQueue('delete', () => queues.client.send(command))
 }
 
-/** Best effort: the queue's own visibility is the net under this call. */
+/** Best effort: if it fails, the queue's own visibility timeout applies. */
 export async function hideAll(
   queues: LaneQueues,
   lane: Lane,

@@ -20,7 +20,7 @@ export class SqsQueueDepths implements QueueDepths {
   }
 }
 
-/** @returns the attributes' values in their order; 0 for what the queue does not tell. */
+/** @returns the attributes' values in the order of their names; 0 for those that the queue does not return. */
 export async function readAttributes<const Names extends readonly QueueAttributeName[]>(
   queues: LaneQueues,
   lane: Lane,

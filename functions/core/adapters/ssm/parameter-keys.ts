@@ -3,12 +3,12 @@ import { toPortError } from '../aws/failures.ts'
 
 type Ssm = typeof import('@aws-sdk/client-ssm')
 
-/** A rotated key is in use within this time, without a deploy. */
+/** A rotated key is used within this time, without a deploy. */
 const MAX_AGE_MS = 5 * 60_000
 
 /**
- * Reads model keys from SSM SecureString parameters and keeps them in memory for a while. A name under
- * `/aws/reference/secretsmanager/` reads Secrets Manager through the same call.
+ * Reads model keys from SSM SecureString parameters and caches them. A name under `/aws/reference/secretsmanager/` reads
+ * Secrets Manager by the same call.
  */
 export class ParameterKeys {
   readonly #prefix: string
@@ -22,7 +22,7 @@ export class ParameterKeys {
   }
 
   /**
-   * @returns the key, or undefined when there is no such parameter.
+   * @returns the key, or undefined when the parameter does not exist.
    * @throws UnavailableError when SSM does not answer, MisconfiguredError when it refuses.
    */
   read(name: string): Promise<string | undefined> {

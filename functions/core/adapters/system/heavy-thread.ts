@@ -3,12 +3,12 @@ import { TaskError } from '../../domain/errors.ts'
 import type { HeavyWork } from '../../ports/heavy-work.ts'
 
 /**
- * The heap that one piece of work may take; a 300-page PDF needs some 120 MB. Buffers come on top and are bounded by the
+ * The heap of one piece of work; a 300-page PDF needs about 120 MB. Buffers are not part of the heap and are limited by the
  * work itself.
  */
 const HEAP_MB = 256
 const TIMEOUT_MS = 120_000
-/** How often it is looked at what the whole process holds: a reader fills some 10 MB in this time. */
+/** Interval between checks of the process's memory: a parser fills about 10 MB in this time. */
 const LOOK_MS = 20
 
 export interface HeavyLimits {
@@ -16,8 +16,8 @@ export interface HeavyLimits {
   readonly heapMb: number
   readonly timeoutMs: number
   /**
-   * What the whole process may hold while the thread runs: its buffers lie outside of its heap, and an environment that is
-   * ended for its memory takes all its tasks with it.
+   * Memory of the whole process at which the thread is stopped: its buffers are outside its heap, and Lambda ends an
+   * environment that exceeds its memory with all its tasks.
    */
   readonly processMb: number
 }
@@ -27,18 +27,18 @@ export interface HeavyReply {
   readonly error?: { readonly code: string; readonly message: string; readonly retry: 'never' | 'counted' }
 }
 
-/** In the bundle the thread's entry is beside the code that starts it; in the source it is a file of its own. */
+/** In the bundle, the thread's entry is beside the code that starts it; in the source it is a file of its own. */
 const entry = (): URL =>
   import.meta.url.endsWith('.ts')
     ? new URL('../../../workers/heavy.ts', import.meta.url)
     : new URL('./heavy.mjs', import.meta.url)
 
 /**
- * A thread per piece of work, one at a time in an execution environment: ten tasks of a batch that parse side by side
- * would need the memory of ten. The event loop of the batch stays free, so that heartbeats, cancels and the other tasks
- * go on; a thread that runs out of memory ends alone.
+ * One thread per piece of work, one at a time in an execution environment: ten tasks of a batch that parse at the same time
+ * would need the memory of ten. The batch's event loop stays free for heartbeats, cancellations and the other tasks; a thread
+ * that runs out of memory ends alone.
  *
- * Not an environment of the function per file (a lane of batch 1): waits on the model would then be paid one by one.
+ * Not used: an environment per file (a lane with batch size 1), because waits for a model would then be paid separately.
  */
 export function openHeavyThread({
   heapMb = HEAP_MB,
@@ -62,7 +62,7 @@ export function openHeavyThread({
   }
 }
 
-/** Buffers made for the thread alone: moving 100 MB costs nothing, copying it the same again. */
+/** Buffers created only for the thread: they are moved, since copying 100 MB would need the same memory again. */
 const ownBuffers = (input: unknown): readonly ArrayBuffer[] =>
   input === null || typeof input !== 'object'
     ? []
@@ -88,7 +88,7 @@ function runOne(
     const thread = new Worker(entry(), {
       workerData: { name, input },
       transferList: [...moved],
-      // No key, no queue: it reads files that anybody may have made.
+      // Without keys and queue URLs, because the thread reads files that anybody may have made.
       env: {},
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },

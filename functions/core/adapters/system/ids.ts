@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Ids } from '../../ports/clock.ts'
 
-// Crockford's alphabet, lower case: no i, l, o, u, so that an id survives being read aloud.
+// Crockford's alphabet in lower case: without i, l, o, u, so that ids can be read aloud without confusion.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
 function encode(value: bigint, length: number): string {
@@ -13,11 +13,11 @@ function encode(value: bigint, length: number): string {
 
 const toBigInt = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
 
-/** Ids of 26 characters: 48 bits of time and 80 of chance, or 130 bits of a hash. */
+/** Ids of 26 characters: 48 bits of time and 80 random bits, or 130 bits of a hash. */
 export function createIds(now: () => number): Ids {
   return {
     taskId: () => encode((BigInt(now()) << 80n) | toBigInt(randomBytes(10)), 26),
-    // Length first: ("a", "bc") and ("ab", "c") must not meet.
+    // With the length first, so that ("a", "bc") and ("ab", "c") give different ids.
     derivedTaskId: (tenant, idempotencyKey) =>
       encode(
         toBigInt(createHash('sha256').update(`${tenant.length}:${tenant}:${idempotencyKey}`).digest()) >>

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
 import type { KeyHash } from '../../ports/key-store.ts'
 
-/** Without the pepper, which no table holds, a stolen table is no list of hashes to try words on. */
+/** Hashes use a pepper that no table contains, so that a stolen table cannot be searched by trying values. */
 export const createKeyHash = (readPepper: () => Promise<string | undefined>): KeyHash => ({
   newSecret: () => randomBytes(32).toString('base64url'),
   digest: async (id, secret) => {
@@ -12,7 +12,7 @@ export const createKeyHash = (readPepper: () => Promise<string | undefined>): Ke
         'wrong_state',
         'This stage has no parameter key-pepper. "npm run deploy" makes it for a stage whose setting api.auth is "keys".',
       )
-    // The id is hashed with it: a hash that is moved to another key's row opens nothing.
+    // The id is part of the hash, so that a hash copied to another key's row does not work.
     return createHmac('sha256', pepper).update(`${id}:${secret}`).digest('base64url')
   },
   isSame: (one, other) => {

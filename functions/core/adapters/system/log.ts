@@ -12,20 +12,20 @@ const LEVELS: Readonly<Record<string, 'WARN' | 'ERROR'>> = {
   'circuit.opened': 'WARN',
 }
 
-/** "Errors only" of a log search finds WARN and ERROR: an event whose name says that something went wrong is never less. */
+/** "Errors only" in a log search shows WARN and ERROR, so an event whose name reports a failure has at least WARN. */
 const levelOf = (event: string) =>
   LEVELS[event] ?? (/\.(failed|stuck|unsent|unrecorded)$/.test(event) ? 'WARN' : 'INFO')
 
 /**
- * Writes each event as one line. Lambda's own JSON format wraps the object with time, level and request id: a logger
- * library would add 23 kB and 10 ms of import for the same line. An event that carries metrics is written past it, in
- * the same shape: CloudWatch finds metrics only at the top of a line, and Lambda would put them one level down.
+ * Writes each event as one line. Lambda's JSON log format adds time, level and request id: a logger library would add 23 kB and
+ * 10 ms of import for the same line. An event with metrics is written directly to stdout in the same format, because
+ * CloudWatch finds metrics only at the top level of a line, and Lambda would nest them.
  *
  * @param maskAll hides secrets in every text of a line.
  */
 export function createLog(stage: string, maskAll: (value: unknown) => unknown = (value) => value): Log {
   const namespace = metricNamespace(stage)
-  // Lambda's own, before a task's scope wraps them: an event says itself which task it is about.
+  // Bound before a task's scope replaces them, because events name their task themselves.
   const write = {
     INFO: console.info.bind(console),
     WARN: console.warn.bind(console),

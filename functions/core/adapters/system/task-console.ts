@@ -4,16 +4,16 @@ import type { TaskScope } from '../../ports/task-scope.ts'
 
 const METHODS = ['trace', 'debug', 'log', 'info', 'warn', 'error'] as const
 
-/** What of a stack is below the author's code. */
+/** The stack frames below the author's code. */
 const MACHINERY = /\n\s+at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n\s+at [^\n]*)*/g
 
-/** CloudWatch takes lines of 1 MB; a line that size helps nobody. */
+/** CloudWatch accepts lines of 1 MB, but nobody can read one. */
 const MAX_CHARACTERS = 32_000
 
 /**
- * Wraps `console` once: inside a task's scope a line becomes an object with the task's fields, formatted as Node does
- * it (format strings, objects, errors with their stacks). Outside everything stays as Lambda has made it. Secrets that the
- * environment has read are hidden in both.
+ * Replaces the methods of `console`: inside a task's scope a line becomes an object with the task's fields, formatted as Node
+ * does it (format strings, objects, errors with their stacks). Outside, lines are unchanged. Secrets that the environment has
+ * read are hidden in both.
  */
 export function openTaskConsole(maskAll: (value: unknown) => unknown = (value) => value): TaskScope {
   const running = new AsyncLocalStorage<Readonly<Record<string, unknown>>>()

@@ -7,25 +7,25 @@ import type { WebhookSender } from '../../ports/webhook-sender.ts'
 import { isLoopback, isPublicAddress, refusalOfUrl } from './public-address.ts'
 
 export interface HttpSenderOptions {
-  /** Plain HTTP to this machine; only where the stage is this machine. */
+  /** Allows plain HTTP to this machine; only on a local stage. */
   readonly allowsLoopback: boolean
   readonly timeoutMs?: number
-  /** Every address of a name. */
+  /** Resolves a name to all its addresses. */
   readonly lookup?: (host: string) => Promise<readonly string[]>
   readonly now?: () => number
 }
 
-/** Standard Webhooks asks for 15 to 30 s. */
+/** Standard Webhooks recommends 15 to 30 s. */
 const TIMEOUT_MS = 15_000
-/** Of an answer's headers. The body is never read: the status says it all. */
+/** Limit of the answer's headers. The body is never read, because only the status counts. */
 const HEADER_BYTES = 8_192
 
 const resolveAll = async (host: string): Promise<readonly string[]> =>
   (await resolve(host, { all: true })).map(({ address }) => address)
 
 /**
- * Posts by Node's own client: no redirect is followed, no proxy asked. A name is resolved once, all its addresses must be
- * public, and the connection goes to the one that was looked at: a second answer of the name server is never asked for.
+ * Posts with Node's own client, without redirects and proxies. A name is resolved once, all its addresses must be public, and
+ * the connection goes to a checked address, so that a second, different answer of the name server has no effect.
  */
 export class HttpSender implements WebhookSender {
   readonly #options: Required<HttpSenderOptions>
@@ -39,7 +39,7 @@ export class HttpSender implements WebhookSender {
     const begunAt = now()
     const refusal = refusalOfUrl(url, allowsLoopback)
     if (refusal) return { error: `the URL ${refusal}`, ms: 0, isFinal: true }
-    // One clock for all of it: name server, handshake, and a receiver that sends a byte a second.
+    // One timeout for everything: name server, handshake, and a receiver that sends one byte per second.
     const signal = AbortSignal.timeout(timeoutMs)
     try {
       const address = await withSignal(this.#resolve(new URL(url)), signal)
@@ -60,14 +60,14 @@ export class HttpSender implements WebhookSender {
     }
   }
 
-  /** @returns the address to connect to; undefined when any of the name's addresses is not to be reached. */
+  /** @returns the address to connect to; undefined when any of the name's addresses is not allowed. */
   async #resolve(url: URL): Promise<string | undefined> {
     const { allowsLoopback, lookup } = this.#options
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const addresses = isIP(host) === 0 ? await lookup(host) : [host]
     const isOwnMachine = allowsLoopback && (host === 'localhost' || isLoopback(host))
     const isAllowed = isOwnMachine ? isLoopback : isPublicAddress
-    // A function outside a VPC has no way out by IPv6.
+    // A function outside a VPC cannot connect by IPv6.
     return addresses.every(isAllowed) ? (addresses.find(isIPv4) ?? addresses[0]) : undefined
   }
 }
@@ -90,7 +90,7 @@ function post(
       ...headers,
     },
     lookup: pinned,
-    // A connection of its own: a kept one could have been made by another rule.
+    // A new connection: a reused one might have been opened under another rule.
     agent: false as const,
     maxHeaderSize: HEADER_BYTES,
     signal,
@@ -100,7 +100,7 @@ function post(
     sent.on('response', (response) => {
       const retryAfter = response.headers['retry-after']
       done({ status: response.statusCode ?? 0, retryAfter })
-      // Whatever it still sends, or says it would, has no bearing.
+      // The rest of the answer is ignored.
       response.on('error', () => undefined)
       response.destroy()
     })
@@ -109,7 +109,7 @@ function post(
   })
 }
 
-/** Resolves or rejects with the work, or rejects with the signal. */
+/** Settles with the work, or rejects with the signal's reason. */
 const withSignal = <Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> =>
   Promise.race([
     work,
@@ -124,7 +124,7 @@ function readRetryAfter(text: string | undefined, now: number): number | undefin
   return Number.isFinite(ms) && ms > 0 ? ms : undefined
 }
 
-/** The code alone: a message may quote what a receiver sent. */
+/** Only the error code, because a message may quote what the receiver sent. */
 const reasonOf = (error: unknown): string => {
   const code = (error as { readonly code?: unknown } | null)?.code
   return typeof code === 'string' ? `connection failed (${code})` : 'connection failed'

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** The part of IPv6 that is given out for the internet. What is outside translates, tunnels or stays at home. */
+/** The IPv6 range assigned to the public internet. Other ranges translate, tunnel or are private. */
 const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]
 
 /**
- * Whether an address is one of the public internet: no private, loopback, link-local, shared, metadata, multicast or
- * reserved one, and none that carries an IPv4 address inside (mapped, 6to4, Teredo, NAT64).
+ * Whether an address is on the public internet: not private, loopback, link-local, shared, metadata, multicast or reserved, and
+ * not one that contains an IPv4 address (mapped, 6to4, Teredo, NAT64).
  */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false
@@ -18,14 +18,14 @@ export function isPublicAddress(address: string): boolean {
 export const isLoopback = (address: string): boolean =>
   isIP(address) !== 0 && ipaddr.parse(address).range() === 'loopback'
 
-/** Names that resolve inside a network or a machine. */
+/** Names that resolve only inside a network or a machine. */
 const INSIDE = /(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|home\.arpa)\.?$/
 
 /**
- * Says what is wrong with a webhook's URL before anything is resolved.
+ * Checks a webhook's URL without resolving its name.
  *
- * @param allowsLoopback on a stage that runs on the caller's own machine: plain HTTP to it, and to nothing else.
- * @returns undefined for a good one.
+ * @param allowsLoopback on a local stage: allows plain HTTP to this machine, and to no other.
+ * @returns why it is refused; undefined when it is allowed.
  */
 export function refusalOfUrl(text: string, allowsLoopback: boolean): string | undefined {
   let url: URL
@@ -35,7 +35,7 @@ export function refusalOfUrl(text: string, allowsLoopback: boolean): string | un
     return 'is no URL. Send one like https://example.com/hook.'
   }
   if (url.username || url.password) return 'must not carry a user or a password.'
-  // The parser has brought every spelling of an IPv4 address (hex, octal, one number) into the usual one.
+  // The URL parser has normalised every form of an IPv4 address (hex, octal, one number).
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const isOwnMachine = host === 'localhost' || isLoopback(host)
   if (allowsLoopback && isOwnMachine && /^https?:$/.test(url.protocol)) return undefined

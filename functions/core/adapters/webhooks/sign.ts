@@ -3,7 +3,7 @@ import type { SignWebhook } from '../../ports/webhook-sender.ts'
 
 const PREFIX = 'whsec_'
 
-/** 32 bytes, as Standard Webhooks recommends 24 to 64. */
+/** 32 bytes; Standard Webhooks recommends 24 to 64. */
 export const newSecret = (): string => `${PREFIX}${randomBytes(32).toString('base64')}`
 
 /** HMAC-SHA-256 over id, timestamp and body, once with each secret. */

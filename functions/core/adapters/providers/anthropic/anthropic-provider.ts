@@ -18,10 +18,10 @@ import { ANTHROPIC_RULES } from './failures.ts'
 
 const ANTHROPIC = 'https://api.anthropic.com'
 const VERSION = '2023-06-01'
-/** The API wants a limit; this is what the caller gets who names none. */
+/** The API requires a limit; this one is for callers that state none. */
 const DEFAULT_MAX_TOKENS = 4_096
 
-/** `stop_reason`. */
+/** Meanings of `stop_reason`. */
 export const ANTHROPIC_ENDINGS: Endings = from(
   'https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons',
   {
@@ -29,7 +29,7 @@ export const ANTHROPIC_ENDINGS: Endings = from(
     stop_sequence: { kind: 'stop' },
     max_tokens: { kind: 'length' },
     model_context_window_exceeded: { kind: 'length' },
-    // Paused to be gone on with: what is there is a beginning.
+    // A paused answer that could be continued: the text is only its beginning.
     pause_turn: { kind: 'length' },
     refusal: { kind: 'refused' },
     tool_use: { kind: 'bad', retry: 'never' },
@@ -43,7 +43,7 @@ export interface AnthropicServer {
   readonly isRecorded?: boolean | undefined
 }
 
-/** Anthropic and servers that speak its messages API: https://platform.claude.com/docs/en/api/messages */
+/** Anthropic, and servers with the same messages API: https://platform.claude.com/docs/en/api/messages */
 export function createAnthropicProvider(server: AnthropicServer, now: () => number): ModelProvider {
   const { name, key } = server
   const base = new URL(server.baseUrl ?? ANTHROPIC)
@@ -116,14 +116,14 @@ const block = z.looseObject({ type: z.string().nullish(), text: z.string().nulli
 const object = z.looseObject({}).catch({})
 const numbers = z.looseObject({}).nullish().catch(undefined)
 const eventSchema = z.looseObject({
-  // Proxies leave it out of an error.
+  // Some proxies leave it out of errors.
   type: z.string().nullish(),
   error: z.unknown().optional(),
   message: z.looseObject({ usage: numbers }).nullish().or(z.string()),
   content_block: block.nullish(),
   delta: block.extend({ stop_reason: z.string().nullish() }).nullish(),
   usage: numbers.optional(),
-  // Of a whole message that came in place of a stream.
+  // Fields of a whole message instead of a stream.
   content: z.array(block).nullish(),
   stop_reason: z.string().nullish(),
 })
@@ -146,7 +146,7 @@ function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now 
   return part.isWhole || event.type === 'message_stop' || (event.type === 'message_delta' && answer.hasEnded)
 }
 
-/** `input_tokens` leaves out what was read from the cache and written to it; both are input all the same. */
+/** `input_tokens` excludes tokens read from the cache and written to it, which are input as well. */
 function takeUsage(usage: Readonly<Record<string, unknown>> | null | undefined, answer: AnswerBuilder): void {
   if (!usage) return
   const before = answer.usage

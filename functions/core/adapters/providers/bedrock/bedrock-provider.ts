@@ -24,7 +24,7 @@ import { BEDROCK_RULES } from './failures.ts'
 
 const NAME = 'bedrock'
 
-/** `stopReason`. */
+/** Meanings of `stopReason`. */
 export const BEDROCK_ENDINGS: Endings = from(
   'https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html',
   {
@@ -40,7 +40,7 @@ export const BEDROCK_ENDINGS: Endings = from(
   },
 )
 
-/** Any model of Bedrock that Converse takes; credentials and Region are the function's own. */
+/** Every Bedrock model that supports Converse; credentials and Region are the function's own. */
 export function createBedrockProvider(now: () => number, client = openClient()): ModelProvider {
   return asProvider(NAME, [], async (request, options) => {
     const answer = new AnswerBuilder(NAME, BEDROCK_ENDINGS, options.onDelta)
@@ -54,7 +54,7 @@ export function createBedrockProvider(now: () => number, client = openClient()):
 
 export const openProvider: OpenProvider = (_, clock) => createBedrockProvider(clock.now)
 
-/** The client's own connections are HTTP/2, which pass no proxy. Calls of this kind may go by HTTP/1.1 as well. */
+/** Uses HTTP/1.1 where a proxy is set, because the client's HTTP/2 connections do not support one. */
 function openClient(): BedrockRuntimeClient {
   const proxied = proxyAgents()
   return new BedrockRuntimeClient({
@@ -120,7 +120,7 @@ const toBlock = (part: MessagePart): ContentBlock =>
         },
       }
 
-/** @returns whether nothing follows: the tokens come last, after the end. */
+/** @returns whether the answer is complete: the token counts come last, after the end. */
 function takeEvent(event: ConverseStreamOutput, answer: AnswerBuilder): boolean {
   const failed =
     event.internalServerException ??
@@ -151,7 +151,7 @@ function takeEvent(event: ConverseStreamOutput, answer: AnswerBuilder): boolean 
   return usage !== undefined && answer.hasEnded
 }
 
-/** Exceptions are told by their name: inside a stream there is no status. Anything without one is the connection. */
+/** Exceptions are identified by name, since they have no status inside a stream. Others are connection failures. */
 function translate(error: unknown, answer: AnswerBuilder, now: number): unknown {
   if (!(error instanceof Error) || 'retry' in error) return error as ProviderError
   const { $metadata, $response, name, message } = error as Error & {
@@ -159,7 +159,7 @@ function translate(error: unknown, answer: AnswerBuilder, now: number): unknown 
     readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
   }
   const { code } = error as { readonly code?: unknown }
-  // The client writes its metadata on these as well.
+  // The client adds its metadata to connection failures too.
   if (
     $metadata?.httpStatusCode === undefined &&
     typeof code === 'string' &&

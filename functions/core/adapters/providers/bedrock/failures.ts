@@ -26,7 +26,7 @@ export const BEDROCK_RULES: readonly FailureRule[] = [
     retry: 'counted',
     source: SOURCE,
   },
-  // The function's own credentials are renewed by the next call.
+  // The next call renews the function's own credentials.
   {
     word: /^(ExpiredToken\w*|RequestExpired)$/,
     is: 'provider_unauthorized',
@@ -41,7 +41,7 @@ export const BEDROCK_RULES: readonly FailureRule[] = [
   },
   { word: /^ResourceNotFoundException$/, is: 'model_not_found', retry: 'never', source: SOURCE },
   {
-    // Some models say by a ValidationException that they are throttled.
+    // Some models report throttling by a ValidationException.
     word: /^[vV]alidationException$/,
     message: /too many (requests|tokens), please wait|rate exceeded|throttl/i,
     is: 'provider_rate_limited',

@@ -1,4 +1,4 @@
-/** Calls that a server runs on without us: https://platform.openai.com/docs/guides/background */
+/** Calls that run at the server without a connection: https://platform.openai.com/docs/guides/background */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProviderError } from '../../../domain/errors.ts'
 import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
@@ -19,33 +19,33 @@ import { OPENAI_ENDINGS } from './endings.ts'
 import { type Event, endOf, eventSchema, responseBody, takeEvent } from './responses.ts'
 
 export interface ResponseServer {
-  /** `…/responses`. */
+  /** URL of `…/responses`. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly failing: Failing
   readonly takes: (model: string) => boolean
   readonly dialect: Learned
-  /** Between two looks at a call whose stream cannot be had. */
+  /** Interval between two reads of a call that cannot be streamed. */
   readonly pollMs: number
 }
 
 interface Learned {
   readonly hasTemperature: boolean
   readonly hasTiers: boolean
-  /** It speaks responses, and runs them in the background. */
+  /** The server supports the Responses API, and runs responses in the background. */
   readonly isKnown: boolean
 }
 
-/** What was learned of servers and their models; lives as long as the execution environment. */
+/** What was learned about servers and their models; shared by all invocations of the execution environment. */
 const learned = new Map<string, Learned>()
 const MOST_LEARNED = 1_000
 
-/** How long a call that has just begun may take to be named once nobody wants it: then it is stopped by its name. */
+/** How long to wait for the id of a call that was aborted right after its start, in order to cancel it. */
 const NAMING_MS = 4_000
 const CANCEL_MS = 5_000
-/** Connections in a row that bring nothing new. */
+/** Most consecutive connections without a new event. */
 const MOST_FAILURES = 3
-/** Of a route or a field that a server does not know. */
+/** Statuses for a route or a field that a server does not know. */
 const REFUSALS: readonly number[] = [400, 404, 405, 415, 422, 501]
 const ROUTE_REFUSALS: readonly number[] = [404, 405, 501]
 
@@ -68,7 +68,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
     ...(traceparent === undefined ? {} : { traceparent }),
   })
 
-  /** @returns undefined when the server refused what only this kind of call has. */
+  /** @returns undefined when the server refused a field that only background calls have. */
   const begin = async (request: ModelRequest, options: GenerateOptions, signal: AbortSignal) => {
     const { model } = request
     const dialect = dialectOf(model)
@@ -100,7 +100,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
     }
   }
 
-  /** Follows a call to its end, by its stream as long as there is one. */
+  /** Follows a call to its end, by its stream if possible. */
   const follow = async (
     id: string,
     events: AsyncIterable<Event> | undefined,
@@ -118,12 +118,12 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
           signal.throwIfAborted()
           const number = event.sequence_number
           if (typeof number === 'number') {
-            // Sent again: a server may begin where it likes.
+            // The server sent this event again.
             if (number <= last) continue
             last = number
           }
           failures = 0
-          // The call may run on: its state says so.
+          // The call may still run; its state tells.
           if (event.type === 'error') {
             hasStream = false
             break
@@ -145,7 +145,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
         else if (error.retry === 'never' || (!hasStream && failures >= MOST_FAILURES)) throw error
         else failures += 1
       }
-      // One that always breaks at the same place: the state is enough.
+      // The stream always breaks; read only the state from now on.
       if (hasStream && failures >= MOST_FAILURES) {
         hasStream = false
         failures = 0
@@ -157,7 +157,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
     }
   }
 
-  /** @param after number of the last event that was seen; undefined: the state alone. */
+  /** @param after number of the last received event; undefined reads only the state. */
   const open = async (
     id: string,
     after: number | undefined,
@@ -177,7 +177,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
       const { signal } = options
       const connection = new AbortController()
       const hangUp = () => connection.abort(signal.reason)
-      // Not at once: a call without a name cannot be stopped.
+      // Not at once, because a call without an id cannot be cancelled.
       const hangUpLate = () => setTimeout(hangUp, NAMING_MS).unref()
       signal.addEventListener('abort', hangUpLate, { once: true })
       try {

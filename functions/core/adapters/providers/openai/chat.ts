@@ -1,4 +1,4 @@
-/** OpenAI's chat completions as they are written and read: https://platform.openai.com/docs/api-reference/chat */
+/** Requests and answers of OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat */
 import * as z from 'zod'
 import type { ProviderError } from '../../../domain/errors.ts'
 import { readTier, readTokens } from '../../../domain/model-usage.ts'
@@ -64,7 +64,7 @@ function withText(message: Message | undefined, text: string): Message {
   }
 }
 
-/** Text, or parts of which those of text count; anything else is not an answer. */
+/** A text, or a list of parts of which only text parts are used; anything else is no answer. */
 const content = z.union([
   z.string(),
   z
@@ -109,21 +109,21 @@ const chunkSchema = z.looseObject({
   usage: z.unknown().optional(),
 })
 
-/** Google writes an error as a list of one. */
+/** Google sends an error as a list with one element. */
 const pieceSchema = z.union([
   chunkSchema,
   z.array(chunkSchema).transform(([first]): z.output<typeof chunkSchema> => first ?? {}),
 ])
 
-/** Takes one piece of an answer. @returns whether it was the last. */
+/** Reads one piece of an answer. @returns whether it was the last. */
 export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing): boolean {
   const { provider, rules, now } = failing
   if (part.data.trim() === '[DONE]') return true
-  // An error in words of its own.
+  // An error as plain text.
   if (part.event === 'error' && !part.data.trimStart().startsWith('{'))
     throw failedCall({ ...readErrorText(part.data), provider, usage: answer.usage, now: now() }, rules)
   const chunk = parsePiece(pieceSchema, part.data, provider)
-  // Moonshot tells it beside the end, Groq in a field of its own.
+  // Moonshot sends usage beside the finish reason, Groq in a field of its own.
   for (const usage of [
     chunk.usage,
     details(chunk.x_groq).usage,
@@ -133,7 +133,7 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
   const tier = readTier(chunk.service_tier)
   if (tier !== undefined) answer.usage = { ...answer.usage, tier }
   const failed = chunk.error ? chunk : chunk.choices?.find(({ error }) => error)?.error
-  // vLLM puts the error where a chunk would be.
+  // vLLM sends an error in place of a chunk.
   const isError =
     part.event === 'error' ||
     (!chunk.choices &&
@@ -161,7 +161,7 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing
     answer.other ||= 'reasoning'
   const [piece, whole] = [textIn(delta?.content), textIn(message?.content)]
   if (piece) answer.add(piece)
-  // Some repeat the whole text at the end as `message`.
+  // Some servers repeat the whole text at the end as `message`.
   else if (whole && !answer.hasText) answer.add(whole)
   else if (text) answer.add(text)
   answer.end(choice.finish_reason)
@@ -186,7 +186,7 @@ function streamFailure(
 const object = z.looseObject({}).catch({})
 const details = (value: unknown): Record<string, unknown> => object.parse(value)
 
-/** The last numbers count: some servers send running totals. */
+/** The last numbers count, because some servers send running totals. */
 function takeUsage(value: unknown, answer: AnswerBuilder): void {
   if (typeof value !== 'object' || value === null) return
   const usage = details(value)
@@ -196,13 +196,13 @@ function takeUsage(value: unknown, answer: AnswerBuilder): void {
   const input = read(usage.prompt_tokens, usage.input_tokens)
   const said = read(usage.completion_tokens, usage.output_tokens)
   const total = readTokens(usage.total_tokens)
-  // Gemini and xAI count thoughts in the total and not in the output, and bill them as output.
+  // Gemini and xAI include reasoning in the total but not in the output, and bill it as output.
   const apart = total !== null && input !== null && said !== null ? Math.max(0, total - input - said) : 0
   answer.usage = {
     ...before,
     inputTokens: input ?? before.inputTokens,
     outputTokens: said === null ? before.outputTokens : said + apart,
-    // DeepSeek and Moonshot name the cached part at the top.
+    // DeepSeek and Moonshot send the cached part at the top level.
     cachedTokens:
       read(
         details(usage.prompt_tokens_details).cached_tokens,

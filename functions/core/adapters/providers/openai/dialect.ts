@@ -1,4 +1,4 @@
-/** In what a server that speaks like OpenAI differs from OpenAI. */
+/** Differences between OpenAI and compatible servers. */
 import type { ModelRequest } from '../../../ports/model-provider.ts'
 
 export interface Dialect {
@@ -8,11 +8,11 @@ export interface Dialect {
   readonly hasTemperature: boolean
   readonly hasSystem: boolean
   readonly hasJsonSchema: boolean
-  /** It takes `service_tier`. */
+  /** The server accepts `service_tier`. */
   readonly hasTiers: boolean
 }
 
-/** What compatible servers know. OpenAI's own newer models take only the newer name. */
+/** The first assumption about a server. OpenAI's newer models accept only the newer field name. */
 export const firstDialect = (isOpenai: boolean): Dialect => ({
   streams: true,
   hasStreamOptions: true,
@@ -26,18 +26,18 @@ export const firstDialect = (isOpenai: boolean): Dialect => ({
 const UNSUPPORTED =
   /unsupported|not (support|permitted|allowed|available|implemented|recogni[sz]ed|accept|valid for|enabled|one of)|n't (support|allow|accept)|additional propert|extra_forbidden|不支持|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields|keys)|only the default|only .{1,40} (is|are) (allowed|supported)|unavailable|disabled|is fixed|deprecated|not a valid field|must (be (null|true|false|1\b|'json_object'|one of|verified to stream)|alternate)|can(not|'t| only)|instead|no such/i
 
-/** Said of a name that is not known, and of a value that is wrong: the latter teaches nothing. */
+/** Used for unknown fields and for wrong values; a wrong value says nothing about the dialect. */
 const INVALID = /invalid (parameter|field|argument|role)|not a valid (parameter|argument)/i
 const WRONG_VALUE =
   /\b(between|at least|at most|less than|greater than|(in|out of) (the )?range|too (large|small|high|low|long))\b/i
 
-/** Any refusal of it: a model that is not served in a tier is told by no common word. */
+/** Any refusal of a tier: there is no common message for a model that is not offered in a tier. */
 export const ABOUT_TIER = /service[ _]tier|\bflex\b|\bpriority (tier|processing)\b/i
 
 /**
- * Reads what a refusal (400, 404, 405, 415, 422, 501) says about the dialect.
+ * Reads from a refusal (400, 404, 405, 415, 422, 501) how the dialect differs.
  *
- * @returns the dialect to try next, or undefined when the refusal is about something else.
+ * @returns the dialect to try next, or undefined when the refusal has another reason.
  */
 export function learn(
   dialect: Dialect,
@@ -50,7 +50,7 @@ export function learn(
     return { ...dialect, hasStreamOptions: false }
   if (maxTokens !== undefined && new RegExp(`\\b${dialect.maxTokensName}\\b`, 'i').test(message))
     return dialect.maxTokensName === 'max_tokens'
-      ? // Models that want the newer name are those that reason, and these take no temperature either.
+      ? // Models that need the newer name are reasoning models, which accept no temperature either.
         { ...dialect, maxTokensName: 'max_completion_tokens', hasTemperature: false }
       : { ...dialect, maxTokensName: 'max_tokens' }
   if (temperature !== undefined && dialect.hasTemperature && /temperature/i.test(message))

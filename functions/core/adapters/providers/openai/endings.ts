@@ -4,10 +4,10 @@ const STOP = { kind: 'stop' } as const
 const LENGTH = { kind: 'length' } as const
 const REFUSED = { kind: 'refused' } as const
 const LATER = { kind: 'bad', retry: 'counted' } as const
-/** The model asked for a tool, and none was offered: it would again. */
+/** The model called a tool although none was offered; it would do so again. */
 const NEVER = { kind: 'bad', retry: 'never' } as const
 
-/** `finish_reason` of OpenAI and of servers that speak like it, in lower case. */
+/** Meanings of `finish_reason`, of OpenAI and compatible servers, in lower case. */
 export const OPENAI_ENDINGS: Endings = {
   ...from('https://platform.openai.com/docs/api-reference/chat/object', {
     stop: STOP,
@@ -28,7 +28,7 @@ export const OPENAI_ENDINGS: Endings = {
     max_tokens: LENGTH,
     error_toxic: REFUSED,
   }),
-  // Gateways that pass on Anthropic's and Bedrock's words.
+  // Gateways that pass on the reasons of Anthropic and Bedrock.
   ...from('https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons', {
     end_turn: STOP,
     pause_turn: LENGTH,

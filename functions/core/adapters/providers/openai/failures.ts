@@ -5,17 +5,17 @@ const MINIMAX = 'https://platform.minimax.io/docs/api-reference/errorcode'
 const BIGMODEL = 'https://docs.bigmodel.cn/cn/api/api-code'
 const RESPONSES = 'https://developers.openai.com/api/reference/resources/responses'
 
-/** Errors of OpenAI and of servers that speak like it. */
+/** Errors of OpenAI and compatible servers. */
 export const OPENAI_RULES: readonly FailureRule[] = [
   {
-    // Of a response that failed in the background.
+    // Codes of a failed background response.
     word: /^(bio_policy|cyber_policy|image_content_policy_violation)$/,
     is: 'content_refused',
     retry: 'never',
     source: RESPONSES,
   },
   {
-    // Groq's flex tier has no room just now.
+    // Groq's flex tier has no capacity at the moment.
     status: [498],
     is: 'provider_rate_limited',
     retry: 'counted',

@@ -20,19 +20,19 @@ import { OPENAI_ENDINGS } from './endings.ts'
 import { OPENAI_RULES } from './failures.ts'
 
 const OPENAI = 'https://api.openai.com/v1'
-/** Azure wants a version; this one is generally available. */
+/** Azure requires a version; this one is generally available. */
 const AZURE_VERSION = '2024-10-21'
 
 export interface OpenaiServer {
-  /** As usage, circuits and errors call it. */
+  /** Name in usage, circuits and errors. */
   readonly name: string
-  /** Left out: OpenAI itself. */
+  /** Left out for OpenAI itself. */
   readonly baseUrl?: string | undefined
-  /** Left out: the server wants none. */
+  /** Left out for a server without keys. */
   readonly key?: string | undefined
-  /** What is known of its dialect; the rest is learned. */
+  /** The known part of its dialect; the rest is learned. */
   readonly dialect?: Partial<Dialect> | undefined
-  /** Models, or prefixes ending in `*`, whose calls it runs in the background. */
+  /** Models, or prefixes ending in `*`, whose calls run in the background. */
   readonly background?: readonly string[] | undefined
   readonly isRecorded?: boolean | undefined
   readonly pollMs?: number | undefined
@@ -40,12 +40,12 @@ export interface OpenaiServer {
 
 const POLL_MS = 2_000
 
-/** What was learned of servers and their models; lives as long as the execution environment. */
+/** What was learned about servers and their models; shared by all invocations of the execution environment. */
 const learned = new Map<string, Dialect>()
-/** More models than any stage has: a caller's own names must not fill the memory. */
+/** More models than any stage has. Limited, because callers can invent names. */
 const MOST_LEARNED = 1_000
 
-/** OpenAI and every server that speaks its chat completions. */
+/** OpenAI and every server with the same chat completions. */
 export function createOpenaiProvider(server: OpenaiServer, now: () => number): ModelProvider {
   const { name, key, baseUrl = OPENAI } = server
   const base = new URL(baseUrl)
@@ -109,7 +109,7 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
     }
   }
   const offered = PROVIDERS.find((provider) => provider === name)
-  // OpenAI by itself or behind a gateway; of another server its settings must say so.
+  // OpenAI, directly or through a gateway; for other servers the stage's settings must say so.
   const tiersOf = (model: string): readonly PriceTier[] =>
     server.dialect?.hasTiers || (offered && PROVIDER_ROWS[offered].hasTiers)
       ? PRICE_TIERS.filter((tier) => server.dialect?.hasTiers || priceOf(model)?.tiers?.[tier])
@@ -123,7 +123,7 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
 
 export const openProvider: OpenProvider = (server, clock) => createOpenaiProvider(server, clock.now)
 
-/** The one extra call. What its refusal teaches is for the next attempt, which is worth making then. */
+/** The one allowed second call. What its refusal shows is used by the next attempt, which can then succeed. */
 async function again(
   call: () => Promise<ModelAnswer>,
   request: ModelRequest,
@@ -161,7 +161,7 @@ function authorization(base: URL, key: string | undefined): Record<string, strin
     : {}
 }
 
-/** Azure has responses only at its versionless address. */
+/** Azure has the Responses API only at its address without a version. */
 function responsesAddressOf(base: URL): URL {
   const url = new URL(base)
   url.username = ''
@@ -172,7 +172,7 @@ function responsesAddressOf(base: URL): URL {
   return url
 }
 
-/** https://learn.microsoft.com/azure/ai-foundry/openai/reference: a deployment's own address, unless the base is `/openai/v1`. */
+/** https://learn.microsoft.com/azure/ai-foundry/openai/reference: each deployment has its own address, unless the base is `/openai/v1`. */
 export function addressOf(base: URL, model: string): URL {
   const url = new URL(base)
   url.username = ''

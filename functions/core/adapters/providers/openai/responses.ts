@@ -1,4 +1,4 @@
-/** OpenAI's responses as they are written and read: https://platform.openai.com/docs/api-reference/responses */
+/** Requests and answers of OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses */
 import * as z from 'zod'
 import { readTier, readTokens } from '../../../domain/model-usage.ts'
 import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
@@ -7,7 +7,7 @@ import { type AnswerBuilder, outcomeOf } from '../shared/answer.ts'
 import type { Failing } from '../shared/as-provider.ts'
 import { readError } from '../shared/read-error.ts'
 
-/** A response that its server runs on, stored so that it can be asked for, and streamed so that the stream can be resumed. */
+/** A background response: stored so that it can be read later, and streamed so that the stream can be resumed. */
 export function responseBody(
   request: ModelRequest,
   { hasTemperature, hasTiers }: { readonly hasTemperature: boolean; readonly hasTiers: boolean },
@@ -61,7 +61,7 @@ export const eventSchema = z.union([
     response: response.nullish(),
   }),
   response.transform((whole) => ({ type: 'response', sequence_number: null, delta: null, response: whole })),
-  // What is neither is an error, in whatever form a gateway writes it.
+  // Anything else is an error, in the format of some gateway.
   z.looseObject({ error: z.unknown().optional() }).transform((body) => ({
     ...{ type: 'error', sequence_number: null, delta: null, response: null },
     error: body.error ?? body,
@@ -69,7 +69,7 @@ export const eventSchema = z.union([
 ])
 export type Event = z.output<typeof eventSchema>
 
-/** Takes a piece of text or what tells of the answer; its end is in `endOf`. */
+/** Reads a piece of text or a fact about the answer; the end is read by `endOf`. */
 export function takeEvent({ type, delta }: Event, answer: AnswerBuilder): void {
   if (type === 'response.output_text.delta' && typeof delta === 'string') answer.add(delta)
   else if (type.startsWith('response.refusal.')) answer.isRefused = true

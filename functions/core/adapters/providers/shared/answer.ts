@@ -1,4 +1,4 @@
-/** Puts an answer together from its pieces and says whether its end was a good one. */
+/** Joins the pieces of an answer and decides whether it ended well. */
 import { LIMITS } from '../../../../contract.ts'
 import { ProviderError, type Retry } from '../../../domain/errors.ts'
 import type { ModelUsage } from '../../../domain/model-usage.ts'
@@ -12,23 +12,23 @@ export const NO_USAGE: ModelUsage = {
   reasoningTokens: null,
 }
 
-/** What an end means. `stop` and `length` are answers; all else is an error. */
+/** The meaning of a finish reason. `stop` and `length` are answers; all others are errors. */
 type Meaning =
   | { readonly kind: 'stop' | 'length' | 'refused' }
   | { readonly kind: 'bad'; readonly retry: Retry }
 export type Ending = Meaning & {
-  /** Where the provider says so. */
+  /** Where the provider documents it. */
   readonly source: string
 }
 
-/** Ends by the provider's word in lower case: a closed list. A word that is not in it ends nothing well. */
+/** Meanings by the provider's finish reason in lower case. The list is complete: an unknown reason is an error. */
 export type Endings = Readonly<Record<string, Ending>>
 
-/** Ends of one source. */
+/** Finish reasons documented in one source. */
 export const from = (source: string, endings: Readonly<Record<string, Meaning>>): Endings =>
   Object.fromEntries(Object.entries(endings).map(([word, meaning]) => [word, { ...meaning, source }]))
 
-/** Pieces joined at a time: a string of a million pieces costs more memory than its text. */
+/** Pieces joined at a time, because a string concatenated from a million pieces needs more memory than its text. */
 const PIECES = 2_000
 
 export class AnswerBuilder {
@@ -40,11 +40,11 @@ export class AnswerBuilder {
   #reason: string | undefined
   #namesReasonEarly = false
   usage: ModelUsage = NO_USAGE
-  /** The model said that it will not answer. */
+  /** The model refused to answer. */
   isRefused = false
-  /** Something came that is no text: reasoning, a call of a tool. */
+  /** Name of received content that is no text: reasoning, a tool call. */
   other = ''
-  /** The model called a tool, and none was offered: it would again. */
+  /** The model called a tool although none was offered; it would do so again. */
   isToolCall = false
 
   constructor(provider: string, endings: Endings, onDelta: GenerateOptions['onDelta']) {
@@ -53,20 +53,20 @@ export class AnswerBuilder {
     this.#onDelta = onDelta
   }
 
-  /** @throws ProviderError `result_too_large` as soon as there is more text than a result may have. */
+  /** @throws ProviderError `result_too_large` as soon as the text is larger than a result may be. */
   add(text: string): void {
     if (text === '') return
     this.#bytes += Buffer.byteLength(text)
     if (this.#bytes > LIMITS.resultBytes) throw tooLarge(this.#provider, LIMITS.resultBytes)
     this.#parts.push(text)
     if (this.#parts.length >= PIECES) this.#parts = [this.#parts.join('')]
-    // Some servers name a reason with every piece: what comes after it was not the end.
+    // Some servers send a finish reason with every piece, so that a reason followed by text is not the end.
     if (this.#reason !== undefined) this.#namesReasonEarly = true
     this.#reason = undefined
     this.#onDelta?.(text)
   }
 
-  /** Takes the whole text as the provider has it, whatever of it has come in pieces. */
+  /** Sets the whole text, whatever part of it has arrived in pieces. */
   whole(text: string): void {
     const said = this.#parts.join('')
     if (text === '' || text === said) return
@@ -91,12 +91,12 @@ export class AnswerBuilder {
     return this.#reason !== undefined
   }
 
-  /** What was told is an end beyond doubt: nothing has followed such a word before, and the word is a known one. */
+  /** The finish reason is certainly final: it is a known one, and this server has not sent text after one. */
   get isSurelyOver(): boolean {
     return this.#reason !== undefined && !this.#namesReasonEarly && this.#ending(this.#reason) !== undefined
   }
 
-  /** `content_filter: self-harm`: the word before the colon counts. `contentFilter` and `content-filter` are the same word. */
+  /** `content_filter: self-harm` counts as the part before the colon; `contentFilter` and `content-filter` are equal. */
   #ending(reason: string): Ending | undefined {
     const word = reason
       .replace(/([a-z])([A-Z])/g, '$1_$2')
@@ -105,7 +105,7 @@ export class AnswerBuilder {
     return own(this.#endings, word) ?? own(this.#endings, word.split(/[:;,\s]/)[0] ?? '')
   }
 
-  /** @throws ProviderError for every end that is not in the list of good ones. */
+  /** @throws ProviderError for every finish reason that is not an answer. */
   finish(): ModelAnswer {
     const { usage } = this
     const provider = this.#provider
@@ -117,7 +117,7 @@ export class AnswerBuilder {
     if (ending.kind === 'bad')
       throw badAnswer(provider, `it ended with "${clip(this.#reason)}"`, ending.retry, usage)
     if (!this.hasText) {
-      // All tokens went into reasoning: the same call would end the same way.
+      // All tokens were used for reasoning; the same call would end the same way.
       if (ending.kind === 'length') throw truncated(provider, usage)
       throw badAnswer(
         provider,
@@ -130,10 +130,10 @@ export class AnswerBuilder {
   }
 }
 
-/** A piece of an answer that is not what the protocol has there. */
+/** A piece of an answer that violates the protocol. */
 export class UnreadablePiece extends ProviderError {}
 
-/** How a call in the background ended. */
+/** The outcome of a background call. */
 export function outcomeOf(answer: AnswerBuilder): CallOutcome {
   try {
     return { kind: 'answered', answer: answer.finish() }
@@ -148,12 +148,12 @@ const own = (endings: Endings, word: string): Ending | undefined =>
 
 const clip = (word: string): string => word.slice(0, 60)
 
-/** How long the tokens may still come after the end was told; then the answer is taken without. */
+/** How long to wait for the token counts after the finish reason; then the answer is used without them. */
 const AFTER_END_MS = 2_000
 
 /**
- * Passes on parts until one says that nothing follows. An end that was told is the end: a connection that drops
- * afterwards, or stays open, takes nothing from the answer.
+ * Reads parts until the answer is complete. After a finish reason, a lost or open connection does not affect the
+ * answer.
  *
  * @param take returns true when nothing is missing any more.
  */
@@ -166,7 +166,7 @@ export async function collect<Part>(
   const iterator = parts[Symbol.asyncIterator]()
   let timer: NodeJS.Timeout | undefined
   let late: Promise<'late'> | undefined
-  // What comes behind the end takes nothing from an answer that is paid for: neither what cannot be read nor an error.
+  // Whatever follows the end, unreadable pieces and errors included, must not fail an answer that is paid for.
   const takeSafely = (part: Part): boolean => {
     const isOver = answer.isSurelyOver
     try {

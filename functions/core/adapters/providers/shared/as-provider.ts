@@ -19,7 +19,7 @@ import { describeCauses, type Reply, sendJson } from './post-json.ts'
 import { readStart } from './read-body.ts'
 import { readErrorText } from './read-error.ts'
 
-/** A provider from what makes its calls: nothing but a `ProviderError` or the signal's reason leaves it. */
+/** Creates a provider from the function that makes its calls. It throws only `ProviderError` or the signal's reason. */
 export function asProvider(
   name: string,
   secrets: readonly string[],
@@ -37,7 +37,7 @@ export function asProvider(
       throw masked(error instanceof ProviderError ? error : badAnswer(name, describeCauses(error)), mask)
     }
   }
-  /** A server may send back the key that it was sent, split over pieces of its answer. */
+  /** A server may send the received key back, split over pieces of its answer. */
   const hideIn = (options: GenerateOptions): { options: GenerateOptions; end: () => void } => {
     if (!options.onDelta) return { options, end: () => undefined }
     const { add, end } = maskText.pieces(options.onDelta)
@@ -80,7 +80,7 @@ export function asProvider(
   }
 }
 
-/** Errors are one line and not what a caller asked for: there even a short key is hidden. */
+/** In errors, which are one line and not the requested content, even a short key is hidden. */
 const LEAST_IN_ERRORS = 4
 
 function masked(error: ProviderError, mask: Mask): ProviderError {
@@ -94,7 +94,7 @@ function masked(error: ProviderError, mask: Mask): ProviderError {
   })
 }
 
-/** User and password of a base URL. */
+/** User and password in a base URL. */
 export const secretsOf = (url: URL): string[] =>
   [url.username, url.password].filter((part) => part !== '').map(decodeURIComponent)
 
@@ -105,7 +105,7 @@ export interface Failing {
   readonly onReply?: GenerateOptions['onReply']
 }
 
-/** Posts, and gives the answer when its status is a good one. @throws ProviderError by the provider's table. */
+/** Posts, and returns an answer with a success status. @throws ProviderError by the provider's table. */
 export const post = (
   failing: Failing,
   url: URL,
@@ -120,7 +120,7 @@ export const post = (
     return reply
   })
 
-/** Gets, in the same way. */
+/** The same with GET. */
 export const get = (
   failing: Failing,
   url: URL,
@@ -148,7 +148,7 @@ async function ask(
   throw failedCall(failure, rules)
 }
 
-/** The same answer, of which a copy is told while it is read. */
+/** The same answer, recorded while it is read. */
 function recorded(reply: Reply, onReply: NonNullable<GenerateOptions['onReply']>): Reply {
   const { status } = reply
   const body: string[] = []

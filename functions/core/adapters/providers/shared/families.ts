@@ -1,6 +1,6 @@
 /**
- * Rows that fit every server that speaks like OpenAI, in order: what can never succeed first, then what passes. Codes
- * are the providers' own words; messages count where a server sends no code, or the same code for two things.
+ * Rules for all servers compatible with OpenAI, in order: permanent failures first, then temporary ones. They match the
+ * providers' error codes; messages are used where a server sends no code, or the same code for two cases.
  */
 import type { FailureRule } from '../../../domain/provider-failure.ts'
 
@@ -14,7 +14,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
     source: `${OPENAI}, https://www.volcengine.com/docs/82379/1299023, https://docs.litellm.ai/docs/proxy/users, https://github.com/songquanpeng/one-api/issues/1270, https://ai.google.dev/gemini-api/docs/api-errors, https://docs.bigmodel.cn/cn/api/api-code`,
   },
   {
-    // Google says the same of a minute's quota, with a time to come back.
+    // Google uses the same message for a quota per minute, but then states a wait.
     message: /exceeded your current quota/i,
     hasWait: true,
     is: 'provider_rate_limited',
@@ -30,7 +30,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
       'https://api-docs.deepseek.com/quick_start/error_codes, https://openrouter.ai/docs/api-reference/errors, https://github.com/QuantumNous/new-api/issues/7448',
   },
   {
-    // A limit of a session of hours, of a week or of a month, or one that its owner set: it outlives the task.
+    // A limit per session of hours, week or month, or one set by the owner: it lasts longer than the task.
     message:
       /(session|weekly|monthly) (usage|spend(ing)?|token|request) limit|limited to .{0,40}(\/|per) ?month|reached the set \w+ limit|(free tier|free quota|trial).{0,60}(exhausted|used up|expired)|monthly included credits|每周\/每月使用上限|extra usage is required|out of extra usage/i,
     is: 'provider_quota_exhausted',
@@ -39,7 +39,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
       'https://docs.ollama.com/cloud, https://docs.cohere.com/docs/rate-limits, https://www.volcengine.com/docs/82379/1299023, https://github.com/anthropics/claude-code/issues/42616, https://docs.bigmodel.cn/cn/api/api-code, https://huggingface.co/docs/inference-providers/pricing',
   },
   {
-    // One request above a limit per minute: no later minute has room for it.
+    // One request exceeds the whole limit per minute, so it can never succeed.
     message:
       /request (body )?too large|reduce (your|the) (message|prompt|request|input|length of)|tokens must be reduced/i,
     is: 'context_too_long',
@@ -104,7 +104,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
       'https://docs.ollama.com/api/errors, https://console.groq.com/docs/deprecations, https://docs.together.ai/docs/error-codes, https://docs.bigmodel.cn/cn/api/api-code, https://github.com/QuantumNous/new-api',
   },
   {
-    // The model's own JSON was none; another try may do better. https://console.groq.com/docs/structured-outputs
+    // The model wrote invalid JSON; another attempt may succeed. https://console.groq.com/docs/structured-outputs
     word: /^(json_validate_failed|tool_use_failed)$/i,
     is: 'provider_bad_answer',
     retry: 'counted',
@@ -146,7 +146,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     word: /^(invalid_request_error|invalid_argument|bad_request|badrequesterror|unprocessable_entity|validation(_error)?|failed_precondition)$/i,
-    // LiteLLM gives it to its own 408 too.
+    // LiteLLM also uses it for its own 408.
     isVague: true,
     is: 'provider_rejected',
     retry: 'never',

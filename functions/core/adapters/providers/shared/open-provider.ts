@@ -2,15 +2,15 @@ import type { ServerSettings } from '../../../../contract/providers.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import type { ModelProvider } from '../../../ports/model-provider.ts'
 
-/** Whom to call: a provider, or a further server that speaks its protocol. */
+/** The server to call: a provider, or another model server with a provider's protocol. */
 export interface ProviderServer extends ServerSettings {
-  /** As usage, circuits and errors call it. */
+  /** Name in usage, circuits and errors. */
   readonly name: string
-  /** Left out where the provider has none, or the server wants none. */
+  /** Left out for a server without keys. */
   readonly key?: string | undefined
-  /** Time between two looks at a call in the background. */
+  /** Interval between two reads of a background call. */
   readonly pollMs?: number | undefined
 }
 
-/** What `<name>/<name>-provider.ts` exports as `openProvider`. */
+/** The function that `<name>/<name>-provider.ts` exports as `openProvider`. */
 export type OpenProvider = (server: ProviderServer, clock: Clock) => ModelProvider

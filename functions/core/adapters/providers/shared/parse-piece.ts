@@ -2,7 +2,7 @@ import type * as z from 'zod'
 import { badAnswer } from '../../../domain/provider-failure.ts'
 import { UnreadablePiece } from './answer.ts'
 
-/** Reads one piece of an answer by its schema. @throws UnreadablePiece `provider_bad_answer` that quotes nothing of it. */
+/** Parses one piece of an answer with its schema. @throws UnreadablePiece `provider_bad_answer` that quotes nothing of it. */
 export function parsePiece<Schema extends z.ZodType>(
   schema: Schema,
   data: string,
@@ -13,7 +13,7 @@ export function parsePiece<Schema extends z.ZodType>(
     return new UnreadablePiece(code, message, retry, provider)
   }
   const value = readJson(data)
-  // Never the parser's words: they quote the answer.
+  // Not the parser's message, because it quotes the answer.
   if (value === undefined) throw unreadable('a piece of it is not JSON')
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
@@ -21,10 +21,10 @@ export function parsePiece<Schema extends z.ZodType>(
   throw unreadable(`${path} is not what the protocol has there`)
 }
 
-/** Texts in JSON, which stay, and numbers that are none, which Python's `json` writes all the same. */
+/** Matches JSON strings, to keep them, and `NaN` and `Infinity`, which Python's `json` writes although JSON has no such numbers. */
 const TEXT_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:Infinity|NaN)\b/g
 
-/** @returns undefined for what is no JSON. */
+/** @returns undefined for invalid JSON. */
 function readJson(data: string): unknown {
   try {
     return JSON.parse(data)

@@ -14,7 +14,7 @@ export interface Reply {
 
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>
 
-// No connection is kept: one that was idle while Lambda froze the environment is dead, and finding out costs an attempt.
+// No connection is reused: one that was idle while Lambda froze the environment is closed, and a call on it fails.
 const openAgents = (proxyEnv: ProxyEnvironment) => ({
   'http:': new HttpAgent({ proxyEnv }),
   'https:': new HttpsAgent({ proxyEnv }),
@@ -22,19 +22,19 @@ const openAgents = (proxyEnv: ProxyEnvironment) => ({
 let agents = openAgents({})
 let hasProxy = false
 
-/** The agents of calls that another client makes; undefined where no proxy is set. */
+/** The agents for calls of other clients; undefined when no proxy is set. */
 export const proxyAgents = (): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } | undefined =>
   hasProxy ? { httpAgent: agents['http:'], httpsAgent: agents['https:'] } : undefined
 
-/** Sends all later calls by the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name. */
+/** Sends all later calls through the proxy in `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
 export function useProxy(proxyEnv: ProxyEnvironment): void {
   agents = openAgents(proxyEnv)
   hasProxy = Boolean(proxyEnv.HTTPS_PROXY || proxyEnv.HTTP_PROXY)
 }
 
 /**
- * Posts JSON, or gets where there is none, and gives the answer as soon as its headers are there. Node's own request and not `fetch`, which gives up
- * after 300 s without a byte and follows redirects, prompt and all, to another host.
+ * Posts JSON (or gets, without a body) and resolves when the headers have arrived. Uses Node's own request instead of `fetch`,
+ * which gives up after 300 s without a byte, and follows redirects, sending the prompt to another host.
  *
  * @throws ProviderError when there is no connection, or the answer is a redirect.
  */
@@ -92,7 +92,7 @@ function send(
   })
 }
 
-/** Compressed all the same, by a proxy in between. */
+/** A proxy may compress the answer although it was not asked for. */
 function decoded(message: IncomingMessage): Readable {
   const encoding = message.headers['content-encoding']?.trim().toLowerCase()
   const decoder =
@@ -111,7 +111,7 @@ function decoded(message: IncomingMessage): Readable {
   return message.pipe(decoder)
 }
 
-/** Without user, password and query, which can be secrets. */
+/** Without user, password and query, which may be secrets. */
 function addressOf(location: string, base: URL): string {
   try {
     const { protocol, host, pathname } = new URL(location, base)
@@ -143,7 +143,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
 }
 
-/** All that is known of why there is no connection, causes of causes included. */
+/** The messages of a connection error and of all its causes. */
 export function describeCauses(error: unknown): string {
   const parts: string[] = []
   const queue: unknown[] = [error]

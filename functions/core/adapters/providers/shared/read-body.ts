@@ -4,30 +4,30 @@ import { ProviderError } from '../../../domain/errors.ts'
 import { tooLarge, unreachable, webPage } from '../../../domain/provider-failure.ts'
 import { describeCauses } from './post-json.ts'
 
-/** One server-sent event, or a whole JSON document that came in place of a stream. */
+/** One server-sent event, or a whole JSON document instead of a stream. */
 export interface BodyPart {
   readonly data: string
-  /** Empty where the server names none. */
+  /** Name of the event; empty when the server sends none. */
   readonly event: string
   readonly isWhole: boolean
 }
 
-/** One event, or a whole document: a text of the largest result, with each character escaped. */
+/** Longest event or document: the largest result with every character escaped. */
 const MOST_CHARACTERS = 2 * LIMITS.resultBytes
-/** Two ends of a line, each in any of the three ways. */
+/** Two line ends, each in any of the three forms. */
 const BLANK_LINE = /(?:\r\n|\n|\r(?!\n)){2}/
-/** No blank line is longer: its beginning may have come with the bytes before. */
+/** Longest form of a blank line; its beginning may be in the previous piece. */
 const BLANK_LINE_CHARACTERS = 4
-/** Larger documents are not tried before the server ends them. */
+/** Larger documents are parsed only when the server has ended them. */
 const EARLY_CHARACTERS = 1_000_000
-/** Nor is one tried without end that comes brace by brace: each try reads all that is there. */
+/** Total of all early parses, since each reads everything received so far. */
 const MOST_TRIED_CHARACTERS = 16 * EARLY_CHARACTERS
 
 /**
- * Reads an answer as it comes and holds no more of it than one event. What it is, the first character says and not the
- * content type: some servers answer a streaming request with a whole document.
+ * Reads an answer while it arrives, holding at most one event in memory. The first character tells whether it is a stream, not
+ * the content type: some servers answer a streaming request with a whole document.
  *
- * @throws ProviderError `result_too_large`, or `provider_unreachable` when the connection drops.
+ * @throws ProviderError `result_too_large`, or `provider_unreachable` when the connection is lost.
  */
 export async function* readBody(provider: string, body: Readable): AsyncGenerator<BodyPart> {
   const decoder = new TextDecoder()
@@ -45,7 +45,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
       held += text.length
       if (held > MOST_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
       if (isDocument) {
-        // A server that leaves the connection open says its end by the last brace.
+        // Some servers leave the connection open after the last brace.
         if (held < EARLY_CHARACTERS && tried < MOST_TRIED_CHARACTERS && /[}\]]\s*$/.test(text)) {
           tried += held
           const document = pieces.join('')
@@ -53,7 +53,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
         }
         continue
       }
-      // Looked for in what is new: an event of a million lines is joined once, not at every line.
+      // Only new text is searched, so that an event of a million lines is joined once, not at every line.
       seam = (seam + text).slice(-text.length - BLANK_LINE_CHARACTERS)
       if (!BLANK_LINE.test(seam)) continue
       const events = pieces.join('').split(BLANK_LINE)
@@ -66,7 +66,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
   } catch (cause) {
     if (cause instanceof ProviderError) throw cause
     const text = pieces.join('')
-    // All of it was there before the connection dropped.
+    // The document was complete before the connection was lost.
     if (isDocument && isJson(text)) return yield { data: text, event: '', isWhole: true }
     throw unreachable(provider, describeCauses(cause))
   } finally {
@@ -77,7 +77,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
   else yield* readEvent(rest)
 }
 
-/** Events that say nothing but that the connection lives. */
+/** Events that only keep the connection open. */
 const KEEPS_ALIVE = /^(ping|heartbeat|keep-?alive)$/i
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
@@ -88,12 +88,12 @@ function* readEvent(block: string): Generator<BodyPart> {
     const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
     if (name === 'data') data.push(value)
     if (name === 'event') event = value
-    // Older servers of llama.cpp write `error: {…}` where an event has `data`.
+    // Older servers of llama.cpp send `error: {…}` where an event has `data`.
     if (name === 'error' && value.startsWith('{')) {
       data.push(value)
       event = 'error'
     }
-    // An error that a server or a proxy writes behind the events as it would write it alone.
+    // A server or proxy may append an error to the events as plain JSON.
     if (line.startsWith('{')) data.push(line)
   }
   const text = data.join('\n')
@@ -109,10 +109,10 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Enough of an error to tell what it is about. */
+/** Enough of an error body to find its cause. */
 const MOST_ERROR_CHARACTERS = 64_000
 
-/** The beginning of an answer that failed. What cannot be read is left out: the status says enough. */
+/** The beginning of a failed answer. An unreadable part is left out, because the status is known. */
 export async function readStart(body: Readable): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
@@ -122,7 +122,7 @@ export async function readStart(body: Readable): Promise<string> {
       if (text.length > MOST_ERROR_CHARACTERS) break
     }
   } catch {
-    // Dropped in the middle.
+    // The connection was lost in the middle.
   } finally {
     body.destroy()
   }

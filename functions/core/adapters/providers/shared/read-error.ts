@@ -1,4 +1,4 @@
-/** Finds code, type, message and wait in whatever an error body looks like. */
+/** Finds code, type, message and wait in error bodies of any format. */
 import type { CallFailure } from '../../../domain/provider-failure.ts'
 import { MAX_RETRY_AFTER_MS, readDuration } from '../../../domain/retry-after.ts'
 
@@ -8,12 +8,12 @@ type Fields = Readonly<Record<string, unknown>>
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** @param text of an answer whose status says that it failed. */
+/** @param text body of an answer with an error status. */
 export function readErrorText(text: string): Read {
   try {
     return readError(JSON.parse(text))
   } catch {
-    // A proxy's own page.
+    // A proxy's HTML page.
     return { message: text.replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ') }
   }
 }
@@ -23,9 +23,9 @@ export function readError(value: unknown): Read {
   const body = Array.isArray(value) ? value[0] : value
   if (typeof body === 'string') return { message: body }
   if (!isFields(body)) return { message: JSON.stringify(body) ?? '' }
-  // Google repeats its error in a list of its own.
+  // Google repeats its error in a list.
   const listed = Array.isArray(body.errors) && !hasText(body.message) ? body.errors[0] : undefined
-  // Some say `"error": true` beside the message.
+  // Some servers send `"error": true` beside the message.
   const nested = typeof body.error === 'boolean' ? listed : (body.error ?? listed)
   if (nested !== undefined && nested !== null) {
     const inner = readError(nested)
@@ -33,12 +33,12 @@ export function readError(value: unknown): Read {
     return {
       ...inner,
       ...(inner.status === undefined && outer !== undefined ? { status: outer } : {}),
-      // Text Generation Inference puts its kind beside the message, xAI a sentence.
+      // Text Generation Inference sends the type beside the message, xAI a sentence.
       type: inner.type ?? wordOf(body.error_type),
       message: inner.message || textOf(body.message),
     }
   }
-  // MiniMax answers 200 with its own state.
+  // MiniMax answers errors with status 200 and a status of its own in the body.
   if (isFields(body.base_resp)) {
     const { status_code, status_msg } = body.base_resp
     return { message: textOf(status_msg), code: `base_resp_${textOf(status_code)}` }
@@ -51,9 +51,9 @@ export function readError(value: unknown): Read {
   const wait = isUsedUpToday(details)
     ? MAX_RETRY_AFTER_MS
     : details.map(({ retryDelay }) => readDuration(textOf(retryDelay))).find((ms) => ms !== undefined)
-  // A number that is no status is a word of the provider's.
+  // A number that is no HTTP status is a code of the provider.
   const word = [body.code, body.error_code].map(textOf).find((code) => code !== '' && !isStatus(code))
-  // AWS names its exceptions so.
+  // AWS uses this field for exception names.
   const type = [body.type, body.__type, body.status].find((text) => typeof text === 'string' && text !== '')
   return {
     ...(status === undefined ? {} : { status }),
@@ -84,7 +84,7 @@ const isStatus = (text: string): boolean => /^[45]\d\d$/.test(text)
 const wordOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
 
-/** Google tells a wait of seconds also where a day's quota is used up: https://ai.google.dev/gemini-api/docs/rate-limits */
+/** Google states a wait of seconds even when a daily quota is used up: https://ai.google.dev/gemini-api/docs/rate-limits */
 const isUsedUpToday = (details: readonly Fields[]): boolean =>
   details.some(
     ({ violations }) =>

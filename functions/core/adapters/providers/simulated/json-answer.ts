@@ -1,11 +1,11 @@
 type Schema = Readonly<Record<string, unknown>>
 
-/** Deeper than any schema that a provider takes; ends one that refers to itself. */
+/** Deeper than any schema that providers accept; ends schemas that refer to themselves. */
 const MAX_DEPTH = 12
 
 /**
- * A value that fits a JSON Schema, so that a task that asks for JSON can be tried without a key. The same schema and
- * text give the same value.
+ * A value that matches a JSON Schema, so that tasks that need JSON can be tried without a key. The same schema and text give
+ * the same value.
  */
 export function jsonAnswer(schema: Schema, text: string): string {
   return JSON.stringify(sample(schema, { root: schema, text, depth: 0 }))

@@ -12,13 +12,13 @@ import type { OpenProvider } from '../shared/open-provider.ts'
 import { jsonAnswer } from './json-answer.ts'
 
 const NAME = 'simulated'
-/** Pace of a usual answer: some two seconds, long enough to watch. */
+/** Time per word: a usual answer takes about two seconds, long enough to watch. */
 const WORD_MS = 40
 const SLOW_SECONDS = 20
 
 /**
- * A provider for trying things without a key. The same prompt and model give the same text; the model's name can ask
- * for trouble. Never routed to in a deployed stage unless its file says so.
+ * A provider for trying the product without a key. The same prompt and model give the same text; failures can be requested by the
+ * model's name. A deployed stage uses it only if its settings route models to it.
  */
 export function createSimulatedProvider(clock: Clock): ModelProvider {
   return { name: NAME, generate: (request, options) => generate(clock, request, options) }
@@ -93,7 +93,7 @@ async function stream(
   return {
     text: said.join(''),
     usage: {
-      // About four characters a token, as the common rule of thumb has it.
+      // The usual estimate of four characters per token.
       inputTokens: Math.ceil(((request.system?.length ?? 0) + promptOf(request).length) / 4),
       outputTokens: said.length,
       cachedTokens: null,
@@ -122,7 +122,7 @@ const CHINESE = [
   '下一步通常会自然浮现。',
 ]
 
-/** Words (or characters of a language without spaces), in an order drawn from the prompt. */
+/** Words (or characters of a language without spaces), in an order derived from the prompt. */
 function answerTo(request: ModelRequest): readonly string[] {
   const { model } = request
   const prompt = promptOf(request)
