@@ -10,7 +10,7 @@ const MAX_CHARTS = 4
 const MAX_POINTS = 500
 const SIZE = { width: 480, height: 260 }
 
-/** The charts that say most: how numbers are spread, what is most frequent, and the strongest correlation. In Vega-Lite. */
+/** The most informative charts, in Vega-Lite: distributions of numbers, most frequent values, and the strongest correlation. */
 export async function drawCharts(
   surveyed: readonly Column[],
   { columns, correlations }: Analysis,
@@ -69,7 +69,7 @@ export async function drawCharts(
   const charts: Chart[] = []
   for (const { title, spec } of specs.slice(0, MAX_CHARTS)) {
     const compiled = lite.compile({ ...SIZE, ...spec } as never).spec
-    // The data is given as values: nothing is loaded from anywhere.
+    // The data is passed as values, so that nothing is loaded from outside.
     const view = new vega.View(vega.parse(compiled), {
       renderer: 'none',
       logLevel: vega.Error,
@@ -86,7 +86,7 @@ const refuse = async (): Promise<never> => {
 }
 const NOTHING = { load: refuse, sanitize: refuse, http: refuse, file: refuse } as never
 
-/** The library takes a title that every JavaScript object has as a property for one it has met, and fails. */
+/** The library fails for titles that are names of an object's built-in properties, such as `constructor`. */
 const titleOf = (name: string): string => (name in {} ? `“${name}”` : name)
 
 const axes = ([x, y]: readonly string[], type: string) => ({
@@ -94,7 +94,7 @@ const axes = ([x, y]: readonly string[], type: string) => ({
   y: { field: 'y', type, title: y, scale: { zero: false } },
 })
 
-/** The places of every n-th, so that a chart of a million rows is drawn, too. */
+/** Indexes of every n-th value, so that a million rows can be drawn. */
 function thin({ length }: Float64Array): readonly number[] {
   const step = Math.max(1, Math.ceil(length / MAX_POINTS))
   return Array.from({ length: Math.ceil(length / step) }, (_, point) => point * step)

@@ -1,40 +1,40 @@
 import { type ColumnType, isBoolean, isDate, isMissing, toNumber } from './columns.ts'
 import { MAX_ROWS } from './table.ts'
 
-/** The share of cells that may be of another type than the column's. */
+/** Share of cells that may have another type than the column. */
 const STRANGERS = 0.05
 
 const NOTHING = new Float64Array(0)
 
-/** What one cell is, and how often it came. */
+/** A distinct cell: its type, and how often it occurs. */
 interface Known {
   count: number
   readonly isMissing: boolean
-  /** NaN for what is none. */
+  /** NaN for a cell that is no number. */
   readonly number: number
   readonly isDate: boolean
   readonly isBoolean: boolean
   readonly isFormula: boolean
 }
 
-/** Different cells of one column that are kept, at some 100 bytes each. */
+/** Most distinct cells stored per column, at about 100 bytes each. */
 const MAX_KNOWN = 50_000
 
-/** How many characters of different cells all columns of a table may keep together. */
+/** Remaining number of characters that the distinct cells of all columns may use together. */
 export interface Room {
   characters: number
 }
 
 /**
- * Learns a column cell by cell: a table of 100 MB has 20 million cells, which as strings would need a gigabyte. What is
- * kept is each different cell once, as long as there is room, and the numbers as doubles.
+ * Collects a column cell by cell: a table of 100 MB has 20 million cells, which would need a gigabyte as strings. Only distinct
+ * cells are stored, as long as there is room, and numbers as doubles.
  */
 export class Column {
   readonly name: string
   missing = 0
-  /** Cells that are no integer, no number and so on; those that are missing are in none. */
+  /** Number of cells that are not of each type, without missing ones. */
   readonly misfits = { integer: 0, number: 0, boolean: 0, date: 0 }
-  /** True while every different cell has found room. */
+  /** True while every distinct cell could be stored. */
   isDistinctExact = true
   formulas = 0
   readonly #known = new Map<string, Known>()
@@ -47,7 +47,7 @@ export class Column {
   #kept: Float64Array
   #keptLength: number
 
-  /** @param keptBefore rows that were kept before this column was met. */
+  /** @param keptBefore rows that were kept before this column first occurred. */
   constructor(name: string, room: Room, rowsBefore = 0, keptBefore = 0) {
     this.name = name
     this.#room = room
@@ -56,12 +56,12 @@ export class Column {
     this.#keptLength = keptBefore
   }
 
-  /** False as soon as too many cells are none, even if all that may come are. */
+  /** False once too many cells are no numbers, whatever the remaining ones are. */
   get mayBeNumeric(): boolean {
     return this.misfits.number <= MAX_ROWS * STRANGERS
   }
 
-  /** @returns the number that the cell is; NaN for none. */
+  /** @returns the cell's number; NaN for none. */
   add(cell: string, isKept: boolean): number {
     const known = this.#learn(cell)
     if (known.isFormula) this.formulas += 1
@@ -85,12 +85,12 @@ export class Column {
     return number
   }
 
-  /** The numbers of the kept rows in their order, NaN where there is none. */
+  /** The numbers of the kept rows in order, NaN where there is none. */
   get kept(): Float64Array {
     return this.#kept.subarray(0, this.#keptLength)
   }
 
-  /** Keeps every second of the kept. */
+  /** Removes every second kept value. */
   thin(): void {
     const { kept } = this
     this.#keptLength = Math.ceil(kept.length / 2)
@@ -107,7 +107,7 @@ export class Column {
     return { type: 'text', unfitting: 0 }
   }
 
-  /** Different cells that were kept. */
+  /** Number of stored distinct cells. */
   get distinct(): number {
     let count = 0
     for (const { isMissing } of this.#known.values()) if (!isMissing) count += 1
@@ -123,7 +123,7 @@ export class Column {
       .map(([value, { count }]) => ({ value: value.slice(0, 200), count }))
   }
 
-  /** Over all rows, kept or not, by Welford's way, which loses no digits. */
+  /** Over all rows, kept or not, by Welford's algorithm, which loses no precision. */
   get moments() {
     return {
       count: this.#numbers,
@@ -153,7 +153,7 @@ export class Column {
       isFormula: /^[=@]|^[-+]\D/.test(cell),
     }
     if (this.#known.size < MAX_KNOWN && this.#room.characters > 0) {
-      // Some 20 characters' worth of memory goes with each.
+      // Each entry also needs the memory of about 20 characters.
       this.#room.characters -= value.length + 20
       this.#known.set(value, known)
     } else if (!missing) this.isDistinctExact = false

@@ -1,18 +1,18 @@
-/** What the cells of a column are. */
+/** Detects the type of a cell. */
 
 export type ColumnType = 'integer' | 'number' | 'boolean' | 'date' | 'text' | 'empty'
 
-/** What people write where there is nothing. */
+/** Usual texts for a missing value. */
 const MISSING = new Set(['', 'na', 'n/a', 'nan', 'null', 'none', '-', '--', '#n/a'])
 export const isMissing = (cell: string): boolean => MISSING.has(cell.trim().toLowerCase())
 
 const PLAIN = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i
-/** 1,234.5 and 1.234,5: groups of three, and then the other mark. */
+/** 1,234.5 and 1.234,5: groups of three digits, and the other character as decimal mark. */
 const GROUPED = /^[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/
 const EUROPEAN = /^[-+]?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+$/
-/** 1 234 567 and 1 234,5, with whatever space. */
+/** 1 234 567 and 1 234,5, with any kind of space. */
 const SPACED = /^[-+]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?$/
-/** What a number is of; the number stays as it is written. */
+/** Currency and percent signs, which are removed; the number is not converted. */
 const UNIT = /^([-+]?)\s*[$€£¥]\s*(?=[\d.])|\s*[%€£¥$]$/g
 const TIME = /(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?(?:Z|[-+]\d{2}:?\d{2})?)?$/i.source
 const DATE = new RegExp(`^\\d{4}[-/]\\d{1,2}[-/]\\d{1,2}${TIME}`, 'i')
@@ -21,7 +21,7 @@ const DAY_FIRST = new RegExp(`^(\\d{1,2})([-/.])(\\d{1,2})\\2\\d{4}${TIME}`, 'i'
 const NAMED_MONTH =
   /^(?:\d{1,2}[- ])?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[- ](?:\d{1,2},? )?\d{4}$/i
 
-/** @returns the number a cell stands for; undefined for anything else. A ZIP code's leading zero makes it a word. */
+/** @returns the number in a cell; undefined for any other cell, also for one with a leading zero, such as a ZIP code. */
 export function toNumber(cell: string): number | undefined {
   const plain = cell.trim()
   if (/^[-+]?0\d/.test(plain)) return undefined

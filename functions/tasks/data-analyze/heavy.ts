@@ -1,4 +1,4 @@
-/** Reads a table and works out its numbers and charts. Runs in a thread of its own. */
+/** Reads a table and calculates its statistics and charts. Runs in a separate thread. */
 import { TaskError } from '../../core/kit/index.ts'
 import { encodingOf } from '../document-process/read-text.ts'
 import { provenKind } from '../document-process/sniff.ts'
@@ -17,10 +17,10 @@ export interface AnalyzedTable extends Analysis {
   readonly delimiter: string | null
   readonly has_header: boolean
   readonly rows: number
-  /** Every so many rows, from the first, give quartiles, outliers, correlations and charts. */
+  /** Quartiles, outliers, correlations and charts use every n-th row, from the first. */
   readonly sampled_every: number
   readonly broken_rows: { readonly count: number; readonly examples: readonly BrokenRow[] }
-  /** Cells that a spreadsheet would run as a formula; here they are words. */
+  /** Cells that a spreadsheet would run as a formula; here they are text. */
   readonly formula_cells: number
   readonly charts: readonly Chart[]
 }

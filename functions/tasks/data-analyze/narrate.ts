@@ -8,7 +8,7 @@ export interface Narrative {
   readonly narrative_refused: readonly string[]
 }
 
-/** Facts of a wide table are cut: the model reads the first columns and the strongest correlations. */
+/** The facts of a wide table are shortened: the model reads the first columns and the strongest correlations. */
 export async function narrate(
   model: ModelClient,
   table: AnalyzedTable,
@@ -44,7 +44,7 @@ export async function narrate(
     })
     return { narrative, narrative_refused: [] }
   } catch (error) {
-    // What was worked out is worth more than a sentence about it.
+    // The statistics are returned even without a text about them.
     if (error instanceof TaskError && error.code === 'model_output_invalid' && refused.length > 0)
       return { narrative: null, narrative_refused: refused }
     throw error

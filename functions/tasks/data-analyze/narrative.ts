@@ -1,14 +1,14 @@
-/** What the model may say of numbers: only such as were worked out. */
+/** Checks that a model's text contains only calculated numbers. */
 
-/** Digits with whatever may stand between them: groups of thousands and the decimal mark, as languages write them. */
+/** Digits with group separators and decimal marks of all languages. */
 const NUMBER = /[-−]?\d+(?:[.,'’\u00a0\u202f ]\d+)*\s*[%％]?/g
 
-/** Zeros of the digits that are not ASCII's: Arabic, Persian, Devanagari, Bengali, Thai, full width. */
+/** Zeros of non-ASCII digits: Arabic, Persian, Devanagari, Bengali, Thai, full width. */
 const ZEROS = [0x0660, 0x06f0, 0x0966, 0x09e6, 0x0e50, 0xff10]
 
 /**
- * @returns the numbers of a text that stand for none of the given ones, rounded as the text rounds them; a percentage may
- * stand for a share.
+ * @returns the numbers in a text that match none of the facts. A number matches when the fact, rounded to the same number of
+ * digits, is equal; a percentage may also match a share.
  */
 export function unfoundedNumbers(text: string, facts: unknown): readonly string[] {
   const known = [...numbersIn(facts)]
@@ -22,7 +22,7 @@ export function unfoundedNumbers(text: string, facts: unknown): readonly string[
     const isShare = /[%％]/.test(token)
     const stands = (number: string) => isKnown(number, isShare)
     const bare = token.replace(/[-−%％]/g, '').trim()
-    // One number with spaces in it, or several side by side: "2024 1,234".
+    // One number that contains spaces, or several numbers in a row: "2024 1,234".
     return !(
       readings(bare).some(stands) ||
       bare.split(SPACES).every((piece) => readings(piece).some(stands) || piece.split(',').every(stands))
@@ -32,7 +32,7 @@ export function unfoundedNumbers(text: string, facts: unknown): readonly string[
 
 const SPACES = /['’\u00a0\u202f ]+/
 
-/** What one number may mean: 1,234.5 in English, 1.234,5 in most other languages. */
+/** Possible values of a written number: 1,234.5 in English, 1.234,5 in most other languages. */
 function readings(written: string): readonly string[] {
   const digits = written.split(SPACES).join('')
   return [
@@ -50,7 +50,7 @@ const inAscii = (text: string): string =>
     return zero === undefined ? digit : String(code - zero)
   })
 
-/** All numbers in a value, those in its words included: a column may be called "2024". */
+/** All numbers in a value, including those inside texts: a column may be called "2024". */
 function* numbersIn(value: unknown): Generator<number> {
   if (typeof value === 'number') yield value
   else if (typeof value === 'string')

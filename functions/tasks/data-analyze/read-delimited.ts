@@ -4,7 +4,7 @@ import { damaged, MAX_ROW_CHARACTERS } from './table.ts'
 const DELIMITERS = [',', '\t', ';', '|'] as const
 const SAMPLE_BYTES = 64_000
 
-/** The first that ends a line here ends it; a file may have several. */
+/** The first match ends a line; one file may use several. */
 const LINE_ENDS = ['\r\n', '\n', '\r']
 const COMMON = {
   bom: true,
@@ -15,13 +15,13 @@ const COMMON = {
 }
 
 /**
- * CSV and its relatives by csv-parse, which gives row after row to the survey and keeps none.
+ * Reads CSV and similar formats with csv-parse, which passes row after row to the survey and stores none.
  *
- * @returns the delimiter: the one that gives the most even rows.
+ * @returns the delimiter: the one with which most rows have the same width.
  */
 export async function readDelimited(text: Buffer, survey: Survey): Promise<string> {
   const { parse } = await import('csv-parse/sync')
-  // A line for spreadsheet programs: it names the delimiter, and is no row.
+  // A line for spreadsheet programs that names the delimiter and is not a row.
   const [line, told] = /^\ufeff?sep=([,;|\t])\r?\n/i.exec(text.toString('utf8', 0, 12)) ?? []
   if (line && told) {
     readRows(parse, text.subarray(Buffer.byteLength(line)), told, survey, 1)
@@ -43,7 +43,7 @@ export async function readDelimited(text: Buffer, survey: Survey): Promise<strin
   return delimiter
 }
 
-/** A quote that nothing closes takes the rest of a table with it: its line alone is broken, and the rows go on behind it. */
+/** An unclosed quote would take up the rest of the table: only its line counts as broken, and reading continues after it. */
 function readRows(parse: Parse, text: Buffer, delimiter: string, survey: Survey, skippedLines = 0): void {
   let from = 0
   let linesBefore = skippedLines
@@ -102,7 +102,7 @@ function sampleOf(parse: Parse, text: string, delimiter: string): readonly strin
   }
 }
 
-/** The share of rows that are as wide as most, and wide is better than narrow. */
+/** Share of rows with the most frequent width; a larger width is better. */
 function evenness(rows: readonly string[][]): number {
   const counts = new Map<number, number>()
   for (const { length } of rows) counts.set(length, (counts.get(length) ?? 0) + 1)

@@ -1,7 +1,7 @@
 import type { Survey } from './survey.ts'
 import { MAX_ROW_CHARACTERS } from './table.ts'
 
-/** One JSON object a line; columns are all keys, in the order in which they first come. */
+/** One JSON object per line; columns are all keys, in the order of their first occurrence. */
 export function readJsonLines(text: Buffer, survey: Survey): void {
   let line = 0
   for (let at = 0; at < text.length; ) {
@@ -36,7 +36,7 @@ function toObject(row: string): Record<string, unknown> | undefined {
   }
 }
 
-/** A value in a value is written as JSON, which ends where the stack does. */
+/** Nested values are written as JSON, which fails when they are nested too deeply for the stack. */
 function toCells(row: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> | undefined {
   try {
     return new Map(Object.entries(row).map(([name, cell]) => [name, toCell(cell)]))

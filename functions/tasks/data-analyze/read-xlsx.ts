@@ -7,7 +7,7 @@ const MAX_UNPACKED_BYTES = 96_000_000
 
 const bomb = (what: string) => new TaskError(`The XLSX is refused: it has ${what}.`, { code: 'table_bomb' })
 
-/** The first sheet of an XLSX, with the values that its program last worked out; nothing is calculated here. */
+/** The first sheet of an XLSX, with the values last calculated by its program; no formulas are evaluated. */
 export async function readXlsx(bytes: Uint8Array, survey: Survey): Promise<void> {
   const buffer = await repackOffice(bytes, {
     maxUnpackedBytes: MAX_UNPACKED_BYTES,

@@ -19,7 +19,7 @@ export interface ColumnSummary {
   readonly name: string
   readonly type: ColumnType
   readonly missing: number
-  /** Cells of another type than the column's. */
+  /** Number of cells with another type than the column. */
   readonly unfitting: number
   readonly distinct: number
   readonly distinct_is_exact: boolean
@@ -45,7 +45,7 @@ export interface Analysis {
   }[]
 }
 
-/** All numbers about a table, by simple-statistics. */
+/** All statistics of a table, by simple-statistics. */
 export async function analyze(survey: Survey): Promise<Analysis> {
   const library = await import('simple-statistics')
   const columns = survey.columns.map((column) => summarizeColumn(library, column, survey.step))
@@ -61,7 +61,7 @@ function summarizeColumn(library: Library, column: Column, step: number): Column
   const { type, unfitting } = column.type
   const isNumeric = type === 'integer' || type === 'number'
   const sorted = isNumeric ? column.kept.filter((value) => !Number.isNaN(value)).sort() : undefined
-  // Where every number was kept, counting them is exact however many there are.
+  // When every number was kept, distinct ones can be counted exactly, however many there are.
   const isCounted = sorted !== undefined && step === 1 && unfitting === 0 && !column.isDistinctExact
   return {
     name: column.name,
@@ -75,10 +75,10 @@ function summarizeColumn(library: Library, column: Column, step: number): Column
   }
 }
 
-/** The library reads lists by index alone, and a list of doubles has a third of an array's memory. */
+/** The library reads lists only by index, and a `Float64Array` needs a third of an array's memory. */
 const asList = (doubles: Float64Array): number[] => doubles as unknown as number[]
 
-/** Outliers lie more than one and a half times the middle half's width outside of it (Tukey). */
+/** Outliers are more than 1.5 times the interquartile range outside of it (Tukey). */
 function summarizeNumbers(
   library: Library,
   { kept, moments }: Column,

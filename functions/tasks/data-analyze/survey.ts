@@ -13,11 +13,11 @@ import {
   tooLarge,
 } from './table.ts'
 
-/** Numbers kept for quartiles, outliers, correlations and charts: 128 MB of doubles. */
+/** Most numbers kept for quartiles, outliers, correlations and charts: 128 MB of doubles. */
 const MAX_KEPT = 16_000_000
 const MAX_GROUPS = 100_000
 const MAX_GROUP_CELLS = 2_000_000
-/** Of all different cells; a character may be two bytes. */
+/** Of all distinct cells; a character may take two bytes. */
 const MAX_CHARACTERS = 30_000_000
 
 interface FirstRow {
@@ -27,25 +27,25 @@ interface FirstRow {
 
 export interface Group {
   count: number
-  /** By the column's place: how many numbers, and their sum. */
+  /** By column index: how many numbers, and their sum. */
   readonly numbers: { count: number; sum: number }[]
 }
 
-/** Takes a table row by row and keeps what its numbers are worked out from, never the table. */
+/** Reads a table row by row and keeps only the data needed for its statistics. */
 export class Survey {
   readonly columns: Column[] = []
   readonly groups = new Map<string, Group>()
   readonly broken = new Broken()
   hasHeader = false
   rows = 0
-  /** Every so many rows are kept; one while all of them have room. */
+  /** Every n-th row is kept; 1 while all have room. */
   step = 1
   readonly groupBy: string | undefined
   readonly #room = { characters: MAX_CHARACTERS }
   readonly #places = new Map<string, number>()
   readonly #maxKept: number
   #hasText = false
-  /** A first row that may be a header of years: the second decides. */
+  /** A first row that may be a header of years; the second row decides. */
   #years: FirstRow | undefined
 
   constructor(groupBy?: string, maxKept = MAX_KEPT) {
@@ -53,7 +53,7 @@ export class Survey {
     this.#maxKept = maxKept
   }
 
-  /** A row of a format that has its columns by their place; the first may be the header. */
+  /** Adds a row of a format with columns by position; the first row may be the header. */
   take(cells: readonly string[], line: number): void {
     if (this.columns.length > 0) this.#takeRow(cells, line)
     else if (this.#years) {
@@ -75,7 +75,7 @@ export class Survey {
     else this.broken.add(line, `has ${cells.length} cells, not ${this.columns.length}`)
   }
 
-  /** A row of a format that names its cells; a column begins with its first cell. */
+  /** Adds a row of a format with named cells; a column is created at its first cell. */
   takeNamed(row: ReadonlyMap<string, string>): void {
     this.hasHeader = true
     for (const name of row.keys()) if (!this.#places.has(name)) this.#add(name)

@@ -1,19 +1,19 @@
-/** What the readers of a table agree on. */
+/** Shared by the readers of all table formats. */
 import { TaskError } from '../../core/kit/index.ts'
 
 export const TABLE_FORMATS = ['csv', 'tsv', 'jsonl', 'xlsx'] as const
 export type TableFormat = (typeof TABLE_FORMATS)[number]
 
 export interface BrokenRow {
-  /** Line in the file, 1 for the first. */
+  /** Line in the file, from 1. */
   readonly line: number
   readonly problem: string
 }
 
-/** A file of 100 MB has fewer, unless its rows are next to empty. */
+/** A file of 100 MB has fewer, unless its rows are almost empty. */
 export const MAX_ROWS = 10_000_000
 export const MAX_COLUMNS = 1_000
-/** Of one row; a file whose rows never end is no table. */
+/** Of one row; a file with longer rows is no table. */
 export const MAX_ROW_CHARACTERS = 1_000_000
 export const BROKEN_SHOWN = 20
 
@@ -27,7 +27,7 @@ export const tableEmpty = () => new TaskError('The table is empty.', { code: 'ta
 export const damaged = (message: string, cause?: unknown) =>
   new TaskError(message, { code: 'table_damaged', ...(cause === undefined ? {} : { cause }) })
 
-/** Counts what is broken and keeps some of it to show. */
+/** Counts broken rows and keeps some as examples. */
 export class Broken {
   count = 0
   readonly examples: BrokenRow[] = []
@@ -38,7 +38,7 @@ export class Broken {
   }
 }
 
-/** Names the columns of a first row: unique, and never empty. */
+/** Creates column names from a first row: unique, and never empty. */
 export function nameColumns(cells: readonly string[]): string[] {
   if (cells.length > MAX_COLUMNS) throw tooLarge(`${cells.length} columns`)
   const seen = new Map<string, number>()
@@ -51,8 +51,8 @@ export function nameColumns(cells: readonly string[]): string[] {
 }
 
 /**
- * A first row of years with a name before them, as statistical offices write it: all numbers are years, one after the other.
- * A second row of the same kind says that both are data.
+ * Detects a header of years after a name, as statistical offices write it: all numbers are consecutive years.
+ * When the second row looks the same, both are data.
  */
 export function looksLikeYears(
   first: readonly string[],
@@ -74,7 +74,7 @@ export function looksLikeYears(
   )
 }
 
-/** A first row is a header when none of it is a number and no name is there twice. */
+/** A first row is a header when none of its cells is a number and no name occurs twice. */
 export function looksLikeHeader(first: readonly string[], isNumber: (cell: string) => boolean): boolean {
   const filled = first.filter((cell) => cell.trim() !== '')
   return filled.length > 0 && !filled.some(isNumber) && new Set(filled).size === filled.length

@@ -1,6 +1,6 @@
 const PIECE = 1_000_000
 
-/** The same text in UTF-8, made in pieces: as one string 100 MB would be 200. */
+/** Converts to UTF-8 in pieces: 100 MB as one string would need 200 MB. */
 export function toUtf8(bytes: Uint8Array, encoding: string): Buffer {
   if (encoding === 'utf-8') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let length = 0

@@ -1,11 +1,11 @@
-/** What one stream of a file may unpack to; a page of a printed book has some kilobytes. */
+/** Most bytes that one stream of a file may decompress to; a page of a printed book has some kilobytes. */
 const MAX_BYTES = 128 * 1_024 * 1_024
 
 /**
- * Runs a reader that unpacks without a bound of its own. Buffers lie outside of the heap that a thread is held to, and one
- * that doubles again and again would end the whole environment with all tasks in it.
+ * Runs a reader that decompresses without a limit. Buffers are not part of a thread's limited heap, and one that keeps
+ * doubling would end the whole environment with all its tasks.
  *
- * @throws RangeError when a buffer would have grown above it, also where the reader passed over that.
+ * @throws RangeError when a buffer would have exceeded the limit, even if the reader ignored the error.
  */
 export async function withBoundedBuffers<Value>(
   run: () => Promise<Value>,
@@ -23,7 +23,7 @@ export async function withBoundedBuffers<Value>(
       return Reflect.construct(target, values, newTarget === bounded ? target : newTarget)
     },
   })
-  /** The same of a stream that Node itself unpacks. */
+  /** The same for streams that Node itself decompresses. */
   const boundedStream = function boundedStream(format: CompressionFormat) {
     const { readable, writable } = new nativeStream(format)
     let bytes = 0

@@ -1,7 +1,7 @@
 /**
- * The encodings that PDFs name for Chinese, Japanese and Korean without bringing a table of them: what older programs write for
- * fonts that every reader was to have. pdf.js wants Adobe's tables of them, 1.6 MB; for the text alone Node's own decoders know
- * the same, so a table is made of them when a file asks for one. It maps each code to its Unicode in place of a glyph's number.
+ * Encodings that PDFs name for Chinese, Japanese and Korean without containing a table: older programs write them for fonts that
+ * every reader was expected to have. pdf.js needs Adobe's tables for them, 1.6 MB. For the text alone Node's decoders are
+ * enough, so a table is generated when a file asks for one. It maps each code to its Unicode character instead of a glyph number.
  */
 type Width = 'one or two' | 'two'
 
@@ -9,7 +9,7 @@ interface Encoding {
   readonly ordering: string
   readonly decoder: string
   readonly width: Width
-  /** Of both bytes, for an encoding that leaves the upper bit away. */
+  /** Set on both bytes before decoding, for encodings that leave the upper bit out. */
   readonly upperBit?: true
 }
 
@@ -36,15 +36,15 @@ const TWO_BYTES = ['<0000> <ffff>']
 
 const hex = (code: number, bytes: number): string => `<${code.toString(16).padStart(bytes * 2, '0')}>`
 
-/** What pdf.js asks for by `BinaryDataFactory`; one for each document. */
+/** The `BinaryDataFactory` of pdf.js; one per document. */
 export class CjkTables {
-  /** Of the tables that were asked for. */
+  /** Of the tables requested so far. */
   readonly #orderings = new Set<string>()
 
-  /** @throws Error for a name that is none of these; pdf.js goes on without the font's text. */
+  /** @throws Error for an unknown name; pdf.js then continues without the font's text. */
   async fetch({ filename }: { readonly filename: string }): Promise<Uint8Array> {
     const [, ordering] = /^Adobe-(\w+)-UCS2$/.exec(filename) ?? []
-    // Asked for a font with glyph numbers of Adobe's, it would be wrong.
+    // This table would be wrong for a font with Adobe's glyph numbers.
     if (ordering && this.#orderings.has(ordering))
       return table(TWO_BYTES, '1 beginbfrange\n<0000> <ffff> <0000>\nendbfrange')
     const encoding = FAMILIES.find(([names]) => names.test(filename))?.[1]
@@ -56,7 +56,7 @@ export class CjkTables {
   }
 }
 
-/** As PostScript, which pdf.js reads beside its own packed form. */
+/** As PostScript, which pdf.js accepts beside its own packed format. */
 const table = (codeSpaces: readonly string[], mapping: string): Uint8Array =>
   Buffer.from(
     `${codeSpaces.length} begincodespacerange\n${codeSpaces.join('\n')}\nendcodespacerange\n${mapping}\nendcmap\n`,

@@ -1,11 +1,11 @@
-/** The caller's own schema: what is allowed in it, and how it is told to a provider. */
+/** The caller's schema: which keywords are allowed, and how it is sent to a provider. */
 export type CallerSchema = Readonly<Record<string, unknown>>
 
 const MAX_BYTES = 20_000
-/** A pattern that anybody may send can take minutes to match; references can be endless. */
+/** Refused, because a pattern can take minutes to match, and references can be endless. */
 const REFUSED = ['pattern', 'patternProperties', '$ref', '$dynamicRef']
 
-/** @returns what is wrong with the schema; undefined when it can be used. */
+/** @returns why the schema is refused; undefined when it can be used. */
 export async function checkExtraction(schema: CallerSchema): Promise<string | undefined> {
   if (JSON.stringify(schema).length > MAX_BYTES) return `is larger than ${MAX_BYTES} bytes`
   if (schema.type !== 'object') return 'must be a JSON Schema with "type": "object"'
@@ -20,7 +20,7 @@ export async function checkExtraction(schema: CallerSchema): Promise<string | un
   }
 }
 
-/** Whether a schema has a keyword; a property may be called like one. */
+/** Whether a schema uses a keyword, apart from properties with the same name. */
 function uses(schema: unknown, keyword: string): boolean {
   if (schema === null || typeof schema !== 'object') return false
   if (Array.isArray(schema)) return schema.some((part) => uses(part, keyword))
@@ -33,7 +33,7 @@ function uses(schema: unknown, keyword: string): boolean {
   })
 }
 
-/** As providers insist: every object closed, every property asked for. */
+/** As providers demand: objects without further properties, and every property required. */
 export function strict(schema: unknown): CallerSchema {
   const walk = (part: unknown): unknown => {
     if (Array.isArray(part)) return part.map(walk)

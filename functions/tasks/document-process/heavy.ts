@@ -1,4 +1,4 @@
-/** Reads a document's text and structure from its bytes. Runs in a thread of its own. */
+/** Reads a document's text and structure from its bytes. Runs in a separate thread. */
 import { TaskError } from '../../core/kit/index.ts'
 import { MAX_CHARACTERS, tooLong } from './limits.ts'
 import { readDocx } from './read-docx.ts'
@@ -12,7 +12,7 @@ export interface Heading {
   readonly title: string
   /** 1 is the highest. */
   readonly level: number
-  /** Offset in the text, in UTF-16 code units as JavaScript counts. */
+  /** Offset in the text, in UTF-16 code units as in JavaScript. */
   readonly start: number
 }
 

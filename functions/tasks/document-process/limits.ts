@@ -1,6 +1,6 @@
 import { TaskError } from '../../core/kit/index.ts'
 
-/** More would cost a caller hundreds of model calls by mistake. */
+/** A larger document would cost its caller hundreds of model calls, probably by mistake. */
 export const MAX_PAGES = 2_000
 export const MAX_CHARACTERS = 5_000_000
 

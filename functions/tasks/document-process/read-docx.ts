@@ -4,13 +4,13 @@ import { readHtml } from './read-html.ts'
 import { repackOffice } from './repack-office.ts'
 import { unsupported } from './sniff.ts'
 
-/** Of what is unpacked; a book of 1,000 pages has some 20 MB. */
+/** Most decompressed bytes; a book of 1,000 pages has about 20 MB. */
 const MAX_UNPACKED_BYTES = 64_000_000
 
 const damaged = (cause?: unknown) =>
   new TaskError('The DOCX is damaged.', { code: 'document_damaged', ...(cause ? { cause } : {}) })
 
-/** DOCX by mammoth, which knows styles, lists and tables. */
+/** Reads DOCX with mammoth, which supports styles, lists and tables. */
 export async function readDocx(bytes: Uint8Array): Promise<{ text: string; headings: readonly Heading[] }> {
   const buffer = await repackOffice(bytes, {
     maxUnpackedBytes: MAX_UNPACKED_BYTES,

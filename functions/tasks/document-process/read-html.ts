@@ -16,14 +16,14 @@ const BLOCKS = new Set(
     ' ',
   ),
 )
-/** Between them is an empty line: a place where a text may be split. */
+/** Elements with an empty line around them, where a text may be split. */
 const PARAGRAPHS = new Set('p blockquote pre table ul ol div section article'.split(' '))
 
 /**
- * The words a reader would see, by a streaming parser: no depth of nesting can overflow a stack. Loads nothing.
+ * The visible text, by a streaming parser, so that deep nesting cannot overflow the stack. Loads nothing from outside.
  *
- * @param cellsAreWords a cell's paragraphs stand side by side, so that a row is a line: tables of word processors hold data,
- * those of web pages may hold the page.
+ * @param cellsAreWords joins the paragraphs of a cell, so that a row is a line: tables of word processors contain data, those
+ * of web pages may contain the layout.
  */
 export async function readHtml(
   html: string,
@@ -110,7 +110,7 @@ export async function readHtml(
   return { text: pieces.join(''), headings }
 }
 
-/** The encoding that a page says of itself, where browsers look for it; one that could be read so far is no UTF-16. */
+/** The encoding that a page declares, where browsers look for it. Never UTF-16, since the declaration was read as ASCII. */
 export function declaredIn(bytes: Uint8Array): string | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(1_024, bytes.byteLength)).toString(
     'latin1',

@@ -11,7 +11,7 @@ interface Line {
   y: number
 }
 
-/** Says nothing, and takes tables of encodings from here alone: nothing is loaded from anywhere. */
+/** No console output; encoding tables come from this module, and nothing is loaded from outside. */
 const OPTIONS = {
   verbosity: 0,
   useWorkerFetch: false,
@@ -26,11 +26,11 @@ interface PdfText {
   readonly headings: readonly Heading[]
 }
 
-/** Text of a PDF, page by page in the order the file draws it, by pdf.js; runs no script and draws nothing. */
+/** Text of a PDF, page by page in drawing order, by pdf.js; runs no scripts and renders nothing. */
 export const readPdf = (bytes: Uint8Array): Promise<PdfText> => withBoundedBuffers(() => readPages(bytes))
 
 async function readPages(bytes: Uint8Array): Promise<PdfText> {
-  // A copy: pdf.js takes the bytes away from whoever gave them.
+  // A copy, because pdf.js detaches the buffer that it is given.
   const { getDocumentProxy } = await import('unpdf')
   const pdf = await getDocumentProxy(new Uint8Array(bytes), OPTIONS).catch((error: Error) => {
     throw error.name === 'PasswordException'
@@ -70,7 +70,7 @@ async function readPages(bytes: Uint8Array): Promise<PdfText> {
   return { ...layOut(lines), pages }
 }
 
-/** Joins lines to paragraphs by the gaps between them, and takes large lines for headings. */
+/** Joins lines into paragraphs by the gaps between them, and treats large lines as headings. */
 function layOut(lines: readonly Line[]): { text: string; headings: readonly Heading[] } {
   const usual = usualHeight(lines)
   const sizes = [
@@ -100,7 +100,7 @@ function layOut(lines: readonly Line[]): { text: string; headings: readonly Head
   return { text, headings }
 }
 
-/** The height that most characters have. */
+/** The height of most characters. */
 function usualHeight(lines: readonly Line[]): number {
   const characters = new Map<number, number>()
   for (const { height, text } of lines)

@@ -4,10 +4,10 @@ import { TaskError, unmarkedUtf16 } from '../../core/kit/index.ts'
 const SAMPLE_BYTES = 65_536
 
 /**
- * By its mark; UTF-8 where it is valid, or broken in a few places; what the file itself says, as web pages do; else the
- * likeliest encoding of its bytes (chardet).
+ * The encoding by byte order mark; else UTF-8 if the bytes are valid or almost valid; else the declared encoding, as in web
+ * pages; else the likeliest one (chardet).
  *
- * @param declared what the text may say of itself, looked for by the reader of its format.
+ * @param declared encoding that the text itself declares, found by its format's reader.
  */
 export async function encodingOf(bytes: Uint8Array, declared?: string): Promise<string> {
   const mark = markOf(bytes)
@@ -18,7 +18,7 @@ export async function encodingOf(bytes: Uint8Array, declared?: string): Promise<
   return unmarkedUtf16(head) ?? known(declared) ?? guess(sampleOf(bytes))
 }
 
-/** Text in whatever encoding, decoded by Node itself, which knows all of the web's encodings. */
+/** Decodes a text in any encoding with Node's decoders, which know all encodings of the web. */
 export async function decodeText(
   bytes: Uint8Array,
   declared?: string,
@@ -37,7 +37,7 @@ function markOf([first, second, third]: Uint8Array): string | undefined {
   return undefined
 }
 
-/** Where the first character stands that is none of ASCII's: a table's first rows may all be plain numbers. */
+/** Bytes around the first non-ASCII character, because the first rows of a table may all be plain numbers. */
 function sampleOf(bytes: Uint8Array): Uint8Array {
   let at = 0
   while (at < bytes.length && (bytes[at] as number) < 0x80) at += 1
@@ -51,7 +51,7 @@ async function guess(sample: Uint8Array): Promise<string> {
   return known(detect(sample) ?? undefined) ?? 'windows-1252'
 }
 
-/** A few broken bytes, or a character that is cut, make no other encoding of a text. */
+/** Some invalid bytes, or a character cut off at the end, are still UTF-8. */
 function isMostlyUtf8(sample: Uint8Array): boolean {
   let broken = 0
   let whole = 0
@@ -62,7 +62,7 @@ function isMostlyUtf8(sample: Uint8Array): boolean {
   return broken * 10 < whole
 }
 
-/** @returns the name that Node knows an encoding by. */
+/** @returns Node's name of an encoding. */
 function known(name: string | undefined): string | undefined {
   try {
     return name === undefined ? undefined : new TextDecoder(name).encoding

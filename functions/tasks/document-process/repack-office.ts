@@ -5,23 +5,23 @@ const MAX_ENTRIES = 10_000
 type Parts = Readonly<Record<string, Uint8Array>>
 
 export interface OfficeRules {
-  /** Of all that is unpacked. */
+  /** Most decompressed bytes of all parts. */
   readonly maxUnpackedBytes: number
-  /** @returns the error for an archive that has too much of something. */
+  /** @returns the error for an archive that exceeds a limit. */
   readonly bomb: (what: string) => Error
-  /** @returns the error for an archive that cannot be read. */
+  /** @returns the error for an unreadable archive. */
   readonly damaged: (cause: unknown) => Error
-  /** @throws TaskError for an archive that is something else. */
+  /** @throws TaskError for an archive of another kind. */
   readonly check: (parts: Parts) => void
 }
 
 /**
- * Makes an Office archive anew from the parts that hold text or cells, for a reader that would trust it.
+ * Creates a new Office archive from the parts with text or cells, for a reader without limits of its own.
  *
- * What is unpacked is counted by what the archive declares before a byte is unpacked, and a part that states a wrong size is
- * cut at what it declared; pictures and embedded files are not unpacked at all.
+ * Declared sizes are checked before anything is decompressed, and a part is cut at its declared size; pictures and embedded
+ * files are not decompressed at all.
  *
- * @throws TaskError as the rules say.
+ * @throws TaskError according to the rules.
  */
 export async function repackOffice(
   bytes: Uint8Array,
@@ -46,7 +46,7 @@ export async function repackOffice(
     throw error instanceof TaskError ? error : damaged(error)
   }
   check(parts)
-  // Office writes none; entities of a document type are how an XML bomb is made. Anywhere: a comment of any length may stand before.
+  // Office writes no DOCTYPE; XML bombs need one. Searched in the whole part, because a long comment may precede it.
   for (const { buffer, byteOffset, byteLength } of Object.values(parts))
     if (Buffer.from(buffer, byteOffset, byteLength).includes('<!DOCTYPE'))
       throw bomb('a document type declaration')

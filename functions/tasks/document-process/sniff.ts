@@ -1,4 +1,4 @@
-/** What a file is, by its bytes; a name or a media type only decides between kinds of text. Light: submit uses it, too. */
+/** Detects a file's format from its bytes; name and media type decide only between text formats. Small, because submits import it. */
 import { provenMediaType, TaskError } from '../../core/kit/index.ts'
 
 export const FORMATS = ['text', 'markdown', 'html', 'pdf', 'docx'] as const
@@ -13,7 +13,7 @@ const KINDS: Readonly<Record<string, 'pdf' | 'zip' | 'ole' | 'text'>> = {
   'text/plain': 'text',
 }
 
-/** The kind that the first kilobyte proves; undefined where it may be text. */
+/** The kind detected from the first kilobyte; undefined where it may be text. */
 export function provenKind(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | 'other binary' | undefined {
   const kind = KINDS[provenMediaType(bytes.subarray(0, 1_024))] ?? 'other binary'
   return kind === 'text' ? undefined : kind
@@ -31,11 +31,11 @@ const EXTENSIONS: Readonly<Record<string, DocumentFormat>> = {
   docx: 'docx',
 }
 
-/** What a name says. */
+/** The format according to a file name. */
 export const promisedFormat = (name: string | undefined): DocumentFormat | undefined =>
   EXTENSIONS[/\.([a-z]+)$/i.exec(name ?? '')?.[1]?.toLowerCase() ?? '']
 
-/** @returns what is wrong between what the name says and what the bytes prove; undefined when nothing is. */
+/** @returns how name and bytes contradict each other; undefined when they do not. */
 export function contradiction(bytes: Uint8Array, promised: DocumentFormat | undefined): string | undefined {
   const kind = provenKind(bytes)
   if (promised === undefined) return undefined
@@ -45,7 +45,7 @@ export function contradiction(bytes: Uint8Array, promised: DocumentFormat | unde
   return kind === undefined ? undefined : `is no text by its bytes (${kind})`
 }
 
-/** @throws TaskError for what no reader takes. */
+/** @throws TaskError for unsupported formats. */
 export function sniff(bytes: Uint8Array, hint: DocumentFormat | undefined): DocumentFormat {
   const kind = provenKind(bytes)
   const wrong = contradiction(bytes, hint)
@@ -65,7 +65,7 @@ export function sniff(bytes: Uint8Array, hint: DocumentFormat | undefined): Docu
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(2_000, bytes.byteLength)).toString(
     'latin1',
   )
-  // An XML declaration and comments may stand before it.
+  // An XML declaration and comments may precede the element.
   const begin = head.replace(/^(?:\u00ef\u00bb\u00bf)?\s*(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*)*/, '')
   return /^<(?:!doctype\s+html|html|head|body)[\s>]/i.test(begin) ? 'html' : 'text'
 }

@@ -1,16 +1,16 @@
 import type { Heading } from './heavy.ts'
 
 export interface Part {
-  /** The heading it stands under; empty before the first. */
+  /** The heading above the part; empty before the first. */
   readonly heading: string
   readonly start: number
   readonly end: number
 }
 
 /**
- * Splits a text into parts of at most so many characters: at headings where it can, else between paragraphs, else
- * between sentences or words. The parts follow one another without gap or overlap, so that offsets in a part are offsets
- * in the text. Short parts next to each other are joined.
+ * Splits a text into parts of at most `most` characters: at headings where possible, else between paragraphs, else
+ * between sentences or words. The parts have no gaps and no overlap, so that an offset in a part plus its start is an offset
+ * in the text. Short neighbouring parts are joined.
  */
 export function splitText(text: string, headings: readonly Heading[], most: number): readonly Part[] {
   const starts = [0, ...headings.map(({ start }) => start).filter((start) => start > 0), text.length]
@@ -38,7 +38,7 @@ function cut(text: string, section: Part, most: number): Part[] {
   return parts
 }
 
-/** Where the last paragraph, sentence or word of the window ends; never in the middle of a surrogate pair. */
+/** Where the last paragraph, sentence or word of the window ends; never inside a surrogate pair. */
 function lastBreak(window: string): number {
   const floor = window.length / 2
   for (const mark of ['\n\n', '\n', '。', '. ', '！', '？', ' ']) {

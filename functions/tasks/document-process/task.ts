@@ -5,7 +5,7 @@ import type { readDocument } from './heavy.ts'
 import { contradiction, FORMATS, promisedFormat } from './sniff.ts'
 import { splitText } from './split.ts'
 
-/** Some 3,000 tokens: a model reads it with attention, and a part that fails costs little to ask again. */
+/** About 3,000 tokens: short enough for exact answers, and a failed part costs little to repeat. */
 const PART_CHARACTERS = 12_000
 const MAX_PARTS = 500
 
@@ -39,7 +39,7 @@ const input = z
     if ((text === undefined) === (file === undefined))
       context.addIssue({ code: 'custom', path: ['text'], message: 'or file: send one of them.' })
     if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
-    // A promise only where there is a schema, so that everything else is checked at once.
+    // Asynchronous only with a schema, so that all other checks run at once.
     return (
       extract &&
       checkExtraction(extract).then((problem) => {
@@ -95,7 +95,7 @@ export default defineTask({
       throw new TaskError(`The document has ${parts.length} parts; at most ${MAX_PARTS} are processed.`, {
         code: 'document_too_long',
       })
-    // Its code loads when it runs: every submit imports this file.
+    // Imported at the run, because every submit loads this file.
     const { combine, mergeEntities, summarize } = await import('./map-reduce.ts')
     const wish = { words: input.summary_words, language: input.language, extract: input.extract }
     const notes = await map(

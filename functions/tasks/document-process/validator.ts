@@ -1,4 +1,4 @@
-/** Reads a JSON Schema of the caller's. Apart, as it is 12 kB that only a submit with such a schema needs. */
+/** Compiles a JSON Schema of the caller. In its own file, because only submits with such a schema need these 12 kB. */
 import * as z from 'zod'
 import type { CallerSchema } from './extraction.ts'
 

@@ -2,7 +2,7 @@ import { plainFileName, type TaskContext, TaskError } from '../../core/kit/index
 import type { Input, Output } from './task.ts'
 import { fill } from './template.ts'
 
-/** SES takes 40 MB, as base64 in the mail. */
+/** SES accepts 40 MB, counted after base64 encoding. */
 const MAX_ATTACHED_BYTES = 25_000_000
 
 export async function send({

@@ -68,7 +68,7 @@ export default defineTask({
   limits: { timeoutMs: 120_000 },
   input,
   output,
-  // Its code loads when it runs: every submit imports this file.
+  // Imported at the run, because every submit loads this file.
   run: async (context) => (await import('./send.ts')).send(context),
 })
 

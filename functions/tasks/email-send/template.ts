@@ -1,9 +1,9 @@
-/** `{{name}}` in a text, filled from values. */
+/** `{{name}}` in a text, replaced by a value. */
 const PLACEHOLDER = /\{\{\s*([\w.-]{1,100})\s*\}\}/g
 
 export type Values = Readonly<Record<string, string | number | boolean>>
 
-/** @returns names of placeholders that no value fills. */
+/** @returns names of placeholders without a value. */
 export const unfilled = (template: string, values: Values): readonly string[] =>
   [...template.matchAll(PLACEHOLDER)].flatMap(([, name = '']) => (Object.hasOwn(values, name) ? [] : [name]))
 
@@ -15,12 +15,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-/** Values go in once: what looks like a placeholder in a value stays what it is. */
+/** Values are inserted once: a placeholder inside a value is not replaced. */
 export const fill = (template: string, values: Values, kind: 'text' | 'html' | 'line'): string =>
   template.replace(PLACEHOLDER, (whole, name: string) => {
     if (!Object.hasOwn(values, name)) return whole
     const value = String(values[name])
     if (kind === 'html') return value.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign)
-    // A line end in a subject would begin a header of its own.
+    // A line break in a subject would start another header.
     return kind === 'line' ? value.replace(/[\r\n\u2028\u2029]+/g, ' ') : value
   })

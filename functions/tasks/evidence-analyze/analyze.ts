@@ -5,7 +5,7 @@ import { splitText } from '../document-process/split.ts'
 import { type Claim, type FoundPassages, findClaims, findPassages, weigh } from './ask.ts'
 import { type Input, MAX_CLAIMS, type Output } from './task.ts'
 
-/** Some 3,000 tokens: a model quotes from it exactly. */
+/** About 3,000 tokens: short enough for a model to quote exactly. */
 const PART_CHARACTERS = 12_000
 const MAX_PARTS = 300
 const MAX_PASSAGES = 20
@@ -86,7 +86,7 @@ export async function analyze({
   }
 }
 
-/** Passages with their place in the whole exhibit, each once; the quote is the exhibit's own text, not the model's. */
+/** Passages with their place in the whole exhibit, without duplicates; quotes are the exhibit's own text, not the model's. */
 function collect(
   parts: readonly { readonly exhibit: number; readonly start: number }[],
   looked: readonly FoundPassages[],

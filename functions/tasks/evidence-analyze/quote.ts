@@ -1,18 +1,18 @@
-/** Whether a quote is in a text, and where. */
+/** Whether a quote occurs in a text, and where. */
 
 export interface Place {
-  /** Offset in UTF-16 code units, as JavaScript counts. */
+  /** Offset in UTF-16 code units, as in JavaScript. */
   readonly start: number
   readonly end: number
 }
 
-/** Shorter ones stand nearly everywhere and prove nothing. */
+/** Shorter quotes occur in nearly every text and prove nothing. */
 const FEWEST_CHARACTERS = 4
 
 /**
- * Finds a quote word for word. Only white space may differ: a line that a PDF breaks in two is, to a model, one.
+ * Finds a quote exactly, except for white space: models join lines that a PDF breaks.
  *
- * @returns where it stands first; undefined when it does not.
+ * @returns its first place; undefined when it does not occur.
  */
 export function findQuote(quote: string, text: string): Place | undefined {
   const wanted = quote.trim()
@@ -21,7 +21,7 @@ export function findQuote(quote: string, text: string): Place | undefined {
   if (exact >= 0) return { start: exact, end: exact + wanted.length }
   const { letters, offsets } = withoutSpaces(text)
   const bare = withoutSpaces(wanted).letters
-  // Words must end where they end there: "the rapist" is no "therapist".
+  // Word boundaries must match: "the rapist" does not occur in "therapist".
   for (let at = letters.indexOf(bare); at >= 0; at = letters.indexOf(bare, at + 1)) {
     const start = offsets[at] as number
     const end = (offsets[at + bare.length - 1] as number) + 1

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { defineTask, uploadShape } from '../../core/kit/index.ts'
 
-/** More would make a table that nobody reads. */
+/** A longer table would not be useful to readers. */
 export const MAX_CLAIMS = 40
 
 const statement = z.strictObject({
@@ -74,7 +74,7 @@ export default defineTask({
   limits: { timeoutMs: 280_000, maxCostUsd: 1 },
   input,
   output,
-  // Its code loads when it runs: every submit imports this file.
+  // Imported at the run, because every submit loads this file.
   run: async (context) => (await import('./analyze.ts')).analyze(context),
 })
 

@@ -1,4 +1,4 @@
-/** Decodes, changes and encodes pictures with libvips, compiled to WebAssembly. Runs in a thread of its own. */
+/** Decodes, changes and encodes pictures with libvips, compiled to WebAssembly. Runs in a separate thread. */
 import type Vips from 'wasm-vips'
 import { provenMediaType, TaskError } from '../../core/kit/index.ts'
 import type { FORMATS, Wish } from './task.ts'
@@ -7,11 +7,11 @@ type Format = (typeof FORMATS)[number]
 type Library = Awaited<ReturnType<typeof Vips>>
 type Image = ReturnType<Library['Image']['newFromBuffer']>
 
-/** Decoded, 50 million pixels are 150 to 200 MB where a format cannot be read in lines; a large camera has 48. */
+/** Formats that cannot be decoded line by line need 150 to 200 MB for 50 million pixels; a large camera has 48 million. */
 const MAX_PIXELS = 50_000_000
-/** Encoding 25 million pixels as PNG takes 650 MB of the lane's 1,024, measured with 24 million. */
+/** Encoding 24 million pixels as PNG needs 650 MB of the lane's 1,024 MB (measured). */
 const MAX_WRITTEN_PIXELS = 25_000_000
-/** A side above it comes from a bomb, or from a scanner that a thumbnail of 16 kB cannot serve. */
+/** A longer side indicates a decompression bomb, or a scan for which a thumbnail of 16 kB is of no use. */
 const MAX_SIDE = 30_000
 
 const LOADERS: Readonly<Record<string, Format>> = {
@@ -37,9 +37,9 @@ export interface Transformed extends Facts {
 let loaded: Promise<Library> | undefined
 const openLibrary = (): Promise<Library> => {
   loaded ??= import('wasm-vips').then(async ({ default: open }) => {
-    // JPEG XL stays at home, 2 MB; what the library has to say about a broken file is in its error.
+    // Without JPEG XL, which is 2 MB. The library's output is discarded: errors of a broken file are thrown as well.
     const quiet = { print: () => undefined, printErr: () => undefined }
-    // A broken file has a warning for each of its lines; as lines of the function's log they would be somebody's bill.
+    // A broken file has a warning for each of its lines, which would cost money as log lines.
     const preRun = (module: object) => {
       Object.assign((module as { readonly ENV: object }).ENV, { VIPS_WARNING: '1' })
     }
@@ -82,7 +82,7 @@ export async function transformImage({ bytes, wish }: { readonly bytes: Uint8Arr
   })
 }
 
-/** A picture as a model takes it: upright, no larger than it looks at, JPEG. */
+/** A picture as models accept it: upright, JPEG, no larger than they use. */
 export async function prepareImage({ bytes }: { readonly bytes: Uint8Array }) {
   const wish: Wish = {
     resize: { width: 1_568, height: 1_568, fit: 'inside', enlarge: false },
@@ -95,7 +95,7 @@ export async function prepareImage({ bytes }: { readonly bytes: Uint8Array }) {
   return { base64: Buffer.from(made).toString('base64'), source }
 }
 
-/** Reads the head alone, so that a bomb is refused before a byte of it is unpacked. */
+/** Reads only the header, so that a decompression bomb is refused before it is decompressed. */
 function lookAt(vips: Library, bytes: Uint8Array): Facts {
   const type = provenMediaType(bytes)
   const format = LOADERS[type]
@@ -118,7 +118,7 @@ const pagesOf = (image: Image): number =>
   image.getTypeof('n-pages') === 0 ? 1 : Math.max(1, image.getInt('n-pages'))
 
 function shape(vips: Library, bytes: Uint8Array, { crop, resize, thumbnail }: Wish, isKept: boolean): Image {
-  // A file that ends early is an error, not a picture with a grey half.
+  // A truncated file is an error, not a half grey picture.
   const options = isKept ? '[n=-1,fail_on=error]' : '[fail_on=error]'
   const box =
     resize ??
@@ -126,20 +126,20 @@ function shape(vips: Library, bytes: Uint8Array, { crop, resize, thumbnail }: Wi
       ? undefined
       : { width: thumbnail, height: thumbnail, fit: 'inside', enlarge: false })
   if (!box) return cropped(upright(vips.Image.newFromBuffer(bytes, options)), crop)
-  // 16,384 for the side that is free: the other one decides then.
+  // 16,384 when the width is not limited; the height decides then.
   const width = box.width ?? 16_384
   const how = {
     height: box.height ?? 16_384,
     size: box.fit === 'fill' ? ('force' as const) : box.enlarge ? ('both' as const) : ('down' as const),
     ...(box.fit === 'cover' ? { crop: 'centre' as const } : {}),
   }
-  // From the bytes it decodes at a fraction of the size, where the format can: a 24-megapixel photograph in 100 ms.
+  // Where the format allows it, decodes at reduced size: a 24-megapixel photograph takes 100 ms.
   return crop
     ? cropped(upright(vips.Image.newFromBuffer(bytes, options)), crop).thumbnailImage(width, how)
     : vips.Image.thumbnailBuffer(bytes, width, { ...how, option_string: options })
 }
 
-/** In memory, as a turn needs the picture from its last line on. */
+/** In memory, because a rotation may start at the picture's last line. */
 const upright = (image: Image): Image => image.autorot()
 
 function cropped(image: Image, crop: Wish['crop']): Image {
@@ -158,7 +158,7 @@ function encode(image: Image, format: Format, { quality, keep_metadata }: Wish):
   const upright = image.getTypeof('orientation') === 0 ? image : withoutOrientation(image)
   switch (format) {
     case 'jpeg':
-      // White where nothing is: JPEG has no transparency, and black is what the library would take.
+      // A white background, because JPEG has no transparency and the library would use black.
       return (upright.hasAlpha() ? upright.flatten({ background: [255, 255, 255] }) : upright).writeToBuffer(
         '.jpg',
         {
@@ -171,14 +171,14 @@ function encode(image: Image, format: Format, { quality, keep_metadata }: Wish):
     case 'webp':
       return upright.writeToBuffer('.webp', { Q: quality, keep })
     case 'avif':
-      // Effort 4, the default, takes four times as long for some percent of bytes.
+      // Effort 4, the default, takes four times as long and saves only some percent of the bytes.
       return upright.writeToBuffer('.avif', { Q: quality, effort: 1, keep })
     case 'gif':
       return upright.writeToBuffer('.gif', { keep })
   }
 }
 
-/** The pixels are upright already; a kept mark would turn them once more. */
+/** The pixels are already upright; a kept orientation tag would rotate them again. */
 function withoutOrientation(image: Image): Image {
   const copy = image.copy()
   copy.remove('orientation')
@@ -190,7 +190,7 @@ function inLibrary<Value>(call: () => Value): Value {
     return call()
   } catch (cause) {
     if (cause instanceof TaskError) throw cause
-    // Thrown from WebAssembly: no Error, and its message is a list of a class and a text.
+    // An exception from WebAssembly is no Error; its message is a list of class and text.
     const text = String((cause as { readonly message?: unknown }).message ?? cause)
     throw refused(
       'image_damaged',

@@ -1,8 +1,8 @@
-/** What a caller sends as an image. Light: submit imports it. */
+/** Validates an image from a caller. Small, because submits import it. */
 import * as z from 'zod'
 import { provenMediaType, uploadShape } from '../../core/kit/index.ts'
 
-/** By the bytes. No SVG: it is a program that may fetch and run. */
+/** Detected from the bytes. Without SVG, which can contain scripts and load files. */
 export const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/gif']
 
 export const imageFile = z

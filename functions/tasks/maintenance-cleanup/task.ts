@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { defineTask, TaskError } from '../../core/kit/index.ts'
 
-/** A call takes about two minutes at most, and the attempt 14. */
+/** Time after which no further call starts: a call takes at most about two minutes, and the attempt 14. */
 const ASKS_FOR_MS = 11 * 60_000
 
 const output = z.object({
@@ -17,7 +17,7 @@ export default defineTask({
   version: 1,
   lane: 'demo',
   needs: ['upkeep'],
-  // An attempt works for some 13 minutes and the next one goes on where it stopped.
+  // An attempt works for about 13 minutes, and the next one continues where it stopped.
   retry: { maxAttempts: 10 },
   limits: { timeoutMs: 840_000 },
   input: z.strictObject({}),
@@ -26,7 +26,7 @@ export default defineTask({
     const sum = { tasks: 0, uploads: 0, objects: 0, failed: 0 }
     const until = Date.now() + ASKS_FOR_MS
     for (let walk = 1; Date.now() < until; walk += 1) {
-      // Kept, so that what the attempts before this one deleted counts in the result.
+      // As a step, so that the result includes what earlier attempts deleted.
       const done = await step(`walk ${walk}`, () => upkeep.cleanUp(signal))
       for (const key of ['tasks', 'uploads', 'objects', 'failed'] as const) sum[key] += done[key]
       progress(done.isComplete ? 100 : Math.min(95, walk * 5), `${sum.tasks} tasks deleted`)
