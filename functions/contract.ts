@@ -1,6 +1,6 @@
 /**
- * Names that infrastructure and runtime share. Imports nothing, so that `lib/` may read it
- * without pulling in a line of what ships to Lambda.
+ * Names shared by infrastructure and functions. Imports nothing, so that `lib/` can import it without any of the code that
+ * ships to Lambda.
  */
 
 /** A lane is a queue with its dead-letter queue and its worker function. */
@@ -10,7 +10,7 @@ export type Lane = (typeof LANES)[number]
 /** Tasks of this priority and above run in the `urgent` lane, whatever their type's lane. */
 export const URGENT_PRIORITY = 8
 
-/** Environment names. `lib/constructs/task-function.ts` sets them, `functions/hosts/config.ts` reads them. */
+/** Names of environment variables. `lib/constructs/task-function.ts` sets them, `functions/hosts/config.ts` reads them. */
 export const ENV = {
   stage: 'STAGE',
   tableName: 'TABLE_NAME',
@@ -19,124 +19,124 @@ export const ENV = {
   queueUrls: 'QUEUE_URLS',
   /** JSON object: lane → URL of the lane's dead-letter queue. */
   deadLetterQueueUrls: 'DEAD_LETTER_QUEUE_URLS',
-  /** URL of the queue whose messages ask for the next steps of a workflow. */
+  /** URL of the queue whose messages name workflows with possible next steps. */
   workflowQueueUrl: 'WORKFLOW_QUEUE_URL',
-  /** URL of the queue whose messages ask for a webhook delivery to be sent. */
+  /** URL of the queue whose messages name webhook deliveries to send. */
   webhookQueueUrl: 'WEBHOOK_QUEUE_URL',
-  /** JSON object: lane → id of the event source mapping that feeds its worker. */
+  /** JSON object: lane → id of its worker's event source mapping. */
   eventSourceIds: 'EVENT_SOURCE_IDS',
-  /** The one lane a worker function serves. */
+  /** The lane of a worker function. */
   lane: 'LANE',
-  /** Tasks that one invocation of a worker runs side by side. */
+  /** Tasks that one invocation of a worker runs concurrently. */
   slots: 'SLOTS',
-  /** Callers that may wait for a task at once. */
+  /** Number of callers that may wait for a task at the same time. */
   waitPlaces: 'WAIT_PLACES',
-  /** Callers that may watch a task's events at once. */
+  /** Number of callers that may watch a task's events at the same time. */
   watchPlaces: 'WATCH_PLACES',
-  /** JSON object: model name or prefix ending in `*` → provider or further server. The first match in order of writing wins. */
+  /** JSON object: model name or prefix ending in `*` → provider or model server. The first match in the given order applies. */
   modelRoutes: 'MODEL_ROUTES',
   defaultModel: 'DEFAULT_MODEL',
   /** Days a finished row is kept. */
   retentionDays: 'RETENTION_DAYS',
   /** Start of the SSM parameter names of the model keys, e.g. `/taskrunner/dev/`. */
   parameterPrefix: 'PARAMETER_PREFIX',
-  /** JSON object: name of a provider or further server → where it is and how it speaks. */
+  /** JSON object: name of a provider or model server → its address and protocol. */
   modelServers: 'MODEL_SERVERS',
-  /** The proxy that model calls go by, and the hosts that they reach without it. */
+  /** The proxy for model calls, and the hosts that are called without it. */
   httpsProxy: 'HTTPS_PROXY',
   httpProxy: 'HTTP_PROXY',
   noProxy: 'NO_PROXY',
-  /** The address that mail is sent from; a stage without one sends none. */
+  /** Sender address of mail; a stage without one sends none. */
   mailFrom: 'MAIL_FROM',
-  /** The function that deletes what its retention is over for; on workers whose lane has a type that asks for it. */
+  /** The cleanup function; only on workers whose lane has a type that needs it. */
   cleanUpFunction: 'CLEAN_UP_FUNCTION',
-  /** JSON object: requests and tokens a minute by `provider:model`, and whether others are learned. */
+  /** JSON object: requests and tokens per minute by `provider:model`, and whether other limits are learned. */
   providerLimits: 'PROVIDER_LIMITS',
-  /** JSON object: what each tenant may do at most. */
+  /** JSON object: the limits of each tenant. */
   tenantLimits: 'TENANT_LIMITS',
-  /** JSON object: tenant → ARN of the KMS key that its inputs and results are encrypted with. */
+  /** JSON object: tenant → ARN of the KMS key that encrypts its inputs and results. */
   tenantKmsArns: 'TENANT_KMS_ARNS',
-  /** JSON list: origins of the pages that may call the API from a browser. */
+  /** JSON list: origins of the web pages that may call the API. */
   corsOrigins: 'CORS_ORIGINS',
-  /** The version `GET /health` answers with. */
+  /** The version in the answer of `GET /health`. */
   serviceVersion: 'SERVICE_VERSION',
   /** ARN of the function behind the buttons of the dashboard's task table. */
   opsActionArn: 'OPS_ACTION_ARN',
-  /** Whose tasks the dashboard's task table shows before anybody chooses. */
+  /** The tenant that the dashboard's task table shows at first. */
   defaultTenant: 'DEFAULT_TENANT',
-  /** `true`: inputs are shown to whoever may see the dashboard. */
+  /** `true`: everybody who can see the dashboard sees inputs. */
   showsPrompts: 'SHOWS_PROMPTS',
-  /** `keys`: every request comes by the authorizer, and one that does not is refused. `iam`: by a signature. */
+  /** `keys`: every request must pass the authorizer. `iam`: every request must be signed. */
   auth: 'AUTH',
-  /** JSON list: who may sign, and for which tenant. */
+  /** JSON list: roles and users that may sign, each with its tenant. */
   iamCallers: 'IAM_CALLERS',
-  /** `true`: `x-api-key` holds a key of the gateway's, and ours comes as a bearer token. */
+  /** `true`: `x-api-key` holds a key of the gateway, and the product's key is sent as a bearer token. */
   hasUsagePlan: 'HAS_USAGE_PLAN',
-  /** Days for which it is kept who did what. */
+  /** Days for which audit entries are kept. */
   auditDays: 'AUDIT_DAYS',
-  /** JSON list: issuers whose tokens are taken beside keys. */
+  /** JSON list: issuers whose tokens are accepted in addition to keys. */
   tokenIssuers: 'TOKEN_ISSUERS',
-  /** JSON list: the schedules of the stage's file. */
+  /** JSON list: the schedules in the stage's file. */
   stageSchedules: 'STAGE_SCHEDULES',
-  /** Set where leases and other waits are shorter than their full length. */
+  /** Set where leases and other durations are shorter than their full length. */
   timingScale: 'TIMING_SCALE',
 } as const
 export type EnvName = (typeof ENV)[keyof typeof ENV]
 
-/** Keys and indexes of the one table. Sort key is constant for task rows; other items use other values. */
+/** Keys and indexes of the one table. The sort key is constant for task rows; other items use other values. */
 export const TABLE = {
   partitionKey: 'pk',
   sortKey: 'sk',
-  /** What DynamoDB deletes by. Rows are invisible earlier, from their `ttl` on. */
+  /** The attribute by which DynamoDB deletes rows. They count as deleted earlier, from their `ttl` on. */
   ttl: 'reapAt',
-  /** Newest first by tenant. Projects only what never changes, so that a task is written into it once. */
+  /** Newest first by tenant. Projects only fields that never change, so that a task is written to it once. */
   listIndex: {
     name: 'list',
     partitionKey: 'listShard',
     sortKey: 'createdKey',
     include: ['type', 'lane', 'tags'],
   },
-  /** The same, of one state each, sparse: a completed task is not in it. See functions/DECISIONS.md. */
+  /** The same per status, sparse: a completed task is not in it. See functions/DECISIONS.md. */
   stateIndex: {
     name: 'state',
     partitionKey: 'stateShard',
     sortKey: 'createdKey',
     include: ['type', 'lane', 'tags'],
   },
-  /** Partitions of a tenant in these two; each takes 1,000 writes a second, and each page of a list reads all. */
+  /** Partitions of a tenant in these two indexes; each accepts 1,000 writes per second, and each page of a list reads all. */
   listShards: 4,
-  /** Sparse: a row is in it only while something must happen later. */
+  /** Sparse: contains a row only while an action is due later. */
   dueIndex: {
     name: 'due',
     partitionKey: 'dueShard',
     sortKey: 'dueAt',
     include: ['status', 'epoch', 'lane', 'tenant', 'queuedAt', 'sends', 'startBy'],
   },
-  /** Begins the partition of each API key. */
+  /** Partition prefix of API keys. */
   keyPrefix: 'K#',
-  /** The partition of the item that says where the cleanup stopped. */
+  /** Partition of the item with the cleanup's position. */
   expiryWalk: 'CLEANUP',
-  /** The partition of the schedules of those who run the stage, and of the stage itself. */
+  /** Partition of the schedules of the operators' tenant, including those in the stage's file. */
   stageSchedules: 'H#default',
-  /** Begins the partition of a tenant's limits and what is counted under them. */
+  /** Partition prefix of a tenant's limits and counters. */
   limitsPrefix: 'Q#',
-  /** Begins the partition that counts a tenant's requests. */
+  /** Partition prefix of the counter of a tenant's requests. */
   requestsPrefix: 'R#',
-  /** Begins the partition of what was done by a tenant's keys. */
+  /** Partition prefix of a tenant's audit log. */
   auditPrefix: 'A#',
-  /** The partition of those who wait for a task. */
+  /** Partition of the places of callers that wait for a task. */
   waitPlaces: 'WAITS',
-  /** The partition of what running workers say about their slots. */
+  /** Partition of running workers' reports about their slots. */
   workerSlots: 'SLOTS',
-  /** The partition of what each lane's tasks took lately. */
+  /** Partition of the durations of each lane's recent tasks. */
   recentRuns: 'RUNS',
-  /** Attribute of a row by which its worker sees that somebody watches. */
+  /** Attribute of a task's row that tells its worker until when a client watches. */
   watchedUntil: 'watchedUntil',
-  /** Partitions of the due index per kind of wait; each takes 1,000 writes a second. */
+  /** Partitions of the due index per due kind; each accepts 1,000 writes per second. */
   dueShards: 16,
 } as const
 
-/** One Lambda bundle per entry. Workers share one bundle; each lane has its own function of it. */
+/** One Lambda bundle per entry. All workers share one bundle; each lane has its own function. */
 export const BUNDLES = {
   'api-writes': 'functions/api/groups/api-writes.gen.ts',
   'api-reads': 'functions/api/groups/api-reads.gen.ts',
@@ -158,7 +158,7 @@ export const BUNDLES = {
 } as const
 export type BundleName = keyof typeof BUNDLES
 
-/** As stack and constructs make the functions' names, of a stage with an authorizer; log files, log groups and the command line have the same. */
+/** The functions' names as created by stacks and constructs, on a stage with an authorizer; also used for log groups and by the CLI. */
 export const FUNCTION_NAMES: readonly string[] = [
   ...[
     'Writes',
@@ -181,15 +181,15 @@ export const FUNCTION_NAMES: readonly string[] = [
   ...LANES.map((lane) => `lane${lane}Worker`),
 ]
 
-/** The parameter, below a stage's prefix, that the hashes of its keys are made with. */
+/** Name, after the stage's prefix, of the parameter with the pepper for hashes of API keys. */
 export const KEY_PEPPER = 'key-pepper'
 
-/** Everybody's tenant on an open stage; on one that wants keys of ours, that of those who run it. */
+/** The tenant of all callers on a stage without keys; on a stage with keys, the operators' tenant. */
 export const OPEN_TENANT = 'default'
 
 export const API_BASE = '/api/v1'
 
-/** Bundles that answer HTTP. Their entries are generated from the routes that name them. */
+/** Bundles that answer HTTP. Their entries are generated from the routes' declarations. */
 export type ApiFunction = Extract<BundleName, `api-${string}`>
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -205,44 +205,43 @@ export interface Route {
   /** Below `API_BASE`, path parameters in braces. */
   readonly path: string
   readonly function: ApiFunction
-  /** Its integration is in transfer mode STREAM. */
+  /** Its integration has transfer mode STREAM. */
   readonly isStreamed?: boolean
   readonly scope: Scope
 }
 
 export const LIMITS = {
-  /** Request bodies above this are 413; so are those whose event, JSON escapes included, is above Lambda's 6 MB. */
+  /** A larger request body gets 413, as does one whose event, JSON escapes included, exceeds Lambda's 6 MB. */
   bodyBytes: 6_000_000,
-  /** Header fields of a request; a browser behind a proxy sends some thirty. */
+  /** Most header fields of a request; a browser behind a proxy sends about thirty. */
   headerFields: 100,
-  /** Their names and values. API Gateway itself takes 10,240 of what a caller sends, and adds some of its own. */
+  /** Most bytes of header names and values. API Gateway accepts 10,240 from a caller, and adds its own. */
   headerBytes: 12 * 1024,
-  /** A task whose result is larger fails. */
+  /** A task with a larger result fails. */
   resultBytes: 16_000_000,
   /**
-   * Inputs and results up to this stay in the row; larger ones go to the bucket. Every write of a row is billed
+   * Inputs and results up to this size stay in the row; larger ones are stored in the bucket. Every write of a row is billed
    * by the whole row's size at $0.625/M per kB, so 8 kB in the row cost as much as one $5/M bucket put.
    */
   inlineBytes: 8 * 1024,
   maxTags: 20,
-  /** SQS `DelaySeconds` and our longest wait by visibility. */
+  /** SQS's longest `DelaySeconds`, also used as the longest wait by visibility timeout. */
   queueDelaySeconds: 900,
-  /** How far ahead a task may be put; its payload waits in the bucket for as long. */
+  /** How far in the future a task may be scheduled; its payload is kept in the bucket until then. */
   maxDelayDays: 30,
   pageSize: 100,
-  /** How long a call may wait for a task, in seconds; API Gateway gives up after 29. */
+  /** How long a call may wait for a task, in seconds; API Gateway's limit is 29. */
   waitSeconds: 25,
   /**
-   * How long one answer with events lasts; its reader then comes back by itself. API Gateway ends a stream after 15 min, and
-   * tells no function that its reader has left: so long it goes on, is paid for, and takes the place of another.
+   * Length of one answer with events; clients then reconnect. API Gateway ends a stream only after 15 min and does not tell the
+   * function that its client has disconnected: until the answer ends, it is paid for and takes a place.
    */
   watchSeconds: 60,
 } as const
 
 /**
- * How long one try of a call to AWS may take; the SDK tries three times. A service that hangs must not use up the 29 s
- * that a request has, or the lease that an attempt has. DynamoDB and SQS answer within some 10 ms; an upload of 16 MB
- * takes longer.
+ * Timeouts of one attempt to call AWS; the SDK makes three. A service that does not answer must not use up the 29 s of a
+ * request, or the lease of an attempt. DynamoDB and SQS answer within about 10 ms; an upload of 16 MB takes longer.
  */
 export const CALL_LIMITS = {
   connectionTimeout: 1_000,
@@ -251,5 +250,5 @@ export const CALL_LIMITS = {
 } as const
 export const PAYLOAD_CALL_LIMITS = { ...CALL_LIMITS, requestTimeout: 15_000 } as const
 
-/** Path the payload bucket keeps inputs and results under; its lifecycle rule expires them after the row. */
+/** Prefix of inputs and results in the payload bucket; its lifecycle rule expires them after the row. */
 export const PAYLOAD_PREFIX = 'payload/'

@@ -1,11 +1,11 @@
 /**
- * Every metric of ours: its name, unit and dimensions, and which log event carries it. The functions' log adapter turns
- * these events into CloudWatch's embedded metric format (no call to AWS, no buffer that a crash could lose); dashboards
- * and alarms in `lib/observability` may name no other. Imports nothing, like `contract.ts`.
+ * All metrics: name, unit and dimensions, and the log events that carry them. The functions' log adapter writes these events in
+ * CloudWatch's embedded metric format (no call to AWS, no buffer that a crash could lose); dashboards and alarms in
+ * `lib/observability` may use no others. Imports nothing, like `contract.ts`.
  *
- * A combination of dimension values that was seen in an hour costs like a metric of its own, so there are few, and each is
- * read by a graph or an alarm: a test says so. Type, model, error code, tenant and task id are fields of the log lines, which
- * the saved queries ask for; use by type and model is exact in `GET /usage`.
+ * Each combination of dimension values costs as much as a metric in every hour in which it occurs, so there are few, and a test
+ * requires a graph or an alarm for each. Type, model, error code, tenant and task id are fields of the log lines, which the
+ * saved queries read; `GET /usage` has exact numbers by type and model.
  */
 export const DIMENSIONS = {
   Lane: 'lane',
@@ -13,23 +13,23 @@ export const DIMENSIONS = {
 } as const
 export type Dimension = keyof typeof DIMENSIONS
 
-/** As CloudWatch spells them. US dollars have none there. */
+/** As CloudWatch spells them. It has no unit for US dollars. */
 export type Unit = 'Percent' | 'Count' | 'Milliseconds' | 'Seconds' | 'None'
 
 export interface MetricDefinition {
   readonly name: string
   readonly unit: Unit
-  /** Log events that carry it. */
+  /** Log events that carry the metric. */
   readonly events: readonly string[]
-  /** Field of the event that is the value; left out, each event counts 1. */
+  /** Field of the event with the value; when left out, each event counts 1. */
   readonly value?: string
-  /** Only events whose field says so. */
+  /** Only events whose field has this value. */
   readonly when?: { readonly field: string; readonly is: string }
-  /** A zero says nothing: it is not sent, and not paid for. Alarms on it take what is missing for good. */
+  /** Zeros are not sent, to save money. Alarms on it treat missing data as good. */
   readonly skipsZero?: true
-  /** Seen in few hours of a month, and paid for those alone. */
+  /** Occurs in few hours of a month, and costs only in those. */
   readonly isRare?: true
-  /** Each list is one set of dimensions that the value is kept under. */
+  /** Each list is one set of dimensions for the value. */
   readonly dimensions: readonly (readonly Dimension[])[]
   readonly means: string
 }
@@ -59,7 +59,7 @@ export const METRICS = [
     name: 'Completed',
     unit: 'Count',
     events: ['task.completed'],
-    // By lane, as many as there are samples of `RunTime`.
+    // Per lane it equals the number of samples of `RunTime`.
     dimensions: [[]],
     means: 'Tasks that ended with a result.',
   }),
@@ -320,16 +320,16 @@ export const METRICS = [
 
 export type MetricName = (typeof METRICS)[number]['name']
 
-/** One namespace per environment: cheaper than a dimension on every metric, and no dashboard can mix two. */
+/** One namespace per stage: cheaper than a dimension on every metric, and no dashboard can mix two stages. */
 export const metricNamespace = (stage: string): string => `TaskRunner/${stage}`
 
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * What a log event adds to its line in the embedded metric format: the values and dimensions at the top, and `_aws`,
- * which tells CloudWatch what of it is a metric.
+ * The fields that a log event adds to its line in the embedded metric format: values and dimensions at the top level, and
+ * `_aws`, which tells CloudWatch which fields are metrics.
  *
- * @returns undefined for an event that carries none.
+ * @returns undefined for an event without metrics.
  */
 export function toEmbeddedMetrics(
   namespace: string,
@@ -349,7 +349,7 @@ export function toEmbeddedMetrics(
     if (known.length === 0) continue
     for (const dimension of known.flat()) used.add(dimension)
     values[name] = number
-    // One directive for all that are kept alike: each is some 90 bytes of every such line.
+    // One directive for all metrics with the same dimensions, because each adds about 90 bytes to every such line.
     const alike = JSON.stringify(known)
     metricsOf.set(alike, [...(metricsOf.get(alike) ?? []), { Name: name, Unit: unit }])
   }

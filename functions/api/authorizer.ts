@@ -10,14 +10,14 @@ const { HAS_USAGE_PLAN } = readConfig([ENV.hasUsagePlan])
 const authenticate = openAuthentication({ ...openKeys(), tokens: openTokens() })
 
 /**
- * Says who calls. What they may do is checked by the function behind each route, against the scopes given here: the
- * policy opens the whole API, so that an answer that a gateway keeps is right for every route.
+ * Authenticates the caller. Each route's function checks the caller's scopes, which are passed on here. The policy allows the
+ * whole API, so that a cached policy is valid for every route.
  */
 export const handler = middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthorizerResult>().handler(
   async ({ headers, multiValueHeaders, methodArn }) => {
     const token = tokenOf(multiValueHeaders ?? headers ?? {})
     const principal = token === undefined ? undefined : await authenticate(token)
-    // The one message that the gateway answers with 401.
+    // The only error message that the gateway turns into 401.
     if (!principal) throw new Error('Unauthorized')
     const { tenant, keyId = '', scopes } = principal
     return {
@@ -31,16 +31,16 @@ export const handler = middy<APIGatewayRequestAuthorizerEvent, APIGatewayAuthori
   },
 )
 
-/** `arn:aws:execute-api:region:account:api/stage/GET/…` without what follows the stage. */
+/** `arn:aws:execute-api:region:account:api/stage/GET/…` without the part after the stage. */
 const wholeApi = (methodArn: string): string => `${methodArn.split('/').slice(0, 2).join('/')}/*`
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
 
-/** @returns undefined for none, and for two that differ, in one header or in both: nobody can say which was meant. */
+/** @returns undefined without a token, and for two different ones, because it is unclear which one was meant. */
 function tokenOf(headers: Headers): string | undefined {
   const sent = Object.entries(headers).flatMap(([name, values]) => {
     const all = (typeof values === 'object' ? values : [values ?? '']).map((value) => value.trim())
-    // Where the gateway has keys of its own, that header is theirs.
+    // Where the gateway has a usage plan, this header holds the gateway's key.
     if (name.toLowerCase() === 'x-api-key') return HAS_USAGE_PLAN ? [] : all
     if (name.toLowerCase() !== 'authorization') return []
     return all.flatMap((value) => /^Bearer +(\S+)$/i.exec(value)?.[1] ?? [])

@@ -1,4 +1,4 @@
-/** A route is one declaration. From it come the function's entry, API Gateway's methods, the OpenAPI document and the client. */
+/** A route is one declaration. It generates the function's entry, API Gateway's methods, the OpenAPI document and the client. */
 import type * as z from 'zod'
 import type { ApiFunction, HttpMethod, Scope } from '../contract.ts'
 import type { Principal } from '../core/domain/principal.ts'
@@ -7,35 +7,35 @@ import type { ServedRoute } from '../hosts/lambda.ts'
 import { readBody, readHeaders, readParams, readQuery } from './read-request.ts'
 import type { problemSchema } from './schemas/task.ts'
 
-/** One status that a route may answer with. */
+/** One answer of a route, per status. */
 export interface AnswerShape<Schema extends z.ZodType = z.ZodType> {
   readonly description: string
-  /** Of a JSON body. Left out, the answer has none, or `mediaType`. */
+  /** Schema of a JSON body. When left out, the answer has no body, or one of `mediaType`. */
   readonly schema?: Schema
-  /** Of a body that is no JSON. */
+  /** Media type of a body that is not JSON. */
   readonly mediaType?: string
-  /** Media type of the text that a query may ask for in place of the JSON. */
+  /** Media type of the text that a query parameter can request instead of the JSON. */
   readonly textAs?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly examples?: Readonly<Record<string, unknown>>
 }
 
 export interface BodyShape<Schema extends z.ZodType = z.ZodType, Parsed = unknown> {
-  /** As a function where building it costs time that only the document is worth. */
+  /** A function where building the schema is slow and only the OpenAPI document needs it. */
   readonly schema: Schema | (() => Schema)
-  /** In place of the schema's own parsing, where its messages would not tell a caller what to do. */
+  /** Parses instead of the schema, where the schema's messages would be unclear to callers. */
   readonly parse?: (json: unknown) => Parsed | Promise<Parsed>
-  /** No body is an empty object. */
+  /** A missing body is an empty object. */
   readonly isOptional?: true
-  /** `parse` gets the text as it came: mistakes in it are answered in the words of another protocol. */
+  /** `parse` gets the unparsed text, because errors in it are answered in the format of another protocol. */
   readonly isText?: true
   readonly examples?: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>
 }
 
-/** A route as a tool: its arguments are the route's parameters, query and body in one object. */
+/** A route as an MCP tool: its arguments are the route's parameters, query and body in one object. */
 export interface ToolShape {
   readonly tool: string
-  /** Taken where an agent says nothing, in place of the route's own defaults. */
+  /** Defaults for agents, instead of the route's own. */
   readonly defaults?: Readonly<Record<string, unknown>>
 }
 
@@ -44,13 +44,13 @@ type Problem = 400 | 402 | 404 | 409 | 413 | 415 | 422
 type Shapes = Readonly<Record<number, AnswerShape>>
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Readonly<Record<string, never>>
 
-/** What a handler gets: the parts of the request that the route declares, checked, and who sent it. */
+/** The argument of a handler: the validated parts of the request that the route declares, and the caller. */
 export interface RouteRequest<Params, Query, Headers, Body> {
   readonly tenant: string
   readonly principal: Principal
   readonly note: HttpRequest['note']
   readonly path: string
-  /** Path of the API as the caller sees it, up to and with `/api/v1`. */
+  /** The API's path as the caller sees it, up to and including `/api/v1`. */
   readonly base: string
   readonly receivedAt: number
   readonly params: Parsed<Params>
@@ -65,7 +65,7 @@ type ReadonlyDeep<Value> = Value extends (infer Item)[]
     ? { readonly [Key in keyof Value]: ReadonlyDeep<Value[Key]> }
     : Value
 
-/** The compiler holds what a handler gives back to what the route declares, status by status. */
+/** The compiler checks the handler's answers against the route's declaration, for each status. */
 export type RouteAnswer<Answers extends Shapes> = {
   [Status in keyof Answers & number]: {
     readonly status: Status
@@ -88,30 +88,30 @@ export interface RouteDeclaration<
   /** Below `API_BASE`, path parameters in braces. */
   readonly path: string
   readonly function: ApiFunction
-  /** Its answer begins before it has ended; all routes of its function are such. */
+  /** The answer is streamed. All routes of a function are streamed, or none. */
   readonly isStreamed?: true
-  /** What a key must be allowed to do; `open` needs no key. */
+  /** The scope that a key must have; `open` needs no key. */
   readonly scope: Scope
-  /** What it makes says itself who made it; every other route that changes something is recorded. */
+  /** Not audited, because the created row names its creator; every other route that changes something is audited. */
   readonly isOwnRecord?: true
-  /** It submits: its request is counted there, in one write with the place that the task takes. */
+  /** Not counted by the host, because the submit counts it together with the task's place. */
   readonly isOwnCount?: true
-  /** A few words; the operation's name in the docs. */
+  /** A few words: the operation's title in the docs. */
   readonly summary: string
-  /** Sentences, where the summary leaves a question. */
+  /** Sentences, where the summary is not enough. */
   readonly description?: string
   readonly params?: Params
-  /** Fields of the query string; all others are refused. */
+  /** Fields of the query string; unknown ones are refused. */
   readonly query?: Query
-  /** Headers the route reads, spelled as the docs show them; others pass. */
+  /** Headers that the route reads, spelled as in the docs; others are ignored. */
   readonly headers?: Headers
   readonly body?: BodyShape<BodySchema, Body>
   readonly answers: Answers
-  /** Refusals of its own. Those that follow from params, query, body and scope are added. */
+  /** Error statuses of its own. Those of params, query, body and scope are added. */
   readonly problems?: readonly Problem[]
-  /** Offered to agents. */
+  /** Offered to agents as an MCP tool. */
   readonly mcp?: ToolShape
-  /** Opens what the handler works with, once per execution environment. */
+  /** Creates the handler's dependencies, once per execution environment. */
   readonly needs: () => Needs
   readonly handle: (
     request: RouteRequest<Params, Query, Headers, Body>,
@@ -119,7 +119,7 @@ export interface RouteDeclaration<
   ) => Promise<RouteAnswer<NoInfer<Answers>>>
 }
 
-/** Any declared route, as the generator and the hosts see it. */
+/** A route of any type, for the generator and the hosts. */
 export interface AnyRoute extends ServedRoute {
   readonly function: ApiFunction
   readonly isStreamed?: true

@@ -1,10 +1,10 @@
-/** Swagger UI, served by us: nothing comes from another host. Its files lie beside the bundle. */
+/** Swagger UI from our own files, so that nothing is loaded from another host. The files are beside the bundle. */
 export const DOCS_FILES = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 } as const
 
-/** @param base path of the API: the page is served with and without a slash at its end. */
+/** @param base path of the API, because the page is served with and without a slash at its end. */
 export const docsPage = (base: string): string => `<!doctype html>
 <html lang="en">
 <head>
@@ -23,7 +23,7 @@ export const docsPage = (base: string): string => `<!doctype html>
 </body>
 </html>`
 
-// A file of its own, so that the page's policy needs no inline scripts.
+// A separate file, so that the page's security policy needs no inline scripts.
 export const START_SCRIPT = `const dark = matchMedia('(prefers-color-scheme: dark)')
 const paint = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
 dark.addEventListener('change', paint)

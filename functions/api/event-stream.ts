@@ -5,20 +5,20 @@ import type { Place } from '../core/ports/wait-places.ts'
 import { toStepJson, toTaskJson } from './schemas/task-json.ts'
 import { iso } from './schemas/time.ts'
 
-/** When a reader comes back after the answer has ended; later where nobody more may watch now. */
+/** When a client reconnects after the answer's end; later when no place to watch is free. */
 const RETRY_MS = 1_000
 const FULL_RETRY_MS = 5_000
-/** Some proxies pass nothing on before they have 2 kB. */
+/** Some proxies forward nothing before they have received 2 kB. */
 const PADDING = `: ${' '.repeat(2_048)}\n`
 
 interface Watch {
   readonly events: AsyncIterable<TaskEvent>
-  /** Given back at the end; undefined where there was none. */
+  /** Freed at the end; undefined when no place was free. */
   readonly place: Place | undefined
 }
 
 /**
- * @param open begins to watch. Called with the first piece: an answer of which none is read, as HEAD's, takes no place.
+ * @param open starts to watch. Called at the first piece, so that an answer without a body, as for HEAD, takes no place.
  * @param base path of the API as the caller sees it.
  * @returns pieces of the answer, each one or more whole lines.
  */

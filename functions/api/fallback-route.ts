@@ -5,7 +5,7 @@ import routesFile from './routes.gen.json' with { type: 'json' }
 
 const routes = routesFile as readonly Route[]
 
-/** Every path and method that no route has: 405 with `Allow` where the path exists, else 404. */
+/** Answers every path and method without a route: 405 with `Allow` when the path exists, else 404. */
 export const fallbackRoute: RouteHandler = async ({ method, path, base, resource }) => {
   const shown = path.slice(0, 200)
   const allow = allowedAt(resource)
@@ -18,8 +18,8 @@ export const fallbackRoute: RouteHandler = async ({ method, path, base, resource
 }
 
 /**
- * @param resource the gateway's own match: it has decided between `/tasks/example` and `/tasks/{id}` already.
- * @returns the methods there.
+ * @param resource the path template that the gateway matched: it decides between `/tasks/example` and `/tasks/{id}`.
+ * @returns the methods of that path.
  */
 export function allowedAt(resource: string): readonly string[] {
   const methods = routes

@@ -6,15 +6,15 @@ import { openFiles, openPayloads, openStore } from '../hosts/lambda.ts'
 import { anyJson } from './schemas/task.ts'
 import { MAX_ANSWER_BYTES } from './schemas/task-json.ts'
 
-/** The link is for one download, begun soon. */
+/** The link is for one download that starts at once. */
 const LINK_SECONDS = 300
 
 export const openParts = () => ({ store: openStore(), payloads: openPayloads(), files: openFiles() })
 
-/** A person may look at a result for a while before the download. */
+/** Longer, because a person may look at the result before the download. */
 const FILE_LINK_SECONDS = 3_600
 
-/** Addresses of the files that a task has written. */
+/** Creates URLs of the files that a task has written. */
 export const linkIn =
   (files: Pick<ReturnType<typeof openFiles>, 'link'>, { tenant, id }: TaskKey) =>
   (file: string, name: string): Promise<string> =>
@@ -28,7 +28,7 @@ export const PAYLOAD_ANSWERS = {
   },
 } as const
 
-/** Lambda answers at most 6 MB, so that what is in the bucket is fetched from there, by a link that ends soon. */
+/** A Lambda answer has at most 6 MB, so payloads in the bucket are downloaded from there, by a URL that soon expires. */
 export async function givePayload(
   { store, payloads, files }: ReturnType<typeof openParts>,
   key: { readonly tenant: string; readonly id: string },
@@ -43,12 +43,12 @@ export async function givePayload(
       throw new RequestError('not_found', `The ${part} of this task is not there any more.`)
     })
   if ('json' in payload && (part === 'input' || !mayNameFiles(payload.json)))
-    // The text itself where there is no file in it: a number of twenty digits stays what it is.
+    // The stored text itself where it contains no file, so that numbers of twenty digits stay exact.
     return { status: 200, text: payload.json } as const
   if ('json' in payload || (payload.hasFiles && payload.bytes <= MAX_ANSWER_BYTES)) {
     const linked = await withFileLinks(JSON.parse(await read(payload)), linkIn(files, task))
     const text = JSON.stringify(linked)
-    // The text is a string in Lambda's own answer, so that its quotes count twice.
+    // The body is a string in Lambda's JSON answer, in which each of its quotes takes two characters.
     if ('json' in payload || Buffer.byteLength(JSON.stringify(text)) <= MAX_ANSWER_BYTES)
       return { status: 200, text } as const
   }

@@ -1,7 +1,7 @@
 import type { Lane } from '../contract.ts'
 import manifestFile from '../tasks/manifest.gen.json' with { type: 'json' }
 
-/** What is known of a task type without loading its code. */
+/** The facts about a task type that are available without loading its code. */
 export interface ManifestEntry {
   readonly name: string
   readonly summary: string

@@ -1,5 +1,5 @@
 import { clock, ids, log, openLanes } from '../hosts/lambda.ts'
 import { openLaneSwitch } from '../hosts/operate.ts'
 
-/** What turning a lane off and on works with. */
+/** Dependencies for pausing and resuming a lane. */
 export const openSwitch = () => ({ lanes: openLanes(), laneSwitch: openLaneSwitch(), clock, ids, log })

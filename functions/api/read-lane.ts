@@ -2,7 +2,7 @@ import { LANES, type Lane } from '../contract.ts'
 import { RequestError } from '../core/domain/errors.ts'
 import { nearestName } from '../core/domain/nearest-name.ts'
 
-/** @throws RequestError `not_found` for a lane that is none. */
+/** @throws RequestError `not_found` for an unknown lane. */
 export function readLane(name = ''): Lane {
   const lane = LANES.find((known) => known === name)
   if (lane) return lane

@@ -1,4 +1,4 @@
-/** Reads the parts of a request by a route's schemas. */
+/** Validates the parts of a request with a route's schemas. */
 import * as z from 'zod'
 import { invalid } from '../core/application/submit/prepare-submission.ts'
 import { checkShape, type Shape } from '../core/domain/check-shape.ts'
@@ -11,7 +11,7 @@ const ANYTHING = z.object({})
 export const readParams = (schema: z.ZodObject | undefined, { parameters }: HttpRequest): Promise<unknown> =>
   check(schema ?? ANYTHING, parameters)
 
-/** @throws RequestError for a field that the route does not know, or that came more than once. */
+/** @throws RequestError for an unknown field, or one that occurs more than once. */
 export async function readQuery(
   schema: z.ZodObject | undefined,
   { query }: HttpRequest,
@@ -54,13 +54,13 @@ export async function readBody(shape: BodyShape | undefined, request: HttpReques
   const json = shape.isOptional ? request.optionalJson() : request.json()
   if (shape.parse) return shape.parse(json)
   const lost = namedProto(json, '')
-  // The checker would drop it in silence, and with it a step of a workflow.
+  // The validator would drop such a field without an error, and with it a workflow's step.
   if (lost !== undefined) throw invalid([{ path: lost, message: 'is a name that nothing can have.' }])
   const schema: Shape = typeof shape.schema === 'function' ? shape.schema() : shape.schema
   return check(schema, withoutNulls(schema, json))
 }
 
-/** @returns the path of a field named `__proto__`, wherever it is. */
+/** @returns the path of a field named `__proto__`, at any depth. */
 function namedProto(value: unknown, path: string): string | undefined {
   if (value === null || typeof value !== 'object') return undefined
   for (const [name, field] of Object.entries(value)) {
@@ -71,7 +71,7 @@ function namedProto(value: unknown, path: string): string | undefined {
   return undefined
 }
 
-/** A body's fields over those of the query: routes that take their input in either. */
+/** For routes that accept their input in the query and in the body: a body's fields replace those of the query. */
 export function mergedInput({ query, body }: { readonly query: object; readonly body: unknown }): unknown {
   return body !== null && typeof body === 'object' && !Array.isArray(body) ? { ...query, ...body } : body
 }

@@ -48,11 +48,11 @@ export const READ_ANSWERS = {
   304: { description: 'The task is as the caller knows it.', headers: { ETag: 'As sent.' } },
 } as const
 
-/** Where there was no place to wait all ask again, so rather late than soon: seconds, of a task of which nothing is known. */
+/** Seconds until the next request when no place to wait was free; longer, because then all waiting callers ask again. */
 export const NO_PLACE = { least: 2, unknown: 5 } as const
 const LATEST_SECONDS = 30
 
-/** When a look is worth it. @param estimate of a task that has not begun. */
+/** When the caller should ask again. @param estimate for a task that has not begun. */
 export function askAgain(
   { least, unknown }: { readonly least: number; readonly unknown: number },
   estimate?: Estimate,
@@ -62,7 +62,7 @@ export function askAgain(
   return { 'retry-after': String(Math.min(LATEST_SECONDS, Math.max(least, seconds))) }
 }
 
-/** The task as it is now, or after its end or next change; 304 when the caller has it already. */
+/** The task as it is now, or after its end or next change; 304 when the caller already has this state. */
 export async function readTask(
   reader: Reader,
   request: {
@@ -101,11 +101,11 @@ type Seen = Awaited<ReturnType<typeof look>>
 async function look({ store, steps }: Reader, key: TaskKey) {
   const task = await getTask({ store }, key)
   const kept = task.stepsSince === undefined ? [] : await steps.list(task, stepLifeOf(task))
-  // A checkpoint is an item of its own: it changes the answer and not the row.
+  // Checkpoints are separate items: they change the answer without changing the row.
   return { task, kept, etag: `W/"${task.writeId}${kept.length ? `.${kept.length}` : ''}"` }
 }
 
-/** By RFC 9110 the header is compared weakly: a tag is the same with and without its `W/`. */
+/** RFC 9110 compares this header weakly: a tag is equal with and without its `W/`. */
 export function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
   const strong = (tag: string) => tag.trim().replace(/^W\//, '')
   return ifNoneMatch?.split(',').some((tag) => tag.trim() === '*' || strong(tag) === strong(etag)) ?? false

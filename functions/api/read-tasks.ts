@@ -19,7 +19,7 @@ interface Wanted {
   readonly wait: number
 }
 
-/** @returns the tasks in the order of their ids, without those that are not there. */
+/** @returns the tasks in the order of their ids, without missing ones. */
 export async function readTasks(reader: ManyReader, { tenant, ids, wait }: Wanted) {
   const keys = [...new Set(ids)].map((id) => ({ tenant, id }))
   const readStatuses = async () => (await reader.store.readLeases(keys)).map(({ status }) => status)
@@ -30,7 +30,7 @@ export async function readTasks(reader: ManyReader, { tenant, ids, wait }: Wante
   return { tasks: found.filter((task) => task !== undefined), hasWaited }
 }
 
-/** @throws RequestError `invalid_request` for a filter beside ids, and for a wait without them. */
+/** @throws RequestError `invalid_request` for filters combined with ids, and for a wait without ids. */
 export function checkTogether(query: ReturnType<(typeof listQuery)['parse']>): void {
   const { ids, wait, limit: _limit, ...filters } = query
   const others = Object.entries(filters).filter(([, value]) => value !== undefined)

@@ -1,4 +1,4 @@
-/** What the routes of schedules work with. */
+/** Dependencies of the routes of schedules. */
 
 import type * as z from 'zod'
 import { ENV, OPEN_TENANT } from '../contract.ts'
@@ -27,13 +27,13 @@ export function openScheduleNeeds() {
     followUps: openFollowUps(),
     retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
     prepareTask: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
-    // With keys of its own a stage has tenants that do not trust each other; those of the gateway's may all operate it.
+    // Tenants with keys of the product do not trust each other; callers with keys of the gateway may all operate the stage.
     areStageSchedulesShared: !['keys', 'iam'].includes(readConfig([ENV.auth]).AUTH),
   }
 }
 export type ScheduleNeeds = ReturnType<typeof openScheduleNeeds>
 
-/** Where a schedule lies: a caller's own with the caller, one of the stage's file with those who run the stage. */
+/** The key of a schedule's row: in the caller's tenant, or in the operators' for one in the stage's file. */
 export const keyOf = (
   { areStageSchedulesShared }: Pick<ScheduleNeeds, 'areStageSchedulesShared'>,
   tenant: string,
@@ -42,7 +42,7 @@ export const keyOf = (
 
 const MOST_OF_STAGE = 100
 
-/** The schedules of the stage's file that a caller is shown beside its own. */
+/** The schedules in the stage's file that a caller sees in addition to its own. */
 export async function sharedSchedules(
   { areStageSchedulesShared, schedules }: ScheduleNeeds,
   tenant: string,
@@ -54,13 +54,13 @@ export async function sharedSchedules(
 
 type Body = z.output<typeof shapes.scheduleBody>
 
-/** A schedule's row holds the task twice, as sent and as prepared, and a row of the table 400 kB. */
+/** A schedule's row contains the task twice, as sent and as prepared, and a row has at most 400 kB. */
 const MAX_TASK_BYTES = 150_000
 
-/** @throws RequestError with a path per wrong field: exactly one timing, a cron that comes, a task that is valid. */
+/** @throws RequestError with a path per wrong field: exactly one timing, a cron that has a next time, a valid task. */
 export async function draftOf(needs: ScheduleNeeds, tenant: string, body: Body): Promise<ScheduleDraft> {
   const timing = timingOf(body, needs.clock.now())
-  // These belong to each firing, not to the task.
+  // These fields belong to a single submission, not to a schedule's task.
   const misplaced = ['delay_seconds', 'run_at', 'deadline'].filter((field) => Object.hasOwn(body.task, field))
   const errors: FieldError[] = misplaced.map((field) => ({
     path: `task.${field}`,
@@ -114,7 +114,7 @@ function timingOf({ cron, rate_seconds, at, timezone }: Body, now: number): Timi
   return { kind: 'once', at: Date.parse(at ?? '') }
 }
 
-/** What a caller would send to make this schedule: a change begins from it. */
+/** The body that would create this schedule; an update starts from it. */
 export const bodyOf = ({
   name,
   timing,

@@ -29,10 +29,10 @@ import { hashOf, readSubmitBody, type SubmitBody } from './schemas/submit.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 
-/** When a client should look again, in seconds, where nothing else is known; most model calls take seconds. */
+/** When a client should ask again, in seconds, without an estimate; most model calls take seconds. */
 const ACCEPTED_NOW = { least: 1, unknown: 1 } as const
 
-/** What checks and sends a submission: also those of workflows and schedules. */
+/** Dependencies for validating and submitting tasks, also those of workflows and schedules. */
 export function openSubmission() {
   const { MODEL_ROUTES, DEFAULT_MODEL, RETENTION_DAYS } = readConfig([
     ENV.modelRoutes,
@@ -70,7 +70,7 @@ export function openSubmission() {
   }
 }
 
-/** What every route that submits works with: its caller may wait for the end. */
+/** Dependencies of every route that submits, whose caller may wait for the end. */
 export function openAcceptance() {
   return { ...openSubmission(), places: openWaitPlaces(), estimates: openWaitEstimates() }
 }
@@ -121,7 +121,7 @@ interface SubmitRequest {
   readonly headers: z.output<typeof submitHeaders>
 }
 
-/** Finds a body valid, as `POST /tasks` would: what workflows and schedules are checked with. */
+/** Validates a body like `POST /tasks`, for workflows and schedules. */
 export const prepareBody = async (
   needs: ReturnType<typeof openSubmission>,
   tenant: string,
@@ -129,9 +129,9 @@ export const prepareBody = async (
 ): Promise<Submission> => prepareSubmission(needs.prepare, { tenant, ...(await readSubmitBody(body)) })
 
 /**
- * Checks a request against its task type and accepts it. All submitting routes end here.
+ * Validates a request with its task type and accepts it. All submitting routes call this.
  *
- * @throws RequestError when a field is wrong, or the idempotency key came with another body.
+ * @throws RequestError when a field is wrong, or the idempotency key was used with another body.
  */
 export async function accept(
   needs: Needs,
@@ -165,11 +165,11 @@ export async function accept(
   return { status: 202, headers: { ...common, ...askAgain(ACCEPTED_NOW, estimate) }, body: json } as const
 }
 
-/** Says that an idempotency key had its answer already. */
+/** Marks the answer to a repeated idempotency key. */
 export const replayHeader = (isReplay: boolean): Readonly<Record<string, string>> =>
   isReplay ? { 'idempotent-replayed': 'true' } : {}
 
-/** The task is accepted whatever happens to the wait: a table that does not answer now costs the wait alone. */
+/** The task is accepted whatever happens during the wait: if the table does not answer, only the wait ends. */
 async function awaitEnd(needs: Needs, accepted: Task, wait: number) {
   let seen = accepted
   let isFirst = true
@@ -184,9 +184,9 @@ async function awaitEnd(needs: Needs, accepted: Task, wait: number) {
   }))
 }
 
-/** By RFC 7240 a preference that is not understood is passed over, and one that goes too far is met as far as can be. */
+/** According to RFC 7240 unknown preferences are ignored, and a wait that is too long is shortened. */
 export function readWait(prefer: string | undefined): number {
-  // A comma within quotes belongs to a value.
+  // A comma inside quotes belongs to a value.
   for (const preference of prefer?.match(/(?:"[^"]*"|[^",])+/g) ?? []) {
     const found = /^\s*wait\s*=\s*"?(\d+)"?\s*(?:;.*)?$/i.exec(preference)
     if (found) return Math.min(Number(found[1]), LIMITS.waitSeconds)

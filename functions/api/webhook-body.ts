@@ -4,13 +4,13 @@ import type { Delivery } from '../core/domain/webhook.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 import { iso } from './schemas/time.ts'
 
-/** A larger result is fetched by its link. */
+/** A larger result is only linked. */
 const INLINE_BYTES = 20_000
 
 /**
- * The event as its receiver reads it: type, time, and the task without its input.
+ * The body of an event: type, time, and the task without its input.
  *
- * @param task undefined when the row is gone; its id and what happened are still told.
+ * @param task undefined when the row is deleted; then the body has only its id and the event.
  */
 export async function webhookBody(
   delivery: Delivery,
@@ -18,7 +18,7 @@ export async function webhookBody(
   { base, read }: { readonly base: string; readonly read: (payload: Payload) => Promise<string> },
 ): Promise<string> {
   const { event, epoch } = delivery
-  // A retry by hand may have begun another epoch since: what is there now is not what happened then.
+  // A retry by hand may have begun another epoch since; then the row no longer shows the state of the event.
   const isSame = task?.epoch === epoch && (event === 'started' || task.status === event.toUpperCase())
   return JSON.stringify({
     type: `task.${event}`,
@@ -52,7 +52,7 @@ async function dataOf(task: Task, base: string, read: (payload: Payload) => Prom
   return { ...json, is_result_omitted: result !== undefined && text === undefined }
 }
 
-/** A row outlives an object that was deleted by hand; the end is told all the same. */
+/** The result's object may have been deleted by hand; the event is sent without it. */
 function unlessMissing(error: unknown): undefined {
   if (!(error instanceof MissingError)) throw error
 }

@@ -1,4 +1,4 @@
-/** What the routes of webhooks work with. */
+/** Dependencies of the routes of webhooks. */
 import { invalid } from '../core/application/submit/prepare-submission.ts'
 import { clock, ids, log, openWebhookQueue, openWebhooks } from '../hosts/lambda.ts'
 import { newSecret } from '../hosts/webhook-sender.ts'
@@ -13,7 +13,7 @@ export const openWebhookNeeds = () => ({
   log,
 })
 
-/** @throws RequestError for a URL that nothing may be sent to. */
+/** @throws RequestError for a URL to which nothing may be sent. */
 export async function checkUrl(url: string): Promise<void> {
   const message = await refusalOfUrl(url)
   if (message) throw invalid([{ path: 'url', message }])

@@ -1,21 +1,21 @@
 /**
- * Who answers model calls. A provider is one row here and one folder below `functions/core/adapters/providers/`; names
- * of its key and settings, stage schema, rights and the local run follow from the row. Imports nothing.
+ * The providers of models. A provider is one row here and one folder in `functions/core/adapters/providers/`; the names of its
+ * key and settings, the stage schema, permissions and the local run are derived from the row. Imports nothing.
  */
 
 export interface ProviderRow {
-  /** It is reached over HTTP, with a key and, for compatible servers, an address of its own. */
+  /** Called over HTTP, with a key and, for compatible servers, another address. */
   readonly isKeyed: boolean
-  /** Its calls may ask for another price tier than the standard one, where the price list has it of the model. */
+  /** Its calls may request other price tiers than the standard one, where the price list has them. */
   readonly hasTiers?: boolean
-  /** The model names it is known for; a stage may route others to it. */
+  /** Its usual model names; a stage may route others to it. */
   readonly routes: readonly string[]
 }
 
 const ROWS = {
   simulated: { isKeyed: false, routes: ['simulated', 'simulated-*'] },
   openai: { isKeyed: true, hasTiers: true, routes: ['gpt-*', 'chatgpt-*', 'o*'] },
-  // Sells its faster tier no more: https://platform.claude.com/docs/en/api/service-tiers
+  // No longer sells its faster tier: https://platform.claude.com/docs/en/api/service-tiers
   anthropic: { isKeyed: true, routes: ['claude-*'] },
   bedrock: { isKeyed: false, routes: [] },
 } as const satisfies Readonly<Record<string, ProviderRow>>
@@ -30,10 +30,10 @@ export const KEYED_PROVIDERS = PROVIDERS.filter((name) => ROWS[name].isKeyed)
 export const routesOf = (name: ProviderName, to: string = name): Readonly<Record<string, string>> =>
   Object.fromEntries(ROWS[name].routes.map((model) => [model, to]))
 
-/** Name of a key below the stage's parameter prefix, for a provider or a further server. */
+/** Name of a key's parameter, after the stage's prefix, for a provider or a model server. */
 export const keyParameterOf = (server: string): string => `${server}-api-key`
 const variable = (server: string, what: string) => `${server.toUpperCase().replaceAll('-', '_')}_${what}`
-/** Its names in `.env`. */
+/** Names of the variables in `.env`. */
 export const keyVariableOf = (server: string): string => variable(server, 'API_KEY')
 export const baseUrlVariableOf = (server: string): string => variable(server, 'BASE_URL')
 export const modelsVariableOf = (server: string): string => variable(server, 'MODELS')
@@ -41,10 +41,10 @@ export const modelsVariableOf = (server: string): string => variable(server, 'MO
 /** Models of OpenAI whose calls run in the background. */
 export const BACKGROUND_VARIABLE = 'OPENAI_BACKGROUND'
 
-/** `true`: answers of providers are recorded beside the tasks. */
+/** `true`: answers of providers are recorded with the tasks. */
 export const RECORD_VARIABLE = 'RECORD_ANSWERS'
 
-/** Names of `.env` that say who answers for which model. */
+/** Variables in `.env` that configure providers and models. */
 export const MODEL_VARIABLES: readonly string[] = [
   ...KEYED_PROVIDERS.flatMap((name) => [
     keyVariableOf(name),
@@ -58,17 +58,17 @@ export const MODEL_VARIABLES: readonly string[] = [
   'DEFAULT_MODEL',
 ]
 
-/** What a worker is told of a server: a keyed provider at an address of its own, or a further server. */
+/** Settings of a server for workers: a keyed provider at another address, or another model server. */
 export interface ServerSettings {
-  /** Whose protocol it speaks. */
+  /** The provider whose protocol it uses. */
   readonly speaks: ProviderName
   readonly baseUrl?: string | undefined
-  /** It wants no key. */
+  /** The server needs no key. */
   readonly isKeyless?: boolean | undefined
-  /** What is known of its dialect, for OpenAI's protocol; the rest is learned from its first refusal. */
+  /** The known part of its dialect of OpenAI's protocol; the rest is learned from its first refusal. */
   readonly dialect?: Readonly<Record<string, unknown>> | undefined
-  /** Models, or prefixes ending in `*`, whose calls it runs in the background (OpenAI's responses). */
+  /** Models, or prefixes ending in `*`, whose calls it runs in the background (OpenAI's Responses API). */
   readonly background?: readonly string[] | undefined
-  /** Its answers are recorded beside the tasks, for `npm run rehearse`. */
+  /** Its answers are recorded with the tasks, for `npm run rehearse`. */
   readonly isRecorded?: boolean | undefined
 }

@@ -1,29 +1,29 @@
-/** How long leases, messages and the sweeper wait. The one place for it; see the lease section of functions/DECISIONS.md. */
+/** Durations of leases, messages and sweeps, all in this file; see the section on leases in functions/DECISIONS.md. */
 
-/** At scale 1, which is what every deployed stage runs at. */
+/** At scale 1, which every deployed stage uses. */
 const FULL_LENGTH = {
-  /** A worker's lease. */
+  /** Length of a worker's lease. */
   leaseMs: 60_000,
-  /** How often it is renewed: two renewals may fail before the lease ends. */
+  /** Interval of its renewals: two may fail before the lease ends. */
   heartbeatMs: 20_000,
-  /** Visibility a message is shrunk to at first sight, renewed by each heartbeat. */
+  /** Visibility timeout that a worker sets when it receives a message, and renews with each heartbeat. */
   visibilitySeconds: 90,
-  /** Ten receives of an unreadable message in some two minutes: time for the old version of a deploy to go away. */
+  /** Delay of an unreadable message. Ten receives take about two minutes, time for an old version to end during a deploy. */
   unreadableSeconds: 10,
-  /** The first wait of the sweeper for a sent message to be taken; doubles with every further send. */
+  /** Time after a send at which the sweeper checks whether the message was received; doubled with every further send. */
   queuedPatienceMs: 60_000,
   maxPatienceMs: 60 * 60_000,
-  /** How long after the ending write the sweeper does what must follow and nobody confirmed. */
+  /** Time after a task's end at which the sweeper does the pending follow-ups. */
   followUpPatienceMs: 60_000,
-  /** A parked task is sent this far ahead with a delay, so that it starts on its second and not on the sweep's. */
+  /** The sweeper sends a parked task's message this early, with a delay, so that it starts on time. */
   lookAheadMs: 75_000,
-  /** How often the sweeper comes by. */
+  /** Interval of the sweeps. */
   sweepMs: 60_000,
 } as const
 
 export type Timing = { readonly [Name in keyof typeof FULL_LENGTH]: number }
 
-/** The same waits, shorter. SQS counts in whole seconds, so a visibility is rounded up to one. */
+/** The same durations, shorter. SQS counts whole seconds, so a visibility timeout is rounded up. */
 export const timingAt = (scale: number): Timing =>
   Object.fromEntries(
     Object.entries(FULL_LENGTH).map(([name, value]) => [
@@ -32,18 +32,18 @@ export const timingAt = (scale: number): Timing =>
     ]),
   ) as Timing
 
-/** What holds in this process. Read it when it is needed: a copy made while modules load would miss the scale. */
+/** The durations of this process. Read them when needed: a copy made at import would miss the scale. */
 export const TIMING: Timing = timingAt(1)
 
-/** Set once, at cold start, from the function's environment: a test stage does not wait out a whole minute. */
+/** Called once, at cold start, with the environment's scale, so that a test stage does not wait a whole minute. */
 export function scaleTiming(scale: number): void {
   Object.assign(TIMING, timingAt(scale))
 }
 
-/** Not scaled: each is short already, or bounded by something that is not ours to scale. */
+/** Not scaled: each is short already, or depends on a limit outside the product. */
 export const ATTEMPT = {
-  /** How often the rows of running attempts are read to notice a cancel. */
+  /** Interval of reading the rows of running attempts, to notice a cancel. */
   cancelCheckMs: 2_000,
-  /** An attempt ends this long before its function would. */
+  /** An attempt ends this long before its function's timeout. */
   reserveMs: 10_000,
 } as const

@@ -1,4 +1,4 @@
-/** Records who did what, around every route that changes something. */
+/** Records who changed what, for every route that changes something. */
 import { ENV } from '../contract.ts'
 import { DynamoAuditLog } from '../core/adapters/dynamodb/audit-log.ts'
 import type { createDynamoClient } from '../core/adapters/dynamodb/task-store.ts'
@@ -22,8 +22,8 @@ type Deed = Pick<AuditEntry, 'tenant' | 'by' | 'action' | 'target'>
 type Told = Pick<AuditEntry, 'before' | 'after' | 'target'>
 
 /**
- * Does something of which there is a record first, and its outcome afterwards. An outcome that cannot be written is
- * missing in the record; the deed is done.
+ * Records a change before it is made, and its outcome afterwards. When the outcome cannot be written, the entry stays without
+ * one; the change is not undone.
  */
 export async function recorded<Answer>(
   { audit, log }: { readonly audit: AuditLog; readonly log: Log },
@@ -47,7 +47,7 @@ export async function recorded<Answer>(
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' ? value.slice(0, 200) : undefined
 
-/** Around a route's handler: what it was done to is in the path or in the answer. */
+/** Wraps a route's handler. The id of what was changed is in the path or in the answer. */
 export const recordedRoute =
   (
     needs: { readonly audit: AuditLog; readonly log: Log },

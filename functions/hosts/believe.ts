@@ -1,10 +1,10 @@
 import { systemClock } from '../core/adapters/system/clock.ts'
 
-/** How long an answer about a tenant is cached: a change is known so much later, at most. */
+/** How long a value of a tenant is cached: a change takes effect this much later at most. */
 const BELIEVED_MS = 10_000
 const MOST_TENANTS = 10_000
 
-/** Asks once per tenant, execution environment and ten seconds, so that a submit stays one write and one send. */
+/** Caches a value per tenant and execution environment, so that a submit stays one write and one send. */
 export function believe<Answer>(
   ask: (tenant: string) => Promise<Answer>,
 ): (tenant: string) => Promise<Answer> {

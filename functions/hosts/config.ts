@@ -148,7 +148,7 @@ type Shapes = typeof shapes
 /**
  * Reads the named settings from the environment, once, at cold start.
  *
- * @throws Error that names every setting that is missing or wrong: a function with half a configuration must not start.
+ * @throws Error that names every missing or wrong setting, because a partly configured function must not start.
  */
 export function readConfig<Name extends keyof Shapes>(
   names: readonly Name[],
@@ -168,7 +168,7 @@ export function readConfig<Name extends keyof Shapes>(
   return config as never
 }
 
-/** Lambda says it itself; elsewhere there is no such limit. */
+/** Set by Lambda; elsewhere there is no such limit. */
 export const functionMemoryMb = (
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): number => Number(environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? Number.POSITIVE_INFINITY)

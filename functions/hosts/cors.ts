@@ -1,15 +1,15 @@
-/** Which pages in a browser may call the API, and what they may send and read. */
+/** Which web pages may call the API, and which headers they may send and read. */
 
 const SENT_HEADERS =
   'authorization, content-type, idempotency-key, if-none-match, last-event-id, mcp-method, mcp-name, mcp-protocol-version, prefer, traceparent, x-api-key'
 const READ_HEADERS =
   'allow, etag, idempotent-replayed, location, preference-applied, ratelimit, ratelimit-policy, retry-after, x-request-id'
-/** Browsers keep a preflight's answer at most two hours. */
+/** Browsers cache a preflight's answer for at most two hours. */
 const MAX_AGE_SECONDS = 7_200
 
 /**
- * @param origins `https://app.example.com`, `http://localhost:*` for any port, or `*` for everybody.
- * @returns the headers that an answer to this request carries. None of them allows cookies: keys are sent by header.
+ * @param origins `https://app.example.com`, `http://localhost:*` for any port, or `*` for all.
+ * @returns the CORS headers of the answer. None allows cookies, because keys are sent as headers.
  */
 export function corsHeaders(
   origins: readonly string[],

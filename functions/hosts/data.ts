@@ -1,4 +1,4 @@
-/** What deletes on demand, apart from `lambda.ts`: no other function carries it. */
+/** Deletion on request. Not in `lambda.ts`, so that only the function that needs it loads it. */
 import { ENV } from '../contract.ts'
 import { DynamoAuditReader } from '../core/adapters/dynamodb/audit-reader.ts'
 import { DynamoDataEraser } from '../core/adapters/dynamodb/data-eraser.ts'

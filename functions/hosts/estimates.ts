@@ -13,7 +13,7 @@ import {
 
 let estimates: WaitEstimates | undefined
 
-/** One for all routes of an environment: they ask about the same lanes. */
+/** One instance for all routes of an environment, because they share the cached values. */
 export const openWaitEstimates = (): WaitEstimates => {
   const routes = readConfig([ENV.modelRoutes]).MODEL_ROUTES
   estimates ??= openEstimates({

@@ -17,9 +17,9 @@ import { openRelease } from './limits.ts'
 import { tally } from './tally.ts'
 
 /**
- * What a function does after a task's end.
+ * The follow-up steps that a function does after a task's end.
  *
- * @param deadLetters where the function may send to them; without it that step stays pending.
+ * @param deadLetters left out when the function may not send to the dead-letter queues; that step then stays pending.
  */
 export function openFollowUps(deadLetters?: Pick<DeadLetters, 'sendDead'>): FollowUpSteps {
   const parents = { workflows: openWorkflows(), queue: openWorkflowQueue() }

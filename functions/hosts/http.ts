@@ -1,4 +1,4 @@
-/** What a route handler sees of an API Gateway event, and what it gives back. */
+/** The request that a route handler gets from an API Gateway event, and the answer that it returns. */
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { API_BASE, LIMITS, OPEN_TENANT, SCOPES } from '../contract.ts'
 import type { AuditEntry } from '../core/domain/audit.ts'
@@ -8,31 +8,31 @@ import { type Principal, parseScopes } from '../core/domain/principal.ts'
 export interface HttpRequest {
   readonly method: string
   readonly path: string
-  /** Template of the path that the gateway matched, e.g. `/api/v1/tasks/{id}`. */
+  /** Path template that the gateway matched, e.g. `/api/v1/tasks/{id}`. */
   readonly resource: string
-  /** Path of the API as the caller sees it, up to and with `/api/v1`: links begin with it. */
+  /** The API's path as the caller sees it, up to and including `/api/v1`; links begin with it. */
   readonly base: string
   readonly parameters: Readonly<Record<string, string>>
-  /** Every value of each field, in order. */
+  /** All values of each field, in order. */
   readonly query: Readonly<Record<string, readonly string[]>>
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly tenant: string
   readonly principal: Principal
-  /** For the record of who did what: what the answer does not say. */
+  /** Adds to the audit entry what the answer does not contain. */
   readonly note: (told: Pick<AuditEntry, 'before' | 'after' | 'target'>) => void
-  /** When the gateway had it, milliseconds since 1970; earlier than a cold start lets the handler know. */
+  /** When the gateway received it, milliseconds since 1970: before a cold start began. */
   readonly receivedAt: number
   /**
    * Parses the body.
    * @throws RequestError for a wrong content type, a body that is too large, or one that is not JSON.
    */
   json(): unknown
-  /** Like `json`, but no body is an empty object. */
+  /** Like `json`, but a missing body is an empty object. */
   optionalJson(): unknown
   /**
-   * The body as it came, for who parses it himself.
-   * @throws RequestError for a body that is too large or no UTF-8.
+   * The unparsed body, for handlers that parse it themselves.
+   * @throws RequestError for a body that is too large or not UTF-8.
    */
   text(): string
 }
@@ -41,9 +41,9 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
-  /** Sent as is, in place of `body`. */
+  /** Sent unchanged instead of `body`. */
   readonly text?: string
-  /** Sent behind it, piece by piece, by a host that streams. */
+  /** Sent after the body, piece by piece, by a host that supports streaming. */
   readonly stream?: AsyncIterable<string>
 }
 
@@ -55,7 +55,7 @@ export function toRequest(
   const headers = dictionary<string>()
   for (const [name, value] of Object.entries(event.headers ?? {}))
     if (value !== undefined) headers[name.toLowerCase()] = value
-  // A coded body has another length than its text.
+  // The length of a compressed body is not that of its text.
   const sentBytes = headers['content-encoding'] === undefined ? headers['content-length'] : undefined
   const body = () => readText(event, sentBytes)
   return {
@@ -76,7 +76,7 @@ export function toRequest(
   }
 }
 
-/** @throws RequestError for more header fields, or longer ones, than any caller has a reason for. */
+/** @throws RequestError for too many header fields, or too long ones. */
 function checkHeaders({ headers, multiValueHeaders }: APIGatewayProxyEvent): void {
   let fields = 0
   let bytes = 0
@@ -93,7 +93,7 @@ function checkHeaders({ headers, multiValueHeaders }: APIGatewayProxyEvent): voi
     )
 }
 
-/** What the authorizer found; where the stage has none, the gateway's own key is the tenant and may do everything. */
+/** The caller found by the authorizer. Without an authorizer, the gateway's key is the tenant and has all scopes. */
 export function principalOf({ requestContext }: APIGatewayProxyEvent): Principal {
   const { authorizer, identity } = requestContext
   if (authorizer?.tenant)
@@ -106,7 +106,7 @@ export function principalOf({ requestContext }: APIGatewayProxyEvent): Principal
   return { tenant: keyId ?? OPEN_TENANT, keyId, scopes: SCOPES }
 }
 
-/** A role or user whose signed calls are taken. */
+/** A role or user whose signed calls are accepted. */
 export interface IamCaller {
   readonly arn: string
   readonly tenant: string
@@ -114,10 +114,10 @@ export interface IamCaller {
 }
 
 /**
- * Who signed a call, where the gateway checks signatures. A role calls as `…:assumed-role/<its name>/<session>`, without
+ * The signer of a call, where the gateway checks signatures. A role calls as `…:assumed-role/<its name>/<session>`, without
  * the path that its own ARN may have.
  *
- * @returns undefined for nobody, and for somebody who is not listed.
+ * @returns undefined without a signer, and for one that is not listed.
  */
 export function signerOf(
   { requestContext }: APIGatewayProxyEvent,
@@ -137,7 +137,7 @@ function isBy(listed: string, arn: string): boolean {
   return name !== undefined && arn.startsWith(`arn:${partition}:sts::${account}:assumed-role/${name}/`)
 }
 
-/** Without a prototype: a field may be named `constructor` or `__proto__` and is no more than that. */
+/** Without a prototype, so that fields named `constructor` or `__proto__` have no effect. */
 const dictionary = <Value>(): Record<string, Value> => Object.create(null)
 
 function queryOf(event: APIGatewayProxyEvent): HttpRequest['query'] {
@@ -149,8 +149,8 @@ function queryOf(event: APIGatewayProxyEvent): HttpRequest['query'] {
 }
 
 /**
- * The gateway decodes a body before anybody can look at its bytes, and puts U+FFFD where they were no UTF-8. That
- * character may also be meant; then the text is as long as the bytes that were sent.
+ * The gateway decodes the body itself and replaces bytes that are not UTF-8 by U+FFFD. A caller may also send that
+ * character; then the text is as long as the bytes that were sent.
  *
  * @throws RequestError for a body that was not UTF-8.
  */
@@ -170,9 +170,8 @@ function readText({ body, isBase64Encoded }: APIGatewayProxyEvent, sentBytes?: s
 }
 
 /**
- * On API Gateway's own host the stage's name stands before the API's base, on a custom domain a base path may; only
- * `requestContext.path` has both. What the route matched is counted off from the end, because a base path may itself
- * be called `api`.
+ * On API Gateway's own host the stage's name precedes the API's base, on a custom domain a base path may precede it; only
+ * `requestContext.path` has both. The matched route is counted from the end, because a base path may itself be called `api`.
  */
 function baseOf({ requestContext, path, resource }: APIGatewayProxyEvent): string {
   const sent = (requestContext.path ?? path).split('/').filter((part) => part !== '')
@@ -217,9 +216,9 @@ function parseBody(raw: string | null, contentType: string | undefined): unknown
   return readJson(raw)
 }
 
-/** @throws RequestError for what is no JSON, is nested too deep, or has numbers that would be rounded. */
+/** @throws RequestError for invalid JSON, too deep nesting, or numbers that would be rounded. */
 export function readJson(text: string): unknown {
-  // PowerShell and other writers of UTF-8 begin with a byte order mark; JSON's standard lets readers ignore it.
+  // PowerShell and other writers of UTF-8 add a byte order mark, which the JSON standard allows readers to ignore.
   const raw = text.replace(/^\uFEFF/, '')
   const value = parseJson(raw)
   if (isDeeperThan(value, MAX_DEPTH))
@@ -233,7 +232,7 @@ function parseJson(raw: string): unknown {
   try {
     return JSON.parse(raw)
   } catch (cause) {
-    // V8's message quotes the text around the mistake, which may be a prompt: only the position is passed on.
+    // V8's message quotes the text around the error, which may be a prompt, so only the position is used.
     const position = /position (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1]
     throw new RequestError(
       'malformed_json',
@@ -242,19 +241,19 @@ function parseJson(raw: string): unknown {
   }
 }
 
-/** Numbers of so many digits may be above 2^53, where JSON's readers begin to round; of such an exponent, beyond them. */
+/** Numbers with 16 digits may exceed 2^53, above which they are rounded; with a three-digit exponent, every range. */
 const LONG_NUMBER = /\d{16}|\de\+?\d{3}/i
 
 /**
- * An id of 19 digits that arrives as another id is worse than a refusal. Floating-point numbers are rounded by nature
- * and pass.
+ * An id of 19 digits must be refused rather than rounded to another id. Floating-point numbers are accepted, because
+ * rounding is normal for them.
  *
- * @throws RequestError with the path of each whole number, and each number beyond all, that cannot be kept.
+ * @throws RequestError with the path of each whole number, and each number out of range, that cannot be represented.
  */
 function refuseInexact(raw: string): void {
   if (!LONG_NUMBER.test(raw)) return
   const inexact = Symbol('inexact')
-  // The third parameter is in the standard and in Node; the language's types lag behind.
+  // The third parameter is in the standard and in Node, but not yet in TypeScript's types.
   const reviver = (_: string, value: unknown, { source }: { readonly source?: string } = {}) =>
     typeof value === 'number' &&
     (!Number.isFinite(value) || (/^-?\d+(\.0+)?$/.test(source ?? '') && !Number.isSafeInteger(value)))
@@ -271,12 +270,12 @@ function refuseInexact(raw: string): void {
   )
 }
 
-/** An escape of half a character. */
+/** An escape of half a surrogate pair. */
 const HALF = /\\ud[89a-f]/i
 
 /**
- * Half a character, as a text is that was cut between two code units, has no UTF-8: table and providers would each make
- * something else of it.
+ * Half a surrogate pair, as in a text that was cut between two code units, has no UTF-8: table and providers would each
+ * replace it differently.
  *
  * @throws RequestError with the path of each such text.
  */
@@ -310,7 +309,7 @@ function pathsOf(value: unknown, isWanted: (item: unknown) => boolean): readonly
 
 const MAX_DEPTH = 64
 
-/** Level by level: recursion would meet the very stack overflow that it is there to prevent. */
+/** Iterative, because recursion would overflow the stack that this check protects. */
 function isDeeperThan(value: unknown, limit: number): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth += 1) {

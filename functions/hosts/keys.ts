@@ -1,4 +1,4 @@
-/** What whoever makes or checks keys needs, apart from `lambda.ts`, so that no other function carries it. */
+/** Creating and checking keys. Not in `lambda.ts`, so that other functions do not load it. */
 import { ENV, KEY_PEPPER } from '../contract.ts'
 import { DynamoKeyStore } from '../core/adapters/dynamodb/key-store.ts'
 import { createDynamoClient } from '../core/adapters/dynamodb/task-store.ts'

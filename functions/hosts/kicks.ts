@@ -5,10 +5,10 @@ import { parseKick } from '../core/domain/workflow/parse-kick.ts'
 import { log } from './lambda.ts'
 
 /**
- * The consumer of a queue of nudges: takes the items that the messages name, side by side.
+ * The consumer of a queue whose messages name items: processes the items concurrently.
  *
- * @param take works on one item; when it fails, its message comes again, alone.
- * @param tell says that it failed.
+ * @param take processes one item; after a failure only its message is received again.
+ * @param tell logs the failure.
  */
 export const kickHandler = (
   take: (key: TaskKey, context: Context) => Promise<void>,

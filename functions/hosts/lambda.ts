@@ -1,6 +1,6 @@
 /**
- * Composition root: the only place that chooses adapters. Clients are made once per execution environment, at cold
- * start, and only those that the function asks for.
+ * Composition root: the only file that chooses adapters. Clients are created once per execution environment, at cold
+ * start, and only those that the function uses.
  */
 
 import middy from '@middy/core'
@@ -53,12 +53,12 @@ import { limitedRoute, openRequestLimit } from './requests.ts'
 export { readConfig, systemClock }
 export const clock = systemClock
 
-/** What this environment has read and no text may tell. */
+/** The secrets that this environment has read, to hide them in every text. */
 export const secrets = new SecretValues()
 
-/** Built with the first line, so that a declaration can be read where no stage is. */
+/** Created with the first line, so that route declarations can be loaded without a stage's environment. */
 let written: Log | undefined
-/** Who wraps the console builds it before: else its own lines would be wrapped as well. */
+/** Code that wraps the console must call this first; otherwise the log's own lines would be wrapped as well. */
 export function buildLog(): Log {
   written ??= createLog(readConfig([ENV.stage]).STAGE, secrets.maskAll)
   return written
@@ -192,25 +192,25 @@ export const openDeadLetters = (): SqsDeadLetters =>
 export type { HttpRequest }
 export type RouteHandler = (request: HttpRequest) => Promise<HttpAnswer>
 
-/** What a host needs of a route; `functions/api/define-route.ts` makes them. */
+/** The part of a route that a host needs; created by `functions/api/define-route.ts`. */
 export interface ServedRoute {
   readonly method: string
   /** Below `API_BASE`. */
   readonly path: string
-  /** What the caller must be allowed to do. */
+  /** The scope that the caller must have. */
   readonly scope: Scope
-  /** What it makes says itself who made it. */
+  /** Not audited, because the created row names its creator. */
   readonly isOwnRecord?: true | undefined
-  /** Its request is counted where it submits, with the place that it takes. */
+  /** Not counted by the host, because the submit counts it together with the task's place. */
   readonly isOwnCount?: true | undefined
-  /** Opens what the handler works with. @throws Error when the environment lacks something: at cold start, not later. */
+  /** Creates the handler's dependencies. @throws Error at cold start when the environment lacks a setting. */
   readonly start: () => RouteHandler
 }
 
 /**
  * One Lambda handler for several routes.
  *
- * @param fallback answers what no route fits.
+ * @param fallback answers requests that match no route.
  */
 export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHandler) {
   const { CORS_ORIGINS } = readConfig([ENV.stage, ENV.corsOrigins])
@@ -225,9 +225,9 @@ export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHand
 }
 
 /**
- * Finds the route of an event, and answers by it.
+ * Finds the route of an event, and calls its handler.
  *
- * @throws RequestError where there is none, or the caller's key has not its scope.
+ * @throws RequestError without a route, or when the caller's key lacks its scope.
  */
 export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler) {
   const { AUTH, IAM_CALLERS } = readConfig([ENV.auth, ENV.iamCallers])
@@ -238,7 +238,7 @@ export function dispatch(routes: readonly ServedRoute[], fallback?: RouteHandler
     ]),
   )
   return async (event: APIGatewayProxyEvent): Promise<HttpAnswer> => {
-    // What a GET answers, less the body.
+    // HEAD gives the answer of GET without its body.
     const method = event.httpMethod === 'HEAD' ? 'GET' : event.httpMethod
     const route = served.get(`${method} ${event.resource}`)
     const handler = route?.answer ?? fallback
@@ -258,21 +258,21 @@ export const openRecord = (): AuditLog => {
   return audit
 }
 
-/** Every route that wants a caller counts its requests, whoever declares it. */
+/** Counts the requests of every route that needs a caller, whoever declares it. */
 export function withLimit(route: ServedRoute, handler: RouteHandler): RouteHandler {
   if (route.scope === 'open') return handler
   const count = (tenant: string) => openRequestLimit(openDynamo)(tenant)
   return limitedRoute(count, route.isOwnCount === true, handler)
 }
 
-/** Every route that changes something is recorded, whoever declares it. */
+/** Audits every route that changes something, whoever declares it. */
 export function withRecord(route: ServedRoute, handler: RouteHandler): RouteHandler {
   if (route.method === 'GET' || route.scope === 'open' || route.isOwnRecord) return handler
   return (request) =>
     recordedRoute({ audit: openRecord(), log }, `${route.method} ${route.path}`, handler)(request)
 }
 
-/** What a caller is told of a failure; ours go to the log. */
+/** The answer to a caller after a failure; bugs and outages are logged. */
 export function refusal(
   error: unknown,
   { path, resource }: Pick<APIGatewayProxyEvent, 'path' | 'resource'>,
@@ -289,9 +289,9 @@ export function refusal(
 }
 
 /**
- * Here and not in the authorizer's policy: the gateway may use one answer of it for several routes.
+ * Checked here and not by the authorizer's policy, because the gateway may reuse a cached policy for several routes.
  *
- * @param isUnknown the stage has an authorizer or a list of signers, and this request did not come by it.
+ * @param isUnknown the stage has an authorizer or a list of signers, and this request did not pass it.
  * @throws RequestError for a caller without the route's scope.
  */
 function checkScope({ principal }: HttpRequest, scope: Scope, isUnknown: boolean): void {
@@ -314,7 +314,7 @@ export function reply(
   const answer = {
     statusCode: status,
     headers: {
-      // An answer without a body has no type of one.
+      // An answer without a body has no content type.
       ...(status === 204 ? {} : { 'content-type': 'application/json; charset=utf-8' }),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',

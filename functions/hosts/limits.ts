@@ -1,4 +1,4 @@
-/** What a function needs that begins or ends tasks under its tenants' limits. */
+/** Dependencies of functions that begin or end tasks under tenants' limits. */
 import { ENV } from '../contract.ts'
 import { DynamoLimitPlaces } from '../core/adapters/dynamodb/limit-places.ts'
 import type { LimitNeeds } from '../core/application/limits/change-limits.ts'
@@ -34,7 +34,7 @@ export const openOwnedLimit = (
   isThere: (key: TaskKey) => Promise<boolean>,
 ) => ownedLimit({ places: openPlaces(), limitsOf: openLimitsOf(openDynamo), clock }, kind, isThere)
 
-/** @param queue that of the lanes which this function may send to. */
+/** @param queue sends to the lanes that this function may send to. */
 export const openRunningLimit = (queue: EnqueueDependencies['queue']): RunningLimit =>
   runningLimit({
     places: openPlaces(),
@@ -65,7 +65,7 @@ export const openLimitNeeds = (): LimitNeeds => ({
   clock,
 })
 
-/** Lets the next task of its key run; gives a task's place back, and what it did not use of the money. */
+/** Follow-ups that let the next task of the key run, and free the task's place and unspent money. */
 export const openRelease = (): FollowUpSteps => ({
   turn: (task) => passTurn({ turns: openTurns(), store: openStore(), queue: openSender(), clock, log }, task),
   release: async (task) => {

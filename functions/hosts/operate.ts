@@ -1,4 +1,4 @@
-/** What only the operators' function needs, apart from `lambda.ts`, so that no other carries the Lambda client. */
+/** Dependencies of the operators' function. Not in `lambda.ts`, so that no other function loads the Lambda client. */
 import { ENV } from '../contract.ts'
 import { EventSourceSwitch } from '../core/adapters/lambda/lane-switch.ts'
 import { readConfig } from './config.ts'

@@ -1,6 +1,6 @@
 /**
- * Runs the task types of today against answers that providers gave before. Made of the real task types and the real
- * adapters, whose server is one in this process that repeats what was recorded.
+ * Runs the present task types against recorded provider answers. Uses the real task types and the real adapters; a server in
+ * this process repeats the recorded answers.
  */
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -31,13 +31,13 @@ export interface Rehearsed {
   readonly recording: Recording
   readonly now: RecordedOutcome
   readonly isSame: boolean
-  /** Calls that today's code words otherwise; they got the answers to what was asked in their place. */
+  /** Calls whose request differs from the recorded one; they got the answer to the request recorded in their place. */
   readonly reworded: number
-  /** Recorded calls that today's code does not make. */
+  /** Recorded calls that the present code does not make. */
   readonly unasked: number
 }
 
-/** No call goes out, nothing is stored, and no time passes in waits of the task's own. */
+/** Sends and stores nothing, and the task's own waits take no time. */
 export async function openRehearsal() {
   const answers = new Map<string, RecordedCall['replies']>()
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** Counts each tenant's requests, around every route that wants a caller. */
+/** Counts each tenant's requests, for every route that needs a caller. */
 import { ENV } from '../contract.ts'
 import { DynamoLimitStore } from '../core/adapters/dynamodb/limit-store.ts'
 import { DynamoRequestMeter } from '../core/adapters/dynamodb/request-meter.ts'
@@ -16,7 +16,7 @@ type Handler = (request: HttpRequest) => Promise<HttpAnswer>
 
 let believed: ((tenant: string) => Promise<TenantLimits>) | undefined
 
-/** What holds for a tenant, asked once in a while. One per environment. */
+/** The limits of a tenant, cached for a short time. One instance per environment. */
 export function openLimitsOf(open: Dynamo): (tenant: string) => Promise<TenantLimits> {
   if (believed) return believed
   const { TABLE_NAME, TENANT_LIMITS } = readConfig([ENV.tableName, ENV.tenantLimits])
@@ -27,7 +27,7 @@ export function openLimitsOf(open: Dynamo): (tenant: string) => Promise<TenantLi
 
 let limit: ((tenant: string) => Promise<void>) | undefined
 
-/** @returns counts a request of a tenant, or throws. One per environment. */
+/** @returns a function that counts a request of a tenant, or throws. One instance per environment. */
 export function openRequestLimit(open: Dynamo): (tenant: string) => Promise<void> {
   limit ??= requestLimit({
     meter: new DynamoRequestMeter(open(), readConfig([ENV.tableName]).TABLE_NAME),
@@ -37,12 +37,12 @@ export function openRequestLimit(open: Dynamo): (tenant: string) => Promise<void
   return limit
 }
 
-/** Refusals of a submit that has been counted when they are made. */
+/** Errors of a submit that was already counted when they are thrown. */
 const COUNTED: readonly RequestErrorCode[] = ['limit_reached', 'budget_exhausted', 'idempotency_key_reused']
 
 /**
- * Counts every request once, before it is looked at. A submit is counted with the place that it takes, in one write; one that
- * comes to none, because it is wrong, is counted here.
+ * Counts every request once, before it is handled. A submit is counted together with its task's place, in one write; one that
+ * fails before that is counted here.
  */
 export const limitedRoute =
   (count: (tenant: string) => Promise<void>, isCountedBySubmit: boolean, handler: Handler): Handler =>

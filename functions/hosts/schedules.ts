@@ -1,3 +1,3 @@
-/** Times of schedules. Apart from `lambda.ts`, so that only those who need them carry a cron library. */
+/** Calculation of planned times. Not in `lambda.ts`, so that only functions that need it load a cron library. */
 export { checkCron, scheduleTimes } from '../core/adapters/croner/schedule-times.ts'
 export { describeTiming } from '../core/adapters/croner/timing-words.ts'

@@ -1,4 +1,4 @@
-/** Lambda handlers whose answers begin before they have ended: the gateway's integration is in transfer mode STREAM. */
+/** Lambda handlers with streamed answers: the gateway's integration has transfer mode STREAM. */
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { APIGatewayProxyEvent } from 'aws-lambda'
@@ -25,15 +25,15 @@ export function streamHandler(routes: readonly ServedRoute[]) {
     const answer = await handle(event).catch((error) => refusal(error, event))
     const { statusCode, headers = {}, body } = reply(answer, event, CORS_ORIGINS)
     const response = awslambda.HttpResponseStream.from(stream, { statusCode, headers })
-    // The gateway waits for a first byte before it sends the prelude.
+    // The gateway sends the headers only after a first byte of the body.
     response.write(body)
     if (!answer.stream || event.httpMethod === 'HEAD') return void response.end()
-    // A receiver that has left is no failure: who reads events comes back by itself.
+    // A client that disconnected is no failure, because it reconnects by itself.
     await pipeline(untilFailure(answer.stream), response).catch(() => undefined)
   })
 }
 
-/** What fails behind the first byte can only end the answer; who reads events comes back for the rest by itself. */
+/** After the first byte, a failure can only end the answer; clients of event streams reconnect for the rest. */
 async function* untilFailure(pieces: AsyncIterable<string>): AsyncGenerator<string> {
   try {
     yield* pieces

@@ -1,4 +1,4 @@
-/** The counts of tenants' hours and days. Apart, and loaded by the first end: who only submits carries none of it. */
+/** Statistics per tenant, hour and day. Loaded at the first end of a task, so that submits do not load it. */
 import { ENV } from '../contract.ts'
 import { DynamoTallyStore } from '../core/adapters/dynamodb/tally-store.ts'
 import { tallyEnd } from '../core/application/shared/tally-end.ts'
@@ -6,7 +6,7 @@ import { clock, openDynamo, readConfig } from './lambda.ts'
 
 let tallies: DynamoTallyStore | undefined
 
-/** One per environment: it remembers what it added, to take the marks away again. */
+/** One instance per environment, because it knows which marks it must remove. */
 export const openTallies = (): DynamoTallyStore => {
   tallies ??= new DynamoTallyStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, clock.now)
   return tallies

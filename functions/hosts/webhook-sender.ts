@@ -1,4 +1,4 @@
-/** What the function that sends webhooks is made of, and who hands out its keys. */
+/** Dependencies of the function that sends webhooks, and of those that return signing keys. */
 import { HttpSender } from '../core/adapters/webhooks/http-sender.ts'
 import { newSecret, signWebhook } from '../core/adapters/webhooks/sign.ts'
 import { allowsLoopback } from './webhooks.ts'

@@ -1,13 +1,13 @@
-/** What whoever submits needs of webhooks. Apart from `webhook-sender.ts`, so that no submit carries a sender. */
+/** Webhook dependencies of submits. Not in `webhook-sender.ts`, so that submits do not load a sender. */
 import { ENV } from '../contract.ts'
 import type { WebhookStore } from '../core/ports/webhook-store.ts'
 import { believe } from './believe.ts'
 import { readConfig } from './lambda.ts'
 
-/** On the developer's own machine alone a webhook may go to that machine, by plain HTTP. */
+/** Only on a local stage may a webhook go to the same machine, by plain HTTP. */
 export const allowsLoopback = (): boolean => readConfig([ENV.stage]).STAGE === 'local'
 
-/** Loaded when a webhook comes: most submits have none, and the names of address ranges are 10 kB. */
+/** Loaded at the first webhook: most submits have none, and the list of address ranges is 10 kB. */
 export const refusalOfUrl = async (url: string): Promise<string | undefined> =>
   (await import('../core/adapters/webhooks/public-address.ts')).refusalOfUrl(url, allowsLoopback())
 

@@ -1,4 +1,4 @@
-/** What a lane's worker is made of. Apart from `lambda.ts`, so that no API function carries a provider. */
+/** Dependencies of a lane's worker. Not in `lambda.ts`, so that no API function loads a provider. */
 import { keyParameterOf } from '../contract/providers.ts'
 import { ENV, type Lane } from '../contract.ts'
 import { DynamoProviderRates } from '../core/adapters/dynamodb/provider-rates.ts'
@@ -51,10 +51,10 @@ import {
 } from './lambda.ts'
 import { openAdmission, openRunningLimit } from './limits.ts'
 
-/** Lambda ends an environment that has more than its function's memory, in the middle of all its tasks; so much is left free. */
+/** Share of memory that is kept free: Lambda ends an environment that exceeds its memory, with all its tasks. */
 const SPARE = 0.05
 
-/** Urgent tasks are of any type. */
+/** In the urgent lane, tasks of every type run. */
 const longestAttemptMs = (lane: Lane): number =>
   Math.max(
     60_000,

@@ -41,11 +41,11 @@ const dependencies = {
 
 const audit = openRecord()
 
-/** More than a person wants to start with one click; the API and the CLI take filters and a pace. */
+/** Enough for one click; the API and the CLI accept filters and a pace. */
 const REDRIVE_LIMIT = 1_000
 const WORK_MS = 20_000
 
-/** What the buttons of the custom widget do. Each is the same use case as its API route, under a role of its own. */
+/** The actions of the custom widget's buttons. Each is the same use case as its API route, with a role of its own. */
 export const handler = middy<unknown, string>().handler(async (event, { invokedFunctionArn }: Context) => {
   const parsed = actionEvent.safeParse(event ?? {})
   if (!parsed.success) return html`<p>Nothing was done: the request is not one of this widget's.</p>`.text

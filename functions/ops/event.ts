@@ -6,10 +6,10 @@ const text = z
   .refine((value) => value.isWellFormed())
 const name = text.min(1)
 
-/** An empty field of a form is the same as none. */
+/** An empty form field counts as absent. */
 const field = text.transform((value) => value.trim() || undefined).optional()
 
-/** What CloudWatch sends a custom widget's function: the widget's parameters, or those of the action that was clicked. */
+/** The event that CloudWatch sends to a custom widget's function: the parameters of the widget, or of the clicked action. */
 const context = z.looseObject({
   forms: z.looseObject({ all: z.record(z.string(), text).optional() }).optional(),
 })
@@ -22,7 +22,7 @@ export const viewEvent = z.looseObject({
   status: field,
   type: field,
   tag: field,
-  /** Where the page before ended. */
+  /** Where the previous page ended. */
   before: field,
   widgetContext: context.optional(),
 })

@@ -1,4 +1,4 @@
-/** HTML whose every inserted value is escaped. CloudWatch strips scripts; nothing here relies on that. */
+/** HTML in which every inserted value is escaped. CloudWatch also strips scripts; this code does not rely on that. */
 export class Html {
   readonly text: string
 
@@ -22,7 +22,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 const escapeText = (text: string): string => text.replace(/[&<>"']/g, (sign) => ESCAPES[sign] ?? sign)
 
-/** Template literal: what is put in is text, unless it is `Html` or a list of it. */
+/** Template literal: inserted values are text, except `Html` or a list of it. */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const rendered = parts.map((part) => {
     if (part === null || part === undefined || part === false) return ''
@@ -36,13 +36,13 @@ export interface CallOptions {
   /** ARN of the function to call. */
   readonly endpoint: string
   readonly parameters: Readonly<Record<string, unknown>>
-  /** In place of the widget, or over it. */
+  /** Replaces the widget, or opens over it. */
   readonly display: 'widget' | 'popup'
   readonly confirmation?: string
 }
 
 /**
- * An action of a custom widget; CloudWatch binds it to the element right before it.
+ * An action of a custom widget; CloudWatch attaches it to the preceding element.
  * Source: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_interactivity.html
  */
 export const call = ({ endpoint, parameters, display, confirmation }: CallOptions): Html => {

@@ -10,12 +10,12 @@ import {
 import { traceIdOf } from '../core/domain/trace.ts'
 import { button, call, type Html, html } from './html.ts'
 
-/** Whom the buttons call, and what may be shown. */
+/** The function that the buttons call, and what may be shown. */
 export interface RenderContext {
   readonly viewArn: string
   readonly actionArn: string
   readonly showsPrompts: boolean
-  /** False on a stage that has one tenant: then no word of it is shown. */
+  /** False on a stage with a single tenant, whose name is then not shown. */
   readonly hasTenants: boolean
   readonly now: number
 }
@@ -91,7 +91,7 @@ export function renderTasks(
 }
 
 /**
- * The form that finds tasks; CloudWatch sends its fields with any action of the widget. No field is named `id`: sanitizers
+ * The search form; CloudWatch sends its fields with any action of the widget. No field is named `id`: sanitizers
  * drop names that would hide a property of the form.
  */
 export function renderSearch(context: RenderContext, search: Search): Html {
@@ -165,7 +165,7 @@ function buttons(context: RenderContext, { tenant, id, status }: Task): Html {
     : html``
 }
 
-/** A message may hold the end of an answer so far, an error what a model or the author's code said: both are content. */
+/** Progress messages may contain parts of an answer, and errors text of a model or of the author's code: hidden like prompts. */
 const progressOf = ({ showsPrompts }: RenderContext, { status, progress }: Task): string => {
   if (status === 'COMPLETED') return '100 %'
   if (!progress) return '–'
@@ -176,20 +176,20 @@ const reasonOf = ({ showsPrompts }: RenderContext, { error, status }: Task): str
   const reason = showsPrompts ? `${error.code}: ${error.message}` : error.code
   return isFinal(status) ? reason : `last attempt: ${reason}`
 }
-/** Over several lines, as it was written, within the widget's width. */
+/** With its line breaks, within the widget's width. */
 function payloadOf(payload: Payload): Html {
   const text = 'json' in payload ? payload.json : `${payload.bytes} bytes, in the bucket`
   return html`<div style="white-space: pre-wrap; overflow-wrap: anywhere">${text.slice(0, 2_000)}</div>`
 }
 
-/** The beginning of what was asked. */
+/** The beginning of the input. */
 function aboutOf({ showsPrompts }: RenderContext, { input }: Task): string {
   if (!showsPrompts || !('json' in input)) return '–'
   const { prompt } = (JSON.parse(input.json) ?? {}) as { prompt?: unknown }
   return (typeof prompt === 'string' ? prompt : input.json).slice(0, 60)
 }
 
-/** Readable on white and on black, with a shape for who does not see colours. */
+/** Readable on white and on black, with a symbol for readers who do not see colours. */
 const LOOKS: Readonly<Record<Status, readonly [mark: string, color: string]>> = {
   SCHEDULED: ['◷', '#868e96'],
   PENDING: ['○', '#868e96'],

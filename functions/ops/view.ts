@@ -42,7 +42,7 @@ another function, which asks for a right of its own.
 | \`view\` | \`overview\`, \`search\` or \`task\` |
 `
 
-/** The custom widget of the dashboard. Reads only; returns HTML without a script. */
+/** The dashboard's custom widget. Only reads; returns HTML without scripts. */
 export const handler = middy<unknown, string | { markdown: string }>().handler(
   async (event, { invokedFunctionArn }: Context) => {
     const parsed = viewEvent.safeParse(event ?? {})
@@ -61,7 +61,7 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
 )
 
 async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
-  // What the form contains counts where the click itself says nothing.
+  // Form fields apply where the clicked action has no value.
   const form = event.view === 'search' ? (event.widgetContext?.forms?.all ?? {}) : {}
   const read = (name: 'status' | 'type' | 'tag') => form[name]?.trim() || event[name] || undefined
   const tenant = form.tenant?.trim() || event.tenant || config.DEFAULT_TENANT

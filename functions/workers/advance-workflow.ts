@@ -17,14 +17,14 @@ const dependencies = {
   prepare: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
 }
 
-/** Left for what is under way when the time is over. */
+/** Time reserved for running work when the time is over. */
 const RESERVE_MS = 20_000
 
 /** The consumer of the workflow queue: makes the next steps of each workflow that a message names. */
 export const handler = kickHandler(
   async (key, context) => {
     const stopAt = clock.now() + context.getRemainingTimeInMillis() - RESERVE_MS
-    // What is left is asked for anew: a workflow of 10,000 tasks outlives one invocation on a slow day.
+    // Another message continues: a workflow of 10,000 tasks may need more than one invocation.
     if ((await advanceWorkflow(dependencies, key, stopAt)) === 'unfinished') await kicks.kick(key)
   },
   ({ tenant, id }, error) => log('workflow.stuck', { tenant, workflow_id: id, ...causeFields(error) }),

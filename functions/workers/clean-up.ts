@@ -13,7 +13,7 @@ const dependencies = {
   log,
 }
 
-/** Asked by the task type `maintenance.cleanup`, again and again until it is complete. */
+/** Called by the task type `maintenance.cleanup`, repeatedly until it is complete. */
 export const handler = middy<unknown, CleanedUp>().handler(async (_event, context: Context) => {
   const done = await cleanUp(dependencies, clock.now() + context.getRemainingTimeInMillis() - 10_000)
   log('cleanup.finished', { ...done })

@@ -1,4 +1,4 @@
-/** Entry of the thread that does a task type's heavy work; see `core/adapters/system/heavy-thread.ts`. */
+/** Entry of the thread for a task type's heavy work; see `core/adapters/system/heavy-thread.ts`. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { TaskError } from '../core/domain/errors.ts'
 import { heavyModules } from '../tasks/heavy.gen.ts'
@@ -18,7 +18,7 @@ try {
 function told(error: unknown) {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof TaskError) return { code: error.code, message, retry: error.retry }
-  // A stack that is full, a text or buffer that is too long: the same file ends so again.
+  // A full stack, or a text or buffer that is too long: the same file would fail in the same way again.
   if (error instanceof RangeError)
     return {
       code: 'file_too_complex',

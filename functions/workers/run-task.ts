@@ -9,7 +9,7 @@ const dependencies = openWorker()
 
 const receivesOf = ({ attributes }: SQSRecord): number => Number(attributes?.ApproximateReceiveCount) || 1
 
-/** The queue consumer of one lane: runs a whole batch side by side and reports the messages that must come back. */
+/** The queue consumer of one lane: runs a whole batch concurrently and reports the messages that must be received again. */
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event, context: Context) => {
   const { clock, log } = dependencies
   const batchItemFailures: { itemIdentifier: string }[] = []
@@ -20,7 +20,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event,
       return [
         { message, receipt: record.receiptHandle, messageId: record.messageId, receives: receivesOf(record) },
       ]
-    // Not ours to read, and not ours to drop: it goes to the dead-letter queue by its receive count.
+    // An unreadable message is not deleted: after enough receives SQS moves it to the dead-letter queue.
     log('message.unreadable', { message_id: record.messageId, bytes: record.body.length })
     batchItemFailures.push({ itemIdentifier: record.messageId })
     unreadable.push(record.receiptHandle)

@@ -24,7 +24,7 @@ const dependencies = {
     webhookBody(delivery, task, { base: API_BASE, read }),
 }
 
-/** The consumer of the webhook queue: sends the deliveries that its messages name, side by side. */
+/** The consumer of the webhook queue: sends the deliveries that its messages name, concurrently. */
 export const handler = kickHandler(
   (key) => deliverWebhook(dependencies, key),
   ({ tenant, id }, error) => log('webhook.stuck', { tenant, delivery_id: id, ...causeFields(error) }),

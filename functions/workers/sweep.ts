@@ -53,7 +53,7 @@ const firing = {
   followUps: openFollowUps(deadLetters),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
 }
-/** The sweeper looks ahead: what it asks for is asked for at its time. */
+/** The sweeper acts ahead of time, so its messages are delayed until the due time. */
 const secondsTo = (dueAt: number): number => Math.max(0, Math.ceil((dueAt - clock.now()) / 1_000))
 const dependencies = {
   store,
@@ -81,7 +81,7 @@ const declared = readConfig([ENV.stageSchedules]).STAGE_SCHEDULES.map((one) => (
 }))
 let isDeclared = false
 
-/** Once per environment, since a deploy makes new ones; again with the next sweep where it failed. */
+/** Once per environment, because a deploy creates new ones; after a failure, again in the next sweep. */
 async function declareOnce(): Promise<void> {
   if (isDeclared) return
   await declareSchedules(firing, OPEN_TENANT, declared).then(
@@ -92,20 +92,20 @@ async function declareOnce(): Promise<void> {
   )
 }
 
-/** Which part of what is due a timer asks for; all of it for a call by hand. */
+/** The part of the due index that the timer's event names; all of it for a call by hand. */
 const toPart = (event: unknown): DuePart => {
   const { index = 0, of = 1 } = (event as { readonly part?: Partial<DuePart> } | null)?.part ?? {}
   return { index, of }
 }
 
-/** The timers' consumer: once a minute each, several side by side, repairs whatever is overdue. */
+/** Called by timers once a minute, several concurrently; repairs every overdue row. */
 export const handler = middy<unknown, SweepCounts>().handler(async (event, context: Context) => {
   const part = toPart(event)
-  // Of several sweepers side by side, one.
+  // Only one of the concurrent sweepers does it.
   if (part.index === 0) await declareOnce()
   const counts = await sweep(dependencies, clock.now() + context.getRemainingTimeInMillis() - 5_000, part)
   log('sweep.finished', { ...counts, part: part.index })
-  // Only the deep health check reads it: no reason to fail a sweep that is done.
+  // Only the deep health check reads it, so a failure must not fail a finished sweep.
   await health.recordSweep(clock.now()).catch((cause) => log('sweep.unrecorded', { cause: String(cause) }))
   return counts
 })

@@ -1,4 +1,4 @@
-/** One message of the Model Context Protocol over HTTP: stateless, one JSON answer for each call. */
+/** Answers one message of the Model Context Protocol over HTTP: stateless, with one JSON answer per call. */
 import {
   createMcpHandler,
   isLegacyRequest,
@@ -10,7 +10,7 @@ import { readJson } from '../../hosts/http.ts'
 import type { Caller } from './call-route.ts'
 import { createServer, type McpSettings } from './server.ts'
 
-/** The SDK refuses a client that does not take both; what comes is one JSON body in any case. */
+/** The SDK refuses clients that do not accept both; the answer is always JSON. */
 const ACCEPT = 'application/json, text/event-stream'
 
 export async function answerMessage(
@@ -20,7 +20,7 @@ export async function answerMessage(
 ): Promise<{ readonly status: number; readonly contentType: string | undefined; readonly text: string }> {
   const refused = refusalOf(text)
   if (refused) return refused
-  // Only the path of this address is ever looked at.
+  // Only the path of this URL is used.
   const request = new Request('http://mcp.invalid/mcp', {
     method: 'POST',
     headers: { ...headers, accept: ACCEPT, 'content-type': 'application/json' },
@@ -30,8 +30,8 @@ export async function answerMessage(
     ? await answerLegacy(caller, settings, request)
     : await createMcpHandler(() => createServer(caller, settings, true), {
         legacy: 'reject',
-        // The answer is JSON as long as no tool tells anything before its end; asking for that is a warning in the log.
-        // A subscription is a stream without an end: a function would be paid for as long as it is open.
+        // The answer is JSON as long as no tool sends messages before its end; asking for that would log a warning.
+        // Subscriptions are off: each would be an endless stream, and a function is paid for as long as it is open.
         maxSubscriptions: 0,
       }).fetch(request)
   return {
@@ -41,7 +41,7 @@ export async function answerMessage(
   }
 }
 
-/** What no body of the API may be no message may be: tools are called past the route that would refuse it. */
+/** Refuses messages that no route would accept as a body, because tools bypass the route's own check. */
 function refusalOf(text: string) {
   try {
     readJson(text)
@@ -69,7 +69,7 @@ function idOf(text: string): string | number | null {
   return typeof id === 'string' || typeof id === 'number' ? id : null
 }
 
-/** The SDK gives every result of a call some content; a task in place of a result has none. */
+/** The SDK adds content to every result of a call; a task instead of a result must have none. */
 function withoutContent(text: string): string {
   if (!text.includes('"resultType":"task"')) return text
   const message = JSON.parse(text) as {
@@ -79,7 +79,7 @@ function withoutContent(text: string): string {
   return JSON.stringify(message)
 }
 
-/** The revisions before 2026-07-28, without sessions: each call is answered as if it were the first. */
+/** Protocol revisions before 2026-07-28, without sessions: each call is answered like the first. */
 async function answerLegacy(caller: Caller, settings: McpSettings, request: Request): Promise<Response> {
   const server = createServer(caller, settings, false)
   const transport = new WebStandardStreamableHTTPServerTransport({

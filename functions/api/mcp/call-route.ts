@@ -1,4 +1,4 @@
-/** Calls a route inside this function, as the gateway would: a tool can do no more and no less than the route. */
+/** Calls a route inside this function with the gateway's checks, so that a tool can do exactly what the route can. */
 import type { Scope } from '../../contract.ts'
 import { mayUse as may, type Principal } from '../../core/domain/principal.ts'
 import type { HttpAnswer, HttpRequest } from '../../hosts/http.ts'
@@ -11,7 +11,7 @@ export interface RouteTool {
   readonly input: Readonly<Record<string, unknown>>
 }
 
-/** Who called `/mcp`, and what of that call the routes must know. */
+/** The caller of `/mcp`, and the facts about the call that routes need. */
 export interface Caller {
   readonly principal: Principal
   readonly base: string
@@ -26,18 +26,18 @@ export const mayUse = ({ principal }: Caller, scope: Scope): boolean => may(prin
 
 const started = new Map<AnyRoute, RouteHandler>()
 
-/** Opened when first used: most calls need one route of nine. */
+/** Created at first use, because most calls need one route of nine. */
 function handlerOf(route: AnyRoute): RouteHandler {
   const known = started.get(route)
   if (known) return known
   const recorded = withRecord(route, route.start())
-  // The call that brought it is counted, but for a submit, which is counted where it is made.
+  // The MCP request itself was counted, except submits, which are counted with their task.
   const handler = route.isOwnCount ? withLimit(route, recorded) : recorded
   started.set(route, handler)
   return handler
 }
 
-/** @returns what the route answers; a refusal as the problem document that a caller over HTTP would get. */
+/** @returns the route's answer; for an error, the problem document that an HTTP caller would get. */
 export async function callRoute(
   route: AnyRoute,
   caller: Caller,
@@ -52,7 +52,7 @@ export async function callRoute(
   }
 }
 
-/** A null says nothing, as in any body: it must not put the route's own default in the place of the tool's. */
+/** A null counts as absent, as in any body, so that the tool's default applies and not the route's. */
 const withDefaults = (route: AnyRoute, given: Arguments): Arguments => ({
   ...given,
   ...Object.fromEntries(
@@ -60,7 +60,7 @@ const withDefaults = (route: AnyRoute, given: Arguments): Arguments => ({
   ),
 })
 
-/** Arguments that are neither parameter nor query are the body; without a body they are refused with the query. */
+/** Arguments that are neither parameters nor query fields form the body; for a route without a body they are refused. */
 function toRequest(
   route: AnyRoute,
   { principal, base, receivedAt }: Caller,
@@ -99,5 +99,5 @@ function toRequest(
   }
 }
 
-/** As it would be in an address. */
+/** As in a URL. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))

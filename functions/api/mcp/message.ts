@@ -11,5 +11,5 @@ export const callHeaders = z.object({
   traceparent: submitHeaders.shape.traceparent,
 })
 
-/** The SDK parses it: what is wrong with a message is said in the protocol's own words. */
+/** Parsed by the SDK, so that errors are answered in the protocol's own format. */
 export const readMessage = (text: unknown): string => String(text)

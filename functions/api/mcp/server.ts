@@ -1,4 +1,4 @@
-/** The server of the Model Context Protocol: one for each call, since nothing is kept between calls. */
+/** The server of the Model Context Protocol: created for each call, because nothing is kept between calls. */
 import {
   CLIENT_CAPABILITIES_META_KEY,
   type ClientCapabilities,
@@ -17,12 +17,12 @@ export interface McpSettings {
   readonly now: () => number
 }
 
-/** How long a client may keep the list of tools, which changes with a deployment only. */
+/** How long a client may cache the list of tools, which changes only with a deployment. */
 const TOOLS_TTL_MS = 300_000
 
 const taskParams = z.object({ taskId: z.string().min(1).max(200) })
 
-/** @param isModern the call is of the revision that has extensions; earlier ones have no durable tasks here. */
+/** @param isModern the call uses a revision with extensions; earlier ones have no durable tasks here. */
 export function createServer(caller: Caller, settings: McpSettings, isModern: boolean): Server {
   const server = new Server(
     { name: 'async-ai-task-runner', title: 'Async AI Task Runner', version: settings.version },
@@ -56,7 +56,7 @@ export function createServer(caller: Caller, settings: McpSettings, isModern: bo
   return server
 }
 
-/** The client declares what it understands with each call. */
+/** The client declares its capabilities with each call. */
 function hasTasks({ mcpReq }: ServerContext): boolean {
   const envelope: Readonly<Record<string, unknown>> = mcpReq.envelope ?? {}
   const declared = envelope[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities | undefined

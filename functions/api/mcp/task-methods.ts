@@ -1,4 +1,4 @@
-/** The methods of the extension `io.modelcontextprotocol/tasks`: the row is the state that it describes. */
+/** The methods of the extension `io.modelcontextprotocol/tasks`, which read and change the task's row. */
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import type { HttpAnswer } from '../../hosts/http.ts'
 import { cancelTaskRoute } from '../routes/tasks/cancel-task.ts'
@@ -20,11 +20,11 @@ export function taskMethods(caller: Caller, { now, retentionDays }: McpSettings)
     },
     'tasks/cancel': async (id: string) => {
       const answer = await callAllowed(cancelTaskRoute, caller, id)
-      // A task that has ended cannot be cancelled, and the wish is heard all the same.
+      // Cancelling a task that has ended is not an error in this protocol.
       if (answer.status !== 409) taskFrom(answer)
       return {}
     },
-    // No task here ever asks its caller for anything: answers to questions nobody asked are passed over.
+    // No task here asks its caller for input, so such answers are ignored.
     'tasks/update': async (id: string) => {
       await get(id)
       return {}

@@ -1,4 +1,4 @@
-/** A task in the words of the Model Context Protocol: as the result of a tool, and as a task of its extension. */
+/** Converts a task for the Model Context Protocol: into the result of a tool, and into a task of its extension. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { isFinal } from '../../core/domain/task.ts'
 import type { HttpAnswer } from '../../hosts/http.ts'
@@ -6,19 +6,19 @@ import type { ProblemAnswer } from '../define-route.ts'
 import type { TaskJson } from '../schemas/task-json.ts'
 
 const DAY_MS = 86_400_000
-/** When a client should look again: most model calls take seconds. */
+/** When a client should ask again: most model calls take seconds. */
 const SHORT_POLL_MS = 1_000
 const LONG_POLL_MS = 30_000
 
 /**
- * Every answer has its data twice, as text and as data, and Lambda returns 6 MB: what is larger is in the data alone. As
- * text JSON may grow to the double, by its quotes and backslashes.
+ * Every answer contains its data twice, as text and as JSON, and Lambda returns at most 6 MB. So larger data is only in the
+ * JSON. JSON in a text can take twice its length, because of its quotes and backslashes.
  */
 const MOST_TEXT_BYTES = 1_500_000
 
 const text = (words: string) => [{ type: 'text' as const, text: words }]
 
-/** Any answer of a route: its JSON as text for the model, and as data for the client. */
+/** A route's answer: its JSON as text for the model, and as data for the client. */
 export function toToolResult({ status, body, text: plain }: HttpAnswer): CallToolResult {
   if (status >= 400) return refusalOf(body as ProblemAnswer)
   if (body === undefined) return { content: text(plain ?? '') }
@@ -39,12 +39,12 @@ function refusalOf(problem: ProblemAnswer): CallToolResult {
   }
 }
 
-/** What the call of a task type gives: the result, why there is none, or how to go on asking. */
+/** The result of a task type's tool: the task's result, its error, or how to ask for it later. */
 export function resultOf(task: TaskJson): CallToolResult {
   const data = { task_id: task.id, status: task.status }
   if (task.status === 'COMPLETED') {
     const { result } = task
-    // Null also stands for a result above 5.5 MB, which fits into no answer.
+    // Also null for a result above 5.5 MB, which does not fit into an answer.
     const words =
       result === null
         ? `null, or too large for this answer: see ${task.links.result}`
@@ -82,17 +82,17 @@ const wordsOf = (result: unknown): string => (typeof result === 'string' ? resul
 const progressOf = ({ progress }: TaskJson): string =>
   progress ? ` (${progress.percent} %${progress.message ? `, ${progress.message}` : ''})` : ''
 
-/** The state of a task of the extension `io.modelcontextprotocol/tasks`, without its result. */
+/** A task of the extension `io.modelcontextprotocol/tasks`, without its result. */
 export function taskOf(task: TaskJson, now: number, retentionDays: number) {
   const created = Date.parse(task.created_at)
   return {
     taskId: task.id,
-    // A task that failed is a tool that failed: `failed` is for mistakes of the protocol alone.
+    // A failed task is `completed` with an error result: `failed` is only for errors of the protocol.
     status: isFinal(task.status) ? (task.status === 'CANCELLED' ? 'cancelled' : 'completed') : 'working',
     statusMessage: `${task.status}${progressOf(task)}`,
     createdAt: task.created_at,
     lastUpdatedAt: task.updated_at ?? task.created_at,
-    // Only a finished row is ever deleted.
+    // Only finished rows are deleted.
     ttlMs: task.finished_at ? Date.parse(task.finished_at) - created + retentionDays * DAY_MS : null,
     pollIntervalMs: pollOf(task, now),
   }

@@ -1,4 +1,4 @@
-/** What agents can call: every task type, and the routes that offer themselves. */
+/** The tools for agents: every task type, and the routes that declare a tool. */
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import { LIMITS } from '../../contract.ts'
@@ -14,14 +14,14 @@ import { resultOf, taskOf, toToolResult } from './task-results.ts'
 interface ToolCall {
   readonly name: string
   readonly arguments: Arguments
-  /** The client takes a task in place of the result. */
+  /** The client accepts a task instead of the result. */
   readonly isTask: boolean
 }
 
-/** Some clients may only use letters, digits, hyphens and underscores: they may call `text_generate`. */
+/** Some clients accept only letters, digits, hyphens and underscores: `text_generate` is accepted as well. */
 const plain = (name: string): string => name.replaceAll('.', '_')
 
-/** The stage's own work is no agent's. */
+/** Task types for the stage's own maintenance are not offered. */
 const offered = manifest.filter(({ needs }) => !needs.includes('upkeep'))
 
 export function listTools(caller: Caller): Tool[] {
@@ -36,7 +36,7 @@ const MODEL = {
   description: 'Model to call; left out, the default of this stage.',
 }
 
-/** Over HTTP the model is beside the input; a tool has nothing beside its arguments. */
+/** Over HTTP the model is a field beside the input; for a tool it is one of the arguments. */
 const takesModel = ({ usesModel, input }: ManifestEntry): boolean =>
   usesModel && !Object.hasOwn(input.properties ?? {}, 'model')
 
@@ -64,17 +64,17 @@ const routeTool = ({ route, input }: RouteTool): Tool => ({
 const typeOf = (tool: unknown): ManifestEntry | undefined =>
   offered.find(({ name }) => name === tool || plain(name) === tool)
 
-/** The SDK's own bound of a list. */
+/** The SDK's limit of a list. */
 const MOST_MESSAGES = 100
 
 /**
- * How many requests a message is: revisions before 2026-07-28 let a hundred calls come as one list. A call of a type's tool
- * is counted with the task that it submits.
+ * Number of requests in a message: revisions before 2026-07-28 allow a hundred calls in one list. The call of a task type's
+ * tool is counted with the task that it submits.
  */
 export function requestsIn(text: string): number {
   try {
     const messages = [JSON.parse(text)].flat() as readonly unknown[]
-    // What the SDK refuses is one request.
+    // A message that the SDK refuses counts as one request.
     if (messages.length === 0 || messages.length > MOST_MESSAGES) return 1
     return messages.filter((message) => !isSubmit(message)).length
   } catch {
@@ -88,7 +88,7 @@ function isSubmit(message: unknown): boolean {
 }
 
 /**
- * A refused argument is a result that the model can read and mend, a tool that is not there a mistake of the client.
+ * A refused argument is a result that the model can read and correct; an unknown tool is an error of the client.
  *
  * @throws ProtocolError for an unknown tool.
  */
@@ -112,7 +112,7 @@ export async function callTool(
   if (answer.status >= 400) return toToolResult(answer)
   const task = answer.body as TaskJson
   if (!call.isTask) return resultOf(task)
-  // The row is written: `tasks/get` finds it from here on.
+  // The row is written, so `tasks/get` finds it from now on.
   const state = taskOf(task, settings.now(), settings.retentionDays)
   return { resultType: 'task', ...state } as unknown as CallToolResult
 }

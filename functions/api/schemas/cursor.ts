@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { LIMITS } from '../../contract.ts'
 import { invalid } from '../../core/application/submit/prepare-submission.ts'
 
-/** What every paged list is asked with. */
+/** Query fields of every paged list. */
 export const pageShape = {
   limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
   cursor: z
@@ -12,7 +12,7 @@ export const pageShape = {
     .describe('next_cursor of the page before.'),
 }
 
-/** What a cursor stands for: the place of the last row given, its time and id. */
+/** The content of a cursor: time and id of the last returned row. */
 const PLACE = /^\d{14}#[\w-]{1,64}$/
 
 /** @throws RequestError for a text that is no cursor of this API. */

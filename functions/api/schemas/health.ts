@@ -2,7 +2,7 @@ import * as z from 'zod'
 
 const time = z.iso.datetime()
 
-/** `?deep=1`: words that people write for yes. */
+/** `?deep=1`, and other words for yes. */
 export const healthQuery = z.strictObject({
   deep: z
     .enum(['1', 'true', '0', 'false'])

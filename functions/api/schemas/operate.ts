@@ -7,10 +7,10 @@ import { laneName, taskStatus } from './task.ts'
 const time = z.iso.datetime({ offset: true })
 const amount = z.int().min(0)
 
-/** Any text: an unknown lane is 404 with the nearest name, not 422. */
+/** Any text, so that an unknown lane is 404 with the nearest name and not 422. */
 export const laneParams = z.object({ lane: z.string().meta({ enum: LANES }) })
 
-/** Tasks of one redrive; the rest is told as `remaining`. */
+/** Most tasks per redrive; the others are counted as `remaining`. */
 const MOST_REDRIVEN = 5_000
 
 export const redriveBody = z

@@ -101,5 +101,5 @@ export const scheduleQuery = z.strictObject({
     .optional(),
 })
 
-/** Fields that an update replaces together: one timing, never half of two. */
+/** Fields that an update replaces together, so that a timing is never a mix of two. */
 export const TIMING_FIELDS = ['cron', 'rate_seconds', 'at', 'timezone'] as const

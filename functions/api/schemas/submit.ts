@@ -14,7 +14,7 @@ import { webhookShape } from './webhook.ts'
 
 const LONGEST_SECONDS = LIMITS.maxDelayDays * 86_400
 
-/** The type that a body without `type` asks for. */
+/** The type of a body without `type`. */
 const SHORT_TYPE = 'text.generate'
 
 const options = {
@@ -72,12 +72,12 @@ const options = {
     .describe('Is told of the task’s events, beside the tenant’s own endpoints.'),
 }
 
-/** `{prompt, …}`: the fields of `text.generate` beside the options. The type's own schema checks its fields. */
+/** `{prompt, …}`: fields of `text.generate` beside the options. The type's own schema validates its fields. */
 const shortForm = z.object(options)
 /** `{type, input, …}`: any task type. */
 const generalForm = z.object({ type: z.string(), input: z.unknown().optional(), ...options })
 
-/** Every form of a body by the name it has in the OpenAPI document; built for the document alone. */
+/** All forms of a body by their names in the OpenAPI document; built only for the document. */
 export function submitBody() {
   const general = taskTypes.map((type) => {
     const name = pascal(type.name)
@@ -105,7 +105,7 @@ export const pascal = (name: string): string =>
 
 export type SubmitBody = Omit<TaskRequest, 'tenant'>
 
-/** An option of the task, as `model`, that was put among the fields of its input. */
+/** A task option, such as `model`, that is inside `input` by mistake. */
 function misplacedIn(input: unknown, ownNames: readonly string[], inputNames: readonly string[]) {
   if (input === null || typeof input !== 'object' || inputNames.length === 0) return []
   return Object.keys(input)
@@ -154,7 +154,7 @@ export async function readSubmitBody(
     const inside = ofInput.isValid ? [] : ofInput.errors.filter(({ path }) => !told.has(path))
     throw invalid(orMissingPrompt([...errors, ...inside], isShort))
   }
-  // A conversation takes the place of the prompt.
+  // `messages` replaces `prompt`.
   if (isShort && (body.get('prompt') ?? body.get('messages') ?? null) === null)
     throw invalid(orMissingPrompt([{ path: 'prompt', message: 'is missing.' }], true))
   return toRequest(
@@ -196,7 +196,7 @@ interface Form {
   readonly type: string | undefined
 }
 
-/** No more are looked at than are listed: finding the nearest name takes its time, and a body may have 200,000. */
+/** Only as many as an answer lists, because finding the nearest name is slow and a body may have 200,000 names. */
 const unknownNames = (names: readonly string[], form: Form): readonly FieldError[] =>
   names
     .filter((name) => !form.isShort || !form.inputNames.includes(name))
@@ -211,7 +211,7 @@ function unknownName(name: string, form: Form): FieldError {
   return { path, message: unknownField(name, known) }
 }
 
-/** Who sends neither a prompt nor a type is told of both forms. */
+/** A body with neither a prompt nor a type gets an error that describes both forms. */
 const orMissingPrompt = (errors: readonly FieldError[], isShort: boolean): readonly FieldError[] =>
   errors.map((error) =>
     isShort && error.path === 'prompt' && error.message === 'is missing.'
@@ -222,7 +222,7 @@ const orMissingPrompt = (errors: readonly FieldError[], isShort: boolean): reado
       : error,
   )
 
-/** SHA-256 over the value with sorted keys: the same request in another order of fields is the same request. */
+/** SHA-256 over the value with sorted keys, so that the order of fields does not matter. */
 export const hashOf = (value: unknown): string => createHash('sha256').update(canonical(value)).digest('hex')
 
 function canonical(value: unknown): string {

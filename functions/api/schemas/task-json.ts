@@ -1,4 +1,4 @@
-/** The one place where a task becomes JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
+/** Converts a task into the API's JSON: snake_case and RFC 3339 outside, camelCase and milliseconds inside. */
 import type * as z from 'zod'
 import { MissingError } from '../../core/domain/errors.ts'
 import type { Band, Estimate } from '../../core/domain/estimate.ts'
@@ -9,15 +9,15 @@ import { traceIdOf } from '../../core/domain/trace.ts'
 import type { taskSchema } from './task.ts'
 import { iso } from './time.ts'
 
-/** Checked against the OpenAPI document. */
+/** Derived from the schema of the OpenAPI document. */
 export type TaskJson = z.input<typeof taskSchema>
 
-/** Lambda answers at most 6 MB, and the body is a JSON string in it, so that its quotes count twice. */
+/** A Lambda answer has at most 6 MB; the body is a JSON string in it, in which each quote takes two characters. */
 export const MAX_ANSWER_BYTES = 5_500_000
 
 /**
  * @param answer.base path of the API as the caller sees it; links begin with it.
- * @param answer.read fetches a payload that is in the bucket; without it such payloads are null (as in lists).
+ * @param answer.read reads a payload from the bucket; without it such payloads are null (as in lists).
  */
 export async function toTaskJson(
   task: Task,
@@ -30,17 +30,17 @@ export async function toTaskJson(
   }: {
     readonly base: string
     readonly read?: (payload: Payload) => Promise<string>
-    /** Gives a file in the result its address. */
+    /** Creates the URL of a file in the result. */
     readonly linkOf?: (file: string, name: string) => Promise<string>
     readonly steps?: readonly KeptStep[]
-    /** When it is likely to start, for a task that waits. */
+    /** When a waiting task is likely to start. */
     readonly wait?: Estimate | undefined
   },
 ): Promise<TaskJson> {
   const isText = task.type === 'text.generate'
   let left = MAX_ANSWER_BYTES
   const missing: ('input' | 'result')[] = []
-  /** A row outlives an object that was deleted by hand or by a wrong lifecycle rule: the rest of it is still true. */
+  /** An object may have been deleted by hand or by a wrong lifecycle rule; the rest of the row is still valid. */
   const readStored = async (payload: Payload): Promise<string> => {
     try {
       return (await read?.(payload)) ?? 'null'
@@ -50,9 +50,9 @@ export async function toTaskJson(
       return 'null'
     }
   }
-  /** The payload as JSON text, if it fits into the answer so many times. */
+  /** The payload as JSON text, if the answer has room for `times` copies. */
   const load = async (payload: Payload | undefined, times: number): Promise<string> => {
-    // Escapes only add: what is too large already need not be read.
+    // Escaping only adds characters, so a payload that is too large need not be read.
     if (!payload || payloadBytes(payload) * times > left) return 'null'
     const text = 'json' in payload ? payload.json : await readStored(payload)
     const bytes = Buffer.byteLength(JSON.stringify(text)) * times
@@ -60,11 +60,11 @@ export async function toTaskJson(
     left -= bytes
     return text
   }
-  // The result first: the input, the caller has. A prompt is in the answer twice.
+  // The result first, because the caller already has the input. A prompt is in the answer twice.
   const resultText = await load(task.result, 1)
   const loaded: unknown = JSON.parse(resultText)
   const linked = linkOf && mayNameFiles(resultText) ? await withFileLinks(loaded, linkOf) : loaded
-  // Addresses of hundreds of bytes each: without them rather than not at all.
+  // URLs have hundreds of bytes; when they do not fit, the result is returned without them.
   const more = linked === loaded ? 0 : bytesIn(linked) - bytesIn(loaded)
   const result = more <= left ? linked : loaded
   if (result === linked) left -= more
@@ -137,7 +137,7 @@ export async function toTaskJson(
   }
 }
 
-/** Of the value within an answer that is itself a string in JSON. */
+/** Size of the value within an answer that is itself a JSON string. */
 const bytesIn = (value: unknown): number => Buffer.byteLength(JSON.stringify(JSON.stringify(value)))
 
 const toQueueJson = ({ gate, position, start, finish }: Estimate) => ({

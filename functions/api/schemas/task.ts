@@ -1,11 +1,11 @@
-/** The answer's shape, for the OpenAPI document and for clients; `task-json.ts` writes it. */
+/** Schema of the answer, for the OpenAPI document and for clients; `task-json.ts` creates it. */
 import * as z from 'zod'
 import { LANES } from '../../contract.ts'
 import { STATUSES } from '../../core/domain/task.ts'
 
 const time = z.iso.datetime()
 
-/** Eight of ten times the real moment is between the two. */
+/** The actual time is between the two in eight of ten cases. */
 const band = z.object({ earliest: time, latest: time }).meta({ id: 'TimeBand' }).nullable()
 
 export const laneName = z.enum(LANES).meta({ id: 'Lane' })

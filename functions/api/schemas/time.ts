@@ -1,4 +1,4 @@
-/** RFC 3339, as all times of the API are; null stands for what has not happened. */
+/** RFC 3339, the format of all times in the API; null for an event that has not happened. */
 export function iso(instant: number): string
 export function iso(instant: number | undefined): string | null
 export function iso(instant: number | undefined): string | null {

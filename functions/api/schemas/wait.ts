@@ -1,5 +1,5 @@
 import * as z from 'zod'
 import { LIMITS } from '../../contract.ts'
 
-/** How long to wait, as every route has it that may wait. */
+/** Seconds to wait, for every route that can wait. */
 export const waitSeconds = z.coerce.number().int().min(0).max(LIMITS.waitSeconds).default(0)

@@ -52,7 +52,7 @@ export const deliveryStatus = z.enum(DELIVERY_STATUSES).meta({ id: 'DeliveryStat
 
 const instant = z.iso.datetime({ offset: true })
 
-/** Which deliveries; left out, any. */
+/** Filters for deliveries; without any, all are listed. */
 export const deliveryFilter = {
   task_id: z.string().min(1).max(100).optional(),
   endpoint: z.string().min(1).max(100).optional().describe('Id of an endpoint.'),

@@ -30,7 +30,7 @@ const wait = z.strictObject({
   on_timeout: z.enum(['fail', 'continue']).default('fail'),
 })
 
-/** A task with the fields of POST /tasks, a wait, or a nested form. */
+/** A task with the fields of POST /tasks, a wait, or nested steps. */
 const step = z
   .looseObject({
     name: z.string().optional().describe('By which references name the step.'),

@@ -7,7 +7,7 @@ import { openErasers } from '../../../hosts/data.ts'
 import { defineRoute } from '../../define-route.ts'
 import { tenantName } from '../../schemas/key.ts'
 
-/** Of the gateway's 29 s. */
+/** Within the gateway's limit of 29 s. */
 const WORK_MS = 15_000
 
 const bodyShape = z.strictObject({
@@ -56,7 +56,7 @@ export const eraseTenantRoute = defineRoute({
   },
 })
 
-/** @throws RequestError for what this route never gave. */
+/** @throws RequestError for a cursor that this route did not return. */
 function readPlace(from: string | null | undefined): string | undefined {
   if (from === undefined || from === null) return undefined
   const place = Buffer.from(from, 'base64url').toString('utf8')

@@ -58,7 +58,7 @@ export const callMcpRoute = defineRoute({
       headers: Object.fromEntries(given),
     })
     return {
-      // What the SDK answers; the document names those that occur.
+      // Any status of the SDK; the OpenAPI document lists those that occur.
       status: status as 200,
       headers: contentType === undefined ? {} : { 'content-type': contentType },
       text,

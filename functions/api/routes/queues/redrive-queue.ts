@@ -11,9 +11,9 @@ import { readCursor, writeCursor } from '../../schemas/cursor.ts'
 import { laneParams, redriveAnswer, redriveBody } from '../../schemas/operate.ts'
 import { iso } from '../../schemas/time.ts'
 
-/** The gateway gives up after 29 s. */
+/** Within the gateway's limit of 29 s. */
 const WORK_MS = 20_000
-/** Of these, for messages that no worker can read. */
+/** The part of this time for messages that no worker can read. */
 const LOOK_MS = 5_000
 
 export const redriveQueueRoute = defineRoute({
@@ -38,7 +38,7 @@ export const redriveQueueRoute = defineRoute({
   },
   answers: { 200: { description: 'What fit and what was started.', schema: redriveAnswer } },
   problems: [404],
-  // An agent sees what would happen before it does it.
+  // The default for agents is a dry run.
   mcp: { tool: 'redrive', defaults: { dry_run: true } },
   needs: () => ({
     followUps: { ...openRelease(), tally },
@@ -70,7 +70,7 @@ export const redriveQueueRoute = defineRoute({
       ...(type ? { type } : {}),
       ...(error_code ? { errorCode: error_code } : {}),
       ...(failed_after ? { failedAfter: Date.parse(failed_after) } : {}),
-      // What fails again while this runs is left alone: two operators at once start one epoch of each task.
+      // Tasks that fail again during this call are not restarted: of two operators at once, one epoch per task is started.
       failedBefore: Math.min(receivedAt, failed_before ? Date.parse(failed_before) : receivedAt),
       ...(created_after ? { createdAfter: Date.parse(created_after) } : {}),
       ...(created_before ? { createdBefore: Date.parse(created_before) } : {}),
@@ -78,8 +78,8 @@ export const redriveQueueRoute = defineRoute({
       ...(pace_per_second ? { pacePerSecond: pace_per_second } : {}),
     }
     const stopAt = clock.now() + WORK_MS
-    // Before the redrive, which ends by looking through the queue: what it leaves is hidden for a second more. Not with every
-    // call of a redrive that goes on: the queue is the same.
+    // Before the redrive, which reads the queue too and hides the messages for a second. Only in the first of several calls,
+    // because the queue stays the same.
     const unreadable =
       (dry_run || delete_unreadable) && !cursor
         ? await unreadableMessages(needs, lane, delete_unreadable && !dry_run, clock.now() + LOOK_MS)

@@ -39,7 +39,7 @@ export const createScheduleRoute = defineRoute({
   needs: openScheduleNeeds,
   handle: async ({ tenant, base, headers, body }, needs) => {
     const key = readIdempotencyKey(headers['Idempotency-Key'])
-    // A name space of its own: the same key may make a task and a schedule.
+    // A separate name space: the same key may create a task and a schedule.
     const id =
       key === undefined ? needs.ids.taskId() : needs.ids.derivedTaskId(tenant, `\u0000schedule-key/${key}`)
     const draft = await draftOf(needs, tenant, body)

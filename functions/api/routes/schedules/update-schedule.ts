@@ -26,7 +26,7 @@ export const updateScheduleRoute = defineRoute({
       const fields = Object.entries({ ...Object.fromEntries(before), ...body })
       const wanted = Object.fromEntries(fields.filter(([, value]) => value !== null))
       const draft = await draftOf(needs, tenant, wanted as ReturnType<typeof bodyOf>)
-      // A rate is counted from when it was given: another name moves no firing.
+      // A rate counts from when it was set, so that an update of other fields does not move its firings.
       return given.length === 0 ? { ...draft, timing: seen.timing } : draft
     })
     return { status: 200, body: await toScheduleJson(schedule, base, needs.clock.now()) }

@@ -4,7 +4,7 @@ import { ENV } from '../../../contract.ts'
 import { readConfig } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 
-/** Written at build time from the route declarations; it is beside the bundle. */
+/** Generated at build time from the route declarations, beside the bundle. */
 const FILE = new URL('./openapi.json', import.meta.url)
 
 export const getApiDocumentRoute = defineRoute({
@@ -26,7 +26,7 @@ export const getApiDocumentRoute = defineRoute({
       return document
     }
   },
-  // Where the API stands, only the call knows: behind a stage's name, a base path, or neither.
+  // The API's path, with a stage's name, a base path or neither, is known only from the call.
   handle: async ({ base }, document) => ({
     status: 200,
     body: { ...(await document()), servers: [{ url: base }] },

@@ -27,7 +27,7 @@ export const getHealthRoute = defineRoute({
       version: SERVICE_VERSION,
       timestamp: new Date(clock.now()).toISOString(),
     }
-    // API Gateway checks keys by path and method, so that what is open without a key cannot be closed by a field.
+    // API Gateway checks keys per path and method, so a query field cannot require a key: redirect to a path that does.
     if (deep === '1' || deep === 'true')
       return { status: 307, headers: { location: `${base}/health/deep` }, body }
     return { status: 200, body }

@@ -17,7 +17,7 @@ export const submitAdditionRoute = defineRoute({
   headers: submitHeaders,
   body: {
     schema: z.strictObject({ x: z.number().optional(), y: z.number().optional() }),
-    // The task type's own schema says what is wrong.
+    // Validated later by the task type's own schema.
     parse: (json) => json,
     isOptional: true,
   },

@@ -14,7 +14,7 @@ export const submitDocumentRoute = defineRoute({
   headers: submitHeaders,
   body: {
     schema: () => documentProcess.input,
-    // The task type's own schema says what is wrong.
+    // Validated later by the task type's own schema.
     parse: (json) => json,
   },
   answers: ACCEPTED,

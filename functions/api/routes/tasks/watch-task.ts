@@ -68,7 +68,7 @@ export const watchTaskRoute = defineRoute({
       status: 200,
       headers: {
         'content-type': 'text/event-stream; charset=utf-8',
-        // Proxies that gather answers make a stream of nothing.
+        // Proxies that buffer or transform answers would delay all events.
         'cache-control': 'no-cache, no-transform',
         'x-accel-buffering': 'no',
       },
