@@ -38,7 +38,11 @@ export class AnswerBuilder {
   #parts: string[] = []
   #bytes = 0
   #reason: string | undefined
+  /** The last one that was told, also where text came after it. */
+  #earlier: string | undefined
   #namesReasonEarly = false
+  /** The server said that nothing follows. */
+  #isClosed = false
   usage: ModelUsage = NO_USAGE
   /** The model refused to answer. */
   isRefused = false
@@ -80,7 +84,21 @@ export class AnswerBuilder {
   }
 
   end(reason: string | null | undefined): void {
-    if (reason) this.#reason = reason
+    if (!reason) return
+    // Behind an end that was told, trouble is the server's own: the answer is there, and paid for.
+    if (this.isSurelyOver && (this.#ending(reason)?.kind ?? 'bad') === 'bad' && this.#isAnswer) return
+    this.#reason = reason
+    this.#earlier = reason
+  }
+
+  /** The server closed the answer in its own words: the reason that it gave before counts, whatever came after it. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  get #isAnswer(): boolean {
+    const kind = this.#reason === undefined ? undefined : this.#ending(this.#reason)?.kind
+    return kind === 'stop' || kind === 'length'
   }
 
   get hasText(): boolean {
@@ -94,6 +112,11 @@ export class AnswerBuilder {
   /** The finish reason is certainly final: it is a known one, and this server has not sent text after one. */
   get isSurelyOver(): boolean {
     return this.#reason !== undefined && !this.#namesReasonEarly && this.#ending(this.#reason) !== undefined
+  }
+
+  /** A finish reason of a server that has sent text after an earlier one. */
+  get isPerhapsOver(): boolean {
+    return this.#namesReasonEarly && this.#isAnswer
   }
 
   /** `content_filter: self-harm` counts as the part before the colon; `contentFilter` and `content-filter` are equal. */
@@ -110,12 +133,13 @@ export class AnswerBuilder {
     const { usage } = this
     const provider = this.#provider
     if (this.isRefused) throw refused(provider, usage)
-    if (this.#reason === undefined) throw badAnswer(provider, 'the stream ended early', 'counted', usage)
-    const ending = this.#ending(this.#reason)
-    if (!ending) throw badAnswer(provider, `it ended with "${clip(this.#reason)}"`, 'counted', usage)
+    const reason = this.#reason ?? (this.#isClosed ? this.#earlier : undefined)
+    if (reason === undefined) throw badAnswer(provider, 'the stream ended early', 'counted', usage)
+    const ending = this.#ending(reason)
+    if (!ending) throw badAnswer(provider, `it ended with "${clip(reason)}"`, 'counted', usage)
     if (ending.kind === 'refused') throw refused(provider, usage)
     if (ending.kind === 'bad')
-      throw badAnswer(provider, `it ended with "${clip(this.#reason)}"`, ending.retry, usage)
+      throw badAnswer(provider, `it ended with "${clip(reason)}"`, ending.retry, usage)
     if (!this.hasText) {
       // All tokens were used for reasoning; the same call would end the same way.
       if (ending.kind === 'length') throw truncated(provider, usage)
@@ -150,6 +174,8 @@ const clip = (word: string): string => word.slice(0, 60)
 
 /** How long to wait for the token counts after the finish reason; then the answer is used without them. */
 const AFTER_END_MS = 2_000
+/** How long a server is silent that names a reason with every piece, until its last one is taken for the end. */
+const QUIET_MS = 20_000
 
 /**
  * Reads parts until the answer is complete. After a finish reason, a lost or open connection does not affect the
@@ -166,6 +192,11 @@ export async function collect<Part>(
   const iterator = parts[Symbol.asyncIterator]()
   let timer: NodeJS.Timeout | undefined
   let late: Promise<'late'> | undefined
+  const after = (ms: number) =>
+    new Promise<'late'>((resolve) => {
+      clearTimeout(timer)
+      timer = setTimeout(resolve, ms, 'late')
+    })
   // Whatever follows the end, unreadable pieces and errors included, must not fail an answer that is paid for.
   const takeSafely = (part: Part): boolean => {
     const isOver = answer.isSurelyOver
@@ -178,18 +209,18 @@ export async function collect<Part>(
   }
   try {
     for (;;) {
-      if (!answer.isSurelyOver) late = undefined
-      else
-        late ??= new Promise((resolve) => {
-          timer = setTimeout(resolve, AFTER_END_MS, 'late')
-        })
+      if (answer.isSurelyOver) late ??= after(AFTER_END_MS)
+      else late = answer.isPerhapsOver ? after(QUIET_MS) : undefined
       const next = iterator.next().catch((error) => {
         if (answer.isSurelyOver && !signal.aborted) return { done: true as const, value: undefined }
         throw error
       })
       const part = await (late ? Promise.race([next, late]) : next)
       signal.throwIfAborted()
-      if (part === 'late' || part.done || takeSafely(part.value)) break
+      if (part === 'late' || part.done) break
+      if (!takeSafely(part.value)) continue
+      answer.close()
+      break
     }
     return answer.finish()
   } finally {

@@ -61,8 +61,11 @@ export async function sendJson(
       { status },
     )
   }
-  return { status, headers: message.headers as Reply['headers'], body: decoded(message) }
+  return { status, headers: message.headers as Reply['headers'], body: decoded(message, signal) }
 }
+
+/** Answers of status 1xx before the one that counts; a server that says every quarter of a second that it works stays below. */
+const MOST_INTERIM = 1_000
 
 function send(
   url: URL,
@@ -88,12 +91,23 @@ function send(
       resolve,
     )
     request.on('error', reject)
+    // Without a listener Node drops such a connection and tells nobody: neither an error nor the signal would end the call.
+    request.on('upgrade', (_message, socket) => {
+      socket.destroy()
+      reject(new Error('it asked to speak another protocol'))
+    })
+    // They have no end of their own, and nothing else counts them.
+    let interim = 0
+    request.on('information', () => {
+      interim += 1
+      if (interim > MOST_INTERIM) request.destroy(new Error(`more than ${MOST_INTERIM} interim answers came`))
+    })
     request.end(body)
   })
 }
 
 /** A proxy may compress the answer although it was not asked for. */
-function decoded(message: IncomingMessage): Readable {
+function decoded(message: IncomingMessage, signal: AbortSignal): Readable {
   const encoding = message.headers['content-encoding']?.trim().toLowerCase()
   const decoder =
     encoding === 'gzip' || encoding === 'x-gzip'
@@ -107,7 +121,13 @@ function decoded(message: IncomingMessage): Readable {
             : undefined
   if (!decoder) return message
   message.on('error', (cause) => decoder.destroy(cause))
-  decoder.on('close', () => message.destroy())
+  // A few kilobytes that are all there can unpack for minutes: the connection's end does not stop that.
+  const stop = () => decoder.destroy(new Error('the call was ended'))
+  signal.addEventListener('abort', stop, { once: true })
+  decoder.on('close', () => {
+    signal.removeEventListener('abort', stop)
+    message.destroy()
+  })
   return message.pipe(decoder)
 }
 

@@ -14,6 +14,10 @@ export interface BodyPart {
 
 /** Longest event or document: the largest result with every character escaped. */
 const MOST_CHARACTERS = 2 * LIMITS.resultBytes
+/** Longest answer with its JSON, which is a hundred times the text where each word is an event. */
+const MOST_IN_ALL = 64 * LIMITS.resultBytes
+/** How long the rest of an event may take whose JSON is whole. */
+const PAUSE_MS = 2_000
 /** Two line ends, each in any of the three forms. */
 const BLANK_LINE = /(?:\r\n|\n|\r(?!\n)){2}/
 /** Longest form of a blank line; its beginning may be in the previous piece. */
@@ -36,9 +40,32 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
   let tried = 0
   let seam = ''
   let isDocument: boolean | undefined
+  let total = 0
+  /** Characters since the last event that said something. */
+  let silent = 0
+  let looked = 0
+  const source = body[Symbol.asyncIterator]()
+  let next: Promise<IteratorResult<unknown>> | undefined
   try {
-    for await (const bytes of body) {
-      const text = decoder.decode(bytes as Buffer, { stream: true })
+    for (;;) {
+      next ??= source.next()
+      const read = await (isDocument || held === looked ? next : within(PAUSE_MS, next))
+      if (read === undefined) {
+        // Nobody ends the event, and all of it is there.
+        looked = held
+        const [part] = readEvent(pieces.join(''))
+        if (!part || !isJson(part.data)) continue
+        pieces = []
+        held = looked = 0
+        yield part
+        continue
+      }
+      next = undefined
+      if (read.done) break
+      const text = decoder.decode(read.value as Buffer, { stream: true })
+      total += text.length
+      silent += text.length
+      if (total > MOST_IN_ALL || silent > MOST_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
       isDocument ??= /\S/.test(text) ? /^\s*[{[]/.test(text) : undefined
       if (!isDocument && held === 0 && /^\s*</.test(text)) throw webPage(provider)
       pieces.push(text)
@@ -58,9 +85,14 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
       if (!BLANK_LINE.test(seam)) continue
       const events = pieces.join('').split(BLANK_LINE)
       const rest = events.pop() ?? ''
-      for (const event of events) yield* readEvent(event)
+      for (const event of events)
+        for (const part of readEvent(event)) {
+          silent = 0
+          yield part
+        }
       pieces = [rest]
       held = rest.length
+      looked = 0
       seam = rest
     }
   } catch (cause) {
@@ -70,11 +102,22 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
     if (isDocument && isJson(text)) return yield { data: text, event: '', isWhole: true }
     throw unreachable(provider, describeCauses(cause))
   } finally {
+    // Of a read that nobody waits for any more.
+    next?.catch(() => undefined)
     body.destroy()
   }
   const rest = pieces.join('')
   if (isDocument) yield { data: rest, event: '', isWhole: true }
   else yield* readEvent(rest)
+}
+
+/** What a promise gives; undefined where it takes longer. */
+async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 /** Events that only keep the connection open. */
@@ -111,11 +154,14 @@ function isJson(text: string): boolean {
 
 /** Enough of an error body to find its cause. */
 const MOST_ERROR_CHARACTERS = 64_000
+/** And long enough: the status has said that the call failed, and the slot is wanted. */
+const LONGEST_ERROR_MS = 3_000
 
 /** The beginning of a failed answer. An unreadable part is left out, because the status is known. */
 export async function readStart(body: Readable): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
+  const late = setTimeout(() => body.destroy(), LONGEST_ERROR_MS)
   try {
     for await (const bytes of body) {
       text += decoder.decode(bytes as Buffer, { stream: true })
@@ -124,6 +170,7 @@ export async function readStart(body: Readable): Promise<string> {
   } catch {
     // The connection was lost in the middle.
   } finally {
+    clearTimeout(late)
     body.destroy()
   }
   return text

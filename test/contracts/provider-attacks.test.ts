@@ -1,0 +1,154 @@
+/** Answers written byte by byte by a server that means harm, or is broken: none holds a slot, none is paid for again. */
+import { createServer, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { OPENAI_ENDINGS } from '../../functions/core/adapters/providers/openai/endings.ts'
+import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
+import { AnswerBuilder, collect } from '../../functions/core/adapters/providers/shared/answer.ts'
+import { sse } from '../fixtures/raw-server.ts'
+
+let answer: (socket: Socket) => void
+const sockets = new Set<Socket>()
+const server = createServer((socket) => {
+  sockets.add(socket)
+  socket.on('error', () => undefined)
+  let asked = ''
+  socket.on('data', (bytes) => {
+    asked += bytes.toString('latin1')
+    const head = asked.indexOf('\r\n\r\n')
+    const length = Number(/content-length: (\d+)/i.exec(asked)?.[1])
+    if (head < 0 || asked.length < head + 4 + length) return
+    asked = ''
+    answer(socket)
+  })
+})
+beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)))
+afterAll(() => void server.close())
+afterEach(() => {
+  for (const socket of sockets) socket.destroy()
+  sockets.clear()
+})
+
+let models = 0
+const generate = (signal: AbortSignal = new AbortController().signal) => {
+  const { port } = server.address() as { port: number }
+  return createOpenaiProvider(
+    { name: 'openai', key: 'a key of no known shape', baseUrl: `http://127.0.0.1:${port}/v1` },
+    Date.now,
+  ).generate({ model: `m-${++models}`, messages: [{ role: 'user', content: 'hi' }] }, { signal })
+}
+const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n'
+const says = (content: string, finish: string | null = null) => ({
+  choices: [{ index: 0, delta: { content }, finish_reason: finish }],
+})
+const ends = (finish: string) => ({ choices: [{ index: 0, delta: {}, finish_reason: finish }] })
+const stream = (...events: readonly unknown[]) => {
+  answer = (socket) => void socket.end(`${HEAD}\r\n${sse(...events)}`)
+}
+/** Writes for ever, as fast as it is read. */
+async function flood(socket: Socket, bytes: string | Buffer) {
+  while (!socket.destroyed)
+    if (!socket.write(bytes))
+      await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve))
+}
+
+describe('a finish reason ends the answer', () => {
+  it.each([
+    ['an event that nobody ends', sse(says('whole')) + sse(ends('stop')).trimEnd()],
+    ['a line that nobody ends, with an end of its own', sse(says('whole')) + sse(ends('stop')).slice(0, -1)],
+  ])('in %s, followed by silence', async (_, text) => {
+    answer = (socket) => void socket.write(`${HEAD}\r\n${text}`)
+    expect(await generate()).toMatchObject({ text: 'whole', finishReason: 'stop' })
+  })
+
+  it.each([
+    ['trouble', [says('whole'), ends('stop'), ends('error'), '[DONE]'], 'stop'],
+    ['a word nobody knows', [says('whole'), ends('length'), ends('bananas'), '[DONE]'], 'length'],
+    ['text and no other reason', [says('who'), ends('stop'), says('le'), '[DONE]'], 'stop'],
+    ['another end', [says('whole'), ends('stop'), ends('length'), '[DONE]'], 'length'],
+    [
+      'a second answer behind its last word',
+      [says('whole', 'stop'), '[DONE]', says('evil'), '[DONE]'],
+      'stop',
+    ],
+  ])('that is followed by %s', async (_, events, finishReason) => {
+    stream(...events)
+    expect(await generate()).toMatchObject({ text: 'whole', finishReason })
+  })
+
+  it('but a cut is no end, a refusal is one, and a reason with every piece says nothing yet', async () => {
+    answer = (socket) =>
+      void socket.write(`${HEAD}\r\n${sse(says('half', 'stop'), says(' a text'))}`, () =>
+        setTimeout(() => socket.end(), 20),
+      )
+    await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'counted' })
+    stream(says('half'), ends('stop'), ends('content_filter'), '[DONE]')
+    await expect(generate()).rejects.toMatchObject({ code: 'content_refused' })
+    stream(says('half', 'stop'), says(' a text', 'stop'), ends('error'), '[DONE]')
+    await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer' })
+  })
+
+  it('named with every piece, it is believed after a silence, and the silence begins anew with each', async () => {
+    vi.useFakeTimers()
+    try {
+      const builder = new AnswerBuilder('openai', OPENAI_ENDINGS, undefined)
+      async function* parts() {
+        for (const ms of [0, 1_000, 15_000, 15_000]) {
+          await new Promise((resolve) => setTimeout(resolve, ms))
+          yield 'a'
+        }
+        await new Promise(() => undefined)
+      }
+      const collected = collect(parts(), builder, new AbortController().signal, (text) => {
+        builder.add(text)
+        builder.end('stop')
+        return false
+      })
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(await collected).toMatchObject({ text: 'aaaa', finishReason: 'stop' })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})
+
+describe('a server that goes on for ever', () => {
+  it('in answers of status 1xx is left', async () => {
+    answer = (socket) => void flood(socket, 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(100))
+    await expect(generate()).rejects.toMatchObject({ code: 'provider_unreachable' })
+  })
+
+  it('or wants another protocol, is left', async () => {
+    answer = (socket) =>
+      void socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
+      )
+    await expect(generate()).rejects.toMatchObject({ code: 'provider_unreachable' })
+  })
+
+  it.each([503, 429, 400])('in the words of an error %i has said enough', async (status) => {
+    answer = (socket) =>
+      void socket.write(
+        `HTTP/1.1 ${status} x\r\ncontent-type: application/json\r\nretry-after: 7\r\n\r\n{"error":{"message":"no`,
+      )
+    await expect(generate()).rejects.toMatchObject({ status })
+  })
+
+  it('in comments is left, and when the call is ended, whatever is left to unpack', async () => {
+    const bomb = gzipSync(Buffer.alloc(60_000_000, ':\n\n'))
+    answer = (socket) =>
+      void socket.end(Buffer.concat([Buffer.from(`${HEAD}content-encoding: gzip\r\n\r\n`), bomb]))
+    await expect(generate()).rejects.toMatchObject({ code: 'result_too_large', retry: 'never' })
+    const events = gzipSync(sse(says('')).repeat(400_000))
+    answer = (socket) =>
+      void socket.end(Buffer.concat([Buffer.from(`${HEAD}content-encoding: gzip\r\n\r\n`), events]))
+    const reason = new Error('enough')
+    await expect(generate(AbortSignal.any([abortSoon(reason)]))).rejects.toBe(reason)
+  })
+})
+
+function abortSoon(reason: Error): AbortSignal {
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(reason), 100)
+  return controller.signal
+}
