@@ -1,9 +1,12 @@
 /** Poison prompts and outages on the in-memory world, by a moved clock. */
 import { describe, expect, it } from 'vitest'
+import { closeCircuit } from '../../functions/core/application/operate/close-circuit.ts'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
+import { ProviderGate } from '../../functions/core/application/run/guard-provider.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
-import { unreachable } from '../../functions/core/domain/provider-failure.ts'
+import { failedStatus, unreachable } from '../../functions/core/domain/provider-failure.ts'
 import { type ModelRequest, textOf } from '../../functions/core/ports/model-provider.ts'
+import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
 import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
 interface Call {
@@ -12,7 +15,11 @@ interface Call {
 }
 
 /** A world whose tasks call one model; the test says which prompts drop the connection. */
-function open(drops: (prompt: string) => boolean, answerMs = 500) {
+function open(
+  drops: (prompt: string) => boolean,
+  answerMs = 500,
+  dropped = () => unreachable('openai', 'the connection was dropped'),
+) {
   const world = makeWorld(async (context) => {
     const { input, model } = context as unknown as {
       input: { prompt: string }
@@ -21,6 +28,8 @@ function open(drops: (prompt: string) => boolean, answerMs = 500) {
     return model.complete({ prompt: input.prompt })
   })
   const calls: Call[] = []
+  const circuits = new MemoryCircuits()
+  Object.assign(world.worker, { gate: new ProviderGate({ ...world, circuits }) })
   Object.assign(world.worker.providers, {
     forModel: async () => ({
       name: 'openai',
@@ -28,7 +37,7 @@ function open(drops: (prompt: string) => boolean, answerMs = 500) {
         const prompt = messages.map(textOf).join('')
         calls.push({ at: world.clock.now(), prompt })
         await world.clock.sleep(drops(prompt) ? 100 : answerMs)
-        if (drops(prompt)) throw unreachable('openai', 'the connection was dropped')
+        if (drops(prompt)) throw dropped()
         const usage = { inputTokens: 1, outputTokens: 1, cachedTokens: null, reasoningTokens: null }
         return { text: 'answer', usage, finishReason: 'stop' as const }
       },
@@ -44,7 +53,7 @@ function open(drops: (prompt: string) => boolean, answerMs = 500) {
         bodyHash: prompt,
       })
     ).task
-  return { world, calls, submit }
+  return { world, calls, submit, circuits }
 }
 
 /** The lane at work: what is visible is taken within half a second, twenty at a time; the sweeper comes every minute. */
@@ -101,6 +110,35 @@ describe('twenty prompts that drop the connection', () => {
     const row = await rowOf(world, healthy)
     expect(row.status).toBe('COMPLETED')
     expect((row.startedAt ?? 0) - row.createdAt).toBeLessThanOrEqual(1_000)
+  })
+})
+
+describe('a provider that wants to be left alone for years', () => {
+  it('holds no task longer than five minutes once its circuit is closed by hand', async () => {
+    let isDown = true
+    const { world, submit, circuits } = open(
+      () => isDown,
+      500,
+      () => failedStatus({ provider: 'openai', status: 429, message: 'no', retryAfter: '999999999', now: 0 }),
+    )
+    const tasks: { readonly tenant: string; readonly id: string }[] = []
+    for (let n = 0; n < 120; n += 1) {
+      tasks.push(await submit(`task ${n}`, `tenant-${n % 3}`))
+      if (n === 5) await work(world, 3_000)
+    }
+    await work(world, 10 * 60_000)
+    isDown = false
+    await closeCircuit({ ...world, circuits }, 'openai:gpt-4o')
+    await work(world, 6 * 60_000)
+    const rows = await Promise.all(tasks.map((task) => rowOf(world, task)))
+    // But those that were told so themselves.
+    const left = rows.filter(({ status }) => status !== 'COMPLETED')
+    expect(left.every(({ error }) => error?.code === 'provider_rate_limited')).toBe(true)
+    expect(left.length).toBeLessThan(tasks.length / 2)
+    await work(world, 60 * 60_000)
+    expect((await Promise.all(left.map((task) => rowOf(world, task)))).map(({ status }) => status)).toEqual(
+      left.map(() => 'COMPLETED'),
+    )
   })
 })
 

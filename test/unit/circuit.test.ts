@@ -7,6 +7,7 @@ import {
   type Caller,
   type Circuit,
   closed,
+  waitAtCircuit,
 } from '../../functions/core/domain/circuit.ts'
 import { ProviderError } from '../../functions/core/domain/errors.ts'
 import { failedStatus } from '../../functions/core/domain/provider-failure.ts'
@@ -69,6 +70,15 @@ describe('a circuit', () => {
     expect(until(Number.MAX_SAFE_INTEGER)).toBe(START + 1_500 + 3_600_000)
     const late = afterFailure(opened(), 'x', caller('late'), 1e15, START + 2_000)
     expect(late.until).toBe(START + 2_000 + 3_600_000)
+  })
+
+  it('holds a task for five minutes at a time, so that one closed by hand is noticed', () => {
+    const until = START + 3_600_000
+    expect([0, 0.99].map((random) => waitAtCircuit(until, undefined, START, random))).toEqual([
+      225_000, 299_250,
+    ])
+    expect(waitAtCircuit(until, START - 3_000_000, START, 0.99)).toBeLessThanOrEqual(300_000)
+    expect(waitAtCircuit(START + 15_000, undefined, START, 0.5)).toBe(15_000)
   })
 
   it('half open, a task that has not failed probes every 15 s; those that have, more and more rarely', () => {

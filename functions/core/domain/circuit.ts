@@ -166,7 +166,8 @@ export const closed = (circuit: Circuit | undefined, now: number): Circuit => ({
 
 /**
  * When a task that an open circuit refused is tried again: the first time at the end of the pause, later at growing
- * intervals, so that thousands of waiting tasks do not all try every 15 s.
+ * intervals, so that thousands of waiting tasks do not all try every 15 s. It waits at
+ * most five minutes, whatever the provider asks for, because closing the circuit by hand does not wake waiting tasks.
  */
 export function waitAtCircuit(
   until: number,
@@ -176,7 +177,8 @@ export function waitAtCircuit(
 ): number {
   const held = heldSince === undefined ? 0 : now - heldSince
   const spread = Math.min(held / 2, LONGEST_LATER_MS) * (0.5 + random / 2)
-  return Math.max(until - now, held > OPEN_MS ? spread : 0)
+  const longest = LONGEST_LATER_MS * (0.75 + random / 4)
+  return Math.min(Math.max(until - now, held > OPEN_MS ? spread : 0), longest)
 }
 
 /** Error codes that indicate a fault of the provider rather than of one request. */
