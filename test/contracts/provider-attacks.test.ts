@@ -30,10 +30,11 @@ afterEach(() => {
 })
 
 let models = 0
+const KEY = 'Zq9!weird~key=shape/0042abcdefgh'
 const generate = (signal: AbortSignal = new AbortController().signal) => {
   const { port } = server.address() as { port: number }
   return createOpenaiProvider(
-    { name: 'openai', key: 'a key of no known shape', baseUrl: `http://127.0.0.1:${port}/v1` },
+    { name: 'openai', key: KEY, baseUrl: `http://127.0.0.1:${port}/v1` },
     Date.now,
   ).generate({ model: `m-${++models}`, messages: [{ role: 'user', content: 'hi' }] }, { signal })
 }
@@ -108,6 +109,30 @@ describe('a finish reason ends the answer', () => {
       expect(await collected).toMatchObject({ text: 'aaaa', finishReason: 'stop' })
     } finally {
       vi.useRealTimers()
+    }
+  })
+})
+
+describe('a key that is sent back and cut', () => {
+  const error = (status: number, message: string) =>
+    `HTTP/1.1 ${status} x\r\nconnection: close\r\n\r\n${JSON.stringify({ error: { message } })}`
+  it.each<[string, (before: number) => string]>([
+    [
+      'by us, of a message',
+      (before) => error(400, `${'a'.repeat(before)} ${KEY} and ${'more '.repeat(300)}`),
+    ],
+    [
+      'by us, of an address',
+      (before) => `HTTP/1.1 307 x\r\nlocation: http://other/${'a'.repeat(before)}/${KEY}/\r\n\r\n`,
+    ],
+    ['by us, of an end', (before) => `${HEAD}\r\n${sse(ends(`${'a'.repeat(before)} ${KEY}`))}`],
+    ['by the server', (before) => error(401, `Wrong key: ${KEY.slice(0, 10 + (before % 22))}***, see …`)],
+    ['by the server, in dots', (before) => error(401, `Wrong key: "${KEY.slice(0, 10 + (before % 22))}..."`)],
+  ])('%s, shows no more of it than nine characters', async (_, write) => {
+    for (let before = 0; before < 310; before += 3) {
+      answer = (socket) => void socket.end(write(before))
+      const { message } = await generate().catch((failure) => failure)
+      expect(message).not.toContain(KEY.slice(0, 10))
     }
   })
 })
