@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
@@ -71,6 +72,20 @@ const HOSTILE: readonly Readonly<Record<string, string>>[] = [
   { host: 'evil.example:3000' },
   { host: 'localhost.evil.example' },
   { host: '169.254.169.254' },
+  // Names and spellings that lead here, too.
+  { host: 'localhost.' },
+  { host: '127.0.0.1.nip.io' },
+  { host: '0.0.0.0' },
+  { host: '127.1' },
+  { host: '2130706433' },
+  { host: '[::ffff:127.0.0.1]' },
+  { host: 'localhost:80@evil.example' },
+  { origin: 'http://localhost:1@evil.example' },
+  { origin: 'http://[::1].evil.example' },
+  { origin: 'HTTP://EVIL.EXAMPLE' },
+  { origin: 'file://' },
+  { origin: 'chrome-extension://abc' },
+  { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' },
 ]
 const AIMS: readonly (readonly [string, string, Record<string, string>, string])[] = [
   ['GET', '/', {}, ''],
@@ -93,6 +108,19 @@ const AIMS: readonly (readonly [string, string, Record<string, string>, string])
   ],
   ['POST', '/', { 'x-amz-target': 'AmazonSSM.GetParameter' }, '{"Name":"/taskrunner/local/openai-api-key"}'],
   ['PUT', '/2015-03-31/event-source-mappings/any', {}, '{"Enabled":false}'],
+  ['TRACE', '/api/v1/tasks', {}, ''],
+  ['PROPFIND', '/console', {}, ''],
+  [
+    'GET',
+    '/api/v1/tasks/x/events',
+    {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-version': '13',
+    },
+    '',
+  ],
 ]
 
 describe('every port of a local run', () => {
@@ -110,6 +138,25 @@ describe('every port of a local run', () => {
       }
     }
     await Promise.all(ports.flatMap((port) => HOSTILE.map((hostile) => attack(port, hostile))))
+  })
+
+  it('refuses a request that names two hosts, and speaks no other protocol', async () => {
+    const raw = (port: number, text: string) =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect(port, '127.0.0.1', () => socket.write(text))
+        let got = ''
+        socket.on('data', (bytes) => {
+          got += bytes.toString('latin1')
+        })
+        socket.on('close', () => resolve(got)).on('error', reject)
+      })
+    for (const port of ports) {
+      const end = 'connection: close\r\ncontent-length: 0\r\n\r\n'
+      const two = await raw(port, `POST / HTTP/1.1\r\nhost: localhost\r\nHost: evil.example\r\n${end}`)
+      expect(two).toMatch(/^HTTP\/1.1 403 /)
+      expect(await raw(port, 'CONNECT evil.example:443 HTTP/1.1\r\nhost: evil.example:443\r\n\r\n')).toBe('')
+      expect(await raw(port, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /)
+    }
   })
 
   it('but the API’s wants the secret of this run', async () => {

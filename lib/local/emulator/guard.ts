@@ -25,7 +25,10 @@ export function pageOf({ headers }: IncomingMessage): 'own' | 'local' | 'foreign
  * @returns why, for a request that must not be answered.
  */
 export function refusalOf(request: IncomingMessage, listensAt?: string): string | undefined {
-  const { headers, method = 'GET' } = request
+  const { headers, rawHeaders, method = 'GET' } = request
+  // Node reads the first of two; who stands between may have read the other.
+  if (rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length > 1)
+    return 'A request names one host.'
   const host = headers.host ?? 'localhost'
   const name = host.replace(/:\d+$/, '')
   // A name of another site may be made to lead here; an address cannot.
