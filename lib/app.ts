@@ -10,17 +10,17 @@ import type { Environment, StageName, StageSettings } from './stages/stage-schem
 export interface AppOptions {
   readonly stages: readonly StageName[]
   readonly outdir?: string
-  /** Read by stage `local` only. */
+  /** Read only by stage `local`. */
   readonly env?: Environment
   /** Folder with one folder per bundle. */
   readonly bundleRoot?: string
-  /** The Region the credentials lead to, as far as the CDK's command line knows it. */
+  /** The Region of the credentials, if the CDK CLI knows it. */
   readonly region?: string | undefined
-  /** What a test wants otherwise than the stage's file says. */
+  /** Lets a test change settings of a stage. */
   readonly adjust?: (stage: StageSettings) => StageSettings
 }
 
-/** Set here and not in cdk.json, so that a synth from the CLI and one in process give the same template. */
+/** Set here and not in cdk.json, so that the CLI and a test synthesize the same template. */
 const FEATURE_FLAGS = {
   '@aws-cdk/aws-iam:minimizePolicies': true,
   '@aws-cdk/aws-apigateway:usagePlanKeyOrderInsensitiveId': true,
@@ -31,8 +31,8 @@ const FEATURE_FLAGS = {
 }
 
 /**
- * Describes the given environments, one CDK stage each, and the preview stage that the CLI asks for with
- * `--context preview=<name>`. Nothing is looked up; bundles must exist.
+ * Creates one CDK stage per environment, and the preview stage that the CLI requests with
+ * `--context preview=<name>`. Makes no lookups in an account; bundles must exist.
  */
 export function buildApp({
   stages,
@@ -57,7 +57,7 @@ export function buildApp({
     const stage = inRegion(adjust(loadStage(name, env)), region)
     new TaskRunnerStage(app, `TaskRunner-${name}`, {
       stage,
-      // The CDK refuses credentials of another account, and another Region, than a stage states.
+      // With these, the CDK refuses credentials of another account or Region than the stage's.
       ...(stage.account || stage.region
         ? {
             env: {

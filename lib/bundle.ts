@@ -11,9 +11,9 @@ import { leanPlugin } from './bundle/lean.ts'
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRY = 'index.mjs'
 
-/** Files that a bundle reads at run time, beside its code. */
+/** Files that a bundle reads at run time, in addition to its code. */
 const STATIC_FILES: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
-  // libvips finds its parts beside itself, and starts its threads from its own file.
+  // libvips loads its parts from its own folder, and starts its threads from its own file.
   'run-task': Object.fromEntries(
     ['vips-node.mjs', 'vips.wasm', 'vips-heif.wasm'].map((name) => [
       `vips/${name}`,
@@ -27,7 +27,7 @@ const STATIC_FILES: Partial<Readonly<Record<BundleName, Readonly<Record<string, 
   },
 }
 
-/** What a bundle starts in a thread of its own, as a file beside its entry. */
+/** Entries that a bundle starts as threads, as files beside its main entry. */
 const FURTHER_ENTRIES: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
   'run-task': { heavy: 'functions/workers/heavy.ts' },
 }
@@ -35,11 +35,11 @@ const FURTHER_ENTRIES: Partial<Readonly<Record<BundleName, Readonly<Record<strin
 export interface BundleReport {
   readonly bundle: BundleName
   readonly directory: string
-  /** Loaded at cold start: the entry and what it imports statically. */
+  /** Bytes loaded at cold start: the entry and its static imports. */
   readonly coldBytes: number
-  /** All code, with the chunks that are loaded when first needed. */
+  /** Bytes of all code, including chunks loaded later. */
   readonly codeBytes: number
-  /** Something was written; false when the folder had all of it already. */
+  /** False when the folder already had the same content. */
   readonly isChanged: boolean
 }
 
@@ -47,28 +47,28 @@ export interface BundleOptions {
   readonly only?: readonly BundleName[]
   readonly outRoot?: string
   /**
-   * Where sources are looked for by stacks and debuggers. Left out, they are named as paths below the bundle's own
-   * folder, so that a package is the same on every machine.
+   * Root of the source paths in source maps. When left out, they are relative to the bundle's folder, so that a package is
+   * identical on every machine.
    */
   readonly sourceRoot?: string | undefined
-  /** Not minified: what a debugger shows has the author's names. */
+  /** Do not minify, so that a debugger shows the author's names. */
   readonly isReadable?: boolean
-  /** Leaves alone what would come out the same, and keeps what is made of packages: for the local run, which begins with it. */
+  /** Skips bundles whose sources have not changed, and caches builds of packages; used by the local run. */
   readonly skipsUnchanged?: boolean
-  /** The generated files are written by somebody else, at the same time. */
+  /** Another process writes the generated files at the same time. */
   readonly isGenerated?: boolean
 }
 
 const hasWhole = (bundle: BundleName): boolean => !bundle.startsWith('api-') || bundle === 'api-mcp'
 
-/** Bundles that run authors' code, and whose stacks name their lines. */
+/** Bundles that run authors' code and need source maps for its stack traces. */
 const MAPPED: readonly BundleName[] = ['run-task']
 
 /**
- * Writes what is uploaded to Lambda, one folder per bundle: minified ESM with everything in it, AWS SDK included.
+ * Writes the Lambda packages, one folder per bundle: minified ESM with all dependencies, AWS SDK included.
  *
- * A folder is changed file by file, new chunks before the entry that names them, and not at all when it is right
- * already, so that a running copy and a second bundler at the same time do no harm.
+ * A folder is changed file by file, new chunks before the entry that imports them, and not at all when its content is already
+ * right, so that a running copy and a concurrent bundler are not affected.
  */
 export async function bundleFunctions(options: BundleOptions = {}): Promise<readonly BundleReport[]> {
   const outRoot = options.outRoot ?? join(ROOT, '.build')
@@ -88,7 +88,7 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
   )
 }
 
-/** In a process of its own: this one may be a watcher that has the task modules of a minute ago in memory. */
+/** In a child process, because a watcher has older versions of the task modules in memory. */
 export async function generateFiles(): Promise<void> {
   const generator = join(ROOT, 'bin/generate.ts')
   if (!existsSync(generator)) return
@@ -100,7 +100,7 @@ export async function generateFiles(): Promise<void> {
   if (warnings !== '') console.warn(warnings)
 }
 
-/** An SDK client sends its version and reads nothing else of its package's file, of 2 kB each. */
+/** Reduces each SDK client's package.json to its version, the only field that is read; saves 2 kB each. */
 const packageFacts: Plugin = {
   name: 'package-facts',
   setup: ({ onLoad }) =>
@@ -110,14 +110,14 @@ const packageFacts: Plugin = {
     }),
 }
 
-/** Imported from the copy beside the bundle. */
+/** Imported at run time from the copy beside the bundle. */
 const imageLibrary: Plugin = {
   name: 'image-library',
   setup: ({ onResolve }) =>
     onResolve({ filter: /^wasm-vips$/ }, () => ({ path: './vips/vips-node.mjs', external: true })),
 }
 
-/** What is there already. @returns undefined when it must be made. */
+/** The existing build. @returns undefined when the bundle must be built. */
 async function unchanged(
   bundle: BundleName,
   outRoot: string,
@@ -137,7 +137,7 @@ async function unchanged(
   return { ...sizesOf(metafile), bundle, directory: join(outRoot, bundle), isChanged: false }
 }
 
-/** @returns undefined for a file that is damaged: the bundle is made anew. */
+/** @returns undefined for a damaged file; the bundle is then built again. */
 function toMetafile(text: string): Metafile | undefined {
   try {
     const metafile = JSON.parse(text) as Partial<Metafile> | null
@@ -161,7 +161,7 @@ const sizesOf = (metafile: Metafile) => ({
     .reduce((sum, [, { bytes }]) => sum + bytes, 0),
 })
 
-/** Of every build. */
+/** Settings of every build. */
 const settingsOf = ({ isReadable = false }: BundleOptions, isMapped: boolean) =>
   ({
     absWorkingDir: ROOT,
@@ -171,7 +171,7 @@ const settingsOf = ({ isReadable = false }: BundleOptions, isMapped: boolean) =>
     target: 'node24',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
-    // The SDKs of models and of S3 are imported where they are first used; as chunks they cost no cold start.
+    // The SDKs of models and of S3 are imported at their first use; in separate chunks they do not slow down cold starts.
     splitting: true,
     minify: !isReadable,
     metafile: true,
@@ -226,7 +226,7 @@ async function bundleOne(
       path.endsWith('.map') ? fromRoot(contents, directory, sourceRoot) : contents,
     )
   const place = (suffix: string) => join(outRoot, `${bundle}.${suffix}`)
-  // First away, last there: a process that dies in between leaves no key to another's files.
+  // The key is deleted first and written last, so that after a crash no key describes other files.
   await rm(place('key'), { force: true })
   const isChanged = await writeFolder(directory, files)
   await writeFile(place('meta.json'), JSON.stringify(metafile))
@@ -240,14 +240,14 @@ async function bundleOne(
   }
 }
 
-/** A source map whose sources are named from the project's root. */
+/** A source map with source paths relative to the project's root. */
 function fromRoot(map: Uint8Array, directory: string, sourceRoot = ''): Uint8Array {
   const { sources, ...rest } = JSON.parse(new TextDecoder().decode(map)) as { sources: string[] }
   const named = sources.map((source) => relative(ROOT, resolve(directory, source)).replaceAll('\\', '/'))
   return new TextEncoder().encode(JSON.stringify({ ...rest, sourceRoot, sources: named }))
 }
 
-/** Makes a folder hold exactly these files, in this order. @returns whether anything had to be written. */
+/** Makes a folder contain exactly these files, written in this order. @returns whether anything was written. */
 async function writeFolder(directory: string, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
   let isChanged = false
   for (const [name, contents] of files) {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { KEY_PEPPER } from '../functions/contract.ts'
 import type { LocalProduct } from './local/product.ts'
 
-/** This product, as the local runtime must know it. */
+/** The facts about this product that the local runtime needs. */
 export const TASK_RUNNER: LocalProduct = {
   name: 'Task runner',
   region: 'eu-central-1',

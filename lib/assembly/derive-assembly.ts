@@ -7,7 +7,7 @@ import { readAssembly } from '../local/emulator/template/assembly.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-/** Sources that the template itself is made of: `lib/` imports them. */
+/** Sources that affect the template, because `lib/` imports them. */
 const OF_TEMPLATE = /^functions\/(contract|metrics|core\/domain\/cost|tasks\/manifest\.gen|api)\b/
 
 export interface Derivation {
@@ -15,17 +15,17 @@ export interface Derivation {
   readonly from: string
   readonly to: string
   readonly bundleRoot: string
-  /** Changed files, below the project's root. */
+  /** Changed files, relative to the project's root. */
   readonly changed: readonly string[]
   readonly isReadable: boolean
 }
 
 /**
- * Makes an assembly of another whose template stays, with new code: bundles what the changed files are part of, and
- * nothing else. A second instead of the five that bundling everything and a synth take.
+ * Creates an assembly from another one with the same template and new code: only bundles that contain the changed files are
+ * built. Takes one second; building all bundles and a synth take five.
  *
- * @returns false, with nothing written, when the template may change.
- * @throws Error with the compiler's own words.
+ * @returns false, with nothing written, when the template may have changed.
+ * @throws Error with the compiler's message.
  */
 export async function deriveAssembly({
   from,
@@ -53,11 +53,11 @@ export async function deriveAssembly({
     skipsUnchanged: true,
     isGenerated: true,
   })
-  // Beside it: mostly nothing of it changes. What does not load is said with its place by the generator, so that is heard first.
+  // Runs alongside, because generated files rarely change. Its errors name the place in the source, so they are reported first.
   bundled.catch(() => undefined)
   await generateFiles()
   await bundled
-  // A task's lane or schema is part of the template.
+  // The manifest contains lanes and schemas of task types, which are part of the template.
   if (!manifest.equals(await readFile(join(ROOT, MANIFEST)))) return false
   const draft = `${to}.${process.pid}.draft`
   await rm(draft, { recursive: true, force: true })
@@ -71,13 +71,13 @@ export async function deriveAssembly({
   return true
 }
 
-/** A copy that takes no room: nothing of an assembly is ever written to again. */
+/** A copy made of hard links, which takes no space; safe because an assembly is never changed. */
 async function linkAll(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true })
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [old, made] = [join(from, entry.name), join(to, entry.name)]
     if (entry.isDirectory()) await linkAll(old, made)
-    // Some file systems have no links.
+    // Some file systems have no hard links.
     else await link(old, made).catch(() => copyFile(old, made))
   }
 }
@@ -86,14 +86,14 @@ const MANIFEST = 'functions/tasks/manifest.gen.json'
 
 export const sourceRootOf = (): string => `${pathToFileURL(ROOT).href}/`
 
-/** Those that one of the files went into, when they were last written. */
+/** The bundles that contained one of the files when they were last built. */
 async function bundlesOf(paths: readonly string[], bundleRoot: string): Promise<readonly BundleName[]> {
   const names = Object.keys(BUNDLES) as BundleName[]
   const uses = await Promise.all(
     names.map(async (name) => {
       const meta = await readFile(join(bundleRoot, `${name}.meta.json`), 'utf8').catch(() => '{"inputs":{}}')
       const inputs = inputsOf(meta)
-      // One that is damaged says nothing: the bundle may have them.
+      // When the list of a bundle's sources is damaged, assume that it contains them.
       return !inputs || paths.some((path) => Object.hasOwn(inputs, path))
     }),
   )
@@ -108,7 +108,7 @@ function inputsOf(meta: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** Where an assembly keeps the code of these bundles. @returns undefined when one is not there as it was written. */
+/** The folders of these bundles in an assembly. @returns undefined when one of them is missing or damaged. */
 async function foldersOf(
   bundles: readonly BundleName[],
   assets: readonly string[],

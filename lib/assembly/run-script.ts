@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
 /**
- * Runs a script in a process of its own, which ends with this one: nothing goes on for a caller that is no longer there.
+ * Runs a script in a child process, which ends together with this process.
  *
- * @returns what it wrote on its error output.
- * @throws Error with those words when it fails.
+ * @returns what it wrote to stderr.
+ * @throws Error with that text when it fails.
  */
 export async function runScript(
   script: string,

@@ -1,10 +1,10 @@
-/** Bundles and synthesizes stage `local`, in a process of its own: the CDK would stay in memory, 150 MB of it. */
+/** Bundles and synthesizes stage `local` in a child process; otherwise the CDK would stay in memory with 150 MB. */
 
 import { buildApp } from '../app.ts'
 import { bundleFunctions } from '../bundle.ts'
 import { sourceRootOf } from './derive-assembly.ts'
 
-// Handlers of `exit` end the generator.
+// Exit through the `exit` handlers, which stop the generator.
 process.on('SIGTERM', () => process.exit(143))
 
 const [outdir = '', bundleRoot = '', kind = ''] = process.argv.slice(2)

@@ -8,7 +8,7 @@ import { runScript } from './run-script.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-/** Settings of `.env` that change the template of stage `local`. */
+/** Settings in `.env` that change the template of stage `local`. */
 export const SETTINGS: readonly string[] = [
   ...MODEL_VARIABLES,
   'HTTPS_PROXY',
@@ -26,7 +26,7 @@ export const SETTINGS: readonly string[] = [
   'TOKEN_ISSUERS',
 ]
 
-/** Folders and files that bundles and template are made of. */
+/** Sources of bundles and template. */
 const SOURCES = [
   'functions',
   'lib',
@@ -39,18 +39,18 @@ const SOURCES = [
 ] as const
 
 export interface SynthesizeOptions {
-  /** Code that a debugger can be read in: names as the author wrote them. */
+  /** Do not minify the code, for debuggers. */
   readonly isReadable?: boolean
-  /** Files that have changed since `from` was made, below the project's root: the shorter way, where it is open. */
+  /** Files that have changed since `from` was made, relative to the project's root; allows a partial build. */
   readonly changed?: readonly string[]
   readonly from?: string
 }
 
 /**
- * Gives a synthesized assembly of stage `local`, made anew only when its sources or settings have changed.
+ * Returns a synthesized assembly of stage `local`; built only when its sources or settings have changed.
  *
- * @returns its folder, named after the hash of what it was made from.
- * @throws Error with the compiler's or the CDK's own words.
+ * @returns its folder, named after the hash of its sources.
+ * @throws Error with the message of the compiler or the CDK.
  */
 export async function synthesize(
   stateDir: string,
@@ -66,7 +66,7 @@ export async function synthesize(
       await utimes(directory, new Date(), new Date())
       return directory
     }
-    // Damaged on the disk: what it was made of is still there.
+    // The assembly is damaged on disk, so it is built again.
     await rm(directory, { recursive: true, force: true })
   }
   await mkdir(folder, { recursive: true })
@@ -81,7 +81,7 @@ export async function synthesize(
   const script = join(import.meta.dirname, 'synthesize-process.ts')
   await runScript(script, [draft, bundleRoot, kind], {
     cwd: ROOT,
-    // The CDK's own validation of templates is 1.8 s of 2.5; `npm run check` and every deployment have it on.
+    // The CDK's validation of templates takes 1.8 of 2.5 s; `npm run check` and every deployment have it on.
     env: { ...process.env, ...env, CDK_VALIDATION: 'false' },
   })
   await rename(draft, directory)
@@ -95,7 +95,7 @@ const isWhole = (directory: string): Promise<boolean> =>
     () => false,
   )
 
-/** Versions on disk: the one that runs, those that are still finishing, and room to switch back without a synth. */
+/** Versions kept on disk: the running one, those still finishing, and some to switch back to without a synth. */
 const KEPT = 6
 
 async function dropOld(folder: string): Promise<void> {
@@ -114,7 +114,7 @@ async function hashSources(env: Readonly<Record<string, string | undefined>>): P
       hash.update(`${relative(ROOT, path)}\0`)
       hash.update(await readFile(path))
     }
-  // Only whether there is a key matters to the template, and a key is nothing to keep on disk, not even hashed.
+  // For keys, only whether there is one affects the template. The key itself is not stored, not even as a hash.
   for (const name of SETTINGS)
     hash.update(`${name}=${name.endsWith('_KEY') ? Boolean(env[name]) : (env[name] ?? '')}\0`)
   return hash.digest('hex').slice(0, 16)

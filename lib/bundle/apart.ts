@@ -5,8 +5,9 @@ import { kept } from './kept.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 
 /**
- * Imported where they are first used, and built apart with what they are made of. In one build esbuild keeps what any chunk
- * uses of a shared file in the chunk that all load: 42 kB of zod for a caller's JSON Schema, 43 kB of the SDK for objects.
+ * Modules that are imported at their first use, built separately with their dependencies. In one build, esbuild would put
+ * everything they use of a shared file into the chunk that is loaded at cold start: 42 kB of zod for a caller's JSON
+ * Schema, 43 kB of the S3 SDK.
  */
 const APART: Readonly<Record<string, string>> = {
   '@aws-sdk/client-s3': 's3',
@@ -16,8 +17,8 @@ const APART: Readonly<Record<string, string>> = {
 }
 
 /**
- * Libraries that one kind of task loads when it runs, each larger than all of our own code. Apart they are made once for a
- * lock file: they were 2.5 of the 3.3 s that a worker's bundle takes, at every change of a task.
+ * Large libraries that one kind of task loads when it runs. Built separately, they are built once per lock file; before, they
+ * took 2.5 of the 3.3 s of a worker's bundle, at every change of a task.
  */
 const LARGE: Readonly<Record<string, string>> = {
   unpdf: 'unpdf',
@@ -27,7 +28,7 @@ const LARGE: Readonly<Record<string, string>> = {
   'read-excel-file/node': 'read-excel-file',
 }
 
-/** Each name that fits is asked of this process, so none of the thousands of other imports may. */
+/** Matches few imports, because esbuild calls the plugin in this process for each match. */
 const MAYBE_APART =
   /^(?:@aws-sdk\/(?:client-s3|s3-request-presigner)|unpdf|vega|vega-lite|mammoth|read-excel-file\/node)$|\/validator\.ts$/
 
@@ -37,8 +38,8 @@ export interface Built {
 }
 
 /**
- * @param used gets what has to be built apart, by its name.
- * @param isWorker a worker runs what the API only checks, and its code is all in use: only what is large is apart.
+ * @param used collects the modules to build separately, by name.
+ * @param isWorker a worker uses all code of the small modules, so only large libraries are built separately.
  */
 export const builtApart = (used: Map<string, string>, isWorker: boolean): Plugin => ({
   name: 'built-apart',
@@ -53,10 +54,10 @@ export const builtApart = (used: Map<string, string>, isWorker: boolean): Plugin
 })
 
 /**
- * Builds what bundles have apart, once for all that have the same parts: sixteen bundles have two sets of them, and built
- * for each they were 3 s of 10. Packages are built apart from our own code, which changes more often.
+ * Builds the separate modules once for all bundles with the same ones: sixteen bundles have two sets, and building them for
+ * each bundle took 3 of 10 s. Packages are built separately from our own code, which changes more often.
  *
- * @param packages where what is made of packages alone is kept.
+ * @param packages cache folder for builds of packages.
  */
 export function apartBuilder(
   settings: BuildOptions & { readonly write: false; readonly metafile: true },
@@ -64,7 +65,7 @@ export function apartBuilder(
 ): (parts: ReadonlyMap<string, string>) => Promise<readonly Built[]> {
   const builds = new Map<string, Promise<Built>>()
   const one = (parts: readonly (readonly [string, string])[], folder: string | undefined) => {
-    // Sorted, as they are found in any order and the names of chunks follow it.
+    // Sorted, because they are found in any order and the names of chunks depend on it.
     const entryPoints = Object.fromEntries(parts.toSorted(([a], [b]) => a.localeCompare(b)))
     const key = JSON.stringify(entryPoints)
     const make = () => build({ ...settings, entryPoints, outdir: APART_ROOT })
@@ -83,10 +84,10 @@ export function apartBuilder(
   }
 }
 
-/** Where they are said to be written until a bundle takes them; nothing is. */
+/** Nominal output folder until a bundle includes the files; nothing is written there. */
 const APART_ROOT = join(ROOT, '.build/apart')
 
-/** The same build in another folder. */
+/** The same build with another output folder. */
 export function moved({ outputFiles, metafile }: Built, folder: string): Built {
   const named = Object.entries(metafile.outputs).map(
     ([path, output]) =>

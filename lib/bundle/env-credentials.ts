@@ -1,8 +1,8 @@
 /**
- * Takes the place of `@aws-sdk/credential-provider-node` in the bundles.
+ * Replaces `@aws-sdk/credential-provider-node` in the bundles.
  *
- * A Lambda function has its credentials in the environment, always. The real package also looks through profiles,
- * SSO, web identity and metadata endpoints: 130 kB and about 30 ms of every cold start (measured 2026-11-23).
+ * A Lambda function always has its credentials in the environment. The real package also searches profiles, SSO, web identity
+ * and metadata endpoints: 130 kB and about 30 ms of every cold start (measured 2026-11-23).
  */
 interface Credentials {
   readonly accessKeyId: string
@@ -24,7 +24,7 @@ export const defaultProvider = () => async (): Promise<Credentials> => {
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
 }
 
-// Lambda replaces the environment, not the credentials in it: what has no expiry is never read again.
+// Credentials in Lambda's environment do not change while it exists, so without an expiry they are read once.
 export const credentialsWillNeedRefresh = (credentials: Credentials): boolean =>
   credentials.expiration !== undefined
 export const credentialsTreatedAsExpired = (credentials: Credentials): boolean =>

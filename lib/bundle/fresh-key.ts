@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Metafile } from 'esbuild'
 
-/** What every bundle depends on beside its own sources: the packages, and how it is made. */
+/** Sources of every bundle in addition to its own: the packages, and the bundler's code. */
 export const COMMON: readonly string[] = [
   'package-lock.json',
   'lib/bundle.ts',
@@ -15,18 +15,17 @@ export const COMMON: readonly string[] = [
 
 export interface Ingredients {
   readonly settings: unknown
-  /** Files that it has beside its code. */
+  /** Files beside its code. */
   readonly files: readonly string[]
-  /** When its making began: there is no key for what was saved after that. */
+  /** Start of the build: for files saved later there is no key. */
   readonly madeAt?: number
 }
 
 /**
- * A hash over all that a bundle was made from, by the list of its last making: the sources of this project, the packages by
- * their lock file, and the settings. A file that came anew changes one of those that were there, since sources are imported
- * by their whole names.
+ * A hash of all sources of a bundle, by the list of its last build: the sources of this project, the packages by their lock
+ * file, and the settings. A new file is noticed by the change of the file that imports it, because imports name whole paths.
  *
- * @returns undefined when a source is gone, or newer.
+ * @returns undefined when a source is missing or newer than the build.
  */
 export async function keyOf(
   root: string,
@@ -46,12 +45,12 @@ export async function keyOf(
   return hash.digest('hex')
 }
 
-/** Whether the files of a bundle are there as they were written, by their sizes. */
+/** Whether the files of a bundle still exist with their original sizes. */
 export async function isWritten(root: string, { outputs }: Metafile): Promise<boolean> {
   const sizes = await Promise.all(
     Object.keys(outputs).map((path) =>
       stat(join(root, path)).then(
-        // A map is written with other names of its sources.
+        // Source maps are written with changed paths, so their size differs.
         ({ size }) => path.endsWith('.map') || size === outputs[path]?.bytes,
         () => false,
       ),

@@ -8,8 +8,8 @@ import { COMMON } from './fresh-key.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 
 /**
- * What is made of packages alone, as it was made from the same lock file with the same settings; made anew otherwise. One
- * that is damaged, or that nobody may write, is as none.
+ * A cached build of packages with the same lock file and settings; built when there is none. A cache that is damaged or not
+ * writable is ignored.
  */
 export async function kept(folder: string, settings: object, make: () => Promise<Built>): Promise<Built> {
   const hash = createHash('sha256').update(JSON.stringify([ROOT, process.version, settings]))
@@ -25,7 +25,7 @@ export async function kept(folder: string, settings: object, make: () => Promise
   return built
 }
 
-/** Few kinds are in use at a time: minified or not, of the workers or of the API. */
+/** Number of cached builds; few are in use: minified or not, of the workers or of the API. */
 const KEPT = 8
 
 async function write(folder: string, name: string, bytes: Uint8Array): Promise<void> {

@@ -5,31 +5,31 @@ import type { Plugin } from 'esbuild'
 
 const SOURCES = join(import.meta.dirname, '../../functions')
 
-/** One text literal, as the formatter writes it. */
+/** A string literal, as the formatter writes it. */
 const TEXT = /(?:'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)/.source
 
-/** What only the API document, the console and the dashboards show; they are made from the sources, not from a bundle. */
+/** Texts used only by the API document, the console and the dashboards, which are made from the sources and not from a bundle. */
 const DESCRIBED = new RegExp(`\\.describe\\(\\s*${TEXT},?\\s*\\)`, 'g')
 const MEANS = new RegExp(`^\\s*means:\\s*${TEXT},\\n`, 'gm')
 
-/** The shapes of a route's answers and of a type's output: for the document, for the compiler, and for the worker. */
+/** Schemas of a route's answers and of a type's output, used only by the API document, the compiler and the worker. */
 const ANSWERS = /^ {2}answers: (?:\w+|\{.*\}|\{\n[\s\S]*?^ {2}\}),\n/gm
 const OUTPUT = /^ {2}output(?:|: [\s\S]*?),\n(?= {2}\w|\}\))/gm
-/** Where a statement of a module begins, as the formatter writes it. */
+/** The beginning of a module's statement, as the formatter writes it. */
 const STATEMENT = /^(?=(?:export|const|let|class|function|async|interface|type|import)\b|\/[/*])/m
 
-/** What a task type does, in its declaration; its input alone is checked here, by code that it may import late as well. */
+/** The code of a task type in its declaration. The API only validates its input, possibly with code imported later. */
 const RUN = /^ {2}run: [\s\S]*?^\}\)/m
 const withoutRun = (run: string): string =>
-  // Nothing stands behind it: then it goes as a whole.
+  // When nothing follows, `run` is removed completely.
   /\n {2}\w/.test(run) ? run.replace(LATE, "import('left-out')") : '})'
 const LATE = /import\('\.[^']+'\)/g
 const LEFT_OUT = join(import.meta.dirname, 'left-out.ts')
 
-/** JSON Schemas are written when the document is made, and by a worker when it asks a model; both have the whole library. */
+/** JSON Schemas are created for the API document, and by workers for models; both use the complete library. */
 const JSON_SCHEMA_LINE = /^\s*inst\._zod\.processJSONSchema = .*;$/gm
 const JSON_SCHEMA_CALL = /create(?:Standard|To)JSONSchemaMethod\(this, (?:"\w+"|\{\})\)(?:\(params\))?/g
-/** A function's settings are in its environment: it has no home with files of profiles, and no machine's metadata to ask. */
+/** A function's settings are in its environment; it has no profile files and no instance metadata. */
 const NEVER_ON_LAMBDA: readonly (readonly [RegExp, string])[] = [
   [
     /\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
@@ -39,7 +39,7 @@ const NEVER_ON_LAMBDA: readonly (readonly [RegExp, string])[] = [
 ]
 const ERROR_LINE = /^\w+_registry\.registerError\(\w+\$, (\w+)\);$/gm
 
-/** What our sources import from a package of AWS. */
+/** Names that our sources import from an AWS package. */
 function importedNames(): ReadonlySet<string> {
   const text = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
@@ -49,7 +49,7 @@ function importedNames(): ReadonlySet<string> {
   return new Set(lists.join().match(/\w+/g))
 }
 
-/** A declaration without what only others read of it; as it was where a property more would go. */
+/** A declaration without the parts that only others use; unchanged when more than those would be removed. */
 function declaringLess(text: string): string {
   const edited = text.replace(ANSWERS, '').replace(OUTPUT, '').replace(RUN, withoutRun)
   return propertiesOf(text).join() === propertiesOf(edited).join() ? edited : text
@@ -58,7 +58,7 @@ function declaringLess(text: string): string {
 const propertiesOf = (text: string): readonly string[] =>
   [...text.matchAll(/^ {2}(?!(?:answers|output|run)\b)\w+(?=[:(,])/gm)].map(([name]) => name)
 
-/** A schema that nothing reads any more is left out, which a bundler does only where it is told that making one does nothing else. */
+/** Marks the creation of schemas as free of side effects; otherwise the bundler keeps unused ones. */
 const withPureSchemas = (text: string): string =>
   text
     .split(STATEMENT)
@@ -70,7 +70,7 @@ const withPureSchemas = (text: string): string =>
     )
     .join('')
 
-/** A shape whose keys are constants looks to a bundler as if making it did something; then it keeps all of a service's. */
+/** Replaces constant keys of shapes by literals; otherwise the bundler assumes side effects and keeps all shapes of a service. */
 function withPlainKeys(text: string): string {
   const constants = new Map(
     [...text.matchAll(/^const (_\w+) = ("[^"]*");$/gm)].map(([, name = '', value = '']) => [name, value]),
@@ -82,13 +82,13 @@ function withPlainKeys(text: string): string {
 }
 
 /**
- * Leaves out of an API function's bundle what none of its requests can reach, and no bundler can see: it does not know that
- * a text is never read. Behaviour stays as it is: an error of AWS without a class of its
- * own still has its name, and a hash is Node's own.
+ * Removes code from an API function's bundle that none of its requests can reach, where no bundler can know this: for example,
+ * that a text is never read. Behaviour does not change: an AWS error without its own class still has its name, and a hash is
+ * calculated by Node.
  */
 export function leanPlugin(): Plugin {
   let names: ReadonlySet<string> | undefined
-  // Read when first asked for, and anew for each making: a watcher makes bundles for days, and sources change.
+  // Read at first use, and again for each build, because a watcher builds for days while sources change.
   const isImported = (name: string): boolean => {
     names ??= importedNames()
     return names.has(name)

@@ -1,2 +1,2 @@
-/** Takes the place, in an API function's bundle, of what is imported to run a task; see `lean.ts`. */
+/** Replaces, in an API function's bundle, modules that are imported to run a task; see `lean.ts`. */
 export {}

@@ -1,5 +1,5 @@
 /**
- * The typed client, made from the route declarations: for browsers, Node, Deno and Bun.
+ * The typed client, derived from the route declarations: for browsers, Node, Deno and Bun.
  *
  * @example
  * const client = createClient({ url: 'http://localhost:3000' })
@@ -27,20 +27,20 @@ import {
 export { ApiError, UnreachableError }
 
 export interface WaitOptions {
-  /** Left out, it waits as long as the task takes. */
+  /** When left out, there is no time limit. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
-  /** Told of every change. */
+  /** Called with the task after every change. */
   readonly onChange?: (task: Task) => void
 }
 
 export interface WatchOptions {
-  /** Id of the last event seen: go on behind it. */
+  /** Id of the last received event: continue after it. */
   readonly after?: string
   readonly signal?: AbortSignal
 }
 
-/** The time of `wait` was over before the task was. */
+/** The time limit of `wait` was reached before the task ended. */
 export class StillRunningError extends Error {
   readonly task: Task
 
@@ -62,9 +62,9 @@ export class TaskFailedError extends Error {
   }
 }
 
-/** Of one call. The stage waits 25 s at most. */
+/** Wait of one call; the stage's limit is 25 s. */
 const WAIT_SECONDS = 20
-/** Where the stage lets nobody more wait, looks grow apart. */
+/** When the stage has no free place to wait, the client polls at growing intervals. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
 
@@ -75,7 +75,7 @@ export function createClient(options: ClientOptions) {
   const json = async <Name extends Operation>(name: Name, call: Call<Name> = {}): Promise<Json<Name>> =>
     (await transport.call(name, call)).body
 
-  /** Submits any body of `POST /tasks`; repeated on failures, and still one task. */
+  /** Submits any body of `POST /tasks`; after failures it is sent again, which still makes one task. */
   const submitBody = async (
     body: object,
     { idempotencyKey = newKey(), traceparent, signal }: SendOptions = {},
@@ -100,7 +100,7 @@ export function createClient(options: ClientOptions) {
     let task: Task | undefined
     for (let pauseMs = FIRST_PAUSE_MS; ; ) {
       const leftSeconds = Math.floor((end - Date.now()) / 1_000)
-      // The stage holds the call until the task changes; the first look is to be an answer at once.
+      // The first call returns at once; later ones wait at the stage until the task changes.
       const seconds: number = etag === null ? 0 : Math.max(0, Math.min(WAIT_SECONDS, leftSeconds))
       const headers: Record<string, string> = etag ? { 'if-none-match': etag } : {}
       const query: Call<'getTask'>['query'] = seconds > 0 ? { wait: seconds } : {}
@@ -113,7 +113,7 @@ export function createClient(options: ClientOptions) {
       if (task && isFinal(task.status)) return task as TaskOf<Name>
       if (task && Date.now() + pauseMs > end) throw new StillRunningError(task)
       if (seconds > 0 && !answer.headers.has('retry-after')) continue
-      // As many wait as the stage lets wait.
+      // No place to wait is free at the stage.
       if (seconds > 0 || etag === null || leftSeconds < 1) await pause(pauseMs, signal)
       pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)
     }
@@ -133,7 +133,7 @@ export function createClient(options: ClientOptions) {
           if (event === 'end') return
         }
       } catch (error) {
-        // Cut off: what was missed comes again.
+        // The connection was lost; missed events are sent again.
         if (signal?.aborted || error instanceof SyntaxError) throw signal?.reason ?? error
       }
       await pause(retryMs, signal)
@@ -141,16 +141,16 @@ export function createClient(options: ClientOptions) {
   }
 
   return {
-    /** Any operation by its name, with status and headers. */
+    /** Calls any operation by its name, and returns status and headers too. */
     call: transport.call.bind(transport) as Transport['call'],
     base: transport.base,
     tasks: {
       submit,
       submitBody,
       wait,
-      /** What happens to the task, as it happens, until its end; goes on by itself where it was cut off. */
+      /** The events of a task until its end; reconnects when the connection is lost. */
       events,
-      /** Submits, waits and gives the result. @throws TaskFailedError when there is none. */
+      /** Submits, waits and returns the result. @throws TaskFailedError when there is none. */
       run: async <Name extends TaskType>(
         type: Name,
         input: InputOf<Name>,
@@ -164,7 +164,7 @@ export function createClient(options: ClientOptions) {
       },
       get: (id: string) => json('getTask', { params: { id } }),
       list: (query: Call<'listTasks'>['query'] = {}) => json('listTasks', { query }),
-      /** Every task that fits, page by page. */
+      /** All matching tasks, page by page. */
       all: async function* (query: Call<'listTasks'>['query'] = {}) {
         let cursor: string | undefined
         do {
@@ -193,7 +193,7 @@ export function createClient(options: ClientOptions) {
   }
 }
 
-/** A random UUID; `crypto.randomUUID` is missing on pages that came over plain HTTP. */
+/** A random UUID; `crypto.randomUUID` does not exist on pages loaded by plain HTTP. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

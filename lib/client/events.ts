@@ -6,7 +6,7 @@ export interface ServerSentEvent {
   readonly data: string
 }
 
-/** @returns the events of a body, and from `retry` how many milliseconds to wait before coming back. */
+/** @returns the events of a body; `retry` is the wait in milliseconds before reconnecting. */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
   onRetry: (ms: number) => void,

@@ -1,24 +1,24 @@
-/** One call over HTTP, repeated where repeating is safe. Only what browsers, Node, Deno and Bun share. */
+/** One call over HTTP, repeated where that is safe. Uses only APIs that browsers, Node, Deno and Bun share. */
 import { OPERATIONS } from './operations.gen.ts'
 import type { Answer, Call, Json, Operation, Problem } from './types.ts'
 
 export interface ClientOptions {
-  /** Of the stage, with or without `/api/v1`. */
+  /** Address of the stage, with or without `/api/v1`. */
   readonly url: string
   readonly key?: string | undefined
-  /** Where the stage has a usage plan of API Gateway's in front: its key. `key` then goes as a bearer token. */
+  /** Key of API Gateway, for a stage with a usage plan; `key` is then sent as a bearer token. */
   readonly gatewayKey?: string | undefined
-  /** Of one try. API Gateway gives up after 29 s. Default 35,000. */
+  /** Timeout of one attempt. API Gateway's is 29 s. Default 35,000. */
   readonly timeoutMs?: number
   /** Repetitions of a call that may be repeated. Default 3. */
   readonly retries?: number
   readonly fetch?: typeof fetch
 }
 
-/** The stage refused, or could not serve. */
+/** The stage refused the call, or failed. */
 export class ApiError extends Error {
   readonly status: number
-  /** Of the problem document, e.g. `invalid_request`. */
+  /** Code in the problem document, e.g. `invalid_request`. */
   readonly code: string
   readonly problem: Partial<Problem>
   readonly headers: Headers
@@ -33,10 +33,10 @@ export class ApiError extends Error {
   }
 }
 
-/** Nothing answered, or what answered is no Async AI Task Runner. */
+/** Nothing answered, or another program than Async AI Task Runner. */
 export class UnreachableError extends Error {
   readonly reason: string
-  /** Something answers, and it is not what was looked for. */
+  /** Another program answered. */
   readonly isForeign: boolean
 
   constructor(
@@ -51,7 +51,7 @@ export class UnreachableError extends Error {
   }
 }
 
-/** `x-api-key` is the gateway's where it has keys of its own. */
+/** `x-api-key` holds the gateway's key where there is one. */
 export function keyHeaders({
   key,
   gatewayKey,
@@ -62,7 +62,7 @@ export function keyHeaders({
 
 export const API_PATH = '/api/v1'
 
-/** Doing it twice is as good as once. */
+/** Operations that may be repeated because they are idempotent. */
 const REPEATABLE: readonly Operation[] = ['cancelTask', 'pauseQueue', 'resumeQueue']
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 30_000
@@ -78,7 +78,7 @@ export class Transport {
     this.#options = options
   }
 
-  /** @throws ApiError for every answer that is neither 2xx nor 304, UnreachableError where there is none. */
+  /** @throws ApiError for every status except 2xx and 304, UnreachableError without an answer. */
   call<Name extends Operation>(name: Name, call: Call<Name> = {}): Promise<Answer<Json<Name>>> {
     const [method] = OPERATIONS[name]
     const mayRepeat =
@@ -86,7 +86,7 @@ export class Transport {
     return this.#repeat(mayRepeat, call.signal, () => this.#once(name, call))
   }
 
-  /** Begins an answer that is read while it comes. Repeated like a call. @throws what `call` throws. */
+  /** Starts a call whose answer is read while it arrives. Repeated and throws like `call`. */
   open<Name extends Operation>(name: Name, call: Call<Name>): Promise<Response> {
     return this.#repeat(true, call.signal, async () => {
       const request = { headers: this.#headers('text/event-stream', call), signal: call.signal ?? null }
@@ -117,7 +117,7 @@ export class Transport {
     return { status, headers, body: body as Json<Name> }
   }
 
-  /** @param read what of the body belongs to the answer; where it breaks off, there is none. */
+  /** @param read reads the body's part of the answer; when it fails, the call counts as unanswered. */
   async #send<Name extends Operation>(
     name: Name,
     call: Call<Name>,
@@ -195,7 +195,7 @@ function pauseOf(error: unknown, count: number): number {
   return Math.min(LONGEST_PAUSE_MS, Number.isNaN(asked) ? own : Math.max(own, asked * 1_000))
 }
 
-/** @throws the signal's reason when it fires first. */
+/** @throws the signal's reason when the signal fires first. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const stop = () => {

@@ -1,4 +1,4 @@
-/** Types of every operation, from the route declarations; nothing of them is loaded at run time. */
+/** Types of every operation, derived from the route declarations; nothing is loaded at run time. */
 import type * as z from 'zod'
 import type { AnswerShape, BodyShape } from '../../functions/api/define-route.ts'
 import type { Routes } from '../../functions/api/routes.gen.ts'
@@ -11,7 +11,7 @@ type Part<Name extends Operation, Key extends 'params' | 'query' | 'headers'> = 
 type BodyOf<Name extends Operation> =
   NonNullable<Routes[Name]['body']> extends BodyShape<infer Schema, unknown> ? z.input<Schema> : never
 
-/** Fields of the query string; numbers and truth values are written as text. */
+/** Fields of the query string; numbers and booleans are written as text. */
 type QueryOf<Schema> = Schema extends z.ZodType
   ? { readonly [Key in keyof z.output<Schema>]?: z.output<Schema>[Key] | undefined }
   : never
@@ -29,7 +29,7 @@ type JsonOf<Shape> = Shape extends AnswerShape & { readonly schema: infer Schema
   ? z.output<Schema>
   : undefined
 
-/** The JSON of a good answer. */
+/** The JSON of a successful answer. */
 export type Json<Name extends Operation> = {
   [Status in keyof AnswersOf<Name>]: Status extends 200 | 201 | 202 ? JsonOf<AnswersOf<Name>[Status]> : never
 }[keyof AnswersOf<Name>]
@@ -62,7 +62,7 @@ export interface Problem {
   readonly errors?: readonly { readonly path: string; readonly message: string }[]
 }
 
-/** What a type's input may be, as a caller sends it: fields with a default may be missing. */
+/** A type's input as a caller sends it: fields with a default may be missing. */
 export type InputOf<Name extends TaskType> = z.input<TaskTypes[Name]['input']>
 export type ResultOf<Name extends TaskType> = z.output<TaskTypes[Name]['output']>
 
@@ -74,12 +74,12 @@ export type TaskOf<Name extends TaskType> = Omit<Task, 'type' | 'result'> & {
 
 export interface SubmitOptions {
   readonly model?: string
-  /** 0 to 10; 8 and above go to the urgent lane. */
+  /** 0 to 10; 8 and above use the urgent lane. */
   readonly priority?: number
   readonly delay_seconds?: number
-  /** RFC 3339 with a zone. */
+  /** RFC 3339 with a time zone. */
   readonly run_at?: string
-  /** RFC 3339 with a zone: when the result is wanted. */
+  /** RFC 3339 with a time zone: when the result is needed. */
   readonly deadline?: string
   readonly expires_in_seconds?: number
   readonly timeout_seconds?: number
@@ -88,14 +88,14 @@ export interface SubmitOptions {
 }
 
 export interface SendOptions {
-  /** Left out, the client makes one, so that its own repetitions give one task. */
+  /** When left out, the client creates one, so that its own repetitions make one task. */
   readonly idempotencyKey?: string
   /** W3C Trace Context. */
   readonly traceparent?: string
   readonly signal?: AbortSignal
 }
 
-// Written out: the schema's own list would load zod for eight words.
+// A copy, because importing the schema's list would load zod for eight words.
 export const STATUSES = [
   'SCHEDULED',
   'PENDING',
@@ -110,17 +110,17 @@ export const STATUSES = [
 export const isFinal = (status: Status): boolean =>
   status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED' || status === 'EXPIRED'
 
-/** What a webhook tells; `verifyWebhook` gives it. */
+/** The body of a webhook, as `verifyWebhook` returns it. */
 export interface TaskWebhook {
   readonly type: `task.${'started' | 'completed' | 'failed' | 'cancelled' | 'expired'}`
   readonly timestamp: string
-  /** The task without its input; of a task that went on since, only what happened. */
+  /** The task without its input; when the task has changed since, only the fields of the event. */
   readonly data: Pick<Task, 'id' | 'task_id' | 'status'> &
     Partial<Task> & { readonly is_result_omitted?: boolean }
 }
-/** What happens to a task, as `tasks.events` tells it. */
+/** An event of a task, as `tasks.events` yields it. */
 export type TaskEvent = {
-  /** Of this event; with it, watching goes on behind it. */
+  /** Id of the event; watching can continue after it. */
   readonly id: string
 } & (
   | {
@@ -131,7 +131,7 @@ export type TaskEvent = {
     }
   | { readonly event: 'progress'; readonly data: NonNullable<Task['progress']> }
   | { readonly event: 'step'; readonly data: Task['steps'][number] }
-  /** A piece of the result's text. One with offset 0 begins the text anew, as after a crash. */
+  /** A piece of the result's text. Offset 0 starts the text again, e.g. after a crash. */
   | {
       readonly event: 'text-delta'
       readonly data: { readonly attempt: number; readonly offset: number; readonly text: string }

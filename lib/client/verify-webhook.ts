@@ -1,7 +1,7 @@
-/** Checks that a webhook is the stage's, as Standard Webhooks says. By Web Crypto: runs in browsers, Node, Deno and Bun. */
+/** Verifies that a webhook was sent by the stage, according to Standard Webhooks. With Web Crypto, for browsers, Node, Deno and Bun. */
 import type { TaskWebhook } from './types.ts'
 
-/** The webhook is not the stage's, or too old to be sure. */
+/** The webhook was not sent by the stage, or is too old to be trusted. */
 export class WebhookError extends Error {
   constructor(message: string) {
     super(message)
@@ -10,16 +10,16 @@ export class WebhookError extends Error {
 }
 
 export interface WebhookRequest {
-  /** As it came: parsing and writing it again would change its bytes. */
+  /** Unparsed: parsing and serialising would change its bytes. */
   readonly body: string
   readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
-/** A captured request cannot be sent again later than this; clocks may differ by as much. */
+/** Older webhooks are refused, so that a captured request cannot be repeated later; clocks may differ by this much. */
 const TOLERANCE_SECONDS = 300
 
 /**
- * @param secrets of `GET /webhooks/secret`; several while a rotation is under way.
+ * @param secrets from `GET /webhooks/secret`; several during a rotation.
  * @returns the event.
  * @throws WebhookError
  *
@@ -47,7 +47,7 @@ export async function verifyWebhook(
     const key =
       raw && (await crypto.subtle.importKey('raw', raw, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']))
     if (!key) throw new WebhookError('The secret is none: it begins with whsec_.')
-    // In constant time, by Web Crypto.
+    // Web Crypto compares in constant time.
     for (const signature of given)
       if (signature && (await crypto.subtle.verify('HMAC', key, signature, content)))
         return JSON.parse(body) as TaskWebhook

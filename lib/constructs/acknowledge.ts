@@ -1,7 +1,7 @@
 import { Validations } from 'aws-cdk-lib'
 import type { IConstruct } from 'constructs'
 
-/** Accepts findings of the security rules on a construct and what is inside it: rule id → why it is right here. */
+/** Accepts findings of the security rules on a construct and its children: rule id → reason. */
 export function acknowledge(scope: IConstruct, findings: Readonly<Record<string, string>>): void {
   for (const [id, reason] of Object.entries(findings)) Validations.of(scope).acknowledge({ id, reason })
 }

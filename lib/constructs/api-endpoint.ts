@@ -10,7 +10,7 @@ import { managedAcl } from './managed-acl.ts'
 
 type ApiSettings = StageSettings['api']
 
-/** Settings of the API itself: where it can be reached from. */
+/** Settings of the API that decide from where it can be reached. */
 export function endpointProps(
   scope: Construct,
   { vpcEndpointIds, domain }: ApiSettings,
@@ -34,7 +34,7 @@ export function endpointProps(
   }
 }
 
-/** A private API answers nobody until a policy names who may call. */
+/** A private API refuses everybody until a policy names who may call. */
 const onlyThrough = (vpcEndpointIds: readonly string[]) =>
   new iam.PolicyDocument({
     statements: [
@@ -47,7 +47,7 @@ const onlyThrough = (vpcEndpointIds: readonly string[]) =>
     ],
   })
 
-/** What is put in front of an API: a name of its own with a base path, a web ACL. */
+/** A custom domain with a base path, and a web ACL in front of an API. */
 export class ApiEndpoint extends Construct {
   constructor(scope: Construct, id: string, api: apigateway.RestApi, { domain, ...settings }: ApiSettings) {
     super(scope, id)
@@ -63,7 +63,7 @@ export class ApiEndpoint extends Construct {
       endpointType: apigateway.EndpointType.REGIONAL,
       securityPolicy: apigateway.SecurityPolicy.TLS_1_2,
     })
-    // Not a base path mapping: that takes one name, and a base path may have several.
+    // Not a base path mapping, which allows only one path segment.
     name.addApiMapping(api.deploymentStage, domain.basePath ? { basePath: domain.basePath } : {})
     new CfnOutput(this, 'DomainTarget', {
       value: name.domainNameAliasDomainName,
@@ -76,7 +76,7 @@ export class ApiEndpoint extends Construct {
   }
 }
 
-/** Address of the API as callers should use it. */
+/** The address of the API for callers. */
 export const apiUrl = (api: apigateway.RestApi, { domain }: ApiSettings, base: string): string =>
   domain
     ? `https://${domain.name}${domain.basePath ? `/${domain.basePath}` : ''}${base}`

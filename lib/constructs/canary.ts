@@ -21,9 +21,9 @@ const ROLE_POLICY = 'service-role/AWSCodeDeployRoleForLambdaLimited'
  * Shifts the API functions' aliases to a new version in two steps: a tenth of the requests, and after five minutes
  * the rest. An alarm in between shifts all of them back and fails the deployment, so that the stack rolls back too.
  *
- * Two alarms, because the functions of the API turn an exception into a 500: a function's own errors show what dies or does not load,
- * the gateway's 5xx shows what answers wrongly. One tenth of little traffic is little evidence; a stage without
- * callers passes every canary.
+ * Two alarms, because the functions of the API turn an exception into a 500: a function's own errors show crashes and failed
+ * starts, the gateway's 5xx shows wrong answers. A tenth of little traffic proves little; a stage without callers passes
+ * every canary.
  */
 export class Canary extends Construct {
   constructor(scope: Construct, id: string, { stage, api, functions }: CanaryProps) {

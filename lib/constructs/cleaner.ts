@@ -13,14 +13,14 @@ export interface CleanerProps {
   readonly bundleRoot: string
 }
 
-/** A worker waits for the answer; the next call goes on where this one stopped. */
+/** A worker waits for the answer; the next call continues where this one stopped. */
 const TIMEOUT_SECONDS = 130
-/** One processor: a row costs about 2 ms of it, so a call of two minutes deletes some 50,000. */
+/** One processor: a row needs about 2 ms of it, so a call of two minutes deletes about 50,000. */
 const CLEANER_MB = 1_769
 
 /**
- * The function that deletes tasks whose retention is over, with their payload objects. Its rights reach over the whole
- * table, so it is apart from the workers: the task type `maintenance.cleanup` asks it.
+ * The function that deletes tasks whose retention is over, with their payload objects. It has permissions on the whole table,
+ * so it is separate from the workers: the task type `maintenance.cleanup` calls it.
  */
 export class Cleaner extends Construct {
   readonly cleanUp: TaskFunction

@@ -6,13 +6,13 @@ import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
 
 /**
- * Physical name of a lane's queue, and the workflows', the one physical name there is: the dead-letter queue in the stateful stack must
- * name its only source, and the source in turn needs the dead-letter queue to exist first.
+ * Physical name of a queue. Queues are the only resources with a physical name: the dead-letter queue in the stateful stack must
+ * name its only source, and the source needs the dead-letter queue to exist first.
  */
 export const queueNameOf = (stage: StageSettings, source: Lane | 'workflows' | 'webhooks'): string =>
   `TaskRunner-${stage.name}-${source}`
 
-/** Where a lane's failed tasks are listed until somebody brings them back, for the 14 days that SQS can keep them. */
+/** Lists a lane's failed tasks until they are redriven, for at most the 14 days of SQS. */
 export class DeadLetterQueue extends Construct {
   readonly queue: sqs.Queue
 

@@ -3,10 +3,10 @@ import type { Construct } from 'constructs'
 
 /** docs.aws.amazon.com/lambda, "Quotas": all variables of a function together, names included. */
 export const ENVIRONMENT_BYTES = 4_096
-/** The longest thing that a reference becomes: an address of a queue, an ARN of an alias. */
+/** The longest value of a reference: a queue's URL, an alias's ARN. */
 const REFERENCE_BYTES = 140
 
-/** What a resolved value becomes in a deployed function, at most. */
+/** The longest possible value in a deployed function. */
 export function bytesOf(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value)
   const parts = (value as { 'Fn::Join'?: [string, unknown[]] })['Fn::Join']
@@ -14,10 +14,10 @@ export function bytesOf(value: unknown): number {
 }
 
 /**
- * Lambda refuses a larger environment in the middle of a deployment, so a stage with many models, callers or schedules is
- * refused here.
+ * Lambda refuses a larger environment in the middle of a deployment, so a stage with too many models, callers or schedules is
+ * refused at synth.
  *
- * @throws Error that names the function and what takes most of the room.
+ * @throws Error that names the function and its largest variables.
  */
 export function checkEnvironmentSize(
   scope: Construct,

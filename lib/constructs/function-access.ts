@@ -1,58 +1,58 @@
 import { type BundleName, ENV, type EnvName, TABLE } from '../../functions/contract.ts'
 
 export interface Access {
-  /** Environment names the function must have. */
+  /** Environment variables that the function must have. */
   readonly environment: readonly EnvName[]
-  /** Environment names it has only where the stage sets them. */
+  /** Environment variables that it has only where the stage sets them. */
   readonly optionalEnvironment?: readonly EnvName[]
   /** DynamoDB actions on the table itself. */
   readonly table?: readonly string[]
-  /** DynamoDB actions on the items of one partition alone. */
+  /** DynamoDB actions on the items of one partition only. */
   readonly partition?: {
     readonly key: string
-    /** `key` is the beginning of the partition's name. */
+    /** `key` is a prefix of the partition key. */
     readonly isPrefix?: true
     readonly actions: readonly string[]
   }
-  /** Records who did what, in partitions of their own. */
+  /** Writes audit entries, in partitions of their own. */
   readonly isRecording?: true
-  /** Counts its callers' requests, in partitions of their own; for functions that may not write the table. */
+  /** Counts its callers' requests, in partitions of their own; for functions without write access to the table. */
   readonly isCounting?: true
-  /** S3 actions on the list of the payloads. */
+  /** S3 actions for listing payloads. */
   readonly payloadList?: true
-  /** May write this one attribute of a row, and read nothing by it. */
+  /** May write only this attribute of a row, and read nothing with it. */
   readonly attribute?: string
-  /** DynamoDB actions on one index each. */
+  /** DynamoDB actions per index. */
   readonly indexes?: { readonly [Index in 'list' | 'state' | 'due']?: readonly string[] }
-  /** S3 actions below the payload prefix. */
+  /** S3 actions on objects with the payload prefix. */
   readonly payloads?: readonly string[]
-  /** SQS actions on the queues of the lanes that the function serves: all of them, or a worker's own. */
+  /** SQS actions on the queues of the function's lanes: all lanes, or a worker's own. */
   readonly queues?: readonly string[]
   /** The same for those lanes' dead-letter queues. */
   readonly deadLetters?: readonly string[]
-  /** SQS actions on the queue that asks for the next steps of workflows. */
+  /** SQS actions on the workflow queue. */
   readonly workflows?: readonly string[]
-  /** SQS actions on the queue that asks for webhook deliveries. */
+  /** SQS actions on the webhook queue. */
   readonly webhooks?: readonly string[]
   /** Lambda actions on the event sources of all lanes. */
   readonly eventSources?: readonly string[]
-  /** May read what the hashes of keys are made with. */
+  /** May read the pepper for hashes of API keys. */
   readonly pepper?: true
-  /** May send mail, on lanes whose types need it and stages that have an address. */
+  /** May send mail, on lanes whose types need it and stages with a sender address. */
   readonly mail?: true
-  /** May ask the function that cleans up, on lanes whose types need it. */
+  /** May call the cleanup function, on lanes whose types need it. */
   readonly upkeep?: true
   /** May read the model keys and call Bedrock, on lanes and stages that have models. */
   readonly models?: true
 }
 
-/** Looking through dead letters and taking those away whose task has moved on. */
+/** For deleting dead letters whose task is no longer failed. */
 const TIDY = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMessage']
 
-/** What Lambda itself does with a queue that feeds a function, by the function's role. */
+/** Used by Lambda itself for a queue that triggers a function. */
 const FED = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
 
-/** Who calls, from where, what bounds that and where it is written down: of functions whose calls change something. */
+/** For functions whose calls change something: authentication, limits and audit log. */
 const ENVIRONMENT_OF_CALLS = [
   ENV.auth,
   ENV.iamCallers,
@@ -64,8 +64,8 @@ const ENVIRONMENT_OF_CALLS = [
 ]
 
 /**
- * What each bundle may do and what it is told: the one table behind every function's role and environment. Read it
- * as a review would; a test compares it with the synthesized template.
+ * Permissions and environment of each bundle: the only source of every function's role and variables. Read it
+ * as a security review would; a test compares it with the synthesized template.
  */
 export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   'api-writes': {
@@ -84,9 +84,9 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     ],
     optionalEnvironment: ENVIRONMENT_OF_CALLS,
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-    // GetObject: a replayed submit answers with the first task, whose input may lie in the bucket.
+    // GetObject: a replayed submit returns the first task, whose input may be in the bucket.
     payloads: ['s3:GetObject', 's3:PutObject'],
-    // The depth: when a task is likely to start.
+    // GetQueueAttributes: the queue's depth, to estimate when a task will start.
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     workflows: ['sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
@@ -103,14 +103,14 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     ],
     optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins, ENV.tenantLimits],
     isCounting: true,
-    // Who waits holds a place; no task can be written with it.
+    // Callers that wait hold a place; this permission cannot write a task.
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
-    // Query on the table itself: the checkpoints of a task lie beside its row.
+    // Query on the table itself: the checkpoints of a task are in its row's partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
-    // A lease is a due time: the due index lists what runs, without a write for it.
+    // The due index lists running tasks, because the end of a lease is a due time.
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     payloads: ['s3:GetObject'],
-    // The depth: when a task is likely to start.
+    // GetQueueAttributes: the queue's depth, to estimate when a task will start.
     queues: ['sqs:GetQueueAttributes'],
   },
   'api-events': {
@@ -118,9 +118,9 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins, ENV.tenantLimits],
     isCounting: true,
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
-    // A mark on the row, by which its worker sees that somebody watches.
+    // An attribute that tells the task's worker that a client watches.
     attribute: TABLE.watchedUntil,
-    // Query on the table itself: checkpoints and pieces of text lie beside the row.
+    // Query on the table itself: checkpoints and pieces of text are in the row's partition.
     table: ['dynamodb:GetItem', 'dynamodb:Query'],
     payloads: ['s3:GetObject'],
   },
@@ -178,7 +178,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     workflows: ['sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
   },
-  // Its tools are routes of the four functions above: what those may, together.
+  // Its tools are routes of the four functions above, so it has the permissions of all four.
   'api-mcp': {
     environment: [
       ENV.stage,
@@ -195,7 +195,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.waitPlaces,
     ],
     optionalEnvironment: ENVIRONMENT_OF_CALLS,
-    // Query on the table itself: checkpoints, circuits, and the places of those who wait.
+    // Query on the table itself: checkpoints, circuits, and places of waiting callers.
     table: [
       'dynamodb:BatchGetItem',
       'dynamodb:GetItem',
@@ -223,7 +223,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     isRecording: true,
     pepper: true,
   },
-  // Deletes what it is asked to, whatever of a tenant that is: hence the scan.
+  // Deletes rows of any kind of a tenant, which needs a scan.
   'api-data': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
     optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins, ENV.tenantLimits],
@@ -240,7 +240,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   authorizer: {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
     optionalEnvironment: [ENV.tokenIssuers, ENV.hasUsagePlan],
-    // Put: when a key was last used is in its row.
+    // PutItem: a key's row contains when the key was last used.
     partition: {
       key: TABLE.keyPrefix,
       isPrefix: true,
@@ -295,10 +295,10 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.tenantLimits,
       ENV.tenantKmsArns,
     ],
-    // Query on the table itself: the circuits are items of one partition.
+    // Query on the table itself: circuits are items of one partition.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
-    // Send: the next task of a concurrency key, in its own lane; those of other lanes are the sweeper's.
+    // SendMessage: the next task of a concurrency key in its own lane; the sweeper sends those of other lanes.
     queues: [
       'sqs:ChangeMessageVisibility',
       'sqs:DeleteMessage',
@@ -316,7 +316,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   'send-webhooks': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.webhookQueueUrl],
     optionalEnvironment: [ENV.timingScale],
-    // Put: deliveries and a tenant's endpoints are rows that are replaced whole.
+    // PutItem: deliveries and a tenant's endpoints are replaced as whole rows.
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject'],
     webhooks: [...FED, 'sqs:SendMessage'],
@@ -334,10 +334,10 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.stageSchedules,
     ],
     optionalEnvironment: [ENV.timingScale, ENV.tenantLimits, ENV.tenantKmsArns],
-    // Schedules that the stage's file no longer has; no caller's.
+    // Deletes schedules that the stage's file no longer has; never a caller's.
     partition: { key: TABLE.stageSchedules, actions: ['dynamodb:DeleteItem'] },
-    // Query on the table itself: the lanes' marks of what was claimed last are items of one partition.
-    // Put, and the payloads: it submits the tasks of schedules.
+    // Query on the table itself: a lane's watermarks are items of one partition.
+    // PutItem, and the payloads: it submits the tasks of schedules.
     table: [
       'dynamodb:BatchGetItem',
       'dynamodb:GetItem',
@@ -350,7 +350,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     webhooks: ['sqs:SendMessage'],
     indexes: { due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
-    // Receive and delete: dead letters whose task has moved on are deleted.
+    // Receive and delete: dead letters of tasks that are no longer failed are deleted.
     deadLetters: [...TIDY, 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
   },
   'ops-view': {
@@ -387,9 +387,9 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   },
   'clean-up': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket],
-    // Query on the table itself: the checkpoints of a task lie beside its row.
+    // Query on the table itself: the checkpoints of a task are in its row's partition.
     table: ['dynamodb:DeleteItem', 'dynamodb:Query', 'dynamodb:Scan'],
-    // Where its pass stopped.
+    // The position of the cleanup's scan.
     partition: { key: TABLE.expiryWalk, actions: ['dynamodb:GetItem', 'dynamodb:PutItem'] },
     payloads: ['s3:DeleteObject'],
   },

@@ -11,14 +11,14 @@ export interface FunctionTimerProps {
   readonly target: TaskFunction
   readonly schedule: ScheduleExpression
   readonly description: string
-  /** One call at each time for each of these; one call without an event of its own when left out. */
+  /** One call per event at each time; one call without an event when left out. */
   readonly events?: readonly object[]
 }
 
 /**
- * Invokes a function by the clock, with a role that can do nothing else.
+ * Invokes a function at fixed times, with a role that has no other permission.
  *
- * A call that fails is not repeated and leaves no dead letter: whatever runs by a timer finds the same rows the next
+ * A failed call is not repeated and makes no dead letter, because functions called by a timer find the same rows the next
  * time.
  */
 export class FunctionTimer extends Construct {

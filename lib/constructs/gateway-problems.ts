@@ -17,7 +17,7 @@ const keyRefused: GatewayProblem = {
   detail: 'A valid API key is needed. Send it in the header x-api-key.',
 }
 const refused = { ...keyRefused, detail: 'This request is not allowed.' }
-/** The fallback for 4xx below states a status, which the gateway then gives to every type that has no answer of its own. */
+/** States a status, because otherwise the gateway uses that of the 4xx fallback below for every type without its own answer. */
 const signatureRefused = {
   ...refused,
   detail: 'The signature is wrong or too old. Sign the request anew, with credentials that are valid now.',
@@ -31,9 +31,9 @@ const unavailable = {
 }
 
 /**
- * What API Gateway answers by itself, before or instead of a function, in the shape of every other error.
+ * Answers that API Gateway gives itself, before or instead of a function, in the format of all other errors.
  *
- * The gateway says "missing authentication token" of any path and method it does not know, hence the 404.
+ * The gateway answers "missing authentication token" for every unknown path and method, hence the 404.
  */
 export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
   MISSING_AUTHENTICATION_TOKEN: {
@@ -106,7 +106,7 @@ export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
   },
 }
 
-/** Where callers sign, every path and method exists, so that what misses a token is a request without a signature. */
+/** Where callers sign, every path and method exists, so a missing token means a request without a signature. */
 const UNSIGNED: Readonly<Record<string, GatewayProblem>> = {
   MISSING_AUTHENTICATION_TOKEN: {
     status: 401,
@@ -116,7 +116,7 @@ const UNSIGNED: Readonly<Record<string, GatewayProblem>> = {
   },
 }
 
-/** Gives an API the answers above. */
+/** Adds these answers to an API. */
 export function addGatewayProblems(
   scope: Construct,
   restApi: apigateway.IRestApi,
@@ -136,12 +136,12 @@ export function addGatewayProblems(
         ...allowOrigin(corsOrigins),
         ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': `'${retryAfterSeconds}'` }),
       },
-      // The key picks the template and is no header: the gateway knows no "+json" and would not choose it.
+      // This key chooses the template and is no header; the gateway would not choose one for "+json".
       templates: { 'application/json': toTemplate(problem) },
     })
 }
 
-/** Without it a page cannot read why it was refused. The body says nothing that only some may know. */
+/** Without it a page cannot read why it was refused. The body contains nothing confidential. */
 const allowOrigin = (origins: readonly string[]): Record<string, string> =>
   origins.length === 0
     ? {}

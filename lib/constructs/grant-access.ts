@@ -14,31 +14,31 @@ export interface Reach {
   readonly stage: StageSettings
   readonly table: TaskTable
   readonly payloads: PayloadBucket
-  /** Queues of the lanes this function serves. */
+  /** Queues of the lanes that this function uses. */
   readonly queues: readonly sqs.IQueue[]
   readonly deadLetters: readonly sqs.IQueue[]
-  /** The queue that asks for the next steps of workflows. */
+  /** The workflow queue. */
   readonly workflows?: sqs.IQueue
-  /** The queue that asks for webhook deliveries. */
+  /** The webhook queue. */
   readonly webhooks?: sqs.IQueue
   readonly hasModels: boolean
   readonly hasMail?: boolean
-  /** ARN of the function that cleans up, for workers that may ask it. */
+  /** ARN of the cleanup function, for workers that may call it. */
   readonly cleanUpArn?: string
-  /** Ids of the event source mappings that the function may turn. */
+  /** Ids of the event source mappings that the function may enable and disable. */
   readonly eventSourceIds?: readonly string[]
 }
 
-/** Where the stage's model keys lie in SSM; whoever deploys puts them there, no template ever holds one. */
+/** Prefix of the stage's model keys in SSM. Operators create them; no template contains a key. */
 export const parameterPrefix = ({ name, models }: StageSettings): string =>
   `/taskrunner/${models.keysOfStage ?? name}/`
 
-/** Gives a function what the access table says for its bundle, on exactly the resources it can reach. */
+/** Gives a function the permissions of its bundle's row in the access table, on exactly the resources it uses. */
 export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Reach): void {
   const access = FUNCTION_ACCESS[bundle]
   target.allow(access.table ?? [], [reach.table.table.tableArn])
   if (access.partition)
-    // With `ForAllValues` alone a request that names no key would pass; these actions always name one.
+    // With `ForAllValues` alone, requests without a key would be allowed; these actions always name one.
     target.allow(access.partition.actions, [reach.table.table.tableArn], {
       ...(access.partition.isPrefix
         ? { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${access.partition.key}*`] } }
@@ -128,7 +128,7 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
     ['ssm:GetParameter'],
     keyed.map((name) => parameterArn(target, stage, keyParameterOf(name))),
   )
-  // By Parameter Store alone: what else is under the same key, in a bucket or a queue of others, stays closed.
+  // Only through Parameter Store, so that other data encrypted with the same key stays unreadable.
   target.allow(['kms:Decrypt'], models.keysKmsArn && keyed.length > 0 ? [models.keysKmsArn] : [], {
     StringEquals: { 'kms:ViaService': `ssm.${stack.region}.${stack.urlSuffix}` },
   })
@@ -137,7 +137,7 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
     ['bedrock:InvokeModel', 'bedrock:InvokeModelWithResponseStream'],
     bedrockResources(models.bedrockModels, place),
   )
-  // A stage that states its Region and account has them in its template, and the rule prints them.
+  // A stage with a fixed Region and account has them in its template, and the security rules print them.
   const asPrinted = (value: string, name: string) => (Token.isUnresolved(value) ? `<AWS::${name}>` : value)
   const printed = {
     partition: asPrinted(stack.partition, 'Partition'),
@@ -148,7 +148,7 @@ function allowModels(target: TaskFunction, stage: StageSettings): void {
     acceptWildcard(target, arn, 'A cross-Region profile may run its model in any of its Regions.')
 }
 
-/** Table and bucket use the keys in the name of who asks them; nobody can use them past them. */
+/** Functions use the keys only through the table and the bucket. */
 function allowDataKeys(
   target: TaskFunction,
   { dataKmsArn, tenantKmsArns }: StageSettings,
@@ -177,6 +177,6 @@ function allowMail(target: TaskFunction, { mail }: StageSettings): void {
   )
 }
 
-/** @param arn as the rule prints it. */
+/** @param arn as the security rule prints it. */
 const acceptWildcard = (target: TaskFunction, arn: string, reason: string) =>
   acknowledge(target, { [`AwsSolutions-IAM5[Resource::${arn}]`]: reason })

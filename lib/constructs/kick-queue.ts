@@ -7,13 +7,13 @@ import { DeadLetterQueue, queueNameOf } from './dead-letter-queue.ts'
 export interface KickQueueProps {
   readonly stage: StageSettings
   readonly source: 'workflows' | 'webhooks'
-  /** Of the function that takes its messages. */
+  /** Timeout of the consuming function. */
   readonly timeoutSeconds: number
 }
 
 /**
- * A queue whose messages ask for the next steps of a workflow, or for a webhook delivery to be sent. A message that is
- * lost or hidden costs time alone: what it asks for is also due in its row, and the sweeper asks anew.
+ * A queue whose messages name workflows with possible next steps, or webhook deliveries to send. A lost message only
+ * causes a delay: the row is also due, and the sweeper sends another message.
  */
 export class KickQueue extends Construct {
   readonly queue: sqs.Queue
@@ -26,7 +26,7 @@ export class KickQueue extends Construct {
       encryption: sqs.QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: Duration.days(4),
-      // Six times the function's time-out, as AWS asks.
+      // Six times the function's timeout, as AWS recommends.
       visibilityTimeout: Duration.seconds(6 * timeoutSeconds),
       deadLetterQueue: { queue: deadLetters.queue, maxReceiveCount: 100 },
     })

@@ -20,9 +20,9 @@ export interface LaneProps {
   readonly table: TaskTable
   readonly payloads: PayloadBucket
   readonly deadLetters: sqs.Queue
-  /** Asked for the next step when a task of a workflow ends. */
+  /** Receives a message when a task of a workflow ends. */
   readonly workflows: sqs.Queue
-  /** Gets a message for each delivery of a task's end to a webhook. */
+  /** Receives a message for each webhook delivery. */
   readonly webhooks: sqs.Queue
   readonly cleaner: Cleaner
   readonly bundleRoot: string
@@ -31,9 +31,9 @@ export interface LaneProps {
 /**
  * One lane: a queue, the worker function that consumes it, and the event source between them.
  *
- * A standard queue; tenants share it fairly by message group. The event source limits concurrency rather than the
- * function, because a throttled function would count receives against healthy messages; it reports single failures,
- * and is attached to the alias, so that a shifted alias shifts the work.
+ * A standard queue; tenants share it fairly by message group. The event source limits concurrency and not the function, because
+ * throttling a function would count as receives of healthy messages. It reports failures of single messages, and uses the
+ * alias, so that it follows the alias to a new version.
  */
 export class Lane extends Construct {
   readonly queue: sqs.Queue

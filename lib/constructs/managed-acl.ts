@@ -3,8 +3,8 @@ import type { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
 
 /**
- * AWS's rule groups, and those of their rules that count only. Prompts are free text of up to 200 kB: the common rules refuse a
- * body above 8 kB, and one that talks of HTML, paths or log4j, which people ask models about.
+ * AWS's managed rule groups, and those of their rules that only count. Prompts are free text of up to 200 kB: the common rules
+ * refuse bodies above 8 kB, and bodies that mention HTML, paths or log4j, which people ask models about.
  */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   AWSManagedRulesAmazonIpReputationList: [],
@@ -14,13 +14,13 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'GenericLFI_BODY',
     'GenericRFI_BODY',
     'EC2MetaDataSSRF_BODY',
-    // Programs call here, and not all of them have a name.
+    // Callers are programs, and some send no user agent.
     'NoUserAgent_HEADER',
   ],
   AWSManagedRulesKnownBadInputsRuleSet: ['Log4JRCE_BODY', 'JavaDeserializationRCE_BODY'],
 }
 
-/** A web ACL of AWS's managed rules, with a limit for each address before them: 9 USD a month (5 and one for each of four rules) and 0.60 a million requests. */
+/** A web ACL of AWS's managed rules, with a rate limit per address before them: 9 USD a month (5, and 1 for each of four rules) and 0.60 per million requests. */
 export function managedAcl(
   scope: Construct,
   { requestsPerAddress }: NonNullable<StageSettings['api']['managedRules']>,
@@ -28,7 +28,7 @@ export function managedAcl(
   const visibilityConfig = (metricName: string) => ({
     cloudWatchMetricsEnabled: true,
     metricName,
-    // Samples would hold headers, keys among them.
+    // Samples would contain headers, and so keys.
     sampledRequestsEnabled: false,
   })
   return new CfnWebACL(scope, 'ManagedRules', {

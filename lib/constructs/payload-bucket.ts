@@ -9,9 +9,9 @@ import { acknowledge } from './acknowledge.ts'
 /**
  * Inputs and results too large for a row.
  *
- * Each object is written once and never replaced, so there are no versions to keep; it expires some days after the
- * row that points at it. Emptying it before a destroy is left to whoever destroys: the CDK's automatic emptying
- * brings a function with rights to delete everything.
+ * Each object is written once and never replaced, so there are no versions to keep; it expires some days after its row. It
+ * must be emptied before a destroy: the CDK's automatic emptying would add a function with permissions to delete
+ * everything.
  */
 export class PayloadBucket extends Construct {
   readonly bucket: s3.Bucket
@@ -34,7 +34,7 @@ export class PayloadBucket extends Construct {
         ? {
             encryption: s3.BucketEncryption.KMS,
             encryptionKey: Key.fromKeyArn(this, 'Key', dataKmsArn),
-            // One data key for many objects: without it each costs a call of KMS.
+            // One data key for many objects, so that not each of them costs a KMS call.
             bucketKeyEnabled: true,
           }
         : { encryption: s3.BucketEncryption.S3_MANAGED }),
@@ -55,12 +55,12 @@ export class PayloadBucket extends Construct {
     })
   }
 
-  /** The only objects that anything may be granted. */
+  /** The only objects on which permissions are granted. */
   get payloadArn(): string {
     return this.bucket.arnForObjects(`${PAYLOAD_PREFIX}*`)
   }
 
-  /** `payloadArn` as another stack of this stage sees it, in the spelling of the security rules. */
+  /** `payloadArn` for another stack of this stage, in the format of the security rules. */
   payloadArnIn(reader: Construct): string {
     const seen = Stack.of(reader).resolve(Stack.of(this).exportValue(this.bucket.bucketArn))
     return `${seen['Fn::ImportValue']}/${PAYLOAD_PREFIX}*`
@@ -68,8 +68,8 @@ export class PayloadBucket extends Construct {
 }
 
 /**
- * A page that may call the API uploads to the bucket itself, by a link of the API, and reads files by one. A browser asks the
- * bucket first, which lets nobody in until it is told whom. The link is the right; this is about who may use it from a page.
+ * A web page that may call the API uploads to the bucket directly and reads files from it, by URLs of the API. The browser
+ * first asks the bucket whether the page's origin is allowed. The signed URL is the permission; CORS only names the pages.
  */
 function corsOf(corsOrigins: readonly string[]): Pick<s3.BucketProps, 'cors'> {
   if (corsOrigins.length === 0) return {}
@@ -78,7 +78,7 @@ function corsOf(corsOrigins: readonly string[]): Pick<s3.BucketProps, 'cors'> {
       {
         allowedOrigins: [...corsOrigins],
         allowedMethods: [s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT],
-        // What counts is signed into the link; what a page's library adds beside it changes nothing.
+        // Everything that matters is signed into the URL; further headers of a page's library have no effect.
         allowedHeaders: ['*'],
         exposedHeaders: ['Content-Disposition', 'Content-Length', 'Content-Range', 'ETag'],
         maxAge: 3_000,

@@ -18,12 +18,12 @@ export interface SweeperProps {
   readonly queues: Readonly<Record<Lane, sqs.Queue>>
   readonly deadLetters: Readonly<Record<Lane, sqs.Queue>>
   readonly workflows: sqs.Queue
-  /** Gets a message for each delivery of a task's end to a webhook. */
+  /** Receives a message for each webhook delivery. */
   readonly webhooks: sqs.Queue
   readonly bundleRoot: string
 }
 
-/** The timer function that repairs whatever is overdue. That it runs at all is watched by an alarm. */
+/** The timer function that repairs overdue rows. An alarm watches that it runs. */
 export class Sweeper extends Construct {
   readonly sweep: TaskFunction
 

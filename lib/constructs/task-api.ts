@@ -12,28 +12,27 @@ import { ApiEndpoint, endpointProps } from './api-endpoint.ts'
 import { addGatewayProblems } from './gateway-problems.ts'
 import type { TaskFunction } from './task-function.ts'
 
-/** Generated from the files under `functions/api/routes`. */
+/** Generated from the files in `functions/api/routes`. */
 export const ROUTES = routesFile as readonly Route[]
 
 export interface TaskApiProps {
   readonly stage: StageSettings
   readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
-  /** Says whose key a request has, on a stage of such keys. */
+  /** Authenticates requests, on a stage with the product's keys. */
   readonly authorizer?: TaskFunction
 }
 
-/** The answer ends itself earlier. */
+/** The answer ends earlier by itself. */
 export const STREAM_TIMEOUT_SECONDS = LIMITS.watchSeconds + 29
 
-/** The gateway's own stage; ours is the environment. The API's version is part of the path. */
+/** The gateway's own stage, which has a fixed name because the environment is a CDK stage. The API's version is in the path. */
 const GATEWAY_STAGE = 'live'
 
 /**
  * The HTTP API, built from the list of routes.
  *
- * Every path that exists answers every other method, and every path that does not exist answers anything, through
- * `api-public`, so that 404 and 405 have one shape and one author. On a deployed stage all of it wants a key or a
- * signature, except the routes marked open.
+ * Unknown methods of known paths, and all unknown paths, are answered by `api-public`, so that 404 and 405 have one format.
+ * On a deployed stage everything needs a key or a signature, except the routes marked open.
  */
 export class TaskApi extends Construct {
   readonly api: apigateway.RestApi
@@ -52,7 +51,7 @@ export class TaskApi extends Construct {
     this.#hasPreflights = (!stage.isOpen || authorizer !== undefined) && stage.api.corsOrigins.length > 0
     this.#functions = functions
     this.#docs = stage.api.docs
-    // LocalStack takes no method whose integration streams, and MiniStack answers it by a plain call.
+    // LocalStack refuses methods with a streaming integration, and MiniStack answers them with a plain call.
     this.#canStream = stage.name !== 'emulated'
     const accessLog = new logs.LogGroup(this, 'AccessLog', {
       retention: stage.logs.retentionDays as logs.RetentionDays,
@@ -69,7 +68,7 @@ export class TaskApi extends Construct {
         stageName: GATEWAY_STAGE,
         throttlingRateLimit: stage.api.requestsPerSecond,
         throttlingBurstLimit: stage.api.burst,
-        // Metrics per method cost extra and no graph or alarm reads them; those of the whole API are free.
+        // Metrics per method cost money and no graph or alarm reads them; those of the whole API are free.
         metricsEnabled: false,
         methodOptions: throttledDocs(stage.api.docs),
         accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
@@ -78,7 +77,7 @@ export class TaskApi extends Construct {
       },
     })
     this.#isSigned = stage.api.auth === 'iam'
-    // Nothing is kept by the gateway: it would want one header that every caller has, and keys come in either of two. The
+    // No caching by the gateway: it needs one header that every caller sends, and keys are sent in either of two. The
     // function itself caches a key for half a minute.
     this.#authorizer =
       authorizer &&
@@ -87,10 +86,10 @@ export class TaskApi extends Construct {
         identitySources: [],
         resultsCacheTtl: Duration.seconds(0),
       })
-    // The CDK writes an empty text, which is a source without a name; a gateway that keeps nothing needs none.
+    // The CDK writes an empty text, which counts as a source without a name; without caching none is needed.
     const authorization = this.#authorizer?.node.defaultChild as apigateway.CfnAuthorizer | undefined
     authorization?.addPropertyDeletionOverride('IdentitySource')
-    // The id stays: under another one CloudFormation makes the domain anew, which fails while the old one has its name.
+    // The id must not change: under another id CloudFormation would create the domain again while the old one has its name.
     new ApiEndpoint(this, 'Door', this.api, stage.api)
     if (stage.api.setsAccountLogRole) this.#setAccountLogRole()
     this.#addRoutes()
@@ -125,8 +124,8 @@ export class TaskApi extends Construct {
     }
     this.api.root.addResource('{proxy+}')
     for (const resource of this.#resources()) {
-      // A browser asks before it sends the key. Not by an OPTIONS beside it: sixty methods more, and a stage with a canary would have
-      // more than the 500 resources of a stack. Whoever asks without a key learns that a method does not exist, as in the document.
+      // A browser sends a preflight without the key. Not with OPTIONS methods: sixty of them would exceed the 500 resources of a stack
+      // with a canary. So callers without a key can find out that a method does not exist, which the API document says too.
       const isAsked = this.#hasPreflights && routed.has(resource.path)
       this.#addMethod(resource, 'ANY', 'api-public', isAsked || openPaths.has(resource.path))
     }
@@ -139,13 +138,13 @@ export class TaskApi extends Construct {
     isOpen: boolean,
     isStreamed = false,
   ): void {
-    // Not `LambdaIntegration`: it adds two permissions to each method, and thirty methods overflow the 20 kB that
-    // a function's policy may have.
+    // Not `LambdaIntegration`, which adds two permissions per method: thirty methods would exceed the 20 kB of a function's
+    // policy.
     const { functionArn } = this.#functions[bundle].live
     const integration = new apigateway.AwsIntegration({
       proxy: true,
       service: 'lambda',
-      // A stream is another call of Lambda's API, by its own version.
+      // Streaming uses another operation of Lambda's API, with its own version in the path.
       ...(isStreamed && this.#canStream
         ? {
             path: `2021-11-15/functions/${functionArn}/response-streaming-invocations`,
@@ -187,7 +186,7 @@ export class TaskApi extends Construct {
     return key
   }
 
-  /** Stays when the stage goes: other APIs of the account may log through it by then. */
+  /** Kept when the stage is deleted, because other APIs of the account may use it by then. */
   #setAccountLogRole(): void {
     const policy = 'service-role/AmazonAPIGatewayPushToCloudWatchLogs'
     const role = new iam.Role(this, 'AccountLogRole', {
@@ -214,7 +213,7 @@ function quotaOf({ usagePlan = {} }: StageSettings['api']): Pick<apigateway.Usag
 
 const isDocsPath = (path: string): boolean => path.startsWith('/docs') || path === '/openapi.json'
 
-/** Open files are what an attacker would ask for: 500 requests a second of them are 280 USD an hour of transfer. */
+/** Limits the docs files, because they need no key: 500 requests per second would cost 280 USD an hour of transfer. */
 function throttledDocs(
   docs: StageSettings['api']['docs'],
 ): Record<string, apigateway.MethodDeploymentOptions> {
@@ -227,7 +226,7 @@ function throttledDocs(
   )
 }
 
-/** Paths as patterns, never as sent: an id in a log line is enough, and it is in the function's own. */
+/** Path templates, not the sent paths: ids are in the functions' own log lines. */
 const ACCESS_LOG = apigateway.AccessLogFormat.custom(
   JSON.stringify({
     requestId: '$context.requestId',
@@ -236,7 +235,7 @@ const ACCESS_LOG = apigateway.AccessLogFormat.custom(
     resource: '$context.resourcePath',
     status: '$context.status',
     apiKeyId: '$context.identity.apiKeyId',
-    // Id of a key of ours; of refused and throttled requests, which no function sees, this line is all there is.
+    // Id of the key. Refused and throttled requests reach no function, so this is their only log line.
     keyId: '$context.authorizer.principalId',
     sourceIp: '$context.identity.sourceIp',
     responseBytes: '$context.responseLength',

@@ -14,29 +14,29 @@ import { FUNCTION_ACCESS } from './function-access.ts'
 export interface TaskFunctionProps {
   readonly stage: StageSettings
   readonly bundle: BundleName
-  /** Folder that holds one folder per bundle. */
+  /** Folder that contains one folder per bundle. */
   readonly bundleRoot: string
   readonly description: string
   readonly environment: Partial<Readonly<Record<EnvName, string>>>
   readonly memoryMb: number
   readonly timeoutSeconds: number
   /**
-   * It takes messages that its own may lead to: a step of a workflow to the next one, a delivery to its next try. Lambda follows
-   * messages by their trace and by default stops such a chain at about 16 invocations, for loops that nobody meant. These end by
-   * themselves: a workflow has at most 500 steps, a delivery a limited number of tries.
+   * Its messages may cause further messages to itself: a workflow's step leads to the next one, a delivery to its next try. Lambda
+   * follows messages by their trace and by default stops such a chain after about 16 invocations, to end accidental loops. These
+   * chains end by themselves: a workflow has at most 500 steps, a delivery a limited number of tries.
    */
   readonly mayFollowItself?: true
-  /** It is called once for every request, and nobody reads how long that took: without Lambda's own two lines, 500 bytes. */
+  /** Called for every request, and nobody reads its durations: omits Lambda's own two log lines, 500 bytes. */
   readonly isQuiet?: boolean
 }
 
 /**
- * One Lambda function of one bundle, with a role and a log group of its own and the alias `live`, which is what
- * queues, API and timers call.
+ * One Lambda function of a bundle, with its own role, its own log group and the alias `live`, which queues, API and timers
+ * call.
  *
- * Its environment is exactly what the access table says: a missing or an extra name fails here, not at cold start.
- * It starts with no permission but to write its own log. The alias moves all at once, which suits a worker: its
- * running batches end on the version that began them; an API function's moves by `Canary`.
+ * Its environment is exactly that of the access table: a missing or an extra name fails at synth. Its only initial
+ * permission is to write its log. The alias moves to a new version at once, which suits a worker: running batches end on
+ * their version. An API function's alias is moved by `Canary`.
  */
 export class TaskFunction extends Construct {
   readonly function: lambda.Function
@@ -72,21 +72,21 @@ export class TaskFunction extends Construct {
       description: props.description,
       memorySize: props.memoryMb,
       timeout: Duration.seconds(props.timeoutSeconds),
-      // Closed to the CDK's own grants, which are wider than the access table and would come on top of it.
+      // Without the CDK's own grants, which are wider than the access table.
       role: this.role.withoutPolicyUpdates(),
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
-      // REPORT lines, to which the runbook leads for memory and cold starts, are INFO.
+      // REPORT lines, which the runbook uses for memory and cold starts, have level INFO.
       systemLogLevelV2: props.isQuiet ? lambda.SystemLogLevel.WARN : lambda.SystemLogLevel.INFO,
       environment,
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
       ...(props.mayFollowItself ? { recursiveLoop: lambda.RecursiveLoop.ALLOW } : {}),
-      // An old version stays: a batch that runs on it may take five minutes more, and a shift can be taken back. A
-      // version of a deployment that failed goes: Lambda refuses to publish the same code twice in a row.
+      // Old versions are kept: a batch may run on one for five more minutes, and a shift can be reversed. A version of a failed
+      // deployment is deleted: Lambda refuses to publish the same code twice in a row.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     })
-    // The CDK states what the reference to the role says; the rights must be there before anybody calls, not before.
+    // Removes the CDK's dependency on the role's policy: permissions are needed at the first call, not at creation.
     const resource = this.function.node.defaultChild as lambda.CfnFunction
     resource.addDeletionOverride('DependsOn')
     this.live = new lambda.Alias(this, 'Live', {
@@ -98,7 +98,7 @@ export class TaskFunction extends Construct {
     acknowledge(this, tracing === 'off' ? { ...ACCEPTED, ...UNTRACED } : { ...ACCEPTED, ...TRACED })
   }
 
-  /** Adds one statement to the function's role. Resources are whole ARNs; a wildcard needs its own acknowledgement. */
+  /** Adds one statement to the function's role. Resources are whole ARNs; a wildcard needs an acknowledgement. */
   allow(actions: readonly string[], resources: readonly string[], conditions?: iam.Conditions): void {
     if (actions.length === 0 || resources.length === 0) return
     this.role.addToPolicy(
@@ -122,14 +122,14 @@ const UNTRACED = {
 const TRACED = { 'AwsSolutions-IAM5[Resource::*]': 'X-Ray has no resources: its actions are granted on all.' }
 
 /**
- * A stack of a task's code names the author's file and line. Only where authors' code runs: the map adds 600 kB to the
- * package and no measurable time to a worker's cold start, but 9 ms to an API function's.
+ * Stack traces name the author's file and line. Only where authors' code runs: the source map adds 600 kB to the package and
+ * no measurable time to a worker's cold start, but 9 ms to an API function's.
  */
 const SOURCE_MAPS: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
   'run-task': { NODE_OPTIONS: '--enable-source-maps' },
 }
 
-/** What a stage tells every function that asks for it; a stage without it, as most are, says nothing about it. */
+/** Settings of a stage for every function that reads them; left out where the stage does not set them, as on most stages. */
 function stageWide(
   { timing, tenantLimits, tenantKmsArns, models }: StageSettings,
   bundle: BundleName,

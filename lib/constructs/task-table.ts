@@ -9,10 +9,10 @@ import { acknowledge } from './acknowledge.ts'
 const text = (name: string) => ({ name, type: dynamodb.AttributeType.STRING })
 
 /**
- * The one table: every task's row, and what the sweeper finds overdue.
+ * The one table: every task's row, and the index by which the sweeper finds due rows.
  *
- * On demand, because the load of a task runner is bursts and silence. No stream: what must happen later hangs on the
- * due index. The indexes project only what their readers filter by, since each projected attribute is written again
+ * On demand, because the load of a task runner has bursts and pauses. No stream: all later work is found by the due
+ * index. The indexes project only attributes that readers filter by, since each projected attribute is written again
  * with every change of the row.
  */
 export class TaskTable extends Construct {
@@ -24,7 +24,7 @@ export class TaskTable extends Construct {
     { protection, table, dataKmsArn }: Pick<StageSettings, 'protection' | 'table' | 'dataKmsArn'>,
   ) {
     super(scope, id)
-    // Of the indexes too: one that refuses a write refuses it for the table.
+    // For the indexes too, because a throttled index throttles writes to the table.
     const warm = table.warmWriteUnits ? { warmThroughput: { writeUnitsPerSecond: table.warmWriteUnits } } : {}
     this.table = new dynamodb.TableV2(this, 'Table', {
       partitionKey: text(TABLE.partitionKey),
@@ -71,7 +71,7 @@ export class TaskTable extends Construct {
       })
   }
 
-  /** ARN of one index, written out: a policy that names an index names no other. */
+  /** ARN of one index, written out, so that a policy names no other index. */
   indexArn(name: string): string {
     return `${this.table.tableArn}/index/${name}`
   }

@@ -9,7 +9,7 @@ import type { PayloadBucket } from './payload-bucket.ts'
 import { TaskFunction } from './task-function.ts'
 import type { TaskTable } from './task-table.ts'
 
-/** A send takes 15 s at most, and a batch is sent side by side. */
+/** A send takes at most 15 s, and a batch is sent concurrently. */
 export const SEND_TIMEOUT_SECONDS = 30
 
 export interface WebhookSenderProps {
@@ -21,8 +21,8 @@ export interface WebhookSenderProps {
 }
 
 /**
- * The function that posts to URLs which callers chose. Apart from all others: it has no right to any lane's queue and no
- * model key, so that what a receiver might make it do reaches neither.
+ * The function that posts to URLs that callers chose. Separate from all others: it has no permission on lanes' queues and no
+ * model key, so that a malicious receiver cannot reach either.
  */
 export class WebhookSender extends Construct {
   readonly send: TaskFunction

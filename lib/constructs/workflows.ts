@@ -23,8 +23,8 @@ export interface WorkflowsProps {
 export const ADVANCE_TIMEOUT_SECONDS = 300
 
 /**
- * The function that makes the next steps of workflows. Apart from the lanes: only this function may send to all of them,
- * and a paused lane stops no workflow elsewhere.
+ * The function that makes the next steps of workflows. Separate from the lanes: only this function may send to all of them,
+ * and a paused lane does not stop workflows in other lanes.
  */
 export class WorkflowAdvancer extends Construct {
   readonly advance: TaskFunction

@@ -2,29 +2,29 @@ import { LANES, TABLE } from '../../functions/contract.ts'
 import { NEW_TABLE_WRITE_UNITS, type StageSettings } from '../stages/stage-schema.ts'
 import { laneRate, REQUESTS_PER_TASK } from './estimate.ts'
 
-/** Of one partition of a table or an index: docs.aws.amazon.com/amazondynamodb, "Designing partition keys". */
+/** Limit per partition of a table or an index: docs.aws.amazon.com/amazondynamodb, "Designing partition keys". */
 const PARTITION_WRITE_UNITS = 1_000
-/** Invocations at once of an account that never asked for more: docs.aws.amazon.com/lambda, "Quotas". */
+/** Default limit of concurrent invocations per account: docs.aws.amazon.com/lambda, "Quotas". */
 const ACCOUNT_CONCURRENCY = 1_000
-/** Writes of the due index: put, claim (one entry in place of another), end, away when the end is counted; and each heartbeat moves an entry. */
+/** Writes to the due index per task: put, claim (replaces one entry), end, removal after the statistics; plus one per heartbeat. */
 const DUE_WRITES = 5
-/** Writes of the list index: put, and each change of what it projects; of the state index: put, and away at the end. */
+/** Writes to the list index: put, and each change of a projected attribute; to the state index: put, and removal at the end. */
 const CHANGES = 2
 export const listWrites = (include: readonly string[] = TABLE.listIndex.include): number =>
   1 + (include.includes('status') ? CHANGES : 0)
 const STATE_WRITES = 2
-/** Write units of the table itself: the row put, claimed, ended and counted (1, 1, 3, 3), its hour and its day; the indexes have their own. */
+/** Write units of the table without indexes: the row put, claimed, ended and counted (1, 1, 3, 3), its hour and its day. */
 const ROW_UNITS = 10
 const HEARTBEAT_SECONDS = 20
 
 export interface Limit {
   readonly name: string
   readonly tasksPerSecond: number
-  /** What moves it. */
+  /** The setting or quota that changes it. */
   readonly basis: string
 }
 
-/** What a stage bears of tasks of such a length, least first: what breaks first stands first. */
+/** The limits of a stage for tasks of this duration, lowest first, so that the first one is the bottleneck. */
 export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[] {
   const { ai } = stage.lanes
   const dueWrites = DUE_WRITES + Math.floor(seconds / HEARTBEAT_SECONDS)
@@ -66,19 +66,19 @@ export function limitsOf(stage: StageSettings, seconds: number): readonly Limit[
   ].toSorted((left, right) => left.tasksPerSecond - right.tasksPerSecond)
 }
 
-/** Processor time of the sweeper for a task that is sent: `npm run bench:sweep` measured 0.33 ms, 2026-11-25; three times that, for TLS and a slower processor. */
+/** Processor time of the sweeper per sent task: 0.33 ms measured by `npm run bench:sweep` on 2026-11-25, times three for TLS and a slower processor. */
 export const SWEEP_CPU_MS = 1
-/** Memory at which a function has one processor: docs.aws.amazon.com/lambda, "Configure Lambda function memory". */
+/** Memory with which a function has one processor: docs.aws.amazon.com/lambda, "Configure Lambda function memory". */
 const PROCESSOR_MB = 1_769
 
-/** Tasks that fall due in one second and are sent in each second of a sweep, by all sweepers together. */
+/** Tasks per second that all sweepers together can send when they are due. */
 export const sweepRate = ({ sweeper }: StageSettings): number =>
   (sweeper.parts * Math.min(1, sweeper.memoryMb / PROCESSOR_MB) * 1_000) / SWEEP_CPU_MS
 
-/** A request takes some 30 ms with its network, a poll of an operator longer; rounded up. */
+/** A request takes about 30 ms including network, an operator's longer; rounded up. */
 const API_SECONDS = 0.1
 
-/** Invocations that a stage may have at once when all of it is busy. */
+/** The most concurrent invocations of a fully busy stage. */
 export const invocationsAtOnce = ({ lanes, api }: StageSettings): number =>
   LANES.reduce((sum, lane) => sum + lanes[lane].maxConcurrency, 0) +
   Math.ceil(api.requestsPerSecond * API_SECONDS)

@@ -7,66 +7,66 @@ import { type SlotUse, simulateSlots } from './slots.ts'
 
 export interface Load {
   readonly tasksPerMonth: number
-  /** Mean length of an attempt. */
+  /** Mean duration of an attempt. */
   readonly seconds: number
 }
 
 export interface CostLine {
   readonly name: string
   readonly usdPerMonth: number
-  /** How it came about, in words. */
+  /** How it was calculated, as a text. */
   readonly basis: string
 }
 
 export const SECONDS_PER_MONTH = 30.4 * 86_400
-/** A submit and two looks. */
+/** A submit and two reads. */
 export const REQUESTS_PER_TASK = 3
 const API_SECONDS = 0.012
-/** Spread of the lengths of model calls: p95 is then 1.9 times the mean. */
+/** Spread of the durations of model calls: p95 is then 1.9 times the mean. */
 const SIGMA = 0.45
 /**
- * Write units of a model task with a prompt of 200 bytes and an answer of 1,000, by DynamoDB's rules; counted by
+ * Write units of a model task with a prompt of 200 bytes and an answer of 1,000, by DynamoDB's rules; verified by
  * `test/unit/write-units.test.ts`. The row grows from 0.8 to 2.1 kB.
  */
 export const WRITE_UNITS = {
   /** The row, and its entries in three indexes. */
   submitted: 4,
-  /** The row, and a due entry in place of another. */
+  /** The row, and a replaced due entry. */
   claimed: 3,
-  /** The row, its due entry as it stands, and the entry of its state. */
+  /** The row, its unchanged due entry, and the entry of its status. */
   ended: 5,
   /** The row, and its due entry. */
   counted: 4,
 } as const
 /** The rows of its hour and its day. */
 const TALLY_UNITS = 2
-/** A sweep that finds little. */
+/** Duration of a sweep without work. */
 const SWEEP_SECONDS = 0.2
-/** A heartbeat writes row and due index. */
+/** A heartbeat writes the row and the due index. */
 const HEARTBEAT_UNITS = 4
-/** The five lines of a task, as long as they are: submitted, claimed, called, completed with its metrics, answered. */
+/** Total length of a task's five log lines: submitted, claimed, called, completed with its metrics, answered. */
 const LOG_BYTES = 3_200
-/** One line of the access log a request; Lambda's own of an invocation, its start and its report. */
+/** One access log line per request; Lambda's own lines per invocation, start and report. */
 const ACCESS_BYTES = 330
 const REPORT_BYTES = 500
-/** A key that the authorizer knows already; it writes no lines of Lambda's. */
+/** With a cached key; the authorizer writes no lines of Lambda's. */
 const AUTHORIZER_SECONDS = 0.004
-/** A row with its two index entries, prompt of 200 B, answer of 1 kB. */
+/** A row with its two index entries, a prompt of 200 B, and an answer of 1 kB. */
 const ROW_BYTES = 2_400
-/** What leaves for the caller: three answers with their headers. */
+/** Transfer to the caller: three answers with their headers. */
 const ANSWER_BYTES = 3 * 2_000
 /** Long polls of an idle event source: five pollers, 20 s each. */
 const POLLERS = 5
 const IDLE_POLLS_PER_SECOND = POLLERS / 20
-/** Queues that feed a function: the lanes', that of workflows, that of webhooks. */
+/** Queues that trigger a function: the lanes', the workflow queue, the webhook queue. */
 const FED_QUEUES = LANES.length + 2
-/** A worker takes nothing more when it has no time for an attempt of this length, a poll, and its reserve. */
+/** A worker receives nothing more when less time than an attempt of this length, a poll and its reserve is left. */
 const LONGEST_SECONDS = 240 + 2 + ATTEMPT.reserveMs / 1_000
 
 /**
- * What a stage costs in a month, model tokens apart.
+ * Monthly cost of a stage without model tokens.
  *
- * A worker is billed while one of its slots is used, however many: `slots.ts` says how many are.
+ * A worker is billed while any of its slots is used; `slots.ts` calculates how many are.
  */
 export function estimate(stage: StageSettings, load: Load): readonly CostLine[] {
   const { tasksPerMonth: tasks, seconds } = load
@@ -80,7 +80,7 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   const own = Object.values(WRITE_UNITS).reduce((sum, units) => sum + units, TALLY_UNITS)
   const writes = own + beats * HEARTBEAT_UNITS
   const looks = REQUESTS_PER_TASK - 1 + Math.floor(seconds / (ATTEMPT.cancelCheckMs / 1_000))
-  // Sent and deleted once each, at most; the event source's receive and the hiding of what it brought; the worker's own polls.
+  // Each task: at most one send and one delete, the event source's receive with its visibility change, and the worker's own polls.
   const sqsCalls = 2 + 2 * use.invocations + use.polls + beats
   const invocations = tasks * use.invocations
   const workerGb = stage.lanes.ai.memoryMb / 1_024
@@ -170,12 +170,12 @@ export function estimate(stage: StageSettings, load: Load): readonly CostLine[] 
   ]
 }
 
-/** A typical wait; its request is the submission's or read's own. */
+/** A typical wait; its request is counted with the submit or read. */
 const WAIT_SECONDS = 10
-/** Looks of a wait of that length: 100 ms apart at first, two seconds in the end. */
+/** Reads during a wait of that length: every 100 ms at first, every two seconds at the end. */
 const WAIT_LOOKS = 11
 
-/** What one second of a waiting call costs: its environment, its looks at the row, and its place taken and given back. */
+/** Cost of one second of a waiting call: its environment, its reads of the row, and its place. */
 export function waitingOf(stage: StageSettings): { readonly usd: number; readonly basis: string } {
   const looks = (WAIT_LOOKS / WAIT_SECONDS) * PRICES.dynamoReadUnit
   const place = (2 / WAIT_SECONDS) * PRICES.dynamoWriteUnit
@@ -187,13 +187,13 @@ export function waitingOf(stage: StageSettings): { readonly usd: number; readonl
 }
 
 /**
- * Of a second in which somebody watches a text that comes: counted at the local run's table on 2026-11-25, a text of 20 s
- * with and without a watcher. A mark, and pieces at most twice a second, are what its worker writes more.
+ * Reads and writes per second of watching a streamed text: counted at the local run's table on 2026-11-25, with a text of 20 s
+ * with and without a client. The worker additionally writes the pieces, at most twice a second.
  */
 const WATCH_READS = 6.3
 const WATCH_WRITES = 2
 
-/** What one second of a watched event stream costs; a task that nobody watches costs none of it. */
+/** Cost of one second of a watched event stream; a task that nobody watches costs nothing for it. */
 export function watchingOf(stage: StageSettings): { readonly usd: number; readonly basis: string } {
   const items = WATCH_READS * PRICES.dynamoReadUnit + WATCH_WRITES * PRICES.dynamoWriteUnit
   return {
@@ -205,7 +205,7 @@ export function watchingOf(stage: StageSettings): { readonly usd: number; readon
 export const totalOf = (lines: readonly CostLine[]): number =>
   lines.reduce((sum, { usdPerMonth }) => sum + usdPerMonth, 0)
 
-/** What an account that runs nothing else does not pay, each month and without end, by the lines that it is taken from. */
+/** Amounts that AWS's permanent monthly free tiers deduct, for an account with no other use, by cost lines. */
 const FREE_TIERS: readonly { readonly of: readonly string[]; readonly usd: number }[] = [
   { of: ['API functions', 'Workers'], usd: 400_000 * PRICES.lambdaGbSecond + 1e6 * PRICES.lambdaRequest },
   { of: ['SQS', 'Idle pollers'], usd: 1e6 * PRICES.sqsRequest },
@@ -220,16 +220,16 @@ export const freeTierOf = (lines: readonly CostLine[]): number =>
     0,
   )
 
-/** Of a lane's slots, what may be busy for long: the rest is for what comes in bursts, and for workers near their end. */
+/** Share of a lane's slots that may be busy permanently: the rest is for bursts, and for workers near their timeout. */
 const MOST_BUSY = 0.9
 
 type LaneShape = Pick<LaneSettings, 'batchSize' | 'maxConcurrency' | 'timeoutSeconds'>
 
-/** Tasks a second that a lane keeps up with. */
+/** Tasks per second that a lane can process permanently. */
 export const laneRate = ({ batchSize, maxConcurrency }: LaneShape, seconds: number): number =>
   (MOST_BUSY * maxConcurrency * batchSize) / seconds
 
-/** Beyond what the lane bears all its slots are used, and its queue grows. */
+/** Above the lane's rate all its slots are used, and its queue grows. */
 export const slotUse = (lane: LaneShape, perSecond: number, seconds: number): SlotUse =>
   simulateSlots(
     { perSecond: Math.min(perSecond, laneRate(lane, seconds)), seconds, sigma: SIGMA },
@@ -242,9 +242,9 @@ export const slotUse = (lane: LaneShape, perSecond: number, seconds: number): Sl
   )
 
 /**
- * The settings of the workers that cost least at this load: their memory (waiting for a model needs little), and how many
- * invocations may run at once, since fewer of them fill their batches. A task then may wait for a place, so one that would
- * be busy all the time is not offered.
+ * The cheapest settings of the workers at this load: their memory (waiting for a model needs little), and the number of
+ * concurrent invocations, since fewer of them fill their batches. A task may then wait for a slot, so settings that would
+ * be busy all the time are not offered.
  */
 export function cheapest(stage: StageSettings, load: Load): { stage: StageSettings; usdPerMonth: number } {
   const perSecond = load.tasksPerMonth / SECONDS_PER_MONTH
@@ -262,18 +262,18 @@ export function cheapest(stage: StageSettings, load: Load): { stage: StageSettin
   return found[0] ?? { stage, usdPerMonth: totalOf(estimate(stage, load)) }
 }
 
-/** What the observability stack has; a test holds it against the template. */
+/** Contents of the observability stack; a test compares it with the template. */
 function watchOf({ hasObservability, observability, models }: StageSettings) {
   if (!hasObservability) return { dashboards: 0, alarmMetrics: 0, composites: 0 }
-  // Three per lane; leases, sweeper, 5xx, latency, circuits, spend, budgets, webhooks.
+  // Three alarms per lane; and leases, sweeper, 5xx, latency, circuits, spend, budgets, webhooks.
   const plain = 3 * LANES.length + 9
   if (!observability.isFull) return { dashboards: 2, alarmMetrics: plain, composites: 0 }
-  // The workers' throttles; errors of what a queue or a clock calls; ratios of three metrics: failures, four burn windows; of two: one per provider.
+  // Throttled workers; errors of background functions; ratios of three metrics: failures, four burn rates; of two: one per provider.
   const ratios = LANES.length + 3 + 3 * 5 + 2 * models.providers.length
   return { dashboards: 2, alarmMetrics: plain + ratios, composites: 2 }
 }
 
-/** Combinations of dimension values that a stage's metrics can have: what they cost when all are seen all month. */
+/** The possible combinations of dimension values of a stage's metrics; the cost when all occur all month. */
 export const metricCount = (
   { models }: StageSettings,
   most: Partial<typeof USUAL> = {},
@@ -286,10 +286,10 @@ export const metricCount = (
 
 const isUsual = ({ isRare }: MetricDefinition): boolean => !isRare
 
-/** What one product uses of it all month. */
+/** Number of values that a typical stage uses all month. */
 const USUAL: Readonly<Record<Dimension, number>> = { Lane: 2, Provider: 1 }
 
-/** How many metrics of these definitions there are when each dimension has so many values. */
+/** The number of metrics of these definitions, given the number of values of each dimension. */
 export const combinationsOf = (
   definitions: readonly { readonly dimensions: readonly (readonly Dimension[])[] }[],
   values: Readonly<Record<Dimension, number>>,

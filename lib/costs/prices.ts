@@ -1,6 +1,6 @@
 /**
- * List prices in USD, us-east-1, without free tiers, as the AWS pricing pages of each service gave them in 2026-11.
- * The one place to change when one changes.
+ * List prices in USD, us-east-1, without free tiers, from the AWS pricing page of each service in 2026-11.
+ * All prices are in this file.
  */
 export const PRICES = {
   asOf: '2026-11',

@@ -1,40 +1,40 @@
 /**
- * How full the slots of a lane's workers are, by simulation: Poisson arrivals, log-normal run times, an event source whose
- * pollers wait beside the workers' own polls. Whoever waits has the same chance at a message that comes, which is how SQS
- * looks from outside; what waits already goes to the first free slot.
+ * Simulates how many slots of a lane's workers are used: Poisson arrivals, log-normal durations, an event source whose pollers
+ * compete with the workers' own polls. All waiting pollers have the same chance to receive a new message, as SQS appears to
+ * behave; messages that already wait go to the first free slot.
  *
- * Held against the real worker in virtual time by `test/unit/slots.test.ts`, and against a run of the local product in
+ * Compared with the real worker in virtual time by `test/unit/slots.test.ts`, and with a run of the local product in
  * `functions/DECISIONS.md`.
  */
 export interface SlotLoad {
   readonly perSecond: number
-  /** Mean length of an attempt. */
+  /** Mean duration of an attempt. */
   readonly seconds: number
-  /** Spread of the logarithm of the lengths; 0 for tasks of one length. */
+  /** Standard deviation of the logarithm of the durations; 0 for tasks of equal duration. */
   readonly sigma: number
 }
 
 export interface SlotSettings {
-  /** Tasks side by side in one invocation. */
+  /** Concurrent tasks in one invocation. */
   readonly slots: number
-  /** Invocations at once. */
+  /** Concurrent invocations. */
   readonly invocations: number
   /** Long polls that the event source keeps open. */
   readonly pollers: number
-  /** For how long an invocation takes further messages. */
+  /** For how long an invocation receives further messages. */
   readonly refillSeconds: number
 }
 
 export interface SlotUse {
-  /** Time of invocations for each task. */
+  /** Invocation time per task. */
   readonly paidSeconds: number
-  /** Polls that workers make for each task. */
+  /** Workers' own polls per task. */
   readonly polls: number
-  /** Invocations for each task. */
+  /** Invocations per task. */
   readonly invocations: number
-  /** Tasks that a running worker took itself, of all. */
+  /** Share of tasks that a running worker received itself. */
   readonly refilled: number
-  /** Slots that ran a task, of those paid. */
+  /** Share of paid slots that ran a task. */
   readonly used: number
   /** 95 of 100 tasks wait no longer. */
   readonly waitP95: number
@@ -75,7 +75,7 @@ export function simulateSlots(load: SlotLoad, settings: SlotSettings, tasks = TA
     invocation.running -= 1
     place(now)
     if (invocation.running > 0) return
-    // Its last poll is half over, as a mean.
+    // On average its last poll is half over.
     if (takes(invocation, now))
       events.add(now + POLL_SECONDS / 2, () => close(invocation, now + POLL_SECONDS / 2))
     else close(invocation, now)
@@ -128,12 +128,12 @@ export function simulateSlots(load: SlotLoad, settings: SlotSettings, tasks = TA
 function lengths({ seconds, sigma }: SlotLoad, random: () => number): () => number {
   if (sigma === 0) return () => seconds
   const location = Math.log(seconds) - sigma ** 2 / 2
-  // Box-Muller.
+  // Box-Muller transform.
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   return () => Math.exp(location + sigma * normal())
 }
 
-/** The same numbers each time (Mulberry32), so that the cost of a month does not change between two looks. */
+/** The same numbers each time (Mulberry32), so that the cost of a month does not change between two runs. */
 function seeded(seed: number): () => number {
   let state = seed
   return () => {
@@ -149,7 +149,7 @@ interface Event {
   readonly act: () => void
 }
 
-/** What comes next first; a binary heap. */
+/** A priority queue by time; a binary heap. */
 class Agenda {
   readonly #heap: Event[] = []
 

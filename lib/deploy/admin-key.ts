@@ -1,11 +1,11 @@
 import { API_BASE, OPEN_TENANT, SCOPES } from '../../functions/contract.ts'
 
-/** Calls the function that makes keys, past the API: whoever may do that owns the account, or this machine. */
+/** Invokes the function of keys directly, without the API: only the owner of the account, or of this machine, can do that. */
 export type InvokeKeys = (event: object) => Promise<unknown>
 
 export interface AdminKey {
   readonly id: string
-  /** Shown to whoever deploys and kept nowhere. */
+  /** Shown to the operator who deploys, and not stored. */
   readonly key: string
 }
 
@@ -16,9 +16,9 @@ interface KeyJson extends AdminKey {
 }
 
 /**
- * Makes a key with every scope for those who run the stage, unless they have one.
+ * Creates a key with every scope for the operators, unless they have one.
  *
- * @param isWanted make one all the same: the first was lost.
+ * @param isWanted create one in any case, because the first was lost.
  * @returns undefined when there is one.
  */
 export async function makeAdminKey(
@@ -36,15 +36,15 @@ export async function makeAdminKey(
 }
 
 /**
- * Makes a key for something that a deployment does itself, e.g. its smoke test. It never leaves the process that asked.
+ * Creates a key for a step of a deployment, e.g. its smoke test. It never leaves this process.
  *
- * @returns the key, and what takes it back.
+ * @returns the key, and a function that revokes it.
  */
 export async function makeJobKey(
   invoke: InvokeKeys,
   name: string,
 ): Promise<{ readonly key: string; readonly revoke: () => Promise<void> }> {
-  // Should nobody take it back, it ends by itself.
+  // If it is not revoked, it expires by itself.
   const made = await call<KeyJson>(invoke, 'POST', { name, scopes: SCOPES, expires_in_days: 1 })
   return {
     key: made.key,
@@ -54,7 +54,7 @@ export async function makeJobKey(
   }
 }
 
-/** As the gateway would call it, for somebody whom its authorizer found to be an operator. */
+/** The event of the gateway for a caller whom the authorizer found to be an operator. */
 async function call<Body>(invoke: InvokeKeys, httpMethod: string, body?: object, id?: string): Promise<Body> {
   const resource = `${API_BASE}/keys${id === undefined ? '' : '/{id}'}`
   const path = resource.replace('{id}', id ?? '')

@@ -11,7 +11,7 @@ interface Report {
 
 const BAD = ['high', 'critical']
 
-/** Reads what `npm audit --json` has printed. */
+/** Parses the output of `npm audit --json`. */
 export function readAudit(output: string): Audit {
   const report = parse(output)
   if (!report?.vulnerabilities) {

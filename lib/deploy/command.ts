@@ -8,23 +8,23 @@ export type Verb = (typeof VERBS)[number]
 export interface Command {
   readonly verb: Verb
   readonly stage: StageSettings
-  /** Whoever calls has answered the question "are you sure" already. */
+  /** Do not ask for confirmation. */
   readonly isForced: boolean
-  /** The account is looked at first. */
+  /** Check the account first. */
   readonly hasPreflight: boolean
-  /** Another administrator's key, though there is one. */
+  /** Create another administrator's key although there is one. */
   readonly isNewWanted?: boolean
-  /** What the CDK's command line gets, one list per run, in order. */
+  /** Arguments for the CDK CLI, one list per run, in order. */
   readonly runs: readonly (readonly string[])[]
 }
 
-/** Goes on without looking at the account. */
+/** Option that skips the check of the account. */
 const SKIP_PREFLIGHT = '--skip-preflight'
 
 /**
- * Reads `deploy dev`, `diff preview pr-123`, `destroy dev --force`. Everything after the stage goes to the CDK.
+ * Parses `deploy dev`, `diff preview pr-123`, `destroy dev --force`. Everything after the stage is passed to the CDK.
  *
- * @throws Error with what is wrong and what to type instead.
+ * @throws Error that says what is wrong and what to type instead.
  */
 export function readCommand([verb = '', ...args]: readonly string[]): Command {
   if (!VERBS.some((known) => known === verb))
@@ -39,7 +39,7 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
   if (stage.name === 'local') throw new Error('Stage "local" runs on this machine: npm start')
   const words = isPreview ? others : more
   const rest = words.filter((word) => word !== SKIP_PREFLIGHT)
-  // An emulator has no quotas and no keys of models.
+  // An emulator has no quotas and no model keys.
   const looks = verb === 'preflight' || (verb === 'deploy' && !rest.includes('--no-execute'))
   const hasPreflight = looks && stage.name !== 'emulated' && rest.length === words.length
   const context = stage.name.startsWith('preview-')
@@ -60,7 +60,7 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
   if (verb !== 'destroy') return { verb: verb as Verb, stage, isForced, hasPreflight, runs: [run('*')] }
   refuseProtected(stage)
   const force = isForced ? [] : ['--force']
-  // What writes goes first, so that the bucket, emptied in between, stays empty.
+  // The stack that writes to the bucket is destroyed first, so that the emptied bucket stays empty.
   return {
     verb,
     stage,

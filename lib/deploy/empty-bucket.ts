@@ -4,8 +4,8 @@ import { DeleteObjectsCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/
 /**
  * Deletes every object in every bucket of a stack: CloudFormation refuses to delete a bucket that is not empty.
  *
- * @returns how many objects were deleted; 0 too when there is no such stack.
- * @throws Error when an object stays, with its key.
+ * @returns the number of deleted objects; 0 also when the stack does not exist.
+ * @throws Error with its key when an object cannot be deleted.
  */
 export async function emptyBuckets(stackName: string): Promise<number> {
   const s3 = new S3Client({})

@@ -18,17 +18,17 @@ export interface PreflightFinding {
   readonly todo?: string
 }
 
-/** What `aws-cdk-lib` of today asks of a bootstrap: the rule that its templates carry (`CheckBootstrapVersion`). */
+/** Bootstrap version that the present `aws-cdk-lib` requires: the rule `CheckBootstrapVersion` in its templates. */
 const BOOTSTRAP_VERSION = 6
 const DEFAULT_QUALIFIER = 'hnb659fds'
-/** Old versions of functions stay, each a megabyte and more. */
+/** Old versions of functions are kept, each a megabyte or more. */
 const CODE_SHARE = 0.8
 
 type Check = (stage: StageSettings) => Promise<readonly PreflightFinding[]>
 
 const place = ({ region }: StageSettings) => (region ? { region } : {})
 
-/** A quota of 10, which new accounts have, lets everything deploy; then nearly all invocations are throttled. */
+/** With a quota of 10, which new accounts have, the deployment succeeds, but nearly all invocations are throttled. */
 const concurrency: Check = async (stage) => {
   const client = new LambdaClient(place(stage))
   const { AccountLimit, AccountUsage } = await client.send(new GetAccountSettingsCommand({}))
@@ -85,7 +85,7 @@ const modelKeys: Check = async (stage) => {
   ].map((name) => `${parameterPrefix(stage)}${keyParameterOf(name)}`)
   if (names.length === 0) return []
   const client = new SSMClient(place(stage))
-  // Their names: whoever deploys need not be able to read them.
+  // Only their names, because operators need no permission to read the keys.
   const { Parameters = [] } = await client.send(
     new DescribeParametersCommand({ ParameterFilters: [{ Key: 'Name', Option: 'Equals', Values: names }] }),
   )
@@ -139,9 +139,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
 }
 
 /**
- * Looks at an account before a deployment, because nothing would say later what is said here.
+ * Checks an account before a deployment, for problems that the deployment itself would not report.
  *
- * What may not be looked at is a warning: a role for deployments alone need not have the rights.
+ * A missing permission is only a warning, because a role for deployments need not have it.
  */
 export async function preflight(stage: StageSettings): Promise<readonly PreflightFinding[]> {
   const found = await Promise.all(

@@ -12,9 +12,9 @@ import { TABLE } from '../../functions/contract.ts'
 export interface RestoreOrder {
   readonly table: string
   readonly at: Date
-  /** Tenants whose rows stay gone: their data was deleted on purpose. */
+  /** Tenants whose rows are not restored, because their data was deleted on purpose. */
   readonly without: readonly string[]
-  /** The restored table stays beside ours. */
+  /** Do not delete the restored table afterwards. */
   readonly isKept: boolean
   readonly now: () => number
   readonly tell: (step: string) => void
@@ -23,21 +23,21 @@ export interface RestoreOrder {
 
 export interface Restored {
   readonly copied: number
-  /** Rows that are in the table, as they are by now. */
+  /** Rows that exist in the table and were not changed. */
   readonly kept: number
-  /** Rows that would have expired by now, or are of tenants that stay gone. */
+  /** Rows that would have expired since, or belong to excluded tenants. */
   readonly left: number
 }
 
 const POLL_MS = 15_000
 const AT_ONCE = 25
-/** A table's name may have 255 characters. */
+/** Table names may have 255 characters. */
 const NAME_LENGTH = 230
 
 /**
- * Brings rows back that a table has lost. AWS restores into a table of another name, which no function knows; so its rows are
- * copied into ours, where ours has none of that key. Each step can be repeated, while the stage works: what was begun is
- * found by its name, and a row that is there stays as it is.
+ * Restores rows that a table has lost. AWS restores into a table with another name, which no function uses, so its rows are
+ * copied into the stage's table where the key does not exist. Each step can be repeated while the stage works: a started
+ * restore is found by its name, and existing rows are not changed.
  */
 export async function restoreTable(client: DynamoDBClient, order: RestoreOrder): Promise<Restored> {
   const { table, at, tell, pollMs = POLL_MS } = order
@@ -52,7 +52,7 @@ export async function restoreTable(client: DynamoDBClient, order: RestoreOrder):
       }),
     )
     .catch((cause: Error) => {
-      // Begun before and stopped: it goes on from there.
+      // A restore that was started before continues.
       if (!(cause instanceof TableAlreadyExistsException)) throw cause
     })
   while ((await statusOf(client, beside)) !== 'ACTIVE') await new Promise((done) => setTimeout(done, pollMs))

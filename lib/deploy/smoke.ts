@@ -9,16 +9,16 @@ export interface SmokeTarget {
   /** Address of the API, without the path of its version. */
   readonly base: string
   readonly key: string
-  /** Of a stage that has a usage plan in front of its keys. */
+  /** For a stage with a usage plan. */
   readonly gatewayKey?: string | undefined
-  /** Takes back what was made for the test. */
+  /** Deletes everything that was created for the test. */
   readonly end: () => Promise<void>
 }
 
 /**
- * Where a deployed stage is reached, and a key for it: what `taskrunner doctor --try` needs.
+ * Address of a deployed stage and a key for it, as `taskrunner doctor --try` needs them.
  *
- * @param given a key that somebody holds; without it one is made for as long as the test takes.
+ * @param given an existing key; without it, one is created for the duration of the test.
  */
 export async function smokeTarget(stage: StageSettings, given: string | undefined): Promise<SmokeTarget> {
   const { ApiUrl, ApiKeyId } = await outputsOf(stage)

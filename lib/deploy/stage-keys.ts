@@ -10,8 +10,8 @@ import { outputsOf } from './stage-outputs.ts'
 const place = ({ region }: StageSettings) => (region ? { region } : {})
 
 /**
- * Makes what the hashes of a stage's keys are made with, if it is not there: no template can hold a secure parameter,
- * and its value is known to nobody. Must be there before the first request.
+ * Creates the pepper for hashes of the stage's API keys, if there is none: a template cannot contain a secure parameter,
+ * and nobody needs to know its value. It must exist before the first request.
  */
 export async function prepareKeys(stage: StageSettings): Promise<void> {
   const client = new SSMClient(place(stage))
@@ -28,7 +28,7 @@ export async function prepareKeys(stage: StageSettings): Promise<void> {
   client.destroy()
 }
 
-/** Calls the stage's function of keys. @throws Error when the stage has none. */
+/** Opens calls to the stage's function of keys. @throws Error when the stage has none. */
 export async function openInvoke(stage: StageSettings): Promise<{ invoke: InvokeKeys; close: () => void }> {
   const { KeysFunction: functionName } = await outputsOf(stage)
   if (!functionName) throw new Error(`Stage "${stage.name}" has no output KeysFunction. Deploy it again.`)
@@ -45,10 +45,10 @@ export async function openInvoke(stage: StageSettings): Promise<{ invoke: Invoke
 }
 
 /**
- * Makes an administrator's key of a stage that has none. It is in no template, parameter or log: who asks is the only one
- * who sees it.
+ * Creates an administrator's key for a stage without one. It is in no template, parameter or log: only the operator who asks
+ * sees it.
  *
- * @param isWanted one more all the same: the first was lost.
+ * @param isWanted create one in any case, because the first was lost.
  * @returns undefined when there is one.
  */
 export async function firstAdminKey(stage: StageSettings, isWanted = false): Promise<string | undefined> {

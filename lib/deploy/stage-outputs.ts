@@ -1,7 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import type { StageSettings } from '../stages/stage-schema.ts'
 
-/** Outputs of a deployed stage's stack of functions. @throws Error when there is none. */
+/** Outputs of a deployed stage's stateless stack. @throws Error when it does not exist. */
 export async function outputsOf({ name, region }: StageSettings): Promise<Readonly<Record<string, string>>> {
   const client = new CloudFormationClient(region ? { region } : {})
   const { Stacks = [] } = await client.send(

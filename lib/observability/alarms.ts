@@ -13,19 +13,19 @@ import { FIVE_MINUTES, MINUTE, StageMetrics, type Watched, type WatchedLane } fr
 
 export interface AlarmsProps extends Watched {
   readonly sweeper: Pick<StageSettings['sweeper'], 'everyMinutes' | 'parts'>
-  /** Functions that take from a queue or run by a timer, no lane's: nobody waits for them who would notice. */
+  /** Functions, other than the lanes' workers, that are called by a queue or a timer, so that no caller notices their failures. */
   readonly background: Readonly<Record<string, lambda.IFunction>>
-  /** With alarms on ratios and on other alarms, which emulators refuse. */
+  /** Includes alarms on ratios and on other alarms, which emulators refuse. */
   readonly isFull: boolean
-  /** US dollars for models in an hour that somebody must look at. */
+  /** Cost of models in US dollars per hour above which an alarm is raised. */
   readonly spendUsdPerHour: number
-  /** The topics that alarms notify. */
+  /** Subscriptions of the alarm topics. */
   readonly subscriptions: StageSettings['observability']['alarmSubscriptions']
-  /** Where the runbook is read, e.g. its page in the repository's web view. */
+  /** URL of the runbook, e.g. its page in the repository's web view. */
   readonly runbookUrl: string
 }
 
-/** Where each alarm begins; dashboards draw these on the graphs they guard. */
+/** The alarms' thresholds; dashboards draw them on their graphs. */
 export const THRESHOLDS = {
   deadLetters: 1,
   oldestDueSeconds: 900,
@@ -38,24 +38,25 @@ export const THRESHOLDS = {
   leaseLost: 3,
   providerThrottledPercent: 20,
   budgetUsedPercent: 80,
-  /** In an hour; one receiver that is gone for good is its tenant's affair. */
+  /** Per hour; a single receiver that no longer exists is a problem of its tenant. */
   webhooksFailed: 10,
 } as const
 
-/** Fewer ended tasks, or calls, than this say nothing about a ratio. */
+/** Ratios of fewer ended tasks or calls are ignored. */
 const VOLUME = 20
-/** Of all ended tasks in 30 days. */
+/** Of all tasks that ended in 30 days. */
 const SUCCESS_PERCENT = 99
 /**
- * How many times faster than evenly the 30 days' failures are used up, over a long and a short window: 2 % of them in an
- * hour, 5 % in six. The short one lets the alarm end soon. Google, The Site Reliability Workbook, chapter 5, table 5-8.
+ * Burn rates: how many times faster than allowed the failures of 30 days are used up, over a long and a short window: 2 % of them
+ * in an hour, 5 % in six hours. The short window lets the alarm end soon. Google, The Site Reliability Workbook, chapter 5,
+ * table 5-8.
  */
 const BURNS = [
   { id: 'Fast', factor: 14.4, long: Duration.hours(1), short: Duration.minutes(5) },
   { id: 'Slow', factor: 6, long: Duration.hours(6), short: Duration.minutes(30) },
 ] as const
 
-/** `urgent`: somebody is woken. `notice`: somebody looks at it in the morning. `none`: a part of another one. */
+/** `urgent`: wakes a person. `notice`: can wait until the next working day. `none`: part of a composite alarm. */
 type Severity = 'urgent' | 'notice' | 'none'
 
 type AlarmOptions = Pick<
@@ -66,17 +67,17 @@ type AlarmOptions = Pick<
   readonly means: string
   readonly isMissingBad?: true
   readonly isBelow?: true
-  /** Heading of the runbook, where it is not the id up to its hyphen. */
+  /** Heading in the runbook, when it is not the id up to its hyphen. */
   readonly heading?: string
 }
 
 /**
- * Every alarm of a stage, to one topic per severity. Each description ends with the heading of the runbook that says
- * what to do; a test holds the two together.
+ * Every alarm of a stage, with one topic per severity. Each description ends with the heading of the runbook that says
+ * what to do; a test compares them.
  */
 export class Alarms extends Construct {
   readonly topics: Readonly<Record<'urgent' | 'notice', sns.Topic>>
-  /** All of them, in order of severity. */
+  /** All alarms, by severity. */
   readonly all: readonly cloudwatch.IAlarm[]
   readonly #made: {
     readonly alarm: cloudwatch.AlarmBase
@@ -117,8 +118,8 @@ export class Alarms extends Construct {
       displayName: `TaskRunner ${stageName}: ${text}`,
       enforceSSL: true,
     })
-    // `enforceSSL` gives the topic a policy, and a policy of one's own takes the place of the default one, which let
-    // CloudWatch publish. Without this grant every alarm changes its colour and tells nobody.
+    // `enforceSSL` adds a topic policy, which replaces the default policy that allows CloudWatch to publish. Without this
+    // grant alarms would change their state without any notification.
     topic.grantPublish(
       new iam.ServicePrincipal('cloudwatch.amazonaws.com', {
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
@@ -141,7 +142,7 @@ export class Alarms extends Construct {
     return topic
   }
 
-  /** The channel can be told, and can ask for nothing: its role has no right. */
+  /** Sends notifications to a channel. Its role has no permissions, so commands in the channel have no effect. */
   #tellSlack(
     id: string,
     topic: sns.ITopic,
@@ -202,8 +203,8 @@ export class Alarms extends Construct {
       evaluationPeriods: 1,
       means: 'Attempts lose their tasks to others: work is paid for twice.',
     })
-    // A part that stopped leaves its shards to nobody, and tells of no age of what is due there: each round of all parts counts. A
-    // round that ends late is missing in its period and there in the next one, so that of this many periods one is whole while all run.
+    // A sweeper that stopped leaves its shards unprocessed and reports no age for them, so the rounds of all parts are counted. A round
+    // that ends late counts in the next period, so one of several periods is complete as long as all parts run.
     this.#alarm('SweeperSilent', {
       severity: 'urgent',
       metric: metrics.own('Heartbeat', {
@@ -267,7 +268,7 @@ export class Alarms extends Construct {
     })
     this.#alarm('ApiSlow', {
       severity: 'notice',
-      // The gateway's own latency counts with all the time of those who wait for an end or watch a stream.
+      // The gateway's own latency includes the time of calls that wait for a task or watch a stream.
       metric: metrics.own('AcceptTime', { statistic: 'p99' }),
       threshold: THRESHOLDS.apiP99Ms,
       evaluationPeriods: 5,
@@ -282,7 +283,7 @@ export class Alarms extends Construct {
       severity: 'urgent',
       metric: metrics.own('CircuitOpened', { statistic: 'Sum' }),
       threshold: 1,
-      // A circuit stays open five minutes at most, then its next call is counted again.
+      // A circuit is open for at most five minutes; then its next call is counted again.
       evaluationPeriods: 6,
       datapointsToAlarm: 1,
       means: 'A provider keeps failing; its calls are paused and its tasks wait.',

@@ -3,8 +3,8 @@ import type { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
 
 /**
- * Tells when everything that has the stage's tag comes near what it may cost in a month, and when it is on its way past.
- * Billing sees a tag only once it was activated there as a cost allocation tag; up to then the budget stays at 0.
+ * Notifies when the cost of all resources with the stage's tag comes near the monthly budget, and when the forecast exceeds it.
+ * The tag must be activated as a cost allocation tag in Billing; until then the budget shows 0.
  */
 export function addBudget(
   scope: Construct,

@@ -11,19 +11,19 @@ export interface DashboardsProps extends Watched {
   readonly runbookUrl: string
   /** Log groups of the workers. */
   readonly workerLogs: readonly string[]
-  /** Of the function behind the live task table. */
+  /** ARN of the function of the live task table. */
   readonly taskTableArn: string
 }
 
 type Query = (typeof QUERIES)[keyof typeof QUERIES]
 
 const SUM = { statistic: 'Sum', period: MINUTE }
-/** How many values there were: a metric of its own for that would cost like any other. */
+/** Number of values of a metric; a separate metric for it would cost extra. */
 const SAMPLES = { statistic: 'SampleCount', period: MINUTE }
 const MAXIMUM = { statistic: 'Maximum', period: MINUTE }
 const PERCENTILES = ['p50', 'p95', 'p99'] as const
 
-/** Two dashboards: the whole stage at a glance, with the live task table; and each lane for itself. */
+/** Two dashboards: an overview of the stage with the live task table, and one with each lane. */
 export class Dashboards extends Construct {
   readonly overview: cloudwatch.Dashboard
   readonly lanes: cloudwatch.Dashboard
@@ -41,7 +41,7 @@ export class Dashboards extends Construct {
         periodOverride: cloudwatch.PeriodOverride.AUTO,
         widgets,
       })
-    // An account has one list of dashboards for all its Regions.
+    // Dashboard names are shared by all Regions of an account.
     const title = `TaskRunner-${props.stageName}-${Stack.of(this).region}`
     this.overview = dashboard('Overview', title, this.#overview())
     this.lanes = dashboard('Lanes', `${title}-lanes`, this.#laneDetail())
@@ -284,7 +284,7 @@ export class Dashboards extends Construct {
   }
 
   #sum(label: string, metric: (lane: WatchedLane) => cloudwatch.Metric): cloudwatch.MathExpression {
-    // Ids are the widget's, not the expression's.
+    // Ids must be unique per widget, not per expression.
     const idOf = (lane: WatchedLane) => `${label.replace(' ', '_')}_${lane.name}`
     return new cloudwatch.MathExpression({
       expression: `SUM([${this.#props.lanes.map(idOf).join(', ')}])`,
@@ -309,7 +309,7 @@ export class Dashboards extends Construct {
 const text = (markdown: string, width: number, height: number) =>
   new cloudwatch.TextWidget({ markdown, width, height })
 
-/** @param threshold where the alarm on this graph begins. */
+/** @param threshold of the alarm on this graph. */
 const graph = (title: string, left: cloudwatch.IMetric[], threshold?: number, width = 12) =>
   new cloudwatch.GraphWidget({
     title,

@@ -18,7 +18,7 @@ export interface WatchedLane {
   readonly worker: lambda.IFunction
 }
 
-/** What dashboards and alarms look at. */
+/** The stage's parts that dashboards and alarms read metrics of. */
 export interface Watched {
   readonly stageName: string
   readonly lanes: readonly WatchedLane[]
@@ -34,11 +34,11 @@ export interface Shown {
   readonly statistic: string
   readonly period?: Duration
   readonly label?: string
-  /** One value per dimension of one of the metric's own sets; left out, the sum over everything. */
+  /** One value per dimension of one of the metric's sets; left out, the sum over all. */
   readonly by?: Partial<Readonly<Record<Dimension, string>>>
 }
 
-/** Metrics of one stage by name. Only what `functions/metrics.ts` defines can be asked for. */
+/** Metrics of one stage by name. Only those defined in `functions/metrics.ts`. */
 export class StageMetrics {
   readonly #namespace: string
 
@@ -46,7 +46,7 @@ export class StageMetrics {
     this.#namespace = metricNamespace(stageName)
   }
 
-  /** @throws Error for a set of dimensions that the metric is not kept under: such a graph would stay empty. */
+  /** @throws Error for a set of dimensions that the metric does not have: such a graph would stay empty. */
   own(name: MetricName, { statistic, period = MINUTE, label, by = {} }: Shown): cloudwatch.Metric {
     const definition = METRICS.find((metric) => metric.name === name) as MetricDefinition
     const asked = Object.keys(by).sort().join(', ')
@@ -64,8 +64,8 @@ export class StageMetrics {
   }
 
   /**
-   * Failed out of ended, in percent; 0 while fewer than `atLeast` ended, so that one bad task raises no alarm. A model
-   * that declines a caller's prompt is no failure of ours.
+   * Share of failed among ended tasks, in percent; 0 while fewer than `atLeast` ended, so that one bad task raises no alarm. A
+   * prompt that a model refuses does not count as failed.
    */
   failureRatio(period: Duration, atLeast: number, label = 'failed, %'): cloudwatch.MathExpression {
     return new cloudwatch.MathExpression({
@@ -80,7 +80,7 @@ export class StageMetrics {
     })
   }
 
-  /** Calls that a provider refused with 429, in percent of all; 0 below `atLeast` calls. */
+  /** Share of calls that a provider refused with 429, in percent; 0 below `atLeast` calls. */
   throttledRatio(provider: string, period: Duration, atLeast: number): cloudwatch.MathExpression {
     const by = { Provider: provider }
     return new cloudwatch.MathExpression({

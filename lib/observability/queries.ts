@@ -1,4 +1,4 @@
-/** Questions to the logs, for CloudWatch Logs Insights: saved under these names, some of them shown on dashboards. */
+/** Queries for CloudWatch Logs Insights: saved under these names; dashboards show some of them. */
 export const QUERIES = {
   slowest: {
     title: 'Slowest tasks',

@@ -23,11 +23,11 @@ export interface ObservabilityStackProps extends StackProps {
   readonly stage: StageSettings
   readonly stateful: StatefulStack
   readonly stateless: StatelessStack
-  /** What it watches may go, in one deployment. */
+  /** Watched resources can be removed in the same deployment. */
   readonly isWeak: boolean
 }
 
-/** Watches the other two stacks and can be replaced without touching them: dashboards, alarms, topics, saved queries. */
+/** Watches the other two stacks and can be replaced without changing them: dashboards, alarms, topics, saved queries. */
 export class ObservabilityStack extends Stack {
   constructor(
     scope: Construct,
@@ -96,7 +96,7 @@ export class ObservabilityStack extends Stack {
   }
 }
 
-/** Hosts of the consoles, by partition. */
+/** Hosts of the AWS console, by partition. */
 const CONSOLES = {
   aws: 'console.aws.amazon.com',
   'aws-cn': 'console.amazonaws.cn',

@@ -8,9 +8,8 @@ import { TaskTable } from '../constructs/task-table.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 
 /**
- * What holds data: the table, the payload bucket, the dead-letter queues. Apart from everything else, so that no
- * change of code or routes can touch it. A lane's own queue is not here: every message in it can be sent again from
- * its row.
+ * Everything that holds data: the table, the payload bucket, the dead-letter queues. In its own stack, so that no change of
+ * code or routes affects it. The lanes' queues are not included: every message in them can be sent again from its row.
  */
 export class StatefulStack extends Stack {
   readonly table: TaskTable

@@ -36,7 +36,7 @@ export interface StatelessStackProps extends StackProps {
 
 type OpsBundle = 'ops-view' | 'ops-action'
 
-/** What can be torn down and built again without loss: the API, the lanes and the sweeper. */
+/** Everything that can be deleted and created again without loss: the API, the lanes and the sweeper. */
 export class StatelessStack extends Stack {
   readonly lanes: Readonly<Record<LaneName, Lane>>
   readonly functions: Readonly<Record<ApiFunction, TaskFunction>>
@@ -116,7 +116,7 @@ export class StatelessStack extends Stack {
       functionId: string,
       bundle: ApiFunction | OpsBundle | 'authorizer',
       description: string,
-      // API Gateway gives up after 29 s; a function that outlives it only costs.
+      // API Gateway's timeout is 29 s, so a longer one only costs money.
       timeoutSeconds = 29,
     ): TaskFunction => {
       const target = new TaskFunction(this, functionId, {

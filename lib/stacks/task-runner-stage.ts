@@ -19,7 +19,7 @@ export interface TaskRunnerStageProps {
   readonly env?: Environment
 }
 
-/** Read by every stack's synthesizer. */
+/** Context key that every stack's synthesizer reads. */
 const QUALIFIER = '@aws-cdk/core:bootstrapQualifier'
 
 /** One environment. Stacks are named after it, e.g. `TaskRunner-dev-stateful`. */
@@ -40,9 +40,9 @@ export class TaskRunnerStage extends Stage {
       stage,
       description: `Async AI Task Runner, ${stage.name}: table, payload bucket, dead-letter queues`,
     })
-    // An export in use can be neither removed nor changed: a lane would take two deployments to go. What goes with a lane is read
-    // from outputs instead. Table and bucket stay exports, so that nobody can take them from under the functions.
-    // LocalStack does not know the function that reads outputs.
+    // An export in use can be neither removed nor changed, so removing a lane would take two deployments. Queues of lanes are read from
+    // outputs instead. Table and bucket stay exports, so that they cannot be deleted while functions use them.
+    // LocalStack does not support the function that reads outputs.
     const isWeak = stage.name !== 'emulated'
     for (const queue of isWeak ? Object.values(this.stateful.deadLetters) : [])
       CrossStackReferences.of(queue).produce(ReferenceStrength.WEAK)

@@ -1,11 +1,11 @@
 import type { StageSettings } from './stage-schema.ts'
 
 /**
- * Prefix of the inference profile that serves a Region: most models can be called on demand through a profile only, and a
- * bare model id exists in few Regions. Source: Bedrock user guide, "Supported Regions and models for inference profiles".
+ * Prefix of the inference profile for a Region: most models can be called on demand only through a profile, and a plain model id
+ * exists in few Regions. Source: Bedrock user guide, "Supported Regions and models for inference profiles".
  */
 const PROFILES = [
-  // GovCloud serves the models themselves.
+  // GovCloud has no profiles, only the models themselves.
   [/^us-gov-/, ''],
   [/^us-/, 'us.'],
   [/^eu-/, 'eu.'],
@@ -15,10 +15,10 @@ const PROFILES = [
 const PLACEHOLDER = '{region}.'
 
 /**
- * Puts the profile of a Region in the place of `{region}.` in a stage's Bedrock models.
+ * Replaces `{region}.` in a stage's Bedrock models by the Region's profile.
  *
- * @param region where the stage goes. Unknown at a synth without credentials: then the profile of the United States is taken
- * the template, which is right to look at and is made again before a deployment.
+ * @param region of the deployment. Unknown at a synth without credentials: then the profile of the United States is used, which
+ * is enough to view the template; a deployment synthesizes it again.
  * @throws Error when the Region has no profile.
  */
 export function inRegion(stage: StageSettings, region = 'us-east-1'): StageSettings {

@@ -1,7 +1,7 @@
 import { deployedLanes, deployedModels, RUNBOOK, simulatedRoutes } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
-/** A deployed place to try things: small, cheap, and gone without a trace when destroyed. */
+/** A deployed stage for development: small and cheap; destroying it leaves nothing behind. */
 export const dev: StageInput = {
   name: 'dev',
   isOpen: false,

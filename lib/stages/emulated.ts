@@ -3,8 +3,8 @@ import type { LaneSettings, StageInput } from './stage-schema.ts'
 
 /**
  * An emulator of AWS on one machine: deployed like `dev`, closed by keys of the gateway, but nothing leaves the machine.
- * Every model name is played by `simulated`. An environment there is a process of 70 MB and more, hence the small
- * concurrency; the shorter visibility is what the sweeper's tests wait for.
+ * Every model name is served by `simulated`. An environment there is a process of at least 70 MB, hence the low concurrency;
+ * the visibility timeout is short, because the sweeper's tests wait for it.
  */
 const emulatedLane = ({ hasModels }: LaneSettings) =>
   lane({ maxConcurrency: 3, memoryMb: 256, timeoutSeconds: 300, visibilitySeconds: 330, hasModels })
@@ -37,7 +37,7 @@ export const emulated: StageInput = {
     setsAccountLogRole: true,
     hasCanary: false,
     docs: 'open',
-    // LocalStack's free edition calls no authorizer. MiniStack does, and its suite deploys with `keys`.
+    // LocalStack's free edition does not call authorizers. MiniStack does, and its suite deploys with `keys`.
     auth: 'key',
     corsOrigins: [],
   },

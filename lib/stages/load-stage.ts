@@ -25,10 +25,10 @@ const FILES: Readonly<Record<(typeof STAGE_NAMES)[number], (environment: Environ
 }
 
 /**
- * Reads and checks one stage's configuration.
+ * Loads and validates one stage's configuration.
  *
- * @param environment seen by `local` only: a deployed stage is what its file says, whoever synthesizes it.
- * @throws Error that names every wrong setting, and the nearest right name of an unknown one.
+ * @param environment read only by `local`: a deployed stage depends only on its file, whoever synthesizes it.
+ * @throws Error that names every wrong setting, and the nearest valid name of an unknown one.
  */
 export function loadStage(name: string, environment: Environment = {}): StageSettings {
   if (name.startsWith('preview')) return loadPreview(name)
@@ -67,13 +67,13 @@ function describe(issue: z.core.$ZodIssue): string[] {
   })
 }
 
-/** What is read of a schema: its fields, what it wraps, and what its lists and records hold. */
+/** The part of a schema that is read: its fields, the wrapped schema, and the schema of items. */
 interface Layer {
   readonly shape?: Readonly<Record<PropertyKey, Layer>>
   readonly def?: Readonly<Partial<Record<'innerType' | 'in' | 'element' | 'valueType', Layer>>>
 }
 
-/** The settings the schema knows at a path; none where it cannot be followed. */
+/** The settings that the schema has at a path; none where the path does not exist. */
 function keysAt(path: readonly PropertyKey[]): string[] {
   let schema = unwrapped(stageSchema as Layer)
   for (const key of path)

@@ -12,22 +12,22 @@ import {
 import { DEFAULT_MODEL, lane, lanesOf, simulatedRoutes } from './deployed-defaults.ts'
 import type { Environment, StageInput } from './stage-schema.ts'
 
-/** Environments of a function that no queue limits: two cores answer no faster with more. */
+/** Most environments of a function without a queue: with two cores, more would not be faster. */
 export const ENVIRONMENT_LIMIT = 4
 
-/** Nothing else consumes these queues, so a delivery is never throttled; a shorter life makes repair quicker to see. */
+/** No other consumer reads these queues, so deliveries are never throttled; a shorter timeout makes repairs visible sooner. */
 const localLane = (maxConcurrency: number, hasModels = false) =>
   lane({
     maxConcurrency,
     hasModels,
-    // A bound, not a price: ten answers of 15 MB at once are 450 MB on their way from bytes to a result.
+    // A limit, not a cost: ten concurrent answers of 15 MB need 450 MB while they are converted to a result.
     memoryMb: hasModels ? 1_024 : 256,
     timeoutSeconds: 300,
     visibilitySeconds: 330,
   })
 
 /**
- * One laptop, loopback only, no account and no keys: a provider whose key is absent is played by `simulated`, under
+ * One laptop, reachable only from itself, without account and keys: a provider without a key is replaced by `simulated` under
  * the same model names, so that the first request works.
  */
 export function local(environment: Environment): StageInput {
@@ -38,7 +38,7 @@ export function local(environment: Environment): StageInput {
     }),
   )
   const servers = serversOf(environment)
-  // Read by the workers; wrong, it is told now. What is no list, the schema tells.
+  // Checks keys at the start instead of in the workers. A value that is no list is reported by the schema.
   if (Array.isArray(servers)) for (const server of servers) if (server?.name) keyOf(environment, server.name)
   const has = (name: ProviderName) => keyOf(environment, name) !== undefined || name in baseUrls
   return {
@@ -78,14 +78,14 @@ export function local(environment: Environment): StageInput {
         '{"nightly": {"cron": "0 2 * * *", "task": {"type": "example.add", "input": {"x": 1, "y": 2}}}}',
       ) ?? {},
     tenantLimits: jsonOf(environment.TENANT_LIMITS, 'TENANT_LIMITS', '{"openTasks": 10}') ?? {},
-    // The embedded bucket encrypts nothing: what a tenant's key changes is where things lie.
+    // The local bucket encrypts nothing; a tenant's key only changes where its payloads are stored.
     tenantKmsArns:
       jsonOf(
         environment.TENANT_KMS_ARNS,
         'TENANT_KMS_ARNS',
         '{"acme": "arn:aws:kms:eu-central-1:111122223333:key/1"}',
       ) ?? {},
-    // It reaches nobody: what is sent lies in the console's outbox.
+    // Mail is not sent anywhere; the console's outbox shows it.
     mail: { from: 'tasks@taskrunner.example' },
     retentionDays: 7,
     payloadExpiryDays: 40,
@@ -100,7 +100,7 @@ export function local(environment: Environment): StageInput {
       requestsPerSecond: 1_000,
       burst: 2_000,
       memoryMb: 256,
-      // Of four environments, so that two are left for everybody else.
+      // Of four environments, so that two remain for other requests.
       waitPlaces: 2,
       watchPlaces: 20,
       setsAccountLogRole: false,
@@ -124,10 +124,10 @@ export function local(environment: Environment): StageInput {
   }
 }
 
-/** Share of the usual waits, also of the timers' rates, which the template cannot have below a minute. */
+/** Share of the usual waits, also of the timers' intervals, which in a template cannot be below a minute. */
 export const timingScale = (environment: Environment): number => Number(text(environment.TIMING_SCALE) ?? 1)
 
-/** @throws Error for another word: a stage that somebody believes closed must not be open. */
+/** @throws Error for an unknown value, because a stage that the user believes to be closed must not be open. */
 function authOf({ AUTH }: Environment): 'key' | 'keys' {
   const wanted = text(AUTH)
   if (wanted === undefined || wanted === 'open') return 'key'
@@ -138,7 +138,7 @@ function authOf({ AUTH }: Environment): 'key' | 'keys' {
 const ISSUER_EXAMPLE =
   '[{"name": "sso", "issuer": "http://localhost:8080", "audiences": ["taskrunner"], "tenantClaim": "tenant"}]'
 
-/** An empty line in `.env` is the same as none. */
+/** An empty line in `.env` counts as absent. */
 const text = (value: string | undefined): string | undefined => value?.trim() || undefined
 
 const names = (list: string | undefined): string[] =>
@@ -147,7 +147,7 @@ const names = (list: string | undefined): string[] =>
     .map((name) => name.trim())
     .filter((name) => name !== '')
 
-/** @throws Error that names the place: what is wrong with a key shows only at its server otherwise. */
+/** @throws Error with the position of an invalid character; otherwise only the key's server would report the error. */
 function keyOf(environment: Environment, name: string): string | undefined {
   const key = text(environment[keyVariableOf(name)])
   const foreign = /[^\x21-\x7e]/.exec(key ?? '')
@@ -158,7 +158,7 @@ function keyOf(environment: Environment, name: string): string | undefined {
   return key
 }
 
-/** @throws Error when it is no JSON; the stage's schema says what is wrong inside. */
+/** @throws Error for invalid JSON; its content is validated by the stage's schema. */
 function serversOf(environment: Environment): StageInput['models']['servers'] {
   const json = text(environment.MODEL_SERVERS)
   if (json === undefined) return []
@@ -171,7 +171,7 @@ function serversOf(environment: Environment): StageInput['models']['servers'] {
   }
 }
 
-/** @throws Error when it is no JSON; the stage's schema says what is wrong inside. */
+/** @throws Error for invalid JSON; its content is validated by the stage's schema. */
 function jsonOf<Value>(json: string | undefined, name: string, example: string): Value | undefined {
   const given = text(json)
   if (given === undefined) return undefined

@@ -2,7 +2,7 @@ import { KEYED_PROVIDERS, type ServerSettings } from '../../functions/contract/p
 import { ENV } from '../../functions/contract.ts'
 import type { StageSettings } from './stage-schema.ts'
 
-/** What the functions get as `MODEL_ROUTES`. Exact Bedrock ids come first: a prefix below must not swallow them. */
+/** The value of `MODEL_ROUTES`. Exact Bedrock ids come first, because the first match applies and a prefix could match them. */
 export function modelRoutes({ models }: StageSettings): Readonly<Record<string, string>> {
   const bedrock = Object.fromEntries(models.bedrockModels.map((id) => [id, 'bedrock']))
   const servers = Object.fromEntries(
@@ -11,7 +11,7 @@ export function modelRoutes({ models }: StageSettings): Readonly<Record<string, 
   return { ...bedrock, ...servers, ...models.routes }
 }
 
-/** What a worker is told of addresses, further servers and the proxy; nothing where the stage says nothing. */
+/** Environment of the workers with addresses, model servers and the proxy; empty where the stage sets none. */
 export function modelEnvironment({ models }: StageSettings): Readonly<Record<string, string>> {
   const servers: Record<string, ServerSettings> = {}
   for (const [name, baseUrl] of Object.entries(models.baseUrls))
@@ -38,12 +38,12 @@ export function modelEnvironment({ models }: StageSettings): Readonly<Record<str
   }
 }
 
-/** An inference profile's id is its model's id behind one of these. */
+/** The id of an inference profile is its model's id with one of these prefixes. */
 const PROFILE_PREFIX = /^(?:us|us-gov|eu|apac|jp|au|ca|global)\./
 
 /**
- * The resources behind Bedrock model ids, as a policy names them. A profile sends a call to its model in any of
- * several Regions, so it needs the profile itself and the model in all of them.
+ * ARNs of Bedrock models for a policy. A profile sends a call to its model in any of several Regions, so the policy needs the
+ * profile itself and the model in all of them.
  */
 export function bedrockResources(
   models: readonly string[],

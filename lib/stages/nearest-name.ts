@@ -1,4 +1,4 @@
-/** @returns the known name that takes the fewest single-letter edits to reach, for "did you mean" in errors. */
+/** @returns the known name with the fewest single-letter edits, for "did you mean" in errors. */
 export function nearestName(wrong: string, known: readonly string[]): string | undefined {
   let best: { name: string; edits: number } | undefined
   for (const name of known) {
@@ -8,7 +8,7 @@ export function nearestName(wrong: string, known: readonly string[]): string | u
   return best?.name
 }
 
-/** Levenshtein distance over one rolling row. */
+/** Levenshtein distance, with one row in memory. */
 function countEdits(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let line = 1; line <= from.length; line += 1) {

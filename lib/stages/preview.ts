@@ -2,10 +2,10 @@ import { dev } from './dev.ts'
 import type { PreviewName, StageInput } from './stage-schema.ts'
 
 /**
- * Stage `dev` once more, for one branch: its own names, the shortest retention, gone without a trace when destroyed.
+ * A copy of stage `dev` for one branch: with its own names and the shortest retention; destroying it leaves nothing behind.
  *
- * It uses dev's model keys, so that it answers from the first minute, and leaves the account's log role to dev: two
- * stages that both set it would each undo the other's.
+ * It uses dev's model keys, so that it works at once, and does not set the account's log role: two stages that both set it
+ * would each undo the other's.
  */
 export const preview = (name: PreviewName): StageInput => ({
   ...dev,

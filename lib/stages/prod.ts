@@ -1,7 +1,7 @@
 import { deployedLanes, deployedModels, RUNBOOK } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
-/** Production: what holds data stays when a stack goes, and cannot be deleted by one command. */
+/** Production: resources with data are kept when a stack is deleted, and cannot be deleted by one command. */
 export const prod: StageInput = {
   name: 'prod',
   isOpen: false,

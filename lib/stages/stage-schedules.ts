@@ -4,7 +4,7 @@ import { LANES, type Lane, URGENT_PRIORITY } from '../../functions/contract.ts'
 import manifest from '../../functions/tasks/manifest.gen.json' with { type: 'json' }
 import { nearestName } from './nearest-name.ts'
 
-/** Lambda's environment holds 4 kB in all; queues, table and bucket take about half of it. */
+/** Lambda's environment has 4 kB; queues, table and bucket take about half of it. */
 const MAX_BYTES = 2_000
 
 const isTimeZone = (name: string): boolean =>
@@ -12,7 +12,7 @@ const isTimeZone = (name: string): boolean =>
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone, e.g. Europe/Berlin')
 
-/** What is wrong with a cron expression; undefined when it comes some time. */
+/** What is wrong with a cron expression; undefined when it has a next time. */
 function wrongCron(expression: string): string | undefined {
   const count = expression.trim().split(/\s+/).length
   if (count < 5 || count > 6) return `must have five fields, or six with the second first, not ${count}`
@@ -25,7 +25,7 @@ function wrongCron(expression: string): string | undefined {
 
 const scheduleSchema = z
   .strictObject({
-    /** Five fields, or six with seconds first; names, `L`, `#` and `W` are known. */
+    /** Five fields, or six with seconds first; names, `L`, `#` and `W` are allowed. */
     cron: z
       .string()
       .superRefine((text, context) => {
@@ -35,14 +35,14 @@ const scheduleSchema = z
       .optional(),
     timeZone: timeZone.optional(),
     everySeconds: z.int().min(1).max(31_622_400).optional(),
-    /** What a firing does while the one before still runs. */
+    /** What a firing does when the previous one still runs. */
     overlap: z.enum(['skip', 'allow', 'cancel_running']).default('skip'),
-    /** What becomes of times that passed in an outage. */
+    /** What happens to firings whose planned time passed during an outage. */
     missed: z.enum(['skip', 'run_once', 'run_all']).default('skip'),
     jitterSeconds: z.number().min(0).max(3_600).default(0),
     task: z.strictObject({
       type: z.string(),
-      /** `{{scheduled_time}}` in it becomes the planned time. */
+      /** `{{scheduled_time}}` in it is replaced by the planned time. */
       input: z.unknown().default({}),
       model: z.string().min(1).optional(),
       priority: z.int().min(0).max(10).default(0),
@@ -97,7 +97,7 @@ interface Declaring {
   readonly models: { readonly defaultModel: string }
 }
 
-/** Every stage cleans up, whether its file says so or not. An hour that an outage took is made up for. */
+/** Every stage has a cleanup, whether its file names it or not. A run missed in an outage is run later. */
 const cleanupOf = ({ hour, timeZone: zone }: Declaring['cleanup']): StageSchedules[string] => ({
   cron: `0 ${hour} * * *`,
   timeZone: zone,
@@ -107,7 +107,7 @@ const cleanupOf = ({ hour, timeZone: zone }: Declaring['cleanup']): StageSchedul
   task: { type: 'maintenance.cleanup', input: {}, priority: 0, tags: [] },
 })
 
-/** The schedules as the sweeper reads them: each with the submission that its firings make. */
+/** The schedules as the sweeper reads them, each with the submission for its firings. */
 export function declaredSchedules({
   schedules,
   cleanup,
@@ -121,7 +121,7 @@ export function declaredSchedules({
         name,
         timing:
           cron === undefined
-            ? // From the beginning of 1970: a deploy moves no firing.
+            ? // Counted from the beginning of 1970, so that a deploy moves no firing.
               { kind: 'rate', everyMs: (everySeconds ?? 0) * 1_000, anchor: 0 }
             : { kind: 'cron', expression: cron, timezone: zone ?? 'UTC' },
         overlap: rules.overlap,

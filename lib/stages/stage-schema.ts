@@ -3,34 +3,34 @@ import { KEYED_PROVIDERS, PROVIDERS } from '../../functions/contract/providers.t
 import { LANES, type Lane, LIMITS, SCOPES } from '../../functions/contract.ts'
 import { schedulesSchema } from './stage-schedules.ts'
 
-/** Stages with a file of their own. */
+/** Stages with a file in this folder. */
 export const STAGE_NAMES = ['local', 'emulated', 'dev', 'staging', 'prod'] as const
 
-/** Those that `cdk deploy` may see. `local` has no key; `emulated` is for an emulator, and must be asked for by name. */
+/** Stages that `cdk deploy` includes. `local` has no keys; `emulated` is for an emulator, and must be named explicitly. */
 export const DEPLOYABLE = [
   'dev',
   'staging',
   'prod',
 ] as const satisfies readonly (typeof STAGE_NAMES)[number][]
 
-/** A copy of stage `dev` for one branch or pull request, under a name of its own. */
+/** A copy of stage `dev` for one branch or pull request, with its own name. */
 export type PreviewName = `preview-${string}`
 export type StageName = (typeof STAGE_NAMES)[number] | PreviewName
 
 /** docs.aws.amazon.com/amazondynamodb, "Pre-warming a table for on-demand capacity mode". */
 export const NEW_TABLE_WRITE_UNITS = 4_000
 
-/** The name becomes part of every physical name; a queue's may have 80 characters, and people type it. */
+/** The name is part of every physical name; a queue's may have 80 characters, and people type it. */
 const PREVIEW_NAME = /^preview-[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}$/
 export const PREVIEW_RULE =
   'lower-case letters, digits and single hyphens, a letter first, at most 24 characters, e.g. "pr-123"'
 
 export const isPreviewName = (name: string): name is PreviewName => PREVIEW_NAME.test(name)
 
-/** What stage `local` reads from the shell and `.env`. */
+/** Variables of the shell and `.env`, read by stage `local`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What CloudWatch Logs accepts, in days; anything else is refused at deploy time, so refuse it here. */
+/** Retention periods that CloudWatch Logs accepts, in days; others would be refused at deployment. */
 const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] as const
 
 const whole = z.number().int()
@@ -45,12 +45,12 @@ const laneSchema = z
   .strictObject({
     batchSize: whole.min(1).max(10_000),
     batchingWindowSeconds: whole.min(0).max(300),
-    /** Invocations at once. Times `batchSize` this is the number of tasks, and of model calls, at once. */
+    /** Concurrent invocations. Times `batchSize` this is the number of concurrent tasks and model calls. */
     maxConcurrency: whole.min(2).max(1_000),
     memoryMb: whole.min(128).max(10_240),
-    /** The hard limit of one invocation; a task's own limit is below it. */
+    /** Lambda's timeout of one invocation; a task's own limit is shorter. */
     timeoutSeconds: whole.min(1).max(900),
-    /** Not the retry budget, which is the row's: it ends messages that no worker lives long enough to handle. */
+    /** Not the number of attempts, which is in the row: it ends messages whose workers always crash before handling them. */
     maxReceiveCount: whole.min(1).max(1_000),
     visibilitySeconds: whole.min(0).max(43_200),
     /** Tasks of this lane call models, so its worker may read the model keys. */
@@ -68,7 +68,7 @@ export type LaneSettings = z.output<typeof laneSchema>
 
 const TENANT = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be the name of a tenant')
 
-/** Loopback is for stage `local`; anywhere else what comes by http could be anybody's. */
+/** Plain http only on loopback, for stage `local`: elsewhere anybody could change the answers. */
 const issuerAddress = z
   .url()
   .refine((url) => /^https:\/\/|^http:\/\/(localhost|127\.0\.0\.1)[:/]/.test(`${url}/`), {
@@ -80,28 +80,28 @@ const isPlain = (...urls: readonly (string | undefined)[]): boolean =>
 
 const issuerSchema = z
   .strictObject({
-    /** Before the subject of its tokens, where else the id of a key stands. */
+    /** Written before the subject of its tokens in audit entries. */
     name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower case letters, digits and "-"'),
-    /** Exactly as its tokens spell it in `iss`. */
+    /** Exactly as in the tokens' `iss`. */
     issuer: issuerAddress,
     audiences: z.array(z.string().min(1)).min(1),
-    /** Access tokens of Amazon Cognito have `client_id` in place of `aud`. */
+    /** Access tokens of Amazon Cognito have `client_id` instead of `aud`. */
     audienceClaim: z.string().min(1).default('aud'),
-    /** Signatures by a public key alone: with a shared secret that key would sign as well. */
+    /** Only signatures with public keys: with a shared secret, everybody who can verify can also sign. */
     algorithms: z
       .array(
         z.enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']),
       )
       .min(1)
       .default(['RS256', 'ES256']),
-    /** Left out, its discovery document says it. */
+    /** When left out, it is read from the issuer's discovery document. */
     jwksUrl: issuerAddress.optional(),
-    /** One tenant for all its tokens, or the claim that has each one's. No claim makes anybody an operator. */
+    /** Tenant of all its tokens, or the claim with each token's tenant. No claim makes a caller an operator. */
     tenant: TENANT.optional(),
     tenantClaim: z.string().min(1).optional(),
     scopesClaim: z.string().min(1).default('scope'),
     scopePrefix: z.string().default(''),
-    /** What its tokens may do at most. */
+    /** Further scopes in its tokens are ignored. */
     mostScopes: z.array(z.enum(SCOPES)).default(['tasks:read', 'tasks:write']),
   })
   .refine(({ tenant, tenantClaim }) => (tenant === undefined) !== (tenantClaim === undefined), {
@@ -120,35 +120,35 @@ const iamCallerSchema = z.strictObject({
   scopes: z.array(z.enum(SCOPES)).min(1),
 })
 
-/** How callers reach the API, where it is not the gateway's own address with a key. */
+/** How callers reach the API, if not by the gateway's own address with a key. */
 const endpointShape = {
-  /** A name of your own, with its certificate in the stage's Region. */
+  /** A custom domain, with its certificate in the stage's Region. */
   domain: z
     .strictObject({
       name: z.string().regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be a host name'),
       certificateArn: z.string().startsWith('arn:'),
-      /** e.g. `ai/runner`; left out, the API has the name to itself. */
+      /** e.g. `ai/runner`; when left out, the API uses the whole domain. */
       basePath: z
         .string()
         .regex(/^[\w$.+!*'()-]+(\/[\w$.+!*'()-]+)*$/, 'must be one or more names with slashes between them')
         .optional(),
-      /** The gateway's own address answers nothing any more. */
+      /** Turn off the gateway's own address. */
       isOnly: z.boolean().default(false),
     })
     .optional(),
-  /** A web ACL of yours in front of the stage. */
+  /** An existing web ACL for the stage. */
   webAclArn: z.string().startsWith('arn:').optional(),
-  /** In place of it, one with AWS's managed rules and so many requests of one address in five minutes. */
+  /** Instead, a web ACL with AWS's managed rules and a limit of requests per address in five minutes. */
   managedRules: z.strictObject({ requestsPerAddress: whole.min(10).max(2_000_000_000) }).optional(),
-  /** Only through these VPC endpoints of `execute-api`; nothing from the internet. */
+  /** Reachable only through these VPC endpoints of `execute-api`, not from the internet. */
   vpcEndpointIds: z.array(z.string().regex(/^vpce-[0-9a-f]+$/, 'must be a VPC endpoint id')).default([]),
   /**
-   * `keys`: our keys, `tk_…`, with tenant, scopes, expiry and rotation. `iam`: callers sign with AWS credentials, and
-   * `iamCallers` says whose tenant they are. `key`: API Gateway's own keys alone, each one a tenant with every right.
+   * `keys`: the product's keys, `tk_…`, with tenant, scopes, expiry and rotation. `iam`: callers sign with AWS credentials, and
+   * `iamCallers` names their tenants. `key`: API Gateway's own keys only, each one a tenant with every scope.
    * A method has one type of authorization, so a stage has one of these.
    */
   auth: z.enum(['keys', 'iam', 'key']).default('keys'),
-  /** In front of `keys` or `iam`, one of API Gateway's keys as well (`x-api-key`), with what each may do in its usage plan. */
+  /** With `keys` or `iam`: additionally requires a key of API Gateway (`x-api-key`), with limits in its usage plan. */
   usagePlan: z
     .strictObject({ requestsPerDay: whole.min(1).optional(), requestsPerMonth: whole.min(1).optional() })
     .refine((plan) => !(plan.requestsPerDay && plan.requestsPerMonth), {
@@ -156,9 +156,9 @@ const endpointShape = {
       error: 'and requestsPerDay exclude each other: a usage plan has one quota',
     })
     .optional(),
-  /** With `iam`: roles and users, and what they may do. Whoever is not listed is refused. */
+  /** With `iam`: roles and users with their tenants and scopes. All others are refused. */
   iamCallers: z.array(iamCallerSchema).default([]),
-  /** With `keys`: issuers of OpenID Connect whose tokens are taken, too. */
+  /** With `keys`: OpenID Connect issuers whose tokens are accepted too. */
   issuers: z
     .array(issuerSchema)
     .refine(
@@ -187,7 +187,7 @@ const address = z
       })
   })
 
-/** A server that speaks a provider's protocol. Its key is the parameter `<name>-api-key`. */
+/** A server with a provider's protocol. Its key is the parameter `<name>-api-key`. */
 const serverSchema = z
   .strictObject({
     name: z
@@ -196,12 +196,12 @@ const serverSchema = z
       .refine((name) => !(PROVIDERS as readonly string[]).includes(name), 'is the name of a provider'),
     speaks: z.enum(KEYED_PROVIDERS as [(typeof KEYED_PROVIDERS)[number]]).default('openai'),
     baseUrl: address,
-    /** Model names, or prefixes ending in `*`, that go to it. */
+    /** Model names, or prefixes ending in `*`, that are sent to it. */
     models: z.array(z.string().min(1)).min(1),
     isKeyless: z.boolean().default(false),
-    /** Of its models, those whose calls it runs in the background; it must speak OpenAI's responses. */
+    /** Models among these whose calls run in the background; the server must support OpenAI's Responses API. */
     background: z.array(z.string().min(1)).default([]),
-    /** What is known of its dialect; the rest is learned. */
+    /** The known part of its dialect; the rest is learned. */
     dialect: z
       .strictObject({
         streams: z.boolean(),
@@ -221,12 +221,12 @@ const serverSchema = z
   })
 
 /**
- * Everything in which one environment may differ from another. Strict: an unknown key is a mistake, and a mistake
- * in a stage file has to fail at synth, not at three in the morning.
+ * All settings in which one environment may differ from another. Strict: an unknown key is a mistake, and a mistake
+ * in a stage's file must fail at synth, not at night.
  */
 export const stageSchema = z
   .strictObject({
-    /** The one account, and Region, that this stage may be deployed to. Left out, whatever the credentials lead to. */
+    /** The only account, and Region, for this stage. When left out, those of the credentials. */
     account: z
       .string()
       .regex(/^\d{12}$/, 'must be the 12 digits of an account')
@@ -250,53 +250,53 @@ export const stageSchema = z
       )
       .refine((tags) => Object.keys(tags).length <= 48, 'are more than 48')
       .default({}),
-    /** Name of the managed policy that bounds every role. */
+    /** Name of the managed policy that limits every role. */
     permissionsBoundary: z.string().min(1).optional(),
-    /** Where `cdk bootstrap --qualifier` was run with one. */
+    /** Set if `cdk bootstrap --qualifier` was used. */
     bootstrapQualifier: z
       .string()
       .regex(/^[a-z0-9]{1,10}$/, 'must be 1 to 10 lower-case letters and digits')
       .optional(),
-    /** What everything with this stage's tag may cost in a month before these addresses are told. */
+    /** Monthly cost of all resources with this stage's tag above which these addresses are notified. */
     budget: z
       .strictObject({ usdPerMonth: z.number().positive(), tell: z.array(z.email()).min(1).max(10) })
       .optional(),
     name: z.union([z.enum(STAGE_NAMES), z.custom<PreviewName>((name) => isPreviewName(String(name)))]),
-    /** No API key is asked for. Loopback only. */
+    /** No API key is required. Only on loopback. */
     isOpen: z.boolean(),
     lanes: z.strictObject(lanesShape),
     models: z.strictObject({
-      /** Providers this stage may call at all. */
+      /** Providers that this stage may call. */
       providers: z.array(z.enum(PROVIDERS)).min(1),
-      /** Model name, or prefix ending in `*` → provider; the first match in order of writing wins. */
+      /** Model name, or prefix ending in `*` → provider; the first match in the given order applies. */
       routes: z.record(z.string().min(1), z.string().min(1)),
       defaultModel: z.string().min(1),
       /**
-       * Bedrock model or inference profile ids, or model ids behind `{region}.`, which become the profile of the Region that is
-       * deployed to. Each is routed to Bedrock and named in the workers' permissions.
+       * Ids of Bedrock models or inference profiles, or model ids after `{region}.`, which is replaced by the profile of the
+       * deployment's Region. Each is routed to Bedrock and named in the workers' permissions.
        */
       bedrockModels: z.array(z.string().min(1)),
-      /** The stage whose keys in SSM this one uses. Left out, it has its own. */
+      /** The stage whose keys in SSM this one uses. When left out, it has its own. */
       keysOfStage: z.enum(STAGE_NAMES).optional(),
-      /** The customer's key that encrypts the model keys in SSM; without it they are under the account's own. */
+      /** A customer's KMS key that encrypts the model keys in SSM; without it the account's default key does. */
       keysKmsArn: kmsKeyArn.optional(),
-      /** Providers that are reached at another address than their own. */
+      /** Other addresses of providers. */
       baseUrls: z.partialRecord(z.enum(PROVIDERS), address).default({}),
       /**
-       * Models of OpenAI, or prefixes ending in `*`, whose calls run in the background: an attempt that dies is followed by one
-       * that attaches to its call. OpenAI then stores the answers (`store: true`).
+       * Models of OpenAI, or prefixes ending in `*`, whose calls run in the background: after a crash the next attempt resumes the
+       * call. OpenAI then stores the answers (`store: true`).
        */
       background: z.array(z.string().min(1)).default([]),
       /**
-       * Keeps what OpenAI, Anthropic and further servers answer beside each task, with its input, in the payload bucket, whose rule
-       * deletes it (`payloadExpiryDays`): `npm run rehearse` runs the code of another day against it.
+       * Records the answers of OpenAI, Anthropic and model servers with each task and its input, in the payload bucket, whose
+       * lifecycle rule deletes them (`payloadExpiryDays`): `npm run rehearse` runs changed code against them.
        */
       isRecorded: z.boolean().default(false),
-      /** Further servers, each beside the others: Ollama, vLLM, a gateway, Azure. */
+      /** Further model servers: Ollama, vLLM, a gateway, Azure. */
       servers: z.array(serverSchema).default([]),
       /**
-       * What providers let each model have a minute, by `provider:model` or the beginning of it and `*`; the first that fits
-       * holds. Calls beyond wait for their time without spending an attempt.
+       * Limits of providers per model and minute, by `provider:model` or a prefix of it ending in `*`; the first match applies.
+       * Calls above the limit wait without using up an attempt.
        */
       limits: z
         .record(
@@ -311,56 +311,56 @@ export const stageSchema = z
             }),
         )
         .default({}),
-      /** Of models that `limits` does not name, what is left is learned from the headers of their answers. */
+      /** For models without `limits`, learn them from the headers of answers. */
       learnsLimits: z.boolean().default(true),
-      /** The proxy that model calls go by, and the hosts reached without it, by commas. */
+      /** The proxy for model calls, and the hosts called without it, separated by commas. */
       proxy: z
         .strictObject({ https: address.optional(), http: address.optional(), noProxy: z.string().optional() })
         .default({}),
     }),
     /**
-     * What each tenant may do at most; left out, as much as the stage bears. Open tasks are counted in one row, which each
-     * submit and each end pays for by its size, 40 bytes a task: hence the bound.
+     * Limits of each tenant; when left out, only the stage's capacity limits it. Open tasks are counted in one row, and each submit
+     * and each end pays for its size, 40 bytes per task: hence the upper limit.
      */
     tenantLimits: z
       .strictObject({
         openTasks: whole.min(1).max(5_000).optional(),
-        /** Of these, tasks that no attempt has begun. */
+        /** Open tasks whose first attempt has not begun. */
         queuedTasks: whole.min(1).max(5_000).optional(),
-        /** Tasks that run at once. Further ones are not refused: they stand in line, and spend no attempt. */
+        /** Concurrently running tasks. Further ones are not refused: they wait, and use up no attempt. */
         runningTasks: whole.min(1).max(1_000).optional(),
         schedules: whole.min(1).max(1_000).optional(),
         /** Workflows that have not ended. */
         workflows: whole.min(1).max(1_000).optional(),
-        /** Requests of every route that wants a key; submits, counted apart, are let as many unless the next line says else. */
+        /** Requests of all routes that need a key; submits are counted separately, with the same limit unless the next line sets one. */
         requestsPerMinute: whole.min(1).max(60_000).optional(),
         requestBurst: whole.min(1).max(60_000).optional(),
         submitsPerMinute: whole.min(1).max(60_000).optional(),
         burst: whole.min(1).max(60_000).optional(),
-        /** Bytes of an input as JSON; what is larger goes by an upload. */
+        /** Bytes of an input as JSON; larger data is uploaded. */
         payloadBytes: whole.min(1).max(6_000_000).optional(),
         /**
-         * What its tasks' models may cost in a UTC day and month; a task that could go beyond is refused. At most 5,000 of
-         * its tasks that call models may be open then: what is held for each stands in the same row.
+         * Cost of its tasks' models per UTC day and month; a task that could exceed it is refused. At most 5,000 of
+         * its tasks with model calls may be open then: their reservations are in the same row.
          */
         budget: z
           .strictObject({
             usdPerDay: z.number().min(0).optional(),
             usdPerMonth: z.number().min(0).optional(),
-            /** The most a call may answer that states no max_tokens; 4,096 when left out. */
+            /** Output tokens of a call without max_tokens; 4,096 when left out. */
             outputTokens: whole.min(1).max(200_000).optional(),
-            /** What a model without a listed price is taken to cost; left out, it is refused. */
+            /** Assumed price of models without a listed price; when left out, they are refused. */
             unknownUsdPerMillionTokens: z.number().min(0).optional(),
           })
           .optional(),
       })
       .default({}),
-    /** Tasks that the stage itself submits, again and again. Shown by the API, changed here alone. */
+    /** Tasks that the stage itself submits regularly. The API shows them; they can be changed only here. */
     schedules: schedulesSchema,
     /**
-     * The most units a second that the table takes, so that a mistake has a price; left out, whatever comes. And the write units a
-     * second that table and indexes bear from the first one on: left out, a new table bears 4,000 and refuses what comes above until it has grown.
-     * AWS charges for warming once.
+     * The most read and write units per second, so that a mistake has a limited cost; unlimited when left out. And the write units per
+     * second that table and indexes accept from the start: when left out, a new table accepts 4,000 and throttles more until it has
+     * grown. AWS charges once for pre-warming.
      */
     table: z
       .strictObject({
@@ -374,13 +374,13 @@ export const stageSchema = z
       })
       .default({}),
     /**
-     * The customer's key that encrypts rows and payload objects; left out, they are under keys that AWS owns. Its policy must
-     * let the account's roles use it.
+     * A customer's KMS key that encrypts rows and payload objects; when left out, keys owned by AWS do. Its policy must allow
+     * the account's roles to use it.
      */
     dataKmsArn: kmsKeyArn.optional(),
     /**
-     * Keys of single tenants, of any account that lets this one's roles use them: what a tenant puts in, keeps between steps and gets
-     * out lies in the bucket under its key, however small. Functions are told of all of them, in 4 kB of environment: hence 20.
+     * KMS keys of single tenants, from any account that allows this one's roles to use them: a tenant's inputs, checkpoints and
+     * results are then stored in the bucket under its key, whatever their size. Functions get all of them in 4 kB of environment: hence 20.
      */
     tenantKmsArns: z
       .record(TENANT, kmsKeyArn)
@@ -388,17 +388,17 @@ export const stageSchema = z
       .default({}),
     /** Days a finished row is kept. */
     retentionDays: whole.min(1).max(3_650),
-    /** Days for which it is kept who did what; left out, 90. */
+    /** Days for which audit entries are kept; 90 when left out. */
     auditDays: whole.min(1).max(3_650).optional(),
-    /** Payload objects expire this many days after submission; later than any row that points at them. */
+    /** Payload objects expire this many days after submission; later than any row that refers to them. */
     payloadExpiryDays: whole.min(1).max(3_660),
     logs: z.strictObject({
       retentionDays: z.literal(LOG_DAYS),
-      /** Metrics travel in INFO lines: with a higher level Lambda would drop every one of them. */
+      /** Metrics are in INFO lines: with a higher level Lambda would drop all of them. */
       level: z.enum(['DEBUG', 'INFO']),
     }),
     protection: z.strictObject({
-      /** Stateful resources outlive their stack. */
+      /** Stateful resources are kept when their stack is deleted. */
       isRetained: z.boolean(),
       /** The table refuses to be deleted. */
       hasDeletionProtection: z.boolean(),
@@ -411,28 +411,28 @@ export const stageSchema = z
       burst: whole.min(1),
       memoryMb: whole.min(128).max(10_240),
       /**
-       * Callers that may wait at once (`Prefer: wait`, `?wait=`); further ones are answered at once. Each holds an
-       * environment of an API function, so that waiting can take no more of the account's concurrency than this.
+       * Callers that may wait at the same time (`Prefer: wait`, `?wait=`); further ones are answered at once. Each waiting caller
+       * uses an environment of an API function, so this limits how much of the account's concurrency waiting can take.
        */
       waitPlaces: whole.min(0).max(1_000),
-      /** Callers that may watch events at once, each in an environment of its own; further ones are told the state and to come back. */
+      /** Callers that may watch events at the same time, each using an environment; further ones get the state and reconnect later. */
       watchPlaces: whole.min(0).max(1_000),
       /**
-       * API Gateway writes access logs with one role per account and Region. True: this stage sets it, and leaves it
-       * in place when deleted. False where somebody else governs the account.
+       * API Gateway writes access logs with one role per account and Region. True: this stage sets it, and keeps it
+       * when deleted. False when the account is managed elsewhere.
        */
       setsAccountLogRole: z.boolean(),
       /**
-       * A new version of an API function gets a tenth of the requests for five minutes first; an alarm in that time
-       * takes all of them back to the old one and fails the deployment.
+       * A new version of an API function first gets a tenth of the requests for five minutes; an alarm in that time
+       * shifts all of them back to the old version and fails the deployment.
        */
       hasCanary: z.boolean(),
       ...endpointShape,
-      /** Who may read the docs page and its files, 1.7 MB together: anybody, callers with a key, or nobody. */
+      /** Who may read the docs page and its files, 1.7 MB in total: everybody, callers with a key, or nobody. */
       docs: z.enum(['open', 'key', 'off']),
       /**
-       * Origins of pages that may call the API from a browser: `https://app.example.com`, `http://localhost:*` for any
-       * port, `*` for everybody. Their preflights need no key. Empty: browsers of other origins are kept out.
+       * Origins of web pages that may call the API: `https://app.example.com`, `http://localhost:*` for any port, `*` for all.
+       * Their preflights need no key. Empty: pages of other origins cannot call the API.
        */
       corsOrigins: z.array(
         z
@@ -447,13 +447,13 @@ export const stageSchema = z
       everyMinutes: whole.min(1).max(60),
       timeoutSeconds: whole.min(10).max(900),
       memoryMb: whole.min(128).max(10_240),
-      /** Sweepers side by side, each with its part of the due index's 16 shards. */
+      /** Concurrent sweepers, each with its part of the due index's 16 shards. */
       parts: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8), z.literal(16)]),
     }),
     timing: z.strictObject({
       /**
-       * Length of leases, visibilities and the sweeper's waits as a share of the usual one. Below 1 for tests on one
-       * machine; deployed, a lease that short would be lost to any pause of a worker.
+       * Scale of leases, visibility timeouts and the sweeper's waits. Below 1 only for tests on one machine; deployed, any pause of
+       * a worker could exceed such a short lease.
        */
       scale: z.number().min(0.1).max(1),
     }),
@@ -469,20 +469,20 @@ export const stageSchema = z
     }),
     /** Dashboards, alarms, their topics and saved queries. */
     hasObservability: z.boolean(),
-    /** Mail by SES. Left out, tasks that send mail fail and say so. */
+    /** Mail by SES. When left out, tasks that send mail fail with a clear error. */
     mail: z
       .strictObject({
         from: z.email(),
-        /** The verified identity that `from` belongs to, where it is the whole domain. */
+        /** The verified SES identity of `from`, when it is the whole domain. */
         identity: z.string().min(3).optional(),
       })
       .optional(),
     observability: z.strictObject({
-      /** Models may cost this many US dollars in an hour before an alarm. */
+      /** Cost of models in US dollars per hour above which an alarm is raised. */
       spendUsdPerHour: z.number().positive(),
-      /** `xray`: Lambda and API Gateway tell X-Ray of each call. */
+      /** `xray`: Lambda and API Gateway send traces to X-Ray. */
       tracing: z.enum(['off', 'xray']),
-      /** Addresses that get a mail when an alarm goes on or off. AWS asks each address to confirm. */
+      /** Addresses that get a mail when an alarm starts or ends. AWS asks each address to confirm. */
       alarmSubscriptions: z
         .array(
           z.discriminatedUnion('protocol', [
@@ -492,7 +492,7 @@ export const stageSchema = z
               protocol: z.literal('https'),
               endpoint: z.string().startsWith('https://', 'must be an https:// address'),
             }),
-            // A channel of a workspace that the account's Amazon Q Developer has been let into once, in its console.
+            // A channel of a workspace that was authorized once in the account's Amazon Q Developer console.
             z.strictObject({
               severity,
               protocol: z.literal('slack'),
@@ -502,11 +502,11 @@ export const stageSchema = z
           ]),
         )
         .default([]),
-      /** Alarms on ratios and on other alarms, and saved queries, too; emulators refuse them. */
+      /** Includes alarms on ratios and on other alarms, and saved queries, which emulators refuse. */
       isFull: z.boolean(),
-      /** Where alarms and dashboards say that the runbook is. */
+      /** URL of the runbook in alarms and dashboards. */
       runbookUrl: z.string().min(1),
-      /** Whoever may see the dashboard may read inputs there. */
+      /** Everybody who can see the dashboard can read inputs there. */
       showsPrompts: z.boolean(),
     }),
   })

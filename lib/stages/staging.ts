@@ -1,7 +1,7 @@
 import { deployedLanes, deployedModels, RUNBOOK } from './deployed-defaults.ts'
 import type { StageInput } from './stage-schema.ts'
 
-/** Like production in all that behaves; its data is kept only long enough to look into a failed release. */
+/** Behaves like production; data is kept only long enough to investigate a failed release. */
 export const staging: StageInput = {
   name: 'staging',
   isOpen: false,
