@@ -1,34 +1,34 @@
 /**
- * What the local runtime must know of the product that it runs. Everything else it reads in the synthesized template, so
- * that another product of the same resources runs here with another object of this kind.
+ * The facts that the local runtime needs about the product that it runs. It reads everything else from the synthesized template,
+ * so that another product with the same kinds of resources can run here with another object of this type.
  */
 export interface LocalProduct {
-  /** Is shown in the head of the console: `Task runner`. */
+  /** Shown at the top of the console: `Task runner`. */
   readonly name: string
-  /** Region that the template resolves to. */
+  /** Region for the template's pseudo parameters. */
   readonly region: string
-  /** Where the API begins: `/api/v1`. */
+  /** Path of the API: `/api/v1`. */
   readonly apiPath: string
-  /** Page about the API, which `/` leads to. */
+  /** Page about the API, to which `/` redirects. */
   readonly docsPath: string
   /** File of the runbook, in Markdown; alarms link to its headings. */
   readonly runbook: string
-  /** Pages of the console that show the template's dashboards, in the template's order. */
+  /** Pages of the console for the template's dashboards, in the template's order. */
   readonly dashboards: readonly DashboardPage[]
-  /** End of the name of the SSM parameter whose value is made at random and stays in the state folder. */
+  /** Suffix of the SSM parameter whose value is random and stored in the state folder. */
   readonly randomParameter: string
-  /** The variable that holds any other parameter's value on a laptop. */
+  /** Name of the environment variable with another parameter's value. */
   variableOf(parameter: string): string
-  /** What people call an alarm of the template. */
+  /** Label of an alarm. */
   alarmLabel(alarmName: string): string
-  /** What people call a topic of the template, from its ARN. */
+  /** Label of a topic, from its ARN. */
   topicLabel(arn: string): string
-  /** Ids of what a worker has in hand, from the event in JSON that its function was called with. */
+  /** Ids of the tasks that a worker is processing, from its function's event in JSON. */
   workIn(event: string): readonly string[]
 }
 
 export interface DashboardPage {
-  /** Below `/console`. */
+  /** Path below `/console`. */
   readonly path: string
   readonly title: string
 }

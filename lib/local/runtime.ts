@@ -17,64 +17,64 @@ import type { LocalProduct } from './product.ts'
 
 export interface RuntimeOptions {
   readonly product: LocalProduct
-  /** Gives the folder of a synthesized assembly; awaited while the services start. */
+  /** The folder of a synthesized assembly; awaited while the services start. */
   readonly assemblyDir: string | Promise<string>
-  /** Everything that survives a restart, and the logs. */
+  /** Folder of everything that survives a restart, and of the logs. */
   readonly stateDir: string
-  /** 0 for any free one. */
+  /** 0 for any free port. */
   readonly port: number
-  /** Where the API listens; loopback by default. */
+  /** Address at which the API listens; loopback by default. */
   readonly host?: string | undefined
-  /** Model keys and, for Bedrock, AWS credentials are taken from here. */
+  /** Variables with model keys and, for Bedrock, AWS credentials. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Forget all state first. */
+  /** Delete all state first. */
   readonly isFresh?: boolean
   /**
-   * Added to a function's environment, given where the services are and its readable name: a test puts a proxy before
-   * one of them.
+   * Returns variables to add to a function's environment, from the services' addresses and the function's readable name: used by
+   * tests that put a proxy before a service.
    */
   readonly functionEnv?: (endpoints: Endpoints, functionName: string) => Readonly<Record<string, string>>
-  /** Where the event sources find SQS, given where it is. */
+  /** Returns the address of SQS for event sources. */
   readonly sourceEndpoint?: (endpoint: string) => string
-  /** Awaited once the services stand and before anything uses them. */
+  /** Awaited after the services have started and before anything uses them. */
   readonly onServices?: (endpoints: Endpoints, credentials: Credentials) => Promise<void>
-  /** Environments per function that no event source limits. */
+  /** Most environments of a function without an event source. */
   readonly environmentLimit: number
-  /** Shortens the rates of the timers, which a template cannot have below a minute. 1 when left out. */
+  /** Shortens the timers' intervals, which in a template cannot be below a minute. 1 when left out. */
   readonly timerScale?: number
   readonly warn?: (text: string) => void
-  /** Told of alarms that go on and off. */
+  /** Called when an alarm starts or ends. */
   readonly tell?: (text: string, isBad: boolean) => void
-  /** Told of every line that a function writes. */
+  /** Called for every line that a function writes. */
   readonly onLine?: (functionName: string, line: string) => void
-  /** Somebody may hold a function at a breakpoint: none is ended for taking long. */
+  /** A debugger may stop a function at a breakpoint, so no function is ended by its timeout. */
   readonly isInspected?: boolean
 }
 
 export interface Runtime {
   readonly url: string
   readonly endpoints: Endpoints
-  /** What the embedded services want requests to be signed with. */
+  /** Credentials that requests to the embedded services must be signed with. */
   readonly credentials: Credentials
   readonly plan: Plan
   /** By readable name, e.g. `SweeperSweep`. */
   pool(name: string): FunctionPool
-  /** Runs another assembly from here on; what is in hand finishes on the old one. */
+  /** Runs another assembly from now on; running work finishes on the previous one. */
   deploy(assemblyDir: string): Promise<void>
   stop(): Promise<void>
 }
 
 /**
- * Runs a synthesized assembly on this machine: embedded services with the real protocols, what the template declares
- * in them, its functions, event sources and timers, its REST API on one loopback port.
+ * Runs a synthesized assembly on this machine: embedded services with the real protocols, the template's resources
+ * in them, its functions, event sources and timers, and its REST API on one loopback port.
  *
- * @throws Error with code EADDRINUSE when the port is taken, before any state is touched.
+ * @throws Error with code EADDRINUSE when the port is taken, before any state is changed.
  */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { product, stateDir, env = {}, isFresh = false, warn = () => undefined } = options
   const { region } = product
   collectWhenIdle()
-  // Until the end everything belongs to the start: one that fails stops what it has begun, the last thing first.
+  // Until it has succeeded, a failed start stops everything that it has started, in reverse order.
   await using starting = new AsyncDisposableStack()
   let deployments: Deployments | undefined
   let look: Awaited<ReturnType<typeof startServices>>['look'] = async () => []
@@ -163,7 +163,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   })
   deployments = running
   starting.use(running)
-  // At a stop the gateway takes nothing more before what runs may finish, and the services go last.
+  // At a stop, the gateway first refuses new requests, then running work may finish, and the services end last.
   starting.defer(() => gateway.close())
   await running.deploy(await options.assemblyDir)
   own.start()

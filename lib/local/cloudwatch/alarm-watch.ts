@@ -9,14 +9,14 @@ export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
 
 export interface AlarmStatus {
   readonly name: string
-  /** What people call it. */
+  /** Name shown to people. */
   readonly label: string
   readonly description: string
-  /** Topics that it tells, by what people call them: `Urgent`, `Notice`. */
+  /** Labels of the topics that it notifies: `Urgent`, `Notice`. */
   readonly tells: readonly string[]
   readonly state: AlarmState
   readonly since: number
-  /** What it was last compared with the threshold; undefined for a composite and when there is none. */
+  /** The value last compared with the threshold; undefined for a composite, and without data. */
   readonly value: number | undefined
   readonly threshold: number | undefined
   /** Why it cannot be evaluated here. */
@@ -38,17 +38,17 @@ export interface AlarmMemory {
 
 export interface AlarmWatchOptions {
   readonly metrics: MetricStore
-  /** What people call alarms and topics. */
+  /** Labels of alarms and topics. */
   readonly labels: Pick<LocalProduct, 'alarmLabel' | 'topicLabel'>
-  /** Nothing can be missing from before, in ms since 1970. */
+  /** Data from before this time does not count as missing, in ms since 1970. */
   readonly startedAt: number
-  /** Told of every change but the first. */
+  /** Called for every change but the first. */
   readonly tell?: (change: Change, status: AlarmStatus) => void
 }
 
 const STATES: readonly unknown[] = ['OK', 'ALARM', 'INSUFFICIENT_DATA'] satisfies AlarmState[]
 
-/** @throws Error for a text that is no memory. */
+/** @throws Error for an invalid text. */
 export function toAlarmMemory(text: string): AlarmMemory {
   const { states, changes } = (JSON.parse(text) ?? {}) as Partial<AlarmMemory>
   const isWhole =
@@ -71,13 +71,13 @@ interface Evaluation {
 const KEPT_CHANGES = 200
 
 /**
- * Evaluates a template's own alarms, as CloudWatch does, but over windows that end now instead of with the last whole
- * minute: who looks at a laptop does not want to wait.
+ * Evaluates a template's alarms like CloudWatch, but over windows that end now instead of at the last whole minute, so that
+ * a developer need not wait.
  */
 export class AlarmWatch {
   readonly #options: AlarmWatchOptions
   readonly #statuses = new Map<string, AlarmStatus>()
-  /** States of an earlier run, until each alarm is evaluated again. */
+  /** States of an earlier run, valid until each alarm is evaluated again. */
   readonly #before = new Map<string, { readonly state: AlarmState; readonly since: number }>()
   readonly #changes: Change[] = []
 
@@ -85,7 +85,7 @@ export class AlarmWatch {
     this.#options = options
   }
 
-  /** What `restore` takes. */
+  /** The argument of `restore`. */
   get memory(): AlarmMemory {
     return {
       states: [...this.#statuses.values()].map(({ name, state, since }) => ({ name, state, since })),
@@ -93,7 +93,7 @@ export class AlarmWatch {
     }
   }
 
-  /** Goes on from where an earlier run ended. */
+  /** Continues from the end of an earlier run. */
   restore({ states, changes }: AlarmMemory): void {
     for (const { name, state, since } of states) this.#before.set(name, { state, since })
     this.#changes.push(...changes)
@@ -111,7 +111,7 @@ export class AlarmWatch {
   evaluate(alarms: readonly AlarmPlan[], now: number): void {
     const names = new Set(alarms.map(({ name }) => name))
     for (const name of this.#statuses.keys()) if (!names.has(name)) this.#statuses.delete(name)
-    // Alarms on metrics first: composites look at them. A composite may look at one made after it, hence twice.
+    // Alarms on metrics first, because composites depend on them. A composite may depend on a later one, so they run twice.
     const isComposite = ({ properties }: AlarmPlan) => properties.AlarmRule !== undefined
     const composites = alarms.filter(isComposite)
     for (const alarm of alarms)
@@ -165,7 +165,7 @@ export class AlarmWatch {
       const to = now - index * periodMs
       const value = read(to - periodMs, to)
       if (value !== undefined) return { value, isBad: breaches(value, threshold) }
-      // Before the start nothing could have been measured.
+      // Nothing could be measured before the start.
       if (to - periodMs < this.#options.startedAt) return { value, isBad: undefined }
       return { value, isBad: MISSING[String(properties.TreatMissingData ?? 'missing')] }
     })
@@ -184,7 +184,7 @@ export class AlarmWatch {
   }
 }
 
-/** One alarm that the console cannot evaluate is no reason to forget the others. */
+/** An alarm that cannot be evaluated must not prevent the evaluation of the others. */
 function attempt(evaluate: () => Evaluation): Evaluation {
   try {
     return evaluate()
@@ -223,7 +223,7 @@ interface Readable {
   readonly read: (from: number, to: number) => number | undefined
 }
 
-/** What an alarm watches: a metric by itself, or an expression over several. */
+/** The data of an alarm: a metric, or an expression over several. */
 function metricOf(properties: AlarmPlan['properties'], store: MetricStore): Readable {
   const { Metrics } = properties as { Metrics?: readonly MetricJson[] }
   if (!Metrics) {

@@ -13,7 +13,7 @@ interface Embedded {
   }[]
 }
 
-/** Gathers what CloudWatch would: the functions' logs and metrics, and what AWS measures of Lambda, API Gateway and SQS. */
+/** Collects the data that CloudWatch would have: the functions' logs and metrics, and AWS's metrics of Lambda, API Gateway and SQS. */
 export class Collector implements Observer {
   readonly #metrics: MetricStore
   readonly #logs: LogStore

@@ -6,7 +6,7 @@ import type { LogStore } from './log-store.ts'
 import { MetricMath } from './metric-math.ts'
 import type { MetricStore, Series } from './metric-store.ts'
 
-/** A widget with what it shows right now. Sizes and places are those of CloudWatch's grid of 24 columns. */
+/** A widget with its present content. Sizes and positions use CloudWatch's grid of 24 columns. */
 export interface WidgetView {
   readonly x: number
   readonly y: number
@@ -23,10 +23,10 @@ export type Content =
   | { readonly kind: 'alarms'; readonly alarms: readonly AlarmStatus[] }
   | {
       readonly kind: 'graph' | 'numbers'
-      /** What is shown, in s since 1970. */
+      /** The shown range, in s since 1970. */
       readonly from: number
       readonly to: number
-      /** Beginnings of the periods, for all series; of the first, where the graph begins. */
+      /** Starts of the periods, shared by all series; the first is the start of the graph. */
       readonly times: readonly number[]
       readonly series: readonly { readonly label: string; readonly values: readonly (number | null)[] }[]
       readonly lines: readonly { readonly label: string; readonly value: number; readonly color: string }[]
@@ -41,7 +41,7 @@ export interface Sources {
   readonly alarms: readonly AlarmStatus[]
 }
 
-/** As a dashboard's body has it. */
+/** A widget in a dashboard's body. */
 export interface WidgetJson {
   readonly type: string
   readonly x: number
@@ -79,7 +79,7 @@ interface RowOptions {
 
 const DEFAULT_PERIOD_S = 300
 
-/** Draws a dashboard of the template with live data. A widget that the console does not know says so in its place. */
+/** A dashboard of the template with live data. An unsupported widget shows a message instead. */
 export function viewDashboard(
   { body }: DashboardPlan,
   sources: Sources,
@@ -107,7 +107,7 @@ function attempt(draw: () => Content): Content {
   }
 }
 
-/** @throws Error for a kind of widget, a statistic or an expression that the local console does not know. */
+/** @throws Error for an unsupported kind of widget, statistic or expression. */
 function contentOf(
   type: string,
   properties: WidgetJson['properties'],
@@ -157,7 +157,7 @@ function metricsOf(
       if (!row.expression)
         return { ...row, values: store.series(row.metric, row.stat, row.periodMs, from, to) }
       const math = new MetricMath(row.expression)
-      // All parts of an expression are read by the longest period among them.
+      // All metrics of an expression are read with the longest of their periods.
       const periodMs = Math.max(...math.ids.map((id) => find(id).periodMs))
       const read = (id: string) => store.series(find(id).metric, find(id).stat, periodMs, from, to)
       return { ...row, periodMs, values: math.evaluate(read, lengthOf(periodMs)) }
@@ -187,14 +187,14 @@ function metricsOf(
   }
 }
 
-/** Puts values of longer periods into the places of shorter ones: each where its period begins. */
+/** Converts a series with longer periods to shorter ones: each value is placed at the start of its period. */
 function spread(values: Series, ownMs: number, gridMs: number, from: number, length: number): Series {
   if (ownMs === gridMs) return values
   const placed: (number | undefined)[] = Array.from({ length }, () => undefined)
   const first = Math.floor(from / gridMs)
   values.forEach((value, index) => {
     const at = Math.round(((Math.floor(from / ownMs) + index) * ownMs) / gridMs) - first
-    // The period that has begun before the graph does is shown at its left edge.
+    // A period that began before the graph is shown at its left edge.
     if (at < length) placed[Math.max(0, at)] = value
   })
   return placed

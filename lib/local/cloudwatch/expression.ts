@@ -1,10 +1,10 @@
 import jsep from 'jsep'
 
 /**
- * Reads an expression of CloudWatch: metric math, an alarm's rule, a filter of Logs Insights. They share one grammar, in
- * which AND, OR and NOT are words; what is in quotes is left alone.
+ * Parses an expression of CloudWatch: metric math, an alarm's rule, or a filter of Logs Insights. They share one grammar, in
+ * which AND, OR and NOT are words; quoted texts are not changed.
  *
- * @throws Error for what is no expression.
+ * @throws Error for an invalid expression.
  */
 export const parse = (text: string): jsep.Expression =>
   jsep(text.replaceAll(/"[^"]*"|'[^']*'|\b(?:AND|OR|NOT)\b/gi, (word) => SIGNS[word.toUpperCase()] ?? word))

@@ -11,10 +11,10 @@ type Row = (field: string) => unknown
 type Step = (rows: readonly Row[]) => readonly Row[]
 
 /**
- * Answers a query of CloudWatch Logs Insights over lines that are in memory. Knows the commands and functions that this
+ * Runs a query of CloudWatch Logs Insights over lines in memory. Supports the commands and functions that this
  * product's queries use.
  *
- * @throws Error that names what it does not know.
+ * @throws Error that names what is not supported.
  */
 export function ask(query: string, entries: Iterable<LogEntry>): Answer {
   let columns: readonly string[] = ['@timestamp', '@message']
@@ -58,7 +58,7 @@ export function ask(query: string, entries: Iterable<LogEntry>): Answer {
   return { columns, rows: rows.map((row) => columns.map((column) => show(row(column)))) }
 }
 
-/** Functions whose lines a dashboard's query reads, and the query without them. */
+/** The functions whose lines a dashboard's query reads, and the query without them. */
 export function splitSources(query: string): { readonly groups: readonly string[]; readonly query: string } {
   const groups = [...query.matchAll(/SOURCE '([^']+)' \|/g)].map(([, name]) => name ?? '')
   return { groups, query: query.replaceAll(/SOURCE '[^']+' \|/g, '') }
@@ -168,7 +168,7 @@ const show = (value: unknown): string =>
       ? JSON.stringify(value)
       : String(value)
 
-/** Parts between a sign outside quotes, parentheses or brackets. */
+/** Splits at a sign outside quotes, parentheses and brackets. */
 function splitOutside(text: string, sign: string): string[] {
   const parts = ['']
   let depth = 0

@@ -2,15 +2,15 @@ import { open, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 export interface LogEntry {
-  /** Grows with every line of a run. */
+  /** Increases with every line of a run. */
   readonly sequence: number
   /** Readable name of the function. */
   readonly from: string
   readonly at: number
-  /** What the line says, if it is JSON. */
+  /** The parsed line, if it is JSON. */
   readonly json: Readonly<Record<string, unknown>> | undefined
   readonly text: string
-  /** The same for people: event and `key=value`. */
+  /** A readable form: event and `key=value`. */
   readonly summary: string
   /** Level WARN or worse. */
   readonly isError: boolean
@@ -18,7 +18,7 @@ export interface LogEntry {
 
 export interface LogSearch {
   readonly from?: string | undefined
-  /** Words, each anywhere in the line or its summary, in any case. */
+  /** Words that must all occur in the line or its summary, in any case. */
   readonly text?: string | undefined
   readonly isError?: boolean
   readonly after?: number | undefined
@@ -26,15 +26,15 @@ export interface LogSearch {
 }
 
 const KEPT = 20_000
-/** A function may write a line of 256 kB. */
+/** Limited by size too, because a function may write a line of 256 kB. */
 const KEPT_CHARACTERS = 32 * 1024 * 1024
-/** Of each file, at a start. */
+/** Bytes read from each file at a start. */
 const TAIL_BYTES = 512 * 1024
 
-/** What is kept of a line. What it says as an object takes three times the memory of its text, so it is read again when asked for. */
+/** A stored line. The parsed object would need three times the memory of its text, so it is parsed again when needed. */
 type Kept = Omit<LogEntry, 'json'> & { readonly isPlatform: boolean }
 
-/** The latest lines of all functions, in memory: for searching, following and Logs Insights. */
+/** The latest lines of all functions, in memory: for search, the log page and Logs Insights. */
 export class LogStore {
   #entries: Kept[] = []
   #characters = 0
@@ -49,12 +49,12 @@ export class LogStore {
       text: line,
       summary: summaryOf(json) ?? line,
       isError: /^(WARN|ERROR|FATAL)$/.test(String(json?.level)),
-      // One per invocation, and nobody's words.
+      // Written by Lambda for each invocation, not by the function's code.
       isPlatform: String(json?.type).startsWith('platform.'),
     }
     this.#entries.push(entry)
     this.#characters += sizeOf(entry)
-    // In one piece now and then: dropping the first of many on every line would copy them all.
+    // Removes many lines at a time, because removing the first one copies all others.
     if (this.#entries.length > KEPT * 1.2 || this.#characters > KEPT_CHARACTERS * 1.2) this.#forget()
     return { ...entry, json }
   }
@@ -68,7 +68,7 @@ export class LogStore {
     this.#entries = this.#entries.slice(dropped)
   }
 
-  /** Reads the ends of the files that earlier runs have left. */
+  /** Reads the ends of earlier runs' log files. */
   async load(folder: string): Promise<void> {
     const names = await readdir(folder).catch(() => [])
     const lines = await Promise.all(
@@ -135,7 +135,7 @@ function summaryOf(json: Readonly<Record<string, unknown>> | undefined): string 
     ...facts
   } = message as Readonly<Record<string, unknown>>
   const said = Object.entries(facts).filter(([, value]) => typeof value !== 'object')
-  // What a person wants to read first; ids of other systems last.
+  // Important fields first; ids of other systems last.
   return [
     event,
     words,

@@ -5,24 +5,24 @@ import type { Series } from './metric-store.ts'
 type Value = number | Series | readonly Series[]
 type One = number | undefined
 
-/** Works out an expression of CloudWatch's metric math, once per period. Grammar: the part of it that this product uses. */
+/** Evaluates an expression of CloudWatch's metric math, once per period. Supports the grammar that this product uses. */
 export class MetricMath {
   readonly #tree: jsep.Expression
 
-  /** @throws Error for what is no expression. */
+  /** @throws Error for an invalid expression. */
   constructor(expression: string) {
     this.#tree = parse(expression)
   }
 
-  /** Ids of the metrics and expressions that it is made of. */
+  /** Ids of the metrics and expressions in it. */
   get ids(): readonly string[] {
     return [...new Set(idsOf(this.#tree))]
   }
 
   /**
-   * @param read gives a metric by its id.
+   * @param read returns a metric by its id.
    * @param length number of periods.
-   * @throws Error for a function or a sign that the local console does not know.
+   * @throws Error for an unsupported function or operator.
    */
   evaluate(read: (id: string) => Series, length: number): Series {
     const value = evaluate(this.#tree, read, length)
@@ -56,7 +56,7 @@ const SIGNS: Readonly<Record<string, (left: number, right: number) => number>> =
   '||': (left, right) => Number(left !== 0 || right !== 0),
 }
 
-/** Of all series, period by period. What is missing counts in none. */
+/** Functions over all series, period by period. Missing values are ignored. */
 const TOGETHER: Readonly<Record<string, (values: readonly number[]) => number>> = {
   SUM: (values) => values.reduce((sum, value) => sum + value, 0),
   AVG: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,

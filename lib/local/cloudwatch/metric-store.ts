@@ -16,38 +16,38 @@ interface Bucket {
   count: number
   min: number
   max: number
-  /** Logarithm of a value, in steps of {@link STEP} → how many there were. */
+  /** Logarithm of a value, in steps of {@link STEP} → number of such values. */
   readonly spread: Map<number, number>
 }
 
-/** By series and by its beginning. */
+/** By series and by the start of the bucket. */
 type AllSeries = Map<string, Map<number, Bucket>>
 
 const BUCKET_MS = 10_000
 const MINUTE_MS = 60_000
 /**
- * What is older is kept in longer buckets, as CloudWatch does it: at a steady load the day's buckets of ten seconds were
- * 60 MB more each hour.
+ * Older values are merged into longer buckets, as in CloudWatch: with buckets of ten seconds for a whole day, a steady load
+ * needed 60 MB more each hour.
  */
 const COARSER: readonly (readonly [olderMs: number, sizeMs: number])[] = [
   [10 * MINUTE_MS, MINUTE_MS],
   [3 * 3_600_000, 5 * MINUTE_MS],
 ]
 const KEEP_MS = 24 * 3_600_000
-/** Steps next to each other differ by 2 %: a percentile is off by 1 % at most. */
+/** Neighbouring steps differ by 2 %, so a percentile is exact to 1 %. */
 const STEP = Math.log(1.02)
-/** Step of zero and of what is below. */
+/** Step of zero and negative values. */
 const NONE = -1e9
 
-/** What CloudWatch keeps of metrics, for a day and in memory, with a file that survives a restart. */
+/** Metrics like CloudWatch's, for a day and in memory, with a file that survives a restart. */
 export class MetricStore {
   readonly #series: AllSeries = new Map()
-  /** By the minute, since the last save. */
+  /** Per minute, since the last save. */
   readonly #unsaved: AllSeries = new Map()
   readonly #path: string | undefined
   #prunedAt = 0
 
-  /** @param path of the file; none for a store that forgets. */
+  /** @param path of the file; without it nothing is saved. */
   constructor(path?: string) {
     this.#path = path
   }
@@ -84,12 +84,12 @@ export class MetricStore {
     return parts.map((buckets) => statisticOf(buckets, statistic))
   }
 
-  /** How many are in memory. */
+  /** Number of buckets in memory. */
   get buckets(): number {
     return [...this.#series.values()].reduce((sum, { size }) => sum + size, 0)
   }
 
-  /** Reads what earlier runs have saved. */
+  /** Reads the values that earlier runs saved. */
   async load(now: number): Promise<void> {
     if (!this.#path) return
     await this.#prune(this.#path, now, (line) => this.#restore(line, now - KEEP_MS, now))
@@ -102,7 +102,7 @@ export class MetricStore {
     await replaceFile(path, kept.map((line) => `${line}\n`).join(''))
   }
 
-  /** Appends what has been measured since, a line per series and minute, and forgets what is older than a day. */
+  /** Appends the values since the last save, a line per series and minute, and removes those older than a day. */
   async save(now: number): Promise<void> {
     for (const [key, buckets] of this.#series) {
       for (const at of buckets.keys()) if (at < now - KEEP_MS) buckets.delete(at)
@@ -122,7 +122,7 @@ export class MetricStore {
     if (now - this.#prunedAt > KEEP_MS) await this.#prune(this.#path, now, isKept)
   }
 
-  /** Whole buckets only, so that a window has all of one or nothing. */
+  /** Merges only whole buckets, so that a window contains all of a bucket or nothing. */
   #coarsen(key: string, before: number, sizeMs: number): void {
     for (const [at, bucket] of [...(this.#series.get(key) ?? [])]) {
       if (at % sizeMs === 0 || Math.floor(at / sizeMs) * sizeMs + sizeMs > before) continue
@@ -131,7 +131,7 @@ export class MetricStore {
     }
   }
 
-  /** @returns whether the line is one of ours, and not too old. A kill may have cut it, a person may have written it. */
+  /** @returns whether the line is valid and not too old. A crash may have cut it, and users can edit the file. */
   #restore(line: string, since: number, now: number): boolean {
     try {
       const [key, ...numbers] = JSON.parse(line) as [string, ...number[]]
@@ -148,7 +148,7 @@ export class MetricStore {
     }
   }
 
-  /** By its beginning, so that of windows next to each other just one has a bucket. A day's values are not read for a minute's. */
+  /** A bucket belongs to the window that contains its start. Iterates over the window, so that a minute does not read a whole day. */
   *#within(key: string, from: number, to: number): Iterable<readonly [number, Bucket]> {
     const buckets = this.#series.get(key)
     if (!buckets) return
@@ -159,7 +159,7 @@ export class MetricStore {
   }
 }
 
-/** The bucket of a time, made if need be. */
+/** The bucket of a time, created if needed. */
 function bucketOf(series: AllSeries, key: string, at: number, sizeMs: number): Bucket {
   const buckets = series.get(key) ?? new Map<number, Bucket>()
   series.set(key, buckets)

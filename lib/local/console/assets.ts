@@ -9,13 +9,13 @@ const PAGE = join(import.meta.dirname, 'page')
 export interface ConsolePage {
   readonly path: string
   readonly title: string
-  /** Page of the head's list that this one belongs to. */
+  /** Path of the navigation entry that this page belongs to. */
   readonly isIn?: string
-  /** Which of the template's dashboards it shows. */
+  /** Index of the template's dashboard that it shows. */
   readonly dashboard?: number
 }
 
-/** Those that are in no other are in the head's list, in this order. */
+/** Pages without `isIn` are in the navigation, in this order. */
 const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/', title: 'Home' },
   { path: '/tasks', title: 'Tasks' },
@@ -37,13 +37,13 @@ const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/outbox', title: 'Outbox', isIn: '/' },
 ]
 
-/** @returns undefined for what is no page. The page of one thing has its id in the path: short, to be typed and shared. */
+/** @returns undefined for an unknown page. The page of one object has its id in the path, so that it is short to type and share. */
 export function pageOf(path: string, product: LocalProduct): ConsolePage | undefined {
   const [, list] = /^\/(task|workflow)s\/[\w-]+$/.exec(path) ?? []
   return pagesOf(product).find((page) => page.path === (list ? `/${list}` : path))
 }
 
-/** The pages' own script and style, and the chart library's style. @returns undefined for anything else. */
+/** The pages' script and style, and the chart library's style. @returns undefined for anything else. */
 export async function loadAsset(path: string): Promise<{ type: string; text: string } | undefined> {
   if (path.endsWith('.js')) {
     const text = (await bundled()).get(path.slice(1))
@@ -57,7 +57,7 @@ export async function loadAsset(path: string): Promise<{ type: string; text: str
 
 let bundle: Promise<ReadonlyMap<string, string>> | undefined
 
-/** Script files by their names. Built at the first look: most starts never open the console. */
+/** Script files by name. Built at the first request, because most starts never open the console. */
 export function bundled(): Promise<ReadonlyMap<string, string>> {
   bundle ??= (async () => {
     const { build } = await import('esbuild')

@@ -21,18 +21,18 @@ import { refusedFor, type Visitor, visitorOf } from './visitor.ts'
 export interface ConsoleOptions {
   readonly product: LocalProduct
   readonly stateDir: string
-  /** What runs now; undefined before the first deployment. */
+  /** The running deployment; undefined before the first. */
   readonly deployment: () => Deployment | undefined
-  /** Where the API is, with its base path. */
+  /** Address of the API, with its base path. */
   readonly api: () => string
   readonly look: (queues: readonly string[]) => Promise<readonly QueueDepthSample[]>
-  /** Told of alarms that go on and off. */
+  /** Called when an alarm starts or ends. */
   readonly tell: (text: string, isBad: boolean) => void
 }
 
 interface OwnTasks {
   readonly index: TaskIndex
-  /** Of the last user of this tenant. */
+  /** Headers of this tenant's latest user. */
   headers: Visitor['headers']
 }
 
@@ -41,7 +41,7 @@ const LOOK_EVERY_MS = 5_000
 const BODY_BYTES = 256 * 1024
 
 /**
- * CloudWatch's place on this machine, under `/console`: the template's own dashboards and alarms with live data, logs,
+ * The local counterpart of CloudWatch, at `/console`: the template's own dashboards and alarms with live data, logs,
  * environments, timers and the runbook.
  */
 export class LocalConsole {
@@ -51,7 +51,7 @@ export class LocalConsole {
   readonly #logs = new LogStore()
   readonly #collector: Collector
   readonly #alarms: AlarmWatch
-  /** Of each tenant that looks, read with its own key. */
+  /** Tasks of each tenant whose users look at the console, read with the tenant's own key. */
   readonly #tasks = new Map<string, OwnTasks>()
   #timer: NodeJS.Timeout | undefined
   #savedAt = 0
@@ -71,7 +71,7 @@ export class LocalConsole {
     })
   }
 
-  /** Reads what earlier runs have measured and written. */
+  /** Reads the metrics and logs of earlier runs. */
   async load(): Promise<void> {
     const complain = (cause: Error) => this.#complain(cause)
     await Promise.all([
@@ -97,12 +97,12 @@ export class LocalConsole {
     await this.#save(Date.now()).catch((cause: Error) => this.#complain(cause))
   }
 
-  /** The template that runs from here on. */
+  /** Uses this template from now on. */
   watch(plan: Plan): void {
     this.#collector.watch(plan)
   }
 
-  /** @returns false for what is not the console's. */
+  /** @returns false for requests that are not for the console. */
   handle(request: IncomingMessage, response: ServerResponse, url: URL): boolean {
     const { pathname } = url
     if (pathname !== BASE && !pathname.startsWith(`${BASE}/`)) return false
@@ -181,7 +181,7 @@ export class LocalConsole {
     }
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return refuse(response, 405, `${path} takes GET, not ${request.method}.`, { allow: 'GET, HEAD' })
-    // Without a key it is a page that asks for one; a page carries none by itself.
+    // Without a key the page asks for one, because page requests carry no key.
     if (path === '/outbox' && !('status' in visitor) && !refusedFor(visitor, 'ops:read')) {
       const outbox = await readOutbox(join(this.#options.stateDir, 'outbox'))
       return sendText(response, 'text/html; charset=utf-8', outboxPage(outbox))
@@ -240,9 +240,9 @@ export class LocalConsole {
     }
   }
 
-  /** What a custom widget's element does: calls a function that a dashboard, or its function's environment, names. */
+  /** The action of a custom widget's element: calls a function that a dashboard, or its function's environment, names. */
   async #call(request: IncomingMessage, response: ServerResponse, deployment: Deployment): Promise<void> {
-    // Only a page of this very origin can send JSON here without the browser asking first.
+    // Only pages of the same origin can send JSON here without a preflight.
     if (request.method !== 'POST')
       return refuse(response, 405, `/call takes POST, not ${request.method}.`, { allow: 'POST' })
     if (request.headers['content-type'] !== 'application/json')
@@ -273,7 +273,7 @@ export class LocalConsole {
   }
 }
 
-/** At most so many rows are drawn; a filter finds the others. */
+/** Most rows that are drawn; a filter finds the others. */
 const MOST_ROWS = 2_000
 
 function toQuestion(query: URLSearchParams): TaskQuestion {
@@ -300,7 +300,7 @@ function toQuestion(query: URLSearchParams): TaskQuestion {
   }
 }
 
-/** What the page of workers shows. */
+/** Data of the page of workers. */
 export type FunctionsData = Awaited<ReturnType<typeof describe>>
 
 async function describe({ plan, pools, sources, timers }: Deployment, now: number, { workIn }: LocalProduct) {
@@ -371,7 +371,7 @@ const send = (response: ServerResponse, status: number, body: unknown): void => 
   response.end(JSON.stringify(body))
 }
 
-/** A problem document, as the API's own errors are. */
+/** A problem document, like the API's own errors. */
 const refuse = (
   response: ServerResponse,
   status: number,
@@ -387,7 +387,7 @@ const refuse = (
   response.end(JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail }))
 }
 
-/** To a browser a page that asks again by itself, until there is something to show. */
+/** For browsers, a page that reloads itself until there is something to show. */
 function sendStarting(request: IncomingMessage, response: ServerResponse, { name }: LocalProduct): void {
   response.setHeader('retry-after', '1')
   if (!request.headers.accept?.includes('text/html')) {

@@ -3,8 +3,8 @@ import type { Outbox, SentMail } from '../emulator/services/outbox.ts'
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 
 /**
- * The mails as a client would show them. A mail's HTML is shown in a frame without scripts, forms or an origin: it is what
- * somebody's template and values made.
+ * The mails as a mail client would show them. A mail's HTML is shown in a frame without scripts, forms and origin, because
+ * templates and values can come from anybody.
  */
 export function outboxPage({ mails, damaged }: Outbox): string {
   const shown = mails.map(toArticle).join('\n')

@@ -28,7 +28,7 @@ export interface TaskQuestion {
   readonly lane?: string | undefined
   readonly model?: string | undefined
   readonly tag?: string | undefined
-  /** Words, each anywhere in id, prompt, input, error or tags. */
+  /** Words that must all occur in id, prompt, input, error or tags. */
   readonly text?: string | undefined
   /** Milliseconds since 1970. */
   readonly since?: number | undefined
@@ -38,7 +38,7 @@ export interface TaskQuestion {
   readonly limit: number
 }
 
-/** How the API is asked. */
+/** Calls the API with a path. */
 export type Ask = <Answer>(path: string) => Promise<Answer>
 
 interface Page {
@@ -46,19 +46,19 @@ interface Page {
   readonly next_cursor: string | null
 }
 
-/** Older ones are found by their id, and by the API's own list. */
+/** Older tasks are found by their id, and by the API's own list. */
 const KEPT = 20_000
 const PAGE = 100
-/** Asked for one by one at the next look. */
+/** Most tasks that are read one by one at the next read. */
 const UNSEEN = 1_000
 const SHOWN_CHARACTERS = 300
-/** How many rows of a page are asked for again at each look, and how many at once. */
+/** How many rows of a page are read again each time, and how many concurrently. */
 const REFRESHED = 40
 const AT_ONCE = 8
 
 const FINAL = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED'])
 
-/** What a log event says of its task's state. */
+/** The status of a task after a log event. */
 const STATUS_AFTER: Readonly<Record<string, string>> = {
   'task.claimed': 'PROCESSING',
   'task.retrying': 'RETRYING',
@@ -72,16 +72,16 @@ const STATUS_AFTER: Readonly<Record<string, string>> = {
 }
 
 /**
- * The tasks of the stage in memory, for what the API's list does not do: several states, words, sorting, a count. Read
- * once through the API, then kept by the log lines that tell of tasks; what a page shows is asked for again.
+ * The tasks of the stage in memory, for features that the API's list lacks: several statuses, words, sorting, a count. Read
+ * once through the API, then updated from the log lines about tasks; the rows of a shown page are read again.
  */
 export class TaskIndex {
   readonly #ask: Ask
   readonly #rows = new Map<string, TaskRow>()
   readonly #words = new Map<string, string>()
-  /** Rows that a log line has told of, and that have not been asked for since. */
+  /** Rows that a log line has mentioned and that have not been read again since. */
   readonly #told = new Set<string>()
-  /** Tasks that a log line has told of, and that no page of the API's list has shown yet. */
+  /** Tasks that a log line has mentioned and that no page of the API's list has contained yet. */
   readonly #unseen = new Set<string>()
   #loading: Promise<void> | undefined
   #isStale = true
@@ -90,7 +90,7 @@ export class TaskIndex {
     this.#ask = ask
   }
 
-  /** A function has written a line. */
+  /** Called for every log line of a function. */
   heard({ json }: LogEntry): void {
     const fields = json?.message as Readonly<Record<string, unknown>> | undefined
     if (typeof fields?.task_id !== 'string' || typeof fields.event !== 'string') return
@@ -116,7 +116,7 @@ export class TaskIndex {
     })
   }
 
-  /** The first look reads all; of a console that nobody looks at any more the latest are enough. */
+  /** Before the first read nothing is stored; when nobody looks at the console, only the latest ids are kept. */
   #note(id: string): void {
     if (this.#rows.size === 0 && !this.#loading) return
     this.#unseen.add(id)
@@ -126,7 +126,7 @@ export class TaskIndex {
     }
   }
 
-  /** @returns rows of one page, how many fit in all, and how many there are of each state. */
+  /** @returns rows of one page, the number of matching tasks, and their number by status. */
   async find(question: TaskQuestion) {
     await this.#load()
     const fits = [...this.#rows.values()].filter((row) => this.#fits(row, { ...question, status: [] }))
@@ -139,13 +139,13 @@ export class TaskIndex {
     return { rows: page, total: found.length, counts, known: this.#rows.size, kept: KEPT }
   }
 
-  /** Ids of all that fit, for acting on many. */
+  /** Ids of all matching tasks, for an action on many. */
   async ids(question: TaskQuestion): Promise<readonly string[]> {
     await this.#load()
     return [...this.#rows.values()].filter((row) => this.#fits(row, question)).map(({ id }) => id)
   }
 
-  /** What there is to filter by, and how many of each state in each lane. */
+  /** The values to filter by, and the number of tasks by lane and status. */
   async facets() {
     await this.#load()
     const rows = [...this.#rows.values()]
@@ -181,7 +181,7 @@ export class TaskIndex {
 
   #keep(row: TaskRow): void {
     const said = row.prompt ?? inputInWords(row.input)
-    // What is searched for stays whole up to a point, what is shown is its beginning.
+    // The searched text is kept up to a limit; the shown text is its beginning.
     const { error, tags } = row
     const words = [row.id, said.slice(0, 2_000), error?.code, error?.message, row.type, ...tags].join('\n')
     this.#words.set(row.id, words.toLowerCase())
@@ -195,7 +195,7 @@ export class TaskIndex {
     })
   }
 
-  /** Everything at the first look; from then on what is newer than what is known. */
+  /** Reads everything the first time; later only tasks newer than the known ones. */
   #load(): Promise<void> {
     if (!this.#isStale) return this.#loading ?? Promise.resolve()
     this.#loading ??= this.#pull().finally(() => {
@@ -222,7 +222,7 @@ export class TaskIndex {
       if (isFirst) throw cause
     }
     for (const row of pulled.reverse()) this.#keep(row)
-    // Of two tasks submitted at once the older one can reach the table last, behind one that is known already.
+    // Of two concurrent submits, the older task may be written last and so be behind an already known one.
     const behind = [...this.#unseen].filter((id) => !this.#rows.has(id))
     this.#unseen.clear()
     if (!isFirst) await this.#askFor(behind)
@@ -233,9 +233,9 @@ export class TaskIndex {
     }
   }
 
-  /** Rows that may have moved, as they are at this moment; those the retention has taken are left out. */
+  /** Rows that may have changed, with their present state; deleted ones are left out. */
   async #fresh(rows: readonly TaskRow[]): Promise<readonly TaskRow[]> {
-    // Only progress has no log line of its own.
+    // Progress is the only change without a log line.
     const moving = rows.filter(({ id, status }) => status === 'PROCESSING' || this.#told.has(id))
     await this.#askFor(moving.slice(0, REFRESHED).map(({ id }) => id))
     return rows.map(({ id }) => this.#rows.get(id)).filter((row) => row !== undefined)
@@ -272,7 +272,7 @@ function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuestion
   const key = ORDERS[by] ?? ORDERS.created
   if (!key) return rows
   const sign = isDescending ? -1 : 1
-  // By age where the key is the same, newest first.
+  // For equal keys by age, newest first.
   return rows
     .map((row, index) => ({ row, index, key: key(row) }))
     .sort((left, right) =>
@@ -281,7 +281,7 @@ function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuestion
     .map(({ row }) => row)
 }
 
-/** `name: A long one, seconds: 120`; what is empty says nothing. */
+/** `name: A long one, seconds: 120`; empty values are left out. */
 function inputInWords(input: unknown): string {
   if (input === null || input === undefined) return ''
   if (typeof input !== 'object' || Array.isArray(input)) return JSON.stringify(input)

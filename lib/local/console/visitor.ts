@@ -3,11 +3,11 @@ import type { APIGatewayProxyEvent } from 'aws-lambda'
 import type { Deployment } from '../emulator/deployment.ts'
 import { authorize } from '../emulator/gateway/authorize.ts'
 
-/** Who looks at the console, and what the API takes from him. */
+/** A user of the console, with the scopes of the key. */
 export interface Visitor {
   readonly tenant: string
   readonly headers: Readonly<Record<string, string>>
-  /** Undefined on an open stage, where everybody may do everything. */
+  /** Undefined on a stage without keys, where everybody has all scopes. */
   readonly scopes: readonly string[] | undefined
 }
 
@@ -19,8 +19,8 @@ export interface Refused {
 const ANYBODY: Visitor = { tenant: '', headers: {}, scopes: undefined }
 
 /**
- * A stage that is closed by keys has a closed console: the stage's own authorizer says whose key a request has, for what
- * it shows is not the API's and comes past every route.
+ * On a stage with keys the console needs a key too: the stage's own authorizer checks it, because the console reads data without
+ * using the API's routes.
  */
 export async function visitorOf(
   { headers }: IncomingMessage,
@@ -54,7 +54,7 @@ export async function visitorOf(
     : { status: 401, message: 'This key opens nothing here.' }
 }
 
-/** @returns why not, for a user without the scope. */
+/** @returns the refusal, for a user without the scope. */
 export const refusedFor = ({ scopes }: Visitor, scope: string): Refused | undefined =>
   scopes === undefined || scopes.includes(scope)
     ? undefined

@@ -15,7 +15,7 @@ export function openClients(
   const common = { region, credentials }
   const clients = {
     dynamo: new DynamoDBClient({ ...common, endpoint: dynamodb }),
-    // A long poll holds its connection for 20 s, one per lane; the default of 50 is plenty, the time-out is not.
+    // A long poll holds its connection for 20 s, one per lane. The default of 50 connections is enough; the default timeout is not.
     sqs: new SQSClient({ ...common, endpoint: sqs }),
     s3: new S3Client({ ...common, endpoint: s3, forcePathStyle: true }),
   }

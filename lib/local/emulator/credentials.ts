@@ -6,13 +6,13 @@ export interface Credentials {
   readonly secretAccessKey: string
 }
 
-/** A secret for one run: whoever has not got it from the runtime cannot call the embedded services. */
+/** A secret for one run: only processes that got it from the runtime can call the embedded services. */
 export const newCredentials = (): Credentials => ({
   accessKeyId: `LOCAL${randomBytes(8).toString('hex').toUpperCase()}`,
   secretAccessKey: randomBytes(30).toString('base64url'),
 })
 
-/** This run's, and the account's, with which functions sign everything when `.env` has it. */
+/** The credentials of this run, and those of the account in `.env`, with which functions then sign all calls. */
 export const keysOf = (
   { accessKeyId, secretAccessKey }: Credentials,
   { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }: Readonly<Record<string, string | undefined>>,

@@ -12,35 +12,35 @@ export interface DeploymentOptions {
   readonly region: string
   readonly stateDir: string
   readonly sqs: SQSClient
-  /** Added to what the template sets, by a function's readable name: endpoints, credentials, Region. */
+  /** Variables added to the template's, by a function's readable name: endpoints, credentials, Region. */
   readonly functionEnv: (name: string) => Readonly<Record<string, string>>
-  /** Environments per function that no event source limits. */
+  /** Most environments of a function without an event source. */
   readonly environmentLimit: number
-  /** Shortens the rates of the timers. */
+  /** Shortens the timers' intervals. */
   readonly timerScale: number
-  /** A debugger follows threads, not processes. */
+  /** Uses threads instead of processes, because debuggers cannot follow processes. */
   readonly isInspected: boolean
-  /** Ids of event sources that somebody turned off. */
+  /** Ids of event sources that are turned off. */
   readonly pausedSources: ReadonlySet<string>
   readonly warn: (text: string) => void
   readonly observer: Observer
 }
 
-/** A stream holds its environment for as long as its client listens. */
+/** A stream uses its environment as long as its client is connected. */
 const STREAM_LIMIT = 40
 
-/** Lambda's longest invocation: nothing of an old version runs longer. */
+/** Lambda's longest timeout: after this nothing of an old version runs. */
 const RETIRE_MS = 900_000
 
 type Variables = Readonly<Record<string, string>>
 
-/** The template's own value wins, but options of Node add up: a test preloads a module, the template wants source maps. */
+/** The template's own values take precedence, but NODE_OPTIONS are joined: a test preloads a module, the template enables source maps. */
 function mergeEnvironments(added: Variables, own: Variables): Variables {
   const options = [added.NODE_OPTIONS, own.NODE_OPTIONS].filter(Boolean).join(' ')
   return { ...added, ...own, NODE_OPTIONS: options }
 }
 
-/** One version of the code, running: the functions of a plan, their event sources and timers. */
+/** One running version of the code: the functions of a plan, their event sources and timers. */
 export class Deployment {
   readonly plan: Plan
   readonly pools: ReadonlyMap<string, FunctionPool>
@@ -89,7 +89,7 @@ export class Deployment {
             limits.get(item.functionName) ??
             (streaming.has(item.functionName) ? STREAM_LIMIT : environmentLimit),
           keep: served.has(item.functionName) ? 1 : 0,
-          // What reads a queue runs authors' code on what others have sent.
+          // Consumers of queues run authors' code on data from others.
           isolation: limits.has(item.functionName) && !isInspected ? 'process' : 'thread',
         }),
       ]),
@@ -115,7 +115,7 @@ export class Deployment {
     for (const source of this.#sources.values()) source.start()
   }
 
-  /** @returns false when there is no event source of that id. */
+  /** @returns false when no event source has this id. */
   turnSource(id: string, isOn: boolean): boolean {
     this.#sources.get(id)?.turn(isOn)
     return this.#sources.has(id)
@@ -132,7 +132,7 @@ export class Deployment {
     return [...this.pools.values()].find(({ plan }) => arn === plan.arn || arn.startsWith(`${plan.arn}:`))
   }
 
-  /** @param name readable, e.g. `SweeperSweep`. @throws Error that lists what there is. */
+  /** @param name readable, e.g. `SweeperSweep`. @throws Error that lists the existing names. */
   poolNamed(name: string): FunctionPool {
     const pool = [...this.pools.values()].find(({ plan }) => plan.name === name)
     if (pool) return pool
@@ -140,14 +140,14 @@ export class Deployment {
     throw new Error(`There is no function "${name}". There are: ${known}.`)
   }
 
-  /** Makes way for another deployment: takes no new work, and ends when what is in hand has ended. */
+  /** Called when another version replaces it: takes no new work, and ends when its running work has ended. */
   async retire(): Promise<void> {
     for (const timer of this.timers) timer.stop()
     await Promise.all(this.#eachSource((source) => source.retire()))
     await this.#end(RETIRE_MS)
   }
 
-  /** @param graceMs that batches and requests in hand have to finish. */
+  /** @param graceMs time for running batches and requests to finish. */
   async stop(graceMs: number): Promise<void> {
     for (const timer of this.timers) timer.stop()
     await Promise.all(this.#eachSource((source) => source.stop()))

@@ -7,18 +7,18 @@ import { type Plan, planAssembly } from './template/plan.ts'
 const ACCOUNT = '000000000000'
 const EXPIRY_EVERY_MS = 10 * 60_000
 const STOP_GRACE_MS = 3_000
-/** A lunch at a breakpoint. */
+/** One hour, for long stops at a breakpoint. */
 const INSPECTED_MS = 3_600_000
 
 export interface DeploymentsOptions extends Omit<DeploymentOptions, 'plan'> {
   readonly clients: Clients
-  /** Where the queues' URLs lead. */
+  /** Address in the queues' URLs. */
   readonly sqsEndpoint: string
-  /** Told of what runs from here on, before it takes any work. */
+  /** Called with a new deployment before it takes any work. */
   readonly onDeployed: (deployment: Deployment) => void
 }
 
-/** What runs: the version that was deployed last, and those before it that still finish what they have in hand. */
+/** The running versions: the latest one, and earlier ones that still finish their work. */
 export class Deployments implements AsyncDisposable {
   readonly #options: DeploymentsOptions
   readonly #retiring = new Set<Deployment>()
@@ -29,18 +29,18 @@ export class Deployments implements AsyncDisposable {
     this.#options = options
   }
 
-  /** Undefined until the first is deployed. */
+  /** Undefined before the first deployment. */
   get current(): Deployment | undefined {
     return this.#current
   }
 
-  /** @throws Error until the first is deployed. */
+  /** @throws Error before the first deployment. */
   get serving(): Deployment {
     if (!this.#current) throw new Error('Nothing is deployed.')
     return this.#current
   }
 
-  /** Runs an assembly from here on; what is in hand finishes on the one before. */
+  /** Runs an assembly from now on; running work finishes on the previous one. */
   async deploy(assemblyDir: string): Promise<void> {
     const { clients, onDeployed, warn } = this.#options
     const plan = await this.#plan(assemblyDir)
@@ -72,7 +72,7 @@ export class Deployments implements AsyncDisposable {
     return { ...plan, functions: plan.functions.map((item) => ({ ...item, timeoutMs: INSPECTED_MS })) }
   }
 
-  /** What DynamoDB and S3 do by themselves. */
+  /** The expiry that DynamoDB and S3 do by themselves. */
   async #expire(): Promise<void> {
     const { clients, warn } = this.#options
     try {

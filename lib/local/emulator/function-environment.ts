@@ -4,9 +4,9 @@ import type { Endpoints } from './services/start-services.ts'
 type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * What Lambda would put into the environment of every function, with the SDK's own names for other endpoints.
+ * The variables that Lambda sets for every function, and the SDK's variables for other endpoints.
  *
- * @param env of the person at this machine: an account in it is what Bedrock takes.
+ * @param env of the user: may contain credentials of an account, which Bedrock needs.
  */
 export function functionEnvironment(
   { dynamodb, sqs, s3, ssm, lambda, ses }: Endpoints,
@@ -17,7 +17,7 @@ export function functionEnvironment(
   const own = env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY ? env : undefined
   return {
     AWS_REGION: env.AWS_REGION ?? region,
-    // The embedded services take this run's and the account's; Bedrock takes only those of an account.
+    // The embedded services accept credentials of this run and of the account; Bedrock only those of an account.
     AWS_ACCESS_KEY_ID: own?.AWS_ACCESS_KEY_ID ?? credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: own?.AWS_SECRET_ACCESS_KEY ?? credentials.secretAccessKey,
     ...(own?.AWS_SESSION_TOKEN ? { AWS_SESSION_TOKEN: own.AWS_SESSION_TOKEN } : {}),

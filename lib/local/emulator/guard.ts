@@ -1,10 +1,10 @@
-/** Who may use the ports of a local run: programs of this machine and pages that it serves, never a page from elsewhere. */
+/** Who may use the ports of a local run: programs on this machine and pages from it, never pages of other sites. */
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 
 const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
-/** Whose page sent it: our own (or no page at all), one of this machine's other ports, or one from elsewhere. */
+/** Origin of a request: our own page (or no page at all), a page of another local port, or one of another site. */
 export function pageOf({ headers }: IncomingMessage): 'own' | 'local' | 'foreign' {
   const { origin, host, 'sec-fetch-site': site } = headers
   if (origin !== undefined) {
@@ -17,12 +17,12 @@ export function pageOf({ headers }: IncomingMessage): 'own' | 'local' | 'foreign
 }
 
 /**
- * Any page in a browser may send requests to this machine: under a name of its own that it points here, or across sites.
- * The local stage has no keys, so these are refused. A link that somebody follows is none of these: the page it stands on
- * learns nothing.
+ * Any page in a browser can send requests to this machine: under a host name that resolves here, or across sites.
+ * The local stage has no keys, so these are refused. Following a link is allowed, because the page with the link cannot read
+ * the answer.
  *
- * @param listensAt where else than on loopback somebody asked it to listen.
- * @returns why, for a request that must not be answered.
+ * @param listensAt another address than loopback at which the user asked to listen.
+ * @returns why the request must not be answered; undefined when it may.
  */
 export function refusalOf(request: IncomingMessage, listensAt?: string): string | undefined {
   const { headers, rawHeaders, method = 'GET' } = request
@@ -31,7 +31,7 @@ export function refusalOf(request: IncomingMessage, listensAt?: string): string 
     return 'A request names one host.'
   const host = headers.host ?? 'localhost'
   const name = host.replace(/:\d+$/, '')
-  // A name of another site may be made to lead here; an address cannot.
+  // A host name of another site can resolve to this machine; an IP address cannot.
   const isAsked = listensAt !== undefined && (name === listensAt || isIP(name.replace(/^\[|\]$/g, '')) > 0)
   if (!isAsked && !LOCAL_HOST.test(host))
     return 'The local stage answers to localhost only. HOST in .env lets it listen elsewhere.'
@@ -41,7 +41,7 @@ export function refusalOf(request: IncomingMessage, listensAt?: string): string 
     headers.origin === undefined &&
     headers['sec-fetch-mode'] === 'navigate' &&
     headers['sec-fetch-dest'] === 'document'
-  // A browser names the origin with every order of a page of this machine.
+  // Browsers send the origin with every changing request of a local page.
   const isNameless = !isRead && headers.origin === undefined && pageOf(request) === 'local'
   if ((pageOf(request) === 'foreign' && !isLink) || isNameless)
     return 'The local stage answers no pages of other sites.'

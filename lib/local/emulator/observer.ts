@@ -1,8 +1,8 @@
-/** Told of everything that happens in a runtime; the console draws from it what CloudWatch would. */
+/** Receives all events of a runtime; the console derives CloudWatch's data from them. */
 export interface Observer {
   /** A function wrote a line. */
   wrote(functionName: string, line: string): void
-  /** A function answered, or failed to. */
+  /** A function answered or failed. */
   invoked(functionName: string, outcome: { readonly durationMs: number; readonly isError: boolean }): void
   /** The API answered. */
   answered(status: number, latencyMs: number): void

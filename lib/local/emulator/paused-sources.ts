@@ -1,7 +1,7 @@
 import { replaceFile } from './replace-file.ts'
 import { readStateFile } from './state-file.ts'
 
-/** Which event sources are off: Lambda remembers that, so a restart must too. */
+/** The event sources that are off, stored because Lambda keeps that state too. */
 export class PausedSources {
   readonly ids = new Set<string>()
   readonly #path: string
@@ -23,7 +23,7 @@ export class PausedSources {
     }
   }
 
-  /** One write after the other, each whole or not at all. */
+  /** Writes happen one after another, each completely or not at all. */
   note(id: string, isOn: boolean): void {
     if (isOn) this.ids.delete(id)
     else this.ids.add(id)

@@ -7,8 +7,8 @@ const LACKING: Readonly<Record<string, string>> = {
 }
 
 /**
- * What went wrong, for people. Node says "connect EMFILE 127.0.0.1:4566 - Local (undefined:undefined)" of a process that
- * has all the files open that it may.
+ * A readable message of an error. For a process without free file descriptors, Node's own message is
+ * "connect EMFILE 127.0.0.1:4566 - Local (undefined:undefined)".
  */
 export function plainly(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)

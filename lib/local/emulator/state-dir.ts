@@ -1,7 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** What a run leaves behind and the next one cannot use without the others; assemblies and caches of code it can. */
+/** The parts of a run's state that are only valid together; assemblies and code caches can be kept without them. */
 const STATE = [
   'dynamodb',
   'table',
@@ -14,7 +14,7 @@ const STATE = [
   'key-pepper',
 ] as const
 
-/** Prompts, answers and logs lie in it: nobody else on this machine may look. */
+/** Readable only for this user, because it contains prompts, answers and logs. */
 export async function openStateDir(stateDir: string, isFresh: boolean): Promise<void> {
   if (isFresh) for (const name of STATE) await rm(join(stateDir, name), { recursive: true, force: true })
   await mkdir(stateDir, { recursive: true, mode: 0o700 })

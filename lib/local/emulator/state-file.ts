@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-/** @returns the text of a file of the state; undefined when there is none. @throws Error that names what cannot be read. */
+/** @returns the text of a file of the state; undefined when it does not exist. @throws Error that names an unreadable file. */
 export async function readStateFile(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')

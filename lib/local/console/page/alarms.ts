@@ -17,7 +17,7 @@ const WORDS: Readonly<Record<AlarmState, string>> = {
 }
 const ORDER: readonly AlarmState[] = ['ALARM', 'INSUFFICIENT_DATA', 'OK']
 
-/** A sign next to the colour, for who does not see it. */
+/** A symbol beside the colour, for people who cannot see colours. */
 export const stateMark = (state: AlarmState): HTMLElement =>
   make('span', { class: 'mark', 'data-state': state, 'aria-label': WORDS[state], role: 'img' }, MARKS[state])
 
@@ -81,13 +81,13 @@ export function showAlarms(main: HTMLElement): void {
   })
 }
 
-/** Its runbook's heading is a link. */
+/** The runbook's heading becomes a link. */
 function described(description: string): HTMLElement {
   const [, text = description, link] = /^(.*) Runbook: (\S+)$/.exec(description) ?? []
   return make('span', {}, `${text} `, link !== undefined && make('a', { href: link }, 'Runbook'))
 }
 
-/** In the head of every page. */
+/** Shown at the top of every page. */
 export function showHealth(place: HTMLElement): void {
   repeat(5_000, async () => {
     const { alarms } = await load<Data>('alarms')

@@ -7,7 +7,7 @@ type Graph = Extract<Content, { kind: 'graph' | 'numbers' }>
 /** Readable on white and on black. */
 const COLORS = ['#2f80ed', '#e8590c', '#2b9348', '#9c36b5', '#c99700', '#0c8599', '#d6336c', '#868e96']
 
-/** One graph; `show` draws new values into it without losing what the reader points at. */
+/** One graph; `show` draws new values without moving the cursor of a reader. */
 export class Chart {
   readonly element = document.createElement('div')
   readonly #height: number
@@ -24,7 +24,7 @@ export class Chart {
 
   show({ from, to, times, series, lines }: Graph): void {
     this.#range = [from, to]
-    // Lines go from edge to edge, however few values there are between.
+    // Lines reach both edges, however few values there are between.
     const data = [
       [from, ...times, to],
       ...series.map(({ values }) => [null, ...values, null]),
@@ -39,12 +39,12 @@ export class Chart {
     this.#shape = shape
     this.#plot?.destroy()
     this.#plot = new uPlot({ ...this.#options(series, lines), ...this.#size() }, data, this.element)
-    // A legend of two lines must not push the graph out of its widget.
+    // The legend may have two lines, which must not push the graph out of its widget.
     this.#plot.setSize(this.#size())
     this.#rest(this.#plot)
   }
 
-  /** Nobody points at the graph: the legend shows the newest values. */
+  /** Without a cursor on the graph, the legend shows the newest values. */
   #rest(plot: uPlot): void {
     const last = plot.data.map((values) => {
       for (let index = values.length - 1; index > 0; index -= 1) if (values[index] != null) return index
@@ -62,7 +62,7 @@ export class Chart {
   }
 
   #options(series: Graph['series'], lines: Graph['lines']): Omit<uPlot.Options, 'width' | 'height'> {
-    // Asked at each drawing: light or dark may have changed.
+    // Read at each drawing, because light or dark mode may have changed.
     const ink = (kind: 'color' | 'borderTopColor') => () => getComputedStyle(this.element)[kind]
     const axis = {
       stroke: ink('color'),
@@ -89,7 +89,7 @@ export class Chart {
           stroke: COLORS[index % COLORS.length] as string,
           width: 1.5,
           spanGaps: true,
-          // Else a single value, with gaps around it, is not seen.
+          // Otherwise a single value with gaps around it would not be visible.
           points: { show: true, size: 4 },
           value: (_: uPlot, value: number | null) => (value === null ? '–' : compact(value)),
         })),

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** How the pages talk to the API and to the console's own data, and what they share. */
+/** Shared by the pages: calls of the API and of the console's own data. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { fetchWithKey } from './key.ts'
 import { load } from './load.ts'
@@ -9,10 +9,10 @@ export interface Problem extends Error {
   readonly errors: readonly { readonly path: string; readonly message: string }[]
 }
 
-/** Where the API begins on this origin. */
+/** Path of the API on this origin. */
 export const apiPath = (): string => document.body.dataset.api ?? ''
 
-/** @throws Problem with the API's own words. */
+/** @throws Problem with the API's message. */
 export async function api<Answer>(
   path: string,
   body?: unknown,
@@ -35,7 +35,7 @@ export interface Loaded<Data> {
   readonly again: () => void
 }
 
-/** Loads now and every so often while the page can be seen; keeps showing the last answer while it waits. */
+/** Loads now and at intervals while the page is visible; shows the last answer while it waits. */
 export function useLive<Data>(get: () => Promise<Data>, everyMs: number, key = ''): Loaded<Data> {
   const [state, setState] = useState<{ data?: Data; error?: Error; key?: string }>({})
   const latest = useRef(get)
@@ -83,7 +83,7 @@ export function useLive<Data>(get: () => Promise<Data>, everyMs: number, key = '
 export const useData = <Data>(path: string, everyMs: number): Loaded<Data> =>
   useLive(() => load<Data>(path), everyMs, path)
 
-/** A task as the API answers. */
+/** A task in the API's JSON. */
 export interface Task {
   readonly id: string
   readonly type: string
@@ -120,7 +120,7 @@ export interface Task {
     readonly outcome: string
     readonly provider: string | null
   }[]
-  /** Of a version that keeps none, left out. */
+  /** Absent in versions without checkpoints. */
   readonly steps?: readonly {
     readonly name: string
     readonly epoch: number

@@ -10,24 +10,24 @@ interface Asked {
   readonly forms: Readonly<Record<string, string>>
 }
 
-/** What CloudWatch keeps of a custom widget's HTML: no script, no frame, no SVG `use`; `cwdb-action` elements stay. */
+/** The parts of a custom widget's HTML that CloudWatch allows: no script, no frame, no SVG `use`; but `cwdb-action`. */
 const KEPT = {
   ADD_TAGS: ['cwdb-action'],
   ADD_ATTR: ['action', 'endpoint', 'display', 'event', 'confirmation'],
-  // An ARN looks like an address of an unknown kind.
+  // Otherwise an ARN would be removed as a URL of an unknown scheme.
   ADD_URI_SAFE_ATTR: ['endpoint'],
   FORBID_TAGS: ['script', 'iframe', 'use', 'object', 'embed'],
 }
 
 /**
- * A custom widget as CloudWatch runs it: calls its function, shows the HTML, and makes the element before each
- * `cwdb-action` do what that says. Source:
+ * A custom widget with CloudWatch's behaviour: calls its function, shows the HTML, and gives the element before each
+ * `cwdb-action` that action. Source:
  * docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_interactivity.html
  */
 export class CustomWidget {
   readonly element = make('div', { class: 'custom' })
   readonly #endpoint: string
-  /** What it was last asked to show, so that a refresh shows the same. */
+  /** The last shown view, so that a refresh shows it again. */
   #last: Asked
 
   constructor(endpoint: string, parameters: Asked['parameters']) {
@@ -37,7 +37,7 @@ export class CustomWidget {
       this.#last = readHash() ?? { parameters, forms: {} }
     }
     recall()
-    // Back and forward go through what was looked at; a link to it can be shared.
+    // The browser's back and forward buttons move between views, and links to a view can be shared.
     addEventListener('popstate', () => {
       recall()
       void this.#show(this.#last)
@@ -45,7 +45,7 @@ export class CustomWidget {
   }
 
   async refresh(): Promise<void> {
-    // Whoever types into it must not lose the text.
+    // Do not replace a field while the user types into it.
     if (this.element.contains(document.activeElement) && document.activeElement?.matches('input, select'))
       return
     await this.#show(this.#last)
@@ -85,7 +85,7 @@ export class CustomWidget {
       event.preventDefault()
       start()
     })
-    // Enter in a field of a search form does what the form's first element does.
+    // Enter in a field of a search form triggers the form's first action.
     const form = target.closest('form')
     if (form && form.querySelector('cwdb-action') === action)
       form.addEventListener('keydown', (event) => {
@@ -147,7 +147,7 @@ const confirm = (question: string, action: string) =>
 const popup = (content: HTMLElement) =>
   dialog(content, [make('button', { value: 'no', class: 'primary' }, 'Close')])
 
-/** @returns whether the answer was yes. */
+/** @returns whether the user confirmed. */
 function dialog(content: HTMLElement, buttons: HTMLElement[]): Promise<boolean> {
   const form = make('form', { method: 'dialog' }, content, make('div', { class: 'row' }, ...buttons))
   const element = make('dialog', {}, form)

@@ -7,9 +7,9 @@ import { clock, make, repeat, short, table } from './dom.ts'
 import { load } from './load.ts'
 
 const ROW_PX = 46
-/** Head and edges of a graph. */
+/** Height of a graph's title and borders. */
 const AROUND_PX = 52
-/** CloudWatch's own fastest: each refresh is an invocation and some queries. */
+/** CloudWatch's shortest interval: each refresh costs an invocation and some queries. */
 const CUSTOM_EVERY_MS = 9_000
 const RANGES = [
   { minutes: 15, label: '15 min' },
@@ -55,7 +55,7 @@ export function showDashboard(main: HTMLElement, index: number): void {
   })
 }
 
-/** @returns what draws new content into the widget. */
+/** @returns a function that draws new content into the widget. */
 function place(grid: HTMLElement, { x, y, width, height, title, content }: WidgetView): Show {
   const body = make('div', { class: `body ${content.kind}` })
   const column = `${x + 1} / span ${width}`
@@ -137,7 +137,7 @@ function draw(content: Content): Node {
   }
 }
 
-/** A task's id leads to its log lines. */
+/** A task's id links to its log lines. */
 function toCell(column: string, cell: string): Node | string {
   if (column === '@timestamp') return clock(Date.parse(cell))
   const isTask = /task/.test(column) && cell !== ''

@@ -3,7 +3,7 @@
 
 type Child = Node | string | number | null | undefined | false
 
-/** An element with attributes and children; text stays text. Attributes that are false or undefined are left out. */
+/** Creates an element with attributes and children; text is not parsed as HTML. Attributes that are false or undefined are left out. */
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
@@ -32,7 +32,7 @@ export const table = (heads: readonly string[], rows: readonly (readonly Child[]
     ),
   )
 
-/** Now and every so often, while the page can be seen. One call at a time. */
+/** Runs now and at intervals while the page is visible. One call at a time. */
 export function repeat(everyMs: number, act: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined
   const once = () => {

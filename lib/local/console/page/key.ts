@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
-/** The key of a closed stage, kept by this tab alone and gone with it. */
+/** The key of a stage with keys, stored only in this tab and deleted with it. */
 import { make } from './dom.ts'
 
 const NAME = 'taskrunner-key'
 
 let asking: Promise<void> | undefined
 
-/** Calls with the key that somebody typed; asks for one, and then for another, while the stage wants one. */
+/** Sends the user's key; asks for one, or for another one, while the stage refuses. */
 export async function fetchWithKey(url: string, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     const key = sessionStorage.getItem(NAME)
@@ -15,7 +15,7 @@ export async function fetchWithKey(url: string, init: RequestInit = {}): Promise
       headers: { ...init.headers, ...(key ? { 'x-api-key': key } : {}) },
     })
     if (response.status !== 401) return response
-    // A call that was under way while somebody typed was refused for want of what is there now.
+    // A call that was refused with an older key is only repeated.
     if (key === sessionStorage.getItem(NAME)) asking ??= ask(key !== null)
     await asking
   }
@@ -23,7 +23,7 @@ export async function fetchWithKey(url: string, init: RequestInit = {}): Promise
 
 export const hasKey = (): boolean => sessionStorage.getItem(NAME) !== null
 
-/** In the head of a page, as soon as there is a key to forget. */
+/** Adds a button to the top of the page as soon as a key is stored. */
 export function offerToForget(): void {
   if (!hasKey() || document.getElementById('forget')) return
   const button = make('button', { type: 'button', id: 'forget' }, 'Forget key')
@@ -34,7 +34,7 @@ export function offerToForget(): void {
   document.querySelector('header')?.append(button)
 }
 
-/** @returns when there is another key. It cannot be closed: behind it there is nothing to see. */
+/** @returns when the user entered a key. The dialog cannot be closed, because without a key there is nothing to show. */
 function ask(wasRefused: boolean): Promise<void> {
   const field = make('input', {
     type: 'password',

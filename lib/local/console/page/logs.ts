@@ -10,7 +10,7 @@ interface Data {
 
 const SHOWN = 1_000
 
-/** The functions' lines, newest last: searched by the server, followed while the box is ticked. */
+/** The functions' lines, newest last: searched by the server, and updated while the box is ticked. */
 export function showLogs(main: HTMLElement): void {
   const asked = new URL(location.href).searchParams
   const text = make('input', {
@@ -48,7 +48,7 @@ export function showLogs(main: HTMLElement): void {
       list.replaceChildren()
     } else if (!follow.checked) return
     const { names, lines } = await load<Data>(`logs?${query}&after=${after}`)
-    // Somebody has typed on meanwhile.
+    // The user has changed the search meanwhile.
     if (String(query) !== wanted) return
     if (from.options.length === 1) {
       from.append(...names.map((name) => make('option', { value: name }, name)))

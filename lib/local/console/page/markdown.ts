@@ -1,11 +1,11 @@
 /// <reference lib="dom" />
-/** What a model writes when it means headings, lists, tables, code, emphasis. Plain words have none of it. */
+/** Markdown that models write: headings, lists, tables, code, emphasis. Plain text has none of it. */
 const MARKS = /^(?:#{1,6} |[-*+] |\d+[.)] |> |```|\|.+\|)|\*\*\S|`[^`\n]+`|\]\(https?:/m
 
 export const looksLikeMarkdown = (text: string): boolean => MARKS.test(text)
 
 /**
- * Markdown as safe HTML. What a model wrote is not trusted: no script, no form, no frame, no picture that would tell
+ * Converts Markdown to safe HTML. A model's text is not trusted: no scripts, forms, frames, or images, which would tell
  * another server who reads it. The two libraries are loaded with the first text that needs them.
  */
 export async function toHtml(text: string): Promise<string> {

@@ -2,7 +2,7 @@
 import { make } from './dom.ts'
 import { load } from './load.ts'
 
-/** What to do about each alarm. */
+/** The runbook: what to do about each alarm. */
 export function showRunbook(main: HTMLElement): void {
   const text = make('article')
   main.append(text)

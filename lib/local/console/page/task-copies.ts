@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
-/** A task as something to paste elsewhere. */
+/** A task in forms that can be pasted elsewhere. */
 import { apiPath, type Task } from './client.ts'
 
-/** What was asked, as a body of `POST /tasks`. */
+/** The request as a body of `POST /tasks`. */
 export function bodyOf({ type, input, model, priority, tags }: Task): Record<string, unknown> {
   return {
     type,
@@ -13,13 +13,13 @@ export function bodyOf({ type, input, model, priority, tags }: Task): Record<str
   }
 }
 
-/** For a POSIX shell: nothing within single quotes means anything but the quote itself. */
+/** Quotes a text for a POSIX shell: inside single quotes only the quote itself is special. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 export const asCurl = (task: Task): string =>
   `curl -X POST ${location.origin}${apiPath()}/tasks -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(bodyOf(task)))}`
 
-/** For the file beside the task: `functions/tasks/<name>/task.test.ts`. */
+/** A test for the file beside the task type: `functions/tasks/<name>/task.test.ts`. */
 export function asTest(task: Task): string {
   const literal = (value: unknown) => JSON.stringify(value, null, 2).replaceAll('\n', '\n    ')
   const answer = typeof task.result === 'string' ? `, { answer: ${JSON.stringify(task.result)} }` : ''

@@ -1,9 +1,9 @@
 import type { APIGatewayAuthorizerResult, APIGatewayProxyEvent } from 'aws-lambda'
 
-/** Whether a request may pass, as API Gateway finds it out from a REQUEST authorizer. */
+/** Whether a request is allowed, decided like API Gateway does with a REQUEST authorizer. */
 export type Outcome =
   | { readonly context: Readonly<Record<string, string>> }
-  /** The gateway response that the caller gets. */
+  /** The type of the gateway response for the caller. */
   | { readonly refused: 'UNAUTHORIZED' | 'ACCESS_DENIED' | 'AUTHORIZER_FAILURE' }
 
 /** @param invoke calls the authorizer's function with an event in JSON. */
@@ -16,7 +16,7 @@ export async function authorize(
   const methodArn = arnOf(event, region)
   const sent = JSON.stringify({ type: 'REQUEST', methodArn, ...rest })
   const text = await invoke(sent).catch((cause: Error) => cause)
-  // An authorizer says 401 by failing with this one word.
+  // An authorizer requests a 401 by failing with exactly this message.
   if (text instanceof Error)
     return { refused: text.message === 'Error: Unauthorized' ? 'UNAUTHORIZED' : 'AUTHORIZER_FAILURE' }
   const answer = JSON.parse(text) as APIGatewayAuthorizerResult | null
@@ -32,7 +32,7 @@ const arnOf = (
   region: string,
 ) => `arn:aws:execute-api:${region}:${accountId}:${apiId}/${stage}/${httpMethod}${path}`
 
-/** What is denied is denied, whatever else allows it; what nothing names is denied too. */
+/** An explicit deny takes precedence over any allow; a method that no statement names is denied. */
 function isAllowed({ policyDocument }: APIGatewayAuthorizerResult, arn: string): boolean {
   const effects = policyDocument.Statement.filter((statement) => {
     const { Action = [], Resource = [] } = statement as {
@@ -47,7 +47,7 @@ function isAllowed({ policyDocument }: APIGatewayAuthorizerResult, arn: string):
   return effects.includes('Allow') && !effects.includes('Deny')
 }
 
-/** `*` stands for any text, `?` for any one character. */
+/** `*` matches any text, `?` any single character. */
 function fits(text: string, pattern: string): boolean {
   const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&')
   return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's').test(text)

@@ -7,29 +7,29 @@ import { readBody } from './read-body.ts'
 import { Routes } from './routes.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
 
-/** API Gateway's own limit of a request line and its headers. */
+/** API Gateway's limit of a request line and its headers. */
 const HEADER_BYTES = 10_240
 /** Lambda's limit of an event and of an answer. */
 const LAMBDA_BYTES = 6 * 1024 * 1024
 
 export interface GatewayOptions {
   readonly port: number
-  /** Where it listens. Default 127.0.0.1: the local stage is open to whoever reaches it. */
+  /** Address to listen at. Default 127.0.0.1, because everybody who reaches the local stage can use it. */
   readonly host?: string | undefined
-  /** What an authorizer is told of where the API is. */
+  /** Region in the ARN that an authorizer gets. */
   readonly region: string
-  /** Where `/` leads: the API itself has nothing there. */
+  /** Where `/` redirects to, because the API has nothing there. */
   readonly home: string
-  /** Of a custom domain, e.g. `/runner`; the API is there as well. */
+  /** Base path of a custom domain, e.g. `/runner`; the API is available there as well. */
   readonly basePath?: string
-  /** Answers what is not the API's at all. @returns false to leave a request to the API. */
+  /** Answers requests that are not for the API. @returns false for all others. */
   readonly aside?: (request: IncomingMessage, response: ServerResponse, url: URL) => boolean
-  /** Told of every answer of the API. */
+  /** Called after every answer of the API. */
   readonly onAnswered?: (status: number, latencyMs: number) => void
 }
 
 /**
- * Calls a function by its name, with an event and an answer in JSON.
+ * Calls a function by its name, with event and answer in JSON.
  *
  * @param take receives a streamed answer piece by piece.
  * @throws when it did not answer.
@@ -67,11 +67,11 @@ export class Gateway {
         code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
     })
-    // Beyond this number Node leaves out what comes, and says nothing.
+    // With the default limit, Node drops further headers without an error.
     this.#server.maxHeadersCount = 0
   }
 
-  /** Takes the port at once, so that a second instance fails before it touches any state. @throws Error code EADDRINUSE */
+  /** Takes the port at once, so that a second instance fails before it changes any state. @throws Error code EADDRINUSE */
   async listen(): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
@@ -98,7 +98,7 @@ export class Gateway {
     const url = toUrl(request.url)
     const refusal = refusalOf(request, this.#options.host)
     if (refusal) return refuse(response, 403, 'Forbidden', refusal, url.pathname)
-    // API Gateway does so before it knows whose API it is: no gateway response of a template is asked.
+    // API Gateway checks this before it knows the API, so gateway responses of the template do not apply.
     if (headerBytesOf(request) > HEADER_BYTES)
       return refuse(
         response,
@@ -107,7 +107,7 @@ export class Gateway {
         `Request line and headers are longer than ${HEADER_BYTES} bytes.`,
         url.pathname,
       )
-    // A page of another port may call the API, as its CORS setting says, and nothing of the console.
+    // A page of another local port may call the API if CORS allows it, but not the console.
     if (pageOf(request) !== 'local' && this.#options.aside?.(request, response, url)) return
     if (!this.#api) {
       response.writeHead(503, { 'retry-after': '1' }).end()
@@ -220,7 +220,7 @@ const headerBytesOf = ({ method = '', url = '', rawHeaders }: IncomingMessage): 
 
 const escapeJson = (text: string) => (text.startsWith('"') ? text : JSON.stringify(text).slice(1, -1))
 
-/** A request line may hold anything; what is no path at all is the root of nothing. */
+/** A request line may contain anything; an invalid path counts as `/`. */
 function toUrl(target = '/'): URL {
   try {
     return new URL(

@@ -13,22 +13,22 @@ export interface ProxyRequest {
   readonly stageName: string
 }
 
-/** One path as three readers see it; percent signs and all. */
+/** The forms of one path, percent-encoded as sent. */
 export interface Entry {
-  /** By which the API finds its method. */
+  /** The path by which the API finds its method. */
   readonly routed: string
   /** `event.path` */
   readonly path: string
-  /** `event.requestContext.path`: what the caller typed, always. */
+  /** `event.requestContext.path`: always as sent by the caller. */
   readonly contextPath: string
 }
 
 /**
- * A REST API is reached in three ways, and each makes another event. On its own host the stage stands first, and
- * `event.path` leaves it out. A custom domain has no stage in its address; its base path, where it has one, is in both
- * fields. Seen in recorded events, `test/fixtures/gateway-events.ts`.
+ * A REST API can be called in three ways, each with another event. On its own host the path begins with the stage, and
+ * `event.path` leaves it out. A custom domain has no stage in its address; its base path, if any, is in both fields. Taken
+ * from recorded events, `test/fixtures/gateway-events.ts`.
  *
- * This machine's address is a custom domain without a base path; below `/<stage>` it is the API's own host.
+ * The local address behaves like a custom domain without a base path; below `/<stage>`, like the API's own host.
  */
 export function enter(pathname: string, stageName: string, basePath = ''): Entry {
   const own = below(pathname, `/${stageName}`)
@@ -43,7 +43,7 @@ const below = (path: string, prefix: string): string | undefined => {
 
 export const newRequestId = randomUUID
 
-/** Without a prototype: a header or a field may be named `constructor`. */
+/** Without a prototype, because a header or a field may be named `constructor`. */
 const dictionary = <Value>(): Record<string, Value> => Object.create(null)
 
 /** The event of a REST API's Lambda proxy integration, payload version 1.0. */
@@ -115,7 +115,7 @@ export function toProxyEvent({
   }
 }
 
-/** Who calls, where neither IAM nor a user pool says it. */
+/** The caller's identity when neither IAM nor a user pool is used. */
 const NOBODY = {
   accessKey: null,
   accountId: null,
@@ -132,7 +132,7 @@ const NOBODY = {
   userArn: null,
 }
 
-/** As an access log writes it: `25/Nov/2026:12:34:56 +0000`. */
+/** The time format of access logs: `25/Nov/2026:12:34:56 +0000`. */
 function logTime(at: Date): string {
   const [, day, month, year, time] = at.toUTCString().split(' ')
   return `${day}/${month}/${year}:${time} +0000`

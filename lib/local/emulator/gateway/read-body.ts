@@ -2,20 +2,20 @@ import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 
-/** API Gateway's own limit of a whole request. */
+/** API Gateway's limit of a whole request. */
 const BODY_BYTES = 10 * 1024 * 1024
 
 const DECODERS = { gzip: promisify(gunzip), deflate: promisify(inflate) } as const
 
 export type ReadBody =
-  /** Null for none. */
+  /** Null without a body. */
   | { readonly text: string | null }
-  /** The type of the gateway's own answer. */
+  /** Type of the gateway's own answer. */
   | { readonly refused: 'REQUEST_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' }
 
 /**
- * The body as the function gets it: API Gateway takes off gzip and deflate, whatever the API's setting for answers is, and
- * answers 415 to other codings and to what is not coded as it says.
+ * The body as the function gets it: API Gateway decompresses gzip and deflate, whatever the API's setting for answers is, and
+ * answers 415 to other encodings and to invalid data.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html
  */
@@ -34,14 +34,14 @@ export async function readBody(request: IncomingMessage): Promise<ReadBody> {
   }
 }
 
-/** Undefined for too much. The rest of what is too much is not read. */
+/** @returns undefined for a body that is too large, of which the rest is not read. */
 async function readBytes(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request) {
     bytes += (chunk as Buffer).length
     if (bytes <= BODY_BYTES) chunks.push(chunk as Buffer)
-    // Reading on a little lets the client see the answer rather than a reset.
+    // Reading a little further lets the client receive the answer instead of a connection reset.
     else if (bytes > 4 * BODY_BYTES) return undefined
   }
   return bytes > BODY_BYTES ? undefined : Buffer.concat(chunks)

@@ -19,7 +19,7 @@ const newNode = (): Node => ({ children: new Map(), methods: new Map(), resource
 const GREEDY = /^\{(.+)\+\}$/
 const PARAMETER = /^\{(.+)\}$/
 
-/** Chooses a method of a REST API as API Gateway does: a literal part before a parameter before `{proxy+}`. */
+/** Chooses a method of a REST API like API Gateway: a literal part before a parameter, a parameter before `{proxy+}`. */
 export class Routes {
   readonly #root = newNode()
 
@@ -37,7 +37,7 @@ export class Routes {
     }
   }
 
-  /** @param path as sent, percent signs and all. @returns undefined where the API has no such path or method. */
+  /** @param path percent-encoded as sent. @returns undefined where the API has no such path or method. */
   find(method: string, path: string): Match | undefined {
     return walk(this.#root, partsOf(path), method, {})
   }
@@ -71,7 +71,7 @@ function walk(
 
 const partsOf = (path: string): string[] => path.split('/').filter((part) => part !== '')
 
-/** What is no valid escape is passed on as it came. */
+/** An invalid percent escape is left unchanged. */
 export function decode(text: string): string {
   try {
     return decodeURIComponent(text)

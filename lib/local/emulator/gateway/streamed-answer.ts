@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 
-/** Between the prelude, which is JSON, and the body. */
+/** Separates the prelude, which is JSON, from the body. */
 const SEPARATOR = Buffer.alloc(8)
 const MAX_PRELUDE_BYTES = 64 * 1024
-/** API Gateway ends a stream of a Regional API in which nothing has come for so long. */
+/** API Gateway ends a stream of a Regional API after this time without data. */
 const IDLE_MS = 300_000
 
 interface Prelude {
@@ -14,7 +14,7 @@ interface Prelude {
   readonly cookies?: readonly string[]
 }
 
-/** An integration's answer in transfer mode STREAM: status and headers first, then each piece as it comes. */
+/** The answer of an integration with transfer mode STREAM: status and headers first, then each piece when it arrives. */
 export class StreamedAnswer {
   readonly #response: ServerResponse
   readonly #hasBody: boolean
@@ -27,7 +27,7 @@ export class StreamedAnswer {
     response.once('close', () => clearTimeout(this.#idle))
   }
 
-  /** Settles when there is room for the next piece. @throws Error when the answer is not a streamed one. */
+  /** Settles when the next piece can be taken. @throws Error when the answer is not a streamed one. */
   async take(bytes: Uint8Array): Promise<void> {
     clearTimeout(this.#idle)
     const body = this.#head ? this.#readPrelude(Buffer.concat([this.#head, bytes])) : bytes
@@ -40,7 +40,7 @@ export class StreamedAnswer {
     await Promise.race([until('drain'), until('close')]).finally(() => waiting.abort())
   }
 
-  /** @returns false when it never began: then another answer may be given. */
+  /** @returns false when it never began, so that another answer can be sent. */
   end(): boolean {
     clearTimeout(this.#idle)
     if (this.#head) return false
@@ -48,7 +48,7 @@ export class StreamedAnswer {
     return true
   }
 
-  /** Cuts off what has begun. @returns false when it never began. */
+  /** Ends an incomplete answer by closing the connection. @returns false when it never began. */
   breakOff(): boolean {
     clearTimeout(this.#idle)
     if (this.#head) return false
@@ -56,7 +56,7 @@ export class StreamedAnswer {
     return true
   }
 
-  /** @returns what follows the prelude; undefined while that is not whole. */
+  /** @returns the data after the prelude; undefined while the prelude is incomplete. */
   #readPrelude(head: Buffer): Uint8Array | undefined {
     const end = head.indexOf(SEPARATOR)
     if (end < 0) {

@@ -1,4 +1,4 @@
-/** What a runtime and the sandbox of an execution environment tell each other. Events and answers are JSON text. */
+/** Messages between a runtime and the sandbox of an execution environment. Events and answers are JSON text. */
 export interface EnvironmentOrder {
   readonly id: string
   readonly functionName: string
@@ -14,7 +14,7 @@ export interface InvocationOrder {
   readonly kind: 'invoke'
   readonly requestId: string
   readonly event: string
-  /** How long the invocation may take. */
+  /** The invocation's timeout. */
   readonly timeoutMs: number
 }
 
@@ -28,19 +28,19 @@ export type EnvironmentReply =
   | { readonly kind: 'broken'; readonly error: LambdaError }
   | { readonly kind: 'result'; readonly result: string }
   | { readonly kind: 'error'; readonly error: LambdaError }
-  /** The streamed answer is whole. */
+  /** The streamed answer is complete. */
   | { readonly kind: 'streamed' }
 
 export type EnvironmentMessage =
   | EnvironmentReply
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'piece'; readonly bytes: Uint8Array }
-  /** Of a process, where the system does not tell others. */
+  /** From a process, on systems that do not report its memory to others. */
   | { readonly kind: 'memory'; readonly usedMb: number }
-  /** Something was thrown beside the handler; a process ends with it. */
+  /** An error was thrown outside the handler; a process ends with it. */
   | { readonly kind: 'crashed'; readonly error: LambdaError }
 
-/** As Lambda answers for a function that threw. */
+/** Lambda's answer for a function that threw. */
 export interface LambdaError {
   readonly errorType: string
   readonly errorMessage: string

@@ -12,7 +12,7 @@ import { openProcess } from './process-sandbox.ts'
 import { type Isolation, isGone, outOfMemory, type Sandbox } from './sandbox.ts'
 import { openThread } from './thread-sandbox.ts'
 
-/** What a caller of Lambda sees when the function did not answer: it threw, timed out, ran out of memory or died. */
+/** The error that a caller of Lambda gets: the function threw, timed out, ran out of memory or crashed. */
 export class InvocationError extends Error {
   readonly error: LambdaError
 
@@ -23,11 +23,11 @@ export class InvocationError extends Error {
   }
 }
 
-/** Takes a streamed answer piece by piece; the next one comes when it has taken this one. */
+/** Takes one piece of a streamed answer; the next one is sent when its promise resolves. */
 export type TakePiece = (bytes: Uint8Array) => Promise<void>
 
 export interface EnvironmentOptions {
-  /** Everything in `process.env` of the function. */
+  /** The function's whole `process.env`. */
   readonly env: Readonly<Record<string, string>>
   readonly compileCache: string
   readonly log: FunctionLog
@@ -35,20 +35,20 @@ export interface EnvironmentOptions {
 }
 
 /**
- * Lambda gives a function 10 s to load, on a processor of its own. This machine may do other things as well: at a load of
- * 40 on two cores many took longer, again and again.
+ * Lambda allows a function 10 s to load, on its own processor. This machine may be busy: at a load of 40 on two cores, loading
+ * often took longer.
  */
 const INIT_MS = 60_000
 
 const WATCH_EVERY_MS = 250
-/** Looks in a row that find too much: what only waits to be collected goes between two of them. */
+/** Consecutive measurements above the limit that end the environment, since memory may be garbage that is not yet collected. */
 const LOOKS = 3
-/** With so much above the limit, the first look is enough. */
+/** With this much above the limit, one measurement is enough. */
 const EXCESS_MB = 512
 
 /**
- * One execution environment: a sandbox that has loaded one bundle and takes one event at a time. It is gone
- * after a timeout or a crash, as an environment of Lambda is.
+ * One execution environment: a sandbox that has loaded one bundle and handles one event at a time. It ends after a timeout or
+ * a crash, like an environment of Lambda.
  */
 export class Environment {
   readonly id = randomUUID().slice(0, 8)
@@ -57,14 +57,14 @@ export class Environment {
   readonly #log: FunctionLog
   readonly #sandbox: Sandbox
   readonly #isLoaded: Promise<void>
-  /** Fulfilled once its code is there, or cannot be. */
+  /** Resolves when its code has loaded, or failed to. */
   readonly hasLoaded: Promise<void>
   #isLoading = true
   #answer: ((reply: EnvironmentReply) => void) | undefined
   #take: TakePiece | undefined
   #isDead = false
   invocations = 0
-  /** The event in hand, as JSON. */
+  /** The event that is being handled, as JSON. */
   current: string | undefined
   idleSince = Date.now()
 
@@ -97,7 +97,7 @@ export class Environment {
       })
   }
 
-  /** @returns what this machine lacks, when nothing could be started: then no event has been touched. */
+  /** @returns which resource the machine lacks, when nothing could be started; then no event was handled. */
   async lacking(): Promise<string | undefined> {
     if (!(await this.#sandbox.isThere)) return 'this machine can start no more of them'
     return this.#isLoaded.then(
@@ -118,12 +118,12 @@ export class Environment {
     return this.#answer !== undefined
   }
 
-  /** What its code has in memory; undefined once it is gone. */
+  /** Memory of its code; undefined after it has ended. */
   async usedMb(): Promise<number | undefined> {
     return this.#isDead ? undefined : this.#sandbox.usedMb()
   }
 
-  /** Ends the environment when its function has more in memory than it may. @returns what ends the watch. */
+  /** Ends the environment when its function exceeds its memory. @returns a function that stops the checks. */
   #watch(): () => void {
     const { mostMb } = this.#sandbox
     let found = 0
@@ -140,7 +140,7 @@ export class Environment {
 
   /**
    * @param event as JSON.
-   * @param take receives a streamed answer; without it such an answer is given whole, as text.
+   * @param take receives a streamed answer; without it, the streamed answer is returned as one text.
    * @returns the answer as JSON; `null` for one that was streamed to `take`.
    * @throws InvocationError
    */
@@ -172,7 +172,7 @@ export class Environment {
     }
   }
 
-  /** Ends it at once, in the middle of whatever it does. */
+  /** Ends it at once, also during an event. */
   async stop(): Promise<void> {
     this.#die({ errorType: 'Runtime.Killed', errorMessage: 'The environment was ended' })
     await this.#sandbox.end()
@@ -187,14 +187,14 @@ export class Environment {
         return void this.#pass(message.bytes)
       case 'memory':
       case 'crashed':
-        // Of its sandbox.
+        // Handled by the sandbox.
         return
       default:
         this.#answer?.(message)
     }
   }
 
-  /** A receiver that is gone changes nothing: Lambda does not tell a function either. */
+  /** A receiver that has disconnected is ignored, because Lambda does not tell the function either. */
   async #pass(bytes: Uint8Array): Promise<void> {
     await this.#take?.(bytes).catch(() => undefined)
     this.#sandbox.post({ kind: 'taken' })

@@ -13,12 +13,12 @@ const RECEIVE_MAX = 10
 const LONG_POLL_SECONDS = 20
 
 /**
- * So many environments load at once, as Lambda too adds them step by step. What the others would be given meanwhile, those
- * that run already take by themselves.
+ * Most environments that load at once; Lambda adds them step by step as well. Meanwhile the running ones receive the
+ * messages.
  */
 const LOADING_MAX = 2
 
-/** What is deleted late comes again, and costs a look at its row; no more. */
+/** Tries to delete. A message that is not deleted is received again, which costs one read of its row. */
 const DELETE_ROUNDS = 5
 const DELETE_AGAIN_MS = 500
 
@@ -28,15 +28,15 @@ export interface EventSourceOptions {
   readonly region: string
   readonly pool: FunctionPool
   readonly sqs: SQSClient
-  /** Whether it takes messages once started; by default it does. */
+  /** Whether it is on at the start; on by default. */
   readonly isOn?: boolean
-  /** Told of a batch that failed as a whole, and of a queue that does not answer. */
+  /** Called when a whole batch failed, and when a queue does not answer. */
   readonly warn: (text: string) => void
 }
 
 /**
- * What Lambda's poller does for a queue: receives batches, invokes the function for each, as many at once as the
- * template allows, and deletes what the function does not report as failed.
+ * Lambda's poller for a queue: receives batches, invokes the function for each, with the concurrency of the
+ * template, and deletes the messages that the function does not report as failed.
  */
 export class EventSource {
   readonly plan: EventSourcePlan
@@ -65,7 +65,7 @@ export class EventSource {
     this.#loop = this.#poll()
   }
 
-  /** Off, it ends with the poll that is under way and puts back what that still brings. Batches in hand go on. */
+  /** When turned off, it ends with the present poll and returns the messages of that poll. Running batches continue. */
   turn(isOn: boolean): void {
     if (isOn === this.#isOn) return
     this.#isOn = isOn
@@ -73,15 +73,15 @@ export class EventSource {
   }
 
   /**
-   * Ends with the poll that is under way, up to 20 s, and puts back what that poll still brings: the embedded SQS does
-   * not notice that a poll was hung up on, and would give the next message to nobody. Batches in hand go on.
+   * Ends with the present poll, up to 20 s, and returns the messages of that poll: the embedded SQS does not notice a closed
+   * connection, and would deliver the next message to nobody. Running batches continue.
    */
   async retire(): Promise<void> {
     this.#isEnded = true
     await this.#loop
   }
 
-  /** Ends at once, for when the queues end too. */
+  /** Ends at once, when the queues end too. */
   async stop(): Promise<void> {
     this.#isEnded = true
     this.#abort.abort()
@@ -121,7 +121,7 @@ export class EventSource {
     }
   }
 
-  /** One batch: the first messages that come, then what else comes within the batching window. */
+  /** One batch: the first messages received, and further ones within the batching window. */
   async #receive(): Promise<Message[]> {
     const { batchSize, windowMs } = this.#options.plan
     const messages = await this.#receiveOnce(Math.min(batchSize, RECEIVE_MAX), LONG_POLL_SECONDS)
@@ -160,7 +160,7 @@ export class EventSource {
       answer = await pool.invoke({ Records: messages.map((message) => this.#toRecord(message)) })
     } catch (cause) {
       warn(`${pool.plan.name} failed ${batch}: ${plainly(cause)}`)
-      // Nothing has seen them: they need not wait until their visibility is over.
+      // No function has received them, so they are made visible again at once.
       if (cause instanceof NoEnvironmentError) await this.#release(messages).catch(() => undefined)
       return
     }
@@ -200,7 +200,7 @@ export class EventSource {
     const entries = messages.map(({ MessageId, ReceiptHandle }) => ({
       Id: MessageId ?? '',
       ReceiptHandle: ReceiptHandle ?? '',
-      // Not 0: fauxqs 2.4.1 with state on disk loses a message whose visibility is set to 0.
+      // Not 0: with state on disk, fauxqs 2.4.1 loses a message whose visibility timeout is set to 0.
       VisibilityTimeout: 1,
     }))
     await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries: entries }))
@@ -233,7 +233,7 @@ export class EventSource {
   }
 }
 
-/** Ids of the messages that failed; `all` for an answer that Lambda takes as a failed batch: an empty or missing id. */
+/** Ids of the failed messages; `all` for an answer that Lambda treats as a failed batch: an empty or missing id. */
 function failuresOf(answer: unknown): string[] | 'all' {
   const failures = (answer as { batchItemFailures?: unknown } | null)?.batchItemFailures
   if (failures === undefined || failures === null) return []

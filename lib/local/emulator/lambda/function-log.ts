@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 
 const KEEP_BYTES = 20 * 1024 * 1024
 
-/** One function's log: the lines it writes, and one report per invocation, as JSON lines in one file. */
+/** One function's log: its lines, and one report per invocation, as JSON lines in one file. */
 export class FunctionLog {
   readonly path: string
   #stream: WriteStream
@@ -18,7 +18,7 @@ export class FunctionLog {
   }
 
   write(line: string): void {
-    // A full disk ends a stream for good; once there is room again, another one writes on.
+    // A full disk destroys the stream; once there is space again, a new stream continues.
     if (this.#stream.destroyed) this.#stream = this.#open()
     this.#stream.write(`${line}\n`)
     this.#onLine(line)
@@ -38,7 +38,7 @@ export class FunctionLog {
   }
 }
 
-/** A log that has grown for weeks is started anew. */
+/** Deletes a log file that has become large. */
 export async function dropOldLog(path: string): Promise<void> {
   const { size } = await stat(path).catch(() => ({ size: 0 }))
   if (size > KEEP_BYTES) await truncate(path)

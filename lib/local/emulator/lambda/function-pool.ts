@@ -1,14 +1,14 @@
 import type { FunctionPlan } from '../template/plan.ts'
 import { Environment, type EnvironmentOptions, type TakePiece } from './environment.ts'
 
-/** An environment nobody has used for so long is ended; Lambda waits minutes, a laptop wants its memory back. */
+/** An environment that is unused for this long is ended; Lambda waits minutes, but a laptop needs its memory. */
 const IDLE_MS = 30_000
 
-/** So long an invocation waits for an environment that cannot be started; a client of the API has gone by then. */
+/** How long an invocation waits when no environment can be started; after that, clients of the API have given up. */
 const PATIENCE_MS = 25_000
 const START_AGAIN_MS = 300
 
-/** Nothing has run: whoever invoked may do so again. */
+/** No environment could be started and nothing has run, so the caller may invoke again. */
 export class NoEnvironmentError extends Error {
   constructor(functionName: string, why: string) {
     super(`No environment of ${functionName} can be started: ${why}`)
@@ -17,25 +17,25 @@ export class NoEnvironmentError extends Error {
 }
 
 export interface PoolOptions extends EnvironmentOptions {
-  /** At most so many environments at once; further invocations wait. */
+  /** Most environments at once; further invocations wait. */
   readonly limit: number
-  /** So many stay when idle, once started, so that the next call is warm. */
+  /** Number of idle environments that are kept once started, so that the next call needs no start. */
   readonly keep: number
-  /** Told of every invocation once it has ended. */
+  /** Called after every invocation. */
   readonly onInvoked?: (outcome: { readonly durationMs: number; readonly isError: boolean }) => void
 }
 
-/** A function and its execution environments: started when needed, one event each at a time, reused, reaped when idle. */
+/** A function and its execution environments: started when needed, one event each at a time, reused, ended when idle. */
 export class FunctionPool {
   readonly plan: FunctionPlan
   readonly #options: PoolOptions
   readonly #environments = new Set<Environment>()
   readonly #idle: Environment[] = []
-  /** Each is given an environment, or nothing: then it looks again. */
+  /** Each gets an environment, or undefined: then it tries again. */
   readonly #waiting: ((environment: Environment | undefined) => void)[] = []
   readonly #reaper: NodeJS.Timeout
   #isClosed = false
-  /** Nothing could be started a moment ago: until then what is there does the work. */
+  /** A start failed a moment ago: until this time only existing environments are used. */
   #startFrom = 0
   #running = 0
 
@@ -49,12 +49,12 @@ export class FunctionPool {
     return this.#running
   }
 
-  /** Environments whose code is not there yet. */
+  /** Environments whose code has not loaded yet. */
   get loading(): readonly Environment[] {
     return [...this.#environments].filter(({ isLoading }) => isLoading)
   }
 
-  /** Invocations that wait for an environment. */
+  /** Number of invocations that wait for an environment. */
   get waiting(): number {
     return this.#waiting.length
   }
@@ -94,14 +94,14 @@ export class FunctionPool {
     }
   }
 
-  /** Ends one running environment in the middle of its work, for tests of just that. */
+  /** Ends one running environment during its work, for tests of crashes. */
   kill(): boolean {
     const victim = [...this.#environments].find((environment) => environment.isBusy)
     void victim?.stop()
     return victim !== undefined
   }
 
-  /** Lets what runs finish, then ends every environment. @param graceMs after which the rest is cut off. */
+  /** Waits for running events, then ends every environment. @param graceMs after which they are ended anyway. */
   async close(graceMs: number): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#reaper)
@@ -112,7 +112,7 @@ export class FunctionPool {
     await this.#options.log.close()
   }
 
-  /** Waits where nothing more can be started: then what runs already does the work, slower. @throws NoEnvironmentError */
+  /** When no environment can be started, waits for a running one. @throws NoEnvironmentError */
   async #takeLiving(): Promise<Environment> {
     const giveUpAt = Date.now() + PATIENCE_MS
     for (;;) {

@@ -13,31 +13,31 @@ import {
   YOUNG_MB,
 } from './sandbox.ts'
 
-/** Share of a function's memory that may be heap; buffers need the rest. */
+/** Share of a function's memory for the heap; buffers need the rest. */
 const HEAP_SHARE = 0.9
 
-/** What Node itself takes; 45 MB of it are shared with every other process of it (measured 2026-11-25: 70 MB). */
+/** Memory of Node itself; 45 MB of it are shared with other Node processes (measured 2026-11-25: 70 MB). */
 const NODE_MB = 100
 
 /**
- * glibc keeps freed memory of each thread in arenas of its own, of which one process makes up to eight per core. Two are
- * enough for an event loop and its helpers.
+ * glibc keeps freed memory of each thread in separate arenas, up to eight per core in a process. Two are enough for an event
+ * loop and its helper threads.
  */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 
-/** V8 aborts at its limit, raises a trap signal where one step does not fit, and a system without memory kills. */
+/** V8 aborts at its limit, or raises a trap signal when one allocation does not fit; a system without memory kills. */
 const OUT_OF_MEMORY: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGKILL'])
 
-/** Ended with this process, also those that compute and would never hear that it is gone. */
+/** Killed when this process ends, because a process that computes would not notice it. */
 const living = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL')
 })
 
 /**
- * A process: whatever its code does to its memory, even one piece of more than the machine has, ends nothing else. For
- * functions that run authors' code on answers and files of others. Compared with a thread (measured 2026-11-25, the
- * workers' bundle) it takes 30 ms more to start, and gives all of its memory back when it ends.
+ * A process: its code cannot affect others, even if one allocation is larger than the machine's memory. For functions that run
+ * authors' code on answers and files of others. Compared with a thread (measured 2026-11-25, the workers' bundle) it takes
+ * 30 ms more to start, and returns all its memory when it ends.
  */
 export function openProcess(options: SandboxOptions): Sandbox {
   const { plan, env, onMessage, onLine, onEnd } = options
@@ -45,7 +45,7 @@ export function openProcess(options: SandboxOptions): Sandbox {
   const child = fork(ENTRY, [JSON.stringify(orderOf(options))], {
     env: { ...ALLOCATOR, ...env },
     execArgv: [`--max-old-space-size=${heapMb}`, `--max-semi-space-size=${YOUNG_MB / 2}`],
-    // Bytes of a streamed answer go over as they are.
+    // Sends the bytes of a streamed answer without converting them.
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
@@ -93,7 +93,7 @@ export function openProcess(options: SandboxOptions): Sandbox {
   }
 }
 
-/** As the system counts it; undefined where it does not say (it does on Linux). */
+/** As reported by the system; undefined where it is not available (it is on Linux). */
 async function residentMb(pid: number | undefined): Promise<number | undefined> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(status) ?? []

@@ -8,28 +8,28 @@ import type {
   TakenOrder,
 } from './environment-messages.ts'
 
-/** Where the code of one execution environment runs: a thread of this process, or a process of its own. */
+/** Runs the code of one execution environment: a thread of this process, or a separate process. */
 export interface Sandbox {
-  /** More than this in three looks in a row ends the environment. */
+  /** Three consecutive measurements above this end the environment. */
   readonly mostMb: number
-  /** Whether there is one: without descriptors, processes or memory left there is not, and nothing has run. */
+  /** False when it could not be started for lack of file descriptors, processes or memory; then nothing has run. */
   readonly isThere: Promise<boolean>
   post(order: InvocationOrder | TakenOrder): void
-  /** What its code has in memory; undefined when nobody can tell. */
+  /** Memory of its code; undefined when it is not known. */
   usedMb(): Promise<number | undefined>
-  /** Ends it at once, in the middle of whatever it does. */
+  /** Ends it at once, also during an event. */
   end(): Promise<void>
 }
 
 export interface SandboxEvents {
   readonly onMessage: (message: EnvironmentMessage) => void
-  /** A line that its code did not write through the console. */
+  /** Called for lines that its code did not write through the console. */
   readonly onLine: (line: string) => void
   readonly onEnd: (error: LambdaError) => void
 }
 
 export interface SandboxOptions extends SandboxEvents {
-  /** Identifies the environment among all of its function. */
+  /** Identifies the environment among those of its function. */
   readonly id: string
   readonly plan: FunctionPlan
   readonly env: Readonly<Record<string, string>>
@@ -40,7 +40,7 @@ export type Isolation = 'thread' | 'process'
 
 export const ENTRY = join(import.meta.dirname, 'environment-entry.mjs')
 
-/** Space for short-lived objects. V8's own choice of 48 is 20 MB more per environment under load, and no faster. */
+/** Heap space for short-lived objects. V8's default of 48 needs 20 MB more per environment under load, and is no faster. */
 export const YOUNG_MB = 8
 
 export const orderOf = ({ id, plan, compileCache }: SandboxOptions): EnvironmentOrder => ({

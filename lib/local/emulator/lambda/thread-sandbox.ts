@@ -12,12 +12,12 @@ import {
 } from './sandbox.ts'
 
 /**
- * V8 ends the whole process, not the thread, when one large piece does not fit. So the thread's own limit stands this far
- * above the function's memory, and the memory itself is watched from outside. What may take more runs in a process.
+ * V8 ends the whole process, not only the thread, when one large allocation does not fit. So the thread's limit is this much
+ * above the function's memory, which is measured from outside. Code that may exceed it runs in a process.
  */
 const HEADROOM_MB = 1_024
 
-/** A thread: the quickest to start and to talk to, for functions whose input is bounded by the API. */
+/** A thread: the fastest to start and to exchange messages with, for functions whose input size the API limits. */
 export function openThread(options: SandboxOptions): Sandbox {
   const { plan, env, onMessage, onLine, onEnd } = options
   const thread = new Worker(ENTRY, {
@@ -31,7 +31,7 @@ export function openThread(options: SandboxOptions): Sandbox {
     stderr: true,
     execArgv: [],
   })
-  // What the thread itself does not gather: warnings of Node, and the last words before it dies.
+  // Output that the thread itself does not collect: warnings of Node, and messages before a crash.
   for (const output of [thread.stdout, thread.stderr])
     output.on('data', (chunk: Buffer) => tellLines(chunk, onLine))
   thread.on('message', (message: EnvironmentMessage) => onMessage(message))
@@ -47,13 +47,13 @@ export function openThread(options: SandboxOptions): Sandbox {
     mostMb: plan.memoryMb,
     isThere: new Promise((resolve) => {
       thread.once('online', () => resolve(true))
-      // Ended before that, as one that takes too long to load.
+      // It was ended earlier, e.g. because it took too long to load.
       thread.once('exit', () => resolve(true))
       thread.once('error', () => resolve(false))
     }),
     post: (order) => thread.postMessage(order),
     async usedMb() {
-      // A thread that computes does not answer; a page must not wait for it.
+      // A thread that computes does not answer, and a page must not wait for it.
       const answer = thread.getHeapStatistics().catch(() => undefined)
       const late = new Promise<undefined>((resolve) => setTimeout(resolve, 200, undefined).unref())
       const heap = await Promise.race([answer, late])

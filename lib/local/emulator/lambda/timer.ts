@@ -4,7 +4,7 @@ import type { FunctionPool } from './function-pool.ts'
 
 const UNIT_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
 
-/** Runs an action whenever an expression of EventBridge Scheduler says so. */
+/** Runs an action at the times of an EventBridge Scheduler expression. */
 export interface Ticker {
   readonly nextAt: () => number
   readonly stop: () => void
@@ -33,7 +33,7 @@ function everyMs(ms: number, act: () => void): Ticker {
   return { nextAt: () => nextAt, stop: () => clearInterval(timer) }
 }
 
-/** AWS writes minute first and year last, a question mark for "any", and Sunday as 1. */
+/** AWS's format: minute first, year last, a question mark for "any", and Sunday as 1. */
 function byCron(fields: string, timezone: string, act: () => void): Ticker {
   const cron = new Cron(
     `0 ${fields.replaceAll('?', '*')}`,
@@ -43,7 +43,7 @@ function byCron(fields: string, timezone: string, act: () => void): Ticker {
   return { nextAt: () => cron.nextRun()?.getTime() ?? Number.POSITIVE_INFINITY, stop: () => cron.stop() }
 }
 
-/** What EventBridge Scheduler does: invokes a function by the clock; late or failed calls are not repeated. */
+/** EventBridge Scheduler: invokes a function at its times; late or failed calls are not repeated. */
 export class Timer {
   readonly plan: TimerPlan
   readonly #ticker: Ticker

@@ -6,13 +6,13 @@ const INVOCATIONS = /^\/2015-03-31\/functions\/([^/?]+)\/invocations/
 const PATH = /^\/2015-03-31\/event-source-mappings\/([^/?]+)\/?$/
 
 export interface Control {
-  /** Turns an event source off or on; false when there is none of that id. */
+  /** Turns an event source off or on; false when no event source has this id. */
   turn(id: string, isOn: boolean): boolean
-  /** Calls a function by the ARN of its alias and waits; undefined when there is none. Rejects with what it threw. */
+  /** Calls a function by the ARN of its alias and waits; undefined when it does not exist. Rejects with the function's error. */
   invoke(arn: string, event: string): Promise<string> | undefined
 }
 
-/** The calls of Lambda's own API that functions make, `UpdateEventSourceMapping` and `Invoke`, over its real protocol. */
+/** The operations of Lambda's own API that functions use, `UpdateEventSourceMapping` and `Invoke`, with its real protocol. */
 export const startControl = ({ turn, invoke }: Control, keys: Keys): Promise<Service> =>
   serveGuarded(async (request, response) => {
     const chunks: Buffer[] = []

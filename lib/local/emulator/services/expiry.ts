@@ -4,7 +4,7 @@ import type { BucketPlan, TablePlan } from '../template/plan.ts'
 
 const DAY_MS = 86_400_000
 
-/** What DynamoDB does by itself: deletes items whose time to live has passed. */
+/** Deletes items whose time to live has passed, as DynamoDB does. */
 export async function expireItems(
   { name, ttlAttribute, KeySchema }: TablePlan,
   dynamo: DynamoDBClient,
@@ -51,7 +51,7 @@ export async function expireItems(
   return deleted
 }
 
-/** What S3 does by itself: deletes objects older than their lifecycle rule allows. */
+/** Deletes objects older than their lifecycle rule allows, as S3 does. */
 export async function expireObjects({ name, expiry }: BucketPlan, s3: S3Client): Promise<number> {
   let deleted = 0
   for (const { prefix, days } of expiry) {

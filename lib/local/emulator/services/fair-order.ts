@@ -1,14 +1,14 @@
 /**
- * SQS's published rule of fair queues, for an embedded queue that knows only first in, first out. A tenant is a message group.
- * It is noisy while it has a backlog and holds more than a tenth of the messages in flight, at least 30 of them, or took
- * more than a tenth of the consumers' recent time; then the others' messages are given first, and among noisy tenants those of the
- * one with the fewest in flight. AWS calls its thresholds approximate, and does not say how long "recent" is.
+ * SQS's published rule of fair queues, for an embedded queue that is only first in, first out. A tenant is a message group.
+ * It is noisy while it has a backlog and has more than a tenth of the messages in flight, at least 30 of them, or used
+ * more than a tenth of the consumers' recent time. Messages of other tenants are then delivered first, and among noisy tenants
+ * those of the one with the fewest in flight. AWS calls its thresholds approximate, and does not define "recent".
  */
 const SHARE = 0.1
 const LEAST_IN_FLIGHT = 30
-/** What a tenant took counts half after so long. */
+/** Half-life of the consumers' time that a tenant has used. */
 const HALF_LIFE_MS = 60_000
-/** Less time than this, of all tenants together, says nothing about a share of it. */
+/** Shares are calculated only when all tenants together have used at least this time. */
 const LEAST_TIME_MS = 1_000
 
 export interface QueuedMessage {
@@ -16,7 +16,7 @@ export interface QueuedMessage {
   readonly messageGroupId?: string | undefined
 }
 
-/** A message without a group is a tenant of its own. */
+/** A message without a group counts as a separate tenant. */
 const tenantOf = ({ messageGroupId, messageId }: QueuedMessage): string =>
   messageGroupId ?? `\u0000${messageId}`
 
@@ -24,18 +24,18 @@ export class FairOrder {
   readonly #took = new Map<string, number>()
   #decayedAt = 0
 
-  /** A consumer is done with a message. */
+  /** A consumer has finished a message. */
   done(message: QueuedMessage, tookMs: number, now: number): void {
     this.#decay(now)
-    // A tenant without a name is one message: its share never matters again.
+    // A tenant without a name has one message, so its share is never needed again.
     if (message.messageGroupId === undefined) return
     this.#took.set(message.messageGroupId, (this.#took.get(message.messageGroupId) ?? 0) + tookMs)
   }
 
   /**
-   * Moves to the front of the waiting messages what is to be received next.
+   * Moves the messages to be received next to the front of the waiting ones.
    *
-   * @param waiting changed in place; what stays behind the first `count` keeps its order.
+   * @param waiting changed in place; messages after the first `count` keep their order.
    */
   arrange<Message extends QueuedMessage>(
     waiting: Message[],

@@ -6,7 +6,7 @@ import { plainly } from '../plainly.ts'
 import type { Service } from './service.ts'
 import { isSigned, type Keys } from './signature.ts'
 
-/** Lets through what no foreign page has sent and one of the keys has signed; a preflight carries nothing and is not signed. */
+/** Allows requests that no foreign page sent and that one of the keys signed; preflights have no content and are not signed. */
 export const guarded =
   (handle: RequestListener, keys: Keys): RequestListener =>
   (request, response) => {
@@ -22,7 +22,7 @@ export const guarded =
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => unknown
 
-/** A failure is the answer to one call: a full disk, or a call that is no JSON, must not end the runtime. */
+/** An error fails only its call: a full disk, or an invalid body, must not end the runtime. */
 const contained =
   (handle: Handle): RequestListener =>
   async (request, response) => {
@@ -37,7 +37,7 @@ const contained =
     }
   }
 
-/** A service on a loopback port of its own, for who knows the keys. */
+/** A service on a loopback port, for callers with one of the keys. */
 export async function serveGuarded(handle: Handle, keys: Keys): Promise<Service> {
   const server = createServer(guarded(contained(handle), keys))
   await new Promise<void>((resolve, reject) => {

@@ -7,9 +7,9 @@ const BYTES = 32
 const WHOLE = /^[\w-]{43}$/
 
 /**
- * What the hashes of this state's keys are made with: made once, for this user alone, as `npm run deploy` does for a stage.
+ * The pepper for hashes of this state's API keys: created once, readable only for this user, as `npm run deploy` does for a stage.
  *
- * @throws Error that names a damaged file: with an empty one anybody could make the hashes.
+ * @throws Error that names a damaged file, because with an empty pepper anybody could calculate the hashes.
  */
 export async function readPepper(stateDir: string): Promise<string> {
   const file = join(stateDir, 'key-pepper')

@@ -6,7 +6,7 @@ import { serveGuarded } from './guarded-server.ts'
 import type { Service } from './service.ts'
 import type { Keys } from './signature.ts'
 
-/** A mail as it was sent, and when. */
+/** A sent mail with its time. */
 export interface SentMail {
   readonly id: string
   readonly at: number
@@ -50,10 +50,10 @@ interface SendEmail {
 }
 
 const SEND = '/v2/email/outbound-emails'
-/** More would fill the disk of who leaves a schedule running. */
+/** Limited, because a schedule that keeps sending would fill the disk. */
 const KEPT = 200
 
-/** SES's call that the functions make, `SendEmail`: what is sent goes no further than a folder. */
+/** The operation of SES that the functions use, `SendEmail`: mails are only stored in a folder. */
 export const startOutbox = (folder: string, keys: Keys): Promise<Service> =>
   serveGuarded(async (request, response) => {
     const chunks: Buffer[] = []
@@ -105,7 +105,7 @@ const namesIn = async (folder: string): Promise<readonly string[]> =>
 
 export interface Outbox {
   readonly mails: readonly SentMail[]
-  /** Files that hold no mail any more. */
+  /** Files that contain no valid mail. */
   readonly damaged: readonly string[]
 }
 

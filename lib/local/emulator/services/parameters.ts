@@ -3,10 +3,10 @@ import type { Service } from './service.ts'
 import type { Keys } from './signature.ts'
 
 /**
- * The one call of SSM that the functions make, `GetParameter`, over its real protocol: no embeddable SSM is kept well
+ * The only operation of SSM that the functions use, `GetParameter`, with its real protocol: no embeddable SSM is maintained well
  * enough to add 30 MB for it.
  *
- * @param find the parameter's value, read at each call.
+ * @param find returns the parameter's value, read at each call.
  */
 export const startParameters = (find: (name: string) => string | undefined, keys: Keys): Promise<Service> =>
   serveGuarded(async (request, response) => {

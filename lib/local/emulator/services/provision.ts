@@ -9,7 +9,7 @@ export interface Clients {
   readonly s3: S3Client
 }
 
-/** Creates what the template declares and is not there yet. @throws Error when a table has another shape by now. */
+/** Creates the template's missing resources. @throws Error when an existing table has another shape. */
 export async function provision(plan: Plan, { dynamo, sqs, s3 }: Clients): Promise<void> {
   await Promise.all([
     ...plan.tables.map((table) => provisionTable(table, dynamo)),
@@ -44,7 +44,7 @@ async function provisionTable(
     )
 }
 
-/** JSON without regard to the order of keys and of list items. */
+/** JSON that does not depend on the order of keys and list items. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).sort().join()}]`
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
@@ -57,14 +57,14 @@ function canonical(value: unknown): string {
 const provisionBucket = ({ name }: BucketPlan, s3: S3Client) =>
   s3.send(new CreateBucketCommand({ Bucket: name }))
 
-/** Dead-letter queues first: a redrive policy must name a queue that exists. */
+/** Dead-letter queues first, because a redrive policy must name an existing queue. */
 async function provisionQueues(queues: readonly QueuePlan[], sqs: SQSClient): Promise<void> {
   const isSource = ({ attributes }: QueuePlan) => attributes.RedrivePolicy !== undefined
   for (const queue of [...queues].sort((a, b) => Number(isSource(a)) - Number(isSource(b)))) {
     await sqs
       .send(new CreateQueueCommand({ QueueName: queue.name, Attributes: queue.attributes }))
       .catch((cause: Error) => {
-        // It exists with other attributes: the template decides.
+        // It exists with other attributes; set those of the template.
         if (!cause.name.endsWith('QueueNameExists')) throw cause
         return sqs.send(new SetQueueAttributesCommand({ QueueUrl: queue.url, Attributes: queue.attributes }))
       })

@@ -1,6 +1,6 @@
 /**
- * Entry of a worker thread that holds one embedded service, so that the gateway's event loop never waits for a
- * database. Tells its port when it listens, closes when told to.
+ * Entry of a worker thread with one embedded service, so that the gateway's event loop never waits for a database. Sends its
+ * port when it listens, and closes on request.
  */
 import type { RequestListener } from 'node:http'
 import { registerHooks } from 'node:module'
@@ -34,21 +34,21 @@ async function startDynamo({ directory, keys }: ServiceOrder): Promise<Running> 
   }
 }
 
-/** Of an upload, and some room for what a client sends beside it. */
+/** Size of the largest upload, and some room for other fields of a request. */
 const LARGEST_BODY = 110_000_000
 
 const TO_GROUP = 'delaySeconds > 0 ? delaySeconds : undefined'
 
-/** What has no setting in fauxqs, by the file in which its source is another here. */
+/** Changes of fauxqs for which it has no setting, by source file. */
 const PATCHES: Readonly<Record<string, readonly [text: string, instead: string]>> = {
-  // S3 takes 5 GB.
+  // S3 accepts 5 GB.
   'app.js': ['bodyLimit: 11 * 1_048_576', `bodyLimit: ${LARGEST_BODY}`],
-  // A standard queue has groups as well: its tenants.
+  // Adds message groups, which are the tenants, to standard queues.
   'sqs/actions/sendMessage.js': [`${TO_GROUP});`, `${TO_GROUP}, body.MessageGroupId);`],
   'sqs/actions/sendMessageBatch.js': [`${TO_GROUP});`, `${TO_GROUP}, entry.MessageGroupId);`],
 }
 
-/** @throws Error when a version of fauxqs comes whose source has another text there. */
+/** @throws Error when a version of fauxqs has another source text there. */
 function patchFauxqs(): void {
   registerHooks({
     load: (url, context, next) => {
@@ -63,7 +63,7 @@ function patchFauxqs(): void {
   })
 }
 
-/** What fauxqs keeps of a standard queue. */
+/** The part of a standard queue in fauxqs that is used here. */
 interface EmbeddedQueue {
   readonly messages: QueuedMessage[]
   readonly inflightMessages: Map<string, { readonly message: QueuedMessage }>
@@ -73,7 +73,7 @@ interface EmbeddedQueue {
   deleteMessage(receiptHandle: string): boolean
 }
 
-/** fauxqs gives the oldest message; SQS gives those of quiet tenants first. Its queues are not among its exports. */
+/** fauxqs delivers the oldest message first; SQS those of quiet tenants. Its queues are not exported. */
 async function makeQueuesFair(): Promise<void> {
   const store = new URL('sqs/sqsStore.js', import.meta.resolve('fauxqs')).href
   const { SqsQueue } = (await import(store)) as { SqsQueue: { prototype: EmbeddedQueue } }
@@ -97,7 +97,7 @@ async function makeQueuesFair(): Promise<void> {
     )
     const received = dequeue.call(this, count, ...rest)
     for (const { ReceiptHandle } of received) since.set(ReceiptHandle, now)
-    // Messages that came back by their visibility have other handles by then.
+    // Messages that became visible again have new receipt handles.
     if (since.size > 1_000 + 2 * this.inflightMessages.size)
       for (const handle of since.keys()) if (!this.inflightMessages.has(handle)) since.delete(handle)
     return received
@@ -113,7 +113,7 @@ async function makeQueuesFair(): Promise<void> {
 }
 
 async function startQueues({ directory, region, keys }: ServiceOrder): Promise<Running> {
-  // fauxqs listens on every interface, for everybody, and has no setting for it; nothing else listens in this thread.
+  // fauxqs listens on every interface and has no setting for it; nothing else listens in this thread.
   const listen = Server.prototype.listen
   Server.prototype.listen = function (this: Server, ...[options, ...rest]: unknown[]) {
     const own = options !== null && typeof options === 'object' ? { ...options, host: LOOPBACK } : options
@@ -122,7 +122,7 @@ async function startQueues({ directory, region, keys }: ServiceOrder): Promise<R
     for (const handle of handlers) this.on('request', guarded(handle, keys))
     return (listen as (...all: unknown[]) => Server).call(this, own, ...rest)
   } as typeof listen
-  // It also syncs at every commit, four times for each task. Once per checkpoint survives a killed process as well.
+  // It also syncs at every commit, four times per task. One sync per checkpoint survives a killed process as well.
   const exec = DatabaseSync.prototype.exec
   DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
     exec.call(this, sql)
@@ -136,7 +136,7 @@ async function startQueues({ directory, region, keys }: ServiceOrder): Promise<R
   const look = (name: string): QueueDepthSample => {
     const now = Date.now()
     const { ready = [], delayed = [], inflight = [] } = server.inspectQueue(name)?.messages ?? {}
-    // fauxqs puts a message back only when the next receive comes by; SQS does it at the time.
+    // fauxqs makes a message visible again only at the next receive; SQS does it in time.
     const held = inflight.filter(({ visibilityDeadline }) => visibilityDeadline > now).length
     const sent = [...ready, ...inflight.map(({ message }) => message)].map(
       ({ sentTimestamp }) => sentTimestamp,

@@ -9,11 +9,11 @@ export interface Service {
 }
 
 export interface ServiceThread extends Service {
-  /** Of the service that holds queues. */
+  /** For the service with the queues. */
   look(names: readonly string[]): Promise<readonly QueueDepthSample[]>
 }
 
-/** Starts one embedded service in a thread of its own. @throws Error when its state cannot be opened. */
+/** Starts one embedded service in a thread. @throws Error when its state cannot be opened. */
 export async function startService(order: ServiceOrder): Promise<ServiceThread> {
   await mkdir(order.directory, { recursive: true })
   const thread = new Worker(join(import.meta.dirname, 'service-thread.ts'), {
@@ -46,7 +46,7 @@ export async function startService(order: ServiceOrder): Promise<ServiceThread> 
         thread.once('message', () => resolve())
       })
       thread.postMessage('stop' satisfies ThreadOrder)
-      // Idle keep-alive connections hold a server open; whoever uses them is stopped by then.
+      // Idle keep-alive connections keep a server open, but their users have stopped by now.
       await Promise.race([isStopped, new Promise((resolve) => setTimeout(resolve, 1_000))])
       await thread.terminate()
     },

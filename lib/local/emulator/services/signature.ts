@@ -1,8 +1,8 @@
-/** Signature Version 4 of a request, checked: the embedded services answer only who knows this run's secret. */
+/** Verifies Signature Version 4, so that the embedded services answer only callers with this run's secret. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
-/** Access key id → secret access key, of whoever may call. */
+/** Access key id → secret access key of allowed callers. */
 export type Keys = Readonly<Record<string, string>>
 
 interface Claim {
@@ -17,7 +17,7 @@ interface Claim {
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/
 
-/** Whether one of the keys has signed it, in its header or, for a link to an object that is still valid, in its query. */
+/** Whether one of the keys signed the request, in its header or, for a presigned URL that has not expired, in its query. */
 export function isSigned(request: IncomingMessage, keys: Keys): boolean {
   const [path = '/', search = ''] = (request.url ?? '/').split('?', 2)
   const query = new URLSearchParams(search)
@@ -31,7 +31,7 @@ export function isSigned(request: IncomingMessage, keys: Keys): boolean {
     .map((name) => `${name}:${textOf(request.headers[name]).trim().replace(/\s+/g, ' ')}\n`)
   const canonical = [
     request.method,
-    // Everywhere but in S3 a path is escaped once more than it travels.
+    // Except for S3, the path is escaped once more than it is sent.
     service === 's3' ? path : encodeURIComponent(path).replaceAll('%2F', '/'),
     canonicalQuery(claim.query),
     headers.join(''),
@@ -93,7 +93,7 @@ const canonicalQuery = (query: URLSearchParams): string =>
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
-/** Good for a day, so made once for it. */
+/** Cached, because a signing key is valid for a day. */
 const signingKeys = new Map<string, Buffer>()
 function signingKey(secret: string, day: string, region: string, service: string): Buffer {
   const name = [secret, day, region, service].join('\n')

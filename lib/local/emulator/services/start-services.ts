@@ -5,7 +5,7 @@ import { startParameters } from './parameters.ts'
 import { type Service, startService } from './service.ts'
 import type { Keys } from './signature.ts'
 
-/** Where the embedded services listen. */
+/** Addresses of the embedded services. */
 export interface Endpoints {
   readonly dynamodb: string
   readonly sqs: string
@@ -19,18 +19,18 @@ export interface Endpoints {
 export interface ServicesOptions {
   readonly stateDir: string
   readonly region: string
-  /** Of whoever may call. */
+  /** Credentials of allowed callers. */
   readonly keys: Keys
   /** The value of an SSM parameter. */
   readonly parameter: (name: string) => string | undefined
-  /** What functions may ask Lambda itself for. */
+  /** Operations of Lambda that functions can call. */
   readonly control: Control
 }
 
 /**
- * Starts the substitutes of AWS's services, all at once; the stack stops them.
+ * Starts the substitutes of AWS's services concurrently; the stack stops them.
  *
- * @throws Error of the first that does not start; those that did are on the stack.
+ * @throws the first error of a failed start; the services that started are on the stack.
  */
 export async function startServices(
   { stateDir, region, keys, parameter, control: asked }: ServicesOptions,
@@ -60,7 +60,7 @@ export async function startServices(
 
 type Starts = Readonly<Record<string, () => Promise<Service>>>
 
-/** Waits for all, also when one fails: what starts after that must be stopped as well. */
+/** Waits for all, also when one fails, because those that start later must be stopped as well. */
 export async function startAll<All extends Starts>(
   starts: All,
   stack: AsyncDisposableStack,

@@ -19,7 +19,7 @@ export interface AssembledStack {
 }
 
 export interface Assembly {
-  /** In the order in which they would be deployed. */
+  /** In the order of their deployment. */
   readonly stacks: readonly AssembledStack[]
   /** Object key in the assets bucket → folder on this machine. */
   readonly assets: ReadonlyMap<string, string>
@@ -42,7 +42,7 @@ interface AssetManifest {
 }
 
 /**
- * Reads a synthesized cloud assembly: templates and assets of every stack in it, those of nested stages included.
+ * Reads a synthesized cloud assembly: templates and assets of all stacks, including those of nested stages.
  *
  * @throws Error when there is none.
  */
@@ -72,7 +72,7 @@ export async function readAssembly(directory: string): Promise<Assembly> {
   return { stacks, assets }
 }
 
-/** Each artifact after what it depends on. */
+/** Each artifact after those it depends on. */
 function inOrder({ artifacts }: Manifest): Artifact[] {
   const ordered = new Map<string, Artifact>()
   const visit = (name: string): void => {

@@ -1,25 +1,25 @@
-/** Where a template's pseudo parameters point on this machine. */
+/** Values of a template's pseudo parameters on this machine. */
 export interface Place {
   readonly region: string
   readonly accountId: string
 }
 
 export interface Scope {
-  /** What `Ref` of a resource gives. @throws Error for a resource that has none here. */
+  /** The value of `Ref`. @throws Error for a resource that has none here. */
   ref(logicalId: string): unknown
-  /** What `Fn::GetAtt` gives. @throws Error for an attribute that is not known here. */
+  /** The value of `Fn::GetAtt`. @throws Error for an unsupported attribute. */
   attribute(logicalId: string, name: string): unknown
-  /** What another stack exports under a name. */
+  /** The value that another stack exports under a name. */
   imported(name: string): unknown
-  /** What another stack has as an output. */
+  /** An output of another stack. */
   output(stack: string, name: string): unknown
   readonly place: Place
 }
 
 /**
- * Replaces the intrinsic functions in a template value by what they stand for.
+ * Replaces the intrinsic functions in a template value by their results.
  *
- * @throws Error that names the function, when it is one the local runtime does not know.
+ * @throws Error that names an unsupported function.
  */
 export function resolveValue(value: unknown, scope: Scope): unknown {
   if (Array.isArray(value)) return value.map((item) => resolveValue(item, scope))

@@ -1,21 +1,21 @@
 /**
- * Every resource type the local runtime knows, with every property it knows of it. What is not listed is an error:
- * a template that runs here must not silently mean something else in the cloud.
+ * Every resource type and property that the local runtime supports. Anything else is an error, because a template that runs
+ * here must not behave differently in the cloud.
  *
- * Properties under `runs` change what happens on this machine. Those under `cloudOnly` are read by AWS alone:
+ * Properties under `runs` have an effect on this machine. Those under `cloudOnly` only matter on AWS:
  * permissions, encryption, logs and metrics of the services themselves, names and descriptions.
  */
 interface Known {
   readonly runs?: readonly string[]
   readonly cloudOnly?: readonly string[]
-  /** Nothing of this type has an effect here, whatever its properties. */
+  /** This type has no effect here, whatever its properties are. */
   readonly isCloudOnly?: true
 }
 
 export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
   'AWS::DynamoDB::GlobalTable': {
     runs: ['AttributeDefinitions', 'GlobalSecondaryIndexes', 'KeySchema', 'TimeToLiveSpecification'],
-    // Replicas: of the one Region, and what is set there is protection and tags.
+    // Replicas: only that of the table's own Region, with protection and tags.
     cloudOnly: ['BillingMode', 'Replicas', 'SSESpecification', 'TableName', 'WarmThroughput'],
   },
   'AWS::S3::Bucket': {
@@ -52,7 +52,7 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
   'AWS::Lambda::Version': { runs: ['FunctionName'], cloudOnly: ['Description'] },
   'AWS::Lambda::Alias': { runs: ['FunctionName', 'FunctionVersion', 'Name'] },
   'AWS::Lambda::Permission': { isCloudOnly: true },
-  // Nobody invokes asynchronously here but the timers, and those do not retry.
+  // Only timers invoke asynchronously here, and they do not retry.
   'AWS::Lambda::EventInvokeConfig': { isCloudOnly: true },
   'AWS::Lambda::EventSourceMapping': {
     runs: [
@@ -97,10 +97,10 @@ export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
   'AWS::ApiGateway::Deployment': { isCloudOnly: true },
   'AWS::ApiGateway::Stage': {
     runs: ['StageName'],
-    // MethodSettings: throttling of a whole stage; one laptop is slower than it.
+    // MethodSettings: throttling of a whole stage, whose limits a laptop does not reach.
     cloudOnly: ['AccessLogSetting', 'DeploymentId', 'MethodSettings', 'RestApiId', 'Tags'],
   },
-  // Drawn and evaluated by the console, from the same definitions.
+  // The console draws and evaluates them from the same definitions.
   'AWS::CloudWatch::Dashboard': { runs: ['DashboardBody', 'DashboardName'], cloudOnly: ['Tags'] },
   'AWS::CloudWatch::Alarm': {
     runs: [

@@ -6,7 +6,7 @@ export interface PlanOptions extends Place {
   readonly sqsEndpoint: string
 }
 
-/** Names, ARNs and URLs that a deployment would invent; here they follow from stack and logical id, so that state survives. */
+/** Names, ARNs and URLs that a deployment would generate; here derived from stack and logical id, so that state survives a restart. */
 export class Naming {
   readonly place: Place
   readonly #sqsEndpoint: string
@@ -38,7 +38,7 @@ export class Naming {
         return `${this.functionArnOf(stack, resource)}:1`
       case 'AWS::Lambda::Alias':
         return `${this.functionArnOf(stack, resource)}:${resource.Properties?.Name}`
-      // Queue names are known before the queue is: both stacks name the other's. The rest is only ever passed on.
+      // Queue names must be known before the queues exist, because both stacks name the other's. Other names are only passed on.
       default:
         return name
     }

@@ -3,7 +3,7 @@ import { resolveValue, type Scope } from './intrinsics.ts'
 import { checkKnown } from './known-resources.ts'
 import { Naming, type PlanOptions } from './naming.ts'
 
-/** What a template asks for, in the words of this machine: everything resolved, nothing of CloudFormation left. */
+/** The content of a template for this machine, with all CloudFormation functions resolved. */
 export interface Plan {
   readonly tables: readonly TablePlan[]
   readonly buckets: readonly BucketPlan[]
@@ -18,7 +18,7 @@ export interface Plan {
 
 export interface TablePlan {
   readonly name: string
-  /** As `CreateTable` takes them. */
+  /** In the form of `CreateTable`. */
   readonly AttributeDefinitions: unknown
   readonly KeySchema: unknown
   readonly GlobalSecondaryIndexes: unknown
@@ -32,7 +32,7 @@ export interface QueuePlan {
   readonly name: string
   readonly url: string
   readonly arn: string
-  /** As `CreateQueue` takes them. */
+  /** In the form of `CreateQueue`. */
   readonly attributes: Readonly<Record<string, string>>
 }
 export interface FunctionPlan {
@@ -46,11 +46,11 @@ export interface FunctionPlan {
   readonly memoryMb: number
   readonly timeoutMs: number
   readonly environment: Readonly<Record<string, string>>
-  /** Where the cloud keeps its lines. */
+  /** Name of its log group in the cloud. */
   readonly logGroup: string
 }
 export interface EventSourcePlan {
-  /** What `Ref` of it gives. */
+  /** The value of its `Ref`. */
   readonly id: string
   readonly queueArn: string
   readonly functionName: string
@@ -68,13 +68,13 @@ export interface TimerPlan {
 }
 export interface DashboardPlan {
   readonly name: string
-  /** As CloudWatch keeps it: `{ widgets: [...] }`. */
+  /** In CloudWatch's form: `{ widgets: [...] }`. */
   readonly body: unknown
 }
 export interface AlarmPlan {
   readonly name: string
   readonly description: string
-  /** As CloudFormation has them; `AlarmRule` is there for a composite. */
+  /** In CloudFormation's form; a composite has an `AlarmRule`. */
   readonly properties: Readonly<Record<string, unknown>>
 }
 export interface ApiPlan {
@@ -85,11 +85,11 @@ export interface ApiPlan {
     readonly path: string
     readonly method: string
     readonly functionName: string
-    /** Function that says who calls; undefined where nobody is asked. */
+    /** Function that authenticates callers; undefined for a method without an authorizer. */
     readonly authorizer?: string | undefined
-    /** The answer goes to the client piece by piece. */
+    /** The answer is sent to the client piece by piece. */
     readonly isStreamed: boolean
-    /** How long the integration may take. */
+    /** Timeout of the integration. */
     readonly timeoutMs: number
   }[]
   readonly answers: Readonly<Record<string, GatewayAnswerPlan>>
@@ -110,7 +110,7 @@ interface Placed {
 /**
  * Resolves an assembly.
  *
- * @throws Error that names stack and resource, for anything this machine cannot run as the cloud would.
+ * @throws Error that names stack and resource, for anything that this machine cannot run like the cloud.
  */
 export function planAssembly(assembly: Assembly, options: PlanOptions): Plan {
   const naming = new Naming(options)
@@ -132,7 +132,7 @@ export function planAssembly(assembly: Assembly, options: PlanOptions): Plan {
     }
     for (const { Value, Export } of Object.values(stack.template.Outputs ?? {}))
       if (Export) exported.set(String(resolveValue(Export.Name, scope)), resolveValue(Value, scope))
-    // Resolved when read: most outputs are for people, with attributes that mean nothing here.
+    // Resolved when read, because most outputs are for people and use attributes that do not exist here.
     outputs.push((name, key) => {
       const found = name === stack.stackName ? stack.template.Outputs?.[key] : undefined
       return found && { value: resolveValue(found.Value, scope) }
@@ -206,14 +206,14 @@ function place(stack: AssembledStack, id: string, resource: TemplateResource, sc
   }
 }
 
-/** Name of a function, from an ARN or `name:alias`: there is one version here. */
-/** API Gateway's own limit where a template names none. */
+/** API Gateway's default when a template sets none. */
 const INTEGRATION_MS = 29_000
 
+/** Name of a function, from an ARN or `name:alias`; here each function has one version. */
 const FUNCTION = /(?:^|function:)([^:/]+)(?::[^:/]+)?(?:\/(?:response-streaming-)?invocations)?$/
 const unqualified = (reference: unknown): string => FUNCTION.exec(String(reference))?.[1] ?? String(reference)
 
-/** What a person calls a resource: its logical id without the hash at its end. */
+/** Readable name of a resource: its logical id without the hash at its end. */
 const readable = (id: string): string => id.replace(/[0-9A-F]{8}$/, '')
 
 function toTable({ stack, id, type, properties: p }: Placed, naming: Naming): TablePlan {

@@ -1,11 +1,11 @@
-/** What update expressions do to an item, and what projections leave of one. */
+/** Applies update expressions and projections to items. */
 import { invalid } from './errors.ts'
 import { find, givenValue, operandOf, type Scope, toName } from './evaluate.ts'
 import type { Path, Term, Update } from './expression.ts'
 import { addNumbers } from './numbers.ts'
 import { type Item, isSet, listOf, mapOf, membersOf, own, setOwn, typeOf, type Value } from './values.ts'
 
-/** @returns the changed item; the given one stays as it is. All operands are read before anything is written. */
+/** @returns the changed item; the given one is not changed. All operands are read before anything is written. */
 export function change(before: Item, update: Update, scope: Scope): Item {
   const paths = [
     ...[...update.set, ...update.add, ...update.delete].map(({ path }) => path),
@@ -23,7 +23,7 @@ export function change(before: Item, update: Update, scope: Scope): Item {
     if (left) write(item, path, scope, left)
     else remove(item, path, scope)
   }
-  // From the end, so that an index still means what it meant before.
+  // From the end, so that earlier indexes stay valid.
   for (const path of update.remove.toSorted((a, b) => Number(b.at(-1)) - Number(a.at(-1))))
     remove(item, path, scope)
   return item
@@ -79,7 +79,7 @@ function added(present: Value | undefined, given: Value): Value {
   return { [type]: [...new Set([...membersOf(present), ...membersOf(given)])] }
 }
 
-/** @returns undefined when nothing is left: a set is never empty. */
+/** @returns undefined when the set becomes empty, because empty sets do not exist. */
 function taken(present: Value | undefined, given: Value): Value | undefined {
   const type = typeOf(given)
   if (!isSet(type)) throw wrongType('DELETE')
@@ -90,7 +90,7 @@ function taken(present: Value | undefined, given: Value): Value | undefined {
   return left.length > 0 ? { [type]: left } : undefined
 }
 
-/** The map or list that holds the last part of a path. */
+/** The map or list that contains the last part of a path. */
 function holderOf(item: Item, path: Path, scope: Scope): Value | undefined {
   return path.length === 1 ? { M: item } : find(item, path.slice(0, -1), scope)
 }
@@ -114,7 +114,7 @@ function remove(item: Item, path: Path, scope: Scope): void {
     throw invalid('The document path provided in the update expression is invalid for update')
 }
 
-/** Only what the paths name. */
+/** Keeps only the attributes that the paths name. */
 export function project(item: Item, paths: readonly Path[], scope: Scope): Item {
   const result: Item = {}
   for (const path of paths) {

@@ -1,4 +1,4 @@
-/** The file behind the local table: which tables there are, and their rows. */
+/** The file of the local table: its tables and their rows. */
 import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { invalid, TableError } from './errors.ts'
@@ -11,7 +11,7 @@ export interface Table {
   readonly createdAt: number
 }
 
-/** The log of writes is folded into the file at about 4 MB, and cut back to that after a burst. */
+/** The write-ahead log is merged into the file at about 4 MB, and shortened to that after a burst. */
 const LOG_BYTES = 4 * 1024 * 1024
 
 function open(path: string): DatabaseSync {
@@ -28,12 +28,12 @@ export class Database {
 
   /** @param path of the file; `:memory:` for none. @throws Error that names a damaged file. */
   constructor(path: string) {
-    // SQLite takes an empty file for a new database: every task would be gone without a word.
+    // SQLite would treat an empty file as a new database, and all tasks would be lost without an error.
     const isEmptied = path !== ':memory:' && statSync(path, { throwIfNoEntry: false })?.size === 0
     if (isEmptied) throw new Error(`${path} cannot be read (it is empty)`)
     this.#db = open(path)
     try {
-      // NORMAL in WAL mode: nothing is lost when the process dies, the last moments may be when the power goes.
+      // NORMAL in WAL mode: a crash of the process loses nothing; a power failure may lose the last moments.
       this.#db.exec(
         `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${LOG_BYTES};
          CREATE TABLE IF NOT EXISTS tables (id INTEGER PRIMARY KEY, name TEXT UNIQUE, definition TEXT, createdAt INTEGER)`,

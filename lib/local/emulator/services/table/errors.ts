@@ -12,6 +12,6 @@ export class TableError extends Error {
 
 export const invalid = (message: string): TableError => new TableError('ValidationException', message)
 
-/** What DynamoDB may well know and this table does not: never taken for something else. */
+/** A feature of DynamoDB that this table does not support; it is refused, never interpreted differently. */
 export const unknown = (what: string): TableError =>
   invalid(`${what} is not known to the local table (lib/local/emulator/services/table)`)

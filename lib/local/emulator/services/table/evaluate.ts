@@ -1,10 +1,10 @@
-/** What conditions say of an item. An attribute that is not there makes every comparison false. */
+/** Evaluates conditions on an item. A comparison with a missing attribute is false. */
 import { invalid } from './errors.ts'
 import type { Condition, Operand, Path } from './expression.ts'
 import { compareNumbers } from './numbers.ts'
 import { contentOf, type Item, isSet, listOf, mapOf, membersOf, own, typeOf, type Value } from './values.ts'
 
-/** What placeholders stand for in one request. */
+/** The placeholders of one request. */
 export interface Scope {
   readonly names: Readonly<Record<string, string>>
   readonly values: Item
@@ -45,7 +45,7 @@ function sizeOf(value: Value): number | undefined {
   return isSet(type) ? membersOf(value).length : undefined
 }
 
-/** @returns undefined for types that have no order between them. */
+/** @returns undefined for types that cannot be ordered. */
 export function compare(left: Value, right: Value): number | undefined {
   const type = typeOf(left)
   if (type !== typeOf(right)) return undefined
@@ -83,7 +83,7 @@ export function holds(condition: Condition, item: Item, scope: Scope): boolean {
   switch (condition.kind) {
     case 'and':
     case 'or': {
-      // Both sides, always: what is wrong in one is wrong whatever the other says.
+      // Both sides are always evaluated, so that an error in one is reported whatever the other is.
       const left = holds(condition.left, item, scope)
       const right = holds(condition.right, item, scope)
       return condition.kind === 'and' ? left && right : left || right
@@ -127,7 +127,7 @@ export function holds(condition: Condition, item: Item, scope: Scope): boolean {
   }
 }
 
-/** @throws TableError for a given value that has no order. */
+/** @throws TableError for a given value that cannot be ordered. */
 function checkOrdered(operands: readonly Operand[], operator: string, scope: Scope): void {
   for (const operand of operands) {
     const type = operand.kind === 'value' ? typeOf(givenValue(operand.name, scope)) : 'S'

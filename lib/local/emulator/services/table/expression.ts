@@ -1,4 +1,4 @@
-/** The shapes of DynamoDB's expressions, and the reader of their tokens. */
+/** Types of DynamoDB's expressions, and the reader of their tokens. */
 import { invalid } from './errors.ts'
 import { RESERVED_WORDS } from './reserved-words.ts'
 
@@ -26,11 +26,11 @@ export interface Update {
   readonly add: readonly { readonly path: Path; readonly value: string }[]
   readonly delete: readonly { readonly path: Path; readonly value: string }[]
 }
-/** What an expression says, and the placeholders it uses. */
+/** A parsed expression, with the placeholders it uses. */
 export interface Parsed<Tree> {
   readonly tree: Tree
   readonly names: ReadonlySet<string>
-  /** Attribute names written out. */
+  /** Attribute names without placeholder. */
   readonly bare: ReadonlySet<string>
   readonly values: ReadonlySet<string>
 }
@@ -39,7 +39,7 @@ const MAX_BYTES = 4_096
 const TOKEN = /\s*([#:]\w+|[A-Za-z_]\w*|\d+|<>|<=|>=|[=<>()[\].,+-])/y
 const COMPARATORS: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>='])
 
-/** Reads tokens from left to right and knows which placeholders went by. */
+/** Reads tokens from left to right and collects the placeholders. */
 export class Reader {
   readonly names = new Set<string>()
   readonly bare = new Set<string>()
@@ -71,7 +71,7 @@ export class Reader {
     return this.#tokens[this.#at]
   }
 
-  /** @returns whether the next tokens are these words, in any case; they are consumed then. */
+  /** @returns whether the next token is this word, in any case; it is then consumed. */
   takes(word: string): boolean {
     if (this.peek?.toUpperCase() !== word) return false
     this.#at += 1

@@ -1,4 +1,4 @@
-/** What a query reads: one partition, and a range of its sort keys. */
+/** The range of a query: one partition, and a range of its sort keys. */
 import { invalid } from './errors.ts'
 import { givenValue, type Scope, toName } from './evaluate.ts'
 import type { Condition, Operand } from './expression.ts'

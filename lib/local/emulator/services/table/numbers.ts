@@ -1,4 +1,4 @@
-/** DynamoDB's numbers: decimals of up to 38 digits, from 1E-130 to 9.99…E+125, never floating point. */
+/** DynamoDB's numbers: decimals of up to 38 digits, from 1E-130 to 9.99…E+125, without floating point. */
 import { invalid } from './errors.ts'
 
 const MAX_DIGITS = 38
@@ -49,7 +49,7 @@ function format({ digits, exponent }: Decimal): string {
   return `${sign}${text.slice(0, exponent)}.${text.slice(exponent)}`
 }
 
-/** The one way a number is written. @throws TableError for what is no number of DynamoDB. */
+/** The canonical form of a number. @throws TableError for an invalid number. */
 export const canonicalNumber = (text: string): string => (SIMPLE.test(text) ? text : format(parse(text)))
 
 export function compareNumbers(left: string, right: string): number {
@@ -69,7 +69,7 @@ function align(a: Decimal, b: Decimal): [bigint, bigint, number] {
   return [scale(a), scale(b), exponent]
 }
 
-/** Text whose order by bytes is the numbers' order. */
+/** A text that sorts by bytes as the numbers sort by value. */
 export function sortableNumber(text: string): string {
   const { digits, exponent } = parse(text)
   if (digits === 0n) return '1'

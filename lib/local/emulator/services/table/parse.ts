@@ -1,10 +1,10 @@
-/** DynamoDB's expressions, parsed. What is not in the grammar is an error that names the place. */
+/** Parses DynamoDB's expressions. A text outside the grammar is an error that names the place. */
 import { invalid } from './errors.ts'
 import { type Condition, type Parsed, Reader, type Term, type Update } from './expression.ts'
 
 const MAX_AMONG = 100
 
-/** Parsed once for each text: the product sends the same few, with other values. */
+/** Each text is parsed once: the product sends few different ones, with other values. */
 function cached<Tree>(kind: string, read: (reader: Reader) => Tree) {
   const known = new Map<string, Parsed<Tree>>()
   return (text: string, own = kind): Parsed<Tree> => {
@@ -43,7 +43,7 @@ function readNot(reader: Reader): Condition {
   return inner
 }
 
-/** Functions of a condition, and how many operands each takes. */
+/** Functions of a condition, with their number of operands. */
 const CALLS: Readonly<Record<string, number>> = {
   attribute_exists: 1,
   attribute_not_exists: 1,

@@ -108,7 +108,7 @@ export function query(db: Database, request: Request): object {
     throw invalid('Filter Expression can only contain non-primary key attributes')
   const { hash, bounds } = toKeyCondition(keys.tree, shape, table.rows.shape, scope)
   const isForward = request.ScanIndexForward !== false
-  // Of a place, a range goes on from the sort key; the partition is the same.
+  // A range continues from the sort key of the last place, in the same partition.
   const after = reading.after?.slice(1)
   return page(reading, request, table.rows.range({ index: index?.at, hash, bounds, isForward, after }))
 }
@@ -164,7 +164,7 @@ function indexOf(shape: TableShape, request: Request): Reading['index'] {
 const keyNames = (shape: TableShape, index: IndexShape | undefined): readonly string[] =>
   [...(index ? [index.hash, index.range] : []), shape.hash, shape.range].filter((name) => name !== undefined)
 
-/** Where a page goes on: the encoded keys, a missing sort key as the empty text it is stored as. */
+/** Where a page continues: the encoded keys; a missing sort key is stored as an empty text. */
 function placeOf(shape: TableShape, index: IndexShape | undefined, start: Item): Place {
   const names = keyNames(shape, index)
   if (Object.keys(start).length !== new Set(names).size || !names.every((name) => Object.hasOwn(start, name)))

@@ -1,4 +1,4 @@
-/** What every operation checks of its request: known fields only, placeholders defined and used. */
+/** Checks of every operation's request: only known fields, and placeholders that are defined and used. */
 import { invalid, unknown } from './errors.ts'
 import type { Scope } from './evaluate.ts'
 import type { Parsed } from './expression.ts'
@@ -6,13 +6,13 @@ import { checkValue, type Item, setOwn } from './values.ts'
 
 export type Request = Readonly<Record<string, unknown>>
 
-/** Never taken for something else: what this table does not know is refused by name. @throws TableError */
+/** Refuses unsupported fields by name instead of ignoring them. @throws TableError */
 export function checkFields(operation: string, request: Request, known: readonly string[]): void {
   for (const name of Object.keys(request))
     if (!known.includes(name) && request[name] !== undefined) throw unknown(`${operation}: ${name}`)
 }
 
-/** @throws TableError for another value than one of these. */
+/** @throws TableError for any other value. */
 export function oneOf<Choice extends string>(
   request: Request,
   name: string,
@@ -29,7 +29,7 @@ export function optionalText(request: Request, name: string): string | undefined
   return value
 }
 
-/** What the placeholders stand for. @throws TableError when one is missing, or given and not used. */
+/** The request's placeholders. @throws TableError when one is missing, or given and not used. */
 export function scopeOf(request: Request, expressions: readonly (Parsed<unknown> | undefined)[]): Scope {
   const names = Object.assign(Object.create(null), request.ExpressionAttributeNames) as Record<string, string>
   const values = Object.create(null) as Item

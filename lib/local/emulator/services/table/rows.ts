@@ -1,9 +1,9 @@
-/** The rows of one table in SQLite: the item as JSON, its keys as sortable text, a pair of columns for each index. */
+/** The rows of one table in SQLite: the item as JSON, its keys as sortable text, two columns for each index. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { indexKeyOf, keyOf, type TableShape } from './shape.ts'
 import type { Item } from './values.ts'
 
-/** Keys of where to go on: of the index, if one is read, then of the table. */
+/** Keys at which to continue: of the index, if one is read, then of the table. */
 export type Place = readonly string[]
 
 export interface Range {
@@ -71,7 +71,7 @@ export class Rows {
     return Number(this.#prepare(`SELECT count(*) AS count FROM ${this.#table}`).get()?.count)
   }
 
-  /** Items of one partition in order of the sort key. Whoever has enough stops reading. */
+  /** Items of one partition in order of the sort key, read lazily. */
   *range({ index, hash, bounds, isForward, after }: Range): Generator<Item> {
     const [p, s] = index === undefined ? ['pk', 'sk'] : [`x${index}p`, `x${index}s`]
     const order = index === undefined ? [s] : [s, 'pk', 'sk']
@@ -85,7 +85,7 @@ export class Rows {
     yield* this.#read(`WHERE ${clauses.join(' AND ')} ORDER BY ${by}`, values)
   }
 
-  /** All items, in order of their keys. @param index only those in it. */
+  /** All items, in order of their keys. @param index only items in this index. */
   *all(index: number | undefined, after: Place | undefined): Generator<Item> {
     const order = index === undefined ? ['pk', 'sk'] : [`x${index}p`, `x${index}s`, 'pk', 'sk']
     const clauses = [

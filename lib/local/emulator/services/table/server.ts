@@ -1,4 +1,4 @@
-/** DynamoDB's JSON protocol over a table store on SQLite: the calls the product makes, and no others. */
+/** DynamoDB's JSON protocol over tables in SQLite, with the operations that the product uses, and no others. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Database, type Table } from './database.ts'
@@ -71,7 +71,7 @@ function run(db: Database, request: IncomingMessage, text: string | undefined) {
           ...cause.extra,
         },
       }
-    // A full disk, or a fault of our own: the caller may try again.
+    // A full disk, or a bug in this table: the caller may try again.
     return {
       status: 500,
       body: {
@@ -87,7 +87,7 @@ function parse(text: string): Request {
     const request: unknown = JSON.parse(text)
     if (request !== null && typeof request === 'object') return request as Request
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new TableError('SerializationException', 'The request is no JSON object')
 }

@@ -1,4 +1,4 @@
-/** What a table is declared as, and the keys of its items. */
+/** The declaration of a table, and the keys of its items. */
 import { invalid, unknown } from './errors.ts'
 import { sortableNumber } from './numbers.ts'
 import { type Item, own, textOf, typeOf, type Value } from './values.ts'
@@ -10,7 +10,7 @@ export interface KeyShape {
 
 export interface IndexShape extends KeyShape {
   readonly name: string
-  /** Attributes beside the keys; `ALL` for all. */
+  /** Projected attributes in addition to the keys; `ALL` for all. */
   readonly include: 'ALL' | readonly string[]
 }
 
@@ -26,7 +26,7 @@ interface Element {
   readonly AttributeType?: string
 }
 
-/** A request to create a table, and what it is described by later. */
+/** A request to create a table, and its later description. */
 export interface Definition {
   readonly TableName: string
   readonly KeySchema: readonly Element[]
@@ -76,14 +76,14 @@ export function toShape({
   return { ...keys, name: TableName, types, indexes }
 }
 
-/** A key's value as text whose order by bytes is DynamoDB's. */
+/** A key's value as a text that sorts by bytes as DynamoDB sorts keys. */
 export function encodeKey(value: Value): string {
   const type = typeOf(value)
   if (type === 'N') return sortableNumber(textOf(value))
   return type === 'B' ? Buffer.from(textOf(value), 'base64').toString('hex') : textOf(value)
 }
 
-/** Partition and sort key of an item, encoded. @throws TableError when it has none that fits. */
+/** Partition and sort key of an item, encoded. @throws TableError when they are missing or invalid. */
 export function keyOf(shape: TableShape, item: Item): readonly [string, string] {
   const read = (name: string | undefined, limit: number): string => {
     if (name === undefined) return ''
@@ -95,7 +95,7 @@ export function keyOf(shape: TableShape, item: Item): readonly [string, string] 
   return [read(shape.hash, MAX_HASH_BYTES), read(shape.range, MAX_RANGE_BYTES)]
 }
 
-/** A key that is given alone: exactly the table's key attributes. @throws TableError */
+/** The key of a read or delete: exactly the table's key attributes. @throws TableError */
 export function checkOnlyKey(shape: TableShape, key: Item): readonly [string, string] {
   const names = [shape.hash, shape.range].filter((name) => name !== undefined)
   if (Object.keys(key).length !== names.length || !names.every((name) => Object.hasOwn(key, name)))
@@ -121,7 +121,7 @@ function checkKey(shape: TableShape, name: string, value: Value, limit: number):
   return encodeKey(value)
 }
 
-/** An item's place in an index; undefined when it is not in it. @throws TableError for a value that could not be there. */
+/** An item's key in an index; undefined when it is not in it. @throws TableError for a value that is not allowed as a key. */
 export function indexKeyOf(
   shape: TableShape,
   index: IndexShape,

@@ -1,4 +1,4 @@
-/** Attribute values as they travel: one letter for the type, then the value. */
+/** Attribute values in the protocol's form: one letter for the type, then the value. */
 import { invalid } from './errors.ts'
 import { canonicalNumber } from './numbers.ts'
 
@@ -17,7 +17,7 @@ export const mapOf = (value: Value): Item => (value.M ?? {}) as Item
 export const membersOf = (value: Value): readonly string[] => (contentOf(value) ?? []) as string[]
 export const isSet = (type: Type): boolean => type === 'SS' || type === 'NS' || type === 'BS'
 
-/** Sets an own property, whatever its name: `__proto__` is an attribute like any other. */
+/** Sets an own property of any name: `__proto__` is an attribute like any other. */
 export function setOwn(record: Item, name: string, value: Value): void {
   Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true })
 }
@@ -25,7 +25,7 @@ export function setOwn(record: Item, name: string, value: Value): void {
 export const own = (record: Item, name: string): Value | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined
 
-/** Checks a value and writes its numbers the one way. @throws TableError */
+/** Checks a value and converts its numbers to the canonical form. @throws TableError */
 export function checkValue(given: unknown, depth = 0): Value {
   if (depth > MAX_DEPTH) throw invalid('Nesting Levels have exceeded supported limits')
   const letters = given !== null && typeof given === 'object' ? Object.keys(given) : []
@@ -80,7 +80,7 @@ function checkSet(letter: Type, content: unknown): Value {
   return { [letter]: members }
 }
 
-/** Bytes of an item by DynamoDB's own count: names and values, three for a list or map and one for each in it. */
+/** Size of an item by DynamoDB's rules: names and values, three bytes for a list or map and one for each element. */
 export const itemBytes = (item: Item): number =>
   Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0)
 
@@ -105,7 +105,7 @@ export function valueBytes(value: Value): number {
   }
 }
 
-/** About one byte for two digits, and one more. */
+/** About one byte per two digits, and one more. */
 const numberBytes = (text: string): number =>
   Math.ceil(text.replace(/[^\d]/g, '').replace(/^0+|0+$/g, '').length / 2) +
   1 +

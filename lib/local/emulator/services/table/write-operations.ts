@@ -1,4 +1,4 @@
-/** PutItem, UpdateItem, DeleteItem, BatchWriteItem: read, judge, write, in one turn of a single thread. */
+/** PutItem, UpdateItem, DeleteItem, BatchWriteItem: read, check and write without interruption, in a single thread. */
 import { change } from './change.ts'
 import type { Database, Table } from './database.ts'
 import { invalid, TableError } from './errors.ts'
@@ -28,7 +28,7 @@ function checkCommon(operation: string, request: Request, own: readonly string[]
   oneOf(request, 'ReturnItemCollectionMetrics', ['NONE'])
 }
 
-/** @throws TableError when the condition does not hold, with the old item where it is asked for. */
+/** @throws TableError when the condition does not hold, with the old item if requested. */
 function judge(
   request: Request,
   condition: Parsed<Condition> | undefined,
@@ -117,7 +117,7 @@ interface Write {
   readonly DeleteRequest?: { readonly Key: unknown }
 }
 
-/** Checked as a whole before anything is written, as DynamoDB does. */
+/** All requests are checked before anything is written, as DynamoDB does. */
 export function batchWriteItem(db: Database, request: Request): object {
   checkFields('BatchWriteItem', request, [
     'RequestItems',
