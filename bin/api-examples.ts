@@ -1,4 +1,4 @@
-/** Answers as the docs page shows them; the compiler holds them to the schemas. In no bundle. */
+/** Example answers for the docs page; the compiler checks them against the schemas. Part of no bundle. */
 import type * as z from 'zod'
 import type { problemSchema, taskSchema } from '../functions/api/schemas/task.ts'
 

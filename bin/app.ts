@@ -1,6 +1,6 @@
 /**
- * The CDK's entry: `cdk synth`, `cdk deploy 'TaskRunner-dev/*'`. Needs no account. It knows the stages that may be deployed,
- * and no other: `cdk deploy '**'` must not put an API without keys on the internet.
+ * The CDK's entry: `cdk synth`, `cdk deploy 'TaskRunner-dev/*'`. Needs no account. It contains only stages that may be
+ * deployed: `cdk deploy '**'` must not put an API without keys on the internet.
  */
 import { buildApp } from '../lib/app.ts'
 import { bundleFunctions } from '../lib/bundle.ts'

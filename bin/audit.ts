@@ -1,6 +1,6 @@
 /**
- * `npm run audit`: fails on known faults, high or critical, of packages that ship. A registry that answers no such question, as
- * most mirrors do, is told and is no failure: nothing is known then, and nothing could be mended.
+ * `npm run audit`: fails on known vulnerabilities, high or critical, of packages that ship. A registry without an audit endpoint,
+ * like most mirrors, is reported and is no failure.
  */
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** `npm run cost -- --tasks-per-month 1e6 --seconds 10 [--stage prod]`: what a month costs, model tokens apart, and what it bears. */
+/** `npm run cost -- --tasks-per-month 1e6 --seconds 10 [--stage prod]`: a stage's monthly cost without model tokens, and its capacity. */
 import { parseArgs, styleText } from 'node:util'
 import { limitsOf } from '../lib/costs/capacity.ts'
 import {

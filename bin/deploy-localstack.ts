@@ -14,7 +14,7 @@ const env: NodeJS.ProcessEnv = {
   AWS_REGION: 'eu-central-1',
   AWS_DEFAULT_REGION: 'eu-central-1',
 }
-// A profile of the shell would lead to a real account.
+// With a profile of the shell, calls could go to a real account.
 delete env.AWS_PROFILE
 delete env.AWS_SESSION_TOKEN
 

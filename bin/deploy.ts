@@ -1,4 +1,4 @@
-/** `npm run preflight|deploy|admin-key|smoke|diff|destroy -- <stage>`: all stacks of one stage. Further arguments go to the CDK. */
+/** `npm run preflight|deploy|admin-key|smoke|diff|destroy -- <stage>`: all stacks of one stage. Further arguments are passed to the CDK. */
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
@@ -17,7 +17,7 @@ function cdk(args: readonly string[]): number {
   return spawnSync(process.execPath, [file, ...args], { cwd: ROOT, stdio: 'inherit' }).status ?? 1
 }
 
-/** The CDK asks too, but a "no" there ends with code 0, which would look like a yes to what follows. */
+/** Asks here because the CDK exits with code 0 after a "no", so that the steps after it would continue. */
 async function confirm({ stage, isForced }: Command): Promise<void> {
   if (isForced) return
   if (!process.stdin.isTTY) throw new Error(`Nobody is here to ask. Add --force to destroy "${stage.name}".`)
@@ -27,7 +27,7 @@ async function confirm({ stage, isForced }: Command): Promise<void> {
   if (answer.trim() !== stage.name) throw new Error('Not destroyed.')
 }
 
-/** A template that is only made for looking at changes nothing outside. */
+/** A run that only creates a template changes nothing outside this machine. */
 const wantsKeys = ({ stage, runs }: Command): boolean =>
   stage.api.auth === 'keys' && !runs.flat().includes('--no-execute')
 
@@ -35,7 +35,7 @@ const showKey = (key: string | undefined): void => {
   if (key) console.log(`\nThe administrator's key of this stage, shown this once:\n\n  ${key}\n`)
 }
 
-/** After `cdk deploy` and after a job's deployment; what a stage of keys lacks until then is made, too. */
+/** Used after `cdk deploy` and after deployments by CI; creates the stage's first administrator key. */
 async function adminKey({ stage, isNewWanted }: Command): Promise<number> {
   if (stage.api.auth !== 'keys')
     throw new Error(`Stage "${stage.name}" has no keys of its own: its api.auth is "${stage.api.auth}".`)
@@ -50,12 +50,12 @@ async function adminKey({ stage, isNewWanted }: Command): Promise<number> {
     return 1
   }
   if (process.stdout.isTTY) showKey(key)
-  // For a pipe into a vault: the key alone.
+  // Only the key, for a pipe into a secret store.
   else console.log(key)
   return 0
 }
 
-/** Runs a task on what was deployed, as its caller would: no canary sees a stage that nobody calls. */
+/** Runs a task on the deployed stage like a caller, because a canary sees nothing on a stage without callers. */
 async function smoke(stage: StageSettings): Promise<number> {
   const { base, key, gatewayKey, end } = await smokeTarget(stage, process.env.TASKRUNNER_KEY)
   const { TASKRUNNER_PROFILE: _, ...env } = process.env
@@ -69,7 +69,7 @@ async function smoke(stage: StageSettings): Promise<number> {
   const { status } = spawnSync(process.execPath, args, {
     cwd: ROOT,
     stdio: 'inherit',
-    // Not an argument: those are shown in the list of processes.
+    // Not an argument, because arguments are visible in the list of processes.
     env: {
       ...env,
       TASKRUNNER_KEY: key,
@@ -104,7 +104,7 @@ async function run(command: Command): Promise<number> {
   if (command.verb === 'deploy' && wantsKeys(command)) await prepareKeys(command.stage)
   const code = cdk(first)
   if (code === 0 && command.verb === 'deploy' && wantsKeys(command)) {
-    // What a job prints is kept, and read by many; so is what goes into a file.
+    // Output of CI jobs and of redirections is stored, so the key is not printed there.
     if (process.env.CI || !process.stdout.isTTY)
       console.log(
         `No administrator's key was made here. On your own machine: npm run admin-key -- ${commandName(command.stage.name)}`,

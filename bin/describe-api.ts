@@ -1,4 +1,4 @@
-/** The OpenAPI document, made by zod-openapi from the schemas that check the requests. */
+/** Creates the OpenAPI document with zod-openapi from the schemas that validate requests. */
 import * as z from 'zod'
 import {
   createDocument,
@@ -66,7 +66,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   service: 'What the API is and whether it is reachable.',
 }
 
-/** @returns the document but for `servers` and the version, which are known only where it is served. */
+/** @returns the document without `servers` and the version, which are known only when it is served. */
 export function describeApi(routes: readonly FoundRoute[], types: readonly TaskDefinition[]): unknown {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
   for (const found of routes) {
@@ -94,13 +94,13 @@ export function describeApi(routes: readonly FoundRoute[], types: readonly TaskD
     },
     {
       override: ({ jsonSchema, io }) => {
-        // Generators make a field with a default a required one.
+        // Code generators treat a field with a default as required.
         if (io === 'input' && jsonSchema.default !== undefined) {
           const text = `Default: ${JSON.stringify(jsonSchema.default)}.`
           jsonSchema.description = [jsonSchema.description, text].filter(Boolean).join(' ')
           delete jsonSchema.default
         }
-        // Zod's safe integers as bounds, and its pattern beside each date, say nothing to a reader.
+        // Zod's limits for safe integers, and its pattern for dates, are of no use to readers.
         if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
         if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
         if (jsonSchema.format === 'date-time') delete jsonSchema.pattern
@@ -109,7 +109,7 @@ export function describeApi(routes: readonly FoundRoute[], types: readonly TaskD
     },
   )
   const task = document.components?.schemas?.Task as { properties: { result: object } }
-  // Of a type that this version does not have, anything.
+  // `{}` allows results of types that this version does not have.
   const results = types.map((type) => ({ $ref: `#/components/schemas/${pascal(type.name)}Result` }))
   task.properties.result = { ...task.properties.result, anyOf: [...results, {}] }
   return document
@@ -141,7 +141,7 @@ function operationOf({ name, subject, route }: FoundRoute): ZodOpenApiOperationO
           },
         }
       : {}),
-    // What a route answers itself, it describes itself.
+    // A route's own description of an answer takes precedence.
     responses: { ...refusalsOf(route), ...Object.fromEntries(Object.entries(route.answers).map(toAnswer)) },
   }
 }
@@ -170,7 +170,7 @@ const toAnswer = ([status, answer]: [string, AnswerShape]) => {
             content: {
               ...(textAs ? { [textAs]: { schema: z.string() } } : {}),
               [type]: {
-                // What a stream's one schema means differs from tool to tool: the text, or each of its events.
+                // Tools disagree whether the schema of a stream is the text or each of its events, so it is left out.
                 ...(type === 'text/event-stream' ? {} : { schema: schema ?? z.string() }),
                 ...(examples
                   ? {
@@ -187,7 +187,7 @@ const toAnswer = ([status, answer]: [string, AnswerShape]) => {
   ]
 }
 
-/** Every route refuses unknown query fields; the rest follows from what it declares. */
+/** Every route refuses unknown query fields; other refusals follow from its declaration. */
 function refusalsOf({ problems = [], body, scope }: AnyRoute): ZodOpenApiResponsesObject {
   const statuses: ProblemStatus[] = [
     ...problems,

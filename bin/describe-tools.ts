@@ -1,8 +1,8 @@
-/** The tools that agents get of the routes: their schemas are worked out once, not at each cold start. */
+/** Generates the MCP tools of the routes, so that their schemas are not calculated at each cold start. */
 import * as z from 'zod'
 import { type FoundRoute, NOTE } from './generate-routes.ts'
 
-/** @throws Error where two parts of a route have a field of one name: an agent could not tell them apart. */
+/** @throws Error when two parts of a route have a field with the same name, which an agent could not distinguish. */
 export function toolsOf(routes: readonly FoundRoute[]): string {
   const tools = routes.filter(({ route }) => route.mcp)
   return `${NOTE}${tools.map(({ name, file }) => `import { ${name}Route } from '../${file}'`).join('\n')}
@@ -55,7 +55,7 @@ const toJsonSchema = (schema: z.ZodType): JsonSchema => {
 
 const REFERENCE = /^#\/\$defs\/(.+)$/
 
-/** Some agents cannot follow references, and at the root nobody looks for one: only what holds itself stays one. */
+/** Inlines references, because some agents cannot follow them; only recursive ones are kept. */
 function inlined(schema: JsonSchema): JsonSchema {
   const { $defs = {}, ...root } = schema as { readonly $defs?: Readonly<Record<string, object>> }
   const named = (value: unknown) => REFERENCE.exec(String((value as { $ref?: string })?.$ref))?.[1]

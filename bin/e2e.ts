@@ -1,8 +1,8 @@
 /**
- * `npm run e2e`: the end-to-end suite against what already runs.
+ * `npm run e2e`: the end-to-end suite against a running stage.
  *
- * `--base URL [--key K]` uses HTTP alone; `--stage NAME [--endpoint URL]` finds a deployed stage through
- * CloudFormation and so can also redrive and sweep.
+ * `--base URL [--key K]` uses only HTTP; `--stage NAME [--endpoint URL]` finds a deployed stage through
+ * CloudFormation and can also redrive and sweep.
  */
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** After a failed `biome check`: most of what it finds is mended by one command, which its own output does not name. */
+/** After a failed `biome check`, names the command that fixes most findings, because its own output does not. */
 import { styleText } from 'node:util'
 
 console.error(

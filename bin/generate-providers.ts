@@ -1,4 +1,4 @@
-/** Writes what follows from the rows of `functions/contract/providers.ts`: where each provider's code is, and its lines in `.env.example`. */
+/** Generates from `functions/contract/providers.ts`: the imports of the providers' code, and their lines in `.env.example`. */
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import type * as Contract from '../functions/contract/providers.ts'
 const ROOT = resolve(import.meta.dirname, '..')
 const PLACE = 'functions/core/adapters/providers'
 const EXAMPLE = '.env.example'
-/** Lines of `.env.example` between these are written here. */
+/** The lines between these in `.env.example` are generated. */
 const BEGIN =
   '# Keys of further providers, and servers that speak their protocols. Written by "npm run generate".\n'
 const END = '# End of what is written.\n'
@@ -31,7 +31,7 @@ export async function generateProviders(options: { check?: boolean; root?: strin
       )
   const files = {
     [`${PLACE}/provider-code.gen.ts`]: code(contract.PROVIDERS),
-    // A container has none.
+    // A container image has no `.env.example`.
     ...(existsSync(join(root, EXAMPLE))
       ? { [EXAMPLE]: withKeys(await readFile(join(root, EXAMPLE), 'utf8'), contract) }
       : {}),
@@ -45,7 +45,7 @@ export async function generateProviders(options: { check?: boolean; root?: strin
   return changed
 }
 
-/** OpenAI's lines have remarks of their own, above. */
+/** Without OpenAI, whose lines above have comments of their own. */
 function withKeys(
   example: string,
   { KEYED_PROVIDERS, keyVariableOf, baseUrlVariableOf }: typeof Contract,

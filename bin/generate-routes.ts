@@ -1,4 +1,4 @@
-/** Writes what follows from the route declarations: the functions' entries, the list for CDK, the OpenAPI document. */
+/** Generates from the route declarations: the functions' entries, the list for CDK, the OpenAPI document. */
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
@@ -12,11 +12,11 @@ import { toolsOf } from './describe-tools.ts'
 const ROOT = resolve(import.meta.dirname, '..')
 const API = 'functions/api'
 
-/** Answers every path and method that no route has. */
+/** The function that answers every path and method without a route. */
 const FALLBACK_OF: ApiFunction = 'api-public'
 
 export interface FoundRoute {
-  /** Name of the operation: the file's, in camel case. */
+  /** Name of the operation: the file's name in camel case. */
   readonly name: string
   /** Folder of the file; the operation's tag in the document. */
   readonly subject: string
@@ -25,9 +25,9 @@ export interface FoundRoute {
 }
 
 /**
- * @param options.check compares only; nothing is written.
- * @returns the files that are (or would be) rewritten.
- * @throws Error that names the file at fault.
+ * @param options.check only compares; nothing is written.
+ * @returns the files that are (or would be) changed.
+ * @throws Error that names the file with the error.
  */
 export async function generateRoutes(options: { check?: boolean; root?: string } = {}): Promise<string[]> {
   const root = options.root ?? ROOT
@@ -62,7 +62,7 @@ export async function generateRoutes(options: { check?: boolean; root?: string }
   return changed
 }
 
-/** Writes a file unless it holds the text already. */
+/** Writes a file unless it already has this text. */
 async function isStale(path: string, text: string, isCheck = false): Promise<boolean> {
   if ((await readFile(path, 'utf8').catch(() => '')) === text) return false
   if (!isCheck) await writeFile(path, text)
@@ -148,7 +148,7 @@ ${routes.map(({ name }) => `  readonly ${name}: typeof ${name}Route`).join('\n')
 }
 `
 
-/** All that the client knows of the API at run time. */
+/** Everything that the client knows about the API at run time. */
 const operationsOf = (routes: readonly FoundRoute[]): string => `${NOTE}
 export const OPERATIONS = {
 ${routes.map(({ name, route }) => `  ${name}: ['${route.method}', '${route.path}'],`).join('\n')}

@@ -1,4 +1,4 @@
-/** Writes the registry and the manifest of task types from the folders under `functions/tasks`. */
+/** Generates the registry and the manifest of task types from the folders in `functions/tasks`. */
 import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -9,10 +9,10 @@ import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
 const ROOT = resolve(import.meta.dirname, '..')
 
 /**
- * @param options.check compares only; nothing is written.
+ * @param options.check only compares; nothing is written.
  * @param options.root the project, for tests.
- * @returns the files that are (or would be) rewritten, and what an author should know.
- * @throws Error that names the folder at fault.
+ * @returns the files that are (or would be) changed, and notes for the author.
+ * @throws Error that names the folder with the error.
  */
 export async function generateTasks(
   options: { check?: boolean; root?: string } = {},
@@ -107,7 +107,7 @@ function lineOfElement(text: string, index: number): number {
   return 1
 }
 
-/** `:line:column` of what keeps a file from loading: a mistake of syntax, or its own first line in the stack. */
+/** `:line:column` of the error that prevents a file from loading: a syntax error, or the file's first line in the stack. */
 async function placeOf(file: string, loader: 'ts' | 'json', cause: unknown): Promise<string> {
   const { transform } = await import('esbuild')
   const failure = await transform(await readFile(file, 'utf8'), { loader, logLevel: 'silent' }).then(
@@ -120,7 +120,7 @@ async function placeOf(file: string, loader: 'ts' | 'json', cause: unknown): Pro
   return /^:\d+(?::\d+)?/.exec(after)?.[0] ?? ''
 }
 
-/** A package that a task imports at its top is loaded by every submit. */
+/** Packages imported at the top of a task type, because every submit would load them. */
 async function heavyImports(file: string, shown: string): Promise<readonly string[]> {
   const text = await readFile(file, 'utf8')
   const names = [...text.matchAll(/^import\s+(?!type\b)(?:[^'"]*?from\s*)?['"]([^'"./][^'"]*)['"]/gm)]
@@ -155,7 +155,7 @@ const byName = new Map(taskTypes.map((type) => [type.name, type]))
 export const findTaskType = (name: string): TaskDefinition | undefined => byName.get(name)
 `
 
-/** Work for a thread of its own, each folder's loaded when it is first asked for. */
+/** Registry of the heavy work that runs in a thread; each folder is loaded at its first use. */
 const heavyRegistry = (
   folders: readonly string[],
 ): string => `// Written by "npm run generate" from the folders beside it. Do not edit.

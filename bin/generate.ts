@@ -1,4 +1,4 @@
-/** `npm run generate`: writes every `.gen.` file, of the providers and the task types first, of the routes then. */
+/** `npm run generate`: writes every `.gen.` file: first those of providers and task types, then those of the routes. */
 import { generateProviders } from './generate-providers.ts'
 import { generateTasks } from './generate-tasks.ts'
 
@@ -7,8 +7,8 @@ try {
   const providers = await generateProviders({ check: isCheck })
   const { changed: tasks, warnings } = await generateTasks({ check: isCheck })
   for (const warning of warnings) console.warn(warning)
-  // Imported now: it loads every task type, those that were just registered included, and one that does not load has
-  // been told with its place before.
+  // Imported here, because it loads every task type, including new ones. A type that does not load has been reported before with
+  // the place of the error.
   const { generateRoutes } = await import('./generate-routes.ts')
   const changed = [...providers, ...tasks, ...(await generateRoutes({ check: isCheck }))]
   if (changed.length > 0)

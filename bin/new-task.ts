@@ -1,4 +1,4 @@
-/** `npm run new-task -- text.translate`: writes the folder of a new task type, its test, and the registry. */
+/** `npm run new-task -- text.translate`: creates the folder of a new task type, its test, and its registration. */
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -77,8 +77,8 @@ ${
 `
 
 /**
- * @returns the files written, below the project's root.
- * @throws Error that says what is wrong with the name, or what is in the way.
+ * @returns the written files, relative to the project's root.
+ * @throws Error that says what is wrong with the name, or which file already exists.
  */
 export async function newTask(
   name: string,
@@ -109,7 +109,7 @@ export async function newTask(
     await writeFile(join(root, file), text)
   }
   const { changed: ofTasks } = await generateTasks({ root })
-  // Imported now: it loads the registry, which must have the new type already.
+  // Imported here, because it loads the registry, which must contain the new type.
   const { generateRoutes } = await import('./generate-routes.ts')
   const changed = [...ofTasks, ...(await generateRoutes({ root }))]
   return [...Object.keys(files), ...changed]

@@ -1,4 +1,4 @@
-/** `npm run quick-test`: does a running stage do its work? `--base URL` and `--key KEY` for a deployed one. */
+/** `npm run quick-test`: checks that a running stage works. `--base URL` and `--key KEY` for a deployed one. */
 
 import { parseArgs, styleText } from 'node:util'
 import { ApiError, createClient, StillRunningError, UnreachableError } from '../lib/client/client.ts'
@@ -17,7 +17,7 @@ const { values } = parseArgs({
     model: { type: 'string' },
   },
 })
-// As the command line finds it: what is given, the profile, the stage that runs from this folder.
+// Chosen like in the CLI: the given address, the profile, or the stage that runs from this folder.
 const { base, key, gatewayKey, source } = await readTarget(values, process.env).catch((cause: Error) => {
   console.error(styleText('red', cause.message))
   process.exit(2)
@@ -46,7 +46,7 @@ const tick = (text: string) => console.log(`${styleText('green', '✅')} ${text}
 const model = values.model === undefined ? {} : { model: values.model }
 const ask = (prompt: string) => client.tasks.submit('text.generate', { prompt }, model)
 
-/** Each type with its own first example: what somebody adds is tried without a word here. */
+/** Runs the first example of each type, so that new types are tested without a change here. */
 async function tryTypes(): Promise<void> {
   const { task_types: types } = await client.taskTypes()
   await Promise.all(
@@ -67,7 +67,7 @@ async function tryTypes(): Promise<void> {
   )
 }
 
-/** A file past the API to the bucket, and a task that reads it. */
+/** Uploads a file directly to the bucket, and runs a task that reads it. */
 async function tryUpload(): Promise<void> {
   const bytes = Buffer.from('city,people\nLyon,522250\nGhent,265086\n')
   const { body: upload } = await client.call('createUpload', {
@@ -137,7 +137,7 @@ for (const [name, run] of checks) {
   )
   if (failure) console.log(`${styleText('red', '❌')} ${name}: ${oneLine(reasonOf(failure))}`)
   results.push([name, !failure])
-  // Without an answer at all the rest would say the same again.
+  // Without an answer to the first check, all others would fail in the same way.
   if (failure && results.length === 1) break
 }
 console.log('📊 Results:')

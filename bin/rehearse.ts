@@ -1,6 +1,6 @@
 /**
- * `npm run rehearse -- --save tasks.jsonl --bucket NAME` takes the recordings of a stage out of its payload bucket;
- * `npm run rehearse -- --from tasks.jsonl` runs today's code against them and says what would end otherwise.
+ * `npm run rehearse -- --save tasks.jsonl --bucket NAME` downloads the recordings of a stage from its payload bucket;
+ * `npm run rehearse -- --from tasks.jsonl` runs the present code against them and reports which results would differ.
  */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'

@@ -1,5 +1,5 @@
 /**
- * `npm run restore -- <stage> --at 2026-11-25T12:00:00Z [--without TENANT] [--keep]`: brings rows back that were lost, from
+ * `npm run restore -- <stage> --at 2026-11-25T12:00:00Z [--without TENANT] [--keep]`: restores lost rows from
  * the table's point-in-time recovery.
  */
 import { parseArgs } from 'node:util'

@@ -1,4 +1,4 @@
-/** `npm start`: the whole product on this machine. `--help` tells the options. */
+/** `npm start`: runs the whole product on this machine. `--help` lists the options. */
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -13,7 +13,7 @@ import { endOnSignal, STOPPING_MS } from './start/end-on-signal.ts'
 import { unusedNames } from './start/env-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
-/** Another place for it lets two of them run side by side. */
+/** With different folders, two of them can run at the same time. */
 const STATE = resolve(process.env.TASKRUNNER_STATE?.trim() || join(ROOT, '.taskrunner'))
 const ENV_FILE = join(ROOT, '.env')
 const LOCK = join(STATE, 'running.json')
@@ -39,13 +39,13 @@ interface Settings {
 
 async function main(): Promise<void> {
   replaceByThrifty()
-  // What it writes holds prompts and answers: for this user alone.
+  // Files that it writes contain prompts and answers, so they are readable only for this user.
   process.umask(0o077)
   const settings = readSettings()
   const stopFirst = endOnSignal()
   await refuseSecond()
   const startedAt = performance.now()
-  // Imported here: a machine without `npm ci` gets a sentence, not a stack trace.
+  // Imported here, so that a machine without `npm ci` gets a clear message instead of a stack trace.
   const { startRuntime } = await import('../lib/local/runtime.ts').catch(explainMissing)
   const { synthesize } = await import('../lib/assembly/synthesize.ts')
   const { ENVIRONMENT_LIMIT, timingScale } = await import('../lib/stages/local.ts')
@@ -105,12 +105,12 @@ async function main(): Promise<void> {
   })
 }
 
-/** On a closed stage, once: it cannot be shown again. */
+/** Prints the first key of a stage with keys, once, because it cannot be shown again. */
 async function sayFirstKey(runtime: Runtime): Promise<void> {
   if (process.env.AUTH?.trim() !== 'keys') return
   const { makeAdminKey } = await import('../lib/deploy/admin-key.ts')
   const isWanted = process.argv.includes('--new-key')
-  // On a busy machine the function may not be up within the ten seconds that Lambda gives it.
+  // On a busy machine the function may need longer than the ten seconds of Lambda to start.
   const make = () => makeAdminKey((event) => runtime.pool('Keys').invoke(event), Date.now(), isWanted)
   const made = await make()
     .catch(make)
@@ -180,7 +180,7 @@ function toPort(name: string, given: string): number {
   return port
 }
 
-/** Two runtimes on one state would open the same database twice. @throws Error when another one answers. */
+/** Two runtimes with one state would open the same database twice. @throws Error when another one answers. */
 async function refuseSecond(): Promise<void> {
   const other = toLock(await readStateFile(LOCK))
   if (!other) return
@@ -188,12 +188,12 @@ async function refuseSecond(): Promise<void> {
     throw new Error(
       `It runs already, at ${other.url} (process ${other.pid}). Stop that one first: kill ${other.pid}`,
     )
-  // It is on its way out, with the database still open.
+  // The other process is ending, with the database still open.
   for (const end = Date.now() + STOPPING_MS; isAlive(other.pid) && Date.now() < end; )
     await new Promise((resolve) => setTimeout(resolve, 100))
 }
 
-/** Damaged, it names nobody: should another one run, the port or the database says so. */
+/** A damaged file names no process; if another one runs, the port or the database reports it. */
 function toLock(text: string | undefined): { readonly pid: number; readonly url: string } | undefined {
   if (text === undefined) return undefined
   try {

@@ -68,7 +68,7 @@ Exit codes: 0 ok · 1 the task failed, or doctor found why tasks do not run · 2
 Stage:      --base, --profile, TASKRUNNER_BASE, TASKRUNNER_PROFILE, else the local stage. Key: --key, the profile's,
             TASKRUNNER_KEY. Profiles: ~/.config/taskrunner/profiles.json {"dev": {"base": "https://…", "key": "…"}}`
 
-/** Without running it: tests and completion read it. */
+/** Creates the program without running it; tests and shell completion use it. */
 export function createProgram(): Command {
   const program = new Command('taskrunner')
     .description('Submit, follow and repair tasks of an Async AI Task Runner.')
@@ -87,7 +87,7 @@ export function createProgram(): Command {
   return program
 }
 
-/** @returns the exit code; the reason stands on stderr, in one line. */
+/** Sets the exit code; the reason is written to stderr, in one line. */
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--no-color')) process.env.NO_COLOR = '1'
   const program = createProgram()
@@ -96,7 +96,7 @@ async function main(args: readonly string[]): Promise<void> {
     if (args.length === 0) program.help()
     await program.parseAsync(args, { from: 'user' })
   } catch (cause) {
-    // Help was asked for and is printed.
+    // Help was requested and has been printed.
     if (cause instanceof CommanderError && cause.exitCode === 0) return
     const failure = cause instanceof CommanderError ? new CliError(EXIT.usage, usageText(cause)) : cause
     if (!(failure instanceof CliError)) throw failure

@@ -1,4 +1,4 @@
-/** The CLI's side of the client: what each kind of refusal means to the one who typed. */
+/** The CLI's use of the client: converts refusals into messages and exit codes. */
 import { ApiError, type Client, createClient, UnreachableError } from '../../lib/client/client.ts'
 import { OPERATIONS } from '../../lib/client/operations.gen.ts'
 import type { Answer, Call, Json, Operation, Problem } from '../../lib/client/types.ts'
@@ -11,12 +11,12 @@ export class Api {
 
   constructor(target: Target) {
     this.#target = target
-    // Who types sees at once that nothing answers, and a stage that fails to answer once is not reported.
+    // One retry: the user learns quickly that nothing answers, and a single failure of the stage is not reported.
     const { base: url, key, gatewayKey } = target
     this.client = createClient({ url, key, gatewayKey, retries: 1 })
   }
 
-  /** @throws CliError for every answer that is neither 2xx nor 304. */
+  /** @throws CliError for every status except 2xx and 304. */
   call<Name extends Operation>(name: Name, call: Call<Name> = {}): Promise<Answer<Json<Name>>> {
     return this.client.call(name, call).catch((cause: unknown) => {
       throw this.#translate(name, cause)
@@ -73,7 +73,7 @@ export function exitCodeOf(status: number): ExitCode {
   return status < 500 ? EXIT.refused : EXIT.unreachable
 }
 
-/** The detail, and whatever of `errors` the detail does not say already. */
+/** The detail, and those of `errors` that the detail does not contain. */
 export function sentence({ detail, message, errors = [] }: Partial<Problem> & { readonly message?: string }) {
   const text = detail ?? message ?? 'no reason given'
   const more = errors

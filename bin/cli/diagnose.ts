@@ -1,4 +1,4 @@
-/** The troubleshooting list as checks: facts in, findings with a way out. Pure, so that each can be shown to fire. */
+/** The checks of `doctor`: facts as input, findings with a solution as output. Pure, so that tests can trigger each one. */
 import { API_BASE } from '../../functions/contract.ts'
 import type { Explanation, Health, Queue, Task, TaskPage, TaskTypeList } from '../../lib/client/types.ts'
 import { CliError } from './failure.ts'
@@ -7,13 +7,13 @@ import { oneLine, span } from './screen.ts'
 
 export interface Finding {
   readonly check: string
-  /** `fail` stops tasks; `warn` may. */
+  /** `fail` stops tasks; `warn` may stop them. */
   readonly level: 'ok' | 'warn' | 'fail'
   readonly says: string
   readonly todo?: string
 }
 
-/** What could not be asked is an error or absent; the checks that want it stay silent. */
+/** A fact that could not be read is an error or absent; checks that need it make no finding. */
 export interface Facts {
   readonly target: Target
   readonly health: Health | CliError
@@ -25,7 +25,7 @@ export interface Facts {
   readonly open?: readonly Task[]
   /** Of the last hour. */
   readonly failed?: readonly Task[]
-  /** Of the last hour; local stages only. `none`: there is no folder of logs. */
+  /** Of the last hour; only for local stages. `none`: there is no log folder. */
   readonly errors?: readonly string[] | 'none' | undefined
   readonly task?: Task | CliError | undefined
   readonly explanation?: Explanation | undefined
@@ -33,9 +33,9 @@ export interface Facts {
 }
 
 const CLOCK_MS = 5_000
-/** A healthy idle lane starts a task in well under a second. */
+/** An idle lane normally starts a task in less than a second. */
 const SLOW_MS = 30_000
-/** The sweeper comes every minute. */
+/** The sweeper runs every minute. */
 const LONG_WAIT_SECONDS = 180
 
 export function diagnose(facts: Facts, now: number): readonly Finding[] {
@@ -44,7 +44,7 @@ export function diagnose(facts: Facts, now: number): readonly Finding[] {
   return findings(facts, now).map(({ todo, ...rest }) => (todo ? { ...rest, todo: aim(todo) } : rest))
 }
 
-/** What leads a command to the same stage, where the command would not find it by itself. */
+/** Options that lead a command to the same stage, where it would choose another one. */
 function flagsOf({ source, base }: Target): string {
   const [, profile] = /^profile "(.+)"$/.exec(source) ?? []
   if (profile) return `--profile ${profile} `
@@ -70,7 +70,7 @@ function findings(facts: Facts, now: number): readonly Finding[] {
   ]
   if (access instanceof CliError) return [...stage, { check: 'key', level: 'fail', says: access.message }]
   return [
-    // Who asks about one task wants its cause before anything else.
+    // For a single task, its cause comes first.
     ...task(facts),
     ...stage,
     ...registered(facts),
@@ -166,11 +166,11 @@ function lanes({ queues, open = [] }: Facts): Finding[] {
       ]
 }
 
-/** A queue's own count lags; the tasks themselves say it too. */
+/** Queue counts lag, so the tasks themselves are counted too. */
 const waitingIn = ({ lane, visible }: Queue, open: readonly Task[]): number =>
   Math.max(visible, open.filter((task) => task.lane === lane && task.status === 'PENDING').length)
 
-/** With messages in the queue it is a backlog; without one the message is lost, and the sweeper should have sent another. */
+/** With messages in the queue there is a backlog; without, the message is lost and the sweeper should have sent another. */
 function longWait({ lane, visible, oldest_due_age_seconds }: NonNullable<Facts['queues']>[number]): Finding {
   const waits = `In lane ${lane} a task waits for ${span((oldest_due_age_seconds ?? 0) * 1_000)}`
   return visible > 0
@@ -193,7 +193,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
   const busy = new Set(open.filter(({ status }) => status === 'PROCESSING').map(({ lane }) => lane))
   const waiting = open.filter(({ status, lane }) => status === 'PENDING' && !paused.includes(lane))
   const late = [...new Set(waiting.map(({ lane }) => lane))].flatMap((lane) => {
-    // A retry by hand or an early start of a delayed task makes it pending later than it was created.
+    // A task can become pending later than it was created, by a retry or after a delay.
     const since = waiting
       .filter((task) => task.lane === lane)
       .map((task) => Date.parse(task.updated_at ?? task.created_at))
@@ -264,13 +264,13 @@ const ADVICE: Readonly<Record<string, string>> = {
   worker_crashed: 'The worker dies, mostly of memory: raise memoryMb of the lane in lib/stages/.',
 }
 
-/** The same input meets the same refusal: running it again costs and changes nothing. */
+/** The same input would be refused again, so running it again only costs money. */
 const HOPELESS: readonly string[] = ['content_refused', 'provider_rejected', 'invalid_output']
 
 const adviceOn = (code: string): string =>
   ADVICE[code] ?? 'npx taskrunner list --status failed, then get <id>'
 
-/** They are over: nothing brings them back but a person. */
+/** Failed tasks run again only if a person restarts them. */
 function failures({ failed = [] }: Facts): Finding[] {
   if (failed.length === 0) return [finding('failures', 'ok', 'No task of the last hour failed.')]
   return [...Map.groupBy(failed, ({ lane }) => lane)].flatMap(([lane, tasks]) =>
@@ -320,7 +320,7 @@ const GATES: Readonly<Record<string, (task: Task) => string>> = {
   running: ({ id }) => `npx taskrunner watch ${id}`,
 }
 
-/** Somebody must do something before it goes on. */
+/** States that only a person can end. */
 const HELD: readonly string[] = ['paused']
 
 function endAdvice({ id, error }: Task): string {

@@ -1,22 +1,22 @@
-/** What the CLI says and exits with when it cannot do what was asked. */
+/** Errors and exit codes of the CLI. */
 
 /** Exit codes, the same for every command; `npx taskrunner --help` lists them. */
 export const EXIT = {
   ok: 0,
-  /** The task ended without a result, or `doctor` found something that stops tasks. */
+  /** The task ended without a result, or `doctor` found a problem that stops tasks. */
   taskFailed: 1,
   usage: 2,
   notFound: 3,
-  /** The stage understood and said no: key, state, a field, too many requests. */
+  /** The stage refused the request: key, state, a field, too many requests. */
   refused: 4,
-  /** Nothing answers, or what answers cannot serve. */
+  /** No answer, or a server error. */
   unreachable: 5,
-  /** Still running when the time of --give-up was over. */
+  /** The task was still running at the end of --give-up. */
   stillRunning: 6,
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** One line that names the thing, the rule and the way out. */
+/** One line that names the thing, the rule and the solution. */
 export class CliError extends Error {
   readonly exitCode: ExitCode
   /** The stage's problem+json, for `--json`. */

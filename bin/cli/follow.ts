@@ -1,15 +1,15 @@
-/** Waits for a task's end, showing its way there. */
+/** Waits for a task's end and shows its progress. */
 import { isFinal, type Task } from '../../lib/client/types.ts'
 import { CliError, EXIT } from './failure.ts'
 import { oneLine } from './screen.ts'
 import type { Session } from './session.ts'
 import { progressLine, resultText } from './task-text.ts'
 
-/** Of one call; a stage waits 25 s at most. */
+/** Wait of one call; the stage's limit is 25 s. */
 const WAIT_SECONDS = 20
 const FIRST_MS = 200
 const LONGEST_MS = 1_000
-/** After this long without an answer the stage counts as gone. */
+/** After this long without an answer the stage counts as unreachable. */
 const PATIENCE_MS = 30_000
 
 export interface FollowOptions {
@@ -18,7 +18,7 @@ export interface FollowOptions {
   readonly onChange?: (task: Task) => void
 }
 
-/** @throws CliError when it is not known, or still runs at the end of the time. */
+/** @throws CliError when the task is unknown, or still runs at the end of the time. */
 export async function follow(
   session: Session,
   id: string,
@@ -31,7 +31,7 @@ export async function follow(
   let answeredAt = Date.now()
   for (;;) {
     try {
-      // The stage holds the call until the task changes; the first look is answered at once.
+      // The first call returns at once; later ones wait at the stage until the task changes.
       const leftSeconds = Math.floor(
         (giveUpSeconds ?? Number.POSITIVE_INFINITY) - (Date.now() - startedAt) / 1_000,
       )
@@ -53,7 +53,7 @@ export async function follow(
         cause instanceof CliError &&
         cause.exitCode === EXIT.unreachable &&
         Date.now() - answeredAt < PATIENCE_MS
-      // A wrong address never answered: waiting would only hide it.
+      // An address that has never answered is wrong, so do not wait.
       if (!isPassing || !task) throw cause
     }
     if (task && isFinal(task.status)) return task
@@ -69,12 +69,12 @@ export async function follow(
 
 const REDRAW_MS = 250
 
-/** On a terminal one line that is redrawn, else a line per change; on stderr, so that stdout is the result alone. */
+/** One redrawn line on a terminal, otherwise a line per change; on stderr, so that stdout has only the result. */
 export async function followLoudly(
   session: Session,
   id: string,
   giveUpSeconds?: number,
-  /** From when the time is counted, where it is not the submit: a retry by hand. */
+  /** Start of the shown time, if it is not the submit, e.g. a retry by hand. */
   since?: number,
 ): Promise<Task> {
   const { stderr } = process
@@ -115,7 +115,7 @@ export async function followLoudly(
   }
 }
 
-/** The result on stdout, or why there is none on stderr. */
+/** Writes the result to stdout, or the reason why there is none to stderr. */
 export function tellEnd(session: Session, task: Task): void {
   if (task.status !== 'COMPLETED') session.exit(EXIT.taskFailed)
   if (session.isJson || task.status === 'COMPLETED') {

@@ -1,4 +1,4 @@
-/** Which stage a command talks to, and with which key. */
+/** Decides which stage a command uses, and with which key. */
 import { readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -20,16 +20,16 @@ export interface Target {
   /** With the API's base path, without a slash at its end. */
   readonly base: string
   readonly key: string | undefined
-  /** Of API Gateway's usage plan, where one is in front of the keys. */
+  /** Key of API Gateway's usage plan, on a stage with one. */
   readonly gatewayKey: string | undefined
-  /** Where the address came from, in words. */
+  /** Where the address was found, as a text. */
   readonly source: string
-  /** It is on this machine, so its logs are files here. */
+  /** The stage runs on this machine, so its logs are local files. */
   readonly isLocal: boolean
-  /** As the profile says; deployed stages' log groups are named by it. */
+  /** From the profile; log groups of deployed stages contain it. */
   readonly stage: string | undefined
   readonly region: string | undefined
-  /** The profile file is readable by others of this machine, and holds keys. */
+  /** The profile file contains keys, and other users of this machine can read it. */
   readonly isProfileOpen: boolean
 }
 
@@ -44,15 +44,15 @@ interface Profile {
 export const profileFile = (env: Environment): string =>
   join(env.XDG_CONFIG_HOME?.trim() || join(homedir(), '.config'), 'taskrunner/profiles.json')
 
-/** State of the local stage: its logs, and where it runs. */
+/** Folder of the local stage's state: its logs, and its address. */
 export const stateDirectory = (env: Environment): string =>
   resolve(env.TASKRUNNER_STATE?.trim() || join(ROOT, '.taskrunner'))
 
 /**
- * First found: `--base`, `--profile`, TASKRUNNER_BASE, TASKRUNNER_PROFILE, the local stage that runs, localhost:3000.
- * A profile's key goes to that profile's address and to no other; TASKRUNNER_KEY fills in where none is given.
+ * The first of: `--base`, `--profile`, TASKRUNNER_BASE, TASKRUNNER_PROFILE, the running local stage, localhost:3000.
+ * A profile's key is sent only to that profile's address; TASKRUNNER_KEY is used where no other key is given.
  *
- * @throws CliError when the profile is not there, or no address.
+ * @throws CliError when the profile does not exist or has no address.
  */
 export async function readTarget(flags: Flags, env: Environment): Promise<Target> {
   const given = (name: string) => env[name]?.trim() || undefined
@@ -61,7 +61,7 @@ export async function readTarget(flags: Flags, env: Environment): Promise<Target
   const profile = name === undefined ? undefined : await readProfile(name, env)
   const found = (base: string, source: string): Target => {
     const url = toBase(base, source)
-    // --base beside --profile is another place than the one the key was written down for.
+    // With another address in --base, the profile's key must not be sent.
     const own = flags.base && profile && toBase(profile.base, '') !== url ? undefined : profile
     return {
       base: url,
@@ -111,7 +111,7 @@ function parse(text: string, file: string): Record<string, Profile> {
   }
 }
 
-/** Names of all profiles, for completion and for who asks. */
+/** Names of all profiles, for shell completion and error messages. */
 export async function profileNames(env: Environment): Promise<readonly string[]> {
   const text = await readFile(profileFile(env), 'utf8').catch(() => '{}')
   try {

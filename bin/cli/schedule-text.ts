@@ -1,4 +1,4 @@
-/** A schedule as a person reads it. */
+/** A schedule as text for people. */
 import type { Json } from '../../lib/client/types.ts'
 import { facts, oneLine, type Paint, span, table } from './screen.ts'
 
@@ -55,7 +55,7 @@ export function scheduleText(schedule: Schedule, now: number, paint: Paint): str
   return `${paint('bold', schedule.id)}  ${oneLine(schedule.name)}  ${holdOf(schedule, now)}\n${lines}`
 }
 
-/** What stands between it and its next firing. */
+/** What prevents the next firing. */
 function holdOf(schedule: Schedule, now: number): string {
   if (schedule.paused) return `paused; goes on with: npx taskrunner schedules resume ${schedule.id}`
   const [next] = schedule.next_times
@@ -64,7 +64,7 @@ function holdOf(schedule: Schedule, now: number): string {
     : `fires in ${span(Date.parse(next) - now)}${schedule.start_at && Date.parse(schedule.start_at) > now ? ', not before its start' : ''}`
 }
 
-/** What stands between a schedule and its next firing, and what became of the last. */
+/** What prevents the next firing, and the outcome of the last one. */
 export function scheduleReasons(
   schedule: Schedule,
   last: Pick<Json<'getTask'>, 'id' | 'status' | 'error'> | undefined,

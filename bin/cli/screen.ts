@@ -1,4 +1,4 @@
-/** Text for people: colours, columns, bars, ages. Pure, so that a test can read what a terminal shows. */
+/** Text for terminals: colours, columns, bars, durations. Pure, so that tests can check what a terminal shows. */
 import stringWidth from 'string-width'
 import type { Status } from '../../lib/client/types.ts'
 
@@ -20,21 +20,21 @@ const STATUS_STYLES: Readonly<Record<Status, Style>> = {
 
 export const paintStatus = (paint: Paint, status: Status): string => paint(STATUS_STYLES[status], status)
 
-// Prompts and results are other people's text: neither an escape sequence nor a mark that turns the direction of
-// writing may steer the terminal.
+// Prompts and results come from other people: neither an escape sequence nor a character that changes the writing direction
+// may control the terminal.
 const CONTROL = /(?![\t\n])[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
-/** @returns the text without control characters but tab and line end. */
+/** @returns the text without control characters, except tab and line end. */
 export const safe = (text: string): string => text.replace(CONTROL, '')
 
-// The sequences that {@link Paint} makes: bold, dim, colours, and their ends. Another's may hide text or paint it over.
+// The sequences that {@link Paint} writes: bold, dim, colours, and their ends. Others could hide or overwrite text.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with one
 const PAINTED = /(\u001B\[(?:1|2|22|3[12356]|39)m)/
 const ENDS: Readonly<Record<string, 'color' | 'weight'>> = { '\u001B[39m': 'color', '\u001B[22m': 'weight' }
 
 /**
- * What may reach a terminal: the one place that every command's output passes. Our colours stay, every other control
- * character goes, whoever sent it; what goes to a file or a pipe stays as it is.
+ * Cleans text for a terminal; every command's output passes it. The CLI's own colours are kept, all other control
+ * characters are removed. Output to a file or a pipe is not changed.
  */
 export function forTerminal(text: string, { isTTY }: { readonly isTTY?: boolean }): string {
   if (!isTTY) return text
@@ -46,16 +46,16 @@ export function forTerminal(text: string, { isTTY }: { readonly isTTY?: boolean 
     else open.add(part.includes('[3') ? 'color' : 'weight')
     return part
   })
-  // A text that looks like ours may be a caller's, which ends no colour.
+  // A caller's text may contain colours without an end, so end them here.
   return `${shown.join('')}${open.size > 0 ? '\u001B[39;22m' : ''}`
 }
 
-/** One line of it. */
+/** The text in one line. */
 export const oneLine = (text: string): string => safe(text.replace(/\s+/g, ' ')).trim()
 
 const graphemes = new Intl.Segmenter()
 
-/** Cut to a width in columns; Chinese characters and emoji take two. Not for painted text. */
+/** Shortened to a width in columns; Chinese characters and emoji take two. Not for coloured text. */
 export function clip(text: string, width: number): string {
   if (stringWidth(text) <= width) return text
   let clipped = ''
@@ -71,9 +71,9 @@ export function clip(text: string, width: number): string {
 const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)))
 
 /**
- * Columns as wide as their widest cell, two blanks between. Cells may be painted.
+ * Columns as wide as their widest cell, separated by two spaces. Cells may be coloured.
  *
- * @param columns the last column's plain text is cut to this width of the screen.
+ * @param columns width of the screen, to which the last column's text is shortened.
  */
 export function table(
   head: readonly string[],
@@ -94,7 +94,7 @@ export function table(
   return [paint('bold', line(head)), ...rows.map(line)].join('\n')
 }
 
-/** `name   value` lines, names aligned, and all lines of a value below its first. */
+/** `name   value` lines with aligned values; further lines of a value are indented below its first. */
 export function facts(pairs: readonly (readonly [string, string | undefined])[], paint: Paint): string {
   const given = pairs.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
   const width = Math.max(0, ...given.map(([name]) => stringWidth(name)))
@@ -105,8 +105,8 @@ export function facts(pairs: readonly (readonly [string, string | undefined])[],
 }
 
 /**
- * The lines that fit on a screen, and how many of its rows they take: a line that is wider than the screen takes several, and who
- * goes back by lines alone draws over what he did not write.
+ * The lines that fit on a screen, and how many of its rows they take: a line wider than the screen takes several. Moving the
+ * cursor back by lines instead of rows would overwrite other text.
  */
 export function fitting(
   lines: readonly string[],
@@ -116,7 +116,7 @@ export function fitting(
   let rows = 0
   for (const line of lines) {
     const more = Math.max(1, Math.ceil(stringWidth(line) / Math.max(1, screen.columns)))
-    // What is below the last row could not be drawn over again.
+    // Lines below the last row could not be overwritten later.
     if (fit.length > 0 && rows + more > screen.rows - 1) break
     fit.push(line)
     rows += more

@@ -6,30 +6,30 @@ import { type ExitCode, MissingRouteError, usageError } from './failure.ts'
 import { type Environment, type Flags, readTarget, type Target } from './profile.ts'
 import { forTerminal, type Paint } from './screen.ts'
 
-/** What a command has to work with. */
+/** Everything that a command works with. */
 export interface Session {
   readonly api: Api
   readonly target: Target
   readonly env: Environment
   readonly isJson: boolean
   readonly paint: Paint
-  /** Width of the terminal; endless when the output goes elsewhere, where nothing must be cut. */
+  /** Width of the terminal; infinite when the output is not a terminal, so that nothing is shortened. */
   readonly columns: number
-  /** A person watches: lines may be redrawn. */
+  /** The output is a terminal, so lines may be redrawn. */
   readonly isLive: boolean
-  /** A line of the answer, on stdout. */
+  /** Writes a line of the answer to stdout. */
   out(text: string): void
-  /** A line beside the answer, on stderr: progress, hints. */
+  /** Writes a line of progress or a hint to stderr. */
   note(text: string): void
-  /** The answer as JSON on stdout, or else as text. */
+  /** Writes the answer to stdout, as JSON or as text. */
   show(answer: unknown, asText: () => string): void
   exit(code: ExitCode): void
 }
 
 /**
- * For a command that runs where none of its siblings was named: any other word in its place is a mistake.
+ * For a command whose subcommand is optional: refuses any other word in its place.
  *
- * @throws CliError that names the nearest.
+ * @throws CliError that names the nearest subcommand.
  */
 export function refuseUnknown({ args: [word], parent }: Command): void {
   if (word === undefined || parent === null) return
@@ -42,7 +42,7 @@ export function refuseUnknown({ args: [word], parent }: Command): void {
 /** Adds one command to the program. */
 export type AddCommand = (program: Command) => void
 
-/** Read once per command, from the flags that stand before or after its name. */
+/** Reads the options before and after the command's name, once per command. */
 export async function openSession(command: Command): Promise<Session> {
   const flags = command.optsWithGlobals<Flags & { json?: boolean }>()
   const target = await readTarget(flags, process.env)
@@ -67,7 +67,7 @@ export async function openSession(command: Command): Promise<Session> {
   }
 }
 
-/** @returns undefined when this stage's version has no such route. */
+/** @returns undefined when this stage's version does not have the route. */
 export const ifThere = <Body>(call: Promise<Body>): Promise<Body | undefined> =>
   call.catch((cause: unknown) => {
     if (cause instanceof MissingRouteError) return undefined

@@ -1,12 +1,12 @@
-/** A task as a person reads it. */
+/** A task as text for people. */
 import type { Task } from '../../lib/client/types.ts'
 import { bar, clip, dollars, facts, oneLine, type Paint, paintStatus, safe, span, table } from './screen.ts'
 
-/** What a list shows of it: how far, why not, or what was asked. */
+/** A task's text in a list: its progress, its error, or its input. */
 export function about({ status, progress, error, prompt, input }: Task): string {
   if (status === 'PROCESSING' && progress) return oneLine(`${progress.percent} % ${progress.message}`)
   if (error && status !== 'COMPLETED') return oneLine(`${error.code}: ${error.message}`)
-  // Into a pipe, too: a list is for looking over, `get` shows the whole.
+  // Shortened also when the output is not a terminal, because `get` shows the whole text.
   return clip(oneLine(prompt ?? (input === null ? '' : JSON.stringify(input))), 120)
 }
 
@@ -78,7 +78,7 @@ const HELD: Readonly<Record<string, string>> = {
   limit: 'as many tasks of its tenant run as may at once',
 }
 
-/** What is told of a task that waits: its place, and in how long it starts. */
+/** Text about a waiting task: its position, and when it will start. */
 function likely({ queue, estimated_cost_usd }: Task, now: number): string | undefined {
   if (!queue) return undefined
   const { position, estimated_start: start, estimated_finish: finish } = queue
@@ -89,7 +89,7 @@ function likely({ queue, estimated_cost_usd }: Task, now: number): string | unde
     position === null ? undefined : `about ${position} before it`,
     start ? `starts ${between(start)}` : (HELD[queue.gate] ?? 'it is not known when it starts'),
     finish ? `ends ${between(finish)}` : undefined,
-    // A model that costs nothing, as the simulated one.
+    // Omitted for a model without cost, such as the simulated one.
     estimated_cost_usd && estimated_cost_usd.high > 0
       ? `costs ${dollars(estimated_cost_usd.low)} to ${dollars(estimated_cost_usd.high)}`
       : undefined,
@@ -98,7 +98,7 @@ function likely({ queue, estimated_cost_usd }: Task, now: number): string | unde
     .join(', ')
 }
 
-/** One line of a task on its way; the same words on a terminal and in a log. */
+/** One line about a running task, the same on a terminal and in a log. */
 export function progressLine(
   task: Task,
   { now, columns, since }: { now: number; columns: number; since?: number | undefined },

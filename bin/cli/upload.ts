@@ -1,4 +1,4 @@
-/** Sends a file to where an upload's address says, with a bar for whoever watches. */
+/** Sends a file to an upload's URL, with a progress bar on a terminal. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { request as requestPlain } from 'node:http'
@@ -9,7 +9,7 @@ import type { Json } from '../../lib/client/types.ts'
 import type { Api } from './api.ts'
 import { CliError, EXIT, usageError } from './failure.ts'
 
-/** What the bucket notes; what a file is, the service finds out by its bytes. */
+/** Content type for the bucket; the service detects a file's type from its bytes. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain',
   '.md': 'text/markdown',
@@ -28,10 +28,10 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.gif': 'image/gif',
 }
 
-/** Only on a terminal, redrawn in place. */
+/** Called only on a terminal, where the bar is redrawn in place. */
 export type ShowProgress = (done: number, total: number) => void
 
-/** @returns the upload's id. @throws CliError when the file cannot be read, or is not taken. */
+/** @returns the upload's id. @throws CliError when the file cannot be read, or is refused. */
 export async function uploadFile(api: Api, path: string, show: ShowProgress): Promise<string> {
   const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw usageError(`Cannot read ${path} (${cause.code}).`)
@@ -68,7 +68,7 @@ async function put({ url, headers }: Json<'createUpload'>, path: string, total: 
       show(done, total)
     }
   }
-  // An early refusal ends the connection while the file still goes out: the answer says why, not the broken pipe.
+  // After an early refusal the connection closes while the file is being sent; report the answer, not the broken pipe.
   const sent = pipeline(file, counted, call).catch(() => undefined)
   const { status, text } = await answered.catch((cause: NodeJS.ErrnoException) => {
     throw new CliError(EXIT.unreachable, `The upload of ${path} broke off (${cause.code ?? cause.message}).`)

@@ -1,4 +1,4 @@
-/** What may stand after an option, read into what the API takes. */
+/** Parses the values of options into the API's formats. */
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { InvalidArgumentError } from 'commander'
@@ -16,7 +16,7 @@ export function seconds(value: string): number {
 /** `2026-11-24T09:00:00Z`. @returns RFC 3339. */
 export function time(value: string): string {
   if (/^\d{4}-\d\d-\d\d/.test(value)) {
-    // A bare date, or a time without a zone, is read as UTC, like every time the API shows.
+    // A date, or a time without a zone, is read as UTC, like all times that the API shows.
     const text = value
       .trim()
       .replace(/^(\d{4}-\d\d-\d\d)\s+(\d)/, '$1T$2')
@@ -28,7 +28,7 @@ export function time(value: string): string {
   throw new InvalidArgumentError('It is a time: 2026-11-24T09:00:00Z.')
 }
 
-/** A time, or a span before now. @returns RFC 3339. */
+/** A time, or a duration before now. @returns RFC 3339. */
 export function instant(value: string): string {
   if (/^\d{4}-/.test(value)) return time(value)
   try {
@@ -49,13 +49,13 @@ export function positive(value: string): number {
   return number
 }
 
-/** For options that may come several times. */
+/** For options that may be repeated. */
 export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [
   ...earlier,
   value,
 ]
 
-/** Text as given, `@file`, or `-` for what is piped in. */
+/** The text itself, `@file`, or `-` for stdin. */
 export async function textOf(given: string): Promise<string> {
   if (given === '-' || given === '@-') return text(process.stdin)
   if (!given.startsWith('@')) return given
@@ -64,7 +64,7 @@ export async function textOf(given: string): Promise<string> {
   })
 }
 
-/** JSON as given, `@file`, or `-`. */
+/** JSON text, `@file`, or `-` for stdin. */
 export async function jsonOf(given: string, option = '--input'): Promise<unknown> {
   const found = await textOf(given)
   try {

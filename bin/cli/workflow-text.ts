@@ -1,4 +1,4 @@
-/** A workflow as a person reads it: its steps as a tree, with what each waits for. */
+/** A workflow as text for people: its steps as a tree, with what each waits for. */
 import type { Json } from '../../lib/client/types.ts'
 import { bar, clip, dollars, oneLine, type Paint, type Style, span } from './screen.ts'
 
@@ -22,11 +22,11 @@ const STATES: Readonly<Record<Workflow['status'], Style>> = {
 }
 const BAR_WIDTH = 10
 
-/** How far the task of a step is, by the step's name. */
+/** Progress of each step's task, by the step's name. */
 export type StepProgress = ReadonlyMap<string, { readonly percent: number; readonly message: string }>
 export const NO_PROGRESS: StepProgress = new Map()
 
-/** Each step below the last of those it comes after, so that what runs side by side stands side by side. */
+/** Each step is below the last of the steps it comes after, so that concurrent steps are side by side. */
 export function workflowTree(
   workflow: Workflow,
   {
@@ -77,7 +77,7 @@ function aboutStep(
   return [type ?? kind, status, many, ran, why].filter(Boolean).join('  ')
 }
 
-/** What a person can do, or what is waited for. */
+/** What a person can do, or what the workflow waits for. */
 function holdsOf({ id, status, steps }: Workflow, paint: Paint): readonly string[] {
   const waits = Object.entries(steps).filter(([, step]) => step.kind === 'wait' && step.status === 'RUNNING')
   const hints = waits.map(
@@ -98,12 +98,12 @@ function depthsOf(steps: Workflow['steps']): ReadonlyMap<string, number> {
     depths.set(name, depth)
     return depth
   }
-  // Shallow ones first: a chain of 500 steps is then never followed down in one go.
+  // Starts with early steps, so that a chain of 500 steps causes no deep recursion.
   for (const name of Object.keys(steps)) depthOf(name)
   return depths
 }
 
-/** Depth first: a step right below the last of those it needs. */
+/** Depth first: a step directly below the last of those it needs. */
 function inOrder(steps: Workflow['steps']): readonly string[] {
   const left = new Map(Object.entries(steps).map(([name, { after }]) => [name, after.length]))
   const followers = Map.groupBy(

@@ -1,6 +1,6 @@
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-/** `cancel`: from its answer on no result lands. */
+/** `cancel`: cancels a task; after its answer no result can be written. */
 export const addCancel: AddCommand = (program) => {
   program
     .command('cancel')

@@ -4,7 +4,7 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 
 type Circuits = Json<'listCircuits'>
 
-/** `circuits`: the models whose calls are paused; `circuits close` lets them go on. */
+/** `circuits`: lists models whose calls are paused; `circuits close` resumes them. */
 export const addCircuits: AddCommand = (program) => {
   const circuits = program
     .command('circuits')

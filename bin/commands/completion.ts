@@ -3,7 +3,7 @@ import type { AddCommand } from '../cli/session.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
-/** `completion`: a script for the shell, made from the commands themselves. */
+/** `completion`: prints a completion script for the shell, generated from the commands. */
 export const addCompletion: AddCommand = (program) => {
   program
     .command('completion')
@@ -14,7 +14,7 @@ export const addCompletion: AddCommand = (program) => {
     })
 }
 
-/** What may follow a command: its own commands and options, and the words its argument may be. */
+/** Words that can follow a command: its subcommands, its options, and values of its argument. */
 export interface Words {
   readonly name: string
   readonly does: string
@@ -22,7 +22,7 @@ export interface Words {
   readonly commands: readonly Words[]
 }
 
-/** An option whose values are known, `--lane` and the lanes, and the commands that have it. */
+/** Options with known values, such as `--lane`, and the commands that have them. */
 type Values = readonly {
   readonly flags: readonly string[]
   readonly values: readonly string[]
@@ -66,7 +66,7 @@ function valuesOf(program: Command): Values {
   }))
 }
 
-/** `keys create` with its words, for every command that stands below another. */
+/** Subcommands, such as `keys create`, with their words. */
 const nested = (commands: readonly Words[]) =>
   commands.flatMap(({ name, commands: own }) =>
     own.map((below) => ({ ...below, path: [name, below.name] as const })),
@@ -143,7 +143,7 @@ _npx_taskrunner() {
 compdef _npx_taskrunner npx
 `
 
-/** Commands whose arguments may be files; after any other, fish offers none. */
+/** Commands whose arguments may be files; for all others fish offers no files. */
 const TAKES_FILES: readonly string[] = ['submit', 'workflow', 'schedules']
 const files = (command: string): string => (TAKES_FILES.includes(command) ? '' : '-f ')
 

@@ -14,7 +14,7 @@ import { LogReader } from './logs.ts'
 const HOUR_MS = 3_600_000
 const TRIAL_SECONDS = 60
 
-/** `doctor`: why does my task not run? Each finding says what to do; exit 1 when one of them stops tasks. */
+/** `doctor`: finds out why tasks do not run. Each finding says what to do; exit 1 when one of them stops tasks. */
 export const addDoctor: AddCommand = (program) => {
   program
     .command('doctor')
@@ -84,7 +84,7 @@ async function gather(session: Session, id: string | undefined, isTrial: boolean
   }
 }
 
-/** The seeds' fourth step: does a task go all the way? */
+/** Runs one task to its end, to prove that the stage works. */
 async function runTrial(session: Session): Promise<Task> {
   const { id } = await session.api.json('submitTask', {
     body: {

@@ -3,7 +3,7 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 
 const MOST_PASSES = 5
 
-/** `erase`: what a task was given and gave back, or everything of a tenant. */
+/** `erase`: deletes the input and result of a task, or all data of a tenant. */
 export const addErase: AddCommand = (program) => {
   program
     .command('erase')
@@ -25,7 +25,7 @@ export const addErase: AddCommand = (program) => {
         return session.show({ id, erased: true }, () => `What task ${id} was given and gave back is deleted.`)
       }
       const total = { tenant, rows: 0, objects: 0 }
-      // Until a whole pass finds nothing: work that was under way may have written meanwhile.
+      // Repeated until a whole pass finds nothing, because running work may have written meanwhile.
       for (let pass = 0, found = true; found && pass < MOST_PASSES; pass += 1) {
         found = false
         let from: string | null = null

@@ -5,7 +5,7 @@ import { facts, oneLine, type Paint, paintStatus } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
 
-/** `explain`: which gate holds a task, a schedule or a workflow, and when it can next run. */
+/** `explain`: shows why a task, a schedule or a workflow waits, and when it can next run. */
 export const addExplain: AddCommand = (program) => {
   program
     .command('explain')
@@ -23,7 +23,7 @@ export const addExplain: AddCommand = (program) => {
     })
 }
 
-/** @returns undefined for an id that this kind of thing does not have. */
+/** @returns undefined when no object of this kind has the id. */
 const ifKnown = <Body>(call: Promise<Body>): Promise<Body | undefined> =>
   call.catch((cause: unknown) => {
     if (cause instanceof CliError && cause.exitCode === EXIT.notFound) return undefined
@@ -55,7 +55,7 @@ async function explainSchedule(session: Session, schedule: Schedule): Promise<vo
   )
 }
 
-/** Steps that are told one by one; the others are in the tree. */
+/** Steps that are described one by one; the others are only in the tree. */
 const MOST_STEPS = 5
 
 async function explainWorkflow(session: Session, workflow: Workflow): Promise<void> {

@@ -2,7 +2,7 @@ import { CliError, EXIT } from '../cli/failure.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { resultText, taskDetail } from '../cli/task-text.ts'
 
-/** `get`: the task as it is. */
+/** `get`: shows a task. */
 export const addGet: AddCommand = (program) => {
   program
     .command('get')

@@ -7,7 +7,7 @@ import { taskTable } from '../cli/task-text.ts'
 const WHAT = ['active', 'reserved', 'scheduled', 'registered', 'stats', 'conf'] as const
 const PAGE = 100
 
-/** `inspect`: Celery's words. active = PROCESSING, reserved = PENDING, scheduled = SCHEDULED and RETRYING. */
+/** `inspect`: lists tasks by Celery's terms. active = PROCESSING, reserved = PENDING, scheduled = SCHEDULED and RETRYING. */
 export const addInspect: AddCommand = (program) => {
   program
     .command('inspect')
@@ -66,7 +66,7 @@ export const typeTable = ({ task_types: types }: TaskTypeList, paint: Paint): st
     { paint },
   )
 
-/** Names of the fields, those that may be missing with a question mark. */
+/** Names of the fields, optional ones with a question mark. */
 function fieldsOf(schema: Readonly<Record<string, unknown>>): string {
   const { properties = {}, required = [] } = schema as {
     readonly properties?: object
@@ -98,7 +98,7 @@ export function statsText(answer: Stats, paint: Paint): string {
   )
 }
 
-/** What the stage says of itself, and how this CLI reaches it. The key is never shown. */
+/** The stage's settings, and how this CLI reaches it. The key is never shown. */
 async function showConf(session: Session): Promise<void> {
   const { api, target, paint } = session
   const [health, types, queues] = await Promise.all([

@@ -5,7 +5,7 @@ import { wholeNumber } from '../cli/values.ts'
 
 type Limits = Json<'getLimits'>
 
-/** `limits`: what a tenant may do and spend, and how much of it is used. */
+/** `limits`: shows and sets the limits of a tenant, and how much of each is used. */
 export const addLimits: AddCommand = (program) => {
   const limits = program
     .command('limits')

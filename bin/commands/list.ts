@@ -19,7 +19,7 @@ interface ListOptions {
 
 const upper = (value: string) => value.toUpperCase()
 
-/** `list`: tasks, newest first. Reads as many pages as `--limit` asks for. */
+/** `list`: lists tasks, newest first. Reads as many pages as `--limit` needs. */
 export const addList: AddCommand = (program) => {
   program
     .command('list')

@@ -8,7 +8,7 @@ import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
 
 const FOLLOW_MS = 300
-/** Of each file at most so much of its end is read. */
+/** Most bytes read from the end of each file. */
 const TAIL_BYTES = 2 * 1024 * 1024
 
 interface LogOptions {
@@ -21,7 +21,7 @@ interface LogOptions {
   readonly stage?: string
 }
 
-/** `logs`: the local stage's function logs; for a deployed stage the command that shows them. */
+/** `logs`: shows the local stage's function logs; for a deployed stage, prints the AWS command that does. */
 export const addLogs: AddCommand = (program) => {
   program
     .command('logs')
@@ -55,7 +55,7 @@ function showCommands(session: Session, options: LogOptions): void {
   session.show({ commands }, () => commands.join('\n'))
 }
 
-/** Log groups have generated names; their start is stack and function. */
+/** Log groups have generated names that begin with stack and function. */
 export function tailCommand(options: {
   readonly stage: string
   readonly name: string
@@ -85,12 +85,12 @@ export interface LogLine {
   readonly name: string
   readonly level: string
   readonly text: string
-  /** Further lines of it: a stack, or what an author wrote over several lines. */
+  /** Further lines of the entry: a stack, or a message of several lines. */
   readonly more: readonly string[]
   readonly raw: string
 }
 
-/** One line of a function's log. Reports of invocations are no lines of anybody's. */
+/** Parses one line of a function's log. Reports of invocations are left out. */
 export function readLine(name: string, raw: string): LogLine | undefined {
   try {
     const line = JSON.parse(raw) as Record<string, unknown>
@@ -110,7 +110,7 @@ export function readLine(name: string, raw: string): LogLine | undefined {
   }
 }
 
-/** An event as `key=value`, what a person wrote first; a stack comes after everything else. */
+/** An event as `key=value`, message first, stack last. */
 function textOf(message: unknown): string {
   if (message === null || typeof message !== 'object') return String(message)
   const { event, stack, stackTrace, ...fields } = message as Readonly<Record<string, unknown>>
@@ -134,7 +134,7 @@ export const lineText = ({ time, name, level, text, more }: LogLine, paint: Pain
     ...more.map((line) => paint('dim', `             ${safe(line)}`)),
   ].join('\n')
 
-/** New lines of some files, in the order of their times. */
+/** Reads new lines of several files, ordered by time. */
 export class LogReader {
   readonly #directory: string
   readonly #names: readonly string[]
@@ -154,13 +154,13 @@ export class LogReader {
     const path = join(this.#directory, `${name}.log`)
     const { size } = await stat(path).catch(() => ({ size: 0 }))
     const known = this.#places.get(name)
-    // A file that has shrunk was started anew.
+    // A file that has become shorter was started again.
     const from = known === undefined ? Math.max(0, size - TAIL_BYTES) : known > size ? 0 : known
     if (size === from) return []
     const file = await open(path)
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
-      // A line still being written is left for the next time.
+      // An incomplete line is read the next time.
       const end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1
       this.#places.set(name, from + end)
       const found = buffer.subarray(0, end).toString('utf8').split('\n')

@@ -11,12 +11,12 @@ type Message = Readonly<Record<string, unknown>> & {
 }
 
 const PROTOCOL = 'io.modelcontextprotocol/protocolVersion'
-/** Above what the stage waits for a task, and what the gateway waits for the stage. */
+/** Longer than the stage's wait for a task and the gateway's timeout. */
 const TIMEOUT_MS = 35_000
 const INTERNAL_ERROR = -32_603
 const PARSE_ERROR = -32_700
 
-/** `mcp`: for agents that start a program. Every message goes to the stage's `/mcp`, and its answer comes back. */
+/** `mcp`: an MCP server over stdio, for agents that start a program. It forwards every message to the stage's `/mcp`. */
 export const addMcp: AddCommand = (program) => {
   program
     .command('mcp')
@@ -29,11 +29,11 @@ export const addMcp: AddCommand = (program) => {
 
 type Stage = Pick<Target, 'base' | 'key'> & Partial<Pick<Target, 'gatewayKey'>>
 
-/** Until the input ends and all that was asked is answered. */
+/** Runs until the input ends and all requests are answered. */
 export async function relay(input: Readable, write: (line: string) => void, target: Stage): Promise<void> {
   const running = new Map<unknown, AbortController>()
   const open = new Set<Promise<void>>()
-  /** Of the handshake; later revisions name theirs in each message. */
+  /** Protocol version of the handshake; later revisions state theirs in each message. */
   let agreed: string | undefined
   const send = async (text: string, message: Message): Promise<void> => {
     const stop = new AbortController()
@@ -42,7 +42,7 @@ export async function relay(input: Readable, write: (line: string) => void, targ
       .catch((cause: Error) => (stop.signal.aborted ? '' : failureOf(message, reasonOf(cause, target.base))))
       .finally(() => running.delete(message.id))
     if (message.method === 'initialize') agreed = revisionOf(answer)
-    // A notification has no answer, and neither has what was cancelled.
+    // Notifications and cancelled requests have no answer.
     if (answer !== '' && message.id !== undefined) write(answer)
   }
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -52,11 +52,11 @@ export async function relay(input: Readable, write: (line: string) => void, targ
       write(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: PARSE_ERROR, message: 'No JSON.' } }))
       continue
     }
-    // Over HTTP a call is cancelled by hanging up.
+    // Over HTTP a call is cancelled by closing its connection.
     if (message.method === 'notifications/cancelled') running.get(message.params?.requestId)?.abort()
     const sent = send(line, message).finally(() => open.delete(sent))
     open.add(sent)
-    // What follows depends on the revision that the handshake agrees on.
+    // Later messages depend on the version that the handshake agrees on.
     if (message.method === 'initialize') await sent
   }
   await Promise.all(open)
@@ -89,7 +89,7 @@ async function post(
   throw new Error(`The stage answers ${response.status}. ${detail ?? ''}${advice}`.trim())
 }
 
-/** What the transport over HTTP wants beside the message, so that who stands between need not read it. */
+/** Headers that the HTTP transport requires in addition to the message, so that proxies need not parse it. */
 function headersOf({ method, params }: Message, agreed: string | undefined): Record<string, string> {
   const meta = params?._meta as Readonly<Record<string, unknown>> | undefined
   const revision = meta?.[PROTOCOL] ?? agreed

@@ -2,7 +2,7 @@ import { Argument } from 'commander'
 import { LANES } from '../../functions/contract.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-/** `pause`: a lane takes tasks in and starts none. */
+/** `pause`: pauses a lane, which still accepts tasks but starts none. */
 export const addPause: AddCommand = (program) => {
   program
     .command('pause')

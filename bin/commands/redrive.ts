@@ -18,14 +18,14 @@ interface RedriveOptions {
   readonly deleteUnreadable?: boolean
 }
 
-/** What one call may start at most. */
+/** Most tasks that one call can start. */
 const MOST_A_CALL = 5_000
-/** With a pace, each call starts what a minute bears, and the next one comes a minute later. */
+/** With a pace, each call starts the tasks of one minute, and the next call follows a minute later. */
 const PACED_SECONDS = 60
-/** Ids are listed up to so many; a million would hide the answer. */
+/** Most ids that are listed; more would hide the rest of the answer. */
 const MOST_LISTED = 100
 
-/** `redrive`: the dead letters of a lane run again, each once; as many calls as it takes. */
+/** `redrive`: restarts the failed tasks of a lane, each once, with as many calls as needed. */
 export const addRedrive: AddCommand = (program) => {
   program
     .command('redrive')
@@ -48,7 +48,7 @@ export const addRedrive: AddCommand = (program) => {
     })
 }
 
-/** Calls until nothing is left, the limit is reached, or a call could start nothing. */
+/** Repeats the call until nothing is left, the limit is reached, or a call started nothing. */
 export async function redriveAll(
   { api, isLive, note }: Pick<Session, 'api' | 'isLive' | 'note'>,
   lane: string,
@@ -71,7 +71,7 @@ export async function redriveAll(
         ...(options.failedAfter ? { failed_after: options.failedAfter } : {}),
         ...(options.createdAfter ? { created_after: options.createdAfter } : {}),
         ...(options.createdBefore ? { created_before: options.createdBefore } : {}),
-        // The first call says what "failed by now" means: what fails again meanwhile is left alone.
+        // All calls use the first call's time, so that tasks which fail again meanwhile are not restarted.
         ...(all || options.failedBefore ? { failed_before: all?.failed_before ?? options.failedBefore } : {}),
         ...(all?.next_cursor ? { cursor: all.next_cursor } : {}),
         limit: Math.min(perCall, MOST_A_CALL, left),
@@ -93,7 +93,7 @@ const deadLettersOf = async (api: Session['api'], lane: string): Promise<number 
     .then(({ queues }) => queues.find((queue) => queue.lane === lane)?.dead_letters)
     .catch(() => undefined)
 
-/** Of two calls one after the other: counts add up, what remains is what the last one said. */
+/** The sum of two consecutive calls: counts are added, the remaining number is the later one's. */
 function together(before: Redrive, now: Redrive): Redrive {
   const byError = { ...before.by_error }
   for (const [code, count] of Object.entries(now.by_error)) byError[code] = (byError[code] ?? 0) + count
@@ -108,7 +108,7 @@ function together(before: Redrive, now: Redrive): Redrive {
   }
 }
 
-/** The dead-letter queue's depth is roughly how many there are, those of other tenants included. */
+/** The dead-letter queue's depth is an approximate number that includes other tenants. */
 export function progressText(
   { dry_run: isDryRun, redriven, matched }: Redrive,
   total: number | undefined,

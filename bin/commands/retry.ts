@@ -2,7 +2,7 @@ import { followLoudly, tellEnd } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { positive } from '../cli/values.ts'
 
-/** `retry`: the next epoch of a task that failed, was cancelled or expired. */
+/** `retry`: starts the next epoch of a task that failed, was cancelled or expired. */
 export const addRetry: AddCommand = (program) => {
   program
     .command('retry')

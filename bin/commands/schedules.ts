@@ -11,7 +11,7 @@ interface Options {
   readonly every?: number
   readonly at?: string
   readonly timezone?: string
-  /** `false`: taken away. */
+  /** `false`: remove it. */
   readonly start?: string | false
   readonly end?: string | false
   readonly type?: string
@@ -26,7 +26,7 @@ interface Options {
   readonly jitter?: number
 }
 
-/** What `create` and `update` have in common. */
+/** Options of both `create` and `update`. */
 const withOptions = (command: Command): Command =>
   command
     .option('--cron <expression>', 'five fields, or six with seconds first: "0 9 * * MON-FRI"')
@@ -46,7 +46,7 @@ const withOptions = (command: Command): Command =>
     .option('--missed <rule>', 'for times that passed in an outage: skip, run_once or run_all')
     .option('--jitter <span>', 'each firing moves by up to this', seconds)
 
-/** `schedules`: tasks by cron, by rate or once. */
+/** `schedules`: manages tasks that run by cron, at a rate or once. */
 export const addSchedules: AddCommand = (program) => {
   const schedules = program
     .command('schedules')
@@ -144,7 +144,7 @@ export const addSchedules: AddCommand = (program) => {
     })
 }
 
-/** @returns undefined where nothing is said of it. */
+/** @returns undefined when no option about the task is given. */
 async function taskOf({ prompt, type, input, model, priority, tag }: Options) {
   const more = Object.fromEntries(
     Object.entries({ model, priority, tags: tag }).filter(([, value]) => value !== undefined),

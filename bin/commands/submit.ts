@@ -23,7 +23,7 @@ export interface SubmitOptions {
   readonly giveUp?: number
 }
 
-/** `submit`: a prompt for a model, or any task type with its input. Prints the id alone, so that `$(…)` takes it. */
+/** `submit`: submits a prompt, or any task type with its input. Prints only the id, so that `$(…)` can use it. */
 export const addSubmit: AddCommand = (program) => {
   program
     .command('submit')
@@ -54,7 +54,7 @@ export const addSubmit: AddCommand = (program) => {
       if (options.file !== undefined) body.input = await withFile(session, options.file, body.input)
       const task = await session.api.json('submitTask', {
         body: body as never,
-        // A key of its own makes a call whose answer was lost safe to repeat.
+        // With an idempotency key, a call whose answer was lost can be repeated safely.
         headers: { 'idempotency-key': options.idempotencyKey ?? newKey() },
       })
       if (options.wait) {
@@ -66,7 +66,7 @@ export const addSubmit: AddCommand = (program) => {
     })
 }
 
-/** The input with the uploaded file in it. */
+/** Adds the uploaded file to the input. */
 async function withFile(session: Session, path: string, input: unknown): Promise<unknown> {
   if (input === null || typeof input !== 'object' || Array.isArray(input))
     throw usageError('With --file, --input is a JSON object.')
@@ -77,7 +77,7 @@ async function withFile(session: Session, path: string, input: unknown): Promise
   return { ...input, file: { upload } }
 }
 
-/** The request's body. @throws CliError when it is neither a prompt nor a type, or both. */
+/** The request's body. @throws CliError when neither a prompt nor a type is given, or both are. */
 export async function submission(
   prompt: string | undefined,
   options: SubmitOptions,

@@ -12,7 +12,7 @@ export interface Snapshot {
   readonly active: readonly Task[]
 }
 
-/** `top`: queues and running tasks, redrawn on a terminal; elsewhere, or with `--once`, printed once. */
+/** `top`: shows queues and running tasks, redrawn on a terminal; elsewhere, or with `--once`, printed once. */
 export const addTop: AddCommand = (program) => {
   program
     .command('top')
@@ -39,7 +39,7 @@ async function look(session: Session): Promise<Snapshot> {
 
 async function redraw(session: Session, everyMs: number): Promise<void> {
   const { stdout } = process
-  // The other screen: what stood on the terminal comes back at the end.
+  // The terminal's alternate screen, so that its content is restored at the end.
   stdout.write('\x1b[?1049h\x1b[?25l')
   process.once('exit', () => stdout.write('\x1b[?25h\x1b[?1049l'))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
@@ -47,7 +47,7 @@ async function redraw(session: Session, everyMs: number): Promise<void> {
     const text = await look(session).then(
       (snapshot) => topText(snapshot, { paint: session.paint, columns: stdout.columns, now: Date.now() }),
       (cause: unknown) => {
-        // A stage that restarts comes back; a key that is refused does not.
+        // Wait for a stage that restarts; a refused key is an error.
         if (cause instanceof CliError && cause.exitCode === EXIT.unreachable) return cause.message
         throw cause
       },
@@ -58,7 +58,7 @@ async function redraw(session: Session, everyMs: number): Promise<void> {
   }
 }
 
-/** What draws over the last frame. */
+/** The text that overwrites the last frame. */
 export function frameOf(
   head: string,
   text: string,

@@ -3,7 +3,7 @@ import { dollars, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
 
-/** `usage`: tokens and money by model, type, day and tag. */
+/** `usage`: shows tokens and cost by model, type, day and tag. */
 export const addUsage: AddCommand = (program) => {
   program
     .command('usage')

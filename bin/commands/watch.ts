@@ -3,7 +3,7 @@ import { follow, followLoudly, tellEnd } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { positive } from '../cli/values.ts'
 
-/** `watch`: progress until the end, then the result. With `--json` one line per change. */
+/** `watch`: shows progress until the end, then the result. With `--json`, one line per change. */
 export const addWatch: AddCommand = (program) => {
   program
     .command('watch')

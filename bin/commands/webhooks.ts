@@ -16,7 +16,7 @@ const toQuery = ({ task, endpoint, since }: Filter) => ({
   ...(since ? { created_after: since } : {}),
 })
 
-/** `webhooks`: endpoints that receive the events of tasks, what was sent, and what was given up. */
+/** `webhooks`: manages endpoints that receive the events of tasks, and shows and resends deliveries. */
 export const addWebhooks: AddCommand = (program) => {
   const webhooks = program
     .command('webhooks')

@@ -23,7 +23,7 @@ interface RunOptions {
   readonly giveUp?: number
 }
 
-/** `workflow`: chains, groups, chords and graphs of tasks, from a file of YAML or JSON. */
+/** `workflow`: submits and shows chains, groups, chords and graphs of tasks, from a file of YAML or JSON. */
 export const addWorkflow: AddCommand = (program) => {
   const workflow = program
     .command('workflow')
@@ -120,7 +120,7 @@ export const addWorkflow: AddCommand = (program) => {
     })
 }
 
-/** JSON is YAML as well. @throws CliError that names the line. */
+/** JSON is valid YAML too. @throws CliError that names the line. */
 function readWorkflow(text: string, file: string): Record<string, unknown> {
   let body: unknown
   try {
@@ -136,10 +136,10 @@ function readWorkflow(text: string, file: string): Record<string, unknown> {
 const asText = (workflow: Workflow, { paint, columns }: Session, progress = NO_PROGRESS): string =>
   workflowTree(workflow, { now: Date.now(), paint, columns, progress })
 
-/** Steps whose task is asked how far it is, at each look. */
+/** Most steps whose progress is read each time. */
 const MOST_ASKED = 8
 
-/** How far the tasks of steps that run are, by the step's name; of many tasks the tree counts those that completed. */
+/** Progress of running steps with one task, by the step's name; for several tasks the tree counts the completed ones. */
 async function progressOf(session: Session, { steps }: Workflow): Promise<StepProgress> {
   const running = Object.entries(steps).filter(([, { status, task_id }]) => status === 'RUNNING' && task_id)
   const told = await Promise.all(
@@ -154,7 +154,7 @@ async function progressOf(session: Session, { steps }: Workflow): Promise<StepPr
 const show = (session: Session, workflow: Workflow): void =>
   session.show(workflow, () => asText(workflow, session))
 
-/** On a terminal the tree is redrawn in place, else it is written whenever a step has changed. */
+/** On a terminal the tree is redrawn in place, otherwise it is written whenever a step has changed. */
 async function watch(session: Session, id: string, giveUpSeconds = Number.POSITIVE_INFINITY): Promise<void> {
   const end = Date.now() + giveUpSeconds * 1_000
   let drawn = 0
@@ -179,7 +179,7 @@ async function watch(session: Session, id: string, giveUpSeconds = Number.POSITI
   }
 }
 
-/** @returns rows of the screen that it takes. */
+/** @returns the number of screen rows that it takes. */
 function redraw(text: string, drawn: number): number {
   const { stdout } = process
   const { lines, rows } = fitting(text.split('\n'), stdout)

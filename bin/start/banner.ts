@@ -1,4 +1,4 @@
-/** What a start tells: where it is, which model names go where, and what to try. */
+/** The text printed at the start: addresses, model names with their providers, and commands to try. */
 
 import { styleText } from 'node:util'
 import { baseUrlVariableOf, KEYED_PROVIDERS, keyVariableOf } from '../../functions/contract/providers.ts'
@@ -9,7 +9,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export interface Banner {
   readonly url: string
   readonly tookMs: number
-  /** As a person in this folder would write it. */
+  /** Relative to the present folder if possible. */
   readonly logs: string
   readonly env: Environment
   readonly hasEnvFile: boolean
@@ -54,7 +54,7 @@ export function bannerText({ url, tookMs, logs, env, hasEnvFile, isUsualPort }: 
   ].join('\n')
 }
 
-/** Which names a caller may send, and who then answers: what the stage's own file makes of the environment. */
+/** The model names that callers can use, with their providers: as the stage's file derives them from the environment. */
 export function modelLines(env: Environment) {
   const given = (name: string) => env[name]?.trim() || undefined
   const { routes, bedrockModels = [], servers = [] } = local(env).models
@@ -78,7 +78,7 @@ export function modelLines(env: Environment) {
     : [...lines, { names: played.join(', '), goesTo: 'simulated: no key in .env', isReal: false }]
 }
 
-/** An address may carry a password. */
+/** Only the host, because an address may contain a password. */
 function hostOf(address: string): string {
   return URL.canParse(address) ? new URL(address).host : 'an address that cannot be read'
 }

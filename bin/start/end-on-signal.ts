@@ -1,20 +1,20 @@
-/** How `npm start` ends: by Ctrl-C, by `kill`, with its terminal, or with the npm that started it. */
+/** Ends `npm start`: after Ctrl-C, `kill`, the end of its terminal, or of the npm that started it. */
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 
-/** A stop gives what runs 3 s, and the services one. */
+/** A stop allows running work 3 s, and the services one. */
 export const STOPPING_MS = 6_000
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** How often it is looked whether npm is still there. */
+/** Interval of the check whether npm still runs. */
 const LOOK_MS = 500
 
 /**
- * Until there is something to stop, a signal ends the process at once. Either way by `process.exit`: what it has started
- * (environments, the bundler, the compiler) ends in the handlers of that event, which a signal's own way out skips.
+ * A signal before the start has finished ends the process at once. Always with `process.exit`: child processes (environments, the
+ * bundler, the compiler) are ended by handlers of that event, which the default action of a signal skips.
  *
- * @returns takes what is to be done first from then on; a second signal does not wait for it.
+ * @returns a function that sets what to do first at a signal; a second signal does not wait for it.
  */
 export function endOnSignal(): (stop: () => Promise<void>) => void {
   let first: (() => Promise<void>) | undefined
@@ -23,13 +23,13 @@ export function endOnSignal(): (stop: () => Promise<void>) => void {
     if (isStopping || !first) process.exit(128 + constants.signals[signal])
     isStopping = true
     console.log('\nStopping. Tasks that run go on at the next start; press Ctrl-C again to stop at once.')
-    // A thread that stands at a breakpoint does not end.
+    // A thread that is stopped at a breakpoint does not end.
     setTimeout(() => process.exit(0), STOPPING_MS).unref()
     await first().catch((cause: Error) => console.error(cause.message))
     process.exit(0)
   }
   for (const signal of SIGNALS) process.on(signal, end)
-  // A terminal that is closed, a pipe that nobody reads: no reason to end, and none to end half-way.
+  // A closed terminal or pipe is no reason to end, or to end before everything is stopped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   if (process.env.npm_lifecycle_event) endWithParent(() => end('SIGHUP'))
   return (stop) => {
@@ -38,8 +38,8 @@ export function endOnSignal(): (stop: () => Promise<void>) => void {
 }
 
 /**
- * npm passes on two signals, and to the shell between, which dies of them alone; killed by another, as editors and process
- * managers do, it passes on none. So it is looked whether both are there.
+ * npm forwards two signals, but the shell between npm and this process ends without forwarding them; killed by another signal, as
+ * editors and process managers do, npm forwards none. So this process checks whether both still run.
  */
 function endWithParent(end: () => void): void {
   const shell = process.ppid
@@ -52,7 +52,7 @@ function endWithParent(end: () => void): void {
   timer.unref()
 }
 
-/** Undefined where the system has no such file: there the shell becomes the program, and npm is the parent. */
+/** Undefined on systems without this file, where the shell is replaced by the program, and npm is the parent. */
 function parentOf(pid: number): number | undefined {
   try {
     const [, parent] = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []

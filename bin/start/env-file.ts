@@ -1,11 +1,11 @@
-/** What `.env` has: which names are used, and which somebody probably meant otherwise. */
+/** Checks `.env`: which names nothing reads, and which other names were probably meant. */
 import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import { keyVariableOf } from '../../functions/contract/providers.ts'
 import { nearestName } from '../../functions/core/domain/nearest-name.ts'
 import { SETTINGS } from '../../lib/assembly/synthesize.ts'
 
-/** Every name that the local run or the command line reads. */
+/** Every name that the local run or the CLI reads. */
 const KNOWN = [
   ...SETTINGS,
   'PORT',
@@ -22,10 +22,10 @@ const KNOWN = [
   'FORCE_COLOR',
 ]
 
-/** Edits that a slip of the finger makes; further away it is a name of something else. */
+/** Most edits of a typing error; a name further away means something else. */
 const SLIPS = 3
 
-/** @returns one sentence per name of the file that nothing reads, the file's values never among them. */
+/** @returns one sentence per name in the file that nothing reads, without any values. */
 export async function unusedNames(file: string): Promise<readonly string[]> {
   const given = parseEnv(await readFile(file, 'utf8').catch(() => ''))
   const known = [...KNOWN, ...keysOfServers(given.MODEL_SERVERS)]
@@ -38,7 +38,7 @@ export async function unusedNames(file: string): Promise<readonly string[]> {
   })
 }
 
-/** Where the keys of further servers stand. What is wrong with the list, the stage's schema has told. */
+/** Variables of model servers' keys. Errors in the list were already reported by the stage's schema. */
 function keysOfServers(json: string | undefined): readonly string[] {
   try {
     const servers = JSON.parse(json || '[]') as readonly { readonly name?: unknown }[]

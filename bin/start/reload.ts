@@ -1,11 +1,11 @@
-/** `npm run dev`: takes over what is saved, and checks the types beside it. */
+/** `npm run dev`: runs changed files after each save, and checks the types. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { styleText } from 'node:util'
 import type { Synthesize } from '../../lib/assembly/synthesize.ts'
 import type { Runtime } from '../../lib/local/runtime.ts'
 
-/** Sources change in bursts: an editor writes several files, a checkout hundreds. */
+/** Changes come in bursts: an editor writes several files, a checkout hundreds. */
 const SETTLE_MS = 150
 
 export interface ReloadOptions {
@@ -14,7 +14,7 @@ export interface ReloadOptions {
   readonly runtime: Runtime
   readonly synthesize: Synthesize
   readonly isReadable: boolean
-  /** The assembly that runs. */
+  /** The assembly that runs at the start. */
   readonly running: string
 }
 
@@ -38,13 +38,13 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
       running = directory
       console.log(styleText('green', `Reloaded (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`))
     } catch (cause) {
-      // What failed to load must be looked at again, with whatever is saved next.
+      // Files that failed to load must be built again with the next change.
       for (const path of paths) changed.add(path)
       console.error(styleText('red', `Not reloaded, the old code runs on: ${(cause as Error).message}`))
     }
     types.start()
   }
-  // Written by the reload itself, or by nobody's hand.
+  // Generated files are written by the reload itself.
   const ignored = (path: string) => path.includes('.gen.') || path.includes('node_modules')
   const watcher = watch(['functions', 'lib'], { cwd: root, ignoreInitial: true, ignored })
   watcher.on('all', (_, path) => {
@@ -60,7 +60,7 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
   )
 }
 
-/** Runs the compiler after a reload, one at a time: what does not compile may run, but is said. */
+/** Runs the compiler after a reload, one at a time: code with type errors runs, but they are reported. */
 class TypeCheck {
   readonly #root: string
   readonly #state: string
@@ -79,7 +79,7 @@ class TypeCheck {
     const child = spawn(
       process.execPath,
       [compiler, '--noEmit', '--incremental', '--tsBuildInfoFile', info, '--pretty', 'false'],
-      // A group of its own: the compiler starts another process, which must end with it.
+      // In its own process group, because the compiler starts another process that must end with it.
       { cwd: this.#root, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     )
     this.#child = child
@@ -101,7 +101,7 @@ class TypeCheck {
     try {
       process.kill(-child.pid)
     } catch {
-      // It has just ended.
+      // The process has just ended.
     }
   }
 }

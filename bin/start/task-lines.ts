@@ -10,7 +10,7 @@ interface LogLine {
   readonly errorType?: string
 }
 
-/** What is remembered of a task while it runs; a restart of a watcher forgets it, and nothing but a cost is missing. */
+/** Facts about a running task from earlier lines; after a restart only a cost may be missing. */
 interface Seen {
   costUsd: number | undefined
   tokens: number
@@ -19,7 +19,7 @@ interface Seen {
 
 const KEPT = 5_000
 
-/** Turns the functions' log lines into what somebody at the terminal wants to see of them. */
+/** Converts the functions' log lines into lines for the terminal. */
 export class TaskLines {
   readonly #paint: Paint
   readonly #seen = new Map<string, Seen>()
@@ -28,10 +28,10 @@ export class TaskLines {
     this.#paint = paint
   }
 
-  /** @returns lines to print; none for what is about no task. */
+  /** @returns lines to print; none for a line that is not about a task. */
   read(functionName: string, line: string): readonly string[] {
     const json = parse(line)
-    // What an author's code writes past the console; Lambda keeps that, too.
+    // Output of an author's code that bypasses the console; Lambda logs it as well.
     if (!json) return /Worker$/.test(functionName) ? [this.#paint('dim', `${pad('')}  │ ${safe(line)}`)] : []
     const { message } = json
     if (message === null || typeof message !== 'object') {
@@ -104,7 +104,7 @@ export class TaskLines {
     }
   }
 
-  /** An author's own line, several lines of it where it has them. */
+  /** A line logged by an author's code, possibly with several lines. */
   #said({ message, ...fields }: Fields): readonly string[] {
     const own = Object.entries(fields).filter(([name]) => !OF_THE_TASK.has(name))
     const facts = own.map(
@@ -132,7 +132,7 @@ export class TaskLines {
   #note(id: string, { model, provider, input_tokens, output_tokens, cost_usd }: Fields): void {
     const seen = this.#seen.get(id) ?? { costUsd: 0, tokens: 0, models: new Set() }
     seen.tokens += Number(input_tokens ?? 0) + Number(output_tokens ?? 0)
-    // A call without a price leaves the sum unknown.
+    // A call without a price makes the sum unknown.
     seen.costUsd =
       cost_usd === undefined || seen.costUsd === undefined ? undefined : seen.costUsd + Number(cost_usd)
     seen.models.add(oneLine(provider === 'simulated' ? 'simulated' : String(model)))
