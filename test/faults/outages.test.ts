@@ -5,7 +5,7 @@ import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { ProviderGate } from '../../functions/core/application/run/guard-provider.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { failedStatus, unreachable } from '../../functions/core/domain/provider-failure.ts'
-import { type ModelRequest, textOf } from '../../functions/core/ports/model-provider.ts'
+import { type GenerateOptions, type ModelRequest, textOf } from '../../functions/core/ports/model-provider.ts'
 import { MemoryCircuits } from '../fixtures/memory-circuits.ts'
 import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
@@ -19,6 +19,7 @@ function open(
   drops: (prompt: string) => boolean,
   answerMs = 500,
   dropped = () => unreachable('openai', 'the connection was dropped'),
+  hangs = false,
 ) {
   const world = makeWorld(async (context) => {
     const { input, model } = context as unknown as {
@@ -33,9 +34,13 @@ function open(
   Object.assign(world.worker.providers, {
     forModel: async () => ({
       name: 'openai',
-      generate: async ({ messages }: ModelRequest) => {
+      generate: async ({ messages }: ModelRequest, { signal }: GenerateOptions) => {
         const prompt = messages.map(textOf).join('')
         calls.push({ at: world.clock.now(), prompt })
+        if (drops(prompt) && hangs) {
+          await world.clock.sleep(3_600_000, signal)
+          signal.throwIfAborted()
+        }
         await world.clock.sleep(drops(prompt) ? 100 : answerMs)
         if (drops(prompt)) throw dropped()
         const usage = { inputTokens: 1, outputTokens: 1, cachedTokens: null, reasoningTokens: null }
@@ -51,17 +56,19 @@ function open(
         input: { prompt },
         model: 'gpt-4o',
         bodyHash: prompt,
+        ...(hangs ? { timeoutMs: 5_000 } : {}),
       })
     ).task
   return { world, calls, submit, circuits }
 }
 
 /** The lane at work: what is visible is taken within half a second, twenty at a time; the sweeper comes every minute. */
-async function work(world: World, ms: number): Promise<void> {
+async function work(world: World, ms: number, workers = [world.worker]): Promise<void> {
   const end = world.clock.now() + ms
   while (world.clock.now() < end) {
     world.clock.chance = (world.clock.chance * 7 + 0.31) % 1
-    pollLane(world, { most: 20 })
+    workers.unshift(...workers.splice(-1))
+    for (const worker of workers) pollLane(world, { worker, most: Math.ceil(20 / workers.length) })
     await world.clock.advance(500)
     if (world.clock.now() % 60_000 < 500) await sweep(world, world.clock.now() + 50_000)
   }
@@ -87,6 +94,30 @@ describe('twenty prompts that drop the connection', () => {
       console.info(`healthy after ${after} ms: waited ${waited} ms`)
       expect(waited).toBeLessThanOrEqual(15_000)
       expect(row.attempt).toBe(1)
+    },
+  )
+
+  it.each([1_000, 3_000, 7_000])(
+    'that come four by four, every %d ms, hold none for more than 15 s',
+    async (every) => {
+      const { world, submit, circuits } = open((prompt) => prompt.startsWith('poison'))
+      // Environments know of each other's successes by the circuit alone.
+      const workers = Array.from({ length: 5 }, () => ({
+        ...world.worker,
+        gate: new ProviderGate({ ...world, circuits }),
+      }))
+      const healthy: { readonly tenant: string; readonly id: string }[] = []
+      for (let n = 0; n < 10; n += 1) {
+        for (let m = 0; m < 4; m += 1) await submit(`poison ${n} ${m}`, `tenant-${m % 3}`)
+        await work(world, every, workers)
+        healthy.push(await submit(`healthy ${n}`, `tenant-${n % 4}`))
+      }
+      await work(world, 120_000, workers)
+      const rows = await Promise.all(healthy.map((task) => rowOf(world, task)))
+      expect(rows.map(({ status, attempt }) => [status, attempt])).toEqual(rows.map(() => ['COMPLETED', 1]))
+      const waits = rows.map(({ startedAt = 0, createdAt }) => startedAt - createdAt)
+      console.info(`healthy beside poison every ${every} ms: waited ${waits.join(' ')} ms`)
+      expect(Math.max(...waits)).toBeLessThanOrEqual(15_000)
     },
   )
 
@@ -139,6 +170,27 @@ describe('a provider that wants to be left alone for years', () => {
     expect((await Promise.all(left.map((task) => rowOf(world, task)))).map(({ status }) => status)).toEqual(
       left.map(() => 'COMPLETED'),
     )
+  })
+})
+
+describe('an outage in which the provider takes calls and never begins to answer', () => {
+  it('is asked at most once in 15 s after the first attempts, and fails nothing', async () => {
+    let isDown = true
+    const { world, calls, submit } = open(() => isDown, 500, undefined, true)
+    const tasks: { readonly tenant: string; readonly id: string }[] = []
+    for (let n = 0; n < 60; n += 1) tasks.push(await submit(`task ${n}`, `tenant-${n % 3}`))
+    const begunAt = world.clock.now()
+    await work(world, 12 * 60_000)
+    const later = calls.map(({ at }) => at).filter((at) => at - begunAt >= 30_000)
+    const gaps = later.slice(1).map((at, index) => at - (later[index] ?? 0))
+    console.info(
+      `${calls.length - later.length} calls in 30 s, then ${later.length}, closest ${Math.min(...gaps)} ms`,
+    )
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15_000)
+    isDown = false
+    await work(world, 12 * 60_000)
+    const rows = await Promise.all(tasks.map((task) => rowOf(world, task)))
+    expect(rows.map(({ status }) => status)).toEqual(tasks.map(() => 'COMPLETED'))
   })
 })
 

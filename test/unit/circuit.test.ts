@@ -35,9 +35,9 @@ const failures = (times: readonly number[], retryAfterMs?: number, more: Partial
 const opened = () => failures([0, 500, 1_500])
 
 describe('a circuit', () => {
-  it('opens for 15 s at the third task that fails for its first time', () => {
+  it('opens for a second at the third task that fails for its first time', () => {
     expect(admit(failures([0, 1_500]), NEW, START + 1_600)).toEqual(PASS)
-    expect(admit(opened(), NEW, START + 1_600)).toEqual({ kind: 'refuse', until: START + 16_500 })
+    expect(admit(opened(), NEW, START + 1_600)).toEqual({ kind: 'refuse', until: START + 2_500 })
   })
 
   it('stays closed for one task, however often it fails, and for the eighth only of those that failed before', () => {
@@ -66,7 +66,7 @@ describe('a circuit', () => {
   it('waits as long as the provider asks, when that is longer, but never for years', () => {
     const until = (retryAfterMs: number) => failures([0, 500, 1_500], retryAfterMs)?.until
     expect(until(120_000)).toBe(START + 121_500)
-    expect(until(100)).toBe(START + 16_500)
+    expect(until(100)).toBe(START + 2_500)
     expect(until(Number.MAX_SAFE_INTEGER)).toBe(START + 1_500 + 3_600_000)
     const late = afterFailure(opened(), 'x', caller('late'), 1e15, START + 2_000)
     expect(late.until).toBe(START + 2_000 + 3_600_000)
@@ -79,19 +79,25 @@ describe('a circuit', () => {
     ])
     expect(waitAtCircuit(until, START - 3_000_000, START, 0.99)).toBeLessThanOrEqual(300_000)
     expect(waitAtCircuit(START + 15_000, undefined, START, 0.5)).toBe(15_000)
+    // Longer and longer, from the second time on: a message is given up that comes too often.
+    expect(waitAtCircuit(START + 1_000, START - 8_000, START, 1)).toBe(4_000)
   })
 
-  it('half open, a task that has not failed probes every 15 s; those that have, more and more rarely', () => {
+  it('half open, a task that has not failed probes every second for 30 s, then every 15 s; those that have, more and more rarely', () => {
     let circuit = opened()
     const laters: number[] = []
+    const pauses: number[] = []
+    let openedAt = START + 1_500
     for (let round = 0; round < 7; round += 1) {
-      const until = circuit?.until ?? 0
+      const until = round === 0 ? START + 31_000 : (circuit?.until ?? 0)
       const probe = admit(circuit, NEW, until)
       if (probe.kind !== 'probe') throw new Error(probe.kind)
       expect(admit(probe.circuit, NEW, until + 1)).toEqual({ kind: 'refuse', until: until + 3_001 })
       // The probe said nothing: somebody else may try.
       expect(admit(probe.circuit, NEW, until + 15_000).kind).toBe('probe')
-      laters.push((circuit?.laterUntil ?? 0) - (until - 15_000))
+      laters.push((circuit?.laterUntil ?? 0) - openedAt)
+      pauses.push((circuit?.until ?? 0) - openedAt)
+      openedAt = until + 1_000
       const failed = admit(circuit, caller('old', { hasFailed: true }), circuit?.laterUntil ?? 0)
       expect(failed.kind).toBe('probe')
       const last = caller('old', { hasFailed: true, isLast: true })
@@ -106,8 +112,8 @@ describe('a circuit', () => {
         undefined,
         until + 1_000,
       )
-      expect((circuit.until ?? 0) - until).toBe(16_000)
     }
+    expect(pauses).toEqual([1_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000])
     expect(laters).toEqual([30_000, 60_000, 120_000, 240_000, 300_000, 300_000, 300_000])
   })
 
@@ -115,13 +121,13 @@ describe('a circuit', () => {
     let circuit = opened()
     const laterUntil = circuit?.laterUntil ?? 0
     const seconds: number[] = []
-    for (let n = 0; n < 10; n += 1) {
+    for (let n = 0; n < 36; n += 1) {
       const at = circuit?.until ?? 0
       if (admit(circuit, caller('old', { hasFailed: true }), at).kind === 'probe')
         seconds.push((at - laterUntil) / 1_000)
       circuit = afterFailure(circuit, 'provider_unavailable', caller(`new-${n}`), undefined, at)
     }
-    expect(seconds).toEqual([0, 15, 30, 45, 60, 75, 90, 105, 120])
+    expect(seconds).toEqual([14, 29, 44, 59, 74, 89, 104])
   })
 
   it('opened by one tenant’s tasks it holds that tenant; a second one’s failure holds all', () => {

@@ -101,6 +101,12 @@ describe('the retry decision', () => {
     expect(decide(later(), { ...often, receives: 6 })).toMatchObject({ wait: { by: 'sweeper' } })
   })
 
+  it('an open circuit says itself how long to wait, however often it has put the task off', () => {
+    const open = new ProviderError('circuit_open', 'Paused.', 'uncounted', 'openai', { retryAfterMs: 3_000 })
+    const decision = decideAt(open, 1, 0, { parkedSince: NOW - 20_000, uncounted: 5 })
+    expect(decision).toMatchObject({ isCounted: false, wait: { until: NOW + 3_000 } })
+  })
+
   it.each(['', 'has space', 'ü', 'x'.repeat(70)])(
     'an author’s code %j that no label can be becomes task_failed',
     (code) => {

@@ -2,10 +2,10 @@
  * A circuit breaker, one per provider and model: when a model keeps failing for several tasks, its calls are paused
  * instead of using up the attempts of every task in the lane (Nygard, "Release It!", 2007).
  *
- *   closed ──several tasks fail──▶ open ──15 s──▶ half open: one call probes, every 15 s
- *     ▲                             ▲                │
- *     │ few calls, then more        └──── failure ───┤
- *     └────────────────── success ───────────────────┘
+ *   closed ──several tasks fail──▶ open ──▶ half open: one call probes, every second for 30 s, then every 15 s
+ *     ▲                             ▲           │
+ *     │ few calls, then more        └─ failure ─┤
+ *     └────────────────── success ──────────────┘
  *
  * It counts failed tasks, not failed calls: one prompt that makes its model fail is no outage. Tasks that have not failed
  * before probe first, so that tasks which always fail delay other tasks by at most one pause. Tasks that have failed
@@ -64,6 +64,14 @@ const SHORTEST_TROUBLE_MS = 1_000
 const FAILURES_WITHIN_MS = 60_000
 /** Length of a pause, and time between two probes. */
 const OPEN_MS = 15_000
+/**
+ * While the first failure since the last success is this recent, probes follow each other quickly: it may be several tasks
+ * that always fail, each of which would otherwise delay the healthy tasks behind it by a whole pause.
+ */
+const EARLY_MS = 30_000
+const EARLY_OPEN_MS = 1_000
+/** A probe in this time that has found out nothing by then does not stop the next one. */
+const EARLY_PROBE_MS = 2_000
 const LONGEST_LATER_MS = 5 * 60_000
 /** A task on its last attempt probes only when no other call has probed for this long. */
 const LAST_LATER_MS = 5 * 60_000
@@ -83,12 +91,15 @@ export function admit(circuit: Circuit | undefined, caller: Caller, now: number)
   if (from > now) return { kind: 'refuse', until: from }
   if (circuit.probeUntil !== undefined && circuit.probeUntil > now)
     return { kind: 'refuse', until: Math.min(circuit.probeUntil, now + PROBE_WAIT_MS) }
-  return { kind: 'probe', circuit: { ...circuit, probeUntil: now + OPEN_MS } }
+  const probeMs = isEarly(circuit, now) ? EARLY_PROBE_MS : OPEN_MS
+  return { kind: 'probe', circuit: { ...circuit, probeUntil: now + probeMs } }
 }
 
 /** Whether a new call of the tenant would be refused; for display. */
 export const isPausedFor = (circuit: Circuit | undefined, tenant: string, now: number): boolean =>
   admit(circuit, { task: '', tenant, hasFailed: false, isLast: false }, now).kind === 'refuse'
+
+const isEarly = ({ firstFailedAt }: Circuit, now: number): boolean => now - firstFailedAt < EARLY_MS
 
 function limitOf(circuit: Circuit | undefined, now: number): number {
   const since = now - (circuit?.reopenedAt ?? Number.NEGATIVE_INFINITY)
@@ -133,7 +144,8 @@ export function afterFailure(
     (seen.fresh >= FRESH_TO_OPEN || tasks.length >= TASKS_TO_OPEN) &&
     now - seen.firstFailedAt >= SHORTEST_TROUBLE_MS
   if (!isProbe && !isTrouble) return seen
-  const opens = seen.opens + 1
+  const pauseMs = isEarly(seen, now) ? EARLY_OPEN_MS : OPEN_MS
+  const opens = pauseMs === OPEN_MS ? seen.opens + 1 : 1
   // Tasks that have failed before probe later than others from the first pause on. Only their own failures lengthen this
   // further: when the first call of every task fails, only tasks that have failed before can find out that the model recovered.
   const later = now + Math.min(OPEN_MS * 2 ** opens, LONGEST_LATER_MS)
@@ -141,7 +153,7 @@ export function afterFailure(
   return {
     ...seen,
     opens,
-    until: Math.max(now + OPEN_MS, wish),
+    until: Math.max(now + pauseMs, wish),
     laterUntil: Math.max(laterUntil, wish),
   }
 }
@@ -178,7 +190,7 @@ export function waitAtCircuit(
   const held = heldSince === undefined ? 0 : now - heldSince
   const spread = Math.min(held / 2, LONGEST_LATER_MS) * (0.5 + random / 2)
   const longest = LONGEST_LATER_MS * (0.75 + random / 4)
-  return Math.min(Math.max(until - now, held > OPEN_MS ? spread : 0), longest)
+  return Math.min(Math.max(until - now, spread), longest)
 }
 
 /** Error codes that indicate a fault of the provider rather than of one request. */

@@ -126,6 +126,10 @@ export const unreachable = (provider: string, detail: string): ProviderError =>
     provider,
   )
 
+/** The attempt's time was over before the first byte of an answer. */
+export const unanswered = (provider: string): ProviderError =>
+  new ProviderError('provider_timeout', `${provider} did not begin to answer.`, 'counted', provider)
+
 /** The answer is unusable: malformed, empty, or ending in the middle. */
 export const badAnswer = (
   provider: string,

@@ -153,6 +153,8 @@ export function decide(
   const isPlanned = failure.code === 'provider_limit'
   const isCounted = isOwnFault || isPaid || (!isPlanned && now - parkedSince > MAX_UNCOUNTED_MS)
   if (!failure.retryable || (isCounted && attempt >= maxAttempts)) return { outcome: 'fail', error: failure }
+  // An open circuit states a wait that grows with the time the task has waited.
+  const isHeld = failure.code === 'circuit_open'
   // A wait stated by the provider replaces our backoff, plus jitter: all callers that were refused in the same second must
   // not return in the same second. A retry that uses up no attempt waits at least our backoff.
   const own = isCounted ? backoffMs(attempt, policy, random) : uncountedMs(uncounted, random)
@@ -161,8 +163,8 @@ export function decide(
       ? undefined
       : Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) +
         // An open circuit allows one call at a time and spreads the others itself; a provider limit plans each call.
-        (failure.code === 'circuit_open' || isPlanned ? 0 : Math.round(random * policy.baseMs))
-  const delay = isCounted || isPlanned ? (asked ?? own) : Math.max(asked ?? 0, own)
+        (isHeld || isPlanned ? 0 : Math.round(random * policy.baseMs))
+  const delay = isCounted || isPlanned || isHeld ? (asked ?? own) : Math.max(asked ?? 0, own)
   // Visibility timeouts are whole seconds: round up, so that the message never returns before the row may be claimed.
   const delayMs = Math.max(1_000, Math.ceil(delay / 1_000) * 1_000)
   // A message that is delayed again and again ends in the dead-letter queue. Where the sweeper runs early enough, the row

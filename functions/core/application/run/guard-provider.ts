@@ -164,11 +164,14 @@ export class ProviderGate {
   }
 }
 
+/** An attempt whose time was over may have waited for a provider that was down. */
+const FAILED_CODES: readonly string[] = [...TROUBLE_CODES, 'timeout']
+
 function callerOf({ id, tenant, epoch, attempt, maxAttempts, history }: GatedTask): Caller {
   return {
     task: id,
     tenant,
-    hasFailed: history.some((record) => record.epoch === epoch && TROUBLE_CODES.includes(record.outcome)),
+    hasFailed: history.some((record) => record.epoch === epoch && FAILED_CODES.includes(record.outcome)),
     isLast: attempt >= maxAttempts && maxAttempts > 1,
   }
 }

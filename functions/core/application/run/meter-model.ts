@@ -1,10 +1,10 @@
 import type { Budget } from '../../domain/budget.ts'
 import { TROUBLE_CODES } from '../../domain/circuit.ts'
-import { ProviderError, TaskError } from '../../domain/errors.ts'
+import { ProviderError, TaskError, TaskTimeoutError } from '../../domain/errors.ts'
 import { circuitOf } from '../../domain/model-routes.ts'
 import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
 import { isOfTierAlone, tierFor } from '../../domain/price-tier.ts'
-import { truncated } from '../../domain/provider-failure.ts'
+import { truncated, unanswered } from '../../domain/provider-failure.ts'
 import { type RecordedCall, type RecordedReply, recordedAs, textOfRequest } from '../../domain/recording.ts'
 import { describeFailure } from '../../domain/retry.ts'
 import type { Task, Usage } from '../../domain/task.ts'
@@ -89,6 +89,9 @@ const NOTHING_USED: ModelUsage = {
   reasoningTokens: null,
 }
 
+/** When an attempt's time is over and its call has waited this long for the first byte, the provider counts as down. */
+const LEAST_WAIT_MS = 3_000
+
 /** Creates the model client of a task, and records the usage of each call. */
 export function meterModel(dependencies: Dependencies, task: Task, signal: AbortSignal): ModelMeter {
   const { providers, gate, limiter, stepScope, labelOf, priceOf, defaultModel, clock, ids, log } =
@@ -129,11 +132,11 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const limited = { provider: answerer.name, circuit, tenant, planned, tokens, isPaid, hasOther, signal }
     planned = undefined
     let told: Promise<void> | undefined
-    const onHeaders = limiter
-      ? (headers: Readonly<Record<string, string | undefined>>) => {
-          told = limiter.told(circuit, headers)
-        }
-      : undefined
+    let isHeard = false
+    const onHeaders = (headers: Readonly<Record<string, string | undefined>>) => {
+      isHeard = true
+      told = limiter?.told(circuit, headers)
+    }
     let startedAt = clock.now()
     const spanId = ids.spanId()
     const callFields = () => ({
@@ -175,7 +178,8 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const make = async (): Promise<ModelAnswer> => {
       await gate.enter(circuit, task)
       // A call that still runs at its provider was counted when it began.
-      if (limiter && calls.modelOf(key) !== model)
+      const isNew = calls.modelOf(key) !== model
+      if (limiter && isNew)
         await limiter.enter(limited).catch((error) => {
           gate.leave(circuit)
           throw error
@@ -193,8 +197,11 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       const { isBooked, ...answer } = await calls
         .answer(key, answerer, request, {
           signal,
-          ...(onDelta ? { onDelta } : {}),
-          ...(onHeaders ? { onHeaders } : {}),
+          onDelta: (text) => {
+            isHeard = true
+            onDelta?.(text)
+          },
+          onHeaders,
           ...(record ? { onReply: (reply: RecordedReply) => void record.replies.push(reply) } : {}),
           ...(task.trace === undefined ? {} : { traceparent: childTrace(task.trace, spanId) }),
         })
@@ -207,7 +214,9 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
           await told
           if (isOfTierAlone(tier, code)) throw error
           const isPlanned = await limiter?.refused(limited, error)
-          await gate.failed(circuit, error, task)
+          const isUnanswered =
+            error instanceof TaskTimeoutError && isNew && !isHeard && clock.now() - startedAt >= LEAST_WAIT_MS
+          await gate.failed(circuit, isUnanswered ? unanswered(answerer.name) : error, task)
           throw isPlanned ?? error
         })
         .finally(() => gate.leave(circuit))
