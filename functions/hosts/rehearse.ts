@@ -14,7 +14,7 @@ import {
   type RecordedCall,
   type RecordedOutcome,
   type Recording,
-  recordedAs,
+  recordingKeyOf,
 } from '../core/domain/recording.ts'
 import { describeFailure } from '../core/domain/retry.ts'
 import type { ModelCall, ModelReply } from '../core/kit/index.ts'
@@ -59,7 +59,7 @@ export async function openRehearsal() {
         model,
         messages: messages ?? [{ role: 'user' as const, content: prompt ?? '' }],
       }
-      const asked = stepScope.fingerprint(recordedAs(request))
+      const asked = stepScope.fingerprint(recordingKeyOf(request))
       const known = left.findIndex((recorded) => recorded.asked === asked)
       const [recorded] = left.splice(Math.max(0, known), 1)
       if (!recorded) throw new TaskError('Today’s code makes a call more.', { code: 'rehearsal_unrecorded' })

@@ -14,10 +14,10 @@ import { ProviderLimiter } from '../core/application/run/limit-provider.ts'
 import { RunNotes } from '../core/application/run/note-runs.ts'
 import type { RunDependencies } from '../core/application/run/run-task.ts'
 import { notifyWebhooks } from '../core/application/webhook/notify-webhooks.ts'
-import { costMicroUsd, pricedName } from '../core/domain/cost.ts'
+import { costMicroUsd, modelFamilyOf } from '../core/domain/cost.ts'
 import { causeFields } from '../core/domain/errors.ts'
 import type { Task } from '../core/domain/task.ts'
-import { isHeard, type WebhookEvent, wants } from '../core/domain/webhook.ts'
+import { includesEvent, mayHaveReceivers, type WebhookEvent } from '../core/domain/webhook.ts'
 import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
 import { believe } from './believe.ts'
 import { functionMemoryMb } from './config.ts'
@@ -86,14 +86,14 @@ export function openWorker(): RunDependencies {
   const webhooks = openWebhooks()
   const webhookQueue = openWebhookQueue()
   const tell = async (task: Task, event: WebhookEvent) => {
-    if (!isHeard(task, event)) return
+    if (!mayHaveReceivers(task, event)) return
     await notifyWebhooks({ webhooks, webhookQueue, clock, ids, log }, task, event).catch((error) =>
       log('webhook.unsent', { tenant: task.tenant, task_id: task.id, ...causeFields(error) }),
     )
   }
   const wantsProgress = believe(async (tenant) => {
     const { endpoints = [] } = (await webhooks.settings(tenant)) ?? {}
-    return endpoints.some((endpoint) => endpoint.goneAt === undefined && wants(endpoint, 'progress'))
+    return endpoints.some((endpoint) => endpoint.goneAt === undefined && includesEvent(endpoint, 'progress'))
   })
   return {
     lane: config.LANE,
@@ -147,7 +147,7 @@ export function openWorker(): RunDependencies {
       log,
     }),
     findTaskType,
-    labelOf: (model) => pricedName(model) ?? 'other',
+    labelOf: (model) => modelFamilyOf(model) ?? 'other',
     priceOf: costMicroUsd,
     defaultModel: config.DEFAULT_MODEL,
     retentionDays: config.RETENTION_DAYS,

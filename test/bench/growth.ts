@@ -14,7 +14,7 @@ import { DynamoTallyStore } from '../../functions/core/adapters/dynamodb/tally-s
 import { DynamoTaskStore } from '../../functions/core/adapters/dynamodb/task-store.ts'
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 import { createIds } from '../../functions/core/adapters/system/ids.ts'
-import { surveyTasks, surveyUsage } from '../../functions/core/application/operate/survey-tasks.ts'
+import { readTaskStats, readUsageStats } from '../../functions/core/application/operate/read-stats.ts'
 import { startService } from '../../lib/local/emulator/services/service.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
@@ -79,8 +79,8 @@ try {
   }
   const tallies = new DynamoTallyStore(documents, table, systemClock.now)
   await fillTallies(table)
-  const survey = (hours: number) => () => surveyTasks({ store, tallies, clock: systemClock }, 'acme', hours)
-  const usage = (hours: number) => () => surveyUsage({ tallies, clock: systemClock }, 'acme', hours)
+  const survey = (hours: number) => () => readTaskStats({ store, tallies, clock: systemClock }, 'acme', hours)
+  const usage = (hours: number) => () => readUsageStats({ tallies, clock: systemClock }, 'acme', hours)
   let rows = 0
   let middle = { tenant: 'acme', id: '' }
   let cursor: string | undefined

@@ -14,7 +14,7 @@ export interface Bench {
 const NOW = 1_800_000_000_000
 const RECORD: AttemptRecord = { epoch: 1, attempt: 1, startedAt: NOW, endedAt: NOW + 5, outcome: 'completed' }
 const ERROR = { code: 'provider_unavailable', message: 'No answer.', retryable: true }
-const END: move.End = { retention: { ttl: 9e9, reapAt: 9e9 }, pending: [] }
+const END: move.EndDetails = { retention: { ttl: 9e9, reapAt: 9e9 }, pending: [] }
 const EPOCH_1 = { epoch: 1 }
 const FAILED_END = {
   ...END,
@@ -23,7 +23,7 @@ const FAILED_END = {
   usage: undefined,
   entry: { record: RECORD },
 } as const
-const LATER: move.Later = {
+const LATER: move.RetryDetails = {
   wait: { until: NOW, by: 'message' },
   error: ERROR,
   usage: undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { surveyTasks, surveyUsage } from '../../functions/core/application/operate/survey-tasks.ts'
+import { readTaskStats, readUsageStats } from '../../functions/core/application/operate/read-stats.ts'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { tallyEnd } from '../../functions/core/application/shared/tally-end.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
@@ -74,9 +74,9 @@ async function check(world: TalliedWorld, counts: Record<string, number>): Promi
   const row = await world.row()
   expect(row?.dueAt).toBeUndefined()
   for (const hours of [24, 200]) {
-    const stats = await surveyTasks({ ...world }, 'acme', hours)
+    const stats = await readTaskStats({ ...world }, 'acme', hours)
     expect(stats.counts).toEqual(counts)
-    const { total, byModel, byType, byDay, byTag } = await surveyUsage(world, 'acme', hours)
+    const { total, byModel, byType, byDay, byTag } = await readUsageStats(world, 'acme', hours)
     const use = {
       tasks: row?.usage ? 1 : 0,
       inputTokens: row?.usage?.inputTokens ?? 0,

@@ -20,7 +20,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-interface Redriven {
+interface RedriveResult {
   matched: number
   redriven: number
   remaining: number
@@ -38,7 +38,7 @@ interface Explained {
   message: string
   next_at: string | null
 }
-const redrive = (lane: string, body: object) => client.post<Redriven>(`/queues/${lane}/redrive`, body)
+const redrive = (lane: string, body: object) => client.post<RedriveResult>(`/queues/${lane}/redrive`, body)
 const explain = async (id: string) => (await client.get<Explained>(`/tasks/${id}/explain`)).body
 const laneOf = async (name: string) => {
   const { body } = await client.get<{ queues: Lane[] }>('/queues')

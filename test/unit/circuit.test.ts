@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { closeCircuit, listCircuits } from '../../functions/core/application/operate/close-circuit.ts'
 import { ProviderGate } from '../../functions/core/application/run/guard-provider.ts'
 import {
-  admit,
+  admitCall,
   afterFailure,
   type Caller,
   type Circuit,
-  closed,
+  closedCircuit,
   waitAtCircuit,
 } from '../../functions/core/domain/circuit.ts'
 import { ProviderError } from '../../functions/core/domain/errors.ts'
@@ -36,8 +36,8 @@ const opened = () => failures([0, 500, 1_500])
 
 describe('a circuit', () => {
   it('opens for a second at the third task that fails for its first time', () => {
-    expect(admit(failures([0, 1_500]), NEW, START + 1_600)).toEqual(PASS)
-    expect(admit(opened(), NEW, START + 1_600)).toEqual({ kind: 'refuse', until: START + 2_500 })
+    expect(admitCall(failures([0, 1_500]), NEW, START + 1_600)).toEqual(PASS)
+    expect(admitCall(opened(), NEW, START + 1_600)).toEqual({ kind: 'refuse', until: START + 2_500 })
   })
 
   it('stays closed for one task, however often it fails, and for the eighth only of those that failed before', () => {
@@ -50,17 +50,17 @@ describe('a circuit', () => {
         undefined,
         START + n * 1_000,
       )
-    expect(admit(one, NEW, START + 50_000)).toEqual(PASS)
+    expect(admitCall(one, NEW, START + 50_000)).toEqual(PASS)
     const times = [0, 1, 2, 3, 4, 5, 2_000]
-    expect(admit(failures(times, undefined, { hasFailed: true }), NEW, START + 2_100)).toEqual(PASS)
-    expect(admit(failures([...times, 2_050], undefined, { hasFailed: true }), NEW, START + 2_100).kind).toBe(
-      'refuse',
-    )
+    expect(admitCall(failures(times, undefined, { hasFailed: true }), NEW, START + 2_100)).toEqual(PASS)
+    expect(
+      admitCall(failures([...times, 2_050], undefined, { hasFailed: true }), NEW, START + 2_100).kind,
+    ).toBe('refuse')
   })
 
   it('stays closed when a whole batch meets one hiccup, and when failures are minutes apart', () => {
-    expect(admit(failures([0, 1, 2, 3, 4, 5, 6, 7]), NEW, START + 10)).toEqual(PASS)
-    expect(admit(failures([0, 61_000, 122_000, 183_000, 244_000]), NEW, START + 244_001)).toEqual(PASS)
+    expect(admitCall(failures([0, 1, 2, 3, 4, 5, 6, 7]), NEW, START + 10)).toEqual(PASS)
+    expect(admitCall(failures([0, 61_000, 122_000, 183_000, 244_000]), NEW, START + 244_001)).toEqual(PASS)
   })
 
   it('waits as long as the provider asks, when that is longer, but never for years', () => {
@@ -90,18 +90,18 @@ describe('a circuit', () => {
     let openedAt = START + 1_500
     for (let round = 0; round < 7; round += 1) {
       const until = round === 0 ? START + 31_000 : (circuit?.until ?? 0)
-      const probe = admit(circuit, NEW, until)
+      const probe = admitCall(circuit, NEW, until)
       if (probe.kind !== 'probe') throw new Error(probe.kind)
-      expect(admit(probe.circuit, NEW, until + 1)).toEqual({ kind: 'refuse', until: until + 3_001 })
+      expect(admitCall(probe.circuit, NEW, until + 1)).toEqual({ kind: 'refuse', until: until + 3_001 })
       // The probe said nothing: somebody else may try.
-      expect(admit(probe.circuit, NEW, until + 15_000).kind).toBe('probe')
+      expect(admitCall(probe.circuit, NEW, until + 15_000).kind).toBe('probe')
       laters.push((circuit?.laterUntil ?? 0) - openedAt)
       pauses.push((circuit?.until ?? 0) - openedAt)
       openedAt = until + 1_000
-      const failed = admit(circuit, caller('old', { hasFailed: true }), circuit?.laterUntil ?? 0)
+      const failed = admitCall(circuit, caller('old', { hasFailed: true }), circuit?.laterUntil ?? 0)
       expect(failed.kind).toBe('probe')
       const last = caller('old', { hasFailed: true, isLast: true })
-      expect(admit(circuit, last, circuit?.laterUntil ?? 0)).toEqual({
+      expect(admitCall(circuit, last, circuit?.laterUntil ?? 0)).toEqual({
         kind: 'refuse',
         until: (circuit?.laterUntil ?? 0) + 300_000,
       })
@@ -123,7 +123,7 @@ describe('a circuit', () => {
     const seconds: number[] = []
     for (let n = 0; n < 36; n += 1) {
       const at = circuit?.until ?? 0
-      if (admit(circuit, caller('old', { hasFailed: true }), at).kind === 'probe')
+      if (admitCall(circuit, caller('old', { hasFailed: true }), at).kind === 'probe')
         seconds.push((at - laterUntil) / 1_000)
       circuit = afterFailure(circuit, 'provider_unavailable', caller(`new-${n}`), undefined, at)
     }
@@ -132,14 +132,14 @@ describe('a circuit', () => {
 
   it('opened by one tenant’s tasks it holds that tenant; a second one’s failure holds all', () => {
     const one = opened()
-    expect(admit(one, caller('x', { tenant: 'other' }), START + 2_000)).toEqual(PASS)
+    expect(admitCall(one, caller('x', { tenant: 'other' }), START + 2_000)).toEqual(PASS)
     const two = afterFailure(one, 'x', caller('x', { tenant: 'other' }), undefined, START + 2_100)
-    expect(admit(two, caller('y', { tenant: 'third' }), START + 2_200).kind).toBe('refuse')
+    expect(admitCall(two, caller('y', { tenant: 'third' }), START + 2_200).kind).toBe('refuse')
   })
 
   it('closed by a probe, the load rises step by step', () => {
-    const back = closed(opened(), START)
-    const limits = [0, 2_000, 4_000, 6_000, 8_000, 10_000].map((ms) => admit(back, NEW, START + ms))
+    const back = closedCircuit(opened(), START)
+    const limits = [0, 2_000, 4_000, 6_000, 8_000, 10_000].map((ms) => admitCall(back, NEW, START + ms))
     expect(limits.map((admission) => (admission.kind === 'pass' ? admission.limit : 0))).toEqual([
       1,
       2,

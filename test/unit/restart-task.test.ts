@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
 import { NOTHING } from '../../functions/core/domain/tally.ts'
-import { oweCancelledUsage } from '../../functions/core/domain/transitions.ts'
+import { recordTalliedCancelledUsage } from '../../functions/core/domain/transitions.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld } from '../fixtures/world.ts'
 
@@ -19,7 +19,7 @@ it('a retry whose cancelled attempt tells its usage in the very moment counts it
       const seen = await store.get(task)
       // While the first count is under way.
       if (counted.length === 1 && seen)
-        await store.change(task, oweCancelledUsage(seen, 'token', usage, clock.now() + 5))
+        await store.change(task, recordTalliedCancelledUsage(seen, 'token', usage, clock.now() + 5))
       return { ...NOTHING, inputTokens: known?.inputTokens ?? 0, epoch, additions: counted.length }
     },
     { confirm: () => undefined },

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scheduleTimes } from '../../functions/core/adapters/croner/schedule-times.ts'
-import { meetOverlap } from '../../functions/core/application/run/meet-overlap.ts'
+import { applyOverlapPolicy } from '../../functions/core/application/run/apply-overlap-policy.ts'
 import {
   createSchedule,
   deleteSchedule,
@@ -355,17 +355,17 @@ describe('a firing that begins while the one before runs', () => {
   it('is skipped, and so is the next, until the running one ends', async () => {
     const { world, dependencies, store, rows, begin } = await setUp('skip')
     const first = await begin(0)
-    expect(await meetOverlap(dependencies, first, `t-${first.id}`)).toBe(false)
+    expect(await applyOverlapPolicy(dependencies, first, `t-${first.id}`)).toBe(false)
     for (const index of [1, 2]) {
       const task = await begin(index)
-      expect(await meetOverlap(dependencies, task, `t-${task.id}`)).toBe(true)
+      expect(await applyOverlapPolicy(dependencies, task, `t-${task.id}`)).toBe(true)
       expect(rows()[index]).toMatchObject({ status: 'CANCELLED', error: { code: 'schedule_overlap' } })
     }
     await finish(store, first, world.clock.now())
     await fireSchedule(dependencies, key)
     await world.clock.advance(60_000)
     const last = await begin(3)
-    expect(await meetOverlap(dependencies, last, `t-${last.id}`)).toBe(false)
+    expect(await applyOverlapPolicy(dependencies, last, `t-${last.id}`)).toBe(false)
   })
 
   it('looks past one that was cancelled before it began', async () => {
@@ -373,14 +373,14 @@ describe('a firing that begins while the one before runs', () => {
     await begin(0)
     await cancelTask(dependencies, rows()[1] as Task)
     const third = await begin(2)
-    expect(await meetOverlap(dependencies, third, `t-${third.id}`)).toBe(true)
+    expect(await applyOverlapPolicy(dependencies, third, `t-${third.id}`)).toBe(true)
   })
 
   it('cancels the other where the schedule says so', async () => {
     const { dependencies, rows, begin } = await setUp('cancel_running')
     await begin(0)
     const second = await begin(1)
-    expect(await meetOverlap(dependencies, second, `t-${second.id}`)).toBe(false)
+    expect(await applyOverlapPolicy(dependencies, second, `t-${second.id}`)).toBe(false)
     expect(
       rows()
         .map(({ status }) => status)

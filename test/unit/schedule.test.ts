@@ -4,9 +4,9 @@ import { describeTiming } from '../../functions/core/adapters/croner/timing-word
 import { RequestError } from '../../functions/core/domain/errors.ts'
 import {
   firingKey,
+  firingStartOf,
   MAX_MADE_UP,
   planFirings,
-  startOf,
   type Timing,
   upcoming,
   withScheduledTime,
@@ -268,8 +268,8 @@ describe('what a look at a due schedule fires', () => {
 describe('a firing', () => {
   it('moves by its own jitter, the same each time', () => {
     const schedule = { id: 's1', jitterMs: 30_000 }
-    const moves = [0, 60_000, 120_000].map((planned) => startOf(schedule, planned) - planned)
-    expect(moves).toEqual([0, 60_000, 120_000].map((planned) => startOf(schedule, planned) - planned))
+    const moves = [0, 60_000, 120_000].map((planned) => firingStartOf(schedule, planned) - planned)
+    expect(moves).toEqual([0, 60_000, 120_000].map((planned) => firingStartOf(schedule, planned) - planned))
     expect(Math.max(...moves)).toBeLessThan(30_000)
     expect(new Set(moves).size).toBeGreaterThan(1)
   })

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { scaleTiming, TIMING, timingAt } from '../../functions/contract/timing.ts'
-import { claim, patienceMs } from '../../functions/core/domain/transitions.ts'
+import { claim, resendCheckMs } from '../../functions/core/domain/transitions.ts'
 import { readConfig } from '../../functions/hosts/config.ts'
 import { startTicker } from '../../lib/local/emulator/lambda/timer.ts'
 import { loadStage, parseStage } from '../../lib/stages/load-stage.ts'
@@ -23,7 +23,7 @@ describe('the scale of the waits', () => {
     expect(claim(1, 'token', 0).set.claimableFrom).toBe(60_000)
     scaleTiming(readConfig(['TIMING_SCALE'], { TIMING_SCALE: '0.5' }).TIMING_SCALE)
     expect(claim(1, 'token', 0).set.claimableFrom).toBe(30_000)
-    expect([patienceMs(1), patienceMs(3)]).toEqual([30_000, 120_000])
+    expect([resendCheckMs(1), resendCheckMs(3)]).toEqual([30_000, 120_000])
   })
 
   it('is 1 for a function that is told nothing', () => {

@@ -6,7 +6,7 @@ import { createUpload } from '../../functions/core/application/uploads/create-up
 import { getUpload } from '../../functions/core/application/uploads/get-upload.ts'
 import { openUploadUse } from '../../functions/core/application/uploads/use-uploads.ts'
 import { withFileLinks } from '../../functions/core/domain/file-links.ts'
-import { provenMediaType } from '../../functions/core/domain/media-type.ts'
+import { detectMediaType } from '../../functions/core/domain/media-type.ts'
 import { uploadsIn } from '../../functions/core/domain/upload.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld } from '../fixtures/world.ts'
@@ -47,7 +47,7 @@ describe('an upload', () => {
     ['application/octet-stream', [0x7f, 0x45, 0x4c, 0x46, 0x02, 0x01, 0x01, 0x80, 0x90, 0x00]],
     ['application/x-empty', ''],
   ])('is %s by its bytes (%#)', (type, bytes) => {
-    expect(provenMediaType(Buffer.from(bytes as string, 'latin1'))).toBe(type)
+    expect(detectMediaType(Buffer.from(bytes as string, 'latin1'))).toBe(type)
   })
 
   it('waits, arrives, and is gone after a day when no task uses it', async () => {

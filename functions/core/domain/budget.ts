@@ -17,7 +17,7 @@ export interface Budget {
 export const DEFAULT_OUTPUT_TOKENS = 4_096
 
 /** A task's place among the open tasks of its tenant, and the money reserved for it. */
-export interface Held {
+export interface Reservation {
   /** When the place was taken. Together with the task's id it identifies this reservation. */
   readonly at: number
   /** The most the task may still cost; left out where no budget is set. */

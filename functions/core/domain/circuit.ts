@@ -82,7 +82,7 @@ const RISE_STEP_MS = 2_000
 const RISE_MS = 10_000
 
 /** Decides whether a call may be made. */
-export function admit(circuit: Circuit | undefined, caller: Caller, now: number): Admission {
+export function admitCall(circuit: Circuit | undefined, caller: Caller, now: number): Admission {
   if (circuit?.until === undefined) return { kind: 'pass', limit: limitOf(circuit, now) }
   const { until, tenants, laterUntil = until } = circuit
   if (tenants.length === 1 && tenants[0] !== caller.tenant) return { kind: 'pass', limit: Infinity }
@@ -97,7 +97,7 @@ export function admit(circuit: Circuit | undefined, caller: Caller, now: number)
 
 /** Whether a new call of the tenant would be refused; for display. */
 export const isPausedFor = (circuit: Circuit | undefined, tenant: string, now: number): boolean =>
-  admit(circuit, { task: '', tenant, hasFailed: false, isLast: false }, now).kind === 'refuse'
+  admitCall(circuit, { task: '', tenant, hasFailed: false, isLast: false }, now).kind === 'refuse'
 
 const isEarly = ({ firstFailedAt }: Circuit, now: number): boolean => now - firstFailedAt < EARLY_MS
 
@@ -165,7 +165,7 @@ export function afterFailure(
 export const MAX_CIRCUIT_WAIT_MS = 60 * 60_000
 
 /** The state after a success, or after an operator closed the circuit. */
-export const closed = (circuit: Circuit | undefined, now: number): Circuit => ({
+export const closedCircuit = (circuit: Circuit | undefined, now: number): Circuit => ({
   tasks: [],
   fresh: 0,
   tenants: [],

@@ -32,7 +32,7 @@ export function costMicroUsd(model: string, usage: ModelUsage): number | null {
 }
 
 /** Model families with a metric of their own. A closed list, because each CloudWatch metric costs money. */
-export const PRICED: readonly string[] = [
+export const MODEL_FAMILIES: readonly string[] = [
   'gpt-3.5-turbo',
   'gpt-4o-mini',
   'gpt-4o',
@@ -45,5 +45,5 @@ export const PRICED: readonly string[] = [
 ]
 
 /** The model family of a model's metrics; undefined when it has none. */
-export const pricedName = (model: string): string | undefined =>
-  PRICED.filter((name) => model.startsWith(name)).sort((left, right) => right.length - left.length)[0]
+export const modelFamilyOf = (model: string): string | undefined =>
+  MODEL_FAMILIES.filter((name) => model.startsWith(name)).sort((left, right) => right.length - left.length)[0]

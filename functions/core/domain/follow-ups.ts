@@ -3,7 +3,7 @@
  * Each step is idempotent and is removed from the list when it is done; the sweeper repeats it until then.
  */
 import type { Status, Task } from './task.ts'
-import { endEventOf, isHeard } from './webhook.ts'
+import { endEventOf, mayHaveReceivers } from './webhook.ts'
 
 /**
  * - `dead_letter`: the failure is put into the lane's dead-letter queue.
@@ -23,7 +23,7 @@ export const followUpsOf = (
 ): readonly FollowUp[] => [
   ...(status === 'FAILED' ? (['dead_letter'] as const) : []),
   ...(task.parent ? (['parent'] as const) : []),
-  ...(isHeard(task, endEventOf(status)) ? (['webhook'] as const) : []),
+  ...(mayHaveReceivers(task, endEventOf(status)) ? (['webhook'] as const) : []),
   ...(task.held ? (['release'] as const) : []),
   ...(task.isTallied ? (['tally'] as const) : []),
   ...(task.concurrencyKey === undefined ? [] : (['turn'] as const)),
@@ -34,4 +34,6 @@ export const pendingOf = (task: Task): readonly FollowUp[] =>
   task.pending ?? (task.status === 'FAILED' && task.dueAt !== undefined ? ['dead_letter'] : [])
 
 /** Steps that must be done before the next epoch begins. The dead letter of an epoch that is over has no use. */
-export const OWED_BEFORE_RESTART: readonly FollowUp[] = FOLLOW_UPS.filter((step) => step !== 'dead_letter')
+export const REQUIRED_BEFORE_RESTART: readonly FollowUp[] = FOLLOW_UPS.filter(
+  (step) => step !== 'dead_letter',
+)

@@ -6,11 +6,14 @@ const FIRST = 10
 const LATEST = 20
 
 /** The change of the history by an ending attempt: one more record, or a new list when the history is full. */
-export type Recorded =
+export type HistoryChange =
   | { readonly record: AttemptRecord }
   | { readonly trimmed: Required<Pick<Task, 'history' | 'attemptsOmitted'>> }
 
-export function recorded(seen: Pick<Task, 'history' | 'attemptsOmitted'>, record: AttemptRecord): Recorded {
+export function appendToHistory(
+  seen: Pick<Task, 'history' | 'attemptsOmitted'>,
+  record: AttemptRecord,
+): HistoryChange {
   const { history, attemptsOmitted = 0 } = seen
   if (history.length < FIRST + LATEST) return { record }
   const latest = [...history.slice(FIRST), record]
@@ -39,7 +42,7 @@ const crashesOf = ({ epoch, history }: Task): number =>
  * The crashed attempts directly before this one. Their usage was only in the worker's memory; of it, only the part that is
  * stored with their checkpoints is known.
  */
-export function unbookedAttempts({ history }: Pick<Task, 'history'>): readonly AttemptRecord[] {
+export function attemptsWithUnknownUsage({ history }: Pick<Task, 'history'>): readonly AttemptRecord[] {
   const lastBooked = history.findLastIndex(({ outcome }) => outcome !== 'worker_crashed')
   return history.slice(lastBooked + 1)
 }
@@ -49,5 +52,5 @@ const SUSPECT_AFTER = 2
 export const isSuspect = (task: Task): boolean => crashesOf(task) >= SUSPECT_AFTER
 
 /** Whether a crashed task gets no further attempt. A suspect task ran alone, so no other task can have caused its crash. */
-export const isSpent = (task: Task): boolean =>
+export const hasNoAttemptLeft = (task: Task): boolean =>
   task.attempt >= task.maxAttempts || (task.status === 'PROCESSING' && isSuspect(task))

@@ -58,13 +58,13 @@ export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): Tenan
 }
 
 /** The highest possible limit of open tasks when tasks or money are counted: all of them are in one row. */
-export const MOST_COUNTED = 5_000
+export const MAX_COUNTED_TASKS = 5_000
 
 /** Whether each task takes a place, which its end frees. */
 export const takesPlace = ({ openTasks, queuedTasks, budget }: TenantLimits): boolean =>
   openTasks !== undefined || queuedTasks !== undefined || hasBudget(budget)
 
-export const mostOpen = ({ openTasks = MOST_COUNTED }: TenantLimits): number => openTasks
+export const mostOpen = ({ openTasks = MAX_COUNTED_TASKS }: TenantLimits): number => openTasks
 
 export type LimitName = 'open_tasks' | 'queued_tasks' | 'requests' | 'submits' | 'schedules' | 'workflows'
 

@@ -1,7 +1,7 @@
 /** Detects the type of a file from its first bytes, because its name and declared type may be wrong. */
 
 /** Number of first bytes that is enough for every type below. */
-export const PROOF_BYTES = 4_096
+export const DETECTION_BYTES = 4_096
 
 /** Matches any byte. */
 const ANY = -1
@@ -30,11 +30,11 @@ const BRANDS: Readonly<Record<string, string>> = {
 }
 
 /**
- * @param file its first `PROOF_BYTES` bytes; further bytes are ignored.
+ * @param file its first `DETECTION_BYTES` bytes; further bytes are ignored.
  * @returns a media type; `text/plain` for anything that can be text in some encoding, `application/octet-stream` otherwise.
  */
-export function provenMediaType(file: Uint8Array): string {
-  const head = file.subarray(0, PROOF_BYTES)
+export function detectMediaType(file: Uint8Array): string {
+  const head = file.subarray(0, DETECTION_BYTES)
   if (head.length === 0) return 'application/x-empty'
   const latin = Array.from(head.subarray(0, 1_024), (byte) => String.fromCharCode(byte)).join('')
   for (const [type, bytes] of SIGNATURES)

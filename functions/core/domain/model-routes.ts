@@ -12,7 +12,7 @@ export function routeModel(routes: ModelRoutes, model: string): string | undefin
 }
 
 /** Whether a model matches one of these names or prefixes ending in `*`. */
-export const fitsModel = (names: readonly string[], model: string): boolean =>
+export const matchesModel = (names: readonly string[], model: string): boolean =>
   names.some((name) => (name.endsWith('*') ? model.startsWith(name.slice(0, -1)) : model === name))
 
 /** Name of a model's circuit. One per model, so that a failing model does not pause the others of its provider. */

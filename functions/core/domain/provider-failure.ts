@@ -2,7 +2,7 @@
 import { clipEnd } from './clip.ts'
 import { ProviderError, type ProviderErrorCode, type Retry } from './errors.ts'
 import type { ModelUsage } from './model-usage.ts'
-import { readWait } from './retry-after.ts'
+import { readRetryWait } from './retry-after.ts'
 
 export interface CallFailure {
   readonly provider: string
@@ -43,7 +43,7 @@ export interface FailureRule {
  */
 export function failedCall(failure: CallFailure, rules: readonly FailureRule[] = []): ProviderError {
   const { provider, status, headers = {}, usage } = failure
-  const wait = readWait(failure)
+  const wait = readRetryWait(failure)
   const [code, byStatus] = classify(status)
   const mayComeBack = status !== undefined && byStatus !== 'never'
   const rule = rules.find(

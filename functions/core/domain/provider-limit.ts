@@ -43,19 +43,19 @@ export function costMs({ requestsPerMinute, tokensPerMinute }: ProviderLimit, to
 }
 
 /** How far ahead of now the clock may be for a call to start at once. A call that costs a whole burst waits until it is not. */
-export const aheadMs = (cost: number): number => Math.max(0, BURST_MS - cost)
+export const maxAheadMs = (cost: number): number => Math.max(0, BURST_MS - cost)
 
 /** Calls are planned at most this far ahead; later ones try again. Twice as far for a tenant without planned calls. */
 export const HORIZON_MS = 60_000
 /** A shorter wait happens inside the attempt. */
-export const WAITED_IN_PLACE_MS = 2_000
+export const MAX_WAIT_WITHIN_ATTEMPT_MS = 2_000
 const LONGEST_RETURN_MS = 3 * 60_000
 
 /**
  * When a task without a planned start tries again: at growing intervals, so that thousands of waiting tasks do not all try
  * every minute.
  */
-export function returnMs(planned: number, now: number, waitingSince: number, random: number): number {
+export function replanWaitMs(planned: number, now: number, waitingSince: number, random: number): number {
   const spread = Math.min(Math.max((now - waitingSince) / 2, HORIZON_MS), LONGEST_RETURN_MS)
   return Math.max(HORIZON_MS / 4, planned - now - HORIZON_MS / 2) / 2 + spread * (0.5 + random / 2)
 }
@@ -86,16 +86,16 @@ export class ProviderLimitError extends ProviderError {
 }
 
 /** One of a provider's limits, as reported in the headers of an answer. */
-export interface ToldLimit {
+export interface ReportedLimit {
   readonly perMinute: number
   readonly remaining: number
   /** Remaining share, 0 to 1. */
   readonly left: number
 }
 
-export interface ToldLimits {
-  readonly requests?: ToldLimit
-  readonly tokens?: ToldLimit
+export interface ReportedLimits {
+  readonly requests?: ReportedLimit
+  readonly tokens?: ReportedLimit
 }
 
 type Headers = Readonly<Record<string, string | undefined>>
@@ -107,8 +107,8 @@ type Headers = Readonly<Record<string, string | undefined>>
  * A reset states when the whole limit is available again. With the used share it gives the window of the limit, which may
  * be a day.
  */
-export function readLimits(headers: Headers, now: number): ToldLimits | undefined {
-  const read = (limit: string, remaining: string, reset: string): ToldLimit | undefined => {
+export function readLimits(headers: Headers, now: number): ReportedLimits | undefined {
+  const read = (limit: string, remaining: string, reset: string): ReportedLimit | undefined => {
     const [most, left] = [numberOf(headers[limit]), numberOf(headers[remaining])]
     if (most === undefined || left === undefined || most <= 0) return undefined
     const resetMs = waitOf(headers[reset], now)
@@ -148,12 +148,12 @@ const NEAR = 0.5
 const SHORT = 0.2
 const SLOWEST = 0.1
 
-export const leftOf = ({ requests, tokens }: ToldLimits): number =>
+export const remainingShareOf = ({ requests, tokens }: ReportedLimits): number =>
   Math.min(requests?.left ?? 1, tokens?.left ?? 1)
 
 /** The learned limit when less than `NEAR` remains; undefined otherwise. */
-export function nearLimit(told: ToldLimits): ProviderLimit | undefined {
-  const left = leftOf(told)
+export function nearLimit(told: ReportedLimits): ProviderLimit | undefined {
+  const left = remainingShareOf(told)
   if (left >= NEAR) return undefined
   const pace = Math.max(SLOWEST, Math.min(1, left / SHORT))
   const { requests, tokens } = told

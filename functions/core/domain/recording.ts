@@ -36,9 +36,11 @@ export type RecordedOutcome = { readonly result: unknown } | { readonly code: st
 
 const KEPT_HEADERS = /^content-type$|^retry-after|^x-should-retry$|ratelimit/
 /** A longer answer is not recorded: a shortened one would be read as a truncated answer. */
-export const MOST_RECORDED_CHARACTERS = 1_000_000
+export const MAX_RECORDED_CHARACTERS = 1_000_000
 
-export const keptHeaders = (headers: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+export const headersToRecord = (
+  headers: Readonly<Record<string, string | undefined>>,
+): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && KEPT_HEADERS.test(entry[0]),
@@ -57,10 +59,10 @@ interface Asked {
 }
 
 /** A request as text; the same for equal requests, whatever the order of their fields. */
-export const textOfRequest = (asked: Asked): string => {
+export const canonicalRequest = (asked: Asked): string => {
   const { model, messages, system, temperature, maxTokens, stop, json } = asked
   return JSON.stringify([model, messages, system, temperature, maxTokens, stop, json])
 }
 
 /** Identifies a recorded call. Without `maxTokens`, which may come from the tenant's budget. */
-export const recordedAs = (asked: Asked): string => textOfRequest({ ...asked, maxTokens: undefined })
+export const recordingKeyOf = (asked: Asked): string => canonicalRequest({ ...asked, maxTokens: undefined })

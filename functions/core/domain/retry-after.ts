@@ -6,7 +6,7 @@
  */
 export const MAX_RETRY_AFTER_MS = 60 * 60_000
 
-export interface Told {
+export interface RetryHints {
   readonly headers?: Readonly<Record<string, string | undefined>>
   readonly message: string
   /** A wait stated in the body, milliseconds. */
@@ -16,7 +16,7 @@ export interface Told {
 }
 
 /** @returns milliseconds, at most `MAX_RETRY_AFTER_MS`; undefined when the answer states no usable wait. */
-export function readWait(told: Told): number | undefined {
+export function readRetryWait(told: RetryHints): number | undefined {
   const { headers = {}, waitMs, now } = told
   const wait =
     readMilliseconds(headers['retry-after-ms']) ??

@@ -5,7 +5,7 @@ import { clipEnd } from './clip.ts'
 import { ProviderError, TaskRunnerError } from './errors.ts'
 import { MAX_RETRY_AFTER_MS } from './retry-after.ts'
 import type { Task, TaskFailure } from './task.ts'
-import type { Wait } from './transitions.ts'
+import type { RetryWait } from './transitions.ts'
 
 export interface Policy {
   readonly baseMs: number
@@ -17,7 +17,7 @@ export type Decision =
   | {
       readonly outcome: 'retry'
       readonly error: TaskFailure
-      readonly wait: Wait
+      readonly wait: RetryWait
       readonly isCounted: boolean
     }
 
@@ -57,7 +57,7 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
 }
 
 /** The thrown value, or another error when reading it throws: a getter that throws, a revoked proxy. */
-export function legible(thrown: unknown): unknown {
+export function toReadableError(thrown: unknown): unknown {
   try {
     for (
       let cause = thrown, depth = 0;

@@ -149,7 +149,7 @@ function makeUp(
 }
 
 /** When a firing starts: its planned time plus its jitter. */
-export function startOf(schedule: Pick<Schedule, 'id' | 'jitterMs'>, plannedAt: number): number {
+export function firingStartOf(schedule: Pick<Schedule, 'id' | 'jitterMs'>, plannedAt: number): number {
   if (schedule.jitterMs === 0) return plannedAt
   return plannedAt + (hash32(`${schedule.id}/${plannedAt}`) % schedule.jitterMs)
 }

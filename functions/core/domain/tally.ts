@@ -5,7 +5,7 @@
 import type { Status, Task, Usage } from './task.ts'
 
 /** The part of a task's usage that has been added so far; null where a part is unknown. */
-export interface Counted {
+export interface TallyUsage {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly costMicroUsd: number
@@ -16,7 +16,7 @@ export interface Counted {
   readonly hasUsage: boolean
 }
 
-export const NOTHING: Counted = {
+export const NOTHING: TallyUsage = {
   inputTokens: 0,
   outputTokens: 0,
   costMicroUsd: 0,
@@ -25,12 +25,12 @@ export const NOTHING: Counted = {
 }
 
 /** Stored on the task's row: the epoch whose end was added, the usage added so far, and the number of additions. */
-export interface Tallied extends Counted {
+export interface Tallied extends TallyUsage {
   readonly epoch: number
   readonly additions: number
 }
 
-export const countedOf = (usage: Usage | undefined): Counted =>
+export const tallyUsageOf = (usage: Usage | undefined): TallyUsage =>
   usage
     ? {
         inputTokens: usage.inputTokens ?? 0,
@@ -42,8 +42,8 @@ export const countedOf = (usage: Usage | undefined): Counted =>
       }
     : NOTHING
 
-export const isSameUsage = (one: Counted, other: Counted): boolean =>
-  (Object.keys(NOTHING) as (keyof Counted)[]).every((name) => one[name] === other[name]) &&
+export const isSameUsage = (one: TallyUsage, other: TallyUsage): boolean =>
+  (Object.keys(NOTHING) as (keyof TallyUsage)[]).every((name) => one[name] === other[name]) &&
   (one.savedMicroUsd ?? 0) === (other.savedMicroUsd ?? 0)
 
 /** The values that one end adds. */
@@ -64,9 +64,9 @@ export interface Addition {
   /** From the submit, or the requested run time, to the start of the first attempt. */
   readonly waitMs: number | undefined
   /** The task's usage so far. */
-  readonly usage: Counted
+  readonly usage: TallyUsage
   /** The part of it that earlier additions contain. */
-  readonly before: Counted
+  readonly before: TallyUsage
   /** Number of earlier additions; part of this one's identity. */
   readonly additions: number
 }
@@ -82,7 +82,7 @@ export function additionOf(task: Task): Addition {
     isLate: tallied?.epoch === epoch,
     runMs: startedAt === undefined ? undefined : Math.max(0, finishedAt - startedAt),
     waitMs: firstStart === undefined ? undefined : Math.max(0, firstStart - Math.max(createdAt, runAt ?? 0)),
-    usage: countedOf(usage),
+    usage: tallyUsageOf(usage),
     before: tallied ?? NOTHING,
     additions: tallied?.additions ?? 0,
   }

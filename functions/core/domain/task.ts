@@ -28,7 +28,7 @@
  * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
  */
 import type { Lane } from '../../contract.ts'
-import type { Held } from './budget.ts'
+import type { Reservation } from './budget.ts'
 import type { FollowUp } from './follow-ups.ts'
 import type { ModelWait } from './model-wait.ts'
 import type { OpenCall } from './open-call.ts'
@@ -170,7 +170,7 @@ export interface Task extends TaskKey {
   /** Its tenant had webhook endpoints when it was submitted. */
   readonly hasEndpoints?: true
   /** Its place among its tenant's open tasks and the money reserved for it, until its end. */
-  readonly held?: Held
+  readonly held?: Reservation
   /** Only one of the tenant's tasks with the same key runs at a time. */
   readonly concurrencyKey?: string
   /** How often it waited for other tasks of its key, in this epoch. */

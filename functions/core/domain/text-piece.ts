@@ -4,20 +4,20 @@
  * Identifies one streamed text. Each attempt starts a new text, and so does an answer of another model within an attempt: its
  * `take` is one higher.
  */
-export interface TextOf {
+export interface TextId {
   readonly epoch: number
   readonly attempt: number
   readonly take: number
 }
 
 /** A piece of text, and its offset in UTF-16 units. */
-export interface TextPiece extends TextOf {
+export interface TextPiece extends TextId {
   readonly offset: number
   readonly text: string
 }
 
 /** What a client has received, written into each event's id. It is the complete state, so any function can resume from it. */
-export interface Position extends TextOf {
+export interface Position extends TextId {
   /** Length of the received text. */
   readonly offset: number
   readonly steps: number
@@ -55,11 +55,11 @@ export function readPosition(written: string): Position | undefined {
 }
 
 /** Whether both are parts of the same text. */
-export const isSameText = (one: TextOf, other: TextOf): boolean =>
+export const isSameText = (one: TextId, other: TextId): boolean =>
   one.epoch === other.epoch && one.attempt === other.attempt && one.take === other.take
 
 /** Whether the first text began before the second. */
-export const isEarlierText = (one: TextOf, other: TextOf): boolean =>
+export const isEarlierText = (one: TextId, other: TextId): boolean =>
   one.epoch < other.epoch ||
   (one.epoch === other.epoch && one.attempt < other.attempt) ||
   (one.epoch === other.epoch && one.attempt === other.attempt && one.take < other.take)

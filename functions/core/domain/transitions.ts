@@ -8,9 +8,9 @@
  *                                      └─▶ EXPIRED ───┘
  */
 import { TIMING } from '../../contract/timing.ts'
-import type { Held } from './budget.ts'
-import { FOLLOW_UPS, type FollowUp, OWED_BEFORE_RESTART } from './follow-ups.ts'
-import { crashRecord, type Recorded, recorded } from './history.ts'
+import type { Reservation } from './budget.ts'
+import { FOLLOW_UPS, type FollowUp, REQUIRED_BEFORE_RESTART } from './follow-ups.ts'
+import { appendToHistory, crashRecord, type HistoryChange } from './history.ts'
 import type { ModelWait } from './model-wait.ts'
 import type { OpenCall } from './open-call.ts'
 import {
@@ -66,7 +66,7 @@ export interface Transition {
 export type Retention = Required<Pick<Task, 'ttl' | 'reapAt'>>
 
 /** Time between the `sends`-th message of a row and the sweeper's check whether the message was lost. */
-export const patienceMs = (sends: number): number =>
+export const resendCheckMs = (sends: number): number =>
   Math.min(TIMING.queuedPatienceMs * 2 ** Math.max(0, sends - 1), TIMING.maxPatienceMs)
 
 /**
@@ -75,7 +75,7 @@ export const patienceMs = (sends: number): number =>
  * @param dead the row when the lease of its last attempt has ended: that attempt's record is added by the same write.
  */
 export function claim(epoch: number, token: string, now: number, dead?: Task): Transition {
-  const { set, ...record } = dead ? noted(recorded(dead, crashRecord(dead, now))) : noted(undefined)
+  const { set, ...record } = dead ? noted(appendToHistory(dead, crashRecord(dead, now))) : noted(undefined)
   return {
     name: 'claim',
     when: {
@@ -106,7 +106,7 @@ export function claim(epoch: number, token: string, now: number, dead?: Task): T
 const CLAIMABLE_STATUSES = ['SCHEDULED', 'PENDING', 'RETRYING'] as const satisfies readonly Status[]
 
 /** The part of a transition that adds a record to the history. */
-function noted(entry: Recorded | undefined): Pick<Transition, 'set' | 'record'> {
+function noted(entry: HistoryChange | undefined): Pick<Transition, 'set' | 'record'> {
   if (entry === undefined) return { set: {} }
   return 'trimmed' in entry ? { set: entry.trimmed } : { set: {}, record: entry.record }
 }
@@ -131,14 +131,14 @@ export function report(token: string, now: number, progress: Progress): Transiti
 }
 
 /** The fields that every end of a task writes. */
-export interface End {
+export interface EndDetails {
   readonly retention: Retention
   /** Follow-ups of the end; see `followUpsOf`. */
   readonly pending: readonly FollowUp[]
 }
 
 /** Fields of a row that ends: in the due index only while follow-ups are not done. */
-function ended(now: number, { retention, pending }: End) {
+function ended(now: number, { retention, pending }: EndDetails) {
   const set = { finishedAt: now, updatedAt: now, ...retention }
   return pending.length
     ? {
@@ -152,7 +152,7 @@ function ended(now: number, { retention, pending }: End) {
  * The same for an end written by the attempt that holds the lease: the row stays due at the lease's end. Its entry in the due
  * index stays unchanged, which costs half as much as replacing it.
  */
-function endedByHolder(now: number, end: End) {
+function endedByHolder(now: number, end: EndDetails) {
   const { set, remove } = ended(now, end)
   const { dueAt: _dueAt, dueKind: _dueKind, ...others } = set as typeof set & Pick<Task, 'dueAt' | 'dueKind'>
   return { set: others, remove }
@@ -166,7 +166,11 @@ export function complete(
     usage,
     entry,
     ...end
-  }: End & { readonly result: Payload; readonly usage: Usage | undefined; readonly entry: Recorded },
+  }: EndDetails & {
+    readonly result: Payload
+    readonly usage: Usage | undefined
+    readonly entry: HistoryChange
+  },
 ): Transition {
   const { set, remove } = endedByHolder(now, end)
   const { set: history, ...record } = noted(entry)
@@ -186,20 +190,20 @@ export function complete(
   }
 }
 
-export interface Wait {
+export interface RetryWait {
   readonly until: number
   /** `message`: the message itself becomes visible at `until`. `sweeper`: the sweeper sends a new message then. */
   readonly by: 'message' | 'sweeper'
 }
 
-export interface Later {
-  readonly wait: Wait
+export interface RetryDetails {
+  readonly wait: RetryWait
   readonly error: TaskFailure
   readonly usage: Usage | undefined
   /** The number of attempts that count: one less when the infrastructure failed. */
   readonly attempt: number
   /** Left out when no attempt was used up. */
-  readonly entry?: Recorded
+  readonly entry?: HistoryChange
   /** Since when, and how often, the task was delayed without using up an attempt. */
   readonly uncounted?: Required<Pick<Task, 'parkedSince' | 'uncounted'>>
   /** The planned time of a model call that a provider limit delays; left out without one. */
@@ -212,7 +216,7 @@ export interface Later {
 export function retryLater(
   token: string,
   now: number,
-  { wait, error, usage, attempt, entry, uncounted, modelWait, calls }: Later,
+  { wait, error, usage, attempt, entry, uncounted, modelWait, calls }: RetryDetails,
 ): Transition {
   const isParked = wait.by === 'sweeper'
   const { set, ...record } = noted(entry)
@@ -241,12 +245,12 @@ export function retryLater(
 }
 
 /** Another task of its key runs: this attempt does not count, and the task waits until its turn, at most until `until`. */
-export function standInLine(task: Task, token: string, now: number, until: number): Transition {
+export function waitForTurn(task: Task, token: string, now: number, until: number): Transition {
   const isFirst = task.attempt <= 1
   // The claim removed the start deadline; it holds again, because the task did not start.
   const startBy = isFirst && task.epoch === 1 ? task.expiresAt : undefined
   return {
-    name: 'standInLine',
+    name: 'waitForTurn',
     when: { statuses: ['PROCESSING'], token },
     set: {
       status: isFirst ? 'PENDING' : 'RETRYING',
@@ -255,7 +259,7 @@ export function standInLine(task: Task, token: string, now: number, until: numbe
       queuedAt: until,
       sends: 0,
       dueKind: 'timed',
-      dueAt: soonest(until, startBy),
+      dueAt: earliestDue(until, startBy),
       turnWaits: (task.turnWaits ?? 0) + 1,
       updatedAt: now,
       ...(startBy === undefined ? {} : { startBy }),
@@ -265,16 +269,16 @@ export function standInLine(task: Task, token: string, now: number, until: numbe
 }
 
 /** No other task of its key runs: the waiting task may be claimed now. Its message is sent after this write. */
-export function stepForward(seen: Task, now: number): Transition {
+export function allowTurn(seen: Task, now: number): Transition {
   return {
-    name: 'stepForward',
+    name: 'allowTurn',
     when: { statuses: ['PENDING', 'RETRYING'], epoch: seen.epoch, ...seenDue(seen) },
     set: {
       claimableFrom: now,
       queuedAt: now,
       sends: 1,
       dueKind: 'queued',
-      dueAt: soonest(now + TIMING.queuedPatienceMs, seen.startBy),
+      dueAt: earliestDue(now + TIMING.queuedPatienceMs, seen.startBy),
       updatedAt: now,
     },
   }
@@ -290,10 +294,10 @@ export function fail(
     entry,
     calls,
     ...end
-  }: End & {
+  }: EndDetails & {
     readonly error: TaskFailure
     readonly usage: Usage | undefined
-    readonly entry: Recorded
+    readonly entry: HistoryChange
     readonly calls?: readonly OpenCall[] | undefined
   },
 ): Transition {
@@ -324,7 +328,7 @@ export function failAbandoned(
     entry,
     usage,
     ...end
-  }: End & { readonly error: TaskFailure; readonly entry?: Recorded; readonly usage?: Usage },
+  }: EndDetails & { readonly error: TaskFailure; readonly entry?: HistoryChange; readonly usage?: Usage },
 ): Transition {
   const { set, remove } = ended(now, end)
   const { set: history, ...record } = noted(entry)
@@ -359,11 +363,11 @@ export function followUpsDone(
 }
 
 /** Cancels the epoch that was read; the same write records a running attempt in the history. */
-export function cancel(seen: Task, now: number, end: End): Transition {
+export function cancel(seen: Task, now: number, end: EndDetails): Transition {
   const { set, remove } = ended(now, end)
   const isRunning = seen.status === 'PROCESSING' && seen.token !== undefined
   const attempt = { ...crashRecord(seen, now), outcome: 'cancelled' }
-  const { set: history, ...record } = noted(isRunning ? recorded(seen, attempt) : undefined)
+  const { set: history, ...record } = noted(isRunning ? appendToHistory(seen, attempt) : undefined)
   return {
     name: 'cancel',
     when: isRunning
@@ -377,7 +381,7 @@ export function cancel(seen: Task, now: number, end: End): Transition {
 }
 
 /** Ends a firing whose predecessor still runs, by the attempt that holds the lease. The author's code is not started. */
-export function skipFiring(token: string, now: number, blockedBy: Firing, end: End): Transition {
+export function skipFiring(token: string, now: number, blockedBy: Firing, end: EndDetails): Transition {
   const { set, remove } = endedByHolder(now, end)
   return {
     name: 'skipFiring',
@@ -406,14 +410,14 @@ export function recordCancelledUsage(epoch: number, token: string, usage: Usage)
  * The same for a task with hourly statistics. It also makes the row due, so that the usage is added to them. `pending` is the
  * list of follow-ups that was read; a row whose list has changed refuses the write.
  */
-export function oweCancelledUsage(
+export function recordTalliedCancelledUsage(
   seen: Pick<Task, 'epoch' | 'dueAt' | 'pending'>,
   token: string,
   usage: Usage,
   now: number,
 ): Transition {
   return {
-    name: 'oweCancelledUsage',
+    name: 'recordTalliedCancelledUsage',
     when: {
       statuses: ['CANCELLED'],
       epoch: seen.epoch,
@@ -430,7 +434,7 @@ export function oweCancelledUsage(
   }
 }
 
-export function expire(seen: Pick<Task, 'epoch'>, now: number, end: End): Transition {
+export function expire(seen: Pick<Task, 'epoch'>, now: number, end: EndDetails): Transition {
   const { set, remove } = ended(now, end)
   return {
     name: 'expire',
@@ -445,12 +449,12 @@ export function expire(seen: Pick<Task, 'epoch'>, now: number, end: End): Transi
 }
 
 /** How a later epoch begins. */
-export interface Beginning {
+export interface EpochStart {
   readonly parent?: Parent | undefined
   /** Discards the checkpoints. */
   readonly isFromStart?: boolean | undefined
   /** The place and reservation taken for the new epoch. */
-  readonly held?: Held | undefined
+  readonly held?: Reservation | undefined
 }
 
 /** Starts the next epoch of a finished task, at once or a little later. Its message is sent after this write. */
@@ -459,12 +463,12 @@ export function restart(
   now: number,
   statuses: readonly Status[] = RETRYABLE_STATUSES,
   startAt: number = now,
-  { parent, isFromStart = false, held }: Beginning = {},
+  { parent, isFromStart = false, held }: EpochStart = {},
 ): Transition {
   return {
     name: 'restart',
     // The follow-ups of the previous end must be done before the next epoch begins.
-    when: { statuses, epoch, nonePendingOf: OWED_BEFORE_RESTART },
+    when: { statuses, epoch, nonePendingOf: REQUIRED_BEFORE_RESTART },
     set: {
       status: 'PENDING',
       epoch: epoch + 1,
@@ -500,7 +504,7 @@ export function restart(
 }
 
 /** Assigns an open task to the new epoch of its workflow. */
-export function adopt(epoch: number, parent: Parent): Transition {
+export function assignToWorkflowEpoch(epoch: number, parent: Parent): Transition {
   return { name: 'adopt', when: { statuses: OPEN_STATUSES, epoch }, set: { parent } }
 }
 
@@ -518,17 +522,17 @@ export function markResent(
       sends,
       queuedAt,
       dueKind: 'queued',
-      dueAt: soonest(queuedAt + patienceMs(sends), seen.startBy),
+      dueAt: earliestDue(queuedAt + resendCheckMs(sends), seen.startBy),
       updatedAt: now,
     },
   }
 }
 
 /** The lease ended without a result: the task returns to its queue. The begun attempt counts. */
-export function takeOver(seen: Task, now: number): Transition {
-  const { set, ...record } = noted(recorded(seen, crashRecord(seen, now)))
+export function reclaimLease(seen: Task, now: number): Transition {
+  const { set, ...record } = noted(appendToHistory(seen, crashRecord(seen, now)))
   return {
-    name: 'takeOver',
+    name: 'reclaimLease',
     when: { statuses: ['PROCESSING'], epoch: seen.epoch, claimableFromAtMost: now, ...seenDue(seen) },
     set: {
       ...set,
@@ -554,7 +558,7 @@ export function markSendFailed(epoch: number, now: number): Transition {
 }
 
 /** The earlier of the due time and the start deadline. */
-export const soonest = (dueAt: number, startBy: number | undefined): number =>
+export const earliestDue = (dueAt: number, startBy: number | undefined): number =>
   Math.min(dueAt, startBy ?? dueAt)
 
 const seenDue = (seen: Pick<Task, 'dueAt'>) => (seen.dueAt === undefined ? {} : { dueAt: seen.dueAt })

@@ -94,16 +94,16 @@ export const DELIVERY_DAYS = 7
 export const endEventOf = (status: Status): WebhookEvent | undefined =>
   DEFAULT_EVENTS.find((event) => event === status.toLowerCase())
 
-export const wants = ({ events }: Pick<Webhook, 'events'>, event: WebhookEvent): boolean =>
+export const includesEvent = ({ events }: Pick<Webhook, 'events'>, event: WebhookEvent): boolean =>
   (events ?? DEFAULT_EVENTS).includes(event)
 
 /** Whether any URL may receive the event, decided from the task's row alone. */
-export const isHeard = (
+export const mayHaveReceivers = (
   task: Pick<Task, 'webhook' | 'hasEndpoints'>,
   event: WebhookEvent | undefined,
 ): boolean =>
   event !== undefined &&
-  (task.hasEndpoints === true || (task.webhook !== undefined && wants(task.webhook, event)))
+  (task.hasEndpoints === true || (task.webhook !== undefined && includesEvent(task.webhook, event)))
 
 /** The text from which a delivery's id is derived. Starts with a character that no Idempotency-Key may contain. */
 export const deliveryKey = (
@@ -145,7 +145,7 @@ export function afterAttempt(
   // Shortened by up to 20 % at random, so that thousands that failed together are not retried together.
   const waitMs = waitSeconds * 1_000 * (0.8 + 0.2 * random)
   const told = 'status' in outcome ? Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) : 0
-  return { ...tried, status: 'PENDING', ...due(now + Math.round(Math.max(waitMs, told)), now) }
+  return { ...tried, status: 'PENDING', ...nextAttemptFields(now + Math.round(Math.max(waitMs, told)), now) }
 }
 
 const refusalOf = (status: number): string => {
@@ -157,7 +157,7 @@ const refusalOf = (status: number): string => {
 export const MESSAGE_WAIT_MS = 900_000
 
 /** When a delivery is tried next, and when the sweeper must check it. */
-export const due = (nextAt: number, now: number): Pick<Delivery, 'nextAt' | 'dueAt'> => ({
+export const nextAttemptFields = (nextAt: number, now: number): Pick<Delivery, 'nextAt' | 'dueAt'> => ({
   nextAt,
   dueAt: nextAt - now <= MESSAGE_WAIT_MS ? nextAt + PATIENCE_MS : nextAt,
 })

@@ -3,7 +3,7 @@
 export { clipEnd, clipStart } from '../domain/clip.ts'
 export { TaskError } from '../domain/errors.ts'
 export { plainFileName } from '../domain/file-links.ts'
-export { provenMediaType, unmarkedUtf16 } from '../domain/media-type.ts'
+export { detectMediaType, unmarkedUtf16 } from '../domain/media-type.ts'
 export type { ImageType, JsonShape, MessagePart, ModelMessage } from '../ports/model-provider.ts'
 export { type AskObject, askObject } from './ask-object.ts'
 export {

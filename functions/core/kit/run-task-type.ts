@@ -1,5 +1,5 @@
 import { TaskError } from '../domain/errors.ts'
-import { provenMediaType } from '../domain/media-type.ts'
+import { detectMediaType } from '../domain/media-type.ts'
 import type { Mail } from '../ports/mailer.ts'
 import { textOf } from '../ports/model-provider.ts'
 import type {
@@ -170,7 +170,7 @@ const filesIn = (
   return {
     read: async (ref) => {
       const { bytes, name = null } = find(ref)
-      return { bytes, name, mediaType: provenMediaType(bytes) }
+      return { bytes, name, mediaType: detectMediaType(bytes) }
     },
     write: async (file) => {
       written.push(file)

@@ -1,5 +1,5 @@
 /** The task that runs for a key, and the waiting ones, oldest first. */
-export interface Turns {
+export interface KeyTurnState {
   readonly holder: string | undefined
   readonly waiting: readonly string[]
 }
@@ -19,6 +19,6 @@ export interface KeyTurns {
    */
   take(tenant: string, key: string, taskId: string, now: number, stolen?: string): Promise<string | undefined>
   /** Frees the turn and leaves the waiting tasks; repeated calls have no effect. @returns the state after it. */
-  leave(tenant: string, key: string, taskId: string): Promise<Turns>
-  look(tenant: string, key: string): Promise<Turns>
+  leave(tenant: string, key: string, taskId: string): Promise<KeyTurnState>
+  look(tenant: string, key: string): Promise<KeyTurnState>
 }

@@ -2,7 +2,7 @@
 export type PlaceKind = 'running' | 'schedules' | 'workflows'
 
 /** An object that has a place, or waits for one. */
-export interface Placed {
+export interface PlaceHolder {
   readonly id: string
   /** When it was created; waiting ones are served in this order. Always the same for one id. */
   readonly since: number
@@ -10,8 +10,8 @@ export interface Placed {
 
 /** The objects that have a place and those that wait for one, oldest first. */
 export interface Places {
-  readonly taken: readonly Placed[]
-  readonly waiting: readonly Placed[]
+  readonly taken: readonly PlaceHolder[]
+  readonly waiting: readonly PlaceHolder[]
 }
 
 /**
@@ -30,14 +30,14 @@ export interface LimitPlaces {
   take(
     tenant: string,
     kind: PlaceKind,
-    placed: Placed,
+    placed: PlaceHolder,
     most: number,
-    known?: readonly Placed[],
+    known?: readonly PlaceHolder[],
   ): Promise<Places | undefined>
   /** Frees places. @returns the state after it. */
-  leave(tenant: string, kind: PlaceKind, placed: readonly Placed[]): Promise<Places>
+  leave(tenant: string, kind: PlaceKind, placed: readonly PlaceHolder[]): Promise<Places>
   /** Joins the waiting objects. @returns the state after it: a place may have become free meanwhile. */
-  wait(tenant: string, kind: PlaceKind, placed: Placed): Promise<Places>
+  wait(tenant: string, kind: PlaceKind, placed: PlaceHolder): Promise<Places>
   /** Removes an object from the waiting ones, to start it. @returns false when another process has removed it. */
-  call(tenant: string, kind: PlaceKind, placed: Placed): Promise<boolean>
+  call(tenant: string, kind: PlaceKind, placed: PlaceHolder): Promise<boolean>
 }

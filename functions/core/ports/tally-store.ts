@@ -1,4 +1,4 @@
-import type { Addition, Counted } from '../domain/tally.ts'
+import type { Addition, TallyUsage } from '../domain/tally.ts'
 import type { Status, TaskKey } from '../domain/task.ts'
 
 export type Period = 'hour' | 'day'
@@ -33,7 +33,7 @@ export interface TagRow {
   readonly at: string
   readonly tag: string
   readonly users: number
-  readonly usage: Counted
+  readonly usage: TallyUsage
 }
 
 export interface TallyRow {
@@ -47,7 +47,7 @@ export interface TallyRow {
   readonly counts: Readonly<Partial<Record<Status, number>>>
   /** Number of tasks that used a model. */
   readonly users: number
-  readonly usage: Counted
+  readonly usage: TallyUsage
   /** Counts per bucket; see `bucketOf`. */
   readonly runs: ReadonlyMap<number, number>
   readonly waits: ReadonlyMap<number, number>

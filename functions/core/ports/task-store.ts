@@ -32,14 +32,14 @@ export interface TaskStore {
    * Applies the transition if the stored row fulfils its conditions. Never throws for a lost race.
    * @returns the row after the write, or the row that did not fulfil them (undefined when there is none).
    */
-  change(key: TaskKey, transition: Transition): Promise<Changed>
+  change(key: TaskKey, transition: Transition): Promise<ChangeResult>
   /** The number of a tenant's open tasks by status; each is counted up to some thousand. */
   countOpen(tenant: string): Promise<OpenCounts>
   /** One page of a tenant's tasks, newest first. */
   list(tenant: string, filter: ListFilter, limit: number, cursor?: string): Promise<TaskPage>
 }
 
-export type Changed =
+export type ChangeResult =
   | { readonly changed: true; readonly task: Task }
   | { readonly changed: false; readonly task: Task | undefined }
 

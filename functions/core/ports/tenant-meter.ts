@@ -1,15 +1,15 @@
-import type { BudgetUse, Held, Totals } from '../domain/budget.ts'
+import type { BudgetUse, Reservation, Totals } from '../domain/budget.ts'
 import type { LimitReached, TenantLimits } from '../domain/limits.ts'
 
 /** A task that has a place, since when, and the money reserved for it. */
 export interface OpenTask {
   readonly id: string
-  readonly held: Held
+  readonly held: Reservation
 }
 
-export type Taken =
+export type TakePlaceResult =
   /** The reservation, and the totals after it where there is a budget; undefined without such limits. */
-  | { readonly held: Held | undefined; readonly totals?: Totals }
+  | { readonly held: Reservation | undefined; readonly totals?: Totals }
   | { readonly refused: LimitReached | BudgetUse; readonly open: readonly OpenTask[] }
 
 export interface Counted extends Totals {
@@ -20,7 +20,7 @@ export interface Counted extends Totals {
 /** The outcome of a task whose place is freed. */
 export interface Settlement {
   readonly id: string
-  readonly held: Held
+  readonly held: Reservation
   readonly spentMicroUsd: number
 }
 
@@ -42,7 +42,7 @@ export interface TenantMeter {
     limits: TenantLimits,
     now: number,
     worstMicroUsd?: number,
-  ): Promise<Taken>
+  ): Promise<TakePlaceResult>
   /**
    * Frees the place of a task, and replaces its reservation by its actual cost. Exactly once: repeating it has no effect, also
    * when the task has taken another place since.

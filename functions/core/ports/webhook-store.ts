@@ -47,7 +47,7 @@ export interface DeliveryFilter {
   readonly createdBefore?: number
 }
 
-export const fitsFilter = (one: Delivery, filter: DeliveryFilter): boolean =>
+export const matchesFilter = (one: Delivery, filter: DeliveryFilter): boolean =>
   (filter.status === undefined || one.status === filter.status) &&
   (filter.taskId === undefined || one.taskId === filter.taskId) &&
   (filter.endpoint === undefined || one.endpoint === filter.endpoint) &&

@@ -1,5 +1,5 @@
 /** Detects a file's format from its bytes; name and media type decide only between text formats. Small, because submits import it. */
-import { provenMediaType, TaskError } from '../../core/kit/index.ts'
+import { detectMediaType, TaskError } from '../../core/kit/index.ts'
 
 export const FORMATS = ['text', 'markdown', 'html', 'pdf', 'docx'] as const
 export type DocumentFormat = (typeof FORMATS)[number]
@@ -15,7 +15,7 @@ const KINDS: Readonly<Record<string, 'pdf' | 'zip' | 'ole' | 'text'>> = {
 
 /** The kind detected from the first kilobyte; undefined where it may be text. */
 export function provenKind(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | 'other binary' | undefined {
-  const kind = KINDS[provenMediaType(bytes.subarray(0, 1_024))] ?? 'other binary'
+  const kind = KINDS[detectMediaType(bytes.subarray(0, 1_024))] ?? 'other binary'
   return kind === 'text' ? undefined : kind
 }
 

@@ -1,6 +1,6 @@
 /** Decodes, changes and encodes pictures with libvips, compiled to WebAssembly. Runs in a separate thread. */
 import type Vips from 'wasm-vips'
-import { provenMediaType, TaskError } from '../../core/kit/index.ts'
+import { detectMediaType, TaskError } from '../../core/kit/index.ts'
 import type { FORMATS, Wish } from './task.ts'
 
 type Format = (typeof FORMATS)[number]
@@ -97,7 +97,7 @@ export async function prepareImage({ bytes }: { readonly bytes: Uint8Array }) {
 
 /** Reads only the header, so that a decompression bomb is refused before it is decompressed. */
 function lookAt(vips: Library, bytes: Uint8Array): Facts {
-  const type = provenMediaType(bytes)
+  const type = detectMediaType(bytes)
   const format = LOADERS[type]
   if (!format)
     throw refused('image_unsupported', `The file is ${type} by its bytes. Send JPEG, PNG, WebP, AVIF or GIF.`)

@@ -1,6 +1,6 @@
 /** Validates an image from a caller. Small, because submits import it. */
 import * as z from 'zod'
-import { provenMediaType, uploadShape } from '../../core/kit/index.ts'
+import { detectMediaType, uploadShape } from '../../core/kit/index.ts'
 
 /** Detected from the bytes. Without SVG, which can contain scripts and load files. */
 export const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/gif']
@@ -15,7 +15,7 @@ export const imageFile = z
   ])
   .superRefine((file, context) => {
     if (!('base64' in file)) return
-    const type = provenMediaType(Buffer.from(file.base64.slice(0, 4_096), 'base64'))
+    const type = detectMediaType(Buffer.from(file.base64.slice(0, 4_096), 'base64'))
     if (IMAGE_TYPES.includes(type)) return
     const message = `is ${type} by its bytes; send ${IMAGE_TYPES.join(', ')}`
     context.addIssue({ code: 'custom', path: ['base64'], message })

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { askObject, clipStart, defineTask, provenMediaType } from '../../core/kit/index.ts'
+import { askObject, clipStart, defineTask, detectMediaType } from '../../core/kit/index.ts'
 import { checkExtraction, strict } from '../document-process/extraction.ts'
 
 /** The length an answer is guessed at for the progress bar when the caller sets no limit. */
@@ -12,7 +12,7 @@ const imagePart = z
     base64: z.base64().min(1, 'is empty').max(5_000_000),
   })
   .superRefine(({ media_type, base64 }, context) => {
-    const type = provenMediaType(Buffer.from(base64.slice(0, 4_096), 'base64'))
+    const type = detectMediaType(Buffer.from(base64.slice(0, 4_096), 'base64'))
     if (type === media_type) return
     context.addIssue({
       code: 'custom',

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import Vips from 'wasm-vips'
-import { provenMediaType } from '../../../functions/core/domain/media-type.ts'
+import { detectMediaType } from '../../../functions/core/domain/media-type.ts'
 import { runTaskType } from '../../../functions/core/kit/run-task-type.ts'
 import describeTask from '../../../functions/tasks/image-describe/task.ts'
 import * as heavy from '../../../functions/tasks/image-transform/heavy.ts'
@@ -56,7 +56,7 @@ describe('image.transform', () => {
       const bytes = saved(from)
       for (const format of ['jpeg', 'png', 'webp', 'avif', 'gif'] as const) {
         const { result, made, written } = await run(bytes, { format })
-        expect([provenMediaType(made), result.width, result.height]).toEqual([`image/${format}`, 60, 40])
+        expect([detectMediaType(made), result.width, result.height]).toEqual([`image/${format}`, 60, 40])
         expect(written[0]).toMatchObject({
           name: `photo.x.${format === 'jpeg' ? 'jpg' : format}`,
           contentType: `image/${format}`,

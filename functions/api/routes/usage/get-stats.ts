@@ -1,4 +1,4 @@
-import { surveyTasks } from '../../../core/application/operate/survey-tasks.ts'
+import { readTaskStats } from '../../../core/application/operate/read-stats.ts'
 import type { Quantiles } from '../../../core/domain/tally.ts'
 import { clock, openStore } from '../../../hosts/lambda.ts'
 import { openTallies } from '../../../hosts/tallies.ts'
@@ -16,7 +16,7 @@ export const getStatsRoute = defineRoute({
   answers: { 200: { description: 'Of the caller’s tasks that ended in that time.', schema: statsAnswer } },
   needs: () => ({ store: openStore(), tallies: openTallies(), clock }),
   handle: async ({ tenant, query: { hours } }, needs) => {
-    const { since, counts, byType, successRate, runMs, waitMs, isPartial } = await surveyTasks(
+    const { since, counts, byType, successRate, runMs, waitMs, isPartial } = await readTaskStats(
       needs,
       tenant,
       hours,

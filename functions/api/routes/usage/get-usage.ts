@@ -1,4 +1,4 @@
-import { type ModelUse, surveyUsage } from '../../../core/application/operate/survey-tasks.ts'
+import { type ModelUse, readUsageStats } from '../../../core/application/operate/read-stats.ts'
 import { clock } from '../../../hosts/lambda.ts'
 import { openTallies } from '../../../hosts/tallies.ts'
 import { defineRoute } from '../../define-route.ts'
@@ -15,7 +15,7 @@ export const getUsageRoute = defineRoute({
   answers: { 200: { description: 'Of the caller’s tasks that ended in that time.', schema: usageAnswer } },
   needs: () => ({ tallies: openTallies(), clock }),
   handle: async ({ tenant, query: { hours } }, needs) => {
-    const { since, total, byModel, byType, byDay, byTag } = await surveyUsage(needs, tenant, hours)
+    const { since, total, byModel, byType, byDay, byTag } = await readUsageStats(needs, tenant, hours)
     const { tasks: _tasks, ...sums } = toUse(total)
     return {
       status: 200,

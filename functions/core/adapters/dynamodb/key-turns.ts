@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
-import type { KeyTurns, Turns } from '../../ports/key-turns.ts'
+import type { KeyTurnState, KeyTurns } from '../../ports/key-turns.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
@@ -67,7 +67,7 @@ export class DynamoKeyTurns implements KeyTurns {
     throw new UnavailableError('Too many tasks of one key at once.')
   }
 
-  async leave(tenant: string, key: string, taskId: string): Promise<Turns> {
+  async leave(tenant: string, key: string, taskId: string): Promise<KeyTurnState> {
     await this.#table.update('turn', keyOf(tenant, key), {
       UpdateExpression: 'REMOVE #holder, #waiting.#me',
       ConditionExpression: '#holder = :me',
@@ -82,7 +82,7 @@ export class DynamoKeyTurns implements KeyTurns {
     return this.look(tenant, key)
   }
 
-  async look(tenant: string, key: string): Promise<Turns> {
+  async look(tenant: string, key: string): Promise<KeyTurnState> {
     const row = await this.#table.read('read', keyOf(tenant, key))
     const waiting = Object.entries((row?.waiting ?? {}) as Record<string, number>)
     return {

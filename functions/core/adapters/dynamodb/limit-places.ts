@@ -1,5 +1,5 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import type { LimitPlaces, Placed, PlaceKind, Places } from '../../ports/limit-places.ts'
+import type { LimitPlaces, PlaceHolder, PlaceKind, Places } from '../../ports/limit-places.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
@@ -9,11 +9,11 @@ const MOST_WAITING = 1_000
 const NAMES = { '#taken': 'taken', '#waiting': 'waiting' }
 
 /** A text that sorts by time: 13 digits are enough until the year 2286. */
-const markOf = ({ id, since }: Placed): string => `${String(since).padStart(13, '0')}/${id}`
-const setOf = (placed: readonly Placed[]): Set<string> => new Set(placed.map(markOf))
+const markOf = ({ id, since }: PlaceHolder): string => `${String(since).padStart(13, '0')}/${id}`
+const setOf = (placed: readonly PlaceHolder[]): Set<string> => new Set(placed.map(markOf))
 
-const toPlaced = (mark: string): Placed => ({ id: mark.slice(14), since: Number(mark.slice(0, 13)) })
-const listOf = (marks: unknown): readonly Placed[] =>
+const toPlaced = (mark: string): PlaceHolder => ({ id: mark.slice(14), since: Number(mark.slice(0, 13)) })
+const listOf = (marks: unknown): readonly PlaceHolder[] =>
   marks instanceof Set ? [...(marks as Set<string>)].toSorted().map(toPlaced) : []
 const toPlaces = (row: Row | undefined): Places => ({
   taken: listOf(row?.taken),
@@ -31,9 +31,9 @@ export class DynamoLimitPlaces implements LimitPlaces {
   async take(
     tenant: string,
     kind: PlaceKind,
-    placed: Placed,
+    placed: PlaceHolder,
     most: number,
-    known: readonly Placed[] = [],
+    known: readonly PlaceHolder[] = [],
   ): Promise<Places | undefined> {
     const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'ADD #taken :taken DELETE #waiting :me',
@@ -51,7 +51,7 @@ export class DynamoLimitPlaces implements LimitPlaces {
       : undefined
   }
 
-  async leave(tenant: string, kind: PlaceKind, placed: readonly Placed[]): Promise<Places> {
+  async leave(tenant: string, kind: PlaceKind, placed: readonly PlaceHolder[]): Promise<Places> {
     const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'DELETE #taken :them, #waiting :them',
       ConditionExpression: 'attribute_exists(pk)',
@@ -62,7 +62,7 @@ export class DynamoLimitPlaces implements LimitPlaces {
     return toPlaces('refused' in answer ? undefined : answer.Attributes)
   }
 
-  async wait(tenant: string, kind: PlaceKind, placed: Placed): Promise<Places> {
+  async wait(tenant: string, kind: PlaceKind, placed: PlaceHolder): Promise<Places> {
     const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'ADD #waiting :me',
       ConditionExpression: 'attribute_not_exists(#waiting) OR size(#waiting) < :most',
@@ -73,7 +73,7 @@ export class DynamoLimitPlaces implements LimitPlaces {
     return toPlaces('refused' in answer ? answer.old : answer.Attributes)
   }
 
-  async call(tenant: string, kind: PlaceKind, placed: Placed): Promise<boolean> {
+  async call(tenant: string, kind: PlaceKind, placed: PlaceHolder): Promise<boolean> {
     const answer = await this.#table.update('places', keyOf(tenant, kind), {
       UpdateExpression: 'DELETE #waiting :me',
       ConditionExpression: 'contains(#waiting, :mark)',

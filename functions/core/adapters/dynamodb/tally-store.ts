@@ -3,7 +3,7 @@ import { type AttributeValue, QueryCommand } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import { UnavailableError } from '../../domain/errors.ts'
-import { type Addition, bucketOf, type Counted, isSameUsage } from '../../domain/tally.ts'
+import { type Addition, bucketOf, isSameUsage, type TallyUsage } from '../../domain/tally.ts'
 import { FINAL_STATUSES, type TaskKey } from '../../domain/task.ts'
 import type { Period, TagRow, TallyRow, TallyStore } from '../../ports/tally-store.ts'
 import { type Row, shardOf } from './row.ts'
@@ -60,13 +60,13 @@ const write = ({
   isUnpriced,
   hasUsage,
   savedMicroUsd = 0,
-}: Counted): string =>
+}: TallyUsage): string =>
   [
     ...[inputTokens, outputTokens, costMicroUsd, Number(isUnpriced), Number(hasUsage)],
     ...(savedMicroUsd > 0 ? [savedMicroUsd] : []),
   ].join()
 
-function read(text: string): Counted {
+function read(text: string): TallyUsage {
   const [inputTokens = 0, outputTokens = 0, costMicroUsd = 0, unpriced, used, savedMicroUsd = 0] = text
     .split(',')
     .map(Number)
@@ -81,7 +81,7 @@ function read(text: string): Counted {
 }
 
 /** Usage only grows, so an addition with more usage than this one includes this one. */
-const isAhead = (one: Counted, other: Counted): boolean =>
+const isAhead = (one: TallyUsage, other: TallyUsage): boolean =>
   one.inputTokens >= other.inputTokens &&
   one.outputTokens >= other.outputTokens &&
   one.costMicroUsd >= other.costMicroUsd

@@ -4,7 +4,7 @@ import { CALL_LIMITS } from '../../../contract.ts'
 import type { Task, TaskKey } from '../../domain/task.ts'
 import type { Transition } from '../../domain/transitions.ts'
 import type {
-  Changed,
+  ChangeResult,
   LeaseState,
   ListFilter,
   OpenCounts,
@@ -88,7 +88,7 @@ export class DynamoTaskStore implements TaskStore {
     await this.#table.write('watch', (client) => client.send(update))
   }
 
-  async change(key: TaskKey, transition: Transition): Promise<Changed> {
+  async change(key: TaskKey, transition: Transition): Promise<ChangeResult> {
     if (!isKey(key)) return { changed: false, task: undefined }
     const writeId = this.#writeId()
     const update = new UpdateCommand(toUpdate(this.#table.name, key, transition, writeId, this.#now()))

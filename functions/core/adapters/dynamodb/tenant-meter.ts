@@ -1,11 +1,11 @@
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import {
   type Budget,
-  type Held,
   hasBudget,
   limitPassed,
   type Period,
   periodOf,
+  type Reservation,
   type Totals,
   toMicro,
 } from '../../domain/budget.ts'
@@ -21,7 +21,7 @@ import {
   toleranceMs,
   waitMsOf,
 } from '../../domain/limits.ts'
-import type { OpenTask, Settlement, Taken, TenantMeter } from '../../ports/tenant-meter.ts'
+import type { OpenTask, Settlement, TakePlaceResult, TenantMeter } from '../../ports/tenant-meter.ts'
 import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
@@ -64,9 +64,9 @@ export class DynamoTenantMeter implements TenantMeter {
     limits: TenantLimits,
     now: number,
     worstMicroUsd = 0,
-  ): Promise<Taken> {
+  ): Promise<TakePlaceResult> {
     const budget = hasBudget(limits.budget) ? limits.budget : undefined
-    const held: Held | undefined = takesPlace(limits)
+    const held: Reservation | undefined = takesPlace(limits)
       ? { at: now, ...(budget ? { microUsd: worstMicroUsd } : {}) }
       : undefined
     const rate = submitRate(limits)
@@ -232,7 +232,7 @@ export class DynamoTenantMeter implements TenantMeter {
 const TOTALS = { '#day': 'day', '#month': 'month', '#dayTotal': 'dayTotal', '#monthTotal': 'monthTotal' }
 
 /** Takes a task's place, if it has none yet and one is free. */
-function place(taskId: string, limits: TenantLimits, held: Held | undefined): Write {
+function place(taskId: string, limits: TenantLimits, held: Reservation | undefined): Write {
   const write: Write = {
     sets: [],
     conditions: ['attribute_exists(#count)'],
@@ -319,7 +319,8 @@ const totalsOf = (row: Row, period: Period): Totals => ({
 })
 
 /** One text, so that a condition can compare exactly this reservation. */
-const entryOf = ({ at, microUsd }: Held): string => (microUsd === undefined ? `${at}` : `${at}:${microUsd}`)
+const entryOf = ({ at, microUsd }: Reservation): string =>
+  microUsd === undefined ? `${at}` : `${at}:${microUsd}`
 
 const openOf = (row: Row): readonly OpenTask[] =>
   Object.entries((row.open ?? {}) as Record<string, string>).map(([id, entry]) => {

@@ -1,7 +1,7 @@
 import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { TABLE } from '../../../contract.ts'
 import type { Task } from '../../domain/task.ts'
-import type { TextOf, TextPiece } from '../../domain/text-piece.ts'
+import type { TextId, TextPiece } from '../../domain/text-piece.ts'
 import type { TextStream } from '../../ports/text-stream.ts'
 import { keyOf, type Row } from './row.ts'
 import { Table } from './table.ts'
@@ -14,7 +14,7 @@ const END = '~'
 /** `createdAt` separates a task from an expired one with the same id. */
 const textsOf = ({ createdAt }: Task): string => `${PREFIX}${createdAt.toString(36)}#`
 
-const sortKeyOf = (task: Task, { epoch, attempt, take, offset }: TextOf & { offset: number }): string =>
+const sortKeyOf = (task: Task, { epoch, attempt, take, offset }: TextId & { offset: number }): string =>
   `${textsOf(task)}${[epoch, attempt, take, offset].map((part) => String(part).padStart(9, '0')).join('.')}`
 
 export class DynamoTextStream implements TextStream {
@@ -36,7 +36,7 @@ export class DynamoTextStream implements TextStream {
     await this.#table.call('append text', (client) => client.send(update))
   }
 
-  async read(task: Task, from: TextOf & { readonly offset: number }): Promise<readonly TextPiece[]> {
+  async read(task: Task, from: TextId & { readonly offset: number }): Promise<readonly TextPiece[]> {
     const pieces: TextPiece[] = []
     let ExclusiveStartKey: Row | undefined
     do {

@@ -2,7 +2,7 @@ import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-s
 import { TABLE } from '../../../contract.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Delivery, WebhookSettings } from '../../domain/webhook.ts'
-import { type DeliveryFilter, fitsFilter, type WebhookStore } from '../../ports/webhook-store.ts'
+import { type DeliveryFilter, matchesFilter, type WebhookStore } from '../../ports/webhook-store.ts'
 import { createdKey, dueShard, type Row } from './row.ts'
 import { takePlace } from './take-place.ts'
 import { VersionedRows } from './versioned-rows.ts'
@@ -137,7 +137,7 @@ export class DynamoWebhookStore implements WebhookStore {
       for (const { pk, createdKey } of Items) {
         const one = byId.get(String(pk))
         after = String(createdKey)
-        if (!one || !fitsFilter(one, filter)) continue
+        if (!one || !matchesFilter(one, filter)) continue
         found.push(one)
         if (found.length >= limit) return { deliveries: found, cursor: after }
       }

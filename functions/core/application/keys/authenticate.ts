@@ -13,7 +13,7 @@ interface Needs {
 }
 
 /** How long a key is cached: a revoked key may work this much longer. */
-export const BELIEVED_MS = 30_000
+export const KEY_CACHE_MS = 30_000
 const MOST_KEYS = 10_000
 const MOST_MISSING = 1_000
 /** As long as any real hash. A constant, because computing one per call takes a tenth of the whole answer's time. */
@@ -31,7 +31,7 @@ export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
     known.delete(id)
     if ((missing.get(id) ?? 0) > clock.now()) return undefined
     const key = await keys.get(id)
-    const until = clock.now() + BELIEVED_MS
+    const until = clock.now() + KEY_CACHE_MS
     if (key) {
       missing.delete(id)
       remember(key, until)

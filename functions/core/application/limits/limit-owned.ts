@@ -2,7 +2,7 @@ import { limitReached, PLACES_RETRY_MS, type TenantLimits } from '../../domain/l
 import { sample } from '../../domain/sample.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { LimitPlaces, Placed } from '../../ports/limit-places.ts'
+import type { LimitPlaces, PlaceHolder } from '../../ports/limit-places.ts'
 
 export interface OwnedLimitDependencies {
   readonly places: LimitPlaces
@@ -16,8 +16,8 @@ export interface OwnedLimit {
    * @param known existing objects, for kinds that were listed anyway.
    * @throws RequestError `limit_reached`.
    */
-  take(tenant: string, placed: Placed, known?: readonly Placed[]): Promise<void>
-  leave(tenant: string, placed: Placed): Promise<void>
+  take(tenant: string, placed: PlaceHolder, known?: readonly PlaceHolder[]): Promise<void>
+  leave(tenant: string, placed: PlaceHolder): Promise<void>
 }
 
 /** After a place is taken, its row is written within seconds; an older place without a row is free. */
@@ -35,7 +35,7 @@ export function openOwnedLimit(
   kind: 'schedules' | 'workflows',
   isThere: (key: TaskKey) => Promise<boolean>,
 ): OwnedLimit {
-  const freeGone = async (tenant: string, taken: readonly Placed[]): Promise<boolean> => {
+  const freeGone = async (tenant: string, taken: readonly PlaceHolder[]): Promise<boolean> => {
     const old = taken.filter(({ since }) => since < clock.now() - ORPHAN_MS)
     const some = sample(old, MOST_LOOKED_AT, clock.random())
     const there = await Promise.all(some.map(({ id }) => isThere({ tenant, id })))

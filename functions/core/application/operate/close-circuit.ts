@@ -1,4 +1,4 @@
-import { type Circuit, closed } from '../../domain/circuit.ts'
+import { type Circuit, closedCircuit } from '../../domain/circuit.ts'
 import { RequestError } from '../../domain/errors.ts'
 import { nearestName } from '../../domain/nearest-name.ts'
 import type { CircuitStore } from '../../ports/circuit-store.ts'
@@ -42,7 +42,7 @@ export async function closeCircuit({ circuits, clock, log }: Dependencies, name:
           : `There is no circuit "${name}": no model has met trouble in the last day.`,
       )
     }
-    if (await circuits.replace(name, circuit, closed(circuit, clock.now()))) {
+    if (await circuits.replace(name, circuit, closedCircuit(circuit, clock.now()))) {
       log('circuit.closed', { provider: name, opens: circuit.opens, by: 'hand' })
       return
     }

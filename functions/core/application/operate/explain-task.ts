@@ -1,5 +1,5 @@
 import { TIMING } from '../../../contract/timing.ts'
-import { admit, type Circuit } from '../../domain/circuit.ts'
+import { admitCall, type Circuit } from '../../domain/circuit.ts'
 import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
 import type { CircuitStore } from '../../ports/circuit-store.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -208,7 +208,7 @@ function queued({ task, now, depth, circuitName, circuit }: ExplainInput): Answe
           message: `Its message is not in the queue any more, ${waited} s after it was sent. The sweeper sends another within a minute.`,
           nextAt: now + TIMING.sweepMs,
         }
-  const admission = admit(
+  const admission = admitCall(
     circuit,
     { task: task.id, tenant: task.tenant, hasFailed: false, isLast: false },
     now,

@@ -43,7 +43,7 @@ export interface RedriveRequest {
   readonly pacePerSecond?: number
 }
 
-export interface Redriven {
+export interface RedriveResult {
   readonly matched: number
   readonly redriven: number
   /** Matched but not started, because of the limit or the time. Another call starts them. */
@@ -73,7 +73,7 @@ export async function redriveLane(
   dependencies: RedriveDependencies,
   request: RedriveRequest,
   stopAt: number,
-): Promise<Redriven> {
+): Promise<RedriveResult> {
   const { store, deadLetters, clock, log } = dependencies
   const { tenant, lane, type, createdAfter, createdBefore, isDryRun, limit } = request
   const filter = {

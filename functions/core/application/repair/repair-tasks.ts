@@ -1,9 +1,9 @@
 import { TIMING } from '../../../contract/timing.ts'
 import { causeFields } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { isSpent } from '../../domain/history.ts'
+import { hasNoAttemptLeft } from '../../domain/history.ts'
 import { isFinal, messageOf, type Task } from '../../domain/task.ts'
-import { expire, takeOver } from '../../domain/transitions.ts'
+import { expire, reclaimLease } from '../../domain/transitions.ts'
 import type { DueEntry } from '../../ports/due-index.ts'
 import { abandonment } from '../shared/abandonment.ts'
 import { followUp } from '../shared/follow-up.ts'
@@ -108,8 +108,8 @@ async function repairOne(
     return expireOne(dependencies, task, now)
 
   if (task.status !== 'PROCESSING') return resend(dependencies, lanes, task, now)
-  if (isSpent(task)) return abandon(dependencies, task, now)
-  const taken = await store.change(task, takeOver(task, now))
+  if (hasNoAttemptLeft(task)) return abandon(dependencies, task, now)
+  const taken = await store.change(task, reclaimLease(task, now))
   if (!taken.changed) return undefined
   await queue.send(task.lane, messageOf(task))
   return 'taken_over'

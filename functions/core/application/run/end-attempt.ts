@@ -1,10 +1,15 @@
 import { ConflictError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { recorded } from '../../domain/history.ts'
+import { appendToHistory } from '../../domain/history.ts'
 import { ProviderLimitError } from '../../domain/provider-limit.ts'
-import { type Decision, decide, describeFailure, legible, providerOf } from '../../domain/retry.ts'
+import { type Decision, decide, describeFailure, providerOf, toReadableError } from '../../domain/retry.ts'
 import type { AttemptRecord, Task, Usage } from '../../domain/task.ts'
-import { fail, oweCancelledUsage, recordCancelledUsage, retryLater } from '../../domain/transitions.ts'
+import {
+  fail,
+  recordCancelledUsage,
+  recordTalliedCancelledUsage,
+  retryLater,
+} from '../../domain/transitions.ts'
 import { followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { retryUnavailable } from '../shared/retry-unavailable.ts'
@@ -40,7 +45,7 @@ export async function endAttempt(
   const { clock, findTaskType } = dependencies
   supervised.stopHeartbeat()
   await text.end()
-  const error = supervised.signal.aborted ? supervised.signal.reason : legible(cause)
+  const error = supervised.signal.aborted ? supervised.signal.reason : toReadableError(cause)
   if (error instanceof ConflictError) return onConflict(dependencies, attempt, error)
   const decision = decide(error, {
     task,
@@ -90,7 +95,7 @@ async function recordUsage(
   for (let tries = 0; tries < 5 && task.isTallied; tries += 1) {
     const seen = await store.get(task)
     if (seen?.status !== 'CANCELLED' || seen.epoch !== task.epoch || seen.token !== token) return seen
-    const owed = await store.change(task, oweCancelledUsage(seen, token, usage, clock.now()))
+    const owed = await store.change(task, recordTalliedCancelledUsage(seen, token, usage, clock.now()))
     if (owed.changed) return owed.task
   }
   return (await store.change(task, recordCancelledUsage(task.epoch, token, usage))).task
@@ -107,7 +112,7 @@ async function onFailure(
   const end = {
     error,
     usage: meter.usage(),
-    entry: recorded(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))),
+    entry: appendToHistory(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))),
     retention: retentionFrom(now, retentionDays, task),
     pending: followUpsOf(task, 'FAILED'),
     calls: meter.calls.left(isOurFault(cause), true),
@@ -138,7 +143,12 @@ async function onRetry(
     attempt: isCounted ? task.attempt : task.attempt - 1,
     // Attempts that do not count are only counted, not listed: there may be many with the same error.
     ...(isCounted
-      ? { entry: recorded(task, recordOf(task, now, error.code, meter.provider() ?? providerOf(cause))) }
+      ? {
+          entry: appendToHistory(
+            task,
+            recordOf(task, now, error.code, meter.provider() ?? providerOf(cause)),
+          ),
+        }
       : cause instanceof ProviderLimitError
         ? { modelWait: cause.wait }
         : { uncounted: { parkedSince: task.parkedSince ?? now, uncounted: (task.uncounted ?? 0) + 1 } }),

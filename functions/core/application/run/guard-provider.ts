@@ -1,8 +1,8 @@
 import {
-  admit,
+  admitCall,
   afterFailure,
   type Caller,
-  closed,
+  closedCircuit,
   MAX_CIRCUIT_WAIT_MS,
   RISE_WAIT_MS,
   TROUBLE_CODES,
@@ -84,7 +84,7 @@ export class ProviderGate {
     const { circuits, clock } = this.#dependencies
     for (let left = TRIES; ; left -= 1) {
       const now = clock.now()
-      const admission = admit(this.#known.get(name), caller, now)
+      const admission = admitCall(this.#known.get(name), caller, now)
       const underway = this.#underway.get(name) ?? 0
       const isHeldTooLong = now - (task.parkedSince ?? now) > MAX_CIRCUIT_WAIT_MS
       if (isHeldTooLong || left === 0) break
@@ -119,7 +119,7 @@ export class ProviderGate {
     const known = this.#known.get(name)
     if (!known || (known.tasks.length === 0 && known.until === undefined)) return
     await circuits
-      .replace(name, known, closed(known, clock.now()))
+      .replace(name, known, closedCircuit(known, clock.now()))
       .catch((cause) => this.#unanswered('close', cause))
     if (known.until !== undefined) log('circuit.closed', { provider: name, opens: known.opens })
     await this.refresh(0)

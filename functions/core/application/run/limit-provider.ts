@@ -1,18 +1,18 @@
 import { causeFields, ProviderError } from '../../domain/errors.ts'
 import type { ModelWait } from '../../domain/model-wait.ts'
 import {
-  aheadMs,
   costMs,
   HORIZON_MS,
   isPlanned,
   limitFor,
+  MAX_WAIT_WITHIN_ATTEMPT_MS,
+  maxAheadMs,
   nearLimit,
   type ProviderLimit,
   ProviderLimitError,
   type ProviderLimits,
   readLimits,
-  returnMs,
-  WAITED_IN_PLACE_MS,
+  replanWaitMs,
 } from '../../domain/provider-limit.ts'
 import { MAX_UNCOUNTED_MS } from '../../domain/retry.ts'
 import { MAX_RETRY_AFTER_MS } from '../../domain/retry-after.ts'
@@ -88,7 +88,7 @@ export class ProviderLimiter {
       if (!limit || isPlanned(planned, circuit, now)) return
       const owed = this.#owed.get(circuit) ?? 0
       const cost = costMs(limit, Math.max(1, call.tokens + owed))
-      const ahead = aheadMs(cost)
+      const ahead = maxAheadMs(cost)
       const horizon = this.#horizonOf(call, now)
       const taken = await rates
         .take(circuit, { now, costMs: cost, latest: now + ahead + horizon })
@@ -96,7 +96,7 @@ export class ProviderLimiter {
       if (!taken) return
       const waitMs = Math.max(0, Math.ceil(taken.planned - ahead - now))
       if (taken.isTaken) this.#owed.delete(circuit)
-      if (taken.isTaken && (waitMs <= WAITED_IN_PLACE_MS || isPaid)) {
+      if (taken.isTaken && (waitMs <= MAX_WAIT_WITHIN_ATTEMPT_MS || isPaid)) {
         await clock.sleep(waitMs, signal)
         signal.throwIfAborted()
         return
@@ -111,7 +111,7 @@ export class ProviderLimiter {
         throw new ProviderLimitError(
           provider,
           { circuit, since },
-          Math.round(returnMs(taken.planned, now, since, clock.random())),
+          Math.round(replanWaitMs(taken.planned, now, since, clock.random())),
         )
       await clock.sleep(LOOK_AGAIN_MS, signal)
       signal.throwIfAborted()
@@ -162,7 +162,7 @@ export class ProviderLimiter {
     await this.#share(circuit, now + waitMs, limit, now)
     const since = planned?.circuit === circuit ? planned.since : now
     if (now - since > MAX_UNCOUNTED_MS) return undefined
-    const spreadMs = returnMs(now + waitMs, now, since, clock.random())
+    const spreadMs = replanWaitMs(now + waitMs, now, since, clock.random())
     return new ProviderLimitError(provider, { circuit, since }, Math.round(Math.max(waitMs, spreadMs)))
   }
 
@@ -225,7 +225,7 @@ const USUAL_OUTPUT = 500
 const IMAGE_TOKENS = 1_000
 
 /** Estimated tokens of a call, at four bytes of text per token. */
-export function thoughtTokens({ messages, system = '', json, maxTokens }: ModelRequest): number {
+export function estimateTokens({ messages, system = '', json, maxTokens }: ModelRequest): number {
   let bytes = Buffer.byteLength(system) + (json ? JSON.stringify(json.schema).length : 0)
   let images = 0
   for (const { content } of messages) {

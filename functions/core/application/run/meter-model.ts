@@ -3,9 +3,14 @@ import { TROUBLE_CODES } from '../../domain/circuit.ts'
 import { ProviderError, TaskError, TaskTimeoutError } from '../../domain/errors.ts'
 import { circuitOf } from '../../domain/model-routes.ts'
 import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
-import { isOfTierAlone, tierFor } from '../../domain/price-tier.ts'
+import { isFailureOfTierOnly, tierFor } from '../../domain/price-tier.ts'
 import { truncated, unanswered } from '../../domain/provider-failure.ts'
-import { type RecordedCall, type RecordedReply, recordedAs, textOfRequest } from '../../domain/recording.ts'
+import {
+  canonicalRequest,
+  type RecordedCall,
+  type RecordedReply,
+  recordingKeyOf,
+} from '../../domain/recording.ts'
 import { describeFailure } from '../../domain/retry.ts'
 import type { Task, Usage } from '../../domain/task.ts'
 import { childTrace } from '../../domain/trace.ts'
@@ -16,7 +21,7 @@ import type { TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import { openCostLimit } from './cost-limit.ts'
 import type { ProviderGate } from './guard-provider.ts'
-import { type ProviderLimiter, thoughtTokens } from './limit-provider.ts'
+import { estimateTokens, type ProviderLimiter } from './limit-provider.ts'
 import { OpenCalls } from './open-calls.ts'
 import { type ShareDependencies, shareCall } from './share-call.ts'
 
@@ -60,7 +65,7 @@ export interface ModelMeter {
   /** The task's usage so far, earlier attempts included; undefined while no call was answered. */
   readonly usage: () => Usage | undefined
   /** Adds the usage of earlier attempts whose worker crashed. */
-  readonly bookEarlier: (earlier: Usage) => void
+  readonly addEarlierUsage: (earlier: Usage) => void
   /** Whether a call of this attempt was answered. */
   readonly isPaid: () => boolean
   /** The provider of this attempt's calls. */
@@ -125,9 +130,9 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       attempt: task.attempt,
       ...(tier ? { tier } : {}),
     }
-    const fingerprintOf = (asked: ModelRequest) => stepScope.fingerprint(recordedAs(asked))
+    const fingerprintOf = (asked: ModelRequest) => stepScope.fingerprint(recordingKeyOf(asked))
     const circuit = circuitOf(answerer.name, model)
-    const tokens = thoughtTokens(request)
+    const tokens = estimateTokens(request)
     const { tenant } = task
     const limited = { provider: answerer.name, circuit, tenant, planned, tokens, isPaid, hasOther, signal }
     planned = undefined
@@ -212,7 +217,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
             error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
           log('model.failed', { ...callFields(), code, ...booked })
           await told
-          if (isOfTierAlone(tier, code)) throw error
+          if (isFailureOfTierOnly(tier, code)) throw error
           const isPlanned = await limiter?.refused(limited, error)
           const isUnanswered =
             error instanceof TaskTimeoutError && isNew && !isHeard && clock.now() - startedAt >= LEAST_WAIT_MS
@@ -231,7 +236,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       return answer
     }
     const shareIt = async (reuseMs: number | undefined): Promise<ModelAnswer> => {
-      const hash = stepScope.fingerprint(`${answerer.name} ${textOfRequest(request)}`)
+      const hash = stepScope.fingerprint(`${answerer.name} ${canonicalRequest(request)}`)
       const which = { task, hash, nth: ++shared, reuseMs, signal }
       const { answer, sharedWith } = await shareCall(dependencies, which, make)
       if (sharedWith === undefined) return answer
@@ -280,7 +285,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
 
   return {
     usage: () => usage,
-    bookEarlier: (earlier) => {
+    addEarlierUsage: (earlier) => {
       usage = addUsage(earlier, usage)
     },
     isPaid: () => isPaid,

@@ -1,6 +1,6 @@
 import { type Lane, LIMITS } from '../../../contract.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { isSpent } from '../../domain/history.ts'
+import { hasNoAttemptLeft } from '../../domain/history.ts'
 import { isFinal, messageEpoch, type Task } from '../../domain/task.ts'
 import { expire } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -59,7 +59,7 @@ export async function refuseDelivery(
       return 'done'
     }
   }
-  if (isSpent(task) && task.claimableFrom <= now && task.status === 'PROCESSING') {
+  if (hasNoAttemptLeft(task) && task.claimableFrom <= now && task.status === 'PROCESSING') {
     const failed = await store.change(task, await abandonment(dependencies, task, now))
     if (failed.changed && failed.task) {
       log('task.failed', { ...taskFields(task), code: failed.task.error?.code ?? 'worker_crashed' })
@@ -79,7 +79,7 @@ export async function refuseDelivery(
 }
 
 /** Returns a message without processing it: this invocation runs a suspect task alone. */
-export async function refuseForNow(
+export async function returnDelivery(
   { lane, deliveries }: Pick<Dependencies, 'lane' | 'deliveries'>,
   { receipt }: Delivery,
   shrunk: Promise<void>,

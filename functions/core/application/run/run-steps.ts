@@ -1,6 +1,6 @@
 import { LIMITS } from '../../../contract.ts'
 import { TaskError } from '../../domain/errors.ts'
-import { unbookedAttempts } from '../../domain/history.ts'
+import { attemptsWithUnknownUsage } from '../../domain/history.ts'
 import { findUnwritable } from '../../domain/json-value.ts'
 import { type KeptStep, MAX_STEP_NAME, MAX_STEPS, markSteps, stepLifeOf } from '../../domain/step.ts'
 import type { Task, Usage } from '../../domain/task.ts'
@@ -54,7 +54,7 @@ export function openSteps(
   claimed: Task,
   token: string,
   signal: AbortSignal,
-  bookEarlier: (usage: Usage) => void = () => undefined,
+  addEarlierUsage: (usage: Usage) => void = () => undefined,
   stepKept: (step: string) => void = () => undefined,
 ): TaskSteps {
   let task = claimed
@@ -66,10 +66,10 @@ export function openSteps(
   const readKept = async () => {
     // Without the mark there are no checkpoints, because the mark is written first.
     const list = task.stepsSince === undefined ? [] : await steps.list(task, life)
-    const lost = unbookedAttempts(claimed)
+    const lost = attemptsWithUnknownUsage(claimed)
     for (const { usage, epoch, attempt } of list)
       if (usage && lost.some((record) => record.epoch === epoch && record.attempt === attempt))
-        bookEarlier(usage)
+        addEarlierUsage(usage)
     return new Map(list.map((step) => [nameOf(step), step]))
   }
   const mark = async () => {

@@ -10,7 +10,7 @@ import {
 } from '../../domain/errors.ts'
 import { mayNameFiles } from '../../domain/file-links.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { isSpent, isSuspect, recorded } from '../../domain/history.ts'
+import { appendToHistory, hasNoAttemptLeft, isSuspect } from '../../domain/history.ts'
 import { findUnwritable } from '../../domain/json-value.ts'
 import type { ModelUsage } from '../../domain/model-usage.ts'
 import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
@@ -29,7 +29,7 @@ import type { StepScope } from '../../ports/step-scope.ts'
 import type { StepStore } from '../../ports/step-store.ts'
 import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskScope } from '../../ports/task-scope.ts'
-import type { Changed, TaskStore } from '../../ports/task-store.ts'
+import type { ChangeResult, TaskStore } from '../../ports/task-store.ts'
 import type { TextStream } from '../../ports/text-stream.ts'
 import type { Upkeep } from '../../ports/upkeep.ts'
 import type { UploadStore } from '../../ports/upload-store.ts'
@@ -41,16 +41,16 @@ import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { takeTurn } from '../shared/take-turn.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import type { Admission } from '../submit/submit-task.ts'
+import { applyOverlapPolicy } from './apply-overlap-policy.ts'
 import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import type { Isolation } from './isolation.ts'
 import { keepRecording } from './keep-recording.ts'
 import type { ProviderLimiter } from './limit-provider.ts'
-import { meetOverlap } from './meet-overlap.ts'
 import { meterModel } from './meter-model.ts'
 import type { NoteDependencies, RunNotes } from './note-runs.ts'
 import type { RefillDependencies } from './refill.ts'
-import { refuseDelivery, refuseForNow } from './refuse-delivery.ts'
+import { refuseDelivery, returnDelivery } from './refuse-delivery.ts'
 import { openSteps, type TaskSteps } from './run-steps.ts'
 import { StreamedText } from './stream-text.ts'
 import { type RunningAttempts, superviseAttempt } from './supervise-attempt.ts'
@@ -148,7 +148,7 @@ export async function runTask(
   batch: BatchContext,
 ): Promise<Delivered> {
   const token = dependencies.ids.token()
-  if (!batch.isolation.enter(token)) return refuseForNow(dependencies, delivery, batch.shrunk)
+  if (!batch.isolation.enter(token)) return returnDelivery(dependencies, delivery, batch.shrunk)
   try {
     return await runAttempt(dependencies, delivery, token, batch)
   } finally {
@@ -174,7 +174,7 @@ async function runAttempt(
   batch.recordClaim(task)
   log('task.claimed', { ...taskFields(task), waited_ms: clock.now() - task.queuedAt })
   if (task.firing?.overlap) {
-    const isSkipped = await meetOverlap(dependencies, task, token)
+    const isSkipped = await applyOverlapPolicy(dependencies, task, token)
     if (isSkipped) return 'done'
   }
   if (!(await takeTurn(dependencies, task, token))) return 'done'
@@ -187,7 +187,7 @@ async function runAttempt(
   const supervised = superviseAttempt(dependencies, task, token, receipt, { ...batch, watch })
   const meter = meterModel(dependencies, task, supervised.signal)
   const stepKept = (step: string) => meter.calls.stepKept(step)
-  const steps = openSteps(dependencies, task, token, supervised.signal, meter.bookEarlier, stepKept)
+  const steps = openSteps(dependencies, task, token, supervised.signal, meter.addEarlierUsage, stepKept)
   const attempt = () => ({ task: steps.task(), token, delivery, supervised, meter, text, batch })
   try {
     const result = await perform(dependencies, attempt(), steps)
@@ -217,11 +217,16 @@ async function claimTask(
   { store, clock }: RunDependencies,
   message: TaskMessage,
   token: string,
-): Promise<Changed> {
+): Promise<ChangeResult> {
   const epoch = messageEpoch(message)
   const claimed = await store.change(message, claim(epoch, token, clock.now()))
   const seen = claimed.task
-  if (claimed.changed || seen?.status !== 'PROCESSING' || seen.claimableFrom > clock.now() || isSpent(seen))
+  if (
+    claimed.changed ||
+    seen?.status !== 'PROCESSING' ||
+    seen.claimableFrom > clock.now() ||
+    hasNoAttemptLeft(seen)
+  )
     return claimed
   return store.change(message, claim(epoch, token, clock.now(), seen))
 }
@@ -310,7 +315,7 @@ async function finish(
   // Before the end is written, so that a client that sees the end has received the whole text.
   await text.end()
   const now = clock.now()
-  const entry = recorded(task, recordOf(task, now, 'completed', meter.provider()))
+  const entry = appendToHistory(task, recordOf(task, now, 'completed', meter.provider()))
   const retention = retentionFrom(now, retentionDays, { ...task, result })
   const end = { result, usage: meter.usage(), entry, retention, pending: followUpsOf(task, 'COMPLETED') }
   const done = await retryUnavailable(clock, () => store.change(task, complete(token, now, end)))

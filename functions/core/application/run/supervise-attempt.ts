@@ -7,7 +7,7 @@ import { renew, report } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { MessageDeliveries } from '../../ports/task-queue.ts'
-import type { Changed, TaskStore } from '../../ports/task-store.ts'
+import type { ChangeResult, TaskStore } from '../../ports/task-store.ts'
 import { taskFields } from '../shared/task-fields.ts'
 
 interface Dependencies {
@@ -86,7 +86,7 @@ export function superviseAttempt(
     watch,
   })
 
-  const follow = (written: Changed) => {
+  const follow = (written: ChangeResult) => {
     if (!written.changed && !stopped.signal.aborted)
       controller.abort(new ConflictError(written.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost'))
   }
@@ -95,7 +95,7 @@ export function superviseAttempt(
   const throttle = new ProgressThrottle(clock.now())
   let telling: Promise<void> | undefined
   // Runs alongside the attempt. Progress reported while a webhook is being sent is skipped.
-  const tell = (written: Changed) => {
+  const tell = (written: ChangeResult) => {
     if (!tellProgress || telling || !written.changed || !written.task?.progress) return
     telling = tellProgress(written.task).finally(() => {
       telling = undefined

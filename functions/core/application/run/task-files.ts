@@ -1,6 +1,6 @@
 import { MissingError, TaskError } from '../../domain/errors.ts'
 import { FILE_NAME, plainFileName } from '../../domain/file-links.ts'
-import { provenMediaType } from '../../domain/media-type.ts'
+import { detectMediaType } from '../../domain/media-type.ts'
 import type { Task } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { FileStore } from '../../ports/file-store.ts'
@@ -53,7 +53,7 @@ export function openTaskFiles(
         )
         signal.throwIfAborted()
         const name = 'upload' in ref ? (known?.name ?? null) : ref.name
-        return { bytes, name, mediaType: provenMediaType(bytes) }
+        return { bytes, name, mediaType: detectMediaType(bytes) }
       } catch (error) {
         throw error instanceof MissingError ? missing('The file behind the reference', error) : error
       }

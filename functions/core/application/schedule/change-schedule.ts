@@ -12,8 +12,8 @@ import type { ScheduleStore } from '../../ports/schedule-store.ts'
 import type { OwnedLimit } from '../limits/limit-owned.ts'
 import { type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
 import type { CancelDependencies } from '../tasks/cancel-task.ts'
+import { cancelEarlyFirings } from './cancel-early-firings.ts'
 import type { ScheduledSubmission } from './fire-schedule.ts'
-import { takeBack } from './take-back.ts'
 
 export interface ScheduleDependencies extends SubmitDependencies, CancelDependencies {
   readonly schedules: ScheduleStore
@@ -173,7 +173,7 @@ export async function deleteSchedule(dependencies: ScheduleDependencies, key: Ta
     const seen = await getSchedule(dependencies, key)
     refuseStageOwned(seen)
     if (!(await dependencies.schedules.remove(seen))) continue
-    await takeBack(dependencies, seen)
+    await cancelEarlyFirings(dependencies, seen)
     // On a failure the place stays taken; it is freed when a later call finds no free place.
     await dependencies.scheduleLimit
       ?.leave(key.tenant, { id: key.id, since: seen.createdAt })
@@ -224,7 +224,7 @@ async function change(
     const next = await make(seen, clock.now())
     if (next === seen) return seen
     if (await schedules.replace(seen, next)) {
-      if (next.isPaused || next.edition !== seen.edition) await takeBack(dependencies, seen)
+      if (next.isPaused || next.edition !== seen.edition) await cancelEarlyFirings(dependencies, seen)
       return next
     }
     await clock.sleep(Math.round(clock.random() * 20 * tries))

@@ -2,18 +2,18 @@ import { TIMING } from '../../../contract/timing.ts'
 import { RequestError } from '../../domain/errors.ts'
 import {
   firingKey,
+  firingStartOf,
   planFirings,
   type Schedule,
   type ScheduleTimes,
-  startOf,
   withScheduledTime,
 } from '../../domain/schedule.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { ScheduleStore } from '../../ports/schedule-store.ts'
 import { type Submission, type SubmitDependencies, submitTask } from '../submit/submit-task.ts'
-import { type TakeBackDependencies, takeBack } from './take-back.ts'
+import { type CancelEarlyFiringsDependencies, cancelEarlyFirings } from './cancel-early-firings.ts'
 
-export interface FireDependencies extends SubmitDependencies, TakeBackDependencies {
+export interface FireDependencies extends SubmitDependencies, CancelEarlyFiringsDependencies {
   readonly schedules: ScheduleStore
   readonly times: ScheduleTimes
 }
@@ -70,7 +70,7 @@ export async function fireSchedule(dependencies: FireDependencies, key: TaskKey)
 /** The schedule was paused, changed or deleted during the firing, by a call that did not yet see the submitted tasks. */
 async function takeBackOutdated(dependencies: FireDependencies, seen: Schedule): Promise<void> {
   const now = await dependencies.schedules.get(seen)
-  if (!now || now.isPaused || now.edition !== seen.edition) await takeBack(dependencies, seen)
+  if (!now || now.isPaused || now.edition !== seen.edition) await cancelEarlyFirings(dependencies, seen)
 }
 
 /** @returns the schedule with this firing as its latest. */
@@ -82,7 +82,7 @@ async function fireOne(
   const { tenant, id, overlap, lastTaskId } = schedule
   const submission = JSON.parse(schedule.submission) as ScheduledSubmission
   const { expiresInMs } = submission
-  const runAt = startOf(schedule, plannedAt)
+  const runAt = firingStartOf(schedule, plannedAt)
   const { task } = await submitTask(dependencies, {
     ...submission,
     tenant,

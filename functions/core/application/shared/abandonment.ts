@@ -1,5 +1,5 @@
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { crashRecord, recorded, unbookedAttempts } from '../../domain/history.ts'
+import { appendToHistory, attemptsWithUnknownUsage, crashRecord } from '../../domain/history.ts'
 import { addUsage } from '../../domain/model-usage.ts'
 import { stepLifeOf } from '../../domain/step.ts'
 import type { Task, TaskFailure, Usage } from '../../domain/task.ts'
@@ -19,7 +19,7 @@ export async function abandonment(
   now: number,
 ): Promise<Transition> {
   const last = task.status === 'PROCESSING' ? crashRecord(task, now) : undefined
-  const lost = [...unbookedAttempts(task), ...(last ? [last] : [])]
+  const lost = [...attemptsWithUnknownUsage(task), ...(last ? [last] : [])]
   const kept = task.stepsSince === undefined ? [] : await steps.list(task, stepLifeOf(task))
   const usage = kept
     .filter(({ epoch, attempt }) =>
@@ -29,7 +29,7 @@ export async function abandonment(
   return failAbandoned(task, now, {
     error: causeOf(task),
     ...(usage ? { usage } : {}),
-    ...(last ? { entry: recorded(task, last) } : {}),
+    ...(last ? { entry: appendToHistory(task, last) } : {}),
     retention: retentionFrom(now, retentionDays, task),
     pending: followUpsOf(task, 'FAILED'),
   })

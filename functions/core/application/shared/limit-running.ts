@@ -2,12 +2,12 @@ import { causeFields } from '../../domain/errors.ts'
 import type { TenantLimits } from '../../domain/limits.ts'
 import { sample } from '../../domain/sample.ts'
 import { isLeased, type Task } from '../../domain/task.ts'
-import { standInLine } from '../../domain/transitions.ts'
-import type { LimitPlaces, Placed, Places } from '../../ports/limit-places.ts'
+import { waitForTurn } from '../../domain/transitions.ts'
+import type { LimitPlaces, PlaceHolder, Places } from '../../ports/limit-places.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TenantMeter } from '../../ports/tenant-meter.ts'
 import type { EnqueueDependencies } from './enqueue.ts'
-import { lookAgainMs, wakeTask } from './take-turn.ts'
+import { turnCheckMs, wakeTask } from './take-turn.ts'
 import { taskFields } from './task-fields.ts'
 
 export interface RunningLimitDependencies extends EnqueueDependencies {
@@ -41,7 +41,7 @@ export function openRunningLimit(dependencies: RunningLimitDependencies): Runnin
   const { places, meter, limitsOf, store, clock, log } = dependencies
   const lookedAt = new Map<string, number>()
 
-  async function freeDead(tenant: string, taken: readonly Placed[]): Promise<boolean> {
+  async function freeDead(tenant: string, taken: readonly PlaceHolder[]): Promise<boolean> {
     const now = clock.now()
     if (now - (lookedAt.get(tenant) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) return false
     if (lookedAt.size > 10_000) lookedAt.clear()
@@ -67,15 +67,15 @@ export function openRunningLimit(dependencies: RunningLimitDependencies): Runnin
     async enter(task, token) {
       const { tenant, id, createdAt } = task
       const { runningTasks: most, queuedTasks } = await limitsOf(tenant)
-      const mine: Placed = { id, since: createdAt }
+      const mine: PlaceHolder = { id, since: createdAt }
       if (most !== undefined) {
         let full = await places.take(tenant, 'running', mine, most)
         if (full && (await freeDead(tenant, full.taken)))
           full = await places.take(tenant, 'running', mine, most)
         if (full) {
           const now = clock.now()
-          const waitMs = lookAgainMs(task)
-          const { changed, task: row } = await store.change(task, standInLine(task, token, now, now + waitMs))
+          const waitMs = turnCheckMs(task)
+          const { changed, task: row } = await store.change(task, waitForTurn(task, token, now, now + waitMs))
           if (!changed || !row) return 'waits'
           log('task.in_line', { ...taskFields(task), limit: 'running_tasks', retry_in_ms: waitMs })
           // A task that ended between the two writes saw a running row and no waiting one, so check once more.

@@ -1,9 +1,9 @@
-import type { Held } from '../../domain/budget.ts'
-import { OWED_BEFORE_RESTART } from '../../domain/follow-ups.ts'
+import type { Reservation } from '../../domain/budget.ts'
+import { REQUIRED_BEFORE_RESTART } from '../../domain/follow-ups.ts'
 import { RETRYABLE_STATUSES, type Status, type Task, type TaskKey } from '../../domain/task.ts'
 import { restart } from '../../domain/transitions.ts'
 import type { Parent } from '../../domain/workflow/workflow.ts'
-import type { Changed } from '../../ports/task-store.ts'
+import type { ChangeResult } from '../../ports/task-store.ts'
 import type { Admission } from '../submit/submit-task.ts'
 import { type FollowUpDependencies, followUp } from './follow-up.ts'
 
@@ -35,9 +35,9 @@ export async function restartTask(
   dependencies: RestartDependencies,
   key: TaskKey,
   { epoch, statuses = RETRYABLE_STATUSES, startAt, parent, isFromStart }: Restart,
-): Promise<Changed> {
+): Promise<ChangeResult> {
   const { store, clock, admission } = dependencies
-  const write = (held?: Held) =>
+  const write = (held?: Reservation) =>
     store.change(key, restart(epoch, clock.now(), statuses, startAt, { parent, isFromStart, held }))
   if (!admission) {
     let begun = await write()
@@ -69,4 +69,4 @@ export async function restartTask(
 const ROUNDS = 3
 
 const isOwing = (task: Task | undefined, epoch: number): boolean =>
-  task?.epoch === epoch && OWED_BEFORE_RESTART.some((step) => task.pending?.includes(step))
+  task?.epoch === epoch && REQUIRED_BEFORE_RESTART.some((step) => task.pending?.includes(step))

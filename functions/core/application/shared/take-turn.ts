@@ -1,6 +1,6 @@
 import { pendingOf } from '../../domain/follow-ups.ts'
 import { isFinal, type Task, type TaskKey } from '../../domain/task.ts'
-import { standInLine, stepForward } from '../../domain/transitions.ts'
+import { allowTurn, waitForTurn } from '../../domain/transitions.ts'
 import type { KeyTurns } from '../../ports/key-turns.ts'
 import type { Log } from '../../ports/log.ts'
 import { type EnqueueDependencies, enqueue } from './enqueue.ts'
@@ -18,7 +18,7 @@ const MOST_MS = 900_000
 const MOST_PASSED = 20
 
 /** Time until a waiting task checks for itself, in case the message that starts it is lost. */
-export const lookAgainMs = ({ turnWaits = 0 }: Pick<Task, 'turnWaits'>): number =>
+export const turnCheckMs = ({ turnWaits = 0 }: Pick<Task, 'turnWaits'>): number =>
   Math.min(MOST_MS, LOOK_AGAIN_MS * 2 ** Math.min(4, turnWaits))
 
 /**
@@ -38,8 +38,8 @@ export async function takeTurn(dependencies: TurnDependencies, task: Task, token
   if (!held || (isFinal(held.status) && !pendingOf(held).includes('turn')))
     if ((await turns.take(tenant, key, id, clock.now(), holder)) === undefined) return true
   const now = clock.now()
-  const waitMs = lookAgainMs(task)
-  const { changed, task: row } = await store.change(task, standInLine(task, token, now, now + waitMs))
+  const waitMs = turnCheckMs(task)
+  const { changed, task: row } = await store.change(task, waitForTurn(task, token, now, now + waitMs))
   if (!changed || !row) return false
   log('task.in_line', { ...taskFields(task), retry_in_ms: waitMs })
   // A task that ended between the two writes did not see this row waiting, so check once more.
@@ -72,7 +72,7 @@ export async function wakeTask(dependencies: EnqueueDependencies, key: TaskKey):
   const { store, clock } = dependencies
   const seen = await store.get(key)
   if (seen?.turnWaits === undefined || isFinal(seen.status) || seen.status === 'PROCESSING') return false
-  const woken = await store.change(seen, stepForward(seen, clock.now()))
+  const woken = await store.change(seen, allowTurn(seen, clock.now()))
   if (!woken.changed || !woken.task) return false
   await enqueue(dependencies, woken.task)
   return true

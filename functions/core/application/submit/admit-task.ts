@@ -2,9 +2,9 @@ import {
   ALARM_PERCENT,
   type BudgetUse,
   budgetExhausted,
-  type Held,
   hasBudget,
   percentUsed,
+  type Reservation,
 } from '../../domain/budget.ts'
 import { RequestError } from '../../domain/errors.ts'
 import { limitReached, type TenantLimits, takesPlace } from '../../domain/limits.ts'
@@ -12,7 +12,7 @@ import { isFinal } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
-import type { OpenTask, Taken, TenantMeter } from '../../ports/tenant-meter.ts'
+import type { OpenTask, TakePlaceResult, TenantMeter } from '../../ports/tenant-meter.ts'
 import type { AdmittedTask, Origin } from './submit-task.ts'
 
 export interface AdmitDependencies {
@@ -41,7 +41,7 @@ export async function admitTask(
   { meter, store, limits: all, clock, log }: AdmitDependencies,
   { tenant, id: taskId, model, worstMicroUsd: worst, inputBytes = 0 }: AdmittedTask,
   origin: Origin = 'caller',
-): Promise<Held | undefined> {
+): Promise<Reservation | undefined> {
   const { budget, openTasks, queuedTasks, submitsPerMinute, burst, payloadBytes } = all
   if (hasBudget(budget) && model !== null && worst === undefined)
     throw new RequestError(
@@ -96,5 +96,5 @@ export async function admitTask(
 
 const isBudgetUse = (refused: object): refused is BudgetUse => 'limitUsd' in refused
 
-const isShort = (taken: Taken): taken is Extract<Taken, { open: unknown }> =>
+const isShort = (taken: TakePlaceResult): taken is Extract<TakePlaceResult, { open: unknown }> =>
   'refused' in taken && taken.refused.limit !== 'submits'

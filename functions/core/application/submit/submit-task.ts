@@ -1,9 +1,9 @@
 import { TIMING } from '../../../contract/timing.ts'
 import { type Lane, LIMITS, URGENT_PRIORITY } from '../../../contract.ts'
-import type { Held } from '../../domain/budget.ts'
+import type { Reservation } from '../../domain/budget.ts'
 import { RequestError } from '../../domain/errors.ts'
 import type { Firing, Task, TaskKey } from '../../domain/task.ts'
-import { soonest } from '../../domain/transitions.ts'
+import { earliestDue } from '../../domain/transitions.ts'
 import type { Webhook } from '../../domain/webhook.ts'
 import type { Parent } from '../../domain/workflow/workflow.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
@@ -64,9 +64,9 @@ export interface Admission {
    * @returns the reservation.
    * @throws RequestError `limit_reached`, `budget_exhausted`.
    */
-  readonly admit: (task: AdmittedTask, origin: Origin) => Promise<Held | undefined>
+  readonly admit: (task: AdmittedTask, origin: Origin) => Promise<Reservation | undefined>
   /** Frees a place whose task was not created. */
-  readonly giveBack: (key: TaskKey, held: Held) => Promise<void>
+  readonly giveBack: (key: TaskKey, held: Reservation) => Promise<void>
 }
 
 export interface SubmitDependencies {
@@ -157,7 +157,7 @@ export async function submitTask(
     ...(expiresAt === undefined ? {} : { expiresAt, startBy: expiresAt }),
     claimableFrom: startAt,
     dueKind: isParked ? 'timed' : 'queued',
-    dueAt: soonest(isParked ? startAt : startAt + TIMING.queuedPatienceMs, expiresAt),
+    dueAt: earliestDue(isParked ? startAt : startAt + TIMING.queuedPatienceMs, expiresAt),
     queuedAt: startAt,
     sends: isParked ? 0 : 1,
     history: [],

@@ -7,7 +7,7 @@ const FIRST_LOOK_MS = 100
 const LONGEST_LOOK_MS = 2_000
 const GROWTH = 1.5
 
-export interface Waited<Value> {
+export interface WaitResult<Value> {
   readonly value: Value
   /** True when the change was seen or the time is over. False when no place to wait was free. */
   readonly hasWaited: boolean
@@ -24,7 +24,7 @@ export async function awaitChange<Value>(
   seconds: number,
   read: () => Promise<Value>,
   isEnough: (value: Value) => boolean,
-): Promise<Waited<Value>> {
+): Promise<WaitResult<Value>> {
   const now = clock.now()
   const until = now + Math.min(seconds, LIMITS.waitSeconds) * 1_000
   let value = await read()

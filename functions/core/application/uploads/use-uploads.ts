@@ -4,7 +4,7 @@ import { needsLongerLife, UPLOAD_LIMITS, type UploadUse, uploadsIn, usedUntil } 
 import type { Clock } from '../../ports/clock.ts'
 import type { FileStore } from '../../ports/file-store.ts'
 import type { UploadStore } from '../../ports/upload-store.ts'
-import { prove } from './get-upload.ts'
+import { withMediaType } from './get-upload.ts'
 
 export interface UseUploadsDependencies {
   readonly uploads: UploadStore
@@ -49,7 +49,7 @@ async function check(
         path,
         message: `is no upload: "${id.slice(0, 100)}". One that no task uses is gone after a day. Make one with POST /uploads.`,
       }
-    const proven = await prove({ files }, seen)
+    const proven = await withMediaType({ files }, seen)
     const { mediaType } = proven
     if (mediaType === undefined)
       return {

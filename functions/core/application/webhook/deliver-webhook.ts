@@ -4,8 +4,8 @@ import {
   afterAttempt,
   DELIVERY_LEASE_MS,
   type Delivery,
-  due,
   MESSAGE_WAIT_MS,
+  nextAttemptFields,
   type SendOutcome,
 } from '../../domain/webhook.ts'
 import type { KickQueue } from '../../ports/kick-queue.ts'
@@ -51,7 +51,7 @@ export async function deliverWebhook(dependencies: DeliverDependencies, key: Tas
     const { leaseUntil: _lease, ...rest } = held
     await write(dependencies, held, {
       ...rest,
-      ...due(now + Math.round(BUSY_MS * (1 + 2 * clock.random())), now),
+      ...nextAttemptFields(now + Math.round(BUSY_MS * (1 + 2 * clock.random())), now),
     })
     return
   }

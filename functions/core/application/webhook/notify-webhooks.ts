@@ -3,9 +3,9 @@ import {
   DELIVERY_DAYS,
   type Delivery,
   deliveryKey,
-  due,
+  includesEvent,
+  nextAttemptFields,
   type WebhookEvent,
-  wants,
 } from '../../domain/webhook.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
 import type { KickQueue } from '../../ports/kick-queue.ts'
@@ -37,7 +37,7 @@ export async function notifyWebhooks(
   const targets = [
     ...(task.webhook ? [{ ...task.webhook, id: undefined }] : []),
     ...endpoints.filter(({ goneAt }) => goneAt === undefined),
-  ].filter((target) => wants(target, event))
+  ].filter((target) => includesEvent(target, event))
   const now = clock.now()
   const at = event === 'started' ? task.startedAt : event === 'progress' ? task.updatedAt : task.finishedAt
   const occurredAt = at ?? now
@@ -56,7 +56,7 @@ export async function notifyWebhooks(
       createdAt: now,
       attempts: 0,
       log: [],
-      ...due(now, now),
+      ...nextAttemptFields(now, now),
       ttl: Math.floor(now / 1_000) + DELIVERY_DAYS * 86_400,
       version: 1,
     }

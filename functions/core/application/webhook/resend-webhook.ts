@@ -1,6 +1,6 @@
 import { RequestError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
-import { type Delivery, due } from '../../domain/webhook.ts'
+import { type Delivery, nextAttemptFields } from '../../domain/webhook.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { DeliveryFilter, WebhookStore } from '../../ports/webhook-store.ts'
@@ -65,7 +65,7 @@ async function begin(
 ): Promise<Delivery | undefined> {
   if (seen.status === 'PENDING') return undefined
   const now = clock.now()
-  const next: Delivery = { ...seen, status: 'PENDING', attempts: 0, ...due(now, now) }
+  const next: Delivery = { ...seen, status: 'PENDING', attempts: 0, ...nextAttemptFields(now, now) }
   if (!(await webhooks.replaceDelivery(seen, next))) return undefined
   await webhookQueue.kick(next).catch(() => undefined)
   return next

@@ -1,6 +1,6 @@
 import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import { isFinal, type Task } from '../../domain/task.ts'
-import { adopt } from '../../domain/transitions.ts'
+import { assignToWorkflowEpoch } from '../../domain/transitions.ts'
 import type { PlanNode, TaskBody } from '../../domain/workflow/plan.ts'
 import {
   type Parent,
@@ -11,7 +11,7 @@ import {
   type Workflow,
 } from '../../domain/workflow/workflow.ts'
 import type { KickQueue } from '../../ports/kick-queue.ts'
-import type { Changed } from '../../ports/task-store.ts'
+import type { ChangeResult } from '../../ports/task-store.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
 import type { FollowUpSteps } from '../shared/follow-up.ts'
@@ -187,9 +187,9 @@ async function takeUp(
     }
     // Refused when the task has changed since the read; then its present state decides.
     const isOver = isFinal(task.status)
-    const changed: Changed = isOver
+    const changed: ChangeResult = isOver
       ? await restartTask(dependencies, task, { epoch: task.epoch, parent })
-      : await store.change(task, adopt(task.epoch, parent))
+      : await store.change(task, assignToWorkflowEpoch(task.epoch, parent))
     if (isOver && changed.changed && changed.task) await enqueue(dependencies, changed.task)
     if (isOver && !changed.changed && changed.task?.epoch === task.epoch)
       throw new UnavailableError('What follows the end of a step is still under way.')

@@ -77,7 +77,7 @@ export function referencesOf(node: PlanNode, path = ''): readonly Found[] {
  * Whether a node can run when another one has no result: it reads only that node's status or error, or has a `default` for its
  * result. A node that is only named in `after` is required.
  */
-export function canDoWithout(node: PlanNode, name: string): boolean {
+export function canRunWithout(node: PlanNode, name: string): boolean {
   const found = referencesOf(node).flatMap(({ text, kind, hasDefault }) => {
     const reference = parseReference(text)
     if (typeof reference === 'string') return []

@@ -4,7 +4,7 @@
  */
 import type { Payload, TaskFailure, TaskKey } from '../task.ts'
 import type { FailurePolicy, Plan, PlanNode } from './plan.ts'
-import { canDoWithout } from './references.ts'
+import { canRunWithout } from './references.ts'
 
 export const WORKFLOW_STATUSES = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
 export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number]
@@ -190,7 +190,7 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
       if (nodes[node.name]?.status !== 'WAITING' || start.includes(node)) continue
       const before = node.after.map((name) => [name, nodes[name]] as const)
       if (!before.every(([, state]) => state && isEnded(state.status))) continue
-      const isBlocked = before.some(([name, state]) => gaveNothing(state) && !canDoWithout(node, name))
+      const isBlocked = before.some(([name, state]) => gaveNothing(state) && !canRunWithout(node, name))
       if (isBlocked) {
         set(node.name, { status: 'SKIPPED', reason: 'upstream', finishedAt: now })
         isMoving = true

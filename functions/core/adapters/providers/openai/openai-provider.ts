@@ -1,6 +1,6 @@
 import { PROVIDER_ROWS, PROVIDERS } from '../../../../contract/providers.ts'
 import { ProviderError } from '../../../domain/errors.ts'
-import { fitsModel } from '../../../domain/model-routes.ts'
+import { matchesModel } from '../../../domain/model-routes.ts'
 import { PRICE_TIERS, type PriceTier } from '../../../domain/price-tier.ts'
 import { priceOf } from '../../../domain/prices.ts'
 import type {
@@ -74,7 +74,7 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
           url: responsesAddressOf(base),
           headers: authorization(base, key),
           failing,
-          takes: (model) => fitsModel(background, model),
+          takes: (model) => matchesModel(background, model),
           dialect: {
             hasTemperature: server.dialect?.hasTemperature ?? true,
             hasTiers: server.dialect?.hasTiers ?? true,

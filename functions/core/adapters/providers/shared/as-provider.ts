@@ -6,7 +6,7 @@ import {
   type FailureRule,
   failedCall,
 } from '../../../domain/provider-failure.ts'
-import { keptHeaders, MOST_RECORDED_CHARACTERS } from '../../../domain/recording.ts'
+import { headersToRecord, MAX_RECORDED_CHARACTERS } from '../../../domain/recording.ts'
 import { isSecret, type Mask, maskOf } from '../../../domain/secret-values.ts'
 import type {
   CallOutcome,
@@ -159,7 +159,7 @@ async function ask(
 function recorded(reply: Reply, onReply: NonNullable<GenerateOptions['onReply']>): Reply {
   const { status } = reply
   const body: string[] = []
-  onReply({ status, headers: keptHeaders(reply.headers), body })
+  onReply({ status, headers: headersToRecord(reply.headers), body })
   const decoder = new TextDecoder()
   let held = 0
   const source = reply.body
@@ -168,7 +168,7 @@ function recorded(reply: Reply, onReply: NonNullable<GenerateOptions['onReply']>
       for await (const bytes of source) {
         const text = decoder.decode(bytes as Buffer, { stream: true })
         held += text.length
-        if (held <= MOST_RECORDED_CHARACTERS) body.push(text)
+        if (held <= MAX_RECORDED_CHARACTERS) body.push(text)
         yield bytes
       }
     } finally {

@@ -18,7 +18,7 @@ const MAX_STEPS = 20
  *
  * @returns whether this firing ended here.
  */
-export async function meetOverlap(
+export async function applyOverlapPolicy(
   dependencies: CancelDependencies,
   task: Task,
   token: string,

@@ -1,4 +1,4 @@
-import { type Counted, type Quantiles, quantilesOf } from '../../domain/tally.ts'
+import { type Quantiles, quantilesOf, type TallyUsage } from '../../domain/tally.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Period, TallyRow, TallyStore } from '../../ports/tally-store.ts'
 import type { OpenCounts, TaskStore } from '../../ports/task-store.ts'
@@ -13,7 +13,7 @@ export interface ModelUse {
   savedMicroUsd: number
 }
 
-export interface Survey {
+export interface TaskStats {
   /** Start of the first hour or day that is counted. */
   readonly since: number
   /** Number of tasks by status: ended ones since then, and those that are open now. */
@@ -27,7 +27,7 @@ export interface Survey {
   readonly isPartial: boolean
 }
 
-export interface UsageSurvey {
+export interface UsageStats {
   readonly since: number
   readonly total: ModelUse
   readonly byModel: Readonly<Record<string, ModelUse & { provider: string }>>
@@ -48,7 +48,7 @@ function windowOf(now: number, hours: number): { period: Period; since: number }
 }
 
 /** Statistics of a tenant's tasks: sums of hourly rows, so the cost does not depend on the number of tasks. */
-export async function surveyTasks(
+export async function readTaskStats(
   {
     store,
     tallies,
@@ -60,7 +60,7 @@ export async function surveyTasks(
   },
   tenant: string,
   hours: number,
-): Promise<Survey> {
+): Promise<TaskStats> {
   const { period, since } = windowOf(clock.now(), hours)
   const [rows, open]: [readonly TallyRow[], OpenCounts] = await Promise.all([
     tallies.read(tenant, period, since),
@@ -96,11 +96,11 @@ export async function surveyTasks(
 }
 
 /** Usage of a tenant's tasks, by the time of their end. */
-export async function surveyUsage(
+export async function readUsageStats(
   { tallies, clock }: { readonly tallies: Pick<TallyStore, 'read' | 'readTags'>; readonly clock: Clock },
   tenant: string,
   hours: number,
-): Promise<UsageSurvey> {
+): Promise<UsageStats> {
   const { period, since } = windowOf(clock.now(), hours)
   const [rows, tagRows] = await Promise.all([
     tallies.read(tenant, period, since, 'usage'),
@@ -124,11 +124,13 @@ export async function surveyUsage(
     tags.set(tag, sum)
     if (users > 0) addUse(sum, users, usage)
   }
-  const dearest = [...tags].toSorted(([, left], [, right]) => worth(right) - worth(left)).slice(0, MOST_TAGS)
+  const dearest = [...tags]
+    .toSorted(([, left], [, right]) => worth(right) - worth(left))
+    .slice(0, MAX_LISTED_TAGS)
   return { since, total, byModel, byType, byDay, byTag: Object.fromEntries(dearest) }
 }
 
-function addUse(sum: ModelUse, users: number, usage: Counted): void {
+function addUse(sum: ModelUse, users: number, usage: TallyUsage): void {
   sum.tasks += users
   sum.inputTokens += usage.inputTokens
   sum.outputTokens += usage.outputTokens
@@ -138,7 +140,7 @@ function addUse(sum: ModelUse, users: number, usage: Counted): void {
 }
 
 /** A limit, because callers choose tags freely and may use one per customer. */
-export const MOST_TAGS = 100
+export const MAX_LISTED_TAGS = 100
 /** Tags with unknown cost come first, as their cost may be the highest. */
 const worth = ({ costMicroUsd }: ModelUse): number => costMicroUsd ?? Number.POSITIVE_INFINITY
 

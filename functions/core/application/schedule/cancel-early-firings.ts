@@ -1,11 +1,17 @@
 import { TIMING } from '../../../contract/timing.ts'
-import { firingKey, type Schedule, type ScheduleTimes, startOf, upcoming } from '../../domain/schedule.ts'
+import {
+  firingKey,
+  firingStartOf,
+  type Schedule,
+  type ScheduleTimes,
+  upcoming,
+} from '../../domain/schedule.ts'
 import { isFinal } from '../../domain/task.ts'
 import type { Ids } from '../../ports/clock.ts'
 import { sideBySide } from '../shared/side-by-side.ts'
 import { type CancelDependencies, cancelTask } from '../tasks/cancel-task.ts'
 
-export interface TakeBackDependencies extends CancelDependencies {
+export interface CancelEarlyFiringsDependencies extends CancelDependencies {
   readonly times: ScheduleTimes
   readonly ids: Ids
 }
@@ -17,15 +23,15 @@ const MOST = 4_000
  * Cancels firings that were submitted early and have not begun. A user who pauses a schedule at 08:59:30 does not expect the
  * run of 09:00.
  */
-export async function takeBack(
-  dependencies: TakeBackDependencies,
+export async function cancelEarlyFirings(
+  dependencies: CancelEarlyFiringsDependencies,
   seen: Pick<Schedule, 'tenant' | 'id' | 'edition' | 'jitterMs' | 'timing' | 'startAt' | 'endAt'>,
 ): Promise<void> {
   const { store, times, clock, ids } = dependencies
   const now = clock.now()
   // From one second ago: the firing of this second may have been submitted just before the schedule was changed.
   const planned = upcoming(times, seen, now - seen.jitterMs - 1, MOST, now + TIMING.lookAheadMs).filter(
-    (plannedAt) => startOf(seen, plannedAt) > now,
+    (plannedAt) => firingStartOf(seen, plannedAt) > now,
   )
   await sideBySide(planned.length, async (index) => {
     const key = {
