@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { PAYLOAD_PREFIX } from '../functions/contract.ts'
 import { openRehearsal, type Rehearsed } from '../functions/hosts/rehearse.ts'
+import { forTerminal } from './cli/screen.ts'
 
 const IS_RECORDING = /\/recording-\d+-\d+\.json$/
 
@@ -51,7 +52,8 @@ async function rehearseAll(file: string): Promise<number> {
       }
       counts[done.isSame ? 'same' : 'otherwise'] += 1
       if (done.reworded > 0) counts.reworded += 1
-      if (!done.isSame || done.reworded > 0 || done.unasked > 0) console.log(describe(done))
+      if (!done.isSame || done.reworded > 0 || done.unasked > 0)
+        console.log(forTerminal(describe(done), process.stdout))
     }
   } finally {
     close()

@@ -88,7 +88,7 @@ export function createProgram(): Command {
 }
 
 /** Sets the exit code; the reason is written to stderr, in one line. */
-async function main(args: readonly string[]): Promise<void> {
+export async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--no-color')) process.env.NO_COLOR = '1'
   const program = createProgram()
   const isJson = args.includes('--json')
