@@ -6,7 +6,7 @@ import { type Command, readCommand } from '../lib/deploy/command.ts'
 import { emptyBuckets } from '../lib/deploy/empty-bucket.ts'
 import { preflight } from '../lib/deploy/preflight.ts'
 import { smokeTarget } from '../lib/deploy/smoke.ts'
-import { firstAdminKey, prepareKeys } from '../lib/deploy/stage-keys.ts'
+import { createFirstAdminKey, prepareKeys } from '../lib/deploy/stage-keys.ts'
 import { commandName } from '../lib/stages/command-name.ts'
 import type { StageSettings } from '../lib/stages/stage-schema.ts'
 
@@ -42,7 +42,7 @@ async function adminKey({ stage, isNewWanted }: Command): Promise<number> {
   if (process.env.CI)
     throw new Error('A job is no place to show a key: its output is kept, and read by many.')
   await prepareKeys(stage)
-  const key = await firstAdminKey(stage, isNewWanted)
+  const key = await createFirstAdminKey(stage, isNewWanted)
   if (!key) {
     console.error(
       `Stage "${stage.name}" has an administrator's key, and nobody can show it again. One more: npm run admin-key -- ${commandName(stage.name)} --new`,
@@ -109,7 +109,7 @@ async function run(command: Command): Promise<number> {
       console.log(
         `No administrator's key was made here. On your own machine: npm run admin-key -- ${commandName(command.stage.name)}`,
       )
-    else showKey(await firstAdminKey(command.stage))
+    else showKey(await createFirstAdminKey(command.stage))
   }
   if (code !== 0 || !second) return code
   const deleted = await emptyBuckets(`TaskRunner-${command.stage.name}-stateful`)

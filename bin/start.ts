@@ -9,7 +9,7 @@ import { replaceFile } from '../lib/local/emulator/replace-file.ts'
 import { readStateFile } from '../lib/local/emulator/state-file.ts'
 import type { Runtime } from '../lib/local/runtime.ts'
 import { safe } from './cli/screen.ts'
-import { replaceByThrifty } from './start/allocator.ts'
+import { restartWithFixedAllocator } from './start/allocator.ts'
 import { endOnSignal, STOPPING_MS } from './start/end-on-signal.ts'
 import { unusedNames } from './start/env-file.ts'
 
@@ -39,7 +39,7 @@ interface Settings {
 }
 
 async function main(): Promise<void> {
-  replaceByThrifty()
+  restartWithFixedAllocator()
   // Files that it writes contain prompts and answers, so they are readable only for this user.
   process.umask(0o077)
   const settings = readSettings()

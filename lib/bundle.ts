@@ -4,9 +4,14 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { BUNDLES, type BundleName } from '../functions/contract.ts'
 import { runScript } from './assembly/run-script.ts'
-import { apartBuilder, type Built, builtApart, moved } from './bundle/apart.ts'
 import { isWritten, keyOf } from './bundle/fresh-key.ts'
 import { leanPlugin } from './bundle/lean.ts'
+import {
+  type Built,
+  separateModulesBuilder,
+  separateModulesPlugin,
+  withOutputFolder,
+} from './bundle/separate-modules.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRY = 'index.mjs'
@@ -74,7 +79,7 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
   const outRoot = options.outRoot ?? join(ROOT, '.build')
   if (!options.isGenerated) await generateFiles()
   const names = options.only ?? (Object.keys(BUNDLES) as BundleName[])
-  const buildApart = apartBuilder(
+  const buildApart = separateModulesBuilder(
     settingsOf(options, false),
     options.skipsUnchanged ? join(outRoot, 'packages') : undefined,
   )
@@ -195,7 +200,7 @@ async function bundleOne(
   bundle: BundleName,
   outRoot: string,
   options: BundleOptions,
-  buildApart: ReturnType<typeof apartBuilder>,
+  buildApart: ReturnType<typeof separateModulesBuilder>,
   further: readonly Plugin[],
 ): Promise<BundleReport> {
   const { sourceRoot } = options
@@ -208,9 +213,9 @@ async function bundleOne(
     ...settings,
     entryPoints: { index: BUNDLES[bundle], ...FURTHER_ENTRIES[bundle] },
     outdir: directory,
-    plugins: [...settings.plugins, builtApart(apart, isMapped), ...further],
+    plugins: [...settings.plugins, separateModulesPlugin(apart, isMapped), ...further],
   })
-  const parts = (await buildApart(apart)).map((built) => moved(built, join(directory, 'apart')))
+  const parts = (await buildApart(apart)).map((built) => withOutputFolder(built, join(directory, 'apart')))
   const outputFiles = [main, ...parts].flatMap((built) => built.outputFiles)
   const metafile: Metafile = {
     inputs: Object.assign({}, ...[main, ...parts].map((built) => built.metafile.inputs)),

@@ -70,7 +70,7 @@ export async function follow(
 const REDRAW_MS = 250
 
 /** One redrawn line on a terminal, otherwise a line per change; on stderr, so that stdout has only the result. */
-export async function followLoudly(
+export async function followWithProgress(
   session: Session,
   id: string,
   giveUpSeconds?: number,
@@ -116,7 +116,7 @@ export async function followLoudly(
 }
 
 /** Writes the result to stdout, or the reason why there is none to stderr. */
-export function tellEnd(session: Session, task: Task): void {
+export function printResult(session: Session, task: Task): void {
   if (task.status !== 'COMPLETED') session.exit(EXIT.taskFailed)
   if (session.isJson || task.status === 'COMPLETED') {
     session.out(session.isJson ? JSON.stringify(task, null, 2) : resultText(task))

@@ -68,7 +68,7 @@ export async function openSession(command: Command): Promise<Session> {
 }
 
 /** @returns undefined when this stage's version does not have the route. */
-export const ifThere = <Body>(call: Promise<Body>): Promise<Body | undefined> =>
+export const unlessMissingRoute = <Body>(call: Promise<Body>): Promise<Body | undefined> =>
   call.catch((cause: unknown) => {
     if (cause instanceof MissingRouteError) return undefined
     throw cause

@@ -7,7 +7,7 @@ import { CliError, EXIT } from '../cli/failure.ts'
 import { follow } from '../cli/follow.ts'
 import { stateDirectory } from '../cli/profile.ts'
 import type { Paint } from '../cli/screen.ts'
-import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
+import { type AddCommand, openSession, type Session, unlessMissingRoute } from '../cli/session.ts'
 import { tasksOf } from './inspect.ts'
 import { LogReader } from './logs.ts'
 
@@ -57,7 +57,7 @@ async function gather(session: Session, id: string | undefined, isTrial: boolean
   const since = new Date(readAt - HOUR_MS).toISOString()
   const [types, queues, open, failed, errors] = await Promise.all([
     api.json('listTaskTypes'),
-    ifThere(api.json('listQueues')),
+    unlessMissingRoute(api.json('listQueues')),
     tasksOf(session, ['PENDING', 'PROCESSING', 'RETRYING']),
     api.json('listTasks', { query: { status: 'FAILED', created_after: since, limit: 100 } }),
     target.isLocal ? logErrors(session, since) : undefined,
@@ -66,7 +66,7 @@ async function gather(session: Session, id: string | undefined, isTrial: boolean
   const explanation =
     id === undefined || task instanceof CliError
       ? undefined
-      : await ifThere(api.json('explainTask', { params: { id } }))
+      : await unlessMissingRoute(api.json('explainTask', { params: { id } }))
   const trial = isTrial ? await asked(runTrial(session)) : undefined
   return {
     target,

@@ -1,7 +1,7 @@
 import { Argument } from 'commander'
 import type { Stats, Status, Task, TaskTypeList } from '../../lib/client/types.ts'
 import { facts, type Paint, table } from '../cli/screen.ts'
-import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
+import { type AddCommand, openSession, type Session, unlessMissingRoute } from '../cli/session.ts'
 import { taskTable } from '../cli/task-text.ts'
 
 const WHAT = ['active', 'reserved', 'scheduled', 'registered', 'stats', 'conf'] as const
@@ -104,7 +104,7 @@ async function showConf(session: Session): Promise<void> {
   const [health, types, queues] = await Promise.all([
     api.json('getHealth'),
     api.json('listTaskTypes'),
-    ifThere(api.json('listQueues')),
+    unlessMissingRoute(api.json('listQueues')),
   ])
   const conf = {
     base: target.base,

@@ -1,4 +1,4 @@
-import { followLoudly, tellEnd } from '../cli/follow.ts'
+import { followWithProgress, printResult } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { positive } from '../cli/values.ts'
 
@@ -14,7 +14,8 @@ export const addRetry: AddCommand = (program) => {
       const session = await openSession(command)
       const since = Date.now()
       const task = await session.api.json('retryTask', { params: { id } })
-      if (options.wait) return tellEnd(session, await followLoudly(session, id, options.giveUp, since))
+      if (options.wait)
+        return printResult(session, await followWithProgress(session, id, options.giveUp, since))
       session.show(task, () => `${task.id} is ${task.status}, epoch ${task.epoch}.`)
     })
 }

@@ -1,6 +1,6 @@
 import { newKey } from '../../lib/client/client.ts'
 import { usageError } from '../cli/failure.ts'
-import { followLoudly, tellEnd } from '../cli/follow.ts'
+import { followWithProgress, printResult } from '../cli/follow.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { progressBar, uploadFile } from '../cli/upload.ts'
 import { collect, jsonOf, positive, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
@@ -59,7 +59,7 @@ export const addSubmit: AddCommand = (program) => {
       })
       if (options.wait) {
         session.note(`Task ${task.id}`)
-        return tellEnd(session, await followLoudly(session, task.id, options.giveUp))
+        return printResult(session, await followWithProgress(session, task.id, options.giveUp))
       }
       session.show(task, () => task.id)
       session.note(`${task.status} in lane ${task.lane}. Follow it: npx taskrunner watch ${task.id}`)

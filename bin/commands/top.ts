@@ -1,7 +1,7 @@
 import type { Queues, Task } from '../../lib/client/types.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
 import { bar, forTerminal, type Paint, span, table } from '../cli/screen.ts'
-import { type AddCommand, ifThere, openSession, type Session } from '../cli/session.ts'
+import { type AddCommand, openSession, type Session, unlessMissingRoute } from '../cli/session.ts'
 import { about } from '../cli/task-text.ts'
 import { positive } from '../cli/values.ts'
 import { tasksOf } from './inspect.ts'
@@ -31,7 +31,7 @@ export const addTop: AddCommand = (program) => {
 
 async function look(session: Session): Promise<Snapshot> {
   const [queues, active] = await Promise.all([
-    ifThere(session.api.json('listQueues')),
+    unlessMissingRoute(session.api.json('listQueues')),
     tasksOf(session, ['PROCESSING']),
   ])
   return { queues: queues?.queues ?? null, active }

@@ -1,5 +1,5 @@
 import { EXIT } from '../cli/failure.ts'
-import { follow, followLoudly, tellEnd } from '../cli/follow.ts'
+import { follow, followWithProgress, printResult } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { positive } from '../cli/values.ts'
 
@@ -12,7 +12,7 @@ export const addWatch: AddCommand = (program) => {
     .option('--give-up <seconds>', 'exit with 6 when it runs longer', positive)
     .action(async (id: string, options: { giveUp?: number }, command) => {
       const session = await openSession(command)
-      if (!session.isJson) return tellEnd(session, await followLoudly(session, id, options.giveUp))
+      if (!session.isJson) return printResult(session, await followWithProgress(session, id, options.giveUp))
       const task = await follow(session, id, {
         giveUpSeconds: options.giveUp,
         onChange: (change) => session.out(JSON.stringify(change)),

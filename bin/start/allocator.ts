@@ -11,7 +11,7 @@ const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072' }
  * The allocator reads its settings at the start of a process, so this process replaces itself, keeping its id. Does nothing
  * on other systems than Linux, when the user has set one of these, and for a process with a channel to its parent.
  */
-export function replaceByThrifty(): void {
+export function restartWithFixedAllocator(): void {
   const isSet = Object.keys(ALLOCATOR).some((name) => process.env[name] !== undefined)
   if (process.platform !== 'linux' || isSet || process.connected || !process.execve) return
   process.execve(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], {

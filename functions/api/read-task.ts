@@ -6,7 +6,7 @@ import { stepLifeOf } from '../core/domain/step.ts'
 import { isFinal, type TaskKey } from '../core/domain/task.ts'
 import { openWaitEstimates } from '../hosts/estimates.ts'
 import { clock, openFiles, openPayloads, openSteps, openStore, openWaitPlaces } from '../hosts/lambda.ts'
-import { linkIn } from './give-payload.ts'
+import { fileLinksFor } from './answer-with-payload.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
 import { waitSeconds } from './schemas/wait.ts'
@@ -49,11 +49,11 @@ export const READ_ANSWERS = {
 } as const
 
 /** Seconds until the next request when no place to wait was free; longer, because then all waiting callers ask again. */
-export const NO_PLACE = { least: 2, unknown: 5 } as const
+export const POLL_WITHOUT_PLACE = { least: 2, unknown: 5 } as const
 const LATEST_SECONDS = 30
 
 /** When the caller should ask again. @param estimate for a task that has not begun. */
-export function askAgain(
+export function nextPollSeconds(
   { least, unknown }: { readonly least: number; readonly unknown: number },
   estimate?: Estimate,
 ): { readonly 'retry-after': string } {
@@ -80,7 +80,7 @@ export async function readTask(
   const { value, hasWaited } = await awaitChange(reader, request.wait, () => look(reader, request), isSeen)
   const { task, kept, etag } = value
   const estimate = await estimates.of(task)
-  const headers = { etag, ...(hasWaited ? {} : askAgain(NO_PLACE, estimate)) }
+  const headers = { etag, ...(hasWaited ? {} : nextPollSeconds(POLL_WITHOUT_PLACE, estimate)) }
   if (isKnown(request.ifNoneMatch, etag)) return { status: 304, headers } as const
   const read = (payload: Parameters<typeof payloads.read>[0]) => payloads.read(payload)
   return {
@@ -89,7 +89,7 @@ export async function readTask(
     body: await toTaskJson(task, {
       base: request.base,
       read,
-      linkOf: linkIn(files, task),
+      linkOf: fileLinksFor(files, task),
       steps: kept,
       wait: estimate,
     }),

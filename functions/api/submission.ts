@@ -23,8 +23,8 @@ import {
 import { openAdmission } from '../hosts/limits.ts'
 import { openEndpointCheck, refusalOfUrl } from '../hosts/webhooks.ts'
 import { taskTypes } from '../tasks/registry.gen.ts'
-import { linkIn } from './give-payload.ts'
-import { askAgain } from './read-task.ts'
+import { fileLinksFor } from './answer-with-payload.ts'
+import { nextPollSeconds } from './read-task.ts'
 import { hashOf, readSubmitBody, type SubmitBody } from './schemas/submit.ts'
 import { taskSchema } from './schemas/task.ts'
 import { toTaskJson } from './schemas/task-json.ts'
@@ -153,7 +153,7 @@ export async function accept(
   const json = await toTaskJson(task, {
     base,
     read,
-    linkOf: linkIn(needs.files, task),
+    linkOf: fileLinksFor(needs.files, task),
     wait: estimate,
   })
   const common = {
@@ -162,7 +162,11 @@ export async function accept(
     ...(wait > 0 && hasWaited ? { 'preference-applied': `wait=${wait}` } : {}),
   }
   if (wait > 0 && isFinal(task.status)) return { status: 200, headers: common, body: json } as const
-  return { status: 202, headers: { ...common, ...askAgain(ACCEPTED_NOW, estimate) }, body: json } as const
+  return {
+    status: 202,
+    headers: { ...common, ...nextPollSeconds(ACCEPTED_NOW, estimate) },
+    body: json,
+  } as const
 }
 
 /** Marks the answer to a repeated idempotency key. */

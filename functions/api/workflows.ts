@@ -16,7 +16,7 @@ export function openWorkflowNeeds() {
       'workflows',
       async (key) => (await workflows.get(key))?.status === 'RUNNING',
     ),
-    kicks: openWorkflowQueue(),
+    wakeQueue: openWorkflowQueue(),
     prepareTask: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
   }
 }

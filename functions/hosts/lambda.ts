@@ -31,11 +31,11 @@ import { toProblem } from '../core/adapters/http/problem.ts'
 import { S3FileStore } from '../core/adapters/s3/file-store.ts'
 import { S3PayloadStore } from '../core/adapters/s3/payload-store.ts'
 import { SqsDeadLetters } from '../core/adapters/sqs/dead-letters.ts'
-import { SqsKickQueue } from '../core/adapters/sqs/kick-queue.ts'
 import { createSqsClient } from '../core/adapters/sqs/lane-queues.ts'
 import { SqsMessageDeliveries } from '../core/adapters/sqs/message-deliveries.ts'
 import { SqsMessageSender } from '../core/adapters/sqs/message-sender.ts'
 import { SqsQueueDepths } from '../core/adapters/sqs/queue-depths.ts'
+import { SqsWakeQueue } from '../core/adapters/sqs/wake-queue.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
@@ -151,8 +151,8 @@ export const openWorkflows = (): DynamoWorkflowStore =>
 export const openSchedules = (): DynamoScheduleStore =>
   new DynamoScheduleStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
 
-export const openWorkflowQueue = (): SqsKickQueue =>
-  new SqsKickQueue(openSqs(), readConfig([ENV.workflowQueueUrl]).WORKFLOW_QUEUE_URL, 'The workflow queue')
+export const openWorkflowQueue = (): SqsWakeQueue =>
+  new SqsWakeQueue(openSqs(), readConfig([ENV.workflowQueueUrl]).WORKFLOW_QUEUE_URL, 'The workflow queue')
 
 let meter: DynamoTenantMeter | undefined
 export const openMeter = (): DynamoTenantMeter => {
@@ -172,8 +172,8 @@ export const openLimitStore = (): DynamoLimitStore =>
 export const openWebhooks = (): DynamoWebhookStore =>
   new DynamoWebhookStore(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now, ids.token)
 
-export const openWebhookQueue = (): SqsKickQueue =>
-  new SqsKickQueue(openSqs(), readConfig([ENV.webhookQueueUrl]).WEBHOOK_QUEUE_URL, 'The webhook queue')
+export const openWebhookQueue = (): SqsWakeQueue =>
+  new SqsWakeQueue(openSqs(), readConfig([ENV.webhookQueueUrl]).WEBHOOK_QUEUE_URL, 'The webhook queue')
 
 const laneQueues = () => ({ client: openSqs(), urls: readConfig([ENV.queueUrls]).QUEUE_URLS })
 

@@ -7,22 +7,22 @@ import { systemClock } from '../core/adapters/system/clock.ts'
 import { openRequestLimit as requestLimit } from '../core/application/limits/limit-requests.ts'
 import { RequestError, type RequestErrorCode } from '../core/domain/errors.ts'
 import { effectiveLimits, type TenantLimits } from '../core/domain/limits.ts'
-import { believe } from './believe.ts'
+import { cachePerTenant } from './cache-per-tenant.ts'
 import { readConfig } from './config.ts'
 import type { HttpAnswer, HttpRequest } from './http.ts'
 
 type Dynamo = () => ReturnType<typeof createDynamoClient>
 type Handler = (request: HttpRequest) => Promise<HttpAnswer>
 
-let believed: ((tenant: string) => Promise<TenantLimits>) | undefined
+let cached: ((tenant: string) => Promise<TenantLimits>) | undefined
 
 /** The limits of a tenant, cached for a short time. One instance per environment. */
 export function openLimitsOf(open: Dynamo): (tenant: string) => Promise<TenantLimits> {
-  if (believed) return believed
+  if (cached) return cached
   const { TABLE_NAME, TENANT_LIMITS } = readConfig([ENV.tableName, ENV.tenantLimits])
   const store = new DynamoLimitStore(open(), TABLE_NAME)
-  believed = believe(async (tenant) => effectiveLimits(TENANT_LIMITS, await store.read(tenant)))
-  return believed
+  cached = cachePerTenant(async (tenant) => effectiveLimits(TENANT_LIMITS, await store.read(tenant)))
+  return cached
 }
 
 let limit: ((tenant: string) => Promise<void>) | undefined

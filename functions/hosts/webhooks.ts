@@ -1,7 +1,7 @@
 /** Webhook dependencies of submits. Not in `webhook-sender.ts`, so that submits do not load a sender. */
 import { ENV } from '../contract.ts'
 import type { WebhookStore } from '../core/ports/webhook-store.ts'
-import { believe } from './believe.ts'
+import { cachePerTenant } from './cache-per-tenant.ts'
 import { readConfig } from './lambda.ts'
 
 /** Only on a local stage may a webhook go to the same machine, by plain HTTP. */
@@ -13,7 +13,7 @@ export const refusalOfUrl = async (url: string): Promise<string | undefined> =>
 
 /** Whether a tenant has endpoints. */
 export const openEndpointCheck = (webhooks: Pick<WebhookStore, 'settings'>) =>
-  believe(async (tenant) => {
+  cachePerTenant(async (tenant) => {
     const settings = await webhooks.settings(tenant)
     return settings?.endpoints.some(({ goneAt }) => goneAt === undefined) ?? false
   })

@@ -19,7 +19,7 @@ import { causeFields } from '../core/domain/errors.ts'
 import type { Task } from '../core/domain/task.ts'
 import { includesEvent, mayHaveReceivers, type WebhookEvent } from '../core/domain/webhook.ts'
 import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
-import { believe } from './believe.ts'
+import { cachePerTenant } from './cache-per-tenant.ts'
 import { functionMemoryMb } from './config.ts'
 import { openFollowUps } from './follow-ups.ts'
 import {
@@ -91,7 +91,7 @@ export function openWorker(): RunDependencies {
       log('webhook.unsent', { tenant: task.tenant, task_id: task.id, ...causeFields(error) }),
     )
   }
-  const wantsProgress = believe(async (tenant) => {
+  const wantsProgress = cachePerTenant(async (tenant) => {
     const { endpoints = [] } = (await webhooks.settings(tenant)) ?? {}
     return endpoints.some((endpoint) => endpoint.goneAt === undefined && includesEvent(endpoint, 'progress'))
   })

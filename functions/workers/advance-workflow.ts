@@ -3,14 +3,14 @@ import { ENV } from '../contract.ts'
 import { advanceWorkflow } from '../core/application/workflow/advance-workflow.ts'
 import { causeFields } from '../core/domain/errors.ts'
 import { openFollowUps } from '../hosts/follow-ups.ts'
-import { kickHandler } from '../hosts/kicks.ts'
 import { clock, log, openWorkflowQueue, openWorkflows, readConfig } from '../hosts/lambda.ts'
+import { wakeQueueHandler } from '../hosts/wake-queue-handler.ts'
 
 const submission = openSubmission()
-const kicks = openWorkflowQueue()
+const wakeQueue = openWorkflowQueue()
 const dependencies = {
   ...submission,
-  kicks,
+  wakeQueue,
   workflows: openWorkflows(),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
   followUps: openFollowUps(),
@@ -21,11 +21,11 @@ const dependencies = {
 const RESERVE_MS = 20_000
 
 /** The consumer of the workflow queue: makes the next steps of each workflow that a message names. */
-export const handler = kickHandler(
+export const handler = wakeQueueHandler(
   async (key, context) => {
     const stopAt = clock.now() + context.getRemainingTimeInMillis() - RESERVE_MS
     // Another message continues: a workflow of 10,000 tasks may need more than one invocation.
-    if ((await advanceWorkflow(dependencies, key, stopAt)) === 'unfinished') await kicks.kick(key)
+    if ((await advanceWorkflow(dependencies, key, stopAt)) === 'unfinished') await wakeQueue.wake(key)
   },
   ({ tenant, id }, error) => log('workflow.stuck', { tenant, workflow_id: id, ...causeFields(error) }),
 )

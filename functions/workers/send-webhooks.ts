@@ -4,8 +4,8 @@ import { deliverWebhook } from '../core/application/webhook/deliver-webhook.ts'
 import { causeFields } from '../core/domain/errors.ts'
 import type { Payload, Task } from '../core/domain/task.ts'
 import type { Delivery } from '../core/domain/webhook.ts'
-import { kickHandler } from '../hosts/kicks.ts'
 import { clock, ids, log, openPayloads, openStore, openWebhookQueue, openWebhooks } from '../hosts/lambda.ts'
+import { wakeQueueHandler } from '../hosts/wake-queue-handler.ts'
 import { newSecret, openSender, signWebhook } from '../hosts/webhook-sender.ts'
 
 const payloads = openPayloads()
@@ -25,7 +25,7 @@ const dependencies = {
 }
 
 /** The consumer of the webhook queue: sends the deliveries that its messages name, concurrently. */
-export const handler = kickHandler(
+export const handler = wakeQueueHandler(
   (key) => deliverWebhook(dependencies, key),
   ({ tenant, id }, error) => log('webhook.stuck', { tenant, delivery_id: id, ...causeFields(error) }),
 )

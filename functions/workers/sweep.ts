@@ -35,7 +35,7 @@ import { openEndpointCheck } from '../hosts/webhooks.ts'
 const queue = openSender()
 const deadLetters = openDeadLetters()
 const health = openHealth()
-const kicks = openWorkflowQueue()
+const wakeQueue = openWorkflowQueue()
 const webhookQueue = openWebhookQueue()
 const store = openStore()
 const firing = {
@@ -65,9 +65,9 @@ const dependencies = {
   deadLetters,
   followUps: openFollowUps(deadLetters),
   dueItems: {
-    workflow: (key: TaskKey, dueAt: number) => kicks.kick(key, secondsTo(dueAt)),
+    workflow: (key: TaskKey, dueAt: number) => wakeQueue.wake(key, secondsTo(dueAt)),
     schedule: (key: TaskKey) => fireSchedule(firing, key),
-    delivery: (key: TaskKey, dueAt: number) => webhookQueue.kick(key, secondsTo(dueAt)),
+    delivery: (key: TaskKey, dueAt: number) => webhookQueue.wake(key, secondsTo(dueAt)),
   },
   lanes: openLanes(),
   clock,

@@ -7,8 +7,8 @@ import type { Metafile } from 'esbuild'
 export const COMMON: readonly string[] = [
   'package-lock.json',
   'lib/bundle.ts',
-  'lib/bundle/apart.ts',
-  'lib/bundle/kept.ts',
+  'lib/bundle/separate-modules.ts',
+  'lib/bundle/cached-build.ts',
   'lib/bundle/env-credentials.ts',
   'lib/bundle/lean.ts',
 ]

@@ -10,7 +10,7 @@ import type { PayloadBucket } from './payload-bucket.ts'
 import type { TaskFunction } from './task-function.ts'
 import type { TaskTable } from './task-table.ts'
 
-export interface Reach {
+export interface AccessTargets {
   readonly stage: StageSettings
   readonly table: TaskTable
   readonly payloads: PayloadBucket
@@ -34,7 +34,7 @@ export const parameterPrefix = ({ name, models }: StageSettings): string =>
   `/taskrunner/${models.keysOfStage ?? name}/`
 
 /** Gives a function the permissions of its bundle's row in the access table, on exactly the resources it uses. */
-export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Reach): void {
+export function grantAccess(target: TaskFunction, bundle: BundleName, reach: AccessTargets): void {
   const access = FUNCTION_ACCESS[bundle]
   target.allow(access.table ?? [], [reach.table.table.tableArn])
   if (access.partition)

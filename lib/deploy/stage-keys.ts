@@ -51,7 +51,10 @@ export async function openInvoke(stage: StageSettings): Promise<{ invoke: Invoke
  * @param isWanted create one in any case, because the first was lost.
  * @returns undefined when there is one.
  */
-export async function firstAdminKey(stage: StageSettings, isWanted = false): Promise<string | undefined> {
+export async function createFirstAdminKey(
+  stage: StageSettings,
+  isWanted = false,
+): Promise<string | undefined> {
   const { invoke, close } = await openInvoke(stage)
   try {
     return (await makeAdminKey(invoke, Date.now(), isWanted))?.key

@@ -15,11 +15,11 @@ import { Canary } from '../constructs/canary.ts'
 import { Cleaner } from '../constructs/cleaner.ts'
 import { FUNCTION_ACCESS } from '../constructs/function-access.ts'
 import { grantAccess, parameterPrefix } from '../constructs/grant-access.ts'
-import { KickQueue } from '../constructs/kick-queue.ts'
 import { Lane } from '../constructs/lane.ts'
 import { queueUrls, Sweeper } from '../constructs/sweeper.ts'
 import { STREAM_TIMEOUT_SECONDS, TaskApi } from '../constructs/task-api.ts'
 import { TaskFunction } from '../constructs/task-function.ts'
+import { WakeQueue } from '../constructs/wake-queue.ts'
 import { SEND_TIMEOUT_SECONDS, WebhookSender } from '../constructs/webhooks.ts'
 import { ADVANCE_TIMEOUT_SECONDS, WorkflowAdvancer } from '../constructs/workflows.ts'
 import { commandName } from '../stages/command-name.ts'
@@ -54,12 +54,12 @@ export class StatelessStack extends Stack {
   ) {
     super(scope, id, props)
     const { table, payloads, deadLetters } = stateful
-    const { queue: workflows } = new KickQueue(this, 'Workflows', {
+    const { queue: workflows } = new WakeQueue(this, 'Workflows', {
       stage,
       source: 'workflows',
       timeoutSeconds: ADVANCE_TIMEOUT_SECONDS,
     })
-    const { queue: webhooks } = new KickQueue(this, 'Webhooks', {
+    const { queue: webhooks } = new WakeQueue(this, 'Webhooks', {
       stage,
       source: 'webhooks',
       timeoutSeconds: SEND_TIMEOUT_SECONDS,

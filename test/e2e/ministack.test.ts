@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { firstAdminKey, prepareKeys } from '../../lib/deploy/stage-keys.ts'
+import { createFirstAdminKey, prepareKeys } from '../../lib/deploy/stage-keys.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
 import type { StageSettings } from '../../lib/stages/stage-schema.ts'
 import { Client } from '../fixtures/client.ts'
@@ -22,7 +22,7 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
       if (name.startsWith('AWS_')) vi.stubEnv(name, value)
     await prepareKeys(stage)
     await deployEmulated(ministackEndpoint, withKeys)
-    firstKey = await firstAdminKey(stage)
+    firstKey = await createFirstAdminKey(stage)
     deployed = await findDeployed({ stage: 'emulated', endpoint: ministackEndpoint })
   }, 300_000)
   afterAll(() => vi.unstubAllEnvs())
@@ -31,8 +31,8 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
     it('shows the first administrator’s key once, one more when asked, and keeps the pepper', async () => {
       expect(firstKey).toMatch(/^tk_/)
       await prepareKeys(stage)
-      expect(await firstAdminKey(stage)).toBeUndefined()
-      const next = await firstAdminKey(stage, true)
+      expect(await createFirstAdminKey(stage)).toBeUndefined()
+      const next = await createFirstAdminKey(stage, true)
       for (const key of [firstKey, next])
         expect((await new Client(deployed.url, key).get('/keys')).status).toBe(200)
     })

@@ -6,8 +6,8 @@ import { afterAll, expect, it } from 'vitest'
 
 const MODULE = new URL('../../bin/start/allocator.ts', import.meta.url).href
 const SCRIPT = `
-  const { replaceByThrifty } = await import(${JSON.stringify(MODULE)})
-  replaceByThrifty()
+  const { restartWithFixedAllocator } = await import(${JSON.stringify(MODULE)})
+  restartWithFixedAllocator()
   const { MALLOC_TRIM_THRESHOLD_: trim, MALLOC_ARENA_MAX: arenas } = process.env
   console.log(JSON.stringify({ pid: process.pid, trim, arenas, args: process.argv.slice(2) }))`
 const folder = mkdtempSync(join(tmpdir(), 'allocator-'))

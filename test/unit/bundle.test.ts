@@ -134,8 +134,8 @@ describe('the key of a bundle', () => {
     const paths = [
       'package-lock.json',
       'lib/bundle.ts',
-      'lib/bundle/apart.ts',
-      'lib/bundle/kept.ts',
+      'lib/bundle/separate-modules.ts',
+      'lib/bundle/cached-build.ts',
       'lib/bundle/env-credentials.ts',
       'lib/bundle/lean.ts',
     ]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { givePayload } from '../../functions/api/give-payload.ts'
+import { answerWithPayload } from '../../functions/api/answer-with-payload.ts'
 import { toTaskJson } from '../../functions/api/schemas/task-json.ts'
 import type { Payload, Task } from '../../functions/core/domain/task.ts'
 import { makeTask } from '../fixtures/make-task.ts'
@@ -17,7 +17,7 @@ async function ended(result: unknown, hasFiles?: true) {
   const marked: Payload = 'key' in kept && hasFiles ? { ...kept, hasFiles } : kept
   const task = makeTask(NOW, { status: 'COMPLETED', result: marked, finishedAt: NOW })
   const parts = { payloads, files, store: { get: async () => task } } as unknown as Parameters<
-    typeof givePayload
+    typeof answerWithPayload
   >[0]
   return { parts, task, payloads }
 }
@@ -32,7 +32,7 @@ describe('a result with files', () => {
   ])('%s has their addresses, alone and in its task', async (_where, words) => {
     const result = { text: 'w'.repeat(words), files: [file] }
     const { parts, task, payloads } = await ended(result, true)
-    const answer = await givePayload(parts, task, 'result')
+    const answer = await answerWithPayload(parts, task, 'result')
     expect(answer.status).toBe(200)
     const expected = { ...result, files: [{ ...file, url: URL_OF_FILE }] }
     expect(JSON.parse((answer as { text: string }).text)).toEqual(expected)
@@ -42,12 +42,12 @@ describe('a result with files', () => {
   it('that its addresses would make larger than an answer comes without them', async () => {
     const result = { files: Array.from({ length: 30_000 }, () => file) }
     const { parts, task, payloads } = await ended(result, true)
-    expect((await givePayload(parts, task, 'result')).status).toBe(303)
+    expect((await answerWithPayload(parts, task, 'result')).status).toBe(303)
     expect(await json(task, payloads)).toEqual(result)
   })
 
   it('a large one without files is fetched from where it lies', async () => {
     const { parts, task } = await ended({ text: 'w'.repeat(20_000) })
-    expect((await givePayload(parts, task, 'result')).status).toBe(303)
+    expect((await answerWithPayload(parts, task, 'result')).status).toBe(303)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { givePayload } from '../../functions/api/give-payload.ts'
+import { answerWithPayload } from '../../functions/api/answer-with-payload.ts'
 import { taskSchema } from '../../functions/api/schemas/task.ts'
 import { toTaskJson } from '../../functions/api/schemas/task-json.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
@@ -59,7 +59,7 @@ describe('an object that somebody has deleted', () => {
     // With files in it it is read for their addresses; without, S3 itself says that nothing is there.
     const marked = { ...row, result: { ...row.result, hasFiles: true } }
     const parts = { payloads: world.payloads, files: {}, store: { get: async () => marked } }
-    await expect(givePayload(parts as never, task, 'result')).rejects.toMatchObject({
+    await expect(answerWithPayload(parts as never, task, 'result')).rejects.toMatchObject({
       code: 'not_found',
       message: expect.stringContaining('not there any more'),
     })

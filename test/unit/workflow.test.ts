@@ -288,7 +288,7 @@ describe('a workflow', () => {
   })
 
   it('a deadline before the next sweep is asked for on its second, and no other', async () => {
-    const kicks: number[] = []
+    const wakeQueue: number[] = []
     for (const [timeout_seconds, expiresIn] of [
       [5, undefined],
       [3_600, undefined],
@@ -301,17 +301,17 @@ describe('a workflow', () => {
         'w1',
         more,
       )
-      const kick = async (_key: object, delaySeconds = 0) => void kicks.push(delaySeconds)
+      const wake = async (_key: object, delaySeconds = 0) => void wakeQueue.push(delaySeconds)
       await world.within((dependencies) =>
         advanceWorkflow(
-          { ...dependencies, kicks: { kick } },
+          { ...dependencies, wakeQueue: { wake } },
           { tenant: TENANT, id },
           world.clock.now() + 9_000,
         ),
       )
       expect(world.read().status).toBe('RUNNING')
     }
-    expect(kicks).toEqual([5, 20])
+    expect(wakeQueue).toEqual([5, 20])
   })
 
   it('the time of the whole ends it and cancels what runs', async () => {

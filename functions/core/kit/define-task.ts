@@ -7,10 +7,10 @@ import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-pro
 import type { CleanedUp } from '../ports/upkeep.ts'
 
 /** Capabilities that a type can request; its permissions, environment and the fields of its context follow from them. */
-export type Need = keyof Powers
+export type Capability = keyof ContextFields
 
 /** Fields that a context has only when the type's `needs` names them. */
-export interface Powers {
+export interface ContextFields {
   readonly model: ModelClient
   readonly files: TaskFiles
   readonly mail: TaskMail
@@ -18,7 +18,8 @@ export interface Powers {
 }
 
 /** Everything that one attempt can use. */
-export type TaskContext<Input, Needs extends Need = Need> = BaseContext<Input> & Pick<Powers, Needs>
+export type TaskContext<Input, Needs extends Capability = Capability> = BaseContext<Input> &
+  Pick<ContextFields, Needs>
 
 export interface BaseContext<Input> {
   readonly input: Input
@@ -213,7 +214,7 @@ export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknow
   readonly summary: string
   readonly version: number
   readonly lane: Lane
-  readonly needs: readonly Need[]
+  readonly needs: readonly Capability[]
   /** True when it needs the model; then `model` is validated and has a default. */
   readonly usesModel: boolean
   /** Media types, detected from the bytes, that uploads in the input may have; others are refused at submit. */
@@ -241,7 +242,7 @@ export interface TaskDefinition<Input = unknown, Output = unknown, Sent = unknow
 }
 
 /** The argument of `defineTask`: names, shapes and `run`; everything else has defaults. */
-export type TaskDeclaration<Input, Output, Sent, Needs extends Need> = Pick<
+export type TaskDeclaration<Input, Output, Sent, Needs extends Capability> = Pick<
   TaskDefinition<Input, Output, Sent>,
   'name' | 'summary' | 'version' | 'lane' | 'input' | 'output' | 'accepts' | 'spends'
 > & {
@@ -253,7 +254,7 @@ export type TaskDeclaration<Input, Output, Sent, Needs extends Need> = Pick<
   readonly limits?: Partial<TaskDefinition['limits']>
 }
 
-const NEEDS: readonly Need[] = ['model', 'files', 'mail', 'upkeep']
+const NEEDS: readonly Capability[] = ['model', 'files', 'mail', 'upkeep']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 /**
@@ -273,7 +274,7 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z][a-z0-9]*(-[a-z0-9]+)*$/
  *     await model.complete({ system: `Translate to ${input.to}.`, prompt: input.text }),
  * })
  */
-export function defineTask<Input, Output, Sent, const Needs extends Need = never>(
+export function defineTask<Input, Output, Sent, const Needs extends Capability = never>(
   declaration: TaskDeclaration<Input, Output, Sent, Needs>,
 ): TaskDefinition<Input, Output, Sent> {
   const { name, lane } = declaration
@@ -294,7 +295,7 @@ export function defineTask<Input, Output, Sent, const Needs extends Need = never
     )
   if (limits.maxCostUsd !== undefined && !(limits.maxCostUsd > 0))
     throw new Error(`Task type "${name}": limits.maxCostUsd must be above 0, not ${limits.maxCostUsd}.`)
-  const needs: readonly Need[] = declaration.needs ?? []
+  const needs: readonly Capability[] = declaration.needs ?? []
   const unknown = needs.find((need) => !NEEDS.includes(need))
   if (unknown !== undefined)
     throw new Error(

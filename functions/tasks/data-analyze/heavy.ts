@@ -1,7 +1,7 @@
 /** Reads a table and calculates its statistics and charts. Runs in a separate thread. */
 import { TaskError } from '../../core/kit/index.ts'
 import { encodingOf } from '../document-process/read-text.ts'
-import { provenKind } from '../document-process/sniff.ts'
+import { detectKind } from '../document-process/sniff.ts'
 import { type Chart, drawCharts } from './charts.ts'
 import { readDelimited } from './read-delimited.ts'
 import { readJsonLines } from './read-jsonl.ts'
@@ -49,7 +49,7 @@ export async function analyzeTable({ bytes, groupBy, hasCharts }: AnalyzeOrder):
 }
 
 async function readTable(bytes: Uint8Array, survey: Survey) {
-  const kind = provenKind(bytes)
+  const kind = detectKind(bytes)
   if (kind === 'zip') {
     await readXlsx(bytes, survey)
     return { format: 'xlsx' as const, encoding: null, delimiter: null }

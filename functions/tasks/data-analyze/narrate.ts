@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { askObject, type ModelClient, TaskError } from '../../core/kit/index.ts'
 import type { AnalyzedTable } from './heavy.ts'
-import { unfoundedNumbers } from './narrative.ts'
+import { numbersNotInFacts } from './narrative.ts'
 
 export interface Narrative {
   readonly narrative: string | null
@@ -36,7 +36,7 @@ export async function narrate(
         .filter(Boolean)
         .join('\n\n'),
       check: ({ narrative }) => {
-        refused = unfoundedNumbers(narrative, facts)
+        refused = numbersNotInFacts(narrative, facts)
         return refused.length > 0
           ? `these numbers do not stand in the facts: ${refused.join(', ')}`
           : undefined

@@ -10,7 +10,7 @@ const ZEROS = [0x0660, 0x06f0, 0x0966, 0x09e6, 0x0e50, 0xff10]
  * @returns the numbers in a text that match none of the facts. A number matches when the fact, rounded to the same number of
  * digits, is equal; a percentage may also match a share.
  */
-export function unfoundedNumbers(text: string, facts: unknown): readonly string[] {
+export function numbersNotInFacts(text: string, facts: unknown): readonly string[] {
   const known = [...numbersIn(facts)]
   const isKnown = (number: string, isShare: boolean): boolean => {
     const value = Math.abs(Number(number))

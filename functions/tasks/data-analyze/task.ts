@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { defineTask, readSent, uploadShape } from '../../core/kit/index.ts'
-import { provenKind } from '../document-process/sniff.ts'
+import { detectKind } from '../document-process/sniff.ts'
 import type { AnalyzedTable, analyzeTable } from './heavy.ts'
 import type { Narrative } from './narrate.ts'
 import { TABLE_FORMATS } from './table.ts'
@@ -28,7 +28,7 @@ const input = z
     if ((text === undefined) === (sent === undefined))
       context.addIssue({ code: 'custom', path: ['text'], message: 'or file: send one of them.' })
     if (text?.trim() === '') context.addIssue({ code: 'custom', path: ['text'], message: 'is blank' })
-    const kind = file && provenKind(Buffer.from(file.base64.slice(0, 2_000), 'base64'))
+    const kind = file && detectKind(Buffer.from(file.base64.slice(0, 2_000), 'base64'))
     if (file?.name?.toLowerCase().endsWith('.xlsx') && kind !== 'zip' && kind !== 'ole')
       context.addIssue({ code: 'custom', path: ['file', 'base64'], message: 'is no XLSX by its bytes' })
     if (kind === 'pdf' || kind === 'other binary')

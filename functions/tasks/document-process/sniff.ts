@@ -14,7 +14,7 @@ const KINDS: Readonly<Record<string, 'pdf' | 'zip' | 'ole' | 'text'>> = {
 }
 
 /** The kind detected from the first kilobyte; undefined where it may be text. */
-export function provenKind(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | 'other binary' | undefined {
+export function detectKind(bytes: Uint8Array): 'pdf' | 'zip' | 'ole' | 'other binary' | undefined {
   const kind = KINDS[detectMediaType(bytes.subarray(0, 1_024))] ?? 'other binary'
   return kind === 'text' ? undefined : kind
 }
@@ -32,12 +32,12 @@ const EXTENSIONS: Readonly<Record<string, DocumentFormat>> = {
 }
 
 /** The format according to a file name. */
-export const promisedFormat = (name: string | undefined): DocumentFormat | undefined =>
+export const formatOfName = (name: string | undefined): DocumentFormat | undefined =>
   EXTENSIONS[/\.([a-z]+)$/i.exec(name ?? '')?.[1]?.toLowerCase() ?? '']
 
 /** @returns how name and bytes contradict each other; undefined when they do not. */
 export function contradiction(bytes: Uint8Array, promised: DocumentFormat | undefined): string | undefined {
-  const kind = provenKind(bytes)
+  const kind = detectKind(bytes)
   if (promised === undefined) return undefined
   const fits = { pdf: kind === 'pdf', docx: kind === 'zip' || kind === 'ole' }
   if (promised === 'pdf' || promised === 'docx')
@@ -47,7 +47,7 @@ export function contradiction(bytes: Uint8Array, promised: DocumentFormat | unde
 
 /** @throws TaskError for unsupported formats. */
 export function sniff(bytes: Uint8Array, hint: DocumentFormat | undefined): DocumentFormat {
-  const kind = provenKind(bytes)
+  const kind = detectKind(bytes)
   const wrong = contradiction(bytes, hint)
   if (wrong) throw new TaskError(`The file ${wrong}.`, { code: 'document_type_mismatch' })
   if (kind === 'pdf') return 'pdf'

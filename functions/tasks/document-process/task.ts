@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defineTask, readSent, TaskError, uploadShape } from '../../core/kit/index.ts'
 import { checkExtraction } from './extraction.ts'
 import type { readDocument } from './heavy.ts'
-import { contradiction, FORMATS, promisedFormat } from './sniff.ts'
+import { contradiction, FORMATS, formatOfName } from './sniff.ts'
 import { splitText } from './split.ts'
 
 /** About 3,000 tokens: short enough for exact answers, and a failed part costs little to repeat. */
@@ -15,7 +15,7 @@ const file = z
     base64: z.base64().min(1, 'is empty').max(6_000_000),
   })
   .superRefine(({ name, base64 }, context) => {
-    const wrong = contradiction(Buffer.from(base64.slice(0, 2_000), 'base64'), promisedFormat(name))
+    const wrong = contradiction(Buffer.from(base64.slice(0, 2_000), 'base64'), formatOfName(name))
     if (wrong) context.addIssue({ code: 'custom', path: ['base64'], message: wrong })
   })
 
@@ -85,10 +85,10 @@ export default defineTask({
     const open = async () => {
       if (!file) return { bytes: Buffer.from(input.text ?? ''), hint: input.format }
       const { bytes, name } = await readSent(files, file)
-      return { bytes, hint: promisedFormat(name ?? undefined) ?? input.format }
+      return { bytes, hint: formatOfName(name ?? undefined) ?? input.format }
     }
     const read = await step('read', () => heavy<typeof readDocument>('document-process/readDocument', open), {
-      inputs: [file && 'upload' in file ? file.upload : promisedFormat(file?.name), input.format],
+      inputs: [file && 'upload' in file ? file.upload : formatOfName(file?.name), input.format],
     })
     const parts = splitText(read.text, read.headings, PART_CHARACTERS)
     if (parts.length > MAX_PARTS)

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { defineTask, uploadShape } from '../../core/kit/index.ts'
-import { unfilled } from './template.ts'
+import { missingPlaceholders } from './template.ts'
 
 const addresses = z.array(z.email().max(320)).max(50)
 
@@ -39,7 +39,7 @@ const input = z
     if (mail.to.length + mail.cc.length + mail.bcc.length > 50)
       refuse('to', 'has over 50 receivers with cc and bcc')
     for (const field of ['subject', 'text', 'html'] as const) {
-      const missing = mail.values ? unfilled(mail[field] ?? '', mail.values) : []
+      const missing = mail.values ? missingPlaceholders(mail[field] ?? '', mail.values) : []
       if (missing.length > 0)
         refuse(
           field,

@@ -1,8 +1,8 @@
 import { type TaskContext, TaskError } from '../../core/kit/index.ts'
 import type { readDocument } from '../document-process/heavy.ts'
-import { promisedFormat } from '../document-process/sniff.ts'
+import { formatOfName } from '../document-process/sniff.ts'
 import { splitText } from '../document-process/split.ts'
-import { type Claim, type FoundPassages, findClaims, findPassages, weigh } from './ask.ts'
+import { type Claim, type FoundPassages, findClaims, findPassages, rateClaim } from './ask.ts'
 import { type Input, MAX_CLAIMS, type Output } from './task.ts'
 
 /** About 3,000 tokens: short enough for a model to quote exactly. */
@@ -24,7 +24,7 @@ export async function analyze({
   for (const [index, { name, text, file }] of exhibits.entries()) {
     const open = async () => {
       const opened = file && (await files.read(file))
-      const hint = opened ? promisedFormat(opened.name ?? undefined) : ('text' as const)
+      const hint = opened ? formatOfName(opened.name ?? undefined) : ('text' as const)
       return { bytes: opened?.bytes ?? Buffer.from(text ?? ''), hint }
     }
     const document = await step(
@@ -63,7 +63,7 @@ export async function analyze({
     sentences,
     (claim, index) => {
       const about = found.passages.filter((one) => one.claim === index)
-      return about.length === 0 ? Promise.resolve(null) : weigh(model, claim, about)
+      return about.length === 0 ? Promise.resolve(null) : rateClaim(model, claim, about)
     },
     { name: 'claim', progress: [80, 99] },
   )

@@ -91,7 +91,7 @@ const verdict = z.strictObject({
 export type Verdict = z.output<typeof verdict>
 
 /** Rates how certain a claim is after the quotes, and names what is missing. */
-export const weigh = (
+export const rateClaim = (
   model: ModelClient,
   claim: string,
   found: readonly { readonly stance: string; readonly exhibit: string; readonly quote: string }[],

@@ -15,7 +15,7 @@ import type { Plan } from '../emulator/template/plan.ts'
 import type { LocalProduct } from '../product.ts'
 import { loadAsset, loadRunbook, pageOf, toPage } from './assets.ts'
 import { outboxPage } from './outbox-page.ts'
-import { TaskIndex, type TaskQuestion } from './task-index.ts'
+import { TaskIndex, type TaskQuery } from './task-index.ts'
 import { refusedFor, type Visitor, visitorOf } from './visitor.ts'
 
 export interface ConsoleOptions {
@@ -276,7 +276,7 @@ export class LocalConsole {
 /** Most rows that are drawn; a filter finds the others. */
 const MOST_ROWS = 2_000
 
-function toQuestion(query: URLSearchParams): TaskQuestion {
+function toQuestion(query: URLSearchParams): TaskQuery {
   const text = (name: string) => query.get(name)?.trim() || undefined
   const time = (name: string) => {
     const at = Date.parse(text(name) ?? '')

@@ -22,7 +22,7 @@ export interface TaskRow {
   readonly run_at: string | null
 }
 
-export interface TaskQuestion {
+export interface TaskQuery {
   readonly status: readonly string[]
   readonly type?: string | undefined
   readonly lane?: string | undefined
@@ -127,7 +127,7 @@ export class TaskIndex {
   }
 
   /** @returns rows of one page, the number of matching tasks, and their number by status. */
-  async find(question: TaskQuestion) {
+  async find(question: TaskQuery) {
     await this.#load()
     const fits = [...this.#rows.values()].filter((row) => this.#fits(row, { ...question, status: [] }))
     const counts: Record<string, number> = {}
@@ -140,7 +140,7 @@ export class TaskIndex {
   }
 
   /** Ids of all matching tasks, for an action on many. */
-  async ids(question: TaskQuestion): Promise<readonly string[]> {
+  async ids(question: TaskQuery): Promise<readonly string[]> {
     await this.#load()
     return [...this.#rows.values()].filter((row) => this.#fits(row, question)).map(({ id }) => id)
   }
@@ -165,7 +165,7 @@ export class TaskIndex {
     }
   }
 
-  #fits(row: TaskRow, { status, type, lane, model, tag, text, since, until }: TaskQuestion): boolean {
+  #fits(row: TaskRow, { status, type, lane, model, tag, text, since, until }: TaskQuery): boolean {
     if (status.length > 0 && !status.includes(row.status)) return false
     if (type && row.type !== type) return false
     if (lane && row.lane !== lane) return false
@@ -268,7 +268,7 @@ const ORDERS: Readonly<Record<string, (row: TaskRow) => number | string>> = {
       : (finished_at === null ? Date.now() : Date.parse(finished_at)) - Date.parse(started_at),
 }
 
-function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuestion): readonly TaskRow[] {
+function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuery): readonly TaskRow[] {
   const key = ORDERS[by] ?? ORDERS.created
   if (!key) return rows
   const sign = isDescending ? -1 : 1

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { EventSource } from './lambda/event-source.ts'
-import { dropOldLog, FunctionLog } from './lambda/function-log.ts'
+import { deleteLargeLog, FunctionLog } from './lambda/function-log.ts'
 import { FunctionPool } from './lambda/function-pool.ts'
 import { Timer } from './lambda/timer.ts'
 import type { Observer } from './observer.ts'
@@ -48,7 +48,7 @@ export class Deployment {
   readonly #sources: ReadonlyMap<string, EventSource>
 
   static async create(options: DeploymentOptions): Promise<Deployment> {
-    for (const { name } of options.plan.functions) await dropOldLog(logPath(options.stateDir, name))
+    for (const { name } of options.plan.functions) await deleteLargeLog(logPath(options.stateDir, name))
     return new Deployment(options)
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openHeavyThread } from '../../../functions/core/adapters/system/heavy-thread.ts'
 import { runTaskType } from '../../../functions/core/kit/run-task-type.ts'
 import * as heavy from '../../../functions/tasks/data-analyze/heavy.ts'
-import { unfoundedNumbers } from '../../../functions/tasks/data-analyze/narrative.ts'
+import { numbersNotInFacts } from '../../../functions/tasks/data-analyze/narrative.ts'
 import { analyze as statistics } from '../../../functions/tasks/data-analyze/statistics.ts'
 import { Survey } from '../../../functions/tasks/data-analyze/survey.ts'
 import task from '../../../functions/tasks/data-analyze/task.ts'
@@ -316,7 +316,7 @@ describe('data.analyze', () => {
   })
 })
 
-describe('unfoundedNumbers', () => {
+describe('numbersNotInFacts', () => {
   const facts = { mean: 4.3333, share: 0.25, rows: 1_234, columns: [{ name: 'in 2024' }] }
 
   it.each([
@@ -334,6 +334,6 @@ describe('unfoundedNumbers', () => {
     ['26 %', ['26 %']],
     ['1,235', ['1,235']],
   ])('%s', (text, expected) => {
-    expect(unfoundedNumbers(text, facts)).toEqual(expected)
+    expect(numbersNotInFacts(text, facts)).toEqual(expected)
   })
 })

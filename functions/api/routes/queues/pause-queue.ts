@@ -1,6 +1,6 @@
 import { pauseLane } from '../../../core/application/operate/switch-lane.ts'
 import { defineRoute } from '../../define-route.ts'
-import { openSwitch } from '../../open-switch.ts'
+import { openLaneSwitchNeeds } from '../../open-lane-switch-needs.ts'
 import { readLane } from '../../read-lane.ts'
 import { laneAnswer, laneParams } from '../../schemas/operate.ts'
 
@@ -14,7 +14,7 @@ export const pauseQueueRoute = defineRoute({
   params: laneParams,
   answers: { 200: { description: 'The lane is paused.', schema: laneAnswer } },
   problems: [404],
-  needs: openSwitch,
+  needs: openLaneSwitchNeeds,
   handle: async ({ params }, needs) => {
     const lane = readLane(params.lane)
     await pauseLane(needs, lane)

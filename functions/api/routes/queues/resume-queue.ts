@@ -1,6 +1,6 @@
 import { resumeLane } from '../../../core/application/operate/switch-lane.ts'
 import { defineRoute } from '../../define-route.ts'
-import { openSwitch } from '../../open-switch.ts'
+import { openLaneSwitchNeeds } from '../../open-lane-switch-needs.ts'
 import { readLane } from '../../read-lane.ts'
 import { laneAnswer, laneParams } from '../../schemas/operate.ts'
 
@@ -13,7 +13,7 @@ export const resumeQueueRoute = defineRoute({
   params: laneParams,
   answers: { 200: { description: 'The lane takes work again.', schema: laneAnswer } },
   problems: [404],
-  needs: openSwitch,
+  needs: openLaneSwitchNeeds,
   handle: async ({ params }, needs) => {
     const lane = readLane(params.lane)
     await resumeLane(needs, lane)

@@ -1,5 +1,5 @@
+import { answerWithPayload, openPayloadNeeds, PAYLOAD_ANSWERS } from '../../answer-with-payload.ts'
 import { defineRoute } from '../../define-route.ts'
-import { givePayload, openParts, PAYLOAD_ANSWERS } from '../../give-payload.ts'
 import { taskParams } from '../../schemas/task.ts'
 
 export const getTaskInputRoute = defineRoute({
@@ -11,6 +11,6 @@ export const getTaskInputRoute = defineRoute({
   params: taskParams,
   answers: PAYLOAD_ANSWERS,
   problems: [404],
-  needs: openParts,
-  handle: ({ tenant, params: { id } }, needs) => givePayload(needs, { tenant, id }, 'input'),
+  needs: openPayloadNeeds,
+  handle: ({ tenant, params: { id } }, needs) => answerWithPayload(needs, { tenant, id }, 'input'),
 })

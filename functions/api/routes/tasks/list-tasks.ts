@@ -1,6 +1,6 @@
 import { clock, openStore, openWaitPlaces } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
-import { askAgain, NO_PLACE } from '../../read-task.ts'
+import { nextPollSeconds, POLL_WITHOUT_PLACE } from '../../read-task.ts'
 import { checkTogether, readTasks } from '../../read-tasks.ts'
 import { readCursor, writeCursor } from '../../schemas/cursor.ts'
 import { listAnswer, listQuery } from '../../schemas/list.ts'
@@ -31,7 +31,7 @@ export const listTasksRoute = defineRoute({
       const { tasks, hasWaited } = await readTasks(reader, { tenant, ids: query.ids.split(','), wait })
       return {
         status: 200,
-        headers: hasWaited ? {} : askAgain(NO_PLACE),
+        headers: hasWaited ? {} : nextPollSeconds(POLL_WITHOUT_PLACE),
         body: {
           tasks: await Promise.all(tasks.map((task) => toTaskJson(task, { base }))),
           next_cursor: null,

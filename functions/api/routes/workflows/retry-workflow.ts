@@ -1,5 +1,5 @@
 import { retryWorkflow } from '../../../core/application/workflow/change-workflow.ts'
-import { kickOrLeave } from '../../../core/application/workflow/submit-workflow.ts'
+import { wakeWorkflow } from '../../../core/application/workflow/submit-workflow.ts'
 import { defineRoute } from '../../define-route.ts'
 import { workflowParams, workflowSchema } from '../../schemas/workflow.ts'
 import { openWorkflowNeeds, toAnswer } from '../../workflows.ts'
@@ -17,7 +17,7 @@ export const retryWorkflowRoute = defineRoute({
   needs: openWorkflowNeeds,
   handle: async ({ tenant, base, params: { id } }, needs) => {
     const workflow = await retryWorkflow(needs, { tenant, id })
-    await kickOrLeave(needs, workflow)
+    await wakeWorkflow(needs, workflow)
     return { status: 200, body: await toAnswer(needs, workflow, base) }
   },
 })

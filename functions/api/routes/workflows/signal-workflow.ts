@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { getWorkflow, signalWorkflow } from '../../../core/application/workflow/change-workflow.ts'
 import { readPlan } from '../../../core/application/workflow/read-plan.ts'
-import { kickOrLeave } from '../../../core/application/workflow/submit-workflow.ts'
+import { wakeWorkflow } from '../../../core/application/workflow/submit-workflow.ts'
 import { RequestError } from '../../../core/domain/errors.ts'
 import { SIGNAL_INLINE_BYTES } from '../../../core/domain/workflow/workflow.ts'
 import { defineRoute } from '../../define-route.ts'
@@ -32,7 +32,7 @@ export const signalWorkflowRoute = defineRoute({
       SIGNAL_INLINE_BYTES,
     )
     const workflow = await signalWorkflow(needs, key, name, payload, plan)
-    await kickOrLeave(needs, workflow)
+    await wakeWorkflow(needs, workflow)
     return { status: 200, body: await toAnswer(needs, workflow, base) }
   },
 })

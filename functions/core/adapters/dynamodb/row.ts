@@ -22,10 +22,10 @@ export const UPLOAD_SORT_KEY = 'U'
 const [PARTITION_KEY_BYTES, SORT_KEY_BYTES] = [2_048, 1_024]
 
 /** Whether a key has a valid length; the table refuses any other as an invalid request. */
-export const canBeKey = ({ pk, sk }: Row): boolean =>
+export const isValidKey = ({ pk, sk }: Row): boolean =>
   Buffer.byteLength(String(pk)) <= PARTITION_KEY_BYTES && Buffer.byteLength(String(sk)) <= SORT_KEY_BYTES
 
-export const isKey = (key: TaskKey): boolean => canBeKey(keyOf(key))
+export const isKey = (key: TaskKey): boolean => isValidKey(keyOf(key))
 
 /** @returns the key in an index entry's `pk`, of a task, a workflow or a delivery. */
 export function parseKey(pk: string): TaskKey {

@@ -1,5 +1,5 @@
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
-import { canBeKey, type Row } from './row.ts'
+import { isValidKey, type Row } from './row.ts'
 import { Table } from './table.ts'
 
 interface Versioned {
@@ -85,7 +85,7 @@ export class VersionedRows<Item extends Versioned> {
 
   async #read(key: never): Promise<Row | undefined> {
     const Key = this.#shape.keyOf(key)
-    if (!canBeKey(Key)) return undefined
+    if (!isValidKey(Key)) return undefined
     return this.table.read('read', Key)
   }
 

@@ -8,14 +8,14 @@ import {
   nextAttemptFields,
   type SendOutcome,
 } from '../../domain/webhook.ts'
-import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
+import type { WakeQueue } from '../../ports/wake-queue.ts'
 import type { SignWebhook, WebhookSender } from '../../ports/webhook-sender.ts'
 import { markGone, openSettings, secretsAt, type WebhookSettingsDependencies } from './webhook-settings.ts'
 
 export interface DeliverDependencies extends WebhookSettingsDependencies {
   readonly store: Pick<TaskStore, 'get'>
-  readonly webhookQueue: KickQueue
+  readonly webhookQueue: WakeQueue
   readonly sender: WebhookSender
   readonly sign: SignWebhook
   /** The event's body. @param task undefined when the row is deleted. */
@@ -109,7 +109,7 @@ async function write(
   const waitMs = Math.max(0, next.nextAt - clock.now())
   if (waitMs > MESSAGE_WAIT_MS) return
   await webhookQueue
-    .kick(next, Math.ceil(waitMs / 1_000))
+    .wake(next, Math.ceil(waitMs / 1_000))
     .catch((error) => log('webhook.unsent', { delivery_id: next.id, ...causeFields(error) }))
 }
 

@@ -8,13 +8,13 @@ import {
   type WebhookEvent,
 } from '../../domain/webhook.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
-import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { Log } from '../../ports/log.ts'
+import type { WakeQueue } from '../../ports/wake-queue.ts'
 import type { WebhookStore } from '../../ports/webhook-store.ts'
 
 export interface NotifyDependencies {
   readonly webhooks: WebhookStore
-  readonly webhookQueue: KickQueue
+  readonly webhookQueue: WakeQueue
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
@@ -62,7 +62,7 @@ export async function notifyWebhooks(
     }
     await webhooks.createDelivery(delivery)
     await webhookQueue
-      .kick(delivery)
+      .wake(delivery)
       .catch((error) => log('webhook.unsent', { tenant, delivery_id: delivery.id, cause: String(error) }))
   }
 }

@@ -2,12 +2,12 @@ import { RequestError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import { type Delivery, nextAttemptFields } from '../../domain/webhook.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { KickQueue } from '../../ports/kick-queue.ts'
+import type { WakeQueue } from '../../ports/wake-queue.ts'
 import type { DeliveryFilter, WebhookStore } from '../../ports/webhook-store.ts'
 
 export interface ResendDependencies {
   readonly webhooks: WebhookStore
-  readonly webhookQueue: KickQueue
+  readonly webhookQueue: WakeQueue
   readonly clock: Clock
 }
 
@@ -67,6 +67,6 @@ async function begin(
   const now = clock.now()
   const next: Delivery = { ...seen, status: 'PENDING', attempts: 0, ...nextAttemptFields(now, now) }
   if (!(await webhooks.replaceDelivery(seen, next))) return undefined
-  await webhookQueue.kick(next).catch(() => undefined)
+  await webhookQueue.wake(next).catch(() => undefined)
   return next
 }

@@ -81,7 +81,7 @@ export async function advanceWorkflow(
     }
     written = seen.version + 1
     // A workflow that still changes is checked again soon, so a message is needed only when its due time is the final deadline.
-    if (!isMoving || next.dueAt === next.expiresAt) await kickForDeadline(dependencies, seen, next)
+    if (!isMoving || next.dueAt === next.expiresAt) await wakeForDeadline(dependencies, seen, next)
     if (next.status !== 'RUNNING')
       log(`workflow.${next.status.toLowerCase()}`, {
         tenant: key.tenant,
@@ -93,16 +93,16 @@ export async function advanceWorkflow(
 }
 
 /** Sends a message for a deadline before the next sweep; otherwise it would be handled up to a minute late. */
-async function kickForDeadline(
-  { kicks, clock, log }: WorkflowDependencies,
+async function wakeForDeadline(
+  { wakeQueue, clock, log }: WorkflowDependencies,
   seen: Workflow,
   { tenant, id, status, dueAt }: Workflow,
 ): Promise<void> {
-  if (!kicks || status !== 'RUNNING' || dueAt === undefined || dueAt === seen.dueAt) return
+  if (!wakeQueue || status !== 'RUNNING' || dueAt === undefined || dueAt === seen.dueAt) return
   const waitMs = dueAt - clock.now()
   if (waitMs > TIMING.sweepMs) return
-  await kicks
-    .kick({ tenant, id }, Math.max(0, Math.ceil(waitMs / 1_000)))
+  await wakeQueue
+    .wake({ tenant, id }, Math.max(0, Math.ceil(waitMs / 1_000)))
     .catch((error) => log('workflow.unsent', { tenant, workflow_id: id, cause: String(error) }))
 }
 

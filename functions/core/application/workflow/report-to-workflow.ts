@@ -1,6 +1,6 @@
 import type { Task } from '../../domain/task.ts'
 import { JOIN_SHARD, shardOf, shardSize, shardsOf } from '../../domain/workflow/workflow.ts'
-import type { KickQueue } from '../../ports/kick-queue.ts'
+import type { WakeQueue } from '../../ports/wake-queue.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { WorkflowStore } from '../../ports/workflow-store.ts'
  * @throws UnavailableError; the follow-up stays pending then.
  */
 export async function reportToWorkflow(
-  { workflows, queue }: { readonly workflows: WorkflowStore; readonly queue: KickQueue },
+  { workflows, queue }: { readonly workflows: WorkflowStore; readonly queue: WakeQueue },
   task: Task,
 ): Promise<void> {
   if (!task.parent) return
@@ -24,5 +24,5 @@ export async function reportToWorkflow(
   const isFull =
     ended >= shardSize(size, shard) &&
     (size <= JOIN_SHARD || (await workflows.addFullShard({ workflow, epoch, node, shard })) >= shardsOf(size))
-  if (isFull || (!isCompleted && isFailFast)) await queue.kick(workflow)
+  if (isFull || (!isCompleted && isFailFast)) await queue.wake(workflow)
 }

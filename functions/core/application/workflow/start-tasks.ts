@@ -10,8 +10,8 @@ import {
   stepKey,
   type Workflow,
 } from '../../domain/workflow/workflow.ts'
-import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { ChangeResult } from '../../ports/task-store.ts'
+import type { WakeQueue } from '../../ports/wake-queue.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import { enqueue } from '../shared/enqueue.ts'
 import type { FollowUpSteps } from '../shared/follow-up.ts'
@@ -30,7 +30,7 @@ export interface WorkflowDependencies extends SubmitDependencies {
   readonly prepare: (tenant: string, body: TaskBody) => Submission | Promise<Submission>
   readonly followUps: FollowUpSteps
   /** Receives messages for deadlines before the next sweep. */
-  readonly kicks?: KickQueue
+  readonly wakeQueue?: WakeQueue
 }
 
 /** The number of created tasks is written to the row after this many. */

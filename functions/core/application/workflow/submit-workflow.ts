@@ -5,9 +5,9 @@ import type { Plan, TaskBody } from '../../domain/workflow/plan.ts'
 import { findReferences } from '../../domain/workflow/references.ts'
 import { RESUME_MS, type Workflow } from '../../domain/workflow/workflow.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
-import type { KickQueue } from '../../ports/kick-queue.ts'
 import type { Log } from '../../ports/log.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
+import type { WakeQueue } from '../../ports/wake-queue.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import type { OwnedLimit } from '../limits/limit-owned.ts'
 import { invalid } from '../submit/prepare-submission.ts'
@@ -15,7 +15,7 @@ import type { WorkflowDependencies } from './start-tasks.ts'
 
 export interface SubmitWorkflowDependencies {
   readonly workflows: WorkflowStore
-  readonly kicks: KickQueue
+  readonly wakeQueue: WakeQueue
   readonly payloads: PayloadStore
   readonly clock: Clock
   readonly ids: Ids
@@ -91,18 +91,18 @@ export async function submitWorkflow(
       )
     return { workflow: outcome.existing, plan, isReplay: true }
   }
-  await kickOrLeave(dependencies, workflow)
+  await wakeWorkflow(dependencies, workflow)
   log('workflow.submitted', { tenant, workflow_id: id, steps: plan.nodes.length })
   return { workflow, plan, isReplay: false }
 }
 
 /** Sends the message for the next steps of a workflow whose row was just written. Never throws: the row is due. */
-export async function kickOrLeave(
-  { kicks, log }: Pick<SubmitWorkflowDependencies, 'kicks' | 'log'>,
+export async function wakeWorkflow(
+  { wakeQueue, log }: Pick<SubmitWorkflowDependencies, 'wakeQueue' | 'log'>,
   { tenant, id }: TaskKey,
 ): Promise<void> {
-  await kicks
-    .kick({ tenant, id })
+  await wakeQueue
+    .wake({ tenant, id })
     .catch((error) => log('workflow.unsent', { tenant, workflow_id: id, cause: String(error) }))
 }
 

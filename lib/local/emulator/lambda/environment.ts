@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { plainly } from '../plainly.ts'
+import { toReadableMessage } from '../readable-message.ts'
 import type { FunctionPlan } from '../template/plan.ts'
 import type {
   EnvironmentMessage,
@@ -102,7 +102,7 @@ export class Environment {
     if (!(await this.#sandbox.isThere)) return 'this machine can start no more of them'
     return this.#isLoaded.then(
       () => undefined,
-      (cause: Error) => (/\bE[MN]FILE\b/.test(cause.message) ? plainly(cause) : undefined),
+      (cause: Error) => (/\bE[MN]FILE\b/.test(cause.message) ? toReadableMessage(cause) : undefined),
     )
   }
 

@@ -5,7 +5,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
-import { plainly } from '../plainly.ts'
+import { toReadableMessage } from '../readable-message.ts'
 import type { EventSourcePlan } from '../template/plan.ts'
 import { type FunctionPool, NoEnvironmentError } from './function-pool.ts'
 
@@ -115,7 +115,7 @@ export class EventSource {
         this.#inFlight.add(batch)
       } catch (cause) {
         if (this.#isEnded) return
-        warn(`Queue ${plan.queueArn} does not answer: ${plainly(cause)}`)
+        warn(`Queue ${plan.queueArn} does not answer: ${toReadableMessage(cause)}`)
         await new Promise((resolve) => setTimeout(resolve, 500))
       }
     }
@@ -159,7 +159,7 @@ export class EventSource {
     try {
       answer = await pool.invoke({ Records: messages.map((message) => this.#toRecord(message)) })
     } catch (cause) {
-      warn(`${pool.plan.name} failed ${batch}: ${plainly(cause)}`)
+      warn(`${pool.plan.name} failed ${batch}: ${toReadableMessage(cause)}`)
       // No function has received them, so they are made visible again at once.
       if (cause instanceof NoEnvironmentError) await this.#release(messages).catch(() => undefined)
       return
@@ -171,7 +171,7 @@ export class EventSource {
     for (let round = 1; ; round += 1) {
       const failure = await this.#delete(done).then(
         () => undefined,
-        (cause: unknown) => plainly(cause),
+        (cause: unknown) => toReadableMessage(cause),
       )
       if (failure === undefined) return
       if (round === DELETE_ROUNDS || this.#isEnded)

@@ -1,15 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { plainly } from '../plainly.ts'
+import { toReadableMessage } from '../readable-message.ts'
 import type { EnvironmentMessage } from './environment-messages.ts'
 import {
   ENTRY,
+  emitLines,
   isGone,
   orderOf,
   outOfMemory,
   type Sandbox,
   type SandboxOptions,
-  tellLines,
   YOUNG_MB,
 } from './sandbox.ts'
 
@@ -64,7 +64,7 @@ export function openProcess(options: SandboxOptions): Sandbox {
       resolve()
     })
     child.on('error', (cause) => {
-      onEnd({ errorType: 'Runtime.ProcessError', errorMessage: plainly(cause) })
+      onEnd({ errorType: 'Runtime.ProcessError', errorMessage: toReadableMessage(cause) })
       if (child.pid !== undefined) return
       living.delete(child)
       resolve()
@@ -75,7 +75,7 @@ export function openProcess(options: SandboxOptions): Sandbox {
     child.once('error', () => resolve(false))
   })
   for (const output of [child.stdout, child.stderr])
-    output?.on('data', (chunk: Buffer) => tellLines(chunk, onLine))
+    output?.on('data', (chunk: Buffer) => emitLines(chunk, onLine))
   child.on('message', (message: EnvironmentMessage) => {
     if (message.kind === 'memory') reportedMb = message.usedMb
     else if (message.kind === 'crashed') onEnd(message.error)

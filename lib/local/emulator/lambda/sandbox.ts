@@ -63,6 +63,6 @@ export const isGone: LambdaError = {
   errorMessage: 'The environment is gone',
 }
 
-export const tellLines = (chunk: Buffer, onLine: (line: string) => void): void => {
+export const emitLines = (chunk: Buffer, onLine: (line: string) => void): void => {
   for (const line of chunk.toString().trimEnd().split('\n')) onLine(line)
 }

@@ -2,12 +2,12 @@ import { Worker } from 'node:worker_threads'
 import type { EnvironmentMessage } from './environment-messages.ts'
 import {
   ENTRY,
+  emitLines,
   isGone,
   orderOf,
   outOfMemory,
   type Sandbox,
   type SandboxOptions,
-  tellLines,
   YOUNG_MB,
 } from './sandbox.ts'
 
@@ -33,7 +33,7 @@ export function openThread(options: SandboxOptions): Sandbox {
   })
   // Output that the thread itself does not collect: warnings of Node, and messages before a crash.
   for (const output of [thread.stdout, thread.stderr])
-    output.on('data', (chunk: Buffer) => tellLines(chunk, onLine))
+    output.on('data', (chunk: Buffer) => emitLines(chunk, onLine))
   thread.on('message', (message: EnvironmentMessage) => onMessage(message))
   thread.on('error', (cause: Error & { code?: string }) =>
     onEnd(

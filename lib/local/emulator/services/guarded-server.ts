@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { refusalOf } from '../guard.ts'
-import { plainly } from '../plainly.ts'
+import { toReadableMessage } from '../readable-message.ts'
 import type { Service } from './service.ts'
 import { isSigned, type Keys } from './signature.ts'
 
@@ -32,7 +32,7 @@ const contained =
       if (response.headersSent) response.destroy()
       else {
         response.writeHead(500, { 'content-type': 'application/json' })
-        response.end(JSON.stringify({ __type: 'InternalFailure', message: plainly(cause) }))
+        response.end(JSON.stringify({ __type: 'InternalFailure', message: toReadableMessage(cause) }))
       }
     }
   }

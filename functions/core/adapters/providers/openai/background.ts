@@ -14,7 +14,7 @@ import { type Failing, get, post } from '../shared/as-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
 import { readError } from '../shared/read-error.ts'
-import { ABOUT_TIER } from './dialect.ts'
+import { TIER_REFUSAL } from './dialect.ts'
 import { OPENAI_ENDINGS } from './endings.ts'
 import { type Event, endOf, eventSchema, responseBody, takeEvent } from './responses.ts'
 
@@ -217,7 +217,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
 function learn(dialect: Learned, { temperature, tier }: ModelRequest, message: string): Learned | undefined {
   if (temperature !== undefined && dialect.hasTemperature && /temperature/i.test(message))
     return { ...dialect, hasTemperature: false }
-  return tier && dialect.hasTiers && ABOUT_TIER.test(message) ? { ...dialect, hasTiers: false } : undefined
+  return tier && dialect.hasTiers && TIER_REFUSAL.test(message) ? { ...dialect, hasTiers: false } : undefined
 }
 
 const ABOUT = /background|\bstore\b|\bresponses\b|unknown (url|path|route|endpoint)/i

@@ -32,7 +32,7 @@ const WRONG_VALUE =
   /\b(between|at least|at most|less than|greater than|(in|out of) (the )?range|too (large|small|high|low|long))\b/i
 
 /** Any refusal of a tier: there is no common message for a model that is not offered in a tier. */
-export const ABOUT_TIER = /service[ _]tier|\bflex\b|\bpriority (tier|processing)\b/i
+export const TIER_REFUSAL = /service[ _]tier|\bflex\b|\bpriority (tier|processing)\b/i
 
 /**
  * Reads from a refusal (400, 404, 405, 415, 422, 501) how the dialect differs.
@@ -44,7 +44,7 @@ export function learn(
   { system, temperature, maxTokens, json, tier }: ModelRequest,
   message: string,
 ): Dialect | undefined {
-  if (tier && dialect.hasTiers && ABOUT_TIER.test(message)) return { ...dialect, hasTiers: false }
+  if (tier && dialect.hasTiers && TIER_REFUSAL.test(message)) return { ...dialect, hasTiers: false }
   if (!UNSUPPORTED.test(message) && !(INVALID.test(message) && !WRONG_VALUE.test(message))) return undefined
   if (dialect.streams && dialect.hasStreamOptions && /stream_options|include_usage/i.test(message))
     return { ...dialect, hasStreamOptions: false }

@@ -9,13 +9,13 @@ import { MAX_ANSWER_BYTES } from './schemas/task-json.ts'
 /** The link is for one download that starts at once. */
 const LINK_SECONDS = 300
 
-export const openParts = () => ({ store: openStore(), payloads: openPayloads(), files: openFiles() })
+export const openPayloadNeeds = () => ({ store: openStore(), payloads: openPayloads(), files: openFiles() })
 
 /** Longer, because a person may look at the result before the download. */
 const FILE_LINK_SECONDS = 3_600
 
 /** Creates URLs of the files that a task has written. */
-export const linkIn =
+export const fileLinksFor =
   (files: Pick<ReturnType<typeof openFiles>, 'link'>, { tenant, id }: TaskKey) =>
   (file: string, name: string): Promise<string> =>
     files.link({ tenant, id }, FILE_LINK_SECONDS, file, name)
@@ -29,8 +29,8 @@ export const PAYLOAD_ANSWERS = {
 } as const
 
 /** A Lambda answer has at most 6 MB, so payloads in the bucket are downloaded from there, by a URL that soon expires. */
-export async function givePayload(
-  { store, payloads, files }: ReturnType<typeof openParts>,
+export async function answerWithPayload(
+  { store, payloads, files }: ReturnType<typeof openPayloadNeeds>,
   key: { readonly tenant: string; readonly id: string },
   part: 'input' | 'result',
 ) {
@@ -46,7 +46,7 @@ export async function givePayload(
     // The stored text itself where it contains no file, so that numbers of twenty digits stay exact.
     return { status: 200, text: payload.json } as const
   if ('json' in payload || (payload.hasFiles && payload.bytes <= MAX_ANSWER_BYTES)) {
-    const linked = await withFileLinks(JSON.parse(await read(payload)), linkIn(files, task))
+    const linked = await withFileLinks(JSON.parse(await read(payload)), fileLinksFor(files, task))
     const text = JSON.stringify(linked)
     // The body is a string in Lambda's JSON answer, in which each of its quotes takes two characters.
     if ('json' in payload || Buffer.byteLength(JSON.stringify(text)) <= MAX_ANSWER_BYTES)

@@ -10,7 +10,7 @@ const LACKING: Readonly<Record<string, string>> = {
  * A readable message of an error. For a process without free file descriptors, Node's own message is
  * "connect EMFILE 127.0.0.1:4566 - Local (undefined:undefined)".
  */
-export function plainly(cause: unknown): string {
+export function toReadableMessage(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   const { code = '' } = cause as NodeJS.ErrnoException
   const [, named = code] = /\b(EMFILE|ENFILE|ENOSPC)\b/.exec(cause.message) ?? []

@@ -1,9 +1,9 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { TaskKey } from '../../domain/task.ts'
-import type { KickQueue } from '../../ports/kick-queue.ts'
+import type { WakeQueue } from '../../ports/wake-queue.ts'
 import { callAws } from '../aws/failures.ts'
 
-export class SqsKickQueue implements KickQueue {
+export class SqsWakeQueue implements WakeQueue {
   readonly #client: SQSClient
   readonly #url: string
   readonly #service: string
@@ -15,7 +15,7 @@ export class SqsKickQueue implements KickQueue {
     this.#service = service
   }
 
-  async kick({ tenant, id }: TaskKey, delaySeconds = 0): Promise<void> {
+  async wake({ tenant, id }: TaskKey, delaySeconds = 0): Promise<void> {
     const command = new SendMessageCommand({
       QueueUrl: this.#url,
       MessageBody: JSON.stringify({ v: 1, tenant, id }),

@@ -4,7 +4,7 @@ import { Construct } from 'constructs'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { DeadLetterQueue, queueNameOf } from './dead-letter-queue.ts'
 
-export interface KickQueueProps {
+export interface WakeQueueProps {
   readonly stage: StageSettings
   readonly source: 'workflows' | 'webhooks'
   /** Timeout of the consuming function. */
@@ -15,10 +15,10 @@ export interface KickQueueProps {
  * A queue whose messages name workflows with possible next steps, or webhook deliveries to send. A lost message only
  * causes a delay: the row is also due, and the sweeper sends another message.
  */
-export class KickQueue extends Construct {
+export class WakeQueue extends Construct {
   readonly queue: sqs.Queue
 
-  constructor(scope: Construct, id: string, { stage, source, timeoutSeconds }: KickQueueProps) {
+  constructor(scope: Construct, id: string, { stage, source, timeoutSeconds }: WakeQueueProps) {
     super(scope, id)
     const deadLetters = new DeadLetterQueue(this, 'dead-letters', { stage, source })
     this.queue = new sqs.Queue(this, 'Queue', {

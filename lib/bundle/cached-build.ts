@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
-import type { Built } from './apart.ts'
 import { COMMON } from './fresh-key.ts'
+import type { Built } from './separate-modules.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -11,7 +11,11 @@ const ROOT = resolve(import.meta.dirname, '../..')
  * A cached build of packages with the same lock file and settings; built when there is none. A cache that is damaged or not
  * writable is ignored.
  */
-export async function kept(folder: string, settings: object, make: () => Promise<Built>): Promise<Built> {
+export async function cachedBuild(
+  folder: string,
+  settings: object,
+  make: () => Promise<Built>,
+): Promise<Built> {
   const hash = createHash('sha256').update(JSON.stringify([ROOT, process.version, settings]))
   for (const path of COMMON) hash.update(await readFile(join(ROOT, path)))
   const name = `${hash.digest('hex').slice(0, 32)}.bin`

@@ -4,7 +4,7 @@ import type { TaskKey } from '../domain/task.ts'
  * Sends a message for the next steps of a workflow, or for a delivery, at least once. A lost message only causes a delay,
  * because the row is also due.
  */
-export interface KickQueue {
+export interface WakeQueue {
   /** @throws UnavailableError when the queue does not answer. */
-  kick(item: TaskKey, delaySeconds?: number): Promise<void>
+  wake(item: TaskKey, delaySeconds?: number): Promise<void>
 }

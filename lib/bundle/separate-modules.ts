@@ -1,6 +1,6 @@
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile, type OutputFile, type Plugin } from 'esbuild'
-import { kept } from './kept.ts'
+import { cachedBuild } from './cached-build.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -41,7 +41,7 @@ export interface Built {
  * @param used collects the modules to build separately, by name.
  * @param isWorker a worker uses all code of the small modules, so only large libraries are built separately.
  */
-export const builtApart = (used: Map<string, string>, isWorker: boolean): Plugin => ({
+export const separateModulesPlugin = (used: Map<string, string>, isWorker: boolean): Plugin => ({
   name: 'built-apart',
   setup: ({ onResolve }) =>
     onResolve({ filter: MAYBE_APART }, ({ kind, path, resolveDir }) => {
@@ -59,7 +59,7 @@ export const builtApart = (used: Map<string, string>, isWorker: boolean): Plugin
  *
  * @param packages cache folder for builds of packages.
  */
-export function apartBuilder(
+export function separateModulesBuilder(
   settings: BuildOptions & { readonly write: false; readonly metafile: true },
   packages?: string,
 ): (parts: ReadonlyMap<string, string>) => Promise<readonly Built[]> {
@@ -69,7 +69,8 @@ export function apartBuilder(
     const entryPoints = Object.fromEntries(parts.toSorted(([a], [b]) => a.localeCompare(b)))
     const key = JSON.stringify(entryPoints)
     const make = () => build({ ...settings, entryPoints, outdir: APART_ROOT })
-    const found = builds.get(key) ?? (folder ? kept(folder, { ...settings, entryPoints }, make) : make())
+    const found =
+      builds.get(key) ?? (folder ? cachedBuild(folder, { ...settings, entryPoints }, make) : make())
     builds.set(key, found)
     return found
   }
@@ -88,7 +89,7 @@ export function apartBuilder(
 const APART_ROOT = join(ROOT, '.build/apart')
 
 /** The same build with another output folder. */
-export function moved({ outputFiles, metafile }: Built, folder: string): Built {
+export function withOutputFolder({ outputFiles, metafile }: Built, folder: string): Built {
   const named = Object.entries(metafile.outputs).map(
     ([path, output]) =>
       [relative(ROOT, join(folder, relative(APART_ROOT, join(ROOT, path)))), output] as const,
