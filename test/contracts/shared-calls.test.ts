@@ -186,6 +186,103 @@ describe('identical calls of one tenant', () => {
     expect(state).toMatchObject({ calls: 2, ended: 1, aborted: 1 })
   })
 
+  it('whose follower is cancelled go on, and it pays nothing', async () => {
+    const { world, state, submit, rows, poll } = open()
+    const tasks = [await submit(), await submit(), await submit()]
+    poll()
+    await world.clock.advance(1_000)
+    const call = await world.sharedCalls.look({ ...CALL, hash: [...hashes(world)][0] ?? '' })
+    const follower = tasks.find(({ id }) => id !== call?.id) as Task
+    await cancelTask(world, follower)
+    await world.clock.advance(20_000)
+    const ended = await rows(tasks)
+    for (const { id, status, usage } of ended)
+      expect([status, usage?.costMicroUsd]).toEqual(
+        id === follower.id ? ['CANCELLED', undefined] : ['COMPLETED', id === call?.id ? 700 : 0],
+      )
+    expect(state).toMatchObject({ calls: 1, ended: 1, aborted: 0 })
+  })
+
+  it('whose follower runs out of time leave it to its next attempt, which finds the answer', async () => {
+    const { world, state, submit, rows, poll } = open({ reuseSeconds: 60 })
+    const first = await submit()
+    poll()
+    await world.clock.advance(1_000)
+    const hasty = await submit({ timeoutMs: 2_000 } as never)
+    poll()
+    for (let round = 0; round < 10; round += 1) {
+      await world.clock.advance(3_000)
+      poll()
+    }
+    expect(await rows([first, hasty])).toMatchObject([
+      { status: 'COMPLETED', attempt: 1, usage: { costMicroUsd: 700 } },
+      { status: 'COMPLETED', usage: { costMicroUsd: 0, sharedWith: first.id } },
+    ])
+    expect(state.calls).toBe(1)
+  })
+
+  it('whose leader runs out of time, again and again, end all the same: each leads as often as it may try', async () => {
+    const { world, state, submit, rows, poll } = open()
+    const tasks = await Promise.all(
+      Array.from({ length: 3 }, () => submit({ timeoutMs: 3_000, maxAttempts: 2 } as never)),
+    )
+    for (let round = 0; round < 60; round += 1) {
+      poll()
+      await world.clock.advance(3_000)
+    }
+    expect((await rows(tasks)).map(({ status, error }) => [status, error?.code])).toEqual(
+      tasks.map(() => ['FAILED', 'timeout']),
+    )
+    expect(state.calls).toBeLessThanOrEqual(6)
+    expect(state.ended).toBe(0)
+  })
+
+  it('whose follower dies are not made again for it', async () => {
+    const { world, state, submit, rows, poll, provider } = open({ reuseSeconds: 600 })
+    const first = await submit()
+    poll()
+    await world.clock.advance(500)
+    const second = await submit()
+    for (let atCall = 1; atCall <= 8; atCall += 1) {
+      const life = new Life({ atCall, isApplied: atCall % 2 === 0 }, world.clock.sleep)
+      const mortal = {
+        ...world.worker,
+        store: life.wrap(world.store),
+        sharedCalls: life.wrap(world.sharedCalls),
+        providers: { forModel: async () => life.wrap(provider) },
+      }
+      void pollLane(world, { worker: mortal }).batch.catch(() => undefined)
+      await world.clock.advance(95_000)
+      await sweep({ ...world.worker, lanes: world.lanes }, world.clock.now() + 60_000)
+    }
+    for (let round = 0; round < 6; round += 1) {
+      poll()
+      await world.clock.advance(70_000)
+      await sweep({ ...world.worker, lanes: world.lanes }, world.clock.now() + 60_000)
+    }
+    const [payer, follower] = await rows([first, second])
+    expect(payer).toMatchObject({ status: 'COMPLETED', usage: { costMicroUsd: 700 } })
+    // Environments that die with it are its own attempts; its answer is the one that was paid for, while it is kept.
+    expect(['COMPLETED', 'FAILED']).toContain(follower?.status)
+    expect(state.calls).toBeLessThanOrEqual(follower?.usage?.sharedWith ? 1 : 2)
+  })
+
+  it('of a task whose money is used up are taken for nothing, and never made', async () => {
+    const { world, state, submit, rows, poll } = open()
+    const rich = await submit()
+    poll()
+    await world.clock.advance(500)
+    // It could not pay for a call of its own, so it is refused before it looks for one of another task.
+    const poor = await submit({ maxCostMicroUsd: 1 } as never)
+    poll()
+    await world.clock.advance(20_000)
+    const ended = await rows([rich, poor])
+    expect(ended[0]).toMatchObject({ status: 'COMPLETED', usage: { costMicroUsd: 700 } })
+    expect(ended[1]).toMatchObject({ status: 'FAILED', error: { code: 'cost_limit_reached' } })
+    expect(ended[1]?.usage).toBeUndefined()
+    expect(state.calls).toBe(1)
+  })
+
   it('that fail are tried by each task for itself, never more often than it may', async () => {
     const { world, state, submit, rows, poll } = open(true, () =>
       failedStatus({ provider: 'openai', status: 400, message: 'no', now: 0 }),
