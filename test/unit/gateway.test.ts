@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { afterEach, describe, expect, it } from 'vitest'
 import { toRequest } from '../../functions/hosts/http.ts'
@@ -39,6 +40,34 @@ async function serve(basePath: string): Promise<(path: string) => Promise<APIGat
     return (await answer.json()) as APIGatewayProxyEvent
   }
 }
+
+describe('what the local gateway answers before it knows an API, or reads a request', () => {
+  it.each([
+    ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', 503, 'unavailable'],
+    ['\0\0\r\n\r\n', 400, 'bad_request'],
+    ['GET / HTTP/1.1\r\n\r\n', 400, undefined],
+    [`GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`, 431, 'headers_too_large'],
+    [`GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'a'.repeat(12_000)}\r\n\r\n`, 431, 'headers_too_large'],
+    ['GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n', 403, 'forbidden'],
+  ])('%j is a problem document (%i)', async (text, status, code) => {
+    gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/console' })
+    const port = await gateway.listen()
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(text))
+      let got = ''
+      socket.on('data', (bytes) => {
+        got += bytes.toString('latin1')
+        if (got.includes('\r\n\r\n') && !got.endsWith('\r\n\r\n')) socket.end()
+      })
+      socket.on('close', () => resolve(got)).on('error', reject)
+    })
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    // Node itself answers a request without a host.
+    if (code === undefined) return
+    expect(answer.toLowerCase()).toContain('content-type: application/problem+json')
+    expect(JSON.parse(/\{.*\}/.exec(answer)?.[0] ?? '')).toMatchObject({ status, code })
+  })
+})
 
 describe('the local gateway’s event', () => {
   it.each(WAYS)('by $name has the paths that AWS sends, and leads to links that work', async (way) => {

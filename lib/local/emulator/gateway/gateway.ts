@@ -63,9 +63,13 @@ export class Gateway {
       })
     })
     this.#server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
-      const status =
-        code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
+      const problem =
+        code === 'HPE_HEADER_OVERFLOW'
+          ? problemOf(431, 'Request line and headers are too long.', '/')
+          : problemOf(400, 'The request is not valid HTTP.', '/')
+      const head = `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: application/problem+json`
+      const body = JSON.stringify(problem)
+      socket.end(`${head}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
     })
     // With the default limit, Node drops further headers without an error.
     this.#server.maxHeadersCount = 0
@@ -97,21 +101,18 @@ export class Gateway {
     const { method = 'GET' } = request
     const url = toUrl(request.url)
     const refusal = refusalOf(request, this.#options.host)
-    if (refusal) return refuse(response, 403, 'Forbidden', refusal, url.pathname)
+    if (refusal) return refuse(response, problemOf(403, refusal, url.pathname))
     // API Gateway checks this before it knows the API, so gateway responses of the template do not apply.
     if (headerBytesOf(request) > HEADER_BYTES)
       return refuse(
         response,
-        431,
-        'Headers too large',
-        `Request line and headers are longer than ${HEADER_BYTES} bytes.`,
-        url.pathname,
+        problemOf(431, `Request line and headers are longer than ${HEADER_BYTES} bytes.`, url.pathname),
       )
     // A page of another local port may call the API if CORS allows it, but not the console.
     if (pageOf(request) !== 'local' && this.#options.aside?.(request, response, url)) return
     if (!this.#api) {
-      response.writeHead(503, { 'retry-after': '1' }).end()
-      return
+      response.setHeader('retry-after', '1')
+      return refuse(response, problemOf(503, 'The stage is starting. Try again in a second.', url.pathname))
     }
     if (method === 'GET' && url.pathname === '/') {
       response.writeHead(302, { location: this.#options.home }).end()
@@ -202,17 +203,25 @@ const DEFAULTS: Readonly<Record<string, { status: number; message: string }>> = 
   INTEGRATION_TIMEOUT: { status: 504, message: 'Endpoint request timed out' },
 }
 
-function refuse(
-  response: ServerResponse,
-  status: 403 | 431,
-  title: string,
-  detail: string,
-  instance: string,
-): void {
-  const code = status === 403 ? 'forbidden' : 'headers_too_large'
+const WORDS = {
+  400: ['Bad request', 'bad_request'],
+  403: ['Forbidden', 'forbidden'],
+  431: ['Headers too large', 'headers_too_large'],
+  503: ['Temporarily unavailable', 'unavailable'],
+} as const
+
+function problemOf(status: keyof typeof WORDS, detail: string, instance: string) {
+  const [title, code] = WORDS[status]
+  return { type: 'about:blank', title, status, detail, instance, code }
+}
+
+function refuse(response: ServerResponse, problem: ReturnType<typeof problemOf>): void {
   response
-    .writeHead(status, { 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' })
-    .end(JSON.stringify({ type: 'about:blank', title, status, detail, instance, code }))
+    .writeHead(problem.status, {
+      'content-type': 'application/problem+json',
+      'x-content-type-options': 'nosniff',
+    })
+    .end(JSON.stringify(problem))
 }
 
 const headerBytesOf = ({ method = '', url = '', rawHeaders }: IncomingMessage): number =>
