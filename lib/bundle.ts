@@ -32,6 +32,9 @@ const STATIC_FILES: Partial<Readonly<Record<BundleName, Readonly<Record<string, 
   },
 }
 
+export const filesBeside = (bundle: BundleName): readonly string[] =>
+  Object.values(STATIC_FILES[bundle] ?? {})
+
 /** Entries that a bundle starts as threads, as files beside its main entry. */
 const FURTHER_ENTRIES: Partial<Readonly<Record<BundleName, Readonly<Record<string, string>>>>> = {
   'run-task': { heavy: 'functions/workers/heavy.ts' },
@@ -156,7 +159,7 @@ function toMetafile(text: string): Metafile | undefined {
 
 const ingredientsOf = (bundle: BundleName, { sourceRoot, isReadable }: BundleOptions) => ({
   settings: [sourceRoot, isReadable, process.version],
-  files: Object.values(STATIC_FILES[bundle] ?? {}),
+  files: filesBeside(bundle),
 })
 
 const sizesOf = (metafile: Metafile) => ({

@@ -1,132 +1,202 @@
-import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { copyFile, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { BUNDLES, type BundleName } from '../../functions/contract.ts'
-import { bundleFunctions, generateFiles } from '../bundle.ts'
-import { readAssembly } from '../local/emulator/template/assembly.ts'
+import type { BundleName } from '../../functions/contract.ts'
+import { bundleFunctions, filesBeside, generateFiles } from '../bundle.ts'
+import { hashDeclarations } from './declarations.ts'
+import { BUNDLE_NAMES, keyOfBundle, type MadeOf, readMadeOf, writeMadeOf } from './made-of.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
+/** The only bundle that runs tasks. */
+const WORKER: BundleName = 'run-task'
+
 /** Sources that affect the template, because `lib/` imports them. */
-const OF_TEMPLATE = /^functions\/(contract|metrics|core\/domain\/cost|tasks\/manifest\.gen|api)\b/
+export const OF_TEMPLATE =
+  /^functions\/(?:(?:contract|metrics)\b|(?:tasks\/manifest|api\/routes)\.gen\.json$)/
 
 export interface Derivation {
   /** The assembly to take the template from. */
   readonly from: string
   readonly to: string
   readonly bundleRoot: string
-  /** Changed files, relative to the project's root. */
+  /** Changed files, below the project's root. */
   readonly changed: readonly string[]
   readonly isReadable: boolean
 }
 
+export interface Derived {
+  /** False, with nothing written, when the template may have changed. */
+  readonly isMade: boolean
+  /** Whether the generated files are up to date. */
+  readonly isGenerated: boolean
+}
+
 /**
  * Creates an assembly from another one with the same template and new code: only bundles that contain the changed files are
- * built. Takes one second; building all bundles and a synth take five.
+ * built. Takes one or two seconds; building all bundles and a synth take five.
  *
- * @returns false, with nothing written, when the template may have changed.
  * @throws Error with the compiler's message.
  */
-export async function deriveAssembly({
-  from,
-  to,
-  bundleRoot,
-  changed,
-  isReadable,
-}: Derivation): Promise<boolean> {
-  const paths = changed.map((path) => path.replaceAll('\\', '/'))
-  if (paths.length === 0 || !paths.every((path) => path.startsWith('functions/') && !OF_TEMPLATE.test(path)))
-    return false
-  const stale = await bundlesOf(
-    paths.filter((path) => !path.endsWith('.test.ts')),
-    bundleRoot,
+export async function deriveAssembly(derivation: Derivation): Promise<Derived> {
+  const { from, bundleRoot, changed } = derivation
+  const paths = changed.map((path) => path.replaceAll('\\', '/')).filter((path) => !path.endsWith('.test.ts'))
+  const madeOf = await readMadeOf(from)
+  if (
+    !madeOf?.bundles[WORKER] ||
+    !paths.every((path) => path.startsWith('functions/') && !OF_TEMPLATE.test(path))
   )
-  const { assets } = await readAssembly(from)
-  const folders = await foldersOf(stale, [...assets.values()], bundleRoot)
-  if (!folders) return false
-  const manifest = await readFile(join(ROOT, MANIFEST))
-  const bundled = bundleFunctions({
-    only: stale,
+    return { isMade: false, isGenerated: false }
+  // Computed before bundling, so that the next reload detects a file saved in the meantime.
+  const declarations = await hashDeclarations()
+  const stale = await bundlesBehind(madeOf, bundleRoot)
+  if (declarations && declarations === madeOf.declarations && (await areOfWorker(paths, bundleRoot))) {
+    stale.add(WORKER)
+    await bundle(stale, derivation)
+  } else {
+    for (const name of await bundlesOf(paths, madeOf, bundleRoot)) stale.add(name)
+    const written = await bundleAndGenerate(stale, derivation)
+    if (written.some((path) => OF_TEMPLATE.test(path))) return { isMade: false, isGenerated: true }
+    const further = await bundlesOf(written, madeOf, bundleRoot)
+    for (const name of further) stale.add(name)
+    if (further.length > 0) await bundle(stale, derivation)
+  }
+  return { isMade: await assemble(stale, { ...madeOf, declarations }, derivation), isGenerated: true }
+}
+
+const bundle = (only: ReadonlySet<BundleName>, { bundleRoot, isReadable }: Derivation) =>
+  bundleFunctions({
+    only: [...only],
     outRoot: bundleRoot,
     sourceRoot: sourceRootOf(),
     isReadable,
     skipsUnchanged: true,
     isGenerated: true,
   })
-  // Runs alongside, because generated files rarely change. Its errors name the place in the source, so they are reported first.
+
+/**
+ * Runs both at the same time, because generated files rarely change.
+ *
+ * @returns the generated files that have changed.
+ */
+async function bundleAndGenerate(
+  stale: ReadonlySet<BundleName>,
+  derivation: Derivation,
+): Promise<readonly string[]> {
+  const before = await readGenerated()
+  const bundled = bundle(stale, derivation)
+  // The generator's errors name the place in the source, so they are reported first.
   bundled.catch(() => undefined)
   await generateFiles()
-  await bundled
-  // The manifest contains lanes and schemas of task types, which are part of the template.
-  if (!manifest.equals(await readFile(join(ROOT, MANIFEST)))) return false
+  const after = await readGenerated()
+  const written = [...after].filter(([path, text]) => before.get(path) !== text).map(([path]) => path)
+  // An error may come from a generated file that was out of date; the caller builds again.
+  await (written.length > 0 ? bundled.catch(() => undefined) : bundled)
+  return written
+}
+
+async function readGenerated(): Promise<ReadonlyMap<string, string>> {
+  const names = await readdir(join(ROOT, 'functions'), { recursive: true })
+  const paths = names.map((name) => `functions/${name.replaceAll('\\', '/')}`)
+  const generated = paths.filter((path) => path.includes('.gen.'))
+  return new Map(
+    await Promise.all(
+      generated.map(async (path) => [path, await readFile(join(ROOT, path), 'utf8')] as const),
+    ),
+  )
+}
+
+/** Copies the assembly with the new code of these bundles. @returns false when the folder of one is unknown. */
+async function assemble(
+  stale: ReadonlySet<BundleName>,
+  madeOf: MadeOf,
+  { from, to, bundleRoot }: Derivation,
+): Promise<boolean> {
+  const bundles = { ...madeOf.bundles }
+  for (const name of stale) {
+    const folder = bundles[name]?.folder
+    if (!folder || !existsSync(join(from, folder))) return false
+    bundles[name] = { folder, key: await keyOfBundle(name, bundleRoot) }
+  }
   const draft = `${to}.${process.pid}.draft`
   await rm(draft, { recursive: true, force: true })
   await linkAll(from, draft)
-  for (const [bundle, folder] of folders) {
-    const place = join(draft, relative(from, folder))
+  for (const name of stale) {
+    const place = join(draft, bundles[name]?.folder ?? '')
     await rm(place, { recursive: true, force: true })
-    await cp(join(bundleRoot, bundle), place, { recursive: true })
+    await linkAll(join(bundleRoot, name), place)
   }
+  await writeMadeOf(draft, { ...madeOf, bundles })
   await rename(draft, to)
   return true
 }
 
-/** A copy made of hard links, which takes no space; safe because an assembly is never changed. */
+/** A copy made of hard links, which takes no space; safe because files of assemblies and bundles are replaced, never written to. */
 async function linkAll(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true })
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [old, made] = [join(from, entry.name), join(to, entry.name)]
     if (entry.isDirectory()) await linkAll(old, made)
-    // Some file systems have no hard links.
+    // Some file systems do not support links.
     else await link(old, made).catch(() => copyFile(old, made))
   }
 }
 
-const MANIFEST = 'functions/tasks/manifest.gen.json'
-
 export const sourceRootOf = (): string => `${pathToFileURL(ROOT).href}/`
 
+const namesIn = ({ bundles }: MadeOf) => BUNDLE_NAMES.filter((name) => bundles[name])
+
+/** The bundles built from other sources than the assembly's, for example before a change was undone. */
+async function bundlesBehind(madeOf: MadeOf, bundleRoot: string): Promise<Set<BundleName>> {
+  const behind = new Set<BundleName>()
+  for (const name of namesIn(madeOf)) {
+    const key = await keyOfBundle(name, bundleRoot)
+    if (!key || key !== madeOf.bundles[name]?.key) behind.add(name)
+  }
+  return behind
+}
+
+/** Whether all of these are existing task sources in the worker's bundle. */
+async function areOfWorker(paths: readonly string[], bundleRoot: string): Promise<boolean> {
+  const inputs = await inputsOf(WORKER, bundleRoot)
+  return paths.every(
+    (path) =>
+      path.startsWith('functions/tasks/') &&
+      path.endsWith('.ts') &&
+      inputs !== undefined &&
+      Object.hasOwn(inputs, path) &&
+      existsSync(join(ROOT, path)),
+  )
+}
+
 /** The bundles that contained one of the files when they were last built. */
-async function bundlesOf(paths: readonly string[], bundleRoot: string): Promise<readonly BundleName[]> {
-  const names = Object.keys(BUNDLES) as BundleName[]
+async function bundlesOf(
+  paths: readonly string[],
+  madeOf: MadeOf,
+  bundleRoot: string,
+): Promise<readonly BundleName[]> {
+  if (paths.length === 0) return []
+  const names = namesIn(madeOf)
   const uses = await Promise.all(
     names.map(async (name) => {
-      const meta = await readFile(join(bundleRoot, `${name}.meta.json`), 'utf8').catch(() => '{"inputs":{}}')
-      const inputs = inputsOf(meta)
+      const inputs = await inputsOf(name, bundleRoot)
+      const beside = filesBeside(name)
       // When the list of a bundle's sources is damaged, assume that it contains them.
-      return !inputs || paths.some((path) => Object.hasOwn(inputs, path))
+      return !inputs || paths.some((path) => Object.hasOwn(inputs, path) || beside.includes(path))
     }),
   )
   return names.filter((_, index) => uses[index])
 }
 
-function inputsOf(meta: string): Readonly<Record<string, unknown>> | undefined {
+async function inputsOf(
+  name: BundleName,
+  bundleRoot: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
-    return (JSON.parse(meta) as { inputs?: Readonly<Record<string, unknown>> } | null)?.inputs
+    const meta = JSON.parse(await readFile(join(bundleRoot, `${name}.meta.json`), 'utf8'))
+    return (meta as { inputs?: Readonly<Record<string, unknown>> } | null)?.inputs
   } catch {
     return undefined
   }
-}
-
-/** The folders of these bundles in an assembly. @returns undefined when one of them is missing or damaged. */
-async function foldersOf(
-  bundles: readonly BundleName[],
-  assets: readonly string[],
-  bundleRoot: string,
-): Promise<ReadonlyMap<BundleName, string> | undefined> {
-  const entryOf = (folder: string) => readFile(join(folder, 'index.mjs')).catch(() => undefined)
-  const entries = await Promise.all(assets.map(async (folder) => ({ folder, entry: await entryOf(folder) })))
-  const found = new Map<BundleName, string>()
-  for (const bundle of bundles) {
-    const own = await entryOf(join(bundleRoot, bundle))
-    const folder = entries.find(({ entry }) => own && entry?.equals(own))?.folder
-    if (!folder || !(await sameFiles(folder, join(bundleRoot, bundle)))) return undefined
-    found.set(bundle, folder)
-  }
-  return found
-}
-
-async function sameFiles(left: string, right: string): Promise<boolean> {
-  const [one, other] = await Promise.all([left, right].map((folder) => readdir(folder).catch(() => [])))
-  return JSON.stringify(one?.sort()) === JSON.stringify(other?.sort())
 }

@@ -71,15 +71,18 @@ export async function synthesize(
   }
   await mkdir(folder, { recursive: true })
   const draft = `${directory}.${process.pid}.draft`
+  let isGenerated = false
   if (from !== undefined && changed.length > 0) {
     const { deriveAssembly } = await import('./derive-assembly.ts')
-    if (await deriveAssembly({ from, to: directory, bundleRoot, changed, isReadable })) {
+    const derived = await deriveAssembly({ from, to: directory, bundleRoot, changed, isReadable })
+    if (derived.isMade) {
       await dropOld(folder)
       return directory
     }
+    isGenerated = derived.isGenerated
   }
   const script = join(import.meta.dirname, 'synthesize-process.ts')
-  await runScript(script, [draft, bundleRoot, kind], {
+  await runScript(script, [draft, bundleRoot, kind, isGenerated ? 'generated' : ''], {
     cwd: ROOT,
     // The CDK's validation of templates takes 1.8 of 2.5 s; `npm run check` and every deployment have it on.
     env: { ...process.env, ...env, CDK_VALIDATION: 'false' },

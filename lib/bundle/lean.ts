@@ -20,9 +20,10 @@ const STATEMENT = /^(?=(?:export|const|let|class|function|async|interface|type|i
 
 /** The code of a task type in its declaration. The API only validates its input, possibly with code imported later. */
 const RUN = /^ {2}run: [\s\S]*?^\}\)/m
-const withoutRun = (run: string): string =>
+const remainderOf = (run: string): string =>
   // When nothing follows, `run` is removed completely.
   /\n {2}\w/.test(run) ? run.replace(LATE, "import('left-out')") : '})'
+export const withoutRun = (text: string): string => text.replace(RUN, remainderOf)
 const LATE = /import\('\.[^']+'\)/g
 const LEFT_OUT = join(import.meta.dirname, 'left-out.ts')
 
@@ -51,7 +52,7 @@ function importedNames(): ReadonlySet<string> {
 
 /** A declaration without the parts that only others use; unchanged when more than those would be removed. */
 function declaringLess(text: string): string {
-  const edited = text.replace(ANSWERS, '').replace(OUTPUT, '').replace(RUN, withoutRun)
+  const edited = withoutRun(text.replace(ANSWERS, '').replace(OUTPUT, ''))
   return propertiesOf(text).join() === propertiesOf(edited).join() ? edited : text
 }
 
