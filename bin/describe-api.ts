@@ -51,29 +51,40 @@ const problemAnswers: Readonly<Record<string, ZodOpenApiResponseObject>> = Objec
 
 const SUBJECTS: Readonly<Record<string, string>> = {
   tasks: 'Submit work, look at it, stop it, run it again.',
-  queues: 'What waits in the lanes; for operators.',
   uploads: 'Files, uploaded straight to storage instead of through the API.',
   workflows: 'Chains, groups, chords and graphs of tasks.',
   schedules: 'Tasks that run by cron, by rate or once at a set time.',
   webhooks: 'HTTP endpoints that receive the events of tasks.',
-  audit: 'Who did what; for administrators.',
-  data: 'Deletion of tasks’ content and of whole tenants.',
-  keys: 'Who may do what; for administrators.',
+  usage: 'Counts, durations, tokens and cost.',
   limits: 'What a tenant may do and spend, and how much of it is used.',
+  queues: 'What waits in the lanes; for operators.',
   circuits: 'Models whose calls are paused because they keep failing; for operators.',
   mcp: 'The API as tools for agents, by the Model Context Protocol.',
-  usage: 'Counts, durations, tokens and cost.',
+  keys: 'Who may do what; for administrators.',
+  audit: 'Who did what; for administrators.',
+  data: 'Deletion of tasks’ content and of whole tenants.',
   service: 'What the API is and whether it is reachable.',
+}
+
+/** Short paths first, and POST before the other methods of a path. */
+function byReading({ route: one }: FoundRoute, { route: other }: FoundRoute): number {
+  const depth = (path: string) => path.split('/').length
+  const rank = (method: string) => Number(method !== 'POST')
+  return depth(one.path) - depth(other.path) || rank(one.method) - rank(other.method)
 }
 
 /** @returns the document without `servers` and the version, which are known only when it is served. */
 export function describeApi(routes: readonly FoundRoute[], types: readonly TaskDefinition[]): unknown {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
-  for (const found of routes) {
+  for (const found of routes.toSorted(byReading)) {
     const { method, path } = found.route
     paths[path] = { ...paths[path], [method.toLowerCase()]: operationOf(found) }
   }
-  const subjects = [...new Set(routes.map(({ subject }) => subject))].sort()
+  // In the order of SUBJECTS; a folder without a description comes last.
+  const used = new Set(routes.map(({ subject }) => subject))
+  const subjects = [...new Set([...Object.keys(SUBJECTS), ...[...used].sort()])].filter((name) =>
+    used.has(name),
+  )
   const document = createDocument(
     {
       openapi: '3.1.0',

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -35,6 +35,19 @@ const write = (file: string, text: string) => writeFile(join(root, 'functions/ap
 describe('what is generated from the routes', () => {
   it('is what the files say; if this fails, run "npm run generate"', async () => {
     expect(await generateRoutes({ check: true })).toEqual([])
+  })
+
+  it('the document begins with submitting a task, and with tasks', async () => {
+    const text = await readFile(join(project, 'functions/api/openapi.gen.json'), 'utf8')
+    const { tags, paths } = JSON.parse(text) as {
+      tags: { name: string }[]
+      paths: Record<string, Record<string, { tags: string[] }>>
+    }
+    expect(tags[0]?.name).toBe('tasks')
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => [method, path, operation.tags[0]]),
+    )
+    expect(operations.find(([, , tag]) => tag === 'tasks')).toEqual(['post', '/tasks', 'tasks'])
   })
 
   it('one file makes a route: its entry, its row for CDK, its type and its place in the document', async () => {
