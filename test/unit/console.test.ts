@@ -93,6 +93,26 @@ describe('the console’s list of tasks', () => {
     expect((await find('long a@example')).rows.map(({ prompt }) => prompt)).toEqual([said])
     expect((await find('note')).total).toBe(0)
   })
+
+  it('tells of a conversation what was said last', async () => {
+    const image = { type: 'image', upload: 'u1' }
+    const messages = [
+      { role: 'system', content: 'Be short.' },
+      { role: 'user', content: [{ type: 'text', text: 'What is this?' }, image] },
+    ]
+    const rows = [{ messages }, { messages: 'none' }, { messages: [null] }].map((input, index) => ({
+      ...{ id: `${index}`, type: 'x', status: 'PENDING', input, tags: [], created_at: `${index}` },
+    }))
+    const answer = (path: string) =>
+      path.includes('?') ? { tasks: rows, next_cursor: null } : rows[Number(path.split('/').at(-1))]
+    const index = new TaskIndex((async (path) => answer(path)) as Ask)
+    const found = await index.find({ status: [], sort: 'created', isDescending: false, limit: 9 })
+    expect(found.rows.map(({ prompt }) => prompt)).toEqual([
+      'What is this?',
+      'messages: none',
+      'messages: [null]',
+    ])
+  })
 })
 
 describe('the console’s metrics', () => {

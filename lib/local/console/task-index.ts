@@ -285,8 +285,20 @@ function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuery): 
 function inputInWords(input: unknown): string {
   if (input === null || input === undefined) return ''
   if (typeof input !== 'object' || Array.isArray(input)) return JSON.stringify(input)
+  const said = 'messages' in input ? lastSaid(input.messages) : ''
+  if (said !== '') return said
   return Object.entries(input)
     .filter(([, value]) => value !== null && value !== '' && !(Array.isArray(value) && value.length === 0))
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ')
+}
+
+/** Of a conversation, what was said last. @returns '' where it is none. */
+function lastSaid(messages: unknown): string {
+  const { content } = (Array.isArray(messages) && (messages.at(-1) as { content?: unknown } | null)) || {}
+  const parts: readonly unknown[] = Array.isArray(content) ? content : [content]
+  return parts
+    .map((part) => (typeof part === 'object' ? (part as { text?: unknown } | null)?.text : part))
+    .filter((text) => typeof text === 'string')
+    .join(' ')
 }

@@ -54,6 +54,9 @@ function fail(cause: unknown): void {
   if (cause !== undefined) console.warn(cause)
 }
 
+/** `laneaiWorker` is the worker of lane ai. */
+export const functionLabel = (name: string): string => name.replace(/^lane(.+)Worker$/, 'worker of lane $1')
+
 export const clock = (at: number): string => new Date(at).toLocaleTimeString([], { hour12: false })
 
 export function span(ms: number): string {

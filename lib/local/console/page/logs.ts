@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import type { LogEntry } from '../../cloudwatch/log-store.ts'
-import { clock, make, repeat } from './dom.ts'
+import { clock, functionLabel, make, repeat } from './dom.ts'
 import { load } from './load.ts'
 
 interface Data {
@@ -51,7 +51,7 @@ export function showLogs(main: HTMLElement): void {
     // The user has changed the search meanwhile.
     if (String(query) !== wanted) return
     if (from.options.length === 1) {
-      from.append(...names.map((name) => make('option', { value: name }, name)))
+      from.append(...names.map((name) => make('option', { value: name }, functionLabel(name))))
       from.value = asked.get('from') ?? ''
       asked.delete('from')
     }
@@ -83,7 +83,7 @@ function toLine({ at, from, json, text, summary, isError }: LogEntry): HTMLEleme
         'summary',
         {},
         make('time', {}, clock(at)),
-        make('span', { class: 'from' }, from),
+        make('span', { class: 'from' }, functionLabel(from)),
         make('b', {}, event),
         make('span', { class: 'facts' }, facts),
       ),

@@ -2,9 +2,11 @@
 /** The list of tasks: filters, sorting, choosing many, further rows as one scrolls. Its whole state is in the address. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { TaskRow } from '../task-index.ts'
-import { money, STATUSES, useData } from './client.ts'
-import { Age, durationOf, Failure, Status } from './parts.tsx'
+import { STATUSES, useData } from './client.ts'
+import { Failure, Status } from './parts.tsx'
+import { SavedViews } from './saved-views.tsx'
 import { type ActionOnMany, actOnMany, idsOf } from './task-actions.tsx'
+import { useColumns } from './task-columns.tsx'
 
 interface Found {
   readonly rows: readonly TaskRow[]
@@ -41,20 +43,27 @@ function readAddress() {
   return { ...values, status: (query.get('status') ?? '').split(',').filter(Boolean) }
 }
 
+/** What the address says of the list: enough to come back to it, and to send it to somebody. */
+function addressOf(asked: ReturnType<typeof readAddress>): string {
+  const query = new URLSearchParams()
+  for (const field of FIELDS) if (asked[field]) query.set(field, asked[field])
+  if (asked.status.length > 0) query.set('status', asked.status.join(','))
+  return String(query)
+}
+
 export function TaskList({ isShort = false }: { isShort?: boolean }) {
   const [asked, setAsked] = useState(readAddress)
   const [limit, setLimit] = useState(isShort ? 15 : PAGE)
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const [since, setSince] = useState('')
+  const columns = useColumns()
   const change = (part: Partial<typeof asked>) => {
     const next = { ...asked, ...part }
     setAsked(next)
     setChosen(new Set())
     if (!isShort) setLimit(PAGE)
-    const query = new URLSearchParams()
-    for (const field of FIELDS) if (next[field]) query.set(field, next[field])
-    if (next.status.length > 0) query.set('status', next.status.join(','))
-    history.replaceState(null, '', String(query) ? `?${query}` : location.pathname)
+    const address = addressOf(next)
+    history.replaceState(null, '', address ? `?${address}` : location.pathname)
   }
   useEffect(() => {
     const minutes = Number(asked.minutes)
@@ -109,6 +118,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
     const isUp = isSorted && asked.order === 'asc'
     return (
       <th
+        key={field}
         scope="col"
         class={className}
         aria-sort={isSorted ? (isUp ? 'ascending' : 'descending') : undefined}
@@ -168,6 +178,8 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
             </button>
           )
         })}
+        <SavedViews query={addressOf(asked)} />
+        {columns.choice}
       </fieldset>
       <Failure error={error} />
       {chosen.size > 0 && (
@@ -204,68 +216,66 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
         </p>
       )}
       {rows.length > 0 && (
-        <table class="list">
-          <thead>
-            <tr>
-              <th scope="col" class="choose">
-                <input
-                  type="checkbox"
-                  aria-label="Choose all shown"
-                  checked={rows.every(({ id }) => chosen.has(id))}
-                  onChange={(event) =>
-                    setChosen(new Set(event.currentTarget.checked ? rows.map(({ id }) => id) : []))
-                  }
-                />
-              </th>
-              {head('status', 'Status')}
-              <th scope="col">Task</th>
-              {head('type', 'Type', 'wide')}
-              {head('lane', 'Lane', 'wide')}
-              {head('model', 'Model', 'wide')}
-              {head('attempts', 'Tries', 'wide number')}
-              {head('duration', 'Ran', 'wide number')}
-              {head('cost', 'Cost', 'wide number')}
-              {head('created', 'Age', 'number')}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.id} class={chosen.has(row.id) ? 'chosen' : ''}>
-                <td class="choose">
+        <div class="scroll">
+          <table class="list">
+            <thead>
+              <tr>
+                <th scope="col" class="choose">
                   <input
                     type="checkbox"
-                    aria-label={`Choose ${row.id}`}
-                    checked={chosen.has(row.id)}
-                    onChange={() => toggle(row.id)}
+                    aria-label="Choose all shown"
+                    checked={rows.every(({ id }) => chosen.has(id))}
+                    onChange={(event) =>
+                      setChosen(new Set(event.currentTarget.checked ? rows.map(({ id }) => id) : []))
+                    }
                   />
-                </td>
-                <td>
-                  <Status status={row.status} percent={row.progress?.percent} />
-                </td>
-                <td class="about">
-                  <a href={`/console/tasks/${row.id}`}>{row.prompt || row.id}</a>
-                  {row.error && row.status !== 'COMPLETED' && (
-                    <span class="why">
-                      {row.error.code}
-                      {row.error.message && `: ${row.error.message}`}
-                    </span>
-                  )}
-                </td>
-                <td class="wide">{row.type}</td>
-                <td class="wide">{row.lane}</td>
-                <td class="wide">{row.model ?? '–'}</td>
-                <td class="wide number">
-                  {row.attempts}/{row.max_attempts}
-                </td>
-                <td class="wide number">{durationOf(row)}</td>
-                <td class="wide number">{money(row.usage?.cost_usd)}</td>
-                <td class="number">
-                  <Age time={row.created_at} />
-                </td>
+                </th>
+                {head('status', 'Status')}
+                <th scope="col">Task</th>
+                {columns.shown.map(({ name, label, className, isSorted }) =>
+                  isSorted ? (
+                    head(name, label, className)
+                  ) : (
+                    <th key={name} scope="col" class={className}>
+                      {label}
+                    </th>
+                  ),
+                )}
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <tr key={row.id} class={chosen.has(row.id) ? 'chosen' : ''}>
+                  <td class="choose">
+                    <input
+                      type="checkbox"
+                      aria-label={`Choose ${row.id}`}
+                      checked={chosen.has(row.id)}
+                      onChange={() => toggle(row.id)}
+                    />
+                  </td>
+                  <td>
+                    <Status status={row.status} percent={row.progress?.percent} />
+                  </td>
+                  <td class="about">
+                    <a href={`/console/tasks/${row.id}`}>{row.prompt || row.id}</a>
+                    {row.error && row.status !== 'COMPLETED' && (
+                      <span class="why">
+                        {row.error.code}
+                        {row.error.message && `: ${row.error.message}`}
+                      </span>
+                    )}
+                  </td>
+                  {columns.shown.map(({ name, className, show }) => (
+                    <td key={name} class={className}>
+                      {show(row)}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
       )}
       {data && (
         <p class="count">

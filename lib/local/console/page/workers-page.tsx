@@ -2,7 +2,7 @@
 /** What runs: execution environments with their tasks and memory, event sources, timers. */
 import type { FunctionsData } from '../console.ts'
 import { useData } from './client.ts'
-import { span } from './dom.ts'
+import { functionLabel, span } from './dom.ts'
 import { Failure } from './parts.tsx'
 
 export function WorkersPage() {
@@ -31,7 +31,7 @@ export function WorkersPage() {
             {living.map(({ own, id, isBusy, idleSince, tasks, usedMb, invocations, startedAt }) => (
               <tr key={id}>
                 <td>
-                  <a href={`/console/logs?from=${encodeURIComponent(own.name)}`}>{labelOf(own.name)}</a>{' '}
+                  <a href={`/console/logs?from=${encodeURIComponent(own.name)}`}>{functionLabel(own.name)}</a>{' '}
                   <code>{id}</code>
                 </td>
                 <td>
@@ -59,7 +59,7 @@ export function WorkersPage() {
       </div>
       {sleeping.length > 0 && (
         <p class="muted">
-          Started when there is work: {sleeping.map(({ name }) => labelOf(name)).join(', ')}.
+          Started when there is work: {sleeping.map(({ name }) => functionLabel(name)).join(', ')}.
         </p>
       )}
       <h2>Event sources</h2>
@@ -100,7 +100,7 @@ export function WorkersPage() {
           <tbody>
             {data.timers.map(({ name, expression, timeZone, functionName, nextAt }) => (
               <tr key={name}>
-                <td>{labelOf(functionName)}</td>
+                <td>{functionLabel(functionName)}</td>
                 <td>
                   <code>{expression}</code> {timeZone}
                 </td>
@@ -115,6 +115,3 @@ export function WorkersPage() {
     </>
   )
 }
-
-/** `laneaiWorker` is the worker of lane ai. */
-const labelOf = (name: string): string => name.replace(/^lane(.+)Worker$/, 'worker of lane $1')

@@ -1,0 +1,71 @@
+/// <reference lib="dom" />
+/** Filters under a name, kept in this browser. To share one, send the page's address: it has all of it. */
+import { useState } from 'preact/hooks'
+
+const KEPT = 'taskrunner-views'
+
+interface View {
+  readonly name: string
+  /** The address's query. */
+  readonly query: string
+}
+
+function readKept(): readonly View[] {
+  try {
+    const read: unknown = JSON.parse(localStorage.getItem(KEPT) ?? '[]')
+    return Array.isArray(read) ? read.filter((view) => typeof view?.name === 'string' && view.query) : []
+  } catch {
+    return []
+  }
+}
+
+/** @param query of the list as it is; empty where it shows all. */
+export function SavedViews({ query }: { query: string }) {
+  const [views, setViews] = useState(readKept)
+  const [name, setName] = useState<string>()
+  const keep = (next: readonly View[]) => {
+    localStorage.setItem(KEPT, JSON.stringify(next))
+    setViews(next)
+  }
+  const current = views.find((view) => view.query === query)
+  const save = (event: Event) => {
+    event.preventDefault()
+    const wanted = name?.trim()
+    if (!wanted) return
+    keep([...views.filter((view) => view.name !== wanted), { name: wanted, query }])
+    setName(undefined)
+  }
+  return (
+    <>
+      {views.map((view) => (
+        <a key={view.name} href={`/console/tasks?${view.query}`} aria-current={view === current || undefined}>
+          {view.name}
+        </a>
+      ))}
+      {current && (
+        <button type="button" class="plain" onClick={() => keep(views.filter((view) => view !== current))}>
+          Forget “{current.name}”
+        </button>
+      )}
+      {query && !current && name === undefined && (
+        <button type="button" class="plain" onClick={() => setName('')}>
+          Save as view …
+        </button>
+      )}
+      {name !== undefined && (
+        <form class="save" onSubmit={save}>
+          <input
+            aria-label="Name of the view"
+            placeholder="Name"
+            maxLength={40}
+            value={name}
+            ref={(field) => field?.focus()}
+            onInput={(event) => setName(event.currentTarget.value)}
+            onKeyDown={(event) => event.key === 'Escape' && setName(undefined)}
+          />
+          <button type="submit">Save</button>
+        </form>
+      )}
+    </>
+  )
+}
