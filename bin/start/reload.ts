@@ -1,9 +1,8 @@
 /** `npm run dev`: runs changed files after each save, and checks the types. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { styleText } from 'node:util'
 import type { Synthesize } from '../../lib/assembly/synthesize.ts'
 import type { Runtime } from '../../lib/local/runtime.ts'
+import { TypeCheck } from './type-check.ts'
 
 /** Changes come in bursts: an editor writes several files, a checkout hundreds. */
 const SETTLE_MS = 150
@@ -31,9 +30,14 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
     const startedAt = performance.now()
     const paths = [...changed]
     changed.clear()
+    // The check would slow the reload down, and the files it reads have changed.
+    const wasChecking = types.stop()
     try {
       const directory = await synthesize(state, process.env, { isReadable, changed: paths, from: running })
-      if (directory === running) return
+      if (directory === running) {
+        if (wasChecking) types.start()
+        return
+      }
       await runtime.deploy(directory)
       running = directory
       console.log(styleText('green', `Reloaded (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`))
@@ -58,50 +62,4 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
   console.log(
     styleText('dim', '  Watching functions/ and lib/. A change of lib/local/ or .env wants a restart.\n'),
   )
-}
-
-/** Runs the compiler after a reload, one at a time: code with type errors runs, but they are reported. */
-class TypeCheck {
-  readonly #root: string
-  readonly #state: string
-  #child: ChildProcess | undefined
-  #wasBad = false
-
-  constructor(root: string, state: string) {
-    this.#root = root
-    this.#state = state
-  }
-
-  start(): void {
-    this.stop()
-    const compiler = join(this.#root, 'node_modules/typescript/bin/tsc')
-    const info = join(this.#state, 'types.tsbuildinfo')
-    const child = spawn(
-      process.execPath,
-      [compiler, '--noEmit', '--incremental', '--tsBuildInfoFile', info, '--pretty', 'false'],
-      // In its own process group, because the compiler starts another process that must end with it.
-      { cwd: this.#root, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
-    )
-    this.#child = child
-    let text = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk))
-    child.on('error', () => undefined)
-    child.on('exit', (code) => {
-      if (this.#child !== child) return
-      const errors = text.trim().split('\n').slice(0, 10).join('\n')
-      if (code) console.error(styleText('yellow', `Types:\n${errors}`))
-      else if (this.#wasBad) console.log(styleText('green', 'Types are right again.'))
-      this.#wasBad = Boolean(code)
-    })
-  }
-
-  stop(): void {
-    const child = this.#child
-    if (!child?.pid || child.exitCode !== null) return
-    try {
-      process.kill(-child.pid)
-    } catch {
-      // The process has just ended.
-    }
-  }
 }
