@@ -83,6 +83,10 @@ export function createProgram(): Command {
     .exitOverride()
     .addHelpText('after', AFTER_HELP)
   for (const add of COMMANDS) add(program)
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => console.log(packageJson.version))
   for (const command of program.commands) command.copyInheritedSettings(program)
   return program
 }

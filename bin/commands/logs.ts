@@ -1,6 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FUNCTION_NAMES } from '../../functions/contract.ts'
+import { FUNCTION_NAMES, OPEN_TENANT } from '../../functions/contract.ts'
 import { CliError, EXIT, usageError } from '../cli/failure.ts'
 import { stateDirectory } from '../cli/profile.ts'
 import { oneLine, type Paint, safe } from '../cli/screen.ts'
@@ -113,14 +113,19 @@ export function readLine(name: string, raw: string): LogLine | undefined {
 /** An event as `key=value`, message first, stack last. */
 function textOf(message: unknown): string {
   if (message === null || typeof message !== 'object') return String(message)
-  const { event, stack, stackTrace, ...fields } = message as Readonly<Record<string, unknown>>
+  const { event, stack, stackTrace, tenant, ...rest } = message as Readonly<Record<string, unknown>>
+  // Of a stage that has one it says nothing.
+  const fields: Readonly<Record<string, unknown>> = {
+    ...(tenant === undefined || tenant === OPEN_TENANT ? {} : { tenant }),
+    ...rest,
+  }
   const { message: said, ...others } = event === 'task.log' ? fields : { message: undefined, ...fields }
   const facts = Object.entries(others).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
-  const [first = '', ...rest] = String(said ?? '').split('\n')
+  const [first = '', ...further] = String(said ?? '').split('\n')
   const frames = Array.isArray(stackTrace) ? stackTrace.join('\n') : stack
-  return [[event, first, ...facts].filter(Boolean).join(' '), ...rest, frames].filter(Boolean).join('\n')
+  return [[event, first, ...facts].filter(Boolean).join(' '), ...further, frames].filter(Boolean).join('\n')
 }
 
 export const lineText = ({ time, name, level, text, more }: LogLine, paint: Paint): string =>

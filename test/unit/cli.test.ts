@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forTerminal, oneLine } from '../../bin/cli/screen.ts'
 import { time } from '../../bin/cli/values.ts'
+import { readLine } from '../../bin/commands/logs.ts'
 import { frameOf } from '../../bin/commands/top.ts'
 import { bannerText, modelLines } from '../../bin/start/banner.ts'
 import { unusedNames } from '../../bin/start/env-file.ts'
@@ -118,10 +119,17 @@ describe('what reaches a terminal', () => {
 describe('the command line', () => {
   it('tells its version', async () => {
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-    for (const flag of ['--version', '-V'])
+    for (const flag of ['--version', '-V', 'version'])
       expect((await run(process.execPath, [join(root, 'bin/taskrunner.ts'), flag])).stdout).toBe(
         `${version}\n`,
       )
+  })
+
+  it('a log line names a tenant where there are several', () => {
+    const textOf = (tenant: string) =>
+      readLine('Writes', JSON.stringify({ message: { event: 'task.submitted', tenant, lane: 'ai' } }))?.text
+    expect(textOf('default')).toBe('task.submitted lane=ai')
+    expect(textOf('acme')).toBe('task.submitted tenant=acme lane=ai')
   })
 
   it('a time with a blank, or without a zone, is UTC', () => {
