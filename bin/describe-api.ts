@@ -16,17 +16,17 @@ import type { FoundRoute } from './generate-routes.ts'
 
 const PROBLEMS = {
   400: ['MalformedRequest', 'The body is not JSON in UTF-8, or nested too deep.'],
-  401: ['Unauthorized', 'No key, or one that is not known (deployed stages).'],
-  402: [
-    'BudgetExhausted',
-    'What the task may cost is more than its tenant’s budget has left; the field budget tells.',
-  ],
-  403: ['Forbidden', 'The key may not do this (deployed stages).'],
-  404: ['NotFound', 'There is no such thing.'],
+  401: ['Unauthorized', 'No key, or an unknown one (deployed stages).'],
+  402: ['BudgetExhausted', 'The task may cost more than its tenant’s budget has left; see the field budget.'],
+  403: ['Forbidden', 'The key does not have the scope (deployed stages).'],
+  404: ['NotFound', 'It does not exist.'],
   409: ['WrongState', 'The task’s state does not allow it.'],
   413: ['TooLarge', 'The body is too large.'],
   415: ['UnsupportedMediaType', 'The body must be application/json.'],
-  422: ['InvalidRequest', 'A field is wrong: each with its path, the rule and the way out.'],
+  422: [
+    'InvalidRequest',
+    'One or more fields are wrong; each error has the path, the rule and the solution.',
+  ],
   429: ['TooManyRequests', 'Requests come faster than allowed, see Retry-After.'],
   431: ['HeadersTooLarge', 'There are more than 100 header fields, or they are longer than 10 kB.'],
   503: ['Unavailable', 'A backing service did not answer, see Retry-After.'],
@@ -50,20 +50,20 @@ const problemAnswers: Readonly<Record<string, ZodOpenApiResponseObject>> = Objec
 )
 
 const SUBJECTS: Readonly<Record<string, string>> = {
-  tasks: 'Submit work, look at it, stop it, run it again.',
+  tasks: 'Submit tasks, read them, cancel them, run them again.',
   uploads: 'Files, uploaded straight to storage instead of through the API.',
   workflows: 'Chains, groups, chords and graphs of tasks.',
-  schedules: 'Tasks that run by cron, by rate or once at a set time.',
+  schedules: 'Tasks that run by cron, at a rate or once at a set time.',
   webhooks: 'HTTP endpoints that receive the events of tasks.',
   usage: 'Counts, durations, tokens and cost.',
-  limits: 'What a tenant may do and spend, and how much of it is used.',
-  queues: 'What waits in the lanes; for operators.',
+  limits: 'Limits of a tenant, and how much of each is used.',
+  queues: 'Waiting tasks per lane; for operators.',
   circuits: 'Models whose calls are paused because they keep failing; for operators.',
   mcp: 'The API as tools for agents, by the Model Context Protocol.',
-  keys: 'Who may do what; for administrators.',
-  audit: 'Who did what; for administrators.',
+  keys: 'API keys and their scopes; for administrators.',
+  audit: 'Audit log: who changed what; for administrators.',
   data: 'Deletion of tasks’ content and of whole tenants.',
-  service: 'What the API is and whether it is reachable.',
+  service: 'Version and health of the API.',
 }
 
 /** Short paths first, and POST before the other methods of a path. */

@@ -71,7 +71,7 @@ export async function jsonOf(given: string, option = '--input'): Promise<unknown
     return JSON.parse(found)
   } catch (cause) {
     throw usageError(
-      `${option} is no JSON: ${(cause as Error).message}. Give JSON, @file.json, or - for what is piped in.`,
+      `${option} is no JSON: ${(cause as Error).message}. Give JSON, @file.json, or - for stdin.`,
     )
   }
 }

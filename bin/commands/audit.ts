@@ -6,10 +6,10 @@ import { wholeNumber } from '../cli/values.ts'
 export const addAudit: AddCommand = (program) => {
   program
     .command('audit')
-    .description('show who did what: every call that changed something, except submits')
-    .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
-    .option('--target <id>', 'only what was done to this task, key or lane')
-    .option('--by <key>', 'only what this key did')
+    .description('show who changed what: every call that changed something, except submits')
+    .option('--tenant <name>', 'another tenant than your own; only for operators')
+    .option('--target <id>', 'only changes of this task, key or lane')
+    .option('--by <key>', 'only changes by this key')
     .option('-n, --limit <n>', 'how many, 100 at most', wholeNumber, 20)
     .action(async (query: Readonly<Record<string, string | number | undefined>>, command) => {
       const session = await openSession(command)

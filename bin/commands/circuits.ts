@@ -16,8 +16,8 @@ export const addCircuits: AddCommand = (program) => {
     })
   circuits
     .command('close')
-    .description('let the calls of a model go on at once')
-    .argument('<name>', 'as `circuits` shows it, e.g. openai:gpt-4o')
+    .description('resume the calls of a model at once')
+    .argument('<name>', 'name in the output of `circuits`, e.g. openai:gpt-4o')
     .action(async (name: string, _options, command) => {
       const session = await openSession(command)
       const answer = await session.api.json('closeCircuit', { body: { name } })

@@ -19,7 +19,7 @@ export const addDoctor: AddCommand = (program) => {
   program
     .command('doctor')
     .description('find out why tasks do not run, and what to do')
-    .argument('[id]', 'look at this task, too')
+    .argument('[id]', 'also check this task')
     .option('--try', 'also run a small task for real')
     .action(async (id: string | undefined, options: { try?: boolean }, command) => {
       const session = await openSession(command)

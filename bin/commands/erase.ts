@@ -13,16 +13,16 @@ export const addErase: AddCommand = (program) => {
       '--tenant <name>',
       'everything of this tenant: tasks, files, workflows, schedules, webhooks, keys',
     )
-    .option('--yes', 'with --tenant: it is meant')
+    .option('--yes', 'with --tenant: confirm the deletion')
     .action(async (id: string | undefined, { tenant, yes }: { tenant?: string; yes?: true }, command) => {
       if ((id === undefined) === (tenant === undefined))
         throw usageError('Give the id of a task, or --tenant with a name.')
       if (tenant !== undefined && !yes)
-        throw usageError(`Everything of tenant ${tenant} will be gone. Add --yes if that is meant.`)
+        throw usageError(`Everything of tenant ${tenant} will be deleted. Add --yes to confirm.`)
       const session = await openSession(command)
       if (tenant === undefined) {
         await session.api.call('eraseTask', { params: { id: id ?? '' } })
-        return session.show({ id, erased: true }, () => `What task ${id} was given and gave back is deleted.`)
+        return session.show({ id, erased: true }, () => `Input and result of task ${id} are deleted.`)
       }
       const total = { tenant, rows: 0, objects: 0 }
       // Repeated until a whole pass finds nothing, because running work may have written meanwhile.

@@ -9,7 +9,7 @@ import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
 export const addExplain: AddCommand = (program) => {
   program
     .command('explain')
-    .description('say what holds a task, a schedule or a workflow, and when it can next run')
+    .description('say why a task, a schedule or a workflow waits, and when it can next run')
     .argument('<id>')
     .action(async (id: string, _options, command) => {
       const session = await openSession(command)

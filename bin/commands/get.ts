@@ -8,7 +8,7 @@ export const addGet: AddCommand = (program) => {
     .command('get')
     .description('show a task')
     .argument('<id>')
-    .option('--result', 'print the result alone, as it is')
+    .option('--result', 'print only the result, unchanged')
     .action(async (id: string, options: { result?: boolean }, command) => {
       const session = await openSession(command)
       const task = await session.api.json('getTask', { params: { id } })

@@ -12,8 +12,8 @@ type Key = Omit<NewKey, 'key'>
 export const addKeys: AddCommand = (program) => {
   const keys = program
     .command('keys')
-    .description('list the keys of a tenant; make, rotate and revoke them')
-    .option('--tenant <name>', 'another tenant than your own; for those who run the stage')
+    .description('list the keys of a tenant; create, rotate and revoke them')
+    .option('--tenant <name>', 'another tenant than your own; only for operators')
     .action(async ({ tenant }: { readonly tenant?: string }, command) => {
       const session = await openSession(command)
       const answer = await session.api.json('listKeys', { query: { tenant } })
@@ -21,16 +21,16 @@ export const addKeys: AddCommand = (program) => {
     })
   keys
     .command('create')
-    .description('make a key; it is shown this once')
+    .description('create a key; it is shown only once')
     .argument('<name>', 'who or what uses it')
     .addOption(
-      new Option('-s, --scope <scope>', 'may come several times')
+      new Option('-s, --scope <scope>', 'may be repeated')
         .choices(SCOPES)
         .argParser(collect)
         .makeOptionMandatory(),
     )
-    .option('--tenant <name>', 'whose tasks it reaches; left out, your own')
-    .option('--expires-in-days <n>', 'left out, it does not expire', wholeNumber)
+    .option('--tenant <name>', 'tenant of the key; by default your own')
+    .option('--expires-in-days <n>', 'by default it does not expire', wholeNumber)
     .action(async (name: string, _options: object, command) => {
       const session = await openSession(command)
       const { scope, tenant, expiresInDays } = command.optsWithGlobals()
@@ -46,9 +46,9 @@ export const addKeys: AddCommand = (program) => {
     })
   keys
     .command('rotate')
-    .description('make the next key of the same kind; both work for the overlap')
-    .argument('<id>', 'as `keys` shows it')
-    .option('--overlap <span>', 'how long the old one still works', seconds, 86_400)
+    .description('create another key with the same name, tenant and scopes; both work during the overlap')
+    .argument('<id>', 'id in the output of `keys`')
+    .option('--overlap <span>', 'how long the old key still works', seconds, 86_400)
     .action(async (id: string, { overlap }: { readonly overlap: number }, command) => {
       const session = await openSession(command)
       const made = await session.api.json('rotateKey', {
@@ -59,8 +59,8 @@ export const addKeys: AddCommand = (program) => {
     })
   keys
     .command('revoke')
-    .description('end a key; it opens nothing from half a minute later on')
-    .argument('<id>', 'as `keys` shows it')
+    .description('revoke a key; it is refused within half a minute')
+    .argument('<id>', 'id in the output of `keys`')
     .action(async (id: string, _options, command) => {
       const session = await openSession(command)
       await session.api.call('revokeKey', { params: { id } })

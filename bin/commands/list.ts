@@ -35,8 +35,8 @@ export const addList: AddCommand = (program) => {
     .option('--since <time>', 'created after: a time, or a span before now (2h)', instant)
     .option('--until <time>', 'created before', instant)
     .option('-n, --limit <n>', 'at most so many', wholeNumber, 20)
-    .option('--cursor <cursor>', 'go on where the page before ended')
-    .option('-q, --ids', 'print ids alone, one a line')
+    .option('--cursor <cursor>', 'continue after the previous page')
+    .option('-q, --ids', 'print only ids, one per line')
     .action(async (options: ListOptions, command) => {
       const session = await openSession(command)
       const tasks: Task[] = []

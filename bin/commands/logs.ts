@@ -27,13 +27,13 @@ export const addLogs: AddCommand = (program) => {
     .command('logs')
     .description('show the functions’ logs (deployed stages: print the aws logs tail commands)')
     .argument('[id]', 'the same as --task')
-    .option('-f, --follow', 'go on with what comes')
-    .option('-n, --lines <n>', 'so many of the last lines', wholeNumber, 20)
+    .option('-f, --follow', 'keep printing new lines')
+    .option('-n, --lines <n>', 'number of last lines', wholeNumber, 20)
     .option('--function <name>', FUNCTION_NAMES.join(', '))
     .option('--task <id>', 'only lines of this task')
     .option('--errors', 'only warnings and errors')
     .option('--search <words>', 'only lines with all of these words')
-    .option('--stage <name>', 'of a deployed stage, where the profile does not say it')
+    .option('--stage <name>', 'name of a deployed stage, if the profile does not have it')
     .action(async (id: string | undefined, given: LogOptions, command) => {
       const options = id === undefined ? given : { ...given, task: id }
       const session = await openSession(command)

@@ -20,7 +20,7 @@ const PARSE_ERROR = -32_700
 export const addMcp: AddCommand = (program) => {
   program
     .command('mcp')
-    .description('serve agents over stdio (Model Context Protocol), by the stage')
+    .description('serve agents over stdio (Model Context Protocol), using the stage')
     .action(async (_options, command) => {
       const { target } = await openSession(command)
       await relay(process.stdin, (line) => void process.stdout.write(`${line}\n`), target)

@@ -6,7 +6,7 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 export const addPause: AddCommand = (program) => {
   program
     .command('pause')
-    .description('let a lane start no task; what runs goes on')
+    .description('pause a lane; running tasks finish')
     .addArgument(new Argument('<lane>').choices(LANES))
     .action(async (lane: string, _options, command) => {
       const session = await openSession(command)

@@ -6,7 +6,7 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 export const addPrices: AddCommand = (program) => {
   program
     .command('prices')
-    .description('show what models cost, by the list that usage is counted with')
+    .description('show the price list of models with which costs are calculated')
     .argument('[model...]', 'only of these models')
     .action(async (models: string[], _options, command) => {
       const session = await openSession(command)

@@ -6,7 +6,7 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 export const addQueues: AddCommand = (program) => {
   program
     .command('queues')
-    .description('show what waits in every lane')
+    .description('show how many tasks wait in every lane')
     .action(async (_options, command) => {
       const session = await openSession(command)
       const answer = await session.api.json('listQueues')

@@ -31,7 +31,7 @@ export const addRedrive: AddCommand = (program) => {
     .command('redrive')
     .description('run the failed tasks of a lane again; --dry-run only counts them')
     .addArgument(new Argument('<lane>').choices(LANES))
-    .option('--dry-run', 'say what would run again, and do nothing')
+    .option('--dry-run', 'only show what would run again')
     .option('--delete-unreadable', 'delete messages that no worker can read; --dry-run lists them')
     .option('-t, --type <name>', 'only this task type')
     .option('-e, --error-code <code>', 'only failures with this code')
@@ -40,7 +40,11 @@ export const addRedrive: AddCommand = (program) => {
     .option('--created-after <time>', 'a time, or a span before now', instant)
     .option('--created-before <time>', 'a time, or a span before now', instant)
     .option('-n, --limit <n>', 'at most so many', wholeNumber)
-    .option('--pace <per-second>', 'so many a second, to spare a provider that recovers', positive)
+    .option(
+      '--pace <per-second>',
+      'starts per second, so that a recovering provider is not overloaded',
+      positive,
+    )
     .action(async (lane: string, options: RedriveOptions, command) => {
       const session = await openSession(command)
       const answer = await redriveAll(session, lane, options)

@@ -6,7 +6,7 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 export const addResume: AddCommand = (program) => {
   program
     .command('resume')
-    .description('let a paused lane start tasks again')
+    .description('resume a paused lane')
     .addArgument(new Argument('<lane>').choices(LANES))
     .action(async (lane: string, _options, command) => {
       const session = await openSession(command)

@@ -32,30 +32,30 @@ const withOptions = (command: Command): Command =>
     .option('--cron <expression>', 'five fields, or six with seconds first: "0 9 * * MON-FRI"')
     .option('--every <span>', 'this far apart: 90s, 15m, 2h', seconds)
     .option('--at <time>', 'once, at this time (RFC 3339)', time)
-    .option('--timezone <zone>', 'of --cron, e.g. Europe/Berlin; UTC where it is left out')
+    .option('--timezone <zone>', 'of --cron, e.g. Europe/Berlin; UTC by default')
     .option('--start <time>', 'not before this time', time)
     .option('--end <time>', 'not after this time', time)
-    .option('--prompt <text>', 'what to ask the model; {{scheduled_time}} becomes the planned time')
+    .option('--prompt <text>', 'prompt for the model; {{scheduled_time}} is replaced by the planned time')
     .option('-t, --type <name>', 'task type, see: inspect registered')
-    .option('-i, --input <json>', 'its input: JSON, @file.json, or - for what is piped in')
+    .option('-i, --input <json>', 'its input: JSON, @file.json, or - for stdin')
     .option('-m, --model <name>', 'model of the task')
-    .option('-p, --priority <0-10>', 'of the task; 8 and above run in lane urgent', wholeNumber)
-    .option('--tag <word>', 'of the task; may come several times', collect)
-    .option('--name <text>', 'what it is called in lists')
-    .option('--overlap <rule>', 'while the one before runs: skip, allow or cancel_running')
-    .option('--missed <rule>', 'for times that passed in an outage: skip, run_once or run_all')
-    .option('--jitter <span>', 'each firing moves by up to this', seconds)
+    .option('-p, --priority <0-10>', 'of the task; 8 and above use the urgent lane', wholeNumber)
+    .option('--tag <word>', 'of the task; may be repeated', collect)
+    .option('--name <text>', 'its name in lists')
+    .option('--overlap <rule>', 'when the previous one still runs: skip, allow or cancel_running')
+    .option('--missed <rule>', 'for times that passed during an outage: skip, run_once or run_all')
+    .option('--jitter <span>', 'each firing is delayed by up to this', seconds)
 
 /** `schedules`: manages tasks that run by cron, at a rate or once. */
 export const addSchedules: AddCommand = (program) => {
   const schedules = program
     .command('schedules')
     .alias('schedule')
-    .description('show, make and change schedules: tasks by cron, by rate or once')
+    .description('show, create and change schedules: tasks by cron, at a rate or once')
   schedules
     .command('list', { isDefault: true })
     .allowExcessArguments()
-    .description('list them, those of the stage’s file first')
+    .description('list schedules, those in the stage’s file first')
     .action(async (_options, command) => {
       refuseUnknown(command)
       const session = await openSession(command)
@@ -71,7 +71,7 @@ export const addSchedules: AddCommand = (program) => {
       session.show({ schedules: found }, () => scheduleTable(found, Date.now(), session.paint))
     })
   withOptions(schedules.command('create'))
-    .description('make one: --cron, --every or --at, and --prompt or --type with --input')
+    .description('create one: --cron, --every or --at, and --prompt or --type with --input')
     .option('-k, --idempotency-key <key>', 'the same key gives the same schedule back')
     .action(async (options: Options & { readonly idempotencyKey?: string }, command) => {
       const task = await taskOf(options)
@@ -85,10 +85,10 @@ export const addSchedules: AddCommand = (program) => {
       session.show(made, () => scheduleText(made, Date.now(), session.paint))
     })
   withOptions(schedules.command('update'))
-    .description('change one; what is left out stays, and new times take the place of the old ones')
+    .description('change one; options left out do not change, and new times replace the old ones')
     .argument('<id>')
-    .option('--no-start', 'take its start away')
-    .option('--no-end', 'take its end away')
+    .option('--no-start', 'remove its start')
+    .option('--no-end', 'remove its end')
     .action(async (id: string, options: Options, command) => {
       const task = await taskOf(options)
       const body = { ...fieldsOf(options), ...(task ? { task } : {}) }
@@ -100,7 +100,7 @@ export const addSchedules: AddCommand = (program) => {
     })
   schedules
     .command('show')
-    .description('show one, with its next times and what holds it')
+    .description('show one, with its next times and what prevents them')
     .argument('<id>')
     .action(async (id: string, _options, command) => {
       const session = await openSession(command)
@@ -108,7 +108,7 @@ export const addSchedules: AddCommand = (program) => {
       session.show(found, () => scheduleText(found, Date.now(), session.paint))
     })
   for (const [name, operation, does] of [
-    ['pause', 'pauseSchedule', 'stop firing; times that pass are not made up for'],
+    ['pause', 'pauseSchedule', 'stop firing; times that pass are skipped'],
     ['resume', 'resumeSchedule', 'fire again'],
   ] as const)
     schedules
@@ -122,7 +122,7 @@ export const addSchedules: AddCommand = (program) => {
       })
   schedules
     .command('run')
-    .description('submit its task now, beside its times')
+    .description('submit its task now, in addition to its planned times')
     .argument('<id>')
     .option('-k, --idempotency-key <key>', 'the same key gives the same task back')
     .action(async (id: string, options: { readonly idempotencyKey?: string }, command) => {
@@ -135,7 +135,7 @@ export const addSchedules: AddCommand = (program) => {
     })
   schedules
     .command('delete')
-    .description('delete one; tasks that it made stay')
+    .description('delete one; its tasks are kept')
     .argument('<id>')
     .action(async (id: string, _options, command) => {
       const session = await openSession(command)

@@ -28,22 +28,19 @@ export const addSubmit: AddCommand = (program) => {
   program
     .command('submit')
     .description('submit a task: a prompt, or --type with --input')
-    .argument(
-      '[prompt]',
-      'what to ask the model; @file, or - for what is piped in; with --file, the task type',
-    )
+    .argument('[prompt]', 'prompt for the model; @file, or - for stdin; with --file, the task type')
     .option('-t, --type <name>', 'task type, see: inspect registered')
-    .option('-i, --input <json>', 'its input: JSON, @file.json, or - for what is piped in')
+    .option('-i, --input <json>', 'its input: JSON, @file.json, or - for stdin')
     .option('-f, --file <path>', 'a file for the task: uploaded, and its input\'s "file"')
     .option('-m, --model <name>', 'name of the model')
-    .option('-p, --priority <0-10>', '8 and above go to the urgent lane', wholeNumber)
+    .option('-p, --priority <0-10>', '8 and above use the urgent lane', wholeNumber)
     .option('--delay <span>', 'run this much later: 90s, 15m, 2h', seconds)
     .option('--run-at <time>', 'run at this time (RFC 3339)', time)
-    .option('--deadline <time>', 'when you want the result (RFC 3339); far ones are cheaper', time)
+    .option('--deadline <time>', 'when you need the result (RFC 3339); later ones are cheaper', time)
     .option('--expires-in <span>', 'do not start later than this', seconds)
     .option('--timeout <span>', 'limit of one attempt', seconds)
     .option('--max-attempts <n>', 'first try included', wholeNumber)
-    .option('--tag <word>', 'a word to find it by; may come several times', collect)
+    .option('--tag <word>', 'a word to find it by; may be repeated', collect)
     .option('-k, --idempotency-key <key>', 'the same key gives the same task back')
     .option('-w, --wait', 'wait for the end and print the result')
     .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', positive)

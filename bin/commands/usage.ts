@@ -8,7 +8,7 @@ export const addUsage: AddCommand = (program) => {
   program
     .command('usage')
     .description('show tokens and cost by model, type, day and tag')
-    .option('--hours <n>', 'of the last so many hours', wholeNumber, 24)
+    .option('--hours <n>', 'number of past hours', wholeNumber, 24)
     .action(async (options: { hours: number }, command) => {
       const session = await openSession(command)
       const answer = await session.api.json('getUsage', { query: { hours: options.hours } })

@@ -28,11 +28,11 @@ export const addWebhooks: AddCommand = (program) => {
     })
   webhooks
     .command('add')
-    .description('tell a URL of every task from now on')
+    .description('send the events of every new task to a URL')
     .argument('<url>', 'https, to a public address')
     .option(
       '--event <event...>',
-      'started, progress, completed, failed, cancelled, expired; all ends when left out',
+      'started, progress, completed, failed, cancelled, expired; by default all events of an end',
     )
     .action(async (url: string, { event }: { event?: string[] }, command) => {
       const session = await openSession(command)
@@ -47,7 +47,7 @@ export const addWebhooks: AddCommand = (program) => {
   webhooks
     .command('secret')
     .description('show the secret that receivers check signatures with')
-    .option('--rotate', 'make a new one; the one before signs too for a day')
+    .option('--rotate', 'create a new one; the previous one also signs for a day')
     .action(async ({ rotate }: { rotate?: boolean }, command) => {
       const session = await openSession(command)
       const answer = await (rotate
@@ -58,7 +58,7 @@ export const addWebhooks: AddCommand = (program) => {
   webhooks
     .command('deliveries')
     .description('show what was sent, newest first')
-    .option('--failed', 'only what was given up')
+    .option('--failed', 'only those that were given up')
     .option('--task <id>', 'only of this task')
     .option('--endpoint <id>', 'only to this endpoint')
     .action(async ({ failed, ...filter }: { failed?: boolean } & Filter, command) => {
@@ -70,11 +70,11 @@ export const addWebhooks: AddCommand = (program) => {
     })
   webhooks
     .command('resend')
-    .description('send a delivery again, or all that were given up')
-    .argument('[delivery]', 'id; all that were given up when left out')
+    .description('resend a delivery, or all that were given up')
+    .argument('[delivery]', 'id; by default all that were given up')
     .option('--task <id>', 'only of this task')
     .option('--endpoint <id>', 'only to this endpoint')
-    .option('--since <time>', 'only those made since then, RFC 3339')
+    .option('--since <time>', 'only those created since then, RFC 3339')
     .action(async (id: string | undefined, filter: Filter, command) => {
       const session = await openSession(command)
       if (id === undefined) {

@@ -32,9 +32,9 @@ export const addWorkflow: AddCommand = (program) => {
   workflow
     .command('run')
     .description('start the workflow of a file')
-    .argument('<file>', 'YAML or JSON as POST /workflows takes it; - for what is piped in')
-    .option('--name <text>', 'another name than the file says')
-    .option('--tag <word>', 'a word to find it by; may come several times', collect)
+    .argument('<file>', 'YAML or JSON in the format of POST /workflows; - for stdin')
+    .option('--name <text>', 'another name than in the file')
+    .option('--tag <word>', 'a word to find it by; may be repeated', collect)
     .option('-k, --idempotency-key <key>', 'the same key gives the same workflow back')
     .option('-w, --watch', 'show its steps until it ends')
     .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', positive)
@@ -58,7 +58,7 @@ export const addWorkflow: AddCommand = (program) => {
     .description('show the steps of a workflow')
     .argument('<id>')
     .option('-w, --watch', 'until it ends')
-    .option('--mermaid', 'as a drawing in Mermaid’s language')
+    .option('--mermaid', 'as a Mermaid diagram')
     .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', positive)
     .action(async (id: string, options: { watch?: boolean; mermaid?: boolean; giveUp?: number }, command) => {
       const session = await openSession(command)
@@ -112,7 +112,7 @@ export const addWorkflow: AddCommand = (program) => {
     .description('end a wait of a workflow: an approval')
     .argument('<id>')
     .argument('<name>', 'of the signal')
-    .option('-p, --payload <json>', 'what the steps after it may read', '{}')
+    .option('-p, --payload <json>', 'data for the steps after it', '{}')
     .action(async (id: string, name: string, options: { payload: string }, command) => {
       const body = await jsonOf(options.payload, '--payload')
       const session = await openSession(command)

@@ -22,7 +22,7 @@ export function endOnSignal(): (stop: () => Promise<void>) => void {
   const end = async (signal: (typeof SIGNALS)[number]) => {
     if (isStopping || !first) process.exit(128 + constants.signals[signal])
     isStopping = true
-    console.log('\nStopping. Tasks that run go on at the next start; press Ctrl-C again to stop at once.')
+    console.log('\nStopping. Running tasks continue at the next start; press Ctrl-C again to stop at once.')
     // A thread that is stopped at a breakpoint does not end.
     setTimeout(() => process.exit(0), STOPPING_MS).unref()
     await first().catch((cause: Error) => console.error(cause.message))

@@ -44,7 +44,7 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
     } catch (cause) {
       // Files that failed to load must be built again with the next change.
       for (const path of paths) changed.add(path)
-      console.error(styleText('red', `Not reloaded, the old code runs on: ${(cause as Error).message}`))
+      console.error(styleText('red', `Not reloaded, the old code still runs: ${(cause as Error).message}`))
     }
     types.start()
   }

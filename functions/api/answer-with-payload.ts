@@ -21,9 +21,12 @@ export const fileLinksFor =
     files.link({ tenant, id }, FILE_LINK_SECONDS, file, name)
 
 export const PAYLOAD_ANSWERS = {
-  200: { description: 'Up to 8 kB, or with files, each with its address.', schema: anyJson },
+  200: {
+    description: 'The payload, if it is at most 8 kB or contains files, each with its URL.',
+    schema: anyJson,
+  },
   303: {
-    description: 'Larger ones are fetched from where they lie, within five minutes.',
+    description: 'A larger payload: download it from the URL within five minutes.',
     headers: { Location: 'Where the payload is downloaded.' },
   },
 } as const
@@ -40,7 +43,7 @@ export async function answerWithPayload(
   const read = (kept: Payload) =>
     payloads.read(kept).catch((error: unknown) => {
       if (!(error instanceof MissingError)) throw error
-      throw new RequestError('not_found', `The ${part} of this task is not there any more.`)
+      throw new RequestError('not_found', `The ${part} of this task has been deleted.`)
     })
   if ('json' in payload && (part === 'input' || !mayNameFiles(payload.json)))
     // The stored text itself where it contains no file, so that numbers of twenty digits stay exact.

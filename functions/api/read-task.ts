@@ -31,7 +31,7 @@ export const readHeaders = z.object({
 
 export const readQuery = z.strictObject({
   wait: waitSeconds.describe(
-    'Seconds to wait for the end of the task; with If-None-Match, for its next change. It is answered as it is when the time is over.',
+    'Seconds to wait for the end of the task; with If-None-Match, for its next change. When the time is over, the present task is returned.',
   ),
 })
 
@@ -42,10 +42,10 @@ export const READ_ANSWERS = {
     headers: {
       ETag: 'Changes with the task.',
       'Retry-After':
-        'Seconds after which to ask again: nobody more can wait now, and this is the task as it is.',
+        'Seconds after which to ask again: no place to wait was free, and the answer is the present task.',
     },
   },
-  304: { description: 'The task is as the caller knows it.', headers: { ETag: 'As sent.' } },
+  304: { description: 'The task has not changed.', headers: { ETag: 'As sent.' } },
 } as const
 
 /** Seconds until the next request when no place to wait was free; longer, because then all waiting callers ask again. */

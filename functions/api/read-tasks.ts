@@ -36,8 +36,8 @@ export function checkTogether(query: ReturnType<(typeof listQuery)['parse']>): v
   const others = Object.entries(filters).filter(([, value]) => value !== undefined)
   if (ids !== undefined && others.length > 0)
     throw invalid(
-      others.map(([path]) => ({ path, message: 'cannot stand beside ids. Leave one of the two out.' })),
+      others.map(([path]) => ({ path, message: 'cannot be combined with ids. Send only one of the two.' })),
     )
   if (ids === undefined && wait > 0)
-    throw invalid([{ path: 'wait', message: 'needs ids: whose end to wait for.' }])
+    throw invalid([{ path: 'wait', message: 'needs ids, the tasks to wait for.' }])
 }

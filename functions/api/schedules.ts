@@ -64,7 +64,7 @@ export async function draftOf(needs: ScheduleNeeds, tenant: string, body: Body):
   const misplaced = ['delay_seconds', 'run_at', 'deadline'].filter((field) => Object.hasOwn(body.task, field))
   const errors: FieldError[] = misplaced.map((field) => ({
     path: `task.${field}`,
-    message: 'does not go with a schedule: the schedule says when.',
+    message: 'is not allowed in a schedule, which defines the time.',
   }))
   const bytes = Buffer.byteLength(JSON.stringify(body.task))
   if (bytes > MAX_TASK_BYTES)

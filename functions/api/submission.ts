@@ -81,7 +81,7 @@ export const submitHeaders = z.object({
     .string()
     .optional()
     .describe(
-      'The same key and body give the same task, also when sent at the same time. 1 to 255 characters.',
+      'The same key and body give the same task, even when sent at the same time. 1 to 255 characters.',
     ),
   Prefer: z
     .string()
@@ -96,9 +96,9 @@ export const submitHeaders = z.object({
 })
 
 const ANSWER_HEADERS = {
-  Location: 'Where the task is read.',
-  'Idempotent-Replayed': '"true" when the key had a task already.',
-  'Preference-Applied': '`wait=n`, when it was waited for.',
+  Location: 'Path of the task.',
+  'Idempotent-Replayed': '"true" when the idempotency key was used before.',
+  'Preference-Applied': '`wait=n`, when the call waited.',
 } as const
 
 export const ACCEPTED = {
@@ -110,7 +110,7 @@ export const ACCEPTED = {
   202: {
     description: 'Accepted. The task, PENDING or SCHEDULED.',
     schema: taskSchema,
-    headers: { ...ANSWER_HEADERS, 'Retry-After': 'Seconds after which a look is worth it.' },
+    headers: { ...ANSWER_HEADERS, 'Retry-After': 'Seconds after which to ask again.' },
   },
 } as const
 

@@ -110,7 +110,7 @@ describe('a key', () => {
     clock.at += 60_000
     expect(await authenticate(old.token)).toBeUndefined()
     expect(await authenticate(next.token)).toBeDefined()
-    await expect(rotateKey(needs, admin, old.key.id, 0)).rejects.toThrow(/works no longer/)
+    await expect(rotateKey(needs, admin, old.key.id, 0)).rejects.toThrow(/no longer works/)
   })
 })
 

@@ -61,7 +61,7 @@ describe('an object that somebody has deleted', () => {
     const parts = { payloads: world.payloads, files: {}, store: { get: async () => marked } }
     await expect(answerWithPayload(parts as never, task, 'result')).rejects.toMatchObject({
       code: 'not_found',
-      message: expect.stringContaining('not there any more'),
+      message: expect.stringContaining('has been deleted'),
     })
   })
 
@@ -88,7 +88,7 @@ describe('an object that somebody has deleted', () => {
       expect(codes).toContainEqual(
         expect.objectContaining({
           code: 'reference_missing',
-          message: expect.stringContaining('not there any more'),
+          message: expect.stringContaining('has been deleted'),
         }),
       )
     }

@@ -29,7 +29,7 @@ export function createServer(caller: Caller, settings: McpSettings, isModern: bo
     {
       capabilities: { tools: {}, ...(isModern ? { extensions: { [TASKS_EXTENSION]: {} } } : {}) },
       instructions:
-        'Each task type is a tool: calling it submits a durable task. A task that is not done within 25 s goes on by itself; ask for it with get_task. explain_task says why one does not run.',
+        'Each task type is a tool: calling it submits a durable task. A task that has not ended within 25 s keeps running; read it with get_task. explain_task says why a task does not run.',
     },
   )
   server.setRequestHandler('tools/list', () => ({

@@ -65,8 +65,8 @@ export function resultOf(task: TaskJson): CallToolResult {
   }
   return {
     content: text(
-      `Task ${task.id} is ${task.status}${progressOf(task)} and goes on by itself. ` +
-        `Ask for it with get_task {"id": "${task.id}", "wait": 25}; cancel_task stops it.`,
+      `Task ${task.id} is ${task.status}${progressOf(task)} and keeps running. ` +
+        `Read it with get_task {"id": "${task.id}", "wait": 25}; cancel_task stops it.`,
     ),
     structuredContent: data,
   }

@@ -33,7 +33,7 @@ const MODEL = {
   type: 'string',
   minLength: 1,
   maxLength: 200,
-  description: 'Model to call; left out, the default of this stage.',
+  description: 'Model to call; by default that of the stage.',
 }
 
 /** Over HTTP the model is a field beside the input; for a tool it is one of the arguments. */

@@ -7,9 +7,9 @@ export const pageShape = {
   limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
   cursor: z
     .string()
-    .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API. Send next_cursor of the page before.')
+    .regex(/^[\w-]{1,200}$/, 'is not a cursor of this API. Send next_cursor of the previous page.')
     .optional()
-    .describe('next_cursor of the page before.'),
+    .describe('next_cursor of the previous page.'),
 }
 
 /** The content of a cursor: time and id of the last returned row. */
@@ -23,7 +23,7 @@ export function readCursor(cursor: string | undefined): string | undefined {
     throw invalid([
       {
         path: 'cursor',
-        message: 'is not a cursor of this API; send next_cursor of the page before as it came.',
+        message: 'is not a cursor of this API; send next_cursor of the previous page unchanged.',
       },
     ])
   return place

@@ -4,10 +4,7 @@ const time = z.iso.datetime()
 
 /** `?deep=1`, and other words for yes. */
 export const healthQuery = z.strictObject({
-  deep: z
-    .enum(['1', 'true', '0', 'false'])
-    .optional()
-    .describe('1: check everything behind the API as well.'),
+  deep: z.enum(['1', 'true', '0', 'false']).optional().describe('1: also check everything behind the API.'),
 })
 
 export const healthSchema = z

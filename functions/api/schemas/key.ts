@@ -21,10 +21,8 @@ export const createKeyShape = z.strictObject({
   scopes: z.array(keyScope).min(1).max(SCOPES.length),
   tenant: tenantName
     .optional()
-    .describe(
-      'Whose tasks it reaches. Left out: those of the key that makes it. Others are for the operators.',
-    ),
-  expires_in_days: z.int().min(1).max(3_650).optional().describe('Left out: it does not expire.'),
+    .describe('Tenant of the key. Default: that of the calling key. Only operators may name another one.'),
+  expires_in_days: z.int().min(1).max(3_650).optional().describe('By default it does not expire.'),
 })
 
 export const rotateKeyShape = z.strictObject({
@@ -43,15 +41,17 @@ export const keySchema = z
     name: z.string(),
     scopes: z.array(keyScope),
     created_at: time,
-    created_by: z.string().nullable().describe('Id of the key that made it.'),
+    created_by: z.string().nullable().describe('Id of the key that created it.'),
     expires_at: time.nullable(),
     revoked_at: time.nullable(),
-    last_used_at: time.nullable().describe('To within an hour.'),
+    last_used_at: time.nullable().describe('Exact to one hour.'),
   })
   .meta({ id: 'Key' })
 
 export const newKeySchema = keySchema
-  .extend({ key: z.string().describe('Shown this once. Send it in x-api-key or as a bearer token.') })
+  .extend({
+    key: z.string().describe('Shown only in this answer. Send it in x-api-key or as a bearer token.'),
+  })
   .meta({ id: 'NewKey' })
 
 export const toKeyJson = (key: ApiKey) => ({

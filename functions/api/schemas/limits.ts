@@ -8,17 +8,17 @@ const usd = (text: string) => z.number().min(0).max(1_000_000_000).nullish().des
 
 const fields = {
   open_tasks: count(5_000, 'Tasks that have not ended.'),
-  queued_tasks: count(5_000, 'Of these, tasks that no attempt has begun.'),
-  running_tasks: count(1_000, 'Tasks that run at once; further ones wait in line.'),
+  queued_tasks: count(5_000, 'Open tasks whose first attempt has not begun.'),
+  running_tasks: count(1_000, 'Tasks that run at the same time; further ones wait.'),
   schedules: count(1_000, 'Schedules.'),
   workflows: count(1_000, 'Workflows that have not ended.'),
-  requests_per_minute: count(60_000, 'Requests of a steady stream, submits apart.'),
-  request_burst: count(60_000, 'Requests that may come at once.'),
-  submits_per_minute: count(60_000, 'Submits of a steady stream; as many as requests when left out.'),
-  burst: count(60_000, 'Submits that may come at once.'),
+  requests_per_minute: count(60_000, 'Requests per minute on average, without submits.'),
+  request_burst: count(60_000, 'Requests that may arrive at the same time.'),
+  submits_per_minute: count(60_000, 'Submits per minute on average; the same as for requests when left out.'),
+  burst: count(60_000, 'Submits that may arrive at the same time.'),
   payload_bytes: count(6_000_000, 'Bytes of an input.'),
-  usd_per_day: usd('What models may cost in a UTC day, held for open tasks included.'),
-  usd_per_month: usd('The same in a UTC month.'),
+  usd_per_day: usd('Highest cost of models per UTC day, reservations of open tasks included.'),
+  usd_per_month: usd('The same per UTC month.'),
 }
 
 const shownNumber = z.number().nullable().describe('Null: no limit.')
@@ -40,7 +40,7 @@ export const limitsSchema = z
     payload_bytes: shownNumber,
     usd_per_day: shownNumber,
     usd_per_month: shownNumber,
-    own: z.array(z.string()).describe('Which of them are the tenant’s own and not the stage’s.'),
+    own: z.array(z.string()).describe('Names of the limits that are set for this tenant.'),
     tasks_open: z.int().describe('Counted where open_tasks, queued_tasks or a budget is set.'),
     tasks_queued: z.int().describe('Counted where queued_tasks is set.'),
     budget: z.array(

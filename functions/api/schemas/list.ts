@@ -15,7 +15,7 @@ export const listQuery = z.strictObject({
     .string()
     .regex(/^[^,]{1,64}(,[^,]{1,64}){0,99}$/, 'must be 1 to 100 ids with commas between them.')
     .optional()
-    .describe('These tasks, in this order, in place of a page; an id that is not known is left out.'),
+    .describe('These tasks in this order instead of a page; unknown ids are left out.'),
   wait: waitSeconds.describe('With ids: seconds to wait until one of them has ended.'),
 })
 

@@ -10,15 +10,10 @@ const timing = {
     .min(1)
     .max(200)
     .optional()
-    .describe('Five fields, or six with seconds first: "0 9 * * MON-FRI". Names, L, # and W are known.'),
-  rate_seconds: z.number().min(1).max(LONGEST_SECONDS).optional().describe('Every so many seconds.'),
+    .describe('Five fields, or six with seconds first: "0 9 * * MON-FRI". Names, L, # and W are allowed.'),
+  rate_seconds: z.number().min(1).max(LONGEST_SECONDS).optional().describe('Interval in seconds.'),
   at: z.iso.datetime({ offset: true }).optional().describe('Once, at this time (RFC 3339).'),
-  timezone: z
-    .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .describe('IANA time zone of cron; UTC where it is left out.'),
+  timezone: z.string().min(1).max(64).optional().describe('IANA time zone of cron; UTC by default.'),
 }
 
 const rules = {
@@ -29,13 +24,20 @@ const rules = {
     .enum(OVERLAPS)
     .optional()
     .describe(
-      'While the firing before still runs: skip this one (default), allow both, or cancel the other.',
+      'When the previous firing still runs: skip this one (default), allow both, or cancel the previous one.',
     ),
   missed: z
     .enum(MISSED)
     .optional()
-    .describe('For times that passed in an outage: skip (default), run_once, or run_all (at most 100).'),
-  jitter_seconds: z.number().min(0).max(3_600).optional().describe('Each firing moves by 0 to this.'),
+    .describe(
+      'For planned times that passed during an outage: skip (default), run_once, or run_all (at most 100).',
+    ),
+  jitter_seconds: z
+    .number()
+    .min(0)
+    .max(3_600)
+    .optional()
+    .describe('Each firing is delayed by 0 to this many seconds.'),
 }
 
 export const scheduleBody = z
@@ -44,7 +46,7 @@ export const scheduleBody = z
     ...rules,
     task: z
       .record(z.string(), z.unknown())
-      .describe('A body of POST /tasks. {{scheduled_time}} in its input becomes the planned time.'),
+      .describe('A body of POST /tasks. {{scheduled_time}} in its input is replaced by the planned time.'),
   })
   .meta({ id: 'ScheduleRequest' })
 
@@ -81,7 +83,7 @@ export const scheduleSchema = z
     last_refused: z
       .object({ planned_at: time, code: z.string(), message: z.string() })
       .nullable()
-      .describe('The latest firing that made no task, because a limit stood against it.'),
+      .describe('The latest firing that was refused because of a limit.'),
     task: z.record(z.string(), z.unknown()),
     created_at: time,
     updated_at: time,
@@ -97,7 +99,7 @@ export const scheduleQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
   cursor: z
     .string()
-    .regex(/^[\w-]{1,64}$/, 'is not a cursor of this API. Send next_cursor of the page before.')
+    .regex(/^[\w-]{1,64}$/, 'is not a cursor of this API. Send next_cursor of the previous page.')
     .optional(),
 })
 

@@ -19,7 +19,7 @@ const SHORT_TYPE = 'text.generate'
 
 const options = {
   model: z.string().min(1).max(200).optional().describe('Name of the model; the stage has a default.'),
-  priority: z.int().min(0).max(10).default(0).describe('8 and above go to the urgent lane.'),
+  priority: z.int().min(0).max(10).default(0).describe('8 and above use the urgent lane.'),
   delay_seconds: z
     .number()
     .min(0)
@@ -34,7 +34,7 @@ const options = {
     .datetime({ offset: true })
     .optional()
     .describe(
-      'When you want the result (RFC 3339). Its model calls take a cheaper price tier while there is time, and a faster one when there is little.',
+      'When you need the result (RFC 3339). Its model calls use a cheaper price tier while there is time, and a faster one when there is little.',
     ),
   expires_in_seconds: z
     .number()
@@ -60,16 +60,16 @@ const options = {
     .max(1_000_000)
     .optional()
     .describe(
-      'The most its model calls may cost, all attempts together; a call that could pass it fails the task.',
+      'Highest cost of its model calls, all attempts together; a call that could exceed it fails the task.',
     ),
   tags: z
     .array(z.string().min(1).max(64))
     .max(LIMITS.maxTags)
     .default([])
-    .describe('Free words to filter the list by.'),
+    .describe('Words of your choice, to filter the list by.'),
   webhook: webhookShape
     .optional()
-    .describe('Is told of the task’s events, beside the tenant’s own endpoints.'),
+    .describe('Receives the task’s events, in addition to the tenant’s endpoints.'),
 }
 
 /** `{prompt, …}`: fields of `text.generate` beside the options. The type's own schema validates its fields. */

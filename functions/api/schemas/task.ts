@@ -18,7 +18,7 @@ export const taskParams = z.object({ id: z.string().describe('Id of the task.') 
 export const taskSchema = z
   .object({
     id: z.string(),
-    task_id: z.string().describe('The id again, as older clients read it.'),
+    task_id: z.string().describe('The same id, for older clients.'),
     type: z.string(),
     status: taskStatus,
     lane: laneName,
@@ -39,17 +39,17 @@ export const taskSchema = z
     progress: z.object({ percent: z.number(), message: z.string() }).nullable(),
     attempts: z.int().describe('Attempts begun in this epoch.'),
     max_attempts: z.int(),
-    epoch: z.int().describe('Grows by one with each retry by hand.'),
+    epoch: z.int().describe('Increased by each retry by hand.'),
     trace_id: z
       .string()
       .nullable()
-      .describe('Of the traceparent header that it came with, or its own; in every log line.'),
+      .describe('Trace id of the traceparent header, or a new one; in every log line.'),
     usage: z
       .object({
-        input_tokens: z.int().nullable().describe('Null when a provider did not say.'),
+        input_tokens: z.int().nullable().describe('Null when a provider did not report it.'),
         output_tokens: z.int().nullable(),
-        cost_usd: z.number().nullable().describe('Null when tokens or price are not known.'),
-        saved_usd: z.number().describe('What a cheaper price tier saved against the standard one.'),
+        cost_usd: z.number().nullable().describe('Null when tokens or price are unknown.'),
+        saved_usd: z.number().describe('Saved by a cheaper price tier.'),
         provider: z.string(),
         cached_tokens: z.int().describe('Part of the input.'),
         reasoning_tokens: z.int().describe('Part of the output.'),
@@ -58,11 +58,11 @@ export const taskSchema = z
           .string()
           .nullable()
           .describe('Of the last call: stop, length, or the code of the error it ended with.'),
-        is_truncated: z.boolean().describe('The last answer was cut at a limit of tokens.'),
+        is_truncated: z.boolean().describe('The last answer ended at a token limit.'),
         shared_with: z
           .string()
           .nullable()
-          .describe('The task that paid for an answer which this one got as well, by share_call.'),
+          .describe('Id of the task that paid for the shared answer (share_call).'),
       })
       .nullable(),
     queue: z
@@ -75,14 +75,14 @@ export const taskSchema = z
         position: z
           .int()
           .nullable()
-          .describe('About how many tasks are before it; null while it is not in the queue.'),
+          .describe('Approximate number of tasks before it; null while it is not in the queue.'),
         estimated_start: band.describe(
           'Null while its lane or its model is paused, or another task must end first.',
         ),
-        estimated_finish: band.describe('Null while nothing of its type and model has ended lately.'),
+        estimated_finish: band.describe('Null while no task of its type and model has ended recently.'),
       })
       .nullable()
-      .describe('For a task that waits: when it is likely to start, from what its lane did lately.'),
+      .describe('For a waiting task: when it is likely to start, estimated from recent tasks of its lane.'),
     estimated_cost_usd: z
       .object({ low: z.number(), high: z.number() })
       .nullable()
@@ -114,11 +114,8 @@ export const taskSchema = z
           started_at: time,
           seconds: z.number(),
           epoch: z.int(),
-          attempt: z.int().describe('The attempt that did it; later ones reuse what it gave.'),
-          cost_usd: z
-            .number()
-            .nullable()
-            .describe('Null when it called no model, or the price is not known.'),
+          attempt: z.int().describe('The attempt that ran it; later ones reuse its result.'),
+          cost_usd: z.number().nullable().describe('Null when it called no model, or the price is unknown.'),
         }),
       )
       .describe('Finished steps that a retry does not repeat, oldest first. Not in lists.'),
@@ -128,7 +125,7 @@ export const taskSchema = z
     missing: z
       .array(z.enum(['input', 'result']))
       .optional()
-      .describe('What was stored beside the task and is not there any more; it is null here.'),
+      .describe('Stored parts of the task that have been deleted; they are null here.'),
     links: z.object({
       self: z.string(),
       events: z.string(),

@@ -12,13 +12,13 @@ export const uploadBody = z.strictObject({
       /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*(?:; ?[a-z-]+=[\w.-]+)?$/i,
       'is no media type, e.g. application/pdf',
     )
-    .describe('The PUT must carry exactly this Content-Type.'),
+    .describe('The PUT must have exactly this Content-Type.'),
   bytes: z
     .int()
     .min(1)
     .max(UPLOAD_LIMITS.bytes)
     .describe('The file’s exact size; the PUT is refused with another.'),
-  name: z.string().min(1).max(300).optional().describe('What the file is called; only shown.'),
+  name: z.string().min(1).max(300).optional().describe('Name of the file, only for display.'),
 })
 
 export const uploadSchema = z
@@ -27,10 +27,13 @@ export const uploadSchema = z
     status: z.enum(['waiting', 'uploaded']),
     name: z.string().nullable(),
     content_type: z.string(),
-    media_type: z.string().nullable().describe('What the file is by its bytes; null while it is awaited.'),
+    media_type: z
+      .string()
+      .nullable()
+      .describe('Type of the file, detected from its bytes; null until it has arrived.'),
     bytes: z.int(),
     created_at: z.iso.datetime(),
-    expires_at: z.iso.datetime().describe('When it is gone, unless a task uses it.'),
+    expires_at: z.iso.datetime().describe('When it is deleted, unless a task uses it.'),
     links: z.object({ self: z.string() }),
   })
   .meta({ id: 'Upload' })
@@ -38,8 +41,8 @@ export const uploadSchema = z
 export const createdUploadSchema = uploadSchema
   .extend({
     method: z.literal('PUT'),
-    url: z.string().describe('Takes the file, without a key.'),
-    headers: z.record(z.string(), z.string()).describe('What the PUT must carry.'),
+    url: z.string().describe('URL for the PUT, which needs no key.'),
+    headers: z.record(z.string(), z.string()).describe('Headers that the PUT must have.'),
     url_expires_at: z.iso.datetime(),
   })
   .meta({ id: 'CreatedUpload' })

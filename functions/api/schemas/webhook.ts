@@ -24,7 +24,7 @@ export const webhookShape = z.strictObject({
     .min(1)
     .max(10)
     .optional()
-    .describe('Left out: every end, which is completed, failed, cancelled and expired.'),
+    .describe('By default all events of an end: completed, failed, cancelled and expired.'),
 })
 
 export const endpointParams = z.object({ id: z.string().describe('Id of the endpoint.') })
@@ -35,14 +35,14 @@ export const endpointSchema = z
     url: z.string(),
     events: z.array(webhookEvent).nullable().describe('Null: every end.'),
     created_at: time,
-    gone_at: time.nullable().describe('When its receiver answered 410; nothing is sent there since.'),
+    gone_at: time.nullable().describe('When its receiver answered 410; nothing has been sent to it since.'),
   })
   .meta({ id: 'WebhookEndpoint' })
 
 export const secretSchema = z
   .object({
-    secret: z.string().describe('What receivers check signatures with; begins with whsec_.'),
-    previous_valid_until: time.nullable().describe('Until then the secret before signs too.'),
+    secret: z.string().describe('The key with which receivers check signatures; begins with whsec_.'),
+    previous_valid_until: time.nullable().describe('Until then the previous secret also signs.'),
   })
   .meta({ id: 'WebhookSecret' })
 
@@ -76,16 +76,16 @@ export const deliverySchema = z
     task_id: z.string(),
     event: webhookEvent,
     url: z.string(),
-    endpoint: z.string().nullable().describe('Null where the task itself named the URL.'),
+    endpoint: z.string().nullable().describe('Null when the submission named the URL.'),
     status: deliveryStatus.describe('FAILED: given up; resend it by hand.'),
-    attempts: z.int().describe('Tries since it was made or resent.'),
+    attempts: z.int().describe('Tries since it was created or resent.'),
     next_at: time.nullable(),
     created_at: time,
     log: z.array(
       z.object({
         at: time,
         seconds: z.number(),
-        status: z.int().nullable().describe('What the receiver answered.'),
+        status: z.int().nullable().describe('HTTP status of the receiver’s answer.'),
         error: z.string().nullable(),
       }),
     ),

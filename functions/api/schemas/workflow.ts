@@ -33,15 +33,19 @@ const wait = z.strictObject({
 /** A task with the fields of POST /tasks, a wait, or nested steps. */
 const step = z
   .looseObject({
-    name: z.string().optional().describe('By which references name the step.'),
-    after: z.array(z.string()).max(500).optional().describe('With named steps: what must end before.'),
+    name: z.string().optional().describe('Name of the step in references.'),
+    after: z
+      .array(z.string())
+      .max(500)
+      .optional()
+      .describe('With named steps: the steps that must end before.'),
     if: condition.optional(),
-    wait: wait.optional().describe('In place of a task: waits for a call to /signals/{signal}.'),
+    wait: wait.optional().describe('Instead of a task: waits for a call to /signals/{signal}.'),
     type: z.string().optional(),
     input: z
       .unknown()
       .optional()
-      .describe('May hold {"$from": "step.result.field"}, and one {"$each": "step.result.list"}.'),
+      .describe('May contain {"$from": "step.result.field"}, and one {"$each": "step.result.list"}.'),
     get chain() {
       return z.array(step).max(500).optional()
     },
@@ -83,7 +87,7 @@ export const workflowSchema = z
     id: z.string(),
     name: z.string(),
     status: z.enum(WORKFLOW_STATUSES),
-    epoch: z.int().describe('Grows by one with each retry by hand.'),
+    epoch: z.int().describe('Increased by each retry by hand.'),
     on_failure: z.enum(FAILURE_POLICIES),
     error: failure,
     tags: z.array(z.string()),
@@ -99,21 +103,21 @@ export const workflowSchema = z
         type: z.string().nullable(),
         after: z.array(z.string()),
         tasks: z.object({ total: z.int(), completed: z.int(), failed: z.int() }),
-        signal: z.string().nullable().describe('What a step of kind wait waits for.'),
+        signal: z.string().nullable().describe('Signal that a step of kind wait waits for.'),
         task_id: z.string().nullable().describe('Of a step with one task: GET /tasks/{id} has its result.'),
         error: failure,
         reason: z
           .enum(SKIP_REASONS)
           .nullable()
           .describe(
-            'Why it was skipped: its `if`, a failed step that it needs, or a signal that did not come.',
+            'Why it was skipped: its `if`, a failed step that it needs, or a signal that did not arrive.',
           ),
         started_at: time.nullable(),
         finished_at: time.nullable(),
       }),
     ),
-    tasks: z.int().describe('Tasks made so far.'),
-    cost_usd: z.number().nullable().describe('Of its tasks that have ended; null when a price is not known.'),
+    tasks: z.int().describe('Number of tasks created so far.'),
+    cost_usd: z.number().nullable().describe('Of its ended tasks; null when a price is unknown.'),
     links: z.object({ self: z.string(), cancel: z.string(), retry: z.string(), mermaid: z.string() }),
   })
   .meta({ id: 'Workflow' })

@@ -11,5 +11,5 @@ export const fileShape = z.object({
   name: z.string(),
   content_type: z.string(),
   bytes: z.int(),
-  url: z.string().optional().describe('Where it is downloaded; works for an hour after it was read.'),
+  url: z.string().optional().describe('Download URL, valid for an hour after it was read.'),
 })

@@ -164,7 +164,7 @@ const filesIn = (
   const find = (ref: UploadRef | FileRef) => {
     const found =
       'upload' in ref ? uploads[ref.upload] : written.find((_, index) => ref.file === `file-${index}`)
-    if (!found) throw new TaskError('The file is not there any more.', { code: 'upload_missing' })
+    if (!found) throw new TaskError('The file has been deleted.', { code: 'upload_missing' })
     return found
   }
   return {

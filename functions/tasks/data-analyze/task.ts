@@ -11,15 +11,15 @@ const input = z
     file: z
       .union([
         z.strictObject({
-          name: z.string().min(1).max(300).optional().describe('Only its ending is looked at.'),
+          name: z.string().min(1).max(300).optional().describe('Only its ending is used.'),
           base64: z.base64().min(1, 'is empty').max(6_000_000),
         }),
         uploadShape,
       ])
       .optional()
-      .describe('CSV, TSV, JSON lines or XLSX, up to 6 MB here or uploaded; told by its bytes.'),
+      .describe('CSV, TSV, JSON lines or XLSX, up to 6 MB here or uploaded; detected from its bytes.'),
     group_by: z.string().min(1).max(200).optional().describe('A column by whose values rows are grouped.'),
-    question: z.string().min(1).max(2_000).optional().describe('What the narrative should look at.'),
+    question: z.string().min(1).max(2_000).optional().describe('What the narrative should answer.'),
     narrative: z.boolean().default(true).describe('Let the model put the numbers into words.'),
     charts: z.boolean().default(true),
   })
@@ -46,10 +46,10 @@ const output = z.object({
     .int()
     .min(1)
     .describe(
-      'Quartiles, outliers, correlations and charts are of every so many rows, of each while there is room for all; everything else is of all rows.',
+      'Quartiles, outliers, correlations and charts use every n-th row; 1 when all rows fit into memory. Everything else uses all rows.',
     ),
   broken_rows: z.object({ count, examples: z.array(z.object({ line: count, problem: z.string() })) }),
-  formula_cells: count.describe('Cells that a spreadsheet would run; here they are words.'),
+  formula_cells: count.describe('Cells that a spreadsheet would run as a formula; here they are text.'),
   columns: z.array(
     z.object({
       name: z.string(),
@@ -57,7 +57,7 @@ const output = z.object({
       missing: count,
       unfitting: count.describe('Cells of another type than the column’s.'),
       distinct: count,
-      distinct_is_exact: z.boolean().describe('False when there are more than were counted.'),
+      distinct_is_exact: z.boolean().describe('False when there are more than could be counted.'),
       top: z.array(z.object({ value: z.string(), count })),
       numbers: z
         .object({
@@ -79,14 +79,14 @@ const output = z.object({
   narrative: z
     .string()
     .nullable()
-    .describe('Null when not asked for, or when the model cited a number that was not worked out.'),
-  narrative_refused: z.array(z.string()).describe('Numbers that it was refused for.'),
+    .describe('Null when not requested, or when the model cited a number that was not calculated.'),
+  narrative_refused: z.array(z.string()).describe('Numbers for which the narrative was refused.'),
 })
 
 export default defineTask({
   name: 'data.analyze',
   summary:
-    'Works out what is in a table: types, statistics, outliers, correlations, groups and charts, and says it in words.',
+    'Analyzes a table: types, statistics, outliers, correlations, groups and charts, and describes them in words.',
   version: 1,
   lane: 'documents',
   needs: ['model', 'files'],

@@ -11,7 +11,7 @@ const MAX_PARTS = 500
 
 const file = z
   .strictObject({
-    name: z.string().min(1).max(300).optional().describe('Only its ending is looked at.'),
+    name: z.string().min(1).max(300).optional().describe('Only its ending is used.'),
     base64: z.base64().min(1, 'is empty').max(6_000_000),
   })
   .superRefine(({ name, base64 }, context) => {
@@ -21,19 +21,24 @@ const file = z
 
 const input = z
   .strictObject({
-    text: z.string().min(1).max(5_000_000).optional().describe('The document itself, where it is text.'),
+    text: z.string().min(1).max(5_000_000).optional().describe('The document itself, if it is text.'),
     file: z
       .union([file, uploadShape])
       .optional()
-      .describe('Text, Markdown, HTML, PDF or DOCX, up to 6 MB here or uploaded; told by its bytes.'),
+      .describe('Text, Markdown, HTML, PDF or DOCX, up to 6 MB here or uploaded; detected from its bytes.'),
     format: z.enum(FORMATS).optional().describe('For text that is Markdown or HTML.'),
     summary_words: z.int().min(20).max(2_000).default(200),
-    language: z.string().min(2).max(40).optional().describe('Of the answer; else that of the document.'),
+    language: z
+      .string()
+      .min(2)
+      .max(40)
+      .optional()
+      .describe('Language of the answer; by default that of the document.'),
     extract: z
       .record(z.string(), z.unknown())
       .optional()
       .describe('JSON Schema of an object that is filled from the document.'),
-    include_text: z.boolean().default(false).describe('Give the text back, to which the offsets belong.'),
+    include_text: z.boolean().default(false).describe('Also return the text that the offsets refer to.'),
   })
   .superRefine(({ text, file, extract }, context) => {
     if ((text === undefined) === (file === undefined))
@@ -71,7 +76,7 @@ const output = z.object({
 export default defineTask({
   name: 'document.process',
   summary:
-    'Reads a document, splits it, and sums it up with key points, entities and what a schema asks for.',
+    'Reads a document and returns a summary, key points, entities and the data that a schema asks for.',
   version: 1,
   lane: 'documents',
   needs: ['model', 'files'],

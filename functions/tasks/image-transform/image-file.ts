@@ -20,4 +20,4 @@ export const imageFile = z
     const message = `is ${type} by its bytes; send ${IMAGE_TYPES.join(', ')}`
     context.addIssue({ code: 'custom', path: ['base64'], message })
   })
-  .describe('JPEG, PNG, WebP, AVIF or GIF, up to 6 MB here or uploaded; told by its bytes.')
+  .describe('JPEG, PNG, WebP, AVIF or GIF, up to 6 MB here or uploaded; detected from its bytes.')

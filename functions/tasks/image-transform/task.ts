@@ -13,7 +13,7 @@ const input = z
     crop: z
       .strictObject({ left: z.int().min(0), top: z.int().min(0), width: side, height: side })
       .optional()
-      .describe('In the picture as it is seen, after its EXIF rotation; before resizing.'),
+      .describe('In the picture after its EXIF rotation and before resizing.'),
     resize: z
       .strictObject({
         width: side.optional(),
@@ -31,7 +31,7 @@ const input = z
       .max(1_024)
       .optional()
       .describe('Short for a resize into a square of this side.'),
-    format: z.enum(FORMATS).optional().describe('Else that of the source.'),
+    format: z.enum(FORMATS).optional().describe('By default that of the source.'),
     quality: z.int().min(1).max(100).default(80).describe('Of JPEG, WebP and AVIF.'),
     keep_metadata: z
       .boolean()

@@ -6,8 +6,8 @@ const ASKS_FOR_MS = 11 * 60_000
 
 const output = z.object({
   tasks: z.int().describe('Rows deleted.'),
-  uploads: z.int().describe('Uploads deleted that no task uses any more.'),
-  objects: z.int().describe('Payload objects deleted with them.'),
+  uploads: z.int().describe('Deleted uploads that no task used any more.'),
+  objects: z.int().describe('Deleted payload objects.'),
   failed: z.int().describe('Rows that could not be deleted; the next cleanup tries again.'),
 })
 

@@ -13,10 +13,13 @@ const entrySchema = z
     by: z
       .string()
       .nullable()
-      .describe('Id of the key, or issuer and subject of the token; null on an open stage.'),
+      .describe('Id of the key, or issuer and subject of the token; null on a stage without keys.'),
     action: z.string().describe('Method and path.'),
-    target: z.string().nullable().describe('Id of what it was done to.'),
-    status: z.int().nullable().describe('How it was answered; null where its end is not known.'),
+    target: z.string().nullable().describe('Id of what was changed.'),
+    status: z
+      .int()
+      .nullable()
+      .describe('HTTP status of the answer; null when the end of the call is unknown.'),
     before: z.string().nullable(),
     after: z.string().nullable(),
   })
@@ -27,13 +30,13 @@ export const listAuditRoute = defineRoute({
   path: '/audit',
   function: 'api-data',
   scope: 'keys:admin',
-  summary: 'Show who did what',
+  summary: 'Show who changed what',
   description: 'Every call that changed something, except submits. Newest first.',
   query: z.strictObject({
     ...pageShape,
-    tenant: tenantName.optional().describe('Whose keys did it. Left out: the caller’s own tenant.'),
-    target: z.string().min(1).max(200).optional().describe('Only what was done to this id.'),
-    by: z.string().min(1).max(200).optional().describe('Only what this key did.'),
+    tenant: tenantName.optional().describe('Tenant of the key. Default: the caller’s own.'),
+    target: z.string().min(1).max(200).optional().describe('Only changes of this id.'),
+    by: z.string().min(1).max(200).optional().describe('Only changes by this key.'),
   }),
   answers: {
     200: {

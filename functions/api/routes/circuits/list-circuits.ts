@@ -10,8 +10,8 @@ export const listCircuitsRoute = defineRoute({
   function: 'api-operate',
   scope: 'ops:read',
   summary: 'List the models whose calls are paused',
-  description: 'One entry per provider and model that has lately failed, open ones first.',
-  answers: { 200: { description: 'None when all is well.', schema: circuitsAnswer } },
+  description: 'One entry per provider and model with recent failures, open ones first.',
+  answers: { 200: { description: 'Empty when no model fails.', schema: circuitsAnswer } },
   needs: () => ({ circuits: openCircuits() }),
   handle: async (_, needs) => ({
     status: 200,

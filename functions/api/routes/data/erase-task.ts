@@ -10,9 +10,9 @@ export const eraseTaskRoute = defineRoute({
   scope: 'tasks:write',
   summary: 'Delete the content of a finished task',
   description:
-    'Input, result, error text, progress, tags, finished steps and files go; its state, times and cost stay. It cannot run again. Uploads that it used end by themselves. Send it again until it is answered with 204.',
+    'Deletes input, result, error text, progress, tags, finished steps and files; state, times and cost stay. It cannot run again. Uploads that it used end by themselves. Send it again until it is answered with 204.',
   params: taskParams,
-  answers: { 204: { description: 'All of it is gone.' } },
+  answers: { 204: { description: 'Everything is deleted.' } },
   problems: [404, 409],
   needs: openErasers,
   handle: async ({ tenant, note, params: { id } }, needs) => {

@@ -12,7 +12,7 @@ const WORK_MS = 15_000
 
 const bodyShape = z.strictObject({
   tenant: tenantName.describe(
-    'Whose data goes. Another tenant than the caller’s is for those who run the stage.',
+    'Tenant whose data is deleted. Only operators may name another tenant than their own.',
   ),
   from: z
     .string()
@@ -29,7 +29,7 @@ export const eraseTenantRoute = defineRoute({
   scope: 'keys:admin',
   summary: 'Delete everything of a tenant',
   description:
-    'Tasks, workflows, schedules, webhooks, uploads, files, keys, but for the key that asks; the record of who did what stays for its time. Works for some seconds; send it again with "next" until that is null. A second pass finds what was submitted meanwhile.',
+    'Deletes tasks, workflows, schedules, webhooks, uploads, files and keys, except the calling key; the audit log is kept for its own time. Works for some seconds; send it again with "next" until that is null. A second pass finds what was submitted meanwhile.',
   body: {
     schema: bodyShape,
     examples: { first: { summary: 'Begin', value: { tenant: 'acme' } } },

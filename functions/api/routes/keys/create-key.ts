@@ -21,7 +21,7 @@ export const createKeyRoute = defineRoute({
       },
     },
   },
-  answers: { 201: { description: 'The key, whole this once.', schema: newKeySchema } },
+  answers: { 201: { description: 'The new key. It is shown only in this answer.', schema: newKeySchema } },
   problems: [409],
   needs: openKeys,
   handle: async ({ principal, body: { name, scopes, tenant, expires_in_days } }, needs) => ({

@@ -10,8 +10,8 @@ export const listKeysRoute = defineRoute({
   function: 'api-keys',
   scope: 'keys:admin',
   summary: 'List the keys of a tenant',
-  description: 'The newest hundred, a moment behind what was just made.',
-  query: z.strictObject({ tenant: tenantName.optional().describe('Left out: the caller’s own.') }),
+  description: 'The newest hundred; keys of the last moment may be missing.',
+  query: z.strictObject({ tenant: tenantName.optional().describe('Default: the caller’s own.') }),
   answers: {
     200: {
       description: 'Newest first.',

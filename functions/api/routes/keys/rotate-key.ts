@@ -12,7 +12,7 @@ export const rotateKeyRoute = defineRoute({
   description: 'Makes another of the same name, tenant and scopes; both work for the overlap.',
   params: keyParams,
   body: { schema: rotateKeyShape, isOptional: true },
-  answers: { 201: { description: 'The next key, whole this once.', schema: newKeySchema } },
+  answers: { 201: { description: 'The next key. It is shown only in this answer.', schema: newKeySchema } },
   problems: [404, 409],
   needs: openKeys,
   handle: async ({ principal, params: { id }, body: { overlap_seconds } }, needs) => ({

@@ -10,8 +10,8 @@ export const getLimitsRoute = defineRoute({
   path: '/limits',
   function: 'api-flows',
   scope: 'tasks:read',
-  summary: 'Read the limits of a tenant and how far they are used',
-  query: z.strictObject({ tenant: tenantName.optional().describe('Left out: the caller’s own.') }),
+  summary: 'Read the limits of a tenant and their use',
+  query: z.strictObject({ tenant: tenantName.optional().describe('Default: the caller’s own.') }),
   answers: { 200: { description: 'What holds now.', schema: limitsSchema } },
   needs: openLimitNeeds,
   handle: async ({ principal, query: { tenant } }, needs) => ({

@@ -12,8 +12,8 @@ export const setLimitsRoute = defineRoute({
   scope: 'keys:admin',
   summary: 'Set the limits of a tenant',
   description:
-    'Replaces them whole; what is left out or null is the stage’s again. A tenant’s own key may lower what the stage lets it, keys of those who run the stage may raise it. Submits know of it within ten seconds.',
-  query: z.strictObject({ tenant: tenantName.optional().describe('Left out: the caller’s own.') }),
+    'Replaces all of them; the stage’s limit applies for those left out or null. A tenant’s own key may lower the stage’s limits, an operator’s key may raise them. Submits know of it within ten seconds.',
+  query: z.strictObject({ tenant: tenantName.optional().describe('Default: the caller’s own.') }),
   body: {
     schema: limitsBody,
     examples: { budget: { summary: 'Five dollars a day', value: { usd_per_day: 5 } } },

@@ -25,7 +25,7 @@ export const callMcpRoute = defineRoute({
   isOwnCount: true,
   summary: 'Call a tool by the Model Context Protocol',
   description:
-    'Stateless Streamable HTTP, revision 2026-07-28 and those before it. Every task type is a tool. Each tool wants the scope of its route.',
+    'Stateless Streamable HTTP, revision 2026-07-28 and those before it. Every task type is a tool. Each tool needs the scope of its route.',
   headers: callHeaders,
   body: {
     schema: message,
@@ -35,8 +35,8 @@ export const callMcpRoute = defineRoute({
   },
   answers: {
     200: { description: 'The answer to the message.', ...answer },
-    202: { description: 'A message that wants no answer was taken.' },
-    400: { description: 'The message is no JSON, or none of this protocol.', ...answer },
+    202: { description: 'A message without an answer was accepted.' },
+    400: { description: 'The message is not JSON, or not of this protocol.', ...answer },
     404: { description: 'There is no such method.', ...answer },
   },
   needs: () => {

@@ -10,7 +10,7 @@ export const pauseQueueRoute = defineRoute({
   function: 'api-operate',
   scope: 'ops:write',
   summary: 'Pause a lane',
-  description: 'Its workers start no more tasks. Running tasks finish; submitted tasks wait.',
+  description: 'Its workers start no further tasks. Running tasks finish; submitted tasks wait.',
   params: laneParams,
   answers: { 200: { description: 'The lane is paused.', schema: laneAnswer } },
   problems: [404],

@@ -23,7 +23,7 @@ export const redriveQueueRoute = defineRoute({
   scope: 'ops:write',
   summary: 'Run the failed tasks of a lane again',
   description:
-    'The next epoch of every failed task of the caller that fits the filter, newest first; for more than a call can start, send next_cursor until it is null.',
+    'Starts the next epoch of every failed task of the caller that matches the filter, newest first. When there are more tasks than one call can start, send next_cursor until it is null.',
   params: laneParams,
   body: {
     schema: redriveBody,
@@ -36,7 +36,9 @@ export const redriveQueueRoute = defineRoute({
       },
     },
   },
-  answers: { 200: { description: 'What fit and what was started.', schema: redriveAnswer } },
+  answers: {
+    200: { description: 'The number of matching tasks and of started ones.', schema: redriveAnswer },
+  },
   problems: [404],
   // The default for agents is a dry run.
   mcp: { tool: 'redrive', defaults: { dry_run: true } },

@@ -31,8 +31,8 @@ export const createScheduleRoute = defineRoute({
       description: 'The schedule.',
       schema: scheduleSchema,
       headers: {
-        Location: 'Where it is read.',
-        'Idempotent-Replayed': '"true" when the key had one already.',
+        Location: 'Path of the schedule.',
+        'Idempotent-Replayed': '"true" when the idempotency key was used before.',
       },
     },
   },

@@ -9,7 +9,7 @@ export const deleteScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Delete a schedule',
-  description: 'Tasks that it made stay; one that has not begun is cancelled.',
+  description: 'Its tasks are kept; one that has not begun is cancelled.',
   params: scheduleParams,
   answers: { 204: { description: 'It is gone.' } },
   problems: [404, 409],

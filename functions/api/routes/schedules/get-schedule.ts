@@ -9,7 +9,7 @@ export const getScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:read',
   summary: 'Get a schedule',
-  description: 'With its next five times, in words too.',
+  description: 'With a description in words and its next five times.',
   params: scheduleParams,
   answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
   problems: [404],

@@ -8,7 +8,8 @@ export const listSchedulesRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:read',
   summary: 'List schedules',
-  description: 'The first page begins with those of the stage’s file, which only a deploy changes.',
+  description:
+    'The first page begins with the schedules in the stage’s file, which only a deploy can change.',
   query: scheduleQuery,
   answers: { 200: { description: 'One page.', schema: schedulePage } },
   needs: openScheduleNeeds,

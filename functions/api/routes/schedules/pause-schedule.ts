@@ -9,7 +9,7 @@ export const pauseScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Pause a schedule',
-  description: 'It fires no more until it is resumed; a firing that has not begun is cancelled.',
+  description: 'It does not fire until it is resumed; a firing that has not begun is cancelled.',
   params: scheduleParams,
   answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
   problems: [404, 409],

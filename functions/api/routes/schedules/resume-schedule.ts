@@ -9,7 +9,7 @@ export const resumeScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Resume a schedule',
-  description: 'The next planned time fires; times that passed are not made up for.',
+  description: 'It fires at the next planned time; times that passed are skipped.',
   params: scheduleParams,
   answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
   problems: [404, 409],

@@ -11,7 +11,7 @@ export const runScheduleRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Run the task of a schedule now',
-  description: 'The planned times stay as they are; {{scheduled_time}} becomes the time of the call.',
+  description: 'Its planned times do not change; {{scheduled_time}} is replaced by the time of the call.',
   params: scheduleParams,
   headers: submitHeaders.pick({ 'Idempotency-Key': true }),
   answers: ACCEPTED,

@@ -10,7 +10,7 @@ export const updateScheduleRoute = defineRoute({
   scope: 'tasks:write',
   summary: 'Change a schedule',
   description:
-    'Fields that are left out stay; null takes start_at or end_at away. A new timing takes the place of the old one whole, but timezone alone changes that of the cron.',
+    'Fields that are left out do not change; null removes start_at or end_at. A new timing replaces the old one completely, except that timezone alone changes only the time zone of the cron.',
   params: scheduleParams,
   body: { schema: schedulePatch },
   answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },

@@ -11,10 +11,10 @@ export const checkHealthRoute = defineRoute({
   scope: 'ops:read',
   summary: 'Check everything that a task needs',
   description:
-    'Writes to and reads from table and bucket, asks every queue, and tells the sweeper’s last run. GET /health?deep=1 leads here.',
+    'Writes to and reads from table and bucket, reads every queue, and returns the sweeper’s last run. GET /health?deep=1 redirects here.',
   answers: {
-    200: { description: 'All of it works.', schema: deepHealthSchema },
-    503: { description: 'Some of it does not; the message says what.', schema: deepHealthSchema },
+    200: { description: 'Everything works.', schema: deepHealthSchema },
+    503: { description: 'Something does not work; the message says what.', schema: deepHealthSchema },
   },
   needs: () => ({ health: openHealth(), depths: openDepths(), payloads: openPayloads(), clock }),
   handle: async (_, needs) => {

@@ -9,12 +9,12 @@ export const getHealthRoute = defineRoute({
   function: 'api-public',
   scope: 'open',
   summary: 'Check that the API is reachable',
-  description: 'Touches nothing behind the API: a health check must not cost a table read.',
+  description: 'Uses nothing behind the API, so that a health check costs no table read.',
   query: healthQuery,
   answers: {
     200: { description: 'The API is reachable.', schema: healthSchema },
     307: {
-      description: 'The deep check has a path of its own, because it wants a key.',
+      description: 'The deep check has its own path, because it needs a key.',
       schema: healthSchema,
       headers: { Location: 'GET /health/deep.' },
     },

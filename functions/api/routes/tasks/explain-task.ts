@@ -22,7 +22,7 @@ export const explainTaskRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'Explain why a task waits, and until when',
   params: taskParams,
-  answers: { 200: { description: 'In words, with the facts behind them.', schema: explainAnswer } },
+  answers: { 200: { description: 'As a text, with the facts it is based on.', schema: explainAnswer } },
   problems: [404],
   mcp: { tool: 'explain_task' },
   needs: () => {

@@ -7,7 +7,7 @@ export const getTaskInputRoute = defineRoute({
   path: '/tasks/{id}/input',
   function: 'api-reads',
   scope: 'tasks:read',
-  summary: 'Get the input alone, whatever its size',
+  summary: 'Get only the input, whatever its size',
   params: taskParams,
   answers: PAYLOAD_ANSWERS,
   problems: [404],

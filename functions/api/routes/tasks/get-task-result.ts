@@ -7,7 +7,7 @@ export const getTaskResultRoute = defineRoute({
   path: '/tasks/{id}/result',
   function: 'api-reads',
   scope: 'tasks:read',
-  summary: 'Get the result alone, whatever its size',
+  summary: 'Get only the result, whatever its size',
   params: taskParams,
   answers: PAYLOAD_ANSWERS,
   problems: [404],

@@ -18,7 +18,7 @@ export const listTasksRoute = defineRoute({
     200: {
       description: 'One page.',
       schema: listAnswer,
-      headers: { 'Retry-After': 'With wait: nobody more can wait now, and these are the tasks as they are.' },
+      headers: { 'Retry-After': 'With wait: no place to wait was free, and these are the present tasks.' },
     },
   },
   mcp: { tool: 'list_tasks' },

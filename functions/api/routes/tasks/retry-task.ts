@@ -18,7 +18,7 @@ export const retryTaskRoute = defineRoute({
   params: taskParams,
   body: {
     schema: z.strictObject({
-      from_start: z.boolean().default(false).describe('Forget the finished steps and do everything again.'),
+      from_start: z.boolean().default(false).describe('Discard the finished steps and run everything again.'),
     }),
     isOptional: true,
   },

@@ -10,7 +10,7 @@ export const submitDocumentRoute = defineRoute({
   isOwnRecord: true,
   isOwnCount: true,
   summary: 'Submit a document',
-  description: 'The input of document.process alone, in place of a whole task.',
+  description: 'Only the input of document.process, not a whole task.',
   headers: submitHeaders,
   body: {
     schema: () => documentProcess.input,

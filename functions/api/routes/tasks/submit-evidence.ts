@@ -10,7 +10,7 @@ export const submitEvidenceRoute = defineRoute({
   isOwnRecord: true,
   isOwnCount: true,
   summary: 'Submit statements and exhibits',
-  description: 'The input of evidence.analyze alone, in place of a whole task.',
+  description: 'Only the input of evidence.analyze, not a whole task.',
   headers: submitHeaders,
   body: {
     schema: () => evidenceAnalyze.input,

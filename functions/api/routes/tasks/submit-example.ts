@@ -12,7 +12,7 @@ export const submitExampleRoute = defineRoute({
   isOwnRecord: true,
   isOwnCount: true,
   summary: 'Submit the demo task',
-  description: 'Its input stands in the query string, or in a JSON body.',
+  description: 'Its input is in the query string, or in a JSON body.',
   query: z.strictObject({ name: z.string().optional(), seconds: numberOrText.optional() }),
   headers: submitHeaders,
   body: {

@@ -27,14 +27,18 @@ export const watchTaskRoute = defineRoute({
     'Server-Sent Events: `status`, `progress`, `step`, `text-delta` and `end`, which has the task. The data of `text-delta` is a piece of the result’s text with its `offset`; one that begins at 0 begins the text anew, as after a crash (`attempt` is then 2). An answer lasts a minute at most; a reader comes back by itself with the id of the last event. After `end` a new connection is answered with 204, and the reader stops.',
   params: taskParams,
   query: z.strictObject({
-    starting_after: z.string().max(100).optional().describe('Id of the last event seen, as Last-Event-ID.'),
+    starting_after: z
+      .string()
+      .max(100)
+      .optional()
+      .describe('Id of the last received event, instead of Last-Event-ID.'),
   }),
   headers: z.object({
-    'Last-Event-ID': z.string().max(100).optional().describe('Id of the last event seen.'),
+    'Last-Event-ID': z.string().max(100).optional().describe('Id of the last received event.'),
   }),
   answers: {
     200: { description: 'The events, as they happen.', mediaType: 'text/event-stream' },
-    204: { description: 'The task has ended, and the caller has seen its end.' },
+    204: { description: 'The task has ended, and the caller has received its end.' },
   },
   problems: [404],
   needs: () => ({

@@ -10,9 +10,9 @@ export const createUploadRoute = defineRoute({
   function: 'api-writes',
   scope: 'tasks:write',
   isOwnRecord: true,
-  summary: 'Make room for a file',
+  summary: 'Create an upload for a file',
   description:
-    'PUT the file to the `url` of the answer, with the `headers` of the answer, within an hour. Then refer to it in an input as `{"upload": id}`. A file that no task uses is gone after a day.',
+    'PUT the file to the `url` of the answer, with the `headers` of the answer, within an hour. Then refer to it in an input as `{"upload": id}`. A file that no task uses is deleted after a day.',
   body: {
     schema: uploadBody,
     examples: {
@@ -24,9 +24,9 @@ export const createUploadRoute = defineRoute({
   },
   answers: {
     201: {
-      description: 'Where the file goes.',
+      description: 'The URL for the file.',
       schema: createdUploadSchema,
-      headers: { Location: 'Where the upload is read.' },
+      headers: { Location: 'Path of the upload.' },
     },
   },
   needs: () => ({ uploads: openUploads(), files: openFiles(), clock, ids }),

@@ -9,7 +9,7 @@ export const getUploadRoute = defineRoute({
   function: 'api-reads',
   scope: 'tasks:read',
   summary: 'Get an upload',
-  description: 'Whether the file has arrived, and what it is by its bytes.',
+  description: 'Whether the file has arrived, and its type, detected from its bytes.',
   params: uploadParams,
   answers: { 200: { description: 'The upload.', schema: uploadSchema } },
   problems: [404],

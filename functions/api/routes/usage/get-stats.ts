@@ -13,7 +13,7 @@ export const getStatsRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'Get counts, success rate, waits and run times',
   query: hoursQuery,
-  answers: { 200: { description: 'Of the caller’s tasks that ended in that time.', schema: statsAnswer } },
+  answers: { 200: { description: 'Of the caller’s tasks that ended in this time.', schema: statsAnswer } },
   needs: () => ({ store: openStore(), tallies: openTallies(), clock }),
   handle: async ({ tenant, query: { hours } }, needs) => {
     const { since, counts, byType, successRate, runMs, waitMs, isPartial } = await readTaskStats(

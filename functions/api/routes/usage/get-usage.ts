@@ -12,7 +12,7 @@ export const getUsageRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'Get tokens and cost by model, task type, day and tag',
   query: hoursQuery,
-  answers: { 200: { description: 'Of the caller’s tasks that ended in that time.', schema: usageAnswer } },
+  answers: { 200: { description: 'Of the caller’s tasks that ended in this time.', schema: usageAnswer } },
   needs: () => ({ tallies: openTallies(), clock }),
   handle: async ({ tenant, query: { hours } }, needs) => {
     const { since, total, byModel, byType, byDay, byTag } = await readUsageStats(needs, tenant, hours)

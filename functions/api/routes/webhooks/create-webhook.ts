@@ -10,10 +10,10 @@ export const createWebhookRoute = defineRoute({
   scope: 'keys:admin',
   summary: 'Add a webhook endpoint',
   description:
-    'Receives the events of every task that is submitted ten seconds later or after, signed as Standard Webhooks asks. See GET /webhooks/secret.',
+    'Receives the events of every task that is submitted ten seconds later or after, signed according to Standard Webhooks. See GET /webhooks/secret.',
   body: {
     schema: webhookShape,
-    examples: { ends: { summary: 'Told of every end', value: { url: 'https://example.com/hook' } } },
+    examples: { ends: { summary: 'All events of a task’s end', value: { url: 'https://example.com/hook' } } },
   },
   answers: { 201: { description: 'The endpoint.', schema: endpointSchema } },
   needs: openWebhookNeeds,

@@ -9,7 +9,7 @@ export const getWebhookSecretRoute = defineRoute({
   function: 'api-flows',
   scope: 'keys:admin',
   summary: 'Show the secret that webhooks are signed with',
-  description: 'One for all webhooks of a tenant, those that tasks name included.',
+  description: 'One secret for all webhooks of a tenant, including those named by tasks.',
   answers: { 200: { description: 'The secret.', schema: secretSchema } },
   needs: openWebhookNeeds,
   handle: async ({ tenant }, needs) => ({

@@ -17,7 +17,7 @@ export const listDeliveriesRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'List webhook deliveries',
   description:
-    'Newest first, each with its tries; kept for seven days. status=FAILED lists what was given up.',
+    'Newest first, each with its tries; kept for seven days. status=FAILED lists those that were given up.',
   query: z.strictObject({
     status: deliveryStatus.optional(),
     ...deliveryFilter,

@@ -17,7 +17,7 @@ export const resendDeliveriesRoute = defineRoute({
   },
   answers: {
     202: {
-      description: 'How many are on their way.',
+      description: 'Number of deliveries that are sent again.',
       schema: z.object({ resent: z.int() }).meta({ id: 'WebhookDeliveriesResent' }),
     },
   },

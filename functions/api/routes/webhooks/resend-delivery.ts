@@ -11,7 +11,7 @@ export const resendDeliveryRoute = defineRoute({
   summary: 'Send a webhook delivery again',
   description: 'Under the same webhook-id, whether it arrived or was given up.',
   params: deliveryParams,
-  answers: { 202: { description: 'It is on its way.', schema: deliverySchema } },
+  answers: { 202: { description: 'It is sent again.', schema: deliverySchema } },
   problems: [404, 409],
   needs: openWebhookNeeds,
   handle: async ({ tenant, params: { id } }, needs) => ({

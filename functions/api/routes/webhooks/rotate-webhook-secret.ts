@@ -9,7 +9,7 @@ export const rotateWebhookSecretRoute = defineRoute({
   function: 'api-flows',
   scope: 'keys:admin',
   summary: 'Rotate the secret that webhooks are signed with',
-  description: 'For a day every delivery carries two signatures, of the new secret and of the one before.',
+  description: 'For a day every delivery has two signatures, of the new and of the previous secret.',
   answers: { 200: { description: 'The new secret.', schema: secretSchema } },
   needs: openWebhookNeeds,
   handle: async ({ tenant }, needs) => ({

@@ -10,7 +10,7 @@ export const retryWorkflowRoute = defineRoute({
   function: 'api-flows',
   scope: 'tasks:write',
   summary: 'Run a failed or cancelled workflow again',
-  description: 'From the steps that did not complete; what completed is kept.',
+  description: 'Continues from the steps that did not complete; completed steps are kept.',
   params: workflowParams,
   answers: { 200: { description: 'The workflow.', schema: workflowSchema } },
   problems: [404, 409],

@@ -15,7 +15,7 @@ export const signalWorkflowRoute = defineRoute({
   scope: 'tasks:write',
   summary: 'End a wait of a workflow',
   description:
-    'The body is the result of the step that waits. The first call counts, also one that comes early.',
+    'The body becomes the result of the waiting step. Only the first call counts, even if it is early.',
   params: workflowParams.extend({ name: z.string().describe('Name of the signal.') }),
   body: { schema: z.looseObject({}), isOptional: true },
   answers: { 200: { description: 'The workflow.', schema: workflowSchema } },
@@ -24,7 +24,7 @@ export const signalWorkflowRoute = defineRoute({
   handle: async ({ tenant, base, params: { id, name }, body }, needs) => {
     const key = { tenant, id }
     const plan = await readPlan(needs.payloads, await getWorkflow(needs, key))
-    if (!plan) throw new RequestError('not_found', 'The plan of this workflow is not there any more.')
+    if (!plan) throw new RequestError('not_found', 'The plan of this workflow has been deleted.')
     const payload = await needs.payloads.keep(
       key,
       `signal-${needs.ids.token()}`,

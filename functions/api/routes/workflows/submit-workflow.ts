@@ -14,7 +14,7 @@ export const submitWorkflowRoute = defineRoute({
   isOwnRecord: true,
   summary: 'Start a workflow',
   description:
-    'A chain, a group, a chord or named steps. Each step is an ordinary task; a reference takes an earlier result.',
+    'A chain, a group, a chord or named steps. Each step is an ordinary task; a reference is replaced by an earlier result.',
   headers: submitHeaders,
   body: {
     schema: workflowBody,
@@ -46,7 +46,7 @@ export const submitWorkflowRoute = defineRoute({
     202: {
       description: 'Accepted.',
       schema: workflowSchema,
-      headers: { Location: 'Where the workflow is read.' },
+      headers: { Location: 'Path of the workflow.' },
     },
   },
   mcp: { tool: 'start_workflow' },

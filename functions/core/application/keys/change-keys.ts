@@ -57,7 +57,8 @@ export async function rotateKey(
 ): Promise<NewKey> {
   const old = await find(needs, principal, id)
   const now = needs.clock.now()
-  if (!isUsable(old, now)) throw new RequestError('wrong_state', 'This key works no longer. Make a new one.')
+  if (!isUsable(old, now))
+    throw new RequestError('wrong_state', 'This key no longer works. Create a new one.')
   checkGives(principal, old.scopes)
   const next = await store(needs, {
     tenant: old.tenant,
@@ -86,7 +87,10 @@ export async function revokeKey(needs: KeyNeeds, principal: Principal, id: strin
 function checkGives(principal: Principal, scopes: readonly KeyScope[]): void {
   const missing = scopes.filter((scope) => !principal.scopes.includes(scope))
   if (missing.length > 0)
-    throw new RequestError('forbidden', `A key cannot give what it has not: ${missing.join(', ')}.`)
+    throw new RequestError(
+      'forbidden',
+      `A key cannot give scopes that it does not have: ${missing.join(', ')}.`,
+    )
 }
 
 /** @throws RequestError for another tenant, unless the caller is an operator. */

@@ -39,7 +39,7 @@ export async function closeCircuit({ circuits, clock, log }: Dependencies, name:
         'not_found',
         open.length > 0
           ? `There is no circuit "${name}". Nearest: "${nearestName(name, open)}".`
-          : `There is no circuit "${name}": no model has met trouble in the last day.`,
+          : `There is no circuit "${name}": no model has failed in the last day.`,
       )
     }
     if (await circuits.replace(name, circuit, closedCircuit(circuit, clock.now()))) {

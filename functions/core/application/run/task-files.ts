@@ -87,4 +87,4 @@ export function openTaskFiles(
 }
 
 const missing = (what: string, cause?: unknown) =>
-  new TaskError(`${what} is not there any more.`, { code: 'upload_missing', cause })
+  new TaskError(`${what} has been deleted.`, { code: 'upload_missing', cause })

@@ -110,7 +110,7 @@ async function wakeForDeadline(
 const withoutPlan = (seen: Workflow, now: number): Workflow => ({
   ...end(seen, seen.nodes, now, 'FAILED', {
     code: 'plan_missing',
-    message: 'The plan of this workflow is not there any more: somebody deleted it from the bucket.',
+    message: 'The plan of this workflow has been deleted from the bucket.',
     retryable: false,
   }).workflow,
   dueAt: now,

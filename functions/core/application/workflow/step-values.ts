@@ -119,7 +119,7 @@ async function readStep(
     count(payload)
     const text = await payloads.read(payload).catch((cause: unknown) => {
       if (!(cause instanceof MissingError)) throw cause
-      throw new MissingReferenceError(`What step "${name}" gave is not there any more.`, { cause })
+      throw new MissingReferenceError(`The result of step "${name}" has been deleted.`, { cause })
     })
     return JSON.parse(text)
   }

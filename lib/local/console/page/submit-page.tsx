@@ -31,7 +31,7 @@ type Values = Readonly<Record<string, string>>
 
 const OPTIONS: Readonly<Record<string, Schema>> = {
   model: { type: 'string', maxLength: 100, description: 'Left empty: the stage’s own.' },
-  priority: { type: 'integer', minimum: 0, maximum: 10, description: '8 and above go to the urgent lane.' },
+  priority: { type: 'integer', minimum: 0, maximum: 10, description: '8 and above use the urgent lane.' },
   delay_seconds: { type: 'integer', minimum: 0, description: 'Run later.' },
   run_at: { type: 'string', maxLength: 40, description: 'Or at this time: 2030-01-01T09:00:00+01:00.' },
   expires_in_seconds: { type: 'integer', minimum: 1, description: 'Do not start later than this.' },
