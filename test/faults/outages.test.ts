@@ -194,6 +194,29 @@ describe('an outage in which the provider takes calls and never begins to answer
   })
 })
 
+describe('an outage of eleven minutes that five environments see', () => {
+  it.each([4, 8, 60])('uses up the attempts of none of %d tasks of three tenants', async (count) => {
+    let isDown = true
+    const { world, calls, submit, circuits } = open(() => isDown)
+    const workers = Array.from({ length: 5 }, () => ({
+      ...world.worker,
+      gate: new ProviderGate({ ...world, circuits }),
+    }))
+    const tasks: { readonly tenant: string; readonly id: string }[] = []
+    for (let n = 0; n < count; n += 1) tasks.push(await submit(`task ${n}`, `tenant-${n % 3}`))
+    const begunAt = world.clock.now()
+    await work(world, 11 * 60_000, workers)
+    const later = calls.map(({ at }) => at).filter((at) => at - begunAt >= 35_000)
+    const gaps = later.slice(1).map((at, index) => at - (later[index] ?? 0))
+    console.info(`${count} tasks: ${calls.length - later.length} calls in 35 s, then ${later.length}`)
+    expect(Math.min(15_000, ...gaps)).toBe(15_000)
+    isDown = false
+    await work(world, 12 * 60_000, workers)
+    const rows = await Promise.all(tasks.map((task) => rowOf(world, task)))
+    expect(rows.map(({ status }) => status)).toEqual(tasks.map(() => 'COMPLETED'))
+  })
+})
+
 describe('an outage of half an hour', () => {
   it('is asked at most once in 15 s, fails nothing, and is over soon after', async () => {
     let isDown = true

@@ -58,7 +58,7 @@ describe('the console over HTTP', () => {
     expect(await deleted.json()).toMatchObject({
       status: 405,
       title: 'Method Not Allowed',
-      detail: '/data/alarms takes GET, not DELETE.',
+      detail: '/console/data/alarms takes GET, HEAD, not DELETE.',
     })
     const bad = await fetch(`${base}/call`, {
       method: 'POST',

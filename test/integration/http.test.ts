@@ -48,6 +48,20 @@ describe('methods', () => {
       }
   })
 
+  it('of the console are refused in the same way', async () => {
+    for (const [path, method] of [
+      ['/console', 'POST'],
+      ['/console/outbox', 'DELETE'],
+      ['/console/call', 'GET'],
+    ] as const) {
+      const answer = await fetch(`${running.url}${path}`, { method })
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([405, 'application/problem+json'])
+      const { detail, code } = (await answer.json()) as Problem
+      expect(detail).toBe(`${path} takes ${answer.headers.get('allow')}, not ${method}.`)
+      expect(code).toBe('method_not_allowed')
+    }
+  })
+
   it('HEAD answers every GET as GET does, without the body', async () => {
     for (const route of ROUTES.filter(({ method }) => method === 'GET')) {
       const [head, get] = [await send('HEAD', pathOf(route.path)), await send('GET', pathOf(route.path))]

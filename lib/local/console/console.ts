@@ -180,7 +180,7 @@ export class LocalConsole {
         : this.#call(request, response, deployment)
     }
     if (request.method !== 'GET' && request.method !== 'HEAD')
-      return refuse(response, 405, `${path} takes GET, not ${request.method}.`, { allow: 'GET, HEAD' })
+      return refuseMethod(request, response, path, 'GET, HEAD')
     // Without a key the page asks for one, because page requests carry no key.
     if (path === '/outbox' && !('status' in visitor) && !refusedFor(visitor, 'ops:read')) {
       const outbox = await readOutbox(join(this.#options.stateDir, 'outbox'))
@@ -243,8 +243,7 @@ export class LocalConsole {
   /** The action of a custom widget's element: calls a function that a dashboard, or its function's environment, names. */
   async #call(request: IncomingMessage, response: ServerResponse, deployment: Deployment): Promise<void> {
     // Only pages of the same origin can send JSON here without a preflight.
-    if (request.method !== 'POST')
-      return refuse(response, 405, `/call takes POST, not ${request.method}.`, { allow: 'POST' })
+    if (request.method !== 'POST') return refuseMethod(request, response, '/call', 'POST')
     if (request.headers['content-type'] !== 'application/json')
       return refuse(response, 415, 'Send JSON, with the header "Content-Type: application/json".')
     const text = await readText(request)
@@ -384,8 +383,20 @@ const refuse = (
     'x-content-type-options': 'nosniff',
     ...headers,
   })
-  response.end(JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail }))
+  const title = STATUS_CODES[status] ?? 'Refused'
+  const code = title.toLowerCase().replaceAll(' ', '_')
+  response.end(JSON.stringify({ type: 'about:blank', title, status, detail, code }))
 }
+
+const refuseMethod = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  allow: string,
+): void =>
+  refuse(response, 405, `${BASE}${path === '/' ? '' : path} takes ${allow}, not ${request.method}.`, {
+    allow,
+  })
 
 /** For browsers, a page that reloads itself until there is something to show. */
 function sendStarting(request: IncomingMessage, response: ServerResponse, { name }: LocalProduct): void {
