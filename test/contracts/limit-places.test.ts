@@ -230,7 +230,7 @@ describe('running tasks of a tenant', () => {
       await poll(3, mortal)
       for (let round = 0; round < 8; round += 1) await minute()
       expect(rows().map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED'])
-      // Whoever comes next finds the place of one that died.
+      // The next caller gets the place of a caller that ended.
       await world.clock.advance(120_000)
       await submit(1)
       for (let round = 0; round < 3; round += 1) await minute()

@@ -335,7 +335,7 @@ describe('identical calls of one tenant', () => {
       }
       const ended = await rows([first, ...others])
       expect(ended.map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED'])
-      // What died, the others together, and what died once more.
+      // The call that failed, the others together, and the failed one again.
       expect(state.calls).toBeLessThanOrEqual(life.isOver ? 3 : 2)
       const paid = ended.filter(({ usage }) => usage?.costMicroUsd === 700).length
       const shared = ended.filter(({ usage }) => usage?.sharedWith !== undefined).length

@@ -13,7 +13,7 @@ export interface ScenarioOptions {
   readonly gaps?: readonly Gap[]
 }
 
-/** Shows that schedules fire at all; an emulator whose do not is swept by hand. */
+/** Checks that schedules fire; if the emulator's do not, the test starts the sweeper itself. */
 export const TIMER_SCENARIO = 'a message that was lost is sent again by the sweeper, which the timer starts'
 
 /** The command of README and runbook: `aws sqs start-message-move-task` with a destination. */

@@ -144,7 +144,7 @@ describe('an environment that dies', () => {
   // Side by side: each has to wait for a lease or a message to come back, a minute and a half.
   it.concurrent.each(CASES)('$name: the task ends as it should', async (one) => {
     const prompt = `${one.name} ${one.prompt ?? ''}`
-    // Later, so that the point is set before anything happens; one after the other, so that each dies alone.
+    // Delayed, so that the point is set first; one after the other, so that one process ends at a time.
     const delay_seconds = 2 + 2 * CASES.indexOf(one)
     const { id } = await world.client.submit({ prompt, model: one.model ?? 'stub-50', delay_seconds })
     const proxy = world.harmed[one.service]

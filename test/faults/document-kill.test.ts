@@ -77,7 +77,7 @@ it('a process killed in the middle: no finished part of a document is paid again
     .toBe('COMPLETED')
   const task = await read(second)
   expect(task.steps).toHaveLength(PARTS + 2)
-  // Four run side by side: no more than those were under way when it died.
+  // Four run in parallel: at most four were in progress when the process ended.
   expect(server.calls.length).toBeLessThanOrEqual(PARTS + 1 + 4)
   expect(server.calls.length - calledBefore).toBeLessThanOrEqual(PARTS + 2 - kept.length + 1)
   for (const name of kept.filter((name) => name.startsWith('part '))) {

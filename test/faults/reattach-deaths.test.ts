@@ -41,7 +41,7 @@ function makeAttachWorld(run: Run = twoCalls, isBackground = true) {
     }
     return { life, running: pollLane(world, { worker: mortal }).batch }
   }
-  /** A process that dies, or stands still for a while, once its first call is under way and its id is kept. */
+  /** A process that ends or pauses after its first call has begun and the call's id is stored. */
   const workUntilNoted = async (stallMs?: number) => {
     const death = {
       atCall: Number.POSITIVE_INFINITY,
@@ -74,7 +74,7 @@ async function die(death: Death, isBackground: boolean) {
   const world = makeAttachWorld(twoCalls, isBackground)
   await world.submit()
   const { life } = world.work(death)
-  // Long enough for any of the two calls to be under way, or answered, when it dies.
+  // Long enough for either call to be in progress or answered when the process ends.
   await world.clock.advance(90_000)
   await world.heal()
   const task = await world.row()

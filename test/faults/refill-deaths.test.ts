@@ -63,9 +63,9 @@ describe('an environment that dies while it fills its slots', () => {
           (death) => death.operation === point.operation && death.isApplied === point.isApplied,
         ),
       ).toHaveLength(1)
-      // One environment died: no task can have lost more than the attempt that ran in it.
+      // One environment ended: each task lost at most the attempt that ran in it.
       for (const { attempts } of tasks) expect(attempts).toBeLessThanOrEqual(2)
-      // Fewer calls than attempts where the environment died between claim and call.
+      // Fewer calls than attempts if the environment ended between claim and call.
       for (const [n, prompt] of prompts.entries()) {
         expect(world.server.callsOf(prompt).length).toBeGreaterThanOrEqual(1)
         expect(world.server.callsOf(prompt).length).toBeLessThanOrEqual(tasks[n]?.attempts ?? 0)

@@ -91,14 +91,14 @@ describe('a task with steps whose process dies', () => {
     const task = await world.row()
     expect(task?.status).toBe('COMPLETED')
     expect(task?.result).toEqual({ json: '"all "' })
-    // What was kept when it died is never called again; what was under way is, once.
+    // Stored results are never requested again; the call in progress is repeated once.
     const names: Record<string, string> = { outline: 'outline', summary: 'all' }
     for (const { name } of kept) {
       const prompt = names[name] ?? (PARTS[Number(name.split(' ')[1]) - 1] as string)
       expect([prompt, world.calls.get(prompt)]).toEqual([prompt, paidBefore.get(prompt)])
     }
     const total = [...world.calls.values()].reduce((sum, count) => sum + count, 0)
-    // What was paid for and kept is in the sum, whoever died over it; nothing is in it twice.
+    // The sum contains each paid and stored result exactly once, whichever attempt ended.
     expect(task?.usage?.inputTokens).toBeLessThanOrEqual(total)
     expect(task?.usage?.inputTokens).toBeGreaterThanOrEqual(PARTS.length + 2)
     expect(total).toBeLessThanOrEqual(life.isOver ? PARTS.length + 3 : PARTS.length + 2)
@@ -164,7 +164,7 @@ describe('a task with steps whose every attempt dies', () => {
     const world = makeSteppedWorld()
     await world.submit(2)
     await die(world)
-    // The second attempt books what the first had kept, and dies with it in memory.
+    // The second attempt books the first one's stored results and ends before it writes them.
     world.work({ atCall: 7, isApplied: false })
     await world.clock.settle()
     await world.clock.advance(91_000)

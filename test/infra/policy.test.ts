@@ -28,7 +28,7 @@ describe('the templates of production', () => {
 })
 
 type Loose = Record<string, { Type: string; DeletionPolicy?: string; Properties: Record<string, never> }>
-/** Changes properties of the first resource of a type whose id fits. */
+/** Changes properties of the first resource of a type with a matching id. */
 const spoil =
   (stack: keyof Templates, type: string, id: RegExp, change: (properties: Record<string, unknown>) => void) =>
   (templates: Record<keyof Templates, Loose>) => {

@@ -188,7 +188,7 @@ describe('the page for people who come from Celery', () => {
   })
 })
 
-// After the calls, whose running task does not last for ever.
+// After the calls, because their running task ends soon.
 describe('the states of the page for people who come from Celery', () => {
   it.concurrent.each(states.flatMap(({ here }) => here))('a task is %s', async (status) => {
     const { id } = await client.submit((await REACHED[status]?.()) ?? {})

@@ -45,7 +45,7 @@ const send = async (
   }
 }
 
-/** A 4xx is a problem document whose status is the answer's, and a 5xx never happens. */
+/** A 4xx is a problem document with the same status as the response; a 5xx never happens. */
 function expectFair({ status, type, text }: Awaited<ReturnType<typeof send>>): void {
   expect(status, text).toBeLessThan(500)
   if (status < 400) return
@@ -108,7 +108,7 @@ describe('whatever is sent, the answer is fair', () => {
     )
   })
 
-  it('JSON of a thousand levels is refused on every route that takes a body, and by agents’ door', async () => {
+  it('JSON of a thousand levels is refused on every route that takes a body, and by the agents’ route', async () => {
     const deep = `{"type":"x","a":${'{"a":'.repeat(1_000)}1${'}'.repeat(1_000)}}`
     const rpc = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":${deep}}}`
     const wide = `{"a":${'['.repeat(65)}${']'.repeat(65)}}`

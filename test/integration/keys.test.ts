@@ -155,7 +155,7 @@ describe('a closed stage', () => {
       const { status } = await call('GET', path, headers)
       expect([path, headers, status]).toEqual([path, headers, 401])
     }
-    // One header twice is two keys: a door before this one may have looked at the other.
+    // A header sent twice holds two keys: a proxy in front may have checked the other one.
     const { port } = new URL(running.url)
     const twice = await new Promise<number | undefined>((resolve, reject) => {
       request(

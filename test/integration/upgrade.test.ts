@@ -7,7 +7,7 @@ import { makeAdminKey } from '../../lib/deploy/admin-key.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
-/** As API Gateway makes them: the tenant of a stage whose only lock they are. */
+/** Keys as API Gateway makes them, for a stage that checks nothing else. */
 const OLD_KEY = 'a1b2c3d4e5'
 
 it('a stage that goes over to keys of ours leaves each old key its tasks, by a new key of its tenant', async () => {

@@ -41,7 +41,7 @@ describe('messages that no worker can read', () => {
   it('are found among the dead letters of tasks, and deleted alone; the others are shown again', async () => {
     const world = makeWorld()
     fill(world, 25)
-    // Every fifth letter is none of ours.
+    // Every fifth message has no readable body.
     const { queue } = world
     const deadLetters: DeadLetters = {
       sendDead: queue.sendDead.bind(queue),

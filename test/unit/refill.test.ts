@@ -203,7 +203,7 @@ describe('refill', () => {
 })
 
 describe('a task whose environment died twice', () => {
-  /** Claims it as a worker that dies. */
+  /** Claims it as a worker that ends without a result. */
   const die = async (world: World) => {
     const [delivery] = world.queue.receive('ai', 1, 90)
     if (!delivery) throw new Error('no message')

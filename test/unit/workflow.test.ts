@@ -393,7 +393,7 @@ describe('a workflow', () => {
       ['CANCELLED', []],
       ['CANCELLED', []],
     ])
-    // A process that dies on the way leaves them to the sweeper, on the row.
+    // If the process ends midway, the row keeps them and the sweeper sends them.
     const other = makeWorkflowWorld()
     await other.create({ group: [step({}, { concurrency_key: 'k' })] })
     await other.advance(id)

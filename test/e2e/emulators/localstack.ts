@@ -13,7 +13,7 @@ import {
 
 const run = promisify(execFile)
 
-/** The last version whose source Python 3.11 can read. */
+/** The last version that runs on Python 3.11. */
 const VERSION = '4.13.1'
 /** What it depends on has moved on without it: newer ones break its start. */
 const PACKAGES = [

@@ -33,7 +33,7 @@ export interface ChaosReport {
   readonly lost: number
   /** Not final although everything has been well for minutes. */
   readonly stuck: number
-  /** Calls of the provider for a task whose result had been seen. */
+  /** Provider calls made for a task after its result had been read. */
   readonly paidTwice: number
   readonly beyondLimit: number
   readonly withoutDueTime: number

@@ -74,7 +74,7 @@ export async function startHarmedRuntime({
   for (const proxy of proxies)
     proxy.killBy((id) => {
       const environment = environmentsOf(runtime).find((one) => one.id === id)
-      // Nobody dies then, and a test of deaths would prove nothing.
+      // Then no process ends, and the test would prove nothing.
       if (!environment) throw new Error(`There is no environment ${id}: is the saboteur loaded?`)
       void environment.stop()
     })

@@ -45,7 +45,7 @@ export interface Outage {
 }
 
 export interface OutageSeen {
-  /** Healthy tasks whose message the queue gave up. */
+  /** Healthy tasks with a message that the queue moved to the dead-letter queue. */
   readonly moved: number
   readonly mostReceives: number
   /** Tasks that have not completed half an hour after the provider is back. */
