@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { copyFile, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { BundleName } from '../../functions/contract.ts'
-import { bundleFunctions, filesBeside, generateFiles } from '../bundle.ts'
+import { bundleFunctions, filesBeside } from '../bundle.ts'
 import { hashDeclarations } from './declarations.ts'
+import { linkAll, SOURCE_ROOT } from './fill-assembly.ts'
+import { generateFiles } from './generate-files.ts'
 import { BUNDLE_NAMES, keyOfBundle, type MadeOf, readMadeOf, writeMadeOf } from './made-of.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -69,7 +70,7 @@ const bundle = (only: ReadonlySet<BundleName>, { bundleRoot, isReadable }: Deriv
   bundleFunctions({
     only: [...only],
     outRoot: bundleRoot,
-    sourceRoot: sourceRootOf(),
+    sourceRoot: SOURCE_ROOT,
     isReadable,
     skipsUnchanged: true,
     isGenerated: true,
@@ -131,19 +132,6 @@ async function assemble(
   await rename(draft, to)
   return true
 }
-
-/** A copy made of hard links, which takes no space; safe because files of assemblies and bundles are replaced, never written to. */
-async function linkAll(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true })
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [old, made] = [join(from, entry.name), join(to, entry.name)]
-    if (entry.isDirectory()) await linkAll(old, made)
-    // Some file systems do not support links.
-    else await link(old, made).catch(() => copyFile(old, made))
-  }
-}
-
-export const sourceRootOf = (): string => `${pathToFileURL(ROOT).href}/`
 
 const namesIn = ({ bundles }: MadeOf) => BUNDLE_NAMES.filter((name) => bundles[name])
 

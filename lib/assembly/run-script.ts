@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 export async function runScript(
   script: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
+  options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal },
 ): Promise<string> {
   const running = promisify(execFile)(process.execPath, [script, ...args], {
     ...options,

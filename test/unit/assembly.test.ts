@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fillAssembly, writePlaceholders } from '../../lib/assembly/fill-assembly.ts'
+import { TEMPLATE_SOURCES } from '../../lib/assembly/synthesize.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assembly-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Files of the project that a file imports, others through it included; types are no part of what runs. */
+async function importedBy(entry: string): Promise<readonly string[]> {
+  const seen = new Set<string>()
+  const pending = [join(ROOT, entry)]
+  for (let path = pending.pop(); path; path = pending.pop()) {
+    if (seen.has(path)) continue
+    seen.add(path)
+    if (!path.endsWith('.ts')) continue
+    const text = await readFile(path, 'utf8')
+    const imports = /(?:^(?:import|export)\s(?!type\b)[^'";]*?from\s*|^import\s*|\bimport\()'(\.[^']+)'/gm
+    for (const [, name = ''] of text.matchAll(imports)) pending.push(join(dirname(path), name))
+  }
+  return [...seen].map((path) => relative(ROOT, path))
+}
+
+describe('the template of the local run', () => {
+  it('is kept for as long as no file changes that it is made of', async () => {
+    const made = await importedBy('lib/assembly/template-process.ts')
+    const isKnown = (path: string) =>
+      TEMPLATE_SOURCES.some((source) => path === source || path.startsWith(`${source}/`))
+    // Reads what was made, and makes nothing of it.
+    const reader = 'lib/local/emulator/template/assembly.ts'
+    expect(made.filter((path) => !isKnown(path))).toEqual([reader])
+    expect(made.length).toBeGreaterThan(40)
+  })
+
+  it('gets its bundles in place of the placeholders, and nothing else', async () => {
+    const [bundles, made] = [join(folder, 'bundles'), join(folder, 'made')]
+    await writePlaceholders(join(folder, 'placeholders'))
+    const names = await readdir(join(folder, 'placeholders'))
+    expect(names).toEqual(expect.arrayContaining(['api-writes', 'run-task']))
+    const files: Record<string, object> = {}
+    const write = async (path: string, text: string) => {
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, text)
+    }
+    const asset = (path: string) => {
+      files[path] = { source: { path }, destinations: { here: { objectKey: path } } }
+      return join(made, path)
+    }
+    await write(join(asset('asset.one'), 'index.mjs'), 'sweep')
+    await write(join(asset('asset.two'), 'index.mjs'), 'export const handler = () => 1')
+    await write(asset('stack.template.json'), '{}')
+    await write(join(made, 'assets.json'), JSON.stringify({ files }))
+    const artifacts = { assets: { type: 'cdk:asset-manifest', properties: { file: 'assets.json' } } }
+    await write(join(made, 'manifest.json'), JSON.stringify({ artifacts }))
+    await write(join(bundles, 'sweep/index.mjs'), 'export const handler = () => 2')
+    await write(join(bundles, 'sweep/apart/s3.mjs'), 'export {}')
+    await fillAssembly(made, bundles)
+    expect((await readdir(join(made, 'asset.one'), { recursive: true })).toSorted()).toEqual([
+      'apart',
+      'apart/s3.mjs',
+      'index.mjs',
+    ])
+    expect(await readFile(join(made, 'asset.one/index.mjs'), 'utf8')).toContain('=> 2')
+    expect(await readFile(join(made, 'asset.two/index.mjs'), 'utf8')).toContain('=> 1')
+    // The bundler replaces a file and writes to none, so an assembly keeps what it has.
+    await rm(join(bundles, 'sweep/index.mjs'))
+    expect(await readFile(join(made, 'asset.one/index.mjs'), 'utf8')).toContain('=> 2')
+  })
+})
