@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { PROVIDERS } from '../../functions/contract/providers.ts'
@@ -57,4 +57,13 @@ describe('a table', () => {
   it.each(Object.entries(ENDINGS))('of %s knows the words in lower case', (_, endings) => {
     for (const word of Object.keys(endings)) expect(word).toBe(word.toLowerCase())
   })
+})
+
+it('every provider is held to the contract of providers', async () => {
+  const place = 'test/contracts/providers.test.ts'
+  const tests = await readFile(resolve(import.meta.dirname, '../..', place), 'utf8')
+  expect(
+    PROVIDERS.filter((name) => !tests.includes(`modelProviderContract('${name}'`)),
+    `each needs a modelProviderContract('<name>', …) in ${place}, its protocol in test/fixtures/model-server.ts`,
+  ).toEqual([])
 })

@@ -18,7 +18,7 @@ export interface ModelProvider {
   readonly background?: BackgroundCalls
   /** The price tiers beside the standard one that the provider offers for the model; left out where there are none. */
   readonly tiersOf?: (model: string) => readonly PriceTier[]
-  /** Set when the stage records answers and the provider speaks this protocol. */
+  /** Set when the stage records answers and the provider speaks this protocol. Without it nothing is recorded. */
   readonly records?: 'openai' | 'anthropic'
 }
 

@@ -17,7 +17,7 @@ import type {
 } from '../../../ports/model-provider.ts'
 import { describeCauses, type Reply, sendJson } from './post-json.ts'
 import { readStart } from './read-body.ts'
-import { readErrorText } from './read-error.ts'
+import { type ErrorFields, readErrorText } from './read-error.ts'
 
 /** Creates a provider from the function that makes its calls. It throws only `ProviderError` or the signal's reason. */
 export function asProvider(
@@ -110,6 +110,8 @@ export interface Failing {
   readonly rules: readonly FailureRule[]
   readonly now: () => number
   readonly onReply?: GenerateOptions['onReply']
+  /** Reads an error body that only this provider sends; undefined for every other one. */
+  readonly readError?: (body: unknown) => ErrorFields | undefined
 }
 
 /** Posts, and returns an answer with a success status. @throws ProviderError by the provider's table. */
@@ -136,14 +138,14 @@ export const get = (
 ): Promise<Reply> => ask(failing, signal, () => sendJson(failing.provider, url, headers, undefined, signal))
 
 async function ask(
-  { provider, rules, now, onReply }: Failing,
+  { provider, rules, now, onReply, readError }: Failing,
   signal: AbortSignal,
   send: () => Promise<Reply>,
 ): Promise<Reply> {
   const answered = await send()
   const reply = onReply ? recorded(answered, onReply) : answered
   if (reply.status >= 200 && reply.status < 300) return reply
-  const { status: inner, ...read } = readErrorText(await readStart(reply.body))
+  const { status: inner, ...read } = readErrorText(await readStart(reply.body), readError)
   signal.throwIfAborted()
   const failure: CallFailure = {
     ...read,

@@ -2,16 +2,23 @@
 import type { CallFailure } from '../../../domain/provider-failure.ts'
 import { MAX_RETRY_AFTER_MS, readDuration } from '../../../domain/retry-after.ts'
 
-type Read = Pick<CallFailure, 'status' | 'code' | 'type' | 'message' | 'waitMs' | 'headers'>
+export type ErrorFields = Pick<CallFailure, 'status' | 'code' | 'type' | 'message' | 'waitMs' | 'headers'>
 
 type Fields = Readonly<Record<string, unknown>>
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** @param text body of an answer with an error status. */
-export function readErrorText(text: string): Read {
+/**
+ * @param text body of an answer with an error status.
+ * @param readOwn reads a shape that only this provider has; undefined where it is another one.
+ */
+export function readErrorText(
+  text: string,
+  readOwn: (body: unknown) => ErrorFields | undefined = () => undefined,
+): ErrorFields {
   try {
-    return readError(JSON.parse(text))
+    const body: unknown = JSON.parse(text)
+    return readOwn(body) ?? readError(body)
   } catch {
     // A proxy's HTML page.
     return { message: text.replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ') }
@@ -19,7 +26,7 @@ export function readErrorText(text: string): Read {
 }
 
 /** @param value an error body, or the `error` of a chunk in a stream. */
-export function readError(value: unknown): Read {
+export function readError(value: unknown): ErrorFields {
   const body = Array.isArray(value) ? value[0] : value
   if (typeof body === 'string') return { message: body }
   if (!isFields(body)) return { message: JSON.stringify(body) ?? '' }
