@@ -443,7 +443,12 @@ export function problemsOf(templates: Templates, expectedRights: string): string
     check(templates).map((problem) => `${name}: ${problem}`),
   )
   const rightsNow = `${rightsOf(templates).join('\n')}\n`
-  return rightsNow === expectedRights ? found : [...found, 'rights: not what was reviewed']
+  return rightsNow === expectedRights
+    ? found
+    : [
+        ...found,
+        'rights: not those of test/infra/snapshots/rights.txt (its difference after `npx vitest run --project infra -u` is to be reviewed)',
+      ]
 }
 
 /** The first resource of a type that a value names, however it is wrapped. */

@@ -1,5 +1,6 @@
 import { PurgeQueueCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { LANES } from '../../functions/contract.ts'
 import { Client } from '../fixtures/client.ts'
 import { startModelServer } from '../fixtures/model-server.ts'
 import { openSqs, startTestRuntime } from '../fixtures/running.ts'
@@ -290,6 +291,6 @@ describe('counts', () => {
 
   it('every lane is in the list of queues', async () => {
     const { body } = await client.get<{ queues: Lane[] }>('/queues')
-    expect(body.queues.map(({ lane }) => lane)).toEqual(['ai', 'documents', 'demo', 'email', 'urgent'])
+    expect(body.queues.map(({ lane }) => lane)).toEqual(LANES)
   })
 })

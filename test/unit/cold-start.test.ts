@@ -38,9 +38,11 @@ describe('a function that is told what the table of rights says, and no more', (
     for (const name of Object.values(ENV)) vi.stubEnv(name, undefined)
     vi.stubEnv('AWS_REGION', 'eu-central-1')
     for (const name of FUNCTION_ACCESS[bundle].environment) vi.stubEnv(name, VALUES[name] ?? 'x')
-    const { handler } = (await import(/* @vite-ignore */ join(root, BUNDLES[bundle]))) as {
-      readonly handler: unknown
-    }
+    const { handler } = (await import(/* @vite-ignore */ join(root, BUNDLES[bundle])).catch(
+      (cause: Error) => {
+        throw new Error('a new setting that is no text needs a good value in VALUES of this file', { cause })
+      },
+    )) as { readonly handler: unknown }
     expect(handler).toBeTypeOf('function')
   })
 })
