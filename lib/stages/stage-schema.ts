@@ -45,7 +45,7 @@ const laneSchema = z
   .strictObject({
     batchSize: whole.min(1).max(10_000),
     batchingWindowSeconds: whole.min(0).max(300),
-    /** Concurrent invocations. Times `batchSize` this is the number of concurrent tasks and model calls. */
+    /** Concurrent invocations. Times `batchSize` this is the lane's slots: its concurrent tasks and model calls. */
     maxConcurrency: whole.min(2).max(1_000),
     memoryMb: whole.min(128).max(10_240),
     /** Lambda's timeout of one invocation; a task's own limit is shorter. */

@@ -16,6 +16,7 @@
  * - **Redrive**: moves the dead letters of a lane back to its queue; the next epoch of each task begins.
  * - **Route**: one method and path of the API.
  * - **Schedule**: makes a task at each of its planned times.
+ * - **Slot**: room for one running task of an invocation; a lane has `maxConcurrency` × `batchSize` of them.
  * - **Stage**: one deployment, described by one file.
  * - **Sweeper**: the timer function that repairs overdue rows.
  * - **Task**: one piece of work that a caller asked for; one row.
@@ -24,6 +25,9 @@
  * - **Watermark**: the queueing time of the youngest task that a lane has claimed, per tenant.
  * - **Worker**: the function of a lane that runs its tasks.
  * - **Workflow**: steps with an order; each step is one task or several.
+ *
+ * States: a SCHEDULED task waits for its time, a PENDING one for a worker, a RETRYING one for its next attempt; a PROCESSING one
+ * runs. COMPLETED, FAILED, CANCELLED and EXPIRED (not begun in time) are final.
  *
  * Instants are milliseconds since 1970 (UTC) everywhere inside; JSON outside has RFC 3339 strings.
  */
