@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/longest-first.ts'
 
 const tempRoot = 'test/fixtures/temp-root.setup.ts'
 
@@ -34,6 +35,7 @@ export default defineConfig({
   test: {
     reporters: ['./test/reporter.ts'],
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -43,7 +45,8 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/*.test.ts', 'functions/**/*.test.ts'],
         },
       },
-      project('infra', { testTimeout: 180_000, hookTimeout: 180_000 }),
+      // One worker's files share what they load: the CDK and its first synth are five seconds of a core, in each of twelve files.
+      project('infra', { testTimeout: 180_000, hookTimeout: 180_000, isolate: false }),
       project('contracts', { testTimeout: 60_000, expect: heavy.expect, ...onMinistack }),
       project('integration', { ...heavy, globalSetup: [iamGate] }),
       project('faults', { ...heavy, ...onMinistack }),

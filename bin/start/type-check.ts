@@ -23,7 +23,18 @@ export class TypeCheck {
     const info = join(this.#state, 'types.tsbuildinfo')
     const child = spawn(
       process.execPath,
-      [compiler, '--noEmit', '--incremental', '--tsBuildInfoFile', info, '--pretty', 'false'],
+      // One checker: four, the usual, make the same types four times, 24 s of CPU in place of 9.
+      [
+        compiler,
+        '--noEmit',
+        '--checkers',
+        '1',
+        '--incremental',
+        '--tsBuildInfoFile',
+        info,
+        '--pretty',
+        'false',
+      ],
       // In its own process group, because the compiler starts another process that must end with it.
       { cwd: this.#root, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     )

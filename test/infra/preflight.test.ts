@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-ssm'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { KEYED_PROVIDERS, keyParameterOf } from '../../functions/contract/providers.ts'
 import { readCommand } from '../../lib/deploy/command.ts'
 import { preflight } from '../../lib/deploy/preflight.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'
@@ -68,7 +69,10 @@ describe('npm run preflight', () => {
   })
 
   it('warns of model keys and mail identities that are not there', async () => {
-    ssm.on(DescribeParametersCommand).resolves({ Parameters: [{ Name: '/taskrunner/prod/openai-api-key' }] })
+    const others = KEYED_PROVIDERS.filter((name) => name !== 'anthropic')
+    ssm.on(DescribeParametersCommand).resolves({
+      Parameters: others.map((name) => ({ Name: `/taskrunner/prod/${keyParameterOf(name)}` })),
+    })
     ses.on(GetAccountCommand).resolves({ ProductionAccessEnabled: false })
     ses.on(GetEmailIdentityCommand).rejects(named('NotFoundException'))
     expect(await problemsOf({ ...prod, mail: { from: 'tasks@example.com' } })).toEqual([
