@@ -4,7 +4,7 @@ import { limitsOf } from '../lib/costs/capacity.ts'
 import {
   cheapest,
   estimate,
-  freeTierOf,
+  freeTierUsdOf,
   laneRate,
   SECONDS_PER_MONTH,
   totalOf,
@@ -73,7 +73,7 @@ function run(): void {
     )
   }
   const cheap = estimate(best.stage, load)
-  const [asSet, atBest] = [lines, cheap].map((each) => (totalOf(each) - freeTierOf(each)).toFixed(2))
+  const [asSet, atBest] = [lines, cheap].map((each) => (totalOf(each) - freeTierUsdOf(each)).toFixed(2))
   console.log(`In an account that runs nothing else, less its free tiers: ${asSet}, cheapest ${atBest}`)
   const { usd: waitUsd, basis: waitBasis } = waitingOf(stage)
   console.log(`\nA call that waits costs ${(waitUsd * 1e6).toFixed(2)} for a million seconds: ${waitBasis}`)

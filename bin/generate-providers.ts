@@ -30,7 +30,7 @@ export async function generateProviders(options: { check?: boolean; root?: strin
         `functions/contract/providers.ts has a row "${name}": ${PLACE}/${fileOf(name)} must export openProvider.`,
       )
   const files = {
-    [`${PLACE}/provider-code.gen.ts`]: code(contract.PROVIDERS),
+    [`${PLACE}/provider-modules.gen.ts`]: code(contract.PROVIDERS),
     // A container image has no `.env.example`.
     ...(existsSync(join(root, EXAMPLE))
       ? { [EXAMPLE]: withKeys(await readFile(join(root, EXAMPLE), 'utf8'), contract) }
@@ -67,7 +67,7 @@ import type { ProviderName } from '../../../contract/providers.ts'
 import type { OpenProvider } from './shared/open-provider.ts'
 
 /** Loads the code of one provider. */
-export const PROVIDER_CODE: Readonly<
+export const PROVIDER_MODULES: Readonly<
   Record<ProviderName, () => Promise<{ readonly openProvider: OpenProvider }>>
 > = {
 ${names.map((name) => `  ${/^\w+$/.test(name) ? name : `'${name}'`}: () => import('./${fileOf(name)}'),`).join('\n')}

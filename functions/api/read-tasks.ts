@@ -4,7 +4,7 @@ import { isFinal, type Status } from '../core/domain/task.ts'
 import type { Clock } from '../core/ports/clock.ts'
 import type { TaskStore } from '../core/ports/task-store.ts'
 import type { WaitPlaces } from '../core/ports/wait-places.ts'
-import type { listQuery } from './schemas/list.ts'
+import type { listTasksQuery } from './schemas/list.ts'
 
 export interface ManyReader {
   readonly store: Pick<TaskStore, 'get' | 'readLeases'>
@@ -31,7 +31,7 @@ export async function readTasks(reader: ManyReader, { tenant, ids, wait }: Wante
 }
 
 /** @throws RequestError `invalid_request` for filters combined with ids, and for a wait without ids. */
-export function checkTogether(query: ReturnType<(typeof listQuery)['parse']>): void {
+export function checkListQuery(query: ReturnType<(typeof listTasksQuery)['parse']>): void {
   const { ids, wait, limit: _limit, ...filters } = query
   const others = Object.entries(filters).filter(([, value]) => value !== undefined)
   if (ids !== undefined && others.length > 0)

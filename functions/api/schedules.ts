@@ -8,7 +8,7 @@ import { invalid } from '../core/application/submit/prepare-submission.ts'
 import { type FieldError, RequestError } from '../core/domain/errors.ts'
 import { type Schedule, type Timing, upcoming } from '../core/domain/schedule.ts'
 import type { TaskKey } from '../core/domain/task.ts'
-import { openFollowUps } from '../hosts/follow-ups.ts'
+import { openFollowUpSteps } from '../hosts/follow-ups.ts'
 import { openSchedules, readConfig } from '../hosts/lambda.ts'
 import { openOwnedLimit } from '../hosts/limits.ts'
 import { checkCron, describeTiming, scheduleTimes } from '../hosts/schedules.ts'
@@ -24,7 +24,7 @@ export function openScheduleNeeds() {
     schedules,
     scheduleLimit: openOwnedLimit('schedules', async (key) => (await schedules.get(key)) !== undefined),
     times: scheduleTimes,
-    followUps: openFollowUps(),
+    followUps: openFollowUpSteps(),
     retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
     prepareTask: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
     // Tenants with keys of the product do not trust each other; callers with keys of the gateway may all operate the stage.

@@ -21,7 +21,7 @@ import { tally } from './tally.ts'
  *
  * @param deadLetters left out when the function may not send to the dead-letter queues; that step then stays pending.
  */
-export function openFollowUps(deadLetters?: Pick<DeadLetters, 'sendDead'>): FollowUpSteps {
+export function openFollowUpSteps(deadLetters?: Pick<DeadLetters, 'sendDead'>): FollowUpSteps {
   const parents = { workflows: openWorkflows(), queue: openWorkflowQueue() }
   const receivers = { webhooks: openWebhooks(), webhookQueue: openWebhookQueue(), clock, ids, log }
   return {

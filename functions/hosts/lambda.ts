@@ -79,7 +79,7 @@ export const openStore = (): DynamoTaskStore =>
 export const openDueIndex = (): DynamoDueIndex =>
   new DynamoDueIndex(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME)
 
-export const openExpiredRows = (): DynamoExpiredRows =>
+export const openExpiredRowStore = (): DynamoExpiredRows =>
   new DynamoExpiredRows(openDynamo(), readConfig([ENV.tableName]).TABLE_NAME, systemClock.now)
 
 export const openWatermarks = (): DynamoClaimWatermarks =>

@@ -5,7 +5,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import { PROVIDER_CODE } from '../core/adapters/providers/provider-code.gen.ts'
+import { PROVIDER_MODULES } from '../core/adapters/providers/provider-modules.gen.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { stepScope } from '../core/adapters/system/step-scope.ts'
 import { TaskError } from '../core/domain/errors.ts'
@@ -67,7 +67,7 @@ export async function openRehearsal() {
       const place = `call-${++places}`
       answers.set(place, [...recorded.replies])
       const { speaks } = recorded
-      const { openProvider } = await PROVIDER_CODE[speaks]()
+      const { openProvider } = await PROVIDER_MODULES[speaks]()
       const background = recorded.isBackground ? ['*'] : []
       const baseUrl = `${url}/${place}`
       const provider = openProvider(

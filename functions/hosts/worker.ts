@@ -21,7 +21,7 @@ import { includesEvent, mayHaveReceivers, type WebhookEvent } from '../core/doma
 import { findTaskType, taskTypes } from '../tasks/registry.gen.ts'
 import { cachePerTenant } from './cache-per-tenant.ts'
 import { functionMemoryMb } from './config.ts'
-import { openFollowUps } from './follow-ups.ts'
+import { openFollowUpSteps } from './follow-ups.ts'
 import {
   buildLog,
   clock,
@@ -105,7 +105,7 @@ export function openWorker(): RunDependencies {
     watermarks: openWatermarks(),
     queue,
     deliveries: openDeliveries(),
-    followUps: openFollowUps(openDeadLetters()),
+    followUps: openFollowUpSteps(openDeadLetters()),
     admission: openAdmission(),
     turns: openTurns(),
     sharedCalls: openSharedCalls(),

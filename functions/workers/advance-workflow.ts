@@ -2,7 +2,7 @@ import { openSubmission, prepareBody } from '../api/submission.ts'
 import { ENV } from '../contract.ts'
 import { advanceWorkflow } from '../core/application/workflow/advance-workflow.ts'
 import { causeFields } from '../core/domain/errors.ts'
-import { openFollowUps } from '../hosts/follow-ups.ts'
+import { openFollowUpSteps } from '../hosts/follow-ups.ts'
 import { clock, log, openWorkflowQueue, openWorkflows, readConfig } from '../hosts/lambda.ts'
 import { wakeQueueHandler } from '../hosts/wake-queue-handler.ts'
 
@@ -13,7 +13,7 @@ const dependencies = {
   wakeQueue,
   workflows: openWorkflows(),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
-  followUps: openFollowUps(),
+  followUps: openFollowUpSteps(),
   prepare: (tenant: string, body: unknown) => prepareBody(submission, tenant, body),
 }
 

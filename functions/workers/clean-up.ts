@@ -2,10 +2,10 @@ import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { cleanUp } from '../core/application/repair/clean-up.ts'
 import type { CleanedUp } from '../core/ports/upkeep.ts'
-import { clock, log, openExpiredRows, openFiles, openPayloads, openSteps } from '../hosts/lambda.ts'
+import { clock, log, openExpiredRowStore, openFiles, openPayloads, openSteps } from '../hosts/lambda.ts'
 
 const dependencies = {
-  rows: openExpiredRows(),
+  rows: openExpiredRowStore(),
   payloads: openPayloads(),
   steps: openSteps(),
   files: openFiles(),

@@ -7,7 +7,7 @@ import { fireSchedule } from '../core/application/schedule/fire-schedule.ts'
 import { causeFields } from '../core/domain/errors.ts'
 import type { TaskKey } from '../core/domain/task.ts'
 import type { DuePart } from '../core/ports/due-index.ts'
-import { openFollowUps } from '../hosts/follow-ups.ts'
+import { openFollowUpSteps } from '../hosts/follow-ups.ts'
 import {
   clock,
   ids,
@@ -50,7 +50,7 @@ const firing = {
   hasEndpoints: openEndpointCheck(openWebhooks()),
   admission: openAdmission(),
   isTallied: true as const,
-  followUps: openFollowUps(deadLetters),
+  followUps: openFollowUpSteps(deadLetters),
   retentionDays: readConfig([ENV.retentionDays]).RETENTION_DAYS,
 }
 /** The sweeper acts ahead of time, so its messages are delayed until the due time. */
@@ -63,7 +63,7 @@ const dependencies = {
   queue,
   depths: openDepths(),
   deadLetters,
-  followUps: openFollowUps(deadLetters),
+  followUps: openFollowUpSteps(deadLetters),
   dueItems: {
     workflow: (key: TaskKey, dueAt: number) => wakeQueue.wake(key, secondsTo(dueAt)),
     schedule: (key: TaskKey) => fireSchedule(firing, key),

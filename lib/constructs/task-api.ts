@@ -124,8 +124,9 @@ export class TaskApi extends Construct {
     }
     this.api.root.addResource('{proxy+}')
     for (const resource of this.#resources()) {
-      // A browser sends a preflight without the key. Not with OPTIONS methods: sixty of them would exceed the 500 resources of a stack
-      // with a canary. So callers without a key can find out that a method does not exist, which the API document says too.
+      // A browser sends a preflight without the key, so this `ANY` method asks for none where preflights are on. An OPTIONS method
+      // for each of the sixty paths would exceed the 500 resources of a stack with a canary. The price: callers without a key can
+      // find out which methods a path has. The API document says that, too.
       const isAsked = this.#hasPreflights && routed.has(resource.path)
       this.#addMethod(resource, 'ANY', 'api-public', isAsked || openPaths.has(resource.path))
     }

@@ -71,7 +71,7 @@ export class TaskTable extends Construct {
       })
   }
 
-  /** ARN of one index, written out, so that a policy names no other index. */
+  /** ARN of one index instead of `index/*`, so that a policy allows no other. */
   indexArn(name: string): string {
     return `${this.table.tableArn}/index/${name}`
   }

@@ -214,7 +214,7 @@ const FREE_TIERS: readonly { readonly of: readonly string[]; readonly usd: numbe
   { of: ['Dashboards and alarms'], usd: 10 * PRICES.alarm },
 ]
 
-export const freeTierOf = (lines: readonly CostLine[]): number =>
+export const freeTierUsdOf = (lines: readonly CostLine[]): number =>
   FREE_TIERS.reduce(
     (sum, { of, usd }) => sum + Math.min(usd, totalOf(lines.filter(({ name }) => of.includes(name)))),
     0,

@@ -7,7 +7,7 @@ import {
   cheapest,
   combinationsOf,
   estimate,
-  freeTierOf,
+  freeTierUsdOf,
   laneRate,
   metricCount,
   SECONDS_PER_MONTH,
@@ -87,7 +87,7 @@ describe('what a month costs', () => {
 
   it('free tiers take from a line what it has, and no more', () => {
     const of = (tasksPerMonth: number) =>
-      freeTierOf(estimate(loadStage('prod'), { tasksPerMonth, seconds: 10 }))
+      freeTierUsdOf(estimate(loadStage('prod'), { tasksPerMonth, seconds: 10 }))
     // 400,000 GB-seconds and a million calls of Lambda, a million of SQS, 5 GB of logs, ten metrics, ten alarms.
     expect(of(1e6)).toBeCloseTo(5.53 + 0.4 + 2.5 + 3 + 1, 2)
     expect(of(1e8)).toBe(of(1e7))

@@ -29,11 +29,11 @@ describe('what is generated from the rows of the providers', () => {
   it('a row and its folder are enough: its code is found, and its variables are in .env.example', async () => {
     await mkdir(join(root, PLACE, 'old-owl'))
     await writeFile(join(root, PLACE, 'old-owl/old-owl-provider.ts'), 'export const openProvider = 1')
-    const written = [`${PLACE}/provider-code.gen.ts`, '.env.example']
+    const written = [`${PLACE}/provider-modules.gen.ts`, '.env.example']
     expect(await generateProviders({ root, check: true })).toEqual(written)
     expect(await generateProviders({ root })).toEqual(written)
     expect(await generateProviders({ root, check: true })).toEqual([])
-    expect(await readFile(join(root, PLACE, 'provider-code.gen.ts'), 'utf8')).toContain(
+    expect(await readFile(join(root, PLACE, 'provider-modules.gen.ts'), 'utf8')).toContain(
       "'old-owl': () => import('./old-owl/old-owl-provider.ts'),",
     )
     const example = await readFile(join(root, '.env.example'), 'utf8')

@@ -3,7 +3,7 @@ import { pageShape } from './cursor.ts'
 import { laneName, taskSchema, taskStatus } from './task.ts'
 import { waitSeconds } from './wait.ts'
 
-export const listQuery = z.strictObject({
+export const listTasksQuery = z.strictObject({
   status: taskStatus.optional(),
   type: z.string().min(1).max(100).optional(),
   lane: laneName.optional(),
@@ -19,7 +19,7 @@ export const listQuery = z.strictObject({
   wait: waitSeconds.describe('With ids: seconds to wait until one of them has ended.'),
 })
 
-export const listAnswer = z
+export const listTasksAnswer = z
   .object({
     tasks: z.array(taskSchema),
     next_cursor: z.string().nullable().describe('Null on the last page.'),

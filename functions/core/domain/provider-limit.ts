@@ -43,7 +43,7 @@ export function costMs({ requestsPerMinute, tokensPerMinute }: ProviderLimit, to
 }
 
 /** How far ahead of now the clock may be for a call to start at once. A call that costs a whole burst waits until it is not. */
-export const maxAheadMs = (cost: number): number => Math.max(0, BURST_MS - cost)
+export const startableAheadMs = (cost: number): number => Math.max(0, BURST_MS - cost)
 
 /** Calls are planned at most this far ahead; later ones try again. Twice as far for a tenant without planned calls. */
 export const HORIZON_MS = 60_000

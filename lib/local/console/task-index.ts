@@ -181,7 +181,7 @@ export class TaskIndex {
 
   #keep(row: TaskRow): void {
     const said = row.prompt ?? inputInWords(row.input)
-    // The searched text is kept up to a limit; the shown text is its beginning.
+    // A search looks at the first 2,000 characters of a prompt; a row shows fewer.
     const { error, tags } = row
     const words = [row.id, said.slice(0, 2_000), error?.code, error?.message, row.type, ...tags].join('\n')
     this.#words.set(row.id, words.toLowerCase())

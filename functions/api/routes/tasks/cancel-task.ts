@@ -1,6 +1,6 @@
 import { ENV } from '../../../contract.ts'
 import { cancelTask } from '../../../core/application/tasks/cancel-task.ts'
-import { openFollowUps } from '../../../hosts/follow-ups.ts'
+import { openFollowUpSteps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openStore, readConfig } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { taskParams, taskSchema } from '../../schemas/task.ts'
@@ -18,7 +18,7 @@ export const cancelTaskRoute = defineRoute({
   problems: [404, 409],
   mcp: { tool: 'cancel_task' },
   needs: () => ({
-    followUps: openFollowUps(),
+    followUps: openFollowUpSteps(),
     store: openStore(),
     clock,
     log,

@@ -1,9 +1,9 @@
 import { clock, openStore, openWaitPlaces } from '../../../hosts/lambda.ts'
 import { defineRoute } from '../../define-route.ts'
 import { nextPollSeconds, POLL_WITHOUT_PLACE } from '../../read-task.ts'
-import { checkTogether, readTasks } from '../../read-tasks.ts'
+import { checkListQuery, readTasks } from '../../read-tasks.ts'
 import { readCursor, writeCursor } from '../../schemas/cursor.ts'
-import { listAnswer, listQuery } from '../../schemas/list.ts'
+import { listTasksAnswer, listTasksQuery } from '../../schemas/list.ts'
 import { toTaskJson } from '../../schemas/task-json.ts'
 
 export const listTasksRoute = defineRoute({
@@ -13,11 +13,11 @@ export const listTasksRoute = defineRoute({
   scope: 'tasks:read',
   summary: 'List tasks, newest first',
   description: 'Inputs and results larger than 8 kB are null here.',
-  query: listQuery,
+  query: listTasksQuery,
   answers: {
     200: {
       description: 'One page.',
-      schema: listAnswer,
+      schema: listTasksAnswer,
       headers: { 'Retry-After': 'With wait: no place to wait was free, and these are the present tasks.' },
     },
   },
@@ -25,7 +25,7 @@ export const listTasksRoute = defineRoute({
   needs: () => ({ store: openStore(), places: openWaitPlaces(), clock }),
   handle: async ({ tenant, base, query }, reader) => {
     const { store } = reader
-    checkTogether(query)
+    checkListQuery(query)
     if (query.ids !== undefined) {
       const { wait } = query
       const { tasks, hasWaited } = await readTasks(reader, { tenant, ids: query.ids.split(','), wait })

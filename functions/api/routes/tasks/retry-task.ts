@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { retryTask } from '../../../core/application/tasks/retry-task.ts'
 import type { Task } from '../../../core/domain/task.ts'
-import { openFollowUps } from '../../../hosts/follow-ups.ts'
+import { openFollowUpSteps } from '../../../hosts/follow-ups.ts'
 import { clock, log, openSender, openStore } from '../../../hosts/lambda.ts'
 import { openAdmission } from '../../../hosts/limits.ts'
 import { defineRoute } from '../../define-route.ts'
@@ -26,7 +26,7 @@ export const retryTaskRoute = defineRoute({
   problems: [402, 404, 409, 422],
   mcp: { tool: 'retry_task' },
   needs: () => ({
-    followUps: openFollowUps(),
+    followUps: openFollowUpSteps(),
     admission: openAdmission(),
     store: openStore(),
     queue: openSender(),

@@ -25,7 +25,7 @@ const [PARTITION_KEY_BYTES, SORT_KEY_BYTES] = [2_048, 1_024]
 export const isValidKey = ({ pk, sk }: Row): boolean =>
   Buffer.byteLength(String(pk)) <= PARTITION_KEY_BYTES && Buffer.byteLength(String(sk)) <= SORT_KEY_BYTES
 
-export const isKey = (key: TaskKey): boolean => isValidKey(keyOf(key))
+export const hasValidKey = (key: TaskKey): boolean => isValidKey(keyOf(key))
 
 /** @returns the key in an index entry's `pk`, of a task, a workflow or a delivery. */
 export function parseKey(pk: string): TaskKey {

@@ -13,7 +13,7 @@ import type {
 } from '../../ports/task-store.ts'
 import { QUIET_LOGGER } from '../aws/quiet-logger.ts'
 import { isGone, readTasks } from './read-tasks.ts'
-import { fromRow, isKey, keyOf, type Row, toRow } from './row.ts'
+import { fromRow, hasValidKey, keyOf, type Row, toRow } from './row.ts'
 import { Table } from './table.ts'
 import { toUpdate } from './write-expression.ts'
 
@@ -57,17 +57,17 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async get(key: TaskKey): Promise<Task | undefined> {
-    if (!isKey(key)) return undefined
+    if (!hasValidKey(key)) return undefined
     const task = await this.#read(key)
     return task && !this.#isGone(task) ? task : undefined
   }
 
   async getMany(keys: readonly TaskKey[]): Promise<readonly Task[]> {
-    return readTasks(this.#table, keys.filter(isKey).map(keyOf), this.#now(), { ConsistentRead: true })
+    return readTasks(this.#table, keys.filter(hasValidKey).map(keyOf), this.#now(), { ConsistentRead: true })
   }
 
   async readLeases(keys: readonly TaskKey[]): Promise<readonly LeaseState[]> {
-    const rows = await this.#table.readMany(keys.filter(isKey).map(keyOf), {
+    const rows = await this.#table.readMany(keys.filter(hasValidKey).map(keyOf), {
       ConsistentRead: true,
       ProjectionExpression: 'tenant, id, #status, epoch, #token, watchedUntil',
       ExpressionAttributeNames: { '#status': 'status', '#token': 'token' },
@@ -77,7 +77,7 @@ export class DynamoTaskStore implements TaskStore {
 
   // Writes only this attribute and returns nothing: the watching function has no further permissions.
   async markWatched(key: TaskKey, until: number): Promise<void> {
-    if (!isKey(key)) return
+    if (!hasValidKey(key)) return
     const update = new UpdateCommand({
       TableName: this.#table.name,
       Key: keyOf(key),
@@ -89,7 +89,7 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   async change(key: TaskKey, transition: Transition): Promise<ChangeResult> {
-    if (!isKey(key)) return { changed: false, task: undefined }
+    if (!hasValidKey(key)) return { changed: false, task: undefined }
     const writeId = this.#writeId()
     const update = new UpdateCommand(toUpdate(this.#table.name, key, transition, writeId, this.#now()))
     const written = { ...transition.set, ...(transition.record ? { history: transition.record } : {}) }

@@ -5,7 +5,7 @@ import { notConfigured } from '../../domain/provider-failure.ts'
 import type { SecretValues } from '../../domain/secret-values.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ModelProviders } from '../../ports/model-provider.ts'
-import { PROVIDER_CODE } from './provider-code.gen.ts'
+import { PROVIDER_MODULES } from './provider-modules.gen.ts'
 import { type ProxyEnvironment, useProxy } from './shared/post-json.ts'
 
 export interface ProviderOptions {
@@ -39,7 +39,7 @@ export function createModelProviders(options: ProviderOptions): ModelProviders {
       const server = { ...settings, name }
       const key = PROVIDER_ROWS[server.speaks].isKeyed ? await keyOf(server, options) : undefined
       // Loaded at its first call, so that other lanes do not load it.
-      const { openProvider } = await PROVIDER_CODE[server.speaks]()
+      const { openProvider } = await PROVIDER_MODULES[server.speaks]()
       return openProvider({ ...server, key }, options.clock)
     },
   }

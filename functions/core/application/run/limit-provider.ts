@@ -6,13 +6,13 @@ import {
   isPlanned,
   limitFor,
   MAX_WAIT_WITHIN_ATTEMPT_MS,
-  maxAheadMs,
   nearLimit,
   type ProviderLimit,
   ProviderLimitError,
   type ProviderLimits,
   readLimits,
   replanWaitMs,
+  startableAheadMs,
 } from '../../domain/provider-limit.ts'
 import { MAX_UNCOUNTED_MS } from '../../domain/retry.ts'
 import { MAX_RETRY_AFTER_MS } from '../../domain/retry-after.ts'
@@ -88,7 +88,7 @@ export class ProviderLimiter {
       if (!limit || isPlanned(planned, circuit, now)) return
       const owed = this.#owed.get(circuit) ?? 0
       const cost = costMs(limit, Math.max(1, call.tokens + owed))
-      const ahead = maxAheadMs(cost)
+      const ahead = startableAheadMs(cost)
       const horizon = this.#horizonOf(call, now)
       const taken = await rates
         .take(circuit, { now, costMs: cost, latest: now + ahead + horizon })

@@ -34,8 +34,9 @@ interface Answer extends ModelAnswer {
 /** How long the end of an attempt waits for the id of a call that has just begun, so that the call can be cancelled. */
 const LONGEST_START_MS = 5_000
 
-/** A call of this attempt. */
-interface Known extends OpenCall {
+/** A call that the row listed when the attempt began, or that this attempt began. */
+interface KnownCall extends OpenCall {
+  /** This attempt has read its answer. */
   readonly isAnswered?: true
 }
 
@@ -52,7 +53,7 @@ export class OpenCalls {
   readonly #counts = new Map<string, number>()
   readonly #stepOf = new Map<string, string | undefined>()
   readonly #starting = new Set<Promise<unknown>>()
-  #known: readonly Known[]
+  #known: readonly KnownCall[]
   /** Whether the row lists calls. */
   #isListed: boolean
   #written: Promise<unknown> = Promise.resolve()
@@ -138,7 +139,7 @@ export class OpenCalls {
     await cancelCalls(this.#dependencies, this.#task, open)
   }
 
-  async #keep(call: Known, background: BackgroundCalls): Promise<void> {
+  async #keep(call: KnownCall, background: BackgroundCalls): Promise<void> {
     const { store, clock, log } = this.#dependencies
     this.#known = [...this.#known, call].slice(-MAX_OPEN_CALLS)
     this.#isListed = true
@@ -167,7 +168,7 @@ export class OpenCalls {
     throw new ConflictError(noted.task?.status === 'CANCELLED' ? 'cancelled' : 'lease_lost')
   }
 
-  #takeOutcome(call: Known, provider: ModelProvider, outcome: CallOutcome): Answer {
+  #takeOutcome(call: KnownCall, provider: ModelProvider, outcome: CallOutcome): Answer {
     if (outcome.kind === 'answered') {
       this.#known = this.#known.map((known) =>
         known.key === call.key ? { ...known, isAnswered: true } : known,

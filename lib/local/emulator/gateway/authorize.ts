@@ -1,7 +1,7 @@
 import type { APIGatewayAuthorizerResult, APIGatewayProxyEvent } from 'aws-lambda'
 
 /** Whether a request is allowed, decided like API Gateway does with a REQUEST authorizer. */
-export type Outcome =
+export type AuthorizerOutcome =
   | { readonly context: Readonly<Record<string, string>> }
   /** The type of the gateway response for the caller. */
   | { readonly refused: 'UNAUTHORIZED' | 'ACCESS_DENIED' | 'AUTHORIZER_FAILURE' }
@@ -11,7 +11,7 @@ export async function authorize(
   event: APIGatewayProxyEvent,
   region: string,
   invoke: (event: string) => Promise<string>,
-): Promise<Outcome> {
+): Promise<AuthorizerOutcome> {
   const { body: _body, isBase64Encoded: _isBase64, ...rest } = event
   const methodArn = arnOf(event, region)
   const sent = JSON.stringify({ type: 'REQUEST', methodArn, ...rest })

@@ -8,9 +8,9 @@ import type {
   LambdaError,
 } from './environment-messages.ts'
 import type { FunctionLog } from './function-log.ts'
-import { openProcess } from './process-sandbox.ts'
+import { openProcessSandbox } from './process-sandbox.ts'
 import { type Isolation, isGone, outOfMemory, type Sandbox } from './sandbox.ts'
-import { openThread } from './thread-sandbox.ts'
+import { openThreadSandbox } from './thread-sandbox.ts'
 
 /** The error that a caller of Lambda gets: the function threw, timed out, ran out of memory or crashed. */
 export class InvocationError extends Error {
@@ -71,7 +71,7 @@ export class Environment {
   constructor(plan: FunctionPlan, { env, compileCache, log, isolation }: EnvironmentOptions) {
     this.#plan = plan
     this.#log = log
-    const open = isolation === 'process' ? openProcess : openThread
+    const open = isolation === 'process' ? openProcessSandbox : openThreadSandbox
     this.#sandbox = open({
       id: this.id,
       plan,

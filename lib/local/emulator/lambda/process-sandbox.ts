@@ -39,7 +39,7 @@ process.on('exit', () => {
  * authors' code on answers and files of others. Compared with a thread (measured 2026-11-25, the workers' bundle) it takes
  * 30 ms more to start, and returns all its memory when it ends.
  */
-export function openProcess(options: SandboxOptions): Sandbox {
+export function openProcessSandbox(options: SandboxOptions): Sandbox {
   const { plan, env, onMessage, onLine, onEnd } = options
   const heapMb = Math.ceil(plan.memoryMb * HEAP_SHARE)
   const child = fork(ENTRY, [JSON.stringify(orderOf(options))], {

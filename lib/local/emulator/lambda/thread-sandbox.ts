@@ -18,7 +18,7 @@ import {
 const HEADROOM_MB = 1_024
 
 /** A thread: the fastest to start and to exchange messages with, for functions whose input size the API limits. */
-export function openThread(options: SandboxOptions): Sandbox {
+export function openThreadSandbox(options: SandboxOptions): Sandbox {
   const { plan, env, onMessage, onLine, onEnd } = options
   const thread = new Worker(ENTRY, {
     env: { ...env },

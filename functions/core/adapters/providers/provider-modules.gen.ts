@@ -3,7 +3,7 @@ import type { ProviderName } from '../../../contract/providers.ts'
 import type { OpenProvider } from './shared/open-provider.ts'
 
 /** Loads the code of one provider. */
-export const PROVIDER_CODE: Readonly<
+export const PROVIDER_MODULES: Readonly<
   Record<ProviderName, () => Promise<{ readonly openProvider: OpenProvider }>>
 > = {
   simulated: () => import('./simulated/simulated-provider.ts'),
