@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 /** A task in forms that can be pasted elsewhere. */
 import { apiPath, type Task } from './client.ts'
+import { hasKey } from './key.ts'
 
 /** The request as a body of `POST /tasks`. */
 export function bodyOf({ type, input, model, priority, tags }: Task): Record<string, unknown> {
@@ -16,8 +17,9 @@ export function bodyOf({ type, input, model, priority, tags }: Task): Record<str
 /** Quotes a text for a POSIX shell: inside single quotes only the quote itself is special. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
+/** A closed stage also needs a key; the shell takes it from the variable that the command line uses. */
 export const asCurl = (task: Task): string =>
-  `curl -X POST ${location.origin}${apiPath()}/tasks -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(bodyOf(task)))}`
+  `curl -X POST ${location.origin}${apiPath()}/tasks -H 'Content-Type: application/json' ${hasKey() ? '-H "x-api-key: $TASKRUNNER_KEY" ' : ''}\\\n  -d ${quoted(JSON.stringify(bodyOf(task)))}`
 
 /** A test for the file beside the task type: `functions/tasks/<name>/task.test.ts`. */
 export function asTest(task: Task): string {
