@@ -24,7 +24,7 @@ export interface RunTaskTypeSettings {
   readonly generate?: (call: ModelCall) => Promise<ModelReply>
   /** The model's name. */
   readonly modelName?: string
-  /** The type's own `heavy.ts`, run without a thread. */
+  /** Instead of the type's own `heavy.ts`, which is run without a thread. */
   readonly heavy?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
   /** Instead of the stage's function, for a type that needs `upkeep`. */
@@ -191,7 +191,11 @@ const filesIn = (
 const heavyIn =
   (module: Readonly<Record<string, unknown>> | undefined): TaskContext<unknown>['heavy'] =>
   async (name, input) => {
-    const work = module?.[name.split('/')[1] ?? '']
-    if (typeof work !== 'function') throw new Error(`Pass the module with "${name}" as the setting "heavy".`)
+    const [folder = '', exported = ''] = name.split('/')
+    // The path is a variable, so that no bundle contains these modules.
+    const place = new URL(`../../tasks/${folder}/heavy.ts`, import.meta.url).href
+    const work = (module ?? ((await import(place)) as Readonly<Record<string, unknown>>))[exported]
+    if (typeof work !== 'function')
+      throw new Error(`functions/tasks/${folder}/heavy.ts exports no function "${exported}".`)
     return work(typeof input === 'function' ? await (input as () => Promise<unknown>)() : input)
   }

@@ -283,7 +283,6 @@ describe('data.analyze', () => {
 
   it('gives words whose numbers were all worked out', async () => {
     const { result, stepped } = await runTaskType(task, input, {
-      heavy,
       answer: '{"narrative":"x goes from 1 to 3, with a mean of 2; y has a mean of 4.33."}',
     })
     expect(stepped).toEqual(['analyze', 'narrative'])
