@@ -8,7 +8,7 @@ import { progressLine, resultText } from './task-text.ts'
 /** Wait of one call; the stage's limit is 25 s. */
 const WAIT_SECONDS = 20
 const FIRST_MS = 200
-const LONGEST_MS = 1_000
+const MAX_WAIT_MS = 1_000
 /** After this long without an answer the stage counts as unreachable. */
 const PATIENCE_MS = 30_000
 
@@ -63,7 +63,7 @@ export async function follow(
         `Task ${id} is still ${task?.status ?? 'unknown'} after ${giveUpSeconds} s. It goes on; see: npx taskrunner explain ${id}`,
       )
     await new Promise((resolve) => setTimeout(resolve, waitMs))
-    waitMs = Math.min(LONGEST_MS, waitMs * 1.3)
+    waitMs = Math.min(MAX_WAIT_MS, waitMs * 1.3)
   }
 }
 

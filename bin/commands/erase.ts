@@ -1,7 +1,7 @@
 import { usageError } from '../cli/failure.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-const MOST_PASSES = 5
+const MAX_PASSES = 5
 
 /** `erase`: deletes the input and result of a task, or all data of a tenant. */
 export const addErase: AddCommand = (program) => {
@@ -26,7 +26,7 @@ export const addErase: AddCommand = (program) => {
       }
       const total = { tenant, rows: 0, objects: 0 }
       // Repeated until a whole pass finds nothing, because running work may have written meanwhile.
-      for (let pass = 0, found = true; found && pass < MOST_PASSES; pass += 1) {
+      for (let pass = 0, found = true; found && pass < MAX_PASSES; pass += 1) {
         found = false
         let from: string | null = null
         do {

@@ -56,14 +56,14 @@ async function explainSchedule(session: Session, schedule: Schedule): Promise<vo
 }
 
 /** Steps that are described one by one; the others are only in the tree. */
-const MOST_STEPS = 5
+const MAX_STEPS_READ = 5
 
 async function explainWorkflow(session: Session, workflow: Workflow): Promise<void> {
   const open = Object.entries(workflow.steps).filter(
     ([, { status, task_id }]) => task_id !== null && (status === 'STARTING' || status === 'RUNNING'),
   )
   const told = await Promise.all(
-    open.slice(0, MOST_STEPS).map(async ([name, { task_id }]) => {
+    open.slice(0, MAX_STEPS_READ).map(async ([name, { task_id }]) => {
       const found = await ifKnown(session.api.json('explainTask', { params: { id: task_id ?? '' } }))
       return found ? [`${name}: ${oneLine(found.message)}`] : []
     }),

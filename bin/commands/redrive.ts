@@ -19,11 +19,11 @@ interface RedriveOptions {
 }
 
 /** Most tasks that one call can start. */
-const MOST_A_CALL = 5_000
+const MAX_PER_CALL = 5_000
 /** With a pace, each call starts the tasks of one minute, and the next call follows a minute later. */
 const PACED_SECONDS = 60
 /** Most ids that are listed; more would hide the rest of the answer. */
-const MOST_LISTED = 100
+const MAX_LISTED = 100
 
 /** `redrive`: restarts the failed tasks of a lane, each once, with as many calls as needed. */
 export const addRedrive: AddCommand = (program) => {
@@ -60,7 +60,7 @@ export async function redriveAll(
   sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
 ): Promise<Redrive> {
   const { limit = Number.POSITIVE_INFINITY, pace } = options
-  const perCall = pace ? Math.max(1, Math.floor(pace * PACED_SECONDS)) : MOST_A_CALL
+  const perCall = pace ? Math.max(1, Math.floor(pace * PACED_SECONDS)) : MAX_PER_CALL
   const isDryRun = options.dryRun === true
   const total = isLive && !isDryRun ? await deadLettersOf(api, lane) : undefined
   let all: Redrive | undefined
@@ -78,7 +78,7 @@ export async function redriveAll(
         // All calls use the first call's time, so that tasks which fail again meanwhile are not restarted.
         ...(all || options.failedBefore ? { failed_before: all?.failed_before ?? options.failedBefore } : {}),
         ...(all?.next_cursor ? { cursor: all.next_cursor } : {}),
-        limit: Math.min(perCall, MOST_A_CALL, left),
+        limit: Math.min(perCall, MAX_PER_CALL, left),
         ...(pace === undefined ? {} : { pace_per_second: pace }),
         dry_run: isDryRun,
         ...(options.deleteUnreadable ? { delete_unreadable: true } : {}),
@@ -108,7 +108,7 @@ function together(before: Redrive, now: Redrive): Redrive {
     redriven,
     matched: now.dry_run ? before.matched + now.matched : redriven + now.remaining,
     unreadable: before.unreadable,
-    tasks: before.tasks.length < MOST_LISTED ? [...before.tasks, ...now.tasks] : before.tasks,
+    tasks: before.tasks.length < MAX_LISTED ? [...before.tasks, ...now.tasks] : before.tasks,
   }
 }
 
@@ -135,10 +135,10 @@ export function redriveText(answer: Redrive, paint: Paint): string {
   const told = answer.dry_run
     ? `${foreign.length} messages in its dead-letter queue that no worker can read; --delete-unreadable deletes them:`
     : `${foreign.length} messages deleted that no worker can read:`
-  const unreadable = foreign.length > 0 ? [told, ...foreign.slice(0, MOST_LISTED)] : []
-  const more = tasks.length < redriven || tasks.length > MOST_LISTED
+  const unreadable = foreign.length > 0 ? [told, ...foreign.slice(0, MAX_LISTED)] : []
+  const more = tasks.length < redriven || tasks.length > MAX_LISTED
   const listed = more
-    ? [...tasks.slice(0, MOST_LISTED), `… ${redriven - Math.min(MOST_LISTED, tasks.length)} more`]
+    ? [...tasks.slice(0, MAX_LISTED), `… ${redriven - Math.min(MAX_LISTED, tasks.length)} more`]
     : tasks
   return [head, ...(codes ? [codes] : []), ...listed, ...unreadable].join('\n')
 }

@@ -13,7 +13,7 @@ const STATUSES: readonly Workflow['status'][] = ['RUNNING', 'COMPLETED', 'FAILED
 const upper = (value: string) => value.toUpperCase()
 
 const FIRST_MS = 200
-const LONGEST_MS = 2_000
+const MAX_WAIT_MS = 2_000
 
 interface RunOptions {
   readonly name?: string
@@ -137,13 +137,13 @@ const asText = (workflow: Workflow, { paint, columns }: Session, progress = NO_P
   workflowTree(workflow, { now: Date.now(), paint, columns, progress })
 
 /** Most steps whose progress is read each time. */
-const MOST_ASKED = 8
+const MAX_STEPS_READ = 8
 
 /** Progress of running steps with one task, by the step's name; for several tasks the tree counts the completed ones. */
 async function progressOf(session: Session, { steps }: Workflow): Promise<StepProgress> {
   const running = Object.entries(steps).filter(([, { status, task_id }]) => status === 'RUNNING' && task_id)
   const told = await Promise.all(
-    running.slice(0, MOST_ASKED).map(async ([name, { task_id }]) => {
+    running.slice(0, MAX_STEPS_READ).map(async ([name, { task_id }]) => {
       const { progress } = await session.api.json('getTask', { params: { id: task_id ?? '' } })
       return progress ? [[name, progress] as const] : []
     }),
@@ -159,7 +159,7 @@ async function watch(session: Session, id: string, giveUpSeconds = Number.POSITI
   const end = Date.now() + giveUpSeconds * 1_000
   let drawn = 0
   let last = ''
-  for (let waitMs = FIRST_MS; ; waitMs = Math.min(LONGEST_MS, waitMs * 1.3)) {
+  for (let waitMs = FIRST_MS; ; waitMs = Math.min(MAX_WAIT_MS, waitMs * 1.3)) {
     const workflow = await session.api.json('getWorkflow', { params: { id } })
     const progress = session.isJson ? NO_PROGRESS : await progressOf(session, workflow)
     const state = JSON.stringify([workflow.status, workflow.steps, [...progress]])

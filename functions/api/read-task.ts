@@ -50,7 +50,7 @@ export const READ_ANSWERS = {
 
 /** Seconds until the next request when no place to wait was free; longer, because then all waiting callers ask again. */
 export const POLL_WITHOUT_PLACE = { least: 2, unknown: 5 } as const
-const LATEST_SECONDS = 30
+const MAX_RETRY_AFTER_SECONDS = 30
 
 /** When the caller should ask again. @param estimate for a task that has not begun. */
 export function nextPollSeconds(
@@ -59,7 +59,7 @@ export function nextPollSeconds(
 ): { readonly 'retry-after': string } {
   const end = estimate && (estimate.finish ?? estimate.start)
   const seconds = end ? Math.ceil((end.earliest - clock.now()) / 1_000) : unknown
-  return { 'retry-after': String(Math.min(LATEST_SECONDS, Math.max(least, seconds))) }
+  return { 'retry-after': String(Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(least, seconds))) }
 }
 
 /** The task as it is now, or after its end or next change; 304 when the caller already has this state. */

@@ -12,7 +12,7 @@ export interface ManyReader {
   readonly clock: Clock
 }
 
-interface Wanted {
+interface TasksRequest {
   readonly tenant: string
   readonly ids: readonly string[]
   /** Seconds to wait until one of them has ended. */
@@ -20,7 +20,7 @@ interface Wanted {
 }
 
 /** @returns the tasks in the order of their ids, without missing ones. */
-export async function readTasks(reader: ManyReader, { tenant, ids, wait }: Wanted) {
+export async function readTasks(reader: ManyReader, { tenant, ids, wait }: TasksRequest) {
   const keys = [...new Set(ids)].map((id) => ({ tenant, id }))
   const readStatuses = async () => (await reader.store.readLeases(keys)).map(({ status }) => status)
   const isEnough = (statuses: readonly Status[]) => statuses.length === 0 || statuses.some(isFinal)

@@ -40,7 +40,7 @@ export const keyOf = (
   id: string,
 ): TaskKey => ({ tenant: areStageSchedulesShared && isDeclaredId(id) ? OPEN_TENANT : tenant, id })
 
-const MOST_OF_STAGE = 100
+const MAX_STAGE_SCHEDULES = 100
 
 /** The schedules in the stage's file that a caller sees in addition to its own. */
 export async function sharedSchedules(
@@ -48,7 +48,7 @@ export async function sharedSchedules(
   tenant: string,
 ): Promise<readonly Schedule[]> {
   if (!areStageSchedulesShared || tenant === OPEN_TENANT) return []
-  const page = await schedules.list(OPEN_TENANT, MOST_OF_STAGE)
+  const page = await schedules.list(OPEN_TENANT, MAX_STAGE_SCHEDULES)
   return page.schedules.filter(({ source }) => source === 'stage')
 }
 

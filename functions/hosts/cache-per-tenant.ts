@@ -2,7 +2,7 @@ import { systemClock } from '../core/adapters/system/clock.ts'
 
 /** How long a value of a tenant is cached: a change takes effect this much later at most. */
 const CACHE_MS = 10_000
-const MOST_TENANTS = 10_000
+const MAX_TENANTS = 10_000
 
 /** Caches a value per tenant and execution environment, so that a submit stays one write and one send. */
 export function cachePerTenant<Answer>(
@@ -13,7 +13,7 @@ export function cachePerTenant<Answer>(
     const now = systemClock.now()
     const seen = known.get(tenant)
     if (seen && seen.until > now) return seen.answer
-    if (known.size >= MOST_TENANTS) known.clear()
+    if (known.size >= MAX_TENANTS) known.clear()
     const answer = ask(tenant)
     known.set(tenant, { until: now + CACHE_MS, answer })
     answer.catch(() => known.delete(tenant))

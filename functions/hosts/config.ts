@@ -87,7 +87,7 @@ const shapes = {
         tenantClaim: z.string().optional(),
         scopesClaim: z.string(),
         scopePrefix: z.string(),
-        mostScopes: z.array(z.enum(SCOPES)),
+        maxScopes: z.array(z.enum(SCOPES)),
       }),
     ),
   ).default([]),

@@ -55,7 +55,7 @@ import { openAdmission, openRunningLimit } from './limits.ts'
 const SPARE = 0.05
 
 /** In the urgent lane, tasks of every type run. */
-const longestAttemptMs = (lane: Lane): number =>
+const maxAttemptMs = (lane: Lane): number =>
   Math.max(
     60_000,
     ...taskTypes
@@ -99,7 +99,7 @@ export function openWorker(): RunDependencies {
     lane: config.LANE,
     slots: config.SLOTS,
     workerSlots: openWorkerSlots(),
-    longestAttemptMs: longestAttemptMs(config.LANE),
+    maxAttemptMs: maxAttemptMs(config.LANE),
     isMeantToRun: () => lanes.isMeantToRun(config.LANE),
     store: openStore(),
     watermarks: openWatermarks(),

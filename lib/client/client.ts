@@ -66,7 +66,7 @@ export class TaskFailedError extends Error {
 const WAIT_SECONDS = 20
 /** When the stage has no free place to wait, the client polls at growing intervals. */
 const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 2_000
+const MAX_PAUSE_MS = 2_000
 
 export type Client = ReturnType<typeof createClient>
 
@@ -115,7 +115,7 @@ export function createClient(options: ClientOptions) {
       if (seconds > 0 && !answer.headers.has('retry-after')) continue
       // No place to wait is free at the stage.
       if (seconds > 0 || etag === null || leftSeconds < 1) await pause(pauseMs, signal)
-      pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)
+      pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 1.5)
     }
   }
 

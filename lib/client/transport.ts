@@ -65,7 +65,7 @@ export const API_PATH = '/api/v1'
 /** Operations that may be repeated because they are idempotent. */
 const REPEATABLE: readonly Operation[] = ['cancelTask', 'pauseQueue', 'resumeQueue']
 const FIRST_PAUSE_MS = 250
-const LONGEST_PAUSE_MS = 30_000
+const MAX_PAUSE_MS = 30_000
 
 export class Transport {
   readonly base: string
@@ -192,7 +192,7 @@ function pauseOf(error: unknown, count: number): number {
   const asked =
     error instanceof ApiError ? Number(error.headers.get('retry-after') ?? Number.NaN) : Number.NaN
   const own = FIRST_PAUSE_MS * 2 ** count * (0.5 + Math.random() / 2)
-  return Math.min(LONGEST_PAUSE_MS, Number.isNaN(asked) ? own : Math.max(own, asked * 1_000))
+  return Math.min(MAX_PAUSE_MS, Number.isNaN(asked) ? own : Math.max(own, asked * 1_000))
 }
 
 /** @throws the signal's reason when the signal fires first. */

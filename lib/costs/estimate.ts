@@ -61,7 +61,7 @@ const IDLE_POLLS_PER_SECOND = POLLERS / 20
 /** Queues that trigger a function: the lanes', the workflow queue, the webhook queue. */
 const FED_QUEUES = LANES.length + 2
 /** A worker receives nothing more when less time than an attempt of this length, a poll and its reserve is left. */
-const LONGEST_SECONDS = 240 + 2 + ATTEMPT.reserveMs / 1_000
+const MIN_REMAINING_SECONDS = 240 + 2 + ATTEMPT.reserveMs / 1_000
 
 /**
  * Monthly cost of a stage without model tokens.
@@ -221,13 +221,13 @@ export const freeTierUsdOf = (lines: readonly CostLine[]): number =>
   )
 
 /** Share of a lane's slots that may be busy permanently: the rest is for bursts, and for workers near their timeout. */
-const MOST_BUSY = 0.9
+const MAX_BUSY_SHARE = 0.9
 
 type LaneShape = Pick<LaneSettings, 'batchSize' | 'maxConcurrency' | 'timeoutSeconds'>
 
 /** Tasks per second that a lane can process permanently. */
 export const laneRate = ({ batchSize, maxConcurrency }: LaneShape, seconds: number): number =>
-  (MOST_BUSY * maxConcurrency * batchSize) / seconds
+  (MAX_BUSY_SHARE * maxConcurrency * batchSize) / seconds
 
 /** Above the lane's rate all its slots are used, and its queue grows. */
 export const slotUse = (lane: LaneShape, perSecond: number, seconds: number): SlotUse =>
@@ -237,7 +237,7 @@ export const slotUse = (lane: LaneShape, perSecond: number, seconds: number): Sl
       slots: lane.batchSize,
       invocations: lane.maxConcurrency,
       pollers: POLLERS,
-      refillSeconds: Math.max(0, lane.timeoutSeconds - LONGEST_SECONDS),
+      refillSeconds: Math.max(0, lane.timeoutSeconds - MIN_REMAINING_SECONDS),
     },
   )
 
@@ -267,7 +267,7 @@ function watchOf({ hasObservability, observability, models }: StageSettings) {
   if (!hasObservability) return { dashboards: 0, alarmMetrics: 0, composites: 0 }
   // Three alarms per lane; and leases, sweeper, 5xx, latency, circuits, spend, budgets, webhooks.
   const plain = 3 * LANES.length + 9
-  if (!observability.isFull) return { dashboards: 2, alarmMetrics: plain, composites: 0 }
+  if (!observability.hasAllAlarms) return { dashboards: 2, alarmMetrics: plain, composites: 0 }
   // Throttled workers; errors of background functions; ratios of three metrics: failures, four burn rates; of two: one per provider.
   const ratios = LANES.length + 3 + 3 * 5 + 2 * models.providers.length
   return { dashboards: 2, alarmMetrics: plain + ratios, composites: 2 }
@@ -284,7 +284,7 @@ export const metricCount = (
     Provider: Math.min(models.providers.length, most.Provider ?? models.providers.length),
   })
 
-const isUsual = ({ isRare }: MetricDefinition): boolean => !isRare
+const isUsual = ({ isRarelySent }: MetricDefinition): boolean => !isRarelySent
 
 /** Number of values that a typical stage uses all month. */
 const USUAL: Readonly<Record<Dimension, number>> = { Lane: 2, Provider: 1 }

@@ -16,7 +16,7 @@ export interface AlarmsProps extends Watched {
   /** Functions, other than the lanes' workers, that are called by a queue or a timer, so that no caller notices their failures. */
   readonly background: Readonly<Record<string, lambda.IFunction>>
   /** Includes alarms on ratios and on other alarms, which emulators refuse. */
-  readonly isFull: boolean
+  readonly hasAllAlarms: boolean
   /** Cost of models in US dollars per hour above which an alarm is raised. */
   readonly spendUsdPerHour: number
   /** Subscriptions of the alarm topics. */
@@ -99,7 +99,7 @@ export class Alarms extends Construct {
     this.#watchProviders(metrics)
     this.#watchBudget(metrics)
     const urgent = this.#made.filter(({ severity }) => severity === 'urgent').map(({ alarm }) => alarm)
-    if (props.isFull)
+    if (props.hasAllAlarms)
       this.#composite(
         'Unhealthy',
         'none',
@@ -321,7 +321,7 @@ export class Alarms extends Construct {
       evaluationPeriods: 1,
       means: `${THRESHOLDS.webhooksFailed} or more webhook deliveries were given up within an hour.`,
     })
-    if (!this.#props.isFull) return
+    if (!this.#props.hasAllAlarms) return
     const burns = BURNS.map(({ id, factor, long, short }) => {
       const windows = [long, short].map((period, index) =>
         this.#makeAlarm(`Burn${id}${index === 0 ? 'Long' : 'Short'}`, {
@@ -345,7 +345,7 @@ export class Alarms extends Construct {
 
   #alarm(id: string, options: AlarmOptions): void {
     const isOfExpression = options.metric instanceof cloudwatch.MathExpression
-    if (this.#props.isFull || !isOfExpression) this.#makeAlarm(id, options)
+    if (this.#props.hasAllAlarms || !isOfExpression) this.#makeAlarm(id, options)
   }
 
   #makeAlarm(id: string, options: AlarmOptions): cloudwatch.Alarm {

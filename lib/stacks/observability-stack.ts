@@ -36,7 +36,7 @@ export class ObservabilityStack extends Stack {
   ) {
     super(scope, id, props)
     if (isWeak) CrossStackReferences.of(this).consume(ReferenceStrength.WEAK)
-    const { isFull, spendUsdPerHour, runbookUrl, alarmSubscriptions } = stage.observability
+    const { hasAllAlarms, spendUsdPerHour, runbookUrl, alarmSubscriptions } = stage.observability
     if (!stage.isOpen) {
       const count = metricCount(stage)
       Annotations.of(this).addInfo(
@@ -69,7 +69,7 @@ export class ObservabilityStack extends Stack {
         send: stateless.sender.send.function,
         sweep: stateless.sweeper.sweep.function,
       },
-      isFull,
+      hasAllAlarms,
       spendUsdPerHour,
       subscriptions: alarmSubscriptions,
       runbookUrl,
@@ -82,7 +82,7 @@ export class ObservabilityStack extends Stack {
       workerLogs: logs.workers,
       taskTableArn: stateless.ops['ops-view'].live.functionArn,
     })
-    for (const [key, { title, from, lines }] of isFull ? Object.entries(QUERIES) : [])
+    for (const [key, { title, from, lines }] of hasAllAlarms ? Object.entries(QUERIES) : [])
       new CfnQueryDefinition(this, `Query-${key}`, {
         name: `TaskRunner-${stage.name}/${title}`,
         queryString: lines.join('\n| '),

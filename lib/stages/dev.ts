@@ -37,7 +37,7 @@ export const dev: StageInput = {
   hasObservability: true,
   observability: {
     tracing: 'off',
-    isFull: true,
+    hasAllAlarms: true,
     spendUsdPerHour: 5,
     runbookUrl: RUNBOOK,
     showsPrompts: true,

@@ -47,7 +47,7 @@ export const emulated: StageInput = {
   hasObservability: true,
   observability: {
     tracing: 'off',
-    isFull: false,
+    hasAllAlarms: false,
     spendUsdPerHour: 10,
     runbookUrl: RUNBOOK,
     showsPrompts: true,

@@ -116,7 +116,7 @@ export function local(environment: Environment): StageInput {
     hasObservability: true,
     observability: {
       tracing: 'off',
-      isFull: true,
+      hasAllAlarms: true,
       spendUsdPerHour: 10,
       runbookUrl: '/console/runbook',
       showsPrompts: true,

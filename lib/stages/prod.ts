@@ -33,7 +33,7 @@ export const prod: StageInput = {
   hasObservability: true,
   observability: {
     tracing: 'off',
-    isFull: true,
+    hasAllAlarms: true,
     spendUsdPerHour: 50,
     runbookUrl: RUNBOOK,
     showsPrompts: false,

@@ -102,7 +102,7 @@ const issuerSchema = z
     scopesClaim: z.string().min(1).default('scope'),
     scopePrefix: z.string().default(''),
     /** Further scopes in its tokens are ignored. */
-    mostScopes: z.array(z.enum(SCOPES)).default(['tasks:read', 'tasks:write']),
+    maxScopes: z.array(z.enum(SCOPES)).default(['tasks:read', 'tasks:write']),
   })
   .refine(({ tenant, tenantClaim }) => (tenant === undefined) !== (tenantClaim === undefined), {
     path: ['tenant'],
@@ -503,7 +503,7 @@ export const stageSchema = z
         )
         .default([]),
       /** Includes alarms on ratios and on other alarms, and saved queries, which emulators refuse. */
-      isFull: z.boolean(),
+      hasAllAlarms: z.boolean(),
       /** URL of the runbook in alarms and dashboards. */
       runbookUrl: z.string().min(1),
       /** Everybody who can see the dashboard can read inputs there. */

@@ -33,7 +33,7 @@ export const staging: StageInput = {
   hasObservability: true,
   observability: {
     tracing: 'off',
-    isFull: true,
+    hasAllAlarms: true,
     spendUsdPerHour: 10,
     runbookUrl: RUNBOOK,
     showsPrompts: false,

@@ -18,8 +18,8 @@ console.log('minutes  receives allowed  given up  most receives of a message  op
 const set = deployedLanes.ai.maxReceiveCount
 for (const minutes of [13, 30, 60])
   for (const maxReceiveCount of [4, 10, set]) {
-    const { moved, mostReceives, open } = await simulateOutage({ minutes, maxReceiveCount, tasks: 60 })
-    const row = [minutes, maxReceiveCount, moved, mostReceives, open]
+    const { moved, maxReceives, open } = await simulateOutage({ minutes, maxReceiveCount, tasks: 60 })
+    const row = [minutes, maxReceiveCount, moved, maxReceives, open]
     const isSet = maxReceiveCount === set ? '   as deployed' : ''
     console.log(
       row.map((value, index) => String(value).padStart([7, 17, 9, 27, 16][index] ?? 0)).join(' ') + isSet,
@@ -33,7 +33,7 @@ for (const name of ['prod', 'dev'] as const) {
   const stage = loadStage(name)
   const seen = await simulateBurst(stage, 100_000)
   console.log(
-    `${name.padEnd(5)} ${number(seen.sent)} sent by ${seen.sweepers} of ${stage.sweeper.parts} sweepers (${stage.sweeper.memoryMb} MB), at most ${number(seen.mostOfOne)} by one; after their time p50 ${seconds(seen.lateP50)}, p99 ${seconds(seen.lateP99)}, last ${seconds(seen.lateMost)}`,
+    `${name.padEnd(5)} ${number(seen.sent)} sent by ${seen.sweepers} of ${stage.sweeper.parts} sweepers (${stage.sweeper.memoryMb} MB), at most ${number(seen.maxOfOneSweeper)} by one; after their time p50 ${seconds(seen.lateP50)}, p99 ${seconds(seen.lateP99)}, last ${seconds(seen.lateMost)}`,
   )
 }
 

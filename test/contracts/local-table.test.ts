@@ -148,7 +148,7 @@ const anyClause = fc.oneof(
  * Whether an attribute would be put into itself, at once or by way of another (`SET p[1] = p`, `SET p.x = q, q.y = p`):
  * dynalite then builds a value that has itself as a part and never answers. What is right is written out below.
  */
-function isKnot({ text }: Part): boolean {
+function containsItself({ text }: Part): boolean {
   const inner = [...text.matchAll(/([pqr])[.[][^ =]* = ([pqr])\b/g)].map(
     ([, to, from]) => [to, from] as const,
   )
@@ -156,7 +156,7 @@ function isKnot({ text }: Part): boolean {
     ([to, from]) => to === from || inner.some(([other, back]) => other === from && back === to),
   )
 }
-const clause = anyClause.filter((part) => !isKnot(part))
+const clause = anyClause.filter((part) => !containsItself(part))
 
 function toExpression(part: Part, prefix: string) {
   let index = 0

@@ -139,7 +139,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
       ...world.worker,
       // Every second life fills its free slots.
       slots: steps.length % 2 === 0 ? 1 : 3,
-      longestAttemptMs: 120_000,
+      maxAttemptMs: 120_000,
       lanes: world.lanes,
       findTaskType: (name: string) => (name === 'test.run' ? { ...world.type, run: runIn(life) } : undefined),
       // Its timers die with a process, too.

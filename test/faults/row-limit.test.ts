@@ -18,7 +18,7 @@ afterAll(() => local.stop())
 /** Three bytes a character, and as many of them as anybody could want. */
 const LONG = '你'.repeat(200_000)
 const EPOCHS = 4
-const MOST_ATTEMPTS = 10
+const MAX_ATTEMPTS = 10
 
 it('a row in which everything is as long as it can be is written to its end, and is far below 400 kB', async () => {
   const table = await local.createTable()
@@ -67,7 +67,7 @@ it('a row in which everything is as long as it can be is written to its end, and
     ...SUBMISSION,
     input: { prompt: LONG.slice(0, 2_700) },
     model: `${'你'.repeat(199)}m`,
-    maxAttempts: MOST_ATTEMPTS,
+    maxAttempts: MAX_ATTEMPTS,
     tags: Array.from({ length: 20 }, (_, n) => `${n}${'你'.repeat(62)}`),
     concurrencyKey: '你'.repeat(200),
     webhook: { url: `https://example.com/${'a'.repeat(1_900)}`, events: ['started', 'progress', 'failed'] },
@@ -95,7 +95,7 @@ it('a row in which everything is as long as it can be is written to its end, and
   for (let epoch = 1; epoch <= EPOCHS; epoch += 1) {
     if (epoch > 1) await retryTask(world, task)
     await toEnd()
-    expect(await get()).toMatchObject({ status: 'FAILED', epoch, attempt: MOST_ATTEMPTS })
+    expect(await get()).toMatchObject({ status: 'FAILED', epoch, attempt: MAX_ATTEMPTS })
   }
   isGood = true
   await retryTask(world, task)
@@ -103,7 +103,7 @@ it('a row in which everything is as long as it can be is written to its end, and
   const ended = await get()
   expect(ended).toMatchObject({ status: 'COMPLETED', epoch: EPOCHS + 1, attempt: 1 })
   // Every attempt is told, or counted.
-  expect(ended.history.length + (ended.attemptsOmitted ?? 0)).toBe(EPOCHS * MOST_ATTEMPTS + 1)
+  expect(ended.history.length + (ended.attemptsOmitted ?? 0)).toBe(EPOCHS * MAX_ATTEMPTS + 1)
   console.info(`the largest row: ${Math.max(...bytes)} bytes`)
   expect(Math.max(...bytes)).toBeGreaterThan(40_000)
   expect(Math.max(...bytes)).toBeLessThan(100_000)

@@ -22,11 +22,11 @@ if (!(minutes > 0) || !(perSecond > 0)) {
   console.error('Use: npm run soak -- [--minutes 60] [--per-second 2]')
   process.exit(2)
 }
-const MOST_MB_PER_HOUR = 20
+const MAX_MB_PER_HOUR = 20
 const SAMPLE_MS = 5_000
 const LOAD_MS = 240_000
 /** Environments of the local run end after 30 s without work; on a busy machine it takes longer. */
-const MOST_REST_MS = 300_000
+const MAX_REST_MS = 300_000
 /** A thread collects after 20 s without work. */
 const COLLECT_MS = 40_000
 /** Less than an environment has. */
@@ -110,7 +110,7 @@ async function load(until: number) {
 
 /** Waits until the environments are gone and those that stay have collected. */
 async function atRest(): Promise<Sample> {
-  const until = Date.now() + MOST_REST_MS
+  const until = Date.now() + MAX_REST_MS
   for (let sample = await look(); sample.all - sample.own > NO_ENVIRONMENT_MB && Date.now() < until; ) {
     await pause(SAMPLE_MS)
     sample = await look()
@@ -145,4 +145,4 @@ console.info(
   `memory under load ${Math.min(...sizes).toFixed(0)}–${Math.max(...sizes).toFixed(0)} MB; at rest ${signed(slopes[0])} MB an hour, ${signed(slopes[1])} with its environments`,
 )
 if (minutes < 30) console.info('A slope needs half an hour: the first minutes fill caches.')
-process.exit(wrong.length > 0 || (minutes >= 30 && grown > MOST_MB_PER_HOUR) ? 1 : 0)
+process.exit(wrong.length > 0 || (minutes >= 30 && grown > MAX_MB_PER_HOUR) ? 1 : 0)

@@ -20,7 +20,7 @@ const SLOTS = 10
 const COUNT_LAG_MS = 15_000
 /** What the workers of a lane keep of their runs. */
 const RUNS = 128
-const LONGEST_LIFE_MS = 4 * 3_600_000
+const MAX_LIFE_MS = 4 * 3_600_000
 /** What the API remembers of a lane, in milliseconds. */
 const MOMENT_MS = 5_000
 const TYPES = ['text.generate', 'document.process'] as const
@@ -115,7 +115,7 @@ function momentAt(
     .slice(Math.max(0, last - RUNS), last)
     .map((task) => ({ kind: kindOf(task), ms: task.ms, costMicroUsd: null }))
   const near = tasks.slice(
-    firstFrom(tasks, ({ queuedAt }) => queuedAt, at - LONGEST_LIFE_MS),
+    firstFrom(tasks, ({ queuedAt }) => queuedAt, at - MAX_LIFE_MS),
     firstFrom(tasks, ({ queuedAt }) => queuedAt, at),
   )
   const there = near.filter(({ queuedAt }) => queuedAt <= countedAt)

@@ -114,7 +114,7 @@ describe('the tools of an agent', () => {
 
 describe('a result that is large', () => {
   // Lambda returns no more than 6 MB (6,291,556 bytes).
-  const MOST_BYTES = 6_291_556
+  const MAX_ANSWER_BYTES = 6_291_556
   const task = { id: 'one', status: 'COMPLETED', links: { result: '/result' } }
 
   it.each(['word ', '"\\\n', 'é'])('of many %j fits into an answer, and is whole in its data', (word) => {
@@ -123,7 +123,7 @@ describe('a result that is large', () => {
       const result = word.repeat(Math.floor(bytes / (Buffer.byteLength(JSON.stringify(word)) - 2)))
       const whole = { ...task, result } as unknown as Parameters<typeof results.resultOf>[0]
       for (const answered of [results.resultOf(whole), results.toToolResult({ status: 200, body: whole })]) {
-        expect(Buffer.byteLength(JSON.stringify(answered))).toBeLessThan(MOST_BYTES)
+        expect(Buffer.byteLength(JSON.stringify(answered))).toBeLessThan(MAX_ANSWER_BYTES)
         expect(answered.structuredContent).toMatchObject({ result })
       }
     }

@@ -204,7 +204,7 @@ function open(limit: ProviderLimit, environments = 20) {
       }
     }
   }
-  const mostInAMinute = (of: (call: { tokens: number }) => number) => {
+  const maxPerMinute = (of: (call: { tokens: number }) => number) => {
     let most = 0
     for (const { at } of calls) {
       const window = calls.filter((call) => call.at >= at && call.at < at + MINUTE)
@@ -215,15 +215,15 @@ function open(limit: ProviderLimit, environments = 20) {
     }
     return most
   }
-  return { clock, rates, run, calls, mostInAMinute, asked: () => asked }
+  return { clock, rates, run, calls, maxPerMinute, asked: () => asked }
 }
 
 describe('calls of many workers', () => {
   it('keep within requests a minute, in any minute, and use nine tenths of it', async () => {
-    const { clock, run, calls, mostInAMinute } = open({ requestsPerMinute: 120 })
+    const { clock, run, calls, maxPerMinute } = open({ requestsPerMinute: 120 })
     const all = Array.from({ length: 1_200 }, () => run('acme', 10))
     await clock.advance(8 * MINUTE)
-    expect(mostInAMinute(() => 1)).toBeLessThanOrEqual(120)
+    expect(maxPerMinute(() => 1)).toBeLessThanOrEqual(120)
     expect(calls.length / 8).toBeGreaterThan(0.9 * 120)
     await clock.advance(40 * MINUTE)
     await Promise.all(all)
@@ -232,19 +232,19 @@ describe('calls of many workers', () => {
 
   it('keep within a few requests a minute, too', async () => {
     for (const requestsPerMinute of [1, 3, 10]) {
-      const { clock, run, calls, mostInAMinute } = open({ requestsPerMinute })
+      const { clock, run, calls, maxPerMinute } = open({ requestsPerMinute })
       for (let index = 0; index < 60; index += 1) void run('acme', 10)
       await clock.advance(5 * MINUTE)
-      expect(mostInAMinute(() => 1)).toBeLessThanOrEqual(requestsPerMinute)
+      expect(maxPerMinute(() => 1)).toBeLessThanOrEqual(requestsPerMinute)
       expect(calls.length).toBeGreaterThanOrEqual(Math.floor(4.5 * requestsPerMinute))
     }
   })
 
   it('keep within tokens a minute', async () => {
-    const { clock, run, calls, mostInAMinute } = open({ requestsPerMinute: 1_000, tokensPerMinute: 30_000 })
+    const { clock, run, calls, maxPerMinute } = open({ requestsPerMinute: 1_000, tokensPerMinute: 30_000 })
     for (let index = 0; index < 400; index += 1) void run('acme', 200 + ((index * 137) % 1_300))
     await clock.advance(6 * MINUTE)
-    expect(mostInAMinute(({ tokens }) => tokens)).toBeLessThanOrEqual(30_000)
+    expect(maxPerMinute(({ tokens }) => tokens)).toBeLessThanOrEqual(30_000)
     const used = calls.reduce((sum, { tokens }) => sum + tokens, 0)
     expect(used / 6).toBeGreaterThan(0.85 * 30_000)
   })

@@ -20,7 +20,7 @@ const open = (slots = 4, run?: (context: RunContext) => Promise<unknown>) => {
     await (run ? run(context) : sleep(input))
     return taskId
   })
-  Object.assign(world.worker, { slots, longestAttemptMs: 60_000 })
+  Object.assign(world.worker, { slots, maxAttemptMs: 60_000 })
   return { ...world, began }
 }
 const submit = async (world: World, ms: number, changes = {}) =>

@@ -15,7 +15,7 @@ async function runWorkers(
   const world = makeWorld(async (context) => {
     await (context as { sleep: (ms: number) => Promise<void> }).sleep(seconds * 1_000)
   })
-  Object.assign(world.worker, { slots: SETTINGS.slots, longestAttemptMs: 240_000 })
+  Object.assign(world.worker, { slots: SETTINGS.slots, maxAttemptMs: 240_000 })
   const { clock, queue } = world
   let running = 0
   const poll = async (phase: number) => {

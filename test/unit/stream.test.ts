@@ -40,13 +40,13 @@ async function serve(pieces: () => AsyncIterable<string>, stream: Writable): Pro
 /** Takes one piece per turn of the event loop, and holds the next ones back meanwhile. */
 class SlowReceiver extends Writable {
   text = ''
-  mostListeners = 0
+  peakListeners = 0
   constructor() {
     super({ highWaterMark: 1 })
   }
   override _write(chunk: Buffer, _encoding: string, done: () => void) {
     this.text += chunk
-    this.mostListeners = Math.max(this.mostListeners, this.listenerCount('close'))
+    this.peakListeners = Math.max(this.peakListeners, this.listenerCount('close'))
     setImmediate(done)
   }
 }
@@ -59,7 +59,7 @@ describe('an answer that is still written', () => {
     }, receiver)
     expect(receiver.text).toBe(`first;${Array.from({ length: 100 }, (_, piece) => `${piece};`).join('')}`)
     expect(receiver.writableEnded).toBe(true)
-    expect(receiver.mostListeners).toBeLessThan(10)
+    expect(receiver.peakListeners).toBeLessThan(10)
   })
 
   it('ends its source when the receiver breaks while it is waited for', async () => {

@@ -32,7 +32,7 @@ function world(settings: Partial<TokenIssuer> = {}) {
     tenantClaim: 'tenant',
     scopesClaim: 'scope',
     scopePrefix: '',
-    mostScopes: ['tasks:read', 'tasks:write'],
+    maxScopes: ['tasks:read', 'tasks:write'],
     ...settings,
   }
   const tokens = new OidcTokenVerifier([known], () => clock.at)
@@ -216,7 +216,7 @@ describe('a key of another kind', () => {
     const other = await startTokenIssuer()
     const settings = { audienceClaim: 'aud', algorithms: ['ES256'], scopesClaim: 'scope', scopePrefix: '' }
     const of = (name: string, url: string, tenant: string): TokenIssuer => ({
-      ...{ ...settings, name, issuer: url, audiences: [name], tenant, mostScopes: ['tasks:read'] },
+      ...{ ...settings, name, issuer: url, audiences: [name], tenant, maxScopes: ['tasks:read'] },
     })
     const tokens = new OidcTokenVerifier([of('a', issuer.url, 'one'), of('b', other.url, 'two')], () => NOW)
     expect((await tokens.verify(await issuer.sign({ aud: 'a' })))?.tenant).toBe('one')
@@ -324,7 +324,7 @@ describe('a stage’s issuers', () => {
       { issuer: 'http://localhost.example.com' },
       { tenant: 'acme' },
       { tenantClaim: undefined },
-      { mostScopes: ['everything'] },
+      { maxScopes: ['everything'] },
     ])
       expect([wrong, with_(wrong).success]).toEqual([wrong, false])
     const open = local({ TOKEN_ISSUERS: JSON.stringify([sso]) })

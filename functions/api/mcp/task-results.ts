@@ -14,7 +14,7 @@ const LONG_POLL_MS = 30_000
  * Every answer contains its data twice, as text and as JSON, and Lambda returns at most 6 MB. So larger data is only in the
  * JSON. JSON in a text can take twice its length, because of its quotes and backslashes.
  */
-const MOST_TEXT_BYTES = 1_500_000
+const MAX_TEXT_BYTES = 1_500_000
 
 const text = (words: string) => [{ type: 'text' as const, text: words }]
 
@@ -74,7 +74,7 @@ export function resultOf(task: TaskJson): CallToolResult {
 
 function shortened(words: string, what: string): string {
   const bytes = Buffer.byteLength(words)
-  if (bytes <= MOST_TEXT_BYTES) return words
+  if (bytes <= MAX_TEXT_BYTES) return words
   return `The ${what} has ${bytes} bytes, too many for this text. structuredContent has it.`
 }
 

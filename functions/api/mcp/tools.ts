@@ -65,7 +65,7 @@ const typeOf = (tool: unknown): ManifestEntry | undefined =>
   offered.find(({ name }) => name === tool || plain(name) === tool)
 
 /** The SDK's limit of a list. */
-const MOST_MESSAGES = 100
+const MAX_MESSAGES = 100
 
 /**
  * Number of requests in a message: revisions before 2026-07-28 allow a hundred calls in one list. The call of a task type's
@@ -75,7 +75,7 @@ export function requestsIn(text: string): number {
   try {
     const messages = [JSON.parse(text)].flat() as readonly unknown[]
     // A message that the SDK refuses counts as one request.
-    if (messages.length === 0 || messages.length > MOST_MESSAGES) return 1
+    if (messages.length === 0 || messages.length > MAX_MESSAGES) return 1
     return messages.filter((message) => !isSubmit(message)).length
   } catch {
     return 1

@@ -11,7 +11,7 @@ const amount = z.int().min(0)
 export const laneParams = z.object({ lane: z.string().meta({ enum: LANES }) })
 
 /** Most tasks per redrive; the others are counted as `remaining`. */
-const MOST_REDRIVEN = 5_000
+const MAX_REDRIVEN = 5_000
 
 export const redriveBody = z
   .strictObject({
@@ -31,7 +31,7 @@ export const redriveBody = z
       .describe(
         'Delete the messages of the dead-letter queue that no worker can read; a dry run lists them.',
       ),
-    limit: z.int().min(1).max(MOST_REDRIVEN).default(1_000).describe('Start at most this many.'),
+    limit: z.int().min(1).max(MAX_REDRIVEN).default(1_000).describe('Start at most this many.'),
     pace_per_second: z
       .number()
       .min(0.1)

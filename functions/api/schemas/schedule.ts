@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { LIMITS } from '../../contract.ts'
 import { MISSED, OVERLAPS } from '../../core/domain/schedule.ts'
 
-const LONGEST_SECONDS = 366 * 86_400
+const MAX_INTERVAL_SECONDS = 366 * 86_400
 
 const timing = {
   cron: z
@@ -11,7 +11,7 @@ const timing = {
     .max(200)
     .optional()
     .describe('Five fields, or six with seconds first: "0 9 * * MON-FRI". Names, L, # and W are allowed.'),
-  rate_seconds: z.number().min(1).max(LONGEST_SECONDS).optional().describe('Interval in seconds.'),
+  rate_seconds: z.number().min(1).max(MAX_INTERVAL_SECONDS).optional().describe('Interval in seconds.'),
   at: z.iso.datetime({ offset: true }).optional().describe('Once, at this time (RFC 3339).'),
   timezone: z.string().min(1).max(64).optional().describe('IANA time zone of cron; UTC by default.'),
 }

@@ -12,7 +12,7 @@ import { withoutNulls } from '../../core/domain/without-nulls.ts'
 import { taskTypes } from '../../tasks/registry.gen.ts'
 import { webhookShape } from './webhook.ts'
 
-const LONGEST_SECONDS = LIMITS.maxDelayDays * 86_400
+const MAX_DELAY_SECONDS = LIMITS.maxDelayDays * 86_400
 
 /** The type of a body without `type`. */
 const SHORT_TYPE = 'text.generate'
@@ -23,7 +23,7 @@ const options = {
   delay_seconds: z
     .number()
     .min(0)
-    .max(LONGEST_SECONDS)
+    .max(MAX_DELAY_SECONDS)
     .optional()
     .describe('Run this many seconds from now.'),
   run_at: z.iso
@@ -39,7 +39,7 @@ const options = {
   expires_in_seconds: z
     .number()
     .min(1)
-    .max(LONGEST_SECONDS)
+    .max(MAX_DELAY_SECONDS)
     .optional()
     .describe('Do not start later than this, counted from now; the task is EXPIRED then.'),
   timeout_seconds: z

@@ -59,7 +59,7 @@ const FRESH_TO_OPEN = 3
 /** Or this many tasks, those that failed before included: an outage that returns. */
 const TASKS_TO_OPEN = 8
 /** Failures within less than this do not open it: they may be one short fault that a whole batch saw. */
-const SHORTEST_TROUBLE_MS = 1_000
+const MIN_TROUBLE_MS = 1_000
 /** Failures further apart than this are not counted together. */
 const FAILURES_WITHIN_MS = 60_000
 /** Length of a pause, and time between two probes. */
@@ -72,7 +72,7 @@ const EARLY_MS = 30_000
 const EARLY_OPEN_MS = 1_000
 /** A probe in this time that has found out nothing by then does not stop the next one. */
 const EARLY_PROBE_MS = 2_000
-const LONGEST_LATER_MS = 5 * 60_000
+const MAX_OPEN_MS = 5 * 60_000
 /** A task on its last attempt probes only when no other call has probed for this long. */
 const LAST_LATER_MS = 5 * 60_000
 /** Wait of a call that finds a probe in progress. */
@@ -142,13 +142,13 @@ export function afterFailure(
   const isProbe = circuit?.until !== undefined
   const isTrouble =
     (seen.fresh >= FRESH_TO_OPEN || tasks.length >= TASKS_TO_OPEN) &&
-    now - seen.firstFailedAt >= SHORTEST_TROUBLE_MS
+    now - seen.firstFailedAt >= MIN_TROUBLE_MS
   if (!isProbe && !isTrouble) return seen
   const pauseMs = isEarly(seen, now) ? EARLY_OPEN_MS : OPEN_MS
   const opens = pauseMs === OPEN_MS ? seen.opens + 1 : 1
   // Tasks that have failed before probe later than others from the first pause on. Only their own failures lengthen this
   // further: when the first call of every task fails, only tasks that have failed before can find out that the model recovered.
-  const later = now + Math.min(OPEN_MS * 2 ** opens, LONGEST_LATER_MS)
+  const later = now + Math.min(OPEN_MS * 2 ** opens, MAX_OPEN_MS)
   const laterUntil = isProbe && !hasFailed ? (circuit.laterUntil ?? later) : later
   return {
     ...seen,
@@ -188,8 +188,8 @@ export function waitAtCircuit(
   random: number,
 ): number {
   const held = heldSince === undefined ? 0 : now - heldSince
-  const spread = Math.min(held / 2, LONGEST_LATER_MS) * (0.5 + random / 2)
-  const longest = LONGEST_LATER_MS * (0.75 + random / 4)
+  const spread = Math.min(held / 2, MAX_OPEN_MS) * (0.5 + random / 2)
+  const longest = MAX_OPEN_MS * (0.75 + random / 4)
   return Math.min(Math.max(until - now, spread), longest)
 }
 

@@ -24,7 +24,7 @@ const ESCAPED =
 /** The beginning of an escape sequence at the end of a text. */
 const ESCAPE_BEGUN =
   /(?:%(?:25){0,4}[\da-f]?|\\{1,8}(?:u0{0,2}[\da-f]?|x[\da-f]?)?|&(?:#x?[\da-f]{0,6}|[a-z]{0,4}))$/iy
-const LONGEST_ESCAPE = 13
+const MAX_ESCAPE_CHARACTERS = 13
 const ESCAPES: ReadonlySet<string> = new Set('%\\&')
 const NAMED: Readonly<Record<string, string>> = { quot: '"', amp: '&', lt: '<', gt: '>', apos: "'" }
 /** A shortened text may end with it. */
@@ -65,7 +65,7 @@ function match(text: string, at: number, { text: secret, isExact }: Form): Found
 }
 
 function isEscapeBegun(text: string, place: number): boolean {
-  if (text.length - place > LONGEST_ESCAPE || !ESCAPES.has(text[place] ?? '')) return false
+  if (text.length - place > MAX_ESCAPE_CHARACTERS || !ESCAPES.has(text[place] ?? '')) return false
   ESCAPE_BEGUN.lastIndex = place
   return ESCAPE_BEGUN.test(text)
 }
@@ -96,7 +96,7 @@ function unescaped({ url, json, js, hex, decimal, name, self }: Readonly<Record<
 }
 
 /** Shorter encodings occur by chance in texts without secrets. */
-const LEAST_CHARACTERS = 8
+const MIN_CHARACTERS = 8
 
 function formsOf(value: string): Form[] {
   const bytes = new TextEncoder().encode(value)
@@ -109,7 +109,7 @@ function formsOf(value: string): Form[] {
     { text: hex, isExact: false },
     // After a prefix such as `user:` the same bytes have another offset in base64, which changes its letters.
     ...[0, 1, 2].flatMap((shift) => base64Of(bytes, shift)),
-  ].filter(({ text }) => text === value || text.length >= LEAST_CHARACTERS)
+  ].filter(({ text }) => text === value || text.length >= MIN_CHARACTERS)
 }
 
 /** Base64 in both alphabets: of the whole value, or only the letters that do not depend on the `shift` bytes before it. */

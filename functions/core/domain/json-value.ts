@@ -7,7 +7,7 @@ export interface Unwritable {
 }
 
 /** Deeper than any useful result. `JSON.stringify` overflows its stack at some thousand levels. */
-const MOST_DEPTH = 500
+const MAX_DEPTH = 500
 
 /** Properties that are undefined count as absent; every other value must be the same after writing and reading JSON. */
 export function findUnwritable(value: unknown): Unwritable | undefined {
@@ -41,7 +41,7 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
   if (kind) return is(`is a ${kind}; make it an array or a plain object`)
   if (Object.getOwnPropertySymbols(value).length > 0) return is('has a symbol as a key')
   if (above.has(value)) return is('holds itself')
-  if (path.length > MOST_DEPTH) return is(`is nested deeper than ${MOST_DEPTH} levels`)
+  if (path.length > MAX_DEPTH) return is(`is nested deeper than ${MAX_DEPTH} levels`)
   above.add(value)
   try {
     // Arrays by index, so that holes are found.

@@ -64,7 +64,7 @@ export const MAX_COUNTED_TASKS = 5_000
 export const takesPlace = ({ openTasks, queuedTasks, budget }: TenantLimits): boolean =>
   openTasks !== undefined || queuedTasks !== undefined || hasBudget(budget)
 
-export const mostOpen = ({ openTasks = MAX_COUNTED_TASKS }: TenantLimits): number => openTasks
+export const maxOpenTasks = ({ openTasks = MAX_COUNTED_TASKS }: TenantLimits): number => openTasks
 
 export type LimitName = 'open_tasks' | 'queued_tasks' | 'requests' | 'submits' | 'schedules' | 'workflows'
 
@@ -118,8 +118,8 @@ function quotaOf(limit: LimitName, limits: TenantLimits): { quota: number; windo
   switch (limit) {
     case 'open_tasks':
       return {
-        quota: mostOpen(limits),
-        rule: `at most ${mostOpen(limits)} of your tasks may be unfinished at once`,
+        quota: maxOpenTasks(limits),
+        rule: `at most ${maxOpenTasks(limits)} of your tasks may be unfinished at once`,
       }
     case 'queued_tasks':
       return { quota: queuedTasks, rule: `at most ${queuedTasks} of your tasks may wait at once to begin` }

@@ -19,11 +19,11 @@ export interface ModelUsage {
 }
 
 /** More tokens than any model handles in one call: a larger number is an error of the server. */
-const MOST_TOKENS = 20_000_000
+const MAX_TOKENS = 20_000_000
 
 /** A valid number of tokens, or null. */
 export const readTokens = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS ? value : null
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS ? value : null
 
 /** A tier as the provider names it; undefined for the standard one. */
 export const readTier = (value: unknown): string | undefined =>

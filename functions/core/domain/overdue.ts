@@ -43,13 +43,13 @@ export const BACKLOG_WAIT_MS = 20_000
 /** Without a backlog, a worker that keeps claiming writes a watermark this often. */
 const RECORD_EVERY_MS = 60_000
 /** In a backlog, a worker writes a watermark at most this often. */
-const RECORD_AT_MOST_EVERY_MS = 10_000
+const MIN_RECORD_INTERVAL_MS = 10_000
 
 /**
  * Whether a worker should write a watermark; `last` is when it last did, or when it first saw the tenant.
  * This way a short task in an idle lane costs no third write.
  */
 export function shouldRecordWatermark(queuedAt: number, last: number | undefined, now: number): boolean {
-  if (now - queuedAt > BACKLOG_WAIT_MS) return last === undefined || now - last >= RECORD_AT_MOST_EVERY_MS
+  if (now - queuedAt > BACKLOG_WAIT_MS) return last === undefined || now - last >= MIN_RECORD_INTERVAL_MS
   return last !== undefined && now - last >= RECORD_EVERY_MS
 }

@@ -49,14 +49,14 @@ export const startableAheadMs = (cost: number): number => Math.max(0, BURST_MS -
 export const HORIZON_MS = 60_000
 /** A shorter wait happens inside the attempt. */
 export const MAX_WAIT_WITHIN_ATTEMPT_MS = 2_000
-const LONGEST_RETURN_MS = 3 * 60_000
+const MAX_RETURN_SPREAD_MS = 3 * 60_000
 
 /**
  * When a task without a planned start tries again: at growing intervals, so that thousands of waiting tasks do not all try
  * every minute.
  */
 export function replanWaitMs(planned: number, now: number, waitingSince: number, random: number): number {
-  const spread = Math.min(Math.max((now - waitingSince) / 2, HORIZON_MS), LONGEST_RETURN_MS)
+  const spread = Math.min(Math.max((now - waitingSince) / 2, HORIZON_MS), MAX_RETURN_SPREAD_MS)
   return Math.max(HORIZON_MS / 4, planned - now - HORIZON_MS / 2) / 2 + spread * (0.5 + random / 2)
 }
 

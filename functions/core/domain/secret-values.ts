@@ -5,17 +5,17 @@
 import { type FindSecret, findSecrets } from './find-secret.ts'
 
 /** Shorter values occur by chance in texts without secrets. */
-const LEAST_CHARACTERS = 8
+const MIN_CHARACTERS = 8
 /** Placeholders for servers that need no key: `lm-studio`, `no-key-needed`. */
 const PLAIN_WORD = /^[a-z]+(-[a-z]+)*$/i
-const LEAST_WORD_CHARACTERS = 16
+const MIN_WORD_CHARACTERS = 16
 /** `api-version=2024-10-21` in Azure addresses; the same date may occur in any text. */
 const DAY = /^\d{4}-\d\d-\d\d(-preview)?$/
 /** Deeper than any field of a log line. */
 const MAX_DEPTH = 20
 const HIDDEN = '…'
 /** This many characters of a secret at the end of a text do not occur by chance: the text was shortened there. */
-const LEAST_BEGUN = 10
+const MIN_BEGINNING_CHARACTERS = 10
 
 /** Hides secrets in texts. */
 export interface Mask {
@@ -59,7 +59,7 @@ function scan(text: string, find: FindSecret, isEnd: boolean): { text: string; r
     if (found === undefined) continue
     const { end, begun } = found
     if (begun !== undefined && !isEnd) return { text: shown + text.slice(from, at), rest: text.slice(at) }
-    if (begun !== undefined && begun >= LEAST_BEGUN)
+    if (begun !== undefined && begun >= MIN_BEGINNING_CHARACTERS)
       return { text: shown + text.slice(from, at) + HIDDEN, rest: '' }
     if (end === undefined) continue
     shown += text.slice(from, at) + HIDDEN
@@ -120,7 +120,7 @@ export class SecretValues {
 
 /** Whether a value is long and unusual enough not to occur in other texts by chance. */
 export const isSecret = (value: string): boolean =>
-  value.length >= (PLAIN_WORD.test(value) ? LEAST_WORD_CHARACTERS : LEAST_CHARACTERS) && !DAY.test(value)
+  value.length >= (PLAIN_WORD.test(value) ? MIN_WORD_CHARACTERS : MIN_CHARACTERS) && !DAY.test(value)
 
 function safelyDecoded(part: string): string {
   try {

@@ -21,7 +21,7 @@ export interface TokenIssuer {
   /** What the issuer writes before our scopes, e.g. `taskrunner/`. */
   readonly scopePrefix: string
   /** Further scopes in its tokens are ignored. */
-  readonly mostScopes: readonly KeyScope[]
+  readonly maxScopes: readonly KeyScope[]
 }
 
 /** Without the characters that separate the parts of a row's key. */
@@ -37,7 +37,7 @@ export function toPrincipal(issuer: TokenIssuer, claims: Claims): Principal | un
   return {
     tenant,
     keyId: `${issuer.name}:${claims.sub.replace(/[^\x21-\x7e]/g, '_').slice(0, 100)}`,
-    scopes: issuer.mostScopes.filter((scope) => granted.includes(`${issuer.scopePrefix}${scope}`)),
+    scopes: issuer.maxScopes.filter((scope) => granted.includes(`${issuer.scopePrefix}${scope}`)),
   }
 }
 

@@ -31,11 +31,11 @@ const COMPLAINT_TOKENS = 4_200
  * byte. English text has a quarter as many tokens, so four times the input's cost is reserved until the task ends. Not used: a
  * tokenizer for each model family, which would add megabytes to the bundle of every submit route.
  */
-export const mostTokensOf = (textBytes: number, images: number, model: string): number =>
-  textBytes + images * mostImageTokens(model) + FRAME_TOKENS
+export const maxTokensOf = (textBytes: number, images: number, model: string): number =>
+  textBytes + images * maxImageTokens(model) + FRAME_TOKENS
 
 /** GPT-4o mini counts 2,833 tokens plus 5,667 for each of up to 8 tiles; the other models at most 5,000 per image. */
-const mostImageTokens = (model: string): number => (model.startsWith('gpt-4o-mini') ? 48_169 : 5_000)
+const maxImageTokens = (model: string): number => (model.startsWith('gpt-4o-mini') ? 48_169 : 5_000)
 
 /** @returns millionths of a dollar, rounded up; undefined when neither a listed price nor an assumed price exists. */
 export function worstCallMicroUsd(
@@ -69,7 +69,7 @@ export function worstAttempt(
   for (const name of [model, ...otherModels]) {
     let sum = 0
     for (let call = 0; call < calls; call += 1) {
-      const inputTokens = mostTokensOf(textBytes, images, name) + call * (output + COMPLAINT_TOKENS)
+      const inputTokens = maxTokensOf(textBytes, images, name) + call * (output + COMPLAINT_TOKENS)
       const cost = worstCallMicroUsd(name, { inputTokens, outputTokens: output }, budget)
       if (cost === undefined) return { unpriced: name }
       sum += cost

@@ -7,7 +7,7 @@ export interface Place {
 }
 
 /** Shorter quotes occur in nearly every text and prove nothing. */
-const FEWEST_CHARACTERS = 4
+const MIN_CHARACTERS = 4
 
 /**
  * Finds a quote exactly, except for white space: models join lines that a PDF breaks.
@@ -16,7 +16,7 @@ const FEWEST_CHARACTERS = 4
  */
 export function findQuote(quote: string, text: string): Place | undefined {
   const wanted = quote.trim()
-  if (wanted.length < FEWEST_CHARACTERS) return undefined
+  if (wanted.length < MIN_CHARACTERS) return undefined
   const exact = text.indexOf(wanted)
   if (exact >= 0) return { start: exact, end: exact + wanted.length }
   const { letters, offsets } = withoutSpaces(text)

@@ -273,7 +273,7 @@ export class LocalConsole {
 }
 
 /** Most rows that are drawn; a filter finds the others. */
-const MOST_ROWS = 2_000
+const MAX_TASK_ROWS = 2_000
 
 function toQuestion(query: URLSearchParams): TaskQuery {
   const text = (name: string) => query.get(name)?.trim() || undefined
@@ -295,7 +295,7 @@ function toQuestion(query: URLSearchParams): TaskQuery {
     until: time('until'),
     sort: text('sort') ?? 'created',
     isDescending: query.get('order') !== 'asc',
-    limit: Math.min(MOST_ROWS, Math.max(1, Number(query.get('limit')) || 50)),
+    limit: Math.min(MAX_TASK_ROWS, Math.max(1, Number(query.get('limit')) || 50)),
   }
 }
 

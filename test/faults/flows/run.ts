@@ -135,7 +135,7 @@ export async function runFlowChaos({
         const ended = shown.status === 'FAILED' ? await failedLeaves(client) : []
         failures.push(...ended)
         const areCrashed = ended.length > 0 && ended.every(({ code }) => code === 'worker_crashed')
-        if (!areCrashed || retries === MOST_RETRIES) break
+        if (!areCrashed || retries === MAX_RETRIES) break
         retries += 1
         tell?.(`${ended.length} leaves lost three workers each; retried by hand`)
         await retryFlow(client, id)
@@ -210,7 +210,7 @@ async function startFlow(client: Client, body: object): Promise<string> {
   }
 }
 
-const MOST_RETRIES = 3
+const MAX_RETRIES = 3
 
 async function failedLeaves(client: Client): Promise<readonly Failure[]> {
   const tasks = await allTasks(client).catch(() => [])

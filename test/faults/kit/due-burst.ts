@@ -22,7 +22,7 @@ export interface BurstSeen {
   readonly sent: number
   /** Sweepers that had something to send, and the most that one had. */
   readonly sweepers: number
-  readonly mostOfOne: number
+  readonly maxOfOneSweeper: number
   /** Seconds after their time, when the round that finds them begins as late as a round can. */
   readonly lateP50: number
   readonly lateP99: number
@@ -71,7 +71,7 @@ export async function simulateBurst(stage: StageSettings, tasks: number): Promis
   return {
     sent: late.length,
     sweepers: sentBy.filter((sent) => sent > 0).length,
-    mostOfOne: Math.max(...sentBy),
+    maxOfOneSweeper: Math.max(...sentBy),
     lateP50: at(0.5),
     lateP99: at(0.99),
     lateMost: at(1),

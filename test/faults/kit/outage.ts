@@ -47,7 +47,7 @@ export interface Outage {
 export interface OutageSeen {
   /** Healthy tasks with a message that the queue moved to the dead-letter queue. */
   readonly moved: number
-  readonly mostReceives: number
+  readonly maxReceives: number
   /** Tasks that have not completed half an hour after the provider is back. */
   readonly open: number
   readonly resent: number
@@ -79,7 +79,7 @@ export async function simulateOutage({ minutes, maxReceiveCount, tasks }: Outage
   for (let n = 0; n < 30 && (await openTasks(world, ids)) > 0; n += 1) await minute(world, 600, 10)
   return {
     moved: world.queue.movedByCount,
-    mostReceives: world.queue.mostReceives,
+    maxReceives: world.queue.maxReceives,
     open: await openTasks(world, ids),
     resent: world.events.filter(({ event }) => event === 'task.resent').length,
   }

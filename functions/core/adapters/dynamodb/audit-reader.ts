@@ -7,7 +7,7 @@ import type { Row } from './row.ts'
 import { Table } from './table.ts'
 
 /** Most rows read for one page. A filter that matches few of them gives a short page with a cursor. */
-const MOST_ROWS = 1_000
+const MAX_ROWS_READ = 1_000
 
 function fromRow({ pk: _pk, sk: _sk, owner, [TABLE.ttl]: _reapAt, ...rest }: Row): AuditEntry {
   return { ...rest, tenant: owner } as unknown as AuditEntry
@@ -50,7 +50,7 @@ export class DynamoAuditReader implements AuditReader {
           return { entries, ...(isLast ? {} : { cursor: String(row.sk) }) }
         }
       }
-    } while (from && looked < MOST_ROWS)
+    } while (from && looked < MAX_ROWS_READ)
     return { entries, ...(from ? { cursor: String(from.sk) } : {}) }
   }
 }

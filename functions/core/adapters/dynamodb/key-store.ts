@@ -7,7 +7,7 @@ import { VersionedRows } from './versioned-rows.ts'
 
 const PAGE = 100
 /** Of a tenant that creates keys by a program, the newest 1,000 are listed. */
-const MOST_PAGES = 10
+const MAX_PAGES = 10
 
 const keyOf = ({ id }: { readonly id: string }): Row => ({ pk: `${TABLE.keyPrefix}${id}`, sk: 'K' })
 
@@ -58,7 +58,7 @@ export class DynamoKeyStore implements KeyStore {
   async list(tenant: string): Promise<readonly ApiKey[]> {
     const found: ApiKey[] = []
     let from: Row | undefined
-    for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+    for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const query: QueryCommand = new QueryCommand({
         TableName: this.#rows.table.name,
         IndexName: TABLE.listIndex.name,

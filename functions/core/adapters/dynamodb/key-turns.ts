@@ -13,7 +13,7 @@ const keyOf = (tenant: string, key: string): Row => ({
 })
 const TRIES = 50
 /** Most waiting tasks, 45 bytes each; further ones try again after some time. */
-const MOST_WAITING = 1_000
+const MAX_WAITING = 1_000
 /** Rows that were not written for this long are deleted. */
 const KEPT_SECONDS = 40 * 86_400
 
@@ -55,7 +55,7 @@ export class DynamoKeyTurns implements KeyTurns {
       }
       const holder = row.holder as string | undefined
       if (holder === undefined) continue
-      if (Object.keys(row.waiting as object).length >= MOST_WAITING) return holder
+      if (Object.keys(row.waiting as object).length >= MAX_WAITING) return holder
       const stands = await this.#table.update('turn', keyOf(tenant, key), {
         UpdateExpression: 'SET #waiting.#me = if_not_exists(#waiting.#me, :now), #reapAt = :reapAt',
         ConditionExpression: '#holder = :holder',

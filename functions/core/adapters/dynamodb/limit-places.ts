@@ -5,7 +5,7 @@ import { Table } from './table.ts'
 
 const keyOf = (tenant: string, kind: PlaceKind): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: kind })
 /** Most waiting objects, 45 bytes each; further ones try again after some time. */
-const MOST_WAITING = 1_000
+const MAX_WAITING = 1_000
 const NAMES = { '#taken': 'taken', '#waiting': 'waiting' }
 
 /** A text that sorts by time: 13 digits are enough until the year 2286. */
@@ -67,7 +67,7 @@ export class DynamoLimitPlaces implements LimitPlaces {
       UpdateExpression: 'ADD #waiting :me',
       ConditionExpression: 'attribute_not_exists(#waiting) OR size(#waiting) < :most',
       ExpressionAttributeNames: { '#waiting': 'waiting' },
-      ExpressionAttributeValues: { ':me': setOf([placed]), ':most': MOST_WAITING },
+      ExpressionAttributeValues: { ':me': setOf([placed]), ':most': MAX_WAITING },
       ReturnValues: 'ALL_NEW',
     })
     return toPlaces('refused' in answer ? answer.old : answer.Attributes)

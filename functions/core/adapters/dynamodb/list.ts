@@ -164,7 +164,7 @@ export async function readRunning(table: Table, tenant: string, now: number): Pr
 }
 
 /** Most entries counted per partition: a few hundred kilobytes, one query. */
-const MOST_COUNTED = 2_000
+const MAX_COUNTED = 2_000
 
 /** The number of entries that the state index has for a status. */
 export async function countState(
@@ -181,7 +181,7 @@ export async function countState(
         KeyConditionExpression: `${index.partitionKey} = :partition`,
         ExpressionAttributeValues: { ':partition': partition },
         Select: 'COUNT',
-        Limit: MOST_COUNTED,
+        Limit: MAX_COUNTED,
       })
       return table.call('count', (client) => client.send(query))
     }),

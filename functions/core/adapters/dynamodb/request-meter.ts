@@ -14,7 +14,7 @@ const keyOf = (tenant: string): Row => ({
 })
 /** Tries: each refusal returns the present value, and in each round one caller succeeds. */
 const TRIES = 20
-const MOST_TENANTS = 10_000
+const MAX_TENANTS = 10_000
 
 /** One conditional write per request, in a row of 60 bytes; a second one when requests have just paused or begun. */
 export class DynamoRequestMeter implements RequestMeter {
@@ -53,7 +53,7 @@ export class DynamoRequestMeter implements RequestMeter {
   }
 
   #remember(tenant: string, planned: number): void {
-    if (this.#planned.size >= MOST_TENANTS) this.#planned.clear()
+    if (this.#planned.size >= MAX_TENANTS) this.#planned.clear()
     this.#planned.set(tenant, planned)
   }
 }

@@ -20,9 +20,9 @@ const LENGTH: Readonly<Record<Period, number>> = { hour: 13, day: 10 }
  * the size of its whole row.
  */
 const MARK_KEPT_MS = 60_000
-const MARK_LEAST_MS = 10_000
+const MARK_KEPT_BUSY_MS = 10_000
 /** A row with more marks than this is a busy one, whose marks are removed earlier. */
-const MOST_MARKS = 20
+const MAX_MARKS = 20
 const REMOVED_AT_ONCE = 20
 /** Tries: usage written during an addition needs another one; a cancelled attempt adds once. */
 const ROUNDS = 5
@@ -257,7 +257,7 @@ export class DynamoTallyStore implements TallyStore {
   #marksToRemove(row: string): readonly string[] {
     const waiting = this.#removable.get(row) ?? []
     const now = this.#now()
-    const keptMs = waiting.length > MOST_MARKS ? MARK_LEAST_MS : MARK_KEPT_MS
+    const keptMs = waiting.length > MAX_MARKS ? MARK_KEPT_BUSY_MS : MARK_KEPT_MS
     const over = waiting.filter(({ since }) => now - since > keptMs).slice(0, REMOVED_AT_ONCE)
     if (over.length > 0)
       this.#removable.set(

@@ -12,7 +12,7 @@ import {
 import { UnavailableError } from '../../domain/errors.ts'
 import {
   intervalMs,
-  mostOpen,
+  maxOpenTasks,
   PLACES_RETRY_MS,
   type Rate,
   submitRate,
@@ -91,7 +91,7 @@ export class DynamoTenantMeter implements TenantMeter {
       const open = openOf(row)
       const mine = held && open.find(({ id }) => id === taskId)
       if (mine) return { held: mine.held }
-      if (held && Number(row.openCount) >= mostOpen(limits))
+      if (held && Number(row.openCount) >= maxOpenTasks(limits))
         return { refused: { limit: 'open_tasks', retryAfterMs: PLACES_RETRY_MS.open_tasks }, open }
       if (limits.queuedTasks !== undefined && queuedOf(row).size >= limits.queuedTasks)
         return { refused: { limit: 'queued_tasks', retryAfterMs: PLACES_RETRY_MS.queued_tasks }, open }
@@ -241,14 +241,14 @@ function place(taskId: string, limits: TenantLimits, held: Reservation | undefin
   }
   if (!held) return write
   Object.assign(write.names, { '#open': 'open', '#id': taskId })
-  Object.assign(write.values, { ':entry': entryOf(held), ':one': 1, ':most': mostOpen(limits) })
+  Object.assign(write.values, { ':entry': entryOf(held), ':one': 1, ':most': maxOpenTasks(limits) })
   write.sets.push('#open.#id = :entry', '#count = #count + :one')
   write.conditions.push('attribute_not_exists(#open.#id)', '#count < :most')
   if (limits.queuedTasks !== undefined) {
     write.adds = '#queued :queued'
     write.names['#queued'] = 'queued'
-    Object.assign(write.values, { ':queued': new Set([taskId]), ':mostQueued': limits.queuedTasks })
-    write.conditions.push('(attribute_not_exists(#queued) OR size(#queued) < :mostQueued)')
+    Object.assign(write.values, { ':queued': new Set([taskId]), ':maxQueued': limits.queuedTasks })
+    write.conditions.push('(attribute_not_exists(#queued) OR size(#queued) < :maxQueued)')
   }
   return write
 }

@@ -9,7 +9,7 @@ export const STALE_MS = 3_600_000
 /** Least time between two reads, so that tokens with invented key ids do not cause calls. */
 export const COOL_DOWN_MS = 30_000
 const TIMEOUT_MS = 4_000
-const MOST_BYTES = 256 * 1_024
+const MAX_KEY_SET_BYTES = 256 * 1_024
 
 /** The public keys of one issuer, fetched when needed. */
 export class IssuerKeys {
@@ -95,7 +95,7 @@ async function readJson(url: string): Promise<unknown> {
   let bytes = 0
   for await (const chunk of answer.body) {
     bytes += chunk.byteLength
-    if (bytes > MOST_BYTES) throw new Error('Its answer is too long.')
+    if (bytes > MAX_KEY_SET_BYTES) throw new Error('Its answer is too long.')
     chunks.push(chunk)
   }
   return JSON.parse(Buffer.concat(chunks).toString('utf8'))

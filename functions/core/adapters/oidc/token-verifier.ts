@@ -7,7 +7,7 @@ import { IssuerKeys } from './issuer-keys.ts'
 /** Tolerated difference between the clocks of two machines. */
 const TOLERANCE_SECONDS = 30
 /** Within API Gateway's limit of 10 kB of headers. */
-const MOST_CHARACTERS = 8_192
+const MAX_TOKEN_CHARACTERS = 8_192
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /** Accepts only tokens of the issuers in the stage's settings. No URL is taken from a token. */
@@ -23,7 +23,7 @@ export class OidcTokenVerifier implements TokenVerifier {
   }
 
   async verify(token: string): Promise<Principal | undefined> {
-    if (token.length > MOST_CHARACTERS || !JWT.test(token)) return undefined
+    if (token.length > MAX_TOKEN_CHARACTERS || !JWT.test(token)) return undefined
     try {
       const known = this.#issuers.get(decodeJwt(token).iss ?? '')
       if (!known) return undefined

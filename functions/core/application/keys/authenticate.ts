@@ -14,8 +14,8 @@ interface Needs {
 
 /** How long a key is cached: a revoked key may work this much longer. */
 export const KEY_CACHE_MS = 30_000
-const MOST_KEYS = 10_000
-const MOST_MISSING = 1_000
+const MAX_CACHED_KEYS = 10_000
+const MAX_CACHED_MISSING = 1_000
 /** As long as any real hash. A constant, because computing one per call takes a tenth of the whole answer's time. */
 const NO_HASH = 'A'.repeat(43)
 
@@ -38,13 +38,13 @@ export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
       return key
     }
     // A separate cache, so that invented ids cannot push real keys out.
-    if (missing.size >= MOST_MISSING) missing.clear()
+    if (missing.size >= MAX_CACHED_MISSING) missing.clear()
     missing.set(id, until)
     return undefined
   }
 
   function remember(key: ApiKey, until: number): void {
-    if (known.size >= MOST_KEYS) known.clear()
+    if (known.size >= MAX_CACHED_KEYS) known.clear()
     known.set(key.id, { key, until })
   }
 

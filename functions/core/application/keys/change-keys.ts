@@ -11,7 +11,7 @@ export interface KeyNeeds {
   readonly ids: Pick<Ids, 'taskId'>
 }
 
-export interface WantedKey {
+export interface KeyRequest {
   readonly name: string
   readonly scopes: readonly KeyScope[]
   readonly tenant?: string | undefined
@@ -25,7 +25,7 @@ export interface NewKey {
 }
 
 /** @throws RequestError for scopes that the caller does not have, and for another tenant. */
-export async function createKey(needs: KeyNeeds, principal: Principal, wanted: WantedKey): Promise<NewKey> {
+export async function createKey(needs: KeyNeeds, principal: Principal, wanted: KeyRequest): Promise<NewKey> {
   checkGives(principal, wanted.scopes)
   const now = needs.clock.now()
   return store(needs, {

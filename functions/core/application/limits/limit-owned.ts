@@ -22,7 +22,7 @@ export interface OwnedLimit {
 
 /** After a place is taken, its row is written within seconds; an older place without a row is free. */
 const ORPHAN_MS = 60_000
-const MOST_LOOKED_AT = 100
+const MAX_SAMPLED = 100
 
 /**
  * Counts exactly, also with concurrent callers. Places of ended objects, and places whose row was never written, are searched
@@ -37,7 +37,7 @@ export function openOwnedLimit(
 ): OwnedLimit {
   const freeGone = async (tenant: string, taken: readonly PlaceHolder[]): Promise<boolean> => {
     const old = taken.filter(({ since }) => since < clock.now() - ORPHAN_MS)
-    const some = sample(old, MOST_LOOKED_AT, clock.random())
+    const some = sample(old, MAX_SAMPLED, clock.random())
     const there = await Promise.all(some.map(({ id }) => isThere({ tenant, id })))
     const gone = some.filter((_, index) => !there[index])
     if (gone.length > 0) await places.leave(tenant, kind, gone)

@@ -39,10 +39,10 @@ export interface UsageStats {
 
 const HOUR_MS = 3_600_000
 /** Up to this, hourly rows are read; for longer periods daily ones (UTC), so that one call reads at most some hundred rows. */
-const MOST_HOURS = 48
+const MAX_HOURLY_HOURS = 48
 
 function windowOf(now: number, hours: number): { period: Period; since: number } {
-  const period = hours <= MOST_HOURS ? 'hour' : 'day'
+  const period = hours <= MAX_HOURLY_HOURS ? 'hour' : 'day'
   const length = period === 'hour' ? HOUR_MS : 24 * HOUR_MS
   return { period, since: Math.floor((now - hours * HOUR_MS) / length) * length }
 }

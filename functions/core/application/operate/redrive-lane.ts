@@ -60,7 +60,7 @@ export interface RedriveResult {
 const PAGE = 100
 const CONCURRENCY = 50
 /** `remaining` is counted up to this number, so that a large backlog is not read in full for every thousand starts. */
-const MOST_COUNTED = 1_000
+const MAX_COUNTED = 1_000
 /** Receives of ten messages each; continued while most of the received tasks have been restarted. */
 const PRUNE_ROUNDS = 20
 
@@ -124,7 +124,7 @@ export async function redriveLane(
     cursor = next
   }
   let ahead = cursor
-  for (let counted = 0; isMore && hasTime() && counted < MOST_COUNTED; counted += PAGE) {
+  for (let counted = 0; isMore && hasTime() && counted < MAX_COUNTED; counted += PAGE) {
     const { next } = await look(PAGE, ahead)
     isMore = next !== undefined
     ahead = next

@@ -15,7 +15,7 @@ export interface Sending {
 
 /** Messages per SQS call. */
 const BATCH = 10
-const LONGEST_DELAY_SECONDS = 900
+const MAX_DELAY_SECONDS = 900
 
 /**
  * Sends messages in batches of ten, then writes their rows. In this order a process that stops in between causes duplicates,
@@ -35,7 +35,7 @@ export async function sendAgain(
   const sendBatch = async (lane: Lane, batch: readonly Sending[]) => {
     const messages = batch.map(({ task, queuedAt }) => ({
       message: messageOf(task),
-      delaySeconds: Math.min(LONGEST_DELAY_SECONDS, Math.ceil((queuedAt - now) / 1_000)),
+      delaySeconds: Math.min(MAX_DELAY_SECONDS, Math.ceil((queuedAt - now) / 1_000)),
     }))
     const outcomes = await queue.sendAll(lane, messages)
     await Promise.all(

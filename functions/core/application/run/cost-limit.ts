@@ -1,7 +1,7 @@
 import { type Budget, DEFAULT_OUTPUT_TOKENS, spentMicroUsd } from '../../domain/budget.ts'
 import { TaskError } from '../../domain/errors.ts'
 import type { Task, Usage } from '../../domain/task.ts'
-import { mostTokensOf, worstCallMicroUsd } from '../../domain/worst-cost.ts'
+import { maxTokensOf, worstCallMicroUsd } from '../../domain/worst-cost.ts'
 import type { ModelRequest } from '../../ports/model-provider.ts'
 
 type Sent = Partial<Pick<ModelRequest, 'system' | 'json' | 'maxTokens'>> & {
@@ -83,7 +83,7 @@ function inputTokensOf(model: string, { prompt = '', messages = [], system = '',
       for (const part of content)
         if (part.type === 'text') bytes += Buffer.byteLength(part.text)
         else images += 1
-  return mostTokensOf(bytes, images, model)
+  return maxTokensOf(bytes, images, model)
 }
 
 const limitReached = (model: string, cost: number | undefined, left: number): TaskError =>

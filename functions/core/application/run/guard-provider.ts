@@ -34,7 +34,7 @@ const RECENT_SUCCESS_MS = 10_000
 /** Tries to write a circuit when other workers write it at the same time. */
 const TRIES = 3
 /** Further models share one circuit, because callers freely choose the model names of a prefix route. */
-const MOST_CIRCUITS = 300
+const MAX_CIRCUITS = 300
 
 /**
  * Stops an environment's calls to models that keep failing. One instance per execution environment.
@@ -114,7 +114,7 @@ export class ProviderGate {
   async succeeded(circuit: string): Promise<void> {
     const { circuits, log, clock } = this.#dependencies
     const name = this.#nameOf(circuit)
-    if (this.#succeededAt.size > MOST_CIRCUITS) this.#succeededAt.clear()
+    if (this.#succeededAt.size > MAX_CIRCUITS) this.#succeededAt.clear()
     this.#succeededAt.set(name, clock.now())
     const known = this.#known.get(name)
     if (!known || (known.tasks.length === 0 && known.until === undefined)) return
@@ -154,7 +154,7 @@ export class ProviderGate {
   }
 
   #nameOf(circuit: string): string {
-    if (this.#known.size < MOST_CIRCUITS || this.#known.has(circuit)) return circuit
+    if (this.#known.size < MAX_CIRCUITS || this.#known.has(circuit)) return circuit
     return `${circuit.slice(0, circuit.indexOf(':'))}:other`
   }
 

@@ -52,7 +52,7 @@ const LEARNED_MS = 60_000
 /** Time until an attempt that waits for a planned start tries to plan it again. */
 const LOOK_AGAIN_MS = 5_000
 /** When more models are known all are forgotten, because callers freely choose the model names of a prefix route. */
-const MOST_MODELS = 300
+const MAX_MODELS = 300
 
 interface Known {
   readonly limit: ProviderLimit
@@ -173,7 +173,7 @@ export class ProviderLimiter {
     const now = clock.now()
     if (!this.#looked.has(circuit)) {
       // Another environment may have learned it: a new environment must not start by exceeding the limit.
-      if (this.#looked.size >= MOST_MODELS) this.#looked.clear()
+      if (this.#looked.size >= MAX_MODELS) this.#looked.clear()
       this.#looked.add(circuit)
       const rate = await rates.read(circuit).catch((cause) => this.#unanswered(cause))
       if (rate?.learned && rate.learned.at > now - LEARNED_MS)
@@ -187,7 +187,7 @@ export class ProviderLimiter {
   }
 
   #learn(circuit: string, limit: ProviderLimit, at: number): void {
-    if (this.#known.size >= MOST_MODELS) this.#known.clear()
+    if (this.#known.size >= MAX_MODELS) this.#known.clear()
     this.#known.set(circuit, { limit, until: at + LEARNED_MS })
   }
 

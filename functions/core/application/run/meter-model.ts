@@ -95,7 +95,7 @@ const NOTHING_USED: ModelUsage = {
 }
 
 /** When an attempt's time is over and its call has waited this long for the first byte, the provider counts as down. */
-const LEAST_WAIT_MS = 3_000
+const MIN_SILENCE_MS = 3_000
 
 /** Creates the model client of a task, and records the usage of each call. */
 export function meterModel(dependencies: Dependencies, task: Task, signal: AbortSignal): ModelMeter {
@@ -220,7 +220,10 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
           if (isFailureOfTierOnly(tier, code)) throw error
           const isPlanned = await limiter?.refused(limited, error)
           const isUnanswered =
-            error instanceof TaskTimeoutError && isNew && !isHeard && clock.now() - startedAt >= LEAST_WAIT_MS
+            error instanceof TaskTimeoutError &&
+            isNew &&
+            !isHeard &&
+            clock.now() - startedAt >= MIN_SILENCE_MS
           await gate.failed(circuit, isUnanswered ? unanswered(answerer.name) : error, task)
           throw isPlanned ?? error
         })

@@ -32,7 +32,7 @@ interface Answer extends ModelAnswer {
 }
 
 /** How long the end of an attempt waits for the id of a call that has just begun, so that the call can be cancelled. */
-const LONGEST_START_MS = 5_000
+const MAX_START_MS = 5_000
 
 /** A call that the row listed when the attempt began, or that this attempt began. */
 interface KnownCall extends OpenCall {
@@ -131,7 +131,7 @@ export class OpenCalls {
   async cancel(key?: string): Promise<void> {
     const { clock } = this.#dependencies
     if (key === undefined && this.#starting.size > 0)
-      await Promise.race([Promise.allSettled(this.#starting), clock.sleep(LONGEST_START_MS)])
+      await Promise.race([Promise.allSettled(this.#starting), clock.sleep(MAX_START_MS)])
     const open = this.#known.filter(
       (call) => (key === undefined || call.key === key) && !call.isAnswered && !call.isBooked,
     )

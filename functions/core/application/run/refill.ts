@@ -16,7 +16,7 @@ export interface RefillDependencies {
   /** Tasks that one invocation runs concurrently. With 1 there is never a free slot beside a running task. */
   readonly slots: number
   /** The longest time limit of an attempt in this lane. */
-  readonly longestAttemptMs: number
+  readonly maxAttemptMs: number
   /** Whether the lane takes work; false while it is paused. */
   readonly isMeantToRun: () => Promise<boolean>
 }
@@ -53,12 +53,12 @@ const PAUSE_CHECK_MS = 5_000
  * @returns the number of messages received.
  */
 export async function refill(
-  { lane, deliveries, clock, log, slots, longestAttemptMs, isMeantToRun }: RefillDependencies,
+  { lane, deliveries, clock, log, slots, maxAttemptMs, isMeantToRun }: RefillDependencies,
   { deadline, active, isIsolating, start, flush }: Invocation,
 ): Promise<number> {
   let taken = 0
   let checkedAt = Number.NEGATIVE_INFINITY
-  const hasTime = () => clock.now() + POLL_SECONDS * 1_000 + longestAttemptMs + ATTEMPT.reserveMs <= deadline
+  const hasTime = () => clock.now() + POLL_SECONDS * 1_000 + maxAttemptMs + ATTEMPT.reserveMs <= deadline
   if (slots < 2) return 0
   await Promise.race([Promise.all(active), clock.sleep(BEGIN_AFTER_MS)])
   while (active.size > 0 && hasTime()) {

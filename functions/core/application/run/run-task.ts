@@ -244,7 +244,7 @@ async function perform(
     await batch.isolation.alone(token, supervised.signal)
     supervised.signal.throwIfAborted()
     // Earlier tasks may have used the invocation's time; in the next invocation this task has all of it.
-    if (deadline - clock.now() - ATTEMPT.reserveMs < Math.min(task.timeoutMs, dependencies.longestAttemptMs))
+    if (deadline - clock.now() - ATTEMPT.reserveMs < Math.min(task.timeoutMs, dependencies.maxAttemptMs))
       throw new UnavailableError('The invocation has too little time left to run the task alone.')
   }
   const type = findTaskType(task.type)

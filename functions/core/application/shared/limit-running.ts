@@ -25,9 +25,9 @@ export interface RunningLimit {
 
 /** A tenant's places are searched for crashed holders at most this often per environment. */
 const LOOK_EVERY_MS = 5_000
-const MOST_LOOKED_AT = 50
+const MAX_SAMPLED = 50
 /** Most waiting tasks that are skipped in one call because they no longer exist. */
-const MOST_PASSED = 20
+const MAX_SKIPPED = 20
 
 /**
  * Limits how many tasks of a tenant run at once. A task without a free place waits, uses up no attempt, and is started by the
@@ -46,7 +46,7 @@ export function openRunningLimit(dependencies: RunningLimitDependencies): Runnin
     if (now - (lookedAt.get(tenant) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) return false
     if (lookedAt.size > 10_000) lookedAt.clear()
     lookedAt.set(tenant, now)
-    const some = sample(taken, MOST_LOOKED_AT, clock.random())
+    const some = sample(taken, MAX_SAMPLED, clock.random())
     const rows = await store.getMany(some.map(({ id }) => ({ tenant, id })))
     const runs = new Set(rows.filter((row) => isLeased(row, now)).map(({ id }) => id))
     const dead = some.filter(({ id }) => !runs.has(id))
@@ -56,7 +56,7 @@ export function openRunningLimit(dependencies: RunningLimitDependencies): Runnin
 
   async function wakeWaiting(tenant: string, most: number, seen: Places): Promise<void> {
     let free = most - seen.taken.length
-    for (const placed of seen.waiting.slice(0, free + MOST_PASSED)) {
+    for (const placed of seen.waiting.slice(0, free + MAX_SKIPPED)) {
       if (free <= 0) return
       if (!(await places.call(tenant, 'running', placed))) continue
       if (await wakeTask(dependencies, { tenant, id: placed.id })) free -= 1

@@ -13,13 +13,13 @@ export interface TurnDependencies extends EnqueueDependencies {
 
 /** A waiting task checks after this time whether its turn has come; doubled each time, up to a quarter of an hour. */
 const LOOK_AGAIN_MS = 60_000
-const MOST_MS = 900_000
+const MAX_LOOK_AGAIN_MS = 900_000
 /** Most waiting tasks that are skipped in one call because they no longer exist. */
-const MOST_PASSED = 20
+const MAX_SKIPPED = 20
 
 /** Time until a waiting task checks for itself, in case the message that starts it is lost. */
 export const turnCheckMs = ({ turnWaits = 0 }: Pick<Task, 'turnWaits'>): number =>
-  Math.min(MOST_MS, LOOK_AGAIN_MS * 2 ** Math.min(4, turnWaits))
+  Math.min(MAX_LOOK_AGAIN_MS, LOOK_AGAIN_MS * 2 ** Math.min(4, turnWaits))
 
 /**
  * Lets an attempt run if no other task of its key runs; otherwise its task waits: no attempt is used up, and the end of the
@@ -60,7 +60,7 @@ async function wakeNext(
   tenant: string,
   waiting: readonly string[],
 ): Promise<void> {
-  for (const id of waiting.slice(0, MOST_PASSED)) if (await wakeTask(dependencies, { tenant, id })) return
+  for (const id of waiting.slice(0, MAX_SKIPPED)) if (await wakeTask(dependencies, { tenant, id })) return
 }
 
 /**

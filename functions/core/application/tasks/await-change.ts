@@ -4,7 +4,7 @@ import type { WaitPlaces } from '../../ports/wait-places.ts'
 
 /** Intervals between reads grow: a short task's end is seen at once, a long task costs one read every two seconds. */
 const FIRST_LOOK_MS = 100
-const LONGEST_LOOK_MS = 2_000
+const MAX_LOOK_MS = 2_000
 const GROWTH = 1.5
 
 export interface WaitResult<Value> {
@@ -30,13 +30,13 @@ export async function awaitChange<Value>(
   let value = await read()
   if (isEnough(value) || until <= now) return { value, hasWaited: true }
   // The place is held until after the last read and the answer.
-  const place = await places.take(now, until + LONGEST_LOOK_MS)
+  const place = await places.take(now, until + MAX_LOOK_MS)
   if (!place) return { value, hasWaited: false }
   try {
     for (let lookMs = FIRST_LOOK_MS; !isEnough(value) && clock.now() < until; ) {
       await clock.sleep(Math.min(lookMs, until - clock.now()))
       value = await read()
-      lookMs = Math.min(LONGEST_LOOK_MS, lookMs * GROWTH)
+      lookMs = Math.min(MAX_LOOK_MS, lookMs * GROWTH)
     }
     return { value, hasWaited: true }
   } finally {

@@ -21,8 +21,8 @@ export async function reportToWorkflow(
   const isCompleted = task.status === 'COMPLETED'
   const cost = task.usage ? task.usage.costMicroUsd : 0
   const ended = await workflows.addToJoin({ workflow, epoch, node, shard }, index, isCompleted, cost)
-  const isFull =
+  const isShardFull =
     ended >= shardSize(size, shard) &&
     (size <= JOIN_SHARD || (await workflows.addFullShard({ workflow, epoch, node, shard })) >= shardsOf(size))
-  if (isFull || (!isCompleted && isFailFast)) await queue.wake(workflow)
+  if (isShardFull || (!isCompleted && isFailFast)) await queue.wake(workflow)
 }

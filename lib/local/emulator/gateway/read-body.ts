@@ -7,7 +7,7 @@ const BODY_BYTES = 10 * 1024 * 1024
 
 const DECODERS = { gzip: promisify(gunzip), deflate: promisify(inflate) } as const
 
-export type ReadBody =
+export type BodyOutcome =
   /** Null without a body. */
   | { readonly text: string | null }
   /** Type of the gateway's own answer. */
@@ -19,7 +19,7 @@ export type ReadBody =
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html
  */
-export async function readBody(request: IncomingMessage): Promise<ReadBody> {
+export async function readBody(request: IncomingMessage): Promise<BodyOutcome> {
   const bytes = await readBytes(request)
   if (bytes === undefined) return { refused: 'REQUEST_TOO_LARGE' }
   if (bytes.length === 0) return { text: null }

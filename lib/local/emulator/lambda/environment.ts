@@ -125,12 +125,12 @@ export class Environment {
 
   /** Ends the environment when its function exceeds its memory. @returns a function that stops the checks. */
   #watch(): () => void {
-    const { mostMb } = this.#sandbox
+    const { maxMemoryMb } = this.#sandbox
     let found = 0
     const look = async () => {
       const used = (await this.usedMb()) ?? 0
-      found = used > mostMb ? found + 1 : 0
-      if (found < LOOKS && used <= mostMb + EXCESS_MB) return
+      found = used > maxMemoryMb ? found + 1 : 0
+      if (found < LOOKS && used <= maxMemoryMb + EXCESS_MB) return
       this.#die(outOfMemory(this.#plan))
       await this.#sandbox.end()
     }

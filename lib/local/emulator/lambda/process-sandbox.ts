@@ -10,7 +10,7 @@ import {
   outOfMemory,
   type Sandbox,
   type SandboxOptions,
-  YOUNG_MB,
+  YOUNG_GENERATION_MB,
 } from './sandbox.ts'
 
 /** Share of a function's memory for the heap; buffers need the rest. */
@@ -44,7 +44,7 @@ export function openProcessSandbox(options: SandboxOptions): Sandbox {
   const heapMb = Math.ceil(plan.memoryMb * HEAP_SHARE)
   const child = fork(ENTRY, [JSON.stringify(orderOf(options))], {
     env: { ...ALLOCATOR, ...env },
-    execArgv: [`--max-old-space-size=${heapMb}`, `--max-semi-space-size=${YOUNG_MB / 2}`],
+    execArgv: [`--max-old-space-size=${heapMb}`, `--max-semi-space-size=${YOUNG_GENERATION_MB / 2}`],
     // Sends the bytes of a streamed answer without converting them.
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -82,7 +82,7 @@ export function openProcessSandbox(options: SandboxOptions): Sandbox {
     else onMessage(message)
   })
   return {
-    mostMb: plan.memoryMb + NODE_MB,
+    maxMemoryMb: plan.memoryMb + NODE_MB,
     isThere,
     post: (order) => void child.send(order, () => undefined),
     usedMb: async () => (await residentMb(child.pid)) ?? reportedMb,

@@ -11,7 +11,7 @@ import type {
 /** Runs the code of one execution environment: a thread of this process, or a separate process. */
 export interface Sandbox {
   /** Three consecutive measurements above this end the environment. */
-  readonly mostMb: number
+  readonly maxMemoryMb: number
   /** False when it could not be started for lack of file descriptors, processes or memory; then nothing has run. */
   readonly isThere: Promise<boolean>
   post(order: InvocationOrder | TakenOrder): void
@@ -41,7 +41,7 @@ export type Isolation = 'thread' | 'process'
 export const ENTRY = join(import.meta.dirname, 'environment-entry.mjs')
 
 /** Heap space for short-lived objects. V8's default of 48 needs 20 MB more per environment under load, and is no faster. */
-export const YOUNG_MB = 8
+export const YOUNG_GENERATION_MB = 8
 
 export const orderOf = ({ id, plan, compileCache }: SandboxOptions): EnvironmentOrder => ({
   id,

@@ -8,7 +8,7 @@ import {
   outOfMemory,
   type Sandbox,
   type SandboxOptions,
-  YOUNG_MB,
+  YOUNG_GENERATION_MB,
 } from './sandbox.ts'
 
 /**
@@ -25,7 +25,7 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
     workerData: orderOf(options),
     resourceLimits: {
       maxOldGenerationSizeMb: plan.memoryMb + HEADROOM_MB,
-      maxYoungGenerationSizeMb: YOUNG_MB,
+      maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
     },
     stdout: true,
     stderr: true,
@@ -44,7 +44,7 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
   )
   thread.on('exit', () => onEnd(isGone))
   return {
-    mostMb: plan.memoryMb,
+    maxMemoryMb: plan.memoryMb,
     isThere: new Promise((resolve) => {
       thread.once('online', () => resolve(true))
       // It was ended earlier, e.g. because it took too long to load.

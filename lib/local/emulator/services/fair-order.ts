@@ -5,11 +5,11 @@
  * those of the one with the fewest in flight. AWS calls its thresholds approximate, and does not define "recent".
  */
 const SHARE = 0.1
-const LEAST_IN_FLIGHT = 30
+const MIN_IN_FLIGHT = 30
 /** Half-life of the consumers' time that a tenant has used. */
 const HALF_LIFE_MS = 60_000
 /** Shares are calculated only when all tenants together have used at least this time. */
-const LEAST_TIME_MS = 1_000
+const MIN_TIME_MS = 1_000
 
 export interface QueuedMessage {
   readonly messageId: string
@@ -55,8 +55,8 @@ export class FairOrder {
     const time = [...this.#took.values()].reduce((sum, one) => sum + one, 0)
     const isNoisy = (tenant: string): boolean => {
       const own = counts.get(tenant) ?? 0
-      if (own >= LEAST_IN_FLIGHT && own > total * SHARE) return true
-      return time >= LEAST_TIME_MS && (this.#took.get(tenant) ?? 0) > time * SHARE
+      if (own >= MIN_IN_FLIGHT && own > total * SHARE) return true
+      return time >= MIN_TIME_MS && (this.#took.get(tenant) ?? 0) > time * SHARE
     }
     const known = new Map<string, boolean>()
     const noisyOf = (tenant: string): boolean => {

@@ -35,14 +35,14 @@ async function startDynamo({ directory, keys }: ServiceOrder): Promise<Running> 
 }
 
 /** Size of the largest upload, and some room for other fields of a request. */
-const LARGEST_BODY = 110_000_000
+const MAX_BODY_BYTES = 110_000_000
 
 const TO_GROUP = 'delaySeconds > 0 ? delaySeconds : undefined'
 
 /** Changes of fauxqs for which it has no setting, by source file. */
 const PATCHES: Readonly<Record<string, readonly [text: string, instead: string]>> = {
   // S3 accepts 5 GB.
-  'app.js': ['bodyLimit: 11 * 1_048_576', `bodyLimit: ${LARGEST_BODY}`],
+  'app.js': ['bodyLimit: 11 * 1_048_576', `bodyLimit: ${MAX_BODY_BYTES}`],
   // Adds message groups, which are the tenants, to standard queues.
   'sqs/actions/sendMessage.js': [`${TO_GROUP});`, `${TO_GROUP}, body.MessageGroupId);`],
   'sqs/actions/sendMessageBatch.js': [`${TO_GROUP});`, `${TO_GROUP}, entry.MessageGroupId);`],

@@ -38,13 +38,13 @@ interface Learned {
 
 /** What was learned about servers and their models; shared by all invocations of the execution environment. */
 const learned = new Map<string, Learned>()
-const MOST_LEARNED = 1_000
+const MAX_LEARNED_MODELS = 1_000
 
 /** How long to wait for the id of a call that was aborted right after its start, in order to cancel it. */
 const NAMING_MS = 4_000
 const CANCEL_MS = 5_000
 /** Most consecutive connections without a new event. */
-const MOST_FAILURES = 3
+const MAX_FAILURES = 3
 /** Statuses for a route or a field that a server does not know. */
 const REFUSALS: readonly number[] = [400, 404, 405, 415, 422, 501]
 const ROUTE_REFUSALS: readonly number[] = [404, 405, 501]
@@ -82,7 +82,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
         options.onHeaders,
       )
     const note = (found: Learned) => {
-      if (learned.size >= MOST_LEARNED) learned.clear()
+      if (learned.size >= MAX_LEARNED_MODELS) learned.clear()
       learned.set(place(model), found)
     }
     try {
@@ -142,11 +142,11 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
         const isForbidden = error.status === 401 || error.status === 403
         // A stream is kept for five minutes, a response longer.
         if (hasStream && error.retry === 'never' && !isForbidden) hasStream = false
-        else if (error.retry === 'never' || (!hasStream && failures >= MOST_FAILURES)) throw error
+        else if (error.retry === 'never' || (!hasStream && failures >= MAX_FAILURES)) throw error
         else failures += 1
       }
       // The stream always breaks; read only the state from now on.
-      if (hasStream && failures >= MOST_FAILURES) {
+      if (hasStream && failures >= MAX_FAILURES) {
         hasStream = false
         failures = 0
       }

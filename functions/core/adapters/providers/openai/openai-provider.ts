@@ -43,7 +43,7 @@ const POLL_MS = 2_000
 /** What was learned about servers and their models; shared by all invocations of the execution environment. */
 const learned = new Map<string, Dialect>()
 /** More models than any stage has. Limited, because callers can invent names. */
-const MOST_LEARNED = 1_000
+const MAX_LEARNED_MODELS = 1_000
 
 /** OpenAI and every server with the same chat completions. */
 export function createOpenaiProvider(server: OpenaiServer, now: () => number): ModelProvider {
@@ -91,7 +91,7 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
       const better =
         error instanceof ProviderError && isRefusal(error) && learn(dialect, request, error.message)
       if (!better) return undefined
-      if (learned.size >= MOST_LEARNED) learned.clear()
+      if (learned.size >= MAX_LEARNED_MODELS) learned.clear()
       learned.set(place, better)
       return better
     }

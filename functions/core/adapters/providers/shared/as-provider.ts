@@ -26,7 +26,7 @@ export function asProvider(
   call: (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>,
   { background, records, tiersOf }: Pick<ModelProvider, 'background' | 'records' | 'tiersOf'> = {},
 ): ModelProvider {
-  const mask = inWords(maskOf(secrets.filter(({ length }) => length >= LEAST_IN_ERRORS)))
+  const mask = inWords(maskOf(secrets.filter(({ length }) => length >= MIN_CHARACTERS_IN_ERRORS)))
   const maskText = maskOf(secrets.filter(isSecret))
   const guard = async <Answer>(signal: AbortSignal, make: () => Promise<Answer>): Promise<Answer> => {
     signal.throwIfAborted()
@@ -81,7 +81,7 @@ export function asProvider(
 }
 
 /** In errors, which are one line and not the requested content, even a short key is hidden. */
-const LEAST_IN_ERRORS = 4
+const MIN_CHARACTERS_IN_ERRORS = 4
 
 /** Where a text was cut, by a server or by us, only the beginning of a secret is left, and something stands behind it. */
 const CUT = /(…|\.{2,}|\*{2,}|["'`\s])/

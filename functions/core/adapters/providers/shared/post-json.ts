@@ -65,7 +65,7 @@ export async function sendJson(
 }
 
 /** Answers of status 1xx before the one that counts; a server that says every quarter of a second that it works stays below. */
-const MOST_INTERIM = 1_000
+const MAX_INTERIM_ANSWERS = 1_000
 
 function send(
   url: URL,
@@ -100,7 +100,8 @@ function send(
     let interim = 0
     request.on('information', () => {
       interim += 1
-      if (interim > MOST_INTERIM) request.destroy(new Error(`more than ${MOST_INTERIM} interim answers came`))
+      if (interim > MAX_INTERIM_ANSWERS)
+        request.destroy(new Error(`more than ${MAX_INTERIM_ANSWERS} interim answers came`))
     })
     request.end(body)
   })

@@ -13,9 +13,9 @@ export interface BodyPart {
 }
 
 /** Longest event or document: the largest result with every character escaped. */
-const MOST_CHARACTERS = 2 * LIMITS.resultBytes
+const MAX_EVENT_CHARACTERS = 2 * LIMITS.resultBytes
 /** Longest answer with its JSON, which is a hundred times the text where each word is an event. */
-const MOST_IN_ALL = 64 * LIMITS.resultBytes
+const MAX_ANSWER_CHARACTERS = 64 * LIMITS.resultBytes
 /** How long the rest of an event may take whose JSON is whole. */
 const PAUSE_MS = 2_000
 /** Two line ends, each in any of the three forms. */
@@ -25,7 +25,7 @@ const BLANK_LINE_CHARACTERS = 4
 /** Larger documents are parsed only when the server has ended them. */
 const EARLY_CHARACTERS = 1_000_000
 /** Total of all early parses, since each reads everything received so far. */
-const MOST_TRIED_CHARACTERS = 16 * EARLY_CHARACTERS
+const MAX_EARLY_PARSED_CHARACTERS = 16 * EARLY_CHARACTERS
 
 /**
  * Reads an answer while it arrives, holding at most one event in memory. The first character tells whether it is a stream, not
@@ -65,15 +65,16 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
       const text = decoder.decode(read.value as Buffer, { stream: true })
       total += text.length
       silent += text.length
-      if (total > MOST_IN_ALL || silent > MOST_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
+      if (total > MAX_ANSWER_CHARACTERS || silent > MAX_EVENT_CHARACTERS)
+        throw tooLarge(provider, LIMITS.resultBytes)
       isDocument ??= /\S/.test(text) ? /^\s*[{[]/.test(text) : undefined
       if (!isDocument && held === 0 && /^\s*</.test(text)) throw webPage(provider)
       pieces.push(text)
       held += text.length
-      if (held > MOST_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
+      if (held > MAX_EVENT_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
       if (isDocument) {
         // Some servers leave the connection open after the last brace.
-        if (held < EARLY_CHARACTERS && tried < MOST_TRIED_CHARACTERS && /[}\]]\s*$/.test(text)) {
+        if (held < EARLY_CHARACTERS && tried < MAX_EARLY_PARSED_CHARACTERS && /[}\]]\s*$/.test(text)) {
           tried += held
           const document = pieces.join('')
           if (isJson(document)) return yield { data: document, event: '', isWhole: true }
@@ -153,19 +154,19 @@ function isJson(text: string): boolean {
 }
 
 /** Enough of an error body to find its cause. */
-const MOST_ERROR_CHARACTERS = 64_000
+const MAX_ERROR_CHARACTERS = 64_000
 /** And long enough: the status has said that the call failed, and the slot is wanted. */
-const LONGEST_ERROR_MS = 3_000
+const MAX_ERROR_MS = 3_000
 
 /** The beginning of a failed answer. An unreadable part is left out, because the status is known. */
 export async function readStart(body: Readable): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
-  const late = setTimeout(() => body.destroy(), LONGEST_ERROR_MS)
+  const late = setTimeout(() => body.destroy(), MAX_ERROR_MS)
   try {
     for await (const bytes of body) {
       text += decoder.decode(bytes as Buffer, { stream: true })
-      if (text.length > MOST_ERROR_CHARACTERS) break
+      if (text.length > MAX_ERROR_CHARACTERS) break
     }
   } catch {
     // The connection was lost in the middle.
