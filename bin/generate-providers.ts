@@ -66,7 +66,6 @@ const code = (
 import type { ProviderName } from '../../../contract/providers.ts'
 import type { OpenProvider } from './shared/open-provider.ts'
 
-/** Loads the code of one provider. */
 export const PROVIDER_MODULES: Readonly<
   Record<ProviderName, () => Promise<{ readonly openProvider: OpenProvider }>>
 > = {

@@ -25,7 +25,6 @@ export const ENV = {
   webhookQueueUrl: 'WEBHOOK_QUEUE_URL',
   /** JSON object: lane → id of its worker's event source mapping. */
   eventSourceIds: 'EVENT_SOURCE_IDS',
-  /** The lane of a worker function. */
   lane: 'LANE',
   /** Tasks that one invocation of a worker runs concurrently. */
   slots: 'SLOTS',

@@ -170,7 +170,6 @@ const sizesOf = (metafile: Metafile) => ({
     .reduce((sum, [, { bytes }]) => sum + bytes, 0),
 })
 
-/** Settings of every build. */
 const settingsOf = ({ isReadable = false }: BundleOptions, isMapped: boolean) =>
   ({
     absWorkingDir: ROOT,

@@ -50,7 +50,6 @@ export function forTerminal(text: string, { isTTY }: { readonly isTTY?: boolean 
   return `${shown.join('')}${open.size > 0 ? '\u001B[39;22m' : ''}`
 }
 
-/** The text in one line. */
 export const oneLine = (text: string): string => safe(text.replace(/\s+/g, ' ')).trim()
 
 const graphemes = new Intl.Segmenter()

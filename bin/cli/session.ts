@@ -39,7 +39,6 @@ export function refuseUnknown({ args: [word], parent }: Command): void {
   )
 }
 
-/** Adds one command to the program. */
 export type AddCommand = (program: Command) => void
 
 /** Reads the options before and after the command's name, once per command. */

@@ -2,7 +2,6 @@ import { table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
 
-/** `audit`: shows who changed what. */
 export const addAudit: AddCommand = (program) => {
   program
     .command('audit')

@@ -4,7 +4,6 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 
 type Circuits = Json<'listCircuits'>
 
-/** `circuits`: lists models whose calls are paused; `circuits close` resumes them. */
 export const addCircuits: AddCommand = (program) => {
   const circuits = program
     .command('circuits')

@@ -3,7 +3,6 @@ import type { AddCommand } from '../cli/session.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
-/** `completion`: prints a completion script for the shell, generated from the commands. */
 export const addCompletion: AddCommand = (program) => {
   program
     .command('completion')

@@ -3,7 +3,6 @@ import { type AddCommand, openSession } from '../cli/session.ts'
 
 const MAX_PASSES = 5
 
-/** `erase`: deletes the input and result of a task, or all data of a tenant. */
 export const addErase: AddCommand = (program) => {
   program
     .command('erase')

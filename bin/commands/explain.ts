@@ -5,7 +5,6 @@ import { facts, oneLine, type Paint, paintStatus } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
 
-/** `explain`: shows why a task, a schedule or a workflow waits, and when it can next run. */
 export const addExplain: AddCommand = (program) => {
   program
     .command('explain')

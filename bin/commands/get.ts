@@ -2,7 +2,6 @@ import { CliError, EXIT } from '../cli/failure.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { resultText, taskDetail } from '../cli/task-text.ts'
 
-/** `get`: shows a task. */
 export const addGet: AddCommand = (program) => {
   program
     .command('get')

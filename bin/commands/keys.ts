@@ -8,7 +8,6 @@ import { collect, seconds, wholeNumber } from '../cli/values.ts'
 type NewKey = Json<'createKey'>
 type Key = Omit<NewKey, 'key'>
 
-/** `keys`: manages keys and their scopes, on a stage with keys. */
 export const addKeys: AddCommand = (program) => {
   const keys = program
     .command('keys')

@@ -5,7 +5,6 @@ import { wholeNumber } from '../cli/values.ts'
 
 type Limits = Json<'getLimits'>
 
-/** `limits`: shows and sets the limits of a tenant, and how much of each is used. */
 export const addLimits: AddCommand = (program) => {
   const limits = program
     .command('limits')

@@ -2,7 +2,6 @@ import { type ModelPrice, PRICES, priceOf } from '../../functions/core/domain/pr
 import { type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-/** `prices`: shows the price list from which costs are calculated. */
 export const addPrices: AddCommand = (program) => {
   program
     .command('prices')

@@ -2,7 +2,6 @@ import type { Queues } from '../../lib/client/types.ts'
 import { type Paint, span, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-/** `queues`: shows how many tasks wait in every lane. */
 export const addQueues: AddCommand = (program) => {
   program
     .command('queues')

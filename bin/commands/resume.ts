@@ -2,7 +2,6 @@ import { Argument } from 'commander'
 import { LANES } from '../../functions/contract.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-/** `resume`: resumes a paused lane. */
 export const addResume: AddCommand = (program) => {
   program
     .command('resume')

@@ -46,7 +46,6 @@ const withOptions = (command: Command): Command =>
     .option('--missed <rule>', 'for times that passed during an outage: skip, run_once or run_all')
     .option('--jitter <span>', 'each firing is delayed by up to this', seconds)
 
-/** `schedules`: manages tasks that run by cron, at a rate or once. */
 export const addSchedules: AddCommand = (program) => {
   const schedules = program
     .command('schedules')

@@ -63,7 +63,6 @@ export const addSubmit: AddCommand = (program) => {
     })
 }
 
-/** Adds the uploaded file to the input. */
 async function withFile(session: Session, path: string, input: unknown): Promise<unknown> {
   if (input === null || typeof input !== 'object' || Array.isArray(input))
     throw usageError('With --file, --input is a JSON object.')

@@ -3,7 +3,6 @@ import { dollars, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { wholeNumber } from '../cli/values.ts'
 
-/** `usage`: shows tokens and cost by model, type, day and tag. */
 export const addUsage: AddCommand = (program) => {
   program
     .command('usage')

@@ -16,7 +16,6 @@ const toQuery = ({ task, endpoint, since }: Filter) => ({
   ...(since ? { created_after: since } : {}),
 })
 
-/** `webhooks`: manages endpoints that receive the events of tasks, and shows and resends deliveries. */
 export const addWebhooks: AddCommand = (program) => {
   const webhooks = program
     .command('webhooks')

@@ -53,7 +53,6 @@ export class TypeCheck {
     })
   }
 
-  /** Process id of the running check. */
   get pid(): number | undefined {
     return this.#isRunning ? this.#child?.pid : undefined
   }

@@ -1,5 +1,3 @@
-/** Dependencies of the routes of schedules. */
-
 import type * as z from 'zod'
 import { ENV, OPEN_TENANT } from '../contract.ts'
 import type { ScheduleDraft } from '../core/application/schedule/change-schedule.ts'

@@ -1,4 +1,3 @@
-/** Dependencies of the routes of webhooks. */
 import { invalid } from '../core/application/submit/prepare-submission.ts'
 import { clock, ids, log, openWebhookQueue, openWebhooks } from '../hosts/lambda.ts'
 import { newSecret } from '../hosts/webhook-sender.ts'

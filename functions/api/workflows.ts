@@ -1,4 +1,3 @@
-/** Dependencies of the routes of workflows. */
 import { showWorkflow } from '../core/application/workflow/show-workflow.ts'
 import type { Workflow } from '../core/domain/workflow/workflow.ts'
 import { openWorkflowQueue, openWorkflows } from '../hosts/lambda.ts'

@@ -23,10 +23,8 @@ const ROWS = {
 export type ProviderName = keyof typeof ROWS
 export const PROVIDER_ROWS: Readonly<Record<ProviderName, ProviderRow>> = ROWS
 export const PROVIDERS = Object.keys(ROWS) as [ProviderName, ...ProviderName[]]
-/** Providers with a key and an address. */
 export const KEYED_PROVIDERS = PROVIDERS.filter((name) => ROWS[name].isKeyed)
 
-/** The usual routes of a provider. */
 export const routesOf = (name: ProviderName, to: string = name): Readonly<Record<string, string>> =>
   Object.fromEntries(ROWS[name].routes.map((model) => [model, to]))
 

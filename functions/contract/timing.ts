@@ -17,7 +17,6 @@ const FULL_LENGTH = {
   followUpPatienceMs: 60_000,
   /** The sweeper sends a parked task's message this early, with a delay, so that it starts on time. */
   lookAheadMs: 75_000,
-  /** Interval of the sweeps. */
   sweepMs: 60_000,
 } as const
 

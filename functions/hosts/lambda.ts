@@ -197,7 +197,6 @@ export interface ServedRoute {
   readonly method: string
   /** Below `API_BASE`. */
   readonly path: string
-  /** The scope that the caller must have. */
   readonly scope: Scope
   /** Not audited, because the created row names its creator. */
   readonly isOwnRecord?: true | undefined

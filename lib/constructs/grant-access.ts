@@ -17,9 +17,7 @@ export interface AccessTargets {
   /** Queues of the lanes that this function uses. */
   readonly queues: readonly sqs.IQueue[]
   readonly deadLetters: readonly sqs.IQueue[]
-  /** The workflow queue. */
   readonly workflows?: sqs.IQueue
-  /** The webhook queue. */
   readonly webhooks?: sqs.IQueue
   readonly hasModels: boolean
   readonly hasMail?: boolean

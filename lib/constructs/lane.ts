@@ -38,7 +38,6 @@ export interface LaneProps {
 export class Lane extends Construct {
   readonly queue: sqs.Queue
   readonly worker: TaskFunction
-  /** Id of the event source mapping. */
   readonly eventSourceId: string
 
   constructor(scope: Construct, id: string, { stage, lane, ...props }: LaneProps) {

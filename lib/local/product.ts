@@ -19,9 +19,7 @@ export interface LocalProduct {
   readonly randomParameter: string
   /** Name of the environment variable with another parameter's value. */
   variableOf(parameter: string): string
-  /** Label of an alarm. */
   alarmLabel(alarmName: string): string
-  /** Label of a topic, from its ARN. */
   topicLabel(arn: string): string
   /** Ids of the tasks that a worker is processing, from its function's event in JSON. */
   workIn(event: string): readonly string[]

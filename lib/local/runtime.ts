@@ -45,7 +45,6 @@ export interface RuntimeOptions {
   readonly warn?: (text: string) => void
   /** Called when an alarm starts or ends. */
   readonly tell?: (text: string, isBad: boolean) => void
-  /** Called for every line that a function writes. */
   readonly onLine?: (functionName: string, line: string) => void
   /** A debugger may stop a function at a breakpoint, so no function is ended by its timeout. */
   readonly isInspected?: boolean

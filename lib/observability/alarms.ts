@@ -19,7 +19,6 @@ export interface AlarmsProps extends Watched {
   readonly hasAllAlarms: boolean
   /** Cost of models in US dollars per hour above which an alarm is raised. */
   readonly spendUsdPerHour: number
-  /** Subscriptions of the alarm topics. */
   readonly subscriptions: StageSettings['observability']['alarmSubscriptions']
   /** URL of the runbook, e.g. its page in the repository's web view. */
   readonly runbookUrl: string

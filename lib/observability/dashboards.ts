@@ -9,7 +9,6 @@ export interface DashboardsProps extends Watched {
   readonly alarms: Alarms
   readonly spendUsdPerHour: number
   readonly runbookUrl: string
-  /** Log groups of the workers. */
   readonly workerLogs: readonly string[]
   /** ARN of the function of the live task table. */
   readonly taskTableArn: string

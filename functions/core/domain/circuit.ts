@@ -13,7 +13,6 @@
  */
 import { MAX_RETRY_AFTER_MS } from './retry-after.ts'
 
-/** The stored state of a circuit. */
 export interface Circuit {
   /** Ids of the tasks that failed since the last success; the list has a maximum length. */
   readonly tasks: readonly string[]

@@ -17,7 +17,6 @@ export interface RecentRun {
   readonly costMicroUsd: number | null
 }
 
-/** The state of a lane at one moment. */
 export interface LaneMoment {
   /** Visible messages. */
   readonly waiting: number

@@ -9,7 +9,6 @@ export interface ModelUsage {
   readonly outputTokens: number | null
   /** Input tokens read from the provider's cache. */
   readonly cachedTokens: number | null
-  /** Output tokens of reasoning. */
   readonly reasoningTokens: number | null
   /** Input tokens written to the cache, for five minutes and for an hour: each has its own price. */
   readonly cacheWriteTokens?: number
@@ -21,7 +20,6 @@ export interface ModelUsage {
 /** More tokens than any model handles in one call: a larger number is an error of the server. */
 const MAX_TOKENS = 20_000_000
 
-/** A valid number of tokens, or null. */
 export const readTokens = (value: unknown): number | null =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS ? value : null
 

@@ -57,7 +57,6 @@ export interface Schedule extends TaskKey {
   readonly version: number
 }
 
-/** Calculates the planned times of a timing. */
 export interface ScheduleTimes {
   /** The first planned time after an instant; undefined when there is none. */
   next(timing: Timing, after: number): number | undefined

@@ -2,7 +2,6 @@
 import type { Payload, Task, Usage } from './task.ts'
 import type { Transition } from './transitions.ts'
 
-/** Identifies a checkpoint. */
 export interface StepKey {
   /** The run of the task that the checkpoint belongs to, see `stepLifeOf`. */
   readonly life: string

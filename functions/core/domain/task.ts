@@ -124,7 +124,6 @@ export interface Usage {
   readonly sharedWith?: string
 }
 
-/** One attempt in the permanent record. */
 export interface AttemptRecord {
   readonly epoch: number
   readonly attempt: number
@@ -264,7 +263,6 @@ export interface DeadLetterMark {
   readonly attempts: number
 }
 
-/** The queue message of a task. */
 export const messageOf = ({ tenant, id, epoch, trace }: Task): TaskMessage => ({
   v: 1,
   tenant,

@@ -31,7 +31,6 @@ export interface UploadUse {
   readonly id: string
 }
 
-/** @returns every reference to an upload in a value, with its path. */
 export function uploadsIn(value: unknown, path: string): readonly UploadUse[] {
   if (value === null || typeof value !== 'object') return []
   const at = (key: string) => (path === '' ? key : `${path}.${key}`)

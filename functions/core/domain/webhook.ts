@@ -112,7 +112,6 @@ export const deliveryKey = (
 ): string =>
   `\u0000webhook/${taskId}/${epoch}/${event}${event === 'progress' ? `@${occurredAt}` : ''}/${endpoint}`
 
-/** The outcome of one try. */
 export type SendOutcome =
   | { readonly status: number; readonly ms: number; readonly retryAfterMs?: number }
   /** `isFinal`: no later try can succeed, e.g. because the URL leads to a private address. */

@@ -31,7 +31,6 @@ const EXTENSIONS: Readonly<Record<string, DocumentFormat>> = {
   docx: 'docx',
 }
 
-/** The format according to a file name. */
 export const formatOfName = (name: string | undefined): DocumentFormat | undefined =>
   EXTENSIONS[/\.([a-z]+)$/i.exec(name ?? '')?.[1]?.toLowerCase() ?? '']
 

@@ -3,7 +3,6 @@ const PLACEHOLDER = /\{\{\s*([\w.-]{1,100})\s*\}\}/g
 
 export type Values = Readonly<Record<string, string | number | boolean>>
 
-/** @returns names of placeholders without a value. */
 export const missingPlaceholders = (template: string, values: Values): readonly string[] =>
   [...template.matchAll(PLACEHOLDER)].flatMap(([, name = '']) => (Object.hasOwn(values, name) ? [] : [name]))
 

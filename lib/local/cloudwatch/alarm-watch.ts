@@ -38,7 +38,6 @@ export interface AlarmMemory {
 
 export interface AlarmWatchOptions {
   readonly metrics: MetricStore
-  /** Labels of alarms and topics. */
   readonly labels: Pick<LocalProduct, 'alarmLabel' | 'topicLabel'>
   /** Data from before this time does not count as missing, in ms since 1970. */
   readonly startedAt: number

@@ -41,7 +41,6 @@ export interface Sources {
   readonly alarms: readonly AlarmStatus[]
 }
 
-/** A widget in a dashboard's body. */
 export interface WidgetJson {
   readonly type: string
   readonly x: number

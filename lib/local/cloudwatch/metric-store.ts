@@ -84,7 +84,6 @@ export class MetricStore {
     return parts.map((buckets) => statisticOf(buckets, statistic))
   }
 
-  /** Number of buckets in memory. */
   get buckets(): number {
     return [...this.#series.values()].reduce((sum, { size }) => sum + size, 0)
   }

@@ -299,7 +299,6 @@ function toQuestion(query: URLSearchParams): TaskQuery {
   }
 }
 
-/** Data of the page of workers. */
 export type FunctionsData = Awaited<ReturnType<typeof describe>>
 
 async function describe({ plan, pools, sources, timers }: Deployment, now: number, { workIn }: LocalProduct) {

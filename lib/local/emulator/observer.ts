@@ -1,6 +1,5 @@
 /** Receives all events of a runtime; the console derives CloudWatch's data from them. */
 export interface Observer {
-  /** A function wrote a line. */
   wrote(functionName: string, line: string): void
   /** A function answered or failed. */
   invoked(functionName: string, outcome: { readonly durationMs: number; readonly isError: boolean }): void

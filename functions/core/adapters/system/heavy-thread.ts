@@ -12,7 +12,6 @@ const TIMEOUT_MS = 120_000
 const LOOK_MS = 20
 
 export interface HeavyLimits {
-  /** The thread's heap. */
   readonly heapMb: number
   readonly timeoutMs: number
   /**

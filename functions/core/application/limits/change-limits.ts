@@ -10,7 +10,6 @@ import type { TenantMeter } from '../../ports/tenant-meter.ts'
 export interface LimitNeeds {
   readonly limitStore: LimitStore
   readonly meter: Pick<TenantMeter, 'totals'>
-  /** The limits in the stage's settings. */
   readonly stageLimits: TenantLimits
   readonly clock: Pick<Clock, 'now'>
 }

@@ -34,7 +34,6 @@ export interface ShownWorkflow {
   readonly costMicroUsd: number | null
 }
 
-/** A workflow with the state of every step. */
 export async function showWorkflow(
   dependencies: ShowWorkflowDependencies,
   workflow: Workflow,

@@ -40,7 +40,6 @@ export interface Found {
   readonly hasDefault?: boolean
 }
 
-/** All references in a value, each with its path. */
 export function findReferences(value: unknown, path: string): readonly Found[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => findReferences(item, `${path}.${index}`))
   if (!isObject(value) || isMarked(value, '$literal')) return []
@@ -155,7 +154,6 @@ export function resolve(
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolve(one, read, item)]))
 }
 
-/** @returns the error of an invalid reference, with its path. */
 export function referenceError(found: Found): FieldError | undefined {
   const reference = parseReference(found.text)
   return typeof reference === 'string' ? { path: found.path, message: reference } : undefined

@@ -9,7 +9,6 @@ export interface Problem extends Error {
   readonly errors: readonly { readonly path: string; readonly message: string }[]
 }
 
-/** Path of the API on this origin. */
 export const apiPath = (): string => document.body.dataset.api ?? ''
 
 /** @throws Problem with the API's message. */

@@ -14,7 +14,6 @@ export interface InvocationOrder {
   readonly kind: 'invoke'
   readonly requestId: string
   readonly event: string
-  /** The invocation's timeout. */
   readonly timeoutMs: number
 }
 

@@ -38,7 +38,6 @@ export class FunctionLog {
   }
 }
 
-/** Deletes a log file that has become large. */
 export async function deleteLargeLog(path: string): Promise<void> {
   const { size } = await stat(path).catch(() => ({ size: 0 }))
   if (size > KEEP_BYTES) await truncate(path)

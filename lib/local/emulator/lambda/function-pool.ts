@@ -49,7 +49,6 @@ export class FunctionPool {
     return this.#running
   }
 
-  /** Environments whose code has not loaded yet. */
   get loading(): readonly Environment[] {
     return [...this.#environments].filter(({ isLoading }) => isLoading)
   }

@@ -24,7 +24,6 @@ export class FairOrder {
   readonly #took = new Map<string, number>()
   #decayedAt = 0
 
-  /** A consumer has finished a message. */
   done(message: QueuedMessage, tookMs: number, now: number): void {
     this.#decay(now)
     // A tenant without a name has one message, so its share is never needed again.

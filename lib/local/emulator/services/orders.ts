@@ -12,7 +12,6 @@ export interface ServiceOrder {
 
 export type ThreadOrder = 'stop' | { readonly look: readonly string[] }
 
-/** The present state of a queue. */
 export interface QueueDepthSample {
   readonly name: string
   readonly visible: number

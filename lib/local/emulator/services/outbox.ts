@@ -6,7 +6,6 @@ import { serveGuarded } from './guarded-server.ts'
 import type { Service } from './service.ts'
 import type { Keys } from './signature.ts'
 
-/** A sent mail with its time. */
 export interface SentMail {
   readonly id: string
   readonly at: number

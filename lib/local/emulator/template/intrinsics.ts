@@ -11,7 +11,6 @@ export interface Scope {
   attribute(logicalId: string, name: string): unknown
   /** The value that another stack exports under a name. */
   imported(name: string): unknown
-  /** An output of another stack. */
   output(stack: string, name: string): unknown
   readonly place: Place
 }

@@ -44,7 +44,6 @@ export class AnswerBuilder {
   /** The server said that nothing follows. */
   #isClosed = false
   usage: ModelUsage = NO_USAGE
-  /** The model refused to answer. */
   isRefused = false
   /** Name of received content that is no text: reasoning, a tool call. */
   other = ''

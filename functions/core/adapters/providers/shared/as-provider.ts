@@ -129,7 +129,6 @@ export const post = (
     return reply
   })
 
-/** The same with GET. */
 export const get = (
   failing: Failing,
   url: URL,
