@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { PAYLOAD_PREFIX } from '../functions/contract.ts'
-import { openRehearsal, type Rehearsed } from '../functions/hosts/rehearse.ts'
+import { openRehearsal, type Rehearsal } from '../functions/hosts/rehearse.ts'
 import { forTerminal } from './cli/screen.ts'
 
 const IS_RECORDING = /\/recording-\d+-\d+\.json$/
@@ -44,7 +44,7 @@ async function rehearseAll(file: string): Promise<number> {
     for await (const line of createInterface({ input: createReadStream(file) })) {
       number += 1
       if (line.trim() === '') continue
-      let done: Rehearsed
+      let done: Rehearsal
       try {
         done = await rehearse(JSON.parse(line))
       } catch (cause) {
@@ -67,10 +67,10 @@ const clip = (value: unknown): string => {
   const text = JSON.stringify(value) ?? 'nothing'
   return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }
-const told = (outcome: Rehearsed['now']): string =>
+const told = (outcome: Rehearsal['now']): string =>
   'code' in outcome ? `fails with ${outcome.code}` : `gives ${clip(outcome.result)}`
 
-function describe({ recording, now, isSame, reworded, unasked }: Rehearsed): string {
+function describe({ recording, now, isSame, reworded, unasked }: Rehearsal): string {
   const { id, attempt, type, outcome } = recording
   return [
     `${isSame ? '=' : '≠'} ${id} attempt ${attempt} (${type}): ${isSame ? told(now) : `was: ${told(outcome)}; now: ${told(now)}`}`,

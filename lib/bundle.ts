@@ -100,12 +100,12 @@ export async function bundleFunctions(options: BundleOptions = {}): Promise<read
           (await bundleOne(name, outRoot, options, buildApart, hasWhole(name) ? [] : [lean])),
       )
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, makeNext))
+  await Promise.all(Array.from({ length: CONCURRENCY }, makeNext))
   return reports.toSorted((a, b) => names.indexOf(a.bundle) - names.indexOf(b.bundle))
 }
 
 /** Sixteen concurrent builds used 1.4 GB and were no faster on two cores; three use 0.6. */
-const AT_ONCE = 3
+const CONCURRENCY = 3
 
 /** Reduces each SDK client's package.json to its version, the only field that is read; saves 2 kB each. */
 const packageFacts: Plugin = {

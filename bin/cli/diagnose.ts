@@ -265,7 +265,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 }
 
 /** The same input would be refused again, so running it again only costs money. */
-const HOPELESS: readonly string[] = ['content_refused', 'provider_rejected', 'invalid_output']
+const NEVER_WORTH_A_RETRY: readonly string[] = ['content_refused', 'provider_rejected', 'invalid_output']
 
 const adviceOn = (code: string): string =>
   ADVICE[code] ?? 'npx taskrunner list --status failed, then get <id>'
@@ -279,7 +279,7 @@ function failures({ failed = [] }: Facts): Finding[] {
         'failures',
         'warn',
         `${many(count, 'task')} of lane ${lane} failed for good in the last hour with ${code}.`,
-        HOPELESS.includes(code)
+        NEVER_WORTH_A_RETRY.includes(code)
           ? adviceOn(code)
           : `${adviceOn(code)} Then: npx taskrunner redrive ${lane} --error-code ${code} --dry-run`,
       ),
@@ -321,11 +321,11 @@ const GATES: Readonly<Record<string, (task: Task) => string>> = {
 }
 
 /** States that only a person can end. */
-const HELD: readonly string[] = ['paused']
+const BLOCKING_GATES: readonly string[] = ['paused']
 
 function endAdvice({ id, error }: Task): string {
   if (!error) return `npx taskrunner retry ${id}`
-  if (HOPELESS.includes(error.code)) return adviceOn(error.code)
+  if (NEVER_WORTH_A_RETRY.includes(error.code)) return adviceOn(error.code)
   const look =
     error.code === 'task_failed'
       ? `The task’s own code threw: npx taskrunner logs ${id}`
@@ -342,7 +342,7 @@ function task({ task, explanation }: Facts): Finding[] {
   return [
     finding(
       'task',
-      isBad || HELD.includes(explanation?.gate ?? '') ? 'fail' : 'ok',
+      isBad || BLOCKING_GATES.includes(explanation?.gate ?? '') ? 'fail' : 'ok',
       oneLine(`It is ${task.status}${reason ? `: ${reason}` : '.'}`),
       todo,
     ),

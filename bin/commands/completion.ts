@@ -14,11 +14,11 @@ export const addCompletion: AddCommand = (program) => {
 }
 
 /** Words that can follow a command: its subcommands, its options, and values of its argument. */
-export interface Words {
+export interface CommandWords {
   readonly name: string
   readonly does: string
   readonly words: readonly string[]
-  readonly commands: readonly Words[]
+  readonly commands: readonly CommandWords[]
 }
 
 /** Options with known values, such as `--lane`, and the commands that have them. */
@@ -30,9 +30,9 @@ type Values = readonly {
 
 const longFlags = ({ options }: Command) => options.flatMap(({ long }) => (long ? [long] : []))
 
-export function wordsOf(program: Command): readonly Words[] {
+export function wordsOf(program: Command): readonly CommandWords[] {
   const everywhere = [...longFlags(program).filter((flag) => flag !== '--version'), '--help']
-  const read = (command: Command): Words => ({
+  const read = (command: Command): CommandWords => ({
     name: command.name(),
     does: command.description().replaceAll("'", '’'),
     words: [
@@ -66,12 +66,12 @@ function valuesOf(program: Command): Values {
 }
 
 /** Subcommands, such as `keys create`, with their words. */
-const nested = (commands: readonly Words[]) =>
+const nested = (commands: readonly CommandWords[]) =>
   commands.flatMap(({ name, commands: own }) =>
     own.map((below) => ({ ...below, path: [name, below.name] as const })),
   )
 
-type Script = (commands: readonly Words[], values: Values) => string
+type Script = (commands: readonly CommandWords[], values: Values) => string
 
 const bash: Script = (commands, values) => `_taskrunner() {
   local word="\${COMP_WORDS[COMP_CWORD]}" words="${commands.map(({ name }) => name).join(' ')}"

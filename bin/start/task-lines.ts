@@ -11,7 +11,7 @@ interface LogLine {
 }
 
 /** Facts about a running task from earlier lines; after a restart only a cost may be missing. */
-interface Seen {
+interface LastLine {
   costUsd: number | undefined
   tokens: number
   models: Set<string>
@@ -22,7 +22,7 @@ const KEPT = 5_000
 /** Converts the functions' log lines into lines for the terminal. */
 export class TaskLines {
   readonly #paint: Paint
-  readonly #seen = new Map<string, Seen>()
+  readonly #seen = new Map<string, LastLine>()
 
   constructor(paint: Paint = plain) {
     this.#paint = paint
@@ -141,7 +141,7 @@ export class TaskLines {
     if (oldest !== undefined) this.#seen.delete(oldest)
   }
 
-  #take(id: string): Seen | undefined {
+  #take(id: string): LastLine | undefined {
     const seen = this.#seen.get(id)
     this.#seen.delete(id)
     return seen

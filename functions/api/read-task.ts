@@ -75,7 +75,7 @@ export async function readTask(
   },
 ) {
   const { payloads, files, estimates } = reader
-  const isSeen = ({ task, etag }: Seen) =>
+  const isSeen = ({ task, etag }: ReadRows) =>
     isFinal(task.status) || (request.ifNoneMatch !== undefined && !isKnown(request.ifNoneMatch, etag))
   const { value, hasWaited } = await awaitChange(reader, request.wait, () => look(reader, request), isSeen)
   const { task, kept, etag } = value
@@ -96,7 +96,7 @@ export async function readTask(
   } as const
 }
 
-type Seen = Awaited<ReturnType<typeof look>>
+type ReadRows = Awaited<ReturnType<typeof look>>
 
 async function look({ store, steps }: Reader, key: TaskKey) {
   const task = await getTask({ store }, key)

@@ -18,8 +18,8 @@ export function openAudit(client: ReturnType<typeof createDynamoClient>): AuditL
   return new DynamoAuditLog(client, TABLE_NAME, AUDIT_DAYS)
 }
 
-type Deed = Pick<AuditEntry, 'tenant' | 'by' | 'action' | 'target'>
-type Told = Pick<AuditEntry, 'before' | 'after' | 'target'>
+type AuditedCall = Pick<AuditEntry, 'tenant' | 'by' | 'action' | 'target'>
+type ChangeDetails = Pick<AuditEntry, 'before' | 'after' | 'target'>
 
 /**
  * Records a change before it is made, and its outcome afterwards. When the outcome cannot be written, the entry stays without
@@ -27,8 +27,8 @@ type Told = Pick<AuditEntry, 'before' | 'after' | 'target'>
  */
 export async function recorded<Answer>(
   { audit, log }: { readonly audit: AuditLog; readonly log: Log },
-  deed: Deed,
-  perform: () => Promise<{ readonly answer: Answer; readonly status: number; readonly told: Told }>,
+  deed: AuditedCall,
+  perform: () => Promise<{ readonly answer: Answer; readonly status: number; readonly told: ChangeDetails }>,
 ): Promise<Answer> {
   const entry: AuditEntry = { ...deed, id: ids.taskId(), at: systemClock.now() }
   await audit.begin(entry)
@@ -58,7 +58,7 @@ export const recordedRoute =
     const { principal, parameters } = request
     const target = Object.values(parameters)[0]?.slice(0, 200)
     return recorded(needs, { tenant: principal.tenant, by: principal.keyId, action, target }, async () => {
-      let noted: Told = {}
+      let noted: ChangeDetails = {}
       const answer = await handler({ ...request, note: (told) => (noted = told) })
       const body = (answer.body ?? {}) as { readonly id?: unknown; readonly status?: unknown }
       return {

@@ -27,7 +27,7 @@ import type {
 } from '../core/ports/model-provider.ts'
 import { findTaskType } from '../tasks/registry.gen.ts'
 
-export interface Rehearsed {
+export interface Rehearsal {
   readonly recording: Recording
   readonly now: RecordedOutcome
   readonly isSame: boolean
@@ -48,7 +48,7 @@ export async function openRehearsal() {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   let places = 0
 
-  const rehearse = async (recording: Recording): Promise<Rehearsed> => {
+  const rehearse = async (recording: Recording): Promise<Rehearsal> => {
     const left = [...recording.calls]
     let reworded = 0
     const ask = async (model: string, call: ModelCall): Promise<ModelReply> => {

@@ -190,7 +190,7 @@ function aboutOf({ showsPrompts }: RenderContext, { input }: Task): string {
 }
 
 /** Readable on white and on black, with a symbol for readers who do not see colours. */
-const LOOKS: Readonly<Record<Status, readonly [mark: string, color: string]>> = {
+const STATUS_STYLES: Readonly<Record<Status, readonly [mark: string, color: string]>> = {
   SCHEDULED: ['◷', '#868e96'],
   PENDING: ['○', '#868e96'],
   PROCESSING: ['◐', '#2f80ed'],
@@ -201,7 +201,7 @@ const LOOKS: Readonly<Record<Status, readonly [mark: string, color: string]>> = 
   EXPIRED: ['◌', '#c99700'],
 }
 const statusOf = ({ status }: Task): Html => {
-  const [mark, color] = LOOKS[status]
+  const [mark, color] = STATUS_STYLES[status]
   return html`<span style="color: ${color}; white-space: nowrap">${mark} ${status}</span>`
 }
 const ranOf = ({ now }: RenderContext, { startedAt, finishedAt }: Task): string =>

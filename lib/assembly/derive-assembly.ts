@@ -3,10 +3,16 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { BundleName } from '../../functions/contract.ts'
 import { bundleFunctions, filesBeside } from '../bundle.ts'
+import {
+  type AssemblySources,
+  BUNDLE_NAMES,
+  keyOfBundle,
+  readAssemblySources,
+  writeAssemblySources,
+} from './assembly-sources.ts'
 import { hashDeclarations } from './declarations.ts'
 import { linkAll, SOURCE_ROOT } from './fill-assembly.ts'
 import { generateFiles } from './generate-files.ts'
-import { BUNDLE_NAMES, keyOfBundle, type MadeOf, readMadeOf, writeMadeOf } from './made-of.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -14,7 +20,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const WORKER: BundleName = 'run-task'
 
 /** Sources that affect the template, because `lib/` imports them. */
-export const OF_TEMPLATE =
+export const TEMPLATE_SOURCE =
   /^functions\/(?:(?:contract|metrics)\b|(?:tasks\/manifest|api\/routes)\.gen\.json$)/
 
 export interface Derivation {
@@ -27,7 +33,7 @@ export interface Derivation {
   readonly isReadable: boolean
 }
 
-export interface Derived {
+export interface DerivationOutcome {
   /** False, with nothing written, when the template may have changed. */
   readonly isMade: boolean
   /** Whether the generated files are up to date. */
@@ -40,30 +46,37 @@ export interface Derived {
  *
  * @throws Error with the compiler's message.
  */
-export async function deriveAssembly(derivation: Derivation): Promise<Derived> {
+export async function deriveAssembly(derivation: Derivation): Promise<DerivationOutcome> {
   const { from, bundleRoot, changed } = derivation
   const paths = changed.map((path) => path.replaceAll('\\', '/')).filter((path) => !path.endsWith('.test.ts'))
-  const madeOf = await readMadeOf(from)
+  const assemblySources = await readAssemblySources(from)
   if (
-    !madeOf?.bundles[WORKER] ||
-    !paths.every((path) => path.startsWith('functions/') && !OF_TEMPLATE.test(path))
+    !assemblySources?.bundles[WORKER] ||
+    !paths.every((path) => path.startsWith('functions/') && !TEMPLATE_SOURCE.test(path))
   )
     return { isMade: false, isGenerated: false }
   // Computed before bundling, so that the next reload detects a file saved in the meantime.
   const declarations = await hashDeclarations()
-  const stale = await bundlesBehind(madeOf, bundleRoot)
-  if (declarations && declarations === madeOf.declarations && (await areOfWorker(paths, bundleRoot))) {
+  const stale = await bundlesBehind(assemblySources, bundleRoot)
+  if (
+    declarations &&
+    declarations === assemblySources.declarations &&
+    (await areOfWorker(paths, bundleRoot))
+  ) {
     stale.add(WORKER)
     await bundle(stale, derivation)
   } else {
-    for (const name of await bundlesOf(paths, madeOf, bundleRoot)) stale.add(name)
+    for (const name of await bundlesOf(paths, assemblySources, bundleRoot)) stale.add(name)
     const written = await bundleAndGenerate(stale, derivation)
-    if (written.some((path) => OF_TEMPLATE.test(path))) return { isMade: false, isGenerated: true }
-    const further = await bundlesOf(written, madeOf, bundleRoot)
+    if (written.some((path) => TEMPLATE_SOURCE.test(path))) return { isMade: false, isGenerated: true }
+    const further = await bundlesOf(written, assemblySources, bundleRoot)
     for (const name of further) stale.add(name)
     if (further.length > 0) await bundle(stale, derivation)
   }
-  return { isMade: await assemble(stale, { ...madeOf, declarations }, derivation), isGenerated: true }
+  return {
+    isMade: await assemble(stale, { ...assemblySources, declarations }, derivation),
+    isGenerated: true,
+  }
 }
 
 const bundle = (only: ReadonlySet<BundleName>, { bundleRoot, isReadable }: Derivation) =>
@@ -111,10 +124,10 @@ async function readGenerated(): Promise<ReadonlyMap<string, string>> {
 /** Copies the assembly with the new code of these bundles. @returns false when the folder of one is unknown. */
 async function assemble(
   stale: ReadonlySet<BundleName>,
-  madeOf: MadeOf,
+  assemblySources: AssemblySources,
   { from, to, bundleRoot }: Derivation,
 ): Promise<boolean> {
-  const bundles = { ...madeOf.bundles }
+  const bundles = { ...assemblySources.bundles }
   for (const name of stale) {
     const folder = bundles[name]?.folder
     if (!folder || !existsSync(join(from, folder))) return false
@@ -128,19 +141,19 @@ async function assemble(
     await rm(place, { recursive: true, force: true })
     await linkAll(join(bundleRoot, name), place)
   }
-  await writeMadeOf(draft, { ...madeOf, bundles })
+  await writeAssemblySources(draft, { ...assemblySources, bundles })
   await rename(draft, to)
   return true
 }
 
-const namesIn = ({ bundles }: MadeOf) => BUNDLE_NAMES.filter((name) => bundles[name])
+const namesIn = ({ bundles }: AssemblySources) => BUNDLE_NAMES.filter((name) => bundles[name])
 
 /** The bundles built from other sources than the assembly's, for example before a change was undone. */
-async function bundlesBehind(madeOf: MadeOf, bundleRoot: string): Promise<Set<BundleName>> {
+async function bundlesBehind(assemblySources: AssemblySources, bundleRoot: string): Promise<Set<BundleName>> {
   const behind = new Set<BundleName>()
-  for (const name of namesIn(madeOf)) {
+  for (const name of namesIn(assemblySources)) {
     const key = await keyOfBundle(name, bundleRoot)
-    if (!key || key !== madeOf.bundles[name]?.key) behind.add(name)
+    if (!key || key !== assemblySources.bundles[name]?.key) behind.add(name)
   }
   return behind
 }
@@ -161,11 +174,11 @@ async function areOfWorker(paths: readonly string[], bundleRoot: string): Promis
 /** The bundles that contained one of the files when they were last built. */
 async function bundlesOf(
   paths: readonly string[],
-  madeOf: MadeOf,
+  assemblySources: AssemblySources,
   bundleRoot: string,
 ): Promise<readonly BundleName[]> {
   if (paths.length === 0) return []
-  const names = namesIn(madeOf)
+  const names = namesIn(assemblySources)
   const uses = await Promise.all(
     names.map(async (name) => {
       const inputs = await inputsOf(name, bundleRoot)

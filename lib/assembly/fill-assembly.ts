@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { BUNDLES } from '../../functions/contract.ts'
 import { readAssembly } from '../local/emulator/template/assembly.ts'
-import { findBundles, writeMadeOf } from './made-of.ts'
+import { findBundles, writeAssemblySources } from './assembly-sources.ts'
 
 /** Root of the source paths in source maps of the local run. */
 export const SOURCE_ROOT = `${pathToFileURL(resolve(import.meta.dirname, '../..')).href}/`
@@ -29,7 +29,7 @@ export async function fillAssembly(directory: string, bundleRoot: string): Promi
     await linkAll(join(bundleRoot, name), folder)
   }
   const declarations = await readFile(join(bundleRoot, DECLARATIONS), 'utf8').catch(() => '')
-  await writeMadeOf(directory, {
+  await writeAssemblySources(directory, {
     bundles: await findBundles(directory, bundleRoot),
     ...(declarations ? { declarations } : {}),
   })

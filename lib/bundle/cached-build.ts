@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
-import { COMMON } from './fresh-key.ts'
+import { COMMON_SOURCES } from './fresh-key.ts'
 import type { Built } from './separate-modules.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -17,7 +17,7 @@ export async function cachedBuild(
   make: () => Promise<Built>,
 ): Promise<Built> {
   const hash = createHash('sha256').update(JSON.stringify([ROOT, process.version, settings]))
-  for (const path of COMMON) hash.update(await readFile(join(ROOT, path)))
+  for (const path of COMMON_SOURCES) hash.update(await readFile(join(ROOT, path)))
   const name = `${hash.digest('hex').slice(0, 32)}.bin`
   const found = await readFile(join(folder, name))
     .then((bytes) => deserialize(bytes) as Built)

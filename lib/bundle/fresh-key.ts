@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Metafile } from 'esbuild'
 
 /** Sources of every bundle in addition to its own: the packages, and the bundler's code. */
-export const COMMON: readonly string[] = [
+export const COMMON_SOURCES: readonly string[] = [
   'package-lock.json',
   'lib/bundle.ts',
   'lib/bundle/separate-modules.ts',
@@ -13,7 +13,7 @@ export const COMMON: readonly string[] = [
   'lib/bundle/lean.ts',
 ]
 
-export interface Ingredients {
+export interface BundleInputs {
   readonly settings: unknown
   /** Files beside its code. */
   readonly files: readonly string[]
@@ -30,12 +30,12 @@ export interface Ingredients {
 export async function keyOf(
   root: string,
   metafile: Metafile,
-  { settings, files, madeAt = Number.POSITIVE_INFINITY }: Ingredients,
+  { settings, files, madeAt = Number.POSITIVE_INFINITY }: BundleInputs,
 ): Promise<string | undefined> {
   const own = [...Object.keys(metafile.inputs), ...files].filter((path) => !path.includes('node_modules/'))
   const hash = createHash('sha256').update(JSON.stringify(settings))
   try {
-    for (const path of [...COMMON, ...own.toSorted()]) {
+    for (const path of [...COMMON_SOURCES, ...own.toSorted()]) {
       if ((await stat(join(root, path))).mtimeMs >= madeAt) return undefined
       hash.update(`\0${path}\0`).update(await readFile(join(root, path)))
     }

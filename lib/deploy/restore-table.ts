@@ -21,7 +21,7 @@ export interface RestoreOrder {
   readonly pollMs?: number
 }
 
-export interface Restored {
+export interface RestoreCounts {
   readonly copied: number
   /** Rows that exist in the table and were not changed. */
   readonly kept: number
@@ -30,7 +30,7 @@ export interface Restored {
 }
 
 const POLL_MS = 15_000
-const AT_ONCE = 25
+const CONCURRENCY = 25
 /** Table names may have 255 characters. */
 const NAME_LENGTH = 230
 
@@ -39,7 +39,7 @@ const NAME_LENGTH = 230
  * copied into the stage's table where the key does not exist. Each step can be repeated while the stage works: a started
  * restore is found by its name, and existing rows are not changed.
  */
-export async function restoreTable(client: DynamoDBClient, order: RestoreOrder): Promise<Restored> {
+export async function restoreTable(client: DynamoDBClient, order: RestoreOrder): Promise<RestoreCounts> {
   const { table, at, tell, pollMs = POLL_MS } = order
   const beside = `${table.slice(0, NAME_LENGTH)}-restored-${at.getTime()}`
   tell(`1 of 3: ${table} as of ${at.toISOString()} into ${beside}, which takes minutes to hours`)
@@ -74,7 +74,7 @@ async function copyRows(
   client: DynamoDBClient,
   from: string,
   { table, without, now }: RestoreOrder,
-): Promise<Restored> {
+): Promise<RestoreCounts> {
   const documents = DynamoDBDocumentClient.from(client)
   const counts = { copied: 0, kept: 0, left: 0 }
   const gone = new Set(without.map(encodeURIComponent))
@@ -108,8 +108,8 @@ async function copyRows(
   for await (const { Items = [] } of paginateScan({ client: documents }, { TableName: from })) {
     const wanted = Items.filter(isWanted)
     counts.left += Items.length - wanted.length
-    for (let start = 0; start < wanted.length; start += AT_ONCE)
-      await Promise.all(wanted.slice(start, start + AT_ONCE).map(put))
+    for (let start = 0; start < wanted.length; start += CONCURRENCY)
+      await Promise.all(wanted.slice(start, start + CONCURRENCY).map(put))
   }
   return counts
 }

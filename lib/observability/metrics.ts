@@ -30,7 +30,7 @@ export interface Watched {
 export const MINUTE = Duration.minutes(1)
 export const FIVE_MINUTES = Duration.minutes(5)
 
-export interface Shown {
+export interface MetricView {
   readonly statistic: string
   readonly period?: Duration
   readonly label?: string
@@ -47,7 +47,7 @@ export class StageMetrics {
   }
 
   /** @throws Error for a set of dimensions that the metric does not have: such a graph would stay empty. */
-  own(name: MetricName, { statistic, period = MINUTE, label, by = {} }: Shown): cloudwatch.Metric {
+  own(name: MetricName, { statistic, period = MINUTE, label, by = {} }: MetricView): cloudwatch.Metric {
     const definition = METRICS.find((metric) => metric.name === name) as MetricDefinition
     const asked = Object.keys(by).sort().join(', ')
     const kept = definition.dimensions.map((set) => [...set].sort().join(', '))

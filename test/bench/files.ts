@@ -17,7 +17,7 @@ interface Case {
   readonly order: Readonly<Record<string, unknown>>
 }
 
-const WISH = { quality: 80, keep_metadata: false, animation: 'keep' }
+const TRANSFORM = { quality: 80, keep_metadata: false, animation: 'keep' }
 const CASES: readonly Case[] = [
   {
     ...{ name: 'PDF of 300 pages', file: 'book.pdf' },
@@ -29,11 +29,11 @@ const CASES: readonly Case[] = [
   },
   {
     ...{ name: 'photograph of 24 megapixels, to a thumbnail', file: 'photograph.jpg' },
-    ...{ work: 'image-transform/transformImage', order: { wish: { ...WISH, thumbnail: 256 } } },
+    ...{ work: 'image-transform/transformImage', order: { transform: { ...TRANSFORM, thumbnail: 256 } } },
   },
   {
     ...{ name: 'the same, whole to WebP', file: 'photograph.jpg' },
-    ...{ work: 'image-transform/transformImage', order: { wish: { ...WISH, format: 'webp' } } },
+    ...{ work: 'image-transform/transformImage', order: { transform: { ...TRANSFORM, format: 'webp' } } },
   },
 ]
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type Addition, bucketOf, NOTHING } from '../../functions/core/domain/tally.ts'
+import { type Addition, bucketOf, NO_TALLY_USAGE } from '../../functions/core/domain/tally.ts'
 import type { TallyStore } from '../../functions/core/ports/tally-store.ts'
 
 const AT = Date.parse('2026-11-25T21:30:00Z')
@@ -20,7 +20,7 @@ const addition = (changes: Partial<Addition> = {}): Addition => ({
   runMs: 1_000,
   waitMs: 50,
   usage: USAGE,
-  before: NOTHING,
+  before: NO_TALLY_USAGE,
   additions: 0,
   ...changes,
 })
@@ -61,8 +61,10 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
     it('adds up ends of one type and model, keeps others apart, and tenants too', async () => {
       const ids = Array.from({ length: 30 }, (_, n) => `task-${n}-${'abcdefgh'[n % 8]}${n % 5}`)
       await Promise.all(ids.map((id) => tallies.add(addition({ id }))))
-      await tallies.add(addition({ id: 'other-1', type: 'example.run', model: '', usage: NOTHING }))
-      await tallies.add(addition({ id: 'other-2', status: 'FAILED', usage: NOTHING, runMs: undefined }))
+      await tallies.add(addition({ id: 'other-1', type: 'example.run', model: '', usage: NO_TALLY_USAGE }))
+      await tallies.add(
+        addition({ id: 'other-2', status: 'FAILED', usage: NO_TALLY_USAGE, runMs: undefined }),
+      )
       await tallies.add(addition({ id: 'foreign', tenant: 'acme/ü' }))
       await tallies.add(addition({ id: 'later', finishedAt: AT + HOUR_MS }))
       await tallies.add(addition({ id: 'earlier', finishedAt: AT - 2 * HOUR_MS }))
@@ -82,7 +84,7 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       const tags = ['customer/ü#1', 'nightly', '__proto__']
       await Promise.all([1, 2, 3].map(() => tallies.add(addition({ tags }))))
       await tallies.add(addition({ id: 'other', tags: ['nightly'] }))
-      await tallies.add(addition({ id: 'unused', tags: ['nightly', 'no-model'], usage: NOTHING }))
+      await tallies.add(addition({ id: 'unused', tags: ['nightly', 'no-model'], usage: NO_TALLY_USAGE }))
       const more = { ...USAGE, inputTokens: 20, costMicroUsd: 30 }
       await tallies.add(addition({ tags, usage: more, before: USAGE, additions: 1, isLate: true }))
       for (const period of ['hour', 'day'] as const) {
@@ -108,10 +110,10 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
 
     it('adds usage that came later, whoever of the two is first, and never the end again', async () => {
       const more = { ...USAGE, inputTokens: 20, costMicroUsd: 30 }
-      await tallies.add(addition({ usage: NOTHING, status: 'CANCELLED' }))
+      await tallies.add(addition({ usage: NO_TALLY_USAGE, status: 'CANCELLED' }))
       expect(await tallies.add(addition({ usage: more, status: 'CANCELLED' }))).toBe(2)
       // One that knows of less comes last.
-      await tallies.add(addition({ usage: NOTHING, status: 'CANCELLED' }))
+      await tallies.add(addition({ usage: NO_TALLY_USAGE, status: 'CANCELLED' }))
       const late = addition({ usage: { ...more, outputTokens: 9 }, before: more, additions: 2, isLate: true })
       await tallies.add({ ...late, status: 'CANCELLED' })
       const [row] = await read()

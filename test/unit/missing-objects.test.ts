@@ -6,7 +6,7 @@ import { submitTask } from '../../functions/core/application/submit/submit-task.
 import { watchTask } from '../../functions/core/application/tasks/watch-task.ts'
 import { showWorkflow } from '../../functions/core/application/workflow/show-workflow.ts'
 import type { Task } from '../../functions/core/domain/task.ts'
-import { START } from '../../functions/core/domain/text-piece.ts'
+import { START_POSITION } from '../../functions/core/domain/text-piece.ts'
 import { makeWorkflowWorld, TENANT } from '../fixtures/workflow-world.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
@@ -53,7 +53,9 @@ describe('an object that somebody has deleted', () => {
     expect(row).toMatchObject({ status: 'COMPLETED', result: { key: expect.any(String) } })
     world.payloads.objects.clear()
     const kinds: string[] = []
-    for await (const event of watchTask(world.worker, task, START, { until: world.clock.now() + 1_000 }))
+    for await (const event of watchTask(world.worker, task, START_POSITION, {
+      until: world.clock.now() + 1_000,
+    }))
       kinds.push(event.kind)
     expect(kinds.at(-1)).toBe('end')
     // With files in it it is read for their addresses; without, S3 itself says that nothing is there.

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
-import { NOTHING } from '../../functions/core/domain/tally.ts'
+import { NO_TALLY_USAGE } from '../../functions/core/domain/tally.ts'
 import { recordTalliedCancelledUsage } from '../../functions/core/domain/transitions.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld } from '../fixtures/world.ts'
@@ -20,7 +20,7 @@ it('a retry whose cancelled attempt tells its usage in the very moment counts it
       // While the first count is under way.
       if (counted.length === 1 && seen)
         await store.change(task, recordTalliedCancelledUsage(seen, 'token', usage, clock.now() + 5))
-      return { ...NOTHING, inputTokens: known?.inputTokens ?? 0, epoch, additions: counted.length }
+      return { ...NO_TALLY_USAGE, inputTokens: known?.inputTokens ?? 0, epoch, additions: counted.length }
     },
     { confirm: () => undefined },
   )

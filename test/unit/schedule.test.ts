@@ -5,7 +5,7 @@ import { RequestError } from '../../functions/core/domain/errors.ts'
 import {
   firingKey,
   firingStartOf,
-  MAX_MADE_UP,
+  MAX_CATCH_UP_FIRINGS,
   planFirings,
   type Timing,
   upcoming,
@@ -223,7 +223,7 @@ describe('what a look at a due schedule fires', () => {
   it.each([
     ['skip', 0],
     ['run_once', 1],
-    ['run_all', MAX_MADE_UP],
+    ['run_all', MAX_CATCH_UP_FIRINGS],
   ] as const)('after an outage of ten hours, %s makes up for %i', (missed, madeUp) => {
     const { planned } = look({ nextAt: at('2026-11-25T02:00:00Z'), missed })
     const old = planned.filter((one) => one < now - 5 * 60_000)

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { decodeProtectedHeader, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { COOL_DOWN_MS, FRESH_MS, STALE_MS } from '../../functions/core/adapters/oidc/issuer-keys.ts'
+import { COOL_DOWN_MS, KEY_SET_FRESH_MS, STALE_MS } from '../../functions/core/adapters/oidc/issuer-keys.ts'
 import { OidcTokenVerifier } from '../../functions/core/adapters/oidc/token-verifier.ts'
 import { UnavailableError } from '../../functions/core/domain/errors.ts'
 import type { TokenIssuer } from '../../functions/core/domain/token-issuer.ts'
@@ -257,7 +257,7 @@ describe('the keys of an issuer', () => {
     const token = await issuer.sign({ exp: seconds(NOW) + 3_600 })
     expect(await verify(token)).toBeDefined()
     issuer.served.keys = []
-    clock.at += FRESH_MS - 1
+    clock.at += KEY_SET_FRESH_MS - 1
     expect(await verify(token)).toBeDefined()
     clock.at += 1
     expect(await verify(token)).toBeUndefined()

@@ -8,7 +8,7 @@ import {
   type Position,
   readEventId,
   readPosition,
-  START,
+  START_POSITION,
   writeEventId,
   writePosition,
 } from '../../functions/core/domain/text-piece.ts'
@@ -54,7 +54,12 @@ function work(world: World): { readonly stop: () => void } {
 }
 
 /** Collects events as they come; `most` cuts the watcher off. */
-function watch(world: World, key: { tenant: string; id: string }, from: Position = START, most = Infinity) {
+function watch(
+  world: World,
+  key: { tenant: string; id: string },
+  from: Position = START_POSITION,
+  most = Infinity,
+) {
   const events: TaskEvent[] = []
   const done = (async () => {
     for await (const event of watchTask(world.worker, key, from, { until: world.clock.now() + 300_000 })) {
@@ -117,14 +122,14 @@ describe('watching a task', () => {
     const { world, key } = await begin(speak(WORDS, 300))
     work(world)
     const all: TaskEvent[] = []
-    let position = START
+    let position = START_POSITION
     for (let cut = 0; cut < 200 && all.at(-1)?.kind !== 'end'; cut += 1) {
       const { events, done } = watch(world, key, position, 1)
       for (let n = 0; n < 40 && events.length === 0; n += 1) await world.clock.advance(500)
       await done
       all.push(...events)
       // As it travels: out as an id, in as Last-Event-ID.
-      position = readPosition(writePosition(events.at(-1)?.position ?? position)) ?? START
+      position = readPosition(writePosition(events.at(-1)?.position ?? position)) ?? START_POSITION
     }
     expect(all.filter(({ kind }) => kind === 'text').length).toBeGreaterThan(15)
     const texts = all.flatMap((event) => (event.kind === 'text' ? event.piece.text : []))
@@ -232,7 +237,7 @@ describe('watching a task', () => {
     const watching = { until: world.clock.now() + 300_000, isHeld: async () => isHeld }
     let isOver = false
     const done = (async () => {
-      for await (const event of watchTask(world.worker, key, START, watching)) seen.push(event)
+      for await (const event of watchTask(world.worker, key, START_POSITION, watching)) seen.push(event)
       isOver = true
     })()
     work(world)

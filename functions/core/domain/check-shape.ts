@@ -40,7 +40,7 @@ export interface Shape<Output = unknown> {
   >
 }
 
-export type Checked<Output> =
+export type ShapeCheck<Output> =
   | { readonly isValid: true; readonly value: Output }
   | { readonly isValid: false; readonly errors: readonly FieldError[] }
 
@@ -52,7 +52,7 @@ export async function checkShape<Output>(
   shape: Shape<Output>,
   value: unknown,
   prefix = '',
-): Promise<Checked<Output>> {
+): Promise<ShapeCheck<Output>> {
   /** Unknown field → the field names that its object accepts. */
   const known = new Map<string, readonly string[]>()
   const parsed = await shape.safeParseAsync(value, {

@@ -116,7 +116,7 @@ export function afterFailure(
   retryAfterMs: number | undefined,
   now: number,
 ): Circuit {
-  const wish = now + Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+  const askedUntil = now + Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
   const isFirst = !circuit || (circuit.until === undefined && now - circuit.lastFailedAt > FAILURES_WITHIN_MS)
   const before = isFirst ? undefined : circuit
   const isKnown = before?.tasks.includes(task) ?? false
@@ -135,8 +135,8 @@ export function afterFailure(
   if (circuit?.until !== undefined && circuit.until > now)
     return {
       ...seen,
-      until: Math.max(circuit.until, wish),
-      laterUntil: Math.max(circuit.laterUntil ?? circuit.until, wish),
+      until: Math.max(circuit.until, askedUntil),
+      laterUntil: Math.max(circuit.laterUntil ?? circuit.until, askedUntil),
     }
   const isProbe = circuit?.until !== undefined
   const isTrouble =
@@ -152,8 +152,8 @@ export function afterFailure(
   return {
     ...seen,
     opens,
-    until: Math.max(now + pauseMs, wish),
-    laterUntil: Math.max(laterUntil, wish),
+    until: Math.max(now + pauseMs, askedUntil),
+    laterUntil: Math.max(laterUntil, askedUntil),
   }
 }
 

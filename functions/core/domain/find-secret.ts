@@ -6,14 +6,14 @@ interface Form {
   readonly isExact: boolean
 }
 
-export interface Found {
+export interface SecretMatch {
   /** Index after the secret that starts here. */
   readonly end?: number
   /** Number of characters of a secret at the end of the text: the next piece of a stream may complete it. */
   readonly begun?: number
 }
 
-export type FindSecret = (text: string, at: number) => Found | undefined
+export type FindSecret = (text: string, at: number) => SecretMatch | undefined
 
 /**
  * One character as URL, JSON, JavaScript and HTML escape it; `%25` repeats where a text was escaped more than once. The
@@ -42,7 +42,7 @@ export function findSecrets(values: readonly string[]): FindSecret {
     firsts.has(text[at] ?? '') || firsts.has(escapedAt(text, at)?.character ?? '') || isEscapeBegun(text, at)
   return (text, at) => {
     if (!mayBegin(text, at)) return undefined
-    let found: Found | undefined
+    let found: SecretMatch | undefined
     // The longest first, because one secret may be the beginning of another.
     for (const form of forms) {
       const here = match(text, at, form)
@@ -52,7 +52,7 @@ export function findSecrets(values: readonly string[]): FindSecret {
   }
 }
 
-function match(text: string, at: number, { text: secret, isExact }: Form): Found | undefined {
+function match(text: string, at: number, { text: secret, isExact }: Form): SecretMatch | undefined {
   let place = at
   for (let index = 0; index < secret.length; index += 1) {
     if (place >= text.length || (text[place] === ELLIPSIS && place === text.length - 1))

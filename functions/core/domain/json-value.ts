@@ -1,6 +1,6 @@
 /** Finds values that JSON would change or drop without an error. */
 
-export interface Unwritable {
+export interface UnwritableValue {
   /** Dotted path from the value; empty for the value itself. */
   readonly path: string
   readonly reason: string
@@ -10,12 +10,12 @@ export interface Unwritable {
 const MAX_DEPTH = 500
 
 /** Properties that are undefined count as absent; every other value must be the same after writing and reading JSON. */
-export function findUnwritable(value: unknown): Unwritable | undefined {
+export function findUnwritable(value: unknown): UnwritableValue | undefined {
   return look(value, [], new Set())
 }
 
-function look(value: unknown, path: readonly string[], above: Set<object>): Unwritable | undefined {
-  const is = (reason: string): Unwritable => ({ path: path.join('.'), reason })
+function look(value: unknown, path: readonly string[], above: Set<object>): UnwritableValue | undefined {
+  const is = (reason: string): UnwritableValue => ({ path: path.join('.'), reason })
   switch (typeof value) {
     case 'undefined':
       return is('is undefined')

@@ -16,11 +16,11 @@ export interface ClaimWatermark {
 }
 
 /** How far behind its tenant's watermark a row must be: queues reorder by seconds, crashes return messages after 90 s. */
-export const PASSED_OVER_MS = 5 * 60_000
+export const BEHIND_WATERMARK_MS = 5 * 60_000
 /** A watermark older than this does not describe the present. */
 export const WATERMARK_FRESH_MS = 3 * 60_000
 /** Fallback for tenants without a watermark while the lane is active: after this time the message counts as lost. */
-export const NO_WATERMARK_PATIENCE_MS = 10 * 60_000
+export const LOST_WITHOUT_WATERMARK_MS = 10 * 60_000
 
 /** @param visible number of visible messages; up to a minute old. */
 export function isLost(
@@ -32,10 +32,10 @@ export function isLost(
   if (visible === 0) return true
   const fresh = watermarks.filter((watermark) => now - watermark.recordedAt <= WATERMARK_FRESH_MS)
   const own = fresh.find((watermark) => watermark.tenant === row.tenant)
-  if (own) return row.queuedAt < own.queuedAt - PASSED_OVER_MS
+  if (own) return row.queuedAt < own.queuedAt - BEHIND_WATERMARK_MS
   // No watermark at all: the lane claims nothing (paused, throttled, every worker busy). Another message would only wait
   // behind the first one, so none is sent until the lane claims again.
-  return fresh.length > 0 && now - row.queuedAt > NO_WATERMARK_PATIENCE_MS
+  return fresh.length > 0 && now - row.queuedAt > LOST_WITHOUT_WATERMARK_MS
 }
 
 /** A claim that waited longer than this shows a backlog: its watermark is written. */

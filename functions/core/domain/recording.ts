@@ -48,7 +48,7 @@ export const headersToRecord = (
   )
 
 /** The fields of a request that affect its answer. */
-interface Asked {
+interface AnswerInputs {
   readonly model: string
   readonly messages: unknown
   readonly system?: string | undefined
@@ -59,10 +59,11 @@ interface Asked {
 }
 
 /** A request as text; the same for equal requests, whatever the order of their fields. */
-export const canonicalRequest = (asked: Asked): string => {
+export const canonicalRequest = (asked: AnswerInputs): string => {
   const { model, messages, system, temperature, maxTokens, stop, json } = asked
   return JSON.stringify([model, messages, system, temperature, maxTokens, stop, json])
 }
 
 /** Identifies a recorded call. Without `maxTokens`, which may come from the tenant's budget. */
-export const recordingKeyOf = (asked: Asked): string => canonicalRequest({ ...asked, maxTokens: undefined })
+export const recordingKeyOf = (asked: AnswerInputs): string =>
+  canonicalRequest({ ...asked, maxTokens: undefined })

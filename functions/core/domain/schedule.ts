@@ -17,7 +17,7 @@ export type Overlap = (typeof OVERLAPS)[number]
 
 export const MISSED = ['skip', 'run_once', 'run_all'] as const
 /** What happens to firings whose planned time passed during an outage or a pause. */
-export type Missed = (typeof MISSED)[number]
+export type MissedPolicy = (typeof MISSED)[number]
 
 export interface Schedule extends TaskKey {
   readonly name: string
@@ -25,7 +25,7 @@ export interface Schedule extends TaskKey {
   readonly startAt?: number
   readonly endAt?: number
   readonly overlap: Overlap
-  readonly missed: Missed
+  readonly missed: MissedPolicy
   /** Delays each firing by 0 to this many milliseconds, always the same for the same planned time. */
   readonly jitterMs: number
   /** JSON of the task's body as the caller sent it. */
@@ -67,14 +67,14 @@ export interface ScheduleTimes {
 /** A firing later than this counts as missed: the cause is an outage or a long pause, not a slow sweep. */
 export const MISSED_AFTER_MS = 5 * 60_000
 /** `run_all` runs at most this many missed firings at once, the latest ones. */
-export const MAX_MADE_UP = 100
+export const MAX_CATCH_UP_FIRINGS = 100
 /** Most firings per read of a schedule: one that fires each second has 75 in the look-ahead of 75 s. */
 const MAX_FIRINGS = 200
 
 export interface Firings {
   /** Planned times to submit now, oldest first. */
   readonly planned: readonly number[]
-  /** Planned times that are skipped. Counted up to `MAX_MADE_UP` + 1. */
+  /** Planned times that are skipped. Counted up to `MAX_CATCH_UP_FIRINGS` + 1. */
   readonly missed: number
   readonly nextAt: number | undefined
 }
@@ -135,11 +135,11 @@ function makeUp(
   first: number,
   now: number,
 ): { readonly planned: readonly number[]; readonly missed: number } {
-  const keep = missed === 'run_all' ? MAX_MADE_UP : missed === 'run_once' ? 1 : 0
+  const keep = missed === 'run_all' ? MAX_CATCH_UP_FIRINGS : missed === 'run_once' ? 1 : 0
   const planned: number[] = []
   let given = 0
   let at = times.previous(timing, now - MISSED_AFTER_MS)
-  while (at !== undefined && at >= first && given <= MAX_MADE_UP) {
+  while (at !== undefined && at >= first && given <= MAX_CATCH_UP_FIRINGS) {
     if (planned.length < keep) planned.unshift(at)
     else given += 1
     at = times.previous(timing, at)

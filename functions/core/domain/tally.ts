@@ -16,7 +16,7 @@ export interface TallyUsage {
   readonly hasUsage: boolean
 }
 
-export const NOTHING: TallyUsage = {
+export const NO_TALLY_USAGE: TallyUsage = {
   inputTokens: 0,
   outputTokens: 0,
   costMicroUsd: 0,
@@ -25,7 +25,7 @@ export const NOTHING: TallyUsage = {
 }
 
 /** Stored on the task's row: the epoch whose end was added, the usage added so far, and the number of additions. */
-export interface Tallied extends TallyUsage {
+export interface TalliedUsage extends TallyUsage {
   readonly epoch: number
   readonly additions: number
 }
@@ -40,10 +40,10 @@ export const tallyUsageOf = (usage: Usage | undefined): TallyUsage =>
         isUnpriced: usage.costMicroUsd === null,
         hasUsage: true,
       }
-    : NOTHING
+    : NO_TALLY_USAGE
 
 export const isSameUsage = (one: TallyUsage, other: TallyUsage): boolean =>
-  (Object.keys(NOTHING) as (keyof TallyUsage)[]).every((name) => one[name] === other[name]) &&
+  (Object.keys(NO_TALLY_USAGE) as (keyof TallyUsage)[]).every((name) => one[name] === other[name]) &&
   (one.savedMicroUsd ?? 0) === (other.savedMicroUsd ?? 0)
 
 /** The values that one end adds. */
@@ -83,17 +83,17 @@ export function additionOf(task: Task): Addition {
     runMs: startedAt === undefined ? undefined : Math.max(0, finishedAt - startedAt),
     waitMs: firstStart === undefined ? undefined : Math.max(0, firstStart - Math.max(createdAt, runAt ?? 0)),
     usage: tallyUsageOf(usage),
-    before: tallied ?? NOTHING,
+    before: tallied ?? NO_TALLY_USAGE,
     additions: tallied?.additions ?? 0,
   }
 }
 
 /** Each bucket of durations is 10 % wider than the one before, so that a quantile is exact to 5 %. */
-const GROWTH = Math.log(1.1)
+const BUCKET_LOG_WIDTH = Math.log(1.1)
 
-export const bucketOf = (ms: number): number => Math.round(Math.log(Math.max(1, ms)) / GROWTH)
+export const bucketOf = (ms: number): number => Math.round(Math.log(Math.max(1, ms)) / BUCKET_LOG_WIDTH)
 
-const middleOf = (bucket: number): number => Math.round(Math.exp(bucket * GROWTH))
+const middleOf = (bucket: number): number => Math.round(Math.exp(bucket * BUCKET_LOG_WIDTH))
 
 export interface Quantiles {
   readonly p50: number

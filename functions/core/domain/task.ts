@@ -36,7 +36,7 @@ import type { Reservation } from './budget.ts'
 import type { FollowUp } from './follow-ups.ts'
 import type { ModelWait } from './model-wait.ts'
 import type { OpenCall } from './open-call.ts'
-import type { Tallied } from './tally.ts'
+import type { TalliedUsage } from './tally.ts'
 import type { Webhook } from './webhook.ts'
 import type { Parent } from './workflow/workflow.ts'
 
@@ -187,7 +187,7 @@ export interface Task extends TaskKey {
   /** Its ends are added to its tenant's hourly and daily statistics. */
   readonly isTallied?: true
   /** The part that was added so far. */
-  readonly tallied?: Tallied
+  readonly tallied?: TalliedUsage
   /** SHA-256 of the request in canonical form: the same idempotency key with another hash is refused. */
   readonly bodyHash: string
   readonly createdAt: number

@@ -25,7 +25,7 @@ export interface Position extends TextId {
   readonly updatedAt: number
 }
 
-export const START: Position = { epoch: 0, attempt: 0, take: 0, offset: 0, steps: 0, updatedAt: 0 }
+export const START_POSITION: Position = { epoch: 0, attempt: 0, take: 0, offset: 0, steps: 0, updatedAt: 0 }
 
 const FIELDS = ['epoch', 'attempt', 'take', 'offset', 'steps', 'updatedAt'] as const
 

@@ -12,7 +12,7 @@ export type TakePlaceResult =
   | { readonly held: Reservation | undefined; readonly totals?: Totals }
   | { readonly refused: LimitReached | BudgetUse; readonly open: readonly OpenTask[] }
 
-export interface Counted extends Totals {
+export interface TenantCounts extends Totals {
   readonly openTasks: number
   readonly queuedTasks: number
 }
@@ -51,5 +51,5 @@ export interface TenantMeter {
   /** The task's first attempt has begun: it no longer counts as waiting. Repeating it has no effect. */
   begin(tenant: string, taskId: string): Promise<void>
   /** The present spent and reserved money; undefined when nothing was counted yet. */
-  totals(tenant: string, now: number): Promise<Counted | undefined>
+  totals(tenant: string, now: number): Promise<TenantCounts | undefined>
 }

@@ -2,7 +2,7 @@ import { type ColumnType, isBoolean, isDate, isMissing, toNumber } from './colum
 import { MAX_ROWS } from './table.ts'
 
 /** Share of cells that may have another type than the column. */
-const STRANGERS = 0.05
+const MAX_OTHER_TYPE_SHARE = 0.05
 
 const NOTHING = new Float64Array(0)
 
@@ -21,7 +21,7 @@ interface Known {
 const MAX_KNOWN = 50_000
 
 /** Remaining number of characters that the distinct cells of all columns may use together. */
-export interface Room {
+export interface SharedRoom {
   characters: number
 }
 
@@ -38,7 +38,7 @@ export class Column {
   isDistinctExact = true
   formulas = 0
   readonly #known = new Map<string, Known>()
-  readonly #room: Room
+  readonly #room: SharedRoom
   #numbers = 0
   #mean = 0
   #squares = 0
@@ -48,7 +48,7 @@ export class Column {
   #keptLength: number
 
   /** @param keptBefore rows that were kept before this column first occurred. */
-  constructor(name: string, room: Room, rowsBefore = 0, keptBefore = 0) {
+  constructor(name: string, room: SharedRoom, rowsBefore = 0, keptBefore = 0) {
     this.name = name
     this.#room = room
     this.missing = rowsBefore
@@ -58,7 +58,7 @@ export class Column {
 
   /** False once too many cells are no numbers, whatever the remaining ones are. */
   get mayBeNumeric(): boolean {
-    return this.misfits.number <= MAX_ROWS * STRANGERS
+    return this.misfits.number <= MAX_ROWS * MAX_OTHER_TYPE_SHARE
   }
 
   /** @returns the cell's number; NaN for none. */
@@ -103,7 +103,7 @@ export class Column {
     if (total === 0) return { type: 'empty', unfitting: 0 }
     if (integer === 0) return { type: 'integer', unfitting: 0 }
     for (const [type, unfitting] of Object.entries({ number, boolean, date }))
-      if (unfitting <= total * STRANGERS) return { type: type as ColumnType, unfitting }
+      if (unfitting <= total * MAX_OTHER_TYPE_SHARE) return { type: type as ColumnType, unfitting }
     return { type: 'text', unfitting: 0 }
   }
 

@@ -2,7 +2,7 @@ import { TaskError } from '../../core/kit/index.ts'
 import { Column } from './column.ts'
 import { isNumber, toNumber } from './columns.ts'
 import {
-  Broken,
+  BrokenRows,
   damaged,
   looksLikeHeader,
   looksLikeYears,
@@ -35,7 +35,7 @@ export interface Group {
 export class Survey {
   readonly columns: Column[] = []
   readonly groups = new Map<string, Group>()
-  readonly broken = new Broken()
+  readonly broken = new BrokenRows()
   hasHeader = false
   rows = 0
   /** Every n-th row is kept; 1 while all have room. */

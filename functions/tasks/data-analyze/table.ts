@@ -28,7 +28,7 @@ export const damaged = (message: string, cause?: unknown) =>
   new TaskError(message, { code: 'table_damaged', ...(cause === undefined ? {} : { cause }) })
 
 /** Counts broken rows and keeps some as examples. */
-export class Broken {
+export class BrokenRows {
   count = 0
   readonly examples: BrokenRow[] = []
 

@@ -35,16 +35,16 @@ const enclosed = (text: string) =>
 export const summarize = (
   model: ModelClient,
   part: { readonly heading: string; readonly text: string },
-  wish: SummaryOptions,
+  options: SummaryOptions,
 ): Promise<Note> =>
   askObject(model, {
     name: 'part_notes',
     schema: noteSchema,
-    system: `You take notes on one part of a longer document. ${CAREFUL} ${inLanguage(wish)}`,
+    system: `You take notes on one part of a longer document. ${CAREFUL} ${inLanguage(options)}`,
     prompt: [
       'Sum the part up in at most 120 words, list its key points, and the people, organizations, places, dates and amounts that it names, each with its type.',
-      wish.extract
-        ? `Under "facts" note, word for word where you can, whatever helps to fill this JSON Schema:\n${JSON.stringify(wish.extract)}`
+      options.extract
+        ? `Under "facts" note, word for word where you can, whatever helps to fill this JSON Schema:\n${JSON.stringify(options.extract)}`
         : 'Leave "facts" empty.',
       part.heading ? `The part stands under the heading "${part.heading.slice(0, 200)}".` : '',
       enclosed(part.text),
@@ -59,7 +59,7 @@ type Needs = Pick<TaskContext<unknown>, 'model' | 'step' | 'progress'>
 export async function combine(
   { model, step, progress }: Needs,
   notes: readonly Note[],
-  wish: SummaryOptions,
+  options: SummaryOptions,
 ) {
   let level = notes.map(({ summary, key_points }) => ({ summary, key_points }))
   for (let round = 1; level.length > 1 && sizeOf(level) > GROUP_CHARACTERS; round += 1) {
@@ -68,21 +68,25 @@ export async function combine(
     const next = []
     for (const [index, group] of groups.entries())
       next.push(
-        await step(`combine ${round}.${index + 1} of ${groups.length}`, () => ask(model, group, 150, wish), {
-          inputs: [group, wish],
-        }),
+        await step(
+          `combine ${round}.${index + 1} of ${groups.length}`,
+          () => ask(model, group, 150, options),
+          {
+            inputs: [group, options],
+          },
+        ),
       )
     level = next
   }
   progress(88, 'summing up')
-  const { summary, key_points } = await step('summary', () => ask(model, level, wish.words, wish), {
-    inputs: [level, wish],
+  const { summary, key_points } = await step('summary', () => ask(model, level, options.words, options), {
+    inputs: [level, options],
   })
-  if (!wish.extract) return { summary, key_points, extracted: null }
+  if (!options.extract) return { summary, key_points, extracted: null }
   progress(94, 'filling the schema')
-  const { extract } = wish
+  const { extract } = options
   const facts = notes.flatMap((note) => note.facts)
-  const extracted = await step('extract', () => fill(model, facts, extract, wish), {
+  const extracted = await step('extract', () => fill(model, facts, extract, options), {
     inputs: [facts, extract],
   })
   return { summary, key_points, extracted }
@@ -94,12 +98,12 @@ const ask = (
   model: ModelClient,
   notes: readonly Summed[],
   words: number,
-  wish: SummaryOptions,
+  options: SummaryOptions,
 ): Promise<Summed> =>
   askObject(model, {
     name: 'summary',
     schema: wholeSchema,
-    system: `You sum up a document from notes on its parts, in their order. ${CAREFUL} ${inLanguage(wish)}`,
+    system: `You sum up a document from notes on its parts, in their order. ${CAREFUL} ${inLanguage(options)}`,
     prompt: `Write one summary of about ${words} words and the document's key points, at most 12, the most important first.\n\n${enclosed(JSON.stringify(notes))}`,
   })
 
@@ -107,14 +111,14 @@ async function fill(
   model: ModelClient,
   facts: readonly string[],
   schema: CallerSchema,
-  wish: SummaryOptions,
+  options: SummaryOptions,
 ) {
   const { toValidator } = await import('./validator.ts')
   return askObject(model, {
     name: 'extraction',
     schema: toValidator(schema),
     shape: strict(schema),
-    system: `You fill a form from facts of a document. ${CAREFUL} ${inLanguage(wish)}`,
+    system: `You fill a form from facts of a document. ${CAREFUL} ${inLanguage(options)}`,
     prompt: enclosed(JSON.stringify(facts).slice(0, 60_000)),
   })
 }

@@ -102,13 +102,13 @@ export default defineTask({
       })
     // Imported at the run, because every submit loads this file.
     const { combine, mergeEntities, summarize } = await import('./map-reduce.ts')
-    const wish = { words: input.summary_words, language: input.language, extract: input.extract }
+    const options = { words: input.summary_words, language: input.language, extract: input.extract }
     const notes = await map(
       parts.map(({ heading, start, end }) => ({ heading, text: read.text.slice(start, end) })),
-      (part) => summarize(model, part, wish),
+      (part) => summarize(model, part, options),
       { name: 'part', progress: [5, 80] },
     )
-    const whole = await combine({ model, step, progress }, notes, wish)
+    const whole = await combine({ model, step, progress }, notes, options)
     return {
       format: read.format,
       encoding: read.encoding,

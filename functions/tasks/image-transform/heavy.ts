@@ -1,7 +1,7 @@
 /** Decodes, changes and encodes pictures with libvips, compiled to WebAssembly. Runs in a separate thread. */
 import type Vips from 'wasm-vips'
 import { detectMediaType, TaskError } from '../../core/kit/index.ts'
-import type { FORMATS, Wish } from './task.ts'
+import type { FORMATS, TransformOptions } from './task.ts'
 
 type Format = (typeof FORMATS)[number]
 type Library = Awaited<ReturnType<typeof Vips>>
@@ -50,21 +50,27 @@ const openLibrary = (): Promise<Library> => {
   return loaded
 }
 
-export async function transformImage({ bytes, wish }: { readonly bytes: Uint8Array; readonly wish: Wish }) {
+export async function transformImage({
+  bytes,
+  transform,
+}: {
+  readonly bytes: Uint8Array
+  readonly transform: TransformOptions
+}) {
   const vips = await openLibrary()
   const source = lookAt(vips, bytes)
   const isAnimated = source.frames > 1
-  const format = wish.format ?? source.format
-  if (isAnimated && wish.animation === 'refuse')
+  const format = transform.format ?? source.format
+  if (isAnimated && transform.animation === 'refuse')
     throw refused('image_animated', `The picture has ${source.frames} frames, and "animation" is "refuse".`)
-  const isKept = isAnimated && wish.animation === 'keep'
-  if (isKept && (wish.crop || (format !== 'gif' && format !== 'webp')))
+  const isKept = isAnimated && transform.animation === 'keep'
+  if (isKept && (transform.crop || (format !== 'gif' && format !== 'webp')))
     throw refused(
       'image_animated',
-      `The picture has ${source.frames} frames, which ${wish.crop ? 'a crop' : format.toUpperCase()} does not keep. Send "animation": "first_frame", or WebP or GIF without a crop.`,
+      `The picture has ${source.frames} frames, which ${transform.crop ? 'a crop' : format.toUpperCase()} does not keep. Send "animation": "first_frame", or WebP or GIF without a crop.`,
     )
   return inLibrary(() => {
-    const image = shape(vips, bytes, wish, isKept)
+    const image = shape(vips, bytes, transform, isKept)
     const frames = isKept ? source.frames : 1
     if (image.width * image.height > MAX_WRITTEN_PIXELS)
       throw refused(
@@ -72,7 +78,7 @@ export async function transformImage({ bytes, wish }: { readonly bytes: Uint8Arr
         `The result has ${image.width} × ${image.height} pixels; at most ${MAX_WRITTEN_PIXELS} are written. Send a smaller "resize".`,
       )
     return {
-      bytes: encode(image, format, wish),
+      bytes: encode(image, format, transform),
       format,
       width: image.width,
       height: Math.round(image.height / frames),
@@ -84,14 +90,14 @@ export async function transformImage({ bytes, wish }: { readonly bytes: Uint8Arr
 
 /** A picture as models accept it: upright, JPEG, no larger than they use. */
 export async function prepareImage({ bytes }: { readonly bytes: Uint8Array }) {
-  const wish: Wish = {
+  const transform: TransformOptions = {
     resize: { width: 1_568, height: 1_568, fit: 'inside', enlarge: false },
     format: 'jpeg',
     quality: 85,
     keep_metadata: false,
     animation: 'first_frame',
   }
-  const { bytes: made, source } = await transformImage({ bytes, wish })
+  const { bytes: made, source } = await transformImage({ bytes, transform })
   return { base64: Buffer.from(made).toString('base64'), source }
 }
 
@@ -117,7 +123,12 @@ function lookAt(vips: Library, bytes: Uint8Array): Facts {
 const pagesOf = (image: Image): number =>
   image.getTypeof('n-pages') === 0 ? 1 : Math.max(1, image.getInt('n-pages'))
 
-function shape(vips: Library, bytes: Uint8Array, { crop, resize, thumbnail }: Wish, isKept: boolean): Image {
+function shape(
+  vips: Library,
+  bytes: Uint8Array,
+  { crop, resize, thumbnail }: TransformOptions,
+  isKept: boolean,
+): Image {
   // A truncated file is an error, not a half grey picture.
   const options = isKept ? '[n=-1,fail_on=error]' : '[fail_on=error]'
   const box =
@@ -142,7 +153,7 @@ function shape(vips: Library, bytes: Uint8Array, { crop, resize, thumbnail }: Wi
 /** In memory, because a rotation may start at the picture's last line. */
 const upright = (image: Image): Image => image.autorot()
 
-function cropped(image: Image, crop: Wish['crop']): Image {
+function cropped(image: Image, crop: TransformOptions['crop']): Image {
   if (!crop) return image
   const { left, top, width, height } = crop
   if (left + width > image.width || top + height > image.height)
@@ -153,7 +164,7 @@ function cropped(image: Image, crop: Wish['crop']): Image {
   return image.crop(left, top, width, height)
 }
 
-function encode(image: Image, format: Format, { quality, keep_metadata }: Wish): Uint8Array {
+function encode(image: Image, format: Format, { quality, keep_metadata }: TransformOptions): Uint8Array {
   const keep = keep_metadata ? ('exif' as const) : ('none' as const)
   const upright = image.getTypeof('orientation') === 0 ? image : withoutOrientation(image)
   switch (format) {

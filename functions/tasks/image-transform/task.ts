@@ -64,13 +64,13 @@ export default defineTask({
   accepts: IMAGE_TYPES,
   input,
   output,
-  run: async ({ input: { file, ...wish }, files, heavy, progress }) => {
+  run: async ({ input: { file, ...transform }, files, heavy, progress }) => {
     progress(5, 'reading')
     let name: string | null = null
     const open = async () => {
       const opened = await readSent(files, file)
       name = opened.name
-      return { bytes: opened.bytes, wish }
+      return { bytes: opened.bytes, transform }
     }
     const { bytes, ...made } = await heavy<typeof transformImage>('image-transform/transformImage', open)
     progress(90, 'writing')
@@ -85,4 +85,4 @@ export default defineTask({
   },
 })
 
-export type Wish = Omit<z.output<typeof input>, 'file'>
+export type TransformOptions = Omit<z.output<typeof input>, 'file'>

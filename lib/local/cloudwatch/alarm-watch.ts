@@ -23,7 +23,7 @@ export interface AlarmStatus {
   readonly problem: string | undefined
 }
 
-export interface Change {
+export interface AlarmChange {
   readonly name: string
   readonly at: number
   readonly from: AlarmState
@@ -33,7 +33,7 @@ export interface Change {
 
 export interface AlarmMemory {
   readonly states: readonly { readonly name: string; readonly state: AlarmState; readonly since: number }[]
-  readonly changes: readonly Change[]
+  readonly changes: readonly AlarmChange[]
 }
 
 export interface AlarmWatchOptions {
@@ -42,7 +42,7 @@ export interface AlarmWatchOptions {
   /** Data from before this time does not count as missing, in ms since 1970. */
   readonly startedAt: number
   /** Called for every change but the first. */
-  readonly tell?: (change: Change, status: AlarmStatus) => void
+  readonly tell?: (change: AlarmChange, status: AlarmStatus) => void
 }
 
 const STATES: readonly unknown[] = ['OK', 'ALARM', 'INSUFFICIENT_DATA'] satisfies AlarmState[]
@@ -78,7 +78,7 @@ export class AlarmWatch {
   readonly #statuses = new Map<string, AlarmStatus>()
   /** States of an earlier run, valid until each alarm is evaluated again. */
   readonly #before = new Map<string, { readonly state: AlarmState; readonly since: number }>()
-  readonly #changes: Change[] = []
+  readonly #changes: AlarmChange[] = []
 
   constructor(options: AlarmWatchOptions) {
     this.#options = options
@@ -103,7 +103,7 @@ export class AlarmWatch {
   }
 
   /** Newest first. */
-  get changes(): readonly Change[] {
+  get changes(): readonly AlarmChange[] {
     return this.#changes.toReversed()
   }
 

@@ -32,11 +32,11 @@ const KEPT_CHARACTERS = 32 * 1024 * 1024
 const TAIL_BYTES = 512 * 1024
 
 /** A stored line. The parsed object would need three times the memory of its text, so it is parsed again when needed. */
-type Kept = Omit<LogEntry, 'json'> & { readonly isPlatform: boolean }
+type StoredEntry = Omit<LogEntry, 'json'> & { readonly isPlatform: boolean }
 
 /** The latest lines of all functions, in memory: for search, the log page and Logs Insights. */
 export class LogStore {
-  #entries: Kept[] = []
+  #entries: StoredEntry[] = []
   #characters = 0
   #sequence = 0
 
@@ -64,7 +64,7 @@ export class LogStore {
     this.#characters = this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
     let dropped = 0
     for (; this.#characters > KEPT_CHARACTERS; dropped += 1)
-      this.#characters -= sizeOf(this.#entries[dropped] as Kept)
+      this.#characters -= sizeOf(this.#entries[dropped] as StoredEntry)
     this.#entries = this.#entries.slice(dropped)
   }
 
@@ -92,9 +92,9 @@ export class LogStore {
   /** Newest last. */
   find({ from, text = '', isError, after = 0, limit }: LogSearch): readonly Omit<LogEntry, 'json'>[] {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean)
-    const found: Kept[] = []
+    const found: StoredEntry[] = []
     for (let index = this.#entries.length - 1; index >= 0 && found.length < limit; index -= 1) {
-      const entry = this.#entries[index] as Kept
+      const entry = this.#entries[index] as StoredEntry
       if (entry.sequence <= after) break
       if (from && entry.from !== from) continue
       if (isError && !entry.isError) continue
@@ -112,7 +112,8 @@ export class LogStore {
   }
 }
 
-const sizeOf = ({ text, summary }: Kept): number => text.length + (summary === text ? 0 : summary.length)
+const sizeOf = ({ text, summary }: StoredEntry): number =>
+  text.length + (summary === text ? 0 : summary.length)
 
 function toJson(line: string): Readonly<Record<string, unknown>> | undefined {
   if (!line.startsWith('{')) return undefined

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { join } from 'node:path'
-import { type AlarmStatus, AlarmWatch, type Change, toAlarmMemory } from '../cloudwatch/alarm-watch.ts'
+import { type AlarmChange, type AlarmStatus, AlarmWatch, toAlarmMemory } from '../cloudwatch/alarm-watch.ts'
 import { Collector } from '../cloudwatch/collector.ts'
 import { viewDashboard } from '../cloudwatch/dashboard-view.ts'
 import { LogStore } from '../cloudwatch/log-store.ts'
@@ -265,7 +265,7 @@ export class LocalConsole {
     send(response, 200, { result })
   }
 
-  #tell({ name, from, to }: Change, { description, tells }: AlarmStatus): void {
+  #tell({ name, from, to }: AlarmChange, { description, tells }: AlarmStatus): void {
     if (tells.length === 0) return
     if (to === 'ALARM') this.#options.tell(`Alarm ${name}: ${description}`, true)
     else if (from === 'ALARM') this.#options.tell(`Alarm ${name} is over.`, false)

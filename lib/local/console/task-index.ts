@@ -54,7 +54,7 @@ const UNSEEN = 1_000
 const SHOWN_CHARACTERS = 300
 /** How many rows of a page are read again each time, and how many concurrently. */
 const REFRESHED = 40
-const AT_ONCE = 8
+const CONCURRENCY = 8
 
 const FINAL = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED'])
 
@@ -250,7 +250,7 @@ export class TaskIndex {
         if (found) this.#keep(found)
       }
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    await Promise.all(Array.from({ length: CONCURRENCY }, work))
   }
 }
 

@@ -11,7 +11,7 @@ export interface Visitor {
   readonly scopes: readonly string[] | undefined
 }
 
-export interface Refused {
+export interface VisitorRefusal {
   readonly status: 401 | 403 | 503
   readonly message: string
 }
@@ -26,7 +26,7 @@ export async function visitorOf(
   { headers }: IncomingMessage,
   { plan, pools }: Deployment,
   region: string,
-): Promise<Visitor | Refused> {
+): Promise<Visitor | VisitorRefusal> {
   const name = plan.api.methods.find(({ authorizer }) => authorizer !== undefined)?.authorizer
   if (name === undefined) return ANYBODY
   const key = headers['x-api-key']
@@ -55,7 +55,7 @@ export async function visitorOf(
 }
 
 /** @returns the refusal, for a user without the scope. */
-export const refusedFor = ({ scopes }: Visitor, scope: string): Refused | undefined =>
+export const refusedFor = ({ scopes }: Visitor, scope: string): VisitorRefusal | undefined =>
   scopes === undefined || scopes.includes(scope)
     ? undefined
     : { status: 403, message: `This key lacks the scope "${scope}", which the console needs for it.` }

@@ -3,7 +3,7 @@ import { LIMITS } from '../../../contract.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { getTask } from '../../../core/application/tasks/get-task.ts'
 import { hasSeenEnd, watchTask } from '../../../core/application/tasks/watch-task.ts'
-import { readEventId, START } from '../../../core/domain/text-piece.ts'
+import { readEventId, START_POSITION } from '../../../core/domain/text-piece.ts'
 import {
   clock,
   openPayloads,
@@ -51,7 +51,7 @@ export const watchTaskRoute = defineRoute({
   }),
   handle: async ({ tenant, base, params: { id }, query, headers }, needs) => {
     const after = headers['Last-Event-ID'] || query.starting_after
-    const seen = after ? readEventId(after) : { position: START, place: undefined }
+    const seen = after ? readEventId(after) : { position: START_POSITION, place: undefined }
     if (!seen)
       throw invalid([
         {

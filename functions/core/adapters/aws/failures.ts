@@ -46,7 +46,7 @@ function kindOf(cause: unknown): Kind {
   return status >= 400 && status < 500 && status !== 408 && status !== 429 ? 'refused' : 'unavailable'
 }
 
-export interface Attempted {
+export interface AttemptedCall {
   /** The called service, e.g. `The table`. */
   readonly service: string
   /** Name of the operation, e.g. `complete`. */
@@ -58,7 +58,7 @@ export interface Attempted {
 }
 
 /** @returns the port's error for a failed call; an error of the product is returned unchanged. */
-export function toPortError(cause: unknown, { service, what, written, isObjectRead }: Attempted): Error {
+export function toPortError(cause: unknown, { service, what, written, isObjectRead }: AttemptedCall): Error {
   if (cause instanceof TaskRunnerError) return cause
   const name = cause instanceof Error ? cause.name : 'unknown'
   const kind = kindOf(cause)
@@ -104,7 +104,10 @@ function isUnwritable(value: unknown): boolean {
 }
 
 /** Runs one call to AWS. @throws the port's error. */
-export async function callAws<Answer>(attempted: Attempted, call: () => Promise<Answer>): Promise<Answer> {
+export async function callAws<Answer>(
+  attempted: AttemptedCall,
+  call: () => Promise<Answer>,
+): Promise<Answer> {
   try {
     return await call()
   } catch (cause) {

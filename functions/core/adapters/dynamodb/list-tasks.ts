@@ -1,6 +1,6 @@
 import type { Task } from '../../domain/task.ts'
 import type { ListFilter, OpenCounts, TaskPage } from '../../ports/task-store.ts'
-import { countState, NewestFirst, readRunning } from './list.ts'
+import { countState, NewestFirstReader, readRunning } from './list.ts'
 import { BATCH, readTasks } from './read-tasks.ts'
 import { createdKey, keyOf } from './row.ts'
 import type { Table } from './table.ts'
@@ -13,17 +13,17 @@ interface Reader {
   readonly now: () => number
 }
 
-interface Asked {
+interface ListRequest {
   readonly tenant: string
   readonly filter: ListFilter
   readonly limit: number
   readonly cursor: string | undefined
 }
 
-export async function listTasks(reader: Reader, asked: Asked): Promise<TaskPage> {
+export async function listTasks(reader: Reader, asked: ListRequest): Promise<TaskPage> {
   const { tenant, filter, limit, cursor } = asked
   if (filter.status === 'PROCESSING') return listRunning(reader, asked)
-  const entries = new NewestFirst(reader.table, tenant, filter, cursor)
+  const entries = new NewestFirstReader(reader.table, tenant, filter, cursor)
   const tasks: Task[] = []
   let looked = 0
   let last = cursor
@@ -67,7 +67,7 @@ export async function countOpen({ table, now }: Reader, tenant: string): Promise
 
 async function listRunning(
   { table, now }: Reader,
-  { tenant, filter, limit, cursor }: Asked,
+  { tenant, filter, limit, cursor }: ListRequest,
 ): Promise<TaskPage> {
   const { type, lane, tag, createdAfter = 0, createdBefore = Number.POSITIVE_INFINITY } = filter
   const keys = await readRunning(table, tenant, now())

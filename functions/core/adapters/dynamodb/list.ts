@@ -23,7 +23,7 @@ interface Shard {
  * The matching entries, newest first, merged from all partitions of a tenant. `next` returns some keys at a time, none at the
  * end; `position` is where reading stopped when the limit of entries was reached.
  */
-export class NewestFirst {
+export class NewestFirstReader {
   readonly #table: Table
   readonly #index: string
   readonly #shards: readonly Shard[]

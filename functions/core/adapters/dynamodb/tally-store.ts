@@ -25,7 +25,7 @@ const MARK_KEPT_BUSY_MS = 10_000
 const MAX_MARKS = 20
 const REMOVED_AT_ONCE = 20
 /** Tries: usage written during an addition needs another one; a cancelled attempt adds once. */
-const ROUNDS = 5
+const MAX_TRIES = 5
 
 const USAGE_FIELDS = [
   ...['sk', 'type', 'model', 'provider', 'users', 'tag'],
@@ -169,7 +169,7 @@ export class DynamoTallyStore implements TallyStore {
     const tag = typeof subject === 'string' ? undefined : subject.tag
     const sk = tag === undefined ? `${start}#${subject}` : `${TAGS}${start}#${encodeURIComponent(tag)}`
     let { before, additions, isLate } = addition
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (let round = 0; round < MAX_TRIES; round += 1) {
       const name = markOf(id, epoch, additions)
       const next = { ...addition, before, isLate }
       const answer = await this.#update({ pk, sk }, name, next, period, tag)

@@ -3,7 +3,7 @@ import { UnavailableError } from '../../domain/errors.ts'
 import type { TokenIssuer } from '../../domain/token-issuer.ts'
 
 /** How long a key is still accepted after its issuer has removed it. */
-export const FRESH_MS = 300_000
+export const KEY_SET_FRESH_MS = 300_000
 /** How long known keys are accepted while the issuer does not answer. */
 export const STALE_MS = 3_600_000
 /** Least time between two reads, so that tokens with invented key ids do not cause calls. */
@@ -27,7 +27,7 @@ export class IssuerKeys {
 
   /** @throws UnavailableError when no keys are known; JWKSNoMatchingKey when none of them matches. */
   readonly find: JWTVerifyGetKey = async (header, token) => {
-    if (this.#age() >= FRESH_MS) await this.#refresh()
+    if (this.#age() >= KEY_SET_FRESH_MS) await this.#refresh()
     try {
       return await this.#usable()(header, token)
     } catch (cause) {

@@ -26,7 +26,7 @@ export interface LaneStatus extends QueueDepth {
 }
 
 /** Entries read per due shard to find the oldest. */
-const LOOKED_AT = 200
+const ENTRIES_PER_SHARD = 200
 
 /** The number of waiting and running tasks per lane, of all tenants. Queue counts are up to a minute old. */
 export async function listQueues({
@@ -64,7 +64,7 @@ async function oldestByLane(
   now: number,
 ): Promise<ReadonlyMap<Lane, number>> {
   const oldest = new Map<Lane, number>()
-  const entries = await dueIndex.first('queued', LOOKED_AT)
+  const entries = await dueIndex.first('queued', ENTRIES_PER_SHARD)
   for (const { lane, queuedAt } of entries.filter(isDueTask))
     if (queuedAt <= now && queuedAt < (oldest.get(lane) ?? Number.POSITIVE_INFINITY))
       oldest.set(lane, queuedAt)

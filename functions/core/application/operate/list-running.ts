@@ -3,7 +3,7 @@ import { type DueIndex, isDueTask } from '../../ports/due-index.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 
 /** Entries read per due shard. */
-const LOOKED_AT = 100
+const ENTRIES_PER_SHARD = 100
 
 const isUnderWay = (status: Status | undefined): boolean => status === 'PROCESSING' || status === 'RETRYING'
 
@@ -16,7 +16,7 @@ export async function listRunning(
   limit: number,
 ): Promise<readonly Task[]> {
   const entries = await Promise.all(
-    (['timed', 'queued'] as const).map((kind) => dueIndex.first(kind, LOOKED_AT)),
+    (['timed', 'queued'] as const).map((kind) => dueIndex.first(kind, ENTRIES_PER_SHARD)),
   )
   const found = entries.flat().filter((entry) => isDueTask(entry) && isUnderWay(entry.status))
   const tasks = await Promise.all(found.slice(0, limit).map((entry) => store.get(entry)))

@@ -9,7 +9,7 @@ export interface UnreadableMessage {
 }
 
 /** Receives of ten messages each. */
-const ROUNDS = 50
+const MAX_RECEIVES = 50
 
 /**
  * Searches a lane's dead-letter queue for messages that are not the product's, and deletes them if asked to. All others are
@@ -26,7 +26,7 @@ export async function unreadableMessages(
   const found = new Map<string, UnreadableMessage>()
   const kept: string[] = []
   try {
-    for (let round = 0; round < ROUNDS && clock.now() <= stopAt; round += 1) {
+    for (let round = 0; round < MAX_RECEIVES && clock.now() <= stopAt; round += 1) {
       const messages = await deadLetters.receiveDead(lane)
       if (messages.length === 0) break
       const foreign = messages.filter(({ message }) => message === undefined)

@@ -11,7 +11,7 @@ export interface PruneDependencies {
 }
 
 /** Concurrent receives, of at most ten messages each. */
-const AT_ONCE = 10
+const CONCURRENCY = 10
 
 /**
  * Deletes dead letters whose task is no longer failed, so that the dead-letter queue lists only current failures and its
@@ -51,7 +51,7 @@ export async function pruneDeadLetters(
     }
   }
   try {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, rounds) }, receiveSome))
+    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, rounds) }, receiveSome))
   } finally {
     // Kept messages were invisible during the scan to avoid receiving them twice. Make them visible again, so that the
     // depth alarm counts them.

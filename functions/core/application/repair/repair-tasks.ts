@@ -10,7 +10,7 @@ import { followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import type { LaneSnapshot } from './lane-snapshot.ts'
-import { type Sending, sendAgain } from './send-again.ts'
+import { type DueSend, sendAgain } from './send-again.ts'
 import type { SweepDependencies } from './sweep.ts'
 
 export type Repair = 'sent' | 'resent' | 'taken_over' | 'crashed' | 'followed_up' | 'expired' | 'waiting'
@@ -57,7 +57,7 @@ export async function repairTasks(
     const entry = seenOf.get(nameOf(task))
     return task.dueAt === entry?.dueAt && task.epoch === entry?.epoch
   })
-  const sendings: Sending[] = []
+  const sendings: DueSend[] = []
   for (let start = 0; start < tasks.length; start += CONCURRENCY)
     await Promise.all(
       tasks.slice(start, start + CONCURRENCY).map(async (task) => {
@@ -93,7 +93,7 @@ async function repairOne(
   dependencies: SweepDependencies,
   lanes: LaneSnapshot,
   task: Task,
-): Promise<Repair | Sending | undefined> {
+): Promise<Repair | DueSend | undefined> {
   const { store, queue, clock } = dependencies
   const now = clock.now()
   if (isFinal(task.status)) {
@@ -120,7 +120,7 @@ async function resend(
   lanes: LaneSnapshot,
   task: Task,
   now: number,
-): Promise<Repair | Sending | undefined> {
+): Promise<Repair | DueSend | undefined> {
   const queuedAt = Math.max(now, task.claimableFrom)
   if (task.dueKind === 'timed') return { task, queuedAt, repair: 'sent' }
   if ((task.dueAt ?? now) > now) return undefined

@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { MessageSender } from '../../ports/task-queue.ts'
 import type { TaskStore } from '../../ports/task-store.ts'
 
-export interface Sending {
+export interface DueSend {
   readonly task: Task
   /** When its message becomes visible. */
   readonly queuedAt: number
@@ -27,12 +27,12 @@ export async function sendAgain(
     queue,
     clock,
   }: { readonly store: TaskStore; readonly queue: MessageSender; readonly clock: Clock },
-  sendings: readonly Sending[],
-  sent: (task: Task, repair: Sending['repair']) => void,
+  sendings: readonly DueSend[],
+  sent: (task: Task, repair: DueSend['repair']) => void,
   failed: (task: Task, error: unknown) => void,
 ): Promise<void> {
   const now = clock.now()
-  const sendBatch = async (lane: Lane, batch: readonly Sending[]) => {
+  const sendBatch = async (lane: Lane, batch: readonly DueSend[]) => {
     const messages = batch.map(({ task, queuedAt }) => ({
       message: messageOf(task),
       delaySeconds: Math.min(MAX_DELAY_SECONDS, Math.ceil((queuedAt - now) / 1_000)),

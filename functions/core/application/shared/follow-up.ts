@@ -1,6 +1,6 @@
 import { causeFields } from '../../domain/errors.ts'
 import { type FollowUp, pendingOf } from '../../domain/follow-ups.ts'
-import type { Tallied } from '../../domain/tally.ts'
+import type { TalliedUsage } from '../../domain/tally.ts'
 import type { Task } from '../../domain/task.ts'
 import { followUpsDone } from '../../domain/transitions.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -18,7 +18,7 @@ export type FollowUpSteps = {
 
 /** @returns what was added, to be written to the row. */
 export interface TallyStep {
-  (task: Task): Promise<Tallied>
+  (task: Task): Promise<TalliedUsage>
   /** Called after the row was written. */
   confirm(task: Task): void
 }
@@ -43,12 +43,12 @@ export async function followUp(
   const pending = pendingOf(task)
   if (pending.length === 0) return []
   const left: FollowUp[] = []
-  let tallied: Tallied | undefined
+  let tallied: TalliedUsage | undefined
   for (const step of pending) {
     try {
       const perform = followUps[step]
       const done = await perform?.(task)
-      if (step === 'tally' && done) tallied = done as Tallied
+      if (step === 'tally' && done) tallied = done as TalliedUsage
       if (!perform || done === 'later') left.push(step)
     } catch (error) {
       left.push(step)

@@ -43,7 +43,7 @@ export async function restartTask(
     let begun = await write()
     for (
       let round = 0;
-      round < ROUNDS && !begun.changed && begun.task && isOwing(begun.task, epoch);
+      round < MAX_TRIES && !begun.changed && begun.task && isOwing(begun.task, epoch);
       round += 1
     ) {
       await followUp(dependencies, begun.task)
@@ -52,7 +52,7 @@ export async function restartTask(
     return begun
   }
   let seen = await store.get(key)
-  for (let round = 0; round < ROUNDS && seen && isOwing(seen, epoch); round += 1) {
+  for (let round = 0; round < MAX_TRIES && seen && isOwing(seen, epoch); round += 1) {
     await followUp(dependencies, seen)
     seen = await store.get(key)
   }
@@ -66,7 +66,7 @@ export async function restartTask(
 }
 
 /** Tries: a cancelled attempt may write its usage meanwhile, and then the follow-ups are done once more. */
-const ROUNDS = 3
+const MAX_TRIES = 3
 
 const isOwing = (task: Task | undefined, epoch: number): boolean =>
   task?.epoch === epoch && REQUIRED_BEFORE_RESTART.some((step) => task.pending?.includes(step))

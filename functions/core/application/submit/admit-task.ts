@@ -26,7 +26,7 @@ export interface AdmitDependencies {
 /** After a place is taken, its row is written within seconds; an older place without a row is free. */
 const ORPHAN_MS = 60_000
 /** Places that are checked when none is free: the oldest, and as many others at random. */
-const LOOKS = 15
+const SAMPLED = 15
 
 /**
  * Checks a tenant's limits for a submit, or for the next epoch of a finished task, and takes a place.
@@ -79,9 +79,9 @@ export async function admitTask(
       .filter(({ held }) => held.at < clock.now() - ORPHAN_MS)
       .sort((left, right) => left.held.at - right.held.at)
     // The oldest places may all belong to running tasks, so random others are checked too.
-    const start = LOOKS + Math.floor(clock.random() * Math.max(0, old.length - 2 * LOOKS))
+    const start = SAMPLED + Math.floor(clock.random() * Math.max(0, old.length - 2 * SAMPLED))
     const freed = await Promise.all(
-      [...old.slice(0, LOOKS), ...old.slice(start, start + LOOKS)].map(async ({ id, held }) => {
+      [...old.slice(0, SAMPLED), ...old.slice(start, start + SAMPLED)].map(async ({ id, held }) => {
         const task = await store.get({ tenant, id })
         const isItsOwn = task?.held?.at === held.at
         // An end with pending follow-ups frees the place by itself.

@@ -10,7 +10,7 @@ export interface SpendingType {
   spends?(input: never): Spending
 }
 
-export interface Asked {
+export interface CostQuestion {
   readonly model: string | null
   /** The input after validation by the type's schema. */
   readonly input: unknown
@@ -26,7 +26,7 @@ export interface Asked {
  */
 export function worstTaskCost(
   type: SpendingType,
-  { model, input, maxAttempts, maxCostUsd }: Asked,
+  { model, input, maxAttempts, maxCostUsd }: CostQuestion,
   budget: Budget | undefined,
 ): { readonly microUsd: number } | FieldError {
   if (model === null) return { microUsd: 0 }

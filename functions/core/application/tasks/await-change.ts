@@ -5,7 +5,7 @@ import type { WaitPlaces } from '../../ports/wait-places.ts'
 /** Intervals between reads grow: a short task's end is seen at once, a long task costs one read every two seconds. */
 const FIRST_LOOK_MS = 100
 const MAX_LOOK_MS = 2_000
-const GROWTH = 1.5
+const INTERVAL_GROWTH = 1.5
 
 export interface WaitResult<Value> {
   readonly value: Value
@@ -36,7 +36,7 @@ export async function awaitChange<Value>(
     for (let lookMs = FIRST_LOOK_MS; !isEnough(value) && clock.now() < until; ) {
       await clock.sleep(Math.min(lookMs, until - clock.now()))
       value = await read()
-      lookMs = Math.min(MAX_LOOK_MS, lookMs * GROWTH)
+      lookMs = Math.min(MAX_LOOK_MS, lookMs * INTERVAL_GROWTH)
     }
     return { value, hasWaited: true }
   } finally {

@@ -28,20 +28,20 @@ const MAX_KNOWN = 500
 
 export interface WaitEstimates {
   /** Starts reading a lane's values, so that they are available when a submit is answered. */
-  prepare(task: Asked): void
+  prepare(task: TaskToEstimate): void
   /** Undefined when the values did not arrive in time, and for a task that does not wait. Never throws. */
   of(task: Task): Promise<Estimate | undefined>
 }
 
 /** The task fields that an estimate depends on. */
-export type Asked = Pick<Task, 'lane' | 'tenant' | 'model'>
+export type TaskToEstimate = Pick<Task, 'lane' | 'tenant' | 'model'>
 
 /** @returns estimates of when a waiting task will start; values of the lanes are cached for some seconds. */
 export function openEstimates(dependencies: EstimateDependencies): WaitEstimates {
   const { circuits, circuitOf, clock } = dependencies
-  const moments = new Kept<LaneMoment>(clock)
-  const found = new Kept<Circuit | undefined>(clock)
-  const ask = ({ lane, tenant, model }: Asked) => {
+  const moments = new TimedCache<LaneMoment>(clock)
+  const found = new TimedCache<Circuit | undefined>(clock)
+  const ask = ({ lane, tenant, model }: TaskToEstimate) => {
     const circuit = model === null ? undefined : circuitOf(model)
     return Promise.all([
       moments.get(`${lane}#${tenant}`, () => look(dependencies, lane, tenant)),
@@ -63,7 +63,7 @@ export function openEstimates(dependencies: EstimateDependencies): WaitEstimates
 }
 
 /** A cache of values for some seconds. */
-class Kept<Value> {
+class TimedCache<Value> {
   readonly #clock: Clock
   readonly #answers = new Map<
     string,

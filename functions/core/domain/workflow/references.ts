@@ -33,14 +33,14 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isMarked = (value: Record<string, unknown>, mark: string, ...extra: readonly string[]): boolean =>
   Object.hasOwn(value, mark) && Object.keys(value).every((key) => key === mark || extra.includes(key))
 
-export interface Found {
+export interface PlacedReference {
   readonly kind: 'from' | 'each'
   readonly path: string
   readonly text: unknown
   readonly hasDefault?: boolean
 }
 
-export function findReferences(value: unknown, path: string): readonly Found[] {
+export function findReferences(value: unknown, path: string): readonly PlacedReference[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => findReferences(item, `${path}.${index}`))
   if (!isObject(value) || isMarked(value, '$literal')) return []
   if (isMarked(value, '$from', 'default'))
@@ -54,9 +54,9 @@ export function findReferences(value: unknown, path: string): readonly Found[] {
  *
  * @param path where the node was written in the body.
  */
-export function referencesOf(node: PlanNode, path = ''): readonly Found[] {
+export function referencesOf(node: PlanNode, path = ''): readonly PlacedReference[] {
   const { if: condition } = node
-  const asked: readonly Found[] = condition
+  const asked: readonly PlacedReference[] = condition
     ? [
         {
           kind: 'from',
@@ -154,7 +154,7 @@ export function resolve(
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolve(one, read, item)]))
 }
 
-export function referenceError(found: Found): FieldError | undefined {
+export function referenceError(found: PlacedReference): FieldError | undefined {
   const reference = parseReference(found.text)
   return typeof reference === 'string' ? { path: found.path, message: reference } : undefined
 }

@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
-import type { AlarmState, AlarmStatus, Change } from '../../cloudwatch/alarm-watch.ts'
+import type { AlarmChange, AlarmState, AlarmStatus } from '../../cloudwatch/alarm-watch.ts'
 import { clock, make, repeat, short, span, table } from './dom.ts'
 import { load } from './load.ts'
 
 interface Data {
   readonly now: number
   readonly alarms: readonly AlarmStatus[]
-  readonly changes: readonly Change[]
+  readonly changes: readonly AlarmChange[]
 }
 
 const MARKS: Readonly<Record<AlarmState, string>> = { ALARM: '✖', OK: '✔', INSUFFICIENT_DATA: '?' }

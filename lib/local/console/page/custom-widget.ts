@@ -4,7 +4,7 @@ import DOMPurify from 'dompurify'
 import { make } from './dom.ts'
 import { fetchWithKey } from './key.ts'
 
-interface Asked {
+interface WidgetRequest {
   readonly parameters: Readonly<Record<string, unknown>>
   /** Fields of the widget's forms, by name. */
   readonly forms: Readonly<Record<string, string>>
@@ -28,9 +28,9 @@ export class CustomWidget {
   readonly element = make('div', { class: 'custom' })
   readonly #endpoint: string
   /** The last shown view, so that a refresh shows it again. */
-  #last: Asked
+  #last: WidgetRequest
 
-  constructor(endpoint: string, parameters: Asked['parameters']) {
+  constructor(endpoint: string, parameters: WidgetRequest['parameters']) {
     this.#endpoint = endpoint
     this.#last = { parameters, forms: {} }
     const recall = () => {
@@ -51,7 +51,7 @@ export class CustomWidget {
     await this.#show(this.#last)
   }
 
-  async #show(asked: Asked): Promise<void> {
+  async #show(asked: WidgetRequest): Promise<void> {
     const html = await call(this.#endpoint, asked)
     this.#last = asked
     this.#draw(html)
@@ -117,16 +117,16 @@ export class CustomWidget {
   }
 }
 
-function readHash(): Asked | undefined {
+function readHash(): WidgetRequest | undefined {
   const [, text] = /^#show=(.+)$/.exec(location.hash) ?? []
   try {
-    return text === undefined ? undefined : (JSON.parse(decodeURIComponent(text)) as Asked)
+    return text === undefined ? undefined : (JSON.parse(decodeURIComponent(text)) as WidgetRequest)
   } catch {
     return undefined
   }
 }
 
-async function call(endpoint: string, { parameters, forms }: Asked): Promise<string> {
+async function call(endpoint: string, { parameters, forms }: WidgetRequest): Promise<string> {
   const event = { ...parameters, widgetContext: { forms: { all: forms } } }
   const response = await fetchWithKey('/console/call', {
     method: 'POST',

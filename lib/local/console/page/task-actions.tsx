@@ -6,9 +6,9 @@ import { ask, say } from './parts.tsx'
 
 type Action = 'retry' | 'cancel'
 
-const AT_ONCE = 4
+const CONCURRENCY = 4
 /** Ids that one call of the API's list takes. */
-const LOOKED_AT = 100
+const IDS_PER_CALL = 100
 
 const can = (action: Action, status: string) =>
   action === 'retry' ? RETRYABLE.includes(status) : !FINAL.includes(status)
@@ -62,8 +62,8 @@ export async function actOnOne(action: Action, task: { id: string; status: strin
 export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Promise<void> {
   const { word, will, action, fits } = OF_MANY[kind]
   const tasks: Task[] = []
-  const parts = Array.from({ length: Math.ceil(ids.length / LOOKED_AT) }, (_, index) =>
-    ids.slice(index * LOOKED_AT, (index + 1) * LOOKED_AT).join(','),
+  const parts = Array.from({ length: Math.ceil(ids.length / IDS_PER_CALL) }, (_, index) =>
+    ids.slice(index * IDS_PER_CALL, (index + 1) * IDS_PER_CALL).join(','),
   )
   const look = each(parts, async (part) => {
     tasks.push(...(await api<{ tasks: readonly Task[] }>(`/tasks?ids=${part}`)).tasks)
@@ -250,5 +250,5 @@ async function each(ids: readonly string[], act: (id: string) => Promise<unknown
   const work = async () => {
     for (let id = left.shift(); id !== undefined; id = left.shift()) await act(id)
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await Promise.all(Array.from({ length: CONCURRENCY }, work))
 }

@@ -9,7 +9,7 @@ import type {
 } from './environment-messages.ts'
 import type { FunctionLog } from './function-log.ts'
 import { openProcessSandbox } from './process-sandbox.ts'
-import { type Isolation, isGone, outOfMemory, type Sandbox } from './sandbox.ts'
+import { ENVIRONMENT_GONE, type Isolation, outOfMemory, type Sandbox } from './sandbox.ts'
 import { openThreadSandbox } from './thread-sandbox.ts'
 
 /** The error that a caller of Lambda gets: the function threw, timed out, ran out of memory or crashed. */
@@ -42,7 +42,7 @@ const INIT_MS = 60_000
 
 const WATCH_EVERY_MS = 250
 /** Consecutive measurements above the limit that end the environment, since memory may be garbage that is not yet collected. */
-const LOOKS = 3
+const MEASUREMENTS = 3
 /** With this much above the limit, one measurement is enough. */
 const EXCESS_MB = 512
 
@@ -130,7 +130,7 @@ export class Environment {
     const look = async () => {
       const used = (await this.usedMb()) ?? 0
       found = used > maxMemoryMb ? found + 1 : 0
-      if (found < LOOKS && used <= maxMemoryMb + EXCESS_MB) return
+      if (found < MEASUREMENTS && used <= maxMemoryMb + EXCESS_MB) return
       this.#die(outOfMemory(this.#plan))
       await this.#sandbox.end()
     }
@@ -146,7 +146,7 @@ export class Environment {
    */
   async invoke(event: string, take?: TakePiece): Promise<string> {
     await this.#isLoaded
-    if (this.#isDead) throw new InvocationError(isGone)
+    if (this.#isDead) throw new InvocationError(ENVIRONMENT_GONE)
     const { timeoutMs } = this.#plan
     const pieces: Uint8Array[] = []
     this.#take = take ?? (async (bytes) => void pieces.push(bytes))

@@ -4,8 +4,8 @@ import { toReadableMessage } from '../readable-message.ts'
 import type { EnvironmentMessage } from './environment-messages.ts'
 import {
   ENTRY,
+  ENVIRONMENT_GONE,
   emitLines,
-  isGone,
   orderOf,
   outOfMemory,
   type Sandbox,
@@ -54,7 +54,7 @@ export function openProcessSandbox(options: SandboxOptions): Sandbox {
   const ended = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       living.delete(child)
-      const { errorType } = isGone
+      const { errorType } = ENVIRONMENT_GONE
       const isHungry = signal !== null && OUT_OF_MEMORY.has(signal)
       onEnd(
         isHungry

@@ -58,7 +58,7 @@ export const outOfMemory = ({ memoryMb }: FunctionPlan): LambdaError => ({
   errorMessage: `The function used more than ${memoryMb} MB`,
 })
 
-export const isGone: LambdaError = {
+export const ENVIRONMENT_GONE: LambdaError = {
   errorType: 'Runtime.ExitError',
   errorMessage: 'The environment is gone',
 }

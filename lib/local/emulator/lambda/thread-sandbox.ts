@@ -2,8 +2,8 @@ import { Worker } from 'node:worker_threads'
 import type { EnvironmentMessage } from './environment-messages.ts'
 import {
   ENTRY,
+  ENVIRONMENT_GONE,
   emitLines,
-  isGone,
   orderOf,
   outOfMemory,
   type Sandbox,
@@ -42,7 +42,7 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
         : { errorType: 'Runtime.UnhandledError', errorMessage: cause.message },
     ),
   )
-  thread.on('exit', () => onEnd(isGone))
+  thread.on('exit', () => onEnd(ENVIRONMENT_GONE))
   return {
     maxMemoryMb: plan.memoryMb,
     isThere: new Promise((resolve) => {

@@ -9,7 +9,7 @@ import type {
   ModelRequest,
 } from '../../../ports/model-provider.ts'
 import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
-import { asProvider, type Failing, post, secretsOf } from '../shared/as-provider.ts'
+import { asProvider, type ErrorRules, post, secretsOf } from '../shared/as-provider.ts'
 import type { OpenProvider } from '../shared/open-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
@@ -128,7 +128,7 @@ const eventSchema = z.looseObject({
   stop_reason: z.string().nullish(),
 })
 
-function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now }: Failing): boolean {
+function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now }: ErrorRules): boolean {
   const failed = (read: ReturnType<typeof readError>) =>
     failedCall({ ...read, provider, usage: answer.usage, now: now() }, rules)
   if (part.event === 'error' && !part.data.trimStart().startsWith('{')) throw failed(readErrorText(part.data))

@@ -10,7 +10,7 @@ import type {
   StartedCall,
 } from '../../../ports/model-provider.ts'
 import { AnswerBuilder } from '../shared/answer.ts'
-import { type Failing, get, post } from '../shared/as-provider.ts'
+import { type ErrorRules, get, post } from '../shared/as-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import { type BodyPart, readBody } from '../shared/read-body.ts'
 import { readError } from '../shared/read-error.ts'
@@ -22,7 +22,7 @@ export interface ResponseServer {
   /** URL of `…/responses`. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  readonly failing: Failing
+  readonly failing: ErrorRules
   readonly takes: (model: string) => boolean
   readonly dialect: Learned
   /** Interval between two reads of a call that cannot be streamed. */
@@ -59,7 +59,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
     url.pathname += `/${encodeURIComponent(id)}${tail}`
     return url
   }
-  const recording = ({ onReply }: GenerateOptions): Failing => ({
+  const recording = ({ onReply }: GenerateOptions): ErrorRules => ({
     ...failing,
     ...(onReply ? { onReply } : {}),
   })

@@ -5,7 +5,7 @@ import { readTier, readTokens } from '../../../domain/model-usage.ts'
 import { failedCall } from '../../../domain/provider-failure.ts'
 import type { ModelMessage, ModelRequest } from '../../../ports/model-provider.ts'
 import type { AnswerBuilder } from '../shared/answer.ts'
-import type { Failing } from '../shared/as-provider.ts'
+import type { ErrorRules } from '../shared/as-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
 import type { BodyPart } from '../shared/read-body.ts'
 import { readError, readErrorText } from '../shared/read-error.ts'
@@ -116,7 +116,7 @@ const pieceSchema = z.union([
 ])
 
 /** Reads one piece of an answer. @returns whether it was the last. */
-export function takePart(part: BodyPart, answer: AnswerBuilder, failing: Failing): boolean {
+export function takePart(part: BodyPart, answer: AnswerBuilder, failing: ErrorRules): boolean {
   const { provider, rules, now } = failing
   if (part.data.trim() === '[DONE]') return true
   // An error as plain text.
@@ -178,7 +178,7 @@ const isCall = (called: unknown): boolean => (Array.isArray(called) ? called.len
 function streamFailure(
   value: unknown,
   answer: AnswerBuilder,
-  { provider, rules, now }: Failing,
+  { provider, rules, now }: ErrorRules,
 ): ProviderError {
   return failedCall({ ...readError(value), provider, usage: answer.usage, now: now() }, rules)
 }

@@ -4,7 +4,7 @@ import { readTier, readTokens } from '../../../domain/model-usage.ts'
 import { badAnswer, failedCall } from '../../../domain/provider-failure.ts'
 import type { CallOutcome, ModelMessage, ModelRequest } from '../../../ports/model-provider.ts'
 import { type AnswerBuilder, outcomeOf } from '../shared/answer.ts'
-import type { Failing } from '../shared/as-provider.ts'
+import type { ErrorRules } from '../shared/as-provider.ts'
 import { readError } from '../shared/read-error.ts'
 
 /** A background response: stored so that it can be read later, and streamed so that the stream can be resumed. */
@@ -81,7 +81,7 @@ export function takeEvent({ type, delta }: Event, answer: AnswerBuilder): void {
 export function endOf(
   { status, error, incomplete_details, output, usage, service_tier }: Response,
   answer: AnswerBuilder,
-  { provider, rules, now }: Failing,
+  { provider, rules, now }: ErrorRules,
 ): CallOutcome | undefined {
   takeUsage(usage, answer)
   const tier = readTier(service_tier)

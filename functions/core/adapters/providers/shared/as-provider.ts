@@ -105,7 +105,7 @@ function masked(error: ProviderError, mask: (text: string) => string): ProviderE
 export const secretsOf = (url: URL): string[] =>
   [url.username, url.password].filter((part) => part !== '').map(decodeURIComponent)
 
-export interface Failing {
+export interface ErrorRules {
   readonly provider: string
   readonly rules: readonly FailureRule[]
   readonly now: () => number
@@ -116,7 +116,7 @@ export interface Failing {
 
 /** Posts, and returns an answer with a success status. @throws ProviderError by the provider's table. */
 export const post = (
-  failing: Failing,
+  failing: ErrorRules,
   url: URL,
   headers: Readonly<Record<string, string>>,
   body: unknown,
@@ -130,14 +130,14 @@ export const post = (
   })
 
 export const get = (
-  failing: Failing,
+  failing: ErrorRules,
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Reply> => ask(failing, signal, () => sendJson(failing.provider, url, headers, undefined, signal))
 
 async function ask(
-  { provider, rules, now, onReply, readError }: Failing,
+  { provider, rules, now, onReply, readError }: ErrorRules,
   signal: AbortSignal,
   send: () => Promise<Reply>,
 ): Promise<Reply> {

@@ -4,7 +4,7 @@ import { BUNDLES, type BundleName } from '../../functions/contract.ts'
 import { readAssembly } from '../local/emulator/template/assembly.ts'
 
 /** The bundles and declarations an assembly was made of, saved in its folder, so that the next one needs no synth. */
-export interface MadeOf {
+export interface AssemblySources {
   readonly bundles: Readonly<Partial<Record<BundleName, BundleOfAssembly>>>
   /** Hash of what the task types declare, see `declarations.ts`; undefined when one did not compile. */
   readonly declarations?: string | undefined
@@ -22,20 +22,20 @@ export const BUNDLE_NAMES = Object.keys(BUNDLES) as readonly BundleName[]
 const FILE = 'made-of.json'
 
 /** @returns undefined when the file is missing or damaged. */
-export async function readMadeOf(assembly: string): Promise<MadeOf | undefined> {
+export async function readAssemblySources(assembly: string): Promise<AssemblySources | undefined> {
   try {
-    const read = JSON.parse(await readFile(join(assembly, FILE), 'utf8')) as Partial<MadeOf> | null
+    const read = JSON.parse(await readFile(join(assembly, FILE), 'utf8')) as Partial<AssemblySources> | null
     return typeof read?.bundles === 'object' && read.bundles ? { ...read, bundles: read.bundles } : undefined
   } catch {
     return undefined
   }
 }
 
-export async function writeMadeOf(assembly: string, madeOf: MadeOf): Promise<void> {
+export async function writeAssemblySources(assembly: string, sources: AssemblySources): Promise<void> {
   const path = join(assembly, FILE)
   // The file may be a hard link shared with another assembly.
   await rm(path, { force: true })
-  await writeFile(path, JSON.stringify(madeOf))
+  await writeFile(path, JSON.stringify(sources))
 }
 
 /**
@@ -43,7 +43,7 @@ export async function writeMadeOf(assembly: string, madeOf: MadeOf): Promise<voi
  *
  * @returns an empty object when some code belongs to no bundle, for example after another process has changed the bundles.
  */
-export async function findBundles(assembly: string, bundleRoot: string): Promise<MadeOf['bundles']> {
+export async function findBundles(assembly: string, bundleRoot: string): Promise<AssemblySources['bundles']> {
   const entryOf = (folder: string) => readFile(join(folder, 'index.mjs'), 'utf8').catch(() => undefined)
   const folders = new Map<string | undefined, string>()
   for (const folder of (await readAssembly(assembly)).assets.values())
