@@ -98,7 +98,7 @@ function clock({ timestamp }: Health, readAt: number): Finding[] {
       'clock',
       'warn',
       `This machine’s clock is ${span(Math.abs(offMs))} ${side} the stage’s.`,
-      'Set it: --run-at and --since are read by the stage’s clock.',
+      'Correct it: the stage compares --run-at and --since with its own clock.',
     ),
   ]
 }
@@ -129,7 +129,7 @@ function registered({ types = [], task }: Facts): Finding[] {
 function lanes({ queues, open = [] }: Facts): Finding[] {
   if (!queues)
     return [
-      finding('queues', 'warn', 'This stage’s version has no GET /queues, so its lanes are not looked at.'),
+      finding('queues', 'warn', 'This stage’s version has no GET /queues, so its lanes cannot be checked.'),
     ]
   const found = queues.flatMap((lane) => [
     ...(lane.is_paused
@@ -172,19 +172,19 @@ const waitingIn = ({ lane, visible }: Queue, open: readonly Task[]): number =>
 
 /** With messages in the queue there is a backlog; without, the message is lost and the sweeper should have sent another. */
 function longWait({ lane, visible, oldest_due_age_seconds }: NonNullable<Facts['queues']>[number]): Finding {
-  const waits = `In lane ${lane} a task waits for ${span((oldest_due_age_seconds ?? 0) * 1_000)}`
+  const waits = `A task in lane ${lane} has waited ${span((oldest_due_age_seconds ?? 0) * 1_000)}`
   return visible > 0
     ? finding(
         'queues',
         'warn',
-        `${waits}, ${visible} messages are before it or behind it.`,
+        `${waits}, and its queue contains ${many(visible, 'message')}.`,
         'Raise maxConcurrency of the lane in lib/stages/, or wait.',
       )
     : finding(
         'sweeper',
         'fail',
         `${waits}, and its queue is empty.`,
-        'The sweeper does not come: npx taskrunner logs --function SweeperSweep',
+        'The sweeper does not run: npx taskrunner logs --function SweeperSweep',
       )
 }
 
@@ -204,7 +204,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
           finding(
             'workers',
             'warn',
-            `Lane ${lane} works through a backlog, ${since.length} or more wait, one for ${span(ageMs)}.`,
+            `Lane ${lane} has a backlog: ${since.length} or more tasks wait, the oldest for ${span(ageMs)}.`,
             'Raise maxConcurrency of the lane in lib/stages/, or wait.',
           ),
         ]
@@ -212,7 +212,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
           finding(
             'workers',
             'fail',
-            `In lane ${lane} a task is PENDING for ${span(ageMs)} and none runs.`,
+            `A task in lane ${lane} has been PENDING for ${span(ageMs)}, and none runs.`,
             `npx taskrunner logs --errors --function lane${lane}Worker`,
           ),
         ]
@@ -223,7 +223,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
     finding(
       'retrying',
       'warn',
-      `${many(count, 'task waits', 'tasks wait')} for another try after ${code}; it comes by itself.`,
+      `${many(count, 'task waits', 'tasks wait')} for a retry after ${code}; it starts by itself.`,
       ADVICE[code] ?? 'npx taskrunner list --status retrying, then get <id>',
     ),
   )
@@ -233,7 +233,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
         finding(
           'workers',
           'ok',
-          `${running} PROCESSING, ${waiting.length} PENDING in lanes that work, none for long.`,
+          `${running} PROCESSING, ${waiting.length} PENDING in lanes that are not paused, none for long.`,
         ),
       ]
 }
@@ -249,22 +249,23 @@ const KEYS = 'Check the model key: .env locally, the SSM parameter below /taskru
 const ADVICE: Readonly<Record<string, string>> = {
   provider_unauthorized: KEYS,
   provider_not_configured: KEYS,
-  provider_rate_limited: 'The provider asks for less. Lower maxConcurrency of the lane if it stays.',
+  provider_rate_limited: 'The provider limits the rate. If that continues, lower maxConcurrency of the lane.',
   provider_unavailable: 'The provider is down. Look at its status page.',
   provider_unreachable: 'Check the provider’s line in .env that ends in _BASE_URL, and the network.',
-  provider_timeout: 'The model is slow: a smaller max_tokens, or another model.',
+  provider_timeout: 'The model is slow: use a smaller max_tokens or another model.',
   provider_rejected:
     'The provider refuses the request itself: npx taskrunner list --status failed, then get <id>, shows why.',
-  content_refused: 'The model declines the prompt. Change it.',
+  content_refused: 'The model declines the prompt. Change the prompt.',
   timeout: 'The attempt’s limit is too short for the work: submit with --timeout.',
   invalid_output:
-    'The task type returns what its own output schema refuses: mend functions/tasks/<name>/task.ts.',
+    'The result does not match the task type’s output schema: correct functions/tasks/<name>/task.ts.',
   task_failed: 'The task’s own code threw: npx taskrunner logs --errors shows where.',
   unknown_task_type: 'No worker knows the type: deploy a version that has its folder.',
-  worker_crashed: 'The worker dies, mostly of memory: raise memoryMb of the lane in lib/stages/.',
+  worker_crashed:
+    'The worker crashes, usually for lack of memory: raise memoryMb of the lane in lib/stages/.',
 }
 
-/** The same input would be refused again, so running it again only costs money. */
+/** The same input would be refused again, so a retry would only cost money. */
 const NEVER_WORTH_A_RETRY: readonly string[] = ['content_refused', 'provider_rejected', 'invalid_output']
 
 const adviceOn = (code: string): string =>
@@ -278,7 +279,7 @@ function failures({ failed = [] }: Facts): Finding[] {
       finding(
         'failures',
         'warn',
-        `${many(count, 'task')} of lane ${lane} failed for good in the last hour with ${code}.`,
+        `${many(count, 'task')} of lane ${lane} failed in the last hour with ${code}.`,
         NEVER_WORTH_A_RETRY.includes(code)
           ? adviceOn(code)
           : `${adviceOn(code)} Then: npx taskrunner redrive ${lane} --error-code ${code} --dry-run`,
@@ -296,8 +297,8 @@ function logs({ errors }: Facts): Finding[] {
       finding(
         'logs',
         'warn',
-        'The logs of this stage are not where this command looks.',
-        'Set TASKRUNNER_STATE to the folder that npm start was given.',
+        'This command does not find the logs of this stage.',
+        'Set TASKRUNNER_STATE to the same folder as for npm start.',
       ),
     ]
   const last = errors.at(-1)
@@ -313,9 +314,9 @@ function logs({ errors }: Facts): Finding[] {
 }
 
 const GATES: Readonly<Record<string, (task: Task) => string>> = {
-  queue: () => 'It waits its turn: npx taskrunner queues',
+  queue: () => 'It waits in the queue: npx taskrunner queues',
   paused: ({ lane }) => `npx taskrunner resume ${lane}`,
-  circuit: () => 'Its provider keeps failing; it goes on by itself when a trial call succeeds.',
+  circuit: () => 'Its provider keeps failing. The task continues by itself when a trial call succeeds.',
   lost: () => 'Its message was lost; the sweeper sends another within 2 minutes.',
   running: ({ id }) => `npx taskrunner watch ${id}`,
 }
@@ -343,7 +344,7 @@ function task({ task, explanation }: Facts): Finding[] {
     finding(
       'task',
       isBad || BLOCKING_GATES.includes(explanation?.gate ?? '') ? 'fail' : 'ok',
-      oneLine(`It is ${task.status}${reason ? `: ${reason}` : '.'}`),
+      oneLine(`The task is ${task.status}${reason ? `: ${reason}` : '.'}`),
       todo,
     ),
   ]
@@ -353,7 +354,9 @@ function trial({ trial }: Facts): Finding[] {
   if (!trial) return []
   if (trial instanceof CliError) return [finding('trial', 'fail', trial.message)]
   if (trial.status !== 'COMPLETED' || trial.result !== 3)
-    return [finding('trial', 'fail', `A small task ended ${trial.status}.`, `npx taskrunner get ${trial.id}`)]
+    return [
+      finding('trial', 'fail', `A test task ended as ${trial.status}.`, `npx taskrunner get ${trial.id}`),
+    ]
   const tookMs = Date.parse(trial.finished_at ?? trial.created_at) - Date.parse(trial.created_at)
-  return [finding('trial', 'ok', `A small task ran all the way in ${span(tookMs)}.`)]
+  return [finding('trial', 'ok', `A test task completed in ${span(tookMs)}.`)]
 }

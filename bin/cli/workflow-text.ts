@@ -58,7 +58,7 @@ export function workflowTree(
 const WHY: Readonly<Record<NonNullable<Step['reason']>, string>> = {
   condition: 'its condition does not hold',
   upstream: 'what it needs failed',
-  timeout: 'its signal did not come in time',
+  timeout: 'its signal did not arrive in time',
 }
 
 function aboutStep(

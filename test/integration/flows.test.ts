@@ -201,12 +201,12 @@ describe.skipIf(!hasBrowser)('workflows and schedules on the console’s pages',
     await page.getByRole('button', { name: 'Cancel', exact: true }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel the workflow' }).click()
     await expect.poll(() => stateOf('later')).toBe('CANCELLED')
-    await page.getByRole('button', { name: 'Retry what did not complete' }).waitFor()
+    await page.getByRole('button', { name: 'Retry unfinished steps' }).waitFor()
     await expect
       .poll(
         async () => {
           await page
-            .getByRole('button', { name: 'Retry what did not complete' })
+            .getByRole('button', { name: 'Retry unfinished steps' })
             .click({ timeout: 1_000 })
             .catch(() => undefined)
           return (await look(id)).epoch
@@ -243,7 +243,7 @@ describe.skipIf(!hasBrowser)('workflows and schedules on the console’s pages',
     expect(await card.locator('time').count()).toBe(5)
     await takePicture(page, 'schedules-light')
     await card.getByRole('button', { name: 'Run now' }).click()
-    await page.getByText('Its task is submitted.').waitFor()
+    await page.getByText('A task is submitted.').waitFor()
     await card.getByRole('button', { name: 'Pause' }).click()
     await card.getByText('paused', { exact: true }).waitFor()
     expect(await card.locator('time').count()).toBe(0)

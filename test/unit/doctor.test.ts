@@ -43,8 +43,8 @@ describe('the doctor', () => {
       failed: [failed('provider_rate_limited'), failed('provider_unavailable')],
     })
     expect(found.map(({ says }) => says)).toEqual([
-      '1 task of lane ai failed for good in the last hour with provider_rate_limited.',
-      '1 task of lane ai failed for good in the last hour with provider_unavailable.',
+      '1 task of lane ai failed in the last hour with provider_rate_limited.',
+      '1 task of lane ai failed in the last hour with provider_unavailable.',
     ])
     for (const { todo } of found)
       expect(todo).toMatch(/npx taskrunner redrive ai --error-code \w+ --dry-run$/)
@@ -55,7 +55,7 @@ describe('the doctor', () => {
     const [found] = of('retrying', {
       open: [task({ status: 'RETRYING', error: { code: 'provider_bad_answer' } })],
     })
-    expect(found?.says).toBe('1 task waits for another try after provider_bad_answer; it comes by itself.')
+    expect(found?.says).toBe('1 task waits for a retry after provider_bad_answer; it starts by itself.')
     expect(found?.todo).toContain('--status retrying')
   })
 
@@ -89,7 +89,7 @@ describe('the doctor', () => {
     expect(findings.map(({ says }) => says)).toEqual(
       expect.arrayContaining([
         'Lane demo is paused, 1 task waits.',
-        '0 PROCESSING, 0 PENDING in lanes that work, none for long.',
+        '0 PROCESSING, 0 PENDING in lanes that are not paused, none for long.',
       ]),
     )
   })

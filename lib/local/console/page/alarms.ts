@@ -21,7 +21,7 @@ const ORDER: readonly AlarmState[] = ['ALARM', 'INSUFFICIENT_DATA', 'OK']
 export const stateMark = (state: AlarmState): HTMLElement =>
   make('span', { class: 'mark', 'data-state': state, 'aria-label': WORDS[state], role: 'img' }, MARKS[state])
 
-export const redFirst = (alarms: readonly AlarmStatus[]): readonly AlarmStatus[] =>
+export const alarmingFirst = (alarms: readonly AlarmStatus[]): readonly AlarmStatus[] =>
   alarms.toSorted((left, right) => ORDER.indexOf(left.state) - ORDER.indexOf(right.state))
 
 export function showAlarms(main: HTMLElement): void {
@@ -32,19 +32,19 @@ export function showAlarms(main: HTMLElement): void {
     make(
       'p',
       { class: 'muted' },
-      'Those of the template, evaluated here every 5 s over windows that end now. In the cloud they tell their topic; the number in the head counts those that tell somebody.',
+      'The alarms of the template, evaluated here every 5 s over periods that end now. In the cloud they notify their topic. The number at the top counts alarms that notify somebody.',
     ),
     current,
-    make('h2', {}, 'What changed'),
+    make('h2', {}, 'Changes'),
     past,
   )
   let isFirst = true
   repeat(5_000, async () => {
     const { now, alarms, changes } = await load<Data>('alarms')
-    const sorted = redFirst(alarms)
+    const sorted = alarmingFirst(alarms)
     current.replaceChildren(
       table(
-        ['State', 'Means', 'Since', 'Value', 'Threshold', 'Tells', 'Alarm'],
+        ['State', 'Meaning', 'Since', 'Value', 'Threshold', 'Notifies', 'Alarm'],
         sorted.map(({ state, name, label, since, value, threshold, tells, description, problem }) => [
           make('span', { 'data-state': state, class: 'state' }, stateMark(state), WORDS[state]),
           make(
@@ -56,14 +56,14 @@ export function showAlarms(main: HTMLElement): void {
           span(now - since),
           short(value),
           short(threshold),
-          tells.join(', ') || 'nobody: part of others',
+          tells.join(', ') || 'nobody; used by other alarms',
           make('code', { id: name }, label),
         ]),
       ),
     )
     past.replaceChildren(
       changes.length === 0
-        ? make('p', { class: 'muted' }, 'Nothing since the start.')
+        ? make('p', { class: 'muted' }, 'No change since the start.')
         : table(
             ['When', 'Alarm', 'From', 'To', 'Value'],
             changes.map(({ at, name, from, to, value }) => [

@@ -95,7 +95,7 @@ export class CustomWidget {
 
   async #do(action: Element, target: HTMLElement): Promise<void> {
     const question = action.getAttribute('confirmation')
-    if (question && !(await confirm(question, target.textContent?.trim() || 'Do it'))) return
+    if (question && !(await confirm(question, target.textContent?.trim() || 'Confirm'))) return
     target.setAttribute('aria-busy', 'true')
     const parameters = JSON.parse(action.textContent || '{}') as Record<string, unknown>
     const fields = [...this.element.querySelectorAll<HTMLInputElement | HTMLSelectElement>('[name]')]

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import type { Content, WidgetView } from '../../cloudwatch/dashboard-view.ts'
-import { redFirst, stateMark } from './alarms.ts'
+import { alarmingFirst, stateMark } from './alarms.ts'
 import { Chart } from './chart.ts'
 import { CustomWidget } from './custom-widget.ts'
 import { clock, make, repeat, short, table } from './dom.ts'
@@ -102,7 +102,7 @@ function draw(content: Content): Node {
       return make(
         'ul',
         { class: 'pills' },
-        ...redFirst(content.alarms).map(({ name, label, state }) =>
+        ...alarmingFirst(content.alarms).map(({ name, label, state }) =>
           make(
             'li',
             { 'data-state': state },
@@ -125,7 +125,7 @@ function draw(content: Content): Node {
       )
     case 'table':
       return content.rows.length === 0
-        ? make('p', { class: 'muted' }, 'Nothing in this time.')
+        ? make('p', { class: 'muted' }, 'No data in this time range.')
         : table(
             content.columns.map((column) => column.replace('message.', '')),
             content.rows.map((row) => row.map((cell, at) => toCell(content.columns[at] ?? '', cell))),

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The first screen: how it goes, in one look, and the list of tasks. */
+/** The start page: current alarms, numbers of the last 24 hours, and the latest tasks. */
 import type { AlarmStatus } from '../../cloudwatch/alarm-watch.ts'
 import { api, money, useData, useLive } from './client.ts'
 import { short } from './dom.ts'
@@ -29,7 +29,7 @@ export function HomePage() {
     <>
       <AlarmLine />
       <div class="tiles">
-        <Tile label="ran today" value={ended} href={link('COMPLETED,FAILED,CANCELLED,EXPIRED')} />
+        <Tile label="ended in 24 h" value={ended} href={link('COMPLETED,FAILED,CANCELLED,EXPIRED')} />
         <Tile label="failed" value={of('FAILED')} href={link('FAILED')} isBad={of('FAILED') > 0} />
         <Tile label="running" value={of('PROCESSING')} href={link('PROCESSING')} />
         <Tile
@@ -37,7 +37,7 @@ export function HomePage() {
           value={of('PENDING', 'RETRYING', 'SCHEDULED')}
           href={link('PENDING,RETRYING,SCHEDULED')}
         />
-        <Tile label="cost today" value={money(data?.usage.cost_usd ?? (data ? null : 0))} />
+        <Tile label="cost in 24 h" value={money(data?.usage.cost_usd ?? (data ? null : 0))} />
         <a class="button primary" href="/console/submit">
           Submit a task
         </a>
@@ -73,7 +73,7 @@ const Tile = ({
   )
 }
 
-/** What is wrong, in words, on one line that opens. */
+/** The current alarms in one line that can be expanded. */
 function AlarmLine() {
   const { data } = useData<{ alarms: readonly AlarmStatus[] }>('alarms', 5_000)
   const bad = (data?.alarms ?? []).filter(({ state, tells }) => state === 'ALARM' && tells.length > 0)

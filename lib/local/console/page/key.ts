@@ -50,10 +50,10 @@ function ask(wasRefused: boolean): Promise<void> {
     make(
       'p',
       {},
-      wasRefused ? 'That key opens nothing here. Another one:' : 'This stage is closed. Your key:',
+      wasRefused ? 'This key is not valid here. Enter another one:' : 'This stage needs a key. Enter yours:',
     ),
     field,
-    make('p', {}, 'Lost the first one? npm start -- --new-key'),
+    make('p', {}, 'Lost the first key? Run: npm start -- --new-key'),
     make('button', { type: 'submit', class: 'primary' }, 'Open'),
   )
   const dialog = make('dialog', { id: 'key', 'aria-label': 'API key' }, form)

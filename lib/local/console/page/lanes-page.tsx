@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The lanes, and what a person may do there. A lane in which nothing is, is folded. */
+/** The lanes and their actions. Empty lanes are collapsed. */
 import { api, took, useLive } from './client.ts'
 import { load } from './load.ts'
 import { Failure } from './parts.tsx'
@@ -78,16 +78,16 @@ function LaneCard({
         {lane.lane} {lane.is_paused && <span class="badge">paused</span>}
       </h2>
       <div class="tiles">
-        {number('wait', counts.PENDING ?? 0, 'PENDING')}
-        {number('run', counts.PROCESSING ?? 0, 'PROCESSING')}
-        {number('wait to retry', counts.RETRYING ?? 0, 'RETRYING')}
-        {number('run later', counts.SCHEDULED ?? 0, 'SCHEDULED')}
+        {number('waiting', counts.PENDING ?? 0, 'PENDING')}
+        {number('running', counts.PROCESSING ?? 0, 'PROCESSING')}
+        {number('retrying', counts.RETRYING ?? 0, 'RETRYING')}
+        {number('scheduled', counts.SCHEDULED ?? 0, 'SCHEDULED')}
         {number('failed', failed, 'FAILED', failed > 0)}
       </div>
       <p class="muted">
         {lane.dead_letters} dead letters
         {lane.oldest_due_age_seconds !== null &&
-          `; the oldest has waited ${took(lane.oldest_due_age_seconds * 1_000)}`}
+          `; the oldest task has waited ${took(lane.oldest_due_age_seconds * 1_000)}`}
       </p>
       <div class="row">
         <button type="button" onClick={() => void does(() => switchLane(lane.lane, lane.is_paused))}>

@@ -22,7 +22,7 @@ export function showLogs(main: HTMLElement): void {
   const from = make('select', { 'aria-label': 'Function' }, make('option', { value: '' }, 'all functions'))
   const follow = make('input', { type: 'checkbox', id: 'follow', checked: true })
   const errors = make('input', { type: 'checkbox', id: 'errors', checked: asked.has('errors') })
-  const none = make('p', { class: 'none', hidden: true }, 'Nothing found. All words must be in a line.')
+  const none = make('p', { class: 'none', hidden: true }, 'Nothing found. A line must contain all words.')
   const list = make('ol', { class: 'log', tabindex: 0, 'aria-label': 'Log lines' })
   main.append(
     make('h1', {}, 'Logs'),

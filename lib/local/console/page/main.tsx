@@ -17,11 +17,11 @@ import { WorkflowPage, WorkflowsPage } from './workflows-page.tsx'
 
 const draw = (Page: ComponentType) => (element: HTMLElement) => render(<Page />, element)
 
-/** Charts and a sanitizer are as large as everything else: only who looks at a dashboard loads them. */
+/** The chart library and the sanitizer are as large as everything else, so only dashboards load them. */
 const showDashboard = async (element: HTMLElement) =>
   (await import('./dashboard.ts')).showDashboard(element, Number(document.body.dataset.dashboard))
 
-/** Of a closed stage: the page as it is, in a frame that can do nothing. */
+/** On a stage with keys: the unchanged page in a frame without scripts. */
 async function showOutbox(element: HTMLElement): Promise<void> {
   const response = await fetchWithKey('/console/outbox')
   const frame = make('iframe', { sandbox: '', title: 'Outbox', class: 'outbox' })

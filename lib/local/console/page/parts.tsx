@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
-/** What several pages draw. */
+/** Components of several pages. */
 import { type ComponentChildren, render } from 'preact'
 import { ago, took } from './client.ts'
 
-/** A shape beside the colour, for who does not see it. */
+/** A symbol beside the colour, for people who cannot see colours. */
 const MARKS: Readonly<Record<string, string>> = {
   PENDING: '○',
   SCHEDULED: '◷',
@@ -49,7 +49,7 @@ export const Failure = ({ error }: { error: Error | undefined }) =>
 export interface Question {
   readonly title: string
   readonly body?: ComponentChildren
-  /** What the button does, in words: "Redrive 24". */
+  /** Label of the button, such as "Redrive 24". */
   readonly action?: string
   readonly isDangerous?: boolean
 }
@@ -86,7 +86,7 @@ export function ask({ title, body, action, isDangerous }: Question): Promise<boo
   )
 }
 
-/** Says what has been done, for some seconds. */
+/** Shows a message for some seconds. */
 export function say(text: string, isBad = false): void {
   const element = document.createElement('p')
   element.className = `toast${isBad ? ' bad' : ''}`
@@ -110,7 +110,7 @@ export const Copy = ({ label, text }: { label: string; text: string }) => (
   </button>
 )
 
-/** A value folded at its second level. */
+/** A value as a tree, collapsed from its second level on. */
 export const Json = ({ value, depth = 0 }: { value: unknown; depth?: number }) => {
   if (value === null || typeof value !== 'object')
     return <code class={`json ${typeof value}`}>{JSON.stringify(value)}</code>

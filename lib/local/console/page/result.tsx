@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** A result as what it is: text, data, a picture, a file, an e-mail. */
+/** Shows a result by its kind: text, data, image, file or e-mail. */
 import { useEffect, useState } from 'preact/hooks'
 import { apiPath, type Task } from './client.ts'
 import { fetchWithKey, hasKey } from './key.ts'
@@ -10,7 +10,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 const IMAGE = /^data:image\/(?:png|jpeg|gif|webp);base64,/
 
-/** A link cannot carry a key. */
+/** Sends the key, which a plain link cannot do. */
 async function download(url: string, name: string): Promise<void> {
   const address = URL.createObjectURL(await (await fetchWithKey(url)).blob())
   const link = document.createElement('a')
@@ -25,7 +25,7 @@ export function Result({ task }: { task: Task }) {
   if (result === null)
     return (
       <p>
-        It is too large for a page.{' '}
+        The result is too large to be shown.{' '}
         <a
           href={`${apiPath()}/tasks/${task.id}/result`}
           onClick={(event) => {
@@ -77,7 +77,7 @@ function One({ value, input }: { value: unknown; input: unknown }) {
   )
 }
 
-/** Markdown as it was meant, with the words as they came a click away; other text as it is. */
+/** Shows Markdown formatted, with a button for its source; other text unchanged. */
 function Text({ text }: { text: string }) {
   const [html, setHtml] = useState<string>()
   const [isPlain, setPlain] = useState(false)
@@ -103,14 +103,14 @@ function Text({ text }: { text: string }) {
       )}
       <p>
         <button type="button" onClick={() => setPlain(!isPlain)}>
-          {isPlain ? 'Show formatted' : 'Show as written'}
+          {isPlain ? 'Show formatted' : 'Show source'}
         </button>
       </p>
     </>
   )
 }
 
-/** What was sent tells no addresses; what was asked for does. */
+/** The result of a mail task contains no addresses, so they are read from its input. */
 const addressesIn = (input: unknown): Fields => {
   const { from, to, cc } = (input ?? {}) as Fields
   return {
@@ -139,7 +139,7 @@ function Email({ mail }: { mail: Fields }) {
           ),
         )}
       </dl>
-      {/* Without any right: no script, no form, no way out. */}
+      {/* The empty sandbox allows no scripts, forms or navigation. */}
       {html ? (
         <iframe sandbox="" srcDoc={html} title="The e-mail" />
       ) : (
@@ -149,7 +149,7 @@ function Email({ mail }: { mail: Fields }) {
   )
 }
 
-/** An object that names a file and where it is, on this very origin or in itself. */
+/** A file in a result: an object with a name, and a URL or the data itself. */
 function fileOf({
   name,
   filename,

@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
-/** Filters under a name, kept in this browser. To share one, send the page's address: it has all of it. */
+/** Named filters, stored in this browser. The page's URL contains its filters too, and can be shared. */
 import { useState } from 'preact/hooks'
 
-const KEPT = 'taskrunner-views'
+const STORAGE_KEY = 'taskrunner-views'
 
 interface View {
   readonly name: string
@@ -10,21 +10,21 @@ interface View {
   readonly query: string
 }
 
-function readKept(): readonly View[] {
+function readStored(): readonly View[] {
   try {
-    const read: unknown = JSON.parse(localStorage.getItem(KEPT) ?? '[]')
+    const read: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '[]')
     return Array.isArray(read) ? read.filter((view) => typeof view?.name === 'string' && view.query) : []
   } catch {
     return []
   }
 }
 
-/** @param query of the list as it is; empty where it shows all. */
+/** @param query of the current filters; empty without filters. */
 export function SavedViews({ query }: { query: string }) {
-  const [views, setViews] = useState(readKept)
+  const [views, setViews] = useState(readStored)
   const [name, setName] = useState<string>()
   const keep = (next: readonly View[]) => {
-    localStorage.setItem(KEPT, JSON.stringify(next))
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(next))
     setViews(next)
   }
   const current = views.find((view) => view.query === query)
@@ -44,7 +44,7 @@ export function SavedViews({ query }: { query: string }) {
       ))}
       {current && (
         <button type="button" class="plain" onClick={() => keep(views.filter((view) => view !== current))}>
-          Forget “{current.name}”
+          Delete view “{current.name}”
         </button>
       )}
       {query && !current && name === undefined && (

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** Schedules: what each means, when it fires next, and what a person may do to it. */
+/** The schedules in words, with their next times and their actions. */
 import { api, useLive, when } from './client.ts'
 import { span } from './dom.ts'
 import { ask, Failure, say } from './parts.tsx'
@@ -37,7 +37,8 @@ export function SchedulesPage() {
       <Failure error={error} />
       {data?.schedules.length === 0 && (
         <p class="empty">
-          None. Make one: <code>npx taskrunner schedules create --cron "0 9 * * MON-FRI" --prompt "…"</code>
+          No schedule. Create one:{' '}
+          <code>npx taskrunner schedules create --cron "0 9 * * MON-FRI" --prompt "…"</code>
         </p>
       )}
       <div class="lanes">
@@ -62,7 +63,7 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
   const remove = async () => {
     const isSure = await ask({
       title: `Delete ${name}?`,
-      body: <p>It fires no more. Tasks that it made stay.</p>,
+      body: <p>It submits no more tasks. Earlier tasks stay.</p>,
       action: 'Delete the schedule',
       isDangerous: true,
     })
@@ -84,10 +85,12 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
           </li>
         ))}
       </ol>
-      {next.length === 0 && <p class="muted">{paused ? 'Fires when it is resumed.' : 'Fires no more.'}</p>}
+      {next.length === 0 && (
+        <p class="muted">{paused ? 'Fires when it is resumed.' : 'Does not fire again.'}</p>
+      )}
       <p class="muted">
         Fired {schedule.fired.toLocaleString('en')} times
-        {schedule.missed_count > 0 && `, ${schedule.missed_count} passed by`}
+        {schedule.missed_count > 0 && `, ${schedule.missed_count} missed`}
         {schedule.last_planned_at && `, last for ${when(schedule.last_planned_at)}`}
         {schedule.last_task_id && !isStage && (
           <>
@@ -99,7 +102,8 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
       </p>
       {schedule.last_refused && (
         <p class="why" title={schedule.last_refused.message}>
-          The firing of {when(schedule.last_refused.planned_at)} made no task: {schedule.last_refused.code}.
+          The firing at {when(schedule.last_refused.planned_at)} created no task: {schedule.last_refused.code}
+          .
         </p>
       )}
       <details>
@@ -107,11 +111,11 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
         <pre>{JSON.stringify(schedule.task, undefined, 2)}</pre>
       </details>
       <div class="row">
-        {isStage && <p class="muted">Changed in the stage’s file, then deployed.</p>}
+        {isStage && <p class="muted">To change it, edit the stage’s file and deploy.</p>}
         {!isStage && (
           <button
             type="button"
-            onClick={() => void act(api(`/schedules/${id}/run`, {}), 'Its task is submitted.')}
+            onClick={() => void act(api(`/schedules/${id}/run`, {}), 'A task is submitted.')}
           >
             Run now
           </button>

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** A form made of the type's own schema. */
+/** A form generated from the task type's schema. */
 import { useEffect, useState } from 'preact/hooks'
 import { api, type Problem, type Task, useLive } from './client.ts'
 import { Failure } from './parts.tsx'
@@ -30,18 +30,22 @@ interface TaskType {
 type Values = Readonly<Record<string, string>>
 
 const OPTIONS: Readonly<Record<string, Schema>> = {
-  model: { type: 'string', maxLength: 100, description: 'Left empty: the stage’s own.' },
+  model: { type: 'string', maxLength: 100, description: 'If empty, the stage’s default model.' },
   priority: { type: 'integer', minimum: 0, maximum: 10, description: '8 and above use the urgent lane.' },
-  delay_seconds: { type: 'integer', minimum: 0, description: 'Run later.' },
-  run_at: { type: 'string', maxLength: 40, description: 'Or at this time: 2030-01-01T09:00:00+01:00.' },
+  delay_seconds: { type: 'integer', minimum: 0, description: 'Run after this many seconds.' },
+  run_at: {
+    type: 'string',
+    maxLength: 40,
+    description: 'Run at this time, such as 2030-01-01T09:00:00+01:00.',
+  },
   expires_in_seconds: { type: 'integer', minimum: 1, description: 'Do not start later than this.' },
-  max_attempts: { type: 'integer', minimum: 1, maximum: 10, description: 'First try included.' },
+  max_attempts: { type: 'integer', minimum: 1, maximum: 10, description: 'Including the first.' },
   timeout_seconds: { type: 'integer', minimum: 1, description: 'Limit of one attempt.' },
   max_cost_usd: { type: 'number', description: 'The most its model calls may cost.' },
   concurrency_key: {
     type: 'string',
     maxLength: 200,
-    description: 'One at a time of those with the same key.',
+    description: 'Tasks with the same key run one after another.',
   },
   tags: { type: 'array', description: 'A JSON list of words.' },
 }
@@ -58,7 +62,7 @@ export function SubmitPage() {
   )
   const [chosen, choose] = useState('')
   const [values, setValues] = useState<Values>({})
-  /** Fields that had a value when the form was made: they stand first, also once emptied. */
+  /** Fields that had a value at the start are shown first, even when they are cleared. */
   const [shown, setShown] = useState<readonly string[]>([])
   const [problem, setProblem] = useState<Problem>()
   const [isBusy, setBusy] = useState(false)
@@ -127,7 +131,7 @@ export function SubmitPage() {
       {further.length > 0 && (
         <details key={`${type.name} further`} open={further.some(([name]) => problemAt(`input.${name}`))}>
           <summary>
-            {further.length} more of its fields: {further.map(([name]) => name).join(', ')}
+            {further.length} more fields: {further.map(([name]) => name).join(', ')}
           </summary>
           {further.map(inputOf)}
         </details>
@@ -164,7 +168,7 @@ function Field(options: {
   const placeholder = schema.default === undefined ? '' : String(schema.default)
   const kind = kindOf(schema)
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: each of the three kinds of field is one
+    // biome-ignore lint/a11y/noLabelWithoutControl: every branch contains one field
     <label>
       <span>
         {name}
@@ -210,7 +214,7 @@ function kindOf({
   return 'json'
 }
 
-/** What the fields contain: strings as they are, everything else as JSON. */
+/** Texts of the fields: strings unchanged, everything else as JSON. */
 function toValues({ input, ...others }: Record<string, unknown>): Values {
   const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
   const fields = Object.entries((input ?? {}) as object).map(([name, value]) => [

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** What can be done with one task or many; many are counted before anything is changed. */
+/** Actions on one task or on many. For many, a dialog shows the numbers before anything changes. */
 import { api, FINAL, RETRYABLE, type Task } from './client.ts'
 import { load } from './load.ts'
 import { ask, say } from './parts.tsx'
@@ -7,13 +7,13 @@ import { ask, say } from './parts.tsx'
 type Action = 'retry' | 'cancel'
 
 const CONCURRENCY = 4
-/** Ids that one call of the API's list takes. */
+/** The API's limit of ids in one call. */
 const IDS_PER_CALL = 100
 
 const can = (action: Action, status: string) =>
   action === 'retry' ? RETRYABLE.includes(status) : !FINAL.includes(status)
 
-/** What may be done with many. A redrive is a retry of what failed alone: what somebody cancelled stays as it is. */
+/** Actions on many tasks. A redrive retries only failed tasks, not those that were cancelled or expired. */
 const OF_MANY = {
   retry: {
     word: 'Retry',
@@ -46,19 +46,19 @@ export async function actOnOne(action: Action, task: { id: string; status: strin
         }
       : {
           title: 'Cancel this task?',
-          body: <p>A running model call is stopped within some 3 s; no result will land.</p>,
+          body: <p>A running model call stops within about 3 s. No result is stored.</p>,
           action: 'Cancel the task',
           isDangerous: true,
         },
   )
   if (!isSure) return
   await api<Task>(`/tasks/${task.id}/${action}`, {}).then(
-    () => say(action === 'retry' ? 'It runs again.' : 'It is cancelled.'),
+    () => say(action === 'retry' ? 'The task runs again.' : 'The task is cancelled.'),
     (cause: Error) => say(cause.message, true),
   )
 }
 
-/** Shows first what would happen: how many of the chosen are in a state for it, and with which errors. */
+/** First shows to how many of the selected tasks the action applies, and their errors. */
 export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Promise<void> {
   const { word, will, action, fits } = OF_MANY[kind]
   const tasks: Task[] = []
@@ -90,7 +90,7 @@ export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Pro
               <tr key={name}>
                 <td>{name}</td>
                 <td class="number">{same.length}</td>
-                <td>{fits(same[0]?.status ?? '') ? `will be ${will}` : 'is left alone'}</td>
+                <td>{fits(same[0]?.status ?? '') ? `will be ${will}` : 'stays as it is'}</td>
               </tr>
             ))}
           </tbody>
@@ -129,7 +129,7 @@ interface Redrive {
   readonly unreadable: readonly { readonly message_id: string; readonly bytes: number }[]
 }
 
-/** The lane's failed tasks by error first; then all of them, or those of one error. */
+/** Shows the lane's failed tasks by error, then restarts all of them or those with one error. */
 export async function redrive(lane: string): Promise<void> {
   const path = `/queues/${lane}/redrive`
   const counted = await api<Redrive>(path, { dry_run: true, limit: 5_000 }).catch((cause: Error) =>
@@ -153,7 +153,7 @@ export async function redrive(lane: string): Promise<void> {
       <>
         {codes.length > 0 && (
           <fieldset>
-            <legend>Which?</legend>
+            <legend>Which tasks?</legend>
             <label>
               <input type="radio" name="code" defaultChecked onChange={() => choose('')} /> all{' '}
               {counted.matched}
@@ -167,7 +167,9 @@ export async function redrive(lane: string): Promise<void> {
           </fieldset>
         )}
         <p class="muted">
-          {counted.matched === 0 ? 'Nothing to do.' : 'Nothing has been moved yet. Each runs again once.'}
+          {counted.matched === 0
+            ? 'Nothing to do.'
+            : 'Nothing has been restarted yet. Each task runs again once.'}
         </p>
       </>
     ),
@@ -175,13 +177,12 @@ export async function redrive(lane: string): Promise<void> {
   })
   if (!isSure) return
   await api<Redrive>(path, { ...(chosen ? { error_code: chosen } : {}), limit: 5_000 }).then(
-    ({ redriven, remaining }) =>
-      say(`${redriven} run again${remaining > 0 ? `; ${remaining} are left` : ''}.`),
+    ({ redriven, remaining }) => say(`${redriven} run again${remaining > 0 ? `; ${remaining} remain` : ''}.`),
     (cause: Error) => say(cause.message, true),
   )
 }
 
-/** @returns whether to go on to the failed tasks. */
+/** @returns whether to continue with the failed tasks. */
 async function deleteUnreadable(
   path: string,
   lane: string,
@@ -192,8 +193,7 @@ async function deleteUnreadable(
     body: (
       <>
         <p>
-          They lie in the dead-letter queue of lane {lane}, belong to no task, and nothing else takes them
-          away.
+          They are in the dead-letter queue of lane {lane} and belong to no task. Nothing else deletes them.
         </p>
         <ul>
           {messages.slice(0, 10).map(({ message_id, bytes }) => (
@@ -207,7 +207,7 @@ async function deleteUnreadable(
     action: `Delete ${messages.length}`,
   })
   if (!isSure) return true
-  // Behind all failed tasks: this call is to delete and to start nothing.
+  // No task failed before this time, so this call deletes messages and restarts nothing.
   return await api<Redrive>(path, {
     delete_unreadable: true,
     failed_before: '2000-01-01T00:00:00Z',
@@ -227,22 +227,22 @@ async function deleteUnreadable(
 export async function switchLane(lane: string, isPaused: boolean): Promise<void> {
   const isSure = await ask(
     isPaused
-      ? { title: `Resume lane ${lane}?`, body: <p>What waits is taken at once.</p>, action: `Resume ${lane}` }
+      ? { title: `Resume lane ${lane}?`, body: <p>Waiting tasks start at once.</p>, action: `Resume ${lane}` }
       : {
           title: `Pause lane ${lane}?`,
-          body: <p>Nothing more is taken, nothing is lost, what runs goes on.</p>,
+          body: <p>No more tasks start. Running tasks finish, and waiting tasks stay in the queue.</p>,
           action: `Pause ${lane}`,
           isDangerous: true,
         },
   )
   if (!isSure) return
   await api(`/queues/${lane}/${isPaused ? 'resume' : 'pause'}`, {}).then(
-    () => say(isPaused ? `Lane ${lane} takes work again.` : `Lane ${lane} is paused.`),
+    () => say(isPaused ? `Lane ${lane} is resumed.` : `Lane ${lane} is paused.`),
     (cause: Error) => say(cause.message, true),
   )
 }
 
-/** Ids of everything that a list's filters find. */
+/** Ids of all tasks that match a list's filters. */
 export const idsOf = (query: string): Promise<readonly string[]> => load(`task-ids?${query}`)
 
 async function each(ids: readonly string[], act: (id: string) => Promise<unknown>): Promise<void> {

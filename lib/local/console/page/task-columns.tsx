@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The columns of the list, and which of them a person wants: kept in this browser. */
+/** The columns of the list. Which of them are shown is stored in this browser. */
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { TaskRow } from '../task-index.ts'
@@ -11,9 +11,9 @@ export interface Column {
   readonly label: string
   readonly show: (row: TaskRow) => ComponentChildren
   readonly isNumber?: boolean
-  /** What the server can sort by; the field has the column's name. */
+  /** The server can sort by the field with the column's name. */
   readonly isSorted?: boolean
-  /** Shown to who has chosen none: always, where there is room, or not. */
+  /** Whether it is shown by default: always, on wide screens only, or not. */
   readonly usual: 'always' | 'wide' | 'never'
 }
 
@@ -26,7 +26,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'tags', label: 'Tags', show: ({ tags }) => tags.join(', ') || '–', usual: 'never' },
   {
     name: 'attempts',
-    label: 'Tries',
+    label: 'Attempts',
     show: (row) => `${row.attempts}/${row.max_attempts}`,
     isNumber: true,
     isSorted: true,
@@ -51,13 +51,13 @@ const COLUMNS: readonly Column[] = [
   },
 ]
 
-const KEPT = 'taskrunner-columns'
+const STORAGE_KEY = 'taskrunner-columns'
 
-const readKept = (): readonly string[] | undefined => localStorage.getItem(KEPT)?.split(',')
+const readStored = (): readonly string[] | undefined => localStorage.getItem(STORAGE_KEY)?.split(',')
 
-/** @returns those to show, with their classes, and the box to choose them in. */
+/** @returns the shown columns with their classes, and the menu that selects them. */
 export function useColumns() {
-  const [kept, setKept] = useState(readKept)
+  const [kept, setKept] = useState(readStored)
   const isShown = ({ name, usual }: Column) => (kept ? kept.includes(name) : usual !== 'never')
   const shown = COLUMNS.filter(isShown).map((column) => ({
     ...column,
@@ -68,7 +68,7 @@ export function useColumns() {
   const toggle = (column: Column) => {
     const next = COLUMNS.filter((other) => (other === column ? !isShown(other) : isShown(other)))
     const names = next.map(({ name }) => name)
-    localStorage.setItem(KEPT, names.join())
+    localStorage.setItem(STORAGE_KEY, names.join())
     setKept(names)
   }
   const choice = (
@@ -84,11 +84,11 @@ export function useColumns() {
           type="button"
           class="plain"
           onClick={() => {
-            localStorage.removeItem(KEPT)
+            localStorage.removeItem(STORAGE_KEY)
             setKept(undefined)
           }}
         >
-          The usual ones
+          Reset
         </button>
       </div>
     </details>

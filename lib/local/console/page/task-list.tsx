@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The list of tasks: filters, sorting, choosing many, further rows as one scrolls. Its whole state is in the address. */
+/** The list of tasks, with filters, sorting, selection, and more rows on scrolling. Filters and order are in the URL. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { TaskRow } from '../task-index.ts'
 import { STATUSES, useData } from './client.ts'
@@ -8,7 +8,7 @@ import { SavedViews } from './saved-views.tsx'
 import { type ActionOnMany, actOnMany, idsOf } from './task-actions.tsx'
 import { useColumns } from './task-columns.tsx'
 
-interface Found {
+interface FoundTasks {
   readonly rows: readonly TaskRow[]
   readonly total: number
   readonly counts: Readonly<Record<string, number>>
@@ -43,7 +43,7 @@ function readAddress() {
   return { ...values, status: (query.get('status') ?? '').split(',').filter(Boolean) }
 }
 
-/** What the address says of the list: enough to come back to it, and to send it to somebody. */
+/** The query of the list's URL, for a bookmark or a link. */
 function addressOf(asked: ReturnType<typeof readAddress>): string {
   const query = new URLSearchParams()
   for (const field of FIELDS) if (asked[field]) query.set(field, asked[field])
@@ -75,7 +75,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
     if (asked[field]) query.set(field, asked[field])
   if (since) query.set('since', since)
   if (asked.status.length > 0) query.set('status', asked.status.join(','))
-  const { data, error, again } = useData<Found>(`tasks?${query}`, 1_500)
+  const { data, error, again } = useData<FoundTasks>(`tasks?${query}`, 1_500)
   const { data: facets } = useData<Facets>('facets', 10_000)
   const rows = data?.rows ?? []
   const more = useRef<HTMLDivElement>(null)
@@ -183,11 +183,11 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
       </fieldset>
       <Failure error={error} />
       {chosen.size > 0 && (
-        <div class="bulk" role="toolbar" aria-label="Chosen tasks">
-          <b>{chosen.size} chosen</b>
+        <div class="bulk" role="toolbar" aria-label="Selected tasks">
+          <b>{chosen.size} selected</b>
           {data && chosen.size < data.total && (
             <button type="button" onClick={async () => setChosen(new Set(await idsOf(String(query))))}>
-              Choose all {data.total}
+              Select all {data.total}
             </button>
           )}
           <button type="button" class="primary" onClick={() => void act('retry')}>
@@ -200,7 +200,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
             Cancel …
           </button>
           <button type="button" class="plain" onClick={() => setChosen(new Set())}>
-            Choose none
+            Clear selection
           </button>
         </div>
       )}
@@ -211,7 +211,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
               No task yet. <a href="/console/submit">Submit one</a>.
             </>
           ) : (
-            'No task fits these filters.'
+            'No task matches these filters.'
           )}
         </p>
       )}
@@ -223,7 +223,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
                 <th scope="col" class="choose">
                   <input
                     type="checkbox"
-                    aria-label="Choose all shown"
+                    aria-label="Select all shown"
                     checked={rows.every(({ id }) => chosen.has(id))}
                     onChange={(event) =>
                       setChosen(new Set(event.currentTarget.checked ? rows.map(({ id }) => id) : []))
@@ -249,7 +249,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
                   <td class="choose">
                     <input
                       type="checkbox"
-                      aria-label={`Choose ${row.id}`}
+                      aria-label={`Select ${row.id}`}
                       checked={chosen.has(row.id)}
                       onChange={() => toggle(row.id)}
                     />
@@ -281,7 +281,7 @@ export function TaskList({ isShort = false }: { isShort?: boolean }) {
         <p class="count">
           {rows.length} of {data.total}
           {data.known >= data.kept &&
-            ` (the newest ${data.kept.toLocaleString('en')} tasks are looked through)`}
+            ` (only the newest ${data.kept.toLocaleString('en')} tasks are searched)`}
           {isShort && hasMore && (
             <>
               {' '}

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** One task: what came of it, why, and what it took. */
+/** One task: its result or error, its attempts, its cost and its log. */
 import type { LogEntry } from '../../cloudwatch/log-store.ts'
 import { api, FINAL, money, RETRYABLE, type Task, took, useData, useLive, when } from './client.ts'
 import { clock } from './dom.ts'
@@ -57,7 +57,7 @@ export function TaskPage() {
             </button>
           )}
           <a class="button" href={`/console/submit?from=${task.id}`}>
-            {isFinal ? 'Retry with changes' : 'Submit another like it'}
+            {isFinal ? 'Retry with changes' : 'Submit a similar task'}
           </a>
           <Copy label="Copy as curl" text={asCurl(task)} />
           <Copy label="Copy as test" text={asTest(task)} />
@@ -98,7 +98,11 @@ export function TaskPage() {
             search
           </a>
         </h2>
-        {lines.length === 0 ? <p class="muted">No line of it is in memory.</p> : <LogLines lines={lines} />}
+        {lines.length === 0 ? (
+          <p class="muted">No log line of this task is in memory.</p>
+        ) : (
+          <LogLines lines={lines} />
+        )}
       </section>
     </article>
   )
@@ -143,7 +147,7 @@ function Facts({ task }: { task: Task }) {
     ['Expires', task.expires_at && when(task.expires_at)],
     ['Started', task.started_at && when(task.started_at)],
     ['Finished', task.finished_at && `${when(task.finished_at)}, ran ${durationOf(task)}`],
-    ['Epoch', task.epoch > 1 && `${task.epoch}: it was retried by hand`],
+    ['Epoch', task.epoch > 1 && `${task.epoch}, after a retry by a user`],
     ['Tags', task.tags.join(', ')],
     ['Trace', task.trace_id && <code key="trace">{task.trace_id}</code>],
   ]
@@ -164,7 +168,7 @@ function Facts({ task }: { task: Task }) {
   )
 }
 
-/** Only what the author's code threw last has a stack. */
+/** Stack of the last error that the task's own code threw. */
 const stackIn = (lines: readonly LogEntry[]): string | undefined => {
   const last = lines.findLast(
     ({ json }) => typeof (json?.message as { stack?: unknown } | undefined)?.stack === 'string',

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** A task's time as bars: waits, attempts, the calls of providers within them. */
+/** A task's time as bars: waits, attempts, and the provider calls in them. */
 import type { LogEntry } from '../../cloudwatch/log-store.ts'
 import { FINAL, type Task, took } from './client.ts'
 
@@ -14,7 +14,7 @@ interface Bar {
 export function Waterfall({ task, lines }: { task: Task; lines: readonly LogEntry[] }) {
   const bars = barsOf(task, lines)
   const [first] = bars
-  if (!first) return <p class="muted">None has begun.</p>
+  if (!first) return <p class="muted">No attempt has started.</p>
   const from = Math.min(...bars.map((bar) => bar.from))
   const to = Math.max(...bars.map((bar) => bar.to), from + 1)
   const share = (at: number) => ((at - from) / (to - from)) * 100
@@ -71,13 +71,13 @@ function barsOf(task: Task, lines: readonly LogEntry[]): readonly Bar[] {
   const from = isRunning ? Date.parse(task.started_at ?? '') : now
   if (isRunning) {
     wait(from)
-    bars.push({ name: `attempt ${task.attempts}`, kind: 'attempt', from, to: now, note: 'runs' })
+    bars.push({ name: `attempt ${task.attempts}`, kind: 'attempt', from, to: now, note: 'running' })
     bars.push(...stepsIn(task, from, now), ...callsIn(lines, from, now))
   } else if (!FINAL.includes(task.status)) wait(now)
   return bars
 }
 
-/** Checkpoints that were kept in a span. */
+/** Checkpoints stored between two times. */
 const stepsIn = ({ steps = [] }: Task, from: number, to: number): Bar[] =>
   steps
     .map(({ name, started_at, seconds }) => {
@@ -85,9 +85,9 @@ const stepsIn = ({ steps = [] }: Task, from: number, to: number): Bar[] =>
       return { name, from: at, to: at + seconds * 1_000 }
     })
     .filter((step) => step.from >= from - 50 && step.from <= to)
-    .map((step) => ({ ...step, kind: 'step', note: 'step, kept' }))
+    .map((step) => ({ ...step, kind: 'step', note: 'checkpoint' }))
 
-/** What the workers' log lines tell of model calls in a span. */
+/** Model calls between two times, from the workers' log lines. */
 function callsIn(lines: readonly LogEntry[], from: number, to: number): Bar[] {
   return lines.flatMap(({ json, at }): Bar[] => {
     const fields = (json?.message ?? {}) as Readonly<Record<string, unknown>>

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** Webhooks: who is told, what was sent and how each try went, and what was given up. The filter is in the address. */
+/** Webhooks: the endpoints, and the deliveries with their attempts. The filter is in the URL. */
 import { useState } from 'preact/hooks'
 import { api, useLive, when } from './client.ts'
 import { span } from './dom.ts'
@@ -32,16 +32,16 @@ interface Delivery {
 
 const STATES = [
   { status: '', label: 'all' },
-  { status: 'PENDING', label: 'on their way' },
+  { status: 'PENDING', label: 'pending' },
   { status: 'DELIVERED', label: 'delivered' },
-  { status: 'FAILED', label: 'given up' },
+  { status: 'FAILED', label: 'failed' },
 ]
 const EVENTS = ['started', 'progress', 'completed', 'failed', 'cancelled', 'expired']
 const FIELDS = ['status', 'event', 'endpoint', 'task_id'] as const
 type Filter = { readonly [Field in (typeof FIELDS)[number]]: string }
 const PAGE = 50
-/** What the API gives at once. */
-const MOST = 100
+/** The API's largest page. */
+const MAX_PAGE = 100
 
 function readAddress(): Filter {
   const query = new URL(location.href).searchParams
@@ -57,7 +57,7 @@ async function listDeliveries(filter: Filter, wanted: number) {
   const found: Delivery[] = []
   let cursor: string | null = null
   do {
-    const query = new URLSearchParams({ limit: String(Math.min(MOST, wanted - found.length)) })
+    const query = new URLSearchParams({ limit: String(Math.min(MAX_PAGE, wanted - found.length)) })
     for (const [name, value] of Object.entries({ ...filter, cursor: cursor ?? '' }))
       if (value) query.set(name, value)
     const page: { readonly deliveries: readonly Delivery[]; readonly next_cursor: string | null } = await api(
@@ -135,12 +135,14 @@ export function WebhooksPage() {
         ))}
         {(filter.status === 'FAILED' || filter.status === '') && (
           <button type="button" class="primary" onClick={() => void resendAll(filter).then(again)}>
-            Resend what was given up …
+            Resend failed deliveries …
           </button>
         )}
       </fieldset>
       <Failure error={error} />
-      {data && deliveries.length === 0 && <p class="empty">{NOTHING[filter.status] ?? NOTHING['']}</p>}
+      {data && deliveries.length === 0 && (
+        <p class="empty">{EMPTY_TEXTS[filter.status] ?? EMPTY_TEXTS['']}</p>
+      )}
       {deliveries.length > 0 && <DeliveryTable deliveries={deliveries} again={again} />}
       {data?.hasMore && (
         <button type="button" onClick={() => setWanted(wanted + PAGE)}>
@@ -151,26 +153,27 @@ export function WebhooksPage() {
   )
 }
 
-const NOTHING: Readonly<Record<string, string>> = {
-  '': 'Nothing was sent that fits. Deliveries are kept for seven days.',
-  PENDING: 'Nothing is on its way.',
-  DELIVERED: 'Nothing that fits has arrived.',
-  FAILED: 'Nothing was given up.',
+const EMPTY_TEXTS: Readonly<Record<string, string>> = {
+  '': 'No delivery matches. Deliveries are kept for seven days.',
+  PENDING: 'No delivery is pending.',
+  DELIVERED: 'No matching delivery has arrived.',
+  FAILED: 'No delivery has failed.',
 }
 
 const Endpoints = ({ endpoints, isKnown }: { endpoints: readonly Endpoint[]; isKnown: boolean }) => (
   <>
     {isKnown && endpoints.length === 0 && (
       <p class="empty">
-        No URL is told of every task. Add one: <code>npx taskrunner webhooks add https://…</code>. A task may
-        name one of its own.
+        No endpoint receives the events of all tasks. Add one:{' '}
+        <code>npx taskrunner webhooks add https://…</code>. A task can also have a webhook of its own.
       </p>
     )}
     {endpoints.length > 0 && (
       <ul class="plain">
         {endpoints.map(({ id, url, events, gone_at }) => (
           <li key={id}>
-            <code>{url}</code> <span class="muted">is told of {events?.join(', ') ?? 'every end'}</span>
+            <code>{url}</code>{' '}
+            <span class="muted">receives {events?.join(', ') ?? 'the final event of every task'}</span>
             {gone_at && <span class="badge">gone since {when(gone_at)}: it answered 410</span>}
           </li>
         ))}
@@ -188,8 +191,8 @@ const DeliveryTable = ({ deliveries, again }: { deliveries: readonly Delivery[];
           <th scope="col">Event</th>
           <th scope="col">Task</th>
           <th scope="col">To</th>
-          <th scope="col">Tries</th>
-          <th scope="col">Made</th>
+          <th scope="col">Attempts</th>
+          <th scope="col">Created</th>
           <th scope="col">
             <span class="muted">Resend</span>
           </th>
@@ -260,7 +263,7 @@ const answerOf = ({ status, error }: Delivery['log'][number]): string =>
 
 async function resend({ id }: Delivery): Promise<void> {
   await api(`/webhooks/deliveries/${id}/resend`, {}).then(
-    () => say('It is on its way, under the same webhook-id.'),
+    () => say('It is sent again with the same webhook-id.'),
     (cause: Error) => say(cause.message, true),
   )
 }
@@ -268,18 +271,18 @@ async function resend({ id }: Delivery): Promise<void> {
 async function resendAll({ status: _status, ...filter }: Filter): Promise<void> {
   const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ''))
   const isSure = await ask({
-    title: 'Resend what was given up?',
+    title: 'Resend failed deliveries?',
     body: (
       <p>
-        The latest 100 that fit{Object.keys(given).length > 0 && ` (${Object.values(given).join(', ')})`} are
-        sent again, each with a day of tries. Receivers know them by their webhook-id.
+        The latest 100 that match{Object.keys(given).length > 0 && ` (${Object.values(given).join(', ')})`}{' '}
+        are sent again, with retries for a day. Receivers recognize them by their webhook-id.
       </p>
     ),
-    action: 'Resend them',
+    action: 'Resend all',
   })
   if (!isSure) return
   await api<{ resent: number }>('/webhooks/deliveries/resend', given).then(
-    ({ resent }) => say(`${resent} on their way.`),
+    ({ resent }) => say(`${resent} are sent again.`),
     (cause: Error) => say(cause.message, true),
   )
 }

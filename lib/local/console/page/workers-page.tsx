@@ -9,8 +9,8 @@ export function WorkersPage() {
   const { data, error } = useData<FunctionsData>('functions', 2_000)
   if (!data) return <Failure error={error} />
   const { now } = data
-  const living = data.functions.flatMap((own) => own.environments.map((item) => ({ own, ...item })))
-  const sleeping = data.functions.filter(({ environments }) => environments.length === 0)
+  const running = data.functions.flatMap((own) => own.environments.map((item) => ({ own, ...item })))
+  const withoutEnvironment = data.functions.filter(({ environments }) => environments.length === 0)
   return (
     <>
       <h1>Workers</h1>
@@ -28,7 +28,7 @@ export function WorkersPage() {
             </tr>
           </thead>
           <tbody>
-            {living.map(({ own, id, isBusy, idleSince, tasks, usedMb, invocations, startedAt }) => (
+            {running.map(({ own, id, isBusy, idleSince, tasks, usedMb, invocations, startedAt }) => (
               <tr key={id}>
                 <td>
                   <a href={`/console/logs?from=${encodeURIComponent(own.name)}`}>{functionLabel(own.name)}</a>{' '}
@@ -57,9 +57,9 @@ export function WorkersPage() {
           </tbody>
         </table>
       </div>
-      {sleeping.length > 0 && (
+      {withoutEnvironment.length > 0 && (
         <p class="muted">
-          Started when there is work: {sleeping.map(({ name }) => functionLabel(name)).join(', ')}.
+          Started when there is work: {withoutEnvironment.map(({ name }) => functionLabel(name)).join(', ')}.
         </p>
       )}
       <h2>Event sources</h2>
@@ -69,8 +69,8 @@ export function WorkersPage() {
             <tr>
               <th scope="col">Queue</th>
               <th scope="col">State</th>
-              <th scope="col">Batches in hand</th>
-              <th scope="col">At most</th>
+              <th scope="col">Running batches</th>
+              <th scope="col">Maximum</th>
               <th scope="col">Batch size</th>
             </tr>
           </thead>

@@ -1,23 +1,23 @@
 /// <reference lib="dom" />
-/** Steps as boxes in columns, each to the right of all that it waits for, with a line from each of those. */
+/** The steps as boxes in columns. Each is to the right of the steps that it waits for, with a line from each of them. */
 import type { Step } from './workflows-page.tsx'
 
 const BOX = { width: 168, height: 46, right: 44, below: 14 } as const
-/** More would be a picture that nobody reads; the table below has them all. */
-const MOST = 120
+/** A larger graph is not drawn, because it would not be readable; the table below lists all steps. */
+const MAX_STEPS = 120
 
 interface Place {
   readonly column: number
   readonly row: number
 }
 
-/** The column of a step is the longest way to it. */
+/** A step's column is the length of the longest path to it. */
 export function placesOf(steps: Readonly<Record<string, Pick<Step, 'after'>>>): ReadonlyMap<string, Place> {
   const columns = new Map<string, number>()
   const columnOf = (name: string): number => {
     const known = columns.get(name)
     if (known !== undefined) return known
-    // Against a graph with a cycle, which the API refuses.
+    // Ends the recursion in a cycle, although the API refuses cycles.
     columns.set(name, 0)
     const column = Math.max(-1, ...(steps[name]?.after ?? []).map(columnOf)) + 1
     columns.set(name, column)
@@ -36,7 +36,7 @@ export function placesOf(steps: Readonly<Record<string, Pick<Step, 'after'>>>): 
 
 export function GraphOfSteps({ steps }: { steps: Readonly<Record<string, Step>> }) {
   const entries = Object.entries(steps)
-  if (entries.length > MOST) return null
+  if (entries.length > MAX_STEPS) return null
   const places = placesOf(steps)
   const all = [...places.values()]
   const left = ({ column }: Place) => column * (BOX.width + BOX.right) + 1
@@ -90,4 +90,4 @@ function Box({ name, step, x, y }: { name: string; step: Step; x: number; y: num
   return step.task_id ? <a href={`/console/tasks/${step.task_id}`}>{box}</a> : box
 }
 
-const clip = (text: string, most = 21): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text)
+const clip = (text: string, max = 21): string => (text.length > max ? `${text.slice(0, max - 1)}…` : text)

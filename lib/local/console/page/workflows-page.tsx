@@ -1,10 +1,10 @@
 /// <reference lib="dom" />
-/** Workflows, newest first; one of them as a graph that moves, with what a person may do to it. */
+/** The workflows, newest first; and one workflow with its live graph and its actions. */
 import { api, money, took, useLive } from './client.ts'
 import { Age, ask, durationOf, Failure, Status, say } from './parts.tsx'
 import { GraphOfSteps } from './workflow-graph.tsx'
 
-interface Failed {
+interface StepError {
   readonly code: string
   readonly message: string
 }
@@ -17,13 +17,13 @@ export interface Step {
   readonly tasks: { readonly total: number; readonly completed: number; readonly failed: number }
   readonly signal: string | null
   readonly task_id: string | null
-  readonly error: Failed | null
+  readonly error: StepError | null
   readonly reason: keyof typeof WHY | null
   readonly started_at: string | null
   readonly finished_at: string | null
 }
 
-interface Listed {
+interface WorkflowSummary {
   readonly id: string
   readonly name: string
   readonly status: string
@@ -31,10 +31,10 @@ interface Listed {
   readonly finished_at: string | null
 }
 
-interface Workflow extends Listed {
+interface Workflow extends WorkflowSummary {
   readonly epoch: number
   readonly on_failure: string
-  readonly error: Failed | null
+  readonly error: StepError | null
   readonly tags: readonly string[]
   readonly expires_at: string | null
   readonly steps: Readonly<Record<string, Step>>
@@ -47,7 +47,10 @@ const STATUSES = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
 export function WorkflowsPage() {
   const status = new URLSearchParams(location.search).get('status') ?? ''
   const { data, error } = useLive(
-    () => api<{ workflows: readonly Listed[] }>(`/workflows?limit=100${status ? `&status=${status}` : ''}`),
+    () =>
+      api<{ workflows: readonly WorkflowSummary[] }>(
+        `/workflows?limit=100${status ? `&status=${status}` : ''}`,
+      ),
     2_000,
   )
   return (
@@ -67,7 +70,7 @@ export function WorkflowsPage() {
       <Failure error={error} />
       {data?.workflows.length === 0 && (
         <p class="empty">
-          None. Start one: <code>npx taskrunner workflow run file.yaml --watch</code>
+          No workflow. Start one: <code>npx taskrunner workflow run file.yaml --watch</code>
         </p>
       )}
       {data && data.workflows.length > 0 && (
@@ -77,8 +80,8 @@ export function WorkflowsPage() {
               <tr>
                 <th scope="col">State</th>
                 <th scope="col">Name</th>
-                <th scope="col">Took</th>
-                <th scope="col">Began</th>
+                <th scope="col">Duration</th>
+                <th scope="col">Started</th>
               </tr>
             </thead>
             <tbody>
@@ -126,7 +129,7 @@ export function WorkflowPage() {
           )}
           {(flow.status === 'FAILED' || flow.status === 'CANCELLED') && (
             <button type="button" class="primary" onClick={() => void does(retry(flow))}>
-              Retry what did not complete
+              Retry unfinished steps
             </button>
           )}
         </div>
@@ -153,11 +156,11 @@ export function WorkflowPage() {
       <div class="tiles">
         <Count label="steps" value={steps.length} />
         <Count label="ended" value={having('COMPLETED', 'FAILED', 'SKIPPED', 'CANCELLED')} />
-        <Count label="run" value={having('STARTING', 'RUNNING')} />
+        <Count label="running" value={having('STARTING', 'RUNNING')} />
         <Count label="failed" value={having('FAILED')} />
         <Count label="tasks" value={flow.tasks} />
         <Count label="cost" value={money(flow.cost_usd)} />
-        <Count label="time" value={durationOf({ ...flow, started_at: flow.created_at })} />
+        <Count label="duration" value={durationOf({ ...flow, started_at: flow.created_at })} />
       </div>
       <GraphOfSteps steps={flow.steps} />
       <StepTable steps={steps} />
@@ -185,7 +188,7 @@ const StepTable = ({ steps }: { steps: readonly (readonly [string, Step])[] }) =
           <th scope="col">State</th>
           <th scope="col">Step</th>
           <th scope="col">Tasks</th>
-          <th scope="col">Took</th>
+          <th scope="col">Duration</th>
         </tr>
       </thead>
       <tbody>
@@ -217,12 +220,12 @@ const StepTable = ({ steps }: { steps: readonly (readonly [string, Step])[] }) =
 )
 
 const WHY = {
-  condition: 'its condition did not hold',
+  condition: 'its condition was false',
   upstream: 'a step before it failed',
-  timeout: 'its signal did not come in time',
+  timeout: 'its signal did not arrive in time',
 } as const
 
-/** @returns whether it was done. */
+/** @returns whether the call succeeded. */
 const send = (path: string, body: unknown, words: string): Promise<boolean> =>
   api(path, body).then(
     () => {
@@ -238,7 +241,7 @@ const send = (path: string, body: unknown, words: string): Promise<boolean> =>
 async function cancel({ id, name }: Workflow): Promise<boolean> {
   const isSure = await ask({
     title: `Cancel ${name}?`,
-    body: <p>Its waiting and running tasks are cancelled; what completed stays.</p>,
+    body: <p>Its waiting and running tasks are cancelled. Completed steps keep their results.</p>,
     action: 'Cancel the workflow',
     isDangerous: true,
   })
@@ -246,7 +249,7 @@ async function cancel({ id, name }: Workflow): Promise<boolean> {
 }
 
 const retry = ({ id }: Workflow): Promise<boolean> =>
-  send(`/workflows/${id}/retry`, {}, 'What did not complete runs again.')
+  send(`/workflows/${id}/retry`, {}, 'The unfinished steps run again.')
 
 async function signal({ id }: Workflow, name: string): Promise<boolean> {
   let text = '{}'
@@ -254,7 +257,7 @@ async function signal({ id }: Workflow, name: string): Promise<boolean> {
     title: `Send ${name}`,
     body: (
       <label>
-        What later steps may read, as JSON:
+        Value for later steps, as JSON:
         <textarea
           class="json"
           rows={4}
@@ -269,9 +272,9 @@ async function signal({ id }: Workflow, name: string): Promise<boolean> {
   })
   if (!isSure) return false
   try {
-    return await send(`/workflows/${id}/signals/${name}`, JSON.parse(text), `The signal ${name} came.`)
+    return await send(`/workflows/${id}/signals/${name}`, JSON.parse(text), `The signal ${name} is sent.`)
   } catch (cause) {
-    say(`That is no JSON: ${(cause as Error).message}`, true)
+    say(`Invalid JSON: ${(cause as Error).message}`, true)
     return false
   }
 }
