@@ -18,7 +18,7 @@ export function callerScenarios(it: Declare, open: () => Client): void {
     expect(answer.body).toMatchObject({ status: 'COMPLETED', result: 3 })
   })
 
-  it('a look that waits answers with the end, with its next change, or with the first of many ends', async () => {
+  it('a read that waits returns the end, the next change, or the first end of several tasks', async () => {
     const client = open()
     const { id } = await client.submit({ prompt: 'wait for me', model: 'simulated-slow-4' })
     const { headers } = await client.get(`/tasks/${id}`)

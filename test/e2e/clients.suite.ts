@@ -52,7 +52,7 @@ const page = readFileSync(join(root, 'lib/client/README.md'), 'utf8')
 const blockOf = (language: string) =>
   new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(page)?.[1] ?? ''
 
-describe('the OpenAPI document in strangers’ hands', () => {
+describe('the OpenAPI document, used by tools of others', () => {
   it('passes Redocly’s recommended rules', async () => {
     const { stderr } = await npx('@redocly/cli@2', 'lint', document)
     expect(stderr).toContain('Your API description is valid')
@@ -79,7 +79,7 @@ describe('the OpenAPI document in strangers’ hands', () => {
     expect(stdout.trim().split('\n')).toEqual(['PENDING', 'PENDING', '422'])
   })
 
-  it.skipIf(!hasPython)('makes a Python client that submits, reads and is told what is wrong', async () => {
+  it.skipIf(!hasPython)('makes a Python client that submits, reads and gets clear errors', async () => {
     const environment = await pythonEnvironment('openapi-python-client-0.29.1', [
       'openapi-python-client==0.29.1',
     ])

@@ -27,8 +27,8 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
   }, 300_000)
   afterAll(() => vi.unstubAllEnvs())
 
-  describe('closed by keys of ours', () => {
-    it('shows the first administrator’s key once, one more when asked, and keeps the pepper', async () => {
+  describe('a stage that requires our API keys', () => {
+    it('shows the first administrator’s key once, makes another one on request, and does not change the pepper', async () => {
       expect(firstKey).toMatch(/^tk_/)
       await prepareKeys(stage)
       expect(await createFirstAdminKey(stage)).toBeUndefined()
@@ -37,7 +37,7 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
         expect((await new Client(deployed.url, key).get('/keys')).status).toBe(200)
     })
 
-    it('lets nobody in without a key, by the authorizer that was deployed', async () => {
+    it('refuses every request without a key, through the deployed authorizer', async () => {
       expect((await new Client(deployed.url).get('/tasks')).status).toBe(401)
       expect((await new Client(deployed.url, 'tk_nobody_wrong').get('/tasks')).status).toBeGreaterThanOrEqual(
         401,
@@ -45,7 +45,7 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
       expect((await new Client(deployed.url).get('/health')).status).toBe(200)
     })
 
-    it('holds a key to its scopes and its tenant', async () => {
+    it('limits a key to its scopes and its tenant', async () => {
       const admin = new Client(deployed.url, firstKey)
       const { body } = await admin.post<{ key: string }>('/keys', {
         name: 'reader',

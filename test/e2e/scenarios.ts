@@ -113,7 +113,7 @@ export function scenarios(
       expect(body).toMatchObject({ status: 'COMPLETED', result: 30, attempts: 1 })
     })
 
-    it('the example task tells its progress', async () => {
+    it('the example task reports its progress', async () => {
       const client = open()
       const answer = await client.post('/tasks/example?name=test&seconds=4')
       expect(answer.status).toBe(202)
@@ -153,7 +153,7 @@ export function scenarios(
       expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 2 })
     })
 
-    it('a cancel stops a running task within 3 s and no result lands', async () => {
+    it('a cancel stops a running task within 3 s and no result is stored', async () => {
       const client = open()
       const { id } = await client.submit({ prompt: 'x', model: 'simulated-slow' })
       await client.until(id, ({ status }) => status === 'PROCESSING')
@@ -179,7 +179,7 @@ export function scenarios(
       expect((await client.post(`/tasks/${answer.body.id}/retry`)).status).toBe(409)
     })
 
-    it('a delayed task waits, and can be cancelled while it does', async () => {
+    it('a delayed task waits, and can be cancelled while it waits', async () => {
       const client = open()
       const soon = await client.submit({ type: 'example.add', input: { x: 1, y: 1 }, delay_seconds: 2 })
       const later = await client.submit({ type: 'example.add', input: { x: 1, y: 1 }, delay_seconds: 3_600 })
@@ -190,7 +190,7 @@ export function scenarios(
       expect(waitedMs).toBeGreaterThanOrEqual(1_990)
     })
 
-    it('the same key from many clients at once is one task; another body is refused and changes nothing', async () => {
+    it('the same idempotency key from many clients at once makes one task; another body is refused and changes nothing', async () => {
       const client = open()
       const key = { 'idempotency-key': `key-${Date.now()}` }
       const body = { type: 'example.add', input: { x: 20, y: 22 } }
@@ -209,7 +209,7 @@ export function scenarios(
       expect(await client.done(task.id)).toMatchObject({ status: 'COMPLETED' })
     })
 
-    it('lists what was submitted, newest first, by filter and page', async () => {
+    it('lists submitted tasks, newest first, with filters and pages', async () => {
       const client = open()
       const tag = `tag-${Date.now()}`
       const ids: string[] = []
@@ -235,7 +235,7 @@ export function scenarios(
       expect(done.prompt === prompt).toBe(true)
     })
 
-    it('says what is wrong with a request, and never that it is our fault', async () => {
+    it('says what is wrong with a request, and never answers it with a 5xx', async () => {
       const client = open()
       const cases: [string, string, unknown, Record<string, string> | undefined, number][] = [
         ['POST', '/tasks', '{', undefined, 400],
@@ -264,7 +264,7 @@ export function scenarios(
       }
     })
 
-    it('a redrive over the API starts each failed task of one error again, once', async () => {
+    it('a redrive over the API restarts each task that failed with one error, once', async () => {
       const client = open()
       const body = { prompt: 'redrive us', model: 'simulated-fail-401' }
       const failed = [await client.submit(body), await client.submit(body)]
@@ -278,7 +278,7 @@ export function scenarios(
         await client.until(id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
     })
 
-    it('a paused lane takes nothing; resumed, it does what waited', async () => {
+    it('a paused lane runs nothing; when it is resumed, it runs the waiting tasks', async () => {
       const client = open()
       expect((await client.post('/queues/demo/pause')).status).toBe(200)
       try {
@@ -294,7 +294,7 @@ export function scenarios(
       }
     })
 
-    it('describes itself: task types, an OpenAPI document, a page', async () => {
+    it('serves its documentation: task types, an OpenAPI document, a page', async () => {
       const client = open()
       const types = await client.get<{ task_types: { name: string }[] }>('/task-types')
       expect(types.body.task_types.map(({ name }) => name)).toEqual(
@@ -320,7 +320,7 @@ export function scenarios(
       return backdoor()
     }
 
-    it('a failed task lies in its dead-letter queue; a plain redrive runs it again, once', async () => {
+    it('a failed task is in its dead-letter queue; a redrive by SQS runs it again, once', async () => {
       const client = open()
       const { id } = await client.submit({ prompt: 'redrive me', model: 'simulated-fail-401' })
       expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 1 })
@@ -379,7 +379,7 @@ export function scenarios(
         170_000,
       )
 
-    it('schedules that are due in the same second fire once each, on it', async () => {
+    it('schedules that are due in the same second each fire once, in that second', async () => {
       const client = open()
       const tag = `together-${Date.now()}`
       const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 25_000).toISOString()
@@ -404,7 +404,7 @@ export function scenarios(
         expect(Date.parse(started_at ?? '')).toBeGreaterThanOrEqual(Date.parse(at) - 50)
     }, 170_000)
 
-    it('an unreadable message in a lane stops nothing else', async () => {
+    it('an unreadable message in a lane does not stop other tasks', async () => {
       const client = open()
       await behind().send('demo', { Body: 'not json' })
       const { id } = await client.submit({ type: 'example.add', input: { x: 2, y: 3 } })
@@ -455,7 +455,7 @@ export function scenarios(
   })
 
   describe(`${name}: many at once`, () => {
-    it('200 tasks from 10 callers are all done, each once', async () => {
+    it('200 tasks from 10 callers all complete, each once', async () => {
       const client = open()
       const tag = `burst-${Date.now()}`
       const startedAt = Date.now()

@@ -6,8 +6,8 @@ import { simulateChain } from './kit/chain.ts'
 import { simulateBurst } from './kit/due-burst.ts'
 import { fill, minute, openTasks, simulateOutage } from './kit/outage.ts'
 
-describe('a backlog, by a moved clock', () => {
-  it('100,000 tasks, an hour deep: under 5 % are sent again, and 100 lost messages are found on the way', async () => {
+describe('a backlog, with a simulated clock', () => {
+  it('a backlog of 100,000 tasks and an hour: under 5 % are sent again, and 100 lost messages are found', async () => {
     const world = makeWorld()
     const total = 100_000
     const ids = await fill(world, total)
@@ -24,7 +24,7 @@ describe('a backlog, by a moved clock', () => {
     expect(await openTasks(world, ids)).toBe(0)
   })
 
-  it('a lane that takes nothing for six hours: nothing is sent into it', async () => {
+  it('a lane that runs nothing for six hours: no message is sent to it', async () => {
     const world = makeWorld()
     const ids = await fill(world, 2_000)
     const sent = world.queue.sent
@@ -34,7 +34,7 @@ describe('a backlog, by a moved clock', () => {
     expect(await openTasks(world, ids)).toBe(0)
   })
 
-  it('a provider that is down for good holds a task for an hour, then its attempts are spent and it fails', async () => {
+  it('a provider that stays down delays a task for an hour, then the task uses up its attempts and fails', async () => {
     const world = makeWorld()
     world.type.run = async (context) => {
       const { model } = context as { model: { complete(call: object): Promise<string> } }
@@ -58,7 +58,7 @@ describe('a backlog, by a moved clock', () => {
       expect(row).toMatchObject({ attempt: 4, error: { code: 'provider_unavailable' } })
   })
 
-  it('a provider that is down for half an hour: tasks are parked, none fails, none is taken for lost', async () => {
+  it('a provider that is down for half an hour: tasks wait, none fails, and no message counts as lost', async () => {
     const world = makeWorld()
     let isDown = true
     world.type.run = async (context) => {
@@ -120,8 +120,8 @@ describe('a backlog, by a moved clock', () => {
   )
 })
 
-describe('what no emulator shows, by AWS’s own rules', () => {
-  it('100,000 tasks due in one second are all sent within a minute of it, by four sweepers that share the shards', async () => {
+describe('rules of AWS that no emulator applies, simulated', () => {
+  it('four sweepers that share the shards send 100,000 tasks due in one second within a minute', async () => {
     const seen = await simulateBurst(loadStage('prod'), 100_000)
     expect(seen).toMatchObject({ sent: 100_000, sweepers: 4 })
     // No part has much more than its quarter.
@@ -129,7 +129,7 @@ describe('what no emulator shows, by AWS’s own rules', () => {
     expect(seen.lateMost).toBeLessThan(60)
   })
 
-  it('a workflow of 40 steps ends where its functions may follow themselves, and stands still at 16 where not', async () => {
+  it('a workflow of 40 steps ends where Lambda allows recursive invocations, and stops at step 16 where it does not', async () => {
     expect(await simulateChain(40, false)).toEqual({ stepsDone: 16, status: 'RUNNING' })
     expect(await simulateChain(40, true)).toEqual({ stepsDone: 40, status: 'COMPLETED' })
   })

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { runChaos, ZEROS } from './chaos/run.ts'
 import { SEED } from './kit/seeded.ts'
 
-it(`a short chaos run (npm run chaos -- --fast --tasks 80 --kills 1 --seed ${SEED}): zeros where zeros belong`, async () => {
+it(`a short chaos run (npm run chaos -- --fast --tasks 80 --kills 1 --seed ${SEED}): nothing lost, doubled or stuck`, async () => {
   const report = await runChaos({ tasks: 80, seed: SEED, kills: 1, isFast: true })
   console.info(JSON.stringify(report))
   expect(report.accepted).toBe(80)

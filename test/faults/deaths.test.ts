@@ -161,7 +161,7 @@ describe('an environment that dies', () => {
     expect([calls, task.attempts]).toEqual([one.calls, one.attempts])
   })
 
-  it('every failed one has its dead letter', async () => {
+  it('every failed task has its dead letter', async () => {
     await expect
       .poll(
         async () => {

@@ -40,7 +40,7 @@ async function watchToEnd(url: string, id: string, events: TaskEvent[]): Promise
   }
 }
 
-it('a process killed in the middle: no finished part of a document is paid again, and who watches an answer sees it begin anew', async () => {
+it('a process killed in the middle: no finished part of a document is paid for again, and a reader of the events sees the answer start again', async () => {
   const env = {
     OPENAI_BASE_URL: server.openaiUrl,
     OPENAI_MODELS: 'stub-*',

@@ -29,7 +29,7 @@ afterAll(async () => {
 })
 const envOf = () => ({ OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' })
 
-describe('an environment that runs out of time, memory or luck', () => {
+describe('an environment that runs out of time or memory, or crashes', () => {
   let harmed: HarmedRuntime
   let client: Client
   beforeAll(async () => {
@@ -58,7 +58,7 @@ describe('an environment that runs out of time, memory or luck', () => {
     expect(await done(id)).toMatchObject({ status: 'COMPLETED', attempts: 2, result: 'echo: stuck' })
   }, 300_000)
 
-  it.concurrent('a task that kills its worker every time fails as worker_crashed; those beside it complete', async () => {
+  it.concurrent('a task that kills its worker every time fails as worker_crashed; the other tasks of the batch complete', async () => {
     const submit = (prompt: string, model: string) =>
       client.submit({ prompt, model, max_attempts: 2, delay_seconds: 8 })
     const poison = await submit('poison', 'stub-oom')
@@ -69,7 +69,7 @@ describe('an environment that runs out of time, memory or luck', () => {
     expect(failed.history.map(({ outcome }) => outcome)).toEqual(expect.arrayContaining(['worker_crashed']))
   }, 300_000)
 
-  it.concurrent('an environment that stood still past its lease cannot land its result', async () => {
+  it.concurrent('an environment that was suspended for longer than its lease cannot store its result', async () => {
     // Half a lease longer than it has.
     const model = `stub-block-${Math.ceil((LEASE_MS * 1.5) / 1_000)}-once`
     const { id } = await client.submit({ prompt: 'frozen', model, priority: 9, delay_seconds: 14 })
@@ -116,7 +116,7 @@ describe('payloads and retention', () => {
 
   const SIZES = [1, 8_100, 8_300, 1_000_000, 5_900_000]
 
-  it.each(SIZES)('a result of %i bytes comes back whole', async (bytes) => {
+  it.each(SIZES)('a result of %i bytes is returned complete', async (bytes) => {
     const { id } = await client.submit({ prompt: `give ${bytes}`, model: `stub-bytes-${bytes}` })
     const task = await client.done(id)
     expect(task.status).toBe('COMPLETED')
@@ -127,7 +127,7 @@ describe('payloads and retention', () => {
     else expect(task.result).toBeNull()
   })
 
-  it.each(SIZES)('an input of %i bytes comes back whole', async (bytes) => {
+  it.each(SIZES)('an input of %i bytes is returned complete', async (bytes) => {
     const prompt = 'p'.repeat(bytes)
     const { id } = await client.submit({ prompt, model: 'stub-bytes-1' })
     const task = await client.done(id)
@@ -139,7 +139,7 @@ describe('payloads and retention', () => {
     else expect(task.prompt).toBeNull()
   })
 
-  it('text that needs escapes, at the size where its answer would burst', async () => {
+  it('text that needs escapes, at the size where the escaped answer would exceed the limit', async () => {
     const prompt = '"\\\n你'.repeat(400_000)
     const { id } = await client.submit({ prompt, model: 'stub-bytes-1' })
     const task = await client.done(id)
@@ -149,7 +149,7 @@ describe('payloads and retention', () => {
     expect(whole.prompt === prompt).toBe(true)
   })
 
-  it('goes out of sight at the end of its retention; the daily cleanup deletes row and objects and counts them', async () => {
+  it('a task is invisible from the end of its retention; the daily cleanup deletes row and objects and counts them', async () => {
     const before = await objects()
     const rows = 2 * SIZES.length + 1
     const kept = await client.submit({ type: 'example.add', input: { x: 1, y: 1 }, delay_seconds: 86_400 })
@@ -174,8 +174,8 @@ describe('payloads and retention', () => {
   })
 })
 
-describe('a worker bundle that cannot even load', () => {
-  it('its messages go to the dead-letter queue, the row ends FAILED, and after a good deploy a redrive runs it', async () => {
+describe('a worker bundle that cannot be loaded', () => {
+  it('its messages go to the dead-letter queue, the row ends FAILED, and after a correct deployment a redrive runs the task', async () => {
     const good = await assemblyOf(envOf())
     const broken = await changeAssembly(good, (resources) => {
       for (const { Type, Properties } of Object.values(resources)) {

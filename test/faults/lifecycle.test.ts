@@ -267,20 +267,20 @@ const bound = (target: object, name: string | symbol): unknown => {
 
 const seed = process.env.FAULT_SEED === undefined ? {} : { seed: Number(process.env.FAULT_SEED) }
 
-describe('whatever happens between submits, workers that die at any call, sweeps, cancels and retries', () => {
-  it('every row keeps the invariants after every step, and ends', async () => {
+describe('random sequences of submits, workers that die at any call, sweeps, cancels and retries', () => {
+  it('every row meets the invariants after every step, and ends', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => play(steps)),
       { numRuns: 1_500, ...seed },
     )
   })
 
-  it('the same against a table over the real protocol', async () => {
+  it('the same with a table over DynamoDB’s protocol', async () => {
     const { documents, createTable, stop } = await startLocalTable()
     await playOn(documents, await createTable(), 8).finally(stop)
   })
 
-  it.skipIf(!hasMinistack)('the same against another table, by other authors', async () => {
+  it.skipIf(!hasMinistack)('the same with a table implementation by other authors', async () => {
     const client = new DynamoDBClient(clientOptions(ministackEndpoint))
     const documents = DynamoDBDocumentClient.from(client, {
       marshallOptions: { removeUndefinedValues: true },

@@ -57,7 +57,7 @@ describe('a task that sends a mail and whose process dies', () => {
   }))
 
   it.each(deaths)(
-    'at call $atCall, applied: $isApplied, sends at most once and never lies',
+    'at call $atCall, applied: $isApplied, sends at most once and reports the true outcome',
     async (death) => {
       const world = makeMailWorld()
       await world.submit()
@@ -73,7 +73,7 @@ describe('a task that sends a mail and whose process dies', () => {
     },
   )
 
-  it('is unknown in some of these deaths, and known in most', async () => {
+  it('the outcome is unknown after some of these crashes, and known after most', async () => {
     const ends = new Map<string, number>()
     for (const death of deaths) {
       const world = makeMailWorld()
@@ -88,7 +88,7 @@ describe('a task that sends a mail and whose process dies', () => {
     expect(ends.get('COMPLETED')).toBeGreaterThan(ends.get('FAILED') ?? 0)
   })
 
-  it('a frozen process that wakes up beside its successor does not send a second one', async () => {
+  it('a suspended process that continues beside its successor does not send a second mail', async () => {
     for (let atCall = 3; atCall < 12; atCall += 1) {
       const world = makeMailWorld()
       await world.submit()
@@ -100,8 +100,8 @@ describe('a task that sends a mail and whose process dies', () => {
   })
 })
 
-describe('a mail that is not taken', () => {
-  it('is tried again by the task’s own attempts where that may help, and sent once', async () => {
+describe('a mail that SES refuses', () => {
+  it('is tried again by the task’s next attempts where that can help, and sent once', async () => {
     const later: Delivery = { outcome: 'refused', when: 'later', message: 'SES: TooManyRequests' }
     const world = makeMailWorld([later, later])
     await world.submit()

@@ -81,7 +81,7 @@ const rowOf = async (world: World, { tenant, id }: { tenant: string; id: string 
 
 describe('twenty prompts that drop the connection', () => {
   it.each([1_000, 4_000, 12_000, 40_000, 120_000, 600_000])(
-    'hold a healthy task that comes after %d ms for at most 15 s',
+    'delay a healthy task that comes after %d ms by at most 15 s',
     async (after) => {
       const { world, submit } = open((prompt) => prompt.startsWith('poison'))
       for (let n = 0; n < 20; n += 1) await submit(`poison ${n}`)
@@ -98,7 +98,7 @@ describe('twenty prompts that drop the connection', () => {
   )
 
   it.each([1_000, 3_000, 7_000])(
-    'that come four by four, every %d ms, hold none for more than 15 s',
+    'that come four at a time, every %d ms, delay no healthy task by more than 15 s',
     async (every) => {
       const { world, submit, circuits } = open((prompt) => prompt.startsWith('poison'))
       // Environments know of each other's successes by the circuit alone.
@@ -121,7 +121,7 @@ describe('twenty prompts that drop the connection', () => {
     },
   )
 
-  it('end themselves, after as many calls as they have attempts', async () => {
+  it('end after as many calls as they have attempts', async () => {
     const { world, calls, submit } = open((prompt) => prompt.startsWith('poison'))
     const poison: { readonly tenant: string; readonly id: string }[] = []
     for (let n = 0; n < 20; n += 1) poison.push(await submit(`poison ${n}`))
@@ -132,7 +132,7 @@ describe('twenty prompts that drop the connection', () => {
     }
   })
 
-  it('of one tenant hold no other tenant at all', async () => {
+  it('of one tenant do not delay any other tenant', async () => {
     const { world, submit } = open((prompt) => prompt.startsWith('poison'))
     for (let n = 0; n < 20; n += 1) await submit(`poison ${n}`, 'mallory')
     await work(world, 4_000)
@@ -144,8 +144,8 @@ describe('twenty prompts that drop the connection', () => {
   })
 })
 
-describe('a provider that wants to be left alone for years', () => {
-  it('holds no task longer than five minutes once its circuit is closed by hand', async () => {
+describe('a provider whose Retry-After is years', () => {
+  it('delays no task by more than five minutes once its circuit is closed by hand', async () => {
     let isDown = true
     const { world, submit, circuits } = open(
       () => isDown,
@@ -173,8 +173,8 @@ describe('a provider that wants to be left alone for years', () => {
   })
 })
 
-describe('an outage in which the provider takes calls and never begins to answer', () => {
-  it('is asked at most once in 15 s after the first attempts, and fails nothing', async () => {
+describe('an outage in which the provider accepts calls and never begins to answer', () => {
+  it('gets at most one call in 15 s after the first attempts, and no task fails', async () => {
     let isDown = true
     const { world, calls, submit } = open(() => isDown, 500, undefined, true)
     const tasks: { readonly tenant: string; readonly id: string }[] = []
@@ -194,7 +194,7 @@ describe('an outage in which the provider takes calls and never begins to answer
   })
 })
 
-describe('an outage of eleven minutes that five environments see', () => {
+describe('an outage of eleven minutes, with five environments', () => {
   it.each([4, 8, 60])('uses up the attempts of none of %d tasks of three tenants', async (count) => {
     let isDown = true
     const { world, calls, submit, circuits } = open(() => isDown)
@@ -218,7 +218,7 @@ describe('an outage of eleven minutes that five environments see', () => {
 })
 
 describe('an outage of half an hour', () => {
-  it('is asked at most once in 15 s, fails nothing, and is over soon after', async () => {
+  it('gets at most one call in 15 s, no task fails, and all end soon after it', async () => {
     let isDown = true
     const { world, calls, submit } = open(() => isDown)
     const tasks: { readonly tenant: string; readonly id: string }[] = []

@@ -83,9 +83,9 @@ async function die(death: Death, isBackground: boolean) {
   return { paid: world.model.runs.length, life, task }
 }
 
-describe('a process that dies around calls in the background', () => {
+describe('a process that dies before, during or after background calls', () => {
   it.each(DEATHS)(
-    'at call $atCall, applied: $isApplied, pays again for no call whose id was kept',
+    'at call $atCall, applied: $isApplied, does not pay again for a call whose id was stored',
     async (death) => {
       const attached = await die(death, true)
       const plain = await die(death, false)
@@ -100,7 +100,7 @@ describe('a process that dies around calls in the background', () => {
     },
   )
 
-  it('pays twice only in the moment of one write', () => {
+  it('pays twice only when it dies during one particular write', () => {
     expect(paid.twice.with).toBeLessThan(paid.twice.without / 3)
   })
 
@@ -112,7 +112,7 @@ describe('a process that dies around calls in the background', () => {
 })
 
 describe('the next attempt', () => {
-  it('attaches after its time-out: a call may take longer than an attempt', async () => {
+  it('resumes the call after a time-out: a call may take longer than an attempt', async () => {
     const world = makeAttachWorld(async ({ model }) => model.complete({ prompt: 'long' }))
     world.model.callMs = 300_000
     await world.submit()
@@ -122,7 +122,7 @@ describe('the next attempt', () => {
     expect((await world.row())?.usage?.inputTokens).toBe(1)
   })
 
-  it('whose call the provider no longer knows makes it anew', async () => {
+  it('makes the call again when the provider no longer knows it', async () => {
     const world = makeAttachWorld(async ({ model }) => model.complete({ prompt: 'x' }))
     await world.submit()
     await world.workUntilNoted()
@@ -132,7 +132,7 @@ describe('the next attempt', () => {
     expect(world.model.runs).toHaveLength(1)
   })
 
-  it('asks anew after an answer that the author did not like, and after a call that failed', async () => {
+  it('makes the call again after an answer that the author’s code refused, and after a failed call', async () => {
     const world = makeAttachWorld(async ({ model }) => {
       const text = await model.complete({ prompt: 'x' })
       if (text === 'bad') throw new TaskError('again', { retry: 'counted' })
@@ -148,7 +148,7 @@ describe('the next attempt', () => {
     expect(world.model.runs).toHaveLength(3)
   })
 
-  it('reads the same answer, and books it once, when the bucket failed under its result', async () => {
+  it('reads the same answer, and books it once, when the bucket failed while the result was stored', async () => {
     const world = makeAttachWorld(async ({ model }) => model.complete({ prompt: 'x' }))
     const { payloads } = world.worker
     const keep = payloads.keep.bind(payloads)
@@ -167,7 +167,7 @@ describe('the next attempt', () => {
     expect(task?.usage?.inputTokens).toBe(1)
   })
 
-  it('tells two same calls apart, also within steps', async () => {
+  it('distinguishes two equal calls, also within steps', async () => {
     const world = makeAttachWorld(async ({ model, step }) => [
       await step('one', () => model.complete({ prompt: 'x' })),
       await step('two', () => model.complete({ prompt: 'x' })),
@@ -184,7 +184,7 @@ describe('the next attempt', () => {
     expect(world.model.runs.length).toBeLessThanOrEqual(5)
   })
 
-  it('after a retry by hand attaches to what a crashed attempt left', async () => {
+  it('resumes the call of a crashed attempt after a retry by hand', async () => {
     const world = makeAttachWorld(async ({ model }) => model.complete({ prompt: 'x' }))
     await world.submit({ maxAttempts: 1 } as never)
     await world.workUntilNoted()
@@ -211,7 +211,7 @@ describe('a cancel', () => {
     expect(world.model.cancelled).toEqual(['run-1'])
   })
 
-  it('reaches a call whose worker is dead by the message that comes back', async () => {
+  it('stops the call of a dead worker when its message comes back', async () => {
     const world = makeAttachWorld()
     await world.submit()
     await world.workUntilNoted()
@@ -222,7 +222,7 @@ describe('a cancel', () => {
     expect(await world.row()).toMatchObject({ status: 'CANCELLED' })
   })
 
-  it('in the moment between the call and its note stops it too', async () => {
+  it('between the call and the write of its id stops the call too', async () => {
     const world = makeAttachWorld()
     const { background } = world.model
     if (!background) throw new Error('no background')
@@ -241,7 +241,7 @@ describe('a cancel', () => {
     expect(await world.row()).toMatchObject({ status: 'CANCELLED' })
   })
 
-  it('and a task that failed for good leave nothing running', async () => {
+  it('leaves no call running, and neither does a task that failed', async () => {
     const world = makeAttachWorld(async ({ model, sleep }) => {
       await Promise.all([
         model.complete({ prompt: 'slow' }),
@@ -257,7 +257,7 @@ describe('a cancel', () => {
     expect(world.model.cancelled).toEqual(['run-1'])
   })
 
-  it('by a process that lost its lease stops nothing: the next attempt is attached to it', async () => {
+  it('by a process that lost its lease stops nothing: the next attempt has resumed the call', async () => {
     const world = makeAttachWorld(async ({ model }) => model.complete({ prompt: 'x' }))
     world.model.callMs = 100_000
     await world.submit()
@@ -271,7 +271,7 @@ describe('a cancel', () => {
 })
 
 describe('a list of models', () => {
-  it('stops the first when it goes on to the second, and comes back to the one that was asked', async () => {
+  it('stops the call to the first when it continues with the second, and a later attempt resumes with that one', async () => {
     const world = makeAttachWorld(async ({ model }) => model.complete({ prompt: 'x', model: ['a', 'b'] }))
     world.model.answerTo = ({ model }) => {
       if (model === 'a') throw new ProviderError('provider_unavailable', 'x', 'counted', 'memory')

@@ -19,7 +19,7 @@ const finished = async (id: string): Promise<TaskView> => {
 }
 
 /** The lines that refill adds: a worker's own receive, and its own delete of what is done. */
-describe('an environment that dies while it fills its slots', () => {
+describe('an environment that dies while it fills its free slots', () => {
   it.each([
     // The event source asks without a visibility of its own.
     {

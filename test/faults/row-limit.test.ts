@@ -20,7 +20,7 @@ const LONG = '你'.repeat(200_000)
 const EPOCHS = 4
 const MAX_ATTEMPTS = 10
 
-it('a row in which everything is as long as it can be is written to its end, and is far below 400 kB', async () => {
+it('a task whose row has the maximum length in every attribute reaches its end, and the row is far below 400 kB', async () => {
   const table = await local.createTable()
   let ids = 0
   let isGood = false

@@ -68,7 +68,7 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
   for (const count of harm) expect(count).toBeGreaterThan(10)
 }, 260_000)
 
-describe('a service that is down altogether', () => {
+describe('a service that is down completely', () => {
   const isDown = (proxy: FaultProxy, faults: readonly Fault[]) => proxy.set(1, undefined, faults)
 
   it.each([
@@ -93,7 +93,7 @@ describe('a service that is down altogether', () => {
     expect(body.tasks).toEqual([])
   })
 
-  it('the queues are down: accepted all the same, and sent by the sweeper when they are back', async () => {
+  it('the queues are down: tasks are still accepted, and the sweeper sends them when the queues are back', async () => {
     const { client } = world
     world.harmed.heal()
     isDown(world.harmed.sqs, ['broken', 'reset'])

@@ -79,32 +79,35 @@ describe('a task with steps whose process dies', () => {
     isApplied: index % 2 === 1,
   }))
 
-  it.each(deaths)('at call $atCall, applied: $isApplied, pays for no kept step again', async (death) => {
-    const world = makeSteppedWorld()
-    await world.submit()
-    const { life } = world.work(death)
-    await world.clock.settle()
-    const before = await world.row()
-    const kept = before ? await world.steps.list(KEY, stepLifeOf(before)) : []
-    const paidBefore = new Map(world.calls)
-    await world.heal()
-    const task = await world.row()
-    expect(task?.status).toBe('COMPLETED')
-    expect(task?.result).toEqual({ json: '"all "' })
-    // Stored results are never requested again; the call in progress is repeated once.
-    const names: Record<string, string> = { outline: 'outline', summary: 'all' }
-    for (const { name } of kept) {
-      const prompt = names[name] ?? (PARTS[Number(name.split(' ')[1]) - 1] as string)
-      expect([prompt, world.calls.get(prompt)]).toEqual([prompt, paidBefore.get(prompt)])
-    }
-    const total = [...world.calls.values()].reduce((sum, count) => sum + count, 0)
-    // The sum contains each paid and stored result exactly once, whichever attempt ended.
-    expect(task?.usage?.inputTokens).toBeLessThanOrEqual(total)
-    expect(task?.usage?.inputTokens).toBeGreaterThanOrEqual(PARTS.length + 2)
-    expect(total).toBeLessThanOrEqual(life.isOver ? PARTS.length + 3 : PARTS.length + 2)
-  })
+  it.each(deaths)(
+    'at call $atCall, applied: $isApplied, does not pay again for a stored step',
+    async (death) => {
+      const world = makeSteppedWorld()
+      await world.submit()
+      const { life } = world.work(death)
+      await world.clock.settle()
+      const before = await world.row()
+      const kept = before ? await world.steps.list(KEY, stepLifeOf(before)) : []
+      const paidBefore = new Map(world.calls)
+      await world.heal()
+      const task = await world.row()
+      expect(task?.status).toBe('COMPLETED')
+      expect(task?.result).toEqual({ json: '"all "' })
+      // Stored results are never requested again; the call in progress is repeated once.
+      const names: Record<string, string> = { outline: 'outline', summary: 'all' }
+      for (const { name } of kept) {
+        const prompt = names[name] ?? (PARTS[Number(name.split(' ')[1]) - 1] as string)
+        expect([prompt, world.calls.get(prompt)]).toEqual([prompt, paidBefore.get(prompt)])
+      }
+      const total = [...world.calls.values()].reduce((sum, count) => sum + count, 0)
+      // The sum contains each paid and stored result exactly once, whichever attempt ended.
+      expect(task?.usage?.inputTokens).toBeLessThanOrEqual(total)
+      expect(task?.usage?.inputTokens).toBeGreaterThanOrEqual(PARTS.length + 2)
+      expect(total).toBeLessThanOrEqual(life.isOver ? PARTS.length + 3 : PARTS.length + 2)
+    },
+  )
 
-  it('the deaths above meet every line: some kept nothing, some everything', async () => {
+  it('the crashes above cover every case: some stored no step, some stored all', async () => {
     const world = makeSteppedWorld()
     await world.submit()
     let count = 0
@@ -160,7 +163,7 @@ describe('a task with steps whose every attempt dies', () => {
     })
   })
 
-  it('has no cost in its sum twice', async () => {
+  it('counts no cost twice', async () => {
     const world = makeSteppedWorld()
     await world.submit(2)
     await die(world)
@@ -176,7 +179,7 @@ describe('a task with steps whose every attempt dies', () => {
 })
 
 describe('steps', () => {
-  it('survive a retry by hand, and are forgotten by one from the start', async () => {
+  it('are kept by a retry by hand, and deleted by a retry from the start', async () => {
     let fails = true
     const world = makeSteppedWorld(async ({ step, model }) => {
       const value = await step('paid', () => model.complete({ prompt: 'paid' }))
@@ -197,7 +200,7 @@ describe('steps', () => {
     expect(world.calls.get('paid')).toBe(2)
   })
 
-  it('of a stale attempt: its value stands for its life, and never enters the life after it', async () => {
+  it('of a stale attempt: its value belongs to the run before a retry from the start, and never to the run after it', async () => {
     const release: ((value: string) => void)[] = []
     const given: unknown[] = []
     const world = makeSteppedWorld(async ({ step, attempt }) => {
@@ -224,7 +227,7 @@ describe('steps', () => {
     expect((await world.row())?.result).toEqual({ json: '"new 1"' })
   })
 
-  it('of a life are shown with their cost, and gone with the row, large values too', async () => {
+  it('are shown with their cost, and deleted with the row, large values too', async () => {
     const world = makeSteppedWorld()
     await world.submit()
     await world.heal()
@@ -246,7 +249,7 @@ describe('steps', () => {
     expect(await world.row()).toBeUndefined()
   })
 
-  it('side by side each have their own cost, and one that fails lets the others be kept', async () => {
+  it('that run in parallel each have their own cost, and a failed one does not prevent that the others are stored', async () => {
     const world = makeSteppedWorld(async ({ map, model }) =>
       map(
         [1, 2, 3],

@@ -95,7 +95,7 @@ async function check(world: TalliedWorld, counts: Record<string, number>): Promi
 
 describe('the counts of a task whose process dies', () => {
   for (const end of ['completes', 'fails'] as const)
-    it(`at any call of the attempt that ${end}, before it or after it, are what the row says, once`, async () => {
+    it(`before or after any call of the attempt that ${end}, match the row and count it once`, async () => {
       let deaths = 0
       for (let atCall = 1; ; atCall += 1) {
         let wasStricken = false
@@ -114,7 +114,7 @@ describe('the counts of a task whose process dies', () => {
       expect(deaths).toBeGreaterThan(8)
     })
 
-  it('that is cancelled while it runs: what it had spent is added when it is known, once', async () => {
+  it('that is cancelled while it runs: its cost is added when it is known, once', async () => {
     let deaths = 0
     for (let atCall = 1; atCall < 20; atCall += 1)
       for (const isApplied of [false, true]) {
@@ -131,7 +131,7 @@ describe('the counts of a task whose process dies', () => {
     expect(deaths).toBeGreaterThan(8)
   })
 
-  it('of a canceller that dies, and of a sweeper that does', async () => {
+  it('are correct when the cancelling process dies, and when a sweeper dies', async () => {
     for (let atCall = 1; atCall < 8; atCall += 1)
       for (const isApplied of [false, true]) {
         const world = makeTalliedWorld('waits')
@@ -149,7 +149,7 @@ describe('the counts of a task whose process dies', () => {
       }
   })
 
-  it('a retry by hand is another end, and adds only what it used itself', async () => {
+  it('after a retry by hand have another end, with only the retry’s own usage', async () => {
     const world = makeTalliedWorld('fails')
     await world.submit()
     world.work()

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { FLOW_ZEROS, runFlowChaos } from './flows/run.ts'
 import { SEED } from './kit/seeded.ts'
 
-it(`a workflow under faults and a kill (npm run chaos:workflows -- --leaves 40 --kills 1 --seed ${SEED}) joins once`, async () => {
+it(`a workflow with faults of services and a killed environment (npm run chaos:workflows -- --leaves 40 --kills 1 --seed ${SEED}) joins once`, async () => {
   const report = await runFlowChaos({ leaves: 40, kills: 1, seed: SEED })
   console.info(JSON.stringify(report))
   expect([report.status, report.completed]).toEqual(['COMPLETED', 40])

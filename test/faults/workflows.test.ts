@@ -194,8 +194,8 @@ const planOf = (body: WorkflowBody): Plan => {
   return compiled.plan
 }
 
-describe('a workflow whose processes die at any line', () => {
-  it('runs every step once, joins once and ends right, also after a retry by hand', async () => {
+describe('a workflow whose processes die at any call', () => {
+  it('runs every step once, joins once and ends correctly, also after a retry by hand', async () => {
     await fc.assert(
       fc.asyncProperty(
         graphs,
@@ -219,7 +219,7 @@ describe('a workflow whose processes die at any line', () => {
     )
   })
 
-  it('a join of more than one shard is whole, whoever died while it was filled', async () => {
+  it('a join of more than one shard is complete, whichever process died while it was filled', async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(500, 501, 999, 1_000, 1_001, 1_020), deaths, async (size, list) => {
         const body: WorkflowBody = {

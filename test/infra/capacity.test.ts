@@ -13,8 +13,8 @@ const bears = (stage: StageSettings, seconds: number) =>
   )
 
 /** Written down, so that whoever moves a setting or adds a lane sees what else moves with it. */
-describe('what production bears', () => {
-  it('of tasks of 10 s, a second', () => {
+describe('the capacity of production', () => {
+  it('for tasks of 10 s, per second', () => {
     expect(bears(prod, 10)).toMatchInlineSnapshot(`
       {
         "A new table": 400,
@@ -27,17 +27,17 @@ describe('what production bears', () => {
     `)
   })
 
-  it('of tasks of a minute: heartbeats write the due index, too', () => {
+  it('for tasks of a minute: heartbeats also write the due index', () => {
     expect(bears(prod, 60)).toMatchObject({ 'Lane ai': 3, 'What is due': 2_000 })
   })
 
-  it('names first what breaks first', () => {
+  it('lists the lowest limit first', () => {
     const rates = limitsOf(prod, 10).map(({ tasksPerSecond }) => tasksPerSecond)
     expect(rates).toEqual(rates.toSorted((left, right) => left - right))
     expect(limitsOf(prod, 10)[0]?.basis).toContain('nine tenths of 20 × 10 slots')
   })
 
-  it('moves with the settings that it names', () => {
+  it('changes with the settings that it names', () => {
     const ai = { ...prod.lanes.ai, maxConcurrency: 40 }
     expect(bears({ ...prod, lanes: { ...prod.lanes, ai } }, 10)['Lane ai']).toBe(36)
     const api = { ...prod.api, requestsPerSecond: 50 }
@@ -45,7 +45,7 @@ describe('what production bears', () => {
     expect(bears({ ...prod, table: { warmWriteUnits: 20_000 } }, 10)['A new table']).toBe(2_000)
   })
 
-  it('writes a task into the list index once, since nothing that changes is projected', () => {
+  it('writes a task into the list index once, because the index contains no attribute that changes', () => {
     const changing: (keyof Task)[] = [
       'status',
       'epoch',
@@ -61,7 +61,7 @@ describe('what production bears', () => {
     expect(listWrites(['status', 'type'])).toBe(3)
   })
 
-  it('sends 100,000 tasks of one second within a minute of it, by sweepers that take all shards between them', () => {
+  it('sends 100,000 tasks due in one second within a minute, by sweepers that together read all shards', () => {
     const { sweeper } = prod
     expect(100_000 / sweepRate(prod)).toBeLessThan(sweeper.timeoutSeconds - 5)
     expect(Math.round(sweepRate(prod))).toBe(2_315)
@@ -73,12 +73,12 @@ describe('what production bears', () => {
     expect(100_000 / sweepRate(slower)).toBeGreaterThan(600)
   })
 
-  it('is at most so many invocations at once, which an account must grant', () => {
+  it('needs at most this many invocations at once, which the account must allow', () => {
     expect(invocationsAtOnce(prod)).toMatchInlineSnapshot('107')
     expect(invocationsAtOnce(loadStage('dev'))).toMatchInlineSnapshot('62')
   })
 
-  it('leaves room below the messages that SQS keeps in flight, and above the batches of every lane', () => {
+  it('stays below SQS’s limit of messages in flight, and above the batches of every lane', () => {
     for (const { batchSize, maxConcurrency } of Object.values(prod.lanes))
       expect(batchSize * maxConcurrency).toBeLessThan(120_000 / 10)
   })

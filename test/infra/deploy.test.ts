@@ -19,7 +19,7 @@ const type = (...args: string[]) => {
 }
 
 describe('npm run deploy, diff, destroy', () => {
-  it('deploys all stacks of one stage and hands further words to the CDK', () => {
+  it('deploys all stacks of one stage and passes further arguments to the CDK', () => {
     expect(readCommand(['deploy', 'staging', '--app', 'cdk.out']).runs).toEqual([
       ['deploy', 'TaskRunner-staging/*', '--no-notices', '--app', 'cdk.out'],
     ])
@@ -32,7 +32,7 @@ describe('npm run deploy, diff, destroy', () => {
     ])
   })
 
-  it('destroys what writes before what holds data', () => {
+  it('destroys stacks that write before stacks that hold data', () => {
     expect(readCommand(['destroy', 'dev']).runs).toEqual([
       ['destroy', 'TaskRunner-dev/stateless', '--no-notices', '--force'],
       ['destroy', 'TaskRunner-dev/stateful', '--no-notices', '--force'],
@@ -60,7 +60,7 @@ describe('npm run deploy, diff, destroy', () => {
     })
   })
 
-  it('does not destroy when nobody can be asked', () => {
+  it('does not destroy when nobody can answer the question', () => {
     expect(type('destroy', 'dev')).toEqual({
       status: 2,
       stderr: 'Nobody is here to ask. Add --force to destroy "dev".',
@@ -80,7 +80,7 @@ describe('a preview stage', () => {
     expect(text).not.toContain('TaskRunner-dev')
   })
 
-  it('leaves nothing: every resource goes with it, rows and logs are kept for a day', () => {
+  it('leaves nothing: every resource is deleted with it, rows and logs are kept for a day', () => {
     const kept = [preview.stateful, preview.stateless]
       .flatMap(({ all }) => Object.values(all))
       .filter(
@@ -146,7 +146,7 @@ describe('emptying the payload bucket', () => {
     )
   })
 
-  it('finds nothing to do when the stack is gone', async () => {
+  it('does nothing when the stack does not exist', async () => {
     const gone = Object.assign(new Error('Stack with id x does not exist'), { name: 'ValidationError' })
     cloudFormation.on(DescribeStackResourcesCommand).rejects(gone)
     expect(await emptyBuckets('x')).toBe(0)
@@ -157,7 +157,7 @@ describe('a new version', () => {
   const { stateless } = templatesOf('prod')
   const aliases = Object.entries(stateless.byType('AWS::Lambda::Alias'))
 
-  it('reaches the API functions by canary, with alarms that take it back, on staging and prod', () => {
+  it('takes over the API functions gradually, with alarms that roll it back, on staging and prod', () => {
     for (const { byType } of [stateless, templatesOf('staging').stateless]) {
       const groups = Object.values(byType('AWS::CodeDeploy::DeploymentGroup'))
       const doors = Object.keys(byType('AWS::Lambda::Alias')).filter((id) =>
@@ -181,11 +181,11 @@ describe('a new version', () => {
       ])
   })
 
-  it('is where dev’s alias goes at once', () => {
+  it('gets all requests at once on dev', () => {
     expect(templatesOf('dev').stateless.byType('AWS::CodeDeploy::DeploymentGroup')).toEqual({})
   })
 
-  it('does not end batches that run on the old one: old versions stay, and sources call the alias', () => {
+  it('does not end batches that run on the old one: old versions stay, and event sources call the alias', () => {
     for (const version of Object.values(stateless.byType('AWS::Lambda::Version')))
       expect(version).toMatchObject({
         DeletionPolicy: 'RetainExceptOnCreate',
@@ -197,7 +197,7 @@ describe('a new version', () => {
 })
 
 describe('the outputs', () => {
-  it('name the address, the dashboard, and what makes the first key', () => {
+  it('name the address, the dashboard, and the command that makes the first key', () => {
     const { stage, stateless } = templatesOf('dev')
     const names = Object.keys(stateless.template.findOutputs('*'))
     expect(names).toEqual(expect.arrayContaining(['ApiUrl', 'KeysFunction']))

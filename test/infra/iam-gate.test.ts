@@ -20,17 +20,17 @@ const call = (action: string, resource: string, context: Partial<Call['context']
 const may = (name: string, asked: Call) => allowing(of(name), asked) !== undefined
 
 /** Every runtime of the tests runs behind it (test/fixtures/running.ts); here is that it bites. */
-describe('the IAM gate, on the roles of production', () => {
+describe('the IAM check of the tests, with the roles of production', () => {
   const put = call('dynamodb:PutItem', 'TasksTable')
 
-  it('lets through what a role allows, and refuses it to every function without the right', () => {
+  it('allows what a role allows, and refuses it to every function without the right', () => {
     expect(may('WritesFunction', put)).toBe(true)
     expect(may('ReadsFunction', put)).toBe(false)
     const without = of('WritesFunction').filter(({ action }) => action !== 'dynamodb:PutItem')
     expect(allowing(without, put)).toBeUndefined()
   })
 
-  it('holds every resource against the role: another lane, another index, another prefix', () => {
+  it('compares every resource with the role: another lane, another index, another prefix', () => {
     expect(may('laneaiWorkerFunction', call('sqs:DeleteMessage', 'laneaiQueue'))).toBe(true)
     expect(may('laneaiWorkerFunction', call('sqs:DeleteMessage', 'laneurgentQueue'))).toBe(false)
     expect(may('ReadsFunction', call('dynamodb:Query', 'TasksTable/index/list'))).toBe(true)
@@ -42,7 +42,7 @@ describe('the IAM gate, on the roles of production', () => {
     expect(may('WritesFunction', both)).toBe(false)
   })
 
-  it('holds conditions: one partition, its beginning, one attribute, what an update gives back', () => {
+  it('checks conditions: one partition, a prefix of it, one attribute, the values that an update returns', () => {
     const update = (context: Partial<Call['context']>) => call('dynamodb:UpdateItem', 'TasksTable', context)
     expect(may('ReadsFunction', update({ 'dynamodb:LeadingKeys': ['WAITS'] }))).toBe(true)
     expect(may('ReadsFunction', update({ 'dynamodb:LeadingKeys': ['TASK#a#1'] }))).toBe(false)
@@ -60,7 +60,7 @@ describe('the IAM gate, on the roles of production', () => {
     )
   })
 
-  it('does not pass over what it cannot judge', () => {
+  it('fails on a request that it cannot check', () => {
     const [first] = of('ReadsFunction')
     const odd = (statement: object): Right[] => [
       {

@@ -24,7 +24,7 @@ describe('the runbook', () => {
     expect([...new Set(linked)].sort()).toEqual(headings.map((heading) => heading.toLowerCase()).sort())
   })
 
-  it.each(headings)('%s says what it means, where to look, what to do, and what then', (heading) => {
+  it.each(headings)('%s says what it means, where to look, what to do, and what happens next', (heading) => {
     const text = RUNBOOK.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
     const parts = [...text.matchAll(/^\*\*([^*]+)\.\*\*/gm)].map((match) => match[1])
     expect(parts).toEqual(['Means', 'Look', 'Do', 'If that did not help'])
@@ -58,7 +58,7 @@ describe('dashboards and alarms', () => {
     }
   })
 
-  it('name only metrics of ours that functions/metrics.ts defines, with dimensions it keeps them under', () => {
+  it('name only our metrics that functions/metrics.ts defines, with dimensions that it defines', () => {
     const definitions = METRICS as readonly MetricDefinition[]
     const wrong = namedMetrics(template)
       .filter(({ namespace }) => namespace.startsWith('TaskRunner'))
@@ -79,7 +79,7 @@ describe('dashboards and alarms', () => {
     expect(wrong).toEqual([])
   })
 
-  it('read every metric by each of its dimensions: CloudWatch charges for what nobody looks at, too', () => {
+  it('read every metric by each of its dimensions: CloudWatch also charges for metrics that nobody reads', () => {
     const read = new Set(
       namedMetrics(template).map(({ name, dimensions }) => `${name} ${dimensions.map(([key]) => key)}`),
     )
@@ -89,14 +89,14 @@ describe('dashboards and alarms', () => {
     expect(unread).toEqual([])
   })
 
-  it('refuse a metric by dimensions that it is not kept under', () => {
+  it('refuse a metric with dimensions that it does not have', () => {
     const metrics = new StageMetrics('prod')
     expect(() => metrics.own('QueueWait', { statistic: 'p50', by: { Provider: 'openai' } })).toThrow(
       'Metric QueueWait is not kept by [Provider]; it is by [], [Lane]',
     )
   })
 
-  it('put every urgent and every other alarm to its topic; a silent sweeper is no good news', () => {
+  it('send every urgent and every other alarm to its topic; missing data of the sweeper is an alarm', () => {
     const silent = alarms.filter(({ actions }) => actions === 0).map(({ name }) => name.split('-')[2])
     expect(silent.sort()).toEqual([
       'BurnFastLong',
@@ -109,13 +109,13 @@ describe('dashboards and alarms', () => {
     expect(missingBad).toEqual(['TaskRunner-prod-SweeperSilent'])
   })
 
-  it('draw the threshold on every graph that shows what an alarm watches', () => {
+  it('draw the threshold on every graph whose metric has an alarm', () => {
     const graphs = dashboardsOf(template)[0]?.widgets ?? []
     const drawn = graphs.filter(({ properties }) => properties.annotations?.horizontal).length
     expect(drawn).toBeGreaterThanOrEqual(11)
   })
 
-  it('cost what the cost page says', () => {
+  it('cost as much as the cost page says', () => {
     const line = estimate(loadStage('prod'), { tasksPerMonth: 1e6, seconds: 10 }).find(
       ({ name }) => name === 'Dashboards and alarms',
     )
@@ -127,7 +127,7 @@ describe('dashboards and alarms', () => {
   })
 })
 
-it('the cost of the metrics is told at synth', () => {
+it('synth prints the cost of the metrics', () => {
   const infos = Annotations.fromStack(stage.observability as Stack).findInfo('*', Match.anyValue())
   // As many as the project has lanes and providers: whoever adds one changes no number here.
   const count = metricCount(loadStage('prod'))
@@ -150,7 +150,7 @@ describe('tracing', () => {
       expect(Properties).not.toHaveProperty('TracingConfig')
   })
 
-  it('by X-Ray is on for every function and the API, with the right to tell it', () => {
+  it('by X-Ray is on for every function and the API, with the right to send traces', () => {
     const found = traced('xray')
     expect(functionsOf(found).length).toBeGreaterThan(10)
     for (const { Properties } of functionsOf(found)) {

@@ -13,8 +13,8 @@ const withSettings = (change: Partial<StageInput>) =>
 const withDoor = (change: Partial<StageInput['api']>) => withSettings({ api: { ...dev.api, ...change } })
 const text = (value: unknown) => JSON.stringify(value)
 
-describe('what a platform team asks for is a setting', () => {
-  it('tags, a permissions boundary, the qualifier of its bootstrap', () => {
+describe('requirements of a platform team are settings', () => {
+  it('tags, a permissions boundary, the qualifier of the CDK bootstrap', () => {
     const { stage, stateful, stateless } = withSettings({
       tags: { 'cost-center': '4711' },
       permissionsBoundary: 'platform-boundary',
@@ -31,7 +31,7 @@ describe('what a platform team asks for is a setting', () => {
     )
   })
 
-  it('a ceiling of the table, and a budget', () => {
+  it('a maximum throughput of the table, and a budget', () => {
     const { stateful, observability } = withSettings({
       table: { maxWriteUnits: 2_000, maxReadUnits: 1_000 },
       budget: { usdPerMonth: 200, tell: ['finance@example.com'] },
@@ -45,7 +45,7 @@ describe('what a platform team asks for is a setting', () => {
     })
   })
 
-  it('a table and indexes that bear a burst from the first second on', () => {
+  it('a table and indexes with warm throughput for a burst in the first second', () => {
     const { stateful } = withSettings({ table: { warmWriteUnits: 20_000 } })
     const [table] = Object.values(stateful.byType('AWS::DynamoDB::GlobalTable'))
     const warm = { WriteUnitsPerSecond: 20_000 }
@@ -79,7 +79,7 @@ describe('what a platform team asks for is a setting', () => {
     expect(text(found?.Properties.ResourceArn)).toContain('/restapis/')
   })
 
-  it('private: only through its VPC endpoints', () => {
+  it('a private API: only through its VPC endpoints', () => {
     const { stateless } = withDoor({ vpcEndpointIds: ['vpce-0123456789abcdef0'] })
     const [api] = Object.values(stateless.byType('AWS::ApiGateway::RestApi'))
     expect(api?.Properties.EndpointConfiguration).toEqual({
@@ -89,7 +89,7 @@ describe('what a platform team asks for is a setting', () => {
     expect(text(api?.Properties.Policy)).toContain('"aws:SourceVpce":["vpce-0123456789abcdef0"]')
   })
 
-  it('signed by AWS credentials: no authorizer beside them, since a method has one type of authorization', () => {
+  it('calls signed with AWS credentials: no authorizer in addition, because a method has one type of authorization', () => {
     const iamCallers = [
       { arn: 'arn:aws:iam::123456789012:role/batch', tenant: 'batch', scopes: ['tasks:write' as const] },
     ]
@@ -109,7 +109,7 @@ describe('what a platform team asks for is a setting', () => {
       expect(own).toContain('role/batch')
   })
 
-  it('a caller that does not sign, or signs wrongly, is told so', () => {
+  it('a caller that does not sign, or signs wrongly, gets an answer that says so', () => {
     const iamCallers = [
       { arn: 'arn:aws:iam::123456789012:role/batch', tenant: 'batch', scopes: ['tasks:write' as const] },
     ]
@@ -176,7 +176,7 @@ describe('what a platform team asks for is a setting', () => {
     ])
   })
 
-  it('dashboards carry their Region, since an account has one list of them', () => {
+  it('dashboard names contain their Region, because an account has one list of dashboards', () => {
     const { observability } = templatesOf('prod')
     for (const { Properties } of Object.values(observability?.byType('AWS::CloudWatch::Dashboard') ?? {}))
       expect(text(Properties.DashboardName)).toContain('{"Ref":"AWS::Region"}')
@@ -260,7 +260,7 @@ describe('a stage that states its account and Region', () => {
 })
 
 describe('one deployment', () => {
-  it('waits for rights, not for roles, which references state already', () => {
+  it('has no resource that depends on a role explicitly, because references to roles already set the order', () => {
     const { stateless } = templatesOf('prod')
     for (const [id, resource] of Object.entries(stateless.all)) {
       const { DependsOn = [] } = resource as { DependsOn?: string[] }

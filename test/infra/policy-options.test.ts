@@ -52,7 +52,7 @@ const problems = (of: Templates) => [
   ...modelKeyProblems(of, KEYS_KEY),
 ]
 
-it('a stage with managed rules, its own key and a channel of Slack keeps every rule', () => {
+it('a stage with managed rules, its own key and a Slack channel meets every rule', () => {
   expect(problems(templates)).toEqual([])
 })
 
@@ -168,7 +168,7 @@ const MUTANTS: readonly [string, (all: Record<keyof Templates, Loose>) => void][
   ['there is no channel', removed('observability', SLACK)],
 ]
 
-describe('options that were spoilt on purpose', () => {
+describe('options with a mistake made on purpose', () => {
   it.each(MUTANTS)('%s: some rule is broken', (_name, mutate) => {
     const spoilt = structuredClone(templates) as unknown as Record<keyof Templates, Loose>
     mutate(spoilt)

@@ -57,7 +57,7 @@ it.each([
   expect(quotaProblems(templates)).toEqual([])
 })
 
-it('a stage whose callers fill an environment is refused at synth, by the name of what fills it', () => {
+it('a stage with too many callers for an environment variable is refused at synth, with the variable’s name', () => {
   const iamCallers = Array.from({ length: 40 }, (_, n) => ({
     arn: `arn:aws:iam::123456789012:role/service/caller-number-${n}-of-the-platform`,
     tenant: `tenant-${n}`,
@@ -200,7 +200,7 @@ const MUTANTS: readonly [string, (templates: Loose) => void][] = [
   ],
 ]
 
-describe('templates that are too much', () => {
+describe('templates that exceed a quota', () => {
   it.each(MUTANTS)('%s: some rule is broken', (_name, mutate) => {
     const spoilt = structuredClone(prod) as unknown as Loose
     mutate(spoilt)

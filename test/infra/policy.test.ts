@@ -13,16 +13,16 @@ const prod: Templates = {
 const snapshot = (name: string) => join(import.meta.dirname, 'snapshots', name)
 
 describe('the templates of production', () => {
-  it('give every function the rights and the environment that were reviewed, and no more', async () => {
+  it('give every function exactly the reviewed rights and environment variables', async () => {
     await expect(`${rightsOf(prod).join('\n')}\n`).toMatchFileSnapshot(snapshot('rights.txt'))
   })
 
-  it('are made of what was reviewed', async () => {
+  it('contain exactly the reviewed resources', async () => {
     const text = ['stateful', ...contentsOf(prod.stateful), '', 'stateless', ...contentsOf(prod.stateless)]
     await expect(`${text.join('\n')}\n`).toMatchFileSnapshot(snapshot('contents.txt'))
   })
 
-  it('keep every rule', () => {
+  it('meet every rule', () => {
     // The rights are compared above, where `-u` takes over what is new.
     expect(problemsOf(prod, `${rightsOf(prod).join('\n')}\n`)).toEqual([])
   })
@@ -328,7 +328,7 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
   ],
 ]
 
-describe('templates that were spoilt on purpose', () => {
+describe('templates with a mistake made on purpose', () => {
   const reviewed = readFileSync(snapshot('rights.txt'), 'utf8')
 
   it.each(MUTANTS)('%s: some rule is broken', (_name, mutate) => {

@@ -50,7 +50,7 @@ describe('npm run preflight', () => {
     expect(finding?.todo).toContain('L-B99A9384')
   })
 
-  it('counts what others have reserved, not what the account has', async () => {
+  it('subtracts the concurrency that other functions have reserved', async () => {
     lambda
       .on(GetAccountSettingsCommand)
       .resolves({ AccountLimit: { ConcurrentExecutions: 1_000, UnreservedConcurrentExecutions: 50 } })
@@ -68,7 +68,7 @@ describe('npm run preflight', () => {
     expect(await problemsOf()).toEqual([expect.stringContaining('version 5, and 6 is wanted')])
   })
 
-  it('warns of model keys and mail identities that are not there', async () => {
+  it('warns of missing model keys and mail identities', async () => {
     const others = KEYED_PROVIDERS.filter((name) => name !== 'anthropic')
     ssm.on(DescribeParametersCommand).resolves({
       Parameters: others.map((name) => ({ Name: `/taskrunner/prod/${keyParameterOf(name)}` })),
@@ -82,7 +82,7 @@ describe('npm run preflight', () => {
     ])
   })
 
-  it('goes on where it may not look, and stops where there is nothing to look with', async () => {
+  it('continues where a right to read is missing, and stops without credentials', async () => {
     lambda.on(GetAccountSettingsCommand).rejects(named('AccessDeniedException'))
     expect(await problemsOf()).toEqual([
       'warn: Could not look at the quota of Lambda: AccessDeniedException, no AccessDeniedException',

@@ -29,7 +29,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
     })
   })
 
-  it('gives every lane a queue, a dead-letter queue that only it may use, and TLS only on both', () => {
+  it('gives every lane a queue and a dead-letter queue that only it may use, both with TLS only', () => {
     expect(Object.keys(stateful.byType('AWS::SQS::Queue'))).toHaveLength(LANES.length)
     for (const lane of LANES)
       stateless.template.hasResourceProperties('AWS::SQS::Queue', {
@@ -55,7 +55,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
     }
   })
 
-  it('feeds each lane’s worker from its own queue, failures one by one, at most as many at once as the stage says', () => {
+  it('connects each lane’s worker to its own queue, with partial batch failures and the stage’s maximum concurrency', () => {
     const sources = Object.values(stateless.byType('AWS::Lambda::EventSourceMapping'))
     // And those of workflows and webhooks.
     expect(sources).toHaveLength(LANES.length + 2)
@@ -67,7 +67,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       })
   })
 
-  it('runs every function on the runtime’s Node, arm64, with JSON logs that are kept for a time', () => {
+  it('runs every function on the runtime’s Node, arm64, with JSON logs and a retention time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
     // A worker per lane of the one bundle, and no authorizer where there are no keys of ours.
     const hasAuthorizer = loadStage(name).api.auth === 'keys'
@@ -90,7 +90,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
     })
   })
 
-  it('serves every route, and on a deployed stage closes all but the open ones', () => {
+  it('serves every route, and on a deployed stage requires a key on all except the open ones', () => {
     const resources = stateless.byType('AWS::ApiGateway::Resource')
     const pathOf = (reference: unknown): string => {
       const id = (reference as { Ref?: string }).Ref ?? ''
@@ -130,7 +130,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
     )
   })
 
-  it('gives every function exactly the actions of the access table, on no wildcard but the payloads', () => {
+  it('gives every function exactly the actions of the access table, with no wildcard except for payloads', () => {
     const functions = stateless.byType('AWS::Lambda::Function')
     const roles = new Map<string, { actions: Set<string>; resources: string[] }>()
     for (const policy of Object.values(stateless.byType('AWS::IAM::Policy'))) {
@@ -223,7 +223,7 @@ const BUNDLE_OF = [
   [/^OpsAction/, 'ops-action'],
 ] as const
 
-it('tells the tenants’ limits to every function that counts by them, workers and sweeper included', () => {
+it('gives the tenants’ limits to every function that applies them, workers and sweeper included', () => {
   const { stateless } = templatesOf('dev', (stage) => ({ ...stage, tenantLimits: { runningTasks: 2 } }))
   const told = Object.entries(stateless.byType('AWS::Lambda::Function')).map(([id, { Properties }]) => {
     const bundle = BUNDLE_OF.find(([pattern]) => pattern.test(id))?.[1] ?? 'authorizer'
@@ -237,7 +237,7 @@ it('tells the tenants’ limits to every function that counts by them, workers a
   )
 })
 
-it('lets the functions that move inputs and results use tenants’ keys, by the bucket alone, and tells those that put', () => {
+it('lets the functions that read or write payloads use tenants’ keys, through S3 only, and names the keys to those that write', () => {
   const own = 'arn:aws:kms:eu-central-1:444455556666:key/2'
   const { stateless } = templatesOf('dev', (stage) => ({ ...stage, tenantKmsArns: { acme: own } }))
   const policies = Object.entries(stateless.byType('AWS::IAM::Policy'))
@@ -261,7 +261,7 @@ it('lets the functions that move inputs and results use tenants’ keys, by the 
 })
 
 describe('what a task type needs', () => {
-  it('is checked at synth: the model in a lane without one fails, with both names', () => {
+  it('is checked at synth: a task type with a model in a lane without one fails, with both names', () => {
     const without = (stage: StageSettings) => ({
       ...stage,
       lanes: { ...stage.lanes, documents: { ...stage.lanes.documents, hasModels: false } },
@@ -271,7 +271,7 @@ describe('what a task type needs', () => {
     )
   })
 
-  it('gives the lanes of mail, and no others, the right and the address of a stage that has one', () => {
+  it('gives the right and the address for mail to the lanes of mail only', () => {
     const senders = (mail: StageSettings['mail']) => {
       const { stateless } = templatesOf('dev', (stage) => ({ ...stage, mail }))
       const text = Object.entries(stateless.byType('AWS::IAM::Policy'))
@@ -293,10 +293,10 @@ describe('what a task type needs', () => {
   })
 })
 
-describe('a stage of our own keys', () => {
+describe('a stage with our own keys', () => {
   const { stateless } = templatesOf('dev')
 
-  it('asks the authorizer on every route but the open ones, whose answers nobody keeps', () => {
+  it('calls the authorizer on every route except the open ones, and caches no answer of it', () => {
     const [authorizer] = Object.values(stateless.byType('AWS::ApiGateway::Authorizer'))
     expect(authorizer?.Properties).toMatchObject({ Type: 'REQUEST', AuthorizerResultTtlInSeconds: 0 })
     const methods = Object.values(stateless.byType('AWS::ApiGateway::Method'))
@@ -309,7 +309,7 @@ describe('a stage of our own keys', () => {
     expect(Object.keys(stateless.byType('AWS::ApiGateway::ApiKey'))).toEqual([])
   })
 
-  it('tells every API function that a request without the authorizer is none, and holds no secret', () => {
+  it('tells every API function to refuse requests without the authorizer, and contains no secret', () => {
     const functions = Object.entries(stateless.byType('AWS::Lambda::Function'))
     for (const [id, { Properties }] of functions) {
       const bundle = BUNDLE_OF.find(([pattern]) => pattern.test(id))?.[1] ?? ''
@@ -326,7 +326,7 @@ describe('a stage of our own keys', () => {
     expect(ids.map((id) => id.replace(/Function[0-9A-F]{8}$/, '')).sort()).toEqual([...FUNCTION_NAMES].sort())
   })
 
-  it('lets the authorizer touch rows of keys alone', () => {
+  it('lets the authorizer access only rows of keys', () => {
     const policies = Object.entries(stateless.byType('AWS::IAM::Policy'))
     const [, policy] = policies.find(([id]) => id.startsWith('Authorizer')) ?? []
     if (!policy) throw new Error('no policy')
@@ -343,7 +343,7 @@ describe('a stage of our own keys', () => {
 })
 
 describe('pages of other origins', () => {
-  it('ask before without a key, on a closed stage that names origins, and on no other', () => {
+  it('send preflight requests without a key, only on a closed stage that names origins', () => {
     const preflights = (origins: string[]) => {
       const { stateless } = templatesOf('dev', (stage) => ({
         ...stage,

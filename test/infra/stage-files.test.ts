@@ -27,11 +27,11 @@ function settingsOf(value: object, path: readonly string[] = []): Setting[] {
 }
 
 describe('stage files', () => {
-  it.each(STAGE_NAMES)('%s is right', (name) => {
+  it.each(STAGE_NAMES)('%s is valid', (name) => {
     expect(loadStage(name).name).toBe(name)
   })
 
-  it('an unknown setting fails with its place and the nearest right name', () => {
+  it('an unknown setting fails with its path and the nearest valid name', () => {
     expect(() => parseStage('dev', { ...dev, retensionDays: 7 })).toThrow(
       'retensionDays: there is no such setting. Nearest: "retentionDays"',
     )
@@ -39,7 +39,7 @@ describe('stage files', () => {
     expect(() => parseStage('dev', { ...dev, lanes })).toThrow('lanes.ai.batchsize: there is no such setting')
   })
 
-  it('whatever setting is misspelt, wherever it stands, fails with its place and the right name', () => {
+  it('any misspelt setting, at any depth, fails with its path and the valid name', () => {
     const places = settingsOf(dev)
     expect(places.length).toBeGreaterThan(40)
     fc.assert(
@@ -57,7 +57,7 @@ describe('stage files', () => {
     )
   })
 
-  it('a setting in a list is misspelt with its place and the right name, too', () => {
+  it('a misspelt setting in a list also fails with its path and the valid name', () => {
     const server = { name: 'x', baseUrl: 'http://a', models: ['y'] }
     const spoilt = (changes: object) => ({
       ...dev,
@@ -69,12 +69,12 @@ describe('stage files', () => {
     expect(() => parseStage('dev', spoilt({ baseurl: 'x' }))).toThrow('Nearest: "baseUrl"')
   })
 
-  it('metrics travel in INFO lines, so no higher level is taken', () => {
+  it('metrics are in log lines of level INFO, so no higher level is accepted', () => {
     for (const level of ['WARN', 'ERROR'])
       expect(() => parseStage('dev', { ...dev, logs: { ...dev.logs, level } })).toThrow('logs.level')
   })
 
-  it('a subscription to alarms is an address of its kind', () => {
+  it('a subscription to alarms must be a valid address of its kind', () => {
     const withOne = (protocol: string, endpoint: string) => ({
       ...dev,
       observability: {
@@ -87,7 +87,7 @@ describe('stage files', () => {
     expect(() => parseStage('dev', withOne('email', 'https://example.com'))).toThrow('endpoint')
   })
 
-  it('Bedrock models get the inference profile of the Region that is deployed to', () => {
+  it('Bedrock models get the inference profile of the deployment’s Region', () => {
     const idsIn = (region?: string) => inRegion(loadStage('prod'), region).models.bedrockModels
     expect(idsIn('eu-central-1')).toEqual(['eu.amazon.nova-micro-v1:0', 'eu.amazon.nova-lite-v1:0'])
     expect(idsIn('ap-south-1')[0]).toBe('apac.amazon.nova-micro-v1:0')
@@ -131,13 +131,13 @@ describe('stage files', () => {
 })
 
 describe('the CDK command line', () => {
-  it('is pinned: a newer major writes what the library cannot read', () => {
+  it('is pinned: a newer major version writes files that the library cannot read', () => {
     const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     expect(devDependencies['aws-cdk']).toMatch(/^2\.1148\.\d+$/)
   })
 })
 
-describe('further model servers', () => {
+describe('additional model servers', () => {
   const SERVERS = JSON.stringify([
     { name: 'ollama', baseUrl: 'http://localhost:11434/v1', models: ['llama*'], isKeyless: true },
     {
@@ -148,7 +148,7 @@ describe('further model servers', () => {
     },
   ])
 
-  it('say whose calls run in the background, OpenAI itself too', () => {
+  it('say which of them get background calls, OpenAI itself included', () => {
     const servers = JSON.stringify([
       { name: 'gateway', baseUrl: 'https://x.example/v1', models: ['far-*'], background: ['far-*'] },
     ])
@@ -178,7 +178,7 @@ describe('further model servers', () => {
     expect(servers.openai).toMatchObject({ baseUrl: 'http://localhost:1/v1' })
   })
 
-  it('stand beside OpenAI, each with its own models', () => {
+  it('are used in addition to OpenAI, each with its own models', () => {
     const stage = loadStage('local', { OPENAI_API_KEY: 'k', MODEL_SERVERS: SERVERS })
     expect(modelRoutes(stage)).toMatchObject({ 'llama*': 'ollama', 'gpt-4o': 'my-azure', 'gpt-*': 'openai' })
     expect(JSON.parse(modelEnvironment(stage).MODEL_SERVERS ?? '')).toEqual({
@@ -191,7 +191,7 @@ describe('further model servers', () => {
     })
   })
 
-  it('a proxy of the environment reaches the workers', () => {
+  it('the environment’s proxy variables are set in the workers', () => {
     const stage = loadStage('local', { https_proxy: 'http://proxy:3128', NO_PROXY: 'localhost' })
     expect(modelEnvironment(stage)).toEqual({ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'localhost' })
   })

@@ -23,21 +23,21 @@ describe.each(readdirSync(folder))('workflow %s', (name) => {
   const workflow = parse(read(name)) as Workflow
   const steps = Object.values(workflow.jobs).flatMap(({ steps: all }) => all)
 
-  it('names each action by its digest, and beside it the version for people', () => {
+  it('names each action by its digest, with the version as a comment', () => {
     const lines = read(name).match(/uses: .*/g) ?? []
     expect(lines.length).toBeGreaterThan(0)
     for (const line of lines) expect(line).toMatch(/^uses: [\w.-]+\/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)
   })
 
-  it('may read the repository and no more, unless a job says so', () => {
+  it('may only read the repository, unless a job says otherwise', () => {
     expect(workflow.permissions).toEqual({ contents: 'read' })
   })
 
-  it('puts no expression into a script, where whoever names a branch would write code', () => {
+  it('puts no expression into a script, where the name of a branch could inject code', () => {
     for (const { run = '' } of steps) expect(run).not.toContain('${{')
   })
 
-  it('runs scripts that there are', () => {
+  it('runs only scripts that exist', () => {
     for (const { run = '' } of steps)
       for (const [, script = ''] of run.matchAll(/npm run (?:--silent )?([\w:-]+)/g))
         expect(Object.keys(scripts)).toContain(script)

@@ -35,9 +35,9 @@ async function run(script: string, ...args: string[]): Promise<string> {
   return stdout + stderr
 }
 
-describe('who adds to the project in a copy of it', () => {
+describe('an author who adds to a copy of the project', () => {
   // All in one copy, because the checks take minutes.
-  it('task types, the blocks of the author’s page, each row of README’s "Extend it": all checks stay green', async () => {
+  it('task types, the code blocks of the authors’ page, each row of README’s "Extend it": all checks pass', async () => {
     await run('new-task', 'text.shorten')
     await run('new-task', 'report.print', '--no-model')
     const page = await readFile(join(root, 'functions/tasks/README.md'), 'utf8')
@@ -69,7 +69,7 @@ describe('who adds to the project in a copy of it', () => {
     expect(added.filter((line) => !/owl/i.test(line))).toEqual([])
   }, 500_000)
 
-  it('a file that is not formatted: the command that mends it is named, and mends it', async () => {
+  it('for an unformatted file, the check names the command that formats it, and the command does so', async () => {
     const file = join(root, 'functions/tasks/report-print/task.ts')
     const text = await readFile(file, 'utf8')
     await appendFile(file, 'export   const   more=1;\n')
@@ -79,7 +79,7 @@ describe('who adds to the project in a copy of it', () => {
     await writeFile(file, text)
   })
 
-  it('new-task --help tells what there is to choose', async () => {
+  it('new-task --help lists the choices', async () => {
     expect(await run('new-task', '--help')).toMatch(/--lane <lane>.*ai, .*documents[\s\S]*--no-model/)
   })
 })
@@ -114,7 +114,7 @@ function explode(): never {
 }
 `
 
-describe('who works on a task type with npm run dev', () => {
+describe('an author who works on a task type with npm run dev', () => {
   const file = () => join(root, 'functions/tasks/probe-run/task.ts')
   let child: ChildProcess
   let output = ''
@@ -170,7 +170,7 @@ describe('who works on a task type with npm run dev', () => {
     return client.done(id)
   }
 
-  it('a throw: code and message for the caller, the stack with file and line for the author', async () => {
+  it('a thrown error: code and message for the caller, the stack with file and line for the author', async () => {
     const task = await finish('throw')
     expect(task).toMatchObject({ status: 'FAILED', error: { code: 'task_failed', message: 'boom' } })
     expect(JSON.stringify(task)).not.toContain('task.ts')
@@ -182,7 +182,7 @@ describe('who works on a task type with npm run dev', () => {
     expect(logged).toMatch(/task\.ts:26:9/)
   })
 
-  it('lines of the console carry the task’s id, formatted as Node does it, with their level', async () => {
+  it('console output has the task’s id and its level, formatted as Node does', async () => {
     const { id } = await finish('answer')
     const logged = await logsOf(id)
     // A line of its own, not one in another.
@@ -197,14 +197,14 @@ describe('who works on a task type with npm run dev', () => {
     expect(output).not.toContain('\u001b[2J')
   })
 
-  it('an output that the schema refuses names the field', async () => {
+  it('the error for an output that the schema refuses names the field', async () => {
     expect((await finish('wrong')).error).toMatchObject({
       code: 'invalid_output',
       message: expect.stringMatching(/result\.text: .*expected string/),
     })
   })
 
-  it('the terminal tells a task’s way, one line each', async () => {
+  it('the terminal prints each state of a task, one line each', async () => {
     const { id } = await finish('answer')
     await printed(new RegExp(`done +${id} +in `))
     const words = output
@@ -213,7 +213,7 @@ describe('who works on a task type with npm run dev', () => {
     expect(words).toEqual(['received', 'attempt', 'done'])
   })
 
-  it('a change inside a task runs without a synth, and types are checked beside it', async () => {
+  it('a change inside a task runs without a synth, and types are checked in parallel', async () => {
     await save(PROBE.replace("'first'", "'second'"), /Reloaded \(/)
     expect((await finish('answer')).result).toEqual({ text: 'second' })
     const wrong = PROBE.replace("text: 'first'", 'text: 1')
@@ -222,12 +222,12 @@ describe('who works on a task type with npm run dev', () => {
     await save(PROBE, /Types are right again/)
   })
 
-  it('a change of the template’s part of a task: version, lane', async () => {
+  it('a change of a task that changes the template: version, lane', async () => {
     await save(PROBE.replace("lane: 'demo'", "lane: 'email'"), /Reloaded \(/)
     expect(await finish('answer')).toMatchObject({ lane: 'email', result: { text: 'first' } })
   })
 
-  it('what does not load leaves the old code, and says where the mistake is', async () => {
+  it('code that does not load is not used: the old code stays, and the error names the place', async () => {
     const [lane] = await save(PROBE.replace("'demo'", "'docs'"), /Not reloaded.*\n?.*Lanes:/)
     expect(lane).toContain('there is no lane "docs". Nearest: "documents"')
     await save(

@@ -61,13 +61,13 @@ function sentPerTask() {
 }
 
 describe('calls to AWS', () => {
-  it('a submit is one conditional write and one send, and nothing else', async () => {
+  it('a submit makes one conditional write and one send, and no other call', async () => {
     await client.submit({ prompt: 'later', model: 'simulated-fast', delay_seconds: 600 })
     expect(callsPerTask()).toEqual({ PutItem: 1 })
     expect(sentPerTask()).toEqual({ SendMessage: 1 })
   })
 
-  it('a replayed submit is the refused write alone, which brings the old row', async () => {
+  it('a replayed submit makes only the refused write, which returns the existing row', async () => {
     const key = { 'idempotency-key': 'again' }
     await client.submit({ prompt: 'keyed', model: 'simulated-fast', delay_seconds: 600 }, key)
     dynamo.reset()
@@ -77,7 +77,7 @@ describe('calls to AWS', () => {
     expect(callsPerTask()).toEqual({ PutItem: 1 })
   })
 
-  it('a short task costs the worker two writes, and three to count its end in its hour and its day', async () => {
+  it('for a short task the worker makes two writes, and three to count its end in its hour and its day', async () => {
     const { id } = await client.submit({ prompt: 'short', model: 'simulated-fast' })
     // Not polled: every look would be a read.
     await vi.waitFor(() => expect(dynamo.counts().UpdateItem).toBe(5), { timeout: 15_000 })

@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../..')
 
 // Bundles and synthesizes all of them: too slow for `npm run check`.
 describe('the CDK command line', () => {
-  it('lists every stack of every stage that may be deployed, and no open one, without an account', async () => {
+  it('lists every stack of every stage that may be deployed, without an account, and none of the open stages', async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [

@@ -176,8 +176,8 @@ const REACHED: Readonly<Record<string, () => Promise<object>>> = {
   EXPIRED: async () => ({ ...add, delay_seconds: 1, expires_in_seconds: 2, concurrency_key: 'states' }),
 }
 
-describe('the page for people who come from Celery', () => {
-  it('has a check for each call of its table, and no check for a line that is gone', () => {
+describe('the page for Celery users', () => {
+  it('has a check for each call of its table, and no check without a line', () => {
     expect(lines.map(({ celery }) => celery)).toEqual(Object.keys(CHECKS))
   })
 
@@ -189,14 +189,14 @@ describe('the page for people who come from Celery', () => {
 })
 
 // After the calls, because their running task ends soon.
-describe('the states of the page for people who come from Celery', () => {
+describe('the states on the page for Celery users', () => {
   it.concurrent.each(states.flatMap(({ here }) => here))('a task is %s', async (status) => {
     const { id } = await client.submit((await REACHED[status]?.()) ?? {})
     if (status === 'CANCELLED') await client.post(`/tasks/${id}/cancel`)
     await client.until(id, (task) => task.status === status)
   })
 
-  it('has a way to each state that it tells', () => {
+  it('has a check for each state in its table', () => {
     expect(states.flatMap(({ here }) => here).sort()).toEqual(Object.keys(REACHED).sort())
     expect(states.map(({ celery }) => celery)).toContain('STARTED, PROGRESS')
   })

@@ -57,7 +57,7 @@ describe('the command line', () => {
     expect(out).toContain('COMPLETED')
   })
 
-  it('submit --wait gives the result alone; a failed task is exit code 1', async () => {
+  it('submit --wait prints only the result; a failed task is exit code 1', async () => {
     const done = await type('submit', '--type', 'example.add', '--input', '{"x":20,"y":22}', '--wait')
     expect([done.code, done.out.trim()]).toEqual([0, '42'])
     const failed = await type('submit', 'x', '--model', 'simulated-fail-401', '--wait')
@@ -89,7 +89,7 @@ describe('the command line', () => {
     expect((await type('redrive', 'nolane')).code).not.toBe(0)
   })
 
-  it('inspect, usage, doctor, top and logs tell what there is', async () => {
+  it('inspect, usage, doctor, top and logs print the present state', async () => {
     for (const what of ['active', 'reserved', 'scheduled', 'registered', 'stats', 'conf']) {
       const { code, err } = await type('inspect', what)
       expect([what, code, err]).toEqual([what, 0, ''])
@@ -103,7 +103,7 @@ describe('the command line', () => {
       expect((await type('completion', shell)).out).toContain('taskrunner')
   })
 
-  it('every mistake has its exit code and one line that tells the way out', async () => {
+  it('every mistake has its exit code and one line that says what to do', async () => {
     const lines = ({ err }: Ended) => err.trim().split('\n').length
     const unknown = await type('get', 'none')
     expect([unknown.code, lines(unknown)]).toEqual([3, 1])
@@ -123,7 +123,7 @@ describe('the command line', () => {
 })
 
 describe('workflows and schedules', () => {
-  it('a workflow of a YAML file is run, watched as a tree and found again', async () => {
+  it('a workflow of a YAML file is run, watched as a tree and found in the list', async () => {
     const file = join(running.stateDir, 'flow.yaml')
     await writeFile(
       file,
@@ -149,7 +149,7 @@ describe('workflows and schedules', () => {
     expect((await type('workflow', 'retry', id)).code).toBe(4)
   })
 
-  it('an approval is given, and a mistake in a file named', async () => {
+  it('an approval is given, and a mistake in a file is named', async () => {
     const file = join(running.stateDir, 'wait.json')
     await writeFile(file, JSON.stringify({ chain: [{ wait: { signal: 'ok' } }] }))
     const { id } = await json<{ id: string }>('workflow', 'run', file)

@@ -37,7 +37,7 @@ const look = (path: string, own?: string) =>
 const DATA = ['dashboard', 'alarms', 'logs', 'tasks', 'task-ids', 'facets', 'functions', 'runbook', 'nothing']
 
 describe('the console of a closed stage', () => {
-  it.each(DATA)('shows no %s without a key, nor with one that opens nothing', async (name) => {
+  it.each(DATA)('shows no %s without a key or with an invalid key', async (name) => {
     for (const own of [undefined, 'tk_x_y', `${key.slice(0, -4)}AAAA`]) {
       const answer = await look(`/data/${name}`, own)
       expect([own, answer.status]).toEqual([own, 401])
@@ -45,7 +45,7 @@ describe('the console of a closed stage', () => {
     expect((await look(`/data/${name}`, key)).status).toBe(name === 'nothing' ? 404 : 200)
   })
 
-  it('shows what all tenants share to operators alone, and each tenant its own tasks', async () => {
+  it('shows data of all tenants to operators only, and to each tenant its own tasks', async () => {
     const [mine, theirs] = [
       await keyOf('a', ['tasks:read', 'tasks:write']),
       await keyOf('b', ['tasks:read', 'ops:read']),
@@ -62,7 +62,7 @@ describe('the console of a closed stage', () => {
     expect(await seen(key)).not.toContain(body.id)
   })
 
-  it('calls a dashboard’s function for nobody without ops:write', async () => {
+  it('calls a dashboard’s function only for keys with ops:write', async () => {
     const endpoint = runtime.plan.functions.find(({ name }) => name === 'OpsView')?.arn
     const call = (own: Record<string, string>) =>
       fetch(`${runtime.url}/console/call`, {
@@ -77,7 +77,7 @@ describe('the console of a closed stage', () => {
 })
 
 describe('requests a minute', () => {
-  it('are counted on every route that wants a key, and on no other', async () => {
+  it('are counted on every route that requires a key, and on no other', async () => {
     const limited = await keyOf('limited', SCOPES)
     await admin.call('PUT', '/limits?tenant=limited', { requests_per_minute: 1, request_burst: 1 })
     const ask = (method: string, path: string) =>
@@ -121,7 +121,7 @@ describe('the command line, with a key', () => {
       env: { ...process.env, TASKRUNNER_KEY: key, TASKRUNNER_PROFILE: '', CI: '' },
     })
 
-  it('makes, lists, rotates and revokes keys, tells who did it, and deletes what a tenant had', async () => {
+  it('makes, lists, rotates and revokes keys, shows who did it, and deletes a tenant’s data', async () => {
     const made = JSON.parse(
       (await cli('keys', 'create', 'site', '--scope', 'tasks:write', '--tenant', 'c')).stdout,
     )
@@ -151,7 +151,7 @@ describe('the command line, with a key', () => {
     expect(JSON.stringify(stats)).not.toContain('example.add')
   })
 
-  it('is told what to do without one', async () => {
+  it('says what to do when it has no key', async () => {
     const failure = await run(
       process.execPath,
       [join(ROOT, 'bin/taskrunner.ts'), '--base', runtime.url, 'list'],
@@ -160,7 +160,7 @@ describe('the command line, with a key', () => {
     expect(failure).toMatchObject({ code: 4, stderr: expect.stringContaining('TASKRUNNER_KEY') })
   })
 
-  it('lets agents in over stdio with the key', async () => {
+  it('gives agents access over stdio with the key', async () => {
     const child = run(process.execPath, [join(ROOT, 'bin/taskrunner.ts'), '--base', runtime.url, 'mcp'], {
       env: { ...process.env, TASKRUNNER_KEY: key, TASKRUNNER_PROFILE: '' },
     })
@@ -170,7 +170,7 @@ describe('the command line, with a key', () => {
 })
 
 describe('npm run admin-key and smoke, as commands', () => {
-  it('keep the key from jobs, give the key alone to a pipe, and take back what a test was let in with', async () => {
+  it('print no key in CI, print only the key to a pipe, and revoke the key of a smoke test', async () => {
     const keys = (await admin.get<{ keys: unknown[] }>('/keys')).body.keys.length
     const account = await startAccount(
       { KeysFunction: 'keys', ApiUrl: `${runtime.url}/api/v1` },
@@ -275,7 +275,7 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     await page.close()
   })
 
-  it('the webhooks page shows each try, filters, and resends one or all that were given up', async () => {
+  it('the webhooks page shows each try, filters, and resends one or all failed deliveries', async () => {
     const receiver = await startReceiver()
     receiver.answerWith((_request, response) => response.writeHead(410).end())
     const own = await keyOf('hooked', ['tasks:read', 'tasks:write', 'ops:read'])
@@ -328,7 +328,7 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     await receiver.stop()
   })
 
-  it('the docs page tries a route with the key that is typed there', async () => {
+  it('the docs page calls a route with the key that is typed there', async () => {
     const { page, faults } = await openPage(browser, runtime.url)
     await page.goto(`${runtime.url}/api/v1/docs`)
     await page.getByRole('button', { name: 'Authorize' }).first().click()
@@ -344,8 +344,8 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
   })
 })
 
-describe('what such a run leaves behind', () => {
-  it('has no key, no pepper and no prompt in logs, metrics and whatever else is no row and no object', async () => {
+describe('what a run of a closed stage writes', () => {
+  it('contains no key, no pepper and no prompt, except in rows and objects', async () => {
     const prompt = 'Sentinel 6f1d of a prompt'
     const { body } = await admin.post<{ id: string }>('/tasks', { prompt })
     await admin.done(body.id)
@@ -371,7 +371,7 @@ describe('what such a run leaves behind', () => {
     expect(JSON.stringify(runtime.plan)).not.toContain(pepper)
   })
 
-  it('answers everybody with the headers that keep a browser from guessing, framing and keeping', async () => {
+  it('has headers in every answer that forbid a browser to guess types, to show it in a frame and to store it', async () => {
     for (const path of ['/api/v1/tasks', '/api/v1/health', '/api/v1/nowhere', '/api/v1/docs']) {
       const { headers } = await fetch(`${runtime.url}${path}`)
       expect([path, headers.get('x-content-type-options')]).toEqual([path, 'nosniff'])

@@ -49,7 +49,7 @@ describe('the console over HTTP', () => {
     expect([got.status, got.headers.get('allow')]).toEqual([405, 'POST'])
   })
 
-  it('answers clearly to what it has not', async () => {
+  it('answers clearly to requests for what it does not have', async () => {
     expect((await fetch(`${base}/nowhere`)).status).toBe(404)
     expect((await fetch(`${base}/data/dashboard?index=9`)).status).toBe(404)
     const deleted = await fetch(`${base}/data/alarms`, { method: 'DELETE' })
@@ -100,7 +100,7 @@ describe('pages of other sites', () => {
         .end()
     })
 
-  it('can neither read nor order anything, under whatever name they come', async () => {
+  it('can neither read nor change anything, whatever host name they use', async () => {
     for (const path of ['/console', '/api/v1/tasks', '/console/data/logs'])
       expect(await send('GET', path, { host: 'evil.test:3000' })).toBe(403)
     // A page of another port of this machine may call the API (CORS), one of another site may not, nor the console.
@@ -177,7 +177,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('shows every page, in light and dark, without a sideways scroll on a phone', async () => {
+  it('shows every page, in light and dark, without horizontal scrolling on a phone', async () => {
     for (const colorScheme of ['light', 'dark'] as const)
       for (const width of [390, 1_280]) {
         const { page, faults } = await open({ colorScheme, viewport: { width, height: 844 } })
@@ -200,7 +200,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
       }
   })
 
-  it('the first screen: numbers that lead to their tasks, and the newest of them', async () => {
+  it('the first screen has numbers that link to their tasks, and the newest tasks', async () => {
     const { page, faults } = await open()
     const { id } = await client.submit({ prompt: 'the first of the day', model: 'stub-0' })
     await client.done(id)
@@ -221,7 +221,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('the list finds by states, words, type and lane, counts, and loads further rows on the way down', async () => {
+  it('the list filters by states, words, type and lane, counts, and loads more rows while scrolling', async () => {
     const { page, faults } = await open({ viewport: { width: 1280, height: 700 } })
     const texts = Array.from({ length: 70 }, (_, index) => `needle number-${index}-`)
     const made = await Promise.all(texts.map((prompt) => client.submit({ prompt, model: 'stub-0' })))
@@ -248,7 +248,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('filters are kept under a name, and the columns that somebody wants', async () => {
+  it('filters are stored under a name, and the chosen columns are stored', async () => {
     const { page, faults } = await open()
     const tagged = await client.submit({ prompt: 'for the view', model: 'stub-0', tags: ['nightly'] })
     await client.done(tagged.id)
@@ -278,7 +278,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('many tasks are retried at once, after it has been said which', async () => {
+  it('many tasks are retried at once, after the console has said which', async () => {
     const { page, faults } = await open()
     server.trouble = 401
     const failed = await Promise.all(
@@ -304,7 +304,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('a redrive of many takes what failed, tells the errors first, and leaves what somebody cancelled', async () => {
+  it('a bulk redrive shows the errors first, restarts the failed tasks, and leaves cancelled ones', async () => {
     const { page, faults } = await open()
     server.trouble = 401
     const [failed, cancelled] = await Promise.all([
@@ -355,7 +355,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('a text in Markdown is shown as it is meant, and nothing in it runs or calls home', async () => {
+  it('a text in Markdown is shown formatted, and nothing in it runs or loads from elsewhere', async () => {
     const { page, faults } = await open()
     const prompt = [
       'as **bold**\n\n## Part\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |\n',
@@ -378,7 +378,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('a form made of the type’s schema submits, and shows a refusal at its field', async () => {
+  it('a form made from the type’s schema submits, and shows an error at its field', async () => {
     const { page } = await open()
     await page.goto(`${base}/submit`)
     await page.getByLabel('Type').selectOption('example.add')
@@ -393,7 +393,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('a form’s fields that are not needed are folded, and one that is yes or no can be chosen', async () => {
+  it('a form hides its optional fields in a closed section, and offers a choice for yes or no', async () => {
     const { page, faults } = await open()
     await page.goto(`${base}/submit`)
     await page.getByRole('textbox', { name: /^model / }).fill('stub-0')
@@ -407,7 +407,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('a mail is shown as one: to whom, about what, and what it says', async () => {
+  it('a mail is shown as a mail: recipients, subject and text', async () => {
     const { page, faults } = await open()
     const { id } = await client.submit({
       type: 'email.send',
@@ -423,7 +423,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('the lanes page pauses and redrives in words, and folds what is empty', async () => {
+  it('the lanes page pauses and redrives with labelled buttons, and closes empty sections', async () => {
     const { page, faults } = await open()
     await page.goto(`${base}/lanes`)
     await page.getByText(/\d empty: .*documents/).waitFor()
@@ -475,7 +475,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('an outage by hand: the alarm goes on, its runbook says what to do, one redrive mends it, the alarm goes off', async () => {
+  it('an outage made by hand: the alarm starts, its runbook says what to do, one redrive repairs it, the alarm ends', async () => {
     const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
     server.trouble = 401
     const failed = await Promise.all(
@@ -532,7 +532,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('finds a task from the keyboard, shows its history, and keeps showing it', async () => {
+  it('finds a task with the keyboard, shows its history, and keeps showing it', async () => {
     const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
     const { id } = await client.submit({ prompt: '<img src=x onerror=alert(1)>', model: 'stub-0' })
     await client.done(id)

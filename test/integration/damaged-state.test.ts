@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { Client } from '../fixtures/client.ts'
 import { prepareState, startProcess } from '../fixtures/running.ts'
 
-it('a damaged file of the state is named, with what to do, and nothing else is lost', async ({
+it('the error for a damaged state file names it and says what to do, and nothing else is lost', async ({
   onTestFinished,
 }) => {
   const state = await mkdtemp(join(tmpdir(), 'runner-damaged-'))

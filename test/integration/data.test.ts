@@ -70,7 +70,7 @@ const finished = async (id: string, key: string) => {
 const long = { type: 'text.generate', model: 'simulated', input: { prompt: `${MARK} `.repeat(2_000) } }
 
 describe('a tenant with a key of its own', () => {
-  it('has no word of its inputs, steps, files and results in a row: what is under its key lies in the bucket', async () => {
+  it('has no text of its inputs, steps, files and results in a row: they are in the bucket under its key', async () => {
     const { key } = await make('sealed')
     const mark = 'Seidenreiher'
     const prompt = `Say ${mark}, please.`
@@ -112,8 +112,8 @@ describe('a tenant with a key of its own', () => {
   })
 })
 
-describe('what is deleted on demand', () => {
-  it('takes the content of one finished task out of table and bucket, and leaves what it cost', async () => {
+describe('deletion on demand', () => {
+  it('deletes the content of one finished task from table and bucket, and keeps its cost', async () => {
     const { key } = await make('erase-one')
     const { body: task } = await call('POST', '/tasks', key, { ...long, tags: [MARK] })
     expect((await call('DELETE', `/tasks/${task.id}/content`, key)).status).toBeOneOf([204, 409])
@@ -141,7 +141,7 @@ describe('what is deleted on demand', () => {
     expect((await call('DELETE', `/tasks/${task.id}/content`, key)).status).toBe(204)
   })
 
-  it('lets nobody run a task again whose input is gone', async () => {
+  it('prevents another run of a task whose input is deleted', async () => {
     const { key } = await make('erase-one')
     const wanted = { type: 'example.add', input: { x: 1, y: 2 }, delay_seconds: 600 }
     const { body: task } = await call('POST', '/tasks', key, wanted)
@@ -154,7 +154,7 @@ describe('what is deleted on demand', () => {
     })
   })
 
-  it('takes everything of one tenant, of whatever kind, and nothing of another', async () => {
+  it('deletes everything of one tenant, of every kind, and nothing of another', async () => {
     const [gone, kept] = ['leaving', 'leaving2']
     const keys = { [gone]: (await make(gone)).key, [kept]: (await make(kept)).key }
     const task = { type: 'example.add', input: { x: 1, y: 2 } }
@@ -214,8 +214,8 @@ describe('what is deleted on demand', () => {
   })
 })
 
-describe('the record of who did what', () => {
-  it('names key, action, target, outcome and the state before and after, and nothing of what was sent', async () => {
+describe('the audit log', () => {
+  it('names key, action, target, outcome and the state before and after, and no content of the request', async () => {
     const { key, id: by } = await make('watched')
     const sent = { type: 'text.generate', input: { prompt: MARK }, delay_seconds: 600 }
     const { body: task } = await call('POST', '/tasks', key, sent)
@@ -252,7 +252,7 @@ describe('the record of who did what', () => {
     expect((await call<Page>('GET', '/audit?tenant=watched', operator)).body.entries).toHaveLength(5)
   })
 
-  it('is of every declared route that changes something, but for those whose rows say it themselves', async () => {
+  it('has an entry for every declared route that changes something, except those whose own rows record it', async () => {
     const { key } = await make('thorough', [
       'tasks:write',
       'tasks:read',

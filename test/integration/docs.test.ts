@@ -18,7 +18,7 @@ interface Document {
 }
 
 describe('the API describes itself', () => {
-  it('in a valid OpenAPI 3.1 document with every route in it, and no other', async () => {
+  it('in a valid OpenAPI 3.1 document with every route and no other', async () => {
     const { body } = await new Client(running.url).get<Document>('/openapi.json')
     expect(body.openapi).toMatch(/^3\.1/)
     const { valid, errors } = await new Validator().validate(structuredClone(body) as never)
@@ -33,7 +33,7 @@ describe('the API describes itself', () => {
 })
 
 describe.skipIf(!hasBrowser)('the docs page in Chromium', () => {
-  it('shows every route, loads nothing from elsewhere, and sends a task when tried', async () => {
+  it('shows every route, loads nothing from elsewhere, and can send a task', async () => {
     const browser = await openBrowser()
     try {
       const { page, faults } = await openPage(browser, running.url)
@@ -56,7 +56,7 @@ describe.skipIf(!hasBrowser)('the docs page in Chromium', () => {
     }
   })
 
-  it('is dark where the reader’s system is', async () => {
+  it('is dark when the reader’s system is dark', async () => {
     const browser = await openBrowser()
     try {
       for (const [colorScheme, isDark] of [

@@ -35,8 +35,8 @@ const document = (name: string, bytes: Buffer) => ({
   model: 'simulated-fast',
 })
 
-describe('files, in the very bundles that are deployed', () => {
-  it('a bomb, a password and a lie end with codes of their own; the rest of their batch is unharmed', async () => {
+describe('files, in the deployed bundles', () => {
+  it('a zip bomb, an encrypted file and a wrong type fail with codes of their own; the other tasks of the batch complete', async () => {
     const good = document('a.docx', makeDocx([{ text: 'Report', heading: 1 }, { text: 'All is well.' }]))
     const sent = [
       good,
@@ -59,7 +59,7 @@ describe('files, in the very bundles that are deployed', () => {
     expect(ended[0]?.result).toMatchObject({ format: 'docx', parts: [{ heading: 'Report', start: 0 }] })
   })
 
-  it('an upload goes past the API to the bucket, is proven by its bytes, and is read by the task', async () => {
+  it('an upload goes directly to the bucket, its type is checked by its bytes, and the task reads it', async () => {
     const bytes = makePdf([[{ text: 'Acme met in Lyon.', size: 11, y: 700 }]])
     const asked = { name: 'report.pdf', content_type: 'application/pdf', bytes: bytes.byteLength }
     const { status, body: upload } = await client.post<Upload>('/uploads', asked)
@@ -100,7 +100,7 @@ describe('files, in the very bundles that are deployed', () => {
     expect((await client.post('/uploads', over)).status).toBe(422)
   })
 
-  it('a picture comes back as a file, with a link that works', async () => {
+  it('a picture is returned as a file, with a link that works', async () => {
     const png =
       'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=='
     const input = { file: { name: 'dot.png', base64: png }, format: 'avif' }
@@ -121,7 +121,7 @@ describe('files, in the very bundles that are deployed', () => {
     expect((await client.done(told.id)).result).toMatchObject({ width: 1, height: 1, format: 'png' })
   })
 
-  it('a mail goes to the outbox and nowhere else, with its attachment', async () => {
+  it('a mail goes only to the outbox, with its attachment', async () => {
     const { body: upload } = await client.post<Upload>('/uploads', { content_type: 'text/plain', bytes: 2 })
     await fetch(upload.url, { method: 'PUT', body: 'hi', headers: { 'content-type': 'text/plain' } })
     const mail = {
@@ -137,7 +137,7 @@ describe('files, in the very bundles that are deployed', () => {
     expect(outbox).toContain('note.txt (text/plain')
   })
 
-  it('the quick test tries every type and finds all well', async () => {
+  it('the quick test tries every type and succeeds', async () => {
     const program = ['bin/quick-test.ts', '--base', `${running.url}/api/v1`, '--model', 'simulated-fast']
     const { stdout } = await promisify(execFile)(process.execPath, program)
     for (const { name } of taskTypes) expect(stdout).toContain(`✅ ${name}\n`)
@@ -155,7 +155,7 @@ describe('files, in the very bundles that are deployed', () => {
     expect(JSON.parse(stdout)).toMatchObject({ format: 'csv', rows: 3 })
   })
 
-  it('the older path takes the input alone, and the steps of the task are shown', async () => {
+  it('the older path takes only the input, and the steps of the task are shown', async () => {
     const { status, body } = await client.post('/tasks/process-document', { text: 'Acme met in Lyon.' })
     expect([status, body.type, body.lane]).toEqual([202, 'document.process', 'documents'])
     const task = (await client.done(body.id)) as TaskView & { steps: { name: string; seconds: number }[] }
@@ -163,7 +163,7 @@ describe('files, in the very bundles that are deployed', () => {
     expect((await client.post('/tasks/process-document', { text: '' })).status).toBe(422)
   })
 
-  it('a workbook is worked out and drawn', async () => {
+  it('a workbook gives statistics and charts', async () => {
     const { id } = await client.submit({
       type: 'data.analyze',
       input: {
@@ -187,7 +187,7 @@ describe('files, in the very bundles that are deployed', () => {
     })
   })
 
-  it('text.generate gives JSON of the caller’s schema', async () => {
+  it('text.generate returns JSON that matches the caller’s schema', async () => {
     const json_schema = {
       type: 'object',
       properties: { city: { type: 'string' }, size: { type: 'integer' } },

@@ -39,7 +39,7 @@ function textOf(events: readonly TaskEvent[]): string {
 }
 
 describe('the events of a task', () => {
-  it('tell status, progress and every piece of text while it comes, then the end', async () => {
+  it('report status, progress and every piece of text as it comes, then the end', async () => {
     const { id } = await speak(6)
     const events: TaskEvent[] = []
     for await (const event of api.tasks.events(id)) events.push(event)
@@ -52,7 +52,7 @@ describe('the events of a task', () => {
     expect(new Set(events.map((event) => event.id)).size).toBe(events.length)
   })
 
-  it('a watcher that is cut off twenty times gets every piece once, in order', async () => {
+  it('a reader that is cut off twenty times gets every piece once, in order', async () => {
     const { id } = await speak(12)
     const pieces: string[] = []
     let last: string | undefined
@@ -77,7 +77,7 @@ describe('the events of a task', () => {
     expect(pieces.join('')).toBe(await resultOf(id))
   })
 
-  it('go on by the header and by the query, and 204 says that there is nothing more', async () => {
+  it('continue after the id in the header or in the query, and 204 says that there is nothing more', async () => {
     const { id } = await client.submit({ type: 'example.add', input: { x: 1, y: 2 } })
     await client.done(id)
     const all: { id: string; event: string }[] = []
@@ -102,7 +102,7 @@ describe('the events of a task', () => {
     expect(await (await open(id)).text()).toContain('retry: 1000')
   })
 
-  it('a watcher who is cut off more often than there are places keeps his own', async () => {
+  it('a reader that is cut off more often than there are places keeps its own', async () => {
     const { id } = await speak(12)
     const retries = new Set<number>()
     let last: string | undefined
@@ -124,7 +124,7 @@ describe('the events of a task', () => {
     await client.done(id)
   })
 
-  it('as many watch as the stage lets; the others are told the state and when to come back', async () => {
+  it('have as many readers as the stage allows; the others get the state and when to come back', async () => {
     // Until all have come, also on a busy machine.
     const { id } = await speak(25)
     const stop = new AbortController()
@@ -148,7 +148,7 @@ describe('the events of a task', () => {
     expect(opened.filter(({ events }) => events.at(-1) === 'end').length).toBe(26 - away.length)
   })
 
-  it('come through a proxy that passes on only what is 1 kB', async () => {
+  it('arrive through a proxy that forwards only pieces of 1 kB', async () => {
     const proxy = createServer((incoming, outgoing) => {
       const { hostname, port } = new URL(running.url)
       const asked = request({ hostname, port, path: incoming.url, headers: incoming.headers }, (answer) => {
@@ -181,7 +181,7 @@ describe.skipIf(!hasBrowser)('EventSource in Chromium', () => {
   })
   afterAll(() => browser.close())
 
-  it('reads the events, and stays away after the end', async () => {
+  it('reads the events, and does not reconnect after the end', async () => {
     const page = await browser.newPage()
     await page.goto(`${running.url}/console`)
     const { id } = await speak(4)

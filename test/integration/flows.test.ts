@@ -38,7 +38,7 @@ const add = (x: unknown, y: unknown, more: object = {}) => ({ type: 'example.add
 const resultOf = async (id: string | null) => (await client.get(`/tasks/${id}`)).body.result
 
 describe('workflows on the running product', () => {
-  it('a chain takes each result on', async () => {
+  it('a chain passes each result to the next step', async () => {
     const { id } = await start({
       chain: [
         add(1, 2),
@@ -74,7 +74,7 @@ describe('workflows on the running product', () => {
     expect(await resultOf(joined.steps.then?.task_id ?? null)).toBe(40)
   })
 
-  it('waits for a person, and draws itself', async () => {
+  it('a workflow waits for a person, and returns its diagram', async () => {
     const { id } = await start({
       steps: { ask: { wait: { signal: 'approve' } }, go: add({ $from: 'ask.result.amount' }, 1) },
     })
@@ -88,7 +88,7 @@ describe('workflows on the running product', () => {
     expect(await drawing.text()).toMatch(/^flowchart TD\n {2}s0\(\["ask"\]\):::completed/)
   })
 
-  it('a failed one is retried from its failed step; a cancelled one leaves nothing running', async () => {
+  it('a failed workflow is retried from its failed step; a cancelled one leaves nothing running', async () => {
     const { id } = await start({
       chain: [add(1, 1), { type: 'text.generate', input: { prompt: 'x' }, model: 'simulated-refuse' }],
     })
@@ -129,7 +129,7 @@ describe('workflows on the running product', () => {
         .toBe('CANCELLED')
   })
 
-  it('what is wrong is said at once, with its place; the same key gives the same workflow', async () => {
+  it('mistakes are reported at once, with their path; the same idempotency key gives the same workflow', async () => {
     const wrong = await client.post('/workflows', {
       steps: { a: add('one', 2), b: add({ $from: 'c.result' }, 1) },
     })
@@ -162,7 +162,7 @@ describe.skipIf(!hasBrowser)('workflows and schedules on the console’s pages',
   afterAll(() => browser.close())
   const open = (options = {}) => openPage(browser, running.url, options)
 
-  it('a workflow is drawn with its states, follows them, and takes a signal, a cancel and a retry', async () => {
+  it('a workflow is drawn with its states, updates them, and accepts a signal, a cancel and a retry', async () => {
     const { id } = await start({
       name: 'publish an article',
       on_failure: 'continue',
@@ -227,7 +227,7 @@ describe.skipIf(!hasBrowser)('workflows and schedules on the console’s pages',
     expect([...faults, ...phone.faults].filter((fault) => !fault.includes('409'))).toEqual([])
   })
 
-  it('schedules are told in words with their next times, and can be paused, run and deleted', async () => {
+  it('schedules are described in words with their next times, and can be paused, run and deleted', async () => {
     const made = await client.post('/schedules', {
       name: 'weekday mail',
       cron: '0 9 * * MON-FRI',

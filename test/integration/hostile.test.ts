@@ -74,7 +74,7 @@ const DOCUMENTED = Object.entries(
   })),
 )
 
-describe('whatever is sent, the answer is fair', () => {
+describe('for any request, the answer is a correct status, never a 5xx', () => {
   it('random bytes as a body, on every route', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -139,7 +139,7 @@ describe('whatever is sent, the answer is fair', () => {
     expect(status).toBe(431)
   })
 
-  it('the fields of a task with anything in them', async () => {
+  it('the fields of a task with any value in them', async () => {
     const anything = fc.oneof(
       fc.jsonValue(),
       fc.string(),
@@ -255,7 +255,7 @@ describe('whatever is sent, the answer is fair', () => {
     expect(body).toEqual({ tasks: [], next_cursor: null })
   })
 
-  it('what is no HTTP at all is hung up on, and the service lives', async () => {
+  it('a connection with data that is not HTTP is closed, and the service keeps running', async () => {
     const { port } = new URL(running.url)
     for (const bytes of [
       '\0\0\0\0',

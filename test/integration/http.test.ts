@@ -31,7 +31,7 @@ interface Problem {
 }
 
 describe('methods', () => {
-  it('what no route takes is 405, and its text says what Allow says', async () => {
+  it('that no route accepts are 405, and the text names the same methods as Allow', async () => {
     for (const path of new Set(ROUTES.map((route) => route.path)))
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
         if (ROUTES.some((route) => route.path === path && route.method === method)) continue
@@ -74,7 +74,7 @@ describe('methods', () => {
 })
 
 describe('fields', () => {
-  it('names that every object has are fields like any other: never a 5xx, and refused by name', async () => {
+  it('with names that every object has are fields like any other: never a 5xx, and refused by name', async () => {
     for (const name of Object.getOwnPropertyNames(Object.prototype))
       for (const route of ROUTES) {
         const hasBody = route.method !== 'GET'
@@ -101,7 +101,7 @@ describe('fields', () => {
     expect((await client.get(`/docs/${name}`)).status).toBe(404)
   })
 
-  it('an unknown one is refused with the nearest, a repeated one as repeated', async () => {
+  it('that are unknown are refused with the nearest name, repeated ones as repeated', async () => {
     const unknown = await client.get<Problem>('/tasks?staus=FAILED')
     expect(unknown).toMatchObject({ status: 422, body: { errors: [{ path: 'staus' }] } })
     expect(unknown.body.detail).toContain('Nearest: "status"')
@@ -111,7 +111,7 @@ describe('fields', () => {
     expect((await client.get<Problem>('/tasks?limit=abc')).body.detail).toContain('limit must be a number')
   })
 
-  it('the older routes read their input from the query, from JSON, or from both', async () => {
+  it('of the older routes are read from the query, from JSON, or from both', async () => {
     const task = async (path: string, body?: unknown) =>
       (await client.post<TaskView & { task_id: string; input: unknown }>(path, body)).body
     expect(await task('/tasks/add?x=1&y=2')).toMatchObject({ input: { x: 1, y: 2 } })
@@ -130,7 +130,7 @@ describe('fields', () => {
 })
 
 describe('bodies', () => {
-  it('are UTF-8 or refused, whatever the client calls them', async () => {
+  it('are UTF-8 or refused, whatever charset the client names', async () => {
     const gbk = new Uint8Array([...Buffer.from('{"prompt":"'), 0xc4, 0xe3, 0xba, 0xc3, ...Buffer.from('"}')])
     const answer = await send('POST', '/tasks', { headers: json, body: gbk })
     expect(answer.status).toBe(400)
@@ -139,7 +139,7 @@ describe('bodies', () => {
     expect((await send('POST', '/tasks', { headers: named, body: '{"prompt":"x"}' })).status).toBe(415)
   })
 
-  it('may be gzip or deflate, within the limit of what they unfold to; other codings are 415', async () => {
+  it('may be gzip or deflate, with a limit on their decompressed size; other encodings are 415', async () => {
     const text = '{"type":"example.add","input":{"x":1,"y":2}}'
     const post = (coding: string, body: Uint8Array<ArrayBuffer>) =>
       send('POST', '/tasks', { headers: { ...json, 'content-encoding': coding }, body })
@@ -163,7 +163,7 @@ describe('bodies', () => {
 })
 
 describe('links and validators', () => {
-  it('Location and links lead to the task, as a client follows them', async () => {
+  it('Location and links lead to the task when a client follows them', async () => {
     const answer = await client.post<TaskView & { links: Record<string, string> }>('/tasks', { prompt: 'x' })
     const location = new URL(answer.headers.get('location') ?? '', running.url)
     expect((await (await fetch(location)).json()) as TaskView).toMatchObject({ id: answer.body.id })
@@ -171,7 +171,7 @@ describe('links and validators', () => {
     expect(self.href).toBe(location.href)
   })
 
-  it('an unchanged task is 304 for its tag, weak or strong', async () => {
+  it('an unchanged task is 304 for its ETag, weak or strong', async () => {
     const { headers } = await client.get(`/tasks/${known.id}`)
     const etag = headers.get('etag') ?? ''
     expect(etag).toMatch(/^W\/".+"$/)
@@ -260,7 +260,7 @@ describe('pages in a browser', () => {
     },
   )
 
-  it('of another port reach the API alone, not the console', async () => {
+  it('of another port reach only the API, not the console', async () => {
     const origin = 'http://localhost:5173'
     const answer = await fetch(`${running.url}/console/api/state`, { headers: { origin } })
     expect(answer.status).toBe(404)
@@ -268,7 +268,7 @@ describe('pages in a browser', () => {
 })
 
 describe('the deep health check', () => {
-  it('tells table, queues, bucket and the sweeper, by the field as by its own path', async () => {
+  it('reports table, queues, bucket and the sweeper, by the query field and by its own path', async () => {
     const shallow = await client.get<Record<string, unknown>>('/health?deep=0')
     expect(shallow.body).not.toHaveProperty('checks')
     const deep = await client.get<Record<string, unknown>>('/health?deep=1')

@@ -6,7 +6,7 @@ import { Client } from '../fixtures/client.ts'
 import { Debugger } from '../fixtures/debugger.ts'
 import { startProcess } from '../fixtures/running.ts'
 
-it('npm start -- --inspect: a breakpoint in a task.ts stops there, with the author’s names in sight', async () => {
+it('npm start -- --inspect: a breakpoint in a task.ts stops there and shows the author’s variable names', async () => {
   const file = resolve(import.meta.dirname, '../../functions/tasks/example-run/task.ts')
   const lines = (await readFile(file, 'utf8')).split('\n')
   const line = lines.findIndex((text) => text.includes('progress((done / seconds)')) + 1

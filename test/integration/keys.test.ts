@@ -68,7 +68,7 @@ const make = async (scopes: readonly Scope[], tenant?: string) => {
 }
 
 describe('a closed stage', () => {
-  it('makes one administrator’s key, and another only when asked', async () => {
+  it('makes one administrator’s key, and another only on request', async () => {
     const invoke = (event: object) => running.pool('Keys').invoke(event)
     expect(await makeAdminKey(invoke, Date.now())).toBeUndefined()
     expect((await makeAdminKey(invoke, Date.now(), true))?.key).toMatch(/^tk_/)
@@ -87,7 +87,7 @@ describe('a closed stage', () => {
     expect(found).toContain('<th>Tenant</th><td>team-ops</td>')
   })
 
-  it('wants a key on every route that is not open, and answers all wrong ones alike', async () => {
+  it('requires a key on every route that is not open, and gives the same answer to every wrong key', async () => {
     for (const { method, path, scope } of ROUTES.filter(({ method }) => method === 'GET')) {
       const { status } = await call(method, path.replace(/\{\w+\}/g, 'x').replace('/docs/x', '/docs'))
       if (scope !== 'open') expect([path, status]).toEqual([path, 401])
@@ -106,7 +106,7 @@ describe('a closed stage', () => {
     expect((await call('POST', '/nowhere', {})).status).toBe(401)
   })
 
-  it('takes a key by its two headers alone, spelled exactly, once', async () => {
+  it('accepts a key only in its two headers, spelled exactly, once', async () => {
     const { key: other } = await make(['tasks:read'], 'another')
     const [, id = '', secret = ''] = /^tk_(\w{26})_(.*)$/.exec(first.key) ?? []
     const [, otherId = '', otherSecret = ''] = /^tk_(\w{26})_(.*)$/.exec(other) ?? []
@@ -173,7 +173,7 @@ describe('a closed stage', () => {
     expect(twice).toBe(401)
   })
 
-  it('never answers one route by what another key was told on the same connection', async () => {
+  it('never uses the answer for one key for another key on the same connection', async () => {
     const [reader, writer] = [await make(['tasks:read'], 'one'), await make(['tasks:write'], 'two')]
     const task = { type: 'example.add', input: { x: 1, y: 2 } }
     // In turn, many times, each with the other's answer fresh in every memory there is.
@@ -193,7 +193,7 @@ describe('a closed stage', () => {
     }
   })
 
-  it('takes the key in either header, and holds it to its scopes on each route', async () => {
+  it('accepts the key in either header, and limits it to its scopes on each route', async () => {
     const { key } = await make(['tasks:read'])
     for (const headers of [{ 'x-api-key': key }, { authorization: `Bearer ${key}` }]) {
       expect((await call('GET', '/tasks', headers)).status).toBe(200)
@@ -209,7 +209,7 @@ describe('a closed stage', () => {
     }
   })
 
-  it('takes a token of its issuer for the claims’ tenant and scopes, and no other token', async () => {
+  it('accepts a token of its issuer for the claims’ tenant and scopes, and no other token', async () => {
     const task = { type: 'example.add', input: { x: 1, y: 2 } }
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
     const mine = bearer(await issuer.sign({ tenant: 'token-a' }))
@@ -234,7 +234,7 @@ describe('a closed stage', () => {
     for (const token of wrong) expect((await call('GET', '/tasks', bearer(token))).status).toBe(401)
   })
 
-  it('keeps tenants apart on every declared route: an id of another is one that is not there', async () => {
+  it('separates tenants on every declared route: another tenant’s id is answered like an unknown id', async () => {
     const rights = ['tasks:read', 'tasks:write', 'keys:admin'] as const
     const [one, other] = [await make(rights, 'a'), await make(rights, 'b')]
     const mine = { 'x-api-key': one.key }
@@ -292,7 +292,7 @@ describe('a closed stage', () => {
     expect((await call('GET', `/tasks/${owned['/tasks']}`, mine)).status).toBe(200)
   })
 
-  it('holds agents to the same scopes', async () => {
+  it('limits agents to the same scopes', async () => {
     const { key } = await make(['tasks:read'])
     const headers = { 'x-api-key': key, accept: 'application/json, text/event-stream' }
     const tool = { name: 'example.add', arguments: { x: 1, y: 2 } }
@@ -304,7 +304,7 @@ describe('a closed stage', () => {
     })
   })
 
-  it('rotates and revokes; the tenant’s tasks stay with its next key', async () => {
+  it('rotates and revokes keys; the tenant’s tasks stay visible with its next key', async () => {
     const admin = { 'x-api-key': first.key }
     const old = await make(['tasks:read', 'tasks:write'], 'c')
     const task = { type: 'example.add', input: { x: 1, y: 2 } }
@@ -326,8 +326,8 @@ describe('a closed stage', () => {
   })
 })
 
-describe('a tenant with a long backlog', () => {
-  it('holds a quiet tenant’s single task back by no more than a batch', async () => {
+describe('a tenant with many waiting tasks', () => {
+  it('delays another tenant’s single task by at most one batch', async () => {
     const tenants = await Promise.all(
       ['noisy', 'quiet'].map((tenant) => make(['tasks:write', 'tasks:read'], tenant)),
     )

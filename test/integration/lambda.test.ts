@@ -59,7 +59,7 @@ async function makePool(
 }
 
 describe.each(['thread', 'process'] as const)('an execution environment in a %s', (isolation) => {
-  it('has an environment of its own and one event at a time, and is reused', async () => {
+  it('is separate from others, handles one event at a time, and is reused', async () => {
     const pool = await makePool(
       'let n = 0; export const handler = async (event) => ({ n: ++n, own: process.env.OWN, path: process.env.PATH, event })',
       { env: { OWN: 'mine' }, isolation },
@@ -70,7 +70,7 @@ describe.each(['thread', 'process'] as const)('an execution environment in a %s'
     await pool.close(0)
   })
 
-  it('that is ended before its code runs is an error to its caller', async () => {
+  it('gives its caller an error when it is ended before its code runs', async () => {
     const pool = await makePool('export const handler = async () => 1', { isolation })
     const answer = pool.invoke({})
     const isRefused = expect(answer).rejects.toThrow('Killed')
@@ -81,7 +81,7 @@ describe.each(['thread', 'process'] as const)('an execution environment in a %s'
     await pool.close(0)
   })
 
-  it('their number is capped; what does not fit waits', async () => {
+  it('counts towards a maximum number; further invocations wait', async () => {
     const pool = await makePool(
       'export const handler = async () => { await new Promise((r) => setTimeout(r, 100)); return Date.now() }',
       { limit: 2, isolation },
@@ -170,7 +170,7 @@ describe('an event source', () => {
     }
   }
 
-  it('deletes what went well and lets the rest come again', async () => {
+  it('deletes messages that succeeded, and the others are delivered again', async () => {
     const source = `const seen = new Map()
       export const handler = async ({ Records }) => {
         const failed = []
@@ -186,7 +186,7 @@ describe('an event source', () => {
     await running.stop()
   })
 
-  it('a batch that fails as a whole comes again as a whole', async () => {
+  it('delivers a batch again as a whole when it fails as a whole', async () => {
     const source =
       'let n = 0; export const handler = async () => { if (++n === 1) throw new Error("first"); return {} }'
     const running = await run('whole', source, ['a', 'b'], 1)
@@ -196,7 +196,7 @@ describe('an event source', () => {
     await running.stop()
   })
 
-  it('a failure without a message id fails the batch, as on Lambda', async () => {
+  it('fails the whole batch for a failure without a message id, as Lambda does', async () => {
     const source = 'export const handler = async () => ({ batchItemFailures: [{ itemIdentifier: "" }] })'
     const running = await run('empty-id', source, ['a'], 1)
     await expect.poll(() => running.warnings[0]).toContain('without a message id')
@@ -204,7 +204,7 @@ describe('an event source', () => {
     await running.stop()
   })
 
-  it('runs at most as many batches at once as it may', async () => {
+  it('runs at most its maximum number of batches at once', async () => {
     const source = 'export const handler = async () => { await new Promise((r) => setTimeout(r, 300)) }'
     const bodies = Array.from({ length: 40 }, (_, index) => String(index))
     const running = await run('concurrency', source, bodies, 2)
@@ -218,7 +218,7 @@ describe('an event source', () => {
     await running.stop()
   })
 
-  it('loads two environments at a time, and takes no messages for a third meanwhile', async () => {
+  it('loads two environments at a time, and receives no messages for a third meanwhile', async () => {
     const source = `await new Promise((resolve) => setTimeout(resolve, 300))
       export const handler = async () => { await new Promise((resolve) => setTimeout(resolve, 2_000)) }`
     const bodies = Array.from({ length: 60 }, (_, index) => String(index))
@@ -276,7 +276,7 @@ describe('a process of its own', () => {
     await pool.close(0)
   })
 
-  it('ends with who started it, and tells its function nothing of that', async () => {
+  it('ends with the process that started it, and the function cannot see that process', async () => {
     const pool = await makePool(
       'export const handler = async () => ({ pid: process.pid, send: typeof process.send, names: Object.keys(process.env).filter((name) => name.startsWith("NODE_")) })',
       { isolation: 'process' },
@@ -336,7 +336,7 @@ it.runIf(process.platform === 'linux')(
 describe.runIf(process.platform === 'linux').each(['thread', 'process'] as const)(
   'without descriptors for another %s',
   (isolation) => {
-    it('an invocation waits until there are some, or for what runs already', async () => {
+    it('an invocation waits for a new environment, or for one that is busy', async () => {
       const source = 'export const handler = async ({ n }) => n'
       const pool = await makePool(source, { limit: 4, isolation })
       const invoke = (n: number) => pool.invoke({ n })
@@ -372,7 +372,7 @@ describe('an answer that is streamed', () => {
       ${body}
     })`
 
-  it('begins before it has ended, with status, headers and cookies of its prelude', async () => {
+  it('begins before the function has ended, with the status, headers and cookies of its prelude', async () => {
     const { url, stop } = await serve(
       `${streaming(`
         const stream = open({ statusCode: 201, headers: { 'content-type': 'text/event-stream' }, cookies: ['a=1'] })
@@ -392,7 +392,7 @@ describe('an answer that is streamed', () => {
     await stop()
   })
 
-  it('waits for a client that reads slowly, and brings all of it', async () => {
+  it('waits for a client that reads slowly, and delivers everything', async () => {
     const { url, stop } = await serve(
       streaming(`
         const stream = open({ statusCode: 200 })
@@ -408,7 +408,7 @@ describe('an answer that is streamed', () => {
     await stop()
   })
 
-  it('that breaks off ends the connection; one that never began is an error of the gateway', async () => {
+  it('closes the connection when it breaks off; when it never began, the gateway answers with an error', async () => {
     const begun = await serve(
       streaming(`open({ statusCode: 200 }).write('half'); await pause(50); throw new Error('x')`),
     )
@@ -434,7 +434,7 @@ describe('an answer that is streamed', () => {
     await stop()
   })
 
-  it('goes on when its client has left, and the environment is used again', async () => {
+  it('continues when its client has left, and the environment is used again', async () => {
     const { url, pool, stop } = await serve(
       streaming(`
         const stream = open({ statusCode: 200 })
@@ -451,7 +451,7 @@ describe('an answer that is streamed', () => {
     await stop()
   })
 
-  it('is given whole to who invokes the function itself', async () => {
+  it('is returned complete to a caller that invokes the function directly', async () => {
     const pool = await makePool(streaming(`responseStream.write('a'); responseStream.end('b')`))
     expect(await pool.invoke({})).toBe('ab')
     await pool.close(0)

@@ -37,7 +37,7 @@ async function accepted(body: object): Promise<string> {
 const idOf = async (answer: Response) => ((await answer.json()) as { id: string }).id
 
 describe('limits of a tenant on the running product', () => {
-  it('let in exactly as many as there are places, and say which limit it was', async () => {
+  it('accept exactly as many tasks as there are places, and name the limit that refused the others', async () => {
     const first = await post('/tasks', later, { 'idempotency-key': 'first' })
     const answers = await Promise.all(Array.from({ length: 20 }, () => post('/tasks', later)))
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(2)
@@ -56,7 +56,7 @@ describe('limits of a tenant on the running product', () => {
   })
 })
 
-it('a task that ends by itself gives its place back', async () => {
+it('a task that ends returns its place', async () => {
   const page = (await (await fetch(`${running.url}/api/v1/tasks?status=SCHEDULED`)).json()) as {
     tasks: { id: string }[]
   }
@@ -76,7 +76,7 @@ describe('a budget on the running product', () => {
   const dear = { prompt: 'x', model: 'gpt-4o', max_tokens: 1_000 }
   const read = async (answer: Response) => (await answer.json()) as Record<string, unknown>
 
-  it('holds the worst cost of what is open, answers 402 with what is left, and takes back what a cancel gives', async () => {
+  it('reserves the highest possible cost of open tasks, answers 402 with what is left, and frees the reservation at a cancel', async () => {
     const held = await Promise.all([1, 2].map(() => post('/tasks', { ...dear, delay_seconds: 600 })))
     expect(held.map(({ status }) => status)).toEqual([202, 202])
     const refused = await post('/tasks', dear)
@@ -101,7 +101,7 @@ describe('a budget on the running product', () => {
     ])
   })
 
-  it('refuses a model whose price nobody knows, and a cost limit on what calls no model', async () => {
+  it('refuses a model without a known price, and a cost limit on a task that calls no model', async () => {
     const unknown = await post('/tasks', { prompt: 'x', model: 'stub-0' })
     expect([unknown.status, (await read(unknown)).errors]).toEqual([
       422,
@@ -114,7 +114,7 @@ describe('a budget on the running product', () => {
     ])
   })
 
-  it('ends a task whose next call could pass its own limit', async () => {
+  it('ends a task whose next call could exceed its own limit', async () => {
     const done = await post(
       '/tasks',
       {
@@ -132,7 +132,7 @@ describe('a budget on the running product', () => {
   })
 })
 
-describe('limits of a tenant’s own', () => {
+describe('limits that are set for one tenant', () => {
   const limits = async (method: 'GET' | 'PUT', body?: object) => {
     const answer = await fetch(`${running.url}/api/v1/limits`, {
       method,
@@ -142,7 +142,7 @@ describe('limits of a tenant’s own', () => {
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
   }
 
-  it('are read with what is spent, set whole, and refused by field', async () => {
+  it('are read with the spending, replaced as a whole, and refused by field', async () => {
     const seen = await limits('GET')
     expect(seen).toMatchObject({
       status: 200,
@@ -162,7 +162,7 @@ describe('limits of a tenant’s own', () => {
 })
 
 describe('a concurrency_key on the running product', () => {
-  it('lets one task run at a time, and wakes the next without a sweep', async () => {
+  it('lets one task run at a time, and starts the next without a sweep', async () => {
     await fetch(`${running.url}/api/v1/limits`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
@@ -195,7 +195,7 @@ describe('a concurrency_key on the running product', () => {
   })
 })
 
-it('what a budget says is spent, GET /usage adds up by tag, day, model and type, to the cent', async () => {
+it('the spending of a budget equals the sums of GET /usage by tag, day, model and type, to the cent', async () => {
   const task = { prompt: 'x', model: 'gpt-4o', max_tokens: 100, tags: ['customer-1'] }
   const done = await post('/tasks', task, { prefer: 'wait=20' })
   expect(done.status).toBe(200)
@@ -218,8 +218,8 @@ it('what a budget says is spent, GET /usage adds up by tag, day, model and type,
   expect(limits.budget[0]?.spent_usd).toBeCloseTo(sums.cost_usd, 6)
 })
 
-describe('what a tenant makes, keeps and runs', () => {
-  it('is bounded for schedules: two of ten at once, a replay is answered, and a deleted one makes room', async () => {
+describe('the number of a tenant’s schedules, workflows and running tasks', () => {
+  it('is limited for schedules: two of ten at once are accepted, a replay is answered, and a deleted one frees a place', async () => {
     const hourly = { rate_seconds: 3_600, task: { type: 'example.add', input: { x: 1, y: 2 } } }
     const first = await post('/schedules', hourly, { 'idempotency-key': 'schedule-1' })
     const id = await idOf(first)
@@ -235,7 +235,7 @@ describe('what a tenant makes, keeps and runs', () => {
     expect((await post('/schedules', hourly)).status).toBe(429)
   })
 
-  it('is bounded for workflows that run', async () => {
+  it('is limited for workflows', async () => {
     const waits = { steps: { go: { wait: { signal: 'go' } } } }
     const first = await post('/workflows', waits, { 'idempotency-key': 'flow-1' })
     expect(first.status).toBe(202)
@@ -244,7 +244,7 @@ describe('what a tenant makes, keeps and runs', () => {
     expect((await post('/workflows', waits, { 'idempotency-key': 'flow-1' })).status).toBe(202)
   })
 
-  it('is bounded for tasks that run: the others wait in line, and no attempt is spent', async () => {
+  it('is limited for running tasks: the others wait in order, and use up no attempt', async () => {
     const slow = { type: 'example.run', input: { name: 'x', seconds: 1 } }
     const ids = await Promise.all([1, 2, 3, 4, 5].map(() => accepted(slow)))
     const ends = await Promise.all(
@@ -264,7 +264,7 @@ describe('what a tenant makes, keeps and runs', () => {
   })
 })
 
-it('a model call beyond its provider’s limit is planned: its task waits, says so, and spends no attempt', async () => {
+it('a model call above its provider’s limit is planned: its task waits, says so, and uses up no attempt', async () => {
   const ids = await Promise.all([1, 2, 3, 4].map(() => accepted({ prompt: 'x', model: 'simulated-fast' })))
   const get = async (id: string, more = '') =>
     (await (await fetch(`${running.url}/api/v1/tasks/${id}${more}`)).json()) as Record<string, unknown>

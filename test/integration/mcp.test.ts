@@ -133,7 +133,7 @@ describe.each<[string, Mode]>([
     expect((list.structuredContent as { readonly tasks: readonly unknown[] }).tasks).toHaveLength(1)
   })
 
-  it('reads what it did wrong, and goes on', async () => {
+  it('gets an error that says what was wrong, and can continue', async () => {
     const client = await connect(mode)
     const bad = await client.callTool({ name: 'example.add', arguments: { x: 'two', y: 3 } })
     expect([bad.isError, textOf(bad)]).toEqual([true, expect.stringContaining('x ')])
@@ -148,7 +148,7 @@ describe.each<[string, Mode]>([
 })
 
 describe('operating by tools', () => {
-  it('redrive changes nothing unless it is told to', async () => {
+  it('redrive changes nothing unless the call says so explicitly', async () => {
     const { body } = await api.post('/tasks', { prompt: 'refused', model: 'stub-401' })
     expect((await api.done(body.id)).status).toBe('FAILED')
     const client = await connect({ pin: MODERN })
@@ -162,7 +162,7 @@ describe('operating by tools', () => {
     expect(explained.structuredContent).toMatchObject({ task_id: body.id })
   })
 
-  it('a name that some clients cannot write is found with underscores', async () => {
+  it('a tool name that some clients cannot write is also accepted with underscores', async () => {
     const client = await connect({ pin: MODERN })
     const sum = await client.callTool({ name: 'example_add', arguments: { x: 1, y: 1 } })
     expect(textOf(sum)).toBe('2')
@@ -170,7 +170,7 @@ describe('operating by tools', () => {
 })
 
 describe('the extension for tasks', () => {
-  it('a call becomes a task at once, is found before it has ended, and gives the result of the call', async () => {
+  it('a call becomes a task at once, can be read before its end, and returns the result of the call', async () => {
     const created = await send('tools/call', { name: 'text.generate', arguments: { prompt: 'a story' } })
     expect(created.result).toMatchObject({
       resultType: 'task',
@@ -194,7 +194,7 @@ describe('the extension for tasks', () => {
     })
   })
 
-  it('a task is cancelled, and cancelling what has ended is heard too', async () => {
+  it('a task is cancelled, and a cancel of an ended task is answered too', async () => {
     const { result } = await send('tools/call', { name: 'text.generate', arguments: { prompt: 'long' } })
     const taskId = String(result?.taskId)
     expect((await send('tasks/cancel', { taskId })).result).toMatchObject({ resultType: 'complete' })
@@ -220,7 +220,7 @@ describe('the extension for tasks', () => {
     },
   )
 
-  it('who does not declare it gets the result, also of a call that takes seconds', async () => {
+  it('a client that does not declare it gets the result, also of a call that takes seconds', async () => {
     const answer = await send('tools/call', { name: 'text.generate', arguments: { prompt: 'x' } }, false)
     expect(answer.result).toMatchObject({
       resultType: 'complete',
@@ -228,19 +228,19 @@ describe('the extension for tasks', () => {
     })
   })
 
-  it('the server says that it has it', async () => {
+  it('the server declares it', async () => {
     const { result } = await send('server/discover', {})
     expect(result).toMatchObject({ capabilities: { extensions: { [TASKS]: {} } } })
   })
 })
 
-describe('what is no good message', () => {
-  it('no JSON is an error of the protocol', async () => {
+describe('invalid messages', () => {
+  it('a body that is not JSON is an error of the protocol', async () => {
     const answer = await api.call<{ error: { code: number } }>('POST', '/mcp', '{"jsonrpc":')
     expect([answer.status, answer.body.error.code]).toEqual([400, -32_700])
   })
 
-  it('there are no sessions to open or end, and no stream without an end', async () => {
+  it('sessions and endless streams do not exist', async () => {
     for (const method of ['GET', 'DELETE']) {
       const answer = await api.call(method, '/mcp')
       expect([answer.status, answer.headers.get('allow')]).toEqual([405, expect.stringContaining('POST')])

@@ -33,7 +33,7 @@ afterAll(async () => {
 })
 
 describe('tasks answered by a model server', () => {
-  it('a text task brings the model’s text, tokens and provider', async () => {
+  it('a text task returns the model’s text, tokens and provider', async () => {
     const { id } = await client.submit({ prompt: 'What is a qubit?', model: 'stub-1000' })
     const task = await client.done(id)
     expect(task).toMatchObject({
@@ -45,13 +45,13 @@ describe('tasks answered by a model server', () => {
     expect(server.callsOf('What is a qubit?')).toMatchObject([{ apiKey: 'test-openai-key' }])
   })
 
-  it('a Claude model is asked over Anthropic’s protocol with its own key', async () => {
+  it('a Claude model is called over Anthropic’s protocol with its own key', async () => {
     const { id } = await client.submit({ prompt: 'claude?', model: 'claude-0' })
     expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', usage: { provider: 'anthropic' } })
     expect(server.callsOf('claude?')).toMatchObject([{ apiKey: 'test-anthropic-key' }])
   })
 
-  it('identical tasks that share make one call, and one of them pays, however late they start', async () => {
+  it('identical tasks with share make one call, and one of them pays, however late they start', async () => {
     const submitted = await Promise.all(
       Array.from({ length: 4 }, () =>
         client.submit({
@@ -72,7 +72,7 @@ describe('tasks answered by a model server', () => {
     )
   })
 
-  it('what was recorded of them rehearses without a call', async () => {
+  it('their recorded answers are rehearsed without a call', async () => {
     const { id } = await client.submit({ prompt: 'recorded?', model: 'stub-500-once' })
     await client.done(id)
     const folder = await mkdtemp(join(tmpdir(), 'rehearse-'))
@@ -106,7 +106,7 @@ describe('tasks answered by a model server', () => {
     }
   })
 
-  it('a provider that fails once is asked again: two calls, two attempts', async () => {
+  it('a provider that fails once is called again: two calls, two attempts', async () => {
     const { id } = await client.submit({ prompt: 'once', model: 'stub-500-once' })
     const task = await client.done(id)
     expect(task).toMatchObject({ status: 'COMPLETED', attempts: 2 })
@@ -149,14 +149,14 @@ describe('tasks answered by a model server', () => {
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(atLeastMs)
   })
 
-  it('a provider that hangs is hung up on at the time limit, and tried again until the attempts are used up', async () => {
+  it('a call that never answers is aborted at the time limit, and repeated until the attempts are used up', async () => {
     const body = { prompt: 'hang', model: 'stub-hang', timeout_seconds: 1, max_attempts: 2 }
     const { id } = await client.submit(body)
     expect(await client.done(id)).toMatchObject({ status: 'FAILED', attempts: 2, error: { code: 'timeout' } })
     await expect.poll(() => server.callsOf('hang').map(({ isAborted }) => isAborted)).toEqual([true, true])
   })
 
-  it('a cancel hangs up on the provider long before the attempt would end', async () => {
+  it('a cancel aborts the provider’s call long before the attempt would end', async () => {
     const { id } = await client.submit({ prompt: 'cancel me', model: 'stub-hang' })
     await expect.poll(() => server.callsOf('cancel me').length).toBe(1)
     expect((await client.post(`/tasks/${id}/cancel`)).body.status).toBe('CANCELLED')
@@ -164,7 +164,7 @@ describe('tasks answered by a model server', () => {
     expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'CANCELLED', result: null })
   })
 
-  it('50 clients with one key: one task, one call', async () => {
+  it('50 clients with one idempotency key: one task, one call', async () => {
     const body = { prompt: 'one call', model: 'stub-0' }
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => client.post('/tasks', body, { 'idempotency-key': 'k-50' })),
@@ -176,7 +176,7 @@ describe('tasks answered by a model server', () => {
     expect(server.callsOf('one call')).toHaveLength(1)
   })
 
-  it('a burst of 200: every prompt is asked exactly once', async () => {
+  it('a burst of 200: every prompt is sent exactly once', async () => {
     const prompts = Array.from({ length: 200 }, (_, index) => `burst ${index}`)
     const tasks = await Promise.all(prompts.map((prompt) => client.submit({ prompt, model: 'stub-1000' })))
     const done = await Promise.all(tasks.map(({ id }) => client.done(id)))

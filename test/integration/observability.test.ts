@@ -66,7 +66,7 @@ async function stealLease(id: string): Promise<void> {
 describe('the task table of the dashboard', () => {
   const FORBIDDEN = /<(script|iframe|use|object|embed|link|style)\b|<[^>]*\son\w+=|javascript:/i
 
-  it('shows lanes, what runs and what failed, in HTML that CloudWatch keeps', async () => {
+  it('shows lanes, running and failed tasks, in HTML that CloudWatch allows', async () => {
     await client.done((await client.submit({ prompt: 'shown', model: 'stub-401' })).id)
     const text = await view({})
     expect(text).not.toMatch(FORBIDDEN)
@@ -78,7 +78,7 @@ describe('the task table of the dashboard', () => {
     })
   })
 
-  it('escapes whatever a caller wrote', async () => {
+  it('escapes all text of callers', async () => {
     const evil = '<img src=x onerror=alert(1)>"\'</td>'
     const { id } = await client.submit({ prompt: evil, model: 'stub-0', tags: ['<b>tag'] })
     await client.done(id)
@@ -90,7 +90,7 @@ describe('the task table of the dashboard', () => {
     expect(await view({ view: 'task', tenant: '"><script>', id: '<script>' })).not.toMatch(FORBIDDEN)
   })
 
-  it('finds tasks by id, status, type and tag, as typed into its form', async () => {
+  it('finds tasks by the id, status, type and tag typed into its form', async () => {
     const { id } = await client.submit({ type: 'example.add', input: { x: 20, y: 22 }, tags: ['findme'] })
     await client.done(id)
     const search = (all: Record<string, string>) =>
@@ -102,7 +102,7 @@ describe('the task table of the dashboard', () => {
     expect(await search({ task_id: 'nosuch' })).toContain('There is no task nosuch')
   })
 
-  it('has buttons that ask first, and do what they say through the other function', async () => {
+  it('has buttons that ask for confirmation, and act through the other function', async () => {
     const { id } = await client.submit({ prompt: 'button', model: 'stub-401' })
     await client.done(id)
     const text = await view({ view: 'task', tenant: 'default', id })
@@ -129,7 +129,7 @@ describe('a trace', () => {
   const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
   const traceparent = `00-${TRACE_ID}-00f067aa0ba902b7-01`
 
-  it('leads from the request through the queue and every step to the provider, also of the next epoch', async () => {
+  it('continues from the request through the queue and every step to the provider, also in the next epoch', async () => {
     const body = { prompt: 'traced', model: 'stub-401' }
     const { body: task } = await client.call<{ id: string; trace_id: string }>('POST', '/tasks', body, {
       traceparent,
@@ -180,7 +180,7 @@ describe('a trace', () => {
     )
   })
 
-  it('is made for a task that came without one, and for one whose header is none', async () => {
+  it('is made for a task without a header, and for one with an invalid header', async () => {
     for (const headers of [{}, { traceparent: 'not one' }]) {
       const body = { type: 'example.add', input: { x: 1, y: 2 } }
       const { status, body: task } = await client.call<{ trace_id: string }>('POST', '/tasks', body, headers)
@@ -281,7 +281,7 @@ describe('metrics', () => {
     server.trouble = undefined
   })
 
-  it('are all emitted, in their units and under their dimensions', () => {
+  it('are all emitted, with their units and dimensions', () => {
     const promised = (METRICS as readonly MetricDefinition[]).flatMap((metric) =>
       metric.dimensions.map((set) => asText(metric, set)),
     )
@@ -289,7 +289,7 @@ describe('metrics', () => {
     expect([...emitted()].filter((metric) => !promised.includes(metric))).toEqual([])
   })
 
-  it('are every one that a dashboard or an alarm of the template names', async () => {
+  it('include every metric that a dashboard or an alarm of the template names', async () => {
     const folder = join(await assemblyOf(env), 'assembly-TaskRunner-local')
     const file = readdirSync(folder).find((name) => /observability.*\.template\.json$/.test(name)) ?? ''
     const named = namedMetrics(JSON.parse(readFileSync(join(folder, file), 'utf8')))
@@ -309,7 +309,7 @@ describe('metrics', () => {
     expect(dark).toEqual([])
   })
 
-  it('carry numbers and short labels, never a tenant, an id or a prompt', () => {
+  it('contain numbers and short labels, never a tenant, an id or a prompt', () => {
     for (const { _aws, ...line } of lines)
       for (const { Dimensions, Metrics } of _aws?.CloudWatchMetrics ?? []) {
         for (const { Name } of Metrics) expect(line[Name]).toEqual(expect.any(Number))

@@ -56,7 +56,7 @@ const deadUrl = (lane: string) =>
   running.plan.queues.find(({ name }) => name.includes(`deadletters${lane}`))?.url ?? ''
 
 describe('bulk redrive', () => {
-  it('a dry run counts by error and moves nothing; the redrive starts each once, two operators at once too', async () => {
+  it('a dry run counts by error and changes nothing; the redrive starts each task once, also with two operators at once', async () => {
     const locked = await failed('simulated-fail-401', 6)
     const refused = await failed('simulated-refuse', 3)
     const dry = await redrive('ai', { dry_run: true })
@@ -83,7 +83,7 @@ describe('bulk redrive', () => {
     for (const id of refused) expect((await client.get(`/tasks/${id}`)).body.epoch).toBe(1)
   })
 
-  it('deletes the dead letters of what has moved on, so that the queue lists what is failed now', async () => {
+  it('deletes the dead letters of tasks that are no longer failed, so that the queue lists the failed ones', async () => {
     await redrive('ai', { error_code: 'nothing_like_it' })
     await expect
       .poll(
@@ -98,7 +98,7 @@ describe('bulk redrive', () => {
       .toBe(9)
   })
 
-  it('finds failed tasks although the dead-letter queue was purged; a pace spreads their starts', async () => {
+  it('finds failed tasks although the dead-letter queue was purged; a rate spreads their starts', async () => {
     await sqs.send(new PurgeQueueCommand({ QueueUrl: deadUrl('ai') }))
     const { body } = await redrive('ai', { limit: 4, pace_per_second: 1, type: 'text.generate' })
     expect(body).toMatchObject({ matched: 9, redriven: 4, remaining: 5 })
@@ -133,7 +133,7 @@ describe('bulk redrive', () => {
 })
 
 describe('pause and resume', () => {
-  it('a paused lane takes nothing and says so; resumed, it does what waited', async () => {
+  it('a paused lane runs nothing and says so; when it is resumed, it runs the waiting tasks', async () => {
     expect(await client.post('/queues/demo/pause')).toMatchObject({
       status: 200,
       body: { lane: 'demo', is_paused: true },
@@ -153,7 +153,7 @@ describe('pause and resume', () => {
 })
 
 describe('explain', () => {
-  it('names the gate of each state', async () => {
+  it('names the condition that each state waits for', async () => {
     const later = await client.submit({ type: 'example.add', input: { x: 1, y: 1 }, delay_seconds: 300 })
     const scheduled = await explain(later.id)
     expect(scheduled).toMatchObject({ gate: 'schedule' })
@@ -179,7 +179,7 @@ describe('explain', () => {
 })
 
 describe('the circuit breaker', () => {
-  it('a provider that is down pauses its calls; the tasks wait without spending attempts and end when it is back', async () => {
+  it('calls to a provider that is down are paused; the tasks wait without using up attempts and end when it is back', async () => {
     server.trouble = 503
     const downAt = Date.now()
     const tasks = await Promise.all(
@@ -245,7 +245,7 @@ async function expectSums(): Promise<void> {
 }
 
 describe('counts', () => {
-  it('stats and usage add up what the tasks say', async () => {
+  it('stats and usage equal the sums over the tasks', async () => {
     interface Counts {
       counts: Record<string, number>
       success_rate: number

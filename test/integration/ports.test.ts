@@ -124,12 +124,12 @@ const AIMS: readonly (readonly [string, string, Record<string, string>, string])
 ]
 
 describe('every port of a local run', () => {
-  it('is found: the API with the console, the table, queues and bucket, parameters, control', () => {
+  it('is in this list: the API with the console, the table, queues and bucket, parameters, control', () => {
     expect(ports.length).toBeGreaterThanOrEqual(5)
     expect(ports).toContain(Number(new URL(running.url).port))
   })
 
-  it('refuses pages from elsewhere and names that are not this machine’s, whatever they ask for', async () => {
+  it('refuses web pages of other origins and host names of other machines, whatever they request', async () => {
     const attack = async (port: number, hostile: (typeof HOSTILE)[number]) => {
       for (const [method, path, headers, body] of AIMS) {
         const { status, text } = await send(port, method, path, { ...headers, ...hostile }, body)
@@ -140,7 +140,7 @@ describe('every port of a local run', () => {
     await Promise.all(ports.flatMap((port) => HOSTILE.map((hostile) => attack(port, hostile))))
   })
 
-  it('refuses a request that names two hosts, and speaks no other protocol', async () => {
+  it('refuses a request that names two hosts, and accepts no other protocol', async () => {
     const raw = (port: number, text: string) =>
       new Promise<string>((resolve, reject) => {
         const socket = connect(port, '127.0.0.1', () => socket.write(text))
@@ -159,7 +159,7 @@ describe('every port of a local run', () => {
     }
   })
 
-  it('but the API’s wants the secret of this run', async () => {
+  it('except the API’s requires the secret of this run', async () => {
     const own = Number(new URL(running.url).port)
     const forged = {
       authorization: `AWS4-HMAC-SHA256 Credential=local/20261125/eu-central-1/ssm/aws4_request, SignedHeaders=host, Signature=${'0'.repeat(64)}`,
@@ -173,7 +173,7 @@ describe('every port of a local run', () => {
         }
   })
 
-  it('serves programs without any of these headers, and pages of this machine', async () => {
+  it('serves programs without these headers, and pages of this machine', async () => {
     const own = Number(new URL(running.url).port)
     expect((await send(own, 'GET', '/api/v1/health', {})).status).toBe(200)
     expect((await send(own, 'POST', '/api/v1/queues/email/pause', {})).status).toBe(200)
@@ -181,7 +181,7 @@ describe('every port of a local run', () => {
     expect((await send(own, 'POST', '/api/v1/queues/email/resume', { origin })).status).toBe(200)
   })
 
-  it('keeps its state from other users of the machine', () => {
+  it('keeps its state unreadable for other users of the machine', () => {
     expect(statSync(state).mode & 0o777).toBe(0o700)
     for (const name of ['running.json', 'table/table.sqlite'])
       expect(statSync(join(state, name)).mode & 0o077, name).toBe(0)
@@ -191,7 +191,7 @@ describe('every port of a local run', () => {
 })
 
 describe('the secret of a run', () => {
-  it('opens the parameters; another one, or a changed request, does not', async () => {
+  it('gives access to the parameters; another secret, or a changed request, does not', async () => {
     const runtime = await startTestRuntime({ OPENAI_API_KEY: 'sk-secret-of-this-test' })
     const ask = (credentials: { accessKeyId: string; secretAccessKey: string }) => {
       const ssm = new SSMClient({
@@ -208,7 +208,7 @@ describe('the secret of a run', () => {
     await runtime.stop()
   })
 
-  it('is another one at each start', async () => {
+  it('is new at each start', async () => {
     const first = await startTestRuntime()
     const second = await startTestRuntime()
     expect(first.credentials.accessKeyId).not.toBe(second.credentials.accessKeyId)

@@ -72,7 +72,7 @@ describe('npm start as a process', () => {
     expect(task).toMatchObject({ status: 'COMPLETED', result: 'echo: in hand', attempts: 2 })
   })
 
-  it('keeps finished tasks over a clean stop; --fresh forgets them', async (context) => {
+  it('keeps finished tasks after a clean stop; --fresh deletes them', async (context) => {
     const start = await ownState(context)
     const first = await start()
     const client = new Client(first.url)
@@ -89,7 +89,7 @@ describe('npm start as a process', () => {
     expect((await new Client(third.url).get(`/tasks/${id}`)).status).toBe(404)
   })
 
-  it('says in one line that it runs already', async (context) => {
+  it('says in one line that it is already running', async (context) => {
     const start = await ownState(context)
     const { url } = await start()
     await expect(start()).rejects.toThrow(`It runs already, at ${url}`)
@@ -110,7 +110,7 @@ describe('npm start as a process', () => {
     await expect(start('--port', 'http')).rejects.toThrow('PORT is "http"')
   })
 
-  it('answers on loopback alone', async (context) => {
+  it('answers on loopback only', async (context) => {
     const start = await ownState(context, true)
     const { url, output } = await start()
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/)

@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => running.stop())
 
-it('a reload changes the code under running tasks: those finish on the old, new ones run on the new, none twice', async () => {
+it('a reload while tasks run: they finish with the old code, new tasks run with the new code, none runs twice', async () => {
   const client = new Client(running.url)
   const before = await client.submit({ type: 'example.run', input: { name: 'before', seconds: 2 } })
   await client.until(before.id, ({ status }) => status === 'PROCESSING')

@@ -59,7 +59,7 @@ describe('repair', () => {
     expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ status: 'FAILED', epoch: 2, attempts: 1 })
   })
 
-  it('garbage in a lane is dead-lettered, not dropped, and stops nothing else', async () => {
+  it('an invalid message in a lane goes to the dead-letter queue, is not lost, and stops nothing else', async () => {
     const { id } = await client.submit({ type: 'example.add', input: { x: 2, y: 3 } })
     expect(await client.done(id)).toMatchObject({ status: 'COMPLETED', result: 5 })
     const received = async () => {

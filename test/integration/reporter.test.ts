@@ -47,7 +47,7 @@ async function run(file: string, env: Readonly<Record<string, string>>) {
 }
 
 describe('the reporter', () => {
-  it('tells how far it is, and the slowest files', async () => {
+  it('prints its progress and the slowest files', async () => {
     const { code, stdout, counts } = await run('good', {})
     expect(code).toBe(0)
     expect(stdout).toMatch(/1\/1 {2}✓ good\.test\.ts {2}1 tests, \d+\.\d s/)
@@ -55,7 +55,7 @@ describe('the reporter', () => {
     expect(counts).toEqual({ passed: 1, failed: 0 })
   })
 
-  it('says what was skipped and why; in CI that is a failure', async () => {
+  it('prints what was skipped and why; in CI that is a failure', async () => {
     const alone = await run('lacking', {})
     expect(alone).toMatchObject({ code: 0, counts: { passed: 1, failed: 0 } })
     expect(alone.stdout).toContain('what needs a harp: harp is not installed here.')

@@ -29,7 +29,7 @@ const make = async (body: object) => {
 const look = async (id: string) => (await client.get(`/schedules/${id}`)).body as unknown as Shown
 
 describe('schedules on the running product', () => {
-  it('tell their next five times, and what they mean in words', async () => {
+  it('show their next five times, and their meaning in words', async () => {
     const { id, ...made } = await make({ cron: '0 9 * * MON-FRI', timezone: 'Europe/Berlin', task })
     expect(made.in_words).toBe('At 09:00, Monday through Friday (Europe/Berlin)')
     expect(made.next_times).toHaveLength(5)
@@ -51,7 +51,7 @@ describe('schedules on the running product', () => {
     expect((await client.get(`/schedules/${id}`)).status).toBe(404)
   })
 
-  it('fire on their second: each task begins at its planned time', async () => {
+  it('run at their planned second: each task begins at its planned time', async () => {
     const { id } = await make({ rate_seconds: 5, overlap: 'allow', task })
     await expect.poll(async () => (await look(id)).fired, { timeout: 90_000 }).toBeGreaterThan(2)
     const { last_task_id } = await look(id)
@@ -66,7 +66,7 @@ describe('schedules on the running product', () => {
     await client.call('DELETE', `/schedules/${id}`)
   })
 
-  it('of the stage’s file are made by the sweeper, fire, are shown, and are not the API’s to change', async () => {
+  it('of the stage’s file are made by the sweeper, run, are shown, and cannot be changed by the API', async () => {
     const id = 'stage-often'
     await expect
       .poll(async () => (await client.get(`/schedules/${id}`)).status, { timeout: 90_000 })
@@ -90,7 +90,7 @@ describe('schedules on the running product', () => {
     }
   })
 
-  it('of every stage clean up each day, by a task that a worker asks another function for', async () => {
+  it('of every stage clean up each day, by a task whose worker invokes another function', async () => {
     const id = 'stage-cleanup'
     await expect
       .poll(async () => (await client.get(`/schedules/${id}`)).status, { timeout: 90_000 })

@@ -48,7 +48,7 @@ describe.skipIf(missing !== undefined)('schemathesis', () => {
   afterAll(() => running?.stop())
 
   it.each(CALLERS)(
-    'finds no answer that our own OpenAPI document does not allow, and no 5xx, %s',
+    'finds no answer that our OpenAPI document does not allow, and no 5xx, %s',
     async (caller) => {
       const base = `${running.url}${API_BASE}`
       const key = { 'with a key of a tenant': tenant, 'with a key of an operator': operator }[

@@ -10,7 +10,7 @@ import { startTestRuntime } from '../fixtures/running.ts'
 /** Keys as API Gateway makes them, for a stage that checks nothing else. */
 const OLD_KEY = 'a1b2c3d4e5'
 
-it('a stage that goes over to keys of ours leaves each old key its tasks, by a new key of its tenant', async () => {
+it('when a stage changes to our API keys, each old key’s tasks stay readable with a new key of its tenant', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'upgrade-'))
   const body = { type: 'example.add', input: { x: 20, y: 22 } }
   const before = await startTestRuntime({}, { stateDir })

@@ -43,7 +43,7 @@ const send = (body: object) =>
 
 /** During a deploy old and new versions work on the same rows and queues, a batch of the old one for minutes. */
 describe('rows and messages of other versions', () => {
-  it('a recorded row of version 1 is run by its recorded message', async () => {
+  it('a recorded message of version 1 runs its recorded row', async () => {
     await put(pendingRow)
     await send(message)
     expect(await client.done(pendingRow.id)).toMatchObject({ status: 'COMPLETED', result: 42, attempts: 1 })
@@ -61,7 +61,7 @@ describe('rows and messages of other versions', () => {
     expect(task.history).toHaveLength(2)
   })
 
-  it('what a newer version added to row and message is kept, and does not disturb', async () => {
+  it('attributes that a newer version added to row and message are kept, and cause no error', async () => {
     const id = '01k0recorded00000000000003'
     const key = { pk: `T#default#${id}`, sk: 'S' }
     await put({ ...pendingRow, ...key, id, createdKey: `01795521600000#${id}`, fromTheFuture: { a: [1, 2] } })
@@ -71,7 +71,7 @@ describe('rows and messages of other versions', () => {
     expect(Item).toMatchObject({ fromTheFuture: { a: [1, 2] }, status: 'COMPLETED' })
   })
 
-  it('a row of a task type that only the newer version knows waits for it', async () => {
+  it('a row of a task type that only the newer version has waits for that version', async () => {
     const id = '01k0recorded00000000000004'
     await put({
       ...pendingRow,

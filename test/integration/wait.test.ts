@@ -22,8 +22,8 @@ const add = { type: 'example.add', input: { x: 1, y: 2 } }
 /** A model that answers after so many milliseconds. */
 const slow = (ms: number) => ({ prompt: 'slow', model: `stub-${ms}` })
 
-describe('a task that waits tells', () => {
-  it('its place and when it will start and end, what it will cost, and nothing of it once it runs', async () => {
+describe('a waiting task shows', () => {
+  it('its position, its likely start and end, and its cost, and none of them once it runs', async () => {
     await client.done((await client.submit(slow(300))).id)
     // The API remembers a lane's numbers for five seconds.
     const inTime = { timeout: 15_000, interval: 500 }
@@ -39,7 +39,7 @@ describe('a task that waits tells', () => {
     expect([ended.queue, ended.estimated_cost_usd]).toEqual([null, null])
   })
 
-  it('that nobody knows when it will start, in a paused lane', async () => {
+  it('that its start is unknown, in a paused lane', async () => {
     await client.post('/queues/demo/pause')
     const inTime = { timeout: 15_000, interval: 500 }
     await expect
@@ -59,7 +59,7 @@ describe('a submission that waits', () => {
     expect((await client.follow(location)).body.status).toBe('COMPLETED')
   })
 
-  it('answers 202 when the time is over, and the task goes on', async () => {
+  it('answers 202 when the time is over, and the task continues', async () => {
     const answer = await client.post('/tasks', slow(2_500), { prefer: 'wait=1' })
     expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, 'wait=1'])
     expect(answer.headers.get('retry-after')).toMatch(/^[1-9]$/)
@@ -79,7 +79,7 @@ describe('a submission that waits', () => {
     expect([answer.status, answer.body.result]).toEqual([200, 4])
   })
 
-  it('what was not understood is passed over', async () => {
+  it('ignores values that it does not understand', async () => {
     const answer = await client.post('/tasks', add, { prefer: 'respond-async, wait=soon' })
     expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, null])
   })
@@ -93,7 +93,7 @@ describe('a read that waits', () => {
     expect((await client.get(`/tasks/status/${id}?wait=20`)).body.status).toBe('COMPLETED')
   })
 
-  it('with If-None-Match: with the next change, or 304 when the time is over', async () => {
+  it('with If-None-Match answers with the next change, or 304 when the time is over', async () => {
     const { id } = await client.submit({ ...add, delay_seconds: 3 })
     const first = await client.get(`/tasks/${id}`)
     const etag = first.headers.get('etag') ?? ''
@@ -105,7 +105,7 @@ describe('a read that waits', () => {
     expect(changed.headers.get('etag')).not.toBe(etag)
   })
 
-  it('of many ids: with the first end; an unknown one is left out', async () => {
+  it('of many ids answers with the first end; an unknown id is left out', async () => {
     const tasks = await Promise.all([slow(700), slow(15_000)].map((body) => client.submit(body)))
     const ids = tasks.map(({ id }) => id)
     const path = `/tasks?ids=${[...ids, 'unknown'].join(',')}`
@@ -117,7 +117,7 @@ describe('a read that waits', () => {
     await client.post(`/tasks/${ids[1]}/cancel`)
   })
 
-  it('refuses what makes no sense, by field', async () => {
+  it('refuses invalid values, by field', async () => {
     const { id } = await client.submit(add)
     for (const [path, field] of [
       [`/tasks/${id}?wait=26`, 'wait'],
@@ -140,8 +140,8 @@ describe('a read that waits', () => {
   })
 })
 
-describe('many who wait', () => {
-  it('hold the stage’s places and no more: the others are answered at once, with when to ask again', async () => {
+describe('many waiting callers', () => {
+  it('take the stage’s places and no more: the others are answered at once, with when to ask again', async () => {
     const { id } = await client.submit(slow(4_000))
     const begun = await Promise.all(
       Array.from({ length: 12 }, async () => {

@@ -80,7 +80,7 @@ const textOf = async (client: Client, path: string) => {
 }
 
 describe('a tenant with every right', () => {
-  it('sees nothing of another in any list, whatever it filters by', async () => {
+  it('sees nothing of another tenant in any list, with any filter', async () => {
     const lists = OPERATIONS.filter(isList)
     expect(lists.length).toBeGreaterThan(10)
     const [id = ''] = owned.values()
@@ -98,7 +98,7 @@ describe('a tenant with every right', () => {
       }
   })
 
-  it('comes by no cursor to a page of another', async () => {
+  it('cannot reach another tenant’s page with any cursor', async () => {
     const paged = OPERATIONS.filter((operation) => isList(operation) && operation.queries.includes('cursor'))
     expect(paged.length).toBeGreaterThan(3)
     const cursors: string[] = []
@@ -116,7 +116,7 @@ describe('a tenant with every right', () => {
       }
   })
 
-  it('names no other tenant in a query or a body', async () => {
+  it('cannot name another tenant in a query or a body', async () => {
     const asking = OPERATIONS.filter(
       ({ queries, bodyFields }) => queries.includes('tenant') || bodyFields.includes('tenant'),
     )
@@ -136,7 +136,7 @@ describe('a tenant with every right', () => {
     }
   })
 
-  it('has by no agent’s tool what another has', async () => {
+  it('cannot read another tenant’s data with any agent tool', async () => {
     const rpc = async (method: string, params: object) =>
       (
         await theirs.post<{ result: { tools: readonly Tool[]; isError?: boolean } }>(
@@ -169,7 +169,7 @@ describe('a tenant with every right', () => {
       expectNothing(name, JSON.stringify(await rpc('tools/call', { name, arguments: {} })))
   })
 
-  it('uses no upload, no step and no idempotency key of another', async () => {
+  it('cannot use an upload, a step or an idempotency key of another tenant', async () => {
     const refused = async (upload: string) => {
       const { status, body } = await theirs.post('/tasks', {
         type: 'document.process',
@@ -196,7 +196,7 @@ describe('a tenant with every right', () => {
     expect(second.body.id).not.toBe(first.body.id)
   })
 
-  it('hears no event of another’s task, from wherever it asks to go on', async () => {
+  it('gets no event of another tenant’s task, from any position', async () => {
     const foreign = owned.get('/tasks first') ?? ''
     const listen = async (id: string, query: string, last?: string) => {
       const answer = await fetch(`${theirs.base}/tasks/${id}/events${query}`, {
@@ -218,7 +218,7 @@ describe('a tenant with every right', () => {
     }
   })
 
-  it('sends no delivery of another again, sees none by task or endpoint, and has a signing secret of its own', async () => {
+  it('cannot resend or see another tenant’s deliveries, and has a signing secret of its own', async () => {
     interface Page {
       readonly deliveries: readonly { readonly id: string; readonly task_id: string }[]
     }
@@ -241,7 +241,7 @@ describe('a tenant with every right', () => {
     expect(await secretOf(theirs)).not.toBe(await secretOf(mine))
   })
 
-  it('puts no upload of another into a schedule, a step or a task that a schedule runs', async () => {
+  it('cannot put another tenant’s upload into a schedule, a step or a scheduled task', async () => {
     const using = (upload: string) => ({ type: 'document.process', input: { document: { upload } } })
     const foreign = owned.get('/uploads first') ?? ''
     for (const [path, body] of [
@@ -263,7 +263,7 @@ describe('a tenant with every right', () => {
     }
   })
 
-  it('shares no model’s answer, no turn of a key and no tag count with another', async () => {
+  it('shares no model answer, concurrency key or tag count with another tenant', async () => {
     const asked = {
       type: 'text.generate',
       model: 'simulated',
@@ -285,7 +285,7 @@ describe('a tenant with every right', () => {
     expectNothing('/usage', text)
   })
 
-  it('reads, ends and changes no durable task of another by an agent’s protocol', async () => {
+  it('cannot read, end or change another tenant’s tasks through the agents’ protocol', async () => {
     const foreign = owned.get('/tasks first') ?? ''
     const ask = async (method: string, taskId: string) => {
       const name = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': taskId }
@@ -319,7 +319,7 @@ describe('a tenant with every right', () => {
     expect((await mine.get(`/tasks/${foreign}`)).body.status).not.toBe('CANCELLED')
   })
 
-  it('brings back no failed task of another, though it may redrive the lane', async () => {
+  it('cannot restart another tenant’s failed task, although it may redrive the lane', async () => {
     const { body } = await mine.post<{ id: string }>('/tasks', { prompt: 'x', model: 'simulated-refuse' })
     expect((await mine.done(body.id)).status).toBe('FAILED')
     await theirs.post('/queues/ai/redrive', { dry_run: false })

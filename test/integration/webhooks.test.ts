@@ -28,7 +28,7 @@ const of = (id: string) => receiver.received.filter(({ body }) => (JSON.parse(bo
 const body = async <Shape>(answer: Promise<{ readonly body: unknown }>) => (await answer).body as Shape
 
 describe('webhooks on the running product', () => {
-  it('tell of a task’s end with a signature that the official library accepts', async () => {
+  it('report a task’s end with a signature that the official library accepts', async () => {
     const { secret } = await body<{ secret: string }>(client.get('/webhooks/secret'))
     const submitted = await client.post('/tasks', {
       type: 'example.add',
@@ -71,7 +71,7 @@ describe('webhooks on the running product', () => {
     expect((await client.call('DELETE', `/webhooks/${endpoint}`)).status).toBe(404)
   })
 
-  it('tell how far a task is while it runs, to those who asked for it', async () => {
+  it('report the progress of a running task to endpoints that ask for it', async () => {
     const { secret } = await body<{ secret: string }>(client.get('/webhooks/secret'))
     const { id } = (
       await client.post('/tasks', {
@@ -92,7 +92,7 @@ describe('webhooks on the running product', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  it('refuse a URL that leads inside, by name of the field', async () => {
+  it('refuse a URL of an internal address, with the field’s name', async () => {
     for (const url of ['https://169.254.169.254/', 'http://example.com/', 'nonsense']) {
       const refused = await client.post('/tasks', { prompt: 'Hello', webhook: { url } })
       expect([refused.status, refused.body]).toMatchObject([422, { errors: [{ path: 'webhook.url' }] }])
