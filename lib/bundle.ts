@@ -6,7 +6,7 @@ import { generateFiles } from './assembly/generate-files.ts'
 import { isWritten, keyOf } from './bundle/fresh-key.ts'
 import { leanPlugin } from './bundle/lean.ts'
 import {
-  type Built,
+  type BuildOutput,
   separateModulesBuilder,
   separateModulesPlugin,
   withOutputFolder,
@@ -212,7 +212,7 @@ async function bundleOne(
   const isMapped = MAPPED.includes(bundle)
   const settings = settingsOf(options, isMapped)
   const apart = new Map<string, string>()
-  const main: Built = await build({
+  const main: BuildOutput = await build({
     ...settings,
     entryPoints: { index: BUNDLES[bundle], ...FURTHER_ENTRIES[bundle] },
     outdir: directory,

@@ -10,7 +10,7 @@ const WAIT_SECONDS = 20
 const FIRST_MS = 200
 const MAX_WAIT_MS = 1_000
 /** After this long without an answer the stage counts as unreachable. */
-const PATIENCE_MS = 30_000
+const UNREACHABLE_AFTER_MS = 30_000
 
 export interface FollowOptions {
   readonly giveUpSeconds?: number | undefined
@@ -52,7 +52,7 @@ export async function follow(
       const isPassing =
         cause instanceof CliError &&
         cause.exitCode === EXIT.unreachable &&
-        Date.now() - answeredAt < PATIENCE_MS
+        Date.now() - answeredAt < UNREACHABLE_AFTER_MS
       // An address that has never answered is wrong, so do not wait.
       if (!isPassing || !task) throw cause
     }

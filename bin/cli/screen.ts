@@ -29,7 +29,7 @@ export const safe = (text: string): string => text.replace(CONTROL, '')
 
 // The sequences that {@link Paint} writes: bold, dim, colours, and their ends. Others could hide or overwrite text.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with one
-const PAINTED = /(\u001B\[(?:1|2|22|3[12356]|39)m)/
+const STYLE_SEQUENCE = /(\u001B\[(?:1|2|22|3[12356]|39)m)/
 const ENDS: Readonly<Record<string, 'color' | 'weight'>> = { '\u001B[39m': 'color', '\u001B[22m': 'weight' }
 
 /**
@@ -39,8 +39,8 @@ const ENDS: Readonly<Record<string, 'color' | 'weight'>> = { '\u001B[39m': 'colo
 export function forTerminal(text: string, { isTTY }: { readonly isTTY?: boolean }): string {
   if (!isTTY) return text
   const open = new Set<'color' | 'weight'>()
-  const shown = text.split(PAINTED).map((part) => {
-    if (!PAINTED.test(part)) return safe(part)
+  const shown = text.split(STYLE_SEQUENCE).map((part) => {
+    if (!STYLE_SEQUENCE.test(part)) return safe(part)
     const ended = ENDS[part]
     if (ended) open.delete(ended)
     else open.add(part.includes('[3') ? 'color' : 'weight')

@@ -143,8 +143,8 @@ compdef _npx_taskrunner npx
 `
 
 /** Commands whose arguments may be files; for all others fish offers no files. */
-const TAKES_FILES: readonly string[] = ['submit', 'workflow', 'schedules']
-const files = (command: string): string => (TAKES_FILES.includes(command) ? '' : '-f ')
+const FILE_COMMANDS: readonly string[] = ['submit', 'workflow', 'schedules']
+const files = (command: string): string => (FILE_COMMANDS.includes(command) ? '' : '-f ')
 
 const fish: Script = (commands, values) => {
   const names = commands.map(({ name }) => name).join(' ')

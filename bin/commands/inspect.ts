@@ -4,7 +4,7 @@ import { facts, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session, unlessMissingRoute } from '../cli/session.ts'
 import { taskTable } from '../cli/task-text.ts'
 
-const WHAT = ['active', 'reserved', 'scheduled', 'registered', 'stats', 'conf'] as const
+const VIEWS = ['active', 'reserved', 'scheduled', 'registered', 'stats', 'conf'] as const
 const PAGE = 100
 
 /** `inspect`: lists tasks by Celery's terms. active = PROCESSING, reserved = PENDING, scheduled = SCHEDULED and RETRYING. */
@@ -12,14 +12,14 @@ export const addInspect: AddCommand = (program) => {
   program
     .command('inspect')
     .description('look inside, in Celery’s words: active, reserved, scheduled, registered, stats, conf')
-    .addArgument(new Argument('<what>').choices(WHAT))
-    .action(async (what: (typeof WHAT)[number], _options, command) => {
+    .addArgument(new Argument('<what>').choices(VIEWS))
+    .action(async (what: (typeof VIEWS)[number], _options, command) => {
       const session = await openSession(command)
       await INSPECT[what](session)
     })
 }
 
-const INSPECT: Readonly<Record<(typeof WHAT)[number], (session: Session) => Promise<void>>> = {
+const INSPECT: Readonly<Record<(typeof VIEWS)[number], (session: Session) => Promise<void>>> = {
   active: (session) => showTasks(session, ['PROCESSING']),
   reserved: (session) => showTasks(session, ['PENDING']),
   scheduled: (session) => showTasks(session, ['SCHEDULED', 'RETRYING']),

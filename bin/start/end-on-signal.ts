@@ -8,7 +8,7 @@ export const STOPPING_MS = 6_000
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Interval of the check whether npm still runs. */
-const LOOK_MS = 500
+const PARENT_CHECK_MS = 500
 
 /**
  * A signal before the start has finished ends the process at once. Always with `process.exit`: child processes (environments, the
@@ -48,7 +48,7 @@ function endWithParent(end: () => void): void {
     if (process.ppid === shell && (npm === undefined || parentOf(shell) === npm)) return
     clearInterval(timer)
     end()
-  }, LOOK_MS)
+  }, PARENT_CHECK_MS)
   timer.unref()
 }
 

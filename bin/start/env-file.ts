@@ -23,7 +23,7 @@ const KNOWN = [
 ]
 
 /** Most edits of a typing error; a name further away means something else. */
-const SLIPS = 3
+const MAX_EDITS = 3
 
 /** @returns one sentence per name in the file that nothing reads, without any values. */
 export async function unusedNames(file: string): Promise<readonly string[]> {
@@ -53,5 +53,5 @@ function isSlip(word: string, name: string): boolean {
   for (const letter of word) letters.set(letter, (letters.get(letter) ?? 0) + 1)
   for (const letter of name) letters.set(letter, (letters.get(letter) ?? 0) - 1)
   const apart = [...letters.values()].reduce((sum, count) => sum + Math.abs(count), 0)
-  return apart <= SLIPS
+  return apart <= MAX_EDITS
 }

@@ -5,7 +5,7 @@ import type { Runtime } from '../../lib/local/runtime.ts'
 import { TypeCheck } from './type-check.ts'
 
 /** Changes come in bursts: an editor writes several files, a checkout hundreds. */
-const SETTLE_MS = 150
+const DEBOUNCE_MS = 150
 
 export interface ReloadOptions {
   readonly root: string
@@ -56,7 +56,7 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
     clearTimeout(timer)
     timer = setTimeout(() => {
       work = work.then(reload)
-    }, SETTLE_MS)
+    }, DEBOUNCE_MS)
   })
   await new Promise<void>((resolve) => watcher.once('ready', resolve))
   console.log(

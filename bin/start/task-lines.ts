@@ -17,7 +17,7 @@ interface LastLine {
   models: Set<string>
 }
 
-const KEPT = 5_000
+const MAX_TRACKED_TASKS = 5_000
 
 /** Converts the functions' log lines into lines for the terminal. */
 export class TaskLines {
@@ -106,7 +106,7 @@ export class TaskLines {
 
   /** A line logged by an author's code, possibly with several lines. */
   #said({ message, ...fields }: Fields): readonly string[] {
-    const own = Object.entries(fields).filter(([name]) => !OF_THE_TASK.has(name))
+    const own = Object.entries(fields).filter(([name]) => !TASK_FIELDS.has(name))
     const facts = own.map(
       ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     )
@@ -137,7 +137,7 @@ export class TaskLines {
       cost_usd === undefined || seen.costUsd === undefined ? undefined : seen.costUsd + Number(cost_usd)
     seen.models.add(oneLine(provider === 'simulated' ? 'simulated' : String(model)))
     this.#seen.set(id, seen)
-    const oldest = this.#seen.size > KEPT ? this.#seen.keys().next().value : undefined
+    const oldest = this.#seen.size > MAX_TRACKED_TASKS ? this.#seen.keys().next().value : undefined
     if (oldest !== undefined) this.#seen.delete(oldest)
   }
 
@@ -148,7 +148,7 @@ export class TaskLines {
   }
 }
 
-const OF_THE_TASK = new Set(['event', 'tenant', 'task_id', 'trace_id', 'type', 'lane', 'epoch', 'attempt'])
+const TASK_FIELDS = new Set(['event', 'tenant', 'task_id', 'trace_id', 'type', 'lane', 'epoch', 'attempt'])
 
 const pad = (text: string) => text.padEnd(8)
 

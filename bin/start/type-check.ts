@@ -3,7 +3,7 @@ import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { styleText } from 'node:util'
 
-const BESIDE = 10
+const LOW_PRIORITY = 10
 
 /** Runs the compiler after a reload, one at a time: code with type errors runs, but they are reported. */
 export class TypeCheck {
@@ -40,7 +40,7 @@ export class TypeCheck {
     )
     this.#child = child
     // With lower priority than the reloaded code, which the author tries first.
-    if (child.pid) setPriority(child.pid, BESIDE)
+    if (child.pid) setPriority(child.pid, LOW_PRIORITY)
     let text = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk))
     child.on('error', () => undefined)

@@ -6,10 +6,10 @@ import { withoutNulls } from '../core/domain/without-nulls.ts'
 import type { HttpRequest } from '../hosts/http.ts'
 import type { BodyShape } from './define-route.ts'
 
-const ANYTHING = z.object({})
+const ANY_OBJECT = z.object({})
 
 export const readParams = (schema: z.ZodObject | undefined, { parameters }: HttpRequest): Promise<unknown> =>
-  check(schema ?? ANYTHING, parameters)
+  check(schema ?? ANY_OBJECT, parameters)
 
 /** @throws RequestError for an unknown field, or one that occurs more than once. */
 export async function readQuery(
@@ -34,7 +34,7 @@ export async function readQuery(
       })),
     )
   return check(
-    schema ?? ANYTHING,
+    schema ?? ANY_OBJECT,
     Object.fromEntries(Object.entries(query).map(([name, [value]]) => [name, value])),
   )
 }

@@ -271,7 +271,7 @@ function refuseInexact(raw: string): void {
 }
 
 /** An escape of half a surrogate pair. */
-const HALF = /\\ud[89a-f]/i
+const HALF_SURROGATE = /\\ud[89a-f]/i
 
 /**
  * Half a surrogate pair, as in a text that was cut between two code units, has no UTF-8: table and providers would each
@@ -280,7 +280,7 @@ const HALF = /\\ud[89a-f]/i
  * @throws RequestError with the path of each such text.
  */
 function refuseHalves(raw: string, value: unknown): void {
-  if (!HALF.test(raw)) return
+  if (!HALF_SURROGATE.test(raw)) return
   const paths = pathsOf(value, (item) => typeof item === 'string' && !item.isWellFormed())
   if (paths.length === 0) return
   const message = 'holds half a character (a lone surrogate). Cut texts between characters.'

@@ -52,7 +52,7 @@ import {
 import { openAdmission, openRunningLimit } from './limits.ts'
 
 /** Share of memory that is kept free: Lambda ends an environment that exceeds its memory, with all its tasks. */
-const SPARE = 0.05
+const FREE_MEMORY_SHARE = 0.05
 
 /** In the urgent lane, tasks of every type run. */
 const maxAttemptMs = (lane: Lane): number =>
@@ -121,7 +121,7 @@ export function openWorker(): RunDependencies {
     steps: openSteps(),
     text: openText(),
     stepScope,
-    heavyWork: openHeavyThread({ processMb: functionMemoryMb() * (1 - SPARE) }),
+    heavyWork: openHeavyThread({ processMb: functionMemoryMb() * (1 - FREE_MEMORY_SHARE) }),
     files: openFiles(),
     uploads: openUploads(),
     mailer: new SesMailer(config.MAIL_FROM),

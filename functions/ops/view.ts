@@ -32,7 +32,7 @@ const dependencies = {
 
 const SHOWN = 25
 
-const ABOUT = `### Tasks and queues, live
+const DESCRIPTION = `### Tasks and queues, live
 Shows what waits in each lane, what runs, what failed last, and any task by its id. It only reads; its buttons call
 another function, which asks for a right of its own.
 
@@ -48,7 +48,7 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
     const parsed = viewEvent.safeParse(event ?? {})
     if (!parsed.success)
       return note(`This cannot be shown: ${parsed.error.issues[0]?.path.join('.')} is wrong.`).text
-    if (parsed.data.describe) return { markdown: ABOUT }
+    if (parsed.data.describe) return { markdown: DESCRIPTION }
     const context: RenderContext = {
       viewArn: invokedFunctionArn,
       actionArn: config.OPS_ACTION_ARN,

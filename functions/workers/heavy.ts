@@ -12,10 +12,10 @@ try {
   if (!work) throw new Error(`There is no heavy work "${name}".`)
   parentPort?.postMessage({ value: await work(input) })
 } catch (error) {
-  parentPort?.postMessage({ error: told(error) })
+  parentPort?.postMessage({ error: describeError(error) })
 }
 
-function told(error: unknown) {
+function describeError(error: unknown) {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof TaskError) return { code: error.code, message, retry: error.retry }
   // A full stack, or a text or buffer that is too long: the same file would fail in the same way again.

@@ -183,12 +183,12 @@ const isWhole = (directory: string): Promise<boolean> =>
   )
 
 /** Versions kept on disk: the running one, those still finishing, and some to switch back to without a synth. */
-const KEPT = 6
+const KEPT_VERSIONS = 6
 
 async function dropOld(folder: string): Promise<void> {
   const paths = (await readdir(folder)).map((name) => join(folder, name))
   const dated = await Promise.all(paths.map(async (path) => ({ path, usedAt: (await stat(path)).mtimeMs })))
-  for (const { path } of dated.toSorted((a, b) => b.usedAt - a.usedAt).slice(KEPT))
+  for (const { path } of dated.toSorted((a, b) => b.usedAt - a.usedAt).slice(KEPT_VERSIONS))
     await rm(path, { recursive: true, force: true })
 }
 

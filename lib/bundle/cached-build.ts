@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { COMMON_SOURCES } from './fresh-key.ts'
-import type { Built } from './separate-modules.ts'
+import type { BuildOutput } from './separate-modules.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -14,13 +14,13 @@ const ROOT = resolve(import.meta.dirname, '../..')
 export async function cachedBuild(
   folder: string,
   settings: object,
-  make: () => Promise<Built>,
-): Promise<Built> {
+  make: () => Promise<BuildOutput>,
+): Promise<BuildOutput> {
   const hash = createHash('sha256').update(JSON.stringify([ROOT, process.version, settings]))
   for (const path of COMMON_SOURCES) hash.update(await readFile(join(ROOT, path)))
   const name = `${hash.digest('hex').slice(0, 32)}.bin`
   const found = await readFile(join(folder, name))
-    .then((bytes) => deserialize(bytes) as Built)
+    .then((bytes) => deserialize(bytes) as BuildOutput)
     .catch(() => undefined)
   if (found) return found
   const { outputFiles, metafile } = await make()
@@ -30,7 +30,7 @@ export async function cachedBuild(
 }
 
 /** Number of cached builds; few are in use: minified or not, of the workers or of the API. */
-const KEPT = 8
+const MAX_CACHED_BUILDS = 8
 
 async function write(folder: string, name: string, bytes: Uint8Array): Promise<void> {
   await mkdir(folder, { recursive: true })
@@ -38,6 +38,6 @@ async function write(folder: string, name: string, bytes: Uint8Array): Promise<v
   await writeFile(draft, bytes)
   await rename(draft, join(folder, name))
   const names = await readdir(folder)
-  if (names.length <= KEPT) return
+  if (names.length <= MAX_CACHED_BUILDS) return
   for (const other of names) if (other !== name) await rm(join(folder, other), { force: true })
 }

@@ -22,9 +22,9 @@ const STATEMENT = /^(?=(?:export|const|let|class|function|async|interface|type|i
 const RUN = /^ {2}run: [\s\S]*?^\}\)/m
 const remainderOf = (run: string): string =>
   // When nothing follows, `run` is removed completely.
-  /\n {2}\w/.test(run) ? run.replace(LATE, "import('left-out')") : '})'
+  /\n {2}\w/.test(run) ? run.replace(DYNAMIC_IMPORT, "import('left-out')") : '})'
 export const withoutRun = (text: string): string => text.replace(RUN, remainderOf)
-const LATE = /import\('\.[^']+'\)/g
+const DYNAMIC_IMPORT = /import\('\.[^']+'\)/g
 const LEFT_OUT = join(import.meta.dirname, 'left-out.ts')
 
 /** JSON Schemas are created for the API document, and by workers for models; both use the complete library. */

@@ -29,10 +29,10 @@ const LARGE: Readonly<Record<string, string>> = {
 }
 
 /** Matches few imports, because esbuild calls the plugin in this process for each match. */
-const MAYBE_APART =
+const SEPARATE_IMPORTS =
   /^(?:@aws-sdk\/(?:client-s3|s3-request-presigner)|unpdf|vega|vega-lite|mammoth|read-excel-file\/node)$|\/validator\.ts$/
 
-export interface Built {
+export interface BuildOutput {
   readonly outputFiles: readonly Pick<OutputFile, 'path' | 'contents'>[]
   readonly metafile: Metafile
 }
@@ -44,7 +44,7 @@ export interface Built {
 export const separateModulesPlugin = (used: Map<string, string>, isWorker: boolean): Plugin => ({
   name: 'built-apart',
   setup: ({ onResolve }) =>
-    onResolve({ filter: MAYBE_APART }, ({ kind, path, resolveDir }) => {
+    onResolve({ filter: SEPARATE_IMPORTS }, ({ kind, path, resolveDir }) => {
       const name =
         kind === 'dynamic-import' ? (LARGE[path] ?? (isWorker ? undefined : APART[path])) : undefined
       if (!name) return undefined
@@ -62,8 +62,8 @@ export const separateModulesPlugin = (used: Map<string, string>, isWorker: boole
 export function separateModulesBuilder(
   settings: BuildOptions & { readonly write: false; readonly metafile: true },
   packages?: string,
-): (parts: ReadonlyMap<string, string>) => Promise<readonly Built[]> {
-  const builds = new Map<string, Promise<Built>>()
+): (parts: ReadonlyMap<string, string>) => Promise<readonly BuildOutput[]> {
+  const builds = new Map<string, Promise<BuildOutput>>()
   const one = (parts: readonly (readonly [string, string])[], folder: string | undefined) => {
     // Sorted, because they are found in any order and the names of chunks depend on it.
     const entryPoints = Object.fromEntries(parts.toSorted(([a], [b]) => a.localeCompare(b)))
@@ -89,7 +89,7 @@ export function separateModulesBuilder(
 const APART_ROOT = join(ROOT, '.build/apart')
 
 /** The same build with another output folder. */
-export function withOutputFolder({ outputFiles, metafile }: Built, folder: string): Built {
+export function withOutputFolder({ outputFiles, metafile }: BuildOutput, folder: string): BuildOutput {
   const named = Object.entries(metafile.outputs).map(
     ([path, output]) =>
       [relative(ROOT, join(folder, relative(APART_ROOT, join(ROOT, path)))), output] as const,

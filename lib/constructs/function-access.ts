@@ -47,10 +47,10 @@ export interface Access {
 }
 
 /** For deleting dead letters whose task is no longer failed. */
-const TIDY = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMessage']
+const DEAD_LETTER_ACTIONS = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMessage']
 
 /** Used by Lambda itself for a queue that triggers a function. */
-const FED = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
+const CONSUMER_ACTIONS = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
 
 /** For functions whose calls change something: authentication, limits and audit log. */
 const ENVIRONMENT_OF_CALLS = [
@@ -142,7 +142,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // The deep health check writes an object and reads it back.
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
-    deadLetters: [...TIDY, 'sqs:GetQueueAttributes'],
+    deadLetters: [...DEAD_LETTER_ACTIONS, 'sqs:GetQueueAttributes'],
     eventSources: ['lambda:UpdateEventSourceMapping'],
   },
   'api-public': {
@@ -206,7 +206,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
-    deadLetters: TIDY,
+    deadLetters: DEAD_LETTER_ACTIONS,
     workflows: ['sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
   },
@@ -264,7 +264,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject', 's3:PutObject'],
     queues: ['sqs:SendMessage'],
-    workflows: [...FED, 'sqs:SendMessage'],
+    workflows: [...CONSUMER_ACTIONS, 'sqs:SendMessage'],
     webhooks: ['sqs:SendMessage'],
   },
   'run-task': {
@@ -319,7 +319,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     // PutItem: deliveries and a tenant's endpoints are replaced as whole rows.
     table: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     payloads: ['s3:GetObject'],
-    webhooks: [...FED, 'sqs:SendMessage'],
+    webhooks: [...CONSUMER_ACTIONS, 'sqs:SendMessage'],
   },
   sweep: {
     environment: [
@@ -351,7 +351,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     indexes: { due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],
     // Receive and delete: dead letters of tasks that are no longer failed are deleted.
-    deadLetters: [...TIDY, 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
+    deadLetters: [...DEAD_LETTER_ACTIONS, 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
   },
   'ops-view': {
     environment: [
@@ -382,7 +382,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'] },
     queues: ['sqs:SendMessage'],
-    deadLetters: TIDY,
+    deadLetters: DEAD_LETTER_ACTIONS,
     eventSources: ['lambda:UpdateEventSourceMapping'],
   },
   'clean-up': {

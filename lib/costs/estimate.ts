@@ -5,7 +5,7 @@ import type { LaneSettings, StageSettings } from '../stages/stage-schema.ts'
 import { PRICES } from './prices.ts'
 import { type SlotUse, simulateSlots } from './slots.ts'
 
-export interface Load {
+export interface TaskLoad {
   readonly tasksPerMonth: number
   /** Mean duration of an attempt. */
   readonly seconds: number
@@ -68,7 +68,7 @@ const MIN_REMAINING_SECONDS = 240 + 2 + ATTEMPT.reserveMs / 1_000
  *
  * A worker is billed while any of its slots is used; `slots.ts` calculates how many are.
  */
-export function estimate(stage: StageSettings, load: Load): readonly CostLine[] {
+export function estimate(stage: StageSettings, load: TaskLoad): readonly CostLine[] {
   const { tasksPerMonth: tasks, seconds } = load
   const use = slotUse(stage.lanes.ai, tasks / SECONDS_PER_MONTH, seconds)
   const requests = tasks * REQUESTS_PER_TASK
@@ -246,7 +246,10 @@ export const slotUse = (lane: LaneShape, perSecond: number, seconds: number): Sl
  * concurrent invocations, since fewer of them fill their batches. A task may then wait for a slot, so settings that would
  * be busy all the time are not offered.
  */
-export function cheapest(stage: StageSettings, load: Load): { stage: StageSettings; usdPerMonth: number } {
+export function cheapest(
+  stage: StageSettings,
+  load: TaskLoad,
+): { stage: StageSettings; usdPerMonth: number } {
   const perSecond = load.tasksPerMonth / SECONDS_PER_MONTH
   const options = [256, 512].flatMap((memoryMb) =>
     [2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000].map((maxConcurrency) => ({ memoryMb, maxConcurrency })),

@@ -18,7 +18,7 @@ type Query = (typeof QUERIES)[keyof typeof QUERIES]
 
 const SUM = { statistic: 'Sum', period: MINUTE }
 /** Number of values of a metric; a separate metric for it would cost extra. */
-const SAMPLES = { statistic: 'SampleCount', period: MINUTE }
+const SAMPLE_COUNT = { statistic: 'SampleCount', period: MINUTE }
 const MAXIMUM = { statistic: 'Maximum', period: MINUTE }
 const PERCENTILES = ['p50', 'p95', 'p99'] as const
 
@@ -222,7 +222,7 @@ export class Dashboards extends Construct {
       const counted = (
         ['Submitted', 'Failed', 'Retried', 'Parked', 'Cancelled', 'Expired', 'DeadLettered'] as const
       ).map((name) => metrics.own(name, { ...SUM, by, label: name }))
-      const completed = metrics.own('RunTime', { ...SAMPLES, by, label: 'Completed' })
+      const completed = metrics.own('RunTime', { ...SAMPLE_COUNT, by, label: 'Completed' })
       return [
         [text(`## Lane ${lane.name}`, 24, 1)],
         [
@@ -260,7 +260,7 @@ export class Dashboards extends Construct {
           graph(
             'Worker',
             [
-              metrics.own('QueueWait', { ...SAMPLES, by, label: 'attempts' }),
+              metrics.own('QueueWait', { ...SAMPLE_COUNT, by, label: 'attempts' }),
               lane.worker.metricInvocations({ ...SUM, label: 'invocations' }),
               lane.worker.metricErrors({ ...SUM, label: 'errors' }),
               metrics.own('BatchFill', {

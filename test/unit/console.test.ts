@@ -11,7 +11,7 @@ import { type LogEntry, LogStore } from '../../lib/local/cloudwatch/log-store.ts
 import { MetricMath } from '../../lib/local/cloudwatch/metric-math.ts'
 import { type MetricId, MetricStore } from '../../lib/local/cloudwatch/metric-store.ts'
 import { LocalConsole } from '../../lib/local/console/console.ts'
-import { type Ask, TaskIndex } from '../../lib/local/console/task-index.ts'
+import { type CallApi, TaskIndex } from '../../lib/local/console/task-index.ts'
 import type { AlarmPlan, Plan } from '../../lib/local/emulator/template/plan.ts'
 import { QUERIES } from '../../lib/observability/queries.ts'
 import { TASK_RUNNER } from '../../lib/task-runner.ts'
@@ -65,7 +65,7 @@ describe('the console’s list of tasks', () => {
       path.includes('?')
         ? { tasks: stored.toSorted().reverse().map(row), next_cursor: null }
         : row(path.split('/').at(-1) ?? '')
-    const index = new TaskIndex((async (path) => answer(path)) as Ask)
+    const index = new TaskIndex((async (path) => answer(path)) as CallApi)
     const hear = (id: string) =>
       index.heard({ json: { message: { event: 'task.submitted', task_id: id } } } as unknown as LogEntry)
     const known = async () => {
@@ -86,7 +86,7 @@ describe('the console’s list of tasks', () => {
     const input = { name: 'A long one', seconds: 120, to: ['a@example.com'], cc: [], note: '' }
     const row = { id: 'a', type: 'x', status: 'PENDING', input, tags: [], created_at: 'a' }
     const answer = (path: string) => (path.includes('?') ? { tasks: [row], next_cursor: null } : row)
-    const index = new TaskIndex((async (path) => answer(path)) as Ask)
+    const index = new TaskIndex((async (path) => answer(path)) as CallApi)
     const find = (text: string) =>
       index.find({ status: [], sort: 'created', isDescending: true, limit: 9, text })
     const said = 'name: A long one, seconds: 120, to: ["a@example.com"]'
@@ -105,7 +105,7 @@ describe('the console’s list of tasks', () => {
     }))
     const answer = (path: string) =>
       path.includes('?') ? { tasks: rows, next_cursor: null } : rows[Number(path.split('/').at(-1))]
-    const index = new TaskIndex((async (path) => answer(path)) as Ask)
+    const index = new TaskIndex((async (path) => answer(path)) as CallApi)
     const found = await index.find({ status: [], sort: 'created', isDescending: false, limit: 9 })
     expect(found.rows.map(({ prompt }) => prompt)).toEqual([
       'What is this?',

@@ -33,7 +33,7 @@ export function parseToken(token: string): { readonly id: string; readonly secre
 export const isUsable = ({ revokedAt, expiresAt }: ApiKey, now: number): boolean =>
   (revokedAt === undefined || revokedAt > now) && (expiresAt === undefined || expiresAt > now)
 
-const USE_NOTED_MS = 3_600_000
+const USE_RECORD_INTERVAL_MS = 3_600_000
 
 export const isUseDue = ({ lastUsedAt }: ApiKey, now: number): boolean =>
-  lastUsedAt === undefined || now - lastUsedAt >= USE_NOTED_MS
+  lastUsedAt === undefined || now - lastUsedAt >= USE_RECORD_INTERVAL_MS

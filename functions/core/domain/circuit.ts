@@ -73,7 +73,7 @@ const EARLY_OPEN_MS = 1_000
 const EARLY_PROBE_MS = 2_000
 const MAX_OPEN_MS = 5 * 60_000
 /** A task on its last attempt probes only when no other call has probed for this long. */
-const LAST_LATER_MS = 5 * 60_000
+const LAST_ATTEMPT_PROBE_MS = 5 * 60_000
 /** Wait of a call that finds a probe in progress. */
 const PROBE_WAIT_MS = 3_000
 /** The number of calls allowed at once doubles in each step, starting at one per execution environment. */
@@ -86,7 +86,7 @@ export function admitCall(circuit: Circuit | undefined, caller: Caller, now: num
   const { until, tenants, laterUntil = until } = circuit
   if (tenants.length === 1 && tenants[0] !== caller.tenant) return { kind: 'pass', limit: Infinity }
   if (until > now) return { kind: 'refuse', until }
-  const from = caller.isLast ? laterUntil + LAST_LATER_MS : caller.hasFailed ? laterUntil : until
+  const from = caller.isLast ? laterUntil + LAST_ATTEMPT_PROBE_MS : caller.hasFailed ? laterUntil : until
   if (from > now) return { kind: 'refuse', until: from }
   if (circuit.probeUntil !== undefined && circuit.probeUntil > now)
     return { kind: 'refuse', until: Math.min(circuit.probeUntil, now + PROBE_WAIT_MS) }

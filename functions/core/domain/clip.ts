@@ -2,11 +2,11 @@
 
 const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 /** Longer than any character in use; an emoji of a family of four has 25 code units. */
-const LONGEST = 64
+const MAX_CODE_UNITS = 64
 
 /** The beginning of the text, at most `length` code units. */
 export function clipEnd(text: string, length: number): string {
-  const whole = text.slice(0, length + LONGEST)
+  const whole = text.slice(0, length + MAX_CODE_UNITS)
   if (whole.length <= length) return whole.toWellFormed()
   let end = 0
   for (const { index } of characters.segment(whole)) {
@@ -20,7 +20,7 @@ export function clipEnd(text: string, length: number): string {
 export function clipStart(text: string, length: number): string {
   if (text.length <= length) return withoutHalf(text)
   const from = text.length - length
-  const start = Math.max(0, from - LONGEST)
+  const start = Math.max(0, from - MAX_CODE_UNITS)
   for (const { index } of characters.segment(text.slice(start)))
     if (start + index >= from) return withoutHalf(text.slice(start + index))
   return ''

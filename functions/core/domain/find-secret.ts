@@ -57,7 +57,7 @@ function match(text: string, at: number, { text: secret, isExact }: Form): Secre
   for (let index = 0; index < secret.length; index += 1) {
     if (place >= text.length || (text[place] === ELLIPSIS && place === text.length - 1))
       return index > 0 ? { begun: index } : undefined
-    const next = isExact ? exactly(text, place, secret, index) : loosely(text, place, secret, index)
+    const next = isExact ? matchExactly(text, place, secret, index) : matchEscaped(text, place, secret, index)
     if (next === undefined) return !isExact && isEscapeBegun(text, place) ? { begun: index } : undefined
     place = next
   }
@@ -70,11 +70,11 @@ function isEscapeBegun(text: string, place: number): boolean {
   return ESCAPE_BEGUN.test(text)
 }
 
-const exactly = (text: string, place: number, secret: string, index: number): number | undefined =>
+const matchExactly = (text: string, place: number, secret: string, index: number): number | undefined =>
   text[place] === secret[index] ? place + 1 : undefined
 
 /** @returns the index after the character of the secret that starts at `place`, escaped or not. */
-function loosely(text: string, place: number, secret: string, index: number): number | undefined {
+function matchEscaped(text: string, place: number, secret: string, index: number): number | undefined {
   const wanted = secret[index]?.toLowerCase()
   const escaped = escapedAt(text, place)
   if (escaped?.character.toLowerCase() === wanted) return escaped?.end

@@ -36,6 +36,6 @@ export function tierFor(
 }
 
 /** Failures of a `flex` call that do not show a fault of the model in other tiers: no capacity, or too slow. */
-const OF_FLEX_ALONE: readonly string[] = ['provider_rate_limited', 'provider_timeout', 'timeout']
+const FLEX_ONLY_CODES: readonly string[] = ['provider_rate_limited', 'provider_timeout', 'timeout']
 export const isFailureOfTierOnly = (tier: PriceTier | undefined, code: string): boolean =>
-  tier === 'flex' && OF_FLEX_ALONE.includes(code)
+  tier === 'flex' && FLEX_ONLY_CODES.includes(code)

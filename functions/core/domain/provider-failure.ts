@@ -54,7 +54,7 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
       (row.hasWait === undefined || wait !== undefined) &&
       !(row.isVague && mayComeBack),
   )
-  const retry = asked(headers['x-should-retry'], rule) ?? rule?.retry ?? byStatus
+  const retry = retryAsked(headers['x-should-retry'], rule) ?? rule?.retry ?? byStatus
   return new ProviderError(
     rule?.is ?? code,
     `${provider} answered ${status ?? 'with an error'}: ${readable(failure.message)}`,
@@ -69,7 +69,7 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
 }
 
 /** The header `x-should-retry`: `false` always holds; `true` only where no row of the table matches, or a vague one. */
-function asked(word: string | undefined, rule: FailureRule | undefined): Retry | undefined {
+function retryAsked(word: string | undefined, rule: FailureRule | undefined): Retry | undefined {
   if (word === 'false') return 'never'
   return word === 'true' && (rule === undefined || rule.isVague) ? 'counted' : undefined
 }

@@ -143,19 +143,19 @@ const waitOf = (text: string | undefined, now: number): number | undefined => {
 }
 
 /** Below this remaining share calls are planned; above it nothing is counted, since other calls in flight are not visible. */
-const NEAR = 0.5
+const PLANNED_BELOW_SHARE = 0.5
 /** Below this share calls are slowed down: in a sliding window nothing returns until calls are a minute old. */
-const SHORT = 0.2
+const SLOWED_BELOW_SHARE = 0.2
 const SLOWEST = 0.1
 
 export const remainingShareOf = ({ requests, tokens }: ReportedLimits): number =>
   Math.min(requests?.left ?? 1, tokens?.left ?? 1)
 
-/** The learned limit when less than `NEAR` remains; undefined otherwise. */
+/** The learned limit when less than `PLANNED_BELOW_SHARE` remains; undefined otherwise. */
 export function nearLimit(told: ReportedLimits): ProviderLimit | undefined {
   const left = remainingShareOf(told)
-  if (left >= NEAR) return undefined
-  const pace = Math.max(SLOWEST, Math.min(1, left / SHORT))
+  if (left >= PLANNED_BELOW_SHARE) return undefined
+  const pace = Math.max(SLOWEST, Math.min(1, left / SLOWED_BELOW_SHARE))
   const { requests, tokens } = told
   return {
     ...(requests ? { requestsPerMinute: requests.perMinute * pace } : {}),

@@ -84,7 +84,7 @@ export function readDuration(text: string): number | undefined {
 }
 
 /** A daily limit: the hour at which it resets is not known. */
-const A_DAY = /\b(tokens|requests|calls|quota|limit) per day\b|\bdaily .{0,20}limit\b/i
+const DAILY_LIMIT = /\b(tokens|requests|calls|quota|limit) per day\b|\bdaily .{0,20}limit\b/i
 
 /** "Please try again in 1m6.2s", "retry after 26 seconds", "wait 23 seconds": messages of OpenAI, Azure, Groq and GitHub. */
 function readMessage(text: string): number | undefined {
@@ -92,7 +92,7 @@ function readMessage(text: string): number | undefined {
     /(?:try again (?:in|after)|retry after|retry in|please wait) ((?:\d+(?:\.\d+)?(?:ms|[smhd])?)+)(?: ?(milliseconds?|seconds?|minutes?|hours?))?\b/i.exec(
       text,
     ) ?? []
-  if (amount === '') return A_DAY.test(text) ? MAX_RETRY_AFTER_MS : undefined
+  if (amount === '') return DAILY_LIMIT.test(text) ? MAX_RETRY_AFTER_MS : undefined
   if (unit === undefined) return readDuration(amount) ?? positive(Number(amount) * 1_000)
   return readDuration(`${amount}${/^milli/i.test(unit) ? 'ms' : unit.slice(0, 1).toLowerCase()}`)
 }

@@ -77,7 +77,7 @@ export function toReadableError(thrown: unknown): unknown {
 }
 
 /** Resources that the machine ran out of. Not a fault of the task: it is retried without using up an attempt. */
-const LACKING: Readonly<Record<string, string>> = {
+const SHORTAGES: Readonly<Record<string, string>> = {
   EMFILE: 'open files',
   ENFILE: 'open files',
   ENOSPC: 'room on its disk',
@@ -87,7 +87,7 @@ function lackOf(error: unknown): string | undefined {
   let cause = error
   for (let depth = 0; cause instanceof Error && depth < 4; depth += 1, cause = cause.cause) {
     const { code } = cause as { readonly code?: unknown }
-    if (typeof code === 'string' && Object.hasOwn(LACKING, code)) return LACKING[code]
+    if (typeof code === 'string' && Object.hasOwn(SHORTAGES, code)) return SHORTAGES[code]
   }
   return undefined
 }
@@ -118,7 +118,7 @@ function fieldsOf(thrown: unknown): string {
 /** Shortened without leaving half a surrogate pair, which the table refuses. */
 const textOf = (message: string): string => clipEnd(String(message), 1_000)
 
-export interface Failed {
+export interface FailedAttempt {
   readonly task: Pick<Task, 'attempt' | 'maxAttempts' | 'parkedSince' | 'uncounted'>
   readonly policy: Policy
   readonly now: number
@@ -141,11 +141,11 @@ const uncountedMs = (uncounted: number, random: number): number =>
   Math.min(2_000 * 3 ** uncounted, 6 * 60_000) * (1 + random / 10)
 
 /** After this many receives the sweeper sends a new message: SQS moves one received ten times to the dead-letter queue. */
-const MANY_RECEIVES = 6
+const RESEND_AFTER_RECEIVES = 6
 
 export function decide(
   error: unknown,
-  { task, policy, now, random, isPaid = false, receives = 1 }: Failed,
+  { task, policy, now, random, isPaid = false, receives = 1 }: FailedAttempt,
 ): Decision {
   const { attempt, maxAttempts, parkedSince = now, uncounted = 0 } = task
   const { retryAfterMs, isCounted: isOwnFault, ...failure } = describeFailure(error)
@@ -170,7 +170,7 @@ export function decide(
   // A message that is delayed again and again ends in the dead-letter queue. Where the sweeper runs early enough, the row
   // waits without a message, and the sweeper sends a new one.
   const longest = isCounted ? LIMITS.queueDelaySeconds * 1_000 : TIMING.sweepMs
-  const by = delayMs <= longest && receives < MANY_RECEIVES ? 'message' : 'sweeper'
+  const by = delayMs <= longest && receives < RESEND_AFTER_RECEIVES ? 'message' : 'sweeper'
   return { outcome: 'retry', error: failure, wait: { until: now + delayMs, by }, isCounted }
 }
 

@@ -46,7 +46,6 @@ export interface DeliveryAttempt {
   readonly ms: number
   /** HTTP status of the answer; absent without an answer. */
   readonly status?: number
-  /** Why the try failed. */
   readonly error?: string
 }
 
@@ -88,7 +87,7 @@ const MAX_RETRY_AFTER_MS = 24 * 3_600_000
 /** A send takes at most 15 s. When its worker crashed, another one sends after this time. */
 export const DELIVERY_LEASE_MS = 30_000
 /** Time after the planned message at which the sweeper checks whether the message was lost. */
-const PATIENCE_MS = 90_000
+const LOST_MESSAGE_MS = 90_000
 export const DELIVERY_DAYS = 7
 
 export const endEventOf = (status: Status): WebhookEvent | undefined =>
@@ -158,5 +157,5 @@ export const MESSAGE_WAIT_MS = 900_000
 /** When a delivery is tried next, and when the sweeper must check it. */
 export const nextAttemptFields = (nextAt: number, now: number): Pick<Delivery, 'nextAt' | 'dueAt'> => ({
   nextAt,
-  dueAt: nextAt - now <= MESSAGE_WAIT_MS ? nextAt + PATIENCE_MS : nextAt,
+  dueAt: nextAt - now <= MESSAGE_WAIT_MS ? nextAt + LOST_MESSAGE_MS : nextAt,
 })

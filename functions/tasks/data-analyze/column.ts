@@ -18,7 +18,7 @@ interface Known {
 }
 
 /** Most distinct cells stored per column, at about 100 bytes each. */
-const MAX_KNOWN = 50_000
+const MAX_DISTINCT_CELLS = 50_000
 
 /** Remaining number of characters that the distinct cells of all columns may use together. */
 export interface SharedRoom {
@@ -152,7 +152,7 @@ export class Column {
       isBoolean: isWord && isBoolean(value),
       isFormula: /^[=@]|^[-+]\D/.test(cell),
     }
-    if (this.#known.size < MAX_KNOWN && this.#room.characters > 0) {
+    if (this.#known.size < MAX_DISTINCT_CELLS && this.#room.characters > 0) {
       // Each entry also needs the memory of about 20 characters.
       this.#room.characters -= value.length + 20
       this.#known.set(value, known)

@@ -14,7 +14,7 @@ import {
 } from './table.ts'
 
 /** Most numbers kept for quartiles, outliers, correlations and charts: 128 MB of doubles. */
-const MAX_KEPT = 16_000_000
+const MAX_KEPT_NUMBERS = 16_000_000
 const MAX_GROUPS = 100_000
 const MAX_GROUP_CELLS = 2_000_000
 /** Of all distinct cells; a character may take two bytes. */
@@ -48,7 +48,7 @@ export class Survey {
   /** A first row that may be a header of years; the second row decides. */
   #years: FirstRow | undefined
 
-  constructor(groupBy?: string, maxKept = MAX_KEPT) {
+  constructor(groupBy?: string, maxKept = MAX_KEPT_NUMBERS) {
     this.groupBy = groupBy
     this.#maxKept = maxKept
   }

@@ -1,4 +1,4 @@
-const PIECE = 1_000_000
+const CHUNK = 1_000_000
 
 /** Converts to UTF-8 in pieces: 100 MB as one string would need 200 MB. */
 export function toUtf8(bytes: Uint8Array, encoding: string): Buffer {
@@ -13,6 +13,6 @@ export function toUtf8(bytes: Uint8Array, encoding: string): Buffer {
 
 function* decoded(bytes: Uint8Array, encoding: string): Generator<string> {
   const decoder = new TextDecoder(encoding)
-  for (let at = 0; at < bytes.length; at += PIECE)
-    yield decoder.decode(bytes.subarray(at, at + PIECE), { stream: at + PIECE < bytes.length })
+  for (let at = 0; at < bytes.length; at += CHUNK)
+    yield decoder.decode(bytes.subarray(at, at + CHUNK), { stream: at + CHUNK < bytes.length })
 }

@@ -28,7 +28,7 @@ const CAREFUL =
 const inLanguage = ({ language }: SummaryOptions) =>
   language ? `Write in this language: ${language}.` : 'Write in the language of the document.'
 
-const enclosed = (text: string) =>
+const asDocument = (text: string) =>
   `<document>\n${text.replaceAll('</document>', '<\\/document>')}\n</document>`
 
 /** Notes on one part. */
@@ -47,7 +47,7 @@ export const summarize = (
         ? `Under "facts" note, word for word where you can, whatever helps to fill this JSON Schema:\n${JSON.stringify(options.extract)}`
         : 'Leave "facts" empty.',
       part.heading ? `The part stands under the heading "${part.heading.slice(0, 200)}".` : '',
-      enclosed(part.text),
+      asDocument(part.text),
     ]
       .filter(Boolean)
       .join('\n\n'),
@@ -104,7 +104,7 @@ const ask = (
     name: 'summary',
     schema: wholeSchema,
     system: `You sum up a document from notes on its parts, in their order. ${CAREFUL} ${inLanguage(options)}`,
-    prompt: `Write one summary of about ${words} words and the document's key points, at most 12, the most important first.\n\n${enclosed(JSON.stringify(notes))}`,
+    prompt: `Write one summary of about ${words} words and the document's key points, at most 12, the most important first.\n\n${asDocument(JSON.stringify(notes))}`,
   })
 
 async function fill(
@@ -119,7 +119,7 @@ async function fill(
     schema: toValidator(schema),
     shape: strict(schema),
     system: `You fill a form from facts of a document. ${CAREFUL} ${inLanguage(options)}`,
-    prompt: enclosed(JSON.stringify(facts).slice(0, 60_000)),
+    prompt: asDocument(JSON.stringify(facts).slice(0, 60_000)),
   })
 }
 

@@ -20,12 +20,12 @@ export function splitText(text: string, headings: readonly Heading[], most: numb
     const end = starts[index + 1] as number
     const last = parts.at(-1)
     if (last && end - last.start <= most) parts[parts.length - 1] = { ...last, end }
-    else parts.push(...cut(text, { heading: titles.get(start) ?? '', start, end }, most))
+    else parts.push(...splitSection(text, { heading: titles.get(start) ?? '', start, end }, most))
   }
   return parts.filter(({ start, end }) => text.slice(start, end).trim() !== '')
 }
 
-function cut(text: string, section: Part, most: number): Part[] {
+function splitSection(text: string, section: Part, most: number): Part[] {
   const parts: Part[] = []
   let { start } = section
   while (section.end - start > most) {

@@ -12,7 +12,7 @@ const MAX_PIXELS = 50_000_000
 /** Encoding 24 million pixels as PNG needs 650 MB of the lane's 1,024 MB (measured). */
 const MAX_WRITTEN_PIXELS = 25_000_000
 /** A longer side indicates a decompression bomb, or a scan for which a thumbnail of 16 kB is of no use. */
-const MAX_SIDE = 30_000
+const MAX_SIDE_PIXELS = 30_000
 
 const LOADERS: Readonly<Record<string, Format>> = {
   'image/jpeg': 'jpeg',
@@ -29,7 +29,7 @@ interface Facts {
   readonly frames: number
 }
 
-export interface Transformed extends Facts {
+export interface TransformedImage extends Facts {
   readonly bytes: Uint8Array
   readonly source: Facts
 }
@@ -84,7 +84,7 @@ export async function transformImage({
       height: Math.round(image.height / frames),
       frames,
       source,
-    } satisfies Transformed
+    } satisfies TransformedImage
   })
 }
 
@@ -112,10 +112,10 @@ function lookAt(vips: Library, bytes: Uint8Array): Facts {
   const isTurned = head.getTypeof('orientation') !== 0 && head.getInt('orientation') >= 5
   const [width, height] = isTurned ? [head.height, head.width] : [head.width, head.height]
   head.delete()
-  if (width > MAX_SIDE || height > MAX_SIDE || width * height * frames > MAX_PIXELS)
+  if (width > MAX_SIDE_PIXELS || height > MAX_SIDE_PIXELS || width * height * frames > MAX_PIXELS)
     throw refused(
       'image_too_large',
-      `The picture has ${width} × ${height} pixels${frames > 1 ? ` in ${frames} frames` : ''}; at most ${MAX_SIDE} a side and ${MAX_PIXELS} in all are taken.`,
+      `The picture has ${width} × ${height} pixels${frames > 1 ? ` in ${frames} frames` : ''}; at most ${MAX_SIDE_PIXELS} a side and ${MAX_PIXELS} in all are taken.`,
     )
   return { format, width, height, frames }
 }

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defineTask, TaskError } from '../../core/kit/index.ts'
 
 /** Time after which no further call starts: a call takes at most about two minutes, and the attempt 14. */
-const ASKS_FOR_MS = 11 * 60_000
+const CALLING_MS = 11 * 60_000
 
 const output = z.object({
   tasks: z.int().describe('Rows deleted.'),
@@ -24,7 +24,7 @@ export default defineTask({
   output,
   run: async ({ upkeep, step, progress, signal }) => {
     const sum = { tasks: 0, uploads: 0, objects: 0, failed: 0 }
-    const until = Date.now() + ASKS_FOR_MS
+    const until = Date.now() + CALLING_MS
     for (let walk = 1; Date.now() < until; walk += 1) {
       // As a step, so that the result includes what earlier attempts deleted.
       const done = await step(`walk ${walk}`, () => upkeep.cleanUp(signal))

@@ -25,9 +25,9 @@ export interface LogSearch {
   readonly limit: number
 }
 
-const KEPT = 20_000
+const MAX_LINES = 20_000
 /** Limited by size too, because a function may write a line of 256 kB. */
-const KEPT_CHARACTERS = 32 * 1024 * 1024
+const MAX_CHARACTERS = 32 * 1024 * 1024
 /** Bytes read from each file at a start. */
 const TAIL_BYTES = 512 * 1024
 
@@ -55,15 +55,15 @@ export class LogStore {
     this.#entries.push(entry)
     this.#characters += sizeOf(entry)
     // Removes many lines at a time, because removing the first one copies all others.
-    if (this.#entries.length > KEPT * 1.2 || this.#characters > KEPT_CHARACTERS * 1.2) this.#forget()
+    if (this.#entries.length > MAX_LINES * 1.2 || this.#characters > MAX_CHARACTERS * 1.2) this.#forget()
     return { ...entry, json }
   }
 
   #forget(): void {
-    this.#entries = this.#entries.slice(-KEPT)
+    this.#entries = this.#entries.slice(-MAX_LINES)
     this.#characters = this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
     let dropped = 0
-    for (; this.#characters > KEPT_CHARACTERS; dropped += 1)
+    for (; this.#characters > MAX_CHARACTERS; dropped += 1)
       this.#characters -= sizeOf(this.#entries[dropped] as StoredEntry)
     this.#entries = this.#entries.slice(dropped)
   }

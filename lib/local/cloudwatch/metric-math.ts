@@ -57,7 +57,7 @@ const SIGNS: Readonly<Record<string, (left: number, right: number) => number>> =
 }
 
 /** Functions over all series, period by period. Missing values are ignored. */
-const TOGETHER: Readonly<Record<string, (values: readonly number[]) => number>> = {
+const AGGREGATIONS: Readonly<Record<string, (values: readonly number[]) => number>> = {
   SUM: (values) => values.reduce((sum, value) => sum + value, 0),
   AVG: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
   MIN: (values) => Math.min(...values),
@@ -104,7 +104,7 @@ function evaluate(node: jsep.Expression, read: (id: string) => Series, length: n
           second,
           third,
         )
-      const act = TOGETHER[name]
+      const act = AGGREGATIONS[name]
       if (!act) break
       const series = isList(first) ? first : [each((value) => value, first)]
       return Array.from({ length }, (_, index) => {

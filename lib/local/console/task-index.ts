@@ -39,7 +39,7 @@ export interface TaskQuery {
 }
 
 /** Calls the API with a path. */
-export type Ask = <Answer>(path: string) => Promise<Answer>
+export type CallApi = <Answer>(path: string) => Promise<Answer>
 
 interface Page {
   readonly tasks: readonly TaskRow[]
@@ -47,13 +47,13 @@ interface Page {
 }
 
 /** Older tasks are found by their id, and by the API's own list. */
-const KEPT = 20_000
+const MAX_TASKS = 20_000
 const PAGE = 100
 /** Most tasks that are read one by one at the next read. */
-const UNSEEN = 1_000
+const MAX_SINGLE_READS = 1_000
 const SHOWN_CHARACTERS = 300
 /** How many rows of a page are read again each time, and how many concurrently. */
-const REFRESHED = 40
+const ROWS_REFRESHED = 40
 const CONCURRENCY = 8
 
 const FINAL = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED'])
@@ -76,7 +76,7 @@ const STATUS_AFTER: Readonly<Record<string, string>> = {
  * once through the API, then updated from the log lines about tasks; the rows of a shown page are read again.
  */
 export class TaskIndex {
-  readonly #ask: Ask
+  readonly #ask: CallApi
   readonly #rows = new Map<string, TaskRow>()
   readonly #words = new Map<string, string>()
   /** Rows that a log line has mentioned and that have not been read again since. */
@@ -86,7 +86,7 @@ export class TaskIndex {
   #loading: Promise<void> | undefined
   #isStale = true
 
-  constructor(ask: Ask) {
+  constructor(ask: CallApi) {
     this.#ask = ask
   }
 
@@ -121,7 +121,7 @@ export class TaskIndex {
     if (this.#rows.size === 0 && !this.#loading) return
     this.#unseen.add(id)
     for (const oldest of this.#unseen) {
-      if (this.#unseen.size <= UNSEEN) break
+      if (this.#unseen.size <= MAX_SINGLE_READS) break
       this.#unseen.delete(oldest)
     }
   }
@@ -136,7 +136,7 @@ export class TaskIndex {
       question.status.length > 0 ? fits.filter(({ status }) => question.status.includes(status)) : fits
     const sorted = sort(found, question)
     const page = await this.#fresh(sorted.slice(0, question.limit))
-    return { rows: page, total: found.length, counts, known: this.#rows.size, kept: KEPT }
+    return { rows: page, total: found.length, counts, known: this.#rows.size, kept: MAX_TASKS }
   }
 
   /** Ids of all matching tasks, for an action on many. */
@@ -216,7 +216,7 @@ export class TaskIndex {
         const known = page.tasks.findIndex(({ id }) => this.#rows.has(id))
         pulled.push(...(isFirst || known < 0 ? page.tasks : page.tasks.slice(0, known)))
         cursor = !isFirst && known >= 0 ? null : page.next_cursor
-      } while (cursor !== null && pulled.length < KEPT)
+      } while (cursor !== null && pulled.length < MAX_TASKS)
     } catch (cause) {
       this.#isStale = true
       if (isFirst) throw cause
@@ -227,7 +227,7 @@ export class TaskIndex {
     this.#unseen.clear()
     if (!isFirst) await this.#askFor(behind)
     for (const id of this.#rows.keys()) {
-      if (this.#rows.size <= KEPT) break
+      if (this.#rows.size <= MAX_TASKS) break
       this.#rows.delete(id)
       this.#words.delete(id)
     }
@@ -237,7 +237,7 @@ export class TaskIndex {
   async #fresh(rows: readonly TaskRow[]): Promise<readonly TaskRow[]> {
     // Progress is the only change without a log line.
     const moving = rows.filter(({ id, status }) => status === 'PROCESSING' || this.#told.has(id))
-    await this.#askFor(moving.slice(0, REFRESHED).map(({ id }) => id))
+    await this.#askFor(moving.slice(0, ROWS_REFRESHED).map(({ id }) => id))
     return rows.map(({ id }) => this.#rows.get(id)).filter((row) => row !== undefined)
   }
 
@@ -254,7 +254,7 @@ export class TaskIndex {
   }
 }
 
-const ORDERS: Readonly<Record<string, (row: TaskRow) => number | string>> = {
+const SORT_KEYS: Readonly<Record<string, (row: TaskRow) => number | string>> = {
   created: ({ created_at }) => created_at,
   status: ({ status }) => status,
   type: ({ type }) => type,
@@ -269,7 +269,7 @@ const ORDERS: Readonly<Record<string, (row: TaskRow) => number | string>> = {
 }
 
 function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuery): readonly TaskRow[] {
-  const key = ORDERS[by] ?? ORDERS.created
+  const key = SORT_KEYS[by] ?? SORT_KEYS.created
   if (!key) return rows
   const sign = isDescending ? -1 : 1
   // For equal keys by age, newest first.

@@ -1,4 +1,4 @@
-const LACKING: Readonly<Record<string, string>> = {
+const SHORTAGES: Readonly<Record<string, string>> = {
   EMFILE: 'this process may open no more files (ulimit -n)',
   ENFILE: 'this machine may open no more files',
   ENOSPC: 'the disk is full',
@@ -14,5 +14,5 @@ export function toReadableMessage(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   const { code = '' } = cause as NodeJS.ErrnoException
   const [, named = code] = /\b(EMFILE|ENFILE|ENOSPC)\b/.exec(cause.message) ?? []
-  return LACKING[named] ?? cause.message
+  return SHORTAGES[named] ?? cause.message
 }

@@ -14,7 +14,7 @@ import { iso } from '../../schemas/time.ts'
 /** Within the gateway's limit of 29 s. */
 const WORK_MS = 20_000
 /** The part of this time for messages that no worker can read. */
-const LOOK_MS = 5_000
+const UNREADABLE_MS = 5_000
 
 export const redriveQueueRoute = defineRoute({
   method: 'POST',
@@ -84,7 +84,7 @@ export const redriveQueueRoute = defineRoute({
     // because the queue stays the same.
     const unreadable =
       (dry_run || delete_unreadable) && !cursor
-        ? await unreadableMessages(needs, lane, delete_unreadable && !dry_run, clock.now() + LOOK_MS)
+        ? await unreadableMessages(needs, lane, delete_unreadable && !dry_run, clock.now() + UNREADABLE_MS)
         : []
     const done = await redriveLane(needs, request, stopAt)
     if (delete_unreadable && !dry_run && unreadable.length > 0)

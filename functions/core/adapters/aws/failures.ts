@@ -22,7 +22,7 @@ const KINDS: Readonly<Record<Exclude<Kind, 'unavailable'>, RegExp>> = {
 }
 
 /** Temporary refusals: throttling, a change in progress, credentials that the next call renews. */
-const PASSES =
+const TEMPORARY_ERRORS =
   /Throttl|TooManyRequests|RequestLimitExceeded|ProvisionedThroughputExceeded|OverLimit|SlowDown|LimitExceeded|ResourceInUse|ResourceConflict|TransactionConflict|TransactionInProgress|ReplicatedWriteConflict|RequestTimeout|ExpiredToken|RequestExpired|RequestTimeTooSkewed|PriorRequestNotComplete|InternalServerError|ServiceUnavailable|InternalError/
 
 /** Messages of the document client about an invalid value, before anything is sent; the errors have no name of their own. */
@@ -36,7 +36,7 @@ function kindOf(cause: unknown): Kind {
   if (!(cause instanceof Error)) return 'unavailable'
   const { name } = cause
   if (KINDS.missing.test(name)) return 'missing'
-  if (PASSES.test(name)) return 'unavailable'
+  if (TEMPORARY_ERRORS.test(name)) return 'unavailable'
   if (KINDS.misconfigured.test(name)) return 'misconfigured'
   if (KINDS.refused.test(name)) return 'refused'
   const status = (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode

@@ -4,13 +4,13 @@ import type { ScheduleTimes, Timing } from '../../domain/schedule.ts'
 
 /** Cache of parsed expressions, so that a sweep of a thousand schedules parses each once. */
 const parsed = new Map<string, Cron>()
-const MAX_PARSED = 2_000
+const MAX_CACHED_EXPRESSIONS = 2_000
 
 function parse(expression: string, timezone: string): Cron {
   const key = `${timezone} ${expression}`
   const known = parsed.get(key)
   if (known) return known
-  if (parsed.size >= MAX_PARSED) parsed.clear()
+  if (parsed.size >= MAX_CACHED_EXPRESSIONS) parsed.clear()
   const cron = new Cron(expression, { timezone, paused: true })
   parsed.set(key, cron)
   return cron

@@ -8,7 +8,7 @@ import { Table } from './table.ts'
 /** All circuits are in one partition, so that one query of one read unit reads them. */
 const PARTITION = 'CIRCUITS'
 /** Circuits that were not written for this long are deleted. */
-const FORGOTTEN_SECONDS = 86_400
+const KEPT_SECONDS = 86_400
 
 export class DynamoCircuitStore implements CircuitStore {
   readonly #table: Table
@@ -42,7 +42,7 @@ export class DynamoCircuitStore implements CircuitStore {
     const fields: Record<string, unknown> = {
       ...Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)),
       version: (seen?.version ?? 0) + 1,
-      [TABLE.ttl]: Math.floor(this.#now() / 1_000) + FORGOTTEN_SECONDS,
+      [TABLE.ttl]: Math.floor(this.#now() / 1_000) + KEPT_SECONDS,
     }
     const gone = ['until', 'laterUntil', 'probeUntil', 'reopenedAt'].filter((field) => !(field in fields))
     const names = [...Object.keys(fields), ...gone]

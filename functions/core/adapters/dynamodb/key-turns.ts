@@ -11,7 +11,7 @@ const keyOf = (tenant: string, key: string): Row => ({
   pk: `Q#${encodeURIComponent(tenant)}#${createHash('sha256').update(key).digest('base64url')}`,
   sk: 'turn',
 })
-const TRIES = 50
+const MAX_TRIES = 50
 /** Most waiting tasks, 45 bytes each; further ones try again after some time. */
 const MAX_WAITING = 1_000
 /** Rows that were not written for this long are deleted. */
@@ -34,7 +34,7 @@ export class DynamoKeyTurns implements KeyTurns {
   ): Promise<string | undefined> {
     const names = { '#holder': 'holder', '#waiting': 'waiting', '#reapAt': TABLE.ttl }
     const reapAt = Math.floor(now / 1_000) + KEPT_SECONDS
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const taken = await this.#table.update('turn', keyOf(tenant, key), {
         UpdateExpression: 'SET #holder = :me, #reapAt = :reapAt REMOVE #waiting.#me',
         ConditionExpression:

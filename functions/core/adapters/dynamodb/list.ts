@@ -9,7 +9,7 @@ import type { Table } from './table.ts'
 
 /** Most entries read for one page, one or two megabytes. A rare type or tag gives a short page with a cursor, not a time-out. */
 const MAX_SCANNED = 8_000
-const SCANNED_AT_ONCE = 1_000
+const SCAN_PAGE = 1_000
 
 /** One partition, newest first. `read` has the matching entries that were not returned yet. */
 interface Shard {
@@ -97,7 +97,7 @@ export class NewestFirstReader {
       ExpressionAttributeValues: { ...values, ':partition': shard.partition },
       ScanIndexForward: false,
       // Twice the share of one partition, if the entries are evenly spread over four.
-      Limit: text ? SCANNED_AT_ONCE : Math.ceil(most / 2) + 2,
+      Limit: text ? SCAN_PAGE : Math.ceil(most / 2) + 2,
       ExclusiveStartKey: shard.start,
     })
     const answer = await this.#table.call('list', (client) => client.send(query))

@@ -8,7 +8,7 @@ import { Table } from './table.ts'
 
 /** One partition per model, so that each can have 1,000 calls per second. */
 const keyOf = (name: string): Row => ({ pk: `RATE#${name}`, sk: 'rate' })
-const TRIES = 50
+const MAX_TRIES = 50
 const KEPT_SECONDS = 86_400
 
 export class DynamoProviderRates implements ProviderRates {
@@ -32,7 +32,7 @@ export class DynamoProviderRates implements ProviderRates {
     { now, costMs, latest }: { readonly now: number; readonly costMs: number; readonly latest: number },
   ) {
     const reapAt = Math.floor(now / 1_000) + KEPT_SECONDS
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const isBusy = (this.#planned.get(name) ?? 0) > now
       const answer = await this.#table.update('rate', keyOf(name), {
         UpdateExpression: `SET #planned = ${isBusy ? '#planned + :cost' : ':next'}, #reapAt = :reapAt`,

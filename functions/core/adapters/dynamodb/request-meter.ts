@@ -13,7 +13,7 @@ const keyOf = (tenant: string): Row => ({
   sk: 'requests',
 })
 /** Tries: each refusal returns the present value, and in each round one caller succeeds. */
-const TRIES = 20
+const MAX_TRIES = 20
 const MAX_TENANTS = 10_000
 
 /** One conditional write per request, in a row of 60 bytes; a second one when requests have just paused or begun. */
@@ -27,7 +27,7 @@ export class DynamoRequestMeter implements RequestMeter {
   }
 
   async take(tenant: string, rate: Rate, now: number): Promise<number | undefined> {
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const isBusy = (this.#planned.get(tenant) ?? 0) > now
       const write = { sets: [], conditions: [] as string[], names: {}, values: {} }
       addRate(write, rate, now, isBusy)

@@ -23,7 +23,7 @@ const MARK_KEPT_MS = 60_000
 const MARK_KEPT_BUSY_MS = 10_000
 /** A row with more marks than this is a busy one, whose marks are removed earlier. */
 const MAX_MARKS = 20
-const REMOVED_AT_ONCE = 20
+const MARKS_PER_REMOVAL = 20
 /** Tries: usage written during an addition needs another one; a cancelled attempt adds once. */
 const MAX_TRIES = 5
 
@@ -258,7 +258,7 @@ export class DynamoTallyStore implements TallyStore {
     const waiting = this.#removable.get(row) ?? []
     const now = this.#now()
     const keptMs = waiting.length > MAX_MARKS ? MARK_KEPT_BUSY_MS : MARK_KEPT_MS
-    const over = waiting.filter(({ since }) => now - since > keptMs).slice(0, REMOVED_AT_ONCE)
+    const over = waiting.filter(({ since }) => now - since > keptMs).slice(0, MARKS_PER_REMOVAL)
     if (over.length > 0)
       this.#removable.set(
         row,

@@ -27,7 +27,7 @@ import { Table } from './table.ts'
 
 const keyOf = (tenant: string): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`, sk: 'meter' })
 /** Tries of concurrent callers whose expected row was outdated; in each round one caller succeeds. */
-const TRIES = 150
+const MAX_TRIES = 150
 
 interface Write {
   readonly sets: string[]
@@ -71,7 +71,7 @@ export class DynamoTenantMeter implements TenantMeter {
       : undefined
     const rate = submitRate(limits)
     let period = periodOf(now)
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const isBusy = (this.#planned.get(tenant) ?? 0) > now
       const write = place(taskId, limits, held)
       if (rate) addRate(write, rate, now, isBusy)
@@ -113,7 +113,7 @@ export class DynamoTenantMeter implements TenantMeter {
 
   async settle(tenant: string, { id, held, spentMicroUsd }: Settlement, now: number): Promise<void> {
     let period = periodOf(now)
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const write: Write = {
         sets: ['#count = #count - :one'],
         removes: ['#open.#id'],

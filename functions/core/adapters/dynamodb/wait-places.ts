@@ -5,7 +5,7 @@ import { Table } from './table.ts'
 import { takePlace } from './take-place.ts'
 
 /** Places tried before a caller is refused. With half of them taken, one in 16 callers is refused. */
-const LOOKS = 4
+const PLACES_TRIED = 4
 
 export class DynamoWaitPlaces implements WaitPlaces {
   readonly #table: Table
@@ -46,7 +46,7 @@ export class DynamoWaitPlaces implements WaitPlaces {
       if (place) return place
     }
     const first = Math.floor(this.#random() * this.#places)
-    for (let look = 0; look < Math.min(LOOKS, this.#places); look += 1) {
+    for (let look = 0; look < Math.min(PLACES_TRIED, this.#places); look += 1) {
       const place = await this.#take((first + look) % this.#places, taken)
       if (place) return place
     }

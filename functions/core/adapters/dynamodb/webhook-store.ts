@@ -59,7 +59,7 @@ function fromSettingsRow(row: Row): WebhookSettings {
 /** Most concurrent deliveries to one host, over all functions of a stage. */
 const PLACES = 5
 const PLACE_TTL_SECONDS = 3_600
-const MAX_LOOKED_AT = 1_000
+const MAX_DELIVERIES_READ = 1_000
 
 export class DynamoWebhookStore implements WebhookStore {
   readonly #deliveries: VersionedRows<Delivery>
@@ -118,7 +118,7 @@ export class DynamoWebhookStore implements WebhookStore {
   async listDeliveries(tenant: string, filter: DeliveryFilter, limit: number, cursor?: string) {
     const found: Delivery[] = []
     let after = cursor
-    for (let looked = 0; looked < MAX_LOOKED_AT; ) {
+    for (let looked = 0; looked < MAX_DELIVERIES_READ; ) {
       const query = new QueryCommand({
         TableName: this.#deliveries.table.name,
         IndexName: TABLE.listIndex.name,

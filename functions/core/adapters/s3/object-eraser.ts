@@ -2,9 +2,9 @@ import { PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
 import type { ObjectEraser } from '../../ports/data-eraser.ts'
 import { callAws } from '../aws/failures.ts'
 
-const SIDE_BY_SIDE = 32
+const CONCURRENCY = 32
 /** Most objects per call, so that the caller can check the time in between. */
-const MOST = 500
+const MAX_OBJECTS_PER_CALL = 500
 
 /** Lists objects by prefix instead of reading rows: an attempt that crashed may have left objects that no row names. */
 export class S3ObjectEraser implements ObjectEraser {
@@ -18,14 +18,14 @@ export class S3ObjectEraser implements ObjectEraser {
     const sdk = await import('@aws-sdk/client-s3')
     const client = new sdk.S3Client({ maxAttempts: 3, requestHandler: PAYLOAD_CALL_LIMITS })
     const Prefix = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id === undefined ? '' : `${id}/`}`
-    const list = new sdk.ListObjectsV2Command({ Bucket: this.#bucket, Prefix, MaxKeys: MOST })
+    const list = new sdk.ListObjectsV2Command({ Bucket: this.#bucket, Prefix, MaxKeys: MAX_OBJECTS_PER_CALL })
     const call = <Answer>(what: string, send: () => Promise<Answer>) =>
       callAws({ service: 'The payload bucket', what }, send)
     try {
       const { Contents = [] } = await call('list', () => client.send(list))
-      for (let start = 0; start < Contents.length; start += SIDE_BY_SIDE)
+      for (let start = 0; start < Contents.length; start += CONCURRENCY)
         await Promise.all(
-          Contents.slice(start, start + SIDE_BY_SIDE).map(({ Key }) => {
+          Contents.slice(start, start + CONCURRENCY).map(({ Key }) => {
             const remove = new sdk.DeleteObjectCommand({ Bucket: this.#bucket, Key })
             return call('erase', () => client.send(remove))
           }),

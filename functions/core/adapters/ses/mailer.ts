@@ -7,9 +7,10 @@ type Ses = typeof import('@aws-sdk/client-sesv2')
 const LIMITS = { ...CALL_LIMITS, requestTimeout: 30_000 }
 
 /** Errors before a connection was established: nothing was sent. */
-const NEVER_REACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CredentialsProviderError)$/
+const CONNECTION_ERRORS =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CredentialsProviderError)$/
 /** Temporary refusals: sending too fast, or sending is paused. */
-const PASSES = /TooManyRequests|Throttl|LimitExceeded|SendingPaused|ExpiredToken|RequestExpired/
+const TEMPORARY_ERRORS = /TooManyRequests|Throttl|LimitExceeded|SendingPaused|ExpiredToken|RequestExpired/
 
 /** Amazon SES, API version 2. The client is imported at the first mail. */
 export class SesMailer implements Mailer {
@@ -88,9 +89,13 @@ export function toDelivery(cause: unknown): Delivery {
   }
   const status = $metadata?.httpStatusCode
   const told = `SES: ${name || code || 'no answer'}`
-  if (NEVER_REACHED.test(code) || NEVER_REACHED.test(name))
+  if (CONNECTION_ERRORS.test(code) || CONNECTION_ERRORS.test(name))
     return { outcome: 'refused', when: 'later', message: told }
   if (status === undefined || status >= 500 || status < 400 || status === 408)
     return { outcome: 'unknown', message: told }
-  return { outcome: 'refused', when: status === 429 || PASSES.test(name) ? 'later' : 'never', message: told }
+  return {
+    outcome: 'refused',
+    when: status === 429 || TEMPORARY_ERRORS.test(name) ? 'later' : 'never',
+    message: told,
+  }
 }

@@ -9,7 +9,7 @@ import type { HeavyWork } from '../../ports/heavy-work.ts'
 const HEAP_MB = 256
 const TIMEOUT_MS = 120_000
 /** Interval between checks of the process's memory: a parser fills about 10 MB in this time. */
-const LOOK_MS = 20
+const MEMORY_CHECK_MS = 20
 
 export interface HeavyLimits {
   readonly heapMb: number
@@ -105,7 +105,7 @@ function runOne(
     const timer = setTimeout(() => end(() => reject(tooComplex('time'))), timeoutMs)
     const watch = setInterval(() => {
       if (process.memoryUsage.rss() > processMb * 1_048_576) end(() => reject(tooComplex('memory')))
-    }, LOOK_MS)
+    }, MEMORY_CHECK_MS)
     signal.addEventListener('abort', onAbort, { once: true })
     thread.once('message', ({ value, error }: HeavyReply) =>
       end(() => (error ? reject(new TaskError(error.message, error)) : resolve(value))),

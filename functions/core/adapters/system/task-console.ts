@@ -5,7 +5,7 @@ import type { TaskScope } from '../../ports/task-scope.ts'
 const METHODS = ['trace', 'debug', 'log', 'info', 'warn', 'error'] as const
 
 /** The stack frames below the author's code. */
-const MACHINERY = /\n\s+at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n\s+at [^\n]*)*/g
+const WORKER_FRAMES = /\n\s+at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n\s+at [^\n]*)*/g
 
 /** CloudWatch accepts lines of 1 MB, but nobody can read one. */
 const MAX_CHARACTERS = 32_000
@@ -22,7 +22,7 @@ export function openTaskConsole(maskAll: (value: unknown) => unknown = (value) =
     console[method] = (...values: unknown[]) => {
       const fields = running.getStore()
       if (!fields) return write(...values.map((value) => maskAll(value)))
-      const text = String(maskAll(format(...values))).replaceAll(MACHINERY, '')
+      const text = String(maskAll(format(...values))).replaceAll(WORKER_FRAMES, '')
       const message = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text
       write({ event: 'task.log', ...fields, message })
     }

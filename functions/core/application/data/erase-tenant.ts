@@ -14,7 +14,7 @@ export interface Erased {
   readonly next?: string
 }
 
-const SIDE_BY_SIDE = 32
+const CONCURRENCY = 32
 
 /**
  * Deletes rows and objects of a tenant until the time is over. The position is stored only in `next`; when an answer is lost,
@@ -35,8 +35,8 @@ export async function eraseTenant(
   if (options.from !== OBJECTS)
     for await (const page of rows.rowsOf(tenant, options.from)) {
       const mine = page.rows.filter(({ pk }) => !options.isKept(pk))
-      for (let start = 0; start < mine.length; start += SIDE_BY_SIDE)
-        await Promise.all(mine.slice(start, start + SIDE_BY_SIDE).map((row) => rows.removeRow(row)))
+      for (let start = 0; start < mine.length; start += CONCURRENCY)
+        await Promise.all(mine.slice(start, start + CONCURRENCY).map((row) => rows.removeRow(row)))
       done.rows += mine.length
       if (page.next !== undefined && clock.now() > options.stopAt) return { ...done, next: page.next }
     }

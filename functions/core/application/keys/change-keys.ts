@@ -116,7 +116,7 @@ async function store(needs: KeyNeeds, fields: Omit<ApiKey, 'id' | 'version' | 'h
   return { key, token: toToken(id, secret) }
 }
 
-const TRIES = 5
+const MAX_TRIES = 5
 
 /** The authorizer writes uses to the same row: after a lost race the row is read again. */
 async function change(
@@ -124,7 +124,7 @@ async function change(
   id: string,
   next: (key: ApiKey) => ApiKey | undefined,
 ): Promise<void> {
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+  for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
     const key = await keys.get(id)
     const wanted = key && next(key)
     if (!key || !wanted || (await keys.replace(key, wanted))) return

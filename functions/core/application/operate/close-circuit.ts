@@ -12,7 +12,7 @@ interface Dependencies {
 }
 
 /** Tries, because workers may write the same circuit at the same time. */
-const TRIES = 5
+const MAX_TRIES = 5
 
 /** All circuits that are open or have recent failures, open ones first. */
 export async function listCircuits({
@@ -30,7 +30,7 @@ export async function listCircuits({
  * @throws RequestError `not_found` for an unknown name.
  */
 export async function closeCircuit({ circuits, clock, log }: Dependencies, name: string): Promise<void> {
-  for (let left = TRIES; left > 0; left -= 1) {
+  for (let left = MAX_TRIES; left > 0; left -= 1) {
     const known = await circuits.readAll()
     const circuit = known.get(name)
     if (!circuit) {

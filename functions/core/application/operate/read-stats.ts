@@ -125,7 +125,7 @@ export async function readUsageStats(
     if (users > 0) addUse(sum, users, usage)
   }
   const dearest = [...tags]
-    .toSorted(([, left], [, right]) => worth(right) - worth(left))
+    .toSorted(([, left], [, right]) => sortCost(right) - sortCost(left))
     .slice(0, MAX_LISTED_TAGS)
   return { since, total, byModel, byType, byDay, byTag: Object.fromEntries(dearest) }
 }
@@ -142,7 +142,7 @@ function addUse(sum: ModelUse, users: number, usage: TallyUsage): void {
 /** A limit, because callers choose tags freely and may use one per customer. */
 export const MAX_LISTED_TAGS = 100
 /** Tags with unknown cost come first, as their cost may be the highest. */
-const worth = ({ costMicroUsd }: ModelUse): number => costMicroUsd ?? Number.POSITIVE_INFINITY
+const sortCost = ({ costMicroUsd }: ModelUse): number => costMicroUsd ?? Number.POSITIVE_INFINITY
 
 const nothing = (): ModelUse => ({
   ...{ tasks: 0, inputTokens: 0, outputTokens: 0 },

@@ -33,7 +33,7 @@ const ALONE: DuePart = { index: 0, of: 1 }
 /** Entries whose rows are read in one call. */
 const BLOCK = 100
 /** Shards that one sweeper processes concurrently: one is read while the other waits for its writes. */
-const SHARDS_AT_ONCE = 2
+const SHARD_CONCURRENCY = 2
 
 export type SweepCounts = Readonly<Record<Repair | 'items' | 'failed', number>>
 
@@ -112,7 +112,7 @@ async function walk(
           await act(page.slice(start, start + BLOCK))
         }
   }
-  if (now <= stopAt) await Promise.all(Array.from({ length: SHARDS_AT_ONCE }, walkSome))
+  if (now <= stopAt) await Promise.all(Array.from({ length: SHARD_CONCURRENCY }, walkSome))
 }
 
 async function repairItem(

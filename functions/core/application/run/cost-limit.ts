@@ -9,7 +9,6 @@ type Sent = Partial<Pick<ModelRequest, 'system' | 'json' | 'maxTokens'>> & {
   readonly messages?: ModelRequest['messages'] | undefined
 }
 
-/** Limits the cost of a task's model calls. */
 export interface CostLimit {
   /** Adds an output limit to a call without one, where costs are limited. */
   bound<Call extends Sent>(call: Call): Call

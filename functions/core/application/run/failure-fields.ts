@@ -1,9 +1,9 @@
 import { ConflictError, ProviderError, TaskError, TaskRunnerError } from '../../domain/errors.ts'
 
-const MAX_MESSAGE = 500
+const MAX_MESSAGE_CHARACTERS = 500
 const MAX_FRAMES = 12
 /** Stack frames below the first of these belong to the worker itself. */
-const MACHINERY = /functions\/core\/application\/run\//
+const WORKER_FRAME = /functions\/core\/application\/run\//
 
 /**
  * Log fields of a failed attempt: the message, and the stack if the error comes from the author's code. Only the part of a
@@ -13,7 +13,7 @@ export function failureFields(error: unknown): { readonly message?: string; read
   if (error instanceof ConflictError) return {}
   if (!(error instanceof Error)) return { message: `Thrown: ${typeof error}, not an Error.` }
   if (error instanceof ProviderError) return { message: error.message.split(': ')[0] ?? '' }
-  const message = error.message.slice(0, MAX_MESSAGE)
+  const message = error.message.slice(0, MAX_MESSAGE_CHARACTERS)
   if (error instanceof TaskRunnerError && !(error instanceof TaskError)) return { message }
   const stack = stackOf(error)
   return { message, ...(stack ? { stack } : {}) }
@@ -25,7 +25,7 @@ function stackOf(error: Error): string {
   let cause: unknown = error
   for (let depth = 0; cause instanceof Error && depth < 3; depth += 1, cause = cause.cause) {
     const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-    const end = frames.findIndex((line) => MACHINERY.test(line))
+    const end = frames.findIndex((line) => WORKER_FRAME.test(line))
     const own = frames
       .slice(0, end < 0 ? MAX_FRAMES : Math.min(end, MAX_FRAMES))
       .filter((line) => !line.includes('node:internal'))

@@ -32,7 +32,7 @@ const FRESH_MS = 5_000
 /** A provider with a success this recently is available, even if one call fails. */
 const RECENT_SUCCESS_MS = 10_000
 /** Tries to write a circuit when other workers write it at the same time. */
-const TRIES = 3
+const MAX_TRIES = 3
 /** Further models share one circuit, because callers freely choose the model names of a prefix route. */
 const MAX_CIRCUITS = 300
 
@@ -82,7 +82,7 @@ export class ProviderGate {
     const name = this.#nameOf(circuit)
     const caller = callerOf(task)
     const { circuits, clock } = this.#dependencies
-    for (let left = TRIES; ; left -= 1) {
+    for (let left = MAX_TRIES; ; left -= 1) {
       const now = clock.now()
       const admission = admitCall(this.#known.get(name), caller, now)
       const underway = this.#underway.get(name) ?? 0
@@ -133,7 +133,7 @@ export class ProviderGate {
     const now = clock.now()
     if (now - (this.#succeededAt.get(name) ?? Number.NEGATIVE_INFINITY) < RECENT_SUCCESS_MS) return
     const caller = callerOf(task)
-    for (let left = TRIES; left > 0; left -= 1) {
+    for (let left = MAX_TRIES; left > 0; left -= 1) {
       const known = this.#known.get(name)
       const next = afterFailure(known, error.code, caller, error.retryAfterMs, now)
       const isStored = await circuits

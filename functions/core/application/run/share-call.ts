@@ -18,16 +18,16 @@ export interface ShareDependencies {
 }
 
 /** An answer, either paid for by this call or taken from another task. */
-export interface Shared {
+export interface SharedOutcome {
   readonly answer: ModelAnswer
   /** Id of the task that paid. */
   readonly sharedWith?: string
 }
 
 /** Time between two reads of a call that another task makes. */
-const LOOK_MS = 1_000
+const READ_INTERVAL_MS = 1_000
 /** Every so many reads, check whether that task still runs. */
-const LOOKS_A_CHECK = 10
+const READS_PER_CHECK = 10
 /** How long an answer is kept for the waiting tasks. */
 const KEPT_MS = 600_000
 /** Possible difference between the clocks of two environments. */
@@ -58,7 +58,7 @@ export async function shareCall(
     readonly signal: AbortSignal
   },
   call: () => Promise<ModelAnswer>,
-): Promise<Shared> {
+): Promise<SharedOutcome> {
   const { sharedCalls, clock, log } = dependencies
   const { tenant } = task
   const key = { tenant, hash }
@@ -138,11 +138,11 @@ async function untilLeft(
 ): Promise<void> {
   const attempt = seen.token.slice(0, seen.token.lastIndexOf('.'))
   for (let looks = 0; ; looks += 1) {
-    if (looks % LOOKS_A_CHECK === 0) {
+    if (looks % READS_PER_CHECK === 0) {
       const row = await retryUnavailable(clock, () => store.get({ tenant, id: seen.id }))
       if (!row || row.token !== attempt || !isLeased(row, clock.now())) return
     }
-    await clock.sleep(LOOK_MS, signal)
+    await clock.sleep(READ_INTERVAL_MS, signal)
     signal.throwIfAborted()
     const now = await retryUnavailable(clock, () => sharedCalls.look(key))
     if (now?.token !== seen.token || now.keptUntil !== undefined) return

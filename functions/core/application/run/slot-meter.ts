@@ -12,7 +12,7 @@ const REPORT_EVERY_MS = 20_000
 /** Shorter invocations, which are most of those with short tasks, report nothing. */
 const FIRST_REPORT_MS = 5_000
 /** A report is valid until the next one, with some tolerance. */
-const HOLDS_MS = REPORT_EVERY_MS + 5_000
+const REPORT_VALID_MS = REPORT_EVERY_MS + 5_000
 
 interface SlotMeterDependencies {
   readonly lane: Lane
@@ -63,7 +63,7 @@ export class SlotMeter {
     let isTold = false
     while (!signal.aborted) {
       isTold = true
-      await tell(this.#used, slots, clock.now() + HOLDS_MS)
+      await tell(this.#used, slots, clock.now() + REPORT_VALID_MS)
       await clock.sleep(REPORT_EVERY_MS, signal)
       const { usedMs, paidMs } = this.total()
       if (paidMs > before.paidMs)

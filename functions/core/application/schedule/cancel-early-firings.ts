@@ -17,7 +17,7 @@ export interface CancelEarlyFiringsDependencies extends CancelDependencies {
 }
 
 /** Most planned times to check: a schedule that fires each second with a jitter of an hour has 3,675 that may not have begun. */
-const MOST = 4_000
+const MAX_PLANNED_TIMES = 4_000
 
 /**
  * Cancels firings that were submitted early and have not begun. A user who pauses a schedule at 08:59:30 does not expect the
@@ -30,9 +30,13 @@ export async function cancelEarlyFirings(
   const { store, times, clock, ids } = dependencies
   const now = clock.now()
   // From one second ago: the firing of this second may have been submitted just before the schedule was changed.
-  const planned = upcoming(times, seen, now - seen.jitterMs - 1, MOST, now + TIMING.lookAheadMs).filter(
-    (plannedAt) => firingStartOf(seen, plannedAt) > now,
-  )
+  const planned = upcoming(
+    times,
+    seen,
+    now - seen.jitterMs - 1,
+    MAX_PLANNED_TIMES,
+    now + TIMING.lookAheadMs,
+  ).filter((plannedAt) => firingStartOf(seen, plannedAt) > now)
   await sideBySide(planned.length, async (index) => {
     const key = {
       tenant: seen.tenant,

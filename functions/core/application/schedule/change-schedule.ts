@@ -18,13 +18,12 @@ import type { ScheduledSubmission } from './fire-schedule.ts'
 export interface ScheduleDependencies extends SubmitDependencies, CancelDependencies {
   readonly schedules: ScheduleStore
   readonly times: ScheduleTimes
-  /** The tenant's limit of schedules. */
   readonly scheduleLimit?: OwnedLimit
 }
 
 /** Most schedules of one tenant. */
 const MAX_SCHEDULES = 1_000
-const TRIES = 10
+const MAX_TRIES = 10
 
 /** The fields of a schedule that a caller sets. */
 export type ScheduleDraft = Pick<
@@ -169,7 +168,7 @@ export const resumeSchedule = (dependencies: ScheduleDependencies, key: TaskKey)
   })
 
 export async function deleteSchedule(dependencies: ScheduleDependencies, key: TaskKey): Promise<void> {
-  for (let tries = 1; tries <= TRIES; tries += 1) {
+  for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
     const seen = await getSchedule(dependencies, key)
     refuseStageOwned(seen)
     if (!(await dependencies.schedules.remove(seen))) continue
@@ -218,7 +217,7 @@ async function change(
   make: (seen: Schedule, now: number) => Promise<Schedule>,
 ): Promise<Schedule> {
   const { schedules, clock } = dependencies
-  for (let tries = 1; tries <= TRIES; tries += 1) {
+  for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
     const seen = await getSchedule(dependencies, key)
     refuseStageOwned(seen)
     const next = await make(seen, clock.now())

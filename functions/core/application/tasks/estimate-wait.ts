@@ -23,8 +23,8 @@ export interface EstimateDependencies {
 /** Values are cached this long: four small calls per lane and tenant, and one per model, whatever the number of callers. */
 const KNOWN_MS = 5_000
 /** An answer waits at most this long for an estimate, because it is optional. */
-const PATIENCE_MS = 200
-const MAX_KNOWN = 500
+const MAX_WAIT_MS = 200
+const MAX_CACHED = 500
 
 export interface WaitEstimates {
   /** Starts reading a lane's values, so that they are available when a submit is answered. */
@@ -53,7 +53,7 @@ export function openEstimates(dependencies: EstimateDependencies): WaitEstimates
     of: async (task) => {
       if (isFinal(task.status) || task.status === 'PROCESSING') return undefined
       const answered = new AbortController()
-      const known = await Promise.race([ask(task), clock.sleep(PATIENCE_MS, answered.signal)])
+      const known = await Promise.race([ask(task), clock.sleep(MAX_WAIT_MS, answered.signal)])
       answered.abort()
       const [moment, circuit] = known ?? []
       const now = clock.now()
@@ -62,7 +62,6 @@ export function openEstimates(dependencies: EstimateDependencies): WaitEstimates
   }
 }
 
-/** A cache of values for some seconds. */
 class TimedCache<Value> {
   readonly #clock: Clock
   readonly #answers = new Map<
@@ -78,7 +77,7 @@ class TimedCache<Value> {
   get(key: string, read: () => Promise<Value>): Promise<Value | undefined> {
     const found = this.#answers.get(key)
     if (found && found.until > this.#clock.now()) return found.value
-    if (this.#answers.size >= MAX_KNOWN) this.#answers.clear()
+    if (this.#answers.size >= MAX_CACHED) this.#answers.clear()
     const value = read().catch(() => undefined)
     this.#answers.set(key, { until: this.#clock.now() + KNOWN_MS, value })
     return value

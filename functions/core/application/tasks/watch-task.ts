@@ -29,8 +29,8 @@ export type TaskEvent = { readonly position: Position } & (
 )
 
 /** How long a worker is told that a client watches; it checks every two seconds. Written again every 8 s. */
-const MARK_MS = 20_000
-const MARK_AGAIN_MS = 8_000
+const WATCH_MARK_MS = 20_000
+const WATCH_MARK_INTERVAL_MS = 8_000
 const FIRST_LOOK_MS = 250
 const RUNNING_LOOK_MS = 1_000
 const WAITING_LOOK_MS = 2_000
@@ -46,7 +46,7 @@ const MAX_TEXT_BYTES = 5_500_000
 export const hasSeenEnd = (task: Task, { epoch, updatedAt }: Position): boolean =>
   isFinal(task.status) && epoch === task.epoch && updatedAt >= changedAt(task)
 
-interface Watching {
+interface WatchState {
   readonly until: number
   readonly isHeld?: (() => Promise<boolean>) | undefined
 }
@@ -63,7 +63,7 @@ export async function* watchTask(
   dependencies: WatchDependencies,
   key: TaskKey,
   from: Position,
-  { until, isHeld }: Watching,
+  { until, isHeld }: WatchState,
 ): AsyncGenerator<TaskEvent> {
   const { store, clock } = dependencies
   const watcher = new Watcher(dependencies, from)
@@ -79,8 +79,8 @@ export async function* watchTask(
       heldAt = now
     }
     if (!isFinal(task.status) && now >= markAt && now < until) {
-      await store.markWatched(key, now + MARK_MS)
-      markAt = now + MARK_AGAIN_MS
+      await store.markWatched(key, now + WATCH_MARK_MS)
+      markAt = now + WATCH_MARK_INTERVAL_MS
     }
     let isNew = false
     for await (const event of watcher.look(task)) {

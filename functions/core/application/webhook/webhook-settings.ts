@@ -15,11 +15,10 @@ export interface WebhookSettingsDependencies {
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Log
-  /** Creates a signing key. */
   readonly newSecret: () => string
 }
 
-const TRIES = 10
+const MAX_TRIES = 10
 
 /** A tenant's settings; created at first use. */
 export async function openSettings(
@@ -109,7 +108,7 @@ async function changeSettings(
   make: (seen: WebhookSettings) => WebhookSettings,
 ): Promise<WebhookSettings> {
   const { webhooks, clock } = dependencies
-  for (let tries = 1; tries <= TRIES; tries += 1) {
+  for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
     const seen = await openSettings(dependencies, tenant)
     const next = make(seen)
     if (await webhooks.replaceSettings(seen, next)) return next

@@ -21,7 +21,7 @@ import { type KnownBodies, startTasks, type WorkflowDependencies } from './start
 import { codeOfValues, readValues } from './step-values.ts'
 
 /** Tries to write a row that other writers change at the same time; each lost race means that the workflow advanced. */
-const TRIES = 30
+const MAX_TRIES = 30
 
 /** `unfinished`: the time was over first. The row is due, and the next call continues. */
 export type Advanced = 'done' | 'unfinished'
@@ -44,7 +44,7 @@ export async function advanceWorkflow(
   let plan: Plan | undefined
   let written: number | undefined
   const known: KnownBodies = new Map()
-  for (let tries = 0; tries < TRIES; ) {
+  for (let tries = 0; tries < MAX_TRIES; ) {
     const seen = await workflows.get(key)
     if (!seen) return 'done'
     if (seen.status !== 'RUNNING')

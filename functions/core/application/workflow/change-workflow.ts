@@ -13,7 +13,7 @@ interface Dependencies {
   readonly workflowLimit?: OwnedLimit
 }
 
-const TRIES = 10
+const MAX_TRIES = 10
 
 /** @throws RequestError `not_found`. */
 export async function getWorkflow(
@@ -64,13 +64,15 @@ export async function retryWorkflow(dependencies: Dependencies, key: TaskKey): P
     const epoch = seen.epoch + 1
     const { finishedAt: _finished, error: _error, ttl: _ttl, expiresAt: _expires, ...rest } = seen
     const time = seen.timeoutMs === undefined ? {} : { expiresAt: now + seen.timeoutMs }
-    const nodes = Object.entries(seen.nodes).map(([name, state]) => [name, again(state, epoch, now)] as const)
+    const nodes = Object.entries(seen.nodes).map(
+      ([name, state]) => [name, restartNode(state, epoch, now)] as const,
+    )
     return { ...rest, ...time, epoch, status: 'RUNNING', nodes: Object.fromEntries(nodes), dueAt: now }
   })
 }
 
 /** A node with tasks continues with them; a node without starts from the beginning. */
-function again(state: NodeState, epoch: number, now: number): NodeState {
+function restartNode(state: NodeState, epoch: number, now: number): NodeState {
   if (state.status === 'COMPLETED' || (state.status === 'SKIPPED' && state.reason !== 'upstream'))
     return state
   const { size, isMany } = state
@@ -112,7 +114,7 @@ async function change(
   key: TaskKey,
   make: (seen: Workflow, now: number) => Workflow,
 ): Promise<Workflow> {
-  for (let tries = 1; tries <= TRIES; tries += 1) {
+  for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
     const seen = await getWorkflow({ workflows }, key)
     const next = make(seen, clock.now())
     if (next === seen || (await workflows.replace(seen, next))) return next

@@ -37,11 +37,11 @@ export interface WorkflowDependencies extends SubmitDependencies {
 const CHUNK = 500
 /** Inputs of this size are written two at a time: sixteen of 16 MB each do not fit into the function's memory. */
 const LARGE_BYTES = 500_000
-const LARGE_AT_ONCE = 2
+const LARGE_CONCURRENCY = 2
 /** Most bytes of the inputs of all tasks of one step: each has its own copy of the values it refers to. */
 const MAX_STEP_BYTES = 2_000_000_000
 
-type Started = Exclude<PlanNode, { kind: 'wait' }>
+type TaskNodeToStart = Exclude<PlanNode, { kind: 'wait' }>
 type BodyAt = (index: number) => TaskBody
 /** Bodies of nodes by name and epoch, cached because they do not change and may need 10,000 results to be read. */
 export type KnownBodies = Map<string, BodyAt>
@@ -92,7 +92,7 @@ export async function startTasks(
       },
       from,
       () => clock.now() > stopAt || refused !== undefined,
-      bytes > LARGE_BYTES ? LARGE_AT_ONCE : undefined,
+      bytes > LARGE_BYTES ? LARGE_CONCURRENCY : undefined,
     )
     if (refused)
       return set({
@@ -127,7 +127,7 @@ export async function startTasks(
 async function bodies(
   dependencies: WorkflowDependencies,
   workflow: Workflow,
-  node: Started,
+  node: TaskNodeToStart,
 ): Promise<BodyAt> {
   const values = await readValues(dependencies, workflow, node)
   const filled = (body: TaskBody, item?: { readonly value: unknown }): TaskBody => ({
@@ -143,7 +143,7 @@ async function bodies(
 async function startOne(
   dependencies: WorkflowDependencies,
   workflow: Workflow,
-  node: Started,
+  node: TaskNodeToStart,
   { index, size, body }: { readonly index: number; readonly size: number; readonly body: TaskBody },
 ): Promise<void> {
   const { tenant, id, epoch, onFailure } = workflow

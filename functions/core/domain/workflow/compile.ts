@@ -35,7 +35,7 @@ export interface WorkflowBody {
   readonly on_failure?: FailurePolicy
 }
 
-export type Compiled =
+export type CompileResult =
   | {
       readonly plan: Plan
       /** Node → path in the body where it was written. */
@@ -50,7 +50,7 @@ const RESERVED = ['previous', 'workflow']
 const MAX_ERRORS = 20
 
 /** Compiles a workflow's body into its plan, or returns every error with its path. */
-export function compile(body: WorkflowBody): Compiled {
+export function compile(body: WorkflowBody): CompileResult {
   const compiler = new Compiler()
   const forms = FORMS.filter((form) => body[form] !== undefined)
   if (forms.length !== 1)

@@ -39,7 +39,6 @@ export interface NodeState {
   readonly error?: TaskFailure
   /** Cost of its tasks, once it has ended; null when a price is unknown. */
   readonly costMicroUsd?: number | null
-  /** Why it was skipped. */
   readonly reason?: SkipReason
   /** Name of the signal that a wait node waits for. */
   readonly signal?: string
@@ -141,7 +140,7 @@ export const stepKey = (workflow: string, node: string, index: number): string =
   `\u0000workflow/${workflow}/${node}/${index}`
 
 /** The sweeper checks a workflow without events this often; its tasks are due on their own. */
-const SAFETY_MS = 15 * 60_000
+const QUIET_CHECK_MS = 15 * 60_000
 /** When an interrupted start of a node, or an interrupted cancellation, is continued. */
 export const RESUME_MS = 60_000
 
@@ -303,7 +302,7 @@ function nextLook(
   { expiresAt, dueAt = 0 }: Workflow,
   now: number,
 ): number {
-  const isFarAhead = dueAt > now + SAFETY_MS / 2 && dueAt <= now + SAFETY_MS
+  const isFarAhead = dueAt > now + QUIET_CHECK_MS / 2 && dueAt <= now + QUIET_CHECK_MS
 
   const waits = plan.nodes.flatMap((node) => {
     const state = nodes[node.name]
@@ -312,6 +311,6 @@ function nextLook(
       : []
   })
   const starting = Object.values(nodes).some(({ status }) => status === 'STARTING') ? [now + RESUME_MS] : []
-  const safety = isFarAhead ? dueAt : now + SAFETY_MS
+  const safety = isFarAhead ? dueAt : now + QUIET_CHECK_MS
   return Math.min(safety, ...waits, ...starting, ...(expiresAt === undefined ? [] : [expiresAt]))
 }

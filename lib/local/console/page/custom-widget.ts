@@ -11,7 +11,7 @@ interface WidgetRequest {
 }
 
 /** The parts of a custom widget's HTML that CloudWatch allows: no script, no frame, no SVG `use`; but `cwdb-action`. */
-const KEPT = {
+const SANITIZER_OPTIONS = {
   ADD_TAGS: ['cwdb-action'],
   ADD_ATTR: ['action', 'endpoint', 'display', 'event', 'confirmation'],
   // Otherwise an ARN would be removed as a URL of an unknown scheme.
@@ -59,7 +59,7 @@ export class CustomWidget {
 
   #draw(html: string): void {
     const focused = this.#indexOfFocus()
-    this.element.innerHTML = DOMPurify.sanitize(html, KEPT)
+    this.element.innerHTML = DOMPurify.sanitize(html, SANITIZER_OPTIONS)
     for (const form of this.element.querySelectorAll('form'))
       form.addEventListener('submit', (event) => event.preventDefault())
     for (const action of this.element.querySelectorAll('cwdb-action')) this.#bind(action)
@@ -107,7 +107,7 @@ export class CustomWidget {
       }
       const html = await call(action.getAttribute('endpoint') ?? '', { parameters, forms })
       const body = make('div')
-      body.innerHTML = DOMPurify.sanitize(html, KEPT)
+      body.innerHTML = DOMPurify.sanitize(html, SANITIZER_OPTIONS)
       for (const inner of body.querySelectorAll('cwdb-action')) this.#bind(inner)
       await popup(body)
       await this.#show(this.#last)

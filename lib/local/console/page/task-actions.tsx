@@ -14,7 +14,7 @@ const can = (action: Action, status: string) =>
   action === 'retry' ? RETRYABLE.includes(status) : !FINAL.includes(status)
 
 /** Actions on many tasks. A redrive retries only failed tasks, not those that were cancelled or expired. */
-const OF_MANY = {
+const BULK_ACTIONS = {
   retry: {
     word: 'Retry',
     will: 'run again',
@@ -34,7 +34,7 @@ const OF_MANY = {
     fits: (status: string) => can('cancel', status),
   },
 } as const
-export type ActionOnMany = keyof typeof OF_MANY
+export type ActionOnMany = keyof typeof BULK_ACTIONS
 
 export async function actOnOne(action: Action, task: { id: string; status: string }): Promise<void> {
   const isSure = await ask(
@@ -60,7 +60,7 @@ export async function actOnOne(action: Action, task: { id: string; status: strin
 
 /** First shows to how many of the selected tasks the action applies, and their errors. */
 export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Promise<void> {
-  const { word, will, action, fits } = OF_MANY[kind]
+  const { word, will, action, fits } = BULK_ACTIONS[kind]
   const tasks: Task[] = []
   const parts = Array.from({ length: Math.ceil(ids.length / IDS_PER_CALL) }, (_, index) =>
     ids.slice(index * IDS_PER_CALL, (index + 1) * IDS_PER_CALL).join(','),

@@ -24,7 +24,6 @@ export interface GatewayOptions {
   readonly basePath?: string
   /** Answers requests that are not for the API. @returns false for all others. */
   readonly aside?: (request: IncomingMessage, response: ServerResponse, url: URL) => boolean
-  /** Called after every answer of the API. */
   readonly onAnswered?: (status: number, latencyMs: number) => void
 }
 

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { APIGatewayProxyEvent } from 'aws-lambda'
-import { decode, type Match } from './routes.ts'
+import { decode, type RouteMatch } from './routes.ts'
 
 export interface ProxyRequest {
   readonly request: IncomingMessage
   readonly requestId: string
   readonly url: URL
-  readonly entry: Entry
-  readonly match: Match
+  readonly entry: PathForms
+  readonly match: RouteMatch
   readonly body: string | null
   readonly stageName: string
 }
 
 /** The forms of one path, percent-encoded as sent. */
-export interface Entry {
+export interface PathForms {
   /** The path by which the API finds its method. */
   readonly routed: string
   /** `event.path` */
@@ -30,7 +30,7 @@ export interface Entry {
  *
  * The local address behaves like a custom domain without a base path; below `/<stage>`, like the API's own host.
  */
-export function enter(pathname: string, stageName: string, basePath = ''): Entry {
+export function enter(pathname: string, stageName: string, basePath = ''): PathForms {
   const own = below(pathname, `/${stageName}`)
   if (own !== undefined) return { routed: own, path: own, contextPath: pathname }
   return { routed: below(pathname, basePath) ?? pathname, path: pathname, contextPath: pathname }
@@ -105,7 +105,7 @@ export function toProxyEvent({
       domainPrefix: host.split('.')[0] ?? '',
       requestTimeEpoch: now.getTime(),
       requestId,
-      identity: { ...NOBODY, sourceIp, userAgent: request.headers['user-agent'] ?? null },
+      identity: { ...ANONYMOUS_IDENTITY, sourceIp, userAgent: request.headers['user-agent'] ?? null },
       domainName: host,
       apiId: 'local',
       authorizer: null,
@@ -116,7 +116,7 @@ export function toProxyEvent({
 }
 
 /** The caller's identity when neither IAM nor a user pool is used. */
-const NOBODY = {
+const ANONYMOUS_IDENTITY = {
   accessKey: null,
   accountId: null,
   apiKey: null,

@@ -2,7 +2,7 @@ import type { ApiPlan } from '../template/plan.ts'
 
 type Method = ApiPlan['methods'][number]
 
-export interface Match {
+export interface RouteMatch {
   /** Template of the path, e.g. `/api/v1/tasks/{id}`. */
   readonly resource: string
   readonly parameters: Readonly<Record<string, string>>
@@ -38,7 +38,7 @@ export class Routes {
   }
 
   /** @param path percent-encoded as sent. @returns undefined where the API has no such path or method. */
-  find(method: string, path: string): Match | undefined {
+  find(method: string, path: string): RouteMatch | undefined {
     return walk(this.#root, partsOf(path), method, {})
   }
 }
@@ -48,7 +48,7 @@ function walk(
   parts: readonly string[],
   method: string,
   parameters: Record<string, string>,
-): Match | undefined {
+): RouteMatch | undefined {
   const [part, ...rest] = parts
   if (part === undefined) {
     const found = node.methods.get(method) ?? node.methods.get('ANY')

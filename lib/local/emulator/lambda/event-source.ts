@@ -9,14 +9,14 @@ import { toReadableMessage } from '../readable-message.ts'
 import type { EventSourcePlan } from '../template/plan.ts'
 import { type FunctionPool, NoEnvironmentError } from './function-pool.ts'
 
-const RECEIVE_MAX = 10
+const MAX_RECEIVED = 10
 const LONG_POLL_SECONDS = 20
 
 /**
  * Most environments that load at once; Lambda adds them step by step as well. Meanwhile the running ones receive the
  * messages.
  */
-const LOADING_MAX = 2
+const MAX_LOADING = 2
 
 /** Tries to delete. A message that is not deleted is received again, which costs one read of its row. */
 const DELETE_ROUNDS = 5
@@ -104,7 +104,7 @@ export class EventSource {
         continue
       }
       const { loading } = pool
-      if (loading.length >= LOADING_MAX) {
+      if (loading.length >= MAX_LOADING) {
         await Promise.race(loading.map(({ hasLoaded }) => hasLoaded))
         continue
       }
@@ -124,12 +124,12 @@ export class EventSource {
   /** One batch: the first messages received, and further ones within the batching window. */
   async #receive(): Promise<Message[]> {
     const { batchSize, windowMs } = this.#options.plan
-    const messages = await this.#receiveOnce(Math.min(batchSize, RECEIVE_MAX), LONG_POLL_SECONDS)
+    const messages = await this.#receiveOnce(Math.min(batchSize, MAX_RECEIVED), LONG_POLL_SECONDS)
     const end = Date.now() + windowMs
     while (messages.length > 0 && messages.length < batchSize && Date.now() < end) {
       const waitSeconds = Math.ceil((end - Date.now()) / 1_000)
       messages.push(
-        ...(await this.#receiveOnce(Math.min(batchSize - messages.length, RECEIVE_MAX), waitSeconds)),
+        ...(await this.#receiveOnce(Math.min(batchSize - messages.length, MAX_RECEIVED), waitSeconds)),
       )
     }
     return messages

@@ -5,7 +5,7 @@ import { Environment, type EnvironmentOptions, type TakePiece } from './environm
 const IDLE_MS = 30_000
 
 /** How long an invocation waits when no environment can be started; after that, clients of the API have given up. */
-const PATIENCE_MS = 25_000
+const MAX_WAIT_MS = 25_000
 const START_AGAIN_MS = 300
 
 /** No environment could be started and nothing has run, so the caller may invoke again. */
@@ -21,7 +21,6 @@ export interface PoolOptions extends EnvironmentOptions {
   readonly limit: number
   /** Number of idle environments that are kept once started, so that the next call needs no start. */
   readonly keep: number
-  /** Called after every invocation. */
   readonly onInvoked?: (outcome: { readonly durationMs: number; readonly isError: boolean }) => void
 }
 
@@ -113,7 +112,7 @@ export class FunctionPool {
 
   /** When no environment can be started, waits for a running one. @throws NoEnvironmentError */
   async #takeLiving(): Promise<Environment> {
-    const giveUpAt = Date.now() + PATIENCE_MS
+    const giveUpAt = Date.now() + MAX_WAIT_MS
     for (;;) {
       const environment = await this.#take()
       const lacking = await environment.lacking()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readStateFile } from '../state-file.ts'
 
 const BYTES = 32
-const WHOLE = /^[\w-]{43}$/
+const PEPPER_FORMAT = /^[\w-]{43}$/
 
 /**
  * The pepper for hashes of this state's API keys: created once, readable only for this user, as `npm run deploy` does for a stage.
@@ -18,7 +18,7 @@ export async function readPepper(stateDir: string): Promise<string> {
     if (cause.code !== 'EEXIST') throw cause
   })
   const pepper = (await readStateFile(file)) ?? ''
-  if (WHOLE.test(pepper)) return pepper
+  if (PEPPER_FORMAT.test(pepper)) return pepper
   throw new Error(
     `${file} is damaged: put a copy there, or delete it, and every API key of this state must be made anew.`,
   )

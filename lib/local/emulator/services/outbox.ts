@@ -50,7 +50,7 @@ interface SendEmail {
 
 const SEND = '/v2/email/outbound-emails'
 /** Limited, because a schedule that keeps sending would fill the disk. */
-const KEPT = 200
+const MAX_MAILS = 200
 
 /** The operation of SES that the functions use, `SendEmail`: mails are only stored in a folder. */
 export const startOutbox = (folder: string, keys: Keys): Promise<Service> =>
@@ -67,7 +67,7 @@ export const startOutbox = (folder: string, keys: Keys): Promise<Service> =>
     if (!mail) return answer(400, { message: 'Only simple content is known to the local runtime.' })
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await replaceFile(join(folder, `${mail.id}.json`), JSON.stringify(mail))
-    for (const name of (await namesIn(folder)).slice(KEPT)) await rm(join(folder, name), { force: true })
+    for (const name of (await namesIn(folder)).slice(MAX_MAILS)) await rm(join(folder, name), { force: true })
     answer(200, { MessageId: mail.id })
   }, keys)
 

@@ -1,5 +1,5 @@
 /** Values of a template's pseudo parameters on this machine. */
-export interface Place {
+export interface PseudoParameters {
   readonly region: string
   readonly accountId: string
 }
@@ -12,7 +12,7 @@ export interface Scope {
   /** The value that another stack exports under a name. */
   imported(name: string): unknown
   output(stack: string, name: string): unknown
-  readonly place: Place
+  readonly place: PseudoParameters
 }
 
 /**

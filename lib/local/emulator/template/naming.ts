@@ -1,14 +1,14 @@
 import type { TemplateResource } from './assembly.ts'
-import type { Place } from './intrinsics.ts'
+import type { PseudoParameters } from './intrinsics.ts'
 
-export interface PlanOptions extends Place {
+export interface PlanOptions extends PseudoParameters {
   /** `http://127.0.0.1:port` of the embedded SQS: queue URLs start with it. */
   readonly sqsEndpoint: string
 }
 
 /** Names, ARNs and URLs that a deployment would generate; here derived from stack and logical id, so that state survives a restart. */
 export class Naming {
-  readonly place: Place
+  readonly place: PseudoParameters
   readonly #sqsEndpoint: string
 
   constructor({ sqsEndpoint, region, accountId }: PlanOptions) {

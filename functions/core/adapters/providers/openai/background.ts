@@ -41,7 +41,7 @@ const learned = new Map<string, Learned>()
 const MAX_LEARNED_MODELS = 1_000
 
 /** How long to wait for the id of a call that was aborted right after its start, in order to cancel it. */
-const NAMING_MS = 4_000
+const CALL_ID_WAIT_MS = 4_000
 const CANCEL_MS = 5_000
 /** Most consecutive connections without a new event. */
 const MAX_FAILURES = 3
@@ -94,7 +94,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
         note(better)
         return await call(better)
       }
-      if (!ROUTE_REFUSALS.includes(error.status ?? 0) && !ABOUT.test(error.message)) throw error
+      if (!ROUTE_REFUSALS.includes(error.status ?? 0) && !BACKGROUND_WORDS.test(error.message)) throw error
       note({ ...dialect, isKnown: false })
       return undefined
     }
@@ -178,7 +178,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
       const connection = new AbortController()
       const hangUp = () => connection.abort(signal.reason)
       // Not at once, because a call without an id cannot be cancelled.
-      const hangUpLate = () => setTimeout(hangUp, NAMING_MS).unref()
+      const hangUpLate = () => setTimeout(hangUp, CALL_ID_WAIT_MS).unref()
       signal.addEventListener('abort', hangUpLate, { once: true })
       try {
         const reply = await begin(request, options, connection.signal)
@@ -220,7 +220,7 @@ function learn(dialect: Learned, { temperature, tier }: ModelRequest, message: s
   return tier && dialect.hasTiers && TIER_REFUSAL.test(message) ? { ...dialect, hasTiers: false } : undefined
 }
 
-const ABOUT = /background|\bstore\b|\bresponses\b|unknown (url|path|route|endpoint)/i
+const BACKGROUND_WORDS = /background|\bstore\b|\bresponses\b|unknown (url|path|route|endpoint)/i
 
 const isRefusal = (error: unknown): error is ProviderError =>
   error instanceof ProviderError &&

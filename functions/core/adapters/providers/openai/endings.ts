@@ -3,9 +3,9 @@ import { type Endings, from } from '../shared/answer.ts'
 const STOP = { kind: 'stop' } as const
 const LENGTH = { kind: 'length' } as const
 const REFUSED = { kind: 'refused' } as const
-const LATER = { kind: 'bad', retry: 'counted' } as const
+const RETRY_COUNTED = { kind: 'bad', retry: 'counted' } as const
 /** The model called a tool although none was offered; it would do so again. */
-const NEVER = { kind: 'bad', retry: 'never' } as const
+const RETRY_NEVER = { kind: 'bad', retry: 'never' } as const
 
 /** Meanings of `finish_reason`, of OpenAI and compatible servers, in lower case. */
 export const OPENAI_ENDINGS: Endings = {
@@ -14,8 +14,8 @@ export const OPENAI_ENDINGS: Endings = {
     length: LENGTH,
     max_output_tokens: LENGTH,
     content_filter: REFUSED,
-    tool_calls: NEVER,
-    function_call: NEVER,
+    tool_calls: RETRY_NEVER,
+    function_call: RETRY_NEVER,
   }),
   ...from('https://docs.mistral.ai/api', { model_length: LENGTH }),
   ...from('https://huggingface.co/docs/text-generation-inference/reference/api_reference', {
@@ -34,7 +34,7 @@ export const OPENAI_ENDINGS: Endings = {
     pause_turn: LENGTH,
     model_context_window_exceeded: LENGTH,
     refusal: REFUSED,
-    tool_use: NEVER,
+    tool_use: RETRY_NEVER,
   }),
   ...from('https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html', {
     guardrail_intervened: REFUSED,
@@ -49,15 +49,15 @@ export const OPENAI_ENDINGS: Endings = {
     image_safety: REFUSED,
     image_prohibited_content: REFUSED,
     image_recitation: REFUSED,
-    too_many_tool_calls: NEVER,
-    malformed_function_call: NEVER,
-    unexpected_tool_call: NEVER,
+    too_many_tool_calls: RETRY_NEVER,
+    malformed_function_call: RETRY_NEVER,
+    unexpected_tool_call: RETRY_NEVER,
   }),
   ...from('https://cloud.baidu.com/doc/WENXINWORKSHOP/s/Nlks5zkzu', { normal: STOP }),
-  ...from('https://docs.bigmodel.cn', { sensitive: REFUSED, network_error: LATER }),
+  ...from('https://docs.bigmodel.cn', { sensitive: REFUSED, network_error: RETRY_COUNTED }),
   ...from('https://api-docs.deepseek.com/api/create-chat-completion', {
-    insufficient_system_resource: LATER,
+    insufficient_system_resource: RETRY_COUNTED,
   }),
-  ...from('https://docs.vllm.ai, https://docs.sglang.ai', { abort: LATER }),
-  ...from('https://openrouter.ai/docs/api-reference/overview', { error: LATER }),
+  ...from('https://docs.vllm.ai, https://docs.sglang.ai', { abort: RETRY_COUNTED }),
+  ...from('https://openrouter.ai/docs/api-reference/overview', { error: RETRY_COUNTED }),
 }

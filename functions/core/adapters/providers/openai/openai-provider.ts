@@ -100,7 +100,7 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
     } catch (error) {
       const better = next(error)
       if (!better) throw error
-      return await again(
+      return await callOnceMore(
         () => call(request, better, options),
         request,
         better,
@@ -124,7 +124,7 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
 export const openProvider: OpenProvider = (server, clock) => createOpenaiProvider(server, clock.now)
 
 /** The one allowed second call. What its refusal shows is used by the next attempt, which can then succeed. */
-async function again(
+async function callOnceMore(
   call: () => Promise<ModelAnswer>,
   request: ModelRequest,
   dialect: Dialect,

@@ -2,7 +2,7 @@
 import { invalid } from './errors.ts'
 import { type Condition, type Parsed, Reader, type Term, type Update } from './expression.ts'
 
-const MAX_AMONG = 100
+const MAX_IN_OPERANDS = 100
 
 /** Each text is parsed once: the product sends few different ones, with other values. */
 function cached<Tree>(kind: string, read: (reader: Reader) => Tree) {
@@ -83,7 +83,7 @@ function readTest(reader: Reader): Condition {
   reader.expect('(')
   const among = reader.list(() => reader.operand())
   reader.expect(')')
-  if (among.length > MAX_AMONG)
+  if (among.length > MAX_IN_OPERANDS)
     throw invalid('Invalid ConditionExpression: The IN operator takes at most 100 operands')
   return { kind: 'in', of, among }
 }

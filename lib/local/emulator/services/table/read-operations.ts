@@ -7,7 +7,7 @@ import type { Condition, Parsed, Path } from './expression.ts'
 import { toKeyCondition } from './key-condition.ts'
 import { parseCondition, parseProjection } from './parse.ts'
 import { checkFields, oneOf, optionalText, type Request, scopeOf } from './request.ts'
-import type { Place } from './rows.ts'
+import type { RowPosition } from './rows.ts'
 import { checkOnlyKey, encodeKey, type IndexShape, type TableShape } from './shape.ts'
 import { checkItem, type Item, itemBytes, own, setOwn } from './values.ts'
 
@@ -125,7 +125,7 @@ interface Reading {
   readonly filter: Parsed<Condition> | undefined
   readonly projection: Parsed<readonly Path[]> | undefined
   readonly scope: Scope
-  readonly after: Place | undefined
+  readonly after: RowPosition | undefined
 }
 
 function prepare(db: Database, request: Request, others: readonly Parsed<unknown>[]): Reading {
@@ -165,7 +165,7 @@ const keyNames = (shape: TableShape, index: IndexShape | undefined): readonly st
   [...(index ? [index.hash, index.range] : []), shape.hash, shape.range].filter((name) => name !== undefined)
 
 /** Where a page continues: the encoded keys; a missing sort key is stored as an empty text. */
-function placeOf(shape: TableShape, index: IndexShape | undefined, start: Item): Place {
+function placeOf(shape: TableShape, index: IndexShape | undefined, start: Item): RowPosition {
   const names = keyNames(shape, index)
   if (Object.keys(start).length !== new Set(names).size || !names.every((name) => Object.hasOwn(start, name)))
     throw invalid('The provided starting key is invalid')

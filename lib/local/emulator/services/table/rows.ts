@@ -4,7 +4,7 @@ import { indexKeyOf, keyOf, type TableShape } from './shape.ts'
 import type { Item } from './values.ts'
 
 /** Keys at which to continue: of the index, if one is read, then of the table. */
-export type Place = readonly string[]
+export type RowPosition = readonly string[]
 
 export interface Range {
   /** Which index; undefined for the table itself. */
@@ -13,7 +13,7 @@ export interface Range {
   /** Bounds of the sort key. */
   readonly bounds: readonly { readonly by: '=' | '<' | '<=' | '>' | '>='; readonly key: string }[]
   readonly isForward: boolean
-  readonly after: Place | undefined
+  readonly after: RowPosition | undefined
 }
 
 const MAX_STATEMENTS = 200
@@ -86,7 +86,7 @@ export class Rows {
   }
 
   /** All items, in order of their keys. @param index only items in this index. */
-  *all(index: number | undefined, after: Place | undefined): Generator<Item> {
+  *all(index: number | undefined, after: RowPosition | undefined): Generator<Item> {
     const order = index === undefined ? ['pk', 'sk'] : [`x${index}p`, `x${index}s`, 'pk', 'sk']
     const clauses = [
       ...(index === undefined ? [] : [`x${index}p IS NOT NULL`]),
