@@ -103,10 +103,10 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
   const rows = []
   for (const { bundle, directory, coldBytes, codeBytes } of reports) {
     const item = functions.find(({ name }) => name === nameOf[bundle])
-    // The authorizer is not part of an open stage, and does not load without its environment.
+    // The authorizer is not part of an open stage, and does not load without its environment variables.
     if (!item) continue
     const entry = pathToFileURL(join(directory, 'index.mjs')).href
-    // The runtime's own object, which a function that streams its answer takes at import.
+    // The runtime's global object, which a function that streams its answer reads at import.
     const script = `globalThis.awslambda = { streamifyResponse: (handler) => handler, HttpResponseStream: {} }; const t = performance.now(); await import(${JSON.stringify(entry)}); console.log(performance.now() - t); process.exit()`
     const times: number[] = []
     for (let round = 0; round < 9; round += 1) {
@@ -127,7 +127,7 @@ async function measureBundles(functions: readonly Measured[]): Promise<void> {
   await rm(outRoot, { recursive: true, force: true })
 }
 
-/** Of `npm ci`; how long it takes is the network's. */
+/** Of `npm ci`; its duration depends on the network. */
 async function measureInstall(): Promise<void> {
   const folder = join(import.meta.dirname, '../../node_modules')
   const { stdout } = await promisify(execFile)('du', ['-sk', folder])

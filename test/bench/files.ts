@@ -1,6 +1,6 @@
 /**
- * How long the largest files take and how much memory: each read in a process of its own by the thread that a worker
- * reads it in, with the thread's limits. Alone: `node test/bench/files.ts`.
+ * Time and memory for the largest files. Each is read in a process of its own, by the same thread as in a worker, with the
+ * thread's limits. Alone: `node test/bench/files.ts`.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:workflows -- --leaves 10000 --schedules 1000`: calls per leaf of one wide workflow beside those of a plain
- * task, and how late the tasks of schedules start that are all due in the same second, beside plain tasks of one second.
+ * `npm run bench:workflows -- --leaves 10000 --schedules 1000`: table calls per leaf of one wide workflow, compared with those
+ * of a plain task; and the delay of scheduled tasks that are all due in the same second, compared with plain tasks of one
+ * second.
  */
 import { parseArgs } from 'node:util'
 import { Client, type TaskView } from '../fixtures/client.ts'
@@ -49,7 +50,7 @@ async function measureLeaves(): Promise<void> {
   const ids: string[] = []
   await driver.load(10, plainCount, async () => ids.push(await driver.submit(add(1))))
   for (const id of ids) await client.done(id)
-  // What polling cost is no part of the tasks' own: it reads, and the reads are not compared.
+  // Polling is not part of the tasks' own calls: it only reads, and reads are not compared.
   const plain = counted(plainCount)
   const startedAt = Date.now()
   const { status, body } = await client.post<{ id: string }>('/workflows', {
@@ -74,7 +75,7 @@ async function measureLeaves(): Promise<void> {
   }
 }
 
-/** What is due in one second: made by `make`, told apart by its tag. */
+/** Tasks that are due in one second: made by `make`, found by their tag. */
 async function measureTogether(
   what: string,
   tag: string,
@@ -101,14 +102,14 @@ async function measureTogether(
     }
     return found
   }
-  // Whether all is ready for the second, apart from how fast workers then take it.
+  // Whether all messages are ready at that second, independent of how fast workers then receive them.
   await sleep(at - 3_000 - Date.now())
   const { body: depths } = await client.get<{ queues: { lane: string; delayed: number }[] }>('/queues')
   const held = depths.queues.find(({ lane }) => lane === 'demo')?.delayed
   console.info(`  messages that the queue holds for that second, 3 s before it: ${held}`)
   let tasks: TaskView[] = []
   const isCompleted = ({ status }: TaskView) => status === 'COMPLETED'
-  // Nothing is asked in the first seconds: looking costs the processors that the tasks want.
+  // No polling in the first seconds: it takes processor time from the tasks.
   for (let wait = at + 10_000 - Date.now(); ; wait = 5_000) {
     await sleep(Math.max(1_000, wait))
     tasks = await done()
@@ -134,7 +135,7 @@ try {
     await measureTogether('schedules', 'together', 300, async (at, task) =>
       expect(201, await driver.call('POST', '/schedules', { at, task })),
     )
-    // The same without schedules: what is later than this is theirs.
+    // The same without schedules: any further delay comes from the schedules.
     await measureTogether('tasks with run_at', 'alone', 60, async (at, task) =>
       expect(202, await driver.call('POST', '/tasks', { ...task, run_at: at })),
     )

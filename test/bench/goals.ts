@@ -1,4 +1,4 @@
-/** The goals of the local run, each beside what was measured: `npm run bench`, or `node test/bench/goals.ts` alone. */
+/** The goals of the local run, each with the measured value: `npm run bench`, or `node test/bench/goals.ts` alone. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,7 +34,7 @@ export function addGoal(what: string, unit: string, value: number, goal: number,
 
 type Server = Awaited<ReturnType<typeof startModelServer>>
 
-/** Submits so many to a paused lane, lets it run, and waits until the model server has answered all of them. */
+/** Submits a number of tasks to a paused lane, resumes it, and waits until the model server has answered all of them. */
 async function drain(driver: Driver, server: Server, count: number): Promise<number> {
   await driver.call('POST', '/queues/ai/pause')
   const before = server.calls.length
@@ -82,7 +82,7 @@ async function ended(driver: Driver, id: string): Promise<Ended> {
   }
 }
 
-/** From the call of POST to the stamp of its end, less the second that the model server takes. */
+/** From the POST to the time of its end, minus the second that the model server takes. */
 async function measureOne(driver: Driver): Promise<void> {
   const over: number[] = []
   for (let n = 0; n < 15; n += 1) {
@@ -94,7 +94,7 @@ async function measureOne(driver: Driver): Promise<void> {
   addGoal('one task, over its call', 'ms', median(over), 22)
 }
 
-/** Twenty tasks a second, each of one second: a trickle that must not wait, and fills the slots that are paid. */
+/** Twenty tasks a second, each of one second: a low load that must not wait, and that fills the slots that are billed. */
 async function measureTrickle(driver: Driver, state: string): Promise<void> {
   const log = join(state, 'logs', 'laneaiWorker.log')
   const seen = (await readFile(log, 'utf8')).length

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:growth`: what each call that looks at a tenant's tasks costs with 1,000, 10,000 and 100,000 rows in the local table,
- * through the adapters that ship, in the median of 20 and in the slowest. The rows are written straight into the table.
+ * `npm run bench:growth`: the time of each call that reads a tenant's tasks, with 1,000, 10,000 and 100,000 rows in the local
+ * table, through the product's own adapters: median of 20 calls and the slowest. The rows are written directly to the table.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -37,7 +37,7 @@ const LINES = [
   'usage: 24 hours',
   'usage: 30 days',
 ]
-/** The counts that lie in a tenant's hours and days: of each type and model, in each partition. */
+/** The counts in a tenant's hours and days: of each type and model, in each partition. */
 const [TYPES, MODELS, DAYS] = [['text.generate', 'data.analyze', 'image.describe'], ['a', 'b'], 31]
 
 const directory = await mkdtemp(join(tmpdir(), 'growth-'))
@@ -51,7 +51,7 @@ const dynamo = new DynamoDBClient({
   endpoint: service.endpoint,
   region: 'eu-central-1',
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-  // As the functions' own client has it.
+  // As in the functions' own client.
   logger: QUIET_LOGGER,
 })
 const documents = DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } })
@@ -64,7 +64,7 @@ try {
   const dueIndex = new DynamoDueIndex(documents, table)
   const begun = Date.now() - 86_400_000
   const now = Date.now()
-  /** Ten run, one in a hundred has failed, the others are done. */
+  /** Ten run, one in a hundred has failed, the others have completed. */
   const rowOf = (n: number) => {
     const id = ids.taskId()
     const createdAt = begun + n * 100
@@ -124,7 +124,7 @@ try {
   await rm(directory, { recursive: true, force: true })
 }
 
-/** Rows as the ends of some hundred thousand tasks leave them: every type and model in every hour. */
+/** The rows that some hundred thousand ended tasks produce: every type and model in every hour. */
 async function fillTallies(table: string): Promise<void> {
   const now = Date.now()
   const buckets = Object.fromEntries(

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:million [rows]`: what operators and timers do with a million rows of one tenant in the local table, through the use
- * cases that ship: pages of lists, what is due, a redrive of all that failed by its cursor, the daily cleanup in its slices.
+ * `npm run bench:million [rows]`: what operators and timers do with a million rows of one tenant in the local table, through
+ * the product's own use cases: pages of lists, due rows, a redrive of all failed tasks by its cursor, the daily cleanup in its
+ * parts.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,7 +25,7 @@ import { createTaskTable } from '../fixtures/task-table.ts'
 
 const ROWS = Number(process.argv[2] ?? 1_000_000)
 const [ROUNDS, WRITERS] = [20, 4]
-/** A function's slices: `POST /queues/{lane}/redrive` works 20 s, the cleanup two minutes. */
+/** How long one call works: `POST /queues/{lane}/redrive` 20 s, the cleanup two minutes. */
 const [REDRIVE_MS, CLEANUP_MS] = [20_000, 120_000]
 
 const directory = await mkdtemp(join(tmpdir(), 'million-'))
@@ -61,7 +62,7 @@ try {
   await rm(directory, { recursive: true, force: true })
 }
 
-/** Ten run, one in a hundred failed, one in fifty is over, the others are done; a day of them. */
+/** Ten run, one in a hundred has failed, one in fifty has expired, the others have completed; all within a day. */
 function rowOf(n: number): Task {
   const createdAt = Date.now() - 86_400_000 + Math.floor((n * 86_000_000) / ROWS)
   const made = makeTask(createdAt, { id: ids.taskId(), status: 'COMPLETED', result: { json: '1' } })
@@ -104,7 +105,7 @@ async function timed(what: string, call: () => Promise<unknown>): Promise<void> 
   say(what, `${sorted[ROUNDS / 2]?.toFixed(1)} ms, slowest ${sorted.at(-1)?.toFixed(1)}`)
 }
 
-/** As the command line does it: call after call, each from where the last one stopped. */
+/** As the command line does: call after call, each from where the last one stopped. */
 async function redriveAll(store: DynamoTaskStore, isDryRun: boolean): Promise<void> {
   const queue = new MemoryQueue(systemClock.now)
   const failedBefore = Date.now()

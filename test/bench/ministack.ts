@@ -1,6 +1,6 @@
 /**
- * `npm run bench:ministack -- --leaves 1000 --schedules 1000`: a chord of many leaves, and schedules of one second, on the real
- * template in MiniStack, an emulator that is not ours. It is slow; what counts is that each ran once.
+ * `npm run bench:ministack -- --leaves 1000 --schedules 1000`: a chord of many leaves, and schedules of one second, with the
+ * real template in MiniStack, an emulator by other authors. It is slow; the result is that each task ran once.
  */
 import { parseArgs } from 'node:util'
 import { findDeployed } from '../e2e/backdoor.ts'
@@ -67,7 +67,7 @@ try {
     }
     let tasks: TaskView[] = []
     const isDone = ({ status }: TaskView) => status === 'COMPLETED'
-    // Two sweeps at once, and again: each makes the same tasks.
+    // Two sweeps at once, twice: each of them makes the same tasks.
     while (tasks.filter(isDone).length < schedules && Date.now() < at.getTime() + 600_000) {
       await Promise.all([deployed.backdoor.sweep(), deployed.backdoor.sweep()])
       await sleep(5_000)

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:race`: 10,000 submits and 10,000 other requests of one tenant, 100 at once, by every function's environments
- * together, against a budget, a number of open tasks and a rate. Says how many got in and how many were to; the overshoot must
- * be 0. `-- --submits 1000` is shorter, `-- --only budget` one of them.
+ * `npm run bench:race`: 10,000 submits and 10,000 other requests of one tenant, 100 at once, over the environments of all
+ * functions, against a budget, a limit of open tasks and a rate. Prints how many were accepted and how many should be; the
+ * difference must be 0. `-- --submits 1000` is shorter, `-- --only budget` runs one of them.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -46,7 +46,7 @@ const RACES: readonly Race[] = [
     one: submit({ type: 'example.add', input: { x: 1, y: 2 } }),
   },
   {
-    // So slow that no further one comes while the race is on.
+    // So slow that the rate allows no further request during the run.
     name: `a burst of ${BURST} submits`,
     limits: { submitsPerMinute: 1, burst: BURST },
     most: BURST,
@@ -73,7 +73,7 @@ for (const { name, limits, most, one } of RACES.filter((race) => race.name.inclu
     counts.set(status, (counts.get(status) ?? 0) + 1)
   })
   const seconds = (performance.now() - from) / 1_000
-  // A rate goes on while it is raced for.
+  // A rate allows further requests during the run.
   const grown = 'openTasks' in limits || 'budget' in limits ? 0 : Math.floor(seconds / 60)
   const inside = (counts.get(202) ?? 0) + (counts.get(200) ?? 0)
   const refused = (counts.get(429) ?? 0) + (counts.get(402) ?? 0)

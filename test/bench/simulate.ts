@@ -1,6 +1,7 @@
 /**
- * `npm run simulate`: what no emulator can show, by the product's own code over memory and a moved clock, with the rule of AWS
- * that matters added: SQS's `maxReceiveCount` in an outage, many tasks due in one second, Lambda's detection of loops.
+ * `npm run simulate`: what no emulator can show. The product's own code runs with in-memory services and a simulated clock,
+ * plus one rule of AWS: SQS's `maxReceiveCount` in an outage, many tasks due in one second, Lambda's detection of recursive
+ * loops.
  */
 import { deployedLanes } from '../../lib/stages/deployed-defaults.ts'
 import { loadStage } from '../../lib/stages/load-stage.ts'

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:sweep [tasks]`: so many parked tasks are due in one second; how long the sweeper takes to send them, and how
- * much of its own processor time each costs. Table and queue are the local run's, each in a thread of its own.
+ * `npm run bench:sweep [tasks]`: this many waiting tasks are due in one second; measures how long the sweeper takes to send
+ * them, and its own processor time for each. Table and queue are the local run's, each in a thread of its own.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -75,7 +75,7 @@ try {
       queue: new SqsMessageSender({ client: sqs, urls }),
       depths: new SqsQueueDepths({ client: sqs, urls }),
       deadLetters: new SqsDeadLetters({ client: sqs, urls: deadUrls }),
-      // None of its tasks has any.
+      // None of its tasks has a step.
       steps: { list: async () => [] },
       lanes: { paused: async () => new Map() } as never,
       clock: systemClock,

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:timing`: does the time of an answer tell a secret? Kinds of one question are asked in turn, so that a busy
- * machine slows all alike; a ratio of medians near 1.00 says that it does not. Also what the compare itself would tell if it
- * stopped at the first difference, as a scale to read the others by.
+ * `npm run bench:timing`: does the duration of an answer reveal a secret? Variants of one request are made in turn, so that
+ * other load on the machine slows all of them equally. A ratio of medians near 1.00 means that it does not. For comparison, it
+ * also measures a comparison that stops at the first difference.
  */
 import { randomBytes } from 'node:crypto'
 import { createIds } from '../../functions/core/adapters/system/ids.ts'
@@ -16,12 +16,12 @@ import { median } from './driver.ts'
 
 type Kinds = Readonly<Record<string, () => unknown>>
 
-/** @param batch calls that are timed together, where one is too short for the clock. */
+/** @param batch number of calls that are timed together, when one is too short for the clock. */
 async function compare(title: string, kinds: Kinds, rounds: number, batch: number): Promise<void> {
   const names = Object.keys(kinds)
   const times = new Map(names.map((name) => [name, [] as number[]]))
   for (let round = -10; round < rounds; round += 1)
-    // Another order each time: who comes first pays for what the others then have.
+    // Another order each time, because the first request fills caches for the others.
     for (const name of names.toSorted(() => Math.random() - 0.5)) {
       const act = kinds[name] as () => unknown
       const from = performance.now()
@@ -38,7 +38,7 @@ async function compare(title: string, kinds: Kinds, rounds: number, batch: numbe
 
 const keyHash = createKeyHash(async () => 'pepper')
 const right = randomBytes(32).toString('base64url')
-/** Of its own memory, as what comes by a header is. */
+/** In memory of its own, like a string that comes from a header. */
 const flat = (text: string) => Buffer.from(text).toString()
 const wrongAt = (place: number) =>
   flat(`${right.slice(0, place)}${right[place] === 'A' ? 'B' : 'A'}${right.slice(place + 1)}`)

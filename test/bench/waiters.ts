@@ -1,6 +1,6 @@
 /**
- * `npm run bench:waiters`: how much slower 200 tasks drain while 500 callers wait, each for a task that does not end. Both
- * are measured in turn, nine times, so that the ratio holds on a busy machine too.
+ * `npm run bench:waiters`: how much longer 200 tasks take while 500 callers wait, each for a task that does not end. Both cases
+ * are measured in turn, nine times, so that the ratio is valid on a busy machine too.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -30,7 +30,7 @@ async function drain(): Promise<number> {
   return performance.now() - from
 }
 
-/** Callers as the README tells them to be: who finds no place comes back after the time it was told. */
+/** Callers that do what the README says: a caller that finds no place comes back after the time in the answer. */
 function wait(): () => Promise<number> {
   let isOver = false
   let answers = 0

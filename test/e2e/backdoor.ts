@@ -20,21 +20,21 @@ import {
 import type { Lane } from '../../functions/contract.ts'
 import { makeJobKey } from '../../lib/deploy/admin-key.ts'
 
-/** What the scenarios do to a stage behind its API's back: what an operator or a timer does. */
+/** Actions of an operator or a timer, which the scenarios make without the API. */
 export interface Backdoor {
   /** One sweep, as the timer would start it. */
   sweep(): Promise<void>
-  /** Forgets what waits in a lane's queue. */
+  /** Purges a lane's queue. */
   purge(lane: Lane): Promise<void>
   /** Sends a raw message into a lane. */
   send(lane: Lane, message: DeadLetter): Promise<void>
-  /** Takes one message that holds the text out of a lane's dead-letter queue. */
+  /** Receives one message that contains the text from a lane's dead-letter queue, and deletes it there. */
   takeDead(lane: Lane, text: string): Promise<DeadLetter | undefined>
   /** SQS's own redrive of a lane's dead letters to the lane's queue, as the runbook's command line asks for it. */
   moveDead(lane: Lane): Promise<void>
 }
 
-/** A message without its receipt. */
+/** A message without its receipt handle. */
 export type DeadLetter = Pick<Message, 'Body' | 'MessageAttributes'>
 
 export interface QueueNames {
@@ -42,7 +42,7 @@ export interface QueueNames {
   readonly deadLetters: (lane: Lane) => Promise<string>
 }
 
-/** The part of a backdoor that is SQS alone, the same on every cloud. */
+/** The actions that need only SQS; the same on every cloud. */
 export function queueDoor(sqs: SQSClient, urls: QueueNames): Omit<Backdoor, 'sweep'> {
   const wanted = { WaitTimeSeconds: 1, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }
   const arnOf = async (QueueUrl: string): Promise<string | undefined> => {
@@ -65,7 +65,7 @@ export function queueDoor(sqs: SQSClient, urls: QueueNames): Omit<Backdoor, 'swe
     },
     takeDead: async (lane, text) => {
       const QueueUrl = await urls.deadLetters(lane)
-      // Others' dead letters stay hidden for the two seconds that it takes to look through the queue.
+      // Other dead letters stay invisible for the two seconds that it takes to read through the queue.
       const command = new ReceiveMessageCommand({ ...wanted, QueueUrl, VisibilityTimeout: 2 })
       for (const end = Date.now() + 20_000; Date.now() < end; ) {
         const { Messages = [] } = await sqs.send(command)
@@ -80,7 +80,7 @@ export function queueDoor(sqs: SQSClient, urls: QueueNames): Omit<Backdoor, 'swe
 }
 
 export interface Deployed {
-  /** The API's base, to be called from here. */
+  /** The API's base URL, as this machine reaches it. */
   readonly url: string
   readonly key: string
   readonly backdoor: Backdoor
@@ -88,11 +88,11 @@ export interface Deployed {
 
 export interface Place {
   readonly stage: string
-  /** An emulator's; without it the real cloud, with the Region and credentials of the shell. */
+  /** The endpoint of an emulator. Without it the real cloud is used, with the Region and credentials of the shell. */
   readonly endpoint?: string
 }
 
-/** Settings of a client of AWS, or of an emulator that takes any credentials. */
+/** Settings of an AWS client, for AWS or for an emulator that accepts any credentials. */
 export const clientOptions = (endpoint: string | undefined) =>
   endpoint
     ? { endpoint, region: 'eu-central-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } }
@@ -152,7 +152,7 @@ export async function findDeployed({ stage, endpoint }: Place): Promise<Deployed
   }
 }
 
-/** A key for a day, made as a deployment makes its own. */
+/** A key that is valid for a day, made as a deployment makes its key. */
 async function ourKey(lambda: LambdaClient, FunctionName: string): Promise<string> {
   const { key } = await makeJobKey(async (event) => {
     const { Payload } = await lambda.send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(event) }))

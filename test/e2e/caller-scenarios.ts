@@ -8,7 +8,7 @@ type Declare = (title: string, body: () => Promise<void>) => void
 export const EVENTS_SCENARIO =
   'the events of a task tell its text while it comes, and go on behind the last one'
 
-/** What callers who do not poll rely on: waiting, events, agents. */
+/** Features for callers that do not poll: waiting, events, agents. */
 export function callerScenarios(it: Declare, open: () => Client): void {
   const add = { type: 'example.add', input: { x: 1, y: 2 } }
 

@@ -1,4 +1,4 @@
-/** `npm run clients`: strangers' generators make clients of the OpenAPI document, and those do their work. */
+/** `npm run clients`: code generators of others make clients from the OpenAPI document, and the clients call the API. */
 import { execFile, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -47,7 +47,7 @@ const submit = async (body: Body): Promise<components['schemas']['Task']> => {
 for (const body of [...bodies, wrong]) console.log((await submit(body)).status)
 `
 
-/** The page of `lib/client` is run as it stands. */
+/** The code on the page of `lib/client` runs unchanged. */
 const page = readFileSync(join(root, 'lib/client/README.md'), 'utf8')
 const blockOf = (language: string) =>
   new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(page)?.[1] ?? ''
@@ -75,7 +75,7 @@ describe('the OpenAPI document, used by tools of others', () => {
     ]
     await run(process.execPath, [tsc, ...flags, '--allowImportingTsExtensions', join(folder, 'sample.ts')])
     const { stdout } = await run(process.execPath, [join(folder, 'sample.ts'), `${running.url}${API_BASE}`])
-    // The last is a problem document: its status is a number.
+    // The last one is a problem document, whose status is a number.
     expect(stdout.trim().split('\n')).toEqual(['PENDING', 'PENDING', '422'])
   })
 

@@ -2,8 +2,8 @@ import { EVENTS_SCENARIO } from './caller-scenarios.ts'
 import { MOVE_SCENARIO } from './scenarios.ts'
 
 /**
- * What a foreign cloud cannot do, by the title of the scenario that shows it. The scenario still runs there, and has
- * to fail: one that passes makes the suite ask for its line here to go.
+ * What a cloud or emulator does not support, by the title of the scenario that shows it. The scenario still runs there and must
+ * fail. When it passes, the suite fails and asks to remove the line here.
  */
 export interface Gap {
   readonly scenario: string
@@ -11,13 +11,16 @@ export interface Gap {
 }
 export type CloudName = 'local' | 'ministack' | 'localstack'
 
-/** Both are reached by a path in front of the API's own, which their events do not tell a function of. */
+/** Both add a path prefix to the API's address, and their events do not contain it. */
 const LINKS = {
   scenario: 'Location and links lead back to the task, as a client follows them',
   reason: 'its address form /_aws/execute-api/<id> is in no event',
 }
 
-/** Their gateways call every function by plain invocation, without the `awslambda` that a streaming handler writes to. */
+/**
+ * Their gateways invoke every function without response streaming, and without the `awslambda` object that a streaming handler
+ * writes to.
+ */
 const EVENTS = {
   scenario: EVENTS_SCENARIO,
   reason: 'its gateway knows no response streaming',

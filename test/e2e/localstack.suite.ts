@@ -21,7 +21,7 @@ describe.skipIf(missing !== undefined)('the real template on LocalStack, without
     deployed = await findDeployed({ stage: 'emulated', endpoint: emulator.endpoint })
   }, 600_000)
   afterAll(async () => {
-    // For whoever looks into the emulator: its own log, and with E2E_TRACE a line per invocation.
+    // For debugging the emulator: its own log, and with E2E_TRACE one line per invocation.
     if (process.env.E2E_LOG && emulator) await writeFile(process.env.E2E_LOG, emulator.output())
     await emulator?.stop()
   })

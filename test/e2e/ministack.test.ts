@@ -9,7 +9,7 @@ import { deployEmulated, environment } from './emulators/run-emulator.ts'
 import { KNOWN_GAPS } from './known-gaps.ts'
 import { scenarios } from './scenarios.ts'
 
-/** Closed as a stage is that says nothing. Its file says otherwise for LocalStack's sake. */
+/** It requires keys, as a stage does by default. Its stage file says otherwise because of LocalStack. */
 const withKeys = (stage: StageSettings): StageSettings => ({ ...stage, api: { ...stage.api, auth: 'keys' } })
 
 describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
@@ -17,7 +17,7 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
   let deployed: Deployed
   let firstKey: string | undefined
   beforeAll(async () => {
-    // What `npm run deploy` does, around the CDK.
+    // The steps of `npm run deploy` before and after the CDK.
     for (const [name, value] of Object.entries(environment({ AWS_ENDPOINT_URL: ministackEndpoint })))
       if (name.startsWith('AWS_')) vi.stubEnv(name, value)
     await prepareKeys(stage)
@@ -62,7 +62,7 @@ describe.skipIf(!hasMinistack)('the real template on MiniStack', () => {
   scenarios('MiniStack', () => new Client(deployed.url, deployed.key), {
     backdoor: () => deployed.backdoor,
     gaps: KNOWN_GAPS.ministack,
-    // Each call is two processes here, the authorizer's and the route's, and a cold one takes a second of a core.
+    // Each call takes two processes here, one for the authorizer and one for the route; a cold one takes a second of a core.
     callers: 10,
   })
 })

@@ -4,7 +4,7 @@ import { type Deployed, findDeployed } from './backdoor.ts'
 import { KNOWN_GAPS } from './known-gaps.ts'
 import { scenarios } from './scenarios.ts'
 
-/** Started by bin/e2e.ts, which sets these. */
+/** bin/e2e.ts starts this suite and sets these variables. */
 const { E2E_BASE: base, E2E_KEY: key, E2E_STAGE: stage, E2E_ENDPOINT: endpoint } = process.env
 
 if (stage) {

@@ -5,11 +5,11 @@ import { callerScenarios } from './caller-scenarios.ts'
 import type { Gap } from './known-gaps.ts'
 
 export interface ScenarioOptions {
-  /** Gives the way in behind the API; scenarios that need one are skipped without it. */
+  /** Gives access without the API; scenarios that need it are skipped when it is missing. */
   readonly backdoor?: () => Backdoor
-  /** Callers at once in the test of idempotency; each may be a process of its own behind an emulator. */
+  /** Parallel callers in the idempotency test; an emulator may start a process for each. */
   readonly callers?: number
-  /** What this cloud is known not to do. */
+  /** What this cloud is known not to support. */
   readonly gaps?: readonly Gap[]
 }
 
@@ -20,7 +20,7 @@ export const TIMER_SCENARIO = 'a message that was lost is sent again by the swee
 export const MOVE_SCENARIO =
   'SQS’s own redrive with the lane’s queue as its destination runs a failed task again, once'
 
-/** Declares a scenario; one that is a known gap of this cloud has to fail. */
+/** Declares a scenario. A scenario that is a known gap of this cloud must fail. */
 function declare(gaps: readonly Gap[]) {
   return (title: string, body: () => Promise<void>, timeoutMs?: number) => {
     const gap = gaps.find(({ scenario }) => scenario === title)
@@ -41,10 +41,10 @@ function declare(gaps: readonly Gap[]) {
 }
 
 /**
- * What any running stage must do, over HTTP alone. Uses the `simulated` models and the example types, so that it runs
- * against whatever answers at the base URL.
+ * What any running stage must do, over HTTP only. Uses the `simulated` models and the example types, so that it runs against
+ * any base URL.
  *
- * @param open gives the client; called inside the tests.
+ * @param open returns the client; called inside the tests.
  */
 export function scenarios(
   name: string,
@@ -282,7 +282,7 @@ export function scenarios(
       const client = open()
       expect((await client.post('/queues/demo/pause')).status).toBe(200)
       try {
-        // The poll under way ends first.
+        // The poll in progress ends first.
         await new Promise((resolve) => setTimeout(resolve, 3_000))
         const { id } = await client.submit({ type: 'example.add', input: { x: 1, y: 2 } })
         await new Promise((resolve) => setTimeout(resolve, 3_000))
@@ -348,15 +348,15 @@ export function scenarios(
       expect(await client.done(id)).toMatchObject({ status: 'FAILED', epoch: 1 })
       await behind().moveDead('ai')
       await client.until(id, ({ status, epoch }) => status === 'FAILED' && epoch === 2)
-      // The letter of its second end lies there by now; nothing else brings it back.
+      // The dead letter of its second end is there now; nothing else restarts the task.
       await new Promise((resolve) => setTimeout(resolve, 3_000))
       expect((await client.get(`/tasks/${id}`)).body).toMatchObject({ epoch: 2, attempts: 1 })
     })
 
-    /** @param sweep is nothing where the timer has to do it. */
+    /** @param sweep undefined where the timer must start the sweep. */
     const repairsLost = async (sweep?: () => Promise<void>) => {
       const client = open()
-      // In the queue but not to be received yet, so that the purge is sure to take it.
+      // The message is in the queue but not visible yet, so the purge is sure to delete it.
       const { id } = await client.submit({ type: 'example.add', input: { x: 4, y: 5 }, delay_seconds: 3 })
       await behind().purge('demo')
       await new Promise((resolve) => setTimeout(resolve, 5_000))
@@ -371,7 +371,7 @@ export function scenarios(
 
     it(TIMER_SCENARIO, () => repairsLost(), 170_000)
 
-    // Where the timer does it this would only be the same wait again.
+    // Where the timer starts sweeps, this would only be the same wait again.
     if (gaps.some(({ scenario }) => scenario === TIMER_SCENARIO))
       it(
         'a message that was lost is sent again by a sweep started by hand',
@@ -391,7 +391,7 @@ export function scenarios(
       type Page = { tasks: TaskView[] }
       const end = Date.now() + 120_000
       let tasks: readonly TaskView[] = []
-      // Two sweeps at once, and again: each makes the same tasks.
+      // Two sweeps at once, twice: each of them makes the same tasks.
       do {
         await Promise.all([behind().sweep(), behind().sweep()])
         await new Promise((resolve) => setTimeout(resolve, 3_000))

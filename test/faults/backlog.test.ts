@@ -12,14 +12,14 @@ describe('a backlog, with a simulated clock', () => {
     const total = 100_000
     const ids = await fill(world, total)
     const sent = world.queue.sent
-    // Every thousandth message vanishes.
+    // Every thousandth message is lost.
     world.queue.messages.ai = world.queue.messages.ai.filter((_, index) => index % 1_000 !== 500)
     for (let n = 0; n < 60; n += 1) await minute(world, Math.ceil(total / 60))
     const resent = world.queue.sent - sent
     console.info(`100,000 waiting for an hour, 100 of them lost: ${resent} sent again`)
     expect(resent).toBeGreaterThanOrEqual(80)
     expect(resent).toBeLessThan(total * 0.05)
-    // What was passed over at the very end is found once the queue is empty.
+    // A lost message near the end is found once the queue is empty.
     for (let n = 0; n < 16; n += 1) await minute(world, 100)
     expect(await openTasks(world, ids)).toBe(0)
   })
@@ -90,12 +90,12 @@ describe('a backlog, with a simulated clock', () => {
       `500 tasks, provider down for 30 min: ${calls} calls, ${Math.max(...attempts)} attempts at most`,
     )
     expect(Math.max(...attempts)).toBeLessThan(4)
-    // One probe in 15 s, the calls before the circuit opened, and the first half minute's probes.
+    // One probe in 15 s, plus the calls before the circuit opened, plus the probes of the first half minute.
     expect(calls).toBeLessThan(30 * 4 + 15 + 35)
     isDown = false
     for (let n = 0; n < 30 && (await openTasks(world, ids)) > 0; n += 1) await minute(world, 600, 10)
     expect(await openTasks(world, ids)).toBe(0)
-    // Long waits are carried by the sweeper, one send each; none is taken for lost and sent beside its own message.
+    // The sweeper handles long waits, one send each. No waiting row counts as lost and gets a second message.
     console.info(
       `500 tasks, provider down for 30 min: ${world.queue.sent - sent} sent by the sweeper after a long wait`,
     )
@@ -106,7 +106,8 @@ describe('a backlog, with a simulated clock', () => {
   it.each([
     [30, 100, 0],
     [60, 100, 0],
-    // The sweeper carries a wait after six receives, so that even ten would do; with fewer a healthy task is called failed.
+    // After six receives the sweeper handles the wait, so that even a limit of ten would be enough. With a lower limit, healthy
+    // tasks go to the dead-letter queue.
     [30, 10, 0],
     [30, 4, 60],
   ])(
@@ -124,7 +125,7 @@ describe('rules of AWS that no emulator applies, simulated', () => {
   it('four sweepers that share the shards send 100,000 tasks due in one second within a minute', async () => {
     const seen = await simulateBurst(loadStage('prod'), 100_000)
     expect(seen).toMatchObject({ sent: 100_000, sweepers: 4 })
-    // No part has much more than its quarter.
+    // No sweeper has much more than a quarter of the tasks.
     expect(seen.maxOfOneSweeper).toBeLessThan(27_000)
     expect(seen.lateMost).toBeLessThan(60)
   })

@@ -10,6 +10,6 @@ it(`a short chaos run (npm run chaos -- --fast --tasks 80 --kills 1 --seed ${SEE
     Object.fromEntries(ZEROS.map((field) => [field, 0])),
   )
   expect(report.completed).toBeGreaterThan(40)
-  // A run that did no harm proves nothing.
+  // A run without faults proves nothing.
   expect(Object.values(report.faults).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(20)
 }, 300_000)

@@ -26,7 +26,7 @@ interface Case {
 const update = (nth: number, isApplied: boolean): Point => ({ operation: 'UpdateItem', nth, isApplied })
 const LARGE = 'x'.repeat(20_000)
 
-/** Each line between two side effects of an attempt, and the death of the environment on that very line. */
+/** Each point between two side effects of an attempt, where the environment dies. */
 const CASES: readonly Case[] = [
   { name: 'before the claim', service: 'dynamo', point: update(1, false), calls: 1, attempts: 1 },
   { name: 'after the claim', service: 'dynamo', point: update(1, true), calls: 1, attempts: 2 },
@@ -34,7 +34,7 @@ const CASES: readonly Case[] = [
     name: 'after the model answered, before the result is stored',
     service: 'dynamo',
     point: update(2, false),
-    // The one that cannot be avoided: paid twice.
+    // The one case that cannot be avoided: the call is paid for twice.
     calls: 2,
     attempts: 2,
   },
@@ -43,7 +43,7 @@ const CASES: readonly Case[] = [
     service: 'dynamo',
     model: 'later-1',
     point: update(2, false),
-    // The moment of one write.
+    // During one write.
     calls: 2,
     attempts: 2,
   },
@@ -141,18 +141,18 @@ const CASES: readonly Case[] = [
 ]
 
 describe('an environment that dies', () => {
-  // Side by side: each has to wait for a lease or a message to come back, a minute and a half.
+  // In parallel: each case waits a minute and a half for a lease to end or a message to come back.
   it.concurrent.each(CASES)('$name: the task ends as it should', async (one) => {
     const prompt = `${one.name} ${one.prompt ?? ''}`
-    // Delayed, so that the point is set first; one after the other, so that one process ends at a time.
+    // Delayed, so that the point is set first. One after the other, so that one process ends at a time.
     const delay_seconds = 2 + 2 * CASES.indexOf(one)
     const { id } = await world.client.submit({ prompt, model: one.model ?? 'stub-50', delay_seconds })
     const proxy = world.harmed[one.service]
-    // The dead letter is the worker's send; the submit's own has happened.
+    // The worker's send is the dead letter; the submit's send has already happened.
     proxy.dieAt({ ...one.point, about: id })
     const end = one.end ?? 'COMPLETED'
     const task = await until(id, ({ status }) => status === end)
-    // What follows an end comes a moment behind it.
+    // The follow-ups of an end come shortly after it.
     const deaths = () => proxy.deaths.filter(({ about }) => about === id)
     await vi.waitFor(() => expect(deaths()).toHaveLength(1), { timeout: 30_000 })
     if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
@@ -179,7 +179,7 @@ describe('an environment that dies', () => {
   })
 })
 
-/** Looks without reading a payload: that would be the bucket's first read. */
+/** Reads no payload, because that would be the bucket's first read. */
 async function until(id: string, isThere: (task: { status: string }) => boolean): Promise<TaskView> {
   const end = Date.now() + 200_000
   for (;;) {

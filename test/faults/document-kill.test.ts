@@ -27,7 +27,7 @@ afterAll(async () => {
   await rm(state, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
 })
 
-/** Watches a task across every cut, as a browser does: it comes back behind the last event it has seen. */
+/** Reads a task's events across every disconnect, as a browser does: it continues after the last event it has received. */
 async function watchToEnd(url: string, id: string, events: TaskEvent[]): Promise<void> {
   while (events.at(-1)?.event !== 'end') {
     const last = events.at(-1)

@@ -1,8 +1,8 @@
 /**
- * An outage as an operator meets it, with pictures: `npm run drill -- --minutes 5 --status 401`. Tasks come in steadily
- * while the provider answers with an error; the console's overview, alarms, runbook and buttons are used to find and
- * repair it. Prints when each alarm went on and off. Exit code 1 when none did, one stays on but those of the error budget,
- * which look back for half an hour, or a task is not done.
+ * An outage as an operator sees it, with screenshots: `npm run drill -- --minutes 5 --status 401`. Tasks are submitted at a
+ * steady rate while the provider answers with an error. The console's overview, alarms, runbook and buttons are used to find
+ * and repair it. Prints when each alarm started and ended. Exit code 1 when no alarm started, when one stays on (except those
+ * of the error budget, which look back for half an hour), or when a task has not completed.
  */
 import { parseArgs } from 'node:util'
 import { openBrowser, openPage, takePicture } from '../fixtures/browser.ts'
@@ -15,7 +15,7 @@ const { values } = parseArgs({
 })
 const STATUS = Number(values.status)
 const MINUTE = 60_000
-/** Over windows of up to six hours, and what is made of them. */
+/** Alarms over windows of up to six hours, and composite alarms of them. */
 const LOOKS_BACK = /SuccessBudget|Burn|Unhealthy/
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 

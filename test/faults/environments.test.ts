@@ -33,7 +33,7 @@ describe('an environment that runs out of time or memory, or crashes', () => {
   let harmed: HarmedRuntime
   let client: Client
   beforeAll(async () => {
-    // The usual 300 s are too long to wait for; the urgent lane keeps them.
+    // The default of 300 s takes too long for this test; the urgent lane keeps it.
     const assemblyDir = await changeAssembly(await assemblyOf(envOf()), (resources) => {
       for (const [id, { Type, Properties }] of Object.entries(resources))
         if (Type === 'AWS::Lambda::Function' && id.startsWith('laneai')) Properties.Timeout = 20
@@ -70,12 +70,12 @@ describe('an environment that runs out of time or memory, or crashes', () => {
   }, 300_000)
 
   it.concurrent('an environment that was suspended for longer than its lease cannot store its result', async () => {
-    // Half a lease longer than it has.
+    // Half a lease longer than its own lease.
     const model = `stub-block-${Math.ceil((LEASE_MS * 1.5) / 1_000)}-once`
     const { id } = await client.submit({ prompt: 'frozen', model, priority: 9, delay_seconds: 14 })
     await client.until(id, ({ status }) => status === 'PROCESSING')
     await new Promise((resolve) => setTimeout(resolve, LEASE_MS + 1_000))
-    // The lease is over, the frozen one has almost half of another to sleep.
+    // The lease is over, and the suspended environment sleeps for almost half of another lease.
     await harmed.sweep()
     const task = await done(id)
     expect(task).toMatchObject({ status: 'COMPLETED', attempts: 2, result: 'echo: frozen' })
@@ -122,7 +122,7 @@ describe('payloads and retention', () => {
     expect(task.status).toBe('COMPLETED')
     const whole = await (await fetch(`${client.base}/tasks/${id}/result`)).text()
     expect(whole === JSON.stringify('a'.repeat(bytes))).toBe(true)
-    // What does not fit into an answer is null there, and its link leads to it.
+    // A value too large for the answer is null there, and its link returns it.
     if (bytes < 5_000_000) expect(task.result === 'a'.repeat(bytes)).toBe(true)
     else expect(task.result).toBeNull()
   })
@@ -160,7 +160,7 @@ describe('payloads and retention', () => {
     await client.post(`/tasks/${gone.id}/cancel`)
     expect((await objects()) - before).toBe(3)
     const cleanUp = () => harmed.runtime.pool('CleanerCleanUp').invoke({})
-    // Seven days are kept.
+    // The retention is seven days.
     await harmed.moveClock(7 * DAY_MS - 3_600_000)
     expect(await cleanUp()).toEqual({ tasks: 0, uploads: 0, objects: 0, failed: 0, isComplete: true })
     await harmed.moveClock(7 * DAY_MS + 60_000)
@@ -193,11 +193,11 @@ describe('a worker bundle that cannot be loaded', () => {
     try {
       const client = new Client(harmed.runtime.url)
       const { id } = await client.submit({ prompt: 'nobody home', model: 'stub-0' })
-      // An hour of sweeps: each finds the message gone and sends another, ever more patiently, until it gives up.
+      // An hour of sweeps: each finds no message and sends another, at growing intervals, until it gives up.
       for (let minutes = 2; minutes < 90; minutes += 4) {
         await harmed.moveClock(minutes * 60_000)
         await harmed.sweep()
-        // Three receives of a second each, and it is dead-lettered.
+        // After three receives of a second each, it goes to the dead-letter queue.
         await new Promise((resolve) => setTimeout(resolve, 250))
       }
       await harmed.moveClock(3 * 3_600_000)
@@ -214,7 +214,7 @@ describe('a worker bundle that cannot be loaded', () => {
       const urlOf = (part: string) =>
         harmed.runtime.plan.queues.find(({ name }) => name.includes(part))?.url ?? ''
       const sqs = openSqs(harmed.runtime.endpoints.sqs, harmed.runtime.credentials)
-      // Marked and unmarked dead letters alike, as the console would.
+      // Marked and unmarked dead letters, as the SQS console would redrive them.
       expect(await redrive(sqs, urlOf('deadlettersai'), urlOf('local-ai'), 100)).toBeGreaterThanOrEqual(1)
       sqs.destroy()
       expect(await client.until(id, ({ status }) => status === 'COMPLETED')).toMatchObject({

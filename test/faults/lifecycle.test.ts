@@ -88,13 +88,13 @@ interface RunContext {
   readonly sleep: (ms: number) => Promise<void>
 }
 
-/** Runs the steps, checks the rows after each of them, then lets the world heal and checks that all is final. */
+/** Runs the steps, checks the rows after each of them, then ends the faults and checks that all rows are final. */
 async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => WholeStore): Promise<void> {
   const ids: string[] = []
   const seen = new Map<string, Task>()
   const rowOf = async (id: string) => world.store.get({ tenant: TENANT, id })
   const violations: string[] = []
-  /** Attempts that run in a process that is well, by task. */
+  /** Attempts that run in a process without faults, by task. */
   const running = new Map<string, { readonly life: Life; readonly epoch: number | undefined }>()
   const runIn = (life: Life) => async (context: never) => {
     const { taskId, input, attempt, sleep } = context as RunContext
@@ -118,7 +118,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
   const world = makeWorld(undefined, openStore)
   const { clock, queue } = world
   const ownerOf = new Map<string, Life>()
-  /** Invariant 3 as the table sees it: only the process that claimed last writes what an attempt writes. */
+  /** Invariant 3 in the table: only the process that claimed last writes the attributes of an attempt. */
   const observed = (life: Life): TaskStore =>
     new Proxy(world.store, {
       get: (target, name) => {
@@ -137,19 +137,19 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
     const life = new Life(how, clock.sleep)
     const own = {
       ...world.worker,
-      // Every second life fills its free slots.
+      // Every second process fills its free slots.
       slots: steps.length % 2 === 0 ? 1 : 3,
       maxAttemptMs: 120_000,
       lanes: world.lanes,
       findTaskType: (name: string) => (name === 'test.run' ? { ...world.type, run: runIn(life) } : undefined),
-      // Its timers die with a process, too.
+      // A process's timers die with it.
       clock: { now: clock.now, random: clock.random, sleep: life.wrap({ sleep: clock.sleep }).sleep },
       store: life.wrap(observed(life)),
       ...queuePorts(life.wrap(world.queue)),
     }
     return { life, own }
   }
-  /** One receive and one invocation; a dead one deletes nothing. */
+  /** One receive and one invocation; a process that died deletes nothing. */
   const work = (how: Death | undefined, most: number) => {
     const deliveries = queue.receive('ai', most)
     if (deliveries.length === 0) return
@@ -191,7 +191,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
         return
       }
       case 'lose': {
-        // A marked one was failed for good already: the row says so, and losing the message loses no work.
+        // A marked message belongs to a task that has already failed: the row says so, and losing the message loses no work.
         const lost = queue.messages.ai.findIndex(({ message }) => message.dead === undefined)
         if (lost >= 0) queue.messages.ai.splice(lost, 1)
         return
@@ -220,7 +220,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
       if (row.epoch === before.epoch && isFinal(before.status))
         expect(row.status, '5: final is not final').toBe(before.status)
       if (before.status === 'COMPLETED') expect(row.epoch, 'a completed task is run again').toBe(before.epoch)
-      // Two by hand at once, or two copies of one dead letter: one epoch.
+      // Two retries by hand at once, or two copies of one dead letter, start one epoch.
       expect(row.epoch - before.epoch, 'two epochs in one step').toBeLessThanOrEqual(1)
     }
   }
@@ -229,7 +229,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
     await clock.settle()
     await check()
   }
-  // Everything works again: a day at most, a sweep a minute, for the longest wait of the sweeper is an hour.
+  // Without faults: a day at most, with a sweep each minute, because the longest wait is an hour.
   queue.isDown = false
   for (let minute = 0; minute < 1_440; minute += 1) {
     const rows = await Promise.all(ids.map(rowOf))
@@ -309,7 +309,7 @@ async function playOn(documents: DynamoDBDocumentClient, TableName: string, numR
   )
 }
 
-/** Tells the clock what is under way, so that time does not pass a call that has not answered. */
+/** Tells the clock which calls are in progress, so that time does not move past an unanswered call. */
 function counted(clock: ManualClock, store: WholeStore): WholeStore {
   const tell = async <Answer>(answer: Promise<Answer>) => {
     clock.underway += 1

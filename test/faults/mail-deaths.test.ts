@@ -117,7 +117,7 @@ describe('a mail that SES refuses', () => {
     await world.submit()
     await world.heal()
     expect([(await world.row())?.error?.code, world.sends()]).toEqual([code, 1])
-    // By hand, too, unless it is told to begin anew.
+    // A retry by hand does not send again either, unless it says from the start.
     await retryTask(world, KEY, { isFromStart: false })
     await world.heal()
     expect([(await world.row())?.error?.code, world.sends()]).toEqual([code, 1])

@@ -1,4 +1,4 @@
-/** Poison prompts and outages on the in-memory world, by a moved clock. */
+/** Prompts that always fail, and outages, with in-memory services and a simulated clock. */
 import { describe, expect, it } from 'vitest'
 import { closeCircuit } from '../../functions/core/application/operate/close-circuit.ts'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
@@ -14,7 +14,7 @@ interface Call {
   readonly prompt: string
 }
 
-/** A world whose tasks call one model; the test says which prompts drop the connection. */
+/** In-memory services with tasks that call one model; the test says which prompts drop the connection. */
 function open(
   drops: (prompt: string) => boolean,
   answerMs = 500,
@@ -62,7 +62,7 @@ function open(
   return { world, calls, submit, circuits }
 }
 
-/** The lane at work: what is visible is taken within half a second, twenty at a time; the sweeper comes every minute. */
+/** Runs the lane: visible messages are received within half a second, twenty at a time; the sweeper runs every minute. */
 async function work(world: World, ms: number, workers = [world.worker]): Promise<void> {
   const end = world.clock.now() + ms
   while (world.clock.now() < end) {
@@ -101,7 +101,7 @@ describe('twenty prompts that drop the connection', () => {
     'that come four at a time, every %d ms, delay no healthy task by more than 15 s',
     async (every) => {
       const { world, submit, circuits } = open((prompt) => prompt.startsWith('poison'))
-      // Environments know of each other's successes by the circuit alone.
+      // Environments learn of each other's successes only through the circuit.
       const workers = Array.from({ length: 5 }, () => ({
         ...world.worker,
         gate: new ProviderGate({ ...world, circuits }),
@@ -162,7 +162,7 @@ describe('a provider whose Retry-After is years', () => {
     await closeCircuit({ ...world, circuits }, 'openai:gpt-4o')
     await work(world, 6 * 60_000)
     const rows = await Promise.all(tasks.map((task) => rowOf(world, task)))
-    // But those that were told so themselves.
+    // Except tasks that got such a Retry-After themselves.
     const left = rows.filter(({ status }) => status !== 'COMPLETED')
     expect(left.every(({ error }) => error?.code === 'provider_rate_limited')).toBe(true)
     expect(left.length).toBeLessThan(tasks.length / 2)
@@ -242,7 +242,7 @@ describe('an outage of half an hour', () => {
     console.info(
       `back: all done ${Math.max(...rows.map(({ finishedAt = 0 }) => finishedAt)) - backAt} ms later`,
     )
-    // The load rises: the second after the probe sees no burst.
+    // The load rises gradually: there is no burst in the second after the probe.
     const probeAt = Math.min(...afterwards)
     expect(afterwards.filter((at) => at > probeAt && at < probeAt + 2_000).length).toBeLessThanOrEqual(4)
   })

@@ -95,7 +95,7 @@ describe('a process that dies before, during or after background calls', () => {
       paid.twice.without += plain.paid - 2
       // Only between the provider's answer to `start` and the write of its id.
       expect(attached.paid).toBeLessThanOrEqual(3)
-      // What is booked is what was read: nothing twice.
+      // The booked usage is that of the answers that were read; nothing is booked twice.
       expect(attached.task?.usage?.inputTokens).toBe(2)
     },
   )
@@ -261,7 +261,7 @@ describe('a cancel', () => {
     const world = makeAttachWorld(async ({ model }) => model.complete({ prompt: 'x' }))
     world.model.callMs = 100_000
     await world.submit()
-    // Frozen after its call began, for longer than its lease.
+    // Suspended after its call began, for longer than its lease.
     await world.workUntilNoted(80_000)
     await world.heal()
     expect(await world.row()).toMatchObject({ status: 'COMPLETED' })
@@ -280,7 +280,7 @@ describe('a list of models', () => {
     await world.submit()
     const death = { atCall: Number.POSITIVE_INFINITY, isApplied: false }
     world.work(death)
-    // Dies while b is asked.
+    // Dies while the call to b is in progress.
     await world.clock.advance(50_000)
     death.atCall = 0
     await world.heal()

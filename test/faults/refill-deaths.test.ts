@@ -18,10 +18,10 @@ const finished = async (id: string): Promise<TaskView> => {
   }
 }
 
-/** The lines that refill adds: a worker's own receive, and its own delete of what is done. */
+/** The calls that refill adds: a worker's own receive, and its own delete of finished messages. */
 describe('an environment that dies while it fills its free slots', () => {
   it.each([
-    // The event source asks without a visibility of its own.
+    // The event source receives without a visibility of its own.
     {
       name: 'before its receive took effect',
       operation: 'ReceiveMessage',

@@ -1,4 +1,4 @@
-/** Everything that grows in a task's row, pushed as far as it goes at once, on a table that refuses items above 400 kB. */
+/** All growing attributes of a task's row at their maximum at once, in a table that refuses items above 400 kB. */
 import { GetCommand } from '@aws-sdk/lib-dynamodb'
 import { afterAll, expect, it } from 'vitest'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
@@ -15,7 +15,7 @@ import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 const local = await startLocalTable()
 afterAll(() => local.stop())
 
-/** Three bytes a character, and as many of them as anybody could want. */
+/** Text with three bytes per character, of any length. */
 const LONG = '你'.repeat(200_000)
 const EPOCHS = 4
 const MAX_ATTEMPTS = 10
@@ -29,7 +29,7 @@ it('a task whose row has the maximum length in every attribute reaches its end, 
       progress(n, `${n} ${LONG}`)
       await step(`${n} ${'你'.repeat(70)}`, () => LONG.slice(0, 2_600))
     }
-    // Each call goes on at its provider, and the row keeps its name.
+    // Each call continues at its provider, and the row keeps its id.
     await Promise.allSettled(
       Array.from({ length: 25 }, (_, n) => model.complete({ prompt: `${n} ${LONG.slice(0, 100)}` })),
     )
@@ -83,7 +83,7 @@ it('a task whose row has the maximum length in every attribute reaches its end, 
   const toEnd = async () => {
     for (let round = 0; round < 60; round += 1) {
       pollLane(world)
-      // Its calls are under way.
+      // Its calls are in progress.
       await world.clock.advance(5_000)
       await measure()
       await world.clock.advance(60_000)
@@ -102,7 +102,7 @@ it('a task whose row has the maximum length in every attribute reaches its end, 
   await toEnd()
   const ended = await get()
   expect(ended).toMatchObject({ status: 'COMPLETED', epoch: EPOCHS + 1, attempt: 1 })
-  // Every attempt is told, or counted.
+  // Every attempt has a record or is in the count of omitted ones.
   expect(ended.history.length + (ended.attemptsOmitted ?? 0)).toBe(EPOCHS * MAX_ATTEMPTS + 1)
   console.info(`the largest row: ${Math.max(...bytes)} bytes`)
   expect(Math.max(...bytes)).toBeGreaterThan(40_000)

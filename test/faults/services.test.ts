@@ -16,12 +16,12 @@ afterAll(() => world.stop())
 
 it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing doubled, nothing stuck`, async () => {
   const { client } = world
-  /** As a careful caller does: the same key again until there is an answer. */
+  /** As a caller should: repeats the request with the same idempotency key until there is an answer. */
   const submit = async (body: object, key: string): Promise<TaskView> => {
     for (let round = 0; round < 20; round += 1) {
       const { status, body: task, headers } = await client.post('/tasks', body, { 'idempotency-key': key })
       if (status === 202) return task
-      // The only refusal there may be, and it says when to come back.
+      // The only allowed refusal; it says when to repeat the request.
       expect(status, JSON.stringify(task)).toBe(503)
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -29,8 +29,8 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
     throw new Error(`${key} was never accepted`)
   }
   const prompts = Array.from({ length: TASKS }, (_, index) => `faulty ${index}`)
-  // One call in six fails, each of a model of its own (`1x`, `01x`, …): three of one model are an outage, and its circuit
-  // holds the others back for minutes.
+  // One call in six fails, each with a model of its own (`1x`, `01x`, …): three failures of one model open its circuit, which
+  // delays the other tasks for minutes.
   const model = (index: number) =>
     index % 6 === 0 ? `stub-500-${'1'.padStart(index / 6 + 1, '0')}x` : 'stub-50'
   const tasks = await Promise.all(
@@ -50,7 +50,7 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
   while (!rows.length || !rows.every(isOver)) {
     if (Date.now() > end) break
     if (Date.now() > harmUntil) world.harmed.heal()
-    // The timer would do it once a minute.
+    // The timer would start it once a minute.
     await world.harmed.sweep().catch(() => undefined)
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     rows = await Promise.all(tasks.map(({ id }) => read(id)))
@@ -58,13 +58,13 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
   expect(rows.filter((row) => !isOver(row))).toEqual([])
   for (const [index, row] of rows.entries()) {
     expect(row, prompts[index]).toMatchObject({ status: 'COMPLETED', result: `echo: ${prompts[index]}` })
-    // An attempt may be paid for without landing, but never more than there were attempts.
+    // An attempt may be paid for without a stored result, but there are never more calls than attempts.
     expect(world.server.callsOf(prompts[index] ?? '').length).toBeLessThanOrEqual(row?.attempts ?? 0)
   }
   const harm = [world.harmed.dynamo, world.harmed.sqs].map(({ done }) =>
     Object.values(done).reduce((sum, count) => sum + count, 0),
   )
-  // A fault kit that did no harm proves nothing.
+  // A run without faults proves nothing.
   for (const count of harm) expect(count).toBeGreaterThan(10)
 }, 260_000)
 

@@ -1,9 +1,9 @@
 /**
- * `npm run soak -- --minutes 60 --per-second 2`: the product as a process of its own under a steady load, and how its
- * memory grows. Workers come and go with the load, 45 MB each, so memory under load says nothing about growth: each five
- * minutes the load rests until the environments are gone and the process has collected, and what is then left is
- * compared. Prints a line a minute and at the end the slope of the second half, when the console's 20,000 log lines are
- * full. Exit code 1 when a task is not done, or when a run of half an hour or more grows by more than 20 MB an hour.
+ * `npm run soak -- --minutes 60 --per-second 2`: the product as a process of its own under a steady load, and how its memory
+ * grows. Workers start and end with the load, 45 MB each, so memory under load says nothing about growth. Every five minutes
+ * the load pauses until the environments have ended and the process has collected its garbage; the remaining memory is
+ * compared. Prints a line a minute, and at the end the slope of the second half, when the console's 20,000 log lines are full.
+ * Exit code 1 when a task has not completed, or when a run of half an hour or more grows by more than 20 MB an hour.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,9 +27,9 @@ const SAMPLE_MS = 5_000
 const LOAD_MS = 240_000
 /** Environments of the local run end after 30 s without work; on a busy machine it takes longer. */
 const MAX_REST_MS = 300_000
-/** A thread collects after 20 s without work. */
+/** A thread collects garbage after 20 s without work. */
 const COLLECT_MS = 40_000
-/** Less than an environment has. */
+/** Less memory than an environment has. */
 const NO_ENVIRONMENT_MB = 20
 const MODELS = [
   'stub-50',
@@ -50,7 +50,7 @@ interface Sample {
   readonly all: number
 }
 
-/** Least squares. @returns megabytes an hour. */
+/** Least squares. @returns megabytes per hour. */
 function slopeOf(points: readonly { readonly at: number; readonly mb: number }[]): number {
   const mean = (of: (point: { readonly at: number; readonly mb: number }) => number) =>
     points.reduce((sum, point) => sum + of(point), 0) / points.length
@@ -84,11 +84,11 @@ async function submitOne(n: number) {
   const { id } = await client.submit({ prompt: `soak ${n} ${size}`, model })
   const { status } = await client.done(id, 300_000)
   if (status !== (HOPELESS.test(model) ? 'FAILED' : 'COMPLETED')) wrong.push(`${model}: ${status}`)
-  // The stub remembers every call; its memory is not the product's, but nobody asks for these.
+  // The stub stores every call. This run reads none of them, so they are dropped.
   server.calls.splice(0, Math.max(0, server.calls.length - 1_000))
 }
 
-/** Submits until then, waits for all, and looks at the memory meanwhile. */
+/** Submits until that time, waits for all tasks, and measures the memory meanwhile. */
 async function load(until: number) {
   const open: Promise<void>[] = []
   for (let nextSample = 0, nextLine = Date.now() + 60_000; Date.now() < until; ) {
@@ -108,7 +108,7 @@ async function load(until: number) {
   await Promise.all(open)
 }
 
-/** Waits until the environments are gone and those that stay have collected. */
+/** Waits until the environments have ended and the remaining threads have collected garbage. */
 async function atRest(): Promise<Sample> {
   const until = Date.now() + MAX_REST_MS
   for (let sample = await look(); sample.all - sample.own > NO_ENVIRONMENT_MB && Date.now() < until; ) {

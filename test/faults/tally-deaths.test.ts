@@ -23,7 +23,7 @@ function makeTalliedWorld(end: 'completes' | 'fails' | 'waits' = 'completes') {
     return answer
   }) as never)
   const tallies = new MemoryTallies()
-  // What the simulated provider does costs nothing.
+  // The simulated provider costs nothing.
   const provided = { forModel: async () => ({ ...world.provider, name: 'openai' }) }
   const mortal = (life: Life) => ({
     ...world.worker,
@@ -69,7 +69,7 @@ function makeTalliedWorld(end: 'completes' | 'fails' | 'waits' = 'completes') {
 }
 type TalliedWorld = ReturnType<typeof makeTalliedWorld>
 
-/** What the hours and the days say is what the row says. */
+/** The counts of hours and days equal the row. */
 async function check(world: TalliedWorld, counts: Record<string, number>): Promise<void> {
   const row = await world.row()
   expect(row?.dueAt).toBeUndefined()
@@ -160,7 +160,7 @@ describe('the counts of a task whose process dies', () => {
     await world.clock.advance(1_000)
     expect((await world.row())?.usage?.costMicroUsd).toBe(10)
     await check(world, { FAILED: 2 })
-    // The end is still owed: it is added before the next epoch begins.
+    // The end is not counted yet: it is added before the next epoch begins.
     world.work({ atCall: 3, isApplied: true })
     await retryTask(world.alive(), KEY)
     await world.heal()

@@ -9,6 +9,6 @@ it(`a workflow with faults of services and a killed environment (npm run chaos:w
   expect(Object.fromEntries(FLOW_ZEROS.map((field) => [field, report[field]]))).toEqual(
     Object.fromEntries(FLOW_ZEROS.map((field) => [field, 0])),
   )
-  // A run that did no harm proves nothing.
+  // A run without faults proves nothing.
   expect(Object.values(report.faults).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10)
 }, 600_000)

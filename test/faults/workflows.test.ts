@@ -26,7 +26,7 @@ const named = fc
       const first = before[0]
       const input = { number, from: before.map((one) => ({ $from: `${one}.result` })) }
       const task = { type: 'test.run', after: before, input }
-      // It does without what failed.
+      // It runs without the failed step's result.
       if (kind === 'rescue') {
         const instead = before.map((one) => ({ $from: `${one}.result.number`, default: -1 }))
         return [`s${index}`, { ...task, input: { number, rescues: true, from: instead } }]
@@ -39,7 +39,7 @@ const named = fc
           `s${index}`,
           { ...task, if: { $from: `${first}.result.number`, default: -1, equals: number } },
         ]
-      // Its input turns out to be wrong when its turn comes.
+      // Its input is found to be invalid when it starts.
       return [`s${index}`, kind === 'refused' && number === 0 ? { ...task, type: 'test.refused' } : task]
     })
     return { steps: Object.fromEntries(steps) }
@@ -50,7 +50,7 @@ const waiting = (signal: string, number: number, after?: readonly string[]): Ste
   wait: { signal, timeout_seconds: 3_000, on_timeout: number % 2 ? 'continue' : 'fail' },
 })
 
-/** Chains, groups and chords in one another. */
+/** Nested chains, groups and chords. */
 const { nested } = fc.letrec<{ nested: StepBody; leaf: StepBody }>((tie) => ({
   leaf: fc.nat({ max: 3 }).map((number) => ({ type: 'test.run', input: { number } })),
   nested: fc.oneof(
@@ -86,7 +86,7 @@ const deaths: fc.Arbitrary<readonly (Death | undefined)[]> = fc.array(
 const nameOf = (task: Task) => `${task.parent?.node}/${task.parent?.index}`
 const numberOf = (task: Task): number => JSON.parse('json' in task.input ? task.input.json : '{}').number ?? 0
 
-/** Runs a graph to its end, with deaths on the way, and looks at what is there. */
+/** Runs a graph to its end, with crashes, and checks the rows. */
 async function live(body: WorkflowBody, list: readonly (Death | undefined)[], outcomes: Outcomes) {
   const world = makeWorkflowWorld()
   const compiled = compile(body)
@@ -94,7 +94,7 @@ async function live(body: WorkflowBody, list: readonly (Death | undefined)[], ou
   const { plan } = compiled
   const next = [...list]
   const deathOf = () => next.shift()
-  // Who starts a node twice joins twice; who starts it before all that it stands behind has ended joins too early.
+  // A node that starts twice joins twice. A node that starts before all the nodes it depends on have ended joins too early.
   const starts = new Map<string, number>()
   const early: string[] = []
   const replace = world.workflows.replace.bind(world.workflows)
@@ -123,7 +123,7 @@ async function live(body: WorkflowBody, list: readonly (Death | undefined)[], ou
           { json: JSON.stringify({ list: ['x'], number: 1 }) },
           plan,
         ).catch(() => undefined)
-      // Some end in this round, the others in a later one.
+      // Some tasks end in this round, the others in a later one.
       const ending = world.open().filter((_, index) => (index * 7 + round) % 3 !== 0 || round % 4 === 3)
       for (const task of ending) {
         const number = numberOf(task)
@@ -137,7 +137,7 @@ async function live(body: WorkflowBody, list: readonly (Death | undefined)[], ou
       await world.report(deathOf)
       const { status, dueAt } = world.read()
       if (status !== 'RUNNING' && dueAt === undefined && world.open().length === 0) break
-      // Long enough for everything that is due after a death; at times for what nobody has asked for.
+      // Long enough for everything that is due after a crash; sometimes also for rows that nothing has asked for.
       await world.clock.advance(round % 5 === 1 ? 16 * 60_000 : 61_000)
     }
   }
@@ -157,7 +157,7 @@ function check({ world, plan, starts, early, completions }: Lived, outcomes: Out
   expect([...starts.values()].filter((count) => count > 1)).toEqual([])
   expect(early).toEqual([])
   expect([...completions.values()].filter((count) => count > 1)).toEqual([])
-  // A step's tasks exist exactly when it ran, each index once, and its end is what its tasks say.
+  // A step's tasks exist exactly when it ran, each index once, and its state follows from theirs.
   for (const [name, state] of Object.entries(workflow.nodes)) {
     const tasks = world.tasks().filter(({ parent }) => parent?.node === name)
     expect(new Set(tasks.map(({ parent }) => parent?.index)).size).toBe(tasks.length)
@@ -167,7 +167,7 @@ function check({ world, plan, starts, early, completions }: Lived, outcomes: Out
     }
     if (state.status === 'SKIPPED') expect(tasks).toEqual([])
   }
-  // What a reading of the graph without any process, queue or death says.
+  // The states that the graph implies, computed without any process, queue or crash.
   const expected = expectedStates(plan, outcomes)
   const states = Object.fromEntries(
     Object.entries(workflow.nodes).map(([name, { status }]) => [name, status]),
@@ -207,7 +207,7 @@ describe('a workflow whose processes die at any call', () => {
           const lived = await live(body, list, outcomes)
           check(lived, outcomes)
           if (lived.world.read().status !== 'FAILED') return
-          // What failed now succeeds; what had completed is not run again.
+          // Failed tasks now succeed; completed ones do not run again.
           await lived.world.clock.advance(120_000)
           await retryWorkflow(lived.ports, { tenant: TENANT, id: lived.id })
           const healed = { ...outcomes, fails: new Set<string>() }
@@ -231,7 +231,7 @@ describe('a workflow whose processes die at any call', () => {
             then: { type: 'test.run', input: { number: 1, all: { $from: 'previous.results' } } },
           },
         }
-        // Deaths at the end too, where shards become full.
+        // Crashes at the end too, where shards become full.
         const spread = Array.from(
           { length: size },
           (_, index) => list[index % 97] ?? list[(size - index) % 89],

@@ -12,7 +12,7 @@ const bears = (stage: StageSettings, seconds: number) =>
     limitsOf(stage, seconds).map(({ name, tasksPerSecond }) => [name, Math.round(tasksPerSecond * 10) / 10]),
   )
 
-/** Written down, so that whoever moves a setting or adds a lane sees what else moves with it. */
+/** Snapshots, so that an engineer who changes a setting or adds a lane sees what else changes. */
 describe('the capacity of production', () => {
   it('for tasks of 10 s, per second', () => {
     expect(bears(prod, 10)).toMatchInlineSnapshot(`
@@ -66,7 +66,7 @@ describe('the capacity of production', () => {
     expect(100_000 / sweepRate(prod)).toBeLessThan(sweeper.timeoutSeconds - 5)
     expect(Math.round(sweepRate(prod))).toBe(2_315)
     expect(TABLE.dueShards % sweeper.parts).toBe(0)
-    // The sweep that sends them begins at the latest so long before they are due, and takes until its time is over.
+    // The sweep that sends them begins at the latest this long before they are due, and works until its time is over.
     expect(sweeper.timeoutSeconds).toBeLessThanOrEqual(60)
     expect(TIMING.lookAheadMs).toBeGreaterThan(sweeper.everyMinutes * 60_000)
     const slower = { ...prod, sweeper: { ...sweeper, memoryMb: 256, parts: 1 as const } }

@@ -19,7 +19,7 @@ const call = (action: string, resource: string, context: Partial<Call['context']
 })
 const may = (name: string, asked: Call) => allowing(of(name), asked) !== undefined
 
-/** Every runtime of the tests runs behind it (test/fixtures/running.ts); here is that it bites. */
+/** Every runtime of the tests runs behind this check (test/fixtures/running.ts); these tests show that it refuses calls. */
 describe('the IAM check of the tests, with the roles of production', () => {
   const put = call('dynamodb:PutItem', 'TasksTable')
 

@@ -129,7 +129,7 @@ describe('dashboards and alarms', () => {
 
 it('synth prints the cost of the metrics', () => {
   const infos = Annotations.fromStack(stage.observability as Stack).findInfo('*', Match.anyValue())
-  // As many as the project has lanes and providers: whoever adds one changes no number here.
+  // The number follows from the project's lanes and providers, so an added one changes no number here.
   const count = metricCount(loadStage('prod'))
   expect(infos.map(({ entry }) => String(entry.data)).join()).toContain(
     `${count} metrics of ours can arise, which cost ${(count * 0.3).toFixed(2)} USD a month`,

@@ -4,7 +4,7 @@ import { parseStage } from '../../lib/stages/load-stage.ts'
 import type { StageInput, StageSettings } from '../../lib/stages/stage-schema.ts'
 import { templatesOf } from '../fixtures/templates.ts'
 
-/** Stage dev as a platform team may have it otherwise. */
+/** Stage dev with settings that a platform team may choose. */
 const withSettings = (change: Partial<StageInput>) =>
   templatesOf(
     'dev',
@@ -117,7 +117,7 @@ describe('requirements of a platform team are settings', () => {
       Object.values(withDoor(change).stateless.byType('AWS::ApiGateway::GatewayResponse')).find(
         ({ Properties }) => Properties.ResponseType === type,
       )?.Properties.StatusCode
-    // Every path and method of the API exists, so that nothing but a missing signature leads here.
+    // Every path and method of the API exists, so only a missing signature leads to this answer.
     expect(statusOf({ auth: 'iam', iamCallers }, 'MISSING_AUTHENTICATION_TOKEN')).toBe('401')
     expect(statusOf({ auth: 'iam', iamCallers }, 'INVALID_SIGNATURE')).toBe('403')
     expect(statusOf({}, 'MISSING_AUTHENTICATION_TOKEN')).toBe('404')
@@ -156,7 +156,7 @@ describe('requirements of a platform team are settings', () => {
           ],
       )
     expect([...new Set(originOf(['https://app.example.com']))]).toEqual(["'https://app.example.com'"])
-    // The gateway chooses none of several; who may not call reads no more than a refusal.
+    // The gateway cannot choose between several origins. A caller without access reads only a refusal.
     expect([...new Set(originOf(['https://a.example.com', 'https://b.example.com']))]).toEqual([
       'method.request.header.Origin',
     ])
@@ -189,12 +189,12 @@ describe('requirements of a platform team are settings', () => {
     ],
     [{ bootstrapQualifier: 'Not-One' }, 'bootstrapQualifier: must be 1 to 10'],
     [{ tags: { 'aws:cost': 'x' } }, 'tags'],
-    // Neither the API nor the bucket would let such a page in.
+    // Neither the API nor the bucket would accept such an origin.
     [
       { api: { ...dev.api, corsOrigins: ['https://*.example.com'] } },
       'api.corsOrigins.0: is an origin without a path',
     ],
-    // Refused by AWS in the middle of a deployment.
+    // AWS refuses these in the middle of a deployment.
     [{ tags: { cost: '50 % of it' } }, 'tags.cost: must be letters, digits'],
     [
       { tags: Object.fromEntries(Array.from({ length: 49 }, (_, n) => [`t${n}`, 'x'])) },

@@ -1,4 +1,7 @@
-/** What the templates of a stage must say that has chosen managed rules, a key of its own and a channel of Slack, as checks over resources. */
+/**
+ * What the templates of a stage with managed rules, a key of its own and a Slack channel must contain, as checks over
+ * resources.
+ */
 import type { Resource, Resources } from '../fixtures/templates.ts'
 import { readable, type Statement, type Templates } from './policy.ts'
 
@@ -24,7 +27,7 @@ const GROUPS = [
   'AWSManagedRulesCommonRuleSet',
   'AWSManagedRulesKnownBadInputsRuleSet',
 ]
-/** Rules over the body that a prompt about HTML, paths, metadata addresses or log4j breaks. */
+/** Rules on the body that a prompt about HTML, paths, metadata addresses or log4j would violate. */
 const COUNTING = [
   'SizeRestrictions_BODY',
   'CrossSiteScripting_BODY',
@@ -35,7 +38,9 @@ const COUNTING = [
   'JavaDeserializationRCE_BODY',
 ]
 
-/** AWS's managed rules stand before the API, refuse what is no prompt, and keep no headers. */
+/**
+ * AWS's managed rules protect the API, refuse requests whose path, headers or query look like an attack, and store no headers.
+ */
 export function webAclProblems({ stateless }: Templates, requestsPerAddress: number): readonly string[] {
   const [[id = '', acl] = []] = ofType(stateless, 'AWS::WAFv2::WebACL')
   const [[, association] = []] = ofType(stateless, 'AWS::WAFv2::WebACLAssociation')
@@ -68,7 +73,8 @@ export function webAclProblems({ stateless }: Templates, requestsPerAddress: num
     ...counted
       .filter(({ ActionToUse }) => JSON.stringify(ActionToUse) !== '{"Count":{}}')
       .map(({ Name }) => `${Name} does not count`),
-    // Whole prompts cannot be judged by these: what is not about the body refuses, but for programs without a name.
+    // These rules cannot judge prompts: rules that do not read the body refuse, except the one for programs without a
+    // User-Agent.
     ...counted
       .filter(({ Name }) => !Name.endsWith('_BODY') && Name !== 'NoUserAgent_HEADER')
       .map(({ Name }) => `${Name} refuses nothing`),
@@ -103,7 +109,7 @@ export function customerKeyProblems({ stateful, stateless }: Templates, keyArn: 
     ...(replicas.includes(`"KMSMasterKeyId":"${keyArn}"`) ? [] : ['the table is under another key']),
     ...(encryption.includes(`"KMSMasterKeyID":"${keyArn}"`) ? [] : ['the bucket is under another key']),
     ...(encryption.includes('"BucketKeyEnabled":true') ? [] : ['each object asks KMS: $3 a million']),
-    // All but the one that tells of health and types.
+    // All functions except the one for health and task types.
     ...(given.length === functions - 1 ? [] : [`${given.length} of ${functions} roles may use the key`]),
     ...given
       .filter(({ Condition }) => !/"kms:ViaService":\[.*dynamodb.*s3/.test(JSON.stringify(Condition ?? {})))
@@ -120,7 +126,7 @@ export function customerKeyProblems({ stateful, stateless }: Templates, keyArn: 
   ]
 }
 
-/** A channel of Slack hears the urgent topic, and nobody does anything to the account from it. */
+/** A Slack channel gets the urgent topic, and nobody can act on the account from it. */
 export function slackProblems(
   { observability }: Templates,
   channel: { readonly workspaceId: string; readonly channelId: string },
@@ -133,7 +139,7 @@ export function slackProblems(
         ? []
         : [`${id} is another channel`]),
       ...(JSON.stringify(p.SnsTopicArns ?? []).includes('Urgent') ? [] : [`${id} hears nothing`]),
-      // Without guardrails a member of the channel may do what AdministratorAccess allows.
+      // Without guardrail policies a member of the channel may do what AdministratorAccess allows.
       ...(JSON.stringify(p.GuardrailPolicies ?? []).includes('AWSDenyAll') ? [] : [`${id} may act`]),
     ]),
     ...ofType(observability, 'AWS::SNS::Subscription')
@@ -142,7 +148,9 @@ export function slackProblems(
   ]
 }
 
-/** Pages of these origins can do all that the API offers: read every function's answers, send files to the bucket, read them there. */
+/**
+ * Pages of these origins can use the whole API: read every function's answers, send files to the bucket and read them there.
+ */
 export function pageProblems(
   { stateful, stateless }: Templates,
   origins: readonly string[],
@@ -154,7 +162,7 @@ export function pageProblems(
   const asked = JSON.stringify(
     ofType(stateless, 'AWS::ApiGateway::Method').map(([, { Properties }]) => Properties.Integration),
   )
-  // What no method of its own answers, a preflight among it, goes to the one for all.
+  // Requests without a method of their own, preflights included, go to the `ANY` method.
   const methods = ofType(stateless, 'AWS::ApiGateway::Method')
   const routed = new Set(
     methods
@@ -190,7 +198,7 @@ export function pageProblems(
   ]
 }
 
-/** The key that the model keys lie under is used by Parameter Store alone. */
+/** Only Parameter Store may use the KMS key that encrypts the model keys. */
 export function modelKeyProblems({ stateless }: Templates, keyArn: string): readonly string[] {
   const given = ofType(stateless, 'AWS::IAM::Policy').flatMap(([id, { Properties }]) =>
     (Properties.PolicyDocument as { Statement: readonly Statement[] }).Statement.filter(({ Resource }) =>

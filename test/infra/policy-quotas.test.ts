@@ -22,7 +22,7 @@ const withDoor = (change: Partial<StageInput['api']>) =>
   )
 
 const prod = of(templatesOf('prod'))
-/** A canary, preflights, a usage plan, a web ACL, a domain: as many resources as a stage can have. */
+/** A gradual deployment, preflights, a usage plan, a web ACL, a domain: the most resources that a stage can have. */
 const everything: StageInput = {
   ...production,
   region: 'eu-central-1',

@@ -1,6 +1,6 @@
 /**
- * What AWS refuses or cuts off because it is too much, as checks over templates: each is seen only in the middle of a
- * deployment, or on the day that the limit is met. Numbers are those of the services' "Quotas" pages, 2026-11.
+ * Limits of AWS, as checks over templates. Without these checks each shows only in the middle of a deployment, or on the day
+ * that the limit is reached. Numbers are those of the services' "Quotas" pages, 2026-11.
  */
 import { bytesOf } from '../../lib/constructs/environment-size.ts'
 import type { Resource, Resources } from '../fixtures/templates.ts'
@@ -20,14 +20,14 @@ const below = (id: string, what: string, value: number, most: number): readonly 
   value <= most ? [] : [`${id}: ${what} is ${value}, at most ${most}`]
 const number = (value: unknown, otherwise = 0): number => Number(value ?? otherwise)
 
-/** CloudFormation takes 500 resources, 200 outputs, a megabyte; with room for the route that somebody adds tomorrow. */
+/** CloudFormation accepts 500 resources, 200 outputs and a megabyte; the checks leave room for another route. */
 const stack: Check = (template) => [
   ...below('template', 'its number of resources', Object.keys(template.Resources).length, 480),
   ...below('template', 'its number of outputs', Object.keys(template.Outputs ?? {}).length, 180),
   ...below('template', 'its size', Buffer.byteLength(JSON.stringify(template)), 900_000),
 ]
 
-/** CloudFormation shows question marks for what is not ASCII; IAM takes Latin-1 and refuses the rest. */
+/** CloudFormation shows question marks for characters that are not ASCII; IAM accepts Latin-1 and refuses the rest. */
 const descriptions: Check = ({ Description = '', Resources, Outputs = {} }) => [
   ...[
     ['template', Description],
@@ -101,7 +101,10 @@ const queries: Check = ({ Resources }) =>
     ...below(id, 'its text', bytesOf(p.QueryString), 10_000),
   ])
 
-/** What takes from a queue must end before its message comes back; dead letters must outlive what they came from. */
+/**
+ * A function that reads a queue must end before its message becomes visible again; dead letters must be kept longer than the
+ * messages of the source queue.
+ */
 const queues: Check = ({ Resources }) =>
   ofType(Resources, 'AWS::SQS::Queue').flatMap(([id, { Properties: p }]) => {
     const dead = (p.RedrivePolicy as { deadLetterTargetArn?: unknown } | undefined)?.deadLetterTargetArn
@@ -110,7 +113,7 @@ const queues: Check = ({ Resources }) =>
     const kept = number(p.MessageRetentionPeriod, 345_600)
     return [
       ...below(id, 'its visibility', number(p.VisibilityTimeout, 30), 43_200),
-      // The age of a message goes on counting where SQS moves it.
+      // A message keeps its age when SQS moves it.
       ...(letters && number(letters.Properties.MessageRetentionPeriod, 345_600) <= kept
         ? [`${id}: its dead letters are forgotten before they are read`]
         : []),
@@ -147,7 +150,7 @@ const gateway: Check = ({ Resources }) => {
   ]
 }
 
-/** A property that is there and says nothing is refused by one service and taken literally by another. */
+/** An empty property is refused by one service and taken literally by another. */
 const blanks: Check = ({ Resources }) =>
   Object.entries(Resources)
     .filter(([, { Properties }]) => /":""[,}]/.test(JSON.stringify(Properties ?? {})))

@@ -1,4 +1,7 @@
-/** Who hears of what stands still, and what a caller reads when the gateway refuses it, as checks over the resources of a stage. */
+/**
+ * Who is notified of parts that stop, and what a caller reads when the gateway refuses a request, as checks over the resources
+ * of a stage.
+ */
 import type { Resource, Resources } from '../fixtures/templates.ts'
 import type { Templates } from './policy.ts'
 
@@ -18,7 +21,7 @@ function functionBehind(resources: Resources, reference: unknown): string | unde
   return undefined
 }
 
-/** Functions that a queue or a clock calls: no caller sees it when they fail. */
+/** Functions that a queue or a timer invokes: no caller sees their failures. */
 const unseen = (stateless: Resources): readonly string[] => {
   const called = [
     ...ofType(stateless, 'AWS::Lambda::EventSourceMapping').map(
@@ -30,8 +33,9 @@ const unseen = (stateless: Resources): readonly string[] => {
 }
 
 /**
- * A lane's trouble is seen in the ages of its tasks. Of what else a queue or a clock calls, failed invocations are the only sign: an
- * advancer that does not load leaves every workflow where it is, and its messages need two days to their dead-letter queue.
+ * The ages of its tasks show problems of a lane. For the other functions that a queue or a timer invokes, failed invocations
+ * are the only sign: when the function that advances workflows does not load, every workflow stops, and its messages need two
+ * days to reach their dead-letter queue.
  */
 export const background: Check = ({ stateless, observability }) => {
   const [, alarm] =
@@ -43,7 +47,7 @@ export const background: Check = ({ stateless, observability }) => {
     .map((id) => `nobody hears when ${id} fails`)
 }
 
-/** Each part of the sweeper has its own clock, and its own shards: one that stands still must ring while the others run. */
+/** Each sweeper has its own timer and its own shards: one that stops must raise the alarm while the others run. */
 export const parts: Check = ({ stateless, observability }) => {
   const schedules = ofType(stateless, 'AWS::Scheduler::Schedule').filter(([, { Properties }]) =>
     functionBehind(stateless, Properties.Target)?.startsWith('Sweeper'),
@@ -55,16 +59,19 @@ export const parts: Check = ({ stateless, observability }) => {
   const minutes = /rate\((\d+) minute/.exec(String(schedules[0]?.[1].Properties.ScheduleExpression))?.[1]
   const rounds = Number(Period) / 60 / Number(minutes)
   const rings = ComparisonOperator === 'LessThanThreshold' && TreatMissingData === 'breaching'
-  // What is counted when one of them has stopped, and when all are there.
+  // The count when one of them has stopped, and when all of them run.
   const [oneGone, all] = [rounds * (schedules.length - 1), rounds * schedules.length]
-  // Each may have one round too late for its period, but not in every period.
+  // Each may have one run that counts in the next period, but not in every period.
   const isPatient = Number(EvaluationPeriods) > schedules.length && DatapointsToAlarm === undefined
   return rings && isPatient && oneGone < Number(Threshold) && all >= Number(Threshold)
     ? []
     : [`${schedules.length} sweepers, and the alarm rings below ${Threshold} of ${all} rounds`]
 }
 
-/** docs.aws.amazon.com/apigateway, "Gateway response types": a fallback that states a status gives it to all that have no answer of their own. */
+/**
+ * docs.aws.amazon.com/apigateway, "Gateway response types": a default response with a status sets it for all responses that are
+ * not defined themselves.
+ */
 const TYPES = [
   'ACCESS_DENIED',
   'AUTHORIZER_FAILURE',
@@ -107,7 +114,7 @@ export const answers: Check = ({ stateless }) => {
   ]
 }
 
-/** Every function that says something about a task is asked by the query that follows one through all its steps. */
+/** The query that follows a task through all its steps reads the logs of every function that logs about tasks. */
 export const trail: Check = ({ stateless, observability }) => {
   const [, query] =
     ofType(observability, 'AWS::Logs::QueryDefinition').find(([id]) => id.includes('oneTask')) ?? []

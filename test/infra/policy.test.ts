@@ -23,7 +23,7 @@ describe('the templates of production', () => {
   })
 
   it('meet every rule', () => {
-    // The rights are compared above, where `-u` takes over what is new.
+    // The rights are compared above, where `-u` accepts new ones.
     expect(problemsOf(prod, `${rightsOf(prod).join('\n')}\n`)).toEqual([])
   })
 })

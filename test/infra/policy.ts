@@ -1,6 +1,6 @@
 /**
- * What a template of a deployed stage must say, as checks over its resources: so that they can be run on a template
- * that was spoilt on purpose, too (`policy.test.ts`). Written from the outside: nothing here comes from `lib/`.
+ * What a template of a deployed stage must contain, as checks over its resources, so that they can also run on a template with
+ * a mistake made on purpose (`policy.test.ts`). Written independently: nothing here comes from `lib/`.
  */
 import { LANES } from '../../functions/contract.ts'
 import type { Resource, Resources } from '../fixtures/templates.ts'
@@ -61,7 +61,7 @@ const whereOf = ({ Condition = {} }: Statement): string =>
     .map(([field, value]) => ` where ${field} is ${[value].flat().join(', ')}`)
     .join('')
 
-/** One right as a review reads it, and the statement that gives it. */
+/** One right in readable form, and the statement that gives it. */
 export interface Right {
   readonly action: string
   readonly resource: string
@@ -69,7 +69,7 @@ export interface Right {
   readonly statement: Statement
 }
 
-/** What each function's role says, by the function's logical id without its hash. */
+/** The rights of each function's role, by the function's logical id without its hash. */
 export function rightsByFunction(stateless: Resources): ReadonlyMap<string, readonly Right[]> {
   const byRole = new Map<string, Right[]>()
   for (const [, { Properties }] of ofType(stateless, 'AWS::IAM::Policy')) {
@@ -101,7 +101,7 @@ export function rightsByFunction(stateless: Resources): ReadonlyMap<string, read
   )
 }
 
-/** One line per function, action and resource, and its environment names: what a review of rights reads. */
+/** One line per function, action and resource, and the function's environment names, for a review of rights. */
 export function rightsOf({ stateless }: Templates): string[] {
   const rights = rightsByFunction(stateless)
   return ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, { Properties }]) => {
@@ -211,7 +211,7 @@ const functions: Check = ({ stateless }) =>
 
 const api: Check = ({ stateless }) => {
   const open = ['/api/v1/health']
-  // Each asks for every request: what a gateway keeps, it keeps for all routes.
+  // The authorizer is called for every request, because a cached answer of it applies to all routes.
   const authorizers = new Set(
     ofType(stateless, 'AWS::ApiGateway::Authorizer')
       .filter(([, { Properties: p }]) => p.Type === 'REQUEST' && p.AuthorizerResultTtlInSeconds === 0)
@@ -288,7 +288,7 @@ const protection: Check = ({ stateful }) =>
 const alarms: Check = ({ stateless }) =>
   ofType(stateless, 'AWS::CodeDeploy::DeploymentGroup').length === 9 ? [] : ['an API function has no canary']
 
-/** A topic with a policy of its own has lost the default one, by which CloudWatch may publish. */
+/** A topic with a policy of its own loses the default policy, which allows CloudWatch to publish. */
 const topics: Check = ({ observability }) => {
   const named = new Set(
     ofType(observability, 'AWS::CloudWatch::Alarm')
@@ -318,7 +318,10 @@ const topics: Check = ({ observability }) => {
   return named.size === 2 ? problems : [...problems, `alarms go to ${named.size} topics, not two`]
 }
 
-/** What a waiting task may be received before its queue gives it up: a margin above the six after which the sweeper carries it. */
+/**
+ * How often a waiting task may be received before it goes to the dead-letter queue: well above the six after which the sweeper
+ * handles it.
+ */
 const patience: Check = ({ stateless }) =>
   ofType(stateless, 'AWS::SQS::Queue').flatMap(([id, { Properties }]) => {
     const { maxReceiveCount = 0 } = (Properties.RedrivePolicy ?? {}) as { maxReceiveCount?: number }
@@ -327,17 +330,17 @@ const patience: Check = ({ stateless }) =>
       : [`${id} gives up after ${maxReceiveCount} receives`]
   })
 
-/** Lines below the level are dropped: metrics, and the REPORT lines that the runbook leads to, are INFO. */
+/** Lines below the level are dropped. Metrics, and the REPORT lines that the runbook uses, have level INFO. */
 const levels: Check = ({ stateless }) =>
   ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, { Properties }]) => {
     const { ApplicationLogLevel, SystemLogLevel } = (Properties.LoggingConfig ?? {}) as Record<string, string>
     const hears = (level: string | undefined) => level === 'INFO' || level === 'DEBUG'
-    // Its own lines would double what a request writes, and the runbook sends nobody there.
+    // Lambda's own lines for it would double the log of a request, and the runbook does not use them.
     const isQuiet = id.startsWith('Authorizer')
     return hears(ApplicationLogLevel) && (isQuiet || hears(SystemLogLevel)) ? [] : [`${id} drops INFO lines`]
   })
 
-/** Files that anybody may ask for cost transfer: none in production, few in a second, and compressed. */
+/** Files that anybody may request cost data transfer: none in production, a low rate, and compressed. */
 const files: Check = ({ stateless }) => {
   const [[, api] = []] = ofType(stateless, 'AWS::ApiGateway::RestApi')
   const [[, stage] = []] = ofType(stateless, 'AWS::ApiGateway::Stage')
@@ -358,7 +361,7 @@ const files: Check = ({ stateless }) => {
 
 /**
  * Lambda stops a chain of messages and invocations at about 16 (docs.aws.amazon.com/lambda, "Use Lambda recursive loop
- * detection"): what takes from a queue may be part of a workflow of 500 steps, and all else has no reason to follow itself.
+ * detection"). A function that reads a queue may be part of a workflow of 500 steps; no other function needs such chains.
  */
 const loops: Check = ({ stateless }) => {
   const consumers = new Set(
@@ -374,7 +377,10 @@ const loops: Check = ({ stateless }) => {
   })
 }
 
-/** Names that an account has once in a Region, or once at all: without the stage in them a second stage could not stand beside the first. */
+/**
+ * Names that must be unique in an account, or in its Region: without the stage's name in them, a second stage could not be
+ * deployed.
+ */
 const UNIQUE: Readonly<Record<string, readonly string[]>> = {
   'AWS::SQS::Queue': ['QueueName'],
   'AWS::ApiGateway::RestApi': ['Name'],
@@ -383,7 +389,7 @@ const UNIQUE: Readonly<Record<string, readonly string[]>> = {
   'AWS::CloudWatch::Dashboard': ['DashboardName'],
   'AWS::Logs::QueryDefinition': ['Name'],
 }
-/** Better left to CloudFormation: it makes one that nothing else has. */
+/** Without a name here CloudFormation makes a unique one. */
 const OWN = ['TableName', 'BucketName', 'FunctionName', 'RoleName', 'TopicName', 'LogGroupName']
 
 const names: Check = (templates) =>
@@ -399,7 +405,7 @@ const names: Check = (templates) =>
     ]),
   )
 
-/** CloudFormation refuses to remove an export in use: what comes and goes with a lane or a function must not be one. */
+/** CloudFormation refuses to remove an export in use, so resources of a single lane or function must not be exports. */
 const exports: Check = (templates) =>
   Object.entries(templates).flatMap(([name, resources]) => {
     const imported = JSON.stringify(resources).matchAll(/\{"Fn::ImportValue":"[^"]+"\}/g)
@@ -451,14 +457,14 @@ export function problemsOf(templates: Templates, expectedRights: string): string
       ]
 }
 
-/** The first resource of a type that a value names, however it is wrapped. */
+/** The first resource of a type that a value refers to, at any depth. */
 function find(resources: Resources, reference: unknown, type: string): Resource | undefined {
   const named = JSON.stringify(reference ?? '').matchAll(/"(?:Ref|Fn::GetAtt)":\[?"(\w+)"/g)
   for (const [, id = ''] of named) if (resources[id]?.Type === type) return resources[id]
   return undefined
 }
 
-/** What a stack is made of, one line per type. */
+/** The number of a stack's resources, one line per type. */
 export const contentsOf = (resources: Resources): string[] => {
   const counts = new Map<string, number>()
   for (const { Type } of Object.values(resources)) counts.set(Type, (counts.get(Type) ?? 0) + 1)

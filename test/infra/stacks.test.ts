@@ -57,7 +57,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('connects each lane’s worker to its own queue, with partial batch failures and the stage’s maximum concurrency', () => {
     const sources = Object.values(stateless.byType('AWS::Lambda::EventSourceMapping'))
-    // And those of workflows and webhooks.
+    // And the queues of workflows and webhooks.
     expect(sources).toHaveLength(LANES.length + 2)
     for (const source of sources)
       expect(source.Properties).toMatchObject({
@@ -69,7 +69,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('runs every function on the runtime’s Node, arm64, with JSON logs and a retention time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
-    // A worker per lane of the one bundle, and no authorizer where there are no keys of ours.
+    // One worker per lane from one bundle; no authorizer where the stage has none of our keys.
     const hasAuthorizer = loadStage(name).api.auth === 'keys'
     expect(functions).toHaveLength(LANES.length + Object.keys(BUNDLES).length - (hasAuthorizer ? 1 : 2))
     for (const item of functions)
@@ -120,7 +120,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
           .map((route) => `${API_BASE}${route.path}`)
           .sort(),
       )
-    // A stage that says nothing is closed by our own keys; what cannot call an authorizer says so in its file.
+    // A stage requires our own keys by default; one that cannot call an authorizer says so in its file.
     expect([name, loadStage(name).api.auth]).toEqual([
       name,
       ['local', 'emulated'].includes(name) ? 'key' : 'keys',
@@ -185,7 +185,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
       const isKnown = (resource: string) => /\/payload\/\*|:bedrock:\*::foundation-model\//.test(resource)
       expect(wild.filter((resource) => !isKnown(resource))).toEqual([])
       const { Variables } = Properties.Environment as { Variables: object }
-      // For Node itself, and the same everywhere: no setting of ours.
+      // A variable of Node itself, the same in all functions.
       const names = Object.keys(Variables).filter((name) => name !== 'NODE_OPTIONS')
       const cors = name === 'local' && access.optionalEnvironment?.includes(ENV.corsOrigins)
       const expectedNames = [
@@ -362,7 +362,7 @@ describe('pages of other origins', () => {
 
 describe('what holds data', () => {
   it('keeps its logical ids: a changed id would replace the table', () => {
-    // What is added later has others: nothing is there yet that they could replace.
+    // Later resources may have other ids, because no deployed resource would be replaced.
     expect(Object.keys(of('prod').stateful.all)).toEqual(
       expect.arrayContaining([
         'PayloadsBucket1715615A',

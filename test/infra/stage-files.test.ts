@@ -16,7 +16,7 @@ interface Setting {
   readonly path: readonly string[]
   readonly key: string
 }
-/** Names that people invent, and so cannot misspell, are left out. */
+/** Names that users choose freely cannot be misspelt and are left out. */
 function settingsOf(value: object, path: readonly string[] = []): Setting[] {
   return Object.entries(value).flatMap(([key, inner]) => [
     ...(path.includes('routes') ? [] : [{ path, key }]),

@@ -19,10 +19,10 @@ beforeAll(async () => {
   for (const name of tops) if (name) await cp(join(project, name), join(root, name), { recursive: true })
   await symlink(join(project, 'node_modules'), join(root, 'node_modules'))
 })
-// The killed process's own children may write for a moment still.
+// The killed process's children may still write for a moment.
 afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }))
 
-/** @returns what it printed; its exit code is 0. */
+/** @returns its output; the exit code must be 0. */
 async function run(script: string, ...args: string[]): Promise<string> {
   const done = promisify(execFile)('npm', ['run', '--silent', script, '--', ...args], {
     cwd: root,
@@ -58,11 +58,11 @@ describe('an author who adds to a copy of the project', () => {
     await run('format')
     const rights = () => readFile(join(root, 'test/infra/snapshots/rights.txt'), 'utf8')
     const before = await rights()
-    // Lint, types, every unit and template test; snapshots of the template take over what lane and alarm add.
+    // Lint, types, every unit and template test. The template snapshots accept what a lane and an alarm add.
     const printed = await run('check', '--update')
     for (const folder of ['text-shorten', 'report-print', 'text-translate'])
       expect(printed).toContain(`✓ functions/tasks/${folder}/task.test.ts`)
-    // Task types give no function a right: what is new is of the lane and the provider.
+    // Task types give no function a right: new rights belong to the lane and the provider.
     const known = new Set(before.split('\n'))
     const added = (await rights()).split('\n').filter((line) => !known.has(line))
     expect(added.length).toBeGreaterThan(0)
@@ -84,7 +84,7 @@ describe('an author who adds to a copy of the project', () => {
   })
 })
 
-/** Throws on line 26, in a function of its own, after it has written to the console in every way. */
+/** Throws on line 26, in a function of its own, after it has written to the console with every method. */
 const PROBE = `import * as z from 'zod'
 import { defineTask } from '../../core/kit/index.ts'
 
@@ -127,7 +127,7 @@ describe('an author who works on a task type with npm run dev', () => {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
-  /** Saves, and waits for what the terminal says to it. */
+  /** Saves, and waits for the terminal's answer. */
   const save = async (text: string, answer: string | RegExp) => {
     const from = output.length
     await writeFile(file(), text)

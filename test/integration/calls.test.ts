@@ -22,9 +22,9 @@ beforeAll(async () => {
     },
   )
   client = new Client(running.url)
-  // The first task wakes the functions, and marks the lane as active, which it does once in a while only.
+  // The first task starts the functions and marks the lane as active, which happens only once in a while.
   await client.done((await client.submit({ prompt: 'first', model: 'simulated-fast' })).id)
-  // Its end is counted a moment later.
+  // Its end is counted shortly afterwards.
   await vi.waitFor(
     async () => {
       const { body } = await client.get<{ counts: Record<string, number> }>('/stats')
@@ -44,8 +44,8 @@ afterAll(async () => {
 })
 
 /**
- * Without what is looked up once in a while for all: circuits and a lane's recent numbers (three items and its depth) every
- * 5 s, a tenant’s webhook endpoints and limits every 10 s.
+ * Without lookups that are shared by many requests: circuits and a lane's recent numbers (three items and its depth) every 5 s,
+ * a tenant’s webhook endpoints and limits every 10 s.
  */
 function callsPerTask() {
   const { Query = 0, GetItem = 0, Note: _notes, ...others } = dynamo.counts()
@@ -79,10 +79,10 @@ describe('calls to AWS', () => {
 
   it('for a short task the worker makes two writes, and three to count its end in its hour and its day', async () => {
     const { id } = await client.submit({ prompt: 'short', model: 'simulated-fast' })
-    // Not polled: every look would be a read.
+    // Not polled, because every poll would be a read.
     await vi.waitFor(() => expect(dynamo.counts().UpdateItem).toBe(5), { timeout: 15_000 })
     expect(callsPerTask()).toEqual({ PutItem: 1, UpdateItem: 5 })
-    // A worker that took it from the queue by itself deletes it, too; else that is Lambda's to do.
+    // A worker that received the message itself also deletes it; otherwise Lambda does.
     const { DeleteMessageBatch: _deleted, ...sent } = sentPerTask()
     expect(sent).toEqual({ ChangeMessageVisibilityBatch: 1, SendMessage: 1 })
     expect((await client.get(`/tasks/${id}`)).body.status).toBe('COMPLETED')

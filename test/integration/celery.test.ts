@@ -14,7 +14,7 @@ interface Line {
   readonly key: string | undefined
 }
 
-/** The table of calls, as a reader of the page would send them. */
+/** The calls of the table, as a reader of the page would make them. */
 const lines: readonly Line[] = (PAGE.split('## Calls\n')[1]?.split('\n## ')[0] ?? '')
   .split('\n')
   .filter((line) => line.startsWith('| `'))
@@ -33,7 +33,7 @@ const lines: readonly Line[] = (PAGE.split('## Calls\n')[1]?.split('\n## ')[0] ?
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 let client: Client
-/** Tasks that stand for the ids of the page. */
+/** Tasks for the ids that the page uses. */
 const ids: Record<string, string> = {}
 beforeAll(async () => {
   running = await startTestRuntime()
@@ -88,7 +88,7 @@ const statuses = async (answer: Answer<TaskView>, status: string) => {
   expect(tasks.every((task) => task.status === status)).toBe(true)
 }
 
-/** What the third column promises, by the words of the first. */
+/** The check of what the third column says, by the text of the first. */
 const CHECKS: Readonly<Record<string, (answer: Answer<TaskView>, line: Line) => Promise<unknown>>> = {
   'add.delay(1, 2)': async (answer) => expect((await accepted(answer)).result).toBe(3),
   'add.apply_async((1, 2), countdown=2)': async (answer) => {
@@ -149,7 +149,7 @@ const CHECKS: Readonly<Record<string, (answer: Answer<TaskView>, line: Line) => 
   'inspect().ping()': async ({ body }) => expect(body).toMatchObject({ status: 'healthy' }),
 }
 
-/** The table of states: what stands in its last column, by what Celery calls it. */
+/** The table of states: the text of its last column, by Celery's name. */
 const states = (PAGE.split('## States\n')[1]?.split('\n## ')[0] ?? '')
   .split('\n')
   .filter((line) => line.startsWith('| ') && line.includes('`'))
@@ -160,9 +160,9 @@ const states = (PAGE.split('## States\n')[1]?.split('\n## ')[0] ?? '')
 
 const long = { type: 'example.run', input: { name: 'states', seconds: 100 }, concurrency_key: 'states' }
 const add = { type: 'example.add', input: { x: 1, y: 2 } }
-/** How a task comes to be in each. */
+/** How to bring a task into each state. */
 const REACHED: Readonly<Record<string, () => Promise<object>>> = {
-  // Behind one of the same key.
+  // It waits for one with the same key.
   PENDING: async () => {
     await client.submit(long)
     return { ...add, concurrency_key: 'states' }

@@ -18,7 +18,7 @@ interface Ended {
   readonly err: string
 }
 
-/** What a person types, with pipes in place of a terminal. */
+/** Commands as a person types them, with pipes instead of a terminal. */
 function type(...args: string[]): Promise<Ended> {
   return at(running.url, ...args)
 }

@@ -17,7 +17,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const ROUTES = routesFile as readonly Route[]
 const run = promisify(execFile)
 
-/** Everything that a user of `AUTH=keys npm start` has in hand, with a key and without. */
+/** Everything that a user of `AUTH=keys npm start` can use, with a key and without. */
 let runtime: Awaited<ReturnType<typeof startTestRuntime>>
 let admin: Client
 let key: string
@@ -87,7 +87,7 @@ describe('requests a minute', () => {
         ...(method === 'GET' || method === 'DELETE' ? {} : { body: '{}' }),
       })
     expect((await ask('GET', '/tasks')).status).toBe(200)
-    // Submits are counted apart, as many: the first one is let in.
+    // Submits are counted separately, with the same limit: the first one is accepted.
     const submit = () =>
       fetch(`${runtime.url}/api/v1/tasks`, {
         method: 'POST',
@@ -103,14 +103,14 @@ describe('requests a minute', () => {
     for (const { name, method, path } of closed) {
       const answer = await ask(method, at(path))
       await answer.body?.cancel()
-      // A body without a field is a good submit to one of them.
+      // A body without a field is a valid submit to one of them.
       const policy = expect.stringMatching(/^"(requests|submits)";q=1;w=60$/)
       expect([name, answer.status, answer.headers.get('ratelimit-policy')]).toEqual([name, 429, policy])
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
     }
     for (const { name, method, path } of ROUTES.filter(({ scope }) => scope === 'open'))
       expect([name, (await ask(method, at(path))).status]).not.toEqual([name, 429])
-    // Others are not held up.
+    // Other tenants are not limited.
     expect((await admin.get('/tasks')).status).toBe(200)
   })
 })
@@ -197,7 +197,7 @@ describe('npm run admin-key and smoke, as commands', () => {
           stderr,
         }),
       )
-    // There is one: whoever asks again is told so, and what to type.
+    // There is a key already: a second request says so, and what to type.
     const again = await command({}, 'admin-key', 'dev')
     expect(again).toMatchObject({
       code: 1,
@@ -214,7 +214,7 @@ describe('npm run admin-key and smoke, as commands', () => {
     expect([made.code, made.stderr]).toEqual([0, ''])
     expect(made.stdout).toMatch(/^tk_\w{26}_[\w-]{43}\n$/)
     expect((await new Client(runtime.url, made.stdout.trim()).get('/keys')).status).toBe(200)
-    // The pepper stays as it was, whoever asks.
+    // The pepper does not change.
     expect(account.parameters.get('/taskrunner/dev/key-pepper')?.Value).toBe(Value)
     expect((await command({}, 'admin-key', 'emulated')).stderr).toContain('has no keys of its own')
     const smoke = await command({}, 'smoke', 'dev')
@@ -234,7 +234,7 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     browser = await openBrowser()
   })
   afterAll(() => browser.close())
-  /** A browser tells of every refusal; a policy that was broken or a failed script is another thing. */
+  /** A browser logs every refused request; a violated policy or a failed script is different. */
   const real = (faults: readonly string[]) => faults.filter((text) => !text.includes('status of 401'))
 
   it('the console asks for a key once, asks again for a wrong one, and then works on every page', async () => {
@@ -266,7 +266,7 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     }
     await page.goto(`${runtime.url}/console/tasks/${body.id}`)
     await page.getByText('Seen with a key').first().waitFor()
-    // In this tab alone, and in nothing that outlives it.
+    // Only in this tab, and in no storage that is kept after it.
     const kept = await page.evaluate(() => [JSON.stringify(localStorage), document.cookie, location.href])
     expect(kept.join(' ')).not.toContain('tk_')
     await page.getByRole('button', { name: 'Forget key' }).click()
@@ -297,13 +297,13 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     await page.getByRole('button', { name: 'failed', exact: true }).first().click()
     const rows = page.locator('tr[data-delivery]')
     await expect.poll(() => rows.count(), { timeout: 30_000 }).toBe(2)
-    // Every try with what the receiver answered.
+    // Every try, with the receiver's answer.
     await rows.first().locator('summary').click()
     await rows.first().getByText('410 gone').last().waitFor()
     await page.getByLabel('Event').selectOption('started')
     await expect.poll(() => rows.count()).toBe(1)
     expect(await rows.first().innerText()).toContain(started)
-    // The filter is in the address: it outlives a reload, and can be sent to somebody.
+    // The filter is in the URL, so a reload keeps it and it can be sent to others.
     await page.reload()
     await expect.poll(() => rows.count()).toBe(1)
     receiver.answerWith((_request, response) => response.writeHead(204).end())
@@ -318,7 +318,7 @@ describe.skipIf(!hasBrowser)('the pages of a closed stage, in a browser', () => 
     await expect.poll(() => rows.count()).toBe(2)
     await page.getByLabel('Task').fill(completed)
     await expect.poll(() => rows.count()).toBe(1)
-    // Another tenant sees none of it.
+    // Another tenant sees none of them.
     await page.getByRole('button', { name: 'Forget key' }).click()
     await dialog.getByLabel('API key').fill(await keyOf('other', ['tasks:read', 'ops:read']))
     await dialog.getByRole('button', { name: 'Open' }).click()
@@ -356,7 +356,7 @@ describe('what a run of a closed stage writes', () => {
     )
     const pepper = await readFile(join(runtime.stateDir, 'key-pepper'), 'utf8')
     const files = await readdir(runtime.stateDir, { recursive: true, withFileTypes: true })
-    // Rows and objects are what a stage keeps; the pepper is a file that its owner alone reads.
+    // Rows and objects may contain them; the pepper is a file that only its owner can read.
     const kept = /tasks\.db|\.sqlite|key-pepper|objects|payload|buckets|outbox|table/
     const looked: string[] = []
     for (const file of files.filter((entry) => entry.isFile())) {

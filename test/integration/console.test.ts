@@ -114,7 +114,7 @@ describe('pages of other sites', () => {
       (await client.get<{ queues: { is_paused: boolean }[] }>('/queues')).body.queues,
     ).not.toContainEqual(expect.objectContaining({ is_paused: true }))
     expect(await send('GET', '/api/v1/tasks', { 'sec-fetch-site': 'cross-site' })).toBe(403)
-    // A link on a page elsewhere that somebody follows.
+    // A link on another site that a person follows.
     const followed = {
       'sec-fetch-site': 'cross-site',
       'sec-fetch-mode': 'navigate',
@@ -158,7 +158,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.goto(`${base}/dashboard?minutes=15`)
     const tasks = section(page, 'Tasks a minute')
     await expect.poll(() => tasks.locator('.u-legend .u-label').allTextContents()).toContain('submitted')
-    // Axes and grid are grey; what has a colour is a value.
+    // Axes and grid are grey; coloured elements are values.
     const inked = () =>
       tasks.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
         const { width, height } = canvas
@@ -327,7 +327,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.getByText('1 of 1 run again.').waitFor()
     const epochOf = async (id: string) => (await client.get<{ epoch: number }>(`/tasks/${id}`)).body.epoch
     expect([await epochOf(failed.id), await epochOf(cancelled.id)]).toEqual([2, 1])
-    // Its dead letter goes, and the alarm's test counts its own.
+    // Deletes its dead letter, because the alarm's test counts dead letters.
     expect((await client.done(failed.id)).status).toBe('COMPLETED')
     expect(faults).toEqual([])
     await page.close()
@@ -373,7 +373,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await result.getByRole('button', { name: 'Show source' }).click()
     await result.getByText('## Part').waitFor()
     expect(await page.title()).not.toContain('taken')
-    // The browser tells of the handler that it refused while the text was made safe.
+    // The browser logs the event handler that it refused while the text was sanitized.
     expect(faults.filter((text) => !text.includes('inline event handler'))).toEqual([])
     await page.close()
   })
@@ -444,7 +444,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.locator('ol.log li').first().waitFor()
     const { id } = await client.submit({ type: 'example.add', input: { x: 1, y: 2 } })
     await page.getByRole('searchbox').fill(id)
-    // A poll that was under way shows the lines of before for a moment.
+    // A poll in progress shows the earlier lines for a moment.
     await page.locator('ol.log li', { hasText: 'task.completed' }).filter({ hasText: id }).waitFor()
     await expect.poll(() => page.locator('ol.log li').filter({ hasNotText: id }).count()).toBe(0)
     await page.getByRole('searchbox').fill('')
@@ -486,7 +486,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     const pill = section(page, 'Are we healthy?').locator('li', { hasText: 'DeadLetters-ai' })
     await expect.poll(() => pill.getAttribute('data-state'), { timeout: 30_000 }).toBe('ALARM')
     await page.locator('#health', { hasText: 'alarm' }).waitFor()
-    // The sweeper looks through the dead letters, which hides them for 20 s; they are still there, and are counted.
+    // The sweeper reads the dead letters, which makes them invisible for 20 s; they still exist and are counted.
     await runtime.pool('SweeperSweep').invoke({})
     const deadLetters = async () => {
       const data = await fetch(`${base}/data/dashboard?index=0&minutes=5`)

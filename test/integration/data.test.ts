@@ -6,7 +6,7 @@ import type { Route, Scope } from '../../functions/contract.ts'
 import { makeAdminKey } from '../../lib/deploy/admin-key.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
-/** In every input below; what is deleted leaves it nowhere. */
+/** This text is in every input below; after a deletion it must be nowhere. */
 const MARK = 'Zebrafink'
 
 let running: Awaited<ReturnType<typeof startTestRuntime>>
@@ -66,7 +66,7 @@ const finished = async (id: string, key: string) => {
   return body
 }
 
-/** Above what a row keeps: its prompt lies in the bucket. */
+/** Too large for a row: its prompt is in the bucket. */
 const long = { type: 'text.generate', model: 'simulated', input: { prompt: `${MARK} `.repeat(2_000) } }
 
 describe('a tenant with a key of its own', () => {
@@ -104,7 +104,7 @@ describe('a tenant with a key of its own', () => {
     expect(rows.filter((row) => row.includes(mark))).toEqual([])
     expect(rows.filter((row) => row.includes(task.id)).length).toBeGreaterThan(0)
     expect(objects.filter((name) => name.includes(`/sealed/${task.id}/`)).length).toBe(2)
-    // Of a tenant without one the same lies in its row.
+    // For a tenant without a key, the same text is in its row.
     const { key: plain } = await make('unsealed')
     const { body: other } = await call('POST', '/tasks', plain, short)
     await finished(other.id, plain)
@@ -137,7 +137,7 @@ describe('deletion on demand', () => {
       tags: [],
       usage: { provider: 'simulated' },
     })
-    // Again is no mistake.
+    // A second deletion is no error.
     expect((await call('DELETE', `/tasks/${task.id}/content`, key)).status).toBe(204)
   })
 
@@ -167,7 +167,7 @@ describe('deletion on demand', () => {
         '/webhooks': { url: 'https://example.com/hook' },
         '/keys': { name: MARK, scopes: ['tasks:read'] },
       }
-      // A new kind of thing with an id fails here until it is among them.
+      // A new kind of resource with an id fails here until it is added to them.
       const declared = (routesFile as readonly Route[])
         .filter(({ path, scope }) => path.includes('/{id}') && !scope.startsWith('ops:'))
         .map(({ path }) => `/${path.split('/')[1]}`)
@@ -191,7 +191,7 @@ describe('deletion on demand', () => {
       new Set((await of(gone)).rows.map((row) => /"pk":\{"S":"(\w)#/.exec(row)?.[1])).size,
     ).toBeGreaterThan(4)
     expect((await of(gone)).objects.length).toBeGreaterThan(0)
-    // Another tenant's administrator may not; those who run the stage may.
+    // Another tenant's administrator may not do this; an operator of the stage may.
     expect((await call('POST', '/data/erase', keys[kept] ?? '', { tenant: gone })).status).toBe(403)
     for (let pass = 0; pass < 3; pass += 1) {
       let from: string | null = null
@@ -243,7 +243,7 @@ describe('the audit log', () => {
     expect([...first.body.entries, ...second.body.entries]).toEqual(body.entries)
     const ofTask = await call<Page>('GET', `/audit?target=${task.id}`, key)
     expect(ofTask.body.entries.map(({ action }) => action)).toHaveLength(2)
-    // Those of another tenant are not shown, also by its cursor.
+    // Entries of another tenant are not shown, also not with its cursor.
     const other = await make('watching')
     expect(
       (await call<Page>('GET', `/audit?cursor=${first.body.next_cursor}`, other.key)).body.entries,

@@ -110,7 +110,7 @@ describe('files, in the deployed bundles', () => {
     const { file } = result as { file: { name: string; url: string; bytes: number } }
     const response = await fetch(file.url)
     expect(file.name).toBe('dot.avif')
-    // Saved, never opened at the bucket's address.
+    // The browser saves it and never opens it at the bucket's origin.
     const asked = new URL(file.url).searchParams.get('response-content-disposition')
     expect(asked).toBe("attachment; filename*=UTF-8''dot.avif")
     const bytes = Buffer.from(await response.arrayBuffer())

@@ -21,13 +21,13 @@ beforeAll(async () => {
 })
 afterAll(() => running.stop())
 
-/** A model that says some fifty words within so many seconds. */
+/** A model that returns some fifty words within a number of seconds. */
 const speak = (seconds: number) =>
   client.submit({ prompt: 'Say something.', model: `simulated-slow-${seconds}` })
 const open = (id: string, headers: Record<string, string> = {}, query = '') =>
   fetch(`${running.url}/api/v1/tasks/${id}/events${query}`, { headers })
 const resultOf = async (id: string) => (await client.done(id)).result as unknown as string
-/** The text of all pieces; one that begins at 0 begins it anew, and none may leave a hole. */
+/** The text of all pieces. A piece at position 0 starts the text again, and no piece may leave a gap. */
 function textOf(events: readonly TaskEvent[]): string {
   let text = ''
   for (const { event, data } of events) {
@@ -94,7 +94,7 @@ describe('the events of a task', () => {
     const wrong = await open(id, { 'last-event-id': 'nonsense' })
     expect([wrong.status, (await wrong.json()).errors[0].path]).toEqual([422, 'Last-Event-ID'])
     expect((await open('unknown')).status).toBe(404)
-    // More often than there are places.
+    // More often than the stage has places.
     for (let times = 0; times < 24; times += 1) {
       const head = await fetch(`${running.url}/api/v1/tasks/${id}/events`, { method: 'HEAD' })
       expect([head.status, await head.text()]).toEqual([200, ''])
@@ -125,7 +125,7 @@ describe('the events of a task', () => {
   })
 
   it('have as many readers as the stage allows; the others get the state and when to come back', async () => {
-    // Until all have come, also on a busy machine.
+    // Waits until all have arrived, also on a busy machine.
     const { id } = await speak(25)
     const stop = new AbortController()
     const url = `${running.url}/api/v1/tasks/${id}/events`
@@ -197,7 +197,7 @@ describe.skipIf(!hasBrowser)('EventSource in Chromium', () => {
           source.addEventListener(event, (message) =>
             events.push({ event, data: (message as MessageEvent<string>).data }),
           )
-        // After a 204 it has given up for good.
+        // After a 204 it does not reconnect.
         source.onerror = () => {
           if (source.readyState === EventSource.CLOSED) resolve()
         }

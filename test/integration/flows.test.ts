@@ -187,7 +187,7 @@ describe.skipIf(!hasBrowser)('workflows and schedules on the console’s pages',
       page.locator(`svg.steps g[data-status]`, { hasText: name }).getAttribute('data-status')
     expect(await stateOf('risky')).toBe('FAILED')
     expect(await stateOf('skipped')).toBe('SKIPPED')
-    // A box for each step, and a line for each order.
+    // A box for each step, and a line for each dependency.
     expect(await page.locator('svg.steps g.step').count()).toBe(8)
     expect(await page.locator('svg.steps path').count()).toBe(6)
     await takePicture(page, 'workflow-light')
@@ -223,7 +223,7 @@ describe.skipIf(!hasBrowser)('workflows and schedules on the console’s pages',
     await phone.page.getByRole('link', { name: 'publish an article' }).waitFor()
     await takePicture(phone.page, 'workflows-phone-dark')
     await client.post(`/workflows/${id}/cancel`)
-    // A refusal by the API is shown to the person; the browser notes it as an error as well.
+    // The page shows a refusal by the API; the browser also logs it as an error.
     expect([...faults, ...phone.faults].filter((fault) => !fault.includes('409'))).toEqual([])
   })
 

@@ -51,7 +51,7 @@ function expectFair({ status, type, text }: Awaited<ReturnType<typeof send>>): v
   if (status < 400) return
   expect(text).not.toMatch(/node_modules|\bat \w+ \(|TypeError|\.mjs/)
   const problem = JSON.parse(text) as Problem
-  // Agents speak JSON-RPC, which has a shape of its own for a refusal.
+  // Agents use JSON-RPC, which has an error format of its own.
   if ('jsonrpc' in problem) {
     const error = { code: expect.any(Number), message: expect.any(String) }
     expect(problem).toMatchObject({ jsonrpc: '2.0', error })
@@ -132,7 +132,7 @@ describe('for any request, the answer is a correct status, never a 5xx', () => {
         expectFair(answer)
         expect([path, answer.status]).toEqual([path, 431])
       }
-    // Beyond what Node itself reads.
+    // More than Node itself accepts.
     const { status } = await fetch(`${running.url}${API_BASE}/tasks`, {
       headers: { 'x-long': 'v'.repeat(40_000) },
     })
@@ -210,7 +210,7 @@ describe('for any request, the answer is a correct status, never a 5xx', () => {
     ['{"prompt":"x","priority":11}', 422],
     ['{"prompt":"x","model":"nobody-knows"}', 422],
     ['{"prompt":"x","run_at":"2999-01-01T00:00:00Z"}', 422],
-    // A byte order mark is passed over.
+    // A byte order mark is ignored.
     ['\ufeff{"prompt":"x"}', 202],
     ['', 400],
     ['null', 422],

@@ -184,7 +184,7 @@ describe('links and validators', () => {
   })
 })
 
-/** Header lines as they came: fetch would join two of one name. */
+/** Header lines as received: fetch would join two lines with one name. */
 const rawHeaders = (path: string, headers: Record<string, string>) =>
   new Promise<{ status: number; names: string[]; body: string }>((resolve, reject) => {
     const request = httpRequest(new URL(path, running.url), { method: 'POST', headers }, (response) => {

@@ -10,7 +10,7 @@ import { startTokenIssuer } from '../fixtures/token-issuer.ts'
 
 const ROUTES = routesFile as readonly Route[]
 
-/** Stage local, closed: the authorizer of the template runs for real. */
+/** Stage local with keys: the authorizer of the template runs. */
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 let first: { readonly id: string; readonly key: string }
 let issuer: Awaited<ReturnType<typeof startTokenIssuer>>
@@ -111,7 +111,7 @@ describe('a closed stage', () => {
     const [, id = '', secret = ''] = /^tk_(\w{26})_(.*)$/.exec(first.key) ?? []
     const [, otherId = '', otherSecret = ''] = /^tk_(\w{26})_(.*)$/.exec(other) ?? []
     const keys = [
-      // Parts of two good keys, and of one put together otherwise.
+      // Parts of two valid keys, and parts of one in another order.
       `tk_${id}_${otherSecret}`,
       `tk_${otherId}_${secret}`,
       `tk_${id}_${secret}_${otherSecret}`,
@@ -176,7 +176,7 @@ describe('a closed stage', () => {
   it('never uses the answer for one key for another key on the same connection', async () => {
     const [reader, writer] = [await make(['tasks:read'], 'one'), await make(['tasks:write'], 'two')]
     const task = { type: 'example.add', input: { x: 1, y: 2 } }
-    // In turn, many times, each with the other's answer fresh in every memory there is.
+    // In turn, many times, each with the other's answer in all caches.
     for (let turn = 0; turn < 5; turn += 1) {
       const [read, write] = [{ 'x-api-key': reader.key }, { authorization: `Bearer ${writer.key}` }]
       const all = await Promise.all([
@@ -186,7 +186,7 @@ describe('a closed stage', () => {
         call('POST', '/tasks', write, task),
         call('GET', '/keys', read),
         call('POST', '/queues/demo/pause', write),
-        // The right key in one header makes nothing of a wrong one in the other.
+        // A valid key in one header does not make an invalid one in the other acceptable.
         call('GET', '/tasks', { ...read, ...write }),
       ])
       expect(all.map(({ status }) => status)).toEqual([200, 403, 403, 202, 403, 403, 401])
@@ -260,14 +260,14 @@ describe('a closed stage', () => {
     const closed = ROUTES.filter(({ path, scope }) => path.includes('{id}') && !scope.startsWith('ops:'))
     expect(closed.length).toBeGreaterThan(20)
     for (const { name, method, path } of closed) {
-      // A route of a new subject fails here until there is something of it to try.
+      // A route of a new kind of resource fails here until the test has such a resource.
       const id = owned[`/${path.split('/')[1]}`]
       expect([path, id]).toEqual([path, expect.any(String)])
       const at = (given: string) => path.replace('{id}', given).replace('{name}', 'go')
       const foreign = await call(method, at(id ?? ''), theirs, bodies[name])
       const unknown = await call(method, at('0'.repeat(26)), theirs, bodies[name])
       expect([name, foreign.status, unknown.status]).toEqual([name, 404, 404])
-      // Every header too, but for the clock and the request's own id; the length is that of the same text.
+      // Every header is compared too, except the date and the request's id; the length is that of the same text.
       const shape = ({ body, headers }: typeof foreign, given: string) => {
         const { date: _date, 'x-request-id': _id, ...told } = headers
         return JSON.stringify([body, told]).replaceAll(given, '<id>')
@@ -281,13 +281,13 @@ describe('a closed stage', () => {
         path,
         theirs,
       )
-      // What they themselves tried above stands in their own audit, with the ids they named and the 404 they got.
+      // Their own audit log contains what they tried above, with the ids they named and the 404 they got.
       const entries = body.entries?.filter(({ status }) => status !== 404)
       const listed = JSON.stringify(entries ? { ...body, entries } : body)
       for (const id of Object.values(owned))
         expect([path, listed?.includes(id) ?? false]).toEqual([path, false])
     }
-    // What it made is still there, and as it was.
+    // Its own resources still exist and are unchanged.
     expect((await call('GET', `/schedules/${owned['/schedules']}`, mine)).status).toBe(200)
     expect((await call('GET', `/tasks/${owned['/tasks']}`, mine)).status).toBe(200)
   })

@@ -291,7 +291,7 @@ describe('a process of its own', () => {
   })
 })
 
-/** Runs it while this process may have no more of something; then it is given back. */
+/** Runs it while this process has used up a resource; then the limit is removed. */
 async function scarce<Value>(
   resource: 'nofile' | 'fsize',
   act: () => Promise<Value>,
@@ -300,7 +300,7 @@ async function scarce<Value>(
   const limit = (value: string) => `prlimit --pid ${process.pid} --${resource}=${value}:`
   const least = resource === 'nofile' ? `$(ls /proc/${process.pid}/fd | wc -l)` : '0'
   const most = resource === 'nofile' ? '$(ulimit -Hn)' : 'unlimited'
-  // Started before: without descriptors nothing could be.
+  // Started before, because nothing can start without file descriptors.
   const helper = spawn('sh', ['-c', `${limit(least)}; echo; sleep ${giveBackMs / 1_000}; ${limit(most)}`])
   const isOver = once(helper, 'exit')
   await once(helper.stdout, 'data')

@@ -26,7 +26,7 @@ const post = (path: string, body?: object, headers: Record<string, string> = {})
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
 const later = { type: 'example.add', input: { x: 1, y: 2 }, delay_seconds: 600 }
-/** An environment that read the limits before they were set believes them for ten seconds. */
+/** An environment that read the limits before they were set uses the old ones for ten seconds. */
 async function accepted(body: object): Promise<string> {
   for (;;) {
     const answer = await post('/tasks', body)
@@ -72,7 +72,7 @@ it('a task that ends returns its place', async () => {
 })
 
 describe('a budget on the running product', () => {
-  /** At most 4 times $0.0005 in and $0.01 out. */
+  /** At most 4 times $0.0005 for input and $0.01 for output. */
   const dear = { prompt: 'x', model: 'gpt-4o', max_tokens: 1_000 }
   const read = async (answer: Response) => (await answer.json()) as Record<string, unknown>
 

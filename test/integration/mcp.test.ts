@@ -47,7 +47,7 @@ async function connect(mode: Mode, capabilities = {}): Promise<McpClient> {
   return client
 }
 
-/** One message of the newest revision, as it stands on the wire. */
+/** One message of the newest protocol revision, as it is sent. */
 async function send(method: string, params: object, isTask = true) {
   const { name, taskId } = params as { readonly name?: string; readonly taskId?: string }
   const response = await fetch(`${api.base}/mcp`, {
@@ -280,7 +280,7 @@ describe('the official conformance tests', () => {
   async function failuresOf(scenario: string, url: string): Promise<readonly string[]> {
     const program = resolve(ROOT, 'node_modules/@modelcontextprotocol/conformance/dist/index.js')
     const args = [program, 'server', '--url', url, '--scenario', scenario]
-    // It writes its results into the working folder, and exits with 1 for a failed check.
+    // The suite writes its results to the working folder, and exits with 1 for a failed check.
     const cwd = await mkdtemp(join(tmpdir(), 'conformance-'))
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd }).catch(
       (error: { readonly stdout: string }) => error,
@@ -290,7 +290,7 @@ describe('the official conformance tests', () => {
     return [...text.matchAll(/\[(\S+)\s*\] FAILURE/g)].map(([, check = '']) => check)
   }
 
-  // The scenarios of what this server offers; the others want prompts, resources, sampling and elicitation.
+  // The scenarios of the features of this server; the others need prompts, resources, sampling and elicitation.
   it.each<[string, readonly string[]]>([
     ['server-initialize', []],
     ['ping', []],
@@ -299,7 +299,7 @@ describe('the official conformance tests', () => {
     ['http-header-validation', []],
     [
       'server-stateless',
-      // They want diagnostic tools of fixed names, and subscriptions: no list of this server changes while it runs.
+      // These need diagnostic tools with fixed names, and subscriptions. No list of this server changes while it runs.
       [
         'sep-2575-server-rejects-undeclared-capability',
         'sep-2575-missing-capability-http-400',
@@ -313,8 +313,8 @@ describe('the official conformance tests', () => {
     expect(await failuresOf(scenario, `${api.base}/mcp`)).toEqual(known)
   })
 
-  // With the names of tools that these scenarios call, by a proxy. Every tool here may become a task, so there is none of
-  // theirs that never does (`greet`), none that must (`required`), and none that breaks the protocol.
+  // A proxy adds the tool names that these scenarios call. Every tool here may become a task, so it has no tool that never does
+  // (`greet`), none that must (`required`), and none that violates the protocol.
   it.each<[string, readonly string[]]>([
     ['tasks-lifecycle', ['tasks-sync-tool-call', 'sep-2663-tasks-get-status-failed']],
     ['tasks-capability-negotiation', []],

@@ -89,7 +89,7 @@ describe('tasks answered by a model server', () => {
     const run = async (...args: readonly string[]) =>
       (await promisify(execFile)(process.execPath, [REHEARSE, ...args], { env })).stdout
     try {
-      // The last is kept after the end was told.
+      // The last recording is stored after the task's end is visible.
       const ofTask = async () => {
         await run('--save', file, '--bucket', bucket)
         return (await readFile(file, 'utf8')).split('\n').filter((line) => line.includes(id))

@@ -14,7 +14,7 @@ import { startReceiver } from '../fixtures/webhook-world.ts'
 let server: Awaited<ReturnType<typeof startModelServer>>
 let runtime: Awaited<ReturnType<typeof startTestRuntime>>
 let client: Client
-/** Of webhooks, and gone for good. */
+/** A receiver of webhooks that answers 410, which means gone. */
 let gone: Awaited<ReturnType<typeof startReceiver>>
 let env: Record<string, string>
 
@@ -40,7 +40,7 @@ const sweep = () => runtime.pool('SweeperSweep').invoke({})
 const view = async (event: object) => String(await runtime.pool('OpsView').invoke(event))
 const act = async (event: object) => String(await runtime.pool('OpsAction').invoke(event))
 
-/** Gives the row of a running task to somebody else. */
+/** Gives the row of a running task to another worker. */
 async function stealLease(id: string): Promise<void> {
   const dynamo = new DynamoDBClient({
     endpoint: runtime.endpoints.dynamodb,
@@ -195,7 +195,7 @@ describe('metrics', () => {
   let lines: readonly LogLine[]
   const asText = ({ name, unit }: Pick<MetricDefinition, 'name' | 'unit'>, set: readonly string[]) =>
     `TaskRunner/local ${name} ${unit} [${[...set].sort().join()}]`
-  /** What says nothing as a zero is in no line's metrics then, but its value is in the line. */
+  /** A zero without meaning is not a metric of the line, but its value is in the line. */
   const unsentZeros = () =>
     (METRICS as readonly MetricDefinition[])
       .filter(({ skipsZero, events, value = '' }) =>
@@ -237,7 +237,7 @@ describe('metrics', () => {
     await client.post(`/tasks/${cancelled.id}/cancel`)
     await client.until(stolen.id, ({ status }) => status === 'PROCESSING')
     await stealLease(stolen.id)
-    // A lane in which nothing runs: a worker with free slots sees a pause within five seconds, not at once.
+    // An idle lane: a worker with free slots sees a pause only within five seconds.
     await client.post('/queues/urgent/pause')
     const late = await client.submit({
       type: 'example.add',
@@ -254,7 +254,7 @@ describe('metrics', () => {
     await Promise.all(
       Array.from({ length: 6 }, (_, index) => client.submit({ prompt: `down ${index}`, model: 'stub-0' })),
     )
-    // A queue that is not there: what a stage that was deployed by halves looks like.
+    // A missing queue, as on a stage that is only partly deployed.
     const sqs = openSqs(runtime.endpoints.sqs, runtime.credentials)
     const documents = runtime.plan.queues.find(({ name }) => name.endsWith('local-documents'))
     await sqs.send(new DeleteQueueCommand({ QueueUrl: documents?.url }))

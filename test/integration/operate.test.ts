@@ -89,7 +89,7 @@ describe('bulk redrive', () => {
       .poll(
         async () => {
           await running.pool('SweeperSweep').invoke({})
-          // What was looked at and kept is shown again a second later.
+          // Messages that were read and kept become visible again a second later.
           await new Promise((resolve) => setTimeout(resolve, 1_500))
           return (await laneOf('ai'))?.dead_letters
         },
@@ -127,7 +127,7 @@ describe('bulk redrive', () => {
       status: 422,
       body: { errors: [{ path: 'dryrun' }] },
     })
-    // Without a body: everything, like the console's button; here there is nothing in that lane.
+    // Without a body it redrives everything, like the console's button; in this lane there is nothing.
     expect(await client.post('/queues/email/redrive')).toMatchObject({ status: 200, body: { matched: 0 } })
   })
 })
@@ -138,7 +138,7 @@ describe('pause and resume', () => {
       status: 200,
       body: { lane: 'demo', is_paused: true },
     })
-    // The poll under way ends first.
+    // The poll in progress ends first.
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     const { id } = await client.submit({ type: 'example.add', input: { x: 1, y: 2 } })
     await new Promise((resolve) => setTimeout(resolve, 2_000))
@@ -252,7 +252,7 @@ describe('counts', () => {
       run_seconds: { p50: number }
       is_partial: boolean
     }
-    // What follows an end comes a moment behind it.
+    // The follow-ups of an end come shortly after it.
     const stats = await vi.waitFor(
       async () => {
         const { body } = await client.get<Counts>('/stats?hours=1')

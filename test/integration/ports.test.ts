@@ -23,7 +23,9 @@ afterAll(async () => {
   await rm(state, { recursive: true, force: true })
 })
 
-/** Every TCP port on which a process listens, from the kernel's own tables: a new one is found by itself. */
+/**
+ * Every TCP port on which a process listens, from the kernel's own tables, so that a new one is found without a change here.
+ */
 function portsOf(pid: number): readonly number[] {
   const sockets = new Set(
     readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -72,7 +74,7 @@ const HOSTILE: readonly Readonly<Record<string, string>>[] = [
   { host: 'evil.example:3000' },
   { host: 'localhost.evil.example' },
   { host: '169.254.169.254' },
-  // Names and spellings that lead here, too.
+  // Other names and notations of this machine's address.
   { host: 'localhost.' },
   { host: '127.0.0.1.nip.io' },
   { host: '0.0.0.0' },

@@ -10,7 +10,7 @@ import { prepareState, type RunningProcess, startProcess } from '../fixtures/run
 let server: Awaited<ReturnType<typeof startModelServer>>
 
 /**
- * Starts processes on one state of their own; all are gone at the end of the test.
+ * Starts processes with one state folder of their own; all are ended at the end of the test.
  *
  * @param isBare the first of them bundles and synthesizes, as after an install.
  */
@@ -19,7 +19,7 @@ async function ownState({ onTestFinished }: Pick<TestContext, 'onTestFinished'>,
   const processes: RunningProcess[] = []
   onTestFinished(async () => {
     for (const { child, end } of processes) if (child.exitCode === null) await end('SIGKILL')
-    // A worker of a process that was stopped hard may still write.
+    // A worker of a killed process may still write.
     await rm(state, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   })
   const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
@@ -51,11 +51,11 @@ describe('npm start as a process', () => {
     expect(before).toBeLessThan(200)
 
     const again = new Client((await start()).url)
-    // A message that was received and not yet claimed is lost with its receiver: the sweeper is given two rounds.
+    // A message that was received and not yet claimed is lost with its receiver, so the test allows two sweeps.
     const done = await Promise.all(tasks.map(({ id }) => again.done(id, 200_000)))
     expect(done.filter(({ status }) => status !== 'COMPLETED')).toEqual([])
     expect(done.map(({ result }) => result)).toEqual(prompts.map((prompt) => `echo: ${prompt}`))
-    // Those in hand when it was killed are asked twice, no other: at most what the lane runs at once.
+    // Only calls in progress at the kill are made twice: at most as many as the lane runs at once.
     expect(prompts.filter((prompt) => server.callsOf(prompt).length > 2)).toEqual([])
     expect(callsOfKilled() - 200).toBeLessThanOrEqual(100)
   })
@@ -66,7 +66,7 @@ describe('npm start as a process', () => {
     const first = await start()
     const { id } = await new Client(first.url).submit({ prompt: 'in hand', model: 'stub-20000-once' })
     await expect.poll(() => server.callsOf('in hand').length).toBe(1)
-    // It has some seconds to finish what it does, and this takes longer.
+    // It has some seconds to finish its work, and this task takes longer.
     expect(await first.end('SIGTERM')).toBe(0)
     const task = await new Client((await start()).url).done(id, 150_000)
     expect(task).toMatchObject({ status: 'COMPLETED', result: 'echo: in hand', attempts: 2 })

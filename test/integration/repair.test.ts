@@ -11,7 +11,7 @@ let client: Client
 let assemblyDir: string
 let sqs: SQSClient
 beforeAll(async () => {
-  // The usual hundred receives take minutes.
+  // The default of a hundred receives takes minutes.
   assemblyDir = await changeAssembly(await assemblyOf({}), (resources) => {
     for (const { Type, Properties } of Object.values(resources))
       if (Type === 'AWS::SQS::Queue' && Properties.RedrivePolicy)
@@ -20,7 +20,7 @@ beforeAll(async () => {
   running = await startTestRuntime({}, { assemblyDir })
   client = new Client(running.url)
   sqs = openSqs(running.endpoints.sqs, running.credentials)
-  // Ten receives take a while: sent first, looked at last.
+  // Ten receives take a while, so the message is sent first and checked last.
   for (const MessageBody of ['not json', '{}', '{"v":99,"tenant":"default","id":"x","epoch":1}', '[]'])
     await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl('local-email'), MessageBody }))
 })
@@ -73,9 +73,9 @@ describe('repair', () => {
       return Messages.map(({ Body }) => Body)
     }
     await expect.poll(async () => (await received()).length, { timeout: 150_000, interval: 1_000 }).toBe(4)
-    // Who has looked shows them again a second later.
+    // Messages that were read become visible again a second later.
     const patience = { timeout: 30_000 }
-    // Shown by a dry run, which leaves them; deleted when that is asked for, and the lane's other letters stay.
+    // A dry run lists them and keeps them. They are deleted on request; the lane's other dead letters stay.
     const redrive = async (body: object) =>
       (await client.post('/queues/email/redrive', body)).body as unknown as { unreadable: object[] }
     await expect.poll(async () => (await redrive({ dry_run: true })).unreadable.length, patience).toBe(4)

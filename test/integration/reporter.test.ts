@@ -24,7 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** A run of its own, without what this run has set. */
+/** A run of its own, without this run's environment variables. */
 async function run(file: string, env: Readonly<Record<string, string>>) {
   const counts = join(folder, `counts-${file}.json`)
   const clean = Object.entries(process.env).filter(([name]) => !/^(VITEST|CI$|TEST|NODE_ENV)/.test(name))

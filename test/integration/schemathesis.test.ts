@@ -9,12 +9,12 @@ import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
 const VERSION = '4.32.5'
-/** Always the same cases, so that a change is at fault when one fails; `SCHEMATHESIS_SEED` tries others. */
+/** Always the same cases, so that a failure is caused by a change; `SCHEMATHESIS_SEED` selects others. */
 const SEED = process.env.SCHEMATHESIS_SEED ?? '1'
-/** Of each operation; the bounds of every parameter come on top, some 900 cases in all. */
+/** For each operation; cases for the bounds of every parameter are added, some 900 cases in all. */
 const EXAMPLES = '8'
 
-/** Checks that do not fit, and why. */
+/** Checks that do not apply, and why. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   positive_data_acceptance:
     'What JSON Schema cannot say is refused all the same: a foreign cursor, run_at with delay_seconds, a pace too slow for its limit.',
@@ -27,7 +27,10 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 const missing = await pythonMissing()
 if (missing) console.warn(`SKIPPED, schemathesis: ${missing}.`)
 
-/** Who runs the stage and may do all of it; a tenant with every right but that; nobody, whom all but the open routes refuse. */
+/**
+ * An operator with every right; a tenant with every right except the operator's; a caller without a key, whom all routes except
+ * the open ones refuse.
+ */
 const CALLERS = ['with a key of an operator', 'with a key of a tenant', 'without a key'] as const
 
 describe.skipIf(missing !== undefined)('schemathesis', () => {
@@ -59,7 +62,7 @@ describe.skipIf(missing !== undefined)('schemathesis', () => {
         ...['--exclude-checks', Object.keys(LEFT_OUT).join(), '--warnings', 'off', '--request-timeout', '30'],
         ...['--generation-database', 'none', '--continue-on-failure', '--seed', SEED],
         ...(key === undefined ? [] : ['--header', `x-api-key: ${key}`]),
-        // It would end what the others are made with.
+        // It would revoke the key that the other requests use.
         ...(key === undefined ? [] : ['--exclude-operation-id', 'revokeKey,rotateKey,eraseTenant']),
       ]
       const command = ['-m', 'schemathesis.cli', '--no-color', 'run', `${base}/openapi.json`, ...options]
@@ -69,7 +72,7 @@ describe.skipIf(missing !== undefined)('schemathesis', () => {
       }).catch((cause: { stdout?: string; stderr?: string }) => ({
         stdout: `${cause.stdout ?? ''}${cause.stderr ?? ''}`,
       }))
-      // A run that sends nothing finds nothing.
+      // A run without requests proves nothing.
       const cases = Number(/(\d+) generated/.exec(stdout)?.[1] ?? 0)
       expect(cases, stdout).toBeGreaterThan(300)
       expect(stdout.includes('found no problems') || /(\d+) generated, \1 passed/.test(stdout), stdout).toBe(

@@ -9,7 +9,7 @@ import { CLEAN, prepareState } from '../fixtures/running.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-/** Started by npm, as people do; nothing of it is left after the test, whatever the test found. */
+/** Started by npm, as people do. No process is left after the test, whatever its result. */
 async function startByNpm(script: 'start' | 'dev', isBare = false) {
   const state = await mkdtemp(join(tmpdir(), 'runner-signals-'))
   if (!isBare) await prepareState(state, {})
@@ -17,7 +17,7 @@ async function startByNpm(script: 'start' | 'dev', isBare = false) {
     cwd: ROOT,
     env: { ...process.env, ...CLEAN, FORCE_COLOR: '0', TASKRUNNER_STATE: state },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // As the job of a terminal: a group of its own.
+    // A process group of its own, like a job of a terminal.
     detached: true,
   })
   let output = ''
@@ -56,7 +56,7 @@ it.each([
   const { id } = await client.submit({ type: 'example.run', input: { seconds: 30 } })
   await client.until(id, ({ status }) => status === 'PROCESSING')
   expect(await look()).toContain('environment-entry.mjs')
-  // Ctrl-C reaches the whole job; what others send, npm alone.
+  // Ctrl-C sends the signal to the whole process group; other signals go to npm only.
   process.kill(signal === 'SIGINT' ? -(npm.pid ?? 0) : (npm.pid ?? 0), signal)
   await expect.poll(left, { timeout: 20_000 }).toEqual([])
 })

@@ -10,12 +10,12 @@ import { assembleOf } from '../fixtures/templates.ts'
 const missing = await pythonMissing()
 if (missing) console.warn(`SKIPPED, cfn-lint: ${missing}.`)
 
-/** The package is no module to run, and its command knows only the folder it was installed in. */
+/** The package cannot be run as a module, and its command contains the path of the folder it was installed in. */
 const MAIN = 'import sys; from cfnlint.runner import main; sys.exit(main())'
 
 const ROLE = resolve(import.meta.dirname, '../../.github/deploy-role.yaml')
 
-/** @returns what the linter prints. */
+/** @returns the linter's output. */
 async function lint(...files: readonly string[]): Promise<string> {
   const directory = await pythonEnvironment('cfn-lint-1.58.0', ['cfn-lint==1.58.0'])
   const args = ['-c', MAIN, '--', ...files]
@@ -25,9 +25,9 @@ async function lint(...files: readonly string[]): Promise<string> {
   return stdout
 }
 
-/** AWS's own linter, by its own schemas of every resource: what deploys nowhere is found without an account. */
+/** AWS's own linter, with its own schemas of every resource: it finds templates that cannot be deployed, without an account. */
 describe.skipIf(missing !== undefined)('cfn-lint', () => {
-  // In one process: its start and its schemas are two of the seven seconds that it takes for a stage.
+  // In one process: start and schemas take two of the seven seconds that it needs for a stage.
   it('finds nothing in the templates of any stage, nor in the role of deployments', async () => {
     const files = [ROLE]
     for (const name of STAGE_NAMES) {

@@ -7,14 +7,14 @@ import { makeAdminKey } from '../../lib/deploy/admin-key.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
-/** Keys as API Gateway makes them, for a stage that checks nothing else. */
+/** API Gateway's keys, for a stage that checks only these. */
 const OLD_KEY = 'a1b2c3d4e5'
 
 it('when a stage changes to our API keys, each old key’s tasks stay readable with a new key of its tenant', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'upgrade-'))
   const body = { type: 'example.add', input: { x: 20, y: 22 } }
   const before = await startTestRuntime({}, { stateDir })
-  /** What API Gateway hands to the function for a caller with a key of its own. */
+  /** What API Gateway passes to the function for a caller with one of its keys. */
   const asOldKey = async (submitted: object, headers: object = {}) => {
     const path = `${API_BASE}/tasks`
     const answer = (await before.pool('Writes').invoke({
@@ -47,14 +47,14 @@ it('when a stage changes to our API keys, each old key’s tasks stay readable w
     expect(made.status).toBe(201)
     return new Client(after.url, made.body.key)
   }
-  // The old keys open nothing any more, by id or by value.
+  // The old keys are refused, by id and by value.
   for (const old of [OLD_KEY, 'value-of-the-old-key'])
     expect((await new Client(after.url, old).get(`/tasks/${done}`)).status).toBe(401)
   const moved = await clientOf(OLD_KEY)
   expect(await moved.done(done)).toMatchObject({ status: 'COMPLETED', result: 42 })
   const listed = await moved.get<{ tasks: readonly { readonly id: string }[] }>('/tasks')
   expect(listed.body.tasks.map(({ id }) => id).sort()).toEqual([done, waiting].sort())
-  // Who repeats an order over the change has it once.
+  // A request that is repeated after the change makes one task.
   const again = await moved.post('/tasks', body, { 'idempotency-key': 'order-7' })
   expect([again.body.id, again.headers.get('idempotent-replayed')]).toEqual([done, 'true'])
   expect((await moved.post(`/tasks/${waiting}/cancel`)).body.status).toBe('CANCELLED')

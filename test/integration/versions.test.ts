@@ -41,7 +41,7 @@ const send = (body: object) =>
     }),
   )
 
-/** During a deploy old and new versions work on the same rows and queues, a batch of the old one for minutes. */
+/** During a deployment old and new versions use the same rows and queues; an old version may run a batch for minutes. */
 describe('rows and messages of other versions', () => {
   it('a recorded message of version 1 runs its recorded row', async () => {
     await put(pendingRow)

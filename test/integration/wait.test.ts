@@ -19,13 +19,13 @@ afterAll(async () => {
 })
 
 const add = { type: 'example.add', input: { x: 1, y: 2 } }
-/** A model that answers after so many milliseconds. */
+/** A model that answers after a number of milliseconds. */
 const slow = (ms: number) => ({ prompt: 'slow', model: `stub-${ms}` })
 
 describe('a waiting task shows', () => {
   it('its position, its likely start and end, and its cost, and none of them once it runs', async () => {
     await client.done((await client.submit(slow(300))).id)
-    // The API remembers a lane's numbers for five seconds.
+    // The API caches a lane's numbers for five seconds.
     const inTime = { timeout: 15_000, interval: 500 }
     const later = { ...slow(300), delay_seconds: 600 }
     await expect

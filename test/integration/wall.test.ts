@@ -20,7 +20,10 @@ interface Described {
   }
 }
 
-/** From the document that the declarations make, so that a new route, list, filter or field is covered by itself. */
+/**
+ * From the OpenAPI document that is generated from the declarations, so a new route, list, filter or field is covered without a
+ * change here.
+ */
 const document = JSON.parse(
   readFileSync(new URL('../../functions/api/openapi.gen.json', import.meta.url), 'utf8'),
 ) as { readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>> }
@@ -37,7 +40,7 @@ const OPERATIONS: readonly Operation[] = Object.entries(document.paths).flatMap(
 )
 const isList = ({ method, path }: Operation): boolean => method === 'GET' && !path.includes('{')
 
-/** Two tenants, each with every right there is, and one who runs the stage. */
+/** Two tenants with every right, and an operator of the stage. */
 let running: Awaited<ReturnType<typeof startTestRuntime>>
 let mine: Client
 let theirs: Client
@@ -92,7 +95,7 @@ describe('a tenant with every right', () => {
           .flatMap((name) => [`?${name}=${id}`, `?${name}=mine`, `?${name}=a`]),
       ]) {
         const { status, text } = await textOf(theirs, `${path}${query}`)
-        // A refusal may quote what it refuses.
+        // A refusal may quote the refused value.
         if (status === 200) expectNothing(`${path}${query}`, text)
         expect([path, query, status]).not.toEqual([path, query, 500])
       }
@@ -107,7 +110,7 @@ describe('a tenant with every right', () => {
       if (body.next_cursor) cursors.push(body.next_cursor)
     }
     expect(cursors.length).toBeGreaterThan(2)
-    // Each in its own list, and in every other.
+    // Each cursor with its own list, and with every other list.
     for (const { path } of paged)
       for (const cursor of cursors) {
         const { status, text } = await textOf(theirs, `${path}?cursor=${encodeURIComponent(cursor)}`)
@@ -276,7 +279,7 @@ describe('a tenant with every right', () => {
     expect(again.usage?.shared_with).toBe(paid.id)
     const own = await theirs.done((await theirs.submit(asked)).id)
     expect(own).toMatchObject({ status: 'COMPLETED', usage: { shared_with: null } })
-    // A task that waits for its turn behind one that has not begun; another tenant’s does not.
+    // A task that waits for the key of one that has not begun; another tenant’s task does not wait.
     await mine.submit({ ...asked, delay_seconds: 600 })
     expect((await theirs.done((await theirs.submit({ ...asked, input: { prompt: 'Now' } })).id)).status).toBe(
       'COMPLETED',
@@ -327,7 +330,7 @@ describe('a tenant with every right', () => {
   })
 })
 
-/** What a route wants beside the tenant's name. */
+/** What a route requires in addition to the tenant's name. */
 const BODIES: Readonly<Record<string, object>> = {
   createKey: { name: 'x', scopes: ['tasks:read'] },
   setLimits: {},

@@ -12,7 +12,7 @@ beforeAll(async () => {
   receiver = await startReceiver()
   running = await startTestRuntime()
   client = new Client(running.url)
-  // Before any submit: who has looked up the tenant believes for ten seconds that it has no endpoint.
+  // Before any submit, because an environment that has looked up the tenant assumes for ten seconds that it has no endpoint.
   made = await client.post('/webhooks', { url: receiver.url, events: ['cancelled', 'failed'] })
 })
 afterAll(async () => {

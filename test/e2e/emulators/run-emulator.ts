@@ -16,10 +16,10 @@ const run = promisify(execFile)
 const REGION = 'eu-central-1'
 const ACCOUNT = '000000000000'
 
-/** The emulators start functions with the `node` they find, which has to be the one the functions are made for. */
+/** The emulators start functions with the `node` on the PATH. It must be the version that the functions are built for. */
 const PATH = [join(ROOT, 'node_modules/node/bin'), process.env.PATH].join(delimiter)
 
-/** What AWS tools and emulators get of this shell: no profile, no credentials, no endpoint of somebody's own. */
+/** The environment for AWS tools and emulators: without the shell's profile, credentials and endpoints. */
 export const environment = (more: Readonly<Record<string, string>>): Record<string, string> => ({
   ...(Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:AWS_|CDK_|VITEST|NODE_OPTIONS)/.test(name)),
@@ -33,7 +33,7 @@ export const environment = (more: Readonly<Record<string, string>>): Record<stri
   ...more,
 })
 
-/** @returns why there can be no virtual environment here; nothing when there can. */
+/** @returns why no virtual environment can be made here; undefined when one can. */
 export async function pythonMissing(): Promise<string | undefined> {
   const check = run('python3', ['-c', 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'])
   return check.then(
@@ -43,11 +43,10 @@ export async function pythonMissing(): Promise<string | undefined> {
 }
 
 /**
- * A virtual environment with exactly these packages, kept in `.taskrunner/`. Its programs are to be started as
- * `bin/python -m`: what pip writes into `bin/` knows only the folder it was installed in.
- *
- * It is made beside its place and moved there when complete, so that neither a broken download nor a second suite
- * that wants the same one at the same time does harm.
+ * A virtual environment with exactly these packages, stored in `.taskrunner/`. Start its programs as `bin/python -m`: the
+ * scripts that pip writes to `bin/` contain the path of the folder they were installed in. It is made in a temporary folder and
+ * moved to its place when it is complete, so that a failed download, or a second suite that makes the same one at the same
+ * time, does no harm.
  *
  * @param prepare changes it once, after the install.
  */
@@ -62,7 +61,7 @@ export async function pythonEnvironment(
   const draft = await mkdtemp(`${directory}.draft-`)
   try {
     await run('python3', ['-m', 'venv', draft])
-    // Python compiles what it imports when it does; pip would compile all, for three quarters of its time.
+    // Python compiles a file when it imports it. pip would compile all files, which takes three quarters of its time.
     const options = ['--quiet', '--disable-pip-version-check', '--no-compile']
     const pip = ['-m', 'pip', 'install', ...options, ...packages]
     await run(join(draft, 'bin/python'), pip, { maxBuffer: 16 * 1024 * 1024 })
@@ -70,7 +69,7 @@ export async function pythonEnvironment(
     await rename(draft, directory)
   } catch (cause) {
     await rm(draft, { recursive: true, force: true })
-    // The other suite was first.
+    // The other suite has made it already.
     if (!existsSync(directory)) throw cause
   }
   return directory
@@ -90,7 +89,7 @@ export interface Emulator {
   stop(): Promise<void>
 }
 
-/** Ends the whole group when the emulator, or the test that started it, is gone, however it went. */
+/** Ends the whole process group when the emulator, or the test that started it, has ended for any reason. */
 const GUARD = `"$@" & child=$!
 while kill -0 ${process.pid} 2>/dev/null && kill -0 $child 2>/dev/null; do sleep 1; done
 kill -KILL 0`
@@ -101,7 +100,7 @@ export async function startEmulator(
   args: readonly string[],
   options: {
     readonly port: number
-    /** @param directory is empty and gone after the end. */
+    /** @param directory an empty folder; it is deleted at the end. */
     readonly env: (directory: string) => Record<string, string>
     readonly readyPath: string
     readonly timeoutMs: number
@@ -124,7 +123,7 @@ export async function startEmulator(
     endpoint,
     output: () => text,
     stop: async () => {
-      // Nothing of it is kept, so it need not end well.
+      // Nothing of it is kept, so it need not stop cleanly.
       if (isRunning(child)) {
         const gone = new Promise((done) => child.once('exit', done))
         process.kill(-(child.pid ?? 0), 'SIGKILL')
@@ -159,7 +158,7 @@ export async function synthesizeEmulated(adjust?: Adjust): Promise<string> {
   return outdir
 }
 
-/** What a user does with an account: bootstrap, then deploy every stack of the stage with the CDK's own CLI. */
+/** The steps of a user with a new account: bootstrap, then deploy every stack of the stage with the CDK's own CLI. */
 export async function deployEmulated(endpoint: string, adjust?: Adjust): Promise<void> {
   const assembly = await synthesizeEmulated(adjust)
   const env = environment({ AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: endpoint, CI: 'true' })

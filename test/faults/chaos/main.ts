@@ -1,4 +1,4 @@
-/** `npm run chaos -- --tasks 500 --seed 1`: see `run.ts`. Exit code 1 if a number is not zero that must be. */
+/** `npm run chaos -- --tasks 500 --seed 1`: see `run.ts`. Exit code 1 if a number that must be zero is not. */
 import { parseArgs, styleText } from 'node:util'
 import { type ChaosReport, runChaos, ZEROS } from './run.ts'
 

@@ -1,13 +1,13 @@
 /**
- * The whole product in a process of its own, harmed inside and out, so that it can be killed and started again.
- * Started by `run.ts`, which talks to it over IPC.
+ * The whole product in a process of its own, with faults inside and outside, so that it can be killed and started again.
+ * `run.ts` starts it and talks to it over IPC.
  */
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { type Harm, startHarmedRuntime } from '../kit/harmed-runtime.ts'
 import { seeded } from '../kit/seeded.ts'
 
 export interface Order extends Harm {
-  /** An environment is killed about so often; 0 for never. */
+  /** Mean time between two kills of an environment; 0 for never. */
   readonly killEveryMs: number
 }
 export type Command =
@@ -21,7 +21,7 @@ export type Report =
 const order = JSON.parse(process.argv[2] ?? '{}') as Order
 const random = seeded(order.seed + 7)
 const harmed = await startHarmedRuntime(order)
-// Who asked is gone: nobody would ever end this one.
+// The parent process is gone, and no other process would end this one.
 process.on('disconnect', () => process.exit(1))
 let killed = 0
 let isHealed = false
@@ -39,7 +39,7 @@ const table = new DynamoDBClient({
   region: 'eu-central-1',
   credentials: harmed.runtime.credentials,
 })
-/** Rows that nothing would ever look at again. */
+/** Rows that no timer and no message would ever handle again. */
 async function countWithoutDueTime(): Promise<number> {
   let found = 0
   let ExclusiveStartKey: Record<string, never> | undefined

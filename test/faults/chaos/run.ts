@@ -15,31 +15,31 @@ export interface ChaosOptions {
   readonly seed: number
   /** Times the whole process is killed and started again. */
   readonly kills: number
-  /** Moves everybody's clock once the harm is over, in place of waiting for leases. */
+  /** Moves all clocks forward when the faults are over, instead of waiting for leases. */
   readonly isFast: boolean
-  /** Seconds of a full disk and of few descriptors while tasks come in; Linux only. 0 for none. */
+  /** Seconds with a full disk and with few file descriptors while tasks are submitted; Linux only. 0 for none. */
   readonly scarceSeconds?: number
   readonly tell?: (text: string) => void
 }
 
-/** Zeros where zeros belong are asserted by whoever asked for the run. */
+/** The caller of the run asserts which numbers are zero. */
 export interface ChaosReport {
   readonly accepted: number
   readonly completed: number
   readonly cancelled: number
   readonly failed: number
   readonly failedBy: Readonly<Record<string, number>>
-  /** Accepted, and gone. */
+  /** Accepted, and without a row afterwards. */
   readonly lost: number
-  /** Not final although everything has been well for minutes. */
+  /** Not final although nothing has failed for minutes. */
   readonly stuck: number
   /** Provider calls made for a task after its result had been read. */
   readonly paidTwice: number
   readonly beyondLimit: number
   readonly withoutDueTime: number
-  /** Keys that led to two tasks. */
+  /** Idempotency keys with two tasks. */
   readonly doubledKeys: number
-  /** COMPLETED with something else than what was asked. */
+  /** COMPLETED with the answer to another prompt. */
   readonly wrongResults: number
   readonly providerCalls: number
   readonly faults: Readonly<Record<string, number>>
@@ -58,12 +58,12 @@ export const ZEROS = [
 
 const FINAL = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED']
 const MAX_ATTEMPTS = 10
-/** One lease and one sweep per lost attempt, and up to a dozen of those for an unlucky task. */
+/** One lease and one sweep per lost attempt; a task can lose up to a dozen attempts. */
 const PATIENCE_MS = 15 * 60_000
 const SKEW_MS = 5_000
 const QUIET_MS = 30_000
 
-/** What the providers are made to do; the share of tasks is the weight. */
+/** How the providers behave; the weight is the share of tasks. */
 const MODELS: readonly (readonly [model: string, weight: number])[] = [
   ['stub-50', 20],
   ['stub-800', 15],
@@ -88,8 +88,8 @@ const MODELS: readonly (readonly [model: string, weight: number])[] = [
 ]
 
 /**
- * Each model's circuit lets one call through in 15 s while every new prompt fails first, and may hold a task for an hour:
- * with all of 2,000 tasks on one set of models the last would end after the patience of this run.
+ * Each model's circuit allows one call in 15 s while every new prompt fails first, and may delay a task for an hour. With all
+ * of 2,000 tasks on one set of models, the last would end after this run's time-out.
  */
 const TASKS_PER_MODEL = 250
 
@@ -101,7 +101,7 @@ interface Job {
   readonly repeats: number
 }
 
-/** Submits a mix of tasks while everything fails, kills the process, heals, and counts what became of them. */
+/** Submits different tasks while all services fail, kills the process, ends the faults, and counts the outcomes. */
 export async function runChaos({
   tasks,
   seed,
@@ -142,7 +142,7 @@ export async function runChaos({
     const jobs = Array.from({ length: tasks }, (_, index) => makeJob(index, random))
     const ids = new Map<string, Set<string>>()
     const killAt = Array.from({ length: kills }, (_, n) => Math.floor(((n + 1) * tasks) / (kills + 1)))
-    // Between the kills: what is taken from a process that is killed would not have to be given back.
+    // Between the kills: after a kill, the limit on the process would not have to be removed.
     const scarceAt = new Map<number, Scarcity>([
       [Math.max(1, Math.floor(tasks * 0.1)), 'full disk'],
       [Math.max(2, Math.floor(tasks * 0.5)), 'few descriptors'],
@@ -162,7 +162,7 @@ export async function runChaos({
         await new Promise((resolve) => setTimeout(resolve, random() * 200))
       }
     }
-    /** Takes a resource from the process that runs now, and gives it back. */
+    /** Limits a resource of the present process, and removes the limit again. */
     const starve = async (resource: Scarcity) => {
       const { pid } = life
       tell?.(`${resource} for ${scarceSeconds} s at ${submitted} of ${tasks} submitted`)
@@ -202,7 +202,7 @@ export async function runChaos({
         isHealed = true
         tell?.('healed')
       }
-      // Nobody may be in the middle of a call when the clock jumps over its lease.
+      // No call may be in progress when the clock moves past its lease.
       if (isHealed && isFast && server.underway() === 0) {
         movedMs += 65_000
         await life.ask({ kind: 'move-clock', ms: movedMs })
@@ -218,7 +218,7 @@ export async function runChaos({
       const over = all.filter(isOver).length
       tell?.(`${over} of ${all.length} are over`)
       if (over > ended) [ended, endedAt] = [over, Date.now()]
-      // Without new tasks, a model that failed for its last ones is asked every five minutes, up to an hour: an operator
+      // Without new tasks, a model that failed for its last tasks is called every five minutes, for up to an hour. An operator
       // who knows that it is back does not wait for that.
       if (isHealed && !isFast && Date.now() - endedAt > QUIET_MS) {
         const count = await closeCircuits(client)
@@ -228,7 +228,7 @@ export async function runChaos({
       await new Promise((resolve) => setTimeout(resolve, isFast ? 700 : 3_000))
     }
     if (!isHealed) faults = merge(faults, await audit())
-    // Long enough for what was held back or forgotten by the queues to come back and do harm, if it could.
+    // Long enough for messages that the queues held back or did not delete to come back and do harm, if they can.
     await life.ask({ kind: 'heal' })
     await new Promise((resolve) => setTimeout(resolve, isFast ? 3_000 : 15_000))
     const found = [...rows.values()].filter((row): row is TaskView => row !== 'lost')
@@ -283,7 +283,7 @@ function makeJob(index: number, random: () => number): Job {
     const message = `Task ${key} completed in ${input.seconds} seconds`
     return { ...common, body: { type: 'example.run', input, ...options }, expected: { ...input, message } }
   }
-  // Some of them too large for the row.
+  // Some of them are too large for the row.
   const prompt = `${key} ${random() < 0.1 ? 'large '.repeat(4_000) : ''}`
   const model = `${choose(random)}@${Math.floor(index / TASKS_PER_MODEL)}`
   const timeout = /hang|drip/.test(model) ? { timeout_seconds: 5 } : {}
@@ -299,7 +299,7 @@ function choose(random: () => number): string {
   return 'stub-50'
 }
 
-/** As a careful caller does: the same key until there is an answer. */
+/** As a caller should: repeats the request with the same idempotency key until there is an answer. */
 async function submit(client: Client, { key, body }: Job): Promise<string> {
   for (;;) {
     const answer = await client.post('/tasks', body, { 'idempotency-key': key }).catch(() => undefined)
@@ -345,14 +345,14 @@ function countBy<Item>(items: readonly Item[], nameOf: (item: Item) => string): 
 
 type Scarcity = 'full disk' | 'few descriptors'
 
-/** A file may not grow, which is what a full disk means to whoever writes; or `ulimit -n 256`. */
+/** No file may grow, which a process sees as a full disk; or `ulimit -n 256`. */
 async function limit(pid: number, resource: Scarcity, isScarce: boolean): Promise<void> {
   const option = resource === 'full disk' ? '--fsize' : '--nofile'
   const soft = resource === 'full disk' ? '0' : '256'
-  // The soft limit alone: the hard one could not be raised again.
+  // Only the soft limit: the hard limit could not be raised again.
   const hard = resource === 'full disk' ? 'unlimited' : await hardLimitOfFiles()
   const value = `${isScarce ? soft : hard}:`
-  // A process that was killed meanwhile needs nothing back.
+  // For a process that was killed meanwhile there is no limit to remove.
   await promisify(execFile)('prlimit', ['--pid', String(pid), `${option}=${value}`]).catch(() => undefined)
 }
 
@@ -392,7 +392,7 @@ export class Life {
     return this.#child.pid ?? 0
   }
 
-  /** One question at a time. @throws Error when the process is gone. */
+  /** One request at a time. @throws Error when the process has ended. */
   async ask(command: Command): Promise<Report> {
     return new Promise((resolve, reject) => {
       const settle = () => {
@@ -413,7 +413,7 @@ export class Life {
     })
   }
 
-  /** Ends when it is gone, and its port with it. */
+  /** Resolves when the process has ended and its port is free. */
   async kill(): Promise<void> {
     const gone = new Promise((resolve) => this.#child.once('exit', resolve))
     this.#child.kill('SIGKILL')

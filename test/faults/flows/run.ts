@@ -9,7 +9,7 @@ import { Life } from '../chaos/run.ts'
 
 export interface FlowChaosOptions {
   readonly leaves: number
-  /** Times the whole process is killed and started again, spread over the leaves. */
+  /** How often the whole process is killed and started again while the leaves run. */
   readonly kills: number
   readonly seed: number
   readonly tell?: (text: string) => void
@@ -17,20 +17,20 @@ export interface FlowChaosOptions {
 
 export interface FlowChaosReport {
   readonly status: string
-  /** Why it failed, where it did. */
+  /** The error, when it failed. */
   readonly error: unknown
   /** Leaves that did not complete, at each end of the workflow. */
   readonly failures: readonly Failure[]
-  /** Retries by hand of a workflow whose leaves were given up because three workers died under them, as an operator would. */
+  /** Retries by hand, as an operator would make them, of a workflow with leaves that ended because three workers died. */
   readonly retries: number
   readonly leaves: number
   readonly completed: number
   /** Tasks of the workflow beyond one for each leaf and one for the join. */
   readonly extraTasks: number
   readonly calls: number
-  /** Leaves that the provider was asked for after their result was in the table. */
+  /** Leaves whose call was made again after their result was in the table. */
   readonly paidTwice: number
-  /** Calls of the provider beyond the attempts that the rows know of. */
+  /** Provider calls minus the attempts in the rows. */
   readonly callsBeyondAttempts: number
   /** The joining step began before the last leaf had ended. */
   readonly joinedEarly: number
@@ -68,8 +68,8 @@ const PATIENCE_MS = 40 * 60_000
 const TAG = 'flow-chaos'
 
 /**
- * One chord whose leaves call a model, while services fail, queues lose and double messages, environments die and the
- * process is killed; then everything heals, and what happened is counted.
+ * One chord whose leaves call a model, while services fail, queues lose and double messages, environments die and the process
+ * is killed. Then the faults end, and the outcomes are counted.
  */
 export async function runFlowChaos({
   leaves,
@@ -85,10 +85,10 @@ export async function runFlowChaos({
     seed,
     share: 0.08,
     queueShare: 0.15,
-    // All clocks agree: what is compared at the end are their times.
+    // All clocks agree, because their times are compared at the end.
     skewMs: 0,
     stateDir,
-    // Below the ports that the system gives away: nobody takes it while the process is down.
+    // Below the range of ports that the system assigns, so no other process takes it while this one is down.
     port: 20_000 + (process.pid % 10_000),
     env,
     assemblyDir: await assemblyOf(env),
@@ -153,7 +153,7 @@ export async function runFlowChaos({
         await life.ask({ kind: 'heal' })
         tell?.(`healed at ${completed} of ${leaves}`)
       }
-      // The timer would do it once a minute.
+      // The timer would start it once a minute.
       await life.ask({ kind: 'sweep' }).catch(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, 1_000))
     }
@@ -176,7 +176,7 @@ export async function runFlowChaos({
       paidTwice: leafTasks.filter(({ prompt, finished_at }) =>
         server.callsOf(`${prompt}`).some(({ at }) => at > Date.parse(finished_at ?? '')),
       ).length,
-      // A retry by hand counts attempts anew.
+      // A retry by hand starts the count of attempts again.
       callsBeyondAttempts: leafTasks
         .filter(({ epoch }) => epoch === 1)
         .reduce(
@@ -197,7 +197,7 @@ export async function runFlowChaos({
 
 const promptOf = (index: number): string => `leaf ${index}`
 
-/** As a careful caller does: the same key until there is an answer. */
+/** As a caller should: repeats the request with the same idempotency key until there is an answer. */
 async function startFlow(client: Client, body: object): Promise<string> {
   for (;;) {
     const answer = await client
@@ -246,7 +246,7 @@ async function allTasks(client: Client): Promise<TaskView[]> {
   return found
 }
 
-/** What the joining step was given is what the first leaf gave. */
+/** The joining step's input is the first leaf's result. */
 async function wrongValues(client: Client, then: TaskView | undefined): Promise<number> {
   if (!then) return 1
   const { body } = await client.get<{ system?: string }>(`/tasks/${then.id}/input`)

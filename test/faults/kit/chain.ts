@@ -1,6 +1,9 @@
 import { makeWorkflowWorld } from '../../fixtures/workflow-world.ts'
 
-/** docs.aws.amazon.com/lambda, "Use Lambda recursive loop detection": about so many invocations of a function in one chain of messages. */
+/**
+ * docs.aws.amazon.com/lambda, "Use Lambda recursive loop detection": the approximate number of invocations of a function that
+ * one chain of messages may have.
+ */
 const LAMBDA_STOPS_AT = 16
 
 export interface ChainSeen {
@@ -9,8 +12,8 @@ export interface ChainSeen {
 }
 
 /**
- * A workflow of one step after another by the product's own code, every message with the trace of the one that led to it: a worker ends
- * a step and asks for the next, the advancer makes it and sends it to the worker.
+ * A workflow of sequential steps with the product's own code. Every message has the trace of the one before it. A worker ends a
+ * step and asks for the next; the function that advances workflows makes it and sends it to the worker.
  *
  * @param mayFollowItself what the functions' `RecursiveLoop` says.
  */

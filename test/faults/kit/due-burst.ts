@@ -7,7 +7,7 @@ import type { StageSettings } from '../../../lib/stages/stage-schema.ts'
 import { makeTask } from '../../fixtures/make-task.ts'
 import { makeWorld } from '../../fixtures/world.ts'
 
-/** The entries of an index in memory, which has one shard, that a table would have in the shards of this part. */
+/** The entries of an in-memory index, which has one shard, that a real table would have in the shards of this sweeper. */
 const ofPart = (dueIndex: Pick<DueIndex, 'shards'>, { index, of }: DuePart): Pick<DueIndex, 'shards'> => ({
   shards: (kind, upTo) =>
     dueIndex.shards(kind, upTo).map((pages) =>
@@ -20,23 +20,23 @@ const ofPart = (dueIndex: Pick<DueIndex, 'shards'>, { index, of }: DuePart): Pic
 
 export interface BurstSeen {
   readonly sent: number
-  /** Sweepers that had something to send, and the most that one had. */
+  /** Number of sweepers with something to send, and the highest number of tasks of one sweeper. */
   readonly sweepers: number
   readonly maxOfOneSweeper: number
-  /** Seconds after their time, when the round that finds them begins as late as a round can. */
+  /** Seconds after their time, when the sweep that finds them begins as late as it can. */
   readonly lateP50: number
   readonly lateP99: number
   readonly lateMost: number
 }
 
 /**
- * So many parked tasks are due in one second. The product's own sweepers send them, side by side over an index in memory; how long
- * each takes is the processor time of a task that `npm run bench:sweep` measured, at the stage's memory.
+ * Many waiting tasks are due in one second. The product's own sweepers send them in parallel, with an in-memory index. The time
+ * of each is the processor time per task that `npm run bench:sweep` measured, at the stage's memory.
  */
 export async function simulateBurst(stage: StageSettings, tasks: number): Promise<BurstSeen> {
   const world = makeWorld()
   const { parts, everyMinutes } = stage.sweeper
-  // A round before this one ended just too early to see them: it looks 75 s ahead.
+  // The sweep before this one ended just too early to see them: it looks 75 s ahead.
   const earlySeconds = 75 - everyMinutes * 60
   const dueAt = world.clock.now() + earlySeconds * 1_000
   for (let n = 0; n < tasks; n += 1) {

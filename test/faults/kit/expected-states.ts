@@ -1,7 +1,7 @@
 import type { Plan, PlanNode } from '../../../functions/core/domain/workflow/plan.ts'
 import type { NodeStatus } from '../../../functions/core/domain/workflow/workflow.ts'
 
-/** What the tests decide: which tasks fail, by `node/index`, and which signals come. */
+/** The test's choices: which tasks fail, by `node/index`, and which signals come. */
 export interface Outcomes {
   readonly fails: ReadonlySet<string>
   readonly signals: ReadonlySet<string>
@@ -10,13 +10,13 @@ export interface Outcomes {
 interface Expected {
   readonly status: NodeStatus
   readonly isUpstream?: boolean
-  /** What `result` means to whoever refers to it. */
+  /** What a reference to `result` returns. */
   readonly result?: { readonly number: number; readonly items: number } | 'many' | 'nothing'
 }
 
 /**
- * The state that each node ends in where failures go on elsewhere: the graph read once from front to back, with no store, no
- * queue and no clock. Knows the inputs that the property test writes, and no others.
+ * The state in which each node ends: computed from the graph in one pass, with no store, queue or clock. Supports only the
+ * inputs that the property test makes.
  */
 export function expectedStates(plan: Plan, outcomes: Outcomes): Readonly<Record<string, NodeStatus>> {
   const ends = new Map<string, Expected>()
@@ -59,7 +59,7 @@ function expectedEnd(
   const { number } = node.task.input as { readonly number: number }
   if (node.each === undefined) return ran(1, { number, items: number })
   const source = endOf(node.each.split('.')[0] ?? '')
-  // No list: of a step that was left out, or a list itself, which has no field "list".
+  // Not a list of results: a skipped step, or a list itself, which has no field "list".
   if (typeof source.result !== 'object') return { status: 'FAILED' }
   return ran(source.result.items, 'many')
 }

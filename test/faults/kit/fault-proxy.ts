@@ -3,20 +3,20 @@ import type { AddressInfo } from 'node:net'
 import { seeded } from './seeded.ts'
 
 /**
- * What goes wrong between a function and a service. `lost-answer`: the call took effect, its answer never came.
- * `timeout`: neither effect nor answer for as long as anybody waits.
+ * The faults between a function and a service. `lost-answer`: the call takes effect, but its answer is lost. `timeout`: no
+ * effect, and no answer before the client gives up.
  */
 export const FAULTS = ['throttled', 'broken', 'reset', 'lost-answer', 'timeout', 'slow'] as const
 export type Fault = (typeof FAULTS)[number]
 
 export interface FaultOptions {
-  /** Share of calls that meet a fault, 0 to 1. */
+  /** Share of calls with a fault, 0 to 1. */
   share: number
-  /** Same seed, same faults in the same order of calls. */
+  /** The same seed gives the same faults for the same order of calls. */
   readonly seed: number
   /** Name of the service's own throttling error. */
   readonly throttling: string
-  /** Only these operations meet faults, e.g. `UpdateItem`. */
+  /** Only these operations have faults, e.g. `UpdateItem`. */
   only?: RegExp
   /** Only these faults happen. */
   readonly faults?: readonly Fault[]
@@ -41,7 +41,7 @@ interface Call {
   readonly body: Buffer
 }
 
-/** Stands between functions and one embedded service, speaks its protocol, and does it harm. */
+/** A proxy between functions and one embedded service. It speaks the service's protocol and injects faults. */
 export async function startFaultProxy(target: string, options: FaultOptions) {
   const done: Record<string, number> = {}
   const points = new Map<DeathPoint, number>()
@@ -94,7 +94,7 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
         return forward(call, outgoing)
     }
   })
-  /** The first point this call is, counted. */
+  /** The first point that matches this call; counts the call. */
   const pointOf = ({ operation, path, body }: Call): DeathPoint | undefined => {
     for (const [point, seen] of points) {
       if (point.operation !== operation) continue
@@ -124,7 +124,7 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** Faults done, by kind. */
+    /** Number of injected faults, by kind. */
     done,
     /** Points that were reached. */
     deaths,
@@ -133,11 +133,11 @@ export async function startFaultProxy(target: string, options: FaultOptions) {
       kill = killer
     },
     dieAt: (point: DeathPoint) => void points.set(point, 0),
-    /** From here on nothing goes wrong by chance. */
+    /** Ends the random faults. */
     heal: () => {
       options.share = 0
     },
-    /** Changes what goes wrong from here on. */
+    /** Changes the faults from now on. */
     set: (share: number, only?: RegExp, kinds: readonly Fault[] = FAULTS) => {
       options.share = share
       faults = kinds

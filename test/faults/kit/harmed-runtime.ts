@@ -10,13 +10,13 @@ import { startQueueProxy } from './queue-proxy.ts'
 
 export interface Harm {
   readonly seed: number
-  /** Share of calls between functions and services that meet a fault. */
+  /** Share of calls between functions and services that have a fault. */
   readonly share: number
-  /** Share of messages and deletes that the queue mishandles. */
+  /** Share of messages and deletes that the queue loses, delays or doubles. */
   readonly queueShare: number
   /** Clocks of the workers and of the sweeper are this much ahead and behind. */
   readonly skewMs?: number
-  /** `moveClock` moves everybody's clock, not the sweeper's and cleaner's alone. */
+  /** `moveClock` moves all clocks, not only those of the sweeper and the cleanup. */
   readonly movesAllClocks?: boolean
   readonly stateDir: string
   readonly port?: number
@@ -74,7 +74,7 @@ export async function startHarmedRuntime({
   for (const proxy of proxies)
     proxy.killBy((id) => {
       const environment = environmentsOf(runtime).find((one) => one.id === id)
-      // Then no process ends, and the test would prove nothing.
+      // Otherwise no process ends, and the test proves nothing.
       if (!environment) throw new Error(`There is no environment ${id}: is the saboteur loaded?`)
       void environment.stop()
     })

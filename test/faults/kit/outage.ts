@@ -19,7 +19,7 @@ export async function fill(world: World, total: number, changes: object = {}): P
   return ids
 }
 
-/** One minute: the lane takes so many, then the sweeper comes by. */
+/** One minute: the lane runs this many tasks, then the sweeper runs. */
 export async function minute(world: World, perMinute: number, batch = 100): Promise<void> {
   const batches = Math.ceil(perMinute / batch)
   for (let n = 0; n < batches; n += 1) {
@@ -53,7 +53,10 @@ export interface OutageSeen {
   readonly resent: number
 }
 
-/** Tasks that call a model of a provider which is down for so long; product, world and SQS's rule by a moved clock. */
+/**
+ * Tasks that call a model of a provider that is down for this long: the product's code, simulated services and SQS's rule, with
+ * a simulated clock.
+ */
 export async function simulateOutage({ minutes, maxReceiveCount, tasks }: Outage): Promise<OutageSeen> {
   const world = makeWorld()
   world.queue.maxReceiveCount = maxReceiveCount

@@ -19,8 +19,8 @@ interface Kept {
 }
 
 /**
- * Stands between the event sources and SQS and does what a standard queue may do, only more of it: delivers a message
- * twice, at once or after its delete; keeps one back so that others overtake it; loses one; forgets a delete.
+ * A proxy between the event sources and SQS. It does what a standard queue may do, but more often: it delivers a message twice,
+ * at once or after its delete; delays one so that later ones are delivered first; loses one; ignores a delete.
  */
 export async function startQueueProxy(
   target: string,
@@ -39,7 +39,7 @@ export async function startQueueProxy(
     region: 'eu-central-1',
     credentials: options.credentials,
   })
-  /** As it came, `Host` included: that is signed. */
+  /** The headers as received, `Host` included, because it is signed. */
   const pass = (headers: Record<string, string>, body: string, signal: AbortSignal) =>
     new Promise<{ status: number; text: string }>((resolve, reject) => {
       const call = request({ hostname, port, method: 'POST', headers, signal }, async (answer) => {
@@ -111,7 +111,7 @@ export async function startQueueProxy(
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     done,
-    /** From here on nothing goes wrong; what is kept back is still given. */
+    /** Ends the faults; delayed messages are still delivered. */
     heal: () => {
       options.share = 0
     },

@@ -1,4 +1,4 @@
-/** Mulberry32, public domain: 32 bits of state are plenty for choosing faults. */
+/** Mulberry32, public domain: 32 bits of state are enough for choosing faults. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0
   return () => {
