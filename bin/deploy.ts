@@ -36,13 +36,13 @@ const showKey = (key: string | undefined): void => {
 }
 
 /** Used after `cdk deploy` and after deployments by CI; creates the stage's first administrator key. */
-async function adminKey({ stage, isNewWanted }: Command): Promise<number> {
+async function adminKey({ stage, createsNewKey }: Command): Promise<number> {
   if (stage.api.auth !== 'keys')
     throw new Error(`Stage "${stage.name}" has no keys of its own: its api.auth is "${stage.api.auth}".`)
   if (process.env.CI)
     throw new Error('A job is no place to show a key: its output is kept, and read by many.')
   await prepareKeys(stage)
-  const key = await createFirstAdminKey(stage, isNewWanted)
+  const key = await createFirstAdminKey(stage, createsNewKey)
   if (!key) {
     console.error(
       `Stage "${stage.name}" has an administrator's key, and nobody can show it again. One more: npm run admin-key -- ${commandName(stage.name)} --new`,

@@ -40,7 +40,7 @@ async function run(): Promise<void> {
     table,
     at,
     without: values.without,
-    isKept: values.keep,
+    keepsRestoredTable: values.keep,
     now: Date.now,
     tell: console.log,
   })

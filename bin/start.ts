@@ -8,7 +8,7 @@ import { parseArgs, styleText } from 'node:util'
 import { replaceFile } from '../lib/local/emulator/replace-file.ts'
 import { readStateFile } from '../lib/local/emulator/state-file.ts'
 import type { Runtime } from '../lib/local/runtime.ts'
-import { safe } from './cli/screen.ts'
+import { withoutControls } from './cli/screen.ts'
 import { restartWithFixedAllocator } from './start/allocator.ts'
 import { endOnSignal, STOPPING_MS } from './start/end-on-signal.ts'
 import { unusedNames } from './start/env-file.ts'
@@ -73,8 +73,8 @@ async function main(): Promise<void> {
     isFresh: settings.isFresh,
     environmentLimit: ENVIRONMENT_LIMIT,
     timerScale: timingScale(process.env),
-    warn: (text) => console.warn(styleText('yellow', safe(text))),
-    tell: (text, isBad) => console.log(styleText(isBad ? 'red' : 'green', safe(text))),
+    warn: (text) => console.warn(styleText('yellow', withoutControls(text))),
+    tell: (text, isBad) => console.log(styleText(isBad ? 'red' : 'green', withoutControls(text))),
     onLine: (name, line) => {
       for (const text of lines?.read(name, line) ?? []) console.log(text)
     },

@@ -58,7 +58,7 @@ function refusal(name: Operation, { status, headers, problem }: ApiError, target
   if (status === 404 && !problem.code) return wrongAddress(target)
   if (status === 404 && problem.detail?.startsWith('There is nothing at '))
     return new MissingRouteError(OPERATIONS[name][0], OPERATIONS[name][1], problem)
-  const text = `${problem.title ?? 'Refused'} (${status}): ${sentence(problem)}`
+  const text = `${problem.title ?? 'Refused'} (${status}): ${problemSentence(problem)}`
   return new CliError(
     exitCodeOf(status),
     `${text}${advice(status, target.key, headers.get('retry-after'))}`,
@@ -74,7 +74,11 @@ export function exitCodeOf(status: number): ExitCode {
 }
 
 /** The detail, and those of `errors` that the detail does not contain. */
-export function sentence({ detail, message, errors = [] }: Partial<Problem> & { readonly message?: string }) {
+export function problemSentence({
+  detail,
+  message,
+  errors = [],
+}: Partial<Problem> & { readonly message?: string }) {
   const text = detail ?? message ?? 'no reason given'
   const more = errors
     .filter((error) => !text.includes(error.message))

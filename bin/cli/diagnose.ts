@@ -3,7 +3,7 @@ import { API_BASE } from '../../functions/contract.ts'
 import type { Explanation, Health, Queue, Task, TaskPage, TaskTypeList } from '../../lib/client/types.ts'
 import { CliError } from './failure.ts'
 import type { Target } from './profile.ts'
-import { oneLine, span } from './screen.ts'
+import { durationText, oneLine } from './screen.ts'
 
 export interface Finding {
   readonly check: string
@@ -97,7 +97,7 @@ function clock({ timestamp }: Health, readAt: number): Finding[] {
     finding(
       'clock',
       'warn',
-      `This machine’s clock is ${span(Math.abs(offMs))} ${side} the stage’s.`,
+      `This machine’s clock is ${durationText(Math.abs(offMs))} ${side} the stage’s.`,
       'Correct it: the stage compares --run-at and --since with its own clock.',
     ),
   ]
@@ -172,7 +172,7 @@ const waitingIn = ({ lane, visible }: Queue, open: readonly Task[]): number =>
 
 /** With messages in the queue there is a backlog; without, the message is lost and the sweeper should have sent another. */
 function longWait({ lane, visible, oldest_due_age_seconds }: NonNullable<Facts['queues']>[number]): Finding {
-  const waits = `A task in lane ${lane} has waited ${span((oldest_due_age_seconds ?? 0) * 1_000)}`
+  const waits = `A task in lane ${lane} has waited ${durationText((oldest_due_age_seconds ?? 0) * 1_000)}`
   return visible > 0
     ? finding(
         'queues',
@@ -204,7 +204,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
           finding(
             'workers',
             'warn',
-            `Lane ${lane} has a backlog: ${since.length} or more tasks wait, the oldest for ${span(ageMs)}.`,
+            `Lane ${lane} has a backlog: ${since.length} or more tasks wait, the oldest for ${durationText(ageMs)}.`,
             'Raise maxConcurrency of the lane in lib/stages/, or wait.',
           ),
         ]
@@ -212,7 +212,7 @@ function workers({ open = [], queues = [] }: Facts, now: number): Finding[] {
           finding(
             'workers',
             'fail',
-            `A task in lane ${lane} has been PENDING for ${span(ageMs)}, and none runs.`,
+            `A task in lane ${lane} has been PENDING for ${durationText(ageMs)}, and none runs.`,
             `npx taskrunner logs --errors --function lane${lane}Worker`,
           ),
         ]
@@ -358,5 +358,5 @@ function trial({ trial }: Facts): Finding[] {
       finding('trial', 'fail', `A test task ended as ${trial.status}.`, `npx taskrunner get ${trial.id}`),
     ]
   const tookMs = Date.parse(trial.finished_at ?? trial.created_at) - Date.parse(trial.created_at)
-  return [finding('trial', 'ok', `A test task completed in ${span(tookMs)}.`)]
+  return [finding('trial', 'ok', `A test task completed in ${durationText(tookMs)}.`)]
 }

@@ -1,6 +1,6 @@
 /** A schedule as text for people. */
 import type { Json } from '../../lib/client/types.ts'
-import { facts, oneLine, type Paint, span, table } from './screen.ts'
+import { durationText, factLines, oneLine, type Paint, table } from './screen.ts'
 
 export type Schedule = Json<'getSchedule'>
 
@@ -21,12 +21,12 @@ export const scheduleTable = (schedules: readonly Schedule[], now: number, paint
 
 function nextOf({ paused, next_times: [next] }: Schedule, now: number): string {
   if (paused) return 'paused'
-  return next === undefined ? 'never again' : `in ${span(Date.parse(next) - now)}`
+  return next === undefined ? 'never again' : `in ${durationText(Date.parse(next) - now)}`
 }
 
 export function scheduleText(schedule: Schedule, now: number, paint: Paint): string {
   const { next_times: next, source } = schedule
-  const lines = facts(
+  const lines = factLines(
     [
       ['when', oneLine(schedule.in_words)],
       ['next', next.length > 0 ? next.join('\n') : undefined],
@@ -61,7 +61,7 @@ function holdOf(schedule: Schedule, now: number): string {
   const [next] = schedule.next_times
   return next === undefined
     ? 'has no time left and fires never again'
-    : `fires in ${span(Date.parse(next) - now)}${schedule.start_at && Date.parse(schedule.start_at) > now ? ', not before its start' : ''}`
+    : `fires in ${durationText(Date.parse(next) - now)}${schedule.start_at && Date.parse(schedule.start_at) > now ? ', not before its start' : ''}`
 }
 
 /** What prevents the next firing, and the outcome of the last one. */
@@ -77,7 +77,7 @@ export function scheduleReasons(
       `It is paused: nothing fires until "npx taskrunner schedules resume ${schedule.id}", and times that pass are not made up for.`,
     )
   else if (next === undefined) reasons.push('No time is left: it fires never again.')
-  else reasons.push(`It fires next at ${next}, in ${span(Date.parse(next) - now)}.`)
+  else reasons.push(`It fires next at ${next}, in ${durationText(Date.parse(next) - now)}.`)
   if (last) {
     const why = last.error ? ` (${oneLine(`${last.error.code}: ${last.error.message}`)})` : ''
     reasons.push(`Its last task, ${last.id}, is ${last.status}${why}.`)

@@ -5,7 +5,7 @@ import type { Status } from '../../lib/client/types.ts'
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'magenta'
 export type Paint = (style: Style, text: string) => string
 
-export const plain: Paint = (_, text) => text
+export const withoutStyle: Paint = (_, text) => text
 
 const STATUS_STYLES: Readonly<Record<Status, Style>> = {
   SCHEDULED: 'dim',
@@ -25,7 +25,7 @@ export const paintStatus = (paint: Paint, status: Status): string => paint(STATU
 const CONTROL = /(?![\t\n])[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
 /** @returns the text without control characters, except tab and line end. */
-export const safe = (text: string): string => text.replace(CONTROL, '')
+export const withoutControls = (text: string): string => text.replace(CONTROL, '')
 
 // The sequences that {@link Paint} writes: bold, dim, colours, and their ends. Others could hide or overwrite text.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with one
@@ -40,7 +40,7 @@ export function forTerminal(text: string, { isTTY }: { readonly isTTY?: boolean 
   if (!isTTY) return text
   const open = new Set<'color' | 'weight'>()
   const shown = text.split(STYLE_SEQUENCE).map((part) => {
-    if (!STYLE_SEQUENCE.test(part)) return safe(part)
+    if (!STYLE_SEQUENCE.test(part)) return withoutControls(part)
     const ended = ENDS[part]
     if (ended) open.delete(ended)
     else open.add(part.includes('[3') ? 'color' : 'weight')
@@ -50,7 +50,7 @@ export function forTerminal(text: string, { isTTY }: { readonly isTTY?: boolean 
   return `${shown.join('')}${open.size > 0 ? '\u001B[39;22m' : ''}`
 }
 
-export const oneLine = (text: string): string => safe(text.replace(/\s+/g, ' ')).trim()
+export const oneLine = (text: string): string => withoutControls(text.replace(/\s+/g, ' ')).trim()
 
 const graphemes = new Intl.Segmenter()
 
@@ -77,7 +77,7 @@ const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  { paint = plain, columns = Number.POSITIVE_INFINITY }: { paint?: Paint; columns?: number } = {},
+  { paint = withoutStyle, columns = Number.POSITIVE_INFINITY }: { paint?: Paint; columns?: number } = {},
 ): string {
   const widths = head.map((title, index) =>
     Math.max(stringWidth(title), ...rows.map((row) => stringWidth(row[index] ?? ''))),
@@ -94,7 +94,7 @@ export function table(
 }
 
 /** `name   value` lines with aligned values; further lines of a value are indented below its first. */
-export function facts(pairs: readonly (readonly [string, string | undefined])[], paint: Paint): string {
+export function factLines(pairs: readonly (readonly [string, string | undefined])[], paint: Paint): string {
   const given = pairs.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
   const width = Math.max(0, ...given.map(([name]) => stringWidth(name)))
   const under = `\n${' '.repeat(width + 2)}`
@@ -107,7 +107,7 @@ export function facts(pairs: readonly (readonly [string, string | undefined])[],
  * The lines that fit on a screen, and how many of its rows they take: a line wider than the screen takes several. Moving the
  * cursor back by lines instead of rows would overwrite other text.
  */
-export function fitting(
+export function fitToScreen(
   lines: readonly string[],
   screen: { readonly columns: number; readonly rows: number },
 ): { readonly lines: readonly string[]; readonly rows: number } {
@@ -123,13 +123,13 @@ export function fitting(
   return { lines: fit, rows }
 }
 
-export function bar(percent: number, width = 20): string {
+export function progressBarText(percent: number, width = 20): string {
   const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
   return '█'.repeat(full) + '░'.repeat(width - full)
 }
 
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d`. */
-export function span(ms: number): string {
+export function durationText(ms: number): string {
   const positive = Math.max(0, ms)
   if (positive < 1_000) return `${Math.round(positive)} ms`
   if (positive < 120_000) return `${Math.floor(positive / 1_000)} s`
@@ -138,5 +138,5 @@ export function span(ms: number): string {
   return `${Math.floor(positive / 86_400_000)} d`
 }
 
-export const dollars = (usd: number | null): string =>
+export const costText = (usd: number | null): string =>
   usd === null ? 'price not known' : `$${usd.toFixed(6)}`

@@ -1,9 +1,20 @@
 /** A task as text for people. */
 import type { Task } from '../../lib/client/types.ts'
-import { bar, clip, dollars, facts, oneLine, type Paint, paintStatus, safe, span, table } from './screen.ts'
+import {
+  clip,
+  costText,
+  durationText,
+  factLines,
+  oneLine,
+  type Paint,
+  paintStatus,
+  progressBarText,
+  table,
+  withoutControls,
+} from './screen.ts'
 
 /** A task's text in a list: its progress, its error, or its input. */
-export function about({ status, progress, error, prompt, input }: Task): string {
+export function taskSummary({ status, progress, error, prompt, input }: Task): string {
   if (status === 'PROCESSING' && progress) return oneLine(`${progress.percent} % ${progress.message}`)
   if (error && status !== 'COMPLETED') return oneLine(`${error.code}: ${error.message}`)
   // Shortened also when the output is not a terminal, because `get` shows the whole text.
@@ -22,8 +33,8 @@ export function taskTable(
       task.type,
       task.lane,
       `${task.attempts}/${task.max_attempts}`,
-      span(now - Date.parse(task.created_at)),
-      about(task),
+      durationText(now - Date.parse(task.created_at)),
+      taskSummary(task),
     ]),
     { paint, columns },
   )
@@ -36,10 +47,10 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
   const { usage, progress, error } = task
   const ran =
     task.started_at && task.finished_at
-      ? ` (ran ${span(Date.parse(task.finished_at) - Date.parse(task.started_at))})`
+      ? ` (ran ${durationText(Date.parse(task.finished_at) - Date.parse(task.started_at))})`
       : ''
   const model = task.model && `${task.model}${usage ? ` (answered by ${usage.provider})` : ''}`
-  const lines = facts(
+  const lines = factLines(
     [
       ['lane', `${task.lane}, priority ${task.priority}`],
       ['model', model ?? undefined],
@@ -47,7 +58,7 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
         'attempts',
         `${task.attempts} of ${task.max_attempts}${task.epoch > 1 ? `, epoch ${task.epoch}` : ''}`,
       ],
-      ['created', `${task.created_at} (${span(now - Date.parse(task.created_at))} ago)`],
+      ['created', `${task.created_at} (${durationText(now - Date.parse(task.created_at))} ago)`],
       ['runs at', task.run_at ?? undefined],
       ['likely', likely(task, now)],
       ['expires', task.expires_at ?? undefined],
@@ -57,7 +68,7 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
       [
         'tokens',
         usage
-          ? `${usage.input_tokens ?? 'unknown'} in, ${usage.output_tokens ?? 'unknown'} out, ${dollars(usage.cost_usd)}${usage.is_truncated ? ', cut at a limit of tokens' : ''}${usage.shared_with ? `, shared with ${usage.shared_with}` : ''}`
+          ? `${usage.input_tokens ?? 'unknown'} in, ${usage.output_tokens ?? 'unknown'} out, ${costText(usage.cost_usd)}${usage.is_truncated ? ', cut at a limit of tokens' : ''}${usage.shared_with ? `, shared with ${usage.shared_with}` : ''}`
           : undefined,
       ],
       ['tags', task.tags.length > 0 ? oneLine(task.tags.join(', ')) : undefined],
@@ -67,7 +78,7 @@ export function taskDetail(task: Task, { now, paint }: { now: number; paint: Pai
     paint,
   )
   const head = `${paint('bold', task.id)}  ${paintStatus(paint, task.status)}  ${task.type}`
-  const result = task.status === 'COMPLETED' ? `\n\n${safe(resultText(task))}` : ''
+  const result = task.status === 'COMPLETED' ? `\n\n${withoutControls(resultText(task))}` : ''
   return `${head}\n${lines}${result}`
 }
 
@@ -82,7 +93,7 @@ const HELD: Readonly<Record<string, string>> = {
 function likely({ queue, estimated_cost_usd }: Task, now: number): string | undefined {
   if (!queue) return undefined
   const { position, estimated_start: start, estimated_finish: finish } = queue
-  const inTime = (time: string) => span(Math.max(0, Date.parse(time) - now))
+  const inTime = (time: string) => durationText(Math.max(0, Date.parse(time) - now))
   const between = (band: { earliest: string; latest: string }) =>
     `in ${inTime(band.earliest)} to ${inTime(band.latest)}`
   return [
@@ -91,7 +102,7 @@ function likely({ queue, estimated_cost_usd }: Task, now: number): string | unde
     finish ? `ends ${between(finish)}` : undefined,
     // Omitted for a model without cost, such as the simulated one.
     estimated_cost_usd && estimated_cost_usd.high > 0
-      ? `costs ${dollars(estimated_cost_usd.low)} to ${dollars(estimated_cost_usd.high)}`
+      ? `costs ${costText(estimated_cost_usd.low)} to ${costText(estimated_cost_usd.high)}`
       : undefined,
   ]
     .filter((part) => part !== undefined)
@@ -103,11 +114,11 @@ export function progressLine(
   task: Task,
   { now, columns, since }: { now: number; columns: number; since?: number | undefined },
 ): string {
-  const age = span(now - (since ?? Date.parse(task.created_at)))
+  const age = durationText(now - (since ?? Date.parse(task.created_at)))
   const { progress, status } = task
   const text =
     status === 'PROCESSING' && progress
-      ? `${status} ${bar(progress.percent)} ${progress.percent} % ${oneLine(progress.message)}`
+      ? `${status} ${progressBarText(progress.percent)} ${progress.percent} % ${oneLine(progress.message)}`
       : [
           status,
           status === 'RETRYING' && task.error ? oneLine(`after ${task.error.code}`) : '',

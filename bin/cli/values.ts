@@ -7,14 +7,14 @@ import { usageError } from './failure.ts'
 const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, min: 60, h: 3_600, d: 86_400 }
 
 /** `90`, `90s`, `15m`, `2h`, `1d`. @returns seconds. */
-export function seconds(value: string): number {
+export function parseSeconds(value: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(s|min|m|h|d)?$/.exec(value.trim())
   if (!match) throw new InvalidArgumentError('It is a time span: 90, 90s, 15m, 2h or 1d.')
   return Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1)
 }
 
 /** `2026-11-24T09:00:00Z`. @returns RFC 3339. */
-export function time(value: string): string {
+export function parseTime(value: string): string {
   if (/^\d{4}-\d\d-\d\d/.test(value)) {
     // A date, or a time without a zone, is read as UTC, like all times that the API shows.
     const text = value
@@ -29,34 +29,34 @@ export function time(value: string): string {
 }
 
 /** A time, or a duration before now. @returns RFC 3339. */
-export function instant(value: string): string {
-  if (/^\d{4}-/.test(value)) return time(value)
+export function parseInstant(value: string): string {
+  if (/^\d{4}-/.test(value)) return parseTime(value)
   try {
-    return new Date(Date.now() - seconds(value) * 1_000).toISOString()
+    return new Date(Date.now() - parseSeconds(value) * 1_000).toISOString()
   } catch {
     throw new InvalidArgumentError('It is a time (2026-11-24T09:00:00Z), or a span before now: 15m, 2h, 1d.')
   }
 }
 
-export function wholeNumber(value: string): number {
+export function parseWholeNumber(value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError('It is a whole number.')
   return Number(value)
 }
 
-export function positive(value: string): number {
+export function parsePositive(value: string): number {
   const number = Number(value)
   if (!(number > 0) || !Number.isFinite(number)) throw new InvalidArgumentError('It is a number above 0.')
   return number
 }
 
 /** For options that may be repeated. */
-export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [
+export const addValue = (value: string, earlier: readonly string[] = []): readonly string[] => [
   ...earlier,
   value,
 ]
 
 /** The text itself, `@file`, or `-` for stdin. */
-export async function textOf(given: string): Promise<string> {
+export async function readText(given: string): Promise<string> {
   if (given === '-' || given === '@-') return text(process.stdin)
   if (!given.startsWith('@')) return given
   return readFile(given.slice(1), 'utf8').catch((cause: NodeJS.ErrnoException) => {
@@ -65,8 +65,8 @@ export async function textOf(given: string): Promise<string> {
 }
 
 /** JSON text, `@file`, or `-` for stdin. */
-export async function jsonOf(given: string, option = '--input'): Promise<unknown> {
-  const found = await textOf(given)
+export async function readJsonValue(given: string, option = '--input'): Promise<unknown> {
+  const found = await readText(given)
   try {
     return JSON.parse(found)
   } catch (cause) {

@@ -1,6 +1,6 @@
 /** A workflow as text for people: its steps as a tree, with what each waits for. */
 import type { Json } from '../../lib/client/types.ts'
-import { bar, clip, dollars, oneLine, type Paint, type Style, span } from './screen.ts'
+import { clip, costText, durationText, oneLine, type Paint, progressBarText, type Style } from './screen.ts'
 
 export type Workflow = Json<'getWorkflow'>
 type Step = Workflow['steps'][string]
@@ -47,8 +47,8 @@ export function workflowTree(
     )
     return `${'  '.repeat(depths.get(name) ?? 0)}${paint(style, mark)} ${text}`
   })
-  const cost = workflow.cost_usd ? `, ${dollars(workflow.cost_usd)}` : ''
-  const age = span(
+  const cost = workflow.cost_usd ? `, ${costText(workflow.cost_usd)}` : ''
+  const age = durationText(
     (workflow.finished_at ? Date.parse(workflow.finished_at) : now) - Date.parse(workflow.created_at),
   )
   const head = `${paint('bold', workflow.id)}  ${paint(STATES[workflow.status], workflow.status)}  ${oneLine(workflow.name)}  ${workflow.tasks} task${workflow.tasks === 1 ? '' : 's'}, ${age}${cost}`
@@ -68,11 +68,13 @@ function aboutStep(
 ): string {
   const many =
     tasks.total > 1
-      ? `${bar((100 * tasks.completed) / tasks.total, BAR_WIDTH)} ${tasks.completed}/${tasks.total}`
+      ? `${progressBarText((100 * tasks.completed) / tasks.total, BAR_WIDTH)} ${tasks.completed}/${tasks.total}`
       : progress
-        ? `${bar(progress.percent, BAR_WIDTH)} ${progress.percent} % ${oneLine(progress.message)}`.trim()
+        ? `${progressBarText(progress.percent, BAR_WIDTH)} ${progress.percent} % ${oneLine(progress.message)}`.trim()
         : ''
-  const ran = started_at ? span((finished_at ? Date.parse(finished_at) : now) - Date.parse(started_at)) : ''
+  const ran = started_at
+    ? durationText((finished_at ? Date.parse(finished_at) : now) - Date.parse(started_at))
+    : ''
   const why = error ? oneLine(`${error.code}: ${error.message}`) : reason ? WHY[reason] : ''
   return [type ?? kind, status, many, ran, why].filter(Boolean).join('  ')
 }

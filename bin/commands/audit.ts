@@ -1,6 +1,6 @@
 import { table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { wholeNumber } from '../cli/values.ts'
+import { parseWholeNumber } from '../cli/values.ts'
 
 export const addAudit: AddCommand = (program) => {
   program
@@ -9,7 +9,7 @@ export const addAudit: AddCommand = (program) => {
     .option('--tenant <name>', 'another tenant than your own; only for operators')
     .option('--target <id>', 'only changes of this task, key or lane')
     .option('--by <key>', 'only changes by this key')
-    .option('-n, --limit <n>', 'how many, 100 at most', wholeNumber, 20)
+    .option('-n, --limit <n>', 'how many, 100 at most', parseWholeNumber, 20)
     .action(async (query: Readonly<Record<string, string | number | undefined>>, command) => {
       const session = await openSession(command)
       const { tenant, target, by, limit } = query as {

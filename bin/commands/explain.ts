@@ -1,7 +1,7 @@
 import type { Explanation } from '../../lib/client/types.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
 import { type Schedule, scheduleReasons, scheduleText } from '../cli/schedule-text.ts'
-import { facts, oneLine, type Paint, paintStatus } from '../cli/screen.ts'
+import { factLines, oneLine, type Paint, paintStatus } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { type Workflow, workflowTree } from '../cli/workflow-text.ts'
 
@@ -31,7 +31,7 @@ const ifKnown = <Body>(call: Promise<Body>): Promise<Body | undefined> =>
 
 export function explanationText(answer: Explanation, paint: Paint): string {
   const value = (fact: unknown) => oneLine(typeof fact === 'string' ? fact : JSON.stringify(fact))
-  const lines = facts(
+  const lines = factLines(
     [
       ['gate', answer.gate],
       ['next at', answer.next_at ?? undefined],

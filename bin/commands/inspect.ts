@@ -1,6 +1,6 @@
 import { Argument } from 'commander'
 import type { Stats, Status, Task, TaskTypeList } from '../../lib/client/types.ts'
-import { facts, type Paint, table } from '../cli/screen.ts'
+import { factLines, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session, unlessMissingRoute } from '../cli/session.ts'
 import { taskTable } from '../cli/task-text.ts'
 
@@ -85,7 +85,7 @@ export function statsText(answer: Stats, paint: Paint): string {
       .filter(([, count]) => count > 0)
       .map(([status, count]) => `${count} ${status}`)
       .join(', ') || 'none'
-  return facts(
+  return factLines(
     [
       ['since', `${answer.since}${answer.is_partial ? ' (more tasks are open than were counted)' : ''}`],
       ['tasks', counts(answer.counts)],
@@ -121,7 +121,7 @@ async function showConf(session: Session): Promise<void> {
     })),
   }
   session.show(conf, () =>
-    facts(
+    factLines(
       [
         ['base', `${conf.base} (${conf.from})`],
         ['key', conf.key],

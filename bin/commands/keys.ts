@@ -3,7 +3,7 @@ import { SCOPES } from '../../functions/contract.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { collect, seconds, wholeNumber } from '../cli/values.ts'
+import { addValue, parseSeconds, parseWholeNumber } from '../cli/values.ts'
 
 type NewKey = Json<'createKey'>
 type Key = Omit<NewKey, 'key'>
@@ -25,11 +25,11 @@ export const addKeys: AddCommand = (program) => {
     .addOption(
       new Option('-s, --scope <scope>', 'may be repeated')
         .choices(SCOPES)
-        .argParser(collect)
+        .argParser(addValue)
         .makeOptionMandatory(),
     )
     .option('--tenant <name>', 'tenant of the key; by default your own')
-    .option('--expires-in-days <n>', 'by default it does not expire', wholeNumber)
+    .option('--expires-in-days <n>', 'by default it does not expire', parseWholeNumber)
     .action(async (name: string, _options: object, command) => {
       const session = await openSession(command)
       const { scope, tenant, expiresInDays } = command.optsWithGlobals()
@@ -47,7 +47,7 @@ export const addKeys: AddCommand = (program) => {
     .command('rotate')
     .description('create another key with the same name, tenant and scopes; both work during the overlap')
     .argument('<id>', 'id in the output of `keys`')
-    .option('--overlap <span>', 'how long the old key still works', seconds, 86_400)
+    .option('--overlap <span>', 'how long the old key still works', parseSeconds, 86_400)
     .action(async (id: string, { overlap }: { readonly overlap: number }, command) => {
       const session = await openSession(command)
       const made = await session.api.json('rotateKey', {

@@ -1,7 +1,7 @@
 import type { Json } from '../../lib/client/types.ts'
 import { table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { wholeNumber } from '../cli/values.ts'
+import { parseWholeNumber } from '../cli/values.ts'
 
 type Limits = Json<'getLimits'>
 
@@ -13,22 +13,22 @@ export const addLimits: AddCommand = (program) => {
     .action(async ({ tenant }: { readonly tenant?: string }, command) => {
       const session = await openSession(command)
       const answer = await session.api.json('getLimits', { query: { tenant } })
-      session.show(answer, () => shown(answer))
+      session.show(answer, () => limitsText(answer))
     })
   limits
     .command('set')
     .description("replace a tenant's limits; the stage's apply for those left out")
     .option('--tenant <name>', 'another tenant than your own; only for operators')
-    .option('--open-tasks <n>', 'tasks that have not ended', wholeNumber)
-    .option('--queued-tasks <n>', 'open tasks whose first attempt has not begun', wholeNumber)
-    .option('--running-tasks <n>', 'tasks that run at the same time; further ones wait', wholeNumber)
-    .option('--schedules <n>', 'schedules', wholeNumber)
-    .option('--workflows <n>', 'workflows that have not ended', wholeNumber)
-    .option('--requests-per-minute <n>', 'requests per minute on average, without submits', wholeNumber)
-    .option('--request-burst <n>', 'requests that may arrive at the same time', wholeNumber)
-    .option('--submits-per-minute <n>', 'submits per minute on average', wholeNumber)
-    .option('--burst <n>', 'submits that may arrive at the same time', wholeNumber)
-    .option('--payload-bytes <n>', 'bytes of an input', wholeNumber)
+    .option('--open-tasks <n>', 'tasks that have not ended', parseWholeNumber)
+    .option('--queued-tasks <n>', 'open tasks whose first attempt has not begun', parseWholeNumber)
+    .option('--running-tasks <n>', 'tasks that run at the same time; further ones wait', parseWholeNumber)
+    .option('--schedules <n>', 'schedules', parseWholeNumber)
+    .option('--workflows <n>', 'workflows that have not ended', parseWholeNumber)
+    .option('--requests-per-minute <n>', 'requests per minute on average, without submits', parseWholeNumber)
+    .option('--request-burst <n>', 'requests that may arrive at the same time', parseWholeNumber)
+    .option('--submits-per-minute <n>', 'submits per minute on average', parseWholeNumber)
+    .option('--burst <n>', 'submits that may arrive at the same time', parseWholeNumber)
+    .option('--payload-bytes <n>', 'bytes of an input', parseWholeNumber)
     .option('--usd-per-day <usd>', 'highest cost of models per UTC day', Number)
     .option('--usd-per-month <usd>', 'the same per UTC month', Number)
     .action(async (_options: object, command) => {
@@ -38,7 +38,7 @@ export const addLimits: AddCommand = (program) => {
         query: { tenant: given.tenant },
         body: Object.fromEntries(NAMES.map((name) => [name, given[camel(name)]])),
       })
-      session.show(answer, () => shown(answer))
+      session.show(answer, () => limitsText(answer))
     })
 }
 
@@ -59,7 +59,7 @@ const NAMES = [
   'usd_per_month',
 ] as const
 
-export function shown(limits: Limits): string {
+export function limitsText(limits: Limits): string {
   const rows = NAMES.map((name) => {
     const use = limits.budget.find(({ limit }) => limit === name)
     const used = use

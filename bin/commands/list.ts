@@ -3,7 +3,7 @@ import { LANES, type Lane, LIMITS } from '../../functions/contract.ts'
 import { STATUSES, type Status, type Task } from '../../lib/client/types.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 import { taskTable } from '../cli/task-text.ts'
-import { instant, wholeNumber } from '../cli/values.ts'
+import { parseInstant, parseWholeNumber } from '../cli/values.ts'
 
 interface ListOptions {
   readonly status?: Status
@@ -32,9 +32,9 @@ export const addList: AddCommand = (program) => {
     .option('-t, --type <name>', 'task type')
     .addOption(new Option('-l, --lane <lane>', 'lane').choices(LANES))
     .option('--tag <word>', 'tag')
-    .option('--since <time>', 'created after: a time, or a span before now (2h)', instant)
-    .option('--until <time>', 'created before', instant)
-    .option('-n, --limit <n>', 'at most so many', wholeNumber, 20)
+    .option('--since <time>', 'created after: a time, or a span before now (2h)', parseInstant)
+    .option('--until <time>', 'created before', parseInstant)
+    .option('-n, --limit <n>', 'at most so many', parseWholeNumber, 20)
     .option('--cursor <cursor>', 'continue after the previous page')
     .option('-q, --ids', 'print only ids, one per line')
     .action(async (options: ListOptions, command) => {

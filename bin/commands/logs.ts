@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { FUNCTION_NAMES, OPEN_TENANT } from '../../functions/contract.ts'
 import { CliError, EXIT, usageError } from '../cli/failure.ts'
 import { stateDirectory } from '../cli/profile.ts'
-import { oneLine, type Paint, safe } from '../cli/screen.ts'
+import { oneLine, type Paint, withoutControls } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
-import { wholeNumber } from '../cli/values.ts'
+import { parseWholeNumber } from '../cli/values.ts'
 
 const FOLLOW_MS = 300
 /** Most bytes read from the end of each file. */
@@ -28,7 +28,7 @@ export const addLogs: AddCommand = (program) => {
     .description('show the functions’ logs (deployed stages: print the aws logs tail commands)')
     .argument('[id]', 'the same as --task')
     .option('-f, --follow', 'keep printing new lines')
-    .option('-n, --lines <n>', 'number of last lines', wholeNumber, 20)
+    .option('-n, --lines <n>', 'number of last lines', parseWholeNumber, 20)
     .option('--function <name>', FUNCTION_NAMES.join(', '))
     .option('--task <id>', 'only lines of this task')
     .option('--errors', 'only warnings and errors')
@@ -136,7 +136,7 @@ export const lineText = ({ time, name, level, text, more }: LogLine, paint: Pain
       ...(level === 'INFO' ? [] : [paint(level === 'WARN' ? 'yellow' : 'red', level)]),
       oneLine(text),
     ].join(' '),
-    ...more.map((line) => paint('dim', `             ${safe(line)}`)),
+    ...more.map((line) => paint('dim', `             ${withoutControls(line)}`)),
   ].join('\n')
 
 /** Reads new lines of several files, ordered by time. */

@@ -1,5 +1,5 @@
 import type { Queues } from '../../lib/client/types.ts'
-import { type Paint, span, table } from '../cli/screen.ts'
+import { durationText, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
 export const addQueues: AddCommand = (program) => {
@@ -23,7 +23,7 @@ export const queueTable = ({ queues }: Queues, paint: Paint): string =>
       String(lane.delayed),
       lane.dead_letters > 0 ? paint('red', String(lane.dead_letters)) : '0',
       lane.slots_paid > 0 ? `${lane.slots_used}/${lane.slots_paid}` : '-',
-      lane.oldest_due_age_seconds === null ? '-' : span(lane.oldest_due_age_seconds * 1_000),
+      lane.oldest_due_age_seconds === null ? '-' : durationText(lane.oldest_due_age_seconds * 1_000),
       lane.is_paused ? 'paused' : 'open',
     ]),
     { paint },

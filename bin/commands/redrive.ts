@@ -1,9 +1,9 @@
 import { Argument } from 'commander'
 import { LANES } from '../../functions/contract.ts'
 import type { Redrive } from '../../lib/client/types.ts'
-import { bar, facts, type Paint } from '../cli/screen.ts'
+import { factLines, type Paint, progressBarText } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
-import { instant, positive, wholeNumber } from '../cli/values.ts'
+import { parseInstant, parsePositive, parseWholeNumber } from '../cli/values.ts'
 
 interface RedriveOptions {
   readonly type?: string
@@ -35,15 +35,15 @@ export const addRedrive: AddCommand = (program) => {
     .option('--delete-unreadable', 'delete messages that no worker can read; --dry-run lists them')
     .option('-t, --type <name>', 'only this task type')
     .option('-e, --error-code <code>', 'only failures with this code')
-    .option('--failed-after <time>', 'a time, or a span before now (2h)', instant)
-    .option('--failed-before <time>', 'a time, or a span before now', instant)
-    .option('--created-after <time>', 'a time, or a span before now', instant)
-    .option('--created-before <time>', 'a time, or a span before now', instant)
-    .option('-n, --limit <n>', 'at most so many', wholeNumber)
+    .option('--failed-after <time>', 'a time, or a span before now (2h)', parseInstant)
+    .option('--failed-before <time>', 'a time, or a span before now', parseInstant)
+    .option('--created-after <time>', 'a time, or a span before now', parseInstant)
+    .option('--created-before <time>', 'a time, or a span before now', parseInstant)
+    .option('-n, --limit <n>', 'at most so many', parseWholeNumber)
     .option(
       '--pace <per-second>',
       'starts per second, so that a recovering provider is not overloaded',
-      positive,
+      parsePositive,
     )
     .action(async (lane: string, options: RedriveOptions, command) => {
       const session = await openSession(command)
@@ -119,7 +119,7 @@ export function progressText(
 ): string {
   if (isDryRun) return `${matched} looked at so far`
   const whole = Math.max(total ?? 0, matched)
-  return `${bar((100 * redriven) / Math.max(1, whole))} ${redriven} of about ${whole} run again`
+  return `${progressBarText((100 * redriven) / Math.max(1, whole))} ${redriven} of about ${whole} run again`
 }
 
 export function redriveText(answer: Redrive, paint: Paint): string {
@@ -127,7 +127,7 @@ export function redriveText(answer: Redrive, paint: Paint): string {
   const head = answer.dry_run
     ? `${matched} failed tasks of lane ${lane} would run again. Nothing was changed.`
     : `${redriven} of ${matched} failed tasks of lane ${lane} run again, ${remaining} remain.`
-  const codes = facts(
+  const codes = factLines(
     Object.entries(byError).map(([code, count]) => [code, String(count)] as const),
     paint,
   )

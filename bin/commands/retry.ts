@@ -1,6 +1,6 @@
 import { followWithProgress, printResult } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { positive } from '../cli/values.ts'
+import { parsePositive } from '../cli/values.ts'
 
 /** `retry`: starts the next epoch of a task that failed, was cancelled or expired. */
 export const addRetry: AddCommand = (program) => {
@@ -9,7 +9,7 @@ export const addRetry: AddCommand = (program) => {
     .description('run a failed, cancelled or expired task again')
     .argument('<id>')
     .option('-w, --wait', 'wait for the end and print the result')
-    .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', positive)
+    .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', parsePositive)
     .action(async (id: string, options: { wait?: boolean; giveUp?: number }, command) => {
       const session = await openSession(command)
       const since = Date.now()

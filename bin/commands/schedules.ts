@@ -4,7 +4,14 @@ import type { Json } from '../../lib/client/types.ts'
 import { usageError } from '../cli/failure.ts'
 import { type Schedule, scheduleTable, scheduleText } from '../cli/schedule-text.ts'
 import { type AddCommand, openSession, refuseUnknown } from '../cli/session.ts'
-import { collect, jsonOf, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
+import {
+  addValue,
+  parseSeconds,
+  parseTime,
+  parseWholeNumber,
+  readJsonValue,
+  readText,
+} from '../cli/values.ts'
 
 interface Options {
   readonly cron?: string
@@ -30,21 +37,21 @@ interface Options {
 const withOptions = (command: Command): Command =>
   command
     .option('--cron <expression>', 'five fields, or six with seconds first: "0 9 * * MON-FRI"')
-    .option('--every <span>', 'this far apart: 90s, 15m, 2h', seconds)
-    .option('--at <time>', 'once, at this time (RFC 3339)', time)
+    .option('--every <span>', 'this far apart: 90s, 15m, 2h', parseSeconds)
+    .option('--at <time>', 'once, at this time (RFC 3339)', parseTime)
     .option('--timezone <zone>', 'of --cron, e.g. Europe/Berlin; UTC by default')
-    .option('--start <time>', 'not before this time', time)
-    .option('--end <time>', 'not after this time', time)
+    .option('--start <time>', 'not before this time', parseTime)
+    .option('--end <time>', 'not after this time', parseTime)
     .option('--prompt <text>', 'prompt for the model; {{scheduled_time}} is replaced by the planned time')
     .option('-t, --type <name>', 'task type, see: inspect registered')
     .option('-i, --input <json>', 'its input: JSON, @file.json, or - for stdin')
     .option('-m, --model <name>', 'model of the task')
-    .option('-p, --priority <0-10>', 'of the task; 8 and above use the urgent lane', wholeNumber)
-    .option('--tag <word>', 'of the task; may be repeated', collect)
+    .option('-p, --priority <0-10>', 'of the task; 8 and above use the urgent lane', parseWholeNumber)
+    .option('--tag <word>', 'of the task; may be repeated', addValue)
     .option('--name <text>', 'its name in lists')
     .option('--overlap <rule>', 'when the previous one still runs: skip, allow or cancel_running')
     .option('--missed <rule>', 'for times that passed during an outage: skip, run_once or run_all')
-    .option('--jitter <span>', 'each firing is delayed by up to this', seconds)
+    .option('--jitter <span>', 'each firing is delayed by up to this', parseSeconds)
 
 export const addSchedules: AddCommand = (program) => {
   const schedules = program
@@ -150,8 +157,9 @@ async function taskOf({ prompt, type, input, model, priority, tag }: Options) {
   )
   if (prompt !== undefined && type !== undefined)
     throw usageError('--prompt is short for a type of its own; give it, or --type with --input.')
-  if (prompt !== undefined) return { prompt: await textOf(prompt), ...more }
-  if (type !== undefined) return { type, input: input === undefined ? {} : await jsonOf(input), ...more }
+  if (prompt !== undefined) return { prompt: await readText(prompt), ...more }
+  if (type !== undefined)
+    return { type, input: input === undefined ? {} : await readJsonValue(input), ...more }
   if (input !== undefined || Object.keys(more).length > 0)
     throw usageError('These belong to a task: give --prompt, or --type, as well.')
   return undefined

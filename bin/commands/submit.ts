@@ -3,7 +3,15 @@ import { usageError } from '../cli/failure.ts'
 import { followWithProgress, printResult } from '../cli/follow.ts'
 import { type AddCommand, openSession, type Session } from '../cli/session.ts'
 import { progressBar, uploadFile } from '../cli/upload.ts'
-import { collect, jsonOf, positive, seconds, textOf, time, wholeNumber } from '../cli/values.ts'
+import {
+  addValue,
+  parsePositive,
+  parseSeconds,
+  parseTime,
+  parseWholeNumber,
+  readJsonValue,
+  readText,
+} from '../cli/values.ts'
 
 export interface SubmitOptions {
   readonly type?: string | undefined
@@ -33,17 +41,17 @@ export const addSubmit: AddCommand = (program) => {
     .option('-i, --input <json>', 'its input: JSON, @file.json, or - for stdin')
     .option('-f, --file <path>', 'a file for the task: uploaded, and its input\'s "file"')
     .option('-m, --model <name>', 'name of the model')
-    .option('-p, --priority <0-10>', '8 and above use the urgent lane', wholeNumber)
-    .option('--delay <span>', 'run this much later: 90s, 15m, 2h', seconds)
-    .option('--run-at <time>', 'run at this time (RFC 3339)', time)
-    .option('--deadline <time>', 'when you need the result (RFC 3339); later ones are cheaper', time)
-    .option('--expires-in <span>', 'do not start later than this', seconds)
-    .option('--timeout <span>', 'limit of one attempt', seconds)
-    .option('--max-attempts <n>', 'first try included', wholeNumber)
-    .option('--tag <word>', 'a word to find it by; may be repeated', collect)
+    .option('-p, --priority <0-10>', '8 and above use the urgent lane', parseWholeNumber)
+    .option('--delay <span>', 'run this much later: 90s, 15m, 2h', parseSeconds)
+    .option('--run-at <time>', 'run at this time (RFC 3339)', parseTime)
+    .option('--deadline <time>', 'when you need the result (RFC 3339); later ones are cheaper', parseTime)
+    .option('--expires-in <span>', 'do not start later than this', parseSeconds)
+    .option('--timeout <span>', 'limit of one attempt', parseSeconds)
+    .option('--max-attempts <n>', 'first try included', parseWholeNumber)
+    .option('--tag <word>', 'a word to find it by; may be repeated', addValue)
     .option('-k, --idempotency-key <key>', 'the same key gives the same task back')
     .option('-w, --wait', 'wait for the end and print the result')
-    .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', positive)
+    .option('--give-up <seconds>', 'with --wait: exit with 6 when it runs longer', parsePositive)
     .action(async (prompt: string | undefined, options: SubmitOptions, command) => {
       const asked = options.file === undefined ? options : { ...options, type: options.type ?? prompt }
       const body = await submission(options.file === undefined ? prompt : undefined, asked)
@@ -86,8 +94,8 @@ export async function submission(
     throw usageError('A prompt does not go with --input. Give one of them.')
   const what =
     prompt === undefined
-      ? { type: options.type, input: options.input === undefined ? {} : await jsonOf(options.input) }
-      : { prompt: await textOf(prompt) }
+      ? { type: options.type, input: options.input === undefined ? {} : await readJsonValue(options.input) }
+      : { prompt: await readText(prompt) }
   const fields = {
     model: options.model,
     priority: options.priority,

@@ -1,9 +1,9 @@
 import type { Queues, Task } from '../../lib/client/types.ts'
 import { CliError, EXIT } from '../cli/failure.ts'
-import { bar, forTerminal, type Paint, span, table } from '../cli/screen.ts'
+import { durationText, forTerminal, type Paint, progressBarText, table } from '../cli/screen.ts'
 import { type AddCommand, openSession, type Session, unlessMissingRoute } from '../cli/session.ts'
-import { about } from '../cli/task-text.ts'
-import { positive } from '../cli/values.ts'
+import { taskSummary } from '../cli/task-text.ts'
+import { parsePositive } from '../cli/values.ts'
 import { tasksOf } from './inspect.ts'
 import { queueTable } from './queues.ts'
 
@@ -17,7 +17,7 @@ export const addTop: AddCommand = (program) => {
   program
     .command('top')
     .description('watch queues and running tasks')
-    .option('--every <seconds>', 'redraw so often', positive, 2)
+    .option('--every <seconds>', 'redraw so often', parsePositive, 2)
     .option('--once', 'print once')
     .action(async (options: { every: number; once?: boolean }, command) => {
       const session = await openSession(command)
@@ -81,9 +81,9 @@ export function topText(
       task.type,
       task.lane,
       `${task.attempts}/${task.max_attempts}`,
-      task.started_at ? span(now - Date.parse(task.started_at)) : '-',
-      bar(task.progress?.percent ?? 0, 10),
-      about(task),
+      task.started_at ? durationText(now - Date.parse(task.started_at)) : '-',
+      progressBarText(task.progress?.percent ?? 0, 10),
+      taskSummary(task),
     ]),
     { paint, columns },
   )

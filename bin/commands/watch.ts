@@ -1,7 +1,7 @@
 import { EXIT } from '../cli/failure.ts'
 import { follow, followWithProgress, printResult } from '../cli/follow.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
-import { positive } from '../cli/values.ts'
+import { parsePositive } from '../cli/values.ts'
 
 /** `watch`: shows progress until the end, then the result. With `--json`, one line per change. */
 export const addWatch: AddCommand = (program) => {
@@ -9,7 +9,7 @@ export const addWatch: AddCommand = (program) => {
     .command('watch')
     .description('follow a task to its end and print its result')
     .argument('<id>')
-    .option('--give-up <seconds>', 'exit with 6 when it runs longer', positive)
+    .option('--give-up <seconds>', 'exit with 6 when it runs longer', parsePositive)
     .action(async (id: string, options: { giveUp?: number }, command) => {
       const session = await openSession(command)
       if (!session.isJson) return printResult(session, await followWithProgress(session, id, options.giveUp))

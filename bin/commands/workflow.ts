@@ -4,9 +4,9 @@ import { LIMITS } from '../../functions/contract.ts'
 import { newKey } from '../../lib/client/client.ts'
 import type { Json } from '../../lib/client/types.ts'
 import { CliError, EXIT, usageError } from '../cli/failure.ts'
-import { fitting, forTerminal, oneLine, type Paint, span, table } from '../cli/screen.ts'
+import { durationText, fitToScreen, forTerminal, oneLine, type Paint, table } from '../cli/screen.ts'
 import { type AddCommand, openSession, refuseUnknown, type Session } from '../cli/session.ts'
-import { collect, jsonOf, positive, textOf, wholeNumber } from '../cli/values.ts'
+import { addValue, parsePositive, parseWholeNumber, readJsonValue, readText } from '../cli/values.ts'
 import { NO_PROGRESS, type StepProgress, type Workflow, workflowTree } from '../cli/workflow-text.ts'
 
 const STATUSES: readonly Workflow['status'][] = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED']
@@ -34,12 +34,12 @@ export const addWorkflow: AddCommand = (program) => {
     .description('start the workflow of a file')
     .argument('<file>', 'YAML or JSON in the format of POST /workflows; - for stdin')
     .option('--name <text>', 'another name than in the file')
-    .option('--tag <word>', 'a word to find it by; may be repeated', collect)
+    .option('--tag <word>', 'a word to find it by; may be repeated', addValue)
     .option('-k, --idempotency-key <key>', 'the same key gives the same workflow back')
     .option('-w, --watch', 'show its steps until it ends')
-    .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', positive)
+    .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', parsePositive)
     .action(async (file: string, options: RunOptions, command) => {
-      const body = readWorkflow(await textOf(file === '-' ? file : `@${file}`), file)
+      const body = readWorkflow(await readText(file === '-' ? file : `@${file}`), file)
       const session = await openSession(command)
       const started = await session.api.json('submitWorkflow', {
         body: {
@@ -59,7 +59,7 @@ export const addWorkflow: AddCommand = (program) => {
     .argument('<id>')
     .option('-w, --watch', 'until it ends')
     .option('--mermaid', 'as a Mermaid diagram')
-    .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', positive)
+    .option('--give-up <seconds>', 'with --watch: exit with 6 when it runs longer', parsePositive)
     .action(async (id: string, options: { watch?: boolean; mermaid?: boolean; giveUp?: number }, command) => {
       const session = await openSession(command)
       if (options.watch) return watch(session, id, options.giveUp)
@@ -77,7 +77,7 @@ export const addWorkflow: AddCommand = (program) => {
     .allowExcessArguments()
     .description('list workflows, newest first')
     .addOption(new Option('-s, --status <status>', STATUSES.join(', ').toLowerCase()).argParser(upper))
-    .option('-n, --limit <n>', 'at most so many', wholeNumber, 20)
+    .option('-n, --limit <n>', 'at most so many', parseWholeNumber, 20)
     .action(async ({ status, limit }: { status?: Workflow['status']; limit: number }, command) => {
       refuseUnknown(command)
       const session = await openSession(command)
@@ -114,7 +114,7 @@ export const addWorkflow: AddCommand = (program) => {
     .argument('<name>', 'of the signal')
     .option('-p, --payload <json>', 'data for the steps after it', '{}')
     .action(async (id: string, name: string, options: { payload: string }, command) => {
-      const body = await jsonOf(options.payload, '--payload')
+      const body = await readJsonValue(options.payload, '--payload')
       const session = await openSession(command)
       show(session, await session.api.json('signalWorkflow', { params: { id, name }, body: body as never }))
     })
@@ -182,7 +182,7 @@ async function watch(session: Session, id: string, giveUpSeconds = Number.POSITI
 /** @returns the number of screen rows that it takes. */
 function redraw(text: string, drawn: number): number {
   const { stdout } = process
-  const { lines, rows } = fitting(text.split('\n'), stdout)
+  const { lines, rows } = fitToScreen(text.split('\n'), stdout)
   const back = drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''
   stdout.write(`${back}${lines.map((line) => forTerminal(line, stdout)).join('\n')}\n`)
   return rows
@@ -196,7 +196,7 @@ const listText = (workflows: readonly ListedWorkflow[], now: number, paint: Pain
         workflows.map(({ id, status, created_at, name }) => [
           id,
           status,
-          span(now - Date.parse(created_at)),
+          durationText(now - Date.parse(created_at)),
           oneLine(name),
         ]),
         { paint },

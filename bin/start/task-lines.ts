@@ -1,5 +1,13 @@
 /** One line per event of a task, for the terminal of `npm start` and `npm run dev`. */
-import { dollars, oneLine, type Paint, plain, type Style, safe, span } from '../cli/screen.ts'
+import {
+  costText,
+  durationText,
+  oneLine,
+  type Paint,
+  type Style,
+  withoutControls,
+  withoutStyle,
+} from '../cli/screen.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -24,7 +32,7 @@ export class TaskLines {
   readonly #paint: Paint
   readonly #seen = new Map<string, LastLine>()
 
-  constructor(paint: Paint = plain) {
+  constructor(paint: Paint = withoutStyle) {
     this.#paint = paint
   }
 
@@ -32,7 +40,10 @@ export class TaskLines {
   read(functionName: string, line: string): readonly string[] {
     const json = parse(line)
     // Output of an author's code that bypasses the console; Lambda logs it as well.
-    if (!json) return /Worker$/.test(functionName) ? [this.#paint('dim', `${pad('')}  │ ${safe(line)}`)] : []
+    if (!json)
+      return /Worker$/.test(functionName)
+        ? [this.#paint('dim', `${pad('')}  │ ${withoutControls(line)}`)]
+        : []
     const { message } = json
     if (message === null || typeof message !== 'object') {
       const isBad = json.level === 'ERROR' || json.level === 'WARN'
@@ -66,23 +77,23 @@ export class TaskLines {
           `${fields.type} in lane ${fields.lane}${fields.status === 'SCHEDULED' ? ', runs later' : ''}`,
         )
       case 'task.claimed':
-        return say('attempt', 'cyan', `${fields.attempt}, waited ${span(Number(fields.waited_ms))}`)
+        return say('attempt', 'cyan', `${fields.attempt}, waited ${durationText(Number(fields.waited_ms))}`)
       case 'model.answered':
         this.#note(id, fields)
         return []
       case 'task.retrying':
         return [
-          ...say('retry', 'magenta', `in ${span(Number(fields.retry_in_ms))}: ${why}`),
+          ...say('retry', 'magenta', `in ${durationText(Number(fields.retry_in_ms))}: ${why}`),
           ...this.#stack(fields.stack),
         ]
       case 'task.parked':
-        return say('waits', 'yellow', `${span(Number(fields.retry_in_ms))}: ${why}`)
+        return say('waits', 'yellow', `${durationText(Number(fields.retry_in_ms))}: ${why}`)
       case 'task.completed': {
         const seen = this.#take(id)
         const models = seen
-          ? `, ${[...seen.models].join(' and ')}, ${seen.tokens} tokens, ${dollars(seen.costUsd ?? null)}`
+          ? `, ${[...seen.models].join(' and ')}, ${seen.tokens} tokens, ${costText(seen.costUsd ?? null)}`
           : ''
-        return say('done', 'green', `in ${span(Number(fields.run_ms))}${models}`)
+        return say('done', 'green', `in ${durationText(Number(fields.run_ms))}${models}`)
       }
       case 'task.failed':
       case 'task.crashed':
@@ -110,7 +121,7 @@ export class TaskLines {
     const facts = own.map(
       ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     )
-    return safe([String(message), ...facts].join(' '))
+    return withoutControls([String(message), ...facts].join(' '))
       .split('\n')
       .slice(0, 30)
   }
@@ -121,7 +132,7 @@ export class TaskLines {
       : typeof stack === 'string'
         ? stack.split('\n')
         : []
-    return lines.slice(0, 15).map((line) => this.#paint('dim', `${pad('')}  │ ${safe(line)}`))
+    return lines.slice(0, 15).map((line) => this.#paint('dim', `${pad('')}  │ ${withoutControls(line)}`))
   }
 
   #line({ timestamp }: LogLine, id: string, word: string, style: Style, text: string): string {

@@ -93,9 +93,9 @@ export interface RouteDeclaration<
   /** The scope that a key must have; `open` needs no key. */
   readonly scope: Scope
   /** Not audited, because the created row names its creator; every other route that changes something is audited. */
-  readonly isOwnRecord?: true
+  readonly skipsAudit?: true
   /** Not counted by the host, because the submit counts it together with the task's place. */
-  readonly isOwnCount?: true
+  readonly skipsRequestCount?: true
   /** A few words: the operation's title in the docs. */
   readonly summary: string
   /** Sentences, where the summary is not enough. */

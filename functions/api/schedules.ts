@@ -4,7 +4,7 @@ import type { ScheduleDraft } from '../core/application/schedule/change-schedule
 import { isDeclaredId } from '../core/application/schedule/declare-schedules.ts'
 import { invalid } from '../core/application/submit/prepare-submission.ts'
 import { type FieldError, RequestError } from '../core/domain/errors.ts'
-import { type Schedule, type Timing, upcoming } from '../core/domain/schedule.ts'
+import { nextPlannedTimes, type Schedule, type Timing } from '../core/domain/schedule.ts'
 import type { TaskKey } from '../core/domain/task.ts'
 import { openFollowUpSteps } from '../hosts/follow-ups.ts'
 import { openSchedules, readConfig } from '../hosts/lambda.ts'
@@ -157,7 +157,7 @@ export async function toScheduleJson(
     jitter_seconds: schedule.jitterMs / 1_000,
     paused: isPaused,
     source: schedule.source,
-    next_times: isPaused ? [] : upcoming(scheduleTimes, schedule, now, 5).map((at) => iso(at)),
+    next_times: isPaused ? [] : nextPlannedTimes(scheduleTimes, schedule, now, 5).map((at) => iso(at)),
     fired: schedule.fired,
     missed_count: schedule.missedCount,
     last_planned_at: iso(schedule.lastPlannedAt),

@@ -199,9 +199,9 @@ export interface ServedRoute {
   readonly path: string
   readonly scope: Scope
   /** Not audited, because the created row names its creator. */
-  readonly isOwnRecord?: true | undefined
+  readonly skipsAudit?: true | undefined
   /** Not counted by the host, because the submit counts it together with the task's place. */
-  readonly isOwnCount?: true | undefined
+  readonly skipsRequestCount?: true | undefined
   /** Creates the handler's dependencies. @throws Error at cold start when the environment lacks a setting. */
   readonly start: () => RouteHandler
 }
@@ -261,12 +261,12 @@ export const openRecord = (): AuditLog => {
 export function withLimit(route: ServedRoute, handler: RouteHandler): RouteHandler {
   if (route.scope === 'open') return handler
   const count = (tenant: string) => openRequestLimit(openDynamo)(tenant)
-  return limitedRoute(count, route.isOwnCount === true, handler)
+  return limitedRoute(count, route.skipsRequestCount === true, handler)
 }
 
 /** Audits every route that changes something, whoever declares it. */
 export function withRecord(route: ServedRoute, handler: RouteHandler): RouteHandler {
-  if (route.method === 'GET' || route.scope === 'open' || route.isOwnRecord) return handler
+  if (route.method === 'GET' || route.scope === 'open' || route.skipsAudit) return handler
   return (request) =>
     recordedRoute({ audit: openRecord(), log }, `${route.method} ${route.path}`, handler)(request)
 }

@@ -100,7 +100,7 @@ export function openWorker(): RunDependencies {
     slots: config.SLOTS,
     workerSlots: openWorkerSlots(),
     maxAttemptMs: maxAttemptMs(config.LANE),
-    isMeantToRun: () => lanes.isMeantToRun(config.LANE),
+    acceptsWork: () => lanes.acceptsWork(config.LANE),
     store: openStore(),
     watermarks: openWatermarks(),
     queue,

@@ -23,7 +23,7 @@ import { openLaneSwitch } from '../hosts/operate.ts'
 import { tally } from '../hosts/tally.ts'
 import { actionEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
-import { note } from './render.ts'
+import { noteHtml } from './render.ts'
 
 const dependencies = {
   followUps: { ...openRelease(), tally },
@@ -75,11 +75,11 @@ async function act(event: ReturnType<typeof actionEvent.parse>, ownArn: string):
   switch (event.action) {
     case 'retry': {
       const { id, epoch } = await retryTask(dependencies, { tenant: event.tenant, id: event.id })
-      return note(`Task ${id} runs again (epoch ${epoch}).`)
+      return noteHtml(`Task ${id} runs again (epoch ${epoch}).`)
     }
     case 'cancel': {
       const { id } = await cancelTask(dependencies, { tenant: event.tenant, id: event.id })
-      return note(`Task ${id} is cancelled.`)
+      return noteHtml(`Task ${id} is cancelled.`)
     }
     case 'redrive': {
       const now = clock.now()
@@ -99,7 +99,9 @@ async function act(event: ReturnType<typeof actionEvent.parse>, ownArn: string):
       const classes = Object.entries(byError).map(([code, count]) => `${code}: ${count}`)
       const why = classes.length > 0 ? ` (${classes.join(', ')})` : ''
       if (!event.dry_run)
-        return note(`${redriven} failed tasks of lane ${event.lane} run again${why}; ${remaining} are left.`)
+        return noteHtml(
+          `${redriven} failed tasks of lane ${event.lane} run again${why}; ${remaining} are left.`,
+        )
       const only = Object.keys(byError).map((code) => {
         const { tenant, lane } = event
         return html`<p>${button(`Redrive ${byError[code] ?? 0} with ${code} only`, {
@@ -113,10 +115,10 @@ async function act(event: ReturnType<typeof actionEvent.parse>, ownArn: string):
     }
     case 'pause':
       await pauseLane(dependencies, readLane(event.lane))
-      return note(`Lane ${event.lane} takes no more work. What runs goes on; what comes waits.`)
+      return noteHtml(`Lane ${event.lane} takes no more work. What runs goes on; what comes waits.`)
     case 'resume':
       await resumeLane(dependencies, readLane(event.lane))
-      return note(`Lane ${event.lane} takes work again.`)
+      return noteHtml(`Lane ${event.lane} takes work again.`)
   }
 }
 

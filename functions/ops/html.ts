@@ -45,10 +45,10 @@ export interface CallOptions {
  * An action of a custom widget; CloudWatch attaches it to the preceding element.
  * Source: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_interactivity.html
  */
-export const call = ({ endpoint, parameters, display, confirmation }: CallOptions): Html => {
+export const actionElement = ({ endpoint, parameters, display, confirmation }: CallOptions): Html => {
   const asked = confirmation ? html` confirmation="${confirmation}"` : html``
   return html`<cwdb-action action="call" endpoint="${endpoint}" display="${display}"${asked}>${JSON.stringify(parameters)}</cwdb-action>`
 }
 
 export const button = (label: string, options: CallOptions): Html =>
-  html`<a class="btn">${label}</a>${call(options)}`
+  html`<a class="btn">${label}</a>${actionElement(options)}`

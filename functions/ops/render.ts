@@ -8,7 +8,7 @@ import {
   type Task,
 } from '../core/domain/task.ts'
 import { traceIdOf } from '../core/domain/trace.ts'
-import { button, call, type Html, html } from './html.ts'
+import { actionElement, button, type Html, html } from './html.ts'
 
 /** The function that the buttons call, and what may be shown. */
 export interface RenderContext {
@@ -32,7 +32,7 @@ const table = (heads: readonly string[], rows: readonly Html[], empty: string): 
     ? html`<p><i>${empty}</i></p>`
     : html`<table><thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`
 
-export const note = (text: string): Html => html`<p>${text}</p>`
+export const noteHtml = (text: string): Html => html`<p>${text}</p>`
 
 export function renderQueues(context: RenderContext, tenant: string, lanes: readonly LaneStatus[]): Html {
   const rows = lanes.map(
@@ -150,7 +150,7 @@ export function renderTask(context: RenderContext, task: Task): Html {
 }
 
 const link = (context: RenderContext, { tenant, id }: Task): Html =>
-  html`<a>${id}</a>${call({ endpoint: context.viewArn, display: 'widget', parameters: { view: 'task', tenant, id } })}`
+  html`<a>${id}</a>${actionElement({ endpoint: context.viewArn, display: 'widget', parameters: { view: 'task', tenant, id } })}`
 
 function buttons(context: RenderContext, { tenant, id, status }: Task): Html {
   const act = (action: string, confirmation: string) => ({

@@ -16,7 +16,14 @@ import {
 } from '../hosts/lambda.ts'
 import { type ViewEvent, viewEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
-import { note, type RenderContext, renderQueues, renderSearch, renderTask, renderTasks } from './render.ts'
+import {
+  noteHtml,
+  type RenderContext,
+  renderQueues,
+  renderSearch,
+  renderTask,
+  renderTasks,
+} from './render.ts'
 
 const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant, ENV.auth])
 const store = openStore()
@@ -47,7 +54,7 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
   async (event, { invokedFunctionArn }: Context) => {
     const parsed = viewEvent.safeParse(event ?? {})
     if (!parsed.success)
-      return note(`This cannot be shown: ${parsed.error.issues[0]?.path.join('.')} is wrong.`).text
+      return noteHtml(`This cannot be shown: ${parsed.error.issues[0]?.path.join('.')} is wrong.`).text
     if (parsed.data.describe) return { markdown: DESCRIPTION }
     const context: RenderContext = {
       viewArn: invokedFunctionArn,
@@ -69,7 +76,7 @@ async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
   const id = form.task_id?.trim() || event.id || undefined
   if (id !== undefined) {
     const task = await store.get({ tenant, id })
-    return html`${renderSearch(context, search)}${task ? renderTask(context, task) : note(context.hasTenants ? `Tenant ${tenant} has no task ${id}.` : `There is no task ${id}.`)}`
+    return html`${renderSearch(context, search)}${task ? renderTask(context, task) : noteHtml(context.hasTenants ? `Tenant ${tenant} has no task ${id}.` : `There is no task ${id}.`)}`
   }
   const list = (status?: Status) =>
     store.list(

@@ -35,7 +35,7 @@ export interface Derivation {
 
 export interface DerivationOutcome {
   /** False, with nothing written, when the template may have changed. */
-  readonly isMade: boolean
+  readonly isDerived: boolean
   /** Whether the generated files are up to date. */
   readonly isGenerated: boolean
 }
@@ -54,7 +54,7 @@ export async function deriveAssembly(derivation: Derivation): Promise<Derivation
     !assemblySources?.bundles[WORKER] ||
     !paths.every((path) => path.startsWith('functions/') && !TEMPLATE_SOURCE.test(path))
   )
-    return { isMade: false, isGenerated: false }
+    return { isDerived: false, isGenerated: false }
   // Computed before bundling, so that the next reload detects a file saved in the meantime.
   const declarations = await hashDeclarations()
   const stale = await bundlesBehind(assemblySources, bundleRoot)
@@ -68,13 +68,13 @@ export async function deriveAssembly(derivation: Derivation): Promise<Derivation
   } else {
     for (const name of await bundlesOf(paths, assemblySources, bundleRoot)) stale.add(name)
     const written = await bundleAndGenerate(stale, derivation)
-    if (written.some((path) => TEMPLATE_SOURCE.test(path))) return { isMade: false, isGenerated: true }
+    if (written.some((path) => TEMPLATE_SOURCE.test(path))) return { isDerived: false, isGenerated: true }
     const further = await bundlesOf(written, assemblySources, bundleRoot)
     for (const name of further) stale.add(name)
     if (further.length > 0) await bundle(stale, derivation)
   }
   return {
-    isMade: await assemble(stale, { ...assemblySources, declarations }, derivation),
+    isDerived: await assemble(stale, { ...assemblySources, declarations }, derivation),
     isGenerated: true,
   }
 }

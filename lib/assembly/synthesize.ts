@@ -86,7 +86,7 @@ export async function synthesize(
     if (round === 1 && from !== undefined && changed.length > 0) {
       const { deriveAssembly } = await import('./derive-assembly.ts')
       const derived = await deriveAssembly({ from, to: directory, bundleRoot, changed, isReadable })
-      if (derived.isMade) {
+      if (derived.isDerived) {
         await dropOld(folder)
         return directory
       }

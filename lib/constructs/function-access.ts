@@ -15,9 +15,9 @@ export interface Access {
     readonly actions: readonly string[]
   }
   /** Writes audit entries, in partitions of their own. */
-  readonly isRecording?: true
+  readonly writesAudit?: true
   /** Counts its callers' requests, in partitions of their own; for functions without write access to the table. */
-  readonly isCounting?: true
+  readonly countsRequests?: true
   /** S3 actions for listing payloads. */
   readonly payloadList?: true
   /** May write only this attribute of a row, and read nothing with it. */
@@ -102,7 +102,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.waitPlaces,
     ],
     optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins, ENV.tenantLimits],
-    isCounting: true,
+    countsRequests: true,
     // Callers that wait hold a place; this permission cannot write a task.
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // Query on the table itself: the checkpoints of a task are in its row's partition.
@@ -116,7 +116,7 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   'api-events': {
     environment: [ENV.stage, ENV.tableName, ENV.payloadBucket, ENV.serviceVersion, ENV.watchPlaces],
     optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.corsOrigins, ENV.tenantLimits],
-    isCounting: true,
+    countsRequests: true,
     partition: { key: TABLE.waitPlaces, actions: ['dynamodb:UpdateItem'] },
     // An attribute that tells the task's worker that a client watches.
     attribute: TABLE.watchedUntil,
@@ -213,14 +213,14 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
   'api-keys': {
     environment: [ENV.stage, ENV.tableName, ENV.parameterPrefix],
     optionalEnvironment: [ENV.auth, ENV.iamCallers, ENV.auditDays, ENV.corsOrigins, ENV.tenantLimits],
-    isCounting: true,
+    countsRequests: true,
     partition: {
       key: TABLE.keyPrefix,
       isPrefix: true,
       actions: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
     },
     indexes: { list: ['dynamodb:Query'] },
-    isRecording: true,
+    writesAudit: true,
     pepper: true,
   },
   // Deletes rows of any kind of a tenant, which needs a scan.

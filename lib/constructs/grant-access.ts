@@ -42,11 +42,11 @@ export function grantAccess(target: TaskFunction, bundle: BundleName, reach: Acc
         ? { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${access.partition.key}*`] } }
         : { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [access.partition.key] } }),
     })
-  if (access.isRecording)
+  if (access.writesAudit)
     target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${TABLE.auditPrefix}*`] },
     })
-  if (access.isCounting) {
+  if (access.countsRequests) {
     target.allow(['dynamodb:UpdateItem'], [reach.table.table.tableArn], {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${TABLE.requestsPrefix}*`] },
     })

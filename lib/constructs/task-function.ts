@@ -27,7 +27,7 @@ export interface TaskFunctionProps {
    */
   readonly mayFollowItself?: true
   /** Called for every request, and nobody reads its durations: omits Lambda's own two log lines, 500 bytes. */
-  readonly isQuiet?: boolean
+  readonly omitsReports?: boolean
 }
 
 /**
@@ -78,7 +78,7 @@ export class TaskFunction extends Construct {
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: stage.logs.level as lambda.ApplicationLogLevel,
       // REPORT lines, which the runbook uses for memory and cold starts, have level INFO.
-      systemLogLevelV2: props.isQuiet ? lambda.SystemLogLevel.WARN : lambda.SystemLogLevel.INFO,
+      systemLogLevelV2: props.omitsReports ? lambda.SystemLogLevel.WARN : lambda.SystemLogLevel.INFO,
       environment,
       ...(tracing === 'off' ? {} : { tracing: lambda.Tracing.ACTIVE }),
       ...(props.mayFollowItself ? { recursiveLoop: lambda.RecursiveLoop.ALLOW } : {}),

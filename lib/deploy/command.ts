@@ -13,7 +13,7 @@ export interface Command {
   /** Check the account first. */
   readonly hasPreflight: boolean
   /** Create another administrator's key although there is one. */
-  readonly isNewWanted?: boolean
+  readonly createsNewKey?: boolean
   /** Arguments for the CDK CLI, one list per run, in order. */
   readonly runs: readonly (readonly string[])[]
 }
@@ -56,7 +56,7 @@ export function readCommand([verb = '', ...args]: readonly string[]): Command {
   ]
   const isForced = rest.includes('--force') || rest.includes('-f')
   if (verb === 'preflight' || verb === 'smoke' || verb === 'admin-key')
-    return { verb, stage, isForced, hasPreflight, isNewWanted: rest.includes('--new'), runs: [] }
+    return { verb, stage, isForced, hasPreflight, createsNewKey: rest.includes('--new'), runs: [] }
   if (verb !== 'destroy') return { verb: verb as Verb, stage, isForced, hasPreflight, runs: [run('*')] }
   refuseProtected(stage)
   const force = isForced ? [] : ['--force']

@@ -15,7 +15,7 @@ export interface RestoreOrder {
   /** Tenants whose rows are not restored, because their data was deleted on purpose. */
   readonly without: readonly string[]
   /** Do not delete the restored table afterwards. */
-  readonly isKept: boolean
+  readonly keepsRestoredTable: boolean
   readonly now: () => number
   readonly tell: (step: string) => void
   readonly pollMs?: number
@@ -58,7 +58,7 @@ export async function restoreTable(client: DynamoDBClient, order: RestoreOrder):
   while ((await statusOf(client, beside)) !== 'ACTIVE') await new Promise((done) => setTimeout(done, pollMs))
   tell('2 of 3: rows that are gone are copied')
   const restored = await copyRows(client, beside, order)
-  if (order.isKept) tell(`3 of 3: ${beside} stays, and costs until it is deleted`)
+  if (order.keepsRestoredTable) tell(`3 of 3: ${beside} stays, and costs until it is deleted`)
   else {
     await client.send(new DeleteTableCommand({ TableName: beside }))
     tell(`3 of 3: ${beside} is deleted`)

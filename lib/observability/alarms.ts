@@ -64,8 +64,8 @@ type AlarmOptions = Pick<
 > & {
   readonly severity: Severity
   readonly means: string
-  readonly isMissingBad?: true
-  readonly isBelow?: true
+  readonly treatsMissingAsBreaching?: true
+  readonly alarmsBelowThreshold?: true
   /** Heading in the runbook, when it is not the id up to its hyphen. */
   readonly heading?: string
 }
@@ -212,8 +212,8 @@ export class Alarms extends Construct {
       }),
       threshold: sweeper.parts,
       evaluationPeriods: Math.max(5, sweeper.parts + 1),
-      isMissingBad: true,
-      isBelow: true,
+      treatsMissingAsBreaching: true,
+      alarmsBelowThreshold: true,
       means: 'Overdue tasks are not repaired: the sweeper, or one of its parts, does not finish its rounds.',
     })
     this.#alarm('Misconfigured', {
@@ -348,7 +348,14 @@ export class Alarms extends Construct {
   }
 
   #makeAlarm(id: string, options: AlarmOptions): cloudwatch.Alarm {
-    const { severity, means, isMissingBad, isBelow, heading = id.split('-')[0] ?? id, ...props } = options
+    const {
+      severity,
+      means,
+      treatsMissingAsBreaching: isMissingBad,
+      alarmsBelowThreshold: isBelow,
+      heading = id.split('-')[0] ?? id,
+      ...props
+    } = options
     const operators = cloudwatch.ComparisonOperator
     const alarm = new cloudwatch.Alarm(this, id, {
       ...props,

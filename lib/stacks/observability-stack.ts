@@ -24,7 +24,7 @@ export interface ObservabilityStackProps extends StackProps {
   readonly stateful: StatefulStack
   readonly stateless: StatelessStack
   /** Watched resources can be removed in the same deployment. */
-  readonly isWeak: boolean
+  readonly usesWeakReferences: boolean
 }
 
 /** Watches the other two stacks and can be replaced without changing them: dashboards, alarms, topics, saved queries. */
@@ -32,10 +32,10 @@ export class ObservabilityStack extends Stack {
   constructor(
     scope: Construct,
     id: string,
-    { stage, stateful, stateless, isWeak, ...props }: ObservabilityStackProps,
+    { stage, stateful, stateless, usesWeakReferences, ...props }: ObservabilityStackProps,
   ) {
     super(scope, id, props)
-    if (isWeak) CrossStackReferences.of(this).consume(ReferenceStrength.WEAK)
+    if (usesWeakReferences) CrossStackReferences.of(this).consume(ReferenceStrength.WEAK)
     const { hasAllAlarms, spendUsdPerHour, runbookUrl, alarmSubscriptions } = stage.observability
     if (!stage.isOpen) {
       const count = metricCount(stage)

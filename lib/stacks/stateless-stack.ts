@@ -126,7 +126,7 @@ export class StatelessStack extends Stack {
         description,
         memoryMb: stage.api.memoryMb,
         timeoutSeconds,
-        isQuiet: bundle === 'authorizer',
+        omitsReports: bundle === 'authorizer',
         environment: Object.fromEntries(
           [...FUNCTION_ACCESS[bundle].environment, ...(FUNCTION_ACCESS[bundle].optionalEnvironment ?? [])]
             .map((name) => [name, values[name]])

@@ -43,8 +43,8 @@ export class TaskRunnerStage extends Stage {
     // An export in use can be neither removed nor changed, so removing a lane would take two deployments. Queues of lanes are read from
     // outputs instead. Table and bucket stay exports, so that they cannot be deleted while functions use them.
     // LocalStack does not support the function that reads outputs.
-    const isWeak = stage.name !== 'emulated'
-    for (const queue of isWeak ? Object.values(this.stateful.deadLetters) : [])
+    const usesWeakReferences = stage.name !== 'emulated'
+    for (const queue of usesWeakReferences ? Object.values(this.stateful.deadLetters) : [])
       CrossStackReferences.of(queue).produce(ReferenceStrength.WEAK)
     this.stateless = new StatelessStack(this, 'stateless', {
       stage,
@@ -58,7 +58,7 @@ export class TaskRunnerStage extends Stage {
           stage,
           stateful: this.stateful,
           stateless: this.stateless,
-          isWeak,
+          usesWeakReferences,
           description: `Async AI Task Runner, ${stage.name}: dashboards and alarms`,
         })
       : undefined

@@ -9,12 +9,12 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
     it('knows since when a lane is paused; the others are not', async () => {
       const store = await open()
       expect(await pauses(store)).toEqual({})
-      expect(await store.isMeantToRun('ai')).toBe(true)
+      expect(await store.acceptsWork('ai')).toBe(true)
       await store.beginPause('ai', 1_000)
       await store.beginPause('email', 2_000)
       expect(await pauses(store)).toEqual({ ai: 1_000, email: 2_000 })
-      expect(await store.isMeantToRun('ai')).toBe(false)
-      expect(await store.isMeantToRun('demo')).toBe(true)
+      expect(await store.acceptsWork('ai')).toBe(false)
+      expect(await store.acceptsWork('demo')).toBe(true)
     })
 
     it('of two who pause a lane the first began the pause', async () => {
@@ -28,11 +28,11 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       const store = await open()
       await store.beginPause('ai', 1_000)
       await store.beginResume('ai', 'token-1')
-      expect(await store.isMeantToRun('ai')).toBe(true)
+      expect(await store.acceptsWork('ai')).toBe(true)
       expect(await pauses(store)).toEqual({ ai: 1_000 })
       await store.endPause('ai', 'token-1')
       expect(await pauses(store)).toEqual({})
-      expect(await store.isMeantToRun('ai')).toBe(true)
+      expect(await store.acceptsWork('ai')).toBe(true)
     })
 
     it('a lane that is not paused can be resumed, which changes nothing', async () => {
@@ -51,7 +51,7 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       await store.beginPause('ai', 1_000)
       await store.beginResume('ai', 'token-1')
       await store.beginPause('ai', 3_000)
-      expect(await store.isMeantToRun('ai')).toBe(false)
+      expect(await store.acceptsWork('ai')).toBe(false)
       await store.endPause('ai', 'token-1')
       expect(await pauses(store)).toEqual({ ai: 1_000 })
     })

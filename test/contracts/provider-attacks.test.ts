@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { OPENAI_ENDINGS } from '../../functions/core/adapters/providers/openai/endings.ts'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
-import { AnswerBuilder, collect } from '../../functions/core/adapters/providers/shared/answer.ts'
+import { AnswerBuilder, collectAnswer } from '../../functions/core/adapters/providers/shared/answer.ts'
 import { sse } from '../fixtures/raw-server.ts'
 
 let answer: (socket: Socket) => void
@@ -100,7 +100,7 @@ describe('a finish reason ends the answer', () => {
         }
         await new Promise(() => undefined)
       }
-      const collected = collect(parts(), builder, new AbortController().signal, (text) => {
+      const collected = collectAnswer(parts(), builder, new AbortController().signal, (text) => {
         builder.add(text)
         builder.end('stop')
         return false

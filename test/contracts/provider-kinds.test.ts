@@ -6,7 +6,11 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Dialect, firstDialect, learn } from '../../functions/core/adapters/providers/openai/dialect.ts'
+import {
+  type Dialect,
+  firstDialect,
+  learnDialect,
+} from '../../functions/core/adapters/providers/openai/dialect.ts'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
 import { failedCall } from '../../functions/core/domain/provider-failure.ts'
 import type { ModelRequest } from '../../functions/core/ports/model-provider.ts'
@@ -805,7 +809,7 @@ describe('a dialect, in words of', () => {
     ['Invalid system prompt', undefined],
     ['stream of consciousness', undefined],
   ])('%s', (message, learned) => {
-    const found = learn(firstDialect(false), asked, message)
+    const found = learnDialect(firstDialect(false), asked, message)
     if (learned) expect(found).toMatchObject(learned)
     else expect(found).toBeUndefined()
   })

@@ -33,7 +33,7 @@ describe.skipIf(!hasMinistack)('npm run restore', () => {
       table,
       at: new Date(now),
       without: ['left us'],
-      isKept: true,
+      keepsRestoredTable: true,
       now: () => now,
       tell: (step: string) => told.push(step),
       pollMs: 5,
@@ -43,7 +43,11 @@ describe.skipIf(!hasMinistack)('npm run restore', () => {
       await documents.send(new DeleteCommand({ TableName: table, Key: { pk, sk: 'S' } }))
     await put('T#acme#there', 'new')
 
-    expect(await restoreTable(client, { ...order, isKept: false })).toEqual({ copied: 62, kept: 1, left: 2 })
+    expect(await restoreTable(client, { ...order, keepsRestoredTable: false })).toEqual({
+      copied: 62,
+      kept: 1,
+      left: 2,
+    })
     expect(await Promise.all(all.map(stateOf))).toEqual(['old', 'new', undefined, undefined, 'old'])
     expect(told.map((step) => step.slice(0, 6))).toEqual(Array(2).fill(['1 of 3', '2 of 3', '3 of 3']).flat())
     const { TableNames = [] } = await client.send(new ListTablesCommand({}))
@@ -55,7 +59,7 @@ describe.skipIf(!hasMinistack)('npm run restore', () => {
       table: 'nowhere',
       at: new Date(0),
       without: [],
-      isKept: false,
+      keepsRestoredTable: false,
       now: Date.now,
       tell: () => undefined,
     }

@@ -2,7 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { retryWorkflow, signalWorkflow } from '../../functions/core/application/workflow/change-workflow.ts'
 import type { Task } from '../../functions/core/domain/task.ts'
-import { compile, type StepBody, type WorkflowBody } from '../../functions/core/domain/workflow/compile.ts'
+import {
+  compileWorkflow,
+  type StepBody,
+  type WorkflowBody,
+} from '../../functions/core/domain/workflow/compile.ts'
 import type { Plan } from '../../functions/core/domain/workflow/plan.ts'
 import type { Death } from '../fixtures/mortal.ts'
 import { makeWorkflowWorld, TENANT } from '../fixtures/workflow-world.ts'
@@ -89,7 +93,7 @@ const numberOf = (task: Task): number => JSON.parse('json' in task.input ? task.
 /** Runs a graph to its end, with crashes, and checks the rows. */
 async function live(body: WorkflowBody, list: readonly (Death | undefined)[], outcomes: Outcomes) {
   const world = makeWorkflowWorld()
-  const compiled = compile(body)
+  const compiled = compileWorkflow(body)
   if ('errors' in compiled) throw new Error(JSON.stringify(compiled.errors))
   const { plan } = compiled
   const next = [...list]
@@ -189,7 +193,7 @@ const outcomesOf = (plan: Plan, picks: readonly number[], signals: readonly stri
 }
 
 const planOf = (body: WorkflowBody): Plan => {
-  const compiled = compile(body)
+  const compiled = compileWorkflow(body)
   if ('errors' in compiled) throw new Error(JSON.stringify(compiled.errors))
   return compiled.plan
 }

@@ -160,7 +160,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
         'logs:PutLogEvents',
         ...(access.table ?? []),
         ...(access.partition?.actions ?? []),
-        ...(access.isRecording ? ['dynamodb:UpdateItem'] : []),
+        ...(access.writesAudit ? ['dynamodb:UpdateItem'] : []),
         ...(access.payloadList ? ['s3:ListBucket'] : []),
         ...(access.attribute ? ['dynamodb:UpdateItem'] : []),
         ...(access.indexes?.list ?? []),

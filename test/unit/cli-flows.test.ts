@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Schedule, scheduleReasons, scheduleTable, scheduleText } from '../../bin/cli/schedule-text.ts'
-import { fitting, plain } from '../../bin/cli/screen.ts'
+import { fitToScreen, withoutStyle } from '../../bin/cli/screen.ts'
 import { type Workflow, workflowTree } from '../../bin/cli/workflow-text.ts'
 
 const NOW = Date.parse('2026-11-25T12:00:00Z')
@@ -39,7 +39,8 @@ const workflow = (steps: Workflow['steps'], more: Partial<Workflow> = {}): Workf
   links: { self: '', cancel: '', retry: '', mermaid: '' },
   ...more,
 })
-const tree = (shown: Workflow, columns = 80) => workflowTree(shown, { now: NOW, paint: plain, columns })
+const tree = (shown: Workflow, columns = 80) =>
+  workflowTree(shown, { now: NOW, paint: withoutStyle, columns })
 
 describe('a workflow as a tree', () => {
   it('steps stand below what they need, with their state, their tasks and their time', () => {
@@ -83,12 +84,15 @@ describe('a workflow as a tree', () => {
 
   it('counts the rows that it takes on a narrow screen, and no more lines than fit', () => {
     const wide = '\u001b[32m✔\u001b[39m '.concat('x'.repeat(78))
-    expect(fitting([wide, 'short', ''], { columns: 40, rows: 24 })).toEqual({
+    expect(fitToScreen([wide, 'short', ''], { columns: 40, rows: 24 })).toEqual({
       lines: [wide, 'short', ''],
       rows: 4,
     })
-    expect(fitting(['a', 'b', 'c', 'd'], { columns: 40, rows: 3 })).toEqual({ lines: ['a', 'b'], rows: 2 })
-    expect(fitting([wide, 'b'], { columns: 40, rows: 2 })).toEqual({ lines: [wide], rows: 2 })
+    expect(fitToScreen(['a', 'b', 'c', 'd'], { columns: 40, rows: 3 })).toEqual({
+      lines: ['a', 'b'],
+      rows: 2,
+    })
+    expect(fitToScreen([wide, 'b'], { columns: 40, rows: 2 })).toEqual({ lines: [wide], rows: 2 })
   })
 
   it('shows how far a task is, and how many of many', () => {
@@ -98,7 +102,7 @@ describe('a workflow as a tree', () => {
       all: step({ ...running, tasks: { total: 4, completed: 1, failed: 0 } }),
     }
     const progress = new Map([['one', { percent: 40, message: 'page 2 of 5' }]])
-    const text = workflowTree(workflow(steps), { now: NOW, paint: plain, columns: 80, progress })
+    const text = workflowTree(workflow(steps), { now: NOW, paint: withoutStyle, columns: 80, progress })
     expect(text).toContain('● one  example.add  RUNNING  ████░░░░░░ 40 % page 2 of 5  4 s')
     expect(text).toContain('● all  example.add  RUNNING  ███░░░░░░░ 1/4  4 s')
   })
@@ -147,8 +151,8 @@ describe('schedules', () => {
     ['is paused', schedule({ paused: true, next_times: [] }), 'paused', 'schedules resume s1'],
     ['has ended', schedule({ next_times: [] }), 'never again', 'fires never again'],
   ])('one that %s says so', (_, shown, inTable, inText) => {
-    expect(scheduleTable([shown], NOW, plain)).toContain(inTable)
-    expect(scheduleText(shown, NOW, plain)).toContain(inText)
+    expect(scheduleTable([shown], NOW, withoutStyle)).toContain(inTable)
+    expect(scheduleText(shown, NOW, withoutStyle)).toContain(inText)
   })
 
   it('explain says what holds it, what became of the last, and what a limit refused', () => {
@@ -172,6 +176,8 @@ describe('schedules', () => {
   })
 
   it('one of the stage file says where it is changed', () => {
-    expect(scheduleText(schedule({ source: 'stage' }), NOW, plain)).toContain('change it there and deploy')
+    expect(scheduleText(schedule({ source: 'stage' }), NOW, withoutStyle)).toContain(
+      'change it there and deploy',
+    )
   })
 })

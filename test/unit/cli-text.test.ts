@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import {
-  bar,
   clip,
-  dollars,
-  facts,
+  costText,
+  durationText,
+  factLines,
   oneLine,
   type Paint,
   paintStatus,
-  plain,
-  safe,
-  span,
+  progressBarText,
   table,
+  withoutControls,
+  withoutStyle,
 } from '../../bin/cli/screen.ts'
-import { about, progressLine, resultText, taskDetail, taskTable } from '../../bin/cli/task-text.ts'
+import { progressLine, resultText, taskDetail, taskSummary, taskTable } from '../../bin/cli/task-text.ts'
 import type { Task } from '../../lib/client/types.ts'
 
 const NOW = Date.parse('2026-01-02T00:00:00Z')
@@ -54,7 +54,7 @@ describe('text for the terminal', () => {
     ['one\u2028line\u2029of', 'onelineof'],
     ['你好 👩‍👩‍👧 é', '你好 👩‍👩‍👧 é'],
   ])('%j cannot steer it', (text, expected) => {
-    expect(safe(text)).toBe(expected)
+    expect(withoutControls(text)).toBe(expected)
   })
 
   it('is one line when it has to be', () => {
@@ -90,8 +90,8 @@ describe('text for the terminal', () => {
       ['model', undefined],
       ['attempts', '1 of 4'],
     ] as const
-    expect(facts(pairs, plain)).toBe('lane      ai\nattempts  1 of 4')
-    expect(facts([], plain)).toBe('')
+    expect(factLines(pairs, withoutStyle)).toBe('lane      ai\nattempts  1 of 4')
+    expect(factLines([], withoutStyle)).toBe('')
   })
 
   it.each([
@@ -104,16 +104,20 @@ describe('text for the terminal', () => {
     [7_200_000, '2 h'],
     [172_800_000, '2 d'],
   ])('%i ms is %s', (ms, expected) => {
-    expect(span(ms)).toBe(expected)
+    expect(durationText(ms)).toBe(expected)
   })
 
   it('has a bar that is never longer than its width', () => {
-    expect([bar(0, 4), bar(50, 4), bar(100, 4)]).toEqual(['░░░░', '██░░', '████'])
-    expect([bar(-20, 4), bar(300, 4)]).toEqual(['░░░░', '████'])
+    expect([progressBarText(0, 4), progressBarText(50, 4), progressBarText(100, 4)]).toEqual([
+      '░░░░',
+      '██░░',
+      '████',
+    ])
+    expect([progressBarText(-20, 4), progressBarText(300, 4)]).toEqual(['░░░░', '████'])
   })
 
   it('says when a price is not known, and colours each status', () => {
-    expect([dollars(null), dollars(0.0000123)]).toEqual(['price not known', '$0.000012'])
+    expect([costText(null), costText(0.0000123)]).toEqual(['price not known', '$0.000012'])
     expect(paintStatus(marked, 'FAILED')).toBe('<red>FAILED</red>')
     expect(paintStatus(marked, 'COMPLETED')).toBe('<green>COMPLETED</green>')
   })
@@ -121,18 +125,18 @@ describe('text for the terminal', () => {
 
 describe('a task as a person reads it', () => {
   it('is about its progress, its error, or what was asked', () => {
-    expect(about(task())).toBe('What is a qubit?')
-    expect(about(task({ prompt: null, input: { x: 1 } }))).toBe('{"x":1}')
-    expect(about(task({ prompt: null, input: null }))).toBe('')
+    expect(taskSummary(task())).toBe('What is a qubit?')
+    expect(taskSummary(task({ prompt: null, input: { x: 1 } }))).toBe('{"x":1}')
+    expect(taskSummary(task({ prompt: null, input: null }))).toBe('')
     const progress = { percent: 40, message: 'page 2\u001b[2J\nof 5' }
-    expect(about(task({ status: 'PROCESSING', progress }))).toBe('40 % page 2[2J of 5')
+    expect(taskSummary(task({ status: 'PROCESSING', progress }))).toBe('40 % page 2[2J of 5')
     const error = { code: 'provider_timeout', message: 'No answer\nin 30 s.', retryable: true }
-    expect(about(task({ status: 'FAILED', error }))).toBe('provider_timeout: No answer in 30 s.')
-    expect(about(task({ status: 'COMPLETED', error }))).toBe('What is a qubit?')
+    expect(taskSummary(task({ status: 'FAILED', error }))).toBe('provider_timeout: No answer in 30 s.')
+    expect(taskSummary(task({ status: 'COMPLETED', error }))).toBe('What is a qubit?')
   })
 
   it('is a row of a table', () => {
-    const text = taskTable([task({ attempts: 2 })], { now: NOW, paint: plain, columns })
+    const text = taskTable([task({ attempts: 2 })], { now: NOW, paint: withoutStyle, columns })
     const [head, row] = text.split('\n')
     expect(head).toMatch(/^ID +STATUS +TYPE +LANE +TRIES +AGE +ABOUT$/)
     expect(row).toMatch(
@@ -141,7 +145,7 @@ describe('a task as a person reads it', () => {
   })
 
   it('tells everything that is known, and nothing that is not', () => {
-    const waiting = taskDetail(task(), { now: NOW, paint: plain })
+    const waiting = taskDetail(task(), { now: NOW, paint: withoutStyle })
     expect(waiting).not.toMatch(/error|tokens|finished|tags|runs at/)
     const done = taskDetail(
       task({
@@ -154,7 +158,7 @@ describe('a task as a person reads it', () => {
         finished_at: new Date(NOW - 57_000).toISOString(),
         usage: { provider: 'openai', input_tokens: 7, output_tokens: 3, cost_usd: 0.001 },
       } as Partial<Task>),
-      { now: NOW, paint: plain },
+      { now: NOW, paint: withoutStyle },
     )
     expect(done).toContain('gpt-3.5-turbo (answered by openai)')
     expect(done).toMatch(/attempts +2 of 4, epoch 3/)

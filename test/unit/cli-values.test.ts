@@ -7,14 +7,14 @@ import { follow } from '../../bin/cli/follow.ts'
 import { type Environment, readTarget } from '../../bin/cli/profile.ts'
 import type { Session } from '../../bin/cli/session.ts'
 import {
-  collect,
-  instant,
-  jsonOf,
-  positive,
-  seconds,
-  textOf,
-  time,
-  wholeNumber,
+  addValue,
+  parseInstant,
+  parsePositive,
+  parseSeconds,
+  parseTime,
+  parseWholeNumber,
+  readJsonValue,
+  readText,
 } from '../../bin/cli/values.ts'
 import type { Task } from '../../lib/client/types.ts'
 
@@ -39,11 +39,11 @@ describe('what may stand after an option', () => {
     ['1d', 86_400],
     [' 5 s ', 5],
   ])('"%s" is %d seconds', (text, expected) => {
-    expect(seconds(text)).toBe(expected)
+    expect(parseSeconds(text)).toBe(expected)
   })
 
   it.each(['', '-5', '5w', 'soon', '1e9', '5 5'])('"%s" is no span', (text) => {
-    expect(() => seconds(text)).toThrow('90, 90s, 15m, 2h or 1d')
+    expect(() => parseSeconds(text)).toThrow('90, 90s, 15m, 2h or 1d')
   })
 
   it.each([
@@ -52,36 +52,37 @@ describe('what may stand after an option', () => {
     ['2026-11-24T09:00', '2026-11-24T09:00:00.000Z'],
     ['2026-11-24T09:00:00+02:00', '2026-11-24T07:00:00.000Z'],
   ])('"%s" is %s', (text, expected) => {
-    expect(time(text)).toBe(expected)
+    expect(parseTime(text)).toBe(expected)
   })
 
   it.each(['yesterday', '24.11.2026', '2026-13-45', '09:00'])('"%s" is no time', (text) => {
-    expect(() => time(text)).toThrow('It is a time')
+    expect(() => parseTime(text)).toThrow('It is a time')
   })
 
   it('an instant is a time, or a span before now', () => {
     vi.useFakeTimers({ now: Date.parse('2026-01-01T12:00:00Z') })
-    expect(instant('15m')).toBe('2026-01-01T11:45:00.000Z')
-    expect(instant('2025-12-31T00:00:00Z')).toBe('2025-12-31T00:00:00.000Z')
-    expect(() => instant('soon')).toThrow('a span before now')
+    expect(parseInstant('15m')).toBe('2026-01-01T11:45:00.000Z')
+    expect(parseInstant('2025-12-31T00:00:00Z')).toBe('2025-12-31T00:00:00.000Z')
+    expect(() => parseInstant('soon')).toThrow('a span before now')
   })
 
   it('numbers are what they say', () => {
-    expect([wholeNumber('0'), wholeNumber('12'), positive('0.5')]).toEqual([0, 12, 0.5])
-    for (const text of ['', '-1', '1.5', '1e3', 'x']) expect(() => wholeNumber(text)).toThrow('whole number')
-    for (const text of ['0', '-1', 'x', 'Infinity', '']) expect(() => positive(text)).toThrow('above 0')
-    expect(collect('b', collect('a'))).toEqual(['a', 'b'])
+    expect([parseWholeNumber('0'), parseWholeNumber('12'), parsePositive('0.5')]).toEqual([0, 12, 0.5])
+    for (const text of ['', '-1', '1.5', '1e3', 'x'])
+      expect(() => parseWholeNumber(text)).toThrow('whole number')
+    for (const text of ['0', '-1', 'x', 'Infinity', '']) expect(() => parsePositive(text)).toThrow('above 0')
+    expect(addValue('b', addValue('a'))).toEqual(['a', 'b'])
   })
 
   it('text and JSON come as given or from a file', async () => {
     const file = join(await newFolder(), 'input.json')
     await writeFile(file, '{"x": 1}')
-    expect(await textOf('as it is')).toBe('as it is')
-    expect(await textOf(`@${file}`)).toBe('{"x": 1}')
-    expect(await jsonOf(`@${file}`)).toEqual({ x: 1 })
-    expect(await jsonOf('[1]')).toEqual([1])
-    await expect(textOf(`@${file}.none`)).rejects.toThrow('(ENOENT)')
-    await expect(jsonOf('{x: 1}')).rejects.toThrow('is no JSON')
+    expect(await readText('as it is')).toBe('as it is')
+    expect(await readText(`@${file}`)).toBe('{"x": 1}')
+    expect(await readJsonValue(`@${file}`)).toEqual({ x: 1 })
+    expect(await readJsonValue('[1]')).toEqual([1])
+    await expect(readText(`@${file}.none`)).rejects.toThrow('(ENOENT)')
+    await expect(readJsonValue('{x: 1}')).rejects.toThrow('is no JSON')
   })
 })
 

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forTerminal, oneLine } from '../../bin/cli/screen.ts'
-import { time } from '../../bin/cli/values.ts'
+import { parseTime } from '../../bin/cli/values.ts'
 import { readLine } from '../../bin/commands/logs.ts'
 import { frameOf } from '../../bin/commands/top.ts'
 import { bannerText, modelLines } from '../../bin/start/banner.ts'
@@ -140,7 +140,7 @@ describe('the command line', () => {
       '2026-11-24 09:30:00',
       '2026-11-24 10:30 +01:00',
     ])
-      expect(time(text)).toBe(at)
+      expect(parseTime(text)).toBe(at)
   })
 
   it('completes npx taskrunner in bash: commands, then their options', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AlarmWatch, type AlarmWatchOptions } from '../../lib/local/cloudwatch/alarm-watch.ts'
 import { viewDashboard } from '../../lib/local/cloudwatch/dashboard-view.ts'
-import { ask, splitSources } from '../../lib/local/cloudwatch/insights.ts'
+import { runQuery, splitSources } from '../../lib/local/cloudwatch/insights.ts'
 import { type LogEntry, LogStore } from '../../lib/local/cloudwatch/log-store.ts'
 import { MetricMath } from '../../lib/local/cloudwatch/metric-math.ts'
 import { type MetricId, MetricStore } from '../../lib/local/cloudwatch/metric-store.ts'
@@ -419,7 +419,8 @@ describe('Logs Insights', () => {
   line('task.retrying', { code: 'timeout', task_id: 'three' })
   line('x', { errorType: 'Error', errorMessage: 'no' }, 'ERROR')
   logs.add('worker', 'a line that is not JSON {')
-  const answer = (lines: readonly string[]) => ask(lines.join('\n| '), logs.since(new Set(['worker']), 0))
+  const answer = (lines: readonly string[]) =>
+    runQuery(lines.join('\n| '), logs.since(new Set(['worker']), 0))
 
   it('answers the saved queries', () => {
     expect(answer(QUERIES.slowest.lines).rows.map((row) => [row[1], row.at(-1)])).toEqual([

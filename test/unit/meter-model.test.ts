@@ -3,7 +3,7 @@ import { meterModel } from '../../functions/core/application/run/meter-model.ts'
 import { costMicroUsd } from '../../functions/core/domain/cost.ts'
 import { ProviderError, type ProviderErrorCode, type Retry } from '../../functions/core/domain/errors.ts'
 import type { ModelUsage } from '../../functions/core/domain/model-usage.ts'
-import { refused } from '../../functions/core/domain/provider-failure.ts'
+import { contentRefused } from '../../functions/core/domain/provider-failure.ts'
 import type { ModelAnswer, ModelRequest } from '../../functions/core/ports/model-provider.ts'
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld } from '../fixtures/world.ts'
@@ -89,7 +89,7 @@ describe('what is booked', () => {
   it('a refusal that used tokens, with its code', async () => {
     const { meter } = open({
       'gpt-4o': () => {
-        throw refused('openai', USED)
+        throw contentRefused('openai', USED)
       },
     })
     await expect(meter.client.complete({ prompt: 'x', model: 'gpt-4o' })).rejects.toThrow()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { plain } from '../../bin/cli/screen.ts'
+import { withoutStyle } from '../../bin/cli/screen.ts'
 import { priceTable } from '../../bin/commands/prices.ts'
 import { costMicroUsd } from '../../functions/core/domain/cost.ts'
 import { readTier } from '../../functions/core/domain/model-usage.ts'
@@ -89,7 +89,7 @@ describe('the price of a call', () => {
           source: null,
         },
       ],
-      plain,
+      withoutStyle,
     )
     expect(text).toContain('unknown')
   })

@@ -16,8 +16,8 @@ function serve(auth: string) {
   const handler = httpHandler(
     ROUTES.map((route) => ({
       ...route,
-      isOwnRecord: true as const,
-      isOwnCount: true as const,
+      skipsAudit: true as const,
+      skipsRequestCount: true as const,
       start:
         () =>
         async ({ principal }) => ({ status: 200, body: principal }),

@@ -10,7 +10,7 @@ import {
   ProviderLimitError,
   readLimits,
 } from '../../functions/core/domain/provider-limit.ts'
-import { decide } from '../../functions/core/domain/retry.ts'
+import { decideRetry } from '../../functions/core/domain/retry.ts'
 import type { Task } from '../../functions/core/domain/task.ts'
 import type { ModelProvider } from '../../functions/core/ports/model-provider.ts'
 import { MemoryRates } from '../fixtures/memory-rates.ts'
@@ -105,7 +105,7 @@ it('a planned call spends no attempt, however long its limit makes it wait', () 
   const error = new ProviderLimitError('openai', { circuit: CIRCUIT, since: NOW - 5 * 3_600_000 }, 42_000)
   const task = { attempt: 4, maxAttempts: 4, parkedSince: NOW - 5 * 3_600_000, uncounted: 9 }
   expect(
-    decide(error, { task, policy: { baseMs: 2_000, capMs: 60_000 }, now: NOW, random: 0.5 }),
+    decideRetry(error, { task, policy: { baseMs: 2_000, capMs: 60_000 }, now: NOW, random: 0.5 }),
   ).toMatchObject({
     outcome: 'retry',
     isCounted: false,
@@ -122,7 +122,7 @@ describe('a provider whose numbers are wrong', () => {
     planned: undefined,
     tokens: 1_000,
     isPaid: false,
-    hasOther: false,
+    hasOtherModel: false,
     signal: new AbortController().signal,
   }
   const openOne = (limits: Record<string, ProviderLimit> = {}) => {
@@ -192,7 +192,7 @@ function open(limit: ProviderLimit, environments = 20) {
           planned,
           tokens,
           isPaid: false,
-          hasOther: false,
+          hasOtherModel: false,
           signal: new AbortController().signal,
         })
         calls.push({ at: clock.now(), tokens, tenant })

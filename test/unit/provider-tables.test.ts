@@ -49,8 +49,8 @@ describe('every row says who says so', () => {
 
 describe('a table', () => {
   it.each(Object.entries(RULES))('of %s has no row that an earlier one takes everything from', (_, rules) => {
-    const keys = rules.map(({ status, word, message, hasWait, isVague }) =>
-      [status, word, message, hasWait, isVague].map(String).join(' '),
+    const keys = rules.map(({ status, word, message, hasWait, isAmbiguous }) =>
+      [status, word, message, hasWait, isAmbiguous].map(String).join(' '),
     )
     expect(new Set(keys).size).toBe(keys.length)
   })

@@ -5,14 +5,14 @@ import {
   TaskTimeoutError,
   UnavailableError,
 } from '../../functions/core/domain/errors.ts'
-import { backoffMs, decide, MAX_UNCOUNTED_MS } from '../../functions/core/domain/retry.ts'
+import { backoffMs, decideRetry, MAX_UNCOUNTED_MS } from '../../functions/core/domain/retry.ts'
 
 const POLICY = { baseMs: 2_000, capMs: 60_000 }
 const NOW = 1_000_000
 const later = (options = {}) =>
   new ProviderError('provider_unavailable', 'No answer.', 'counted', 'openai', options)
 const decideAt = (error: unknown, attempt = 1, random = 1, task = {}) =>
-  decide(error, { task: { attempt, maxAttempts: 4, ...task }, policy: POLICY, now: NOW, random })
+  decideRetry(error, { task: { attempt, maxAttempts: 4, ...task }, policy: POLICY, now: NOW, random })
 
 describe('the retry decision', () => {
   it('draws the backoff from 0 to base × 2^(attempt − 1), capped', () => {
@@ -77,7 +77,7 @@ describe('the retry decision', () => {
     let now = NOW
     let receives = 0
     for (let uncounted = 0; ; uncounted += 1) {
-      const decision = decide(error, {
+      const decision = decideRetry(error, {
         task: { attempt: 1, maxAttempts: 4, parkedSince: NOW, uncounted },
         policy: POLICY,
         now,
@@ -97,8 +97,8 @@ describe('the retry decision', () => {
     const open = new ProviderError('circuit_open', 'Paused.', 'uncounted', 'openai', { retryAfterMs: 90_000 })
     expect(decideAt(open)).toMatchObject({ isCounted: false, wait: { by: 'sweeper' } })
     const often = { task: { attempt: 1, maxAttempts: 4 }, policy: POLICY, now: NOW, random: 0 }
-    expect(decide(later(), { ...often, receives: 5 })).toMatchObject({ wait: { by: 'message' } })
-    expect(decide(later(), { ...often, receives: 6 })).toMatchObject({ wait: { by: 'sweeper' } })
+    expect(decideRetry(later(), { ...often, receives: 5 })).toMatchObject({ wait: { by: 'message' } })
+    expect(decideRetry(later(), { ...often, receives: 6 })).toMatchObject({ wait: { by: 'sweeper' } })
   })
 
   it('an open circuit says itself how long to wait, however often it has put the task off', () => {

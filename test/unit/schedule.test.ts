@@ -6,9 +6,9 @@ import {
   firingKey,
   firingStartOf,
   MAX_CATCH_UP_FIRINGS,
+  nextPlannedTimes,
   planFirings,
   type Timing,
-  upcoming,
   withScheduledTime,
 } from '../../functions/core/domain/schedule.ts'
 
@@ -17,7 +17,7 @@ const iso = (instants: readonly number[]): readonly string[] =>
   instants.map((one) => new Date(one).toISOString())
 const cron = (expression: string, timezone = 'UTC'): Timing => ({ kind: 'cron', expression, timezone })
 const plannedAfter = (timing: Timing, from: string, count = 3) =>
-  iso(upcoming(scheduleTimes, { timing }, at(from), count))
+  iso(nextPlannedTimes(scheduleTimes, { timing }, at(from), count))
 
 describe('the times of a schedule', () => {
   it('follow the clock on the wall across both changes of daylight saving', () => {
@@ -105,7 +105,7 @@ describe('the times of a schedule', () => {
   it('start and end bound them', () => {
     const timing = cron('0 * * * *')
     const bounds = { timing, startAt: at('2026-11-25T10:00:00Z'), endAt: at('2026-11-25T11:00:00Z') }
-    expect(iso(upcoming(scheduleTimes, bounds, 0, 5))).toEqual([
+    expect(iso(nextPlannedTimes(scheduleTimes, bounds, 0, 5))).toEqual([
       '2026-11-25T10:00:00.000Z',
       '2026-11-25T11:00:00.000Z',
     ])
@@ -149,7 +149,7 @@ describe('the times of a schedule', () => {
       'Asia/Kathmandu',
     ])
       for (const expression of ['0 0 * * *', '30 0 * * *', '30 2 * * *', '59 23 * * *']) {
-        const days = upcoming(
+        const days = nextPlannedTimes(
           scheduleTimes,
           { timing: cron(expression, timezone) },
           at('2026-01-01T12:00:00Z'),

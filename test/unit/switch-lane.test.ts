@@ -23,7 +23,7 @@ function makeLane(next: () => Promise<void>) {
         beginPause: (name: Lane, since: number) => step(() => notes.beginPause(name, since)),
         beginResume: (name: Lane, token: string) => step(() => notes.beginResume(name, token)),
         endPause: (name: Lane, token: string) => step(() => notes.endPause(name, token)),
-        isMeantToRun: (name: Lane) => step(() => notes.isMeantToRun(name)),
+        acceptsWork: (name: Lane) => step(() => notes.acceptsWork(name)),
       },
       laneSwitch: {
         turn: (_: Lane, isOn: boolean) =>

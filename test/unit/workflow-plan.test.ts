@@ -1,19 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { compile, type WorkflowBody } from '../../functions/core/domain/workflow/compile.ts'
+import { compileWorkflow, type WorkflowBody } from '../../functions/core/domain/workflow/compile.ts'
 import { conditionHolds } from '../../functions/core/domain/workflow/condition.ts'
 import type { PlanNode } from '../../functions/core/domain/workflow/plan.ts'
-import { parseReference, readReference, resolve } from '../../functions/core/domain/workflow/references.ts'
+import {
+  parseReference,
+  readReference,
+  resolveReferences,
+} from '../../functions/core/domain/workflow/references.ts'
 
 const add = (x: unknown = 1, more: object = {}) => ({ type: 'example.add', input: { x, y: 1 }, ...more })
 
 function nodesOf(body: WorkflowBody): readonly PlanNode[] {
-  const compiled = compile(body)
+  const compiled = compileWorkflow(body)
   if ('errors' in compiled) throw new Error(JSON.stringify(compiled.errors))
   return compiled.plan.nodes
 }
 const shape = (body: WorkflowBody) => nodesOf(body).map(({ name, kind, after }) => [name, kind, after])
 const errorsOf = (body: unknown) => {
-  const compiled = compile(body as WorkflowBody)
+  const compiled = compileWorkflow(body as WorkflowBody)
   return 'errors' in compiled ? compiled.errors.map(({ path, message }) => `${path}: ${message}`) : []
 }
 
@@ -169,7 +173,7 @@ describe('a reference', () => {
       y: [{ $each: 'g.results' }],
       z: { $literal: { $from: 'as is' } },
     }
-    const filled = resolve(
+    const filled = resolveReferences(
       input,
       (reference, fallback) => readReference(reference, (name) => values.get(name), fallback),
       {

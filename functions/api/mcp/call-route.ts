@@ -32,7 +32,7 @@ function handlerOf(route: AnyRoute): RouteHandler {
   if (known) return known
   const recorded = withRecord(route, route.start())
   // The MCP request itself was counted, except submits, which are counted with their task.
-  const handler = route.isOwnCount ? withLimit(route, recorded) : recorded
+  const handler = route.skipsRequestCount ? withLimit(route, recorded) : recorded
   started.set(route, handler)
   return handler
 }

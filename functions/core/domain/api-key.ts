@@ -35,5 +35,5 @@ export const isUsable = ({ revokedAt, expiresAt }: ApiKey, now: number): boolean
 
 const USE_RECORD_INTERVAL_MS = 3_600_000
 
-export const isUseDue = ({ lastUsedAt }: ApiKey, now: number): boolean =>
+export const isUseRecordDue = ({ lastUsedAt }: ApiKey, now: number): boolean =>
   lastUsedAt === undefined || now - lastUsedAt >= USE_RECORD_INTERVAL_MS

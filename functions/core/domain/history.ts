@@ -49,8 +49,8 @@ export function attemptsWithUnknownUsage({ history }: Pick<Task, 'history'>): re
 
 /** After this many crashes the task itself may be the cause: it then runs alone, so that it cannot end other tasks. */
 const SUSPECT_AFTER = 2
-export const isSuspect = (task: Task): boolean => crashesOf(task) >= SUSPECT_AFTER
+export const hasCrashedOften = (task: Task): boolean => crashesOf(task) >= SUSPECT_AFTER
 
 /** Whether a crashed task gets no further attempt. A suspect task ran alone, so no other task can have caused its crash. */
 export const hasNoAttemptLeft = (task: Task): boolean =>
-  task.attempt >= task.maxAttempts || (task.status === 'PROCESSING' && isSuspect(task))
+  task.attempt >= task.maxAttempts || (task.status === 'PROCESSING' && hasCrashedOften(task))

@@ -23,7 +23,7 @@ export const WATERMARK_FRESH_MS = 3 * 60_000
 export const LOST_WITHOUT_WATERMARK_MS = 10 * 60_000
 
 /** @param visible number of visible messages; up to a minute old. */
-export function isLost(
+export function isMessageLost(
   row: { readonly tenant: string; readonly queuedAt: number },
   visible: number,
   watermarks: readonly ClaimWatermark[],

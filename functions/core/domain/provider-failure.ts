@@ -30,7 +30,7 @@ export interface FailureRule {
   /** Matches only when the provider states a wait. */
   readonly hasWait?: true
   /** The word has several meanings: a status that allows a retry (408, 429, 5xx) takes precedence. */
-  readonly isVague?: true
+  readonly isAmbiguous?: true
   readonly is: ProviderErrorCode
   readonly retry: Retry
   /** Where the provider documents it. */
@@ -52,7 +52,7 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
       (row.word === undefined || [failure.code, failure.type].some((word) => word && row.word?.test(word))) &&
       (row.message === undefined || row.message.test(failure.message)) &&
       (row.hasWait === undefined || wait !== undefined) &&
-      !(row.isVague && mayComeBack),
+      !(row.isAmbiguous && mayComeBack),
   )
   const retry = retryAsked(headers['x-should-retry'], rule) ?? rule?.retry ?? byStatus
   return new ProviderError(
@@ -71,7 +71,7 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
 /** The header `x-should-retry`: `false` always holds; `true` only where no row of the table matches, or a vague one. */
 function retryAsked(word: string | undefined, rule: FailureRule | undefined): Retry | undefined {
   if (word === 'false') return 'never'
-  return word === 'true' && (rule === undefined || rule.isVague) ? 'counted' : undefined
+  return word === 'true' && (rule === undefined || rule.isAmbiguous) ? 'counted' : undefined
 }
 
 /** An answer with status 400 or above of which nothing else is known. */
@@ -127,7 +127,7 @@ export const unreachable = (provider: string, detail: string): ProviderError =>
   )
 
 /** The attempt's time was over before the first byte of an answer. */
-export const unanswered = (provider: string): ProviderError =>
+export const unansweredCall = (provider: string): ProviderError =>
   new ProviderError('provider_timeout', `${provider} did not begin to answer.`, 'counted', provider)
 
 /** The answer is unusable: malformed, empty, or ending in the middle. */
@@ -145,7 +145,7 @@ export const badAnswer = (
     { usage },
   )
 
-export const refused = (provider: string, usage?: ModelUsage): ProviderError =>
+export const contentRefused = (provider: string, usage?: ModelUsage): ProviderError =>
   new ProviderError('content_refused', `${provider} refused the content.`, 'never', provider, { usage })
 
 export const truncated = (provider: string, usage?: ModelUsage): ProviderError =>

@@ -143,7 +143,7 @@ const uncountedMs = (uncounted: number, random: number): number =>
 /** After this many receives the sweeper sends a new message: SQS moves one received ten times to the dead-letter queue. */
 const RESEND_AFTER_RECEIVES = 6
 
-export function decide(
+export function decideRetry(
   error: unknown,
   { task, policy, now, random, isPaid = false, receives = 1 }: FailedAttempt,
 ): Decision {

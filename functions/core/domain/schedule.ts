@@ -92,7 +92,7 @@ export function nextPlanned(
 }
 
 /** The next `count` planned times after an instant, none of them after `until`. */
-export function upcoming(
+export function nextPlannedTimes(
   times: ScheduleTimes,
   schedule: Pick<Plan, 'timing' | 'startAt' | 'endAt'>,
   after: number,
@@ -187,10 +187,10 @@ const FIRING_FIELDS = ['timing', 'startAt', 'endAt', 'overlap', 'jitterMs', 'sub
 export const firesTheSame = (
   left: Pick<Schedule, (typeof FIRING_FIELDS)[number]>,
   right: Pick<Schedule, (typeof FIRING_FIELDS)[number]>,
-): boolean => isSameIn(FIRING_FIELDS, left, right)
+): boolean => haveEqualFields(FIRING_FIELDS, left, right)
 
 /** Compares as text. Sorted, because the table does not keep the order of a map's fields. */
-export const isSameIn = <Field extends keyof Schedule>(
+export const haveEqualFields = <Field extends keyof Schedule>(
   fields: readonly Field[],
   left: Pick<Schedule, Field>,
   right: Pick<Schedule, Field>,

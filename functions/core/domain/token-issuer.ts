@@ -41,7 +41,7 @@ export function toPrincipal(issuer: TokenIssuer, claims: Claims): Principal | un
   }
 }
 
-export const isFor = ({ audiences, audienceClaim }: TokenIssuer, claims: Claims): boolean =>
+export const acceptsAudienceOf = ({ audiences, audienceClaim }: TokenIssuer, claims: Claims): boolean =>
   textsIn(claims[audienceClaim]).some((audience) => audiences.includes(audience))
 
 /** A claim cannot name the operators' tenant, because users may be able to set the claim; only the stage's file can. */

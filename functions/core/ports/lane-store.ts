@@ -15,7 +15,7 @@ export interface LaneStore {
   /** Ends the pause, unless another pause or resume began after `beginResume` with this token. */
   endPause(lane: Lane, token: string): Promise<void>
   /** True when the lane is not paused, or is being resumed. */
-  isMeantToRun(lane: Lane): Promise<boolean>
+  acceptsWork(lane: Lane): Promise<boolean>
 }
 
 /**

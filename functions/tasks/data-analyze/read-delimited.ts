@@ -1,5 +1,5 @@
 import type { Survey } from './survey.ts'
-import { damaged, MAX_ROW_CHARACTERS } from './table.ts'
+import { MAX_ROW_CHARACTERS, tableDamaged } from './table.ts'
 
 const DELIMITERS = [',', '\t', ';', '|'] as const
 const SAMPLE_BYTES = 64_000
@@ -64,14 +64,14 @@ function readRows(parse: Parse, text: Buffer, delimiter: string, survey: Survey,
     } catch (error) {
       const { code } = error as { code?: string }
       if (code !== 'CSV_MAX_RECORD_SIZE' && code !== 'CSV_QUOTE_NOT_CLOSED')
-        throw code?.startsWith('CSV_') ? damaged('The table cannot be read.', error) : error
+        throw code?.startsWith('CSV_') ? tableDamaged('The table cannot be read.', error) : error
     }
     while (isLineEnd(text[end])) end += 1
     linesBefore += linesIn(text, from, end)
     const start = end
     while (end < text.length && !isLineEnd(text[end])) end += 1
     if (end - start > MAX_ROW_CHARACTERS)
-      throw damaged(`A row is longer than ${MAX_ROW_CHARACTERS} characters: this is no table.`)
+      throw tableDamaged(`A row is longer than ${MAX_ROW_CHARACTERS} characters: this is no table.`)
     survey.broken.add(linesBefore + 1, 'has a quote that is not closed')
     from = end
   }

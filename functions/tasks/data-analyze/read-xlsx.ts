@@ -1,7 +1,7 @@
 import { TaskError } from '../../core/kit/index.ts'
 import { repackOffice } from '../document-process/repack-office.ts'
 import type { Survey } from './survey.ts'
-import { damaged } from './table.ts'
+import { tableDamaged } from './table.ts'
 
 const MAX_UNPACKED_BYTES = 96_000_000
 
@@ -12,7 +12,7 @@ export async function readXlsx(bytes: Uint8Array, survey: Survey): Promise<void>
   const buffer = await repackOffice(bytes, {
     maxUnpackedBytes: MAX_UNPACKED_BYTES,
     bomb,
-    damaged: (cause) => damaged('The XLSX is damaged.', cause),
+    damaged: (cause) => tableDamaged('The XLSX is damaged.', cause),
     check: (parts) => {
       if (!parts['xl/workbook.xml'])
         throw new TaskError('The archive is no XLSX.', { code: 'table_unsupported' })
@@ -20,7 +20,7 @@ export async function readXlsx(bytes: Uint8Array, survey: Survey): Promise<void>
   })
   const { readSheet } = await import('read-excel-file/node')
   const rows = await readSheet(buffer).catch((error: unknown) => {
-    throw damaged('The XLSX is damaged.', error)
+    throw tableDamaged('The XLSX is damaged.', error)
   })
   for (const [index, row] of rows.entries()) {
     const cells = row.map(toCell)

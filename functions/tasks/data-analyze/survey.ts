@@ -3,12 +3,12 @@ import { Column } from './column.ts'
 import { isNumber, toNumber } from './columns.ts'
 import {
   BrokenRows,
-  damaged,
   looksLikeHeader,
   looksLikeYears,
   MAX_COLUMNS,
   MAX_ROWS,
   nameColumns,
+  tableDamaged,
   tableEmpty,
   tooLarge,
 } from './table.ts'
@@ -87,7 +87,7 @@ export class Survey {
     if (this.#years && this.columns.length === 0) this.#begin(this.#years, true)
     const [broken] = this.broken.examples
     if (!this.#hasText && broken)
-      throw damaged(`No row can be read; line ${broken.line} ${broken.problem}, and so on.`)
+      throw tableDamaged(`No row can be read; line ${broken.line} ${broken.problem}, and so on.`)
     if (!this.#hasText) throw tableEmpty()
     if (this.groupBy !== undefined && !this.#places.has(this.groupBy)) {
       const names = this.columns.slice(0, 30).map(({ name }) => name)

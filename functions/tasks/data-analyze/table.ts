@@ -24,7 +24,7 @@ export const tooLarge = (what: string) =>
 
 export const tableEmpty = () => new TaskError('The table is empty.', { code: 'table_empty' })
 
-export const damaged = (message: string, cause?: unknown) =>
+export const tableDamaged = (message: string, cause?: unknown) =>
   new TaskError(message, { code: 'table_damaged', ...(cause === undefined ? {} : { cause }) })
 
 /** Counts broken rows and keeps some as examples. */

@@ -34,7 +34,7 @@ function uses(schema: unknown, keyword: string): boolean {
 }
 
 /** As providers demand: objects without further properties, and every property required. */
-export function strict(schema: unknown): CallerSchema {
+export function toStrictSchema(schema: unknown): CallerSchema {
   const walk = (part: unknown): unknown => {
     if (Array.isArray(part)) return part.map(walk)
     if (part === null || typeof part !== 'object') return part

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { askObject, type ModelClient, type TaskContext } from '../../core/kit/index.ts'
-import { type CallerSchema, strict } from './extraction.ts'
+import { type CallerSchema, toStrictSchema } from './extraction.ts'
 
 /** Most characters of notes that one call combines; longer ones are first combined in groups. */
 const GROUP_CHARACTERS = 16_000
@@ -117,7 +117,7 @@ async function fill(
   return askObject(model, {
     name: 'extraction',
     schema: toValidator(schema),
-    shape: strict(schema),
+    shape: toStrictSchema(schema),
     system: `You fill a form from facts of a document. ${CAREFUL} ${inLanguage(options)}`,
     prompt: asDocument(JSON.stringify(facts).slice(0, 60_000)),
   })

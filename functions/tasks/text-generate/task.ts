@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { askObject, clipStart, defineTask, detectMediaType } from '../../core/kit/index.ts'
-import { checkExtraction, strict } from '../document-process/extraction.ts'
+import { checkExtraction, toStrictSchema } from '../document-process/extraction.ts'
 
 /** The length an answer is guessed at for the progress bar when the caller sets no limit. */
 const USUAL_CHARACTERS = 1_200
@@ -140,7 +140,12 @@ export default defineTask({
     if (input.json_schema) {
       const { json_schema: schema } = input
       const { toValidator } = await import('../document-process/validator.ts')
-      return askObject(model, { ...call, name: 'answer', schema: toValidator(schema), shape: strict(schema) })
+      return askObject(model, {
+        ...call,
+        name: 'answer',
+        schema: toValidator(schema),
+        shape: toStrictSchema(schema),
+      })
     }
     const expected = input.max_tokens === undefined ? USUAL_CHARACTERS : input.max_tokens * 4
     let text = ''

@@ -1,7 +1,7 @@
 import type jsep from 'jsep'
 import type { AlarmPlan } from '../emulator/template/plan.ts'
 import type { LocalProduct } from '../product.ts'
-import { parse } from './expression.ts'
+import { parseExpression } from './expression.ts'
 import { MetricMath } from './metric-math.ts'
 import type { MetricId, MetricStore } from './metric-store.ts'
 
@@ -179,7 +179,7 @@ export class AlarmWatch {
 
   #combine(rule: string): Evaluation {
     const stateOf = (arn: string) => this.#statuses.get(arn.split(':').at(-1) ?? '')?.state
-    return { state: isTrue(parse(rule), stateOf) ? 'ALARM' : 'OK' }
+    return { state: isTrue(parseExpression(rule), stateOf) ? 'ALARM' : 'OK' }
   }
 }
 

@@ -1,7 +1,7 @@
 import { marked } from 'marked'
 import type { DashboardPlan, Plan } from '../emulator/template/plan.ts'
 import type { AlarmStatus } from './alarm-watch.ts'
-import { type Answer, ask, splitSources } from './insights.ts'
+import { type Answer, runQuery, splitSources } from './insights.ts'
 import type { LogStore } from './log-store.ts'
 import { MetricMath } from './metric-math.ts'
 import type { MetricStore, Series } from './metric-store.ts'
@@ -129,7 +129,7 @@ function contentOf(
     case 'log': {
       const { groups, query } = splitSources(properties.query ?? '')
       const names = plan.functions.filter(({ logGroup }) => groups.includes(logGroup)).map(({ name }) => name)
-      return { kind: 'table', ...ask(query, logs.since(new Set(names), from)) }
+      return { kind: 'table', ...runQuery(query, logs.since(new Set(names), from)) }
     }
     case 'custom':
       return { kind: 'custom', endpoint: properties.endpoint ?? '', params: properties.params ?? {} }

@@ -6,7 +6,7 @@ import jsep from 'jsep'
  *
  * @throws Error for an invalid expression.
  */
-export const parse = (text: string): jsep.Expression =>
+export const parseExpression = (text: string): jsep.Expression =>
   jsep(text.replaceAll(/"[^"]*"|'[^']*'|\b(?:AND|OR|NOT)\b/gi, (word) => SIGNS[word.toUpperCase()] ?? word))
 
 const SIGNS: Readonly<Record<string, string>> = { AND: '&&', OR: '||', NOT: '!' }

@@ -1,5 +1,5 @@
 import type jsep from 'jsep'
-import { parse } from './expression.ts'
+import { parseExpression } from './expression.ts'
 import type { LogEntry } from './log-store.ts'
 
 export interface Answer {
@@ -16,7 +16,7 @@ type Step = (rows: readonly Row[]) => readonly Row[]
  *
  * @throws Error that names what is not supported.
  */
-export function ask(query: string, entries: Iterable<LogEntry>): Answer {
+export function runQuery(query: string, entries: Iterable<LogEntry>): Answer {
   let columns: readonly string[] = ['@timestamp', '@message']
   const steps: Step[] = []
   for (const command of splitOutside(query, '|')) {
@@ -77,7 +77,7 @@ function toRow(entry: LogEntry): Row {
 
 /** @param text such as `message.event = "x" or record.status in ["a", "b"]`. */
 function condition(text: string): (row: Row) => boolean {
-  const tree = parse(
+  const tree = parseExpression(
     text
       .replaceAll('@', '$')
       .replaceAll(/\bin\s*\[/g, '== [')

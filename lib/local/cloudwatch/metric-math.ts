@@ -1,5 +1,5 @@
 import type jsep from 'jsep'
-import { parse } from './expression.ts'
+import { parseExpression } from './expression.ts'
 import type { Series } from './metric-store.ts'
 
 type Value = number | Series | readonly Series[]
@@ -11,7 +11,7 @@ export class MetricMath {
 
   /** @throws Error for an invalid expression. */
   constructor(expression: string) {
-    this.#tree = parse(expression)
+    this.#tree = parseExpression(expression)
   }
 
   /** Ids of the metrics and expressions in it. */

@@ -10,12 +10,12 @@ export interface ConsolePage {
   readonly path: string
   readonly title: string
   /** Path of the navigation entry that this page belongs to. */
-  readonly isIn?: string
+  readonly parentPath?: string
   /** Index of the template's dashboard that it shows. */
   readonly dashboard?: number
 }
 
-/** Pages without `isIn` are in the navigation, in this order. */
+/** Pages without `parentPath` are in the navigation, in this order. */
 const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/', title: 'Home' },
   { path: '/tasks', title: 'Tasks' },
@@ -28,13 +28,13 @@ const pagesOf = ({ dashboards }: LocalProduct): readonly ConsolePage[] => [
   { path: '/logs', title: 'Logs' },
   ...dashboards.map(({ path, title }, index) => ({
     ...{ path, title, dashboard: index },
-    ...(index > 0 && dashboards[0] ? { isIn: dashboards[0].path } : {}),
+    ...(index > 0 && dashboards[0] ? { parentPath: dashboards[0].path } : {}),
   })),
   { path: '/alarms', title: 'Alarms' },
   { path: '/runbook', title: 'Runbook' },
-  { path: '/task', title: 'Task', isIn: '/tasks' },
-  { path: '/workflow', title: 'Workflow', isIn: '/workflows' },
-  { path: '/outbox', title: 'Outbox', isIn: '/' },
+  { path: '/task', title: 'Task', parentPath: '/tasks' },
+  { path: '/workflow', title: 'Workflow', parentPath: '/workflows' },
+  { path: '/outbox', title: 'Outbox', parentPath: '/' },
 ]
 
 /** @returns undefined for an unknown page. The page of one object has its id in the path, so that it is short to type and share. */
@@ -91,9 +91,9 @@ export async function loadRunbook(file: string): Promise<string> {
 }
 
 export function toPage(page: ConsolePage, product: LocalProduct): string {
-  const place = page.isIn ?? page.path
+  const place = page.parentPath ?? page.path
   const links = pagesOf(product)
-    .filter(({ isIn }) => isIn === undefined)
+    .filter(({ parentPath }) => parentPath === undefined)
     .map(
       (item) =>
         `<a href="/console${item.path === '/' ? '' : item.path}"${item.path === place ? ' aria-current="page"' : ''}>${item.title}</a>`,

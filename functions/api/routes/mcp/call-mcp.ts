@@ -21,8 +21,8 @@ export const callMcpRoute = defineRoute({
   path: '/mcp',
   function: 'api-mcp',
   scope: 'tasks:read',
-  isOwnRecord: true,
-  isOwnCount: true,
+  skipsAudit: true,
+  skipsRequestCount: true,
   summary: 'Call a tool by the Model Context Protocol',
   description:
     'Stateless Streamable HTTP, revision 2026-07-28 and those before it. Every task type is a tool. Each tool needs the scope of its route.',

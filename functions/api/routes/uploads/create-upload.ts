@@ -9,7 +9,7 @@ export const createUploadRoute = defineRoute({
   path: '/uploads',
   function: 'api-writes',
   scope: 'tasks:write',
-  isOwnRecord: true,
+  skipsAudit: true,
   summary: 'Create an upload for a file',
   description:
     'PUT the file to the `url` of the answer, with the `headers` of the answer, within an hour. Then refer to it in an input as `{"upload": id}`. A file that no task uses is deleted after a day.',

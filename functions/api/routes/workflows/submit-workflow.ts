@@ -11,7 +11,7 @@ export const submitWorkflowRoute = defineRoute({
   path: '/workflows',
   function: 'api-flows',
   scope: 'tasks:write',
-  isOwnRecord: true,
+  skipsAudit: true,
   summary: 'Start a workflow',
   description:
     'A chain, a group, a chord or named steps. Each step is an ordinary task; a reference is replaced by an earlier result.',

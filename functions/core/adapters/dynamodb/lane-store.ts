@@ -56,7 +56,7 @@ export class DynamoLaneStore implements LaneStore {
     })
   }
 
-  async isMeantToRun(lane: Lane): Promise<boolean> {
+  async acceptsWork(lane: Lane): Promise<boolean> {
     const row = await this.#table.read('lanes', { pk: PARTITION, sk: lane })
     return row?.pausedAt === undefined || row.resuming !== undefined
   }

@@ -6,7 +6,8 @@ import type { Table } from './table.ts'
 export const BATCH = 100
 
 /** A row whose retention is over counts as deleted, even if it is still stored. */
-export const isGone = ({ ttl }: Task, now: number): boolean => ttl !== undefined && ttl * 1_000 <= now
+export const isRetentionOver = ({ ttl }: Task, now: number): boolean =>
+  ttl !== undefined && ttl * 1_000 <= now
 
 /** Tasks by key, in no order, read in concurrent batches; missing ones are left out. */
 export async function readTasks(
@@ -21,5 +22,5 @@ export async function readTasks(
   return (await Promise.all(batches))
     .flat()
     .map(fromRow)
-    .filter((task) => !isGone(task, now))
+    .filter((task) => !isRetentionOver(task, now))
 }

@@ -12,7 +12,7 @@ import type {
   TaskStore,
 } from '../../ports/task-store.ts'
 import { QUIET_LOGGER } from '../aws/quiet-logger.ts'
-import { isGone, readTasks } from './read-tasks.ts'
+import { isRetentionOver, readTasks } from './read-tasks.ts'
 import { fromRow, hasValidKey, keyOf, type Row, toRow } from './row.ts'
 import { Table } from './table.ts'
 import { toUpdate } from './write-expression.ts'
@@ -114,7 +114,7 @@ export class DynamoTaskStore implements TaskStore {
   }
 
   #isGone(task: Task): boolean {
-    return isGone(task, this.#now())
+    return isRetentionOver(task, this.#now())
   }
 
   async #read(key: TaskKey): Promise<Task | undefined> {

@@ -1,6 +1,6 @@
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import type { Principal } from '../../domain/principal.ts'
-import { isFor, type TokenIssuer, toPrincipal } from '../../domain/token-issuer.ts'
+import { acceptsAudienceOf, type TokenIssuer, toPrincipal } from '../../domain/token-issuer.ts'
 import type { TokenVerifier } from '../../ports/token-verifier.ts'
 import { IssuerKeys } from './issuer-keys.ts'
 
@@ -35,7 +35,7 @@ export class OidcTokenVerifier implements TokenVerifier {
         clockTolerance: TOLERANCE_SECONDS,
         currentDate: new Date(this.#now()),
       })
-      return isFor(issuer, payload) ? toPrincipal(issuer, payload) : undefined
+      return acceptsAudienceOf(issuer, payload) ? toPrincipal(issuer, payload) : undefined
     } catch (cause) {
       if (cause instanceof errors.JOSEError) return undefined
       throw cause

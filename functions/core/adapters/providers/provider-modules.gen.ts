@@ -2,7 +2,6 @@
 import type { ProviderName } from '../../../contract/providers.ts'
 import type { OpenProvider } from './shared/open-provider.ts'
 
-/** Loads the code of one provider. */
 export const PROVIDER_MODULES: Readonly<
   Record<ProviderName, () => Promise<{ readonly openProvider: OpenProvider }>>
 > = {

@@ -1,4 +1,4 @@
-import { type ApiKey, isUsable, isUseDue, parseToken } from '../../domain/api-key.ts'
+import { type ApiKey, isUsable, isUseRecordDue, parseToken } from '../../domain/api-key.ts'
 import type { Principal } from '../../domain/principal.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KeyHash, KeyStore } from '../../ports/key-store.ts'
@@ -64,7 +64,7 @@ export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
     const isRight = keyHash.isSame(digest, key?.hash ?? NO_HASH)
     const now = clock.now()
     if (!key || !isRight || !isUsable(key, now)) return undefined
-    if (isUseDue(key, now)) await noteUse(key, now)
+    if (isUseRecordDue(key, now)) await noteUse(key, now)
     return { tenant: key.tenant, keyId: key.id, scopes: key.scopes }
   }
 }

@@ -49,7 +49,7 @@ async function reconcileSwitch(
   turnedTo: boolean,
 ): Promise<void> {
   for (let isOn = turnedTo; ; ) {
-    const isMeantToBeOn = await lanes.isMeantToRun(lane)
+    const isMeantToBeOn = await lanes.acceptsWork(lane)
     if (isMeantToBeOn === isOn) return
     await laneSwitch.turn(lane, isMeantToBeOn)
     isOn = isMeantToBeOn

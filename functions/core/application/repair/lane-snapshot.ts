@@ -1,6 +1,6 @@
 import { LANES, type Lane } from '../../../contract.ts'
 import { causeFields } from '../../domain/errors.ts'
-import { type ClaimWatermark, isLost } from '../../domain/overdue.ts'
+import { type ClaimWatermark, isMessageLost } from '../../domain/overdue.ts'
 import type { ClaimWatermarks } from '../../ports/claim-watermarks.ts'
 import type { LaneStore } from '../../ports/lane-store.ts'
 import type { Log } from '../../ports/log.ts'
@@ -48,7 +48,7 @@ export class LaneSnapshot {
   async isLost(row: { tenant: string; queuedAt: number; lane: Lane }, now: number): Promise<boolean> {
     if ((await this.paused()).has(row.lane)) return false
     const visible = this.#visible.get(row.lane)
-    return visible === undefined ? false : isLost(row, visible, await this.#marksOf(row.lane), now)
+    return visible === undefined ? false : isMessageLost(row, visible, await this.#marksOf(row.lane), now)
   }
 
   #marksOf(lane: Lane): Promise<readonly ClaimWatermark[]> {

@@ -2,7 +2,13 @@ import { ConflictError } from '../../domain/errors.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
 import { appendToHistory } from '../../domain/history.ts'
 import { ProviderLimitError } from '../../domain/provider-limit.ts'
-import { type Decision, decide, describeFailure, providerOf, toReadableError } from '../../domain/retry.ts'
+import {
+  type Decision,
+  decideRetry,
+  describeFailure,
+  providerOf,
+  toReadableError,
+} from '../../domain/retry.ts'
 import type { AttemptRecord, Task, Usage } from '../../domain/task.ts'
 import {
   fail,
@@ -47,7 +53,7 @@ export async function endAttempt(
   await text.end()
   const error = supervised.signal.aborted ? supervised.signal.reason : toReadableError(cause)
   if (error instanceof ConflictError) return onConflict(dependencies, attempt, error)
-  const decision = decide(error, {
+  const decision = decideRetry(error, {
     task,
     policy: findTaskType(task.type)?.retry ?? OTHER_POLICY,
     now: clock.now(),

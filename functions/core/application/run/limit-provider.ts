@@ -43,7 +43,7 @@ export interface LimitedCall {
   /** This attempt has paid for a call, so it waits for the next one instead of ending. */
   readonly isPaid: boolean
   /** Another model can be called if this one cannot answer now. */
-  readonly hasOther: boolean
+  readonly hasOtherModel: boolean
   readonly signal: AbortSignal
 }
 
@@ -191,8 +191,8 @@ export class ProviderLimiter {
     this.#known.set(circuit, { limit, until: at + LEARNED_MS })
   }
 
-  #horizonOf({ circuit, tenant, isPaid, hasOther }: LimitedCall, now: number): number {
-    if (hasOther) return 0
+  #horizonOf({ circuit, tenant, isPaid, hasOtherModel }: LimitedCall, now: number): number {
+    if (hasOtherModel) return 0
     if (isPaid) return HORIZON_MS
     return (this.#plannedUntil.get(`${circuit} ${tenant}`) ?? 0) > now ? HORIZON_MS : 2 * HORIZON_MS
   }

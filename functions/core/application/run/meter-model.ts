@@ -4,7 +4,7 @@ import { ProviderError, TaskError, TaskTimeoutError } from '../../domain/errors.
 import { circuitOf } from '../../domain/model-routes.ts'
 import { addCall, addUsage, type ModelUsage } from '../../domain/model-usage.ts'
 import { isFailureOfTierOnly, tierFor } from '../../domain/price-tier.ts'
-import { truncated, unanswered } from '../../domain/provider-failure.ts'
+import { truncated, unansweredCall } from '../../domain/provider-failure.ts'
 import {
   canonicalRequest,
   type RecordedCall,
@@ -117,7 +117,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     key: string,
     model: string,
     { onDelta, onRestart: _restart, failOnTruncation, share, ...call }: Call,
-    hasOther: boolean,
+    hasOtherModel: boolean,
   ): Promise<Reply> => {
     const answerer = await providers.forModel(model)
     provider = answerer.name
@@ -134,7 +134,16 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     const circuit = circuitOf(answerer.name, model)
     const tokens = estimateTokens(request)
     const { tenant } = task
-    const limited = { provider: answerer.name, circuit, tenant, planned, tokens, isPaid, hasOther, signal }
+    const limited = {
+      provider: answerer.name,
+      circuit,
+      tenant,
+      planned,
+      tokens,
+      isPaid,
+      hasOtherModel,
+      signal,
+    }
     planned = undefined
     let told: Promise<void> | undefined
     let isHeard = false
@@ -224,7 +233,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
             isNew &&
             !isHeard &&
             clock.now() - startedAt >= MIN_SILENCE_MS
-          await gate.failed(circuit, isUnanswered ? unanswered(answerer.name) : error, task)
+          await gate.failed(circuit, isUnanswered ? unansweredCall(answerer.name) : error, task)
           throw isPlanned ?? error
         })
         .finally(() => gate.leave(circuit))

@@ -18,7 +18,7 @@ export interface RefillDependencies {
   /** The longest time limit of an attempt in this lane. */
   readonly maxAttemptMs: number
   /** Whether the lane takes work; false while it is paused. */
-  readonly isMeantToRun: () => Promise<boolean>
+  readonly acceptsWork: () => Promise<boolean>
 }
 
 interface Invocation {
@@ -53,7 +53,7 @@ const PAUSE_CHECK_MS = 5_000
  * @returns the number of messages received.
  */
 export async function refill(
-  { lane, deliveries, clock, log, slots, maxAttemptMs, isMeantToRun }: RefillDependencies,
+  { lane, deliveries, clock, log, slots, maxAttemptMs, acceptsWork }: RefillDependencies,
   { deadline, active, isIsolating, start, flush }: Invocation,
 ): Promise<number> {
   let taken = 0
@@ -69,7 +69,7 @@ export async function refill(
     }
     try {
       if (clock.now() - checkedAt >= PAUSE_CHECK_MS) {
-        if (!(await isMeantToRun())) break
+        if (!(await acceptsWork())) break
         checkedAt = clock.now()
       }
       const most = Math.min(slots - active.size, 10)

@@ -10,7 +10,7 @@ import {
 } from '../../domain/errors.ts'
 import { mayNameFiles } from '../../domain/file-links.ts'
 import { followUpsOf } from '../../domain/follow-ups.ts'
-import { appendToHistory, hasNoAttemptLeft, isSuspect } from '../../domain/history.ts'
+import { appendToHistory, hasCrashedOften, hasNoAttemptLeft } from '../../domain/history.ts'
 import { findUnwritable } from '../../domain/json-value.ts'
 import type { ModelUsage } from '../../domain/model-usage.ts'
 import { messageEpoch, type Payload, type Task, type TaskMessage } from '../../domain/task.ts'
@@ -239,7 +239,7 @@ async function perform(
 ): Promise<Payload> {
   const { findTaskType, payloads, clock, log, inTaskScope } = dependencies
   const { deadline } = batch
-  if (isSuspect(task)) {
+  if (hasCrashedOften(task)) {
     log('task.isolated', taskFields(task))
     await batch.isolation.alone(token, supervised.signal)
     supervised.signal.throwIfAborted()

@@ -2,9 +2,9 @@ import { TIMING } from '../../../contract/timing.ts'
 import {
   firingKey,
   firingStartOf,
+  nextPlannedTimes,
   type Schedule,
   type ScheduleTimes,
-  upcoming,
 } from '../../domain/schedule.ts'
 import { isFinal } from '../../domain/task.ts'
 import type { Ids } from '../../ports/clock.ts'
@@ -30,7 +30,7 @@ export async function cancelEarlyFirings(
   const { store, times, clock, ids } = dependencies
   const now = clock.now()
   // From one second ago: the firing of this second may have been submitted just before the schedule was changed.
-  const planned = upcoming(
+  const planned = nextPlannedTimes(
     times,
     seen,
     now - seen.jitterMs - 1,

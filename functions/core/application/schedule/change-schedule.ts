@@ -1,7 +1,7 @@
 import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import {
   firesTheSame,
-  isSameIn,
+  haveEqualFields,
   nextPlanned,
   type Schedule,
   type ScheduleTimes,
@@ -136,7 +136,7 @@ export async function updateSchedule(
   return change(dependencies, key, async (seen, now) => {
     const draft = await draftOf(seen)
     // A new timing must have a future planned time; a schedule that has ended can still get other changes.
-    const nextAt = isSameIn(['timing', 'startAt', 'endAt'], seen, draft)
+    const nextAt = haveEqualFields(['timing', 'startAt', 'endAt'], seen, draft)
       ? nextPlanned(dependencies.times, draft, now)
       : firstTime(dependencies.times, draft, now)
     if (firesTheSame(seen, draft)) return { ...seen, ...draft }

@@ -1,5 +1,5 @@
 import {
-  isSameIn,
+  haveEqualFields,
   nextPlanned,
   type Schedule,
   type ScheduleTimes,
@@ -68,7 +68,7 @@ export async function declareSchedules(
       task: JSON.stringify(one.task),
       submission: JSON.stringify(one.submission),
     }
-    if (seen && isSameIn(FIELDS, seen, wanted)) continue
+    if (seen && haveEqualFields(FIELDS, seen, wanted)) continue
     const nextAt = nextPlanned(times, wanted, now)
     const next = nextAt === undefined ? {} : { nextAt }
     if (seen) {

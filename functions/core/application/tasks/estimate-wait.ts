@@ -12,7 +12,7 @@ import type { QueueDepths } from '../../ports/task-queue.ts'
 export interface EstimateDependencies {
   readonly depths: QueueDepths
   readonly recentRuns: RecentRuns
-  readonly lanes: Pick<LaneStore, 'isMeantToRun'>
+  readonly lanes: Pick<LaneStore, 'acceptsWork'>
   readonly watermarks: Pick<ClaimWatermarks, 'readWatermark'>
   readonly circuits: Pick<CircuitStore, 'read'>
   /** Name of a model's circuit; undefined for a model without a provider. */
@@ -89,11 +89,11 @@ async function look(
   lane: Lane,
   tenant: string,
 ): Promise<LaneMoment> {
-  const [{ visible, inFlight }, runs, isMeantToRun, watermark] = await Promise.all([
+  const [{ visible, inFlight }, runs, acceptsWork, watermark] = await Promise.all([
     depths.depth(lane),
     recentRuns.read(lane, clock.now()),
-    lanes.isMeantToRun(lane),
+    lanes.acceptsWork(lane),
     watermarks.readWatermark(lane, tenant),
   ])
-  return { waiting: visible, running: inFlight, isPaused: !isMeantToRun, watermark, runs }
+  return { waiting: visible, running: inFlight, isPaused: !acceptsWork, watermark, runs }
 }

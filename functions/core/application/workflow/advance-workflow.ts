@@ -4,8 +4,8 @@ import type { TaskFailure, TaskKey } from '../../domain/task.ts'
 import { conditionHolds } from '../../domain/workflow/condition.ts'
 import { MAX_TASKS, type Plan, type PlanNode } from '../../domain/workflow/plan.ts'
 import {
-  decide,
-  end,
+  decideNextNodes,
+  endWorkflow,
   hasTasks,
   type Join,
   type NodeState,
@@ -63,7 +63,7 @@ export async function advanceWorkflow(
       next ??= await startTasks(dependencies, seen, starting, stopAt, known)
     } else {
       const now = clock.now()
-      const decision = decide(plan, seen, await readJoins(dependencies, plan, seen), now)
+      const decision = decideNextNodes(plan, seen, await readJoins(dependencies, plan, seen), now)
       isMoving = decision.start.length > 0
       next = decision.isChanged || isMoving ? decision.workflow : undefined
       for (const node of decision.start)
@@ -108,7 +108,7 @@ async function wakeForDeadline(
 
 /** The end of a workflow whose plan cannot be read: its open tasks are cancelled, because no step can follow them. */
 const withoutPlan = (seen: Workflow, now: number): Workflow => ({
-  ...end(seen, seen.nodes, now, 'FAILED', {
+  ...endWorkflow(seen, seen.nodes, now, 'FAILED', {
     code: 'plan_missing',
     message: 'The plan of this workflow has been deleted from the bucket.',
     retryable: false,
@@ -125,7 +125,7 @@ async function endOfStart(
 ): Promise<Workflow | undefined> {
   if (!seen.nodes[name]?.started) return undefined
   const joins = await readJoins(dependencies, plan, seen)
-  const { workflow } = decide(plan, seen, joins, dependencies.clock.now())
+  const { workflow } = decideNextNodes(plan, seen, joins, dependencies.clock.now())
   return workflow.status === 'RUNNING' ? undefined : workflow
 }
 

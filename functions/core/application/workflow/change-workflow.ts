@@ -1,7 +1,7 @@
 import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import type { Payload, TaskKey } from '../../domain/task.ts'
 import type { Plan } from '../../domain/workflow/plan.ts'
-import { end, type NodeState, type Workflow } from '../../domain/workflow/workflow.ts'
+import { endWorkflow, type NodeState, type Workflow } from '../../domain/workflow/workflow.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { WorkflowStore } from '../../ports/workflow-store.ts'
 import type { OwnedLimit } from '../limits/limit-owned.ts'
@@ -37,7 +37,7 @@ export function cancelWorkflow(dependencies: Dependencies, key: TaskKey): Promis
         'wrong_state',
         `The workflow is ${seen.status}; only one that is RUNNING can be cancelled.`,
       )
-    return end(seen, seen.nodes, now, 'CANCELLED').workflow
+    return endWorkflow(seen, seen.nodes, now, 'CANCELLED').workflow
   })
 }
 

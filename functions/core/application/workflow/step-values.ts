@@ -8,7 +8,7 @@ import {
   type Reference,
   readReference,
   referencesOf,
-  resolve,
+  resolveReferences,
   type StepValue,
 } from '../../domain/workflow/references.ts'
 import { stepKey, type Workflow } from '../../domain/workflow/workflow.ts'
@@ -77,7 +77,7 @@ export class Values {
 
   /** @throws MissingReferenceError */
   resolve(value: unknown, item?: { readonly value: unknown }): unknown {
-    return resolve(value, this.read, item)
+    return resolveReferences(value, this.read, item)
   }
 
   #valueOf = (step: string): StepValue | undefined => {

@@ -1,6 +1,6 @@
 import { type FieldError, RequestError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
-import { compile, type WorkflowBody } from '../../domain/workflow/compile.ts'
+import { compileWorkflow, type WorkflowBody } from '../../domain/workflow/compile.ts'
 import type { Plan, TaskBody } from '../../domain/workflow/plan.ts'
 import { findReferences } from '../../domain/workflow/references.ts'
 import { RESUME_MS, type Workflow } from '../../domain/workflow/workflow.ts'
@@ -46,7 +46,7 @@ export async function submitWorkflow(
   { tenant, name, body, tags, timeoutMs, idempotencyKey, bodyHash }: WorkflowRequest,
 ): Promise<{ readonly workflow: Workflow; readonly plan: Plan; readonly isReplay: boolean }> {
   const { workflows, payloads, clock, ids, log, workflowLimit } = dependencies
-  const compiled = compile(body)
+  const compiled = compileWorkflow(body)
   if ('errors' in compiled) throw invalid(compiled.errors)
   const { plan, paths } = compiled
   const wrong = await wrongTasks(dependencies, tenant, plan, paths)

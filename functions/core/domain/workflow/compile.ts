@@ -50,7 +50,7 @@ const RESERVED = ['previous', 'workflow']
 const MAX_ERRORS = 20
 
 /** Compiles a workflow's body into its plan, or returns every error with its path. */
-export function compile(body: WorkflowBody): CompileResult {
+export function compileWorkflow(body: WorkflowBody): CompileResult {
   const compiler = new Compiler()
   const forms = FORMS.filter((form) => body[form] !== undefined)
   if (forms.length !== 1)

@@ -137,12 +137,12 @@ export function readReference(
 }
 
 /** Replaces references by their values. `$each` is replaced by `item`. */
-export function resolve(
+export function resolveReferences(
   value: unknown,
   read: (reference: Reference, fallback: { readonly default?: unknown }) => unknown,
   item?: { readonly value: unknown },
 ): unknown {
-  if (Array.isArray(value)) return value.map((one) => resolve(one, read, item))
+  if (Array.isArray(value)) return value.map((one) => resolveReferences(one, read, item))
   if (!isObject(value)) return value
   if (isMarked(value, '$literal')) return value.$literal
   if (isMarked(value, '$from', 'default')) {
@@ -151,7 +151,9 @@ export function resolve(
     return read(reference, Object.hasOwn(value, 'default') ? { default: value.default } : {})
   }
   if (isMarked(value, '$each') && item) return item.value
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolve(one, read, item)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, resolveReferences(one, read, item)]),
+  )
 }
 
 export function referenceError(found: PlacedReference): FieldError | undefined {

@@ -157,7 +157,12 @@ export interface Decision {
  *
  * @param joins joins of the running nodes.
  */
-export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Join>, now: number): Decision {
+export function decideNextNodes(
+  plan: Plan,
+  seen: Workflow,
+  joins: ReadonlyMap<string, Join>,
+  now: number,
+): Decision {
   if (seen.status !== 'RUNNING') return { workflow: seen, start: [], isChanged: false }
   const nodes: Record<string, NodeState> = { ...seen.nodes }
   const set = (name: string, state: NodeState) => {
@@ -173,13 +178,13 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
   const failed = plan.nodes.find(({ name }) => nodes[name]?.status === 'FAILED')
   const hasEnded = () => plan.nodes.every(({ name }) => isEnded(nodes[name]?.status ?? 'WAITING'))
   if (seen.expiresAt !== undefined && seen.expiresAt <= now && !hasEnded())
-    return end(seen, nodes, now, 'FAILED', {
+    return endWorkflow(seen, nodes, now, 'FAILED', {
       code: 'workflow_timeout',
       message: 'The workflow did not end within its time.',
       retryable: true,
     })
   if (failed && plan.onFailure === 'fail_fast')
-    return end(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
+    return endWorkflow(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
 
   // A skipped node can cause others to be skipped, and nodes are in the caller's order, so repeat until nothing changes.
   const start: PlanNode[] = []
@@ -198,8 +203,8 @@ export function decide(plan: Plan, seen: Workflow, joins: ReadonlyMap<string, Jo
   }
   if (start.length === 0 && hasEnded())
     return failed
-      ? end(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
-      : end(seen, nodes, now, 'COMPLETED')
+      ? endWorkflow(seen, nodes, now, 'FAILED', failureOf(failed.name, nodes[failed.name]))
+      : endWorkflow(seen, nodes, now, 'COMPLETED')
   const workflow = { ...seen, nodes, dueAt: nextLook(plan, nodes, seen, now) }
   return { workflow, start, isChanged: changed(seen.nodes, nodes) || workflow.dueAt !== seen.dueAt }
 }
@@ -259,7 +264,7 @@ const failureOf = (name: string, state: NodeState | undefined): TaskFailure => (
 })
 
 /** Ends the workflow: open nodes are cancelled, and the row stays due until their tasks are cancelled. */
-export function end(
+export function endWorkflow(
   seen: Workflow,
   nodes: Readonly<Record<string, NodeState>>,
   now: number,

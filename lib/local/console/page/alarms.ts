@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import type { AlarmChange, AlarmState, AlarmStatus } from '../../cloudwatch/alarm-watch.ts'
-import { clock, make, repeat, short, span, table } from './dom.ts'
+import { durationText, make, numberText, repeat, table, timeText } from './dom.ts'
 import { load } from './load.ts'
 
 interface Data {
@@ -53,9 +53,9 @@ export function showAlarms(main: HTMLElement): void {
             described(description),
             problem !== undefined && ` Not evaluated here: ${problem}`,
           ),
-          span(now - since),
-          short(value),
-          short(threshold),
+          durationText(now - since),
+          numberText(value),
+          numberText(threshold),
           tells.join(', ') || 'nobody; used by other alarms',
           make('code', { id: name }, label),
         ]),
@@ -67,11 +67,11 @@ export function showAlarms(main: HTMLElement): void {
         : table(
             ['When', 'Alarm', 'From', 'To', 'Value'],
             changes.map(({ at, name, from, to, value }) => [
-              clock(at),
+              timeText(at),
               name,
               WORDS[from],
               make('span', { 'data-state': to, class: 'state' }, stateMark(to), WORDS[to]),
-              short(value),
+              numberText(value),
             ]),
           ),
     )

@@ -133,7 +133,7 @@ export const FINAL: readonly string[] = ['COMPLETED', 'FAILED', 'CANCELLED', 'EX
 export const RETRYABLE: readonly string[] = ['FAILED', 'CANCELLED', 'EXPIRED']
 export const STATUSES = ['PENDING', 'SCHEDULED', 'PROCESSING', 'RETRYING', ...FINAL]
 
-export const money = (usd: number | null | undefined): string =>
+export const costText = (usd: number | null | undefined): string =>
   usd === null || usd === undefined
     ? '–'
     : usd === 0
@@ -142,14 +142,14 @@ export const money = (usd: number | null | undefined): string =>
         ? `$${usd.toFixed(6)}`
         : `$${usd.toFixed(2)}`
 
-export function took(ms: number): string {
+export function durationText(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`
   return `${(ms / 3_600_000).toFixed(1)} h`
 }
 
-export function ago(time: string): string {
+export function ageText(time: string): string {
   const seconds = Math.round((Date.now() - Date.parse(time)) / 1_000)
   if (seconds < 5) return 'now'
   if (seconds < 90) return `${seconds} s ago`
@@ -158,4 +158,4 @@ export function ago(time: string): string {
   return `${Math.round(seconds / 86_400)} d ago`
 }
 
-export const when = (time: string): string => time.replace('T', ' ').replace(/\.\d+Z$/, 'Z')
+export const instantText = (time: string): string => time.replace('T', ' ').replace(/\.\d+Z$/, 'Z')

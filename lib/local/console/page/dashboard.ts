@@ -3,7 +3,7 @@ import type { Content, WidgetView } from '../../cloudwatch/dashboard-view.ts'
 import { alarmingFirst, stateMark } from './alarms.ts'
 import { Chart } from './chart.ts'
 import { CustomWidget } from './custom-widget.ts'
-import { clock, make, repeat, short, table } from './dom.ts'
+import { make, numberText, repeat, table, timeText } from './dom.ts'
 import { load } from './load.ts'
 
 const ROW_PX = 46
@@ -120,7 +120,7 @@ function draw(content: Content): Node {
         'dl',
         {},
         ...content.series.map(({ label, values }) =>
-          make('div', {}, make('dt', {}, label), make('dd', {}, short(values.at(-1)))),
+          make('div', {}, make('dt', {}, label), make('dd', {}, numberText(values.at(-1)))),
         ),
       )
     case 'table':
@@ -139,7 +139,7 @@ function draw(content: Content): Node {
 
 /** A task's id links to its log lines. */
 function toCell(column: string, cell: string): Node | string {
-  if (column === '@timestamp') return clock(Date.parse(cell))
+  if (column === '@timestamp') return timeText(Date.parse(cell))
   const isTask = /task/.test(column) && cell !== ''
   return isTask
     ? make('a', { href: `/console/logs?text=${encodeURIComponent(cell.toWellFormed())}` }, cell)

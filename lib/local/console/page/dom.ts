@@ -57,16 +57,16 @@ function fail(cause: unknown): void {
 /** `laneaiWorker` is the worker of lane ai. */
 export const functionLabel = (name: string): string => name.replace(/^lane(.+)Worker$/, 'worker of lane $1')
 
-export const clock = (at: number): string => new Date(at).toLocaleTimeString([], { hour12: false })
+export const timeText = (at: number): string => new Date(at).toLocaleTimeString([], { hour12: false })
 
-export function span(ms: number): string {
+export function durationText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000))
   if (seconds < 120) return `${seconds} s`
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
   return `${Math.round(seconds / 3_600)} h`
 }
 
-export const short = (value: number | null | undefined): string => {
+export const numberText = (value: number | null | undefined): string => {
   if (value === null || value === undefined) return '–'
   if (value !== 0 && Math.abs(value) < 0.01) return value.toPrecision(2)
   return value.toLocaleString('en', { maximumFractionDigits: Math.abs(value) < 100 ? 2 : 0 })

@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
 /** The start page: current alarms, numbers of the last 24 hours, and the latest tasks. */
 import type { AlarmStatus } from '../../cloudwatch/alarm-watch.ts'
-import { api, money, useData, useLive } from './client.ts'
-import { short } from './dom.ts'
+import { api, costText, useData, useLive } from './client.ts'
+import { numberText } from './dom.ts'
 import { TaskList } from './task-list.tsx'
 
 interface Stats {
@@ -37,7 +37,7 @@ export function HomePage() {
           value={of('PENDING', 'RETRYING', 'SCHEDULED')}
           href={link('PENDING,RETRYING,SCHEDULED')}
         />
-        <Tile label="cost in 24 h" value={money(data?.usage.cost_usd ?? (data ? null : 0))} />
+        <Tile label="cost in 24 h" value={costText(data?.usage.cost_usd ?? (data ? null : 0))} />
         <a class="button primary" href="/console/submit">
           Submit a task
         </a>
@@ -107,7 +107,7 @@ const inWords = ({ description, value, threshold, name }: AlarmStatus): string =
   const said = text.replace(/\.$/, '') || name
   return value === undefined || value === null
     ? said
-    : `${said}: ${short(value)}, alarm from ${short(threshold)}`
+    : `${said}: ${numberText(value)}, alarm from ${numberText(threshold)}`
 }
 
 const runbookOf = ({ description }: AlarmStatus): string | undefined =>

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The lanes and their actions. Empty lanes are collapsed. */
-import { api, took, useLive } from './client.ts'
+import { api, durationText, useLive } from './client.ts'
 import { load } from './load.ts'
 import { Failure } from './parts.tsx'
 import { redrive, switchLane } from './task-actions.tsx'
@@ -87,7 +87,7 @@ function LaneCard({
       <p class="muted">
         {lane.dead_letters} dead letters
         {lane.oldest_due_age_seconds !== null &&
-          `; the oldest task has waited ${took(lane.oldest_due_age_seconds * 1_000)}`}
+          `; the oldest task has waited ${durationText(lane.oldest_due_age_seconds * 1_000)}`}
       </p>
       <div class="row">
         <button type="button" onClick={() => void does(() => switchLane(lane.lane, lane.is_paused))}>

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import type { LogEntry } from '../../cloudwatch/log-store.ts'
-import { clock, functionLabel, make, repeat } from './dom.ts'
+import { functionLabel, make, repeat, timeText } from './dom.ts'
 import { load } from './load.ts'
 
 interface Data {
@@ -82,7 +82,7 @@ function toLine({ at, from, json, text, summary, isError }: LogEntry): HTMLEleme
       make(
         'summary',
         {},
-        make('time', {}, clock(at)),
+        make('time', {}, timeText(at)),
         make('span', { class: 'from' }, functionLabel(from)),
         make('b', {}, event),
         make('span', { class: 'facts' }, facts),

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** Components of several pages. */
 import { type ComponentChildren, render } from 'preact'
-import { ago, took } from './client.ts'
+import { ageText, durationText } from './client.ts'
 
 /** A symbol beside the colour, for people who cannot see colours. */
 const MARKS: Readonly<Record<string, string>> = {
@@ -29,14 +29,14 @@ export const Status = ({ status, percent }: { status: string; percent?: number |
 
 export const Age = ({ time }: { time: string }) => (
   <time dateTime={time} title={time}>
-    {ago(time)}
+    {ageText(time)}
   </time>
 )
 
 export const durationOf = (task: { started_at: string | null; finished_at: string | null }): string => {
   if (!task.started_at) return '–'
   const end = task.finished_at ? Date.parse(task.finished_at) : Date.now()
-  return took(end - Date.parse(task.started_at))
+  return durationText(end - Date.parse(task.started_at))
 }
 
 export const Failure = ({ error }: { error: Error | undefined }) =>
@@ -55,7 +55,7 @@ export interface Question {
 }
 
 /** A dialog. @returns whether its button was pressed. */
-export function ask({ title, body, action, isDangerous }: Question): Promise<boolean> {
+export function openDialog({ title, body, action, isDangerous }: Question): Promise<boolean> {
   const element = document.createElement('dialog')
   element.setAttribute('aria-label', title)
   document.body.append(element)
@@ -87,7 +87,7 @@ export function ask({ title, body, action, isDangerous }: Question): Promise<boo
 }
 
 /** Shows a message for some seconds. */
-export function say(text: string, isBad = false): void {
+export function showMessage(text: string, isBad = false): void {
   const element = document.createElement('p')
   element.className = `toast${isBad ? ' bad' : ''}`
   element.setAttribute('role', 'status')
@@ -101,8 +101,8 @@ export const Copy = ({ label, text }: { label: string; text: string }) => (
     type="button"
     onClick={() =>
       navigator.clipboard.writeText(text).then(
-        () => say('Copied.'),
-        () => ask({ title: label, body: <pre>{text}</pre> }),
+        () => showMessage('Copied.'),
+        () => openDialog({ title: label, body: <pre>{text}</pre> }),
       )
     }
   >

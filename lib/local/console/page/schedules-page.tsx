@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
 /** The schedules in words, with their next times and their actions. */
-import { api, useLive, when } from './client.ts'
-import { span } from './dom.ts'
-import { ask, Failure, say } from './parts.tsx'
+import { api, instantText, useLive } from './client.ts'
+import { durationText } from './dom.ts'
+import { Failure, openDialog, showMessage } from './parts.tsx'
 
 interface Schedule {
   readonly id: string
@@ -55,13 +55,13 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
   const { id, name, paused, source, next_times: next } = schedule
   const act = async (work: Promise<unknown>, words: string) => {
     await work.then(
-      () => say(words),
-      (cause: Error) => say(cause.message, true),
+      () => showMessage(words),
+      (cause: Error) => showMessage(cause.message, true),
     )
     again()
   }
   const remove = async () => {
-    const isSure = await ask({
+    const isSure = await openDialog({
       title: `Delete ${name}?`,
       body: <p>It submits no more tasks. Earlier tasks stay.</p>,
       action: 'Delete the schedule',
@@ -77,11 +77,11 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
         {isStage && <span class="badge">from the stage’s file</span>}
       </h2>
       <p>{schedule.in_words}</p>
-      {next[0] && <p class="muted">Next in {span(Date.parse(next[0]) - Date.now())}:</p>}
+      {next[0] && <p class="muted">Next in {durationText(Date.parse(next[0]) - Date.now())}:</p>}
       <ol class="times">
         {next.map((time) => (
           <li key={time}>
-            <time dateTime={time}>{when(time)}</time>
+            <time dateTime={time}>{instantText(time)}</time>
           </li>
         ))}
       </ol>
@@ -91,7 +91,7 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
       <p class="muted">
         Fired {schedule.fired.toLocaleString('en')} times
         {schedule.missed_count > 0 && `, ${schedule.missed_count} missed`}
-        {schedule.last_planned_at && `, last for ${when(schedule.last_planned_at)}`}
+        {schedule.last_planned_at && `, last for ${instantText(schedule.last_planned_at)}`}
         {schedule.last_task_id && !isStage && (
           <>
             , <a href={`/console/tasks/${schedule.last_task_id}`}>its task</a>
@@ -102,8 +102,8 @@ function ScheduleCard({ schedule, again }: { schedule: Schedule; again: () => vo
       </p>
       {schedule.last_refused && (
         <p class="why" title={schedule.last_refused.message}>
-          The firing at {when(schedule.last_refused.planned_at)} created no task: {schedule.last_refused.code}
-          .
+          The firing at {instantText(schedule.last_refused.planned_at)} created no task:{' '}
+          {schedule.last_refused.code}.
         </p>
       )}
       <details>

@@ -2,7 +2,7 @@
 /** Actions on one task or on many. For many, a dialog shows the numbers before anything changes. */
 import { api, FINAL, RETRYABLE, type Task } from './client.ts'
 import { load } from './load.ts'
-import { ask, say } from './parts.tsx'
+import { openDialog, showMessage } from './parts.tsx'
 
 type Action = 'retry' | 'cancel'
 
@@ -37,7 +37,7 @@ const BULK_ACTIONS = {
 export type ActionOnMany = keyof typeof BULK_ACTIONS
 
 export async function actOnOne(action: Action, task: { id: string; status: string }): Promise<void> {
-  const isSure = await ask(
+  const isSure = await openDialog(
     action === 'retry'
       ? {
           title: 'Run this task again?',
@@ -53,8 +53,8 @@ export async function actOnOne(action: Action, task: { id: string; status: strin
   )
   if (!isSure) return
   await api<Task>(`/tasks/${task.id}/${action}`, {}).then(
-    () => say(action === 'retry' ? 'The task runs again.' : 'The task is cancelled.'),
-    (cause: Error) => say(cause.message, true),
+    () => showMessage(action === 'retry' ? 'The task runs again.' : 'The task is cancelled.'),
+    (cause: Error) => showMessage(cause.message, true),
   )
 }
 
@@ -71,7 +71,7 @@ export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Pro
   const isLost = await look.then(
     () => false,
     (cause: Error) => {
-      say(cause.message, true)
+      showMessage(cause.message, true)
       return true
     },
   )
@@ -80,7 +80,7 @@ export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Pro
   const groups = Map.groupBy(tasks, ({ status, error }) =>
     status === 'FAILED' && error ? `failed: ${error.code}` : status.toLowerCase(),
   )
-  const isSure = await ask({
+  const isSure = await openDialog({
     title: `${word} ${fitting.length} of ${ids.length} tasks?`,
     body: (
       <>
@@ -118,7 +118,7 @@ export async function actOnMany(kind: ActionOnMany, ids: readonly string[]): Pro
         },
       ),
   )
-  say(`${done} of ${fitting.length} ${will}.${lost ? ` ${lost}` : ''}`, lost !== '')
+  showMessage(`${done} of ${fitting.length} ${will}.${lost ? ` ${lost}` : ''}`, lost !== '')
 }
 
 interface Redrive {
@@ -133,7 +133,7 @@ interface Redrive {
 export async function redrive(lane: string): Promise<void> {
   const path = `/queues/${lane}/redrive`
   const counted = await api<Redrive>(path, { dry_run: true, limit: 5_000 }).catch((cause: Error) =>
-    say(cause.message, true),
+    showMessage(cause.message, true),
   )
   if (!counted) return
   const foreign = counted.unreadable.length
@@ -147,7 +147,7 @@ export async function redrive(lane: string): Promise<void> {
     const own = button()
     if (own) own.textContent = `Redrive ${count}`
   }
-  const isSure = await ask({
+  const isSure = await openDialog({
     title: counted.matched === 0 ? `No failed task in lane ${lane}` : `Redrive failed tasks of lane ${lane}`,
     body: (
       <>
@@ -177,8 +177,9 @@ export async function redrive(lane: string): Promise<void> {
   })
   if (!isSure) return
   await api<Redrive>(path, { ...(chosen ? { error_code: chosen } : {}), limit: 5_000 }).then(
-    ({ redriven, remaining }) => say(`${redriven} run again${remaining > 0 ? `; ${remaining} remain` : ''}.`),
-    (cause: Error) => say(cause.message, true),
+    ({ redriven, remaining }) =>
+      showMessage(`${redriven} run again${remaining > 0 ? `; ${remaining} remain` : ''}.`),
+    (cause: Error) => showMessage(cause.message, true),
   )
 }
 
@@ -188,7 +189,7 @@ async function deleteUnreadable(
   lane: string,
   messages: Redrive['unreadable'],
 ): Promise<boolean> {
-  const isSure = await ask({
+  const isSure = await openDialog({
     title: `${messages.length} messages that no worker can read`,
     body: (
       <>
@@ -214,18 +215,18 @@ async function deleteUnreadable(
     limit: 1,
   }).then(
     ({ unreadable }) => {
-      say(`${unreadable.length} deleted.`)
+      showMessage(`${unreadable.length} deleted.`)
       return true
     },
     (cause: Error) => {
-      say(cause.message, true)
+      showMessage(cause.message, true)
       return false
     },
   )
 }
 
 export async function switchLane(lane: string, isPaused: boolean): Promise<void> {
-  const isSure = await ask(
+  const isSure = await openDialog(
     isPaused
       ? { title: `Resume lane ${lane}?`, body: <p>Waiting tasks start at once.</p>, action: `Resume ${lane}` }
       : {
@@ -237,8 +238,8 @@ export async function switchLane(lane: string, isPaused: boolean): Promise<void>
   )
   if (!isSure) return
   await api(`/queues/${lane}/${isPaused ? 'resume' : 'pause'}`, {}).then(
-    () => say(isPaused ? `Lane ${lane} is resumed.` : `Lane ${lane} is paused.`),
-    (cause: Error) => say(cause.message, true),
+    () => showMessage(isPaused ? `Lane ${lane} is resumed.` : `Lane ${lane} is paused.`),
+    (cause: Error) => showMessage(cause.message, true),
   )
 }
 

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { TaskRow } from '../task-index.ts'
-import { money } from './client.ts'
+import { costText } from './client.ts'
 import { Age, durationOf } from './parts.tsx'
 
 export interface Column {
@@ -36,7 +36,7 @@ const COLUMNS: readonly Column[] = [
   {
     name: 'cost',
     label: 'Cost',
-    show: ({ usage }) => money(usage?.cost_usd),
+    show: ({ usage }) => costText(usage?.cost_usd),
     isNumber: true,
     isSorted: true,
     usual: 'wide',

@@ -1,8 +1,18 @@
 /// <reference lib="dom" />
 /** One task: its result or error, its attempts, its cost and its log. */
 import type { LogEntry } from '../../cloudwatch/log-store.ts'
-import { api, FINAL, money, RETRYABLE, type Task, took, useData, useLive, when } from './client.ts'
-import { clock } from './dom.ts'
+import {
+  api,
+  costText,
+  durationText,
+  FINAL,
+  instantText,
+  RETRYABLE,
+  type Task,
+  useData,
+  useLive,
+} from './client.ts'
+import { timeText } from './dom.ts'
 import { Age, Copy, durationOf, Failure, Json, Status } from './parts.tsx'
 import { Result } from './result.tsx'
 import { actOnOne } from './task-actions.tsx'
@@ -70,7 +80,7 @@ export function TaskPage() {
       )}
       {explanation && (
         <p class="explain">
-          {explanation.message} {explanation.next_at && <>Next at {when(explanation.next_at)}.</>}
+          {explanation.message} {explanation.next_at && <>Next at {instantText(explanation.next_at)}.</>}
         </p>
       )}
       {task.error && <ErrorCard error={task.error} stack={stackIn(lines)} isFinal={isFinal} />}
@@ -135,18 +145,18 @@ function Facts({ task }: { task: Task }) {
     [
       'Tokens',
       task.usage &&
-        `${task.usage.input_tokens} in, ${task.usage.output_tokens} out, ${money(task.usage.cost_usd)}`,
+        `${task.usage.input_tokens} in, ${task.usage.output_tokens} out, ${costText(task.usage.cost_usd)}`,
     ],
     [
       'Submitted',
       <>
-        {when(task.created_at)} (<Age time={task.created_at} />)
+        {instantText(task.created_at)} (<Age time={task.created_at} />)
       </>,
     ],
-    ['Runs at', task.run_at && when(task.run_at)],
-    ['Expires', task.expires_at && when(task.expires_at)],
-    ['Started', task.started_at && when(task.started_at)],
-    ['Finished', task.finished_at && `${when(task.finished_at)}, ran ${durationOf(task)}`],
+    ['Runs at', task.run_at && instantText(task.run_at)],
+    ['Expires', task.expires_at && instantText(task.expires_at)],
+    ['Started', task.started_at && instantText(task.started_at)],
+    ['Finished', task.finished_at && `${instantText(task.finished_at)}, ran ${durationOf(task)}`],
     ['Epoch', task.epoch > 1 && `${task.epoch}, after a retry by a user`],
     ['Tags', task.tags.join(', ')],
     ['Trace', task.trace_id && <code key="trace">{task.trace_id}</code>],
@@ -186,10 +196,10 @@ const LogLines = ({ lines }: { lines: readonly LogEntry[] }) => (
         : summary.replace(/ ?\b(task_id|trace_id|type|lane|epoch)=\S+/g, '')
       return (
         <li key={sequence} class={isError ? String(json?.level).toLowerCase() : isOwn ? 'own' : ''}>
-          <time>{clock(at)}</time>
+          <time>{timeText(at)}</time>
           <span class="text">
             {text}
-            {typeof call_ms === 'number' && ` (${took(call_ms)})`}
+            {typeof call_ms === 'number' && ` (${durationText(call_ms)})`}
           </span>
         </li>
       )

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** A task's time as bars: waits, attempts, and the provider calls in them. */
 import type { LogEntry } from '../../cloudwatch/log-store.ts'
-import { FINAL, type Task, took } from './client.ts'
+import { durationText, FINAL, type Task } from './client.ts'
 
 interface Bar {
   readonly name: string
@@ -32,7 +32,7 @@ export function Waterfall({ task, lines }: { task: Task; lines: readonly LogEntr
             />
           </span>
           <span class="note">
-            {took(bar.to - bar.from)}
+            {durationText(bar.to - bar.from)}
             {note && `, ${note}`}
           </span>
         </li>

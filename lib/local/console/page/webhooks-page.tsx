@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
 /** Webhooks: the endpoints, and the deliveries with their attempts. The filter is in the URL. */
 import { useState } from 'preact/hooks'
-import { api, useLive, when } from './client.ts'
-import { span } from './dom.ts'
-import { Age, ask, Failure, Status, say } from './parts.tsx'
+import { api, instantText, useLive } from './client.ts'
+import { durationText } from './dom.ts'
+import { Age, Failure, openDialog, Status, showMessage } from './parts.tsx'
 
 interface Endpoint {
   readonly id: string
@@ -174,7 +174,7 @@ const Endpoints = ({ endpoints, isKnown }: { endpoints: readonly Endpoint[]; isK
           <li key={id}>
             <code>{url}</code>{' '}
             <span class="muted">receives {events?.join(', ') ?? 'the final event of every task'}</span>
-            {gone_at && <span class="badge">gone since {when(gone_at)}: it answered 410</span>}
+            {gone_at && <span class="badge">gone since {instantText(gone_at)}: it answered 410</span>}
           </li>
         ))}
       </ul>
@@ -236,7 +236,7 @@ const DeliveryTable = ({ deliveries, again }: { deliveries: readonly Delivery[];
 )
 
 const nextTry = (at: number): string =>
-  at > Date.now() ? `next try in ${span(at - Date.now())}` : 'is being sent'
+  at > Date.now() ? `next try in ${durationText(at - Date.now())}` : 'is being sent'
 
 const Tries = ({ delivery: { attempts, log } }: { delivery: Delivery }) => {
   const last = log.at(-1)
@@ -249,7 +249,7 @@ const Tries = ({ delivery: { attempts, log } }: { delivery: Delivery }) => {
       <ol class="times">
         {log.map((entry) => (
           <li key={entry.at}>
-            <time dateTime={entry.at}>{when(entry.at)}</time> {answerOf(entry)}{' '}
+            <time dateTime={entry.at}>{instantText(entry.at)}</time> {answerOf(entry)}{' '}
             <span class="muted">{entry.seconds} s</span>
           </li>
         ))}
@@ -263,14 +263,14 @@ const answerOf = ({ status, error }: Delivery['log'][number]): string =>
 
 async function resend({ id }: Delivery): Promise<void> {
   await api(`/webhooks/deliveries/${id}/resend`, {}).then(
-    () => say('It is sent again with the same webhook-id.'),
-    (cause: Error) => say(cause.message, true),
+    () => showMessage('It is sent again with the same webhook-id.'),
+    (cause: Error) => showMessage(cause.message, true),
   )
 }
 
 async function resendAll({ status: _status, ...filter }: Filter): Promise<void> {
   const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ''))
-  const isSure = await ask({
+  const isSure = await openDialog({
     title: 'Resend failed deliveries?',
     body: (
       <p>
@@ -282,7 +282,7 @@ async function resendAll({ status: _status, ...filter }: Filter): Promise<void> 
   })
   if (!isSure) return
   await api<{ resent: number }>('/webhooks/deliveries/resend', given).then(
-    ({ resent }) => say(`${resent} are sent again.`),
-    (cause: Error) => say(cause.message, true),
+    ({ resent }) => showMessage(`${resent} are sent again.`),
+    (cause: Error) => showMessage(cause.message, true),
   )
 }

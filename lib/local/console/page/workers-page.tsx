@@ -2,7 +2,7 @@
 /** What runs: execution environments with their tasks and memory, event sources, timers. */
 import type { FunctionsData } from '../console.ts'
 import { useData } from './client.ts'
-import { functionLabel, span } from './dom.ts'
+import { durationText, functionLabel } from './dom.ts'
 import { Failure } from './parts.tsx'
 
 export function WorkersPage() {
@@ -36,7 +36,7 @@ export function WorkersPage() {
                 </td>
                 <td>
                   <span class="status" data-status={isBusy ? 'PROCESSING' : 'PENDING'}>
-                    {isBusy ? '◐ busy' : `○ idle for ${span(now - idleSince)}`}
+                    {isBusy ? '◐ busy' : `○ idle for ${durationText(now - idleSince)}`}
                   </span>
                 </td>
                 <td>
@@ -51,7 +51,7 @@ export function WorkersPage() {
                   {usedMb ?? '?'} of {own.memoryMb} MB
                 </td>
                 <td>{invocations}</td>
-                <td>{span(now - startedAt)} ago</td>
+                <td>{durationText(now - startedAt)} ago</td>
               </tr>
             ))}
           </tbody>
@@ -105,7 +105,7 @@ export function WorkersPage() {
                   <code>{expression}</code> {timeZone}
                 </td>
                 <td>
-                  in {span(nextAt - now)}, at {new Date(nextAt).toISOString().slice(0, 19)}Z
+                  in {durationText(nextAt - now)}, at {new Date(nextAt).toISOString().slice(0, 19)}Z
                 </td>
               </tr>
             ))}

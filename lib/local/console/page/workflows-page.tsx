@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** The workflows, newest first; and one workflow with its live graph and its actions. */
-import { api, money, took, useLive } from './client.ts'
-import { Age, ask, durationOf, Failure, Status, say } from './parts.tsx'
+import { api, costText, durationText, useLive } from './client.ts'
+import { Age, durationOf, Failure, openDialog, Status, showMessage } from './parts.tsx'
 import { GraphOfSteps } from './workflow-graph.tsx'
 
 interface StepError {
@@ -159,7 +159,7 @@ export function WorkflowPage() {
         <Count label="running" value={having('STARTING', 'RUNNING')} />
         <Count label="failed" value={having('FAILED')} />
         <Count label="tasks" value={flow.tasks} />
-        <Count label="cost" value={money(flow.cost_usd)} />
+        <Count label="cost" value={costText(flow.cost_usd)} />
         <Count label="duration" value={durationOf({ ...flow, started_at: flow.created_at })} />
       </div>
       <GraphOfSteps steps={flow.steps} />
@@ -210,7 +210,9 @@ const StepTable = ({ steps }: { steps: readonly (readonly [string, Step])[] }) =
             <td class="number">{step.tasks.total > 0 && `${step.tasks.completed} of ${step.tasks.total}`}</td>
             <td class="number">
               {step.started_at &&
-                took(Date.parse(step.finished_at ?? new Date().toISOString()) - Date.parse(step.started_at))}
+                durationText(
+                  Date.parse(step.finished_at ?? new Date().toISOString()) - Date.parse(step.started_at),
+                )}
             </td>
           </tr>
         ))}
@@ -229,17 +231,17 @@ const WHY = {
 const send = (path: string, body: unknown, words: string): Promise<boolean> =>
   api(path, body).then(
     () => {
-      say(words)
+      showMessage(words)
       return true
     },
     (cause: Error) => {
-      say(cause.message, true)
+      showMessage(cause.message, true)
       return false
     },
   )
 
 async function cancel({ id, name }: Workflow): Promise<boolean> {
-  const isSure = await ask({
+  const isSure = await openDialog({
     title: `Cancel ${name}?`,
     body: <p>Its waiting and running tasks are cancelled. Completed steps keep their results.</p>,
     action: 'Cancel the workflow',
@@ -253,7 +255,7 @@ const retry = ({ id }: Workflow): Promise<boolean> =>
 
 async function signal({ id }: Workflow, name: string): Promise<boolean> {
   let text = '{}'
-  const isSure = await ask({
+  const isSure = await openDialog({
     title: `Send ${name}`,
     body: (
       <label>
@@ -274,7 +276,7 @@ async function signal({ id }: Workflow, name: string): Promise<boolean> {
   try {
     return await send(`/workflows/${id}/signals/${name}`, JSON.parse(text), `The signal ${name} is sent.`)
   } catch (cause) {
-    say(`Invalid JSON: ${(cause as Error).message}`, true)
+    showMessage(`Invalid JSON: ${(cause as Error).message}`, true)
     return false
   }
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pageOf, refusalOf } from '../guard.ts'
 import type { ApiPlan } from '../template/plan.ts'
 import { authorize } from './authorize.ts'
-import { enter, newRequestId, toProxyEvent } from './proxy-event.ts'
+import { newRequestId, pathFormsOf, toProxyEvent } from './proxy-event.ts'
 import { readBody } from './read-body.ts'
 import { Routes } from './routes.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
@@ -123,7 +123,7 @@ export class Gateway {
     )
     const fail = (type: string) => this.#answer(response, type, requestId, url.pathname)
     const { plan, routes, invoke } = this.#api
-    const entry = enter(url.pathname, plan.stageName, this.#options.basePath)
+    const entry = pathFormsOf(url.pathname, plan.stageName, this.#options.basePath)
     const match = routes.find(method, entry.routed)
     if (!match) return fail('MISSING_AUTHENTICATION_TOKEN')
     const body = await readBody(request)

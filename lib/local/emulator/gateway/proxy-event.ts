@@ -30,7 +30,7 @@ export interface PathForms {
  *
  * The local address behaves like a custom domain without a base path; below `/<stage>`, like the API's own host.
  */
-export function enter(pathname: string, stageName: string, basePath = ''): PathForms {
+export function pathFormsOf(pathname: string, stageName: string, basePath = ''): PathForms {
   const own = below(pathname, `/${stageName}`)
   if (own !== undefined) return { routed: own, path: own, contextPath: pathname }
   return { routed: below(pathname, basePath) ?? pathname, path: pathname, contextPath: pathname }

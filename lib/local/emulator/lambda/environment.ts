@@ -99,7 +99,7 @@ export class Environment {
 
   /** @returns which resource the machine lacks, when nothing could be started; then no event was handled. */
   async lacking(): Promise<string | undefined> {
-    if (!(await this.#sandbox.isThere)) return 'this machine can start no more of them'
+    if (!(await this.#sandbox.hasStarted)) return 'this machine can start no more of them'
     return this.#isLoaded.then(
       () => undefined,
       (cause: Error) => (/\bE[MN]FILE\b/.test(cause.message) ? toReadableMessage(cause) : undefined),

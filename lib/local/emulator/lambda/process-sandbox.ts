@@ -70,7 +70,7 @@ export function openProcessSandbox(options: SandboxOptions): Sandbox {
       resolve()
     })
   })
-  const isThere = new Promise<boolean>((resolve) => {
+  const hasStarted = new Promise<boolean>((resolve) => {
     child.once('spawn', () => resolve(true))
     child.once('error', () => resolve(false))
   })
@@ -83,7 +83,7 @@ export function openProcessSandbox(options: SandboxOptions): Sandbox {
   })
   return {
     maxMemoryMb: plan.memoryMb + NODE_MB,
-    isThere,
+    hasStarted,
     post: (order) => void child.send(order, () => undefined),
     usedMb: async () => (await residentMb(child.pid)) ?? reportedMb,
     async end() {

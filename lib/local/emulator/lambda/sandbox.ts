@@ -13,7 +13,7 @@ export interface Sandbox {
   /** Three consecutive measurements above this end the environment. */
   readonly maxMemoryMb: number
   /** False when it could not be started for lack of file descriptors, processes or memory; then nothing has run. */
-  readonly isThere: Promise<boolean>
+  readonly hasStarted: Promise<boolean>
   post(order: InvocationOrder | TakenOrder): void
   /** Memory of its code; undefined when it is not known. */
   usedMb(): Promise<number | undefined>

@@ -45,7 +45,7 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
   thread.on('exit', () => onEnd(ENVIRONMENT_GONE))
   return {
     maxMemoryMb: plan.memoryMb,
-    isThere: new Promise((resolve) => {
+    hasStarted: new Promise((resolve) => {
       thread.once('online', () => resolve(true))
       // It was ended earlier, e.g. because it took too long to load.
       thread.once('exit', () => resolve(true))

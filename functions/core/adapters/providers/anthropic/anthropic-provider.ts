@@ -8,7 +8,7 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
-import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
+import { AnswerBuilder, collectAnswer, documentedEndings, type Endings } from '../shared/answer.ts'
 import { asProvider, type ErrorRules, post, secretsOf } from '../shared/as-provider.ts'
 import type { OpenProvider } from '../shared/open-provider.ts'
 import { parsePiece } from '../shared/parse-piece.ts'
@@ -22,7 +22,7 @@ const VERSION = '2023-06-01'
 const DEFAULT_MAX_TOKENS = 4_096
 
 /** Meanings of `stop_reason`. */
-export const ANTHROPIC_ENDINGS: Endings = from(
+export const ANTHROPIC_ENDINGS: Endings = documentedEndings(
   'https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons',
   {
     end_turn: { kind: 'stop' },
@@ -66,7 +66,9 @@ export function createAnthropicProvider(server: AnthropicServer, now: () => numb
       onHeaders,
     )
     const answer = new AnswerBuilder(name, ANTHROPIC_ENDINGS, onDelta)
-    return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
+    return collectAnswer(readBody(name, reply.body), answer, signal, (part) =>
+      takePart(part, answer, failing),
+    )
   }
   return asProvider(
     name,

@@ -16,7 +16,7 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
-import { AnswerBuilder, collect, type Endings, from } from '../shared/answer.ts'
+import { AnswerBuilder, collectAnswer, documentedEndings, type Endings } from '../shared/answer.ts'
 import { asProvider } from '../shared/as-provider.ts'
 import type { OpenProvider } from '../shared/open-provider.ts'
 import { describeCauses, proxyAgents } from '../shared/post-json.ts'
@@ -25,7 +25,7 @@ import { BEDROCK_RULES } from './failures.ts'
 const NAME = 'bedrock'
 
 /** Meanings of `stopReason`. */
-export const BEDROCK_ENDINGS: Endings = from(
+export const BEDROCK_ENDINGS: Endings = documentedEndings(
   'https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html',
   {
     end_turn: { kind: 'stop' },
@@ -80,7 +80,7 @@ async function callModel(
     )
   const { stream } = await client.send(command, { abortSignal: signal })
   if (!stream) throw badAnswer(NAME, 'no stream came')
-  return collect(stream, answer, signal, (event) => takeEvent(event, answer))
+  return collectAnswer(stream, answer, signal, (event) => takeEvent(event, answer))
 }
 
 function inputOf(request: ModelRequest): ConverseStreamCommandInput {

@@ -39,7 +39,7 @@ export const TIER_REFUSAL = /service[ _]tier|\bflex\b|\bpriority (tier|processin
  *
  * @returns the dialect to try next, or undefined when the refusal has another reason.
  */
-export function learn(
+export function learnDialect(
   dialect: Dialect,
   { system, temperature, maxTokens, json, tier }: ModelRequest,
   message: string,

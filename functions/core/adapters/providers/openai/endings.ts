@@ -1,4 +1,4 @@
-import { type Endings, from } from '../shared/answer.ts'
+import { documentedEndings, type Endings } from '../shared/answer.ts'
 
 const STOP = { kind: 'stop' } as const
 const LENGTH = { kind: 'length' } as const
@@ -9,7 +9,7 @@ const RETRY_NEVER = { kind: 'bad', retry: 'never' } as const
 
 /** Meanings of `finish_reason`, of OpenAI and compatible servers, in lower case. */
 export const OPENAI_ENDINGS: Endings = {
-  ...from('https://platform.openai.com/docs/api-reference/chat/object', {
+  ...documentedEndings('https://platform.openai.com/docs/api-reference/chat/object', {
     stop: STOP,
     length: LENGTH,
     max_output_tokens: LENGTH,
@@ -17,30 +17,33 @@ export const OPENAI_ENDINGS: Endings = {
     tool_calls: RETRY_NEVER,
     function_call: RETRY_NEVER,
   }),
-  ...from('https://docs.mistral.ai/api', { model_length: LENGTH }),
-  ...from('https://huggingface.co/docs/text-generation-inference/reference/api_reference', {
+  ...documentedEndings('https://docs.mistral.ai/api', { model_length: LENGTH }),
+  ...documentedEndings('https://huggingface.co/docs/text-generation-inference/reference/api_reference', {
     eos_token: STOP,
     stop_sequence: STOP,
   }),
-  ...from('https://docs.together.ai/reference/chat-completions-1', { eos: STOP }),
-  ...from('https://docs.cohere.com/reference/chat', {
+  ...documentedEndings('https://docs.together.ai/reference/chat-completions-1', { eos: STOP }),
+  ...documentedEndings('https://docs.cohere.com/reference/chat', {
     complete: STOP,
     max_tokens: LENGTH,
     error_toxic: REFUSED,
   }),
   // Gateways that pass on the reasons of Anthropic and Bedrock.
-  ...from('https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons', {
+  ...documentedEndings('https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons', {
     end_turn: STOP,
     pause_turn: LENGTH,
     model_context_window_exceeded: LENGTH,
     refusal: REFUSED,
     tool_use: RETRY_NEVER,
   }),
-  ...from('https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html', {
-    guardrail_intervened: REFUSED,
-    content_filtered: REFUSED,
-  }),
-  ...from('https://ai.google.dev/api/generate-content#FinishReason', {
+  ...documentedEndings(
+    'https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_MessageStopEvent.html',
+    {
+      guardrail_intervened: REFUSED,
+      content_filtered: REFUSED,
+    },
+  ),
+  ...documentedEndings('https://ai.google.dev/api/generate-content#FinishReason', {
     safety: REFUSED,
     recitation: REFUSED,
     blocklist: REFUSED,
@@ -53,11 +56,11 @@ export const OPENAI_ENDINGS: Endings = {
     malformed_function_call: RETRY_NEVER,
     unexpected_tool_call: RETRY_NEVER,
   }),
-  ...from('https://cloud.baidu.com/doc/WENXINWORKSHOP/s/Nlks5zkzu', { normal: STOP }),
-  ...from('https://docs.bigmodel.cn', { sensitive: REFUSED, network_error: RETRY_COUNTED }),
-  ...from('https://api-docs.deepseek.com/api/create-chat-completion', {
+  ...documentedEndings('https://cloud.baidu.com/doc/WENXINWORKSHOP/s/Nlks5zkzu', { normal: STOP }),
+  ...documentedEndings('https://docs.bigmodel.cn', { sensitive: REFUSED, network_error: RETRY_COUNTED }),
+  ...documentedEndings('https://api-docs.deepseek.com/api/create-chat-completion', {
     insufficient_system_resource: RETRY_COUNTED,
   }),
-  ...from('https://docs.vllm.ai, https://docs.sglang.ai', { abort: RETRY_COUNTED }),
-  ...from('https://openrouter.ai/docs/api-reference/overview', { error: RETRY_COUNTED }),
+  ...documentedEndings('https://docs.vllm.ai, https://docs.sglang.ai', { abort: RETRY_COUNTED }),
+  ...documentedEndings('https://openrouter.ai/docs/api-reference/overview', { error: RETRY_COUNTED }),
 }

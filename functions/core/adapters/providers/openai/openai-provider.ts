@@ -9,13 +9,13 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
-import { AnswerBuilder, collect } from '../shared/answer.ts'
+import { AnswerBuilder, collectAnswer } from '../shared/answer.ts'
 import { asProvider, post, secretsOf } from '../shared/as-provider.ts'
 import type { OpenProvider } from '../shared/open-provider.ts'
 import { readBody } from '../shared/read-body.ts'
 import { openBackground } from './background.ts'
 import { requestBody, takePart } from './chat.ts'
-import { type Dialect, firstDialect, learn } from './dialect.ts'
+import { type Dialect, firstDialect, learnDialect } from './dialect.ts'
 import { OPENAI_ENDINGS } from './endings.ts'
 import { OPENAI_RULES } from './failures.ts'
 
@@ -64,7 +64,9 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
       onHeaders,
     )
     const answer = new AnswerBuilder(name, OPENAI_ENDINGS, onDelta)
-    return collect(readBody(name, reply.body), answer, signal, (part) => takePart(part, answer, failing))
+    return collectAnswer(readBody(name, reply.body), answer, signal, (part) =>
+      takePart(part, answer, failing),
+    )
   }
 
   const { background = [], pollMs = POLL_MS } = server
@@ -89,7 +91,7 @@ export function createOpenaiProvider(server: OpenaiServer, now: () => number): M
     const dialect = learned.get(place) ?? { ...firstDialect(baseUrl === OPENAI), ...server.dialect }
     const next = (error: unknown): Dialect | undefined => {
       const better =
-        error instanceof ProviderError && isRefusal(error) && learn(dialect, request, error.message)
+        error instanceof ProviderError && isRefusal(error) && learnDialect(dialect, request, error.message)
       if (!better) return undefined
       if (learned.size >= MAX_LEARNED_MODELS) learned.clear()
       learned.set(place, better)
@@ -134,7 +136,7 @@ async function callOnceMore(
     return await call()
   } catch (error) {
     const better =
-      error instanceof ProviderError && isRefusal(error) && learn(dialect, request, error.message)
+      error instanceof ProviderError && isRefusal(error) && learnDialect(dialect, request, error.message)
     if (!better) throw error
     note(better)
     throw new ProviderError(error.code, error.message, 'counted', error.provider, {

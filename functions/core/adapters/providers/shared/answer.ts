@@ -2,7 +2,7 @@
 import { LIMITS } from '../../../../contract.ts'
 import { ProviderError, type Retry } from '../../../domain/errors.ts'
 import type { ModelUsage } from '../../../domain/model-usage.ts'
-import { badAnswer, refused, tooLarge, truncated } from '../../../domain/provider-failure.ts'
+import { badAnswer, contentRefused, tooLarge, truncated } from '../../../domain/provider-failure.ts'
 import type { CallOutcome, GenerateOptions, ModelAnswer } from '../../../ports/model-provider.ts'
 
 export const NO_USAGE: ModelUsage = {
@@ -25,7 +25,7 @@ export type Ending = Meaning & {
 export type Endings = Readonly<Record<string, Ending>>
 
 /** Finish reasons documented in one source. */
-export const from = (source: string, endings: Readonly<Record<string, Meaning>>): Endings =>
+export const documentedEndings = (source: string, endings: Readonly<Record<string, Meaning>>): Endings =>
   Object.fromEntries(Object.entries(endings).map(([word, meaning]) => [word, { ...meaning, source }]))
 
 /** Pieces joined at a time, because a string concatenated from a million pieces needs more memory than its text. */
@@ -131,12 +131,12 @@ export class AnswerBuilder {
   finish(): ModelAnswer {
     const { usage } = this
     const provider = this.#provider
-    if (this.isRefused) throw refused(provider, usage)
+    if (this.isRefused) throw contentRefused(provider, usage)
     const reason = this.#reason ?? (this.#isClosed ? this.#earlier : undefined)
     if (reason === undefined) throw badAnswer(provider, 'the stream ended early', 'counted', usage)
     const ending = this.#ending(reason)
     if (!ending) throw badAnswer(provider, `it ended with "${clip(reason)}"`, 'counted', usage)
-    if (ending.kind === 'refused') throw refused(provider, usage)
+    if (ending.kind === 'refused') throw contentRefused(provider, usage)
     if (ending.kind === 'bad')
       throw badAnswer(provider, `it ended with "${clip(reason)}"`, ending.retry, usage)
     if (!this.hasText) {
@@ -182,7 +182,7 @@ const QUIET_MS = 20_000
  *
  * @param take returns true when nothing is missing any more.
  */
-export async function collect<Part>(
+export async function collectAnswer<Part>(
   parts: AsyncIterable<Part>,
   answer: AnswerBuilder,
   signal: AbortSignal,

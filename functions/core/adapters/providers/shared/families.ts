@@ -147,7 +147,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
   {
     word: /^(invalid_request_error|invalid_argument|bad_request|badrequesterror|unprocessable_entity|validation(_error)?|failed_precondition)$/i,
     // LiteLLM also uses it for its own 408.
-    isVague: true,
+    isAmbiguous: true,
     is: 'provider_rejected',
     retry: 'never',
     source: OPENAI,

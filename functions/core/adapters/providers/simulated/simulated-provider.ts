@@ -1,6 +1,6 @@
 import { ProviderError } from '../../../domain/errors.ts'
 import { SIMULATED_BEHAVIOURS } from '../../../domain/model-routes.ts'
-import { badAnswer, failedStatus, refused } from '../../../domain/provider-failure.ts'
+import { badAnswer, contentRefused, failedStatus } from '../../../domain/provider-failure.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import {
   type GenerateOptions,
@@ -61,7 +61,7 @@ async function generate(clock: Clock, request: ModelRequest, options: GenerateOp
       signal.throwIfAborted()
       throw fail(504)
     case 'refuse':
-      throw refused(NAME)
+      throw contentRefused(NAME)
     case 'cut':
       await say(WORD_MS, words.slice(0, 5))
       throw badAnswer(NAME, 'the stream ended early')

@@ -1,12 +1,12 @@
 /** Applies update expressions and projections to items. */
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 import { find, givenValue, operandOf, type Scope, toName } from './evaluate.ts'
 import type { Path, Term, Update } from './expression.ts'
 import { addNumbers } from './numbers.ts'
-import { type Item, isSet, listOf, mapOf, membersOf, own, setOwn, typeOf, type Value } from './values.ts'
+import { type Item, isSet, listOf, mapOf, membersOf, ownValue, setOwn, typeOf, type Value } from './values.ts'
 
 /** @returns the changed item; the given one is not changed. All operands are read before anything is written. */
-export function change(before: Item, update: Update, scope: Scope): Item {
+export function applyUpdate(before: Item, update: Update, scope: Scope): Item {
   const paths = [
     ...[...update.set, ...update.add, ...update.delete].map(({ path }) => path),
     ...update.remove,
@@ -37,7 +37,7 @@ function checkOverlap(paths: readonly Path[], scope: Scope): void {
     for (const other of resolved.slice(index + 1)) {
       const shared = Math.min(path.length, other.length)
       if (path.slice(0, shared).every((part, at) => part === other[at]))
-        throw invalid(
+        throw invalidRequest(
           'Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one of these paths',
         )
     }
@@ -61,14 +61,14 @@ function termOf(term: Term, item: Item, scope: Scope): Value {
     default: {
       const value = operandOf(term, item, scope)
       if (!value)
-        throw invalid('The provided expression refers to an attribute that does not exist in the item')
+        throw invalidRequest('The provided expression refers to an attribute that does not exist in the item')
       return value
     }
   }
 }
 
 const wrongType = (operator: string) =>
-  invalid(`An operand in the update expression has an incorrect data type; operator: ${operator}`)
+  invalidRequest(`An operand in the update expression has an incorrect data type; operator: ${operator}`)
 
 function added(present: Value | undefined, given: Value): Value {
   const type = typeOf(given)
@@ -102,7 +102,7 @@ function write(item: Item, path: Path, scope: Scope, value: Value): void {
     const list = holder.L as Value[]
     list[Math.min(last, list.length)] = value
   } else if (typeof last === 'string' && holder?.M) setOwn(mapOf(holder), toName(last, scope), value)
-  else throw invalid('The document path provided in the update expression is invalid for update')
+  else throw invalidRequest('The document path provided in the update expression is invalid for update')
 }
 
 function remove(item: Item, path: Path, scope: Scope): void {
@@ -111,19 +111,19 @@ function remove(item: Item, path: Path, scope: Scope): void {
   if (typeof last === 'number' && holder?.L) (holder.L as Value[]).splice(last, 1)
   else if (typeof last === 'string' && holder?.M) delete mapOf(holder)[toName(last, scope)]
   else if (path.length > 1)
-    throw invalid('The document path provided in the update expression is invalid for update')
+    throw invalidRequest('The document path provided in the update expression is invalid for update')
 }
 
 /** Keeps only the attributes that the paths name. */
-export function project(item: Item, paths: readonly Path[], scope: Scope): Item {
+export function applyProjection(item: Item, paths: readonly Path[], scope: Scope): Item {
   const result: Item = {}
   for (const path of paths) {
     if (path.length > 1)
-      throw invalid(
+      throw invalidRequest(
         'A projection of nested attributes is not known to the local table (lib/local/emulator/services/table)',
       )
     const name = toName(path[0] as string, scope)
-    const value = own(item, name)
+    const value = ownValue(item, name)
     if (value) setOwn(result, name, value)
   }
   return result

@@ -1,7 +1,7 @@
 /** The file of the local table: its tables and their rows. */
 import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { invalid, TableError } from './errors.ts'
+import { invalidRequest, TableError } from './errors.ts'
 import { Rows } from './rows.ts'
 import { type Definition, toShape } from './shape.ts'
 
@@ -52,7 +52,7 @@ export class Database {
 
   /** @throws TableError */
   table(name: unknown): Table {
-    if (typeof name !== 'string') throw invalid('TableName must be a string')
+    if (typeof name !== 'string') throw invalidRequest('TableName must be a string')
     const table = this.#tables.get(name)
     if (!table)
       throw new TableError('ResourceNotFoundException', 'Cannot do operations on a non-existent table')

@@ -10,8 +10,8 @@ export class TableError extends Error {
   }
 }
 
-export const invalid = (message: string): TableError => new TableError('ValidationException', message)
+export const invalidRequest = (message: string): TableError => new TableError('ValidationException', message)
 
 /** A feature of DynamoDB that this table does not support; it is refused, never interpreted differently. */
-export const unknown = (what: string): TableError =>
-  invalid(`${what} is not known to the local table (lib/local/emulator/services/table)`)
+export const unsupportedFeature = (what: string): TableError =>
+  invalidRequest(`${what} is not known to the local table (lib/local/emulator/services/table)`)

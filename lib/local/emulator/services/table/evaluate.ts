@@ -1,8 +1,18 @@
 /** Evaluates conditions on an item. A comparison with a missing attribute is false. */
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 import type { Condition, Operand, Path } from './expression.ts'
 import { compareNumbers } from './numbers.ts'
-import { contentOf, type Item, isSet, listOf, mapOf, membersOf, own, typeOf, type Value } from './values.ts'
+import {
+  contentOf,
+  type Item,
+  isSet,
+  listOf,
+  mapOf,
+  membersOf,
+  ownValue,
+  typeOf,
+  type Value,
+} from './values.ts'
 
 /** The placeholders of one request. */
 export interface Scope {
@@ -19,11 +29,11 @@ export function givenValue(name: string, { values }: Scope): Value {
 
 export function find(item: Item, path: Path, scope: Scope): Value | undefined {
   const [first, ...rest] = path
-  let value = own(item, toName(first as string, scope))
+  let value = ownValue(item, toName(first as string, scope))
   for (const part of rest) {
     if (value === undefined) return undefined
     if (typeof part === 'number') value = value.L ? listOf(value)[part] : undefined
-    else value = value.M ? own(mapOf(value), toName(part, scope)) : undefined
+    else value = value.M ? ownValue(mapOf(value), toName(part, scope)) : undefined
   }
   return value
 }
@@ -46,7 +56,7 @@ function sizeOf(value: Value): number | undefined {
 }
 
 /** @returns undefined for types that cannot be ordered. */
-export function compare(left: Value, right: Value): number | undefined {
+export function compareValues(left: Value, right: Value): number | undefined {
   const type = typeOf(left)
   if (type !== typeOf(right)) return undefined
   if (type === 'N') return compareNumbers(left.N as string, right.N as string)
@@ -59,7 +69,7 @@ export function compare(left: Value, right: Value): number | undefined {
 export function isEqual(left: Value, right: Value): boolean {
   const type = typeOf(left)
   if (type !== typeOf(right)) return false
-  if (type === 'N' || type === 'B' || type === 'S') return compare(left, right) === 0
+  if (type === 'N' || type === 'B' || type === 'S') return compareValues(left, right) === 0
   if (isSet(type)) {
     const members = new Set(membersOf(left))
     return members.size === membersOf(right).length && membersOf(right).every((member) => members.has(member))
@@ -105,12 +115,12 @@ export function holds(condition: Condition, item: Item, scope: Scope): boolean {
       )
       checkOrdered([condition.of, condition.low, condition.high], 'BETWEEN', scope)
       if (condition.low.kind === 'value' && condition.high.kind === 'value' && low && high)
-        if ((compare(low, high) ?? 1) > 0)
-          throw invalid(
+        if ((compareValues(low, high) ?? 1) > 0)
+          throw invalidRequest(
             'Invalid ConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal to lower bound, of the same type',
           )
       if (!value || !low || !high) return false
-      return (compare(value, low) ?? -1) >= 0 && (compare(value, high) ?? 1) <= 0
+      return (compareValues(value, low) ?? -1) >= 0 && (compareValues(value, high) ?? 1) <= 0
     }
     case 'compare': {
       const left = operandOf(condition.left, item, scope)
@@ -120,7 +130,7 @@ export function holds(condition: Condition, item: Item, scope: Scope): boolean {
       if (condition.by !== '=') checkOrdered([condition.left, condition.right], condition.by, scope)
       if (left === undefined || right === undefined) return false
       if (condition.by === '=') return isEqual(left, right)
-      const order = compare(left, right)
+      const order = compareValues(left, right)
       if (order === undefined) return false
       return { '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[condition.by]
     }
@@ -132,7 +142,7 @@ function checkOrdered(operands: readonly Operand[], operator: string, scope: Sco
   for (const operand of operands) {
     const type = operand.kind === 'value' ? typeOf(givenValue(operand.name, scope)) : 'S'
     if (type !== 'S' && type !== 'N' && type !== 'B')
-      throw invalid(
+      throw invalidRequest(
         `Invalid ConditionExpression: Incorrect operand type for operator or function; operator or function: ${operator}, operand type: ${type}`,
       )
   }
@@ -150,7 +160,7 @@ function callHolds(
   if (value === undefined || other === undefined) return false
   if (name === 'attribute_type') {
     if (typeof other.S !== 'string')
-      throw invalid('Invalid ConditionExpression: attribute_type wants a string')
+      throw invalidRequest('Invalid ConditionExpression: attribute_type wants a string')
     return typeOf(value) === other.S
   }
   if (name === 'begins_with') {

@@ -1,5 +1,5 @@
 /** Types of DynamoDB's expressions, and the reader of their tokens. */
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 import { RESERVED_WORDS } from './reserved-words.ts'
 
 /** Names as written (`#name` or bare) and list indexes. */
@@ -50,9 +50,9 @@ export class Reader {
 
   constructor(kind: string, text: string) {
     this.#kind = kind
-    if (text.trim() === '') throw invalid(`Invalid ${kind}: The expression can not be empty;`)
+    if (text.trim() === '') throw invalidRequest(`Invalid ${kind}: The expression can not be empty;`)
     if (Buffer.byteLength(text) > MAX_BYTES)
-      throw invalid(`Invalid ${kind}: Expression size has exceeded the maximum allowed size;`)
+      throw invalidRequest(`Invalid ${kind}: Expression size has exceeded the maximum allowed size;`)
     TOKEN.lastIndex = 0
     const end = text.trimEnd().length
     while (TOKEN.lastIndex < end) {
@@ -64,7 +64,7 @@ export class Reader {
   }
 
   error(near = this.peek ?? '<EOF>'): Error {
-    return invalid(`Invalid ${this.#kind}: Syntax error; token: "${near}"`)
+    return invalidRequest(`Invalid ${this.#kind}: Syntax error; token: "${near}"`)
   }
 
   get peek(): string | undefined {
@@ -129,7 +129,9 @@ export class Reader {
     }
     if (!/^[A-Za-z_]/.test(token)) throw this.error(token)
     if (RESERVED_WORDS.has(token.toUpperCase()))
-      throw invalid(`Invalid ${this.#kind}: Attribute name is a reserved keyword; reserved keyword: ${token}`)
+      throw invalidRequest(
+        `Invalid ${this.#kind}: Attribute name is a reserved keyword; reserved keyword: ${token}`,
+      )
     this.bare.add(token)
     return token
   }

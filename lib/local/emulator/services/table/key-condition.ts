@@ -1,5 +1,5 @@
 /** The range of a query: one partition, and a range of its sort keys. */
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 import { givenValue, type Scope, toName } from './evaluate.ts'
 import type { Condition, Operand } from './expression.ts'
 import type { Range } from './rows.ts'
@@ -21,7 +21,7 @@ export function toKeyCondition(
     if (operand?.kind !== 'value') throw refused('a key is compared with a value')
     const value = givenValue(operand.name, scope)
     if (typeOf(value) !== types[name])
-      throw invalid(
+      throw invalidRequest(
         'One or more parameter values were invalid: Condition parameter type does not match schema type',
       )
     return value
@@ -31,17 +31,18 @@ export function toKeyCondition(
     if (of.kind !== 'path' || of.path.length !== 1) throw refused('a key is named alone, on the left')
     const name = toName(of.path[0] as string, scope)
     if (name === keys.hash && hash === undefined) {
-      if (part.kind !== 'compare' || part.by !== '=') throw invalid('Query key condition not supported')
+      if (part.kind !== 'compare' || part.by !== '=')
+        throw invalidRequest('Query key condition not supported')
       hash = encodeKey(read(part.right, name))
     } else if (name === keys.range && bounds === undefined)
       bounds = toBounds(part, (operand) => read(operand, name))
-    else throw invalid(`Query condition missed key schema element: ${keys.hash}`)
+    else throw invalidRequest(`Query condition missed key schema element: ${keys.hash}`)
   }
-  if (hash === undefined) throw invalid(`Query condition missed key schema element: ${keys.hash}`)
+  if (hash === undefined) throw invalidRequest(`Query condition missed key schema element: ${keys.hash}`)
   return { hash, bounds: bounds ?? [] }
 }
 
-const refused = (why: string) => invalid(`Invalid KeyConditionExpression: ${why}`)
+const refused = (why: string) => invalidRequest(`Invalid KeyConditionExpression: ${why}`)
 
 type Test = Extract<Condition, { kind: 'compare' | 'between' | 'call' }>
 
@@ -49,12 +50,12 @@ function partsOf(condition: Condition): Test[] {
   if (condition.kind === 'and') return [...partsOf(condition.left), ...partsOf(condition.right)]
   if (condition.kind === 'compare' || condition.kind === 'between' || condition.kind === 'call')
     return [condition]
-  throw invalid(`Invalid operator used in KeyConditionExpression: ${condition.kind.toUpperCase()}`)
+  throw invalidRequest(`Invalid operator used in KeyConditionExpression: ${condition.kind.toUpperCase()}`)
 }
 
 function toBounds(test: Test, read: (operand: Operand | undefined) => Value): Bounds {
   if (test.kind === 'compare') {
-    if (test.by === '<>') throw invalid('Invalid operator used in KeyConditionExpression: <>')
+    if (test.by === '<>') throw invalidRequest('Invalid operator used in KeyConditionExpression: <>')
     return [{ by: test.by, key: encodeKey(read(test.right)) }]
   }
   if (test.kind === 'between')
@@ -63,7 +64,7 @@ function toBounds(test: Test, read: (operand: Operand | undefined) => Value): Bo
       { by: '<=', key: encodeKey(read(test.high)) },
     ]
   if (test.name !== 'begins_with')
-    throw invalid(`Invalid operator used in KeyConditionExpression: ${test.name}`)
+    throw invalidRequest(`Invalid operator used in KeyConditionExpression: ${test.name}`)
   const start = read(test.by)
   if (typeOf(start) !== 'S') throw refused('begins_with is for texts')
   return [

@@ -1,5 +1,5 @@
 /** DynamoDB's numbers: decimals of up to 38 digits, from 1E-130 to 9.99…E+125, without floating point. */
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 
 const MAX_DIGITS = 38
 const SIMPLE = /^(0|-?[1-9]\d{0,14})$/
@@ -13,7 +13,7 @@ interface Decimal {
 
 function parse(text: string): Decimal {
   if (!NUMBER.test(text))
-    throw invalid(`The parameter cannot be converted to a numeric value: ${text.slice(0, 60)}`)
+    throw invalidRequest(`The parameter cannot be converted to a numeric value: ${text.slice(0, 60)}`)
   const [mantissa = '', power = '0'] = text.toLowerCase().split('e')
   const [whole = '', fraction = ''] = mantissa.split('.')
   return normalize(BigInt(`${whole}${fraction}` || '0'), Number(power) - fraction.length)
@@ -29,12 +29,15 @@ function normalize(digits: bigint, exponent: number): Decimal {
 
 function check(number: Decimal): Decimal {
   const length = lengthOf(number.digits)
-  if (length > MAX_DIGITS) throw invalid('Attempting to store more than 38 significant digits in a Number')
+  if (length > MAX_DIGITS)
+    throw invalidRequest('Attempting to store more than 38 significant digits in a Number')
   const magnitude = length + number.exponent - 1
   if (magnitude > 125)
-    throw invalid('Number overflow. Attempting to store a number with magnitude larger than supported range')
+    throw invalidRequest(
+      'Number overflow. Attempting to store a number with magnitude larger than supported range',
+    )
   if (magnitude < -130)
-    throw invalid(
+    throw invalidRequest(
       'Number underflow. Attempting to store a number with magnitude smaller than supported range',
     )
   return number

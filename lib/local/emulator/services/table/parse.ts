@@ -1,5 +1,5 @@
 /** Parses DynamoDB's expressions. A text outside the grammar is an error that names the place. */
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 import { type Condition, type Parsed, Reader, type Term, type Update } from './expression.ts'
 
 const MAX_IN_OPERANDS = 100
@@ -56,17 +56,17 @@ function readTest(reader: Reader): Condition {
   const name = reader.peek ?? ''
   if (reader.isAtCall && name !== 'size') {
     if (!Object.hasOwn(CALLS, name))
-      throw invalid(`Invalid ConditionExpression: Invalid function name; function: ${name}`)
+      throw invalidRequest(`Invalid ConditionExpression: Invalid function name; function: ${name}`)
     reader.next()
     reader.next()
     const [of, by, more] = reader.list(() => reader.operand())
     reader.expect(')')
     if (!of || more || (CALLS[name] === 2) !== (by !== undefined))
-      throw invalid(
+      throw invalidRequest(
         `Invalid ConditionExpression: Incorrect number of operands for operator or function; operator or function: ${name}`,
       )
     if (of.kind !== 'path' && name.startsWith('attribute_'))
-      throw invalid(
+      throw invalidRequest(
         `Invalid ConditionExpression: Operator or function requires a document path; operator or function: ${name}`,
       )
     return by ? { kind: 'call', name, of, by } : { kind: 'call', name, of }
@@ -84,7 +84,7 @@ function readTest(reader: Reader): Condition {
   const among = reader.list(() => reader.operand())
   reader.expect(')')
   if (among.length > MAX_IN_OPERANDS)
-    throw invalid('Invalid ConditionExpression: The IN operator takes at most 100 operands')
+    throw invalidRequest('Invalid ConditionExpression: The IN operator takes at most 100 operands')
   return { kind: 'in', of, among }
 }
 
@@ -94,7 +94,7 @@ export const parseUpdate = cached('UpdateExpression', (reader): Update => {
     const word = reader.next().toLowerCase()
     if (word !== 'set' && word !== 'remove' && word !== 'add' && word !== 'delete') throw reader.error(word)
     if (clauses[word])
-      throw invalid(
+      throw invalidRequest(
         `Invalid UpdateExpression: The "${word.toUpperCase()}" section can only be used once in an update expression;`,
       )
     if (word === 'set')

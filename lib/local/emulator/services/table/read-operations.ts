@@ -1,7 +1,7 @@
 /** GetItem, BatchGetItem, Query and Scan. */
-import { project } from './change.ts'
+import { applyProjection } from './change.ts'
 import type { Database, Table } from './database.ts'
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 import { holds, type Scope } from './evaluate.ts'
 import type { Condition, Parsed, Path } from './expression.ts'
 import { toKeyCondition } from './key-condition.ts'
@@ -9,7 +9,7 @@ import { parseCondition, parseProjection } from './parse.ts'
 import { checkFields, oneOf, optionalText, type Request, scopeOf } from './request.ts'
 import type { RowPosition } from './rows.ts'
 import { checkOnlyKey, encodeKey, type IndexShape, type TableShape } from './shape.ts'
-import { checkItem, type Item, itemBytes, own, setOwn } from './values.ts'
+import { checkItem, type Item, itemBytes, ownValue, setOwn } from './values.ts'
 
 const MAX_PAGE_BYTES = 1024 * 1024
 const MAX_BATCH_BYTES = 16 * 1024 * 1024
@@ -35,7 +35,7 @@ export function getItem(db: Database, request: Request): object {
   const { rows } = db.table(request.TableName)
   const item = rows.get(checkOnlyKey(rows.shape, checkItem((request.Key ?? {}) as Item)))
   if (!item) return {}
-  return { Item: projection ? project(item, projection.tree, scope) : item }
+  return { Item: projection ? applyProjection(item, projection.tree, scope) : item }
 }
 
 export function batchGetItem(db: Database, request: Request): object {
@@ -43,7 +43,7 @@ export function batchGetItem(db: Database, request: Request): object {
   const asked = Object.entries((request.RequestItems ?? {}) as Record<string, Request>)
   const count = asked.reduce((sum, [, { Keys }]) => sum + (Keys as readonly Item[]).length, 0)
   if (count === 0 || count > MAX_KEYS)
-    throw invalid(`Too many items requested for the BatchGetItem call: ${count}, at most ${MAX_KEYS}`)
+    throw invalidRequest(`Too many items requested for the BatchGetItem call: ${count}, at most ${MAX_KEYS}`)
   const Responses: Record<string, Item[]> = {}
   const UnprocessedKeys: Record<string, object> = {}
   let bytes = 0
@@ -62,7 +62,7 @@ export function batchGetItem(db: Database, request: Request): object {
       place: checkOnlyKey(rows.shape, checkItem(key)),
     }))
     if (new Set(keys.map(({ place }) => JSON.stringify(place))).size < keys.length)
-      throw invalid('Provided list of item keys contains duplicates')
+      throw invalidRequest('Provided list of item keys contains duplicates')
     const found: Item[] = []
     const left: Item[] = []
     for (const { key, place } of keys) {
@@ -70,7 +70,7 @@ export function batchGetItem(db: Database, request: Request): object {
       if (bytes >= MAX_BATCH_BYTES) left.push(key)
       if (!item) continue
       bytes += itemBytes(item)
-      found.push(projection ? project(item, projection.tree, scope) : item)
+      found.push(projection ? applyProjection(item, projection.tree, scope) : item)
     }
     Responses[name] = found
     if (left.length > 0) UnprocessedKeys[name] = { ...one, Keys: left }
@@ -96,7 +96,7 @@ export function query(db: Database, request: Request): object {
   checkFields('Query', request, [...PAGED, 'KeyConditionExpression', 'ScanIndexForward'])
   const text = optionalText(request, 'KeyConditionExpression')
   if (text === undefined)
-    throw invalid(
+    throw invalidRequest(
       'Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.',
     )
   const keys = parseCondition(text, 'KeyConditionExpression')
@@ -105,7 +105,7 @@ export function query(db: Database, request: Request): object {
   const shape = index?.shape ?? table.rows.shape
   const used = filter && [...filter.bare, ...[...filter.names].map((name) => scope.names[name])]
   if (used?.some((name) => name === shape.hash || name === shape.range))
-    throw invalid('Filter Expression can only contain non-primary key attributes')
+    throw invalidRequest('Filter Expression can only contain non-primary key attributes')
   const { hash, bounds } = toKeyCondition(keys.tree, shape, table.rows.shape, scope)
   const isForward = request.ScanIndexForward !== false
   // A range continues from the sort key of the last place, in the same partition.
@@ -138,7 +138,7 @@ function prepare(db: Database, request: Request, others: readonly Parsed<unknown
   const index = indexOf(table.rows.shape, request)
   const limit = request.Limit
   if (limit !== undefined && !(Number.isInteger(limit) && (limit as number) > 0))
-    throw invalid(`Limit must be a whole number of at least 1, not ${JSON.stringify(limit)}`)
+    throw invalidRequest(`Limit must be a whole number of at least 1, not ${JSON.stringify(limit)}`)
   const start = request.ExclusiveStartKey as Item | undefined
   return {
     table,
@@ -155,9 +155,9 @@ function indexOf(shape: TableShape, request: Request): Reading['index'] {
   if (name === undefined) return undefined
   const at = shape.indexes.findIndex((one) => one.name === name)
   const found = shape.indexes[at]
-  if (!found) throw invalid(`The table does not have the specified index: ${name}`)
+  if (!found) throw invalidRequest(`The table does not have the specified index: ${name}`)
   if (request.ConsistentRead === true)
-    throw invalid('Consistent reads are not supported on global secondary indexes')
+    throw invalidRequest('Consistent reads are not supported on global secondary indexes')
   return { at, shape: found }
 }
 
@@ -168,9 +168,9 @@ const keyNames = (shape: TableShape, index: IndexShape | undefined): readonly st
 function placeOf(shape: TableShape, index: IndexShape | undefined, start: Item): RowPosition {
   const names = keyNames(shape, index)
   if (Object.keys(start).length !== new Set(names).size || !names.every((name) => Object.hasOwn(start, name)))
-    throw invalid('The provided starting key is invalid')
+    throw invalidRequest('The provided starting key is invalid')
   const encode = (name: string | undefined) =>
-    name === undefined ? '' : encodeKey(own(start, name) as never)
+    name === undefined ? '' : encodeKey(ownValue(start, name) as never)
   return [
     ...(index ? [encode(index.hash), encode(index.range)] : []),
     encode(shape.hash),
@@ -200,14 +200,15 @@ function page(
     scanned += 1
     bytes += itemBytes(item)
     if (!filter || holds(filter.tree, item, scope))
-      found.push(projection ? project(item, projection.tree, scope) : item)
+      found.push(projection ? applyProjection(item, projection.tree, scope) : item)
     if (scanned < limit && bytes < MAX_PAGE_BYTES) continue
     last = whole
     break
   }
   const next: Item = {}
   if (last)
-    for (const name of keyNames(table.rows.shape, index?.shape)) setOwn(next, name, own(last, name) as never)
+    for (const name of keyNames(table.rows.shape, index?.shape))
+      setOwn(next, name, ownValue(last, name) as never)
   return {
     ...(isCount ? {} : { Items: found }),
     Count: found.length,
@@ -220,7 +221,7 @@ function ofIndex(item: Item, { include }: IndexShape): Item {
   if (include === 'ALL') return item
   const entry: Item = {}
   for (const name of include) {
-    const value = own(item, name)
+    const value = ownValue(item, name)
     if (value) setOwn(entry, name, value)
   }
   return entry

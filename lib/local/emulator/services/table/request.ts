@@ -1,5 +1,5 @@
 /** Checks of every operation's request: only known fields, and placeholders that are defined and used. */
-import { invalid, unknown } from './errors.ts'
+import { invalidRequest, unsupportedFeature } from './errors.ts'
 import type { Scope } from './evaluate.ts'
 import type { Parsed } from './expression.ts'
 import { checkValue, type Item, setOwn } from './values.ts'
@@ -9,7 +9,8 @@ export type Request = Readonly<Record<string, unknown>>
 /** Refuses unsupported fields by name instead of ignoring them. @throws TableError */
 export function checkFields(operation: string, request: Request, known: readonly string[]): void {
   for (const name of Object.keys(request))
-    if (!known.includes(name) && request[name] !== undefined) throw unknown(`${operation}: ${name}`)
+    if (!known.includes(name) && request[name] !== undefined)
+      throw unsupportedFeature(`${operation}: ${name}`)
 }
 
 /** @throws TableError for any other value. */
@@ -19,13 +20,13 @@ export function oneOf<Choice extends string>(
   choices: readonly Choice[],
 ): Choice {
   const value = request[name] ?? choices[0]
-  if (!choices.includes(value as Choice)) throw unknown(`${name} ${JSON.stringify(value)}`)
+  if (!choices.includes(value as Choice)) throw unsupportedFeature(`${name} ${JSON.stringify(value)}`)
   return value as Choice
 }
 
 export function optionalText(request: Request, name: string): string | undefined {
   const value = request[name]
-  if (value !== undefined && typeof value !== 'string') throw invalid(`${name} must be a string`)
+  if (value !== undefined && typeof value !== 'string') throw invalidRequest(`${name} must be a string`)
   return value
 }
 
@@ -56,12 +57,12 @@ function check(
   const all = new Set(used.flatMap((set) => [...(set ?? [])]))
   const missing = [...all].filter((name) => !given.includes(name))
   if (missing.length > 0)
-    throw invalid(
+    throw invalidRequest(
       what === 'ExpressionAttributeNames'
         ? `Invalid expression: An expression attribute name used in the document path is not defined; attribute name: ${missing[0]}`
         : `Invalid expression: An expression attribute value used in expression is not defined; attribute value: ${missing[0]}`,
     )
   const unused = given.filter((name) => !all.has(name))
   if (unused.length > 0)
-    throw invalid(`Value provided in ${what} unused in expressions: keys: {${unused.join(', ')}}`)
+    throw invalidRequest(`Value provided in ${what} unused in expressions: keys: {${unused.join(', ')}}`)
 }

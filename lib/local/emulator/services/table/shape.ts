@@ -1,7 +1,7 @@
 /** The declaration of a table, and the keys of its items. */
-import { invalid, unknown } from './errors.ts'
+import { invalidRequest, unsupportedFeature } from './errors.ts'
 import { sortableNumber } from './numbers.ts'
-import { type Item, own, textOf, typeOf, type Value } from './values.ts'
+import { type Item, ownValue, textOf, typeOf, type Value } from './values.ts'
 
 export interface KeyShape {
   readonly hash: string
@@ -54,10 +54,11 @@ export function toShape({
   const keysOf = (schema: readonly Element[]): KeyShape => {
     const nameOf = (type: string) => schema.find(({ KeyType }) => KeyType === type)?.AttributeName
     const hash = nameOf('HASH')
-    if (hash === undefined) throw invalid('Invalid KeySchema: a table or index has exactly one HASH key')
+    if (hash === undefined)
+      throw invalidRequest('Invalid KeySchema: a table or index has exactly one HASH key')
     for (const { AttributeName } of schema)
       if (!['S', 'N', 'B'].includes(types[AttributeName] ?? ''))
-        throw invalid(
+        throw invalidRequest(
           `One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions: ${AttributeName}`,
         )
     return { hash, range: nameOf('RANGE') }
@@ -67,7 +68,7 @@ export function toShape({
     const own = keysOf(schema)
     const { ProjectionType, NonKeyAttributes = [] } = Projection
     if (!['ALL', 'KEYS_ONLY', 'INCLUDE'].includes(ProjectionType))
-      throw unknown(`ProjectionType ${ProjectionType}`)
+      throw unsupportedFeature(`ProjectionType ${ProjectionType}`)
     const names = [own.hash, own.range, keys.hash, keys.range, ...NonKeyAttributes]
     const include =
       ProjectionType === 'ALL' ? 'ALL' : [...new Set(names.filter((name) => name !== undefined))]
@@ -87,9 +88,9 @@ export function encodeKey(value: Value): string {
 export function keyOf(shape: TableShape, item: Item): readonly [string, string] {
   const read = (name: string | undefined, limit: number): string => {
     if (name === undefined) return ''
-    const value = own(item, name)
+    const value = ownValue(item, name)
     if (!value)
-      throw invalid(`One or more parameter values were invalid: Missing the key ${name} in the item`)
+      throw invalidRequest(`One or more parameter values were invalid: Missing the key ${name} in the item`)
     return checkKey(shape, name, value, limit)
   }
   return [read(shape.hash, MAX_HASH_BYTES), read(shape.range, MAX_RANGE_BYTES)]
@@ -99,23 +100,23 @@ export function keyOf(shape: TableShape, item: Item): readonly [string, string] 
 export function checkOnlyKey(shape: TableShape, key: Item): readonly [string, string] {
   const names = [shape.hash, shape.range].filter((name) => name !== undefined)
   if (Object.keys(key).length !== names.length || !names.every((name) => Object.hasOwn(key, name)))
-    throw invalid('The provided key element does not match the schema')
+    throw invalidRequest('The provided key element does not match the schema')
   return keyOf(shape, key)
 }
 
 function checkKey(shape: TableShape, name: string, value: Value, limit: number): string {
   const type = typeOf(value)
   if (type !== shape.types[name])
-    throw invalid(
+    throw invalidRequest(
       `One or more parameter values were invalid: Type mismatch for key ${name} expected: ${shape.types[name]} actual: ${type}`,
     )
   if (type !== 'N' && textOf(value) === '')
-    throw invalid(
+    throw invalidRequest(
       `One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: ${name}`,
     )
   const bytes = Buffer.byteLength(textOf(value), type === 'B' ? 'base64' : 'utf8')
   if (bytes > limit)
-    throw invalid(
+    throw invalidRequest(
       `One or more parameter values were invalid: Size of ${limit === MAX_HASH_BYTES ? 'hashkey' : 'rangekey'} has exceeded the maximum size limit of${limit} bytes`,
     )
   return encodeKey(value)
@@ -129,7 +130,7 @@ export function indexKeyOf(
 ): readonly [string, string] | undefined {
   const read = (name: string | undefined, limit: number): string | undefined => {
     if (name === undefined) return ''
-    const value = own(item, name)
+    const value = ownValue(item, name)
     return value && checkKey(shape, name, value, limit)
   }
   const hash = read(index.hash, MAX_HASH_BYTES)

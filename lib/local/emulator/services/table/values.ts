@@ -1,5 +1,5 @@
 /** Attribute values in the protocol's form: one letter for the type, then the value. */
-import { invalid } from './errors.ts'
+import { invalidRequest } from './errors.ts'
 import { canonicalNumber } from './numbers.ts'
 
 export type Type = 'S' | 'N' | 'B' | 'BOOL' | 'NULL' | 'M' | 'L' | 'SS' | 'NS' | 'BS'
@@ -22,18 +22,20 @@ export function setOwn(record: Item, name: string, value: Value): void {
   Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true })
 }
 
-export const own = (record: Item, name: string): Value | undefined =>
+export const ownValue = (record: Item, name: string): Value | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined
 
 /** Checks a value and converts its numbers to the canonical form. @throws TableError */
 export function checkValue(given: unknown, depth = 0): Value {
-  if (depth > MAX_DEPTH) throw invalid('Nesting Levels have exceeded supported limits')
+  if (depth > MAX_DEPTH) throw invalidRequest('Nesting Levels have exceeded supported limits')
   const letters = given !== null && typeof given === 'object' ? Object.keys(given) : []
   const [letter = ''] = letters
   if (letters.length !== 1 || !TYPES.has(letter))
-    throw invalid('Supplied AttributeValue is empty, must contain exactly one of the supported datatypes')
+    throw invalidRequest(
+      'Supplied AttributeValue is empty, must contain exactly one of the supported datatypes',
+    )
   const content = (given as Value)[letter as Type]
-  const wrong = () => invalid(`A value of type ${letter} has another type in it`)
+  const wrong = () => invalidRequest(`A value of type ${letter} has another type in it`)
   switch (letter as Type) {
     case 'S':
     case 'B':
@@ -47,7 +49,7 @@ export function checkValue(given: unknown, depth = 0): Value {
       return given as Value
     case 'NULL':
       if (content !== true)
-        throw invalid(
+        throw invalidRequest(
           'One or more parameter values were invalid: Null attribute value types must have the value of true',
         )
       return given as Value
@@ -71,12 +73,12 @@ export function checkItem(given: Item, depth = 0): Item {
 
 function checkSet(letter: Type, content: unknown): Value {
   if (!Array.isArray(content) || !content.every((member) => typeof member === 'string'))
-    throw invalid(`A value of type ${letter} has another type in it`)
+    throw invalidRequest(`A value of type ${letter} has another type in it`)
   if (content.length === 0)
-    throw invalid('One or more parameter values were invalid: An set of values may not be empty')
+    throw invalidRequest('One or more parameter values were invalid: An set of values may not be empty')
   const members = letter === 'NS' ? content.map(canonicalNumber) : content
   if (new Set(members).size < members.length)
-    throw invalid('One or more parameter values were invalid: Input collection contains duplicates.')
+    throw invalidRequest('One or more parameter values were invalid: Input collection contains duplicates.')
   return { [letter]: members }
 }
 

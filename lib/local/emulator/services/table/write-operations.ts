@@ -1,7 +1,7 @@
 /** PutItem, UpdateItem, DeleteItem, BatchWriteItem: read, check and write without interruption, in a single thread. */
-import { change } from './change.ts'
+import { applyUpdate } from './change.ts'
 import type { Database, Table } from './database.ts'
-import { invalid, TableError } from './errors.ts'
+import { invalidRequest, TableError } from './errors.ts'
 import { holds, type Scope } from './evaluate.ts'
 import type { Condition, Parsed } from './expression.ts'
 import { parseCondition, parseUpdate } from './parse.ts'
@@ -65,12 +65,13 @@ export function putItem(db: Database, request: Request): object {
 
 function newItem(given: unknown): Item {
   const item = checkItem(toItem(given))
-  if (itemBytes(item) > MAX_ITEM_BYTES) throw invalid('Item size has exceeded the maximum allowed size')
+  if (itemBytes(item) > MAX_ITEM_BYTES)
+    throw invalidRequest('Item size has exceeded the maximum allowed size')
   return item
 }
 
 function toItem(given: unknown): Item {
-  if (given === null || typeof given !== 'object') throw invalid('An item or key must be an object')
+  if (given === null || typeof given !== 'object') throw invalidRequest('An item or key must be an object')
   return given as Item
 }
 
@@ -86,14 +87,14 @@ export function updateItem(db: Database, request: Request): object {
   const place = checkOnlyKey(rows.shape, key)
   const old = rows.get(place)
   judge(request, condition, scope, old)
-  const next = update ? change(old ?? key, update.tree, scope) : (old ?? key)
+  const next = update ? applyUpdate(old ?? key, update.tree, scope) : (old ?? key)
   for (const name of Object.keys(key))
     if (JSON.stringify(next[name]) !== JSON.stringify((old ?? key)[name]))
-      throw invalid(
+      throw invalidRequest(
         `One or more parameter values were invalid: Cannot update attribute ${name}. This attribute is part of the key`,
       )
   if (itemBytes(next) > MAX_ITEM_BYTES)
-    throw invalid('Item size to update has exceeded the maximum allowed size')
+    throw invalidRequest('Item size to update has exceeded the maximum allowed size')
   rows.put(next)
   if (gives === 'ALL_NEW') return { Attributes: next }
   return gives === 'ALL_OLD' && old ? { Attributes: old } : {}
@@ -127,14 +128,14 @@ export function batchWriteItem(db: Database, request: Request): object {
   const tables = Object.entries((request.RequestItems ?? {}) as Record<string, readonly Write[]>)
   const count = tables.reduce((sum, [, writes]) => sum + writes.length, 0)
   if (count === 0 || count > MAX_WRITES)
-    throw invalid(`Member must have length between 1 and ${MAX_WRITES}: ${count} writes`)
+    throw invalidRequest(`Member must have length between 1 and ${MAX_WRITES}: ${count} writes`)
   const seen = new Set<string>()
   const acts = tables.flatMap(([name, writes]) => {
     const table = db.table(name)
     return writes.map((write) => {
       const { key, act } = toAct(table, write)
       const place = JSON.stringify([name, ...key])
-      if (seen.has(place)) throw invalid('Provided list of item keys contains duplicates')
+      if (seen.has(place)) throw invalidRequest('Provided list of item keys contains duplicates')
       seen.add(place)
       return act
     })
@@ -145,7 +146,7 @@ export function batchWriteItem(db: Database, request: Request): object {
 
 function toAct({ rows }: Table, { PutRequest, DeleteRequest }: Write) {
   if (Boolean(PutRequest) === Boolean(DeleteRequest))
-    throw invalid('Supplied AttributeValue has more than one datatypes set, or is no put or delete')
+    throw invalidRequest('Supplied AttributeValue has more than one datatypes set, or is no put or delete')
   if (PutRequest) {
     const item = newItem(PutRequest.Item)
     return { key: keyOf(rows.shape, item), act: () => rows.put(item) }
