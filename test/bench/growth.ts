@@ -128,7 +128,7 @@ try {
 async function fillTallies(table: string): Promise<void> {
   const now = Date.now()
   const buckets = Object.fromEntries(
-    // Run times of one model lie within some 28 buckets.
+    // Run times of one model are within some 28 buckets.
     Array.from({ length: 28 }, (_, n) => [`r${80 + n}`, n]).concat(
       Array.from({ length: 15 }, (_, n) => [`w${20 + n}`, n]),
     ),

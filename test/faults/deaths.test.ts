@@ -39,7 +39,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'before the id of a call in the background is kept',
+    name: 'before the id of a background call is stored',
     service: 'dynamo',
     model: 'later-1',
     point: update(2, false),
@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'after the id of a call in the background is kept',
+    name: 'after the id of a background call is stored',
     service: 'dynamo',
     model: 'later-1',
     point: update(2, true),
@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'after the model answered in the background, before the result is stored',
+    name: 'after the model answered a background call, before the result is stored',
     service: 'dynamo',
     model: 'later-1',
     point: update(3, false),
@@ -79,7 +79,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'after a large result is in the bucket, before the row knows',
+    name: 'after a large result is in the bucket, before the row refers to it',
     service: 's3',
     prompt: LARGE,
     point: { operation: 'PutObject', nth: 1, isApplied: true },
@@ -87,7 +87,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'before the next attempt is noted',
+    name: 'before the next attempt is written to the row',
     service: 'dynamo',
     model: 'stub-500-once',
     point: update(2, false),
@@ -95,7 +95,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'after the next attempt is noted, before the message is held',
+    name: 'after the next attempt is written to the row, before the message is delayed',
     service: 'dynamo',
     model: 'stub-500-once',
     point: update(2, true),
@@ -103,7 +103,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'before the failure is noted',
+    name: 'before the failure is written to the row',
     service: 'dynamo',
     model: 'stub-401',
     point: update(2, false),
@@ -112,7 +112,7 @@ const CASES: readonly Case[] = [
     attempts: 2,
   },
   {
-    name: 'after the failure is noted, before the dead letter',
+    name: 'after the failure is written to the row, before the dead letter',
     service: 'dynamo',
     model: 'stub-401',
     point: update(2, true),
@@ -130,7 +130,7 @@ const CASES: readonly Case[] = [
     attempts: 1,
   },
   {
-    name: 'after the dead letter is sent, before its row says so',
+    name: 'after the dead letter is sent, before the row says so',
     service: 'sqs',
     model: 'stub-401',
     point: { operation: 'SendMessage', nth: 1, isApplied: true },

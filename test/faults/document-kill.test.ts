@@ -88,7 +88,7 @@ it('a process killed in the middle: no finished part of a document is paid for a
   await watched
   const pieces = events.flatMap(({ event, data }) => (event === 'text-delta' ? [data] : []))
   expect(new Set(pieces.map(({ attempt }) => attempt))).toEqual(new Set([1, 2]))
-  // The second attempt's first piece says that the text begins anew.
+  // The second attempt's first piece says that the text starts again.
   expect(pieces.find(({ attempt }) => attempt === 2)?.offset).toBe(0)
   const answer = pieces.filter(({ attempt }) => attempt === 2).map(({ text }) => text)
   expect(answer.join('')).toBe((await second.get<TaskView>(`/tasks/${spoken.id}`)).body.result)

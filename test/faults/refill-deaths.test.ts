@@ -35,13 +35,13 @@ describe('an environment that dies while it fills its free slots', () => {
       isApplied: true,
     },
     {
-      name: 'before the delete of what is done',
+      name: 'before the delete of finished messages',
       operation: 'DeleteMessageBatch',
       about: 'Entries',
       isApplied: false,
     },
     {
-      name: 'after the delete of what is done',
+      name: 'after the delete of finished messages',
       operation: 'DeleteMessageBatch',
       about: 'Entries',
       isApplied: true,

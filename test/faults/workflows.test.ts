@@ -157,7 +157,7 @@ function check({ world, plan, starts, early, completions }: Lived, outcomes: Out
   expect(workflow.status).not.toBe('RUNNING')
   expect(workflow.dueAt).toBeUndefined()
   expect(world.open()).toEqual([])
-  // No step began twice, and no task ran again after its result was there.
+  // No step began twice, and no task ran again after its result was stored.
   expect([...starts.values()].filter((count) => count > 1)).toEqual([])
   expect(early).toEqual([])
   expect([...completions.values()].filter((count) => count > 1)).toEqual([])

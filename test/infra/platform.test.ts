@@ -124,7 +124,7 @@ describe('requirements of a platform team are settings', () => {
   })
 
   it.each(['keys', 'iam'] as const)(
-    'of %s with a usage plan in front: one of the gateway’s keys as well',
+    'auth %s with a usage plan: one of the gateway’s keys is also required',
     (auth) => {
       const iamCallers =
         auth === 'iam'

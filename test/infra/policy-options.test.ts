@@ -82,42 +82,42 @@ const POLICY = 'AWS::IAM::Policy'
 const SLACK = 'AWS::Chatbot::SlackChannelConfiguration'
 
 const MUTANTS: readonly [string, (all: Record<keyof Templates, Loose>) => void][] = [
-  ['the ACL stands before nothing', removed('stateless', 'AWS::WAFv2::WebACLAssociation')],
-  ['there is no ACL', removed('stateless', ACL)],
-  ['the ACL is one of CloudFront', replaced('stateless', ACL, '"REGIONAL"', '"CLOUDFRONT"')],
-  ['an address may ask more often', replaced('stateless', ACL, '"Limit":2000', '"Limit":200000')],
-  ['the limit counts only', replaced('stateless', ACL, /"Block":\{[^}]*\}\}/, '"Count":{}')],
-  ['a group counts only', replaced('stateless', ACL, '{"None":{}}', '{"Count":{}}')],
+  ['the web ACL is attached to nothing', removed('stateless', 'AWS::WAFv2::WebACLAssociation')],
+  ['there is no web ACL', removed('stateless', ACL)],
+  ['the web ACL is for CloudFront', replaced('stateless', ACL, '"REGIONAL"', '"CLOUDFRONT"')],
+  ['an address may make more requests', replaced('stateless', ACL, '"Limit":2000', '"Limit":200000')],
+  ['the rate limit only counts', replaced('stateless', ACL, /"Block":\{[^}]*\}\}/, '"Count":{}')],
+  ['a rule group only counts', replaced('stateless', ACL, '{"None":{}}', '{"Count":{}}')],
   [
     'prompts about HTML are refused',
     replaced('stateless', ACL, '"CrossSiteScripting_BODY"', '"CrossSiteScripting_COOKIE"'),
   ],
-  ['a rule over paths counts only', replaced('stateless', ACL, '"GenericLFI_BODY"', '"GenericLFI_URIPATH"')],
-  ['a rule that counts refuses', replaced('stateless', ACL, '{"Count":{}}', '{"Block":{}}')],
+  ['a rule on paths only counts', replaced('stateless', ACL, '"GenericLFI_BODY"', '"GenericLFI_URIPATH"')],
+  ['a rule that should only count refuses', replaced('stateless', ACL, '{"Count":{}}', '{"Block":{}}')],
   [
-    'a group is gone',
+    'a rule group is missing',
     replaced('stateless', ACL, /AWSManagedRulesKnownBadInputsRuleSet/g, 'AWSManagedRulesPHPRuleSet'),
   ],
-  ['two rules of one priority', replaced('stateless', ACL, '"Priority":2', '"Priority":1')],
+  ['two rules have the same priority', replaced('stateless', ACL, '"Priority":2', '"Priority":1')],
   [
     'requests are sampled',
     replaced('stateless', ACL, '"SampledRequestsEnabled":false', '"SampledRequestsEnabled":true'),
   ],
   [
-    'the table is under AWS’s key',
+    'the table is encrypted with AWS’s key',
     replaced('stateful', 'AWS::DynamoDB::GlobalTable', KEY, 'alias/aws/dynamodb'),
   ],
   [
-    'the table is not under KMS',
+    'the table is not encrypted with KMS',
     replaced('stateful', 'AWS::DynamoDB::GlobalTable', '"SSEEnabled":true', '"SSEEnabled":false'),
   ],
-  ['the bucket is under AWS’s key', replaced('stateful', 'AWS::S3::Bucket', KEY, 'alias/aws/s3')],
+  ['the bucket is encrypted with AWS’s key', replaced('stateful', 'AWS::S3::Bucket', KEY, 'alias/aws/s3')],
   [
-    'each object asks KMS',
+    'each object needs a call of KMS',
     replaced('stateful', 'AWS::S3::Bucket', '"BucketKeyEnabled":true', '"BucketKeyEnabled":false'),
   ],
   [
-    'a role uses the key for anything',
+    'a role may use the key outside table and bucket',
     replaced('stateless', POLICY, '"kms:ViaService"', '"kms:CallerAccount"'),
   ],
   [
@@ -127,13 +127,13 @@ const MUTANTS: readonly [string, (all: Record<keyof Templates, Loose>) => void][
   ['a role cannot read', replaced('stateless', POLICY, '"kms:Decrypt",', '')],
   ['a role has no right to the key', replaced('stateless', POLICY, KEY, `${KEY}0`)],
   ['the channel may act', replaced('observability', SLACK, /AWSDenyAll/, 'ReadOnlyAccess')],
-  ['the channel is another one', replaced('observability', SLACK, CHANNEL.channelId, 'C9999')],
-  ['the channel hears notices only', replaced('observability', SLACK, /Urgent/g, 'Notice')],
+  ['the channel has another id', replaced('observability', SLACK, CHANNEL.channelId, 'C9999')],
+  ['the channel gets only notices', replaced('observability', SLACK, /Urgent/g, 'Notice')],
   ['pages cannot upload', replaced('stateful', 'AWS::S3::Bucket', '"PUT"', '"POST"')],
   ['any page may upload', replaced('stateful', 'AWS::S3::Bucket', JSON.stringify(ORIGINS), '["*"]')],
   ['a page may delete', replaced('stateful', 'AWS::S3::Bucket', '"HEAD"', '"DELETE"')],
   [
-    'a preflight wants a key',
+    'a preflight requires a key',
     ({ stateless }) => {
       for (const { Type, Properties } of Object.values(stateless))
         if (Type === 'AWS::ApiGateway::Method' && Properties.HttpMethod === 'ANY')
@@ -149,7 +149,7 @@ const MUTANTS: readonly [string, (all: Record<keyof Templates, Loose>) => void][
     },
   ],
   [
-    'pages cannot read of workflows',
+    'pages cannot read answers about workflows',
     ({ stateless }) => {
       for (const [id, { Properties }] of Object.entries(stateless))
         if (/^FlowsFunction[0-9A-F]{8}$/.test(id))
@@ -157,7 +157,7 @@ const MUTANTS: readonly [string, (all: Record<keyof Templates, Loose>) => void][
     },
   ],
   [
-    'the model keys’ key opens other things',
+    'the model keys’ KMS key may decrypt other data',
     replaced(
       'stateless',
       POLICY,

@@ -51,7 +51,7 @@ const largest = of(
 
 it.each([
   ['prod', prod],
-  ['a stage with all that can be chosen', largest],
+  ['a stage with all options', largest],
   ['dev', of(templatesOf('dev'))],
 ])('%s stays within AWS’s quotas', (_name, templates) => {
   expect(quotaProblems(templates)).toEqual([])
@@ -126,11 +126,11 @@ const MUTANTS: readonly [string, (templates: Loose) => void][] = [
     spoil('observability', 'AWS::SNS::Topic', (p) => Object.assign(p, { DisplayName: 'x'.repeat(101) })),
   ],
   [
-    'an authorizer with a source without a name',
+    'an authorizer with an unnamed identity source',
     spoil('stateless', 'AWS::ApiGateway::Authorizer', (p) => Object.assign(p, { IdentitySource: '' })),
   ],
   [
-    'an environment is full',
+    'a function’s environment variables are too long',
     spoil('stateless', 'AWS::Lambda::Function', (p) =>
       Object.assign(p, { Environment: { Variables: { MODEL_ROUTES: 'x'.repeat(4_096) } } }),
     ),
@@ -152,11 +152,11 @@ const MUTANTS: readonly [string, (templates: Loose) => void][] = [
     spoil('observability', 'AWS::CloudWatch::Alarm', (p) => Object.assign(p, { DatapointsToAlarm: 99 })),
   ],
   [
-    'an alarm of half a minute',
+    'an alarm with a period of half a minute',
     spoil('observability', 'AWS::CloudWatch::Alarm', (p) => Object.assign(p, { Period: 90 })),
   ],
   [
-    'a composite alarm of too much text',
+    'a composite alarm whose rule is too long',
     spoil('observability', 'AWS::CloudWatch::CompositeAlarm', (p) =>
       Object.assign(p, { AlarmRule: 'ALARM("x") OR '.repeat(1_000) }),
     ),
@@ -172,7 +172,7 @@ const MUTANTS: readonly [string, (templates: Loose) => void][] = [
     spoil('stateless', 'AWS::SQS::Queue', (p) => Object.assign(p, { VisibilityTimeout: 86_400 })),
   ],
   [
-    'dead letters of workflows go with their queue’s messages',
+    'dead letters of workflows are kept no longer than their queue’s messages',
     ({ stateless }) => {
       for (const [id, { Properties }] of Object.entries(stateless?.Resources ?? {}))
         if (/deadletters/.test(id) && 'MessageRetentionPeriod' in Properties)
@@ -180,7 +180,7 @@ const MUTANTS: readonly [string, (templates: Loose) => void][] = [
     },
   ],
   [
-    'a method waits longer than the gateway',
+    'a method’s time-out is longer than the gateway allows',
     spoil('stateless', 'AWS::ApiGateway::Method', (p) =>
       Object.assign(p.Integration as object, { TimeoutInMillis: 60_000, ResponseTransferMode: 'BUFFERED' }),
     ),

@@ -93,13 +93,13 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     }),
   ],
   [
-    'two stages would have a dashboard of one name',
+    'two stages would have a dashboard with the same name',
     spoil('observability', 'AWS::CloudWatch::Dashboard', /./, (p) =>
       Object.assign(p, { DashboardName: 'TaskRunner' }),
     ),
   ],
   [
-    'two stages would have a function of one name',
+    'two stages would have a function with the same name',
     spoil('stateless', 'AWS::Lambda::Function', /^Sweeper/, (p) =>
       Object.assign(p, { FunctionName: 'sweep' }),
     ),
@@ -115,25 +115,25 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
-    'nobody hears when workflows stand still',
+    'no alarm when workflows stop',
     spoil('observability', 'AWS::CloudWatch::Alarm', /BackgroundErrors/, (p) => {
       p.Metrics = (p.Metrics as { Id: string }[]).filter(({ Id }) => Id !== 'm_advance')
     }),
   ],
   [
-    'one sweeper of four may stand still',
+    'no alarm when one sweeper of four stops',
     spoil('observability', 'AWS::CloudWatch::Alarm', /SweeperSilent/, (p) =>
       Object.assign(p, { Threshold: 1 }),
     ),
   ],
   [
-    'a late round of a sweeper rings',
+    'one late run of a sweeper raises the alarm',
     spoil('observability', 'AWS::CloudWatch::Alarm', /SweeperSilent/, (p) =>
       Object.assign(p, { EvaluationPeriods: 1 }),
     ),
   ],
   [
-    'a fifth sweeper that nobody counts',
+    'a fifth sweeper that the alarm does not count',
     ({ stateless: resources }) => {
       const [, timer] =
         Object.entries(resources).find(([, { Type }]) => Type === 'AWS::Scheduler::Schedule') ?? []
@@ -141,20 +141,20 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     },
   ],
   [
-    'a wrong signature is called a malformed request',
+    'a wrong signature is reported as a malformed request',
     ({ stateless: resources }) => {
       for (const [id, { Properties }] of Object.entries(resources))
         if (Properties?.ResponseType === 'INVALID_SIGNATURE') delete resources[id]
     },
   ],
   [
-    'a caller without a key reads 400',
+    'a caller without a key gets 400',
     spoil('stateless', 'AWS::ApiGateway::GatewayResponse', /UNAUTHORIZED/, (p) =>
       Object.assign(p, { StatusCode: '400' }),
     ),
   ],
   [
-    'a task’s steps are looked for without the webhooks',
+    'the query for a task’s steps leaves out the webhooks',
     spoil('observability', 'AWS::Logs::QueryDefinition', /oneTask/, (p) => {
       p.LogGroupNames = (p.LogGroupNames as unknown[]).filter(
         (name) => !JSON.stringify(name).includes('WebhookSend'),
@@ -175,7 +175,7 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     }),
   ],
   [
-    'a permission on everything',
+    'a permission on all resources',
     spoil('stateless', 'AWS::IAM::Policy', /^Sweeper/, (p) => {
       Object.assign(statementsOf(p)[0] ?? {}, { Resource: '*' })
     }),
@@ -199,7 +199,7 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     spoil('stateful', 'AWS::DynamoDB::GlobalTable', /./, (p) => replaceText(p, '"sk"', '"sort"')),
   ],
   [
-    'a queue shows its messages again before its function ends',
+    'a queue’s messages become visible again before its function ends',
     spoil('stateless', 'AWS::SQS::Queue', /^laneai/, (p) => Object.assign(p, { VisibilityTimeout: 30 })),
   ],
   [
@@ -229,13 +229,13 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
-    'a route wants no key',
+    'a route requires no key',
     spoil('stateless', 'AWS::ApiGateway::Method', /tasks.*POST/, (p) =>
       Object.assign(p, { AuthorizationType: 'NONE' }),
     ),
   ],
   [
-    'the gateway keeps what the authorizer says',
+    'the gateway caches the authorizer’s answer',
     spoil('stateless', 'AWS::ApiGateway::Authorizer', /./, (p) =>
       Object.assign(p, { AuthorizerResultTtlInSeconds: 300 }),
     ),
@@ -247,7 +247,7 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
-    'the table goes with its stack',
+    'the table is deleted with its stack',
     ({ stateful: resources }) => {
       const found = Object.values(resources).find(({ Type }) => Type === 'AWS::DynamoDB::GlobalTable')
       if (found) found.DeletionPolicy = 'Delete'
@@ -265,7 +265,7 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
-    'a right on one partition is one on all',
+    'a right on one partition applies to all partitions',
     spoil('stateless', 'AWS::IAM::Policy', /^Reads/, (p) => {
       for (const statement of statementsOf(p) as { Condition?: unknown }[]) delete statement.Condition
     }),
@@ -287,7 +287,7 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     spoil('stateless', 'AWS::ApiGateway::RestApi', /./, (p) => delete p.MinimumCompressionSize),
   ],
   [
-    'metrics of each method are paid for',
+    'detailed metrics of each method are on',
     spoil('stateless', 'AWS::ApiGateway::Stage', /./, (p) => {
       for (const setting of p.MethodSettings as { MetricsEnabled?: boolean }[]) setting.MetricsEnabled = true
     }),
@@ -303,23 +303,23 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     ),
   ],
   [
-    'anybody of a service may call a function',
+    'a service may call a function for any account',
     spoil('stateless', 'AWS::Lambda::Permission', /./, (p) => delete p.SourceArn),
   ],
   [
-    'a dead-letter queue takes letters of any queue',
+    'a dead-letter queue accepts messages of any queue',
     spoil('stateful', 'AWS::SQS::Queue', /^deadlettersai/, (p) => delete p.RedriveAllowPolicy),
   ],
   [
-    'dead letters are forgotten after four days',
+    'dead letters are deleted after four days',
     spoil('stateful', 'AWS::SQS::Queue', /^deadlettersai/, (p) => delete p.MessageRetentionPeriod),
   ],
   [
-    'a function outlives the gateway',
+    'a function’s time-out is longer than the gateway’s',
     spoil('stateless', 'AWS::Lambda::Function', /^Writes/, (p) => Object.assign(p, { Timeout: 60 })),
   ],
   [
-    'a queue takes calls without TLS',
+    'a queue accepts calls without TLS',
     ({ stateless: resources }) => {
       const [id = ''] =
         Object.entries(resources).find(([, { Type }]) => Type === 'AWS::SQS::QueuePolicy') ?? []

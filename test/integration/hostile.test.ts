@@ -224,9 +224,9 @@ describe('for any request, the answer is a correct status, never a 5xx', () => {
   it.each([
     ['a body of 6.1 MB', 'POST', '/tasks', 'x'.repeat(6_100_000), 413],
     ['a body of 11 MB', 'POST', '/tasks', 'x'.repeat(11 * 1024 * 1024), 413],
-    ['a route that is not there', 'GET', '/nothing', undefined, 404],
-    ['a task that is not there', 'GET', '/tasks/01m86jy46debemzsagpzpjb0cz', undefined, 404],
-    ['a method that the route has not', 'DELETE', '/tasks', undefined, 405],
+    ['an unknown route', 'GET', '/nothing', undefined, 404],
+    ['an unknown task', 'GET', '/tasks/01m86jy46debemzsagpzpjb0cz', undefined, 404],
+    ['a method that the route does not have', 'DELETE', '/tasks', undefined, 405],
   ] as const)('%s', async (_, method, path, body, status) => {
     const answer = await send(method, `${API_BASE}${path}`, body, json)
     expectFair(answer)

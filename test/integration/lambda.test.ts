@@ -255,7 +255,7 @@ describe.each(['thread', 'process'] as const)('memory of an environment in a %s'
 describe('a process of its own', () => {
   const again = 'globalThis.kept = kept; await new Promise((resolve) => setTimeout(resolve, 5_000))'
   it.each([
-    ['one piece of 3 GB', 'const kept = Buffer.alloc(3_000_000_000, 1)'],
+    ['one allocation of 3 GB', 'const kept = Buffer.alloc(3_000_000_000, 1)'],
     ['heap that grows by a gigabyte at once', 'const kept = new Array(130_000_000).fill(0.5)'],
     ['many buffers', 'const kept = []; for (let n = 0; n < 40; n++) kept.push(Buffer.alloc(100_000_000, 1))'],
     [
