@@ -23,7 +23,7 @@ export const addDoctor: AddCommand = (program) => {
     .option('--try', 'also run a small task for real')
     .action(async (id: string | undefined, options: { try?: boolean }, command) => {
       const session = await openSession(command)
-      const findings = diagnose(await gather(session, id, options.try === true), Date.now())
+      const findings = diagnose(await readFacts(session, id, options.try === true), Date.now())
       session.show({ findings }, () =>
         findings.map((finding) => findingText(finding, session.paint)).join('\n'),
       )
@@ -42,7 +42,7 @@ export function findingText({ check, level, says, todo }: Finding, paint: Paint)
   return todo ? `${line}\n${' '.repeat(13)}→ ${todo}` : line
 }
 
-async function gather(session: Session, id: string | undefined, isTrial: boolean): Promise<Facts> {
+async function readFacts(session: Session, id: string | undefined, isTrial: boolean): Promise<Facts> {
   const { api, target } = session
   const asked = <Value>(call: Promise<Value>): Promise<Value | CliError> =>
     call.catch((cause: unknown) => {

@@ -61,13 +61,13 @@ async function explainWorkflow(session: Session, workflow: Workflow): Promise<vo
   const open = Object.entries(workflow.steps).filter(
     ([, { status, task_id }]) => task_id !== null && (status === 'STARTING' || status === 'RUNNING'),
   )
-  const told = await Promise.all(
+  const messages = await Promise.all(
     open.slice(0, MAX_STEPS_READ).map(async ([name, { task_id }]) => {
       const found = await ifKnown(session.api.json('explainTask', { params: { id: task_id ?? '' } }))
       return found ? [`${name}: ${oneLine(found.message)}`] : []
     }),
   )
-  const message = told.flat()
+  const message = messages.flat()
   const { paint, columns } = session
   session.show({ workflow, message }, () =>
     [workflowTree(workflow, { now: Date.now(), paint, columns }), ...message].join('\n'),

@@ -132,10 +132,10 @@ export function redriveText(answer: Redrive, paint: Paint): string {
     paint,
   )
   const foreign = answer.unreadable.map(({ message_id: id, bytes }) => `  ${id}  ${bytes} bytes`)
-  const told = answer.dry_run
+  const unreadableLine = answer.dry_run
     ? `${foreign.length} messages in its dead-letter queue that no worker can read; --delete-unreadable deletes them:`
     : `${foreign.length} messages deleted that no worker can read:`
-  const unreadable = foreign.length > 0 ? [told, ...foreign.slice(0, MAX_LISTED)] : []
+  const unreadable = foreign.length > 0 ? [unreadableLine, ...foreign.slice(0, MAX_LISTED)] : []
   const more = tasks.length < redriven || tasks.length > MAX_LISTED
   const listed = more
     ? [...tasks.slice(0, MAX_LISTED), `… ${redriven - Math.min(MAX_LISTED, tasks.length)} more`]

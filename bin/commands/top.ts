@@ -22,14 +22,14 @@ export const addTop: AddCommand = (program) => {
     .action(async (options: { every: number; once?: boolean }, command) => {
       const session = await openSession(command)
       if (!session.isLive || options.once) {
-        const snapshot = await look(session)
+        const snapshot = await readSnapshot(session)
         return session.show(snapshot, () => topText(snapshot, { ...session, now: Date.now() }))
       }
       await redraw(session, options.every * 1_000)
     })
 }
 
-async function look(session: Session): Promise<Snapshot> {
+async function readSnapshot(session: Session): Promise<Snapshot> {
   const [queues, active] = await Promise.all([
     unlessMissingRoute(session.api.json('listQueues')),
     tasksOf(session, ['PROCESSING']),
@@ -44,7 +44,7 @@ async function redraw(session: Session, everyMs: number): Promise<void> {
   process.once('exit', () => stdout.write('\x1b[?25h\x1b[?1049l'))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
   for (;;) {
-    const text = await look(session).then(
+    const text = await readSnapshot(session).then(
       (snapshot) => topText(snapshot, { paint: session.paint, columns: stdout.columns, now: Date.now() }),
       (cause: unknown) => {
         // Wait for a stage that restarts; a refused key is an error.

@@ -142,13 +142,13 @@ const MAX_STEPS_READ = 8
 /** Progress of running steps with one task, by the step's name; for several tasks the tree counts the completed ones. */
 async function progressOf(session: Session, { steps }: Workflow): Promise<StepProgress> {
   const running = Object.entries(steps).filter(([, { status, task_id }]) => status === 'RUNNING' && task_id)
-  const told = await Promise.all(
+  const progressOfSteps = await Promise.all(
     running.slice(0, MAX_STEPS_READ).map(async ([name, { task_id }]) => {
       const { progress } = await session.api.json('getTask', { params: { id: task_id ?? '' } })
       return progress ? [[name, progress] as const] : []
     }),
   )
-  return new Map(told.flat())
+  return new Map(progressOfSteps.flat())
 }
 
 const show = (session: Session, workflow: Workflow): void =>

@@ -11,7 +11,7 @@ const FULL_RETRY_MS = 5_000
 /** Some proxies forward nothing before they have received 2 kB. */
 const PADDING = `: ${' '.repeat(2_048)}\n`
 
-interface Watch {
+interface EventWatch {
   readonly events: AsyncIterable<TaskEvent>
   /** Freed at the end; undefined when no place was free. */
   readonly place: Place | undefined
@@ -22,7 +22,7 @@ interface Watch {
  * @param base path of the API as the caller sees it.
  * @returns pieces of the answer, each one or more whole lines.
  */
-export async function* toEventStream(open: () => Promise<Watch>, base: string): AsyncGenerator<string> {
+export async function* toEventStream(open: () => Promise<EventWatch>, base: string): AsyncGenerator<string> {
   const { events, place } = await open()
   try {
     yield `${PADDING}retry: ${place ? RETRY_MS : FULL_RETRY_MS}\n\n`

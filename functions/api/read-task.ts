@@ -77,7 +77,12 @@ export async function readTask(
   const { payloads, files, estimates } = reader
   const isSeen = ({ task, etag }: ReadRows) =>
     isFinal(task.status) || (request.ifNoneMatch !== undefined && !isKnown(request.ifNoneMatch, etag))
-  const { value, hasWaited } = await awaitChange(reader, request.wait, () => look(reader, request), isSeen)
+  const { value, hasWaited } = await awaitChange(
+    reader,
+    request.wait,
+    () => readTaskRows(reader, request),
+    isSeen,
+  )
   const { task, kept, etag } = value
   const estimate = await estimates.of(task)
   const headers = { etag, ...(hasWaited ? {} : nextPollSeconds(POLL_WITHOUT_PLACE, estimate)) }
@@ -96,9 +101,9 @@ export async function readTask(
   } as const
 }
 
-type ReadRows = Awaited<ReturnType<typeof look>>
+type ReadRows = Awaited<ReturnType<typeof readTaskRows>>
 
-async function look({ store, steps }: Reader, key: TaskKey) {
+async function readTaskRows({ store, steps }: Reader, key: TaskKey) {
   const task = await getTask({ store }, key)
   const kept = task.stepsSince === undefined ? [] : await steps.list(task, stepLifeOf(task))
   // Checkpoints are separate items: they change the answer without changing the row.

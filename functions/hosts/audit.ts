@@ -28,15 +28,19 @@ type ChangeDetails = Pick<AuditEntry, 'before' | 'after' | 'target'>
 export async function recorded<Answer>(
   { audit, log }: { readonly audit: AuditLog; readonly log: Log },
   deed: AuditedCall,
-  perform: () => Promise<{ readonly answer: Answer; readonly status: number; readonly told: ChangeDetails }>,
+  perform: () => Promise<{
+    readonly answer: Answer
+    readonly status: number
+    readonly details: ChangeDetails
+  }>,
 ): Promise<Answer> {
   const entry: AuditEntry = { ...deed, id: ids.taskId(), at: systemClock.now() }
   await audit.begin(entry)
   const end = (outcome: Parameters<AuditLog['end']>[1]) =>
     audit.end(entry, outcome).catch(() => log('audit.incomplete', { action: deed.action }))
   try {
-    const { answer, status, told } = await perform()
-    await end({ status, ...told })
+    const { answer, status, details } = await perform()
+    await end({ status, ...details })
     return answer
   } catch (error) {
     await end({ status: toProblem(error, '').problem.status })
@@ -59,12 +63,12 @@ export const recordedRoute =
     const target = Object.values(parameters)[0]?.slice(0, 200)
     return recorded(needs, { tenant: principal.tenant, by: principal.keyId, action, target }, async () => {
       let noted: ChangeDetails = {}
-      const answer = await handler({ ...request, note: (told) => (noted = told) })
+      const answer = await handler({ ...request, note: (details) => (noted = details) })
       const body = (answer.body ?? {}) as { readonly id?: unknown; readonly status?: unknown }
       return {
         answer,
         status: answer.status,
-        told: { ...(target ? {} : { target: text(body.id) }), after: text(body.status), ...noted },
+        details: { ...(target ? {} : { target: text(body.id) }), after: text(body.status), ...noted },
       }
     })
   }

@@ -257,14 +257,14 @@ export const openRecord = (): AuditLog => {
   return audit
 }
 
-/** Counts the requests of every route that needs a caller, whoever declares it. */
+/** Counts the requests of every route that needs a caller. */
 export function withLimit(route: ServedRoute, handler: RouteHandler): RouteHandler {
   if (route.scope === 'open') return handler
   const count = (tenant: string) => openRequestLimit(openDynamo)(tenant)
   return limitedRoute(count, route.skipsRequestCount === true, handler)
 }
 
-/** Audits every route that changes something, whoever declares it. */
+/** Audits every route that changes something. */
 export function withRecord(route: ServedRoute, handler: RouteHandler): RouteHandler {
   if (route.method === 'GET' || route.scope === 'open' || route.skipsAudit) return handler
   return (request) =>

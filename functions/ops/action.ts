@@ -53,10 +53,10 @@ export const handler = middy<unknown, string>().handler(async (event, { invokedF
     const { action, ...what } = parsed.data
     const tenant = 'id' in what ? String(what.tenant) : OPEN_TENANT
     const target = String('id' in what ? what.id : what.lane)
-    const told = await recorded(
+    const outcome = await recorded(
       { audit, log },
       { tenant, by: 'dashboard', action: `dashboard ${action}`, target },
-      async () => ({ answer: await act(parsed.data, invokedFunctionArn), status: 200, told: {} }),
+      async () => ({ answer: await act(parsed.data, invokedFunctionArn), status: 200, details: {} }),
     )
     log('operator.acted', {
       action: parsed.data.action,
@@ -64,7 +64,7 @@ export const handler = middy<unknown, string>().handler(async (event, { invokedF
         ? { tenant: parsed.data.tenant, task_id: parsed.data.id }
         : { lane: parsed.data.lane }),
     })
-    return told.text
+    return outcome.text
   } catch (error) {
     if (error instanceof RequestError) return html`<p>Nothing was done: ${error.message}</p>`.text
     throw error

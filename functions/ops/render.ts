@@ -81,7 +81,7 @@ export function renderTasks(
 ): Html {
   const rows = tasks.map(
     (task) =>
-      html`<tr><td>${link(context, task)}</td><td>${buttons(context, task)}</td><td>${statusOf(task)}</td><td>${aboutOf(context, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.model ?? '–'}</td><td>${progressOf(context, task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${ranOf(context, task)}</td><td>${ago(context.now, task.createdAt)}</td><td>${reasonOf(context, task)}</td></tr>`,
+      html`<tr><td>${link(context, task)}</td><td>${buttons(context, task)}</td><td>${statusOf(task)}</td><td>${aboutOf(context, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.model ?? '–'}</td><td>${progressOf(context, task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${runTimeOf(context, task)}</td><td>${ago(context.now, task.createdAt)}</td><td>${reasonOf(context, task)}</td></tr>`,
   )
   const heads = [
     ...['Task', 'Do', 'Status', 'About', 'Type', 'Lane', 'Model', 'Progress', 'Attempts', 'Ran', 'Submitted'],
@@ -122,7 +122,7 @@ export function renderTask(context: RenderContext, task: Task): Html {
     ['Lane', task.lane],
     ['Model', task.model ?? '–'],
     ['Status', statusOf(task)],
-    ['Ran', ranOf(context, task)],
+    ['Ran', runTimeOf(context, task)],
     ['Progress', progressOf(context, task)],
     ['Attempts', `${task.attempt} of ${task.maxAttempts}, epoch ${task.epoch}`],
     ['Submitted', iso(task.createdAt)],
@@ -204,7 +204,7 @@ const statusOf = ({ status }: Task): Html => {
   const [mark, color] = STATUS_STYLES[status]
   return html`<span style="color: ${color}; white-space: nowrap">${mark} ${status}</span>`
 }
-const ranOf = ({ now }: RenderContext, { startedAt, finishedAt }: Task): string =>
+const runTimeOf = ({ now }: RenderContext, { startedAt, finishedAt }: Task): string =>
   startedAt === undefined ? '–' : span((finishedAt ?? now) - startedAt)
 const iso = (at: number | undefined): string => (at === undefined ? '–' : new Date(at).toISOString())
 const ago = (now: number, at: number): string => `${span(now - at)} ago`

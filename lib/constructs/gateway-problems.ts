@@ -33,7 +33,7 @@ const unavailable = {
 /**
  * Answers that API Gateway gives itself, before or instead of a function, in the format of all other errors.
  *
- * The gateway answers "missing authentication token" for every unknown path and method, hence the 404.
+ * The gateway answers "missing authentication token" for every unknown path and method, so that answer becomes a 404.
  */
 export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
   MISSING_AUTHENTICATION_TOKEN: {

@@ -3,7 +3,7 @@ import type { LaneSettings, StageInput } from './stage-schema.ts'
 
 /**
  * An emulator of AWS on one machine: deployed like `dev`, closed by keys of the gateway, but nothing leaves the machine.
- * Every model name is served by `simulated`. An environment there is a process of at least 70 MB, hence the low concurrency;
+ * Every model name is served by `simulated`. An environment there is a process of at least 70 MB, so concurrency is low;
  * the visibility timeout is short, because the sweeper's tests wait for it.
  */
 const emulatedLane = ({ hasModels }: LaneSettings) =>

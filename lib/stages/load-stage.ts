@@ -27,7 +27,7 @@ const FILES: Readonly<Record<(typeof STAGE_NAMES)[number], (environment: Environ
 /**
  * Loads and validates one stage's configuration.
  *
- * @param environment read only by `local`: a deployed stage depends only on its file, whoever synthesizes it.
+ * @param environment read only by `local`: a deployed stage depends only on its file.
  * @throws Error that names every wrong setting, and the nearest valid name of an unknown one.
  */
 export function loadStage(name: string, environment: Environment = {}): StageSettings {
@@ -68,20 +68,20 @@ function describe(issue: z.core.$ZodIssue): string[] {
 }
 
 /** The part of a schema that is read: its fields, the wrapped schema, and the schema of items. */
-interface Layer {
-  readonly shape?: Readonly<Record<PropertyKey, Layer>>
-  readonly def?: Readonly<Partial<Record<'innerType' | 'in' | 'element' | 'valueType', Layer>>>
+interface SchemaLayer {
+  readonly shape?: Readonly<Record<PropertyKey, SchemaLayer>>
+  readonly def?: Readonly<Partial<Record<'innerType' | 'in' | 'element' | 'valueType', SchemaLayer>>>
 }
 
 /** The settings that the schema has at a path; none where the path does not exist. */
 function keysAt(path: readonly PropertyKey[]): string[] {
-  let schema = unwrapped(stageSchema as Layer)
+  let schema = unwrapped(stageSchema as SchemaLayer)
   for (const key of path)
     schema = unwrapped(schema?.shape?.[key] ?? schema?.def?.element ?? schema?.def?.valueType)
   return Object.keys(schema?.shape ?? {})
 }
 
-function unwrapped(schema: Layer | undefined): Layer | undefined {
+function unwrapped(schema: SchemaLayer | undefined): SchemaLayer | undefined {
   const inner = schema?.def?.innerType ?? schema?.def?.in
   return inner ? unwrapped(inner) : schema
 }

@@ -320,7 +320,7 @@ export const stageSchema = z
     }),
     /**
      * Limits of each tenant; when left out, only the stage's capacity limits it. Open tasks are counted in one row, and each submit
-     * and each end pays for its size, 40 bytes per task: hence the upper limit.
+     * and each end pays for its size, 40 bytes per task; this is the reason for the upper limit.
      */
     tenantLimits: z
       .strictObject({
@@ -380,7 +380,7 @@ export const stageSchema = z
     dataKmsArn: kmsKeyArn.optional(),
     /**
      * KMS keys of single tenants, from any account that allows this one's roles to use them: a tenant's inputs, checkpoints and
-     * results are then stored in the bucket under its key, whatever their size. Functions get all of them in 4 kB of environment: hence 20.
+     * results are then stored in the bucket under its key, whatever their size. Functions get all of them in 4 kB of environment, so there can be 20.
      */
     tenantKmsArns: z
       .record(TENANT, kmsKeyArn)

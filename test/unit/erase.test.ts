@@ -129,7 +129,7 @@ describe('a tenant of 30,000 rows', () => {
 describe('what is done', () => {
   const log = () => undefined
   const deed = { tenant: 'a', by: 'k', action: 'POST /x' }
-  const done = async () => ({ answer: 1, status: 200, told: {} })
+  const done = async () => ({ answer: 1, status: 200, details: {} })
 
   it('is not done where it cannot be recorded', async () => {
     let deeds = 0

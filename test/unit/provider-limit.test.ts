@@ -140,7 +140,7 @@ describe('a provider whose numbers are wrong', () => {
     ['999999999999999', '1', '9999999999d'],
   ])('holds no call for more than an hour: of %s requests %s left, back in %s', async (most, left, reset) => {
     const { limiter, planned } = openOne()
-    await limiter.told(CIRCUIT, {
+    await limiter.noteHeaders(CIRCUIT, {
       'x-ratelimit-limit-requests': most,
       'x-ratelimit-remaining-requests': left,
       'x-ratelimit-reset-requests': reset,

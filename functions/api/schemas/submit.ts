@@ -150,8 +150,8 @@ export async function readSubmitBody(
     const ofInput = type
       ? await checkShape(type.input, withoutNulls(type.input, input ?? {}), isShort ? '' : 'input')
       : { isValid: true as const }
-    const told = new Set(misplaced.map(({ path }) => path))
-    const inside = ofInput.isValid ? [] : ofInput.errors.filter(({ path }) => !told.has(path))
+    const reportedPaths = new Set(misplaced.map(({ path }) => path))
+    const inside = ofInput.isValid ? [] : ofInput.errors.filter(({ path }) => !reportedPaths.has(path))
     throw invalid(orMissingPrompt([...errors, ...inside], isShort))
   }
   // `messages` replaces `prompt`.

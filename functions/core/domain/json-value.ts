@@ -11,10 +11,14 @@ const MAX_DEPTH = 500
 
 /** Properties that are undefined count as absent; every other value must be the same after writing and reading JSON. */
 export function findUnwritable(value: unknown): UnwritableValue | undefined {
-  return look(value, [], new Set())
+  return searchUnwritable(value, [], new Set())
 }
 
-function look(value: unknown, path: readonly string[], above: Set<object>): UnwritableValue | undefined {
+function searchUnwritable(
+  value: unknown,
+  path: readonly string[],
+  above: Set<object>,
+): UnwritableValue | undefined {
   const is = (reason: string): UnwritableValue => ({ path: path.join('.'), reason })
   switch (typeof value) {
     case 'undefined':
@@ -35,7 +39,7 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? is('is an invalid Date') : undefined
   if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value)) {
     const written: unknown = value.toJSON(path.at(-1) ?? '')
-    return written === value || written === undefined ? undefined : look(written, path, above)
+    return written === value || written === undefined ? undefined : searchUnwritable(written, path, above)
   }
   const kind = kindOf(value)
   if (kind) return is(`is a ${kind}; make it an array or a plain object`)
@@ -49,7 +53,7 @@ function look(value: unknown, path: readonly string[], above: Set<object>): Unwr
       ? value.entries()
       : Object.entries(value).filter(([, field]) => field !== undefined)
     for (const [name, field] of entries) {
-      const found = look(field, [...path, String(name)], above)
+      const found = searchUnwritable(field, [...path, String(name)], above)
       if (found) return found
     }
   } finally {

@@ -40,7 +40,7 @@ export function describeFailure(error: unknown): TaskFailure & { retryAfterMs?: 
       isCounted: error.retry !== 'uncounted',
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     }
-  const lacking = lackOf(error)
+  const lacking = shortageOf(error)
   if (lacking)
     return {
       code: 'unavailable',
@@ -83,7 +83,7 @@ const SHORTAGES: Readonly<Record<string, string>> = {
   ENOSPC: 'room on its disk',
 }
 
-function lackOf(error: unknown): string | undefined {
+function shortageOf(error: unknown): string | undefined {
   let cause = error
   for (let depth = 0; cause instanceof Error && depth < 4; depth += 1, cause = cause.cause) {
     const { code } = cause as { readonly code?: unknown }

@@ -71,7 +71,7 @@ export const MAX_CATCH_UP_FIRINGS = 100
 /** Most firings per read of a schedule: one that fires each second has 75 in the look-ahead of 75 s. */
 const MAX_FIRINGS = 200
 
-export interface Firings {
+export interface PlannedFirings {
   /** Planned times to submit now, oldest first. */
   readonly planned: readonly number[]
   /** Planned times that are skipped. Counted up to `MAX_CATCH_UP_FIRINGS` + 1. */
@@ -113,11 +113,16 @@ export function nextPlannedTimes(
  *
  * @param horizon planned times up to here are submitted early.
  */
-export function planFirings(times: ScheduleTimes, schedule: Plan, now: number, horizon: number): Firings {
+export function planFirings(
+  times: ScheduleTimes,
+  schedule: Plan,
+  now: number,
+  horizon: number,
+): PlannedFirings {
   const first = schedule.nextAt
   if (first === undefined || first > horizon) return { planned: [], missed: 0, nextAt: first }
   const made =
-    first < now - MISSED_AFTER_MS ? makeUp(times, schedule, first, now) : { planned: [], missed: 0 }
+    first < now - MISSED_AFTER_MS ? catchUpFirings(times, schedule, first, now) : { planned: [], missed: 0 }
   const planned = [...made.planned]
   let at: number | undefined =
     first < now - MISSED_AFTER_MS ? nextPlanned(times, schedule, now - MISSED_AFTER_MS - 1) : first
@@ -129,7 +134,7 @@ export function planFirings(times: ScheduleTimes, schedule: Plan, now: number, h
 }
 
 /** Planned times from `first` that are missed. Searched backwards, so that the limit keeps the latest. */
-function makeUp(
+function catchUpFirings(
   times: ScheduleTimes,
   { timing, missed }: Plan,
   first: number,

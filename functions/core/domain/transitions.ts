@@ -47,7 +47,7 @@ export interface Guard {
   readonly dueAt?: number
 }
 
-type Optional = {
+type OptionalField = {
   [K in keyof Task]-?: undefined extends Task[K] ? K : never
 }[keyof Task]
 
@@ -55,7 +55,7 @@ export interface Transition {
   readonly name: string
   readonly when: Guard
   readonly set: Partial<Omit<Task, 'tenant' | 'id' | 'createdAt' | 'writeId'>>
-  readonly remove?: readonly Optional[]
+  readonly remove?: readonly OptionalField[]
   /** Begins an attempt: the store adds one to `attempt`. */
   readonly beginsAttempt?: true
   /** Appended to `history`. */

@@ -142,8 +142,12 @@ export function afterAttempt(
   if (isFinal || waitSeconds === undefined) return { ...tried, status: 'FAILED' }
   // Shortened by up to 20 % at random, so that thousands that failed together are not retried together.
   const waitMs = waitSeconds * 1_000 * (0.8 + 0.2 * random)
-  const told = 'status' in outcome ? Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) : 0
-  return { ...tried, status: 'PENDING', ...nextAttemptFields(now + Math.round(Math.max(waitMs, told)), now) }
+  const requestedMs = 'status' in outcome ? Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) : 0
+  return {
+    ...tried,
+    status: 'PENDING',
+    ...nextAttemptFields(now + Math.round(Math.max(waitMs, requestedMs)), now),
+  }
 }
 
 const refusalOf = (status: number): string => {

@@ -7,7 +7,7 @@ const MAX_OTHER_TYPE_SHARE = 0.05
 const NOTHING = new Float64Array(0)
 
 /** A distinct cell: its type, and how often it occurs. */
-interface Known {
+interface CellCount {
   count: number
   readonly isMissing: boolean
   /** NaN for a cell that is no number. */
@@ -37,7 +37,7 @@ export class Column {
   /** True while every distinct cell could be stored. */
   isDistinctExact = true
   formulas = 0
-  readonly #known = new Map<string, Known>()
+  readonly #known = new Map<string, CellCount>()
   readonly #room: SharedRoom
   #numbers = 0
   #mean = 0
@@ -134,7 +134,7 @@ export class Column {
     }
   }
 
-  #learn(cell: string): Known {
+  #learn(cell: string): CellCount {
     const value = cell.trim()
     const met = this.#known.get(value)
     if (met) {
@@ -144,7 +144,7 @@ export class Column {
     const missing = isMissing(value)
     const number = missing ? undefined : toNumber(value)
     const isWord = !missing && number === undefined
-    const known: Known = {
+    const known: CellCount = {
       count: 1,
       isMissing: missing,
       number: number ?? Number.NaN,

@@ -103,8 +103,8 @@ export default defineTask({
       hasCharts: input.charts,
     })
     const table = await step('analyze', () => heavy<typeof analyzeTable>('data-analyze/analyzeTable', open))
-    const told = { narrative: null, narrative_refused: [] }
-    if (!input.narrative) return toOutput(table, told)
+    const noNarrative = { narrative: null, narrative_refused: [] }
+    if (!input.narrative) return toOutput(table, noNarrative)
     progress(60, 'putting it into words')
     return toOutput(
       table,

@@ -92,14 +92,14 @@ export async function combine(
   return { summary, key_points, extracted }
 }
 
-type Summed = z.output<typeof wholeSchema>
+type PartSummary = z.output<typeof wholeSchema>
 
 const ask = (
   model: ModelClient,
-  notes: readonly Summed[],
+  notes: readonly PartSummary[],
   words: number,
   options: SummaryOptions,
-): Promise<Summed> =>
+): Promise<PartSummary> =>
   askObject(model, {
     name: 'summary',
     schema: wholeSchema,
@@ -123,11 +123,11 @@ async function fill(
   })
 }
 
-const sizeOf = (notes: readonly Summed[]): number => JSON.stringify(notes).length
+const sizeOf = (notes: readonly PartSummary[]): number => JSON.stringify(notes).length
 
 /** At least two notes per group, so that every round has fewer. */
-function inGroups(notes: readonly Summed[]): Summed[][] {
-  const groups: Summed[][] = []
+function inGroups(notes: readonly PartSummary[]): PartSummary[][] {
+  const groups: PartSummary[][] = []
   for (const note of notes) {
     const group = groups.at(-1)
     if (group && (group.length < 2 || sizeOf([...group, note]) <= GROUP_CHARACTERS)) group.push(note)

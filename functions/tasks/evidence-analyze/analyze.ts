@@ -40,11 +40,13 @@ export async function analyze({
     throw new TaskError(`The exhibits have ${parts.length} parts; at most ${MAX_PARTS} are looked through.`, {
       code: 'document_too_long',
     })
-  const told = await map(statements, ({ text }) => findClaims(model, text, question), {
+  const claimsByStatement = await map(statements, ({ text }) => findClaims(model, text, question), {
     name: 'statement',
     progress: [3, 20],
   })
-  const all: Claim[] = told.flatMap((claims, index) => claims.map((claim) => ({ claim, statement: index })))
+  const all: Claim[] = claimsByStatement.flatMap((claims, index) =>
+    claims.map((claim) => ({ claim, statement: index })),
+  )
   const claims = all.slice(0, MAX_CLAIMS)
   const sentences = claims.map(({ claim }) => claim)
   const looked =

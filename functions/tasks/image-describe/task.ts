@@ -41,7 +41,7 @@ export default defineTask({
       readSent(files, file),
     )
     progress(30, 'looking')
-    const told = await step(
+    const described = await step(
       'describe',
       () =>
         askObject(model, {
@@ -69,6 +69,6 @@ export default defineTask({
         }),
       { inputs: [question, language] },
     )
-    return { ...told, width: source.width, height: source.height, format: source.format }
+    return { ...described, width: source.width, height: source.height, format: source.format }
   },
 })

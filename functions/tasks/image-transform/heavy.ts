@@ -58,7 +58,7 @@ export async function transformImage({
   readonly transform: TransformOptions
 }) {
   const vips = await openLibrary()
-  const source = lookAt(vips, bytes)
+  const source = inspectImage(vips, bytes)
   const isAnimated = source.frames > 1
   const format = transform.format ?? source.format
   if (isAnimated && transform.animation === 'refuse')
@@ -102,7 +102,7 @@ export async function prepareImage({ bytes }: { readonly bytes: Uint8Array }) {
 }
 
 /** Reads only the header, so that a decompression bomb is refused before it is decompressed. */
-function lookAt(vips: Library, bytes: Uint8Array): Facts {
+function inspectImage(vips: Library, bytes: Uint8Array): Facts {
   const type = detectMediaType(bytes)
   const format = LOADERS[type]
   if (!format)

@@ -217,13 +217,13 @@ interface MetricJson {
   readonly ReturnData?: boolean
 }
 
-interface Readable {
+interface MetricReader {
   readonly periodMs: number
   readonly read: (from: number, to: number) => number | undefined
 }
 
 /** The data of an alarm: a metric, or an expression over several. */
-function metricOf(properties: AlarmPlan['properties'], store: MetricStore): Readable {
+function metricOf(properties: AlarmPlan['properties'], store: MetricStore): MetricReader {
   const { Metrics } = properties as { Metrics?: readonly MetricJson[] }
   if (!Metrics) {
     const { Period, ...metric } = properties as unknown as StatJson['Metric'] & { Period: number }
@@ -242,7 +242,7 @@ function metricOf(properties: AlarmPlan['properties'], store: MetricStore): Read
   }
 }
 
-function readerOf({ Metric, Period, Stat }: StatJson, store: MetricStore): Readable {
+function readerOf({ Metric, Period, Stat }: StatJson, store: MetricStore): MetricReader {
   const id: MetricId = {
     namespace: Metric.Namespace,
     name: Metric.MetricName,

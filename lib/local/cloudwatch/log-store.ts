@@ -135,12 +135,12 @@ function summaryOf(json: Readonly<Record<string, unknown>> | undefined): string 
     message: words,
     ...facts
   } = message as Readonly<Record<string, unknown>>
-  const said = Object.entries(facts).filter(([, value]) => typeof value !== 'object')
+  const shown = Object.entries(facts).filter(([, value]) => typeof value !== 'object')
   // Important fields first; ids of other systems last.
   return [
     event,
     words,
-    ...said.map(([key, value]) => `${key}=${value}`),
+    ...shown.map(([key, value]) => `${key}=${value}`),
     ...(trace_id === undefined ? [] : [`trace_id=${trace_id}`]),
   ]
     .filter((part) => part !== undefined)

@@ -3,7 +3,7 @@ import { parseExpression } from './expression.ts'
 import type { Series } from './metric-store.ts'
 
 type Value = number | Series | readonly Series[]
-type One = number | undefined
+type SingleValue = number | undefined
 
 /** Evaluates an expression of CloudWatch's metric math, once per period. Supports the grammar that this product uses. */
 export class MetricMath {
@@ -65,7 +65,7 @@ const AGGREGATIONS: Readonly<Record<string, (values: readonly number[]) => numbe
 }
 
 function evaluate(node: jsep.Expression, read: (id: string) => Series, length: number): Value {
-  const each = (act: (...values: One[]) => One, ...values: Value[]): Series => {
+  const each = (act: (...values: SingleValue[]) => SingleValue, ...values: Value[]): Series => {
     const series = values.map((value) =>
       typeof value === 'number'
         ? Array.from({ length }, () => value)
@@ -86,7 +86,7 @@ function evaluate(node: jsep.Expression, read: (id: string) => Series, length: n
     case 'BinaryExpression': {
       const act = SIGNS[String(node.operator)]
       if (!act) break
-      const apply = (left: One, right: One): One => {
+      const apply = (left: SingleValue, right: SingleValue): SingleValue => {
         const result = left === undefined || right === undefined ? undefined : act(left, right)
         return result !== undefined && Number.isFinite(result) ? result : undefined
       }

@@ -180,17 +180,17 @@ export class TaskIndex {
   }
 
   #keep(row: TaskRow): void {
-    const said = row.prompt ?? inputInWords(row.input)
+    const prompt = row.prompt ?? inputInWords(row.input)
     // A search looks at the first 2,000 characters of a prompt; a row shows fewer.
     const { error, tags } = row
-    const words = [row.id, said.slice(0, 2_000), error?.code, error?.message, row.type, ...tags].join('\n')
+    const words = [row.id, prompt.slice(0, 2_000), error?.code, error?.message, row.type, ...tags].join('\n')
     this.#words.set(row.id, words.toLowerCase())
     const { id, type, status, lane, priority, model, progress, attempts, max_attempts, usage } = row
     const { created_at, started_at, finished_at, run_at } = row
     this.#rows.set(id, {
       ...{ id, type, status, lane, priority, model, error, progress, attempts, max_attempts, usage, tags },
       ...{ created_at, started_at, finished_at, run_at },
-      prompt: said.slice(0, SHOWN_CHARACTERS),
+      prompt: prompt.slice(0, SHOWN_CHARACTERS),
       input: null,
     })
   }
@@ -285,8 +285,8 @@ function sort(rows: readonly TaskRow[], { sort: by, isDescending }: TaskQuery): 
 function inputInWords(input: unknown): string {
   if (input === null || input === undefined) return ''
   if (typeof input !== 'object' || Array.isArray(input)) return JSON.stringify(input)
-  const said = 'messages' in input ? lastSaid(input.messages) : ''
-  if (said !== '') return said
+  const lastMessage = 'messages' in input ? lastSaid(input.messages) : ''
+  if (lastMessage !== '') return lastMessage
   return Object.entries(input)
     .filter(([, value]) => value !== null && value !== '' && !(Array.isArray(value) && value.length === 0))
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)

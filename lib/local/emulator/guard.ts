@@ -26,7 +26,7 @@ export function pageOf({ headers }: IncomingMessage): 'own' | 'local' | 'foreign
  */
 export function refusalOf(request: IncomingMessage, listensAt?: string): string | undefined {
   const { headers, rawHeaders, method = 'GET' } = request
-  // Node reads the first of two; who stands between may have read the other.
+  // Node reads the first of two; a proxy may have read the other.
   if (rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length > 1)
     return 'A request names one host.'
   const host = headers.host ?? 'localhost'

@@ -70,7 +70,7 @@ export class DynamoDataEraser implements DataEraser {
       const { Items = [], LastEvaluatedKey: last } = await this.#table.call('rows', (client) =>
         client.send(scan),
       )
-      const rows = Items.filter((row) => isOf(row, tenant, name)).map(({ pk, sk }) => ({ pk, sk }))
+      const rows = Items.filter((row) => belongsTo(row, tenant, name)).map(({ pk, sk }) => ({ pk, sk }))
       yield { rows, ...(last ? { next: JSON.stringify([last.pk, last.sk]) } : {}) }
       start = last
     } while (start)
@@ -88,7 +88,7 @@ const readPlace = (from: string | undefined): Row | undefined => {
 }
 
 /** Compares the whole name: tenant `a` is not part of tenant `ab`. The audit log is kept. */
-function isOf(row: Row, tenant: string, name: string): boolean {
+function belongsTo(row: Row, tenant: string, name: string): boolean {
   const [kind = '', of] = String(row.pk).split('#')
   if (`${kind}#` === TABLE.auditPrefix) return false
   if (kind === 'L') return row.sk === name

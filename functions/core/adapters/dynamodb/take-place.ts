@@ -3,7 +3,7 @@ import { TABLE } from '../../../contract.ts'
 import type { Row } from './row.ts'
 import type { Table } from './table.ts'
 
-interface Taken {
+interface PlaceRequest {
   readonly now: number
   /** When the place expires, whatever happens to its holder. */
   readonly until: number
@@ -24,7 +24,7 @@ interface Taken {
 export async function takePlace(
   table: Table,
   key: Row,
-  { now, until, holder, from, reapAt }: Taken,
+  { now, until, holder, from, reapAt }: PlaceRequest,
 ): Promise<(() => Promise<void>) | undefined> {
   const set = async (until: number, condition: string, values: object): Promise<boolean> => {
     const update = new UpdateCommand({

@@ -39,7 +39,7 @@ const USAGE = {
 /** Prefix of the key of a tag's row. */
 const TAGS = 'tag#'
 
-interface Mark {
+interface AdditionMark {
   readonly pk: string
   readonly sk: string
   readonly name: string
@@ -93,7 +93,7 @@ const isAhead = (one: TallyUsage, other: TallyUsage): boolean =>
 export class DynamoTallyStore implements TallyStore {
   readonly #table: Table
   readonly #now: () => number
-  readonly #added = new Map<string, Mark[]>()
+  readonly #added = new Map<string, AdditionMark[]>()
   readonly #removable = new Map<string, { readonly name: string; readonly since: number }[]>()
 
   constructor(client: DynamoDBDocumentClient, table: string, now: () => number) {

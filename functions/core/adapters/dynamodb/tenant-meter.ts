@@ -29,7 +29,7 @@ const keyOf = (tenant: string): Row => ({ pk: `Q#${encodeURIComponent(tenant)}`,
 /** Tries of concurrent callers whose expected row was outdated; in each round one caller succeeds. */
 const MAX_TRIES = 150
 
-interface Write {
+interface MeterWrite {
   readonly sets: string[]
   /** Changes of sets: removing a missing member has no effect. */
   adds?: string
@@ -43,7 +43,7 @@ interface Write {
 /**
  * One row per tenant: the open tasks by id with their reservations, their number, those that have not begun, the totals of day
  * and month, and the planned time of the next submit. One write changes all of them, so that nothing can become
- * inconsistent. The row grows by about 50 bytes per open task, which each write pays for; hence the upper limit in the stage's
+ * inconsistent. The row grows by about 50 bytes per open task, which each write pays for: the reason for the upper limit in the stage's
  * settings. Not used: a counter beside the rows, which stays wrong after every crash between the two writes.
  *
  * Totals are the money spent in the period plus all reservations, because a condition of DynamoDB cannot add.
@@ -114,7 +114,7 @@ export class DynamoTenantMeter implements TenantMeter {
   async settle(tenant: string, { id, held, spentMicroUsd }: Settlement, now: number): Promise<void> {
     let period = periodOf(now)
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const write: Write = {
+      const write: MeterWrite = {
         sets: ['#count = #count - :one'],
         removes: ['#open.#id'],
         conditions: ['#open.#id = :entry'],
@@ -138,7 +138,7 @@ export class DynamoTenantMeter implements TenantMeter {
   }
 
   async begin(tenant: string, taskId: string): Promise<void> {
-    const write: Write = {
+    const write: MeterWrite = {
       sets: [],
       conditions: ['contains(#queued, :id)'],
       names: {},
@@ -190,7 +190,7 @@ export class DynamoTenantMeter implements TenantMeter {
 
   #update(
     tenant: string,
-    { sets, adds, deletes, removes = [], conditions, names, values }: Write,
+    { sets, adds, deletes, removes = [], conditions, names, values }: MeterWrite,
     gives?: 'ALL_NEW',
   ) {
     const update = new UpdateCommand({
@@ -232,8 +232,8 @@ export class DynamoTenantMeter implements TenantMeter {
 const TOTALS = { '#day': 'day', '#month': 'month', '#dayTotal': 'dayTotal', '#monthTotal': 'monthTotal' }
 
 /** Takes a task's place, if it has none yet and one is free. */
-function place(taskId: string, limits: TenantLimits, held: Reservation | undefined): Write {
-  const write: Write = {
+function place(taskId: string, limits: TenantLimits, held: Reservation | undefined): MeterWrite {
+  const write: MeterWrite = {
     sets: [],
     conditions: ['attribute_exists(#count)'],
     names: { '#count': 'openCount' },
@@ -254,7 +254,7 @@ function place(taskId: string, limits: TenantLimits, held: Reservation | undefin
 }
 
 /** Removes a task from those that have not begun. */
-function addBegun(write: Write, taskId: string): void {
+function addBegun(write: MeterWrite, taskId: string): void {
   write.deletes = '#queued :begun'
   write.names['#queued'] = 'queued'
   write.values[':begun'] = new Set([taskId])
@@ -267,7 +267,7 @@ const queuedOf = (row: Row): ReadonlySet<string> => (row.queued ?? new Set()) as
  * that assumed the wrong case is refused and gets the row.
  */
 export function addRate(
-  { sets, conditions, names, values }: Pick<Write, 'sets' | 'conditions' | 'names' | 'values'>,
+  { sets, conditions, names, values }: Pick<MeterWrite, 'sets' | 'conditions' | 'names' | 'values'>,
   rate: Rate,
   now: number,
   isBusy: boolean,
@@ -288,14 +288,18 @@ export function addRate(
 }
 
 /** @param change of both totals, in the row's present period. */
-function addTotals({ sets, conditions, names, values }: Write, { day, month }: Period, change: number): void {
+function addTotals(
+  { sets, conditions, names, values }: MeterWrite,
+  { day, month }: Period,
+  change: number,
+): void {
   Object.assign(names, TOTALS)
   Object.assign(values, { ':day': day, ':month': month, ':change': change })
   sets.push('#dayTotal = #dayTotal + :change', '#monthTotal = #monthTotal + :change')
   conditions.push('#day = :day', '#month = :month')
 }
 
-function addCost(write: Write, budget: Budget, period: Period, microUsd: number): void {
+function addCost(write: MeterWrite, budget: Budget, period: Period, microUsd: number): void {
   addTotals(write, period, microUsd)
   write.names['#held'] = 'held'
   write.sets.push('#held = #held + :change')

@@ -2,12 +2,12 @@ import { DeleteCommand, type DynamoDBDocumentClient, PutCommand } from '@aws-sdk
 import { isValidKey, type Row } from './row.ts'
 import { Table } from './table.ts'
 
-interface Versioned {
+interface VersionedRow {
   /** Increased by every write. */
   readonly version: number
 }
 
-export interface RowShape<Item extends Versioned> {
+export interface RowShape<Item extends VersionedRow> {
   readonly keyOf: (item: never) => Row
   readonly toRow: (item: Item) => Row
   readonly fromRow: (row: Row) => Item
@@ -17,7 +17,7 @@ export interface RowShape<Item extends Versioned> {
  * Rows that are replaced as a whole, each time on condition of the version that was read. A write whose answer was lost is
  * recognised by its `writeId`.
  */
-export class VersionedRows<Item extends Versioned> {
+export class VersionedRows<Item extends VersionedRow> {
   readonly table: Table
   readonly #now: () => number
   readonly #writeId: () => string

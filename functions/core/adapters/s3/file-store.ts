@@ -6,7 +6,7 @@ import { callAws } from '../aws/failures.ts'
 import { encryptedBy, type TenantKeys } from './tenant-key.ts'
 
 type S3 = typeof import('@aws-sdk/client-s3')
-interface Loaded {
+interface LoadedSdk {
   readonly sdk: S3
   readonly client: InstanceType<S3['S3Client']>
 }
@@ -23,7 +23,7 @@ const fileObjectOf = (key: TaskKey, file: string): string => `${folderOf(key)}/$
 export class S3FileStore implements FileStore {
   readonly #bucket: string
   readonly #tenantKeys: TenantKeys
-  #loaded: Promise<Loaded> | undefined
+  #loaded: Promise<LoadedSdk> | undefined
 
   constructor(bucket: string, tenantKeys: TenantKeys = {}) {
     this.#bucket = bucket
@@ -126,7 +126,7 @@ export class S3FileStore implements FileStore {
     })
   }
 
-  #load(): Promise<Loaded> {
+  #load(): Promise<LoadedSdk> {
     this.#loaded ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,
       client: new sdk.S3Client({
@@ -139,7 +139,7 @@ export class S3FileStore implements FileStore {
     return this.#loaded
   }
 
-  #call<Answer>(what: string, call: (loaded: Loaded) => Promise<Answer>): Promise<Answer> {
+  #call<Answer>(what: string, call: (loaded: LoadedSdk) => Promise<Answer>): Promise<Answer> {
     const attempted = { service: 'The payload bucket', what, isObjectRead: what === 'read' }
     return callAws(attempted, async () => call(await this.#load()))
   }

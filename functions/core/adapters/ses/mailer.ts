@@ -88,14 +88,14 @@ export function toDelivery(cause: unknown): Delivery {
     readonly $metadata?: { readonly httpStatusCode?: number }
   }
   const status = $metadata?.httpStatusCode
-  const told = `SES: ${name || code || 'no answer'}`
+  const message = `SES: ${name || code || 'no answer'}`
   if (CONNECTION_ERRORS.test(code) || CONNECTION_ERRORS.test(name))
-    return { outcome: 'refused', when: 'later', message: told }
+    return { outcome: 'refused', when: 'later', message }
   if (status === undefined || status >= 500 || status < 400 || status === 408)
-    return { outcome: 'unknown', message: told }
+    return { outcome: 'unknown', message }
   return {
     outcome: 'refused',
     when: status === 429 || TEMPORARY_ERRORS.test(name) ? 'later' : 'never',
-    message: told,
+    message,
   }
 }

@@ -28,17 +28,17 @@ const MAX_SAMPLED = 100
  * Counts exactly, also with concurrent callers. Places of ended objects, and places whose row was never written, are searched
  * for only when no place is free, so that an end costs no write.
  *
- * @param isThere whether the object of a place still counts.
+ * @param isOpen whether the object of a place still counts.
  */
 export function openOwnedLimit(
   { places, limitsOf, clock }: OwnedLimitDependencies,
   kind: 'schedules' | 'workflows',
-  isThere: (key: TaskKey) => Promise<boolean>,
+  isOpen: (key: TaskKey) => Promise<boolean>,
 ): OwnedLimit {
   const freeGone = async (tenant: string, taken: readonly PlaceHolder[]): Promise<boolean> => {
     const old = taken.filter(({ since }) => since < clock.now() - ORPHAN_MS)
     const some = sample(old, MAX_SAMPLED, clock.random())
-    const there = await Promise.all(some.map(({ id }) => isThere({ tenant, id })))
+    const there = await Promise.all(some.map(({ id }) => isOpen({ tenant, id })))
     const gone = some.filter((_, index) => !there[index])
     if (gone.length > 0) await places.leave(tenant, kind, gone)
     return gone.length > 0

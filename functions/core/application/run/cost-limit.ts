@@ -4,21 +4,21 @@ import type { Task, Usage } from '../../domain/task.ts'
 import { maxTokensOf, worstCallMicroUsd } from '../../domain/worst-cost.ts'
 import type { ModelRequest } from '../../ports/model-provider.ts'
 
-type Sent = Partial<Pick<ModelRequest, 'system' | 'json' | 'maxTokens'>> & {
+type SentText = Partial<Pick<ModelRequest, 'system' | 'json' | 'maxTokens'>> & {
   readonly prompt?: string | undefined
   readonly messages?: ModelRequest['messages'] | undefined
 }
 
 export interface CostLimit {
   /** Adds an output limit to a call without one, where costs are limited. */
-  bound<Call extends Sent>(call: Call): Call
+  bound<Call extends SentText>(call: Call): Call
   /**
    * Makes a call if the remaining money covers its highest possible cost. Otherwise it first waits for the task's other calls,
    * whose actual cost may be lower.
    *
    * @throws TaskError `cost_limit_reached`, never retried: another attempt could spend no more.
    */
-  within<Answer>(model: string, call: Sent, ask: () => Promise<Answer>): Promise<Answer>
+  within<Answer>(model: string, call: SentText, ask: () => Promise<Answer>): Promise<Answer>
 }
 
 /**
@@ -70,7 +70,7 @@ export function openCostLimit(
   }
 }
 
-function inputTokensOf(model: string, { prompt = '', messages = [], system = '', json }: Sent): number {
+function inputTokensOf(model: string, { prompt = '', messages = [], system = '', json }: SentText): number {
   let bytes =
     Buffer.byteLength(prompt) +
     Buffer.byteLength(system) +

@@ -54,7 +54,7 @@ const LOOK_AGAIN_MS = 5_000
 /** When more models are known all are forgotten, because callers freely choose the model names of a prefix route. */
 const MAX_MODELS = 300
 
-interface Known {
+interface CachedLimit {
   readonly limit: ProviderLimit
   readonly until: number
 }
@@ -67,7 +67,7 @@ interface Known {
  */
 export class ProviderLimiter {
   readonly #dependencies: Dependencies
-  readonly #known = new Map<string, Known>()
+  readonly #known = new Map<string, CachedLimit>()
   /** Tokens that calls used beyond their estimate; added to the cost of the next call. */
   readonly #owed = new Map<string, number>()
   /** Per tenant, the latest start planned by this environment. */
@@ -125,20 +125,20 @@ export class ProviderLimiter {
   }
 
   /** Learns limits from the headers of an answer or a refusal. Never rejects. */
-  async told(circuit: string, headers: Readonly<Record<string, string | undefined>>): Promise<void> {
+  async noteHeaders(circuit: string, headers: Readonly<Record<string, string | undefined>>): Promise<void> {
     const { clock, learns, limits } = this.#dependencies
     if (!learns || limitFor(limits, circuit)) return
     const now = clock.now()
-    const told = readLimits(headers, now)
-    if (!told) return
-    const limit = nearLimit(told)
+    const reported = readLimits(headers, now)
+    if (!reported) return
+    const limit = nearLimit(reported)
     if (!limit) {
       this.#known.delete(circuit)
       return
     }
     const isNew = !this.#isKnown(circuit, now)
     this.#learn(circuit, limit, now)
-    const isOver = (told.requests?.remaining ?? 1) < 1 || (told.tokens?.remaining ?? 1) < 1
+    const isOver = (reported.requests?.remaining ?? 1) < 1 || (reported.tokens?.remaining ?? 1) < 1
     if (isNew || isOver) await this.#share(circuit, isOver ? now + costMs(limit, 1) : now, limit, now)
   }
 

@@ -50,7 +50,7 @@ interface Call extends Pick<ModelRequest, 'system' | 'temperature' | 'maxTokens'
   readonly onRestart?: () => void
 }
 
-interface Reply extends ModelAnswer {
+interface MeteredAnswer extends ModelAnswer {
   readonly isTruncated: boolean
   readonly model: string
   readonly provider: string
@@ -60,7 +60,7 @@ export interface ModelMeter {
   readonly client: {
     readonly name: string
     complete(call: Call): Promise<string>
-    generate(call: Call): Promise<Reply>
+    generate(call: Call): Promise<MeteredAnswer>
   }
   /** The task's usage so far, earlier attempts included; undefined while no call was answered. */
   readonly usage: () => Usage | undefined
@@ -118,7 +118,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     model: string,
     { onDelta, onRestart: _restart, failOnTruncation, share, ...call }: Call,
     hasOtherModel: boolean,
-  ): Promise<Reply> => {
+  ): Promise<MeteredAnswer> => {
     const answerer = await providers.forModel(model)
     provider = answerer.name
     const { prompt, messages, model: _models, ...rest } = call
@@ -149,7 +149,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     let isHeard = false
     const onHeaders = (headers: Readonly<Record<string, string | undefined>>) => {
       isHeard = true
-      told = limiter?.told(circuit, headers)
+      told = limiter?.noteHeaders(circuit, headers)
     }
     let startedAt = clock.now()
     const spanId = ids.spanId()
@@ -267,7 +267,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
     return { ...answer, isTruncated, model, provider: answerer.name }
   }
 
-  const generate = async (wanted: Call): Promise<Reply> => {
+  const generate = async (wanted: Call): Promise<MeteredAnswer> => {
     const call = costLimit.bound(wanted)
     const models = call.model === undefined ? [name] : [call.model].flat()
     const { onDelta: _delta, onRestart: _restart, ...content } = call

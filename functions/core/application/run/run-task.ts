@@ -181,7 +181,7 @@ async function runAttempt(
   const place = await dependencies.runningLimit?.enter(task, token)
   if (place === 'waits') return 'done'
   // Runs alongside the attempt. If the process stops here, the event is not sent, and the next attempt does not send it.
-  const told = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
+  const startNotice = task.attempt === 1 ? dependencies.tellStarted?.(task) : undefined
   const text = new StreamedText(dependencies, task)
   const watch = (until: number) => text.watch(until)
   const supervised = superviseAttempt(dependencies, task, token, receipt, { ...batch, watch })
@@ -197,7 +197,7 @@ async function runAttempt(
   } finally {
     supervised.release()
     await place?.leave()
-    await told
+    await startNotice
   }
 }
 

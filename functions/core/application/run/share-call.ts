@@ -26,7 +26,7 @@ export interface SharedOutcome {
 
 /** Time between two reads of a call that another task makes. */
 const READ_INTERVAL_MS = 1_000
-/** Every so many reads, check whether that task still runs. */
+/** Number of reads between two checks whether that task still runs. */
 const READS_PER_CHECK = 10
 /** How long an answer is kept for the waiting tasks. */
 const KEPT_MS = 600_000

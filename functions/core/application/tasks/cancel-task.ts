@@ -42,7 +42,7 @@ export async function cancelTask(dependencies: CancelDependencies, key: TaskKey)
       pending: followUpsOf(seen, 'CANCELLED'),
     }
     const { changed, task } = await store.change(key, cancel(seen, now, end))
-    // Refused: the task ended, or began another epoch, after the read. Read it again and decide anew.
+    // Refused: the task ended, or began another epoch, after the read. Read it and decide again.
     if (!changed || !task) continue
     log('task.cancelled', taskFields(task))
     dependencies.note?.(seen)

@@ -44,7 +44,7 @@ export function openEstimates(dependencies: EstimateDependencies): WaitEstimates
   const ask = ({ lane, tenant, model }: TaskToEstimate) => {
     const circuit = model === null ? undefined : circuitOf(model)
     return Promise.all([
-      moments.get(`${lane}#${tenant}`, () => look(dependencies, lane, tenant)),
+      moments.get(`${lane}#${tenant}`, () => readLaneMoment(dependencies, lane, tenant)),
       circuit === undefined ? undefined : found.get(circuit, () => circuits.read(circuit)),
     ])
   }
@@ -84,7 +84,7 @@ class TimedCache<Value> {
   }
 }
 
-async function look(
+async function readLaneMoment(
   { depths, recentRuns, lanes, watermarks, clock }: EstimateDependencies,
   lane: Lane,
   tenant: string,

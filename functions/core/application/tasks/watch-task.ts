@@ -28,7 +28,7 @@ export type TaskEvent = { readonly position: Position } & (
   | { readonly kind: 'quiet' }
 )
 
-/** How long a worker is told that a client watches; it checks every two seconds. Written again every 8 s. */
+/** How long a mark makes the worker stream; the worker reads it every two seconds. Written again every 8 s. */
 const WATCH_MARK_MS = 20_000
 const WATCH_MARK_INTERVAL_MS = 8_000
 const FIRST_LOOK_MS = 250
@@ -56,7 +56,7 @@ interface WatchState {
  * table, so that another function can continue after a disconnect at any later time.
  *
  * @param watching `until`, milliseconds since 1970: with a time that has passed, existing events are yielded once and the worker
- * is not told to stream. `isHeld`: false when the client has reconnected elsewhere, and nobody reads this answer.
+ * does not start to stream. `isHeld`: false when the client has reconnected elsewhere and no longer reads this answer.
  * @throws RequestError `not_found`.
  */
 export async function* watchTask(

@@ -41,7 +41,7 @@ export async function cancelOpenTasks(
           const pending = followUpsOf(task, 'CANCELLED').filter((step) => step !== 'parent')
           const end = { retention: retentionFrom(now, retentionDays, task), pending }
           const cancelled = await store.change(task, cancel(task, now, end))
-          // Refused: an attempt began or ended after the read. Read it again and decide anew.
+          // Refused: an attempt began or ended after the read. Read it and decide again.
           if (!cancelled.changed) continue
           log('task.cancelled', taskFields(task))
           if (cancelled.task) await followUp(dependencies, cancelled.task)

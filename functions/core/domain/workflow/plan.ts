@@ -21,7 +21,7 @@ interface NodeBase {
   readonly name: string
   /** Nodes that must end before this one starts. */
   readonly after: readonly string[]
-  /** The nodes that `previous` in this node's references stands for. */
+  /** The nodes that `previous` means in this node's references. */
   readonly previous: readonly string[]
   readonly if?: Condition
 }

@@ -28,14 +28,14 @@ export async function api<Answer>(
   throw Object.assign(error, { status: response.status, errors: answer.errors ?? [] })
 }
 
-export interface Loaded<Data> {
+export interface LiveData<Data> {
   readonly data: Data | undefined
   readonly error: Error | undefined
   readonly again: () => void
 }
 
 /** Loads now and at intervals while the page is visible; shows the last answer while it waits. */
-export function useLive<Data>(get: () => Promise<Data>, everyMs: number, key = ''): Loaded<Data> {
+export function useLive<Data>(get: () => Promise<Data>, everyMs: number, key = ''): LiveData<Data> {
   const [state, setState] = useState<{ data?: Data; error?: Error; key?: string }>({})
   const latest = useRef(get)
   latest.current = get
@@ -79,7 +79,7 @@ export function useLive<Data>(get: () => Promise<Data>, everyMs: number, key = '
   return { data: state.data, error: state.error, again: () => run.current() }
 }
 
-export const useData = <Data>(path: string, everyMs: number): Loaded<Data> =>
+export const useData = <Data>(path: string, everyMs: number): LiveData<Data> =>
   useLive(() => load<Data>(path), everyMs, path)
 
 /** A task in the API's JSON. */

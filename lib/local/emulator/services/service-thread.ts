@@ -14,7 +14,7 @@ import { guarded, serveGuarded } from './guarded-server.ts'
 import type { QueueDepthSample, ServiceOrder, ThreadOrder } from './orders.ts'
 import { openTableServer } from './table/server.ts'
 
-interface Running {
+interface RunningService {
   readonly port: number
   readonly stop: () => Promise<void>
   readonly look?: (name: string) => QueueDepthSample
@@ -22,7 +22,7 @@ interface Running {
 
 const LOOPBACK = '127.0.0.1'
 
-async function startDynamo({ directory, keys }: ServiceOrder): Promise<Running> {
+async function startDynamo({ directory, keys }: ServiceOrder): Promise<RunningService> {
   const table = openTableServer(join(directory, 'table.sqlite'))
   const { endpoint, stop } = await serveGuarded(table.handle, keys)
   return {
@@ -112,7 +112,7 @@ async function makeQueuesFair(): Promise<void> {
   }
 }
 
-async function startQueues({ directory, region, keys }: ServiceOrder): Promise<Running> {
+async function startQueues({ directory, region, keys }: ServiceOrder): Promise<RunningService> {
   // fauxqs listens on every interface and has no setting for it; nothing else listens in this thread.
   const listen = Server.prototype.listen
   Server.prototype.listen = function (this: Server, ...[options, ...rest]: unknown[]) {

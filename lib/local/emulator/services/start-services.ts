@@ -58,10 +58,10 @@ export async function startServices(
   return { endpoints, look: (names: readonly string[]) => queues.look(names) }
 }
 
-type Starts = Readonly<Record<string, () => Promise<Service>>>
+type ServiceStarts = Readonly<Record<string, () => Promise<Service>>>
 
 /** Waits for all, also when one fails, because those that start later must be stopped as well. */
-export async function startAll<All extends Starts>(
+export async function startAll<All extends ServiceStarts>(
   starts: All,
   stack: AsyncDisposableStack,
 ): Promise<{ [Name in keyof All]: Awaited<ReturnType<All[Name]>> }> {

@@ -5,14 +5,14 @@
  * Properties under `runs` have an effect on this machine. Those under `cloudOnly` only matter on AWS:
  * permissions, encryption, logs and metrics of the services themselves, names and descriptions.
  */
-interface Known {
+interface ResourceSupport {
   readonly runs?: readonly string[]
   readonly cloudOnly?: readonly string[]
   /** This type has no effect here, whatever its properties are. */
   readonly isCloudOnly?: true
 }
 
-export const KNOWN_RESOURCES: Readonly<Record<string, Known>> = {
+export const KNOWN_RESOURCES: Readonly<Record<string, ResourceSupport>> = {
   'AWS::DynamoDB::GlobalTable': {
     runs: ['AttributeDefinitions', 'GlobalSecondaryIndexes', 'KeySchema', 'TimeToLiveSpecification'],
     // Replicas: only that of the table's own Region, with protection and tags.

@@ -100,7 +100,7 @@ export interface GatewayAnswerPlan {
   readonly template: string
 }
 
-interface Placed {
+interface StackResource {
   readonly stack: string
   readonly id: string
   readonly type: string
@@ -123,7 +123,7 @@ export function planAssembly(assembly: Assembly, options: PlanOptions): Plan {
     }
     throw new Error(`${reader} reads output ${name} of ${stack}, which no stack before it has.`)
   }
-  const placed: Placed[] = []
+  const placed: StackResource[] = []
   for (const stack of assembly.stacks) {
     const scope = scopeOf(stack, naming, exported, output)
     for (const [id, resource] of Object.entries(stack.template.Resources)) {
@@ -193,7 +193,7 @@ function scopeOf(
   }
 }
 
-function place(stack: AssembledStack, id: string, resource: TemplateResource, scope: Scope): Placed {
+function place(stack: AssembledStack, id: string, resource: TemplateResource, scope: Scope): StackResource {
   try {
     return {
       stack: stack.stackName,
@@ -216,7 +216,7 @@ const unqualified = (reference: unknown): string => FUNCTION.exec(String(referen
 /** Readable name of a resource: its logical id without the hash at its end. */
 const readable = (id: string): string => id.replace(/[0-9A-F]{8}$/, '')
 
-function toTable({ stack, id, type, properties: p }: Placed, naming: Naming): TablePlan {
+function toTable({ stack, id, type, properties: p }: StackResource, naming: Naming): TablePlan {
   const ttl = p.TimeToLiveSpecification as { AttributeName: string; Enabled: boolean } | undefined
   return {
     name: naming.physicalName(stack, id, { Type: type, Properties: p }),
@@ -227,7 +227,7 @@ function toTable({ stack, id, type, properties: p }: Placed, naming: Naming): Ta
   }
 }
 
-function toBucket({ stack, id, type, properties: p }: Placed, naming: Naming): BucketPlan {
+function toBucket({ stack, id, type, properties: p }: StackResource, naming: Naming): BucketPlan {
   const rules =
     (p.LifecycleConfiguration as { Rules?: { Prefix?: string; ExpirationInDays?: number }[] })?.Rules ?? []
   return {
@@ -238,7 +238,7 @@ function toBucket({ stack, id, type, properties: p }: Placed, naming: Naming): B
   }
 }
 
-function toQueue({ stack, id, type, properties: p }: Placed, naming: Naming): QueuePlan {
+function toQueue({ stack, id, type, properties: p }: StackResource, naming: Naming): QueuePlan {
   const name = naming.physicalName(stack, id, { Type: type, Properties: p })
   const attributes: Record<string, string> = {}
   for (const key of ['MessageRetentionPeriod', 'VisibilityTimeout'])
@@ -249,7 +249,7 @@ function toQueue({ stack, id, type, properties: p }: Placed, naming: Naming): Qu
 }
 
 function toFunction(
-  { stack, id, properties: p }: Placed,
+  { stack, id, properties: p }: StackResource,
   naming: Naming,
   assets: ReadonlyMap<string, string>,
 ): FunctionPlan {
@@ -276,7 +276,7 @@ function toFunction(
   }
 }
 
-function toEventSource({ stack, id, properties: p }: Placed): EventSourcePlan | undefined {
+function toEventSource({ stack, id, properties: p }: StackResource): EventSourcePlan | undefined {
   if (p.Enabled === false) return undefined
   const scaling = p.ScalingConfig as { MaximumConcurrency?: number } | undefined
   return {
@@ -290,7 +290,7 @@ function toEventSource({ stack, id, properties: p }: Placed): EventSourcePlan | 
   }
 }
 
-function toTimer({ stack, id, properties: p }: Placed): TimerPlan | undefined {
+function toTimer({ stack, id, properties: p }: StackResource): TimerPlan | undefined {
   if (p.State === 'DISABLED') return undefined
   const target = p.Target as { Arn: string; Input?: string }
   if ((p.FlexibleTimeWindow as { Mode?: string })?.Mode !== 'OFF')
@@ -304,7 +304,7 @@ function toTimer({ stack, id, properties: p }: Placed): TimerPlan | undefined {
   }
 }
 
-function toApi(of: (type: string) => Placed[]): ApiPlan {
+function toApi(of: (type: string) => StackResource[]): ApiPlan {
   const apis = of('AWS::ApiGateway::RestApi')
   if (apis.length !== 1)
     throw new Error(`The local runtime serves exactly one REST API; the assembly has ${apis.length}.`)
@@ -359,7 +359,7 @@ function toApi(of: (type: string) => Placed[]): ApiPlan {
   }
 }
 
-function toAnswer(p: Placed['properties']): GatewayAnswerPlan {
+function toAnswer(p: StackResource['properties']): GatewayAnswerPlan {
   const prefix = 'gatewayresponse.header.'
   return {
     status: Number(p.StatusCode),

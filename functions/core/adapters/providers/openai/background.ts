@@ -24,12 +24,12 @@ export interface ResponseServer {
   readonly headers: Readonly<Record<string, string>>
   readonly failing: ErrorRules
   readonly takes: (model: string) => boolean
-  readonly dialect: Learned
+  readonly dialect: LearnedServer
   /** Interval between two reads of a call that cannot be streamed. */
   readonly pollMs: number
 }
 
-interface Learned {
+interface LearnedServer {
   readonly hasTemperature: boolean
   readonly hasTiers: boolean
   /** The server supports the Responses API, and runs responses in the background. */
@@ -37,7 +37,7 @@ interface Learned {
 }
 
 /** What was learned about servers and their models; shared by all invocations of the execution environment. */
-const learned = new Map<string, Learned>()
+const learned = new Map<string, LearnedServer>()
 const MAX_LEARNED_MODELS = 1_000
 
 /** How long to wait for the id of a call that was aborted right after its start, in order to cancel it. */
@@ -72,7 +72,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
   const begin = async (request: ModelRequest, options: GenerateOptions, signal: AbortSignal) => {
     const { model } = request
     const dialect = dialectOf(model)
-    const call = (spoken: Learned) =>
+    const call = (spoken: LearnedServer) =>
       post(
         recording(options),
         server.url,
@@ -81,7 +81,7 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
         signal,
         options.onHeaders,
       )
-    const note = (found: Learned) => {
+    const note = (found: LearnedServer) => {
       if (learned.size >= MAX_LEARNED_MODELS) learned.clear()
       learned.set(place(model), found)
     }
@@ -214,7 +214,11 @@ export function openBackground(server: ResponseServer): BackgroundCalls {
   }
 }
 
-function learn(dialect: Learned, { temperature, tier }: ModelRequest, message: string): Learned | undefined {
+function learn(
+  dialect: LearnedServer,
+  { temperature, tier }: ModelRequest,
+  message: string,
+): LearnedServer | undefined {
   if (temperature !== undefined && dialect.hasTemperature && /temperature/i.test(message))
     return { ...dialect, hasTemperature: false }
   return tier && dialect.hasTiers && TIER_REFUSAL.test(message) ? { ...dialect, hasTiers: false } : undefined

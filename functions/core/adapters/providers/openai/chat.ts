@@ -152,12 +152,12 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: ErrorRu
     return part.isWhole
   }
   const { delta, message, text } = choice
-  const said = delta ?? message
-  if (said?.refusal || refusalIn(said?.content)) answer.isRefused = true
-  if (isCall(said?.tool_calls) || isCall(said?.function_call)) {
+  const content = delta ?? message
+  if (content?.refusal || refusalIn(content?.content)) answer.isRefused = true
+  if (isCall(content?.tool_calls) || isCall(content?.function_call)) {
     answer.other = 'a call of a tool'
     answer.isToolCall = true
-  } else if (said?.reasoning || said?.reasoning_content || isThought(said?.content))
+  } else if (content?.reasoning || content?.reasoning_content || isThought(content?.content))
     answer.other ||= 'reasoning'
   const [piece, whole] = [textIn(delta?.content), textIn(message?.content)]
   if (piece) answer.add(piece)
@@ -169,9 +169,9 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: ErrorRu
 }
 
 type Content = z.output<typeof content> | null | undefined
-const textIn = (said: Content): string => (typeof said === 'string' ? said : (said?.text ?? ''))
-const refusalIn = (said: Content) => (typeof said === 'object' ? said?.refusal : undefined)
-const isThought = (said: Content) => typeof said === 'object' && said?.isThought === true
+const textIn = (content: Content): string => (typeof content === 'string' ? content : (content?.text ?? ''))
+const refusalIn = (content: Content) => (typeof content === 'object' ? content?.refusal : undefined)
+const isThought = (content: Content) => typeof content === 'object' && content?.isThought === true
 /** Some servers send an empty list with every piece. */
 const isCall = (called: unknown): boolean => (Array.isArray(called) ? called.length > 0 : Boolean(called))
 
@@ -194,14 +194,14 @@ function takeUsage(value: unknown, answer: AnswerBuilder): void {
   const read = (...told: readonly unknown[]): number | null =>
     told.map(readTokens).find((tokens) => tokens !== null) ?? null
   const input = read(usage.prompt_tokens, usage.input_tokens)
-  const said = read(usage.completion_tokens, usage.output_tokens)
+  const output = read(usage.completion_tokens, usage.output_tokens)
   const total = readTokens(usage.total_tokens)
   // Gemini and xAI include reasoning in the total but not in the output, and bill it as output.
-  const apart = total !== null && input !== null && said !== null ? Math.max(0, total - input - said) : 0
+  const apart = total !== null && input !== null && output !== null ? Math.max(0, total - input - output) : 0
   answer.usage = {
     ...before,
     inputTokens: input ?? before.inputTokens,
-    outputTokens: said === null ? before.outputTokens : said + apart,
+    outputTokens: output === null ? before.outputTokens : output + apart,
     // DeepSeek and Moonshot send the cached part at the top level.
     cachedTokens:
       read(

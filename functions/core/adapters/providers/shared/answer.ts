@@ -13,10 +13,10 @@ export const NO_USAGE: ModelUsage = {
 }
 
 /** The meaning of a finish reason. `stop` and `length` are answers; all others are errors. */
-type Meaning =
+type EndingMeaning =
   | { readonly kind: 'stop' | 'length' | 'refused' }
   | { readonly kind: 'bad'; readonly retry: Retry }
-export type Ending = Meaning & {
+export type Ending = EndingMeaning & {
   /** Where the provider documents it. */
   readonly source: string
 }
@@ -25,7 +25,10 @@ export type Ending = Meaning & {
 export type Endings = Readonly<Record<string, Ending>>
 
 /** Finish reasons documented in one source. */
-export const documentedEndings = (source: string, endings: Readonly<Record<string, Meaning>>): Endings =>
+export const documentedEndings = (
+  source: string,
+  endings: Readonly<Record<string, EndingMeaning>>,
+): Endings =>
   Object.fromEntries(Object.entries(endings).map(([word, meaning]) => [word, { ...meaning, source }]))
 
 /** Pieces joined at a time, because a string concatenated from a million pieces needs more memory than its text. */
@@ -38,7 +41,7 @@ export class AnswerBuilder {
   #parts: string[] = []
   #bytes = 0
   #reason: string | undefined
-  /** The last one that was told, also where text came after it. */
+  /** The last reason that the server sent, also when text followed it. */
   #earlier: string | undefined
   #namesReasonEarly = false
   /** The server said that nothing follows. */
@@ -71,10 +74,10 @@ export class AnswerBuilder {
 
   /** Sets the whole text, whatever part of it has arrived in pieces. */
   whole(text: string): void {
-    const said = this.#parts.join('')
-    if (text === '' || text === said) return
-    if (text.startsWith(said)) {
-      this.add(text.slice(said.length))
+    const earlierText = this.#parts.join('')
+    if (text === '' || text === earlierText) return
+    if (text.startsWith(earlierText)) {
+      this.add(text.slice(earlierText.length))
       return
     }
     this.#bytes = Buffer.byteLength(text)
@@ -84,7 +87,7 @@ export class AnswerBuilder {
 
   end(reason: string | null | undefined): void {
     if (!reason) return
-    // Behind an end that was told, trouble is the server's own: the answer is there, and paid for.
+    // After an end, an error is the server's own: the answer is complete and paid for.
     if (this.isSurelyOver && (this.#ending(reason)?.kind ?? 'bad') === 'bad' && this.#isAnswer) return
     this.#reason = reason
     this.#earlier = reason

@@ -15,7 +15,7 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
-import { describeCauses, type Reply, sendJson } from './post-json.ts'
+import { describeCauses, type HttpReply, sendJson } from './post-json.ts'
 import { readStart } from './read-body.ts'
 import { type ErrorFields, readErrorText } from './read-error.ts'
 
@@ -83,7 +83,7 @@ export function asProvider(
 /** In errors, which are one line and not the requested content, even a short key is hidden. */
 const MIN_CHARACTERS_IN_ERRORS = 4
 
-/** Where a text was cut, by a server or by us, only the beginning of a secret is left, and something stands behind it. */
+/** A shortened text, by a server or by us, contains only the beginning of a secret, followed by one of these. */
 const CUT = /(…|\.{2,}|\*{2,}|["'`\s])/
 const inWords =
   (mask: Mask) =>
@@ -122,7 +122,7 @@ export const post = (
   body: unknown,
   signal: AbortSignal,
   onHeaders?: GenerateOptions['onHeaders'],
-): Promise<Reply> =>
+): Promise<HttpReply> =>
   ask(failing, signal, async () => {
     const reply = await sendJson(failing.provider, url, headers, body, signal)
     onHeaders?.(reply.headers)
@@ -134,13 +134,14 @@ export const get = (
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<Reply> => ask(failing, signal, () => sendJson(failing.provider, url, headers, undefined, signal))
+): Promise<HttpReply> =>
+  ask(failing, signal, () => sendJson(failing.provider, url, headers, undefined, signal))
 
 async function ask(
   { provider, rules, now, onReply, readError }: ErrorRules,
   signal: AbortSignal,
-  send: () => Promise<Reply>,
-): Promise<Reply> {
+  send: () => Promise<HttpReply>,
+): Promise<HttpReply> {
   const answered = await send()
   const reply = onReply ? recorded(answered, onReply) : answered
   if (reply.status >= 200 && reply.status < 300) return reply
@@ -157,7 +158,7 @@ async function ask(
 }
 
 /** The same answer, recorded while it is read. */
-function recorded(reply: Reply, onReply: NonNullable<GenerateOptions['onReply']>): Reply {
+function recorded(reply: HttpReply, onReply: NonNullable<GenerateOptions['onReply']>): HttpReply {
   const { status } = reply
   const body: string[] = []
   onReply({ status, headers: headersToRecord(reply.headers), body })

@@ -5,7 +5,7 @@ import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompre
 import { ProviderError } from '../../../domain/errors.ts'
 import { unreachable } from '../../../domain/provider-failure.ts'
 
-export interface Reply {
+export interface HttpReply {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
@@ -44,7 +44,7 @@ export async function sendJson(
   headers: Readonly<Record<string, string>>,
   body: unknown,
   signal: AbortSignal,
-): Promise<Reply> {
+): Promise<HttpReply> {
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
   const message = await send(url, headers, bytes, signal).catch((cause) => {
     throw unreachable(provider, describeCauses(cause))
@@ -61,7 +61,7 @@ export async function sendJson(
       { status },
     )
   }
-  return { status, headers: message.headers as Reply['headers'], body: decoded(message, signal) }
+  return { status, headers: message.headers as HttpReply['headers'], body: decoded(message, signal) }
 }
 
 /** Answers of status 1xx before the one that counts; a server that says every quarter of a second that it works stays below. */
@@ -91,7 +91,7 @@ function send(
       resolve,
     )
     request.on('error', reject)
-    // Without a listener Node drops such a connection and tells nobody: neither an error nor the signal would end the call.
+    // Without a listener Node drops such a connection without an event, and neither an error nor the signal would end the call.
     request.on('upgrade', (_message, socket) => {
       socket.destroy()
       reject(new Error('it asked to speak another protocol'))

@@ -51,7 +51,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
       next ??= source.next()
       const read = await (isDocument || held === looked ? next : within(PAUSE_MS, next))
       if (read === undefined) {
-        // Nobody ends the event, and all of it is there.
+        // The event is complete, but the server does not end it.
         looked = held
         const [part] = readEvent(pieces.join(''))
         if (!part || !isJson(part.data)) continue
@@ -103,7 +103,7 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
     if (isDocument && isJson(text)) return yield { data: text, event: '', isWhole: true }
     throw unreachable(provider, describeCauses(cause))
   } finally {
-    // Of a read that nobody waits for any more.
+    // The pending read has no reader any more; its error is ignored.
     next?.catch(() => undefined)
     body.destroy()
   }

@@ -89,17 +89,17 @@ export function isEqual(left: Value, right: Value): boolean {
   return contentOf(left) === contentOf(right)
 }
 
-export function holds(condition: Condition, item: Item, scope: Scope): boolean {
+export function isConditionMet(condition: Condition, item: Item, scope: Scope): boolean {
   switch (condition.kind) {
     case 'and':
     case 'or': {
       // Both sides are always evaluated, so that an error in one is reported whatever the other is.
-      const left = holds(condition.left, item, scope)
-      const right = holds(condition.right, item, scope)
+      const left = isConditionMet(condition.left, item, scope)
+      const right = isConditionMet(condition.right, item, scope)
       return condition.kind === 'and' ? left && right : left || right
     }
     case 'not':
-      return !holds(condition.of, item, scope)
+      return !isConditionMet(condition.of, item, scope)
     case 'call':
       return callHolds(condition, item, scope)
     case 'in': {

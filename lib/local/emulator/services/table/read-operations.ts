@@ -2,7 +2,7 @@
 import { applyProjection } from './change.ts'
 import type { Database, Table } from './database.ts'
 import { invalidRequest } from './errors.ts'
-import { holds, type Scope } from './evaluate.ts'
+import { isConditionMet, type Scope } from './evaluate.ts'
 import type { Condition, Parsed, Path } from './expression.ts'
 import { toKeyCondition } from './key-condition.ts'
 import { parseCondition, parseProjection } from './parse.ts'
@@ -119,7 +119,7 @@ export function scan(db: Database, request: Request): object {
   return page(reading, request, reading.table.rows.all(reading.index?.at, reading.after))
 }
 
-interface Reading {
+interface ReadPlan {
   readonly table: Table
   readonly index: { readonly at: number; readonly shape: IndexShape } | undefined
   readonly filter: Parsed<Condition> | undefined
@@ -128,7 +128,7 @@ interface Reading {
   readonly after: RowPosition | undefined
 }
 
-function prepare(db: Database, request: Request, others: readonly Parsed<unknown>[]): Reading {
+function prepare(db: Database, request: Request, others: readonly Parsed<unknown>[]): ReadPlan {
   oneOf(request, 'ReturnConsumedCapacity', ['NONE'])
   const text = optionalText(request, 'FilterExpression')
   const filter = text === undefined ? undefined : parseCondition(text, 'FilterExpression')
@@ -150,7 +150,7 @@ function prepare(db: Database, request: Request, others: readonly Parsed<unknown
   }
 }
 
-function indexOf(shape: TableShape, request: Request): Reading['index'] {
+function indexOf(shape: TableShape, request: Request): ReadPlan['index'] {
   const name = optionalText(request, 'IndexName')
   if (name === undefined) return undefined
   const at = shape.indexes.findIndex((one) => one.name === name)
@@ -179,7 +179,7 @@ function placeOf(shape: TableShape, index: IndexShape | undefined, start: Item):
 }
 
 function page(
-  { table, index, filter, projection, scope }: Reading,
+  { table, index, filter, projection, scope }: ReadPlan,
   request: Request,
   items: Iterable<Item>,
 ): object {
@@ -199,7 +199,7 @@ function page(
     const item = index ? ofIndex(whole, index.shape) : whole
     scanned += 1
     bytes += itemBytes(item)
-    if (!filter || holds(filter.tree, item, scope))
+    if (!filter || isConditionMet(filter.tree, item, scope))
       found.push(projection ? applyProjection(item, projection.tree, scope) : item)
     if (scanned < limit && bytes < MAX_PAGE_BYTES) continue
     last = whole

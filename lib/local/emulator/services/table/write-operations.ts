@@ -2,7 +2,7 @@
 import { applyUpdate } from './change.ts'
 import type { Database, Table } from './database.ts'
 import { invalidRequest, TableError } from './errors.ts'
-import { holds, type Scope } from './evaluate.ts'
+import { isConditionMet, type Scope } from './evaluate.ts'
 import type { Condition, Parsed } from './expression.ts'
 import { parseCondition, parseUpdate } from './parse.ts'
 import { checkFields, oneOf, optionalText, type Request, scopeOf } from './request.ts'
@@ -36,7 +36,7 @@ function judge(
   old: Item | undefined,
 ): void {
   const gives = oneOf(request, 'ReturnValuesOnConditionCheckFailure', ['NONE', 'ALL_OLD'])
-  if (!condition || holds(condition.tree, old ?? {}, scope)) return
+  if (!condition || isConditionMet(condition.tree, old ?? {}, scope)) return
   throw new TableError(
     'ConditionalCheckFailedException',
     'The conditional request failed',
@@ -113,7 +113,7 @@ export function deleteItem(db: Database, request: Request): object {
   return gives === 'ALL_OLD' && old ? { Attributes: old } : {}
 }
 
-interface Write {
+interface BatchWrite {
   readonly PutRequest?: { readonly Item: unknown }
   readonly DeleteRequest?: { readonly Key: unknown }
 }
@@ -125,7 +125,7 @@ export function batchWriteItem(db: Database, request: Request): object {
     'ReturnConsumedCapacity',
     'ReturnItemCollectionMetrics',
   ])
-  const tables = Object.entries((request.RequestItems ?? {}) as Record<string, readonly Write[]>)
+  const tables = Object.entries((request.RequestItems ?? {}) as Record<string, readonly BatchWrite[]>)
   const count = tables.reduce((sum, [, writes]) => sum + writes.length, 0)
   if (count === 0 || count > MAX_WRITES)
     throw invalidRequest(`Member must have length between 1 and ${MAX_WRITES}: ${count} writes`)
@@ -144,7 +144,7 @@ export function batchWriteItem(db: Database, request: Request): object {
   return { UnprocessedItems: {} }
 }
 
-function toAct({ rows }: Table, { PutRequest, DeleteRequest }: Write) {
+function toAct({ rows }: Table, { PutRequest, DeleteRequest }: BatchWrite) {
   if (Boolean(PutRequest) === Boolean(DeleteRequest))
     throw invalidRequest('Supplied AttributeValue has more than one datatypes set, or is no put or delete')
   if (PutRequest) {
