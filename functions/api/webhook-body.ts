@@ -43,12 +43,14 @@ async function dataOf(task: Task, base: string, read: (payload: Payload) => Prom
   const { result, ...row } = task
   const text =
     result && payloadBytes(result) < INLINE_BYTES ? await read(result).catch(unlessMissing) : undefined
-  const told: Task = {
+  const reportedTask: Task = {
     ...row,
     input: { json: 'null' },
     ...(text === undefined ? {} : { result: { json: text } }),
   }
-  const { input, prompt, history, steps, attempts_omitted, ...json } = await toTaskJson(told, { base })
+  const { input, prompt, history, steps, attempts_omitted, ...json } = await toTaskJson(reportedTask, {
+    base,
+  })
   return { ...json, is_result_omitted: result !== undefined && text === undefined }
 }
 

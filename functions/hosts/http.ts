@@ -20,7 +20,7 @@ export interface HttpRequest {
   readonly tenant: string
   readonly principal: Principal
   /** Adds to the audit entry what the answer does not contain. */
-  readonly note: (told: Pick<AuditEntry, 'before' | 'after' | 'target'>) => void
+  readonly note: (details: Pick<AuditEntry, 'before' | 'after' | 'target'>) => void
   /** When the gateway received it, milliseconds since 1970: before a cold start began. */
   readonly receivedAt: number
   /**

@@ -152,11 +152,11 @@ export const remainingShareOf = ({ requests, tokens }: ReportedLimits): number =
   Math.min(requests?.left ?? 1, tokens?.left ?? 1)
 
 /** The learned limit when less than `PLANNED_BELOW_SHARE` remains; undefined otherwise. */
-export function nearLimit(told: ReportedLimits): ProviderLimit | undefined {
-  const left = remainingShareOf(told)
+export function nearLimit(limits: ReportedLimits): ProviderLimit | undefined {
+  const left = remainingShareOf(limits)
   if (left >= PLANNED_BELOW_SHARE) return undefined
   const pace = Math.max(SLOWEST, Math.min(1, left / SLOWED_BELOW_SHARE))
-  const { requests, tokens } = told
+  const { requests, tokens } = limits
   return {
     ...(requests ? { requestsPerMinute: requests.perMinute * pace } : {}),
     ...(tokens ? { tokensPerMinute: tokens.perMinute * pace } : {}),

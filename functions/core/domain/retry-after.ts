@@ -16,15 +16,15 @@ export interface RetryHints {
 }
 
 /** @returns milliseconds, at most `MAX_RETRY_AFTER_MS`; undefined when the answer states no usable wait. */
-export function readRetryWait(told: RetryHints): number | undefined {
-  const { headers = {}, waitMs, now } = told
+export function readRetryWait(hints: RetryHints): number | undefined {
+  const { headers = {}, waitMs, now } = hints
   const wait =
     readMilliseconds(headers['retry-after-ms']) ??
     readMilliseconds(headers['x-ms-retry-after-ms']) ??
     readRetryAfter(headers['retry-after'], now) ??
     positive(waitMs) ??
     readReset(headers, now) ??
-    readMessage(told.message)
+    readMessage(hints.message)
   return wait === undefined ? undefined : Math.min(Math.ceil(wait), MAX_RETRY_AFTER_MS)
 }
 

@@ -37,13 +37,13 @@ export async function askObject<Value>(model: ModelClient, question: AskObject<V
     ...call
   } = question
   const shape = given ?? (await import('./json-schema-of.ts')).jsonSchemaOf(schema)
-  const told = [system, `Answer with JSON alone, of this JSON Schema:\n${JSON.stringify(shape)}`]
+  const instructions = [system, `Answer with JSON alone, of this JSON Schema:\n${JSON.stringify(shape)}`]
   const messages: ModelMessage[] = asked ? [...asked] : [{ role: 'user', content: prompt }]
   for (let round = 1; ; round += 1) {
     const { text } = await model.generate({
       ...call,
       messages,
-      system: told.filter(Boolean).join('\n\n'),
+      system: instructions.filter(Boolean).join('\n\n'),
       json: { name, schema: shape },
       failOnTruncation: true,
     })

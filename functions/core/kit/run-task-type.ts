@@ -39,7 +39,7 @@ export interface RunTaskTypeSettings {
 export interface RunTaskTypeResult<Output> {
   readonly result: Output
   readonly prompts: readonly string[]
-  readonly told: readonly { readonly percent: number; readonly message: string | undefined }[]
+  readonly progressReports: readonly { readonly percent: number; readonly message: string | undefined }[]
   /** Calls of `context.log`. */
   readonly logged: readonly { readonly message: string; readonly [field: string]: unknown }[]
   readonly slept: readonly number[]
@@ -80,7 +80,7 @@ export async function runTaskType<Input, Output, Sent>(
   }: RunTaskTypeSettings = {},
 ): Promise<RunTaskTypeResult<Output>> {
   const prompts: string[] = []
-  const told: { percent: number; message: string | undefined }[] = []
+  const progressReports: { percent: number; message: string | undefined }[] = []
   const logged: { message: string }[] = []
   const slept: number[] = []
   const stepped: string[] = []
@@ -92,7 +92,7 @@ export async function runTaskType<Input, Output, Sent>(
     // As JSON, as it would be stored.
     return (JSON.parse(JSON.stringify({ value: await run() })) as { value: Value }).value
   }
-  const progress = (percent: number, message?: string) => void told.push({ percent, message })
+  const progress = (percent: number, message?: string) => void progressReports.push({ percent, message })
   const generate = async (call: ModelCall): Promise<ModelReply> => {
     const { prompt, messages, system, onDelta } = call
     const asked = prompt ?? (messages ?? []).map(textOf).join('\n')
@@ -147,7 +147,7 @@ export async function runTaskType<Input, Output, Sent>(
   return {
     result: task.output.parse(result),
     prompts,
-    told,
+    progressReports,
     logged,
     slept,
     stepped,

@@ -22,10 +22,10 @@ const COMMON = {
 export async function readDelimited(text: Buffer, survey: Survey): Promise<string> {
   const { parse } = await import('csv-parse/sync')
   // A line for spreadsheet programs that names the delimiter and is not a row.
-  const [line, told] = /^\ufeff?sep=([,;|\t])\r?\n/i.exec(text.toString('utf8', 0, 12)) ?? []
-  if (line && told) {
-    readRows(parse, text.subarray(Buffer.byteLength(line)), told, survey, 1)
-    return told
+  const [line, declared] = /^\ufeff?sep=([,;|\t])\r?\n/i.exec(text.toString('utf8', 0, 12)) ?? []
+  if (line && declared) {
+    readRows(parse, text.subarray(Buffer.byteLength(line)), declared, survey, 1)
+    return declared
   }
   const sample = text.toString('utf8', 0, SAMPLE_BYTES)
   const lastLine = Math.max(sample.lastIndexOf('\n'), sample.lastIndexOf('\r'))

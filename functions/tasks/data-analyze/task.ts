@@ -115,4 +115,4 @@ export default defineTask({
   },
 })
 
-const toOutput = (table: AnalyzedTable, told: Narrative) => output.parse({ ...table, ...told })
+const toOutput = (table: AnalyzedTable, narrative: Narrative) => output.parse({ ...table, ...narrative })

@@ -11,10 +11,10 @@ describe('maintenance.cleanup', () => {
   it('asks until all is done, each walk a step, and counts them together', async () => {
     const answers = [walked(40, false), walked(30, false), walked(2, true)]
     const cleanUp = async () => answers.shift() ?? walked(0, true)
-    const { result, stepped, told } = await runTaskType(task, {}, { cleanUp })
+    const { result, stepped, progressReports } = await runTaskType(task, {}, { cleanUp })
     expect(result).toEqual({ tasks: 72, uploads: 3, objects: 6, failed: 0 })
     expect(stepped).toEqual(['walk 1', 'walk 2', 'walk 3'])
-    expect(told.at(-1)).toEqual({ percent: 100, message: '72 tasks deleted' })
+    expect(progressReports.at(-1)).toEqual({ percent: 100, message: '72 tasks deleted' })
   })
 
   it('takes no input', async () => {

@@ -21,7 +21,7 @@ const LONG = Array.from(
 
 describe('document.process', () => {
   it('takes notes on each part, combines them, and merges entities', async () => {
-    const { result, stepped, told } = await runTaskType(
+    const { result, stepped, progressReports } = await runTaskType(
       task,
       { text: LONG, format: 'markdown', include_text: true },
       {
@@ -45,8 +45,8 @@ describe('document.process', () => {
       ['Chapter 2', '# Chapter 2'],
       ['Chapter 3', '# Chapter 3'],
     ])
-    expect(told.map(({ percent }) => percent)).toEqual(
-      told.map(({ percent }) => percent).toSorted((a, b) => a - b),
+    expect(progressReports.map(({ percent }) => percent)).toEqual(
+      progressReports.map(({ percent }) => percent).toSorted((a, b) => a - b),
     )
   })
 

@@ -6,14 +6,14 @@ import text from '../../../functions/tasks/text-generate/task.ts'
 
 describe('text.generate', () => {
   it('answers with the model’s text and shows the latest words as progress', async () => {
-    const { result, prompts, told } = await runTaskType(
+    const { result, prompts, progressReports } = await runTaskType(
       text,
       { prompt: 'Hi', max_tokens: 10 },
       { answer: 'abcdefgh' },
     )
     expect(result).toBe('abcdefgh')
     expect(prompts).toEqual(['Hi'])
-    expect(told).toEqual([
+    expect(progressReports).toEqual([
       { percent: 10, message: 'abcd' },
       { percent: 20, message: 'abcdefgh' },
     ])
@@ -89,9 +89,9 @@ describe('text.generate, in full', () => {
 
 describe('example.run', () => {
   it('tells its progress every second', async () => {
-    const { told, slept } = await runTaskType(example, { name: 'report', seconds: 3 })
+    const { progressReports, slept } = await runTaskType(example, { name: 'report', seconds: 3 })
     expect(slept).toEqual([1_000, 1_000, 1_000])
-    expect(told.map(({ percent }) => Math.round(percent))).toEqual([0, 33, 67])
+    expect(progressReports.map(({ percent }) => Math.round(percent))).toEqual([0, 33, 67])
   })
 })
 

@@ -63,10 +63,10 @@ export async function endAttempt(
   })
   // An author's error may contain request headers with secrets, and the caller can read it in the task.
   const { mask = (text: string) => text } = dependencies
-  const told = { ...decision.error, message: mask(decision.error.message) }
+  const maskedError = { ...decision.error, message: mask(decision.error.message) }
   return decision.outcome === 'fail'
-    ? onFailure(dependencies, attempt, error, { ...decision, error: told })
-    : onRetry(dependencies, attempt, error, { ...decision, error: told })
+    ? onFailure(dependencies, attempt, error, { ...decision, error: maskedError })
+    : onRetry(dependencies, attempt, error, { ...decision, error: maskedError })
 }
 
 /** Another writer owns the row: a caller cancelled the task, or another attempt took it over. */

@@ -145,11 +145,11 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       signal,
     }
     planned = undefined
-    let told: Promise<void> | undefined
+    let headersNoted: Promise<void> | undefined
     let isHeard = false
     const onHeaders = (headers: Readonly<Record<string, string | undefined>>) => {
       isHeard = true
-      told = limiter?.noteHeaders(circuit, headers)
+      headersNoted = limiter?.noteHeaders(circuit, headers)
     }
     let startedAt = clock.now()
     const spanId = ids.spanId()
@@ -225,7 +225,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
           const booked =
             error instanceof ProviderError && error.usage ? book(error.usage, { finishReason: code }) : {}
           log('model.failed', { ...callFields(), code, ...booked })
-          await told
+          await headersNoted
           if (isFailureOfTierOnly(tier, code)) throw error
           const isPlanned = await limiter?.refused(limited, error)
           const isUnanswered =
@@ -238,7 +238,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
         })
         .finally(() => gate.leave(circuit))
       isPaid = true
-      await told
+      await headersNoted
       const { inputTokens, outputTokens } = answer.usage
       if (inputTokens !== null) limiter?.used(circuit, tokens, inputTokens + (outputTokens ?? 0))
       // The provider does not support recording.

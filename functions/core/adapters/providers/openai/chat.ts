@@ -191,8 +191,8 @@ function takeUsage(value: unknown, answer: AnswerBuilder): void {
   if (typeof value !== 'object' || value === null) return
   const usage = details(value)
   const before = answer.usage
-  const read = (...told: readonly unknown[]): number | null =>
-    told.map(readTokens).find((tokens) => tokens !== null) ?? null
+  const read = (...values: readonly unknown[]): number | null =>
+    values.map(readTokens).find((tokens) => tokens !== null) ?? null
   const input = read(usage.prompt_tokens, usage.input_tokens)
   const output = read(usage.completion_tokens, usage.output_tokens)
   const total = readTokens(usage.total_tokens)
