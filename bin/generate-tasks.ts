@@ -143,7 +143,7 @@ const registry = (
 import type { TaskDefinition } from '../core/kit/define-task.ts'
 ${folders.map((folder) => `import ${camel(folder)} from './${folder}/task.ts'`).join('\n')}
 
-/** Every type by its name, for what is typed by it. */
+/** Every type by its name, for code whose types depend on it. */
 export interface TaskTypes {
 ${folders.map((folder, index) => `  readonly '${names[index]}': typeof ${camel(folder)}`).join('\n')}
 }

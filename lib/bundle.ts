@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { BUNDLES, type BundleName } from '../functions/contract.ts'
 import { generateFiles } from './assembly/generate-files.ts'
-import { isWritten, keyOf } from './bundle/fresh-key.ts'
+import { areOutputsIntact, keyOf } from './bundle/fresh-key.ts'
 import { leanPlugin } from './bundle/lean.ts'
 import {
   type BuildOutput,
@@ -140,7 +140,7 @@ async function unchanged(
   if (!metafile) return undefined
   if (
     key !== (await keyOf(ROOT, metafile, ingredientsOf(bundle, options))) ||
-    !(await isWritten(ROOT, metafile))
+    !(await areOutputsIntact(ROOT, metafile))
   )
     return undefined
   return { ...sizesOf(metafile), bundle, directory: join(outRoot, bundle), isChanged: false }

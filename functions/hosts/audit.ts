@@ -51,7 +51,7 @@ export async function recorded<Answer>(
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' ? value.slice(0, 200) : undefined
 
-/** Wraps a route's handler. The id of what was changed is in the path or in the answer. */
+/** Wraps a route's handler. The id of the changed object is in the path or in the answer. */
 export const recordedRoute =
   (
     needs: { readonly audit: AuditLog; readonly log: Log },

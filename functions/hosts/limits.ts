@@ -9,10 +9,10 @@ import {
   type RunningLimit,
   openRunningLimit as runningLimit,
 } from '../core/application/shared/limit-running.ts'
-import { passTurn } from '../core/application/shared/take-turn.ts'
+import { startNextInTurn } from '../core/application/shared/take-turn.ts'
 import { admitTask } from '../core/application/submit/admit-task.ts'
 import type { Admission } from '../core/application/submit/submit-task.ts'
-import { type Budget, maySpendYet, spentMicroUsd } from '../core/domain/budget.ts'
+import { type Budget, mayStillSpend, spentMicroUsd } from '../core/domain/budget.ts'
 import type { TaskKey } from '../core/domain/task.ts'
 import {
   clock,
@@ -67,11 +67,12 @@ export const openLimitNeeds = (): LimitNeeds => ({
 
 /** Follow-ups that let the next task of the key run, and free the task's place and unspent money. */
 export const openRelease = (): FollowUpSteps => ({
-  turn: (task) => passTurn({ turns: openTurns(), store: openStore(), queue: openSender(), clock, log }, task),
+  turn: (task) =>
+    startNextInTurn({ turns: openTurns(), store: openStore(), queue: openSender(), clock, log }, task),
   release: async (task) => {
     const { tenant, id, held } = task
     if (!held) return
-    if (maySpendYet(task, clock.now())) return 'later'
+    if (mayStillSpend(task, clock.now())) return 'later'
     await openMeter().settle(tenant, { id, held, spentMicroUsd: spentMicroUsd(task) }, clock.now())
   },
 })

@@ -11,7 +11,7 @@ import imageTransform from './image-transform/task.ts'
 import maintenanceCleanup from './maintenance-cleanup/task.ts'
 import textGenerate from './text-generate/task.ts'
 
-/** Every type by its name, for what is typed by it. */
+/** Every type by its name, for code whose types depend on it. */
 export interface TaskTypes {
   readonly 'data.analyze': typeof dataAnalyze
   readonly 'document.process': typeof documentProcess

@@ -46,7 +46,7 @@ export async function keyOf(
 }
 
 /** Whether the files of a bundle still exist with their original sizes. */
-export async function isWritten(root: string, { outputs }: Metafile): Promise<boolean> {
+export async function areOutputsIntact(root: string, { outputs }: Metafile): Promise<boolean> {
   const sizes = await Promise.all(
     Object.keys(outputs).map((path) =>
       stat(join(root, path)).then(

@@ -1,5 +1,5 @@
 export interface Audit {
-  readonly isBad: boolean
+  readonly hasSevereFindings: boolean
   readonly lines: readonly string[]
 }
 
@@ -17,14 +17,14 @@ export function readAudit(output: string): Audit {
   if (!report?.vulnerabilities) {
     const why = report?.message ?? report?.error?.summary ?? 'its answer is no report'
     return {
-      isBad: false,
+      hasSevereFindings: false,
       lines: [`The registry was not asked about known faults, or does not answer: ${why}`],
     }
   }
   const found = Object.entries(report.vulnerabilities)
   const bad = found.filter(([, { severity }]) => BAD.includes(severity))
   return {
-    isBad: bad.length > 0,
+    hasSevereFindings: bad.length > 0,
     lines: [
       ...found.map(([name, { severity, range }]) => `${severity}: ${name} ${range}`),
       bad.length > 0

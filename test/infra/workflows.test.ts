@@ -68,7 +68,7 @@ describe('npm run audit', () => {
     ['', false, 'is no report'],
   ])('reads %s', (output, isBad, says) => {
     const audit = readAudit(output)
-    expect(audit.isBad).toBe(isBad)
+    expect(audit.hasSevereFindings).toBe(isBad)
     expect(audit.lines.join('\n')).toContain(says)
   })
 })

@@ -9,7 +9,7 @@ import { type Admission, submitTask } from '../../functions/core/application/sub
 import { worstTaskCost } from '../../functions/core/application/submit/worst-task-cost.ts'
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
 import { retryTask } from '../../functions/core/application/tasks/retry-task.ts'
-import { maySpendYet, spentMicroUsd } from '../../functions/core/domain/budget.ts'
+import { mayStillSpend, spentMicroUsd } from '../../functions/core/domain/budget.ts'
 import { costMicroUsd } from '../../functions/core/domain/cost.ts'
 import { TaskError } from '../../functions/core/domain/errors.ts'
 import type { TenantLimits } from '../../functions/core/domain/limits.ts'
@@ -51,7 +51,7 @@ function open(
       ...world.followUps,
       release: async (task: Task) => {
         if (!task.held) return
-        if (maySpendYet(task, clock.now())) return 'later'
+        if (mayStillSpend(task, clock.now())) return 'later'
         await ports.meter.settle(
           task.tenant,
           { id: task.id, held: task.held, spentMicroUsd: spentMicroUsd(task) },

@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { toEventStream } from '../../functions/api/event-stream.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
 import { cancelTask } from '../../functions/core/application/tasks/cancel-task.ts'
-import { hasSeenEnd, type TaskEvent, watchTask } from '../../functions/core/application/tasks/watch-task.ts'
+import {
+  hasReceivedEnd,
+  type TaskEvent,
+  watchTask,
+} from '../../functions/core/application/tasks/watch-task.ts'
 import { TaskError, UnavailableError } from '../../functions/core/domain/errors.ts'
 import {
   type Position,
@@ -136,7 +140,7 @@ describe('watching a task', () => {
     expect(texts.join('')).toBe(WORDS.join(''))
     expect(all.filter(({ kind }) => kind === 'end').length).toBe(1)
     const task = await world.store.get(key)
-    expect(task && hasSeenEnd(task, position)).toBe(true)
+    expect(task && hasReceivedEnd(task, position)).toBe(true)
   })
 
   it('a second attempt begins its text anew, marked', async () => {

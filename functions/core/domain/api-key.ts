@@ -30,7 +30,7 @@ export function parseToken(token: string): { readonly id: string; readonly secre
   return id === undefined || secret === undefined ? undefined : { id, secret }
 }
 
-export const isUsable = ({ revokedAt, expiresAt }: ApiKey, now: number): boolean =>
+export const isActiveKey = ({ revokedAt, expiresAt }: ApiKey, now: number): boolean =>
   (revokedAt === undefined || revokedAt > now) && (expiresAt === undefined || expiresAt > now)
 
 const USE_RECORD_INTERVAL_MS = 3_600_000

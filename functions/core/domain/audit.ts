@@ -8,7 +8,7 @@ export interface AuditEntry {
   readonly by?: string | undefined
   /** Method and path of the route, with parameter names in place of values. */
   readonly action: string
-  /** Id of what was changed. */
+  /** Id of the changed object. */
   readonly target?: string | undefined
   /** HTTP status of the answer. Undefined while the call runs, and when the function ended before it could record one. */
   readonly status?: number | undefined

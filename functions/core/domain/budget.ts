@@ -150,7 +150,7 @@ export const spentMicroUsd = ({ usage, held }: Pick<Task, 'usage' | 'held'>): nu
  * A task that was cancelled during an attempt may still spend: until its worker has stopped and written its usage, or until
  * its lease ends.
  */
-export const maySpendYet = (task: Task, now: number): boolean =>
+export const mayStillSpend = (task: Task, now: number): boolean =>
   task.status === 'CANCELLED' &&
   task.held?.microUsd !== undefined &&
   task.history.at(-1)?.outcome === 'cancelled' &&

@@ -61,7 +61,7 @@ export function effectiveLimits(stage: TenantLimits, own: OwnLimits = {}): Tenan
 export const MAX_COUNTED_TASKS = 5_000
 
 /** Whether each task takes a place, which its end frees. */
-export const takesPlace = ({ openTasks, queuedTasks, budget }: TenantLimits): boolean =>
+export const needsPlace = ({ openTasks, queuedTasks, budget }: TenantLimits): boolean =>
   openTasks !== undefined || queuedTasks !== undefined || hasBudget(budget)
 
 export const maxOpenTasks = ({ openTasks = MAX_COUNTED_TASKS }: TenantLimits): number => openTasks

@@ -63,7 +63,7 @@ export function replanWaitMs(planned: number, now: number, waitingSince: number,
 /** A planned start that was not used for this long has expired, because later calls were planned after it. */
 const START_KEPT_MS = 120_000
 
-export const isPlanned = (wait: ModelWait | undefined, circuit: string, now: number): boolean =>
+export const isCallPlanned = (wait: ModelWait | undefined, circuit: string, now: number): boolean =>
   wait?.circuit === circuit &&
   wait.startAt !== undefined &&
   wait.startAt <= now + 1_000 &&

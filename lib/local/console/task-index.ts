@@ -293,7 +293,7 @@ function inputInWords(input: unknown): string {
     .join(', ')
 }
 
-/** Of a conversation, what was said last. @returns '' where it is none. */
+/** @returns the last message of a conversation; '' for anything else. */
 function lastSaid(messages: unknown): string {
   const { content } = (Array.isArray(messages) && (messages.at(-1) as { content?: unknown } | null)) || {}
   const parts: readonly unknown[] = Array.isArray(content) ? content : [content]

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { LIMITS } from '../../../contract.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { getTask } from '../../../core/application/tasks/get-task.ts'
-import { hasSeenEnd, watchTask } from '../../../core/application/tasks/watch-task.ts'
+import { hasReceivedEnd, watchTask } from '../../../core/application/tasks/watch-task.ts'
 import { readEventId, START_POSITION } from '../../../core/domain/text-piece.ts'
 import {
   clock,
@@ -60,7 +60,7 @@ export const watchTaskRoute = defineRoute({
         },
       ])
     const task = await getTask(needs, { tenant, id })
-    if (hasSeenEnd(task, seen.position)) return { status: 204 }
+    if (hasReceivedEnd(task, seen.position)) return { status: 204 }
     const open = async () => {
       const now = clock.now()
       const until = now + LIMITS.watchSeconds * 1_000

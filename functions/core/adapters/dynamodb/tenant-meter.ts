@@ -13,11 +13,11 @@ import { UnavailableError } from '../../domain/errors.ts'
 import {
   intervalMs,
   maxOpenTasks,
+  needsPlace,
   PLACES_RETRY_MS,
   type Rate,
   submitRate,
   type TenantLimits,
-  takesPlace,
   toleranceMs,
   waitMsOf,
 } from '../../domain/limits.ts'
@@ -66,7 +66,7 @@ export class DynamoTenantMeter implements TenantMeter {
     worstMicroUsd = 0,
   ): Promise<TakePlaceResult> {
     const budget = hasBudget(limits.budget) ? limits.budget : undefined
-    const held: Reservation | undefined = takesPlace(limits)
+    const held: Reservation | undefined = needsPlace(limits)
       ? { at: now, ...(budget ? { microUsd: worstMicroUsd } : {}) }
       : undefined
     const rate = submitRate(limits)

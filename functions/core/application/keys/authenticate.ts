@@ -1,4 +1,4 @@
-import { type ApiKey, isUsable, isUseRecordDue, parseToken } from '../../domain/api-key.ts'
+import { type ApiKey, isActiveKey, isUseRecordDue, parseToken } from '../../domain/api-key.ts'
 import type { Principal } from '../../domain/principal.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KeyHash, KeyStore } from '../../ports/key-store.ts'
@@ -63,7 +63,7 @@ export function openAuthentication({ keys, keyHash, clock, tokens }: Needs) {
     // Compare for unknown ids as well, so that response times do not reveal which ids exist.
     const isRight = keyHash.isSame(digest, key?.hash ?? NO_HASH)
     const now = clock.now()
-    if (!key || !isRight || !isUsable(key, now)) return undefined
+    if (!key || !isRight || !isActiveKey(key, now)) return undefined
     if (isUseRecordDue(key, now)) await noteUse(key, now)
     return { tenant: key.tenant, keyId: key.id, scopes: key.scopes }
   }

@@ -1,4 +1,4 @@
-import { type ApiKey, isUsable, OPERATORS, toToken } from '../../domain/api-key.ts'
+import { type ApiKey, isActiveKey, OPERATORS, toToken } from '../../domain/api-key.ts'
 import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import type { KeyScope, Principal } from '../../domain/principal.ts'
 import type { Clock, Ids } from '../../ports/clock.ts'
@@ -57,7 +57,7 @@ export async function rotateKey(
 ): Promise<NewKey> {
   const old = await find(needs, principal, id)
   const now = needs.clock.now()
-  if (!isUsable(old, now))
+  if (!isActiveKey(old, now))
     throw new RequestError('wrong_state', 'This key no longer works. Create a new one.')
   checkGives(principal, old.scopes)
   const next = await store(needs, {

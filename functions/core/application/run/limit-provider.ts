@@ -3,7 +3,7 @@ import type { ModelWait } from '../../domain/model-wait.ts'
 import {
   costMs,
   HORIZON_MS,
-  isPlanned,
+  isCallPlanned,
   limitFor,
   MAX_WAIT_WITHIN_ATTEMPT_MS,
   nearLimit,
@@ -85,7 +85,7 @@ export class ProviderLimiter {
     for (;;) {
       const limit = await this.#limitOf(call)
       const now = clock.now()
-      if (!limit || isPlanned(planned, circuit, now)) return
+      if (!limit || isCallPlanned(planned, circuit, now)) return
       const owed = this.#owed.get(circuit) ?? 0
       const cost = costMs(limit, Math.max(1, call.tokens + owed))
       const ahead = startableAheadMs(cost)

@@ -16,7 +16,7 @@ export type FollowUpSteps = {
   readonly [Step in Exclude<FollowUp, 'tally'>]?: (task: Task) => Promise<unknown>
 } & { readonly tally?: TallyStep }
 
-/** @returns what was added, to be written to the row. */
+/** @returns the usage that was added, to be written to the row. */
 export interface TallyStep {
   (task: Task): Promise<TalliedUsage>
   /** Called after the row was written. */

@@ -49,7 +49,7 @@ export async function takeTurn(dependencies: TurnDependencies, task: Task, token
 }
 
 /** Passes the turn of an ended task to the next waiting one. A repeated call starts one more, which waits again. */
-export async function passTurn(dependencies: TurnDependencies, task: Task): Promise<void> {
+export async function startNextInTurn(dependencies: TurnDependencies, task: Task): Promise<void> {
   if (task.concurrencyKey === undefined) return
   const seen = await dependencies.turns.leave(task.tenant, task.concurrencyKey, task.id)
   if (seen.holder === undefined) await wakeNext(dependencies, task.tenant, seen.waiting)

@@ -7,7 +7,7 @@ import {
   type Reservation,
 } from '../../domain/budget.ts'
 import { RequestError } from '../../domain/errors.ts'
-import { limitReached, type TenantLimits, takesPlace } from '../../domain/limits.ts'
+import { limitReached, needsPlace, type TenantLimits } from '../../domain/limits.ts'
 import { isFinal } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -61,7 +61,7 @@ export async function admitTask(
     ...(origin === 'caller' ? { submitsPerMinute, burst } : {}),
     ...(worstMicroUsd > 0 ? { budget } : {}),
   }
-  if (!takesPlace(limits) && limits.submitsPerMinute === undefined) return undefined
+  if (!needsPlace(limits) && limits.submitsPerMinute === undefined) return undefined
   const take = () => meter.take(tenant, taskId, limits, clock.now(), worstMicroUsd)
   let taken = await take()
   if (isShort(taken) && (await freeOrphans(taken.open))) taken = await take()

@@ -1,4 +1,4 @@
-import { maySpendYet } from '../../domain/budget.ts'
+import { mayStillSpend } from '../../domain/budget.ts'
 import { RequestError, UnavailableError } from '../../domain/errors.ts'
 import { RETRYABLE_STATUSES, type Task, type TaskKey } from '../../domain/task.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -40,7 +40,7 @@ export async function retryTask(
   if (seen.erasedAt !== undefined)
     throw new RequestError('wrong_state', 'What this task was given is deleted. Submit a new one.')
   const { changed, task } = await restartTask(dependencies, key, { epoch: seen.epoch, isFromStart })
-  if (!changed && task?.epoch === seen.epoch && task.held && maySpendYet(task, dependencies.clock.now()))
+  if (!changed && task?.epoch === seen.epoch && task.held && mayStillSpend(task, dependencies.clock.now()))
     throw new RequestError(
       'wrong_state',
       'Its cancelled attempt still stops, and what it spends is counted first. Try again in a minute.',

@@ -39,11 +39,11 @@ const STEPS_MS = 2_000
 const QUIET_MS = 15_000
 /** A function is not notified of a closed connection; it checks this often whether the client has reconnected elsewhere. */
 const HELD_LOOK_MS = 5_000
-/** Events leave out a longer text; it is read from `GET /tasks/{id}/result`. */
+/** A longer text is not sent in an event; it is read from `GET /tasks/{id}/result`. */
 const MAX_TEXT_BYTES = 5_500_000
 
 /** Whether a client at this position has received the end of the task. */
-export const hasSeenEnd = (task: Task, { epoch, updatedAt }: Position): boolean =>
+export const hasReceivedEnd = (task: Task, { epoch, updatedAt }: Position): boolean =>
   isFinal(task.status) && epoch === task.epoch && updatedAt >= changedAt(task)
 
 interface WatchState {

@@ -62,7 +62,7 @@ function LaneCard({
 }) {
   const { counts } = lane
   const failed = counts.FAILED ?? 0
-  const does = async (act: () => Promise<void>) => {
+  const actAndReload = async (act: () => Promise<void>) => {
     await act()
     again()
   }
@@ -90,13 +90,13 @@ function LaneCard({
           `; the oldest task has waited ${durationText(lane.oldest_due_age_seconds * 1_000)}`}
       </p>
       <div class="row">
-        <button type="button" onClick={() => void does(() => switchLane(lane.lane, lane.is_paused))}>
+        <button type="button" onClick={() => void actAndReload(() => switchLane(lane.lane, lane.is_paused))}>
           {lane.is_paused ? 'Resume' : 'Pause'}
         </button>
         <button
           type="button"
           disabled={failed + lane.dead_letters === 0}
-          onClick={() => void does(() => redrive(lane.lane))}
+          onClick={() => void actAndReload(() => redrive(lane.lane))}
         >
           {failed > 0 ? `Redrive ${failed} …` : 'Redrive …'}
         </button>

@@ -114,7 +114,7 @@ export function WorkflowPage() {
   const steps = Object.entries(flow.steps)
   const having = (...statuses: readonly string[]) =>
     steps.filter(([, step]) => statuses.includes(step.status)).length
-  const does = async (act: Promise<boolean>) => (await act) && again()
+  const actAndReload = async (act: Promise<boolean>) => (await act) && again()
   return (
     <article class="task">
       <header class="row">
@@ -123,12 +123,12 @@ export function WorkflowPage() {
         </h1>
         <div class="row">
           {flow.status === 'RUNNING' && (
-            <button type="button" onClick={() => void does(cancel(flow))}>
+            <button type="button" onClick={() => void actAndReload(cancel(flow))}>
               Cancel
             </button>
           )}
           {(flow.status === 'FAILED' || flow.status === 'CANCELLED') && (
-            <button type="button" class="primary" onClick={() => void does(retry(flow))}>
+            <button type="button" class="primary" onClick={() => void actAndReload(retry(flow))}>
               Retry unfinished steps
             </button>
           )}
@@ -140,7 +140,11 @@ export function WorkflowPage() {
         .map(([name, step]) => (
           <p class="explain" key={name}>
             Step <b>{name}</b> waits for the signal <code>{step.signal}</code>.{' '}
-            <button type="button" class="primary" onClick={() => void does(signal(flow, step.signal ?? ''))}>
+            <button
+              type="button"
+              class="primary"
+              onClick={() => void actAndReload(signal(flow, step.signal ?? ''))}
+            >
               Send {step.signal} …
             </button>
           </p>
