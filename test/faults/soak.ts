@@ -1,9 +1,9 @@
 /**
- * `npm run soak -- --minutes 60 --per-second 2`: the product as a process of its own under a steady load, and how its memory
- * grows. Workers start and end with the load, 45 MB each, so memory under load says nothing about growth. Every five minutes
- * the load pauses until the environments have ended and the process has collected its garbage; the remaining memory is
- * compared. Prints a line a minute, and at the end the slope of the second half, when the console's 20,000 log lines are full.
- * Exit code 1 when a task has not completed, or when a run of half an hour or more grows by more than 20 MB an hour.
+ * `npm run soak -- --minutes 60 --per-second 2`: the product as a process of its own under a steady load, and how its
+ * memory grows. First it fills what the console keeps. Workers come and go with the load, 45 MB each, so memory under load
+ * says nothing about growth: each five minutes the load rests until the environments are gone and the process has
+ * collected, and what is then left is compared. Prints a line a minute and at the end the slope of the second half. Exit
+ * code 1 when a task is not done, or when a run of half an hour or more grows by more than 20 MB an hour.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,6 +24,7 @@ if (!(minutes > 0) || !(perSecond > 0)) {
 }
 const MAX_MB_PER_HOUR = 20
 const SAMPLE_MS = 5_000
+const CONSOLE_TASKS = 20_000
 const LOAD_MS = 240_000
 /** Environments of the local run end after 30 s without work; on a busy machine it takes longer. */
 const MAX_REST_MS = 300_000
@@ -119,7 +120,15 @@ async function atRest(): Promise<Sample> {
   return look()
 }
 
+/** Fills what the console keeps, 20,000 tasks and as many log lines, so that what still grows is a leak. */
+async function fillConsole() {
+  const kept = { prompt: 'kept by the console', model: 'stub-50', delay_seconds: 86_400 }
+  for (let n = 0; n < CONSOLE_TASKS; n += 50)
+    await Promise.all(Array.from({ length: 50 }, () => client.submit(kept)))
+}
+
 try {
+  await fillConsole()
   while (Date.now() < endsAt) {
     await load(Math.min(endsAt, Date.now() + LOAD_MS))
     const rest = await atRest()
