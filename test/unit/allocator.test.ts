@@ -8,8 +8,8 @@ const MODULE = new URL('../../bin/start/allocator.ts', import.meta.url).href
 const SCRIPT = `
   const { restartWithFixedAllocator } = await import(${JSON.stringify(MODULE)})
   restartWithFixedAllocator()
-  const { MALLOC_TRIM_THRESHOLD_: trim, MALLOC_ARENA_MAX: arenas } = process.env
-  console.log(JSON.stringify({ pid: process.pid, trim, arenas, args: process.argv.slice(2) }))`
+  const { MALLOC_TRIM_THRESHOLD_: trim, MALLOC_ARENA_MAX: arenas, NODE_COMPILE_CACHE: cache } = process.env
+  console.log(JSON.stringify({ pid: process.pid, trim, arenas, cache, args: process.argv.slice(2) }))`
 const folder = mkdtempSync(join(tmpdir(), 'allocator-'))
 const file = join(folder, 'start.mjs')
 writeFileSync(file, SCRIPT)
@@ -27,7 +27,13 @@ it.runIf(process.platform === 'linux')(
   'a start sets the allocator of its own process, whose id and options stay, and says nothing of it',
   () => {
     const { pid, stderr, told } = run({})
-    expect(told).toEqual({ pid, trim: '131072', arenas: '2', args: ['--port', '0'] })
+    expect(told).toEqual({
+      pid,
+      trim: '131072',
+      arenas: '2',
+      cache: expect.stringContaining('node_modules'),
+      args: ['--port', '0'],
+    })
     expect(stderr).toBe('')
   },
 )
@@ -36,4 +42,8 @@ it('leaves settings alone that somebody made', () => {
   const { told } = run({ MALLOC_ARENA_MAX: '4' })
   expect(told).toMatchObject({ arenas: '4' })
   expect(told.trim).toBeUndefined()
+})
+
+it.runIf(process.platform === 'linux')('leaves the user’s own cache of compiled code alone', () => {
+  expect(run({ NODE_COMPILE_CACHE: folder }).told.cache).toBe(folder)
 })
