@@ -1,9 +1,10 @@
 /** Generates from `functions/contract/providers.ts`: the imports of the providers' code, and their lines in `.env.example`. */
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type * as Contract from '../functions/contract/providers.ts'
+import { isStale } from './generated-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const PLACE = 'functions/core/adapters/providers'
@@ -38,9 +39,7 @@ export async function generateProviders(options: { check?: boolean; root?: strin
   }
   const changed: string[] = []
   for (const [file, text] of Object.entries(files)) {
-    if ((await readFile(join(root, file), 'utf8').catch(() => '')) === text) continue
-    changed.push(file)
-    if (!options.check) await writeFile(join(root, file), text)
+    if (await isStale(join(root, file), text, options.check)) changed.push(file)
   }
   return changed
 }

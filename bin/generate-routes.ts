@@ -1,6 +1,6 @@
 /** Generates from the route declarations: the functions' entries, the list for CDK, the OpenAPI document. */
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { AnyRoute } from '../functions/api/define-route.ts'
@@ -8,6 +8,7 @@ import { type ApiFunction, BUNDLES } from '../functions/contract.ts'
 import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
 import { describeApi } from './describe-api.ts'
 import { toolsOf } from './describe-tools.ts'
+import { isStale } from './generated-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const API = 'functions/api'
@@ -60,13 +61,6 @@ export async function generateRoutes(options: { check?: boolean; root?: string }
     if (!options.check) await rm(join(root, API, 'groups', file))
   }
   return changed
-}
-
-/** Writes a file unless it already has this text. */
-async function isStale(path: string, text: string, isCheck = false): Promise<boolean> {
-  if ((await readFile(path, 'utf8').catch(() => '')) === text) return false
-  if (!isCheck) await writeFile(path, text)
-  return true
 }
 
 async function findRoutes(root: string): Promise<readonly FoundRoute[]> {

@@ -1,10 +1,11 @@
 /** Generates the registry and the manifest of task types from the folders in `functions/tasks`. */
 import { existsSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as z from 'zod'
 import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
+import { isStale } from './generated-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 
@@ -49,10 +50,7 @@ export async function generateTasks(
   }
   const changed: string[] = []
   for (const [file, text] of Object.entries(files)) {
-    const path = join(folder, file)
-    if ((await readFile(path, 'utf8').catch(() => '')) === text) continue
-    changed.push(`functions/tasks/${file}`)
-    if (!options.check) await writeFile(path, text)
+    if (await isStale(join(folder, file), text, options.check)) changed.push(`functions/tasks/${file}`)
   }
   return { changed, warnings: types.flatMap(({ heavy }) => heavy) }
 }

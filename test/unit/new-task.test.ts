@@ -45,6 +45,7 @@ async function complaint(): Promise<string> {
     'generate.ts',
     'generate-providers.ts',
     'generate-tasks.ts',
+    'generated-file.ts',
     'generate-routes.ts',
     'describe-api.ts',
     'api-examples.ts',
