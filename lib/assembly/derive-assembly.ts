@@ -13,15 +13,12 @@ import {
 import { hashDeclarations } from './declarations.ts'
 import { linkAll, SOURCE_ROOT } from './fill-assembly.ts'
 import { generateFiles } from './generate-files.ts'
+import { isTemplateSource } from './template-sources.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
 /** The only bundle that runs tasks. */
 const WORKER: BundleName = 'run-task'
-
-/** Sources that affect the template, because `lib/` imports them. */
-export const TEMPLATE_SOURCE =
-  /^functions\/(?:(?:contract|metrics)\b|(?:tasks\/manifest|api\/routes)\.gen\.json$)/
 
 export interface Derivation {
   /** The assembly to take the template from. */
@@ -52,7 +49,7 @@ export async function deriveAssembly(derivation: Derivation): Promise<Derivation
   const assemblySources = await readAssemblySources(from)
   if (
     !assemblySources?.bundles[WORKER] ||
-    !paths.every((path) => path.startsWith('functions/') && !TEMPLATE_SOURCE.test(path))
+    !paths.every((path) => path.startsWith('functions/') && !isTemplateSource(path))
   )
     return { isDerived: false, isGenerated: false }
   // Computed before bundling, so that the next reload detects a file saved in the meantime.
@@ -68,7 +65,7 @@ export async function deriveAssembly(derivation: Derivation): Promise<Derivation
   } else {
     for (const name of await bundlesOf(paths, assemblySources, bundleRoot)) stale.add(name)
     const written = await bundleAndGenerate(stale, derivation)
-    if (written.some((path) => TEMPLATE_SOURCE.test(path))) return { isDerived: false, isGenerated: true }
+    if (written.some(isTemplateSource)) return { isDerived: false, isGenerated: true }
     const further = await bundlesOf(written, assemblySources, bundleRoot)
     for (const name of further) stale.add(name)
     if (further.length > 0) await bundle(stale, derivation)

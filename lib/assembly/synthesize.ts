@@ -5,6 +5,7 @@ import { join, relative, resolve } from 'node:path'
 import { MODEL_VARIABLES } from '../../functions/contract/providers.ts'
 import { readAssembly } from '../local/emulator/template/assembly.ts'
 import { runScript } from './run-script.ts'
+import { TEMPLATE_SOURCES } from './template-sources.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -35,24 +36,6 @@ const SOURCES = [
   'bin/generate-routes.ts',
   'bin/describe-api.ts',
   'bin/api-examples.ts',
-  'package-lock.json',
-]
-
-/** Sources of the template alone: everything that `lib/app.ts` imports. */
-export const TEMPLATE_SOURCES: readonly string[] = [
-  'lib/app.ts',
-  'lib/assembly',
-  'lib/constructs',
-  'lib/costs',
-  'lib/observability',
-  'lib/stacks',
-  'lib/stages',
-  'functions/contract.ts',
-  'functions/contract',
-  'functions/metrics.ts',
-  'functions/api/routes.gen.json',
-  'functions/tasks/manifest.gen.json',
-  'package.json',
   'package-lock.json',
 ]
 

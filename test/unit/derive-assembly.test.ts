@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hashDeclarations } from '../../lib/assembly/declarations.ts'
-import { TEMPLATE_SOURCE } from '../../lib/assembly/derive-assembly.ts'
+import { isTemplateSource } from '../../lib/assembly/template-sources.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -24,7 +24,7 @@ it('every source of functions/ that the template is made of is known as one: its
   expect(used).toContain('functions/contract.ts')
   // It only words an error of the synth.
   const wording = ['functions/core/domain/nearest-name.ts']
-  expect(used.filter((path) => !TEMPLATE_SOURCE.test(path) && !wording.includes(path))).toEqual([])
+  expect(used.filter((path) => !isTemplateSource(path) && !wording.includes(path))).toEqual([])
 })
 
 const TASK = `import * as z from 'zod'
