@@ -32,9 +32,12 @@ const SOURCES = [
   'functions',
   'lib',
   'bin/generate.ts',
+  'bin/generate-providers.ts',
   'bin/generate-tasks.ts',
   'bin/generate-routes.ts',
+  'bin/generated-file.ts',
   'bin/describe-api.ts',
+  'bin/describe-tools.ts',
   'bin/api-examples.ts',
   'package-lock.json',
 ]
@@ -131,17 +134,21 @@ async function makeAll(
 }
 
 /** @returns the folder of an assembly with placeholders for its bundles; kept until one of its sources changes. */
-async function makeTemplate(
+export async function makeTemplate(
   stateDir: string,
   env: Readonly<Record<string, string | undefined>>,
   run: (script: string, args: readonly string[]) => Promise<unknown>,
 ): Promise<string> {
   const folder = join(stateDir, 'templates')
-  const directory = join(folder, await hashOf(TEMPLATE_SOURCES, env))
+  const hash = await hashOf(TEMPLATE_SOURCES, env)
+  const directory = join(folder, hash)
   if (await isThere(directory)) return directory
   await mkdir(folder, { recursive: true })
   const draft = `${directory}.${process.pid}.draft`
+  await rm(draft, { recursive: true, force: true })
   await run('template-process.ts', [draft, join(stateDir, 'placeholders')])
+  // The generator or an author may have written a source meanwhile. Under the old hash it would be used again for the old sources.
+  if ((await hashOf(TEMPLATE_SOURCES, env)) !== hash) return draft
   await rename(draft, directory)
   await dropOld(folder)
   return directory

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fillAssembly, writePlaceholders } from '../../lib/assembly/fill-assembly.ts'
+import { makeTemplate } from '../../lib/assembly/synthesize.ts'
 import { isTemplateSource } from '../../lib/assembly/template-sources.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -35,6 +36,28 @@ describe('the template of the local run', () => {
     const reader = 'lib/local/emulator/template/assembly.ts'
     expect(made.filter((path) => !isTemplateSource(path))).toEqual([reader])
     expect(made.length).toBeGreaterThan(40)
+  })
+
+  it('is made again when a source has changed while it was made', async () => {
+    let runs = 0
+    const make = (env: Record<string, string>, change: () => void) =>
+      makeTemplate(join(folder, 'state'), env, async (_script, [outdir = '']) => {
+        runs += 1
+        const stack = { type: 'aws:cloudformation:stack', properties: { templateFile: 'stack.json' } }
+        await mkdir(outdir, { recursive: true })
+        await writeFile(join(outdir, 'stack.json'), '{}')
+        await writeFile(join(outdir, 'manifest.json'), JSON.stringify({ artifacts: { stack } }))
+        change()
+      })
+    const unchanged = () => undefined
+    const env: Record<string, string> = { AUTH: 'none' }
+    await make(env, () => {
+      env.AUTH = 'keys'
+    })
+    expect(await make({ AUTH: 'none' }, unchanged)).not.toContain('draft')
+    expect(runs).toBe(2)
+    await make({ AUTH: 'none' }, unchanged)
+    expect(runs).toBe(2)
   })
 
   it('gets its bundles in place of the placeholders, and nothing else', async () => {
