@@ -46,7 +46,10 @@ export function detectMediaType(file: Uint8Array): string {
   if (latin.includes('%PDF-')) return 'application/pdf'
   const isMarked = latin.startsWith('\u00ff\u00fe') || latin.startsWith('\u00fe\u00ff')
   if (head.includes(0) && !isMarked && !unmarkedUtf16(head)) return 'application/octet-stream'
-  return /^\s*(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*|<!doctype[^>]*>\s*)*<svg[\s/>]/i.test(latin)
+  // In two steps, because one expression would try all the ways in which comments can be read as one.
+  return /^<svg[\s/>]/i.test(
+    latin.replace(/^\s*(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*|<!doctype[^>]*>\s*)*/i, ''),
+  )
     ? 'image/svg+xml'
     : 'text/plain'
 }

@@ -41,7 +41,8 @@ export interface FailureRule {
  * Decides whether a failed call may be tried again, and when: by the provider's table, else by its header
  * `x-should-retry`, else by the status.
  */
-export function failedCall(failure: CallFailure, rules: readonly FailureRule[] = []): ProviderError {
+export function failedCall(given: CallFailure, rules: readonly FailureRule[] = []): ProviderError {
+  const failure = withoutRest(given)
   const { provider, status, headers = {}, usage } = failure
   const wait = readRetryWait(failure)
   const [code, byStatus] = classify(status)
@@ -67,6 +68,18 @@ export function failedCall(failure: CallFailure, rules: readonly FailureRule[] =
     },
   )
 }
+
+/** A cause is named in far fewer characters. */
+const MAX_MESSAGE_CHARACTERS = 10_000
+const MAX_WORD_CHARACTERS = 200
+
+/** Servers may send megabytes, which the expressions of a table would search for minutes. */
+const withoutRest = (failure: CallFailure): CallFailure => ({
+  ...failure,
+  message: failure.message.slice(0, MAX_MESSAGE_CHARACTERS),
+  code: failure.code?.slice(0, MAX_WORD_CHARACTERS),
+  type: failure.type?.slice(0, MAX_WORD_CHARACTERS),
+})
 
 /** The header `x-should-retry`: `false` always holds; `true` only where no row of the table matches, or a vague one. */
 function retryAsked(word: string | undefined, rule: FailureRule | undefined): Retry | undefined {

@@ -52,7 +52,7 @@ export const untilDate = (text: string, now: number): number | undefined =>
  */
 function readReset(headers: Readonly<Record<string, string | undefined>>, now: number): number | undefined {
   const waits: number[] = []
-  const [, amount] = /\b(?:r|remaining)=0\b.*\b(?:t|reset)=(\d+)/.exec(headers.ratelimit ?? '') ?? []
+  const [, amount] = /\b(?:r|remaining)=0\b.{0,100}\b(?:t|reset)=(\d+)/.exec(headers.ratelimit ?? '') ?? []
   if (amount !== undefined) waits.push(Number(amount) * 1_000)
   for (const [name, value] of Object.entries(headers)) {
     if (!value || !/ratelimit/.test(name) || !/(^|-)reset(-|$)/.test(name)) continue
@@ -89,7 +89,7 @@ const DAILY_LIMIT = /\b(tokens|requests|calls|quota|limit) per day\b|\bdaily .{0
 /** "Please try again in 1m6.2s", "retry after 26 seconds", "wait 23 seconds": messages of OpenAI, Azure, Groq and GitHub. */
 function readMessage(text: string): number | undefined {
   const [, amount = '', unit] =
-    /(?:try again (?:in|after)|retry after|retry in|please wait) ((?:\d+(?:\.\d+)?(?:ms|[smhd])?)+)(?: ?(milliseconds?|seconds?|minutes?|hours?))?\b/i.exec(
+    /(?:try again (?:in|after)|retry after|retry in|please wait) ((?:\d+(?:\.\d+)?(?:ms|[smhd]))+|\d+(?:\.\d+)?)(?: ?(milliseconds?|seconds?|minutes?|hours?))?\b/i.exec(
       text,
     ) ?? []
   if (amount === '') return DAILY_LIMIT.test(text) ? MAX_RETRY_AFTER_MS : undefined

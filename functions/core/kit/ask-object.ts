@@ -66,7 +66,8 @@ function readAnswer<Value>(
   { schema, check }: AskObject<Value>,
 ): { readonly value: Value } | { readonly problem: string } {
   // Without structured output, models often put a code block around their JSON.
-  const bare = text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
+  const answer = text.trim()
+  const [, bare = answer] = /^```(?:json)?([\s\S]*)```$/.exec(answer) ?? []
   let json: unknown
   try {
     json = JSON.parse(bare)

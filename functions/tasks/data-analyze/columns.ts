@@ -21,9 +21,13 @@ const DAY_FIRST = new RegExp(`^(\\d{1,2})([-/.])(\\d{1,2})\\2\\d{4}${TIME}`, 'i'
 const NAMED_MONTH =
   /^(?:\d{1,2}[- ])?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[- ](?:\d{1,2},? )?\d{4}$/i
 
+/** More than any number or date has. */
+const MAX_CHARACTERS = 500
+
 /** @returns the number in a cell; undefined for any other cell, also for one with a leading zero, such as a ZIP code. */
 export function toNumber(cell: string): number | undefined {
   const plain = cell.trim()
+  if (plain.length > MAX_CHARACTERS) return undefined
   if (/^[-+]?0\d/.test(plain)) return undefined
   if (PLAIN.test(plain)) return finite(Number(plain))
   const text = plain.replace(UNIT, '$1')

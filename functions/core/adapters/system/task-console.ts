@@ -5,7 +5,7 @@ import type { TaskScope } from '../../ports/task-scope.ts'
 const METHODS = ['trace', 'debug', 'log', 'info', 'warn', 'error'] as const
 
 /** The stack frames below the author's code. */
-const WORKER_FRAMES = /\n\s+at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n\s+at [^\n]*)*/g
+const WORKER_FRAMES = /\n {1,8}at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n {1,8}at [^\n]*)*/g
 
 /** CloudWatch accepts lines of 1 MB, but nobody can read one. */
 const MAX_CHARACTERS = 32_000

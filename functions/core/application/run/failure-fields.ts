@@ -32,5 +32,8 @@ function stackOf(error: Error): string {
     if (own.length > 0) lines.push(depth === 0 ? cause.name : `caused by ${cause.name}`, ...own)
   }
   // Without the bundle's directory, so that an editor can open the paths from the root.
-  return lines.join('\n').replaceAll(/(?:file:\/\/)?\/[^\s()]*?\/(?=(?:functions|node_modules)\/)/g, '')
+  return lines
+    .map((line) => line.slice(0, MAX_MESSAGE_CHARACTERS))
+    .join('\n')
+    .replaceAll(/(?:file:\/\/)?\/[^\s()]*?\/(?=(?:functions|node_modules)\/)/g, '')
 }

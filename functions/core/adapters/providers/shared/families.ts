@@ -54,7 +54,7 @@ export const COMMON_RULES: readonly FailureRule[] = [
   },
   {
     message:
-      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max(imum)? (allowed |number of |input |prompt )*(length|tokens|sequence))|(prompt|input) is too large|model token limit|exceeds the model limit|maximum supported sequence length|range of input length|must have less than \d+ tokens|total number of tokens.{0,60}(cannot|must not) exceed|only supports up to \d+|(prompt|输入|上下文|tokens?).{0,20}(超长|过长|超过|超出)|tokens?\W+\+\W+\w+\W+must be <=/i,
+      /context[ _](length|window|size)|maximum (context|model) length|max(imum)? (allowed )?(input|prompt) (tokens|length)|(prompt|input) is too long|input (token count|length).{0,60}exceed|exceeds? the (available |model'?s? )?(context|max(imum)? (allowed |number of |input |prompt )*(length|tokens|sequence))|(prompt|input) is too large|model token limit|exceeds the model limit|maximum supported sequence length|range of input length|must have less than \d+ tokens|total number of tokens.{0,60}(cannot|must not) exceed|only supports up to \d+|(prompt|输入|上下文|tokens?).{0,20}(超长|过长|超过|超出)|tokens?\W{1,9}\+\W{1,9}\w+\W{1,9}must be <=/i,
     is: 'context_too_long',
     retry: 'never',
     source:

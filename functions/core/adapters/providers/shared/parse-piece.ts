@@ -22,7 +22,7 @@ export function parsePiece<Schema extends z.ZodType>(
 }
 
 /** Matches JSON strings, to keep them, and `NaN` and `Infinity`, which Python's `json` writes although JSON has no such numbers. */
-const TEXT_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:Infinity|NaN)\b/g
+const TEXT_OR_NO_NUMBER = /"(?:[^"\\]+|\\[\s\S])*"?|-?\b(?:Infinity|NaN)\b/g
 
 /** @returns undefined for invalid JSON. */
 function readJson(data: string): unknown {

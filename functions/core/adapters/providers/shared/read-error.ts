@@ -20,8 +20,10 @@ export function readErrorText(
     const body: unknown = JSON.parse(text)
     return readOwn(body) ?? readError(body)
   } catch {
-    // A proxy's HTML page.
-    return { message: text.replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ') }
+    // A proxy's HTML page. Neither expression searches a part of it twice, however many tags are not closed.
+    return {
+      message: text.replace(/<(style|script)(?:(?!<\1)[\s\S])*?<\/\1>/gi, ' ').replace(/<[^<>]*>/g, ' '),
+    }
   }
 }
 
