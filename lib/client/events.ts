@@ -30,7 +30,7 @@ export async function* readEvents(
           data = []
           continue
         }
-        const [, field, text = ''] = /^([^:]*):? ?(.*)$/.exec(line) ?? []
+        const [, field, text = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
         if (field === 'id') id = text
         else if (field === 'event') event = text
         else if (field === 'data') data.push(text)

@@ -51,6 +51,18 @@ describe('the client', () => {
     })
   })
 
+  it('reads events whose text has line ends of other kinds than the protocol’s', async () => {
+    const text = 'one\u2028two\u2029three\u0085four: five'
+    const body = `id: 1\nevent: text-delta\ndata: ${JSON.stringify({ text })}\n\nid: 2\nevent: end\ndata: {}\n\n`
+    const client = createClient({ url: 'https://api.example.com', fetch: async () => new Response(body) })
+    const events = []
+    for await (const event of client.tasks.events('a')) events.push(event)
+    expect(events).toEqual([
+      { id: '1', event: 'text-delta', data: { text } },
+      { id: '2', event: 'end', data: {} },
+    ])
+  })
+
   it('repeats no order whose first answer may have been lost', async () => {
     const { client, sent } = stage(new Error('socket hang up'))
     await expect(client.tasks.retry('a')).rejects.toThrow(UnreachableError)
