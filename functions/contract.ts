@@ -238,16 +238,5 @@ export const LIMITS = {
   watchSeconds: 60,
 } as const
 
-/**
- * Timeouts of one attempt to call AWS; the SDK makes three. A service that does not answer must not use up the 29 s of a
- * request, or the lease of an attempt. DynamoDB and SQS answer within about 10 ms; an upload of 16 MB takes longer.
- */
-export const CALL_LIMITS = {
-  connectionTimeout: 1_000,
-  requestTimeout: 4_000,
-  throwOnRequestTimeout: true,
-} as const
-export const PAYLOAD_CALL_LIMITS = { ...CALL_LIMITS, requestTimeout: 15_000 } as const
-
 /** Prefix of inputs and results in the payload bucket; its lifecycle rule expires them after the row. */
 export const PAYLOAD_PREFIX = 'payload/'

@@ -172,3 +172,8 @@ export function readConfig<Name extends keyof Shapes>(
 export const functionMemoryMb = (
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): number => Number(environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? Number.POSITIVE_INFINITY)
+
+/** Whether AWS's services run on the same machine, as in the local runtime, which sets the SDK's variables for their addresses. */
+export const hasOwnServices = (
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): boolean => environment.AWS_ENDPOINT_URL_DYNAMODB !== undefined

@@ -5,8 +5,9 @@
 
 import middy from '@middy/core'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
-import { scaleTiming } from '../contract/timing.ts'
+import { scaleTiming, TIMING } from '../contract/timing.ts'
 import { API_BASE, ENV, type Scope } from '../contract.ts'
+import { waitForServices } from '../core/adapters/aws/call-limits.ts'
 import { DynamoCircuitStore } from '../core/adapters/dynamodb/circuit-store.ts'
 import { DynamoClaimWatermarks } from '../core/adapters/dynamodb/claim-watermarks.ts'
 import { DynamoDueIndex } from '../core/adapters/dynamodb/due-index.ts'
@@ -45,7 +46,7 @@ import { SecretValues } from '../core/domain/secret-values.ts'
 import type { AuditLog } from '../core/ports/audit-log.ts'
 import type { Log } from '../core/ports/log.ts'
 import { openAudit, recordedRoute } from './audit.ts'
-import { readConfig } from './config.ts'
+import { hasOwnServices, readConfig } from './config.ts'
 import { corsHeaders } from './cors.ts'
 import { type HttpAnswer, type HttpRequest, signerOf, toRequest } from './http.ts'
 import { limitedRoute, openRequestLimit } from './requests.ts'
@@ -66,6 +67,8 @@ export function buildLog(): Log {
 export const log: Log = (event, fields) => buildLog()(event, fields)
 export const ids = createIds(systemClock.now)
 scaleTiming(readConfig([ENV.timingScale]).TIMING_SCALE)
+// As long as the interval of two heartbeats, so that a late answer to one does not cost the lease.
+if (hasOwnServices()) waitForServices(TIMING.heartbeatMs)
 
 let dynamo: ReturnType<typeof createDynamoClient> | undefined
 export const openDynamo = () => {

@@ -43,12 +43,16 @@ async function serve(basePath: string): Promise<(path: string) => Promise<APIGat
 
 describe('what the local gateway answers before it knows an API, or reads a request', () => {
   it.each([
-    ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', 503, 'unavailable'],
+    ['GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 503, 'unavailable'],
     ['\0\0\r\n\r\n', 400, 'bad_request'],
     ['GET / HTTP/1.1\r\n\r\n', 400, undefined],
     [`GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`, 431, 'headers_too_large'],
-    [`GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'a'.repeat(12_000)}\r\n\r\n`, 431, 'headers_too_large'],
-    ['GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n', 403, 'forbidden'],
+    [
+      `GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'a'.repeat(12_000)}\r\nConnection: close\r\n\r\n`,
+      431,
+      'headers_too_large',
+    ],
+    ['GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n', 403, 'forbidden'],
   ])('%j is a problem document (%i)', async (text, status, code) => {
     gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/console' })
     const port = await gateway.listen()
@@ -66,6 +70,15 @@ describe('what the local gateway answers before it knows an API, or reads a requ
     if (code === undefined) return
     expect(answer.toLowerCase()).toContain('content-type: application/problem+json')
     expect(JSON.parse(/\{.*\}/.exec(answer)?.[0] ?? '')).toMatchObject({ status, code })
+  })
+})
+
+describe('a connection to the local gateway', () => {
+  it('stays open for longer than clients leave it idle, so that none is closed under a request', async () => {
+    gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/console' })
+    const answer = await fetch(`http://127.0.0.1:${await gateway.listen()}/`)
+    const [, seconds] = /timeout=(\d+)/.exec(answer.headers.get('keep-alive') ?? '') ?? []
+    expect(Number(seconds)).toBeGreaterThan(60)
   })
 })
 

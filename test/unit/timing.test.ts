@@ -1,11 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { scaleTiming, TIMING, timingAt } from '../../functions/contract/timing.ts'
+import { callLimits, waitForServices } from '../../functions/core/adapters/aws/call-limits.ts'
 import { claim, resendCheckMs } from '../../functions/core/domain/transitions.ts'
-import { readConfig } from '../../functions/hosts/config.ts'
+import { hasOwnServices, readConfig } from '../../functions/hosts/config.ts'
+import { functionEnvironment } from '../../lib/local/emulator/function-environment.ts'
 import { startTicker } from '../../lib/local/emulator/lambda/timer.ts'
 import { loadStage, parseStage } from '../../lib/stages/load-stage.ts'
 
-afterEach(() => scaleTiming(1))
+afterEach(() => {
+  scaleTiming(1)
+  waitForServices(0)
+})
 
 describe('the scale of the waits', () => {
   it('shortens every one of them, and leaves two heartbeats in a lease', () => {
@@ -46,5 +51,32 @@ describe('the scale of the waits', () => {
     const ticker = startTicker('rate(1 minute)', 'UTC', () => undefined, 1 / 6)
     expect(ticker.nextAt() - Date.now()).toBeLessThanOrEqual(10_000)
     ticker.stop()
+  })
+})
+
+describe('the time that a service has for its answer', () => {
+  const [onAws, longer] = [callLimits(), callLimits(30_000)]
+
+  it('is short on AWS, where a service that is late is down', () => {
+    expect(hasOwnServices({ AWS_REGION: 'eu-central-1' })).toBe(false)
+    expect(onAws).toMatchObject({ connectionTimeout: 1_000, requestTimeout: 4_000 })
+    expect(longer.requestTimeout).toBe(30_000)
+  })
+
+  it('is longer where the services share a busy machine with everything else, and shortens nothing', () => {
+    const endpoint = 'http://127.0.0.1:1'
+    const endpoints = {
+      dynamodb: endpoint,
+      sqs: endpoint,
+      s3: endpoint,
+      ssm: endpoint,
+      lambda: endpoint,
+      ses: endpoint,
+    }
+    const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
+    expect(hasOwnServices(functionEnvironment(endpoints, credentials, 'eu-central-1', {}))).toBe(true)
+    waitForServices(TIMING.heartbeatMs)
+    expect(callLimits()).toMatchObject({ connectionTimeout: 20_000, requestTimeout: 20_000 })
+    expect(callLimits(30_000)).toEqual({ ...longer, connectionTimeout: 20_000 })
   })
 })

@@ -1,6 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import { CALL_LIMITS } from '../../../contract.ts'
 import type { Task, TaskKey } from '../../domain/task.ts'
 import type { Transition } from '../../domain/transitions.ts'
 import type {
@@ -11,6 +10,7 @@ import type {
   TaskPage,
   TaskStore,
 } from '../../ports/task-store.ts'
+import { callLimits } from '../aws/call-limits.ts'
 import { QUIET_LOGGER } from '../aws/quiet-logger.ts'
 import { isRetentionOver, readTasks } from './read-tasks.ts'
 import { fromRow, hasValidKey, keyOf, type Row, toRow } from './row.ts'
@@ -20,7 +20,7 @@ import { toUpdate } from './write-expression.ts'
 /** Undefined fields are left out: an optional field is absent in the row, never null. */
 export const createDynamoClient = (): DynamoDBDocumentClient =>
   DynamoDBDocumentClient.from(
-    new DynamoDBClient({ maxAttempts: 3, requestHandler: CALL_LIMITS, logger: QUIET_LOGGER }),
+    new DynamoDBClient({ maxAttempts: 3, requestHandler: callLimits(), logger: QUIET_LOGGER }),
     { marshallOptions: { removeUndefinedValues: true } },
   )
 

@@ -1,14 +1,15 @@
 import { LambdaClient, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda'
-import { CALL_LIMITS, type Lane } from '../../../contract.ts'
+import type { Lane } from '../../../contract.ts'
 import { BugError, UnavailableError } from '../../domain/errors.ts'
 import type { LaneSwitch } from '../../ports/lane-store.ts'
+import { callLimits } from '../aws/call-limits.ts'
 import { toPortError } from '../aws/failures.ts'
 
 export type EventSourceIds = Partial<Readonly<Record<Lane, string>>>
 
 /** Enables and disables a lane's event source mapping, which takes Lambda some seconds. */
 export class EventSourceSwitch implements LaneSwitch {
-  readonly #client = new LambdaClient({ maxAttempts: 3, requestHandler: CALL_LIMITS })
+  readonly #client = new LambdaClient({ maxAttempts: 3, requestHandler: callLimits() })
   readonly #ids: EventSourceIds
 
   constructor(ids: EventSourceIds) {

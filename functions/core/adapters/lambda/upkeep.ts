@@ -1,12 +1,12 @@
-import { CALL_LIMITS } from '../../../contract.ts'
 import { TaskError } from '../../domain/errors.ts'
 import type { CleanedUp, Upkeep } from '../../ports/upkeep.ts'
+import { callLimits } from '../aws/call-limits.ts'
 import { toPortError } from '../aws/failures.ts'
 
 type Lambda = typeof import('@aws-sdk/client-lambda')
 
 /** Slightly longer than the function's timeout. */
-const LIMITS = { ...CALL_LIMITS, requestTimeout: 150_000 }
+const REQUEST_MS = 150_000
 
 /** Invokes the cleanup function and waits for its answer. The client is imported at the first call. */
 export class LambdaUpkeep implements Upkeep {
@@ -41,7 +41,7 @@ export class LambdaUpkeep implements Upkeep {
     this.#loaded ??= import('@aws-sdk/client-lambda').then((sdk) => ({
       sdk,
       // One attempt: a second call after a lost answer would run concurrently with the first.
-      client: new sdk.LambdaClient({ maxAttempts: 1, requestHandler: LIMITS }),
+      client: new sdk.LambdaClient({ maxAttempts: 1, requestHandler: callLimits(REQUEST_MS) }),
     }))
     return this.#loaded
   }

@@ -1,7 +1,8 @@
-import { PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
+import { PAYLOAD_PREFIX } from '../../../contract.ts'
 import { MissingError } from '../../domain/errors.ts'
 import type { TaskKey } from '../../domain/task.ts'
 import type { FileStore } from '../../ports/file-store.ts'
+import { callLimits } from '../aws/call-limits.ts'
 import { callAws } from '../aws/failures.ts'
 import { encryptedBy, type TenantKeys } from './tenant-key.ts'
 
@@ -12,7 +13,7 @@ interface LoadedSdk {
 }
 
 /** Reading 100 MB from S3 takes some seconds; a longer transfer ends at the attempt's deadline. */
-const TRANSFER_LIMITS = { ...PAYLOAD_CALL_LIMITS, requestTimeout: 60_000 }
+const TRANSFER_MS = 60_000
 
 const folderOf = ({ tenant, id }: TaskKey) => `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id}`
 /** Under the prefix of payloads, so that the same permissions and the same lifecycle rule apply. */
@@ -131,7 +132,7 @@ export class S3FileStore implements FileStore {
       sdk,
       client: new sdk.S3Client({
         maxAttempts: 3,
-        requestHandler: TRANSFER_LIMITS,
+        requestHandler: callLimits(TRANSFER_MS),
         // Otherwise a checksum of an empty body is signed into the URL, and the bucket refuses the file.
         requestChecksumCalculation: 'WHEN_REQUIRED',
       }),

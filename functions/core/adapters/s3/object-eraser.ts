@@ -1,5 +1,6 @@
-import { PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
+import { PAYLOAD_PREFIX } from '../../../contract.ts'
 import type { ObjectEraser } from '../../ports/data-eraser.ts'
+import { callLimits, PAYLOAD_MS } from '../aws/call-limits.ts'
 import { callAws } from '../aws/failures.ts'
 
 const CONCURRENCY = 32
@@ -16,7 +17,7 @@ export class S3ObjectEraser implements ObjectEraser {
 
   async removeSome({ tenant, id }: { readonly tenant: string; readonly id?: string }): Promise<number> {
     const sdk = await import('@aws-sdk/client-s3')
-    const client = new sdk.S3Client({ maxAttempts: 3, requestHandler: PAYLOAD_CALL_LIMITS })
+    const client = new sdk.S3Client({ maxAttempts: 3, requestHandler: callLimits(PAYLOAD_MS) })
     const Prefix = `${PAYLOAD_PREFIX}${encodeURIComponent(tenant)}/${id === undefined ? '' : `${id}/`}`
     const list = new sdk.ListObjectsV2Command({ Bucket: this.#bucket, Prefix, MaxKeys: MAX_OBJECTS_PER_CALL })
     const call = <Answer>(what: string, send: () => Promise<Answer>) =>

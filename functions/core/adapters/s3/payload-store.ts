@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { LIMITS, PAYLOAD_CALL_LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
+import { LIMITS, PAYLOAD_PREFIX } from '../../../contract.ts'
 import { BugError } from '../../domain/errors.ts'
 import type { Payload, TaskKey } from '../../domain/task.ts'
 import type { PayloadStore } from '../../ports/payload-store.ts'
+import { callLimits, PAYLOAD_MS } from '../aws/call-limits.ts'
 import { callAws } from '../aws/failures.ts'
 import { encryptedBy, type TenantKeys } from './tenant-key.ts'
 
@@ -74,7 +75,7 @@ export class S3PayloadStore implements PayloadStore {
   #load() {
     this.#loaded ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,
-      client: new sdk.S3Client({ maxAttempts: 3, requestHandler: PAYLOAD_CALL_LIMITS }),
+      client: new sdk.S3Client({ maxAttempts: 3, requestHandler: callLimits(PAYLOAD_MS) }),
     }))
     return this.#loaded
   }

@@ -1,10 +1,10 @@
-import { CALL_LIMITS } from '../../../contract.ts'
 import type { Delivery, Mail, Mailer } from '../../ports/mailer.ts'
+import { callLimits } from '../aws/call-limits.ts'
 
 type Ses = typeof import('@aws-sdk/client-sesv2')
 
 /** A mail with 25 MB of attachments takes some seconds. */
-const LIMITS = { ...CALL_LIMITS, requestTimeout: 30_000 }
+const REQUEST_MS = 30_000
 
 /** Errors before a connection was established: nothing was sent. */
 const CONNECTION_ERRORS =
@@ -44,7 +44,7 @@ export class SesMailer implements Mailer {
     this.#loaded ??= import('@aws-sdk/client-sesv2').then((sdk) => ({
       sdk,
       // One attempt: the SDK would send the mail a second time after a lost answer.
-      client: new sdk.SESv2Client({ maxAttempts: 1, requestHandler: LIMITS }),
+      client: new sdk.SESv2Client({ maxAttempts: 1, requestHandler: callLimits(REQUEST_MS) }),
     }))
     return this.#loaded
   }

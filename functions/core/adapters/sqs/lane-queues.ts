@@ -3,8 +3,9 @@ import {
   DeleteMessageBatchCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs'
-import { CALL_LIMITS, type Lane } from '../../../contract.ts'
+import type { Lane } from '../../../contract.ts'
 import { BugError } from '../../domain/errors.ts'
+import { callLimits } from '../aws/call-limits.ts'
 import { callAws } from '../aws/failures.ts'
 import { QUIET_LOGGER } from '../aws/quiet-logger.ts'
 
@@ -15,7 +16,7 @@ export const createSqsClient = (): SQSClient =>
   new SQSClient({
     useQueueUrlAsEndpoint: false,
     maxAttempts: 3,
-    requestHandler: CALL_LIMITS,
+    requestHandler: callLimits(),
     logger: QUIET_LOGGER,
   })
 

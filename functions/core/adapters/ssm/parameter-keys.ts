@@ -1,4 +1,4 @@
-import { CALL_LIMITS } from '../../../contract.ts'
+import { callLimits } from '../aws/call-limits.ts'
 import { toPortError } from '../aws/failures.ts'
 
 type Ssm = typeof import('@aws-sdk/client-ssm')
@@ -37,7 +37,7 @@ export class ParameterKeys {
   async #fetch(Name: string): Promise<string | undefined> {
     this.#loaded ??= import('@aws-sdk/client-ssm').then((sdk) => ({
       sdk,
-      client: new sdk.SSMClient({ maxAttempts: 3, requestHandler: CALL_LIMITS }),
+      client: new sdk.SSMClient({ maxAttempts: 3, requestHandler: callLimits() }),
     }))
     const { sdk, client } = await this.#loaded
     try {

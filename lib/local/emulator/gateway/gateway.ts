@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { pageOf, refusalOf } from '../guard.ts'
+import { KEEP_ALIVE_MS } from '../keep-alive.ts'
 import type { ApiPlan } from '../template/plan.ts'
 import { authorize } from './authorize.ts'
 import { newRequestId, pathFormsOf, toProxyEvent } from './proxy-event.ts'
@@ -9,6 +10,7 @@ import { StreamedAnswer } from './streamed-answer.ts'
 
 /** API Gateway's limit of a request line and its headers. */
 const HEADER_BYTES = 10_240
+const SERVER = { maxHeaderSize: 16 * 1024, keepAliveTimeout: KEEP_ALIVE_MS }
 /** Lambda's limit of an event and of an answer. */
 const LAMBDA_BYTES = 6 * 1024 * 1024
 
@@ -55,7 +57,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#server = createServer({ maxHeaderSize: 16 * 1024 }, (request, response) => {
+    this.#server = createServer(SERVER, (request, response) => {
       this.#handle(request, response).catch((cause) => {
         if (!response.headersSent) this.#answer(response, 'DEFAULT_5XX', newRequestId(), request.url ?? '/')
         else response.destroy(cause as Error)

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { refusalOf } from '../guard.ts'
+import { KEEP_ALIVE_MS } from '../keep-alive.ts'
 import { toReadableMessage } from '../readable-message.ts'
 import type { Service } from './service.ts'
 import { isSigned, type Keys } from './signature.ts'
@@ -39,7 +40,7 @@ const contained =
 
 /** A service on a loopback port, for callers with one of the keys. */
 export async function serveGuarded(handle: Handle, keys: Keys): Promise<Service> {
-  const server = createServer(guarded(contained(handle), keys))
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, guarded(contained(handle), keys))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
