@@ -10,6 +10,9 @@ import {
   TaskError,
   UnavailableError,
 } from '../../functions/core/domain/errors.ts'
+import type { TaskKey } from '../../functions/core/domain/task.ts'
+import type { Transition } from '../../functions/core/domain/transitions.ts'
+import type { TaskStore } from '../../functions/core/ports/task-store.ts'
 import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.ts'
 
 const submit = async (world: World, changes = {}) =>
@@ -326,6 +329,38 @@ describe('the life of a task', () => {
     await world.clock.advance(5_000)
     await pollToEnd(broken, 0)
     expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
+  })
+
+  it.each([
+    ['claim', 0, 'task.claimed', 1],
+    ['complete', 0, 'task.completed', 1],
+    ['retryLater', 1, 'task.retrying', 2],
+    ['fail', 4, 'task.failed', 4],
+  ])('a %s whose answer was lost is known as its own', async (name, failures, event, attempt) => {
+    let left = failures
+    const world = makeWorld(async () => {
+      left -= 1
+      if (left >= 0) throw new Error('not yet')
+    })
+    let isLost = false
+    const store: TaskStore = Object.assign(Object.create(world.store), {
+      change: async (key: TaskKey, transition: Transition) => {
+        const written = await world.store.change(key, transition)
+        if (isLost || transition.name !== name) return written
+        isLost = true
+        throw new UnavailableError('The answer of the table was lost.')
+      },
+    })
+    const harmed = { ...world, worker: { ...world.worker, store } }
+    const { id } = await submit(world)
+    for (let round = 0; round < 10; round += 1) await pollToEnd(harmed, 20_000)
+    const { status, history } = await read(world, id)
+    expect({ isLost, status }).toEqual({ isLost: true, status: failures > 3 ? 'FAILED' : 'COMPLETED' })
+    expect(history.map(({ outcome }) => outcome)).not.toContain('worker_crashed')
+    expect(history).toHaveLength(attempt)
+    const told = world.events.map((one) => one.event)
+    expect(told).not.toContain('task.stopped')
+    expect(told.filter((one) => one === event)).toHaveLength(1)
   })
 
   it('a large result says on the row whether it names files', async () => {

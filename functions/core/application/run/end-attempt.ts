@@ -18,8 +18,8 @@ import {
 } from '../../domain/transitions.ts'
 import { followUp } from '../shared/follow-up.ts'
 import { retentionFrom } from '../shared/retention.ts'
-import { retryUnavailable } from '../shared/retry-unavailable.ts'
 import { taskFields } from '../shared/task-fields.ts'
+import { changeOwn } from './change-own.ts'
 import { failureFields } from './failure-fields.ts'
 import { keepRecording } from './keep-recording.ts'
 import type { ModelMeter } from './meter-model.ts'
@@ -113,7 +113,7 @@ async function onFailure(
   cause: unknown,
   { error }: Decision & { outcome: 'fail' },
 ): Promise<Delivered> {
-  const { store, clock, log, retentionDays } = dependencies
+  const { clock, log, retentionDays } = dependencies
   const now = clock.now()
   const end = {
     error,
@@ -123,7 +123,7 @@ async function onFailure(
     pending: followUpsOf(task, 'FAILED'),
     calls: meter.calls.left(isOurFault(cause), true),
   }
-  const ended = await retryUnavailable(clock, () => store.change(task, fail(token, now, end)))
+  const ended = await changeOwn(dependencies, task, token, fail(token, now, end))
   if (!ended.changed || !ended.task) return refuseDelivery(dependencies, delivery, ended.task, batch.shrunk)
   log('task.failed', { ...taskFields(task), code: error.code, ...failureFields(cause) })
   await meter.calls.cancel()
@@ -139,7 +139,7 @@ async function onRetry(
   cause: unknown,
   { error, wait, isCounted }: Decision & { outcome: 'retry' },
 ): Promise<Delivered> {
-  const { store, deliveries, clock, log, lane } = dependencies
+  const { deliveries, clock, log, lane } = dependencies
   const now = clock.now()
   const later = {
     wait,
@@ -159,7 +159,7 @@ async function onRetry(
         ? { modelWait: cause.wait }
         : { uncounted: { parkedSince: task.parkedSince ?? now, uncounted: (task.uncounted ?? 0) + 1 } }),
   }
-  const parked = await retryUnavailable(clock, () => store.change(task, retryLater(token, now, later)))
+  const parked = await changeOwn(dependencies, task, token, retryLater(token, now, later))
   if (!parked.changed) return refuseDelivery(dependencies, delivery, parked.task, batch.shrunk)
   log(isCounted ? 'task.retrying' : 'task.parked', {
     ...taskFields(task),

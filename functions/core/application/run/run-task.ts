@@ -42,6 +42,7 @@ import { takeTurn } from '../shared/take-turn.ts'
 import { taskFields } from '../shared/task-fields.ts'
 import type { Admission } from '../submit/submit-task.ts'
 import { applyOverlapPolicy } from './apply-overlap-policy.ts'
+import { changeOwn } from './change-own.ts'
 import { type Attempt, endAttempt, recordOf } from './end-attempt.ts'
 import type { ProviderGate } from './guard-provider.ts'
 import type { Isolation } from './isolation.ts'
@@ -214,12 +215,13 @@ async function restartDeadLetter(dependencies: RunDependencies, message: TaskMes
 
 /** Claims a row with an expired lease conditional on the row read, so that the crashed attempt is added to the history. */
 async function claimTask(
-  { store, clock }: RunDependencies,
+  dependencies: RunDependencies,
   message: TaskMessage,
   token: string,
 ): Promise<ChangeResult> {
+  const { clock } = dependencies
   const epoch = messageEpoch(message)
-  const claimed = await store.change(message, claim(epoch, token, clock.now()))
+  const claimed = await changeOwn(dependencies, message, token, claim(epoch, token, clock.now()))
   const seen = claimed.task
   if (
     claimed.changed ||
@@ -228,7 +230,7 @@ async function claimTask(
     hasNoAttemptLeft(seen)
   )
     return claimed
-  return store.change(message, claim(epoch, token, clock.now(), seen))
+  return changeOwn(dependencies, message, token, claim(epoch, token, clock.now(), seen))
 }
 
 /** Runs the author's code with the attempt's deadline. The attempt ends at the signal, even if the code runs on. */
@@ -310,7 +312,7 @@ async function finish(
   { task, token, supervised, meter, text }: Attempt,
   result: Payload,
 ): Promise<Delivered> {
-  const { store, clock, log, retentionDays } = dependencies
+  const { clock, log, retentionDays } = dependencies
   supervised.stopHeartbeat()
   // Before the end is written, so that a client that sees the end has received the whole text.
   await text.end()
@@ -318,7 +320,7 @@ async function finish(
   const entry = appendToHistory(task, recordOf(task, now, 'completed', meter.provider()))
   const retention = retentionFrom(now, retentionDays, { ...task, result })
   const end = { result, usage: meter.usage(), entry, retention, pending: followUpsOf(task, 'COMPLETED') }
-  const done = await retryUnavailable(clock, () => store.change(task, complete(token, now, end)))
+  const done = await changeOwn(dependencies, task, token, complete(token, now, end))
   if (done.changed) {
     const runMs = now - (task.startedAt ?? now)
     const askedFor = Math.max(task.createdAt, task.runAt ?? 0)
