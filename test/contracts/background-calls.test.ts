@@ -54,8 +54,8 @@ const ANSWER = {
   },
 }
 
-describe('a call in the background', () => {
-  it('is named before it is answered, streams as it comes, and is asked to be kept', async () => {
+describe('a background call', () => {
+  it('has an id before its answer, streams its text, and is stored by the provider', async () => {
     const how = options()
     const started = await start('hi', how, { system: 'brief', maxTokens: 9, temperature: 0.5 })
     expect(started.id).toMatch(/^resp_1/)
@@ -74,7 +74,7 @@ describe('a call in the background', () => {
     expect(desk.asked).toEqual(['POST /responses'])
   })
 
-  it('is answered to whoever attaches, from the beginning, without a second call', async () => {
+  it('can be read from its beginning by a later attempt, without a second call', async () => {
     desk.ways.pieceMs = 20
     const abort = new AbortController()
     const { id } = await start('hi', options(abort.signal))
@@ -88,7 +88,7 @@ describe('a call in the background', () => {
   })
 
   it.each(['after', 'from the start'] as const)(
-    'goes on by itself when its connection drops, sent %s, and says nothing twice',
+    'reconnects when its connection drops, sent %s, and reports no text twice',
     async (resume) => {
       desk.ways = {
         ...desk.ways,
@@ -106,7 +106,7 @@ describe('a call in the background', () => {
     },
   )
 
-  it('whose stream is too old is looked at until it ends', async () => {
+  it('whose stream has expired is polled until it ends', async () => {
     desk.ways = { ...desk.ways, resume: 'too old', pieceMs: 40 }
     const abort = new AbortController()
     const { id } = await start('hi', options(abort.signal))
@@ -116,7 +116,7 @@ describe('a call in the background', () => {
     expect(how.said.join('')).toBe('echo: hi')
   })
 
-  it('of a server that tells states and no stream is looked at until it ends', async () => {
+  it('on a server that reports its state and has no stream is polled until it ends', async () => {
     desk.ways = { ...desk.ways, speaks: 'states only', pieceMs: 20 }
     const how = options()
     expect(await (await start('hi', how)).outcome()).toEqual(ANSWER)
@@ -124,7 +124,7 @@ describe('a call in the background', () => {
     expect(desk.started).toHaveLength(1)
   })
 
-  it('that the server no longer knows is gone, and so is one that was stopped', async () => {
+  it('that the server no longer knows, or that was cancelled, is reported as gone', async () => {
     const { id } = await start('hi')
     desk.forget()
     expect(await open().attach(id, options())).toEqual({ kind: 'gone' })
@@ -188,7 +188,7 @@ describe('a call in the background', () => {
       { status: 'melted' },
       { kind: 'failed', error: { code: 'provider_bad_answer', retry: 'counted' } },
     ],
-  ])('that ends %s is that, with its tokens', async (_, end, expected) => {
+  ])('that ends %s is reported so, with its tokens', async (_, end, expected) => {
     desk.ways.end = () => end
     const outcome = (await (await start('hi')).outcome()) as CallOutcome
     expect(outcome).toMatchObject(expected)
@@ -196,7 +196,7 @@ describe('a call in the background', () => {
   })
 
   it.each(['nothing', 'foreground only'] as const)(
-    'is not made where a server speaks %s, and not asked for again',
+    'is not made on a server that speaks %s, and is not tried there again',
     async (speaks) => {
       desk.ways.speaks = speaks
       const background = open()
@@ -207,12 +207,12 @@ describe('a call in the background', () => {
     },
   )
 
-  it('is not made for other models, nor for what responses have no word for', () => {
+  it('is not made for other models, nor for fields that the Responses API does not have', () => {
     expect(open().takes({ ...request('hi'), model: 'gpt-4o' })).toBe(false)
     expect(open().takes(request('hi', { stop: ['.'] }))).toBe(false)
   })
 
-  it('stops at the signal, at once, and what has no name yet gets one so that it can be stopped', async () => {
+  it('stops at once when it is aborted; one without an id gets its id first, so that it can be cancelled', async () => {
     desk.ways.pieceMs = 60_000
     const abort = new AbortController()
     const started = await start('hi', options(abort.signal))
@@ -226,7 +226,7 @@ describe('a call in the background', () => {
     expect(named?.id).toMatch(/^resp_/)
   })
 
-  it('that cannot be looked at may still run: an error, not an end', async () => {
+  it('whose state cannot be read may still run: this is an error, not an end', async () => {
     desk.ways.pieceMs = 60_000
     const { id } = await start('hi')
     server.answer = (response) => response.writeHead(503).end('{}')
@@ -241,7 +241,7 @@ describe('a call in the background', () => {
     })
   })
 
-  it('that a reasoning model takes without a temperature is asked for once more', async () => {
+  it('for a reasoning model that refuses a temperature is repeated without it', async () => {
     server.answer = (response, { path, method, body }, nth) => {
       if (nth === 1)
         return void response

@@ -6,7 +6,7 @@ const NOW = 1_800_000_000_000
 
 /** What every circuit store must do. `open` gives an empty one. */
 export function circuitStoreContract(name: string, open: () => Promise<CircuitStore>): void {
-  describe(`${name} keeps the contract of a circuit store`, () => {
+  describe(`${name} meets the contract of a circuit store`, () => {
     const first = afterFailure(
       undefined,
       'provider_unavailable',
@@ -37,7 +37,7 @@ export function circuitStoreContract(name: string, open: () => Promise<CircuitSt
       expect((await store.readAll()).get('openai')).toEqual({ ...first, version: 2 })
     })
 
-    it('of several writers who saw the same, one writes', async () => {
+    it('one of several concurrent writers that read the same state succeeds', async () => {
       const store = await open()
       const race = (seen?: Parameters<CircuitStore['replace']>[1]) =>
         Promise.all(Array.from({ length: 8 }, () => store.replace('openai', seen, first)))

@@ -6,7 +6,7 @@ const NOW = 1_800_000_000_000
 
 /** What every keeper of claim watermarks must do. `open` gives an empty one. */
 export function claimWatermarksContract(name: string, open: () => Promise<Bench>): void {
-  describe(`${name} keeps the contract of a keeper of claim watermarks`, () => {
+  describe(`${name} meets the contract of claim watermarks`, () => {
     let bench: Bench
     let store: WholeStore
     beforeEach(async () => {
@@ -15,7 +15,7 @@ export function claimWatermarksContract(name: string, open: () => Promise<Bench>
       store = bench.store
     })
 
-    it('moves forward only, lane by lane and tenant by tenant', async () => {
+    it('only moves forward, separately for each lane and tenant', async () => {
       await store.recordWatermark('ai', 'acme', NOW, NOW + 1)
       await store.recordWatermark('ai', 'acme', NOW - 5, NOW + 2)
       await store.recordWatermark('demo', 'acme', NOW + 9, NOW + 2)

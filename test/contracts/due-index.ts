@@ -8,7 +8,7 @@ const NOW = 1_800_000_000_000
 
 /** What every due index must do. `open` gives an empty one. */
 export function dueIndexContract(name: string, open: () => Promise<Bench>): void {
-  describe(`${name} keeps the contract of a due index`, () => {
+  describe(`${name} meets the contract of a due index`, () => {
     let bench: Bench
     let store: WholeStore
     beforeEach(async () => {
@@ -25,7 +25,7 @@ export function dueIndexContract(name: string, open: () => Promise<Bench>): void
       return found
     }
 
-    it('gives each part its own entries, and all parts together all of them once', async () => {
+    it('divides the entries between parts that together return each entry once', async () => {
       for (const [n, id] of ids.entries())
         await store.create(makeTask(NOW, { id, dueKind: 'timed', dueAt: NOW + n }))
       await store.create(makeTask(NOW, { id: 'queued', dueKind: 'queued', dueAt: NOW }))
@@ -40,7 +40,7 @@ export function dueIndexContract(name: string, open: () => Promise<Bench>): void
       expect((await read(NOW + 4)).map(({ id }) => id).toSorted()).toEqual(ids.slice(0, 5).toSorted())
     })
 
-    it('tells what the sweeper must know of a task, and gives the first of each shard', async () => {
+    it('returns the fields of a task that the sweeper needs, and the first entries of each shard', async () => {
       await store.create(makeTask(NOW, { id: 'one', dueKind: 'queued', dueAt: NOW + 5, startBy: NOW + 7 }))
       const [entry] = await store.first('queued', 10)
       expect(entry).toMatchObject({ item: 'task', tenant: 'acme', id: 'one', epoch: 1, lane: 'ai' })

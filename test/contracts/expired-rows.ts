@@ -9,7 +9,7 @@ const key = { tenant: 'acme', id: 'task0000000000000000000001' }
 
 /** What every finder of expired rows must do. `open` gives an empty one. */
 export function expiredRowsContract(name: string, open: () => Promise<Bench>): void {
-  describe(`${name} keeps the contract of a finder of expired rows`, () => {
+  describe(`${name} meets the contract of a store of expired rows`, () => {
     let bench: Bench
     let store: WholeStore
     beforeEach(async () => {
@@ -21,7 +21,7 @@ export function expiredRowsContract(name: string, open: () => Promise<Bench>): v
     const end = NOW / 1_000 + 10
     const old = (id: string) => ({ id, status: 'COMPLETED', ttl: end, reapAt: end, writeId: id }) as const
 
-    it('lists and deletes what has expired, and nothing that was written to since', async () => {
+    it('lists and deletes expired rows, and none that was written since', async () => {
       const kept = { status: 'COMPLETED', ttl: end + 100, reapAt: end + 100 } as const
       await store.create(makeTask(NOW))
       await store.create(makeTask(NOW, { id: 'kept', ...kept }))
@@ -40,7 +40,7 @@ export function expiredRowsContract(name: string, open: () => Promise<Bench>): v
       expect(await store.get({ ...key, id: 'kept' })).toMatchObject(kept)
     })
 
-    it('a walk goes on where an earlier one stopped', async () => {
+    it('a scan continues where an earlier one stopped', async () => {
       // A page of a real table is a megabyte.
       const input = { json: JSON.stringify('x'.repeat(300_000)) }
       const ids = Array.from({ length: 12 }, (_, n) => `old-${n}`)
@@ -56,7 +56,7 @@ export function expiredRowsContract(name: string, open: () => Promise<Bench>): v
       expect(found.toSorted()).toEqual(ids.toSorted())
     })
 
-    it('keeps where it stopped', async () => {
+    it('stores the position where a scan stopped', async () => {
       expect(await store.readWalk()).toBeUndefined()
       await store.writeWalk({ begunAt: NOW, next: 'there' })
       expect(await store.readWalk()).toEqual({ begunAt: NOW, next: 'there' })

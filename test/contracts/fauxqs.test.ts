@@ -29,7 +29,7 @@ afterAll(async () => {
 sqsQueueContract('SQS in fauxqs', sqs)
 s3PayloadContract('S3 in fauxqs', service.endpoint)
 
-it('fauxqs refuses characters beyond U+FFFF, which SQS takes: nothing we send may hold one unescaped', async () => {
+it('fauxqs refuses characters beyond U+FFFF, which SQS accepts: no message of the product may contain one unescaped', async () => {
   const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'emoji' }))
   await expect(sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: '👋' }))).rejects.toThrow(
     'Invalid characters found',

@@ -29,8 +29,8 @@ describe.each<[string, () => Promise<KeyStore>]>([
     'the table',
     async () => new DynamoKeyStore(dynalite.documents, await dynalite.createTable(), () => now, token),
   ],
-])('%s keeps the contract of a key store', (_name, open) => {
-  it('a key is created once, read by its id, and replaced by its version alone', async () => {
+])('%s meets the contract of a key store', (_name, open) => {
+  it('a key is created once, read by its id, and replaced only at the expected version', async () => {
     const store = await open()
     expect(await store.create(key)).toEqual({ created: true })
     expect(await store.create({ ...key, hash: 'another' })).toMatchObject({ created: false, existing: key })
@@ -43,7 +43,7 @@ describe.each<[string, () => Promise<KeyStore>]>([
     expect(seen).not.toHaveProperty('lastUsedAt')
   })
 
-  it('a list has one tenant’s keys alone, newest first', async () => {
+  it('a list contains only one tenant’s keys, newest first', async () => {
     const store = await open()
     const newer = { ...key, id: '0123456789abcdefghjkmnpqr2', createdAt: now + 1 }
     for (const item of [key, newer, { ...key, id: '0123456789abcdefghjkmnpqr3', tenant: 'ab' }])
@@ -52,7 +52,7 @@ describe.each<[string, () => Promise<KeyStore>]>([
     expect(await store.list('K#a')).toEqual([])
   })
 
-  it('a tenant’s keys are listed past the first page, newest first, and of no other', async () => {
+  it('a list of one tenant’s keys is complete beyond the first page, newest first', async () => {
     const store = await open()
     const made = Array.from({ length: 130 }, (_, index) => ({
       ...key,
@@ -66,7 +66,7 @@ describe.each<[string, () => Promise<KeyStore>]>([
   })
 })
 
-it('keys are not among a tenant’s tasks, nor where the daily cleanup looks', async () => {
+it('keys are not in a tenant’s list of tasks, nor in the rows that the daily cleanup reads', async () => {
   const table = await dynalite.createTable()
   await new DynamoKeyStore(dynalite.documents, table, () => now, token).create(key)
   const tasks = new DynamoTaskStore(dynalite.documents, table, () => now + 1e12, token)

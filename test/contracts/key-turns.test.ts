@@ -21,8 +21,8 @@ const KINDS: Record<string, () => Promise<KeyTurns>> = {
   'in the table': async () => new DynamoKeyTurns(dynalite.documents, await dynalite.createTable()),
 }
 
-describe.each(Object.entries(KINDS))('turns of a key %s', (_name, open) => {
-  it('are held by one of 50 that ask at once, and passed in order', async () => {
+describe.each(Object.entries(KINDS))('turns of a concurrency key %s', (_name, open) => {
+  it('are taken by one of 50 concurrent callers, and passed on in order', async () => {
     const turns = await open()
     const ids = Array.from({ length: 50 }, (_, index) => `t${index}`)
     const holders = await Promise.all(ids.map((id, index) => turns.take('acme', 'k', id, 1_000 + index)))
@@ -39,7 +39,7 @@ describe.each(Object.entries(KINDS))('turns of a key %s', (_name, open) => {
     expect(await turns.leave('acme', 'k', 'nobody')).toEqual({ holder: rest[0], waiting: rest.slice(2) })
   })
 
-  it('are one per key and tenant, and are taken over from a holder that has ended', async () => {
+  it('are separate for each key and tenant, and can be taken over from a holder that has ended', async () => {
     const turns = await open()
     expect(await turns.take('acme', 'k', 'a', 1)).toBeUndefined()
     expect(await turns.take('acme', 'other', 'b', 1)).toBeUndefined()
@@ -78,7 +78,7 @@ describe('tasks of one concurrency_key', () => {
     return { world, submit, minute, rows, order, most: () => most }
   }
 
-  it('run one after the other in order, spend no attempt in line, and others pass them by', async () => {
+  it('run one after the other in order, use up no attempt while they wait, and do not block other tasks', async () => {
     const { world, submit, rows, order, most } = open()
     const ids: string[] = []
     for (let index = 0; index < 5; index += 1) {
@@ -97,7 +97,7 @@ describe('tasks of one concurrency_key', () => {
     expect(most()).toBe(2)
   })
 
-  it('that are cancelled in line, or hold the turn, do not hold up the others', async () => {
+  it('that are cancelled while they wait or run do not block the others', async () => {
     const { world, submit, rows } = open()
     const tasks = [await submit(), await submit(), await submit()].map(({ task }) => task)
     void pollLane(world).batch
@@ -112,7 +112,7 @@ describe('tasks of one concurrency_key', () => {
     expect(rows().map(({ status }) => status)).toEqual(['CANCELLED', 'CANCELLED', 'COMPLETED'])
   })
 
-  it('in line past their start deadline expire', async () => {
+  it('that wait past their start deadline expire', async () => {
     const { world, submit, rows, minute } = open()
     await submit()
     await submit({ expiresInMs: 30_000 })
@@ -127,7 +127,7 @@ describe('tasks of one concurrency_key', () => {
     [true, false].map((isApplied) => ({ atCall: index + 1, isApplied })),
   ).flat()
   it.each(deaths)(
-    'a worker that dies at call $atCall, applied $isApplied: all end, one at a time',
+    'a worker that dies at call $atCall, applied: $isApplied: all tasks end, and run one at a time',
     async (death: Death) => {
       const { world, submit, minute, rows, most } = open()
       await submit()

@@ -3,10 +3,10 @@ import type { LaneStore } from '../../functions/core/ports/lane-store.ts'
 
 /** What every lane store must do. `open` gives an empty one. */
 export function laneStoreContract(name: string, open: () => Promise<LaneStore>): void {
-  describe(`${name} keeps the contract of a lane store`, () => {
+  describe(`${name} meets the contract of a lane store`, () => {
     const pauses = async (store: LaneStore) => Object.fromEntries(await store.paused())
 
-    it('knows since when a lane is paused; the others are not', async () => {
+    it('returns since when each paused lane is paused, and no other lane', async () => {
       const store = await open()
       expect(await pauses(store)).toEqual({})
       expect(await store.acceptsWork('ai')).toBe(true)
@@ -17,14 +17,14 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       expect(await store.acceptsWork('demo')).toBe(true)
     })
 
-    it('of two who pause a lane the first began the pause', async () => {
+    it('a second pause does not change when the pause began', async () => {
       const store = await open()
       await store.beginPause('ai', 1_000)
       await store.beginPause('ai', 2_000)
       expect(await pauses(store)).toEqual({ ai: 1_000 })
     })
 
-    it('while a lane is being resumed it is meant to run, and paused until the end of that', async () => {
+    it('during a resume, a lane accepts work and is still listed as paused until the resume ends', async () => {
       const store = await open()
       await store.beginPause('ai', 1_000)
       await store.beginResume('ai', 'token-1')
@@ -46,7 +46,7 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       expect(await pauses(store)).toEqual({ ai: 5_000 })
     })
 
-    it('a pause after the begin of a resume stands: that resume ends nothing', async () => {
+    it('a pause after the start of a resume stays: the end of that resume changes nothing', async () => {
       const store = await open()
       await store.beginPause('ai', 1_000)
       await store.beginResume('ai', 'token-1')
@@ -56,7 +56,7 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       expect(await pauses(store)).toEqual({ ai: 1_000 })
     })
 
-    it('of two resumes the one that began last ends the pause', async () => {
+    it('of two resumes, only the one that started last ends the pause', async () => {
       const store = await open()
       await store.beginPause('ai', 1_000)
       await store.beginResume('ai', 'token-1')
@@ -67,7 +67,7 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       expect(await pauses(store)).toEqual({})
     })
 
-    it('a resume that was repeated after its end does no harm', async () => {
+    it('a resume that is repeated after its end has no effect', async () => {
       const store = await open()
       await store.beginPause('ai', 1_000)
       await store.beginResume('ai', 'token-1')
@@ -78,7 +78,7 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       expect(await pauses(store)).toEqual({ ai: 2_000 })
     })
 
-    it('pauses of many at once are one pause', async () => {
+    it('concurrent pauses are one pause', async () => {
       const store = await open()
       await Promise.all(Array.from({ length: 8 }, (_, n) => store.beginPause('ai', 1_000 + n)))
       const { ai } = await pauses(store)

@@ -30,7 +30,7 @@ const many = (count: number, prefix = 'w') =>
   Array.from({ length: count }, (_, index) => placed(`${prefix}${index}`, NOW + index))
 
 describe.each(Object.entries(KINDS))('places of a tenant %s', (_name, open) => {
-  it('are taken by exactly as many of 100 callers as there are, once each, and are given back', async () => {
+  it('are taken by exactly as many of 100 callers as there are places, once each, and can be returned', async () => {
     const places = await open()
     const all = many(100)
     const answers = await Promise.all(all.map((one) => places.take('acme', 'workflows', one, 17)))
@@ -50,7 +50,7 @@ describe.each(Object.entries(KINDS))('places of a tenant %s', (_name, open) => {
     expect(await places.leave('nobody', 'running', [second])).toEqual({ taken: [], waiting: [] })
   })
 
-  it('count what is known to be there, from the first write on', async () => {
+  it('include the items that existed before the first write', async () => {
     const places = await open()
     const known = many(3, 'old')
     const all = many(100)
@@ -58,7 +58,7 @@ describe.each(Object.entries(KINDS))('places of a tenant %s', (_name, open) => {
     expect(answers.filter((answer) => answer === undefined)).toHaveLength(7)
   })
 
-  it('have a line, oldest first, that each leaves once', async () => {
+  it('have a queue, oldest first, that each caller leaves once', async () => {
     const places = await open()
     await places.take('acme', 'running', placed('runs'), 1)
     const line = [placed('c', NOW + 3), placed('a', NOW + 1), placed('b', NOW + 2)]
@@ -78,10 +78,10 @@ describe.each(Object.entries(KINDS))('places of a tenant %s', (_name, open) => {
   })
 })
 
-describe('what a tenant makes and keeps', () => {
+describe('the number of a tenant’s workflows and schedules', () => {
   const limitsOf = async () => ({ schedules: 2, workflows: 2 })
 
-  it('is refused with the limit by name, and what ended makes room without a write of its own', async () => {
+  it('is limited with an error that names the limit; an item that ended frees its place without a write', async () => {
     const clock = new ManualClock(NOW)
     const ended = new Set<string>()
     const places = new MemoryPlaces()
@@ -105,7 +105,7 @@ describe('what a tenant makes and keeps', () => {
     await limit.take('acme', placed('d', clock.now()))
   })
 
-  it('asks for nothing where there is no limit', async () => {
+  it('causes no call where there is no limit', async () => {
     const places = new Proxy({} as LimitPlaces, {
       get: (_target, name) => () => Promise.reject(new Error(`asked ${String(name)}`)),
     })
@@ -116,7 +116,7 @@ describe('what a tenant makes and keeps', () => {
   })
 })
 
-describe('running tasks of a tenant', () => {
+describe('the running tasks of a tenant', () => {
   function open(most: number | null = 2, run?: (context: never) => Promise<unknown>) {
     const running = new Set<string>()
     let peak = 0
@@ -165,7 +165,7 @@ describe('running tasks of a tenant', () => {
     return { world, places, limitOf, worker, submit, poll, minute, rows, seen, order, peak: () => peak }
   }
 
-  it('are never more than the limit; the others wait in order, spend no attempt, and are woken by an end', async () => {
+  it('never exceed the limit; the others wait in order, use up no attempt, and are started when one ends', async () => {
     const { submit, poll, rows, order, peak, seen } = open()
     const tasks = await submit(8)
     // Without any sweep.
@@ -176,7 +176,7 @@ describe('running tasks of a tenant', () => {
     expect(await seen()).toEqual({ taken: [], waiting: [] })
   })
 
-  it('do not hold up another tenant', async () => {
+  it('do not delay another tenant', async () => {
     const { submit, poll, rows } = open(1)
     await submit(5)
     const [other] = await submit(1, { tenant: 'quiet' })
@@ -184,7 +184,7 @@ describe('running tasks of a tenant', () => {
     expect(rows().find(({ id }) => id === other?.id)?.status).toBe('COMPLETED')
   })
 
-  it('give their place back when they fail, wait for another attempt, or are cancelled', async () => {
+  it('free their place when they fail, wait for another attempt, or are cancelled', async () => {
     let calls = 0
     const { world, submit, poll, rows, seen } = open(1, async () => {
       calls += 1
@@ -215,7 +215,7 @@ describe('running tasks of a tenant', () => {
     [true, false].map((isApplied) => ({ atCall: index + 1, isApplied })),
   ).flat()
   it.each(deaths)(
-    'a worker that dies at call $atCall, applied $isApplied: all end, and no place stays taken',
+    'a worker that dies at call $atCall, applied: $isApplied: all tasks end, and every place is free again',
     async (death: Death) => {
       const { world, worker, limitOf, places, submit, poll, minute, rows, seen } = open(1)
       await submit(3)

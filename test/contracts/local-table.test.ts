@@ -164,12 +164,12 @@ function toExpression(part: Part, prefix: string) {
   return { text, values: Object.fromEntries(part.values.map((one, at) => [`:${prefix}${at}`, one])) }
 }
 
-describe('the local table says what dynalite says', () => {
+describe('the local table answers as dynalite does', () => {
   const TableName = table
   const put = (row: object) =>
     expectSame(() => new PutItemCommand({ TableName, Item: { ...key, ...row } as never }))
 
-  it('of conditions', async () => {
+  it('to conditions', async () => {
     await fc.assert(
       fc.asyncProperty(item, condition, async (row, part) => {
         // dynalite takes an empty text for none there; what is right is written out below.
@@ -191,7 +191,7 @@ describe('the local table says what dynalite says', () => {
     )
   })
 
-  it('of updates', async () => {
+  it('to updates', async () => {
     await fc.assert(
       fc.asyncProperty(item, clause, async (row, part) => {
         await put(row)
@@ -211,7 +211,7 @@ describe('the local table says what dynalite says', () => {
     )
   })
 
-  it('of BETWEEN for an empty text: it is less than every other', async () => {
+  it('to BETWEEN for an empty text: it is less than every other', async () => {
     const lies = async (low: string, high: string) => {
       await local.client.send(new PutItemCommand({ TableName, Item: { ...key, p: { S: '' } } }))
       const remove = new DeleteItemCommand({
@@ -227,7 +227,7 @@ describe('the local table says what dynalite says', () => {
     expect(await lies('a', 'b')).toEqual({ error: 'ConditionalCheckFailedException' })
   })
 
-  it('of updates that put an attribute into itself: what it was before the update', async () => {
+  it('to updates that copy an attribute into itself: they read the value before the update', async () => {
     const before = { p: { L: [{ S: 'a' }] }, q: { M: { x: { N: '1' } } } }
     const resultOf = async (UpdateExpression: string) => {
       await local.client.send(new PutItemCommand({ TableName, Item: { ...key, ...before } }))
@@ -280,7 +280,7 @@ describe('the local table says what dynalite says', () => {
       await expectSame(() => new BatchWriteItemCommand({ RequestItems: { [TableName]: writes } }))
   }
 
-  it('of queries, page by page', async () => {
+  it('to queries, page by page', async () => {
     await fc.assert(
       fc.asyncProperty(
         rows,
@@ -321,7 +321,7 @@ describe('the local table says what dynalite says', () => {
     )
   })
 
-  it('of a sparse index in order of numbers, with what it projects', async () => {
+  it('to queries of a sparse index: in numeric order, with the projected attributes', async () => {
     await fc.assert(
       fc.asyncProperty(rows, number, async (all, upTo) => {
         // Of equal numbers the order is not promised.
@@ -344,7 +344,7 @@ describe('the local table says what dynalite says', () => {
     )
   })
 
-  it('of what is not allowed', async () => {
+  it('to invalid requests', async () => {
     const wrong: (() => object)[] = [
       () => new PutItemCommand({ TableName, Item: { pk: { S: 'a' } } }),
       () => new PutItemCommand({ TableName, Item: { pk: { N: '1' }, sk: { S: 'b' } } }),
@@ -422,10 +422,10 @@ describe('the local table says what dynalite says', () => {
   })
 })
 
-describe('the local table beyond dynalite', () => {
+describe('the local table, beyond what dynalite supports', () => {
   const TableName = table
 
-  it('gives the old item with a refused condition', async () => {
+  it('returns the old item with a refused condition', async () => {
     await local.client.send(new PutItemCommand({ TableName, Item: { ...key, q: { S: 'old' } } }))
     const refused = local.client.send(
       new PutItemCommand({
@@ -438,7 +438,7 @@ describe('the local table beyond dynalite', () => {
     await expect(refused).rejects.toMatchObject({ Item: { q: { S: 'old' } } })
   })
 
-  it('keeps attributes of any name', async () => {
+  it('stores attributes of any name', async () => {
     const Item = JSON.parse('{"__proto__":{"S":"x"},"constructor":{"S":"y"}}')
     await local.client.send(
       new UpdateItemCommand({
@@ -460,7 +460,7 @@ describe('the local table beyond dynalite', () => {
     expect(Items.map((one) => ({ ...one, ...Item }))).toHaveLength(1)
   })
 
-  it('refuses by name what it does not know', async () => {
+  it('refuses what it does not support, by name', async () => {
     const legacy = new ScanCommand({ TableName, AttributesToGet: ['a'] })
     await expect(local.client.send(legacy)).rejects.toThrow('AttributesToGet is not known to the local table')
     const nested = new ScanCommand({ TableName, ProjectionExpression: 'a.b' })

@@ -83,7 +83,7 @@ export function modelProviderContract(
       },
     )
 
-    it('stops at once when told to, with the reason it was given, and hangs up', async () => {
+    it('stops at once when it is aborted, throws the reason of the abort, and closes the connection', async () => {
       const abort = new AbortController()
       const reason = new Error('cancelled')
       const prompt = `${name} hang`
@@ -94,7 +94,7 @@ export function modelProviderContract(
       if (server) await expect.poll(() => server.callsOf(prompt)[0]?.isAborted).toBe(true)
     })
 
-    it('makes no call that is not wanted any more', async () => {
+    it('makes no call when it is already aborted', async () => {
       const reason = new Error('too late')
       const prompt = `${name} late`
       await expect(call('stub-0', prompt, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
@@ -104,7 +104,7 @@ export function modelProviderContract(
 
     // Declared where the double can do it: a test that skips itself counts as failed in CI.
     if (has('stub-429-date'))
-      it('sends the trace along, and reads a date in Retry-After', async () => {
+      it('sends the trace header, and reads a date in Retry-After', async () => {
         const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
         const prompt = `${name} traced`
         await call('stub-0', prompt, { traceparent })

@@ -98,7 +98,7 @@ describe.each([
 ])('the error classes of $of', ({ errors, theirs, ours }) => {
   const seen = new Set<unknown>()
 
-  it.each(STATUSES)('%i is %s, tried again by both or by none', async (status, code) => {
+  it.each(STATUSES)('%i is %s, repeated by both clients or by neither', async (status, code) => {
     fails(status)
     const official = await ask(theirs)
     seen.add((official.thrown as Error).constructor)
@@ -119,7 +119,7 @@ describe.each([
     expect(own.retry !== 'never').toBe(value === 'true')
   })
 
-  it('are all met: each class of an answer', () => {
+  it('all occur in these tests', () => {
     const base = errors.APIError as { prototype: object }
     const classes = Object.entries(errors).filter(
       ([name, value]) =>
@@ -133,7 +133,7 @@ describe.each([
   })
 })
 
-describe('the official client of responses', () => {
+describe('the official client of the Responses API', () => {
   it('understands our stub: starts in the background, resumes after a number, cancels', async () => {
     const desk = new ResponseDesk()
     server.answer = (response, { method, path, body }) => void desk.handle(method, path, body, response)

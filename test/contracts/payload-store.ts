@@ -10,10 +10,10 @@ const jsonOf = (bytes: number) => JSON.stringify('a'.repeat(bytes - 2))
 
 /** What every payload store must do. `open` gives one, empty or not. */
 export function payloadStoreContract(name: string, open: () => Promise<PayloadStore>): void {
-  describe(`${name} keeps the contract of a payload store`, () => {
+  describe(`${name} meets the contract of a payload store`, () => {
     const isStored = (payload: Payload): payload is Extract<Payload, { key: string }> => 'key' in payload
 
-    it('gives small JSON back as is, and a pointer from one byte above the limit on', async () => {
+    it('returns small JSON itself, and a pointer from one byte above the limit on', async () => {
       const store = await open()
       const small = jsonOf(LIMITS.inlineBytes)
       expect(await store.keep(key, 'small', small)).toEqual({ json: small })
@@ -37,7 +37,7 @@ export function payloadStoreContract(name: string, open: () => Promise<PayloadSt
       expect((await store.read(kept)) === json).toBe(true)
     })
 
-    it('a repeated write of the same part is harmless, another part is another object', async () => {
+    it('a repeated write of the same part has no effect, another part is another object', async () => {
       const store = await open()
       const json = jsonOf(20_000)
       const first = await store.keep(key, 'input-token', json)
@@ -46,7 +46,7 @@ export function payloadStoreContract(name: string, open: () => Promise<PayloadSt
       expect(await store.read(first)).toBe(json)
     })
 
-    it('a tenant of any name never meets another one’s objects', async () => {
+    it('tenants of any name have separate objects', async () => {
       const store = await open()
       const names = ['a', 'a/b', 'a%2Fb', '../a', '你好', 'a b?c#d']
       const kept = await Promise.all(
@@ -59,7 +59,7 @@ export function payloadStoreContract(name: string, open: () => Promise<PayloadSt
         expect(await store.read(payload)).toBe(JSON.stringify(`${n}`.repeat(9_000)))
     })
 
-    it('its link leads to the JSON; what lies in the row has none', async () => {
+    it('a link returns the JSON of an object; JSON that is stored in the row has no link', async () => {
       const store = await open()
       const json = jsonOf(30_000)
       const link = await store.link(await store.keep(key, 'linked', json), 300)
@@ -67,7 +67,7 @@ export function payloadStoreContract(name: string, open: () => Promise<PayloadSt
       await expect(store.link({ json: '1' }, 300)).rejects.toThrow('no address')
     })
 
-    it('what was removed cannot be read; removing it again, or what lies in the row, is fine', async () => {
+    it('a removed object cannot be read; removing it again, or JSON in the row, is no error', async () => {
       const store = await open()
       const kept = await store.keep(key, 'removed', jsonOf(9_000))
       await store.remove(kept)

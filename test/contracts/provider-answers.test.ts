@@ -70,14 +70,14 @@ describe('the end of an answer', () => {
   })
 
   it.each(['length', 'max_tokens', 'MAX_TOKENS', 'pause_turn', 'model_length'])(
-    '"%s" is cut',
+    '"%s" is truncated',
     async (finish) => {
       stream(delta('half a'), end(finish))
       expect(await generate(openai())).toMatchObject({ text: 'half a', finishReason: 'length' })
     },
   )
 
-  it.each(['stop', 'STOP', 'eos_token', 'end_turn', 'COMPLETE'])('"%s" is whole', async (finish) => {
+  it.each(['stop', 'STOP', 'eos_token', 'end_turn', 'COMPLETE'])('"%s" is complete', async (finish) => {
     stream(delta('whole'), end(finish))
     expect(await generate(openai())).toMatchObject({ text: 'whole', finishReason: 'stop' })
   })
@@ -90,17 +90,17 @@ describe('the end of an answer', () => {
     ['choices that are none', [{ choices: 'x' }]],
     ['an array', [[1, 2]]],
     ['no end', [delta('half a')]],
-  ])('%s is no answer', async (_, events) => {
+  ])('%s is a bad answer', async (_, events) => {
     stream(...events)
     await expect(generate(openai())).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'counted' })
   })
 
-  it('only a call of a tool is no answer, and none was offered: it would call it again', async () => {
+  it('an answer that only calls a tool, although no tool was offered, is a bad answer and not retried: the model would call it again', async () => {
     stream({ choices: [{ delta: { tool_calls: [{}] } }] }, end('stop'))
     await expect(generate(openai())).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'never' })
   })
 
-  it('reasoning that used up the tokens is a cut, never tried again', async () => {
+  it('reasoning that uses up all tokens is a truncated answer and not retried', async () => {
     stream({ choices: [{ delta: { reasoning_content: 'hm' } }] }, end('length'))
     await expect(generate(openai())).rejects.toMatchObject({ code: 'answer_truncated', retry: 'never' })
   })
@@ -126,12 +126,12 @@ describe('the end of an answer', () => {
       'the whole repeated at the end',
       [delta('whole'), { choices: [{ message: { content: 'whole' }, finish_reason: 'stop' }] }],
     ],
-  ])('%s is text', async (_, events) => {
+  ])('%s is read as text', async (_, events) => {
     stream(...events)
     expect(await generate(openai())).toMatchObject({ text: 'whole', finishReason: 'stop' })
   })
 
-  it('what the model itself refuses is a refusal, with what it used', async () => {
+  it('a refusal by the model is content_refused, with its token usage', async () => {
     stream(
       { choices: [{ delta: { refusal: 'No.' } }] },
       end('stop', { usage: { prompt_tokens: 5, completion_tokens: 2 } }),
@@ -145,7 +145,7 @@ describe('the end of an answer', () => {
   it.each<[string, (response: ServerResponse) => void]>([
     ['drops', (response) => response.destroy()],
     ['stays open', () => undefined],
-  ])('a connection that %s after the end takes nothing from the answer', async (_, after) => {
+  ])('a connection that %s after the end does not change the answer', async (_, after) => {
     server.answer = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write(sse(delta('whole'), end('stop')), () => setTimeout(after, 50, response))
@@ -171,7 +171,7 @@ describe('the end of an answer', () => {
     },
   )
 
-  it('reads events however they are cut and end', async () => {
+  it('events are read in whatever pieces they arrive and however they end', async () => {
     const bytes = Buffer.from(
       `: comment\r\n\r\nevent: x\r\n${sse(delta('你好 🌍')).replaceAll('\n', '\r\n')}${sse(end('stop'))}`,
     )
@@ -187,7 +187,7 @@ describe('the end of an answer', () => {
   })
 })
 
-describe('the numbers of an answer', () => {
+describe('the token counts of an answer', () => {
   it.each([
     ['negative', -5],
     ['broken', 1.5],
@@ -196,7 +196,7 @@ describe('the numbers of an answer', () => {
     ['missing', undefined],
     ['null', null],
     ['an object', {}],
-  ])('tokens that are %s are unknown, and the answer is kept', async (_, tokens) => {
+  ])('that are %s are unknown, and the answer is used', async (_, tokens) => {
     stream(delta('whole'), end('stop'), {
       choices: [],
       usage: { prompt_tokens: tokens, completion_tokens: 2 },
@@ -207,7 +207,7 @@ describe('the numbers of an answer', () => {
     })
   })
 
-  it('cached and reasoning tokens are read, in the last event', async () => {
+  it('include cached and reasoning tokens, from the last event', async () => {
     stream(delta('whole'), end('stop'), {
       choices: [],
       usage: {
@@ -225,7 +225,7 @@ describe('the numbers of an answer', () => {
     })
   })
 
-  it('Anthropic’s cached input is input', async () => {
+  it('of Anthropic include cached input in the input', async () => {
     stream(
       {
         type: 'message_start',
@@ -252,7 +252,7 @@ describe('the numbers of an answer', () => {
     })
   })
 
-  it('reading stops at the limit, and is never begun again', async () => {
+  it('an answer is read up to the size limit, and the call is not repeated', async () => {
     let sent = 0
     server.answer = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -270,7 +270,7 @@ describe('the numbers of an answer', () => {
     expect(server.calls).toHaveLength(1)
   })
 
-  it('one event without an end stops at a limit, too', async () => {
+  it('a single event that never ends is also read only up to a limit', async () => {
     server.answer = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       const more = () => {
@@ -412,7 +412,7 @@ describe('a failed call', () => {
       {},
       { code: 'provider_rate_limited', retryAfterMs: 6_500 },
     ],
-  ])('%s %j is told by all that it says', async (status, body, headers, expected) => {
+  ])('%s %j is classified by all its fields', async (status, body, headers, expected) => {
     failing(status, body, headers)
     const failure = await generate(openai()).catch((error) => error)
     expect(failure).toMatchObject(expected)
@@ -425,7 +425,7 @@ describe('a failed call', () => {
     [503, 'bad_request', 'provider_unavailable'],
     [500, 'validation_error', 'provider_unavailable'],
     [409, 'invalid_argument', 'provider_unavailable'],
-  ])('%s says more than the word %s, which is given to many things', async (status, type, code) => {
+  ])('the status %s has priority over the type %s', async (status, type, code) => {
     failing(status, { error: { type, message: 'x', code: String(status) } })
     await expect(generate(openai())).rejects.toMatchObject({ code, retry: 'counted' })
     await expect(generate(anthropic())).rejects.toMatchObject({ code, retry: 'counted' })
@@ -448,14 +448,14 @@ describe('a failed call', () => {
       { type: 'rate_limit_error', message: 'x' },
       { code: 'provider_rate_limited', retry: 'counted' },
     ],
-  ])('Anthropic’s %j is the same inside a stream and before it', async (error, expected) => {
+  ])('Anthropic’s %j is classified alike inside a stream and before it', async (error, expected) => {
     failing(400, { type: 'error', error })
     await expect(generate(anthropic())).rejects.toMatchObject(expected)
     stream({ type: 'message_start', message: { usage: { input_tokens: 9 } } }, { type: 'error', error })
     await expect(generate(anthropic())).rejects.toMatchObject({ ...expected, usage: { inputTokens: 9 } })
   })
 
-  it('Anthropic’s reset headers are obeyed', async () => {
+  it('Anthropic’s reset headers set when to retry', async () => {
     failing(
       429,
       { type: 'error', error: { type: 'rate_limit_error', message: 'x' } },
@@ -487,13 +487,13 @@ describe('a failed call', () => {
       { code: 'provider_unavailable', retry: 'counted' },
     ],
     [{ error: 'something' }, { code: 'provider_bad_answer', retry: 'counted' }],
-  ])('an error inside a stream, %j, is told like one before it', async (event, expected) => {
+  ])('an error inside a stream, %j, is classified like one before it', async (event, expected) => {
     stream(delta('half a'), event)
     await expect(generate(openai())).rejects.toMatchObject(expected)
   })
 
   it.each([301, 302, 303, 307, 308])(
-    '%s sends the prompt nowhere else, and says where it points',
+    '%s does not send the prompt to another address, and the error names that address',
     async (status) => {
       server.answer = (response) => {
         response.writeHead(status, {
@@ -509,7 +509,7 @@ describe('a failed call', () => {
     },
   )
 
-  it('the configured key and password stand in no text, whatever their shape, and the words beside them stay', async () => {
+  it('no error text contains the configured key or password, in any form; the words around it stay', async () => {
     const url = `${server.url.replace('//', '//me:pass%40word@')}/v1`
     const provider = createOpenaiProvider({ name: 'openai', key: KEY, baseUrl: url }, () => NOW)
     failing(401, {
@@ -532,7 +532,7 @@ describe('a failed call', () => {
   })
 })
 
-describe('a dialect', () => {
+describe('what a server does not support', () => {
   const wants = (isRight: (body: Record<string, unknown>) => boolean, message: string) => {
     server.answer = (response, { body }) => {
       if (isRight(body))
@@ -580,7 +580,7 @@ describe('a dialect', () => {
       (body) => !body.stream,
       'Your organization must be verified to stream this model. Please go to the settings.',
     ],
-  ])('%s is learned by one extra call, once', async (_, isRight, message) => {
+  ])('%s is detected by one extra call, and remembered', async (_, isRight, message) => {
     wants(isRight, message)
     const provider = openai()
     const model = `dialect-${++models}`
@@ -590,7 +590,7 @@ describe('a dialect', () => {
     expect(server.calls).toHaveLength(3)
   })
 
-  it('two at once take the next attempt, never a third call', async () => {
+  it('two fields at once take another attempt, never a third call', async () => {
     wants((body) => !body.stream_options && !body.temperature, 'stream_options is not supported')
     const model = `dialect-${++models}`
     server.answer = ((first) => (response, call, count) => {
@@ -606,7 +606,7 @@ describe('a dialect', () => {
     expect(server.calls).toHaveLength(3)
   })
 
-  it('a wrong value teaches nothing', async () => {
+  it('is not concluded from a refused value', async () => {
     failing(400, { error: { message: 'max_tokens must be less than 4096' } })
     await expect(generate(openai(), MORE)).rejects.toMatchObject({
       code: 'provider_rejected',
@@ -615,7 +615,7 @@ describe('a dialect', () => {
     expect(server.calls).toHaveLength(1)
   })
 
-  it('sends images, stop texts and schemas as the protocol has them', async () => {
+  it('images, stop texts and schemas are sent in the form of the protocol', async () => {
     const messages = [
       {
         role: 'user' as const,

@@ -77,7 +77,7 @@ describe('a finish reason ends the answer', () => {
     expect(await generate()).toMatchObject({ text: 'whole', finishReason })
   })
 
-  it('but a cut is no end, a refusal is one, and a reason with every piece says nothing yet', async () => {
+  it('but a truncation is no end, a refusal is one, and a reason that comes with every piece is ignored at first', async () => {
     answer = (socket) =>
       void socket.write(`${HEAD}\r\n${sse(says('half', 'stop'), says(' a text'))}`, () =>
         setTimeout(() => socket.end(), 20),
@@ -89,7 +89,7 @@ describe('a finish reason ends the answer', () => {
     await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer' })
   })
 
-  it('named with every piece, it is believed after a silence, and the silence begins anew with each', async () => {
+  it('that comes with every piece counts after a silence, and each piece restarts that time', async () => {
     vi.useFakeTimers()
     try {
       const builder = new AnswerBuilder('openai', OPENAI_ENDINGS, undefined)
@@ -113,7 +113,7 @@ describe('a finish reason ends the answer', () => {
   })
 })
 
-describe('a key that is sent back and cut', () => {
+describe('a key that is sent back by the provider and cut', () => {
   const error = (status: number, message: string) =>
     `HTTP/1.1 ${status} x\r\nconnection: close\r\n\r\n${JSON.stringify({ error: { message } })}`
   it.each<[string, (before: number) => string]>([
@@ -128,7 +128,7 @@ describe('a key that is sent back and cut', () => {
     ['by us, of an end', (before) => `${HEAD}\r\n${sse(ends(`${'a'.repeat(before)} ${KEY}`))}`],
     ['by the server', (before) => error(401, `Wrong key: ${KEY.slice(0, 10 + (before % 22))}***, see …`)],
     ['by the server, in dots', (before) => error(401, `Wrong key: "${KEY.slice(0, 10 + (before % 22))}..."`)],
-  ])('%s, shows no more of it than nine characters', async (_, write) => {
+  ])('%s, leaves at most nine of its characters in the error', async (_, write) => {
     for (let before = 0; before < 310; before += 3) {
       answer = (socket) => void socket.end(write(before))
       const { message } = await generate().catch((failure) => failure)
@@ -137,13 +137,13 @@ describe('a key that is sent back and cut', () => {
   })
 })
 
-describe('a server that goes on for ever', () => {
-  it('in answers of status 1xx is left', async () => {
+describe('a server that sends without end', () => {
+  it('responses of status 1xx is disconnected', async () => {
     answer = (socket) => void flood(socket, 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(100))
     await expect(generate()).rejects.toMatchObject({ code: 'provider_unreachable' })
   })
 
-  it('or wants another protocol, is left', async () => {
+  it('or switches to another protocol is disconnected', async () => {
     answer = (socket) =>
       void socket.write(
         'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
@@ -151,7 +151,7 @@ describe('a server that goes on for ever', () => {
     await expect(generate()).rejects.toMatchObject({ code: 'provider_unreachable' })
   })
 
-  it.each([503, 429, 400])('in the words of an error %i has said enough', async (status) => {
+  it.each([503, 429, 400])('the body of an error %i is disconnected', async (status) => {
     answer = (socket) =>
       void socket.write(
         `HTTP/1.1 ${status} x\r\ncontent-type: application/json\r\nretry-after: 7\r\n\r\n{"error":{"message":"no`,
@@ -159,7 +159,7 @@ describe('a server that goes on for ever', () => {
     await expect(generate()).rejects.toMatchObject({ status })
   })
 
-  it('in comments is left, and when the call is ended, whatever is left to unpack', async () => {
+  it('comments is disconnected, and an aborted call also stops decompressing', async () => {
     const bomb = gzipSync(Buffer.alloc(60_000_000, ':\n\n'))
     answer = (socket) =>
       void socket.end(Buffer.concat([Buffer.from(`${HEAD}content-encoding: gzip\r\n\r\n`), bomb]))

@@ -563,7 +563,7 @@ const SHAPES: readonly Shape[] = [
   ),
 ]
 
-describe('a task whose server always answers with', () => {
+describe('a task whose model server always answers with', () => {
   it.each(SHAPES.map((shape, index) => ({ ...shape, nth: index + 1 })))(
     '$nth: $of is $is after $calls',
     async (shape) => {
@@ -590,9 +590,9 @@ const stream = (response: ServerResponse, headers = {}) =>
   response.writeHead(200, { 'content-type': 'text/event-stream', ...headers })
 const WHOLE = sse(text('wh'), text('öle 😀', 'stop'), '[DONE]')
 
-describe('an answer in very many parts', () => {
+describe('an answer in very many pieces', () => {
   // Joined at each part they would be read as often: the loop of the environment, and all leases with it, stands for hours.
-  it('of comments is read once', async () => {
+  it('of comments is parsed once', async () => {
     const lines = `${': x\n'.repeat(200)}`
     const answer = ask(async (response) => {
       stream(response)
@@ -603,7 +603,7 @@ describe('an answer in very many parts', () => {
     expect((await answer).text).toBe('whöle 😀')
   })
 
-  it('of braces is tried a bounded number of times', async () => {
+  it('of braces is parsed a bounded number of times', async () => {
     const answer = ask(async (response) => {
       stream(response).write('[')
       for (let index = 0; index < 9_000; index += 1) {
@@ -617,7 +617,7 @@ describe('an answer in very many parts', () => {
   })
 })
 
-describe('an answer reads the same', () => {
+describe('an answer is read the same', () => {
   it.each<[string, (response: ServerResponse) => void | Promise<void>]>([
     ['in lines that end with CR', (response) => stream(response).end(WHOLE.replaceAll('\n', '\r'))],
     ['in lines that end with CRLF', (response) => stream(response).end(WHOLE.replaceAll('\n', '\r\n'))],
@@ -676,7 +676,7 @@ describe('an answer reads the same', () => {
     expect((await ask(answer)).text).toBe('whöle 😀')
   })
 
-  it('of a server that names an end with each piece and pauses longer than an end is waited for', async () => {
+  it('from a server that sends a finish reason with each piece and pauses for long', async () => {
     const { text: all } = await ask(async (response) => {
       stream(response).write(sse(text('wh', 'stop'), text('ö', 'stop')))
       await new Promise((resolve) => setTimeout(resolve, 2_500))
@@ -686,7 +686,7 @@ describe('an answer reads the same', () => {
   })
 })
 
-describe('an error in a stream, however it is written', () => {
+describe('an error in a stream, in any form', () => {
   it.each<[string, string, string]>([
     [
       'a line of its own name',
@@ -713,7 +713,7 @@ describe('an error in a stream, however it is written', () => {
   })
 })
 
-describe('numbers', () => {
+describe('token counts', () => {
   it.each<[unknown, object]>([
     [
       { prompt_tokens: '12', completion_tokens: '3' },
@@ -746,7 +746,7 @@ describe('numbers', () => {
       { prompt_tokens: null, input_tokens: 4, output_tokens: 5, prompt_tokens_details: 'x' },
       { inputTokens: 4, outputTokens: 5, cachedTokens: null },
     ],
-  ])('%j are counted or unknown, and the answer stays', async (usage, is) => {
+  ])('%j are read or unknown, and the answer is used', async (usage, is) => {
     const answer = await ask(
       (response) => void stream(response).end(sse(text('whole', 'stop'), { choices: [], usage }, '[DONE]')),
     )
@@ -754,7 +754,7 @@ describe('numbers', () => {
   })
 })
 
-describe('when to come back', () => {
+describe('the time of the next attempt', () => {
   const now = Date.UTC(2026, 10, 26)
   it.each<[Record<string, string>, number | undefined]>([
     [{ 'retry-after': '-5' }, undefined],
@@ -778,7 +778,7 @@ describe('when to come back', () => {
   })
 })
 
-describe('a dialect, in words of', () => {
+describe('a field that the server does not support is detected in', () => {
   const asked: ModelRequest = {
     ...{ model: 'm', messages: [], system: 's', temperature: 0.5, maxTokens: 5, tier: 'flex' },
     json: { name: 'x', schema: {} },
@@ -815,7 +815,7 @@ describe('a dialect, in words of', () => {
   })
 })
 
-describe('a call in the background that is answered with', () => {
+describe('a background call that is answered with', () => {
   it.each<[unknown, number, string]>([
     [{ error: { message: 'x', code: 'insufficient_quota' } }, 200, 'provider_quota_exhausted'],
     [{ detail: 'Invalid API key' }, 200, 'provider_unauthorized'],

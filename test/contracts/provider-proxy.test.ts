@@ -9,7 +9,7 @@ import { sse } from '../fixtures/raw-server.ts'
 
 afterAll(() => useProxy({}))
 
-it('model calls go by the proxy of the environment, but to the hosts that are left out', async () => {
+it('model calls use the proxy of the environment, except to the hosts in NO_PROXY', async () => {
   const asked: string[] = []
   const proxy = createServer((request, response) => {
     asked.push(request.url ?? '')
@@ -61,7 +61,7 @@ describe('bedrock', () => {
   })
   afterEach(() => vi.unstubAllEnvs())
 
-  it('goes by the proxy too, through a tunnel where the address is a safe one, but not to hosts left out', async () => {
+  it('uses the proxy too, with a tunnel for https addresses, except to the hosts in NO_PROXY', async () => {
     const asked: string[] = []
     const proxy = createServer((request, response) => {
       asked.push(`${request.method} ${request.url}`)
@@ -95,7 +95,7 @@ describe('bedrock', () => {
   })
 })
 
-it('a key is trimmed, and one with an invisible character is refused with its place', async () => {
+it('a key is trimmed, and one with an invisible character is refused with the position', async () => {
   const open = (key: string) =>
     createModelProviders({
       routes: { m: 'openai' },

@@ -27,7 +27,7 @@ const KINDS: Record<string, () => Promise<readonly ProviderRates[]>> = {
 }
 
 describe.each(Object.entries(KINDS))('the clock of a model %s', (_name, open) => {
-  it('plans each of 100 callers at its own time, and none behind the latest', async () => {
+  it('plans each of 100 callers at a different time, and none after the latest time allowed', async () => {
     const [one, other] = (await open()) as [ProviderRates, ProviderRates]
     const call = { now: NOW, costMs: 100, latest: NOW + 3_000 }
     const answers = await Promise.all(
@@ -46,7 +46,7 @@ describe.each(Object.entries(KINDS))('the clock of a model %s', (_name, open) =>
     })
   })
 
-  it('is set forward by what was learned, never back', async () => {
+  it('moves forward by what an answer reports, never back', async () => {
     const [one, other] = (await open()) as [ProviderRates, ProviderRates]
     expect(await one.read(NAME)).toBeUndefined()
     await one.learn(NAME, NOW + 5_000, { requestsPerMinute: 60, tokensPerMinute: 1_000.5 }, NOW)

@@ -582,7 +582,7 @@ const REPORTS: readonly (readonly [string, Shape])[] = [
   ],
 ]
 
-describe('a task whose server always answers as', () => {
+describe('a task whose model server always answers as', () => {
   it.each(REPORTS.map(([report, shape]) => ({ report, ...shape })))(
     '$of in $report is $is, in $calls calls',
     async (shape) => {
@@ -599,7 +599,7 @@ const generate = (more: object = {}, model = freshModel()) =>
     { signal: new AbortController().signal },
   )
 
-describe('what a call used, wherever a server says it', () => {
+describe('the usage of a call, wherever the server reports it', () => {
   const whole = text('whole', 'stop')
   const usage = { prompt_tokens: 21, completion_tokens: 4 }
   it.each<[string, readonly unknown[], object]>([
@@ -671,7 +671,7 @@ describe('what a call used, wherever a server says it', () => {
   })
 })
 
-describe('a dialect, in the words of', () => {
+describe('a field that the server does not support is detected in the error of', () => {
   it.each<[string, string, string]>([
     // Bike4Mind/bike4mind#1089
     ['Moonshot', 'temperature', 'invalid temperature: only 1 is allowed for this model'],
@@ -692,7 +692,7 @@ describe('a dialect, in the words of', () => {
   })
 })
 
-describe('when to come back, in the words of', () => {
+describe('the time of the next attempt, from the error of', () => {
   it.each<[string, unknown, number]>([
     [
       'Baidu, with status 200',

@@ -831,7 +831,7 @@ const SHAPES: readonly Shape[] = [
   claude(failed('a portal', 200, '\n<html></html>', 'provider_rejected', 1)),
 ]
 
-describe('a task whose server always answers as', () => {
+describe('a task whose model server always answers as', () => {
   it.each(SHAPES.map((shape, index) => ({ ...shape, nth: index + 1 })))(
     '$of ($nth) is $is, in $calls calls',
     async (shape) => {
@@ -842,7 +842,7 @@ describe('a task whose server always answers as', () => {
   )
 })
 
-describe('when to come back, as a server says it', () => {
+describe('the time of the next attempt, in the forms that servers use', () => {
   const AT = Date.parse('2026-11-25T12:00:00Z')
   it.each<[string, unknown, Record<string, string>, number | undefined]>([
     [

@@ -6,8 +6,8 @@ const run = (ms: number, kind = 'text.generate gpt-4o') => ({ kind, ms, costMicr
 
 /** What every place for a lane's recent runs must do. `open` gives an empty one. */
 export function recentRunsContract(name: string, open: () => Promise<RecentRuns>): void {
-  describe(`${name} keeps the contract of recent runs`, () => {
-    it('gives all workers’ runs of one lane', async () => {
+  describe(`${name} meets the contract of recent runs`, () => {
+    it('returns the runs of all workers of one lane', async () => {
       const runs = await open()
       expect(await runs.read('ai', 1_000)).toEqual([])
       await runs.keep('ai', 1, [run(10), { ...run(20), costMicroUsd: null }], 1_000)
@@ -17,7 +17,7 @@ export function recentRunsContract(name: string, open: () => Promise<RecentRuns>
       expect(found).toEqual([run(10), { ...run(20), costMicroUsd: null }, run(30, 'example.run ')])
     })
 
-    it('a worker’s later runs take the place of its earlier ones; none outlives a day', async () => {
+    it('later runs of a worker replace its earlier ones; all are deleted after a day', async () => {
       const runs = await open()
       await runs.keep('ai', 3, [run(10)], 1_000)
       await runs.keep('ai', 3, [run(20)], 2_000)

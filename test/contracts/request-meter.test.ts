@@ -48,7 +48,7 @@ describe.each([
   ['the local table', local],
   ['the table', dynalite],
 ] as const)('requests of a tenant in %s', (_name, open) => {
-  it('of 100 callers at once exactly the burst gets in, then one for each interval', async () => {
+  it('of 100 callers at once exactly the burst is accepted, then one per interval', async () => {
     const { clock, ask, countOf } = await world(open, { requestsPerMinute: 60, requestBurst: 10 })
     expect(await countOf(100)).toBe(10)
     await expect(ask()).rejects.toMatchObject({
@@ -63,12 +63,12 @@ describe.each([
     expect(await countOf(100)).toBe(10)
   })
 
-  it.each([7, 17, 23, 59, 83])('without a burst a minute’s worth may come at once: %s', async (most) => {
+  it.each([7, 17, 23, 59, 83])('without a burst, %s requests may come at once', async (most) => {
     const { countOf } = await world(open, { requestsPerMinute: most })
     expect(await countOf(100)).toBe(most)
   })
 
-  it('cost one write each, two for the first of a stream, and none where the limit is off', async () => {
+  it('cost one write each, two for the first of a series, and none where the limit is off', async () => {
     const { ask, sent, clock } = await world(open, { requestsPerMinute: 60, requestBurst: 30 })
     // The first one of each process finds out that a stream is under way.
     for (let times = 0; times < 3; times += 1) await ask()

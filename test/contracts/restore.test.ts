@@ -15,7 +15,7 @@ describe.skipIf(!hasMinistack)('npm run restore', () => {
   const documents = DynamoDBDocumentClient.from(client)
   afterAll(() => client.destroy())
 
-  it('brings back what is gone, leaves what is there, goes on where it was stopped, and may be repeated', async () => {
+  it('restores what is gone, keeps what exists, continues where it was stopped, and may be repeated', async () => {
     const table = await createTaskTable(client, `restore-${Date.now()}`)
     const now = Date.now()
     const seconds = Math.floor(now / 1_000)
@@ -54,7 +54,7 @@ describe.skipIf(!hasMinistack)('npm run restore', () => {
     expect(TableNames.filter((name) => name.startsWith(table))).toEqual([table])
   })
 
-  it('says what AWS says of a table that is not there', async () => {
+  it('reports the error of AWS for a table that does not exist', async () => {
     const order = {
       table: 'nowhere',
       at: new Date(0),

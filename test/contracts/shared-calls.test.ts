@@ -27,7 +27,7 @@ const CALL = { tenant: 'acme', hash: 'h' }
 const me = (id: string) => ({ id, token: `${id}.1` })
 
 describe.each(Object.entries(KINDS))('shared calls %s', (_name, open) => {
-  it('are led by one of 20 that ask at once; again is no other lead', async () => {
+  it('have one leader of 20 concurrent callers; asking again keeps that leader', async () => {
     const calls = await open()
     const ids = Array.from({ length: 20 }, (_, index) => `t${index}`)
     const seen = await Promise.all(ids.map((id) => calls.lead(CALL, me(id), 1_000)))
@@ -39,7 +39,7 @@ describe.each(Object.entries(KINDS))('shared calls %s', (_name, open) => {
     expect(await calls.look(CALL)).toEqual(leader)
   })
 
-  it('are one per request and tenant', async () => {
+  it('are separate for each request and tenant', async () => {
     const calls = await open()
     expect(await calls.lead(CALL, me('a'), 1)).toBeUndefined()
     expect(await calls.lead({ ...CALL, tenant: 'else' }, me('b'), 1)).toBeUndefined()
@@ -50,7 +50,7 @@ describe.each(Object.entries(KINDS))('shared calls %s', (_name, open) => {
     expect(await calls.answerOf('else', me('a'))).toBeUndefined()
   })
 
-  it('are given back, kept for a time, or taken over; who lost the lead changes nothing', async () => {
+  it('can be released, stored for a time, or taken over; a caller that is no longer the leader changes nothing', async () => {
     const calls = await open()
     await calls.lead(CALL, me('a'), 1)
     await calls.leave(CALL, me('b'), 2)
@@ -104,7 +104,7 @@ function open(share: Share = true, fail?: (call: number) => Error | undefined) {
 }
 
 describe('identical calls of one tenant', () => {
-  it('that are under way together are one; each task has the answer, one pays', async () => {
+  it('that run at the same time are one call; each task has its answer, and one task pays', async () => {
     const { world, state, submit, rows, poll } = open()
     const tasks = [await submit(), await submit(), await submit(), await submit()]
     poll()
@@ -130,7 +130,7 @@ describe('identical calls of one tenant', () => {
     expect(state.deltas.toSorted()).toEqual(['an ', 'an answer', 'an answer', 'an answer', 'answer'])
   })
 
-  it('are two where nobody shares, of two tenants, and one after the other', async () => {
+  it('are separate without share, for two tenants, and one after the other', async () => {
     const alone = open(false)
     const tasks = [await alone.submit(), await alone.submit()]
     alone.poll()
@@ -150,7 +150,7 @@ describe('identical calls of one tenant', () => {
     expect(walled.state.calls).toBe(3)
   })
 
-  it('of before are taken while they are young enough, where both ask for it', async () => {
+  it('reuse an earlier answer that is recent enough, where both tasks allow it', async () => {
     const { world, state, submit, rows, poll } = open({ reuseSeconds: 60 })
     const first = await submit()
     poll()
@@ -168,7 +168,7 @@ describe('identical calls of one tenant', () => {
     expect(state.calls).toBe(2)
   })
 
-  it('whose leader is cancelled are made by the next', async () => {
+  it('whose leader is cancelled get another leader', async () => {
     const { world, state, submit, rows, poll } = open()
     const tasks = [await submit(), await submit(), await submit()]
     poll()
@@ -186,7 +186,7 @@ describe('identical calls of one tenant', () => {
     expect(state).toMatchObject({ calls: 2, ended: 1, aborted: 1 })
   })
 
-  it('whose follower is cancelled go on, and it pays nothing', async () => {
+  it('whose follower is cancelled continue, and it pays nothing', async () => {
     const { world, state, submit, rows, poll } = open()
     const tasks = [await submit(), await submit(), await submit()]
     poll()
@@ -203,7 +203,7 @@ describe('identical calls of one tenant', () => {
     expect(state).toMatchObject({ calls: 1, ended: 1, aborted: 0 })
   })
 
-  it('whose follower runs out of time leave it to its next attempt, which finds the answer', async () => {
+  it('whose follower times out do not stop: its next attempt reads the stored answer', async () => {
     const { world, state, submit, rows, poll } = open({ reuseSeconds: 60 })
     const first = await submit()
     poll()
@@ -221,7 +221,7 @@ describe('identical calls of one tenant', () => {
     expect(state.calls).toBe(1)
   })
 
-  it('whose leader runs out of time, again and again, end all the same: each leads as often as it may try', async () => {
+  it('whose leader times out repeatedly still end: each task leads as often as it has attempts', async () => {
     const { world, state, submit, rows, poll } = open()
     const tasks = await Promise.all(
       Array.from({ length: 3 }, () => submit({ timeoutMs: 3_000, maxAttempts: 2 } as never)),
@@ -237,7 +237,7 @@ describe('identical calls of one tenant', () => {
     expect(state.ended).toBe(0)
   })
 
-  it('whose follower dies are not made again for it', async () => {
+  it('whose follower dies are not repeated for it', async () => {
     const { world, state, submit, rows, poll, provider } = open({ reuseSeconds: 600 })
     const first = await submit()
     poll()
@@ -267,7 +267,7 @@ describe('identical calls of one tenant', () => {
     expect(state.calls).toBeLessThanOrEqual(follower?.usage?.sharedWith ? 1 : 2)
   })
 
-  it('of a task whose money is used up are taken for nothing, and never made', async () => {
+  it('of a task without money left cost it nothing, and are never made by it', async () => {
     const { world, state, submit, rows, poll } = open()
     const rich = await submit()
     poll()
@@ -283,7 +283,7 @@ describe('identical calls of one tenant', () => {
     expect(state.calls).toBe(1)
   })
 
-  it('that fail are tried by each task for itself, never more often than it may', async () => {
+  it('that fail are repeated by each task on its own, at most as often as it has attempts', async () => {
     const { world, state, submit, rows, poll } = open(true, () =>
       failedStatus({ provider: 'openai', status: 400, message: 'no', now: 0 }),
     )
@@ -296,7 +296,7 @@ describe('identical calls of one tenant', () => {
     expect(state.calls).toBe(3)
   })
 
-  it('are made alone while the store does not answer', async () => {
+  it('are made separately while the store does not answer', async () => {
     const { world, state, submit, rows, poll } = open()
     world.sharedCalls.lead = async () => {
       throw new UnavailableError('no')
@@ -312,7 +312,7 @@ describe('identical calls of one tenant', () => {
     [true, false].map((isApplied) => ({ atCall: index + 1, isApplied })),
   ).flat()
   it.each(deaths)(
-    'whose leader dies at call $atCall, applied $isApplied: all end, and nobody pays twice but who died',
+    'whose leader dies at call $atCall, applied: $isApplied: all tasks end, and only the dead leader’s task pays twice',
     async (death: Death) => {
       const { world, state, submit, rows, poll, provider } = open()
       const first = await submit()

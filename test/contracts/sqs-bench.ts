@@ -58,8 +58,8 @@ async function openSqsBench(sqs: SQSClient) {
 export function sqsQueueContract(name: string, sqs: SQSClient): void {
   taskQueueContract(name, () => openSqsBench(sqs))
 
-  describe(`${name} as SQS`, () => {
-    it('repeats the mark of a dead letter as attributes, where the console shows them', async () => {
+  describe(`${name} in place of SQS`, () => {
+    it('copies the error of a dead letter to message attributes, which the AWS console shows', async () => {
       const { deadLetters, deadUrl } = await openSqsBench(sqs)
       const dead = { code: 'provider_unauthorized', attempts: 3 } as NonNullable<TaskMessage['dead']>
       await deadLetters.sendDead('ai', message('dead', { dead, epoch: 2 }))
@@ -73,7 +73,7 @@ export function sqsQueueContract(name: string, sqs: SQSClient): void {
       })
     })
 
-    it('gives a dead letter that is not one of ours without a message', async () => {
+    it('returns a dead letter that cannot be parsed without a message', async () => {
       const { deadLetters, deadUrl } = await openSqsBench(sqs)
       await sqs.send(new SendMessageCommand({ QueueUrl: deadUrl, MessageBody: 'not json' }))
       await expect
@@ -81,7 +81,7 @@ export function sqsQueueContract(name: string, sqs: SQSClient): void {
         .toMatchObject([{ message: undefined, messageId: expect.any(String), bytes: 8 }])
     })
 
-    it('refuses to send to a queue that does not exist, and hides nothing there', async () => {
+    it('fails to send to a queue that does not exist, and ignores changes of visibility there', async () => {
       const { url } = await openSqsBench(sqs)
       const lost = { client: sqs, urls: { ai: `${url}-none` } }
       await expect(new SqsMessageSender(lost).send('ai', message('x'))).rejects.toThrow('queue')

@@ -18,8 +18,8 @@ const stepOf = (name: string, json: string, more: Partial<KeptStep> = {}): KeptS
 
 /** What every step store must do. `open` gives an empty one. */
 export function stepStoreContract(name: string, open: () => Promise<StepStore>): void {
-  describe(`${name} keeps the contract of a step store`, () => {
-    it('gives back what was kept, oldest first, and of one life only', async () => {
+  describe(`${name} meets the contract of a step store`, () => {
+    it('returns the stored steps of one run, oldest first', async () => {
       const store = await open()
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: null, provider: 'simulated' }
       const second = stepOf('第二 / two#', '"b"', { startedAt: 3_000, usage })
@@ -31,7 +31,7 @@ export function stepStoreContract(name: string, open: () => Promise<StepStore>):
       expect(await store.list({ ...TASK, id: 'task-2' }, 'l1.1')).toEqual([])
     })
 
-    it('of several writers of one key, the first value stands and all are told', async () => {
+    it('of several writers of one key, the first value is stored and returned to all', async () => {
       const store = await open()
       const given = await Promise.all(
         Array.from({ length: 8 }, (_, index) =>
@@ -44,14 +44,14 @@ export function stepStoreContract(name: string, open: () => Promise<StepStore>):
       )
     })
 
-    it('other inputs are another step', async () => {
+    it('different inputs are different steps', async () => {
       const store = await open()
       await store.keep(TASK, stepOf('one', '1'), REAP_AT)
       await store.keep(TASK, stepOf('one', '2', { inputsHash: 'b'.repeat(64) }), REAP_AT)
       expect(await store.list(TASK, 'l1.1')).toHaveLength(2)
     })
 
-    it('deletes the steps of all lives of one task, and says which', async () => {
+    it('deletes the steps of all runs of one task, and returns which', async () => {
       const store = await open()
       await store.keep(TASK, stepOf('one', '1'), REAP_AT)
       await store.keep(TASK, stepOf('one', '2', { life: 'l1.2' }), REAP_AT)

@@ -27,7 +27,7 @@ const addition = (changes: Partial<Addition> = {}): Addition => ({
 
 /** What every keeper of a tenant's hours and days must do. `open` gives an empty one. */
 export function tallyStoreContract(name: string, open: () => Promise<TallyStore>): void {
-  describe(`${name} keeps the contract of a tally store`, () => {
+  describe(`${name} meets the contract of a tally store`, () => {
     let tallies: TallyStore
     beforeEach(async () => {
       tallies = await open()
@@ -35,7 +35,7 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
     const read = (period: 'hour' | 'day' = 'hour', since = AT, tenant = 'acme/ü#1') =>
       tallies.read(tenant, period, since)
 
-    it('has an end in its hour and in its day, once, however often it is added and by how many at once', async () => {
+    it('counts an end in its hour and its day once, however often and by however many callers it is added', async () => {
       await Promise.all(Array.from({ length: 5 }, () => tallies.add(addition())))
       expect(await tallies.add(addition())).toBe(1)
       for (const period of ['hour', 'day'] as const) {
@@ -58,7 +58,7 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       }
     })
 
-    it('adds up ends of one type and model, keeps others apart, and tenants too', async () => {
+    it('sums the ends of one type and model, separately from others and for each tenant', async () => {
       const ids = Array.from({ length: 30 }, (_, n) => `task-${n}-${'abcdefgh'[n % 8]}${n % 5}`)
       await Promise.all(ids.map((id) => tallies.add(addition({ id }))))
       await tallies.add(addition({ id: 'other-1', type: 'example.run', model: '', usage: NO_TALLY_USAGE }))
@@ -80,7 +80,7 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       expect(await read('hour', AT, 'acme')).toEqual([])
     })
 
-    it('has what was used under each tag, once, and a late addition too', async () => {
+    it('counts usage under each tag once, and adds usage that is reported later', async () => {
       const tags = ['customer/ü#1', 'nightly', '__proto__']
       await Promise.all([1, 2, 3].map(() => tallies.add(addition({ tags }))))
       await tallies.add(addition({ id: 'other', tags: ['nightly'] }))
@@ -108,7 +108,7 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       expect(await tallies.readTags('acme', 'hour', AT)).toEqual([])
     })
 
-    it('adds usage that came later, whoever of the two is first, and never the end again', async () => {
+    it('adds usage that is reported later, in either order of writers, and does not count the end again', async () => {
       const more = { ...USAGE, inputTokens: 20, costMicroUsd: 30 }
       await tallies.add(addition({ usage: NO_TALLY_USAGE, status: 'CANCELLED' }))
       expect(await tallies.add(addition({ usage: more, status: 'CANCELLED' }))).toBe(2)
@@ -121,7 +121,7 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       expect(row?.usage).toMatchObject({ inputTokens: 20, outputTokens: 9, costMicroUsd: 30 })
     })
 
-    it('adds what cheaper price tiers saved, and nothing twice', async () => {
+    it('adds the savings of cheaper price tiers, each once', async () => {
       const saved = { ...USAGE, savedMicroUsd: 11 }
       await tallies.add(addition({ usage: saved }))
       await tallies.add(addition({ usage: saved }))
@@ -132,12 +132,12 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       expect(rows.reduce((sum, { usage }) => sum + (usage.savedMicroUsd ?? 0), 0)).toBe(30)
     })
 
-    it('tells that a price is not known', async () => {
+    it('marks a sum with an unknown price', async () => {
       await tallies.add(addition({ usage: { ...USAGE, costMicroUsd: 0, isUnpriced: true } }))
       expect((await read())[0]?.usage.isUnpriced).toBe(true)
     })
 
-    it('counts the next epoch as another end', async () => {
+    it('counts the end of the next epoch separately', async () => {
       await tallies.add(addition({ status: 'FAILED' }))
       tallies.confirm(addition())
       await tallies.add(

@@ -30,7 +30,7 @@ const dead = (code = 'provider_unauthorized') => ({ code, attempts: 3 }) as NonN
 
 /** What every task queue must do. `open` gives one whose lane `ai` is empty. */
 export function taskQueueContract(name: string, open: () => Promise<QueueBench>): void {
-  describe(`${name} keeps the contract of a task queue`, () => {
+  describe(`${name} meets the contract of a task queue`, () => {
     let bench: QueueBench
     beforeEach(async () => {
       bench = await open()
@@ -53,12 +53,12 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       return all
     }
 
-    it('a message arrives as it was sent', async () => {
+    it('a message arrives unchanged', async () => {
       await bench.queue.send('ai', message('你好'))
       expect((await receive()).map((one) => one.message)).toEqual([message('你好')])
     })
 
-    it('a worker takes more itself, hidden for as long as it says, told how often it came, and deletes what is done', async () => {
+    it('a worker receives more messages itself, with its own visibility and their receive count, and deletes those that are done', async () => {
       for (const id of ['a', 'b', 'c']) await bench.queue.send('ai', message(id))
       const taken: Awaited<ReturnType<MessageDeliveries['receiveMore']>>[number][] = []
       for (let n = 0; n < 10 && taken.length < 3; n += 1)
@@ -87,7 +87,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect(await bench.deliveries.receiveMore('ai', 10, 1, 2)).toEqual([])
     })
 
-    it('many are sent by one call, each with its own delay', async () => {
+    it('one call sends many messages, each with its own delay', async () => {
       const sent = await bench.queue.sendAll('ai', [
         { message: message('a'), delaySeconds: 0 },
         { message: message('b', { tenant: 'Ä ö' }), delaySeconds: 2 },
@@ -100,14 +100,14 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect((await receive()).map((one) => one.message)).toEqual([message('b', { tenant: 'Ä ö' })])
     })
 
-    it('any tenant name can be sent', async () => {
+    it('messages of any tenant name can be sent', async () => {
       const tenants = ['a', 'Ä ö', '你好', 'x'.repeat(300), 'a#b/c "d"', '!"#$%&()*+,-./:;<=>?@[]^_`{|}~']
       for (const tenant of tenants) await bench.queue.send('ai', message('x', { tenant }))
       const seen = (await receiveAll(tenants.length)).map((one) => one.message.tenant)
       expect(seen.toSorted()).toEqual(tenants.toSorted())
     })
 
-    it('a delayed message is not to be seen before its time', async () => {
+    it('a delayed message is not received before its time', async () => {
       const sentAt = bench.now()
       await bench.queue.send('ai', message('later'), 2)
       expect(await receive(0)).toEqual([])
@@ -116,7 +116,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect(bench.now() - sentAt).toBeGreaterThan(1_000)
     })
 
-    it('a message that was received as often as it may be is a dead letter the next time, without a mark', async () => {
+    it('a message above the maximum receive count becomes a dead letter, without an error', async () => {
       await bench.queue.send('ai', message('too often'))
       for (let n = 0; n < 3; n += 1) {
         const [held] = await receive()
@@ -131,7 +131,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect((await receiveAllDead(1)).map((one) => one.message)).toEqual([message('too often')])
     })
 
-    it('a received message is hidden, and can be hidden for longer or shorter', async () => {
+    it('a received message is invisible, and its visibility can be changed', async () => {
       await bench.queue.send('ai', message('held'))
       const [first] = await receive()
       expect(await receive(0)).toEqual([])
@@ -143,7 +143,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect(await receive(0)).toEqual([])
     })
 
-    it('hides 12 messages at once, and one that is gone does not matter', async () => {
+    it('changes the visibility of 12 messages at once, and ignores one that is gone', async () => {
       for (let n = 0; n < 12; n += 1) await bench.queue.send('ai', message(`m${n}`))
       const receipts = (await receiveAll(12)).map(({ receipt }) => receipt)
       expect(receipts).toHaveLength(12)
@@ -152,7 +152,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect(await receiveAll(11)).toHaveLength(11)
     })
 
-    it('tells what waits, what is in flight and what is delayed', async () => {
+    it('counts the messages that wait, are in flight and are delayed', async () => {
       await bench.queue.send('ai', message('taken'))
       expect(await receive()).toHaveLength(1)
       await bench.queue.send('ai', message('waiting'))
@@ -160,7 +160,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       await expect.poll(() => bench.depths.depth('ai')).toMatchObject({ visible: 1, inFlight: 1, delayed: 1 })
     })
 
-    it('a dead letter carries its mark, and is no message of the lane', async () => {
+    it('a dead letter carries its error, and is not a message of the lane', async () => {
       const marked = message('dead', { dead: dead(), epoch: 2 })
       await bench.deadLetters.sendDead('ai', marked)
       expect((await receiveAllDead(1)).map((one) => one.message)).toEqual([marked])
@@ -168,7 +168,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       await expect(bench.deadLetters.sendDead('ai', message('unmarked'))).rejects.toThrow('mark')
     })
 
-    it('dead letters that are looked at are hidden and still counted; shown, they are there again', async () => {
+    it('dead letters that are received become invisible and are still counted; released, they can be received again', async () => {
       for (let n = 0; n < 3; n += 1)
         await bench.deadLetters.sendDead('ai', message(`d${n}`, { dead: dead() }))
       const found = await receiveAllDead(3)
@@ -183,7 +183,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
       expect(await receiveAllDead(3)).toHaveLength(3)
     })
 
-    it('deletes the dead letters it is given and no other, not even their twins', async () => {
+    it('deletes only the given dead letters, not their duplicates', async () => {
       for (const id of ['twin', 'twin', 'other'])
         await bench.deadLetters.sendDead('ai', message(id, { dead: dead() }))
       const found = await receiveAllDead(3)

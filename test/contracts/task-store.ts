@@ -34,7 +34,7 @@ const key = { tenant: 'acme', id: 'task0000000000000000000001' }
 
 /** What every task store must do. `open` gives an empty one. */
 export function taskStoreContract(name: string, open: () => Promise<Bench>): void {
-  describe(`${name} keeps the contract of a task store`, () => {
+  describe(`${name} meets the contract of a task store`, () => {
     let bench: Bench
     let store: WholeStore
     beforeEach(async () => {
@@ -55,7 +55,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await store.get(key)).toEqual(task)
     })
 
-    it('has nothing under an id that is longer than a key can be', async () => {
+    it('has no row for an id that is longer than a table key can be', async () => {
       const endless = { tenant: 'acme', id: 'x'.repeat(3_000) }
       expect(await store.get(endless)).toBeUndefined()
       expect(await store.change(endless, move.cancel(makeTask(NOW), NOW, END))).toEqual({
@@ -71,7 +71,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await store.get(key)).toMatchObject({ bodyHash: 'hash' })
     })
 
-    it('of 20 concurrent creates one wins and 19 see its row', async () => {
+    it('of 20 concurrent creates one succeeds and 19 return its row', async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, (_, n) =>
           store.create(makeTask(NOW, { writeId: `w${n}`, bodyHash: `h${n}` })),
@@ -92,7 +92,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await store.get(key)).toMatchObject({ status: 'PROCESSING', attempt: 1 })
     })
 
-    it('a claim returns the row with the attempt begun and the lease as its due time', async () => {
+    it('a claim returns the row with its new attempt and the end of the lease as its due time', async () => {
       await store.create(makeTask(NOW, { startBy: NOW + 1 }))
       const task = await claimed()
       expect(task).toMatchObject({
@@ -109,7 +109,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(task).not.toHaveProperty('startBy')
     })
 
-    it('a live lease refuses a claim, an expired one gives way', async () => {
+    it('a valid lease refuses a claim, an expired one allows it', async () => {
       await store.create(makeTask(NOW))
       await claimed('token-1')
       const refused = await change(move.claim(1, 'token-2', NOW + 59_999))
@@ -129,7 +129,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
     })
 
-    it('a worker that lost its lease cannot finish, fail, renew or report', async () => {
+    it('a worker that lost its lease cannot complete, fail, renew or report progress', async () => {
       await store.create(makeTask(NOW))
       const dead = await claimed('token-1')
       await claimed('token-2', NOW + 60_000, dead)
@@ -154,7 +154,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         expect(await change(move.claim(epoch, 'token', NOW))).toMatchObject({ changed: false })
     })
 
-    it('no attempt begins beyond the limit', async () => {
+    it('no attempt begins above the limit of attempts', async () => {
       await store.create(makeTask(NOW, { attempt: 4 }))
       expect(await change(move.claim(1, 'token', NOW))).toMatchObject({
         changed: false,
@@ -162,7 +162,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
     })
 
-    it('a start deadline that passed refuses the claim and allows the expiry', async () => {
+    it('after the start deadline a claim is refused and the task can expire', async () => {
       await store.create(makeTask(NOW, { startBy: NOW }))
       expect(await change(move.claim(1, 'token', NOW))).toMatchObject({ changed: false })
       expect(await change(move.expire(EPOCH_1, NOW, END))).toMatchObject({
@@ -171,7 +171,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
     })
 
-    it('a completed task leaves the due index, keeps its record and is final', async () => {
+    it('a completed task leaves the due index, keeps its data and is final', async () => {
       await store.create(makeTask(NOW))
       await claimed()
       const usage = { inputTokens: 3, outputTokens: 4, costMicroUsd: null, provider: 'simulated' }
@@ -209,7 +209,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(task?.error).toBeUndefined()
     })
 
-    it('after a cancel no result lands, and only the spending is written', async () => {
+    it('after a cancel no result is stored, only the cost', async () => {
       await store.create(makeTask(NOW))
       const running = (await claimed()) as Task
       expect(await change(move.cancel(makeTask(NOW), NOW + 1, END))).toMatchObject({ changed: false })
@@ -233,7 +233,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await due()).toEqual([])
     })
 
-    it('a row stays due until what must follow its end is done; a restart starts the next epoch once', async () => {
+    it('a row stays due until all follow-ups of its end are done; a restart starts the next epoch once', async () => {
       await store.create(makeTask(NOW))
       await claimed()
       await change(move.fail('token-1', NOW, FAILED_END))
@@ -248,7 +248,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(task).not.toHaveProperty('ttl')
     })
 
-    it('what an end owes others is not overtaken by a restart; a dead letter is', async () => {
+    it('a restart waits for the follow-ups of the end, except for the dead letter', async () => {
       await store.create(makeTask(NOW))
       await claimed()
       await change(move.fail('token-1', NOW, { ...FAILED_END, pending: ['dead_letter', 'parent'] }))
@@ -272,7 +272,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await due('timed', NOW + 10)).toMatchObject([{ tenant: 'acme', id: 'parked', sends: 0 }])
     })
 
-    it('a row whose retention is over does not exist and can be created again', async () => {
+    it('a row whose retention has ended does not exist and can be created again', async () => {
       await store.create(makeTask(NOW, { status: 'CANCELLED', ttl: NOW / 1_000 + 10 }))
       expect(await store.get(key)).toBeDefined()
       bench.setNow(NOW + 10_000)
@@ -281,7 +281,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await store.create(makeTask(NOW, { bodyHash: 'new' }))).toEqual({ created: true })
     })
 
-    it('a tenant’s key with any characters never meets another tenant’s row', async () => {
+    it('tenants with any characters in their names have separate rows', async () => {
       await store.create(makeTask(NOW, { tenant: 'a#b', id: 'c' }))
       expect(await store.get({ tenant: 'a', id: 'b#c' })).toBeUndefined()
       expect(await store.get({ tenant: 'a#b', id: 'c' })).toBeDefined()
@@ -291,7 +291,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
     })
 
-    it('leases tell status and token of many rows at once', async () => {
+    it('reads status and attempt token of many rows at once', async () => {
       await store.create(makeTask(NOW))
       await store.create(makeTask(NOW, { id: 'other' }))
       await claimed()
@@ -307,7 +307,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       })
     })
 
-    it('leases tell until when somebody watches; the task is as it was', async () => {
+    it('the lease returns until when somebody watches the task, which is otherwise unchanged', async () => {
       await store.create(makeTask(NOW))
       const before = await store.get(key)
       await store.markWatched(key, NOW + 30_000)
@@ -317,7 +317,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       expect(await store.get({ tenant: 'acme', id: 'none' })).toBeUndefined()
     })
 
-    it('lists newest first, page by page, each row once, whatever the filter', async () => {
+    it('lists newest first, page by page, each row once, with any filter', async () => {
       for (let n = 0; n < 7; n += 1)
         await store.create(
           makeTask(NOW + n, {
@@ -357,7 +357,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
       ])
     })
 
-    it('lists tasks by each status as they move, in pages that neither lose nor repeat one', async () => {
+    it('lists tasks by status while they change, in pages that neither omit nor repeat one', async () => {
       const many = Array.from({ length: 23 }, (_, n) => ({
         tenant: 'acme',
         id: `task-${String(n).padStart(2, '0')}`,

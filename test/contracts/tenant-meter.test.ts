@@ -60,7 +60,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     return { clock, store, admit, countOf, settle, meter: first }
   }
 
-  it('of 100 callers at once exactly as many get in as there are places', async () => {
+  it('of 100 callers at once exactly as many are accepted as there are places', async () => {
     const gate = await makeGate({ openTasks: 17 })
     expect(await gate.countOf(ids(100))).toBe(17)
     await expect(gate.admit('late')).rejects.toMatchObject({
@@ -70,7 +70,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.admit('late', 0, 'other')).toEqual({ at: NOW })
   })
 
-  it('of 100 callers at once exactly as many get in as may wait to begin, and a begin makes room once', async () => {
+  it('of 100 callers at once exactly as many are accepted as may be queued, and each start frees one place', async () => {
     const gate = await makeGate({ openTasks: 30, queuedTasks: 17 })
     const all = ids(100)
     const answers = await Promise.allSettled(all.map((id) => gate.admit(id)))
@@ -95,7 +95,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.countOf(ids(30, 'last'))).toBe(12)
   })
 
-  it('a place is given back once, however often that is done', async () => {
+  it('a place is returned once, however often that is requested', async () => {
     const gate = await makeGate({ openTasks: 2 })
     const held = await gate.admit('a')
     expect(await gate.countOf(['b', 'c'])).toBe(1)
@@ -104,7 +104,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.countOf(ids(5, 'next'))).toBe(1)
   })
 
-  it('who has a place keeps it, and takes no second', async () => {
+  it('a caller that has a place keeps it, and takes no second one', async () => {
     const gate = await makeGate({ openTasks: 1, submitsPerMinute: 1 })
     const held = await gate.admit('same')
     await gate.clock.advance(5)
@@ -112,7 +112,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     await expect(gate.admit('other')).rejects.toMatchObject({ code: 'limit_reached' })
   })
 
-  it('of 100 callers at once exactly the burst gets in, then one for each interval', async () => {
+  it('of 100 callers at once exactly the burst is accepted, then one per interval', async () => {
     const gate = await makeGate({ submitsPerMinute: 60, burst: 10 })
     expect(await gate.countOf(ids(100))).toBe(10)
     await expect(gate.admit('late')).rejects.toMatchObject({
@@ -125,7 +125,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.countOf(ids(100, 'last'))).toBe(10)
   })
 
-  it('a rate whose interval is no finite number lets in as many as it says', async () => {
+  it('a rate whose interval is not finite as a number accepts as many as it states', async () => {
     const gate = await makeGate({ submitsPerMinute: 17 })
     expect(await gate.countOf(ids(100))).toBe(17)
   })
@@ -141,7 +141,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.countOf(ids(5, 'next'))).toBe(2)
   })
 
-  it('200 submits at once hold no cent more than the budget, and what is left is told', async () => {
+  it('200 submits at once reserve no cent more than the budget, and the error states what is left', async () => {
     const gate = await makeGate({ budget: { usdPerDay: 1 } })
     expect(await gate.countOf(ids(200), 30_000)).toBe(33)
     await expect(gate.admit('late', 30_000)).rejects.toMatchObject({
@@ -161,7 +161,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.admit('free')).toBeUndefined()
   })
 
-  it('what a task cost takes the place of what was held, once', async () => {
+  it('the cost of a task replaces its reservation, once', async () => {
     const gate = await makeGate({ budget: { usdPerDay: 1, usdPerMonth: 5 } })
     const held = await gate.admit('a', 800_000)
     expect(await gate.countOf(['b'], 300_000)).toBe(0)
@@ -183,7 +183,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.meter.totals('acme', NOW)).toMatchObject({ heldMicroUsd: 800_000, openTasks: 1 })
   })
 
-  it('a day begins with what is still held, whatever clock its ends are seen by', async () => {
+  it('a day begins with the open reservations, whichever clock sees their ends', async () => {
     const gate = await makeGate({ budget: { usdPerDay: 1.2, usdPerMonth: 1.5 } })
     const [a, b] = [await gate.admit('a', 500_000), await gate.admit('b', 500_000)]
     await gate.settle('a', a, 400_000)
@@ -206,7 +206,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect((await gate.meter.totals('acme', gate.clock.now()))?.monthMicroUsd).toBe(1_100_000)
   })
 
-  it('a month begins with what is still held', async () => {
+  it('a month begins with the open reservations', async () => {
     const gate = await makeGate({ budget: { usdPerMonth: 1 } })
     const held = await gate.admit('a', 900_000)
     if (held) await gate.store.create(makeTask(NOW, { id: 'a', held }))
@@ -219,7 +219,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect((await gate.meter.totals('acme', gate.clock.now()))?.monthMicroUsd).toBe(1_000_000)
   })
 
-  it('money of a submit that died before its row is free again', async () => {
+  it('the reservation of a submit that died before its row was written is released', async () => {
     const gate = await makeGate({ budget: { usdPerDay: 1 } })
     expect(await gate.countOf(['died'], 1_000_000)).toBe(1)
     expect(await gate.countOf(['next'], 500_000)).toBe(0)
@@ -227,7 +227,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     expect(await gate.countOf(['next'], 500_000)).toBe(1)
   })
 
-  it('cost nothing where they are off', async () => {
+  it('limits that are off cost nothing', async () => {
     const clock = new ManualClock(NOW)
     const asked = () => Promise.reject(new Error('asked'))
     const meter = { take: asked, settle: asked, begin: asked, totals: asked }
@@ -239,7 +239,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
   })
 })
 
-it('of 10,000 submits at once not one goes beyond the budget', async () => {
+it('of 10,000 submits at once not one exceeds the budget', async () => {
   const clock = new ManualClock(NOW)
   const store = new MemoryStore(clock.now)
   const meter = new MemoryMeter()

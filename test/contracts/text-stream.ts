@@ -16,8 +16,8 @@ const FIRST = { epoch: 1, attempt: 1, take: 0, offset: 0 }
 
 /** What every store of watched text must do. `open` gives an empty one. */
 export function textStreamContract(name: string, open: () => Promise<TextStream>): void {
-  describe(`${name} keeps the contract of a text stream`, () => {
-    it('gives the pieces in order from a place on, whatever order they came in', async () => {
+  describe(`${name} meets the contract of a text stream`, () => {
+    it('returns the pieces in order from a position on, in whatever order they were written', async () => {
       const stream = await open()
       const pieces = [at(1, 0, 'one '), at(1, 4, 'two '), at(1, 100, '三 😀')]
       for (const piece of pieces.toReversed()) await stream.append(task, piece, REAP_AT)
@@ -26,7 +26,7 @@ export function textStreamContract(name: string, open: () => Promise<TextStream>
       expect(await stream.read(task, { ...FIRST, offset: 101 })).toEqual([])
     })
 
-    it('a later attempt or take comes behind, an earlier one never again', async () => {
+    it('a later attempt or restart of the text comes after an earlier one, which is never returned again', async () => {
       const stream = await open()
       const pieces = [at(1, 0, 'a'), at(1, 0, 'b', 1), at(2, 0, 'c'), at(10, 0, 'd')]
       for (const piece of pieces) await stream.append(task, piece, REAP_AT)
@@ -34,7 +34,7 @@ export function textStreamContract(name: string, open: () => Promise<TextStream>
       expect(await stream.read(task, { ...FIRST, attempt: 2 })).toEqual(pieces.slice(2))
     })
 
-    it('keeps a piece once, and one task’s apart from another’s', async () => {
+    it('stores a piece once, separately for each task', async () => {
       const stream = await open()
       await stream.append(task, at(1, 0, 'a'), REAP_AT)
       await stream.append(task, at(1, 0, 'a'), REAP_AT)

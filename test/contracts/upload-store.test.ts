@@ -30,8 +30,8 @@ describe.each<[string, () => Promise<UploadStore>]>([
     'the table',
     async () => new DynamoUploadStore(dynalite.documents, await dynalite.createTable(), () => now, token),
   ],
-])('%s keeps the contract of an upload store', (_name, open) => {
-  it('a row is created, read by its tenant alone, and replaced by its version alone', async () => {
+])('%s meets the contract of an upload store', (_name, open) => {
+  it('a row is created, read only by its tenant, and replaced only at the expected version', async () => {
     const store = await open()
     expect(await store.create(upload)).toEqual({ created: true })
     expect(await store.get(upload)).toEqual(upload)
@@ -42,7 +42,7 @@ describe.each<[string, () => Promise<UploadStore>]>([
     expect(await store.get(upload)).toMatchObject({ mediaType: 'application/pdf', version: 2 })
   })
 
-  it('one whose time has passed does not exist', async () => {
+  it('an upload that has expired does not exist', async () => {
     const store = await open()
     await store.create(upload)
     now += 101_000
@@ -51,7 +51,7 @@ describe.each<[string, () => Promise<UploadStore>]>([
   })
 })
 
-it('the daily cleanup finds an upload whose time has passed, and removes its row alone', async () => {
+it('the daily cleanup finds an expired upload and deletes only its row', async () => {
   const table = await dynalite.createTable()
   const uploads = new DynamoUploadStore(dynalite.documents, table, () => now, token)
   const tasks = new DynamoExpiredRows(dynalite.documents, table, () => now)

@@ -3,14 +3,14 @@ import type { WaitPlaces } from '../../functions/core/ports/wait-places.ts'
 
 /** What all places to wait must do. */
 export function waitPlacesContract(name: string, open: (places: number) => Promise<WaitPlaces>): void {
-  describe(`${name} keeps the contract of places to wait`, () => {
-    it('gives each place to one, also when all ask at once', async () => {
+  describe(`${name} meets the contract of places for waiting requests`, () => {
+    it('gives each place to one caller, also when all ask at once', async () => {
       const places = await open(3)
       const taken = await Promise.all(Array.from({ length: 20 }, () => places.take(1_000, 26_000)))
       expect(taken.filter((place) => place !== undefined).length).toBe(3)
     })
 
-    it('a place is free when it was given back, or when its time is over', async () => {
+    it('a place is free after it is returned, or when its time has passed', async () => {
       const places = await open(1)
       const place = await places.take(1_000, 26_000)
       expect(await places.take(2_000, 27_000)).toBeUndefined()
@@ -20,7 +20,7 @@ export function waitPlacesContract(name: string, open: (places: number) => Promi
       expect(await places.take(28_000, 53_000)).toBeDefined()
     })
 
-    it('who gives back late takes nothing from the next holder', async () => {
+    it('a caller that returns its place late does not affect the next holder', async () => {
       const places = await open(1)
       const late = await places.take(1_000, 26_000)
       await places.take(26_000, 51_000)
@@ -28,7 +28,7 @@ export function waitPlacesContract(name: string, open: (places: number) => Promi
       expect(await places.take(30_000, 60_000)).toBeUndefined()
     })
 
-    it('who was cut off takes the place over from himself, and who had it can tell', async () => {
+    it('a reader that reconnects takes over its own place, and the old connection can detect it', async () => {
       const places = await open(1)
       const cutOff = await places.take(1_000, 26_000)
       const again = await places.take(2_000, 27_000, cutOff?.id)
@@ -42,7 +42,7 @@ export function waitPlacesContract(name: string, open: (places: number) => Promi
       expect(await places.take(27_000, 52_000, cutOff?.id)).toBeDefined()
     })
 
-    it('without places nobody waits', async () => {
+    it('without places nobody can wait', async () => {
       const places = await open(0)
       expect(await places.take(1_000, 26_000)).toBeUndefined()
     })

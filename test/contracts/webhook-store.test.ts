@@ -36,8 +36,8 @@ describe.each<[string, () => Promise<WebhookStore>]>([
     'the table',
     async () => new DynamoWebhookStore(dynalite.documents, await dynalite.createTable(), () => now, token),
   ],
-])('%s keeps the contract of a webhook store', (_name, open) => {
-  it('a delivery is made once, read by its tenant alone, and replaced by its version alone', async () => {
+])('%s meets the contract of a webhook store', (_name, open) => {
+  it('a delivery is created once, read only by its tenant, and replaced only at the expected version', async () => {
     const store = await open()
     await store.createDelivery(delivery)
     await store.createDelivery({ ...delivery, url: 'https://example.com/other' })
@@ -50,7 +50,7 @@ describe.each<[string, () => Promise<WebhookStore>]>([
     expect(await store.delivery(delivery)).toEqual({ ...next, version: 2 })
   })
 
-  it('lists the newest first, of one tenant, by status and task, page by page', async () => {
+  it('lists the deliveries of one tenant, newest first, by status and task, page by page', async () => {
     const store = await open()
     for (let index = 0; index < 5; index += 1)
       await store.createDelivery({
@@ -72,7 +72,7 @@ describe.each<[string, () => Promise<WebhookStore>]>([
     expect(ofTask.deliveries.map(({ id }) => id.at(-1))).toEqual(['3', '1'])
   })
 
-  it('the first settings stay, and change by their version alone', async () => {
+  it('the first settings are kept, and replaced only at the expected version', async () => {
     const store = await open()
     const settings = { tenant: 'a#b', endpoints: [], secret: 'whsec_one', version: 1 }
     expect(await store.settings('a#b')).toBeUndefined()
@@ -84,7 +84,7 @@ describe.each<[string, () => Promise<WebhookStore>]>([
     expect(await store.settings('a')).toBeUndefined()
   })
 
-  it('five places a host: the sixth waits until one is left, or its time is over', async () => {
+  it('a host has five places: the sixth delivery waits until one is free or has expired', async () => {
     const store = await open()
     const taken = await Promise.all(
       Array.from({ length: 5 }, () => store.takePlace('example.com', now, now + 30_000)),
@@ -102,7 +102,7 @@ describe.each<[string, () => Promise<WebhookStore>]>([
   })
 })
 
-it('a delivery is due in the index as what it is, until it has ended', async () => {
+it('a delivery is in the due index under its own kind until it has ended', async () => {
   const table = await dynalite.createTable()
   const webhooks = new DynamoWebhookStore(dynalite.documents, table, () => now, token)
   const index = new DynamoDueIndex(dynalite.documents, table)

@@ -3,8 +3,8 @@ import type { WorkerSlots } from '../../functions/core/ports/worker-slots.ts'
 
 /** What every place for workers' reports must do. `open` gives an empty one. */
 export function workerSlotsContract(name: string, open: () => Promise<WorkerSlots>): void {
-  describe(`${name} keeps the contract of workers' reports`, () => {
-    it('sums the workers of each lane, and forgets each by the clock', async () => {
+  describe(`${name} meets the contract of workers' slot reports`, () => {
+    it('sums the workers of each lane, and drops a report when it is too old', async () => {
       const slots = await open()
       expect([...(await slots.read(1_000))]).toEqual([])
       await slots.report('ai', 'one', { used: 3, paid: 10 }, 2_000)
@@ -17,7 +17,7 @@ export function workerSlotsContract(name: string, open: () => Promise<WorkerSlot
       expect([...(await slots.read(3_000))]).toEqual([])
     })
 
-    it('a later report of a worker takes the place of its earlier one; one lane can be asked for', async () => {
+    it('a later report of a worker replaces its earlier one; one lane can be read alone', async () => {
       const slots = await open()
       await slots.report('ai', 'one', { used: 3, paid: 10 }, 2_000)
       await slots.report('demo', 'one', { used: 1, paid: 4 }, 2_000)

@@ -29,7 +29,7 @@ export function workflowStoreContract(
   open: () => Promise<{ readonly store: WorkflowStore; readonly setNow: (now: number) => void }>,
 ): void {
   describe(`workflows in ${name}`, () => {
-    it('steps and signals may be named as every object’s own fields are', async () => {
+    it('steps and signals may have the names of properties that every object has', async () => {
       const { store } = await open()
       const nodes = { constructor: { status: 'RUNNING' }, toString: { status: 'WAITING' } } as const
       const signals = { constructor: { at: 1, payload: { json: '{}' } } }
@@ -39,7 +39,7 @@ export function workflowStoreContract(
       expect(await store.replace(odd, { ...odd, name: 'again' })).toBe(true)
     })
 
-    it('a created one is read back as it was; a second create gives the first', async () => {
+    it('a created workflow is read back unchanged; a second create returns the first', async () => {
       const { store } = await open()
       expect(await store.create(workflow('w1'))).toEqual({ created: true })
       expect(await store.get({ tenant: 'acme', id: 'w1' })).toEqual(workflow('w1'))
@@ -48,12 +48,12 @@ export function workflowStoreContract(
       expect(await store.get({ tenant: 'other', id: 'w1' })).toBeUndefined()
     })
 
-    it('has nothing under an id that is longer than a key can be', async () => {
+    it('has no row for an id that is longer than a table key can be', async () => {
       const { store } = await open()
       expect(await store.get({ tenant: 'acme', id: 'x'.repeat(3_000) })).toBeUndefined()
     })
 
-    it('of many who replace one version, one lands', async () => {
+    it('of many concurrent replacements of one version, one succeeds', async () => {
       const { store } = await open()
       await store.create(workflow('w1'))
       const seen = (await store.get({ tenant: 'acme', id: 'w1' })) as Workflow
@@ -64,7 +64,7 @@ export function workflowStoreContract(
       expect((await store.get(seen))?.version).toBe(2)
     })
 
-    it('a field that is left out is gone', async () => {
+    it('a field that is left out is deleted', async () => {
       const { store } = await open()
       await store.create(workflow('w1'))
       const seen = (await store.get({ tenant: 'acme', id: 'w1' })) as Workflow
@@ -73,7 +73,7 @@ export function workflowStoreContract(
       expect((await store.get(seen))?.dueAt).toBeUndefined()
     })
 
-    it('a join is a set: adding twice counts once, and a task that failed and then completed moves', async () => {
+    it('a join is a set: a repeated result counts once, and a task that failed and then completed changes sides', async () => {
       const { store } = await open()
       const place = { workflow: { tenant: 'acme', id: 'w1' }, epoch: 1, node: 'a', shard: 0 }
       expect(await store.addToJoin(place, 3, true, 0)).toBe(1)
@@ -91,7 +91,7 @@ export function workflowStoreContract(
       expect(await store.addFullShard({ ...place, shard: 1 })).toBe(2)
     })
 
-    it('a join adds up what its tasks cost, each once, and does not know the sum of what has no price', async () => {
+    it('a join sums the costs of its tasks, each once, and its sum is unknown when one price is unknown', async () => {
       const { store } = await open()
       const place = { workflow: { tenant: 'acme', id: 'w1' }, epoch: 1, node: 'a', shard: 0 }
       const costOf = async (shards: number) => (await store.readJoin(place, shards)).costMicroUsd
@@ -109,7 +109,7 @@ export function workflowStoreContract(
       expect(await costOf(1)).toBe(1_280)
     })
 
-    it('a join of concurrent adds loses none', async () => {
+    it('a join loses no concurrent result', async () => {
       const { store } = await open()
       const place = { workflow: { tenant: 'acme', id: 'w2' }, epoch: 1, node: 'a', shard: 0 }
       const sizes = await Promise.all(
@@ -120,7 +120,7 @@ export function workflowStoreContract(
       expect([join.completed.size, join.failed.size]).toEqual([42, 8])
     })
 
-    it('lists a tenant’s, newest first, page by page', async () => {
+    it('lists the workflows of one tenant, newest first, page by page', async () => {
       const { store } = await open()
       for (let index = 0; index < 5; index += 1)
         await store.create(
@@ -138,7 +138,7 @@ export function workflowStoreContract(
       ])
     })
 
-    it('one whose time is over does not exist', async () => {
+    it('a workflow whose retention has ended does not exist', async () => {
       const { store, setNow } = await open()
       await store.create(workflow('w1', { ttl: 10 }))
       expect(await store.get({ tenant: 'acme', id: 'w1' })).toBeDefined()
@@ -173,7 +173,7 @@ const schedule = (id: string, more: Partial<Schedule> = {}): Schedule => ({
 /** What every store of schedules keeps. */
 export function scheduleStoreContract(name: string, open: () => Promise<ScheduleStore>): void {
   describe(`schedules in ${name}`, () => {
-    it('create, read, replace and remove state the version they saw', async () => {
+    it('create, read, replace and remove require the version that was read', async () => {
       const store = await open()
       expect(await store.get({ tenant: 'acme', id: 'x'.repeat(1_025) })).toBeUndefined()
       expect(await store.create(schedule('a'))).toEqual({ created: true })
@@ -190,7 +190,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Schedule
       expect(await store.get(seen)).toBeUndefined()
     })
 
-    it('lists on where a page of the table ends, at 1 MB', async () => {
+    it('a list continues beyond a page of the table, which ends at 1 MB', async () => {
       const store = await open()
       const task = 'x'.repeat(300_000)
       for (const id of ['a', 'b', 'c', 'd', 'e']) await store.create(schedule(id, { task }))
@@ -200,7 +200,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Schedule
       expect((await store.list('acme', 4, first.cursor)).schedules.map(({ id }) => id)).toEqual(['e'])
     })
 
-    it('lists a tenant’s own', async () => {
+    it('lists only the tenant’s schedules', async () => {
       const store = await open()
       for (const id of ['c', 'a', 'b']) await store.create(schedule(id))
       await store.create(schedule('z', { tenant: 'other' }))

@@ -8,7 +8,7 @@ const walked = (tasks: number, isComplete: boolean): CleanedUp => ({
 })
 
 describe('maintenance.cleanup', () => {
-  it('asks until all is done, each walk a step, and counts them together', async () => {
+  it('calls the cleanup until it is done, each scan as a step, and sums its counts', async () => {
     const answers = [walked(40, false), walked(30, false), walked(2, true)]
     const cleanUp = async () => answers.shift() ?? walked(0, true)
     const { result, stepped, progressReports } = await runTaskType(task, {}, { cleanUp })
