@@ -134,7 +134,7 @@ const ARROWS: readonly {
   },
 ]
 
-describe('the arrows between folders', () => {
+describe('the imports between folders', () => {
   for (const { from, to, packages } of ARROWS)
     it(`${from.source} imports only what it may`, () => {
       const wrong = sources
@@ -148,7 +148,7 @@ describe('the arrows between folders', () => {
       expect(wrong).toEqual([])
     })
 
-  it('an adapter never imports another adapter’s folder but what all of AWS share, nor a use case', () => {
+  it('an adapter imports from another adapter’s folder only what all AWS adapters share, and no use case', () => {
     const wrong = sources
       .filter((file) => file.startsWith('functions/core/adapters/'))
       .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
@@ -206,7 +206,7 @@ describe('the arrows between folders', () => {
     expect(readers).toEqual(['functions/hosts/config.ts'])
   })
 
-  it('the domain has no clock, no chance and no environment of its own', () => {
+  it('the domain has no clock, no random numbers and no environment of its own', () => {
     const wrong = sources
       .filter((file) => file.startsWith('functions/core/domain/'))
       .filter((file) =>
@@ -215,7 +215,7 @@ describe('the arrows between folders', () => {
     expect(wrong).toEqual([])
   })
 
-  it('zod is imported as a namespace in what ships: the named import carries 350 kB of locales', () => {
+  it('zod is imported as a namespace in deployed code: the named import adds 350 kB of locales', () => {
     const wrong = sources
       .filter((file) => file.startsWith('functions/'))
       .filter((file) =>

@@ -24,7 +24,7 @@ function run(env: Readonly<Record<string, string>>) {
 }
 
 it.runIf(process.platform === 'linux')(
-  'a start sets the allocator of its own process, whose id and options stay, and says nothing of it',
+  'a start sets the allocator of its own process, keeps process id and options, and prints nothing about it',
   () => {
     const { pid, stderr, told } = run({})
     expect(told).toEqual({
@@ -38,12 +38,12 @@ it.runIf(process.platform === 'linux')(
   },
 )
 
-it('leaves settings alone that somebody made', () => {
+it('does not change settings of the user', () => {
   const { told } = run({ MALLOC_ARENA_MAX: '4' })
   expect(told).toMatchObject({ arenas: '4' })
   expect(told.trim).toBeUndefined()
 })
 
-it.runIf(process.platform === 'linux')('leaves the user’s own cache of compiled code alone', () => {
+it.runIf(process.platform === 'linux')('does not change the user’s own cache of compiled code', () => {
   expect(run({ NODE_COMPILE_CACHE: folder }).told.cache).toBe(folder)
 })

@@ -30,7 +30,7 @@ async function importedBy(entry: string): Promise<readonly string[]> {
 }
 
 describe('the template of the local run', () => {
-  it('is kept for as long as no file changes that it is made of', async () => {
+  it('is kept as long as none of its source files changes', async () => {
     const made = await importedBy('lib/assembly/template-process.ts')
     // Reads what was made, and makes nothing of it.
     const reader = 'lib/local/emulator/template/assembly.ts'
@@ -38,7 +38,7 @@ describe('the template of the local run', () => {
     expect(made.length).toBeGreaterThan(40)
   })
 
-  it('is made again when a source has changed while it was made', async () => {
+  it('is made again when a source changed while it was made', async () => {
     let runs = 0
     const make = (env: Record<string, string>, change: () => void) =>
       makeTemplate(join(folder, 'state'), env, async (_script, [outdir = '']) => {
@@ -60,7 +60,7 @@ describe('the template of the local run', () => {
     expect(runs).toBe(2)
   })
 
-  it('gets its bundles in place of the placeholders, and nothing else', async () => {
+  it('gets its bundles in place of the placeholders, and no other change', async () => {
     const [bundles, made] = [join(folder, 'bundles'), join(folder, 'made')]
     await writePlaceholders(join(folder, 'placeholders'))
     const names = await readdir(join(folder, 'placeholders'))

@@ -24,7 +24,7 @@ function world(places: number) {
 }
 
 describe('waiting for a task', () => {
-  it('looks at once, then ever more rarely, and answers with the change', async () => {
+  it('reads at once, then at growing intervals, and returns the change', async () => {
     const { clock, looks, waitFor } = world(1)
     const waited = waitFor(5_000, 25)
     await clock.advance(30_000)
@@ -34,7 +34,7 @@ describe('waiting for a task', () => {
     expect(looks.length).toBeLessThan(12)
   })
 
-  it('answers in time with the state as it is, and never waits longer than the gateway', async () => {
+  it('returns the unchanged state in time, and never waits longer than the gateway', async () => {
     const { clock, looks, waitFor } = world(1)
     const waited = waitFor(60_000, 90)
     await clock.advance(25_000)
@@ -42,14 +42,14 @@ describe('waiting for a task', () => {
     expect(looks.length).toBeLessThan(25)
   })
 
-  it('who need not wait takes no place', async () => {
+  it('takes no place when there is nothing to wait for', async () => {
     const { dependencies, waitFor } = world(0)
     expect(await waitFor(0, 25)).toEqual({ value: 0, hasWaited: true })
     expect(await waitFor(5_000, 0)).toEqual({ value: 0, hasWaited: true })
     expect(await dependencies.places.take(0, 1)).toBeUndefined()
   })
 
-  it('where all places are taken the state comes at once; a place is free again after the wait, also one that fails', async () => {
+  it('when all places are taken, the state is returned at once; a place is free again after a wait, also a failed one', async () => {
     const { clock, waitFor, dependencies } = world(1)
     const first = waitFor(3_000, 25)
     await clock.settle()

@@ -92,8 +92,8 @@ function open(
   }
 }
 
-describe('money of a task', () => {
-  it('is held from the submit on, and what it cost takes its place when it ends', async () => {
+describe('the budget of a task', () => {
+  it('is reserved at the submit, and its cost replaces the reservation at its end', async () => {
     const { submit, totals, poll } = open()
     await submit()
     expect(await totals()).toEqual([WORST, 0])
@@ -101,7 +101,7 @@ describe('money of a task', () => {
     expect(await totals()).toEqual([0, COST])
   })
 
-  it('is refused when what is held and spent leaves too little, and a replay is answered all the same', async () => {
+  it('is refused when spending and reservations leave too little, and a replay is still answered', async () => {
     const { submit, poll } = open()
     await submit({ idempotencyKey: 'k' })
     await submit()
@@ -114,7 +114,7 @@ describe('money of a task', () => {
     await submit()
   })
 
-  it('comes back whole from a task that never ran, and keeps what a failed one used', async () => {
+  it('is released in full by a task that never ran, and keeps the cost of a failed one', async () => {
     const { world, submit, totals, poll, worker } = open(async ({ model }) => {
       await model.complete({ prompt: 'x', maxTokens: 1_000 })
       throw new TaskError('no')
@@ -127,7 +127,7 @@ describe('money of a task', () => {
     expect(await totals()).toEqual([0, COST])
   })
 
-  it('of a cancelled task is settled when its worker has stopped, with what the attempt used', async () => {
+  it('of a cancelled task is settled when its worker has stopped, with the cost of the attempt', async () => {
     const asked = Promise.withResolvers<void>()
     const { world, clock, submit, totals, worker } = open(async ({ model, signal }) => {
       await model.complete({ prompt: 'x', maxTokens: 1_000 })
@@ -160,7 +160,7 @@ describe('money of a task', () => {
     expect(await totals()).toEqual([0, 0])
   })
 
-  it('is held again by a retry, once of two at the same time, or the task stays as it was', async () => {
+  it('is reserved again by a retry, once for two at the same time, or the task stays unchanged', async () => {
     const { world, submit, totals, poll, worker, get, clock } = open(async ({ model }) => {
       await model.complete({ prompt: 'x', maxTokens: 1_000 })
       throw new TaskError('no')
@@ -180,7 +180,7 @@ describe('money of a task', () => {
     expect(await get(task)).toMatchObject({ status: 'FAILED', epoch: 2 })
   })
 
-  it('that nobody can add up counts as all that was held', async () => {
+  it('with an unknown cost counts as the whole reservation', async () => {
     const { submit, totals, poll, worker } = open()
     Object.assign(worker, { priceOf: () => null })
     await submit()
@@ -188,7 +188,7 @@ describe('money of a task', () => {
     expect(await totals()).toEqual([0, WORST])
   })
 
-  it('no call can spend beyond, however many a type makes, and side by side they wait for each other', async () => {
+  it('is not exceeded by any number of calls, and parallel calls wait for each other', async () => {
     let most = 0
     const { submit, totals, poll, get } = open(async ({ model, map }) => {
       const calls = Array.from({ length: 40 }, (_, index) => index)
@@ -215,7 +215,7 @@ describe('money of a task', () => {
     expect(most).toBeGreaterThan(30)
   })
 
-  it('of a task without a budget is bounded by its own max_cost_usd', async () => {
+  it('is limited by max_cost_usd when the tenant has no budget', async () => {
     const { submit, poll, get } = open(async ({ model }) => {
       for (;;) await model.complete({ prompt: 'x', maxTokens: 1_000 })
     }, {})
@@ -227,7 +227,7 @@ describe('money of a task', () => {
     })
   })
 
-  it('a firing of a schedule asks for it, and one that is refused is missed', async () => {
+  it('is also reserved for a task of a schedule, and a refused one is recorded as missed', async () => {
     const { world, worker, clock, submit, store } = open()
     const schedules = new MemorySchedules()
     const dependencies = { ...worker, schedules, times: scheduleTimes }
@@ -267,7 +267,7 @@ describe('money of a task', () => {
     )
   })
 
-  it('tells who runs the product from 80 % on', async () => {
+  it('is reported to the operators from 80 % on', async () => {
     const { world, submit } = open()
     await submit()
     expect(world.events.filter(({ event }) => event === 'budget.high')).toEqual([])
@@ -283,7 +283,7 @@ describe('a process that dies at any call of a submit, a run and a settlement', 
   const deaths = Array.from({ length: 14 }, (_, index) => [index + 1, index] as const).flatMap(([atCall]) =>
     [true, false].map((isApplied) => ({ atCall, isApplied })),
   )
-  it.each(deaths)('call $atCall, applied $isApplied: all is settled, exactly once', async (death: Death) => {
+  it.each(deaths)('call $atCall, applied: $isApplied: each is settled once', async (death: Death) => {
     const { world, clock, submit, totals, meter, store, with_, worker, sweepAll, poll } = open()
     const life = new Life(death, clock.sleep)
     const mortal = with_({ meter: life.wrap(meter), store: life.wrap(store) }) as typeof worker
@@ -311,7 +311,7 @@ describe('a process that dies at any call of a submit, a run and a settlement', 
   })
 })
 
-describe('the worst cost of a task', () => {
+describe('the highest possible cost of a task', () => {
   const type = { name: 'text.generate', limits: {}, spends: textGenerate.spends }
   const budget = { usdPerDay: 1 }
   const input = { prompt: 'x'.repeat(800), max_tokens: 1_000 }
@@ -327,13 +327,13 @@ describe('the worst cost of a task', () => {
     })
   })
 
-  it('is by the dearest of a list of models', () => {
+  it('uses the most expensive of a list of models', () => {
     expect(
       ask({ model: 'gpt-4o-mini', input: { ...input, fallback_models: ['gpt-3.5-turbo', 'gpt-4o'] } }),
     ).toEqual(ask())
   })
 
-  it('counts pictures, and a longer price from where it begins', () => {
+  it('includes pictures, and the higher price of long calls from their limit on', () => {
     const picture = {
       role: 'user',
       content: [{ type: 'image', media_type: 'image/png', base64: 'iVBORw0KGgo=' }],
@@ -347,7 +347,7 @@ describe('the worst cost of a task', () => {
     })
   })
 
-  it('is what the caller or the type says, where that is less or nobody knows more', () => {
+  it('is the limit of the caller or the type, where that is lower or nothing else is known', () => {
     expect(ask({ maxCostUsd: 0.001 })).toEqual({ microUsd: 1_000 })
     const several = { name: 'document.process', limits: {} }
     const asked = { model: 'gpt-4o', input: {}, maxAttempts: 2 }
@@ -358,7 +358,7 @@ describe('the worst cost of a task', () => {
     })
   })
 
-  it('of a model without a price is refused, or bounded where the stage says so', () => {
+  it('with a model without a price is refused, or limited where the stage says so', () => {
     expect(ask({ model: 'llama3' })).toMatchObject({ path: 'model' })
     expect(ask({ model: 'llama3' }, { ...budget, unknownUsdPerMillionTokens: 3 })).toEqual({
       microUsd: 2 * 2_000 * 3,

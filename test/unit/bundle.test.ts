@@ -12,8 +12,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-describe('a bundle that would come out the same', () => {
-  it('is left alone, unless a file of it is not as it was written', async () => {
+describe('a bundle that would not change', () => {
+  it('is not written again, unless one of its files was changed', async () => {
     const options = { only: ['clean-up'], outRoot: folder, skipsUnchanged: true } as const
     const [made] = await bundleFunctions(options)
     const madeAt = async () => (await stat(join(folder, 'clean-up.meta.json'))).mtimeMs
@@ -27,8 +27,8 @@ describe('a bundle that would come out the same', () => {
   }, 120_000)
 })
 
-describe('a bundle holds what its function does', () => {
-  it('the worker has nothing of the sweeper, and the sweeper runs no task and asks no model', async () => {
+describe('a bundle contains only what its function needs', () => {
+  it('the worker contains nothing of the sweeper, and the sweeper contains no task and no model call', async () => {
     await bundleFunctions({ only: ['run-task', 'sweep'], outRoot: folder })
     const inputsOf = async (bundle: string): Promise<readonly string[]> => {
       const text = await readFile(join(folder, `${bundle}.meta.json`), 'utf8')
@@ -48,7 +48,7 @@ describe('a bundle holds what its function does', () => {
 })
 
 describe('a bundle that answers requests', () => {
-  it('has no part of a library that no request can reach, and every part that one can', async () => {
+  it('contains no part of a library that no request can reach, and every part that one can', async () => {
     await bundleFunctions({ only: ['api-writes'], outRoot: folder })
     const meta = JSON.parse(await readFile(join(folder, 'api-writes.meta.json'), 'utf8')) as Metafile
     const chunks = Object.entries(meta.outputs).filter(([path]) => !path.includes('/apart/'))
@@ -71,8 +71,8 @@ describe('a bundle that answers requests', () => {
   }, 120_000)
 })
 
-describe('what is imported late', () => {
-  it('is built apart, and the same for all bundles that have the same of it', async () => {
+describe('a module that is imported on demand', () => {
+  it('is built separately, and is identical in all bundles that contain the same code', async () => {
     await bundleFunctions({ only: ['clean-up', 'sweep'], outRoot: folder })
     const apartOf = async (bundle: string) => {
       const root = join(folder, bundle, 'apart')
@@ -85,8 +85,8 @@ describe('what is imported late', () => {
   }, 120_000)
 })
 
-describe('what is made of packages alone', () => {
-  it('is kept for the local run, the same as if it were made, and made again where it is damaged', async () => {
+describe('a bundle part that is made of packages only', () => {
+  it('is cached for the local run, is identical to a new build, and is built again when it is damaged', async () => {
     const filesOf = async (root: string) => {
       const entries = await readdir(join(root, 'run-task'), { recursive: true, withFileTypes: true })
       const paths = entries
@@ -130,7 +130,7 @@ describe('the key of a bundle', () => {
   const key = (settings: unknown = [], madeAt?: number) =>
     keyOf(folder, metafile, { settings, files: ['functions/api.json'], ...(madeAt ? { madeAt } : {}) })
 
-  it('changes with every source, further file, package and setting', async () => {
+  it('changes with every source, additional file, package and setting', async () => {
     const paths = [
       'package-lock.json',
       'lib/bundle.ts',
@@ -149,7 +149,7 @@ describe('the key of a bundle', () => {
     expect(await key()).toBe(keys.at(-1))
   })
 
-  it('there is none for a source that was saved while the bundle was made, or is gone', async () => {
+  it('does not exist when a source was saved during the build, or is gone', async () => {
     expect(await key([], 1_000_001)).toBeDefined()
     expect(await key([], 1_000_000)).toBeUndefined()
     await rm(join(folder, 'functions/a.ts'))

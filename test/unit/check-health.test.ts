@@ -35,7 +35,7 @@ const failing = async () => {
 }
 
 describe('the deep health check', () => {
-  it('is well when all of it is, also before the sweeper’s first run', async () => {
+  it('is healthy when all its parts are, also before the sweeper’s first run', async () => {
     expect(await checkHealth(surroundings())).toMatchObject({ isOk: true, lastSweepAt: NOW - 60_000 })
     const early = surroundings({ health: { ...health, lastSweep: async () => undefined } })
     expect(await checkHealth(early)).toMatchObject({ isOk: true, lastSweepAt: undefined })

@@ -40,7 +40,7 @@ describe('a circuit', () => {
     expect(admitCall(opened(), NEW, START + 1_600)).toEqual({ kind: 'refuse', until: START + 2_500 })
   })
 
-  it('stays closed for one task, however often it fails, and for the eighth only of those that failed before', () => {
+  it('stays closed for one task, however often it fails; from the eighth failure on it opens for tasks that failed before', () => {
     let one: Circuit | undefined
     for (let n = 0; n < 50; n += 1)
       one = afterFailure(
@@ -58,12 +58,12 @@ describe('a circuit', () => {
     ).toBe('refuse')
   })
 
-  it('stays closed when a whole batch meets one hiccup, and when failures are minutes apart', () => {
+  it('stays closed when one batch fails at the same moment, and when failures are minutes apart', () => {
     expect(admitCall(failures([0, 1, 2, 3, 4, 5, 6, 7]), NEW, START + 10)).toEqual(PASS)
     expect(admitCall(failures([0, 61_000, 122_000, 183_000, 244_000]), NEW, START + 244_001)).toEqual(PASS)
   })
 
-  it('waits as long as the provider asks, when that is longer, but never for years', () => {
+  it('waits as long as the provider asks, when that is longer, but at most an hour', () => {
     const until = (retryAfterMs: number) => failures([0, 500, 1_500], retryAfterMs)?.until
     expect(until(120_000)).toBe(START + 121_500)
     expect(until(100)).toBe(START + 2_500)
@@ -72,7 +72,7 @@ describe('a circuit', () => {
     expect(late.until).toBe(START + 2_000 + 3_600_000)
   })
 
-  it('holds a task for five minutes at a time, so that one closed by hand is noticed', () => {
+  it('delays a task by at most five minutes at a time, so that closing it by hand takes effect', () => {
     const until = START + 3_600_000
     expect([0, 0.99].map((random) => waitAtCircuit(until, undefined, START, random))).toEqual([
       225_000, 299_250,
@@ -83,7 +83,7 @@ describe('a circuit', () => {
     expect(waitAtCircuit(START + 1_000, START - 8_000, START, 1)).toBe(4_000)
   })
 
-  it('half open, a task that has not failed probes every second for 30 s, then every 15 s; those that have, more and more rarely', () => {
+  it('half open, a task that has not failed probes every second for 30 s, then every 15 s; tasks that have failed, at growing intervals', () => {
     let circuit = opened()
     const laters: number[] = []
     const pauses: number[] = []
@@ -117,7 +117,7 @@ describe('a circuit', () => {
     expect(laters).toEqual([30_000, 60_000, 120_000, 240_000, 300_000, 300_000, 300_000])
   })
 
-  it('is probed in the end by tasks that have failed, also where every new task fails its first call', () => {
+  it('is also probed by tasks that have failed, where every new task fails its first call', () => {
     let circuit = opened()
     const laterUntil = circuit?.laterUntil ?? 0
     const seconds: number[] = []
@@ -130,14 +130,14 @@ describe('a circuit', () => {
     expect(seconds).toEqual([14, 29, 44, 59, 74, 89, 104])
   })
 
-  it('opened by one tenant’s tasks it holds that tenant; a second one’s failure holds all', () => {
+  it('opened by one tenant’s tasks, refuses that tenant only; the failure of a second tenant opens it for all', () => {
     const one = opened()
     expect(admitCall(one, caller('x', { tenant: 'other' }), START + 2_000)).toEqual(PASS)
     const two = afterFailure(one, 'x', caller('x', { tenant: 'other' }), undefined, START + 2_100)
     expect(admitCall(two, caller('y', { tenant: 'third' }), START + 2_200).kind).toBe('refuse')
   })
 
-  it('closed by a probe, the load rises step by step', () => {
+  it('after a probe has closed it, the number of calls rises in steps', () => {
     const back = closedCircuit(opened(), START)
     const limits = [0, 2_000, 4_000, 6_000, 8_000, 10_000].map((ms) => admitCall(back, NEW, START + ms))
     expect(limits.map((admission) => (admission.kind === 'pass' ? admission.limit : 0))).toEqual([
@@ -151,7 +151,7 @@ describe('a circuit', () => {
   })
 })
 
-describe('the gate of an execution environment', () => {
+describe('the circuit breaker of an execution environment', () => {
   const open = () => {
     const clock = new ManualClock(START)
     const circuits = new MemoryCircuits()
@@ -184,7 +184,7 @@ describe('the gate of an execution environment', () => {
     }
   }
 
-  it('what one environment learned keeps the others away, and a probe brings all back', async () => {
+  it('when one environment opens the circuit, the others make no call, and one probe closes it for all', async () => {
     const { clock, gate, events } = open()
     const [one, two] = [gate(), gate()]
     await breakIt(one, clock)
@@ -207,7 +207,7 @@ describe('the gate of an execution environment', () => {
     expect(events).toEqual(['circuit.opened', 'circuit.closed'])
   })
 
-  it('after a probe the load rises: one call, then two, then all', async () => {
+  it('after a probe the number of calls rises: one, then two, then all', async () => {
     const { clock, gate } = open()
     const one = gate()
     await breakIt(one, clock)
@@ -228,7 +228,7 @@ describe('the gate of an execution environment', () => {
     expect(await enter(50)).toBe(50)
   })
 
-  it('a provider that answers others opens nothing, however many calls it fails', async () => {
+  it('a provider that also answers calls does not open the circuit, however many it fails', async () => {
     const { clock, circuits, gate } = open()
     const one = gate()
     for (let n = 0; n < 20; n += 1) {
@@ -239,7 +239,7 @@ describe('the gate of an execution environment', () => {
     expect(circuits.circuits.size).toBe(0)
   })
 
-  it('a refusal of one request says nothing about the provider', async () => {
+  it('the refusal of one request does not count against the provider', async () => {
     const { clock, circuits, gate } = open()
     const one = gate()
     for (let n = 0; n < 20; n += 1) {
@@ -251,7 +251,7 @@ describe('the gate of an execution environment', () => {
     expect(circuits.circuits.size).toBe(0)
   })
 
-  it('models with names of callers’ own do not fill the table', async () => {
+  it('arbitrary model names of callers do not fill the table', async () => {
     const { clock, circuits, gate } = open()
     const one = gate()
     for (let n = 0; n < 400; n += 1) {
@@ -261,7 +261,7 @@ describe('the gate of an execution environment', () => {
     expect(circuits.circuits.size).toBeLessThanOrEqual(301)
   })
 
-  it('without an answer of the table there is no breaker, and no failure either', async () => {
+  it('when the table does not answer, calls pass as if there were no circuit', async () => {
     const { clock, log } = open()
     const broken = {
       readAll: () => Promise.reject(new Error('down')),
@@ -278,7 +278,7 @@ describe('the gate of an execution environment', () => {
     }
   })
 
-  it('tells how long to wait', async () => {
+  it('the error of an open circuit states how long to wait', async () => {
     const { clock, gate } = open()
     const one = gate()
     await breakIt(one, clock, down(429, '90'))
@@ -288,7 +288,7 @@ describe('the gate of an execution environment', () => {
     expect(refusal.message).toBe('openai:m keeps failing; its calls are paused for 90 s.')
   })
 
-  it('a hand closes it, and is told the nearest name when there is none such', async () => {
+  it('an operator can close a circuit, and an unknown name is refused with the nearest one', async () => {
     const { clock, circuits, gate, log } = open()
     const one = gate()
     await breakIt(one, clock)

@@ -15,7 +15,7 @@ async function fill(world: World, count: number, prefix: string) {
 }
 
 describe('the cleanup', () => {
-  it('goes on where it stopped, and comes to the end in as many calls as it takes', async () => {
+  it('continues where it stopped, and ends in as many calls as it needs', async () => {
     const world = makeWorld()
     world.store.expiredPage = 10
     await fill(world, 95, 'old')
@@ -44,7 +44,7 @@ describe('the cleanup', () => {
     expect(world.store.rows.size).toBe(0)
   })
 
-  it('a page whose end was not written down is walked again', async () => {
+  it('a page whose end was not recorded is scanned again', async () => {
     const world = makeWorld()
     world.store.expiredPage = 10
     await fill(world, 30, 'old')

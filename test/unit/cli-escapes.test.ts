@@ -176,7 +176,7 @@ async function typed(words: readonly string[]): Promise<string> {
   return shown
 }
 
-it('no command lets a stage’s texts steer the terminal', async () => {
+it('no command lets a stage’s texts control the terminal', async () => {
   const calls = callsOf(createProgram())
   expect(calls.length).toBeGreaterThan(40)
   const telling = new Set<string>()

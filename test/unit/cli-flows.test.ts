@@ -43,7 +43,7 @@ const tree = (shown: Workflow, columns = 80) =>
   workflowTree(shown, { now: NOW, paint: withoutStyle, columns })
 
 describe('a workflow as a tree', () => {
-  it('steps stand below what they need, with their state, their tasks and their time', () => {
+  it('steps are below those they depend on, with their state, tasks and duration', () => {
     const text = tree(
       workflow({
         join: step({ after: ['left', 'right'] }),
@@ -64,7 +64,7 @@ describe('a workflow as a tree', () => {
     ])
   })
 
-  it('says what is waited for, why a step failed or was left out, and what to do', () => {
+  it('states what it waits for, why a step failed or was skipped, and what to do', () => {
     const text = tree(
       workflow(
         {
@@ -82,7 +82,7 @@ describe('a workflow as a tree', () => {
     expect(text).toContain('npx taskrunner workflow retry w1')
   })
 
-  it('counts the rows that it takes on a narrow screen, and no more lines than fit', () => {
+  it('counts the terminal rows it uses on a narrow screen, and prints no more lines than fit', () => {
     const wide = '\u001b[32m✔\u001b[39m '.concat('x'.repeat(78))
     expect(fitToScreen([wide, 'short', ''], { columns: 40, rows: 24 })).toEqual({
       lines: [wide, 'short', ''],
@@ -95,7 +95,7 @@ describe('a workflow as a tree', () => {
     expect(fitToScreen([wide, 'b'], { columns: 40, rows: 2 })).toEqual({ lines: [wide], rows: 2 })
   })
 
-  it('shows how far a task is, and how many of many', () => {
+  it('shows the progress of a task, and how many of several tasks are done', () => {
     const running = { status: 'RUNNING', started_at: at(-4) } as const
     const steps = {
       one: step(running),
@@ -150,12 +150,12 @@ describe('schedules', () => {
     ['fires next', schedule(), 'in 2 h', 'fires in 2 h'],
     ['is paused', schedule({ paused: true, next_times: [] }), 'paused', 'schedules resume s1'],
     ['has ended', schedule({ next_times: [] }), 'never again', 'fires never again'],
-  ])('one that %s says so', (_, shown, inTable, inText) => {
+  ])('one that %s is shown so', (_, shown, inTable, inText) => {
     expect(scheduleTable([shown], NOW, withoutStyle)).toContain(inTable)
     expect(scheduleText(shown, NOW, withoutStyle)).toContain(inText)
   })
 
-  it('explain says what holds it, what became of the last, and what a limit refused', () => {
+  it('explain states when it fires, why it is delayed, the last task’s end, and what a limit refused', () => {
     const refused = { planned_at: at(-60), code: 'budget_exhausted', message: 'No money is left.' }
     const reasons = scheduleReasons(
       schedule({ last_refused: refused, overlap: 'skip' }),
@@ -175,7 +175,7 @@ describe('schedules', () => {
     expect(scheduleReasons(schedule({ next_times: [] }), undefined, NOW)[0]).toContain('fires never again')
   })
 
-  it('one of the stage file says where it is changed', () => {
+  it('a schedule of the stage’s file states where to change it', () => {
     expect(scheduleText(schedule({ source: 'stage' }), NOW, withoutStyle)).toContain(
       'change it there and deploy',
     )

@@ -53,11 +53,11 @@ describe('text for the terminal', () => {
     ['line one\r\nline two\tend\u0000\u007f', 'line one\nline two\tend'],
     ['one\u2028line\u2029of', 'onelineof'],
     ['你好 👩‍👩‍👧 é', '你好 👩‍👩‍👧 é'],
-  ])('%j cannot steer it', (text, expected) => {
+  ])('%j cannot control the terminal', (text, expected) => {
     expect(withoutControls(text)).toBe(expected)
   })
 
-  it('is one line when it has to be', () => {
+  it('is one line where one line is needed', () => {
     expect(oneLine('  a\n\n b\t\u001b[1mc ')).toBe('a b [1mc')
   })
 
@@ -71,7 +71,7 @@ describe('text for the terminal', () => {
     expect(clip(text, width)).toBe(expected)
   })
 
-  it('stands in columns, whatever width its characters have', () => {
+  it('is aligned in columns, whatever width its characters have', () => {
     expect(
       table(
         ['NAME', 'NOTE'],
@@ -84,7 +84,7 @@ describe('text for the terminal', () => {
     ).toBe('NAME  NOTE\n量子  two\na     a note that i…')
   })
 
-  it('leaves out facts that are not known, and aligns the rest', () => {
+  it('omits facts that are not known, and aligns the others', () => {
     const pairs = [
       ['lane', 'ai'],
       ['model', undefined],
@@ -107,7 +107,7 @@ describe('text for the terminal', () => {
     expect(durationText(ms)).toBe(expected)
   })
 
-  it('has a bar that is never longer than its width', () => {
+  it('contains a progress bar that is never longer than its width', () => {
     expect([progressBarText(0, 4), progressBarText(50, 4), progressBarText(100, 4)]).toEqual([
       '░░░░',
       '██░░',
@@ -123,8 +123,8 @@ describe('text for the terminal', () => {
   })
 })
 
-describe('a task as a person reads it', () => {
-  it('is about its progress, its error, or what was asked', () => {
+describe('the summary of a task', () => {
+  it('is its progress, its error, or its input', () => {
     expect(taskSummary(task())).toBe('What is a qubit?')
     expect(taskSummary(task({ prompt: null, input: { x: 1 } }))).toBe('{"x":1}')
     expect(taskSummary(task({ prompt: null, input: null }))).toBe('')
@@ -144,7 +144,7 @@ describe('a task as a person reads it', () => {
     )
   })
 
-  it('tells everything that is known, and nothing that is not', () => {
+  it('prints everything that is known, and nothing else', () => {
     const waiting = taskDetail(task(), { now: NOW, paint: withoutStyle })
     expect(waiting).not.toMatch(/error|tokens|finished|tags|runs at/)
     const done = taskDetail(
@@ -168,13 +168,13 @@ describe('a task as a person reads it', () => {
     expect(done.endsWith('\n\nA [31mqubit[0m.')).toBe(true)
   })
 
-  it('gives a text result as it is and any other as JSON', () => {
+  it('prints a text result unchanged and any other as JSON', () => {
     expect(resultText(task({ result: 'plain' }))).toBe('plain')
     expect(resultText(task({ result: { sum: 3 } }))).toBe('{\n  "sum": 3\n}')
     expect(resultText(task({ result: null }))).toBe('null')
   })
 
-  it('has one line on its way, cut to the screen', () => {
+  it('is one line while the task runs, cut to the screen', () => {
     const progress = { percent: 50, message: 'half' }
     expect(progressLine(task({ status: 'PROCESSING', progress }), { now: NOW, columns })).toBe(
       'PROCESSING ██████████░░░░░░░░░░ 50 % half  90 s',
@@ -188,7 +188,7 @@ describe('a task as a person reads it', () => {
     )
   })
 
-  it('says when a waiting task is likely to start', () => {
+  it('states when a waiting task is likely to start', () => {
     const at = (seconds: number) => new Date(NOW + seconds * 1_000).toISOString()
     const queue = {
       gate: 'queue' as const,

@@ -29,7 +29,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true })
 })
 
-describe('what may stand after an option', () => {
+describe('the value of an option', () => {
   it.each([
     ['90', 90],
     ['90s', 90],
@@ -42,7 +42,7 @@ describe('what may stand after an option', () => {
     expect(parseSeconds(text)).toBe(expected)
   })
 
-  it.each(['', '-5', '5w', 'soon', '1e9', '5 5'])('"%s" is no span', (text) => {
+  it.each(['', '-5', '5w', 'soon', '1e9', '5 5'])('"%s" is not a duration', (text) => {
     expect(() => parseSeconds(text)).toThrow('90, 90s, 15m, 2h or 1d')
   })
 
@@ -55,18 +55,18 @@ describe('what may stand after an option', () => {
     expect(parseTime(text)).toBe(expected)
   })
 
-  it.each(['yesterday', '24.11.2026', '2026-13-45', '09:00'])('"%s" is no time', (text) => {
+  it.each(['yesterday', '24.11.2026', '2026-13-45', '09:00'])('"%s" is not a time', (text) => {
     expect(() => parseTime(text)).toThrow('It is a time')
   })
 
-  it('an instant is a time, or a span before now', () => {
+  it('an instant is a time, or a duration before now', () => {
     vi.useFakeTimers({ now: Date.parse('2026-01-01T12:00:00Z') })
     expect(parseInstant('15m')).toBe('2026-01-01T11:45:00.000Z')
     expect(parseInstant('2025-12-31T00:00:00Z')).toBe('2025-12-31T00:00:00.000Z')
     expect(() => parseInstant('soon')).toThrow('a span before now')
   })
 
-  it('numbers are what they say', () => {
+  it('numbers are read as written, and other texts are refused', () => {
     expect([parseWholeNumber('0'), parseWholeNumber('12'), parsePositive('0.5')]).toEqual([0, 12, 0.5])
     for (const text of ['', '-1', '1.5', '1e3', 'x'])
       expect(() => parseWholeNumber(text)).toThrow('whole number')
@@ -74,7 +74,7 @@ describe('what may stand after an option', () => {
     expect(addValue('b', addValue('a'))).toEqual(['a', 'b'])
   })
 
-  it('text and JSON come as given or from a file', async () => {
+  it('text and JSON are given directly or read from a file', async () => {
     const file = join(await newFolder(), 'input.json')
     await writeFile(file, '{"x": 1}')
     expect(await readText('as it is')).toBe('as it is')
@@ -86,7 +86,7 @@ describe('what may stand after an option', () => {
   })
 })
 
-describe('which stage a command talks to', () => {
+describe('the stage that a command uses', () => {
   const setUp = async (profiles?: unknown, running?: unknown): Promise<Environment> => {
     const [config, state] = [await newFolder(), await newFolder()]
     const { mkdir } = await import('node:fs/promises')
@@ -105,7 +105,7 @@ describe('which stage a command talks to', () => {
     dev: { base: 'https://dev.example.org/api/v1/', key: 'dev-key', stage: 'dev', region: 'us-east-1' },
   }
 
-  it('is the local one when nothing is said: the one that runs, or port 3000', async () => {
+  it('is the local one by default: the one that runs, or port 3000', async () => {
     expect(await readTarget({}, await setUp())).toMatchObject({
       base: 'http://127.0.0.1:3000/api/v1',
       isLocal: true,
@@ -115,7 +115,7 @@ describe('which stage a command talks to', () => {
     expect((await readTarget({}, env)).base).toBe('http://127.0.0.1:4321/api/v1')
   })
 
-  it('is what the profile says, with its key, stage and Region', async () => {
+  it('comes from the profile, with its key, stage and Region', async () => {
     const env = await setUp(PROFILES)
     expect(await readTarget({ profile: 'dev' }, env)).toMatchObject({
       base: 'https://dev.example.org/api/v1',
@@ -132,7 +132,7 @@ describe('which stage a command talks to', () => {
     })
   })
 
-  it('a profile’s key goes to no other address', async () => {
+  it('a profile’s key is sent to no other address', async () => {
     const env = await setUp(PROFILES)
     const target = await readTarget({ profile: 'prod', base: 'https://evil.example.org' }, env)
     expect(target).toMatchObject({ base: 'https://evil.example.org/api/v1', key: undefined })
@@ -140,7 +140,7 @@ describe('which stage a command talks to', () => {
     expect(own.key).toBe('dev-key')
   })
 
-  it('an address goes before the environment, a key given before the profile’s', async () => {
+  it('an address option has priority over the environment, a key option over the profile’s', async () => {
     const env = {
       ...(await setUp(PROFILES)),
       TASKRUNNER_BASE: 'https://env.example.org',
@@ -162,7 +162,7 @@ describe('which stage a command talks to', () => {
     ['no JSON', '{', { profile: 'dev' }, 'is no JSON'],
     ['no address', undefined, { base: 'localhost:3000' }, 'is no address of a stage'],
     ['another protocol', undefined, { base: 'file:///etc/passwd' }, 'is no address of a stage'],
-  ])('says what is wrong: %s', async (_, profiles, flags, message) => {
+  ])('a mistake is named: %s', async (_, profiles, flags, message) => {
     await expect(readTarget(flags, await setUp(profiles))).rejects.toThrow(message)
   })
 })
@@ -195,7 +195,7 @@ describe('following a task', () => {
     return promise
   }
 
-  it('ends with the task, tells each change, and asks for what is new only', async () => {
+  it('ends with the task, prints each change, and sends conditional requests', async () => {
     vi.useFakeTimers()
     const seen: string[] = []
     const { session, asked } = sessionOf([
@@ -210,7 +210,7 @@ describe('following a task', () => {
     expect(asked.map((headers) => headers['if-none-match'])).toEqual([undefined, '"1"', '"1"', '"3"'])
   })
 
-  it('bears a stage that stumbles, but not an address that never answered', async () => {
+  it('tolerates failed requests, but not an address that never answered', async () => {
     vi.useFakeTimers()
     const stumbling = sessionOf([
       { body: { status: 'PENDING' } },
@@ -224,7 +224,7 @@ describe('following a task', () => {
     await expect(run(follow(lost.session, 'x', {}))).rejects.toBe(gone)
   })
 
-  it('gives up after its time, and says that the task goes on', async () => {
+  it('stops after its time limit, and says that the task continues', async () => {
     vi.useFakeTimers()
     const { session } = sessionOf([{ body: { status: 'PROCESSING' } }])
     const pending = run(follow(session, 'x', { giveUpSeconds: 5 }))

@@ -60,16 +60,16 @@ describe.each(Object.keys(OFFERS))('completion in %s', (shell) => {
   })
 })
 
-describe('what reaches a terminal', () => {
+describe('text for a terminal', () => {
   const hostile = 'a\u001b[2Jb\u001b]0;title\u0007c\u009bd\u202ee'
 
-  it('loses every control character but line ends, tabs and colours', () => {
+  it('contains no control character except line ends, tabs and colours', () => {
     expect(forTerminal(`\u001b[31mred\u001b[39m\t${hostile}\n`, { isTTY: true })).toBe(
       '\u001b[31mred\u001b[39m\ta[2Jb]0;titlecde\n',
     )
   })
 
-  it('keeps the command line’s own colours alone, and ends one that another’s text has begun', () => {
+  it('keeps only the command line’s own colours, and ends a colour that foreign text started', () => {
     const tty = { isTTY: true }
     // Hidden, inverse, blinking, other colours, a reset of everything: whoever sent them means harm or does it.
     for (const code of [
@@ -97,7 +97,7 @@ describe('what reaches a terminal', () => {
     )
   })
 
-  it('is drawn over by `top` with every line made safe, whatever a stage or its failure says', () => {
+  it('is printed by `top` with every line made safe, whatever a stage or its error contains', () => {
     const frame = frameOf('http://x\u001b[2J', `TYPE ${hostile}\nconnect \u001b]52;c;cm0gLXJm\u0007`, {
       isTTY: true,
       rows: 9,
@@ -107,17 +107,17 @@ describe('what reaches a terminal', () => {
     )
   })
 
-  it('stays as it is on its way to a file', () => {
+  it('is unchanged when it goes to a file', () => {
     expect(forTerminal(hostile, { isTTY: false })).toBe(hostile)
   })
 
-  it('is one line where one line is meant', () => {
+  it('is one line where one line is needed', () => {
     expect(oneLine(`x\r\n${hostile}`)).toBe('x a[2Jb]0;titlecde')
   })
 })
 
 describe('the command line', () => {
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
     for (const flag of ['--version', '-V', 'version'])
       expect((await run(process.execPath, [join(root, 'bin/taskrunner.ts'), flag])).stdout).toBe(
@@ -125,14 +125,14 @@ describe('the command line', () => {
       )
   })
 
-  it('a log line names a tenant where there are several', () => {
+  it('a log line names the tenant where there are several', () => {
     const textOf = (tenant: string) =>
       readLine('Writes', JSON.stringify({ message: { event: 'task.submitted', tenant, lane: 'ai' } }))?.text
     expect(textOf('default')).toBe('task.submitted lane=ai')
     expect(textOf('acme')).toBe('task.submitted tenant=acme lane=ai')
   })
 
-  it('a time with a blank, or without a zone, is UTC', () => {
+  it('a time with a space, or without a zone, is UTC', () => {
     const at = '2026-11-24T09:30:00.000Z'
     for (const text of [
       '2026-11-24T09:30:00',
@@ -161,8 +161,8 @@ echo "\${COMPREPLY[@]}"`
   })
 })
 
-describe('a start', () => {
-  it('names what of .env nobody reads, and what was meant; never a value', async () => {
+describe('npm start', () => {
+  it('names variables in .env that nothing reads, with the nearest known name and never a value', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'env-'))
     const file = join(folder, '.env')
     await writeFile(file, 'OPENAI_API_KY=sk-secret\nDATABASE_URL=postgres://x\nOPENAI_BASE_URL=http://y\n')
@@ -174,7 +174,7 @@ describe('a start', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('a key is used where a server of that name is, and told of where there is none', async () => {
+  it('uses a key for the server of that name, and warns when there is no such server', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'env-'))
     const file = join(folder, '.env')
     const servers = JSON.stringify([{ name: 'groq', baseUrl: 'https://groq.example/v1', models: ['llama*'] }])
@@ -186,7 +186,7 @@ describe('a start', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('calls no setting of the local stage unused', async () => {
+  it('reports no setting of the local stage as unused', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'env-'))
     const file = join(folder, '.env')
     await writeFile(
@@ -201,7 +201,7 @@ describe('a start', () => {
     expect(await unusedNames(join(root, '.env.example'))).toEqual([])
   })
 
-  it('tells which model names go where', () => {
+  it('prints which model names go to which provider', () => {
     const lines = (env: Record<string, string>) =>
       modelLines(env).map(({ names, goesTo }) => `${names} → ${goesTo}`)
     expect(lines({})).toEqual([
@@ -216,7 +216,7 @@ describe('a start', () => {
     ).toEqual(['llama3, gpt-*, chatgpt-*, o* → openai at host:1 (no OPENAI_API_KEY)', 'claude-* → anthropic'])
   })
 
-  it('never tells to write over an .env that is there', () => {
+  it('never advises to overwrite an existing .env', () => {
     const banner = (hasEnvFile: boolean) =>
       bannerText({
         url: 'http://127.0.0.1:3000',
@@ -231,7 +231,7 @@ describe('a start', () => {
   })
 })
 
-describe('the lines of a running stage', () => {
+describe('the terminal output of a running stage', () => {
   const line = (level: string, message: object) =>
     JSON.stringify({ timestamp: '2026-11-25T12:00:00Z', level, message })
   const about = { task_id: '01abc', type: 'text.generate', lane: 'ai', attempt: 1 }
@@ -240,7 +240,7 @@ describe('the lines of a running stage', () => {
       .read('laneaiWorker', line(level, { ...about, ...message }))
       .map((text) => text.replace(/^\S+ +/, ''))
 
-  it('tell a retry with why, and an end with time, tokens and cost', () => {
+  it('shows a retry with its reason, and an end with duration, tokens and cost', () => {
     const lines = new TaskLines()
     expect(
       read(lines, { event: 'task.retrying', retry_in_ms: 2_000, code: 'timeout', message: 'It took long.' }),
@@ -271,7 +271,7 @@ describe('the lines of a running stage', () => {
     expect(read(lines, { event: 'task.completed', run_ms: 10 })[0]).toContain('price not known')
   })
 
-  it('nothing that an author or a provider writes steers the terminal', () => {
+  it('no text of an author or a provider controls the terminal', () => {
     const lines = new TaskLines()
     const texts = [
       ...read(lines, { event: 'task.log', message: 'x\u001b[2J' }),

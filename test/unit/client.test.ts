@@ -36,7 +36,7 @@ const json = (body: unknown, status = 200, headers: Record<string, string> = {})
 const busy = () => json({ title: 'Busy', detail: 'Later.', code: 'unavailable' }, 503, { 'retry-after': '0' })
 
 describe('the client', () => {
-  it('submits with a key of its own and repeats with the same one', async () => {
+  it('submits with an idempotency key of its own and repeats with the same one', async () => {
     const { client, sent } = stage(new Error('socket hang up'), busy(), json({ id: 'a' }, 202))
     expect(await client.tasks.submit('example.add', { x: 1, y: 2 }, { priority: 9 })).toMatchObject({
       id: 'a',
@@ -63,14 +63,14 @@ describe('the client', () => {
     ])
   })
 
-  it('repeats no order whose first answer may have been lost', async () => {
+  it('does not repeat a request that changes something when its first answer may have been lost', async () => {
     const { client, sent } = stage(new Error('socket hang up'))
     await expect(client.tasks.retry('a')).rejects.toThrow(UnreachableError)
     await expect(client.queues.redrive('ai')).rejects.toThrow(/Nothing answers at https:\/\/api\.example/)
     expect(sent).toHaveLength(2)
   })
 
-  it('keeps why nothing answered, also where events were to come', async () => {
+  it('reports why nothing answered, also for a stream of events', async () => {
     const cause = new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED', message: 'refused' } })
     const { client } = stage(cause)
     const next = client.tasks.events('a', { signal: AbortSignal.timeout(20_000) }).next()
@@ -82,7 +82,7 @@ describe('the client', () => {
     })
   })
 
-  it('says what the stage says, with code and fields, and does not ask again', async () => {
+  it('reports the error of the stage, with code and fields, and does not repeat the request', async () => {
     const problem = { title: 'Invalid request', detail: 'x is missing.', code: 'invalid_request', errors: [] }
     const { client, sent } = stage(json(problem, 422))
     const error = await client.tasks.get('a/b').catch((cause: unknown) => cause)
@@ -91,7 +91,7 @@ describe('the client', () => {
     expect(sent.map(({ url }) => url)).toEqual(['https://api.example.com/live/api/v1/tasks/a%2Fb'])
   })
 
-  it('waits by looks that an unchanged task answers with 304', async () => {
+  it('waits by requests that are answered with 304 while the task is unchanged', async () => {
     const { client, sent } = stage(
       json({ id: 'a', status: 'PENDING' }, 200, { etag: 'W/"1"' }),
       new Response(null, { status: 304 }),
@@ -104,7 +104,7 @@ describe('the client', () => {
     expect(sent.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, 'W/"1"', 'W/"1"'])
   })
 
-  it('gives up at its time, when told to, and on a task that failed', async () => {
+  it('stops waiting at its time limit, when it is aborted, and on a task that failed', async () => {
     const pending = stage(json({ id: 'a', status: 'PENDING' }))
     await expect(pending.client.tasks.wait('a', { timeoutMs: 150 })).rejects.toThrow(StillRunningError)
     const stop = new AbortController()
@@ -115,7 +115,7 @@ describe('the client', () => {
     await expect(failed.client.tasks.run('example.add', { x: 1, y: 1 })).rejects.toThrow(TaskFailedError)
   })
 
-  it('walks through all pages', async () => {
+  it('reads all pages', async () => {
     const { client, sent } = stage(
       json({ tasks: [{ id: 'a' }], next_cursor: 'c1' }),
       json({ tasks: [{ id: 'b' }], next_cursor: null }),
@@ -144,7 +144,7 @@ describe('the client', () => {
     expect(sum({ result: 3 } as TaskOf<'example.add'>)).toBe(3)
   })
 
-  it('is less than 10 kB and runs where there is no Node', async () => {
+  it('is smaller than 10 kB and runs without Node', async () => {
     const { outputFiles, metafile } = await build({
       entryPoints: ['lib/client/client.ts'],
       bundle: true,

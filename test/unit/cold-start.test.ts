@@ -32,7 +32,7 @@ afterEach(() => {
 // A global of Lambda's Node runtime; only what a start calls.
 vi.stubGlobal('awslambda', { streamifyResponse: <Handler>(handler: Handler): Handler => handler })
 
-describe('a function that is told what the table of rights says, and no more', () => {
+describe('a function that gets exactly the environment of the access table', () => {
   it.each(Object.keys(BUNDLES) as BundleName[])('%s starts', async (bundle) => {
     vi.resetModules()
     for (const name of Object.values(ENV)) vi.stubEnv(name, undefined)

@@ -33,8 +33,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-describe('the console while the start is under way', () => {
-  it('shows a browser a page that comes again, and a program why there is nothing', async () => {
+describe('the console during the start', () => {
+  it('shows a browser a page that reloads itself, and sends a program the reason as an error', async () => {
     const console = new LocalConsole({
       product: TASK_RUNNER,
       stateDir: folder,
@@ -58,7 +58,7 @@ describe('the console while the start is under way', () => {
 })
 
 describe('the console’s list of tasks', () => {
-  it('has a task that reaches the table behind a younger one that is known', async () => {
+  it('contains a task that becomes visible in the table after a younger one', async () => {
     const stored: string[] = []
     const row = (id: string) => ({ id, type: 'x', status: 'PENDING', input: null, tags: [], created_at: id })
     const answer = (path: string) =>
@@ -82,7 +82,7 @@ describe('the console’s list of tasks', () => {
     expect(await known()).toEqual(['c', 'b', 'a'])
   })
 
-  it('tells an input in words, and finds a task by them', async () => {
+  it('shows an input as words, and finds a task by them', async () => {
     const input = { name: 'A long one', seconds: 120, to: ['a@example.com'], cc: [], note: '' }
     const row = { id: 'a', type: 'x', status: 'PENDING', input, tags: [], created_at: 'a' }
     const answer = (path: string) => (path.includes('?') ? { tasks: [row], next_cursor: null } : row)
@@ -94,7 +94,7 @@ describe('the console’s list of tasks', () => {
     expect((await find('note')).total).toBe(0)
   })
 
-  it('tells of a conversation what was said last', async () => {
+  it('shows the last user message of a conversation', async () => {
     const image = { type: 'image', upload: 'u1' }
     const messages = [
       { role: 'system', content: 'Be short.' },
@@ -116,7 +116,7 @@ describe('the console’s list of tasks', () => {
 })
 
 describe('the console’s metrics', () => {
-  it('give each statistic over a window, percentiles within 1 %', () => {
+  it('are summed over a window by each statistic, with percentiles within 1 %', () => {
     const store = new MetricStore()
     for (let value = 1; value <= 1_000; value += 1) store.add(metric('Latency'), value, T0 + value)
     const read = (statistic: string) => store.value(metric('Latency'), statistic, T0, T0 + MINUTE)
@@ -134,7 +134,7 @@ describe('the console’s metrics', () => {
     expect(() => read('TM90')).toThrow('TM90 is not known to the local console')
   })
 
-  it('lie in one of two neighbouring windows, never in both', () => {
+  it('are in one of two adjacent windows, never in both', () => {
     const store = new MetricStore()
     store.add(metric('Failed'), 5, T0 + 3_000)
     for (let now = T0 + 4_000; now < T0 + 4 * MINUTE; now += 1_000) {
@@ -144,7 +144,7 @@ describe('the console’s metrics', () => {
     }
   })
 
-  it('keep what is old in longer buckets, and lose nothing of it', async () => {
+  it('are stored in longer buckets when they are old, without loss', async () => {
     const store = new MetricStore()
     const hours = 6
     for (let at = T0; at < T0 + hours * 60 * MINUTE; at += 10_000) store.add(metric('Sent'), 1, at)
@@ -161,7 +161,7 @@ describe('the console’s metrics', () => {
     expect(store.buckets).toBe(0)
   })
 
-  it('leave a file that holds two days at most', async () => {
+  it('are stored in a file of two days at most', async () => {
     const path = join(folder, 'days.jsonl')
     const store = new MetricStore(path)
     await store.load(T0)
@@ -175,7 +175,7 @@ describe('the console’s metrics', () => {
     expect(again.value(metric('Sent'), 'Sum', T0, T0 + 24 * 5 * 60 * MINUTE)).toBe(24)
   })
 
-  it('come by period, with a gap where nothing was measured', () => {
+  it('are returned by period, with a gap where nothing was measured', () => {
     const store = new MetricStore()
     for (const at of [0, 1, 3]) store.add(metric('Sent'), 2, T0 + at * MINUTE)
     expect(store.series(metric('Sent'), 'Sum', MINUTE, T0, T0 + 5 * MINUTE)).toEqual([
@@ -188,7 +188,7 @@ describe('the console’s metrics', () => {
     expect(store.series(metric('Sent'), 'Sum', 5 * MINUTE, T0, T0 + 5 * MINUTE)).toEqual([6])
   })
 
-  it('survive a restart, even one that cut the file’s last line, and are forgotten after a day', async () => {
+  it('are kept at a restart, also when it cut the file’s last line, and deleted after a day', async () => {
     const path = join(folder, 'metrics.jsonl')
     const first = new MetricStore(path)
     for (const value of [5, 10, 0]) first.add(metric('Wait', { Lane: 'ai' }), value, T0)
@@ -215,7 +215,7 @@ describe('the console’s metrics', () => {
     expect(third.value(metric('Wait', { Lane: 'ai' }), 'Sum', T0, T0 + 2 * MINUTE)).toBe(42)
   })
 
-  it('are kept from the moment of the start on', async () => {
+  it('are stored from the moment of the start', async () => {
     const path = join(folder, 'start.jsonl')
     const first = new MetricStore(path)
     await first.load(T0 + 5_000)
@@ -235,7 +235,7 @@ describe('metric math', () => {
   const evaluate = (expression: string) =>
     new MetricMath(expression).evaluate((id) => series[id] ?? [undefined, undefined, undefined], 3)
 
-  it('fills, compares and chooses, period by period', () => {
+  it('fills gaps, compares and chooses, period by period', () => {
     expect(evaluate('FILL(failed, 0)')).toEqual([0, 5, 1])
     expect(
       evaluate(
@@ -249,7 +249,7 @@ describe('metric math', () => {
     expect(evaluate('IF(failed > 1 AND completed > 1, 1, 2)')).toEqual([undefined, 1, undefined])
   })
 
-  it('names what it does not know', () => {
+  it('names the function that it does not support', () => {
     expect(() => evaluate('ANOMALY_DETECTION_BAND(failed)')).toThrow(
       'ANOMALY_DETECTION_BAND in an expression',
     )
@@ -276,7 +276,7 @@ describe('alarms', () => {
   const stateOf = (watch: AlarmWatch, name: string) =>
     watch.statuses.find((status) => status.name === name)?.state
 
-  it('go on at the threshold and off when the window has passed, and are told once', () => {
+  it('start at the threshold, end when the window has passed, and notify once', () => {
     const store = new MetricStore()
     const told: string[] = []
     const watch = watchOf(store, T0, ({ from, to }) => told.push(`${from} → ${to}`))
@@ -293,7 +293,7 @@ describe('alarms', () => {
     expect(watch.changes.map(({ to }) => to)).toEqual(['OK', 'ALARM'])
   })
 
-  it('go on after a restart from where they were', () => {
+  it('continue after a restart in their earlier state', () => {
     const store = new MetricStore()
     store.add(metric('Bad'), 3, T0)
     const first = watchOf(store, T0 - MINUTE)
@@ -308,7 +308,7 @@ describe('alarms', () => {
     expect(second.changes).toHaveLength(1)
   })
 
-  it('want as many bad windows as they say', () => {
+  it('need as many breaching windows as they declare', () => {
     const store = new MetricStore()
     const watch = watchOf(store, T0)
     const alarms = [alarm('TwoOfThree', { EvaluationPeriods: 3, DatapointsToAlarm: 2 })]
@@ -320,7 +320,7 @@ describe('alarms', () => {
     expect(stateOf(watch, 'TwoOfThree')).toBe('ALARM')
   })
 
-  it('that watch for silence wait for a whole range after the start', () => {
+  it('on missing data wait for a whole evaluation range after the start', () => {
     const store = new MetricStore()
     const watch = watchOf(store, T0)
     const alarms = [
@@ -340,7 +340,7 @@ describe('alarms', () => {
     expect(stateOf(watch, 'Silent')).toBe('ALARM')
   })
 
-  it('that cannot be evaluated say why and leave the others alone', () => {
+  it('that cannot be evaluated show why and do not affect the others', () => {
     const watch = watchOf(new MetricStore(), T0)
     const broken = alarm('Broken', {
       Metrics: [{ Id: 'e', Expression: 'ANOMALY(m)', ReturnData: true }],
@@ -353,7 +353,7 @@ describe('alarms', () => {
     })
   })
 
-  it('on an expression and on other alarms follow those', () => {
+  it('on expressions and composite alarms depend on their parts', () => {
     const store = new MetricStore()
     const watch = watchOf(store, T0)
     const stat = (Id: string, MetricName: string) => ({
@@ -389,7 +389,7 @@ describe('alarms', () => {
 })
 
 describe('the console’s log lines', () => {
-  it('are bounded by number and by length, the latest stay', () => {
+  it('are limited in number and length, and the latest are kept', () => {
     const many = new LogStore()
     for (let n = 0; n < 60_000; n += 1) many.add('Submit', `line ${n}`)
     const kept = many.find({ limit: 100_000 })
@@ -442,7 +442,7 @@ describe('Logs Insights', () => {
     ).toHaveLength(2)
   })
 
-  it('names what it does not know', () => {
+  it('names what it does not support', () => {
     expect(() => answer(['parse @message "x"'])).toThrow('The command parse is not known')
     expect(() => answer(['stats stddev(x)'])).toThrow('stddev(x) is not known')
     expect(splitSources("SOURCE 'a' | SOURCE 'b' | fields x")).toEqual({
@@ -463,7 +463,7 @@ describe('Logs Insights', () => {
 })
 
 describe('a dashboard', () => {
-  it('shows what is wrong with one widget in its place', () => {
+  it('shows the error of one widget in that widget only', () => {
     const widget = { type: 'metric', x: 0, y: 0, width: 6, height: 3 }
     const body = {
       widgets: [
@@ -480,7 +480,7 @@ describe('a dashboard', () => {
     expect(views[0]?.content).toMatchObject({ text: expect.stringContaining('tm99') })
   })
 
-  it('reads an expression’s parts by their longest period, beside metrics of shorter ones', () => {
+  it('reads the parts of an expression by their longest period, next to metrics with shorter ones', () => {
     const metrics = new MetricStore()
     metrics.add(metric('Failed'), 1, T0 + MINUTE)
     metrics.add(metric('Completed'), 3, T0 + 2 * MINUTE)

@@ -7,7 +7,7 @@ import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
 const allowed = (origins: readonly string[], origin: string) =>
   corsHeaders(origins, 'GET', { origin })['access-control-allow-origin']
 
-describe('the origins of a stage', () => {
+describe('the allowed origins of a stage', () => {
   it.each([
     [['https://app.example.com'], 'https://app.example.com', true],
     [['https://app.example.com'], 'https://app.example.com.evil.example', false],
@@ -23,12 +23,12 @@ describe('the origins of a stage', () => {
     expect(allowed(origins, origin)).toBe(expected ? origin : undefined),
   )
 
-  it('a stage without origins says nothing at all, one with origins varies by them', () => {
+  it('without origins no header is sent, with origins the answer varies by them', () => {
     expect(corsHeaders([], 'GET', { origin: 'https://app.example.com' })).toEqual({})
     expect(corsHeaders(['https://a.example'], 'GET', {})).toEqual({ vary: 'origin' })
   })
 
-  it('are told to every function that answers a page, and so are who may call and how often', () => {
+  it('are in the environment of every API function, and so are the callers and limits', () => {
     const answering = Object.entries(FUNCTION_ACCESS).filter(([bundle]) => bundle.startsWith('api-'))
     expect(answering.length).toBeGreaterThan(7)
     for (const [bundle, { optionalEnvironment = [] }] of answering) {

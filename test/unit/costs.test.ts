@@ -27,8 +27,8 @@ const cents = (load: Parameters<typeof estimate>[1]) =>
     ]),
   )
 
-describe('a call that waits', () => {
-  it('costs its environment for the most part', () => {
+describe('a request that waits', () => {
+  it('costs mostly its execution environment', () => {
     const stage = loadStage('prod')
     const { usd, basis } = waitingOf(stage)
     const environment = (stage.api.memoryMb / 1_024) * PRICES.lambdaGbSecond
@@ -39,7 +39,7 @@ describe('a call that waits', () => {
 })
 
 describe('a watched event stream', () => {
-  it('costs what its looks and its worker’s pieces cost besides its environment', () => {
+  it('costs the table reads and the worker’s writes of text in addition to its environment', () => {
     const stage = loadStage('prod')
     const { usd, basis } = watchingOf(stage)
     const environment = (stage.api.memoryMb / 1_024) * PRICES.lambdaGbSecond
@@ -78,14 +78,14 @@ describe('what a month costs', () => {
     })
   })
 
-  it('no tasks cost what is fixed', () => {
+  it('without tasks only the fixed costs remain', () => {
     const lines = cents({ tasksPerMonth: 1, seconds: 1 })
     const fixed = ['Idle pollers', 'Sweeper', 'Dashboards and alarms', 'Metrics']
     const others = Object.entries(lines).filter(([name]) => !fixed.includes(name))
     expect(others.reduce((sum, [, usd]) => sum + usd, 0)).toBe(0)
   })
 
-  it('free tiers take from a line what it has, and no more', () => {
+  it('free tiers subtract at most the cost of a line', () => {
     const of = (tasksPerMonth: number) =>
       freeTierUsdOf(estimate(loadStage('prod'), { tasksPerMonth, seconds: 10 }))
     // 400,000 GB-seconds and a million calls of Lambda, a million of SQS, 5 GB of logs, ten metrics, ten alarms.
@@ -94,13 +94,13 @@ describe('what a month costs', () => {
     expect(of(1)).toBeCloseTo(0.4 + 3 + 1, 2)
   })
 
-  it('a lane keeps up with nine tenths of what its slots hold', () => {
+  it('a lane can run tasks in nine tenths of its slots', () => {
     const { ai } = loadStage('prod').lanes
     expect(laneRate(ai, 10)).toBe(18)
     expect(laneRate(ai, 60)).toBe(3)
   })
 
-  it('finds settings that cost less and still keep up', () => {
+  it('finds settings that cost less and are still fast enough', () => {
     const load = { tasksPerMonth: 1e6, seconds: 10 }
     const now = totalOf(estimate(loadStage('prod'), load))
     const { stage, usdPerMonth } = cheapest(loadStage('prod'), load)
@@ -115,7 +115,7 @@ describe('what a month costs', () => {
     expect(combinationsOf([{ dimensions }], { Lane: 2, Provider: 3 })).toBe(1 + 2 + 6)
   })
 
-  it('prints a table, and says what is wrong with an option', async () => {
+  it('prints a table, and names a mistake in an option', async () => {
     const cost = (...args: string[]) =>
       promisify(execFile)(process.execPath, [join(root, 'bin/cost.ts'), ...args], {
         env: { ...process.env, NO_COLOR: '1' },

@@ -39,7 +39,7 @@ const DAMAGES: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
 const each = Object.entries(DAMAGES)
 
 describe.each(each)('a file that %s', (_, damage) => {
-  it('is named by the list of paused lanes, which then are on', async () => {
+  it('is named in a warning when it lists paused lanes, which are then active', async () => {
     const path = join(folder, 'paused-sources.json')
     await writeFile(path, '["one","two"]')
     await damage(path)
@@ -49,14 +49,14 @@ describe.each(each)('a file that %s', (_, damage) => {
     expect([[...paused.ids], warnings]).toEqual([[], [expect.stringContaining(path)]])
   })
 
-  it('is refused as the secret of keys, and named with what to do', async () => {
+  it('is refused when it is the secret of keys, with what to do', async () => {
     await readPepper(folder)
     const path = join(folder, 'key-pepper')
     await damage(path)
     await expect(readPepper(folder)).rejects.toThrow(path)
   })
 
-  it('is no memory of alarms', async () => {
+  it('is refused as the stored state of alarms', async () => {
     const path = join(folder, 'alarms.json')
     await writeFile(path, '{"states":[{"name":"a","state":"OK","since":1}],"changes":[]}')
     expect(toAlarmMemory((await readStateFile(path)) ?? '').states).toHaveLength(1)
@@ -64,7 +64,7 @@ describe.each(each)('a file that %s', (_, damage) => {
     await expect((async () => toAlarmMemory((await readStateFile(path)) ?? ''))()).rejects.toThrow()
   })
 
-  it('takes nothing from the metrics that are measured from then on', async () => {
+  it('does not affect metrics that are measured later', async () => {
     const path = join(folder, 'metrics.jsonl')
     await writeFile(path, '["Test|a",1893499200000,1,1,1,1,0,1]\n')
     await damage(path)
@@ -75,7 +75,7 @@ describe.each(each)('a file that %s', (_, damage) => {
     expect(metrics.value(id, 'Sum', 0, 2_000_000)).toBe(7)
   })
 
-  it('is left out of the outbox and named there, with the other mails', async () => {
+  it('is skipped in the outbox and named there, next to the other mails', async () => {
     const mail = {
       ...{ id: 'x', at: 1, from: 'a@x', to: ['b@x'], cc: [], bcc: [], replyTo: [], subject: 'Hello' },
       ...{ text: 'x', html: null, attachments: [] },
@@ -87,7 +87,7 @@ describe.each(each)('a file that %s', (_, damage) => {
     expect(outboxPage(outbox)).toContain(`${join(folder, '1.json')} is damaged`)
   })
 
-  it('is no table, and is named', async () => {
+  it('is refused as a table, and named', async () => {
     const path = join(folder, 'table.sqlite')
     const database = new Database(path)
     database.create(
@@ -104,7 +104,7 @@ describe.each(each)('a file that %s', (_, damage) => {
   })
 })
 
-it('a call that a service cannot answer ends that call, and not the runtime', async () => {
+it('a call that a service cannot answer fails alone, and does not end the runtime', async () => {
   const keys = { LOCAL: 'secret' }
   const common = { region: 'eu-central-1', credentials: { accessKeyId: 'LOCAL', secretAccessKey: 'secret' } }
   // Its folder cannot be made: a file lies there, as a full disk would end the write.

@@ -8,7 +8,7 @@ import { isTemplateSource } from '../../lib/assembly/template-sources.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-it('every source of functions/ that the template is made of is known as one: its change takes a synth', async () => {
+it('every source of functions/ that affects the template is known, so that a change of it starts a synth', async () => {
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ['lib/app.ts'],
@@ -78,7 +78,7 @@ describe('what the task types declare', () => {
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  it('stays while only changes what run does, and what only run uses', async () => {
+  it('does not change when only run, or code that only run uses, changes', async () => {
     expect(first).toMatch(/^[0-9a-f]{64}$/)
     for (const changed of [
       edited('prompt: text', 'prompt: `Of\n    lane: ai`'),
@@ -93,7 +93,7 @@ describe('what the task types declare', () => {
       expect([changed, await hashWith(changed)]).toEqual([changed, first])
   })
 
-  it('is another with a name, lane, schema, limit, or what one of those uses', async () => {
+  it('changes with a name, lane, schema, limit, or code that one of those uses', async () => {
     for (const changed of [
       edited("'note.write'", "'note.read'"),
       edited("lane: 'ai'", "lane: 'demo'"),
@@ -107,7 +107,7 @@ describe('what the task types declare', () => {
       expect([changed, (await hashWith(changed)) === first]).toEqual([changed, false])
   })
 
-  it('is not known of a file that cannot be read', async () => {
+  it('is unknown for a file that cannot be parsed', async () => {
     expect(await hashWith(edited('run: async', 'run: asynk ('))).toBeUndefined()
     // Looks like the declaration's end.
     expect(await hashWith(edited('prompt: text', 'prompt: `\n})\n`'))).toBeUndefined()

@@ -38,7 +38,7 @@ const of = (check: string, facts: Partial<Facts>, source?: string) =>
   ask(facts, source).filter((finding) => finding.check === check)
 
 describe('the doctor', () => {
-  it('tells how to bring back what failed for good, by lane and code, and never that it comes by itself', () => {
+  it('says how to restart tasks that failed for good, by lane and code, and never that they restart by themselves', () => {
     const found = of('failures', {
       failed: [failed('provider_rate_limited'), failed('provider_unavailable')],
     })
@@ -51,7 +51,7 @@ describe('the doctor', () => {
     expect(JSON.stringify(found)).not.toMatch(/by (it|them)sel/)
   })
 
-  it('tells that what is tried again comes by itself', () => {
+  it('says that tasks with another attempt restart by themselves', () => {
     const [found] = of('retrying', {
       open: [task({ status: 'RETRYING', error: { code: 'provider_bad_answer' } })],
     })
@@ -59,7 +59,7 @@ describe('the doctor', () => {
     expect(found?.todo).toContain('--status retrying')
   })
 
-  it('names the stage in every command, when it was told which', () => {
+  it('includes the stage in every command when an option chose it', () => {
     const facts = { queues: [lane({ dead_letters: 2 })] }
     expect(of('dead', facts)[0]).toMatchObject({
       says: 'Lane ai has 2 dead letters.',
@@ -73,7 +73,7 @@ describe('the doctor', () => {
     )
   })
 
-  it('does not call logs clean that it cannot find', () => {
+  it('does not report logs as clean when it cannot find them', () => {
     expect(of('logs', { errors: [] })[0]?.level).toBe('ok')
     expect(of('logs', { errors: 'none' })[0]).toMatchObject({
       level: 'warn',
@@ -81,7 +81,7 @@ describe('the doctor', () => {
     })
   })
 
-  it('counts what waits in a paused lane with that lane', () => {
+  it('counts tasks that wait in a paused lane with that lane', () => {
     const findings = ask({
       queues: [lane({ lane: 'demo', is_paused: true, visible: 1 })],
       open: [task({ lane: 'demo', status: 'PENDING' })],
@@ -94,7 +94,7 @@ describe('the doctor', () => {
     )
   })
 
-  it('says a task’s own cause first, red while a paused lane holds it, and nothing of its neighbours', () => {
+  it('shows a task’s own cause first, in red while its lane is paused, and no other tasks', () => {
     const found = ask({
       queues: [lane({ lane: 'ai', is_paused: true })],
       open: [task({ status: 'PENDING' })],
@@ -108,7 +108,7 @@ describe('the doctor', () => {
   })
 
   it.each(['content_refused', 'provider_rejected', 'invalid_output'])(
-    'never advises to run again what would meet the same refusal: %s',
+    'never advises to repeat a task that would be refused again: %s',
     (code) => {
       expect(JSON.stringify(of('failures', { failed: [failed(code)] }))).not.toMatch(/redrive|retry/)
       expect(JSON.stringify(of('task', { task: failed(code) }))).not.toMatch(/taskrunner (redrive|retry)/)

@@ -49,7 +49,7 @@ async function world(task: Task = failed) {
 }
 
 describe('a finished task whose content is deleted', () => {
-  it('says nothing any more, and is brought back by no dead letter and no redrive', async () => {
+  it('has no content, and no dead letter or redrive restarts it', async () => {
     const { store, left, needs } = await world()
     const task = await eraseTask(needs, failed)
     expect(JSON.stringify(await store.get(failed))).not.toContain('secret')
@@ -60,7 +60,7 @@ describe('a finished task whose content is deleted', () => {
     expect((await eraseTask(needs, failed)).epoch).toBe(task.epoch)
   })
 
-  it('is finished by the next call when the first one died behind the row', async () => {
+  it('is completed by the next call when the first one died after the row was written', async () => {
     const { left, needs } = await world()
     left.failing = 1
     await expect(eraseTask(needs, failed)).rejects.toThrow(UnavailableError)
@@ -69,7 +69,7 @@ describe('a finished task whose content is deleted', () => {
     expect(left.objects).toBe(0)
   })
 
-  it('is refused while it runs, and while its end still owes something', async () => {
+  it('is refused while it runs, and while follow-ups of its end are open', async () => {
     const running = await world({ ...failed, status: 'PROCESSING' })
     await expect(eraseTask(running.needs, failed)).rejects.toThrow('Cancel it first')
     const owing = await world({ ...failed, pending: ['dead_letter'] })
@@ -79,7 +79,7 @@ describe('a finished task whose content is deleted', () => {
 })
 
 describe('a tenant of 30,000 rows', () => {
-  it('is deleted slice by slice, and a call that is lost costs nothing but itself', async () => {
+  it('is deleted in parts, and a lost call costs only its own part', async () => {
     const all = new Set(Array.from({ length: 30_000 }, (_, index) => `T#a#${index}`))
     const kept = 'K#mine'
     all.add(kept)
@@ -126,12 +126,12 @@ describe('a tenant of 30,000 rows', () => {
   })
 })
 
-describe('what is done', () => {
+describe('an action that is audited', () => {
   const log = () => undefined
   const deed = { tenant: 'a', by: 'k', action: 'POST /x' }
   const done = async () => ({ answer: 1, status: 200, details: {} })
 
-  it('is not done where it cannot be recorded', async () => {
+  it('is not done when it cannot be recorded', async () => {
     let deeds = 0
     const audit: AuditLog = {
       begin: () => Promise.reject(new UnavailableError('down')),
@@ -145,7 +145,7 @@ describe('what is done', () => {
     expect(deeds).toBe(0)
   })
 
-  it('is recorded before it ends, and with how it failed', async () => {
+  it('is recorded before it ends, and with its failure', async () => {
     const seen: unknown[] = []
     const audit: AuditLog = {
       begin: async ({ action }) => void seen.push(['begin', action]),

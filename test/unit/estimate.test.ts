@@ -155,9 +155,9 @@ function firstFrom(
 const within = (band: Band | undefined, at: number): boolean =>
   band !== undefined && at >= band.earliest && at <= band.latest
 
-describe('when a waiting task will start', () => {
+describe('the estimated start of a waiting task', () => {
   it.each([3, 4, 5])(
-    'eight of ten real starts and ends of a simulated day fall between the two times (seed %i)',
+    'eight of ten real starts and ends of a simulated day are between the two estimated times (seed %i)',
     (seed) => {
       const told = simulateDay(seed).flatMap((task) => task.told.map((answer) => ({ ...answer, task })))
       const share = (answers: typeof told, isRight: (answer: (typeof told)[number]) => boolean) =>
@@ -193,7 +193,7 @@ describe('when a waiting task will start', () => {
   const run = (ms: number, costMicroUsd: number | null = null) => ({ kind: kindOf(TASK), ms, costMicroUsd })
   const IDLE: LaneMoment = { waiting: 0, running: 0, isPaused: false, watermark: undefined, runs: [] }
 
-  it('at once in a lane that nobody uses, and then it is not known how long it takes', () => {
+  it('is now in an idle lane, and its duration is then unknown', () => {
     const { position, start, finish, costMicroUsd } = estimate(TASK, IDLE, NOW)
     expect(position).toBe(0)
     expect(start?.earliest).toBe(NOW)
@@ -201,7 +201,7 @@ describe('when a waiting task will start', () => {
     expect(costMicroUsd).toBeUndefined()
   })
 
-  it('never in a paused lane, as far as anybody knows', () => {
+  it('is unknown in a paused lane', () => {
     const paused = { ...IDLE, isPaused: true, waiting: 7, runs: [run(1_000, 12)] }
     const told = estimate(TASK, paused, NOW)
     expect(told).toEqual({
@@ -213,7 +213,7 @@ describe('when a waiting task will start', () => {
     })
   })
 
-  it('a scheduled task not before its time, and it has no place in the queue', () => {
+  it('of a scheduled task is not before its time, and it has no position in the queue', () => {
     const later = { ...TASK, queuedAt: NOW + 60_000, claimableFrom: NOW + 60_000 }
     const { position, start, finish } = estimate(later, { ...IDLE, runs: [run(1_000)] }, NOW)
     expect(position).toBeUndefined()
@@ -234,7 +234,7 @@ describe('when a waiting task will start', () => {
     expect(woken).toMatchObject({ gate: 'queue', start: { earliest: NOW } })
   })
 
-  it('the older a task of a backlog, the fewer are before it', () => {
+  it('the older a task in a backlog, the fewer are before it', () => {
     const watermark = { tenant: 'acme', queuedAt: NOW - 100_000, recordedAt: NOW - 5_000 }
     const busy = { ...IDLE, waiting: 100, running: 10, watermark, runs: [run(10_000)] }
     const positionOf = (queuedAt: number) =>
@@ -242,7 +242,7 @@ describe('when a waiting task will start', () => {
     expect([NOW, NOW - 25_000, NOW - 100_000, NOW - 150_000].map(positionOf)).toEqual([100, 75, 0, 0])
   })
 
-  it('costs and times of other models say nothing about this one', () => {
+  it('costs and durations of other models are not used for this one', () => {
     const runs = [{ ...run(1_000, 5), kind: 'text.generate gpt-4o-mini' }, run(2_000), run(4_000, 30)]
     const { finish, costMicroUsd } = estimate(TASK, { ...IDLE, runs }, NOW)
     expect(finish?.earliest).toBe(NOW + 2_000)
@@ -250,7 +250,7 @@ describe('when a waiting task will start', () => {
   })
 })
 
-describe('what the API knows of its lanes', () => {
+describe('the lane data of an API function', () => {
   const open = (answer: () => Promise<{ visible: number; inFlight: number; delayed: number }>) => {
     const world = makeWorld()
     let calls = 0
@@ -272,7 +272,7 @@ describe('what the API knows of its lanes', () => {
   const depths = async () => ({ visible: 3, inFlight: 1, delayed: 0 })
   const waiting = async (world: World) => (await submitTask(world, SUBMISSION)).task
 
-  it('is asked once in five seconds, however many ask', async () => {
+  it('is read once in five seconds, however many requests need it', async () => {
     const { world, estimates, calls } = open(depths)
     const task = await waiting(world)
     estimates.prepare(task)
@@ -283,7 +283,7 @@ describe('what the API knows of its lanes', () => {
     expect(calls()).toBe(2)
   })
 
-  it('is left out where a queue does not answer, or not in time', async () => {
+  it('is omitted when a queue does not answer, or not in time', async () => {
     const failing = open(() => Promise.reject(new UnavailableError('The queue did not answer.')))
     const asked = await waiting(failing.world)
     failing.estimates.prepare(asked)
@@ -294,7 +294,7 @@ describe('what the API knows of its lanes', () => {
     expect(await told).toBeUndefined()
   })
 
-  it('says that nobody knows while calls of the model are paused', async () => {
+  it('gives an unknown start while the circuit of the model is open', async () => {
     const { world, estimates, circuits } = open(depths)
     const { task } = await submitTask(world, { ...SUBMISSION, model: 'gpt-4o' })
     const caller = { tenant: 'acme', hasFailed: false, isLast: false }
@@ -321,7 +321,7 @@ describe('what the API knows of its lanes', () => {
     expect(await estimates.of(task)).toMatchObject({ gate: 'queue' })
   })
 
-  it('is not asked for a task that has begun', async () => {
+  it('is not read for a task that has started', async () => {
     const { world, estimates, calls } = open(depths)
     const task = await waiting(world)
     for (const status of ['PROCESSING', 'COMPLETED', 'CANCELLED'] as const)
@@ -329,7 +329,7 @@ describe('what the API knows of its lanes', () => {
     expect(calls()).toBe(0)
   })
 
-  it('comes from the runs that workers keep, at most once a minute each', async () => {
+  it('comes from the runs that workers store, at most once a minute each', async () => {
     const world = makeWorld(async (context) => {
       await (context as { sleep: (ms: number) => Promise<void> }).sleep(3_000)
     })

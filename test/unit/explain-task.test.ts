@@ -45,7 +45,7 @@ describe('a task that failed', () => {
   it.each([
     ['content_refused', 'The same input meets the same refusal: submit it changed.'],
     ['provider_unavailable', 'runs it again'],
-  ])('with %s is told the way that helps', async (code, way) => {
+  ])('with %s shows what helps', async (code, way) => {
     const error = { code, message: 'Said so.', retryable: false }
     const changes = { status: 'FAILED', attempt: 1, finishedAt: NOW, error } as const
     const { message } = await explain(changes, { visible: 0, inFlight: 0 })

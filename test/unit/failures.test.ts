@@ -34,7 +34,7 @@ describe('a failed call to AWS', () => {
     ['UnheardOf', 502],
     ['TimeoutError', undefined],
     ['Error', undefined],
-  ])('%s (%s) passes by itself', (name, status) => {
+  ])('%s (%s) is temporary', (name, status) => {
     expect(codeOf(awsError(name, status))).toBe('unavailable')
   })
 
@@ -50,12 +50,12 @@ describe('a failed call to AWS', () => {
     ['KMSDisabledException', 400],
     ['CredentialsProviderError', undefined],
     ['UnheardOf', 403],
-  ])('%s (%s) needs a person', (name, status) => {
+  ])('%s (%s) needs an operator', (name, status) => {
     expect(codeOf(awsError(name, status))).toBe('misconfigured')
   })
 
   it.each([200, 400, 413, 500])(
-    'an answer of status %s that nobody can read passes by itself',
+    'an answer of status %s that cannot be parsed is temporary',
     async (status) => {
       const server = createServer((request, response) => {
         request.resume()
@@ -92,20 +92,20 @@ describe('a failed call to AWS', () => {
     },
   )
 
-  it('an object that is gone is missing, also where S3 may not say so', () => {
+  it('an object that is gone is missing, also where S3 hides this with a 403', () => {
     expect(codeOf(awsError('NoSuchKey', 404), true)).toBe('missing')
     expect(codeOf(awsError('AccessDenied', 403), true)).toBe('missing')
     expect(codeOf(awsError('NoSuchBucket', 404), true)).toBe('misconfigured')
   })
 
-  it('an object whose key was taken away is missing, and cannot be written', () => {
+  it('an object whose KMS key was disabled is missing, and cannot be written', () => {
     for (const name of ['KMS.DisabledException', 'KMS.KMSInvalidStateException', 'KMS.NotFoundException']) {
       expect([name, codeOf(awsError(name, 400), true)]).toEqual([name, 'missing'])
       expect([name, codeOf(awsError(name, 400))]).toEqual([name, 'misconfigured'])
     }
   })
 
-  it('an error of the product stays what it is', () => {
+  it('an error of the product is not changed', () => {
     const own = new ConflictError('lease_lost')
     expect(toPortError(own, { service: 'The table', what: 'read' })).toBe(own)
   })
@@ -114,7 +114,7 @@ describe('a failed call to AWS', () => {
     ['progress', { id: 'a', progress: { percent: Number.NaN, message: '' } }],
     ['result', { id: 'a', result: { json: '\ud800' } }],
     ['error', { id: 'a', error: { code: 'x', message: 'm'.repeat(400_000) } }],
-  ])('a refused value is named by its field: %s', async (field, written) => {
+  ])('the error for a refused value names its field: %s', async (field, written) => {
     const refusal = awsError('ValidationException', 400, 'Item size has exceeded the maximum allowed size')
     const error = await callAws({ service: 'The table', what: 'complete', written }, async () => {
       if (field === 'progress') marshall(written)
@@ -126,8 +126,8 @@ describe('a failed call to AWS', () => {
   })
 })
 
-describe('a batch of keys', () => {
-  it('asks again for what a throttled table left out, and gives up after some rounds', async () => {
+describe('a batch read of keys', () => {
+  it('repeats the keys that a throttled table left unprocessed, and stops after some rounds', async () => {
     let asked = 0
     const table = (left: number) =>
       new Table(

@@ -9,21 +9,21 @@ const of = (tenant: string, count: number, from = 0): QueuedMessage[] =>
 const idsOf = (messages: readonly QueuedMessage[]) => messages.map(({ messageId }) => messageId)
 
 describe('which message of an embedded queue is next', () => {
-  it('the oldest, while nobody is noisy', () => {
+  it('the oldest, when no tenant is noisy', () => {
     const waiting = [...of('a', 5), ...of('b', 1)]
     const before = idsOf(waiting)
     new FairOrder().arrange(waiting, of('a', 29, 100), 10, 0)
     expect(idsOf(waiting)).toEqual(before)
   })
 
-  it('a quiet tenant’s, when another holds 30 in flight and more than a tenth of all', () => {
+  it('one of a quiet tenant, when another has 30 in flight and more than a tenth of all', () => {
     const waiting = [...of('noisy', 1_000), ...of('quiet', 1)]
     new FairOrder().arrange(waiting, of('noisy', 30, 2_000), 10, 0)
     expect(idsOf(waiting.slice(0, 3))).toEqual(['quiet-0', 'noisy-0', 'noisy-1'])
     expect(waiting).toHaveLength(1_001)
   })
 
-  it('30 of 400 in flight are no tenth', () => {
+  it('the oldest, when a tenant has 30 of 400 in flight: less than a tenth', () => {
     const waiting = [...of('a', 20), ...of('quiet', 1)]
     const inFlight = [
       ...of('a', 30, 100),
@@ -33,7 +33,7 @@ describe('which message of an embedded queue is next', () => {
     expect(waiting[0]?.messageId).toBe('a-0')
   })
 
-  it('a quiet tenant’s, when another took the consumers’ time with few messages in flight', () => {
+  it('one of a quiet tenant, when another used most of the consumers’ time with few messages in flight', () => {
     const order = new FairOrder()
     for (const message of of('slow', 5, 500)) order.done(message, 8_000, 1_000)
     for (let tenant = 0; tenant < 20; tenant += 1)
@@ -47,19 +47,19 @@ describe('which message of an embedded queue is next', () => {
     expect(later[0]?.messageId).toBe('slow-0')
   })
 
-  it('of two noisy ones, that of the one with fewer in flight', () => {
+  it('of two noisy tenants, one of that with fewer in flight', () => {
     const waiting = [...of('a', 20), ...of('b', 20)]
     new FairOrder().arrange(waiting, [...of('a', 60, 100), ...of('b', 40, 100)], 10, 0)
     expect(waiting.slice(0, 10).every(({ messageGroupId }) => messageGroupId === 'b')).toBe(true)
   })
 
-  it('a message without a group is a tenant of its own', () => {
+  it('a message without a group counts as a tenant of its own', () => {
     const waiting: QueuedMessage[] = [...of('noisy', 100), { messageId: 'alone' }]
     new FairOrder().arrange(waiting, of('noisy', 40, 200), 10, 0)
     expect(waiting[0]?.messageId).toBe('alone')
   })
 
-  it('a flood of 1,000 holds a single task of another back by no more than what is under way', () => {
+  it('a flood of 1,000 messages delays another tenant’s single task only by the tasks that already run', () => {
     // 40 slots, as one lane of `npm start` has; each round a batch of ten ends and ten are received.
     const order = new FairOrder()
     const waiting: QueuedMessage[] = of('noisy', 1_000)

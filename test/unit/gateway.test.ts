@@ -41,7 +41,7 @@ async function serve(basePath: string): Promise<(path: string) => Promise<APIGat
   }
 }
 
-describe('what the local gateway answers before it knows an API, or reads a request', () => {
+describe('the local gateway’s own answers, before an API is known or a request is read', () => {
   it.each([
     ['GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 503, 'unavailable'],
     ['\0\0\r\n\r\n', 400, 'bad_request'],
@@ -83,7 +83,7 @@ describe('a connection to the local gateway', () => {
 })
 
 describe('the local gateway’s event', () => {
-  it.each(WAYS)('by $name has the paths that AWS sends, and leads to links that work', async (way) => {
+  it.each(WAYS)('by $name has the paths that AWS sends, and its links work', async (way) => {
     const get = await serve(way.isCutFromPath ? '' : way.prefix)
     const event = await get(`${way.prefix}/api/v1/tasks/abc`)
     expect(event).toMatchObject({
@@ -109,7 +109,7 @@ describe('the local gateway’s event', () => {
     expect(event.headers).toMatchObject({ 'X-Forwarded-For': '127.0.0.1', 'X-Forwarded-Proto': 'http' })
   })
 
-  it('does not take a path that only begins like the stage for the stage', async () => {
+  it('does not read a path that only starts with the stage’s letters as the stage', async () => {
     gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/console' })
     gateway.serve(plan, async () => JSON.stringify({ statusCode: 200 }))
     const port = await gateway.listen()

@@ -21,12 +21,12 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-describe('what is generated from the rows of the providers', () => {
-  it('is what the rows say; if this fails, run "npm run generate"', async () => {
+describe('the files generated from the rows of the providers', () => {
+  it('match the rows; if this fails, run "npm run generate"', async () => {
     expect(await generateProviders({ check: true })).toEqual([])
   })
 
-  it('a row and its folder are enough: its code is found, and its variables are in .env.example', async () => {
+  it('need only a row and its folder: its code is found, and its variables are in .env.example', async () => {
     await mkdir(join(root, PLACE, 'old-owl'))
     await writeFile(join(root, PLACE, 'old-owl/old-owl-provider.ts'), 'export const openProvider = 1')
     const written = [`${PLACE}/provider-modules.gen.ts`, '.env.example']
@@ -42,7 +42,7 @@ describe('what is generated from the rows of the providers', () => {
     expect(example.match(/^OPENAI_API_KEY=$/gm)).toHaveLength(1)
   })
 
-  it('a row without a folder is refused by the file that is missing', async () => {
+  it('are refused for a row without a folder, with the name of the missing file', async () => {
     await expect(generateProviders({ root })).rejects.toThrow(
       `has a row "old-owl": ${PLACE}/old-owl/old-owl-provider.ts must export openProvider`,
     )

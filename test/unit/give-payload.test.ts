@@ -29,7 +29,7 @@ describe('a result with files', () => {
   it.each([
     ['in the row', 10],
     ['in the bucket', 20_000],
-  ])('%s has their addresses, alone and in its task', async (_where, words) => {
+  ])('%s includes their URLs, alone and in its task', async (_where, words) => {
     const result = { text: 'w'.repeat(words), files: [file] }
     const { parts, task, payloads } = await ended(result, true)
     const answer = await answerWithPayload(parts, task, 'result')
@@ -39,14 +39,14 @@ describe('a result with files', () => {
     expect(await json(task, payloads)).toEqual(expected)
   })
 
-  it('that its addresses would make larger than an answer comes without them', async () => {
+  it('that the URLs would make too large for an answer is returned without them', async () => {
     const result = { files: Array.from({ length: 30_000 }, () => file) }
     const { parts, task, payloads } = await ended(result, true)
     expect((await answerWithPayload(parts, task, 'result')).status).toBe(303)
     expect(await json(task, payloads)).toEqual(result)
   })
 
-  it('a large one without files is fetched from where it lies', async () => {
+  it('without files that is large is downloaded from the bucket', async () => {
     const { parts, task } = await ended({ text: 'w'.repeat(20_000) })
     expect((await answerWithPayload(parts, task, 'result')).status).toBe(303)
   })

@@ -22,7 +22,7 @@ const failure = (promise: Promise<unknown>) =>
   )
 
 describe('heavy work in a thread', () => {
-  it('reads, while the loop of the batch goes on', async () => {
+  it('runs while the event loop of the batch continues', async () => {
     const heavy = openHeavyThread()
     let beats = 0
     const timer = setInterval(() => (beats += 1), 10)
@@ -33,7 +33,7 @@ describe('heavy work in a thread', () => {
     expect(beats).toBeGreaterThan(5)
   })
 
-  it('one file that is refused, runs out of memory or out of time leaves the next unharmed', async () => {
+  it('one file that is refused, runs out of memory or out of time does not affect the next', async () => {
     const html = Buffer.from(`<html>${'<p>word</p>'.repeat(200_000)}`)
     const small = openHeavyThread({ heapMb: 16 })
     const quick = openHeavyThread({ timeoutMs: 1 })
@@ -52,7 +52,7 @@ describe('heavy work in a thread', () => {
     ])
   })
 
-  it('a file is refused that takes the memory of the process, in its heap or beside it', async () => {
+  it('a file that uses up the memory of the process, in its heap or outside it, is refused', async () => {
     const heavy = openHeavyThread()
     const crowded = openHeavyThread({ processMb: 10 })
     const before = process.memoryUsage.rss()
@@ -70,7 +70,7 @@ describe('heavy work in a thread', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(700_000_000)
   })
 
-  it('ends with the signal’s reason, also while it waits for its turn', async () => {
+  it('ends with the reason of the abort, also while it waits for the thread', async () => {
     const heavy = openHeavyThread()
     const controller = new AbortController()
     const both = [1, 2].map(() =>

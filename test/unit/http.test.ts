@@ -35,14 +35,14 @@ describe('the headers of a request', () => {
   const many = (count: number, length = 1) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, 'v'.repeat(length)]))
 
-  it('are bounded in number and in length, whatever the route', () => {
+  it('are limited in number and in length, on every route', () => {
     for (const headers of [many(101), many(1, 13_000), many(50, 250), { ['x'.repeat(13_000)]: '' }])
       expect(refused(() => toRequest(event({ headers }))).code).toBe('headers_too_large')
     expect(PROBLEM_STATUS.headers_too_large).toBe(431)
     expect(toRequest(event({ headers: many(100, 50) })).headers['x-99']).toBe('v'.repeat(50))
   })
 
-  it('count each time that one comes', () => {
+  it('count each time that one is repeated', () => {
     const multiValueHeaders = { 'x-same': Array.from({ length: 101 }, () => 'v') }
     const headers = { 'x-same': 'v' }
     expect(refused(() => toRequest(event({ headers, multiValueHeaders }))).code).toBe('headers_too_large')
@@ -70,7 +70,7 @@ describe('the body of a request', () => {
     },
   )
 
-  it('is read whatever the case of the header, with parameters, in base64', () => {
+  it('is read with any case of the header, with parameters, and in base64', () => {
     const body = Buffer.from('{"a":"é"}').toString('base64')
     const headers = { 'CONTENT-TYPE': 'application/json; charset=utf-8' }
     expect(toRequest(event({ body, isBase64Encoded: true, headers })).json()).toEqual({ a: 'é' })
@@ -81,7 +81,7 @@ describe('the body of a request', () => {
     expect(refused(() => toRequest(event({ headers })).json()).code).toBe('unsupported_media_type')
   })
 
-  it('bytes that are no UTF-8 are refused, the replacement character itself is not', () => {
+  it('bytes that are not UTF-8 are refused, the replacement character itself is not', () => {
     const sent = Buffer.from([...Buffer.from('{"a":"'), 0xc4, 0xe3, ...Buffer.from('"}')])
     const headers = { 'content-type': 'application/json', 'content-length': String(sent.length) }
     const decoded = event({ body: sent.toString('utf8'), headers })
@@ -96,16 +96,16 @@ describe('the body of a request', () => {
     expect(toRequest(event({ body: meant, headers: length })).json()).toEqual({ a: '\ufffd' })
   })
 
-  it('a byte order mark before the JSON is passed over', () => {
+  it('a byte order mark before the JSON is ignored', () => {
     expect(toRequest(event({ body: '\ufeff{"a":1}' })).json()).toEqual({ a: 1 })
   })
 
-  it('a body that the gateway decoded is held against no length', () => {
+  it('content-length is not checked for a body that the gateway decoded', () => {
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-length': '9' }
     expect(toRequest(event({ body: '{"a":"\ufffd"}', headers })).json()).toEqual({ a: '\ufffd' })
   })
 
-  it('whole numbers that JSON would round are refused by path, others pass', () => {
+  it('whole numbers that JSON would round are refused by path, others are accepted', () => {
     const body = '{"input":{"ids":[1,9007199254740993],"n":-12345678901234567890,"f":9007199254740993.00}}'
     expect(refused(() => toRequest(event({ body })).json()).errors.map(({ path }) => path)).toEqual([
       'input.ids.1',
@@ -121,7 +121,7 @@ describe('the body of a request', () => {
     expect(toRequest(event({ body: fine })).json()).toMatchObject({ a: 9007199254740991 })
   })
 
-  it('halves of characters are refused by path, whole ones pass', () => {
+  it('unpaired surrogates are refused by path, pairs are accepted', () => {
     const body = '{"tags":["a","\\ud83d"],"input":{"\\udf0d":1,"text":"x\\uDC00y"}}'
     expect(refused(() => toRequest(event({ body })).json()).errors.map(({ path }) => path)).toEqual([
       'tags.1',
@@ -134,7 +134,7 @@ describe('the body of a request', () => {
     })
   })
 
-  it('never quotes the text around a mistake', () => {
+  it('an error never quotes the text around a mistake', () => {
     expect(refused(() => toRequest(event({ body: '{"secret": oops}' })).json()).message).not.toContain(
       'secret',
     )
@@ -142,26 +142,26 @@ describe('the body of a request', () => {
 })
 
 describe('problems', () => {
-  it('every code of a request error has a status of the 4xx family', () => {
+  it('every code of a request error has a 4xx status', () => {
     for (const [code, status] of Object.entries(PROBLEM_STATUS))
       if (code !== 'unavailable' && code !== 'internal_error')
         expect(status).toSatisfy((n: number) => n >= 400 && n < 500)
   })
 
-  it('an unknown error tells nothing of itself', () => {
+  it('an unknown error shows nothing of its message', () => {
     const { problem } = toProblem(new Error('password=hunter2'), '/x')
     expect(problem).toMatchObject({ status: 500, code: 'internal_error', instance: '/x' })
     expect(JSON.stringify(problem)).not.toContain('hunter2')
   })
 
-  it('an outage says when to come back', () => {
+  it('an outage says when to retry', () => {
     expect(toProblem(new UnavailableError('The table did not answer.'), '/x')).toMatchObject({
       problem: { status: 503 },
       headers: { 'retry-after': '1' },
     })
   })
 
-  it('a path knows its methods, by the template that the gateway matched', () => {
+  it('a path has the methods of the template that the gateway matched', () => {
     expect(allowedAt('/api/v1/tasks')).toEqual(['GET', 'POST', 'HEAD', 'OPTIONS'])
     expect(allowedAt('/api/v1/tasks/{id}/cancel')).toEqual(['POST', 'OPTIONS'])
     // GET /tasks/example is not GET /tasks/{id}: the gateway matches the literal path, which takes POST alone.
@@ -171,7 +171,7 @@ describe('problems', () => {
   })
 })
 
-describe('the base of links', () => {
+describe('the base URL of links', () => {
   const base = (path: string, changes: Partial<APIGatewayProxyEvent> = {}) =>
     toRequest(event({ ...changes, requestContext: { identity: {}, path } as never })).base
   const one = { resource: '/api/v1/tasks/{id}/cancel', path: '/api/v1/tasks/x/cancel' }
@@ -226,8 +226,8 @@ describe('If-None-Match', () => {
   ])('%s', (header, expected) => expect(isKnown(header, 'W/"a"')).toBe(expected))
 })
 
-describe('a message', () => {
-  it('is read in the one known version only', () => {
+describe('a queue message', () => {
+  it('is read only in the one known version', () => {
     const message = { v: 1, tenant: 'a', id: 'b', epoch: 1 }
     expect(parseMessage(JSON.stringify(message))).toEqual(message)
     expect(parseMessage(JSON.stringify({ ...message, more: 'of the next version' }))).toEqual(message)
@@ -244,14 +244,14 @@ describe('a message', () => {
   })
 })
 
-describe('a request that is right in all but its form', () => {
-  it('a byte order mark before the JSON is no part of it', () => {
+describe('a request with a mistake in its form only', () => {
+  it('a byte order mark before the JSON is ignored', () => {
     expect(readJson('\uFEFF{"prompt": "x"}')).toEqual({ prompt: 'x' })
     // As an agent's message, which is read by no other step before.
     expect(refused(() => readJson('\uFEFF{"id": 12345678901234567890}')).code).toBe('invalid_request')
   })
 
-  it('a field in the query of a route that reads a body is sent there', async () => {
+  it('a field in the query of a route that reads a body: the error says to send it in the body', async () => {
     const request = { query: { prompt: ['x'] } } as unknown as HttpRequest
     const told = (hasBody: boolean) => readQuery(undefined, request, hasBody).catch(({ message }) => message)
     expect(await told(true)).toBe(

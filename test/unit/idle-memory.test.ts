@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 
 const MODULE = JSON.stringify(new URL('../../lib/local/emulator/idle-memory.mjs', import.meta.url).href)
 
-it('gives back what a busy thread left behind, once the thread rests', async () => {
+it('returns the memory that a busy thread used, once the thread is idle', async () => {
   const thread = new Worker(
     `import(${MODULE}).then(({ collectWhenIdle }) => {
       collectWhenIdle(50)

@@ -10,7 +10,7 @@ describe('ids', () => {
     expect(new Set(Array.from({ length: 1_000 }, () => ids.taskId())).size).toBe(1_000)
   })
 
-  it('a derived id depends on tenant and key, and on where one ends and the other begins', () => {
+  it('a derived id depends on tenant and key, and on the boundary between them', () => {
     const id = ids.derivedTaskId('acme', 'order-1')
     expect(id).toMatch(/^[0-9a-hjkmnp-tv-z]{26}$/)
     expect(createIds(() => 5).derivedTaskId('acme', 'order-1')).toBe(id)

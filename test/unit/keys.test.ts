@@ -26,7 +26,7 @@ function world(pepper: string | undefined = 'pepper') {
 const reads = { name: 'website', scopes: ['tasks:read'] } as const
 
 describe('a key', () => {
-  it('stands for its tenant and scopes, and lies nowhere as it is', async () => {
+  it('authenticates its tenant and scopes, and is stored nowhere in clear', async () => {
     const { needs, keys, authenticate } = world()
     const { token, key } = await createKey(needs, admin, reads)
     expect(await authenticate(token)).toEqual({ tenant: 'a', keyId: key.id, scopes: ['tasks:read'] })
@@ -34,7 +34,7 @@ describe('a key', () => {
     expect(JSON.stringify([...keys.rows.values()])).not.toContain(secret)
   })
 
-  it('is refused with anything about it changed', async () => {
+  it('is refused with any change to it', async () => {
     const { needs, keys, authenticate } = world()
     const one = await createKey(needs, admin, reads)
     const other = await createKey(needs, admin, reads)
@@ -70,7 +70,7 @@ describe('a key', () => {
     expect(keys.rows.size).toBe(1)
   })
 
-  it('ends when it expires and, half a minute after at most, when it is revoked', async () => {
+  it('stops working when it expires and, half a minute later at most, when it is revoked', async () => {
     const { needs, clock, authenticate } = world()
     const short = await createKey(needs, admin, { ...reads, expiresInMs: 1_000 })
     expect(await authenticate(short.token)).toBeDefined()
@@ -84,7 +84,7 @@ describe('a key', () => {
     expect(KEY_CACHE_MS).toBeLessThanOrEqual(60_000)
   })
 
-  it('notes its use once an hour, and never over a revocation', async () => {
+  it('records its use once an hour, and never overwrites a revocation', async () => {
     const { needs, keys, clock, authenticate } = world()
     const { token, key } = await createKey(needs, admin, reads)
     const row = () => keys.rows.get(key.id)
@@ -100,7 +100,7 @@ describe('a key', () => {
     expect(keys.rows.get(other.key.id)).toMatchObject({ version: 3, lastUsedAt: clock.at })
   })
 
-  it('is rotated with an overlap, in which both work', async () => {
+  it('is rotated with an overlap in which both keys work', async () => {
     const { needs, clock, authenticate } = world()
     const old = await createKey(needs, admin, reads)
     const next = await rotateKey(needs, admin, old.key.id, 60_000)
@@ -115,14 +115,14 @@ describe('a key', () => {
 })
 
 describe('an administrator', () => {
-  it('gives no scope that he has not, by making or by rotating', async () => {
+  it('gives no scope that they do not have, by creating or by rotating a key', async () => {
     const { needs } = world()
     await expect(createKey(needs, admin, { name: 'x', scopes: ['ops:write'] })).rejects.toThrow(/ops:write/)
     const { key } = await createKey(needs, operator, { name: 'x', scopes: ['ops:write'], tenant: 'a' })
     await expect(rotateKey(needs, admin, key.id, 0)).rejects.toThrow(/ops:write/)
   })
 
-  it('reaches no other tenant’s keys, unless he runs the stage', async () => {
+  it('reaches no other tenant’s keys, unless they operate the stage', async () => {
     const { needs } = world()
     const { key } = await createKey(needs, operator, { ...reads, tenant: 'b' })
     expect(key.tenant).toBe('b')
@@ -140,7 +140,7 @@ describe('an administrator', () => {
   })
 })
 
-it('the compare takes any two texts, and says no to those of another length', () => {
+it('the comparison accepts any two texts, and is false for different lengths', () => {
   const { isSame } = createKeyHash(async () => 'p')
   expect([isSame('abc', 'abc'), isSame('abc', 'abd'), isSame('abc', 'ab'), isSame('', '')]).toEqual([
     true,

@@ -32,7 +32,7 @@ function open(stageLimits = STAGE) {
 const of = (tenant: string) => ({ tenant, keyId: 'k', scopes: ['keys:admin'] as const })
 
 describe('limits of a tenant', () => {
-  it('are the stage’s until it has its own, and tell how far they are used', async () => {
+  it('are the stage’s until the tenant has its own, and show how much of them is used', async () => {
     const { needs, admit } = open()
     await admit('acme')
     expect(await showLimits(needs, of('acme'))).toMatchObject({
@@ -54,7 +54,7 @@ describe('limits of a tenant', () => {
     await admit('acme')
   })
 
-  it('are lowered by the tenant itself, and raised by those who run the stage alone', async () => {
+  it('are lowered by the tenant itself, and raised only by operators', async () => {
     const { needs } = open()
     await expect(setLimits(needs, of('acme'), { openTasks: 11, usdPerDay: 3 })).rejects.toMatchObject({
       code: 'invalid_request',
@@ -69,7 +69,7 @@ describe('limits of a tenant', () => {
     expect(await showLimits(needs, of('other'))).toMatchObject({ limits: { openTasks: 10 } })
   })
 
-  it('take no burst of the stage beside a rate of their own', () => {
+  it('do not combine the stage’s burst with a rate of their own', () => {
     expect(effectiveLimits(STAGE, { submitsPerMinute: 60 })).toMatchObject({
       submitsPerMinute: 60,
       openTasks: 10,

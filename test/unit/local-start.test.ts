@@ -7,7 +7,7 @@ import { startAll } from '../../lib/local/emulator/services/start-services.ts'
 import { startRuntime } from '../../lib/local/runtime.ts'
 import { TASK_RUNNER } from '../../lib/task-runner.ts'
 
-it('a service that does not start stops those that do, also one that stands only afterwards', async () => {
+it('a service that fails to start stops the others, also one that starts later', async () => {
   const told: string[] = []
   const service = (name: string, afterMs: number) => async () => {
     await new Promise((resolve) => setTimeout(resolve, afterMs))
@@ -31,7 +31,7 @@ it('a service that does not start stops those that do, also one that stands only
   expect(told).toEqual(['quick stands', 'slow stands', 'slow stops', 'quick stops'])
 })
 
-it('a start whose assembly cannot be had gives back its ports and stops its services', async () => {
+it('a start without a usable assembly releases its ports and stops its services', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'local-start-'))
   const ports: string[] = []
   const start = startRuntime({

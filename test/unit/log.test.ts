@@ -26,7 +26,7 @@ it.each([
   expect(METHODS.filter((_, index) => writers[index]?.mock.calls.length)).toEqual([expected])
 })
 
-it('a line says once by which dimensions its metrics are kept, and leaves out a zero that says nothing', () => {
+it('a line states the dimensions of its metrics once, and omits zeros that have no meaning', () => {
   const answered = toEmbeddedMetrics(
     'TaskRunner/test',
     'model.answered',

@@ -11,7 +11,7 @@ const spec = (name: string, file: string) =>
     project: { name, config: { isolate: true, sequence: { groupOrder: 0 } } },
   }) as unknown as TestSpecification
 
-it('files that take minutes begin, whatever their project and size; the others follow as they would', async () => {
+it('files that take minutes start first, whatever their project and size; the others keep their order', async () => {
   const results = new Map<unknown, object>()
   const sequencer = new LongestFirst({
     cache: { getTestSpecificationResult: (one: unknown) => results.get(one) },

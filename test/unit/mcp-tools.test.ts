@@ -25,11 +25,11 @@ const caller = (...scopes: Exclude<Scope, 'open'>[]) => ({
 const namesFor = (...scopes: Exclude<Scope, 'open'>[]) =>
   tools.listTools(caller(...scopes)).map(({ name }) => name)
 
-describe('the requests that a message is', () => {
+describe('the number of requests that a message counts as', () => {
   const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
   const of = (message: unknown) => tools.requestsIn(JSON.stringify(message))
 
-  it('are one, none for a submit, and as many as a list has', () => {
+  it('is one, none for a submit, and the number of messages in a list', () => {
     expect([of(call('get_task')), of({ method: 'tools/list' }), of(null), of([]), of(7)]).toEqual([
       1, 1, 1, 1, 1,
     ])
@@ -43,7 +43,7 @@ describe('the requests that a message is', () => {
 })
 
 describe('the tools of an agent', () => {
-  it('are those that its key may use', () => {
+  it('are those that its key allows', () => {
     const reads = namesFor('tasks:read')
     expect(reads).toEqual(expect.arrayContaining(['get_task', 'list_tasks', 'explain_task']))
     for (const name of ['text.generate', 'cancel_task', 'retry_task', 'redrive'])
@@ -56,7 +56,7 @@ describe('the tools of an agent', () => {
   })
 
   it.each(['text.generate', 'cancel_task', 'redrive'])(
-    '%s without its scope is refused in words',
+    '%s without its scope is refused with an error text',
     async (name) => {
       const result = await tools.callTool(caller('tasks:read'), SETTINGS, {
         name,
@@ -70,7 +70,7 @@ describe('the tools of an agent', () => {
     },
   )
 
-  it('one that breaks tells the log why, as a route over HTTP does, and the agent nothing of it', async () => {
+  it('one that throws writes the cause to the log, as an HTTP route does, and shows the agent none of it', async () => {
     const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     // This environment has no table.
     const result = await tools.callTool(caller('tasks:read'), SETTINGS, {
@@ -85,14 +85,14 @@ describe('the tools of an agent', () => {
     expect(line).toHaveProperty('cause', expect.stringContaining('TABLE_NAME'))
   })
 
-  it('take a model where the work of a type is a call of one, which a tool has nothing beside its arguments to say', () => {
+  it('have an argument for the model where a type is one model call, because a tool call has only its arguments', () => {
     const list = Object.fromEntries(tools.listTools(caller(...SCOPES)).map((tool) => [tool.name, tool]))
     expect(list['text.generate']?.inputSchema.properties?.model).toMatchObject({ type: 'string' })
     expect(list['text.generate']?.inputSchema.required ?? []).not.toContain('model')
     expect(list['example.add']?.inputSchema.properties).not.toHaveProperty('model')
   })
 
-  it('that is not there is refused with the nearest that is', async () => {
+  it('an unknown one is refused with the nearest name', async () => {
     const call = tools.callTool(caller(...SCOPES), SETTINGS, {
       name: 'get_tsk',
       arguments: {},
@@ -101,7 +101,7 @@ describe('the tools of an agent', () => {
     await expect(call).rejects.toThrow('There is no tool "get_tsk". Nearest: "get_task".')
   })
 
-  it('each has a name of its own that clients take, and an object as its arguments', () => {
+  it('each has a unique name that clients accept, and an object as its arguments', () => {
     const list = tools.listTools(caller(...SCOPES))
     expect(new Set(list.map(({ name }) => name)).size).toBe(list.length)
     for (const { name, description, inputSchema } of list) {
@@ -117,7 +117,7 @@ describe('a result that is large', () => {
   const MAX_ANSWER_BYTES = 6_291_556
   const task = { id: 'one', status: 'COMPLETED', links: { result: '/result' } }
 
-  it.each(['word ', '"\\\n', 'é'])('of many %j fits into an answer, and is whole in its data', (word) => {
+  it.each(['word ', '"\\\n', 'é'])('of many %j fits into an answer, complete in its data', (word) => {
     for (const bytes of [1_400_000, 1_600_000, 5_400_000]) {
       // As much as that in JSON.
       const result = word.repeat(Math.floor(bytes / (Buffer.byteLength(JSON.stringify(word)) - 2)))
@@ -146,7 +146,7 @@ describe('a message', () => {
     ['text.generate', `{"prompt":"x","json_schema":${deep}}`],
     ['get_task', deep],
     ['list_tasks', `{"limit":${deep}}`],
-  ])('to %s that is nested too deep is refused in words, as any body', async (name, given) => {
+  ])('to %s that is nested too deep is refused with the same error as any body', async (name, given) => {
     expect(await send(call(name, given))).toMatchObject({
       status: 400,
       id: null,
@@ -162,11 +162,11 @@ describe('a message', () => {
     })
   })
 
-  it('that is no JSON is told so', async () => {
+  it('that is not JSON is refused as such', async () => {
     expect(await send('hello')).toMatchObject({ status: 400, id: null, error: { code: -32_700 } })
   })
 
-  it('of the newest revision is answered without a word in the log', async () => {
+  it('of the newest revision is answered without a log line', async () => {
     const warned = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const revision = '2026-07-28'
     const _meta = {

@@ -47,7 +47,7 @@ describe('a list of models', () => {
     ['model_not_found', 'never'],
     ['provider_not_configured', 'never'],
     ['provider_quota_exhausted', 'never'],
-  ])('goes on to the next after %s, and usage tells who answered', async (code, retry) => {
+  ])('continues with the next after %s, and usage names who answered', async (code, retry) => {
     const { meter, asked } = open({ a: failing(code, retry), b: whole('from b') })
     expect(await meter.client.generate({ prompt: 'x', model: ['a', 'b'] })).toMatchObject({
       text: 'from b',
@@ -70,7 +70,7 @@ describe('a list of models', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('whose models all fail may be tried again if one of them may, and spends an attempt if one was called', async () => {
+  it('that all fail is retried if one of them may be, and uses up an attempt if one was called', async () => {
     const first = open({ a: failing('model_not_found', 'never'), b: failing('circuit_open', 'uncounted') })
     await expect(first.meter.client.complete({ prompt: 'x', model: ['a', 'b'] })).rejects.toMatchObject({
       code: 'circuit_open',
@@ -85,8 +85,8 @@ describe('a list of models', () => {
   })
 })
 
-describe('what is booked', () => {
-  it('a refusal that used tokens, with its code', async () => {
+describe('the recorded usage', () => {
+  it('of a refusal includes its tokens and its code', async () => {
     const { meter } = open({
       'gpt-4o': () => {
         throw contentRefused('openai', USED)
@@ -101,14 +101,14 @@ describe('what is booked', () => {
     })
   })
 
-  it('a model with a price and no tokens costs nobody knows what, not nothing', async () => {
+  it('of a model with a price but without tokens has an unknown cost, not zero', async () => {
     const usage = { inputTokens: null, outputTokens: null, cachedTokens: null, reasoningTokens: null }
     const { meter } = open({ 'gpt-4o': whole('x', { usage }) })
     await meter.client.complete({ prompt: 'x', model: 'gpt-4o' })
     expect(meter.usage()).toMatchObject({ inputTokens: null, costMicroUsd: null })
   })
 
-  it('an answer that was cut says so, and fails where that was asked', async () => {
+  it('of a truncated answer says so, and the call fails where that was requested', async () => {
     const { meter } = open({ a: whole('half', { finishReason: 'length' }) })
     expect(await meter.client.generate({ prompt: 'x' })).toMatchObject({ text: 'half', isTruncated: true })
     expect(meter.usage()).toMatchObject({ finishReason: 'length', isTruncated: true })

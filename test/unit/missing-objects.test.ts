@@ -13,12 +13,12 @@ import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 /** Larger than what lies in a row. */
 const LARGE = '文'.repeat(30_000)
 
-describe('an object that somebody has deleted', () => {
+describe('an object in the bucket that somebody deleted', () => {
   it.each([
     ['text', { prompt: LARGE }],
     ['a value of a type', { rows: Array.from({ length: 20_000 }, (_, index) => index) }],
   ])(
-    'the input, %s: the attempt ends with its own code and is not repeated; the task says what is not there',
+    'the input, %s: the attempt ends with its own code and is not retried; the task names the missing object',
     async (_, input) => {
       let runs = 0
       const world = makeWorld(async () => {
@@ -44,7 +44,7 @@ describe('an object that somebody has deleted', () => {
     },
   )
 
-  it('a result: who watches is told the end without its text, who asks for it alone that it is not there', async () => {
+  it('a result: an event stream reports the end without its text, and a request for the result alone reports it missing', async () => {
     const world = makeWorld(async () => LARGE)
     const { task } = await submitTask(world, SUBMISSION)
     await pollLane(world)
@@ -69,7 +69,7 @@ describe('an object that somebody has deleted', () => {
 
   const step = (input: unknown = {}, more: object = {}) => ({ type: 'test.run', input, ...more })
 
-  it('a step’s result: the step that refers to it fails by its name, and with it the workflow', async () => {
+  it('a step’s result: the step that refers to it fails with its name, and so does the workflow', async () => {
     for (const body of [
       { chain: [step(), step({ all: { $from: 'previous.result' } })] },
       { steps: { first: step(), each: step({ item: { $each: 'first.result.items' } }) } },
@@ -96,7 +96,7 @@ describe('an object that somebody has deleted', () => {
     }
   })
 
-  it('a workflow’s plan: it ends and says so, its open tasks are cancelled, and it can be looked at', async () => {
+  it('a workflow’s plan: it ends with that error, its open tasks are cancelled, and it can still be read', async () => {
     const world = makeWorkflowWorld()
     const plan = await world.payloads.keep({ tenant: TENANT, id: 'w1' }, 'plan', JSON.stringify({ x: LARGE }))
     const id = await world.create({ chain: [step(), step()] })

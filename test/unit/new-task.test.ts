@@ -19,11 +19,11 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }))
 
 describe('the registry of task types', () => {
-  it('is what the folders say; if this fails, run "npm run generate"', async () => {
+  it('matches the folders; if this fails, run "npm run generate"', async () => {
     expect((await generateTasks({ check: true })).changed).toEqual([])
   })
 
-  it('refuses two folders with one name', async () => {
+  it('refuses two folders with the same task type name', async () => {
     await cp(join(root, 'functions/tasks/example-add'), join(root, 'functions/tasks/other-add'), {
       recursive: true,
     })
@@ -69,13 +69,13 @@ export default defineTask({
 })
 `
 
-describe('what keeps a task type from loading is told with its place', () => {
-  it('a mistake of syntax: file, line and column', async () => {
+describe('the error for a task type that does not load states its place', () => {
+  it('a syntax error: file, line and column', async () => {
     await write('unicorn-groom', { 'task.ts': `${taskText('ai')}\nconst x = (\n` })
     expect(await complaint()).toMatch(/^functions\/tasks\/unicorn-groom\/task\.ts:12:\d+ does not load/)
   })
 
-  it('a throw at load: the line that threw', async () => {
+  it('an error thrown while loading: the line that threw', async () => {
     await write('unicorn-groom', { 'task.ts': taskText('ai', "\nJSON.parse('{')\n") })
     expect(await complaint()).toMatch(/task\.ts:3:\d+ does not load: Expected property name/)
   })
@@ -85,7 +85,7 @@ describe('what keeps a task type from loading is told with its place', () => {
     await expect(generateTasks({ root })).rejects.toThrow(/there is no lane "docs"\. Nearest: "documents"/)
   })
 
-  it('an example: its line, and the path of each field', async () => {
+  it('a wrong example: its line, and the path of each field', async () => {
     const good = '{ "name": "a ] , {", "coat": { "length": 1 } }'
     const bad = '{ "name": "b", "coat": { "length": "long" } }'
     await write('unicorn-groom', {
@@ -97,12 +97,12 @@ describe('what keeps a task type from loading is told with its place', () => {
     )
   })
 
-  it('examples that are no JSON: the file and the line', async () => {
+  it('examples that are not JSON: the file and the line', async () => {
     await write('unicorn-groom', { 'task.ts': taskText('ai'), 'examples.json': '[\n{ "name": }\n]' })
     await expect(generateTasks({ root })).rejects.toThrow(/examples\.json:2:11 is not JSON/)
   })
 
-  it('a package imported at the top loads, with a warning', async () => {
+  it('a package imported at the top of the file: it loads, with a warning', async () => {
     await write('unicorn-groom', {
       'task.ts': taskText('ai', "import { marked } from 'marked'\nvoid marked\n"),
     })
@@ -132,7 +132,7 @@ describe('npm run new-task', () => {
   })
 
   it.each(['', 'translate', 'Text.Translate', 'text.', '../evil.x', 'unicorn.groom.twice'])(
-    'refuses the name "%s" and says what a name is',
+    'refuses the name "%s" and says what a name may contain',
     async (name) => {
       await expect(newTask(name, {}, root)).rejects.toThrow('noun.verb')
     },

@@ -12,7 +12,7 @@ describe('the task table', () => {
     expect(renderTask({ ...context, showsPrompts: true }, task).text).toContain('a secret')
   })
 
-  it('shows an answer so far, and what an error said, only where it shows inputs', () => {
+  it('shows progress text and error messages only where it shows inputs', () => {
     const task = makeTask(0, {
       status: 'RETRYING',
       progress: { percent: 40, message: 'secret answer' },
@@ -27,14 +27,14 @@ describe('the task table', () => {
     expect(renderTasks(open, '', [task], '').text).toMatch(/40 % secret answer.*task_failed: secret input/)
   })
 
-  it('escapes what is put into a template, and only that', () => {
+  it('escapes the values in a template, and nothing else', () => {
     expect(html`<p title="${'"x\''}">${html`<b>${'<&>'}</b>`}${[html`<i></i>`]}${null}${0}</p>`.text).toBe(
       '<p title="&quot;x&#39;"><b>&lt;&amp;&gt;</b><i></i>0</p>',
     )
   })
 })
 
-it('no word of tenants stands where a stage has one', () => {
+it('no text mentions tenants on a stage that has only one', () => {
   const one = { ...context, hasTenants: false }
   const texts = [
     renderTask(one, makeTask(0)).text,

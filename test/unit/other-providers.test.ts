@@ -52,7 +52,7 @@ describe('bedrock', () => {
   it.each([
     [[text('half')], { code: 'provider_bad_answer', retry: 'counted' }],
     [[{ messageStop: { stopReason: 'guardrail_intervened' } }], { code: 'content_refused', retry: 'never' }],
-  ])('a stream that is no whole answer is the right error (%#)', async (events, expected) => {
+  ])('a stream that is not a complete answer is the right error (%#)', async (events, expected) => {
     bedrock.on(ConverseStreamCommand).resolvesOnce({ stream: streamOf(events) } as never)
     await expect(provider.generate({ model: 'm', messages: HI }, { signal })).rejects.toMatchObject(expected)
   })
@@ -86,7 +86,7 @@ describe('bedrock', () => {
     ['ModelErrorException', 424, 'x', { code: 'provider_unavailable', retry: 'counted' }],
     ['AccessDeniedException', 403, 'x', { code: 'provider_unauthorized', retry: 'never' }],
   ])(
-    '%s (%s, %s) is told by its name, before a stream and inside it',
+    '%s (%s, %s) is classified by its name, before a stream and inside it',
     async (name, httpStatusCode, message, expected) => {
       const exception = Object.assign(new Error(message), { name, $metadata: { httpStatusCode } })
       bedrock.on(ConverseStreamCommand).rejectsOnce(exception)
@@ -106,7 +106,7 @@ describe('bedrock', () => {
     },
   )
 
-  it('a connection that drops after the end takes nothing from the answer', async () => {
+  it('a connection that drops after the end does not change the answer', async () => {
     const dropping = async function* () {
       yield text('whole')
       yield { messageStop: { stopReason: 'end_turn' } }
@@ -119,7 +119,7 @@ describe('bedrock', () => {
     })
   })
 
-  it('a throttled call is tried again later', async () => {
+  it('a throttled call is retried later', async () => {
     bedrock
       .on(ConverseStreamCommand)
       .rejectsOnce(new ThrottlingException({ message: 'too fast', $metadata: { httpStatusCode: 429 } }))
@@ -135,7 +135,7 @@ describe('simulated', () => {
   const ask = (model: string, prompt = 'Why?', attempt = 1) =>
     provider.generate({ model, messages: [{ role: 'user', content: prompt }], attempt }, { signal })
 
-  it('gives the same text for the same prompt, another for another', async () => {
+  it('returns the same text for the same prompt, and another for another', async () => {
     const [one, same, other] = await Promise.all([
       ask('simulated-fast'),
       ask('simulated-fast'),
@@ -151,7 +151,7 @@ describe('simulated', () => {
     ['simulated-429-7', { code: 'provider_rate_limited', retryAfterMs: 7_000 }],
     ['simulated-refuse', { code: 'content_refused', retry: 'never' }],
     ['simulated-dance', { code: 'provider_rejected', retry: 'never' }],
-  ])('%s does what its name says', async (model, expected) => {
+  ])('%s behaves as its name says', async (model, expected) => {
     await expect(ask(model)).rejects.toMatchObject(expected)
   })
 
@@ -161,7 +161,7 @@ describe('simulated', () => {
   })
 })
 
-describe('the address of a call', () => {
+describe('the URL of a call', () => {
   it.each([
     ['https://api.openai.com/v1', 'https://api.openai.com/v1/chat/completions'],
     ['http://127.0.0.1:11434/v1/', 'http://127.0.0.1:11434/v1/chat/completions'],

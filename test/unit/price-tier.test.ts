@@ -26,7 +26,7 @@ describe('the price tier of a call', () => {
       NOW,
     )
 
-  it('is the cheap one while another whole attempt fits behind it, the fast one where one may not fit', () => {
+  it('is the cheap one while another full attempt fits before the deadline, the fast one when no attempt may fit', () => {
     expect(ask(undefined)).toBeUndefined()
     expect(ask(60 * MINUTE_MS)).toBe('flex')
     expect(ask(9 * MINUTE_MS)).toBe('flex')
@@ -37,14 +37,14 @@ describe('the price tier of a call', () => {
     expect(ask(-60 * MINUTE_MS)).toBeUndefined()
   })
 
-  it('is the standard one for every further attempt, for a last one, and where nothing else is offered', () => {
+  it('is the standard one for every retry, for a last attempt, and where no other is offered', () => {
     expect(ask(60 * MINUTE_MS, { attempt: 2 })).toBeUndefined()
     expect(ask(60 * MINUTE_MS, { maxAttempts: 1 })).toBeUndefined()
     expect(ask(60 * MINUTE_MS, {}, [])).toBeUndefined()
     expect(ask(MINUTE_MS, { attempt: 2 })).toBe('priority')
   })
 
-  it('is never the dear one where the money is bounded: it was counted by the standard price', () => {
+  it('is never the expensive one where the cost is limited: the reservation used the standard price', () => {
     expect(ask(MINUTE_MS, { maxCostMicroUsd: 1_000 })).toBeUndefined()
     expect(ask(MINUTE_MS, { held: { at: NOW, microUsd: 5 } })).toBeUndefined()
     expect(ask(MINUTE_MS, { held: { at: NOW } })).toBe('priority')
@@ -116,7 +116,7 @@ async function run(
 }
 
 describe('a task with a deadline', () => {
-  it('that is far pays half, and tells what it saved', async () => {
+  it('that is far away pays half, and reports its savings', async () => {
     const { ended, tiers } = await run(60 * MINUTE_MS, () => ({ tier: 'flex' }))
     expect(tiers).toEqual(['flex'])
     expect(ended).toMatchObject({
@@ -125,13 +125,13 @@ describe('a task with a deadline', () => {
     })
   })
 
-  it('that is served in the standard tier all the same pays and saves what that does', async () => {
+  it('that is served in the standard tier instead pays the standard price and saves nothing', async () => {
     const { ended } = await run(60 * MINUTE_MS, () => ({ tier: 'default' }))
     expect(ended?.usage).toMatchObject({ costMicroUsd: 450_000 })
     expect(ended?.usage?.savedMicroUsd).toBeUndefined()
   })
 
-  it('takes the standard tier where the cheap one has no room, and holds nothing against the model', async () => {
+  it('is retried in the standard tier when the cheap one has no capacity, and does not open the circuit', async () => {
     const body = { error: { message: 'Resource Unavailable', code: 'resource_unavailable', type: null } }
     const { ended, tiers, circuits } = await run(60 * MINUTE_MS, ({ service_tier }) =>
       service_tier === 'flex' ? { status: 429, body } : {},
@@ -144,19 +144,19 @@ describe('a task with a deadline', () => {
     expect([refused.ended?.status, refused.circuits]).toEqual(['FAILED', 1])
   })
 
-  it('that is near asks for speed, and a dearer tier saves nothing', async () => {
+  it('that is near uses the fast tier, and saves nothing', async () => {
     const { ended, tiers } = await run(MINUTE_MS, () => ({ tier: 'priority' }))
     expect(tiers).toEqual(['priority'])
     expect(ended?.usage).toMatchObject({ costMicroUsd: 450_000 + 360_000 })
     expect(ended?.usage?.savedMicroUsd).toBeUndefined()
   })
 
-  it('asks for no tier of a model that the price list has none of', async () => {
+  it('requests no tier for a model that has none in the price list', async () => {
     const { tiers } = await run(60 * MINUTE_MS, () => ({}), 'gpt-4o')
     expect(tiers).toEqual([undefined])
   })
 
-  it('learns of a gateway that knows no tiers by one call more, and remembers', async () => {
+  it('detects a gateway without tiers by one extra call, and remembers it', async () => {
     const refusal = {
       error: { message: "Flex is not available for this model. service_tier: 'flex'", code: null },
     }

@@ -8,7 +8,7 @@ import { PRICES, priceOf } from '../../functions/core/domain/prices.ts'
 const used = { inputTokens: 1_000_000, outputTokens: 100_000, cachedTokens: null, reasoningTokens: 90_000 }
 
 describe('the price of a call', () => {
-  it('counts cached input at its own price, and reasoning once', () => {
+  it('uses the price of cached input for cached input, and counts reasoning once', () => {
     expect(costMicroUsd('gpt-4o', used)).toBe(3_500_000)
     expect(costMicroUsd('gpt-4o', { ...used, cachedTokens: 800_000 })).toBe(2_500_000)
     expect(costMicroUsd('gpt-4o', { ...used, cachedTokens: 9e8 })).toBe(2_250_000)
@@ -23,7 +23,7 @@ describe('the price of a call', () => {
     expect(costMicroUsd('claude-sonnet-4-5', { ...long, inputTokens: 200_000 })).toBe(480_000)
   })
 
-  it('is that of the tier it was served in, and unknown in a tier without a price', () => {
+  it('is that of the tier that served it, and unknown in a tier without a price', () => {
     const cached = { ...used, cachedTokens: 800_000 }
     expect(costMicroUsd('gpt-5', cached)).toBe(250_000 + 100_000 + 1_000_000)
     expect(costMicroUsd('gpt-5', { ...cached, tier: 'flex' })).toBe(125_000 + 50_000 + 500_000)
@@ -37,7 +37,7 @@ describe('the price of a call', () => {
     expect(readTier('Flex')).toBe('flex')
   })
 
-  it('counts what was written to a cache at its own price, for five minutes and for an hour', () => {
+  it('uses the price of cache writes, for five minutes and for an hour', () => {
     const writes = { ...used, outputTokens: 0, cachedTokens: 200_000, cacheWriteTokens: 300_000 }
     expect(costMicroUsd('claude-sonnet-4-6', writes)).toBe(1_500_000 + 60_000 + 1_125_000)
     expect(costMicroUsd('claude-sonnet-4-6', { ...writes, hourCacheWriteTokens: 500_000 })).toBe(
@@ -54,7 +54,7 @@ describe('the price of a call', () => {
       expect(costMicroUsd(model, used)).toBeNull()
   })
 
-  it('is that of the model behind a date or a version', () => {
+  it('is that of the model without its date or version', () => {
     for (const [model, name] of [
       ['gpt-4o-2024-08-06', 'gpt-4o'],
       ['gpt-3.5-turbo-0125', 'gpt-3.5-turbo'],
@@ -66,7 +66,7 @@ describe('the price of a call', () => {
       expect(priceOf(model)?.model).toBe(name)
   })
 
-  it('has a source and a date in every row, and no model twice', () => {
+  it('has a source and a date in every row, and each model once', () => {
     for (const price of PRICES) {
       expect(price.source).toMatch(/^https:/)
       expect(price.asOf).toMatch(/^\d{4}-\d{2}$/)
@@ -75,7 +75,7 @@ describe('the price of a call', () => {
     expect(new Set(PRICES.map(({ model }) => model)).size).toBe(PRICES.length)
   })
 
-  it('is printed, unknown where it is', () => {
+  it('is printed, or shown as unknown', () => {
     const text = priceTable(
       [
         {

@@ -38,7 +38,7 @@ function serve(auth: string) {
 
 const context = (scopes: readonly Scope[]) => ({ tenant: 'a', keyId: 'k1', scopes: scopes.join(' ') })
 
-describe('a stage that wants keys', () => {
+describe('a stage with API keys', () => {
   it.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))(
     '%s takes a key with its scope alone',
     async (_name, route) => {
@@ -64,7 +64,7 @@ describe('a stage that wants keys', () => {
   })
 })
 
-describe('a stage of signed calls', () => {
+describe('a stage with signed calls', () => {
   const account = '123456789012'
   const callers = [
     { arn: `arn:aws:iam::${account}:role/teams/batch`, tenant: 'batch', scopes: ['tasks:read'] },
@@ -88,7 +88,7 @@ describe('a stage of signed calls', () => {
     },
   )
 
-  it('knows a role by account and name, not by what looks like them', async () => {
+  it('identifies a role by its account and full name, not by similar ones', async () => {
     vi.stubEnv('IAM_CALLERS', JSON.stringify(callers))
     const call = serve('iam')
     const route = ROUTES.find(({ scope }) => scope === 'tasks:read') as Route
@@ -110,12 +110,12 @@ describe('a stage of signed calls', () => {
   })
 })
 
-it('a stage without keys lets everybody in, as one tenant with every scope', async () => {
+it('a stage without keys accepts everybody, as one tenant with every scope', async () => {
   const route = ROUTES.find(({ scope }) => scope === 'keys:admin') as Route
   const answer = await serve('open')(route, null)
   expect(answer).toMatchObject({ status: 200, body: { tenant: 'default', scopes: [...SCOPES] } })
 })
 
-it('words that are no scope give no right', () => {
+it('words that are not scopes give no rights', () => {
   expect(parseScopes('tasks:read * admin ops tasks:read,ops:write')).toEqual(['tasks:read'])
 })

@@ -22,7 +22,7 @@ const CIRCUIT = 'openai:gpt-4o'
 const MINUTE = 60_000
 
 describe('the headers of an answer', () => {
-  it('tell the limits of OpenAI and those who speak like it, of a minute or of a day', () => {
+  it('contain the limits of OpenAI and compatible providers, per minute or per day', () => {
     const told = readLimits(
       {
         'x-ratelimit-limit-requests': '500',
@@ -52,7 +52,7 @@ describe('the headers of an answer', () => {
     expect(daily && nearLimit(daily)).toBeUndefined()
   })
 
-  it('tell the tightest of Anthropic’s limits', () => {
+  it('contain several limits of Anthropic, of which the tightest is used', () => {
     const reset = new Date(NOW + 30_000).toISOString()
     expect(
       readLimits(
@@ -82,11 +82,11 @@ describe('the headers of an answer', () => {
     [{ 'x-ratelimit-limit-requests': '-5', 'x-ratelimit-remaining-requests': '1' }],
     [{ 'x-ratelimit-limit-requests': 'NaN', 'x-ratelimit-remaining-requests': 'Infinity' }],
     [{ 'x-ratelimit-limit': '500', 'x-ratelimit-remaining': '1' }],
-  ])('that say nothing usable, %o, are none', (headers) => {
+  ])('without usable values, %o, contain no limit', (headers) => {
     expect(readLimits(headers, NOW)).toBeUndefined()
   })
 
-  it('with a reset that is nonsense are taken for a minute’s', () => {
+  it('with an invalid reset time are read as limits of a minute', () => {
     for (const reset of ['soon', '-3s', '', '1e9', '99999999999999999999'])
       expect(
         readLimits(
@@ -101,7 +101,7 @@ describe('the headers of an answer', () => {
   })
 })
 
-it('a planned call spends no attempt, however long its limit makes it wait', () => {
+it('a planned call uses up no attempt, however long its limit makes it wait', () => {
   const error = new ProviderLimitError('openai', { circuit: CIRCUIT, since: NOW - 5 * 3_600_000 }, 42_000)
   const task = { attempt: 4, maxAttempts: 4, parkedSince: NOW - 5 * 3_600_000, uncounted: 9 }
   expect(
@@ -113,7 +113,7 @@ it('a planned call spends no attempt, however long its limit makes it wait', () 
   })
 })
 
-describe('a provider whose numbers are wrong', () => {
+describe('a provider that reports wrong numbers', () => {
   const HOUR = 60 * MINUTE
   const call = {
     provider: 'openai',
@@ -138,7 +138,7 @@ describe('a provider whose numbers are wrong', () => {
     ['10', '4', '99999h'],
     ['0.000001', '0', '9d'],
     ['999999999999999', '1', '9999999999d'],
-  ])('holds no call for more than an hour: of %s requests %s left, back in %s', async (most, left, reset) => {
+  ])('delays no call by over an hour: of %s requests %s left, reset in %s', async (most, left, reset) => {
     const { limiter, planned } = openOne()
     await limiter.noteHeaders(CIRCUIT, {
       'x-ratelimit-limit-requests': most,
@@ -149,7 +149,7 @@ describe('a provider whose numbers are wrong', () => {
     expect(planned()).toBeLessThanOrEqual(NOW + HOUR)
   })
 
-  it('holds no call for more than an hour when one is said to have taken twenty million tokens', async () => {
+  it('delays no call by over an hour when a call reports twenty million tokens', async () => {
     const { limiter, planned } = openOne({ 'openai:*': { tokensPerMinute: 30_000 } })
     for (let index = 0; index < 5; index += 1) limiter.used(CIRCUIT, 1_000, 20_000_000)
     await limiter.enter(call).catch((error) => expect(error).toBeInstanceOf(ProviderLimitError))
@@ -219,7 +219,7 @@ function open(limit: ProviderLimit, environments = 20) {
 }
 
 describe('calls of many workers', () => {
-  it('keep within requests a minute, in any minute, and use nine tenths of it', async () => {
+  it('stay within the requests per minute, in any minute, and use nine tenths of them', async () => {
     const { clock, run, calls, maxPerMinute } = open({ requestsPerMinute: 120 })
     const all = Array.from({ length: 1_200 }, () => run('acme', 10))
     await clock.advance(8 * MINUTE)
@@ -230,7 +230,7 @@ describe('calls of many workers', () => {
     expect(calls).toHaveLength(1_200)
   })
 
-  it('keep within a few requests a minute, too', async () => {
+  it('stay within a few requests per minute, too', async () => {
     for (const requestsPerMinute of [1, 3, 10]) {
       const { clock, run, calls, maxPerMinute } = open({ requestsPerMinute })
       for (let index = 0; index < 60; index += 1) void run('acme', 10)
@@ -240,7 +240,7 @@ describe('calls of many workers', () => {
     }
   })
 
-  it('keep within tokens a minute', async () => {
+  it('stay within the tokens per minute', async () => {
     const { clock, run, calls, maxPerMinute } = open({ requestsPerMinute: 1_000, tokensPerMinute: 30_000 })
     for (let index = 0; index < 400; index += 1) void run('acme', 200 + ((index * 137) % 1_300))
     await clock.advance(6 * MINUTE)
@@ -249,7 +249,7 @@ describe('calls of many workers', () => {
     expect(used / 6).toBeGreaterThan(0.85 * 30_000)
   })
 
-  it('of a quiet tenant begin within two minutes, behind a backlog of half an hour', async () => {
+  it('of a quiet tenant start within two minutes, behind a backlog of half an hour', async () => {
     const { clock, run } = open({ requestsPerMinute: 20 })
     for (let index = 0; index < 600; index += 1) void run('noisy', 10)
     await clock.advance(3 * MINUTE)
@@ -259,7 +259,7 @@ describe('calls of many workers', () => {
     expect((await quiet) - begun).toBeLessThanOrEqual(2 * MINUTE + 3_000)
   })
 
-  it('that wait ask seldom: a call costs one write, one in a backlog of ten minutes three or so', async () => {
+  it('that wait cause few writes: one for a call, about three in a backlog of ten minutes', async () => {
     const { clock, run, rates, calls } = open({ requestsPerMinute: 60 })
     for (let index = 0; index < 50; index += 1) void run('acme', 10)
     await clock.advance(MINUTE)
@@ -329,7 +329,7 @@ describe('a worker whose provider has a limit', () => {
     return { world, rates, submit, pass, rows, made, refused: () => refused }
   }
 
-  it('parks what is beyond: all complete in their first attempt, and the provider refuses nothing', async () => {
+  it('parks the tasks above it: all complete in their first attempt, and the provider refuses none', async () => {
     const { submit, pass, rows, refused, made, world } = openWorld(30)
     await submit(100)
     await pass(60)
@@ -346,7 +346,7 @@ describe('a worker whose provider has a limit', () => {
     expect(world.events.some(({ event }) => event === 'task.retrying')).toBe(false)
   })
 
-  it('learns the limit from the headers, counts only near it, and is refused nothing', async () => {
+  it('learns the limit from the headers, plans calls only near it, and has none refused', async () => {
     const { submit, pass, rows, refused, rates } = openWorld(100, { limits: false, tells: true })
     await submit(40)
     await pass(30)
@@ -360,7 +360,7 @@ describe('a worker whose provider has a limit', () => {
     expect(refused()).toBeLessThanOrEqual(20)
   })
 
-  it('of a provider that refuses for ever waits for an hour, then spends its attempts', async () => {
+  it('that refuses every call waits for an hour, then uses up the attempts', async () => {
     const clock = new ManualClock(NOW)
     const rates = new MemoryRates()
     const limits = { 'openai:*': { requestsPerMinute: 60 } }
@@ -385,7 +385,7 @@ describe('a worker whose provider has a limit', () => {
     ).toBeUndefined()
   })
 
-  it('writes nothing and waits for nobody where nothing is set and nothing told', async () => {
+  it('writes nothing and delays nothing where no limit is set or reported', async () => {
     const { submit, pass, rows, rates } = openWorld(1_000, { limits: false })
     await submit(50)
     await pass(10)
@@ -393,7 +393,7 @@ describe('a worker whose provider has a limit', () => {
     expect(rates.writes).toBe(0)
   })
 
-  it('goes on where the store of the limits does not answer', async () => {
+  it('continues when the store of the limits does not answer', async () => {
     const { submit, pass, rows, rates } = openWorld(1_000)
     rates.take = () => Promise.reject(new UnavailableError('no'))
     await submit(10)

@@ -26,20 +26,20 @@ const ENDINGS = await tablesOf<Endings>('_ENDINGS')
 const SOURCE = /^https:\/\/[\w.-]+(\/\S*[^\s,])?(, https:\/\/[\w.-]+(\/\S*[^\s,])?)*$/
 
 // One that speaks another's protocol needs none of its own.
-it('are found of every protocol', () => {
+it('the tables contain every protocol', () => {
   const protocols = ['openai', 'anthropic', 'bedrock']
   expect(Object.keys(RULES)).toEqual(expect.arrayContaining(protocols))
   expect(Object.keys(ENDINGS)).toEqual(expect.arrayContaining(protocols))
 })
 
-describe('every row says who says so', () => {
+describe('every row names its source', () => {
   it.each(Object.entries(RULES))('of the failures of %s', (_, rules) => {
     for (const { source, ...row } of rules) expect(source, String(row.word ?? row.message)).toMatch(SOURCE)
   })
   it.each(Object.entries(ENDINGS))('of the ends of %s', (_, endings) => {
     for (const [word, { source }] of Object.entries(endings)) expect(source, word).toMatch(SOURCE)
   })
-  it('of the prices, and when', () => {
+  it('of the prices, with its date', () => {
     for (const { model, source, asOf } of PRICES) {
       expect(source, model).toMatch(SOURCE)
       expect(asOf, model).toMatch(/^20\d\d-(0[1-9]|1[0-2])(-\d\d)?$/)
@@ -59,7 +59,7 @@ describe('a table', () => {
   })
 })
 
-it('every provider is held to the contract of providers', async () => {
+it('every provider passes the contract tests of providers', async () => {
   const place = 'test/contracts/providers.test.ts'
   const tests = await readFile(resolve(import.meta.dirname, '../..', place), 'utf8')
   expect(

@@ -25,7 +25,7 @@ describe('the README', () => {
     )
   })
 
-  it('names only npm scripts that exist, and every script that is a file’s start has its file', () => {
+  it('names only npm scripts that exist, and the file of every such script exists', () => {
     const named = [...readme.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? '')
     expect(named.filter((name) => !(name in scripts))).toEqual([])
     const files = Object.values<string>(scripts).flatMap((line) => /node (\S+\.ts)/.exec(line)?.[1] ?? [])
@@ -44,14 +44,14 @@ describe('the README in Chinese', () => {
     return [...blocks, ...inline].map((line) => line.replace(/\s+#.*$/, '').trim()).filter(Boolean)
   }
 
-  it('gives the commands that the README gives, as they are there', () => {
+  it('has the same commands as the README', () => {
     const known = commandsOf(readme)
     const own = commandsOf(chinese)
     expect(own.length).toBeGreaterThan(15)
     expect(own.filter((command) => !known.includes(command))).toEqual([])
   })
 
-  it('names only files that exist, and the states that there are', () => {
+  it('names only files and task states that exist', () => {
     const named = [...chinese.matchAll(/(?:`|\]\()((?:functions|lib|bin|test)\/[\w./-]*)/g)].map(
       ([, path = '']) => path,
     )
@@ -62,7 +62,7 @@ describe('the README in Chinese', () => {
   })
 })
 
-describe('the page for who comes from Celery', () => {
+describe('the page for Celery users', () => {
   const page = readFileSync(join(root, 'bin/FROM-CELERY.md'), 'utf8')
 
   it('names only commands, options and words that the CLI has', async () => {
@@ -84,7 +84,7 @@ describe('the page for who comes from Celery', () => {
     for (const [, kind] of page.matchAll(/npx taskrunner inspect (\w+)/g)) expect(kinds).toContain(kind)
   })
 
-  it('tells every state', () => {
+  it('names every state', () => {
     for (const status of STATUSES) expect(page).toContain(`\`${status}\``)
   })
 })
@@ -112,7 +112,7 @@ describe('the container', () => {
   })
 })
 
-it('no tracked text holds the marks of a merge that was left half done', async () => {
+it('no tracked text contains the markers of an unfinished merge', async () => {
   const { stdout } = await promisify(execFile)('git', ['grep', '-lE', '^(<{7}|>{7}) '], { cwd: root }).catch(
     (nothing: { stdout: string }) => nothing,
   )

@@ -38,7 +38,7 @@ const redrive = (world: World, changes: Partial<RedriveRequest> = {}) =>
   )
 
 describe('messages that no worker can read', () => {
-  it('are found among the dead letters of tasks, and deleted alone; the others are shown again', async () => {
+  it('are found among the dead letters of tasks, and only they are deleted; the others stay in the queue', async () => {
     const world = makeWorld()
     fill(world, 25)
     // Every fifth message has no readable body.
@@ -69,7 +69,7 @@ describe('messages that no worker can read', () => {
 })
 
 describe('a redrive', () => {
-  it('of more than one call starts goes on by a cursor, each task once, and reads none twice', async () => {
+  it('of more tasks than one call starts continues with a cursor, each task once, and reads none twice', async () => {
     const world = makeWorld()
     fill(world, 730)
     const read: string[] = []
@@ -96,7 +96,7 @@ describe('a redrive', () => {
     expect(read.length).toBeLessThan(730 + 5 * 1_000)
   })
 
-  it('reads no task outside of its creation times', async () => {
+  it('reads only tasks within its creation times', async () => {
     const world = makeWorld()
     fill(world, 100)
     const filters: unknown[] = []
@@ -112,7 +112,7 @@ describe('a redrive', () => {
       expect(filter).toMatchObject({ status: 'FAILED', lane: 'ai', createdBefore })
   })
 
-  it('leaves alone what failed again since the first of its calls', async () => {
+  it('skips tasks that failed again since its first call', async () => {
     const world = makeWorld()
     fill(world, 20)
     const failedBefore = world.clock.now()
@@ -131,7 +131,7 @@ describe('a redrive', () => {
     expect((await redrive(world, { failedBefore })).ids).not.toContain(again)
   })
 
-  it('is followed by its dead letters: all that have moved on are taken away, however many', async () => {
+  it('is followed by a cleanup of dead letters: those of all restarted tasks are deleted, however many', async () => {
     const world = makeWorld()
     fill(world, 900)
     await redrive(world)
@@ -184,7 +184,7 @@ describe('taskrunner redrive', () => {
     return { bodies, api: { json } as never }
   }
 
-  it('calls until nothing is left, and tells how far it is', async () => {
+  it('repeats the call until nothing is left, and prints its progress', async () => {
     const { bodies, api } = answers(12_000, 5_000)
     const notes: string[] = []
     const all = await redriveAll({ api, isLive: true, note: (text) => notes.push(text) }, 'ai', {})
@@ -202,7 +202,7 @@ describe('taskrunner redrive', () => {
     ])
   })
 
-  it('stops at its limit, and keeps a pace over its calls', async () => {
+  it('stops at its limit, and keeps its rate over several calls', async () => {
     const { bodies, api } = answers(12_000, 600)
     const slept: number[] = []
     const all = await redriveAll(
@@ -217,7 +217,7 @@ describe('taskrunner redrive', () => {
     for (const ms of slept) expect(ms).toBeGreaterThan(50_000)
   })
 
-  it('tells of a dry run what it looked at so far', () => {
+  it('prints how many tasks a dry run has checked so far', () => {
     const looked = { dry_run: true, matched: 4_000 } as Redrive
     expect(progressText(looked, undefined)).toBe('4000 looked at so far')
   })

@@ -36,8 +36,8 @@ const invoke = (world: World, timeoutMs = 300_000, most = 1) => {
   return { batch, state }
 }
 
-describe('refill', () => {
-  it('free slots take what arrives while a task runs, and delete it', async () => {
+describe('refilling free slots', () => {
+  it('receives messages that arrive while a task runs, and deletes them', async () => {
     const world = open()
     const first = await submit(world, 10_000)
     const { state } = invoke(world)
@@ -54,7 +54,7 @@ describe('refill', () => {
     expect(finished?.fields).toMatchObject({ messages: 4, refilled: 3 })
   })
 
-  it('never takes more than there are slots', async () => {
+  it('never receives more messages than there are free slots', async () => {
     const world = open(3)
     for (let n = 0; n < 12; n += 1) await submit(world, 5_000)
     invoke(world)
@@ -66,7 +66,7 @@ describe('refill', () => {
     expect(world.queue.messages.ai).toEqual([])
   })
 
-  it('ends soon after its last task, though the lane goes on getting none', async () => {
+  it('ends soon after the last task, although the empty lane is still polled', async () => {
     const world = open()
     await submit(world, 1_000)
     const { state } = invoke(world)
@@ -74,7 +74,7 @@ describe('refill', () => {
     expect(state.isOver).toBe(true)
   })
 
-  it('takes nothing that it has no time to finish', async () => {
+  it('receives nothing that it has no time to finish', async () => {
     const world = open()
     await submit(world, 60_000)
     const { state } = invoke(world, 100_000)
@@ -86,7 +86,7 @@ describe('refill', () => {
     expect(await statusOf(world, late)).toBe('PENDING')
   })
 
-  it('takes nothing while its lane is paused', async () => {
+  it('receives nothing while the lane is paused', async () => {
     const world = open()
     await submit(world, 30_000)
     invoke(world)
@@ -97,7 +97,7 @@ describe('refill', () => {
     expect(await statusOf(world, waiting)).toBe('PENDING')
   })
 
-  it('a delete that fails leaves a line, and the message meets a final row', async () => {
+  it('a failed delete writes a log line, and the redelivered message finds a final row', async () => {
     const world = open()
     await submit(world, 10_000)
     invoke(world)
@@ -116,7 +116,7 @@ describe('refill', () => {
     expect(world.began.filter((id) => id === second)).toHaveLength(1)
   })
 
-  it('says how many of its slots it uses while it runs, and takes that back at its end', async () => {
+  it('reports the used slots while it runs, and removes the report at its end', async () => {
     const world = open(4)
     const slots = async () => (await world.workerSlots.read(world.clock.now())).get('ai')
     await submit(world, 30_000)
@@ -140,7 +140,7 @@ describe('refill', () => {
     expect(ended?.slot_ms).toBeLessThanOrEqual(45_500)
   })
 
-  it('a worker that died is forgotten by the clock, and one that cannot tell works on', async () => {
+  it('the report of a dead worker expires, and a worker that cannot report continues', async () => {
     const world = open(4)
     const { report } = world.workerSlots
     await world.workerSlots.report('ai', 'dead', { used: 4, paid: 4 }, world.clock.now() + 25_000)
@@ -156,7 +156,7 @@ describe('refill', () => {
     expect([...(await world.workerSlots.read(world.clock.now()))]).toEqual([])
   })
 
-  it('a receive that fails leaves a line and is made again', async () => {
+  it('a failed receive writes a log line and is repeated', async () => {
     const world = open()
     await submit(world, 20_000)
     let failures = 1
@@ -174,7 +174,7 @@ describe('refill', () => {
     })
   })
 
-  it('what the event source delivered is not seen again while a long invocation goes on', async () => {
+  it('messages of the event source are not received again during a long invocation', async () => {
     const world = open()
     await submit(world, 1_000)
     await submit(world, 200_000, { timeoutMs: 240_000 })
@@ -185,7 +185,7 @@ describe('refill', () => {
     expect(world.queue.receive('ai')).toEqual([])
   })
 
-  it('a duplicate and a cancel end a refilled message like any other', async () => {
+  it('a refilled message that is a duplicate or cancelled ends like any other', async () => {
     const world = open()
     await submit(world, 30_000)
     invoke(world)
@@ -225,7 +225,7 @@ describe('a task whose environment died twice', () => {
     return { ...world.worker, slots: 1, store, payloads: { ...world.payloads, read: () => never } }
   }
 
-  it('runs alone: it waits for the others, and nothing begins beside it', async () => {
+  it('runs alone: it waits for the others, and nothing starts beside it', async () => {
     const world = open(4)
     const suspect = await submit(world, 20_000)
     await die(world)
@@ -244,7 +244,7 @@ describe('a task whose environment died twice', () => {
     expect(await statusOf(world, suspect)).toBe('COMPLETED')
   })
 
-  it('ends when it dies a third time, though it has an attempt left', async () => {
+  it('ends when it dies a third time, although it has an attempt left', async () => {
     const world = open(4)
     const suspect = await submit(world, 20_000)
     for (let n = 0; n < 3; n += 1) await die(world)

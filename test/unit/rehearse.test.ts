@@ -127,7 +127,7 @@ describe('a recorded attempt', () => {
     expect(JSON.stringify(recordings)).not.toContain(KEY)
   })
 
-  it('is one of each attempt, also with an extra call that taught a dialect, and by Anthropic’s protocol', async () => {
+  it('exists for each attempt, also with an extra call for an unsupported field, and for Anthropic’s protocol', async () => {
     always({ status: 503, body: error('busy') })
     const failed = await record({ prompt: 'hi' })
     expect(failed.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
@@ -151,7 +151,7 @@ describe('a recorded attempt', () => {
       expect(await rehearsal.rehearse(recording)).toMatchObject({ isSame: true })
   })
 
-  it('of a call in the background ends the same, also when its stream was cut and when its server knows none', async () => {
+  it('with a background call ends the same, also when its stream was cut and when the server has no such calls', async () => {
     const desk = new ResponseDesk()
     shapes.server.answer = (response, { method, path, body }) => {
       if (desk.handle(method, path, body, response)) return
@@ -179,7 +179,7 @@ describe('a recorded attempt', () => {
     expect(shapes.server.calls).toHaveLength(made)
   })
 
-  it('that ended otherwise, asked in other words, or made more calls is told', async () => {
+  it('that now ends differently, sends another prompt or makes more calls is reported as different', async () => {
     always({ events: [text('whole', 'stop')] })
     const [recording] = (await record({ prompt: 'hi' })) as [Recording]
     expect(
@@ -202,12 +202,12 @@ describe('a recorded attempt', () => {
     })
   })
 
-  it('is none where the stage does not want it', async () => {
+  it('is not stored where the stage does not want it', async () => {
     always({ events: [text('whole', 'stop')] })
     expect(await record({ prompt: 'hi' }, { isRecorded: false })).toEqual([])
   })
 
-  it('is read from a file by the command, whose exit code says whether anything differs', async () => {
+  it('is read from a file by the command, whose exit code reports any difference', async () => {
     always({ events: [text('whole', 'stop')] })
     const [recording] = (await record({ prompt: 'hi' })) as [Recording]
     const folder = await mkdtemp(join(tmpdir(), 'rehearse-'))

@@ -8,7 +8,7 @@ const request = { tenant: 'acme' } as HttpRequest
 const full = () => Promise.reject(new RequestError('limit_reached', 'full'))
 
 describe('a request', () => {
-  it('is counted before it is looked at', async () => {
+  it('is counted before it is handled', async () => {
     const counted: string[] = []
     const count = async (tenant: string) => void counted.push(tenant)
     const answer = await limitedRoute(count, false, async () => ({ status: 200 }))(request)
@@ -24,7 +24,7 @@ describe('a request', () => {
     expect(isCalled).toBe(false)
   })
 
-  it('that submits is counted by its submit, or here when it comes to none: never twice, never not at all', async () => {
+  it('that submits is counted by its submit, or by its route when it does not reach one: exactly once', async () => {
     const asked = async (code?: RequestErrorCode) => {
       let counts = 0
       const count = async () => {
@@ -45,7 +45,7 @@ describe('a request', () => {
     await expect(limitedRoute(full, true, nonsense)(request)).rejects.toMatchObject({ code: 'limit_reached' })
   })
 
-  it('has as many submits as it may have of others, unless these have a rate of their own', () => {
+  it('has the same rate for submits as for other requests, unless submits have a rate of their own', () => {
     const stage = { requestsPerMinute: 60, requestBurst: 5 }
     expect(effectiveLimits(stage)).toMatchObject({ submitsPerMinute: 60, burst: 5 })
     expect(effectiveLimits({ ...stage, submitsPerMinute: 10, burst: 2 })).toMatchObject({

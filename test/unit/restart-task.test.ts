@@ -5,7 +5,7 @@ import { recordTalliedCancelledUsage } from '../../functions/core/domain/transit
 import { makeTask } from '../fixtures/make-task.ts'
 import { makeWorld } from '../fixtures/world.ts'
 
-it('a retry whose cancelled attempt tells its usage in the very moment counts it first, and then begins', async () => {
+it('a retry at the moment when its cancelled attempt reports usage counts the usage first, then starts', async () => {
   const world = makeWorld()
   const { clock, store } = world
   const owed = { pending: ['tally'], dueAt: clock.now() + 60_000, dueKind: 'timed' } as const

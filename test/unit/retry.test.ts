@@ -22,7 +22,7 @@ describe('the retry decision', () => {
     expect(backoffMs(3, POLICY, 0)).toBe(0)
   })
 
-  it('waits whole seconds, at least one, by the message itself', () => {
+  it('waits whole seconds, at least one, by the delay of the message', () => {
     expect(decideAt(later(), 2, 0.3)).toMatchObject({
       outcome: 'retry',
       wait: { until: NOW + 2_000, by: 'message' },
@@ -30,23 +30,23 @@ describe('the retry decision', () => {
     expect(decideAt(later(), 1, 0)).toMatchObject({ wait: { until: NOW + 1_000 } })
   })
 
-  it('obeys Retry-After and adds the jitter on top', () => {
+  it('waits as long as Retry-After says, plus the jitter', () => {
     expect(decideAt(later({ retryAfterMs: 10_000 }), 1, 0)).toMatchObject({ wait: { until: NOW + 10_000 } })
     expect(decideAt(later({ retryAfterMs: 10_000 }), 1, 1)).toMatchObject({ wait: { until: NOW + 12_000 } })
   })
 
-  it('parks what must wait longer than a queue can hold', () => {
+  it('parks a task that must wait longer than a queue can delay a message', () => {
     expect(decideAt(later({ retryAfterMs: 900_000 }), 1, 0)).toMatchObject({ wait: { by: 'message' } })
     expect(decideAt(later({ retryAfterMs: 901_000 }), 1, 0)).toMatchObject({ wait: { by: 'sweeper' } })
   })
 
-  it('does not wait for a provider that asks for days', () => {
+  it('waits at most an hour for a provider that asks for days', () => {
     expect(decideAt(later({ retryAfterMs: 9e9 }), 1, 0)).toMatchObject({
       wait: { until: NOW + 3_600_000 },
     })
   })
 
-  it('ends at the last attempt, and at once for what is never retried', () => {
+  it('ends at the last attempt, and at once for an error that is never retried', () => {
     expect(decideAt(later(), 4)).toMatchObject({ outcome: 'fail', error: { retryable: true } })
     expect(decideAt(new TaskError('No.'))).toEqual({
       outcome: 'fail',
@@ -54,7 +54,7 @@ describe('the retry decision', () => {
     })
   })
 
-  it('a time-out and an author’s bug are tried again', () => {
+  it('retries a time-out and an error in the author’s code', () => {
     expect(decideAt(new TaskTimeoutError(5_000))).toMatchObject({
       outcome: 'retry',
       error: { code: 'timeout' },
@@ -65,14 +65,14 @@ describe('the retry decision', () => {
     })
   })
 
-  it('our own stumble burns no attempt, not even the last', () => {
+  it('does not count a failure of the table, not even in the last attempt', () => {
     expect(decideAt(new UnavailableError('The table did not answer.'), 4)).toMatchObject({
       outcome: 'retry',
       isCounted: false,
     })
   })
 
-  it('an hour of such stumbles makes at most 16 receives, and then they spend attempts like any other', () => {
+  it('an hour of uncounted failures causes at most 16 receives; after that they are counted', () => {
     const error = new UnavailableError('The table did not answer.')
     let now = NOW
     let receives = 0
@@ -93,7 +93,7 @@ describe('the retry decision', () => {
     expect(decideAt(error, 4, 1, task)).toMatchObject({ outcome: 'fail', error: { code: 'unavailable' } })
   })
 
-  it('a long wait that costs nothing, or a message that came often, waits as a row without a message', () => {
+  it('a long uncounted wait, or a message with a high receive count, waits as a row without a message', () => {
     const open = new ProviderError('circuit_open', 'Paused.', 'uncounted', 'openai', { retryAfterMs: 90_000 })
     expect(decideAt(open)).toMatchObject({ isCounted: false, wait: { by: 'sweeper' } })
     const often = { task: { attempt: 1, maxAttempts: 4 }, policy: POLICY, now: NOW, random: 0 }
@@ -101,25 +101,25 @@ describe('the retry decision', () => {
     expect(decideRetry(later(), { ...often, receives: 6 })).toMatchObject({ wait: { by: 'sweeper' } })
   })
 
-  it('an open circuit says itself how long to wait, however often it has put the task off', () => {
+  it('an open circuit sets the wait itself, however often it has delayed the task', () => {
     const open = new ProviderError('circuit_open', 'Paused.', 'uncounted', 'openai', { retryAfterMs: 3_000 })
     const decision = decideAt(open, 1, 0, { parkedSince: NOW - 20_000, uncounted: 5 })
     expect(decision).toMatchObject({ isCounted: false, wait: { until: NOW + 3_000 } })
   })
 
   it.each(['', 'has space', 'ü', 'x'.repeat(70)])(
-    'an author’s code %j that no label can be becomes task_failed',
+    'an author’s code %j that cannot be a label becomes task_failed',
     (code) => {
       expect(decideAt(new TaskError('No.', { code }))).toMatchObject({ error: { code: 'task_failed' } })
     },
   )
 
-  it('a message is cut between characters', () => {
+  it('a message is not cut inside a character', () => {
     const { error } = decideAt(new TaskError(`${'x'.repeat(999)}\u{1f600}`))
     expect(error.message.isWellFormed()).toBe(true)
   })
 
-  it.each(['EMFILE', 'ENFILE', 'ENOSPC'])('%s of the environment spends no attempt', (code) => {
+  it.each(['EMFILE', 'ENFILE', 'ENOSPC'])('%s in the environment is not counted as an attempt', (code) => {
     const lack = Object.assign(new Error(`${code}: open '/var/task/x.mjs'`), { code })
     for (const error of [lack, new Error('The module cannot be loaded.', { cause: lack })]) {
       const decision = decideAt(error)
@@ -131,7 +131,7 @@ describe('the retry decision', () => {
     })
   })
 
-  it('anything thrown is described, a string or nothing too', () => {
+  it('anything that is thrown is described, also a string or nothing', () => {
     expect(decideAt('boom')).toMatchObject({ error: { code: 'task_failed', message: 'boom' } })
     expect(decideAt(undefined)).toMatchObject({
       error: { code: 'task_failed', message: 'The task threw undefined.' },

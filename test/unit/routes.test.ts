@@ -32,12 +32,12 @@ export const ${changes.name ?? 'groomUnicornRoute'} = defineRoute({
 `
 const write = (file: string, text: string) => writeFile(join(root, 'functions/api/routes', file), text)
 
-describe('what is generated from the routes', () => {
-  it('is what the files say; if this fails, run "npm run generate"', async () => {
+describe('the files generated from the routes', () => {
+  it('match the route files; if this fails, run "npm run generate"', async () => {
     expect(await generateRoutes({ check: true })).toEqual([])
   })
 
-  it('the document begins with submitting a task, and with tasks', async () => {
+  it('start the document with submitting a task, and with tasks', async () => {
     const text = await readFile(join(project, 'functions/api/openapi.gen.json'), 'utf8')
     const { tags, paths } = JSON.parse(text) as {
       tags: { name: string }[]
@@ -50,7 +50,7 @@ describe('what is generated from the routes', () => {
     expect(operations.find(([, , tag]) => tag === 'tasks')).toEqual(['post', '/tasks', 'tasks'])
   })
 
-  it('one file makes a route: its entry, its row for CDK, its type and its place in the document', async () => {
+  it('need one file for a route: it makes its entry, its row for the CDK, its type and its place in the document', async () => {
     await write('tasks/groom-unicorn.ts', routeText())
     expect((await generateRoutes({ root })).sort()).toEqual([
       'functions/api/groups/api-public.gen.ts',
@@ -78,7 +78,7 @@ describe('what is generated from the routes', () => {
 
 describe('the submit function', () => {
   // 70 kB of it are zod, 180 kB two SDK clients; 11 kB are the prices of models and what a budget counts.
-  it('loads less than 400 kB at a cold start: task types and routes are light to import', async () => {
+  it('loads less than 400 kB at a cold start: task types and routes are small imports', async () => {
     const [report] = await bundleFunctions({ only: ['api-writes'], outRoot: join(root, 'bundles') })
     expect(report?.coldBytes).toBeLessThan(400_000)
   })

@@ -36,7 +36,7 @@ const read = async (world: World, id: string) => {
 const waiting = (context: { sleep: (ms: number) => Promise<void> }, ms: number) => context.sleep(ms)
 
 describe('the life of a task', () => {
-  it("an author's error and progress leave without this environment's secrets", async () => {
+  it("an author's error and progress are stored without the environment's secrets", async () => {
     const world = makeWorld(async (context: never) => {
       const { progress } = context as { progress: (percent: number, message: string) => void }
       progress(40, 'asking with qq7-secret')
@@ -53,7 +53,7 @@ describe('the life of a task', () => {
     expect((await read(world, id)).error).toMatchObject({ message: 'fetch failed with header …' })
   })
 
-  it('a submitted task runs to COMPLETED with two writes and leaves nothing behind', async () => {
+  it('a submitted task runs to COMPLETED with two writes and leaves no message', async () => {
     const world = makeWorld(async () => 'the answer')
     const { id } = await submit(world)
     expect(await pollToEnd(world)).toBe(0)
@@ -64,7 +64,7 @@ describe('the life of a task', () => {
     expect(world.queue.messages.ai).toHaveLength(0)
   })
 
-  it('a retryable failure comes back by its own message after the backoff, exactly then', async () => {
+  it('a retryable failure is received again as the same message, exactly after the backoff', async () => {
     let calls = 0
     const world = makeWorld(async () => {
       calls += 1
@@ -88,7 +88,7 @@ describe('the life of a task', () => {
     expect((await read(world, id)).error).toBeUndefined()
   })
 
-  it('Retry-After beats the backoff; beyond 15 minutes the row is parked and the sweeper sends it on time', async () => {
+  it('Retry-After overrides the backoff; beyond 15 minutes the row is parked and the sweeper sends it on time', async () => {
     let calls = 0
     const world = makeWorld(async () => {
       calls += 1
@@ -116,7 +116,7 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 2 })
   })
 
-  it('after the last attempt the row is FAILED, and its message lies in the dead-letter queue with its mark', async () => {
+  it('after the last attempt the row is FAILED, and its message is in the dead-letter queue with the error', async () => {
     const world = makeWorld(async () => {
       throw new ProviderError('provider_unavailable', 'No answer.', 'counted', 'openai')
     })
@@ -147,7 +147,7 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'FAILED', attempt: 1, error: { retryable: false } })
   })
 
-  it('a redriven dead letter starts epoch 2 once; its copies and strays are no-ops', async () => {
+  it('a redriven dead letter starts epoch 2 once; its copies and outdated messages have no effect', async () => {
     let calls = 0
     const world = makeWorld(async () => {
       calls += 1
@@ -169,7 +169,7 @@ describe('the life of a task', () => {
     expect(world.queue.messages.ai).toHaveLength(0)
   })
 
-  it('a duplicate that meets a live lease is kept until the lease ends, then deleted as done', async () => {
+  it('a duplicate that finds a valid lease stays in the queue until the lease ends, then is deleted as done', async () => {
     const world = makeWorld((context) => waiting(context, 30_000))
     const { id } = await submit(world)
     const first = poll(world)
@@ -186,7 +186,7 @@ describe('the life of a task', () => {
     expect(world.queue.messages.ai).toHaveLength(0)
   })
 
-  it('a long attempt keeps its lease and message by its heartbeat', async () => {
+  it('a long attempt renews its lease and its message’s visibility by its heartbeat', async () => {
     const world = makeWorld((context) => waiting(context, 200_000))
     const { id } = await submit(world)
     const { batch } = poll(world)
@@ -201,7 +201,7 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
   })
 
-  it('a hanging attempt ends at its soft limit and is retried', async () => {
+  it('an attempt that hangs ends at its soft limit and is retried', async () => {
     const world = makeWorld(() => new Promise(() => undefined))
     const { id } = await submit(world, { timeoutMs: 5_000 })
     const { batch } = poll(world)
@@ -212,7 +212,7 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'RETRYING', error: { code: 'timeout' } })
   })
 
-  it('one hanging record does not hold the results of the nine others', async () => {
+  it('one record that hangs does not delay the results of the nine others', async () => {
     const world = makeWorld((context: { input: { n: number }; sleep: (ms: number) => Promise<void> }) =>
       context.input.n === 0 ? new Promise(() => undefined) : waiting(context, 1_000),
     )
@@ -226,7 +226,7 @@ describe('the life of a task', () => {
     expect(await batch).toBe(1)
   })
 
-  it('a cancel stops the running attempt within 3 s and no result lands', async () => {
+  it('a cancel stops the running attempt within 3 s and no result is stored', async () => {
     let reason: unknown
     const world = makeWorld(
       async (context: { signal: AbortSignal; sleep: (ms: number) => Promise<void> }) => {
@@ -249,7 +249,7 @@ describe('the life of a task', () => {
     expect(task.result).toBeUndefined()
   })
 
-  it('a cancelled attempt books what it had spent', async () => {
+  it('a cancelled attempt records its cost', async () => {
     const world = makeWorld(
       async (context: {
         model: { complete: (call: object) => Promise<string> }
@@ -271,7 +271,7 @@ describe('the life of a task', () => {
     })
   })
 
-  it('progress is written about once a second, not once a word', async () => {
+  it('progress is written about once a second, not once per word', async () => {
     const world = makeWorld(
       async (context: { progress: (percent: number) => void; sleep: (ms: number) => Promise<void> }) => {
         for (let n = 1; n <= 100; n += 1) {
@@ -293,7 +293,7 @@ describe('the life of a task', () => {
     expect(reports.length).toBeLessThanOrEqual(5)
   })
 
-  it('an answer that was paid for and could not be kept spends its attempt: no endless paying', async () => {
+  it('an attempt whose paid answer could not be stored is counted, so that payments are limited', async () => {
     let calls = 0
     const world = makeWorld(async (context) => {
       calls += 1
@@ -309,7 +309,7 @@ describe('the life of a task', () => {
     expect(calls).toBe(2)
   })
 
-  it('a stumble of our own store burns no attempt', async () => {
+  it('an attempt that fails because the bucket does not answer is not counted', async () => {
     const world = makeWorld(async () => 'ok')
     let failures = 1
     const worker = {
@@ -336,7 +336,7 @@ describe('the life of a task', () => {
     ['complete', 0, 'task.completed', 1],
     ['retryLater', 1, 'task.retrying', 2],
     ['fail', 4, 'task.failed', 4],
-  ])('a %s whose answer was lost is known as its own', async (name, failures, event, attempt) => {
+  ])('a %s whose response was lost is known as its own', async (name, failures, event, attempt) => {
     let left = failures
     const world = makeWorld(async () => {
       left -= 1
@@ -363,7 +363,7 @@ describe('the life of a task', () => {
     expect(told.filter((one) => one === event)).toHaveLength(1)
   })
 
-  it('a large result says on the row whether it names files', async () => {
+  it('a large result is marked on the row when it contains files', async () => {
     for (const [more, hasFiles] of [
       [{ file: `file-${'0'.repeat(32)}`, name: 'a.png' }, true],
       [{}, undefined],
@@ -377,7 +377,7 @@ describe('the life of a task', () => {
     }
   })
 
-  it('a missing input ends the task at once, by its true name', async () => {
+  it('a missing input ends the task at once, with the code missing', async () => {
     const world = makeWorld()
     const { id } = await submit(world, { input: { text: 'x'.repeat(20_000) } })
     world.payloads.objects.clear()
@@ -391,7 +391,7 @@ describe('the life of a task', () => {
     expect(world.queue.dead.ai).toMatchObject([{ dead: { code: 'missing' } }])
   })
 
-  it('a bucket that never answers for one task ends it after an hour, by its true name', async () => {
+  it('a bucket that never answers for one task ends it after an hour, with its own code', async () => {
     const world = makeWorld()
     let receives = 0
     const down = async () => {
@@ -412,7 +412,7 @@ describe('the life of a task', () => {
     expect(receives).toBeLessThanOrEqual(20)
   })
 
-  it('no progress an author reports costs the lease', async () => {
+  it('no progress value of an author can cause the loss of the lease', async () => {
     const world = makeWorld(async (context) => {
       const { progress, sleep } = context as {
         progress: (percent: unknown, message?: unknown) => void
@@ -442,7 +442,7 @@ describe('the life of a task', () => {
     expect(written.join('')).not.toMatch(/"percent":null|\\ud[89a-f]/)
   })
 
-  it('a heartbeat that fails leaves one line, with its cause', async () => {
+  it('a failed heartbeat writes one log line, with its cause', async () => {
     const world = makeWorld(async (context) => waiting(context as never, 30_000))
     const change = world.store.change.bind(world.store)
     world.store.change = async (key, transition) => {
@@ -463,7 +463,7 @@ describe('the life of a task', () => {
     ['of characters that JSON escapes', '\u0001"\\', '"'],
     ['of characters in two halves', '😀😀', '🏷'],
   ])(
-    'the history of a long life keeps its first and latest attempts, within what a row can hold: words %s',
+    'the history of many attempts contains the first and the latest, within the size of a row: text of %s',
     async (_, word, mark) => {
       const world = makeWorld(async () => {
         throw new TaskError(word.repeat(100_000), {
@@ -512,7 +512,7 @@ describe('the life of a task', () => {
   })
 })
 
-describe('what an author returns', () => {
+describe('the result of an author’s code', () => {
   const broken = (): never => {
     throw new Error('broken')
   }
@@ -542,7 +542,7 @@ describe('what an author returns', () => {
     ],
     ['half a character', { text: '\ud83d' }, { text: '\ud83d' }],
     ['a Date', { at: new Date(0) }, { at: '1970-01-01T00:00:00.000Z' }],
-  ])('%s comes back as it is', async (_, value, result) => {
+  ])('%s is returned unchanged', async (_, value, result) => {
     const world = makeWorld(async () => value)
     const { id } = await submit(world)
     await pollToEnd(world)
@@ -572,7 +572,7 @@ describe('what an author returns', () => {
     ['a writer that throws', { toJSON: broken }, 'cannot be written'],
     ['a wrapped number', { n: Object(7) }, 'n is a Number'],
     ['a promise', { later: Promise.resolve(1) }, 'later is a Promise'],
-  ])('%s in a result is invalid_output, named and never tried again', async (_, value, message) => {
+  ])('%s in a result is invalid_output with its path, and not retried', async (_, value, message) => {
     const world = makeWorld(async () => value)
     const { id } = await submit(world)
     await pollToEnd(world)
@@ -586,7 +586,7 @@ describe('what an author returns', () => {
   it.each([
     ['a BigInt', { sum: 1n }, 'sum is a BigInt'],
     ['a Set', new Set([1]), 'the value is a Set'],
-  ])('%s in a step is named before it is kept as something else', async (_, value, message) => {
+  ])('%s in a step is refused with its path before it is stored', async (_, value, message) => {
     const world = makeWorld(
       async ({ step }: { step: (name: string, run: () => unknown) => Promise<unknown> }) =>
         step('count', () => value),
@@ -601,7 +601,7 @@ describe('what an author returns', () => {
   })
 })
 
-describe('what an author throws', () => {
+describe('an error of an author’s code', () => {
   const gone = () => {
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()
@@ -652,7 +652,7 @@ describe('what an author throws', () => {
     ],
     ['half a character', new Error('\ud83d'), /./],
   ])(
-    '%s ends the attempt by words of a task failure, and the task after its attempts',
+    '%s ends the attempt with a readable task failure, and the task after its attempts',
     async (_, thrown, message) => {
       const world = makeWorld(async () => {
         throw thrown

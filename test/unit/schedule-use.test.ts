@@ -64,7 +64,7 @@ async function finish(store: MemoryStore, task: Task, now: number) {
 }
 
 describe('a schedule', () => {
-  it('fires ahead of time, each planned time once, however often it is looked at', async () => {
+  it('submits ahead of time, each planned time once, however often it is processed', async () => {
     const { world, dependencies, schedules, rows } = open()
     await create(dependencies, key, draft())
     for (let minute = 0; minute < 5; minute += 1) {
@@ -84,7 +84,7 @@ describe('a schedule', () => {
     expect((await schedules.get(key))?.fired).toBe(planned.length)
   })
 
-  it('a sweeper that dies between submit and write makes one task all the same', async () => {
+  it('a sweeper that dies between submit and write still makes exactly one task', async () => {
     for (const isApplied of [true, false])
       for (let atCall = 1; atCall <= 8; atCall += 1) {
         const { world, dependencies, schedules, store, rows } = open()
@@ -108,7 +108,7 @@ describe('a schedule', () => {
       }
   })
 
-  it('a thousand that are due in the same second fire once each', async () => {
+  it('a thousand that are due in the same second each fire once', async () => {
     const { world, dependencies, schedules, rows } = open()
     const first = await create(dependencies, { tenant: 'acme', id: 'first' }, draft())
     for (let index = 0; index < 1_000; index += 1) await schedules.create({ ...first, id: `s${index}` })
@@ -120,7 +120,7 @@ describe('a schedule', () => {
     expect(new Set(rows().map(({ firing }) => firing?.schedule)).size).toBe(1_001)
   })
 
-  it('a pause takes back what was submitted ahead of time; a resume does not make up', async () => {
+  it('a pause cancels tasks that were submitted ahead of time; a resume does not fire missed times', async () => {
     const { world, dependencies, schedules, rows } = open()
     await create(dependencies, key, draft())
     await fireSchedule(dependencies, key)
@@ -136,7 +136,7 @@ describe('a schedule', () => {
     expect(rows().length).toBeLessThanOrEqual(before + 2)
   })
 
-  it('what a pause or a change took back comes at its time all the same, once, as it is wanted by then', async () => {
+  it('a firing that a pause or a change cancelled still runs at its time, once, with the latest settings', async () => {
     for (const change of ['pause', 'task'] as const) {
       const { world, dependencies, schedules, rows } = open()
       await create(dependencies, key, draft())
@@ -162,7 +162,7 @@ describe('a schedule', () => {
     }
   })
 
-  it('another name takes nothing back and moves nothing, also of one that has ended', async () => {
+  it('a change of the name cancels and moves nothing, also of a schedule that has ended', async () => {
     const { world, dependencies, schedules, rows } = open()
     await create(dependencies, key, draft())
     await fireSchedule(dependencies, key)
@@ -180,7 +180,7 @@ describe('a schedule', () => {
     expect((await schedules.get(other))?.nextAt).toBeUndefined()
   })
 
-  it('a pause, a change or a delete that meets the sweep in its middle is no less of one', async () => {
+  it('a pause, a change or a delete in the middle of a sweep has its full effect', async () => {
     for (const change of ['pause', 'task', 'delete'] as const) {
       const { dependencies, schedules, rows, store } = open()
       await create(dependencies, key, draft())
@@ -209,7 +209,7 @@ describe('a schedule', () => {
     }
   })
 
-  it('a task’s start deadline is counted from its planned time, not from when it is submitted ahead', async () => {
+  it('a task’s start deadline is counted from its planned time, not from the submit ahead of it', async () => {
     const { dependencies, rows } = open()
     await create(
       dependencies,
@@ -221,7 +221,7 @@ describe('a schedule', () => {
     for (const { runAt = 0, expiresAt } of rows()) expect(expiresAt).toBe(runAt + 5_000)
   })
 
-  it('one each second with jitter is taken back whole', async () => {
+  it('a pause cancels all tasks of a schedule that fires every second with jitter', async () => {
     const { dependencies, rows } = open()
     const timing = { kind: 'cron', expression: '* * * * * *', timezone: 'UTC' } as const
     await create(dependencies, key, draft({ timing, jitterMs: 3_600_000 }))
@@ -231,7 +231,7 @@ describe('a schedule', () => {
     expect(rows().filter(({ status }) => status === 'SCHEDULED')).toEqual([])
   })
 
-  it('the same key gives the same schedule, also when its time has passed; another body is refused', async () => {
+  it('the same key returns the same schedule, also when its time has passed; another body is refused', async () => {
     const { world, dependencies, schedules } = open()
     const once = draft({ timing: { kind: 'once', at: world.clock.now() + 1_000 } })
     const first = await createSchedule(dependencies, key, once, 'h1')
@@ -244,7 +244,7 @@ describe('a schedule', () => {
     expect(schedules.rows.size).toBe(1)
   })
 
-  it('a run has the time of the call in its input, and the same key gives the same task', async () => {
+  it('a manual run has the time of the call in its input, and the same key returns the same task', async () => {
     const { world, dependencies, rows } = open()
     await create(dependencies, key, draft())
     const first = await runSchedule(dependencies, key, 'k')
@@ -258,7 +258,7 @@ describe('a schedule', () => {
     expect(rows()).toHaveLength(3)
   })
 
-  it('each planned time runs once, as it is wanted by then, and none while paused, whatever is changed and whoever dies', async () => {
+  it('each planned time runs once with the latest settings, and none while paused, whatever is changed and wherever a process dies', async () => {
     const steps = fc.array(
       fc.record({
         act: fc.constantFrom('pause', 'resume', 'task', 'name', 'none', 'none'),
@@ -310,7 +310,7 @@ describe('a schedule', () => {
     )
   })
 
-  it('a change counts from now, a delete leaves nothing to come, a run is beside the plan', async () => {
+  it('a change applies from now on, a delete cancels all future tasks, a manual run does not change the plan', async () => {
     const { dependencies, schedules, rows } = open()
     await create(dependencies, key, draft())
     const changed = await updateSchedule(dependencies, key, async () =>
@@ -326,7 +326,7 @@ describe('a schedule', () => {
     await expect(pauseSchedule(dependencies, key)).rejects.toThrow('There is no schedule "s1"')
   })
 
-  it('one that never fires is refused, and a stage’s own is not changed', async () => {
+  it('a schedule that never fires is refused, and one of the stage cannot be changed', async () => {
     const { dependencies, schedules } = open()
     const past = draft({ timing: { kind: 'once', at: 1 } })
     await expect(create(dependencies, key, past)).rejects.toThrow(/never fires/)
@@ -336,7 +336,7 @@ describe('a schedule', () => {
   })
 })
 
-describe('a firing that begins while the one before runs', () => {
+describe('a firing that starts while the previous task still runs', () => {
   const setUp = async (overlap: 'skip' | 'cancel_running') => {
     const { world, dependencies, store, rows } = open()
     await create(dependencies, key, draft({ overlap }))
@@ -352,7 +352,7 @@ describe('a firing that begins while the one before runs', () => {
     return { world, dependencies, store, rows, begin }
   }
 
-  it('is skipped, and so is the next, until the running one ends', async () => {
+  it('is skipped, and so is the next, until the running task ends', async () => {
     const { world, dependencies, store, rows, begin } = await setUp('skip')
     const first = await begin(0)
     expect(await applyOverlapPolicy(dependencies, first, `t-${first.id}`)).toBe(false)
@@ -368,7 +368,7 @@ describe('a firing that begins while the one before runs', () => {
     expect(await applyOverlapPolicy(dependencies, last, `t-${last.id}`)).toBe(false)
   })
 
-  it('looks past one that was cancelled before it began', async () => {
+  it('ignores a task that was cancelled before it started', async () => {
     const { dependencies, rows, begin } = await setUp('skip')
     await begin(0)
     await cancelTask(dependencies, rows()[1] as Task)
@@ -376,7 +376,7 @@ describe('a firing that begins while the one before runs', () => {
     expect(await applyOverlapPolicy(dependencies, third, `t-${third.id}`)).toBe(true)
   })
 
-  it('cancels the other where the schedule says so', async () => {
+  it('cancels the running task where the schedule says so', async () => {
     const { dependencies, rows, begin } = await setUp('cancel_running')
     await begin(0)
     const second = await begin(1)

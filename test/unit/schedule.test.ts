@@ -20,7 +20,7 @@ const plannedAfter = (timing: Timing, from: string, count = 3) =>
   iso(nextPlannedTimes(scheduleTimes, { timing }, at(from), count))
 
 describe('the times of a schedule', () => {
-  it('follow the clock on the wall across both changes of daylight saving', () => {
+  it('follow local time across both changes of daylight saving', () => {
     const daily = cron('0 9 * * *', 'Europe/Berlin')
     expect(plannedAfter(daily, '2027-03-27T00:00:00Z')).toEqual([
       '2027-03-27T08:00:00.000Z',
@@ -34,7 +34,7 @@ describe('the times of a schedule', () => {
     ])
   })
 
-  it('an hour that is skipped fires once, moved on; an hour that comes twice fires once', () => {
+  it('a time in a skipped hour fires once, an hour later; a time in a repeated hour fires once', () => {
     const half = cron('30 2 * * *', 'Europe/Berlin')
     expect(plannedAfter(half, '2027-03-27T12:00:00Z', 2)).toEqual([
       '2027-03-28T01:00:00.000Z',
@@ -46,7 +46,7 @@ describe('the times of a schedule', () => {
     ])
   })
 
-  it('know 29 February, the last day of a month and the first Monday', () => {
+  it('include 29 February, the last day of a month and the first Monday', () => {
     expect(plannedAfter(cron('0 9 29 2 *'), '2026-01-01T00:00:00Z', 2)).toEqual([
       '2028-02-29T09:00:00.000Z',
       '2032-02-29T09:00:00.000Z',
@@ -60,7 +60,7 @@ describe('the times of a schedule', () => {
     ])
   })
 
-  it('the last hour of a day may be the one that is skipped: what it had comes with the new day, and the day after as ever', () => {
+  it('when the last hour of a day is skipped, its firing is early on the next day, and later days are as usual', () => {
     expect(plannedAfter(cron('59 23 * * *', 'America/Nuuk'), '2026-03-27T12:00:00Z')).toEqual([
       '2026-03-28T01:59:00.000Z',
       '2026-03-29T01:00:00.000Z',
@@ -77,7 +77,7 @@ describe('the times of a schedule', () => {
     ])
   })
 
-  it('an hour of which half is skipped is as before for what comes each hour', () => {
+  it('when half an hour is skipped, an hourly schedule continues as before', () => {
     expect(plannedAfter(cron('0 * * * *', 'Australia/Lord_Howe'), '2026-10-03T14:00:00Z')).toEqual([
       '2026-10-03T14:30:00.000Z',
       '2026-10-03T16:00:00.000Z',
@@ -85,14 +85,14 @@ describe('the times of a schedule', () => {
     ])
   })
 
-  it('a zone that changed its law is followed on both sides of the change', () => {
+  it('a zone whose rules changed is followed before and after the change', () => {
     // Mexico City gave up daylight saving in October 2022: 09:00 was 14:00 UTC in summer 2022 and is 15:00 in 2023.
     const daily = cron('0 9 * * *', 'America/Mexico_City')
     expect(plannedAfter(daily, '2022-07-01T00:00:00Z', 1)).toEqual(['2022-07-01T14:00:00.000Z'])
     expect(plannedAfter(daily, '2023-07-01T00:00:00Z', 1)).toEqual(['2023-07-01T15:00:00.000Z'])
   })
 
-  it('a rate counts from its anchor, so that a late firing moves none after it', () => {
+  it('a rate counts from its anchor, so that a late firing does not move the following ones', () => {
     const rate: Timing = { kind: 'rate', everyMs: 60_000, anchor: at('2026-11-25T00:00:30Z') }
     expect(plannedAfter(rate, '2026-11-25T00:00:30Z', 2)).toEqual([
       '2026-11-25T00:01:30.000Z',
@@ -102,7 +102,7 @@ describe('the times of a schedule', () => {
     expect(scheduleTimes.previous(rate, at('2026-11-25T00:02:30Z'))).toBe(at('2026-11-25T00:01:30Z'))
   })
 
-  it('start and end bound them', () => {
+  it('are between start and end', () => {
     const timing = cron('0 * * * *')
     const bounds = { timing, startAt: at('2026-11-25T10:00:00Z'), endAt: at('2026-11-25T11:00:00Z') }
     expect(iso(nextPlannedTimes(scheduleTimes, bounds, 0, 5))).toEqual([
@@ -111,7 +111,7 @@ describe('the times of a schedule', () => {
     ])
   })
 
-  it('are told in words', async () => {
+  it('are described in words', async () => {
     expect(await describeTiming(cron('0 9 * * MON-FRI', 'Europe/Berlin'))).toBe(
       'At 09:00, Monday through Friday (Europe/Berlin)',
     )
@@ -131,16 +131,16 @@ describe('the times of a schedule', () => {
     ['0 0 * * FRI#L', 'At 00:00, on the last Friday of the month (UTC)'],
     ['? ? ? ? ?', 'Every minute (UTC)'],
     ['0 9 * * MON#1,WED#3', 'At 09:00, on the first Monday and third Wednesday of the month (UTC)'],
-  ])('%s in words says what fires', async (expression, words) => {
+  ])('%s is described correctly', async (expression, words) => {
     checkCron(expression, 'UTC')
     expect(await describeTiming(cron(expression))).toBe(words)
   })
 
-  it('never fail for want of words', async () => {
+  it('that have no description are shown as their expression', async () => {
     expect(await describeTiming(cron('0 0 * * odd'))).toBe('By cron 0 0 * * odd (UTC)')
   })
 
-  it('skip no day and double none, in zones whose clocks change at midnight, by half an hour, or in Ramadan', () => {
+  it('occur on every day exactly once, in zones whose clocks change at midnight, by half an hour, or in Ramadan', () => {
     for (const timezone of [
       'Africa/Cairo',
       'America/Havana',
@@ -188,10 +188,10 @@ describe('a cron expression that is not valid', () => {
     ['', /five fields/],
     ['@daily', /five fields/],
     ['0 9 31 2 *', /never comes/],
-  ])('%s is refused with the field named', (expression, message) => {
+  ])('%s is refused with the name of the field', (expression, message) => {
     expect(messageOf(expression)).toMatch(message)
   })
-  it('names a time zone that is none', () => {
+  it('with an unknown time zone is refused with the zone’s name', () => {
     expect(messageOf('0 9 * * *', 'Europe/Berln')).toMatch(
       /^timezone "Europe\/Berln" is not an IANA time zone/,
     )
@@ -199,7 +199,7 @@ describe('a cron expression that is not valid', () => {
   })
 })
 
-describe('what a look at a due schedule fires', () => {
+describe('the firings of a due schedule', () => {
   const now = at('2026-11-25T12:00:00Z')
   const horizon = now + 75_000
   const minutely = cron('* * * * *')
@@ -210,13 +210,13 @@ describe('what a look at a due schedule fires', () => {
     endAt?: number
   }) => planFirings(scheduleTimes, { timing: minutely, missed: 'skip', ...plan }, now, horizon)
 
-  it('fires ahead of time what is planned within the look-ahead, and moves on', () => {
+  it('are those planned within the look-ahead, and the next time moves on', () => {
     const { planned, nextAt } = look({ nextAt: at('2026-11-25T12:00:00Z') })
     expect(iso(planned)).toEqual(['2026-11-25T12:00:00.000Z', '2026-11-25T12:01:00.000Z'])
     expect(iso([nextAt ?? 0])).toEqual(['2026-11-25T12:02:00.000Z'])
   })
 
-  it('a firing late by less than five minutes is not missed', () => {
+  it('a firing that is less than five minutes late is not missed', () => {
     expect(look({ nextAt: at('2026-11-25T11:56:00Z') }).planned).toHaveLength(6)
   })
 
@@ -234,13 +234,13 @@ describe('what a look at a due schedule fires', () => {
     expect([...planned].sort((left, right) => left - right)).toEqual(planned)
   })
 
-  it('run_all after a short outage makes up for each', () => {
+  it('run_all after a short outage fires each missed time', () => {
     const { planned, missed } = look({ nextAt: at('2026-11-25T11:30:00Z'), missed: 'run_all' })
     expect(planned).toHaveLength(32)
     expect(missed).toBe(0)
   })
 
-  it('a year of outage of a schedule that fires each second is no endless walk', () => {
+  it('a schedule that fires every second needs bounded work after an outage of a year', () => {
     const { planned, nextAt } = look({
       timing: cron('* * * * * *'),
       nextAt: at('2025-11-25T12:00:00Z'),
@@ -250,7 +250,7 @@ describe('what a look at a due schedule fires', () => {
     expect(nextAt).toBeGreaterThan(now - 5 * 60_000)
   })
 
-  it('once fires once, also when it was missed and is to run once', () => {
+  it('a schedule of one time fires once, also when it was missed and is to run once', () => {
     const timing: Timing = { kind: 'once', at: at('2026-11-25T08:00:00Z') }
     expect(look({ timing, nextAt: timing.at, missed: 'run_once' })).toEqual({
       planned: [timing.at],
@@ -266,7 +266,7 @@ describe('what a look at a due schedule fires', () => {
 })
 
 describe('a firing', () => {
-  it('moves by its own jitter, the same each time', () => {
+  it('is delayed by its own jitter, the same each time', () => {
     const schedule = { id: 's1', jitterMs: 30_000 }
     const moves = [0, 60_000, 120_000].map((planned) => firingStartOf(schedule, planned) - planned)
     expect(moves).toEqual([0, 60_000, 120_000].map((planned) => firingStartOf(schedule, planned) - planned))
@@ -280,7 +280,7 @@ describe('a firing', () => {
       c: null,
     })
   })
-  it('has a key that no Idempotency-Key can be', () => {
+  it('has an idempotency key that no caller can send', () => {
     expect(firingKey({ id: 's1' }, 0)).toMatch(/^[^\x20-\x7e]/)
   })
 })

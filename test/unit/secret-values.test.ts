@@ -47,12 +47,12 @@ describe('SecretValues', () => {
     expect(masked.length).toBeLessThan(45)
   })
 
-  it.each(['', '…'])('hides what a clipped text has left of a secret, with %j behind it', (behind) => {
+  it.each(['', '…'])('hides the rest of a secret in a clipped text, followed by %j', (behind) => {
     expect(withKey().mask(`a key: ${KEY.slice(0, 14)}${behind}`)).toBe('a key: …')
     expect(withKey().mask(`a key: ${KEY.slice(0, 5)}${behind}`)).toBe(`a key: ${KEY.slice(0, 5)}${behind}`)
   })
 
-  it.each([1, 2, 3, 5, 8, 100])('hides it in a text that comes in pieces of %i', (size) => {
+  it.each([1, 2, 3, 5, 8, 100])('hides a secret in a text that arrives in pieces of %i', (size) => {
     const text = `q qq a ${KEY} b %2 ${encodeURIComponent(KEY)} & \\ ${Buffer.from(KEY).toString('base64')} qq7`
     const given: string[] = []
     const pieces = maskOf([KEY]).pieces((piece) => given.push(piece))
@@ -61,7 +61,7 @@ describe('SecretValues', () => {
     expect(given.join('')).toBe('q qq a … b %2 … & \\ … qq7')
   })
 
-  it('gives a piece at once in which no secret can begin', () => {
+  it('passes on a piece at once when no secret can start in it', () => {
     const given: string[] = []
     maskOf([KEY])
       .pieces((piece) => given.push(piece))
@@ -69,7 +69,7 @@ describe('SecretValues', () => {
     expect(given).toEqual(['hello, wor'])
   })
 
-  it('hides it in errors, names of fields and what is very deep', () => {
+  it('hides a secret in errors, names of fields and deep values', () => {
     const secrets = withKey()
     const error = secrets.maskAll(new TypeError(`no ${KEY}`, { cause: new Error(KEY) }))
     expect(error).toBeInstanceOf(TypeError)
@@ -80,13 +80,13 @@ describe('SecretValues', () => {
     expect(JSON.stringify(secrets.maskAll(deep))).not.toContain('Zr')
   })
 
-  it("leaves a day alone that is the version of an address's API", () => {
+  it('keeps a date that is also the API version in a URL', () => {
     const secrets = new SecretValues()
     secrets.addFromUrl('https://mine.openai.azure.test/?api-version=2024-10-21')
     expect(secrets.mask('Written on 2024-10-21.')).toBe('Written on 2024-10-21.')
   })
 
-  it('hides every text of a value, however deep, and leaves the rest', () => {
+  it('hides a secret in every text of a value, however deep, and keeps the rest', () => {
     expect(withKey().maskAll({ a: [{ b: `x${KEY}` }], n: 3, none: null })).toEqual({
       a: [{ b: 'x…' }],
       n: 3,
@@ -94,7 +94,7 @@ describe('SecretValues', () => {
     })
   })
 
-  it('takes user, password and query of an address', () => {
+  it('includes user, password and query of a URL', () => {
     const secrets = new SecretValues()
     secrets.addFromUrl('https://robot-7:p%40ssw0rd-1@proxy.test:8080/?sig=AbC123xyz')
     secrets.addFromUrl('not an address')
@@ -104,14 +104,14 @@ describe('SecretValues', () => {
     expect(secrets.mask(`authorization ${basic}`)).toBe('authorization …')
   })
 
-  it('takes the longer of two secrets first', () => {
+  it('hides the longer of two overlapping secrets', () => {
     const secrets = new SecretValues()
     secrets.add('abcdefg1')
     secrets.add('abcdefg1-and-more')
     expect(secrets.mask('abcdefg1-and-more')).toBe('…')
   })
 
-  it.each(['', 'demo', 'lm-studio', 'ollama', '1234567'])('leaves the word %j alone', (word) => {
+  it.each(['', 'demo', 'lm-studio', 'ollama', '1234567'])('keeps the word %j', (word) => {
     const secrets = new SecretValues()
     secrets.add(word)
     expect(secrets.mask(`lane demo, lm-studio, ollama, 1234567`)).toBe(
@@ -120,7 +120,7 @@ describe('SecretValues', () => {
   })
 })
 
-describe('what is written', () => {
+describe('a secret in a log', () => {
   function capture(run: () => void): string {
     const lines: unknown[] = []
     const methods = ['info', 'warn', 'error', 'log'] as const
@@ -163,7 +163,7 @@ describe('what is written', () => {
     expect(written).not.toContain('Zr')
   })
 
-  it('knows a key, and the passwords of addresses and proxies, from the moment they are read', async () => {
+  it('is known, for keys and passwords of URLs and proxies, from the moment they are read', async () => {
     const secrets = new SecretValues()
     const providers = createModelProviders({
       routes: { 'm-*': 'mine' },

@@ -56,7 +56,7 @@ describe('the simulation of slots', () => {
     { perSecond: 0.5, seconds: 10 },
     { perSecond: 4, seconds: 10 },
   ])(
-    'agrees with the worker within a fifth: $perSecond a second, $seconds s each',
+    'agrees with the real worker within a fifth: $perSecond tasks a second, $seconds s each',
     async ({ perSecond, seconds }) => {
       const real = await runWorkers(perSecond, seconds)
       const simulated = simulateSlots({ perSecond, seconds, sigma: 0 }, SETTINGS, TASKS)
@@ -66,12 +66,12 @@ describe('the simulation of slots', () => {
     },
   )
 
-  it('nearly all slots are used at nine tenths of what a lane holds', () => {
+  it('nearly all slots are used at nine tenths of a lane’s capacity', () => {
     const { used } = simulateSlots({ perSecond: 18, seconds: 10, sigma: 0.45 }, SETTINGS)
     expect(used).toBeGreaterThan(0.85)
   })
 
-  it('without refill an invocation is paid for its longest task', () => {
+  it('without refill, an invocation is paid until its longest task ends', () => {
     const { refilled, invocations } = simulateSlots(
       { perSecond: 0.5, seconds: 10, sigma: 0 },
       { ...SETTINGS, refillSeconds: 0 },
@@ -80,7 +80,7 @@ describe('the simulation of slots', () => {
     expect(invocations).toBe(1)
   })
 
-  it('as few invocations as the load needs make full ones', () => {
+  it('fewer invocations for the same load have fuller batches and cost less', () => {
     const use = (invocations: number) =>
       simulateSlots({ perSecond: 3.8, seconds: 10, sigma: 0.45 }, { ...SETTINGS, invocations }).paidSeconds
     expect(use(5)).toBeLessThan(use(20) / 2)

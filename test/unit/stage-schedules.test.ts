@@ -48,7 +48,7 @@ function open() {
 }
 
 describe('the schedules of a stage’s file', () => {
-  it('become rows that fire as their type says, and that the API does not change', async () => {
+  it('become rows that fire according to their type, and that the API cannot change', async () => {
     const { declare, rows, dependencies, world } = open()
     await declare({ nightly })
     const [row] = rows()
@@ -63,7 +63,7 @@ describe('the schedules of a stage’s file', () => {
     ).rejects.toThrow(/change it in the stage's file/)
   })
 
-  it('have the daily cleanup among them, whether the file says so or not, as a task like any other', async () => {
+  it('include the daily cleanup, also when the file does not mention it, as an ordinary task', async () => {
     const { dependencies, schedules, rows, world } = open()
     await declareSchedules({ ...dependencies, schedules }, TENANT, toDeclared({}, true))
     const [row] = rows()
@@ -83,7 +83,7 @@ describe('the schedules of a stage’s file', () => {
     ])
   })
 
-  it('a deploy that changes nothing writes nothing and moves no firing; a changed one is planned anew', async () => {
+  it('a deploy without changes writes nothing and moves no firing; a changed schedule is planned again', async () => {
     const { declare, rows, world } = open()
     const file = { nightly, often: { everySeconds: 600, task: add } }
     await declare(file)
@@ -97,7 +97,7 @@ describe('the schedules of a stage’s file', () => {
     expect(second).toEqual(before[1])
   })
 
-  it('what the file no longer has is gone; a caller’s own stays', async () => {
+  it('a schedule that the file no longer contains is deleted; those of callers stay', async () => {
     const { declare, rows, schedules } = open()
     await declare({ nightly })
     const [own] = rows()
@@ -107,7 +107,7 @@ describe('the schedules of a stage’s file', () => {
     expect(rows().map(({ id }) => id)).toEqual(['01abc'])
   })
 
-  it('are whole after a death at any line, by the next sweeper', async () => {
+  it('are completed by the next sweeper after a process died at any call', async () => {
     const file = { a: nightly, b: { everySeconds: 60, task: add } }
     for (const isApplied of [true, false])
       for (let atCall = 1; atCall <= 4; atCall += 1) {
@@ -141,13 +141,13 @@ describe('the schedules of a stage’s file', () => {
     [{ ...nightly, task: { ...add, input: { x: 'one', y: 2 } } }, 'task.input.x', /number/],
     [{ ...nightly, task: { ...add, model: 'gpt-4o' } }, 'task.model', /calls no model/],
     [{ ...nightly, tenant: 'acme' }, '', /tenant/],
-  ])('what is wrong fails at synth with its place (%#)', (schedule, path, message) => {
+  ])('a mistake fails at synth with its place (%#)', (schedule, path, message) => {
     const { error } = schedulesSchema.safeParse({ nightly: schedule })
     const found = error?.issues.find((issue) => issue.path.join('.') === `nightly${path && `.${path}`}`)
     expect(found?.message ?? JSON.stringify(error?.issues)).toMatch(message)
   })
 
-  it('more than the sweeper’s environment holds is refused, with the way out', () => {
+  it('more than the sweeper’s environment can contain is refused, with what to do', () => {
     const many = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`one-${index}`, nightly]))
     expect(schedulesSchema.safeParse(many).error?.issues[0]?.message).toMatch(
       /at most 2000 fit.*over the API/,

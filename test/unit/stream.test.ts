@@ -51,8 +51,8 @@ class SlowReceiver extends Writable {
   }
 }
 
-describe('an answer that is still written', () => {
-  it('reaches a slow receiver whole, and leaves no listener for each piece', async () => {
+describe('a streamed answer', () => {
+  it('reaches a slow receiver complete, and does not add a listener per piece', async () => {
     const receiver = new SlowReceiver()
     await serve(async function* () {
       for (let piece = 0; piece < 100; piece += 1) yield `${piece};`
@@ -62,7 +62,7 @@ describe('an answer that is still written', () => {
     expect(receiver.peakListeners).toBeLessThan(10)
   })
 
-  it('ends its source when the receiver breaks while it is waited for', async () => {
+  it('ends its source when the receiver disconnects during a wait', async () => {
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)
     let isEnded = false
@@ -87,7 +87,7 @@ describe('an answer that is still written', () => {
     expect(unhandled).not.toHaveBeenCalled()
   })
 
-  it('ends after the pieces that there were when its source fails', async () => {
+  it('ends after the existing pieces when its source fails', async () => {
     const logged = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const receiver = new SlowReceiver()
     await serve(async function* () {

@@ -46,7 +46,7 @@ describe('a submission', () => {
     })
   })
 
-  it('of the stage’s own work is taken of those who run the stage alone', async () => {
+  it('of the stage’s own task type is accepted only from operators', async () => {
     expect(await refusals({ type: 'maintenance.cleanup' })).toEqual({
       type: '"maintenance.cleanup" is submitted by the stage itself, by its schedule.',
     })
@@ -57,7 +57,7 @@ describe('a submission', () => {
     })
   })
 
-  it('an option of the task among the fields of its input is told its place', async () => {
+  it('with an option of the task inside its input is refused with the right place', async () => {
     expect(await refusals({ type: 'example.add', input: { x: 1, model: 'gpt-4o', tags: ['a'] } })).toEqual({
       'input.y': 'is missing.',
       'input.model': expect.stringMatching(/^stands beside "input", not in it: .*"model": …/),
@@ -65,7 +65,7 @@ describe('a submission', () => {
     })
   })
 
-  it('null is absent for what may be absent', async () => {
+  it('null counts as absent for optional fields', async () => {
     expect(
       await submission({ type: null, prompt: 'hi', model: null, run_at: null, tags: null, system: null }),
     ).toMatchObject({ input: { prompt: 'hi' }, model: 'gpt-3.5-turbo', tags: [] })
@@ -136,7 +136,7 @@ describe('a submission', () => {
     [null, { '': /^must be a JSON object/ }],
     [JSON.parse('{"prompt":"x","__proto__":{"a":1}}'), { ['__proto__']: /^is not a known field/ }],
     [JSON.parse('{"prompt":"x","constructor":1}'), { constructor: /^is not a known field/ }],
-  ])('%j is refused in words', async (body, expected) => {
+  ])('%j is refused with an error text', async (body, expected) => {
     const errors = await refusals(body)
     expect(Object.keys(errors).sort()).toEqual(Object.keys(expected).sort())
     for (const [path, pattern] of Object.entries(expected)) expect(errors[path]).toMatch(pattern as RegExp)
@@ -146,7 +146,7 @@ describe('a submission', () => {
     '{"prompt":"x",',
     '{"type":"example.add","input":{"x":1,"y":1},',
     '{"type":"example.add","tags":"a",',
-  ])('%s and 20,000 fields that nobody knows: twenty are told', async (start) => {
+  ])('%s and 20,000 unknown fields: twenty are reported', async (start) => {
     const names = Array.from({ length: 20_000 }, (_, index) => `"name${index}":1`)
     const cpu = async (fields: readonly string[]) => {
       const before = process.cpuUsage()
@@ -161,7 +161,7 @@ describe('a submission', () => {
     expect((await cpu(names)) / few).toBeLessThan(40)
   })
 
-  it('the same request in another order of fields has the same hash', () => {
+  it('the same request with fields in another order has the same hash', () => {
     expect(hashOf({ a: 1, b: [{ c: 2, d: 3 }] })).toBe(hashOf({ b: [{ d: 3, c: 2 }], a: 1 }))
     expect(hashOf({ a: 1 })).not.toBe(hashOf({ a: '1' }))
     expect(hashOf([1, 2])).not.toBe(hashOf([2, 1]))
@@ -213,7 +213,7 @@ const SCHEMAS: Readonly<Record<string, readonly [z.ZodType, unknown, unknown]>> 
   ],
 }
 
-describe('an input comes to the author’s code as its schema makes it', () => {
+describe('the author’s code gets the input as its schema transforms it', () => {
   it.each(Object.entries(SCHEMAS))('%s', async (_, [schema, sent, expected]) => {
     let given: unknown
     const world = makeWorld(async ({ input }: { input: unknown }) => {
@@ -239,14 +239,14 @@ describe('an input comes to the author’s code as its schema makes it', () => {
   it.each([
     ['the time since its request came', -1_200, 1_200],
     ['nothing where the gateway’s clock is ahead', 50, 0],
-  ])('tells %s, whatever its caller waits for then', async (_name, since, expected) => {
+  ])('reports %s, whatever the caller waits for then', async (_name, since, expected) => {
     const world = makeWorld()
     const receivedAt = world.clock.now() + since
     await submitTask(world, { ...(await submission({ type: 'example.run' })), receivedAt })
     expect(world.events.find(({ event }) => event === 'task.submitted')?.fields.accept_ms).toBe(expected)
   })
 
-  it('what is kept shows the defaults, where checking it again gives the same', async () => {
+  it('the stored input contains the defaults, where parsing it again gives the same', async () => {
     expect(await submission({ type: 'example.run' })).toMatchObject({
       input: { name: 'example', seconds: 5 },
     })

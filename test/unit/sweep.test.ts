@@ -23,7 +23,7 @@ describe('the sweeper', () => {
     expect(world.queue.receive('ai')).toHaveLength(1)
   })
 
-  it('sends what one second brings by tens, and takes what the queue refused the next time', async () => {
+  it('sends the tasks of one second in batches of ten, and those that the queue refused in the next sweep', async () => {
     const world = makeWorld()
     world.queue.isDown = true
     for (let n = 0; n < 250; n += 1) await submit(world)
@@ -45,7 +45,7 @@ describe('the sweeper', () => {
     expect(world.queue.sent).toBe(250)
   })
 
-  it('begins with another shard each minute, and reads none twice', async () => {
+  it('starts with another shard each minute, and reads none twice', async () => {
     const world = makeWorld()
     const begun: number[][] = []
     const shards = () => {
@@ -67,7 +67,7 @@ describe('the sweeper', () => {
     for (const order of orders) expect([...order].toSorted().join('')).toBe('0123')
   })
 
-  it('asks no queue while nothing is due', async () => {
+  it('reads no queue while nothing is due', async () => {
     const world = makeWorld()
     let asked = 0
     const depth = world.queue.depth.bind(world.queue)
@@ -94,7 +94,7 @@ describe('the sweeper', () => {
     expect(await sweepNow(world)).toMatchObject({ resent: 0 })
   })
 
-  it('what the sweep itself sends does not make an empty lane look busy', async () => {
+  it('messages that the sweep itself sends do not make an empty lane look busy', async () => {
     const world = makeWorld()
     const taken = await submit(world)
     await world.store.change({ tenant: 'acme', id: taken.id }, claim(1, 'dead-worker', world.clock.now()))
@@ -104,7 +104,7 @@ describe('the sweeper', () => {
     expect(await sweepNow(world)).toMatchObject({ taken_over: 1, resent: 1, waiting: 0 })
   })
 
-  it('what waits in a paused lane is not overdue', async () => {
+  it('tasks that wait in a paused lane are not overdue', async () => {
     const world = makeWorld()
     await submit(world)
     await world.clock.advance(300_000)
@@ -119,7 +119,7 @@ describe('the sweeper', () => {
     expect(overdue()).toBe(0)
   })
 
-  it('messages that nobody can take end the task as worker_crashed, with a dead letter, within about an hour', async () => {
+  it('messages that no worker can read end the task as worker_crashed, with a dead letter, within about an hour', async () => {
     const world = makeWorld()
     const { id } = await submit(world)
     let minutes = 0
@@ -138,7 +138,7 @@ describe('the sweeper', () => {
     expect(world.queue.dead.ai).toHaveLength(1)
   })
 
-  it('a lease that ran out goes back to its queue, and to FAILED when no attempt is left', async () => {
+  it('a task with an expired lease is sent again, and is FAILED when no attempt is left', async () => {
     const world = makeWorld()
     const { id } = await submit(world)
     const key = { tenant: 'acme', id }
@@ -158,7 +158,7 @@ describe('the sweeper', () => {
     })
   })
 
-  it('dying between the failing write and the dead letter is repaired', async () => {
+  it('a process that died between the write of the failure and the dead letter is repaired', async () => {
     const world = makeWorld()
     const { id } = await submit(world)
     const now = world.clock.now()
@@ -184,7 +184,7 @@ describe('the sweeper', () => {
     expect(await sweepNow(world)).toMatchObject({ followed_up: 0 })
   })
 
-  it('leaves what follows an end to who ended it for 20 s, however soon its lease is over', async () => {
+  it('leaves the follow-ups of an end to the process that ended the task for 20 s, even if its lease expires earlier', async () => {
     const world = makeWorld()
     const { id } = await submit(world)
     const key = { tenant: 'acme', id }
@@ -203,7 +203,7 @@ describe('the sweeper', () => {
     expect(world.queue.dead.ai).toHaveLength(1)
   })
 
-  it('a parked task starts on its second', async () => {
+  it('a parked task is sent at its second', async () => {
     const world = makeWorld()
     const { id } = await submit(world, { delayMs: 3_600_000 })
     expect(await statusOf(world, id)).toBe('SCHEDULED')
@@ -216,7 +216,7 @@ describe('the sweeper', () => {
     expect(world.clock.now() - start).toBe(3_600_000)
   })
 
-  it('a task whose start deadline passed is EXPIRED', async () => {
+  it('a task whose start deadline has passed is EXPIRED', async () => {
     const world = makeWorld()
     const { id } = await submit(world, { expiresInMs: 30_000 })
     await world.clock.advance(30_000)
@@ -227,7 +227,7 @@ describe('the sweeper', () => {
     expect(await statusOf(world, id)).toBe('EXPIRED')
   })
 
-  it('in a busy lane a message that was passed over is sent again within 15 minutes', async () => {
+  it('in a busy lane a lost message is sent again within 15 minutes', async () => {
     const world = makeWorld()
     const lost = await submit(world)
     world.queue.messages.ai = []

@@ -38,8 +38,8 @@ function makeLane(next: () => Promise<void>) {
   }
 }
 
-describe('pause and resume at once', () => {
-  it('leave the event source as the note says, however their steps fall', async () => {
+describe('concurrent pause and resume', () => {
+  it('leave the event source in the recorded state, in any order of their steps', async () => {
     for (let seed = 1; seed <= 2_000; seed += 1) {
       let state = seed
       const chance = () => {

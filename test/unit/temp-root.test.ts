@@ -25,7 +25,7 @@ const run = (parent: string, end: string) =>
     { env: { ...process.env, TMPDIR: parent } },
   ).catch(({ stdout }: { stdout: string }) => ({ stdout }))
 
-it('a run leaves nothing in the temporary folder, one that is killed until the next', async () => {
+it('a run leaves nothing in the temporary folder, and removes what a killed run left there', async () => {
   const parent = await mkdtemp(join(tmpdir(), 'temp-root-'))
   await mkdir(join(parent, `runner-tests-${process.pid}`))
   const { stdout } = await run(parent, 'process.kill(process.pid, "SIGKILL")')

@@ -31,7 +31,7 @@ describe('intrinsic functions', () => {
     expect(resolveValue(value, scope)).toEqual(expected)
   })
 
-  it('names the function it does not know', () => {
+  it('an unknown function is named in the error', () => {
     expect(() => resolveValue({ 'Fn::Cidr': [] }, scope)).toThrow('Fn::Cidr is not known')
   })
 })
@@ -43,7 +43,7 @@ const assembly = (Resources: Template['Resources']): Assembly => ({
 const plan = (Resources: Template['Resources']) =>
   planAssembly(assembly(Resources), { ...scope.place, sqsEndpoint: 'http://127.0.0.1:1' })
 
-describe('what the local runtime does not know is an error with its name', () => {
+describe('the error for what the local runtime does not support names it', () => {
   it('a resource type', () => {
     expect(() => plan({ Bus: { Type: 'AWS::Events::EventBus' } })).toThrow(
       'Test: Bus is a AWS::Events::EventBus, which the local runtime does not know.',
@@ -117,7 +117,7 @@ describe('routes', () => {
     expect(routes.find(verb, path)).toMatchObject(expected)
   })
 
-  it('has nothing where the API has nothing', () => {
+  it('there is none for a path that the API does not have', () => {
     expect(routes.find('GET', '/')).toBeUndefined()
   })
 })

@@ -18,8 +18,8 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllEnvs())
 const puts = () => s3.commandCalls(PutObjectCommand).map(({ args }) => args[0].input)
 
-describe('what a tenant with a KMS key of its own puts in', () => {
-  it('lies in the bucket under its key, however small; of another tenant in the row', async () => {
+describe('the data of a tenant with a KMS key of its own', () => {
+  it('is in the bucket, encrypted with its key, however small; that of another tenant is in the row', async () => {
     const store = new S3PayloadStore('bucket', KEYS)
     expect(await store.keep({ tenant: 'acme', id: 'a' }, 'input', '1')).toMatchObject({ bytes: 1 })
     expect(puts()).toMatchObject([{ Key: 'payload/acme/a/input.json', ...OWN }])
@@ -29,7 +29,7 @@ describe('what a tenant with a KMS key of its own puts in', () => {
     expect(puts()[1]).not.toHaveProperty('SSEKMSKeyId')
   })
 
-  it('is under it as a file of a task, and as an upload that cannot be sent without it', async () => {
+  it('is encrypted with its key as a file of a task, and as an upload, which cannot be sent without it', async () => {
     const files = new S3FileStore('bucket', KEYS)
     await files.write({ tenant: 'acme', id: 'a' }, 'chart.svg', Buffer.from('x'), 'image/svg+xml')
     await files.write({ tenant: 'other', id: 'a' }, 'chart.svg', Buffer.from('x'), 'image/svg+xml')

@@ -12,8 +12,8 @@ afterEach(() => {
   waitForServices(0)
 })
 
-describe('the scale of the waits', () => {
-  it('shortens every one of them, and leaves two heartbeats in a lease', () => {
+describe('the timing scale', () => {
+  it('shortens every wait, and leaves two heartbeats in a lease', () => {
     const full = timingAt(1)
     const short = timingAt(1 / 6)
     for (const [name, value] of Object.entries(short)) {
@@ -24,20 +24,20 @@ describe('the scale of the waits', () => {
     expect(short.visibilitySeconds * 1_000).toBeGreaterThan(short.leaseMs)
   })
 
-  it('reaches the transitions of a process that is told so when it starts', () => {
+  it('applies to the transitions of a process when it is set at the start', () => {
     expect(claim(1, 'token', 0).set.claimableFrom).toBe(60_000)
     scaleTiming(readConfig(['TIMING_SCALE'], { TIMING_SCALE: '0.5' }).TIMING_SCALE)
     expect(claim(1, 'token', 0).set.claimableFrom).toBe(30_000)
     expect([resendCheckMs(1), resendCheckMs(3)]).toEqual([30_000, 120_000])
   })
 
-  it('is 1 for a function that is told nothing', () => {
+  it('is 1 for a function without the setting', () => {
     expect(readConfig(['TIMING_SCALE'], {}).TIMING_SCALE).toBe(1)
     expect(() => readConfig(['TIMING_SCALE'], { TIMING_SCALE: 'short' })).toThrow('TIMING_SCALE')
     expect(TIMING).toEqual(timingAt(1))
   })
 
-  it('belongs to stage local alone', () => {
+  it('is allowed for stage local only', () => {
     expect(loadStage('local', { TIMING_SCALE: '0.25' }).timing.scale).toBe(0.25)
     expect(loadStage('local').timing.scale).toBe(1)
     expect(() => loadStage('local', { TIMING_SCALE: '60 s' })).toThrow('timing.scale')
@@ -47,7 +47,7 @@ describe('the scale of the waits', () => {
       )
   })
 
-  it('shortens the local timers’ rates', () => {
+  it('shortens the intervals of the local timers', () => {
     const ticker = startTicker('rate(1 minute)', 'UTC', () => undefined, 1 / 6)
     expect(ticker.nextAt() - Date.now()).toBeLessThanOrEqual(10_000)
     ticker.stop()

@@ -43,7 +43,7 @@ const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('bas
 const seconds = (at: number) => Math.floor(at / 1_000)
 
 describe('a token of a known issuer', () => {
-  it('stands for the tenant, subject and scopes that its claims say', async () => {
+  it('authenticates the tenant, subject and scopes of its claims', async () => {
     const { verify } = world()
     expect(await verify(await issuer.sign())).toEqual({
       tenant: 'acme',
@@ -56,13 +56,13 @@ describe('a token of a known issuer', () => {
     expect(await verify(await issuer.sign({ scope: undefined }))).toMatchObject({ scopes: [] })
   })
 
-  it('gives no scope beyond what the stage lets its issuer give', async () => {
+  it('gives only scopes that the stage allows for its issuer', async () => {
     const { verify } = world({ scopePrefix: 'api/' })
     const claims = { scope: 'api/tasks:read api/keys:admin tasks:write' }
     expect((await verify(await issuer.sign(claims)))?.scopes).toEqual(['tasks:read'])
   })
 
-  it('makes nobody an operator, and names no tenant with what separates a row’s key', async () => {
+  it('makes nobody an operator, and names no tenant with a separator of row keys', async () => {
     const { verify } = world()
     for (const tenant of [
       'default',
@@ -83,7 +83,7 @@ describe('a token of a known issuer', () => {
     expect((await fixed.verify(await issuer.sign({ tenant: 'acme' })))?.tenant).toBe('default')
   })
 
-  it('is for us by another claim where its issuer has no audience', async () => {
+  it('names this stage in another claim where its issuer has no audience', async () => {
     const { verify } = world({ audienceClaim: 'client_id' })
     expect(await verify(await issuer.sign({ aud: undefined, client_id: 'taskrunner' }))).toBeDefined()
     expect(await verify(await issuer.sign({ client_id: 'another' }))).toBeUndefined()
@@ -132,7 +132,7 @@ describe('a token that is wrong', () => {
     }
   })
 
-  it('is refused with its claims changed, with a key it brings itself, and when it is no token at all', async () => {
+  it('is refused with changed claims, with a key that it contains itself, and when it is not a token', async () => {
     const { verify } = world()
     const token = await issuer.sign()
     const [head = '', claims = '', signature = ''] = token.split('.')
@@ -161,8 +161,8 @@ describe('a token that is wrong', () => {
   })
 })
 
-describe('a key of another kind', () => {
-  it('makes no token good, whatever the issuer serves under its id', async () => {
+describe('a key of another type', () => {
+  it('makes no token valid, whatever the issuer serves under its id', async () => {
     const secret = Buffer.from('a shared secret of thirty-two by')
     const symmetric = { kty: 'oct', k: secret.toString('base64url'), kid: 'one' }
     const rsa = await generateKeyPair('RS256', { extractable: true })
@@ -212,7 +212,7 @@ describe('a key of another kind', () => {
     }
   })
 
-  it('an issuer’s token for another issuer of the same stage opens nothing', async () => {
+  it('a token that one issuer made for another issuer of the same stage is refused', async () => {
     const other = await startTokenIssuer()
     const settings = { audienceClaim: 'aud', algorithms: ['ES256'], scopesClaim: 'scope', scopePrefix: '' }
     const of = (name: string, url: string, tenant: string): TokenIssuer => ({
@@ -235,7 +235,7 @@ describe('a key of another kind', () => {
 })
 
 describe('the keys of an issuer', () => {
-  it('are fetched once for many tokens, and again when they are swapped', async () => {
+  it('are fetched once for many tokens, and again when they are replaced', async () => {
     const { verify, clock } = world()
     const token = await issuer.sign()
     const all = await Promise.all(Array.from({ length: 20 }, () => verify(token)))
@@ -252,7 +252,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.served.calls).toBe(4)
   })
 
-  it('that are taken back are believed five minutes more at most', async () => {
+  it('that are withdrawn are accepted for at most five minutes more', async () => {
     const { verify, clock } = world()
     const token = await issuer.sign({ exp: seconds(NOW) + 3_600 })
     expect(await verify(token)).toBeDefined()
@@ -263,7 +263,7 @@ describe('the keys of an issuer', () => {
     expect(await verify(token)).toBeUndefined()
   })
 
-  it('are not asked for again and again by made-up key ids', async () => {
+  it('are not fetched again and again for invented key ids', async () => {
     const { verify } = world()
     const token = await issuer.sign()
     expect(await verify(token)).toBeDefined()
@@ -276,7 +276,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.served.calls).toBe(2)
   })
 
-  it('are believed while the issuer is down, for an hour; without any, nobody is told the token is wrong', async () => {
+  it('are used for an hour while the issuer is down; without them the answer is 503, not 401', async () => {
     const { verify, clock } = world()
     const token = await issuer.sign({ exp: seconds(NOW) + 2 * 3_600 })
     expect(await verify(token)).toBeDefined()
@@ -295,14 +295,14 @@ describe('the keys of an issuer', () => {
     expect(await fresh.verify(token)).toBeDefined()
   })
 
-  it('are taken from no document of another issuer', async () => {
+  it('are not taken from a document of another issuer', async () => {
     const { verify } = world()
     issuer.served.discovery = { issuer: 'https://issuer.example.com' }
     await expect(verify(await issuer.sign())).rejects.toThrow(UnavailableError)
   })
 })
 
-describe('a stage’s issuers', () => {
+describe('the issuers of a stage', () => {
   const stage = local({ AUTH: 'keys' })
   const with_ = (given: object) =>
     stageSchema.safeParse({ ...stage, api: { ...stage.api, issuers: [{ ...sso, ...given }] } })
@@ -313,7 +313,7 @@ describe('a stage’s issuers', () => {
     tenantClaim: 'tenant',
   }
 
-  it('are pinned to signatures by public keys, one way to the tenant, and https', () => {
+  it('are limited to public-key signatures, one source of the tenant, and https', () => {
     expect(with_({}).success).toBe(true)
     for (const wrong of [
       { algorithms: ['HS256'] },

@@ -24,14 +24,14 @@ describe('a traceparent header', () => {
     ['a line break', `${GOOD}\nx: y`],
   ])('is ignored when it is %s', (_, header) => expect(parseTrace(header)).toBeUndefined())
 
-  it('gives calls a span of their own in the same trace', () => {
+  it('gives each call a span of its own in the same trace', () => {
     const child = childTrace(GOOD, 'aaaaaaaaaaaaaaaa')
     expect(child).toBe(`00-${TRACE_ID}-aaaaaaaaaaaaaaaa-01`)
     expect(traceIdOf({ trace: child })).toBe(TRACE_ID)
     expect(traceIdOf({})).toBeUndefined()
   })
 
-  it('travels in a message; a broken one costs the trace, not the task', () => {
+  it('is part of a message; an invalid one is dropped, and the task still runs', () => {
     const message = { v: 1, tenant: 'a', id: 'b', epoch: 1 }
     expect(parseMessage(JSON.stringify({ ...message, trace: GOOD }))).toEqual({ ...message, trace: GOOD })
     for (const trace of ['x', 5, null, {}])

@@ -12,7 +12,7 @@ const isAlive = (pid: number) => {
   }
 }
 
-it('a check of types that another one follows is over at once: the compiler would go on for its 10 s', async () => {
+it('a newer type check ends the one before it at once: the compiler would continue for its 10 s', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'types-'))
   const types = new TypeCheck(resolve(import.meta.dirname, '../..'), folder)
   try {

@@ -50,7 +50,7 @@ describe('an upload', () => {
     expect(detectMediaType(Buffer.from(bytes as string, 'latin1'))).toBe(type)
   })
 
-  it('waits, arrives, and is gone after a day when no task uses it', async () => {
+  it('waits for its file, and is deleted after a day when no task uses it', async () => {
     const world = open()
     const { upload } = await createUpload(world, asked)
     const key = { tenant: 'acme', id: upload.id }
@@ -64,7 +64,7 @@ describe('an upload', () => {
     expect((await world.check(upload.id))[0]?.message).toContain('is no upload')
   })
 
-  it('is another tenant’s: not there', async () => {
+  it('does not exist for another tenant', async () => {
     const world = open()
     const { upload } = await createUpload(world, asked)
     world.files.put(upload, PDF)
@@ -74,7 +74,7 @@ describe('an upload', () => {
     })
   })
 
-  it('that a task uses outlives the task’s longest wait and its retention; two uses at once are one', async () => {
+  it('that a task uses is kept for the task’s longest wait and its retention; two concurrent uses count as one', async () => {
     const world = open()
     const { upload } = await createUpload(world, asked)
     world.files.put(upload, PDF)
@@ -86,7 +86,7 @@ describe('an upload', () => {
     expect(stored?.version).toBe(2)
   })
 
-  it('of a kind that the type does not take is refused, whatever its name says', async () => {
+  it('of a type that the task does not accept is refused, whatever its name says', async () => {
     const world = open()
     const { upload } = await createUpload(world, { ...asked, name: 'a.png', contentType: 'image/png' })
     world.files.put(upload, PDF)
@@ -96,7 +96,7 @@ describe('an upload', () => {
     expect((await world.uploads.get(upload))?.version).toBe(1)
   })
 
-  it('is found wherever it stands in an input, with its path', () => {
+  it('is found at any place in an input, with its path', () => {
     const input = { file: { upload: 'a' }, list: [{ x: { upload: 'b', name: 'n' } }], upload: 3 }
     expect(uploadsIn(input, 'input')).toEqual([
       { path: 'input.file.upload', id: 'a' },
@@ -114,7 +114,7 @@ describe('an upload', () => {
     expect(uploadBody.safeParse(body).success).toBe(false)
   })
 
-  it('shows how far it is', () => {
+  it('shows its progress', () => {
     expect(progressBar(6_000_000, 12_000_000)).toBe('[===============               ]  50 %  6.0 of 12.0 MB')
   })
 })
@@ -123,7 +123,7 @@ describe('a file in a result', () => {
   const file = { file: `file-${'a'.repeat(32)}`, name: 'a.png', content_type: 'image/png', bytes: 3 }
   const linkOf = async (name: string) => `https://bucket/${name}`
 
-  it('gets its address, wherever it stands; what only looks like one gets none', async () => {
+  it('gets a URL, at any place; a value that only looks like a file gets none', async () => {
     const result = { list: [{ picture: file }], other: { file: 'file-../../other', name: 'x' }, n: null }
     expect(await withFileLinks(result, linkOf)).toEqual({
       list: [{ picture: { ...file, url: `https://bucket/${file.file}` } }],
@@ -134,7 +134,7 @@ describe('a file in a result', () => {
 })
 
 describe('the files of a task', () => {
-  it('are written once for the same content, and read back; a reference to anything else leads nowhere', async () => {
+  it('are written once for the same content, and can be read back; a reference to anything else fails', async () => {
     const world = open()
     const files = openTaskFiles(world, makeTask(world.clock.now()), new AbortController().signal)
     const file = { name: 'a.png', contentType: 'image/png', bytes: Buffer.from('picture') }

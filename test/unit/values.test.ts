@@ -4,7 +4,7 @@ import { findUnwritable } from '../../functions/core/domain/json-value.ts'
 import { addCall, readTokens } from '../../functions/core/domain/model-usage.ts'
 import { describeFailure } from '../../functions/core/domain/retry.ts'
 
-describe('what JSON cannot hold', () => {
+describe('values that JSON cannot represent', () => {
   const circle: { inner: { back?: unknown } } = { inner: {} }
   circle.inner.back = circle
   it.each<[unknown, string | undefined]>([
@@ -44,7 +44,7 @@ describe('what JSON cannot hold', () => {
     expect(findUnwritable(value)?.path).toBe(path)
   })
 
-  it('twice the same object is no circle; a nest of thousands is found', () => {
+  it('the same object twice is not a cycle; a nesting of thousands is found', () => {
     const twice = { x: 1 }
     expect(findUnwritable([twice, twice])).toBeUndefined()
     let deep: unknown = 1
@@ -53,7 +53,7 @@ describe('what JSON cannot hold', () => {
   })
 })
 
-describe('a clipped text', () => {
+describe('a truncated text', () => {
   const family = '👨‍👩‍👧‍👦'
   it('has no half of a character at either end', () => {
     for (const text of ['🌍🌍🌍🌍', `a${family}b${family}`, 'e\u0301e\u0301e\u0301', '你好你好'])
@@ -64,13 +64,13 @@ describe('a clipped text', () => {
           expect(clipped).not.toMatch(/^\u200d|\u200d$|^\u0301/)
         }
   })
-  it('leaves a text alone that fits, but for half a character that is still to come', () => {
+  it('is unchanged when it fits, except for a half character whose rest has not arrived', () => {
     expect(clipEnd(family, 100)).toBe(family)
     expect(clipStart('so far 🌍'.slice(0, -1), 100)).toBe('so far ')
   })
 })
 
-describe('what was thrown', () => {
+describe('a thrown value', () => {
   it.each<[unknown, string]>([
     [{ status: 7 }, 'The task threw {"status":7}.'],
     [{ message: 'told' }, 'told'],
@@ -112,7 +112,7 @@ describe('what was thrown', () => {
 })
 
 describe('usage', () => {
-  it('unknown tokens make unknown sums, and a bad number is unknown', () => {
+  it('with unknown tokens has an unknown sum, and an invalid number is unknown', () => {
     const call = { provider: 'p', costMicroUsd: 5 }
     const known = { inputTokens: 1, outputTokens: 2, cachedTokens: 1, reasoningTokens: null }
     const one = addCall(undefined, known, call)

@@ -13,7 +13,7 @@ const headersOf = (secrets: readonly string[], at = now / 1_000) => ({
 })
 
 describe('verifyWebhook', () => {
-  it('gives the event of a good signature, ours or the official library’s, also beside others', async () => {
+  it('returns the event for a valid signature, ours or the official library’s, also among others', async () => {
     const headers = headersOf([newSecret(), secret])
     expect(await verifyWebhook({ body, headers }, [secret], now)).toMatchObject({ data: { id: 'a' } })
     expect(
@@ -42,7 +42,7 @@ describe('verifyWebhook', () => {
     await expect(verifyWebhook(request, [secret], now)).rejects.toThrow(/webhook|signature/i)
   })
 
-  it('refuses when it has no secret to check with', async () => {
+  it('fails when it has no secret to check with', async () => {
     await expect(verifyWebhook({ body, headers: headersOf([secret]) }, [], now)).rejects.toThrow(
       'No signature',
     )

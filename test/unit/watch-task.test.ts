@@ -82,8 +82,8 @@ const textOf = (events: readonly TaskEvent[]): string =>
 const kindsOf = (events: readonly TaskEvent[]) =>
   events.map(({ kind }) => kind).filter((kind, index, all) => kind !== all[index - 1])
 
-describe('watching a task', () => {
-  it('nobody watches, nobody pays: not one write of text', async () => {
+describe('the events of a watched task', () => {
+  it('without a watcher, no text is written', async () => {
     const { world, key } = await begin(speak(WORDS))
     work(world)
     await world.clock.advance(30_000)
@@ -91,7 +91,7 @@ describe('watching a task', () => {
     expect(world.text.writes).toBe(0)
   })
 
-  it('tells every piece once, in order, with at most two writes a second, and the end', async () => {
+  it('contain every piece once, in order, with at most two writes a second, and the end', async () => {
     const { world, key } = await begin(speak(WORDS))
     const { events, done } = watch(world, key)
     work(world)
@@ -106,7 +106,7 @@ describe('watching a task', () => {
     expect(statuses).toEqual(['PENDING', 'PROCESSING', 'COMPLETED'])
   })
 
-  it('who joins late gets the whole so far, who joins after the end all of it', async () => {
+  it('a late watcher gets the whole text so far, one after the end gets all of it', async () => {
     const { world, key } = await begin(speak(WORDS))
     work(world)
     await world.clock.advance(8_000)
@@ -122,7 +122,7 @@ describe('watching a task', () => {
     expect(kindsOf(after.events)).toEqual(['status', 'text', 'end'])
   })
 
-  it('a watcher cut off at every event goes on behind it: each piece once, in order', async () => {
+  it('a watcher that is cut off at every event continues after it: each piece once, in order', async () => {
     const { world, key } = await begin(speak(WORDS, 300))
     work(world)
     const all: TaskEvent[] = []
@@ -143,7 +143,7 @@ describe('watching a task', () => {
     expect(task && hasReceivedEnd(task, position)).toBe(true)
   })
 
-  it('a second attempt begins its text anew, marked', async () => {
+  it('a second attempt starts its text again, marked as such', async () => {
     const { world, key } = await begin(async (context) => {
       if (context.attempt === 2) return speak(WORDS)(context)
       await speak(WORDS.slice(0, 20), 300)(context)
@@ -164,7 +164,7 @@ describe('watching a task', () => {
     expect(statuses).toEqual(['PENDING 0', 'PROCESSING 1', 'RETRYING 1', 'PROCESSING 2', 'COMPLETED 2'])
   })
 
-  it('what another model of the list begins anew is a text of its own', async () => {
+  it('the answer of another model of the list is a separate text', async () => {
     const { world, key } = await begin(async (context) => {
       await speak(['a', 'b', 'c'], 1_500)(context)
       context.stream.restart()
@@ -177,7 +177,7 @@ describe('watching a task', () => {
     expect(textOf(events)).toBe('xyz')
   })
 
-  it('a table that fails costs watchers a moment and the task nothing', async () => {
+  it('a failing table delays the watchers and does not affect the task', async () => {
     const { world, key } = await begin(speak(WORDS))
     const append = world.text.append.bind(world.text)
     let calls = 0
@@ -195,7 +195,7 @@ describe('watching a task', () => {
     expect(world.events.some(({ event }) => event === 'text.failed')).toBe(true)
   })
 
-  it('tells progress and steps, each once, also of a task without a text', async () => {
+  it('report progress and steps, each once, also for a task without text', async () => {
     const { world, key } = await begin(async ({ progress, step, sleep }) => {
       for (const percent of [20, 40, 80]) {
         await step(`part ${percent}`, () => percent)
@@ -217,7 +217,7 @@ describe('watching a task', () => {
     expect(events.some(({ kind }) => kind === 'text')).toBe(false)
   })
 
-  it('says when it is quiet, ends at its time without an end, and leaves no mark on what is over', async () => {
+  it('report silence, stop at the time limit without an end, and do not mark a finished task as watched', async () => {
     const { world, key } = await begin(speak(WORDS))
     const { events, done } = watch(world, key)
     await world.clock.advance(300_000)
@@ -234,7 +234,7 @@ describe('watching a task', () => {
     expect(watched.size).toBe(0)
   })
 
-  it('who has come back by another answer is told nothing more by this one', async () => {
+  it('a watcher that reconnected with another request gets nothing more by the old one', async () => {
     const { world, key } = await begin(speak(WORDS, 1_000))
     let isHeld = true
     const seen: TaskEvent[] = []
@@ -254,7 +254,7 @@ describe('watching a task', () => {
     await done
   })
 
-  it('an answer of which nothing is read takes no place, and one that is read gives its place back', async () => {
+  it('a response that is never read takes no place, and one that is read returns its place', async () => {
     const places = new MemoryWaitPlaces(1)
     const open = async () => ({ events: (async function* () {})(), place: await places.take(0, 60_000) })
     const unread = toEventStream(open, '/api/v1')
@@ -266,7 +266,7 @@ describe('watching a task', () => {
     expect(await places.take(0, 60_000)).toBeDefined()
   })
 
-  it('knows its own ids and no others', () => {
+  it('continue only from ids of this product', () => {
     const position = {
       epoch: 2,
       attempt: 3,

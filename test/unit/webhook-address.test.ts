@@ -78,7 +78,7 @@ describe('the URL of a webhook', () => {
     'https://bücher.example.com/',
   ])('%s passes', (url) => expect(refusalOfUrl(url, false)).toBeUndefined())
 
-  it('on the developer’s machine leads to that machine by http, and to no other place', () => {
+  it('on a developer’s machine may use http to that machine only', () => {
     expect(refusalOfUrl('http://localhost:4000/hook', true)).toBeUndefined()
     expect(refusalOfUrl('http://127.0.0.1:4000/hook', true)).toBeUndefined()
     expect(refusalOfUrl('http://[::1]:4000/hook', true)).toBeUndefined()
@@ -88,7 +88,7 @@ describe('the URL of a webhook', () => {
   })
 })
 
-describe('a name', () => {
+describe('a host name', () => {
   const outcomeOf = (addresses: readonly string[]) =>
     new HttpSender({ allowsLoopback: true, timeoutMs: 2_000, lookup: async () => addresses }).send(
       'https://hook.example.com/',
@@ -112,7 +112,7 @@ describe('a name', () => {
     })
   })
 
-  it('is resolved once: a name server that changes its answer is not asked again', async () => {
+  it('is resolved once: a name server that changes its answer has no effect', async () => {
     let received = 0
     const server = createServer((_request, response) => {
       received += 1
@@ -133,7 +133,7 @@ describe('a name', () => {
     server.close()
   })
 
-  it('that has both goes by IPv4, as a function outside a VPC must', async () => {
+  it('with IPv4 and IPv6 addresses uses IPv4, because a function outside a VPC must', async () => {
     const server = createServer((_request, response) => response.end()).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const { port } = server.address() as AddressInfo
@@ -142,7 +142,7 @@ describe('a name', () => {
     server.close()
   })
 
-  it('whose server never answers ends in time', async () => {
+  it('whose server never answers fails in time', async () => {
     const sender = new HttpSender({
       allowsLoopback: false,
       timeoutMs: 50,

@@ -17,8 +17,8 @@ afterEach(() => receiver.stop())
 const ownWebhook = () => ({ webhook: { url: receiver.url } })
 const HOUR = 3_600_000
 
-describe('a delivery', () => {
-  it('arrives once, and the official library finds its signature good', async () => {
+describe('a webhook delivery', () => {
+  it('arrives once, with a signature that the official library accepts', async () => {
     const world = makeWebhookWorld()
     await world.notify(ownWebhook())
     await world.notify(ownWebhook())
@@ -53,7 +53,7 @@ describe('a delivery', () => {
     expect(second?.headers['webhook-signature']).toBe(signed(second, secret, NOW + 25 * HOUR))
   })
 
-  it('goes to the task’s own URL and to each endpoint that wants the event', async () => {
+  it('is sent to the task’s own URL and to each endpoint that subscribes to the event', async () => {
     const world = makeWebhookWorld()
     await addEndpoint(world.dependencies, 'acme', { url: `${receiver.url}/all` })
     await addEndpoint(world.dependencies, 'acme', { url: `${receiver.url}/failed`, events: ['failed'] })
@@ -63,7 +63,7 @@ describe('a delivery', () => {
     expect(new Set(world.all().map(({ id }) => id)).size).toBe(2)
   })
 
-  it('to a receiver that is down for six hours arrives when it is back', async () => {
+  it('to a receiver that is down for six hours arrives after it is back', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => response.writeHead(503).end())
     await world.notify(ownWebhook())
@@ -78,7 +78,7 @@ describe('a delivery', () => {
     expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
   })
 
-  it('is given up after a day, and can be sent again by hand', async () => {
+  it('is given up after a day, and can be resent by hand', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => response.writeHead(500).end())
     await world.notify(ownWebhook())
@@ -100,7 +100,7 @@ describe('a delivery', () => {
     ).rejects.toMatchObject({ code: 'not_found' })
   })
 
-  it('stops at 410, and its endpoint hears nothing more', async () => {
+  it('stops at 410, and its endpoint gets nothing more', async () => {
     const world = makeWebhookWorld()
     const { id } = await addEndpoint(world.dependencies, 'acme', { url: receiver.url })
     receiver.answerWith((_request, response) => response.writeHead(410).end())
@@ -112,7 +112,7 @@ describe('a delivery', () => {
     expect(world.all()).toHaveLength(1)
   })
 
-  it('waits as long as Retry-After asks, where that is longer', async () => {
+  it('waits as long as Retry-After says, where that is longer', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => response.writeHead(429, { 'retry-after': '3600' }).end())
     await world.notify(ownWebhook())
@@ -135,7 +135,7 @@ describe('a delivery', () => {
     expect(world.all()[0]?.log).toMatchObject([{ status: 307, error: 'redirects are not followed' }])
   })
 
-  it('ends in time at a receiver that hangs, before its answer or within its head', async () => {
+  it('fails in time at a receiver that hangs, before its answer or within its headers', async () => {
     const world = makeWebhookWorld({ timeoutMs: 200 })
     receiver.answerWith(() => undefined)
     await world.notify(ownWebhook())
@@ -146,7 +146,7 @@ describe('a delivery', () => {
     expect(errors?.slice(0, 2)).toEqual(['no answer within 0.2 s', 'no answer within 0.2 s'])
   })
 
-  it('is not misled by a length that is a lie, nor by a body without an end', async () => {
+  it('is not affected by a wrong content length, nor by a body without an end', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => {
       response.writeHead(200, { 'content-length': '1000000' })
@@ -165,7 +165,7 @@ describe('a delivery', () => {
     expect(world.all().map(({ status }) => status)).toEqual(['DELIVERED', 'DELIVERED'])
   })
 
-  it('counts what is no HTTP, and a head without an end, as a failure', async () => {
+  it('counts an answer that is not HTTP, and headers without an end, as a failure', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => response.socket?.end('SSH-2.0-OpenSSH\r\n'))
     await world.notify(ownWebhook())
@@ -178,7 +178,7 @@ describe('a delivery', () => {
     expect(world.all()[0]?.log[1]?.error).toBe('connection failed (HPE_HEADER_OVERFLOW)')
   })
 
-  it('five go to one host at once; the sixth waits for its turn without losing a try', async () => {
+  it('to a busy host waits: at most five run at once, and the sixth uses up no attempt', async () => {
     const world = makeWebhookWorld()
     let open = 0
     let most = 0
@@ -200,7 +200,7 @@ describe('a delivery', () => {
     expect(world.all().every(({ status, attempts }) => status === 'DELIVERED' && attempts === 1)).toBe(true)
   })
 
-  it('whose event cannot be made uses up its tries; a store that does not answer costs none', async () => {
+  it('whose event cannot be made uses up its attempts; a store that does not answer uses up none', async () => {
     const world = makeWebhookWorld()
     await world.notify(ownWebhook())
     const [key] = world.webhookQueue.take()
@@ -217,7 +217,7 @@ describe('a delivery', () => {
     expect(world.all()).toMatchObject([{ status: 'DELIVERED', attempts: 2 }])
   })
 
-  it('says nothing of the receiver’s answer in row or log', async () => {
+  it('stores and logs nothing of the receiver’s answer', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => response.writeHead(500, 'secret-reason').end('secret-body'))
     await world.notify(ownWebhook())
@@ -226,7 +226,7 @@ describe('a delivery', () => {
   })
 })
 
-describe('an event of progress', () => {
+describe('a progress event', () => {
   const progress = { percent: 40, message: 'page 4' }
   const at = (updatedAt: number) => ({
     status: 'PROCESSING' as const,
@@ -235,7 +235,7 @@ describe('an event of progress', () => {
     webhook: { url: receiver.url, events: ['progress' as const] },
   })
 
-  it('is one delivery for each time that was written, tells what was then, and is made once', async () => {
+  it('is one delivery per write, contains the state of that write, and is made once', async () => {
     const world = makeWebhookWorld()
     await world.notify(at(NOW), 'progress')
     await world.notify(at(NOW), 'progress')
@@ -249,13 +249,13 @@ describe('an event of progress', () => {
     expect(JSON.stringify(body)).not.toContain('secret')
   })
 
-  it('goes to nobody who did not ask for it', async () => {
+  it('is sent only to endpoints that subscribe to it', async () => {
     const world = makeWebhookWorld()
     await world.notify({ ...at(NOW), webhook: { url: receiver.url } }, 'progress')
     expect(world.all()).toEqual([])
   })
 
-  it('is tried twice, alarms nobody, and is sent again by name alone', async () => {
+  it('is tried twice, causes no alarm, and is resent only when it is named', async () => {
     const world = makeWebhookWorld()
     receiver.answerWith((_request, response) => response.writeHead(500).end())
     await world.notify(at(NOW), 'progress')
@@ -268,7 +268,7 @@ describe('an event of progress', () => {
   })
 })
 
-it('what was given up is sent again by endpoint and time, however many others lie between', async () => {
+it('deliveries that were given up are resent by endpoint and time, however many others are between them', async () => {
   const world = makeWebhookWorld()
   await addEndpoint(world.dependencies, 'acme', { url: `${receiver.url}/a` })
   await addEndpoint(world.dependencies, 'acme', { url: `${receiver.url}/b` })
@@ -290,10 +290,10 @@ it('what was given up is sent again by endpoint and time, however many others li
   expect(await of({ endpoint: 'nobody' })).toEqual([])
 })
 
-describe('a sender that dies on any line', () => {
+describe('a sender that dies at any call', () => {
   const lines = Array.from({ length: 9 }, (_, index) => index + 1)
   it.each(lines.flatMap((atCall) => [true, false].map((isApplied) => ({ atCall, isApplied }))))(
-    'at call $atCall, applied $isApplied: the receiver still hears of it, under one id',
+    'at call $atCall, applied: $isApplied: the receiver still gets the event, under one id',
     async (death) => {
       const world = makeWebhookWorld()
       await world.notify(ownWebhook())
@@ -314,7 +314,7 @@ describe('a sender that dies on any line', () => {
     },
   )
 
-  it('while the delivery is made: the repeated follow-up makes the same one', async () => {
+  it('while it creates the delivery: the repeated follow-up creates the same one', async () => {
     for (const isApplied of [true, false]) {
       const world = makeWebhookWorld()
       const { notifyWebhooks } = await import('../../functions/core/application/webhook/notify-webhooks.ts')
@@ -332,7 +332,7 @@ describe('a sender that dies on any line', () => {
   })
 })
 
-describe('the event of a delivery', () => {
+describe('the event in a delivery', () => {
   const told = async (
     changes: object,
     read = async (payload: Payload) =>
@@ -347,7 +347,7 @@ describe('the event of a delivery', () => {
   }
   const stored = (bytes: number) => ({ result: { key: 'payload/a', bytes, sha256: 'a' } })
 
-  it('has a result below 20 kB, from the bucket too, and a link in place of a larger one', async () => {
+  it('contains a result below 20 kB, also from the bucket, and a link instead of a larger one', async () => {
     expect(await told({ result: { json: '3' } })).toMatchObject({ result: 3, is_result_omitted: false })
     expect((await told(stored(10_002))).result).toHaveLength(10_000)
     const refuse = () => Promise.reject(new Error('read'))
@@ -355,12 +355,12 @@ describe('the event of a delivery', () => {
     expect(await told(stored(20_000), refuse)).toHaveProperty('links.result')
   })
 
-  it('tells the end of a task whose result is gone', async () => {
+  it('reports the end of a task whose result is gone', async () => {
     const gone = () => Promise.reject(new MissingError('Gone.'))
     expect(await told(stored(10_002), gone)).toMatchObject({ status: 'COMPLETED', is_result_omitted: true })
   })
 
-  it('has no input, and of a task that was begun anew only what happened then', async () => {
+  it('contains no input, and for a restarted task only the epoch that ended', async () => {
     expect(JSON.stringify(await told({}))).not.toContain('你好')
     expect(await told({ epoch: 2, status: 'PENDING' })).toMatchObject({ status: 'COMPLETED', epoch: 1 })
     expect(await told({ epoch: 2, status: 'PENDING', result: { json: '"new"' } })).not.toHaveProperty(

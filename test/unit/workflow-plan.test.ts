@@ -30,20 +30,20 @@ describe('the plan of', () => {
     ])
   })
 
-  it('a group of equal tasks: one node, whatever their number', () => {
+  it('a group of equal tasks: one node, however many tasks', () => {
     const nodes = nodesOf({ group: Array.from({ length: 10_000 }, () => add()) })
     expect(nodes).toHaveLength(1)
     expect(nodes[0]).toMatchObject({ kind: 'group', name: 'group' })
   })
 
-  it('a chord: the body after all of the group', () => {
+  it('a chord: its body after the whole group', () => {
     expect(shape({ chord: { group: [add(), add()], then: add({ $from: 'previous.results' }) } })).toEqual([
       ['group', 'group', []],
       ['then', 'task', ['group']],
     ])
   })
 
-  it('nested forms: a group with a chain in it ends when all its ends have', () => {
+  it('nested forms: a group that contains a chain ends when all its ends have', () => {
     expect(shape({ chain: [add(), { group: [add(), { chain: [add(), add()] }] }, add()] })).toEqual([
       ['1', 'task', []],
       ['2-1', 'task', ['1']],
@@ -53,7 +53,7 @@ describe('the plan of', () => {
     ])
   })
 
-  it('named steps: a reference is a dependency, whether or not "after" says so', () => {
+  it('named steps: a reference is a dependency, with or without "after"', () => {
     const body = { steps: { c: add({ $from: 'a.result' }, { after: ['b'] }), a: add(), b: add() } }
     expect(shape(body)).toEqual([
       ['c', 'task', ['b', 'a']],
@@ -79,7 +79,7 @@ describe('the plan of', () => {
   })
 })
 
-describe('a workflow that is refused names the place', () => {
+describe('a workflow that is refused names the place of the mistake', () => {
   it.each([
     [{}, /^: must have exactly one of chain, group, chord, steps, not 0/],
     [{ chain: [add()], group: [add()] }, /not 2/],
@@ -124,7 +124,7 @@ describe('a workflow that is refused names the place', () => {
     expect(errorsOf(body)[0] ?? 'accepted').toMatch(message)
   })
 
-  it('names such as constructor and __proto__ are names, or refused; nothing is inherited', () => {
+  it('names such as constructor and __proto__ are ordinary names, or refused; nothing is inherited', () => {
     expect(errorsOf({ steps: { a: add({ $from: 'constructor.result' }) } })[0]).toMatch(
       /"constructor" is no step/,
     )
@@ -156,18 +156,18 @@ describe('a reference', () => {
     expect(read('a.results')).toEqual([{ items: [{ text: 'one' }], none: null }])
     expect(read('a.error')).toBe(null)
   })
-  it('of a step that was left out is null, or the default', () => {
+  it('to a skipped step is null, or the default', () => {
     expect(read('skipped.result.text')).toBe(null)
     expect(read('skipped.result.text', { default: 7 })).toBe(7)
   })
-  it('that leads nowhere is told, and inherits nothing', () => {
+  it('to nothing is an error, and inherits nothing', () => {
     expect(() => read('a.result.nothing')).toThrow(
       '"a.result.nothing" leads nowhere: the value has no "nothing".',
     )
     expect(() => read('a.result.constructor')).toThrow(/leads nowhere/)
     expect(read('a.result.nothing', { default: null })).toBe(null)
   })
-  it('is filled in wherever it stands; a literal stays', () => {
+  it('is replaced at any place; a literal is not', () => {
     const input = {
       x: { $from: 'g.results' },
       y: [{ $each: 'g.results' }],

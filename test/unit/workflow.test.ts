@@ -15,7 +15,7 @@ const states = (world: ReturnType<typeof makeWorkflowWorld>) =>
   Object.fromEntries(Object.entries(world.read().nodes).map(([name, { status }]) => [name, status]))
 
 describe('a workflow', () => {
-  it('runs a chain in order, each step with what the one before gave', async () => {
+  it('runs a chain in order, each step with the result of the previous one', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       chain: [step(), step({ $from: 'previous.result' }), step({ last: { $from: '1.result.n' } })],
@@ -32,7 +32,7 @@ describe('a workflow', () => {
     expect(world.read().dueAt).toBeUndefined()
   })
 
-  it('a chord of 1,200 joins once, with all results in order', async () => {
+  it('a chord of 1,200 tasks joins once, with all results in order', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       chord: {
@@ -50,7 +50,7 @@ describe('a workflow', () => {
     expect(inputOf(body as Task).all).toEqual(Array.from({ length: 1_200 }, (_, index) => index))
   })
 
-  it('fans out over a list: a task for each item, none for an empty one', async () => {
+  it('fans out over a list: one task per item, none for an empty list', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       steps: {
@@ -70,7 +70,7 @@ describe('a workflow', () => {
     expect(inputOf(world.open()[0] as Task)).toEqual({ all: ['a!', 'b!', 'c!'], none: [] })
   })
 
-  it('what is no list, leads nowhere or is refused fails its step with its own code', async () => {
+  it('a value that is not a list, does not exist or is refused fails its step with its own code', async () => {
     const codes: (string | undefined)[] = []
     for (const second of [
       step({ $each: 'a.result' }),
@@ -88,7 +88,7 @@ describe('a workflow', () => {
     expect(codes).toEqual(['not_a_list', 'reference_missing', 'invalid_step'])
   })
 
-  it('fail_fast ends at the first failure and cancels what runs', async () => {
+  it('fail_fast ends at the first failure and cancels the running tasks', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ steps: { a: step(), b: step(), c: step({ $from: 'b.result' }) } })
     await world.advance(id)
@@ -106,7 +106,7 @@ describe('a workflow', () => {
     ).toEqual(['CANCELLED', 'FAILED'])
   })
 
-  it('continue goes on elsewhere and skips what stands behind the failure', async () => {
+  it('continue runs the other branches and skips the steps after the failure', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       on_failure: 'continue',
@@ -128,7 +128,7 @@ describe('a workflow', () => {
     expect(world.read().status).toBe('FAILED')
   })
 
-  it('continue runs a step that can do without what failed: by a default, or as it asks how that ended', async () => {
+  it('continue runs a step that does not need the failed result: it has a default, or its condition reads the failure', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       on_failure: 'continue',
@@ -156,7 +156,7 @@ describe('a workflow', () => {
     expect(states(world)).toMatchObject({ b: 'SKIPPED', both: 'SKIPPED', tell: 'COMPLETED' })
   })
 
-  it('of a group that failed in part, who can do without the rest gets what completed', async () => {
+  it('a step with a default gets the completed results of a group that failed in part', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       on_failure: 'continue',
@@ -172,7 +172,7 @@ describe('a workflow', () => {
     expect(inputOf(world.open()[0] as Task)).toEqual({ all: [0, null, 2] })
   })
 
-  it('a failed step says why: its task’s error, or the first of many with its id', async () => {
+  it('a failed step shows its cause: its task’s error, or the first of many with its task id', async () => {
     for (const count of [1, 3]) {
       const world = makeWorkflowWorld()
       const id = await world.create({
@@ -193,7 +193,7 @@ describe('a workflow', () => {
     }
   })
 
-  it('values that no function can hold fail their step before they are read, and many copies before they are made', async () => {
+  it('values that are too large for a function fail their step before they are read, and copies before they are made', async () => {
     for (const [bytes, input, message] of [
       [17_000_000, { all: { $from: 'a.result.text' } }, /more than 16 MB/],
       [
@@ -235,7 +235,7 @@ describe('a workflow', () => {
     expect(reads).toBeLessThan(2 * 1_200 + 100)
   })
 
-  it('a condition leaves a step out, and who refers to it gets null', async () => {
+  it('a condition skips a step, and references to it are null', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       steps: {
@@ -271,7 +271,7 @@ describe('a workflow', () => {
     expect(inputOf(world.open()[0] as Task)).toEqual({ by: 'kim' })
   })
 
-  it('a wait that nobody ends fails at its deadline, or goes on where it says so', async () => {
+  it('a wait without a signal fails at its deadline, or continues where it says so', async () => {
     for (const on_timeout of ['fail', 'continue'] as const) {
       const world = makeWorkflowWorld()
       const id = await world.create({
@@ -287,7 +287,7 @@ describe('a workflow', () => {
     }
   })
 
-  it('a deadline before the next sweep is asked for on its second, and no other', async () => {
+  it('a deadline before the next sweep is scheduled at its second, and no other one', async () => {
     const wakeQueue: number[] = []
     for (const [timeout_seconds, expiresIn] of [
       [5, undefined],
@@ -314,7 +314,7 @@ describe('a workflow', () => {
     expect(wakeQueue).toEqual([5, 20])
   })
 
-  it('the time of the whole ends it and cancels what runs', async () => {
+  it('the timeout of the workflow ends it and cancels the running tasks', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ chain: [step(), step()] }, 'w1', { expiresAt: world.clock.now() + 5_000 })
     await world.advance(id)
@@ -352,7 +352,7 @@ describe('a workflow', () => {
     expect(world.read()).toMatchObject({ status: 'COMPLETED', epoch: 2 })
   })
 
-  it('a retry has the time of the whole again, and one that is over in time is not too late', async () => {
+  it('a retry restarts the timeout, and a workflow that ends before it is in time', async () => {
     const world = makeWorkflowWorld()
     const timeoutMs = 5_000
     const id = await world.create({ chain: [step()] }, 'w1', {
@@ -375,7 +375,7 @@ describe('a workflow', () => {
     expect(world.read().status).toBe('COMPLETED')
   })
 
-  it('a cancel does for each task what follows its end: turns, money, webhooks, counts', async () => {
+  it('a cancel performs all follow-ups for each task: turns, reservations, webhooks, counts', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ group: [step({}, { concurrency_key: 'k' }), step()] })
     await world.advance(id)
@@ -420,7 +420,7 @@ describe('a workflow', () => {
     expect(states(world)).toEqual({ 1: 'CANCELLED', 2: 'CANCELLED' })
   })
 
-  it('a row of 500 steps that all failed with long words stays below the 400 kB of a table’s item', async () => {
+  it('a row of 500 steps that all failed with long messages stays below 400 kB, the limit of an item', async () => {
     const world = makeWorkflowWorld()
     const long = 'é'.repeat(240)
     const id = await world.create({
@@ -440,7 +440,7 @@ describe('a workflow', () => {
     expect(Buffer.byteLength(JSON.stringify({ ...world.read(), plan: '' }))).toBeLessThan(390_000)
   })
 
-  it('the cost of a workflow is that of its tasks, however many', async () => {
+  it('the cost of a workflow is the sum of its tasks, however many', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({
       chain: [{ group: Array.from({ length: 700 }, () => step()) }, step()],
@@ -460,7 +460,7 @@ describe('a workflow', () => {
     expect(await cost()).toBeNull()
   })
 
-  it('is looked at once, though the clock goes on meanwhile: a row that only says when to look again is not written', async () => {
+  it('is processed once although the clock advances: a change of only the next due time is not written', async () => {
     for (const body of [{ wait: { signal: 'go' } }, step()]) {
       const world = makeWorkflowWorld()
       const id = await world.create({ chain: [body] })
@@ -485,7 +485,7 @@ describe('a workflow', () => {
     }
   })
 
-  it('one process makes the tasks of a step; who is asked meanwhile leaves it to that one', async () => {
+  it('one process creates the tasks of a step; others leave that to it meanwhile', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ group: Array.from({ length: 1_200 }, () => step()) })
     const create = world.store.create.bind(world.store)
@@ -500,7 +500,7 @@ describe('a workflow', () => {
     expect(creates).toBe(1_200)
   })
 
-  it('of a step that is cut short in the middle of its start, the rest is made when it is asked for again', async () => {
+  it('when the start of a step is interrupted, the next call creates its remaining tasks', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ group: Array.from({ length: 1_200 }, () => step()) })
     const key = { tenant: TENANT, id }
@@ -516,7 +516,7 @@ describe('a workflow', () => {
     expect(world.open()).toHaveLength(1_200)
   })
 
-  it('fail_fast makes no more tasks of a large group once one has failed', async () => {
+  it('fail_fast creates no more tasks of a large group once one has failed', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ group: Array.from({ length: 2_000 }, () => step()) })
     const create = world.store.create.bind(world.store)
@@ -535,7 +535,7 @@ describe('a workflow', () => {
     expect(world.open()).toEqual([])
   })
 
-  it('a fan-out of 10,000 costs two writes a leaf beside its own', async () => {
+  it('a fan-out of 10,000 costs two writes per task beside the task’s own', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ group: Array.from({ length: 10_000 }, () => step()) })
     await world.advance(id)

@@ -17,8 +17,8 @@ const codeOf = (bytes: Buffer | string, groupBy?: string) =>
     (error) => error.code,
   )
 
-describe('a table is read', () => {
-  it('CSV with quotes, line breaks in cells and gaps', async () => {
+describe('a table', () => {
+  it('CSV with quotes, line breaks in cells and empty cells', async () => {
     const found = await analyze('name,note,age\n"Ann, B.","says ""hi""\nand more",31\nBo,NA,\n')
     expect(found).toMatchObject({ format: 'csv', delimiter: ',', has_header: true, rows: 2 })
     expect(found.columns.map(({ name, type, missing }) => [name, type, missing])).toEqual([
@@ -46,7 +46,7 @@ describe('a table is read', () => {
     expect([wide.encoding, wide.columns.map(({ name }) => name)]).toEqual(['utf-16le', ['城市', '人口']])
   })
 
-  it('broken rows are counted and shown, and not fatal', async () => {
+  it('rows with a mistake are counted and listed, and do not fail the task', async () => {
     const found = await analyze('a,b\n1,2\n3\n4,5,6\n7,8\n')
     expect(found.rows).toBe(2)
     expect(found.broken_rows).toEqual({
@@ -61,7 +61,7 @@ describe('a table is read', () => {
   it.each([
     ['to the end of the file', `a,b\n1,2\n3,"x\n${'4,5\n'.repeat(50)}`, 51, 3],
     ['for longer than a row may be', `a,b\r\n"1,2\r\n${'4,5\r\n'.repeat(250_000)}6,"7"\r\n`, 250_001, 2],
-  ])('a quote that nothing closes, %s, breaks its own line alone', async (_where, text, rows, line) => {
+  ])('a quote that is not closed, %s, affects only its own line', async (_where, text, rows, line) => {
     const found = await analyze(text)
     expect([found.rows, found.delimiter, found.broken_rows]).toEqual([
       rows,
@@ -70,12 +70,12 @@ describe('a table is read', () => {
     ])
   })
 
-  it('the lines behind a broken quote keep their numbers', async () => {
+  it('the lines after a bad quote keep their numbers', async () => {
     const found = await analyze('a,b\n\n"1,2\n3\n4,5\n6\n')
     expect(found.broken_rows.examples.map(({ line }) => line)).toEqual([3, 4, 6])
   })
 
-  it('GBK, and line ends of three kinds in one file', async () => {
+  it('GBK, and three kinds of line ends in one file', async () => {
     const gbk = Buffer.concat([
       Buffer.from('b3c7cad02cc8cbbfda0a', 'hex'),
       ...Array.from({ length: 30 }, () => Buffer.from('c0efb0ba2c3532323235300d0a', 'hex')),
@@ -90,7 +90,7 @@ describe('a table is read', () => {
     expect([mixed.rows, mixed.broken_rows.count, mixed.columns[1]?.numbers?.max]).toEqual([3, 0, 6])
   })
 
-  it('a header of years is one, and rows that only hold years are none', async () => {
+  it('a header may consist of years, and rows of years are not a header', async () => {
     const wide = await analyze('country,1990,1991,1992\nAruba,54211,55438,56225\nChad,5,6,7\n')
     expect([wide.has_header, wide.rows, wide.columns.map(({ name }) => name)]).toEqual([
       true,
@@ -112,18 +112,18 @@ describe('a table is read', () => {
     ['1.2.3.2024|1.2.2023', 'text', undefined],
     ['45/45/2024|1/1/2023', 'text', undefined],
     ['$|5', 'text', undefined],
-  ])('cells as offices write them: %s is %s', async (cells, type, max) => {
+  ])('cells in the formats of office programs: %s is %s', async (cells, type, max) => {
     const found = await analyze(`what;other\n${cells.replace('|', ';x\n')};y\n`)
     expect([found.columns[0]?.type, found.columns[0]?.numbers?.max]).toEqual([type, max])
   })
 
-  it('JSON lines, with other keys and a broken line', async () => {
+  it('JSON lines, with different keys and a bad line', async () => {
     const found = await analyze('{"a":1,"b":"x"}\n{"a":2,"c":[1]}\nno\n')
     expect([found.format, found.rows, found.broken_rows.count]).toEqual(['jsonl', 2, 1])
     expect(found.columns.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
   })
 
-  it('XLSX: the values that were worked out, not the formulas', async () => {
+  it('XLSX: the stored values, not the formulas', async () => {
     const found = await analyze(
       makeXlsx([
         ['n', 'twice'],
@@ -135,7 +135,7 @@ describe('a table is read', () => {
     expect(found.columns[1]?.numbers).toMatchObject({ min: 4, max: 6, mean: 5 })
   })
 
-  it('a ZIP code is a word, a date a date, and few strangers do not change a column', async () => {
+  it('a ZIP code is text, a date a date, and a few values of another type do not change a column', async () => {
     const numbers = Array.from({ length: 99 }, (_, row) => `${row},01234,2024-02-0${(row % 9) + 1},x`)
     const found = await analyze(['n,zip,day,c', ...numbers, 'oops,01234,2024-02-01,x'].join('\n'))
     expect(found.columns.map(({ type, unfitting }) => [type, unfitting])).toEqual([
@@ -147,7 +147,7 @@ describe('a table is read', () => {
   })
 })
 
-describe('a table that is too long to be kept', () => {
+describe('a table that is too long to keep all its values', () => {
   const survey = (rows: number, maxKept: number) => {
     const made = new Survey('k', maxKept)
     made.take(['k', 'n', 'word'], 1)
@@ -156,7 +156,7 @@ describe('a table that is too long to be kept', () => {
     return made.end()
   }
 
-  it('gives exact counts, bounds, means and groups, and quartiles of every so many rows', async () => {
+  it('has exact counts, bounds, means and groups, and quartiles from a sample of rows', async () => {
     const made = survey(60_000, 10_000)
     const { columns, groups } = await statistics(made)
     // Three columns that may have numbers still: 1,875 each; of one row in 16 they would keep 11,250.
@@ -172,12 +172,12 @@ describe('a table that is too long to be kept', () => {
     ])
   })
 
-  it('counts different numbers exactly as long as all of them are kept', async () => {
+  it('has an exact count of different numbers as long as all of them are kept', async () => {
     const { columns } = await statistics(survey(60_000, 1_000_000))
     expect([columns[1]?.distinct, columns[1]?.distinct_is_exact]).toEqual([60_000, true])
   })
 
-  it('is worked out within the memory of a thread that it would not fit into as words', async () => {
+  it('is analyzed within a memory limit that its text would exceed', async () => {
     const row = 'Lyon,2024-03-01,12.5,a note of some length,7\n'
     const bytes = Buffer.from(`city,day,amount,note,count\n${row.repeat(200_000)}`)
     const runInThread = openHeavyThread({ heapMb: 24 })
@@ -191,17 +191,17 @@ describe('a table that is too long to be kept', () => {
     expect([found.rows, found.columns[2]?.numbers?.mean]).toEqual([200_000, 12.5])
   }, 30_000)
 
-  it('JSON lines: a column that comes late has nothing before', async () => {
+  it('JSON lines: a column that starts late has missing values before', async () => {
     const { columns } = await analyze('{"a":1}\n{"a":2}\n{"a":3,"b":5}\n{"a":4,"b":6}\n')
     expect(columns[1]).toMatchObject({ name: 'b', missing: 2, type: 'integer', distinct: 2 })
     expect(columns[1]?.numbers?.outliers.count).toBe(0)
   })
 })
 
-describe('its numbers', () => {
+describe('the statistics', () => {
   const TABLE = 'k,x,y\na,1,2\na,2,4\nb,3,6\nb,4,8\nb,100,200\n'
 
-  it('are those of the textbook', async () => {
+  it('match those of a textbook', async () => {
     const { columns, correlations, groups } = await analyze(TABLE, 'k')
     expect(columns[1]?.numbers).toMatchObject({ min: 1, max: 100, mean: 22, median: 3, q1: 2, q3: 4 })
     expect(columns[1]?.numbers?.standard_deviation).toBeCloseTo(43.6177)
@@ -213,7 +213,7 @@ describe('its numbers', () => {
     ])
   })
 
-  it('are drawn, with what strangers wrote escaped', async () => {
+  it('are drawn as charts, with all text of the file escaped', async () => {
     const { charts } = await analyze(TABLE.replace('k,x', 'k,<script>alert(1)</script>'), undefined, true)
     expect(charts).toHaveLength(4)
     for (const { svg } of charts) {
@@ -251,7 +251,7 @@ describe('a table that is refused, with a code of its own', () => {
   })
 
   it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
-    'a column may be called "%s", as every object of JavaScript has one',
+    'a column may have the name "%s", which every JavaScript object has as a property',
     async (name) => {
       const csv = await analyze(`${name},b\n1,2\n3,4\n4,9\n`, name, true)
       expect([csv.columns[0]?.name, csv.columns[0]?.numbers?.max, csv.charts.length]).toEqual([name, 4, 3])
@@ -263,7 +263,7 @@ describe('a table that is refused, with a code of its own', () => {
     },
   )
 
-  it('JSON nested without end is a broken row', async () => {
+  it('JSON that is nested without end is a row with a mistake', async () => {
     const deep = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`
     const found = await analyze(`{"a":1}\n${deep}\n{"a":2}\n`)
     expect([found.rows, found.broken_rows.examples]).toEqual([
@@ -272,7 +272,7 @@ describe('a table that is refused, with a code of its own', () => {
     ])
   })
 
-  it('formula cells are words, and counted', async () => {
+  it('formula cells are text, and counted', async () => {
     const found = await analyze('a,b\n=HYPERLINK("x"),-5\n@SUM(A1),+x\n')
     expect([found.formula_cells, found.columns[0]?.type]).toEqual([3, 'text'])
   })
@@ -281,7 +281,7 @@ describe('a table that is refused, with a code of its own', () => {
 describe('data.analyze', () => {
   const input = { text: 'x,y\n1,2\n2,4\n3,7\n', charts: false }
 
-  it('gives words whose numbers were all worked out', async () => {
+  it('returns a narrative that contains only computed numbers', async () => {
     const { result, stepped } = await runTaskType(task, input, {
       answer: '{"narrative":"x goes from 1 to 3, with a mean of 2; y has a mean of 4.33."}',
     })
@@ -290,7 +290,7 @@ describe('data.analyze', () => {
     expect(result.columns).toHaveLength(2)
   })
 
-  it('a number of the model’s own is asked about, then the words are left out', async () => {
+  it('a narrative with an invented number is requested again, then omitted', async () => {
     const { result, prompts } = await runTaskType(task, input, {
       heavy,
       answer: '{"narrative":"y will grow to 9876."}',
@@ -300,7 +300,7 @@ describe('data.analyze', () => {
     expect([result.narrative, result.narrative_refused]).toEqual([null, ['9876']])
   })
 
-  it('asks no model when no words are wanted', async () => {
+  it('calls no model when no narrative is requested', async () => {
     const { prompts } = await runTaskType(task, { ...input, narrative: false }, { heavy })
     expect(prompts).toEqual([])
   })

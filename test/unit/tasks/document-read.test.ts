@@ -23,8 +23,8 @@ const GBK = Buffer.from(
   'hex',
 )
 
-describe('a document is read by its bytes', () => {
-  it('PDF: pages, paragraphs by their gaps, large lines as headings', async () => {
+describe('a document is read according to its bytes', () => {
+  it('PDF: pages, paragraphs by their distance, large lines as headings', async () => {
     const { text, headings, pages, format } = await read(
       makePdf([
         [
@@ -55,12 +55,12 @@ describe('a document is read by its bytes', () => {
     ['H', 'Japan1', '467c4b5c', '日本'],
     ['UniJIS-UCS2-HW-V', 'Japan1', '65e5672c', '日本'],
     ['KSCms-UHC-H', 'Korea1', 'c7d1b1b9', '한국'],
-  ])('PDF in %s, without a table of it', async (encoding, ordering, codes, text) => {
+  ])('PDF in %s, without a character table in the file', async (encoding, ordering, codes, text) => {
     const pdf = makeCjkPdf(encoding, ordering, Buffer.from(codes, 'hex'))
     expect((await read(pdf)).text).toBe(text)
   })
 
-  it('PDF in an encoding that nobody knows has no text, rather than another', async () => {
+  it('PDF in an unknown encoding has no text, instead of wrong text', async () => {
     expect(await codeOf(makeCjkPdf('Unheard-Of-H', 'GB1', Buffer.from('bacf', 'hex')))).toBe(
       'document_no_text',
     )
@@ -82,7 +82,7 @@ describe('a document is read by its bytes', () => {
     ])
   })
 
-  it('DOCX: a row of a table is a line', async () => {
+  it('DOCX: a table row is a line', async () => {
     const cell = (...paragraphs: string[]) =>
       `<w:tc>${paragraphs.map((text) => `<w:p><w:r><w:t>${text}</w:t></w:r></w:p>`).join('')}</w:tc>`
     const table = `<w:tbl><w:tr>${cell('Name')}${cell('Age')}</w:tr><w:tr>${cell('Ann', 'Bee')}${cell('31')}</w:tr></w:tbl>`
@@ -90,7 +90,7 @@ describe('a document is read by its bytes', () => {
     expect((await read(docx)).text.trim()).toBe('above\n\nName\tAge\t\nAnn Bee\t31\t\n\nbelow')
   })
 
-  it('HTML: what a reader sees, without scripts and styles', async () => {
+  it('HTML: the visible text, without scripts and styles', async () => {
     const { text, headings, format } = await read(
       '<?xml version="1.0"?>\n<!-- made by hand -->\n<!DOCTYPE html><html><head><title>x</title><style>p{}</style></head><body><h1>A <em>B</em></h1><p>one &amp; two<br>three</p><script>alert("no")</script><table><tr><td>1</td><td>2</td></tr></table><svg><text>no</text></svg></body></html>',
     )
@@ -130,7 +130,7 @@ describe('a document is read by its bytes', () => {
     expect(text).toMatch(/^合同于六月一日终止。/)
   })
 
-  it.each(['utf-16le', 'utf-16be'])('text of any script in %s without a mark', async (encoding) => {
+  it.each(['utf-16le', 'utf-16be'])('any script in %s without a byte order mark', async (encoding) => {
     for (const text of [
       '大海又宽又深。\n一切都好，没有别的。',
       'Море широкое и глубокое, всё хорошо.',
@@ -141,7 +141,7 @@ describe('a document is read by its bytes', () => {
     }
   })
 
-  it('a web page in the encoding that it says it has', async () => {
+  it('a web page in the encoding that it declares', async () => {
     const page = Buffer.concat([
       Buffer.from('<html><head><meta charset="windows-1251"></head><body><p>'),
       Buffer.from([0xec, 0xee, 0xf0, 0xe5]),
@@ -155,14 +155,14 @@ describe('a document is read by its bytes', () => {
     expect((await read(liar)).encoding).not.toMatch(/utf-16/)
   })
 
-  it('UTF-8 with a broken byte stays UTF-8, and what comes late counts', async () => {
+  it('UTF-8 with an invalid byte stays UTF-8, also when other characters come late', async () => {
     const bytes = Buffer.from(`${'plain, '.repeat(20_000)}大海又宽又深，一切都好。`)
     const broken = Buffer.concat([bytes, Buffer.from([0xff])])
     const { encoding, text } = await read(broken)
     expect([encoding, text.slice(-8)]).toEqual(['utf-8', '深，一切都好。\ufffd'])
   })
 
-  it('text in UTF-16 without a mark', async () => {
+  it('text in UTF-16 without a byte order mark', async () => {
     expect((await read(Buffer.from('The sea is wide and deep.', 'utf16le'))).text).toBe(
       'The sea is wide and deep.',
     )
@@ -195,7 +195,7 @@ describe('a document that is refused, with a code of its own', () => {
     expect(await codeOf(bytes, hint)).toBe(code)
   })
 
-  it('a part that lies about its size is cut at what it declares', async () => {
+  it('a part with a wrong size is cut at its declared size', async () => {
     const bytes = makeDocx([{ text: 'x' }], { more: { 'word/lies.xml': new Uint8Array(5_000_000) } })
     const at = bytes.lastIndexOf('word/lies.xml') - 46
     expect(bytes.readUInt32LE(at)).toBe(0x02014b50)

@@ -7,7 +7,7 @@ import { outboxPage } from '../../../lib/local/console/outbox-page.ts'
 const MAIL = { to: ['ada@example.com'], subject: 'Hello {{name}}', text: 'Dear {{name}}' }
 
 describe('email.send', () => {
-  it('fills values: escaped in HTML, one line in the subject, plain in the text', async () => {
+  it('inserts values: escaped in HTML, in one line in the subject, unchanged in the text', async () => {
     const name = '<b>Ada & "Co"</b>\r\nBcc: eve@example.com'
     const html = '<p title="{{name}}">{{ name }}</p>'
     const { mails } = await runTaskType(task, { ...MAIL, html, values: { name } })
@@ -19,7 +19,7 @@ describe('email.send', () => {
     expect(mails[0]?.html).not.toContain('"Co"')
   })
 
-  it('a value that looks like a placeholder stays what it is, and a name of every object is no value', async () => {
+  it('a value that looks like a placeholder is not replaced, and the property names of objects are not values', async () => {
     const { mails } = await runTaskType(task, { ...MAIL, values: { name: '{{secret}}', secret: 'x' } })
     expect(mails[0]?.text).toBe('Dear {{secret}}')
     const input = { ...MAIL, text: '{{constructor}}', values: { name: 'a' } }
@@ -29,7 +29,7 @@ describe('email.send', () => {
     })
   })
 
-  it('attachments come from uploads, with their kind by their bytes and a name without a folder', async () => {
+  it('attachments come from uploads, with the type of their bytes and a name without a folder', async () => {
     const { mails, result } = await runTaskType(
       task,
       { ...MAIL, attachments: [{ upload: 'u1', name: '../../report.exe' }, { upload: 'u2' }] },
@@ -44,7 +44,7 @@ describe('email.send', () => {
     expect(result.message_id).toBe('mail-1')
   })
 
-  it('a dry run fills everything and sends nothing; attachments above the limit are refused', async () => {
+  it('a dry run inserts all values and sends nothing; attachments above the limit are refused', async () => {
     const { mails, result } = await runTaskType(task, { ...MAIL, values: { name: 'Ada' }, dry_run: true })
     expect([mails, result.subject, result.message_id]).toEqual([[], 'Hello Ada', null])
     const uploads = { u1: { bytes: Buffer.alloc(13_000_000) } }
@@ -69,7 +69,7 @@ describe('email.send', () => {
   })
 })
 
-describe('what SES says', () => {
+describe('an error of SES', () => {
   const ofStatus = (httpStatusCode: number, name = 'Error') => ({ name, $metadata: { httpStatusCode } })
   it.each<[object, string, string?]>([
     [ofStatus(400, 'MessageRejected'), 'refused', 'never'],
@@ -90,7 +90,7 @@ describe('what SES says', () => {
   })
 })
 
-it('the outbox shows a mail in a frame that can run and reach nothing', () => {
+it('the outbox shows a mail in a frame that can neither run scripts nor load anything', () => {
   const mail = {
     ...{ id: '1', at: 0, from: 'a@b.example', to: ['<x>'], cc: [], bcc: [], replyTo: [], text: '<i>' },
     ...{ subject: '</h2><script>', html: '"><script>alert(1)</script>', attachments: [] },

@@ -85,7 +85,7 @@ describe('image.transform', () => {
   })
 
   it.each([3, 6, 8])(
-    'a photograph of EXIF orientation %i stands upright, also with a crop',
+    'a photograph of EXIF orientation %i is turned upright, also with a crop',
     async (orientation) => {
       const size = orientation === 3 ? [60, 40] : [40, 60]
       for (const wish of [{}, { resize: { width: 1_000 } }]) {
@@ -100,7 +100,7 @@ describe('image.transform', () => {
     },
   )
 
-  it('leaves place and camera out unless asked for, and never turns twice', async () => {
+  it('removes location and camera unless requested otherwise, and never turns twice', async () => {
     const copy = picture.copy()
     copy.setInt('orientation', 6)
     copy.setString('exif-ifd0-Model', 'Phone 7 (Phone 7, ASCII, 8 components, 8 bytes)')
@@ -112,7 +112,7 @@ describe('image.transform', () => {
     expect((await run(made)).result).toMatchObject({ width: 40, height: 60 })
   })
 
-  it('an animation is kept, cut to its first frame, or refused, by choice', async () => {
+  it('an animation is kept, reduced to its first frame, or refused, as requested', async () => {
     const bytes = animated(3)
     const kept = await run(bytes, { resize: { width: 30 }, format: 'webp' })
     expect(kept.result).toMatchObject({ frames: 3, width: 30, height: 20, source: { frames: 3, height: 40 } })
@@ -123,7 +123,7 @@ describe('image.transform', () => {
     expect(await codeOf(bytes, { format: 'jpeg' })).toBe('image_animated')
   })
 
-  it('what is clear is white in a JPEG', async () => {
+  it('transparent pixels are white in a JPEG', async () => {
     const clear = vips.Image.black(8, 8, { bands: 4 }).cast('uchar').copy({ interpretation: 'srgb' })
     const { made } = await run(Buffer.from(clear.writeToBuffer('.png')), { format: 'jpeg' })
     expect(vips.Image.newFromBuffer(made, '').getpoint(1, 1)).toEqual([255, 255, 255])
@@ -142,11 +142,11 @@ describe('image.transform', () => {
     for (const wish of [{}, { thumbnail: 16 }]) expect(await codeOf(bytes(), wish)).toBe(code)
   })
 
-  it('a result of more pixels than the memory bears is refused before it is made', async () => {
+  it('a result with too many pixels for the memory is refused before it is made', async () => {
     expect(await codeOf(saved('png'), { resize: { width: 9_000, enlarge: true } })).toBe('image_too_large')
   })
 
-  it('a crop beyond the picture is told with both sizes', async () => {
+  it('the error for a crop outside the picture contains both sizes', async () => {
     await expect(
       run(saved('png'), { crop: { left: 50, top: 0, width: 20, height: 5 } }),
     ).rejects.toMatchObject({
@@ -169,7 +169,7 @@ describe('image.transform', () => {
 })
 
 describe('image.describe', () => {
-  it('shows the model the picture upright and small, and gives what it saw', async () => {
+  it('sends the model the picture upright and small, and returns its description', async () => {
     const told = {
       description: 'Two areas.',
       alt_text: 'Red and blue.',

@@ -5,7 +5,7 @@ import example from '../../../functions/tasks/example-run/task.ts'
 import text from '../../../functions/tasks/text-generate/task.ts'
 
 describe('text.generate', () => {
-  it('answers with the model’s text and shows the latest words as progress', async () => {
+  it('returns the model’s text and shows the latest words as progress', async () => {
     const { result, prompts, progressReports } = await runTaskType(
       text,
       { prompt: 'Hi', max_tokens: 10 },
@@ -35,7 +35,7 @@ describe('text.generate', () => {
 })
 
 describe('text.generate, in full', () => {
-  it('refuses a picture whose kind is another than it says, at submit', () => {
+  it('refuses at submit a picture whose bytes are of another type than it says', () => {
     const part = { type: 'image', media_type: 'image/png', base64: Buffer.from('<svg/>').toString('base64') }
     const { error } = text.input.safeParse({ messages: [{ role: 'user', content: [part] }] })
     expect(JSON.stringify(error?.issues)).toContain('is image/svg+xml by its bytes, not image/png')
@@ -43,7 +43,7 @@ describe('text.generate, in full', () => {
 
   const json_schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] }
 
-  it('sends a conversation with images, and asks fallback models in their order', async () => {
+  it('sends a conversation with images, and passes fallback models in their order', async () => {
     const calls: unknown[] = []
     const model = {
       name: 'first',
@@ -73,7 +73,7 @@ describe('text.generate, in full', () => {
     ])
   })
 
-  it('gives JSON that fits the caller’s schema, or asks once more', async () => {
+  it('returns JSON that matches the caller’s schema, or repeats the call once', async () => {
     const answers = ['{"n":"x"}', '{"n":3}']
     const { result, prompts } = await runTaskType(
       text,
@@ -88,7 +88,7 @@ describe('text.generate, in full', () => {
 })
 
 describe('example.run', () => {
-  it('tells its progress every second', async () => {
+  it('reports its progress every second', async () => {
     const { progressReports, slept } = await runTaskType(example, { name: 'report', seconds: 3 })
     expect(slept).toEqual([1_000, 1_000, 1_000])
     expect(progressReports.map(({ percent }) => Math.round(percent))).toEqual([0, 33, 67])
