@@ -46,3 +46,40 @@ it('a line states the dimensions of its metrics once, and omits zeros that have 
   const idle = toEmbeddedMetrics('TaskRunner/test', 'lane.swept', { lane: 'ai', oldest_due_seconds: 0 }, 0)
   expect(idle).toBeUndefined()
 })
+
+it('a field may be anything: what JSON cannot hold is written as text, and no secret is left in it', () => {
+  const written = vi.spyOn(console, 'info').mockImplementation(() => undefined)
+  const circular: Record<string, unknown> = { name: 'ring' }
+  circular.self = circular
+  const { proxy: gone, revoke } = Proxy.revocable({}, {})
+  revoke()
+  class Connection {
+    key = 'secret-0815'
+  }
+  const maskAll = (value: unknown) => JSON.parse(JSON.stringify(value).replaceAll('secret-0815', '…'))
+  const unreadable = {
+    get value() {
+      throw new Error('no')
+    },
+  }
+  createLog('test', maskAll)('task.log', {
+    ...{ count: 10n, nested: { count: 10n }, circular, gone, unreadable, none: undefined },
+    ...{
+      error: new Error('refused'),
+      response: { error: new TypeError('inner') },
+      connection: new Connection(),
+    },
+    long: 'x'.repeat(2_000_000),
+  })
+  const [line] = written.mock.calls[0] as [Record<string, unknown>]
+  expect(line).toMatchObject({
+    event: 'task.log',
+    count: '10',
+    nested: { count: '10' },
+    connection: { key: '…' },
+  })
+  expect(line.circular).toContain('ring')
+  expect(line.error).toMatch(/^Error: refused\n +at /)
+  expect(line.response).toMatchObject({ error: expect.stringMatching(/^TypeError: inner\n/) })
+  expect(JSON.stringify(line).length).toBeLessThan(100_000)
+})

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { metricNamespace, toEmbeddedMetrics } from '../../../metrics.ts'
 import type { Log } from '../../ports/log.ts'
 
@@ -32,7 +33,7 @@ export function createLog(stage: string, maskAll: (value: unknown) => unknown = 
     ERROR: console.error.bind(console),
   }
   return (event, given) => {
-    const fields = maskAll(given) as typeof given
+    const fields = maskAll(toWritable(given)) as typeof given
     const message = { event, ...fields }
     const level = levelOf(event)
     const metrics = toEmbeddedMetrics(namespace, event, fields, Date.now())
@@ -41,3 +42,34 @@ export function createLog(stage: string, maskAll: (value: unknown) => unknown = 
     process.stdout.write(`${JSON.stringify(line)}\n`)
   }
 }
+
+/** CloudWatch accepts lines of 1 MB, but nobody can read one. */
+const MAX_CHARACTERS = 32_000
+
+/** An author's fields may hold anything; writing a line must not fail the task. */
+const toWritable = (fields: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, writable(value)]))
+
+function writable(value: unknown): unknown {
+  if (typeof value === 'string') return clipped(value)
+  if (typeof value !== 'object' && typeof value !== 'bigint') return value
+  try {
+    const json = JSON.stringify(value, (_name, entry) =>
+      entry instanceof Error ? inspect(entry) : typeof entry === 'bigint' ? String(entry) : entry,
+    )
+    return json.length > MAX_CHARACTERS ? clipped(json) : JSON.parse(json)
+  } catch {
+    return clipped(asText(value))
+  }
+}
+
+function asText(value: unknown): string {
+  try {
+    return inspect(value)
+  } catch {
+    return '(cannot be read)'
+  }
+}
+
+export const clipped = (text: string): string =>
+  text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text

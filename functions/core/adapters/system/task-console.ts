@@ -1,14 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { format } from 'node:util'
 import type { TaskScope } from '../../ports/task-scope.ts'
+import { clipped } from './log.ts'
 
 const METHODS = ['trace', 'debug', 'log', 'info', 'warn', 'error'] as const
 
 /** The stack frames below the author's code. */
 const WORKER_FRAMES = /\n {1,8}at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n {1,8}at [^\n]*)*/g
-
-/** CloudWatch accepts lines of 1 MB, but nobody can read one. */
-const MAX_CHARACTERS = 32_000
 
 /**
  * Replaces the methods of `console`: inside a task's scope a line becomes an object with the task's fields, formatted as Node
@@ -22,8 +20,7 @@ export function openTaskConsole(maskAll: (value: unknown) => unknown = (value) =
     console[method] = (...values: unknown[]) => {
       const fields = running.getStore()
       if (!fields) return write(...values.map((value) => maskAll(value)))
-      const text = String(maskAll(format(...values))).replaceAll(WORKER_FRAMES, '')
-      const message = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text
+      const message = clipped(String(maskAll(format(...values))).replaceAll(WORKER_FRAMES, ''))
       write({ event: 'task.log', ...fields, message })
     }
   }

@@ -14,6 +14,7 @@ const { join } = process.getBuiltinModule('node:path')
 const { Writable } = process.getBuiltinModule('node:stream')
 const { finished } = process.getBuiltinModule('node:stream/promises')
 const { pathToFileURL } = process.getBuiltinModule('node:url')
+const { format, inspect } = process.getBuiltinModule('node:util')
 const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
 
 /** @type {EnvironmentOrder} */
@@ -26,13 +27,20 @@ const tell = parentPort
     process.send.bind(process)
 const ear = parentPort ?? process
 
-/** @param {unknown} thrown @returns {LambdaError} */
+/** @param {unknown} thrown any value, also one that cannot be read. @returns {LambdaError} */
 function toError(thrown) {
-  if (!(thrown instanceof Error)) return { errorType: typeof thrown, errorMessage: String(thrown) }
-  return {
-    errorType: thrown.name,
-    errorMessage: thrown.message,
-    stackTrace: thrown.stack?.split('\n').slice(1) ?? [],
+  if (!(thrown instanceof Error))
+    return { errorType: typeof thrown, errorMessage: typeof thrown === 'string' ? thrown : inspect(thrown) }
+  try {
+    return {
+      errorType: String(thrown.name),
+      errorMessage: String(thrown.message),
+      stackTrace: String(thrown.stack ?? '')
+        .split('\n')
+        .slice(1),
+    }
+  } catch {
+    return { errorType: 'Error', errorMessage: 'An error that cannot be read was thrown' }
   }
 }
 
@@ -79,7 +87,21 @@ for (const stream of [process.stdout, process.stderr])
   }
 
 let current
-/** Lambda's JSON log format: one object per line, a single object argument as the message. */
+/** As Lambda's runtime writes an error. */
+const writeError = (_name, value) =>
+  value instanceof Error
+    ? { errorType: value.name, errorMessage: value.message, stackTrace: value.stack?.split('\n'), ...value }
+    : value
+
+/** Lambda's JSON log format: one object per line, a single object argument as the message, as text if JSON cannot hold it. */
+function lineOf(level, values) {
+  const line = { timestamp: new Date().toISOString(), level, requestId: current }
+  if (values.length === 1)
+    try {
+      return JSON.stringify({ ...line, message: values[0] }, writeError)
+    } catch {}
+  return JSON.stringify({ ...line, message: format(...values) })
+}
 for (const [method, level] of [
   ['debug', 'DEBUG'],
   ['log', 'INFO'],
@@ -87,10 +109,7 @@ for (const [method, level] of [
   ['warn', 'WARN'],
   ['error', 'ERROR'],
 ])
-  console[method] = (...values) => {
-    const message = values.length === 1 ? values[0] : values.map(String).join(' ')
-    addLine(JSON.stringify({ timestamp: new Date().toISOString(), level, requestId: current, message }))
-  }
+  console[method] = (...values) => addLine(lineOf(level, values))
 
 /** Set by `streamifyResponse` on a handler that streams, as Lambda's own runtime marks it. */
 const STREAMS = Symbol.for('aws.lambda.runtime.handler.streaming')

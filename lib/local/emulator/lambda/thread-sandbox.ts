@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { EnvironmentMessage } from './environment-messages.ts'
 import {
@@ -35,13 +36,13 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
   for (const output of [thread.stdout, thread.stderr])
     output.on('data', (chunk: Buffer) => emitLines(chunk, onLine))
   thread.on('message', (message: EnvironmentMessage) => onMessage(message))
-  thread.on('error', (cause: Error & { code?: string }) =>
+  // The code may have thrown any value.
+  thread.on('error', (cause: unknown) => {
+    const isHungry = cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
     onEnd(
-      cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
-        ? outOfMemory(plan)
-        : { errorType: 'Runtime.UnhandledError', errorMessage: cause.message },
-    ),
-  )
+      isHungry ? outOfMemory(plan) : { errorType: 'Runtime.UnhandledError', errorMessage: messageOf(cause) },
+    )
+  })
   thread.on('exit', () => onEnd(ENVIRONMENT_GONE))
   return {
     maxMemoryMb: plan.memoryMb,
@@ -62,3 +63,6 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
     end: async () => void (await thread.terminate()),
   }
 }
+
+const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : typeof thrown === 'string' ? thrown : inspect(thrown)
