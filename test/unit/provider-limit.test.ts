@@ -132,21 +132,32 @@ describe('a provider that reports wrong numbers', () => {
     return { limiter, planned: () => rates.rates.get(CIRCUIT)?.planned ?? 0 }
   }
 
-  // The clock of a model is shared and kept: one such answer stopped every later call that came near a limit.
+  // The clock of a model is shared and kept: one such answer stopped the calls of all tasks for an hour.
   it.each([
     ['1', '0', '99999h'],
     ['10', '4', '99999h'],
     ['0.000001', '0', '9d'],
     ['999999999999999', '1', '9999999999d'],
-  ])('delays no call by over an hour: of %s requests %s left, reset in %s', async (most, left, reset) => {
+  ])('delays no call by over a minute: of %s requests %s left, reset in %s', async (most, left, reset) => {
     const { limiter, planned } = openOne()
     await limiter.noteHeaders(CIRCUIT, {
       'x-ratelimit-limit-requests': most,
       'x-ratelimit-remaining-requests': left,
       'x-ratelimit-reset-requests': reset,
     })
+    const first = planned()
+    expect(first).toBeLessThanOrEqual(NOW + MINUTE)
     await limiter.enter(call).catch((error) => expect(error).toBeInstanceOf(ProviderLimitError))
-    expect(planned()).toBeLessThanOrEqual(NOW + HOUR)
+    expect(planned()).toBeLessThanOrEqual(Math.max(NOW, first) + MINUTE)
+  })
+
+  it('delays other tasks by at most five minutes when a refused call is told to wait for a day', async () => {
+    const { limiter, planned } = openOne({ 'openai:*': { requestsPerMinute: 60 } })
+    const retryAfterMs = 24 * HOUR
+    const error = new ProviderError('provider_rate_limited', 'no', 'counted', 'openai', { retryAfterMs })
+    const waits = await limiter.refused({ circuit: CIRCUIT, provider: 'openai', planned: undefined }, error)
+    expect(waits?.retryAfterMs).toBe(HOUR)
+    expect(planned()).toBe(NOW + 5 * MINUTE)
   })
 
   it('delays no call by over an hour when a call reports twenty million tokens', async () => {

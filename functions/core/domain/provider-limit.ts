@@ -32,14 +32,18 @@ const MINUTE_MS = 60_000
 export const BURST_MS = 3_000
 
 /**
- * How far a call moves the clock, at most an hour. All workers share the clock, so that one wrong number of a provider (a limit
- * that resets in ten years, a call of millions of tokens) must not stop a model for longer than the longest allowed wait.
+ * How far a call moves the clock, at most `mostMs`. All workers share the clock, so that one wrong number of a provider (a
+ * limit that resets in ten years, a call of millions of tokens) must not stop a model for longer.
  */
-export function costMs({ requestsPerMinute, tokensPerMinute }: ProviderLimit, tokens: number): number {
+export function costMs(
+  { requestsPerMinute, tokensPerMinute }: ProviderLimit,
+  tokens: number,
+  mostMs = MAX_RETRY_AFTER_MS,
+): number {
   const each = (limit: number | undefined, count: number) =>
     limit === undefined ? 0 : (count * (MINUTE_MS + BURST_MS)) / limit
   const cost = Math.max(each(requestsPerMinute, 1), each(tokensPerMinute, tokens))
-  return Math.min(MAX_RETRY_AFTER_MS, Math.max(1, Math.ceil(cost)))
+  return Math.min(mostMs, Math.max(1, Math.ceil(cost)))
 }
 
 /** How far ahead of now the clock may be for a call to start at once. A call that costs a whole burst waits until it is not. */

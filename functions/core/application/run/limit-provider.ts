@@ -47,8 +47,10 @@ export interface LimitedCall {
   readonly signal: AbortSignal
 }
 
-/** How long a learned limit is valid. */
+/** How long a learned limit is valid; no call waits longer for it, because a header may be wrong. */
 const LEARNED_MS = 60_000
+/** The longest pause that one refused call makes for the calls of other tasks. */
+const MAX_PAUSE_MS = 5 * 60_000
 /** Time until an attempt that waits for a planned start tries to plan it again. */
 const LOOK_AGAIN_MS = 5_000
 /** When more models are known all are forgotten, because callers freely choose the model names of a prefix route. */
@@ -87,7 +89,7 @@ export class ProviderLimiter {
       const now = clock.now()
       if (!limit || isCallPlanned(planned, circuit, now)) return
       const owed = this.#owed.get(circuit) ?? 0
-      const cost = costMs(limit, Math.max(1, call.tokens + owed))
+      const cost = this.#costOf(circuit, limit, Math.max(1, call.tokens + owed))
       const ahead = startableAheadMs(cost)
       const horizon = this.#horizonOf(call, now)
       const taken = await rates
@@ -139,11 +141,13 @@ export class ProviderLimiter {
     const isNew = !this.#isKnown(circuit, now)
     this.#learn(circuit, limit, now)
     const isOver = (reported.requests?.remaining ?? 1) < 1 || (reported.tokens?.remaining ?? 1) < 1
-    if (isNew || isOver) await this.#share(circuit, isOver ? now + costMs(limit, 1) : now, limit, now)
+    if (isNew || isOver)
+      await this.#share(circuit, isOver ? now + this.#costOf(circuit, limit, 1) : now, limit, now)
   }
 
   /**
-   * A call was refused because of too many requests: pauses the calls of all workers for the wait that the provider states.
+   * A call was refused because of too many requests: pauses the calls of all workers for the wait that the provider states,
+   * at most `MAX_PAUSE_MS`; the refused task itself waits as long as it was asked to.
    * Never rejects.
    *
    * @returns the error for the task. Where the limit is known it costs no attempt, for up to an hour: then attempts are used up,
@@ -158,8 +162,8 @@ export class ProviderLimiter {
     const now = clock.now()
     const limit = limitFor(limits, circuit) ?? this.#known.get(circuit)?.limit
     if (!limit) return undefined
-    const waitMs = Math.min(error.retryAfterMs ?? costMs(limit, 1), MAX_RETRY_AFTER_MS)
-    await this.#share(circuit, now + waitMs, limit, now)
+    const waitMs = Math.min(error.retryAfterMs ?? this.#costOf(circuit, limit, 1), MAX_RETRY_AFTER_MS)
+    await this.#share(circuit, now + Math.min(waitMs, MAX_PAUSE_MS), limit, now)
     const since = planned?.circuit === circuit ? planned.since : now
     if (now - since > MAX_UNCOUNTED_MS) return undefined
     const spreadMs = replanWaitMs(now + waitMs, now, since, clock.random())
@@ -180,6 +184,11 @@ export class ProviderLimiter {
         this.#learn(circuit, rate.learned, rate.learned.at)
     }
     return this.#isKnown(circuit, now) ? this.#known.get(circuit)?.limit : undefined
+  }
+
+  #costOf(circuit: string, limit: ProviderLimit, tokens: number): number {
+    const isSet = limitFor(this.#dependencies.limits, circuit) !== undefined
+    return costMs(limit, tokens, isSet ? MAX_RETRY_AFTER_MS : LEARNED_MS)
   }
 
   #isKnown(circuit: string, now: number): boolean {
