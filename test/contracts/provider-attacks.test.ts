@@ -1,6 +1,6 @@
 /** Answers written byte by byte by a server that means harm, or is broken: none holds a slot, none is paid for again. */
 import { createServer, type Socket } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { OPENAI_ENDINGS } from '../../functions/core/adapters/providers/openai/endings.ts'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
@@ -170,6 +170,48 @@ describe('a server that sends without end', () => {
     const reason = new Error('enough')
     await expect(generate(AbortSignal.any([abortSoon(reason)]))).rejects.toBe(reason)
   })
+})
+
+describe('a compressed answer', () => {
+  const packed = (encoding: string, bytes: Buffer, status = '200 OK') => {
+    const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-encoding: ${encoding}\r\n\r\n`
+    answer = (socket) => void socket.end(Buffer.concat([Buffer.from(head), bytes]))
+  }
+  const whole = Buffer.from(sse(says('whole', 'stop'), '[DONE]'))
+
+  it('in several encodings is unpacked from the last to the first', async () => {
+    packed('gzip, br', brotliCompressSync(gzipSync(whole)))
+    expect(await generate()).toMatchObject({ text: 'whole' })
+    packed('Identity', whole)
+    expect(await generate()).toMatchObject({ text: 'whole' })
+  })
+
+  it('in an unknown encoding is not paid for again, and is named', async () => {
+    packed('x-snappy', Buffer.from([1, 2, 3]))
+    const error = {
+      code: 'provider_bad_answer',
+      retry: 'never',
+      message: expect.stringContaining('x-snappy'),
+    }
+    await expect(generate()).rejects.toMatchObject(error)
+    packed('x-snappy', Buffer.from([1, 2, 3]), '429 Too Many')
+    await expect(generate()).rejects.toMatchObject({ code: 'provider_rate_limited' })
+    packed(Array(100).fill('gzip').join(), whole)
+    await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'never' })
+  })
+
+  it.each(['gzip', 'deflate', 'br', 'zstd'])(
+    'that is no %s came from a server that was reached',
+    async (encoding) => {
+      packed(encoding, whole)
+      await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'counted' })
+    },
+  )
+})
+
+it('a text with half a character has a replacement for it, as in every other encoding', async () => {
+  stream(says('a\ud83d'), says('\ude00b\ud83d'), says('c', 'stop'))
+  expect(await generate()).toMatchObject({ text: 'a😀b\ufffdc' })
 })
 
 function abortSoon(reason: Error): AbortSignal {

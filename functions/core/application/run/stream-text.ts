@@ -106,8 +106,8 @@ export class StreamedText {
   }
 }
 
-/** Keeps half a surrogate pair back until its other half arrives. */
+/** Keeps half a surrogate pair back until its other half arrives; replaces one that has none, as the result does. */
 function wholeCharacters(text: string, isLast: boolean): string {
   const last = text.charCodeAt(text.length - 1)
-  return !isLast && last >= 0xd800 && last < 0xdc00 ? text.slice(0, -1) : text
+  return (!isLast && last >= 0xd800 && last < 0xdc00 ? text.slice(0, -1) : text).toWellFormed()
 }

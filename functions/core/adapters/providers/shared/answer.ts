@@ -152,7 +152,8 @@ export class AnswerBuilder {
         usage,
       )
     }
-    return { text: this.#parts.join(''), usage, finishReason: ending.kind }
+    // Half a surrogate pair is valid in JSON, but many readers refuse the whole document.
+    return { text: this.#parts.join('').toWellFormed(), usage, finishReason: ending.kind }
   }
 }
 

@@ -1,9 +1,9 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import type { Readable } from 'node:stream'
+import { pipeline, Readable, type Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { ProviderError } from '../../../domain/errors.ts'
-import { unreachable } from '../../../domain/provider-failure.ts'
+import { badAnswer, unreachable } from '../../../domain/provider-failure.ts'
 
 export interface HttpReply {
   readonly status: number
@@ -61,7 +61,11 @@ export async function sendJson(
       { status },
     )
   }
-  return { status, headers: message.headers as HttpReply['headers'], body: decoded(message, signal) }
+  return {
+    status,
+    headers: message.headers as HttpReply['headers'],
+    body: decoded(provider, message, signal),
+  }
 }
 
 /** Answers of status 1xx before the one that counts; a server that says every quarter of a second that it works stays below. */
@@ -107,30 +111,48 @@ function send(
   })
 }
 
+const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = Object.assign(Object.create(null), {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  br: createBrotliDecompress,
+  deflate: createInflate,
+  zstd: createZstdDecompress,
+})
+/** More than any chain of proxies applies. */
+const MAX_ENCODINGS = 4
+
 /** A proxy may compress the answer although it was not asked for. */
-function decoded(message: IncomingMessage, signal: AbortSignal): Readable {
-  const encoding = message.headers['content-encoding']?.trim().toLowerCase()
-  const decoder =
-    encoding === 'gzip' || encoding === 'x-gzip'
-      ? createGunzip()
-      : encoding === 'br'
-        ? createBrotliDecompress()
-        : encoding === 'deflate'
-          ? createInflate()
-          : encoding === 'zstd'
-            ? createZstdDecompress()
-            : undefined
-  if (!decoder) return message
-  message.on('error', (cause) => decoder.destroy(cause))
-  // A few kilobytes that are all there can unpack for minutes: the connection's end does not stop that.
-  const stop = () => decoder.destroy(new Error('the call was ended'))
-  signal.addEventListener('abort', stop, { once: true })
-  decoder.on('close', () => {
-    signal.removeEventListener('abort', stop)
+function decoded(provider: string, message: IncomingMessage, signal: AbortSignal): Readable {
+  const encodings = (message.headers['content-encoding'] ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((encoding) => encoding.trim())
+    .filter((encoding) => encoding !== '' && encoding !== 'identity')
+  if (encodings.length === 0) return message
+  const unknown = encodings.find((encoding) => !DECODERS[encoding])
+  if (unknown !== undefined || encodings.length > MAX_ENCODINGS) {
     message.destroy()
-  })
-  return message.pipe(decoder)
+    const name = (unknown ?? encodings.join()).slice(0, 60)
+    // Read only where the status is a success; else the status says enough.
+    return new Readable({
+      read() {
+        this.destroy(badAnswer(provider, `its encoding is "${name}", which nobody asked for`, 'never'))
+      },
+    })
+  }
+  const decoders = encodings.toReversed().flatMap((encoding) => DECODERS[encoding]?.() ?? [])
+  const last = decoders.at(-1) as Transform
+  pipeline([message, ...decoders], () => message.destroy())
+  // A few kilobytes that are all there can unpack for minutes: the connection's end does not stop that.
+  const stop = () => last.destroy(new Error('the call was ended'))
+  signal.addEventListener('abort', stop, { once: true })
+  last.on('close', () => signal.removeEventListener('abort', stop))
+  return last
 }
+
+/** Errors of the decoders; they say nothing about the connection. */
+export const isDecodingError = (cause: unknown): boolean =>
+  /^(Z_|ERR_+(ERROR|BROTLI|ZSTD)|ZSTD_)/.test(String((cause as { code?: unknown }).code))
 
 /** Without user, password and query, which may be secrets. */
 function addressOf(location: string, base: URL): string {

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import { LIMITS } from '../../../../contract.ts'
 import { ProviderError } from '../../../domain/errors.ts'
-import { tooLarge, unreachable, webPage } from '../../../domain/provider-failure.ts'
-import { describeCauses } from './post-json.ts'
+import { badAnswer, tooLarge, unreachable, webPage } from '../../../domain/provider-failure.ts'
+import { describeCauses, isDecodingError } from './post-json.ts'
 
 /** One server-sent event, or a whole JSON document instead of a stream. */
 export interface BodyPart {
@@ -101,7 +101,9 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
     const text = pieces.join('')
     // The document was complete before the connection was lost.
     if (isDocument && isJson(text)) return yield { data: text, event: '', isWhole: true }
-    throw unreachable(provider, describeCauses(cause))
+    throw isDecodingError(cause)
+      ? badAnswer(provider, `it could not be decompressed: ${describeCauses(cause)}`)
+      : unreachable(provider, describeCauses(cause))
   } finally {
     // The pending read has no reader any more; its error is ignored.
     next?.catch(() => undefined)
