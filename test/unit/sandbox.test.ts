@@ -22,6 +22,7 @@ const VALUES = {
   'an error whose message cannot be read': Object.defineProperty(new Error(), 'message', { get() { throw new Error() } }),
   bigint: { count: 10n },
   error: { cause: new Error('the cause') },
+  'an error': new TypeError('too late'),
 }
 export async function handler({ late, log }) {
   if (late) setTimeout(() => { throw VALUES[late] }, 10)
@@ -91,13 +92,18 @@ describe.each([
     ['null', 'null'],
     ['text', 'a text'],
     ['number', '7'],
+    ['an error', 'too late'],
     ['circular', 'ring'],
-    ['without a prototype', '{}'],
-    ['an error whose message cannot be read', ''],
+    ['without a prototype', '[Object: null prototype] {}'],
+    ['an error whose message cannot be read', 'An error that cannot be read'],
   ])('code that throws %s after its answer ends only its environment', async (late, text) => {
-    const { ended } = await handle({ late })
+    const { ended, lines } = await handle({ late })
     const { errorMessage } = await ended
     expect(errorMessage).toContain(text)
+    // Nothing else tells the author where it was thrown.
+    const [line] = lines.map((json) => JSON.parse(json))
+    expect(line).toMatchObject({ level: 'ERROR', message: { errorMessage: expect.stringContaining(text) } })
+    if (late === 'an error') expect(line.message.stackTrace[0]).toContain('index.mjs')
   })
 
   it.each([

@@ -50,11 +50,6 @@ if (!parentPort) {
   // Ctrl-C reaches every process of the terminal; who runs this one lets it finish, and ends it.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
   process.on('disconnect', () => process.exit())
-  process.on('uncaughtException', (thrown) => {
-    const { errorMessage } = toError(thrown)
-    const error = { errorType: 'Runtime.UnhandledError', errorMessage }
-    tell({ kind: 'crashed', error }, () => process.exit(1))
-  })
   try {
     // The first to go when the machine has no memory left, before whatever else its user has open.
     writeFileSync('/proc/self/oom_score_adj', '900')
@@ -114,6 +109,18 @@ for (const [method, level] of [
 /** Set by `streamifyResponse` on a handler that streams, as Lambda's own runtime marks it. */
 const STREAMS = Symbol.for('aws.lambda.runtime.handler.streaming')
 const PRELUDE_TYPE = 'application/vnd.awslambda.http-integration-response'
+
+/** Code threw while nothing awaited it: as on Lambda, the log has its stack, and the environment ends. */
+process.on('uncaughtException', (thrown) => {
+  const { errorType, errorMessage, stackTrace } = toError(thrown)
+  const said = { errorType: 'Runtime.UnhandledError', errorMessage: `${errorType}: ${errorMessage}`, stackTrace }
+  addLine(lineOf('ERROR', [said]))
+  flush()
+  const end = () => process.exit(1)
+  tell({ kind: 'crashed', error: { ...said, errorMessage } }, end)
+  // A thread's messages need no confirmation.
+  if (parentPort) end()
+})
 
 globalThis.awslambda = {
   streamifyResponse: (handler) => Object.assign(handler, { [STREAMS]: 'response' }),

@@ -36,7 +36,7 @@ export type EnvironmentMessage =
   | { readonly kind: 'piece'; readonly bytes: Uint8Array }
   /** From a process, on systems that do not report its memory to others. */
   | { readonly kind: 'memory'; readonly usedMb: number }
-  /** An error was thrown outside the handler; a process ends with it. */
+  /** An error was thrown outside the handler; the environment ends with it. */
   | { readonly kind: 'crashed'; readonly error: LambdaError }
 
 /** Lambda's answer for a function that threw. */

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { EnvironmentMessage } from './environment-messages.ts'
 import {
@@ -35,14 +34,17 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
   // Output that the thread itself does not collect: warnings of Node, and messages before a crash.
   for (const output of [thread.stdout, thread.stderr])
     output.on('data', (chunk: Buffer) => emitLines(chunk, onLine))
-  thread.on('message', (message: EnvironmentMessage) => onMessage(message))
-  // The code may have thrown any value.
-  thread.on('error', (cause: unknown) => {
-    const isHungry = cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
-    onEnd(
-      isHungry ? outOfMemory(plan) : { errorType: 'Runtime.UnhandledError', errorMessage: messageOf(cause) },
-    )
+  thread.on('message', (message: EnvironmentMessage) => {
+    if (message.kind === 'crashed') onEnd(message.error)
+    else onMessage(message)
   })
+  thread.on('error', (cause: Error & { code?: string }) =>
+    onEnd(
+      cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
+        ? outOfMemory(plan)
+        : { errorType: 'Runtime.UnhandledError', errorMessage: cause.message },
+    ),
+  )
   thread.on('exit', () => onEnd(ENVIRONMENT_GONE))
   return {
     maxMemoryMb: plan.memoryMb,
@@ -63,6 +65,3 @@ export function openThreadSandbox(options: SandboxOptions): Sandbox {
     end: async () => void (await thread.terminate()),
   }
 }
-
-const messageOf = (thrown: unknown): string =>
-  thrown instanceof Error ? thrown.message : typeof thrown === 'string' ? thrown : inspect(thrown)
