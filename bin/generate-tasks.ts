@@ -3,11 +3,14 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import * as z from 'zod'
 import type { TaskDefinition } from '../functions/core/kit/define-task.ts'
 import { isStale } from './generated-file.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
+const FOLDER = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+const LOAD_MS = 60_000
 
 /**
  * @param options.check only compares; nothing is written.
@@ -28,6 +31,10 @@ export async function generateTasks(
     readonly examples: unknown[]
     readonly heavy: readonly string[]
   }[] = []
+  const odd = names.find((name) => !FOLDER.test(name))
+  // The registry derives a variable of each folder's name.
+  if (odd !== undefined)
+    throw new Error(`functions/tasks/${odd}: name the folder in lower case, as "text-translate".`)
   for (const name of names.sort()) types.push(await load(folder, name))
   const byName = new Map<string, string>()
   for (const { folder: own, definition } of types) {
@@ -58,13 +65,31 @@ export async function generateTasks(
 async function load(tasks: string, folder: string) {
   const file = join(tasks, folder, 'task.ts')
   const shown = `functions/tasks/${folder}/task.ts`
-  const module = (await import(pathToFileURL(file).href).catch(async (cause) => {
-    throw new Error(`${shown}${await placeOf(file, 'ts', cause)} does not load: ${cause.message}`, { cause })
+  const module = (await importWhole(file).catch(async (cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : `it throws ${inspect(cause)}`
+    throw new Error(`${shown}${await placeOf(file, 'ts', cause)} does not load: ${why}`, { cause })
   })) as { default?: TaskDefinition }
   if (typeof module.default?.run !== 'function')
     throw new Error(`${shown} must default-export what defineTask({...}) returns.`)
   const examples = await readExamples(tasks, folder, module.default)
   return { folder, definition: module.default, examples, heavy: await heavyImports(file, shown) }
+}
+
+/** @throws Error when a top-level await of the module, or of one that it imports, does not end. */
+async function importWhole(file: string): Promise<unknown> {
+  let onEndless = () => {}
+  const endless = new Promise<never>((_, reject) => {
+    onEndless = () => reject(new Error('a top-level await does not end. Wait for it inside run.'))
+  })
+  // Without anything to wait for, Node would end here without naming the module; otherwise it would wait for ever.
+  process.once('beforeExit', onEndless)
+  const timer = setTimeout(onEndless, LOAD_MS).unref()
+  try {
+    return await Promise.race([import(pathToFileURL(file).href), endless])
+  } finally {
+    process.off('beforeExit', onEndless)
+    clearTimeout(timer)
+  }
 }
 
 async function readExamples(tasks: string, folder: string, { input }: TaskDefinition): Promise<unknown[]> {
@@ -105,7 +130,10 @@ function lineOfElement(text: string, index: number): number {
   return 1
 }
 
-/** `:line:column` of the error that prevents a file from loading: a syntax error, or the file's first line in the stack. */
+/**
+ * `:line:column` of the error that prevents a file from loading: a syntax error, or the file's first line in the stack; or the place
+ * in a file that it imports.
+ */
 async function placeOf(file: string, loader: 'ts' | 'json', cause: unknown): Promise<string> {
   const { transform } = await import('esbuild')
   const failure = await transform(await readFile(file, 'utf8'), { loader, logLevel: 'silent' }).then(
@@ -114,8 +142,13 @@ async function placeOf(file: string, loader: 'ts' | 'json', cause: unknown): Pro
   )
   const location = failure?.errors?.[0]?.location
   if (location) return `:${location.line}:${location.column + 1}`
-  const [, after = ''] = (cause instanceof Error ? (cause.stack ?? '') : '').split(pathToFileURL(file).href)
-  return /^:\d+(?::\d+)?/.exec(after)?.[0] ?? ''
+  const stack = cause instanceof Error ? (cause.stack ?? '') : ''
+  const [, after = ''] = stack.split(pathToFileURL(file).href)
+  const own = /^:\d+(?::\d+)?/.exec(after)?.[0]
+  if (own) return own
+  // The first file of the author's that is in the stack.
+  const [, other] = /\/(functions\/tasks\/[^\s()]+:\d+:\d+)/.exec(stack) ?? []
+  return other ? ` (${other})` : ''
 }
 
 /** Packages imported at the top of a task type, because every submit would load them. */

@@ -20,3 +20,5 @@ try {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
 }
+// A task type may have opened a timer or a connection at load.
+process.exit()

@@ -31,6 +31,19 @@ describe('the registry of task types', () => {
   })
 })
 
+it.each(['Odd Folder é', 'text_odd', '2-texts'])(
+  'the folder "%s" is refused before anything is written',
+  async (folder) => {
+    const written = () => readFile(join(root, 'functions/tasks/registry.gen.ts'), 'utf8')
+    const before = await written()
+    await write(folder, { 'task.ts': taskText('ai') })
+    await expect(generateTasks({ root })).rejects.toThrow(
+      `functions/tasks/${folder}: name the folder in lower case`,
+    )
+    expect(await written()).toBe(before)
+  },
+)
+
 /** A task folder with these files. */
 async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(join(root, 'functions/tasks', folder), { recursive: true })
@@ -48,6 +61,7 @@ async function complaint(): Promise<string> {
     'generated-file.ts',
     'generate-routes.ts',
     'describe-api.ts',
+    'describe-tools.ts',
     'api-examples.ts',
   ])
     await cp(join(project, 'bin', file), join(root, 'bin', file))
@@ -78,6 +92,30 @@ describe('the error for a task type that does not load states its place', () => 
   it('an error thrown while loading: the line that threw', async () => {
     await write('unicorn-groom', { 'task.ts': taskText('ai', "\nJSON.parse('{')\n") })
     expect(await complaint()).toMatch(/task\.ts:3:\d+ does not load: Expected property name/)
+  })
+
+  it('an error thrown in a file that it imports: the line there', async () => {
+    await write('unicorn-groom', {
+      'task.ts': taskText('ai', "import './coat.ts'\n"),
+      'coat.ts': "JSON.parse('{')\n",
+    })
+    expect(await complaint()).toMatch(
+      /^functions\/tasks\/unicorn-groom\/task\.ts \(functions\/tasks\/unicorn-groom\/coat\.ts:1:\d+\) does not load/,
+    )
+  })
+
+  it.each([
+    ['throw undefined', 'does not load: it throws undefined'],
+    ['await new Promise(() => {})', 'does not load: a top-level await does not end'],
+    ["throw 'a text'", "does not load: it throws 'a text'"],
+  ])('%s', async (code, why) => {
+    await write('unicorn-groom', { 'task.ts': taskText('ai', `\n${code}\n`) })
+    expect(await complaint()).toContain(`functions/tasks/unicorn-groom/task.ts ${why}`)
+  })
+
+  it('a timer that it starts at load does not keep the command waiting', async () => {
+    await write('unicorn-groom', { 'task.ts': taskText('ai', '\nsetInterval(() => {}, 1_000)\n') })
+    expect(await complaint()).toBe('')
   })
 
   it('a lane that does not exist: the nearest that does', async () => {
