@@ -65,6 +65,8 @@ export async function generateTasks(
 async function load(tasks: string, folder: string) {
   const file = join(tasks, folder, 'task.ts')
   const shown = `functions/tasks/${folder}/task.ts`
+  if (!existsSync(file))
+    throw new Error(`${shown} is missing: every folder of functions/tasks is a task type.`)
   const module = (await importWhole(file).catch(async (cause: unknown) => {
     const why = cause instanceof Error ? cause.message : `it throws ${inspect(cause)}`
     throw new Error(`${shown}${await placeOf(file, 'ts', cause)} does not load: ${why}`, { cause })

@@ -44,6 +44,11 @@ it.each(['Odd Folder é', 'text_odd', '2-texts'])(
   },
 )
 
+it('a folder without a task.ts is named', async () => {
+  await write('shared', { 'helper.ts': '' })
+  await expect(generateTasks({ root })).rejects.toThrow('functions/tasks/shared/task.ts is missing')
+})
+
 /** A task folder with these files. */
 async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(join(root, 'functions/tasks', folder), { recursive: true })
