@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { LANES } from '../../functions/contract.ts'
 import { dev } from '../../lib/stages/dev.ts'
 import { parseStage } from '../../lib/stages/load-stage.ts'
 import type { StageInput, StageSettings } from '../../lib/stages/stage-schema.ts'
@@ -169,11 +170,10 @@ describe('requirements of a platform team are settings', () => {
     const allowed = Object.entries(stateless.byType('AWS::IAM::Policy')).filter(([, policy]) =>
       text(policy).includes(keysKmsArn),
     )
-    expect(allowed.map(([id]) => id.replace(/WorkerRole.*/, '')).toSorted()).toEqual([
-      'laneai',
-      'lanedocuments',
-      'laneurgent',
-    ])
+    const withModels = LANES.filter((name) => dev.lanes[name].hasModels)
+    expect(allowed.map(([id]) => id.replace(/WorkerRole.*/, '')).toSorted()).toEqual(
+      withModels.map((name) => `lane${name}`).toSorted(),
+    )
   })
 
   it('dashboard names contain their Region, because an account has one list of dashboards', () => {

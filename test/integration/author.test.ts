@@ -42,7 +42,7 @@ describe('an author who adds to a copy of the project', () => {
     await run('new-task', 'report.print', '--no-model')
     const page = await readFile(join(root, 'functions/tasks/README.md'), 'utf8')
     const blocks = [...page.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)]
-    expect(blocks.length).toBe(4)
+    expect(blocks.length).toBe(5)
     for (const [, path = '', text = ''] of blocks) {
       await mkdir(join(root, path, '..'), { recursive: true })
       await writeFile(join(root, path), text)
