@@ -12,9 +12,14 @@ export const fallbackRoute: RouteHandler = async ({ method, path, base, resource
   if (allow.length === 0)
     throw new RequestError('not_found', `There is nothing at ${shown}. See ${base}/docs.`)
   if (method === 'OPTIONS') return { status: 204, headers: { allow: allow.join(', ') } }
-  throw new RequestError('method_not_allowed', `${shown} takes ${allow.join(', ')}, not ${method}.`, [], {
-    detail: { allow },
-  })
+  const stops = method === 'DELETE' && allowedAt(`${resource}/cancel`).includes('POST')
+  const instead = stops ? ` To stop it: POST ${shown}/cancel.` : ''
+  throw new RequestError(
+    'method_not_allowed',
+    `${shown} takes ${allow.join(', ')}, not ${method}.${instead}`,
+    [],
+    { detail: { allow } },
+  )
 }
 
 /**

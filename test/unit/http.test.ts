@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
-import { allowedAt } from '../../functions/api/fallback-route.ts'
+import { allowedAt, fallbackRoute } from '../../functions/api/fallback-route.ts'
 import { readQuery } from '../../functions/api/read-request.ts'
 import { isKnown } from '../../functions/api/read-task.ts'
 import { PROBLEM_STATUS, toProblem } from '../../functions/core/adapters/http/problem.ts'
@@ -159,6 +159,15 @@ describe('problems', () => {
       problem: { status: 503 },
       headers: { 'retry-after': '1' },
     })
+  })
+
+  it('DELETE of what can be stopped names the call that stops it', async () => {
+    const refuse = (resource: string) =>
+      fallbackRoute({ ...toRequest(event({ httpMethod: 'DELETE', path: '/api/v1/tasks/x' })), resource })
+    await expect(refuse('/api/v1/tasks/{id}')).rejects.toThrow(
+      'not DELETE. To stop it: POST /api/v1/tasks/x/cancel.',
+    )
+    await expect(refuse('/api/v1/tasks')).rejects.toThrow(/not DELETE\.$/)
   })
 
   it('a path has the methods of the template that the gateway matched', () => {

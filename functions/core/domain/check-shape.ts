@@ -165,12 +165,19 @@ const partsOf = (origin: string) => (origin === 'string' ? 'characters' : 'items
 
 /** A date and time without a time zone, the default output of many libraries. */
 const WITHOUT_ZONE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$/
+/** With an offset as `strftime` writes it. */
+const WITHOUT_COLON = /[T ]\d\d:\d\d.*[+-]\d\d(\d\d)?$/
+/** As RFC 3339 writes it, so that only the date or the time can be wrong. */
+const OF_DIGITS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
 
 function formatInWords({ format, input }: RawIssue): string | undefined {
   switch (format) {
     case 'datetime':
       if (WITHOUT_ZONE.test(String(input)))
         return 'has no time zone. Add Z for UTC or an offset, e.g. 2030-01-31T09:00:00Z or 2030-01-31T09:00:00+02:00.'
+      if (WITHOUT_COLON.test(String(input)))
+        return 'needs a colon in its offset, e.g. 2030-01-31T09:00:00+02:00.'
+      if (OF_DIGITS.test(String(input))) return 'has a date or time that does not exist.'
       return 'must be a date and time with a zone (RFC 3339), e.g. 2030-01-31T09:00:00Z.'
     case 'date':
       return 'must be a date, e.g. 2030-01-31.'
