@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const PAGES = [
   ...['', '/tasks', '/submit', '/lanes', '/workers', '/logs', '/dashboard', '/dashboard/lanes'],
-  ...['/alarms', '/runbook', '/webhooks'],
+  ...['/alarms', '/runbook', '/webhooks', '/outbox'],
 ] as const
 
 describe('the console over HTTP', () => {
@@ -419,6 +419,21 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await mail.locator('.text').waitFor()
     expect(await mail.locator('dd').allTextContents()).toEqual(['ada@example.com', 'The report'])
     expect(await mail.locator('.text').textContent()).toBe('first\n\nsecond')
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
+  it('pages work in a browser that blocks its storage', async () => {
+    const { page, faults } = await open()
+    await page.addInitScript(`
+      const refuse = { get() { throw new DOMException('Access is denied.', 'SecurityError') } }
+      Object.defineProperties(window, { localStorage: refuse, sessionStorage: refuse })
+    `)
+    await page.goto(`${base}/tasks?text=number`)
+    await page.locator('tbody tr').first().waitFor()
+    await page.getByText('Columns').click()
+    await page.getByRole('checkbox', { name: 'Tags' }).check()
+    await page.getByRole('columnheader', { name: 'Tags' }).waitFor()
     expect(faults).toEqual([])
     await page.close()
   })

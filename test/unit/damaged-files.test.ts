@@ -7,7 +7,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { toAlarmMemory } from '../../lib/local/cloudwatch/alarm-watch.ts'
 import { MetricStore } from '../../lib/local/cloudwatch/metric-store.ts'
-import { outboxPage } from '../../lib/local/console/outbox-page.ts'
+import { toArticles } from '../../lib/local/console/outbox-page.ts'
 import { PausedSources } from '../../lib/local/emulator/paused-sources.ts'
 import { readPepper } from '../../lib/local/emulator/services/key-pepper.ts'
 import { readOutbox, startOutbox } from '../../lib/local/emulator/services/outbox.ts'
@@ -84,7 +84,7 @@ describe.each(each)('a file that %s', (_, damage) => {
     await damage(join(folder, '1.json'))
     const outbox = await readOutbox(folder)
     expect(outbox).toEqual({ mails: [mail], damaged: [join(folder, '1.json')] })
-    expect(outboxPage(outbox)).toContain(`${join(folder, '1.json')} is damaged`)
+    expect(toArticles(outbox)).toContain(`${join(folder, '1.json')} is damaged`)
   })
 
   it('is refused as a table, and named', async () => {

@@ -90,7 +90,8 @@ export async function loadRunbook(file: string): Promise<string> {
   return marked.parse(await readFile(file, 'utf8'))
 }
 
-export function toPage(page: ConsolePage, product: LocalProduct): string {
+/** @param content HTML of a page that is written by the server. */
+export function toPage(page: ConsolePage, product: LocalProduct, content = ''): string {
   const place = page.parentPath ?? page.path
   const links = pagesOf(product)
     .filter(({ parentPath }) => parentPath === undefined)
@@ -115,7 +116,7 @@ export function toPage(page: ConsolePage, product: LocalProduct): string {
 <nav aria-label="Console">${links.join('')}<a href="${product.docsPath}">API</a></nav>
 <span id="health" role="status"></span>
 </header>
-<main id="main" aria-live="off"></main>
+<main id="main" aria-live="off">${content}</main>
 </body>
 </html>
 `

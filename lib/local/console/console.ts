@@ -14,7 +14,7 @@ import { readStateFile } from '../emulator/state-file.ts'
 import type { Plan } from '../emulator/template/plan.ts'
 import type { LocalProduct } from '../product.ts'
 import { loadAsset, loadRunbook, pageOf, toPage } from './assets.ts'
-import { outboxPage } from './outbox-page.ts'
+import { toArticles } from './outbox-page.ts'
 import { TaskIndex, type TaskQuery } from './task-index.ts'
 import { refusedFor, type Visitor, visitorOf } from './visitor.ts'
 
@@ -181,13 +181,13 @@ export class LocalConsole {
     }
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return refuseMethod(request, response, path, 'GET, HEAD')
-    // Without a key the page asks for one, because page requests carry no key.
-    if (path === '/outbox' && !('status' in visitor) && !refusedFor(visitor, 'ops:read')) {
-      const outbox = await readOutbox(join(this.#options.stateDir, 'outbox'))
-      return sendText(response, 'text/html; charset=utf-8', outboxPage(outbox))
-    }
     const page = pageOf(path, product)
-    if (page) return sendText(response, 'text/html; charset=utf-8', toPage(page, product))
+    if (page) {
+      // Without a key the page asks for one, because page requests carry no key.
+      const hasMails = path === '/outbox' && !('status' in visitor) && !refusedFor(visitor, 'ops:read')
+      const content = hasMails ? toArticles(await readOutbox(join(this.#options.stateDir, 'outbox'))) : ''
+      return sendText(response, 'text/html; charset=utf-8', toPage(page, product, content))
+    }
     const asset = await loadAsset(path)
     if (asset) return sendText(response, asset.type, asset.text)
     const scope = /^\/data\/(tasks|task-ids|facets)$/.test(path) ? 'tasks:read' : 'ops:read'

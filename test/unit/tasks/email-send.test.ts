@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { toDelivery } from '../../../functions/core/adapters/ses/mailer.ts'
 import { runTaskType } from '../../../functions/core/kit/run-task-type.ts'
 import task from '../../../functions/tasks/email-send/task.ts'
-import { outboxPage } from '../../../lib/local/console/outbox-page.ts'
+import { toArticles } from '../../../lib/local/console/outbox-page.ts'
 
 const MAIL = { to: ['ada@example.com'], subject: 'Hello {{name}}', text: 'Dear {{name}}' }
 
@@ -95,7 +95,7 @@ it('the outbox shows a mail in a frame that can neither run scripts nor load any
     ...{ id: '1', at: 0, from: 'a@b.example', to: ['<x>'], cc: [], bcc: [], replyTo: [], text: '<i>' },
     ...{ subject: '</h2><script>', html: '"><script>alert(1)</script>', attachments: [] },
   }
-  const page = outboxPage({ mails: [mail], damaged: [] })
+  const page = toArticles({ mails: [mail], damaged: [] })
   expect(page).toContain('<iframe sandbox srcdoc="&#34;&#62;&#60;script')
   expect(page).not.toContain('<script')
 })

@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 /** The key of a stage with keys, stored only in this tab and deleted with it. */
 import { make } from './dom.ts'
+import { tabStorage } from './storage.ts'
 
 const NAME = 'taskrunner-key'
 
@@ -9,26 +10,26 @@ let asking: Promise<void> | undefined
 /** Sends the user's key; asks for one, or for another one, while the stage refuses. */
 export async function fetchWithKey(url: string, init: RequestInit = {}): Promise<Response> {
   for (;;) {
-    const key = sessionStorage.getItem(NAME)
+    const key = tabStorage.read(NAME)
     const response = await fetch(url, {
       ...init,
       headers: { ...init.headers, ...(key ? { 'x-api-key': key } : {}) },
     })
     if (response.status !== 401) return response
     // A call that was refused with an older key is only repeated.
-    if (key === sessionStorage.getItem(NAME)) asking ??= ask(key !== null)
+    if (key === tabStorage.read(NAME)) asking ??= ask(key !== null)
     await asking
   }
 }
 
-export const hasKey = (): boolean => sessionStorage.getItem(NAME) !== null
+export const hasKey = (): boolean => tabStorage.read(NAME) !== null
 
 /** Adds a button to the top of the page as soon as a key is stored. */
 export function offerToForget(): void {
   if (!hasKey() || document.getElementById('forget')) return
   const button = make('button', { type: 'button', id: 'forget' }, 'Forget key')
   button.addEventListener('click', () => {
-    sessionStorage.removeItem(NAME)
+    tabStorage.write(NAME, undefined)
     location.reload()
   })
   document.querySelector('header')?.append(button)
@@ -62,7 +63,7 @@ function ask(wasRefused: boolean): Promise<void> {
   dialog.showModal()
   return new Promise((resolve) => {
     form.addEventListener('submit', () => {
-      sessionStorage.setItem(NAME, field.value.trim())
+      tabStorage.write(NAME, field.value.trim())
       dialog.remove()
       asking = undefined
       offerToForget()

@@ -1,7 +1,6 @@
 /// <reference lib="dom" />
 import { type ComponentType, render } from 'preact'
 import { showAlarms, showHealth } from './alarms.ts'
-import { make } from './dom.ts'
 import { HomePage } from './home-page.tsx'
 import { fetchWithKey, offerToForget } from './key.ts'
 import { LanesPage } from './lanes-page.tsx'
@@ -21,12 +20,12 @@ const draw = (Page: ComponentType) => (element: HTMLElement) => render(<Page />,
 const showDashboard = async (element: HTMLElement) =>
   (await import('./dashboard.ts')).showDashboard(element, Number(document.body.dataset.dashboard))
 
-/** On a stage with keys: the unchanged page in a frame without scripts. */
+/** The server writes the mails into the page; on a stage with keys only into one that was requested with a key. */
 async function showOutbox(element: HTMLElement): Promise<void> {
+  if (element.childElementCount > 0) return
   const response = await fetchWithKey('/console/outbox')
-  const frame = make('iframe', { sandbox: '', title: 'Outbox', class: 'outbox' })
-  frame.srcdoc = await response.text()
-  element.replaceChildren(frame)
+  const page = new DOMParser().parseFromString(await response.text(), 'text/html')
+  element.replaceChildren(...(page.getElementById('main')?.childNodes ?? []))
 }
 
 const main = document.getElementById('main') as HTMLElement

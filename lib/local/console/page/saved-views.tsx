@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 /** Named filters, stored in this browser. The page's URL contains its filters too, and can be shared. */
 import { useState } from 'preact/hooks'
+import { browserStorage } from './storage.ts'
 
 const STORAGE_KEY = 'taskrunner-views'
 
@@ -12,7 +13,7 @@ interface View {
 
 function readStored(): readonly View[] {
   try {
-    const read: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '[]')
+    const read: unknown = JSON.parse(browserStorage.read(STORAGE_KEY) ?? '[]')
     return Array.isArray(read) ? read.filter((view) => typeof view?.name === 'string' && view.query) : []
   } catch {
     return []
@@ -24,7 +25,7 @@ export function SavedViews({ query }: { query: string }) {
   const [views, setViews] = useState(readStored)
   const [name, setName] = useState<string>()
   const keep = (next: readonly View[]) => {
-    localStorage.setItem(STORAGE_KEY, JSON.stringify(next))
+    browserStorage.write(STORAGE_KEY, JSON.stringify(next))
     setViews(next)
   }
   const current = views.find((view) => view.query === query)

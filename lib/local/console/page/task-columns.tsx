@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks'
 import type { TaskRow } from '../task-index.ts'
 import { costText } from './client.ts'
 import { Age, durationOf } from './parts.tsx'
+import { browserStorage } from './storage.ts'
 
 export interface Column {
   readonly name: string
@@ -53,7 +54,7 @@ const COLUMNS: readonly Column[] = [
 
 const STORAGE_KEY = 'taskrunner-columns'
 
-const readStored = (): readonly string[] | undefined => localStorage.getItem(STORAGE_KEY)?.split(',')
+const readStored = (): readonly string[] | undefined => browserStorage.read(STORAGE_KEY)?.split(',')
 
 /** @returns the shown columns with their classes, and the menu that selects them. */
 export function useColumns() {
@@ -68,7 +69,7 @@ export function useColumns() {
   const toggle = (column: Column) => {
     const next = COLUMNS.filter((other) => (other === column ? !isShown(other) : isShown(other)))
     const names = next.map(({ name }) => name)
-    localStorage.setItem(STORAGE_KEY, names.join())
+    browserStorage.write(STORAGE_KEY, names.join())
     setKept(names)
   }
   const choice = (
@@ -84,7 +85,7 @@ export function useColumns() {
           type="button"
           class="plain"
           onClick={() => {
-            localStorage.removeItem(STORAGE_KEY)
+            browserStorage.write(STORAGE_KEY, undefined)
             setKept(undefined)
           }}
         >

@@ -113,7 +113,11 @@ const PRELUDE_TYPE = 'application/vnd.awslambda.http-integration-response'
 /** Code threw while nothing awaited it: as on Lambda, the log has its stack, and the environment ends. */
 process.on('uncaughtException', (thrown) => {
   const { errorType, errorMessage, stackTrace } = toError(thrown)
-  const said = { errorType: 'Runtime.UnhandledError', errorMessage: `${errorType}: ${errorMessage}`, stackTrace }
+  const said = {
+    errorType: 'Runtime.UnhandledError',
+    errorMessage: `${errorType}: ${errorMessage}`,
+    stackTrace,
+  }
   addLine(lineOf('ERROR', [said]))
   flush()
   const end = () => process.exit(1)
