@@ -257,6 +257,8 @@ const ADVICE: Readonly<Record<string, string>> = {
     'The provider refuses the request itself: npx taskrunner list --status failed, then get <id>, shows why.',
   content_refused: 'The model declines the prompt. Change the prompt.',
   timeout: 'The attempt’s limit is too short for the work: submit with --timeout.',
+  invalid_input:
+    'The schema has changed since the submit: let functions/tasks/<name>/task.ts accept the old input, too, then redrive.',
   invalid_output:
     'The result does not match the task type’s output schema: correct functions/tasks/<name>/task.ts.',
   task_failed: 'The task’s own code threw: npx taskrunner logs --errors shows where.',

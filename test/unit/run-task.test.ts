@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import * as z from 'zod'
 import { sweep } from '../../functions/core/application/repair/sweep.ts'
 import { runBatch } from '../../functions/core/application/run/run-batch.ts'
 import { submitTask } from '../../functions/core/application/submit/submit-task.ts'
@@ -509,6 +510,23 @@ describe('the life of a task', () => {
     const { id } = await submit(world, { type: 'new.thing' })
     await pollToEnd(world, 0)
     expect(await read(world, id)).toMatchObject({ status: 'RETRYING', error: { code: 'unknown_task_type' } })
+  })
+
+  it('an input that the schema no longer accepts: the error names the fields, and a later attempt looks again', async () => {
+    const world = makeWorld()
+    const { id } = await submit(world, { input: { text: 'x' } })
+    const input = z.strictObject({ body: z.string() })
+    Object.assign(world.type, { input })
+    await pollToEnd(world, 0)
+    const { status, error } = await read(world, id)
+    expect([status, error?.code]).toEqual(['RETRYING', 'invalid_input'])
+    expect(error?.message).toMatch(
+      /^The task type "test\.run" no longer accepts the input: input\.body is missing\. input\.text is not/,
+    )
+    Object.assign(world.type, { input: input.or(z.strictObject({ text: z.string() })) })
+    await world.clock.advance(60_000)
+    await pollToEnd(world, 0)
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED' })
   })
 })
 

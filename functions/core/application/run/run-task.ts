@@ -1,6 +1,7 @@
 import { ATTEMPT } from '../../../contract/timing.ts'
 import { LIMITS } from '../../../contract.ts'
 import type { Budget } from '../../domain/budget.ts'
+import { checkShape, type Shape } from '../../domain/check-shape.ts'
 import {
   ConflictError,
   RequestError,
@@ -61,7 +62,7 @@ import { makeTaskContext } from './task-context.ts'
 export interface RunnableTask {
   readonly name: string
   readonly retry: { readonly baseMs: number; readonly capMs: number }
-  readonly input: { parseAsync(value: unknown): Promise<unknown> }
+  readonly input: Shape
   readonly output: { parse(value: unknown): unknown }
   run(context: never): Promise<unknown>
 }
@@ -258,7 +259,7 @@ async function perform(
     })
   const timeoutMs = Math.max(1_000, Math.min(task.timeoutMs, deadline - clock.now() - ATTEMPT.reserveMs))
   supervised.limit(timeoutMs, new TaskTimeoutError(timeoutMs))
-  const input = await type.input.parseAsync(JSON.parse(await payloads.read(task.input)))
+  const input = await readInput(type, await payloads.read(task.input))
   const context = makeTaskContext(dependencies, { task, input, attempt: supervised, meter, text, steps })
   const output = await Promise.race([
     inTaskScope(taskFields(task), async () => type.run(context as never)),
@@ -273,6 +274,20 @@ async function perform(
     payloads.keep(task, `result-${task.epoch}-${task.attempt}`, json),
   )
   return 'key' in kept && mayNameFiles(json) ? { ...kept, hasFiles: true } : kept
+}
+
+/**
+ * @throws TaskError `invalid_input` when the schema has changed since the submit. Tried again, because during a deploy an old
+ * worker can receive the input of a newer version.
+ */
+async function readInput(type: RunnableTask, json: string): Promise<unknown> {
+  const checked = await checkShape(type.input, JSON.parse(json), 'input')
+  if (checked.isValid) return checked.value
+  const wrong = checked.errors.slice(0, 5).map(({ path, message }) => `${path} ${message}`)
+  throw new TaskError(`The task type "${type.name}" no longer accepts the input: ${wrong.join(' ')}`, {
+    code: 'invalid_input',
+    retry: 'counted',
+  })
 }
 
 /** @throws TaskError `invalid_output`, never retried: the same code would return the same value again. */
