@@ -68,13 +68,13 @@ const replaced =
       if (after !== before) count += 1
       resource.Properties = JSON.parse(after)
     }
-    if (count === 0) throw new Error(`nothing to spoil: ${type} ${from}`)
+    if (count === 0) throw new Error(`the template has no ${type} with ${from} to change`)
   }
 const removed =
   (stack: keyof Templates, type: string) =>
   (all: Record<keyof Templates, Loose>): void => {
     const [id] = Object.entries(all[stack]).find(([, one]) => one.Type === type) ?? []
-    if (!id) throw new Error(`nothing to remove: ${type}`)
+    if (!id) throw new Error(`the template has no ${type} to remove`)
     delete all[stack][id]
   }
 const ACL = 'AWS::WAFv2::WebACL'

@@ -56,37 +56,37 @@ export function webAclProblems({ stateless }: Templates, requestsPerAddress: num
       : JSON.stringify(rule.OverrideAction) === '{"None":{}}'
   const views = [acl?.Properties.VisibilityConfig, ...rules.map(({ VisibilityConfig }) => VisibilityConfig)]
   return [
-    ...(acl?.Properties.Scope === 'REGIONAL' ? [] : ['an API takes regional ACLs only']),
+    ...(acl?.Properties.Scope === 'REGIONAL' ? [] : ['the web ACL is not regional, as an API requires']),
     ...(limit?.Limit === requestsPerAddress && limit.AggregateKeyType === 'IP'
       ? []
-      : ['no limit for each address']),
+      : ['no rate limit per IP address']),
     ...GROUPS.filter((group) => !rules.some(({ Name }) => Name === group)).map(
       (group) => `${group} is missing`,
     ),
     ...(new Set(rules.map(({ Priority }) => Priority)).size === rules.length
       ? []
-      : ['two rules of one priority']),
-    ...rules.filter((rule) => !isBlocking(rule)).map(({ Name }) => `${Name} refuses nothing`),
+      : ['two rules have the same priority']),
+    ...rules.filter((rule) => !isBlocking(rule)).map(({ Name }) => `${Name} only counts requests`),
     ...COUNTING.filter((name) => !counted.some((rule) => rule.Name === name)).map(
-      (name) => `${name} refuses prompts`,
+      (name) => `${name} would refuse prompts`,
     ),
     ...counted
       .filter(({ ActionToUse }) => JSON.stringify(ActionToUse) !== '{"Count":{}}')
-      .map(({ Name }) => `${Name} does not count`),
+      .map(({ Name }) => `${Name} refuses requests and should only count them`),
     // These rules cannot judge prompts: rules that do not read the body refuse, except the one for programs without a
     // User-Agent.
     ...counted
       .filter(({ Name }) => !Name.endsWith('_BODY') && Name !== 'NoUserAgent_HEADER')
-      .map(({ Name }) => `${Name} refuses nothing`),
+      .map(({ Name }) => `${Name} only counts requests`),
     ...(views.every((view) => (view as Rule['VisibilityConfig'])?.SampledRequestsEnabled === false)
       ? []
-      : ['samples of requests would keep headers, keys among them']),
+      : ['samples of requests would store headers, keys included']),
     ...(JSON.stringify(association?.Properties.WebACLArn) === JSON.stringify({ 'Fn::GetAtt': [id, 'Arn'] })
       ? []
-      : ['the ACL stands before nothing']),
+      : ['the web ACL is attached to nothing']),
     ...(readable(association?.Properties.ResourceArn).includes('/restapis/')
       ? []
-      : ['the ACL stands before something else']),
+      : ['the web ACL is not attached to the API']),
   ]
 }
 
@@ -105,15 +105,19 @@ export function customerKeyProblems({ stateful, stateless }: Templates, keyArn: 
   return [
     ...(JSON.stringify(table?.Properties.SSESpecification) === '{"SSEEnabled":true,"SSEType":"KMS"}'
       ? []
-      : ['the table is not under KMS']),
-    ...(replicas.includes(`"KMSMasterKeyId":"${keyArn}"`) ? [] : ['the table is under another key']),
-    ...(encryption.includes(`"KMSMasterKeyID":"${keyArn}"`) ? [] : ['the bucket is under another key']),
-    ...(encryption.includes('"BucketKeyEnabled":true') ? [] : ['each object asks KMS: $3 a million']),
+      : ['the table is not encrypted with KMS']),
+    ...(replicas.includes(`"KMSMasterKeyId":"${keyArn}"`) ? [] : ['the table is encrypted with another key']),
+    ...(encryption.includes(`"KMSMasterKeyID":"${keyArn}"`)
+      ? []
+      : ['the bucket is encrypted with another key']),
+    ...(encryption.includes('"BucketKeyEnabled":true')
+      ? []
+      : ['each object needs a call of KMS: $3 per million']),
     // All functions except the one for health and task types.
     ...(given.length === functions - 1 ? [] : [`${given.length} of ${functions} roles may use the key`]),
     ...given
       .filter(({ Condition }) => !/"kms:ViaService":\[.*dynamodb.*s3/.test(JSON.stringify(Condition ?? {})))
-      .map(({ id }) => `${id} may use the key outside of table and bucket`),
+      .map(({ id }) => `${id} may use the key for more than table and bucket`),
     ...given
       .filter(
         ({ Action }) =>
@@ -122,7 +126,7 @@ export function customerKeyProblems({ stateful, stateless }: Templates, keyArn: 
       .map(({ id }) => `${id} cannot read or write`),
     ...given
       .filter(({ Action }) => [Action].flat().some((action) => /\*|Delete|Disable|Put|Schedule/.test(action)))
-      .map(({ id }) => `${id} may harm the key`),
+      .map(({ id }) => `${id} may change or delete the key`),
   ]
 }
 
@@ -137,10 +141,14 @@ export function slackProblems(
     ...found.flatMap(([id, { Properties: p }]) => [
       ...(p.SlackWorkspaceId === channel.workspaceId && p.SlackChannelId === channel.channelId
         ? []
-        : [`${id} is another channel`]),
-      ...(JSON.stringify(p.SnsTopicArns ?? []).includes('Urgent') ? [] : [`${id} hears nothing`]),
+        : [`${id} is a different channel`]),
+      ...(JSON.stringify(p.SnsTopicArns ?? []).includes('Urgent')
+        ? []
+        : [`${id} does not get the urgent topic`]),
       // Without guardrail policies a member of the channel may do what AdministratorAccess allows.
-      ...(JSON.stringify(p.GuardrailPolicies ?? []).includes('AWSDenyAll') ? [] : [`${id} may act`]),
+      ...(JSON.stringify(p.GuardrailPolicies ?? []).includes('AWSDenyAll')
+        ? []
+        : [`${id} may act on the account`]),
     ]),
     ...ofType(observability, 'AWS::SNS::Subscription')
       .filter(([, { Properties }]) => Properties.Protocol === 'slack')
@@ -182,16 +190,16 @@ export function pageProblems(
   return [
     ...(CorsRules.length === 1 && JSON.stringify(CorsRules[0]?.AllowedOrigins) === JSON.stringify(origins)
       ? []
-      : ['the bucket takes no files from these pages, or from others, too']),
+      : ['the bucket does not accept files from exactly the stage’s origins']),
     ...['PUT', 'GET']
       .filter((method) => !CorsRules[0]?.AllowedMethods.includes(method))
-      .map((m) => `no ${m}`),
+      .map((m) => `a page may not ${m}`),
     ...(CorsRules[0]?.AllowedMethods ?? [])
       .filter((method) => !['GET', 'HEAD', 'PUT'].includes(method))
       .map((method) => `a page may ${method}`),
-    ...closed.map(([id]) => `${id} wants a key of a preflight`),
-    ...open.map(([id]) => `${id} answers to paths that nothing has, without a key`),
-    ...(answering.length >= 9 ? [] : [`${answering.length} functions answer`]),
+    ...closed.map(([id]) => `${id} requires a key for a preflight request`),
+    ...open.map(([id]) => `${id} answers on unknown paths without a key`),
+    ...(answering.length >= 9 ? [] : [`only ${answering.length} functions answer requests`]),
     ...answering
       .filter(([, { Properties }]) => !JSON.stringify(Properties.Environment ?? {}).includes('CORS_ORIGINS'))
       .map(([id]) => `pages cannot read the answers of ${id}`),
@@ -212,7 +220,9 @@ export function modelKeyProblems({ stateless }: Templates, keyArn: string): read
         ({ Condition }) =>
           !/"kms:ViaService":(?:\{"Fn::Join":\["",\[)?"ssm\./.test(JSON.stringify(Condition ?? {})),
       )
-      .map(({ id }) => `${id} may decrypt anything under the key`),
-    ...given.filter(({ Action }) => String(Action) !== 'kms:Decrypt').map(({ id }) => `${id} may do more`),
+      .map(({ id }) => `${id} may decrypt more than parameters with the key`),
+    ...given
+      .filter(({ Action }) => String(Action) !== 'kms:Decrypt')
+      .map(({ id }) => `${id} may do more than decrypt`),
   ]
 }

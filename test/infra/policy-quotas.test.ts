@@ -81,7 +81,7 @@ const spoil =
   (templates: Loose) => {
     const { Resources = {} } = templates[stack] ?? {}
     const found = Object.values(Resources).find(({ Type }) => Type === type)
-    if (!found) throw new Error(`nothing to spoil: ${type}`)
+    if (!found) throw new Error(`the template has no ${type} to change`)
     change(found.Properties as Record<string, unknown>, Resources)
   }
 
@@ -144,11 +144,11 @@ const MUTANTS: readonly [string, (templates: Loose) => void][] = [
     }),
   ],
   [
-    'an alarm looks back more than a day',
+    'an alarm evaluates more than a day',
     spoil('observability', 'AWS::CloudWatch::Alarm', (p) => Object.assign(p, { EvaluationPeriods: 2_000 })),
   ],
   [
-    'an alarm needs more datapoints than it looks at',
+    'an alarm needs more datapoints than it evaluates',
     spoil('observability', 'AWS::CloudWatch::Alarm', (p) => Object.assign(p, { DatapointsToAlarm: 99 })),
   ],
   [
@@ -168,7 +168,7 @@ const MUTANTS: readonly [string, (templates: Loose) => void][] = [
     ),
   ],
   [
-    'a queue hides messages for a day',
+    'a queue with a visibility time-out of a day',
     spoil('stateless', 'AWS::SQS::Queue', (p) => Object.assign(p, { VisibilityTimeout: 86_400 })),
   ],
   [

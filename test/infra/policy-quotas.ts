@@ -82,7 +82,7 @@ const alarms: Check = ({ Resources }) => [
       ...below(id, 'its window', period * number(p.EvaluationPeriods), period < 3_600 ? 86_400 : 604_800),
       ...below(id, 'datapoints', number(p.DatapointsToAlarm, 1), number(p.EvaluationPeriods)),
       ...below(id, 'its description', String(p.AlarmDescription ?? '').length, 1_024),
-      ...(periods.every((one) => one % 60 === 0) ? [] : [`${id}: a period is no number of minutes`]),
+      ...(periods.every((one) => one % 60 === 0) ? [] : [`${id}: a period is not a whole number of minutes`]),
     ]
   }),
   ...ofType(Resources, 'AWS::CloudWatch::CompositeAlarm').flatMap(([id, { Properties: p }]) => {
@@ -115,7 +115,7 @@ const queues: Check = ({ Resources }) =>
       ...below(id, 'its visibility', number(p.VisibilityTimeout, 30), 43_200),
       // A message keeps its age when SQS moves it.
       ...(letters && number(letters.Properties.MessageRetentionPeriod, 345_600) <= kept
-        ? [`${id}: its dead letters are forgotten before they are read`]
+        ? [`${id}: its dead letters are kept no longer than its messages`]
         : []),
     ]
   })
@@ -145,7 +145,7 @@ const gateway: Check = ({ Resources }) => {
       const { Format = '' } = (Properties.AccessLogSetting ?? {}) as { Format?: string }
       return Format.includes('$context.requestId') && !Format.includes('\n')
         ? []
-        : [`${id}: an access log is one line with the request's id`]
+        : [`${id}: the access log is not one line with the request's id`]
     }),
   ]
 }

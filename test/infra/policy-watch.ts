@@ -44,7 +44,7 @@ export const background: Check = ({ stateless, observability }) => {
   return unseen(stateless)
     .filter((id) => !id.startsWith('lane'))
     .filter((id) => !text.includes(plain(id)) || !text.includes('"MetricName":"Errors"'))
-    .map((id) => `nobody hears when ${id} fails`)
+    .map((id) => `no alarm reads the errors of ${id}`)
 }
 
 /** Each sweeper has its own timer and its own shards: one that stops must raise the alarm while the others run. */
@@ -57,15 +57,15 @@ export const parts: Check = ({ stateless, observability }) => {
   const { Period, Threshold, ComparisonOperator, TreatMissingData, EvaluationPeriods, DatapointsToAlarm } =
     alarm?.Properties ?? {}
   const minutes = /rate\((\d+) minute/.exec(String(schedules[0]?.[1].Properties.ScheduleExpression))?.[1]
-  const rounds = Number(Period) / 60 / Number(minutes)
-  const rings = ComparisonOperator === 'LessThanThreshold' && TreatMissingData === 'breaching'
+  const runs = Number(Period) / 60 / Number(minutes)
+  const isAlarmOnSilence = ComparisonOperator === 'LessThanThreshold' && TreatMissingData === 'breaching'
   // The count when one of them has stopped, and when all of them run.
-  const [oneGone, all] = [rounds * (schedules.length - 1), rounds * schedules.length]
+  const [oneGone, all] = [runs * (schedules.length - 1), runs * schedules.length]
   // Each may have one run that counts in the next period, but not in every period.
   const isPatient = Number(EvaluationPeriods) > schedules.length && DatapointsToAlarm === undefined
-  return rings && isPatient && oneGone < Number(Threshold) && all >= Number(Threshold)
+  return isAlarmOnSilence && isPatient && oneGone < Number(Threshold) && all >= Number(Threshold)
     ? []
-    : [`${schedules.length} sweepers, and the alarm rings below ${Threshold} of ${all} rounds`]
+    : [`${schedules.length} sweepers, and the alarm starts below ${Threshold} of ${all} runs`]
 }
 
 /**
@@ -107,7 +107,9 @@ export const answers: Check = ({ stateless }) => {
     ]),
   )
   return [
-    ...TYPES.filter((type) => !given.has(type)).map((type) => `${type} has the fallback’s status`),
+    ...TYPES.filter((type) => !given.has(type)).map(
+      (type) => `${type} has the status of the default response`,
+    ),
     ...Object.entries(STATUS)
       .filter(([type, status]) => given.has(type) && given.get(type) !== status)
       .map(([type]) => `${type} is answered with ${given.get(type)}`),

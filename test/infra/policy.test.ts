@@ -35,7 +35,7 @@ const spoil =
   (templates: Record<keyof Templates, Loose>) => {
     const [, resource] =
       Object.entries(templates[stack]).find(([name, { Type }]) => Type === type && id.test(name)) ?? []
-    if (!resource) throw new Error(`nothing to spoil: ${type} ${id}`)
+    if (!resource) throw new Error(`the template has no ${type} ${id} to change`)
     change(resource.Properties)
   }
 const statementsOf = (properties: Record<string, unknown>) =>
@@ -63,13 +63,13 @@ const MUTANTS: readonly [string, (templates: Record<keyof Templates, Loose>) => 
     }),
   ],
   [
-    'a lane gives up after ten receives',
+    'a lane’s message becomes a dead letter after ten receives',
     spoil('stateless', 'AWS::SQS::Queue', /^laneai/, (p) => {
       Object.assign(p.RedrivePolicy as object, { maxReceiveCount: 10 })
     }),
   ],
   [
-    'a worker drops INFO lines',
+    'a worker does not log INFO lines',
     spoil('stateless', 'AWS::Lambda::Function', /^laneai/, (p) =>
       replaceText(p, '"ApplicationLogLevel":"INFO"', '"ApplicationLogLevel":"WARN"'),
     ),

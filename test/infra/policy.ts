@@ -135,7 +135,7 @@ const table: Check = ({ stateful }) => {
     { AttributeName: 'reapAt', Enabled: true },
     'PAY_PER_REQUEST',
   ])
-  return said === wanted ? [] : [`the table is ${said}`]
+  return said === wanted ? [] : [`the table’s keys, indexes, TTL and billing mode are ${said}`]
 }
 
 const bucket: Check = ({ stateful }) =>
@@ -149,7 +149,7 @@ const bucket: Check = ({ stateful }) =>
     return [
       ...(block.length === 4 && block.every((value) => value === true) ? [] : [`${id} can be made public`]),
       ...(Properties.BucketEncryption ? [] : [`${id} is not encrypted`]),
-      ...(isTlsOnly ? [] : [`${id} takes calls without TLS`]),
+      ...(isTlsOnly ? [] : [`${id} accepts calls without TLS`]),
     ]
   })
 
@@ -166,10 +166,12 @@ const queues: Check = ({ stateful, stateless }) => {
     const { maxReceiveCount = 0 } = (Properties.RedrivePolicy ?? {}) as { maxReceiveCount?: number }
     return [
       ...(Properties.SqsManagedSseEnabled === true ? [] : [`${id} is not encrypted`]),
-      ...(isTlsOnly ? [] : [`${id} takes calls without TLS`]),
+      ...(isTlsOnly ? [] : [`${id} accepts calls without TLS`]),
       ...(isDead || maxReceiveCount >= 3 ? [] : [`${id} has no dead-letter queue`]),
-      ...(!isDead || Properties.RedriveAllowPolicy ? [] : [`${id} takes any queue's dead letters`]),
-      ...(!isDead || Properties.MessageRetentionPeriod === 1_209_600 ? [] : [`${id} forgets too early`]),
+      ...(!isDead || Properties.RedriveAllowPolicy ? [] : [`${id} accepts dead letters of any queue`]),
+      ...(!isDead || Properties.MessageRetentionPeriod === 1_209_600
+        ? []
+        : [`${id} keeps dead letters for less than 14 days`]),
     ]
   })
 }
@@ -184,12 +186,12 @@ const eventSources: Check = ({ stateless }) => {
     return [
       ...(JSON.stringify(Properties.FunctionResponseTypes) === '["ReportBatchItemFailures"]'
         ? []
-        : [`${id} fails whole batches`]),
+        : [`${id} does not report failures per message`]),
       ...(alias ? [] : [`${id} does not call an alias`]),
       ...(visibility >= Number(target?.Properties.Timeout ?? 0)
         ? []
-        : [`${id}: visibility below the timeout`]),
-      ...(MaximumConcurrency >= 2 ? [] : [`${id} has no limit`]),
+        : [`${id}: the visibility time-out is shorter than the function’s time-out`]),
+      ...(MaximumConcurrency >= 2 ? [] : [`${id} has no maximum concurrency`]),
     ]
   })
   const count = ofType(stateless, 'AWS::Lambda::EventSourceMapping').length
@@ -203,9 +205,9 @@ const functions: Check = ({ stateless }) =>
     ...(p.Runtime === 'nodejs24.x' ? [] : [`${id} runs on ${p.Runtime}`]),
     ...(JSON.stringify(p.Architectures) === '["arm64"]' ? [] : [`${id} is not arm64`]),
     ...(p.Handler === 'index.handler' ? [] : [`${id} has the handler ${p.Handler}`]),
-    ...(p.LoggingConfig ? [] : [`${id} logs into a group without an end`]),
+    ...(p.LoggingConfig ? [] : [`${id} logs into a group without a retention time`]),
     ...(/^(Writes|Reads|Operate|Flows|Mcp|Keys|Public)/.test(id) && Number(p.Timeout) > 29
-      ? [`${id} outlives the gateway`]
+      ? [`${id} has a longer time-out than the gateway`]
       : []),
   ])
 
@@ -246,10 +248,10 @@ const rights: Check = ({ stateful, stateless }) => {
     ...[Resource]
       .flat()
       .filter((resource) => resource === '*')
-      .map(() => `${id} allows something on everything`),
+      .map(() => `${id} allows an action on all resources`),
   ])
   const permissions = ofType(stateless, 'AWS::Lambda::Permission').flatMap(([id, { Properties }]) =>
-    Properties.SourceArn ? [] : [`${id} lets anybody of that service call`],
+    Properties.SourceArn ? [] : [`${id} lets that service call for any account`],
   )
   return [...wide, ...permissions]
 }
@@ -264,7 +266,7 @@ const timers: Check = ({ stateless }) => {
   const cleansUp = declared?.replaceAll('\\', '').includes('"expression":"0 2 * * *"')
   return [
     ...(said.join() === Array(4).fill('ENABLED rate(1 minute)').join() ? [] : [`timers: ${said.join('; ')}`]),
-    ...(cleansUp ? [] : ['timers: the stage does not clean up at 02:00']),
+    ...(cleansUp ? [] : ['timers: the daily cleanup is not scheduled at 02:00']),
   ]
 }
 
@@ -277,7 +279,7 @@ const protection: Check = ({ stateful }) =>
       return [
         ...(DeletionPolicy === 'Retain' && UpdateReplacePolicy === 'Retain'
           ? []
-          : [`${id} goes with its stack`]),
+          : [`${id} is deleted with its stack`]),
         ...(isTable && replica?.DeletionProtectionEnabled !== true ? [`${id} can be deleted`] : []),
         ...(isTable && !JSON.stringify(replica).includes('"PointInTimeRecoveryEnabled":true')
           ? [`${id} cannot be restored`]
@@ -327,7 +329,7 @@ const patience: Check = ({ stateless }) =>
     const { maxReceiveCount = 0 } = (Properties.RedrivePolicy ?? {}) as { maxReceiveCount?: number }
     return maxReceiveCount >= 50 || /deadletters/.test(id)
       ? []
-      : [`${id} gives up after ${maxReceiveCount} receives`]
+      : [`${id} moves messages to the dead-letter queue after ${maxReceiveCount} receives`]
   })
 
 /** Lines below the level are dropped. Metrics, and the REPORT lines that the runbook uses, have level INFO. */
@@ -352,9 +354,9 @@ const files: Check = ({ stateless }) => {
   const docs = settings.find(({ ResourcePath }) => /docs~1\{file\}|docs\/\{file\}/.test(ResourcePath))
   return [
     ...(Number(api?.Properties.MinimumCompressionSize ?? -1) >= 0 ? [] : ['answers are not compressed']),
-    ...((docs?.ThrottlingRateLimit ?? 1e9) <= 10 ? [] : ['the docs files have no throttle of their own']),
+    ...((docs?.ThrottlingRateLimit ?? 1e9) <= 10 ? [] : ['the docs files have no rate limit of their own']),
     ...(settings.some(({ MetricsEnabled }) => MetricsEnabled)
-      ? ['metrics per method cost and nothing reads them']
+      ? ['metrics per method are on: they cost, and nothing reads them']
       : []),
   ]
 }
@@ -373,7 +375,7 @@ const loops: Check = ({ stateless }) => {
   return ofType(stateless, 'AWS::Lambda::Function').flatMap(([id, resource]) => {
     const mayLoop = resource.Properties.RecursiveLoop === 'Allow'
     if (mayLoop === consumers.has(resource)) return []
-    return [mayLoop ? `${id} may loop` : `${id} is stopped in a long workflow`]
+    return [mayLoop ? `${id} may call itself in a loop` : `Lambda stops ${id} in a long workflow`]
   })
 }
 
@@ -398,9 +400,9 @@ const names: Check = (templates) =>
       ...(UNIQUE[Type] ?? [])
         .filter((field) => Properties[field] !== undefined)
         .filter((field) => !readable(Properties[field]).startsWith('TaskRunner-prod'))
-        .map((field) => `${id}: ${field} does not name the stage`),
+        .map((field) => `${id}: ${field} does not contain the stage’s name`),
       ...OWN.filter((field) => typeof Properties[field] === 'string').map(
-        (field) => `${id}: ${field} is written out`,
+        (field) => `${id}: ${field} is a fixed name`,
       ),
     ]),
   )
