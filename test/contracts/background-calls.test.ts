@@ -7,7 +7,7 @@ import { ResponseDesk } from '../fixtures/response-desk.ts'
 let server: Awaited<ReturnType<typeof startRawServer>>
 let desk: ResponseDesk
 let count = 0
-/** What is learned of a model stays: each test has its own. */
+/** The providers remember what a model does not support, so each test uses another model. */
 let model: string
 
 beforeAll(async () => {
@@ -169,7 +169,7 @@ describe('a background call', () => {
       { kind: 'failed', error: { code: 'provider_rate_limited', retry: 'counted' } },
     ],
     [
-      'by a prompt that nothing can be done with',
+      'by an invalid prompt',
       { status: 'failed', error: { code: 'invalid_prompt', message: 'Invalid prompt.' } },
       { kind: 'failed', error: { code: 'provider_rejected', retry: 'never' } },
     ],
@@ -184,7 +184,7 @@ describe('a background call', () => {
       { kind: 'failed', error: { code: 'provider_rejected', retry: 'never' } },
     ],
     [
-      'in a state that nobody knows',
+      'in an unknown state',
       { status: 'melted' },
       { kind: 'failed', error: { code: 'provider_bad_answer', retry: 'counted' } },
     ],

@@ -32,7 +32,7 @@ export function circuitStoreContract(name: string, open: () => Promise<CircuitSt
       expect(all.get('simulated:simulated-429')).toEqual({ ...first, version: 1 })
       expect(await store.read('openai')).toEqual({ ...opened, version: 1 })
       expect(await store.read('anthropic')).toBeUndefined()
-      // What the next state does not have is gone.
+      // Fields that the next state does not have are deleted.
       expect(await store.replace('openai', all.get('openai'), first)).toBe(true)
       expect((await store.readAll()).get('openai')).toEqual({ ...first, version: 2 })
     })

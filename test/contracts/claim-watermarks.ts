@@ -4,7 +4,7 @@ import type { Bench } from './task-store.ts'
 
 const NOW = 1_800_000_000_000
 
-/** What every keeper of claim watermarks must do. `open` gives an empty one. */
+/** What every store of claim watermarks must do. `open` returns an empty one. */
 export function claimWatermarksContract(name: string, open: () => Promise<Bench>): void {
   describe(`${name} meets the contract of claim watermarks`, () => {
     let bench: Bench

@@ -7,7 +7,7 @@ import type { Bench } from './task-store.ts'
 const NOW = 1_800_000_000_000
 const key = { tenant: 'acme', id: 'task0000000000000000000001' }
 
-/** What every finder of expired rows must do. `open` gives an empty one. */
+/** What every store of expired rows must do. `open` returns an empty one. */
 export function expiredRowsContract(name: string, open: () => Promise<Bench>): void {
   describe(`${name} meets the contract of a store of expired rows`, () => {
     let bench: Bench

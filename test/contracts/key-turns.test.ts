@@ -31,7 +31,7 @@ describe.each(Object.entries(KINDS))('turns of a concurrency key %s', (_name, op
     const rest = ids.filter((id) => id !== holder[0])
     expect(await turns.look('acme', 'k')).toEqual({ holder: holder[0], waiting: rest })
     expect(await turns.take('acme', 'k', holder[0] ?? '', 2_000)).toBeUndefined()
-    // Again keeps its place in line.
+    // A repeated call keeps its position in the queue.
     expect(await turns.take('acme', 'k', rest[0] ?? '', 9_000)).toBe(holder[0])
     expect(await turns.leave('acme', 'k', holder[0] ?? '')).toEqual({ holder: undefined, waiting: rest })
     expect(await turns.take('acme', 'k', rest[0] ?? '', 9_000)).toBeUndefined()
@@ -86,7 +86,7 @@ describe('tasks of one concurrency_key', () => {
       await world.clock.advance(1)
     }
     const other = await submit({ concurrencyKey: 'another' })
-    // Without any sweep: each end wakes the next.
+    // Without any sweep: each end starts the next.
     for (let poll = 0; poll < 12; poll += 1) {
       void pollLane(world).batch
       await world.clock.advance(1_500)
@@ -144,7 +144,7 @@ describe('tasks of one concurrency_key', () => {
       for (let round = 0; round < 8; round += 1) await minute()
       expect(rows().map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED'])
       expect(rows().map(({ pending }) => pending)).toEqual([undefined, undefined, undefined])
-      // The dead worker's own attempt is no longer there, though its code goes on in this process.
+      // The dead worker's attempt has ended, although its code still runs in this process.
       expect(most()).toBeLessThanOrEqual(2)
       expect(await world.turns.look('acme', 'customer')).toEqual({ holder: undefined, waiting: [] })
     },

@@ -40,7 +40,7 @@ export function laneStoreContract(name: string, open: () => Promise<LaneStore>):
       await store.beginResume('ai', 'token-1')
       await store.endPause('ai', 'token-1')
       expect(await pauses(store)).toEqual({})
-      // What was noted then would end a pause that begins now.
+      // If that resume had been recorded, its token would end the pause that begins here.
       await store.beginPause('ai', 5_000)
       await store.endPause('ai', 'token-1')
       expect(await pauses(store)).toEqual({ ai: 5_000 })

@@ -44,7 +44,7 @@ describe.each(Object.entries(KINDS))('places of a tenant %s', (_name, open) => {
     expect((await places.leave('acme', 'workflows', [first])).taken).toEqual(inside.slice(1))
     expect(await places.take('acme', 'workflows', placed('next'), 17)).toBeUndefined()
     expect((await places.take('acme', 'workflows', placed('late'), 17))?.taken).toHaveLength(17)
-    // Another tenant's, and another kind, are others.
+    // Places of another tenant or another limit are separate.
     expect(await places.take('else', 'workflows', second, 1)).toBeUndefined()
     expect(await places.take('acme', 'schedules', second, 1)).toBeUndefined()
     expect(await places.leave('nobody', 'running', [second])).toEqual({ taken: [], waiting: [] })
@@ -94,7 +94,7 @@ describe('the number of a tenant’s workflows and schedules', () => {
       detail: { rateLimit: '"workflows";r=0;t=5', rateLimitPolicy: '"workflows";q=2' },
     })
     ended.add('a')
-    // Its row may be on its way: a place is taken before.
+    // The place is taken before the row is written, so a new place without a row still counts.
     await expect(limit.take('acme', placed('c'))).rejects.toMatchObject({ code: 'limit_reached' })
     await clock.advance(61_000)
     await limit.take('acme', placed('c', clock.now()))
@@ -230,7 +230,7 @@ describe('the running tasks of a tenant', () => {
       await poll(3, mortal)
       for (let round = 0; round < 8; round += 1) await minute()
       expect(rows().map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED'])
-      // The next caller gets the place of a caller that ended.
+      // The next caller gets the place of a caller that has ended.
       await world.clock.advance(120_000)
       await submit(1)
       for (let round = 0; round < 3; round += 1) await minute()

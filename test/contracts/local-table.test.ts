@@ -18,13 +18,13 @@ const table = await local.createTable()
 await dynalite.createTable()
 afterAll(() => Promise.all([local.stop(), dynalite.stop()]))
 
-// The same inputs on every run: dynalite has faults of its own, and a red run must mean a change of ours. To look for
+// The same inputs on every run: dynalite has faults, and a failed run must mean a change in this project. To search for
 // more, give another number: `SEED=7 npx vitest run test/contracts/local-table.test.ts`.
 fc.configureGlobal({ seed: Number(process.env.SEED ?? 1) })
 
 type Command = Parameters<DynamoDBClient['send']>[0]
 
-/** What a store answers: its values, or the name of its error. */
+/** The answer of a store: its values, or the name of its error. */
 async function ask(client: DynamoDBClient, command: object): Promise<unknown> {
   return client.send(command as Command).then(
     (answer: object) => ({ ...answer, $metadata: undefined, ConsumedCapacity: undefined }),
@@ -46,7 +46,7 @@ function ordered(value: unknown): unknown {
   )
 }
 
-/** Both stores must say the same. */
+/** Both stores must give the same answer. */
 async function expectSame(make: () => object): Promise<unknown> {
   const [mine, theirs] = await Promise.all([ask(local.client, make()), ask(dynalite.client, make())])
   expect(ordered(mine), JSON.stringify((make() as { input: unknown }).input)).toEqual(ordered(theirs))
@@ -145,8 +145,8 @@ const anyClause = fc.oneof(
 )
 
 /**
- * Whether an attribute would be put into itself, at once or by way of another (`SET p[1] = p`, `SET p.x = q, q.y = p`):
- * dynalite then builds a value that has itself as a part and never answers. What is right is written out below.
+ * Whether an attribute would be copied into itself, directly or through another (`SET p[1] = p`, `SET p.x = q, q.y = p`):
+ * dynalite then builds a value that contains itself and never answers. A test below states the right result.
  */
 function containsItself({ text }: Part): boolean {
   const inner = [...text.matchAll(/([pqr])[.[][^ =]* = ([pqr])\b/g)].map(
@@ -172,7 +172,7 @@ describe('the local table answers as dynalite does', () => {
   it('to conditions', async () => {
     await fc.assert(
       fc.asyncProperty(item, condition, async (row, part) => {
-        // dynalite takes an empty text for none there; what is right is written out below.
+        // dynalite reads an empty text as no text there; a test below states the right result.
         fc.pre(!(part.text.includes(' BETWEEN ') && JSON.stringify(row).includes('{"S":""}')))
         await put(row)
         const { text, values } = toExpression(part, 'c')
@@ -324,7 +324,7 @@ describe('the local table answers as dynalite does', () => {
   it('to queries of a sparse index: in numeric order, with the projected attributes', async () => {
     await fc.assert(
       fc.asyncProperty(rows, number, async (all, upTo) => {
-        // Of equal numbers the order is not promised.
+        // DynamoDB does not define the order of equal numbers.
         const distinct = all.filter(
           ({ due }, at) => due === null || all.findIndex((one) => Number(one.due) === Number(due)) === at,
         )

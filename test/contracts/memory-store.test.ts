@@ -47,7 +47,7 @@ taskQueueContract('the queue in memory', async () => {
   queue.maxReceiveCount = 3
   return {
     ...queuePorts(queue),
-    // The clock stands still but for who waits.
+    // The clock advances only while a caller waits.
     receive: async (waitSeconds) => {
       for (const end = now + waitSeconds * 1_000; ; now += 100) {
         const found = queue.receive('ai', 10, 30)

@@ -21,7 +21,7 @@ import { sqsQueueContract } from './sqs-bench.ts'
 import { taskStoreContract } from './task-store.ts'
 import { workerSlotsContract } from './worker-slots.ts'
 
-/** A second DynamoDB and a second SQS, by other authors: what both do alike is not a whim of one emulator. */
+/** A second DynamoDB and a second SQS, by other authors: what both do is not the peculiarity of one emulator. */
 describe.skipIf(!hasMinistack)('MiniStack', () => {
   const options = clientOptions(ministackEndpoint)
   const dynamo = new DynamoDBClient(options)

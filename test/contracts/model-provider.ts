@@ -6,7 +6,7 @@ type Server = Awaited<ReturnType<typeof startModelServer>>
 
 interface Opened {
   readonly provider: ModelProvider
-  /** Of one that is reached over HTTP. */
+  /** Of a provider that is called over HTTP. */
   readonly server?: Pick<Server, 'callsOf'>
 }
 
@@ -34,7 +34,7 @@ const FAILURES: readonly (readonly [string, object])[] = [
   ['stub-not-json', { code: 'provider_bad_answer', retry: 'counted' }],
 ]
 
-/** What every provider must do, whatever its protocol, and the double that stands for one. */
+/** What every provider must do, with any protocol, and also the in-memory double of the tests. */
 export function modelProviderContract(
   name: string,
   open: () => Opened,
@@ -76,7 +76,7 @@ export function modelProviderContract(
         const prompt = `${name} ${way}`
         const failure = await call(way, prompt).catch((thrown: Error) => thrown)
         expect(failure).toMatchObject({ provider: name, ...expected })
-        // Some repeat the key that they refused.
+        // Some providers quote the key that they refused.
         expect((failure as Error).message).not.toContain('aaaaaa')
         const { server } = open()
         if (server) expect(server.callsOf(prompt)).toHaveLength(1)

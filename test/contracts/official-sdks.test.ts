@@ -1,4 +1,4 @@
-/** The providers' own clients beside ours: what they make of an answer is where our table is measured. */
+/** Compares the product's clients with the providers' official ones: both must classify an answer alike. */
 import Anthropic, * as anthropicErrors from '@anthropic-ai/sdk'
 import OpenAI, * as openaiErrors from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -24,7 +24,7 @@ const fails = (status: number, headers: Record<string, string> = {}) => {
   }
 }
 
-/** What a client throws, and whether it asked a second time when it may. */
+/** The error that a client throws, and whether it repeats a call that it may repeat. */
 async function ask(call: () => PromiseLike<unknown>) {
   server.calls.length = 0
   const thrown: unknown = await Promise.resolve(call()).then(
@@ -43,7 +43,7 @@ async function askOurs(provider: ModelProvider) {
   return thrown as { code: string; retry: string }
 }
 
-/** Status, and what it is here when nothing else is said. */
+/** Status, and its code here when the answer contains nothing else. */
 const STATUSES = [
   [400, 'provider_rejected'],
   [401, 'provider_unauthorized'],
@@ -65,10 +65,10 @@ const STATUSES = [
   [504, 'provider_timeout'],
   [529, 'provider_unavailable'],
 ] as const
-/** They try these again, or do not, for a reason that does not hold for a task. */
+/** The official clients decide otherwise for these, for a reason that does not apply to a task. */
 const DIFFERENT: Readonly<Record<number, string>> = {
-  499: 'The server hung up before it was done, as a proxy does that gives up: another attempt may do.',
-  501: 'What a server has no code for, it has none for in a minute either.',
+  499: 'The server closed the connection early, as a proxy does that gives up: another attempt may succeed.',
+  501: 'A server that does not implement a method does not implement it a minute later either.',
 }
 
 describe.each([

@@ -5,7 +5,7 @@ import type { Payload } from '../../functions/core/domain/task.ts'
 import type { PayloadStore } from '../../functions/core/ports/payload-store.ts'
 
 const key = { tenant: 'acme', id: 'task0000000000000000000001' }
-/** JSON of exactly so many bytes. */
+/** JSON of exactly this number of bytes. */
 const jsonOf = (bytes: number) => JSON.stringify('a'.repeat(bytes - 2))
 
 /** What every payload store must do. `open` gives one, empty or not. */

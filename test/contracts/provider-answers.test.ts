@@ -1,4 +1,4 @@
-/** Answers in the shapes that real servers send, of which most are not what the protocol says. */
+/** Answers in the forms that real servers send; most of them differ from the protocol. */
 import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createAnthropicProvider } from '../../functions/core/adapters/providers/anthropic/anthropic-provider.ts'
@@ -16,7 +16,7 @@ afterAll(() => server.stop())
 beforeEach(() => void server.calls.splice(0))
 
 let models = 0
-/** Each call with a model of its own, so that no test learns from another. */
+/** Each call uses another model, so that no test depends on what another one detected. */
 const generate = (provider: ModelProvider, more: object = {}) =>
   provider.generate(
     { model: `m-${++models}`, messages: [{ role: 'user', content: 'hi' }], ...more },
@@ -54,7 +54,7 @@ describe('the end of an answer', () => {
     ['error', 'provider_bad_answer', 'counted'],
     ['insufficient_system_resource', 'provider_bad_answer', 'counted'],
     ['network_error', 'provider_bad_answer', 'counted'],
-    ['a word nobody knows', 'provider_bad_answer', 'counted'],
+    ['an unknown word', 'provider_bad_answer', 'counted'],
     ['constructor', 'provider_bad_answer', 'counted'],
     ['SAFETY', 'content_refused', 'never'],
     ['content_filter: self-harm', 'content_refused', 'never'],
@@ -192,7 +192,7 @@ describe('the token counts of an answer', () => {
     ['negative', -5],
     ['broken', 1.5],
     ['a text', '7'],
-    ['beyond what a number holds', 1e300],
+    ['too large for a number', 1e300],
     ['missing', undefined],
     ['null', null],
     ['an object', {}],

@@ -1,4 +1,4 @@
-/** Answers written byte by byte by a server that means harm, or is broken: none holds a slot, none is paid for again. */
+/** Answers written byte by byte by a hostile or broken server: none occupies a slot for long, none is paid for again. */
 import { createServer, type Socket } from 'node:net'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -46,7 +46,7 @@ const ends = (finish: string) => ({ choices: [{ index: 0, delta: {}, finish_reas
 const stream = (...events: readonly unknown[]) => {
   answer = (socket) => void socket.end(`${HEAD}\r\n${sse(...events)}`)
 }
-/** Writes for ever, as fast as it is read. */
+/** Writes without end, as fast as it is read. */
 async function flood(socket: Socket, bytes: string | Buffer) {
   while (!socket.destroyed)
     if (!socket.write(bytes))
@@ -55,23 +55,19 @@ async function flood(socket: Socket, bytes: string | Buffer) {
 
 describe('a finish reason ends the answer', () => {
   it.each([
-    ['an event that nobody ends', sse(says('whole')) + sse(ends('stop')).trimEnd()],
-    ['a line that nobody ends, with an end of its own', sse(says('whole')) + sse(ends('stop')).slice(0, -1)],
+    ['an event without an end', sse(says('whole')) + sse(ends('stop')).trimEnd()],
+    ['a line without an end', sse(says('whole')) + sse(ends('stop')).slice(0, -1)],
   ])('in %s, followed by silence', async (_, text) => {
     answer = (socket) => void socket.write(`${HEAD}\r\n${text}`)
     expect(await generate()).toMatchObject({ text: 'whole', finishReason: 'stop' })
   })
 
   it.each([
-    ['trouble', [says('whole'), ends('stop'), ends('error'), '[DONE]'], 'stop'],
-    ['a word nobody knows', [says('whole'), ends('length'), ends('bananas'), '[DONE]'], 'length'],
+    ['an error', [says('whole'), ends('stop'), ends('error'), '[DONE]'], 'stop'],
+    ['an unknown word', [says('whole'), ends('length'), ends('bananas'), '[DONE]'], 'length'],
     ['text and no other reason', [says('who'), ends('stop'), says('le'), '[DONE]'], 'stop'],
     ['another end', [says('whole'), ends('stop'), ends('length'), '[DONE]'], 'length'],
-    [
-      'a second answer behind its last word',
-      [says('whole', 'stop'), '[DONE]', says('evil'), '[DONE]'],
-      'stop',
-    ],
+    ['a second answer after [DONE]', [says('whole', 'stop'), '[DONE]', says('evil'), '[DONE]'], 'stop'],
   ])('that is followed by %s', async (_, events, finishReason) => {
     stream(...events)
     expect(await generate()).toMatchObject({ text: 'whole', finishReason })
@@ -118,16 +114,22 @@ describe('a key that is sent back by the provider and cut', () => {
     `HTTP/1.1 ${status} x\r\nconnection: close\r\n\r\n${JSON.stringify({ error: { message } })}`
   it.each<[string, (before: number) => string]>([
     [
-      'by us, of a message',
+      'by the product, in a message',
       (before) => error(400, `${'a'.repeat(before)} ${KEY} and ${'more '.repeat(300)}`),
     ],
     [
-      'by us, of an address',
+      'by the product, in a URL',
       (before) => `HTTP/1.1 307 x\r\nlocation: http://other/${'a'.repeat(before)}/${KEY}/\r\n\r\n`,
     ],
-    ['by us, of an end', (before) => `${HEAD}\r\n${sse(ends(`${'a'.repeat(before)} ${KEY}`))}`],
+    [
+      'by the product, in a finish reason',
+      (before) => `${HEAD}\r\n${sse(ends(`${'a'.repeat(before)} ${KEY}`))}`,
+    ],
     ['by the server', (before) => error(401, `Wrong key: ${KEY.slice(0, 10 + (before % 22))}***, see …`)],
-    ['by the server, in dots', (before) => error(401, `Wrong key: "${KEY.slice(0, 10 + (before % 22))}..."`)],
+    [
+      'by the server, with dots',
+      (before) => error(401, `Wrong key: "${KEY.slice(0, 10 + (before % 22))}..."`),
+    ],
   ])('%s, leaves at most nine of its characters in the error', async (_, write) => {
     for (let before = 0; before < 310; before += 3) {
       answer = (socket) => void socket.end(write(before))

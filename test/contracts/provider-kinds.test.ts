@@ -1,5 +1,5 @@
 /**
- * Answers of the kinds that servers give, in shapes that no report has shown us yet. Each is run as a task to its end: none
+ * Answers of the kinds that servers give, in forms that no public report contains yet. Each is run as a task to its end: none
  * makes more calls than its attempts, and none that can never succeed makes more than one.
  */
 import { once } from 'node:events'
@@ -67,33 +67,33 @@ const SHAPES: readonly Shape[] = [
   said('an end that is a number', [text('half'), delta({}, 1)], 'provider_bad_answer', 4),
   said('an end that is a list', [text('half'), delta({}, ['stop'])], 'provider_bad_answer', 4),
   said(
-    '"null" as a word until the end',
+    '"null" as a text as finish reason until the end',
     [text('wh', 'null'), text('ole', 'null'), text('', 'stop')],
     'text: whole',
     1,
   ),
-  // What is no text.
+  // Contents other than text.
   said(
-    'a call of a tool that ends with stop',
+    'a tool call that ends with stop',
     [delta({ tool_calls: [{ id: 'x' }] }), delta({}, 'stop')],
     'provider_bad_answer',
     1,
   ),
   said(
-    'a call of a function beside no text',
+    'a function call without text',
     [delta({ content: '', function_call: { name: 'f' } }, 'stop')],
     'provider_bad_answer',
     1,
   ),
   said(
-    'an empty list of tools beside text',
+    'an empty list of tool calls with text',
     [delta({ content: 'whole', tool_calls: [] }, 'stop')],
     'text: whole',
     1,
   ),
   said('thoughts alone', [delta({ reasoning: 'hm' }), delta({}, 'stop')], 'provider_bad_answer', 4),
   said(
-    'thoughts as parts',
+    'reasoning as parts',
     [
       delta(
         {
@@ -115,7 +115,7 @@ const SHAPES: readonly Shape[] = [
     1,
   ),
   said(
-    'a picture in place of text',
+    'an image instead of text',
     [delta({ content: [{ type: 'image_url', image_url: {} }] }, 'stop')],
     'provider_bad_answer',
     4,
@@ -128,14 +128,9 @@ const SHAPES: readonly Shape[] = [
     'content_refused',
     1,
   ),
-  said(
-    'a refusal beside half a text',
-    [text('half'), delta({ refusal: 'no' }, 'stop')],
-    'content_refused',
-    1,
-  ),
+  said('a refusal with half a text', [text('half'), delta({ refusal: 'no' }, 'stop')], 'content_refused', 1),
   failed(
-    'a refusal in a whole answer',
+    'a refusal in a complete answer',
     200,
     { choices: [{ message: { content: null, refusal: 'no' }, finish_reason: 'stop' }] },
     'content_refused',
@@ -149,47 +144,47 @@ const SHAPES: readonly Shape[] = [
   ),
   said('choices that are an object', [{ choices: {} }], 'provider_bad_answer', 4),
   said('nothing but null', ['null', '[DONE]'], 'provider_bad_answer', 4),
-  // What comes behind the end.
+  // Events after the end.
   said(
-    'a broken piece behind the end',
+    'a broken piece after the end',
     [text('whole', 'stop'), '{"usage": {"prompt_tokens": ,}}', '[DONE]'],
     'text: whole',
     1,
   ),
   said(
-    'choices of another form behind the end',
+    'choices in another form after the end',
     [text('whole', 'stop'), { choices: 'none' }, '[DONE]'],
     'text: whole',
     1,
   ),
   said(
-    'an error behind the end',
+    'an error after the end',
     [text('whole', 'stop'), { error: { message: 'boom', code: 503 } }, '[DONE]'],
     'text: whole',
     1,
   ),
   said(
-    'an error behind an end that is none',
+    'an error after a false end',
     [text('half', 'time_limit'), { error: { message: 'boom', code: 503 } }],
     'provider_unavailable',
     4,
   ),
   said('rubbish behind [DONE]', [text('whole', 'stop'), '[DONE]', 'rubbish', '{'], 'text: whole', 1),
   said(
-    'numbers that are none',
+    'invalid numbers',
     [text('whole', 'stop'), '{"choices":[],"usage":{"prompt_tokens":NaN,"completion_tokens":-Infinity}}'],
     'text: whole',
     1,
   ),
   said(
-    'NaN as a word of the text',
+    'NaN as a part of the text',
     ['{"choices":[{"delta":{"content":"NaN, \\"NaN\\""},"finish_reason":"stop","logprob":NaN}]}'],
     'text: NaN, "NaN"',
     1,
   ),
   // Errors in a stream.
   said(
-    'an error that is only true',
+    'an error whose value is true',
     [text('half'), { error: true, message: 'maximum context length is 4096' }],
     'context_too_long',
     1,
@@ -201,7 +196,7 @@ const SHAPES: readonly Shape[] = [
     4,
   ),
   said(
-    'an error as a list of Google',
+    'an error as a list, from Google',
     [[error('API key not valid. Please pass a valid API key.', { status: 'INVALID_ARGUMENT' })]],
     'provider_unauthorized',
     1,
@@ -396,7 +391,7 @@ const SHAPES: readonly Shape[] = [
   ),
   failed('new-api', 429, error('当前分组上游负载已饱和，请稍后再试'), 'provider_unavailable', 4),
   failed(
-    'a limit that is over for good',
+    'a limit that never resets',
     429,
     error('Rate limit exceeded', { code: 'rate_limit_exceeded' }),
     'provider_rate_limited',
@@ -404,7 +399,7 @@ const SHAPES: readonly Shape[] = [
     { 'x-should-retry': 'false' },
   ),
   failed(
-    'a bad request that may come again',
+    'a bad request marked as retryable',
     400,
     error('Try me once more', { type: 'invalid_request_error' }),
     'provider_rejected',
@@ -412,7 +407,7 @@ const SHAPES: readonly Shape[] = [
     { 'x-should-retry': 'true' },
   ),
   failed(
-    'a long prompt that may come again',
+    'a too long prompt marked as retryable',
     400,
     error('maximum context length is 4', { code: 'context_length_exceeded' }),
     'context_too_long',
@@ -420,7 +415,7 @@ const SHAPES: readonly Shape[] = [
     { 'x-should-retry': 'true' },
   ),
   failed(
-    'AWS without a body that fits',
+    'AWS with an unexpected body',
     403,
     { Message: 'User: x is not authorized to perform: bedrock:InvokeModel' },
     'provider_unauthorized',
@@ -441,7 +436,7 @@ const SHAPES: readonly Shape[] = [
     1,
   ),
   failed(
-    'a page with status 200',
+    'an HTML page with status 200',
     200,
     '\uFEFF<!DOCTYPE html><title>Sign in</title>',
     'provider_rejected',
@@ -455,7 +450,7 @@ const SHAPES: readonly Shape[] = [
   said('a list of errors', [{ errors: [{ message: 'Invalid API key' }] }], 'provider_unauthorized', 1),
   said('an error that is a list', [{ error: ['Model x not found'] }], 'model_not_found', 1),
   said(
-    'an error without words',
+    'an error without a message',
     [{ error: { message: null, code: 'insufficient_quota' } }],
     'provider_quota_exhausted',
     1,
@@ -491,7 +486,7 @@ const SHAPES: readonly Shape[] = [
   // Anthropic’s protocol.
   claude(
     said(
-      'a thought that has text',
+      'a reasoning block that has text',
       [
         { type: 'content_block_start', content_block: { type: 'thinking', text: 'hm' } },
         { type: 'content_block_delta', delta: { type: 'text_delta', text: 'whole' } },
@@ -503,7 +498,7 @@ const SHAPES: readonly Shape[] = [
   ),
   claude(
     said(
-      'an end in other letters',
+      'an end in other capitalization',
       [
         { type: 'content_block_delta', delta: { type: 'text_delta', text: 'half' } },
         { type: 'message_delta', delta: { stop_reason: 'Refusal' } },
@@ -531,7 +526,7 @@ const SHAPES: readonly Shape[] = [
   claude(failed('an error with status 200', 200, { detail: 'Invalid API key' }, 'provider_unauthorized', 1)),
   claude(
     failed(
-      'words in place of an event',
+      'a text instead of an event',
       200,
       'event: error\ndata: Your credit balance is too low\n\n',
       'provider_quota_exhausted',
@@ -541,7 +536,7 @@ const SHAPES: readonly Shape[] = [
   claude(failed('a page', 200, '<html>', 'provider_rejected', 1)),
   claude(
     failed(
-      'a whole answer',
+      'a complete answer',
       200,
       { type: 'message', content: [{ type: 'text', text: 'whole' }], stop_reason: 'end_turn', usage: null },
       'text: whole',
@@ -550,7 +545,7 @@ const SHAPES: readonly Shape[] = [
   ),
   claude(
     said(
-      'a broken piece behind the end',
+      'a broken piece after the end',
       [
         { type: 'content_block_delta', delta: { type: 'text_delta', text: 'whole' } },
         { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
@@ -591,7 +586,7 @@ const stream = (response: ServerResponse, headers = {}) =>
 const WHOLE = sse(text('wh'), text('öle 😀', 'stop'), '[DONE]')
 
 describe('an answer in very many pieces', () => {
-  // Joined at each part they would be read as often: the loop of the environment, and all leases with it, stands for hours.
+  // Parsed again with each piece, they would block the environment's event loop, and so all its heartbeats, for hours.
   it('of comments is parsed once', async () => {
     const lines = `${': x\n'.repeat(200)}`
     const answer = ask(async (response) => {
@@ -622,7 +617,7 @@ describe('an answer is read the same', () => {
     ['in lines that end with CR', (response) => stream(response).end(WHOLE.replaceAll('\n', '\r'))],
     ['in lines that end with CRLF', (response) => stream(response).end(WHOLE.replaceAll('\n', '\r\n'))],
     ['in lines that end in two ways', (response) => stream(response).end(WHOLE.replaceAll('\n\n', '\n\r\n'))],
-    ['behind a byte order mark', (response) => stream(response).end(`\uFEFF${WHOLE}`)],
+    ['after a byte order mark', (response) => stream(response).end(`\uFEFF${WHOLE}`)],
     [
       'byte by byte, in lines that end with CRLF',
       async (response) => {
@@ -651,7 +646,7 @@ describe('an answer is read the same', () => {
       (response) => stream(response, { 'content-encoding': 'zstd' }).end(zstdCompressSync(WHOLE)),
     ],
     [
-      'behind early hints',
+      'after early hints',
       (response) => {
         response.writeContinue()
         response.writeEarlyHints({ link: '</x>; rel=preload' })
@@ -659,14 +654,14 @@ describe('an answer is read the same', () => {
       },
     ],
     [
-      'of a server that drops the connection behind the end',
+      'from a server that drops the connection after the end',
       (response) => {
         stream(response).write(WHOLE.replace('data: [DONE]\n\n', ''))
         setTimeout(() => response.destroy(), 20)
       },
     ],
     [
-      'as JSON that calls itself a page',
+      'as JSON with the content type of a page',
       (response) =>
         response
           .writeHead(200, { 'content-type': 'text/html' })
@@ -689,12 +684,12 @@ describe('an answer is read the same', () => {
 describe('an error in a stream, in any form', () => {
   it.each<[string, string, string]>([
     [
-      'a line of its own name',
+      'a line with the name "error"',
       `data: ${JSON.stringify(text('half'))}\n\nerror: {"code":400,"message":"the request exceeds the available context size"}\n\n`,
       'context_too_long',
     ],
     [
-      'an event with words',
+      'an event with a text',
       'event: error\ndata: insufficient_quota: out of credits\n\n',
       'provider_quota_exhausted',
     ],
@@ -704,7 +699,7 @@ describe('an error in a stream, in any form', () => {
       'provider_unauthorized',
     ],
     [
-      'JSON without a name and an end',
+      'JSON without a name and without an end',
       `data: ${JSON.stringify(text('half'))}\n\n{"detail":"Rate limit exceeded","status_code":429}`,
       'provider_rate_limited',
     ],
@@ -802,7 +797,7 @@ describe('a field that the server does not support is detected in', () => {
     ['Stream mode is disabled for this deployment', { streams: false }],
     ["Invalid value for 'service_tier'", { hasTiers: false }],
     ['The model does not have flex capacity', { hasTiers: false }],
-    // These teach nothing.
+    // Nothing is concluded from these.
     ['Invalid parameter: temperature must be between 0 and 2', undefined],
     ['max_tokens must be at least 1', undefined],
     ['Invalid argument: max_tokens is too large', undefined],

@@ -10,7 +10,7 @@ afterAll(() => Promise.all([dynalite.stop(), local.stop()]))
 const NOW = 1_800_000_000_000
 const NAME = 'openai:gpt-4o'
 
-/** Two processes, each with what it remembers. */
+/** Two processes, each with its own cache. */
 const KINDS: Record<string, () => Promise<readonly ProviderRates[]>> = {
   'in memory': async () => {
     const rates = new MemoryRates()
@@ -39,7 +39,7 @@ describe.each(Object.entries(KINDS))('the clock of a model %s', (_name, open) =>
     )
     for (const { planned, isTaken } of answers) if (!isTaken) expect(planned).toBe(NOW + 3_100)
     expect(await one.take('openai:other', call)).toEqual({ planned: NOW, isTaken: true })
-    // Behind now, it begins at now.
+    // A clock that is behind the present continues at the present.
     expect(await one.take(NAME, { now: NOW + 60_000, costMs: 100, latest: NOW + 60_000 })).toEqual({
       planned: NOW + 60_000,
       isTaken: true,

@@ -1,4 +1,4 @@
-/** Answers that users of servers have reported, one by one with the report: each is run as a task to its end. */
+/** Answers that users of servers have reported, each with its report: each is run as a task to its end. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
 import {
@@ -62,7 +62,7 @@ const REPORTS: readonly (readonly [string, Shape])[] = [
     'ollama/ollama#4357',
     said('Ollama', [text('who', ''), text('le', ''), text('', 'stop')], 'text: whole', 1),
   ],
-  // vLLM and its kin
+  // vLLM and similar servers
   ['vllm-project/vllm#35705', said('vLLM', [text('half', 'length')], 'text: half', 1)],
   [
     'waybarrios/vllm-mlx#628',
@@ -191,7 +191,7 @@ const REPORTS: readonly (readonly [string, Shape])[] = [
   [
     'BerriAI/litellm#8448',
     said(
-      'OpenRouter with an error beside a message',
+      'OpenRouter with an error and a message',
       [
         {
           choices: [{ index: 0, message: { role: 'assistant', content: null }, finish_reason: 'stop' }],
@@ -235,7 +235,7 @@ const REPORTS: readonly (readonly [string, Shape])[] = [
   [
     'anomalyco/opencode#24462',
     failed(
-      'OpenCode with an empty purse behind it',
+      'OpenCode with an account without credit behind it',
       429,
       error('Error from provider (Moonshot): Insufficient balance', { type: 'limitation', code: '429' }),
       'provider_quota_exhausted',
@@ -297,7 +297,7 @@ const REPORTS: readonly (readonly [string, Shape])[] = [
   [
     'TencentCloud/TencentDB-Agent-Memory#168',
     said(
-      'DeepSeek with the answer among its thoughts',
+      'DeepSeek with the answer in its reasoning',
       [
         { choices: [{ index: 0, delta: { content: null, reasoning_content: '' } }] },
         { choices: [{ index: 0, delta: { content: null, reasoning_content: 'The whole summary.' } }] },
@@ -378,7 +378,7 @@ const REPORTS: readonly (readonly [string, Shape])[] = [
   [
     'pollinations/pollinations#6260',
     failed(
-      'Azure at its peak',
+      'Azure under high load',
       429,
       {
         success: false,
@@ -566,7 +566,7 @@ const REPORTS: readonly (readonly [string, Shape])[] = [
     ),
   ],
   [
-    'a message that stops without saying why',
+    'a message that stops without a reason',
     claude(
       said(
         'Anthropic',
@@ -604,22 +604,22 @@ describe('the usage of a call, wherever the server reports it', () => {
   const usage = { prompt_tokens: 21, completion_tokens: 4 }
   it.each<[string, readonly unknown[], object]>([
     [
-      'Moonshot beside the end (earendil-works/pi#2017)',
+      'Moonshot with the end (earendil-works/pi#2017)',
       [text('whole'), { choices: [{ index: 0, delta: {}, finish_reason: 'stop', usage }] }],
       { inputTokens: 21, outputTokens: 4 },
     ],
     [
-      'Groq in a field of its own',
+      'Groq in a separate field',
       [text('whole'), { ...text('', 'stop'), x_groq: { id: 'r', usage } }],
       { inputTokens: 21, outputTokens: 4 },
     ],
     [
-      'Gemini, whose thoughts are in the total alone (router-for-me/CLIProxyAPI#5733)',
+      'Gemini, which counts reasoning only in the total (router-for-me/CLIProxyAPI#5733)',
       [whole, { choices: [], usage: { ...usage, total_tokens: 85 } }],
       { inputTokens: 21, outputTokens: 64, reasoningTokens: 60 },
     ],
     [
-      'xAI, whose thoughts are beside the output',
+      'xAI, which does not count reasoning in the output',
       [
         whole,
         {
@@ -630,7 +630,7 @@ describe('the usage of a call, wherever the server reports it', () => {
       { inputTokens: 21, outputTokens: 64, reasoningTokens: 60 },
     ],
     [
-      'OpenAI, whose thoughts are in the output',
+      'OpenAI, which counts reasoning in the output',
       [
         whole,
         {
@@ -641,12 +641,12 @@ describe('the usage of a call, wherever the server reports it', () => {
       { inputTokens: 21, outputTokens: 4, reasoningTokens: 3 },
     ],
     [
-      'Perplexity and Moonshot at the top',
+      'Perplexity and Moonshot at the top level',
       [whole, { choices: [], usage: { ...usage, reasoning_tokens: 3, cached_tokens: 20 } }],
       { inputTokens: 21, outputTokens: 4, reasoningTokens: 3, cachedTokens: 20 },
     ],
     [
-      'a total that makes no sense',
+      'an inconsistent total',
       [whole, { choices: [], usage: { ...usage, total_tokens: 1e300 } }],
       { inputTokens: 21, outputTokens: 4 },
     ],

@@ -627,7 +627,7 @@ const SHAPES: readonly Shape[] = [
   failed('a teapot', 418, {}, 'provider_rejected', 1),
   // Text in unusual pieces
   said(
-    'empty tool calls beside text',
+    'empty tool calls with text',
     [
       { choices: [{ index: 0, delta: { content: 'good', tool_calls: [] }, finish_reason: null }] },
       text('', 'stop'),
@@ -636,7 +636,7 @@ const SHAPES: readonly Shape[] = [
     1,
   ),
   said(
-    'a refusal that is empty',
+    'an empty refusal',
     [{ choices: [{ delta: { content: 'good', refusal: '' }, finish_reason: 'stop' }] }],
     'text: good',
     1,
@@ -656,7 +656,7 @@ const SHAPES: readonly Shape[] = [
     1,
   ),
   said(
-    'thoughts as parts',
+    'reasoning as parts',
     [
       {
         choices: [
@@ -676,7 +676,7 @@ const SHAPES: readonly Shape[] = [
     1,
   ),
   said(
-    'only thoughts until the limit',
+    'only reasoning until the limit',
     [{ choices: [{ delta: { reasoning: 'hm' }, finish_reason: 'length' }] }],
     'answer_truncated',
     1,
@@ -875,7 +875,7 @@ describe('the time of the next attempt, in the forms that servers use', () => {
       90_000,
     ],
     [
-      'Google for a day, whatever the seconds beside it',
+      'Google with a limit per day, which overrides the seconds',
       [
         error('You exceeded your current quota.', {
           code: 429,
@@ -889,7 +889,7 @@ describe('the time of the next attempt, in the forms that servers use', () => {
       {},
       3_600_000,
     ],
-    ['nobody, in a sentence with numbers', error('Too many requests: 17 of 10.'), {}, undefined],
+    ['no server: a sentence with other numbers', error('Too many requests: 17 of 10.'), {}, undefined],
   ])('%s', async (_, body, headers, retryAfterMs) => {
     const { server } = shapes
     server.answer = (response) => answer(response, { status: 429, body, headers })

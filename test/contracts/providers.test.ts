@@ -63,7 +63,7 @@ modelProviderContract('simulated', () => ({ provider: createSimulatedProvider(sy
   },
 })
 
-// The double behind the death tests, held to what the real ones do.
+// The in-memory double of the death tests must pass the tests of the real providers.
 const STATUS = /^stub-(\d{3})$/
 modelProviderContract(
   'memory',

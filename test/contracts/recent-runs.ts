@@ -4,7 +4,7 @@ import type { RecentRuns } from '../../functions/core/ports/recent-runs.ts'
 const DAY_MS = 86_400_000
 const run = (ms: number, kind = 'text.generate gpt-4o') => ({ kind, ms, costMicroUsd: ms * 2 })
 
-/** What every place for a lane's recent runs must do. `open` gives an empty one. */
+/** What every store of a lane's recent runs must do. `open` returns an empty one. */
 export function recentRunsContract(name: string, open: () => Promise<RecentRuns>): void {
   describe(`${name} meets the contract of recent runs`, () => {
     it('returns the runs of all workers of one lane', async () => {

@@ -11,7 +11,7 @@ const [dynalite, local] = await Promise.all([startDynalite(), startLocalTable()]
 afterAll(() => Promise.all([dynalite.stop(), local.stop()]))
 const NOW = 1_800_000_000_000
 
-/** Three processes with what each remembers, and the calls that they make to one table. */
+/** Three processes, each with its own cache, and the calls that they make to one table. */
 async function world(open: typeof dynalite | typeof local, limits: TenantLimits) {
   const table = await open.createTable()
   const sent: string[] = []
@@ -70,7 +70,7 @@ describe.each([
 
   it('cost one write each, two for the first of a series, and none where the limit is off', async () => {
     const { ask, sent, clock } = await world(open, { requestsPerMinute: 60, requestBurst: 30 })
-    // The first one of each process finds out that a stream is under way.
+    // The first request of each process detects that a series of requests has begun.
     for (let times = 0; times < 3; times += 1) await ask()
     sent.length = 0
     for (let times = 0; times < 12; times += 1) {

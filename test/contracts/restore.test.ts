@@ -7,8 +7,8 @@ import { hasMinistack, ministackEndpoint } from '../fixtures/ministack.ts'
 import { createTaskTable } from '../fixtures/task-table.ts'
 
 /**
- * MiniStack restores into another table as DynamoDB does, but always as of now: so the first call, which keeps its table, is
- * made before the loss, and the second finds what was begun.
+ * MiniStack restores into another table as DynamoDB does, but always the present state. So the first call, which keeps its table, is
+ * made before the loss, and the second call continues it.
  */
 describe.skipIf(!hasMinistack)('npm run restore', () => {
   const client = new DynamoDBClient(clientOptions(ministackEndpoint))

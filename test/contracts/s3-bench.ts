@@ -4,7 +4,7 @@ import { payloadStoreContract } from './payload-store.ts'
 
 let buckets = 0
 
-/** The port's contract over a running S3. The adapter finds it as a function does: by its environment. */
+/** The port's contract over a running S3. The adapter reads its address from the environment, as in a function. */
 export function s3PayloadContract(name: string, endpoint: string): void {
   Object.assign(process.env, {
     AWS_ENDPOINT_URL_S3: endpoint,

@@ -70,7 +70,7 @@ describe.each(Object.entries(KINDS))('shared calls %s', (_name, open) => {
 
 type Share = boolean | { readonly reuseSeconds: number }
 
-/** Tasks that all ask the same; each call takes five seconds. */
+/** Tasks with the same model request; each call takes five seconds. */
 function open(share: Share = true, fail?: (call: number) => Error | undefined) {
   const state = { calls: 0, ended: 0, aborted: 0, deltas: [] as string[] }
   const world = makeWorld((async ({ model }: { model: ModelClient }) =>
@@ -126,7 +126,7 @@ describe('identical calls of one tenant', () => {
         finishReason: 'stop',
         sharedWith: payers[0]?.id,
       })
-    // Who leads has the text in pieces, who follows in one.
+    // The leader gets the text in pieces, a follower as a whole.
     expect(state.deltas.toSorted()).toEqual(['an ', 'an answer', 'an answer', 'an answer', 'answer'])
   })
 
@@ -262,7 +262,7 @@ describe('identical calls of one tenant', () => {
     }
     const [payer, follower] = await rows([first, second])
     expect(payer).toMatchObject({ status: 'COMPLETED', usage: { costMicroUsd: 700 } })
-    // Environments that die with it are its own attempts; its answer is the one that was paid for, while it is kept.
+    // Each death uses up one attempt of the follower. Its answer is the one that was paid for, as long as that is stored.
     expect(['COMPLETED', 'FAILED']).toContain(follower?.status)
     expect(state.calls).toBeLessThanOrEqual(follower?.usage?.sharedWith ? 1 : 2)
   })
@@ -272,7 +272,7 @@ describe('identical calls of one tenant', () => {
     const rich = await submit()
     poll()
     await world.clock.advance(500)
-    // It could not pay for a call of its own, so it is refused before it looks for one of another task.
+    // It could not pay for its own call, so it is refused before it searches for one of another task.
     const poor = await submit({ maxCostMicroUsd: 1 } as never)
     poll()
     await world.clock.advance(20_000)

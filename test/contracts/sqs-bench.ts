@@ -16,7 +16,7 @@ import { message, type QueueBench, taskQueueContract } from './task-queue.ts'
 
 let benches = 0
 
-/** A lane of its own in a running SQS. */
+/** A separate lane in a running SQS. */
 async function openSqsBench(sqs: SQSClient) {
   benches += 1
   const create = async (QueueName: string, more: Record<string, string> = {}) => {
@@ -54,7 +54,7 @@ async function openSqsBench(sqs: SQSClient) {
   return { ...bench, url, deadUrl }
 }
 
-/** The port's contract, and what only an SQS has. */
+/** The port's contract, and tests of what only SQS has. */
 export function sqsQueueContract(name: string, sqs: SQSClient): void {
   taskQueueContract(name, () => openSqsBench(sqs))
 

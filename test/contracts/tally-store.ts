@@ -25,7 +25,7 @@ const addition = (changes: Partial<Addition> = {}): Addition => ({
   ...changes,
 })
 
-/** What every keeper of a tenant's hours and days must do. `open` gives an empty one. */
+/** What every store of a tenant's counts per hour and day must do. `open` returns an empty one. */
 export function tallyStoreContract(name: string, open: () => Promise<TallyStore>): void {
   describe(`${name} meets the contract of a tally store`, () => {
     let tallies: TallyStore
@@ -112,7 +112,7 @@ export function tallyStoreContract(name: string, open: () => Promise<TallyStore>
       const more = { ...USAGE, inputTokens: 20, costMicroUsd: 30 }
       await tallies.add(addition({ usage: NO_TALLY_USAGE, status: 'CANCELLED' }))
       expect(await tallies.add(addition({ usage: more, status: 'CANCELLED' }))).toBe(2)
-      // One that knows of less comes last.
+      // The writer with less usage is the last.
       await tallies.add(addition({ usage: NO_TALLY_USAGE, status: 'CANCELLED' }))
       const late = addition({ usage: { ...more, outputTokens: 9 }, before: more, additions: 2, isLate: true })
       await tallies.add({ ...late, status: 'CANCELLED' })

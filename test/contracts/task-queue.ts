@@ -4,16 +4,16 @@ import type { DeadLetters } from '../../functions/core/ports/dead-letters.ts'
 import type { MessageDeliveries, MessageSender, QueueDepths } from '../../functions/core/ports/task-queue.ts'
 
 export interface QueueBench {
-  /** With lane `ai`; its messages are hidden for 30 s when they are received, and dead letters after three receives. */
+  /** With lane `ai`; its visibility time-out is 30 s and its maximum receive count is three. */
   readonly queue: MessageSender
   readonly deliveries: MessageDeliveries
   readonly depths: QueueDepths
   readonly deadLetters: DeadLetters
-  /** Up to ten messages as a worker gets them; waits so long for the first. */
+  /** Up to ten messages as a worker gets them; waits at most this long for the first. */
   receive(
     waitSeconds: number,
   ): Promise<readonly { readonly message: TaskMessage; readonly receipt: string }[]>
-  /** What the event source does with what went well. */
+  /** What the event source does with successful messages. */
   remove(receipt: string): Promise<void>
   now(): number
   pass(ms: number): Promise<void>
@@ -37,7 +37,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
     })
     const receive = (waitSeconds = 5) => bench.receive(waitSeconds)
 
-    /** Receives until there are so many, or no more come. */
+    /** Receives until there are this many, or no more arrive. */
     const receiveAll = async (count: number) => {
       const all: Awaited<ReturnType<QueueBench['receive']>>[number][] = []
       for (let n = 0; n < 10 && all.length < count; n += 1) all.push(...(await receive()))
@@ -78,7 +78,7 @@ export function taskQueueContract(name: string, open: () => Promise<QueueBench>)
         'ai',
         again.map(({ receipt }) => receipt),
       )
-      // A receipt that is spent is no failure.
+      // A receipt handle that was already used is no failure.
       await bench.deliveries.deleteAll(
         'ai',
         taken.slice(0, 1).map(({ receipt }) => receipt),

@@ -7,7 +7,7 @@ import type { WholeStore } from '../fixtures/world.ts'
 
 export interface Bench {
   readonly store: WholeStore
-  /** Moves the clock the store was made with. */
+  /** Sets the clock that the store was made with. */
   readonly setNow: (now: number) => void
 }
 
@@ -123,7 +123,7 @@ export function taskStoreContract(name: string, open: () => Promise<Bench>): voi
         token: 'token-2',
         history: [{ attempt: 1, outcome: 'worker_crashed', startedAt: NOW }],
       })
-      // A second one that saw the same dead attempt comes too late.
+      // A second worker that found the same dead attempt is too late.
       expect(await change(move.claim(1, 'token-3', NOW + 200_000, refused.task))).toMatchObject({
         changed: false,
       })

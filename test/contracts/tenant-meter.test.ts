@@ -15,7 +15,7 @@ afterAll(() => Promise.all([dynalite.stop(), local.stop()]))
 /** 23:59:50 UTC. */
 const NOW = Date.parse('2026-11-25T23:59:50Z')
 
-/** Two processes, each with what it remembers. */
+/** Two processes, each with its own cache. */
 const KINDS: Record<string, () => Promise<readonly TenantMeter[]>> = {
   'in memory': async () => {
     const meter = new MemoryMeter()
@@ -86,11 +86,11 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     await gate.meter.begin('acme', 'nobody')
     await gate.meter.begin('nobody', first)
     expect(await gate.countOf(ids(5, 'next'))).toBe(1)
-    // One that ends without ever beginning makes room, too.
+    // A task that ends without a start also frees its place.
     await gate.settle(second, { at: NOW })
     expect(await gate.countOf(ids(5, 'more'))).toBe(1)
     expect(await gate.meter.totals('acme', NOW)).toMatchObject({ openTasks: 18, queuedTasks: 17 })
-    // Begun ones make room among those that wait until all places are taken.
+    // Tasks that have started free places in the queue until all places are taken.
     for (const id of inside.slice(2)) await gate.meter.begin('acme', id)
     expect(await gate.countOf(ids(30, 'last'))).toBe(12)
   })
@@ -175,7 +175,7 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
       openTasks: 0,
       queuedTasks: 0,
     })
-    // The same task's next epoch is another taking: the first one's end does not touch it.
+    // The task's next epoch has a reservation of its own, which the end of the first does not change.
     await gate.clock.advance(10)
     const again = await gate.admit('a', 800_000)
     await gate.settle('a', held, 100_000)
@@ -188,14 +188,14 @@ describe.each(Object.entries(KINDS))('limits of a tenant %s', (_name, open) => {
     const [a, b] = [await gate.admit('a', 500_000), await gate.admit('b', 500_000)]
     await gate.settle('a', a, 400_000)
     await gate.clock.advance(20_000)
-    // A restart on the new day and an end by a clock that is behind race.
+    // A restart on the new day runs at the same time as an end with a clock that is behind.
     const [c] = await Promise.all([gate.admit('c', 500_000), gate.settle('b', b, 300_000, NOW)])
     expect(await gate.meter.totals('acme', gate.clock.now())).toMatchObject({
       day: '2026-11-26',
       heldMicroUsd: 500_000,
     })
     const { dayMicroUsd = 0, monthMicroUsd } = (await gate.meter.totals('acme', gate.clock.now())) ?? {}
-    // What ended in the old day by that clock is in one of the two days, never in none and never in both.
+    // The cost of that end is in exactly one of the two days.
     expect([500_000, 800_000]).toContain(dayMicroUsd)
     expect(monthMicroUsd).toBe(1_200_000)
     await expect(gate.admit('d', 400_000)).rejects.toMatchObject({

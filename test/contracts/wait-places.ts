@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { WaitPlaces } from '../../functions/core/ports/wait-places.ts'
 
-/** What all places to wait must do. */
+/** What every store of places for waiting requests must do. */
 export function waitPlacesContract(name: string, open: (places: number) => Promise<WaitPlaces>): void {
   describe(`${name} meets the contract of places for waiting requests`, () => {
     it('gives each place to one caller, also when all ask at once', async () => {
@@ -35,7 +35,7 @@ export function waitPlacesContract(name: string, open: (places: number) => Promi
       expect([await cutOff?.isHeld(), await again?.isHeld()]).toEqual([false, true])
       await cutOff?.leave()
       expect(await places.take(3_000, 28_000)).toBeUndefined()
-      // Whose place has another holder by now takes any that is free.
+      // A reader whose place another reader has now takes any free place.
       expect(await places.take(3_000, 28_000, cutOff?.id)).toBeUndefined()
       for (const id of ['', 'nonsense', '99-x', '-1-x', '0-'])
         expect(await places.take(3_000, 28_000, id)).toBeUndefined()

@@ -96,7 +96,7 @@ describe.each<[string, () => Promise<WebhookStore>]>([
     expect(await store.takePlace('example.com', now, now + 30_000)).toBeDefined()
     expect(await store.takePlace('example.com', now, now + 30_000)).toBeUndefined()
     expect(await store.takePlace('example.com', now + 30_000, now + 60_000)).toBeDefined()
-    // Who comes late gives nothing back that is another's by now.
+    // A sender that returns its place late does not return the place of the next one.
     await taken[0]?.()
     expect(await store.takePlace('example.com', now + 30_001, now + 60_000)).toBeDefined()
   })

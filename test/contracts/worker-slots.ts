@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { WorkerSlots } from '../../functions/core/ports/worker-slots.ts'
 
-/** What every place for workers' reports must do. `open` gives an empty one. */
+/** What every store of workers' slot reports must do. `open` returns an empty one. */
 export function workerSlotsContract(name: string, open: () => Promise<WorkerSlots>): void {
   describe(`${name} meets the contract of workers' slot reports`, () => {
     it('sums the workers of each lane, and drops a report when it is too old', async () => {

@@ -23,7 +23,7 @@ const workflow = (id: string, more: Partial<Workflow> = {}): Workflow => ({
   ...more,
 })
 
-/** What every store of workflows keeps. */
+/** What every store of workflows must do. */
 export function workflowStoreContract(
   name: string,
   open: () => Promise<{ readonly store: WorkflowStore; readonly setNow: (now: number) => void }>,
@@ -100,7 +100,7 @@ export function workflowStoreContract(
       await store.addToJoin(place, 3, true, 1_200)
       await store.addToJoin(place, 4, false, 50)
       expect(await costOf(1)).toBe(1_250)
-      // Retried by hand: its usage is that of both lives.
+      // Retried by hand: its usage is the sum of both runs.
       await store.addToJoin(place, 4, true, 80)
       await store.addToJoin({ ...place, shard: 1 }, 501, true, 7)
       expect(await costOf(2)).toBe(1_287)
@@ -170,7 +170,7 @@ const schedule = (id: string, more: Partial<Schedule> = {}): Schedule => ({
   ...more,
 })
 
-/** What every store of schedules keeps. */
+/** What every store of schedules must do. */
 export function scheduleStoreContract(name: string, open: () => Promise<ScheduleStore>): void {
   describe(`schedules in ${name}`, () => {
     it('create, read, replace and remove require the version that was read', async () => {
