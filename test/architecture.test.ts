@@ -12,7 +12,7 @@ const sources = ['bin', 'lib', 'functions'].flatMap((folder) =>
 
 const importsOf = (file: string): readonly string[] => {
   const text = readFileSync(join(root, file), 'utf8')
-  // The words of a statement, not any text that happens to say "from".
+  // Only import statements, not any text that contains "from".
   const statements =
     /^(?:import|export)\b[^'"`;]*?\bfrom\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm
   const found = [...text.matchAll(statements)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
@@ -67,7 +67,7 @@ const ARROWS: readonly {
     packages: [/^zod$/, /^@middy\/core$/, /^aws-lambda$/, /^@modelcontextprotocol\/server$/, /^node:/],
   },
   {
-    // Types alone cross the wall: test/unit/client.test.ts bundles the client and finds nothing of functions/ in it.
+    // Types only: test/unit/client.test.ts bundles the client and finds no code of functions/ in it.
     from: /^lib\/client\//,
     to: [
       /^lib\/client\//,
@@ -76,7 +76,7 @@ const ARROWS: readonly {
     ],
     packages: [/^zod$/],
   },
-  // The local runtime runs any product of these resources: what it knows of this one is handed in as one object.
+  // The local runtime runs any product of these resources. It gets the facts of this product as one object.
   {
     from: /^lib\/local\/product\.ts$/,
     to: [],
@@ -92,7 +92,7 @@ const ARROWS: readonly {
     to: [
       /^lib\/local\/cloudwatch\//,
       /^lib\/local\/product\.ts$/,
-      // What there is to watch, and what tells of it.
+      // The product's resources, metrics and events.
       /^lib\/local\/emulator\/(template\/plan|services\/orders|observer|replace-file)\.ts$/,
     ],
     packages: [/^(jsep|marked)$/, /^node:/],
@@ -108,7 +108,7 @@ const ARROWS: readonly {
       /^lib\//,
       CONTRACT,
       /^functions\/metrics\.ts$/,
-      // Names of models, to count what metrics cost.
+      // Names of models, to compute the cost of metrics.
       /^functions\/core\/domain\/cost\.ts$/,
       /^functions\/tasks\/manifest\.gen\.json$/,
       /^functions\/api\/routes\.gen\.json$/,

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** Files of the project that a file imports, others through it included; types are no part of what runs. */
+/** Files of the project that a file imports, directly or through others; imports of types do not count. */
 async function importedBy(entry: string): Promise<readonly string[]> {
   const seen = new Set<string>()
   const pending = [join(ROOT, entry)]
@@ -32,7 +32,7 @@ async function importedBy(entry: string): Promise<readonly string[]> {
 describe('the template of the local run', () => {
   it('is kept as long as none of its source files changes', async () => {
     const made = await importedBy('lib/assembly/template-process.ts')
-    // Reads what was made, and makes nothing of it.
+    // It reads the assembly and does not affect it.
     const reader = 'lib/local/emulator/template/assembly.ts'
     expect(made.filter((path) => !isTemplateSource(path))).toEqual([reader])
     expect(made.length).toBeGreaterThan(40)
@@ -90,7 +90,7 @@ describe('the template of the local run', () => {
     ])
     expect(await readFile(join(made, 'asset.one/index.mjs'), 'utf8')).toContain('=> 2')
     expect(await readFile(join(made, 'asset.two/index.mjs'), 'utf8')).toContain('=> 1')
-    // The bundler replaces a file and writes to none, so an assembly keeps what it has.
+    // The bundler replaces files and never changes one, so an assembly keeps its own.
     await rm(join(bundles, 'sweep/index.mjs'))
     expect(await readFile(join(made, 'asset.one/index.mjs'), 'utf8')).toContain('=> 2')
   })

@@ -8,7 +8,7 @@ function world(places: number) {
   const clock = new ManualClock(1_800_000_000_000)
   const looks: number[] = []
   const begin = clock.now()
-  /** Waits for an instant, seen from the beginning. */
+  /** Waits until this time after the start. */
   const waitFor = (ms: number, seconds: number) =>
     awaitChange(
       dependencies,

@@ -24,11 +24,11 @@ import { type Death, Life } from '../fixtures/mortal.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
 const WORST = 400_000
-/** Of gpt-4o, at $2.50 and $10 per million tokens. */
+/** With gpt-4o, at $2.50 and $10 per million tokens. */
 const ANSWER = { inputTokens: 100, outputTokens: 1_000, cachedTokens: null, reasoningTokens: null }
 const COST = 10_250
 
-/** A world whose tenants have a dollar a day, and whose tasks ask gpt-4o. */
+/** A world whose tenants have a budget of a dollar a day, and whose tasks call gpt-4o. */
 function open(
   run?: (context: TaskContext<unknown>) => Promise<unknown>,
   limits: TenantLimits = { budget: { usdPerDay: 1 } },
@@ -153,7 +153,7 @@ describe('the budget of a task', () => {
     await cancelTask({ ...world, ...worker }, task)
     await sweepAll()
     expect(await totals()).toEqual([WORST, 0])
-    // Not 503: the caller is early, and nothing of ours is down.
+    // Not 503: the caller is early, and no service is down.
     await expect(retryTask({ ...world, ...worker }, task)).rejects.toMatchObject({ code: 'wrong_state' })
     await clock.advance(120_000)
     await sweepAll()
@@ -292,7 +292,7 @@ describe('a process that dies at any call of a submit, a run and a settlement', 
     void pollLane(world, { worker: mortal }).batch.catch(() => undefined)
     await clock.settle()
     await clock.advance(1)
-    // The caller comes again; leases end, messages come back, the sweeper looks.
+    // The caller repeats the submit; leases end, messages become visible again, the sweeper runs.
     await submit({ idempotencyKey: 'k' })
     for (let minute = 0; minute < 12; minute += 1) {
       await clock.advance(60_000)
@@ -303,7 +303,7 @@ describe('a process that dies at any call of a submit, a run and a settlement', 
     const [held, spent = 0] = await totals()
     expect(held).toBe(0)
     const [task] = [...store.rows.values()]
-    // Paid once, or twice where the death came between the answer and the result.
+    // Paid once, or twice when the process died between the answer and the result.
     expect(spent).toBe(task?.usage?.costMicroUsd)
     expect([COST, 2 * COST]).toContain(spent)
     expect(task).toMatchObject({ status: 'COMPLETED' })

@@ -41,7 +41,7 @@ describe('a bundle contains only what its function needs', () => {
       )
     const [worker, sweeper] = [await inputsOf('run-task'), await inputsOf('sweep')]
     expect([worker.filter(repairs), sweeper.filter(runs)]).toEqual([[], []])
-    // The names are right: each has its own.
+    // The filters are right: each bundle contains its own part.
     expect(worker.filter(runs).length).toBeGreaterThan(5)
     expect(sweeper.filter(repairs).length).toBeGreaterThan(5)
   }, 120_000)

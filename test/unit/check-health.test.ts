@@ -8,7 +8,7 @@ import type { Payload } from '../../functions/core/domain/task.ts'
 
 const NOW = 1_800_000_000_000
 
-/** Everything works but what a test changes. */
+/** Everything works except what a test changes. */
 function surroundings(changes: Partial<HealthDependencies> = {}): HealthDependencies {
   let kept = ''
   return {
@@ -51,7 +51,7 @@ describe('the deep health check', () => {
     ],
     ['sweeper', { health: { ...health, lastSweep: failing } }],
     ['sweeper', { health: { ...health, lastSweep: async () => NOW - 600_000 } }],
-  ] as const)('names %s and tells of the rest all the same', async (name, changes) => {
+  ] as const)('names %s and still reports the other parts', async (name, changes) => {
     const { isOk, checks } = await checkHealth(surroundings(changes))
     expect(isOk).toBe(false)
     const failed = Object.entries(checks).filter(([, check]) => !check.isOk)

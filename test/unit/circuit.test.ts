@@ -25,7 +25,7 @@ const caller = (task: string, more: Partial<Caller> = {}): Caller => ({
 const PASS = { kind: 'pass', limit: Infinity }
 const NEW = caller('new')
 
-/** One failure of a task of its own at each time. */
+/** One failure at each time, each of another task. */
 const failures = (times: readonly number[], retryAfterMs?: number, more: Partial<Caller> = {}) =>
   times.reduce<Circuit | undefined>(
     (circuit, at) =>
@@ -79,7 +79,7 @@ describe('a circuit', () => {
     ])
     expect(waitAtCircuit(until, START - 3_000_000, START, 0.99)).toBeLessThanOrEqual(300_000)
     expect(waitAtCircuit(START + 15_000, undefined, START, 0.5)).toBe(15_000)
-    // Longer and longer, from the second time on: a message is given up that comes too often.
+    // At growing intervals from the second time on: a message above its maximum receive count becomes a dead letter.
     expect(waitAtCircuit(START + 1_000, START - 8_000, START, 1)).toBe(4_000)
   })
 
@@ -93,7 +93,7 @@ describe('a circuit', () => {
       const probe = admitCall(circuit, NEW, until)
       if (probe.kind !== 'probe') throw new Error(probe.kind)
       expect(admitCall(probe.circuit, NEW, until + 1)).toEqual({ kind: 'refuse', until: until + 3_001 })
-      // The probe said nothing: somebody else may try.
+      // The probe has reported no outcome: another task may probe.
       expect(admitCall(probe.circuit, NEW, until + 15_000).kind).toBe('probe')
       laters.push((circuit?.laterUntil ?? 0) - openedAt)
       pauses.push((circuit?.until ?? 0) - openedAt)
@@ -192,10 +192,10 @@ describe('the circuit breaker of an execution environment', () => {
       code: 'circuit_open',
       retry: 'uncounted',
     })
-    // Another model of the same provider goes on.
+    // Calls of another model of the same provider pass.
     await two.enter('openai:other', task())
     await clock.advance(15_000)
-    // Both come at once: one is the probe, the other is told to wait.
+    // Two calls at once: one is the probe, the other must wait.
     const answers = await Promise.allSettled([one.enter('openai:m', task()), two.enter('openai:m', task())])
     expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     const probe = answers[0]?.status === 'fulfilled' ? one : two

@@ -31,7 +31,7 @@ describe('the cleanup', () => {
     const counts: number[] = []
     do {
       let calls = 0
-      // The time is over after the second page.
+      // The time limit is reached after the second page.
       const clock = { ...world.clock, now: () => world.clock.now() + (calls++ < 2 ? 0 : 10_000) }
       const done = await cleanUp({ ...world, clock }, world.clock.now() + 5_000)
       runs.push(done.isComplete)

@@ -13,7 +13,7 @@ import { API_BASE, FUNCTION_NAMES } from '../../functions/contract.ts'
 /** A title, a cleared screen, a question to the terminal, a reset, C1 controls, a reversed text, ends of lines, a bell. */
 const HOSTILE =
   'a\u001b]0;pwned\u0007b\u001b[2Jc\u001b[5nd\u001bce\u009b31mf\u009d0;x\u009cg\u202egnp\u2066h\u2028i\u2029j\u0008k\u0000l\u007fm'
-/** What the commands themselves draw with. */
+/** The escape sequences that the commands themselves use. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
 const OURS = /\u001b\[(?:(?:1|2|22|3[12356]|39|39;22)m|K|J|H|\d+A|\?25[lh]|\?1049[lh])|[\n\t\r]/g
 const STEERING = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/u
@@ -21,13 +21,13 @@ const STEERING = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u206
 type Schema = Readonly<Record<string, unknown>>
 const SCHEMAS = document.components.schemas as unknown as Readonly<Record<string, Schema>>
 
-/** No page follows, and no step waits for itself. */
+/** There is no next page, and no step depends on itself. */
 const FIXED = new Map<string, unknown>([
   ['next_cursor', null],
   ['after', []],
 ])
 
-/** A value of the schema, in which every text that is free is hostile. */
+/** A value of the schema, in which every free text is hostile. */
 function sample(schema: Schema, end: string, depth = 0): unknown {
   if (typeof schema.$ref === 'string')
     return sample(SCHEMAS[schema.$ref.split('/').at(-1) ?? ''] ?? {}, end, depth)
@@ -69,7 +69,7 @@ const ROUTES = Object.entries(
   })),
 )
 
-/** How the stage answers: with its first end, with another, or with a refusal. */
+/** How the stage answers: with its first final status, with another one, or with an error. */
 let mode: { readonly end: string; readonly refuses: boolean }
 const server = createServer((request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://x')
@@ -119,7 +119,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** What a command wants beside the words of its arguments; a command that wants more fails the test by its usage error. */
+/** Options that a command needs in addition to its arguments; when one is missing, the usage error fails the test. */
 const MORE: Readonly<Record<string, readonly string[]>> = {
   submit: ['--wait', '--give-up', '1'],
   watch: ['--give-up', '1'],
@@ -136,7 +136,7 @@ const WORDS: Readonly<Record<string, string>> = {
   shell: 'bash',
   url: 'https://x.example',
 }
-/** Speaks to a program, not to a terminal. */
+/** Its output is for a program, not for a terminal. */
 const SPOKEN = ['mcp']
 
 function callsOf(command: Command, before: readonly string[] = []): readonly (readonly string[])[] {

@@ -173,7 +173,7 @@ describe('following a task', () => {
     readonly body?: Partial<Task>
     readonly failure?: CliError
   }
-  /** A stage that answers with these, the last one for ever. */
+  /** A stage that gives these answers, the last one repeatedly. */
   const sessionOf = (steps: readonly Step[]) => {
     const asked: Record<string, string>[] = []
     let at = 0

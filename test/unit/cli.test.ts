@@ -15,7 +15,7 @@ import { TaskLines } from '../../bin/start/task-lines.ts'
 const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
-/** What a shell would offer behind these words. @returns undefined where the machine has no such shell. */
+/** The completions of a shell after these words. @returns undefined where the machine has no such shell. */
 const OFFERS: Readonly<Record<string, (file: string, words: readonly string[]) => readonly string[]>> = {
   bash: (file, words) => [
     '-c',
@@ -24,7 +24,7 @@ const OFFERS: Readonly<Record<string, (file: string, words: readonly string[]) =
   zsh: (file, words) => [
     '-f',
     '-c',
-    // Its completion system runs within a terminal alone: what it would be told is printed, and filtered here.
+    // Its completion system runs only in a terminal, so its input is printed, and filtered here.
     `compdef() { :; }; source ${file}; compadd() { print -l -- "$@"; }; _describe() { print -l -- "\${(@P)2}"; }; words=(${words.map((word) => `'${word}'`).join(' ')}); CURRENT=${words.length}; _${words[0] === 'npx' ? 'npx_' : ''}taskrunner`,
   ],
   fish: (file, words) => ['--no-config', '-c', `source ${file}; complete -C '${words.join(' ')}'`],
@@ -71,7 +71,7 @@ describe('text for a terminal', () => {
 
   it('keeps only the command line’s own colours, and ends a colour that foreign text started', () => {
     const tty = { isTTY: true }
-    // Hidden, inverse, blinking, other colours, a reset of everything: whoever sent them means harm or does it.
+    // Hidden, inverse, blinking, other colours, a reset of everything: harmful, by intent or not.
     for (const code of [
       '8',
       '7',

@@ -11,7 +11,7 @@ interface Sent {
   readonly body: unknown
 }
 
-/** A stage that gives these answers, one after the other, and keeps what it was asked. */
+/** A stage that gives these answers, one after the other, and records the requests. */
 function stage(...answers: readonly (Response | Error)[]) {
   const sent: Sent[] = []
   const client = createClient({

@@ -6,7 +6,7 @@ import { FUNCTION_ACCESS } from '../../lib/constructs/function-access.ts'
 const root = resolve(import.meta.dirname, '../..')
 const urls = JSON.stringify(Object.fromEntries(LANES.map((lane) => [lane, 'https://sqs.example.com/1/q'])))
 
-/** A good value of each setting. */
+/** A valid value of each setting. */
 const VALUES: Readonly<Partial<Record<EnvName, string>>> = {
   [ENV.queueUrls]: urls,
   [ENV.deadLetterQueueUrls]: urls,
@@ -29,7 +29,7 @@ afterEach(() => {
   vi.resetModules()
 })
 
-// A global of Lambda's Node runtime; only what a start calls.
+// A global of Lambda's Node runtime; only the part that is used at a start.
 vi.stubGlobal('awslambda', { streamifyResponse: <Handler>(handler: Handler): Handler => handler })
 
 describe('a function that gets exactly the environment of the access table', () => {
@@ -40,7 +40,7 @@ describe('a function that gets exactly the environment of the access table', () 
     for (const name of FUNCTION_ACCESS[bundle].environment) vi.stubEnv(name, VALUES[name] ?? 'x')
     const { handler } = (await import(/* @vite-ignore */ join(root, BUNDLES[bundle])).catch(
       (cause: Error) => {
-        throw new Error('a new setting that is no text needs a good value in VALUES of this file', { cause })
+        throw new Error('add a valid value of a new setting to VALUES of this file', { cause })
       },
     )) as { readonly handler: unknown }
     expect(handler).toBeTypeOf('function')

@@ -196,7 +196,7 @@ describe('the console’s metrics', () => {
     await first.save(T0 + MINUTE)
     first.add(metric('Wait', { Lane: 'ai' }), 15, T0 + MINUTE)
     await first.save(T0 + MINUTE + 1)
-    // A cut line, lines of somebody else, and values that came late.
+    // A truncated line, foreign lines, and values that were written late.
     first.add(metric('Wait', { Lane: 'ai' }), 12, T0)
     await first.save(T0 + MINUTE + 2)
     const strange = ['["Test|Wait|Lane=ai",1893499200000,"abc",1,1,1]', '{"a":1}', '[]', 'null']
@@ -208,7 +208,7 @@ describe('the console’s metrics', () => {
     expect(['Sum', 'SampleCount', 'Minimum', 'Maximum'].map(read)).toEqual([42, 5, 0, 15])
     expect(Number(read('p99'))).toBeCloseTo(15, 0)
     expect(second.value(metric('Wait'), 'Sum', T0 - 26 * 60 * MINUTE, T0)).toBeUndefined()
-    // Loaded and saved again, nothing is there twice.
+    // After loading and saving again, nothing is stored twice.
     await second.save(T0 + 3 * MINUTE)
     const third = new MetricStore(path)
     await third.load(T0 + 3 * MINUTE)

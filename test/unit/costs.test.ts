@@ -50,7 +50,7 @@ describe('a watched event stream', () => {
 
 describe('what a month costs', () => {
   it('a million tasks of 10 s', () => {
-    // What grows with the types and lanes that a team adds is told apart, per piece.
+    // Costs that depend on the number of types and lanes are checked separately, per piece.
     const {
       Metrics,
       Sweeper,
@@ -59,19 +59,19 @@ describe('what a month costs', () => {
       ...perTask
     } = cents({ tasksPerMonth: 1e6, seconds: 10 })
     expect(Metrics).toBeLessThan(metricCount(loadStage('prod')) * 0.3)
-    // Those of workflows and webhooks are polled, too.
+    // The queues of workflows and webhooks are polled, too.
     expect(pollers).toBeCloseTo((LANES.length + 2) * 0.2627, 1)
     expect(Sweeper).toBeLessThan(1.25)
     expect(watched).toBeGreaterThan(6)
     expect(perTask).toEqual({
       'API Gateway': 10.5,
-      // Each request is a call of the authorizer, too.
+      // Each request also calls the authorizer.
       'API functions': 1.52,
       // Sixteen units for the row and its entries (`write-units.test.ts`), two to count its end; seven reads.
       DynamoDB: 12.13,
       Storage: 2.16,
       SQS: 3.11,
-      // Five pollers of the event source beside one worker or two: six of ten tasks begin an invocation of their own.
+      // Five pollers of the event source, one or two workers: six of ten tasks start a new invocation.
       Workers: 57.39,
       Logs: 3.18,
       Transfer: 0.54,

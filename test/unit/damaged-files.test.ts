@@ -20,7 +20,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'damaged-'))
 })
 
-/** What power cuts, full disks and people do to a file. */
+/** Damage to a file by power cuts, full disks and people. */
 const DAMAGES: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   'is empty': (path) => writeFile(path, ''),
   'is cut in half': async (path) => {
@@ -107,7 +107,7 @@ describe.each(each)('a file that %s', (_, damage) => {
 it('a call that a service cannot answer fails alone, and does not end the runtime', async () => {
   const keys = { LOCAL: 'secret' }
   const common = { region: 'eu-central-1', credentials: { accessKeyId: 'LOCAL', secretAccessKey: 'secret' } }
-  // Its folder cannot be made: a file lies there, as a full disk would end the write.
+  // Its folder cannot be made, because a file has its name: the write fails as on a full disk.
   await writeFile(join(folder, 'outbox'), '')
   const outbox = await startOutbox(join(folder, 'outbox'), keys)
   const ses = new SESv2Client({ ...common, endpoint: outbox.endpoint, maxAttempts: 1 })

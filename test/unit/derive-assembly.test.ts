@@ -22,7 +22,7 @@ it('every source of functions/ that affects the template is known, so that a cha
   })
   const used = Object.keys(metafile.inputs).filter((path) => path.startsWith('functions/'))
   expect(used).toContain('functions/contract.ts')
-  // It only words an error of the synth.
+  // It only affects the text of an error of the synth.
   const wording = ['functions/core/domain/nearest-name.ts']
   expect(used.filter((path) => !isTemplateSource(path) && !wording.includes(path))).toEqual([])
 })
@@ -99,7 +99,7 @@ describe('what the task types declare', () => {
       edited("lane: 'ai'", "lane: 'demo'"),
       edited('z.string(),\n  run', 'z.number(),\n  run'),
       edited("text !== 'x'", "text !== 'y'"),
-      // In whatever layout, before `run` or behind it.
+      // In any layout, before `run` or after it.
       edited('  },\n})', '  },\n   limits: { timeoutMs: 5 },\n})'),
       edited("  lane: 'ai',\n", "\tlane: 'ai', version: 2,\n"),
       { 'longest.ts': 'export const LONGEST = 101\n' },
@@ -109,7 +109,7 @@ describe('what the task types declare', () => {
 
   it('is unknown for a file that cannot be parsed', async () => {
     expect(await hashWith(edited('run: async', 'run: asynk ('))).toBeUndefined()
-    // Looks like the declaration's end.
+    // It looks like the end of the declaration.
     expect(await hashWith(edited('prompt: text', 'prompt: `\n})\n`'))).toBeUndefined()
   })
 })

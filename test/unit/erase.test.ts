@@ -56,7 +56,7 @@ describe('a finished task whose content is deleted', () => {
     expect(left.objects).toBe(0)
     const again = await store.change(failed, restart(failed.epoch, NOW, ['FAILED']))
     expect(again.changed).toBe(false)
-    // Asked again it stays what it is.
+    // A second call changes nothing.
     expect((await eraseTask(needs, failed)).epoch).toBe(task.epoch)
   })
 
@@ -116,7 +116,7 @@ describe('a tenant of 30,000 rows', () => {
     do {
       calls += 1
       const slice = { from, stopAt: at + 4_500, isKept: (pk: string) => pk === kept }
-      // Every third answer is lost on its way: the same call is made again.
+      // Every third answer is lost, and the same call is repeated.
       if (calls % 3 === 0) await eraseTenant(needs, 'a', slice)
       from = (await eraseTenant(needs, 'a', { ...slice, stopAt: at + 4_500 })).next
     } while (from !== undefined)

@@ -16,12 +16,12 @@ import { makeWorld, pollLane, SUBMISSION, type World } from '../fixtures/world.t
 
 const DAY_MS = 86_400_000
 const SLOTS = 10
-/** How old a queue's count is when it is read, at most. */
+/** The maximum age of a queue's count when it is read. */
 const COUNT_LAG_MS = 15_000
-/** What the workers of a lane keep of their runs. */
+/** The number of recent runs that the workers of a lane store. */
 const RUNS = 128
 const MAX_LIFE_MS = 4 * 3_600_000
-/** What the API remembers of a lane, in milliseconds. */
+/** How long the API caches a lane's data, in milliseconds. */
 const MOMENT_MS = 5_000
 const TYPES = ['text.generate', 'document.process'] as const
 
@@ -46,7 +46,7 @@ function seeded(seed: number): () => number {
 
 /**
  * A day of one lane: a quiet night, two busy hours, and bursts of some hundred tasks now and then. Durations are log-normal,
- * of two kinds. Each caller is told when its task will start when it submits, and once more while it waits.
+ * of two kinds. Each caller gets an estimate when it submits, and another one while it waits.
  */
 function simulateDay(seed: number): readonly SimulatedTask[] {
   const random = seeded(seed)
@@ -86,7 +86,7 @@ function simulateDay(seed: number): readonly SimulatedTask[] {
   return tasks
 }
 
-/** Lets every caller ask, with numbers as old as the real ones are. */
+/** Makes an estimate for every caller, with data as old as the real data. */
 function tell(tasks: readonly SimulatedTask[], random: () => number): void {
   const byEnd = [...tasks].sort((left, right) => endOf(left) - endOf(right))
   const known = new Map<number, LaneMoment>()
@@ -126,7 +126,7 @@ function momentAt(
 
 const endOf = ({ startedAt, ms }: SimulatedTask): number => startedAt + ms
 
-/** As the workers would have left it. */
+/** As the workers would have written it. */
 function watermarkAt(tasks: readonly SimulatedTask[], at: number): ClaimWatermark | undefined {
   let mark: ClaimWatermark | undefined
   for (const { queuedAt, startedAt } of tasks)
@@ -135,7 +135,7 @@ function watermarkAt(tasks: readonly SimulatedTask[], at: number): ClaimWatermar
   return mark
 }
 
-/** Index of the first whose time is that or later. */
+/** Index of the first with this time or a later one. */
 function firstFrom(
   tasks: readonly SimulatedTask[],
   timeOf: (task: SimulatedTask) => number,
@@ -164,7 +164,7 @@ describe('the estimated start of a waiting task', () => {
         answers.filter(isRight).length / answers.length
       const isStartRight = ({ start, task }: (typeof told)[number]) => within(start, task.startedAt)
       const waited = told.filter(({ task }) => task.startedAt - task.queuedAt > 5_000)
-      // Those who need not wait are easily told.
+      // The estimate for a task that does not wait is easy.
       const asked = waited.filter(({ hasWaited }) => !hasWaited)
       const askedLater = waited.filter(({ hasWaited }) => hasWaited)
       expect(asked.length).toBeGreaterThan(5_000)
@@ -172,7 +172,7 @@ describe('the estimated start of a waiting task', () => {
       expect(share(asked, isStartRight)).toBeGreaterThan(0.8)
       expect(share(askedLater, isStartRight)).toBeGreaterThan(0.8)
       expect(share(told, ({ finish, task }) => within(finish, endOf(task)))).toBeGreaterThan(0.8)
-      // Two times that are always right by being far apart would tell nothing.
+      // Two times far apart would always be right and say nothing.
       const widths = asked
         .map(({ start, task }) => (start.latest - start.earliest) / (task.startedAt - task.queuedAt))
         .sort((left, right) => left - right)
@@ -224,8 +224,8 @@ describe('the estimated start of a waiting task', () => {
   it.each([
     ['key', 'customer-7'],
     ['limit', undefined],
-  ] as const)('nobody knows when for one that waits for the end of another (%s)', (gate, concurrencyKey) => {
-    // It was put in line, and looks by itself in a minute.
+  ] as const)('is unknown for a task that waits for the end of another (%s)', (gate, concurrencyKey) => {
+    // It is in the queue of the key or limit, and is checked again in a minute.
     const inLine = { ...TASK, claimableFrom: NOW + 60_000, sends: 0, turnWaits: 1 }
     const moment = { ...IDLE, runs: [run(1_000, 12)] }
     const told = estimate({ ...inLine, ...(concurrencyKey ? { concurrencyKey } : {}) }, moment, NOW)
@@ -310,13 +310,13 @@ describe('the lane data of an API function', () => {
       )
     if (circuit) await circuits.replace('openai:gpt-4o', undefined, circuit)
     expect(await estimates.of(task)).toMatchObject({ gate: 'circuit', start: undefined, finish: undefined })
-    // Neither those of another model, nor another tenant's while one alone has failed.
+    // Calls of another model pass, and calls of another tenant while only one tenant's have failed.
     for (const other of [{ model: 'gpt-4o-mini' }, { model: 'gpt-4o', tenant: 'globex' }])
       expect(await estimates.of({ ...task, ...other })).toMatchObject({
         gate: 'queue',
         start: expect.anything(),
       })
-    // Fifteen seconds later a call may show whether it is back.
+    // Fifteen seconds later a call may probe whether it is back.
     await world.clock.advance(16_000)
     expect(await estimates.of(task)).toMatchObject({ gate: 'queue' })
   })

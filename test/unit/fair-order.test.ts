@@ -41,7 +41,7 @@ describe('which message of an embedded queue is next', () => {
     const waiting = [...of('slow', 50), ...of('t3', 1), ...of('t4', 1)]
     order.arrange(waiting, of('slow', 2, 600), 10, 1_000)
     expect(idsOf(waiting.slice(0, 3))).toEqual(['t3-0', 't4-0', 'slow-0'])
-    // Long after, it is forgiven.
+    // The used time expires.
     const later = [...of('slow', 3), ...of('t3', 1)]
     order.arrange(later, [], 10, 1_000 + 30 * 60_000)
     expect(later[0]?.messageId).toBe('slow-0')
@@ -60,7 +60,7 @@ describe('which message of an embedded queue is next', () => {
   })
 
   it('a flood of 1,000 messages delays another tenant’s single task only by the tasks that already run', () => {
-    // 40 slots, as one lane of `npm start` has; each round a batch of ten ends and ten are received.
+    // 40 slots, as in one lane of `npm start`; each round a batch of ten ends and ten are received.
     const order = new FairOrder()
     const waiting: QueuedMessage[] = of('noisy', 1_000)
     const inFlight: QueuedMessage[] = []

@@ -24,7 +24,7 @@ const plan: ApiPlan = {
 let gateway: Gateway | undefined
 afterEach(() => gateway?.close())
 
-/** Serves the API below a base path, and answers what the function was given. */
+/** Serves the API below a base path, and answers with the event that the function got. */
 async function serve(basePath: string): Promise<(path: string) => Promise<APIGatewayProxyEvent>> {
   gateway = new Gateway({
     port: 0,

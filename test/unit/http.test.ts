@@ -173,7 +173,7 @@ describe('problems', () => {
   it('a path has the methods of the template that the gateway matched', () => {
     expect(allowedAt('/api/v1/tasks')).toEqual(['GET', 'POST', 'HEAD', 'OPTIONS'])
     expect(allowedAt('/api/v1/tasks/{id}/cancel')).toEqual(['POST', 'OPTIONS'])
-    // GET /tasks/example is not GET /tasks/{id}: the gateway matches the literal path, which takes POST alone.
+    // GET /tasks/example is not GET /tasks/{id}: the gateway matches the literal path, which accepts only POST.
     expect(allowedAt('/api/v1/tasks/example')).toEqual(['POST', 'OPTIONS'])
     for (const other of ['/{proxy+}', '/api/v1', '/api/v1/tasks/status', '/'])
       expect([other, allowedAt(other)]).toEqual([other, []])
@@ -256,7 +256,7 @@ describe('a queue message', () => {
 describe('a request with a mistake in its form only', () => {
   it('a byte order mark before the JSON is ignored', () => {
     expect(readJson('\uFEFF{"prompt": "x"}')).toEqual({ prompt: 'x' })
-    // As an agent's message, which is read by no other step before.
+    // An agent's message, which no other step reads before.
     expect(refused(() => readJson('\uFEFF{"id": 12345678901234567890}')).code).toBe('invalid_request')
   })
 

@@ -16,7 +16,7 @@ it('returns the memory that a busy thread used, once the thread is idle', async 
   try {
     await new Promise((resolve) => thread.once('message', resolve))
     const busy = (await thread.getHeapStatistics()).total_heap_size
-    // V8 itself takes 8 s.
+    // V8 alone would take 8 s.
     await expect
       .poll(async () => (await thread.getHeapStatistics()).total_heap_size, { timeout: 5_000, interval: 50 })
       .toBeLessThan(busy / 2)

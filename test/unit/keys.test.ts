@@ -54,7 +54,7 @@ describe('a key', () => {
       `tk_${one.key.id}_${one.key.hash}`,
     ]
     for (const token of wrong) expect([token, await authenticate(token)]).toEqual([token, undefined])
-    // A hash that somebody copies into another row opens nothing there.
+    // A hash that is copied into another row gives no access there.
     keys.rows.set(other.key.id, { ...other.key, hash: one.key.hash })
     expect(await authenticate(`tk_${other.key.id}_${secret}`)).toBeUndefined()
   })

@@ -49,7 +49,7 @@ describe('limits of a tenant', () => {
       code: 'payload_too_large',
       errors: [{ path: 'input', message: expect.stringContaining('payload_bytes') }],
     })
-    // What is left out is the stage's again.
+    // A limit that is left out is the stage's again.
     await setLimits(needs, of('acme'), {})
     await admit('acme')
   })

@@ -10,6 +10,6 @@ it('a change of any setting that the local stage reads makes a new assembly', ()
   expect(read.length).toBeGreaterThan(5)
   expect(
     read.filter((name) => !SETTINGS.includes(name)),
-    'add these to SETTINGS of lib/assembly/synthesize.ts: without it `npm start` goes on with the old template',
+    'add these to SETTINGS of lib/assembly/synthesize.ts: otherwise `npm start` keeps the old template',
   ).toEqual([])
 })

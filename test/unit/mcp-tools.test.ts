@@ -9,7 +9,7 @@ let answer: Answer
 let results: Results
 
 beforeAll(async () => {
-  // Read when the modules of a function load; nothing is opened before a tool is called.
+  // Read when a function's modules load; no connection is made before a tool is called.
   vi.stubEnv(ENV.stage, 'test')
   tools = await import('../../functions/api/mcp/tools.ts')
   answer = await import('../../functions/api/mcp/answer.ts')
@@ -36,7 +36,7 @@ describe('the number of requests that a message counts as', () => {
     expect([of(call('example.add')), of(call('example_add'))]).toEqual([0, 0])
     expect(of([call('get_task'), call('example.add'), call('nothing'), null])).toBe(3)
     expect(of(Array.from({ length: 100 }, () => call('list_tasks')))).toBe(100)
-    // Refused as a whole, before any of it is called.
+    // Refused as a whole, before any call.
     expect(of(Array.from({ length: 60_000 }, () => call('list_tasks')))).toBe(1)
     expect(tools.requestsIn('{')).toBe(1)
   })
@@ -119,7 +119,7 @@ describe('a result that is large', () => {
 
   it.each(['word ', '"\\\n', 'é'])('of many %j fits into an answer, complete in its data', (word) => {
     for (const bytes of [1_400_000, 1_600_000, 5_400_000]) {
-      // As much as that in JSON.
+      // This size is that of its JSON.
       const result = word.repeat(Math.floor(bytes / (Buffer.byteLength(JSON.stringify(word)) - 2)))
       const whole = { ...task, result } as unknown as Parameters<typeof results.resultOf>[0]
       for (const answered of [results.resultOf(whole), results.toToolResult({ status: 200, body: whole })]) {

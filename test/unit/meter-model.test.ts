@@ -11,7 +11,7 @@ import { makeWorld } from '../fixtures/world.ts'
 const USED: ModelUsage = { inputTokens: 10, outputTokens: 2, cachedTokens: null, reasoningTokens: null }
 const failure = (code: ProviderErrorCode, retry: Retry) => new ProviderError(code, 'x', retry, 'openai')
 
-/** A meter whose models do what the test says, and the models that were asked. */
+/** A meter whose models behave as the test says, and the models that were called. */
 function open(answers: Readonly<Record<string, () => ModelAnswer>>) {
   const world = makeWorld()
   const asked: ModelRequest[] = []

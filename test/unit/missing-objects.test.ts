@@ -10,7 +10,7 @@ import { START_POSITION } from '../../functions/core/domain/text-piece.ts'
 import { makeWorkflowWorld, TENANT } from '../fixtures/workflow-world.ts'
 import { makeWorld, pollLane, SUBMISSION } from '../fixtures/world.ts'
 
-/** Larger than what lies in a row. */
+/** Too large for a row. */
 const LARGE = '文'.repeat(30_000)
 
 describe('an object in the bucket that somebody deleted', () => {
@@ -58,7 +58,7 @@ describe('an object in the bucket that somebody deleted', () => {
     }))
       kinds.push(event.kind)
     expect(kinds.at(-1)).toBe('end')
-    // With files in it it is read for their addresses; without, S3 itself says that nothing is there.
+    // A result with files is read to add their URLs; without files, S3 itself reports that the object is missing.
     const marked = { ...row, result: { ...row.result, hasFiles: true } }
     const parts = { payloads: world.payloads, files: {}, store: { get: async () => marked } }
     await expect(answerWithPayload(parts as never, task, 'result')).rejects.toMatchObject({

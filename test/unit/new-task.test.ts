@@ -56,7 +56,7 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
     await writeFile(join(root, 'functions/tasks', folder, name), text)
 }
 
-/** Of the command itself: the tests' own loader would hide where a module fails. */
+/** The error of the command itself: the test runner's loader would hide where a module fails. */
 async function complaint(): Promise<string> {
   await mkdir(join(root, 'bin'))
   for (const file of [

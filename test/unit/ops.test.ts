@@ -41,7 +41,7 @@ it('no text mentions tenants on a stage that has only one', () => {
     renderSearch(one, { tenant: 'default' }).text,
     renderQueues(one, 'default', []).text,
   ]
-  // What a button sends is for the function, not for eyes.
+  // The hidden data of a button is not shown.
   for (const text of texts)
     expect(text.replaceAll(/<cwdb-action[\s\S]*?<\/cwdb-action>/g, '')).not.toMatch(/tenant/i)
 })

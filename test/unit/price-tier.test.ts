@@ -52,7 +52,7 @@ describe('the price tier of a call', () => {
   })
 })
 
-/** A task with a deadline, run against a server that speaks like OpenAI until it ends. */
+/** A task with a deadline, run to its end against a server with OpenAI's protocol. */
 async function run(
   leftMs: number,
   answer: (body: Record<string, unknown>, nth: number) => { status?: number; body?: unknown; tier?: string },
@@ -139,7 +139,7 @@ describe('a task with a deadline', () => {
     expect(tiers).toEqual(['flex', undefined])
     expect(ended).toMatchObject({ status: 'COMPLETED', attempt: 2 })
     expect(circuits).toBe(0)
-    // The same of the standard tier is noted.
+    // The same error in the standard tier counts for the circuit.
     const refused = await run(60 * MINUTE_MS, () => ({ status: 429, body }), 'gpt-4o')
     expect([refused.ended?.status, refused.circuits]).toEqual(['FAILED', 1])
   })

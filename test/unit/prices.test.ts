@@ -43,7 +43,7 @@ describe('the price of a call', () => {
     expect(costMicroUsd('claude-sonnet-4-6', { ...writes, hourCacheWriteTokens: 500_000 })).toBe(
       60_000 + 1_125_000 + 3_000_000,
     )
-    // Where a list has no price for it, it costs what input costs.
+    // Without a price for cache writes, they cost the same as input.
     expect(costMicroUsd('gpt-4o', writes)).toBe(2_000_000 + 250_000)
     expect(costMicroUsd('claude-sonnet-4-20250514', writes)).toBe(2 * (1_500_000 + 60_000 + 1_125_000))
   })

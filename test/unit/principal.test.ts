@@ -9,7 +9,7 @@ const ROUTES = routesFile as readonly Route[]
 
 afterEach(() => vi.unstubAllEnvs())
 
-/** Every declared route behind one handler, so that a new route is covered without anybody remembering. */
+/** Every declared route with the same handler, so that a new route is covered automatically. */
 function serve(auth: string) {
   vi.stubEnv('STAGE', 'test')
   vi.stubEnv('AUTH', auth)
@@ -47,7 +47,7 @@ describe('a stage with API keys', () => {
       const isOpen = route.scope === 'open'
       expect((await call(route, context(others))).status).toBe(isOpen ? 200 : 403)
       expect((await call(route, context([]))).status).toBe(isOpen ? 200 : 403)
-      // An answer of the authorizer that got lost on the way opens nothing.
+      // Without the authorizer's answer there is no access.
       expect((await call(route, null)).status).toBe(isOpen ? 200 : 403)
       expect((await call(route, {})).status).toBe(isOpen ? 200 : 403)
       const answer = await call(route, context([route.scope]))
@@ -82,7 +82,7 @@ describe('a stage with signed calls', () => {
       const mayRead = isOpen || route.scope === 'tasks:read'
       expect((await call(route, null, signed(session))).status).toBe(mayRead ? 200 : 403)
       expect((await call(route, null, signed(`arn:aws:iam::${account}:user/ann`))).status).toBe(200)
-      // What an authorizer could have said is nothing here: the stage has none.
+      // An authorizer's answer is ignored here: the stage has no authorizer.
       expect((await call(route, context([route.scope]))).status).toBe(isOpen ? 200 : 403)
       expect((await call(route, null)).status).toBe(isOpen ? 200 : 403)
     },

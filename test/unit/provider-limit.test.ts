@@ -132,7 +132,7 @@ describe('a provider that reports wrong numbers', () => {
     return { limiter, planned: () => rates.rates.get(CIRCUIT)?.planned ?? 0 }
   }
 
-  // The clock of a model is shared and kept: one such answer stopped the calls of all tasks for an hour.
+  // The clock of a model is shared and stored: without this bound, one such answer delays the calls of all tasks.
   it.each([
     ['1', '0', '99999h'],
     ['10', '4', '99999h'],
@@ -168,7 +168,7 @@ describe('a provider that reports wrong numbers', () => {
   })
 })
 
-/** Many environments of workers that ask for calls, and a provider that counts. */
+/** Many worker environments that make calls, and a provider that counts them. */
 function open(limit: ProviderLimit, environments = 20) {
   const clock = new ManualClock(NOW)
   let seed = 1
@@ -283,7 +283,7 @@ describe('calls of many workers', () => {
 })
 
 describe('a worker whose provider has a limit', () => {
-  /** Counts in a sliding minute, as strictly as one can, and answers 429 beyond. */
+  /** Counts in a sliding minute, the strictest way, and answers 429 above the limit. */
   function openWorld(limit: number, more: { readonly limits?: boolean; readonly tells?: boolean } = {}) {
     const world = makeWorld(async ({ model }: { model: { complete(call: object): Promise<string> } }) =>
       model.complete({ prompt: 'x', maxTokens: 100 }),
@@ -367,7 +367,7 @@ describe('a worker whose provider has a limit', () => {
     await pass(300)
     expect(rows().map(({ status, attempt }) => [status, attempt])).toEqual(rows().map(() => ['COMPLETED', 1]))
     expect(rates.writes).toBeGreaterThan(0)
-    // Those that were on their way when the limit came near.
+    // Calls that were in progress when the limit came near.
     expect(refused()).toBeLessThanOrEqual(20)
   })
 

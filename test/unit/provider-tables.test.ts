@@ -8,7 +8,7 @@ import type { FailureRule } from '../../functions/core/domain/provider-failure.t
 
 const PLACE = resolve(import.meta.dirname, '../../functions/core/adapters/providers')
 
-/** What the folders of all providers export under names that end so. */
+/** The exports of all providers' folders whose names end like this. */
 async function tablesOf<Table>(ending: string): Promise<Readonly<Record<string, Table>>> {
   const found: Record<string, Table> = {}
   for (const provider of PROVIDERS)
@@ -22,10 +22,10 @@ async function tablesOf<Table>(ending: string): Promise<Readonly<Record<string, 
 }
 const RULES = await tablesOf<readonly FailureRule[]>('_RULES')
 const ENDINGS = await tablesOf<Endings>('_ENDINGS')
-/** One address or more. */
+/** One URL or more. */
 const SOURCE = /^https:\/\/[\w.-]+(\/\S*[^\s,])?(, https:\/\/[\w.-]+(\/\S*[^\s,])?)*$/
 
-// One that speaks another's protocol needs none of its own.
+// A provider that uses another's protocol needs no table.
 it('the tables contain every protocol', () => {
   const protocols = ['openai', 'anthropic', 'bedrock']
   expect(Object.keys(RULES)).toEqual(expect.arrayContaining(protocols))
@@ -33,13 +33,13 @@ it('the tables contain every protocol', () => {
 })
 
 describe('every row names its source', () => {
-  it.each(Object.entries(RULES))('of the failures of %s', (_, rules) => {
+  it.each(Object.entries(RULES))('in the failures of %s', (_, rules) => {
     for (const { source, ...row } of rules) expect(source, String(row.word ?? row.message)).toMatch(SOURCE)
   })
-  it.each(Object.entries(ENDINGS))('of the ends of %s', (_, endings) => {
+  it.each(Object.entries(ENDINGS))('in the finish reasons of %s', (_, endings) => {
     for (const [word, { source }] of Object.entries(endings)) expect(source, word).toMatch(SOURCE)
   })
-  it('of the prices, with its date', () => {
+  it('in the prices, with its date', () => {
     for (const { model, source, asOf } of PRICES) {
       expect(source, model).toMatch(SOURCE)
       expect(asOf, model).toMatch(/^20\d\d-(0[1-9]|1[0-2])(-\d\d)?$/)
@@ -48,13 +48,13 @@ describe('every row names its source', () => {
 })
 
 describe('a table', () => {
-  it.each(Object.entries(RULES))('of %s has no row that an earlier one takes everything from', (_, rules) => {
+  it.each(Object.entries(RULES))('of %s has no row that an earlier row always precedes', (_, rules) => {
     const keys = rules.map(({ status, word, message, hasWait, isAmbiguous }) =>
       [status, word, message, hasWait, isAmbiguous].map(String).join(' '),
     )
     expect(new Set(keys).size).toBe(keys.length)
   })
-  it.each(Object.entries(ENDINGS))('of %s knows the words in lower case', (_, endings) => {
+  it.each(Object.entries(ENDINGS))('of %s contains its words in lower case', (_, endings) => {
     for (const word of Object.keys(endings)) expect(word).toBe(word.toLowerCase())
   })
 })

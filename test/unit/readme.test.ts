@@ -35,7 +35,7 @@ describe('the README', () => {
 
 describe('the README in Chinese', () => {
   const chinese = readFileSync(join(root, 'README.zh.md'), 'utf8')
-  /** Commands of a page: lines of its blocks, and what stands in code signs and begins like one; without a remark. */
+  /** Commands of a page: lines of its code blocks, and inline code that starts like a command; without comments. */
   const commandsOf = (text: string) => {
     const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
       block.split('\n'),
@@ -99,12 +99,12 @@ describe('the container', () => {
     )
     expect(files.length).toBeGreaterThan(3)
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([])
-    // As a whole: a stage that .env closes must not be open because the container was not told.
+    // The whole file: a stage that .env closes must not be open because a setting did not reach the container.
     const { taskrunner } = (
       parse(compose) as { services: Record<string, { env_file: unknown; environment: object }> }
     ).services
     expect(taskrunner?.env_file).toEqual([{ path: '.env', required: false }])
-    // Over the file's: it would listen where nobody reaches it, or lose its state with the container.
+    // These override the file: otherwise it would listen where it cannot be reached, or lose its state with the container.
     const [, settings = ''] = /^ENV (.+)$/m.exec(dockerfile) ?? []
     const fixed = Object.fromEntries(settings.split(' ').map((setting) => setting.split('=')))
     expect(fixed).toMatchObject({ HOST: '0.0.0.0', PORT: '3000', TASKRUNNER_STATE: '/state' })

@@ -10,7 +10,7 @@ import { makeWorld, type World } from '../fixtures/world.ts'
 
 const error = { code: 'provider_unavailable', message: 'No answer.', retryable: true }
 
-/** Failed tasks, a second between two, with their dead letters. */
+/** Failed tasks, one second apart, with their dead letters. */
 function fill(world: World, count: number): void {
   const ttl = 9e9
   for (let n = 0; n < count; n += 1) {
@@ -54,7 +54,7 @@ describe('messages that no worker can read', () => {
         ),
     }
     const look = async (isDeleted: boolean) => {
-      // What was shown again can be received a second later.
+      // A released dead letter can be received a second later.
       await world.clock.advance(2_000)
       const stopAt = world.clock.now() + 20_000
       return unreadableMessages({ deadLetters, clock: world.clock }, 'ai', isDeleted, stopAt)
@@ -92,7 +92,7 @@ describe('a redrive', () => {
     expect(ids).toHaveLength(730)
     expect(new Set(ids).size).toBe(730)
     expect(world.queue.messages.ai).toHaveLength(730)
-    // What is told to remain is counted ahead, at most so far; the rest is read once.
+    // The remaining tasks are counted ahead up to a limit; every other row is read once.
     expect(read.length).toBeLessThan(730 + 5 * 1_000)
   })
 
@@ -144,7 +144,7 @@ describe('a redrive', () => {
       until,
     )
     expect(world.queue.dead.ai).toEqual([])
-    // A queue of dead letters that still stand is only looked at.
+    // Dead letters of tasks that are still failed are read and kept.
     const other = makeWorld()
     fill(other, 900)
     let receives = 0

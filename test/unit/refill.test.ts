@@ -78,7 +78,7 @@ describe('refilling free slots', () => {
     const world = open()
     await submit(world, 60_000)
     const { state } = invoke(world, 100_000)
-    // 100 s less the 60 s of an attempt, 10 s of reserve and a poll: until second 28.
+    // 100 s minus the 60 s of an attempt, 10 s of reserve and a poll: until second 28.
     await world.clock.advance(30_000)
     const late = await submit(world, 1_000)
     await world.clock.advance(40_000)
@@ -180,7 +180,7 @@ describe('refilling free slots', () => {
     await submit(world, 200_000, { timeoutMs: 240_000 })
     invoke(world, 900_000, 2)
     await world.clock.advance(150_000)
-    // The one that runs: hidden by its heartbeat.
+    // The message of the running task: invisible because of its heartbeat.
     expect(world.queue.messages.ai).toHaveLength(1)
     expect(world.queue.receive('ai')).toEqual([])
   })
@@ -203,7 +203,7 @@ describe('refilling free slots', () => {
 })
 
 describe('a task whose environment died twice', () => {
-  /** Claims it as a worker that ends without a result. */
+  /** Claims it as a worker that dies without a result. */
   const die = async (world: World) => {
     const [delivery] = world.queue.receive('ai', 1, 90)
     if (!delivery) throw new Error('no message')

@@ -28,7 +28,7 @@ afterAll(async () => {
   await shapes.stop()
 })
 
-/** Runs a task of a real type against the server of shapes, and gives what was recorded of its attempts. */
+/** Runs a task of a real type against the test server, and returns the recordings of its attempts. */
 async function record(
   input: Readonly<Record<string, unknown>>,
   { isRecorded = true, speaks = 'openai' as 'openai' | 'anthropic', background = [] as string[] } = {},
@@ -73,7 +73,7 @@ async function record(
     maxAttempts: 2,
   })
   const isOver = async () => isFinal((await world.store.get(task))?.status ?? 'PENDING')
-  // The clock waits for calls of the model, and not for code that is loaded when a schema is checked.
+  // The clock waits for model calls, but not for code that is loaded when a schema is checked.
   for (let round = 0; round < 3 || (round < 100 && !(await isOver())); round += 1) {
     pollLane(world, { worker })
     await world.clock.advance(70_000)

@@ -40,7 +40,7 @@ describe('a request', () => {
       expect([code, await asked(code)]).toEqual([code, 0])
     for (const code of ['invalid_request', 'malformed_json', 'payload_too_large', 'wrong_state'] as const)
       expect([code, await asked(code)]).toEqual([code, 1])
-    // Past the limit, who sends nonsense is told so instead of what is wrong with it.
+    // Above the limit, an invalid request gets the limit's error instead of its own.
     const nonsense = () => Promise.reject(new RequestError('malformed_json', 'no'))
     await expect(limitedRoute(full, true, nonsense)(request)).rejects.toMatchObject({ code: 'limit_reached' })
   })
@@ -54,7 +54,7 @@ describe('a request', () => {
       burst: 2,
     })
     expect(effectiveLimits(stage, { requestsPerMinute: 6 })).toMatchObject({ submitsPerMinute: 6 })
-    // A burst goes with its rate.
+    // A burst without its rate does not apply.
     expect(effectiveLimits(stage, { requestsPerMinute: 6 }).requestBurst).toBeUndefined()
     expect(effectiveLimits({}).submitsPerMinute).toBeUndefined()
   })

@@ -17,7 +17,7 @@ it('a retry at the moment when its cancelled attempt reports usage counts the us
     async ({ epoch, usage: known }: typeof task) => {
       counted.push(known?.inputTokens ?? 0)
       const seen = await store.get(task)
-      // While the first count is under way.
+      // During the first count.
       if (counted.length === 1 && seen)
         await store.change(task, recordTalliedCancelledUsage(seen, 'token', usage, clock.now() + 5))
       return { ...NO_TALLY_USAGE, inputTokens: known?.inputTokens ?? 0, epoch, additions: counted.length }

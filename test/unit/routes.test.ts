@@ -77,7 +77,7 @@ describe('the files generated from the routes', () => {
 })
 
 describe('the submit function', () => {
-  // 70 kB of it are zod, 180 kB two SDK clients; 11 kB are the prices of models and what a budget counts.
+  // 70 kB of it are zod, 180 kB two SDK clients; 11 kB are the prices of models and the code of budgets.
   it('loads less than 400 kB at a cold start: task types and routes are small imports', async () => {
     const [report] = await bundleFunctions({ only: ['api-writes'], outRoot: join(root, 'bundles') })
     expect(report?.coldBytes).toBeLessThan(400_000)

@@ -439,7 +439,7 @@ describe('the life of a task', () => {
     }
     await pollToEnd(world, 90_000)
     expect((await read(world, id)).status).toBe('COMPLETED')
-    // JSON has no word for what is no number, and escapes half a character.
+    // JSON cannot represent NaN, and escapes half a character.
     expect(written.join('')).not.toMatch(/"percent":null|\\ud[89a-f]/)
   })
 
@@ -641,7 +641,7 @@ describe('an error of an author’s code', () => {
     ['an object', { reason: 'none', code: 4 }, /"reason":"none"/],
     ['an object with a BigInt', { n: 1n }, /object with n/],
     [
-      'an object that holds itself',
+      'an object that contains itself',
       Object.assign({ x: 1 } as { me?: unknown }, {
         get me() {
           return this
@@ -651,7 +651,11 @@ describe('an error of an author’s code', () => {
     ],
     ['a frozen error', Object.freeze(new Error('frozen')), /^frozen$/],
     ['an error without words', new RangeError(''), /^RangeError$/],
-    ['an error whose words are a number', Object.assign(new Error('x'), { message: 5 }), /words are no text/],
+    [
+      'an error whose message is a number',
+      Object.assign(new Error('x'), { message: 5 }),
+      /words are no text/,
+    ],
     ['an error that cannot be read', broken('message'), /cannot be read/],
     ['an error whose code cannot be read', broken('code'), /cannot be read/],
     ['an error whose stack cannot be read', broken('stack'), /cannot be read/],

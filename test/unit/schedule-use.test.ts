@@ -270,7 +270,7 @@ describe('a schedule', () => {
       fc.asyncProperty(steps, async (list) => {
         const { world, dependencies, schedules, store, rows } = open()
         await create(dependencies, key, draft())
-        // Ten seconds off the minute, and then every twenty: no act meets a planned time.
+        // Ten seconds after the minute, then every twenty seconds: no action is at a planned time.
         await world.clock.advance(60_000 - (world.clock.now() % 60_000) + 10_000)
         const expected = new Map<number, string>()
         let wanted = 'first'

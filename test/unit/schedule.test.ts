@@ -86,7 +86,7 @@ describe('the times of a schedule', () => {
   })
 
   it('a zone whose rules changed is followed before and after the change', () => {
-    // Mexico City gave up daylight saving in October 2022: 09:00 was 14:00 UTC in summer 2022 and is 15:00 in 2023.
+    // Mexico City ended daylight saving in October 2022: 09:00 was 14:00 UTC in summer 2022 and is 15:00 in 2023.
     const daily = cron('0 9 * * *', 'America/Mexico_City')
     expect(plannedAfter(daily, '2022-07-01T00:00:00Z', 1)).toEqual(['2022-07-01T14:00:00.000Z'])
     expect(plannedAfter(daily, '2023-07-01T00:00:00Z', 1)).toEqual(['2023-07-01T15:00:00.000Z'])
@@ -122,12 +122,12 @@ describe('the times of a schedule', () => {
   })
 
   it.each([
-    // Either day is enough, however each is written.
+    // One matching day is enough, in any notation.
     ['0 9 1-7 * MON-FRI', 'At 09:00, between day 1 and 7 of the month, or Monday through Friday (UTC)'],
     ['0 9 L * MON', 'At 09:00, on the last day of the month, or on Monday (UTC)'],
     ['0 0 29 2 MON', 'At 00:00, on day 29 of the month, or on Monday, only in February (UTC)'],
     ['0 9 1-7 * +MON', 'At 09:00, between day 1 and 7 of the month, and on Monday (UTC)'],
-    // Shapes that the library of times takes and that of words does not.
+    // Forms that the library for times supports and the library for descriptions does not.
     ['0 0 * * FRI#L', 'At 00:00, on the last Friday of the month (UTC)'],
     ['? ? ? ? ?', 'Every minute (UTC)'],
     ['0 9 * * MON#1,WED#3', 'At 09:00, on the first Monday and third Wednesday of the month (UTC)'],
@@ -224,7 +224,7 @@ describe('the firings of a due schedule', () => {
     ['skip', 0],
     ['run_once', 1],
     ['run_all', MAX_CATCH_UP_FIRINGS],
-  ] as const)('after an outage of ten hours, %s makes up for %i', (missed, madeUp) => {
+  ] as const)('after an outage of ten hours, %s fires %i missed times', (missed, madeUp) => {
     const { planned } = look({ nextAt: at('2026-11-25T02:00:00Z'), missed })
     const old = planned.filter((one) => one < now - 5 * 60_000)
     expect(old).toHaveLength(madeUp)

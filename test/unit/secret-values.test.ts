@@ -35,7 +35,7 @@ describe('SecretValues', () => {
     ['in JSON with its slashes', KEY.replaceAll('/', '\\/').replaceAll('"', '\\"')],
     ['as JavaScript', escaped('\\x')],
     ['as a page', [...KEY].map((character) => `&#${character.charCodeAt(0)};`).join('')],
-    ['as a page, by hand', KEY.replaceAll('"', '&quot;')],
+    ['as HTML, written by hand', KEY.replaceAll('"', '&quot;')],
     ['in hexadecimal', Buffer.from(KEY).toString('hex')],
     ['behind a user in base64', Buffer.from(`u:${KEY}`).toString('base64')],
     ['behind another user in base64', Buffer.from(`me:${KEY}`).toString('base64')],

@@ -7,7 +7,7 @@ import { makeWorld } from '../fixtures/world.ts'
 const TASKS = 400
 const SETTINGS: SlotSettings = { slots: 10, invocations: 20, pollers: 5, refillSeconds: 600 }
 
-/** The real worker in virtual time, beside an event source that looks once a second with each of its pollers. */
+/** The real worker in virtual time, with an event source whose pollers each poll once a second. */
 async function runWorkers(
   perSecond: number,
   seconds: number,
@@ -20,7 +20,7 @@ async function runWorkers(
   let running = 0
   const poll = async (phase: number) => {
     for (let look = 1; ; look += 1) {
-      // Not in step with the workers, which begin when it finds something.
+      // Not synchronized with the workers, which start when it finds messages.
       await clock.sleep(500 + ((phase + look * 618) % 1_000))
       const deliveries = running < SETTINGS.invocations ? queue.receive('ai') : []
       if (deliveries.length === 0) continue
@@ -37,7 +37,7 @@ async function runWorkers(
       ...{ tenant: 'acme', type: 'test.run', lane: 'ai', model: null, priority: 0, maxAttempts: 4 },
       ...{ timeoutMs: 240_000, tags: [], bodyHash: 'hash', input: n },
     })
-    // No two at the same place between two looks.
+    // No two tasks at the same offset between two polls.
     await clock.advance((1_000 / perSecond) * (0.5 + ((n * 0.618) % 1)))
   }
   for (; running > 0; await clock.advance(1_000));

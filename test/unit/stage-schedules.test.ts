@@ -17,7 +17,7 @@ const TENANT = 'default'
 const add = { type: 'example.add', input: { x: 1, y: 2 } }
 const nightly = { cron: '0 2 * * *', timeZone: 'Europe/Berlin', task: add }
 
-/** What the sweeper reads of a stage's file. */
+/** The schedules of a stage's file as the sweeper reads them. */
 function toDeclared(
   schedules: Readonly<Record<string, object>>,
   withCleanup = false,

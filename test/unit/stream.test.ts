@@ -12,7 +12,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-/** One streamed route in a function of a stage, its pieces into `stream`. */
+/** One streamed route in a function of a stage; its pieces go into `stream`. */
 async function serve(pieces: () => AsyncIterable<string>, stream: Writable): Promise<void> {
   vi.stubEnv('STAGE', 'test')
   vi.stubGlobal('awslambda', {
@@ -37,7 +37,7 @@ async function serve(pieces: () => AsyncIterable<string>, stream: Writable): Pro
   await handler(event, stream)
 }
 
-/** Takes one piece per turn of the event loop, and holds the next ones back meanwhile. */
+/** Accepts one piece per turn of the event loop, with backpressure in between. */
 class SlowReceiver extends Writable {
   text = ''
   peakListeners = 0
@@ -92,7 +92,7 @@ describe('a streamed answer', () => {
     const receiver = new SlowReceiver()
     await serve(async function* () {
       yield 'one;'
-      throw new Error('the table is away')
+      throw new Error('the table does not answer')
     }, receiver)
     expect(receiver.text).toBe('first;one;')
     expect(receiver.writableEnded).toBe(true)

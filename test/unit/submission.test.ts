@@ -20,7 +20,7 @@ const dependencies = {
   hashOf,
 } as const
 
-/** What `POST /tasks` makes of a body. */
+/** The submission that `POST /tasks` makes from a body. */
 const submission = async (body: unknown, types = dependencies.types) =>
   prepareSubmission({ ...dependencies, types }, { tenant: 'acme', ...(await readSubmitBody(body, types)) })
 
@@ -89,7 +89,7 @@ describe('a submission', () => {
     [{ prompt: 'x', priority: 1.5 }, { priority: /^must be a whole number\.$/ }],
     [{ prompt: 'x', priorty: 1 }, { priorty: /Nearest: "priority"/ }],
     [{ prompt: 'x', PRIORITY: 1 }, { PRIORITY: /Nearest: "priority"/ }],
-    // Another word altogether is told what there is, and is not led astray.
+    // For an entirely different word the error lists the known ones and suggests none.
     [{ prompt: 'x', top_p: 1 }, { top_p: /^is not a known field\. Known: prompt, / }],
     [
       { prompt: 'x', temperature: 'hot', tags: 'a' },

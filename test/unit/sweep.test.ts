@@ -33,7 +33,7 @@ describe('the sweeper', () => {
     Object.assign(world.queue, {
       sendAll: async (...[lane, messages]: Parameters<typeof sendAll>) => {
         calls += 1
-        // Part of a batch may be refused: by a throttle, say.
+        // A part of a batch may be refused, for example by a throttle.
         const taken = calls === 1 ? messages.slice(0, 7) : messages
         await sendAll(lane, taken)
         return messages.map((_, index) => index < taken.length)
@@ -176,7 +176,7 @@ describe('the sweeper', () => {
       }),
     )
     expect(await sweepNow(world)).toMatchObject({ followed_up: 0 })
-    // It is due when the lease of its attempt would have ended, which may be at once: who ended it is still at it.
+    // It is due when the lease of its attempt would have ended. That may be at once, while the process that ended it still works on it.
     expect((await world.store.get({ tenant: 'acme', id }))?.dueAt).toBe(now + 60_000)
     await world.clock.advance(60_000)
     expect(await sweepNow(world)).toMatchObject({ followed_up: 1 })
@@ -234,7 +234,7 @@ describe('the sweeper', () => {
     let minutes = 0
     const isBack = () => world.queue.messages.ai.some(({ message }) => message.id === lost.id)
     while (!isBack() && minutes < 30) {
-      // Always more in the queue than is taken, so that it is never seen empty.
+      // Always more messages than are received, so that the queue is never empty.
       for (let n = 0; n < 15; n += 1) await submit(world)
       const deliveries = world.queue.receive('ai')
       const running = runBatch(world.worker, deliveries, world.clock.now() + 300_000)

@@ -4,7 +4,7 @@ import { pauseLane, resumeLane } from '../../functions/core/application/operate/
 import { MemoryLanes } from '../fixtures/memory-lanes.ts'
 import { ManualClock, makeWorld } from '../fixtures/world.ts'
 
-/** Every step of note and switch is one that others may run between. */
+/** Between any two steps of record and event source, other calls may run. */
 function makeLane(next: () => Promise<void>) {
   const notes = new MemoryLanes()
   const lane = { isOn: true }

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 
 const SETUP = pathToFileURL(join(import.meta.dirname, '../fixtures/temp-root.setup.ts')).href
 
-/** A run of tests in a process of its own: two projects set it up, a test leaves a folder behind. */
+/** A run of tests in a separate process: two projects set it up, and a test leaves a folder. */
 const run = (parent: string, end: string) =>
   promisify(execFile)(
     process.execPath,
@@ -32,6 +32,6 @@ it('a run leaves nothing in the temporary folder, and removes what a killed run 
   expect(stdout).toMatch(/runner-tests-\d+\/left-/)
   expect(await readdir(parent)).toHaveLength(2)
   await run(parent, '')
-  // Of the run that is still going on, this one, nothing is touched.
+  // The folder of a run in progress, which is this one, is not removed.
   expect(await readdir(parent)).toEqual([`runner-tests-${process.pid}`])
 })

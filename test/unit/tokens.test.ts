@@ -191,7 +191,7 @@ describe('a key of another type', () => {
       await signed('HS256', secret),
       await signed('RS256', rsa.privateKey),
       await signed('ES384', curve.privateKey),
-      // Says what the stage wants, and is signed otherwise.
+      // Its header names the stage's algorithm, its signature uses another.
       (await signed('HS256', secret)).replace(/^[^.]+/, part({ alg: 'ES256', kid: 'one' })),
       await signed('ES256', (await issuer.newKey('one')).privateKey),
       await signed('ES256', (await issuer.newKey('one')).privateKey, { kid: undefined }),
@@ -205,7 +205,7 @@ describe('a key of another type', () => {
         expect([JSON.stringify(keys).slice(0, 60), index, answer ?? 'refused']).toEqual([
           JSON.stringify(keys).slice(0, 60),
           index,
-          // Keys that are none are no keys: then nobody is told that his token is wrong.
+          // Without any usable key the answer is not that the token is wrong.
           expect.stringMatching(/^(refused|UnavailableError)$/),
         ])
       }
@@ -221,7 +221,7 @@ describe('a key of another type', () => {
     const tokens = new OidcTokenVerifier([of('a', issuer.url, 'one'), of('b', other.url, 'two')], () => NOW)
     expect((await tokens.verify(await issuer.sign({ aud: 'a' })))?.tenant).toBe('one')
     expect((await tokens.verify(await other.sign({ aud: 'b' })))?.tenant).toBe('two')
-    // Each signs in the other's name, for the other's audience, with the other's key id.
+    // Each issuer signs with the other's name, audience and key id.
     for (const token of [
       await issuer.sign({ iss: other.url, aud: 'b' }),
       await other.sign({ iss: issuer.url, aud: 'a' }),
@@ -243,11 +243,11 @@ describe('the keys of an issuer', () => {
     expect(issuer.served.calls).toBe(2)
     const next = await issuer.newKey('two')
     issuer.served.keys = [next.jwk]
-    // A key id that is new is asked for, at most once in a while.
+    // A new key id causes a fetch, at most once per interval.
     expect(await verify(await issuer.sign({}, next))).toBeUndefined()
     clock.at += COOL_DOWN_MS
     expect(await verify(await issuer.sign({}, next))).toBeDefined()
-    // What the issuer took back opens nothing from then on.
+    // A withdrawn key gives no access from then on.
     expect(await verify(token)).toBeUndefined()
     expect(issuer.served.calls).toBe(4)
   })

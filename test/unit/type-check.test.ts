@@ -18,7 +18,7 @@ it('a newer type check ends the one before it at once: the compiler would contin
   try {
     types.start()
     const first = types.pid ?? 0
-    // Long enough for it to listen for signals, as it does from its first moment on.
+    // Long enough for it to start and handle signals.
     await new Promise((done) => setTimeout(done, 500))
     types.start()
     const second = types.pid ?? 0

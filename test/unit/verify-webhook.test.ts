@@ -30,7 +30,7 @@ describe('verifyWebhook', () => {
     ['another secret', { body, headers: headersOf([newSecret()]) }],
     ['another id', { body, headers: { ...headersOf([secret]), 'Webhook-Id': 'a2' } }],
     ['an old timestamp', { body, headers: headersOf([secret], now / 1_000 - 301) }],
-    ['a timestamp to come', { body, headers: headersOf([secret], now / 1_000 + 301) }],
+    ['a timestamp in the future', { body, headers: headersOf([secret], now / 1_000 + 301) }],
     ['a timestamp that is none', { body, headers: { ...headersOf([secret]), 'webhook-timestamp': '1e3' } }],
     ['no headers', { body, headers: {} }],
     [

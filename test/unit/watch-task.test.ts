@@ -27,7 +27,7 @@ interface Context {
   readonly step: (name: string, run: () => unknown) => Promise<unknown>
   readonly stream: { write(text: string): void; restart(): void }
 }
-/** A run that writes a word every so often, as a model does. */
+/** A run that writes one word per interval, as a model does. */
 const speak =
   (words: readonly string[], everyMs = 200) =>
   async ({ stream, sleep }: Context) => {
@@ -45,7 +45,7 @@ async function begin(run: (context: Context) => Promise<unknown>) {
   return { world, key: { tenant: 'acme', id: task.id } }
 }
 
-/** Takes the lane's messages whenever there are some, as an event source does. */
+/** Receives the lane's messages as an event source does. */
 function work(world: World): { readonly stop: () => void } {
   let isOn = true
   void (async () => {
@@ -57,7 +57,7 @@ function work(world: World): { readonly stop: () => void } {
   return { stop: () => (isOn = false) }
 }
 
-/** Collects events as they come; `most` cuts the watcher off. */
+/** Collects events; the watcher disconnects after `most` of them. */
 function watch(
   world: World,
   key: { tenant: string; id: string },
@@ -132,7 +132,7 @@ describe('the events of a watched task', () => {
       for (let n = 0; n < 40 && events.length === 0; n += 1) await world.clock.advance(500)
       await done
       all.push(...events)
-      // As it travels: out as an id, in as Last-Event-ID.
+      // As over HTTP: sent as an id, returned as Last-Event-ID.
       position = readPosition(writePosition(events.at(-1)?.position ?? position)) ?? START_POSITION
     }
     expect(all.filter(({ kind }) => kind === 'text').length).toBeGreaterThan(15)

@@ -121,7 +121,7 @@ describe('a host name', () => {
     await new Promise((resolve) => server.once('listening', resolve))
     const { port } = server.address() as AddressInfo
     const asked: string[] = []
-    // Public at the first look, this machine at the second.
+    // A public address at the first lookup, this machine at the second.
     const rebinding = async (host: string) => {
       asked.push(host)
       return asked.length === 1 ? ['203.0.114.1'] : ['127.0.0.1']

@@ -27,7 +27,7 @@ describe('a webhook delivery', () => {
     expect(receiver.received).toHaveLength(1)
     expect(world.all()).toMatchObject([{ status: 'DELIVERED', attempts: 1, log: [{ status: 204 }] }])
     const { headers, body } = receiver.received[0] ?? { headers: {}, body: '' }
-    // The library holds timestamps to the real clock.
+    // The library compares timestamps with the real clock.
     expect(headers['webhook-timestamp']).toBe(String(NOW / 1_000))
     const verifier = new Webhook(await world.secret())
     const signature = verifier.sign(headers['webhook-id'] ?? '', new Date(NOW), body)

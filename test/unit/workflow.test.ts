@@ -231,7 +231,7 @@ describe('a workflow', () => {
     }
     await world.report()
     expect(world.open()).toHaveLength(1_200)
-    // Once to know how many there are, once to make their tasks.
+    // Once to count them, once to create their tasks.
     expect(reads).toBeLessThan(2 * 1_200 + 100)
   })
 
@@ -369,7 +369,7 @@ describe('a workflow', () => {
     expect(world.read().expiresAt).toBe(world.clock.now() + timeoutMs)
     await world.repair()
     await world.finish(world.open()[0] as Task, { result: 1 })
-    // Its end is told after the time is over.
+    // Its end is reported after the timeout.
     await world.clock.advance(6_000)
     await world.report()
     expect(world.read().status).toBe('COMPLETED')
@@ -410,7 +410,7 @@ describe('a workflow', () => {
     const running = world.open()
     const ports = { workflows: world.workflows, clock: world.clock }
     await cancelWorkflow(ports, { tenant: TENANT, id })
-    // Its tasks are still open: a retry now would meet the cancels that are under way.
+    // Its tasks are still open: a retry now would collide with the cancels in progress.
     await expect(retryWorkflow(ports, { tenant: TENANT, id })).rejects.toThrow(/being cancelled/)
     await world.advance(id)
     expect(world.tasks().map(({ status }) => status)).toEqual(['CANCELLED', 'CANCELLED'])
@@ -466,7 +466,7 @@ describe('a workflow', () => {
       const id = await world.create({ chain: [body] })
       const replace = world.workflows.replace.bind(world.workflows)
       world.workflows.replace = async (seen, next) => {
-        if (world.workflows.writes > 20) throw new Error('It writes on and on.')
+        if (world.workflows.writes > 20) throw new Error('The workflow is written without end.')
         return replace(seen, next)
       }
       let ticks = 0
@@ -475,7 +475,7 @@ describe('a workflow', () => {
         return advanceWorkflow({ ...dependencies, clock }, { tenant: TENANT, id }, clock.now() + 100_000)
       })
       const { writes } = world.workflows
-      // The row's creation, its step begun, its tasks made, the next look.
+      // The row's creation, the start of its step, the creation of its tasks, the next due time.
       expect(writes).toBeLessThanOrEqual(4)
       await world.within((dependencies) => {
         const clock = { ...dependencies.clock, now: () => world.clock.now() + ticks++ }
@@ -510,7 +510,7 @@ describe('a workflow', () => {
       expect(await advanceWorkflow({ ...dependencies, clock }, key, begun + 5_000)).toBe('unfinished')
     })
     expect(world.open().length).toBeLessThan(800)
-    // Asked for anew at once, ten seconds later: nothing has to become due first.
+    // The next call continues at once, ten seconds later: no row has to become due first.
     await world.clock.advance(10_000)
     await world.advance(id)
     expect(world.open()).toHaveLength(1_200)
@@ -543,7 +543,7 @@ describe('a workflow', () => {
     for (const leaf of world.open()) await world.finish(leaf, { result: 1 })
     await world.report()
     expect(world.read().status).toBe('COMPLETED')
-    // One for each leaf's join; the rest are the row's own.
+    // One per leaf for its join; the rest are writes of the workflow's row.
     expect(world.workflows.writes).toBeLessThan(10_000 * 1.01)
   })
 })

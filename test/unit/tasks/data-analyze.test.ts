@@ -159,7 +159,7 @@ describe('a table that is too long to keep all its values', () => {
   it('has exact counts, bounds, means and groups, and quartiles from a sample of rows', async () => {
     const made = survey(60_000, 10_000)
     const { columns, groups } = await statistics(made)
-    // Three columns that may have numbers still: 1,875 each; of one row in 16 they would keep 11,250.
+    // Three columns may still be numeric: 1,875 values each; with one row in 16 they would store 11,250.
     expect(made.step).toBe(32)
     const [, n, word] = columns
     expect(n?.numbers).toMatchObject({ min: 1, max: 60_000, mean: 30_000.5 })

@@ -189,8 +189,8 @@ describe('a document that is refused, with a code of its own', () => {
       makeDocx([{ text: '&a;' }], { head: '<!DOCTYPE w [<!ENTITY a "aaaa">]>' }),
     ],
     ['a picture', 'document_unsupported', Buffer.from('89504e470d0a1a0a0000000d49484452000000010000', 'hex')],
-    ['a name that lies: text as PDF', 'document_type_mismatch', 'only text', 'pdf'],
-    ['a name that lies: PDF as text', 'document_type_mismatch', makePdf([[]]), 'text'],
+    ['a wrong name: text as PDF', 'document_type_mismatch', 'only text', 'pdf'],
+    ['a wrong name: PDF as text', 'document_type_mismatch', makePdf([[]]), 'text'],
   ])('%s', async (_name, code, bytes, hint) => {
     expect(await codeOf(bytes, hint)).toBe(code)
   })

@@ -83,7 +83,7 @@ describe('an error of SES', () => {
     [ofStatus(408), 'unknown'],
     [{ name: 'TimeoutError' }, 'unknown'],
     [{ name: 'Error', code: 'ECONNRESET' }, 'unknown'],
-    // An answer that cannot be read, with the status of one that was taken.
+    // An answer that cannot be parsed, with the status of an accepted mail.
     [ofStatus(200, 'SyntaxError'), 'unknown'],
   ])('%j is %s', (cause, outcome, when) => {
     expect(toDelivery(cause)).toMatchObject({ outcome, ...(when ? { when } : {}) })

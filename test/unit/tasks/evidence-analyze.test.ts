@@ -29,7 +29,7 @@ describe('a quote', () => {
   })
 })
 
-/** A model that knows the case; `quotes` is what it quotes, by round. */
+/** A model that answers for this case; `quotes` are its quotes, one per round. */
 function modelOf(quotes: readonly string[]) {
   const asked: string[] = []
   let round = 0
