@@ -4,8 +4,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const ROOT = resolve(import.meta.dirname, '..')
 
 /**
- * Files that take minutes, the longest first: as few as leave a worker for the others, whose lines show that the run goes on. The
- * ten slowest that a run prints at its end say which belong here.
+ * Files that take minutes, the longest first. There are so few that one worker is left for the others, whose lines show progress. The
+ * ten slowest files, which a run prints at its end, show which belong here.
  */
 export const LONGEST: readonly string[] = [
   'test/integration/author.test.ts',
@@ -13,8 +13,8 @@ export const LONGEST: readonly string[] = [
 ]
 
 /**
- * Begins with the files that take minutes. Vitest goes by the name of the project and the size of the file where it knows no
- * times, as on a clean clone: both began among the last, and one core was idle until they ended.
+ * Starts the files that take minutes first. Vitest sorts by the name of the project and the size of the file where it knows no
+ * durations, as on a clean clone: then these files start among the last, and one core is idle until they end.
  */
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,6 +1,6 @@
 /**
- * Every page of the console and the docs as a person sees it, light, dark and on a phone: `npm run pictures`, for a look
- * after a change of style. `-- --only task,lanes` takes those whose name begins so; `-- --base http://localhost:3000` takes
+ * Screenshots of every page of the console and the docs, light, dark and on a phone: `npm run pictures`, for a check
+ * after a change of style. `-- --only task,lanes` takes those whose name starts like this; `-- --base http://localhost:3000` takes
  * them of a stage that runs.
  */
 import { parseArgs } from 'node:util'
@@ -12,7 +12,7 @@ import { startTestRuntime } from './fixtures/running.ts'
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, base: { type: 'string' } } })
 
-/** Comes back as the answer. */
+/** The model server returns it as the answer. */
 const MARKDOWN = `in short
 
 ## Qubits

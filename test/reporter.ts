@@ -9,13 +9,13 @@ import {
   type TestSpecification,
 } from 'vitest/node'
 
-/** A test that cannot run here prints a line that begins so, with the reason. */
+/** A test that cannot run here prints a line that starts with this, and the reason. */
 const SKIPPED = 'SKIPPED, '
 const SLOWEST = 10
 
 /**
- * One line per file while the suite runs, and at its end the slowest files and what was skipped, and why. With `CI` set a
- * skip is a failure: there everything that a test needs has to be there.
+ * One line per file while the suite runs, and at its end the slowest files and what was skipped, and why. With `CI` set, a
+ * skip is a failure, because CI must have everything that a test needs.
  *
  * `TEST_COUNTS` names a file that gets the counts as JSON; `.ci/run` prints them.
  */
@@ -43,7 +43,7 @@ export default class ProgressReporter extends DefaultReporter {
     this.#ended += 1
     if (module.state() === 'failed') {
       super.printTestModule(module)
-      // Again at the end, in full; whoever waits for ten minutes wants to know now.
+      // Printed again at the end, in full; a person who waits for ten minutes wants to know now.
       for (const test of module.children.allTests('failed'))
         for (const { message } of test.result().errors ?? [])
           this.ctx.logger.log(`      ${test.name}: ${message.slice(0, 1_000)}`)

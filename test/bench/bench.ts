@@ -77,7 +77,7 @@ interface Measured {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Time of `import` of the entry in a process of its own, the median of nine. */
+/** Time of `import` of the entry in a separate process, the median of nine. */
 async function measureBundles(functions: readonly Measured[]): Promise<void> {
   const outRoot = await mkdtemp(join(tmpdir(), 'runner-bundles-'))
   const reports = await bundleFunctions({ outRoot })

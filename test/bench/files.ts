@@ -1,5 +1,5 @@
 /**
- * Time and memory for the largest files. Each is read in a process of its own, by the same thread as in a worker, with the
+ * Time and memory for the largest files. Each is read in a separate process, by the same thread as in a worker, with the
  * thread's limits. Alone: `node test/bench/files.ts`.
  */
 import { execFile } from 'node:child_process'

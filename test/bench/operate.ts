@@ -1,6 +1,6 @@
 /**
  * How fast the operators' views are with many tasks in the table: `npm run bench:operate -- --tasks 10000`. Submits them over
- * HTTP to a runtime of its own, waits until all have ended, then requests each view 20 times and loads each page 5 times.
+ * HTTP to a separate runtime, waits until all have ended, then requests each view 20 times and loads each page 5 times.
  */
 import { parseArgs } from 'node:util'
 import { hasBrowser, openBrowser, openPage } from '../fixtures/browser.ts'

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:sweep [tasks]`: this many waiting tasks are due in one second; measures how long the sweeper takes to send
- * them, and its own processor time for each. Table and queue are the local run's, each in a thread of its own.
+ * them, and its own processor time for each. Table and queue are the local run's, each in its own thread.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

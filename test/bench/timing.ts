@@ -38,7 +38,7 @@ async function compare(title: string, kinds: Kinds, rounds: number, batch: numbe
 
 const keyHash = createKeyHash(async () => 'pepper')
 const right = randomBytes(32).toString('base64url')
-/** In memory of its own, like a string that comes from a header. */
+/** In separate memory, like a string that comes from a header. */
 const flat = (text: string) => Buffer.from(text).toString()
 const wrongAt = (place: number) =>
   flat(`${right.slice(0, place)}${right[place] === 'A' ? 'B' : 'A'}${right.slice(place + 1)}`)
@@ -48,7 +48,7 @@ const stopsEarly = (one: string, other: string) => {
   return true
 }
 await compare(
-  'The compare of two hashes',
+  'The comparison of two hashes',
   {
     'wrong in the first letter': () => keyHash.isSame(right, first),
     'wrong in the last letter': () => keyHash.isSame(right, last),
@@ -58,7 +58,7 @@ await compare(
   200,
 )
 await compare(
-  'For scale: a compare that stops at the first difference',
+  'For scale: a comparison that stops at the first difference',
   {
     'wrong in the first letter': () => stopsEarly(right, first),
     'wrong in the last letter': () => stopsEarly(right, last),
@@ -85,7 +85,7 @@ const tokens = {
   good: good.token,
 }
 await compare(
-  'Whether a key is good, in the authorizer',
+  'Whether a key is valid, in the authorizer',
   Object.fromEntries(Object.entries(tokens).map(([name, token]) => [name, () => authenticate(token)])),
   2_000,
   20,

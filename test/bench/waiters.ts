@@ -30,7 +30,7 @@ async function drain(): Promise<number> {
   return performance.now() - from
 }
 
-/** Callers that do what the README says: a caller that finds no place comes back after the time in the answer. */
+/** Callers that do what the README says: a caller that gets no place repeats its request after the time in the answer. */
 function wait(): () => Promise<number> {
   let isOver = false
   let answers = 0

@@ -6,7 +6,7 @@ import type { Client, TaskView } from '../fixtures/client.ts'
 type Declare = (title: string, body: () => Promise<void>) => void
 
 export const EVENTS_SCENARIO =
-  'the events of a task tell its text while it comes, and go on behind the last one'
+  'the events of a task contain its text while it is written, and continue after the last one received'
 
 /** Features for callers that do not poll: waiting, events, agents. */
 export function callerScenarios(it: Declare, open: () => Client): void {

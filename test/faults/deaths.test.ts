@@ -143,7 +143,7 @@ const CASES: readonly Case[] = [
 describe('an environment that dies', () => {
   let failed = 0
 
-  // In parallel: each case waits a minute and a half for a lease to end or a message to come back.
+  // In parallel: each case waits a minute and a half for a lease to end or a message to become visible again.
   it.concurrent.each(CASES)('$name: the task ends as it should', async (one) => {
     // Delayed, so that the point is set first. One after the other, so that one process ends at a time.
     let delay = 2 + 2 * CASES.indexOf(one)
@@ -165,8 +165,8 @@ describe('an environment that dies', () => {
       if (end === 'COMPLETED') expect(task.result).toBe(`echo: ${prompt}`)
       else expect(task.error?.code).toBe('provider_unauthorized')
       const calls = world.server.callsOf(prompt).length + world.server.desk.startsOf(prompt)
-      // On a busy machine an attempt shares its environment with another case and dies that one's death, or takes so long that
-      // a heartbeat is the write at which it dies. Neither says anything of this case, so it has another try.
+      // On a busy machine an attempt shares its environment with another case and dies with it, or takes so long that
+      // a heartbeat is the write at which it dies. Neither is a result of this case, so it is repeated.
       if (tries < 3 && (calls !== one.calls || task.attempts !== one.attempts)) {
         delay = 2
         continue

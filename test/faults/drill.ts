@@ -2,7 +2,7 @@
  * An outage as an operator sees it, with screenshots: `npm run drill -- --minutes 5 --status 401`. Tasks are submitted at a
  * steady rate while the provider answers with an error. The console's overview, alarms, runbook and buttons are used to find
  * and repair it. Prints when each alarm started and ended. Exit code 1 when no alarm started, when one stays on (except those
- * of the error budget, which look back for half an hour), or when a task has not completed.
+ * of the error budget, which cover half an hour), or when a task has not completed.
  */
 import { parseArgs } from 'node:util'
 import { openBrowser, openPage, takePicture } from '../fixtures/browser.ts'

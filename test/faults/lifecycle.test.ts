@@ -211,14 +211,14 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
       if (!row) throw new Error(`${id} is gone`)
       const before = seen.get(id)
       seen.set(id, row)
-      if (!isFinal(row.status)) expect(row.dueAt, `2: ${row.status} is never looked at`).toBeTypeOf('number')
+      if (!isFinal(row.status)) expect(row.dueAt, `2: ${row.status} is never due`).toBeTypeOf('number')
       expect(row.attempt, '7: more attempts than allowed').toBeLessThanOrEqual(row.maxAttempts)
       if (row.status === 'COMPLETED') expect(row.result).toEqual({ json: JSON.stringify(`result of ${id}`) })
-      else expect(row.result, '6: a result beside a state that has none').toBeUndefined()
+      else expect(row.result, '6: a result in a state that has none').toBeUndefined()
       if (!before) continue
-      expect(row.epoch, 'an epoch goes back').toBeGreaterThanOrEqual(before.epoch)
+      expect(row.epoch, 'the epoch decreases').toBeGreaterThanOrEqual(before.epoch)
       if (row.epoch === before.epoch && isFinal(before.status))
-        expect(row.status, '5: final is not final').toBe(before.status)
+        expect(row.status, '5: a final state changed').toBe(before.status)
       if (before.status === 'COMPLETED') expect(row.epoch, 'a completed task is run again').toBe(before.epoch)
       // Two retries by hand at once, or two copies of one dead letter, start one epoch.
       expect(row.epoch - before.epoch, 'two epochs in one step').toBeLessThanOrEqual(1)
@@ -244,7 +244,7 @@ async function play(steps: readonly Step[], openStore?: (clock: ManualClock) => 
   }
   for (const id of ids) {
     const row = await rowOf(id)
-    expect([id, row && isFinal(row.status), row?.dueAt], '1: accepted means finished').toEqual([
+    expect([id, row && isFinal(row.status), row?.dueAt], '1: every accepted task ends').toEqual([
       id,
       true,
       undefined,
@@ -309,7 +309,7 @@ async function playOn(documents: DynamoDBDocumentClient, TableName: string, numR
   )
 }
 
-/** Tells the clock which calls are in progress, so that time does not move past an unanswered call. */
+/** Registers the calls in progress with the clock, so that time does not move past an unanswered call. */
 function counted(clock: ManualClock, store: WholeStore): WholeStore {
   const tell = async <Answer>(answer: Promise<Answer>) => {
     clock.underway += 1

@@ -21,7 +21,7 @@ const finished = async (id: string): Promise<TaskView> => {
 /** The calls that refill adds: a worker's own receive, and its own delete of finished messages. */
 describe('an environment that dies while it fills its free slots', () => {
   it.each([
-    // The event source receives without a visibility of its own.
+    // The event source receives with the queue's visibility time-out.
     {
       name: 'before its receive took effect',
       operation: 'ReceiveMessage',

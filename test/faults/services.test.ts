@@ -29,7 +29,7 @@ it(`a table and queues that keep failing (seed ${SEED}): nothing lost, nothing d
     throw new Error(`${key} was never accepted`)
   }
   const prompts = Array.from({ length: TASKS }, (_, index) => `faulty ${index}`)
-  // One call in six fails, each with a model of its own (`1x`, `01x`, …): three failures of one model open its circuit, which
+  // One call in six fails, each with a different model (`1x`, `01x`, …): three failures of one model open its circuit, which
   // delays the other tasks for minutes.
   const model = (index: number) =>
     index % 6 === 0 ? `stub-500-${'1'.padStart(index / 6 + 1, '0')}x` : 'stub-50'
@@ -76,7 +76,7 @@ describe('a service that is down completely', () => {
     ['answers 500', ['broken']],
     ['resets every connection', ['reset']],
     ['does not answer at all', ['timeout']],
-  ] as const)('the table %s: 503 with Retry-After, and nothing half-made', async (_name, faults) => {
+  ] as const)('the table %s: 503 with Retry-After, and no partial write', async (_name, faults) => {
     const { client } = world
     world.harmed.heal()
     isDown(world.harmed.dynamo, faults)

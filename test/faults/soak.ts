@@ -1,8 +1,8 @@
 /**
- * `npm run soak -- --minutes 60 --per-second 2`: the product as a process of its own under a steady load, and how its
+ * `npm run soak -- --minutes 60 --per-second 2`: the product as a separate process under a steady load, and how its
  * memory grows. First it fills what the console keeps. Workers come and go with the load, 45 MB each, so memory under load
- * says nothing about growth: each five minutes the load rests until the environments are gone and the process has
- * collected, and what is then left is compared. Prints a line a minute and at the end the slope of the second half. Exit
+ * does not show growth: every five minutes the load pauses until the environments are gone and the process has
+ * collected garbage, and the remaining memory is compared. Prints a line a minute and at the end the slope of the second half. Exit
  * code 1 when a task is not done, or when a run of half an hour or more grows by more than 20 MB an hour.
  */
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -141,7 +141,7 @@ async function live(body: WorkflowBody, list: readonly (Death | undefined)[], ou
       await world.report(deathOf)
       const { status, dueAt } = world.read()
       if (status !== 'RUNNING' && dueAt === undefined && world.open().length === 0) break
-      // Long enough for everything that is due after a crash; sometimes also for rows that nothing has asked for.
+      // Long enough for everything that is due after a crash; sometimes also for rows without a message.
       await world.clock.advance(round % 5 === 1 ? 16 * 60_000 : 61_000)
     }
   }

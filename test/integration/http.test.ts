@@ -234,7 +234,7 @@ describe('pages in a browser', () => {
     })
 
   it.each(['http://localhost:5173', 'http://127.0.0.1:8080', 'http://localhost'])(
-    'of %s may ask before, send and read',
+    'of %s may send preflights and requests, and read the answers',
     async (origin) => {
       const preflight = await page(origin, 'OPTIONS')
       expect(preflight.status).toBe(204)
@@ -253,7 +253,7 @@ describe('pages in a browser', () => {
   )
 
   it.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'http://evil.example:5173'])(
-    'of %s are told nothing, and their orders are refused',
+    'of %s get no CORS headers, and their requests are refused',
     async (origin) => {
       expect((await page(origin, 'OPTIONS')).headers.get('access-control-allow-origin')).toBeNull()
       expect((await page(origin)).status).toBe(403)

@@ -244,7 +244,7 @@ describe.each(['thread', 'process'] as const)('memory of an environment in a %s'
     ['one large text', 'const kept = JSON.stringify(Buffer.alloc(150_000_000, 97).toString("latin1") + "x")'],
     ['a large answer, parsed', 'const kept = JSON.parse("[" + "[1,2],".repeat(4_000_000) + "1]")'],
     ['bytes outside of the heap', 'const kept = Buffer.alloc(400_000_000, 1)'],
-  ])('ends with it alone: %s', async (_name, code) => {
+  ])('ends only that environment when it is used up: %s', async (_name, code) => {
     const pool = await makePool(hungry(code), { timeoutMs: 30_000, limit: 1, isolation })
     await expect(pool.invoke({ isHungry: true })).rejects.toThrow('The function used more than 128 MB')
     expect(await pool.invoke({})).toBe('alive')
@@ -252,7 +252,7 @@ describe.each(['thread', 'process'] as const)('memory of an environment in a %s'
   })
 })
 
-describe('a process of its own', () => {
+describe('an environment in a separate process', () => {
   const again = 'globalThis.kept = kept; await new Promise((resolve) => setTimeout(resolve, 5_000))'
   it.each([
     ['one allocation of 3 GB', 'const kept = Buffer.alloc(3_000_000_000, 1)'],
@@ -263,12 +263,12 @@ describe('a process of its own', () => {
       'const kept = new WebAssembly.Memory({ initial: 40_000 }); new Uint8Array(kept.buffer).fill(1)',
     ],
     [
-      'a thread that it starts',
+      'a thread that the function starts',
       `const { Worker } = await import('node:worker_threads')
       const kept = new Worker('const a = []; for (;;) a.push(Buffer.alloc(50_000_000, 1))', { eval: true, resourceLimits: { maxOldGenerationSizeMb: 4_000 } })`,
     ],
     ['V8 itself, out of memory in one step', 'const kept = "x".repeat(500_000_000).split("")'],
-  ])('bears what would end this one: %s', async (_name, code) => {
+  ])('protects the runtime from what would end it: %s', async (_name, code) => {
     const source = `export const handler = async ({ isHungry }) => { if (isHungry) { ${code}; ${again} } return "alive" }`
     const pool = await makePool(source, { timeoutMs: 30_000, limit: 1, isolation: 'process' })
     await expect(pool.invoke({ isHungry: true })).rejects.toThrow('The function used more than 128 MB')
@@ -311,30 +311,27 @@ async function scarce<Value>(
   }
 }
 
-it.runIf(process.platform === 'linux')(
-  'a log goes on once there is room again on a disk that was full',
-  async () => {
-    const log = new FunctionLog(join(folder, 'full.log'))
-    log.write('before')
-    const pause = () => new Promise((resolve) => setTimeout(resolve, 100))
-    await pause()
-    await scarce(
-      'fsize',
-      async () => {
-        log.write('nowhere to go')
-        await pause()
-      },
-      300,
-    )
-    log.write('after')
-    log.write('last')
-    await log.close()
-    expect(await readFile(join(folder, 'full.log'), 'utf8')).toBe('before\nafter\nlast\n')
-  },
-)
+it.runIf(process.platform === 'linux')('a log continues when a full disk has space again', async () => {
+  const log = new FunctionLog(join(folder, 'full.log'))
+  log.write('before')
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 100))
+  await pause()
+  await scarce(
+    'fsize',
+    async () => {
+      log.write('nowhere to go')
+      await pause()
+    },
+    300,
+  )
+  log.write('after')
+  log.write('last')
+  await log.close()
+  expect(await readFile(join(folder, 'full.log'), 'utf8')).toBe('before\nafter\nlast\n')
+})
 
 describe.runIf(process.platform === 'linux').each(['thread', 'process'] as const)(
-  'without descriptors for another %s',
+  'without file descriptors for another %s',
   (isolation) => {
     it('an invocation waits for a new environment, or for one that is busy', async () => {
       const source = 'export const handler = async ({ n }) => n'

@@ -204,14 +204,14 @@ describe('the extension for tasks', () => {
   })
 
   it.each(['tasks/get', 'tasks/cancel', 'tasks/update'])(
-    '%s of what is not there is refused',
+    '%s of an unknown task is refused',
     async (method) => {
       expect((await send(method, { taskId: 'nothing' })).error).toMatchObject({ code: -32_602 })
     },
   )
 
   it.each(['tasks/get', 'tasks/cancel', 'tasks/update'])(
-    '%s wants the extension declared',
+    '%s requires that the client declares the extension',
     async (method) => {
       expect((await send(method, { taskId: 'nothing' }, false)).error).toMatchObject({
         code: -32_021,

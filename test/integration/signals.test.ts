@@ -49,7 +49,7 @@ it.each([
   ['dev', 'SIGINT'],
   ['dev', 'SIGHUP'],
   ['start', 'SIGKILL'],
-] as const)('npm run %s and %s in the middle of work: nothing goes on', async (script, signal) => {
+] as const)('npm run %s and %s in the middle of work: no process continues', async (script, signal) => {
   const { npm, look, printed, url, left } = await startByNpm(script)
   await printed(script === 'dev' ? 'Watching functions/' : /API .*\/api\/v1\n/)
   const client = new Client(url())
@@ -62,7 +62,7 @@ it.each([
 })
 
 it.each(['SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
-  '%s while it still bundles: the bundler and the generator end, too',
+  '%s during bundling: the bundler and the generator end, too',
   async (signal) => {
     const { npm, look, left } = await startByNpm('start', true)
     await expect.poll(look, { interval: 20 }).toContain('bin/generate.ts')

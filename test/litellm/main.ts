@@ -1,8 +1,8 @@
 /**
- * `npm run litellm`: our two HTTP providers against a LiteLLM proxy, which rewrites every answer and error that passes.
- * Behind it are its own mock answers and our stub server.
+ * `npm run litellm`: our two HTTP providers against a LiteLLM proxy, which rewrites every answer and error.
+ * It forwards to its own mock answers and to the stub server of the tests.
  *
- * On request only: the proxy is a Python program of 500 MB. `LITELLM` names its command; else it is looked for on PATH.
+ * On request only: the proxy is a Python program of 500 MB. `LITELLM` names its command; otherwise it is searched on PATH.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,12 +22,12 @@ const CALL_MS = 30_000
 
 interface Case {
   readonly model: string
-  /** Left out: the model is one of the stub server. */
+  /** Omitted: the model is one of the stub server. */
   readonly mock?: string
   readonly expected: string
 }
 
-/** What a caller must see, as text, or as code and retry. */
+/** What a caller must get, as text, or as code and retry. */
 const CASES: readonly Case[] = [
   { model: 'mock-text', mock: '"from behind the proxy"', expected: 'from behind the proxy' },
   { model: 'mock-rate', mock: 'litellm.RateLimitError', expected: 'provider_rate_limited counted' },
@@ -58,7 +58,7 @@ const settingsOf = (stubUrl: string): string =>
       ...(model === 'mock-timeout' ? ['      mock_timeout: true', '      timeout: 1'] : []),
     ]),
     '  - { model_name: unused, litellm_params: { model: openai/unused } }',
-    // A proxy that tries again by itself, or closes a model after an error, would hide what is tested.
+    // A proxy that retries by itself, or disables a model after an error, would hide what is tested.
     'router_settings: { num_retries: 0, disable_cooldowns: true }',
     'litellm_settings: { num_retries: 0, telemetry: false }',
     `general_settings: { master_key: ${KEY} }`,
@@ -116,7 +116,7 @@ try {
   const server = { name: 'litellm', key: KEY }
   const speakers = {
     openai: createOpenaiProvider({ ...server, baseUrl: `${url}/v1` }, Date.now),
-    // By the other protocol it speaks one of the two to what is behind it, as it likes: only its own mocks are told apart.
+    // With the other protocol it chooses freely how it calls the server behind it, so only its own mocks are distinguished.
     anthropic: createAnthropicProvider({ ...server, baseUrl: url }, Date.now),
   }
   for (const [protocol, provider] of Object.entries(speakers))

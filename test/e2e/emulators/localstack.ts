@@ -66,7 +66,7 @@ export async function startLocalstack(trace?: string): Promise<Emulator> {
         DYNAMODB_LOCAL_DIRECTORY: join(directory, 'dynamodb-local'),
         DYNAMODB_LOCAL_PORT: String(dynamodbPort),
         DYNAMODB_IN_MEMORY: '1',
-        // When it believes that it runs in a container, it writes to system folders.
+        // When it detects a container, it writes to system folders.
         OVERRIDE_IN_DOCKER: '0',
         // Otherwise the hosts of queue URLs are subdomains of localhost.
         SQS_ENDPOINT_STRATEGY: 'off',

@@ -94,7 +94,7 @@ const GUARD = `"$@" & child=$!
 while kill -0 ${process.pid} 2>/dev/null && kill -0 $child 2>/dev/null; do sleep 1; done
 kill -KILL 0`
 
-/** Starts an emulator in a process group of its own, so that its functions' processes end with it. */
+/** Starts an emulator in a separate process group, so that its functions' processes end with it. */
 export async function startEmulator(
   command: string,
   args: readonly string[],
@@ -149,7 +149,7 @@ const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean =>
 
 type Adjust = (stage: StageSettings) => StageSettings
 
-/** Stage `emulated`, synthesized into a folder of its own: `cdk bootstrap` would overwrite `cdk.out`. */
+/** Stage `emulated`, synthesized into a separate folder: `cdk bootstrap` would overwrite `cdk.out`. */
 export async function synthesizeEmulated(adjust?: Adjust): Promise<string> {
   const bundleRoot = join(STATE, 'emulated/bundles')
   await bundleFunctions({ outRoot: bundleRoot })

@@ -1,5 +1,5 @@
 /**
- * The whole product in a process of its own, with faults inside and outside, so that it can be killed and started again.
+ * The whole product in a separate process, with faults inside and outside, so that it can be killed and started again.
  * `run.ts` starts it and talks to it over IPC.
  */
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'

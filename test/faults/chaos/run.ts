@@ -228,7 +228,7 @@ export async function runChaos({
       await new Promise((resolve) => setTimeout(resolve, isFast ? 700 : 3_000))
     }
     if (!isHealed) faults = merge(faults, await audit())
-    // Long enough for messages that the queues held back or did not delete to come back and do harm, if they can.
+    // Long enough for messages that the queues delayed or did not delete to be received again and do harm, if they can.
     await life.ask({ kind: 'heal' })
     await new Promise((resolve) => setTimeout(resolve, isFast ? 3_000 : 15_000))
     const found = [...rows.values()].filter((row): row is TaskView => row !== 'lost')

@@ -36,7 +36,7 @@ export interface BurstSeen {
 export async function simulateBurst(stage: StageSettings, tasks: number): Promise<BurstSeen> {
   const world = makeWorld()
   const { parts, everyMinutes } = stage.sweeper
-  // The sweep before this one ended just too early to see them: it looks 75 s ahead.
+  // The sweep before this one ended just too early to read them: it reads 75 s ahead.
   const earlySeconds = 75 - everyMinutes * 60
   const dueAt = world.clock.now() + earlySeconds * 1_000
   for (let n = 0; n < tasks; n += 1) {

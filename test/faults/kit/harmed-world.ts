@@ -5,7 +5,7 @@ import { Client } from '../../fixtures/client.ts'
 import { startModelServer } from '../../fixtures/model-server.ts'
 import { type Harm, startHarmedRuntime } from './harmed-runtime.ts'
 
-/** A runtime with faults in a folder of its own, with a model server and a client. */
+/** A runtime with faults in a separate folder, with a model server and a client. */
 export async function startHarmedWorld(harm: Partial<Pick<Harm, 'seed' | 'share'>> = {}) {
   const server = await startModelServer()
   const stateDir = await mkdtemp(join(tmpdir(), 'runner-'))

@@ -39,7 +39,7 @@ export async function openTasks(world: World, ids: readonly string[]): Promise<n
 
 export interface Outage {
   readonly minutes: number
-  /** SQS's rule: a message that comes back more often goes to the dead-letter queue. */
+  /** SQS's maximum receive count: a message above it goes to the dead-letter queue. */
   readonly maxReceiveCount: number
   readonly tasks: number
 }

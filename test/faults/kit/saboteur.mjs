@@ -1,7 +1,7 @@
 /**
  * Loaded into every execution environment before its bundle (`NODE_OPTIONS=--import`). It marks each call with the
- * environment it comes from, so that a proxy can have just that environment killed; shifts the clock; and does to the
- * environment what an answer of the model server says.
+ * environment it comes from, so that a proxy can kill exactly that environment; shifts the clock; and does to the
+ * environment what an answer of the model server commands.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 const { TEST_CLOCK_SKEW_MS, TEST_CLOCK_FILE, AWS_LAMBDA_LOG_STREAM_NAME } = process.env
 
 subscribe('http.client.request.created', ({ request }) => {
-  // A large upload to S3 asks first, and has sent its headers by now.
+  // A large upload to S3 first sends only its headers (`Expect: 100-continue`), which has happened here.
   if (!request.headersSent) request.setHeader('x-environment', AWS_LAMBDA_LOG_STREAM_NAME)
 })
 

@@ -1,6 +1,6 @@
 /**
  * An execution environment of launch.py: loads the handler, then answers each line of standard input with a line on
- * a pipe of its own. What the function prints goes to its log.
+ * a separate pipe. The function's output goes to its log.
  */
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
