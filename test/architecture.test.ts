@@ -199,7 +199,7 @@ describe('the imports between folders', () => {
     expect(wrong).toEqual([])
   })
 
-  it('no function reads the environment but the two that are meant to', () => {
+  it('no function reads the environment except the two that may', () => {
     const readers = sources.filter(
       (file) => file.startsWith('functions/') && /process\.env/.test(readFileSync(join(root, file), 'utf8')),
     )

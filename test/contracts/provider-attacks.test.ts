@@ -73,7 +73,7 @@ describe('a finish reason ends the answer', () => {
     expect(await generate()).toMatchObject({ text: 'whole', finishReason })
   })
 
-  it('but a truncation is no end, a refusal is one, and a reason that comes with every piece is ignored at first', async () => {
+  it('but a truncation is not an end, a refusal is one, and a reason that comes with every piece is ignored at first', async () => {
     answer = (socket) =>
       void socket.write(`${HEAD}\r\n${sse(says('half', 'stop'), says(' a text'))}`, () =>
         setTimeout(() => socket.end(), 20),

@@ -413,7 +413,7 @@ export function scenarios(
   })
 
   describe(`${name}: workflows`, () => {
-    it('a chord of 60 joins once, with every result; a chain and a signal go on', async () => {
+    it('a chord of 60 joins once, with every result; a chain continues, also after a signal', async () => {
       const client = open()
       const add = (x: unknown, y: unknown) => ({ type: 'example.add', input: { x, y } })
       type Flow = {

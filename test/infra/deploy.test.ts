@@ -32,7 +32,7 @@ describe('npm run deploy, diff, destroy', () => {
     ])
   })
 
-  it('destroys stacks that write before stacks that hold data', () => {
+  it('destroys stacks that write before stacks that contain data', () => {
     expect(readCommand(['destroy', 'dev']).runs).toEqual([
       ['destroy', 'TaskRunner-dev/stateless', '--no-notices', '--force'],
       ['destroy', 'TaskRunner-dev/stateful', '--no-notices', '--force'],
@@ -100,7 +100,7 @@ describe('a preview stage', () => {
     `preview-${'a'.repeat(25)}`,
     'preview-ä',
     'preview',
-  ])('%s is no name of one', (name) => {
+  ])('cannot have the name %s', (name) => {
     expect(() => loadStage(name)).toThrow('cannot name a preview stage')
   })
 })

@@ -69,7 +69,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
 
   it('runs every function on the runtime’s Node, arm64, with JSON logs and a retention time', () => {
     const functions = Object.values(stateless.byType('AWS::Lambda::Function'))
-    // One worker per lane from one bundle; no authorizer where the stage has none of our keys.
+    // One worker per lane from one bundle; no authorizer where the stage has no API keys of its own.
     const hasAuthorizer = loadStage(name).api.auth === 'keys'
     expect(functions).toHaveLength(LANES.length + Object.keys(BUNDLES).length - (hasAuthorizer ? 1 : 2))
     for (const item of functions)
@@ -120,7 +120,7 @@ describe.each(STAGE_NAMES)('stage %s', (name) => {
           .map((route) => `${API_BASE}${route.path}`)
           .sort(),
       )
-    // A stage requires our own keys by default; one that cannot call an authorizer says so in its file.
+    // A stage requires API keys of its own by default; one that cannot call an authorizer says so in its file.
     expect([name, loadStage(name).api.auth]).toEqual([
       name,
       ['local', 'emulated'].includes(name) ? 'key' : 'keys',
@@ -293,7 +293,7 @@ describe('what a task type needs', () => {
   })
 })
 
-describe('a stage with our own keys', () => {
+describe('a stage with API keys of its own', () => {
   const { stateless } = templatesOf('dev')
 
   it('calls the authorizer on every route except the open ones, and caches no answer of it', () => {
@@ -302,14 +302,14 @@ describe('a stage with our own keys', () => {
     const methods = Object.values(stateless.byType('AWS::ApiGateway::Method'))
     const open = ROUTES.filter(({ scope }) => scope === 'open')
     const asked = methods.filter(({ Properties }) => Properties.AuthorizationType === 'CUSTOM')
-    // Each open route is GET, and has a HEAD and an ANY beside it.
+    // Each open route is GET, and its path also has a HEAD and an ANY.
     expect(methods.length - asked.length).toBe(open.length * 3)
     for (const { Properties } of asked) expect(Properties.AuthorizerId).toBeDefined()
     for (const { Properties } of methods) expect(Properties.ApiKeyRequired).toBe(false)
     expect(Object.keys(stateless.byType('AWS::ApiGateway::ApiKey'))).toEqual([])
   })
 
-  it('tells every API function to refuse requests without the authorizer, and contains no secret', () => {
+  it('makes every API function refuse requests without the authorizer, and contains no secret', () => {
     const functions = Object.entries(stateless.byType('AWS::Lambda::Function'))
     for (const [id, { Properties }] of functions) {
       const bundle = BUNDLE_OF.find(([pattern]) => pattern.test(id))?.[1] ?? ''
@@ -360,7 +360,7 @@ describe('pages of other origins', () => {
   })
 })
 
-describe('what holds data', () => {
+describe('the stack with data', () => {
   it('keeps its logical ids: a changed id would replace the table', () => {
     // Later resources may have other ids, because no deployed resource would be replaced.
     expect(Object.keys(of('prod').stateful.all)).toEqual(

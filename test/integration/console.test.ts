@@ -490,7 +490,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
-  it('an outage made by hand: the alarm starts, its runbook says what to do, one redrive repairs it, the alarm ends', async () => {
+  it('an outage on purpose: the alarm starts, its runbook says what to do, one redrive repairs it, the alarm ends', async () => {
     const { page, faults } = await open({ viewport: { width: 1400, height: 1000 } })
     server.trouble = 401
     const failed = await Promise.all(

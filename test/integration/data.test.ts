@@ -47,7 +47,7 @@ async function call<Body = { id: string; status: string; key: string }>(
 const make = async (tenant: string, scopes: readonly Scope[] = ['tasks:read', 'tasks:write', 'keys:admin']) =>
   (await call('POST', '/keys', operator, { name: 'test', scopes, tenant })).body
 
-/** Everything that table and bucket hold, as text. */
+/** The whole content of table and bucket, as text. */
 async function scan() {
   const rows: string[] = []
   for await (const { Items = [] } of paginateScan(

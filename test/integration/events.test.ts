@@ -124,7 +124,7 @@ describe('the events of a task', () => {
     await client.done(id)
   })
 
-  it('have as many readers as the stage allows; the others get the state and when to come back', async () => {
+  it('have as many readers as the stage allows; the others get the state and when to retry', async () => {
     // Waits until all have arrived, also on a busy machine.
     const { id } = await speak(25)
     const stop = new AbortController()

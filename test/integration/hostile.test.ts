@@ -215,7 +215,7 @@ describe('for any request, the answer is a correct status, never a 5xx', () => {
     ['', 400],
     ['null', 422],
     ['"prompt"', 422],
-  ])('a body that looks like mischief (%#)', async (body, status) => {
+  ])('a hostile body (%#)', async (body, status) => {
     const answer = await send('POST', `${API_BASE}/tasks`, body, json)
     expectFair(answer)
     expect(answer.status, answer.text).toBe(status)

@@ -155,7 +155,7 @@ describe('a closed stage', () => {
       const { status } = await call('GET', path, headers)
       expect([path, headers, status]).toEqual([path, headers, 401])
     }
-    // A header sent twice holds two keys: a proxy in front may have checked the other one.
+    // A header sent twice contains two keys: a proxy in front may have checked the other one.
     const { port } = new URL(running.url)
     const twice = await new Promise<number | undefined>((resolve, reject) => {
       request(

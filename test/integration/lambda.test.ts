@@ -347,7 +347,7 @@ describe.runIf(process.platform === 'linux').each(['thread', 'process'] as const
 )
 
 describe('an answer that is streamed', () => {
-  /** The REST API with this function behind one streamed path. */
+  /** The REST API with this function on one streamed path. */
   async function serve(source: string, timeoutMs = 5_000) {
     const pool = await makePool(source, { timeoutMs: 10_000 })
     const gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/' })

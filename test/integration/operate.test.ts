@@ -201,7 +201,7 @@ describe('the circuit breaker', () => {
       ({ gate }) => gate === 'circuit',
     )
     expect(parked?.message).toContain('openai:stub-50 keeps failing')
-    // In the first half minute a task looks again each second, so this time may have passed already.
+    // In the first half minute a task is checked again each second, so this time may have passed already.
     expect(Date.parse(parked?.next_at ?? '')).toBeGreaterThan(downAt)
     // Longer than three backoffs, of 2, 4 and 8 s at most.
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, downAt + 16_000 - Date.now())))

@@ -279,7 +279,7 @@ describe('the budget of a task', () => {
   })
 })
 
-describe('a process that dies at any call of a submit, a run and a settlement', () => {
+describe('a process that dies at any call of a submit, a run or a settlement', () => {
   const deaths = Array.from({ length: 14 }, (_, index) => [index + 1, index] as const).flatMap(([atCall]) =>
     [true, false].map((isApplied) => ({ atCall, isApplied })),
   )

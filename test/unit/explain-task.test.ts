@@ -31,7 +31,7 @@ async function explain(
 }
 
 describe('a queued task that is overdue', () => {
-  it('is called lost only when its lane holds no message at all', async () => {
+  it('is reported as lost only when its lane contains no message', async () => {
     expect(await explain({}, { visible: 0, inFlight: 0 })).toMatchObject({ gate: 'lost' })
     expect(await explain({}, { visible: 3, inFlight: 0 })).toMatchObject({ gate: 'queue' })
     // A worker that could not start leaves them invisible for minutes.

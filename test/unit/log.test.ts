@@ -47,7 +47,7 @@ it('a line states the dimensions of its metrics once, and omits zeros that have 
   expect(idle).toBeUndefined()
 })
 
-it('a field may be anything: what JSON cannot hold is written as text, and no secret is left in it', () => {
+it('a field may have any value: one that JSON cannot represent is written as text, and secrets are masked in it', () => {
   const written = vi.spyOn(console, 'info').mockImplementation(() => undefined)
   const circular: Record<string, unknown> = { name: 'ring' }
   circular.self = circular

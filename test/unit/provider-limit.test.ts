@@ -151,7 +151,7 @@ describe('a provider that reports wrong numbers', () => {
     expect(planned()).toBeLessThanOrEqual(Math.max(NOW, first) + MINUTE)
   })
 
-  it('delays other tasks by at most five minutes when a refused call is told to wait for a day', async () => {
+  it('delays other tasks by at most five minutes when a refused call must wait for a day', async () => {
     const { limiter, planned } = openOne({ 'openai:*': { requestsPerMinute: 60 } })
     const retryAfterMs = 24 * HOUR
     const error = new ProviderError('provider_rate_limited', 'no', 'counted', 'openai', { retryAfterMs })

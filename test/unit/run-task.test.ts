@@ -512,7 +512,7 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'RETRYING', error: { code: 'unknown_task_type' } })
   })
 
-  it('an input that the schema no longer accepts: the error names the fields, and a later attempt looks again', async () => {
+  it('an input that the schema no longer accepts: the error names the fields, and a later attempt checks again', async () => {
     const world = makeWorld()
     const { id } = await submit(world, { input: { text: 'x' } })
     const input = z.strictObject({ body: z.string() })

@@ -110,7 +110,7 @@ describe.each([
     ['circular', 'ring'],
     ['bigint', '10n'],
     ['error', 'the cause'],
-  ])('the line of a value that JSON cannot hold is written, as by Lambda: %s', async (log, text) => {
+  ])('a value that JSON cannot represent is logged as by Lambda: %s', async (log, text) => {
     const { lines } = await handle({ log })
     expect(lines.join('\n')).toContain(text)
   })

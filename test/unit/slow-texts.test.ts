@@ -18,7 +18,7 @@ import { toNumber } from '../../functions/tasks/data-analyze/columns.ts'
 const failure = { provider: 'openai', status: 400, message: 'no', now: 0 }
 const codeOf = (fields: object): string => failedCall({ ...failure, ...fields }, OPENAI_RULES).code
 
-it('a wait in a message that goes on where a number ended', () => {
+it('a wait in a message that continues after a number', () => {
   const digits = '1'.repeat(60)
   expect(readRetryWait({ message: `Please try again in ${digits}x`, now: 0 })).toBeUndefined()
   expect(readRetryWait({ message: 'Please try again in 1m6.2s.', now: 0 })).toBe(66_200)
@@ -28,7 +28,7 @@ it('a wait in a message that goes on where a number ended', () => {
   expect(readRetryWait({ message: '', headers: { ratelimit }, now: 0 })).toBeUndefined()
 })
 
-it('an error’s message or code of megabytes', () => {
+it('an error with a message or code of megabytes', () => {
   for (const message of ['token+', '+', 'models '].map((word) => `token${word.repeat(500_000)}`))
     expect(codeOf({ message })).toBe('provider_rejected')
   expect(codeOf({ code: `empty_${'image'.repeat(500_000)}-` })).toBe('provider_rejected')
@@ -56,14 +56,14 @@ it('a piece of an answer with strings that do not end', () => {
   })
 })
 
-it('an upload that begins with comments', () => {
+it('an upload that starts with many comments', () => {
   const file = (text: string) => detectMediaType(new TextEncoder().encode(text))
   expect(file('<!---->'.concat('<!----><?XML--><!---->'.repeat(40)))).toBe('text/plain')
   expect(file(`${'<!-- '.repeat(100)}-->\n<?xml a?>  <!DOCTYPE svg> <SVG>`)).toBe('image/svg+xml')
   expect(file(`${'<!-->'.repeat(200)}`)).toBe('text/plain')
 })
 
-it('an answer of a model that begins a block of code and does not end it', async () => {
+it('a model answer with a code block that does not end', async () => {
   const answers = [`\`\`\`json\n${' '.repeat(300_000)}x`, '```json\n{"a": 1}\n```']
   const model = { generate: async () => ({ text: answers.shift() ?? '' }) }
   const question = { name: 'n', schema: z.object({ a: z.number() }), prompt: 'p' }

@@ -535,7 +535,7 @@ describe('a workflow', () => {
     expect(world.open()).toEqual([])
   })
 
-  it('a fan-out of 10,000 costs two writes per task beside the task’s own', async () => {
+  it('a fan-out of 10,000 costs two writes per task in addition to the task’s own', async () => {
     const world = makeWorkflowWorld()
     const id = await world.create({ group: Array.from({ length: 10_000 }, () => step()) })
     await world.advance(id)
