@@ -40,7 +40,7 @@ describe('a circuit', () => {
     expect(admitCall(opened(), NEW, START + 1_600)).toEqual({ kind: 'refuse', until: START + 2_500 })
   })
 
-  it('stays closed for one task, however often it fails; from the eighth failure on it opens for tasks that failed before', () => {
+  it('stays closed for one task, however often it fails, and opens at the eighth task that has failed before', () => {
     let one: Circuit | undefined
     for (let n = 0; n < 50; n += 1)
       one = afterFailure(

@@ -26,7 +26,7 @@ describe('the price tier of a call', () => {
       NOW,
     )
 
-  it('is the cheap one while another full attempt fits before the deadline, the fast one when no attempt may fit', () => {
+  it('is the cheap one while another full attempt fits before the deadline, the fast one when an attempt may not fit', () => {
     expect(ask(undefined)).toBeUndefined()
     expect(ask(60 * MINUTE_MS)).toBe('flex')
     expect(ask(9 * MINUTE_MS)).toBe('flex')
