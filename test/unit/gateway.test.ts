@@ -82,6 +82,26 @@ describe('a connection to the local gateway', () => {
   })
 })
 
+describe('a function that the local gateway waits for', () => {
+  const limited = { ...plan, methods: plan.methods.map((method) => ({ ...method, timeoutMs: 40 })) }
+  const askSlow = async (work: Promise<unknown>) => {
+    gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/console' })
+    gateway.serve(limited, async () => {
+      await work
+      return JSON.stringify({ statusCode: 200 })
+    })
+    return (await fetch(`http://127.0.0.1:${await gateway.listen()}/api/v1/tasks/abc`)).status
+  }
+
+  it('may answer later than on AWS, because the machine is busy', async () => {
+    expect(await askSlow(new Promise((resolve) => setTimeout(resolve, 60)))).toBe(200)
+  })
+
+  it('does not hold its caller for ever', async () => {
+    expect(await askSlow(new Promise(() => undefined))).toBe(504)
+  })
+})
+
 describe('the local gateway’s event', () => {
   it.each(WAYS)('by $name has the paths that AWS sends, and its links work', async (way) => {
     const get = await serve(way.isCutFromPath ? '' : way.prefix)

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pageOf, refusalOf } from '../guard.ts'
 import { KEEP_ALIVE_MS } from '../keep-alive.ts'
 import type { ApiPlan } from '../template/plan.ts'
+import { patientLimitMs } from '../time-limit.ts'
 import { authorize } from './authorize.ts'
 import { newRequestId, pathFormsOf, toProxyEvent } from './proxy-event.ts'
 import { readBody } from './read-body.ts'
@@ -245,7 +246,7 @@ function toUrl(target = '/'): URL {
 async function withLimit(work: Promise<string>, limitMs: number): Promise<string> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<'timeout'>((resolve) => {
-    timer = setTimeout(() => resolve('timeout'), limitMs)
+    timer = setTimeout(() => resolve('timeout'), patientLimitMs(limitMs))
   })
   return Promise.race([work.catch(() => 'failed' as const), limit]).finally(() => clearTimeout(timer))
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { toReadableMessage } from '../readable-message.ts'
 import type { FunctionPlan } from '../template/plan.ts'
+import { patientLimitMs } from '../time-limit.ts'
 import type {
   EnvironmentMessage,
   EnvironmentReply,
@@ -34,10 +35,7 @@ export interface EnvironmentOptions {
   readonly isolation: Isolation
 }
 
-/**
- * Lambda allows a function 10 s to load, on its own processor. This machine may be busy: at a load of 40 on two cores, loading
- * often took longer.
- */
+/** Lambda allows a function 10 s to load, on its own processor. At a load of 40 on two cores, loading often took longer. */
 const INIT_MS = 60_000
 
 const WATCH_EVERY_MS = 250
@@ -212,7 +210,7 @@ export class Environment {
         const errorMessage = `Task timed out after ${(limitMs / 1_000).toFixed(2)} seconds`
         this.#answer?.({ kind: 'error', error: { errorType, errorMessage } })
         void this.stop()
-      }, limitMs)
+      }, patientLimitMs(limitMs))
       this.#answer = (reply) => {
         clearTimeout(timer)
         this.#answer = undefined
