@@ -202,6 +202,30 @@ describe('the life of a task', () => {
     expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
   })
 
+  it('a long attempt keeps its lease while table and queue are slow', async () => {
+    const world = makeWorld(async (context) => waiting(context as never, 200_000))
+    const change = world.store.change.bind(world.store)
+    world.store.change = async (key, transition) => {
+      if (transition.name === 'renew') await world.clock.sleep(18_000)
+      return change(key, transition)
+    }
+    const changeVisibility = world.queue.changeVisibility.bind(world.queue)
+    world.queue.changeVisibility = async (...changed) => {
+      await world.clock.sleep(18_000)
+      return changeVisibility(...changed)
+    }
+    const { id } = await submit(world)
+    const { batch } = poll(world)
+    for (let seconds = 0; seconds < 200; seconds += 5) {
+      await world.clock.advance(5_000)
+      const { claimableFrom, status } = await read(world, id)
+      if (status === 'PROCESSING') expect(claimableFrom).toBeGreaterThan(world.clock.now())
+    }
+    await world.clock.advance(60_000)
+    await batch
+    expect(await read(world, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 })
+  })
+
   it('an attempt that hangs ends at its soft limit and is retried', async () => {
     const world = makeWorld(() => new Promise(() => undefined))
     const { id } = await submit(world, { timeoutMs: 5_000 })

@@ -102,17 +102,20 @@ export function superviseAttempt(
     })
   }
 
+  const keepHidden = async () => {
+    await shrunk
+    if (!stopped.signal.aborted)
+      await deliveries.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(failed('visibility'))
+  }
   const beat = async () => {
-    for (;;) {
-      await clock.sleep(TIMING.heartbeatMs, stopped.signal)
+    for (let next = clock.sleep(TIMING.heartbeatMs, stopped.signal); ; ) {
+      await next
       if (stopped.signal.aborted) return
+      // Begins before the calls: otherwise slow ones would delay the next heartbeat, and the lease would end.
+      next = clock.sleep(TIMING.heartbeatMs, stopped.signal)
       // A failed renewal is ignored: the 60 s lease leaves two more heartbeats.
-      await store
-        .change(task, renew(token, clock.now(), throttle.take(clock.now())))
-        .then(follow, failed('lease'))
-      await shrunk
-      if (!stopped.signal.aborted)
-        await deliveries.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(failed('visibility'))
+      const renewed = store.change(task, renew(token, clock.now(), throttle.take(clock.now())))
+      await Promise.all([renewed.then(follow, failed('lease')), keepHidden()])
     }
   }
   void beat()
