@@ -40,7 +40,7 @@ import { SqsWakeQueue } from '../core/adapters/sqs/wake-queue.ts'
 import { systemClock } from '../core/adapters/system/clock.ts'
 import { createIds } from '../core/adapters/system/ids.ts'
 import { createLog } from '../core/adapters/system/log.ts'
-import { causeFields, RequestError } from '../core/domain/errors.ts'
+import { causeFields, RequestError, UnavailableError } from '../core/domain/errors.ts'
 import { mayUse } from '../core/domain/principal.ts'
 import { SecretValues } from '../core/domain/secret-values.ts'
 import type { AuditLog } from '../core/ports/audit-log.ts'
@@ -217,13 +217,18 @@ export interface ServedRoute {
 export function httpHandler(routes: readonly ServedRoute[], fallback?: RouteHandler) {
   const { CORS_ORIGINS } = readConfig([ENV.stage, ENV.corsOrigins])
   const handle = dispatch(routes, fallback)
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>({ timeoutEarlyResponse: tooLate })
     .use({
       onError: (request) => {
         request.response = reply(refusal(request.error, request.event), request.event, CORS_ORIGINS)
       },
     })
     .handler(async (event) => reply(await handle(event), event, CORS_ORIGINS))
+}
+
+/** Called shortly before the function's timeout, when something that it waits for has not answered. */
+const tooLate = (): never => {
+  throw new UnavailableError('This took too long. It may still take effect; the request may be sent again.')
 }
 
 /**

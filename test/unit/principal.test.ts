@@ -119,3 +119,17 @@ it('a stage without keys accepts everybody, as one tenant with every scope', asy
 it('words that are not scopes give no rights', () => {
   expect(parseScopes('tasks:read * admin ops tasks:read,ops:write')).toEqual(['tasks:read'])
 })
+
+describe('a request whose function runs out of time', () => {
+  it('is refused with 503 and may be sent again', async () => {
+    vi.stubEnv('STAGE', 'test')
+    vi.stubEnv('AUTH', 'open')
+    const route = ROUTES.find(({ scope }) => scope === 'open') as Route
+    const handler = httpHandler([{ ...route, start: () => () => new Promise(() => undefined) }])
+    const path = `${API_BASE}${route.path}`
+    const event = { httpMethod: route.method, path, resource: path, requestContext: { path } }
+    const time = { getRemainingTimeInMillis: () => 50 }
+    const answer = await handler(event as unknown as APIGatewayProxyEvent, time as Context)
+    expect(answer).toMatchObject({ statusCode: 503, headers: { 'retry-after': '1' } })
+  })
+})

@@ -145,7 +145,7 @@ export class Environment {
   async invoke(event: string, take?: TakePiece): Promise<string> {
     await this.#isLoaded
     if (this.#isDead) throw new InvocationError(ENVIRONMENT_GONE)
-    const { timeoutMs } = this.#plan
+    const timeoutMs = patientLimitMs(this.#plan.timeoutMs)
     const pieces: Uint8Array[] = []
     this.#take = take ?? (async (bytes) => void pieces.push(bytes))
     const order: InvocationOrder = { kind: 'invoke', requestId: randomUUID(), event, timeoutMs }
@@ -210,7 +210,7 @@ export class Environment {
         const errorMessage = `Task timed out after ${(limitMs / 1_000).toFixed(2)} seconds`
         this.#answer?.({ kind: 'error', error: { errorType, errorMessage } })
         void this.stop()
-      }, patientLimitMs(limitMs))
+      }, limitMs)
       this.#answer = (reply) => {
         clearTimeout(timer)
         this.#answer = undefined
