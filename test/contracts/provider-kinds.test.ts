@@ -523,6 +523,17 @@ const SHAPES: readonly Shape[] = [
       1,
     ),
   ),
+  claude(
+    said(
+      'a call of a tool that ends like a text',
+      [
+        { type: 'content_block_start', content_block: { type: 'tool_use', name: 'f' } },
+        { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
+      ],
+      'provider_bad_answer',
+      1,
+    ),
+  ),
   claude(failed('an error with status 200', 200, { detail: 'Invalid API key' }, 'provider_unauthorized', 1)),
   claude(
     failed(
@@ -811,7 +822,7 @@ describe('a field that the server does not support is detected in', () => {
 })
 
 describe('a background call that is answered with', () => {
-  it.each<[unknown, number, string]>([
+  it.each<[unknown, number, string, string?]>([
     [{ error: { message: 'x', code: 'insufficient_quota' } }, 200, 'provider_quota_exhausted'],
     [{ detail: 'Invalid API key' }, 200, 'provider_unauthorized'],
     [{ message: 'maximum context length is 4', code: 'x' }, 200, 'context_too_long'],
@@ -828,9 +839,16 @@ describe('a background call that is answered with', () => {
       200,
       'content_refused',
     ],
-    [{ id: 'r', status: 'completed', output: [{ type: 'function_call' }] }, 200, 'provider_bad_answer'],
+    [
+      { id: 'r', status: 'completed', output: [{ type: 'function_call' }] },
+      200,
+      'provider_bad_answer',
+      'never',
+    ],
+    [{ id: '..', status: 'queued' }, 200, 'provider_bad_answer'],
+    [{ id: 'r\ud800', status: 'queued' }, 200, 'provider_bad_answer'],
     [{ error: { message: 'slow down' } }, 429, 'provider_rate_limited'],
-  ])('%j, status %i, is %s after one call', async (body, status, code) => {
+  ])('%j, status %i, is %s after one call', async (body, status, code, retry = expect.any(String)) => {
     let calls = 0
     shapes.server.answer = (response) => {
       calls += 1
@@ -847,7 +865,7 @@ describe('a background call that is answered with', () => {
       if (outcome?.kind === 'failed') throw outcome.error
       return outcome
     }
-    await expect(end()).rejects.toMatchObject({ code })
+    await expect(end()).rejects.toMatchObject({ code, retry })
     expect(calls).toBe(1)
   })
 })

@@ -141,7 +141,8 @@ function takePart(part: BodyPart, answer: AnswerBuilder, { provider, rules, now 
   takeUsage(event.usage, answer)
   const { delta, content_block: begun } = event
   if (begun?.text && (begun.type ?? 'text') === 'text') answer.add(begun.text)
-  if (begun?.type && begun.type !== 'text') answer.other = begun.type
+  if (begun?.type === 'tool_use') answer.callTool()
+  else if (begun?.type && begun.type !== 'text') answer.other = begun.type
   if (delta?.type === 'text_delta') answer.add(delta.text ?? '')
   for (const { type, text } of event.content ?? []) if (type === 'text') answer.add(text ?? '')
   answer.end(delta?.stop_reason ?? event.stop_reason)

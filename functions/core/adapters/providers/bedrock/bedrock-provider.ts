@@ -133,7 +133,7 @@ function takeEvent(event: ConverseStreamOutput, answer: AnswerBuilder): boolean 
   if (typeof delta?.text === 'string') answer.add(delta.text)
   else if (delta?.text !== undefined) throw badAnswer(NAME, 'a piece of its text is no text')
   if (delta?.reasoningContent) answer.other = 'reasoning'
-  if (delta?.toolUse) answer.other = 'a call of a tool'
+  if (delta?.toolUse) answer.callTool()
   answer.end(event.messageStop?.stopReason)
   const usage = event.metadata?.usage
   if (usage) {

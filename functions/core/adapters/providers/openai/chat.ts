@@ -154,10 +154,8 @@ export function takePart(part: BodyPart, answer: AnswerBuilder, failing: ErrorRu
   const { delta, message, text } = choice
   const content = delta ?? message
   if (content?.refusal || refusalIn(content?.content)) answer.isRefused = true
-  if (isCall(content?.tool_calls) || isCall(content?.function_call)) {
-    answer.other = 'a call of a tool'
-    answer.isToolCall = true
-  } else if (content?.reasoning || content?.reasoning_content || isThought(content?.content))
+  if (isCall(content?.tool_calls) || isCall(content?.function_call)) answer.callTool()
+  else if (content?.reasoning || content?.reasoning_content || isThought(content?.content))
     answer.other ||= 'reasoning'
   const [piece, whole] = [textIn(delta?.content), textIn(message?.content)]
   if (piece) answer.add(piece)

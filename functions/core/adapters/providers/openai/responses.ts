@@ -42,7 +42,8 @@ const toItem = ({ role, content }: ModelMessage) => ({
 const part = z.looseObject({ type: z.string(), text: z.string().nullish() })
 const item = z.looseObject({ type: z.string(), content: z.array(part).nullish() })
 const response = z.looseObject({
-  id: z.string().min(1).max(500),
+  // Part of an address, where two dots would lead elsewhere.
+  id: z.string().regex(/^(?!\.{1,2}$)[\x21-\x7e]{1,500}$/),
   status: z.string().nullish(),
   error: z.unknown().optional(),
   incomplete_details: z.looseObject({ reason: z.string().nullish() }).nullish(),
@@ -74,7 +75,7 @@ export function takeEvent({ type, delta }: Event, answer: AnswerBuilder): void {
   if (type === 'response.output_text.delta' && typeof delta === 'string') answer.add(delta)
   else if (type.startsWith('response.refusal.')) answer.isRefused = true
   else if (type.startsWith('response.reasoning')) answer.other ||= 'reasoning'
-  else if (/^response\.\w+_call/.test(type)) answer.other = 'a call of a tool'
+  else if (/^response\.\w+_call/.test(type)) answer.callTool()
 }
 
 /** @returns how the call ended; undefined while it runs. */
@@ -105,6 +106,7 @@ export function endOf(
     case 'incomplete': {
       const parts = (output ?? []).flatMap(({ type, content }) => (type === 'message' ? (content ?? []) : []))
       if (parts.some(({ type }) => type === 'refusal')) answer.isRefused = true
+      if (output?.some(({ type }) => /_call$/.test(type))) answer.callTool()
       answer.whole(parts.map(({ type, text }) => (type === 'output_text' ? (text ?? '') : '')).join(''))
       answer.end(status === 'completed' ? 'stop' : (incomplete_details?.reason ?? 'incomplete'))
       return outcomeOf(answer)

@@ -50,8 +50,7 @@ export class AnswerBuilder {
   isRefused = false
   /** Name of received content that is no text: reasoning, a tool call. */
   other = ''
-  /** The model called a tool although none was offered; it would do so again. */
-  isToolCall = false
+  #isToolCall = false
 
   constructor(provider: string, endings: Endings, onDelta: GenerateOptions['onDelta']) {
     this.#provider = provider
@@ -96,6 +95,12 @@ export class AnswerBuilder {
   /** The server closed the answer in its own words: the reason that it gave before counts, whatever came after it. */
   close(): void {
     this.#isClosed = true
+  }
+
+  /** The model called a tool although none was offered; it would do so again. */
+  callTool(): void {
+    this.other = 'a call of a tool'
+    this.#isToolCall = true
   }
 
   get #isAnswer(): boolean {
@@ -148,7 +153,7 @@ export class AnswerBuilder {
       throw badAnswer(
         provider,
         this.other ? `only ${this.other} came, and no text` : 'it is empty',
-        this.isToolCall ? 'never' : 'counted',
+        this.#isToolCall ? 'never' : 'counted',
         usage,
       )
     }
