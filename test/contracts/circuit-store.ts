@@ -11,7 +11,6 @@ export function circuitStoreContract(name: string, open: () => Promise<CircuitSt
       undefined,
       'provider_unavailable',
       { task: 't', tenant: 'acme', hasFailed: false, isLast: false },
-      undefined,
       NOW,
     )
 

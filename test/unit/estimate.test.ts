@@ -305,7 +305,6 @@ describe('the lane data of an API function', () => {
         circuit,
         'provider_unavailable',
         { ...caller, task: failed },
-        undefined,
         now - 4_000 + n * 2_000,
       )
     if (circuit) await circuits.replace('openai:gpt-4o', undefined, circuit)

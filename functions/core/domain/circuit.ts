@@ -11,8 +11,6 @@
  * before probe first, so that tasks which always fail delay other tasks by at most one pause. Tasks that have failed
  * before wait longer each time, and a failed probe uses up one of their attempts, so that they end.
  */
-import { MAX_RETRY_AFTER_MS } from './retry-after.ts'
-
 export interface Circuit {
   /** Ids of the tasks that failed since the last success; the list has a maximum length. */
   readonly tasks: readonly string[]
@@ -108,15 +106,16 @@ function limitOf(circuit: Circuit | undefined, now: number): number {
 /** Wait of a call that exceeds the number allowed while it rises. */
 export const RISE_WAIT_MS = RISE_STEP_MS
 
-/** @param retryAfterMs wait asked for by the provider; it can lengthen the pause, up to the cap of retries, not shorten it. */
+/**
+ * The state after a failure. A wait that the provider asks for is the answer to one prompt: it delays the task that got it,
+ * not the others, or three prompts would stop a model for an hour.
+ */
 export function afterFailure(
   circuit: Circuit | undefined,
   code: string,
   { task, tenant, hasFailed }: Caller,
-  retryAfterMs: number | undefined,
   now: number,
 ): Circuit {
-  const askedUntil = now + Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
   const isFirst = !circuit || (circuit.until === undefined && now - circuit.lastFailedAt > FAILURES_WITHIN_MS)
   const before = isFirst ? undefined : circuit
   const isKnown = before?.tasks.includes(task) ?? false
@@ -131,13 +130,9 @@ export function afterFailure(
     code,
     opens: before?.opens ?? 0,
   }
-  // A call that began before the circuit opened changes nothing, except that it may lengthen the wait.
+  // A call that began before the circuit opened changes nothing.
   if (circuit?.until !== undefined && circuit.until > now)
-    return {
-      ...seen,
-      until: Math.max(circuit.until, askedUntil),
-      laterUntil: Math.max(circuit.laterUntil ?? circuit.until, askedUntil),
-    }
+    return { ...seen, until: circuit.until, laterUntil: circuit.laterUntil ?? circuit.until }
   const isProbe = circuit?.until !== undefined
   const isTrouble =
     (seen.fresh >= FRESH_TO_OPEN || tasks.length >= TASKS_TO_OPEN) &&
@@ -152,8 +147,8 @@ export function afterFailure(
   return {
     ...seen,
     opens,
-    until: Math.max(now + pauseMs, askedUntil),
-    laterUntil: Math.max(laterUntil, askedUntil),
+    until: now + pauseMs,
+    laterUntil,
   }
 }
 
@@ -178,7 +173,7 @@ export const closedCircuit = (circuit: Circuit | undefined, now: number): Circui
 /**
  * When a task that an open circuit refused is tried again: the first time at the end of the pause, later at growing
  * intervals, so that thousands of waiting tasks do not all try every 15 s. It waits at
- * most five minutes, whatever the provider asks for, because closing the circuit by hand does not wake waiting tasks.
+ * most five minutes, because closing the circuit by hand does not wake waiting tasks.
  */
 export function waitAtCircuit(
   until: number,

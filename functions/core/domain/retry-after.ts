@@ -1,8 +1,7 @@
 /** Reads the wait before a retry from the headers, the body or the message of a provider's answer. */
 
 /**
- * Longer waits are reduced to this, for tasks and for open circuits: a server with a wrong clock must not pause its
- * calls for years.
+ * Longer waits are reduced to this: a server with a wrong clock must not delay a task for years.
  */
 export const MAX_RETRY_AFTER_MS = 60 * 60_000
 

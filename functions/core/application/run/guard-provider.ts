@@ -135,7 +135,7 @@ export class ProviderGate {
     const caller = callerOf(task)
     for (let left = MAX_TRIES; left > 0; left -= 1) {
       const known = this.#known.get(name)
-      const next = afterFailure(known, error.code, caller, error.retryAfterMs, now)
+      const next = afterFailure(known, error.code, caller, now)
       const isStored = await circuits
         .replace(name, known, next)
         .catch((cause) => this.#unanswered('note', cause))

@@ -47,10 +47,11 @@ export interface LimitedCall {
   readonly signal: AbortSignal
 }
 
-/** How long a learned limit is valid; no call waits longer for it, because a header may be wrong. */
+/**
+ * How long a learned limit is valid. No call waits longer for it, or because another task's call was refused: what one
+ * answer says may be wrong.
+ */
 const LEARNED_MS = 60_000
-/** The longest pause that one refused call makes for the calls of other tasks. */
-const MAX_PAUSE_MS = 5 * 60_000
 /** Time until an attempt that waits for a planned start tries to plan it again. */
 const LOOK_AGAIN_MS = 5_000
 /** When more models are known all are forgotten, because callers freely choose the model names of a prefix route. */
@@ -147,7 +148,7 @@ export class ProviderLimiter {
 
   /**
    * A call was refused because of too many requests: pauses the calls of all workers for the wait that the provider states,
-   * at most `MAX_PAUSE_MS`; the refused task itself waits as long as it was asked to.
+   * at most `LEARNED_MS`; the refused task itself waits as long as it was asked to.
    * Never rejects.
    *
    * @returns the error for the task. Where the limit is known it costs no attempt, for up to an hour: then attempts are used up,
@@ -163,7 +164,7 @@ export class ProviderLimiter {
     const limit = limitFor(limits, circuit) ?? this.#known.get(circuit)?.limit
     if (!limit) return undefined
     const waitMs = Math.min(error.retryAfterMs ?? this.#costOf(circuit, limit, 1), MAX_RETRY_AFTER_MS)
-    await this.#share(circuit, now + Math.min(waitMs, MAX_PAUSE_MS), limit, now)
+    await this.#share(circuit, now + Math.min(waitMs, LEARNED_MS), limit, now)
     const since = planned?.circuit === circuit ? planned.since : now
     if (now - since > MAX_UNCOUNTED_MS) return undefined
     const spreadMs = replanWaitMs(now + waitMs, now, since, clock.random())
