@@ -270,23 +270,31 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** The same input would be refused again, so a retry would only cost money. */
 const NEVER_WORTH_A_RETRY: readonly string[] = ['content_refused', 'provider_rejected', 'invalid_output']
 
-const adviceOn = (code: string): string =>
-  ADVICE[code] ?? 'npx taskrunner list --status failed, then get <id>'
+const LOOK = 'npx taskrunner list --status failed, then get <id>, shows why.'
+
+const adviceOn = (code: string): string => ADVICE[code] ?? LOOK
+
+/** An error that its thrower never retries, and that no known repair ends. */
+const isFinal = ({ code, retryable }: NonNullable<Task['error']>): boolean =>
+  NEVER_WORTH_A_RETRY.includes(code) || (!retryable && ADVICE[code] === undefined)
+
+/** @param again the command that runs what failed with the error again. */
+const repairOf = (error: NonNullable<Task['error']>, again: string, advice = adviceOn(error.code)): string =>
+  isFinal(error) ? advice : `${advice} Then: ${again}`
 
 /** Failed tasks run again only if a person restarts them. */
 function failures({ failed = [] }: Facts): Finding[] {
   if (failed.length === 0) return [finding('failures', 'ok', 'No task of the last hour failed.')]
   return [...Map.groupBy(failed, ({ lane }) => lane)].flatMap(([lane, tasks]) =>
-    countCodes(tasks).map(([code, count]) =>
-      finding(
+    countCodes(tasks).map(([code, count]) => {
+      const error = tasks.find((task) => task.error?.code === code)?.error
+      return finding(
         'failures',
         'warn',
         `${many(count, 'task')} of lane ${lane} failed in the last hour with ${code}.`,
-        NEVER_WORTH_A_RETRY.includes(code)
-          ? adviceOn(code)
-          : `${adviceOn(code)} Then: npx taskrunner redrive ${lane} --error-code ${code} --dry-run`,
-      ),
-    ),
+        error ? repairOf(error, `npx taskrunner redrive ${lane} --error-code ${code} --dry-run`) : LOOK,
+      )
+    }),
   )
 }
 
@@ -328,12 +336,11 @@ const BLOCKING_GATES: readonly string[] = ['paused']
 
 function endAdvice({ id, error }: Task): string {
   if (!error) return `npx taskrunner retry ${id}`
-  if (NEVER_WORTH_A_RETRY.includes(error.code)) return adviceOn(error.code)
   const look =
     error.code === 'task_failed'
       ? `The task’s own code threw: npx taskrunner logs ${id}`
       : adviceOn(error.code)
-  return `${look} Then: npx taskrunner retry ${id}`
+  return repairOf(error, `npx taskrunner retry ${id}`, look)
 }
 
 function task({ task, explanation }: Facts): Finding[] {

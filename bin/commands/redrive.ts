@@ -125,7 +125,7 @@ export function progressText(
 export function redriveText(answer: Redrive, paint: Paint): string {
   const { lane, matched, redriven, remaining, by_error: byError, tasks } = answer
   const head = answer.dry_run
-    ? `${matched} failed tasks of lane ${lane} would run again. Nothing was changed.`
+    ? `${matched} failed ${matched === 1 ? 'task' : 'tasks'} of lane ${lane} would run again. Nothing was changed.`
     : `${redriven} of ${matched} failed tasks of lane ${lane} run again, ${remaining} remain.`
   const codes = factLines(
     Object.entries(byError).map(([code, count]) => [code, String(count)] as const),

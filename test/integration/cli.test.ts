@@ -76,6 +76,20 @@ describe('the command line', () => {
     expect((await type('cancel', id)).code).toBe(0)
   })
 
+  it('cancel of many: one that has ended keeps none of the others', async () => {
+    const submit = async (...more: string[]) =>
+      (await json<{ id: string }>('submit', '--type', 'example.add', '--input', '{"x":1,"y":1}', ...more)).id
+    const ended = await submit()
+    await new Client(running.url).done(ended)
+    const waiting = [await submit('--delay', '1h'), await submit('--delay', '1h')]
+    const { code, out, err } = await type('cancel', ended, ...waiting)
+    expect(out.trim().split('\n')).toEqual(waiting.map((id) => `${id} is CANCELLED.`))
+    expect([code === 0, err]).toEqual([false, expect.stringContaining(`${ended}: `)])
+    expect(await json('cancel', ...waiting)).toMatchObject({
+      tasks: [{ id: waiting[0] }, { id: waiting[1] }],
+    })
+  })
+
   it('queues, redrive --dry-run and redrive, pause and resume', async () => {
     const { queues } = await json<{ queues: { lane: string }[] }>('queues')
     expect(queues).toHaveLength(5)

@@ -33,7 +33,7 @@ const task = (changes: object) =>
   }) as Task
 const lane = (changes: object) =>
   ({ lane: 'ai', is_paused: false, visible: 0, dead_letters: 0, ...changes }) as Queue
-const failed = (code: string) => task({ error: { code, message: '', retryable: true } })
+const failed = (code: string, retryable = true) => task({ error: { code, message: '', retryable } })
 const of = (check: string, facts: Partial<Facts>, source?: string) =>
   ask(facts, source).filter((finding) => finding.check === check)
 
@@ -105,6 +105,16 @@ describe('the doctor', () => {
     expect(found.map(({ check }) => check).slice(0, 2)).toEqual(['task', 'stage'])
     expect(found[0]).toMatchObject({ level: 'fail', todo: 'npx taskrunner resume ai' })
     expect(found.map(({ check }) => check)).not.toContain('failures')
+  })
+
+  it('advises no repetition after an author’s error that is never retried, but after one that is, and after a wrong key', () => {
+    const adviceOn = (code: string, retryable: boolean) => {
+      const error = failed(code, retryable)
+      return JSON.stringify([of('failures', { failed: [error] }), of('task', { task: error })])
+    }
+    expect(adviceOn('document_damaged', false)).not.toMatch(/taskrunner (redrive|retry)/)
+    expect(adviceOn('source_down', true)).toMatch(/shows why\. Then: npx taskrunner redrive/)
+    expect(adviceOn('provider_unauthorized', false)).toMatch(/Then: npx taskrunner redrive/)
   })
 
   it.each(['content_refused', 'provider_rejected', 'invalid_output'])(

@@ -44,12 +44,15 @@ describe('a queued task that is overdue', () => {
 describe('a task that failed', () => {
   it.each([
     ['content_refused', 'The same input meets the same refusal: submit it changed.'],
-    ['provider_unavailable', 'runs it again'],
-  ])('with %s shows what helps', async (code, way) => {
-    const error = { code, message: 'Said so.', retryable: false }
+    ['provider_unavailable', 'runs it again', true],
+    ['provider_unauthorized', 'runs it again'],
+    // An author's own code.
+    ['document_damaged', 'The same input fails again until its cause is removed'],
+  ])('with %s shows what helps', async (code, way, retryable = false) => {
+    const error = { code, message: 'Said so.', retryable }
     const changes = { status: 'FAILED', attempt: 1, finishedAt: NOW, error } as const
     const { message } = await explain(changes, { visible: 0, inFlight: 0 })
     expect(message).toContain(way)
-    expect(/redrive/.test(message)).toBe(code !== 'content_refused')
+    expect(/redrive/.test(message)).toBe(code.startsWith('provider_'))
   })
 })

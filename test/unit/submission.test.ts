@@ -98,6 +98,7 @@ describe('a submission', () => {
     [{ prompt: 'x', run_at: '2030-01-31T09:00:00' }, { run_at: /^has no time zone\. Add Z/ }],
     [{ prompt: 'x', run_at: '2030-01-31 09:00:00.123456' }, { run_at: /^has no time zone/ }],
     [{ prompt: 'x', run_at: '2030-01-31T09:00:00+0200' }, { run_at: /^needs a colon in its offset/ }],
+    [{ prompt: 'x', run_at: '2030-01-31T09:00:00 02:00' }, { run_at: /write the plus sign as %2B/ }],
     [{ prompt: 'x', run_at: '2030-01-31T09:00:00.5-03' }, { run_at: /^needs a colon in its offset/ }],
     [{ prompt: 'x', run_at: '2030-02-30T09:00:00Z' }, { run_at: /^has a date or time that does not exist/ }],
     [{ prompt: 'x', run_at: '2030-01-31T25:00:00+02:00' }, { run_at: /^has a date or time that does not/ }],

@@ -167,6 +167,8 @@ const partsOf = (origin: string) => (origin === 'string' ? 'characters' : 'items
 const WITHOUT_ZONE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$/
 /** With an offset as `strftime` writes it. */
 const WITHOUT_COLON = /[T ]\d\d:\d\d.*[+-]\d\d(\d\d)?$/
+/** A `+` in a query means a space, unless it is encoded. */
+const SPACE_FOR_PLUS = /T\d\d:\d\d.* \d\d:?\d\d$/
 /** As RFC 3339 writes it, so that only the date or the time can be wrong. */
 const OF_DIGITS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
 
@@ -175,6 +177,8 @@ function formatInWords({ format, input }: RawIssue): string | undefined {
     case 'datetime':
       if (WITHOUT_ZONE.test(String(input)))
         return 'has no time zone. Add Z for UTC or an offset, e.g. 2030-01-31T09:00:00Z or 2030-01-31T09:00:00+02:00.'
+      if (SPACE_FOR_PLUS.test(String(input)))
+        return 'has a space before its offset. In a query write the plus sign as %2B.'
       if (WITHOUT_COLON.test(String(input)))
         return 'needs a colon in its offset, e.g. 2030-01-31T09:00:00+02:00.'
       if (OF_DIGITS.test(String(input))) return 'has a date or time that does not exist.'

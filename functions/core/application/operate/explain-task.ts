@@ -133,10 +133,16 @@ function originOf({ firing, parent, status }: Task): string {
 /** Error codes after which the same request would be refused again. */
 const REFUSALS: readonly string[] = ['content_refused', 'provider_rejected']
 
-const wayOn = ({ id, lane, error }: Task): string =>
-  REFUSALS.includes(error?.code ?? '')
-    ? 'The same input meets the same refusal: submit it changed.'
-    : `POST /tasks/${id}/retry runs it again, POST /queues/${lane}/redrive many at once.`
+/** Never retried, but repaired by who runs the stage. */
+const REPAIRABLE: readonly string[] = ['provider_unauthorized', 'provider_not_configured']
+
+function wayOn({ id, lane, error }: Task): string {
+  const { code = '', retryable = true } = error ?? {}
+  if (REFUSALS.includes(code)) return 'The same input meets the same refusal: submit it changed.'
+  if (!retryable && !REPAIRABLE.includes(code))
+    return `The same input fails again until its cause is removed; then POST /tasks/${id}/retry.`
+  return `POST /tasks/${id}/retry runs it again, POST /queues/${lane}/redrive many at once.`
+}
 
 function finished(task: Task): string {
   switch (task.status) {
