@@ -175,7 +175,7 @@ describe('the circuit breaker of an execution environment', () => {
     const answers = await Promise.allSettled([one.enter('openai:m', task()), two.enter('openai:m', task())])
     expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     const probe = answers[0]?.status === 'fulfilled' ? one : two
-    await probe.succeeded('openai:m')
+    await probe.succeeded('openai:m', task())
     probe.leave('openai:m')
     await clock.advance(5_000)
     await one.enter('openai:m', task())
@@ -189,7 +189,7 @@ describe('the circuit breaker of an execution environment', () => {
     await breakIt(one, clock)
     await clock.advance(16_000)
     await one.enter('openai:m', task())
-    await one.succeeded('openai:m')
+    await one.succeeded('openai:m', task())
     one.leave('openai:m')
     const enter = async (count: number) => {
       const answers = await Promise.allSettled(
@@ -208,11 +208,33 @@ describe('the circuit breaker of an execution environment', () => {
     const { clock, circuits, gate } = open()
     const one = gate()
     for (let n = 0; n < 20; n += 1) {
-      await one.succeeded('openai:m')
+      await one.succeeded('openai:m', task())
       await one.failed('openai:m', down(), task())
       await clock.advance(1_000)
     }
     expect(circuits.circuits.size).toBe(0)
+  })
+
+  it('a failure does not count when its task has succeeded since, in whatever environment', async () => {
+    const { clock, circuits, gate } = open()
+    const [one, two] = [gate(), gate()]
+    for (let n = 0; n < 10; n += 1) {
+      const first = task()
+      await two.enter('openai:m', task())
+      await one.failed('openai:m', down(), first)
+      await clock.advance(1_000)
+      const failure = {
+        epoch: 1,
+        attempt: 1,
+        startedAt: START,
+        endedAt: START,
+        outcome: 'provider_unavailable',
+      }
+      // Its cached circuits are older than that failure.
+      await two.succeeded('openai:m', { ...first, attempt: 2, history: [failure] })
+      await clock.advance(1_000)
+    }
+    expect(circuits.circuits.get('openai:m')).toMatchObject({ opens: 0, tasks: [] })
   })
 
   it('the refusal of one request does not count against the provider', async () => {
@@ -248,7 +270,7 @@ describe('the circuit breaker of an execution environment', () => {
     for (let n = 0; n < 10; n += 1) {
       await gate.enter('openai:m', task())
       await gate.failed('openai:m', down(), task())
-      await gate.succeeded('openai:m')
+      await gate.succeeded('openai:m', task())
       gate.leave('openai:m')
       await clock.advance(300)
     }

@@ -111,8 +111,10 @@ export class ProviderGate {
     else this.#underway.delete(name)
   }
 
-  async succeeded(circuit: string): Promise<void> {
+  async succeeded(circuit: string, task: GatedTask): Promise<void> {
     const { circuits, log, clock } = this.#dependencies
+    // Its failure may be newer than the cached circuits, and must not count any more.
+    if (callerOf(task).hasFailed) await this.refresh(0)
     const name = this.#nameOf(circuit)
     if (this.#succeededAt.size > MAX_CIRCUITS) this.#succeededAt.clear()
     this.#succeededAt.set(name, clock.now())

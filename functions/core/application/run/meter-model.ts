@@ -243,7 +243,7 @@ export function meterModel(dependencies: Dependencies, task: Task, signal: Abort
       if (inputTokens !== null) limiter?.used(circuit, tokens, inputTokens + (outputTokens ?? 0))
       // The provider does not support recording.
       if (!record?.replies.length) isWhole = false
-      await gate.succeeded(circuit)
+      await gate.succeeded(circuit, task)
       log('model.answered', { ...callFields(), ...(isBooked ? {} : book(answer.usage, endOf(answer))) })
       return answer
     }
