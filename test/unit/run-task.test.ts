@@ -206,12 +206,15 @@ describe('the life of a task', () => {
     const world = makeWorld(async (context) => waiting(context as never, 200_000))
     const change = world.store.change.bind(world.store)
     world.store.change = async (key, transition) => {
-      if (transition.name === 'renew') await world.clock.sleep(18_000)
-      return change(key, transition)
+      const isSlow = transition.name === 'renew' || transition.name === 'claim'
+      if (isSlow) await world.clock.sleep(15_000)
+      const written = await change(key, transition)
+      if (isSlow) await world.clock.sleep(15_000)
+      return written
     }
     const changeVisibility = world.queue.changeVisibility.bind(world.queue)
     world.queue.changeVisibility = async (...changed) => {
-      await world.clock.sleep(18_000)
+      await world.clock.sleep(15_000)
       return changeVisibility(...changed)
     }
     const { id } = await submit(world)

@@ -108,7 +108,9 @@ export function superviseAttempt(
       await deliveries.changeVisibility(lane, receipt, TIMING.visibilitySeconds).catch(failed('visibility'))
   }
   const beat = async () => {
-    for (let next = clock.sleep(TIMING.heartbeatMs, stopped.signal); ; ) {
+    // The lease counts from before the claim was sent, and its answer may have come late.
+    const first = task.claimableFrom - TIMING.leaseMs + TIMING.heartbeatMs - clock.now()
+    for (let next = clock.sleep(Math.max(0, first), stopped.signal); ; ) {
       await next
       if (stopped.signal.aborted) return
       // Begins before the calls: otherwise slow ones would delay the next heartbeat, and the lease would end.
