@@ -82,7 +82,7 @@ export const GATEWAY_PROBLEMS: Readonly<Record<string, GatewayProblem>> = {
     status: 415,
     code: 'unsupported_media_type',
     title: 'Unsupported media type',
-    detail: 'The body is read as JSON only.',
+    detail: 'The body is read as JSON only, uncompressed or in gzip or deflate.',
   },
   BAD_REQUEST_BODY: { ...malformed, detail: 'The body cannot be read.' },
   BAD_REQUEST_PARAMETERS: { ...malformed, detail: 'A parameter cannot be read.' },

@@ -82,6 +82,15 @@ describe('a connection to the local gateway', () => {
   })
 })
 
+it('the local gateway’s answer to HEAD states no length, because the function gives no body', async () => {
+  gateway = new Gateway({ port: 0, region: 'eu-central-1', home: '/console' })
+  const methods = plan.methods.map((method) => ({ ...method, method: 'ANY' }))
+  gateway.serve({ ...plan, methods }, async () => JSON.stringify({ statusCode: 200, body: '' }))
+  const url = `http://127.0.0.1:${await gateway.listen()}/api/v1/tasks/abc`
+  const lengthOf = async (method: string) => (await fetch(url, { method })).headers.get('content-length')
+  expect([await lengthOf('HEAD'), await lengthOf('GET')]).toEqual([null, '0'])
+})
+
 describe('a function that the local gateway waits for', () => {
   const limited = { ...plan, methods: plan.methods.map((method) => ({ ...method, timeoutMs: 40 })) }
   const askSlow = async (work: Promise<unknown>) => {

@@ -261,6 +261,7 @@ function send(response: ServerResponse, result: ProxyResult, method: string): vo
     response.setHeader(name, [...values])
   const body = Buffer.from(result.body ?? '', result.isBase64Encoded ? 'base64' : 'utf8')
   const hasNone = result.statusCode === 204 || result.statusCode === 304
-  if (!hasNone) response.setHeader('content-length', body.byteLength)
+  // The length of an answer to HEAD is that of the answer to GET, which is not known here.
+  if (!hasNone && method !== 'HEAD') response.setHeader('content-length', body.byteLength)
   response.end(hasNone || method === 'HEAD' ? undefined : body)
 }
