@@ -20,6 +20,7 @@ export function bannerText({ url, tookMs, logs, env, hasEnvFile, isUsualPort }: 
   const base = url.replace('127.0.0.1', 'localhost')
   const line = (name: string, value: string) => `  ${styleText('dim', name.padEnd(9))}${value}`
   const routes = modelLines(env)
+  const keyHeader = local(env).api.auth === 'keys' ? ' -H "x-api-key: $TASKRUNNER_KEY"' : ''
   const isAllSimulated = routes.every(({ isReal }) => !isReal)
   return [
     '',
@@ -48,7 +49,7 @@ export function bannerText({ url, tookMs, logs, env, hasEnvFile, isUsualPort }: 
     '',
     `  Try it:   ${styleText('green', `npm run quick-test${isUsualPort ? '' : ` -- --base ${base}`}`)}   or`,
     '',
-    `  curl -X POST ${base}/api/v1/tasks -H 'Content-Type: application/json' \\`,
+    `  curl -X POST ${base}/api/v1/tasks -H 'Content-Type: application/json'${keyHeader} \\`,
     `    -d '{"prompt": "What is quantum computing?", "model": "gpt-3.5-turbo"}'`,
     '',
   ].join('\n')

@@ -126,6 +126,7 @@ export function renderTask(context: RenderContext, task: Task): Html {
     ['Progress', progressOf(context, task)],
     ['Attempts', `${task.attempt} of ${task.maxAttempts}, epoch ${task.epoch}`],
     ['Submitted', iso(task.createdAt)],
+    ...(task.runAt === undefined ? [] : ([['Starts at', iso(task.runAt)]] as const)),
     ['Started', iso(task.startedAt)],
     ['Finished', iso(task.finishedAt)],
     ['Reason', reasonOf(context, task) || '–'],
@@ -141,6 +142,7 @@ export function renderTask(context: RenderContext, task: Task): Html {
         ? `${task.usage.inputTokens ?? 'unknown'} in, ${task.usage.outputTokens ?? 'unknown'} out, ${task.usage.provider}`
         : '–',
     ],
+    ['Cost', costOf(task)],
   ]
   const history = task.history.map(
     (line) =>
@@ -206,6 +208,8 @@ const statusOf = ({ status }: Task): Html => {
 }
 const runTimeOf = ({ now }: RenderContext, { startedAt, finishedAt }: Task): string =>
   startedAt === undefined ? '–' : span((finishedAt ?? now) - startedAt)
+const costOf = ({ usage }: Task): string =>
+  typeof usage?.costMicroUsd === 'number' ? `$${(usage.costMicroUsd / 1_000_000).toFixed(6)}` : '–'
 const iso = (at: number | undefined): string => (at === undefined ? '–' : new Date(at).toISOString())
 const ago = (now: number, at: number): string => `${span(now - at)} ago`
 

@@ -8,7 +8,7 @@ import { forTerminal, oneLine } from '../../bin/cli/screen.ts'
 import { parseTime } from '../../bin/cli/values.ts'
 import { readLine } from '../../bin/commands/logs.ts'
 import { frameOf } from '../../bin/commands/top.ts'
-import { bannerText, modelLines } from '../../bin/start/banner.ts'
+import { type Banner, bannerText, modelLines } from '../../bin/start/banner.ts'
 import { unusedNames } from '../../bin/start/env-file.ts'
 import { TaskLines } from '../../bin/start/task-lines.ts'
 
@@ -216,18 +216,27 @@ describe('npm start', () => {
     ).toEqual(['llama3, gpt-*, chatgpt-*, o* → openai at host:1 (no OPENAI_API_KEY)', 'claude-* → anthropic'])
   })
 
-  it('never advises to overwrite an existing .env', () => {
-    const banner = (hasEnvFile: boolean) =>
-      bannerText({
+  const banner = (changes: Partial<Banner> = {}) =>
+    bannerText({
+      ...{
         url: 'http://127.0.0.1:3000',
         tookMs: 1,
         logs: 'logs',
         env: {},
-        hasEnvFile,
+        hasEnvFile: false,
         isUsualPort: true,
-      })
-    expect(banner(true)).not.toMatch(/copy|cp /)
-    expect(banner(false)).toContain('copy .env.example to .env')
+      },
+      ...changes,
+    })
+
+  it('never advises to overwrite an existing .env', () => {
+    expect(banner({ hasEnvFile: true })).not.toMatch(/copy|cp /)
+    expect(banner()).toContain('copy .env.example to .env')
+  })
+
+  it('the call to try has a key when the stage needs one', () => {
+    expect(banner()).not.toContain('x-api-key')
+    expect(banner({ env: { AUTH: 'keys' } })).toContain('-H "x-api-key: $TASKRUNNER_KEY"')
   })
 })
 

@@ -27,6 +27,14 @@ describe('the task table', () => {
     expect(renderTasks(open, '', [task], '').text).toMatch(/40 % secret answer.*task_failed: secret input/)
   })
 
+  it('shows what a task cost, and when a later one starts', () => {
+    const usage = { inputTokens: 5, outputTokens: 7, costMicroUsd: 1_250, provider: 'openai' }
+    const { text } = renderTask(context, makeTask(0, { usage, runAt: 60_000 }))
+    expect(text).toContain('<th>Cost</th><td>$0.001250</td>')
+    expect(text).toContain('<th>Starts at</th><td>1970-01-01T00:01:00.000Z</td>')
+    expect(renderTask(context, makeTask(0)).text).toContain('<th>Cost</th><td>–</td>')
+  })
+
   it('escapes the values in a template, and nothing else', () => {
     expect(html`<p title="${'"x\''}">${html`<b>${'<&>'}</b>`}${[html`<i></i>`]}${null}${0}</p>`.text).toBe(
       '<p title="&quot;x&#39;"><b>&lt;&amp;&gt;</b><i></i>0</p>',

@@ -85,7 +85,7 @@ function LaneCard({
         {number('failed', failed, 'FAILED', failed > 0)}
       </div>
       <p class="muted">
-        {lane.dead_letters} dead letters
+        {lane.dead_letters} {lane.dead_letters === 1 ? 'dead letter' : 'dead letters'}
         {lane.oldest_due_age_seconds !== null &&
           `; the oldest task has waited ${durationText(lane.oldest_due_age_seconds * 1_000)}`}
       </p>
