@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { createLog } from '../../functions/core/adapters/system/log.ts'
+import { openTaskConsole } from '../../functions/core/adapters/system/task-console.ts'
 import { toEmbeddedMetrics } from '../../functions/metrics.ts'
 
 const METHODS = ['info', 'warn', 'error'] as const
@@ -82,4 +83,19 @@ it('a field may have any value: one that JSON cannot represent is written as tex
   expect(line.error).toMatch(/^Error: refused\n +at /)
   expect(line.response).toMatchObject({ error: expect.stringMatching(/^TypeError: inner\n/) })
   expect(JSON.stringify(line).length).toBeLessThan(100_000)
+})
+
+it('stacks in a field end with the author’s code, and a trace begins with it', () => {
+  const originals = { ...console }
+  const written = vi.spyOn(console, 'info').mockImplementation(() => undefined)
+  const error = new Error('refused')
+  error.stack =
+    'Error: refused\n    at run (task.ts:1:1)\n    at x (/a/functions/core/application/run/a.ts:1:1)\n    at y'
+  createLog('test')('task.log', { error })
+  const inScope = openTaskConsole()
+  void inScope({ task_id: 't1' }, async () => console.trace('at %s', 'here'))
+  Object.assign(console, originals)
+  const [[line], [trace]] = written.mock.calls as unknown as [[{ error: string }], [{ message: string }]]
+  expect(line.error).toBe('Error: refused\n    at run (task.ts:1:1)')
+  expect(trace.message).toMatch(/^at here\n +at [^\n]*log\.test\.ts/)
 })

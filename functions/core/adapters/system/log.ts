@@ -55,7 +55,11 @@ function writable(value: unknown): unknown {
   if (typeof value !== 'object' && typeof value !== 'bigint') return value
   try {
     const json = JSON.stringify(value, (_name, entry) =>
-      entry instanceof Error ? inspect(entry) : typeof entry === 'bigint' ? String(entry) : entry,
+      entry instanceof Error
+        ? withoutWorkerFrames(inspect(entry))
+        : typeof entry === 'bigint'
+          ? String(entry)
+          : entry,
     )
     return json.length > MAX_CHARACTERS ? clipped(json) : JSON.parse(json)
   } catch {
@@ -70,6 +74,10 @@ function asText(value: unknown): string {
     return '(cannot be read)'
   }
 }
+
+/** The stack frames below the author's code. */
+const WORKER_FRAMES = /\n {1,8}at [^\n]*functions\/core\/application\/run\/[^\n]*(?:\n {1,8}at [^\n]*)*/g
+export const withoutWorkerFrames = (text: string): string => text.replaceAll(WORKER_FRAMES, '')
 
 export const clipped = (text: string): string =>
   text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text
