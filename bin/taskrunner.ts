@@ -116,8 +116,13 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-const usageText = ({ message }: CommanderError): string =>
-  `${message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}${/[.)]$/.test(message) ? '' : '.'} See: npx taskrunner --help`
+function usageText({ message }: CommanderError): string {
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/^command-argument value '(.*)' is invalid for argument '(\w+)'\./, '"$1" is no <$2>.')
+    .replace(/\s*\n\s*/g, ' ')
+  return `${text}${/[.)]$/.test(text) ? '' : '.'} See: npx taskrunner --help`
+}
 
 // `taskrunner list | head` closes the pipe early; that is no failure.
 process.stdout.on('error', (cause: NodeJS.ErrnoException) => {

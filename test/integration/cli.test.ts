@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LANES } from '../../functions/contract.ts'
 import { Client } from '../fixtures/client.ts'
 import { startTestRuntime } from '../fixtures/running.ts'
 
@@ -74,6 +75,14 @@ describe('the command line', () => {
     expect((await type('retry', id)).code).toBe(0)
     expect(await json('get', id)).toMatchObject({ epoch: 2 })
     expect((await type('cancel', id)).code).toBe(0)
+  })
+
+  it('a lane that does not exist is refused with the lanes that do', async () => {
+    const { code, err } = await type('pause', 'nope')
+    expect([code, err.trim()]).toEqual([
+      2,
+      `"nope" is no <lane>. Allowed choices are ${LANES.join(', ')}. See: npx taskrunner --help`,
+    ])
   })
 
   it('cancel of many: one that has ended keeps none of the others', async () => {
