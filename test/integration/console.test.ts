@@ -210,11 +210,11 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
       .getByText('completed')
       .waitFor()
     await page
-      .locator('.tile', { hasText: 'ended in 24 h' })
+      .locator('.tile', { hasText: 'runs in 24 h' })
       .locator('b')
       .filter({ hasText: /[1-9]/ })
       .waitFor()
-    await page.locator('.tile', { hasText: 'failed' }).click()
+    await page.locator('.tile', { hasText: 'failed runs' }).click()
     await page.waitForURL(/status=FAILED/)
     expect(await page.getByText('Tenant').count()).toBe(0)
     expect(faults).toEqual([])

@@ -30,8 +30,8 @@ export function HomePage() {
       <AlarmLine />
       <div class="tiles">
         {/* A task that ran again counts once for each of its ends, so that the list may have fewer. */}
-        <Tile label="runs ended in 24 h" value={ended} href={link('COMPLETED,FAILED,CANCELLED,EXPIRED')} />
-        <Tile label="of them failed" value={of('FAILED')} href={link('FAILED')} isBad={of('FAILED') > 0} />
+        <Tile label="runs in 24 h" value={ended} href={link('COMPLETED,FAILED,CANCELLED,EXPIRED')} />
+        <Tile label="failed runs" value={of('FAILED')} href={link('FAILED')} isBad={of('FAILED') > 0} />
         <Tile label="running" value={of('PROCESSING')} href={link('PROCESSING')} />
         <Tile
           label="waiting"
