@@ -68,7 +68,8 @@ function slopeOf(points: readonly { readonly at: number; readonly mb: number }[]
 
 const server = await startModelServer()
 const stateDir = await mkdtemp(join(tmpdir(), 'soak-'))
-const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*' }
+// Leases of full length, as in every `npm start`: the short ones of tests end while a busy machine is late.
+const env = { OPENAI_BASE_URL: server.openaiUrl, OPENAI_MODELS: 'stub-*', TIMING_SCALE: '1' }
 const running = await startProcess(['--port', '0'], env, stateDir)
 const client = new Client(running.url)
 const under: Sample[] = []
