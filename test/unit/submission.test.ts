@@ -82,6 +82,10 @@ describe('a submission', () => {
     [{ prompt: 'x', messages: [{ role: 'user', content: 'y' }] }, { messages: /^cannot go with prompt/ }],
     [{ mesages: [] }, { prompt: /^is missing/, mesages: /^is not a known field\. Nearest: "messages"/ }],
     [{ input: { prompt: 'hi' } }, { type: /^is missing/ }],
+    [
+      { prompt: 'hi', input: { x: 1 } },
+      { type: /^is missing/, prompt: /^is of the short form/ },
+    ],
     [{ prompt: '' }, { prompt: /^must not be empty\.$/ }],
     [{ prompt: 5 }, { prompt: /^must be a text\.$/ }],
     [{ prompt: 'x', priority: 'high' }, { priority: /^must be a number\.$/ }],

@@ -126,7 +126,9 @@ export async function readSubmitBody(
   const body = new Map(Object.entries(json))
   const isShort = (body.get('type') ?? body.get('input') ?? null) === null
   const type = types.find(({ name }) => name === (isShort ? SHORT_TYPE : body.get('type')))
-  const inputNames = Object.keys(fieldsOf(type?.input) ?? {})
+  const namesOf = (of: SubmittableType | undefined) => Object.keys(fieldsOf(of?.input) ?? {})
+  const inputNames = namesOf(type)
+  const shortNames = namesOf(types.find(({ name }) => name === SHORT_TYPE))
   const form = isShort ? shortForm : generalForm
   const ownNames = Object.keys(form.shape)
   if (isShort) {
@@ -143,7 +145,7 @@ export async function readSubmitBody(
     ...misplaced,
     ...unknownNames(
       others.map(([name]) => name),
-      { isShort, ownNames, inputNames, type: type?.name },
+      { isShort, ownNames, inputNames, shortNames, type: type?.name },
     ),
   ]
   if (!checked.isValid || errors.length > 0) {
@@ -193,6 +195,8 @@ interface Form {
   readonly isShort: boolean
   readonly ownNames: readonly string[]
   readonly inputNames: readonly string[]
+  /** Fields of the short form's type. */
+  readonly shortNames: readonly string[]
   readonly type: string | undefined
 }
 
@@ -207,6 +211,11 @@ function unknownName(name: string, form: Form): FieldError {
   const path = name.slice(0, 100)
   if (form.inputNames.includes(name))
     return { path, message: `belongs into input: {"type": "${form.type}", "input": {"${name}": …}}.` }
+  if (form.type === undefined && form.shortNames.includes(name))
+    return {
+      path,
+      message: `is of the short form, {"${name}": …}, which has no "input"; or send {"type": "${SHORT_TYPE}", "input": {"${name}": …}}.`,
+    }
   const known = form.isShort ? [...form.inputNames, ...form.ownNames] : form.ownNames
   return { path, message: unknownField(name, known) }
 }
