@@ -1,13 +1,6 @@
 import type { LaneStatus } from '../core/application/operate/list-queues.ts'
-import {
-  isFinal,
-  type Payload,
-  RETRYABLE_STATUSES,
-  STATUSES,
-  type Status,
-  type Task,
-} from '../core/domain/task.ts'
-import { traceIdOf } from '../core/domain/trace.ts'
+import { clipEnd } from '../core/domain/clip.ts'
+import { isFinal, RETRYABLE_STATUSES, STATUSES, type Status, type Task } from '../core/domain/task.ts'
 import { actionElement, button, type Html, html } from './html.ts'
 
 /** The function that the buttons call, and what may be shown. */
@@ -27,7 +20,7 @@ export interface Search {
   readonly tag?: string | undefined
 }
 
-const table = (heads: readonly string[], rows: readonly Html[], empty: string): Html =>
+export const table = (heads: readonly string[], rows: readonly Html[], empty: string): Html =>
   rows.length === 0
     ? html`<p><i>${empty}</i></p>`
     : html`<table><thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`
@@ -81,11 +74,11 @@ export function renderTasks(
 ): Html {
   const rows = tasks.map(
     (task) =>
-      html`<tr><td>${link(context, task)}</td><td>${buttons(context, task)}</td><td>${statusOf(task)}</td><td>${aboutOf(context, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.model ?? '–'}</td><td>${progressOf(context, task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${runTimeOf(context, task)}</td><td>${ago(context.now, task.createdAt)}</td><td>${reasonOf(context, task)}</td></tr>`,
+      html`<tr><td>${link(context, task)}</td><td>${buttons(context, task)}</td><td>${statusOf(task)}</td><td>${aboutOf(context, task)}</td><td>${task.type}</td><td>${task.lane}</td><td>${task.model ?? '–'}</td><td>${progressOf(context, task)}</td><td>${task.attempt}/${task.maxAttempts}</td><td>${runTimeOf(context, task)}</td><td>${costOf(task)}</td><td>${ago(context.now, task.createdAt)}</td><td>${reasonOf(context, task)}</td></tr>`,
   )
   const heads = [
-    ...['Task', 'Do', 'Status', 'About', 'Type', 'Lane', 'Model', 'Progress', 'Attempts', 'Ran', 'Submitted'],
-    'Reason',
+    ...['Task', 'Do', 'Status', 'About', 'Type', 'Lane', 'Model', 'Progress', 'Attempts', 'Ran', 'Cost'],
+    ...['Submitted', 'Reason'],
   ]
   return html`<h3>${title}</h3>${table(heads, rows, empty)}`
 }
@@ -114,47 +107,10 @@ export function renderSearch(context: RenderContext, search: Search): Html {
   return html`<form>${context.hasTenants ? input('tenant', 'Tenant', search.tenant, 14) : html``}${input('task_id', 'Id', '', 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
 }
 
-export function renderTask(context: RenderContext, task: Task): Html {
-  const facts: readonly (readonly [string, string | number | Html])[] = [
-    ['Id', task.id],
-    ...(context.hasTenants ? ([['Tenant', task.tenant]] as const) : []),
-    ['Type', task.type],
-    ['Lane', task.lane],
-    ['Model', task.model ?? '–'],
-    ['Status', statusOf(task)],
-    ['Ran', runTimeOf(context, task)],
-    ['Progress', progressOf(context, task)],
-    ['Attempts', `${task.attempt} of ${task.maxAttempts}, epoch ${task.epoch}`],
-    ['Submitted', iso(task.createdAt)],
-    ...(task.runAt === undefined ? [] : ([['Starts at', iso(task.runAt)]] as const)),
-    ['Started', iso(task.startedAt)],
-    ['Finished', iso(task.finishedAt)],
-    ['Reason', reasonOf(context, task) || '–'],
-    ['Trace', traceIdOf(task) ?? '–'],
-    ['Tags', task.tags.join(', ') || '–'],
-    ['Input', context.showsPrompts ? payloadOf(task.input) : 'hidden on this stage'],
-    ...(task.result
-      ? ([['Result', context.showsPrompts ? payloadOf(task.result) : 'hidden on this stage']] as const)
-      : []),
-    [
-      'Tokens',
-      task.usage
-        ? `${task.usage.inputTokens ?? 'unknown'} in, ${task.usage.outputTokens ?? 'unknown'} out, ${task.usage.provider}`
-        : '–',
-    ],
-    ['Cost', costOf(task)],
-  ]
-  const history = task.history.map(
-    (line) =>
-      html`<tr><td>${line.epoch}</td><td>${line.attempt}</td><td>${iso(line.startedAt)}</td><td>${span(line.endedAt - line.startedAt)}</td><td>${line.outcome}</td><td>${line.provider ?? '–'}</td></tr>`,
-  )
-  return html`<h3>Task ${task.id}</h3><table><tbody>${facts.map(([name, value]) => html`<tr><th>${name}</th><td>${value}</td></tr>`)}</tbody></table><p>${buttons(context, task)}</p><h3>Attempts</h3>${table(['Epoch', 'Attempt', 'Started', 'Took', 'Outcome', 'Provider'], history, 'None has ended yet.')}`
-}
-
 const link = (context: RenderContext, { tenant, id }: Task): Html =>
   html`<a>${id}</a>${actionElement({ endpoint: context.viewArn, display: 'widget', parameters: { view: 'task', tenant, id } })}`
 
-function buttons(context: RenderContext, { tenant, id, status }: Task): Html {
+export function buttons(context: RenderContext, { tenant, id, status }: Task): Html {
   const act = (action: string, confirmation: string) => ({
     endpoint: context.actionArn,
     display: 'popup' as const,
@@ -171,24 +127,21 @@ function buttons(context: RenderContext, { tenant, id, status }: Task): Html {
 const progressOf = ({ showsPrompts }: RenderContext, { status, progress }: Task): string => {
   if (status === 'COMPLETED') return '100 %'
   if (!progress) return '–'
-  return showsPrompts ? `${progress.percent} % ${progress.message}` : `${progress.percent} %`
+  return showsPrompts ? `${progress.percent} % ${inCell(progress.message)}` : `${progress.percent} %`
 }
 const reasonOf = ({ showsPrompts }: RenderContext, { error, status }: Task): string => {
   if (!error) return ''
-  const reason = showsPrompts ? `${error.code}: ${error.message}` : error.code
+  const reason = showsPrompts ? `${error.code}: ${inCell(error.message)}` : error.code
   return isFinal(status) ? reason : `last attempt: ${reason}`
 }
-/** With its line breaks, within the widget's width. */
-function payloadOf(payload: Payload): Html {
-  const text = 'json' in payload ? payload.json : `${payload.bytes} bytes, in the bucket`
-  return html`<div style="white-space: pre-wrap; overflow-wrap: anywhere">${text.slice(0, 2_000)}</div>`
-}
+/** A message may have 10,000 characters, and a list 75 tasks. */
+const inCell = (text: string): string => clipEnd(text, 160)
 
 /** The beginning of the input. */
 function aboutOf({ showsPrompts }: RenderContext, { input }: Task): string {
   if (!showsPrompts || !('json' in input)) return '–'
   const { prompt } = (JSON.parse(input.json) ?? {}) as { prompt?: unknown }
-  return (typeof prompt === 'string' ? prompt : input.json).slice(0, 60)
+  return clipEnd(typeof prompt === 'string' ? prompt : input.json, 60)
 }
 
 /** Readable on white and on black, with a symbol for readers who do not see colours. */
@@ -202,18 +155,18 @@ const STATUS_STYLES: Readonly<Record<Status, readonly [mark: string, color: stri
   CANCELLED: ['⊘', '#c99700'],
   EXPIRED: ['◌', '#c99700'],
 }
-const statusOf = ({ status }: Task): Html => {
+export const statusOf = ({ status }: Task): Html => {
   const [mark, color] = STATUS_STYLES[status]
   return html`<span style="color: ${color}; white-space: nowrap">${mark} ${status}</span>`
 }
-const runTimeOf = ({ now }: RenderContext, { startedAt, finishedAt }: Task): string =>
+export const runTimeOf = ({ now }: RenderContext, { startedAt, finishedAt }: Task): string =>
   startedAt === undefined ? '–' : span((finishedAt ?? now) - startedAt)
-const costOf = ({ usage }: Task): string =>
+export const costOf = ({ usage }: Pick<Task, 'usage'>): string =>
   typeof usage?.costMicroUsd === 'number' ? `$${(usage.costMicroUsd / 1_000_000).toFixed(6)}` : '–'
-const iso = (at: number | undefined): string => (at === undefined ? '–' : new Date(at).toISOString())
+export const iso = (at: number | undefined): string => (at === undefined ? '–' : new Date(at).toISOString())
 const ago = (now: number, at: number): string => `${span(now - at)} ago`
 
-function span(ms: number): string {
+export function span(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
   const seconds = Math.round(ms / 1_000)
   if (seconds < 120) return `${seconds} s`

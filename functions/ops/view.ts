@@ -1,31 +1,32 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
 import { ENV, OPEN_TENANT } from '../contract.ts'
+import { explainLoaded } from '../core/application/operate/explain-task.ts'
 import { listQueues } from '../core/application/operate/list-queues.ts'
 import { listRunning } from '../core/application/operate/list-running.ts'
-import { STATUSES, type Status } from '../core/domain/task.ts'
+import { causeFields } from '../core/domain/errors.ts'
+import { circuitOfModel } from '../core/domain/model-routes.ts'
+import { stepLifeOf } from '../core/domain/step.ts'
+import { STATUSES, type Status, type Task } from '../core/domain/task.ts'
 import {
   clock,
+  log,
+  openCircuits,
   openDeadLetters,
   openDepths,
   openDueIndex,
   openLanes,
+  openSteps,
   openStore,
   openWorkerSlots,
   readConfig,
 } from '../hosts/lambda.ts'
 import { type ViewEvent, viewEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
-import {
-  noteHtml,
-  type RenderContext,
-  renderQueues,
-  renderSearch,
-  renderTask,
-  renderTasks,
-} from './render.ts'
+import { noteHtml, type RenderContext, renderQueues, renderSearch, renderTasks } from './render.ts'
+import { renderTask } from './render-task.ts'
 
-const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant, ENV.auth])
+const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant, ENV.auth, ENV.modelRoutes])
 const store = openStore()
 const dependencies = {
   store,
@@ -34,6 +35,9 @@ const dependencies = {
   deadLetters: openDeadLetters(),
   lanes: openLanes(),
   workerSlots: openWorkerSlots(),
+  circuits: openCircuits(),
+  circuitOf: (model: string) => circuitOfModel(config.MODEL_ROUTES, model),
+  steps: openSteps(),
   clock,
 }
 
@@ -76,7 +80,7 @@ async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
   const id = form.task_id?.trim() || event.id || undefined
   if (id !== undefined) {
     const task = await store.get({ tenant, id })
-    return html`${renderSearch(context, search)}${task ? renderTask(context, task) : noteHtml(context.hasTenants ? `Tenant ${tenant} has no task ${id}.` : `There is no task ${id}.`)}`
+    return html`${renderSearch(context, search)}${task ? await showTask(context, task) : noteHtml(context.hasTenants ? `Tenant ${tenant} has no task ${id}.` : `There is no task ${id}.`)}`
   }
   const list = (status?: Status) =>
     store.list(
@@ -107,3 +111,19 @@ async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
   ])
   return html`${renderSearch(context, { tenant })}${renderQueues(context, tenant, lanes)}${renderTasks(context, `Running, and waiting to run again${context.hasTenants ? '; all tenants' : ''}`, running, 'Nothing runs.')}${renderTasks(context, `Failed last${context.hasTenants ? `, tenant ${tenant}` : ''}`, failed.tasks, 'Nothing has failed.')}`
 }
+
+async function showTask(context: RenderContext, task: Task): Promise<Html> {
+  const [explanation, steps] = await Promise.all([
+    explainLoaded(dependencies, withoutMessage(task)).catch((error: unknown) => {
+      // The rest of the page helps even while the queues do not answer.
+      log('ops.explain_failed', { task_id: task.id, ...causeFields(error) })
+      return undefined
+    }),
+    task.stepsSince === undefined ? [] : dependencies.steps.list(task, stepLifeOf(task)),
+  ])
+  return renderTask(context, { task, explanation, steps })
+}
+
+/** An explanation repeats the error's message, which the page shows once, and only where it may. */
+const withoutMessage = (task: Task): Task =>
+  task.error ? { ...task, error: { ...task.error, message: 'with the message below.' } } : task

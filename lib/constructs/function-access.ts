@@ -359,11 +359,13 @@ export const FUNCTION_ACCESS: Readonly<Record<BundleName, Access>> = {
       ENV.tableName,
       ENV.queueUrls,
       ENV.deadLetterQueueUrls,
+      ENV.modelRoutes,
       ENV.opsActionArn,
       ENV.defaultTenant,
       ENV.showsPrompts,
     ],
     optionalEnvironment: [ENV.auth],
+    // Query on the table itself: circuits, and the checkpoints of a task.
     table: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     indexes: { list: ['dynamodb:Query'], state: ['dynamodb:Query'], due: ['dynamodb:Query'] },
     queues: ['sqs:GetQueueAttributes'],

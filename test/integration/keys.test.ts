@@ -84,7 +84,7 @@ describe('a closed stage', () => {
       String(await running.pool('OpsView').invoke({ view: 'search', ...fields }))
     expect(await view({})).toContain('name="tenant"')
     const found = await view({ widgetContext: { forms: { all: { tenant: 'team-ops', task_id: task.id } } } })
-    expect(found).toContain('<th>Tenant</th><td>team-ops</td>')
+    expect(found).toMatch(/>Tenant<\/th><td[^>]*>team-ops<\/td>/)
   })
 
   it('requires a key on every route that is not open, and gives the same answer to every wrong key', async () => {

@@ -95,7 +95,9 @@ describe('the task table of the dashboard', () => {
     await client.done(id)
     const search = (all: Record<string, string>) =>
       view({ view: 'search', tenant: 'default', widgetContext: { forms: { all } } })
-    expect(await search({ task_id: id })).toContain(`Task ${id}`)
+    const found = await search({ task_id: id })
+    for (const text of [`Task ${id}`, 'It completed at', 'attempt 1', `npx taskrunner logs --task ${id}`])
+      expect(found).toContain(text)
     expect(await search({ tag: 'findme' })).toContain(id)
     expect(await search({ status: 'COMPLETED', type: 'example.add' })).toContain(id)
     expect(await search({ status: 'FAILED', type: 'example.add' })).not.toContain(id)

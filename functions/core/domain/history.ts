@@ -2,7 +2,7 @@
 import type { AttemptRecord, Task } from './task.ts'
 
 /** The first attempts show the original cause, the latest the present one. */
-const FIRST = 10
+export const FIRST_ATTEMPTS = 10
 const LATEST = 20
 
 /** The change of the history by an ending attempt: one more record, or a new list when the history is full. */
@@ -15,11 +15,11 @@ export function appendToHistory(
   record: AttemptRecord,
 ): HistoryChange {
   const { history, attemptsOmitted = 0 } = seen
-  if (history.length < FIRST + LATEST) return { record }
-  const latest = [...history.slice(FIRST), record]
+  if (history.length < FIRST_ATTEMPTS + LATEST) return { record }
+  const latest = [...history.slice(FIRST_ATTEMPTS), record]
   return {
     trimmed: {
-      history: [...history.slice(0, FIRST), ...latest.slice(-LATEST)],
+      history: [...history.slice(0, FIRST_ATTEMPTS), ...latest.slice(-LATEST)],
       attemptsOmitted: attemptsOmitted + latest.length - LATEST,
     },
   }

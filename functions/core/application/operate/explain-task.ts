@@ -9,8 +9,12 @@ import type { TaskStore } from '../../ports/task-store.ts'
 import type { WorkerSlots } from '../../ports/worker-slots.ts'
 import { getTask } from '../tasks/get-task.ts'
 
-export interface ExplainDependencies {
+export interface ExplainDependencies extends StateDependencies {
   readonly store: TaskStore
+}
+
+/** What a task's wait depends on, besides its row. */
+export interface StateDependencies {
   readonly depths: QueueDepths
   readonly circuits: CircuitStore
   readonly lanes: LaneStore
@@ -61,8 +65,12 @@ type Answer = Pick<Explanation, 'gate' | 'message' | 'nextAt'>
  * @throws RequestError `not_found`.
  */
 export async function explainTask(dependencies: ExplainDependencies, key: TaskKey): Promise<Explanation> {
-  const { store, depths, circuits, lanes, workerSlots, clock, circuitOf } = dependencies
-  const task = await getTask({ store }, key)
+  return explainLoaded(dependencies, await getTask(dependencies, key))
+}
+
+/** The same for a task that the caller has read. */
+export async function explainLoaded(dependencies: StateDependencies, task: Task): Promise<Explanation> {
+  const { depths, circuits, lanes, workerSlots, clock, circuitOf } = dependencies
   const now = clock.now()
   const [depth, known, paused, slots] = await Promise.all([
     depths.depth(task.lane),
