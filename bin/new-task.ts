@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import { LANES } from '../functions/contract.ts'
-import { nearestName } from '../functions/core/domain/nearest-name.ts'
+import { nearestText } from '../functions/core/domain/nearest-name.ts'
 import { generateTasks } from './generate-tasks.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -91,9 +91,7 @@ export async function newTask(
       `"${name}" is no name of a task type. It is noun.verb in small letters, e.g. text.translate: npm run new-task -- text.translate`,
     )
   if (!(LANES as readonly string[]).includes(lane))
-    throw new Error(
-      `There is no lane "${lane}". Nearest: "${nearestName(lane, LANES)}". Lanes: ${LANES.join(', ')}.`,
-    )
+    throw new Error(`There is no lane "${lane}".${nearestText(lane, LANES)} Lanes: ${LANES.join(', ')}.`)
   const folder = folderOf(name)
   const task = { name, lane, usesModel }
   const files = {

@@ -110,6 +110,7 @@ const ARROWS: readonly {
       /^functions\/metrics\.ts$/,
       // Names of models, to compute the cost of metrics.
       /^functions\/core\/domain\/cost\.ts$/,
+      /^functions\/core\/domain\/nearest-name\.ts$/,
       /^functions\/tasks\/manifest\.gen\.json$/,
       /^functions\/api\/routes\.gen\.json$/,
     ],

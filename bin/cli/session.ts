@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import type { Command } from 'commander'
-import { nearestName } from '../../functions/core/domain/nearest-name.ts'
+import { nearestText } from '../../functions/core/domain/nearest-name.ts'
 import { Api } from './api.ts'
 import { type ExitCode, MissingRouteError, usageError } from './failure.ts'
 import { type Environment, type Flags, readTarget, type Target } from './profile.ts'
@@ -35,7 +35,7 @@ export function refuseUnknown({ args: [word], parent }: Command): void {
   if (word === undefined || parent === null) return
   const names = parent.commands.map((command) => command.name())
   throw usageError(
-    `There is no "${parent.name()} ${word}". Nearest: "${nearestName(word, names)}". Known: ${names.join(', ')}.`,
+    `There is no "${parent.name()} ${word}".${nearestText(word, names)} Known: ${names.join(', ')}.`,
   )
 }
 

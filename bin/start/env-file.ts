@@ -22,9 +22,6 @@ const KNOWN = [
   'FORCE_COLOR',
 ]
 
-/** Most edits of a typing error; a name further away means something else. */
-const MAX_EDITS = 3
-
 /** @returns one sentence per name in the file that nothing reads, without any values. */
 export async function unusedNames(file: string): Promise<readonly string[]> {
   const given = parseEnv(await readFile(file, 'utf8').catch(() => ''))
@@ -32,9 +29,7 @@ export async function unusedNames(file: string): Promise<readonly string[]> {
   return Object.keys(given).flatMap((name) => {
     if (known.includes(name)) return []
     const nearest = nearestName(name.toUpperCase(), known)
-    return isSlip(name.toUpperCase(), nearest)
-      ? [`.env: ${name} is not used. Did you mean ${nearest}?`]
-      : [`.env: ${name} is not used.`]
+    return [`.env: ${name} is not used.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`]
   })
 }
 
@@ -46,12 +41,4 @@ function keysOfServers(json: string | undefined): readonly string[] {
   } catch {
     return []
   }
-}
-
-function isSlip(word: string, name: string): boolean {
-  const letters = new Map<string, number>()
-  for (const letter of word) letters.set(letter, (letters.get(letter) ?? 0) + 1)
-  for (const letter of name) letters.set(letter, (letters.get(letter) ?? 0) - 1)
-  const apart = [...letters.values()].reduce((sum, count) => sum + Math.abs(count), 0)
-  return apart <= MAX_EDITS
 }

@@ -1,6 +1,6 @@
 import { LANES, type Lane } from '../contract.ts'
 import { RequestError } from '../core/domain/errors.ts'
-import { nearestName } from '../core/domain/nearest-name.ts'
+import { nearestText } from '../core/domain/nearest-name.ts'
 
 /** @throws RequestError `not_found` for an unknown lane. */
 export function readLane(name = ''): Lane {
@@ -8,6 +8,6 @@ export function readLane(name = ''): Lane {
   if (lane) return lane
   throw new RequestError(
     'not_found',
-    `There is no lane "${name.slice(0, 100)}". Nearest: "${nearestName(name, LANES)}". There are: ${LANES.join(', ')}.`,
+    `There is no lane "${name.slice(0, 100)}".${nearestText(name, LANES)} There are: ${LANES.join(', ')}.`,
   )
 }

@@ -5,7 +5,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { type BundleName, ENV, type EnvName } from '../../functions/contract.ts'
-import { nearestName } from '../stages/nearest-name.ts'
+import { nearestText } from '../../functions/core/domain/nearest-name.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 import { acknowledge } from './acknowledge.ts'
 import { checkEnvironmentSize } from './environment-size.ts'
@@ -158,7 +158,7 @@ function checkEnvironment(
   const unknown = set.filter(([name]) => !known.includes(name))
   const problems = [
     ...missing.map((name) => `${name} is missing`),
-    ...unknown.map(([name]) => `${name} is not among its names; nearest: ${nearestName(name, known)}`),
+    ...unknown.map(([name]) => `${name} is not among its names.${nearestText(name, known)}`),
   ]
   if (problems.length > 0)
     throw new Error(

@@ -1,5 +1,5 @@
+import { nearestText } from '../../functions/core/domain/nearest-name.ts'
 import { loadStage } from '../stages/load-stage.ts'
-import { nearestName } from '../stages/nearest-name.ts'
 import type { StageSettings } from '../stages/stage-schema.ts'
 
 export const VERBS = ['preflight', 'deploy', 'admin-key', 'smoke', 'diff', 'destroy'] as const
@@ -28,7 +28,7 @@ const SKIP_PREFLIGHT = '--skip-preflight'
  */
 export function readCommand([verb = '', ...args]: readonly string[]): Command {
   if (!VERBS.some((known) => known === verb))
-    throw new Error(`There is no "${verb}". Nearest: "${nearestName(verb, VERBS)}".`)
+    throw new Error(`There is no "${verb}".${nearestText(verb, VERBS)} Known: ${VERBS.join(', ')}.`)
   const [name = '', ...more] = args
   if (name === '' || name.startsWith('-')) throw new Error(`Which stage? npm run ${verb} -- dev`)
   const isPreview = name === 'preview'

@@ -1,8 +1,8 @@
 import type * as z from 'zod'
+import { nearestText } from '../../functions/core/domain/nearest-name.ts'
 import { dev } from './dev.ts'
 import { emulated } from './emulated.ts'
 import { local } from './local.ts'
-import { nearestName } from './nearest-name.ts'
 import { preview } from './preview.ts'
 import { prod } from './prod.ts'
 import {
@@ -35,7 +35,7 @@ export function loadStage(name: string, environment: Environment = {}): StageSet
   const known = STAGE_NAMES.find((stage) => stage === name)
   if (!known)
     throw new Error(
-      `There is no stage "${name}". Nearest: "${nearestName(name, STAGE_NAMES)}". Known: ${STAGE_NAMES.join(', ')}.`,
+      `There is no stage "${name}".${nearestText(name, STAGE_NAMES)} Known: ${STAGE_NAMES.join(', ')}.`,
     )
   return parseStage(known, FILES[known](environment))
 }
@@ -61,10 +61,10 @@ export function parseStage(name: string, input: unknown): StageSettings {
 function describe(issue: z.core.$ZodIssue): string[] {
   const place = issue.path.join('.')
   if (issue.code !== 'unrecognized_keys') return [`${place}: ${issue.message}`]
-  return issue.keys.map((key) => {
-    const nearest = nearestName(key, keysAt(issue.path))
-    return `${[...issue.path, key].join('.')}: there is no such setting${nearest ? `. Nearest: "${nearest}"` : ''}`
-  })
+  return issue.keys.map(
+    (key) =>
+      `${[...issue.path, key].join('.')}: there is no such setting.${nearestText(key, keysAt(issue.path))}`,
+  )
 }
 
 /** The part of a schema that is read: its fields, the wrapped schema, and the schema of items. */

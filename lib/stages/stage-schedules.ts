@@ -1,8 +1,8 @@
 import { Cron } from 'croner'
 import * as z from 'zod'
 import { LANES, type Lane, URGENT_PRIORITY } from '../../functions/contract.ts'
+import { nearestText } from '../../functions/core/domain/nearest-name.ts'
 import manifest from '../../functions/tasks/manifest.gen.json' with { type: 'json' }
-import { nearestName } from './nearest-name.ts'
 
 /** Lambda's environment has 4 kB; queues, table and bucket take about half of it. */
 const MAX_BYTES = 2_000
@@ -60,7 +60,7 @@ const scheduleSchema = z
     if (!type) {
       const names = manifest.map(({ name }) => name)
       refuse(
-        `"${schedule.task.type}" is not a task type. Nearest: "${nearestName(schedule.task.type, names)}"`,
+        `"${schedule.task.type}" is not a task type.${nearestText(schedule.task.type, names)} Known: ${names.join(', ')}.`,
         'task',
         'type',
       )

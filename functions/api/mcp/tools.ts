@@ -2,7 +2,7 @@
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import { LIMITS } from '../../contract.ts'
-import { nearestName } from '../../core/domain/nearest-name.ts'
+import { nearestText } from '../../core/domain/nearest-name.ts'
 import { type ManifestEntry, manifest } from '../manifest.ts'
 import { submitTaskRoute } from '../routes/tasks/submit-task.ts'
 import type { TaskJson } from '../schemas/task-json.ts'
@@ -124,11 +124,8 @@ function bodyOf(type: ManifestEntry, given: Arguments) {
 }
 
 function unknownTool(caller: Caller, name: string): string {
-  const nearest = nearestName(
-    name,
-    listTools(caller).map((tool) => tool.name),
-  )
-  return `There is no tool "${name.slice(0, 100)}".${nearest ? ` Nearest: "${nearest}".` : ''}`
+  const names = listTools(caller).map((tool) => tool.name)
+  return `There is no tool "${name.slice(0, 100)}".${nearestText(name, names)}`
 }
 
 const keyOf = ({ idempotencyKey }: Caller): Record<string, string> =>

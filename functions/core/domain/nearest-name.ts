@@ -1,22 +1,34 @@
 /**
- * The candidate that was most likely meant: fewest edits (Levenshtein distance), with a common beginning counted
- * double, so that "docs" gives "documents" and not "demo".
+ * The candidate that was probably meant: one or two typing errors away, or with almost the same beginning, so that "docs"
+ * gives "documents". Among several, the one with the fewest edits, a common beginning counted double.
+ *
+ * @returns undefined where no candidate is near, because a wrong suggestion is worse than the list of all names.
  */
-export function nearestName(word: string, candidates: readonly string[]): string {
+export function nearestName(word: string, candidates: readonly string[]): string | undefined {
   const asked = word.slice(0, 64).toLowerCase()
-  const ranked = candidates.map((name) => ({
-    name,
-    edits: distance(asked, name.toLowerCase()) - 2 * commonStart(asked, name.toLowerCase()),
-  }))
-  return ranked.sort((left, right) => left.edits - right.edits)[0]?.name ?? ''
+  return candidates
+    .map((name) => ({
+      name,
+      edits: distance(asked, name.toLowerCase()),
+      start: commonStart(asked, name.toLowerCase()),
+    }))
+    .filter(({ name, edits, start }) => {
+      const [shorter, longer] = [asked.length, name.length].sort((left, right) => left - right) as [
+        number,
+        number,
+      ]
+      return edits <= MAX_EDITS[Math.min(longer, 6)]! || (start >= 3 && start >= shorter * 0.75)
+    })
+    .sort((left, right) => left.edits - 2 * left.start - (right.edits - 2 * right.start))[0]?.name
 }
 
-/** The nearest name as a sentence; empty when more than half of its letters differ. */
+/** Most edits of a typing error, by the length of the longer word. In four letters, two edits are another word: `page`, `lane`. */
+const MAX_EDITS: readonly number[] = [0, 0, 1, 1, 1, 1, 2]
+
+/** The nearest name as a sentence after a full stop; empty when none is near. */
 export function nearestText(word: string, candidates: readonly string[]): string {
   const name = nearestName(word, candidates)
-  const edits = distance(word.slice(0, 64).toLowerCase(), name.toLowerCase())
-  const isNear = edits <= Math.max(word.length, name.length) / 2 || commonStart(word, name) > 2
-  return isNear ? ` Nearest: "${name}".` : ''
+  return name === undefined ? '' : ` Nearest: "${name}".`
 }
 
 function commonStart(left: string, right: string): number {
@@ -25,17 +37,24 @@ function commonStart(left: string, right: string): number {
   return length
 }
 
+/** Levenshtein distance, in which two neighbours in the wrong order are one edit. */
 function distance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index)
+  let [before, row]: [number[], number[]] = [
+    [],
+    Array.from({ length: right.length + 1 }, (_, index) => index),
+  ]
   for (let i = 1; i <= left.length; i += 1) {
     const next = [i]
-    for (let j = 1; j <= right.length; j += 1)
+    for (let j = 1; j <= right.length; j += 1) {
+      const isSwapped = i > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1]
       next[j] = Math.min(
         (row[j] ?? 0) + 1,
         (next[j - 1] ?? 0) + 1,
         (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1),
+        isSwapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
       )
-    row = next
+    }
+    ;[before, row] = [row, next]
   }
   return row[right.length] ?? 0
 }

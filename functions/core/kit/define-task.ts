@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { LANES, type Lane } from '../../contract.ts'
-import { nearestName } from '../domain/nearest-name.ts'
+import { nearestText } from '../domain/nearest-name.ts'
 import type { Spending } from '../domain/worst-cost.ts'
 import type { Mail } from '../ports/mailer.ts'
 import type { ModelAnswer, ModelMessage, ModelRequest } from '../ports/model-provider.ts'
@@ -283,7 +283,7 @@ export function defineTask<Input, Output, Sent, const Needs extends Capability =
   // The types say so too, but `npm run dev` also loads code that does not compile.
   if (!LANES.includes(lane))
     throw new Error(
-      `Task type "${name}": there is no lane "${lane}". Nearest: "${nearestName(lane, LANES)}". Lanes: ${LANES.join(', ')}.`,
+      `Task type "${name}": there is no lane "${lane}".${nearestText(lane, LANES)} Lanes: ${LANES.join(', ')}.`,
     )
   const retry = { maxAttempts: 4, baseMs: 2_000, capMs: 60_000, ...declaration.retry }
   const limits = { timeoutMs: 240_000, ...declaration.limits }
@@ -299,7 +299,7 @@ export function defineTask<Input, Output, Sent, const Needs extends Capability =
   const unknown = needs.find((need) => !NEEDS.includes(need))
   if (unknown !== undefined)
     throw new Error(
-      `Task type "${name}": there is nothing called "${unknown}" to need. Nearest: "${nearestName(unknown, NEEDS)}". Known: ${NEEDS.join(', ')}.`,
+      `Task type "${name}": there is nothing called "${unknown}" to need.${nearestText(unknown, NEEDS)} Known: ${NEEDS.join(', ')}.`,
     )
   return { ...declaration, needs, usesModel: needs.includes('model'), retry, limits }
 }

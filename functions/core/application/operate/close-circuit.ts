@@ -1,6 +1,6 @@
 import { type Circuit, closedCircuit } from '../../domain/circuit.ts'
 import { RequestError } from '../../domain/errors.ts'
-import { nearestName } from '../../domain/nearest-name.ts'
+import { nearestText } from '../../domain/nearest-name.ts'
 import type { CircuitStore } from '../../ports/circuit-store.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -38,7 +38,7 @@ export async function closeCircuit({ circuits, clock, log }: Dependencies, name:
       throw new RequestError(
         'not_found',
         open.length > 0
-          ? `There is no circuit "${name}". Nearest: "${nearestName(name, open)}".`
+          ? `There is no circuit "${name}".${nearestText(name, open)} Known: ${open.slice(0, 30).join(', ')}.`
           : `There is no circuit "${name}": no model has failed in the last day.`,
       )
     }

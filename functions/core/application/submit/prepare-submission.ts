@@ -3,7 +3,7 @@ import { type Budget, toMicro } from '../../domain/budget.ts'
 import { checkShape, MAX_ERRORS, type Shape } from '../../domain/check-shape.ts'
 import { type FieldError, RequestError } from '../../domain/errors.ts'
 import { type ModelRoutes, refusalOfModel } from '../../domain/model-routes.ts'
-import { nearestName } from '../../domain/nearest-name.ts'
+import { nearestText } from '../../domain/nearest-name.ts'
 import { storedInput } from '../../domain/stored-input.ts'
 import type { Webhook } from '../../domain/webhook.ts'
 import { withoutNulls } from '../../domain/without-nulls.ts'
@@ -165,7 +165,7 @@ function unknownType(name: string, types: readonly SubmittableType[]): FieldErro
   const names = types.map((type) => type.name)
   return {
     path: 'type',
-    message: `"${name.slice(0, 100)}" is not a task type. Nearest: "${nearestName(name, names)}". Known: ${names.join(', ')}.`,
+    message: `"${name.slice(0, 100)}" is not a task type.${nearestText(name, names)} Known: ${names.join(', ')}.`,
   }
 }
 
