@@ -99,7 +99,10 @@ export const scheduleQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(20),
   cursor: z
     .string()
-    .regex(/^[\w-]{1,64}$/, 'is not a cursor of this API. Send next_cursor of the previous page.')
+    .regex(
+      /^([0-9a-z]{26}|stage-[\w-]{1,58})$/,
+      'is not a cursor of this API. Send next_cursor of the previous page.',
+    )
     .optional(),
 })
 

@@ -5,6 +5,7 @@ import { tenantOf } from '../../../core/application/keys/change-keys.ts'
 import { invalid } from '../../../core/application/submit/prepare-submission.ts'
 import { openErasers } from '../../../hosts/data.ts'
 import { defineRoute } from '../../define-route.ts'
+import { writeCursor } from '../../schemas/cursor.ts'
 import { tenantName } from '../../schemas/key.ts'
 
 /** Within the gateway's limit of 29 s. */
@@ -51,8 +52,7 @@ export const eraseTenantRoute = defineRoute({
       isKept: (pk) => pk === `${TABLE.keyPrefix}${principal.keyId}`,
     })
     note({ target: tenant, after: `${rows} rows, ${objects} objects` })
-    const sent = next === undefined ? null : Buffer.from(next).toString('base64url')
-    return { status: 200, body: { tenant, rows, objects, next: sent } }
+    return { status: 200, body: { tenant, rows, objects, next: writeCursor(next) } }
   },
 })
 
@@ -60,6 +60,7 @@ export const eraseTenantRoute = defineRoute({
 function readPlace(from: string | null | undefined): string | undefined {
   if (from === undefined || from === null) return undefined
   const place = Buffer.from(from, 'base64url').toString('utf8')
-  if (place === OBJECTS || /^\["[^"\\]+","[^"\\]+"\]$/.test(place)) return place
+  const isWhole = writeCursor(place) === from
+  if (isWhole && (place === OBJECTS || /^\["[^"\\]+","[^"\\]+"\]$/.test(place))) return place
   throw invalid([{ path: 'from', message: 'is no "next" of this route; send it as it came.' }])
 }
