@@ -52,9 +52,7 @@ export function toRequest(
   principal: Principal = principalOf(event),
 ): HttpRequest {
   checkHeaders(event)
-  const headers = dictionary<string>()
-  for (const [name, value] of Object.entries(event.headers ?? {}))
-    if (value !== undefined) headers[name.toLowerCase()] = value
+  const headers = headersOf(event)
   // The length of a compressed body is not that of its text.
   const sentBytes = headers['content-encoding'] === undefined ? headers['content-length'] : undefined
   const body = () => readText(event, sentBytes)
@@ -139,6 +137,18 @@ function isBy(listed: string, arn: string): boolean {
 
 /** Without a prototype, so that fields named `constructor` or `__proto__` have no effect. */
 const dictionary = <Value>(): Record<string, Value> => Object.create(null)
+
+/** Several fields of one name are one list, joined by commas: RFC 9110 §5.3. `event.headers` has only the last of them. */
+function headersOf({ headers, multiValueHeaders }: APIGatewayProxyEvent): HttpRequest['headers'] {
+  const joined = dictionary<string>()
+  for (const [name, last] of Object.entries(headers ?? {})) {
+    if (last === undefined) continue
+    const value = (multiValueHeaders?.[name] ?? [last]).join(', ')
+    const before = joined[name.toLowerCase()]
+    joined[name.toLowerCase()] = before === undefined ? value : `${before}, ${value}`
+  }
+  return joined
+}
 
 function queryOf(event: APIGatewayProxyEvent): HttpRequest['query'] {
   const query = dictionary<readonly string[]>()

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { allowedAt, fallbackRoute } from '../../functions/api/fallback-route.ts'
 import { readQuery } from '../../functions/api/read-request.ts'
 import { isKnown } from '../../functions/api/read-task.ts'
+import { readIdempotencyKey, readWait } from '../../functions/api/submission.ts'
 import { PROBLEM_STATUS, toProblem } from '../../functions/core/adapters/http/problem.ts'
 import { RequestError, UnavailableError } from '../../functions/core/domain/errors.ts'
 import { parseMessage } from '../../functions/core/domain/parse-message.ts'
@@ -46,6 +47,38 @@ describe('the headers of a request', () => {
     const multiValueHeaders = { 'x-same': Array.from({ length: 101 }, () => 'v') }
     const headers = { 'x-same': 'v' }
     expect(refused(() => toRequest(event({ headers, multiValueHeaders }))).code).toBe('headers_too_large')
+  })
+})
+
+describe('a header that is sent several times', () => {
+  const sent = (name: string, ...values: string[]) =>
+    toRequest(
+      event({
+        headers: { [name]: values.at(-1) ?? '' },
+        multiValueHeaders: { [name]: values },
+      }),
+    ).headers[name.toLowerCase()]
+
+  it('is one list, as RFC 9110 says, whether one name or several spellings of it came', () => {
+    expect(sent('If-None-Match', '"1"', 'W/"a"')).toBe('"1", W/"a"')
+    expect(readWait(sent('Prefer', 'respond-async', 'wait=3', 'handling=strict'))).toBe(3)
+    const headers = { Prefer: 'wait=3', prefer: 'handling=strict' }
+    expect(toRequest(event({ headers })).headers.prefer).toBe('wait=3, handling=strict')
+  })
+
+  it.each([['a', 'b'], ['a', 'a'], ['"a"', '"b"'], ['a,b'], ['"a", "b"']])(
+    'is refused where it is an Idempotency-Key: %s %s',
+    (...keys) => {
+      const error = refused(() => readIdempotencyKey(sent('Idempotency-Key', ...keys)))
+      expect(error.message).toMatch(/^Idempotency-Key .*several.*quotes/)
+      expect(error.errors).toMatchObject([{ path: 'Idempotency-Key' }])
+    },
+  )
+
+  it('may have a comma in one key between quotes', () => {
+    expect(readIdempotencyKey(sent('Idempotency-Key', '"order 7, line 2"'))).toBe('order 7, line 2')
+    expect(readIdempotencyKey(sent('Idempotency-Key', ' "a" '))).toBe('a')
+    expect(readIdempotencyKey(sent('Idempotency-Key', 'a"b'))).toBe('a"b')
   })
 })
 
