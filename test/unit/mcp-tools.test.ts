@@ -162,6 +162,40 @@ describe('a message', () => {
     })
   })
 
+  it.each([
+    ['initialize', undefined, 'params: Invalid input: expected object, received undefined'],
+    [
+      'initialize',
+      { protocolVersion: 5, capabilities: {} },
+      'protocolVersion: Invalid input: expected string, received number; clientInfo: Invalid input: expected object, received undefined',
+    ],
+    ['tools/list', { cursor: 5 }, 'cursor: Invalid input: expected string, received number'],
+    [
+      'tools/call',
+      { name: 'get_task', arguments: [] },
+      'arguments: Invalid input: expected record, received array',
+    ],
+  ])('%s with wrong params is the caller’s error, in words', async (method, params, message) => {
+    const error = { code: -32_602, message: `Invalid params: ${message}` }
+    const request = { jsonrpc: '2.0', id: 1, method, params }
+    expect(await send(JSON.stringify(request))).toMatchObject({ status: 200, id: 1, error })
+  })
+
+  it('in a list keeps its place, with the answers of the others', async () => {
+    const list = [
+      { jsonrpc: '2.0', id: 1, method: 'ping' },
+      { jsonrpc: '2.0', id: 2, method: 'tools/list', params: { cursor: 5 } },
+    ]
+    const { text } = await answer.answerMessage(caller(...SCOPES), SETTINGS, {
+      text: JSON.stringify(list),
+      headers: {},
+    })
+    expect(JSON.parse(text)).toMatchObject([
+      { id: 1, result: {} },
+      { id: 2, error: { code: -32_602 } },
+    ])
+  })
+
   it('that is not JSON is refused as such', async () => {
     expect(await send('hello')).toMatchObject({ status: 400, id: null, error: { code: -32_700 } })
   })

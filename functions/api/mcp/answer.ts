@@ -37,7 +37,7 @@ export async function answerMessage(
   return {
     status: response.status,
     contentType: response.headers.get('content-type') ?? undefined,
-    text: withoutContent(await response.text()),
+    text: corrected(await response.text()),
   }
 }
 
@@ -69,14 +69,37 @@ function idOf(text: string): string | number | null {
   return typeof id === 'string' || typeof id === 'number' ? id : null
 }
 
-/** The SDK adds content to every result of a call; a task instead of a result must have none. */
-function withoutContent(text: string): string {
-  if (!text.includes('"resultType":"task"')) return text
-  const message = JSON.parse(text) as {
-    readonly result?: { content?: unknown; readonly resultType?: string }
+interface Answer {
+  readonly result?: { content?: unknown; readonly resultType?: string }
+  readonly error?: { code: number; message: string }
+}
+
+/** Corrects what the SDK answers differently from the protocol. */
+function corrected(text: string): string {
+  if (!/"resultType":"task"|"error":\{/.test(text)) return text
+  const answers = JSON.parse(text) as Answer | Answer[]
+  for (const { result, error } of [answers].flat()) {
+    // It adds content to every result of a call; a task instead of a result must have none.
+    if (result?.resultType === 'task') delete result.content
+    const issues = error && issuesIn(error.message)
+    if (issues) Object.assign(error, { code: ProtocolErrorCode.InvalidParams, message: issues })
   }
-  if (message.result?.resultType === 'task') delete message.result.content
-  return JSON.stringify(message)
+  return JSON.stringify(answers)
+}
+
+/** Its message about wrong params is the validator's list as JSON, which most methods answer as an internal error. */
+function issuesIn(message: string): string | undefined {
+  const list = /^(?:Invalid \S+ request: )?(\[\s*\{[\s\S]*\])$/.exec(message)?.[1]
+  if (list === undefined) return undefined
+  const issues = JSON.parse(list) as readonly {
+    readonly path: readonly unknown[]
+    readonly message: string
+  }[]
+  const lines = issues.slice(0, 10).map(({ path: [first, ...rest], message }) => {
+    const place = first === 'params' && rest.length > 0 ? rest : [first]
+    return `${place.join('.')}: ${message}`
+  })
+  return `Invalid params: ${lines.join('; ')}`
 }
 
 /** Protocol revisions before 2026-07-28, without sessions: each call is answered like the first. */
