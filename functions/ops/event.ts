@@ -22,6 +22,8 @@ export const viewEvent = z.looseObject({
   status: field,
   type: field,
   tag: field,
+  lane: field,
+  minutes: field,
   /** Where the previous page ended. */
   before: field,
   widgetContext: context.optional(),

@@ -1,3 +1,4 @@
+import { LANES } from '../contract.ts'
 import type { LaneStatus } from '../core/application/operate/list-queues.ts'
 import { clipEnd } from '../core/domain/clip.ts'
 import { isFinal, RETRYABLE_STATUSES, STATUSES, type Status, type Task } from '../core/domain/task.ts'
@@ -18,6 +19,17 @@ export interface Search {
   readonly status?: string | undefined
   readonly type?: string | undefined
   readonly tag?: string | undefined
+  readonly lane?: string | undefined
+  /** Submitted within the last minutes. */
+  readonly minutes?: string | undefined
+}
+
+/** By minutes. */
+export const SPANS: Readonly<Record<string, string>> = {
+  '15': 'last 15 min',
+  '60': 'last hour',
+  '1440': 'last day',
+  '10080': 'last week',
 }
 
 export const table = (heads: readonly string[], rows: readonly Html[], empty: string): Html =>
@@ -90,10 +102,14 @@ export function renderTasks(
 export function renderSearch(context: RenderContext, search: Search): Html {
   const input = (name: string, label: string, value: string | undefined, size: number) =>
     html`<label>${label} <input name="${name}" value="${value}" size="${size}"></label> `
-  const choices = ['', ...STATUSES].map(
-    (status) =>
-      html`<option value="${status}"${status === (search.status ?? '') ? html` selected` : html``}>${status || 'any'}</option>`,
-  )
+  const choice = (name: string, label: string, values: Readonly<Record<string, string>>, chosen = '') => {
+    const options = Object.entries(values).map(
+      ([value, shown]) =>
+        html`<option value="${value}"${value === chosen && html` selected`}>${shown}</option>`,
+    )
+    return html`<label>${label} <select name="${name}"><option value="">any</option>${options}</select></label> `
+  }
+  const same = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, name]))
   const find = button('Search', {
     endpoint: context.viewArn,
     display: 'widget',
@@ -104,7 +120,7 @@ export function renderSearch(context: RenderContext, search: Search): Html {
     display: 'widget',
     parameters: { view: 'overview', tenant: search.tenant },
   })
-  return html`<form>${context.hasTenants ? input('tenant', 'Tenant', search.tenant, 14) : html``}${input('task_id', 'Id', '', 28)}<label>Status <select name="status">${choices}</select></label> ${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
+  return html`<form>${context.hasTenants ? input('tenant', 'Tenant', search.tenant, 14) : html``}${input('task_id', 'Id', '', 28)}${choice('status', 'Status', same(STATUSES), search.status)}${choice('lane', 'Lane', same(LANES), search.lane)}${choice('minutes', 'Submitted', SPANS, search.minutes)}${input('type', 'Type', search.type, 14)}${input('tag', 'Tag', search.tag, 10)}${find} ${back}</form>`
 }
 
 const link = (context: RenderContext, { tenant, id }: Task): Html =>

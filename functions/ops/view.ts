@@ -1,6 +1,6 @@
 import middy from '@middy/core'
 import type { Context } from 'aws-lambda'
-import { ENV, OPEN_TENANT } from '../contract.ts'
+import { ENV, LANES, OPEN_TENANT } from '../contract.ts'
 import { explainLoaded } from '../core/application/operate/explain-task.ts'
 import { listQueues } from '../core/application/operate/list-queues.ts'
 import { listRunning } from '../core/application/operate/list-running.ts'
@@ -8,6 +8,7 @@ import { causeFields } from '../core/domain/errors.ts'
 import { circuitOfModel } from '../core/domain/model-routes.ts'
 import { stepLifeOf } from '../core/domain/step.ts'
 import { STATUSES, type Status, type Task } from '../core/domain/task.ts'
+import type { ListFilter } from '../core/ports/task-store.ts'
 import {
   clock,
   log,
@@ -23,7 +24,15 @@ import {
 } from '../hosts/lambda.ts'
 import { type ViewEvent, viewEvent } from './event.ts'
 import { button, type Html, html } from './html.ts'
-import { noteHtml, type RenderContext, renderQueues, renderSearch, renderTasks } from './render.ts'
+import {
+  noteHtml,
+  type RenderContext,
+  renderQueues,
+  renderSearch,
+  renderTasks,
+  type Search,
+  SPANS,
+} from './render.ts'
 import { renderTask } from './render-task.ts'
 
 const config = readConfig([ENV.opsActionArn, ENV.showsPrompts, ENV.defaultTenant, ENV.auth, ENV.modelRoutes])
@@ -74,9 +83,17 @@ export const handler = middy<unknown, string | { markdown: string }>().handler(
 async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
   // Form fields apply where the clicked action has no value.
   const form = event.view === 'search' ? (event.widgetContext?.forms?.all ?? {}) : {}
-  const read = (name: 'status' | 'type' | 'tag') => form[name]?.trim() || event[name] || undefined
+  const read = (name: 'status' | 'type' | 'tag' | 'lane' | 'minutes') =>
+    form[name]?.trim() || event[name] || undefined
   const tenant = form.tenant?.trim() || event.tenant || config.DEFAULT_TENANT
-  const search = { tenant, status: read('status'), type: read('type'), tag: read('tag') }
+  const search = {
+    tenant,
+    status: read('status'),
+    type: read('type'),
+    tag: read('tag'),
+    lane: read('lane'),
+    minutes: read('minutes'),
+  }
   const id = form.task_id?.trim() || event.id || undefined
   if (id !== undefined) {
     const task = await store.get({ tenant, id })
@@ -87,8 +104,7 @@ async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
       tenant,
       {
         ...(status ? { status } : {}),
-        ...(event.view === 'search' && search.type ? { type: search.type } : {}),
-        ...(event.view === 'search' && search.tag ? { tag: search.tag } : {}),
+        ...(event.view === 'search' ? filterOf(search, context.now) : {}),
       },
       SHOWN,
       event.view === 'search' ? event.before : undefined,
@@ -110,6 +126,18 @@ async function show(context: RenderContext, event: ViewEvent): Promise<Html> {
     list('FAILED'),
   ])
   return html`${renderSearch(context, { tenant })}${renderQueues(context, tenant, lanes)}${renderTasks(context, `Running, and waiting to run again${context.hasTenants ? '; all tenants' : ''}`, running, 'Nothing runs.')}${renderTasks(context, `Failed last${context.hasTenants ? `, tenant ${tenant}` : ''}`, failed.tasks, 'Nothing has failed.')}`
+}
+
+/** A lane or a time that the form does not offer counts as none. */
+function filterOf({ type, tag, lane, minutes }: Search, now: number): ListFilter {
+  const knownLane = LANES.find((known) => known === lane)
+  const isOffered = minutes !== undefined && Object.hasOwn(SPANS, minutes)
+  return {
+    ...(type ? { type } : {}),
+    ...(tag ? { tag } : {}),
+    ...(knownLane ? { lane: knownLane } : {}),
+    ...(isOffered ? { createdAfter: now - Number(minutes) * 60_000 } : {}),
+  }
 }
 
 async function showTask(context: RenderContext, task: Task): Promise<Html> {

@@ -101,6 +101,8 @@ describe('the task table of the dashboard', () => {
     expect(await search({ tag: 'findme' })).toContain(id)
     expect(await search({ status: 'COMPLETED', type: 'example.add' })).toContain(id)
     expect(await search({ status: 'FAILED', type: 'example.add' })).not.toContain(id)
+    expect(await search({ tag: 'findme', lane: 'demo', minutes: '60' })).toContain(id)
+    expect(await search({ tag: 'findme', lane: 'ai' })).not.toContain(id)
     expect(await search({ task_id: 'nosuch' })).toContain('There is no task nosuch')
   })
 

@@ -177,6 +177,17 @@ describe('the task page', () => {
   })
 })
 
+it('the search form offers lanes and times, and repeats what was asked', () => {
+  const { text } = renderSearch(context, { tenant: 'a', status: 'FAILED', lane: 'ai', minutes: '60' })
+  for (const option of [
+    'value="FAILED" selected>FAILED',
+    'value="ai" selected>ai',
+    'value="60" selected>last hour',
+  ])
+    expect(text).toContain(`<option ${option}</option>`)
+  expect(text).toContain('<option value="">any</option>')
+})
+
 it('no text mentions tenants on a stage that has only one', () => {
   const one = { ...context, hasTenants: false }
   const texts = [
