@@ -58,7 +58,16 @@ function payloadHtml({ showsPrompts }: RenderContext, task: Task, payload: Paylo
   if (!showsPrompts) return html`<p>${HIDDEN}</p>`
   if (!('json' in payload))
     return html`<p>${number(payload.bytes)} bytes, in the bucket, which this widget may not read</p>`
-  return textHtml(payload.json)
+  return textHtml(readable(JSON.parse(payload.json)))
+}
+
+/** JSON writes the line breaks of a text as two characters, so a text, and a prompt that is the whole input, is shown itself. */
+function readable(value: unknown): string {
+  if (typeof value === 'string') return value
+  const { prompt, ...others } = (value ?? {}) as { readonly prompt?: unknown }
+  return typeof prompt === 'string' && Object.keys(others).length === 0
+    ? prompt
+    : JSON.stringify(value, null, 2)
 }
 
 /** The beginning, with its line breaks, within the widget's width. */

@@ -126,7 +126,29 @@ describe('the task page', () => {
       open,
     )
     expect(text.length).toBeLessThan(30_000)
-    expect(text).toContain('The first 2,000 of 300,013 characters')
+    expect(text).toContain('The first 2,000 of 300,000 characters')
+  })
+
+  it('shows prompts and text results with their line breaks, and other JSON indented', () => {
+    const inputOf = (value: unknown) =>
+      page(makeTask(0, { input: { json: JSON.stringify(value) } }), {}, open)
+    expect(inputOf({ prompt: 'one\n"two"' })).toContain('>one\n&quot;two&quot;<')
+    expect(inputOf({ x: 1, prompt: 'one' })).toContain(
+      '>{\n  &quot;x&quot;: 1,\n  &quot;prompt&quot;: &quot;one&quot;\n}<',
+    )
+    expect(inputOf(null)).toContain('>null<')
+    const result = { json: JSON.stringify('a\nb') }
+    expect(page(makeTask(0, { status: 'COMPLETED', result }), {}, open)).toContain('>a\nb<')
+  })
+
+  it('says when the texts were deleted, and how large the ones are that it may not read', () => {
+    expect(page(makeTask(0, { input: { json: 'null' }, erasedAt: 60_000 }), {}, open)).toContain(
+      'deleted on request at 1970-01-01T00:01:00.000Z',
+    )
+    const stored = { key: 'secret-key', bytes: 400_000, sha256: '' }
+    const text = page(makeTask(0, { input: stored }), {}, open)
+    expect(text).toContain('400,000 bytes, in the bucket')
+    expect(text).not.toContain('secret-key')
   })
 
   it('names the workflow and the schedule that it belongs to', () => {
@@ -151,7 +173,11 @@ describe('the task page', () => {
     const text = page(
       makeTask(0, {
         ...{ id: evil, tenant: evil, type: evil, model: evil, status: 'RETRYING', tags: [evil] },
-        ...{ input: { json: evil }, result: { json: evil }, concurrencyKey: evil },
+        ...{
+          input: { json: JSON.stringify(evil) },
+          result: { json: JSON.stringify([evil]) },
+          concurrencyKey: evil,
+        },
         error: { code: evil, message: evil, retryable: true },
         progress: { percent: 10, message: evil },
         usage: { inputTokens: 1, outputTokens: 1, costMicroUsd: 1, provider: evil, finishReason: evil },
