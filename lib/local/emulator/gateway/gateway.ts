@@ -11,7 +11,12 @@ import { StreamedAnswer } from './streamed-answer.ts'
 
 /** API Gateway's limit of a request line and its headers. */
 const HEADER_BYTES = 10_240
-const SERVER = { maxHeaderSize: 16 * 1024, keepAliveTimeout: KEEP_ALIVE_MS }
+const SERVER = {
+  maxHeaderSize: 16 * 1024,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // Checked below, because Node's own answer has no body.
+  requireHostHeader: false,
+}
 /** Lambda's limit of an event and of an answer. */
 const LAMBDA_BYTES = 6 * 1024 * 1024
 
@@ -64,6 +69,17 @@ export class Gateway {
         else response.destroy(cause as Error)
       })
     })
+    // Without a listener Node answers this, without a body. `Expect: 100-continue` is not affected.
+    this.#server.on('checkExpectation', ({ headers, url }: IncomingMessage, response: ServerResponse) =>
+      refuse(
+        response,
+        problemOf(
+          417,
+          `Only "Expect: 100-continue" can be met, not "${String(headers.expect).slice(0, 40)}".`,
+          toUrl(url).pathname,
+        ),
+      ),
+    )
     this.#server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
       const problem =
         code === 'HPE_HEADER_OVERFLOW'
@@ -102,6 +118,11 @@ export class Gateway {
     const requestId = newRequestId()
     const { method = 'GET' } = request
     const url = toUrl(request.url)
+    if (request.headers.host === undefined && request.httpVersion === '1.1')
+      return refuse(
+        response,
+        problemOf(400, 'The request names no host. Send the header "Host".', url.pathname),
+      )
     const refusal = refusalOf(request, this.#options.host)
     if (refusal) return refuse(response, problemOf(403, refusal, url.pathname))
     // API Gateway checks this before it knows the API, so gateway responses of the template do not apply.
@@ -208,6 +229,7 @@ const DEFAULTS: Readonly<Record<string, { status: number; message: string }>> = 
 const WORDS = {
   400: ['Bad request', 'bad_request'],
   403: ['Forbidden', 'forbidden'],
+  417: ['Expectation failed', 'expectation_failed'],
   431: ['Headers too large', 'headers_too_large'],
   503: ['Temporarily unavailable', 'unavailable'],
 } as const
