@@ -1,6 +1,6 @@
 /** Answers written byte by byte by a hostile or broken server: none occupies a slot for long, none is paid for again. */
 import { createServer, type Socket } from 'node:net'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { OPENAI_ENDINGS } from '../../functions/core/adapters/providers/openai/endings.ts'
 import { createOpenaiProvider } from '../../functions/core/adapters/providers/openai/openai-provider.ts'
@@ -202,13 +202,68 @@ describe('a compressed answer', () => {
     await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'never' })
   })
 
+  it('in deflate may lack the header that the encoding should have', async () => {
+    packed('deflate', deflateRawSync(whole))
+    expect(await generate()).toMatchObject({ text: 'whole' })
+    packed('deflate', deflateSync(whole))
+    expect(await generate()).toMatchObject({ text: 'whole' })
+  })
+
   it.each(['gzip', 'deflate', 'br', 'zstd'])(
-    'that is no %s came from a server that was reached',
+    'that is no %s is not paid for again, because it would come so again',
     async (encoding) => {
       packed(encoding, whole)
-      await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'counted' })
+      await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'never' })
     },
   )
+
+  it.each([
+    ['gzip', gzipSync(whole)],
+    ['deflate', deflateSync(whole)],
+    ['deflate', deflateRawSync(whole)],
+    ['br', brotliCompressSync(whole)],
+    ['zstd', zstdCompressSync(whole)],
+  ])('in %s that ends early may be asked for again', async (encoding, bytes) => {
+    packed(encoding, bytes.subarray(0, 12))
+    await expect(generate()).rejects.toMatchObject({ code: 'provider_bad_answer', retry: 'counted' })
+  })
+})
+
+describe('an answer that is not UTF-8', () => {
+  const sent = (bytes: Buffer, status = '200 OK') => {
+    answer = (socket) => {
+      socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`)
+      // The first piece has half a character.
+      socket.write(bytes.subarray(0, 1))
+      setTimeout(() => socket.end(bytes.subarray(1)), 10)
+    }
+  }
+  const little = (text: string) => Buffer.from(text, 'utf16le')
+
+  it.each<[string, (text: string) => Buffer]>([
+    ['UTF-16', (text) => little(`\uFEFF${text}`)],
+    ['UTF-16 with the other byte first', (text) => little(`\uFEFF${text}`).swap16()],
+    ['UTF-16 without a byte order mark', little],
+    ['UTF-16 without one, with the other byte first', (text) => little(text).swap16()],
+    ['UTF-8 with a byte order mark', (text) => Buffer.from(`\uFEFF${text}`)],
+  ])('but %s is read, and so is its error', async (_, write) => {
+    sent(write(sse(says('čaj', 'stop'), '[DONE]')))
+    expect(await generate()).toMatchObject({ text: 'čaj' })
+    sent(write(JSON.stringify({ error: { message: 'no čaj left' } })), '400 Bad')
+    await expect(generate()).rejects.toMatchObject({ message: expect.stringContaining('no čaj left') })
+  })
+
+  it.each([
+    ['UTF-32', Buffer.from('\u007b\0\0\0\u007d\0\0\0', 'latin1')],
+    ['no text', Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16])],
+  ])('but %s is not paid for again', async (_, bytes) => {
+    sent(bytes)
+    await expect(generate()).rejects.toMatchObject({
+      code: 'provider_bad_answer',
+      retry: 'never',
+      message: expect.stringContaining('not text in UTF-8'),
+    })
+  })
 })
 
 it('a text with half a character has a replacement for it, as in every other encoding', async () => {

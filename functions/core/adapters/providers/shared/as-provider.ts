@@ -15,6 +15,7 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../../../ports/model-provider.ts'
+import { openTextDecoder } from './decode-text.ts'
 import { describeCauses, type HttpReply, sendJson } from './post-json.ts'
 import { readStart } from './read-body.ts'
 import { type ErrorFields, readErrorText } from './read-error.ts'
@@ -162,13 +163,13 @@ function recorded(reply: HttpReply, onReply: NonNullable<GenerateOptions['onRepl
   const { status } = reply
   const body: string[] = []
   onReply({ status, headers: headersToRecord(reply.headers), body })
-  const decoder = new TextDecoder()
+  const decode = openTextDecoder()
   let held = 0
   const source = reply.body
   async function* copy() {
     try {
       for await (const bytes of source) {
-        const text = decoder.decode(bytes as Buffer, { stream: true })
+        const text = decode(bytes as Buffer)
         held += text.length
         if (held <= MAX_RECORDED_CHARACTERS) body.push(text)
         yield bytes

@@ -1,7 +1,13 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { pipeline, Readable, type Transform } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { Duplex, pipeline, Readable } from 'node:stream'
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from 'node:zlib'
 import { ProviderError } from '../../../domain/errors.ts'
 import { badAnswer, unreachable } from '../../../domain/provider-failure.ts'
 
@@ -111,13 +117,29 @@ function send(
   })
 }
 
-const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = Object.assign(Object.create(null), {
+const DECODERS: Readonly<Record<string, (() => Duplex) | undefined>> = Object.assign(Object.create(null), {
   gzip: createGunzip,
   'x-gzip': createGunzip,
   br: createBrotliDecompress,
-  deflate: createInflate,
+  deflate: createAnyInflate,
   zstd: createZstdDecompress,
 })
+
+/** RFC 9110 §8.4.1.2: some servers send `deflate` without the zlib header, whose first byte ends in 8. */
+function createAnyInflate(): Duplex {
+  return Duplex.from(async function* (source: AsyncIterable<Buffer>) {
+    const pieces = source[Symbol.asyncIterator]()
+    const first = await pieces.next()
+    if (first.done) return
+    const inflate = ((first.value[0] ?? 0) & 15) === 8 ? createInflate() : createInflateRaw()
+    async function* all() {
+      yield first.value
+      yield* { [Symbol.asyncIterator]: () => pieces }
+    }
+    yield* pipeline(all, inflate, () => undefined)
+  })
+}
+
 /** More than any chain of proxies applies. */
 const MAX_ENCODINGS = 4
 
@@ -141,7 +163,7 @@ function decoded(provider: string, message: IncomingMessage, signal: AbortSignal
     })
   }
   const decoders = encodings.toReversed().flatMap((encoding) => DECODERS[encoding]?.() ?? [])
-  const last = decoders.at(-1) as Transform
+  const last = decoders.at(-1) as Duplex
   pipeline([message, ...decoders], () => message.destroy())
   // A few kilobytes that are all there can unpack for minutes: the connection's end does not stop that.
   const stop = () => last.destroy(new Error('the call was ended'))
@@ -153,6 +175,9 @@ function decoded(provider: string, message: IncomingMessage, signal: AbortSignal
 /** Errors of the decoders; they say nothing about the connection. */
 export const isDecodingError = (cause: unknown): boolean =>
   /^(Z_|ERR_+(ERROR|BROTLI|ZSTD)|ZSTD_)/.test(String((cause as { code?: unknown }).code))
+
+/** The compressed bytes ended early. */
+export const isTruncation = (cause: unknown): boolean => (cause as { code?: unknown }).code === 'Z_BUF_ERROR'
 
 /** Without user, password and query, which may be secrets. */
 function addressOf(location: string, base: URL): string {

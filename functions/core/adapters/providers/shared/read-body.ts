@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream'
 import { LIMITS } from '../../../../contract.ts'
 import { ProviderError } from '../../../domain/errors.ts'
 import { badAnswer, tooLarge, unreachable, webPage } from '../../../domain/provider-failure.ts'
-import { describeCauses, isDecodingError } from './post-json.ts'
+import { isUndecoded, openTextDecoder } from './decode-text.ts'
+import { describeCauses, isDecodingError, isTruncation } from './post-json.ts'
 
 /** One server-sent event, or a whole JSON document instead of a stream. */
 export interface BodyPart {
@@ -34,7 +35,7 @@ const MAX_EARLY_PARSED_CHARACTERS = 16 * EARLY_CHARACTERS
  * @throws ProviderError `result_too_large`, or `provider_unreachable` when the connection is lost.
  */
 export async function* readBody(provider: string, body: Readable): AsyncGenerator<BodyPart> {
-  const decoder = new TextDecoder()
+  const decode = openTextDecoder()
   let pieces: string[] = []
   let held = 0
   let tried = 0
@@ -62,13 +63,15 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
       }
       next = undefined
       if (read.done) break
-      const text = decoder.decode(read.value as Buffer, { stream: true })
+      const text = decode(read.value as Buffer)
       total += text.length
       silent += text.length
       if (total > MAX_ANSWER_CHARACTERS || silent > MAX_EVENT_CHARACTERS)
         throw tooLarge(provider, LIMITS.resultBytes)
       isDocument ??= /\S/.test(text) ? /^\s*[{[]/.test(text) : undefined
       if (!isDocument && held === 0 && /^\s*</.test(text)) throw webPage(provider)
+      if (total === text.length && isUndecoded(text))
+        throw badAnswer(provider, 'it is not text in UTF-8 or UTF-16', 'never')
       pieces.push(text)
       held += text.length
       if (held > MAX_EVENT_CHARACTERS) throw tooLarge(provider, LIMITS.resultBytes)
@@ -102,7 +105,12 @@ export async function* readBody(provider: string, body: Readable): AsyncGenerato
     // The document was complete before the connection was lost.
     if (isDocument && isJson(text)) return yield { data: text, event: '', isWhole: true }
     throw isDecodingError(cause)
-      ? badAnswer(provider, `it could not be decompressed: ${describeCauses(cause)}`)
+      ? badAnswer(
+          provider,
+          `it could not be decompressed: ${describeCauses(cause)}`,
+          // Wrong bytes would come again, and be paid for; only an end too early is a fault of the connection.
+          isTruncation(cause) ? 'counted' : 'never',
+        )
       : unreachable(provider, describeCauses(cause))
   } finally {
     // The pending read has no reader any more; its error is ignored.
@@ -162,12 +170,12 @@ const MAX_ERROR_MS = 3_000
 
 /** The beginning of a failed answer. An unreadable part is left out, because the status is known. */
 export async function readStart(body: Readable): Promise<string> {
-  const decoder = new TextDecoder()
+  const decode = openTextDecoder()
   let text = ''
   const late = setTimeout(() => body.destroy(), MAX_ERROR_MS)
   try {
     for await (const bytes of body) {
-      text += decoder.decode(bytes as Buffer, { stream: true })
+      text += decode(bytes as Buffer)
       if (text.length > MAX_ERROR_CHARACTERS) break
     }
   } catch {
