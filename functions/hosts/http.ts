@@ -3,6 +3,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda'
 import { API_BASE, LIMITS, OPEN_TENANT, SCOPES } from '../contract.ts'
 import type { AuditEntry } from '../core/domain/audit.ts'
 import { RequestError } from '../core/domain/errors.ts'
+import { isDeeperThan } from '../core/domain/json-value.ts'
 import { type Principal, parseScopes } from '../core/domain/principal.ts'
 
 export interface HttpRequest {
@@ -318,13 +319,3 @@ function pathsOf(value: unknown, isWanted: (item: unknown) => boolean): readonly
 }
 
 const MAX_DEPTH = 64
-
-/** Iterative, because recursion would overflow the stack that this check protects. */
-function isDeeperThan(value: unknown, limit: number): boolean {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > limit) return true
-    level = level.flatMap((item) => (item !== null && typeof item === 'object' ? Object.values(item) : []))
-  }
-  return false
-}

@@ -266,6 +266,28 @@ describe('an answer that is not UTF-8', () => {
   })
 })
 
+describe('an error in the stream that is nested 100,000 deep', () => {
+  const nested = `${'{"error":'.repeat(100_000)}1${'}'.repeat(100_000)}`
+  it('ends the call with an error that says so, and what was used before it is counted', async () => {
+    const usage = { prompt_tokens: 7, completion_tokens: 3 }
+    answer = (socket) => void socket.end(`${HEAD}\r\n${sse(JSON.stringify({ choices: [], usage }), nested)}`)
+    await expect(generate()).rejects.toMatchObject({
+      code: 'provider_bad_answer',
+      message: expect.stringContaining('nested deeper than'),
+      usage: { inputTokens: 7, outputTokens: 3 },
+    })
+  })
+
+  it('as a whole answer, or with an error status, is an error of the provider', async () => {
+    for (const status of ['200 OK', '400 Bad']) {
+      answer = (socket) => void socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n${nested}`)
+      const error = await generate().catch((failure) => failure)
+      expect(error).toMatchObject({ provider: 'openai' })
+      expect(error.message).not.toContain('call stack')
+    }
+  })
+})
+
 it('a text with half a character has a replacement for it, as in every other encoding', async () => {
   stream(says('a\ud83d'), says('\ude00b\ud83d'), says('c', 'stop'))
   expect(await generate()).toMatchObject({ text: 'a😀b\ufffdc' })

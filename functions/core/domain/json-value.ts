@@ -1,4 +1,4 @@
-/** Finds values that JSON would change or drop without an error. */
+/** Finds values that JSON would change or drop without an error, and those that are nested too deep. */
 
 export interface UnwritableValue {
   /** Dotted path from the value; empty for the value itself. */
@@ -76,4 +76,14 @@ const isPlain = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   // Plain objects of another realm (e.g. `node:vm`) have another `Object.prototype`.
   return Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype as object) === null
+}
+
+/** Iterative, because recursion would overflow the stack that this check protects. */
+export function isDeeperThan(value: unknown, limit: number): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limit) return true
+    level = level.flatMap((item) => (item !== null && typeof item === 'object' ? Object.values(item) : []))
+  }
+  return false
 }

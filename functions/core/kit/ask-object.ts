@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { TaskError } from '../domain/errors.ts'
+import { isDeeperThan } from '../domain/json-value.ts'
 import type { JsonShape, ModelMessage } from '../ports/model-provider.ts'
 import type { ModelCall, ModelClient } from './define-task.ts'
 
@@ -61,6 +62,9 @@ export async function askObject<Value>(model: ModelClient, question: AskObject<V
   }
 }
 
+/** As for bodies of requests; a schema that refers to itself is checked by recursion. */
+const MAX_DEPTH = 64
+
 function readAnswer<Value>(
   text: string,
   { schema, check }: AskObject<Value>,
@@ -74,6 +78,7 @@ function readAnswer<Value>(
   } catch {
     return { problem: 'it is not JSON.' }
   }
+  if (isDeeperThan(json, MAX_DEPTH)) return { problem: `it is nested deeper than ${MAX_DEPTH} levels.` }
   const parsed = schema.safeParse(json)
   if (!parsed.success)
     return {

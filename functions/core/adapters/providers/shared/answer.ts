@@ -180,6 +180,18 @@ const own = (endings: Endings, word: string): Ending | undefined =>
 
 const clip = (word: string): string => word.slice(0, 60)
 
+/** What the server has reported is billed, however the answer ends. */
+function withUsage(error: ProviderError, usage: ModelUsage): ProviderError {
+  if (error.usage !== undefined || usage === NO_USAGE) return error
+  const { code, message, retry, provider, status, retryAfterMs } = error
+  return new ProviderError(code, message, retry, provider, {
+    usage,
+    cause: error,
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
+}
+
 /** How long to wait for the token counts after the finish reason; then the answer is used without them. */
 const AFTER_END_MS = 2_000
 /** How long a server is silent that names a reason with every piece, until its last one is taken for the end. */
@@ -231,6 +243,8 @@ export async function collectAnswer<Part>(
       break
     }
     return answer.finish()
+  } catch (error) {
+    throw error instanceof ProviderError ? withUsage(error, answer.usage) : error
   } finally {
     clearTimeout(timer)
     void iterator.return?.()?.catch(() => undefined)

@@ -1,6 +1,10 @@
 import type * as z from 'zod'
+import { isDeeperThan } from '../../../domain/json-value.ts'
 import { badAnswer } from '../../../domain/provider-failure.ts'
 import { UnreadablePiece } from './answer.ts'
+
+/** Far more than any protocol has; whatever reads or writes a value by recursion needs a limit. */
+const MAX_DEPTH = 100
 
 /** Parses one piece of an answer with its schema. @throws UnreadablePiece `provider_bad_answer` that quotes nothing of it. */
 export function parsePiece<Schema extends z.ZodType>(
@@ -15,6 +19,8 @@ export function parsePiece<Schema extends z.ZodType>(
   const value = readJson(data)
   // Not the parser's message, because it quotes the answer.
   if (value === undefined) throw unreadable('a piece of it is not JSON')
+  if (data.length > 2 * MAX_DEPTH && isDeeperThan(value, MAX_DEPTH))
+    throw unreadable(`a piece of it is nested deeper than ${MAX_DEPTH} levels`)
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const path = parsed.error.issues[0]?.path.join('.') || 'a piece of it'
