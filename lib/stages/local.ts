@@ -15,15 +15,12 @@ import type { Environment, StageInput } from './stage-schema.ts'
 /** Most environments of a function without a queue: with two cores, more would not be faster. */
 export const ENVIRONMENT_LIMIT = 4
 
-/** No other consumer reads these queues, so deliveries are never throttled; a shorter timeout makes repairs visible sooner. */
 const localLane = (maxConcurrency: number, hasModels = false) =>
   lane({
     maxConcurrency,
     hasModels,
     // A limit, not a cost: ten concurrent answers of 15 MB need 450 MB while they are converted to a result.
     memoryMb: hasModels ? 1_024 : 256,
-    timeoutSeconds: 300,
-    visibilitySeconds: 330,
   })
 
 /**
