@@ -557,7 +557,7 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await table.locator('input[name=task_id]').fill(id)
     await page.keyboard.press('Enter')
     await shown.waitFor()
-    await table.getByText('<img src=x onerror=alert(1)>').waitFor()
+    await table.getByText('<img src=x onerror=alert(1)>', { exact: true }).waitFor()
     await table.getByRole('heading', { name: 'Attempts: 1 of' }).waitFor()
     await takePicture(page, 'widget-task')
     await page.locator('h2', { hasText: 'Are we healthy?' }).click()
