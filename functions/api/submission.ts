@@ -81,7 +81,7 @@ export const submitHeaders = z.object({
     .string()
     .optional()
     .describe(
-      'The same key and body give the same task, even when sent at the same time. 1 to 255 characters; one with a comma in quotes.',
+      'The same key and body give the same task, even when sent at the same time. 1 to 255 characters.',
     ),
   Prefer: z
     .string()
@@ -198,24 +198,10 @@ export function readWait(prefer: string | undefined): number {
   return 0
 }
 
-/**
- * The header is a structured string, so quotes around it are not part of the key; most clients send none. Two headers arrive as
- * one list, and it is unclear which of its keys was meant.
- *
- * @throws RequestError for a list of keys, and for a key that is too long or has other characters.
- */
+/** The header is a structured string, so quotes around it are not part of the key; most clients send none. */
 export function readIdempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined
-  const sent = header.trim()
-  const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(sent)?.[1]
-  if (quoted === undefined && sent.includes(','))
-    throw invalid([
-      {
-        path: 'Idempotency-Key',
-        message: 'has several keys. Send one; a key with a comma needs quotes around it.',
-      },
-    ])
-  const key = quoted ?? sent
+  const key = header.trim().replace(/^"(.*)"$/, '$1')
   if (!/^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(key))
     throw invalid([
       { path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters, e.g. a UUID.' },

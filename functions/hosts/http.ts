@@ -139,14 +139,23 @@ function isBy(listed: string, arn: string): boolean {
 /** Without a prototype, so that fields named `constructor` or `__proto__` have no effect. */
 const dictionary = <Value>(): Record<string, Value> => Object.create(null)
 
-/** Several fields of one name are one list, joined by commas: RFC 9110 §5.3. `event.headers` has only the last of them. */
+/**
+ * Several fields of one name are one list, joined by commas: RFC 9110 §5.3. `event.headers` has only the last of them.
+ *
+ * @throws RequestError for two idempotency keys. Joined, they would be a third one, which may have commas itself.
+ */
 function headersOf({ headers, multiValueHeaders }: APIGatewayProxyEvent): HttpRequest['headers'] {
   const joined = dictionary<string>()
   for (const [name, last] of Object.entries(headers ?? {})) {
     if (last === undefined) continue
-    const value = (multiValueHeaders?.[name] ?? [last]).join(', ')
-    const before = joined[name.toLowerCase()]
-    joined[name.toLowerCase()] = before === undefined ? value : `${before}, ${value}`
+    const values = multiValueHeaders?.[name] ?? [last]
+    const key = name.toLowerCase()
+    if (key === 'idempotency-key' && (values.length > 1 || joined[key] !== undefined))
+      throw new RequestError('invalid_request', `${name} was sent several times. Send one.`, [
+        { path: name, message: 'was sent several times. Send one.' },
+      ])
+    const value = values.join(', ')
+    joined[key] = joined[key] === undefined ? value : `${joined[key]}, ${value}`
   }
   return joined
 }

@@ -66,17 +66,20 @@ describe('a header that is sent several times', () => {
     expect(toRequest(event({ headers })).headers.prefer).toBe('wait=3, handling=strict')
   })
 
-  it.each([['a', 'b'], ['a', 'a'], ['"a"', '"b"'], ['a,b'], ['"a", "b"']])(
-    'is refused where it is an Idempotency-Key: %s %s',
-    (...keys) => {
-      const error = refused(() => readIdempotencyKey(sent('Idempotency-Key', ...keys)))
-      expect(error.message).toMatch(/^Idempotency-Key .*several.*quotes/)
-      expect(error.errors).toMatchObject([{ path: 'Idempotency-Key' }])
-    },
-  )
+  it.each([
+    ['a', 'b'],
+    ['a', 'a'],
+    ['"a"', '"b"'],
+  ])('is refused where it is an Idempotency-Key: %s %s', (...keys) => {
+    const error = refused(() => sent('Idempotency-Key', ...keys))
+    expect(error.message).toBe('Idempotency-Key was sent several times. Send one.')
+    expect(error.errors).toMatchObject([{ path: 'Idempotency-Key' }])
+    const headers = { 'Idempotency-Key': 'a', 'idempotency-key': 'b' }
+    expect(() => toRequest(event({ headers }))).toThrow('sent several times')
+  })
 
-  it('may have a comma in one key between quotes', () => {
-    expect(readIdempotencyKey(sent('Idempotency-Key', '"order 7, line 2"'))).toBe('order 7, line 2')
+  it('may have commas in one Idempotency-Key', () => {
+    expect(readIdempotencyKey(sent('Idempotency-Key', 'order 7, line 2'))).toBe('order 7, line 2')
     expect(readIdempotencyKey(sent('Idempotency-Key', ' "a" '))).toBe('a')
     expect(readIdempotencyKey(sent('Idempotency-Key', 'a"b'))).toBe('a"b')
   })
