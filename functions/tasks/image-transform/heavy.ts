@@ -13,6 +13,8 @@ const MAX_PIXELS = 50_000_000
 const MAX_WRITTEN_PIXELS = 25_000_000
 /** A longer side indicates a decompression bomb, or a scan for which a thumbnail of 16 kB is of no use. */
 const MAX_SIDE_PIXELS = 30_000
+/** Of the format itself. */
+const MAX_WEBP_SIDE_PIXELS = 16_383
 
 const LOADERS: Readonly<Record<string, Format>> = {
   'image/jpeg': 'jpeg',
@@ -69,9 +71,22 @@ export async function transformImage({
       'image_animated',
       `The picture has ${source.frames} frames, which ${transform.crop ? 'a crop' : format.toUpperCase()} does not keep. Send "animation": "first_frame", or WebP or GIF without a crop.`,
     )
-  return inLibrary(() => {
+  const undecoded = () =>
+    isCutOff(bytes, source.format)
+      ? cutOff(source.format)
+      : refused(
+          'image_damaged',
+          `The ${nameOf(source.format)} is damaged: its pixels cannot be decoded. Open it in another program and save it again.`,
+        )
+  return inLibrary(undecoded, () => {
     const image = shape(vips, bytes, transform, isKept)
     const frames = isKept ? source.frames : 1
+    const [width, height] = [image.width, Math.round(image.height / frames)]
+    if (format === 'webp' && Math.max(width, height) > MAX_WEBP_SIDE_PIXELS)
+      throw refused(
+        'image_too_large',
+        `The result has ${width} × ${height} pixels; WebP takes at most ${MAX_WEBP_SIDE_PIXELS} a side. Send a smaller "resize" or another format.`,
+      )
     if (image.width * image.height > MAX_WRITTEN_PIXELS)
       throw refused(
         'image_too_large',
@@ -80,8 +95,8 @@ export async function transformImage({
     return {
       bytes: encode(image, format, transform),
       format,
-      width: image.width,
-      height: Math.round(image.height / frames),
+      width,
+      height,
       frames,
       source,
     } satisfies TransformedImage
@@ -107,7 +122,14 @@ function inspectImage(vips: Library, bytes: Uint8Array): Facts {
   const format = LOADERS[type]
   if (!format)
     throw refused('image_unsupported', `The file is ${type} by its bytes. Send JPEG, PNG, WebP, AVIF or GIF.`)
-  const head = inLibrary(() => vips.Image.newFromBuffer(bytes, ''))
+  const unreadable = () =>
+    isCutOff(bytes, format)
+      ? cutOff(format)
+      : refused(
+          'image_damaged',
+          `The file begins as ${nameOf(format)} does, but what follows is no picture of that kind.`,
+        )
+  const head = inLibrary(unreadable, () => vips.Image.newFromBuffer(bytes, ''))
   const frames = format === 'gif' || format === 'webp' ? pagesOf(head) : 1
   const isTurned = head.getTypeof('orientation') !== 0 && head.getInt('orientation') >= 5
   const [width, height] = isTurned ? [head.height, head.width] : [head.width, head.height]
@@ -196,21 +218,52 @@ function withoutOrientation(image: Image): Image {
   return copy
 }
 
-function inLibrary<Value>(call: () => Value): Value {
+/** @param damaged the error for a failure of the library, whose own words name its functions. */
+function inLibrary<Value>(damaged: () => TaskError, call: () => Value): Value {
   try {
     return call()
   } catch (cause) {
-    if (cause instanceof TaskError) throw cause
-    // An exception from WebAssembly is no Error; its message is a list of class and text.
-    const text = String((cause as { readonly message?: unknown }).message ?? cause)
-    throw refused(
-      'image_damaged',
-      `The picture cannot be read: ${text
-        .replace(/\s+/g, ' ')
-        .replace(/^vips::Error,/, '')
-        .slice(0, 200)}`,
-    )
+    throw cause instanceof TaskError ? cause : damaged()
   }
 }
+
+/** Whether the end that each file of the format has is missing. */
+function isCutOff(bytes: Uint8Array, format: Format): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  // Programs append zeros, or a few bytes of their own.
+  const end = file.subarray(-1_024)
+  switch (format) {
+    case 'jpeg':
+      return !end.includes('\xff\xd9', 'latin1')
+    case 'png':
+      return !end.includes('IEND')
+    case 'gif':
+      return end[end.findLastIndex((byte) => byte !== 0)] !== 0x3b
+    case 'webp':
+      return file.length < 8 || file.readUInt32LE(4) + 8 > file.length
+    case 'avif':
+      return !endsWithBox(file)
+  }
+}
+
+/** The file is a list of boxes, each of which begins with its length. */
+function endsWithBox(file: Buffer): boolean {
+  let at = 0
+  while (at + 8 <= file.length) {
+    const length = file.readUInt32BE(at)
+    // 0: up to the end of the file; 1: the length is 64 bits, for files that are not taken.
+    if (length < 8) return true
+    at += length
+  }
+  return at === file.length
+}
+
+const nameOf = (format: Format): string => (format === 'webp' ? 'WebP' : format.toUpperCase())
+
+const cutOff = (format: Format) =>
+  refused(
+    'image_damaged',
+    `The ${nameOf(format)} is not whole: its end is missing. Send the whole file again.`,
+  )
 
 const refused = (code: string, message: string) => new TaskError(message, { code })

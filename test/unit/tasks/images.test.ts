@@ -142,6 +142,41 @@ describe('image.transform', () => {
     for (const wish of [{}, { thumbnail: 16 }]) expect(await codeOf(bytes(), wish)).toBe(code)
   })
 
+  it.each(['jpg', 'png', 'webp', 'avif', 'gif'])(
+    'a damaged %s is described without the library’s words',
+    async (format) => {
+      const whole = saved(format)
+      const zeros = (from: number, to: number) => Buffer.from(whole).fill(0, from, to)
+      const half = whole.length >> 1
+      const damages: readonly (readonly [Buffer, RegExp])[] = [
+        [whole.subarray(0, half), /^The \w+ is not whole: its end is missing\. Send/],
+        [whole.subarray(0, -60), /^The \w+ is not whole/],
+        [
+          zeros(16, whole.length - 8),
+          /^The file begins as \w+ does, but|^The \w+ is damaged: its pixels|^The picture has/,
+        ],
+        [zeros(half, half + 40), /^The \w+ is damaged: its pixels|^The file begins as AVIF|^made$/],
+      ]
+      for (const [bytes, words] of damages)
+        for (const wish of [{ format: 'png' }, { thumbnail: 16 }]) {
+          const told = await run(bytes, wish).then(
+            () => 'made',
+            (error) => error.message,
+          )
+          expect(told).toMatch(words)
+          expect(told).not.toMatch(/vips|lib|source:|buffer/i)
+        }
+    },
+  )
+
+  it('a result with a longer side than its format takes is refused as such', async () => {
+    const resize = { width: 16_384, height: 20, fit: 'fill', enlarge: true }
+    await expect(run(saved('png'), { resize, format: 'webp' })).rejects.toMatchObject({
+      code: 'image_too_large',
+      message: expect.stringContaining('WebP takes at most 16383'),
+    })
+  })
+
   it('a result with too many pixels for the memory is refused before it is made', async () => {
     expect(await codeOf(saved('png'), { resize: { width: 9_000, enlarge: true } })).toBe('image_too_large')
   })
