@@ -304,6 +304,28 @@ describe.skipIf(!hasBrowser)('the console in Chromium', () => {
     await page.close()
   })
 
+  it('on a phone many tasks can be selected, and the list is as wide as the screen', async () => {
+    const { page, faults } = await open({ viewport: { width: 390, height: 844 } })
+    for (const prompt of ['thumb one', 'thumb two']) {
+      const { id } = await client.submit({ prompt, model: 'stub-0' })
+      await client.done(id)
+    }
+    await page.goto(`${base}/tasks?text=thumb`)
+    await page.getByText('2 of 2').waitFor()
+    for (const box of await page.getByLabel(/^Select .{26}$/).all()) {
+      await box.check()
+      expect((await box.boundingBox())?.width).toBeGreaterThanOrEqual(20)
+    }
+    await page.getByText('2 selected').waitFor()
+    const spaces = await page.evaluate(
+      `[document.documentElement, document.querySelector('.scroll')].map((part) => part.scrollWidth - part.clientWidth)`,
+    )
+    expect(spaces).toEqual([0, 0])
+    await takePicture(page, 'selected-light-390')
+    expect(faults).toEqual([])
+    await page.close()
+  })
+
   it('a bulk redrive shows the errors first, restarts the failed tasks, and leaves cancelled ones', async () => {
     const { page, faults } = await open()
     server.trouble = 401
