@@ -6,6 +6,10 @@ import { heavyModules } from '../tasks/heavy.gen.ts'
 const { name, input } = workerData as { readonly name: string; readonly input: unknown }
 const [folder = '', call = ''] = name.split('/')
 
+// A library may leave a failed promise that nobody awaits, which would end the thread with the library's own words. How the
+// reading ends is decided by the promise that is awaited below.
+process.on('unhandledRejection', () => undefined)
+
 try {
   const module = (await heavyModules[folder]?.()) as Record<string, (input: unknown) => unknown> | undefined
   const work = module?.[call]

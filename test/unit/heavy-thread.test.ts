@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { openHeavyThread } from '../../functions/core/adapters/system/heavy-thread.ts'
 import type { ReadDocument } from '../../functions/tasks/document-process/heavy.ts'
@@ -50,6 +51,17 @@ describe('heavy work in a thread', () => {
       undefined,
       { code: 'file_too_complex', retry: 'never' },
     ])
+  })
+
+  it('a failed promise that a library left behind does not decide how the reading ends', async () => {
+    // The parser of PDFs leaves one for some damaged files, at times before it has told its caller.
+    const entry = new URL('../../functions/workers/heavy.ts', import.meta.url).href
+    const thread = new Worker(
+      `import(${JSON.stringify(entry)}).then(() => void Promise.reject(new Error('XRefEntryException')))`,
+      { eval: true, workerData: { name: NAME, input: { bytes: Buffer.from('word') } } },
+    )
+    const ended = await new Promise((resolve) => thread.once('error', resolve).once('exit', resolve))
+    expect(ended).toBe(0)
   })
 
   it('a file that uses up the memory of the process, in its heap or outside it, is refused', async () => {
