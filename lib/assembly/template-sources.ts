@@ -10,6 +10,8 @@ export const TEMPLATE_SOURCES: readonly string[] = [
   'functions/contract.ts',
   'functions/contract',
   'functions/metrics.ts',
+  // Names the nearest setting to a misspelt one.
+  'functions/core/domain/nearest-name.ts',
   'functions/api/routes.gen.json',
   'functions/tasks/manifest.gen.json',
   'package.json',
