@@ -40,7 +40,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          testTimeout: 30_000,
+          // Many times what a test takes: they run beside others, and once more in the author's copy.
+          testTimeout: 120_000,
           globalSetup: [tempRoot],
           include: ['test/unit/**/*.test.ts', 'test/*.test.ts', 'functions/**/*.test.ts'],
         },
