@@ -85,6 +85,25 @@ it('a field may have any value: one that JSON cannot represent is written as tex
   expect(JSON.stringify(line).length).toBeLessThan(100_000)
 })
 
+it.each([
+  ['a text', 31_994, (text: string) => text],
+  // Its JSON begins with nine more characters.
+  ['an object', 31_985, (text: string) => ({ text })],
+])(
+  '%s is masked before it is clipped, so that no part of a secret is left at its end',
+  (_, before, field) => {
+    const lines: string[] = []
+    vi.spyOn(console, 'info').mockImplementation((line) => void lines.push(JSON.stringify(line)))
+    const maskAll = (value: unknown) => JSON.parse(JSON.stringify(value).replaceAll('secret-0815', '…'))
+    // The limit of 32,000 characters is inside the secret.
+    createLog('test', maskAll)('task.log', {
+      value: field(`${'x'.repeat(before)}secret-0815${'y'.repeat(50)}`),
+    })
+    expect(lines.join()).toContain('xxx')
+    expect(lines.join()).not.toContain('secr')
+  },
+)
+
 it('stacks in a field end with the author’s code, and a trace begins with it', () => {
   const originals = { ...console }
   const written = vi.spyOn(console, 'info').mockImplementation(() => undefined)

@@ -33,7 +33,8 @@ export function createLog(stage: string, maskAll: (value: unknown) => unknown = 
     ERROR: console.error.bind(console),
   }
   return (event, given) => {
-    const fields = maskAll(toWritable(given)) as typeof given
+    // Clipped last: what is left of a secret that the end cuts would not be found.
+    const fields = mapValues(maskAll(mapValues(given, writable)) as typeof given, clippedText)
     const message = { event, ...fields }
     const level = levelOf(event)
     const metrics = toEmbeddedMetrics(namespace, event, fields, Date.now())
@@ -46,12 +47,13 @@ export function createLog(stage: string, maskAll: (value: unknown) => unknown = 
 /** CloudWatch accepts lines of 1 MB, but nobody can read one. */
 const MAX_CHARACTERS = 32_000
 
-/** An author's fields may hold anything; writing a line must not fail the task. */
-const toWritable = (fields: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, writable(value)]))
+const mapValues = (fields: Readonly<Record<string, unknown>>, change: (value: unknown) => unknown) =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, change(value)]))
 
+const clippedText = (value: unknown): unknown => (typeof value === 'string' ? clipped(value) : value)
+
+/** An author's fields may hold anything; writing a line must not fail the task. A long value becomes a text. */
 function writable(value: unknown): unknown {
-  if (typeof value === 'string') return clipped(value)
   if (typeof value !== 'object' && typeof value !== 'bigint') return value
   try {
     const json = JSON.stringify(value, (_name, entry) =>
@@ -61,9 +63,9 @@ function writable(value: unknown): unknown {
           ? String(entry)
           : entry,
     )
-    return json.length > MAX_CHARACTERS ? clipped(json) : JSON.parse(json)
+    return json.length > MAX_CHARACTERS ? json : JSON.parse(json)
   } catch {
-    return clipped(asText(value))
+    return asText(value)
   }
 }
 
