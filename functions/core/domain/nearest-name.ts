@@ -13,10 +13,8 @@ export function nearestName(word: string, candidates: readonly string[]): string
       start: commonStart(asked, name.toLowerCase()),
     }))
     .filter(({ name, edits, start }) => {
-      const [shorter, longer] = [asked.length, name.length].sort((left, right) => left - right) as [
-        number,
-        number,
-      ]
+      const longer = Math.max(asked.length, name.length)
+      const shorter = Math.min(asked.length, name.length)
       return edits <= MAX_EDITS[Math.min(longer, 6)]! || (start >= 3 && start >= shorter * 0.75)
     })
     .sort((left, right) => left.edits - 2 * left.start - (right.edits - 2 * right.start))[0]?.name
