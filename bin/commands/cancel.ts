@@ -2,7 +2,7 @@ import type { Task } from '../../lib/client/types.ts'
 import { CliError } from '../cli/failure.ts'
 import { type AddCommand, openSession } from '../cli/session.ts'
 
-/** `cancel`: cancels tasks; after its answer no result can be written. One that cannot be cancelled keeps none of the others. */
+/** `cancel`: cancels tasks; after its answer no result can be written. The others are cancelled also when one cannot be. */
 export const addCancel: AddCommand = (program) => {
   program
     .command('cancel')
