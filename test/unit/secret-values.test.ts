@@ -4,6 +4,8 @@ import { createModelProviders } from '../../functions/core/adapters/providers/mo
 import { systemClock } from '../../functions/core/adapters/system/clock.ts'
 import { createLog } from '../../functions/core/adapters/system/log.ts'
 import { openTaskConsole } from '../../functions/core/adapters/system/task-console.ts'
+import { failureFields } from '../../functions/core/application/run/failure-fields.ts'
+import { TaskError } from '../../functions/core/domain/errors.ts'
 import { maskOf, SecretValues } from '../../functions/core/domain/secret-values.ts'
 
 const KEY = 'qq7/Zr"1.no:known=shape'
@@ -176,4 +178,10 @@ describe('a secret in a log', () => {
     await providers.forModel('m-1')
     expect(secrets.mask(`${KEY} base-pass-1 proxy-pass-1`)).toBe('… … …')
   })
+})
+
+it('a failure’s message for the log is masked before its end is cut off', () => {
+  const mask = (text: string) => text.replaceAll('secret-0815', '…')
+  const error = new TaskError(`${'x'.repeat(495)}secret-0815 was refused`, { code: 'refused' })
+  expect(failureFields(error, mask).message).toBe(`${'x'.repeat(495)}… was`.slice(0, 500))
 })

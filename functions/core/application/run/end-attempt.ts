@@ -125,7 +125,7 @@ async function onFailure(
   }
   const ended = await changeOwn(dependencies, task, token, fail(token, now, end))
   if (!ended.changed || !ended.task) return refuseDelivery(dependencies, delivery, ended.task, batch.shrunk)
-  log('task.failed', { ...taskFields(task), code: error.code, ...failureFields(cause) })
+  log('task.failed', { ...taskFields(task), code: error.code, ...failureFields(cause, dependencies.mask) })
   await meter.calls.cancel()
   // Follow-ups that fail are left to the sweeper, because the row stays due. The message is not needed any more.
   await followUp(dependencies, ended.task)
@@ -164,7 +164,7 @@ async function onRetry(
   log(isCounted ? 'task.retrying' : 'task.parked', {
     ...taskFields(task),
     code: error.code,
-    ...failureFields(cause),
+    ...failureFields(cause, dependencies.mask),
     retry_in_ms: wait.until - now,
   })
   if (isCounted) await keepRecording(dependencies, task, meter, { code: error.code })

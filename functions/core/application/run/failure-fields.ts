@@ -8,12 +8,17 @@ const WORKER_FRAME = /functions\/core\/application\/run\//
 /**
  * Log fields of a failed attempt: the message, and the stack if the error comes from the author's code. Only the part of a
  * provider's message before its own text is logged, because that text may repeat the prompt; the task's row has all of it.
+ *
+ * @param mask hides secrets; before the message is cut off, because what is left of a secret would not be found.
  */
-export function failureFields(error: unknown): { readonly message?: string; readonly stack?: string } {
+export function failureFields(
+  error: unknown,
+  mask = (text: string) => text,
+): { readonly message?: string; readonly stack?: string } {
   if (error instanceof ConflictError) return {}
   if (!(error instanceof Error)) return { message: `Thrown: ${typeof error}, not an Error.` }
   if (error instanceof ProviderError) return { message: error.message.split(': ')[0] ?? '' }
-  const message = error.message.slice(0, MAX_MESSAGE_CHARACTERS)
+  const message = mask(error.message).slice(0, MAX_MESSAGE_CHARACTERS)
   if (error instanceof TaskRunnerError && !(error instanceof TaskError)) return { message }
   const stack = stackOf(error)
   return { message, ...(stack ? { stack } : {}) }
